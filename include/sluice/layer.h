@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * layer.h -- a kind of layer is one const table: what it needs, and its three actions.
+ *
+ * Built-in kinds and kinds of one's own are made the same way. `describe` is pure and says
+ * everything that partitioner, memory plan and simulator need; forward (F), backward_input
+ * (I) and backward_weight (W) enqueue work on a stream through the device's table.
+ *
+ *            input ---- F ----> output
+ *                       | saved
+ *                       v
+ *   input_gradient <--- I <---- output_gradient
+ *                       | handed
+ *                       v
+ *                       W ----> gradients of parameters
+ */
+#ifndef SLUICE_LAYER_H
+#define SLUICE_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/device.h"
+#include "sluice/status.h"
+#include "sluice/tensor.h"
+
+enum { SLUICE_LAYER_PARAMETERS = 12, SLUICE_LAYER_SAVED = 8, SLUICE_LAYER_HANDED = 4 };
+
+/* How long into the backward pass something is needed. Ordered: later is larger. */
+typedef enum sluice_until {
+    SLUICE_UNTIL_FORWARD = 0, /* not in the backward pass */
+    SLUICE_UNTIL_INPUT   = 1, /* until the layer's I has run */
+    SLUICE_UNTIL_WEIGHT  = 2  /* until the layer's W has run */
+} sluice_until;
+
+typedef enum sluice_initializer {
+    SLUICE_INIT_CONSTANT = 0, /* every element is `scale` */
+    SLUICE_INIT_NORMAL   = 1  /* mean 0, standard deviation `scale` */
+} sluice_initializer;
+
+typedef struct sluice_parameter {
+    const char *name; /* within the layer, "c_attn.weight"; static storage */
+    sluice_shape shape;
+    sluice_initializer initializer;
+    float scale;
+    bool decays;       /* weight decay applies: matrices */
+    bool gradient_by_input; /* I writes its gradient; else W does */
+} sluice_parameter;
+
+typedef struct sluice_saved {
+    size_t bytes;
+    sluice_until until; /* INPUT or WEIGHT */
+} sluice_saved;
+
+typedef struct sluice_cost {
+    double flops; /* floating-point operations, a multiply-add is two */
+    double bytes; /* of memory traffic, estimated */
+} sluice_cost;
+
+/* All sizes are for the micro-batch whose input shape was given to `describe`. */
+typedef struct sluice_layer_description {
+    sluice_shape output; /* first dimension: samples */
+    int parameter_count;
+    sluice_parameter parameters[SLUICE_LAYER_PARAMETERS];
+    int saved_count; /* tensors that F saves */
+    sluice_saved saved[SLUICE_LAYER_SAVED];
+    int handed_count; /* tensors that I leaves for W */
+    size_t handed[SLUICE_LAYER_HANDED]; /* bytes */
+    sluice_until input_until;           /* how long `input` itself must stay */
+    bool weight_reads_output_gradient;  /* W reads `output_gradient` too */
+    bool forward_is_empty;              /* in training F does nothing (a loss: its I does all) */
+    bool weight_is_empty;
+    bool is_loss;         /* takes targets; the output has no elements, nothing follows */
+    sluice_shape targets; /* of a loss; first dimension: samples */
+    int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
+    size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
+    sluice_cost forward, input, weight; /* of F, I and W in training */
+} sluice_layer_description;
+
+/* What random numbers depend on, and nothing else (Philox4x32-10). */
+typedef struct sluice_random_key {
+    uint64_t seed;
+    int64_t step;
+    int64_t first_sample; /* index in the minibatch of the micro-batch's first sample */
+} sluice_random_key;
+
+/* One call of F, I or W. Pointers that an action does not use are NULL. */
+typedef struct sluice_layer_call {
+    const sluice_device_ops *ops;
+    sluice_stream *stream;
+    const void *config;       /* the layer's own copy of its configuration */
+    const char *name;         /* the layer's name, for errors and random keys */
+    sluice_shape input_shape; /* first dimension: this micro-batch's samples, may be 0 */
+    sluice_precision precision;
+    bool training; /* false: evaluation, saved tensors are scratch, a loss computes in F */
+
+    const void *input;            /* F; I and W as `input_until` says */
+    void *output;                 /* F */
+    const float *output_gradient; /* I; W if weight_reads_output_gradient */
+    float *input_gradient;        /* I; NULL for the first layer of a model */
+    const float *const *parameters;
+    float *const *gradients;
+    void *const *saved;  /* written by F */
+    void *const *handed; /* written by I, read by W */
+    void *scratch;       /* of this action */
+    bool first_write;    /* of the gradients that this action writes */
+
+    const void *targets;   /* loss */
+    double *loss;          /* loss: stored (device memory): sum of terms / total_weight */
+    double total_weight;   /* of the whole minibatch */
+    sluice_random_key random;
+} sluice_layer_call;
+
+typedef sluice_status sluice_layer_action(const sluice_layer_call *call);
+
+/* The actions for one kind of device, for kinds that call kernels of their own. */
+typedef struct sluice_layer_variant {
+    const char *device; /* "cpu", "cuda"; NULL ends the list */
+    sluice_layer_action *forward, *backward_input, *backward_weight;
+} sluice_layer_variant;
+
+typedef struct sluice_layer_kind {
+    const char *name; /* "linear" */
+    size_t config_bytes;
+    /* Pure. `input`'s first dimension is the number of samples. E_ARGUMENT with a sentence if
+     * configuration or shape make no sense. */
+    sluice_status (*describe)(sluice_layer_description *out, const void *config,
+                              const sluice_shape *input, sluice_precision precision);
+    /* For every device without a variant; all three NULL if there is none such. */
+    sluice_layer_action *forward, *backward_input, *backward_weight;
+    const sluice_layer_variant *variants; /* or NULL */
+} sluice_layer_kind;
+
+/* ---- built-in kinds, and their configurations ---- */
+
+/* (samples, length) tokens -> (samples, length, width): token plus position embedding. */
+typedef struct sluice_embedding_config {
+    int64_t vocabulary, positions, width;
+    float scale, position_scale; /* standard deviations of the initial weights */
+} sluice_embedding_config;
+/* (.., width): x + projection(attention(layernorm(x))). */
+typedef struct sluice_attention_config {
+    int64_t width, heads;
+    float scale, projection_scale;
+} sluice_attention_config;
+/* (.., width): x + projection(gelu(expand(layernorm(x)))). */
+typedef struct sluice_mlp_config {
+    int64_t width, hidden;
+    float scale, projection_scale;
+} sluice_mlp_config;
+typedef struct sluice_layernorm_config {
+    int64_t width;
+} sluice_layernorm_config;
+/* (samples, .., width) -> loss, targets (samples, ..) int32, negative ones masked. */
+typedef struct sluice_classifier_config {
+    int64_t width, classes;
+    float scale;
+} sluice_classifier_config;
+/* (.., inputs) -> (.., outputs). */
+typedef struct sluice_linear_config {
+    int64_t inputs, outputs;
+    float scale; /* standard deviation of the initial weights; 0: 1 / sqrt(inputs) */
+} sluice_linear_config;
+
+SLUICE_API const sluice_layer_kind *sluice_layer_embedding(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_attention(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_mlp(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_layernorm(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_classifier(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_linear(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_relu(void);          /* no configuration */
+SLUICE_API const sluice_layer_kind *sluice_layer_squared_error(void); /* none; targets as input */
+
+#endif

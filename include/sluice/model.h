@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h -- a model is a sequence of named layers, the last of which is a loss.
+ *
+ * Parameters are called "<layer name>.<parameter name>". A tie makes a parameter use the
+ * values of an earlier one of the same shape (an output head that uses the embedding).
+ */
+#ifndef SLUICE_MODEL_H
+#define SLUICE_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sluice/layer.h"
+#include "sluice/status.h"
+
+typedef struct sluice_model sluice_model;
+
+/* One use of a parameter by a layer, in layer order. Borrowed from its model. */
+typedef struct sluice_parameter_use {
+    const char *name; /* full name; of a tied one, the name of the first use */
+    int layer;
+    int index; /* within the layer's description */
+    int first; /* position, in the list of uses, of the first use: itself if not tied */
+    sluice_parameter parameter;
+} sluice_parameter_use;
+
+/*
+ * An empty model whose samples have `sample`'s shape (without the samples dimension).
+ * Release with sluice_model_free(). E_ARGUMENT, E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample);
+SLUICE_API void sluice_model_free(sluice_model *model); /* NULL is fine */
+
+/* Append a layer. `kind` is kept (static tables); `config` (kind->config_bytes) and `name` are
+ * copied. E_ARGUMENT if the layer does not accept its input's shape, the name is taken, or a
+ * loss came before. */
+SLUICE_API sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
+                                          const void *config, const char *name);
+
+/* The parameter called `name`, of the last layer added, uses the values of `first`, of an
+ * earlier layer. E_ARGUMENT if either is unknown or their shapes differ. */
+SLUICE_API sluice_status sluice_model_tie(sluice_model *model, const char *name,
+                                          const char *first);
+
+SLUICE_API int sluice_model_layer_count(const sluice_model *model);
+SLUICE_API const char *sluice_model_layer_name(const sluice_model *model, int layer);
+SLUICE_API const sluice_layer_kind *sluice_model_layer_kind(const sluice_model *model, int layer);
+SLUICE_API const void *sluice_model_layer_config(const sluice_model *model, int layer);
+/* Input shape of a layer for `samples` samples. */
+SLUICE_API sluice_shape sluice_model_layer_input(const sluice_model *model, int layer,
+                                                 int64_t samples);
+/* What the layer needs for a micro-batch of `samples` samples (>= 1). Cannot fail on a layer that
+ * sluice_model_add() accepted, other than by E_ARGUMENT when sizes overflow. */
+SLUICE_API sluice_status sluice_model_describe(sluice_layer_description *out,
+                                               const sluice_model *model, int layer,
+                                               int64_t samples, sluice_precision precision);
+
+SLUICE_API int sluice_model_use_count(const sluice_model *model);
+SLUICE_API const sluice_parameter_use *sluice_model_use(const sluice_model *model, int use);
+/* Distinct parameter values: tied ones count once. */
+SLUICE_API int64_t sluice_model_parameter_count(const sluice_model *model);
+/* Loss terms per sample when nothing is masked (tokens of a sequence). */
+SLUICE_API int64_t sluice_model_weight_per_sample(const sluice_model *model);
+
+/* Fill `values` (the parameter's element count) with its initial values: a function of
+ * seed and the parameter's name only. */
+SLUICE_API void sluice_parameter_initialize(float *values, const sluice_parameter_use *use,
+                                            uint64_t seed);
+
+/* ---- GPT-2 family ---- */
+
+typedef struct sluice_gpt_config {
+    int64_t vocabulary, positions, width, layers, heads;
+    bool tied; /* the output head uses the token embedding */
+} sluice_gpt_config;
+
+/*
+ * The configuration called `name`: "gpt-nano", "gpt-mini", "gpt2-124m", "gpt2-350m", "gpt2-774m",
+ * "gpt2-1.5b". `vocabulary` replaces the preset's where that leaves it open (nano, mini).
+ * E_ARGUMENT with the list of names.
+ */
+SLUICE_API sluice_status sluice_gpt_preset(sluice_gpt_config *out, const char *name,
+                                           int64_t vocabulary);
+/* A model on sequences of `length` tokens (<= positions). Layers: wte+wpe, then attention block and
+ * MLP block per layer, the final layernorm, the head: 2 * layers + 3. Parameter names are
+ * Hugging Face's ("transformer.h.0.attn.c_attn.weight"). */
+SLUICE_API sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *config,
+                                          int64_t length);
+
+#endif

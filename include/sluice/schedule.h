@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schedule.h -- a schedule is data: for each rank, an ordered list of actions.
+ *
+ * Letters: p ranks, v chunks (stages per rank), m micro-batches, s a stage, i a micro-batch,
+ * r a rank. A stage is not a rank: the placement says which rank runs which stage.
+ */
+#ifndef SLUICE_SCHEDULE_H
+#define SLUICE_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sluice/status.h"
+
+/* One table: the enum, and the text form's spelling. Values are ABI: append. */
+/* clang-format off */
+#define SLUICE_ACTION_MAP(X)        \
+    X(IDLE,        0, "")           \
+    X(F,           1, "F")          \
+    X(B,           2, "B")          \
+    X(I,           3, "I")          \
+    X(W,           4, "W")          \
+    X(SEND_F,      5, "SEND_F")     \
+    X(RECV_F,      6, "RECV_F")     \
+    X(SEND_B,      7, "SEND_B")     \
+    X(RECV_B,      8, "RECV_B")     \
+    X(UNSHARD,     9, "UNSHARD")    \
+    X(RESHARD,    10, "RESHARD")    \
+    X(REDUCE_GRAD,11, "REDUCE_GRAD")
+/* clang-format on */
+
+typedef enum sluice_action_kind {
+#define X(name, code, text) SLUICE_ACTION_##name = (code),
+    SLUICE_ACTION_MAP(X)
+#undef X
+} sluice_action_kind;
+
+/* "F", "SEND_B"; never NULL. */
+SLUICE_API const char *sluice_action_name(sluice_action_kind kind);
+
+/* Plain value: copy it, compare it, print it. */
+typedef struct sluice_action {
+    sluice_action_kind kind;
+    int stage;
+    int microbatch; /* -1 for UNSHARD, RESHARD, REDUCE_GRAD and IDLE */
+    int group;      /* > 0: consecutive actions of one rank with the same number overlap */
+} sluice_action;
+
+typedef struct sluice_schedule sluice_schedule; /* immutable once built */
+
+typedef struct sluice_schedule_options {
+    size_t size;      /* sizeof(sluice_schedule_options), set by the initializer */
+    int ranks;        /* p >= 1 */
+    int chunks;       /* v >= 1; the schedule's own default where 0 */
+    int microbatches; /* m >= 1 */
+} sluice_schedule_options;
+#define SLUICE_SCHEDULE_OPTIONS_INIT {sizeof(sluice_schedule_options), 1, 0, 1}
+
+/*
+ * The schedule called `name` ("gpipe", "gpipe-lifo", "1f1b", "forward-only").
+ * On success `*out` is owned by the caller; release with sluice_schedule_free().
+ * On failure `*out` is left untouched. E_ARGUMENT, E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_schedule_generate(sluice_schedule **out, const char *name,
+                                                  const sluice_schedule_options *options);
+/* Names that sluice_schedule_generate() knows: NULL-terminated, static storage. */
+SLUICE_API const char *const *sluice_schedule_names(void);
+
+/*
+ * A schedule of one's own, from lists. `lists[r]` holds `counts[r]` actions. Stages 0..max must
+ * each appear on exactly one rank. `name` is copied. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_schedule_from_lists(sluice_schedule **out, const char *name,
+                                                    const sluice_action *const *lists,
+                                                    const int *counts, int ranks);
+SLUICE_API void sluice_schedule_free(sluice_schedule *schedule); /* NULL is fine */
+
+SLUICE_API const char *sluice_schedule_name(const sluice_schedule *schedule);
+SLUICE_API int sluice_schedule_ranks(const sluice_schedule *schedule);
+SLUICE_API int sluice_schedule_stages(const sluice_schedule *schedule);
+SLUICE_API int sluice_schedule_microbatches(const sluice_schedule *schedule);
+SLUICE_API int sluice_schedule_stage_rank(const sluice_schedule *schedule, int stage);
+/* True if some stage runs backward. */
+SLUICE_API bool sluice_schedule_trains(const sluice_schedule *schedule);
+/* True if the lists name their transfers. */
+SLUICE_API bool sluice_schedule_communicates(const sluice_schedule *schedule);
+/* Borrowed from `schedule`; `*count` gets the length. */
+SLUICE_API const sluice_action *sluice_schedule_list(const sluice_schedule *schedule, int rank,
+                                                     int *count);
+
+/*
+ * Text form: one CSV row per rank, the format of torch.distributed.pipelining. Parsing takes any
+ * bytes and reports line, cell and byte; printing gives a text that parses to the same schedule.
+ * Free the text with sluice_text_free(). E_PARSE, E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_schedule_parse(sluice_schedule **out, const char *text,
+                                               size_t bytes);
+SLUICE_API sluice_status sluice_schedule_print(char **out, const sluice_schedule *schedule);
+
+#endif
