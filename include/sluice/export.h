@@ -5,10 +5,10 @@
 
 #if defined(__GNUC__)
 #define SLUICE_VISIBLE __attribute__((visibility("default")))
-#define SLUICE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SLUICE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SLUICE_VISIBLE
-#define SLUICE_PRINTF(format, first)
+#define SLUICE_PRINTF(text, first)
 #endif
 
 #ifdef __cplusplus

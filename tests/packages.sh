@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Install the Debian packages that a build and the tests need and that are missing; say which.
+set -eu
+missing=()
+need() { # need PACKAGE why
+    dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' && return
+    echo "needed: $1 ($2)"
+    missing+=("$1")
+}
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "no apt here: gcc, CMake >= 3.25, ninja and cmocka must be installed by hand"
+    exit 0
+fi
+need gcc "the compiler"
+need libc6-dev "the C library's headers"
+need cmake "the build"
+need ninja-build "the build"
+need libcmocka-dev "the tests"
+[ ${#missing[@]} -eq 0 ] && exit 0
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* test_base.c -- failures carry their words, and allocation fails as a sentence. */
+#include "tests/support.h"
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+static void *refuse(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)context, (void)block, (void)old_bytes, (void)new_bytes;
+    return NULL;
+}
+
+static void a_refused_allocation_is_a_sentence(void **state) {
+    (void)state;
+    const sluice_allocator refusing = {refuse, NULL};
+    sluice_set_allocator(&refusing);
+    void *block                = NULL;
+    const sluice_status status = sluice__alloc(&block, 3, 8);
+    sluice_set_allocator(NULL);
+    assert_int_equal(status, SLUICE_E_HOST_MEMORY);
+    assert_string_equal(sluice_last_error()->what, "24 bytes of host memory are not to be had");
+    assert_null(block);
+    assert_refused(sluice__alloc(&block, SIZE_MAX, 8), SLUICE_E_HOST_MEMORY,
+                   "18446744073709551615 elements of 8 bytes overflow a size");
+}
+
+static void a_text_grows_and_keeps_what_it_had(void **state) {
+    (void)state;
+    sluice__text text = {0};
+    for (int i = 0; i < 100; i++) assert_ok(sluice__text_add(&text, "%d,", i));
+    assert_memory_equal(text.bytes, "0,1,2,3,", 8);
+    assert_int_equal(text.length, 10 * 2 + 90 * 3);
+    assert_int_equal(strlen(text.bytes), text.length);
+    sluice__free(text.bytes);
+}
+
+static void a_failure_clears_the_hint_before_it(void **state) {
+    (void)state;
+    (void)sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "one"), "do this");
+    assert_string_equal(sluice_last_error()->hint, "do this");
+    (void)sluice__fail(SLUICE_E_IO, "%s again", sluice_last_error()->what);
+    assert_string_equal(sluice_last_error()->what, "one again");
+    assert_string_equal(sluice_last_error()->hint, "");
+    assert_string_equal(sluice_status_name(SLUICE_E_IO), "E_IO");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refused_allocation_is_a_sentence),
+        cmocka_unit_test(a_text_grows_and_keeps_what_it_had),
+        cmocka_unit_test(a_failure_clears_the_hint_before_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
