@@ -2,6 +2,7 @@
 /* test_schedule.c -- the generators' lists, and what is refused. */
 #include "tests/support.h"
 
+#include "sluice/allocator.h"
 #include "sluice/schedule.h"
 
 static void describe_list(char *text, const sluice_schedule *schedule, int rank) {
@@ -87,10 +88,48 @@ static void bad_options_and_lists_are_refused(void **state) {
     assert_null(schedule);
 }
 
+static void text_prints_back_to_itself(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "0F0,0F1,,0B0,0B1\n1F0,,1F1,1B0,1B1\n",
+        "0F0,0SEND_F0,(0F1;0B0)OVERLAP_F_B\n1RECV_F0,1F0,1I0,1W0,1SEND_B0\n",
+        "0UNSHARD,0F0,0REDUCE_GRAD\n",
+    };
+    for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++) {
+        sluice_schedule *schedule = NULL;
+        char *text                = NULL;
+        assert_ok(sluice_schedule_parse(&schedule, texts[n], strlen(texts[n])));
+        assert_ok(sluice_schedule_print(&text, schedule));
+        assert_string_equal(text, texts[n]);
+        sluice_text_free(text);
+        sluice_schedule_free(schedule);
+    }
+}
+
+static void bad_text_is_refused_with_line_cell_and_byte(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } rows[] = {
+        {"",               "schedule: no rows at line 1, cell 1, byte 0"                        },
+        {"0F0,0F\n",       "schedule: expected a number at line 1, cell 2, byte 6"              },
+        {"0F0\n1F0 ,1B0",  "schedule: expected ',' or a new line at line 2, cell 1, byte 7"     },
+        {"0F0,(0F1;0B0)X", "schedule: expected OVERLAP_F_B at line 1, cell 2, byte 13"          },
+        {"0F0,0F9999999",  "schedule: a number above 1048576 at line 1, cell 2, byte 12"        },
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        sluice_schedule *schedule = NULL;
+        assert_refused(sluice_schedule_parse(&schedule, rows[r].text, strlen(rows[r].text)),
+                       SLUICE_E_PARSE, rows[r].what);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(generators_list_the_expected_actions),
         cmocka_unit_test(live_activations_peak_at_min_m_p_minus_r_in_1f1b),
+        cmocka_unit_test(text_prints_back_to_itself),
+        cmocka_unit_test(bad_text_is_refused_with_line_cell_and_byte),
         cmocka_unit_test(bad_options_and_lists_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
