@@ -4,7 +4,9 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/random.h"
 #include "runtime/base/text.h"
+#include "sluice/tensor.h"
 
 static void *refuse(void *context, void *block, size_t old_bytes, size_t new_bytes) {
     (void)context, (void)block, (void)old_bytes, (void)new_bytes;
@@ -45,10 +47,43 @@ static void a_failure_clears_the_hint_before_it(void **state) {
     assert_string_equal(sluice_status_name(SLUICE_E_IO), "E_IO");
 }
 
+/* The known answers that the method's authors publish. */
+static void philox_gives_the_known_answers(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t counter[4];
+        uint64_t key;
+        uint32_t expected[4];
+    } rows[] = {
+        {{0, 0, 0, 0}, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         0xffffffffffffffffULL,
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         0x299f31d0a4093822ULL,
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        uint32_t got[4];
+        sluice__philox(got, rows[r].counter, rows[r].key);
+        assert_memory_equal(got, rows[r].expected, sizeof got);
+    }
+}
+
+static void shapes_know_their_size(void **state) {
+    (void)state;
+    const sluice_shape shape = {SLUICE_F32, 3, {2, 3, 5, 0}}, scalar = {SLUICE_I32, 0, {0}};
+    assert_int_equal(sluice_shape_count(&shape), 30);
+    assert_int_equal(sluice_shape_bytes(&shape), 120);
+    assert_int_equal(sluice_shape_bytes(&scalar), 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refused_allocation_is_a_sentence),
         cmocka_unit_test(a_text_grows_and_keeps_what_it_had),
+        cmocka_unit_test(philox_gives_the_known_answers),
+        cmocka_unit_test(shapes_know_their_size),
         cmocka_unit_test(a_failure_clears_the_hint_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
