@@ -8,13 +8,17 @@ need() { # need PACKAGE why
     missing+=("$1")
 }
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "no apt here: gcc, CMake >= 3.25, ninja and cmocka must be installed by hand"
+    echo "no apt here: gcc, CMake >= 3.25, ninja, a CBLAS, jansson, xxHash and cmocka must be installed by hand"
     exit 0
 fi
 need gcc "the compiler"
 need libc6-dev "the C library's headers"
 need cmake "the build"
 need ninja-build "the build"
+need pkg-config "finds the libraries"
+need libopenblas-dev "matrix products"
+need libjansson-dev "JSON"
+need libxxhash-dev "digests of weights"
 need libcmocka-dev "the tests"
 [ ${#missing[@]} -eq 0 ] && exit 0
 as_root=()

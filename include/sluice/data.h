@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * data.h -- a corpus of tokens, cut into windows of T inputs and T targets.
+ *
+ * Minibatch n is a pure function of (corpus, seed, n): window w has tokens w T .. w T + T, the last
+ * short one is dropped; the last 5 % of windows (at least one) are held out; the others are
+ * shuffled anew in each epoch by a keyed permutation.
+ */
+#ifndef SLUICE_DATA_H
+#define SLUICE_DATA_H
+
+#include <stdint.h>
+
+#include "sluice/status.h"
+
+typedef struct sluice_corpus sluice_corpus; /* files are mapped, not read */
+
+/*
+ * `paths`: text files and folders (their files, recursively, in path order; hidden ones and those
+ * with a NUL byte in their first 8 KiB are left out; links are not followed within folders); tokens
+ * are bytes, files are joined by one newline. Or token files, all ending ".bin" (llm.c: 256
+ * little-endian int32 of header: magic 20240520, version 1, token count; then uint16 tokens).
+ * `length` is T >= 1. Release with sluice_corpus_free().
+ * E_ARGUMENT (nothing there, too short for a training and a held-out window, text and tokens
+ * mixed), E_IO, E_PARSE, E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_corpus_open(sluice_corpus **out, const char *const *paths,
+                                            int count, int64_t length);
+SLUICE_API void sluice_corpus_free(sluice_corpus *corpus); /* NULL is fine */
+
+SLUICE_API int64_t sluice_corpus_tokens(const sluice_corpus *corpus);
+SLUICE_API int64_t sluice_corpus_files(const sluice_corpus *corpus);
+/* 256 for text, 50257 (or more, if a larger token is there) for token files. */
+SLUICE_API int64_t sluice_corpus_vocabulary(const sluice_corpus *corpus);
+SLUICE_API int64_t sluice_corpus_training_windows(const sluice_corpus *corpus);
+SLUICE_API int64_t sluice_corpus_held_out_windows(const sluice_corpus *corpus);
+
+/* The window of sample `sample` of minibatch `n` (from 0) of `batch` samples. */
+SLUICE_API int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t seed, int64_t n,
+                                        int64_t batch, int64_t sample);
+/* The k-th held-out window. */
+SLUICE_API int64_t sluice_corpus_held_out(const sluice_corpus *corpus, int64_t k);
+/* T inputs, T targets (the inputs' next tokens) of `window`; either may be NULL. Any thread. */
+SLUICE_API void sluice_corpus_window(const sluice_corpus *corpus, int64_t window, int32_t *inputs,
+                                     int32_t *targets);
+
+#endif

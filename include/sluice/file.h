@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* file.h -- weights as safetensors, GPT-2 configurations as Hugging Face's config.json. */
+#ifndef SLUICE_FILE_H
+#define SLUICE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/model.h"
+#include "sluice/status.h"
+#include "sluice/tensor.h"
+
+/* ---- safetensors: 8 bytes of header length, a JSON header, the data ---- */
+
+typedef struct sluice_safetensors sluice_safetensors; /* a mapped file */
+
+/* Every offset, shape and type is checked here. E_IO, E_PARSE with the file's name, E_UNSUPPORTED
+ * (a type other than F32), E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_safetensors_open(sluice_safetensors **out, const char *path);
+SLUICE_API void sluice_safetensors_close(sluice_safetensors *file); /* NULL is fine */
+SLUICE_API int sluice_safetensors_count(const sluice_safetensors *file);
+
+/* Borrowed from its file; plain value for writing. */
+typedef struct sluice_named_tensor {
+    const char *name;
+    sluice_shape shape;
+    const float *values; /* may be unaligned in a file opened: copy with memcpy */
+} sluice_named_tensor;
+SLUICE_API const sluice_named_tensor *sluice_safetensors_tensor(const sluice_safetensors *file,
+                                                                int index);
+/* NULL if there is none. */
+SLUICE_API const sluice_named_tensor *sluice_safetensors_find(const sluice_safetensors *file,
+                                                              const char *name);
+
+/* Write a file, whole or not at all (a temporary file beside it, then a rename). The metadata says
+ * {"format": "pt"}, as Hugging Face's readers want. E_IO with the reason, E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_safetensors_write(const char *path,
+                                                  const sluice_named_tensor *tensors, int count);
+
+/* ---- config.json of a GPT-2 ---- */
+
+/* E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (not a GPT-2, an activation other
+ * than gelu_new, ...). Dropout keys are accepted. */
+SLUICE_API sluice_status sluice_gpt_config_read(sluice_gpt_config *out, const char *path);
+SLUICE_API sluice_status sluice_gpt_config_write(const char *path, const sluice_gpt_config *config);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pipeline.h -- a model, a schedule and devices made into something that trains.
+ *
+ * A pipeline has one worker thread per rank, from create to free. Calls come from one thread at a
+ * time and return when every rank is done. After a failure the pipeline refuses further calls with
+ * the same sentence.
+ */
+#ifndef SLUICE_PIPELINE_H
+#define SLUICE_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/model.h"
+#include "sluice/partition.h"
+#include "sluice/program.h"
+#include "sluice/schedule.h"
+#include "sluice/status.h"
+
+typedef struct sluice_pipeline sluice_pipeline;
+
+typedef enum sluice_optimizer {
+    SLUICE_ADAMW = 0, /* decoupled weight decay (Loshchilov & Hutter 2019), epsilon 1e-8 */
+    SLUICE_SGD   = 1  /* plain, with decoupled weight decay */
+} sluice_optimizer;
+
+typedef struct sluice_pipeline_options {
+    size_t size;            /* sizeof(sluice_pipeline_options), set by the initializer */
+    int64_t samples;        /* of a minibatch; at least one per micro-batch */
+    const char *device;     /* "cpu"; NULL: the best there is */
+    int threads;            /* compute threads of each rank; 0: cores / ranks, at least 1 */
+    sluice_optimizer optimizer;
+    double beta1, beta2;    /* adamw */
+    double weight_decay;    /* on parameters that decay: matrices */
+    double clip;            /* largest global gradient norm; 0: no clipping */
+    uint64_t seed;          /* of the initial weights */
+    double deadline_s;      /* longest time without any rank finishing an instruction */
+} sluice_pipeline_options;
+#define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
+    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0}
+
+/*
+ * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.
+ * `split` NULL: the min-max split over the FLOPs that the layers describe. `model` must outlive
+ * the pipeline; schedule and split are copied. Release with sluice_pipeline_free().
+ * E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
+ */
+SLUICE_API sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                                const sluice_schedule *schedule,
+                                                const sluice_split *split,
+                                                const sluice_pipeline_options *options);
+SLUICE_API void sluice_pipeline_free(sluice_pipeline *pipeline); /* NULL is fine */
+
+/*
+ * Fill `to` (host memory) with the inputs, or the targets, of samples first .. first + samples - 1
+ * of the minibatch. Runs on a rank's thread, several ranks' at once. Anything but OK stops the
+ * step: say why with sluice_fail().
+ */
+typedef sluice_status sluice_load(void *context, void *to, int64_t first, int64_t samples);
+
+typedef struct sluice_batch {
+    int64_t samples;     /* of this minibatch: for a step, those of the options */
+    double total_weight; /* loss terms of the minibatch (unmasked tokens, samples): the loss is
+                          * the sum of its terms divided by this */
+    sluice_load *load_inputs, *load_targets;
+    void *context;
+    double learning_rate; /* of a step */
+} sluice_batch;
+
+typedef struct sluice_result {
+    double loss;          /* mean over the minibatch's weight */
+    double norm;          /* global gradient norm before clipping */
+    double seconds;
+    double makespan_idle; /* idle share of ranks * the time from the step's start to the drain */
+    const double *inner_idle; /* per rank: idle share between its first and last action; borrowed,
+                               * until the next call */
+} sluice_result;
+
+/* One optimizer step. On failure parameters are as before this step, or the failure says so.
+ * E_ARGUMENT, E_NONFINITE, E_DEADLINE, E_CALLBACK, E_DEVICE. */
+SLUICE_API sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
+                                              sluice_result *result);
+/* The loss of any number of samples, forward only, over the same stages. */
+SLUICE_API sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline,
+                                                  const sluice_batch *batch, double *loss);
+
+/* Values of the parameter called `name`, (count) fp32 in host memory. A tied name is its first
+ * use's. E_ARGUMENT if there is none or its element count differs. */
+SLUICE_API sluice_status sluice_pipeline_read_parameter(sluice_pipeline *pipeline, const char *name,
+                                                        float *values, int64_t count);
+SLUICE_API sluice_status sluice_pipeline_write_parameter(sluice_pipeline *pipeline,
+                                                         const char *name, const float *values,
+                                                         int64_t count);
+/* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order. */
+SLUICE_API sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest);
+
+/* The compiled step, borrowed: for its plan, for simulation. */
+SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline);
+/* Measured seconds of one stage's actions in the last step, mean over its micro-batches;
+ * `costs` has one entry per stage. For the simulator. */
+SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
+                                            sluice_stage_cost *costs);
+SLUICE_API int sluice_pipeline_threads(const sluice_pipeline *pipeline); /* of each rank */
+SLUICE_API const char *sluice_pipeline_device(const sluice_pipeline *pipeline);
+
+#endif

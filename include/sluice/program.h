@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * program.h -- a schedule made executable: per rank a flat list of instructions, with
+ * transfers inserted, every buffer placed, and the whole verified.
+ *
+ * The same instructions are verified (sluice_program_verify), simulated
+ * (sluice_program_simulate) and executed (pipeline.h). A program without a model has
+ * buffers of one unit each: enough to verify, simulate and draw a schedule.
+ */
+#ifndef SLUICE_PROGRAM_H
+#define SLUICE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/model.h"
+#include "sluice/partition.h"
+#include "sluice/schedule.h"
+#include "sluice/status.h"
+
+/* One table: the enum and its spelling. Values are ABI: append. */
+/* clang-format off */
+#define SLUICE_INSTRUCTION_MAP(X)          \
+    X(FORWARD,         0, "F")             \
+    X(BACKWARD,        1, "B")             \
+    X(BACKWARD_INPUT,  2, "I")             \
+    X(BACKWARD_WEIGHT, 3, "W")             \
+    X(RECOMPUTE,       4, "recompute")     \
+    X(POST_SEND,       5, "post-send")     \
+    X(POST_RECEIVE,    6, "post-receive")  \
+    X(WAIT,            7, "wait")          \
+    X(TIE_REDUCE,      8, "tie-reduce")    \
+    X(NORM,            9, "norm")          \
+    X(UPDATE,         10, "update")
+/* clang-format on */
+
+typedef enum sluice_instruction_kind {
+#define X(name, code, text) SLUICE_INSTRUCTION_##name = (code),
+    SLUICE_INSTRUCTION_MAP(X)
+#undef X
+} sluice_instruction_kind;
+
+/* "F", "post-send"; never NULL. */
+SLUICE_API const char *sluice_instruction_name(sluice_instruction_kind kind);
+
+/* What a buffer is to an instruction. Which roles a kind of instruction reads and writes is in one
+ * table (runtime/program/instruction.c). */
+typedef enum sluice_role {
+    SLUICE_ROLE_INPUT           = 0, /* of the stage; of a post-send: what is sent */
+    SLUICE_ROLE_OUTPUT          = 1, /* of the stage; of a post-receive: where it arrives */
+    SLUICE_ROLE_OUTPUT_GRADIENT = 2,
+    SLUICE_ROLE_INPUT_GRADIENT  = 3,
+    SLUICE_ROLE_SAVED_INPUT     = 4, /* saved by F until I has run */
+    SLUICE_ROLE_SAVED_WEIGHT    = 5, /* saved by F until W has run */
+    SLUICE_ROLE_HANDED          = 6, /* left by I for W */
+    SLUICE_ROLE_TARGETS         = 7, /* of the loss; filled before F */
+    SLUICE_ROLE_SCRATCH         = 8  /* of this instruction alone */
+} sluice_role;
+enum { SLUICE_ROLES = 9 };
+
+/* Bytes of the rank's arena. Absent where `bytes` is 0. */
+typedef struct sluice_slot {
+    size_t offset, bytes;
+} sluice_slot;
+
+/* What a transfer carries. */
+typedef enum sluice_payload {
+    SLUICE_PAYLOAD_ACTIVATION = 0, /* output of `stage`'s F: 0SEND_F1 pairs with 1RECV_F1 */
+    SLUICE_PAYLOAD_GRADIENT   = 1, /* input gradient of `stage`'s B or I */
+    SLUICE_PAYLOAD_TIE        = 2  /* gradient of the tied parameter use `stage` (index of the use) */
+} sluice_payload;
+
+/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value. */
+typedef struct sluice_instruction {
+    sluice_instruction_kind kind;
+    int stage;      /* that computes; of a post: that executes the action it stands for */
+    int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
+    int group;      /* > 0: consecutive instructions with this number overlap */
+    int after;      /* own-rank instruction whose end a post needs, on another stream; -1: none */
+    bool signals;   /* some post comes `after` this one */
+    bool first_input, first_weight; /* first_write of B-or-I's and of B-or-W's gradients */
+
+    /* posts; of a wait: copied from the post it waits for */
+    int post;     /* of a wait: index of its post; -1 */
+    bool sends;   /* a send rather than a receive */
+    int peer;     /* the other rank; -1 */
+    int transfer; /* its number among the transfers of its directed link, from 0; -1 */
+    sluice_payload payload;
+    int producer; /* the stage that made what is carried, or the use of a tie; -1 */
+
+    int tie; /* of a tie-reduce: the first use of the tied parameter; -1 */
+    sluice_slot slots[SLUICE_ROLES];
+} sluice_instruction;
+
+typedef struct sluice_program sluice_program; /* immutable once built */
+
+typedef struct sluice_program_options {
+    size_t size;             /* sizeof(sluice_program_options), set by the initializer */
+    int64_t samples;         /* of a minibatch; at least one per micro-batch */
+    int moments;             /* optimizer values per parameter: 2 adamw, 0 sgd */
+    sluice_precision precision;
+} sluice_program_options;
+#define SLUICE_PROGRAM_OPTIONS_INIT {sizeof(sluice_program_options), 1, 2, SLUICE_FP32}
+
+/*
+ * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
+ * and `schedule` must outlive the program. Of uneven micro-batches the larger come first.
+ * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_program_compile(sluice_program **out,
+                                                const sluice_schedule *schedule,
+                                                const sluice_model *model,
+                                                const sluice_split *split,
+                                                const sluice_program_options *options);
+SLUICE_API void sluice_program_free(sluice_program *program); /* NULL is fine */
+
+SLUICE_API int sluice_program_ranks(const sluice_program *program);
+SLUICE_API int sluice_program_stages(const sluice_program *program);
+SLUICE_API int sluice_program_microbatches(const sluice_program *program);
+SLUICE_API int sluice_program_stage_rank(const sluice_program *program, int stage);
+/* Layers of `stage`: *first .. *last, both included; 0..-1 without a model. */
+SLUICE_API void sluice_program_stage_layers(const sluice_program *program, int stage, int *first,
+                                            int *last);
+/* Samples of micro-batch `i`, and the index in the minibatch of its first one. */
+SLUICE_API int64_t sluice_program_samples(const sluice_program *program, int i);
+SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, int i);
+/* Borrowed; `*count` gets the length. */
+SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
+                                                         int *count);
+
+/* ---- memory: bytes of one rank's arena ---- */
+
+typedef struct sluice_program_bytes {
+    size_t parameters, gradients, moments; /* permanent */
+    size_t bookkeeping;                    /* losses, norm partials: permanent */
+    size_t transient;                      /* highest byte of everything that comes and goes */
+    size_t live;                           /* peak of what is needed at one time, permanent included */
+    size_t arena;                          /* all: what the rank allocates, once */
+} sluice_program_bytes;
+SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank);
+
+/* ---- verification: logic ---- */
+
+/*
+ * Prove that lists of instructions (ranks of them) can run and mean what the schedule means: each
+ * micro-batch F then B (or I then W) once per stage, order across stages, a receive for every
+ * send, no deadlock under strict rendezvous, no slot read before it is written or overwritten
+ * while live. E_SCHEDULE names the first thing that is wrong; E_HOST_MEMORY.
+ * sluice_program_compile() has called it; it is public for lists of one's own.
+ */
+SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
+                                               const sluice_instruction *const *lists,
+                                               const int *counts);
+
+/* ---- simulation: time ---- */
+
+/* Costs of one stage's actions, in any unit of time. B costs input + weight. */
+typedef struct sluice_stage_cost {
+    double forward, input, weight;
+} sluice_stage_cost;
+
+typedef struct sluice_simulation_costs {
+    const sluice_stage_cost *stages; /* one per stage */
+    double activation_transfer;      /* time on the link, 0: free */
+    double gradient_transfer;
+    double update; /* norm and update, each rank */
+} sluice_simulation_costs;
+
+typedef struct sluice_rank_times {
+    double *begin, *end; /* per instruction */
+    double busy;         /* time in compute instructions */
+    double first, last;  /* begin of the first compute instruction, end of the last */
+    double inner_idle;   /* idle share between first and last */
+    int peak_microbatches; /* most stage-activations held at once: F begun, B (or W) not ended */
+} sluice_rank_times;
+
+typedef struct sluice_simulation {
+    double makespan;      /* of the compute and its transfers, update excluded */
+    double makespan_idle; /* idle share of ranks * makespan */
+    double step;          /* with the update */
+    int ranks;
+    sluice_rank_times *rank;
+} sluice_simulation;
+
+/* Release with sluice_simulation_free(). E_ARGUMENT, E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_program_simulate(sluice_simulation **out,
+                                                 const sluice_program *program,
+                                                 const sluice_simulation_costs *costs);
+SLUICE_API void sluice_simulation_free(sluice_simulation *simulation); /* NULL is fine */
+
+/*
+ * The time line as text, a row per rank, at most `columns` wide (80 if 0): each action is as wide
+ * as it is long, with its micro-batch's number where there is room; idle is '.'.
+ * Free with sluice_text_free(). E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_simulation_draw(char **out, const sluice_simulation *simulation,
+                                                const sluice_program *program, int columns);
+
+#endif
