@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* compile.c -- schedule, split and model become a program; what can be asked of it. */
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/program/internal.h"
+
+static sluice_status check(const sluice_schedule *schedule, const sluice_model *model,
+                           const sluice_split *split, const sluice_program_options *options) {
+    const int stages = sluice_schedule_stages(schedule);
+    const int m      = sluice_schedule_microbatches(schedule);
+    if (options->samples < m) {
+        sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches of a minibatch of %lld samples", m,
+                     (long long)options->samples);
+        return sluice__hint(SLUICE_E_ARGUMENT, "use at most %lld micro-batches, or larger minibatches",
+                            (long long)options->samples);
+    }
+    if (!model) return SLUICE_OK;
+    if (split->stages != stages)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
+                            split->stages, sluice_schedule_name(schedule), stages);
+    const int layers = sluice_model_layer_count(model);
+    if (split->first[stages] != layers)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the split covers %d layers, the model has %d",
+                            split->first[stages], layers);
+    for (int s = 0; s < stages; s++)
+        if (split->first[s] >= split->first[s + 1] || split->first[0] != 0)
+            return sluice__fail(SLUICE_E_ARGUMENT, "stage %d of the split has no layers", s);
+    return SLUICE_OK;
+}
+
+/* Of uneven micro-batches the larger come first. */
+static void cut_minibatch(sluice_program *program) {
+    const int64_t n = program->options.samples, m = program->microbatches;
+    for (int64_t i = 0; i <= m; i++)
+        program->first_sample[i] = i * (n / m) + (i < n % m ? i : n % m);
+}
+
+static sluice_status start(sluice_program *program, const sluice_schedule *schedule,
+                           const sluice_model *model, const sluice_program_options *options) {
+    program->model        = model;
+    program->options      = *options;
+    program->ranks        = sluice_schedule_ranks(schedule);
+    program->stages       = sluice_schedule_stages(schedule);
+    program->microbatches = sluice_schedule_microbatches(schedule);
+    program->trains       = sluice_schedule_trains(schedule);
+    SLUICE__TRY(sluice__alloc(&program->stage_rank, (size_t)program->stages, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&program->first_sample, (size_t)program->microbatches + 1,
+                              sizeof(int64_t)));
+    SLUICE__TRY(sluice__alloc(&program->layouts, (size_t)program->stages,
+                              sizeof *program->layouts));
+    SLUICE__TRY(sluice__alloc(&program->rank, (size_t)program->ranks, sizeof *program->rank));
+    for (int s = 0; s < program->stages; s++)
+        program->stage_rank[s] = sluice_schedule_stage_rank(schedule, s);
+    cut_minibatch(program);
+    return SLUICE_OK;
+}
+
+static sluice_status lay_out(sluice_program *program, const sluice_split *split) {
+    for (int s = 0; s < program->stages; s++) {
+        if (!program->model)
+            sluice__layout_abstract(&program->layouts[s], s == 0, s == program->stages - 1);
+        else
+            SLUICE__TRY(sluice__layout_make(&program->layouts[s], program->model, split->first[s],
+                                            split->first[s + 1] - split->first[s],
+                                            sluice_program_samples(program, 0),
+                                            program->options.precision));
+    }
+    return SLUICE_OK;
+}
+
+/* Forget the lists of a lowering that did not do. */
+static void drop_lists(sluice_program *program, const sluice_program_bytes *permanent) {
+    for (int r = 0; r < program->ranks; r++) {
+        sluice__free(program->rank[r].list);
+        program->rank[r].list  = NULL;
+        program->rank[r].count = 0;
+        program->rank[r].bytes = permanent[r];
+    }
+}
+
+/* Lower, plan and verify with `depth` outstanding sends per link. */
+static sluice_status try_depth(sluice_program *program, const sluice_schedule *schedule, int depth,
+                               bool *deadlock) {
+    const size_t p               = (size_t)program->ranks;
+    sluice__lowered *lowered     = NULL;
+    const sluice_instruction **lists = NULL;
+    int *counts                  = NULL;
+    sluice_status status         = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&lowered, p, sizeof *lowered));
+    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
+    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
+    SLUICE__TRY_OUT(sluice__lower(lowered, program, schedule, depth));
+    for (int r = 0; r < program->ranks; r++)
+        SLUICE__TRY_OUT(sluice__plan_rank(program, r, &lowered[r]));
+    for (int r = 0; r < program->ranks; r++) {
+        lists[r]  = program->rank[r].list;
+        counts[r] = program->rank[r].count;
+    }
+    SLUICE__TRY_OUT(sluice__verify(program, lists, counts, deadlock));
+out:
+    for (size_t r = 0; lowered && r < p; r++) sluice__lowered_free(&lowered[r]);
+    sluice__free(lowered);
+    sluice__free(lists);
+    sluice__free(counts);
+    return status;
+}
+
+/* Two sends of a link may be outstanding; more where the schedule would stop otherwise. */
+static sluice_status make_lists(sluice_program *program, const sluice_schedule *schedule) {
+    sluice_program_bytes *permanent;
+    SLUICE__TRY(sluice__alloc(&permanent, (size_t)program->ranks, sizeof *permanent));
+    for (int r = 0; r < program->ranks; r++) permanent[r] = program->rank[r].bytes;
+    const int most       = 2 * program->stages * program->microbatches;
+    sluice_status status = SLUICE_OK;
+    for (int depth = 2;; depth *= 2) {
+        bool deadlock = false;
+        status        = try_depth(program, schedule, depth, &deadlock);
+        if (status == SLUICE_OK || !deadlock || depth >= most) break;
+        drop_lists(program, permanent);
+    }
+    sluice__free(permanent);
+    return status;
+}
+
+sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule *schedule,
+                                     const sluice_model *model, const sluice_split *split,
+                                     const sluice_program_options *options) {
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    if (options->size == 0 || options->size > sizeof settings) {
+        sluice__fail(SLUICE_E_ARGUMENT, "program options of %zu bytes", options->size);
+        return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PROGRAM_OPTIONS_INIT");
+    }
+    memcpy(&settings, options, options->size);
+    if (!model && settings.samples < sluice_schedule_microbatches(schedule))
+        settings.samples = sluice_schedule_microbatches(schedule);
+    SLUICE__TRY(check(schedule, model, split, &settings));
+    sluice_program *program;
+    SLUICE__TRY(sluice__alloc(&program, 1, sizeof *program));
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(start(program, schedule, model, &settings));
+    SLUICE__TRY_OUT(lay_out(program, split));
+    SLUICE__TRY_OUT(sluice__plan_permanent(program));
+    SLUICE__TRY_OUT(make_lists(program, schedule));
+    *out = program;
+out:
+    if (status != SLUICE_OK) sluice_program_free(program);
+    return status;
+}
+
+void sluice_program_free(sluice_program *program) {
+    if (!program) return;
+    for (int s = 0; program->layouts && s < program->stages; s++)
+        sluice__layout_free(&program->layouts[s]);
+    for (int r = 0; program->rank && r < program->ranks; r++) {
+        sluice__rank_program *rank = &program->rank[r];
+        for (int t = 0; t < rank->tie_count; t++) {
+            sluice__free(rank->ties[t].uses);
+            sluice__free(rank->ties[t].offsets);
+        }
+        sluice__free(rank->ties);
+        sluice__free(rank->values);
+        sluice__free(rank->list);
+    }
+    sluice__free(program->rank);
+    sluice__free(program->layouts);
+    sluice__free(program->use_values);
+    sluice__free(program->use_gradients);
+    sluice__free(program->first_sample);
+    sluice__free(program->stage_rank);
+    sluice__free(program);
+}
+
+/* ---- what can be asked ---- */
+
+int sluice_program_ranks(const sluice_program *program) { return program->ranks; }
+int sluice_program_stages(const sluice_program *program) { return program->stages; }
+int sluice_program_microbatches(const sluice_program *program) { return program->microbatches; }
+bool sluice__program_trains(const sluice_program *program) { return program->trains; }
+
+int sluice_program_stage_rank(const sluice_program *program, int stage) {
+    return program->stage_rank[stage];
+}
+
+void sluice_program_stage_layers(const sluice_program *program, int stage, int *first, int *last) {
+    *first = program->layouts[stage].first;
+    *last  = *first + program->layouts[stage].count - 1;
+}
+
+int64_t sluice_program_samples(const sluice_program *program, int i) {
+    return program->first_sample[i + 1] - program->first_sample[i];
+}
+
+int64_t sluice_program_first_sample(const sluice_program *program, int i) {
+    return program->first_sample[i];
+}
+
+const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
+                                              int *count) {
+    *count = program->rank[rank].count;
+    return program->rank[rank].list;
+}
+
+sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank) {
+    return program->rank[rank].bytes;
+}

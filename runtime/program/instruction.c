@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* instruction.c -- instructions in words. */
+#include <stdio.h>
+
+#include "runtime/program/internal.h"
+
+const char *sluice_instruction_name(sluice_instruction_kind kind) {
+    switch (kind) {
+#define X(name, code, text)                                                                        \
+    case SLUICE_INSTRUCTION_##name: return text;
+        SLUICE_INSTRUCTION_MAP(X)
+#undef X
+    }
+    return "?";
+}
+
+static void describe_transfer(char *out, size_t bytes, const sluice_instruction *at) {
+    if (at->payload == SLUICE_PAYLOAD_TIE)
+        snprintf(out, bytes, "the %s of a tied gradient %s rank %d", at->sends ? "send" : "receive",
+                 at->sends ? "to" : "from", at->peer);
+    else
+        snprintf(out, bytes, "%d%s_%s%d", at->stage, at->sends ? "SEND" : "RECV",
+                 at->payload == SLUICE_PAYLOAD_ACTIVATION ? "F" : "B", at->microbatch);
+}
+
+void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction) {
+    if (instruction->peer >= 0)
+        describe_transfer(out, bytes, instruction);
+    else if (instruction->microbatch >= 0)
+        snprintf(out, bytes, "%d%s%d", instruction->stage,
+                 sluice_instruction_name(instruction->kind), instruction->microbatch);
+    else
+        snprintf(out, bytes, "%s", sluice_instruction_name(instruction->kind));
+}

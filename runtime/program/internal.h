@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h -- a compiled program's insides, for the files that make it and the executor. */
+#ifndef SLUICE_PROGRAM_INTERNAL_H
+#define SLUICE_PROGRAM_INTERNAL_H
+
+#include "runtime/program/layout.h"
+#include "runtime/program/place.h"
+#include "sluice/program.h"
+
+/* One copy of a parameter's values on a rank: all its uses there share it. Offsets in the arena. */
+typedef struct sluice__value {
+    int use;       /* its first use on this rank */
+    bool is_first; /* that is also the model's first use: counts for norm, digest and file */
+    size_t values, gradient, moments[2];
+    int64_t count;
+} sluice__value;
+
+/* A tied parameter that a rank holds: where each of its uses' gradients can be read there. */
+typedef struct sluice__tie {
+    int first; /* the model's first use */
+    int terms;
+    int *uses;       /* [terms], in layer order */
+    size_t *offsets; /* [terms] */
+    size_t sum;      /* the gradient that the update reads */
+} sluice__tie;
+
+typedef struct sluice__rank_program {
+    sluice_instruction *list;
+    int count;
+    sluice__value *values; /* in model order */
+    int value_count;
+    sluice__tie *ties;
+    int tie_count;
+    size_t losses, partials; /* doubles: one per micro-batch, one per value */
+    sluice_program_bytes bytes;
+} sluice__rank_program;
+
+struct sluice_program {
+    const sluice_model *model; /* or NULL */
+    sluice_program_options options;
+    int ranks, stages, microbatches;
+    bool trains;
+    int *stage_rank;
+    int64_t *first_sample; /* [microbatches + 1] */
+    sluice__layout *layouts; /* per stage */
+    size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank */
+    sluice__rank_program *rank;
+};
+
+/* ---- lowering (lower.c): schedule -> instructions that name buffers ---- */
+
+/* A buffer of a rank: what it holds. `kind` is the role under which it was made. */
+typedef struct sluice__lowered {
+    sluice_instruction *list;
+    int (*buffers)[SLUICE_ROLES]; /* per instruction and role: index into lives, or -1 */
+    int count, capacity;
+    sluice__life *lives; /* transient buffers; begin and end in instructions */
+    int life_count, life_capacity;
+    int *known; /* buffer of (role, stage, micro-batch), or -1 */
+    int *tie_lives; /* per use of the model: where it is received, or -1; NULL without a model */
+} sluice__lowered;
+
+/* Lists for every rank; `depth` sends of a link may be outstanding before one is waited for.
+ * Release each with sluice__lowered_free(). E_SCHEDULE, E_HOST_MEMORY. */
+sluice_status sluice__lower(sluice__lowered *ranks, const sluice_program *program,
+                            const sluice_schedule *schedule, int depth);
+void sluice__lowered_free(sluice__lowered *lowered);
+
+/* The longest queue of any directed link: a depth at which no send is ever waited for early. */
+/* ---- memory plan (plan.c): fills program->rank[r] from the lowered list, which it takes ---- */
+sluice_status sluice__plan_permanent(sluice_program *program);
+sluice_status sluice__plan_rank(sluice_program *program, int rank, sluice__lowered *lowered);
+
+/* ---- verification (verify.c) ---- */
+sluice_status sluice__verify(const sluice_program *program, const sluice_instruction *const *lists,
+                             const int *counts, bool *deadlock);
+
+/* "1RECV_F3 from rank 0": what an instruction does, in the words of the text form. */
+void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction);
+
+/* ---- for the executor ---- */
+bool sluice__program_trains(const sluice_program *program);
+
+#endif

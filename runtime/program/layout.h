@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * layout.h -- where each layer's tensors lie inside the buffers of its stage.
+ *
+ * A stage's instruction gets a few buffers by role (input, output, saved, handed, scratch, ...);
+ * a layer's tensor is a role and an offset in that role's buffer. The offsets are for the largest
+ * micro-batch; smaller ones use fewer rows of the same places.
+ */
+#ifndef SLUICE_PROGRAM_LAYOUT_H
+#define SLUICE_PROGRAM_LAYOUT_H
+
+#include "sluice/program.h"
+
+/* What a stage can be asked to do. */
+typedef enum sluice__mode {
+    SLUICE__FORWARD         = 0, /* F in training */
+    SLUICE__EVALUATE        = 1, /* F with no backward to come */
+    SLUICE__BACKWARD        = 2, /* B: each layer's I, then its W */
+    SLUICE__BACKWARD_INPUT  = 3,
+    SLUICE__BACKWARD_WEIGHT = 4
+} sluice__mode;
+enum { SLUICE__MODES = 5 };
+
+typedef struct sluice__spot {
+    bool present;
+    sluice_role role;
+    size_t offset;
+} sluice__spot;
+
+typedef struct sluice__layer_spots {
+    sluice__spot input, output, output_gradient, input_gradient, targets;
+    sluice__spot saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_HANDED];
+    sluice__spot scratch;        /* of F, I or W */
+    sluice__spot scratch_weight; /* of W inside B */
+} sluice__layer_spots;
+
+typedef struct sluice__layout {
+    int first, count;             /* layers; 0 without a model */
+    size_t bytes[SLUICE_ROLES];   /* of the buffers, scratch excepted */
+    size_t scratch[SLUICE__MODES];
+    sluice_until input_until;
+    bool weight_reads_output_gradient; /* of the stage: its last layer does */
+    sluice__layer_spots *spots[SLUICE__MODES]; /* [mode][layer - first]; NULL without a model */
+    sluice_layer_description *descriptions;    /* [layer - first], for the largest micro-batch */
+} sluice__layout;
+
+/* The layout of layers first .. first + count - 1 for micro-batches of up to `samples` samples.
+ * Release with sluice__layout_free(). E_ARGUMENT, E_HOST_MEMORY. */
+sluice_status sluice__layout_make(sluice__layout *out, const sluice_model *model, int first,
+                                  int count, int64_t samples, sluice_precision precision);
+/* One unit for every buffer: a stage of which nothing is known. */
+void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last);
+void sluice__layout_free(sluice__layout *layout);
+
+/* The mode in which an instruction of `kind` runs. */
+sluice__mode sluice__mode_of(sluice_instruction_kind kind, bool trains);
+/* Bytes of the buffer that a compute instruction of `kind` uses as `role`; 0: none. */
+size_t sluice__role_bytes(const sluice__layout *layout, sluice_instruction_kind kind,
+                          sluice_role role, bool trains);
+/* Whether an instruction of `kind` reads (what came before), writes, `role`: the table. */
+bool sluice__role_is_read(sluice_instruction_kind kind, sluice_role role);
+bool sluice__role_is_written(sluice_instruction_kind kind, sluice_role role);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* place.c -- greedy placement of buffers with lives. */
+#include "runtime/program/place.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+
+size_t sluice__align(size_t bytes) {
+    const size_t mask = SLUICE__ALIGNMENT - 1;
+    return (bytes + mask) & ~mask;
+}
+
+static int compare_lives(const void *left, const void *right) {
+    const sluice__life *a = *(sluice__life *const *)left, *b = *(sluice__life *const *)right;
+    if (a->bytes != b->bytes) return a->bytes > b->bytes ? -1 : 1;
+    if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
+    return a < b ? -1 : 1; /* the array's order */
+}
+
+/* The lowest offset free during `life`; `placed` ascends by offset. */
+static size_t lowest_offset(const sluice__life *life, sluice__life *const *placed, int count) {
+    size_t offset      = 0;
+    const size_t bytes = sluice__align(life->bytes);
+    for (int k = 0; k < count; k++) {
+        const sluice__life *other = placed[k];
+        if (other->end < life->begin || life->end < other->begin) continue;
+        if (offset + bytes <= other->offset) break;
+        const size_t end = other->offset + sluice__align(other->bytes);
+        if (end > offset) offset = end;
+    }
+    return offset;
+}
+
+sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
+    sluice__life **order = NULL, **placed = NULL;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&order, (size_t)count, sizeof *order));
+    SLUICE__TRY_OUT(sluice__alloc(&placed, (size_t)count, sizeof *placed));
+    for (int k = 0; k < count; k++) order[k] = &lives[k];
+    qsort(order, (size_t)count, sizeof *order, compare_lives);
+    *total = 0;
+    for (int k = 0; k < count; k++) {
+        sluice__life *life = order[k];
+        life->offset       = lowest_offset(life, placed, k);
+        int at             = k;
+        for (; at > 0 && placed[at - 1]->offset > life->offset; at--) placed[at] = placed[at - 1];
+        placed[at]       = life;
+        const size_t end = life->offset + sluice__align(life->bytes);
+        if (end > *total) *total = end;
+    }
+out:
+    sluice__free(order);
+    sluice__free(placed);
+    return status;
+}
+
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak) {
+    size_t *born, *dead;
+    SLUICE__TRY(sluice__alloc(&born, 2 * ((size_t)moments + 1), sizeof *born));
+    dead = born + moments + 1;
+    for (int k = 0; k < count; k++) {
+        born[lives[k].begin] += sluice__align(lives[k].bytes);
+        dead[lives[k].end + 1] += sluice__align(lives[k].bytes);
+    }
+    size_t alive = 0;
+    *peak        = 0;
+    for (int t = 0; t < moments; t++) {
+        alive += born[t];
+        alive -= dead[t];
+        if (alive > *peak) *peak = alive;
+    }
+    sluice__free(born);
+    return SLUICE_OK;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* place.h -- buffers with lives, placed so that those alive together do not overlap. */
+#ifndef SLUICE_PROGRAM_PLACE_H
+#define SLUICE_PROGRAM_PLACE_H
+
+#include <stddef.h>
+
+#include "sluice/status.h"
+
+enum { SLUICE__ALIGNMENT = 256 };
+
+typedef struct sluice__life {
+    size_t bytes;
+    int begin, end; /* first and last moment of use, both included */
+    size_t offset;  /* set by sluice__place() */
+} sluice__life;
+
+/* `bytes` up to the next multiple of the alignment. */
+size_t sluice__align(size_t bytes);
+
+/*
+ * Set every life's offset; `*total` is the end of the highest. Largest first, then earliest,
+ * each at the lowest offset that is free during its life: deterministic, and as small as the
+ * peak of what is alive when all sizes are equal. E_HOST_MEMORY.
+ */
+sluice_status sluice__place(sluice__life *lives, int count, size_t *total);
+
+/* The largest sum of (aligned) bytes alive at one moment of 0 .. moments - 1. E_HOST_MEMORY. */
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.c -- every byte of a rank's arena: what is permanent, and what comes and goes. */
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/program/internal.h"
+
+/* ---- permanent: values, gradients, moments, bookkeeping ---- */
+
+/* Give `bytes` of the arena, and count them as `*kind`. */
+static size_t take(sluice__rank_program *rank, size_t *kind, size_t bytes) {
+    const size_t offset = rank->bytes.arena;
+    *kind += sluice__align(bytes);
+    rank->bytes.arena += sluice__align(bytes);
+    return offset;
+}
+
+static bool is_tied(const sluice_model *model, int first) {
+    for (int u = first + 1; u < sluice_model_use_count(model); u++)
+        if (sluice_model_use(model, u)->first == first) return true;
+    return false;
+}
+
+static size_t value_bytes(const sluice_program *program, int use) {
+    return sluice_shape_bytes(&sluice_model_use(program->model, use)->parameter.shape);
+}
+
+static int stage_of(const sluice_program *program, int layer) {
+    int s = 0;
+    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
+    return s;
+}
+
+static bool use_is_here(const sluice_program *program, int rank, int use) {
+    const int layer = sluice_model_use(program->model, use)->layer;
+    return program->stage_rank[stage_of(program, layer)] == rank;
+}
+
+/* One value for all uses of a parameter on this rank. */
+static void add_value(sluice_program *program, sluice__rank_program *rank, int u) {
+    const int first = sluice_model_use(program->model, u)->first;
+    for (int k = 0; k < rank->value_count; k++)
+        if (sluice_model_use(program->model, rank->values[k].use)->first == first) {
+            program->use_values[u] = rank->values[k].values;
+            return;
+        }
+    sluice__value *value = &rank->values[rank->value_count++];
+    const size_t bytes   = value_bytes(program, u);
+    value->use           = u;
+    value->is_first      = first == u;
+    value->count         = (int64_t)(bytes / sizeof(float));
+    value->values        = take(rank, &rank->bytes.parameters, bytes);
+    program->use_values[u] = value->values;
+}
+
+static sluice_status add_tie(sluice_program *program, sluice__rank_program *rank,
+                             const sluice__value *value) {
+    const int first = sluice_model_use(program->model, value->use)->first;
+    const int uses  = sluice_model_use_count(program->model);
+    if (!is_tied(program->model, first)) return SLUICE_OK;
+    sluice__tie *tie = &rank->ties[rank->tie_count++];
+    tie->first       = first;
+    tie->sum         = value->gradient;
+    SLUICE__TRY(sluice__alloc(&tie->uses, (size_t)uses, sizeof *tie->uses));
+    SLUICE__TRY(sluice__alloc(&tie->offsets, (size_t)uses, sizeof *tie->offsets));
+    for (int u = first; u < uses; u++)
+        if (sluice_model_use(program->model, u)->first == first) tie->uses[tie->terms++] = u;
+    return SLUICE_OK;
+}
+
+static sluice_status plan_parameters(sluice_program *program, int r) {
+    sluice__rank_program *rank = &program->rank[r];
+    const int uses             = sluice_model_use_count(program->model);
+    SLUICE__TRY(sluice__alloc(&rank->values, (size_t)uses, sizeof *rank->values));
+    SLUICE__TRY(sluice__alloc(&rank->ties, (size_t)uses, sizeof *rank->ties));
+    for (int u = 0; u < uses; u++)
+        if (use_is_here(program, r, u)) add_value(program, rank, u);
+    for (int u = 0; u < uses; u++)
+        if (use_is_here(program, r, u))
+            program->use_gradients[u] =
+                take(rank, &rank->bytes.gradients, value_bytes(program, u));
+    for (int k = 0; k < rank->value_count; k++) {
+        sluice__value *value = &rank->values[k];
+        value->gradient      = program->use_gradients[value->use];
+        for (int moment = 0; moment < program->options.moments; moment++)
+            value->moments[moment] =
+                take(rank, &rank->bytes.moments, value_bytes(program, value->use));
+        SLUICE__TRY(add_tie(program, rank, value));
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__plan_permanent(sluice_program *program) {
+    const int uses = program->model ? sluice_model_use_count(program->model) : 0;
+    SLUICE__TRY(sluice__alloc(&program->use_values, (size_t)uses, sizeof(size_t)));
+    SLUICE__TRY(sluice__alloc(&program->use_gradients, (size_t)uses, sizeof(size_t)));
+    for (int r = 0; r < program->ranks; r++) {
+        sluice__rank_program *rank = &program->rank[r];
+        if (program->model) SLUICE__TRY(plan_parameters(program, r));
+        rank->losses   = take(rank, &rank->bytes.bookkeeping,
+                              (size_t)program->microbatches * sizeof(double));
+        rank->partials = take(rank, &rank->bytes.bookkeeping,
+                              (size_t)rank->value_count * sizeof(double));
+    }
+    return SLUICE_OK;
+}
+
+/* ---- transient: the lowered list's buffers ---- */
+
+static void bind_slots(sluice__rank_program *rank, const sluice__lowered *lowered, size_t base) {
+    for (int n = 0; n < rank->count; n++)
+        for (int role = 0; role < SLUICE_ROLES; role++) {
+            const int life = lowered->buffers[n][role];
+            if (life >= 0) rank->list[n].slots[role].offset = base + lowered->lives[life].offset;
+        }
+}
+
+static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
+                      const sluice__lowered *lowered, size_t base) {
+    for (int t = 0; t < rank->tie_count; t++)
+        for (int k = 0; k < rank->ties[t].terms; k++) {
+            const int use  = rank->ties[t].uses[k];
+            const int life = lowered->tie_lives[use];
+            rank->ties[t].offsets[k] =
+                life >= 0 ? base + lowered->lives[life].offset : program->use_gradients[use];
+        }
+}
+
+static bool slots_touch(const sluice_instruction *a, const sluice_slot *slot) {
+    for (int role = 0; role < SLUICE_ROLES; role++) {
+        const sluice_slot *other = &a->slots[role];
+        if (other->bytes > 0 && other->offset < slot->offset + slot->bytes &&
+            slot->offset < other->offset + other->bytes)
+            return true;
+    }
+    return false;
+}
+
+static bool is_post(sluice_instruction_kind kind) {
+    return kind == SLUICE_INSTRUCTION_POST_SEND || kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+}
+
+static bool is_compute(sluice_instruction_kind kind) {
+    return kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+}
+
+/* A post runs on another stream than compute: it comes after the last compute instruction that
+ * touched its bytes. Gradients of ties are written by many: the last of all. */
+static void order_streams(sluice__rank_program *rank) {
+    for (int n = 0; n < rank->count; n++) {
+        sluice_instruction *post = &rank->list[n];
+        if (!is_post(post->kind)) continue;
+        const sluice_slot *slot =
+            &post->slots[post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
+        const bool tie = post->payload == SLUICE_PAYLOAD_TIE && post->sends;
+        for (int k = n - 1; k >= 0 && post->after < 0; k--)
+            if (is_compute(rank->list[k].kind) && (tie || slots_touch(&rank->list[k], slot)))
+                post->after = k;
+        if (post->after >= 0) rank->list[post->after].signals = true;
+    }
+}
+
+sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered *lowered) {
+    sluice__rank_program *rank = &program->rank[r];
+    const size_t base          = rank->bytes.arena;
+    size_t total, peak;
+    SLUICE__TRY(sluice__place(lowered->lives, lowered->life_count, &total));
+    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak));
+    rank->list    = lowered->list;
+    rank->count   = lowered->count;
+    lowered->list = NULL;
+    bind_slots(rank, lowered, base);
+    if (program->trains && program->model) bind_ties(program, rank, lowered, base);
+    order_streams(rank);
+    rank->bytes.transient = total;
+    rank->bytes.live      = base + peak;
+    rank->bytes.arena     = base + total;
+    return SLUICE_OK;
+}
