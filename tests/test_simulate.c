@@ -285,9 +285,9 @@ static void time_lines_look_as_they_should(void **state) {
                    "rank 2 |......F0-B0====F1-B1====F2-B2====F3-B3====............|\n"
                    "F forward, B backward, then the micro-batch; . idle; a column is 0.333\n");
     assert_drawing(generate("gpipe", 3, 4), &costs, 30,
-                   "rank 0 |abcd....A=B=C=D=|\n"
-                   "rank 1 |.abcd..A=B=C=D=.|\n"
-                   "rank 2 |..abcdA=B=C=D=..|\n"
+                   "rank 0 |abcd......A=B=C=D=|\n"
+                   "rank 1 |.abcd...A=B=C=D=..|\n"
+                   "rank 2 |..abcdA=B=C=D=....|\n"
                    "a-d forward, A-D backward of micro-batches 0 to 3; . idle; a column is 1\n");
     assert_drawing(parse("0F0,0I0,0W0\n1F0,1I0,1W0\n"), &costs, 80,
                    "rank 0 |F0-......I0=W0~|\n"
