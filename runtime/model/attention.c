@@ -24,8 +24,8 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
         .length     = input->dims[1],
         .heads      = config->heads,
         .head_width = width / config->heads,
-        .qkv        = {QKV_WEIGHT, rows, width, 3 * width},
-        .projection = {PROJECTION_WEIGHT, rows, width, width},
+        .qkv        = {QKV_WEIGHT,        rows, width, 3 * width},
+        .projection = {PROJECTION_WEIGHT, rows, width, width    },
     };
 }
 
@@ -65,14 +65,13 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice_layer_description d = {.output = *input, .weight_reads_output_gradient = true};
     sluice__norm_describe(&d, "../ln_1.weight", "../ln_1.bias", input);
     sluice__dense_describe(&d, &p.qkv, "c_attn.weight", "c_attn.bias", c->scale);
-    sluice__dense_describe(&d, &p.projection, "c_proj.weight", "c_proj.bias",
-                           c->projection_scale);
+    sluice__dense_describe(&d, &p.projection, "c_proj.weight", "c_proj.bias", c->projection_scale);
     add_attention_costs(&d, &p);
-    sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);     /* NORMED */
-    sluice__add_saved(&d, 3 * whole, SLUICE_UNTIL_INPUT);  /* QKV */
+    sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);    /* NORMED */
+    sluice__add_saved(&d, 3 * whole, SLUICE_UNTIL_INPUT); /* QKV */
     sluice__add_saved(&d, sluice__float_bytes(p.qkv.rows, c->heads), SLUICE_UNTIL_INPUT); /* LSE */
-    sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);     /* ATTENDED */
-    sluice__add_handed(&d, 3 * whole);                     /* QKV_GRADIENT */
+    sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT); /* ATTENDED */
+    sluice__add_handed(&d, 3 * whole);                 /* QKV_GRADIENT */
     d.scratch_input = sluice__piece(whole) +
                       sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
                                      sluice__norm_scratch(input));
@@ -83,8 +82,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
 static sluice_status forward(const sluice_layer_call *call) {
     const parts p = parts_of(call->config, &call->input_shape);
     SLUICE__TRY(sluice__norm_forward(call, call->saved[NORMED]));
-    SLUICE__TRY(sluice__dense_forward(call, &p.qkv, call->saved[QKV], call->saved[NORMED], NULL,
-                                      NULL));
+    SLUICE__TRY(
+        sluice__dense_forward(call, &p.qkv, call->saved[QKV], call->saved[NORMED], NULL, NULL));
     SLUICE__TRY(call->ops->attention(call->stream, &(sluice_attention){
                                                        .out        = call->saved[ATTENDED],
                                                        .lse        = call->saved[LSE],
@@ -102,23 +101,22 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     const parts p = parts_of(call->config, &call->input_shape);
     /* First the gradient of what was attended, then that of the normed rows: never both. */
     float *const inner = call->scratch;
-    void *const rest   = (char *)call->scratch +
-                       sluice__piece(sluice__float_bytes(p.qkv.rows, p.qkv.inputs));
+    void *const rest =
+        (char *)call->scratch + sluice__piece(sluice__float_bytes(p.qkv.rows, p.qkv.inputs));
     SLUICE__TRY(
         sluice__dense_backward_input(call, &p.projection, inner, call->output_gradient, NULL));
-    SLUICE__TRY(
-        call->ops->attention_backward(call->stream, &(sluice_attention_backward){
-                                                        .dqkv       = call->handed[QKV_GRADIENT],
-                                                        .dout       = inner,
-                                                        .out        = call->saved[ATTENDED],
-                                                        .lse        = call->saved[LSE],
-                                                        .qkv        = call->saved[QKV],
-                                                        .scratch    = rest,
-                                                        .samples    = p.samples,
-                                                        .length     = p.length,
-                                                        .heads      = p.heads,
-                                                        .head_width = p.head_width,
-                                                    }));
+    SLUICE__TRY(call->ops->attention_backward(call->stream, &(sluice_attention_backward){
+                                                                .dqkv = call->handed[QKV_GRADIENT],
+                                                                .dout = inner,
+                                                                .out  = call->saved[ATTENDED],
+                                                                .lse  = call->saved[LSE],
+                                                                .qkv  = call->saved[QKV],
+                                                                .scratch    = rest,
+                                                                .samples    = p.samples,
+                                                                .length     = p.length,
+                                                                .heads      = p.heads,
+                                                                .head_width = p.head_width,
+                                                            }));
     SLUICE__TRY(
         sluice__dense_backward_input(call, &p.qkv, inner, call->handed[QKV_GRADIENT], NULL));
     return sluice__norm_backward(call, inner, call->output_gradient, rest);

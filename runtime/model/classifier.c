@@ -23,8 +23,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice_layer_description d = {.weight_per_sample = 1};
     sluice__set_loss(&d, input);
     for (int dim = 1; dim < input->rank - 1; dim++) d.weight_per_sample *= input->dims[dim];
-    d.targets      = *input;
-    d.targets.type = SLUICE_I32;
+    d.targets                        = *input;
+    d.targets.type                   = SLUICE_I32;
     d.targets.dims[--d.targets.rank] = 0;
     sluice__add_matrix(&d, "weight", c->classes, c->width, c->scale);
     d.parameters[WEIGHT].gradient_by_input = true;

@@ -15,9 +15,8 @@ void sluice__dense_describe(sluice_layer_description *description, const sluice_
     sluice__cost_product(&description->input, dense->rows, dense->outputs, dense->inputs);
     sluice__cost_product(&description->weight, dense->inputs, dense->rows, dense->outputs);
     sluice__cost_pass(&description->weight, dense->rows * dense->outputs, 1, 1); /* the bias */
-    description->scratch_weight =
-        sluice__larger(description->scratch_weight,
-                       sluice_column_sum_scratch(dense->rows, dense->outputs));
+    description->scratch_weight = sluice__larger(
+        description->scratch_weight, sluice_column_sum_scratch(dense->rows, dense->outputs));
 }
 
 sluice_status sluice__dense_forward(const sluice_layer_call *call, const sluice__dense *dense,
@@ -38,31 +37,31 @@ sluice_status sluice__dense_forward(const sluice_layer_call *call, const sluice_
 sluice_status sluice__dense_backward_input(const sluice_layer_call *call,
                                            const sluice__dense *dense, float *dx, const float *dy,
                                            const float *before_gelu) {
-    return call->ops->linear_backward_input(
-        call->stream, &(sluice_linear_backward_input){
-                          .dx          = dx,
-                          .dy          = dy,
-                          .w           = call->parameters[dense->parameter],
-                          .before_gelu = before_gelu,
-                          .rows        = dense->rows,
-                          .inputs      = dense->inputs,
-                          .outputs     = dense->outputs,
-                      });
+    return call->ops->linear_backward_input(call->stream,
+                                            &(sluice_linear_backward_input){
+                                                .dx          = dx,
+                                                .dy          = dy,
+                                                .w           = call->parameters[dense->parameter],
+                                                .before_gelu = before_gelu,
+                                                .rows        = dense->rows,
+                                                .inputs      = dense->inputs,
+                                                .outputs     = dense->outputs,
+                                            });
 }
 
 sluice_status sluice__dense_backward_weight(const sluice_layer_call *call,
                                             const sluice__dense *dense, const float *x,
                                             const float *dy) {
-    return call->ops->linear_backward_weight(
-        call->stream, &(sluice_linear_backward_weight){
-                          .dw          = call->gradients[dense->parameter],
-                          .db          = call->gradients[dense->parameter + 1],
-                          .x           = x,
-                          .dy          = dy,
-                          .scratch     = call->scratch,
-                          .rows        = dense->rows,
-                          .inputs      = dense->inputs,
-                          .outputs     = dense->outputs,
-                          .first_write = call->first_write,
-                      });
+    return call->ops->linear_backward_weight(call->stream,
+                                             &(sluice_linear_backward_weight){
+                                                 .dw      = call->gradients[dense->parameter],
+                                                 .db      = call->gradients[dense->parameter + 1],
+                                                 .x       = x,
+                                                 .dy      = dy,
+                                                 .scratch = call->scratch,
+                                                 .rows    = dense->rows,
+                                                 .inputs  = dense->inputs,
+                                                 .outputs = dense->outputs,
+                                                 .first_write = call->first_write,
+                                             });
 }

@@ -10,7 +10,8 @@
 #include "runtime/base/error.h"
 
 /* A layer's saved, handed and scratch bytes are all below a few thousand times the bytes of its
- * largest tensor, so that none of their sums reaches 2^63 when that one has at most 2^48 elements. */
+ * largest tensor, so that none of their sums reaches 2^63 when that one has at most 2^48 elements.
+ */
 static const int64_t most_elements = (int64_t)1 << 48;
 
 /* The boundary that every piece of scratch begins at: a cache line. */
@@ -141,7 +142,9 @@ void sluice__add_handed(sluice_layer_description *description, size_t bytes) {
 }
 
 void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input) {
-    description->output           = (sluice_shape){SLUICE_F32, 2, {input->dims[0], 0}};
+    description->output = (sluice_shape){
+        SLUICE_F32, 2, {input->dims[0], 0}
+    };
     description->is_loss          = true;
     description->input_until      = SLUICE_UNTIL_INPUT;
     description->forward_is_empty = true;

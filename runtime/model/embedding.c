@@ -64,19 +64,18 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice_embedding_config *const c = call->config;
-    return call->ops->embedding_backward(call->stream,
-                                         &(sluice_embedding_backward){
-                                             .dtable      = call->gradients[TABLE],
-                                             .dpositions  = call->gradients[POSITIONS],
-                                             .tokens      = call->input,
-                                             .dy          = call->output_gradient,
-                                             .samples     = call->input_shape.dims[0],
-                                             .length      = call->input_shape.dims[1],
-                                             .width       = c->width,
-                                             .vocabulary  = c->vocabulary,
-                                             .positions   = c->positions,
-                                             .first_write = call->first_write,
-                                         });
+    return call->ops->embedding_backward(call->stream, &(sluice_embedding_backward){
+                                                           .dtable     = call->gradients[TABLE],
+                                                           .dpositions = call->gradients[POSITIONS],
+                                                           .tokens     = call->input,
+                                                           .dy         = call->output_gradient,
+                                                           .samples    = call->input_shape.dims[0],
+                                                           .length     = call->input_shape.dims[1],
+                                                           .width      = c->width,
+                                                           .vocabulary = c->vocabulary,
+                                                           .positions  = c->positions,
+                                                           .first_write = call->first_write,
+                                                       });
 }
 
 const sluice_layer_kind *sluice_layer_embedding(void) {

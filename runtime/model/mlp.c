@@ -17,8 +17,8 @@ typedef struct parts {
 static parts parts_of(const sluice_mlp_config *config, const sluice_shape *input) {
     const int64_t rows = sluice__rows(input);
     return (parts){
-        .expand     = {EXPAND_WEIGHT, rows, config->width, config->hidden},
-        .projection = {PROJECTION_WEIGHT, rows, config->hidden, config->width},
+        .expand     = {EXPAND_WEIGHT,     rows, config->width,  config->hidden},
+        .projection = {PROJECTION_WEIGHT, rows, config->hidden, config->width },
     };
 }
 
@@ -44,8 +44,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice_layer_description d = {.output = *input, .weight_reads_output_gradient = true};
     sluice__norm_describe(&d, "../ln_2.weight", "../ln_2.bias", input);
     sluice__dense_describe(&d, &p.expand, "c_fc.weight", "c_fc.bias", c->scale);
-    sluice__dense_describe(&d, &p.projection, "c_proj.weight", "c_proj.bias",
-                           c->projection_scale);
+    sluice__dense_describe(&d, &p.projection, "c_proj.weight", "c_proj.bias", c->projection_scale);
     sluice__cost_pass(&d.forward, p.expand.rows * c->hidden, 1, 12); /* GELU, and its slope */
     sluice__cost_pass(&d.input, p.expand.rows * c->hidden, 1, 16);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);  /* NORMED */
@@ -69,12 +68,12 @@ static sluice_status forward(const sluice_layer_call *call) {
 static sluice_status backward_input(const sluice_layer_call *call) {
     const parts p       = parts_of(call->config, &call->input_shape);
     float *const normed = call->scratch; /* gradient of NORMED */
-    void *const rest    = (char *)call->scratch +
-                       sluice__piece(sluice__float_bytes(p.expand.rows, p.expand.inputs));
+    void *const rest =
+        (char *)call->scratch + sluice__piece(sluice__float_bytes(p.expand.rows, p.expand.inputs));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->handed[HIDDEN_GRADIENT],
                                              call->output_gradient, call->saved[BEFORE_GELU]));
-    SLUICE__TRY(sluice__dense_backward_input(call, &p.expand, normed, call->handed[HIDDEN_GRADIENT],
-                                             NULL));
+    SLUICE__TRY(
+        sluice__dense_backward_input(call, &p.expand, normed, call->handed[HIDDEN_GRADIENT], NULL));
     return sluice__norm_backward(call, normed, call->output_gradient, rest);
 }
 

@@ -45,7 +45,8 @@ sluice_status sluice__norm_forward(const sluice_layer_call *call, float *y) {
 
 sluice_status sluice__norm_backward(const sluice_layer_call *call, const float *dy,
                                     const float *residual, void *scratch) {
-    const int64_t rows = sluice__rows(&call->input_shape), width = sluice__width(&call->input_shape);
+    const int64_t rows  = sluice__rows(&call->input_shape),
+                  width = sluice__width(&call->input_shape);
     /* Nobody wants the input gradient of a model's first layer, but gain and bias need the pass. */
     float *const nowhere = (float *)((char *)scratch + sums_bytes(rows, width));
     return call->ops->layernorm_backward(
