@@ -28,11 +28,9 @@ typedef struct outcome {
     uint64_t digest;
 } outcome;
 
-/* Token t of sample s of minibatch n; the targets are the tokens shifted, some masked. */
+/* Token t of sample s of minibatch n: each follows from the one before, so it can be learned. */
 static int32_t token(int64_t n, int64_t s, int64_t t) {
-    uint64_t random = (uint64_t)(n * 1000 + s) * 7919 + 1;
-    for (int64_t k = 0; k <= t; k++) (void)test_random(&random);
-    return (int32_t)(test_random(&random) % VOCABULARY);
+    return (int32_t)((17 * n + 5 * s + 3 * t) % VOCABULARY);
 }
 
 static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
@@ -323,7 +321,7 @@ static void test_wrong_calls_are_refused(void **state) {
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     options.samples                 = 4;
     assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
-                   SLUICE_E_ARGUMENT, "8 stages, but the model has 7 layers");
+                   SLUICE_E_ARGUMENT, "8 stages need as many layers, and there are 7");
     sluice_schedule_free(schedule);
     schedule        = make_schedule("gpipe", 2, 4);
     options.samples = 3;
