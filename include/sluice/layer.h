@@ -39,6 +39,11 @@ typedef enum sluice_initializer {
     SLUICE_INIT_NORMAL   = 1  /* mean 0, standard deviation `scale` */
 } sluice_initializer;
 
+/*
+ * A parameter's full name is "<layer name>.<name>". A name that begins with "../" replaces the last
+ * component of the layer's name: "../ln_1.weight" of layer transformer.h.0.attn is called
+ * transformer.h.0.ln_1.weight.
+ */
 typedef struct sluice_parameter {
     const char *name; /* within the layer, "c_attn.weight"; static storage */
     sluice_shape shape;
@@ -85,7 +90,8 @@ typedef struct sluice_random_key {
     int64_t first_sample; /* index in the minibatch of the micro-batch's first sample */
 } sluice_random_key;
 
-/* One call of F, I or W. Pointers that an action does not use are NULL. */
+/* One call of F, I or W. Pointers that an action does not use are NULL. No two buffers of one call
+ * overlap. Actions that the description calls empty need not be called. */
 typedef struct sluice_layer_call {
     const sluice_device_ops *ops;
     sluice_stream *stream;
@@ -169,7 +175,8 @@ SLUICE_API const sluice_layer_kind *sluice_layer_mlp(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_layernorm(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_classifier(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_linear(void);
-SLUICE_API const sluice_layer_kind *sluice_layer_relu(void);          /* no configuration */
-SLUICE_API const sluice_layer_kind *sluice_layer_squared_error(void); /* none; targets as input */
+SLUICE_API const sluice_layer_kind *sluice_layer_relu(void); /* no configuration */
+/* No configuration; targets are as the input. A sample's term is its mean of (x - target)^2. */
+SLUICE_API const sluice_layer_kind *sluice_layer_squared_error(void);
 
 #endif

@@ -16,7 +16,8 @@
 
 typedef struct sluice_model sluice_model;
 
-/* One use of a parameter by a layer, in layer order. Borrowed from its model. */
+/* One use of a parameter by a layer, in layer order. Borrowed from its model, until that changes. Of
+ * a tied one, initializer, scale and decay are the first use's. */
 typedef struct sluice_parameter_use {
     const char *name; /* full name; of a tied one, the name of the first use */
     int layer;
@@ -60,7 +61,7 @@ SLUICE_API int sluice_model_use_count(const sluice_model *model);
 SLUICE_API const sluice_parameter_use *sluice_model_use(const sluice_model *model, int use);
 /* Distinct parameter values: tied ones count once. */
 SLUICE_API int64_t sluice_model_parameter_count(const sluice_model *model);
-/* Loss terms per sample when nothing is masked (tokens of a sequence). */
+/* Loss terms per sample when nothing is masked (tokens of a sequence); 0 without a loss. */
 SLUICE_API int64_t sluice_model_weight_per_sample(const sluice_model *model);
 
 /* Fill `values` (the parameter's element count) with its initial values: a function of

@@ -44,6 +44,11 @@ sluice_status sluice__hint(sluice_status status, const char *format, ...) {
     return status;
 }
 
+sluice_status sluice__fail_again(const sluice_error *error) {
+    if (error != &last_error) last_error = *error;
+    return last_error.status;
+}
+
 const char *sluice_status_name(sluice_status status) {
     switch (status) {
 #define X(name, code, text)                                                                        \

@@ -23,5 +23,7 @@
 sluice_status sluice__fail(sluice_status status, const char *format, ...) SLUICE_PRINTF(2, 3);
 /* Add what to do to the failure just recorded; returns `status`. */
 sluice_status sluice__hint(sluice_status status, const char *format, ...) SLUICE_PRINTF(2, 3);
+/* Record a failure kept from before, or from another thread; returns its status. */
+sluice_status sluice__fail_again(const sluice_error *error);
 
 #endif

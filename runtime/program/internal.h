@@ -47,6 +47,13 @@ struct sluice_program {
     sluice__rank_program *rank;
 };
 
+/* ---- slots.c ---- */
+
+/* Bytes of `role` in a compute instruction on micro-batch i: what crosses an edge is as long as that
+ * micro-batch, what stays inside the stage has room for the largest. 0: not used. */
+size_t sluice__slot_bytes(const sluice_program *program, sluice_instruction_kind kind, int stage,
+                          int i, sluice_role role);
+
 /* ---- lowering (lower.c): schedule -> instructions that name buffers ---- */
 
 /* A buffer of a rank: what it holds. `kind` is the role under which it was made. */
@@ -66,7 +73,6 @@ sluice_status sluice__lower(sluice__lowered *ranks, const sluice_program *progra
                             const sluice_schedule *schedule, int depth);
 void sluice__lowered_free(sluice__lowered *lowered);
 
-/* The longest queue of any directed link: a depth at which no send is ever waited for early. */
 /* ---- memory plan (plan.c): fills program->rank[r] from the lowered list, which it takes ---- */
 sluice_status sluice__plan_permanent(sluice_program *program);
 sluice_status sluice__plan_rank(sluice_program *program, int rank, sluice__lowered *lowered);

@@ -103,8 +103,6 @@ static void mark_first(lowering *at, sluice_instruction *instruction) {
 }
 
 static sluice_status add_compute(lowering *at, const sluice_action *action) {
-    const sluice_program *program  = at->program;
-    const sluice__layout *layout   = &program->layouts[action->stage];
     sluice_instruction instruction = blank;
     instruction.kind               = compute_kind(action->kind);
     instruction.stage              = action->stage;
@@ -114,8 +112,8 @@ static sluice_status add_compute(lowering *at, const sluice_action *action) {
     int lives[SLUICE_ROLES];
     size_t bytes[SLUICE_ROLES];
     for (int role = 0; role < SLUICE_ROLES; role++) {
-        bytes[role] = sluice__role_bytes(layout, instruction.kind, (sluice_role)role,
-                                         program->trains);
+        bytes[role] = sluice__slot_bytes(at->program, instruction.kind, action->stage,
+                                         action->microbatch, (sluice_role)role);
         if (bytes[role] == 0) continue;
         if (role == SLUICE_ROLE_SCRATCH)
             SLUICE__TRY(add_life(at->out, &lives[role]));
@@ -131,15 +129,13 @@ static sluice_status add_compute(lowering *at, const sluice_action *action) {
 
 /* ---- transfers ---- */
 
-/* Bytes of what crosses the edge behind (activation) or before (gradient) stage `producer`. */
+/* As many as its producer makes. */
 static size_t payload_bytes(const sluice_program *program, const sluice__post *post) {
     const bool activation = post->payload == SLUICE_PAYLOAD_ACTIVATION;
-    const int below       = activation ? post->producer : post->producer - 1;
-    if (!program->model) return program->layouts[below].bytes[SLUICE_ROLE_OUTPUT];
-    const int layer        = program->layouts[below + 1].first;
-    const int64_t samples  = sluice_program_samples(program, post->microbatch);
-    const sluice_shape edge = sluice_model_layer_input(program->model, layer, samples);
-    return sluice_shape_bytes(&edge);
+    return sluice__slot_bytes(
+        program, activation ? SLUICE_INSTRUCTION_FORWARD : SLUICE_INSTRUCTION_BACKWARD_INPUT,
+        post->producer, post->microbatch,
+        activation ? SLUICE_ROLE_OUTPUT : SLUICE_ROLE_INPUT_GRADIENT);
 }
 
 /* The role under which a post's buffer is known to its stage. */

@@ -321,8 +321,8 @@ static sluice_status run_compute(machine *m, int r, const sluice_instruction *at
     const bool loads = at->kind == SLUICE_INSTRUCTION_FORWARD && at->stage == 0;
     for (int role = 0; role < SLUICE_ROLES; role++) {
         const sluice_slot *slot = &at->slots[role];
-        const size_t needed     = sluice__role_bytes(&m->program->layouts[at->stage], at->kind,
-                                                     (sluice_role)role, m->program->trains);
+        const size_t needed     = sluice__slot_bytes(m->program, at->kind, at->stage,
+                                                     at->microbatch, (sluice_role)role);
         const label holds       = label_of(at, (sluice_role)role);
         if (slot->bytes < needed) {
             char words[WORDS];

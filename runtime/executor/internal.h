@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h -- a pipeline's insides: workers that run programs, one per rank.
+ *
+ *   pipeline.c    create, step, evaluate: what the caller's thread does
+ *   worker.c      a thread per rank that carries out one task after another
+ *   run.c         the loop over one rank's instructions
+ *   stage.c       F, B, I, W: an instruction becomes calls of layers
+ *   update.c      ties, norm, clipping, update
+ *   parameters.c  initial values, reading, writing, digest
+ *   failure.c     the first failure anywhere, in words
+ */
+#ifndef SLUICE_EXECUTOR_INTERNAL_H
+#define SLUICE_EXECUTOR_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "runtime/program/internal.h"
+#include "runtime/transport/transport.h"
+#include "sluice/pipeline.h"
+
+typedef struct sluice__rank sluice__rank;
+/* What every rank's thread is asked to do; `argument` is shared by all of them. */
+typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
+
+struct sluice__rank {
+    sluice_pipeline *pipeline;
+    int index;
+    pthread_t thread;
+    bool has_thread;
+
+    sluice_device *device;
+    sluice_stream *stream, *transfers; /* compute; copies between ranks */
+    unsigned char *arena;
+    size_t arena_bytes;
+    void *staging; /* host memory for inputs and targets of one micro-batch */
+
+    atomic_int at;       /* instruction being carried out */
+    double *begin, *end; /* per instruction of the step, seconds since its start */
+    double *gathered;    /* all ranks' losses and norm partials, rank after rank */
+    double *mine;        /* this rank's part of them */
+    sluice_update_tensor *tensors; /* one per value, in model order */
+    sluice_update_tensor *counted; /* those whose first use is here */
+    int counted_count;
+    double scale; /* the step's clip factor */
+    int finished; /* generation of the last finished task; under the pipeline's lock */
+};
+
+/* One pass over a program. Set by the caller's thread while the ranks are idle. */
+typedef struct sluice__run {
+    const sluice_program *program;
+    const sluice_batch *batch;
+    int64_t *first_sample; /* [microbatches + 1] */
+    int64_t step;          /* from 1; 0 when evaluating */
+    double start;          /* seconds of the monotonic clock */
+    double loss, norm;     /* written by rank 0 */
+} sluice__run;
+
+struct sluice_pipeline {
+    const sluice_model *model;
+    sluice_pipeline_options options;
+    const sluice_device_ops *ops;
+    const sluice__transport_ops *transport_ops;
+    sluice__transport *transport;
+    sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
+    int ranks, threads;
+    sluice__rank *rank;
+    int *first_use; /* [layers + 1]: uses of each layer */
+    int loss_rank;  /* of the last stage */
+    bool pin;       /* a core for every thread */
+    int64_t steps;
+    sluice__run run;
+    double *inner_idle; /* [ranks] */
+
+    /* tasks */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    sluice__task *task; /* NULL: leave */
+    void *argument;
+    int generation;
+
+    /* failures */
+    atomic_bool failed;
+    sluice_error failure;     /* of the task; under the lock */
+    sluice_error kept;        /* the first one of all */
+    atomic_llong progress_ns; /* when any rank last finished an instruction */
+};
+
+/* ---- worker.c ---- */
+sluice_status sluice__workers_start(sluice_pipeline *pipeline);
+void sluice__workers_stop(sluice_pipeline *pipeline);
+/* Every rank does `task`; returns when all are done: OK, or the first failure. */
+sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument);
+
+/* ---- run.c ---- */
+double sluice__now(void); /* seconds of the monotonic clock */
+sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
+/* Seconds that a wait may still take before the deadline. */
+double sluice__patience(const sluice_pipeline *pipeline);
+
+/* ---- stage.c ---- */
+sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *instruction);
+
+/* ---- update.c ---- */
+/* The rank's tensors in model order, and room for what the norm gathers. */
+sluice_status sluice__tensors_make(sluice__rank *rank);
+sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *instruction);
+sluice_status sluice__norm(sluice__rank *rank);
+sluice_status sluice__update(sluice__rank *rank);
+
+/* ---- parameters.c ---- */
+/* Arena, staging and initial values: a task. */
+sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
+
+/* ---- failure.c ---- */
+/* Keep this thread's last error as the pipeline's, if it is the first; stop all ranks. */
+void sluice__fail_pipeline(sluice__rank *rank);
+/* What each rank is doing, for deadlines. */
+void sluice__describe_ranks(const sluice_pipeline *pipeline, const sluice__rank *except, char *out,
+                            size_t bytes);
+
+#endif

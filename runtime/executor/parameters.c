@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* parameters.c -- parameters by name: initial values, reading, writing, the digest. */
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* ---- tasks ---- */
+
+static sluice_status initialize_value(sluice__rank *rank, const sluice__value *value) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    const sluice_device_ops *ops    = pipeline->ops;
+    const int first                 = sluice_model_use(pipeline->model, value->use)->first;
+    const size_t bytes              = (size_t)value->count * sizeof(float);
+    float *values;
+    SLUICE__TRY(sluice__alloc(&values, (size_t)value->count, sizeof *values));
+    sluice_parameter_initialize(values, sluice_model_use(pipeline->model, first),
+                                pipeline->options.seed);
+    sluice_status status = ops->upload(rank->stream, rank->arena + value->values, values, bytes);
+    for (int k = 0; k < pipeline->program->options.moments && status == SLUICE_OK; k++)
+        status = ops->zero(rank->stream, rank->arena + value->moments[k], bytes);
+    if (status == SLUICE_OK) status = ops->synchronize(rank->stream);
+    sluice__free(values);
+    return status;
+}
+
+static size_t largest_load(const sluice_pipeline *pipeline) {
+    const sluice_program *program        = pipeline->program;
+    const int64_t samples                = sluice_program_samples(program, 0);
+    const sluice_shape input             = sluice_model_layer_input(pipeline->model, 0, samples);
+    const sluice__layout *last           = &program->layouts[program->stages - 1];
+    const sluice_shape *targets          = &last->descriptions[last->count - 1].targets;
+    const size_t a = sluice_shape_bytes(&input), b = sluice_shape_bytes(targets);
+    return a > b ? a : b;
+}
+
+sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
+    const size_t forward             = pipeline->forward->rank[rank->index].bytes.arena;
+    void *arena                      = NULL;
+    rank->arena_bytes = mine->bytes.arena > forward ? mine->bytes.arena : forward;
+    SLUICE__TRY(pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
+    rank->arena = arena;
+    SLUICE__TRY(sluice__alloc(&rank->staging, largest_load(pipeline), 1));
+    SLUICE__TRY(sluice__alloc(&rank->begin, (size_t)mine->count, sizeof *rank->begin));
+    SLUICE__TRY(sluice__alloc(&rank->end, (size_t)mine->count, sizeof *rank->end));
+    SLUICE__TRY(sluice__tensors_make(rank));
+    for (int k = 0; k < mine->value_count; k++)
+        SLUICE__TRY(initialize_value(rank, &mine->values[k]));
+    return SLUICE_OK;
+}
+
+/* Values of one parameter, between host memory and the ranks that hold it. */
+typedef struct exchange {
+    int first; /* the parameter's first use */
+    float *to;
+    const float *from;
+} exchange;
+
+static sluice_status exchange_task(sluice__rank *rank, void *argument) {
+    const exchange *values           = argument;
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
+    for (int k = 0; k < mine->value_count; k++) {
+        const sluice__value *value = &mine->values[k];
+        if (sluice_model_use(pipeline->model, value->use)->first != values->first) continue;
+        const size_t bytes = (size_t)value->count * sizeof(float);
+        if (values->from)
+            SLUICE__TRY(pipeline->ops->upload(rank->stream, rank->arena + value->values,
+                                              values->from, bytes));
+        else if (value->is_first)
+            SLUICE__TRY(pipeline->ops->download(rank->stream, values->to,
+                                                rank->arena + value->values, bytes));
+    }
+    return pipeline->ops->synchronize(rank->stream);
+}
+
+/* ---- by name ---- */
+
+static sluice_status find_parameter(const sluice_pipeline *pipeline, const char *name,
+                                    int64_t count, int *first) {
+    for (int u = 0; u < sluice_model_use_count(pipeline->model); u++) {
+        const sluice_parameter_use *use = sluice_model_use(pipeline->model, u);
+        if (use->first != u || strcmp(use->name, name) != 0) continue;
+        *first              = u;
+        const int64_t found = sluice_shape_count(&use->parameter.shape);
+        if (found == count) return SLUICE_OK;
+        return sluice__fail(SLUICE_E_ARGUMENT, "parameter '%s' has %lld elements, not %lld", name,
+                            (long long)found, (long long)count);
+    }
+    return sluice__fail(SLUICE_E_ARGUMENT, "there is no parameter '%s'", name);
+}
+
+sluice_status sluice_pipeline_read_parameter(sluice_pipeline *pipeline, const char *name,
+                                             float *values, int64_t count) {
+    exchange task = {0, values, NULL};
+    SLUICE__TRY(find_parameter(pipeline, name, count, &task.first));
+    return sluice__workers_do(pipeline, exchange_task, &task);
+}
+
+sluice_status sluice_pipeline_write_parameter(sluice_pipeline *pipeline, const char *name,
+                                              const float *values, int64_t count) {
+    exchange task = {0, NULL, values};
+    SLUICE__TRY(find_parameter(pipeline, name, count, &task.first));
+    return sluice__workers_do(pipeline, exchange_task, &task);
+}
+
+/* ---- digest ---- */
+
+static int compare_names(const void *left, const void *right) {
+    const sluice_parameter_use *a = *(const sluice_parameter_use *const *)left;
+    const sluice_parameter_use *b = *(const sluice_parameter_use *const *)right;
+    return strcmp(a->name, b->name);
+}
+
+static sluice_status digest_parameter(sluice_pipeline *pipeline, XXH3_state_t *state,
+                                      const sluice_parameter_use *use) {
+    const sluice_shape *shape = &use->parameter.shape;
+    const int64_t count       = sluice_shape_count(shape);
+    float *values;
+    SLUICE__TRY(sluice__alloc(&values, (size_t)count, sizeof *values));
+    const sluice_status status =
+        sluice_pipeline_read_parameter(pipeline, use->name, values, count);
+    if (status == SLUICE_OK) {
+        XXH3_64bits_update(state, use->name, strlen(use->name) + 1);
+        XXH3_64bits_update(state, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(state, values, (size_t)count * sizeof *values);
+    }
+    sluice__free(values);
+    return status;
+}
+
+sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest) {
+    const int uses                     = sluice_model_use_count(pipeline->model);
+    const sluice_parameter_use **names = NULL;
+    XXH3_state_t *state                = XXH3_createState();
+    int count                          = 0;
+    sluice_status status               = SLUICE_OK;
+    if (!state) return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a digest");
+    XXH3_64bits_reset(state);
+    SLUICE__TRY_OUT(sluice__alloc(&names, (size_t)uses, sizeof *names));
+    for (int u = 0; u < uses; u++)
+        if (sluice_model_use(pipeline->model, u)->first == u)
+            names[count++] = sluice_model_use(pipeline->model, u);
+    qsort(names, (size_t)count, sizeof *names, compare_names);
+    for (int k = 0; k < count; k++) SLUICE__TRY_OUT(digest_parameter(pipeline, state, names[k]));
+    *digest = XXH3_64bits_digest(state);
+out:
+    sluice__free(names);
+    XXH3_freeState(state);
+    return status;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/* pipeline.c -- create, step and evaluate: the caller's side of a pipeline. */
+#include <math.h>
+#include <sched.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* ---- options ---- */
+
+static sluice_status check_number(const char *name, double value, double low, double high) {
+    if (value >= low && value <= high) return SLUICE_OK; /* false for NaN */
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s is %g; it must be from %g to %g", name, value, low,
+                        high);
+}
+
+static sluice_status take_options(sluice_pipeline_options *out,
+                                  const sluice_pipeline_options *options) {
+    const double below_one = nextafter(1, 0);
+    if (options->size == 0 || options->size > sizeof *out) {
+        sluice__fail(SLUICE_E_ARGUMENT, "pipeline options of %zu bytes", options->size);
+        return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PIPELINE_OPTIONS_INIT");
+    }
+    memcpy(out, options, options->size);
+    if (out->threads < 0 || out->threads > 1024)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d threads per rank; use 1 to 1024", out->threads);
+    if (out->optimizer != SLUICE_ADAMW && out->optimizer != SLUICE_SGD)
+        return sluice__fail(SLUICE_E_ARGUMENT, "optimizer %d does not exist", (int)out->optimizer);
+    SLUICE__TRY(check_number("beta1", out->beta1, 0, below_one));
+    SLUICE__TRY(check_number("beta2", out->beta2, 0, below_one));
+    SLUICE__TRY(check_number("the weight decay", out->weight_decay, 0, 1e6));
+    SLUICE__TRY(check_number("the clipping norm", out->clip, 0, 1e300));
+    return check_number("the deadline in seconds", out->deadline_s, 1e-3, 1e9);
+}
+
+/* ---- create ---- */
+
+static int usable_cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static void choose_threads(sluice_pipeline *pipeline) {
+    const int cores   = usable_cores();
+    pipeline->threads = pipeline->options.threads;
+    if (pipeline->threads == 0) pipeline->threads = cores / pipeline->ranks;
+    if (pipeline->threads < 1) pipeline->threads = 1;
+    pipeline->pin = pipeline->threads * pipeline->ranks <= cores;
+}
+
+/* Stages of equal FLOPs, as the layers describe them for the largest micro-batch. */
+static sluice_status split_by_flops(sluice_split *out, const sluice_model *model, int stages,
+                                    int64_t samples) {
+    const int layers = sluice_model_layer_count(model);
+    sluice_layer_cost *costs;
+    SLUICE__TRY(sluice__alloc(&costs, (size_t)layers, sizeof *costs));
+    sluice_status status = SLUICE_OK;
+    for (int l = 0; l < layers && status == SLUICE_OK; l++) {
+        sluice_layer_description layer;
+        status = sluice_model_describe(&layer, model, l, samples, SLUICE_FP32);
+        if (status == SLUICE_OK)
+            costs[l] = (sluice_layer_cost){layer.forward.flops, layer.input.flops,
+                                           layer.weight.flops};
+    }
+    if (status == SLUICE_OK) status = sluice_split_minmax(out, costs, layers, stages);
+    sluice__free(costs);
+    return status;
+}
+
+static sluice_status check_model(const sluice_model *model) {
+    const int layers = sluice_model_layer_count(model);
+    sluice_layer_description last;
+    if (layers > 0) SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_FP32));
+    if (layers > 0 && last.is_loss) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss", layers);
+}
+
+/* A missing function for this device is refused here, by name. */
+static sluice_status check_kinds(const sluice_pipeline *pipeline) {
+    for (int l = 0; l < sluice_model_layer_count(pipeline->model); l++) {
+        const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, l);
+        bool found                    = kind->forward != NULL;
+        for (const sluice_layer_variant *v = kind->variants; v && v->device; v++)
+            found = found || strcmp(v->device, pipeline->ops->name) == 0;
+        if (!found)
+            return sluice__fail(SLUICE_E_UNSUPPORTED, "layer '%s': kind '%s' has no code for %s",
+                                sluice_model_layer_name(pipeline->model, l), kind->name,
+                                pipeline->ops->name);
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status compile_step(sluice_pipeline *pipeline, const sluice_schedule *schedule,
+                                  const sluice_split *split, sluice_program_options *options) {
+    sluice_split *even   = NULL;
+    sluice_status status = SLUICE_OK;
+    if (!split) {
+        const int64_t m = sluice_schedule_microbatches(schedule);
+        SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
+        SLUICE__TRY_OUT(split_by_flops(even, pipeline->model, sluice_schedule_stages(schedule),
+                                       (options->samples + m - 1) / m));
+        split = even;
+    }
+    SLUICE__TRY_OUT(
+        sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options));
+out:
+    sluice__free(even);
+    return status;
+}
+
+/* The same stages on the same ranks, forward only, with every micro-batch of the largest size. */
+static sluice_status compile_forward(sluice_pipeline *pipeline) {
+    const sluice_program *step = pipeline->program;
+    const size_t p = (size_t)step->ranks, most = (size_t)step->stages * (size_t)step->microbatches;
+    sluice_action *actions     = NULL;
+    const sluice_action **lists = NULL;
+    int *counts                = NULL;
+    sluice_split *split        = NULL;
+    sluice_schedule *schedule  = NULL;
+    sluice_status status       = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&actions, most, sizeof *actions));
+    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
+    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
+    SLUICE__TRY_OUT(sluice__alloc(&split, 1, sizeof *split));
+    sluice_action *next = actions;
+    for (int r = 0; r < step->ranks; r++) {
+        lists[r] = next;
+        for (int i = 0; i < step->microbatches; i++)
+            for (int s = 0; s < step->stages; s++)
+                if (step->stage_rank[s] == r) *next++ = (sluice_action){SLUICE_ACTION_F, s, i, 0};
+        counts[r] = (int)(next - lists[r]);
+    }
+    split->stages = step->stages;
+    for (int s = 0; s < step->stages; s++) split->first[s] = step->layouts[s].first;
+    split->first[step->stages]     = sluice_model_layer_count(pipeline->model);
+    sluice_program_options options = step->options;
+    options.samples = sluice_program_samples(step, 0) * step->microbatches;
+    SLUICE__TRY_OUT(sluice_schedule_from_lists(&schedule, "evaluate", lists, counts, step->ranks));
+    SLUICE__TRY_OUT(
+        sluice_program_compile(&pipeline->forward, schedule, pipeline->model, split, &options));
+out:
+    sluice_schedule_free(schedule);
+    sluice__free(split);
+    sluice__free(counts);
+    sluice__free(lists);
+    sluice__free(actions);
+    return status;
+}
+
+/* Transfers of each directed link: the most that either program posts. */
+static void count_links(const sluice_program *program, sluice__link *links) {
+    const int p = program->ranks;
+    for (int r = 0; r < p; r++)
+        for (int n = 0; n < program->rank[r].count; n++) {
+            const sluice_instruction *at = &program->rank[r].list[n];
+            if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
+            sluice__link *link = &links[r * p + at->peer];
+            if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
+        }
+}
+
+static sluice_status open_transport(sluice_pipeline *pipeline) {
+    const int p          = pipeline->ranks;
+    int count            = 0, gathered = pipeline->program->microbatches;
+    sluice__link *links;
+    SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
+    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0};
+    count_links(pipeline->program, links);
+    count_links(pipeline->forward, links);
+    for (int k = 0; k < p * p; k++)
+        if (links[k].transfers > 0) links[count++] = links[k];
+    gathered += sluice_model_use_count(pipeline->model);
+    const sluice_status status = pipeline->transport_ops->open(&pipeline->transport, p, links,
+                                                               count, gathered, pipeline->ops);
+    sluice__free(links);
+    return status;
+}
+
+static sluice_status index_uses(sluice_pipeline *pipeline) {
+    const int layers = sluice_model_layer_count(pipeline->model);
+    SLUICE__TRY(sluice__alloc(&pipeline->first_use, (size_t)layers + 1, sizeof(int)));
+    for (int u = 0; u < sluice_model_use_count(pipeline->model); u++)
+        for (int l = sluice_model_use(pipeline->model, u)->layer + 1; l <= layers; l++)
+            pipeline->first_use[l] = u + 1;
+    return SLUICE_OK;
+}
+
+static sluice_status create_ranks(sluice_pipeline *pipeline) {
+    const size_t p = (size_t)pipeline->ranks;
+    SLUICE__TRY(sluice__alloc(&pipeline->rank, p, sizeof *pipeline->rank));
+    SLUICE__TRY(sluice__alloc(&pipeline->inner_idle, p, sizeof(double)));
+    SLUICE__TRY(sluice__alloc(&pipeline->run.first_sample,
+                              (size_t)pipeline->program->microbatches + 1, sizeof(int64_t)));
+    for (int r = 0; r < pipeline->ranks; r++) {
+        pipeline->rank[r].pipeline = pipeline;
+        pipeline->rank[r].index    = r;
+        atomic_init(&pipeline->rank[r].at, -1);
+    }
+    SLUICE__TRY(open_transport(pipeline));
+    SLUICE__TRY(sluice__workers_start(pipeline));
+    return sluice__workers_do(pipeline, sluice__initialize_rank, NULL);
+}
+
+static sluice_status find_device(sluice_pipeline *pipeline) {
+    if (!pipeline->options.device) {
+        pipeline->ops = sluice_devices()[0];
+        return SLUICE_OK;
+    }
+    return sluice_device_find(&pipeline->ops, pipeline->options.device);
+}
+
+sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                     const sluice_schedule *schedule, const sluice_split *split,
+                                     const sluice_pipeline_options *options) {
+    sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
+    SLUICE__TRY(take_options(&settings, options));
+    SLUICE__TRY(check_model(model));
+    if (!sluice_schedule_trains(schedule))
+        return sluice__fail(SLUICE_E_ARGUMENT, "schedule '%s' has no backward actions",
+                            sluice_schedule_name(schedule));
+    sluice_pipeline *pipeline;
+    SLUICE__TRY(sluice__alloc(&pipeline, 1, sizeof *pipeline));
+    pipeline->model         = model;
+    pipeline->options       = settings;
+    pipeline->ranks         = sluice_schedule_ranks(schedule);
+    pipeline->transport_ops = sluice__transport_local();
+    pthread_mutex_init(&pipeline->lock, NULL);
+    pthread_cond_init(&pipeline->changed, NULL);
+    sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
+    compile.samples                = settings.samples;
+    compile.moments                = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
+    sluice_status status           = SLUICE_OK;
+    SLUICE__TRY_OUT(find_device(pipeline));
+    SLUICE__TRY_OUT(check_kinds(pipeline));
+    SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
+    SLUICE__TRY_OUT(compile_forward(pipeline));
+    pipeline->loss_rank = pipeline->program->stage_rank[pipeline->program->stages - 1];
+    choose_threads(pipeline);
+    SLUICE__TRY_OUT(index_uses(pipeline));
+    SLUICE__TRY_OUT(create_ranks(pipeline));
+    *out = pipeline;
+out:
+    if (status != SLUICE_OK) {
+        const sluice_error error = *sluice_last_error();
+        sluice_pipeline_free(pipeline);
+        sluice__fail_again(&error);
+    }
+    return status;
+}
+
+static void free_rank(sluice__rank *rank) {
+    sluice__free(rank->staging);
+    sluice__free(rank->begin);
+    sluice__free(rank->end);
+    sluice__free(rank->gathered);
+    sluice__free(rank->mine);
+    sluice__free(rank->tensors);
+    sluice__free(rank->counted);
+}
+
+void sluice_pipeline_free(sluice_pipeline *pipeline) {
+    if (!pipeline) return;
+    if (pipeline->rank) sluice__workers_stop(pipeline);
+    for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
+    pipeline->transport_ops->close(pipeline->transport);
+    sluice_program_free(pipeline->program);
+    sluice_program_free(pipeline->forward);
+    sluice__free(pipeline->run.first_sample);
+    sluice__free(pipeline->first_use);
+    sluice__free(pipeline->inner_idle);
+    sluice__free(pipeline->rank);
+    pthread_cond_destroy(&pipeline->changed);
+    pthread_mutex_destroy(&pipeline->lock);
+    sluice__free(pipeline);
+}
+
+/* ---- step ---- */
+
+static bool is_compute(const sluice_instruction *at) {
+    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+}
+
+/* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
+static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
+    double makespan = 0, busy = 0;
+    for (int r = 0; r < pipeline->ranks; r++) {
+        const sluice__rank *rank         = &pipeline->rank[r];
+        const sluice__rank_program *mine = &pipeline->program->rank[r];
+        double own = 0, first = -1, last = 0;
+        for (int n = 0; n < mine->count; n++) {
+            if (!is_compute(&mine->list[n])) continue;
+            if (first < 0) first = rank->begin[n];
+            last = rank->end[n];
+            own += rank->end[n] - rank->begin[n];
+        }
+        pipeline->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
+        busy += own;
+        if (last > makespan) makespan = last;
+    }
+    result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
+    result->inner_idle    = pipeline->inner_idle;
+}
+
+static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_batch *batch) {
+    if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
+    return check_number("the batch's total weight", batch->total_weight, 1e-300, 1e300);
+}
+
+static void begin_run(sluice_pipeline *pipeline, const sluice_program *program,
+                      const sluice_batch *batch, int64_t step) {
+    pipeline->run.program = program;
+    pipeline->run.batch   = batch;
+    pipeline->run.step    = step;
+    pipeline->run.start   = sluice__now();
+    pipeline->transport_ops->begin(pipeline->transport);
+}
+
+static sluice_status end_run(sluice_pipeline *pipeline, sluice_status status) {
+    pipeline->run.program = NULL;
+    pipeline->run.batch   = NULL;
+    for (int r = 0; r < pipeline->ranks; r++) atomic_store(&pipeline->rank[r].at, -1);
+    return status;
+}
+
+sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
+                                   sluice_result *result) {
+    const sluice_program *program = pipeline->program;
+    SLUICE__TRY(check_batch(pipeline, batch));
+    SLUICE__TRY(check_number("the learning rate", batch->learning_rate, 0, 1e300));
+    if (batch->samples != program->options.samples)
+        return sluice__fail(SLUICE_E_ARGUMENT, "a minibatch of %lld samples in a pipeline for %lld",
+                            (long long)batch->samples, (long long)program->options.samples);
+    memcpy(pipeline->run.first_sample, program->first_sample,
+           ((size_t)program->microbatches + 1) * sizeof(int64_t));
+    begin_run(pipeline, program, batch, pipeline->steps + 1);
+    SLUICE__TRY(end_run(pipeline, sluice__workers_do(pipeline, sluice__run_rank, NULL)));
+    pipeline->steps++;
+    result->seconds = sluice__now() - pipeline->run.start;
+    result->loss    = pipeline->run.loss;
+    result->norm    = pipeline->run.norm;
+    measure_idle(pipeline, result);
+    return SLUICE_OK;
+}
+
+/* ---- evaluate ---- */
+
+static sluice_status evaluate_task(sluice__rank *rank, void *unused) {
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->forward->rank[rank->index];
+    SLUICE__TRY(sluice__run_rank(rank, unused));
+    if (rank->index != pipeline->loss_rank) return SLUICE_OK;
+    SLUICE__TRY(pipeline->ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
+                                        (size_t)pipeline->forward->microbatches * sizeof(double)));
+    return pipeline->ops->synchronize(rank->stream);
+}
+
+sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,
+                                       double *loss) {
+    const int m        = pipeline->forward->microbatches;
+    const int64_t most = sluice_program_samples(pipeline->forward, 0);
+    SLUICE__TRY(check_batch(pipeline, batch));
+    double sum = 0;
+    for (int64_t first = 0; first < batch->samples;) {
+        for (int i = 0; i <= m; i++) {
+            const int64_t at              = first + i * most;
+            pipeline->run.first_sample[i] = at < batch->samples ? at : batch->samples;
+        }
+        begin_run(pipeline, pipeline->forward, batch, 0);
+        SLUICE__TRY(end_run(pipeline, sluice__workers_do(pipeline, evaluate_task, NULL)));
+        for (int i = 0; i < m; i++) sum += pipeline->rank[pipeline->loss_rank].mine[i];
+        first = pipeline->run.first_sample[m];
+    }
+    *loss = sum;
+    return SLUICE_OK;
+}
+
+/* ---- what can be asked ---- */
+
+const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline) {
+    return pipeline->program;
+}
+
+int sluice_pipeline_threads(const sluice_pipeline *pipeline) { return pipeline->threads; }
+const char *sluice_pipeline_device(const sluice_pipeline *pipeline) { return pipeline->ops->name; }
+
+void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_cost *costs) {
+    const sluice_program *program = pipeline->program;
+    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_stage_cost){0, 0, 0};
+    for (int r = 0; r < pipeline->ranks; r++)
+        for (int n = 0; n < program->rank[r].count; n++) {
+            const sluice_instruction *at = &program->rank[r].list[n];
+            if (!is_compute(at)) continue;
+            const double each = (pipeline->rank[r].end[n] - pipeline->rank[r].begin[n]) /
+                                program->microbatches;
+            sluice_stage_cost *cost = &costs[at->stage];
+            if (at->kind == SLUICE_INSTRUCTION_FORWARD) cost->forward += each;
+            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) cost->input += each;
+            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT) cost->weight += each;
+            if (at->kind == SLUICE_INSTRUCTION_BACKWARD) { /* only their sum is known */
+                cost->input += each / 2;
+                cost->weight += each / 2;
+            }
+        }
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c -- the loop that carries out one rank's program. */
+#include <time.h>
+
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+double sluice__now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double sluice__patience(const sluice_pipeline *pipeline) {
+    const double last = 1e-9 * (double)atomic_load(&pipeline->progress_ns);
+    return pipeline->options.deadline_s - (sluice__now() - last);
+}
+
+static sluice_status deadline_passed(sluice__rank *rank, const sluice_instruction *at) {
+    char words[96], others[384];
+    sluice__describe_instruction(words, sizeof words, at);
+    sluice__describe_ranks(rank->pipeline, rank, others, sizeof others);
+    sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s: rank %d waits for %s%s%s",
+                 rank->pipeline->options.deadline_s, rank->index, words, others[0] ? "; " : "",
+                 others);
+    return sluice__hint(SLUICE_E_DEADLINE, "if a single action can take that long, raise deadline_s");
+}
+
+static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
+    sluice_pipeline *pipeline = rank->pipeline;
+    const int from            = wait->sends ? rank->index : wait->peer;
+    const int to              = wait->sends ? wait->peer : rank->index;
+    for (bool done = false;;) {
+        const double seconds = sluice__patience(pipeline);
+        SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, from, to, wait->transfer,
+                                                  seconds > 0 ? seconds : 0, &done));
+        if (done) return SLUICE_OK;
+        if (sluice__patience(pipeline) <= 0) return deadline_passed(rank, wait);
+    }
+}
+
+static sluice_status post(sluice__rank *rank, const sluice_instruction *at) {
+    const sluice__transport_ops *ops = rank->pipeline->transport_ops;
+    sluice__transport *transport     = rank->pipeline->transport;
+    if (at->sends) {
+        const sluice_slot *slot = &at->slots[SLUICE_ROLE_INPUT];
+        return ops->post_send(transport, rank->index, at->peer, rank->arena + slot->offset,
+                              slot->bytes, rank->transfers);
+    }
+    const sluice_slot *slot = &at->slots[SLUICE_ROLE_OUTPUT];
+    return ops->post_receive(transport, at->peer, rank->index, rank->arena + slot->offset,
+                             slot->bytes, rank->transfers);
+}
+
+static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at) {
+    switch (at->kind) {
+    case SLUICE_INSTRUCTION_POST_SEND:
+    case SLUICE_INSTRUCTION_POST_RECEIVE: return post(rank, at);
+    case SLUICE_INSTRUCTION_WAIT: return wait_for(rank, at);
+    case SLUICE_INSTRUCTION_TIE_REDUCE: return sluice__tie_reduce(rank, at);
+    case SLUICE_INSTRUCTION_NORM: return sluice__norm(rank);
+    case SLUICE_INSTRUCTION_UPDATE: return sluice__update(rank);
+    default: return sluice__run_stage(rank, at);
+    }
+}
+
+sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    sluice_pipeline *pipeline        = rank->pipeline;
+    const sluice__run *run           = &pipeline->run;
+    const sluice__rank_program *mine = &run->program->rank[rank->index];
+    const bool timed                 = run->step > 0;
+    for (int n = 0; n < mine->count; n++) {
+        atomic_store(&rank->at, n);
+        if (atomic_load(&pipeline->failed)) return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
+        if (timed) rank->begin[n] = sluice__now() - run->start;
+        SLUICE__TRY(carry_out(rank, &mine->list[n]));
+        const double now = sluice__now();
+        if (timed) rank->end[n] = now - run->start;
+        atomic_store(&pipeline->progress_ns, (long long)(now * 1e9));
+    }
+    atomic_store(&rank->at, mine->count);
+    return pipeline->ops->synchronize(rank->stream);
+}

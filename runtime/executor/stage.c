@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* stage.c -- F, B, I and W of a stage: its layers' actions, one after another. */
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* One instruction of a stage while its layers run. */
+typedef struct stage_run {
+    sluice__rank *rank;
+    const sluice_instruction *at;
+    const sluice__layout *layout;
+    sluice__mode mode;
+    int64_t samples;
+} stage_run;
+
+typedef enum action { ACTION_F, ACTION_I, ACTION_W } action;
+
+/* The pointers that a call needs beside the call itself. */
+typedef struct call_tables {
+    const float *parameters[SLUICE_LAYER_PARAMETERS];
+    float *gradients[SLUICE_LAYER_PARAMETERS];
+    void *saved[SLUICE_LAYER_SAVED];
+    void *handed[SLUICE_LAYER_HANDED];
+} call_tables;
+
+/* Where a tensor is; NULL if this instruction does not have it. */
+static void *find(const stage_run *run, const sluice__spot *spot) {
+    if (!spot->present || run->at->slots[spot->role].bytes == 0) return NULL;
+    return run->rank->arena + run->at->slots[spot->role].offset + spot->offset;
+}
+
+static void bind_parameters(const stage_run *run, int layer, call_tables *tables) {
+    const sluice_pipeline *pipeline = run->rank->pipeline;
+    const int first = pipeline->first_use[layer], count = pipeline->first_use[layer + 1] - first;
+    for (int k = 0; k < count; k++) {
+        tables->parameters[k] =
+            (const float *)(run->rank->arena + pipeline->program->use_values[first + k]);
+        tables->gradients[k] =
+            (float *)(run->rank->arena + pipeline->program->use_gradients[first + k]);
+    }
+}
+
+static sluice_layer_call bind_call(const stage_run *run, int l, action which,
+                                   call_tables *tables) {
+    sluice_pipeline *pipeline        = run->rank->pipeline;
+    const sluice__run *pass          = &pipeline->run;
+    const int layer                  = run->layout->first + l;
+    const sluice__layer_spots *spots = &run->layout->spots[run->mode][l];
+    const bool inside_b              = run->mode == SLUICE__BACKWARD && which == ACTION_W;
+    bind_parameters(run, layer, tables);
+    for (int k = 0; k < SLUICE_LAYER_SAVED; k++) tables->saved[k] = find(run, &spots->saved[k]);
+    for (int k = 0; k < SLUICE_LAYER_HANDED; k++) tables->handed[k] = find(run, &spots->handed[k]);
+    const size_t losses = pass->program->rank[run->rank->index].losses;
+    return (sluice_layer_call){
+        .ops             = pipeline->ops,
+        .stream          = run->rank->stream,
+        .config          = sluice_model_layer_config(pipeline->model, layer),
+        .name            = sluice_model_layer_name(pipeline->model, layer),
+        .input_shape     = sluice_model_layer_input(pipeline->model, layer, run->samples),
+        .precision       = SLUICE_FP32,
+        .training        = pass->step > 0,
+        .input           = find(run, &spots->input),
+        .output          = find(run, &spots->output),
+        .output_gradient = find(run, &spots->output_gradient),
+        .input_gradient  = find(run, &spots->input_gradient),
+        .parameters      = tables->parameters,
+        .gradients       = tables->gradients,
+        .saved           = tables->saved,
+        .handed          = tables->handed,
+        .scratch         = find(run, inside_b ? &spots->scratch_weight : &spots->scratch),
+        .first_write     = which == ACTION_W ? run->at->first_weight : run->at->first_input,
+        .targets         = find(run, &spots->targets),
+        .loss            = (double *)(run->rank->arena + losses) + run->at->microbatch,
+        .total_weight    = pass->batch->total_weight,
+        .random          = {pipeline->options.seed, pass->step,
+                            pass->first_sample[run->at->microbatch]},
+    };
+}
+
+/* The layer's function for this device, or for every device. */
+static sluice_layer_action *find_action(const sluice_layer_kind *kind, const char *device,
+                                        action which) {
+    for (const sluice_layer_variant *variant = kind->variants; variant && variant->device; variant++) {
+        const char *a = variant->device, *b = device;
+        while (*a && *a == *b) a++, b++;
+        if (*a != *b) continue;
+        return which == ACTION_F   ? variant->forward
+               : which == ACTION_I ? variant->backward_input
+                                   : variant->backward_weight;
+    }
+    return which == ACTION_F   ? kind->forward
+           : which == ACTION_I ? kind->backward_input
+                               : kind->backward_weight;
+}
+
+static sluice_status run_layer(const stage_run *run, int l, action which) {
+    const sluice_pipeline *pipeline         = run->rank->pipeline;
+    const sluice_layer_description *layer   = &run->layout->descriptions[l];
+    const bool training                     = pipeline->run.step > 0;
+    if (which == ACTION_F && training && layer->forward_is_empty) return SLUICE_OK;
+    if (which == ACTION_W && layer->weight_is_empty) return SLUICE_OK;
+    const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, run->layout->first + l);
+    call_tables tables            = {0};
+    const sluice_layer_call call  = bind_call(run, l, which, &tables);
+    return find_action(kind, pipeline->ops->name, which)(&call);
+}
+
+/* The caller fills host memory; the device gets a copy. */
+static sluice_status load(const stage_run *run, sluice_load *callback, const sluice_shape *shape,
+                          const sluice_slot *slot) {
+    const sluice_pipeline *pipeline = run->rank->pipeline;
+    const sluice_batch *batch       = pipeline->run.batch;
+    const int64_t first             = pipeline->run.first_sample[run->at->microbatch];
+    if (run->samples == 0) return SLUICE_OK;
+    const sluice_status status = callback(batch->context, run->rank->staging, first, run->samples);
+    if (status != SLUICE_OK) {
+        char reason[512];
+        const sluice_error *error = sluice_last_error();
+        for (size_t k = 0; k < sizeof reason; k++)
+            if (!(reason[k] = error->status == status ? error->what[k] : 0)) break;
+        reason[sizeof reason - 1] = 0;
+        return sluice__fail(SLUICE_E_CALLBACK, "loading samples %lld to %lld failed: %s",
+                            (long long)first, (long long)(first + run->samples - 1),
+                            reason[0] ? reason : sluice_status_text(status));
+    }
+    return pipeline->ops->upload(run->rank->stream, run->rank->arena + slot->offset,
+                                 run->rank->staging, sluice_shape_bytes(shape));
+}
+
+static sluice_status load_edges(const stage_run *run) {
+    const sluice_pipeline *pipeline = run->rank->pipeline;
+    const sluice_batch *batch       = pipeline->run.batch;
+    if (run->at->stage == 0) {
+        const sluice_shape shape = sluice_model_layer_input(pipeline->model, 0, run->samples);
+        SLUICE__TRY(load(run, batch->load_inputs, &shape, &run->at->slots[SLUICE_ROLE_INPUT]));
+    }
+    const sluice_layer_description *last = &run->layout->descriptions[run->layout->count - 1];
+    if (!last->is_loss) return SLUICE_OK;
+    sluice_shape shape = last->targets;
+    shape.dims[0]      = run->samples;
+    return load(run, batch->load_targets, &shape, &run->at->slots[SLUICE_ROLE_TARGETS]);
+}
+
+sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at) {
+    const sluice__run *pass = &rank->pipeline->run;
+    const stage_run run     = {rank, at, &pass->program->layouts[at->stage],
+                               sluice__mode_of(at->kind, pass->step > 0),
+                               pass->first_sample[at->microbatch + 1] -
+                                   pass->first_sample[at->microbatch]};
+    const int last          = run.layout->count - 1;
+    if (at->kind == SLUICE_INSTRUCTION_FORWARD) {
+        SLUICE__TRY(load_edges(&run));
+        for (int l = 0; l <= last; l++) SLUICE__TRY(run_layer(&run, l, ACTION_F));
+        return SLUICE_OK;
+    }
+    for (int l = last; l >= 0; l--) {
+        if (at->kind != SLUICE_INSTRUCTION_BACKWARD_WEIGHT)
+            SLUICE__TRY(run_layer(&run, l, ACTION_I));
+        if (at->kind != SLUICE_INSTRUCTION_BACKWARD_INPUT)
+            SLUICE__TRY(run_layer(&run, l, ACTION_W));
+    }
+    return SLUICE_OK;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* update.c -- the end of a step: ties are summed, the norm is known to all, every rank updates. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+static float *at_offset(const sluice__rank *rank, size_t offset) {
+    return (float *)(rank->arena + offset);
+}
+
+sluice_status sluice__tensors_make(sluice__rank *rank) {
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
+    const size_t count               = (size_t)mine->value_count;
+    const size_t uses                = (size_t)sluice_model_use_count(pipeline->model);
+    const size_t m                   = (size_t)pipeline->program->microbatches;
+    SLUICE__TRY(sluice__alloc(&rank->tensors, count, sizeof *rank->tensors));
+    SLUICE__TRY(sluice__alloc(&rank->counted, count, sizeof *rank->counted));
+    SLUICE__TRY(sluice__alloc(&rank->mine, m + count, sizeof *rank->mine));
+    SLUICE__TRY(sluice__alloc(&rank->gathered, m + uses, sizeof *rank->gathered));
+    for (int k = 0; k < mine->value_count; k++) {
+        const sluice__value *value = &mine->values[k];
+        const bool has_moments     = pipeline->program->options.moments > 0;
+        rank->tensors[k]           = (sluice_update_tensor){
+            .parameter     = at_offset(rank, value->values),
+            .gradient      = at_offset(rank, value->gradient),
+            .first_moment  = has_moments ? at_offset(rank, value->moments[0]) : NULL,
+            .second_moment = has_moments ? at_offset(rank, value->moments[1]) : NULL,
+            .count         = value->count,
+            .decays        = sluice_model_use(pipeline->model, value->use)->parameter.decays};
+        if (value->is_first) rank->counted[rank->counted_count++] = rank->tensors[k];
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *at) {
+    const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
+    const sluice__tie *tie           = mine->ties;
+    while (tie->first != at->tie) tie++;
+    const float **terms;
+    SLUICE__TRY(sluice__alloc(&terms, (size_t)tie->terms, sizeof *terms));
+    for (int k = 0; k < tie->terms; k++) terms[k] = at_offset(rank, tie->offsets[k]);
+    const sluice_shape *shape = &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;
+    const sluice_status status = rank->pipeline->ops->sum(
+        rank->stream, at_offset(rank, tie->sum), terms, tie->terms, sluice_shape_count(shape));
+    sluice__free(terms);
+    return status;
+}
+
+/* ---- the norm ---- */
+
+/* This rank's losses, if it has them, then its partial sums of squares. */
+static sluice_status gather_mine(sluice__rank *rank, int *count) {
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice_device_ops *ops     = pipeline->ops;
+    const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
+    const int losses = rank->index == pipeline->loss_rank ? pipeline->program->microbatches : 0;
+    double *partials = (double *)(rank->arena + mine->partials);
+    SLUICE__TRY(ops->sum_squares(rank->stream, partials, rank->counted, rank->counted_count));
+    SLUICE__TRY(ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
+                              (size_t)losses * sizeof(double)));
+    SLUICE__TRY(ops->download(rank->stream, rank->mine + losses, partials,
+                              (size_t)rank->counted_count * sizeof(double)));
+    *count = losses + rank->counted_count;
+    return ops->synchronize(rank->stream);
+}
+
+static sluice_status exchange(sluice__rank *rank, int count) {
+    sluice_pipeline *pipeline        = rank->pipeline;
+    const sluice__transport_ops *ops = pipeline->transport_ops;
+    ops->post_gather(pipeline->transport, rank->index, rank->mine, count);
+    for (bool done = false;;) {
+        const double seconds = sluice__patience(pipeline);
+        SLUICE__TRY(ops->wait_gather(pipeline->transport, rank->index, rank->gathered,
+                                     seconds > 0 ? seconds : 0, &done));
+        if (done) return SLUICE_OK;
+        if (sluice__patience(pipeline) > 0) continue;
+        char others[384];
+        sluice__describe_ranks(pipeline, rank, others, sizeof others);
+        return sluice__fail(SLUICE_E_DEADLINE,
+                            "no rank finished anything for %g s: rank %d waits for the norm; %s",
+                            pipeline->options.deadline_s, rank->index, others);
+    }
+}
+
+/* Losses in the order of micro-batches, squares in the order of the model: the same sum however
+ * many ranks there are. `gathered` has each rank's part after the other's. */
+static void add_up(const sluice__rank *rank, double *loss, double *squares) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    const sluice_program *program   = pipeline->program;
+    *loss = *squares = 0;
+    const double *part = rank->gathered;
+    for (int r = 0; r < pipeline->loss_rank; r++) part += pipeline->rank[r].counted_count;
+    for (int i = 0; i < program->microbatches; i++) *loss += part[i];
+    for (int u = 0; u < sluice_model_use_count(pipeline->model); u++) {
+        if (sluice_model_use(pipeline->model, u)->first != u) continue;
+        const double *at = rank->gathered;
+        for (int r = 0; r < pipeline->ranks; r++) {
+            if (r == pipeline->loss_rank) at += program->microbatches;
+            const sluice__rank_program *owner = &program->rank[r];
+            int counted                       = 0;
+            for (int k = 0; k < owner->value_count; k++) {
+                if (owner->values[k].use == u) *squares += at[counted];
+                counted += owner->values[k].is_first;
+            }
+            at += counted;
+        }
+    }
+}
+
+static sluice_status not_finite(const sluice__rank *rank, double loss, double norm) {
+    sluice__fail(SLUICE_E_NONFINITE, "step %lld: the loss is %g and the gradient norm %g; "
+                                     "nothing was updated",
+                 (long long)rank->pipeline->run.step, loss, norm);
+    return sluice__hint(SLUICE_E_NONFINITE, "use a lower learning rate, a longer warm-up or clipping");
+}
+
+sluice_status sluice__norm(sluice__rank *rank) {
+    sluice_pipeline *pipeline = rank->pipeline;
+    int count;
+    SLUICE__TRY(gather_mine(rank, &count));
+    SLUICE__TRY(exchange(rank, count));
+    double loss, squares;
+    add_up(rank, &loss, &squares);
+    const double norm = sqrt(squares), clip = pipeline->options.clip;
+    if (!isfinite(loss) || !isfinite(norm)) return not_finite(rank, loss, norm);
+    rank->scale = clip > 0 && norm > clip ? clip / norm : 1;
+    if (rank->index > 0) return SLUICE_OK;
+    pipeline->run.loss = loss;
+    pipeline->run.norm = norm;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__update(sluice__rank *rank) {
+    const sluice_pipeline *pipeline        = rank->pipeline;
+    const sluice_pipeline_options *options = &pipeline->options;
+    const sluice_update update             = {.learning_rate  = pipeline->run.batch->learning_rate,
+                                              .weight_decay   = options->weight_decay,
+                                              .beta1          = options->beta1,
+                                              .beta2          = options->beta2,
+                                              .epsilon        = 1e-8,
+                                              .gradient_scale = rank->scale,
+                                              .step           = pipeline->run.step};
+    const int count = pipeline->program->rank[rank->index].value_count;
+    if (options->optimizer == SLUICE_SGD)
+        return pipeline->ops->sgd(rank->stream, rank->tensors, count, &update);
+    return pipeline->ops->adamw(rank->stream, rank->tensors, count, &update);
+}

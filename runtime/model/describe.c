@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* describe.c -- what the layer kinds share when they describe themselves. */
+#include "runtime/model/describe.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "runtime/base/error.h"
+
+/* A layer's saved, handed and scratch bytes are all below a few thousand times the bytes of its
+ * largest tensor, so that none of their sums reaches 2^63 when that one has at most 2^48 elements.
+ */
+static const int64_t most_elements = (int64_t)1 << 48;
+
+/* The boundary that every piece of scratch begins at: a cache line. */
+enum { PIECE = 64 };
+
+static const char *type_name(sluice_type type) {
+    return type == SLUICE_F32 ? "float32" : type == SLUICE_I32 ? "int32" : "of an unknown type";
+}
+
+const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape) {
+    char dims[SLUICE__SHAPE_TEXT - 24] = "";
+    size_t length                      = 0;
+    for (int d = 0; d < shape->rank && d < SLUICE_MAX_DIMS; d++)
+        length += (size_t)snprintf(dims + length, sizeof dims - length, "%s%" PRId64,
+                                   d > 0 ? ", " : "", shape->dims[d]);
+    (void)snprintf(text, SLUICE__SHAPE_TEXT, "(%s) %s", dims, type_name(shape->type));
+    return text;
+}
+
+static sluice_status refuse_input(const char *kind, const sluice_shape *input, sluice_type type,
+                                  int least, int most) {
+    char text[SLUICE__SHAPE_TEXT], dims[32];
+    (void)snprintf(dims, sizeof dims, least == most ? "%d" : "%d to %d", least, most);
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s takes %s with %s dimensions of at least 1, not %s",
+                        kind, type_name(type), dims, sluice__shape_text(text, input));
+}
+
+sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
+                                  int least, int most, sluice_precision precision) {
+    if (precision != SLUICE_FP32)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s computes in fp32 only, not in precision %d",
+                            kind, (int)precision);
+    if (input->type != type || input->rank < least || input->rank > most)
+        return refuse_input(kind, input, type, least, most);
+    int64_t count = 1;
+    for (int d = 0; d < input->rank; d++) {
+        if (input->dims[d] < (d == 0 ? 0 : 1)) return refuse_input(kind, input, type, least, most);
+        SLUICE__TRY(sluice__check_elements(kind, count, input->dims[d]));
+        count *= input->dims[d];
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__check_count(const char *kind, const char *what, int64_t count) {
+    if (count >= 1) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %" PRId64 "; it must be at least 1", kind,
+                        what, count);
+}
+
+sluice_status sluice__check_scale(const char *kind, const char *what, float scale) {
+    if (isfinite(scale) && scale >= 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %g; it must be a finite number from 0 on",
+                        kind, what, (double)scale);
+}
+
+sluice_status sluice__check_width(const char *kind, const char *what, int64_t width,
+                                  const sluice_shape *input) {
+    SLUICE__TRY(sluice__check_count(kind, what, width));
+    if (sluice__width(input) == width) return SLUICE_OK;
+    char text[SLUICE__SHAPE_TEXT];
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %" PRId64 " but its input is %s", kind, what,
+                        width, sluice__shape_text(text, input));
+}
+
+sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns) {
+    int64_t count = 0;
+    if (!__builtin_mul_overflow(rows, columns, &count) && count <= most_elements) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "%s would need a tensor of %" PRId64 " x %" PRId64
+                        " elements, more than 2^48",
+                        kind, rows, columns);
+}
+
+int64_t sluice__rows(const sluice_shape *shape) {
+    int64_t rows = 1;
+    for (int d = 0; d < shape->rank - 1; d++) rows *= shape->dims[d];
+    return rows;
+}
+
+int64_t sluice__width(const sluice_shape *shape) {
+    assert(shape->rank >= 1);
+    return shape->dims[shape->rank - 1];
+}
+
+size_t sluice__float_bytes(int64_t rows, int64_t columns) {
+    return (size_t)rows * (size_t)columns * sizeof(float);
+}
+
+size_t sluice__piece(size_t bytes) {
+    return (bytes + PIECE - 1) / PIECE * PIECE;
+}
+
+size_t sluice__larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+void sluice__add_matrix(sluice_layer_description *description, const char *name, int64_t rows,
+                        int64_t columns, float scale) {
+    assert(description->parameter_count < SLUICE_LAYER_PARAMETERS);
+    description->parameters[description->parameter_count++] = (sluice_parameter){
+        .name        = name,
+        .shape       = {SLUICE_F32, 2, {rows, columns}},
+        .initializer = SLUICE_INIT_NORMAL,
+        .scale       = scale,
+        .decays      = true,
+    };
+}
+
+void sluice__add_vector(sluice_layer_description *description, const char *name, int64_t count,
+                        float value) {
+    assert(description->parameter_count < SLUICE_LAYER_PARAMETERS);
+    description->parameters[description->parameter_count++] = (sluice_parameter){
+        .name        = name,
+        .shape       = {SLUICE_F32, 1, {count}},
+        .initializer = SLUICE_INIT_CONSTANT,
+        .scale       = value,
+    };
+}
+
+void sluice__add_saved(sluice_layer_description *description, size_t bytes, sluice_until until) {
+    assert(description->saved_count < SLUICE_LAYER_SAVED);
+    description->saved[description->saved_count++] = (sluice_saved){bytes, until};
+}
+
+void sluice__add_handed(sluice_layer_description *description, size_t bytes) {
+    assert(description->handed_count < SLUICE_LAYER_HANDED);
+    description->handed[description->handed_count++] = bytes;
+}
+
+void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input) {
+    description->output = (sluice_shape){
+        SLUICE_F32, 2, {input->dims[0], 0}
+    };
+    description->is_loss          = true;
+    description->input_until      = SLUICE_UNTIL_INPUT;
+    description->forward_is_empty = true;
+    description->weight_is_empty  = true;
+}
+
+void sluice__cost_product(sluice_cost *cost, int64_t rows, int64_t inner, int64_t columns) {
+    const double r = (double)rows, i = (double)inner, c = (double)columns;
+    cost->flops += 2 * r * i * c;
+    cost->bytes += (double)sizeof(float) * (r * i + i * c + r * c);
+}
+
+void sluice__cost_pass(sluice_cost *cost, int64_t count, int tensors, int flops) {
+    cost->flops += (double)count * flops;
+    cost->bytes += (double)sizeof(float) * (double)count * tensors;
+}

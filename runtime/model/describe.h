@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* describe.h -- what the layer kinds share when they describe themselves: checks, sizes, costs. */
+#ifndef SLUICE_MODEL_DESCRIBE_H
+#define SLUICE_MODEL_DESCRIBE_H
+
+#include "sluice/layer.h"
+
+/* "(4, 128, 64) float32". */
+enum { SLUICE__SHAPE_TEXT = 128 };
+const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape);
+
+/* ---- checks: E_ARGUMENT with a sentence that begins with the layer's `kind` ---- */
+
+/* `input` has elements of `type`, between `least` and `most` dimensions (the first may be 0), and a
+ * size that can be computed with; the precision is one that the built-in kinds know. */
+sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
+                                  int least, int most, sluice_precision precision);
+/* A number of the configuration is at least 1. */
+sluice_status sluice__check_count(const char *kind, const char *what, int64_t count);
+/* A standard deviation of the configuration is finite and not negative. */
+sluice_status sluice__check_scale(const char *kind, const char *what, float scale);
+/* `width` is at least 1 and the input's last dimension. */
+sluice_status sluice__check_width(const char *kind, const char *what, int64_t width,
+                                  const sluice_shape *input);
+/* A tensor of rows x columns has few enough elements that no size made from it overflows. */
+sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns);
+
+/* ---- sizes ---- */
+
+/* Rows of a tensor: all its dimensions but the last. */
+int64_t sluice__rows(const sluice_shape *shape);
+int64_t sluice__width(const sluice_shape *shape);
+/* Bytes of rows x columns floats; only after the checks above. */
+size_t sluice__float_bytes(int64_t rows, int64_t columns);
+/* A piece of a scratch buffer: `bytes` rounded up, so that the next piece is aligned too. */
+size_t sluice__piece(size_t bytes);
+size_t sluice__larger(size_t a, size_t b);
+
+/* ---- parameters and tensors, appended to a description ---- */
+
+/* (rows, columns), normally distributed: the kind that decays. */
+void sluice__add_matrix(sluice_layer_description *description, const char *name, int64_t rows,
+                        int64_t columns, float scale);
+/* (count), every element `value`: biases and gains. */
+void sluice__add_vector(sluice_layer_description *description, const char *name, int64_t count,
+                        float value);
+void sluice__add_saved(sluice_layer_description *description, size_t bytes, sluice_until until);
+void sluice__add_handed(sluice_layer_description *description, size_t bytes);
+/* A loss over the rows of `input`: its I does everything, nothing follows. */
+void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input);
+
+/* ---- costs: every operation is taken to read and write each of its tensors once ---- */
+
+/* One product of (rows, inner) with (inner, columns). */
+void sluice__cost_product(sluice_cost *cost, int64_t rows, int64_t inner, int64_t columns);
+/* One pass over `tensors` tensors of `count` elements, `flops` operations for each element. */
+void sluice__cost_pass(sluice_cost *cost, int64_t count, int tensors, int flops);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* initialize.c -- initial values of a parameter: a function of seed and name only. */
+#include <math.h>
+
+#include "runtime/base/random.h"
+#include "sluice/model.h"
+
+/* FNV-1a, 64 bit: `hash` carried on over one byte. */
+static uint64_t hash_byte(uint64_t hash, unsigned char byte) {
+    return (hash ^ byte) * 0x100000001B3U;
+}
+
+/* The end of a text counts too, so that two texts in a row are not one. */
+static uint64_t hash_text(uint64_t hash, const char *text) {
+    do hash = hash_byte(hash, (unsigned char)*text);
+    while (*text++ != '\0');
+    return hash;
+}
+
+static uint64_t random_key(uint64_t seed, const char *purpose, const char *name) {
+    uint64_t hash = 0xCBF29CE484222325U;
+    for (int byte = 0; byte < 8; byte++) hash = hash_byte(hash, (unsigned char)(seed >> 8 * byte));
+    return hash_text(hash_text(hash, purpose), name);
+}
+
+/* Two standard normal numbers of two uniform ones (Box & Muller 1958). */
+static void normal_pair(double out[2], uint32_t a, uint32_t b) {
+    const double pi     = 3.14159265358979323846;
+    const double first  = (a + 0.5) / 4294967296.0; /* never 0, whose logarithm is not finite */
+    const double second = (b + 0.5) / 4294967296.0;
+    const double radius = sqrt(-2 * log(first));
+    out[0]              = radius * cos(2 * pi * second);
+    out[1]              = radius * sin(2 * pi * second);
+}
+
+/* Four elements from `element` on, a multiple of 4. */
+static void normal_four(double out[4], int64_t element, uint64_t key) {
+    const uint64_t block      = (uint64_t)element / 4;
+    const uint32_t counter[4] = {(uint32_t)block, 0, 0, (uint32_t)(block >> 32)};
+    uint32_t random[4];
+    sluice__philox(random, counter, key);
+    normal_pair(out, random[0], random[1]);
+    normal_pair(out + 2, random[2], random[3]);
+}
+
+void sluice_parameter_initialize(float *values, const sluice_parameter_use *use, uint64_t seed) {
+    const int64_t count = sluice_shape_count(&use->parameter.shape);
+    if (use->parameter.initializer == SLUICE_INIT_CONSTANT) {
+        for (int64_t i = 0; i < count; i++) values[i] = use->parameter.scale;
+        return;
+    }
+    const uint64_t key = random_key(seed, "initial", use->name);
+    for (int64_t i = 0; i < count; i += 4) {
+        double four[4];
+        normal_four(four, i, key);
+        for (int64_t j = i; j < i + 4 && j < count; j++)
+            values[j] = (float)(four[j - i] * (double)use->parameter.scale);
+    }
+}

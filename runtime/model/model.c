@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* model.c -- the model: a list of layers and the list of the parameters that they use. */
+#include "sluice/model.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/model/describe.h"
+
+typedef struct layer {
+    const sluice_layer_kind *kind;
+    void *config; /* a copy */
+    char *name;
+    sluice_shape input; /* of one sample, samples dimension included */
+} layer;
+
+typedef struct use {
+    sluice_parameter_use use;
+    char *name; /* owned; that of a tied use is only the layer's word for it */
+} use;
+
+struct sluice_model {
+    layer *layers;
+    use *uses;
+    int layer_count, use_count;
+    sluice_shape next; /* input of the layer to come, for one sample */
+    bool has_loss;
+    int64_t weight_per_sample; /* 0 without a loss */
+};
+
+sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample) {
+    if (sample->rank < 0 || sample->rank >= SLUICE_MAX_DIMS)
+        return sluice__fail(SLUICE_E_ARGUMENT, "a sample has %d dimensions; there may be 0 to %d",
+                            sample->rank, SLUICE_MAX_DIMS - 1);
+    sluice_shape input = {sample->type, sample->rank + 1, {1}};
+    for (int d = 0; d < sample->rank; d++) {
+        if (sample->dims[d] < 1)
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "a sample's dimension %d is %" PRId64 "; it must be at least 1", d,
+                                sample->dims[d]);
+        input.dims[d + 1] = sample->dims[d];
+    }
+    sluice_model *model = NULL;
+    SLUICE__TRY(sluice__alloc(&model, 1, sizeof *model));
+    model->next = input;
+    *out        = model;
+    return SLUICE_OK;
+}
+
+void sluice_model_free(sluice_model *model) {
+    if (!model) return;
+    for (int l = 0; l < model->layer_count; l++) {
+        sluice__free(model->layers[l].config);
+        sluice__free(model->layers[l].name);
+    }
+    for (int u = 0; u < model->use_count; u++) sluice__free(model->uses[u].name);
+    sluice__free(model->layers);
+    sluice__free(model->uses);
+    sluice__free(model);
+}
+
+/* The first use called `name` among the uses begin .. end - 1, or -1. */
+static int find_use(const sluice_model *model, int begin, int end, const char *name) {
+    for (int u = begin; u < end; u++)
+        if (model->uses[u].use.first == u && strcmp(model->uses[u].name, name) == 0) return u;
+    return -1;
+}
+
+/* "<layer>.<parameter>"; "../" at the parameter's beginning takes the layer's last component away.
+ */
+static sluice_status full_name(char **out, const char *layer_name, const char *parameter) {
+    static const char up[] = "../";
+    int length             = (int)strlen(layer_name);
+    if (strncmp(parameter, up, sizeof up - 1) == 0) {
+        const char *const dot = strrchr(layer_name, '.');
+        parameter += sizeof up - 1;
+        length = dot ? (int)(dot - layer_name) : 0;
+    }
+    sluice__text text = {0};
+    SLUICE__TRY(
+        sluice__text_add(&text, "%.*s%s%s", length, layer_name, length > 0 ? "." : "", parameter));
+    *out = text.bytes;
+    return SLUICE_OK;
+}
+
+/* A kind of one's own may describe what cannot be: say so here, not in a crash later. */
+static sluice_status check_description(const sluice_layer_kind *kind,
+                                       const sluice_layer_description *d) {
+    if (d->parameter_count < 0 || d->parameter_count > SLUICE_LAYER_PARAMETERS ||
+        d->saved_count < 0 || d->saved_count > SLUICE_LAYER_SAVED || d->handed_count < 0 ||
+        d->handed_count > SLUICE_LAYER_HANDED)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "layer kind '%s' describes %d parameters, %d saved and %d handed "
+                            "tensors; there may be %d, %d and %d",
+                            kind->name, d->parameter_count, d->saved_count, d->handed_count,
+                            SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED, SLUICE_LAYER_HANDED);
+    if (d->output.rank < 1 || d->output.rank > SLUICE_MAX_DIMS || d->output.dims[0] != 1) {
+        char text[SLUICE__SHAPE_TEXT];
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "layer kind '%s' makes %s of 1 sample; its output must begin with the "
+                            "samples dimension",
+                            kind->name, sluice__shape_text(text, &d->output));
+    }
+    if (d->is_loss && d->weight_per_sample < 1)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "layer kind '%s' is a loss of %" PRId64 " terms per sample", kind->name,
+                            d->weight_per_sample);
+    return SLUICE_OK;
+}
+
+static sluice_status check_name(const sluice_model *model, const char *name) {
+    if (name[0] == '\0')
+        return sluice__fail(SLUICE_E_ARGUMENT, "layer %d has an empty name", model->layer_count);
+    for (int l = 0; l < model->layer_count; l++)
+        if (strcmp(model->layers[l].name, name) == 0)
+            return sluice__fail(SLUICE_E_ARGUMENT, "layer %d is called '%s' already", l, name);
+    return SLUICE_OK;
+}
+
+static sluice_status describe_next(const sluice_model *model, const sluice_layer_kind *kind,
+                                   const void *config, const char *name,
+                                   sluice_layer_description *d) {
+    if (model->has_loss)
+        return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after the loss '%s'", name,
+                            model->layers[model->layer_count - 1].name);
+    SLUICE__TRY(check_name(model, name));
+    const sluice_status status = kind->describe(d, config, &model->next, SLUICE_FP32);
+    if (status != SLUICE_OK) {
+        char text[SLUICE__SHAPE_TEXT];
+        const bool first = model->layer_count == 0;
+        return sluice__hint(status, "layer '%s' is given %s%s as %s, for each sample", name,
+                            first ? "the sample" : "the output of ",
+                            first ? "" : model->layers[model->layer_count - 1].name,
+                            sluice__shape_text(text, &model->next));
+    }
+    return check_description(kind, d);
+}
+
+/* Append the uses of layer `l`; on failure those appended so far stay for the caller to drop. */
+static sluice_status add_uses(sluice_model *model, int l, const char *name,
+                              const sluice_layer_description *d) {
+    SLUICE__TRY(sluice__grow(&model->uses, (size_t)(model->use_count + d->parameter_count),
+                             sizeof *model->uses));
+    for (int p = 0; p < d->parameter_count; p++) {
+        char *full = NULL;
+        SLUICE__TRY(full_name(&full, name, d->parameters[p].name));
+        const int u     = model->use_count;
+        const int taken = find_use(model, 0, u, full);
+        model->uses[u]  = (use){
+             {full, l, p, u, d->parameters[p]},
+             full
+        };
+        model->use_count++;
+        if (taken >= 0) {
+            const sluice_status status =
+                sluice__fail(SLUICE_E_ARGUMENT, "layers '%s' and '%s' both call a parameter '%s'",
+                             model->uses[taken].use.layer == l
+                                 ? name
+                                 : model->layers[model->uses[taken].use.layer].name,
+                             name, full);
+            return sluice__hint(status, "give layer '%s' a name with another beginning", name);
+        }
+    }
+    return SLUICE_OK;
+}
+
+static void drop_uses(sluice_model *model, int count) {
+    while (model->use_count > count) sluice__free(model->uses[--model->use_count].name);
+}
+
+sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
+                               const void *config, const char *name) {
+    sluice_layer_description d = {0};
+    SLUICE__TRY(describe_next(model, kind, config, name, &d));
+
+    const int uses       = model->use_count;
+    layer added          = {.kind = kind, .input = model->next};
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__copy_text(&added.name, name));
+    SLUICE__TRY_OUT(sluice__alloc(&added.config, kind->config_bytes, 1));
+    if (kind->config_bytes > 0) memcpy(added.config, config, kind->config_bytes);
+    SLUICE__TRY_OUT(
+        sluice__grow(&model->layers, (size_t)model->layer_count + 1, sizeof *model->layers));
+    SLUICE__TRY_OUT(add_uses(model, model->layer_count, name, &d));
+
+    model->layers[model->layer_count++] = added;
+    added                               = (layer){0}; /* now the model's */
+    model->next                         = d.output;
+    model->has_loss                     = d.is_loss;
+    model->weight_per_sample            = d.is_loss ? d.weight_per_sample : 0;
+out:
+    if (status != SLUICE_OK) drop_uses(model, uses);
+    sluice__free(added.config);
+    sluice__free(added.name);
+    return status;
+}
+
+static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
+    return a->type == b->type && a->rank == b->rank &&
+           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
+sluice_status sluice_model_tie(sluice_model *model, const char *name, const char *first) {
+    int last = model->use_count; /* the first use of the last layer */
+    while (last > 0 && model->uses[last - 1].use.layer == model->layer_count - 1) last--;
+
+    const int u = find_use(model, last, model->use_count, name);
+    if (u < 0)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the last layer has no parameter '%s' that could be tied", name);
+    const int f = find_use(model, 0, last, first);
+    if (f < 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "no earlier layer has a parameter '%s' for '%s'",
+                            first, name);
+    sluice_parameter_use *const tied          = &model->uses[u].use;
+    const sluice_parameter_use *const earlier = &model->uses[f].use;
+    if (!shapes_equal(&tied->parameter.shape, &earlier->parameter.shape)) {
+        char a[SLUICE__SHAPE_TEXT], b[SLUICE__SHAPE_TEXT];
+        return sluice__fail(SLUICE_E_ARGUMENT, "'%s' is %s, but '%s' is %s: they cannot be tied",
+                            name, sluice__shape_text(a, &tied->parameter.shape), first,
+                            sluice__shape_text(b, &earlier->parameter.shape));
+    }
+    /* What is about the values is the first use's; what is about the action remains. */
+    tied->first                 = f;
+    tied->name                  = earlier->name;
+    tied->parameter.initializer = earlier->parameter.initializer;
+    tied->parameter.scale       = earlier->parameter.scale;
+    tied->parameter.decays      = earlier->parameter.decays;
+    return SLUICE_OK;
+}
+
+static const layer *layer_at(const sluice_model *model, int l) {
+    assert(0 <= l && l < model->layer_count);
+    return &model->layers[l];
+}
+
+int sluice_model_layer_count(const sluice_model *model) {
+    return model->layer_count;
+}
+
+const char *sluice_model_layer_name(const sluice_model *model, int l) {
+    return layer_at(model, l)->name;
+}
+
+const sluice_layer_kind *sluice_model_layer_kind(const sluice_model *model, int l) {
+    return layer_at(model, l)->kind;
+}
+
+const void *sluice_model_layer_config(const sluice_model *model, int l) {
+    return layer_at(model, l)->config;
+}
+
+sluice_shape sluice_model_layer_input(const sluice_model *model, int l, int64_t samples) {
+    sluice_shape input = layer_at(model, l)->input;
+    input.dims[0]      = samples;
+    return input;
+}
+
+sluice_status sluice_model_describe(sluice_layer_description *out, const sluice_model *model, int l,
+                                    int64_t samples, sluice_precision precision) {
+    if (samples < 1)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "a micro-batch has %" PRId64 " samples; it needs at least 1", samples);
+    const sluice_shape input   = sluice_model_layer_input(model, l, samples);
+    const layer *const subject = layer_at(model, l);
+    return subject->kind->describe(out, subject->config, &input, precision);
+}
+
+int sluice_model_use_count(const sluice_model *model) {
+    return model->use_count;
+}
+
+const sluice_parameter_use *sluice_model_use(const sluice_model *model, int u) {
+    assert(0 <= u && u < model->use_count);
+    return &model->uses[u].use;
+}
+
+int64_t sluice_model_parameter_count(const sluice_model *model) {
+    int64_t count = 0;
+    for (int u = 0; u < model->use_count; u++)
+        if (model->uses[u].use.first == u)
+            count += sluice_shape_count(&model->uses[u].use.parameter.shape);
+    return count;
+}
+
+int64_t sluice_model_weight_per_sample(const sluice_model *model) {
+    return model->weight_per_sample;
+}

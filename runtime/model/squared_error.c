@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* squared_error.c -- the layer kind "squared-error": each sample's mean of (x - target)^2. */
+#include "runtime/base/error.h"
+#include "runtime/model/describe.h"
+
+static int64_t elements_per_sample(const sluice_shape *input) {
+    int64_t elements = 1;
+    for (int d = 1; d < input->rank; d++) elements *= input->dims[d];
+    return elements;
+}
+
+static sluice_status describe(sluice_layer_description *out, const void *config,
+                              const sluice_shape *input, sluice_precision precision) {
+    (void)config; /* it has none */
+    SLUICE__TRY(
+        sluice__check_input("squared-error", input, SLUICE_F32, 1, SLUICE_MAX_DIMS, precision));
+    sluice_layer_description d = {.targets = *input, .weight_per_sample = 1};
+    sluice__set_loss(&d, input);
+    sluice__cost_pass(&d.input, sluice_shape_count(input), 3, 5);
+    *out = d;
+    return SLUICE_OK;
+}
+
+static sluice_status compare(const sluice_layer_call *call, float *dx) {
+    const double terms = (double)elements_per_sample(&call->input_shape);
+    return call->ops->squared_error(call->stream,
+                                    &(sluice_squared_error){
+                                        .loss    = call->loss,
+                                        .dx      = dx,
+                                        .x       = call->input,
+                                        .targets = call->targets,
+                                        .count   = sluice_shape_count(&call->input_shape),
+                                        .scale   = 1 / (call->total_weight * terms),
+                                    });
+}
+
+static sluice_status forward(const sluice_layer_call *call) {
+    /* In training I makes the loss, with the gradient. */
+    return call->training ? SLUICE_OK : compare(call, NULL);
+}
+
+static sluice_status backward_input(const sluice_layer_call *call) {
+    return compare(call, call->input_gradient);
+}
+
+static sluice_status backward_weight(const sluice_layer_call *call) {
+    (void)call; /* no parameters */
+    return SLUICE_OK;
+}
+
+const sluice_layer_kind *sluice_layer_squared_error(void) {
+    static const sluice_layer_kind kind = {
+        .name            = "squared-error",
+        .describe        = describe,
+        .forward         = forward,
+        .backward_input  = backward_input,
+        .backward_weight = backward_weight,
+    };
+    return &kind;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* slots.c -- which buffers each kind of instruction uses, how, and of how many bytes. */
+#include "runtime/program/internal.h"
+
+sluice__mode sluice__mode_of(sluice_instruction_kind kind, bool trains) {
+    switch (kind) {
+    case SLUICE_INSTRUCTION_BACKWARD: return SLUICE__BACKWARD;
+    case SLUICE_INSTRUCTION_BACKWARD_INPUT: return SLUICE__BACKWARD_INPUT;
+    case SLUICE_INSTRUCTION_BACKWARD_WEIGHT: return SLUICE__BACKWARD_WEIGHT;
+    default: return trains ? SLUICE__FORWARD : SLUICE__EVALUATE;
+    }
+}
+
+/* 'r' reads, 'w' writes, '-' does not use. Columns: input, output, output gradient, input gradient,
+ * saved until I, saved until W, handed, targets, scratch. A post-send reads its input, a
+ * post-receive writes its output; F's targets come from the host. */
+static const char role_table[][SLUICE_ROLES + 1] = {
+    [SLUICE_INSTRUCTION_FORWARD]         = "rw--ww-w-",
+    [SLUICE_INSTRUCTION_BACKWARD]        = "r-rwrr-r-",
+    [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = "r-rwrrwr-",
+    [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = "r-r--rr--",
+    [SLUICE_INSTRUCTION_RECOMPUTE]       = "r---ww---",
+    [SLUICE_INSTRUCTION_POST_SEND]       = "r--------",
+    [SLUICE_INSTRUCTION_POST_RECEIVE]    = "-w-------",
+    [SLUICE_INSTRUCTION_WAIT]            = "---------",
+    [SLUICE_INSTRUCTION_TIE_REDUCE]      = "---------",
+    [SLUICE_INSTRUCTION_NORM]            = "---------",
+    [SLUICE_INSTRUCTION_UPDATE]          = "---------",
+};
+
+bool sluice__role_is_read(sluice_instruction_kind kind, sluice_role role) {
+    return role_table[kind][role] == 'r';
+}
+
+bool sluice__role_is_written(sluice_instruction_kind kind, sluice_role role) {
+    return role_table[kind][role] == 'w';
+}
+
+size_t sluice__role_bytes(const sluice__layout *layout, sluice_instruction_kind kind,
+                          sluice_role role, bool trains) {
+    if (role == SLUICE_ROLE_SCRATCH) return layout->scratch[sluice__mode_of(kind, trains)];
+    if (role_table[kind][role] == '-') return 0;
+    const bool is_weight = kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
+    const bool is_saved  = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
+    if (!trains && is_saved) return 0;
+    if (role == SLUICE_ROLE_INPUT && kind != SLUICE_INSTRUCTION_FORWARD &&
+        layout->input_until < (is_weight ? SLUICE_UNTIL_WEIGHT : SLUICE_UNTIL_INPUT))
+        return 0;
+    if (role == SLUICE_ROLE_OUTPUT_GRADIENT && is_weight && !layout->weight_reads_output_gradient)
+        return 0;
+    return layout->bytes[role];
+}
+
+/* Bytes of what crosses the edge in front of `stage`, for micro-batch i; of the inputs for 0. */
+static size_t edge_bytes(const sluice_program *program, int stage, int i) {
+    const sluice_shape edge = sluice_model_layer_input(
+        program->model, program->layouts[stage].first, sluice_program_samples(program, i));
+    return sluice_shape_bytes(&edge);
+}
+
+static size_t target_bytes(const sluice_program *program, int stage, int i) {
+    const sluice__layout *layout = &program->layouts[stage];
+    sluice_shape targets         = layout->descriptions[layout->count - 1].targets;
+    targets.dims[0]              = sluice_program_samples(program, i);
+    return sluice_shape_bytes(&targets);
+}
+
+size_t sluice__slot_bytes(const sluice_program *program, sluice_instruction_kind kind, int stage,
+                          int i, sluice_role role) {
+    const size_t most =
+        sluice__role_bytes(&program->layouts[stage], kind, role, program->trains);
+    if (most == 0 || !program->model) return most;
+    switch (role) {
+    case SLUICE_ROLE_INPUT:
+    case SLUICE_ROLE_INPUT_GRADIENT: return edge_bytes(program, stage, i);
+    case SLUICE_ROLE_OUTPUT:
+    case SLUICE_ROLE_OUTPUT_GRADIENT: return edge_bytes(program, stage + 1, i);
+    case SLUICE_ROLE_TARGETS: return target_bytes(program, stage, i);
+    default: return most;
+    }
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* local.c -- transfers among threads of one process: who posts second copies. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/transport/transport.h"
+
+/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. */
+enum { SPINS = 2000 };
+
+typedef struct posted {
+    void *buffer;
+    size_t bytes;
+} posted;
+
+/* At any time only one side is ahead: `waiting` holds its posts from `complete` on. */
+typedef struct link {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    posted *waiting;
+    int capacity;
+    int sent, received;
+    atomic_int complete;
+    bool is_open;
+} link;
+
+struct sluice__transport {
+    int ranks;
+    const sluice_device_ops *ops;
+    link *links; /* [from * ranks + to] */
+    atomic_bool aborted;
+    pthread_mutex_t lock; /* of the gather */
+    pthread_cond_t arrived;
+    double *gathered; /* storage of `parts` */
+    double **parts;   /* [rank]: what it gave */
+    int *counts;
+    int here;
+};
+
+static struct timespec time_after(double seconds) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    const double whole = (double)(time_t)seconds;
+    at.tv_sec += (time_t)whole;
+    at.tv_nsec += (long)((seconds - whole) * 1e9);
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    return at;
+}
+
+static void init_condition(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static link *link_of(const sluice__transport *transport, int from, int to) {
+    return &transport->links[from * transport->ranks + to];
+}
+
+static sluice_status stopped(void) {
+    return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
+}
+
+/* ---- open and close ---- */
+
+static sluice_status open_links(sluice__transport *transport, const sluice__link *links, int count) {
+    for (int k = 0; k < count; k++) {
+        link *opened     = link_of(transport, links[k].from, links[k].to);
+        opened->capacity = links[k].transfers;
+        SLUICE__TRY(sluice__alloc(&opened->waiting, (size_t)links[k].transfers,
+                                  sizeof *opened->waiting));
+        pthread_mutex_init(&opened->lock, NULL);
+        init_condition(&opened->moved);
+        opened->is_open = true;
+    }
+    return SLUICE_OK;
+}
+
+static void local_close(sluice__transport *transport) {
+    if (!transport) return;
+    for (int k = 0; transport->links && k < transport->ranks * transport->ranks; k++) {
+        link *closed = &transport->links[k];
+        if (!closed->is_open) continue;
+        pthread_mutex_destroy(&closed->lock);
+        pthread_cond_destroy(&closed->moved);
+        sluice__free(closed->waiting);
+    }
+    pthread_mutex_destroy(&transport->lock);
+    pthread_cond_destroy(&transport->arrived);
+    sluice__free(transport->links);
+    sluice__free(transport->gathered);
+    sluice__free(transport->parts);
+    sluice__free(transport->counts);
+    sluice__free(transport);
+}
+
+static sluice_status local_open(sluice__transport **out, int ranks, const sluice__link *links,
+                                int count, int gathered, const sluice_device_ops *ops) {
+    sluice__transport *transport;
+    const size_t p = (size_t)ranks;
+    SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
+    transport->ranks = ranks;
+    transport->ops   = ops;
+    pthread_mutex_init(&transport->lock, NULL);
+    init_condition(&transport->arrived);
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&transport->links, p * p, sizeof *transport->links));
+    SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
+    SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
+    SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, p * (size_t)gathered, sizeof(double)));
+    for (int r = 0; r < ranks; r++) transport->parts[r] = transport->gathered + r * gathered;
+    SLUICE__TRY_OUT(open_links(transport, links, count));
+    *out = transport;
+out:
+    if (status != SLUICE_OK) local_close(transport);
+    return status;
+}
+
+static void local_begin(sluice__transport *transport) {
+    for (int k = 0; k < transport->ranks * transport->ranks; k++) {
+        link *at = &transport->links[k];
+        at->sent = at->received = 0;
+        atomic_store(&at->complete, 0);
+    }
+    transport->here = 0;
+}
+
+/* ---- transfers ---- */
+
+/* Both ends of the next transfer are known: copy, on the second poster's stream. */
+static sluice_status finish(const sluice__transport *transport, link *at, const posted *send,
+                            const posted *receive, sluice_stream *stream) {
+    if (send->bytes != receive->bytes)
+        return sluice__fail(SLUICE_E_ARGUMENT, "a send of %zu bytes meets a receive of %zu",
+                            send->bytes, receive->bytes);
+    SLUICE__TRY(transport->ops->copy(stream, receive->buffer, send->buffer, send->bytes));
+    SLUICE__TRY(transport->ops->synchronize(stream));
+    atomic_fetch_add(&at->complete, 1);
+    pthread_cond_broadcast(&at->moved);
+    return SLUICE_OK;
+}
+
+static sluice_status post(sluice__transport *transport, int from, int to, bool sends,
+                          const posted *mine, sluice_stream *stream) {
+    link *at = link_of(transport, from, to);
+    pthread_mutex_lock(&at->lock);
+    int *own = sends ? &at->sent : &at->received, other = sends ? at->received : at->sent;
+    const int k          = (*own)++;
+    sluice_status status = SLUICE_OK;
+    if (k >= at->capacity)
+        status = sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
+                              at->capacity, from, to);
+    else if (k >= other)
+        at->waiting[k] = *mine; /* the other end will copy */
+    else
+        status = finish(transport, at, sends ? mine : &at->waiting[k],
+                        sends ? &at->waiting[k] : mine, stream);
+    pthread_mutex_unlock(&at->lock);
+    return status;
+}
+
+static sluice_status local_post_send(sluice__transport *transport, int from, int to,
+                                     const void *buffer, size_t bytes, sluice_stream *stream) {
+    posted mine = {NULL, bytes};
+    memcpy(&mine.buffer, &buffer, sizeof buffer); /* only read: it is the copy's source */
+    return post(transport, from, to, true, &mine, stream);
+}
+
+static sluice_status local_post_receive(sluice__transport *transport, int from, int to,
+                                        void *buffer, size_t bytes, sluice_stream *stream) {
+    const posted mine = {buffer, bytes};
+    return post(transport, from, to, false, &mine, stream);
+}
+
+/* Posts never block here, so a group is nothing more than its posts. */
+static sluice_status local_group(sluice__transport *transport, int rank) {
+    (void)transport;
+    (void)rank;
+    return SLUICE_OK;
+}
+
+static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
+                                double seconds, bool *done) {
+    link *at = link_of(transport, from, to);
+    for (int spin = 0; spin < SPINS; spin++)
+        if (atomic_load(&at->complete) > k) {
+            *done = true;
+            return SLUICE_OK;
+        }
+    const struct timespec end = time_after(seconds);
+    pthread_mutex_lock(&at->lock);
+    int late = 0;
+    while (atomic_load(&at->complete) <= k && !atomic_load(&transport->aborted) && late == 0)
+        late = pthread_cond_timedwait(&at->moved, &at->lock, &end);
+    *done = atomic_load(&at->complete) > k;
+    pthread_mutex_unlock(&at->lock);
+    return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+}
+
+/* ---- the gather ---- */
+
+static void local_post_gather(sluice__transport *transport, int rank, const double *mine,
+                              int count) {
+    pthread_mutex_lock(&transport->lock);
+    memcpy(transport->parts[rank], mine, (size_t)count * sizeof *mine);
+    transport->counts[rank] = count;
+    transport->here++;
+    pthread_cond_broadcast(&transport->arrived);
+    pthread_mutex_unlock(&transport->lock);
+}
+
+static sluice_status local_wait_gather(sluice__transport *transport, int rank, double *all,
+                                       double seconds, bool *done) {
+    (void)rank;
+    const struct timespec end = time_after(seconds);
+    int late                  = 0;
+    pthread_mutex_lock(&transport->lock);
+    while (transport->here < transport->ranks && !atomic_load(&transport->aborted) && late == 0)
+        late = pthread_cond_timedwait(&transport->arrived, &transport->lock, &end);
+    *done = transport->here == transport->ranks;
+    for (int r = 0; *done && r < transport->ranks; r++) {
+        memcpy(all, transport->parts[r], (size_t)transport->counts[r] * sizeof *all);
+        all += transport->counts[r];
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+}
+
+static void local_abort(sluice__transport *transport) {
+    atomic_store(&transport->aborted, true);
+    for (int k = 0; k < transport->ranks * transport->ranks; k++) {
+        link *at = &transport->links[k];
+        if (!at->is_open) continue;
+        pthread_mutex_lock(&at->lock);
+        pthread_cond_broadcast(&at->moved);
+        pthread_mutex_unlock(&at->lock);
+    }
+    pthread_mutex_lock(&transport->lock);
+    pthread_cond_broadcast(&transport->arrived);
+    pthread_mutex_unlock(&transport->lock);
+}
+
+const sluice__transport_ops *sluice__transport_local(void) {
+    static const sluice__transport_ops table = {
+        .name         = "local",
+        .open         = local_open,
+        .close        = local_close,
+        .begin        = local_begin,
+        .post_send    = local_post_send,
+        .post_receive = local_post_receive,
+        .group_begin  = local_group,
+        .group_end    = local_group,
+        .wait         = local_wait,
+        .post_gather  = local_post_gather,
+        .wait_gather  = local_wait_gather,
+        .abort        = local_abort,
+    };
+    return &table;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport.h -- the seam through which ranks exchange tensors: one const table per kind.
+ *
+ * Order is the contract: the k-th send of a directed link matches its k-th receive; there are no
+ * tags. A transfer completes when both ends are posted and every earlier transfer of its link is
+ * complete: strict rendezvous, no buffering anywhere. Numbers k count from the last begin().
+ *
+ * Posting never blocks. Waiting does, up to a time, and ends at once after abort().
+ */
+#ifndef SLUICE_TRANSPORT_TRANSPORT_H
+#define SLUICE_TRANSPORT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sluice/device.h"
+#include "sluice/status.h"
+
+typedef struct sluice__transport sluice__transport; /* the links among all ranks */
+
+/* How many transfers one run may post on the directed link from -> to. */
+typedef struct sluice__link {
+    int from, to, transfers;
+} sluice__link;
+
+typedef struct sluice__transport_ops {
+    const char *name;
+    /* `ops`: the ranks' device. `gathered`: the most doubles of all ranks together in all_gather.
+     * E_HOST_MEMORY, E_DEVICE. */
+    sluice_status (*open)(sluice__transport **out, int ranks, const sluice__link *links, int count,
+                          int gathered, const sluice_device_ops *ops);
+    void (*close)(sluice__transport *transport); /* NULL is fine */
+    /* Between runs, with every rank outside: all transfers are forgotten. */
+    void (*begin)(sluice__transport *transport);
+
+    /* On rank `from`'s thread, or `to`'s. The buffer is in use until its wait has ended. */
+    sluice_status (*post_send)(sluice__transport *transport, int from, int to, const void *buffer,
+                               size_t bytes, sluice_stream *stream);
+    sluice_status (*post_receive)(sluice__transport *transport, int from, int to, void *buffer,
+                                  size_t bytes, sluice_stream *stream);
+    /* Posts between these two are issued as one; order among them does not matter. */
+    sluice_status (*group_begin)(sluice__transport *transport, int rank);
+    sluice_status (*group_end)(sluice__transport *transport, int rank);
+    /* Until transfer k of the link is complete, at most `seconds`: `*done` says whether it is.
+     * E_STOPPED after abort(). */
+    sluice_status (*wait)(sluice__transport *transport, int from, int to, int k, double seconds,
+                          bool *done);
+
+    /* Every rank gives `count` doubles (host memory), once per run; wait_gather() hands out all of
+     * them, rank after rank. */
+    void (*post_gather)(sluice__transport *transport, int rank, const double *mine, int count);
+    sluice_status (*wait_gather)(sluice__transport *transport, int rank, double *all,
+                                 double seconds, bool *done);
+
+    void (*abort)(sluice__transport *transport); /* from any thread; for good */
+} sluice__transport_ops;
+
+/* Threads of one process. */
+const sluice__transport_ops *sluice__transport_local(void);
+
+#endif
