@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* cli.h -- what every subcommand uses: how it fails, how it reads numbers, how wide it may be. */
+#ifndef SLUICE_CLI_CLI_H
+#define SLUICE_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/sluice.h"
+
+/* What the command exits with. Functions that can fail return one; what failed is then said. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+
+/* Leave the function with any exit status that is not CLI_OK. */
+#define CLI_TRY(call)                                                                              \
+    do {                                                                                           \
+        const int try_exit_ = (call);                                                              \
+        if (try_exit_ != CLI_OK) return try_exit_;                                                 \
+    } while (0)
+
+/* The subcommands. argv[0] is "sluice NAME". */
+int cli_train(int argc, char **argv);
+int cli_schedule(int argc, char **argv);
+int cli_info(int argc, char **argv);
+
+/* ---- failures (terminal.c) ---- */
+
+/* Say "sluice: ..." on standard error; returns `exit_status`. */
+int cli_fail(int exit_status, const char *format, ...) SLUICE_PRINTF(2, 3);
+/* CLI_OK for OK; else say the library's own sentence: CLI_USAGE for an argument, else CLI_FAILED.
+ */
+int cli_check(sluice_status status);
+
+/* ---- the terminal (terminal.c) ---- */
+
+/* Columns of standard output, `otherwise` where it is no terminal. */
+int cli_columns(int otherwise);
+/* Cores that this process may use. */
+int cli_cores(void);
+
+/* ---- numbers (numbers.c): `option` is named in the sentence that refuses `text` ---- */
+
+int cli_read_count(int64_t *out, const char *option, const char *text, int64_t least, int64_t most);
+int cli_read_int(int *out, const char *option, const char *text, int least);
+/* A finite number; at least `least`, or more than it if `above`. */
+int cli_read_number(double *out, const char *option, const char *text, double least, bool above);
+
+typedef struct cli_words {
+    char text[24];
+} cli_words;
+cli_words cli_bytes(size_t bytes);    /* "34.1 MiB" */
+cli_words cli_quantity(double value); /* "1.21 M" */
+
+/* ---- schedules (schedule_source.c, timeline.c) ---- */
+
+/* The schedule that `argument` means: a CSV file if it has a '/' or ends in ".csv", else a name.
+ * `ranks` and `microbatches` of 0 were not named: a file brings its own. */
+int cli_load_schedule(sluice_schedule **out, const char *argument, int ranks, int microbatches);
+bool cli_is_file(const char *argument);
+
+/* Simulate and print the time line. Release `*out` with sluice_simulation_free(). */
+int cli_print_timeline(sluice_simulation **out, const sluice_program *program,
+                       const sluice_simulation_costs *costs, int columns);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* info.c -- `sluice info`: what this build is and what it finds here. */
+#include <argp.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* The library's own words, from whichever BLAS was linked in. */
+static const char *blas_in_use(void) {
+    static const char *const names[] = {"openblas_get_config", "bli_info_get_version_str"};
+    static const char *const known[] = {"OpenBLAS", "BLIS"};
+    for (int n = 0; n < 2; n++) {
+        const char *(*describe)(void) = NULL;
+        void *const symbol            = dlsym(RTLD_DEFAULT, names[n]);
+        if (!symbol) continue;
+        memcpy(&describe, &symbol, sizeof describe); /* ISO C has no such cast */
+        static char words[256];
+        const char *const text = describe();
+        const bool named       = strstr(text, known[n]) != NULL;
+        snprintf(words, sizeof words, "%s%s%s", named ? "" : known[n], named ? "" : " ", text);
+        return words;
+    }
+    return dlsym(RTLD_DEFAULT, "cblas_sgemm") ? "a CBLAS that does not say its name"
+                                              : "none: plain C products";
+}
+
+static bool has_device(const char *name) {
+    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
+        if (strcmp((*device)->name, name) == 0) return true;
+    return false;
+}
+
+int cli_info(int argc, char **argv) {
+    static const struct argp parser = {
+        .doc = "What this build of Sluice is and what it finds on this machine."};
+    if (argp_parse(&parser, argc, argv, 0, NULL, NULL) != 0) return CLI_USAGE;
+    printf("version   sluice %s\n", sluice_version());
+    printf("devices  ");
+    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
+        printf(" %s", (*device)->name);
+    printf("\nfeatures  cuda %s, nccl no, mpi no\n", has_device("cuda") ? "yes" : "no");
+    printf("BLAS      %s\n", blas_in_use());
+    printf("cores     %d\n", cli_cores());
+    return CLI_OK;
+}

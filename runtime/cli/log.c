@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* log.c -- the run's log: one JSON object per step, one line each. */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "train.h"
+
+int train_open_log(FILE **log, const train_options *options) {
+    char path[PATH_BYTES];
+    const char *name = options->log;
+    if (!name) {
+        if (!train_path(path, options->out, "log.jsonl"))
+            return cli_fail(CLI_USAGE, "--out is longer than a path may be");
+        name = path;
+    }
+    *log = fopen(name, "w");
+    if (*log) return CLI_OK;
+    return cli_fail(CLI_FAILED, "log '%s' cannot be written: %s; name another with --log", name,
+                    strerror(errno));
+}
+
+/* jansson's own rule: a *_new function takes over the value, also a NULL one, and says so. */
+static bool add_number(json_t *object, const char *key, double value) {
+    return json_object_set_new(object, key, json_real(value)) == 0;
+}
+
+static bool add_inner_idle(json_t *object, const train_step *step) {
+    json_t *const list = json_array();
+    bool good          = list != NULL;
+    for (int r = 0; good && r < step->ranks; r++)
+        good = json_array_append_new(list, json_real(step->result.inner_idle[r])) == 0;
+    return json_object_set_new(object, "inner_idle", list) == 0 && good;
+}
+
+static json_t *make_object(const train_step *step) {
+    json_t *const object = json_object();
+    bool good = object && json_object_set_new(object, "step", json_integer(step->step)) == 0 &&
+                add_number(object, "loss", step->result.loss) &&
+                add_number(object, "lr", step->lr) &&
+                add_number(object, "norm", step->result.norm) &&
+                add_number(object, "tokens_per_s", step->tokens_per_s) &&
+                add_number(object, "step_s", step->result.seconds) &&
+                add_number(object, "makespan_idle", step->result.makespan_idle) &&
+                add_inner_idle(object, step);
+    if (good && !isnan(step->held_out_before))
+        good = add_number(object, "held_out_loss_before", step->held_out_before);
+    if (good && !isnan(step->held_out)) good = add_number(object, "held_out_loss", step->held_out);
+    if (good && step->weights)
+        good = json_object_set_new(object, "weights", json_string(step->weights)) == 0;
+    if (good) return object;
+    json_decref(object);
+    return NULL;
+}
+
+static int write_line(FILE *file, const json_t *object) {
+    if (!file) return CLI_OK;
+    if (json_dumpf(object, file, JSON_COMPACT) == 0 && fputc('\n', file) != EOF &&
+        fflush(file) == 0)
+        return CLI_OK;
+    return cli_fail(CLI_FAILED, "the log cannot be written: %s; make room and run again",
+                    strerror(errno));
+}
+
+int train_log_step(FILE *log, FILE *copy, const train_step *step) {
+    json_t *const object = make_object(step);
+    if (!object)
+        return cli_fail(CLI_FAILED,
+                        "step %lld has a number that JSON cannot hold, or host memory "
+                        "is exhausted",
+                        (long long)step->step);
+    int failed = write_line(log, object);
+    if (!failed) failed = write_line(copy, object);
+    json_decref(object);
+    return failed;
+}

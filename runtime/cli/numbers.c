@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* numbers.c -- numbers from the command line, strictly; and numbers for people. */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+
+/* strto* skip blanks and take signs: a number here starts with a digit, '-' or '.'. */
+static bool starts_like_a_number(const char *text) {
+    return (text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == '.';
+}
+
+int cli_read_count(int64_t *out, const char *option, const char *text, int64_t least,
+                   int64_t most) {
+    char *end             = NULL;
+    errno                 = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (!starts_like_a_number(text) || end == text || *end != '\0' || errno != 0 || value < least ||
+        value > most)
+        return cli_fail(CLI_USAGE, "%s is '%s'; give a whole number from %lld to %lld", option,
+                        text, (long long)least, (long long)most);
+    *out = value;
+    return CLI_OK;
+}
+
+int cli_read_int(int *out, const char *option, const char *text, int least) {
+    int64_t value = 0;
+    CLI_TRY(cli_read_count(&value, option, text, least, 1 << 20));
+    *out = (int)value;
+    return CLI_OK;
+}
+
+int cli_read_number(double *out, const char *option, const char *text, double least, bool above) {
+    char *end          = NULL;
+    const double value = strtod(text, &end);
+    if (!starts_like_a_number(text) || end == text || *end != '\0' || !isfinite(value) ||
+        value < least || (above && value == least))
+        return cli_fail(CLI_USAGE, "%s is '%s'; give a finite number, %s %g", option, text,
+                        above ? "more than" : "at least", least);
+    *out = value;
+    return CLI_OK;
+}
+
+cli_words cli_bytes(size_t bytes) {
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double value                     = (double)bytes / 1024;
+    int unit                         = 0;
+    while (value >= 1000 && unit < 3) {
+        value /= 1024;
+        unit++;
+    }
+    cli_words words;
+    snprintf(words.text, sizeof words.text, "%.1f %s", value, units[unit]);
+    return words;
+}
+
+cli_words cli_quantity(double value) {
+    static const char units[] = " kMGTP";
+    int unit                  = 0;
+    while (value >= 999.5 && unit < 5) {
+        value /= 1000;
+        unit++;
+    }
+    cli_words words;
+    if (unit == 0)
+        snprintf(words.text, sizeof words.text, "%.0f", value);
+    else
+        snprintf(words.text, sizeof words.text, "%.3g %c", value, units[unit]);
+    return words;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* problem.c -- from options to a pipeline that is ready: corpus, model, schedule, split. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "train.h"
+
+enum { DEFAULT_SEQ = 128, HELD_OUT_WINDOWS = 64 };
+
+/* ---- model and data ---- */
+
+static bool is_config_file(const char *model) {
+    const size_t length = strlen(model);
+    return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
+}
+
+static int read_config(train_problem *problem, int64_t vocabulary) {
+    return cli_check(is_config_file(problem->name)
+                         ? sluice_gpt_config_read(&problem->config, problem->name)
+                         : sluice_gpt_preset(&problem->config, problem->name, vocabulary));
+}
+
+static int choose_length(train_problem *problem, const train_options *options) {
+    const int64_t positions = problem->config.positions;
+    problem->seq            = options->seq ? options->seq : DEFAULT_SEQ;
+    if (problem->seq <= positions) return CLI_OK;
+    if (options->seq)
+        return cli_fail(CLI_USAGE,
+                        "--seq %lld is longer than the %lld positions of %s; give at "
+                        "most %lld",
+                        (long long)options->seq, (long long)positions, problem->name,
+                        (long long)positions);
+    problem->seq = positions;
+    return CLI_OK;
+}
+
+static bool find_large_token(int64_t *found, const train_problem *problem, int64_t window,
+                             int32_t *tokens) {
+    sluice_corpus_window(problem->corpus, window, tokens, tokens + problem->seq);
+    for (int64_t t = 0; t < 2 * problem->seq; t++) {
+        if (tokens[t] < problem->config.vocabulary) continue;
+        *found = tokens[t];
+        return true;
+    }
+    return false;
+}
+
+/* A model with fewer words than its corpus may have is fine if the text has none of the others. */
+static int check_tokens(const train_problem *problem) {
+    if (sluice_corpus_vocabulary(problem->corpus) <= problem->config.vocabulary) return CLI_OK;
+    const int64_t windows = sluice_corpus_training_windows(problem->corpus) +
+                            sluice_corpus_held_out_windows(problem->corpus);
+    int32_t *const tokens = malloc(2 * (size_t)problem->seq * sizeof *tokens);
+    if (!tokens) return cli_fail(CLI_FAILED, "host memory exhausted");
+    int64_t token = -1, window = 0;
+    while (window < windows && !find_large_token(&token, problem, window, tokens)) window++;
+    free(tokens);
+    if (token < 0) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "the data has token %lld and %s knows 0 to %lld; use a model with a "
+                    "larger vocabulary",
+                    (long long)token, problem->name, (long long)problem->config.vocabulary - 1);
+}
+
+static int make_model(train_problem *problem, const train_options *options) {
+    CLI_TRY(read_config(problem, 256)); /* its positions; the corpus says how many words */
+    CLI_TRY(choose_length(problem, options));
+    CLI_TRY(cli_check(
+        sluice_corpus_open(&problem->corpus, options->data, options->data_count, problem->seq)));
+    CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
+    CLI_TRY(check_tokens(problem));
+    const int64_t windows = sluice_corpus_held_out_windows(problem->corpus);
+    problem->held_out     = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
+    return cli_check(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
+}
+
+/* ---- schedule and split ---- */
+
+static int check_schedule(const train_problem *problem, const train_options *options) {
+    const int stages = sluice_schedule_stages(problem->schedule);
+    const int layers = sluice_model_layer_count(problem->model);
+    const int m      = sluice_schedule_microbatches(problem->schedule);
+    if (!sluice_schedule_trains(problem->schedule))
+        return cli_fail(CLI_USAGE,
+                        "schedule '%s' runs nothing backward and so trains nothing; "
+                        "choose one of: gpipe, gpipe-lifo, 1f1b",
+                        options->schedule);
+    if (stages > layers)
+        return cli_fail(CLI_USAGE, "%d stages are more than the %d layers of %s; name at most %d",
+                        stages, layers, problem->name, layers);
+    if (m > options->batch)
+        return cli_fail(CLI_USAGE,
+                        "%s has %d micro-batches and --batch %lld samples; name a larger "
+                        "--batch",
+                        options->schedule, m, (long long)options->batch);
+    return CLI_OK;
+}
+
+static int make_split(train_problem *problem, const train_options *options) {
+    if (!options->split) return CLI_OK;
+    problem->split = malloc(sizeof *problem->split);
+    if (!problem->split) return cli_fail(CLI_FAILED, "host memory exhausted");
+    const sluice_status status = sluice_split_parse(
+        problem->split, options->split, strlen(options->split),
+        sluice_model_layer_count(problem->model), sluice_schedule_stages(problem->schedule));
+    if (status == SLUICE_OK) return CLI_OK;
+    return cli_fail(CLI_USAGE, "--split '%s': %s", options->split, sluice_last_error()->what);
+}
+
+int train_prepare(train_problem *problem, const train_options *options) {
+    problem->name = options->model;
+    CLI_TRY(make_model(problem, options));
+    CLI_TRY(cli_load_schedule(&problem->schedule, options->schedule, options->ranks,
+                              options->microbatches));
+    CLI_TRY(check_schedule(problem, options));
+    return make_split(problem, options);
+}
+
+int train_make_pipeline(train_problem *problem, const train_options *options) {
+    sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
+    settings.samples                 = options->batch;
+    settings.threads                 = options->threads;
+    settings.optimizer               = options->optimizer;
+    settings.beta1                   = options->beta1;
+    settings.beta2                   = options->beta2;
+    settings.weight_decay            = options->weight_decay;
+    settings.clip                    = options->clip;
+    settings.seed                    = options->seed;
+    CLI_TRY(cli_check(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,
+                                             problem->split, &settings)));
+    return options->init ? train_load_weights(problem, options->init) : CLI_OK;
+}
+
+void train_free_problem(train_problem *problem) {
+    sluice_pipeline_free(problem->pipeline);
+    free(problem->split);
+    sluice_schedule_free(problem->schedule);
+    sluice_model_free(problem->model);
+    sluice_corpus_free(problem->corpus);
+}
+
+/* ---- minibatches ---- */
+
+static int64_t window_of(const train_loader *loader, int64_t sample) {
+    const sluice_corpus *const corpus = loader->problem->corpus;
+    if (loader->step >= 0)
+        return sluice_corpus_sample(corpus, loader->seed, loader->step, loader->samples, sample);
+    /* Spread over all that is held out. */
+    return sluice_corpus_held_out(corpus, sample * sluice_corpus_held_out_windows(corpus) /
+                                              loader->samples);
+}
+
+static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
+    const train_loader *const loader = context;
+    const int64_t length             = loader->problem->seq;
+    for (int64_t k = 0; k < samples; k++)
+        sluice_corpus_window(loader->problem->corpus, window_of(loader, first + k),
+                             (int32_t *)to + k * length, NULL);
+    return SLUICE_OK;
+}
+
+static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
+    const train_loader *const loader = context;
+    const int64_t length             = loader->problem->seq;
+    for (int64_t k = 0; k < samples; k++)
+        sluice_corpus_window(loader->problem->corpus, window_of(loader, first + k), NULL,
+                             (int32_t *)to + k * length);
+    return SLUICE_OK;
+}
+
+sluice_batch train_batch(train_loader *loader) {
+    const int64_t weight = sluice_model_weight_per_sample(loader->problem->model);
+    return (sluice_batch){.samples      = loader->samples,
+                          .total_weight = (double)(loader->samples * weight),
+                          .load_inputs  = load_inputs,
+                          .load_targets = load_targets,
+                          .context      = loader};
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* progress.c -- how a run is going: one live line on a terminal, now and then a line elsewhere. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "train.h"
+
+enum { PART_BYTES = 64, LINE_BYTES = 512, PARTS = 6, LINES = 20, MOST_SECONDS = 10 };
+
+double train_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void train_progress_start(train_progress *progress, const train_options *options) {
+    *progress = (train_progress){.live    = isatty(STDOUT_FILENO) != 0,
+                                 .steps   = options->steps,
+                                 .every   = (options->steps + LINES - 1) / LINES,
+                                 .started = train_clock()};
+}
+
+static void print_duration(char part[PART_BYTES], double seconds) {
+    const long s = lround(seconds);
+    if (s >= 3600)
+        snprintf(part, PART_BYTES, "%ld h %02ld min left", s / 3600, s / 60 % 60);
+    else
+        snprintf(part, PART_BYTES, "%ld:%02ld left", s / 60, s % 60);
+}
+
+/* The parts of a line, the least important last: a narrow screen loses those. */
+static void print_parts(char parts[PARTS][PART_BYTES], const train_progress *progress,
+                        const train_step *step) {
+    const double elapsed = train_clock() - progress->started;
+    const double left    = elapsed / (double)step->step * (double)(progress->steps - step->step);
+    snprintf(parts[0], PART_BYTES, "step %*lld/%lld",
+             snprintf(NULL, 0, "%lld", (long long)progress->steps), (long long)step->step,
+             (long long)progress->steps);
+    snprintf(parts[1], PART_BYTES, "loss %.4f", step->result.loss);
+    print_duration(parts[2], left);
+    snprintf(parts[3], PART_BYTES, "%s tokens/s", cli_quantity(step->tokens_per_s).text);
+    snprintf(parts[4], PART_BYTES, "lr %.2e", step->lr);
+    snprintf(parts[5], PART_BYTES, "bubble %.1f %% (makespan idle)",
+             100 * step->result.makespan_idle);
+}
+
+static void print_line(char line[LINE_BYTES], char parts[PARTS][PART_BYTES], int columns) {
+    size_t length = 0;
+    for (int p = 0; p < PARTS; p++) {
+        const size_t more = strlen(parts[p]) + (p ? 2 : 0);
+        if (length + more >= (size_t)columns && p > 0) return; /* the last column wraps */
+        snprintf(line + length, LINE_BYTES - length, "%s%s", p ? "  " : "", parts[p]);
+        length += more;
+    }
+}
+
+void train_progress_step(train_progress *progress, const train_step *step) {
+    const double now = train_clock();
+    const bool due   = step->step == 1 || step->step == progress->steps ||
+                     step->step % progress->every == 0 || now - progress->printed >= MOST_SECONDS;
+    if (!progress->live && !due) return;
+    char parts[PARTS][PART_BYTES];
+    char line[LINE_BYTES];
+    print_parts(parts, progress, step);
+    print_line(line, parts, progress->live ? cli_columns(80) : LINE_BYTES);
+    printf(progress->live ? "\r%s\033[K" : "%s\n", line);
+    fflush(stdout);
+    progress->shown   = progress->live;
+    progress->printed = now;
+}
+
+void train_progress_clear(train_progress *progress) {
+    if (progress->shown) fputs("\r\033[K", stdout);
+    progress->shown = false;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* schedule.c -- `sluice schedule`: a schedule as a time line with its numbers, or as CSV. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+
+typedef struct schedule_options {
+    const char *name;
+    int ranks, microbatches, columns;
+    bool csv;
+} schedule_options;
+
+enum { KEY_CSV = 256, KEY_COLUMNS, DEFAULT_COLUMNS = 120 };
+
+static const struct argp_option option_list[] = {
+    {"ranks",  'p', "P", 0, "Ranks", 0},
+    {"microbatches",     'm', "M", 0, "Micro-batches", 0},
+    {"csv", KEY_CSV, 0, 0, "Print the schedule's text form instead", 0},
+    {"columns",        KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 0},
+    {0}
+};
+
+/* argp wants an errno; the sentence is said already. */
+static error_t take_option(int key, char *argument, struct argp_state *state) {
+    schedule_options *const options = state->input;
+    int refused                     = CLI_OK;
+    switch (key) {
+    case 'p':
+        refused = cli_read_int(&options->ranks, "-p", argument, 1);
+        break;
+    case 'm':
+        refused = cli_read_int(&options->microbatches, "-m", argument, 1);
+        break;
+    case KEY_CSV:
+        options->csv = true;
+        break;
+    case KEY_COLUMNS:
+        refused = cli_read_int(&options->columns, "--columns", argument, 40);
+        break;
+    case ARGP_KEY_ARG:
+        if (options->name)
+            refused = cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", argument);
+        options->name = argument;
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return refused ? EINVAL : 0;
+}
+
+static int check_options(const schedule_options *options) {
+    if (!options->name)
+        return cli_fail(CLI_USAGE,
+                        "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8");
+    if (cli_is_file(options->name)) return CLI_OK; /* it says p and m itself */
+    if (options->ranks == 0) return cli_fail(CLI_USAGE, "-p is missing; say how many ranks");
+    if (options->microbatches == 0)
+        return cli_fail(CLI_USAGE, "-m is missing; say how many micro-batches");
+    return CLI_OK;
+}
+
+static int print_csv(const sluice_schedule *schedule) {
+    char *text = NULL;
+    CLI_TRY(cli_check(sluice_schedule_print(&text, schedule)));
+    fputs(text, stdout);
+    sluice_text_free(text);
+    return CLI_OK;
+}
+
+static void print_numbers(const sluice_simulation *simulation) {
+    printf("makespan %g, makespan idle %.1f %%\n\n", simulation->makespan,
+           100 * simulation->makespan_idle);
+    printf("rank  inner idle  peak micro-batches\n");
+    for (int r = 0; r < simulation->ranks; r++)
+        printf("%4d  %8.1f %%  %18d\n", r, 100 * simulation->rank[r].inner_idle,
+               simulation->rank[r].peak_microbatches);
+}
+
+static int print_program(const sluice_program *program, int columns) {
+    const int stages              = sluice_program_stages(program);
+    sluice_stage_cost *const unit = malloc((size_t)stages * sizeof *unit);
+    if (!unit) return cli_fail(CLI_FAILED, "host memory exhausted");
+    for (int s = 0; s < stages; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
+    const sluice_simulation_costs costs = {.stages = unit};
+    sluice_simulation *simulation       = NULL;
+    const int failed                    = cli_print_timeline(&simulation, program, &costs, columns);
+    if (!failed) print_numbers(simulation);
+    sluice_simulation_free(simulation);
+    free(unit);
+    return failed;
+}
+
+static int print_timeline(const sluice_schedule *schedule, int columns) {
+    sluice_program *program        = NULL;
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    options.samples                = sluice_schedule_microbatches(schedule);
+    CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &options)));
+    printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
+           sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
+           sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
+    const int failed = print_program(program, columns);
+    sluice_program_free(program);
+    return failed;
+}
+
+int cli_schedule(int argc, char **argv) {
+    static const struct argp parser = {option_list,
+                                       take_option,
+                                       "NAME|FILE.csv",
+                                       "Print a schedule's time line and its numbers.\v"
+                                       "Names: gpipe, gpipe-lifo, 1f1b, forward-only. An argument "
+                                       "with '/' or ending in .csv is a file, which says P and M.",
+                                       NULL,
+                                       NULL,
+                                       NULL};
+    schedule_options options        = {.columns = cli_columns(DEFAULT_COLUMNS)};
+    sluice_schedule *schedule       = NULL;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
+    CLI_TRY(check_options(&options));
+    CLI_TRY(cli_load_schedule(&schedule, options.name, options.ranks, options.microbatches));
+    const int failed =
+        options.csv ? print_csv(schedule) : print_timeline(schedule, options.columns);
+    sluice_schedule_free(schedule);
+    return failed;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* terminal.c -- the one place that writes to standard error and asks how wide the screen is. */
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int cli_fail(int exit_status, const char *format, ...) {
+    va_list arguments;
+    fflush(stdout); /* what was said before must stand before */
+    fputs("sluice: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return exit_status;
+}
+
+int cli_check(sluice_status status) {
+    if (status == SLUICE_OK) return CLI_OK;
+    const sluice_error *const error = sluice_last_error();
+    const bool hinted               = error->hint[0] != '\0';
+    return cli_fail(status == SLUICE_E_ARGUMENT ? CLI_USAGE : CLI_FAILED, "%s%s%s", error->what,
+                    hinted ? "; " : "", error->hint);
+}
+
+int cli_columns(int otherwise) {
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return otherwise;
+    return size.ws_col;
+}
+
+int cli_cores(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    return CPU_COUNT(&set);
+}

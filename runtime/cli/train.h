@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* train.h -- what the files of `sluice train` share. */
+#ifndef SLUICE_CLI_TRAIN_H
+#define SLUICE_CLI_TRAIN_H
+
+#include <stdio.h>
+
+#include "cli.h"
+
+/* ---- options (options.c): 0 or NULL where "not named" means something of its own ---- */
+
+typedef struct train_options {
+    const char **data;
+    int data_count;
+    const char *model, *schedule, *split, *init, *out, *log;
+    int ranks, stages, microbatches, threads;
+    int64_t batch, seq, steps, eval_every;
+    int64_t warmup;                                      /* -1: not named */
+    double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */
+    sluice_decay decay;
+    sluice_optimizer optimizer;
+    uint64_t seed;
+    bool quiet, json;
+} train_options;
+
+/* Every option read, checked alone and, where that needs no files, against the others. */
+int train_read_options(train_options *options, int argc, char **argv);
+void train_free_options(train_options *options);
+
+/* ---- what is trained (problem.c) ---- */
+
+typedef struct train_problem {
+    const char *name; /* of the model: the preset, or the file */
+    sluice_gpt_config config;
+    int64_t seq;
+    sluice_corpus *corpus;
+    sluice_model *model;
+    sluice_schedule *schedule;
+    sluice_split *split; /* NULL: left to the library */
+    sluice_pipeline *pipeline;
+    int64_t held_out; /* windows that are evaluated, the same each time */
+} train_problem;
+
+/* Everything up to the first step, in an order that refuses before it is costly. On failure what
+ * was made is there still: free it. */
+int train_prepare(train_problem *problem, const train_options *options);
+int train_make_pipeline(train_problem *problem, const train_options *options);
+void train_free_problem(train_problem *problem);
+
+/* The minibatch of a step, and the held-out windows, as the pipeline wants them. */
+typedef struct train_loader {
+    const train_problem *problem;
+    uint64_t seed;
+    int64_t step; /* from 0; -1: held-out windows */
+    int64_t samples;
+} train_loader;
+sluice_batch train_batch(train_loader *loader);
+
+/* ---- what is shown (plan.c, progress.c) ---- */
+
+int train_print_plan(const train_problem *problem, const train_options *options);
+
+typedef struct train_progress {
+    bool live;  /* one line, rewritten */
+    bool shown; /* it is on the screen now */
+    int64_t steps, every;
+    double started, printed; /* seconds of a steady clock */
+} train_progress;
+
+double train_clock(void);
+void train_progress_start(train_progress *progress, const train_options *options);
+
+/* What is known of a step when it is over. */
+typedef struct train_step {
+    int64_t step;
+    sluice_result result; /* its inner_idle is a copy: the library's own goes with the next call */
+    double *inner_idle;
+    int ranks;
+    double lr, tokens_per_s;
+    double held_out_before, held_out; /* NaN: not evaluated */
+    const char *weights;              /* of the last step: 16 hex digits; NULL */
+} train_step;
+void train_progress_step(train_progress *progress, const train_step *step);
+/* Clear the live line, for something else to be printed. */
+void train_progress_clear(train_progress *progress);
+
+/* ---- what is kept (log.c, save.c, init.c) ---- */
+
+/* Make the folder if it is not there and prove that files can be made in it; `*made` tells. */
+int train_prepare_out(const char *out, bool *made);
+int train_open_log(FILE **log, const train_options *options);
+/* One JSON object on a line of each file that is not NULL. */
+int train_log_step(FILE *log, FILE *copy, const train_step *step);
+
+/* Read --init into the pipeline: every parameter, its shape, and nothing else. */
+int train_load_weights(const train_problem *problem, const char *path);
+/* model.safetensors and config.json. */
+int train_save(const train_problem *problem, const char *out);
+/* DIR/NAME in `path`; false if it does not fit. */
+enum { PATH_BYTES = 4096 };
+bool train_path(char path[PATH_BYTES], const char *out, const char *name);
+
+#endif
