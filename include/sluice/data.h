@@ -16,9 +16,10 @@
 typedef struct sluice_corpus sluice_corpus; /* files are mapped, not read */
 
 /*
- * `paths`: text files and folders (their files, recursively, in path order; hidden ones and those
- * with a NUL byte in their first 8 KiB are left out; links are not followed within folders); tokens
- * are bytes, files are joined by one newline. Or token files, all ending ".bin" (llm.c: 256
+ * `paths`: text files and folders; tokens are bytes, files are joined by one newline. Of a folder all
+ * files, recursively, in the order of their names; left out are hidden ones, those that are empty or
+ * have a NUL byte in their first 8 KiB, links, and folders inside it that are a build (CMakeCache.txt)
+ * or hold trained weights (model.safetensors). Or token files, all ending ".bin" (llm.c: 256
  * little-endian int32 of header: magic 20240520, version 1, token count; then uint16 tokens).
  * `length` is T >= 1. Release with sluice_corpus_free().
  * E_ARGUMENT (nothing there, too short for a training and a held-out window, text and tokens
