@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attention.c -- causal self-attention in blocks of queries and keys.
+ *
+ * Scores exist for one (block, block) pair at a time, in the thread's workspace. Forward keeps a
+ * running maximum m and sum l per query; what was added to `out` under an older maximum is
+ * scaled down when a larger one appears. Backward makes the probabilities again from lse.
+ */
+#include <math.h>
+
+#include "runtime/device/cpu/blas.h"
+#include "runtime/device/cpu/cpu.h"
+#include "runtime/device/cpu/vexp.h"
+
+enum { BLOCK = SLUICE__ATTENTION_BLOCK };
+
+/* One head of one sample: where its tensors begin, and the strides between positions. */
+typedef struct head {
+    const float *q, *k, *v;
+    int64_t in_stride, out_stride; /* of qkv and dqkv; of out and dout */
+    int64_t out, lse;              /* offsets of the head's first element */
+    int64_t length, width;
+    float scale;
+} head;
+
+static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t width, int64_t index) {
+    const int64_t sample = index / heads, h = index % heads, all = heads * width;
+    const float *const q = qkv + sample * length * 3 * all + h * width;
+    return (head){.q          = q,
+                  .k          = q + all,
+                  .v          = q + 2 * all,
+                  .in_stride  = 3 * all,
+                  .out_stride = all,
+                  .out        = sample * length * all + h * width,
+                  .lse        = index * length,
+                  .length     = length,
+                  .width      = width,
+                  .scale      = 1.0f / sqrtf((float)width)};
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* scores (queries, keys) = a b^T: rows of `a` from query on, rows of `b` from key on. */
+static void score(float *scores, const float *a, int64_t a_stride, int64_t queries, const float *b,
+                  int64_t b_stride, int64_t keys, int64_t width) {
+    const sluice__product product = {.c           = scores,
+                                     .a           = a,
+                                     .b           = b,
+                                     .rows        = queries,
+                                     .columns     = keys,
+                                     .inner       = width,
+                                     .c_stride    = BLOCK,
+                                     .a_stride    = a_stride,
+                                     .b_stride    = b_stride,
+                                     .alpha       = 1,
+                                     .transpose_b = true};
+    sluice__multiply(&product);
+}
+
+/* ---- forward ---- */
+
+/* Row of scores to exponentials under the larger of the maxima; the first `seen` keys count. */
+SLUICE__LOOP void soften_row_loop(float *row, float *most, float *sum, float *shrink, float scale,
+                                  int64_t seen, int64_t keys) {
+    const float top = sluice__max(row, seen) * scale, before = *most;
+    const float now = top > before ? top : before;
+    for (int64_t j = 0; j < seen; j++) row[j] = sluice__exp(row[j] * scale - now);
+    for (int64_t j = seen; j < keys; j++) row[j] = 0;
+    *shrink = sluice__exp(before - now);
+    *sum    = *sum * *shrink + sluice__sum(row, seen);
+    *most   = now;
+}
+SLUICE__VERSIONS(soften_row,
+                 (float *row, float *most, float *sum, float *shrink, float scale, int64_t seen,
+                  int64_t keys),
+                 (row, most, sum, shrink, scale, seen, keys))
+
+SLUICE__LOOP void scale_row_loop(float *x, float by, int64_t count) {
+    for (int64_t j = 0; j < count; j++) x[j] *= by;
+}
+SLUICE__VERSIONS(scale_row, (float *x, float by, int64_t count), (x, by, count))
+
+/* Add keys key .. key + keys - 1 to the running result of queries query .. query + queries - 1. */
+static void add_keys(const head *h, float *out, float *scores, float *most, float *sum,
+                     int64_t query, int64_t queries, int64_t key) {
+    const int64_t keys = least(BLOCK, h->length - key);
+    score(scores, h->q + query * h->in_stride, h->in_stride, queries, h->k + key * h->in_stride,
+          h->in_stride, keys, h->width);
+    for (int64_t i = 0; i < queries; i++) {
+        float shrink;
+        soften_row(scores + i * BLOCK, &most[i], &sum[i], &shrink, h->scale,
+                   least(keys, query + i - key + 1), keys);
+        if (key > 0) scale_row(out + i * h->out_stride, shrink, h->width);
+    }
+    const sluice__product product = {.c        = out,
+                                     .a        = scores,
+                                     .b        = h->v + key * h->in_stride,
+                                     .rows     = queries,
+                                     .columns  = h->width,
+                                     .inner    = keys,
+                                     .c_stride = h->out_stride,
+                                     .a_stride = BLOCK,
+                                     .b_stride = h->in_stride,
+                                     .alpha    = 1,
+                                     .beta     = key > 0 ? 1.0f : 0.0f};
+    sluice__multiply(&product);
+}
+
+typedef struct forward_job {
+    const sluice_attention *args;
+    float *workspaces;
+    int64_t blocks; /* of queries per head */
+} forward_job;
+
+static void forward_task(const void *argument, int64_t task, int thread) {
+    const forward_job *const job       = argument;
+    const sluice_attention *const args = job->args;
+    const head h =
+        head_at(args->qkv, args->length, args->heads, args->head_width, task / job->blocks);
+    const int64_t query   = task % job->blocks * BLOCK;
+    const int64_t queries = least(BLOCK, h.length - query);
+    float *const out      = args->out + h.out + query * h.out_stride;
+    float most[BLOCK], sum[BLOCK];
+    for (int64_t i = 0; i < queries; i++) most[i] = -3e38f, sum[i] = 0;
+    for (int64_t key = 0; key <= query; key += BLOCK)
+        add_keys(&h, out, job->workspaces + (int64_t)thread * SLUICE__WORKSPACE, most, sum, query,
+                 queries, key);
+    for (int64_t i = 0; i < queries; i++) {
+        scale_row(out + i * h.out_stride, 1.0f / sum[i], h.width);
+        args->lse[h.lse + query + i] = most[i] + logf(sum[i]);
+    }
+}
+
+sluice_status sluice__cpu_attention(sluice_stream *stream, const sluice_attention *args) {
+    sluice_device *const device = stream->device;
+    const forward_job job       = {args, device->workspaces, sluice__blocks(args->length, BLOCK)};
+    sluice__team_run(device->team, args->samples * args->heads * job.blocks, forward_task, &job);
+    return SLUICE_OK;
+}
+
+/* ---- backward ---- */
+
+/* p = exp(scores scale - lse), ds = p (dp - delta) scale, both 0 for the keys not `seen`. */
+SLUICE__LOOP void slopes_row_loop(float *restrict p, float *restrict ds, float lse, float delta,
+                                  float scale, int64_t seen, int64_t keys) {
+    for (int64_t j = 0; j < seen; j++) {
+        const float probability = sluice__exp(p[j] * scale - lse);
+        p[j]                    = probability;
+        ds[j]                   = probability * (ds[j] - delta) * scale;
+    }
+    for (int64_t j = seen; j < keys; j++) p[j] = ds[j] = 0;
+}
+SLUICE__VERSIONS(slopes_row,
+                 (float *restrict p, float *restrict ds, float lse, float delta, float scale,
+                  int64_t seen, int64_t keys),
+                 (p, ds, lse, delta, scale, seen, keys))
+
+SLUICE__LOOP void dot_row_loop(float *restrict out, const float *restrict a,
+                               const float *restrict b, int64_t count) {
+    sluice__lanes total = {0}, x, y;
+    int64_t i           = 0;
+    for (; i + SLUICE__LANES <= count; i += SLUICE__LANES) {
+        sluice__load(&x, a + i);
+        sluice__load(&y, b + i);
+        total += x * y;
+    }
+    float sum = sluice__add_lanes(&total);
+    for (; i < count; i++) sum += a[i] * b[i];
+    *out = sum;
+}
+SLUICE__VERSIONS(dot_row,
+                 (float *restrict out, const float *restrict a, const float *restrict b,
+                  int64_t count),
+                 (out, a, b, count))
+
+typedef struct backward_job {
+    const sluice_attention_backward *args;
+    float *workspaces;
+} backward_job;
+
+/* A head's gradients begin in dqkv where its q, k, v begin in qkv. */
+typedef struct gradients {
+    float *dq, *dk, *dv;
+    const float *dout, *lse, *delta;
+} gradients;
+
+/* to (+)= op(a) b, with `a` a block of the workspace. */
+static void add_product(float *to, const float *a, bool transpose, int64_t rows, int64_t inner,
+                        const float *b, int64_t b_stride, const head *h, bool first_write) {
+    const sluice__product product = {.c           = to,
+                                     .a           = a,
+                                     .b           = b,
+                                     .rows        = rows,
+                                     .columns     = h->width,
+                                     .inner       = inner,
+                                     .c_stride    = h->in_stride,
+                                     .a_stride    = BLOCK,
+                                     .b_stride    = b_stride,
+                                     .alpha       = 1,
+                                     .beta        = first_write ? 0.0f : 1.0f,
+                                     .transpose_a = transpose};
+    sluice__multiply(&product);
+}
+
+static void backward_pair(const head *h, const gradients *g, float *workspace, int64_t query,
+                          int64_t key) {
+    const int64_t queries = least(BLOCK, h->length - query), keys = least(BLOCK, h->length - key);
+    const float *const q    = h->q + query * h->in_stride;
+    const float *const k    = h->k + key * h->in_stride;
+    const float *const dout = g->dout + query * h->out_stride;
+    float *const p = workspace, *const ds = workspace + BLOCK * BLOCK;
+    score(p, q, h->in_stride, queries, k, h->in_stride, keys, h->width);
+    score(ds, dout, h->out_stride, queries, h->v + key * h->in_stride, h->in_stride, keys,
+          h->width);
+    for (int64_t i = 0; i < queries; i++)
+        slopes_row(p + i * BLOCK, ds + i * BLOCK, g->lse[query + i], g->delta[query + i], h->scale,
+                   least(keys, query + i - key + 1), keys);
+    add_product(g->dv + key * h->in_stride, p, true, keys, queries, dout, h->out_stride, h,
+                query == key);
+    add_product(g->dk + key * h->in_stride, ds, true, keys, queries, q, h->in_stride, h,
+                query == key);
+    add_product(g->dq + query * h->in_stride, ds, false, queries, keys, k, h->in_stride, h,
+                key == 0);
+}
+
+static void backward_task(const void *argument, int64_t task, int thread) {
+    const backward_job *const job               = argument;
+    const sluice_attention_backward *const args = job->args;
+    const head h           = head_at(args->qkv, args->length, args->heads, args->head_width, task);
+    float *const delta     = (float *)args->scratch + h.lse;
+    const float *const out = args->out + h.out, *const dout = args->dout + h.out;
+    for (int64_t i = 0; i < h.length; i++)
+        dot_row(&delta[i], out + i * h.out_stride, dout + i * h.out_stride, h.width);
+    float *const dq   = args->dqkv + (h.q - args->qkv);
+    const gradients g = {dq, dq + (h.k - h.q), dq + (h.v - h.q), dout, args->lse + h.lse, delta};
+    for (int64_t key = 0; key < h.length; key += BLOCK)
+        for (int64_t query = key; query < h.length; query += BLOCK)
+            backward_pair(&h, &g, job->workspaces + (int64_t)thread * SLUICE__WORKSPACE, query,
+                          key);
+}
+
+sluice_status sluice__cpu_attention_backward(sluice_stream *stream,
+                                             const sluice_attention_backward *args) {
+    sluice_device *const device = stream->device;
+    const backward_job job      = {args, device->workspaces};
+    sluice__team_run(device->team, args->samples * args->heads, backward_task, &job);
+    return SLUICE_OK;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.h -- what the files of the cpu device share. */
+#ifndef SLUICE_DEVICE_CPU_CPU_H
+#define SLUICE_DEVICE_CPU_CPU_H
+
+#include "runtime/device/blocks.h"
+#include "runtime/device/cpu/team.h"
+#include "sluice/device.h"
+
+extern const sluice_device_ops sluice__cpu_ops;
+
+enum {
+    SLUICE__ATTENTION_BLOCK = 64, /* queries, and keys, that meet in one product */
+    SLUICE__WORKSPACE       = 2 * SLUICE__ATTENTION_BLOCK * SLUICE__ATTENTION_BLOCK, /* floats */
+    SLUICE__PARTIALS        = 64 /* most partial sums of a reduction to one number */
+};
+
+struct sluice_device {
+    sluice__team *team;
+    float *workspaces; /* SLUICE__WORKSPACE for each thread */
+    double partials[SLUICE__PARTIALS];
+};
+
+struct sluice_stream {
+    sluice_device *device;
+};
+
+/* Blocks of a reduction to one number: at most SLUICE__PARTIALS. */
+static inline int64_t sluice__reduction_block(int64_t count) {
+    const int64_t least = 16384, needed = sluice__blocks(count, SLUICE__PARTIALS);
+    return needed > least ? needed : least;
+}
+
+/* Rows that one task of a row-wise operation takes: enough work to be worth handing out. */
+static inline int64_t sluice__row_block(int64_t width) {
+    const int64_t rows = 8192 / (width > 0 ? width : 1);
+    return rows < 1 ? 1 : rows < 64 ? rows : 64;
+}
+
+/* out (+)= the sum over blocks of partials (blocks, columns), in order of blocks. */
+void sluice__add_partials(sluice_device *device, float *out, const float *partials, int64_t blocks,
+                          int64_t columns, bool first_write);
+/* Set `count` floats to zero, shared among the team. */
+void sluice__fill_zero(sluice_device *device, float *to, int64_t count);
+
+sluice_status sluice__cpu_matmul(sluice_stream *stream, const sluice_matmul *args);
+sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args);
+sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
+                                                const sluice_linear_backward_input *args);
+sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
+                                                 const sluice_linear_backward_weight *args);
+sluice_status sluice__cpu_layernorm(sluice_stream *stream, const sluice_layernorm *args);
+sluice_status sluice__cpu_layernorm_backward(sluice_stream *stream,
+                                             const sluice_layernorm_backward *args);
+sluice_status sluice__cpu_attention(sluice_stream *stream, const sluice_attention *args);
+sluice_status sluice__cpu_attention_backward(sluice_stream *stream,
+                                             const sluice_attention_backward *args);
+sluice_status sluice__cpu_embedding(sluice_stream *stream, const sluice_embedding *args);
+sluice_status sluice__cpu_embedding_backward(sluice_stream *stream,
+                                             const sluice_embedding_backward *args);
+sluice_status sluice__cpu_classifier(sluice_stream *stream, const sluice_classifier *args);
+sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squared_error *args);
+sluice_status sluice__cpu_relu(sluice_stream *stream, float *y, const float *x, int64_t count);
+sluice_status sluice__cpu_relu_backward(sluice_stream *stream, float *dx, const float *dy,
+                                        const float *x, int64_t count);
+sluice_status sluice__cpu_sum(sluice_stream *stream, float *out, const float *const *inputs,
+                              int terms, int64_t count);
+sluice_status sluice__cpu_sum_squares(sluice_stream *stream, double *partials,
+                                      const sluice_update_tensor *tensors, int count);
+sluice_status sluice__cpu_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
+                                int count, const sluice_update *step);
+sluice_status sluice__cpu_sgd(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
+                              const sluice_update *step);
+
+#endif

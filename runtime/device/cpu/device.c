@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* device.c -- the cpu as a device: its table, memory, streams and events. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cpu/cpu.h"
+
+/* ---- device ---- */
+
+static void close_device(sluice_device *device) {
+    if (!device) return;
+    sluice__team_stop(device->team);
+    sluice__free(device->workspaces);
+    sluice__free(device);
+}
+
+/* All processors are one device, whatever its ordinal. */
+static sluice_status open_device(sluice_device **out, int ordinal, int threads, int first_core,
+                                 bool pin) {
+    (void)ordinal;
+    sluice_device *device = NULL;
+    sluice_status status  = SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&device, 1, sizeof *device));
+    SLUICE__TRY_OUT(sluice__team_start(&device->team, threads, first_core, pin));
+    SLUICE__TRY_OUT(sluice__alloc(&device->workspaces, (size_t)threads,
+                                  SLUICE__WORKSPACE * sizeof *device->workspaces));
+    *out   = device;
+    device = NULL;
+out:
+    close_device(device);
+    return status;
+}
+
+/* ---- arenas: whole huge pages, not touched before their user does ---- */
+
+enum { HUGE_PAGE = 2 << 20 };
+
+static size_t whole_pages(size_t bytes) {
+    return (bytes / HUGE_PAGE + 1) * HUGE_PAGE;
+}
+
+static sluice_status refuse_arena(size_t bytes) {
+    const sluice_status status =
+        sluice__fail(SLUICE_E_DEVICE_MEMORY, "an arena of %zu bytes is not to be had", bytes);
+    return sluice__hint(status, "make the batch smaller, use more micro-batches or more ranks");
+}
+
+static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
+    (void)device;
+    if (bytes > SIZE_MAX - 3 * (size_t)HUGE_PAGE) return refuse_arena(bytes);
+    const size_t size = whole_pages(bytes);
+    char *const region =
+        mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (region == MAP_FAILED) return refuse_arena(bytes);
+    /* One page more than needed, of which what lies before and after the aligned part goes back. */
+    const size_t before = (HUGE_PAGE - (uintptr_t)region % HUGE_PAGE) % HUGE_PAGE;
+    if (before > 0) (void)munmap(region, before);
+    (void)munmap(region + before + size, HUGE_PAGE - before);
+    (void)madvise(region + before, size, MADV_HUGEPAGE);
+    *out = region + before;
+    return SLUICE_OK;
+}
+
+static void arena_free(sluice_device *device, void *arena, size_t bytes) {
+    (void)device;
+    if (arena) (void)munmap(arena, whole_pages(bytes));
+}
+
+/* ---- streams and events: every operation is complete when it returns ---- */
+
+static sluice_status stream_create(sluice_device *device, sluice_stream **out) {
+    sluice_stream *stream = NULL;
+    SLUICE__TRY(sluice__alloc(&stream, 1, sizeof *stream));
+    stream->device = device;
+    *out           = stream;
+    return SLUICE_OK;
+}
+
+static void stream_destroy(sluice_stream *stream) {
+    sluice__free(stream);
+}
+
+static sluice_status event_create(sluice_device *device, sluice_event **out) {
+    (void)device;
+    return sluice__alloc(out, 1, 1);
+}
+
+static void event_destroy(sluice_event *event) {
+    sluice__free(event);
+}
+
+static sluice_status record_event(sluice_stream *stream, sluice_event *event) {
+    (void)stream, (void)event;
+    return SLUICE_OK;
+}
+
+static sluice_status query_event(sluice_event *event, bool *done) {
+    (void)event;
+    *done = true;
+    return SLUICE_OK;
+}
+
+static sluice_status synchronize(sluice_stream *stream) {
+    (void)stream;
+    return SLUICE_OK;
+}
+
+/* ---- data ---- */
+
+static sluice_status copy_bytes(sluice_stream *stream, void *to, const void *from, size_t bytes) {
+    (void)stream;
+    if (bytes > 0) memcpy(to, from, bytes); /* pointers of nothing may be NULL */
+    return SLUICE_OK;
+}
+
+static sluice_status zero_bytes(sluice_stream *stream, void *to, size_t bytes) {
+    (void)stream;
+    if (bytes > 0) memset(to, 0, bytes);
+    return SLUICE_OK;
+}
+
+const sluice_device_ops sluice__cpu_ops = {
+    .name                   = "cpu",
+    .open                   = open_device,
+    .close                  = close_device,
+    .arena_alloc            = arena_alloc,
+    .arena_free             = arena_free,
+    .stream_create          = stream_create,
+    .stream_destroy         = stream_destroy,
+    .event_create           = event_create,
+    .event_destroy          = event_destroy,
+    .record                 = record_event,
+    .wait                   = record_event, /* what a stream would wait for has happened */
+    .query                  = query_event,
+    .synchronize            = synchronize,
+    .upload                 = copy_bytes,
+    .download               = copy_bytes,
+    .copy                   = copy_bytes,
+    .zero                   = zero_bytes,
+    .matmul                 = sluice__cpu_matmul,
+    .linear                 = sluice__cpu_linear,
+    .linear_backward_input  = sluice__cpu_linear_backward_input,
+    .linear_backward_weight = sluice__cpu_linear_backward_weight,
+    .layernorm              = sluice__cpu_layernorm,
+    .layernorm_backward     = sluice__cpu_layernorm_backward,
+    .attention              = sluice__cpu_attention,
+    .attention_backward     = sluice__cpu_attention_backward,
+    .embedding              = sluice__cpu_embedding,
+    .embedding_backward     = sluice__cpu_embedding_backward,
+    .classifier             = sluice__cpu_classifier,
+    .squared_error          = sluice__cpu_squared_error,
+    .relu                   = sluice__cpu_relu,
+    .relu_backward          = sluice__cpu_relu_backward,
+    .sum                    = sluice__cpu_sum,
+    .sum_squares            = sluice__cpu_sum_squares,
+    .adamw                  = sluice__cpu_adamw,
+    .sgd                    = sluice__cpu_sgd,
+};

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* elementwise.c -- operations on flat arrays, and sums over blocks. */
+#include "runtime/device/cpu/cpu.h"
+#include "runtime/device/cpu/loops.h"
+
+enum { BLOCK = 16384 }; /* elements of one task */
+
+typedef struct range {
+    int64_t first, count;
+} range;
+
+static range block_at(int64_t task, int64_t block, int64_t count) {
+    const int64_t first = task * block, left = count - first;
+    return (range){first, left < block ? left : block};
+}
+
+/* ---- y = max(x, 0) and its gradient ---- */
+
+typedef struct relu_job {
+    float *y;
+    const float *x, *where; /* y = x where `where` is positive */
+    int64_t count;
+} relu_job;
+
+SLUICE__LOOP void keep_positive_loop(float *y, const float *x, const float *where, int64_t count) {
+    for (int64_t i = 0; i < count; i++) y[i] = where[i] > 0 ? x[i] : 0;
+}
+SLUICE__VERSIONS(keep_positive, (float *y, const float *x, const float *where, int64_t count),
+                 (y, x, where, count))
+
+static void relu_task(const void *argument, int64_t task, int thread) {
+    (void)thread;
+    const relu_job *const job = argument;
+    const range at            = block_at(task, BLOCK, job->count);
+    keep_positive(job->y + at.first, job->x + at.first, job->where + at.first, at.count);
+}
+
+sluice_status sluice__cpu_relu(sluice_stream *stream, float *y, const float *x, int64_t count) {
+    return sluice__cpu_relu_backward(stream, y, x, x, count);
+}
+
+sluice_status sluice__cpu_relu_backward(sluice_stream *stream, float *dx, const float *dy,
+                                        const float *x, int64_t count) {
+    const relu_job job = {dx, dy, x, count};
+    sluice__team_run(stream->device->team, sluice__blocks(count, BLOCK), relu_task, &job);
+    return SLUICE_OK;
+}
+
+/* ---- sum of arrays ---- */
+
+enum { PIECE = 256 }; /* elements that are summed aside, since `out` may be one of the inputs */
+
+typedef struct sum_job {
+    float *out;
+    const float *const *inputs;
+    int terms;
+    int64_t count;
+} sum_job;
+
+SLUICE__LOOP void sum_piece_loop(const sum_job *job, int64_t first, int64_t count) {
+    float sum[PIECE];
+    memcpy(sum, job->inputs[0] + first, (size_t)count * sizeof *sum);
+    for (int t = 1; t < job->terms; t++) {
+        const float *const restrict term = job->inputs[t] + first;
+        for (int64_t i = 0; i < count; i++) sum[i] += term[i];
+    }
+    memcpy(job->out + first, sum, (size_t)count * sizeof *sum);
+}
+SLUICE__VERSIONS(sum_piece, (const sum_job *job, int64_t first, int64_t count), (job, first, count))
+
+static void sum_task(const void *argument, int64_t task, int thread) {
+    (void)thread;
+    const sum_job *const job = argument;
+    const range at           = block_at(task, BLOCK, job->count);
+    for (int64_t piece = 0; piece < at.count; piece += PIECE) {
+        const int64_t left = at.count - piece;
+        sum_piece(job, at.first + piece, left < PIECE ? left : PIECE);
+    }
+}
+
+sluice_status sluice__cpu_sum(sluice_stream *stream, float *out, const float *const *inputs,
+                              int terms, int64_t count) {
+    if (terms == 0) {
+        sluice__fill_zero(stream->device, out, count);
+        return SLUICE_OK;
+    }
+    const sum_job job = {out, inputs, terms, count};
+    sluice__team_run(stream->device->team, sluice__blocks(count, BLOCK), sum_task, &job);
+    return SLUICE_OK;
+}
+
+/* ---- squared error ---- */
+
+typedef struct error_job {
+    const sluice_squared_error *args;
+    double *partials;
+    int64_t block;
+} error_job;
+
+SLUICE__LOOP void square_errors_loop(double *out, float *dx, const float *x, const float *targets,
+                                     float twice_scale, int64_t count) {
+    double total = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const float error = x[i] - targets[i];
+        total += (double)error * (double)error;
+        if (dx) dx[i] = twice_scale * error;
+    }
+    *out = total;
+}
+SLUICE__VERSIONS(square_errors,
+                 (double *out, float *dx, const float *x, const float *targets, float twice_scale,
+                  int64_t count),
+                 (out, dx, x, targets, twice_scale, count))
+
+static void error_task(const void *argument, int64_t task, int thread) {
+    (void)thread;
+    const error_job *const job             = argument;
+    const sluice_squared_error *const args = job->args;
+    const range at                         = block_at(task, job->block, args->count);
+    square_errors(&job->partials[task], args->dx ? args->dx + at.first : NULL, args->x + at.first,
+                  args->targets + at.first, (float)(2 * args->scale), at.count);
+}
+
+sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squared_error *args) {
+    const error_job job  = {args, stream->device->partials, sluice__reduction_block(args->count)};
+    const int64_t blocks = sluice__blocks(args->count, job.block);
+    sluice__team_run(stream->device->team, blocks, error_task, &job);
+    double total = 0;
+    for (int64_t b = 0; b < blocks; b++) total += job.partials[b];
+    *args->loss = args->scale * total;
+    return SLUICE_OK;
+}
+
+/* ---- what other operations share ---- */
+
+typedef struct partials_job {
+    float *out;
+    const float *partials;
+    int64_t blocks, columns;
+    bool first_write;
+} partials_job;
+
+enum { COLUMNS = 256 }; /* of one task */
+
+SLUICE__LOOP void add_blocks_loop(const partials_job *job, int64_t first, int64_t count) {
+    float sum[COLUMNS] = {0};
+    for (int64_t b = 0; b < job->blocks; b++) {
+        const float *const restrict row = job->partials + b * job->columns + first;
+        for (int64_t j = 0; j < count; j++) sum[j] += row[j];
+    }
+    float *const restrict out = job->out + first;
+    if (job->first_write)
+        memcpy(out, sum, (size_t)count * sizeof *sum);
+    else
+        for (int64_t j = 0; j < count; j++) out[j] += sum[j];
+}
+SLUICE__VERSIONS(add_blocks, (const partials_job *job, int64_t first, int64_t count),
+                 (job, first, count))
+
+static void partials_task(const void *argument, int64_t task, int thread) {
+    (void)thread;
+    const partials_job *const job = argument;
+    const range at                = block_at(task, COLUMNS, job->columns);
+    add_blocks(job, at.first, at.count);
+}
+
+void sluice__add_partials(sluice_device *device, float *out, const float *partials, int64_t blocks,
+                          int64_t columns, bool first_write) {
+    const partials_job job = {out, partials, blocks, columns, first_write};
+    sluice__team_run(device->team, sluice__blocks(columns, COLUMNS), partials_task, &job);
+}
+
+typedef struct zero_job {
+    float *to;
+    int64_t count;
+} zero_job;
+
+static void zero_task(const void *argument, int64_t task, int thread) {
+    (void)thread;
+    const zero_job *const job = argument;
+    const range at            = block_at(task, BLOCK, job->count);
+    memset(job->to + at.first, 0, (size_t)at.count * sizeof *job->to);
+}
+
+void sluice__fill_zero(sluice_device *device, float *to, int64_t count) {
+    const zero_job job = {to, count};
+    sluice__team_run(device->team, sluice__blocks(count, BLOCK), zero_task, &job);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* pin.c -- the one place that binds threads to cores. What is refused is left out silently. */
+#include "runtime/device/cpu/pin.h"
+
+int sluice__cores(cpu_set_t *cores) {
+    CPU_ZERO(cores);
+    if (sched_getaffinity(0, sizeof *cores, cores) != 0)
+        return 1; /* more cores than the set holds */
+    const int count = CPU_COUNT(cores);
+    return count > 0 ? count : 1;
+}
+
+void sluice__pin(const cpu_set_t *cores, int n) {
+    for (size_t core = 0; core < CPU_SETSIZE; core++) {
+        if (!CPU_ISSET(core, cores) || n-- > 0) continue;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(core, &one);
+        (void)sched_setaffinity(0, sizeof one, &one);
+        return;
+    }
+}
+
+void sluice__unpin(const cpu_set_t *cores) {
+    if (CPU_COUNT(cores) > 0) (void)sched_setaffinity(0, sizeof *cores, cores);
+}

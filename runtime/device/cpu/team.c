@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * team.c -- the one place that starts compute threads and shares work among them.
+ *
+ * A job is opened, drained and closed by the caller:
+ *
+ *   caller   write job, open = true, number++ | take tasks | open = false, wait inside == 0
+ *   worker   wait for number to change        | inside++; if open take tasks; inside--
+ *
+ * A worker enters before it looks at `open`, and the caller closes before it looks at `inside`;
+ * both orders are sequentially consistent, so either the worker sees the job closed or the
+ * caller waits for it. A worker that wakes late therefore costs the caller nothing.
+ */
+#include "runtime/device/cpu/team.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cpu/blas.h"
+#include "runtime/device/cpu/pin.h"
+
+enum { SPINS = 4000 }; /* about 50 microseconds: longer than the gap between two operations */
+
+typedef struct worker {
+    sluice__team *team;
+    pthread_t id;
+    int thread;
+} worker;
+
+struct sluice__team {
+    int threads, first_core;
+    bool pin;
+    pid_t caller; /* the kernel's number of the thread that was pinned */
+    int core_count;
+    cpu_set_t cores;
+    worker *workers; /* threads - 1; the first `started` run */
+    int started;
+
+    sluice__task *function;
+    const void *job;
+    int64_t tasks;
+    char apart_next[64];      /* what is written often lies on cache lines of its own */
+    atomic_int_fast64_t next; /* the first task that nobody took */
+    char apart_number[64];
+    atomic_uint number; /* of the latest job */
+    atomic_bool open, stop;
+    char apart_inside[64];
+    atomic_int inside; /* workers that look at the job */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t opened, left;
+    atomic_int sleepers; /* workers asleep on `opened` */
+    atomic_bool caller_sleeps;
+};
+
+/* Compute threads of all devices of this process: with more of them than cores, a thread that
+ * spins keeps the one that it waits for from running. */
+static atomic_int threads_alive;
+
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int spins_of(const sluice__team *team) {
+    return atomic_load_explicit(&threads_alive, memory_order_relaxed) <= team->core_count ? SPINS
+                                                                                          : 0;
+}
+
+static void take_tasks(sluice__team *team, int thread) {
+    for (;;) {
+        const int64_t task = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+        if (task >= team->tasks) return;
+        team->function(team->job, task, thread);
+    }
+}
+
+/* ---- a worker ---- */
+
+static void await_job(sluice__team *team, unsigned seen) {
+    for (int spins = spins_of(team); spins > 0; spins--) {
+        if (atomic_load(&team->number) != seen) return;
+        relax();
+    }
+    (void)pthread_mutex_lock(&team->mutex);
+    (void)atomic_fetch_add(&team->sleepers, 1);
+    while (atomic_load(&team->number) == seen) (void)pthread_cond_wait(&team->opened, &team->mutex);
+    (void)atomic_fetch_sub(&team->sleepers, 1);
+    (void)pthread_mutex_unlock(&team->mutex);
+}
+
+static void leave_job(sluice__team *team) {
+    if (atomic_fetch_sub(&team->inside, 1) != 1 || !atomic_load(&team->caller_sleeps)) return;
+    (void)pthread_mutex_lock(&team->mutex);
+    (void)pthread_cond_signal(&team->left);
+    (void)pthread_mutex_unlock(&team->mutex);
+}
+
+static void *work(void *argument) {
+    worker *const self = argument;
+    sluice__team *team = self->team;
+    if (team->pin) sluice__pin(&team->cores, team->first_core + self->thread);
+    sluice__blas_use_one_thread();
+    for (unsigned seen = 0;;) {
+        await_job(team, seen);
+        seen = atomic_load(&team->number);
+        if (atomic_load(&team->stop)) return NULL;
+        (void)atomic_fetch_add(&team->inside, 1);
+        if (atomic_load(&team->open)) take_tasks(team, self->thread);
+        leave_job(team);
+    }
+}
+
+/* ---- the caller ---- */
+
+static void announce(sluice__team *team) {
+    (void)atomic_fetch_add(&team->number, 1);
+    if (atomic_load(&team->sleepers) == 0) return;
+    (void)pthread_mutex_lock(&team->mutex);
+    (void)pthread_cond_broadcast(&team->opened);
+    (void)pthread_mutex_unlock(&team->mutex);
+}
+
+static void await_workers(sluice__team *team) {
+    for (int spins = spins_of(team); spins > 0; spins--) {
+        if (atomic_load(&team->inside) == 0) return;
+        relax();
+    }
+    (void)pthread_mutex_lock(&team->mutex);
+    atomic_store(&team->caller_sleeps, true);
+    while (atomic_load(&team->inside) != 0) (void)pthread_cond_wait(&team->left, &team->mutex);
+    atomic_store(&team->caller_sleeps, false);
+    (void)pthread_mutex_unlock(&team->mutex);
+}
+
+void sluice__team_run(sluice__team *team, int64_t tasks, sluice__task *function, const void *job) {
+    if (team->threads == 1 || tasks <= 1) {
+        for (int64_t task = 0; task < tasks; task++) function(job, task, 0);
+        return;
+    }
+    team->function = function;
+    team->job      = job;
+    team->tasks    = tasks;
+    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    atomic_store(&team->open, true);
+    announce(team);
+    take_tasks(team, 0);
+    atomic_store(&team->open, false);
+    await_workers(team);
+}
+
+/* ---- start and stop ---- */
+
+static sluice_status start_workers(sluice__team *team) {
+    for (int t = 1; t < team->threads; t++) {
+        worker *const w = &team->workers[team->started];
+        w->team         = team;
+        w->thread       = t;
+        const int error = pthread_create(&w->id, NULL, work, w);
+        if (error != 0)
+            return sluice__fail(SLUICE_E_DEVICE, "compute thread %d of %d cannot be started: %s",
+                                t + 1, team->threads, strerror(error));
+        team->started++;
+        (void)atomic_fetch_add(&threads_alive, 1);
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__team_start(sluice__team **out, int threads, int first_core, bool pin) {
+    sluice__team *team   = NULL;
+    sluice_status status = SLUICE_OK;
+    if (threads < 1)
+        return sluice__hint(
+            sluice__fail(SLUICE_E_ARGUMENT, "%d compute threads are too few for a device", threads),
+            "ask for at least 1");
+    SLUICE__TRY(sluice__alloc(&team, 1, sizeof *team));
+    team->threads    = threads;
+    team->first_core = first_core;
+    team->pin        = pin;
+    team->caller     = gettid();
+    team->core_count = sluice__cores(&team->cores);
+    (void)pthread_mutex_init(&team->mutex, NULL);
+    (void)pthread_cond_init(&team->opened, NULL);
+    (void)pthread_cond_init(&team->left, NULL);
+    (void)atomic_fetch_add(&threads_alive, 1);
+    SLUICE__TRY_OUT(sluice__alloc(&team->workers, (size_t)threads, sizeof *team->workers));
+    SLUICE__TRY_OUT(start_workers(team));
+    if (pin) sluice__pin(&team->cores, first_core);
+    sluice__blas_use_one_thread();
+    *out = team;
+    team = NULL;
+out:
+    sluice__team_stop(team);
+    return status;
+}
+
+void sluice__team_stop(sluice__team *team) {
+    if (!team) return;
+    atomic_store(&team->stop, true);
+    announce(team);
+    for (int w = 0; w < team->started; w++) (void)pthread_join(team->workers[w].id, NULL);
+    (void)atomic_fetch_sub(&threads_alive, team->started + 1);
+    if (team->pin && gettid() == team->caller) sluice__unpin(&team->cores);
+    (void)pthread_cond_destroy(&team->left);
+    (void)pthread_cond_destroy(&team->opened);
+    (void)pthread_mutex_destroy(&team->mutex);
+    sluice__free(team->workers);
+    sluice__free(team);
+}

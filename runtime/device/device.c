@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* device.c -- the one place that lists the kinds of device, and says what scratch they need. */
+#include "sluice/device.h"
+
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/blocks.h"
+#include "runtime/device/cpu/cpu.h"
+
+static const sluice_device_ops *const devices[] = {&sluice__cpu_ops, NULL};
+
+const sluice_device_ops *const *sluice_devices(void) {
+    return devices;
+}
+
+sluice_status sluice_device_find(const sluice_device_ops **out, const char *name) {
+    for (size_t d = 0; devices[d]; d++) {
+        if (strcmp(devices[d]->name, name) == 0) {
+            *out = devices[d];
+            return SLUICE_OK;
+        }
+    }
+    char names[128] = "";
+    for (size_t d = 0; devices[d]; d++) {
+        strncat(names, " ", sizeof names - strlen(names) - 1);
+        strncat(names, devices[d]->name, sizeof names - strlen(names) - 1);
+    }
+    const sluice_status status = sluice__fail(SLUICE_E_ARGUMENT, "no device is called '%s'", name);
+    return sluice__hint(status, "choose one of:%s", names);
+}
+
+size_t sluice_column_sum_scratch(int64_t rows, int64_t columns) {
+    return (size_t)(sluice__blocks(rows, SLUICE__COLUMN_SUM_ROWS) * columns) * sizeof(float);
+}
+
+size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads) {
+    return (size_t)(samples * length * heads) * sizeof(float);
+}
+
+/* A loss per row of the slab, then the slab's logits. */
+size_t sluice_classifier_scratch(int64_t rows, int64_t classes) {
+    const int64_t slab = sluice__slab_rows(rows, classes);
+    return (size_t)slab * (sizeof(double) + (size_t)classes * sizeof(float));
+}
