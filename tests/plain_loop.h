@@ -14,7 +14,7 @@
 
 #include "sluice/device.h"
 #include "sluice/model.h"
-#include "support.h"
+#include "tests/support.h"
 
 typedef struct plain_loop {
     const sluice_model *model;

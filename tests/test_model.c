@@ -3,9 +3,9 @@
  */
 #include "sluice/model.h"
 
-#include "layer64.h"
-#include "plain_loop.h"
-#include "support.h"
+#include "tests/layer64.h"
+#include "tests/plain_loop.h"
+#include "tests/support.h"
 
 /* ---- presets and names ---- */
 
@@ -320,7 +320,7 @@ static double **widen_parameters(const plain_loop *loop) {
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         const int64_t count                   = sluice_shape_count(&use->parameter.shape);
-        wide[u]                               = use->first == u ? alloc64(count) : wide[use->first];
+        wide[u] = use->first == u ? reference_zeros(count) : wide[use->first];
         for (int64_t i = 0; use->first == u && i < count; i++) wide[u][i] = loop->parameters[u][i];
     }
     return wide;
@@ -334,7 +334,7 @@ static double model64(const sluice_model *model, double **parameters, const int3
     for (int l = 0; l < sluice_model_layer_count(model); l++) {
         sluice_layer_description d;
         assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_FP32));
-        y = alloc64(sluice_shape_count(&d.output) + 1);
+        y = reference_zeros(sluice_shape_count(&d.output) + 1);
         layer64_forward(
             y, &(layer64){sluice_model_layer_kind(model, l), sluice_model_layer_config(model, l),
                           sluice_model_layer_input(model, l, SAMPLES),
@@ -377,14 +377,16 @@ static void check_model_gradients(plain_loop *loop, const int32_t *tokens, const
     free(wide);
 }
 
-/* Weights large enough that every part of the model matters to the loss. */
+/* Matrices large enough that every part of the model matters to the loss; biases and gains with
+ * values of their own. */
 static void enlarge(const plain_loop *loop, uint64_t *state) {
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         if (use->first != u) continue;
         for (int64_t i = 0; i < sluice_shape_count(&use->parameter.shape); i++)
             loop->parameters[u][i] =
-                loop->parameters[u][i] * 10 + (float)test_random_int(state, -100, 100) / 500.0F;
+                loop->parameters[u][i] * (use->parameter.shape.rank == 2 ? 10.0F : 1.0F) +
+                (float)test_random_int(state, -100, 100) / 500.0F;
     }
 }
 
