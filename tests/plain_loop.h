@@ -53,8 +53,12 @@ static inline void *plain_alloc(size_t bytes) {
     return memset(block, 0xFF, whole);
 }
 
+static inline int64_t plain_use_count(const plain_loop *loop, int u) {
+    return sluice_shape_count(&sluice_model_use(loop->model, u)->parameter.shape);
+}
+
 static inline size_t plain_use_bytes(const plain_loop *loop, int u) {
-    return sluice_shape_bytes(&sluice_model_use(loop->model, u)->parameter.shape);
+    return (size_t)plain_use_count(loop, u) * sizeof(float);
 }
 
 static inline plain_loop plain_loop_open(const sluice_model *model, const sluice_device_ops *ops,
@@ -67,7 +71,7 @@ static inline plain_loop plain_loop_open(const sluice_model *model, const sluice
     assert_ok(ops->stream_create(loop.device, &loop.stream));
     float ***const lists[] = {&loop.parameters, &loop.gradients, &loop.firsts, &loop.seconds};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        *lists[i] = calloc((size_t)loop.uses + 1, sizeof(float *));
+        *lists[i] = calloc((size_t)(unsigned)loop.uses + 1, sizeof(float *));
         assert_non_null(*lists[i]);
     }
     for (int u = 0; u < loop.uses; u++) {
@@ -102,7 +106,7 @@ static inline void plain_loop_close(plain_loop *loop) {
 }
 
 static inline plain_layer *plain_layers_make(const plain_loop *loop, int64_t samples) {
-    plain_layer *const layers = calloc((size_t)loop->layers, sizeof *layers);
+    plain_layer *const layers = calloc((size_t)(unsigned)loop->layers, sizeof *layers);
     assert_non_null(layers);
     int use = 0;
     for (int l = 0; l < loop->layers; l++) {
@@ -233,7 +237,7 @@ static inline double plain_loop_step(const plain_loop *loop, const plain_batch *
 
 /* The gradients of all uses of a tied parameter, in layer order, into that of the first. */
 static inline void plain_sum_ties(const plain_loop *loop) {
-    const float **const terms = calloc((size_t)loop->uses + 1, sizeof *terms);
+    const float **const terms = calloc((size_t)(unsigned)loop->uses + 1, sizeof *terms);
     assert_non_null(terms);
     for (int u = 0; u < loop->uses; u++) {
         int count = 0;
@@ -241,8 +245,8 @@ static inline void plain_sum_ties(const plain_loop *loop) {
             if (sluice_model_use(loop->model, other)->first == u)
                 terms[count++] = loop->gradients[other];
         if (count < 2) continue;
-        const int64_t elements = (int64_t)(plain_use_bytes(loop, u) / sizeof(float));
-        assert_ok(loop->ops->sum(loop->stream, loop->gradients[u], terms, count, elements));
+        assert_ok(loop->ops->sum(loop->stream, loop->gradients[u], terms, count,
+                                 plain_use_count(loop, u)));
     }
     free(terms);
 }
@@ -254,19 +258,16 @@ static inline void plain_sum_ties(const plain_loop *loop) {
 static inline double plain_loop_update(plain_loop *loop, const sluice_update *settings,
                                        double clip) {
     plain_sum_ties(loop);
-    sluice_update_tensor *const tensors = calloc((size_t)loop->uses + 1, sizeof *tensors);
+    sluice_update_tensor *const tensors = calloc((size_t)(unsigned)loop->uses + 1, sizeof *tensors);
     double *const partials              = plain_alloc((size_t)loop->uses * sizeof *partials);
     assert_non_null(tensors);
     int count = 0;
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         if (use->first != u) continue;
-        tensors[count++] = (sluice_update_tensor){loop->parameters[u],
-                                                  loop->gradients[u],
-                                                  loop->firsts[u],
-                                                  loop->seconds[u],
-                                                  sluice_shape_count(&use->parameter.shape),
-                                                  use->parameter.decays};
+        tensors[count++] = (sluice_update_tensor){loop->parameters[u],      loop->gradients[u],
+                                                  loop->firsts[u],          loop->seconds[u],
+                                                  plain_use_count(loop, u), use->parameter.decays};
     }
     assert_ok(loop->ops->sum_squares(loop->stream, partials, tensors, count));
     assert_ok(loop->ops->synchronize(loop->stream));

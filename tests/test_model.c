@@ -3,6 +3,7 @@
  */
 #include "sluice/model.h"
 
+#include "sluice/allocator.h"
 #include "tests/layer64.h"
 #include "tests/plain_loop.h"
 #include "tests/support.h"
@@ -260,6 +261,33 @@ static void test_foreign_kinds(void **unused) {
     sluice_model_free(model);
 }
 
+/* ---- no host memory ---- */
+
+/* The allocation number `left` from now on fails, once. */
+static void *failing_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)old_bytes;
+    int *const left = context;
+    if (new_bytes == 0) {
+        free(block);
+        return NULL;
+    }
+    return (*left)-- == 0 ? NULL : realloc(block, new_bytes);
+}
+
+static void test_every_allocation_may_fail(void **unused) {
+    (void)unused;
+    int left = 0, failures = 0;
+    sluice_set_allocator(&(sluice_allocator){failing_resize, &left});
+    for (sluice_model *model = NULL; !model; failures++) {
+        left                       = failures;
+        const sluice_status status = sluice_gpt_model(&model, &tiny, 8);
+        assert_int_equal(status, model ? SLUICE_OK : SLUICE_E_HOST_MEMORY);
+        sluice_model_free(model);
+    }
+    sluice_set_allocator(NULL);
+    assert_true(failures > 29); /* a name for each parameter alone */
+}
+
 /* ---- initial values ---- */
 
 static void test_initial_values(void **unused) {
@@ -314,14 +342,29 @@ static void test_gpt_scales(void **unused) {
 
 enum { SAMPLES = 3, LENGTH = 7 };
 
-static double **widen_parameters(const plain_loop *loop) {
-    double **const wide = calloc((size_t)loop->uses, sizeof *wide);
-    assert_non_null(wide);
+/* One list of float64 per parameter, all zero; that of a tied use is its first use's. */
+static double **lists_make(const plain_loop *loop) {
+    double **const lists = calloc((size_t)(unsigned)loop->uses + 1, sizeof *lists);
+    assert_non_null(lists);
     for (int u = 0; u < loop->uses; u++) {
-        const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
-        const int64_t count                   = sluice_shape_count(&use->parameter.shape);
-        wide[u] = use->first == u ? reference_zeros(count) : wide[use->first];
-        for (int64_t i = 0; use->first == u && i < count; i++) wide[u][i] = loop->parameters[u][i];
+        const int first = sluice_model_use(loop->model, u)->first;
+        lists[u]        = first == u ? reference_zeros(plain_use_count(loop, u)) : lists[first];
+    }
+    return lists;
+}
+
+static void lists_free(const plain_loop *loop, double **lists) {
+    for (int u = 0; u < loop->uses; u++)
+        if (sluice_model_use(loop->model, u)->first == u) free(lists[u]);
+    free(lists);
+}
+
+/* Add float32 values of each use to the lists, or only those of first uses. */
+static double **widen(const plain_loop *loop, float *const *values, bool with_ties) {
+    double **const wide = lists_make(loop);
+    for (int u = 0; u < loop->uses; u++) {
+        if (!with_ties && sluice_model_use(loop->model, u)->first != u) continue;
+        for (int64_t i = 0; i < plain_use_count(loop, u); i++) wide[u][i] += (double)values[u][i];
     }
     return wide;
 }
@@ -350,31 +393,23 @@ static double model64(const sluice_model *model, double **parameters, const int3
 
 static void check_model_gradients(plain_loop *loop, const int32_t *tokens, const int32_t *targets,
                                   double total_weight, uint64_t *state) {
-    double **const wide = widen_parameters(loop);
-    for (int u = 0; u < loop->uses; u++) {
-        const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
-        if (use->first != u) continue;
-        for (int turn = 0; turn < 3; turn++) {
-            const int i =
-                test_random_int(state, 0, (int)sluice_shape_count(&use->parameter.shape) - 1);
-            const double mid = wide[u][i], step = 1e-5;
-            wide[u][i]         = mid + step;
-            const double high  = model64(loop->model, wide, tokens, targets, total_weight);
-            wide[u][i]         = mid - step;
-            const double low   = model64(loop->model, wide, tokens, targets, total_weight);
-            wide[u][i]         = mid;
-            const double slope = (high - low) / (2 * step);
-            double got         = 0; /* ties: the sum over the uses */
-            for (int other = u; other < loop->uses; other++)
-                if (sluice_model_use(loop->model, other)->first == u)
-                    got += loop->gradients[other][i];
-            if (!(fabs(got - slope) <= 1e-6 + 1e-4 * fabs(slope)))
-                fail_msg("%s[%d]: gradient %.9g, expected %.9g", use->name, i, got, slope);
-        }
+    double **const wide      = widen(loop, loop->parameters, false);
+    double **const gradients = widen(loop, loop->gradients, true); /* ties: the sum of all uses */
+    for (int turn = 0; turn < 3 * loop->uses; turn++) {
+        const int u = turn / 3, i = test_random_int(state, 0, (int)plain_use_count(loop, u) - 1);
+        const double mid = wide[u][i], step = 1e-5;
+        wide[u][i]         = mid + step;
+        const double high  = model64(loop->model, wide, tokens, targets, total_weight);
+        wide[u][i]         = mid - step;
+        const double low   = model64(loop->model, wide, tokens, targets, total_weight);
+        wide[u][i]         = mid;
+        const double slope = (high - low) / (2 * step);
+        if (!(fabs(gradients[u][i] - slope) <= 1e-6 + 1e-4 * fabs(slope)))
+            fail_msg("%s[%d]: gradient %.9g, expected %.9g", sluice_model_use(loop->model, u)->name,
+                     i, gradients[u][i], slope);
     }
-    for (int u = 0; u < loop->uses; u++)
-        if (sluice_model_use(loop->model, u)->first == u) free(wide[u]);
-    free(wide);
+    lists_free(loop, wide);
+    lists_free(loop, gradients);
 }
 
 /* Matrices large enough that every part of the model matters to the loss; biases and gains with
@@ -383,7 +418,7 @@ static void enlarge(const plain_loop *loop, uint64_t *state) {
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         if (use->first != u) continue;
-        for (int64_t i = 0; i < sluice_shape_count(&use->parameter.shape); i++)
+        for (int64_t i = 0; i < plain_use_count(loop, u); i++)
             loop->parameters[u][i] =
                 loop->parameters[u][i] * (use->parameter.shape.rank == 2 ? 10.0F : 1.0F) +
                 (float)test_random_int(state, -100, 100) / 500.0F;
@@ -408,11 +443,9 @@ static void check_whole_model(const sluice_gpt_config *config, uint64_t *state) 
     const plain_batch one  = {tokens, targets, whole, 1, weight};
     const plain_batch some = {tokens, targets, uneven, 3, weight};
 
-    double **const wide   = widen_parameters(&loop);
+    double **const wide   = widen(&loop, loop.parameters, false);
     const double expected = model64(model, wide, tokens, targets, weight);
-    for (int u = 0; u < loop.uses; u++)
-        if (sluice_model_use(model, u)->first == u) free(wide[u]);
-    free(wide);
+    lists_free(&loop, wide);
     const double loss = plain_loop_step(&loop, &one);
     if (fabs(loss - expected) > 1e-5 * expected) fail_msg("loss %.9g not %.9g", loss, expected);
     check_model_gradients(&loop, tokens, targets, weight, state);
@@ -432,29 +465,79 @@ static void test_whole_model(void **unused) {
     check_whole_model(&tiny_untied, &state);
 }
 
-/* A few updates bring the loss of one minibatch down, and clipping changes no norm before it. */
-static void test_updates(void **unused) {
+enum { STEPS = 12 };
+
+/* Some AdamW steps on one minibatch in two micro-batches; losses and norms of each. */
+static void train(plain_loop *loop, const int32_t *tokens, double losses[STEPS],
+                  double norms[STEPS]) {
+    const int64_t sizes[]        = {2, 1};
+    const plain_batch batch      = {tokens, tokens + 1, sizes, 2, SAMPLES * LENGTH};
+    const sluice_update settings = {
+        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8};
+    for (int step = 0; step < STEPS; step++) {
+        losses[step] = plain_loop_step(loop, &batch);
+        norms[step]  = plain_loop_update(loop, &settings, 0.5);
+    }
+}
+
+/* Training brings the loss down, and its bits do not depend on the number of threads. */
+static void test_training(void **unused) {
     (void)unused;
     uint64_t state               = test_seed();
     sluice_model *const model    = make_gpt(&tiny, LENGTH);
     const sluice_device_ops *ops = NULL;
     assert_ok(sluice_device_find(&ops, "cpu"));
-    plain_loop loop = plain_loop_open(model, ops, 2, 1);
     int32_t tokens[SAMPLES * LENGTH + 1];
     for (int i = 0; i <= SAMPLES * LENGTH; i++) tokens[i] = test_random_int(&state, 0, 12);
-    const int64_t sizes[]        = {2, 1};
-    const plain_batch batch      = {tokens, tokens + 1, sizes, 2, SAMPLES * LENGTH};
-    const sluice_update settings = {
-        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8};
-    const double before = plain_loop_step(&loop, &batch);
-    assert_true(fabs(before - log(13)) < 0.1); /* small weights: nearly uniform */
-    double loss = before, norm = 0;
-    for (int step = 0; step < 20; step++) {
-        norm = plain_loop_update(&loop, &settings, step % 2 ? 0.5 : 0);
-        loss = plain_loop_step(&loop, &batch);
+    double losses[2][STEPS], norms[2][STEPS];
+    plain_loop loops[2];
+    for (int i = 0; i < 2; i++) {
+        loops[i] = plain_loop_open(model, ops, i + 1, 1);
+        train(&loops[i], tokens, losses[i], norms[i]);
     }
-    if (!(loss < 0.7 * before)) fail_msg("the loss fell only from %g to %g", before, loss);
-    assert_true(isfinite(norm) && norm > 0.01);
+    assert_true(fabs(losses[0][0] - log(13)) < 0.1); /* small weights: nearly uniform */
+    if (!(losses[0][STEPS - 1] < 0.9 * losses[0][0]))
+        fail_msg("the loss fell only from %g to %g", losses[0][0], losses[0][STEPS - 1]);
+    assert_memory_equal(losses[0], losses[1], sizeof losses[0]);
+    assert_memory_equal(norms[0], norms[1], sizeof norms[0]);
+    for (int u = 0; u < loops[0].uses; u++)
+        assert_memory_equal(loops[0].parameters[u], loops[1].parameters[u],
+                            plain_use_bytes(&loops[0], u));
+    for (int i = 0; i < 2; i++) plain_loop_close(&loops[i]);
+    sluice_model_free(model);
+}
+
+/* One update equals AdamW in float64 on the summed and clipped gradients. */
+static void test_update(void **unused) {
+    (void)unused;
+    uint64_t state               = test_seed();
+    sluice_model *const model    = make_gpt(&tiny, LENGTH);
+    const sluice_device_ops *ops = NULL;
+    assert_ok(sluice_device_find(&ops, "cpu"));
+    plain_loop loop = plain_loop_open(model, ops, 1, 1);
+    for (int u = 0; u < loop.uses; u++)
+        for (int64_t i = 0; i < plain_use_count(&loop, u); i++)
+            loop.gradients[u][i] = (float)test_random_int(&state, -100, 100) / 100.0F;
+    double **const expected = widen(&loop, loop.parameters, false);
+    double **const sums     = widen(&loop, loop.gradients, true);
+    double **const firsts = lists_make(&loop), **const seconds = lists_make(&loop);
+
+    const sluice_update settings = {0.01, 0.1, 0.9, 0.95, 1e-8, 0, 0};
+    const double norm            = plain_loop_update(&loop, &settings, 2);
+    double squares               = 0;
+    for (int u = 0; u < loop.uses; u++) {
+        const sluice_parameter_use *const use = sluice_model_use(model, u);
+        const int64_t count                   = plain_use_count(&loop, u);
+        if (use->first != u) continue;
+        for (int64_t i = 0; i < count; i++) squares += sums[u][i] * sums[u][i];
+        reference_adamw(expected[u], firsts[u], seconds[u], sums[u], count, 0.01,
+                        use->parameter.decays ? 0.1 : 0, 0.9, 0.95, 1e-8, 2 / norm, 1);
+        if (reference_distance(loop.parameters[u], expected[u], count) > 1e-5)
+            fail_msg("%s is not what AdamW makes", use->name);
+    }
+    assert_true(fabs(norm - sqrt(squares)) < 1e-6 * norm);
+    lists_free(&loop, expected), lists_free(&loop, sums);
+    lists_free(&loop, firsts), lists_free(&loop, seconds);
     plain_loop_close(&loop);
     sluice_model_free(model);
 }
@@ -470,10 +553,12 @@ int main(void) {
         cmocka_unit_test(test_names_may_not_meet),
         cmocka_unit_test(test_gpt_refusals),
         cmocka_unit_test(test_foreign_kinds),
+        cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_initial_values),
         cmocka_unit_test(test_gpt_scales),
         cmocka_unit_test(test_whole_model),
-        cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_update),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }
