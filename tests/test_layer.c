@@ -402,8 +402,8 @@ static void test_first_layer(void **unused) {
 
 static void check_no_samples(bench *b, uint64_t *state) {
     (void)state;
-    static const subject *original;
-    original            = b->subject;
+    const subject *const original = b->subject;
+
     subject empty       = *original;
     empty.input.dims[0] = 0;
     b->subject          = &empty;
