@@ -7,8 +7,10 @@
  */
 #include "tests/plain_loop.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
+#include "sluice/allocator.h"
 #include "sluice/pipeline.h"
 
 enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };
@@ -255,6 +257,42 @@ static void test_split_backward_has_the_bits_of_b(void **state) {
     sluice_model_free(model);
 }
 
+/* ---- memory ---- */
+
+static atomic_int allocations;
+
+static void *count_and_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)context;
+    (void)old_bytes;
+    if (new_bytes > 0) atomic_fetch_add(&allocations, 1);
+    if (new_bytes > 0) return realloc(block, new_bytes);
+    free(block);
+    return NULL;
+}
+
+static void test_a_step_allocates_nothing(void **state) {
+    (void)state;
+    const sluice_allocator counting = {count_and_resize, NULL};
+    sluice_set_allocator(&counting);
+    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW};
+    sluice_model *model       = make_model(true);
+    sluice_pipeline *pipeline = make_pipeline(&with, model);
+    const int before          = atomic_load(&allocations);
+    if (before == 0) fail_msg("the allocator is not asked at all");
+    for (int64_t n = 0; n < 3; n++) {
+        sluice_result result;
+        double loss;
+        const sluice_batch batch = make_batch(7, &n);
+        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &loss));
+    }
+    const int during = atomic_load(&allocations) - before;
+    sluice_pipeline_free(pipeline);
+    sluice_model_free(model);
+    sluice_set_allocator(NULL);
+    if (during != 0) fail_msg("%d allocations in three steps and evaluations", during);
+}
+
 /* ---- failures ---- */
 
 typedef struct trouble {
@@ -383,6 +421,7 @@ int main(void) {
         cmocka_unit_test(test_gpipe_lifo_agrees_to_rounding),
         cmocka_unit_test(test_many_microbatches_agree_with_one_to_rounding),
         cmocka_unit_test(test_split_backward_has_the_bits_of_b),
+        cmocka_unit_test(test_a_step_allocates_nothing),
         cmocka_unit_test(test_a_failing_callback_stops_every_rank),
         cmocka_unit_test(test_a_deadline_names_who_waits),
         cmocka_unit_test(test_a_loss_that_is_no_number_updates_nothing),

@@ -43,7 +43,8 @@ struct sluice__rank {
     sluice_update_tensor *tensors; /* one per value, in model order */
     sluice_update_tensor *counted; /* those whose first use is here */
     int counted_count;
-    double scale; /* the step's clip factor */
+    const float **terms; /* room for the gradients that a tie sums */
+    double scale;        /* the step's clip factor */
     int finished; /* generation of the last finished task; under the pipeline's lock */
 };
 

@@ -256,6 +256,7 @@ static void free_rank(sluice__rank *rank) {
     sluice__free(rank->end);
     sluice__free(rank->gathered);
     sluice__free(rank->mine);
+    sluice__free(rank->terms);
     sluice__free(rank->tensors);
     sluice__free(rank->counted);
 }

@@ -19,6 +19,7 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
     const size_t m                   = (size_t)pipeline->program->microbatches;
     SLUICE__TRY(sluice__alloc(&rank->tensors, count, sizeof *rank->tensors));
     SLUICE__TRY(sluice__alloc(&rank->counted, count, sizeof *rank->counted));
+    SLUICE__TRY(sluice__alloc(&rank->terms, uses, sizeof *rank->terms));
     SLUICE__TRY(sluice__alloc(&rank->mine, m + count, sizeof *rank->mine));
     SLUICE__TRY(sluice__alloc(&rank->gathered, m + uses, sizeof *rank->gathered));
     for (int k = 0; k < mine->value_count; k++) {
@@ -40,14 +41,10 @@ sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *a
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
     const sluice__tie *tie           = mine->ties;
     while (tie->first != at->tie) tie++;
-    const float **terms;
-    SLUICE__TRY(sluice__alloc(&terms, (size_t)tie->terms, sizeof *terms));
-    for (int k = 0; k < tie->terms; k++) terms[k] = at_offset(rank, tie->offsets[k]);
+    for (int k = 0; k < tie->terms; k++) rank->terms[k] = at_offset(rank, tie->offsets[k]);
     const sluice_shape *shape = &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;
-    const sluice_status status = rank->pipeline->ops->sum(
-        rank->stream, at_offset(rank, tie->sum), terms, tie->terms, sluice_shape_count(shape));
-    sluice__free(terms);
-    return status;
+    return rank->pipeline->ops->sum(rank->stream, at_offset(rank, tie->sum), rank->terms, tie->terms,
+                                    sluice_shape_count(shape));
 }
 
 /* ---- the norm ---- */
