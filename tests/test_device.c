@@ -268,7 +268,7 @@ static void check_backward_input(uint64_t *random, const int64_t shape[3], bool 
     for (int64_t i = 0; i < count && gelu; i++) dx64[i] *= reference_gelu_slope((double)before[i]);
     const char *const label = label_of("linear_backward_input", shape, 3, gelu);
     run_on_every_team(dx, count, run_backward_input, &args, label);
-    expect_close(label, "dx", dx, dx64, count, 3e-6);
+    expect_close(label, "dx", dx, dx64, count, 5e-6);
     free(dy), free(w), free(before), free(dx), free(dy64), free(w64), free(dx64);
 }
 
@@ -395,7 +395,7 @@ static void layernorm_agrees(void **state) {
     (void)state;
     static const int64_t shapes[][2] = {
         {0,   8   },
-        {1,   2   },
+        {1,   5   },
         {3,   33  },
         {200, 48  },
         {65,  300 },
