@@ -68,6 +68,7 @@ cli_words cli_quantity(double value) {
     if (unit == 0)
         snprintf(words.text, sizeof words.text, "%.0f", value);
     else
-        snprintf(words.text, sizeof words.text, "%.3g %c", value, units[unit]);
+        snprintf(words.text, sizeof words.text, value < 100 ? "%.1f %c" : "%.0f %c", value,
+                 units[unit]);
     return words;
 }
