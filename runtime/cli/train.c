@@ -29,12 +29,14 @@ static void see_interrupt(int signal_number) {
     interrupt_seen = 1;
 }
 
+/* Where a shell made background jobs deaf to it, they stay so. */
 static void watch_interrupts(void) {
-    struct sigaction action = {0};
-    action.sa_handler       = see_interrupt;
-    action.sa_flags         = (int)(SA_RESTART | SA_RESETHAND);
+    struct sigaction action = {0}, before = {0};
+    action.sa_handler = see_interrupt;
+    action.sa_flags   = (int)(SA_RESTART | SA_RESETHAND);
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGINT, NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
 }
 
 /* ---- steps ---- */
