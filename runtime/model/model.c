@@ -129,15 +129,14 @@ static sluice_status describe_next(const sluice_model *model, const sluice_layer
                             model->layers[model->layer_count - 1].name);
     SLUICE__TRY(check_name(model, name));
     const sluice_status status = kind->describe(d, config, &model->next, SLUICE_FP32);
-    if (status != SLUICE_OK) {
-        char text[SLUICE__SHAPE_TEXT];
-        const bool first = model->layer_count == 0;
-        return sluice__hint(status, "layer '%s' is given %s%s as %s, for each sample", name,
-                            first ? "the sample" : "the output of ",
-                            first ? "" : model->layers[model->layer_count - 1].name,
-                            sluice__shape_text(text, &model->next));
-    }
-    return check_description(kind, d);
+    if (status == SLUICE_OK) return check_description(kind, d);
+    char text[SLUICE__SHAPE_TEXT];
+    (void)sluice__shape_text(text, &model->next);
+    if (model->layer_count == 0)
+        return sluice__hint(status, "layer '%s' is given %s for one sample of the data", name,
+                            text);
+    return sluice__hint(status, "layer '%s' is given %s for one sample by '%s'", name, text,
+                        model->layers[model->layer_count - 1].name);
 }
 
 /* Append the uses of layer `l`; on failure those appended so far stay for the caller to drop. */
