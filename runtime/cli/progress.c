@@ -71,7 +71,7 @@ void train_progress_step(train_progress *progress, const train_step *step) {
     progress->printed = now;
 }
 
-void train_progress_clear(train_progress *progress) {
-    if (progress->shown) fputs("\r\033[K", stdout);
+void train_progress_leave(train_progress *progress) {
+    if (progress->shown) putchar('\n');
     progress->shown = false;
 }
