@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 bash tests/packages.sh
 echo "building a release in build/release"
 cmake --preset release -DSLUICE_TESTS=OFF >/dev/null
-cmake --build --preset release >/dev/null
+cmake --build --preset release -- --quiet
 echo
 set -- build/release/sluice train --data README.md docs include partition runtime examples tests "$@"
 echo "+ $*"

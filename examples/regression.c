@@ -24,13 +24,13 @@ int main(void) {
     const sluice_batch batch         = {SAMPLES, SAMPLES, load_x, load_y, .learning_rate = 0.01};
     sluice_result result             = {0};
     const sluice_linear_config wide = {1, 32, 0}, narrow = {32, 1, 0};
-    int failed = sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {1}}) ||
-                 sluice_model_add(model, sluice_layer_linear(), &wide, "wide") ||
-                 sluice_model_add(model, sluice_layer_relu(), NULL, "relu") ||
-                 sluice_model_add(model, sluice_layer_linear(), &narrow, "narrow") ||
-                 sluice_model_add(model, sluice_layer_squared_error(), NULL, "error") ||
-                 sluice_schedule_generate(&schedule, "1f1b", &plan) ||
-                 sluice_pipeline_create(&pipe, model, schedule, NULL, &settings);
+    bool failed = sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {1}}) ||
+                  sluice_model_add(model, sluice_layer_linear(), &wide, "wide") ||
+                  sluice_model_add(model, sluice_layer_relu(), NULL, "relu") ||
+                  sluice_model_add(model, sluice_layer_linear(), &narrow, "narrow") ||
+                  sluice_model_add(model, sluice_layer_squared_error(), NULL, "error") ||
+                  sluice_schedule_generate(&schedule, "1f1b", &plan) ||
+                  sluice_pipeline_create(&pipe, model, schedule, NULL, &settings);
     for (int n = 0; n < 400 && !failed; n++) failed = sluice_pipeline_step(pipe, &batch, &result);
     printf("%s%g\n", failed ? sluice_last_error()->what : "squared error ", result.loss);
     sluice_pipeline_free(pipe);

@@ -31,6 +31,8 @@ int cli_fail(int exit_status, const char *format, ...) SLUICE_PRINTF(2, 3);
 /* CLI_OK for OK; else say the library's own sentence: CLI_USAGE for an argument, else CLI_FAILED.
  */
 int cli_check(sluice_status status);
+/* The same; `hint` is said where the library has none. */
+int cli_check_or(sluice_status status, const char *hint);
 
 /* ---- the terminal (terminal.c) ---- */
 
@@ -42,7 +44,7 @@ int cli_cores(void);
 /* ---- numbers (numbers.c): `option` is named in the sentence that refuses `text` ---- */
 
 int cli_read_count(int64_t *out, const char *option, const char *text, int64_t least, int64_t most);
-int cli_read_int(int *out, const char *option, const char *text, int least);
+int cli_read_int(int *out, const char *option, const char *text, int least, int most);
 /* A finite number; at least `least`, or more than it if `above`. */
 int cli_read_number(double *out, const char *option, const char *text, double least, bool above);
 

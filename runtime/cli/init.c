@@ -119,7 +119,8 @@ static int load(const train_problem *problem, const sluice_safetensors *file, co
 
 int train_load_weights(const train_problem *problem, const char *path) {
     sluice_safetensors *file = NULL;
-    CLI_TRY(cli_check(sluice_safetensors_open(&file, path)));
+    CLI_TRY(cli_check_or(sluice_safetensors_open(&file, path),
+                         "--init takes a readable safetensors file"));
     const int failed = load(problem, file, path);
     sluice_safetensors_close(file);
     return failed;

@@ -26,9 +26,9 @@ int cli_read_count(int64_t *out, const char *option, const char *text, int64_t l
     return CLI_OK;
 }
 
-int cli_read_int(int *out, const char *option, const char *text, int least) {
+int cli_read_int(int *out, const char *option, const char *text, int least, int most) {
     int64_t value = 0;
-    CLI_TRY(cli_read_count(&value, option, text, least, 1 << 20));
+    CLI_TRY(cli_read_count(&value, option, text, least, most));
     *out = (int)value;
     return CLI_OK;
 }
@@ -68,6 +68,7 @@ cli_words cli_quantity(double value) {
     if (unit == 0)
         snprintf(words.text, sizeof words.text, "%.0f", value);
     else
-        snprintf(words.text, sizeof words.text, "%.3g %c", value, units[unit]);
+        snprintf(words.text, sizeof words.text, value < 100 ? "%.1f %c" : "%.0f %c", value,
+                 units[unit]);
     return words;
 }

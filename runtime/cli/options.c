@@ -132,13 +132,13 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
     const int64_t most = 1 << 30;
     switch (key) {
     case 'p':
-        return cli_read_int(&o->ranks, "--ranks", text, 1);
+        return cli_read_int(&o->ranks, "--ranks", text, 1, SLUICE_MAX_STAGES);
     case 'm':
-        return cli_read_int(&o->microbatches, "--microbatches", text, 1);
+        return cli_read_int(&o->microbatches, "--microbatches", text, 1, 1 << 20);
     case KEY_STAGES:
-        return cli_read_int(&o->stages, "--stages", text, 1);
+        return cli_read_int(&o->stages, "--stages", text, 1, SLUICE_MAX_STAGES);
     case KEY_THREADS:
-        return cli_read_int(&o->threads, "--threads", text, 1);
+        return cli_read_int(&o->threads, "--threads", text, 1, 1024);
     case KEY_BATCH:
         return cli_read_count(&o->batch, "--batch", text, 1, most);
     case KEY_SEQ:

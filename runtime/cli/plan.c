@@ -113,6 +113,6 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');
     print_memory(program);
-    putchar('\n');
+    printf("\nbubble is makespan idle: the share of ranks x step in which no action runs\n\n");
     return CLI_OK;
 }

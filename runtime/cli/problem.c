@@ -15,9 +15,10 @@ static bool is_config_file(const char *model) {
 }
 
 static int read_config(train_problem *problem, int64_t vocabulary) {
-    return cli_check(is_config_file(problem->name)
-                         ? sluice_gpt_config_read(&problem->config, problem->name)
-                         : sluice_gpt_preset(&problem->config, problem->name, vocabulary));
+    return cli_check_or(is_config_file(problem->name)
+                            ? sluice_gpt_config_read(&problem->config, problem->name)
+                            : sluice_gpt_preset(&problem->config, problem->name, vocabulary),
+                        "--model takes a preset's name or a GPT-2's config.json");
 }
 
 static int choose_length(train_problem *problem, const train_options *options) {
@@ -65,8 +66,9 @@ static int check_tokens(const train_problem *problem) {
 static int make_model(train_problem *problem, const train_options *options) {
     CLI_TRY(read_config(problem, 256)); /* its positions; the corpus says how many words */
     CLI_TRY(choose_length(problem, options));
-    CLI_TRY(cli_check(
-        sluice_corpus_open(&problem->corpus, options->data, options->data_count, problem->seq)));
+    CLI_TRY(cli_check_or(
+        sluice_corpus_open(&problem->corpus, options->data, options->data_count, problem->seq),
+        "--data takes readable text files, folders or .bin files"));
     CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
     const int64_t windows = sluice_corpus_held_out_windows(problem->corpus);
@@ -104,7 +106,8 @@ static int make_split(train_problem *problem, const train_options *options) {
         problem->split, options->split, strlen(options->split),
         sluice_model_layer_count(problem->model), sluice_schedule_stages(problem->schedule));
     if (status == SLUICE_OK) return CLI_OK;
-    return cli_fail(CLI_USAGE, "--split '%s': %s", options->split, sluice_last_error()->what);
+    return cli_fail(CLI_USAGE, "%s; --split '%s' must list the layers of each stage",
+                    sluice_last_error()->what, options->split);
 }
 
 int train_prepare(train_problem *problem, const train_options *options) {

@@ -36,15 +36,14 @@ static void print_parts(char parts[PARTS][PART_BYTES], const train_progress *pro
                         const train_step *step) {
     const double elapsed = train_clock() - progress->started;
     const double left    = elapsed / (double)step->step * (double)(progress->steps - step->step);
-    snprintf(parts[0], PART_BYTES, "step %*lld/%lld",
-             snprintf(NULL, 0, "%lld", (long long)progress->steps), (long long)step->step,
+    const int width      = snprintf(NULL, 0, "%lld", (long long)progress->steps);
+    snprintf(parts[0], PART_BYTES, "step %*lld/%lld", width, (long long)step->step,
              (long long)progress->steps);
     snprintf(parts[1], PART_BYTES, "loss %.4f", step->result.loss);
     print_duration(parts[2], left);
-    snprintf(parts[3], PART_BYTES, "%s tokens/s", cli_quantity(step->tokens_per_s).text);
-    snprintf(parts[4], PART_BYTES, "lr %.2e", step->lr);
-    snprintf(parts[5], PART_BYTES, "bubble %.1f %% (makespan idle)",
-             100 * step->result.makespan_idle);
+    snprintf(parts[3], PART_BYTES, "%s tok/s", cli_quantity(step->tokens_per_s).text);
+    snprintf(parts[4], PART_BYTES, "bubble %.1f %%", 100 * step->result.makespan_idle);
+    snprintf(parts[5], PART_BYTES, "lr %.1e", step->lr);
 }
 
 static void print_line(char line[LINE_BYTES], char parts[PARTS][PART_BYTES], int columns) {
@@ -72,7 +71,7 @@ void train_progress_step(train_progress *progress, const train_step *step) {
     progress->printed = now;
 }
 
-void train_progress_clear(train_progress *progress) {
-    if (progress->shown) fputs("\r\033[K", stdout);
+void train_progress_leave(train_progress *progress) {
+    if (progress->shown) putchar('\n');
     progress->shown = false;
 }

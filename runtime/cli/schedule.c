@@ -28,16 +28,16 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     int refused                     = CLI_OK;
     switch (key) {
     case 'p':
-        refused = cli_read_int(&options->ranks, "-p", argument, 1);
+        refused = cli_read_int(&options->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
         break;
     case 'm':
-        refused = cli_read_int(&options->microbatches, "-m", argument, 1);
+        refused = cli_read_int(&options->microbatches, "-m", argument, 1, 1 << 20);
         break;
     case KEY_CSV:
         options->csv = true;
         break;
     case KEY_COLUMNS:
-        refused = cli_read_int(&options->columns, "--columns", argument, 40);
+        refused = cli_read_int(&options->columns, "--columns", argument, 40, 1000);
         break;
     case ARGP_KEY_ARG:
         if (options->name)

@@ -19,12 +19,16 @@ int cli_fail(int exit_status, const char *format, ...) {
     return exit_status;
 }
 
-int cli_check(sluice_status status) {
+int cli_check_or(sluice_status status, const char *hint) {
     if (status == SLUICE_OK) return CLI_OK;
     const sluice_error *const error = sluice_last_error();
-    const bool hinted               = error->hint[0] != '\0';
+    if (error->hint[0] != '\0') hint = error->hint;
     return cli_fail(status == SLUICE_E_ARGUMENT ? CLI_USAGE : CLI_FAILED, "%s%s%s", error->what,
-                    hinted ? "; " : "", error->hint);
+                    hint[0] != '\0' ? "; " : "", hint);
+}
+
+int cli_check(sluice_status status) {
+    return cli_check_or(status, "");
 }
 
 int cli_columns(int otherwise) {

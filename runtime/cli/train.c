@@ -29,12 +29,14 @@ static void see_interrupt(int signal_number) {
     interrupt_seen = 1;
 }
 
+/* Where a shell made background jobs deaf to it, they stay so. */
 static void watch_interrupts(void) {
-    struct sigaction action = {0};
-    action.sa_handler       = see_interrupt;
-    action.sa_flags         = (int)(SA_RESTART | SA_RESETHAND);
+    struct sigaction action = {0}, before = {0};
+    action.sa_handler = see_interrupt;
+    action.sa_flags   = (int)(SA_RESTART | SA_RESETHAND);
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGINT, NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
 }
 
 /* ---- steps ---- */
@@ -44,9 +46,9 @@ static int evaluate(train_run *run, double *loss, const char *when) {
     sluice_batch batch  = train_batch(&loader);
     CLI_TRY(cli_check(sluice_pipeline_evaluate(run->problem.pipeline, &batch, loss)));
     if (!run->talks) return CLI_OK;
-    train_progress_clear(&run->progress);
-    printf("held-out loss %.4f nats per token %s (%lld windows)\n", *loss, when,
-           (long long)run->problem.held_out);
+    train_progress_leave(&run->progress);
+    printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when,
+           (long long)run->problem.held_out, run->problem.held_out == 1 ? "" : "s");
     fflush(stdout);
     return CLI_OK;
 }
@@ -77,7 +79,7 @@ static int run_step(train_run *run, int64_t n) {
     if (n > 1) step->held_out_before = NAN;
     const sluice_status status = sluice_pipeline_step(run->problem.pipeline, &batch, &step->result);
     if (status != SLUICE_OK) {
-        train_progress_clear(&run->progress);
+        train_progress_leave(&run->progress);
         return cli_check(status);
     }
     for (int r = 0; r < step->ranks; r++) step->inner_idle[r] = step->result.inner_idle[r];

@@ -81,8 +81,8 @@ typedef struct train_step {
     const char *weights;              /* of the last step: 16 hex digits; NULL */
 } train_step;
 void train_progress_step(train_progress *progress, const train_step *step);
-/* Clear the live line, for something else to be printed. */
-void train_progress_clear(train_progress *progress);
+/* Let the live line stand as it is: something else is printed below it. */
+void train_progress_leave(train_progress *progress);
 
 /* ---- what is kept (log.c, save.c, init.c) ---- */
 

@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# test_cli.sh COMMAND -- the command as a user meets it: refusals by text, and real small runs.
+set -u
+command=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+complain() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, prints and leaves nothing.
+refuse() {
+    local status=$1 text=$2 got
+    shift 2
+    "$command" "$@" >stdout.txt 2>stderr.txt
+    got=$?
+    [ $got -eq "$status" ] || complain "'$*' exits with $got, expected $status"
+    [ "$(cat stderr.txt)" = "sluice: $text" ] ||
+        complain "'$*' says '$(cat stderr.txt)', expected 'sluice: $text'"
+    [ -s stdout.txt ] && complain "'$*' prints '$(head -1 stdout.txt)'"
+    [ -e sluice-out ] && complain "'$*' leaves sluice-out behind" && rm -rf sluice-out
+}
+
+# refuse_train STATUS TEXT OPTION...: the same of a run that would be good without the options.
+refuse_train() {
+    local status=$1 text=$2
+    shift 2
+    refuse "$status" "$text" train --data text.txt --model gpt-nano --steps 1 "$@"
+}
+
+# has FILE TEXT: the file contains the text.
+has() {
+    grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 600 "$1")"
+}
+
+little=(--data text.txt --model gpt-nano --seq 32 --batch 6 --microbatches 3 --threads 1)
+
+# train NAME OPTION...: a little run into folder NAME; its output in NAME.txt.
+train() {
+    local name=$1
+    shift
+    "$command" train "${little[@]}" --out "$name" "$@" >"$name.txt" 2>"$name.err" ||
+        complain "training '$name' ($*) exits with $?: $(cat "$name.err")"
+}
+
+digest_of() {
+    tail -1 "$1" | sed -n 's/^weights \([0-9a-f]\{16\}\)$/\1/p'
+}
+
+# le32 N: four bytes, little-endian.
+le32() {
+    printf "\\x$(printf %02x $(($1 & 255)))\\x$(printf %02x $(($1 >> 8 & 255)))"
+    printf "\\x$(printf %02x $(($1 >> 16 & 255)))\\x$(printf %02x $(($1 >> 24 & 255)))"
+}
+
+seq 1 3000 >text.txt
+: >empty.txt
+printf 'abc' >short.txt
+mkdir hollow
+
+# ---- refusals ----
+
+presets='gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b'
+count='give a whole number from 1 to'
+refuse 2 "no command is named; see sluice --help"
+refuse 2 "no command is called 'trian'; choose one of: train, schedule, info" trian
+refuse 2 "there is no --data; name text files, folders or .bin files" train
+refuse 1 "cannot read 'missing.txt': No such file or directory; --data takes readable text files, folders or .bin files" train --data missing.txt
+refuse 2 "'empty.txt' is empty; --data takes readable text files, folders or .bin files" train --data empty.txt
+refuse 2 "there is no text in the data; name text files, or folders with text files that are not hidden" train --data hollow
+refuse 2 "the data has 3 tokens; two sequences of 128 need 257; give more data, or use shorter sequences" train --data short.txt
+refuse_train 2 "--ranks is '0'; $count 4096" --ranks 0
+refuse_train 2 "--ranks is '2x'; $count 4096" --ranks 2x
+refuse_train 2 "--stages is '-1'; $count 4096" --stages -1
+refuse_train 2 "--batch is 'nan'; $count 1073741824" --batch nan
+refuse_train 2 "--steps is '0'; $count 1073741824" --steps 0
+refuse_train 2 "--seq is '0'; $count 1073741824" --seq 0
+refuse_train 2 "--threads is '0'; $count 1024" --threads 0
+refuse_train 2 "--eval-every is '1.5'; $count 1073741824" --eval-every 1.5
+refuse_train 2 "--microbatches is ''; $count 1048576" --microbatches ''
+refuse_train 2 "--warmup is '-1'; give a whole number from 0 to 1073741824" --warmup -1
+refuse_train 2 "--seed is '-1'; give a whole number from 0 to 9223372036854775807" --seed -1
+refuse_train 2 "--lr is 'nan'; give a finite number, more than 0" --lr nan
+refuse_train 2 "--lr is 'inf'; give a finite number, more than 0" --lr inf
+refuse_train 2 "--lr is '1e999'; give a finite number, more than 0" --lr 1e999
+refuse_train 2 "--lr is '0'; give a finite number, more than 0" --lr 0
+refuse_train 2 "--lr is '1e-3x'; give a finite number, more than 0" --lr 1e-3x
+refuse_train 2 "--min-lr 1 is more than --lr 0.001; make it smaller" --min-lr 1
+refuse_train 2 "--clip is '-1'; give a finite number, at least 0" --clip -1
+refuse_train 2 "--weight-decay is 'nan'; give a finite number, at least 0" --weight-decay nan
+refuse_train 2 "--betas is '0.9'; give two numbers, as in 0.9,0.95" --betas 0.9
+refuse_train 2 "--betas is '0.9,1'; both must be less than 1" --betas 0.9,1
+refuse_train 2 "--decay is 'linear'; choose one of: none, cosine" --decay linear
+refuse_train 2 "--optimizer is 'adam'; choose one of: adamw, sgd" --optimizer adam
+refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
+refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a GPT-2's config.json" --model no.json
+refuse_train 2 "no schedule is called '2f2b'; choose one of: gpipe, gpipe-lifo, 1f1b, forward-only" --schedule 2f2b
+refuse_train 2 "schedule 'forward-only' runs nothing backward and so trains nothing; choose one of: gpipe, gpipe-lifo, 1f1b" --schedule forward-only
+refuse_train 1 "schedule 'no.csv' cannot be opened: No such file or directory; give a readable file, or a name without '/'" --schedule no.csv
+refuse_train 2 "--microbatches 17 of --batch 16 would leave some empty; at most 16 are possible" --microbatches 17
+refuse_train 2 "--ranks 2 and --stages 3 differ, and a rank runs one stage; name one of them" --ranks 2 --stages 3
+refuse_train 2 "12 stages are more than the 11 layers of gpt-nano; name at most 11" --ranks 12
+must='must list the layers of each stage'
+refuse_train 2 "split: 8 layers are listed, the model has 11; --split '3,5' $must" --split 3,5
+refuse_train 2 "split: expected a number from 1 to 11 at byte 2; --split '3,x' $must" --split 3,x
+refuse_train 2 "split: 2 stages are listed, 3 are wanted; --split '5,6' $must" --split 5,6 --ranks 3
+refuse_train 2 "--seq 129 is longer than the 128 positions of gpt-nano; give at most 128" --seq 129
+refuse_train 1 "--out 'text.txt' cannot be written to: Not a directory; name another folder" --out text.txt
+refuse_train 1 "--out 'text.txt/x' cannot be made: Not a directory; name another folder" --out text.txt/x
+refuse_train 1 "--out 'no/x' cannot be made: No such file or directory; name another folder" --out no/x
+refuse_train 1 "log 'hollow' cannot be written: Is a directory; name another with --log" --log hollow
+refuse_train 1 "cannot read 'no.safetensors': No such file or directory; --init takes a readable safetensors file" --init no.safetensors
+refuse 2 "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8" schedule
+refuse 2 "-p is missing; say how many ranks" schedule 1f1b -m 2
+refuse 2 "-m is missing; say how many micro-batches" schedule 1f1b -p 2
+refuse 2 "-p is '0'; $count 4096" schedule 1f1b -p 0 -m 2
+refuse 2 "'gpipe' is one schedule too many; name one" schedule 1f1b gpipe -p 2 -m 2
+refuse 2 "4096 ranks x 4096 micro-batches are more than 4194304; name fewer" schedule 1f1b -p 4096 -m 4096
+"$command" train --data text.txt --nonsense >/dev/null 2>stderr.txt
+[ $? -eq 2 ] || complain "an unknown option does not exit with 2"
+has stderr.txt "unrecognized option '--nonsense'"
+
+# ---- schedule and info ----
+
+"$command" --version >version.txt
+"$command" info >info.txt || complain "info exits with $?"
+has info.txt "$(cat version.txt)"
+has info.txt "devices   cpu"
+"$command" schedule 1f1b -p 2 -m 2 --columns 60 >schedule.txt || complain "schedule exits with $?"
+has schedule.txt "rank 0 |F0-F1-......B0====...B1====|"
+has schedule.txt "rank 1 |...F0-B0====F1-B1====......|"
+has schedule.txt "makespan 9, makespan idle 33.3 %"
+"$command" schedule 1f1b -p 2 -m 3 --csv >1f1b.csv
+[ "$(cat 1f1b.csv)" = "0F0,0F1,0B0,0F2,0B1,0B2
+1F0,1B0,1F1,1B1,1F2,1B2" ] || complain "schedule --csv prints: $(cat 1f1b.csv)"
+"$command" schedule ./1f1b.csv --csv | cmp -s - 1f1b.csv || complain "a CSV file does not come back"
+refuse 2 "1f1b.csv has 2 ranks and 3 are named; leave the number out" schedule 1f1b.csv -p 3
+printf '0F0,0B0\n1F0,1Q0\n' >bad.csv
+"$command" schedule bad.csv >/dev/null 2>stderr.txt
+[ $? -eq 1 ] || complain "a bad CSV file does not exit with 1"
+has stderr.txt "sluice: bad.csv: "
+
+# ---- training ----
+
+train one --ranks 1 --steps 4 --eval-every 2
+for file in model.safetensors config.json log.jsonl; do
+    [ -s "one/$file" ] || complain "one/$file is missing"
+done
+[ "$(ls -A one | wc -l)" -eq 3 ] || complain "one/ has more than its three files: $(ls -A one)"
+has one.txt "model     gpt-nano: 4 blocks, width 64, 4 heads, vocabulary 256, 225 k parameters"
+has one.txt "held-out loss "
+has one.txt "makespan idle: simulated "
+has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
+digest=$(digest_of one.txt)
+[ -n "$digest" ] || complain "the last line of a run is '$(tail -1 one.txt)'"
+[ "$(wc -l <one/log.jsonl)" -eq 4 ] || complain "four steps are logged in $(wc -l <one/log.jsonl) lines"
+pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"held_out_loss":[0-9.]*}$'
+sed -n 2p one/log.jsonl | grep -q "$pattern" || complain "logged: $(sed -n 2p one/log.jsonl)"
+head -1 one/log.jsonl | grep -q '"held_out_loss_before":5\.' || complain "logged: $(head -1 one/log.jsonl)"
+tail -1 one/log.jsonl | grep -q "\"weights\":\"$digest\"}\$" || complain "logged: $(tail -1 one/log.jsonl)"
+
+# The same bits however it is cut, and however it is shown.
+train two --ranks 2 --steps 4 --quiet
+[ "$(cat two.txt)" = "weights $digest" ] || complain "2 ranks: '$(cat two.txt)', 1 rank: $digest"
+train three --split 2,5,4 --schedule gpipe --steps 4 --json
+tail -1 three.txt | grep -q "\"weights\":\"$digest\"}\$" || complain "3 stages: $(tail -1 three.txt)"
+cmp -s three.txt three/log.jsonl || complain "--json does not print the log"
+train file --schedule ./1f1b.csv --steps 4 --log file.jsonl
+[ "$(digest_of file.txt)" = "$digest" ] || complain "a CSV file: $(tail -1 file.txt)"
+[ -s file.jsonl ] && [ ! -e file/log.jsonl ] || complain "--log does not say where the log goes"
+cmp -s one/model.safetensors two/model.safetensors || complain "equal weights, unequal files"
+
+# What was saved is where the next run starts.
+train next --init one/model.safetensors --steps 1
+value_of() { sed -n "$2s/.*\"$1\":\([0-9.]*\).*/\1/p" "$3"; }
+[ "$(value_of held_out_loss 4 one/log.jsonl)" = "$(value_of held_out_loss_before 1 next/log.jsonl)" ] ||
+    complain "--init starts elsewhere: $(head -1 next/log.jsonl)"
+train config --model one/config.json --init one/model.safetensors --steps 1 --quiet
+[ "$(digest_of config.txt)" = "$(digest_of next.txt)" ] || complain "config.json is not the preset"
+must='--model must be the model it was saved from'
+refuse 1 "'transformer.wte.weight' in one/model.safetensors has shape (256, 64) and the model's has (256, 128); $must" \
+    train --data text.txt --init one/model.safetensors
+sed 's/"tie_word_embeddings": true/"tie_word_embeddings": false/' one/config.json >untied.json
+refuse_train 1 "one/model.safetensors has no tensor 'lm_head.weight'; $must" --model untied.json --init one/model.safetensors
+train untied --model untied.json --steps 1
+refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the model has not; $must" --init untied/model.safetensors
+
+# Token files, and a model that knows fewer tokens than they may hold.
+{ le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero | tr '\0' '\1'; } >ones.bin
+refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model with a larger vocabulary" \
+    train --data ones.bin --model one/config.json --seq 32
+{ le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero; } >zeros.bin
+"$command" train --data zeros.bin --model one/config.json --seq 32 --steps 1 --out zeros --quiet >zeros.txt ||
+    complain "training on a token file exits with $?"
+
+# A number that is not finite stops the run in a sentence.
+"$command" train "${little[@]}" --optimizer sgd --lr 1e30 --clip 0 --steps 9 --out wild >/dev/null 2>stderr.txt
+[ $? -eq 1 ] || complain "a diverging run does not exit with 1"
+grep -q '^sluice: step [2-9]: the loss is .*; nothing was updated; use a lower learning rate' stderr.txt || complain "a diverging run says '$(cat stderr.txt)'"
+
+# Ctrl-C: the step is finished, what there is is saved.
+set -m # without job control a shell makes background jobs deaf to it
+"$command" train "${little[@]}" --steps 100000 --out broken >broken.txt 2>broken.err &
+running=$!
+for ((tries = 0; tries < 200; tries++)); do
+    [ -s broken/log.jsonl ] && break
+    sleep 0.1
+done
+kill -INT $running
+wait $running
+[ $? -eq 130 ] || complain "an interrupted run does not exit with 130"
+grep -q '^sluice: interrupted after step [0-9]* of 100000; saved in broken$' broken.err ||
+    complain "an interrupted run says '$(cat broken.err)'"
+[ -s broken/model.safetensors ] || complain "an interrupted run does not save"
+tail -1 broken/log.jsonl | grep -q "\"weights\":\"$(digest_of broken.txt)\"}\$" ||
+    complain "an interrupted run logs '$(tail -1 broken/log.jsonl)'"
+
+[ $failures -eq 0 ] && echo "all as expected"
+exit $((failures > 0))
