@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_cli.sh COMMAND -- the command as a user meets it: refusals by text, and real small runs.
 set -u
-command=$1
+command=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -334,6 +334,61 @@ static void time_lines_fit_their_columns(void **state) {
     }
 }
 
+/* ---- when memory runs out ---- */
+
+typedef struct faulty {
+    int requests, fail_at, alive;
+} faulty;
+
+static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    faulty *const f = context;
+    (void)old_bytes;
+    if (new_bytes == 0) {
+        f->alive -= block != NULL;
+        free(block);
+        return NULL;
+    }
+    if (f->requests++ == f->fail_at) return NULL;
+    f->alive += block == NULL;
+    return realloc(block, new_bytes);
+}
+
+static sluice_status simulate_and_draw(const sluice_program *program,
+                                       const sluice_simulation_costs *costs) {
+    sluice_simulation *simulation = NULL;
+    char *text                    = NULL;
+    sluice_status status          = sluice_program_simulate(&simulation, program, costs);
+    if (status == SLUICE_OK) status = sluice_simulation_draw(&text, simulation, program, 80);
+    sluice_text_free(text);
+    sluice_simulation_free(simulation);
+    return status;
+}
+
+static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) {
+    (void)state;
+    sluice_stage_cost stages[MOST_STAGES];
+    const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
+    /* Made under the same allocator, for blocks go back where they came from. */
+    faulty f                         = {.fail_at = -1};
+    const sluice_allocator allocator = {resize, &f};
+    sluice_set_allocator(&allocator);
+    sluice_program *const program = generate("1f1b", 3, 4);
+    const int before              = f.alive;
+    sluice_status status          = SLUICE_E_HOST_MEMORY;
+    int failures                  = -1;
+    while (status == SLUICE_E_HOST_MEMORY) {
+        f.requests = 0;
+        f.fail_at  = ++failures;
+        status     = simulate_and_draw(program, &costs);
+        if (f.alive != before) fail_msg("%d blocks leak at request %d", f.alive - before, failures);
+    }
+    sluice_program_free(program);
+    sluice_set_allocator(NULL);
+    assert_int_equal(status, SLUICE_OK);
+    assert_true(failures > 10);
+    assert_int_equal(f.alive, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makespans_bubbles_and_peaks_are_the_textbooks),
@@ -348,6 +403,7 @@ int main(void) {
         cmocka_unit_test(time_lines_look_as_they_should),
         cmocka_unit_test(unequal_actions_are_as_wide_as_they_last),
         cmocka_unit_test(time_lines_fit_their_columns),
+        cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

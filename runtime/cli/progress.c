@@ -8,7 +8,7 @@
 
 #include "train.h"
 
-enum { PART_BYTES = 64, LINE_BYTES = 512, PARTS = 6, LINES = 20, MOST_SECONDS = 10 };
+enum { PART_BYTES = 64, LINE_BYTES = 512, PARTS = 6, LINES = 20 };
 
 double train_clock(void) {
     struct timespec now;
@@ -56,11 +56,16 @@ static void print_line(char line[LINE_BYTES], char parts[PARTS][PART_BYTES], int
     }
 }
 
+/* Away from a terminal: the first, the last, about LINES at regular steps unless that is more than
+ * one a second, and one at least every 15 seconds. */
+static bool is_due(const train_progress *progress, int64_t step, double since) {
+    if (step == 1 || step == progress->steps) return true;
+    return (step % progress->every == 0 && since >= 1) || since >= 15;
+}
+
 void train_progress_step(train_progress *progress, const train_step *step) {
     const double now = train_clock();
-    const bool due   = step->step == 1 || step->step == progress->steps ||
-                     step->step % progress->every == 0 || now - progress->printed >= MOST_SECONDS;
-    if (!progress->live && !due) return;
+    if (!progress->live && !is_due(progress, step->step, now - progress->printed)) return;
     char parts[PARTS][PART_BYTES];
     char line[LINE_BYTES];
     print_parts(parts, progress, step);
