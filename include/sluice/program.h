@@ -79,6 +79,7 @@ typedef struct sluice_instruction {
     int group;      /* > 0: consecutive instructions with this number overlap */
     int after;      /* own-rank instruction whose end a post needs, on another stream; -1: none */
     bool signals;   /* some post comes `after` this one */
+    bool recomputed; /* of F: it saves nothing, a recompute does before the backward */
     bool first_input, first_weight; /* first_write of B-or-I's and of B-or-W's gradients */
 
     /* posts; of a wait: copied from the post it waits for */
@@ -100,8 +101,10 @@ typedef struct sluice_program_options {
     int64_t samples;         /* of a minibatch; at least one per micro-batch */
     int moments;             /* optimizer values per parameter: 2 adamw, 0 sgd */
     sluice_precision precision;
+    const bool *recompute; /* per stage: F keeps its input only, and is done again before its
+                            * backward (unless that follows at once); NULL: none does */
 } sluice_program_options;
-#define SLUICE_PROGRAM_OPTIONS_INIT {sizeof(sluice_program_options), 1, 2, SLUICE_FP32}
+#define SLUICE_PROGRAM_OPTIONS_INIT {sizeof(sluice_program_options), 1, 2, SLUICE_FP32, 0}
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`

@@ -231,6 +231,7 @@ sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
     compile.samples                = settings.samples;
     compile.moments                = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
+    compile.recompute              = settings.recompute;
     sluice_status status           = SLUICE_OK;
     SLUICE__TRY_OUT(find_device(pipeline));
     SLUICE__TRY_OUT(check_kinds(pipeline));

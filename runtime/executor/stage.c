@@ -143,12 +143,12 @@ static sluice_status load_edges(const stage_run *run) {
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__run *pass = &rank->pipeline->run;
     const stage_run run     = {rank, at, &pass->program->layouts[at->stage],
-                               sluice__mode_of(at->kind, pass->step > 0),
+                               sluice__mode_of(at, pass->step > 0),
                                pass->first_sample[at->microbatch + 1] -
                                    pass->first_sample[at->microbatch]};
     const int last          = run.layout->count - 1;
-    if (at->kind == SLUICE_INSTRUCTION_FORWARD) {
-        SLUICE__TRY(load_edges(&run));
+    if (run.mode <= SLUICE__RECOMPUTE) {
+        if (run.mode != SLUICE__RECOMPUTE) SLUICE__TRY(load_edges(&run));
         for (int l = 0; l <= last; l++) SLUICE__TRY(run_layer(&run, l, ACTION_F));
         return SLUICE_OK;
     }

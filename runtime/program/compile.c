@@ -51,8 +51,12 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
     SLUICE__TRY(sluice__alloc(&program->layouts, (size_t)program->stages,
                               sizeof *program->layouts));
     SLUICE__TRY(sluice__alloc(&program->rank, (size_t)program->ranks, sizeof *program->rank));
-    for (int s = 0; s < program->stages; s++)
+    SLUICE__TRY(sluice__alloc(&program->recompute, (size_t)program->stages, sizeof(bool)));
+    for (int s = 0; s < program->stages; s++) {
         program->stage_rank[s] = sluice_schedule_stage_rank(schedule, s);
+        program->recompute[s]  = options->recompute && options->recompute[s];
+    }
+    program->options.recompute = program->recompute; /* the caller's may go */
     cut_minibatch(program);
     return SLUICE_OK;
 }
@@ -169,6 +173,7 @@ void sluice_program_free(sluice_program *program) {
     sluice__free(program->use_gradients);
     sluice__free(program->first_sample);
     sluice__free(program->stage_rank);
+    sluice__free(program->recompute);
     sluice__free(program);
 }
 

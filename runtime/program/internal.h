@@ -41,6 +41,7 @@ struct sluice_program {
     int ranks, stages, microbatches;
     bool trains;
     int *stage_rank;
+    bool *recompute; /* per stage */
     int64_t *first_sample; /* [microbatches + 1] */
     sluice__layout *layouts; /* per stage */
     size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank */
@@ -49,10 +50,10 @@ struct sluice_program {
 
 /* ---- slots.c ---- */
 
-/* Bytes of `role` in a compute instruction on micro-batch i: what crosses an edge is as long as that
+/* Bytes of `role` in a compute instruction: what crosses an edge is as long as that
  * micro-batch, what stays inside the stage has room for the largest. 0: not used. */
-size_t sluice__slot_bytes(const sluice_program *program, sluice_instruction_kind kind, int stage,
-                          int i, sluice_role role);
+size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at,
+                          sluice_role role);
 
 /* ---- lowering (lower.c): schedule -> instructions that name buffers ---- */
 

@@ -75,7 +75,9 @@ static void forward_lives(scratch_plan *plan, const sluice__layout *layout, slui
     for (int l = 0; l < layout->count; l++) {
         const sluice_layer_description *layer = &layout->descriptions[l];
         size_t scratch                        = layer->scratch_forward;
-        if (mode == SLUICE__EVALUATE) {
+        if (mode == SLUICE__RECOMPUTE && l + 1 == layout->count)
+            add_life(plan, &spots[l].output, sluice_shape_bytes(&layer->output), l, l);
+        if (mode == SLUICE__FORWARD_ONLY) {
             if (layer->scratch_evaluate > scratch) scratch = layer->scratch_evaluate;
             for (int k = 0; k < layer->saved_count; k++)
                 add_life(plan, &spots[l].saved[k], layer->saved[k].bytes, l, l);
@@ -117,16 +119,17 @@ static void join_layers(sluice__layer_spots *spots, int count) {
 }
 
 static bool is_forward(sluice__mode mode) {
-    return mode == SLUICE__FORWARD || mode == SLUICE__EVALUATE;
+    return mode <= SLUICE__RECOMPUTE;
 }
 
 /* Forget the kept places of tensors that this mode has in its scratch. */
 static void forget_inside(sluice__layer_spots *spots, int count, sluice__mode mode) {
     for (int l = 0; l < count; l++) {
-        if (mode == SLUICE__EVALUATE) {
+        if (mode == SLUICE__FORWARD_ONLY) {
             for (int k = 0; k < SLUICE_LAYER_SAVED; k++) spots[l].saved[k].present = false;
             if (l + 1 < count) spots[l].output.present = false;
         }
+        if (mode == SLUICE__RECOMPUTE && l + 1 == count) spots[l].output.present = false;
         if (mode == SLUICE__BACKWARD) {
             for (int k = 0; k < SLUICE_LAYER_HANDED; k++) spots[l].handed[k].present = false;
             if (l + 1 < count) spots[l].output_gradient.present = false;

@@ -13,13 +13,14 @@
 
 /* What a stage can be asked to do. */
 typedef enum sluice__mode {
-    SLUICE__FORWARD         = 0, /* F in training */
-    SLUICE__EVALUATE        = 1, /* F with no backward to come */
-    SLUICE__BACKWARD        = 2, /* B: each layer's I, then its W */
-    SLUICE__BACKWARD_INPUT  = 3,
-    SLUICE__BACKWARD_WEIGHT = 4
+    SLUICE__FORWARD         = 0, /* F whose backward finds what it saved */
+    SLUICE__FORWARD_ONLY    = 1, /* F that leaves nothing but its output */
+    SLUICE__RECOMPUTE       = 2, /* F again, for what it saves: its output goes nowhere */
+    SLUICE__BACKWARD        = 3, /* B: each layer's I, then its W */
+    SLUICE__BACKWARD_INPUT  = 4,
+    SLUICE__BACKWARD_WEIGHT = 5
 } sluice__mode;
-enum { SLUICE__MODES = 5 };
+enum { SLUICE__MODES = 6 };
 
 typedef struct sluice__spot {
     bool present;
@@ -52,11 +53,8 @@ sluice_status sluice__layout_make(sluice__layout *out, const sluice_model *model
 void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last);
 void sluice__layout_free(sluice__layout *layout);
 
-/* The mode in which an instruction of `kind` runs. */
-sluice__mode sluice__mode_of(sluice_instruction_kind kind, bool trains);
-/* Bytes of the buffer that a compute instruction of `kind` uses as `role`; 0: none. */
-size_t sluice__role_bytes(const sluice__layout *layout, sluice_instruction_kind kind,
-                          sluice_role role, bool trains);
+/* The mode in which a compute instruction runs. */
+sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains);
 /* Whether an instruction of `kind` reads (what came before), writes, `role`: the table. */
 bool sluice__role_is_read(sluice_instruction_kind kind, sluice_role role);
 bool sluice__role_is_written(sluice_instruction_kind kind, sluice_role role);

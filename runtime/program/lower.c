@@ -16,6 +16,7 @@ typedef struct lowering {
     int *post_at;   /* instruction of each post of `links` */
     bool *waited;   /* of each post */
     bool *wrote_input, *wrote_weight; /* per stage: its first gradient is written */
+    bool *recomputed; /* [stage][micro-batch]: its F saved nothing */
 } lowering;
 
 /* ---- instructions and buffers ---- */
@@ -102,28 +103,70 @@ static void mark_first(lowering *at, sluice_instruction *instruction) {
     }
 }
 
-static sluice_status add_compute(lowering *at, const sluice_action *action) {
+static sluice_status add_on_buffers(lowering *at, const sluice_instruction *instruction) {
+    int lives[SLUICE_ROLES];
+    size_t bytes[SLUICE_ROLES];
+    for (int role = 0; role < SLUICE_ROLES; role++) {
+        bytes[role] = sluice__slot_bytes(at->program, instruction, (sluice_role)role);
+        if (bytes[role] == 0) continue;
+        if (role == SLUICE_ROLE_SCRATCH)
+            SLUICE__TRY(add_life(at->out, &lives[role]));
+        else
+            SLUICE__TRY(find_life(at, &lives[role], (sluice_role)role, instruction->stage,
+                                  instruction->microbatch));
+    }
+    SLUICE__TRY(add_instruction(at->out, instruction));
+    for (int role = 0; role < SLUICE_ROLES; role++)
+        if (bytes[role]) use_life(at->out, lives[role], (sluice_role)role, bytes[role]);
+    return SLUICE_OK;
+}
+
+static bool is_backward(sluice_action_kind kind) {
+    return kind == SLUICE_ACTION_B || kind == SLUICE_ACTION_I;
+}
+
+/* F number `k` of the rank is done again before its backward: the stage recomputes, and the backward
+ * does not follow at once. */
+static bool is_recomputed(const lowering *at, int k) {
+    const sluice_action *f = &at->links->actions[k];
+    if (!at->program->trains || !at->program->recompute[f->stage]) return false;
+    if (k + 1 == at->links->action_count) return true;
+    const sluice_action *next = f + 1;
+    return !(is_backward(next->kind) && next->stage == f->stage &&
+             next->microbatch == f->microbatch);
+}
+
+/* Action number `k` of the rank. */
+static sluice_status add_compute(lowering *at, int k) {
+    const sluice_action *action    = &at->links->actions[k];
     sluice_instruction instruction = blank;
     instruction.kind               = compute_kind(action->kind);
     instruction.stage              = action->stage;
     instruction.microbatch         = action->microbatch;
     instruction.group              = action->group;
-    mark_first(at, &instruction);
-    int lives[SLUICE_ROLES];
-    size_t bytes[SLUICE_ROLES];
-    for (int role = 0; role < SLUICE_ROLES; role++) {
-        bytes[role] = sluice__slot_bytes(at->program, instruction.kind, action->stage,
-                                         action->microbatch, (sluice_role)role);
-        if (bytes[role] == 0) continue;
-        if (role == SLUICE_ROLE_SCRATCH)
-            SLUICE__TRY(add_life(at->out, &lives[role]));
-        else
-            SLUICE__TRY(find_life(at, &lives[role], (sluice_role)role, action->stage,
-                                  action->microbatch));
+    if (action->kind == SLUICE_ACTION_F) {
+        instruction.recomputed = is_recomputed(at, k);
+        at->recomputed[(size_t)action->stage * (size_t)at->program->microbatches +
+                       (size_t)action->microbatch] = instruction.recomputed;
     }
-    SLUICE__TRY(add_instruction(at->out, &instruction));
-    for (int role = 0; role < SLUICE_ROLES; role++)
-        if (bytes[role]) use_life(at->out, lives[role], (sluice_role)role, bytes[role]);
+    mark_first(at, &instruction);
+    return add_on_buffers(at, &instruction);
+}
+
+/* What the block's backward actions need again; it need not wait for their gradients. */
+static sluice_status add_recomputes(lowering *at, const sluice__block *block) {
+    for (int k = block->first; k < block->first + block->count; k++) {
+        const sluice_action *action    = &at->links->actions[k];
+        sluice_instruction instruction = blank;
+        if (!is_backward(action->kind) ||
+            !at->recomputed[(size_t)action->stage * (size_t)at->program->microbatches +
+                            (size_t)action->microbatch])
+            continue;
+        instruction.kind       = SLUICE_INSTRUCTION_RECOMPUTE;
+        instruction.stage      = action->stage;
+        instruction.microbatch = action->microbatch;
+        SLUICE__TRY(add_on_buffers(at, &instruction));
+    }
     return SLUICE_OK;
 }
 
@@ -132,10 +175,11 @@ static sluice_status add_compute(lowering *at, const sluice_action *action) {
 /* As many as its producer makes. */
 static size_t payload_bytes(const sluice_program *program, const sluice__post *post) {
     const bool activation = post->payload == SLUICE_PAYLOAD_ACTIVATION;
-    return sluice__slot_bytes(
-        program, activation ? SLUICE_INSTRUCTION_FORWARD : SLUICE_INSTRUCTION_BACKWARD_INPUT,
-        post->producer, post->microbatch,
-        activation ? SLUICE_ROLE_OUTPUT : SLUICE_ROLE_INPUT_GRADIENT);
+    const sluice_instruction maker = {
+        .kind  = activation ? SLUICE_INSTRUCTION_FORWARD : SLUICE_INSTRUCTION_BACKWARD_INPUT,
+        .stage = post->producer, .microbatch = post->microbatch};
+    return sluice__slot_bytes(program, &maker,
+                              activation ? SLUICE_ROLE_OUTPUT : SLUICE_ROLE_INPUT_GRADIENT);
 }
 
 /* The role under which a post's buffer is known to its stage. */
@@ -216,9 +260,10 @@ static sluice_status lower_steps(lowering *at) {
         for (; posted < links->post_count && links->posts[posted].at <= b; posted++)
             SLUICE__TRY(add_post(at, posted));
         if (b == links->block_count) break;
+        SLUICE__TRY(add_recomputes(at, &links->blocks[b]));
         SLUICE__TRY(add_waits(at, b, posted));
         for (int k = 0; k < links->blocks[b].count; k++)
-            SLUICE__TRY(add_compute(at, &links->actions[links->blocks[b].first + k]));
+            SLUICE__TRY(add_compute(at, links->blocks[b].first + k));
     }
     for (int k = 0; k < posted; k++) SLUICE__TRY(wait_for(at, k));
     return SLUICE_OK;
@@ -340,6 +385,8 @@ static sluice_status prepare(lowering *at) {
     SLUICE__TRY(sluice__alloc(&at->waited, posts, sizeof *at->waited));
     SLUICE__TRY(sluice__alloc(&at->wrote_input, stages, sizeof *at->wrote_input));
     SLUICE__TRY(sluice__alloc(&at->wrote_weight, stages, sizeof *at->wrote_weight));
+    SLUICE__TRY(sluice__alloc(&at->recomputed, stages * (size_t)at->program->microbatches,
+                              sizeof *at->recomputed));
     SLUICE__TRY(sluice__alloc(&at->out->known, known, sizeof *at->out->known));
     for (size_t k = 0; k < known; k++) at->out->known[k] = -1;
     if (!at->program->model) return SLUICE_OK;
@@ -351,7 +398,8 @@ static sluice_status prepare(lowering *at) {
 
 static sluice_status lower_rank(sluice__lowered *out, const sluice_program *program,
                                 const sluice__rank_links *links, int rank, int depth) {
-    lowering at          = {program, links, out, rank, depth, NULL, NULL, NULL, NULL};
+    lowering at          = {.program = program, .links = links, .out = out, .rank = rank,
+                            .depth = depth};
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(prepare(&at));
     SLUICE__TRY_OUT(lower_steps(&at));
@@ -361,6 +409,7 @@ out:
     sluice__free(at.waited);
     sluice__free(at.wrote_input);
     sluice__free(at.wrote_weight);
+    sluice__free(at.recomputed);
     return status;
 }
 

@@ -2,12 +2,13 @@
 /* slots.c -- which buffers each kind of instruction uses, how, and of how many bytes. */
 #include "runtime/program/internal.h"
 
-sluice__mode sluice__mode_of(sluice_instruction_kind kind, bool trains) {
-    switch (kind) {
+sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
+    switch (at->kind) {
+    case SLUICE_INSTRUCTION_RECOMPUTE: return SLUICE__RECOMPUTE;
     case SLUICE_INSTRUCTION_BACKWARD: return SLUICE__BACKWARD;
     case SLUICE_INSTRUCTION_BACKWARD_INPUT: return SLUICE__BACKWARD_INPUT;
     case SLUICE_INSTRUCTION_BACKWARD_WEIGHT: return SLUICE__BACKWARD_WEIGHT;
-    default: return trains ? SLUICE__FORWARD : SLUICE__EVALUATE;
+    default: return trains && !at->recomputed ? SLUICE__FORWARD : SLUICE__FORWARD_ONLY;
     }
 }
 
@@ -19,7 +20,7 @@ static const char role_table[][SLUICE_ROLES + 1] = {
     [SLUICE_INSTRUCTION_BACKWARD]        = "r-rwrr-r-",
     [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = "r-rwrrwr-",
     [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = "r-r--rr--",
-    [SLUICE_INSTRUCTION_RECOMPUTE]       = "r---ww---",
+    [SLUICE_INSTRUCTION_RECOMPUTE]       = "r---ww-r-",
     [SLUICE_INSTRUCTION_POST_SEND]       = "r--------",
     [SLUICE_INSTRUCTION_POST_RECEIVE]    = "-w-------",
     [SLUICE_INSTRUCTION_WAIT]            = "---------",
@@ -36,14 +37,17 @@ bool sluice__role_is_written(sluice_instruction_kind kind, sluice_role role) {
     return role_table[kind][role] == 'w';
 }
 
-size_t sluice__role_bytes(const sluice__layout *layout, sluice_instruction_kind kind,
-                          sluice_role role, bool trains) {
-    if (role == SLUICE_ROLE_SCRATCH) return layout->scratch[sluice__mode_of(kind, trains)];
-    if (role_table[kind][role] == '-') return 0;
-    const bool is_weight = kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
+/* Bytes of the buffer that a compute instruction uses as `role`, for the largest micro-batch. */
+static size_t role_bytes(const sluice_program *program, const sluice_instruction *at,
+                         sluice_role role) {
+    const sluice__layout *layout = &program->layouts[at->stage];
+    const sluice__mode mode      = sluice__mode_of(at, program->trains);
+    if (role == SLUICE_ROLE_SCRATCH) return layout->scratch[mode];
+    if (role_table[at->kind][role] == '-') return 0;
+    const bool is_weight = mode == SLUICE__BACKWARD_WEIGHT, is_forward = mode <= SLUICE__RECOMPUTE;
     const bool is_saved  = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
-    if (!trains && is_saved) return 0;
-    if (role == SLUICE_ROLE_INPUT && kind != SLUICE_INSTRUCTION_FORWARD &&
+    if (mode == SLUICE__FORWARD_ONLY && is_saved) return 0;
+    if (role == SLUICE_ROLE_INPUT && !is_forward &&
         layout->input_until < (is_weight ? SLUICE_UNTIL_WEIGHT : SLUICE_UNTIL_INPUT))
         return 0;
     if (role == SLUICE_ROLE_OUTPUT_GRADIENT && is_weight && !layout->weight_reads_output_gradient)
@@ -65,17 +69,16 @@ static size_t target_bytes(const sluice_program *program, int stage, int i) {
     return sluice_shape_bytes(&targets);
 }
 
-size_t sluice__slot_bytes(const sluice_program *program, sluice_instruction_kind kind, int stage,
-                          int i, sluice_role role) {
-    const size_t most =
-        sluice__role_bytes(&program->layouts[stage], kind, role, program->trains);
+size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at,
+                          sluice_role role) {
+    const size_t most = role_bytes(program, at, role);
     if (most == 0 || !program->model) return most;
     switch (role) {
     case SLUICE_ROLE_INPUT:
-    case SLUICE_ROLE_INPUT_GRADIENT: return edge_bytes(program, stage, i);
+    case SLUICE_ROLE_INPUT_GRADIENT: return edge_bytes(program, at->stage, at->microbatch);
     case SLUICE_ROLE_OUTPUT:
-    case SLUICE_ROLE_OUTPUT_GRADIENT: return edge_bytes(program, stage + 1, i);
-    case SLUICE_ROLE_TARGETS: return target_bytes(program, stage, i);
+    case SLUICE_ROLE_OUTPUT_GRADIENT: return edge_bytes(program, at->stage + 1, at->microbatch);
+    case SLUICE_ROLE_TARGETS: return target_bytes(program, at->stage, at->microbatch);
     default: return most;
     }
 }

@@ -48,7 +48,7 @@ typedef struct machine {
     bool *stored;          /* [2 * stage + weight]: the step's first write has happened */
 } machine;
 
-enum { DID_F = 1, DID_I = 2, DID_W = 4 };
+enum { DID_F = 1, DID_I = 2, DID_W = 4, DID_AGAIN = 8 };
 
 static void describe(char words[WORDS], const sluice_instruction *instruction) {
     sluice__describe_instruction(words, WORDS, instruction);
@@ -265,6 +265,7 @@ static unsigned bits_of(sluice_instruction_kind kind) {
     case SLUICE_INSTRUCTION_BACKWARD: return DID_I | DID_W;
     case SLUICE_INSTRUCTION_BACKWARD_INPUT: return DID_I;
     case SLUICE_INSTRUCTION_BACKWARD_WEIGHT: return DID_W;
+    case SLUICE_INSTRUCTION_RECOMPUTE: return DID_AGAIN;
     default: return 0;
     }
 }
@@ -285,7 +286,7 @@ static sluice_status check_compute(machine *m, int r, const sluice_instruction *
     const unsigned bits = bits_of(at->kind);
     if (*done & bits)
         return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d was done already", words, r);
-    if ((bits & (DID_I | DID_W)) && !(*done & DID_F))
+    if (!(bits & DID_F) && !(*done & DID_F))
         return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d comes before %dF%d", words, r,
                             at->stage, at->microbatch);
     if (bits == DID_W && !(*done & DID_I))
@@ -321,8 +322,7 @@ static sluice_status run_compute(machine *m, int r, const sluice_instruction *at
     const bool loads = at->kind == SLUICE_INSTRUCTION_FORWARD && at->stage == 0;
     for (int role = 0; role < SLUICE_ROLES; role++) {
         const sluice_slot *slot = &at->slots[role];
-        const size_t needed     = sluice__slot_bytes(m->program, at->kind, at->stage,
-                                                     at->microbatch, (sluice_role)role);
+        const size_t needed     = sluice__slot_bytes(m->program, at, (sluice_role)role);
         const label holds       = label_of(at, (sluice_role)role);
         if (slot->bytes < needed) {
             char words[WORDS];
