@@ -979,6 +979,10 @@ static void pinning_ends_with_the_team(void **state) {
     cpu_set_t before, during, after;
     const int cores    = sluice__cores(&before);
     sluice__team *team = NULL;
+    if (sched_setaffinity(0, sizeof before, &before) != 0) {
+        print_message("no thread may be pinned here\n");
+        skip();
+    }
     assert_ok(sluice__team_start(&team, 1, cores - 1, true));
     assert_int_equal(sluice__cores(&during), 1);
     sluice__team_stop(team);
