@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/pin.h"
 #include "runtime/device/cpu/team.h"
 #include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/vexp.h"
@@ -628,6 +629,19 @@ static void a_target_past_the_classes_is_refused(void **state) {
     assert_true(loss == 5 && dw[0] == 7);
 }
 
+/* A step that went wrong must be seen in its loss. */
+static void a_nan_reaches_the_loss(void **state) {
+    (void)state;
+    const int32_t targets[1] = {1};
+    float x[1]               = {NAN}, w[20], dx[1];
+    double scratch[32], loss = 0;
+    for (int i = 0; i < 20; i++) w[i] = 1;
+    assert_true(sluice_classifier_scratch(1, 20) <= sizeof scratch);
+    const sluice_classifier args = {&loss, dx, NULL, x, w, targets, scratch, 1, 1, 20, 1.0, true};
+    assert_ok(ops->classifier(streams[0], &args));
+    assert_true(isnan(loss) && isnan(dx[0]));
+}
+
 /* ---- flat operations ---- */
 
 static const int64_t flat_counts[] = {0, 1, 255, 16384, 40001};
@@ -911,14 +925,14 @@ static void tiles_cover_the_output_once(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 60; trial++) {
-        const sluice__product whole = {.rows    = test_random_int(&random, 0, 300),
-                                       .columns = test_random_int(&random, 0, 900),
-                                       .inner   = test_random_int(&random, 0, 2000)};
-        const sluice__tiling tiling = sluice__tiling_of(&whole);
-        char *const seen            = block((size_t)(whole.rows * whole.columns));
+        const sluice_matmul whole = {.rows    = test_random_int(&random, 0, 300),
+                                     .columns = test_random_int(&random, 0, 900),
+                                     .inner   = test_random_int(&random, 0, 2000)};
+        const sluice__tiled tiled = sluice__cut(&whole);
+        char *const seen          = block((size_t)(whole.rows * whole.columns));
         memset(seen, 0, (size_t)(whole.rows * whole.columns));
-        for (int64_t t = 0; t < tiling.count; t++) {
-            const sluice__tile tile = sluice__tile_at(&tiling, t);
+        for (int64_t t = 0; t < tiled.count; t++) {
+            const sluice__tile tile = sluice__tile_at(&tiled, t);
             for (int64_t i = tile.row; i < tile.row + tile.rows; i++)
                 for (int64_t j = tile.column; j < tile.column + tile.columns; j++)
                     seen[i * whole.columns + j]++;
@@ -929,8 +943,8 @@ static void tiles_cover_the_output_once(void **state) {
                          (long long)whole.columns, (long long)i, seen[i]);
         free(seen);
     }
-    const sluice__product large = {.rows = 512, .columns = 128, .inner = 128};
-    assert_true(sluice__tiling_of(&large).count >= 2); /* worth sharing */
+    const sluice_matmul large = {.rows = 512, .columns = 128, .inner = 128};
+    assert_true(sluice__cut(&large).count >= 2); /* worth sharing */
 }
 
 /* ---- team ---- */
@@ -958,6 +972,25 @@ static void every_task_runs_once(void **state) {
         sluice__team_stop(team);
     }
     sluice__team_stop(NULL);
+}
+
+static void pinning_ends_with_the_team(void **state) {
+    (void)state;
+    cpu_set_t before, during, after;
+    const int cores    = sluice__cores(&before);
+    sluice__team *team = NULL;
+    if (sched_setaffinity(0, sizeof before, &before) != 0) {
+        print_message("no thread may be pinned here\n");
+        skip();
+    }
+    assert_ok(sluice__team_start(&team, 1, cores - 1, true));
+    assert_int_equal(sluice__cores(&during), 1);
+    sluice__team_stop(team);
+    assert_int_equal(sluice__cores(&after), cores);
+    assert_true(CPU_EQUAL(&before, &after));
+    assert_ok(sluice__team_start(&team, 1, cores, true)); /* no such core */
+    assert_int_equal(sluice__cores(&during), cores);
+    sluice__team_stop(team);
 }
 
 /* Several ranks of one process: each thread opens, drives and closes a device of its own. */
@@ -1110,6 +1143,7 @@ int main(void) {
         cmocka_unit_test(the_exponential_is_accurate),
         cmocka_unit_test(tiles_cover_the_output_once),
         cmocka_unit_test(every_task_runs_once),
+        cmocka_unit_test(pinning_ends_with_the_team),
         cmocka_unit_test(ranks_run_beside_each_other),
         cmocka_unit_test(matmul_agrees),
         cmocka_unit_test(linear_agrees),
@@ -1121,6 +1155,7 @@ int main(void) {
         cmocka_unit_test(a_token_outside_the_table_is_refused),
         cmocka_unit_test(classifier_agrees),
         cmocka_unit_test(a_target_past_the_classes_is_refused),
+        cmocka_unit_test(a_nan_reaches_the_loss),
         cmocka_unit_test(relu_agrees),
         cmocka_unit_test(sum_adds_in_order),
         cmocka_unit_test(squared_error_agrees),

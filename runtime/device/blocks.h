@@ -12,11 +12,16 @@ static inline int64_t sluice__blocks(int64_t count, int64_t block) {
     return (count + block - 1) / block;
 }
 
-/* Rows of logits that are in memory together: enough to keep the products efficient, few enough
- * that a large vocabulary's slab stays near the cache. */
-static inline int64_t sluice__slab_rows(int64_t rows, int64_t classes) {
-    const int64_t most = classes <= 4096 ? 256 : 128;
-    return rows < most ? rows : most;
+static inline int64_t sluice__least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Rows of logits that are in memory together: enough to keep the products efficient (each slab
+ * reads all weights of the head and adds to all their gradients), few beside the minibatch. */
+enum { SLUICE__SLAB_ROWS = 256 };
+
+static inline int64_t sluice__slab_rows(int64_t rows) {
+    return sluice__least(rows, SLUICE__SLAB_ROWS);
 }
 
 #endif

@@ -40,6 +40,6 @@ size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads) 
 
 /* A loss per row of the slab, then the slab's logits. */
 size_t sluice_classifier_scratch(int64_t rows, int64_t classes) {
-    const int64_t slab = sluice__slab_rows(rows, classes);
+    const int64_t slab = sluice__slab_rows(rows);
     return (size_t)slab * (sizeof(double) + (size_t)classes * sizeof(float));
 }

@@ -38,10 +38,6 @@ static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t wid
                   .scale      = 1.0f / sqrtf((float)width)};
 }
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* scores (queries, keys) = a b^T: rows of `a` from query on, rows of `b` from key on. */
 static void score(float *scores, const float *a, int64_t a_stride, int64_t queries, const float *b,
                   int64_t b_stride, int64_t keys, int64_t width) {
@@ -77,22 +73,17 @@ SLUICE__VERSIONS(soften_row,
                   int64_t keys),
                  (row, most, sum, shrink, scale, seen, keys))
 
-SLUICE__LOOP void scale_row_loop(float *x, float by, int64_t count) {
-    for (int64_t j = 0; j < count; j++) x[j] *= by;
-}
-SLUICE__VERSIONS(scale_row, (float *x, float by, int64_t count), (x, by, count))
-
 /* Add keys key .. key + keys - 1 to the running result of queries query .. query + queries - 1. */
 static void add_keys(const head *h, float *out, float *scores, float *most, float *sum,
                      int64_t query, int64_t queries, int64_t key) {
-    const int64_t keys = least(BLOCK, h->length - key);
+    const int64_t keys = sluice__least(BLOCK, h->length - key);
     score(scores, h->q + query * h->in_stride, h->in_stride, queries, h->k + key * h->in_stride,
           h->in_stride, keys, h->width);
     for (int64_t i = 0; i < queries; i++) {
         float shrink;
         soften_row(scores + i * BLOCK, &most[i], &sum[i], &shrink, h->scale,
-                   least(keys, query + i - key + 1), keys);
-        if (key > 0) scale_row(out + i * h->out_stride, shrink, h->width);
+                   sluice__least(keys, query + i - key + 1), keys);
+        if (key > 0) sluice__scale(out + i * h->out_stride, shrink, h->width);
     }
     const sluice__product product = {.c        = out,
                                      .a        = scores,
@@ -120,7 +111,7 @@ static void forward_task(const void *argument, int64_t task, int thread) {
     const head h =
         head_at(args->qkv, args->length, args->heads, args->head_width, task / job->blocks);
     const int64_t query   = task % job->blocks * BLOCK;
-    const int64_t queries = least(BLOCK, h.length - query);
+    const int64_t queries = sluice__least(BLOCK, h.length - query);
     float *const out      = args->out + h.out + query * h.out_stride;
     float most[BLOCK], sum[BLOCK];
     for (int64_t i = 0; i < queries; i++) most[i] = -3e38f, sum[i] = 0;
@@ -128,7 +119,7 @@ static void forward_task(const void *argument, int64_t task, int thread) {
         add_keys(&h, out, job->workspaces + (int64_t)thread * SLUICE__WORKSPACE, most, sum, query,
                  queries, key);
     for (int64_t i = 0; i < queries; i++) {
-        scale_row(out + i * h.out_stride, 1.0f / sum[i], h.width);
+        sluice__scale(out + i * h.out_stride, 1.0f / sum[i], h.width);
         args->lse[h.lse + query + i] = most[i] + logf(sum[i]);
     }
 }
@@ -206,7 +197,8 @@ static void add_product(float *to, const float *a, bool transpose, int64_t rows,
 
 static void backward_pair(const head *h, const gradients *g, float *workspace, int64_t query,
                           int64_t key) {
-    const int64_t queries = least(BLOCK, h->length - query), keys = least(BLOCK, h->length - key);
+    const int64_t queries   = sluice__least(BLOCK, h->length - query),
+                  keys      = sluice__least(BLOCK, h->length - key);
     const float *const q    = h->q + query * h->in_stride;
     const float *const k    = h->k + key * h->in_stride;
     const float *const dout = g->dout + query * h->out_stride;
@@ -216,7 +208,7 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
           h->width);
     for (int64_t i = 0; i < queries; i++)
         slopes_row(p + i * BLOCK, ds + i * BLOCK, g->lse[query + i], g->delta[query + i], h->scale,
-                   least(keys, query + i - key + 1), keys);
+                   sluice__least(keys, query + i - key + 1), keys);
     add_product(g->dv + key * h->in_stride, p, true, keys, queries, dout, h->out_stride, h,
                 query == key);
     add_product(g->dk + key * h->in_stride, ds, true, keys, queries, q, h->in_stride, h,

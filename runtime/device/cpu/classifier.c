@@ -19,14 +19,13 @@ typedef struct slab_job {
     double *losses;      /* (rows): minus the logarithm of the target's probability */
     float *logits;       /* (rows, classes) */
     int64_t row_block;
-    sluice__product forward, input, weight;
-    sluice__tiling forward_tiling, input_tiling, weight_tiling;
+    sluice__tiled forward, input, weight;
 } slab_job;
 
 static void forward_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const slab_job *const job = argument;
-    const sluice__tile tile   = sluice__tile_at(&job->forward_tiling, task);
+    const sluice__tile tile   = sluice__tile_at(&job->forward, task);
     sluice__multiply_tile(&job->forward, &tile);
 }
 
@@ -41,11 +40,6 @@ SLUICE__LOOP void exponentials_loop(float *x, float *most, float *sum, int64_t c
 SLUICE__VERSIONS(exponentials, (float *x, float *most, float *sum, int64_t count),
                  (x, most, sum, count))
 
-SLUICE__LOOP void scale_row_loop(float *x, float factor, int64_t count) {
-    for (int64_t j = 0; j < count; j++) x[j] *= factor;
-}
-SLUICE__VERSIONS(scale_row, (float *x, float factor, int64_t count), (x, factor, count))
-
 static double lose_row(float *logits, int32_t target, int64_t classes, double scale) {
     if (target < 0) {
         memset(logits, 0, (size_t)classes * sizeof *logits);
@@ -54,7 +48,7 @@ static double lose_row(float *logits, int32_t target, int64_t classes, double sc
     const float chosen = logits[target];
     float most, sum;
     exponentials(logits, &most, &sum, classes);
-    scale_row(logits, (float)(scale / (double)sum), classes);
+    sluice__scale(logits, (float)(scale / (double)sum), classes);
     logits[target] -= (float)scale;
     return log((double)sum) + (double)most - (double)chosen;
 }
@@ -69,83 +63,47 @@ static void loss_task(const void *argument, int64_t task, int thread) {
                                   args->classes, args->scale);
 }
 
-/* ---- the two gradients: tiles of dw, then tiles of dx ---- */
+/* ---- the two gradients: tiles of dx, which are long, then those of dw, which are many ---- */
 
 static void gradient_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const slab_job *const job = argument;
-    if (task < job->weight_tiling.count) {
-        const sluice__tile tile = sluice__tile_at(&job->weight_tiling, task);
-        sluice__multiply_tile(&job->weight, &tile);
-    } else {
-        const sluice__tile tile =
-            sluice__tile_at(&job->input_tiling, task - job->weight_tiling.count);
-        sluice__multiply_tile(&job->input, &tile);
-    }
+    const slab_job *const job        = argument;
+    const bool of_input              = task < job->input.count;
+    const sluice__tiled *const tiled = of_input ? &job->input : &job->weight;
+    const sluice__tile tile = sluice__tile_at(tiled, of_input ? task : task - job->input.count);
+    sluice__multiply_tile(tiled, &tile);
 }
 
 /* ---- slab by slab ---- */
 
-/* Slab `first ..` of the rows. A gradient that is not asked for has no tiles. */
+/* The slab that begins with row `first`. A gradient that is not asked for has no tiles. */
 static slab_job slab_at(const sluice_classifier *args, int64_t first) {
-    const int64_t most = sluice__slab_rows(args->rows, args->classes);
-    const int64_t left = args->rows - first, rows = left < most ? left : most;
+    const int64_t most    = sluice__slab_rows(args->rows);
+    const int64_t rows    = sluice__least(most, args->rows - first);
     const int64_t classes = args->classes, width = args->width;
-    const float *const x    = args->x + first * width;
-    const bool first_write  = args->first_write && first == 0;
-    double *const losses    = args->scratch;
-    float *const logits     = (float *)(losses + most);
-    const sluice__product f = {.c           = logits,
-                               .a           = x,
-                               .b           = args->w,
-                               .rows        = rows,
-                               .columns     = classes,
-                               .inner       = width,
-                               .c_stride    = classes,
-                               .a_stride    = width,
-                               .b_stride    = width,
-                               .alpha       = 1,
-                               .transpose_b = true};
-    const sluice__product i = {.c        = args->dx ? args->dx + first * width : NULL,
-                               .a        = logits,
-                               .b        = args->w,
-                               .rows     = args->dx ? rows : 0,
-                               .columns  = width,
-                               .inner    = classes,
-                               .c_stride = width,
-                               .a_stride = classes,
-                               .b_stride = width,
-                               .alpha    = 1};
-    const sluice__product w = {.c           = args->dw,
-                               .a           = logits,
-                               .b           = x,
-                               .rows        = args->dw ? classes : 0,
-                               .columns     = width,
-                               .inner       = rows,
-                               .c_stride    = width,
-                               .a_stride    = classes,
-                               .b_stride    = width,
-                               .alpha       = 1,
-                               .beta        = first_write ? 0.0f : 1.0f,
-                               .transpose_a = true};
-    return (slab_job){.args           = args,
-                      .first          = first,
-                      .rows           = rows,
-                      .losses         = losses,
-                      .logits         = logits,
-                      .row_block      = sluice__row_block(classes),
-                      .forward        = f,
-                      .input          = i,
-                      .weight         = w,
-                      .forward_tiling = sluice__tiling_of(&f),
-                      .input_tiling   = sluice__tiling_of(&i),
-                      .weight_tiling  = sluice__tiling_of(&w)};
+    slab_job job         = {.args      = args,
+                            .first     = first,
+                            .rows      = rows,
+                            .losses    = args->scratch,
+                            .logits    = (float *)((double *)args->scratch + most),
+                            .row_block = sluice__row_block(classes)};
+    const float *const x = args->x + first * width;
+    job.forward          = sluice__cut(
+                 &(sluice_matmul){job.logits, x, args->w, rows, classes, width, 1, 0, false, true});
+    if (args->dx)
+        job.input = sluice__cut(&(sluice_matmul){args->dx + first * width, job.logits, args->w,
+                                                 rows, width, classes, 1, 0, false, false});
+    if (args->dw)
+        job.weight = sluice__cut(&(sluice_matmul){args->dw, job.logits, x, classes, width, rows, 1,
+                                                  args->first_write && first == 0 ? 0.0f : 1.0f,
+                                                  true, false});
+    return job;
 }
 
 static double run_slab(sluice__team *team, const slab_job *job) {
-    sluice__team_run(team, job->forward_tiling.count, forward_task, job);
+    sluice__team_run(team, job->forward.count, forward_task, job);
     sluice__team_run(team, sluice__blocks(job->rows, job->row_block), loss_task, job);
-    sluice__team_run(team, job->weight_tiling.count + job->input_tiling.count, gradient_task, job);
+    sluice__team_run(team, job->input.count + job->weight.count, gradient_task, job);
     double loss = 0;
     for (int64_t i = 0; i < job->rows; i++) loss += job->losses[i];
     return loss;

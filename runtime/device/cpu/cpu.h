@@ -34,12 +34,14 @@ static inline int64_t sluice__reduction_block(int64_t count) {
 /* Rows that one task of a row-wise operation takes: enough work to be worth handing out. */
 static inline int64_t sluice__row_block(int64_t width) {
     const int64_t rows = 8192 / (width > 0 ? width : 1);
-    return rows < 1 ? 1 : rows < 64 ? rows : 64;
+    return rows < 1 ? 1 : sluice__least(rows, 64);
 }
 
 /* out (+)= the sum over blocks of partials (blocks, columns), in order of blocks. */
 void sluice__add_partials(sluice_device *device, float *out, const float *partials, int64_t blocks,
                           int64_t columns, bool first_write);
+/* Multiply `count` floats, on the calling thread. */
+void sluice__scale(float *x, float by, int64_t count);
 /* Set `count` floats to zero, shared among the team. */
 void sluice__fill_zero(sluice_device *device, float *to, int64_t count);
 

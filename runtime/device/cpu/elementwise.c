@@ -10,8 +10,8 @@ typedef struct range {
 } range;
 
 static range block_at(int64_t task, int64_t block, int64_t count) {
-    const int64_t first = task * block, left = count - first;
-    return (range){first, left < block ? left : block};
+    const int64_t first = task * block;
+    return (range){first, sluice__least(block, count - first)};
 }
 
 /* ---- y = max(x, 0) and its gradient ---- */
@@ -72,10 +72,8 @@ static void sum_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const sum_job *const job = argument;
     const range at           = block_at(task, BLOCK, job->count);
-    for (int64_t piece = 0; piece < at.count; piece += PIECE) {
-        const int64_t left = at.count - piece;
-        sum_piece(job, at.first + piece, left < PIECE ? left : PIECE);
-    }
+    for (int64_t piece = 0; piece < at.count; piece += PIECE)
+        sum_piece(job, at.first + piece, sluice__least(PIECE, at.count - piece));
 }
 
 sluice_status sluice__cpu_sum(sluice_stream *stream, float *out, const float *const *inputs,
@@ -132,6 +130,15 @@ sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squa
 }
 
 /* ---- what other operations share ---- */
+
+SLUICE__LOOP void scale_loop(float *x, float by, int64_t count) {
+    for (int64_t i = 0; i < count; i++) x[i] *= by;
+}
+SLUICE__VERSIONS(scale, (float *x, float by, int64_t count), (x, by, count))
+
+void sluice__scale(float *x, float by, int64_t count) {
+    scale(x, by, count);
+}
 
 typedef struct partials_job {
     float *out;

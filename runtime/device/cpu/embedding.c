@@ -6,10 +6,6 @@
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/loops.h"
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 SLUICE__LOOP void add_row_loop(float *restrict out, const float *a, const float *b, int64_t count) {
     for (int64_t j = 0; j < count; j++) out[j] = a[j] + b[j];
 }
@@ -41,7 +37,7 @@ static void forward_task(const void *job, int64_t task, int thread) {
     const sluice_embedding *const args = job;
     const int64_t width = args->width, rows = args->samples * args->length;
     const int64_t block = sluice__row_block(width), first = task * block;
-    for (int64_t i = first; i < least(rows, first + block); i++)
+    for (int64_t i = first; i < sluice__least(rows, first + block); i++)
         add_row(args->y + i * width, args->table + args->tokens[i] * width,
                 args->positions + i % args->length * width, width);
 }
@@ -62,7 +58,7 @@ static void backward_task(const void *job, int64_t task, int thread) {
     (void)thread;
     const sluice_embedding_backward *const args = job;
     const int64_t width = args->width, first = task * COLUMNS;
-    const int64_t count = least(COLUMNS, width - first);
+    const int64_t count = sluice__least(COLUMNS, width - first);
     for (int64_t i = 0; i < args->samples * args->length; i++) {
         const float *const dy = args->dy + i * width + first;
         accumulate(args->dtable + args->tokens[i] * width + first, dy, count);

@@ -43,15 +43,11 @@ SLUICE__LOOP void rows_loop(const sluice_layernorm *args, int64_t first, int64_t
 SLUICE__VERSIONS(rows, (const sluice_layernorm *args, int64_t first, int64_t last),
                  (args, first, last))
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static void forward_task(const void *job, int64_t task, int thread) {
     (void)thread;
     const sluice_layernorm *const args = job;
     const int64_t block                = sluice__row_block(args->width);
-    rows(args, task * block, least(args->rows, (task + 1) * block));
+    rows(args, task * block, sluice__least(args->rows, (task + 1) * block));
 }
 
 sluice_status sluice__cpu_layernorm(sluice_stream *stream, const sluice_layernorm *args) {
@@ -135,7 +131,7 @@ static void backward_task(const void *job, int64_t task, int thread) {
     const int64_t first                         = task * SLUICE__COLUMN_SUM_ROWS;
     backward_rows(args, (float *)args->scratch + task * args->width,
                   dbias_partials(args) + task * args->width, first,
-                  least(args->rows, first + SLUICE__COLUMN_SUM_ROWS));
+                  sluice__least(args->rows, first + SLUICE__COLUMN_SUM_ROWS));
 }
 
 sluice_status sluice__cpu_layernorm_backward(sluice_stream *stream,

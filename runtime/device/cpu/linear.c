@@ -7,36 +7,15 @@
 
 /* ---- matmul ---- */
 
-typedef struct matmul_job {
-    sluice__product product;
-    sluice__tiling tiling;
-} matmul_job;
-
-static void matmul_task(const void *argument, int64_t task, int thread) {
+static void matmul_task(const void *job, int64_t task, int thread) {
     (void)thread;
-    const matmul_job *const job = argument;
-    const sluice__tile tile     = sluice__tile_at(&job->tiling, task);
-    sluice__multiply_tile(&job->product, &tile);
+    const sluice__tile tile = sluice__tile_at(job, task);
+    sluice__multiply_tile(job, &tile);
 }
 
 sluice_status sluice__cpu_matmul(sluice_stream *stream, const sluice_matmul *args) {
-    matmul_job job = {
-        .product = {.c           = args->c,
-                    .a           = args->a,
-                    .b           = args->b,
-                    .rows        = args->rows,
-                    .columns     = args->columns,
-                    .inner       = args->inner,
-                    .c_stride    = args->columns,
-                    .a_stride    = args->transpose_a ? args->rows : args->inner,
-                    .b_stride    = args->transpose_b ? args->inner : args->columns,
-                    .alpha       = args->alpha,
-                    .beta        = args->beta,
-                    .transpose_a = args->transpose_a,
-                    .transpose_b = args->transpose_b}
-    };
-    job.tiling = sluice__tiling_of(&job.product);
-    sluice__team_run(stream->device->team, job.tiling.count, matmul_task, &job);
+    const sluice__tiled tiled = sluice__cut(args);
+    sluice__team_run(stream->device->team, tiled.count, matmul_task, &tiled);
     return SLUICE_OK;
 }
 
@@ -44,8 +23,7 @@ sluice_status sluice__cpu_matmul(sluice_stream *stream, const sluice_matmul *arg
 
 typedef struct linear_job {
     const sluice_linear *args;
-    sluice__product product;
-    sluice__tiling tiling;
+    sluice__tiled tiled;
 } linear_job;
 
 /* y = b + residual, each where given; y == residual is allowed. */
@@ -71,14 +49,14 @@ static void linear_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const linear_job *const job     = argument;
     const sluice_linear *const args = job->args;
-    const sluice__tile tile         = sluice__tile_at(&job->tiling, task);
+    const sluice__tile tile         = sluice__tile_at(&job->tiled, task);
     const float *const b            = args->b ? args->b + tile.column : NULL;
     const int64_t first             = tile.row * args->outputs + tile.column;
     for (int64_t i = 0; i < tile.rows && (b || args->residual); i++) {
         const int64_t at = first + i * args->outputs;
         start_row(args->y + at, b, args->residual ? args->residual + at : NULL, tile.columns);
     }
-    sluice__multiply_tile(&job->product, &tile);
+    sluice__multiply_tile(&job->tiled, &tile);
     for (int64_t i = 0; i < tile.rows && args->gelu; i++) {
         const int64_t at = first + i * args->outputs;
         gelu_row(args->gelu + at, args->y + at, tile.columns);
@@ -86,22 +64,16 @@ static void linear_task(const void *argument, int64_t task, int thread) {
 }
 
 sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args) {
-    linear_job job = {
-        .args    = args,
-        .product = {.c        = args->y,
-                    .a        = args->x,
-                    .b        = args->w,
-                    .rows     = args->rows,
-                    .columns  = args->outputs,
-                    .inner    = args->inputs,
-                    .c_stride = args->outputs,
-                    .a_stride = args->inputs,
-                    .b_stride = args->outputs,
-                    .alpha    = 1,
-                    .beta     = args->b || args->residual ? 1.0f : 0.0f}
-    };
-    job.tiling = sluice__tiling_of(&job.product);
-    sluice__team_run(stream->device->team, job.tiling.count, linear_task, &job);
+    const linear_job job = {
+        args, sluice__cut(&(sluice_matmul){.c       = args->y,
+                                           .a       = args->x,
+                                           .b       = args->w,
+                                           .rows    = args->rows,
+                                           .columns = args->outputs,
+                                           .inner   = args->inputs,
+                                           .alpha   = 1,
+                                           .beta    = args->b || args->residual ? 1.0f : 0.0f})};
+    sluice__team_run(stream->device->team, job.tiled.count, linear_task, &job);
     return SLUICE_OK;
 }
 
@@ -109,8 +81,7 @@ sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *arg
 
 typedef struct input_job {
     const sluice_linear_backward_input *args;
-    sluice__product product;
-    sluice__tiling tiling;
+    sluice__tiled tiled;
 } input_job;
 
 SLUICE__LOOP void times_slope_loop(float *restrict dx, const float *restrict before,
@@ -124,8 +95,8 @@ static void input_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const input_job *const job                     = argument;
     const sluice_linear_backward_input *const args = job->args;
-    const sluice__tile tile                        = sluice__tile_at(&job->tiling, task);
-    sluice__multiply_tile(&job->product, &tile);
+    const sluice__tile tile                        = sluice__tile_at(&job->tiled, task);
+    sluice__multiply_tile(&job->tiled, &tile);
     for (int64_t i = 0; i < tile.rows && args->before_gelu; i++) {
         const int64_t at = (tile.row + i) * args->inputs + tile.column;
         times_slope(args->dx + at, args->before_gelu + at, tile.columns);
@@ -134,23 +105,15 @@ static void input_task(const void *argument, int64_t task, int thread) {
 
 sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
                                                 const sluice_linear_backward_input *args) {
-    input_job job = {
-        .args    = args,
-        .product = {.c           = args->dx,
-                    .a           = args->dy,
-                    .b           = args->w,
-                    .rows        = args->rows,
-                    .columns     = args->inputs,
-                    .inner       = args->outputs,
-                    .c_stride    = args->inputs,
-                    .a_stride    = args->outputs,
-                    .b_stride    = args->outputs,
-                    .alpha       = 1,
-                    .beta        = 0,
-                    .transpose_b = true}
-    };
-    job.tiling = sluice__tiling_of(&job.product);
-    sluice__team_run(stream->device->team, job.tiling.count, input_task, &job);
+    const input_job job = {args, sluice__cut(&(sluice_matmul){.c           = args->dx,
+                                                              .a           = args->dy,
+                                                              .b           = args->w,
+                                                              .rows        = args->rows,
+                                                              .columns     = args->inputs,
+                                                              .inner       = args->outputs,
+                                                              .alpha       = 1,
+                                                              .transpose_b = true})};
+    sluice__team_run(stream->device->team, job.tiled.count, input_task, &job);
     return SLUICE_OK;
 }
 
@@ -158,8 +121,7 @@ sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
 
 typedef struct weight_job {
     const sluice_linear_backward_weight *args;
-    sluice__product product;
-    sluice__tiling tiling;
+    sluice__tiled tiled;
 } weight_job;
 
 SLUICE__LOOP void add_rows_loop(float *restrict sum, const float *restrict rows, int64_t count,
@@ -177,37 +139,30 @@ static void weight_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const weight_job *const job                     = argument;
     const sluice_linear_backward_weight *const args = job->args;
-    if (task < job->tiling.count) {
-        const sluice__tile tile = sluice__tile_at(&job->tiling, task);
-        sluice__multiply_tile(&job->product, &tile);
+    if (task < job->tiled.count) {
+        const sluice__tile tile = sluice__tile_at(&job->tiled, task);
+        sluice__multiply_tile(&job->tiled, &tile);
         return;
     }
-    const int64_t block = task - job->tiling.count, first = block * SLUICE__COLUMN_SUM_ROWS;
-    const int64_t left = args->rows - first;
+    const int64_t block = task - job->tiled.count, first = block * SLUICE__COLUMN_SUM_ROWS;
     add_rows((float *)args->scratch + block * args->outputs, args->dy + first * args->outputs,
-             left < SLUICE__COLUMN_SUM_ROWS ? left : SLUICE__COLUMN_SUM_ROWS, args->outputs);
+             sluice__least(SLUICE__COLUMN_SUM_ROWS, args->rows - first), args->outputs);
 }
 
 sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
                                                  const sluice_linear_backward_weight *args) {
-    weight_job job = {
-        .args    = args,
-        .product = {.c           = args->dw,
-                    .a           = args->x,
-                    .b           = args->dy,
-                    .rows        = args->inputs,
-                    .columns     = args->outputs,
-                    .inner       = args->rows,
-                    .c_stride    = args->outputs,
-                    .a_stride    = args->inputs,
-                    .b_stride    = args->outputs,
-                    .alpha       = 1,
-                    .beta        = args->first_write ? 0.0f : 1.0f,
-                    .transpose_a = true}
-    };
-    job.tiling           = sluice__tiling_of(&job.product);
+    const weight_job job = {args,
+                            sluice__cut(&(sluice_matmul){.c       = args->dw,
+                                                         .a       = args->x,
+                                                         .b       = args->dy,
+                                                         .rows    = args->inputs,
+                                                         .columns = args->outputs,
+                                                         .inner   = args->rows,
+                                                         .alpha   = 1,
+                                                         .beta    = args->first_write ? 0.0f : 1.0f,
+                                                         .transpose_a = true})};
     const int64_t blocks = args->db ? sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS) : 0;
-    sluice__team_run(stream->device->team, job.tiling.count + blocks, weight_task, &job);
+    sluice__team_run(stream->device->team, job.tiled.count + blocks, weight_task, &job);
     if (args->db)
         sluice__add_partials(stream->device, args->db, args->scratch, blocks, args->outputs,
                              args->first_write);

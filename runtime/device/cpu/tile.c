@@ -17,40 +17,59 @@ static int64_t part_of(int64_t extent, int64_t most) {
     return sluice__blocks(sluice__blocks(extent, parts), ALIGN) * ALIGN;
 }
 
-sluice__tiling sluice__tiling_of(const sluice__product *whole) {
+static void choose_tiles(sluice__tiled *tiled) {
+    const sluice__product *const whole = &tiled->whole;
     int64_t most_rows = MOST_ROWS, most_columns = MOST_COLUMNS;
-    sluice__tiling tiling = {.rows = whole->rows, .columns = whole->columns};
     for (;;) {
-        tiling.tile_rows    = part_of(tiling.rows, most_rows);
-        tiling.tile_columns = part_of(tiling.columns, most_columns);
-        tiling.across       = sluice__blocks(tiling.columns, tiling.tile_columns);
-        tiling.count        = sluice__blocks(tiling.rows, tiling.tile_rows) * tiling.across;
+        tiled->tile_rows    = part_of(whole->rows, most_rows);
+        tiled->tile_columns = part_of(whole->columns, most_columns);
+        tiled->across       = sluice__blocks(whole->columns, tiled->tile_columns);
+        tiled->count        = sluice__blocks(whole->rows, tiled->tile_rows) * tiled->across;
         const double work =
-            (double)tiling.tile_rows * (double)tiling.tile_columns * (double)whole->inner;
-        if (tiling.count >= MANY || work < 2 * least_work) return tiling;
-        if (tiling.tile_rows >= tiling.tile_columns && tiling.tile_rows > LEAST)
-            most_rows = (tiling.tile_rows + 1) / 2;
-        else if (tiling.tile_columns > LEAST)
-            most_columns = (tiling.tile_columns + 1) / 2;
+            (double)tiled->tile_rows * (double)tiled->tile_columns * (double)whole->inner;
+        if (tiled->count >= MANY || work < 2 * least_work) return;
+        if (tiled->tile_rows >= tiled->tile_columns && tiled->tile_rows > LEAST)
+            most_rows = (tiled->tile_rows + 1) / 2;
+        else if (tiled->tile_columns > LEAST)
+            most_columns = (tiled->tile_columns + 1) / 2;
         else
-            return tiling;
+            return;
     }
 }
 
-sluice__tile sluice__tile_at(const sluice__tiling *tiling, int64_t index) {
-    const int64_t row    = index / tiling->across * tiling->tile_rows;
-    const int64_t column = index % tiling->across * tiling->tile_columns;
-    const int64_t rows = tiling->rows - row, columns = tiling->columns - column;
-    return (sluice__tile){row, column, rows < tiling->tile_rows ? rows : tiling->tile_rows,
-                          columns < tiling->tile_columns ? columns : tiling->tile_columns};
+sluice__tiled sluice__cut(const sluice_matmul *p) {
+    sluice__tiled tiled = {
+        .whole = {.c           = p->c,
+                  .a           = p->a,
+                  .b           = p->b,
+                  .rows        = p->rows,
+                  .columns     = p->columns,
+                  .inner       = p->inner,
+                  .c_stride    = p->columns,
+                  .a_stride    = p->transpose_a ? p->rows : p->inner,
+                  .b_stride    = p->transpose_b ? p->inner : p->columns,
+                  .alpha       = p->alpha,
+                  .beta        = p->beta,
+                  .transpose_a = p->transpose_a,
+                  .transpose_b = p->transpose_b}
+    };
+    choose_tiles(&tiled);
+    return tiled;
 }
 
-void sluice__multiply_tile(const sluice__product *whole, const sluice__tile *tile) {
-    sluice__product part = *whole;
+sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index) {
+    const int64_t row    = index / tiled->across * tiled->tile_rows;
+    const int64_t column = index % tiled->across * tiled->tile_columns;
+    return (sluice__tile){row, column, sluice__least(tiled->tile_rows, tiled->whole.rows - row),
+                          sluice__least(tiled->tile_columns, tiled->whole.columns - column)};
+}
+
+void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile) {
+    sluice__product part = tiled->whole;
     part.rows            = tile->rows;
     part.columns         = tile->columns;
-    part.a += tile->row * (whole->transpose_a ? 1 : whole->a_stride);
-    part.b += tile->column * (whole->transpose_b ? whole->b_stride : 1);
-    part.c += tile->row * whole->c_stride + tile->column;
+    part.a += tile->row * (part.transpose_a ? 1 : part.a_stride);
+    part.b += tile->column * (part.transpose_b ? part.b_stride : 1);
+    part.c += tile->row * part.c_stride + tile->column;
     sluice__multiply(&part);
 }

@@ -7,21 +7,22 @@
 #define SLUICE_DEVICE_CPU_TILE_H
 
 #include "runtime/device/cpu/blas.h"
+#include "sluice/device.h"
 
-typedef struct sluice__tiling {
-    int64_t rows, columns;           /* of the output */
+typedef struct sluice__tiled {
+    sluice__product whole;
     int64_t tile_rows, tile_columns; /* of a tile away from the edges */
     int64_t across;                  /* tiles beside each other */
     int64_t count;
-} sluice__tiling;
+} sluice__tiled;
 
 typedef struct sluice__tile {
     int64_t row, column, rows, columns;
 } sluice__tile;
 
-sluice__tiling sluice__tiling_of(const sluice__product *whole);
-sluice__tile sluice__tile_at(const sluice__tiling *tiling, int64_t index);
-/* The part of `whole` that makes `tile`. */
-void sluice__multiply_tile(const sluice__product *whole, const sluice__tile *tile);
+sluice__tiled sluice__cut(const sluice_matmul *product);
+sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index);
+/* Make one tile of the result. */
+void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile);
 
 #endif

@@ -35,8 +35,8 @@ SLUICE__VERSIONS(square_sum, (double *out, const float *x, int64_t count), (out,
 static void squares_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const squares_job *const job = argument;
-    const int64_t first = task * job->block, left = job->count - first;
-    square_sum(&job->partials[task], job->x + first, left < job->block ? left : job->block);
+    const int64_t first          = task * job->block;
+    square_sum(&job->partials[task], job->x + first, sluice__least(job->block, job->count - first));
 }
 
 static double sum_squares(sluice_device *device, const float *x, int64_t count) {
@@ -86,12 +86,12 @@ static part part_at(const sluice_update_tensor *tensor, int64_t task) {
         if (task < blocks) break;
         task -= blocks;
     }
-    const int64_t first = task * BLOCK, left = tensor->count - first;
+    const int64_t first = task * BLOCK;
     return (part){tensor->parameter + first,
                   tensor->gradient + first,
                   tensor->first_moment ? tensor->first_moment + first : NULL,
                   tensor->second_moment ? tensor->second_moment + first : NULL,
-                  left < BLOCK ? left : BLOCK,
+                  sluice__least(BLOCK, tensor->count - first),
                   tensor->decays};
 }
 
