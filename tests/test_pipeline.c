@@ -21,6 +21,7 @@ typedef struct setting {
     int64_t samples;
     bool tied;
     sluice_optimizer optimizer;
+    unsigned recompute; /* bit s: stage s */
 } setting;
 
 typedef struct outcome {
@@ -71,6 +72,9 @@ static sluice_pipeline *make_pipeline(const setting *with, const sluice_model *m
     options.threads                 = with->threads;
     options.optimizer               = with->optimizer;
     options.clip                    = 0.5;
+    bool recompute[8];
+    for (int s = 0; s < 8; s++) recompute[s] = with->recompute >> s & 1;
+    options.recompute = recompute;
     sluice_pipeline *pipeline;
     assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
@@ -105,9 +109,10 @@ static outcome train(const setting *with) {
 }
 
 static void print_setting(char *out, size_t bytes, const setting *with) {
-    snprintf(out, bytes, "%s, %d ranks x %d threads, %d samples in %d micro-batches, %s",
+    snprintf(out, bytes,
+             "%s, %d ranks x %d threads, %d samples in %d micro-batches, %s, recompute %x",
              with->schedule, with->ranks, with->threads, (int)with->samples, with->microbatches,
-             with->tied ? "tied" : "untied");
+             with->tied ? "tied" : "untied", with->recompute);
 }
 
 static void assert_same(const outcome *a, const outcome *b, const setting *with) {
@@ -136,14 +141,16 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
     int runs                             = 0;
     for (int kind = 0; kind < 4; kind++) {
         const bool tied = kind & 1, even = kind & 2;
-        setting with = {"gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW};
+        setting with = {"gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW, 0};
         const outcome one = train(&with);
         if (!(one.loss[4] < one.loss[0])) fail_msg("it does not learn");
-        for (int k = 0; k < 16; k++) {
-            with.ranks    = ranks[k / 4];
-            with.schedule = schedules[k / 2 % 2];
-            with.threads  = 1 + k % 2;
-            if (!everything && (k + kind) % 3 != 0) continue;
+        for (int k = 0; k < 48; k++) {
+            static const unsigned recompute[] = {0, 0xFF, 5};
+            with.ranks     = ranks[k / 4 % 4];
+            with.schedule  = schedules[k / 2 % 2];
+            with.threads   = 1 + k % 2;
+            with.recompute = recompute[k / 16];
+            if (!everything && (k + kind) % 5 != 0) continue;
             const outcome other = train(&with);
             assert_same(&one, &other, &with);
             runs++;
@@ -185,7 +192,7 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     for (int kind = 0; kind < 4; kind++) {
         const bool even    = kind & 2;
         const setting with = {"1f1b", 1 + kind % 3, 1, even ? 4 : 3, even ? 8 : 7, kind & 1,
-                              SLUICE_ADAMW};
+                              SLUICE_ADAMW, 0};
         const outcome plain = train_plainly(&with), piped = train(&with);
         for (int n = 0; n < STEPS; n++)
             if (memcmp(&plain.loss[n], &piped.loss[n], sizeof(double)) != 0 ||
@@ -198,9 +205,9 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
 /* Micro-batches backward in descending order: other sums, the same numbers but for rounding. */
 static void test_gpipe_lifo_agrees_to_rounding(void **state) {
     (void)state;
-    setting with          = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW};
+    setting with          = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0};
     const outcome one     = train(&with);
-    with                  = (setting){"gpipe-lifo", 3, 1, 4, 8, true, SLUICE_ADAMW};
+    with                  = (setting){"gpipe-lifo", 3, 1, 4, 8, true, SLUICE_ADAMW, 0};
     const outcome another = train(&with);
     for (int n = 0; n < STEPS; n++)
         if (fabs(one.loss[n] - another.loss[n]) > 1e-5 * one.loss[n] ||
@@ -212,7 +219,7 @@ static void test_gpipe_lifo_agrees_to_rounding(void **state) {
 static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
     (void)state;
     for (int m = 2; m <= 7; m += 5) {
-        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD};
+        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD, 0};
         const outcome one  = train(&with);
         with.microbatches  = m;
         const outcome many = train(&with);
@@ -229,7 +236,7 @@ static void test_split_backward_has_the_bits_of_b(void **state) {
     (void)state;
     static const char text[] = "0F0,0F1,0I0,0F2,0I1,0W0,0W1,0I2,0W2\n"
                                "1F0,1I0,1F1,1I1,1F2,1W0,1W1,1I2,1W2\n";
-    const setting with       = {"gpipe", 1, 1, 3, 7, true, SLUICE_ADAMW};
+    const setting with       = {"gpipe", 1, 1, 3, 7, true, SLUICE_ADAMW, 0};
     const outcome one        = train(&with);
     sluice_model *model      = make_model(true);
     sluice_schedule *schedule;
@@ -274,7 +281,7 @@ static void test_a_step_allocates_nothing(void **state) {
     (void)state;
     const sluice_allocator counting = {count_and_resize, NULL};
     sluice_set_allocator(&counting);
-    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW};
+    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     const int before          = atomic_load(&allocations);
@@ -314,7 +321,7 @@ static sluice_status load_shifted(void *context, void *to, int64_t first, int64_
 
 static void test_a_failing_callback_stops_every_rank(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW};
+    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     trouble bad               = {0, 4, 0};
@@ -351,7 +358,7 @@ static void test_a_deadline_names_who_waits(void **state) {
 
 static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW};
+    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     float values[24];
@@ -375,7 +382,7 @@ static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
 static void test_wrong_calls_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
-    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW};
+    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW, 0};
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     int64_t n                 = 0;
     sluice_batch batch        = make_batch(5, &n);
