@@ -37,7 +37,7 @@ has() {
     grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 600 "$1")"
 }
 
-little=(--data text.txt --model gpt-nano --seq 32 --batch 6 --microbatches 3 --threads 1)
+little=(--data text.txt --model gpt-nano --seq 16 --batch 5 --microbatches 3 --threads 1)
 
 # train NAME OPTION...: a little run into folder NAME; its output in NAME.txt.
 train() {
@@ -57,7 +57,7 @@ le32() {
     printf "\\x$(printf %02x $(($1 >> 16 & 255)))\\x$(printf %02x $(($1 >> 24 & 255)))"
 }
 
-seq 1 3000 >text.txt
+seq 1 600 >text.txt
 : >empty.txt
 printf 'abc' >short.txt
 mkdir hollow
@@ -194,7 +194,7 @@ refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the 
 refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model with a larger vocabulary" \
     train --data ones.bin --model one/config.json --seq 32
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero; } >zeros.bin
-"$command" train --data zeros.bin --model one/config.json --seq 32 --steps 1 --out zeros --quiet >zeros.txt ||
+"$command" train --data zeros.bin --model one/config.json --seq 16 --batch 4 --steps 1 --out zeros --quiet >zeros.txt ||
     complain "training on a token file exits with $?"
 
 # A number that is not finite stops the run in a sentence.
