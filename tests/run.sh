@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# Install what is missing, build, and run every test: once plainly, once under ASan and UBSan.
+# Install what is missing, build, and run every test three times: under ASan and UBSan, under TSan
+# with a plain matrix product, and as a release.
 set -eu
 cd "$(dirname "$0")/.."
 bash tests/packages.sh
-for preset in asan release; do
+command -v nvcc >/dev/null || echo "not built: CUDA (this version has no CUDA code; no nvcc here either)"
+for preset in asan tsan release; do
     cmake --preset "$preset" -DSLUICE_TESTS=ON >/dev/null
     cmake --build --preset "$preset"
+done
+for preset in asan tsan release; do
+    echo "== $preset"
     ctest --preset "$preset"
 done
