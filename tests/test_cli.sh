@@ -37,7 +37,7 @@ has() {
     grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 600 "$1")"
 }
 
-little=(--data text.txt --model gpt-nano --seq 32 --batch 6 --microbatches 3 --threads 1)
+little=(--data text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --threads 1)
 
 # train NAME OPTION...: a little run into folder NAME; its output in NAME.txt.
 train() {
@@ -57,7 +57,10 @@ le32() {
     printf "\\x$(printf %02x $(($1 >> 16 & 255)))\\x$(printf %02x $(($1 >> 24 & 255)))"
 }
 
-seq 1 3000 >text.txt
+seq 1 600 >text.txt
+cat >tiny.json <<'CONFIG'
+{"model_type": "gpt2", "vocab_size": 256, "n_positions": 32, "n_embd": 16, "n_layer": 4, "n_head": 2}
+CONFIG
 : >empty.txt
 printf 'abc' >short.txt
 mkdir hollow
@@ -151,7 +154,7 @@ for file in model.safetensors config.json log.jsonl; do
     [ -s "one/$file" ] || complain "one/$file is missing"
 done
 [ "$(ls -A one | wc -l)" -eq 3 ] || complain "one/ has more than its three files: $(ls -A one)"
-has one.txt "model     gpt-nano: 4 blocks, width 64, 4 heads, vocabulary 256, 225 k parameters"
+has one.txt "model     tiny.json: 4 blocks, width 16, 2 heads, vocabulary 256, 17.8 k parameters"
 has one.txt "held-out loss "
 has one.txt "makespan idle: simulated "
 has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
@@ -180,21 +183,21 @@ value_of() { sed -n "$2s/.*\"$1\":\([0-9.]*\).*/\1/p" "$3"; }
 [ "$(value_of held_out_loss 4 one/log.jsonl)" = "$(value_of held_out_loss_before 1 next/log.jsonl)" ] ||
     complain "--init starts elsewhere: $(head -1 next/log.jsonl)"
 train config --model one/config.json --init one/model.safetensors --steps 1 --quiet
-[ "$(digest_of config.txt)" = "$(digest_of next.txt)" ] || complain "config.json is not the preset"
+[ "$(digest_of config.txt)" = "$(digest_of next.txt)" ] || complain "the config.json saved is not the one read"
 must='--model must be the model it was saved from'
-refuse 1 "'transformer.wte.weight' in one/model.safetensors has shape (256, 64) and the model's has (256, 128); $must" \
-    train --data text.txt --init one/model.safetensors
+refuse 1 "'transformer.wte.weight' in one/model.safetensors has shape (256, 16) and the model's has (256, 64); $must" \
+    train --data text.txt --model gpt-nano --init one/model.safetensors
 sed 's/"tie_word_embeddings": true/"tie_word_embeddings": false/' one/config.json >untied.json
 refuse_train 1 "one/model.safetensors has no tensor 'lm_head.weight'; $must" --model untied.json --init one/model.safetensors
 train untied --model untied.json --steps 1
-refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the model has not; $must" --init untied/model.safetensors
+refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the model has not; $must" --model tiny.json --init untied/model.safetensors
 
 # Token files, and a model that knows fewer tokens than they may hold.
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero | tr '\0' '\1'; } >ones.bin
 refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model with a larger vocabulary" \
     train --data ones.bin --model one/config.json --seq 32
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero; } >zeros.bin
-"$command" train --data zeros.bin --model one/config.json --seq 32 --steps 1 --out zeros --quiet >zeros.txt ||
+"$command" train --data zeros.bin --model one/config.json --seq 16 --batch 4 --steps 1 --out zeros --quiet >zeros.txt ||
     complain "training on a token file exits with $?"
 
 # A number that is not finite stops the run in a sentence.
