@@ -44,7 +44,7 @@ static const struct argp_option option_list[] = {
     {0, 0, 0, 0, "Pipeline", 2},
     {"ranks", 'p', "P", 0, "Workers, one stage each (2, on one core 1)", 2},
     {"stages", KEY_STAGES, "K", 0, "The same by the number of stages", 2},
-    {"microbatches", 'm', "M", 0, "Micro-batches of a minibatch (4)", 2},
+    {"microbatches", 'm', "M", 0, "Micro-batches of a minibatch (8)", 2},
     {"schedule", KEY_SCHEDULE, "NAME|FILE", 0, "gpipe, gpipe-lifo, 1f1b (the default), or a CSV file", 2},
     {"split", KEY_SPLIT, "N,N,...", 0, "Layers of each stage (balanced over FLOPs)", 2},
     {"threads", KEY_THREADS, "N", 0, "Compute threads of each rank (cores / ranks)", 2},
@@ -236,7 +236,7 @@ static int settle_microbatches(train_options *o) {
                         "most %lld are possible",
                         o->microbatches, (long long)o->batch, (long long)o->batch);
     if (o->microbatches == 0 && !cli_is_file(o->schedule))
-        o->microbatches = o->batch < 4 ? (int)o->batch : 4;
+        o->microbatches = o->batch < 8 ? (int)o->batch : 8;
     return CLI_OK;
 }
 
