@@ -16,11 +16,12 @@ static void test_placed_lives_never_share_bytes_while_alive(void **state) {
         for (int k = 0; k < count; k++) {
             const int begin = test_random_int(&random, 0, 30);
             lives[k] = (sluice__life){(size_t)test_random_int(&random, 1, 5000), begin,
-                                      begin + test_random_int(&random, 0, 10), 0};
+                                      begin + test_random_int(&random, 0, 10), 0, 0};
         }
         size_t total, peak;
+        int at;
         assert_ok(sluice__place(lives, count, &total));
-        assert_ok(sluice__peak(lives, count, 41, &peak));
+        assert_ok(sluice__peak(lives, count, 41, &peak, &at));
         if (total < peak) fail_msg("placed in %zu bytes, but %zu are alive at once", total, peak);
         for (int a = 0; a < count; a++)
             for (int b = 0; b < a; b++) {
@@ -39,11 +40,12 @@ static void test_equal_sizes_are_placed_in_their_peak(void **state) {
         sluice__life lives[80];
         for (int k = 0; k < 80; k++) {
             const int begin = test_random_int(&random, 0, 60);
-            lives[k]        = (sluice__life){512, begin, begin + test_random_int(&random, 0, 20), 0};
+            lives[k]        = (sluice__life){512, begin, begin + test_random_int(&random, 0, 20), 0, 0};
         }
         size_t total, peak;
+        int at;
         assert_ok(sluice__place(lives, 80, &total));
-        assert_ok(sluice__peak(lives, 80, 81, &peak));
+        assert_ok(sluice__peak(lives, 80, 81, &peak, &at));
         if (total != peak) fail_msg("placed in %zu bytes where %zu would do", total, peak);
     }
 }

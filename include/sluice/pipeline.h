@@ -38,9 +38,10 @@ typedef struct sluice_pipeline_options {
     uint64_t seed;          /* of the initial weights */
     double deadline_s;      /* longest time without any rank finishing an instruction */
     const bool *recompute;  /* per stage, as in sluice_program_options; NULL: none */
+    size_t memory_limit;    /* bytes of each rank's arena; more is refused. 0: no limit */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0}
+    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0}
 
 /*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.

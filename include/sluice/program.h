@@ -132,7 +132,15 @@ SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, in
 SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
                                                          int *count);
 
+/* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
+ * `microbatches`: sluice_split_minmax() over what the layers describe. */
+SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model, int stages,
+                                            int64_t samples, int microbatches);
+
 /* ---- memory: bytes of one rank's arena ---- */
+
+/* Kinds of transient memory: the roles, and gradients of ties received from other ranks. */
+enum { SLUICE_MEMORY_TIES = SLUICE_ROLES, SLUICE_MEMORY_KINDS = SLUICE_ROLES + 1 };
 
 typedef struct sluice_program_bytes {
     size_t parameters, gradients, moments; /* permanent */
@@ -140,7 +148,11 @@ typedef struct sluice_program_bytes {
     size_t transient;                      /* highest byte of everything that comes and goes */
     size_t live;                           /* peak of what is needed at one time, permanent included */
     size_t arena;                          /* all: what the rank allocates, once */
+    int peak;                              /* the first instruction at which `live` is needed */
+    size_t at_peak[SLUICE_MEMORY_KINDS];   /* transient bytes alive there, by role */
 } sluice_program_bytes;
+/* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */
+SLUICE_API const char *sluice_memory_kind_name(int kind);
 SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank);
 
 /* ---- verification: logic ---- */

@@ -26,3 +26,12 @@ sluice_status sluice__text_add(sluice__text *text, const char *format, ...) {
     text->length += (size_t)length;
     return SLUICE_OK;
 }
+
+const char *sluice__bytes_text(char out[32], size_t bytes) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double number                    = (double)bytes;
+    size_t unit                      = 0;
+    for (; number >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++) number /= 1024;
+    (void)snprintf(out, 32, unit ? "%.2f %s" : "%.0f %s", number, units[unit]);
+    return out;
+}

@@ -16,4 +16,7 @@ typedef struct sluice__text {
 /* Append, printf style. E_HOST_MEMORY. */
 sluice_status sluice__text_add(sluice__text *text, const char *format, ...) SLUICE_PRINTF(2, 3);
 
+/* "24.9 MiB". Returns `out`. */
+const char *sluice__bytes_text(char out[32], size_t bytes);
+
 #endif

@@ -28,6 +28,9 @@ enum {
     KEY_EVAL_EVERY,
     KEY_SEED,
     KEY_THREADS,
+    KEY_RECOMPUTE,
+    KEY_MEMORY_LIMIT,
+    KEY_EXPLAIN_MEMORY,
     KEY_OUT,
     KEY_LOG,
     KEY_QUIET,
@@ -48,6 +51,9 @@ static const struct argp_option option_list[] = {
     {"schedule", KEY_SCHEDULE, "NAME|FILE", 0, "gpipe, gpipe-lifo, 1f1b (the default), or a CSV file", 2},
     {"split", KEY_SPLIT, "N,N,...", 0, "Layers of each stage (balanced over FLOPs)", 2},
     {"threads", KEY_THREADS, "N", 0, "Compute threads of each rank (cores / ranks)", 2},
+    {"recompute", KEY_RECOMPUTE, "STAGES", 0, "none (the default), full, or stages, as in 0,2: forward again before backward", 2},
+    {"memory-limit", KEY_MEMORY_LIMIT, "BYTES", 0, "Of each rank, as in 2GiB: more is refused", 2},
+    {"explain-memory", KEY_EXPLAIN_MEMORY, 0, 0, "Print the memory plan and exit", 2},
     {0, 0, 0, 0, "Training", 3},
     {"batch", KEY_BATCH, "B", 0, "Samples of a minibatch (16)", 3},
     {"steps", KEY_STEPS, "N", 0, "Optimizer steps (600)", 3},
@@ -198,6 +204,14 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_LOG:
         options->log = argument;
+        break;
+    case KEY_RECOMPUTE:
+        options->recompute = argument;
+        break;
+    case KEY_MEMORY_LIMIT:
+        return train_read_bytes(&options->memory_limit, "--memory-limit", argument) ? EINVAL : 0;
+    case KEY_EXPLAIN_MEMORY:
+        options->explain_memory = true;
         break;
     case KEY_QUIET:
         options->quiet = true;

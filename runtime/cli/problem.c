@@ -116,6 +116,7 @@ int train_prepare(train_problem *problem, const train_options *options) {
     CLI_TRY(cli_load_schedule(&problem->schedule, options->schedule, options->ranks,
                               options->microbatches));
     CLI_TRY(check_schedule(problem, options));
+    CLI_TRY(train_choose_recompute(problem, options));
     return make_split(problem, options);
 }
 
@@ -129,6 +130,8 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.weight_decay            = options->weight_decay;
     settings.clip                    = options->clip;
     settings.seed                    = options->seed;
+    settings.recompute               = problem->recompute;
+    settings.memory_limit            = options->memory_limit;
     CLI_TRY(cli_check(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,
                                              problem->split, &settings)));
     return options->init ? train_load_weights(problem, options->init) : CLI_OK;
@@ -137,6 +140,7 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
 void train_free_problem(train_problem *problem) {
     sluice_pipeline_free(problem->pipeline);
     free(problem->split);
+    free(problem->recompute);
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
     sluice_corpus_free(problem->corpus);

@@ -168,11 +168,16 @@ int cli_train(int argc, char **argv) {
     int failed    = train_read_options(&options, argc, argv);
     run.talks     = !options.quiet && !options.json;
     if (!failed) failed = train_prepare(&run.problem, &options);
+    if (!failed && options.explain_memory) {
+        failed = train_explain_memory(&run.problem, &options);
+        goto out;
+    }
     if (!failed) failed = train_prepare_out(options.out, &made);
     if (!failed) failed = train(&run);
     if (run.log && fclose(run.log) != 0 && !failed)
         failed = cli_fail(CLI_FAILED, "the log cannot be written; make room and run again");
     if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
+out:
     free(run.step.inner_idle);
     train_free_problem(&run.problem);
     train_free_options(&options);

@@ -12,7 +12,8 @@
 typedef struct train_options {
     const char **data;
     int data_count;
-    const char *model, *schedule, *split, *init, *out, *log;
+    const char *model, *schedule, *split, *recompute, *init, *out, *log;
+    size_t memory_limit; /* per rank */
     int ranks, stages, microbatches, threads;
     int64_t batch, seq, steps, eval_every;
     int64_t warmup;                                      /* -1: not named */
@@ -20,7 +21,7 @@ typedef struct train_options {
     sluice_decay decay;
     sluice_optimizer optimizer;
     uint64_t seed;
-    bool quiet, json;
+    bool quiet, json, explain_memory;
 } train_options;
 
 /* Every option read, checked alone and, where that needs no files, against the others. */
@@ -37,6 +38,7 @@ typedef struct train_problem {
     sluice_model *model;
     sluice_schedule *schedule;
     sluice_split *split; /* NULL: left to the library */
+    bool *recompute;     /* per stage */
     sluice_pipeline *pipeline;
     int64_t held_out; /* windows that are evaluated, the same each time */
 } train_problem;
@@ -46,6 +48,14 @@ typedef struct train_problem {
 int train_prepare(train_problem *problem, const train_options *options);
 int train_make_pipeline(train_problem *problem, const train_options *options);
 void train_free_problem(train_problem *problem);
+
+/* ---- memory (memory.c) ---- */
+
+/* "2GiB", "500 MiB" without the space, "1000000". */
+int train_read_bytes(size_t *out, const char *option, const char *text);
+int train_choose_recompute(train_problem *problem, const train_options *options);
+/* Print the plan of each rank, kind by kind; nothing is allocated for it. */
+int train_explain_memory(const train_problem *problem, const train_options *options);
 
 /* The minibatch of a step, and the held-out windows, as the pipeline wants them. */
 typedef struct train_loader {

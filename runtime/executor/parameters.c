@@ -41,9 +41,8 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
-    const size_t forward             = pipeline->forward->rank[rank->index].bytes.arena;
     void *arena                      = NULL;
-    rank->arena_bytes = mine->bytes.arena > forward ? mine->bytes.arena : forward;
+    rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
     SLUICE__TRY(pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
     rank->arena = arena;
     SLUICE__TRY(sluice__alloc(&rank->staging, largest_load(pipeline), 1));

@@ -6,6 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/executor/internal.h"
 
 /* ---- options ---- */
@@ -50,25 +51,6 @@ static void choose_threads(sluice_pipeline *pipeline) {
     pipeline->pin = pipeline->threads * pipeline->ranks <= cores;
 }
 
-/* Stages of equal FLOPs, as the layers describe them for the largest micro-batch. */
-static sluice_status split_by_flops(sluice_split *out, const sluice_model *model, int stages,
-                                    int64_t samples) {
-    const int layers = sluice_model_layer_count(model);
-    sluice_layer_cost *costs;
-    SLUICE__TRY(sluice__alloc(&costs, (size_t)layers, sizeof *costs));
-    sluice_status status = SLUICE_OK;
-    for (int l = 0; l < layers && status == SLUICE_OK; l++) {
-        sluice_layer_description layer;
-        status = sluice_model_describe(&layer, model, l, samples, SLUICE_FP32);
-        if (status == SLUICE_OK)
-            costs[l] = (sluice_layer_cost){layer.forward.flops, layer.input.flops,
-                                           layer.weight.flops};
-    }
-    if (status == SLUICE_OK) status = sluice_split_minmax(out, costs, layers, stages);
-    sluice__free(costs);
-    return status;
-}
-
 static sluice_status check_model(const sluice_model *model) {
     const int layers = sluice_model_layer_count(model);
     sluice_layer_description last;
@@ -92,60 +74,44 @@ static sluice_status check_kinds(const sluice_pipeline *pipeline) {
     return SLUICE_OK;
 }
 
+/* The arenas are known: refuse those that are too large, with ways out that were planned. */
+static sluice_status check_limit(const sluice_pipeline *pipeline, const sluice_schedule *schedule,
+                                 const sluice_program_options *options) {
+    const size_t limit = pipeline->options.memory_limit;
+    for (int r = 0; limit > 0 && r < pipeline->ranks; r++) {
+        const size_t needed = sluice__arena_bytes(pipeline->program, pipeline->forward, r);
+        if (needed <= limit) continue;
+        char all[32], most[32], missing[32], remedies[400];
+        sluice__fail(SLUICE_E_DEVICE_MEMORY,
+                     "rank %d needs %s, which is %s more than the limit of %s per rank", r,
+                     sluice__bytes_text(all, needed), sluice__bytes_text(missing, needed - limit),
+                     sluice__bytes_text(most, limit));
+        const sluice_error refusal = *sluice_last_error();
+        sluice__describe_remedies(remedies, sizeof remedies, pipeline->model, schedule, options,
+                                  limit);
+        sluice__fail_again(&refusal);
+        return sluice__hint(SLUICE_E_DEVICE_MEMORY, "%s", remedies);
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status compile_step(sluice_pipeline *pipeline, const sluice_schedule *schedule,
                                   const sluice_split *split, sluice_program_options *options) {
     sluice_split *even   = NULL;
     sluice_status status = SLUICE_OK;
     if (!split) {
-        const int64_t m = sluice_schedule_microbatches(schedule);
         SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
-        SLUICE__TRY_OUT(split_by_flops(even, pipeline->model, sluice_schedule_stages(schedule),
-                                       (options->samples + m - 1) / m));
+        SLUICE__TRY_OUT(sluice_split_model(even, pipeline->model, sluice_schedule_stages(schedule),
+                                           options->samples,
+                                           sluice_schedule_microbatches(schedule)));
         split = even;
     }
     SLUICE__TRY_OUT(
         sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options));
+    SLUICE__TRY_OUT(sluice__compile_forward(&pipeline->forward, pipeline->program));
+    SLUICE__TRY_OUT(check_limit(pipeline, schedule, options));
 out:
     sluice__free(even);
-    return status;
-}
-
-/* The same stages on the same ranks, forward only, with every micro-batch of the largest size. */
-static sluice_status compile_forward(sluice_pipeline *pipeline) {
-    const sluice_program *step = pipeline->program;
-    const size_t p = (size_t)step->ranks, most = (size_t)step->stages * (size_t)step->microbatches;
-    sluice_action *actions     = NULL;
-    const sluice_action **lists = NULL;
-    int *counts                = NULL;
-    sluice_split *split        = NULL;
-    sluice_schedule *schedule  = NULL;
-    sluice_status status       = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&actions, most, sizeof *actions));
-    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
-    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
-    SLUICE__TRY_OUT(sluice__alloc(&split, 1, sizeof *split));
-    sluice_action *next = actions;
-    for (int r = 0; r < step->ranks; r++) {
-        lists[r] = next;
-        for (int i = 0; i < step->microbatches; i++)
-            for (int s = 0; s < step->stages; s++)
-                if (step->stage_rank[s] == r) *next++ = (sluice_action){SLUICE_ACTION_F, s, i, 0};
-        counts[r] = (int)(next - lists[r]);
-    }
-    split->stages = step->stages;
-    for (int s = 0; s < step->stages; s++) split->first[s] = step->layouts[s].first;
-    split->first[step->stages]     = sluice_model_layer_count(pipeline->model);
-    sluice_program_options options = step->options;
-    options.samples = sluice_program_samples(step, 0) * step->microbatches;
-    SLUICE__TRY_OUT(sluice_schedule_from_lists(&schedule, "evaluate", lists, counts, step->ranks));
-    SLUICE__TRY_OUT(
-        sluice_program_compile(&pipeline->forward, schedule, pipeline->model, split, &options));
-out:
-    sluice_schedule_free(schedule);
-    sluice__free(split);
-    sluice__free(counts);
-    sluice__free(lists);
-    sluice__free(actions);
     return status;
 }
 
@@ -236,7 +202,6 @@ sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *
     SLUICE__TRY_OUT(find_device(pipeline));
     SLUICE__TRY_OUT(check_kinds(pipeline));
     SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
-    SLUICE__TRY_OUT(compile_forward(pipeline));
     pipeline->loss_rank = pipeline->program->stage_rank[pipeline->program->stages - 1];
     choose_threads(pipeline);
     SLUICE__TRY_OUT(index_uses(pipeline));

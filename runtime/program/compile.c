@@ -182,7 +182,6 @@ void sluice_program_free(sluice_program *program) {
 int sluice_program_ranks(const sluice_program *program) { return program->ranks; }
 int sluice_program_stages(const sluice_program *program) { return program->stages; }
 int sluice_program_microbatches(const sluice_program *program) { return program->microbatches; }
-bool sluice__program_trains(const sluice_program *program) { return program->trains; }
 
 int sluice_program_stage_rank(const sluice_program *program, int stage) {
     return program->stage_rank[stage];

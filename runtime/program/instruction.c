@@ -32,3 +32,19 @@ void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruct
     else
         snprintf(out, bytes, "%s", sluice_instruction_name(instruction->kind));
 }
+
+const char *sluice_memory_kind_name(int kind) {
+    static const char *const names[SLUICE_MEMORY_KINDS] = {
+        [SLUICE_ROLE_INPUT]           = "stage inputs",
+        [SLUICE_ROLE_OUTPUT]          = "stage outputs",
+        [SLUICE_ROLE_OUTPUT_GRADIENT] = "gradients of stage outputs",
+        [SLUICE_ROLE_INPUT_GRADIENT]  = "gradients of stage inputs",
+        [SLUICE_ROLE_SAVED_INPUT]     = "saved activations, until I",
+        [SLUICE_ROLE_SAVED_WEIGHT]    = "saved activations, until W",
+        [SLUICE_ROLE_HANDED]          = "left by I for W",
+        [SLUICE_ROLE_TARGETS]         = "targets",
+        [SLUICE_ROLE_SCRATCH]         = "scratch",
+        [SLUICE_MEMORY_TIES]          = "tied gradients of other ranks",
+    };
+    return names[kind];
+}

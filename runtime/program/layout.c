@@ -65,7 +65,7 @@ typedef struct scratch_plan {
 
 static void add_life(scratch_plan *plan, sluice__spot *spot, size_t bytes, int begin, int end) {
     if (bytes == 0) return;
-    plan->lives[plan->count] = (sluice__life){bytes, begin, end, 0};
+    plan->lives[plan->count] = (sluice__life){.bytes = bytes, .begin = begin, .end = end};
     plan->spots[plan->count] = spot;
     plan->count++;
 }

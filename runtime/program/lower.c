@@ -37,7 +37,7 @@ static sluice_status add_instruction(sluice__lowered *out, const sluice_instruct
     return SLUICE_OK;
 }
 
-static sluice_status add_life(sluice__lowered *out, int *life) {
+static sluice_status add_life(sluice__lowered *out, int *life, int kind) {
     if (out->life_count == out->life_capacity) {
         const int capacity = out->life_capacity ? 2 * out->life_capacity : 256;
         SLUICE__TRY(sluice__grow(&out->lives, (size_t)capacity, sizeof *out->lives));
@@ -45,6 +45,7 @@ static sluice_status add_life(sluice__lowered *out, int *life) {
     }
     *life                          = out->life_count++;
     out->lives[*life].begin        = out->count; /* the instruction about to be added */
+    out->lives[*life].kind         = kind;
     return SLUICE_OK;
 }
 
@@ -74,7 +75,7 @@ static sluice_status find_life(lowering *at, int *life, sluice_role role, int st
     }
     int *known = &at->out->known[((size_t)role * (size_t)program->stages + (size_t)stage) *
                                      (size_t)program->microbatches + (size_t)i];
-    if (*known < 0) SLUICE__TRY(add_life(at->out, known));
+    if (*known < 0) SLUICE__TRY(add_life(at->out, known, (int)role));
     *life = *known;
     return SLUICE_OK;
 }
@@ -110,7 +111,7 @@ static sluice_status add_on_buffers(lowering *at, const sluice_instruction *inst
         bytes[role] = sluice__slot_bytes(at->program, instruction, (sluice_role)role);
         if (bytes[role] == 0) continue;
         if (role == SLUICE_ROLE_SCRATCH)
-            SLUICE__TRY(add_life(at->out, &lives[role]));
+            SLUICE__TRY(add_life(at->out, &lives[role], role));
         else
             SLUICE__TRY(find_life(at, &lives[role], (sluice_role)role, instruction->stage,
                                   instruction->microbatch));
@@ -308,7 +309,7 @@ static sluice_status exchange_use(lowering *at, int *numbers, int u) {
         instruction.producer = u;
         const size_t bytes   = sluice_shape_bytes(&use->parameter.shape);
         int life             = -1;
-        if (!sends) SLUICE__TRY(add_life(at->out, &life));
+        if (!sends) SLUICE__TRY(add_life(at->out, &life, SLUICE_MEMORY_TIES));
         SLUICE__TRY(add_instruction(at->out, &instruction));
         sluice_slot *slots = at->out->list[at->out->count - 1].slots;
         slots[sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT] =

@@ -56,7 +56,8 @@ out:
     return status;
 }
 
-sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak) {
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak,
+                           int *at) {
     size_t *born, *dead;
     SLUICE__TRY(sluice__alloc(&born, 2 * ((size_t)moments + 1), sizeof *born));
     dead = born + moments + 1;
@@ -66,11 +67,22 @@ sluice_status sluice__peak(const sluice__life *lives, int count, int moments, si
     }
     size_t alive = 0;
     *peak        = 0;
+    *at          = 0;
     for (int t = 0; t < moments; t++) {
         alive += born[t];
         alive -= dead[t];
-        if (alive > *peak) *peak = alive;
+        if (alive > *peak) {
+            *peak = alive;
+            *at   = t;
+        }
     }
     sluice__free(born);
     return SLUICE_OK;
+}
+
+void sluice__alive(const sluice__life *lives, int count, int moment, size_t bytes[SLUICE__KINDS]) {
+    for (int kind = 0; kind < SLUICE__KINDS; kind++) bytes[kind] = 0;
+    for (int k = 0; k < count; k++)
+        if (lives[k].begin <= moment && moment <= lives[k].end)
+            bytes[lives[k].kind] += sluice__align(lives[k].bytes);
 }

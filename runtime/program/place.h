@@ -13,7 +13,9 @@ typedef struct sluice__life {
     size_t bytes;
     int begin, end; /* first and last moment of use, both included */
     size_t offset;  /* set by sluice__place() */
+    int kind;       /* what it holds, for who counts by kind: below SLUICE__KINDS */
 } sluice__life;
+enum { SLUICE__KINDS = 10 };
 
 /* `bytes` up to the next multiple of the alignment. */
 size_t sluice__align(size_t bytes);
@@ -25,7 +27,11 @@ size_t sluice__align(size_t bytes);
  */
 sluice_status sluice__place(sluice__life *lives, int count, size_t *total);
 
-/* The largest sum of (aligned) bytes alive at one moment of 0 .. moments - 1. E_HOST_MEMORY. */
-sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak);
+/* The largest sum of (aligned) bytes alive at one moment of 0 .. moments - 1, and the first such
+ * moment. E_HOST_MEMORY. */
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak,
+                           int *at);
+/* (Aligned) bytes alive at `moment`, by kind. */
+void sluice__alive(const sluice__life *lives, int count, int moment, size_t bytes[SLUICE__KINDS]);
 
 #endif

@@ -6,6 +6,8 @@
 #include "runtime/base/error.h"
 #include "runtime/program/internal.h"
 
+_Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of life is counted");
+
 /* ---- permanent: values, gradients, moments, bookkeeping ---- */
 
 /* Give `bytes` of the arena, and count them as `*kind`. */
@@ -165,8 +167,11 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     sluice__rank_program *rank = &program->rank[r];
     const size_t base          = rank->bytes.arena;
     size_t total, peak;
+    int at;
     SLUICE__TRY(sluice__place(lowered->lives, lowered->life_count, &total));
-    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak));
+    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak,
+                             &at));
+    sluice__alive(lowered->lives, lowered->life_count, at, rank->bytes.at_peak);
     rank->list    = lowered->list;
     rank->count   = lowered->count;
     lowered->list = NULL;
@@ -175,6 +180,7 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     order_streams(rank);
     rank->bytes.transient = total;
     rank->bytes.live      = base + peak;
+    rank->bytes.peak      = at;
     rank->bytes.arena     = base + total;
     return SLUICE_OK;
 }

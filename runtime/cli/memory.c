@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c -- what `sluice train` is told about memory: the limit, what to recompute, the plan. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train.h"
+
+int train_read_bytes(size_t *out, const char *option, const char *text) {
+    static const struct {
+        const char *name;
+        double factor;
+    } units[] = {{"", 1},    {"B", 1},    {"KiB", 1024.0},          {"MiB", 1048576.0},
+                 {"kB", 1e3}, {"MB", 1e6}, {"GiB", 1073741824.0}, {"GB", 1e9}};
+    char *end          = NULL;
+    const double value = strtod(text, &end);
+    for (size_t k = 0; end != text && value > 0 && k < sizeof units / sizeof *units; k++) {
+        if (strcmp(end, units[k].name) != 0 || value * units[k].factor > 1e18) continue;
+        *out = (size_t)(value * units[k].factor);
+        return CLI_OK;
+    }
+    return cli_fail(CLI_USAGE, "%s is '%s'; give bytes, as in 2GiB, 500MiB or 1000000", option,
+                    text);
+}
+
+/* One stage number; `*text` moves past it and the comma behind it. */
+static int read_stage(const char **text, const char *all, int stages, bool *recompute) {
+    char *end        = NULL;
+    const long stage = strtol(*text, &end, 10);
+    if (end == *text || (*end != ',' && *end != 0) || (*end == ',' && end[1] == 0) || stage < 0 ||
+        stage >= stages)
+        return cli_fail(CLI_USAGE,
+                        "--recompute is '%s'; give none, full, or stages from 0 to %d, as in 0,%d",
+                        all, stages - 1, stages - 1);
+    recompute[stage] = true;
+    *text            = *end ? end + 1 : end;
+    return CLI_OK;
+}
+
+int train_choose_recompute(train_problem *problem, const train_options *options) {
+    const int stages   = sluice_schedule_stages(problem->schedule);
+    const char *text   = options->recompute;
+    problem->recompute = calloc((size_t)stages, sizeof *problem->recompute);
+    if (!problem->recompute) return cli_fail(CLI_FAILED, "host memory exhausted");
+    if (!text || strcmp(text, "none") == 0) return CLI_OK;
+    if (strcmp(text, "full") == 0) {
+        for (int s = 0; s < stages; s++) problem->recompute[s] = true;
+        return CLI_OK;
+    }
+    do CLI_TRY(read_stage(&text, options->recompute, stages, problem->recompute));
+    while (*text);
+    return CLI_OK;
+}
+
+/* ---- the plan, kind by kind ---- */
+
+static void print_kind(const char *name, size_t bytes) {
+    if (bytes > 0) printf("  %12s  %s\n", cli_bytes(bytes).text, name);
+}
+
+static void print_rank(const sluice_program *program, int r) {
+    const sluice_program_bytes bytes = sluice_program_memory(program, r);
+    int count;
+    const sluice_instruction *const at = &sluice_program_list(program, r, &count)[bytes.peak];
+    printf("rank %d: arena %s (%zu bytes), live %s at its peak\n", r, cli_bytes(bytes.arena).text,
+           bytes.arena, cli_bytes(bytes.live).text);
+    print_kind("parameters", bytes.parameters);
+    print_kind("gradients", bytes.gradients);
+    print_kind("optimizer moments", bytes.moments);
+    print_kind("losses and norm partials", bytes.bookkeeping);
+    for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++)
+        print_kind(sluice_memory_kind_name(kind), bytes.at_peak[kind]);
+    print_kind("unused at the peak: gaps between places", bytes.arena - bytes.live);
+    printf("  the peak is first reached at instruction %d of %d, %s", bytes.peak, count,
+           sluice_instruction_name(at->kind));
+    if (at->microbatch >= 0) printf(" of stage %d, micro-batch %d", at->stage, at->microbatch);
+    printf("\n\n");
+}
+
+static int compile(sluice_program **program, const train_problem *problem,
+                   const train_options *options, sluice_split *split) {
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    settings.samples                = options->batch;
+    settings.moments                = options->optimizer == SLUICE_ADAMW ? 2 : 0;
+    settings.recompute              = problem->recompute;
+    if (problem->split)
+        *split = *problem->split;
+    else
+        CLI_TRY(cli_check(sluice_split_model(split, problem->model,
+                                             sluice_schedule_stages(problem->schedule),
+                                             options->batch,
+                                             sluice_schedule_microbatches(problem->schedule))));
+    return cli_check(
+        sluice_program_compile(program, problem->schedule, problem->model, split, &settings));
+}
+
+int train_explain_memory(const train_problem *problem, const train_options *options) {
+    sluice_program *program   = NULL;
+    sluice_split *const split = malloc(sizeof *split);
+    if (!split) return cli_fail(CLI_FAILED, "host memory exhausted");
+    const int failed = compile(&program, problem, options, split);
+    if (!failed) {
+        printf("%s, %s, %d micro-batches of %lld samples; bytes of each rank, planned\n\n",
+               problem->name, sluice_schedule_name(problem->schedule),
+               sluice_program_microbatches(program), (long long)sluice_program_samples(program, 0));
+        for (int r = 0; r < sluice_program_ranks(program); r++) print_rank(program, r);
+    }
+    sluice_program_free(program);
+    free(split);
+    return failed;
+}

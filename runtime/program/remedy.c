@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* remedy.c -- what would fit where a plan does not: each way out is planned before it is named. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/program/internal.h"
+
+enum { MOST_REMEDIES = 4, MOST_RANKS = 64, WORDS = 96 };
+
+/* Another way to run the same minibatch. */
+typedef struct candidate {
+    const char *schedule;
+    int ranks, microbatches;
+    bool recompute;
+} candidate;
+
+typedef struct search {
+    const sluice_model *model;
+    const sluice_program_options *options;
+    size_t limit;
+    candidate now; /* what does not fit */
+    char *out;
+    size_t bytes, used;
+    int found;
+} search;
+
+static sluice_status plan(size_t *largest, const search *s, const candidate *with) {
+    sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
+    shape.ranks                   = with->ranks;
+    shape.microbatches            = with->microbatches;
+    sluice_schedule *schedule     = NULL;
+    sluice_split *split           = NULL;
+    sluice_program *step = NULL, *forward = NULL;
+    bool *recompute      = NULL;
+    sluice_status status = SLUICE_OK;
+    sluice_program_options options = *s->options;
+    SLUICE__TRY_OUT(sluice_schedule_generate(&schedule, with->schedule, &shape));
+    const int stages = sluice_schedule_stages(schedule);
+    SLUICE__TRY_OUT(sluice__alloc(&split, 1, sizeof *split));
+    SLUICE__TRY_OUT(sluice__alloc(&recompute, (size_t)stages, sizeof *recompute));
+    for (int k = 0; k < stages; k++) recompute[k] = with->recompute;
+    options.recompute = recompute;
+    SLUICE__TRY_OUT(
+        sluice_split_model(split, s->model, stages, options.samples, with->microbatches));
+    SLUICE__TRY_OUT(sluice_program_compile(&step, schedule, s->model, split, &options));
+    SLUICE__TRY_OUT(sluice__compile_forward(&forward, step));
+    *largest = 0;
+    for (int r = 0; r < step->ranks; r++) {
+        const size_t bytes = sluice__arena_bytes(step, forward, r);
+        if (bytes > *largest) *largest = bytes;
+    }
+out:
+    sluice_program_free(forward);
+    sluice_program_free(step);
+    sluice__free(recompute);
+    sluice__free(split);
+    sluice_schedule_free(schedule);
+    return status;
+}
+
+/* Append to `words`, with "with" between parts. */
+SLUICE_PRINTF(2, 3) static void add_words(char words[WORDS], const char *format, ...) {
+    size_t used = strlen(words);
+    if (used > 0) used += (size_t)snprintf(words + used, WORDS - used, " with ");
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(words + used, WORDS - used, format, arguments);
+    va_end(arguments);
+}
+
+static void describe(char words[WORDS], const candidate *now, const candidate *with) {
+    words[0] = 0;
+    if (strcmp(with->schedule, now->schedule) != 0)
+        add_words(words, "schedule %.32s", with->schedule);
+    if (with->recompute && !now->recompute) add_words(words, "recompute every stage");
+    if (with->microbatches != now->microbatches)
+        add_words(words, "%d micro-batches", with->microbatches);
+    if (with->ranks != now->ranks) add_words(words, "%d ranks", with->ranks);
+}
+
+/* Name `with` if it fits; whether it does. */
+static bool try_candidate(search *s, const candidate *with) {
+    size_t largest;
+    char words[WORDS], size[32];
+    if (s->found == MOST_REMEDIES || plan(&largest, s, with) != SLUICE_OK || largest > s->limit)
+        return false;
+    describe(words, &s->now, with);
+    const int added = snprintf(s->out + s->used, s->bytes - s->used, "%s%s (%s)",
+                               s->found ? ", or " : "", words, sluice__bytes_text(size, largest));
+    if (added > 0 && (size_t)added < s->bytes - s->used) s->used += (size_t)added;
+    s->found++;
+    return true;
+}
+
+/* The smallest doubling of one number that fits, all else as in `from`. */
+static bool try_doublings(search *s, const candidate *from, bool ranks, int most) {
+    candidate with = *from;
+    for (;;) {
+        int *number = ranks ? &with.ranks : &with.microbatches;
+        if (*number >= most) return false;
+        *number = 2 * *number < most ? 2 * *number : most;
+        if (try_candidate(s, &with)) return true;
+    }
+}
+
+static void try_all(search *s, candidate from) {
+    const int layers     = sluice_model_layer_count(s->model);
+    const int most_ranks = layers < MOST_RANKS ? layers : MOST_RANKS;
+    const int64_t m      = s->options->samples < 4096 ? s->options->samples : 4096;
+    try_doublings(s, &from, false, (int)m);
+    if (strcmp(from.schedule, "1f1b") != 0) {
+        candidate other = from;
+        other.schedule  = "1f1b";
+        try_candidate(s, &other);
+    }
+    try_doublings(s, &from, true, most_ranks);
+}
+
+void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
+                               const sluice_schedule *schedule,
+                               const sluice_program_options *options, size_t limit) {
+    bool all       = true;
+    const int stages = sluice_schedule_stages(schedule);
+    for (int k = 0; k < stages; k++) all = all && options->recompute && options->recompute[k];
+    search s = {.model   = model,
+                .options = options,
+                .limit   = limit,
+                .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
+                            sluice_schedule_microbatches(schedule), all},
+                .out     = out,
+                .bytes   = bytes};
+    candidate again = s.now;
+    again.recompute = true;
+    if (!all) try_candidate(&s, &again);
+    try_all(&s, s.now);
+    if (!all && s.found == 0) try_all(&s, again);
+    if (s.found == 0)
+        snprintf(out, bytes, "nothing that was tried fits: use smaller minibatches or a smaller model");
+    else {
+        const size_t length = strlen("these fit: ");
+        if (s.used + length < bytes) {
+            memmove(out + length, out, s.used + 1);
+            memcpy(out, "these fit: ", length);
+        }
+    }
+}
