@@ -22,6 +22,9 @@ need libxxhash-dev "digests of weights"
 need libcmocka-dev "the tests"
 [ ${#missing[@]} -eq 0 ] && exit 0
 as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "only root can install these here; run: apt-get install ${missing[*]}"; exit 1; }
+    as_root=(sudo)
+fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null

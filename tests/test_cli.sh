@@ -116,6 +116,12 @@ refuse_train 1 "--out 'text.txt' cannot be written to: Not a directory; name ano
 refuse_train 1 "--out 'text.txt/x' cannot be made: Not a directory; name another folder" --out text.txt/x
 refuse_train 1 "--out 'no/x' cannot be made: No such file or directory; name another folder" --out no/x
 refuse_train 1 "log 'hollow' cannot be written: Is a directory; name another with --log" --log hollow
+recompute='give none, full, or stages from 0 to 1, as in 0,1'
+refuse_train 2 "--recompute is 'all'; $recompute" --ranks 2 --recompute all
+refuse_train 2 "--recompute is '0,2'; $recompute" --ranks 2 --recompute 0,2
+refuse_train 2 "--recompute is '0,'; $recompute" --ranks 2 --recompute 0,
+refuse_train 2 "--memory-limit is '2 potatoes'; give bytes, as in 2GiB, 500MiB or 1000000" --memory-limit '2 potatoes'
+refuse_train 2 "--memory-limit is '-1'; give bytes, as in 2GiB, 500MiB or 1000000" --memory-limit -1
 refuse_train 1 "cannot read 'no.safetensors': No such file or directory; --init takes a readable safetensors file" --init no.safetensors
 refuse 2 "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8" schedule
 refuse 2 "-p is missing; say how many ranks" schedule 1f1b -m 2
@@ -176,6 +182,28 @@ train file --schedule ./1f1b.csv --steps 4 --log file.jsonl
 [ "$(digest_of file.txt)" = "$digest" ] || complain "a CSV file: $(tail -1 file.txt)"
 [ -s file.jsonl ] && [ ! -e file/log.jsonl ] || complain "--log does not say where the log goes"
 cmp -s one/model.safetensors two/model.safetensors || complain "equal weights, unequal files"
+
+# ---- memory ----
+
+# A model that does not fit one rank's memory: refused there with remedies, trained by 2 and by 4.
+"$command" train "${little[@]}" --ranks 1 --steps 4 --memory-limit 400KiB --out big >big.txt 2>big.err
+[ $? -eq 1 ] || complain "a run over its memory limit does not exit with 1"
+has big.err "sluice: rank 0 needs 487.00 KiB, which is 87.00 KiB more than the limit of 400.00 KiB per rank; these fit: 2 ranks (385.75 KiB)"
+[ -e big ] && complain "a run that is refused leaves its folder behind"
+for ranks in 2 4; do
+    train big$ranks --ranks $ranks --steps 4 --memory-limit 400KiB
+    [ "$(digest_of big$ranks.txt)" = "$digest" ] || complain "under a limit: $(tail -1 big$ranks.txt)"
+done
+"$command" train "${little[@]}" --ranks 1 --explain-memory --out plan >plan.txt || complain "--explain-memory exits with $?"
+has plan.txt "rank 0: arena 487.0 KiB (498688 bytes), live 487.0 KiB at its peak"
+has plan.txt "149.0 KiB  optimizer moments"
+[ -e plan ] && complain "--explain-memory trains"
+
+# Recomputation saves memory and changes no bit.
+"$command" train "${little[@]}" --ranks 2 --explain-memory --recompute 0 >plan.txt
+has plan.txt "rank 0: arena 306.5 KiB (313856 bytes)"
+train again --ranks 2 --steps 4 --recompute full
+[ "$(digest_of again.txt)" = "$digest" ] || complain "recomputing: $(tail -1 again.txt)"
 
 # What was saved is where the next run starts.
 train next --init one/model.safetensors --steps 1

@@ -84,7 +84,7 @@ static void describe(char words[WORDS], const candidate *now, const candidate *w
 
 /* Name `with` if it fits; whether it does. */
 static bool try_candidate(search *s, const candidate *with) {
-    size_t largest;
+    size_t largest = 0;
     char words[WORDS], size[32];
     if (s->found == MOST_REMEDIES || plan(&largest, s, with) != SLUICE_OK || largest > s->limit)
         return false;
