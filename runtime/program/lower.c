@@ -15,6 +15,7 @@ typedef struct lowering {
     int rank, depth;
     int *post_at;   /* instruction of each post of `links` */
     bool *waited;   /* of each post */
+    int *of_block, *next_of_block; /* first post that a block makes or uses; the next; -1 */
     bool *wrote_input, *wrote_weight; /* per stage: its first gradient is written */
     bool *recomputed; /* [stage][micro-batch]: its F saved nothing */
 } lowering;
@@ -242,15 +243,28 @@ static int earlier_send(const lowering *at, int which) {
 
 /* Before block `b`: its inputs are there, and the slots of its sends are few. */
 static sluice_status add_waits(lowering *at, int b, int posted) {
-    const sluice__rank_links *links = at->links;
-    for (int k = 0; k < links->post_count && links->posts[k].at <= b + 1; k++) {
-        const sluice__post *post = &links->posts[k];
-        if (!post->sends || post->block != b) continue;
+    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
+        if (!at->links->posts[k].sends) continue;
         const int earlier = earlier_send(at, k);
         if (earlier >= 0 && earlier < posted) SLUICE__TRY(wait_for(at, earlier));
     }
-    for (int k = 0; k < posted; k++)
-        if (!links->posts[k].sends && links->posts[k].block == b) SLUICE__TRY(wait_for(at, k));
+    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k])
+        if (!at->links->posts[k].sends && k < posted) SLUICE__TRY(wait_for(at, k));
+    return SLUICE_OK;
+}
+
+/* The posts that each block makes or uses, in their order. */
+static sluice_status group_posts(lowering *at) {
+    const sluice__rank_links *links = at->links;
+    SLUICE__TRY(sluice__alloc(&at->of_block, (size_t)links->block_count, sizeof *at->of_block));
+    SLUICE__TRY(sluice__alloc(&at->next_of_block, (size_t)links->post_count,
+                              sizeof *at->next_of_block));
+    for (int b = 0; b < links->block_count; b++) at->of_block[b] = -1;
+    for (int k = links->post_count - 1; k >= 0; k--) {
+        int *const first     = &at->of_block[links->posts[k].block];
+        at->next_of_block[k] = *first;
+        *first               = k;
+    }
     return SLUICE_OK;
 }
 
@@ -384,6 +398,7 @@ static sluice_status prepare(lowering *at) {
     const size_t known  = SLUICE_ROLES * stages * (size_t)at->program->microbatches;
     SLUICE__TRY(sluice__alloc(&at->post_at, posts, sizeof *at->post_at));
     SLUICE__TRY(sluice__alloc(&at->waited, posts, sizeof *at->waited));
+    SLUICE__TRY(group_posts(at));
     SLUICE__TRY(sluice__alloc(&at->wrote_input, stages, sizeof *at->wrote_input));
     SLUICE__TRY(sluice__alloc(&at->wrote_weight, stages, sizeof *at->wrote_weight));
     SLUICE__TRY(sluice__alloc(&at->recomputed, stages * (size_t)at->program->microbatches,
@@ -408,6 +423,8 @@ static sluice_status lower_rank(sluice__lowered *out, const sluice_program *prog
 out:
     sluice__free(at.post_at);
     sluice__free(at.waited);
+    sluice__free(at.of_block);
+    sluice__free(at.next_of_block);
     sluice__free(at.wrote_input);
     sluice__free(at.wrote_weight);
     sluice__free(at.recomputed);

@@ -2,6 +2,7 @@
 /* place.c -- greedy placement of buffers with lives. */
 #include "runtime/program/place.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "runtime/base/alloc.h"
@@ -33,7 +34,8 @@ static size_t lowest_offset(const sluice__life *life, sluice__life *const *place
     return offset;
 }
 
-sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
+/* Largest first, each at the lowest offset free during its life. */
+static sluice_status place_by_size(sluice__life *lives, int count, size_t *total) {
     sluice__life **order = NULL, **placed = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&order, (size_t)count, sizeof *order));
@@ -54,6 +56,59 @@ out:
     sluice__free(order);
     sluice__free(placed);
     return status;
+}
+
+/* ---- buffers of one size: any place that is free will do, and none is wasted ---- */
+
+static int compare_ends(const void *left, const void *right) {
+    const sluice__life *a = *(sluice__life *const *)left, *b = *(sluice__life *const *)right;
+    if (a->end != b->end) return a->end < b->end ? -1 : 1;
+    return a < b ? -1 : 1;
+}
+
+/* `lives` ascend by begin, as they are made. `ended` and `vacant` have room for all. */
+static void place_in_turn(sluice__life *lives, int count, sluice__life **ended, size_t *vacant,
+                          size_t *total) {
+    const size_t bytes = count > 0 ? sluice__align(lives[0].bytes) : 0;
+    int over = 0, free_count = 0;
+    for (int k = 0; k < count; k++) ended[k] = &lives[k];
+    qsort(ended, (size_t)count, sizeof *ended, compare_ends);
+    *total = 0;
+    for (int k = 0; k < count; k++) {
+        while (ended[over]->end < lives[k].begin) vacant[free_count++] = ended[over++]->offset;
+        if (free_count > 0) {
+            lives[k].offset = vacant[--free_count];
+        } else {
+            lives[k].offset = *total;
+            *total += bytes;
+        }
+    }
+}
+
+static sluice_status place_equal(sluice__life *lives, int count, size_t *total) {
+    sluice__life **ended = NULL;
+    size_t *vacant       = NULL;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&ended, (size_t)count, sizeof *ended));
+    SLUICE__TRY_OUT(sluice__alloc(&vacant, (size_t)count, sizeof *vacant));
+    place_in_turn(lives, count, ended, vacant, total);
+out:
+    sluice__free(ended);
+    sluice__free(vacant);
+    return status;
+}
+
+static bool are_equal(const sluice__life *lives, int count) {
+    for (int k = 1; k < count; k++)
+        if (sluice__align(lives[k].bytes) != sluice__align(lives[0].bytes) ||
+            lives[k].begin < lives[k - 1].begin)
+            return false;
+    return true;
+}
+
+sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
+    return are_equal(lives, count) ? place_equal(lives, count, total)
+                                   : place_by_size(lives, count, total);
 }
 
 sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak,

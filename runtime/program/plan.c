@@ -5,6 +5,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/internal.h"
+#include "runtime/program/ranges.h"
 
 _Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of life is counted");
 
@@ -129,16 +130,6 @@ static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
         }
 }
 
-static bool slots_touch(const sluice_instruction *a, const sluice_slot *slot) {
-    for (int role = 0; role < SLUICE_ROLES; role++) {
-        const sluice_slot *other = &a->slots[role];
-        if (other->bytes > 0 && other->offset < slot->offset + slot->bytes &&
-            slot->offset < other->offset + other->bytes)
-            return true;
-    }
-    return false;
-}
-
 static bool is_post(sluice_instruction_kind kind) {
     return kind == SLUICE_INSTRUCTION_POST_SEND || kind == SLUICE_INSTRUCTION_POST_RECEIVE;
 }
@@ -147,20 +138,46 @@ static bool is_compute(sluice_instruction_kind kind) {
     return kind <= SLUICE_INSTRUCTION_RECOMPUTE;
 }
 
+/* Note that compute instruction `n` touches its slots. */
+static sluice_status note_compute(sluice__ranges *touched, const sluice_instruction *at, int n) {
+    for (int role = 0; role < SLUICE_ROLES; role++) {
+        const sluice_slot *slot = &at->slots[role];
+        if (slot->bytes > 0)
+            SLUICE__TRY(sluice__ranges_set(touched, slot->offset, slot->offset + slot->bytes, n));
+    }
+    return SLUICE_OK;
+}
+
+/* The last compute instruction that touched the slot's bytes, or -1. */
+static int last_touch(const sluice__ranges *touched, const sluice_slot *slot) {
+    int64_t last = -1;
+    for (int k = sluice__ranges_at(touched, slot->offset);
+         k < touched->count && touched->list[k].begin < slot->offset + slot->bytes; k++)
+        if (touched->list[k].value > last) last = touched->list[k].value;
+    return (int)last;
+}
+
 /* A post runs on another stream than compute: it comes after the last compute instruction that
  * touched its bytes. Gradients of ties are written by many: the last of all. */
-static void order_streams(sluice__rank_program *rank) {
+static sluice_status order_streams(sluice__rank_program *rank) {
+    sluice__ranges touched = {0};
+    sluice_status status   = SLUICE_OK;
+    int last               = -1;
     for (int n = 0; n < rank->count; n++) {
-        sluice_instruction *post = &rank->list[n];
-        if (!is_post(post->kind)) continue;
-        const sluice_slot *slot =
-            &post->slots[post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
-        const bool tie = post->payload == SLUICE_PAYLOAD_TIE && post->sends;
-        for (int k = n - 1; k >= 0 && post->after < 0; k--)
-            if (is_compute(rank->list[k].kind) && (tie || slots_touch(&rank->list[k], slot)))
-                post->after = k;
-        if (post->after >= 0) rank->list[post->after].signals = true;
+        sluice_instruction *at = &rank->list[n];
+        if (is_compute(at->kind)) {
+            last = n;
+            SLUICE__TRY_OUT(note_compute(&touched, at, n));
+        }
+        if (!is_post(at->kind)) continue;
+        const sluice_slot *slot = &at->slots[at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
+        at->after = at->sends && at->payload == SLUICE_PAYLOAD_TIE ? last
+                                                                   : last_touch(&touched, slot);
+        if (at->after >= 0) rank->list[at->after].signals = true;
     }
+out:
+    sluice__free(touched.list);
+    return status;
 }
 
 sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered *lowered) {
@@ -177,7 +194,7 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     lowered->list = NULL;
     bind_slots(rank, lowered, base);
     if (program->trains && program->model) bind_ties(program, rank, lowered, base);
-    order_streams(rank);
+    SLUICE__TRY(order_streams(rank));
     rank->bytes.transient = total;
     rank->bytes.live      = base + peak;
     rank->bytes.peak      = at;

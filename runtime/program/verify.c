@@ -14,6 +14,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/internal.h"
+#include "runtime/program/ranges.h"
 
 enum { WORDS = 96 };
 
@@ -24,17 +25,11 @@ typedef struct label {
     int what, stage, microbatch;
 } label;
 
-typedef struct region {
-    size_t offset, bytes;
-    label holds;
-    int writer;   /* instruction */
-    bool pending; /* a receive that nobody has waited for */
-} region;
-
+/* Bytes are marked with who wrote them as what: instruction * SLUICE_ROLES + role. A receive's are
+ * marked by its post until the wait for it marks them again: until then nobody may read them. */
 typedef struct machine_rank {
     int at; /* next instruction */
-    region *regions;
-    int count, capacity;
+    sluice__ranges written;
 } machine_rank;
 
 typedef struct machine {
@@ -185,47 +180,42 @@ static label label_of_post(const sluice_instruction *post) {
     return (label){what, post->producer, post->microbatch};
 }
 
-static bool region_touches(const region *held, size_t offset, size_t bytes) {
-    return held->offset < offset + bytes && offset < held->offset + held->bytes;
+/* What a mark says. */
+static label label_of_mark(const machine *m, int r, int64_t mark) {
+    const sluice_instruction *writer = &m->lists[r][mark / SLUICE_ROLES];
+    if (writer->peer >= 0) return label_of_post(writer);
+    return label_of(writer, (sluice_role)(mark % SLUICE_ROLES));
 }
 
-static sluice_status write_bytes(machine *m, int r, const sluice_slot *slot, const label *holds,
-                                 bool pending) {
-    machine_rank *rank              = &m->ranks[r];
+/* Instruction `writer` of rank r fills the slot. */
+static sluice_status write_bytes(machine *m, int r, const sluice_slot *slot, int writer,
+                                 sluice_role role) {
     const sluice__rank_program *plan = &m->program->rank[r];
-    const size_t permanent          = plan->bytes.arena - plan->bytes.transient;
+    const size_t permanent           = plan->bytes.arena - plan->bytes.transient;
     if (slot->offset < permanent || slot->offset + slot->bytes > plan->bytes.arena) {
         char words[WORDS];
-        describe(words, &m->lists[r][rank->at]);
+        describe(words, &m->lists[r][writer]);
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "%s of rank %d writes bytes %zu..%zu, outside its transient %zu..%zu",
                             words, r, slot->offset, slot->offset + slot->bytes, permanent,
                             plan->bytes.arena);
     }
-    for (int k = rank->count - 1; k >= 0; k--)
-        if (region_touches(&rank->regions[k], slot->offset, slot->bytes))
-            rank->regions[k] = rank->regions[--rank->count];
-    if (!holds) return SLUICE_OK; /* scratch: nobody reads it afterwards */
-    if (rank->count == rank->capacity) {
-        const int capacity = rank->capacity ? 2 * rank->capacity : 64;
-        SLUICE__TRY(sluice__grow(&rank->regions, (size_t)capacity, sizeof *rank->regions));
-        rank->capacity = capacity;
-    }
-    rank->regions[rank->count++] =
-        (region){slot->offset, slot->bytes, *holds, rank->at, pending};
-    return SLUICE_OK;
+    return sluice__ranges_set(&m->ranks[r].written, slot->offset, slot->offset + slot->bytes,
+                              (int64_t)writer * SLUICE_ROLES + (int64_t)role);
 }
 
 /* The failure of a read: what is in those bytes instead. */
 static sluice_status missing(const machine *m, int r, const sluice_slot *slot, const label *needs) {
-    const machine_rank *rank = &m->ranks[r];
+    const sluice__ranges *written = &m->ranks[r].written;
     char reader[WORDS], name[WORDS], writer[WORDS];
-    describe(reader, &m->lists[r][rank->at]);
+    describe(reader, &m->lists[r][m->ranks[r].at]);
     name_label(name, needs);
-    for (int k = 0; k < rank->count; k++) {
-        const region *found = &rank->regions[k];
-        if (!region_touches(found, slot->offset, slot->bytes)) continue;
-        describe(writer, &m->lists[r][found->writer]);
+    for (int k = sluice__ranges_at(written, slot->offset);
+         k < written->count && written->list[k].begin < slot->offset + slot->bytes; k++) {
+        const int64_t mark = written->list[k].value;
+        const label found  = label_of_mark(m, r, mark);
+        if (labels_equal(&found, needs)) continue; /* the part that is still whole */
+        describe(writer, &m->lists[r][mark / SLUICE_ROLES]);
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "%s of rank %d needs %s at byte %zu, which %s has overwritten", reader, r,
                             name, slot->offset, writer);
@@ -235,26 +225,24 @@ static sluice_status missing(const machine *m, int r, const sluice_slot *slot, c
                         name, slot->offset);
 }
 
+/* The slot must hold what `needs` says, whole; if `arrived`, it may not be on its way. */
 static sluice_status read_bytes(const machine *m, int r, const sluice_slot *slot,
-                                const label *needs, region **out) {
-    machine_rank *rank = &m->ranks[r];
-    for (int k = 0; k < rank->count; k++) {
-        region *found = &rank->regions[k];
-        if (found->offset != slot->offset || found->bytes < slot->bytes ||
-            !labels_equal(&found->holds, needs))
-            continue;
-        if (found->pending && !out) {
-            char reader[WORDS], name[WORDS];
-            describe(reader, &m->lists[r][rank->at]);
-            name_label(name, needs);
-            return sluice__fail(SLUICE_E_SCHEDULE,
-                                "%s of rank %d reads %s before its receive was waited for", reader,
-                                r, name);
-        }
-        if (out) *out = found;
+                                const label *needs, bool arrived) {
+    const sluice__ranges *written = &m->ranks[r].written;
+    const int k                   = sluice__ranges_at(written, slot->offset);
+    if (k == written->count || written->list[k].begin != slot->offset ||
+        written->list[k].end - slot->offset < slot->bytes)
+        return missing(m, r, slot, needs);
+    const int64_t mark = written->list[k].value;
+    const label found  = label_of_mark(m, r, mark);
+    if (!labels_equal(&found, needs)) return missing(m, r, slot, needs);
+    if (!arrived || m->lists[r][mark / SLUICE_ROLES].kind != SLUICE_INSTRUCTION_POST_RECEIVE)
         return SLUICE_OK;
-    }
-    return missing(m, r, slot, needs);
+    char reader[WORDS], name[WORDS];
+    describe(reader, &m->lists[r][m->ranks[r].at]);
+    name_label(name, needs);
+    return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d reads %s before its receive was waited for",
+                        reader, r, name);
 }
 
 /* ---- compute ---- */
@@ -333,23 +321,20 @@ static sluice_status run_compute(machine *m, int r, const sluice_instruction *at
         if (needed == 0 || role == SLUICE_ROLE_SCRATCH) continue;
         if (sluice__role_is_read(at->kind, (sluice_role)role) &&
             !(loads && role == SLUICE_ROLE_INPUT))
-            SLUICE__TRY(read_bytes(m, r, slot, &holds, NULL));
+            SLUICE__TRY(read_bytes(m, r, slot, &holds, true));
     }
     for (int role = 0; role < SLUICE_ROLES; role++) {
         const sluice_slot *slot = &at->slots[role];
-        const label holds       = label_of(at, (sluice_role)role);
         if (slot->bytes == 0) continue;
-        if (role == SLUICE_ROLE_SCRATCH)
-            SLUICE__TRY(write_bytes(m, r, slot, NULL, false));
-        else if (sluice__role_is_written(at->kind, (sluice_role)role) ||
-                 (loads && role == SLUICE_ROLE_INPUT))
-            SLUICE__TRY(write_bytes(m, r, slot, &holds, false));
+        if (role == SLUICE_ROLE_SCRATCH || sluice__role_is_written(at->kind, (sluice_role)role) ||
+            (loads && role == SLUICE_ROLE_INPUT))
+            SLUICE__TRY(write_bytes(m, r, slot, m->ranks[r].at, (sluice_role)role));
     }
     /* What this instruction itself writes must not lie over what it reads. */
     for (int role = 0; role < SLUICE_ROLES; role++) {
         const label holds = label_of(at, (sluice_role)role);
         if (at->slots[role].bytes > 0 && role != SLUICE_ROLE_SCRATCH)
-            SLUICE__TRY(read_bytes(m, r, &at->slots[role], &holds, NULL));
+            SLUICE__TRY(read_bytes(m, r, &at->slots[role], &holds, true));
     }
     return SLUICE_OK;
 }
@@ -361,10 +346,10 @@ static sluice_status run_post(machine *m, int r, const sluice_instruction *at) {
     const label holds = label_of_post(at);
     if (!at->sends) {
         m->received[at->peer * p + r]++;
-        return write_bytes(m, r, post_slot(at), &holds, true);
+        return write_bytes(m, r, post_slot(at), m->ranks[r].at, SLUICE_ROLE_OUTPUT);
     }
     m->sent[r * p + at->peer]++;
-    if (holds.what != HOLDS_TIE) return read_bytes(m, r, post_slot(at), &holds, NULL);
+    if (holds.what != HOLDS_TIE) return read_bytes(m, r, post_slot(at), &holds, true);
     if (m->weights_left[r] == 0) return SLUICE_OK;
     return sluice__fail(SLUICE_E_SCHEDULE, "rank %d sends a tied gradient with %d W to come", r,
                         m->weights_left[r]);
@@ -378,11 +363,10 @@ static bool transfer_is_complete(const machine *m, int r, const sluice_instructi
 
 static sluice_status end_wait(machine *m, int r, const sluice_instruction *post) {
     const label holds = label_of_post(post);
-    region *found     = NULL;
     if (post->sends && holds.what == HOLDS_TIE) return SLUICE_OK; /* permanent bytes */
-    SLUICE__TRY(read_bytes(m, r, post_slot(post), &holds, &found));
-    if (!post->sends) found->pending = false;
-    return SLUICE_OK;
+    SLUICE__TRY(read_bytes(m, r, post_slot(post), &holds, post->sends));
+    if (post->sends) return SLUICE_OK;
+    return write_bytes(m, r, post_slot(post), m->ranks[r].at, SLUICE_ROLE_OUTPUT);
 }
 
 /* Every gradient that a tie sums is there. */
@@ -395,7 +379,7 @@ static sluice_status check_tie(machine *m, int r, const sluice_instruction *at) 
         for (int k = 0; k < tie->terms; k++) {
             const sluice_slot slot = {tie->offsets[k], 1};
             const label needs      = {HOLDS_TIE, tie->uses[k], -1};
-            if (slot.offset >= permanent) SLUICE__TRY(read_bytes(m, r, &slot, &needs, NULL));
+            if (slot.offset >= permanent) SLUICE__TRY(read_bytes(m, r, &slot, &needs, true));
         }
         return SLUICE_OK;
     }
@@ -505,7 +489,7 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
     SLUICE__TRY_OUT(run(&m, deadlock));
     SLUICE__TRY_OUT(check_complete(&m));
 out:
-    for (int r = 0; m.ranks && r < program->ranks; r++) sluice__free(m.ranks[r].regions);
+    for (int r = 0; m.ranks && r < program->ranks; r++) sluice__free(m.ranks[r].written.list);
     sluice__free(m.ranks);
     sluice__free(m.sent);
     sluice__free(m.received);
