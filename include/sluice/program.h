@@ -184,11 +184,25 @@ typedef struct sluice_simulation_costs {
 
 typedef struct sluice_rank_times {
     double *begin, *end; /* per instruction */
+    bool *critical;      /* per instruction: on the critical path */
+    int *live;           /* per instruction: stage-activations held while it runs */
+    size_t *live_bytes;  /* per instruction: bytes of the arena alive while it runs */
     double busy;         /* time in compute instructions */
     double first, last;  /* begin of the first compute instruction, end of the last */
     double inner_idle;   /* idle share between first and last */
     int peak_microbatches; /* most stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
+
+/* One transfer of the step; those of ties, which come after it, are not among them. */
+typedef struct sluice_transfer_times {
+    int from, to; /* ranks */
+    sluice_payload payload;
+    int stage, microbatch; /* the stage that made what is carried */
+    double sent, received; /* when each end was posted */
+    double begin, end;
+    double exposed; /* of end - begin: how long the receiving rank stood still for it */
+    bool critical;
+} sluice_transfer_times;
 
 typedef struct sluice_simulation {
     double makespan;      /* of the compute and its transfers, update excluded */
@@ -196,6 +210,8 @@ typedef struct sluice_simulation {
     double step;          /* with the update */
     int ranks;
     sluice_rank_times *rank;
+    sluice_transfer_times *transfers; /* by begin */
+    int transfer_count;
 } sluice_simulation;
 
 /* Release with sluice_simulation_free(). E_ARGUMENT, E_HOST_MEMORY. */
