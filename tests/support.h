@@ -3,6 +3,7 @@
 #ifndef SLUICE_TESTS_SUPPORT_H
 #define SLUICE_TESTS_SUPPORT_H
 
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +52,7 @@ static inline uint64_t test_random(uint64_t *state) {
 
 /* Uniform in low..high, both included. */
 static inline int test_random_int(uint64_t *state, int low, int high) {
+    assert(low <= high);
     return low + (int)(test_random(state) % (uint64_t)(high - low + 1));
 }
 

@@ -76,7 +76,7 @@ static sluice_status check_inner(const json_t *config, int64_t width, const char
     if (!inner || json_is_null(inner) || json_integer_value(inner) == 4 * width) return SLUICE_OK;
     return sluice__fail(SLUICE_E_UNSUPPORTED,
                         "\"n_inner\" in '%s' is not null or 4 x n_embd = %lld", path,
-                        (long long)(4 * width));
+                        4 * (long long)width);
 }
 
 static sluice_status read_config(sluice_gpt_config *out, const json_t *config, const char *path) {
@@ -103,7 +103,7 @@ static sluice_status read_config(sluice_gpt_config *out, const json_t *config, c
 }
 
 sluice_status sluice_gpt_config_read(sluice_gpt_config *out, const char *path) {
-    json_t *config;
+    json_t *config = NULL;
     SLUICE__TRY(load_object(&config, path));
     const sluice_status status = read_config(out, config, path);
     json_decref(config);

@@ -97,7 +97,7 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, p * (size_t)gathered, sizeof(double)));
-    for (int r = 0; r < ranks; r++) transport->parts[r] = transport->gathered + r * gathered;
+    for (int r = 0; r < ranks; r++) transport->parts[r] = transport->gathered + (ptrdiff_t)r * gathered;
     SLUICE__TRY_OUT(open_links(transport, links, count));
     *out = transport;
 out:
