@@ -235,7 +235,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
         const char *what        = sluice_last_error()->what;
         /* Either waiting rank may be the first to see it. */
         if (got != SLUICE_E_DEADLINE || !strstr(what, "no rank finished anything for 0.3 s") ||
-            !strstr(what, "rank 0 is at 0F1") || (rows[k].ranks == 1 && strcmp(what, rows[k].says)))
+            !strstr(what, "rank 0 is at 0F1") || (rows[k].ranks == 1 && strcmp(what, rows[k].says) != 0))
             fail_msg("row %zu: %s: %s", k, sluice_status_name(got), what);
         if (sluice__now() - start > 10) fail_msg("row %zu took %g s", k, sluice__now() - start);
         assert_true(atomic_load(&illness.stuck));
@@ -297,11 +297,7 @@ static void test_delays_change_nothing(void **state) {
 
 /* A sentence that names a rank and what it is at: "rank 1, stage 1, 1RECV_F2: ...". */
 static bool names_the_place(const char *what) {
-    int rank, stage, of, used = 0;
-    char action[16];
-    if (sscanf(what, "rank %d, stage %d, %d%15[A-Z_]%*d: %n", &rank, &stage, &of, action, &used) != 4)
-        return false;
-    return rank >= 0 && rank < 3 && stage == of && used > 0 && strlen(what + used) > 10;
+    return test_matches(what, "rank [0-2], stage [0-2], [0-2][A-Z_]+[0-3]: .{10,}");
 }
 
 static void test_a_fault_of_a_link_is_told(void **state) {
@@ -349,17 +345,17 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
     } rows[] = {
         {3, 1, IN_F, 2,
          "step 2, micro-batch 2: the loss is inf; the first that is not finite is the output of layer "
-         "'patient1' (stage 1, rank 1); nothing was updated"                                        },
+         "'patient1' \\(stage 1, rank 1\\); nothing was updated"},
         {1, 1, IN_F, 0,
          "step 2, micro-batch 0: the loss is inf; the first that is not finite is the output of layer "
-         "'patient1' (stage 0, rank 0); nothing was updated"                                        },
+         "'patient1' \\(stage 0, rank 0\\); nothing was updated"},
         {3, 2, IN_F, 3,
          "step 2, micro-batch 3: the loss is inf; the first that is not finite is the output of layer "
-         "'patient2' (stage 2, rank 2); nothing was updated"                                        },
+         "'patient2' \\(stage 2, rank 2\\); nothing was updated"},
         {3, 1, IN_I, 1,
-         "step 2, micro-batch 1: the loss is LOSS and the gradient norm NORM; backward, the first that "
-         "is not finite is the gradient of 'linear1.bias' in layer 'linear1' (stage 1, rank 1); nothing "
-         "was updated"                                                                              },
+         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); backward, the "
+         "first that is not finite is the gradient of 'linear1.bias' in layer 'linear1' \\(stage 1, rank "
+         "1\\); nothing was updated"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_model *model       = make_model();
@@ -370,21 +366,9 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
         const uint64_t before = digest_of(pipeline);
         fall_ill(OVERFLOWS, rows[k].number, rows[k].action, rows[k].microbatch);
         const sluice_status got = step(pipeline, 1);
-        char what[800]          = "";
-        double loss, norm;
-        (void)snprintf(what, sizeof what, "%s", sluice_last_error()->what);
-        if (rows[k].action == IN_I &&
-            sscanf(what, "step 2, micro-batch 1: the loss is %lf and the gradient norm %lf;", &loss,
-                   &norm) == 2) {
-            const char *rest = strstr(what, "; backward");
-            char again[800];
-            (void)snprintf(again, sizeof again,
-                           "step 2, micro-batch 1: the loss is LOSS and the gradient norm NORM%s", rest);
-            (void)snprintf(what, sizeof what, "%s", again);
-        }
-        if (got != SLUICE_E_NONFINITE || strcmp(what, rows[k].says) != 0)
-            fail_msg("row %zu: %s: '%s', expected '%s'", k, sluice_status_name(got), what,
-                     rows[k].says);
+        if (got != SLUICE_E_NONFINITE || !test_matches(sluice_last_error()->what, rows[k].says))
+            fail_msg("row %zu: %s: '%s', expected '%s'", k, sluice_status_name(got),
+                     sluice_last_error()->what, rows[k].says);
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 2)); /* it works on */
