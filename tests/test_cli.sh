@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_cli.sh COMMAND -- the command as a user meets it: refusals by text, and real small runs.
+# test_cli.sh COMMAND DENY -- the command as a user meets it: refusals by text, and real small runs.
 set -u
 command=$(realpath "$1")
+deny=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -217,6 +218,28 @@ dropped=$(digest_of drops.txt)
 [ "$dropped" != "$digest" ] || complain "--dropout changes nothing"
 train drops3 --ranks 3 --schedule gpipe --recompute 0,2 --threads 2 --steps 4 --dropout 0.3
 [ "$(digest_of drops3.txt)" = "$dropped" ] || complain "dropout on 3 ranks: $(tail -1 drops3.txt)"
+
+# A machine that gives less: the same bits, and a note.
+poorly() { # poorly NOTE COMMAND...: that command before a run of 2 ranks
+    local note=$1
+    shift
+    "$@" "$command" train "${little[@]}" --ranks 2 --steps 4 --out poor >poor.txt 2>poor.err
+    local got=$?
+    if [ $got -eq 77 ]; then echo "not run: $(cat poor.err)" && return; fi
+    [ $got -eq 0 ] || complain "'$*' exits with $got: $(cat poor.err)"
+    has poor.txt "note      $note"
+    [ "$(digest_of poor.txt)" = "$digest" ] || complain "'$*': $(tail -1 poor.txt)"
+}
+poorly "2 compute threads share 1 core: none is bound to one, and those that wait sleep" taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')"
+poorly "there are no huge pages" "$deny" huge-pages
+if [ "$(nproc)" -ge 2 ]; then
+    poorly "1 thread cannot be bound to a core" "$deny" pin
+else
+    echo "not run: a machine without the right to bind threads (there is one core, nothing is bound)"
+fi
+train crowd --ranks 4 --threads 3 --steps 4
+has crowd.txt "note      12 compute threads share $(nproc) core"
+[ "$(digest_of crowd.txt)" = "$digest" ] || complain "4 ranks of 3 threads: $(tail -1 crowd.txt)"
 
 # What was saved is where the next run starts.
 train next --init one/model.safetensors --steps 1

@@ -112,6 +112,9 @@ SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *
  * `costs` has one entry per stage. For the simulator. */
 SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
                                             sluice_stage_cost *costs);
+/* What the pipeline asked the machine for and does without (a core for each thread, huge pages), one
+ * sentence a line; "" if nothing. Borrowed. */
+SLUICE_API const char *sluice_pipeline_lacks(const sluice_pipeline *pipeline);
 SLUICE_API int sluice_pipeline_threads(const sluice_pipeline *pipeline); /* of each rank */
 SLUICE_API const char *sluice_pipeline_device(const sluice_pipeline *pipeline);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* plan.c -- what is going to happen, said before it does: who holds what, and of how many bytes. */
 #include <stdio.h>
+#include <string.h>
 
 #include "train.h"
 
@@ -102,6 +103,15 @@ static void print_heading(const train_problem *problem, const train_options *opt
     putchar('\n');
 }
 
+/* Each line of what could not be had. */
+static void print_lacks(const char *lines) {
+    while (*lines) {
+        const int length = (int)strcspn(lines, "\n");
+        printf("note      %.*s\n", length, lines);
+        lines += length + (lines[length] != '\0');
+    }
+}
+
 int train_print_plan(const train_problem *problem, const train_options *options) {
     const sluice_program *const program = sluice_pipeline_program(problem->pipeline);
     const int ranks                     = sluice_program_ranks(program);
@@ -111,6 +121,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
            sluice_pipeline_device(problem->pipeline), sluice_pipeline_threads(problem->pipeline),
            sluice_pipeline_threads(problem->pipeline) == 1 ? "" : "s");
     print_sizes(program);
+    print_lacks(sluice_pipeline_lacks(problem->pipeline));
     putchar('\n');
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');

@@ -5,6 +5,7 @@
  *   pipeline.c    create and free
  *   step.c        step and evaluate: what the caller's thread does
  *   nonfinite.c   where a loss or gradient that is no number comes from
+ *   lacks.c       what the machine did not give
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
@@ -80,7 +81,9 @@ struct sluice_pipeline {
     sluice__rank *rank;
     int *first_use; /* [layers + 1]: uses of each layer */
     int loss_rank;  /* of the last stage */
-    bool pin;       /* a core for every thread */
+    int cores;      /* that this process may use */
+    bool pin;       /* there is one for every thread */
+    char lacks[512];
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
     double *inner_idle; /* [ranks] */
@@ -108,6 +111,10 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
                                       const sluice__transport_ops *transport);
 /* Everything but the threads, which are gone. */
 void sluice__pipeline_destroy(sluice_pipeline *pipeline);
+
+/* ---- lacks.c ---- */
+/* Say in pipeline->lacks what could not be had; the ranks are idle. */
+void sluice__note_lacks(sluice_pipeline *pipeline);
 
 /* ---- worker.c ---- */
 sluice_status sluice__workers_start(sluice_pipeline *pipeline);

@@ -38,11 +38,11 @@ static int usable_cores(void) {
 }
 
 static void choose_threads(sluice_pipeline *pipeline) {
-    const int cores   = usable_cores();
+    pipeline->cores   = usable_cores();
     pipeline->threads = pipeline->options.threads;
-    if (pipeline->threads == 0) pipeline->threads = cores / pipeline->ranks;
+    if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;
     if (pipeline->threads < 1) pipeline->threads = 1;
-    pipeline->pin = pipeline->threads * pipeline->ranks <= cores;
+    pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
 }
 
 static sluice_status check_model(const sluice_model *model) {
@@ -201,6 +201,7 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     choose_threads(pipeline);
     SLUICE__TRY_OUT(index_uses(pipeline));
     SLUICE__TRY_OUT(create_ranks(pipeline));
+    sluice__note_lacks(pipeline);
     *out = pipeline;
 out:
     if (status != SLUICE_OK) {
