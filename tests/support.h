@@ -4,8 +4,10 @@
 #define SLUICE_TESTS_SUPPORT_H
 
 #include <assert.h>
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +36,17 @@
                      got_ == SLUICE_OK ? "" : sluice_last_error()->what,                           \
                      sluice_status_name(expected_status), (text));                                 \
     } while (0)
+
+/* Whether the whole of `text` matches an extended regular expression. */
+static inline bool test_matches(const char *text, const char *pattern) {
+    regex_t compiled;
+    char whole[1024];
+    (void)snprintf(whole, sizeof whole, "^(%s)$", pattern);
+    if (regcomp(&compiled, whole, REG_EXTENDED | REG_NOSUB) != 0) fail_msg("bad pattern %s", whole);
+    const bool matches = regexec(&compiled, text, 0, NULL, 0) == 0;
+    regfree(&compiled);
+    return matches;
+}
 
 /* xorshift64*; the seed comes from SLUICE_SEED or is 1, and is printed. */
 static inline uint64_t test_seed(void) {
