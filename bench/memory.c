@@ -32,10 +32,10 @@ typedef struct variant {
     const char *formula;
 } variant;
 static const variant variants[] = {
-    {"gpipe", false, "N (x + s)"                  },
-    {"gpipe", true,  "N x + N/M s"                },
-    {"1f1b",  false, "min(M, P - r) N/M (x + s)"  },
-    {"1f1b",  true,  "min(M, P - r) N/M x + N/M s"},
+    {"gpipe", false, "N (x + y)"                  },
+    {"gpipe", true,  "N x + N/M y"                },
+    {"1f1b",  false, "min(M, P - r) N/M (x + y)"  },
+    {"1f1b",  true,  "min(M, P - r) N/M x + N/M y"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
@@ -102,7 +102,7 @@ static void free_plan(planned *plan) {
     free(plan->split);
 }
 
-/* N/M x and N/M s of the formulas: what a micro-batch's stage input takes, and what its layers
+/* N/M x and N/M y of the formulas: what a micro-batch's stage input takes, and what its layers
  * keep for their backward. */
 static void describe_stage(const planned *plan, int stage, size_t *input, size_t *inner) {
     const int64_t samples = sluice_program_samples(plan->program, 0);
@@ -252,13 +252,15 @@ static bool print_plans(const setting *on, int most) {
            " tokens, M = %d micro-batches, adamw, fp32; MiB.\n\n",
            on->preset, on->samples, on->length, on->microbatches);
     printf(
-        "x: a sample's stage input. s: what a sample's layers of the stage keep from F to B.\n"
-        "formula: without recomputation GPipe keeps N (x + s), with it N x + N/M s, the paper's\n"
-        "O(N + L/K N/M) (Huang et al. 2019, section 2.3; their K is P here); 1F1B holds\n"
-        "min(M, P - r) micro-batches on rank r where GPipe holds M.\n"
-        "kept: stage inputs and saved activations alive when the rank needs most.\n"
-        "working: what else is alive then: what is sent and received, scratch, gradients of tied\n"
-        "parameters. activations: kept + working + gaps, as laid out. peak at: when that is.\n");
+        "- x: a sample's stage input; y: what a sample's layers of the stage keep from F to B.\n"
+        "- formula: without recomputation GPipe keeps N (x + y), with it N x + N/M y, the paper's\n"
+        "  O(N + L/K N/M) (Huang et al. 2019, section 2.3; their K is P here). 1F1B holds\n"
+        "  min(M, P - r) micro-batches on rank r where GPipe holds M.\n"
+        "- kept: stage inputs and saved activations alive when the rank needs most.\n"
+        "- working: what else is alive then: what is sent and received, scratch, gradients of\n"
+        "  tied parameters.\n"
+        "- activations: kept + working + gaps, as laid out; peak at: when that is.\n"
+        "- even in FLOPs: the split that a pipeline has unless it is given one.\n");
     print_fullest(model, on, most);
     print_cuts(model, on, most < 4 ? most : 4, 1);
     const bool as_said = print_ranks(model, on, most);
@@ -350,11 +352,11 @@ static bool print_runs(const setting *on, int most) {
            " tokens, M = %d, one thread per rank; MiB of all ranks.\n\n",
            on->preset, STEPS, on->samples, on->length, on->microbatches);
     printf(
-        "touched: resident pages of the arenas (/proc/self/smaps) after the steps; huge pages are\n"
-        "off, that a touched byte counts 4 KiB and not 2 MiB. elsewhere: what the process has "
-        "grown\n"
-        "by outside of them since before the pipeline was made: threads and their stacks,\n"
-        "attention's workspaces, the BLAS's buffers, programs, staging. A process per row.\n\n");
+        "- touched: resident pages of the arenas (/proc/self/smaps) after the steps; huge pages\n"
+        "  are off, that a touched byte counts 4 KiB and not 2 MiB.\n"
+        "- elsewhere: what the process has grown by outside of them since before the pipeline\n"
+        "  was made: threads and their stacks, attention's workspaces, the BLAS's buffers,\n"
+        "  programs, staging. A process per row.\n\n");
     printf("| P | schedule | arenas, planned | touched | touched/planned | elsewhere |\n");
     printf("|--:|:--|--:|--:|--:|--:|\n");
     for (int p = 1; p <= most; p *= 2)
