@@ -17,7 +17,8 @@ static void describe_rank(const sluice__rank *rank, char *out, size_t bytes) {
     const sluice_instruction *at = instruction_of(rank);
     char words[96];
     if (!at) {
-        snprintf(out, bytes, "rank %d has finished", rank->index);
+        snprintf(out, bytes, "rank %d has %s", rank->index,
+                 atomic_load(&rank->at) < 0 ? "not begun" : "finished");
         return;
     }
     sluice__describe_instruction(words, sizeof words, at);
