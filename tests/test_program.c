@@ -53,7 +53,8 @@ static void test_equal_sizes_are_placed_in_their_peak(void **state) {
 /* The largest first would put the small long life above the brief large one, for nothing. */
 static void test_a_long_life_goes_below_brief_ones(void **state) {
     (void)state;
-    sluice__life lives[] = {{768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
+    sluice__life lives[] = {
+        {768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
     size_t total;
     assert_ok(sluice__place(lives, 4, &total));
     assert_int_equal(total, 1280);
