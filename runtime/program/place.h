@@ -23,8 +23,8 @@ size_t sluice__align(size_t bytes);
 /*
  * Set every life's offset; `*total` is the end of the highest. In order, each at the lowest offset
  * that is free during its life: the largest first, or those that take most bytes x moments,
- * whichever ends lower. Deterministic, and as small as the peak of what is alive when all sizes are equal.
- * E_HOST_MEMORY.
+ * whichever ends lower. Deterministic, and as small as the peak of what is alive when all sizes
+ * are equal. E_HOST_MEMORY.
  */
 sluice_status sluice__place(sluice__life *lives, int count, size_t *total);
 
