@@ -38,6 +38,8 @@ int cli_check_or(sluice_status status, const char *hint);
 
 /* Columns of standard output, `otherwise` where it is no terminal. */
 int cli_columns(int otherwise);
+/* Whether standard output is a terminal that wants colour (NO_COLOR, TERM=dumb: it does not). */
+bool cli_colour(void);
 /* Cores that this process may use. */
 int cli_cores(void);
 
@@ -60,6 +62,15 @@ cli_words cli_quantity(double value); /* "1.21 M" */
  * `ranks` and `microbatches` of 0 were not named: a file brings its own. */
 int cli_load_schedule(sluice_schedule **out, const char *argument, int ranks, int microbatches);
 bool cli_is_file(const char *argument);
+
+/* ---- drawings (drawing.c): .svg is a picture, .json a trace ---- */
+
+/* Refuse another ending than .svg, or .json where traces are meant too. */
+int cli_check_drawing(const char *option, const char *path, bool traces);
+/* Refuse a file that cannot be written, before it is costly; the file is as before. */
+int cli_check_writable(const char *path);
+/* Time lines in one picture or trace, as the ending of `path` says. */
+int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count);
 
 /* Simulate and print the time line. Release `*out` with sluice_simulation_free(). */
 int cli_print_timeline(sluice_simulation **out, const sluice_program *program,

@@ -3,21 +3,25 @@
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 
 typedef struct schedule_options {
     const char *name;
+    const char *svg, *trace; /* files; NULL */
     int ranks, microbatches, columns;
     bool csv;
 } schedule_options;
 
-enum { KEY_CSV = 256, KEY_COLUMNS, DEFAULT_COLUMNS = 120 };
+enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SVG, KEY_TRACE, DEFAULT_COLUMNS = 120 };
 
 static const struct argp_option option_list[] = {
     {"ranks",  'p', "P", 0, "Ranks", 0},
     {"microbatches",     'm', "M", 0, "Micro-batches", 0},
     {"csv", KEY_CSV, 0, 0, "Print the schedule's text form instead", 0},
+    {"svg", KEY_SVG, "FILE.svg", 0, "Write the time line as a picture, too", 0},
+    {"trace", KEY_TRACE, "FILE.json", 0, "Write it as a trace for Perfetto or chrome://tracing, too", 0},
     {"columns",        KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 0},
     {0}
 };
@@ -38,6 +42,14 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_COLUMNS:
         refused = cli_read_int(&options->columns, "--columns", argument, 40, 1000);
+        break;
+    case KEY_SVG:
+        options->svg = argument;
+        refused      = cli_check_drawing("--svg", argument, false);
+        break;
+    case KEY_TRACE:
+        options->trace = argument;
+        refused        = cli_check_drawing("--trace", argument, true);
         break;
     case ARGP_KEY_ARG:
         if (options->name)
@@ -78,29 +90,54 @@ static void print_numbers(const sluice_simulation *simulation) {
                simulation->rank[r].peak_microbatches);
 }
 
-static int print_program(const sluice_program *program, int columns) {
+/* Of a file its own name: the text form has none. */
+static const char *title_of(const sluice_schedule *schedule, const schedule_options *options) {
+    if (!cli_is_file(options->name)) return sluice_schedule_name(schedule);
+    const char *const folder = strrchr(options->name, '/');
+    return folder ? folder + 1 : options->name;
+}
+
+static int write_drawings(const sluice_program *program, const sluice_simulation *simulation,
+                          const sluice_schedule *schedule, const schedule_options *options) {
+    sluice_timeline *timeline = NULL;
+    if (!options->svg && !options->trace) return CLI_OK;
+    CLI_TRY(cli_check(sluice_timeline_from_simulation(&timeline, program, simulation)));
+    snprintf(timeline->title, sizeof timeline->title, "%s: %d ranks, %d stages, %d micro-batches",
+             title_of(schedule, options), timeline->ranks, timeline->stages,
+             timeline->microbatches);
+    const sluice_timeline *const one = timeline;
+    int failed                       = CLI_OK;
+    if (options->svg) failed = cli_write_drawing(options->svg, &one, 1);
+    if (options->trace && !failed) failed = cli_write_drawing(options->trace, &one, 1);
+    sluice_timeline_free(timeline);
+    return failed;
+}
+
+static int print_program(const sluice_program *program, const sluice_schedule *schedule,
+                         const schedule_options *options) {
     const int stages              = sluice_program_stages(program);
     sluice_stage_cost *const unit = malloc((size_t)stages * sizeof *unit);
     if (!unit) return cli_fail(CLI_FAILED, "host memory exhausted");
     for (int s = 0; s < stages; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
     sluice_simulation *simulation       = NULL;
-    const int failed                    = cli_print_timeline(&simulation, program, &costs, columns);
+    int failed = cli_print_timeline(&simulation, program, &costs, options->columns);
     if (!failed) print_numbers(simulation);
+    if (!failed) failed = write_drawings(program, simulation, schedule, options);
     sluice_simulation_free(simulation);
     free(unit);
     return failed;
 }
 
-static int print_timeline(const sluice_schedule *schedule, int columns) {
+static int print_timeline(const sluice_schedule *schedule, const schedule_options *options) {
     sluice_program *program        = NULL;
-    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    options.samples                = sluice_schedule_microbatches(schedule);
-    CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &options)));
+    sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
+    compile.samples                = sluice_schedule_microbatches(schedule);
+    CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
     printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
            sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
-    const int failed = print_program(program, columns);
+    const int failed = print_program(program, schedule, options);
     sluice_program_free(program);
     return failed;
 }
@@ -121,7 +158,7 @@ int cli_schedule(int argc, char **argv) {
     CLI_TRY(check_options(&options));
     CLI_TRY(cli_load_schedule(&schedule, options.name, options.ranks, options.microbatches));
     const int failed =
-        options.csv ? print_csv(schedule) : print_timeline(schedule, options.columns);
+        options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
     sluice_schedule_free(schedule);
     return failed;
 }
