@@ -97,6 +97,8 @@ refuse_train 2 "--clip is '-1'; give a finite number, at least 0" --clip -1
 refuse_train 2 "--weight-decay is 'nan'; give a finite number, at least 0" --weight-decay nan
 refuse_train 2 "--betas is '0.9'; give two numbers, as in 0.9,0.95" --betas 0.9
 refuse_train 2 "--betas is '0.9,1'; both must be less than 1" --betas 0.9,1
+refuse_train 2 "--dropout is 'nan'; give a finite number, at least 0" --dropout nan
+refuse_train 2 "--dropout is '1'; it must be less than 1" --dropout 1
 refuse_train 2 "--decay is 'linear'; choose one of: none, cosine" --decay linear
 refuse_train 2 "--optimizer is 'adam'; choose one of: adamw, sgd" --optimizer adam
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
@@ -204,6 +206,15 @@ has plan.txt "149.0 KiB  optimizer moments"
 has plan.txt "rank 0: arena 306.5 KiB (313856 bytes)"
 train again --ranks 2 --steps 4 --recompute full
 [ "$(digest_of again.txt)" = "$digest" ] || complain "recomputing: $(tail -1 again.txt)"
+
+# Dropout draws the same numbers however it is cut, and recomputed; it is told, and saved.
+train drops --ranks 1 --steps 4 --dropout 0.3
+has drops.txt "5 samples (80 tokens), dropout 0.3"
+has drops/config.json '"resid_pdrop": 0.3,'
+dropped=$(digest_of drops.txt)
+[ "$dropped" != "$digest" ] || complain "--dropout changes nothing"
+train drops3 --ranks 3 --schedule gpipe --recompute 0,2 --threads 2 --steps 4 --dropout 0.3
+[ "$(digest_of drops3.txt)" = "$dropped" ] || complain "dropout on 3 ranks: $(tail -1 drops3.txt)"
 
 # What was saved is where the next run starts.
 train next --init one/model.safetensors --steps 1

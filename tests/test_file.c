@@ -111,7 +111,7 @@ static void test_writing_where_it_cannot_be_done(void **state) {
 static void test_config_json(void **state) {
     (void)state;
     const folder in                = folder_make();
-    const sluice_gpt_config config = {300, 64, 48, 3, 4, false};
+    const sluice_gpt_config config = {300, 64, 48, 3, 4, false, 0.1F};
     const char *path               = folder_path(&in, "config.json");
     sluice_gpt_config got;
     assert_ok(sluice_gpt_config_write(path, &config));

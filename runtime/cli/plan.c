@@ -95,9 +95,11 @@ static void print_heading(const train_problem *problem, const train_options *opt
            (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,
            (long long)sluice_corpus_training_windows(corpus),
            (long long)sluice_corpus_held_out_windows(corpus));
-    printf("training  %lld steps of %lld samples (%lld tokens)%s%s\n", (long long)options->steps,
+    printf("training  %lld steps of %lld samples (%lld tokens)%s%s", (long long)options->steps,
            (long long)options->batch, (long long)(options->batch * problem->seq),
            options->init ? ", from " : "", options->init ? options->init : "");
+    if (config->dropout > 0) printf(", dropout %g", (double)config->dropout);
+    putchar('\n');
 }
 
 int train_print_plan(const train_problem *problem, const train_options *options) {

@@ -18,6 +18,7 @@ typedef struct train_options {
     int64_t batch, seq, steps, eval_every;
     int64_t warmup;                                      /* -1: not named */
     double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */
+    float dropout;
     sluice_decay decay;
     sluice_optimizer optimizer;
     uint64_t seed;

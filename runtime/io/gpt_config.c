@@ -120,9 +120,10 @@ sluice_status sluice_gpt_config_write(const char *path, const sluice_gpt_config 
         (json_int_t)config->positions, "n_embd", (json_int_t)config->width, "n_layer",
         (json_int_t)config->layers, "n_head", (json_int_t)config->heads, "n_inner",
         "activation_function", "gelu_new", "layer_norm_epsilon", 1e-5, "tie_word_embeddings",
-        (int)config->tied, "attn_pdrop", 0.0, "embd_pdrop", 0.0, "resid_pdrop", 0.0,
+        (int)config->tied, "attn_pdrop", (double)config->dropout, "embd_pdrop", (double)config->dropout,
+        "resid_pdrop", (double)config->dropout,
         "initializer_range", 0.02, "torch_dtype", "float32");
-    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) : NULL;
     json_decref(object);
     if (!text) return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for '%s'", path);
     sluice__writer writer;

@@ -151,6 +151,7 @@ const sluice_device_ops sluice__cpu_ops = {
     .embedding_backward     = sluice__cpu_embedding_backward,
     .classifier             = sluice__cpu_classifier,
     .squared_error          = sluice__cpu_squared_error,
+    .drop                   = sluice__cpu_drop,
     .relu                   = sluice__cpu_relu,
     .relu_backward          = sluice__cpu_relu_backward,
     .sum                    = sluice__cpu_sum,
