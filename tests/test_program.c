@@ -21,7 +21,7 @@ static void test_placed_lives_never_share_bytes_while_alive(void **state) {
         size_t total, peak;
         int at;
         assert_ok(sluice__place(lives, count, &total));
-        assert_ok(sluice__peak(lives, count, 41, &peak, &at));
+        assert_ok(sluice__peak(lives, count, 41, &peak, &at, NULL));
         if (total < peak) fail_msg("placed in %zu bytes, but %zu are alive at once", total, peak);
         for (int a = 0; a < count; a++)
             for (int b = 0; b < a; b++) {
@@ -45,7 +45,7 @@ static void test_equal_sizes_are_placed_in_their_peak(void **state) {
         size_t total, peak;
         int at;
         assert_ok(sluice__place(lives, 80, &total));
-        assert_ok(sluice__peak(lives, 80, 81, &peak, &at));
+        assert_ok(sluice__peak(lives, 80, 81, &peak, &at, NULL));
         if (total != peak) fail_msg("placed in %zu bytes where %zu would do", total, peak);
     }
 }
@@ -266,9 +266,9 @@ static void test_every_damage_is_named(void **state) {
                                                              sizeof *damaged.lists[r]);
         const sluice_instruction *const lists[] = {damaged.lists[0], damaged.lists[1],
                                                    damaged.lists[2]};
-        assert_ok(sluice_program_verify(program, lists, damaged.counts));
+        assert_ok(sluice_program_verify(program, lists, damaged.counts, SLUICE_QUEUES_PER_LINK));
         damages[k].plant(&damaged);
-        const sluice_status got = sluice_program_verify(program, lists, damaged.counts);
+        const sluice_status got = sluice_program_verify(program, lists, damaged.counts, SLUICE_QUEUES_PER_LINK);
         if (got != SLUICE_E_SCHEDULE || !matches(damages[k].says, sluice_last_error()->what))
             fail_msg("%s: the verifier says '%s', expected '%s'", damages[k].name,
                      got == SLUICE_OK ? "(nothing)" : sluice_last_error()->what, damages[k].says);
@@ -291,7 +291,7 @@ static void test_random_exchanges_are_survived(void **state) {
         swap(&changed, r, test_random_int(&random, 0, n), test_random_int(&random, 0, n));
         const sluice_instruction *const lists[] = {changed.lists[0], changed.lists[1],
                                                    changed.lists[2]};
-        refused += sluice_program_verify(program, lists, changed.counts) != SLUICE_OK;
+        refused += sluice_program_verify(program, lists, changed.counts, SLUICE_QUEUES_PER_LINK) != SLUICE_OK;
         free_copy(&changed);
         sluice_program_free(program);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* drawing.c -- time lines written to files: what a file's ending asks for, and whether it can be. */
+/* drawing.c -- time lines written to files: what a file's ending asks for, and whether it can be.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

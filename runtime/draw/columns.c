@@ -60,8 +60,7 @@ static int label_of(char label[LABEL_BYTES], const struct picture *picture,
                     const sluice_timeline_span *span) {
     const char *const name = short_name(span->kind);
     const int i            = span->microbatch;
-    if (picture->names_stages)
-        return snprintf(label, LABEL_BYTES, "%d%s%d", span->stage, name, i);
+    if (picture->names_stages) return snprintf(label, LABEL_BYTES, "%d%s%d", span->stage, name, i);
     return snprintf(label, LABEL_BYTES, "%s%d", name, i);
 }
 
@@ -236,14 +235,13 @@ static sluice_status draw(sluice__text *text, struct picture *picture, char *row
 sluice_status sluice_timeline_draw(char **out, const sluice_timeline *timeline, int columns,
                                    bool colour) {
     if (columns <= 0) columns = DEFAULT_COLUMNS;
-    struct picture picture = {.timeline     = timeline,
-                              .colour       = colour,
-                              .names_stages = timeline->stages > timeline->ranks};
-    const size_t room      = (size_t)columns + LEAST_ROOM;
-    sluice__text text      = {0};
-    char *row              = NULL;
-    unsigned char *styles  = NULL;
-    sluice_status status   = SLUICE_OK;
+    struct picture picture = {
+        .timeline = timeline, .colour = colour, .names_stages = timeline->stages > timeline->ranks};
+    const size_t room     = (size_t)columns + LEAST_ROOM;
+    sluice__text text     = {0};
+    char *row             = NULL;
+    unsigned char *styles = NULL;
+    sluice_status status  = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&row, room, 1));
     SLUICE__TRY_OUT(sluice__alloc(&styles, room, 1));
     SLUICE__TRY_OUT(draw(&text, &picture, row, styles, columns));

@@ -29,11 +29,12 @@ sluice_status sluice__sheet_take(char **out, sluice__sheet *sheet) {
 
 enum { REPLACEMENT = 0xFFFD };
 
-/* The code point at `bytes` and how many bytes it takes: REPLACEMENT, and 1, where there is none. */
+/* The code point at `bytes` and how many bytes it takes: REPLACEMENT, and 1, where there is none.
+ */
 static uint32_t decode(const unsigned char *bytes, int *length) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char first     = bytes[0];
-    const int wants               = first < 0x80           ? 1
+    const int wants               = first < 0x80             ? 1
                                     : (first & 0xE0) == 0xC0 ? 2
                                     : (first & 0xF0) == 0xE0 ? 3
                                     : (first & 0xF8) == 0xF0 ? 4

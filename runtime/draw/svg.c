@@ -28,10 +28,11 @@ static double most_makespan(const sluice__page *page) {
     return most;
 }
 
-/* Look at every action once: which kinds there are, and how long those of the shortest kind last. */
+/* Look at every action once: which kinds there are, and how long those of the shortest kind last.
+ */
 static double survey(sluice__page *page, long long *actions) {
-    double *const lasts = page->lasts;
-    double shortest     = 0;
+    double *const lasts             = page->lasts;
+    double shortest                 = 0;
     long long counts[SLUICE__KINDS] = {0};
     for (int t = 0; t < page->count; t++)
         for (int r = 0; r < page->timelines[t]->ranks; r++) {
@@ -145,10 +146,12 @@ static sluice__number short_number(double value) {
 static void put_head(sluice__sheet *sheet, const sluice__page *page,
                      const sluice_timeline *timeline, double top) {
     const double factor = page->time_factor;
-    sluice__put(sheet, "<text class=\"ink\" x=\"%d\" y=\"%s\" font-size=\"14\" font-weight=\"bold\">",
+    sluice__put(sheet,
+                "<text class=\"ink\" x=\"%d\" y=\"%s\" font-size=\"14\" font-weight=\"bold\">",
                 SLUICE__LEFT, sluice__fixed(top + 18, 2).text);
     sluice__put_xml(sheet, timeline->title);
-    sluice__put(sheet, "</text>\n<text class=\"dim\" fill=\"#5b6470\" x=\"%d\" y=\"%s\">makespan %s ",
+    sluice__put(sheet,
+                "</text>\n<text class=\"dim\" fill=\"#5b6470\" x=\"%d\" y=\"%s\">makespan %s ",
                 SLUICE__LEFT, sluice__fixed(top + 36, 2).text,
                 short_number(timeline->makespan * factor).text);
     sluice__put_xml(sheet, page->time_unit);
@@ -201,8 +204,9 @@ static void put_grid(sluice__sheet *sheet, const sluice__page *page, double top,
 
 static void put_axis(sluice__sheet *sheet, const sluice__page *page, double top) {
     const ticks at = choose_ticks(page);
-    sluice__put(sheet, "<path class=\"axis\" stroke=\"#6a7480\" fill=\"none\" d=\"M%d %sH%s", SLUICE__LEFT,
-                sluice__fixed(top, 2).text, sluice__fixed(SLUICE__LEFT + page->plot, 2).text);
+    sluice__put(sheet, "<path class=\"axis\" stroke=\"#6a7480\" fill=\"none\" d=\"M%d %sH%s",
+                SLUICE__LEFT, sluice__fixed(top, 2).text,
+                sluice__fixed(SLUICE__LEFT + page->plot, 2).text);
     for (int k = 0; k <= at.count; k++)
         sluice__put(sheet, "M%s %sv4", sluice__fixed(tick_x(page, &at, k), 2).text,
                     sluice__fixed(top, 2).text);
@@ -238,8 +242,8 @@ static double next_entry(pen *at, double swatch, const char *words) {
 }
 
 static void put_words(sluice__sheet *sheet, double x, double y, const char *words) {
-    sluice__put(sheet, "<text class=\"ink\" x=\"%s\" y=\"%s\">%s</text>\n", sluice__fixed(x, 2).text,
-                sluice__fixed(y, 2).text, words);
+    sluice__put(sheet, "<text class=\"ink\" x=\"%s\" y=\"%s\">%s</text>\n",
+                sluice__fixed(x, 2).text, sluice__fixed(y, 2).text, words);
 }
 
 static void put_kind_entry(sluice__sheet *sheet, const sluice__page *page, pen *at,
@@ -274,7 +278,8 @@ static double put_legend(sluice__sheet *sheet, const sluice__page *page, double 
                   "<rect class=\"grid\" x=\"4\" width=\"18\" height=\"12\" fill=\"none\" "
                   "stroke=\"#c3c9d1\"/><text class=\"ink\" x=\"13\" y=\"9.5\" font-size=\"10\" "
                   "text-anchor=\"middle\">0</text>",
-                  page->chunks > 1 ? "micro-batch; paler: a later stage of the rank" : "micro-batch");
+                  page->chunks > 1 ? "micro-batch; paler: a later stage of the rank"
+                                   : "micro-batch");
     else if (page->chunks > 1)
         put_entry(sheet, &at, "", "paler: a later stage of the rank");
     if (page->idle)
@@ -287,14 +292,16 @@ static double put_legend(sluice__sheet *sheet, const sluice__page *page, double 
                   "<path class=\"flow\" stroke=\"#6a7480\" stroke-width=\"0.8\" d=\"M2 1L20 11\"/>",
                   "transfer");
     if (page->critical)
+        put_entry(
+            sheet, &at,
+            "<rect class=\"critical\" x=\"1\" y=\"1\" width=\"20\" height=\"10\" fill=\"none\" "
+            "stroke=\"#0b0e13\" stroke-width=\"1.6\"/>",
+            "critical path");
+    if (page->peak_held > 0 || page->peak_bytes > 0)
         put_entry(sheet, &at,
-                  "<rect class=\"critical\" x=\"1\" y=\"1\" width=\"20\" height=\"10\" fill=\"none\" "
-                  "stroke=\"#0b0e13\" stroke-width=\"1.6\"/>",
-                  "critical path");
-    put_entry(sheet, &at,
-              "<path class=\"memory\" fill=\"#dfe3e9\" stroke=\"#8b95a3\" stroke-width=\"0.7\" "
-              "d=\"M0 12V7H7V2H15V7H22V12Z\"/>",
-              page->peak_bytes > 0 ? "memory in use" : "stage-activations held");
+                  "<path class=\"memory\" fill=\"#dfe3e9\" stroke=\"#8b95a3\" stroke-width=\"0.7\" "
+                  "d=\"M0 12V7H7V2H15V7H22V12Z\"/>",
+                  page->peak_bytes > 0 ? "memory in use" : "stage-activations held");
     return at.y - top + LEGEND_LINE;
 }
 
@@ -334,7 +341,8 @@ sluice_status sluice_timeline_svg(char **out, const sluice_timeline *const *time
     sluice__put_xml(&sheet, timelines[0]->title);
     sluice__put(&sheet, "</title>\n");
     sluice__svg_style(&sheet);
-    sluice__put(&sheet, "<rect class=\"page\" width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n");
+    sluice__put(&sheet,
+                "<rect class=\"page\" width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n");
     sluice__put(&sheet, "%s</svg>\n", drawn);
     sluice__free(drawn);
     return sluice__sheet_take(out, &sheet);

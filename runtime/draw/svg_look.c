@@ -40,17 +40,18 @@ sluice__colour sluice__colour_of(sluice_instruction_kind kind, int chunk, int ch
 }
 
 void sluice__svg_style(sluice__sheet *sheet) {
-    sluice__put(sheet, "<defs>\n"
-                       "<pattern id=\"idle\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
-                       "patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M1 0v5\" "
-                       "stroke=\"#d3d7dc\"/></pattern>\n"
-                       "<pattern id=\"exposed\" width=\"5\" height=\"5\" "
-                       "patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\">"
-                       "<path class=\"exposed\" d=\"M1 0v5\" stroke=\"#d9483b\" stroke-width=\"1.6\"/>"
-                       "</pattern>\n"
-                       "</defs>\n"
-                       "<style>@media (prefers-color-scheme:dark){.page{fill:#15181d}.ink{fill:#e4e7eb}"
-                       ".dim{fill:#a3abb5}.grid{stroke:#343b45}.axis{stroke:#7c8794}"
-                       ".hatch{stroke:#434b56}.exposed{stroke:#ff7d70}.flow{stroke:#9aa5b1}"
-                       ".critical{stroke:#ffffff}.memory{fill:#4a5464;stroke:#8d99a8}}</style>\n");
+    sluice__put(sheet,
+                "<defs>\n"
+                "<pattern id=\"idle\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
+                "patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M1 0v5\" "
+                "stroke=\"#d3d7dc\"/></pattern>\n"
+                "<pattern id=\"exposed\" width=\"5\" height=\"5\" "
+                "patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\">"
+                "<path class=\"exposed\" d=\"M1 0v5\" stroke=\"#d9483b\" stroke-width=\"1.6\"/>"
+                "</pattern>\n"
+                "</defs>\n"
+                "<style>@media (prefers-color-scheme:dark){.page{fill:#15181d}.ink{fill:#e4e7eb}"
+                ".dim{fill:#a3abb5}.grid{stroke:#343b45}.axis{stroke:#7c8794}"
+                ".hatch{stroke:#434b56}.exposed{stroke:#ff7d70}.flow{stroke:#9aa5b1}"
+                ".critical{stroke:#ffffff}.memory{fill:#4a5464;stroke:#8d99a8}}</style>\n");
 }

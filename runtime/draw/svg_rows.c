@@ -176,11 +176,14 @@ static void put_shares(sluice__sheet *sheet, const sluice__page *page,
     else
         (void)snprintf(peak, sizeof peak, "%d", rank->peak_held);
     const double y = page->row / 2 + 4;
-    sluice__put(sheet, "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s</text>\n",
-                pixels(page->plot + 58).text, pixels(y).text,
-                sluice__percent(rank->inner_idle).text);
-    sluice__put(sheet, "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s</text>\n",
-                pixels(page->plot + 108).text, pixels(y).text, peak);
+    sluice__put(
+        sheet,
+        "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s</text>\n",
+        pixels(page->plot + 58).text, pixels(y).text, sluice__percent(rank->inner_idle).text);
+    sluice__put(
+        sheet,
+        "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s</text>\n",
+        pixels(page->plot + 108).text, pixels(y).text, peak);
 }
 
 static void put_row(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
@@ -190,7 +193,7 @@ static void put_row(sluice__sheet *sheet, sluice__page *page, const sluice_timel
     sluice__put(sheet, "<text class=\"ink\" text-anchor=\"end\" x=\"-8\" y=\"%s\">rank %d</text>\n",
                 pixels(page->row / 2 + 4).text, r);
     put_idle(sheet, page, timeline, rank);
-    put_memory(sheet, page, timeline, rank);
+    if (rank->level_count > 0) put_memory(sheet, page, timeline, rank);
     for (int chunk = 0; chunk < timeline->chunks; chunk++)
         for (int kind = 0; kind < SLUICE__KINDS; kind++)
             put_boxes(sheet, page, timeline, rank, kind, chunk);
@@ -206,7 +209,8 @@ static void put_exposed(sluice__sheet *sheet, sluice__page *page, const sluice_t
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
         if (!is_wide(page, flow->exposed, LEAST_FLOW)) continue;
-        sluice__put(sheet, "<rect fill=\"url(#exposed)\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"/>\n",
+        sluice__put(sheet,
+                    "<rect fill=\"url(#exposed)\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"/>\n",
                     pixels((flow->end - flow->exposed) * page->scale + SLUICE__LEFT).text,
                     pixels(top + flow->to * sluice__row_pitch(page)).text,
                     pixels(flow->exposed * page->scale).text, pixels(page->row).text);
@@ -231,10 +235,11 @@ static void put_flows(sluice__sheet *sheet, sluice__page *page, const sluice_tim
         const sluice_timeline_flow *const flow = &timeline->flows[f];
         if (!is_wide(page, flow->end - flow->begin, LEAST_FLOW)) continue;
         if (!open)
-            sluice__put(sheet,
-                        "<path class=\"flow\" fill=\"none\" stroke=\"#6a7480\" stroke-width=\"0.8\" "
-                        "transform=\"translate(%d)\" d=\"",
-                        SLUICE__LEFT);
+            sluice__put(
+                sheet,
+                "<path class=\"flow\" fill=\"none\" stroke=\"#6a7480\" stroke-width=\"0.8\" "
+                "transform=\"translate(%d)\" d=\"",
+                SLUICE__LEFT);
         open = page->flows = true;
         put_line(sheet, page, flow, top);
     }
@@ -255,8 +260,8 @@ static void put_critical_boxes(sluice__sheet *sheet, const sluice__page *page,
     }
 }
 
-static void put_critical(sluice__sheet *sheet, sluice__page *page,
-                         const sluice_timeline *timeline, double top) {
+static void put_critical(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
+                         double top) {
     bool critical = false;
     for (int r = 0; r < timeline->ranks; r++)
         for (int n = 0; n < timeline->rank[r].span_count; n++)
@@ -269,7 +274,8 @@ static void put_critical(sluice__sheet *sheet, sluice__page *page,
                 "transform=\"translate(%d)\" d=\"",
                 pixels(line).text, SLUICE__LEFT);
     for (int r = 0; r < timeline->ranks; r++)
-        put_critical_boxes(sheet, page, &timeline->rank[r], top + r * sluice__row_pitch(page), line);
+        put_critical_boxes(sheet, page, &timeline->rank[r], top + r * sluice__row_pitch(page),
+                           line);
     for (int f = 0; f < timeline->flow_count; f++)
         if (timeline->flows[f].critical) put_line(sheet, page, &timeline->flows[f], top);
     sluice__put(sheet, "\"/>\n");

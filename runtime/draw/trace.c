@@ -7,7 +7,8 @@
  *   - thread ids are unique in the file: Perfetto names threads by their id alone
  *   - no process is 0, and no thread has its process' id: both have meanings of their own
  *   - arrows have whole numbers as ids, unique in the file
- *   - an arrow starts inside its slice, not at its end, and comes later in the file than both slices
+ *   - an arrow starts inside its slice, not at its end, and comes later in the file than both
+ * slices
  *   - times are whole nanoseconds, so that slices that touch do not overlap
  */
 #include <math.h>
@@ -74,7 +75,7 @@ static void name_thread(trace *to, int r) {
     const sluice_timeline *const timeline = to->timeline;
     begin_event(to, "M", r);
     sluice__put(&to->sheet, ",\"name\":\"thread_name\",\"args\":{\"name\":\"rank %d", r);
-    const int stages = timeline->rank[r].stages;
+    const int stages   = timeline->rank[r].stages;
     const char *before = stages > 1 ? " (stages " : " (stage ";
     for (int s = 0, told = 0; s < timeline->stages && told < 8; s++) {
         if (timeline->stage_rank[s] != r) continue;
@@ -101,12 +102,13 @@ static void put_span(trace *to, int r, const sluice_timeline_span *span) {
 static void put_level(trace *to, int r, const sluice_timeline_level *level) {
     const sluice__number at = microseconds(ticks_of(to, level->time));
     begin_event(to, "C", r);
-    sluice__put(&to->sheet, ",\"ts\":%s,\"name\":\"rank %d held\",\"args\":{\"stage-activations\":%d}}",
+    sluice__put(&to->sheet,
+                ",\"ts\":%s,\"name\":\"rank %d held\",\"args\":{\"stage-activations\":%d}}",
                 at.text, r, level->held);
     if (to->timeline->rank[r].peak_bytes == 0) return;
     begin_event(to, "C", r);
-    sluice__put(&to->sheet, ",\"ts\":%s,\"name\":\"rank %d memory\",\"args\":{\"bytes\":%zu}}", at.text,
-                r, level->bytes);
+    sluice__put(&to->sheet, ",\"ts\":%s,\"name\":\"rank %d memory\",\"args\":{\"bytes\":%zu}}",
+                at.text, r, level->bytes);
 }
 
 /* ---- arrows ---- */
@@ -159,23 +161,25 @@ static void put_timeline(trace *to) {
 
 /* What a reader of the numbers must know. */
 static void put_notes(trace *to, const sluice_timeline *const *timelines, int count) {
-    sluice__put(&to->sheet, "\n],\n\"displayTimeUnit\":\"ms\",\n\"otherData\":{\"made by\":\"sluice\"");
+    sluice__put(&to->sheet,
+                "\n],\n\"displayTimeUnit\":\"ms\",\n\"otherData\":{\"made by\":\"sluice\"");
     for (int t = 0; t < count; t++) {
         const sluice_timeline *const timeline = timelines[t];
         sluice__put(&to->sheet, ",\n\"%d\":{\"title\":\"", t + 1);
         sluice__put_json(&to->sheet, timeline->title);
         sluice__put(&to->sheet, "\",\"unit\":\"");
         sluice__put_json(&to->sheet, timeline->unit);
-        sluice__put(&to->sheet, "\",\"us per unit\":%s,\"makespan\":%s,\"step\":%s,\"makespan idle\":%s}",
-                    sluice__fixed(choose_scale(timeline) / 1000, 6).text,
-                    sluice__fixed(timeline->makespan, 9).text,
-                    sluice__fixed(timeline->step, 9).text,
-                    sluice__fixed(timeline->makespan_idle, 6).text);
+        sluice__put(
+            &to->sheet, "\",\"us per unit\":%s,\"makespan\":%s,\"step\":%s,\"makespan idle\":%s}",
+            sluice__fixed(choose_scale(timeline) / 1000, 6).text,
+            sluice__fixed(timeline->makespan, 9).text, sluice__fixed(timeline->step, 9).text,
+            sluice__fixed(timeline->makespan_idle, 6).text);
     }
     sluice__put(&to->sheet, "}}\n");
 }
 
-sluice_status sluice_timeline_trace(char **out, const sluice_timeline *const *timelines, int count) {
+sluice_status sluice_timeline_trace(char **out, const sluice_timeline *const *timelines,
+                                    int count) {
     trace to = {0};
     sluice__put(&to.sheet, "{\"traceEvents\":[");
     for (int t = 0; t < count; t++) {

@@ -35,8 +35,7 @@ static bool is_compute(const sluice_instruction *at) {
 }
 
 static bool is_post(const sluice_instruction *at) {
-    return at->kind == SLUICE_INSTRUCTION_POST_SEND ||
-           at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+    return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
 }
 
 /* ---- what the ranks saw ---- */
@@ -85,11 +84,11 @@ static void look_at(measurement *m, int r, int n) {
 /* ---- transfers ---- */
 
 static sluice_transfer_times times_of(const sight *seen) {
-    const bool send_last  = seen->sent > seen->received;
-    const double posted   = send_last ? seen->sent : seen->received;
-    const double done     = send_last ? seen->send_done : seen->receive_done;
-    const bool stood      = seen->wait >= 0 && seen->wait < done;
-    const double end      = stood ? fmax(done, seen->waited) : done;
+    const bool send_last = seen->sent > seen->received;
+    const double posted  = send_last ? seen->sent : seen->received;
+    const double done    = send_last ? seen->send_done : seen->receive_done;
+    const bool stood     = seen->wait >= 0 && seen->wait < done;
+    const double end     = stood ? fmax(done, seen->waited) : done;
     return (sluice_transfer_times){.from       = seen->from,
                                    .to         = seen->send->peer,
                                    .payload    = seen->send->payload,
@@ -149,9 +148,9 @@ sluice_status sluice_pipeline_timeline(sluice_timeline **out, const sluice_pipel
     if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
     if (pipeline->steps == 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "there is no time line before the first step");
-    measurement m        = {.pipeline = pipeline};
+    measurement m         = {.pipeline = pipeline};
     sluice_timeline *made = NULL;
-    sluice_status status = SLUICE_OK;
+    sluice_status status  = SLUICE_OK;
     SLUICE__TRY_OUT(measure_ranks(&m));
     SLUICE__TRY_OUT(measure_transfers(&m));
     SLUICE__TRY_OUT(sluice_timeline_from_simulation(&made, pipeline->program, &m.result));

@@ -45,6 +45,7 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
     program->stages       = sluice_schedule_stages(schedule);
     program->microbatches = sluice_schedule_microbatches(schedule);
     program->trains       = sluice_schedule_trains(schedule);
+    program->sized        = model || options->bytes;
     SLUICE__TRY(sluice__alloc(&program->stage_rank, (size_t)program->stages, sizeof(int)));
     SLUICE__TRY(sluice__alloc(&program->first_sample, (size_t)program->microbatches + 1,
                               sizeof(int64_t)));
@@ -78,7 +79,9 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
 static void drop_lists(sluice_program *program, const sluice_program_bytes *permanent) {
     for (int r = 0; r < program->ranks; r++) {
         sluice__free(program->rank[r].list);
+        sluice__free(program->rank[r].alive);
         program->rank[r].list  = NULL;
+        program->rank[r].alive = NULL;
         program->rank[r].count = 0;
         program->rank[r].bytes = permanent[r];
     }
@@ -166,6 +169,7 @@ void sluice_program_free(sluice_program *program) {
         sluice__free(rank->ties);
         sluice__free(rank->values);
         sluice__free(rank->list);
+        sluice__free(rank->alive);
     }
     sluice__free(program->rank);
     sluice__free(program->layouts);

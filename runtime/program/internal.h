@@ -32,6 +32,7 @@ typedef struct sluice__rank_program {
     sluice__tie *ties;
     int tie_count;
     size_t losses, partials; /* doubles: one per micro-batch, one per value */
+    size_t *alive;           /* per instruction: bytes in use; NULL where no bytes are known */
     sluice_program_bytes bytes;
 } sluice__rank_program;
 
@@ -40,6 +41,7 @@ struct sluice_program {
     sluice_program_options options;
     int ranks, stages, microbatches;
     bool trains;
+    bool sized; /* bytes are known: there is a model, or the options say them */
     int *stage_rank;
     bool *recompute; /* per stage */
     int64_t *first_sample; /* [microbatches + 1] */

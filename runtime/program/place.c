@@ -111,8 +111,8 @@ sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
                                    : place_by_size(lives, count, total);
 }
 
-sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak,
-                           int *at) {
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak, int *at,
+                           size_t *sums) {
     size_t *born, *dead;
     SLUICE__TRY(sluice__alloc(&born, 2 * ((size_t)moments + 1), sizeof *born));
     dead = born + moments + 1;
@@ -126,6 +126,7 @@ sluice_status sluice__peak(const sluice__life *lives, int count, int moments, si
     for (int t = 0; t < moments; t++) {
         alive += born[t];
         alive -= dead[t];
+        if (sums) sums[t] = alive;
         if (alive > *peak) {
             *peak = alive;
             *at   = t;

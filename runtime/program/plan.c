@@ -186,8 +186,11 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     size_t total, peak;
     int at;
     SLUICE__TRY(sluice__place(lowered->lives, lowered->life_count, &total));
-    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak,
-                             &at));
+    if (program->sized)
+        SLUICE__TRY(sluice__alloc(&rank->alive, (size_t)lowered->count, sizeof *rank->alive));
+    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak, &at,
+                             rank->alive));
+    for (int n = 0; rank->alive && n < lowered->count; n++) rank->alive[n] += base;
     sluice__alive(lowered->lives, lowered->life_count, at, rank->bytes.at_peak);
     rank->list    = lowered->list;
     rank->count   = lowered->count;

@@ -10,6 +10,8 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/internal.h"
+#include "runtime/program/simulate.h"
 
 /* Which span runs a stage's F, and its B or I, of a micro-batch: indices, -1 where none does. */
 typedef struct finder {
@@ -67,35 +69,20 @@ static void add_level(sluice_timeline_rank *rank, sluice_timeline_level level) {
     rank->levels[rank->level_count++] = level;
 }
 
-static bool frees_activation(const sluice_instruction *at, bool trains) {
-    return at->kind == SLUICE_INSTRUCTION_BACKWARD ||
-           at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT ||
-           (at->kind == SLUICE_INSTRUCTION_FORWARD && !trains);
-}
-
-static void add_levels(sluice_timeline_rank *rank, const sluice_instruction *list, int count,
-                       const sluice_rank_times *times) {
-    bool trains = false;
-    for (int i = 0; i < count && !trains; i++)
-        trains = list[i].kind == SLUICE_INSTRUCTION_BACKWARD ||
-                 list[i].kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
-    int held = 0;
-    for (int i = 0; i < count; i++) {
-        held += list[i].kind == SLUICE_INSTRUCTION_FORWARD;
+/* What is held while an instruction runs, the program knows whoever made the times. */
+static sluice_status add_levels(sluice_timeline_rank *rank, const sluice__rank_program *program,
+                                const sluice_rank_times *times) {
+    int *held = NULL;
+    SLUICE__TRY(sluice__alloc(&held, (size_t)program->count, sizeof *held));
+    (void)sluice__count_live(held, program->list, program->count);
+    for (int i = 0; i < program->count; i++)
         add_level(rank, (sluice_timeline_level){
                             .time  = times->begin[i],
-                            .held  = times->live ? times->live[i] : held,
-                            .bytes = times->live_bytes ? times->live_bytes[i] : 0,
+                            .held  = held[i],
+                            .bytes = program->alive ? program->alive[i] : 0,
                         });
-        held -= frees_activation(&list[i], trains);
-    }
-    if (count == 0) return;
-    const bool knows_bytes = times->live_bytes != NULL;
-    add_level(rank, (sluice_timeline_level){
-                        .time  = times->end[count - 1],
-                        .held  = held,
-                        .bytes = knows_bytes ? times->live_bytes[count - 1] : 0,
-                    });
+    sluice__free(held);
+    return SLUICE_OK;
 }
 
 /* ---- flows ---- */
@@ -151,8 +138,7 @@ static void number_chunks(sluice_timeline *timeline, const sluice_program *progr
 }
 
 static sluice_status make_room(sluice_timeline *timeline, finder *find,
-                               const sluice_program *program,
-                               const sluice_simulation *simulation) {
+                               const sluice_program *program, const sluice_simulation *simulation) {
     const size_t stages  = (size_t)timeline->stages;
     const size_t actions = stages * (size_t)find->microbatches;
     SLUICE__TRY(sluice__alloc(&timeline->stage_rank, stages, sizeof(int)));
@@ -166,31 +152,31 @@ static sluice_status make_room(sluice_timeline *timeline, finder *find,
     SLUICE__TRY(sluice__alloc(&timeline->rank, (size_t)simulation->ranks, sizeof *timeline->rank));
     timeline->ranks = simulation->ranks;
     for (int r = 0; r < timeline->ranks; r++) {
-        sluice_timeline_rank *const rank     = &timeline->rank[r];
-        int count                            = 0;
-        const sluice_instruction *const list = sluice_program_list(program, r, &count);
-        SLUICE__TRY(sluice__alloc(&rank->spans, (size_t)count_spans(list, count),
+        sluice_timeline_rank *const rank       = &timeline->rank[r];
+        const sluice__rank_program *const mine = &program->rank[r];
+        SLUICE__TRY(sluice__alloc(&rank->spans, (size_t)count_spans(mine->list, mine->count),
                                   sizeof *rank->spans));
-        SLUICE__TRY(sluice__alloc(&rank->levels, (size_t)count + 1, sizeof *rank->levels));
+        SLUICE__TRY(sluice__alloc(&rank->levels, (size_t)mine->count, sizeof *rank->levels));
     }
     return SLUICE_OK;
 }
 
-static void fill(sluice_timeline *timeline, finder *find, const sluice_program *program,
-                 const sluice_simulation *simulation) {
+static sluice_status fill(sluice_timeline *timeline, finder *find, const sluice_program *program,
+                          const sluice_simulation *simulation) {
     double busy = 0;
     number_chunks(timeline, program);
     for (int r = 0; r < timeline->ranks; r++) {
-        int count                            = 0;
-        const sluice_instruction *const list = sluice_program_list(program, r, &count);
-        busy += add_spans(&timeline->rank[r], find, list, count, &simulation->rank[r]);
-        add_levels(&timeline->rank[r], list, count, &simulation->rank[r]);
+        const sluice__rank_program *const mine = &program->rank[r];
+        const sluice_rank_times *const times   = &simulation->rank[r];
+        busy += add_spans(&timeline->rank[r], find, mine->list, mine->count, times);
+        SLUICE__TRY(add_levels(&timeline->rank[r], mine, times));
     }
     add_flows(timeline, find, simulation);
     const double all        = timeline->ranks * simulation->makespan;
     timeline->makespan      = simulation->makespan;
     timeline->step          = simulation->step;
     timeline->makespan_idle = all > 0 ? fmax(0, 1 - busy / all) : 0;
+    return SLUICE_OK;
 }
 
 sluice_status sluice_timeline_from_simulation(sluice_timeline **out, const sluice_program *program,
@@ -205,7 +191,7 @@ sluice_status sluice_timeline_from_simulation(sluice_timeline **out, const sluic
     timeline->stages       = sluice_program_stages(program);
     timeline->microbatches = find.microbatches;
     SLUICE__TRY_OUT(make_room(timeline, &find, program, simulation));
-    fill(timeline, &find, program, simulation);
+    SLUICE__TRY_OUT(fill(timeline, &find, program, simulation));
     (void)snprintf(timeline->unit, sizeof timeline->unit, "units of cost");
     *out     = timeline;
     timeline = NULL; /* now the caller's */

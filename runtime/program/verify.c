@@ -500,7 +500,9 @@ out:
 }
 
 sluice_status sluice_program_verify(const sluice_program *program,
-                                    const sluice_instruction *const *lists, const int *counts) {
+                                    const sluice_instruction *const *lists, const int *counts,
+                                    sluice_queues queues) {
     bool deadlock = false;
+    (void)queues;
     return sluice__verify(program, lists, counts, &deadlock);
 }
