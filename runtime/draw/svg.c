@@ -90,10 +90,11 @@ static void choose_widths(sluice__page *page, double shortest, int width) {
         page->plot = shortest > 0 ? makespan / shortest * wanted : 0;
         page->plot = fmin(fmax(page->plot, LEAST_PLOT), MOST_PLOT);
     }
-    page->plot   = fmax(page->plot, 100);
-    page->scale  = makespan > 0 ? page->plot / makespan : 0;
-    page->narrow = shortest * page->scale;
-    page->slit   = page->narrow >= 8 ? 1 : page->narrow >= 3 ? 0.5 : 0;
+    page->plot    = fmax(page->plot, 100);
+    page->scale   = makespan > 0 ? page->plot / makespan : 0;
+    page->narrow  = shortest * page->scale;
+    page->slit    = page->narrow >= 8 ? 1 : page->narrow >= 3 ? 0.5 : 0;
+    page->outline = page->narrow >= 10 ? 1.6 : 1;
 }
 
 /* Seconds are shown as the unit that gives the makespan a number of 1 or more. */
@@ -161,11 +162,13 @@ static void put_head(sluice__sheet *sheet, const sluice__page *page,
     sluice__put(sheet, "</text>\n");
     static const char *const columns[] = {"inner idle", "peak"};
     for (int c = 0; c < 2; c++)
-        sluice__put(sheet,
-                    "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s"
-                    "</text>\n",
-                    sluice__fixed(SLUICE__LEFT + page->plot + (c ? 108 : 58), 2).text,
-                    sluice__fixed(top + 36, 2).text, columns[c]);
+        sluice__put(
+            sheet,
+            "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s"
+            "</text>\n",
+            sluice__fixed(SLUICE__LEFT + page->plot + (c ? SLUICE__PEAK_END : SLUICE__IDLE_END), 2)
+                .text,
+            sluice__fixed(top + 36, 2).text, columns[c]);
 }
 
 /* ---- axis ---- */
@@ -216,7 +219,7 @@ static void put_axis(sluice__sheet *sheet, const sluice__page *page, double top)
                     sluice__fixed(tick_x(page, &at, k), 2).text, sluice__fixed(top + 16, 2).text,
                     sluice__fixed(k * at.step, at.places).text);
     sluice__put(sheet, "</g>\n<text class=\"dim\" fill=\"#5b6470\" x=\"%s\" y=\"%s\">",
-                sluice__fixed(SLUICE__LEFT + page->plot + 12, 2).text,
+                sluice__fixed(SLUICE__LEFT + page->plot + 24, 2).text,
                 sluice__fixed(top + 16, 2).text);
     sluice__put_xml(sheet, page->time_unit);
     sluice__put(sheet, "</text>\n");
@@ -229,9 +232,17 @@ typedef struct pen {
     double x, y, right;
 } pen;
 
+/* About, in the fonts asked for. */
+static double width_of(const char *words) {
+    double width = 0;
+    for (const char *c = words; *c; c++)
+        width += strchr("fijlrt ;:-", *c) ? 3.1 : strchr("mw", *c) ? 8.6 : 6.1;
+    return width;
+}
+
 /* Room for a swatch and its words; returns where the swatch begins. */
 static double next_entry(pen *at, double swatch, const char *words) {
-    const double width = swatch + 6 + 5.4 * (double)strlen(words);
+    const double width = swatch + 6 + width_of(words);
     if (at->x + width > at->right && at->x > SLUICE__LEFT) {
         at->x = SLUICE__LEFT;
         at->y += LEGEND_LINE;

@@ -31,6 +31,7 @@ typedef struct sluice__page {
     double above, gap; /* above and below a strip */
     int digits;        /* font size of the numbers in boxes; 0: rows are too low for them */
     double slit;       /* between boxes */
+    double outline;    /* of boxes on the critical path */
     double narrow;     /* width of a box of the kind of action that is shortest on average */
     bool tells;        /* boxes carry their times as tooltips */
 
@@ -47,7 +48,8 @@ typedef struct sluice__page {
     char time_unit[SLUICE_TIMELINE_UNIT_BYTES];
 } sluice__page;
 
-enum { SLUICE__LEFT = 64, SLUICE__RIGHT = 118 }; /* margins beside the plot */
+/* Margins beside the plot, and where the columns in the right one end. */
+enum { SLUICE__LEFT = 64, SLUICE__RIGHT = 136, SLUICE__IDLE_END = 58, SLUICE__PEAK_END = 126 };
 
 /* ---- svg_rows.c ---- */
 

@@ -179,21 +179,33 @@ static void put_shares(sluice__sheet *sheet, const sluice__page *page,
     sluice__put(
         sheet,
         "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s</text>\n",
-        pixels(page->plot + 58).text, pixels(y).text, sluice__percent(rank->inner_idle).text);
+        pixels(page->plot + SLUICE__IDLE_END).text, pixels(y).text,
+        sluice__percent(rank->inner_idle).text);
     sluice__put(
         sheet,
         "<text class=\"dim\" fill=\"#5b6470\" text-anchor=\"end\" x=\"%s\" y=\"%s\">%s</text>\n",
-        pixels(page->plot + 108).text, pixels(y).text, peak);
+        pixels(page->plot + SLUICE__PEAK_END).text, pixels(y).text, peak);
+}
+
+static void begin_row(sluice__sheet *sheet, double top) {
+    sluice__put(sheet, "<g transform=\"translate(%d %s)\">\n", SLUICE__LEFT, pixels(top).text);
+}
+
+/* What lies below the lines of transfers. */
+static void put_ground(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
+                       const sluice_timeline_rank *rank, double top) {
+    begin_row(sheet, top);
+    put_idle(sheet, page, timeline, rank);
+    if (rank->level_count > 0) put_memory(sheet, page, timeline, rank);
+    sluice__put(sheet, "</g>\n");
 }
 
 static void put_row(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                     int r, double top) {
     const sluice_timeline_rank *const rank = &timeline->rank[r];
-    sluice__put(sheet, "<g transform=\"translate(%d %s)\">\n", SLUICE__LEFT, pixels(top).text);
+    begin_row(sheet, top);
     sluice__put(sheet, "<text class=\"ink\" text-anchor=\"end\" x=\"-8\" y=\"%s\">rank %d</text>\n",
                 pixels(page->row / 2 + 4).text, r);
-    put_idle(sheet, page, timeline, rank);
-    if (rank->level_count > 0) put_memory(sheet, page, timeline, rank);
     for (int chunk = 0; chunk < timeline->chunks; chunk++)
         for (int kind = 0; kind < SLUICE__KINDS; kind++)
             put_boxes(sheet, page, timeline, rank, kind, chunk);
@@ -202,7 +214,7 @@ static void put_row(sluice__sheet *sheet, sluice__page *page, const sluice_timel
     sluice__put(sheet, "</g>\n");
 }
 
-/* ---- between rows: transfers, and the critical path on top of all ---- */
+/* ---- between rows: transfers ---- */
 
 static void put_exposed(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                         double top) {
@@ -218,74 +230,92 @@ static void put_exposed(sluice__sheet *sheet, sluice__page *page, const sluice_t
     }
 }
 
+/* From the sender's row to the receiver's, `lean` pixels wider to both sides. */
 static void put_line(sluice__sheet *sheet, const sluice__page *page,
-                     const sluice_timeline_flow *flow, double top) {
+                     const sluice_timeline_flow *flow, double top, double lean) {
     const double pitch = sluice__row_pitch(page);
     const bool down    = flow->to > flow->from;
-    sluice__put(sheet, "M%s %sL%s %s", pixels(flow->begin * page->scale).text,
+    sluice__put(sheet, "M%s %sL%s %s", pixels(flow->begin * page->scale - lean).text,
                 pixels(top + flow->from * pitch + (down ? page->row : 0)).text,
-                pixels(flow->end * page->scale).text,
+                pixels(flow->end * page->scale + lean).text,
                 pixels(top + flow->to * pitch + (down ? 0 : page->row)).text);
 }
 
+/* Those that take time, or those of the critical path. */
 static void put_flows(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
-                      double top) {
+                      double top, bool critical) {
     bool open = false;
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
-        if (!is_wide(page, flow->end - flow->begin, LEAST_FLOW)) continue;
+        if (critical ? !flow->critical : !is_wide(page, flow->end - flow->begin, LEAST_FLOW))
+            continue;
         if (!open)
-            sluice__put(
-                sheet,
-                "<path class=\"flow\" fill=\"none\" stroke=\"#6a7480\" stroke-width=\"0.8\" "
-                "transform=\"translate(%d)\" d=\"",
-                SLUICE__LEFT);
-        open = page->flows = true;
-        put_line(sheet, page, flow, top);
+            sluice__put(sheet,
+                        critical ? "<path class=\"critical\" fill=\"none\" stroke=\"#0b0e13\" "
+                                   "stroke-width=\"%s\" transform=\"translate(%d)\" d=\""
+                                 : "<path class=\"flow\" fill=\"none\" stroke=\"#6a7480\" "
+                                   "stroke-width=\"%s\" transform=\"translate(%d)\" d=\"",
+                        pixels(critical ? page->outline : 0.8).text, SLUICE__LEFT);
+        put_line(sheet, page, flow, top, critical ? (page->outline + page->slit) / 2 : 0);
+        open = true;
     }
     if (open) sluice__put(sheet, "\"/>\n");
+    page->flows |= open && !critical;
 }
 
-static void put_critical_boxes(sluice__sheet *sheet, const sluice__page *page,
-                               const sluice_timeline_rank *rank, double top, double line) {
-    for (int n = 0; n < rank->span_count; n++) {
-        const sluice_timeline_span *const span = &rank->spans[n];
-        if (!span->critical || span->end <= span->begin) continue;
-        const double inset = (line + page->slit) / 2;
-        const double x     = span->begin * page->scale + inset;
-        const double width = (span->end - span->begin) * page->scale - 2 * inset;
-        sluice__put(sheet, "M%s %sh%sv%sh%sz", pixels(x).text, pixels(top + line / 2).text,
-                    pixels(fmax(width, 0.1)).text, pixels(page->row - line).text,
-                    pixels(-fmax(width, 0.1)).text);
+/* ---- the critical path ---- */
+
+static void put_outline(sluice__sheet *sheet, const sluice__page *page, double begin, double end,
+                        double top) {
+    const double inset = (page->outline + page->slit) / 2;
+    const double width = fmax((end - begin) * page->scale - 2 * inset, 0.1);
+    sluice__put(sheet, "M%s %sh%sv%sh%sz", pixels(begin * page->scale + inset).text,
+                pixels(top + page->outline / 2).text, pixels(width).text,
+                pixels(page->row - page->outline).text, pixels(-width).text);
+}
+
+/* Boxes too narrow for outlines of their own share one with their neighbours. */
+static void put_outlines(sluice__sheet *sheet, const sluice__page *page,
+                         const sluice_timeline_rank *rank, double top) {
+    for (int n = 0, next; n < rank->span_count; n = next) {
+        next = n + 1;
+        if (!rank->spans[n].critical) continue;
+        while (page->narrow < 4 && next < rank->span_count && rank->spans[next].critical &&
+               !is_wide(page, rank->spans[next].begin - rank->spans[next - 1].end, LEAST_IDLE))
+            next++;
+        if (rank->spans[next - 1].end > rank->spans[n].begin)
+            put_outline(sheet, page, rank->spans[n].begin, rank->spans[next - 1].end, top);
     }
+}
+
+static bool has_critical(const sluice_timeline *timeline) {
+    for (int r = 0; r < timeline->ranks; r++)
+        for (int n = 0; n < timeline->rank[r].span_count; n++)
+            if (timeline->rank[r].spans[n].critical) return true;
+    return false;
 }
 
 static void put_critical(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                          double top) {
-    bool critical = false;
-    for (int r = 0; r < timeline->ranks; r++)
-        for (int n = 0; n < timeline->rank[r].span_count; n++)
-            critical |= timeline->rank[r].spans[n].critical;
-    if (!critical) return;
-    page->critical    = true;
-    const double line = page->narrow >= 10 ? 1.6 : 1;
+    if (!has_critical(timeline)) return;
+    page->critical = true;
     sluice__put(sheet,
                 "<path class=\"critical\" fill=\"none\" stroke=\"#0b0e13\" stroke-width=\"%s\" "
                 "transform=\"translate(%d)\" d=\"",
-                pixels(line).text, SLUICE__LEFT);
+                pixels(page->outline).text, SLUICE__LEFT);
     for (int r = 0; r < timeline->ranks; r++)
-        put_critical_boxes(sheet, page, &timeline->rank[r], top + r * sluice__row_pitch(page),
-                           line);
-    for (int f = 0; f < timeline->flow_count; f++)
-        if (timeline->flows[f].critical) put_line(sheet, page, &timeline->flows[f], top);
+        put_outlines(sheet, page, &timeline->rank[r], top + r * sluice__row_pitch(page));
     sluice__put(sheet, "\"/>\n");
 }
 
 void sluice__svg_rows(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                       double top) {
+    const double pitch = sluice__row_pitch(page);
     for (int r = 0; r < timeline->ranks; r++)
-        put_row(sheet, page, timeline, r, top + r * sluice__row_pitch(page));
+        put_ground(sheet, page, timeline, &timeline->rank[r], top + r * pitch);
     put_exposed(sheet, page, timeline, top);
-    put_flows(sheet, page, timeline, top);
+    put_flows(sheet, page, timeline, top, false);
+    put_flows(sheet, page, timeline, top, true);
+    for (int r = 0; r < timeline->ranks; r++) put_row(sheet, page, timeline, r, top + r * pitch);
     put_critical(sheet, page, timeline, top);
 }
