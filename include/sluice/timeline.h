@@ -97,13 +97,18 @@ SLUICE_API sluice_status sluice_timeline_draw(char **out, const sluice_timeline 
 SLUICE_API sluice_status sluice_timeline_svg(char **out, const sluice_timeline *const *timelines,
                                              int count, int width);
 
+/* Takes the next `bytes` bytes of a text that is too long to be kept whole; not terminated.
+ * Anything but OK stops the writing: say why with sluice_fail(). */
+typedef sluice_status sluice_take_text(void *context, const char *text, size_t bytes);
+
 /*
  * As a trace in Chrome's Trace Event Format (JSON), which Perfetto and chrome://tracing load: a
  * process per time line, a thread per rank, a complete event per action, an arrow per transfer,
  * counters for what is held. A time in "s" stays what it is; a unit of another kind becomes 1 ms
- * (the file says so). Free with sluice_text_free(). E_HOST_MEMORY.
+ * (the file says so). Given to `take` piece by piece, so that a million actions need no more memory
+ * than a few. E_HOST_MEMORY, and what `take` returns.
  */
-SLUICE_API sluice_status sluice_timeline_trace(char **out, const sluice_timeline *const *timelines,
-                                               int count);
+SLUICE_API sluice_status sluice_timeline_trace(sluice_take_text *take, void *context,
+                                               const sluice_timeline *const *timelines, int count);
 
 #endif

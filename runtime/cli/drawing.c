@@ -34,13 +34,31 @@ int cli_check_writable(const char *path) {
     return CLI_OK;
 }
 
-int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count) {
-    char *text = NULL;
-    CLI_TRY(cli_check(ends_in(path, ".json") ? sluice_timeline_trace(&text, timelines, count)
-                                             : sluice_timeline_svg(&text, timelines, count, 0)));
+static sluice_status take_text(void *context, const char *text, size_t bytes) {
+    FILE *const file = context;
+    if (fwrite(text, 1, bytes, file) == bytes) return SLUICE_OK;
+    return sluice_fail(SLUICE_E_IO, "the drawing cannot be written: %s", strerror(errno));
+}
+
+/* `picture` is the text of one; NULL: a trace is written. */
+static int write_all(const char *path, const char *picture, const sluice_timeline *const *timelines,
+                     int count) {
     FILE *const file = fopen(path, "w");
-    bool good        = file && fputs(text, file) != EOF;
-    if (file && fclose(file) != 0) good = false;
-    sluice_text_free(text);
-    return good ? CLI_OK : cannot_write(path);
+    if (!file) return cannot_write(path);
+    const sluice_status status = picture ? take_text(file, picture, strlen(picture))
+                                         : sluice_timeline_trace(take_text, file, timelines, count);
+    const bool closed          = fclose(file) == 0;
+    if (status == SLUICE_OK && closed) return CLI_OK;
+    const int failed = status == SLUICE_OK ? cannot_write(path) : cli_check(status);
+    unlink(path); /* half a drawing is none */
+    return failed;
+}
+
+int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count) {
+    if (ends_in(path, ".json")) return write_all(path, NULL, timelines, count);
+    char *picture = NULL;
+    CLI_TRY(cli_check(sluice_timeline_svg(&picture, timelines, count, 0)));
+    const int failed = write_all(path, picture, timelines, count);
+    sluice_text_free(picture);
+    return failed;
 }

@@ -62,6 +62,11 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     return refused ? EINVAL : 0;
 }
 
+static int check_files(const schedule_options *options) {
+    if (options->svg) CLI_TRY(cli_check_writable(options->svg));
+    return options->trace ? cli_check_writable(options->trace) : CLI_OK;
+}
+
 static int check_options(const schedule_options *options) {
     if (!options->name)
         return cli_fail(CLI_USAGE,
@@ -156,6 +161,7 @@ int cli_schedule(int argc, char **argv) {
     sluice_schedule *schedule       = NULL;
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
     CLI_TRY(check_options(&options));
+    CLI_TRY(check_files(&options));
     CLI_TRY(cli_load_schedule(&schedule, options.name, options.ranks, options.microbatches));
     const int failed =
         options.csv ? print_csv(schedule) : print_timeline(schedule, &options);

@@ -7,12 +7,21 @@
 
 #include "runtime/base/alloc.h"
 
+enum { ENOUGH = 1 << 16 }; /* bytes, to be given away */
+
+static void give(sluice__sheet *sheet) {
+    if (sheet->status != SLUICE_OK || sheet->text.length == 0) return;
+    sheet->status      = sheet->take(sheet->context, sheet->text.bytes, sheet->text.length);
+    sheet->text.length = 0;
+}
+
 void sluice__put(sluice__sheet *sheet, const char *format, ...) {
     if (sheet->status != SLUICE_OK) return;
     va_list arguments;
     va_start(arguments, format);
     sheet->status = sluice__text_add_list(&sheet->text, format, arguments);
     va_end(arguments);
+    if (sheet->take && sheet->text.length >= ENOUGH) give(sheet);
 }
 
 sluice_status sluice__sheet_take(char **out, sluice__sheet *sheet) {
@@ -21,6 +30,14 @@ sluice_status sluice__sheet_take(char **out, sluice__sheet *sheet) {
         *out = sheet->text.bytes;
     else
         sluice__free(sheet->text.bytes);
+    *sheet = (sluice__sheet){0};
+    return status;
+}
+
+sluice_status sluice__sheet_end(sluice__sheet *sheet) {
+    give(sheet);
+    const sluice_status status = sheet->status;
+    sluice__free(sheet->text.bytes);
     *sheet = (sluice__sheet){0};
     return status;
 }

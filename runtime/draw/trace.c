@@ -9,10 +9,12 @@
  *   - arrows have whole numbers as ids, unique in the file
  *   - an arrow starts inside its slice, not at its end, and comes later in the file than both
  * slices
- *   - times are whole nanoseconds, so that slices that touch do not overlap
+ *   - times are whole nanoseconds, so that slices that touch do not overlap; Perfetto multiplies
+ *     microseconds by 1000 and cuts off what is behind the point
  */
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
@@ -36,9 +38,13 @@ static int64_t ticks_of(const trace *to, double time) {
     return llround(time * to->nanoseconds);
 }
 
-/* "12.5": microseconds. */
+/* "12.5002": microseconds, and two tenths of a nanosecond where they are no whole ones: without
+ * those a product with 1000 that is cut off may lose a nanosecond. */
 static sluice__number microseconds(int64_t ticks) {
-    return sluice__fixed((double)ticks / 1000, 3);
+    const long long whole = ticks / 1000, part = ticks % 1000;
+    sluice__number number;
+    (void)snprintf(number.text, sizeof number.text, part ? "%lld.%03lld2" : "%lld", whole, part);
+    return number;
 }
 
 /* Seconds are seconds. Another unit becomes a millisecond, or a thousand or so times more or less
@@ -120,6 +126,19 @@ static void put_end(trace *to, const char *phase, int r, int64_t at) {
                 microseconds(at).text, to->arrows);
 }
 
+/* Times of the transfer itself, where it takes any. */
+static void put_flow_notes(trace *to, const sluice_timeline_flow *flow) {
+    sluice__put(&to->sheet, ",\"args\":{\"carries\":\"%s\",\"stage\":%d,\"microbatch\":%d",
+                flow->payload == SLUICE_PAYLOAD_ACTIVATION ? "activation" : "gradient", flow->stage,
+                flow->microbatch);
+    if (flow->end > flow->begin)
+        sluice__put(&to->sheet, ",\"begin_us\":%s,\"end_us\":%s,\"exposed_us\":%s",
+                    microseconds(ticks_of(to, flow->begin)).text,
+                    microseconds(ticks_of(to, flow->end)).text,
+                    microseconds(ticks_of(to, flow->exposed)).text);
+    sluice__put(&to->sheet, "%s}}", flow->critical ? ",\"critical\":true" : "");
+}
+
 static void put_flow(trace *to, const sluice_timeline_flow *flow) {
     const sluice_timeline *const timeline = to->timeline;
     int64_t leaves = ticks_of(to, flow->begin), arrives = ticks_of(to, flow->end);
@@ -132,14 +151,7 @@ static void put_flow(trace *to, const sluice_timeline_flow *flow) {
         arrives = ticks_of(to, timeline->rank[flow->to].spans[flow->consumer].begin);
     to->arrows++;
     put_end(to, "s", flow->from, leaves);
-    sluice__put(&to->sheet,
-                ",\"args\":{\"carries\":\"%s\",\"stage\":%d,\"microbatch\":%d,\"begin_us\":%s,"
-                "\"end_us\":%s,\"exposed_us\":%s%s}}",
-                flow->payload == SLUICE_PAYLOAD_ACTIVATION ? "activation" : "gradient", flow->stage,
-                flow->microbatch, microseconds(ticks_of(to, flow->begin)).text,
-                microseconds(ticks_of(to, flow->end)).text,
-                microseconds(ticks_of(to, flow->exposed)).text,
-                flow->critical ? ",\"critical\":true" : "");
+    put_flow_notes(to, flow);
     put_end(to, "f", flow->to, arrives);
     sluice__put(&to->sheet, ",\"bp\":\"e\"}");
 }
@@ -178,9 +190,11 @@ static void put_notes(trace *to, const sluice_timeline *const *timelines, int co
     sluice__put(&to->sheet, "}}\n");
 }
 
-sluice_status sluice_timeline_trace(char **out, const sluice_timeline *const *timelines,
-                                    int count) {
-    trace to = {0};
+sluice_status sluice_timeline_trace(sluice_take_text *take, void *context,
+                                    const sluice_timeline *const *timelines, int count) {
+    trace to = {
+        .sheet = {.take = take, .context = context}
+    };
     sluice__put(&to.sheet, "{\"traceEvents\":[");
     for (int t = 0; t < count; t++) {
         to.timeline    = timelines[t];
@@ -189,5 +203,5 @@ sluice_status sluice_timeline_trace(char **out, const sluice_timeline *const *ti
         put_timeline(&to);
     }
     put_notes(&to, timelines, count);
-    return sluice__sheet_take(out, &to.sheet);
+    return sluice__sheet_end(&to.sheet);
 }
