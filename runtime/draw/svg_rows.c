@@ -280,7 +280,7 @@ static void put_outlines(sluice__sheet *sheet, const sluice__page *page,
     for (int n = 0, next; n < rank->span_count; n = next) {
         next = n + 1;
         if (!rank->spans[n].critical) continue;
-        while (page->narrow < 4 && next < rank->span_count && rank->spans[next].critical &&
+        while (page->narrow < 10 && next < rank->span_count && rank->spans[next].critical &&
                !is_wide(page, rank->spans[next].begin - rank->spans[next - 1].end, LEAST_IDLE))
             next++;
         if (rank->spans[next - 1].end > rank->spans[n].begin)
