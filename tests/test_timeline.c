@@ -2,7 +2,7 @@
 /* test_timeline.c -- time lines say what simulations and pipelines say. */
 #include "tests/laboratory.h"
 
-#include "sluice/pipeline.h"
+#include "runtime/executor/internal.h"
 #include "sluice/timeline.h"
 
 typedef struct scene {
@@ -249,6 +249,42 @@ static sluice_model *make_model(void) {
     return model;
 }
 
+/* The instruction of rank r that posts, or waits for, the transfer; fails if there is none. */
+static int find_transfer(const sluice_program *program, int r, const sluice_timeline_flow *flow,
+                         sluice_instruction_kind kind, bool sends) {
+    int count                            = 0;
+    const sluice_instruction *const list = sluice_program_list(program, r, &count);
+    for (int n = 0; n < count; n++)
+        if (list[n].kind == kind && list[n].sends == sends && list[n].payload == flow->payload &&
+            list[n].producer == flow->stage && list[n].microbatch == flow->microbatch)
+            return n;
+    fail_msg("rank %d has no %s for stage %d, micro-batch %d", r, sluice_instruction_name(kind),
+             flow->stage, flow->microbatch);
+    return -1;
+}
+
+/* A transfer is on its way once both ends are posted; a receiver that waits for it at its end stood
+ * still for it since then, or since it began to wait. */
+static void assert_rendezvous(const sluice_pipeline *pipeline, const sluice_timeline *timeline) {
+    const sluice_program *const program = sluice_pipeline_program(pipeline);
+    for (int f = 0; f < timeline->flow_count; f++) {
+        const sluice_timeline_flow *const flow = &timeline->flows[f];
+        const sluice__rank *const from         = &pipeline->rank[flow->from],
+                                  *to          = &pipeline->rank[flow->to];
+        const int send =
+            find_transfer(program, flow->from, flow, SLUICE_INSTRUCTION_POST_SEND, true);
+        const int receive =
+            find_transfer(program, flow->to, flow, SLUICE_INSTRUCTION_POST_RECEIVE, false);
+        const int wait    = find_transfer(program, flow->to, flow, SLUICE_INSTRUCTION_WAIT, false);
+        const double both = fmax(from->begin[send], to->begin[receive]);
+        const double copied = both > to->begin[receive] ? from->end[send] : to->end[receive];
+        const bool stood    = to->begin[wait] < copied;
+        assert_near("begin", flow->begin, both);
+        assert_near("end", flow->end, stood ? fmax(copied, to->end[wait]) : copied);
+        assert_near("exposed", flow->exposed, stood ? flow->end - fmax(both, to->begin[wait]) : 0);
+    }
+}
+
 static void assert_measured(const sluice_pipeline *pipeline, const sluice_result *result, int p,
                             int m, int step) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
@@ -259,6 +295,7 @@ static void assert_measured(const sluice_pipeline *pipeline, const sluice_result
     assert_spans(words, program, timeline, NULL);
     assert_int_equal(timeline->flow_count, 2 * (p - 1) * m);
     assert_flows(words, timeline);
+    assert_rendezvous(pipeline, timeline);
     assert_near(words, timeline->makespan_idle, result->makespan_idle);
     if (!(timeline->makespan > 0 && timeline->step >= timeline->makespan &&
           timeline->step <= result->seconds))
