@@ -92,7 +92,7 @@ static inline void squared_error64(double *y, const layer64 *layer) {
     for (int64_t i = 0; i < count; i++) {
         const double off =
             ((const double *)layer->x)[i] - (double)((const float *)layer->targets)[i];
-        *y += off * off / layer->total_weight / (double)(count / layer->input.dims[0]);
+        *y += off * off / layer->total_weight / ((double)count / (double)layer->input.dims[0]);
     }
 }
 

@@ -132,6 +132,7 @@ static inline void reference_moments(double *mean, double *rstd, const double *x
 
 static inline void reference_layernorm(double *y, const double *x, const double *gain,
                                        const double *bias, int64_t rows, int64_t width) {
+    assert(gain && bias);
     for (int64_t i = 0; i < rows; i++) {
         double mean, rstd;
         reference_moments(&mean, &rstd, x + i * width, width);
@@ -275,6 +276,7 @@ static inline double reference_classifier(double *dx, double *dw, const double *
 static inline void reference_embedding(double *y, const int32_t *tokens, const double *table,
                                        const double *positions, int64_t samples, int64_t length,
                                        int64_t width) {
+    assert(table && positions);
     for (int64_t i = 0; i < samples * length; i++)
         for (int64_t j = 0; j < width; j++)
             y[i * width + j] = table[tokens[i] * width + j] + positions[i % length * width + j];

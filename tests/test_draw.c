@@ -5,7 +5,6 @@
  */
 #include <jansson.h>
 
-#include "tests/faulty.h"
 #include "tests/golden.h"
 #include "tests/laboratory.h"
 #include "tests/xml.h"
@@ -412,50 +411,6 @@ static void pictures_that_cannot_be_are_refused(void **state) {
     sluice_timeline_free(other);
 }
 
-/* ---- when memory runs out ---- */
-
-static sluice_status draw_all(const sluice_program *program, const sluice_simulation *simulation) {
-    sluice_timeline *timeline = NULL;
-    char *text                = NULL;
-    int pieces                = 1000;
-    sluice_status status      = sluice_timeline_from_simulation(&timeline, program, simulation);
-    const sluice_timeline *const one = timeline;
-    if (status == SLUICE_OK) status = sluice_timeline_draw(&text, timeline, 80, true);
-    sluice_text_free(text);
-    text = NULL;
-    if (status == SLUICE_OK) status = sluice_timeline_svg(&text, &one, 1, 0);
-    sluice_text_free(text);
-    if (status == SLUICE_OK) status = sluice_timeline_trace(take_little, &pieces, &one, 1);
-    sluice_timeline_free(timeline);
-    return status;
-}
-
-static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) {
-    (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
-    const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
-    faulty f                            = {.fail_at = -1};
-    const sluice_allocator allocator    = {resize, &f};
-    sluice_set_allocator(&allocator);
-    sluice_program *program = compile_over(generate_schedule("1f1b", 3, 4), SLUICE_QUEUES_PER_LINK);
-    sluice_simulation *simulation = simulate(program, &costs);
-    const int before              = f.alive;
-    sluice_status status          = SLUICE_E_HOST_MEMORY;
-    int failures                  = -1;
-    while (status == SLUICE_E_HOST_MEMORY) {
-        f.requests = 0;
-        f.fail_at  = ++failures;
-        status     = draw_all(program, simulation);
-        if (f.alive != before) fail_msg("%d blocks leak at request %d", f.alive - before, failures);
-    }
-    sluice_simulation_free(simulation);
-    sluice_program_free(program);
-    sluice_set_allocator(NULL);
-    assert_int_equal(status, SLUICE_OK);
-    assert_true(failures > 20);
-    assert_int_equal(f.alive, 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drawings_are_the_golden_ones),
@@ -470,7 +425,6 @@ int main(void) {
         cmocka_unit_test(two_time_lines_are_two_processes),
         cmocka_unit_test(a_trace_stops_where_its_taker_fails),
         cmocka_unit_test(pictures_that_cannot_be_are_refused),
-        cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

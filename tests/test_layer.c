@@ -270,8 +270,8 @@ static numbers numbers_make(const bench *b) {
     return n;
 }
 
-static void numbers_free(numbers *n, const bench *b) {
-    for (int p = 0; p < b->d.parameter_count; p++) free(n->parameters[p]);
+static void numbers_free(numbers *n) {
+    for (int p = 0; p < SLUICE_LAYER_PARAMETERS; p++) free(n->parameters[p]);
     free(n->x);
     free(n->y);
 }
@@ -313,6 +313,7 @@ static double largest_of(const guarded *block) {
 static void check_gradient(const bench *b, numbers *n, double *values, const guarded *gradient,
                            double times, const char *what, uint64_t *state) {
     const int64_t count  = (int64_t)(gradient->bytes / sizeof(float));
+    assert(values);
     const double largest = largest_of(gradient); /* what its rounding is relative to */
     for (int turn = 0; turn < CHECKED; turn++) {
         const int64_t i = turn < 2 ? turn * (count - 1) : test_random_int(state, 0, (int)count - 1);
@@ -367,7 +368,7 @@ static void check_forward(bench *b, uint64_t *state) {
         run_forward(b, true);
         check_output(b, &n);
     }
-    numbers_free(&n, b);
+    numbers_free(&n);
 }
 
 static void test_forward(void **unused) {
@@ -382,7 +383,7 @@ static void check_backward(bench *b, uint64_t *state) {
     check_gradients(b, &n, 1, state);
     run_training(b, false, false);
     check_gradients(b, &n, 2, state);
-    numbers_free(&n, b);
+    numbers_free(&n);
 }
 
 static void test_backward(void **unused) {
@@ -394,14 +395,15 @@ static void check_first_layer(bench *b, uint64_t *state) {
     (void)state;
     run_training(b, true, false);
     unsigned char *before[SLUICE_LAYER_PARAMETERS];
-    for (int p = 0; p < b->d.parameter_count; p++) {
+    const int count = b->d.parameter_count;
+    for (int p = 0; p < count; p++) {
         before[p] = malloc(b->gradients[p].bytes);
         assert_non_null(before[p]);
         memcpy(before[p], data_of(&b->gradients[p]), b->gradients[p].bytes);
         poison(&b->gradients[p]);
     }
     run_training(b, true, true);
-    for (int p = 0; p < b->d.parameter_count; p++) {
+    for (int p = 0; p < count; p++) {
         assert_memory_equal(before[p], data_of(&b->gradients[p]), b->gradients[p].bytes);
         free(before[p]);
     }

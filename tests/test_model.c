@@ -373,12 +373,12 @@ static double **widen(const plain_loop *loop, float *const *values, bool with_ti
 static double model64(const sluice_model *model, double **parameters, const int32_t *tokens,
                       const int32_t *targets, double total_weight) {
     const void *x = tokens;
-    double *y = NULL, *last = NULL;
+    double *last = NULL, loss = 0;
     int use = 0;
     for (int l = 0; l < sluice_model_layer_count(model); l++) {
         sluice_layer_description d;
         assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_FP32));
-        y = reference_zeros(sluice_shape_count(&d.output) + 1);
+        double *const y = reference_zeros(sluice_shape_count(&d.output) + 1);
         layer64_forward(
             y, &(layer64){sluice_model_layer_kind(model, l), sluice_model_layer_config(model, l),
                           sluice_model_layer_input(model, l, SAMPLES),
@@ -387,9 +387,9 @@ static double model64(const sluice_model *model, double **parameters, const int3
         use += d.parameter_count;
         free(last);
         x = last = y;
+        loss     = y[0];
     }
-    const double loss = y[0];
-    free(y);
+    free(last);
     return loss;
 }
 

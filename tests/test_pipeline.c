@@ -299,8 +299,10 @@ static atomic_int allocations;
 static void *count_and_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
     (void)context;
     (void)old_bytes;
-    if (new_bytes > 0) atomic_fetch_add(&allocations, 1);
-    if (new_bytes > 0) return realloc(block, new_bytes);
+    if (new_bytes > 0) {
+        atomic_fetch_add(&allocations, 1);
+        return realloc(block, new_bytes);
+    }
     free(block);
     return NULL;
 }

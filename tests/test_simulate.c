@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_simulate.c -- simulated times against the textbook, by hand and by dependency; time lines.
  */
-#include "tests/faulty.h"
 #include "tests/laboratory.h"
 
 #include "runtime/program/internal.h"
@@ -304,6 +303,23 @@ static void time_lines_fit_their_columns(void **state) {
 }
 
 /* ---- when memory runs out ---- */
+
+typedef struct faulty {
+    int requests, fail_at, alive;
+} faulty;
+
+static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    faulty *const f = context;
+    (void)old_bytes;
+    if (new_bytes == 0) {
+        f->alive -= block != NULL;
+        free(block);
+        return NULL;
+    }
+    if (f->requests++ == f->fail_at) return NULL;
+    f->alive += block == NULL;
+    return realloc(block, new_bytes);
+}
 
 static sluice_status simulate_and_draw(const sluice_program *program,
                                        const sluice_simulation_costs *costs) {

@@ -213,9 +213,12 @@ typedef struct sluice_device_ops {
 
     /* ---- device: opened by the thread that will drive it; may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from
-     * `first_core` on (what cannot be had is left out silently). */
+     * `first_core` on. */
     sluice_status (*open)(sluice_device **out, int ordinal, int threads, int first_core, bool pin);
     void (*close)(sluice_device *device); /* NULL is fine */
+    /* What it could not have of what it asked the machine for, and works without: "" if nothing.
+     * Borrowed, until the next call. */
+    const char *(*lacks)(sluice_device *device);
     sluice_status (*arena_alloc)(sluice_device *device, void **out, size_t bytes);
     void (*arena_free)(sluice_device *device, void *arena, size_t bytes);
     sluice_status (*stream_create)(sluice_device *device, sluice_stream **out);

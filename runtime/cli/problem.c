@@ -131,6 +131,7 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.weight_decay            = options->weight_decay;
     settings.clip                    = options->clip;
     settings.seed                    = options->seed;
+    settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
     settings.memory_limit            = options->memory_limit;
     CLI_TRY(cli_check(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,

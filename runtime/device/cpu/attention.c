@@ -230,7 +230,7 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
     const float *const q    = h->q + query * h->in_stride;
     const float *const k    = h->k + key * h->in_stride;
     const float *const dout = g->dout + query * h->out_stride;
-    float *const p = workspace, *const ds = workspace + BLOCK * BLOCK;
+    float *const p = workspace, *const ds = workspace + (ptrdiff_t)BLOCK * BLOCK;
     score(p, q, h->in_stride, queries, k, h->in_stride, keys, h->width);
     score(ds, dout, h->out_stride, queries, h->v + key * h->in_stride, h->in_stride, keys,
           h->width);

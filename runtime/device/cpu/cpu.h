@@ -19,6 +19,8 @@ struct sluice_device {
     sluice__team *team;
     float *workspaces; /* SLUICE__WORKSPACE for each thread */
     double partials[SLUICE__PARTIALS];
+    bool small_pages; /* an arena got no huge ones */
+    char lacks[160];
 };
 
 struct sluice_stream {

@@ -35,7 +35,7 @@ SLUICE__LOOP void draw_factors_loop(float *restrict factors, const draw *d) {
         low += 0x9E3779B9U;
         high += 0xBB67AE85U;
     }
-    for (int l = 0; l < LANES; l++) {
+    for (int64_t l = 0; l < LANES; l++) {
         factors[4 * l]     = a[l] < d->below ? 0 : d->kept;
         factors[4 * l + 1] = b[l] < d->below ? 0 : d->kept;
         factors[4 * l + 2] = c[l] < d->below ? 0 : d->kept;
