@@ -188,7 +188,7 @@ out:
 }
 
 void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last) {
-    *out = (sluice__layout){.input_until = SLUICE_UNTIL_WEIGHT};
+    *out = (sluice__layout){.input_until = SLUICE_UNTIL_FORWARD};
     for (int role = 0; role < SLUICE_ROLES; role++) out->bytes[role] = SLUICE__ALIGNMENT;
     out->bytes[SLUICE_ROLE_SCRATCH]     = 0;
     out->bytes[SLUICE_ROLE_SAVED_INPUT] = 0;
