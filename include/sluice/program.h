@@ -134,7 +134,7 @@ typedef struct sluice_program_options {
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
- * and `schedule` must outlive the program. Of uneven micro-batches the larger come first.
+ * must outlive the program. Of uneven micro-batches the larger come first.
  * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,

@@ -17,6 +17,9 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
                             (long long)options->samples);
     }
     if (!model) return SLUICE_OK;
+    if (options->bytes)
+        return sluice__fail(SLUICE_E_ARGUMENT, "bytes per stage are given beside a model, which says "
+                                               "them itself");
     if (split->stages != stages)
         return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
                             split->stages, sluice_schedule_name(schedule), stages);
@@ -64,7 +67,9 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
 
 static sluice_status lay_out(sluice_program *program, const sluice_split *split) {
     for (int s = 0; s < program->stages; s++) {
-        if (!program->model)
+        if (program->options.bytes)
+            sluice__layout_sized(&program->layouts[s], program->options.bytes, s, program->stages);
+        else if (!program->model)
             sluice__layout_abstract(&program->layouts[s], s == 0, s == program->stages - 1);
         else
             SLUICE__TRY(sluice__layout_make(&program->layouts[s], program->model, split->first[s],
@@ -171,7 +176,8 @@ sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule
     SLUICE__TRY_OUT(lay_out(program, split));
     SLUICE__TRY_OUT(sluice__plan_permanent(program));
     SLUICE__TRY_OUT(make_lists(program, schedule));
-    *out = program;
+    program->options.bytes = NULL; /* the caller's may go */
+    *out                   = program;
 out:
     if (status != SLUICE_OK) sluice_program_free(program);
     return status;

@@ -100,6 +100,10 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
     const int uses = program->model ? sluice_model_use_count(program->model) : 0;
     SLUICE__TRY(sluice__alloc(&program->use_values, (size_t)uses, sizeof(size_t)));
     SLUICE__TRY(sluice__alloc(&program->use_gradients, (size_t)uses, sizeof(size_t)));
+    for (int s = 0; program->options.bytes && s < program->stages; s++) {
+        sluice__rank_program *rank = &program->rank[program->stage_rank[s]];
+        (void)take(rank, &rank->bytes.parameters, program->options.bytes[s].permanent);
+    }
     for (int r = 0; r < program->ranks; r++) {
         sluice__rank_program *rank = &program->rank[r];
         if (program->model) SLUICE__TRY(plan_parameters(program, r));
