@@ -59,8 +59,8 @@ typedef struct reader {
 } reader;
 
 static sluice_status refuse(const reader *in, const char *what) {
-    return sluice__fail(SLUICE_E_PARSE, "schedule: %s at line %d, cell %d, byte %zu", what, in->line,
-                        in->cell, in->at);
+    return sluice__fail(SLUICE_E_PARSE, "schedule: %s at line %d, cell %d, byte %zu", what,
+                        in->line, in->cell, in->at);
 }
 
 static bool next_is(const reader *in, char c) {
@@ -151,7 +151,8 @@ static sluice_status read_row(reader *in) {
             in->at++;
             continue;
         }
-        if (in->at < in->bytes && !next_is(in, '\n')) return refuse(in, "expected ',' or a new line");
+        if (in->at < in->bytes && !next_is(in, '\n'))
+            return refuse(in, "expected ',' or a new line");
         if (in->at < in->bytes) in->at++;
         in->starts[in->rows] = in->count;
         return SLUICE_OK;
