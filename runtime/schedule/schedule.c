@@ -2,6 +2,7 @@
 /* schedule.c -- the schedule object: lists of actions and where each stage is placed. */
 #include "runtime/schedule/schedule.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -97,14 +98,20 @@ static sluice_status take_list(sluice_schedule *schedule, int r) {
     return SLUICE_OK;
 }
 
-/* Every stage has exactly one rank. */
+/* Every stage has exactly one rank. A list names a stage by its number, which may be huge: the
+ * first that is missing is among as many as there are actions. */
 static sluice_status place_stages(sluice_schedule *schedule) {
-    SLUICE__TRY(sluice__alloc(&schedule->placement, (size_t)schedule->stages, sizeof(int)));
-    for (int s = 0; s < schedule->stages; s++) schedule->placement[s] = -1;
+    if (schedule->stages == 0)
+        return sluice__fail(SLUICE_E_SCHEDULE, "no rank has anything to do");
+    int64_t actions = 0;
+    for (int r = 0; r < schedule->ranks; r++) actions += schedule->counts[r];
+    const int count = actions < schedule->stages ? (int)actions + 1 : schedule->stages;
+    SLUICE__TRY(sluice__alloc(&schedule->placement, (size_t)count, sizeof(int)));
+    for (int s = 0; s < count; s++) schedule->placement[s] = -1;
     for (int r = 0; r < schedule->ranks; r++) {
         for (int a = 0; a < schedule->counts[r]; a++) {
             const sluice_action action = schedule->lists[r][a];
-            if (action.kind == SLUICE_ACTION_IDLE) continue;
+            if (action.kind == SLUICE_ACTION_IDLE || action.stage >= count) continue;
             const int before = schedule->placement[action.stage];
             if (before >= 0 && before != r)
                 return sluice__fail(SLUICE_E_SCHEDULE, "stage %d is on rank %d and on rank %d",
@@ -112,7 +119,7 @@ static sluice_status place_stages(sluice_schedule *schedule) {
             schedule->placement[action.stage] = r;
         }
     }
-    for (int s = 0; s < schedule->stages; s++)
+    for (int s = 0; s < count; s++)
         if (schedule->placement[s] < 0)
             return sluice__fail(SLUICE_E_SCHEDULE, "stage %d of %d is on no rank", s,
                                 schedule->stages);
