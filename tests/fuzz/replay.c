@@ -74,6 +74,13 @@ static void splice(size_t at, size_t old, const uint8_t *bytes, size_t count) {
     tried.count = tried.count - old + count;
 }
 
+/* Whole pieces between separators change places or go: what is left is often still well formed. */
+static size_t piece_at(size_t at) {
+    size_t end = at;
+    while (end < tried.count && !strchr(",;()\n \"{}[]:", tried.bytes[end])) end++;
+    return end - at;
+}
+
 static void mutate(void) {
     const size_t at = random_below(tried.count + 1), left = tried.count - at;
     const size_t old         = random_below((left < 12 ? left : 12) + 1);
@@ -81,16 +88,26 @@ static void mutate(void) {
     const size_t from        = random_below(other->count + 1);
     const size_t there       = other->count - from;
     const size_t count       = random_below((there < 16 ? there : 16) + 1);
-    const uint8_t any        = (uint8_t)random_below(256);
-    switch (random_below(4)) {
-    case 0: /* another byte */
+    const uint8_t any        = there > 0 ? other->bytes[from] : (uint8_t)random_below(256);
+    uint8_t piece[64];
+    const size_t length = piece_at(at) < sizeof piece ? piece_at(at) : 0;
+    memcpy(piece, tried.bytes + at, length);
+    switch (random_below(6)) {
+    case 0: /* another byte, mostly of those that the format uses */
         splice(at, left > 0, &any, 1);
         break;
     case 1: /* some missing */
         splice(at, old, &any, 0);
         break;
-    default: /* some of another file */
+    case 2: /* some of another file */
         splice(at, random_below(2) * old, other->bytes + from, count);
+        break;
+    case 3: /* a piece less */
+        splice(at, length, &any, 0);
+        break;
+    default: /* a piece elsewhere */
+        splice(at, length, &any, 0);
+        splice(random_below(tried.count + 1), 0, piece, length);
         break;
     }
 }
@@ -120,7 +137,7 @@ int main(int argc, char **argv) {
     }
     for (long run = 0; run < runs; run++) {
         tried = files[random_below((size_t)file_count)];
-        for (size_t k = 1 + random_below(4); k > 0; k--) mutate();
+        for (size_t k = 1 + random_below(3); k > 0; k--) mutate();
         try_input();
     }
     return 0;
