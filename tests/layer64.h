@@ -16,7 +16,24 @@ typedef struct layer64 {
     const void *x;       /* double, or int32_t if the input is tokens */
     const void *targets; /* of a loss: int32_t or float, as it describes */
     double total_weight;
+    bool training; /* dropout happens, with these keys */
+    const char *name;
+    sluice_random_key random;
 } layer64;
+
+static inline sluice_dropout dropout64(const layer64 *layer, const char *purpose, float rate) {
+    if (!layer->training) return (sluice_dropout){0};
+    return (sluice_dropout){rate, sluice__random_key(layer->random.seed, purpose, layer->name),
+                            layer->random.step, layer->random.first_sample};
+}
+
+/* y = x after dropout + the layer's input */
+static inline void branch64(double *y, const layer64 *layer, float rate) {
+    const sluice_dropout dropout = dropout64(layer, "dropout of the branch", rate);
+    const int64_t count = sluice_shape_count(&layer->input), samples = layer->input.dims[0];
+    reference_drop(y, samples, count / samples, &dropout);
+    for (int64_t i = 0; i < count; i++) y[i] += ((const double *)layer->x)[i];
+}
 
 static inline int64_t rows64(const sluice_shape *shape) {
     int64_t rows = 1;
@@ -31,9 +48,11 @@ static inline void attention64(double *y, const layer64 *layer) {
     double *const h = reference_zeros(rows * width), *const qkv = reference_zeros(rows * 3 * width);
     reference_layernorm(h, layer->x, p[0], p[1], rows, width);
     reference_linear(qkv, h, p[2], p[3], NULL, rows, width, 3 * width);
+    const sluice_dropout dropout = dropout64(layer, "dropout of probabilities", c->dropout);
     reference_attention(h, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
-                        width / c->heads);
-    reference_linear(y, h, p[4], p[5], layer->x, rows, width, width);
+                        width / c->heads, &dropout);
+    reference_linear(y, h, p[4], p[5], NULL, rows, width, width);
+    branch64(y, layer, c->dropout);
     free(h);
     free(qkv);
 }
@@ -47,15 +66,18 @@ static inline void mlp64(double *y, const layer64 *layer) {
     reference_layernorm(h, layer->x, p[0], p[1], rows, c->width);
     reference_linear(u, h, p[2], p[3], NULL, rows, c->width, c->hidden);
     for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(u[i]);
-    reference_linear(y, u, p[4], p[5], layer->x, rows, c->hidden, c->width);
+    reference_linear(y, u, p[4], p[5], NULL, rows, c->hidden, c->width);
+    branch64(y, layer, c->dropout);
     free(h);
     free(u);
 }
 
 static inline void embedding64(double *y, const layer64 *layer) {
+    const sluice_embedding_config *const c = layer->config;
+    const sluice_dropout dropout = dropout64(layer, "dropout of the embedding", c->dropout);
     reference_embedding(y, layer->x, layer->parameters[0], layer->parameters[1],
-                        layer->input.dims[0], layer->input.dims[1],
-                        ((const sluice_embedding_config *)layer->config)->width);
+                        layer->input.dims[0], layer->input.dims[1], c->width);
+    reference_drop(y, layer->input.dims[0], layer->input.dims[1] * c->width, &dropout);
 }
 
 static inline void classifier64(double *y, const layer64 *layer) {
@@ -70,7 +92,7 @@ static inline void squared_error64(double *y, const layer64 *layer) {
     for (int64_t i = 0; i < count; i++) {
         const double off =
             ((const double *)layer->x)[i] - (double)((const float *)layer->targets)[i];
-        *y += off * off / layer->total_weight / (double)(count / layer->input.dims[0]);
+        *y += off * off / layer->total_weight / ((double)count / (double)layer->input.dims[0]);
     }
 }
 

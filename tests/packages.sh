@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install the Debian packages that a build and the tests need and that are missing; say which.
+# packages.sh [lint]: install the Debian packages that a build and the tests need (and the linters)
+# and that are missing; say which.
 set -eu
 missing=()
 need() { # need PACKAGE why
@@ -20,6 +21,11 @@ need libopenblas-dev "matrix products"
 need libjansson-dev "JSON"
 need libxxhash-dev "digests of weights"
 need libcmocka-dev "the tests"
+if [ "${1:-}" = lint ]; then
+    need clang "a second compiler"
+    need clang-tidy "lint"
+    need cppcheck "lint"
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then

@@ -26,6 +26,7 @@ typedef struct plain_loop {
     float **gradients;         /* per use, its own block */
     float **firsts, **seconds; /* moments, per use; NULL where tied to an earlier one */
     int64_t step;              /* updates done */
+    uint64_t seed;
 } plain_loop;
 
 /* What one layer works on, for micro-batches of one size or smaller. */
@@ -65,6 +66,7 @@ static inline plain_loop plain_loop_open(const sluice_model *model, const sluice
                                          int threads, uint64_t seed) {
     plain_loop loop = {.model  = model,
                        .ops    = ops,
+                       .seed   = seed,
                        .layers = sluice_model_layer_count(model),
                        .uses   = sluice_model_use_count(model)};
     assert_ok(ops->open(&loop.device, 0, threads, 0, false));
@@ -194,7 +196,7 @@ static inline double plain_microbatch(const plain_loop *loop, plain_layer *layer
             call.targets                  = its_targets;
             call.loss                     = its_loss;
             call.total_weight             = batch->total_weight;
-            call.random.first_sample      = begin;
+            call.random = (sluice_random_key){loop->seed, loop->step + 1, begin};
             if (pass == 0) {
                 if (!training || !layers[l].d.forward_is_empty) assert_ok(kind->forward(&call));
                 continue;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/random.h"
+#include "sluice/device.h"
 #include "tests/support.h"
 
 /* ---- arrays ---- */
@@ -42,6 +44,37 @@ static inline double reference_distance(const float *got, const double *expected
         most = fmax(most, fabs(expected[i]));
     }
     return distance / most;
+}
+
+/* ---- dropout ---- */
+
+/* What element `element` of sample `sample` is multiplied by. */
+static inline double reference_factor(const sluice_dropout *dropout, int64_t sample,
+                                      int64_t element) {
+    const int64_t block = element / 4, first = dropout->first_sample;
+    const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(first + sample),
+                                 (uint32_t)dropout->step, (uint32_t)(block >> 32)};
+    uint32_t words[4];
+    if (dropout->rate <= 0) return 1;
+    sluice__philox(words, counter, dropout->key);
+    const bool drops = (double)words[element % 4] / 4294967296.0 < (double)dropout->rate;
+    return drops ? 0 : 1 / (1 - (double)dropout->rate);
+}
+
+/* x, in place: (samples, elements). */
+static inline void reference_drop(double *x, int64_t samples, int64_t elements,
+                                  const sluice_dropout *dropout) {
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t e = 0; e < elements; e++)
+            x[s * elements + e] *= reference_factor(dropout, s, e);
+}
+
+/* Of the probability of a key, as sluice_attention says. */
+static inline double reference_key_factor(const sluice_dropout *dropout, int64_t sample,
+                                          int64_t head, int64_t length, int64_t query,
+                                          int64_t key) {
+    return reference_factor(dropout, sample,
+                            (head * length + query) * ((length + 3) / 4 * 4) + key);
 }
 
 /* ---- linear ---- */
@@ -99,6 +132,7 @@ static inline void reference_moments(double *mean, double *rstd, const double *x
 
 static inline void reference_layernorm(double *y, const double *x, const double *gain,
                                        const double *bias, int64_t rows, int64_t width) {
+    assert(gain && bias);
     for (int64_t i = 0; i < rows; i++) {
         double mean, rstd;
         reference_moments(&mean, &rstd, x + i * width, width);
@@ -148,7 +182,8 @@ static inline double reference_probabilities(double *p, const double *q, const d
 /* out (samples, length, heads * width), lse (samples, heads, length) or NULL; qkv as
  * sluice_attention. */
 static inline void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
-                                       int64_t length, int64_t heads, int64_t width) {
+                                       int64_t length, int64_t heads, int64_t width,
+                                       const sluice_dropout *dropout) {
     const int64_t all = heads * width, stride = 3 * all;
     double *const p = reference_zeros(length);
     for (int64_t index = 0; index < samples * heads; index++) {
@@ -157,6 +192,8 @@ static inline void reference_attention(double *out, double *lse, const double *q
         for (int64_t i = 0; i < length; i++) {
             const double l = reference_probabilities(p, q, q + all, i, stride, width);
             if (lse) lse[index * length + i] = l;
+            for (int64_t j = 0; j <= i; j++)
+                p[j] *= reference_key_factor(dropout, sample, h, length, i, j);
             for (int64_t c = 0; c < width; c++) {
                 double total = 0;
                 for (int64_t j = 0; j <= i; j++) total += p[j] * q[2 * all + j * stride + c];
@@ -169,7 +206,7 @@ static inline void reference_attention(double *out, double *lse, const double *q
 
 static inline void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
                                                 int64_t samples, int64_t length, int64_t heads,
-                                                int64_t width) {
+                                                int64_t width, const sluice_dropout *dropout) {
     const int64_t all = heads * width, stride = 3 * all;
     double *const p = reference_zeros(length), *const dp = reference_zeros(length);
     memset(dqkv, 0, (size_t)(samples * length * stride) * sizeof *dqkv);
@@ -182,10 +219,11 @@ static inline void reference_attention_backward(double *dqkv, const double *dout
             double mean           = 0; /* of dp under p */
             (void)reference_probabilities(p, q, q + all, i, stride, width);
             for (int64_t j = 0; j <= i; j++) {
-                dp[j] = 0;
+                const double factor = reference_key_factor(dropout, sample, h, length, i, j);
+                dp[j]               = 0;
                 for (int64_t c = 0; c < width; c++) {
-                    dp[j] += g[c] * q[2 * all + j * stride + c];
-                    dq[2 * all + j * stride + c] += p[j] * g[c];
+                    dp[j] += factor * g[c] * q[2 * all + j * stride + c];
+                    dq[2 * all + j * stride + c] += factor * p[j] * g[c];
                 }
                 mean += p[j] * dp[j];
             }
@@ -238,6 +276,7 @@ static inline double reference_classifier(double *dx, double *dw, const double *
 static inline void reference_embedding(double *y, const int32_t *tokens, const double *table,
                                        const double *positions, int64_t samples, int64_t length,
                                        int64_t width) {
+    assert(table && positions);
     for (int64_t i = 0; i < samples * length; i++)
         for (int64_t j = 0; j < width; j++)
             y[i * width + j] = table[tokens[i] * width + j] + positions[i % length * width + j];

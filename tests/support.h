@@ -3,8 +3,11 @@
 #ifndef SLUICE_TESTS_SUPPORT_H
 #define SLUICE_TESTS_SUPPORT_H
 
+#include <assert.h>
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +37,17 @@
                      sluice_status_name(expected_status), (text));                                 \
     } while (0)
 
+/* Whether the whole of `text` matches an extended regular expression. */
+static inline bool test_matches(const char *text, const char *pattern) {
+    regex_t compiled;
+    char whole[1024];
+    (void)snprintf(whole, sizeof whole, "^(%s)$", pattern);
+    if (regcomp(&compiled, whole, REG_EXTENDED | REG_NOSUB) != 0) fail_msg("bad pattern %s", whole);
+    const bool matches = regexec(&compiled, text, 0, NULL, 0) == 0;
+    regfree(&compiled);
+    return matches;
+}
+
 /* xorshift64*; the seed comes from SLUICE_SEED or is 1, and is printed. */
 static inline uint64_t test_seed(void) {
     const char *text    = getenv("SLUICE_SEED");
@@ -51,6 +65,7 @@ static inline uint64_t test_random(uint64_t *state) {
 
 /* Uniform in low..high, both included. */
 static inline int test_random_int(uint64_t *state, int low, int high) {
+    assert(low <= high);
     return low + (int)(test_random(state) % (uint64_t)(high - low + 1));
 }
 

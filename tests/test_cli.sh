@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_cli.sh COMMAND -- the command as a user meets it: refusals by text, and real small runs.
+# test_cli.sh COMMAND DENY -- the command as a user meets it: refusals by text, and real small runs.
 set -u
 command=$(realpath "$1")
+deny=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -97,6 +98,10 @@ refuse_train 2 "--clip is '-1'; give a finite number, at least 0" --clip -1
 refuse_train 2 "--weight-decay is 'nan'; give a finite number, at least 0" --weight-decay nan
 refuse_train 2 "--betas is '0.9'; give two numbers, as in 0.9,0.95" --betas 0.9
 refuse_train 2 "--betas is '0.9,1'; both must be less than 1" --betas 0.9,1
+refuse_train 2 "--dropout is 'nan'; give a finite number, at least 0" --dropout nan
+refuse_train 2 "--dropout is '1'; it must be less than 1" --dropout 1
+refuse_train 2 "--timeout is '0'; give a finite number, more than 0" --timeout 0
+refuse_train 2 "--skip-nonfinite is '-1'; give a whole number from 0 to 1073741824" --skip-nonfinite -1
 refuse_train 2 "--decay is 'linear'; choose one of: none, cosine" --decay linear
 refuse_train 2 "--optimizer is 'adam'; choose one of: adamw, sgd" --optimizer adam
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
@@ -225,6 +230,37 @@ has plan.txt "rank 0: arena 306.5 KiB (313856 bytes)"
 train again --ranks 2 --steps 4 --recompute full
 [ "$(digest_of again.txt)" = "$digest" ] || complain "recomputing: $(tail -1 again.txt)"
 
+# Dropout draws the same numbers however it is cut, and recomputed; it is told, and saved.
+train drops --ranks 1 --steps 4 --dropout 0.3
+has drops.txt "5 samples (80 tokens), dropout 0.3"
+has drops/config.json '"resid_pdrop": 0.3,'
+dropped=$(digest_of drops.txt)
+[ "$dropped" != "$digest" ] || complain "--dropout changes nothing"
+train drops3 --ranks 3 --schedule gpipe --recompute 0,2 --threads 2 --steps 4 --dropout 0.3
+[ "$(digest_of drops3.txt)" = "$dropped" ] || complain "dropout on 3 ranks: $(tail -1 drops3.txt)"
+
+# A machine that gives less: the same bits, and a note.
+poorly() { # poorly NOTE COMMAND...: that command before a run of 2 ranks
+    local note=$1
+    shift
+    "$@" "$command" train "${little[@]}" --ranks 2 --steps 4 --out poor >poor.txt 2>poor.err
+    local got=$?
+    if [ $got -eq 77 ]; then echo "not run: $(cat poor.err)" && return; fi
+    [ $got -eq 0 ] || complain "'$*' exits with $got: $(cat poor.err)"
+    has poor.txt "note      $note"
+    [ "$(digest_of poor.txt)" = "$digest" ] || complain "'$*': $(tail -1 poor.txt)"
+}
+poorly "2 compute threads share 1 core: none is bound to one, and those that wait sleep" taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')"
+poorly "there are no huge pages" "$deny" huge-pages
+if [ "$(nproc)" -ge 2 ]; then
+    poorly "1 thread cannot be bound to a core" "$deny" pin
+else
+    echo "not run: a machine without the right to bind threads (there is one core, nothing is bound)"
+fi
+train crowd --ranks 4 --threads 3 --steps 4
+has crowd.txt "note      12 compute threads share $(nproc) core"
+[ "$(digest_of crowd.txt)" = "$digest" ] || complain "4 ranks of 3 threads: $(tail -1 crowd.txt)"
+
 # What was saved is where the next run starts.
 train next --init one/model.safetensors --steps 1
 value_of() { sed -n "$2s/.*\"$1\":\([0-9.]*\).*/\1/p" "$3"; }
@@ -251,7 +287,19 @@ refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model
 # A number that is not finite stops the run in a sentence.
 "$command" train "${little[@]}" --optimizer sgd --lr 1e30 --clip 0 --steps 9 --out wild >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a diverging run does not exit with 1"
-grep -q '^sluice: step [2-9]: the loss is .*; nothing was updated; use a lower learning rate' stderr.txt || complain "a diverging run says '$(cat stderr.txt)'"
+grep -q "^sluice: step [2-9], micro-batch 0: the loss is nan; the first that is not finite is the output of layer 'transformer.h.[0-3].*' (stage [01], rank [01]); nothing was updated; use a lower learning rate" stderr.txt ||
+    complain "a diverging run says '$(cat stderr.txt)'"
+"$command" train "${little[@]}" --optimizer sgd --lr 1e30 --clip 0 --steps 9 --skip-nonfinite 2 --out skips >/dev/null 2>stderr.txt
+[ $? -eq 1 ] || complain "a diverging run that may skip does not exit with 1"
+[ "$(grep -c 'skipped, [12] of at most 2$' stderr.txt)" = 2 ] || complain "skipping says '$(cat stderr.txt)'"
+tail -1 skips/log.jsonl | grep -q '^{"step":[3-9],"lr":.*,"reason":"step [3-9], micro-batch 0: .*","skipped":2}$' ||
+    complain "a skipped step is logged as '$(tail -1 skips/log.jsonl)'"
+
+# A rank that takes too long stops all of them in a sentence.
+"$command" train --data text.txt --model gpt-mini --seq 128 --batch 128 --microbatches 2 --ranks 2 --threads 1 --timeout 0.01 --out late >/dev/null 2>stderr.txt
+[ $? -eq 1 ] || complain "a run past its deadline does not exit with 1"
+grep -Eq '^sluice: rank 1, stage 1, 1RECV_F0: no rank finished anything for 0.01 s: rank 1 waits for 1RECV_F0; rank 0 (is at 0F0|has not begun); ' stderr.txt ||
+    complain "a run past its deadline says '$(cat stderr.txt)'"
 
 # Ctrl-C: the step is finished, what there is is saved.
 set -m # without job control a shell makes background jobs deaf to it

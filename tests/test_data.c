@@ -94,8 +94,8 @@ static void test_each_epoch_has_every_training_window_once(void **state) {
     assert_int_equal(sluice_corpus_held_out_windows(corpus), 5);
     assert_int_equal(sluice_corpus_held_out(corpus, 0), 106);
     int seen[3][106] = {0}, moved = 0;
-    int64_t first[106];
-    for (int64_t index = 0; index < 3 * 106; index++) {
+    int64_t first[106] = {0};
+    for (int64_t index = 0; index < 318; index++) {
         /* 318 samples in minibatches of 6: epochs begin within a minibatch */
         const int64_t window = sluice_corpus_sample(corpus, 7, index / 6, 6, index % 6);
         assert_in_range(window, 0, 105);

@@ -65,7 +65,7 @@ static void test_broken_headers_are_named(void **state) {
         size_t data;
         const char *says; /* in the sentence */
     } cases[] = {
-        {"[]", 0, "is not an object"},
+        {"[]", 0, "is not a JSON object"},
         {"{", 0, "the header of"},
         {"{\"a\":1, \"a\":2}", 0, "duplicate"},
         {"{\"a\":{}}", 0, "tensor 'a' of * has no dtype"},
@@ -111,7 +111,7 @@ static void test_writing_where_it_cannot_be_done(void **state) {
 static void test_config_json(void **state) {
     (void)state;
     const folder in                = folder_make();
-    const sluice_gpt_config config = {300, 64, 48, 3, 4, false};
+    const sluice_gpt_config config = {300, 64, 48, 3, 4, false, 0.1F};
     const char *path               = folder_path(&in, "config.json");
     sluice_gpt_config got;
     assert_ok(sluice_gpt_config_write(path, &config));
@@ -130,7 +130,7 @@ static void test_config_json(void **state) {
          "\"n_inner\":16,\"layer_norm_epsilon\":1e-05,\"summary_type\":\"x\"}",
          NULL},
         {"[]", "is not a JSON object"},
-        {"{\"a\" 1}", "line 1: "},
+        {"{\"a\" 1}", "line 1, byte 6: "},
         {"{}", "has no \"vocab_size\""},
         {"{\"vocab_size\":0}", "\"vocab_size\" in * is not a count from 1 to 1073741824"},
         {"{\"model_type\":\"llama\"}", "is \"llama\"; only \"gpt2\" is supported"},

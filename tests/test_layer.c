@@ -7,6 +7,7 @@
 
 enum { ROOM = 64 }; /* bytes before and after each buffer that nobody may touch */
 enum { CHECKED = 10 };
+static const sluice_random_key keys = {7, 3, 5}; /* seed, step, first sample */
 
 typedef struct subject {
     const char *name;
@@ -16,10 +17,13 @@ typedef struct subject {
     int64_t tokens; /* integer inputs are below this */
 } subject;
 
-static const sluice_embedding_config embedding   = {11, 9, 6, 0.5F, 0.5F};
-static const sluice_attention_config attention   = {12, 3, 0.3F, 0.3F};
-static const sluice_attention_config one_head    = {5, 1, 0.4F, 0.4F};
-static const sluice_mlp_config mlp               = {6, 20, 0.4F, 0.4F};
+static const sluice_embedding_config embedding   = {11, 9, 6, 0.5F, 0.5F, 0};
+static const sluice_attention_config attention   = {12, 3, 0.3F, 0.3F, 0};
+static const sluice_attention_config one_head    = {5, 1, 0.4F, 0.4F, 0};
+static const sluice_mlp_config mlp               = {6, 20, 0.4F, 0.4F, 0};
+static const sluice_embedding_config few_words   = {11, 9, 6, 0.5F, 0.5F, 0.3F};
+static const sluice_attention_config few_keys    = {12, 3, 0.3F, 0.3F, 0.4F};
+static const sluice_mlp_config few_hidden        = {6, 20, 0.4F, 0.4F, 0.25F};
 static const sluice_layernorm_config layernorm   = {7};
 static const sluice_classifier_config classifier = {6, 13, 0.5F};
 static const sluice_linear_config linear         = {5, 4, 0};
@@ -29,6 +33,9 @@ static const subject subjects[] = {
     {"attention",            sluice_layer_attention,     &attention,  {SLUICE_F32, 3, {2, 7, 12}},   0 },
     {"attention, one token", sluice_layer_attention,     &one_head,   {SLUICE_F32, 3, {3, 1, 5}},    0 },
     {"mlp",                  sluice_layer_mlp,           &mlp,        {SLUICE_F32, 3, {2, 5, 6}},    0 },
+    {"embedding, dropout",   sluice_layer_embedding,     &few_words,  {SLUICE_I32, 2, {3, 7}},       11},
+    {"attention, dropout",   sluice_layer_attention,     &few_keys,   {SLUICE_F32, 3, {2, 7, 12}},   0 },
+    {"mlp, dropout",         sluice_layer_mlp,           &few_hidden, {SLUICE_F32, 3, {2, 5, 6}},    0 },
     {"layernorm",            sluice_layer_layernorm,     &layernorm,  {SLUICE_F32, 3, {3, 4, 7}},    0 },
     {"classifier",           sluice_layer_classifier,    &classifier, {SLUICE_F32, 3, {3, 5, 6}},    0 },
     {"classifier of rows",   sluice_layer_classifier,    &classifier, {SLUICE_F32, 2, {4, 6}},       0 },
@@ -82,6 +89,7 @@ typedef struct bench {
     guarded parameters[SLUICE_LAYER_PARAMETERS], gradients[SLUICE_LAYER_PARAMETERS];
     guarded saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_HANDED];
     double total_weight;
+    bool training;          /* of the last action: the reference drops as it did */
     double *output_weights; /* float64 of output_gradient: the test's loss is their dot product */
 } bench;
 
@@ -191,6 +199,8 @@ static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, s
     call.handed       = handed;
     call.scratch      = data_of(&room);
     call.total_weight = b->total_weight;
+    call.random       = keys;
+    b->training       = call.training;
     assert_ok(action(&call));
     assert_ok(b->ops->synchronize(b->stream));
     guarded_check(&room, "scratch", 0);
@@ -260,8 +270,8 @@ static numbers numbers_make(const bench *b) {
     return n;
 }
 
-static void numbers_free(numbers *n, const bench *b) {
-    for (int p = 0; p < b->d.parameter_count; p++) free(n->parameters[p]);
+static void numbers_free(numbers *n) {
+    for (int p = 0; p < SLUICE_LAYER_PARAMETERS; p++) free(n->parameters[p]);
     free(n->x);
     free(n->y);
 }
@@ -276,6 +286,9 @@ static double loss_of(const bench *b, numbers *n) {
                               .x            = n->x ? (const void *)n->x : data_of(&b->input),
                               .targets      = data_of(&b->targets),
                               .total_weight = b->total_weight,
+                              .training     = b->training,
+                              .name         = b->subject->name,
+                              .random       = keys,
                           });
     if (b->d.is_loss) return n->y[0];
     double loss = 0;
@@ -300,6 +313,7 @@ static double largest_of(const guarded *block) {
 static void check_gradient(const bench *b, numbers *n, double *values, const guarded *gradient,
                            double times, const char *what, uint64_t *state) {
     const int64_t count  = (int64_t)(gradient->bytes / sizeof(float));
+    assert(values);
     const double largest = largest_of(gradient); /* what its rounding is relative to */
     for (int turn = 0; turn < CHECKED; turn++) {
         const int64_t i = turn < 2 ? turn * (count - 1) : test_random_int(state, 0, (int)count - 1);
@@ -354,7 +368,7 @@ static void check_forward(bench *b, uint64_t *state) {
         run_forward(b, true);
         check_output(b, &n);
     }
-    numbers_free(&n, b);
+    numbers_free(&n);
 }
 
 static void test_forward(void **unused) {
@@ -369,7 +383,7 @@ static void check_backward(bench *b, uint64_t *state) {
     check_gradients(b, &n, 1, state);
     run_training(b, false, false);
     check_gradients(b, &n, 2, state);
-    numbers_free(&n, b);
+    numbers_free(&n);
 }
 
 static void test_backward(void **unused) {
@@ -381,14 +395,15 @@ static void check_first_layer(bench *b, uint64_t *state) {
     (void)state;
     run_training(b, true, false);
     unsigned char *before[SLUICE_LAYER_PARAMETERS];
-    for (int p = 0; p < b->d.parameter_count; p++) {
+    const int count = b->d.parameter_count;
+    for (int p = 0; p < count; p++) {
         before[p] = malloc(b->gradients[p].bytes);
         assert_non_null(before[p]);
         memcpy(before[p], data_of(&b->gradients[p]), b->gradients[p].bytes);
         poison(&b->gradients[p]);
     }
     run_training(b, true, true);
-    for (int p = 0; p < b->d.parameter_count; p++) {
+    for (int p = 0; p < count; p++) {
         assert_memory_equal(before[p], data_of(&b->gradients[p]), b->gradients[p].bytes);
         free(before[p]);
     }
@@ -481,19 +496,25 @@ static void test_refusals(void **unused) {
         const sluice_shape *input;
         const char *text;
     } bad[] = {
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 5, 0, 0},       &rows,
+        {sluice_layer_attention(),     &(sluice_attention_config){12, 5, 0, 0, 0},       &rows,
          "attention has width 12, which 5 heads do not divide"                                  },
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 0, 0, 0},       &rows,
+        {sluice_layer_attention(),     &(sluice_attention_config){12, 0, 0, 0, 0},       &rows,
          "attention has heads 0; it must be at least 1"                                         },
-        {sluice_layer_attention(),     &(sluice_attention_config){16, 4, 0, 0},       &rows,
+        {sluice_layer_attention(),     &(sluice_attention_config){16, 4, 0, 0, 0},       &rows,
          "attention has width 16 but its input is (2, 8, 12) float32"                           },
         {sluice_layer_attention(),     &attention,                                    &tokens,
          "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"           },
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 3, NAN, 0},     &rows,
+        {sluice_layer_attention(),     &(sluice_attention_config){12, 3, NAN, 0, 0},     &rows,
          "attention has scale nan; it must be a finite number from 0 on"                        },
-        {sluice_layer_mlp(),           &(sluice_mlp_config){12, -1, 0, 0},            &rows,
+        {sluice_layer_attention(),     &(sluice_attention_config){12, 3, 0, 0, 1},    &rows,
+         "attention has dropout 1; it must be from 0 to below 1"                                },
+        {sluice_layer_mlp(),           &(sluice_mlp_config){12, 4, 0, 0, NAN},        &rows,
+         "mlp has dropout nan; it must be from 0 to below 1"                                    },
+        {sluice_layer_embedding(),     &(sluice_embedding_config){9, 10, 4, 0, 0, -1},&tokens,
+         "embedding has dropout -1; it must be from 0 to below 1"                               },
+        {sluice_layer_mlp(),           &(sluice_mlp_config){12, -1, 0, 0, 0},            &rows,
          "mlp has hidden width -1; it must be at least 1"                                       },
-        {sluice_layer_mlp(),           &(sluice_mlp_config){12, INT64_MAX / 2, 0, 0}, &rows,
+        {sluice_layer_mlp(),           &(sluice_mlp_config){12, INT64_MAX / 2, 0, 0, 0}, &rows,
          "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"         },
         {sluice_layer_layernorm(),     &layernorm,                                    &rows,
          "layernorm has width 7 but its input is (2, 8, 12) float32"                            },

@@ -36,8 +36,9 @@ static void test_preset_counts(void **unused) {
     }
 }
 
-static const sluice_gpt_config tiny        = {13, 8, 12, 2, 3, true};
-static const sluice_gpt_config tiny_untied = {13, 8, 12, 2, 3, false};
+static const sluice_gpt_config tiny        = {13, 8, 12, 2, 3, true, 0};
+static const sluice_gpt_config tiny_dropping = {13, 8, 12, 2, 3, true, 0.2F};
+static const sluice_gpt_config tiny_untied = {13, 8, 12, 2, 3, false, 0};
 
 static sluice_model *make_gpt(const sluice_gpt_config *config, int64_t length) {
     sluice_model *model = NULL;
@@ -176,7 +177,7 @@ static void test_model_refusals(void **unused) {
 
 static void test_names_may_not_meet(void **unused) {
     (void)unused;
-    const sluice_attention_config attention = {4, 2, 0, 0};
+    const sluice_attention_config attention = {4, 2, 0, 0, 0};
     sluice_model *model                     = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){
                                               SLUICE_F32, 2, {3, 4}
@@ -206,12 +207,12 @@ static void test_gpt_refusals(void **unused) {
                    "gpt-nano is given a vocabulary of 0; it must be at least 1");
     assert_refused(sluice_gpt_model(&model, &tiny, 9), SLUICE_E_ARGUMENT,
                    "sequences have 9 tokens; this GPT takes 1 to 8");
-    const sluice_gpt_config none = {13, 8, 12, 0, 3, true}, uneven = {13, 8, 12, 1, 5, true};
+    const sluice_gpt_config none = {13, 8, 12, 0, 3, true, 0}, uneven = {13, 8, 12, 1, 5, true, 0};
     assert_refused(sluice_gpt_model(&model, &none, 8), SLUICE_E_ARGUMENT,
                    "a GPT has 0 layers; it may have 1 to 10000");
     assert_refused(sluice_gpt_model(&model, &uneven, 8), SLUICE_E_ARGUMENT,
                    "attention has width 12, which 5 heads do not divide");
-    const sluice_gpt_config wide = {13, 8, INT64_MAX, 1, 1, true};
+    const sluice_gpt_config wide = {13, 8, INT64_MAX, 1, 1, true, 0};
     assert_refused(sluice_gpt_model(&model, &wide, 8), SLUICE_E_ARGUMENT,
                    "a GPT of width 9223372036854775807 is too large");
     assert_null(model);
@@ -372,22 +373,23 @@ static double **widen(const plain_loop *loop, float *const *values, bool with_ti
 static double model64(const sluice_model *model, double **parameters, const int32_t *tokens,
                       const int32_t *targets, double total_weight) {
     const void *x = tokens;
-    double *y = NULL, *last = NULL;
+    double *last = NULL, loss = 0;
     int use = 0;
     for (int l = 0; l < sluice_model_layer_count(model); l++) {
         sluice_layer_description d;
         assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_FP32));
-        y = reference_zeros(sluice_shape_count(&d.output) + 1);
+        double *const y = reference_zeros(sluice_shape_count(&d.output) + 1);
         layer64_forward(
             y, &(layer64){sluice_model_layer_kind(model, l), sluice_model_layer_config(model, l),
                           sluice_model_layer_input(model, l, SAMPLES),
-                          (const double *const *)parameters + use, x, targets, total_weight});
+                          (const double *const *)parameters + use, x, targets, total_weight, true,
+                          sluice_model_layer_name(model, l), {1, 1, 0}}); /* in the first step */
         use += d.parameter_count;
         free(last);
         x = last = y;
+        loss     = y[0];
     }
-    const double loss = y[0];
-    free(y);
+    free(last);
     return loss;
 }
 
@@ -449,7 +451,7 @@ static void check_whole_model(const sluice_gpt_config *config, uint64_t *state) 
     const double loss = plain_loop_step(&loop, &one);
     if (fabs(loss - expected) > 1e-5 * expected) fail_msg("loss %.9g not %.9g", loss, expected);
     check_model_gradients(&loop, tokens, targets, weight, state);
-    assert_true(plain_loop_evaluate(&loop, &one) == loss);
+    assert_true((plain_loop_evaluate(&loop, &one) == loss) == !(config->dropout > 0));
 
     const double pieces = plain_loop_step(&loop, &some);
     assert_true(fabs(pieces - loss) < 1e-6 * loss);
@@ -463,6 +465,7 @@ static void test_whole_model(void **unused) {
     uint64_t state = test_seed();
     check_whole_model(&tiny, &state);
     check_whole_model(&tiny_untied, &state);
+    check_whole_model(&tiny_dropping, &state);
 }
 
 enum { STEPS = 12 };

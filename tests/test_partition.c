@@ -27,7 +27,7 @@ static void minmax_equals_exhaustive_search(void **state) {
     for (int trial = 0; trial < 500; trial++) {
         const int layers = test_random_int(&random, 1, 9);
         const int stages = test_random_int(&random, 1, layers);
-        double totals[9];
+        double totals[9] = {0};
         sluice_layer_cost costs[9];
         for (int l = 0; l < layers; l++) {
             costs[l] = (sluice_layer_cost){test_random_int(&random, 0, 5),

@@ -22,6 +22,7 @@ typedef struct setting {
     bool tied;
     sluice_optimizer optimizer;
     unsigned recompute; /* bit s: stage s */
+    float dropout;
 } setting;
 
 typedef struct outcome {
@@ -49,11 +50,15 @@ static sluice_status load_targets(void *context, void *to, int64_t first, int64_
     return SLUICE_OK;
 }
 
-static sluice_model *make_model(bool tied) {
-    const sluice_gpt_config config = {VOCABULARY, 16, 24, 2, 3, tied};
+static sluice_model *make_dropping_model(bool tied, float dropout) {
+    const sluice_gpt_config config = {VOCABULARY, 16, 24, 2, 3, tied, dropout};
     sluice_model *model;
     assert_ok(sluice_gpt_model(&model, &config, LENGTH));
     return model;
+}
+
+static sluice_model *make_model(bool tied) {
+    return make_dropping_model(tied, 0);
 }
 
 static sluice_schedule *make_schedule(const char *name, int ranks, int microbatches) {
@@ -87,7 +92,7 @@ static sluice_batch make_batch(int64_t samples, int64_t *n) {
 }
 
 static outcome train(const setting *with) {
-    sluice_model *model       = make_model(with->tied);
+    sluice_model *model       = make_dropping_model(with->tied, with->dropout);
     sluice_pipeline *pipeline = make_pipeline(with, model);
     outcome out               = {0};
     for (int64_t n = 0; n < STEPS; n++) {
@@ -110,9 +115,9 @@ static outcome train(const setting *with) {
 
 static void print_setting(char *out, size_t bytes, const setting *with) {
     snprintf(out, bytes,
-             "%s, %d ranks x %d threads, %d samples in %d micro-batches, %s, recompute %x",
+             "%s, %d ranks x %d threads, %d samples in %d micro-batches, %s, recompute %x, dropout %g",
              with->schedule, with->ranks, with->threads, (int)with->samples, with->microbatches,
-             with->tied ? "tied" : "untied", with->recompute);
+             with->tied ? "tied" : "untied", with->recompute, (double)with->dropout);
 }
 
 static void assert_same(const outcome *a, const outcome *b, const setting *with) {
@@ -139,9 +144,10 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
     static const char *const schedules[] = {"gpipe", "1f1b"};
     const bool everything                = getenv("SLUICE_LONG") != NULL;
     int runs                             = 0;
-    for (int kind = 0; kind < 4; kind++) {
+    for (int kind = 0; kind < 8; kind++) {
         const bool tied = kind & 1, even = kind & 2;
-        setting with = {"gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW, 0};
+        const float dropout = kind & 4 ? 0.2F : 0;
+        setting with = {"gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW, 0, dropout};
         const outcome one = train(&with);
         if (!(one.loss[4] < one.loss[0])) fail_msg("it does not learn");
         for (int k = 0; k < 48; k++) {
@@ -150,7 +156,7 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
             with.schedule  = schedules[k / 2 % 2];
             with.threads   = 1 + k % 2;
             with.recompute = recompute[k / 16];
-            if (!everything && (k + kind) % 5 != 0) continue;
+            if (!everything && (k + kind) % 7 != 0) continue;
             const outcome other = train(&with);
             assert_same(&one, &other, &with);
             runs++;
@@ -161,7 +167,7 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
 
 /* The same steps by a loop over the layers: no executor, no memory plan, no transport. */
 static outcome train_plainly(const setting *with) {
-    sluice_model *model = make_model(with->tied);
+    sluice_model *model = make_dropping_model(with->tied, with->dropout);
     plain_loop loop     = plain_loop_open(model, sluice_devices()[0], with->threads, 1);
     const sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     const sluice_update update = {.learning_rate = 3e-3,
@@ -189,10 +195,10 @@ static outcome train_plainly(const setting *with) {
 
 static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
-    for (int kind = 0; kind < 4; kind++) {
+    for (int kind = 0; kind < 8; kind++) {
         const bool even    = kind & 2;
         const setting with = {"1f1b", 1 + kind % 3, 1, even ? 4 : 3, even ? 8 : 7, kind & 1,
-                              SLUICE_ADAMW, 0};
+                              SLUICE_ADAMW, 0, kind & 4 ? 0.3F : 0};
         const outcome plain = train_plainly(&with), piped = train(&with);
         for (int n = 0; n < STEPS; n++)
             if (memcmp(&plain.loss[n], &piped.loss[n], sizeof(double)) != 0 ||
@@ -205,9 +211,9 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
 /* Micro-batches backward in descending order: other sums, the same numbers but for rounding. */
 static void test_gpipe_lifo_agrees_to_rounding(void **state) {
     (void)state;
-    setting with          = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0};
+    setting with          = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0, 0};
     const outcome one     = train(&with);
-    with                  = (setting){"gpipe-lifo", 3, 1, 4, 8, true, SLUICE_ADAMW, 0};
+    with                  = (setting){"gpipe-lifo", 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0};
     const outcome another = train(&with);
     for (int n = 0; n < STEPS; n++)
         if (fabs(one.loss[n] - another.loss[n]) > 1e-5 * one.loss[n] ||
@@ -219,7 +225,7 @@ static void test_gpipe_lifo_agrees_to_rounding(void **state) {
 static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
     (void)state;
     for (int m = 2; m <= 7; m += 5) {
-        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD, 0};
+        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD, 0, m == 7 ? 0.2F : 0};
         const outcome one  = train(&with);
         with.microbatches  = m;
         const outcome many = train(&with);
@@ -231,12 +237,34 @@ static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
     }
 }
 
+/* Dropout happens, in training only, and anew in every step. */
+static void test_dropout_is_of_training_only(void **state) {
+    (void)state;
+    setting with         = {"1f1b", 2, 1, 4, 8, true, SLUICE_SGD, 0, 0};
+    const outcome plain  = train(&with);
+    with.dropout         = 0.5F;
+    const outcome drops  = train(&with);
+    sluice_model *models[2] = {make_dropping_model(true, 0), make_dropping_model(true, 0.5F)};
+    double held_out[2];
+    for (int k = 0; k < 2; k++) {
+        sluice_pipeline *pipeline = make_pipeline(&with, models[k]);
+        int64_t n                 = 3;
+        const sluice_batch batch  = make_batch(5, &n);
+        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &held_out[k]));
+        sluice_pipeline_free(pipeline);
+        sluice_model_free(models[k]);
+    }
+    if (held_out[0] != held_out[1])
+        fail_msg("evaluation drops: %.17g, without %.17g", held_out[1], held_out[0]);
+    if (plain.loss[0] == drops.loss[0]) fail_msg("nothing is dropped in training");
+}
+
 /* I and W apart, out of step with each other, are the same sums as B. */
 static void test_split_backward_has_the_bits_of_b(void **state) {
     (void)state;
     static const char text[] = "0F0,0F1,0I0,0F2,0I1,0W0,0W1,0I2,0W2\n"
                                "1F0,1I0,1F1,1I1,1F2,1W0,1W1,1I2,1W2\n";
-    const setting with       = {"gpipe", 1, 1, 3, 7, true, SLUICE_ADAMW, 0};
+    const setting with       = {"gpipe", 1, 1, 3, 7, true, SLUICE_ADAMW, 0, 0};
     const outcome one        = train(&with);
     sluice_model *model      = make_model(true);
     sluice_schedule *schedule;
@@ -271,8 +299,10 @@ static atomic_int allocations;
 static void *count_and_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
     (void)context;
     (void)old_bytes;
-    if (new_bytes > 0) atomic_fetch_add(&allocations, 1);
-    if (new_bytes > 0) return realloc(block, new_bytes);
+    if (new_bytes > 0) {
+        atomic_fetch_add(&allocations, 1);
+        return realloc(block, new_bytes);
+    }
     free(block);
     return NULL;
 }
@@ -281,7 +311,7 @@ static void test_a_step_allocates_nothing(void **state) {
     (void)state;
     const sluice_allocator counting = {count_and_resize, NULL};
     sluice_set_allocator(&counting);
-    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW, 0};
+    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     const int before          = atomic_load(&allocations);
@@ -321,7 +351,7 @@ static sluice_status load_shifted(void *context, void *to, int64_t first, int64_
 
 static void test_a_failing_callback_stops_every_rank(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW, 0};
+    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     trouble bad               = {0, 4, 0};
@@ -358,7 +388,7 @@ static void test_a_deadline_names_who_waits(void **state) {
 
 static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW, 0};
+    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     float values[24];
@@ -382,7 +412,7 @@ static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
 static void test_wrong_calls_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
-    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW, 0};
+    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0};
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     int64_t n                 = 0;
     sluice_batch batch        = make_batch(5, &n);
@@ -427,6 +457,7 @@ int main(void) {
         cmocka_unit_test(test_a_pipeline_has_the_bits_of_a_plain_loop),
         cmocka_unit_test(test_gpipe_lifo_agrees_to_rounding),
         cmocka_unit_test(test_many_microbatches_agree_with_one_to_rounding),
+        cmocka_unit_test(test_dropout_is_of_training_only),
         cmocka_unit_test(test_split_backward_has_the_bits_of_b),
         cmocka_unit_test(test_a_step_allocates_nothing),
         cmocka_unit_test(test_a_failing_callback_stops_every_rank),

@@ -335,6 +335,26 @@ static void test_schedules_of_ones_own(void **state) {
     }
 }
 
+/* Of uneven micro-batches the larger come first. */
+static void test_microbatches_cover_the_minibatch(void **state) {
+    (void)state;
+    const int64_t first[] = {0, 3, 6, 8, 10};
+    sluice_schedule *schedule;
+    sluice_program *program;
+    sluice_schedule_options cut     = SLUICE_SCHEDULE_OPTIONS_INIT;
+    cut.microbatches                = 4;
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    settings.samples                = 10;
+    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &cut));
+    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(sluice_program_first_sample(program, i), first[i]);
+        assert_int_equal(sluice_program_samples(program, i), first[i + 1] - first[i]);
+    }
+    sluice_program_free(program);
+    sluice_schedule_free(schedule);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_placed_lives_never_share_bytes_while_alive),
@@ -343,6 +363,7 @@ int main(void) {
         cmocka_unit_test(test_every_damage_is_named),
         cmocka_unit_test(test_random_exchanges_are_survived),
         cmocka_unit_test(test_schedules_of_ones_own),
+        cmocka_unit_test(test_microbatches_cover_the_minibatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

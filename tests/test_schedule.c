@@ -124,6 +124,19 @@ static void bad_text_is_refused_with_line_cell_and_byte(void **state) {
     }
 }
 
+static void every_name_makes_a_schedule_of_that_name(void **state) {
+    (void)state;
+    const char *const *name = sluice_schedule_names();
+    assert_string_equal(name[0], "gpipe");
+    for (; *name; name++) {
+        const sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
+        sluice_schedule *schedule;
+        assert_ok(sluice_schedule_generate(&schedule, *name, &options));
+        assert_string_equal(sluice_schedule_name(schedule), *name);
+        sluice_schedule_free(schedule);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(generators_list_the_expected_actions),
@@ -131,6 +144,7 @@ int main(void) {
         cmocka_unit_test(text_prints_back_to_itself),
         cmocka_unit_test(bad_text_is_refused_with_line_cell_and_byte),
         cmocka_unit_test(bad_options_and_lists_are_refused),
+        cmocka_unit_test(every_name_makes_a_schedule_of_that_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,14 +44,14 @@ static void test_kth_send_meets_kth_receive(void **state) {
     for (int round = 0; round < 2; round++) {
         ops->begin(transport);
         memset(got, 0, sizeof got);
-        assert_ok(ops->post_send(transport, 0, 1, &values[0], sizeof(int), NULL));
-        assert_ok(ops->post_send(transport, 0, 1, &values[1], sizeof(int), NULL));
+        assert_ok(ops->post_send(transport, 0, 1, &values[0], sizeof(int), 0, NULL));
+        assert_ok(ops->post_send(transport, 0, 1, &values[1], sizeof(int), 0, NULL));
         assert_false(is_complete(ops, transport, 0, 1, 0)); /* rendezvous: nobody receives yet */
         for (int k = 0; k < 3; k++)
-            assert_ok(ops->post_receive(transport, 0, 1, &got[k], sizeof(int), NULL));
+            assert_ok(ops->post_receive(transport, 0, 1, &got[k], sizeof(int), 0, NULL));
         assert_true(is_complete(ops, transport, 0, 1, 1));
         assert_false(is_complete(ops, transport, 0, 1, 2));
-        assert_ok(ops->post_send(transport, 0, 1, &values[2], sizeof(int), NULL));
+        assert_ok(ops->post_send(transport, 0, 1, &values[2], sizeof(int), 0, NULL));
         assert_true(is_complete(ops, transport, 0, 1, 2));
         assert_memory_equal(got, values, sizeof got);
     }
@@ -63,11 +63,11 @@ static void test_links_are_directed_and_apart(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     const int there = 1, back = 2;
     int got_there = 0, got_back = 0;
-    assert_ok(ops->post_send(transport, 0, 1, &there, sizeof there, NULL));
-    assert_ok(ops->post_send(transport, 1, 0, &back, sizeof back, NULL));
-    assert_ok(ops->post_receive(transport, 1, 0, &got_back, sizeof back, NULL));
+    assert_ok(ops->post_send(transport, 0, 1, &there, sizeof there, 0, NULL));
+    assert_ok(ops->post_send(transport, 1, 0, &back, sizeof back, 0, NULL));
+    assert_ok(ops->post_receive(transport, 1, 0, &got_back, sizeof back, 0, NULL));
     assert_false(is_complete(ops, transport, 0, 1, 0));
-    assert_ok(ops->post_receive(transport, 0, 1, &got_there, sizeof there, NULL));
+    assert_ok(ops->post_receive(transport, 0, 1, &got_there, sizeof there, 0, NULL));
     assert_int_equal(got_there, 1);
     assert_int_equal(got_back, 2);
     ops->close(transport);
@@ -77,10 +77,10 @@ static void test_sizes_and_counts_are_checked(void **state) {
     const sluice__transport_ops *ops = *state;
     sluice__transport *transport     = open_ring(ops, 2, 1);
     char bytes[8]                    = {0};
-    assert_ok(ops->post_send(transport, 0, 1, bytes, 8, NULL));
-    assert_refused(ops->post_receive(transport, 0, 1, bytes, 4, NULL), SLUICE_E_ARGUMENT,
+    assert_ok(ops->post_send(transport, 0, 1, bytes, 8, 0, NULL));
+    assert_refused(ops->post_receive(transport, 0, 1, bytes, 4, 0, NULL), SLUICE_E_ARGUMENT,
                    "a send of 8 bytes meets a receive of 4");
-    assert_refused(ops->post_send(transport, 0, 1, bytes, 8, NULL), SLUICE_E_ARGUMENT,
+    assert_refused(ops->post_send(transport, 0, 1, bytes, 8, 0, NULL), SLUICE_E_ARGUMENT,
                    "more than 1 transfers from rank 0 to rank 1");
     ops->close(transport);
 }
@@ -104,8 +104,8 @@ static void *go_round(void *argument) {
     int64_t number  = 0, got = 0;
     bool done       = true;
     for (int k = 0; k < ROUNDS && done; k++) {
-        me->status = me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, NULL);
-        me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, NULL);
+        me->status = me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, NULL);
+        me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, NULL);
         me->ops->wait(me->transport, before, me->rank, k, 30, &done);
         me->ops->wait(me->transport, me->rank, next, k, 30, &done);
         number = got + 1;

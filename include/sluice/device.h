@@ -33,6 +33,27 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
 
 /* ---- arguments of the numerical operations ---- */
 
+/*
+ * Which elements dropout (Srivastava et al. 2014) sets to zero; the others are divided by 1 - rate.
+ * Element e of sample s of a micro-batch draws word e mod 4 of Philox4x32-10 for `key` and the
+ * counter (e / 4, first_sample + s, step, e / 2^34), and is dropped where that is below rate * 2^32:
+ * nothing depends on micro-batches, stages or how often it is drawn.
+ */
+typedef struct sluice_dropout {
+    float rate; /* 0: nothing is dropped; below 1 */
+    uint64_t key;
+    int64_t step, first_sample; /* index in the minibatch of the micro-batch's first sample */
+} sluice_dropout;
+
+/* y = x after dropout (+ residual). y may be x or residual. */
+typedef struct sluice_drop {
+    float *y;              /* (samples, elements) */
+    const float *x;        /* (samples, elements) */
+    const float *residual; /* (samples, elements) or NULL */
+    int64_t samples, elements;
+    sluice_dropout dropout;
+} sluice_drop;
+
 /* c = alpha * op(a) op(b) + beta * c, op(x) = x or its transpose. For layers of one's own. */
 typedef struct sluice_matmul {
     float *c;       /* (rows, columns) */
@@ -101,13 +122,16 @@ typedef struct sluice_layernorm_backward {
 /*
  * Causal self-attention with an online softmax; scores are divided by sqrt(head_width).
  * Nothing of size (length, length) is ever in memory.
- * A row of qkv is q, k, v one after another, each (heads, head_width).
+ * A row of qkv is q, k, v one after another, each (heads, head_width). `dropout` is of the
+ * probabilities: that of head h, query q, key k is element (h * length + q) * L + k of its sample,
+ * L being `length` rounded up to a multiple of 4. `lse` knows nothing of it.
  */
 typedef struct sluice_attention {
     float *out;       /* (samples, length, heads * head_width) */
     float *lse;       /* (samples, heads, length): log of the softmax's sum, natural */
     const float *qkv; /* (samples, length, 3 * heads * head_width) */
     int64_t samples, length, heads, head_width;
+    sluice_dropout dropout;
 } sluice_attention;
 
 typedef struct sluice_attention_backward {
@@ -116,6 +140,7 @@ typedef struct sluice_attention_backward {
     const float *out, *lse, *qkv;
     void *scratch; /* sluice_attention_scratch(samples, length, heads) bytes */
     int64_t samples, length, heads, head_width;
+    sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
 
 /* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT. */
@@ -188,9 +213,12 @@ typedef struct sluice_device_ops {
 
     /* ---- device: opened by the thread that will drive it; may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from
-     * `first_core` on (what cannot be had is left out silently). */
+     * `first_core` on. */
     sluice_status (*open)(sluice_device **out, int ordinal, int threads, int first_core, bool pin);
     void (*close)(sluice_device *device); /* NULL is fine */
+    /* What it could not have of what it asked the machine for, and works without: "" if nothing.
+     * Borrowed, until the next call. */
+    const char *(*lacks)(sluice_device *device);
     sluice_status (*arena_alloc)(sluice_device *device, void **out, size_t bytes);
     void (*arena_free)(sluice_device *device, void *arena, size_t bytes);
     sluice_status (*stream_create)(sluice_device *device, sluice_stream **out);
@@ -228,6 +256,7 @@ typedef struct sluice_device_ops {
                                         const sluice_embedding_backward *args);
     sluice_status (*classifier)(sluice_stream *stream, const sluice_classifier *args);
     sluice_status (*squared_error)(sluice_stream *stream, const sluice_squared_error *args);
+    sluice_status (*drop)(sluice_stream *stream, const sluice_drop *args);
     /* y = max(x, 0); dx = dy where x > 0, else 0. (count) each; in place is allowed. */
     sluice_status (*relu)(sluice_stream *stream, float *y, const float *x, int64_t count);
     sluice_status (*relu_backward)(sluice_stream *stream, float *dx, const float *dy,

@@ -40,7 +40,8 @@ SLUICE_API sluice_status sluice_safetensors_write(const char *path,
 /* ---- config.json of a GPT-2 ---- */
 
 /* E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (not a GPT-2, an activation other
- * than gelu_new, ...). Dropout keys are accepted. */
+ * than gelu_new, ...). Dropout keys are not: `out->dropout` is 0.
+ * The dropout of a run is written. */
 SLUICE_API sluice_status sluice_gpt_config_read(sluice_gpt_config *out, const char *path);
 SLUICE_API sluice_status sluice_gpt_config_write(const char *path, const sluice_gpt_config *config);
 

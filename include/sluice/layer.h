@@ -118,6 +118,11 @@ typedef struct sluice_layer_call {
     sluice_random_key random;
 } sluice_layer_call;
 
+/* The dropout of one place of a layer, told apart by `purpose`; rate 0 unless `call` trains. Its key
+ * is a hash of seed, purpose and the layer's name. */
+SLUICE_API sluice_dropout sluice_layer_dropout(const sluice_layer_call *call, const char *purpose,
+                                               float rate);
+
 typedef sluice_status sluice_layer_action(const sluice_layer_call *call);
 
 /* The actions for one kind of device, for kinds that call kernels of their own. */
@@ -138,22 +143,25 @@ typedef struct sluice_layer_kind {
     const sluice_layer_variant *variants; /* or NULL */
 } sluice_layer_kind;
 
-/* ---- built-in kinds, and their configurations ---- */
+/* ---- built-in kinds, and their configurations; `dropout` is a rate from 0 to below 1 ---- */
 
-/* (samples, length) tokens -> (samples, length, width): token plus position embedding. */
+/* (samples, length) tokens -> (samples, length, width): dropout of token plus position embedding. */
 typedef struct sluice_embedding_config {
     int64_t vocabulary, positions, width;
     float scale, position_scale; /* standard deviations of the initial weights */
+    float dropout;
 } sluice_embedding_config;
-/* (.., width): x + projection(attention(layernorm(x))). */
+/* (.., width): x + dropout(projection(attention(layernorm(x)))), dropout of its probabilities too. */
 typedef struct sluice_attention_config {
     int64_t width, heads;
     float scale, projection_scale;
+    float dropout;
 } sluice_attention_config;
-/* (.., width): x + projection(gelu(expand(layernorm(x)))). */
+/* (.., width): x + dropout(projection(gelu(expand(layernorm(x))))). */
 typedef struct sluice_mlp_config {
     int64_t width, hidden;
     float scale, projection_scale;
+    float dropout;
 } sluice_mlp_config;
 typedef struct sluice_layernorm_config {
     int64_t width;

@@ -74,6 +74,7 @@ SLUICE_API void sluice_parameter_initialize(float *values, const sluice_paramete
 typedef struct sluice_gpt_config {
     int64_t vocabulary, positions, width, layers, heads;
     bool tied; /* the output head uses the token embedding */
+    float dropout; /* rate at GPT-2's places: embedding, attention probabilities, both branches */
 } sluice_gpt_config;
 
 /*

@@ -3,8 +3,8 @@
  * pipeline.h -- a model, a schedule and devices made into something that trains.
  *
  * A pipeline has one worker thread per rank, from create to free. Calls come from one thread at a
- * time and return when every rank is done. After a failure the pipeline refuses further calls with
- * the same sentence.
+ * time and return when every rank is done. After a failure (other than E_ARGUMENT and E_NONFINITE)
+ * the pipeline refuses further steps with the same sentence; its parameters can still be read.
  */
 #ifndef SLUICE_PIPELINE_H
 #define SLUICE_PIPELINE_H
@@ -80,8 +80,16 @@ typedef struct sluice_result {
                                * until the next call */
 } sluice_result;
 
-/* One optimizer step. On failure parameters are as before this step, or the failure says so.
- * E_ARGUMENT, E_NONFINITE, E_DEADLINE, E_CALLBACK, E_DEVICE. */
+/*
+ * One optimizer step. On failure parameters are as before this step, or the failure says so.
+ * E_NONFINITE: loss or gradient norm is no finite number, nothing was updated. The sentence says in
+ * which micro-batch and layer that began, for which the callbacks are asked again; the pipeline
+ * works on, and the minibatch counts as a step.
+ * E_DEADLINE: no rank finished an instruction for deadline_s seconds. A rank that is stuck inside a
+ * layer or callback is left behind (one second later), with what it uses: model and context must
+ * stay until it comes back.
+ * E_ARGUMENT, E_CALLBACK, E_SCHEDULE, E_DEVICE.
+ */
 SLUICE_API sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
                                               sluice_result *result);
 /* The loss of any number of samples, forward only, over the same stages. */
@@ -104,6 +112,9 @@ SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *
  * `costs` has one entry per stage. For the simulator. */
 SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
                                             sluice_stage_cost *costs);
+/* What the pipeline asked the machine for and does without (a core for each thread, huge pages), one
+ * sentence a line; "" if nothing. Borrowed. */
+SLUICE_API const char *sluice_pipeline_lacks(const sluice_pipeline *pipeline);
 SLUICE_API int sluice_pipeline_threads(const sluice_pipeline *pipeline); /* of each rank */
 SLUICE_API const char *sluice_pipeline_device(const sluice_pipeline *pipeline);
 

@@ -17,3 +17,21 @@ void sluice__philox(uint32_t out[4], const uint32_t counter[4], uint64_t key) {
     }
     out[0] = a, out[1] = b, out[2] = c, out[3] = d;
 }
+
+/* FNV-1a, 64 bit: `hash` carried on over one byte. */
+static uint64_t hash_byte(uint64_t hash, unsigned char byte) {
+    return (hash ^ byte) * 0x100000001B3U;
+}
+
+/* The end of a text counts too, so that two texts in a row are not one. */
+static uint64_t hash_text(uint64_t hash, const char *text) {
+    do hash = hash_byte(hash, (unsigned char)*text);
+    while (*text++ != '\0');
+    return hash;
+}
+
+uint64_t sluice__random_key(uint64_t seed, const char *purpose, const char *name) {
+    uint64_t hash = 0xCBF29CE484222325U;
+    for (int byte = 0; byte < 8; byte++) hash = hash_byte(hash, (unsigned char)(seed >> 8 * byte));
+    return hash_text(hash_text(hash, purpose), name);
+}

@@ -34,21 +34,32 @@ static bool add_inner_idle(json_t *object, const train_step *step) {
     return json_object_set_new(object, "inner_idle", list) == 0 && good;
 }
 
+static bool add_text(json_t *object, const char *key, const char *text) {
+    return !text || json_object_set_new(object, key, json_string(text)) == 0;
+}
+
+/* A minibatch that was skipped has no numbers, but a reason. */
+static bool add_result(json_t *object, const train_step *step) {
+    if (step->reason)
+        return add_number(object, "lr", step->lr) && add_text(object, "reason", step->reason);
+    return add_number(object, "loss", step->result.loss) && add_number(object, "lr", step->lr) &&
+           add_number(object, "norm", step->result.norm) &&
+           add_number(object, "tokens_per_s", step->tokens_per_s) &&
+           add_number(object, "step_s", step->result.seconds) &&
+           add_number(object, "makespan_idle", step->result.makespan_idle) &&
+           add_inner_idle(object, step);
+}
+
 static json_t *make_object(const train_step *step) {
     json_t *const object = json_object();
     bool good = object && json_object_set_new(object, "step", json_integer(step->step)) == 0 &&
-                add_number(object, "loss", step->result.loss) &&
-                add_number(object, "lr", step->lr) &&
-                add_number(object, "norm", step->result.norm) &&
-                add_number(object, "tokens_per_s", step->tokens_per_s) &&
-                add_number(object, "step_s", step->result.seconds) &&
-                add_number(object, "makespan_idle", step->result.makespan_idle) &&
-                add_inner_idle(object, step);
+                add_result(object, step);
+    if (good && step->skipped > 0)
+        good = json_object_set_new(object, "skipped", json_integer(step->skipped)) == 0;
     if (good && !isnan(step->held_out_before))
         good = add_number(object, "held_out_loss_before", step->held_out_before);
     if (good && !isnan(step->held_out)) good = add_number(object, "held_out_loss", step->held_out);
-    if (good && step->weights)
-        good = json_object_set_new(object, "weights", json_string(step->weights)) == 0;
+    if (good) good = add_text(object, "weights", step->weights);
     if (good) return object;
     json_decref(object);
     return NULL;

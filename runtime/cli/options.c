@@ -26,9 +26,12 @@ enum {
     KEY_BETAS,
     KEY_CLIP,
     KEY_OPTIMIZER,
+    KEY_DROPOUT,
     KEY_INIT,
     KEY_EVAL_EVERY,
     KEY_SEED,
+    KEY_SKIP_NONFINITE,
+    KEY_TIMEOUT,
     KEY_THREADS,
     KEY_RECOMPUTE,
     KEY_MEMORY_LIMIT,
@@ -70,7 +73,10 @@ static const struct argp_option option_list[] = {
     {"weight-decay", KEY_WEIGHT_DECAY, "X", 0, "On matrices only (0.1)", 3},
     {"betas", KEY_BETAS, "A,B", 0, "Of AdamW (0.9,0.95)", 3},
     {"clip", KEY_CLIP, "X", 0, "Largest global gradient norm, 0 for none (1)", 3},
-    {"seed", KEY_SEED, "N", 0, "Of initial weights and the order of the data (1)", 3},
+    {"dropout", KEY_DROPOUT, "P", 0, "Rate at GPT-2's places, from 0 to below 1 (0, whatever a config.json says)", 3},
+    {"seed", KEY_SEED, "N", 0, "Of initial weights, the order of the data and dropout (1)", 3},
+    {"skip-nonfinite", KEY_SKIP_NONFINITE, "N", 0, "Go on past up to N minibatches whose loss or gradient is no finite number (0)", 3},
+    {"timeout", KEY_TIMEOUT, "S", 0, "Stop when no rank finishes anything for S seconds (600)", 3},
     {0, 0, 0, 0, "Output", 4},
     {"eval-every", KEY_EVAL_EVERY, "N", 0, "Steps between held-out losses (100)", 4},
     {"out", KEY_OUT, "DIR", 0, "Gets model.safetensors, config.json, log.jsonl (sluice-out)", 4},
@@ -131,6 +137,14 @@ static int read_betas(train_options *options, const char *text) {
     return cli_fail(CLI_USAGE, "--betas is '%s'; both must be less than 1", text);
 }
 
+static int read_dropout(train_options *options, const char *text) {
+    double rate = 0;
+    CLI_TRY(cli_read_number(&rate, "--dropout", text, 0, false));
+    options->dropout = (float)rate;
+    if (options->dropout < 1) return CLI_OK;
+    return cli_fail(CLI_USAGE, "--dropout is '%s'; it must be less than 1", text);
+}
+
 static int read_seed(train_options *options, const char *text) {
     int64_t seed = 0;
     CLI_TRY(cli_read_count(&seed, "--seed", text, 0, INT64_MAX));
@@ -166,6 +180,10 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
         return cli_read_count(&o->eval_every, "--eval-every", text, 1, most);
     case KEY_WARMUP:
         return cli_read_count(&o->warmup, "--warmup", text, 0, most);
+    case KEY_SKIP_NONFINITE:
+        return cli_read_count(&o->skip_nonfinite, "--skip-nonfinite", text, 0, most);
+    case KEY_TIMEOUT:
+        return cli_read_number(&o->timeout, "--timeout", text, 0, true);
     case KEY_LR:
         return cli_read_number(&o->lr, "--lr", text, 0, true);
     case KEY_MIN_LR:
@@ -180,6 +198,8 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
         return read_optimizer(o, text);
     case KEY_BETAS:
         return read_betas(o, text);
+    case KEY_DROPOUT:
+        return read_dropout(o, text);
     case KEY_SEED:
         return read_seed(o, text);
     default:
@@ -295,7 +315,8 @@ int train_read_options(train_options *options, int argc, char **argv) {
                                .clip         = 1,
                                .decay        = SLUICE_DECAY_COSINE,
                                .optimizer    = SLUICE_ADAMW,
-                               .seed         = 1};
+                               .seed         = 1,
+                               .timeout      = 600};
     if (argp_parse(&parser, argc, argv, 0, NULL, options) != 0) return CLI_USAGE;
     if (options->data_count == 0)
         return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* plan.c -- what is going to happen, said before it does: who holds what, and of how many bytes. */
 #include <stdio.h>
+#include <string.h>
 
 #include "train.h"
 
@@ -95,9 +96,20 @@ static void print_heading(const train_problem *problem, const train_options *opt
            (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,
            (long long)sluice_corpus_training_windows(corpus),
            (long long)sluice_corpus_held_out_windows(corpus));
-    printf("training  %lld steps of %lld samples (%lld tokens)%s%s\n", (long long)options->steps,
-           (long long)options->batch, (long long)(options->batch * problem->seq),
+    printf("training  %lld steps of %lld samples (%lld tokens)%s%s", (long long)options->steps,
+           (long long)options->batch, (long long)options->batch * problem->seq,
            options->init ? ", from " : "", options->init ? options->init : "");
+    if (config->dropout > 0) printf(", dropout %g", (double)config->dropout);
+    putchar('\n');
+}
+
+/* Each line of what could not be had. */
+static void print_lacks(const char *lines) {
+    while (*lines) {
+        const int length = (int)strcspn(lines, "\n");
+        printf("note      %.*s\n", length, lines);
+        lines += length + (lines[length] != '\0');
+    }
 }
 
 int train_print_plan(const train_problem *problem, const train_options *options) {
@@ -109,6 +121,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
            sluice_pipeline_device(problem->pipeline), sluice_pipeline_threads(problem->pipeline),
            sluice_pipeline_threads(problem->pipeline) == 1 ? "" : "s");
     print_sizes(program);
+    print_lacks(sluice_pipeline_lacks(problem->pipeline));
     putchar('\n');
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');

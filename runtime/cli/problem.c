@@ -71,6 +71,7 @@ static int make_model(train_problem *problem, const train_options *options) {
         "--data takes readable text files, folders or .bin files"));
     CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
+    problem->config.dropout = options->dropout;
     const int64_t windows = sluice_corpus_held_out_windows(problem->corpus);
     problem->held_out     = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
     return cli_check(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
@@ -129,6 +130,7 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.weight_decay            = options->weight_decay;
     settings.clip                    = options->clip;
     settings.seed                    = options->seed;
+    settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
     settings.memory_limit            = options->memory_limit;
     CLI_TRY(cli_check(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,

@@ -71,8 +71,10 @@ static int save_weights(const train_problem *problem, const char *path) {
     float **const values               = calloc(uses + 1, sizeof *values);
     int count                          = 0;
     int failed                         = CLI_OK;
-    if (!tensors || !values) failed = cli_fail(CLI_FAILED, "host memory exhausted");
-    if (!failed) failed = read_tensors(problem, tensors, values, &count);
+    if (!tensors || !values)
+        failed = cli_fail(CLI_FAILED, "host memory exhausted");
+    else
+        failed = read_tensors(problem, tensors, values, &count);
     if (!failed) failed = cli_check(sluice_safetensors_write(path, tensors, count));
     free_tensors(tensors, values, count);
     return failed;

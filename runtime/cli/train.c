@@ -17,6 +17,8 @@ typedef struct train_run {
     bool talks;      /* neither --quiet nor --json */
     train_step step; /* the last one */
     bool interrupted;
+    bool stuck; /* a rank may still be inside the model */
+    char reason[sizeof((sluice_error *)0)->what];
     char weights[17];
 } train_run;
 
@@ -67,6 +69,18 @@ static double learning_rate(const train_options *options, int64_t step) {
     return sluice_learning_rate_at(&rate, step);
 }
 
+/* The minibatch is passed over if there may be one more such. */
+static int skip_step(train_run *run) {
+    train_step *const step = &run->step;
+    if (step->skipped == run->options->skip_nonfinite) return cli_check(SLUICE_E_NONFINITE);
+    step->skipped++;
+    snprintf(run->reason, sizeof run->reason, "%s", sluice_last_error()->what);
+    step->reason = run->reason;
+    (void)cli_fail(CLI_OK, "%s; skipped, %lld of at most %lld", run->reason,
+                   (long long)step->skipped, (long long)run->options->skip_nonfinite);
+    return CLI_OK;
+}
+
 static int run_step(train_run *run, int64_t n) {
     const train_options *const options = run->options;
     train_loader loader                = {&run->problem, options->seed, n - 1, options->batch};
@@ -76,11 +90,13 @@ static int run_step(train_run *run, int64_t n) {
     step->step                         = n;
     step->lr                           = batch.learning_rate;
     step->held_out                     = NAN;
+    step->reason                       = NULL;
     if (n > 1) step->held_out_before = NAN;
     const sluice_status status = sluice_pipeline_step(run->problem.pipeline, &batch, &step->result);
     if (status != SLUICE_OK) {
         train_progress_leave(&run->progress);
-        return cli_check(status);
+        run->stuck = status == SLUICE_E_DEADLINE;
+        return status == SLUICE_E_NONFINITE ? skip_step(run) : cli_check(status);
     }
     for (int r = 0; r < step->ranks; r++) step->inner_idle[r] = step->result.inner_idle[r];
     step->result.inner_idle = step->inner_idle;
@@ -97,7 +113,7 @@ static int run_steps(train_run *run) {
         CLI_TRY(run_step(run, n));
         run->interrupted = interrupt_seen != 0;
         if (run->interrupted) last = n;
-        if (run->talks) train_progress_step(&run->progress, &run->step);
+        if (run->talks && !run->step.reason) train_progress_step(&run->progress, &run->step);
         if (n == last || n % options->eval_every == 0) {
             char when[48];
             snprintf(when, sizeof when, "after step %" PRId64, n);
@@ -179,7 +195,7 @@ int cli_train(int argc, char **argv) {
     if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
 out:
     free(run.step.inner_idle);
-    train_free_problem(&run.problem);
+    if (!run.stuck) train_free_problem(&run.problem); /* else the process takes all with it */
     train_free_options(&options);
     return failed;
 }

@@ -19,6 +19,9 @@ typedef struct train_options {
     int64_t batch, seq, steps, eval_every;
     int64_t warmup;                                      /* -1: not named */
     double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */
+    double timeout; /* seconds */
+    int64_t skip_nonfinite;
+    float dropout;
     sluice_decay decay;
     sluice_optimizer optimizer;
     uint64_t seed;
@@ -90,6 +93,8 @@ typedef struct train_step {
     double lr, tokens_per_s;
     double held_out_before, held_out; /* NaN: not evaluated */
     const char *weights;              /* of the last step: 16 hex digits; NULL */
+    int64_t skipped;                  /* minibatches so far; with this one, `reason` says why */
+    const char *reason;               /* or NULL */
 } train_step;
 void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */

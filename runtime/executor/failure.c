@@ -2,6 +2,7 @@
 /* failure.c -- the first failure of any rank, kept and told in one sentence. */
 #include <stdio.h>
 
+#include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
 
 static const sluice_instruction *instruction_of(const sluice__rank *rank) {
@@ -16,7 +17,8 @@ static void describe_rank(const sluice__rank *rank, char *out, size_t bytes) {
     const sluice_instruction *at = instruction_of(rank);
     char words[96];
     if (!at) {
-        snprintf(out, bytes, "rank %d has finished", rank->index);
+        snprintf(out, bytes, "rank %d has %s", rank->index,
+                 atomic_load(&rank->at) < 0 ? "not begun" : "finished");
         return;
     }
     sluice__describe_instruction(words, sizeof words, at);
@@ -41,26 +43,42 @@ void sluice__describe_ranks(const sluice_pipeline *pipeline, const sluice__rank 
     }
 }
 
-void sluice__fail_pipeline(sluice__rank *rank) {
-    sluice_pipeline *pipeline  = rank->pipeline;
-    const sluice_error *error  = sluice_last_error();
-    const sluice_instruction *at = instruction_of(rank);
-    pthread_mutex_lock(&pipeline->lock);
-    const bool is_first = pipeline->failure.status == SLUICE_OK ||
-                          (pipeline->failure.status == SLUICE_E_STOPPED &&
-                           error->status != SLUICE_E_STOPPED);
-    if (is_first) {
-        pipeline->failure = *error;
-        char words[96] = "";
-        if (at) sluice__describe_instruction(words, sizeof words, at);
-        if (at && at->microbatch >= 0)
-            snprintf(pipeline->failure.what, sizeof pipeline->failure.what,
-                     "rank %d, stage %d, %s: %.600s", rank->index, at->stage, words, error->what);
-        else if (error->status != SLUICE_E_NONFINITE)
-            snprintf(pipeline->failure.what, sizeof pipeline->failure.what, "rank %d%s%s: %.600s",
-                     rank->index, at ? ", " : "", words, error->what);
-    }
-    pthread_mutex_unlock(&pipeline->lock);
+sluice_status sluice__stopped(void) {
+    return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
+}
+
+/* Whether `error` takes the place of what the task has failed with so far; under the lock. That
+ * another rank failed first is no reason of its own. */
+static bool is_first(const sluice_pipeline *pipeline, const sluice_error *error) {
+    return pipeline->failure.status == SLUICE_OK || (pipeline->failure.status == SLUICE_E_STOPPED &&
+                                                     error->status != SLUICE_E_STOPPED);
+}
+
+static void stop_ranks(sluice_pipeline *pipeline) {
     atomic_store(&pipeline->failed, true);
     if (pipeline->transport) pipeline->transport_ops->abort(pipeline->transport);
+}
+
+void sluice__keep_failure(sluice_pipeline *pipeline) {
+    const sluice_error *error = sluice_last_error();
+    pthread_mutex_lock(&pipeline->lock);
+    if (is_first(pipeline, error)) pipeline->failure = *error;
+    pthread_mutex_unlock(&pipeline->lock);
+    stop_ranks(pipeline);
+}
+
+void sluice__fail_pipeline(sluice__rank *rank) {
+    const sluice_error *error    = sluice_last_error();
+    const sluice_instruction *at = instruction_of(rank);
+    sluice_error told            = *error;
+    char words[96]               = "";
+    if (at) sluice__describe_instruction(words, sizeof words, at);
+    if (at && at->microbatch >= 0)
+        snprintf(told.what, sizeof told.what, "rank %d, stage %d, %s: %.600s", rank->index,
+                 at->stage, words, error->what);
+    else
+        snprintf(told.what, sizeof told.what, "rank %d%s%s: %.600s", rank->index, at ? ", " : "",
+                 words, error->what);
+    (void)sluice__fail_again(&told);
+    sluice__keep_failure(rank->pipeline);
 }

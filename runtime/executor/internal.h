@@ -2,8 +2,11 @@
 /*
  * internal.h -- a pipeline's insides: workers that run programs, one per rank.
  *
- *   pipeline.c    create, step, evaluate: what the caller's thread does
- *   worker.c      a thread per rank that carries out one task after another
+ *   pipeline.c    create and free
+ *   step.c        step and evaluate: what the caller's thread does
+ *   nonfinite.c   where a loss or gradient that is no number comes from
+ *   lacks.c       what the machine did not give
+ *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
  *   update.c      ties, norm, clipping, update
@@ -16,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/program/internal.h"
 #include "runtime/transport/transport.h"
 #include "sluice/pipeline.h"
@@ -29,6 +33,7 @@ struct sluice__rank {
     int index;
     pthread_t thread;
     bool has_thread;
+    bool is_left_alone; /* stuck while the pipeline was freed; under the pipeline's lock */
 
     sluice_device *device;
     sluice_stream *stream, *transfers; /* compute; copies between ranks */
@@ -44,18 +49,25 @@ struct sluice__rank {
     sluice_update_tensor *counted; /* those whose first use is here */
     int counted_count;
     const float **terms; /* room for the gradients that a tie sums */
-    double scale;        /* the step's clip factor */
+    double scale;        /* the step's clip factor; NaN: there is nothing to update with */
+    int bad_layer;       /* of a run that looks for it: the first output that is not finite; -1 */
+    bool bad_input;      /* and whether the stage's own input was not finite already */
     int finished; /* generation of the last finished task; under the pipeline's lock */
 };
 
 /* One pass over a program. Set by the caller's thread while the ranks are idle. */
 typedef struct sluice__run {
     const sluice_program *program;
-    const sluice_batch *batch;
+    sluice_batch batch; /* a copy: a rank that was stuck may come back after its caller went on */
     int64_t *first_sample; /* [microbatches + 1] */
-    int64_t step;          /* from 1; 0 when evaluating */
+    int64_t step;          /* from 1: of training; 0 when evaluating */
+    bool timed;            /* the times of instructions are kept */
+    bool updates;          /* else the program stops before the update */
+    bool looks;            /* for outputs that are not finite */
     double start;          /* seconds of the monotonic clock */
     double loss, norm;     /* written by rank 0 */
+    int bad_microbatch;    /* the first whose loss is not finite; -1. By rank 0, as the next */
+    int bad_use;           /* the last in the model whose gradient is not finite; -1 */
 } sluice__run;
 
 struct sluice_pipeline {
@@ -69,8 +81,10 @@ struct sluice_pipeline {
     sluice__rank *rank;
     int *first_use; /* [layers + 1]: uses of each layer */
     int loss_rank;  /* of the last stage */
-    bool pin;       /* a core for every thread */
-    int64_t steps;
+    int cores;      /* that this process may use */
+    bool pin;       /* there is one for every thread */
+    char lacks[512];
+    int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
     double *inner_idle; /* [ranks] */
 
@@ -80,6 +94,7 @@ struct sluice_pipeline {
     sluice__task *task; /* NULL: leave */
     void *argument;
     int generation;
+    int holders; /* of a pipeline that is being freed: the caller, and ranks that are stuck */
 
     /* failures */
     atomic_bool failed;
@@ -88,14 +103,42 @@ struct sluice_pipeline {
     atomic_llong progress_ns; /* when any rank last finished an instruction */
 };
 
+/* ---- pipeline.c ---- */
+/* As sluice_pipeline_create(), over any transport. */
+sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                      const sluice_schedule *schedule, const sluice_split *split,
+                                      const sluice_pipeline_options *options,
+                                      const sluice__transport_ops *transport);
+/* Everything but the threads, which are gone. */
+void sluice__pipeline_destroy(sluice_pipeline *pipeline);
+
+/* ---- lacks.c ---- */
+/* Say in pipeline->lacks what could not be had; the ranks are idle. */
+void sluice__note_lacks(sluice_pipeline *pipeline);
+
 /* ---- worker.c ---- */
 sluice_status sluice__workers_start(sluice_pipeline *pipeline);
-void sluice__workers_stop(sluice_pipeline *pipeline);
-/* Every rank does `task`; returns when all are done: OK, or the first failure. */
+/* False if a thread is stuck inside a task: it destroys the pipeline when it comes back. */
+bool sluice__workers_stop(sluice_pipeline *pipeline);
+/* Every rank does `task`; returns when all are done, or when nothing has happened for so long that
+ * the others are stuck: OK, or the first failure. */
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument);
 
+/* ---- step.c ---- */
+/* A value from `low` to `high`; false for NaN. E_ARGUMENT with its `name`. */
+sluice_status sluice__check_number(const char *name, double value, double low, double high);
+/* Run `program`; what `how` says of the run beside program, samples and start is taken from it. */
+sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
+                                const sluice__run *how, sluice__task *task);
+
+/* ---- nonfinite.c ---- */
+/* The step's loss or norm is not finite: find out where that comes from. E_NONFINITE, or what came
+ * between. */
+sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_batch *batch);
+/* After F of a layer in a run that looks: note whether its input or output is not finite. */
+sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_call *call);
+
 /* ---- run.c ---- */
-double sluice__now(void); /* seconds of the monotonic clock */
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* Seconds that a wait may still take before the deadline. */
 double sluice__patience(const sluice_pipeline *pipeline);
@@ -117,7 +160,11 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 /* ---- failure.c ---- */
 /* Keep this thread's last error as the pipeline's, if it is the first; stop all ranks. */
 void sluice__fail_pipeline(sluice__rank *rank);
-/* What each rank is doing, for deadlines. */
+/* E_STOPPED: for who sees that the pipeline has failed. */
+sluice_status sluice__stopped(void);
+/* Keep this thread's last error as it stands. */
+void sluice__keep_failure(sluice_pipeline *pipeline);
+/* What each rank but `except` (or NULL) is doing, for deadlines. */
 void sluice__describe_ranks(const sluice_pipeline *pipeline, const sluice__rank *except, char *out,
                             size_t bytes);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pipeline.c -- create, step and evaluate: the caller's side of a pipeline. */
+/* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
 #include <math.h>
 #include <sched.h>
 #include <string.h>
@@ -10,12 +10,6 @@
 #include "runtime/executor/internal.h"
 
 /* ---- options ---- */
-
-static sluice_status check_number(const char *name, double value, double low, double high) {
-    if (value >= low && value <= high) return SLUICE_OK; /* false for NaN */
-    return sluice__fail(SLUICE_E_ARGUMENT, "%s is %g; it must be from %g to %g", name, value, low,
-                        high);
-}
 
 static sluice_status take_options(sluice_pipeline_options *out,
                                   const sluice_pipeline_options *options) {
@@ -29,11 +23,11 @@ static sluice_status take_options(sluice_pipeline_options *out,
         return sluice__fail(SLUICE_E_ARGUMENT, "%d threads per rank; use 1 to 1024", out->threads);
     if (out->optimizer != SLUICE_ADAMW && out->optimizer != SLUICE_SGD)
         return sluice__fail(SLUICE_E_ARGUMENT, "optimizer %d does not exist", (int)out->optimizer);
-    SLUICE__TRY(check_number("beta1", out->beta1, 0, below_one));
-    SLUICE__TRY(check_number("beta2", out->beta2, 0, below_one));
-    SLUICE__TRY(check_number("the weight decay", out->weight_decay, 0, 1e6));
-    SLUICE__TRY(check_number("the clipping norm", out->clip, 0, 1e300));
-    return check_number("the deadline in seconds", out->deadline_s, 1e-3, 1e9);
+    SLUICE__TRY(sluice__check_number("beta1", out->beta1, 0, below_one));
+    SLUICE__TRY(sluice__check_number("beta2", out->beta2, 0, below_one));
+    SLUICE__TRY(sluice__check_number("the weight decay", out->weight_decay, 0, 1e6));
+    SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
+    return sluice__check_number("the deadline in seconds", out->deadline_s, 1e-3, 1e9);
 }
 
 /* ---- create ---- */
@@ -44,11 +38,11 @@ static int usable_cores(void) {
 }
 
 static void choose_threads(sluice_pipeline *pipeline) {
-    const int cores   = usable_cores();
+    pipeline->cores   = usable_cores();
     pipeline->threads = pipeline->options.threads;
-    if (pipeline->threads == 0) pipeline->threads = cores / pipeline->ranks;
+    if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;
     if (pipeline->threads < 1) pipeline->threads = 1;
-    pipeline->pin = pipeline->threads * pipeline->ranks <= cores;
+    pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
 }
 
 static sluice_status check_model(const sluice_model *model) {
@@ -177,9 +171,10 @@ static sluice_status find_device(sluice_pipeline *pipeline) {
     return sluice_device_find(&pipeline->ops, pipeline->options.device);
 }
 
-sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                     const sluice_schedule *schedule, const sluice_split *split,
-                                     const sluice_pipeline_options *options) {
+sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                      const sluice_schedule *schedule, const sluice_split *split,
+                                      const sluice_pipeline_options *options,
+                                      const sluice__transport_ops *transport) {
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     SLUICE__TRY(take_options(&settings, options));
     SLUICE__TRY(check_model(model));
@@ -191,9 +186,9 @@ sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *
     pipeline->model         = model;
     pipeline->options       = settings;
     pipeline->ranks         = sluice_schedule_ranks(schedule);
-    pipeline->transport_ops = sluice__transport_local();
+    pipeline->transport_ops = transport;
     pthread_mutex_init(&pipeline->lock, NULL);
-    pthread_cond_init(&pipeline->changed, NULL);
+    sluice__condition_init(&pipeline->changed);
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
     compile.samples                = settings.samples;
     compile.moments                = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
@@ -206,6 +201,7 @@ sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *
     choose_threads(pipeline);
     SLUICE__TRY_OUT(index_uses(pipeline));
     SLUICE__TRY_OUT(create_ranks(pipeline));
+    sluice__note_lacks(pipeline);
     *out = pipeline;
 out:
     if (status != SLUICE_OK) {
@@ -214,6 +210,12 @@ out:
         sluice__fail_again(&error);
     }
     return status;
+}
+
+sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                     const sluice_schedule *schedule, const sluice_split *split,
+                                     const sluice_pipeline_options *options) {
+    return sluice__pipeline_create(out, model, schedule, split, options, sluice__transport_local());
 }
 
 static void free_rank(sluice__rank *rank) {
@@ -229,7 +231,10 @@ static void free_rank(sluice__rank *rank) {
 
 void sluice_pipeline_free(sluice_pipeline *pipeline) {
     if (!pipeline) return;
-    if (pipeline->rank) sluice__workers_stop(pipeline);
+    if (!pipeline->rank || sluice__workers_stop(pipeline)) sluice__pipeline_destroy(pipeline);
+}
+
+void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     pipeline->transport_ops->close(pipeline->transport);
     sluice_program_free(pipeline->program);
@@ -241,133 +246,4 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
     pthread_cond_destroy(&pipeline->changed);
     pthread_mutex_destroy(&pipeline->lock);
     sluice__free(pipeline);
-}
-
-/* ---- step ---- */
-
-static bool is_compute(const sluice_instruction *at) {
-    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
-}
-
-/* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
-static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
-    double makespan = 0, busy = 0;
-    for (int r = 0; r < pipeline->ranks; r++) {
-        const sluice__rank *rank         = &pipeline->rank[r];
-        const sluice__rank_program *mine = &pipeline->program->rank[r];
-        double own = 0, first = -1, last = 0;
-        for (int n = 0; n < mine->count; n++) {
-            if (!is_compute(&mine->list[n])) continue;
-            if (first < 0) first = rank->begin[n];
-            last = rank->end[n];
-            own += rank->end[n] - rank->begin[n];
-        }
-        pipeline->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
-        busy += own;
-        if (last > makespan) makespan = last;
-    }
-    result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
-    result->inner_idle    = pipeline->inner_idle;
-}
-
-static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_batch *batch) {
-    if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
-    return check_number("the batch's total weight", batch->total_weight, 1e-300, 1e300);
-}
-
-static void begin_run(sluice_pipeline *pipeline, const sluice_program *program,
-                      const sluice_batch *batch, int64_t step) {
-    pipeline->run.program = program;
-    pipeline->run.batch   = batch;
-    pipeline->run.step    = step;
-    pipeline->run.start   = sluice__now();
-    pipeline->transport_ops->begin(pipeline->transport);
-}
-
-static sluice_status end_run(sluice_pipeline *pipeline, sluice_status status) {
-    pipeline->run.program = NULL;
-    pipeline->run.batch   = NULL;
-    for (int r = 0; r < pipeline->ranks; r++) atomic_store(&pipeline->rank[r].at, -1);
-    return status;
-}
-
-sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
-                                   sluice_result *result) {
-    const sluice_program *program = pipeline->program;
-    SLUICE__TRY(check_batch(pipeline, batch));
-    SLUICE__TRY(check_number("the learning rate", batch->learning_rate, 0, 1e300));
-    if (batch->samples != program->options.samples)
-        return sluice__fail(SLUICE_E_ARGUMENT, "a minibatch of %lld samples in a pipeline for %lld",
-                            (long long)batch->samples, (long long)program->options.samples);
-    memcpy(pipeline->run.first_sample, program->first_sample,
-           ((size_t)program->microbatches + 1) * sizeof(int64_t));
-    begin_run(pipeline, program, batch, pipeline->steps + 1);
-    SLUICE__TRY(end_run(pipeline, sluice__workers_do(pipeline, sluice__run_rank, NULL)));
-    pipeline->steps++;
-    result->seconds = sluice__now() - pipeline->run.start;
-    result->loss    = pipeline->run.loss;
-    result->norm    = pipeline->run.norm;
-    measure_idle(pipeline, result);
-    return SLUICE_OK;
-}
-
-/* ---- evaluate ---- */
-
-static sluice_status evaluate_task(sluice__rank *rank, void *unused) {
-    const sluice_pipeline *pipeline  = rank->pipeline;
-    const sluice__rank_program *mine = &pipeline->forward->rank[rank->index];
-    SLUICE__TRY(sluice__run_rank(rank, unused));
-    if (rank->index != pipeline->loss_rank) return SLUICE_OK;
-    SLUICE__TRY(pipeline->ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
-                                        (size_t)pipeline->forward->microbatches * sizeof(double)));
-    return pipeline->ops->synchronize(rank->stream);
-}
-
-sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,
-                                       double *loss) {
-    const int m        = pipeline->forward->microbatches;
-    const int64_t most = sluice_program_samples(pipeline->forward, 0);
-    SLUICE__TRY(check_batch(pipeline, batch));
-    double sum = 0;
-    for (int64_t first = 0; first < batch->samples;) {
-        for (int i = 0; i <= m; i++) {
-            const int64_t at              = first + i * most;
-            pipeline->run.first_sample[i] = at < batch->samples ? at : batch->samples;
-        }
-        begin_run(pipeline, pipeline->forward, batch, 0);
-        SLUICE__TRY(end_run(pipeline, sluice__workers_do(pipeline, evaluate_task, NULL)));
-        for (int i = 0; i < m; i++) sum += pipeline->rank[pipeline->loss_rank].mine[i];
-        first = pipeline->run.first_sample[m];
-    }
-    *loss = sum;
-    return SLUICE_OK;
-}
-
-/* ---- what can be asked ---- */
-
-const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline) {
-    return pipeline->program;
-}
-
-int sluice_pipeline_threads(const sluice_pipeline *pipeline) { return pipeline->threads; }
-const char *sluice_pipeline_device(const sluice_pipeline *pipeline) { return pipeline->ops->name; }
-
-void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_cost *costs) {
-    const sluice_program *program = pipeline->program;
-    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_stage_cost){0, 0, 0};
-    for (int r = 0; r < pipeline->ranks; r++)
-        for (int n = 0; n < program->rank[r].count; n++) {
-            const sluice_instruction *at = &program->rank[r].list[n];
-            if (!is_compute(at)) continue;
-            const double each = (pipeline->rank[r].end[n] - pipeline->rank[r].begin[n]) /
-                                program->microbatches;
-            sluice_stage_cost *cost = &costs[at->stage];
-            if (at->kind == SLUICE_INSTRUCTION_FORWARD) cost->forward += each;
-            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) cost->input += each;
-            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT) cost->weight += each;
-            if (at->kind == SLUICE_INSTRUCTION_BACKWARD) { /* only their sum is known */
-                cost->input += each / 2;
-                cost->weight += each / 2;
-            }
-        }
 }

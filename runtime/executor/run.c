@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c -- the loop that carries out one rank's program. */
-#include <time.h>
-
 #include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
-
-double sluice__now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 double sluice__patience(const sluice_pipeline *pipeline) {
     const double last = 1e-9 * (double)atomic_load(&pipeline->progress_ns);
@@ -39,17 +31,23 @@ static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait
     }
 }
 
+/* What a transfer carries, as one number for both of its ends. */
+static uint64_t content_of(const sluice_instruction *at) {
+    return (uint64_t)at->payload << 60 | (uint64_t)(uint32_t)at->producer << 28 |
+           (uint32_t)(at->microbatch + 1);
+}
+
 static sluice_status post(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
     if (at->sends) {
         const sluice_slot *slot = &at->slots[SLUICE_ROLE_INPUT];
         return ops->post_send(transport, rank->index, at->peer, rank->arena + slot->offset,
-                              slot->bytes, rank->transfers);
+                              slot->bytes, content_of(at), rank->transfers);
     }
     const sluice_slot *slot = &at->slots[SLUICE_ROLE_OUTPUT];
     return ops->post_receive(transport, at->peer, rank->index, rank->arena + slot->offset,
-                             slot->bytes, rank->transfers);
+                             slot->bytes, content_of(at), rank->transfers);
 }
 
 static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at) {
@@ -69,14 +67,13 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     sluice_pipeline *pipeline        = rank->pipeline;
     const sluice__run *run           = &pipeline->run;
     const sluice__rank_program *mine = &run->program->rank[rank->index];
-    const bool timed                 = run->step > 0;
     for (int n = 0; n < mine->count; n++) {
         atomic_store(&rank->at, n);
-        if (atomic_load(&pipeline->failed)) return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
-        if (timed) rank->begin[n] = sluice__now() - run->start;
+        if (atomic_load(&pipeline->failed)) return sluice__stopped();
+        if (run->timed) rank->begin[n] = sluice__now() - run->start;
         SLUICE__TRY(carry_out(rank, &mine->list[n]));
         const double now = sluice__now();
-        if (timed) rank->end[n] = now - run->start;
+        if (run->timed) rank->end[n] = now - run->start;
         atomic_store(&pipeline->progress_ns, (long long)(now * 1e9));
     }
     atomic_store(&rank->at, mine->count);

@@ -70,7 +70,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which,
         .first_write     = which == ACTION_W ? run->at->first_weight : run->at->first_input,
         .targets         = find(run, &spots->targets),
         .loss            = (double *)(run->rank->arena + losses) + run->at->microbatch,
-        .total_weight    = pass->batch->total_weight,
+        .total_weight    = pass->batch.total_weight,
         .random          = {pipeline->options.seed, pass->step,
                             pass->first_sample[run->at->microbatch]},
     };
@@ -98,17 +98,20 @@ static sluice_status run_layer(const stage_run *run, int l, action which) {
     const bool training                     = pipeline->run.step > 0;
     if (which == ACTION_F && training && layer->forward_is_empty) return SLUICE_OK;
     if (which == ACTION_W && layer->weight_is_empty) return SLUICE_OK;
+    if (atomic_load(&pipeline->failed)) return sluice__stopped();
     const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, run->layout->first + l);
     call_tables tables            = {0};
     const sluice_layer_call call  = bind_call(run, l, which, &tables);
-    return find_action(kind, pipeline->ops->name, which)(&call);
+    SLUICE__TRY(find_action(kind, pipeline->ops->name, which)(&call));
+    return pipeline->run.looks && which == ACTION_F ? sluice__look_at(run->rank, run->layout->first + l, &call)
+                                                    : SLUICE_OK;
 }
 
 /* The caller fills host memory; the device gets a copy. */
 static sluice_status load(const stage_run *run, sluice_load *callback, const sluice_shape *shape,
                           const sluice_slot *slot) {
     const sluice_pipeline *pipeline = run->rank->pipeline;
-    const sluice_batch *batch       = pipeline->run.batch;
+    const sluice_batch *batch       = &pipeline->run.batch;
     const int64_t first             = pipeline->run.first_sample[run->at->microbatch];
     if (run->samples == 0) return SLUICE_OK;
     const sluice_status status = callback(batch->context, run->rank->staging, first, run->samples);
@@ -128,7 +131,7 @@ static sluice_status load(const stage_run *run, sluice_load *callback, const slu
 
 static sluice_status load_edges(const stage_run *run) {
     const sluice_pipeline *pipeline = run->rank->pipeline;
-    const sluice_batch *batch       = pipeline->run.batch;
+    const sluice_batch *batch       = &pipeline->run.batch;
     if (run->at->stage == 0) {
         const sluice_shape shape = sluice_model_layer_input(pipeline->model, 0, run->samples);
         SLUICE__TRY(load(run, batch->load_inputs, &shape, &run->at->slots[SLUICE_ROLE_INPUT]));
@@ -143,7 +146,7 @@ static sluice_status load_edges(const stage_run *run) {
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__run *pass = &rank->pipeline->run;
     const stage_run run     = {rank, at, &pass->program->layouts[at->stage],
-                               sluice__mode_of(at, pass->step > 0),
+                               sluice__mode_of(at, pass->program->trains),
                                pass->first_sample[at->microbatch + 1] -
                                    pass->first_sample[at->microbatch]};
     const int last          = run.layout->count - 1;

@@ -83,65 +83,80 @@ static sluice_status exchange(sluice__rank *rank, int count) {
     }
 }
 
-/* Losses in the order of micro-batches, squares in the order of the model: the same sum however
- * many ranks there are. `gathered` has each rank's part after the other's. */
-static void add_up(const sluice__rank *rank, double *loss, double *squares) {
+/* The gathered parts: each rank's losses, if it has them, then its partial sums, rank after rank. */
+typedef struct sums {
+    double loss, squares;
+    int bad_microbatch, bad_use; /* as in sluice__run */
+} sums;
+
+/* The partial sum of use `u`, which is a first one. */
+static double partial_of(const sluice__rank *rank, int u) {
     const sluice_pipeline *pipeline = rank->pipeline;
-    const sluice_program *program   = pipeline->program;
-    *loss = *squares = 0;
-    const double *part = rank->gathered;
-    for (int r = 0; r < pipeline->loss_rank; r++) part += pipeline->rank[r].counted_count;
-    for (int i = 0; i < program->microbatches; i++) *loss += part[i];
-    for (int u = 0; u < sluice_model_use_count(pipeline->model); u++) {
-        if (sluice_model_use(pipeline->model, u)->first != u) continue;
-        const double *at = rank->gathered;
-        for (int r = 0; r < pipeline->ranks; r++) {
-            if (r == pipeline->loss_rank) at += program->microbatches;
-            const sluice__rank_program *owner = &program->rank[r];
-            int counted                       = 0;
-            for (int k = 0; k < owner->value_count; k++) {
-                if (owner->values[k].use == u) *squares += at[counted];
-                counted += owner->values[k].is_first;
-            }
-            at += counted;
+    const double *at                = rank->gathered;
+    for (int r = 0; r < pipeline->ranks; r++) {
+        const sluice__rank_program *owner = &pipeline->program->rank[r];
+        if (r == pipeline->loss_rank) at += pipeline->program->microbatches;
+        for (int k = 0; k < owner->value_count; k++) {
+            if (!owner->values[k].is_first) continue;
+            if (owner->values[k].use == u) return *at;
+            at++;
         }
     }
+    return 0;
 }
 
-static sluice_status not_finite(const sluice__rank *rank, double loss, double norm) {
-    sluice__fail(SLUICE_E_NONFINITE, "step %lld: the loss is %g and the gradient norm %g; "
-                                     "nothing was updated",
-                 (long long)rank->pipeline->run.step, loss, norm);
-    return sluice__hint(SLUICE_E_NONFINITE, "use a lower learning rate, a longer warm-up or clipping");
+/* Losses in the order of micro-batches, squares in the order of the model: the same sum however
+ * many ranks there are. */
+static sums add_up(const sluice__rank *rank) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    sums all                        = {0, 0, -1, -1};
+    const double *losses            = rank->gathered;
+    for (int r = 0; r < pipeline->loss_rank; r++) losses += pipeline->rank[r].counted_count;
+    for (int i = 0; i < pipeline->program->microbatches; i++) {
+        all.loss += losses[i];
+        if (all.bad_microbatch < 0 && !isfinite(losses[i])) all.bad_microbatch = i;
+    }
+    for (int u = 0; u < sluice_model_use_count(pipeline->model); u++) {
+        if (sluice_model_use(pipeline->model, u)->first != u) continue;
+        const double square = partial_of(rank, u);
+        all.squares += square;
+        if (!isfinite(square)) all.bad_use = u;
+    }
+    return all;
 }
 
+/* Every rank comes to the same numbers. Those that are not finite are no failure of a rank: it goes
+ * on without an update. */
 sluice_status sluice__norm(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
     int count;
     SLUICE__TRY(gather_mine(rank, &count));
     SLUICE__TRY(exchange(rank, count));
-    double loss, squares;
-    add_up(rank, &loss, &squares);
-    const double norm = sqrt(squares), clip = pipeline->options.clip;
-    if (!isfinite(loss) || !isfinite(norm)) return not_finite(rank, loss, norm);
-    rank->scale = clip > 0 && norm > clip ? clip / norm : 1;
+    const sums all    = add_up(rank);
+    const double norm = sqrt(all.squares), clip = pipeline->options.clip;
+    rank->scale       = !isfinite(all.loss) || !isfinite(norm) ? NAN
+                        : clip > 0 && norm > clip              ? clip / norm
+                                                               : 1;
     if (rank->index > 0) return SLUICE_OK;
-    pipeline->run.loss = loss;
-    pipeline->run.norm = norm;
+    pipeline->run.loss           = all.loss;
+    pipeline->run.norm           = norm;
+    pipeline->run.bad_microbatch = all.bad_microbatch;
+    pipeline->run.bad_use        = all.bad_use;
     return SLUICE_OK;
 }
 
 sluice_status sluice__update(sluice__rank *rank) {
     const sluice_pipeline *pipeline        = rank->pipeline;
     const sluice_pipeline_options *options = &pipeline->options;
-    const sluice_update update             = {.learning_rate  = pipeline->run.batch->learning_rate,
+    const sluice_update update             = {.learning_rate  = pipeline->run.batch.learning_rate,
                                               .weight_decay   = options->weight_decay,
                                               .beta1          = options->beta1,
                                               .beta2          = options->beta2,
                                               .epsilon        = 1e-8,
                                               .gradient_scale = rank->scale,
-                                              .step           = pipeline->run.step};
+                                              .step           = pipeline->updates + 1};
     const int count = pipeline->program->rank[rank->index].value_count;
+    if (isnan(rank->scale) || !pipeline->run.updates) return SLUICE_OK;
     if (options->optimizer == SLUICE_SGD)
         return pipeline->ops->sgd(rank->stream, rank->tensors, count, &update);
     return pipeline->ops->adamw(rank->stream, rank->tensors, count, &update);

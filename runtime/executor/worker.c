@@ -41,6 +41,23 @@ static void close_device(sluice__rank *rank) {
     ops->close(rank->device);
 }
 
+/* True for the last of those who still use a pipeline that is being freed. */
+static bool let_go(sluice_pipeline *pipeline) {
+    pthread_mutex_lock(&pipeline->lock);
+    const bool is_last = --pipeline->holders == 0;
+    pthread_mutex_unlock(&pipeline->lock);
+    return is_last;
+}
+
+/* A rank that was stuck while its pipeline was freed may be the one that frees what is left. */
+static void leave(sluice__rank *rank, int generation) {
+    sluice_pipeline *pipeline = rank->pipeline;
+    if (!rank->is_left_alone)
+        finish_task(rank, generation);
+    else if (let_go(pipeline))
+        sluice__pipeline_destroy(pipeline);
+}
+
 static void *work(void *argument) {
     sluice__rank *rank = argument;
     int generation     = 0;
@@ -53,7 +70,7 @@ static void *work(void *argument) {
         finish_task(rank, generation);
     }
     close_device(rank);
-    finish_task(rank, generation);
+    leave(rank, generation);
     return NULL;
 }
 
@@ -68,29 +85,86 @@ sluice_status sluice__workers_start(sluice_pipeline *pipeline) {
     return SLUICE_OK;
 }
 
-static void post_task(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
-    pthread_mutex_lock(&pipeline->lock);
+/* ---- the caller's side ---- */
+
+/* Under the lock. */
+static int unfinished(const sluice_pipeline *pipeline) {
+    int count = 0;
+    for (int r = 0; r < pipeline->ranks; r++)
+        count += pipeline->rank[r].has_thread &&
+                 pipeline->rank[r].finished != pipeline->generation;
+    return count;
+}
+
+static void announce(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
     pipeline->task     = task;
     pipeline->argument = argument;
     pipeline->generation++;
     pthread_cond_broadcast(&pipeline->changed);
-    for (int r = 0; r < pipeline->ranks; r++)
-        while (pipeline->rank[r].has_thread && pipeline->rank[r].finished != pipeline->generation)
+}
+
+/* Ranks that wait see for themselves that the deadline has passed; those that compute cannot. They
+ * get this much longer, in seconds, before they are given up. */
+static const double grace = 1;
+
+static void give_up(sluice_pipeline *pipeline) {
+    char others[512];
+    sluice__describe_ranks(pipeline, NULL, others, sizeof others);
+    sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s: %s",
+                 pipeline->options.deadline_s, others);
+    sluice__hint(SLUICE_E_DEADLINE, "if a single action can take that long, raise deadline_s");
+    sluice__keep_failure(pipeline);
+}
+
+/* Under the lock, until every rank is done. Only runs of a program have a deadline. */
+static void watch(sluice_pipeline *pipeline) {
+    while (unfinished(pipeline) > 0) {
+        const double seconds = sluice__patience(pipeline) + grace;
+        if (!pipeline->run.program) {
             pthread_cond_wait(&pipeline->changed, &pipeline->lock);
-    pthread_mutex_unlock(&pipeline->lock);
+        } else if (seconds > 0) {
+            const struct timespec end = sluice__time_after(seconds);
+            (void)pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &end);
+        } else {
+            pthread_mutex_unlock(&pipeline->lock);
+            give_up(pipeline);
+            pthread_mutex_lock(&pipeline->lock);
+            return;
+        }
+    }
 }
 
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
     atomic_store(&pipeline->progress_ns, (long long)(sluice__now() * 1e9));
-    pipeline->failure = (sluice_error){0};
-    post_task(pipeline, task, argument);
-    if (pipeline->failure.status == SLUICE_OK) return SLUICE_OK;
-    if (pipeline->kept.status == SLUICE_OK) pipeline->kept = pipeline->failure;
-    return sluice__fail_again(&pipeline->failure);
+    pthread_mutex_lock(&pipeline->lock);
+    const bool stuck = unfinished(pipeline) > 0;
+    if (!stuck) {
+        pipeline->failure = (sluice_error){0};
+        announce(pipeline, task, argument);
+        watch(pipeline);
+    }
+    const sluice_error failure = stuck ? pipeline->kept : pipeline->failure;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (failure.status == SLUICE_OK) return SLUICE_OK;
+    if (pipeline->kept.status == SLUICE_OK) pipeline->kept = failure;
+    return sluice__fail_again(&failure);
 }
 
-void sluice__workers_stop(sluice_pipeline *pipeline) {
-    post_task(pipeline, NULL, NULL);
+bool sluice__workers_stop(sluice_pipeline *pipeline) {
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->holders = 1; /* the caller */
+    for (int r = 0; r < pipeline->ranks; r++) {
+        sluice__rank *rank = &pipeline->rank[r];
+        if (!rank->has_thread || rank->finished == pipeline->generation) continue;
+        pthread_detach(rank->thread);
+        rank->has_thread    = false;
+        rank->is_left_alone = true;
+        pipeline->holders++;
+    }
+    announce(pipeline, NULL, NULL);
+    while (unfinished(pipeline) > 0) pthread_cond_wait(&pipeline->changed, &pipeline->lock);
+    pthread_mutex_unlock(&pipeline->lock);
     for (int r = 0; r < pipeline->ranks; r++)
         if (pipeline->rank[r].has_thread) pthread_join(pipeline->rank[r].thread, NULL);
+    return let_go(pipeline);
 }

@@ -18,6 +18,7 @@ enum {
     BYTE_VOCABULARY  = 256,
     TOKEN_VOCABULARY = 50257,
     HEADER_WORDS     = 256,
+    HEADER_BYTES     = 4 * HEADER_WORDS,
     TOKEN_MAGIC      = 20240520,
     LOOK             = 8192, /* bytes in which a NUL means: not text */
     PER_CENT_HELD    = 5
@@ -131,13 +132,13 @@ static sluice_status add_folder(sluice_corpus *corpus, const char *path) {
 /* ---- token files ---- */
 
 static int32_t header_word(const sluice__mapped *file, int word) {
-    const unsigned char *at = file->bytes + 4 * word;
+    const unsigned char *at = file->bytes + (ptrdiff_t)4 * word;
     return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
                      (uint32_t)at[3] << 24);
 }
 
 static sluice_status check_tokens(const sluice__mapped *file, const char *path) {
-    const size_t header = 4 * HEADER_WORDS;
+    const size_t header = HEADER_BYTES;
     if (file->size < header)
         return sluice__fail(SLUICE_E_PARSE, "'%s' has %zu bytes, a token file's header has %zu",
                             path, file->size, header);
@@ -169,7 +170,7 @@ static sluice_status add_tokens(sluice_corpus *corpus, const char *path) {
     }
     const int64_t count = header_word(&file, 2);
     for (int64_t k = 0; k < count; k++) {
-        const int64_t token = token_at(file.bytes + 4 * HEADER_WORDS, k);
+        const int64_t token = token_at(file.bytes + HEADER_BYTES, k);
         if (token >= corpus->vocabulary) corpus->vocabulary = token + 1;
     }
     return add_piece(corpus, file, count);
@@ -277,7 +278,7 @@ static int find_piece(const sluice_corpus *corpus, int64_t token) {
 static int32_t read_token(const sluice_corpus *corpus, const piece *from, int64_t token) {
     const int64_t index = token - from->first;
     if (index >= from->count) return '\n';
-    return corpus->is_tokens ? token_at(from->file.bytes + 4 * HEADER_WORDS, index)
+    return corpus->is_tokens ? token_at(from->file.bytes + HEADER_BYTES, index)
                              : from->file.bytes[index];
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* gpt_config.c -- Hugging Face's config.json of a GPT-2, as far as it changes what is computed. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
+#include "runtime/io/json.h"
 #include "runtime/io/mapped.h"
 #include "runtime/io/write.h"
 #include "sluice/file.h"
@@ -13,18 +13,12 @@
 
 static sluice_status load_object(json_t **out, const char *path) {
     sluice__mapped file;
-    json_error_t error;
+    char what[512];
     SLUICE__TRY(sluice__map(&file, path));
-    json_t *object = json_loadb((const char *)file.bytes, file.size, JSON_REJECT_DUPLICATES, &error);
+    (void)snprintf(what, sizeof what, "'%s'", path);
+    const sluice_status status = sluice__json_object(out, file.bytes, file.size, what);
     sluice__unmap(&file);
-    if (!object)
-        return sluice__fail(SLUICE_E_PARSE, "'%s', line %d: %s", path, error.line, error.text);
-    if (json_is_object(object)) {
-        *out = object;
-        return SLUICE_OK;
-    }
-    json_decref(object);
-    return sluice__fail(SLUICE_E_PARSE, "'%s' is not a JSON object", path);
+    return status;
 }
 
 static sluice_status read_count(int64_t *out, const json_t *config, const char *key,
@@ -49,23 +43,27 @@ static const struct {
     {"add_cross_attention", "false"},
 };
 
-static bool values_equal(const json_t *a, const json_t *b) {
-    if (json_is_number(a) && json_is_number(b))
-        return json_number_value(a) == json_number_value(b);
-    return json_equal(a, b);
+/* Whether `value` is what `literal` says: "text" in quotes, true, false, or a number. */
+static bool is_value(const json_t *value, const char *literal) {
+    if (literal[0] == '"') {
+        const char *text    = json_string_value(value);
+        const size_t length = strlen(literal) - 2; /* without the quotes */
+        return text && strlen(text) == length && memcmp(text, literal + 1, length) == 0;
+    }
+    if (strcmp(literal, "true") == 0) return json_is_true(value);
+    if (strcmp(literal, "false") == 0) return json_is_false(value);
+    return json_is_number(value) && json_number_value(value) == strtod(literal, NULL);
 }
 
 static sluice_status check_known(const json_t *config, const char *path) {
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         const json_t *value = json_object_get(config, known[k].key);
-        json_t *expected    = json_loads(known[k].json, JSON_DECODE_ANY, NULL);
-        const bool same     = !value || (expected && values_equal(value, expected));
-        json_decref(expected);
-        if (same) continue;
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *text          = NULL;
+        if (!value || is_value(value, known[k].json)) continue;
+        SLUICE__TRY(sluice__json_print(&text, value, JSON_ENCODE_ANY | JSON_COMPACT, path));
         sluice__fail(SLUICE_E_UNSUPPORTED, "\"%s\" in '%s' is %.100s; only %s is supported",
-                     known[k].key, path, text ? text : "something else", known[k].json);
-        free(text);
+                     known[k].key, path, text, known[k].json);
+        sluice__json_free(text);
         return SLUICE_E_UNSUPPORTED;
     }
     return SLUICE_OK;
@@ -76,7 +74,7 @@ static sluice_status check_inner(const json_t *config, int64_t width, const char
     if (!inner || json_is_null(inner) || json_integer_value(inner) == 4 * width) return SLUICE_OK;
     return sluice__fail(SLUICE_E_UNSUPPORTED,
                         "\"n_inner\" in '%s' is not null or 4 x n_embd = %lld", path,
-                        (long long)(4 * width));
+                        4 * (long long)width);
 }
 
 static sluice_status read_config(sluice_gpt_config *out, const json_t *config, const char *path) {
@@ -103,7 +101,7 @@ static sluice_status read_config(sluice_gpt_config *out, const json_t *config, c
 }
 
 sluice_status sluice_gpt_config_read(sluice_gpt_config *out, const char *path) {
-    json_t *config;
+    json_t *config = NULL;
     SLUICE__TRY(load_object(&config, path));
     const sluice_status status = read_config(out, config, path);
     json_decref(config);
@@ -120,18 +118,21 @@ sluice_status sluice_gpt_config_write(const char *path, const sluice_gpt_config 
         (json_int_t)config->positions, "n_embd", (json_int_t)config->width, "n_layer",
         (json_int_t)config->layers, "n_head", (json_int_t)config->heads, "n_inner",
         "activation_function", "gelu_new", "layer_norm_epsilon", 1e-5, "tie_word_embeddings",
-        (int)config->tied, "attn_pdrop", 0.0, "embd_pdrop", 0.0, "resid_pdrop", 0.0,
+        (int)config->tied, "attn_pdrop", (double)config->dropout, "embd_pdrop", (double)config->dropout,
+        "resid_pdrop", (double)config->dropout,
         "initializer_range", 0.02, "torch_dtype", "float32");
-    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    char *text           = NULL;
+    sluice_status status = sluice__json_print(&text, object, JSON_INDENT(2) | JSON_REAL_PRECISION(7),
+                                              path);
     json_decref(object);
-    if (!text) return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for '%s'", path);
+    SLUICE__TRY(status);
     sluice__writer writer;
-    sluice_status status = sluice__write_begin(&writer, path);
+    status = sluice__write_begin(&writer, path);
     if (status == SLUICE_OK) {
         status = sluice__write(&writer, text, strlen(text));
         if (status == SLUICE_OK) status = sluice__write(&writer, "\n", 1);
         status = sluice__write_end(&writer, status);
     }
-    free(text);
+    sluice__json_free(text);
     return status;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* safetensors.c -- reading and writing files of named tensors. */
-#include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/json.h"
 #include "runtime/io/mapped.h"
 #include "runtime/io/write.h"
 #include "sluice/file.h"
@@ -40,14 +40,9 @@ static sluice_status parse_header(sluice_safetensors *in) {
         return sluice__fail(SLUICE_E_PARSE,
                             "'%s' says its header has %llu bytes, but %zu bytes follow", in->path,
                             (unsigned long long)length, size - LENGTH_BYTES);
-    json_error_t error;
-    in->header = json_loadb((const char *)in->file.bytes + LENGTH_BYTES, (size_t)length,
-                            JSON_REJECT_DUPLICATES, &error);
-    if (!in->header)
-        return sluice__fail(SLUICE_E_PARSE, "the header of '%s' at byte %d: %s", in->path,
-                            error.position, error.text);
-    if (!json_is_object(in->header))
-        return sluice__fail(SLUICE_E_PARSE, "the header of '%s' is not an object", in->path);
+    char what[512];
+    (void)snprintf(what, sizeof what, "the header of '%s'", in->path);
+    SLUICE__TRY(sluice__json_object(&in->header, in->file.bytes + LENGTH_BYTES, (size_t)length, what));
     in->data       = in->file.bytes + LENGTH_BYTES + length;
     in->data_bytes = size - LENGTH_BYTES - (size_t)length;
     return SLUICE_OK;
@@ -174,35 +169,50 @@ const sluice_named_tensor *sluice_safetensors_find(const sluice_safetensors *fil
 
 /* ---- writing ---- */
 
+/* NULL without memory, as jansson's own functions, which pass a NULL on. */
 static json_t *describe_tensor(const sluice_named_tensor *tensor, size_t begin) {
     json_t *dims = json_array();
-    for (int k = 0; k < tensor->shape.rank; k++)
-        json_array_append_new(dims, json_integer(tensor->shape.dims[k]));
+    bool good    = dims != NULL;
+    for (int k = 0; k < tensor->shape.rank && good; k++)
+        good = json_array_append_new(dims, json_integer(tensor->shape.dims[k])) == 0;
     const size_t end = begin + sluice_shape_bytes(&tensor->shape);
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", dims, "data_offsets",
-                     (json_int_t)begin, (json_int_t)end);
+    if (good)
+        return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", dims, "data_offsets",
+                         (json_int_t)begin, (json_int_t)end);
+    json_decref(dims);
+    return NULL;
+}
+
+static json_t *describe_all(const sluice_named_tensor *tensors, int count) {
+    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    bool good      = header != NULL;
+    size_t at      = 0;
+    for (int k = 0; k < count && good; k++) {
+        good = json_object_set_new(header, tensors[k].name, describe_tensor(&tensors[k], at)) == 0;
+        at += sluice_shape_bytes(&tensors[k].shape);
+    }
+    if (good) return header;
+    json_decref(header);
+    return NULL;
 }
 
 /* The header's text, padded with spaces so that the data begins at a multiple of 8. */
-static char *make_header(const sluice_named_tensor *tensors, int count, size_t *bytes) {
-    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    size_t at      = 0;
-    for (int k = 0; k < count; k++) {
-        json_object_set_new(header, tensors[k].name, describe_tensor(&tensors[k], at));
-        at += sluice_shape_bytes(&tensors[k].shape);
-    }
-    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+static sluice_status make_header(char **out, size_t *bytes, const sluice_named_tensor *tensors,
+                                 int count, const char *path) {
+    char *text = NULL, what[512];
+    (void)snprintf(what, sizeof what, "the header of '%s'", path);
+    json_t *header       = describe_all(tensors, count);
+    sluice_status status = sluice__json_print(&text, header, JSON_COMPACT, what);
     json_decref(header);
-    if (!text) return NULL;
+    SLUICE__TRY_OUT(status);
     const size_t length = strlen(text);
     *bytes              = (length + 7) / 8 * 8;
-    char *padded        = realloc(text, *bytes + 1);
-    if (!padded) {
-        free(text);
-        return NULL;
-    }
-    memset(padded + length, ' ', *bytes - length);
-    return padded;
+    SLUICE__TRY_OUT(sluice__alloc(out, *bytes, 1));
+    memset(*out, ' ', *bytes);
+    memcpy(*out, text, length);
+out:
+    sluice__json_free(text);
+    return status;
 }
 
 static sluice_status write_all(sluice__writer *writer, const char *header, size_t bytes,
@@ -219,12 +229,12 @@ static sluice_status write_all(sluice__writer *writer, const char *header, size_
 sluice_status sluice_safetensors_write(const char *path, const sluice_named_tensor *tensors,
                                        int count) {
     size_t bytes = 0;
-    char *header = make_header(tensors, count, &bytes);
-    if (!header) return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for the header of '%s'", path);
+    char *header = NULL;
+    SLUICE__TRY(make_header(&header, &bytes, tensors, count, path));
     sluice__writer writer;
     sluice_status status = sluice__write_begin(&writer, path);
     if (status == SLUICE_OK)
         status = sluice__write_end(&writer, write_all(&writer, header, bytes, tensors, count));
-    free(header);
+    sluice__free(header);
     return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* attention.c -- the layer kind "attention": x + projection(attention(layernorm(x))), causal. */
+/* attention.c -- the layer kind "attention": x + dropout(projection(attention(layernorm(x)))), causal. */
 #include <inttypes.h>
 
 #include "runtime/base/error.h"
+#include "runtime/model/branch.h"
 #include "runtime/model/dense.h"
 #include "runtime/model/describe.h"
 #include "runtime/model/norm.h"
@@ -41,16 +42,21 @@ static sluice_status check(const sluice_attention_config *c, const sluice_shape 
                             c->width, c->heads);
     SLUICE__TRY(sluice__check_scale("attention", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("attention", "projection scale", c->projection_scale));
+    SLUICE__TRY(sluice__check_rate("attention", c->dropout));
     return sluice__check_elements("attention", c->width, c->width);
 }
 
 /* Under the causal mask half of each (length, length) product is done: two of them forward, five
  * backward, where the scores are made again. */
-static void add_attention_costs(sluice_layer_description *d, const parts *p) {
+static void add_attention_costs(sluice_layer_description *d, const parts *p, float dropout) {
     const int64_t elements = p->projection.rows * p->projection.inputs;
     const double half      = (double)elements * (double)p->length;
     d->forward.flops += 2 * half;
     d->input.flops += 5 * half;
+    if (dropout > 0) { /* a draw for each probability, which has head_width elements in a product */
+        d->forward.flops += half / (double)p->head_width * SLUICE__DROP_FLOPS;
+        d->input.flops += half / (double)p->head_width * SLUICE__DROP_FLOPS;
+    }
     sluice__cost_pass(&d->forward, elements, 4, 0);
     sluice__cost_pass(&d->input, elements, 8, 0);
 }
@@ -66,7 +72,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__norm_describe(&d, "../ln_1.weight", "../ln_1.bias", input);
     sluice__dense_describe(&d, &p.qkv, "c_attn.weight", "c_attn.bias", c->scale);
     sluice__dense_describe(&d, &p.projection, "c_proj.weight", "c_proj.bias", c->projection_scale);
-    add_attention_costs(&d, &p);
+    add_attention_costs(&d, &p, c->dropout);
+    sluice__branch_describe(&d, &p.projection, c->dropout);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);    /* NORMED */
     sluice__add_saved(&d, 3 * whole, SLUICE_UNTIL_INPUT); /* QKV */
     sluice__add_saved(&d, sluice__float_bytes(p.qkv.rows, c->heads), SLUICE_UNTIL_INPUT); /* LSE */
@@ -79,8 +86,14 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     return SLUICE_OK;
 }
 
+static sluice_dropout dropout_of(const sluice_layer_call *call) {
+    return sluice_layer_dropout(call, "dropout of probabilities",
+                                ((const sluice_attention_config *)call->config)->dropout);
+}
+
 static sluice_status forward(const sluice_layer_call *call) {
-    const parts p = parts_of(call->config, &call->input_shape);
+    const sluice_attention_config *const c = call->config;
+    const parts p                          = parts_of(c, &call->input_shape);
     SLUICE__TRY(sluice__norm_forward(call, call->saved[NORMED]));
     SLUICE__TRY(
         sluice__dense_forward(call, &p.qkv, call->saved[QKV], call->saved[NORMED], NULL, NULL));
@@ -92,19 +105,21 @@ static sluice_status forward(const sluice_layer_call *call) {
                                                        .length     = p.length,
                                                        .heads      = p.heads,
                                                        .head_width = p.head_width,
+                                                       .dropout    = dropout_of(call),
                                                    }));
-    return sluice__dense_forward(call, &p.projection, call->output, call->saved[ATTENDED],
-                                 call->input, NULL);
+    return sluice__branch_forward(call, &p.projection, call->saved[ATTENDED], c->dropout);
 }
 
 static sluice_status backward_input(const sluice_layer_call *call) {
-    const parts p = parts_of(call->config, &call->input_shape);
+    const sluice_attention_config *const c = call->config;
+    const parts p                          = parts_of(c, &call->input_shape);
     /* First the gradient of what was attended, then that of the normed rows: never both. */
     float *const inner = call->scratch;
     void *const rest =
         (char *)call->scratch + sluice__piece(sluice__float_bytes(p.qkv.rows, p.qkv.inputs));
-    SLUICE__TRY(
-        sluice__dense_backward_input(call, &p.projection, inner, call->output_gradient, NULL));
+    const float *projected; /* gradient of what the projection made; `rest` has room for it */
+    SLUICE__TRY(sluice__branch_gradient(call, &projected, rest, c->dropout));
+    SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
     SLUICE__TRY(call->ops->attention_backward(call->stream, &(sluice_attention_backward){
                                                                 .dqkv = call->handed[QKV_GRADIENT],
                                                                 .dout = inner,
@@ -116,6 +131,7 @@ static sluice_status backward_input(const sluice_layer_call *call) {
                                                                 .length     = p.length,
                                                                 .heads      = p.heads,
                                                                 .head_width = p.head_width,
+                                                                .dropout    = dropout_of(call),
                                                             }));
     SLUICE__TRY(
         sluice__dense_backward_input(call, &p.qkv, inner, call->handed[QKV_GRADIENT], NULL));
@@ -123,11 +139,12 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
-    const parts p = parts_of(call->config, &call->input_shape);
-    SLUICE__TRY(sluice__dense_backward_weight(call, &p.projection, call->saved[ATTENDED],
-                                              call->output_gradient));
+    const sluice_attention_config *const c = call->config;
+    const parts p                          = parts_of(c, &call->input_shape);
+    SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, call->saved[ATTENDED],
+                                               c->dropout));
     return sluice__dense_backward_weight(call, &p.qkv, call->saved[NORMED],
-                                         call->handed[QKV_GRADIENT]);
+                                         call->handed[QKV_GRADIENT], call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_attention(void) {

@@ -51,14 +51,14 @@ sluice_status sluice__dense_backward_input(const sluice_layer_call *call,
 
 sluice_status sluice__dense_backward_weight(const sluice_layer_call *call,
                                             const sluice__dense *dense, const float *x,
-                                            const float *dy) {
+                                            const float *dy, void *scratch) {
     return call->ops->linear_backward_weight(call->stream,
                                              &(sluice_linear_backward_weight){
                                                  .dw      = call->gradients[dense->parameter],
                                                  .db      = call->gradients[dense->parameter + 1],
                                                  .x       = x,
                                                  .dy      = dy,
-                                                 .scratch = call->scratch,
+                                                 .scratch = scratch,
                                                  .rows    = dense->rows,
                                                  .inputs  = dense->inputs,
                                                  .outputs = dense->outputs,

@@ -22,9 +22,9 @@ sluice_status sluice__dense_forward(const sluice_layer_call *call, const sluice_
 sluice_status sluice__dense_backward_input(const sluice_layer_call *call,
                                            const sluice__dense *dense, float *dx, const float *dy,
                                            const float *before_gelu);
-/* The gradients of weight and bias, with all of the call's scratch. */
+/* The gradients of weight and bias, with scratch of sluice_column_sum_scratch() bytes. */
 sluice_status sluice__dense_backward_weight(const sluice_layer_call *call,
                                             const sluice__dense *dense, const float *x,
-                                            const float *dy);
+                                            const float *dy, void *scratch);
 
 #endif

@@ -51,6 +51,8 @@ void sluice__set_loss(sluice_layer_description *description, const sluice_shape 
 
 /* ---- costs: every operation is taken to read and write each of its tensors once ---- */
 
+/* Operations for an element of a dropout: ten rounds of Philox for four of them. */
+enum { SLUICE__DROP_FLOPS = 20 };
 /* One product of (rows, inner) with (inner, columns). */
 void sluice__cost_product(sluice_cost *cost, int64_t rows, int64_t inner, int64_t columns);
 /* One pass over `tensors` tensors of `count` elements, `flops` operations for each element. */

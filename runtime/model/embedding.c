@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* embedding.c -- the layer kind "embedding": the rows of tokens plus the rows of positions. */
+/* embedding.c -- the layer kind "embedding": dropout(rows of tokens plus rows of positions). */
 #include <inttypes.h>
 
 #include "runtime/base/error.h"
+#include "runtime/model/branch.h"
 #include "runtime/model/describe.h"
 
 enum { TABLE, POSITIONS };
@@ -20,6 +21,7 @@ static sluice_status check(const sluice_embedding_config *c, const sluice_shape 
                             c->positions, input->dims[1]);
     SLUICE__TRY(sluice__check_scale("embedding", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("embedding", "position scale", c->position_scale));
+    SLUICE__TRY(sluice__check_rate("embedding", c->dropout));
     SLUICE__TRY(sluice__check_elements("embedding", c->vocabulary, c->width));
     SLUICE__TRY(sluice__check_elements("embedding", c->positions, c->width));
     return sluice__check_elements("embedding", input->dims[0] * input->dims[1], c->width);
@@ -39,22 +41,44 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__add_matrix(&d, "wpe.weight", c->positions, c->width, c->position_scale);
     sluice__cost_pass(&d.forward, elements, 3, 1);
     sluice__cost_pass(&d.weight, elements, 5, 2);
+    if (c->dropout > 0) {
+        sluice__cost_pass(&d.forward, elements, 2, SLUICE__DROP_FLOPS);
+        sluice__cost_pass(&d.weight, elements, 2, SLUICE__DROP_FLOPS);
+        d.scratch_weight = sluice_shape_bytes(&d.output);
+    }
     *out = d;
     return SLUICE_OK;
 }
 
+/* y = x after dropout, or nothing where there is none: `*out` is where the result stands. */
+static sluice_status drop(const sluice_layer_call *call, const float **out, float *y,
+                          const float *x) {
+    const sluice_embedding_config *const c = call->config;
+    const sluice_dropout dropout = sluice_layer_dropout(call, "dropout of the embedding", c->dropout);
+    *out                         = dropout.rate > 0 ? y : x;
+    if (dropout.rate <= 0) return SLUICE_OK;
+    return call->ops->drop(call->stream,
+                           &(sluice_drop){.y        = y,
+                                          .x        = x,
+                                          .samples  = call->input_shape.dims[0],
+                                          .elements = call->input_shape.dims[1] * c->width,
+                                          .dropout  = dropout});
+}
+
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_embedding_config *const c = call->config;
-    return call->ops->embedding(call->stream, &(sluice_embedding){
-                                                  .y          = call->output,
-                                                  .tokens     = call->input,
-                                                  .table      = call->parameters[TABLE],
-                                                  .positions  = call->parameters[POSITIONS],
-                                                  .samples    = call->input_shape.dims[0],
-                                                  .length     = call->input_shape.dims[1],
-                                                  .width      = c->width,
-                                                  .vocabulary = c->vocabulary,
-                                              });
+    const float *result;
+    SLUICE__TRY(call->ops->embedding(call->stream, &(sluice_embedding){
+                                                       .y          = call->output,
+                                                       .tokens     = call->input,
+                                                       .table      = call->parameters[TABLE],
+                                                       .positions  = call->parameters[POSITIONS],
+                                                       .samples    = call->input_shape.dims[0],
+                                                       .length     = call->input_shape.dims[1],
+                                                       .width      = c->width,
+                                                       .vocabulary = c->vocabulary,
+                                                   }));
+    return drop(call, &result, call->output, call->output);
 }
 
 static sluice_status backward_input(const sluice_layer_call *call) {
@@ -64,11 +88,13 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice_embedding_config *const c = call->config;
+    const float *gradient;
+    SLUICE__TRY(drop(call, &gradient, call->scratch, call->output_gradient));
     return call->ops->embedding_backward(call->stream, &(sluice_embedding_backward){
                                                            .dtable     = call->gradients[TABLE],
                                                            .dpositions = call->gradients[POSITIONS],
                                                            .tokens     = call->input,
-                                                           .dy         = call->output_gradient,
+                                                           .dy         = gradient,
                                                            .samples    = call->input_shape.dims[0],
                                                            .length     = call->input_shape.dims[1],
                                                            .width      = c->width,

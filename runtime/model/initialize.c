@@ -5,24 +5,6 @@
 #include "runtime/base/random.h"
 #include "sluice/model.h"
 
-/* FNV-1a, 64 bit: `hash` carried on over one byte. */
-static uint64_t hash_byte(uint64_t hash, unsigned char byte) {
-    return (hash ^ byte) * 0x100000001B3U;
-}
-
-/* The end of a text counts too, so that two texts in a row are not one. */
-static uint64_t hash_text(uint64_t hash, const char *text) {
-    do hash = hash_byte(hash, (unsigned char)*text);
-    while (*text++ != '\0');
-    return hash;
-}
-
-static uint64_t random_key(uint64_t seed, const char *purpose, const char *name) {
-    uint64_t hash = 0xCBF29CE484222325U;
-    for (int byte = 0; byte < 8; byte++) hash = hash_byte(hash, (unsigned char)(seed >> 8 * byte));
-    return hash_text(hash_text(hash, purpose), name);
-}
-
 /* Two standard normal numbers of two uniform ones (Box & Muller 1958). */
 static void normal_pair(double out[2], uint32_t a, uint32_t b) {
     const double pi     = 3.14159265358979323846;
@@ -49,7 +31,7 @@ void sluice_parameter_initialize(float *values, const sluice_parameter_use *use,
         for (int64_t i = 0; i < count; i++) values[i] = use->parameter.scale;
         return;
     }
-    const uint64_t key = random_key(seed, "initial", use->name);
+    const uint64_t key = sluice__random_key(seed, "initial", use->name);
     for (int64_t i = 0; i < count; i += 4) {
         double four[4];
         normal_four(four, i, key);

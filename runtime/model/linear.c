@@ -54,7 +54,8 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice__dense dense = dense_of(call->config, &call->input_shape);
-    return sluice__dense_backward_weight(call, &dense, call->input, call->output_gradient);
+    return sluice__dense_backward_weight(call, &dense, call->input, call->output_gradient,
+                                         call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_linear(void) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* mlp.c -- the layer kind "mlp": x + projection(gelu(expand(layernorm(x)))). */
+/* mlp.c -- the layer kind "mlp": x + dropout(projection(gelu(expand(layernorm(x))))). */
 #include "runtime/base/error.h"
+#include "runtime/model/branch.h"
 #include "runtime/model/dense.h"
 #include "runtime/model/describe.h"
 #include "runtime/model/norm.h"
@@ -29,6 +30,7 @@ static sluice_status check(const sluice_mlp_config *c, const sluice_shape *input
     SLUICE__TRY(sluice__check_count("mlp", "hidden width", c->hidden));
     SLUICE__TRY(sluice__check_scale("mlp", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("mlp", "projection scale", c->projection_scale));
+    SLUICE__TRY(sluice__check_rate("mlp", c->dropout));
     SLUICE__TRY(sluice__check_elements("mlp", c->width, c->hidden));
     return sluice__check_elements("mlp", sluice__rows(input), c->hidden);
 }
@@ -45,6 +47,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__norm_describe(&d, "../ln_2.weight", "../ln_2.bias", input);
     sluice__dense_describe(&d, &p.expand, "c_fc.weight", "c_fc.bias", c->scale);
     sluice__dense_describe(&d, &p.projection, "c_proj.weight", "c_proj.bias", c->projection_scale);
+    sluice__branch_describe(&d, &p.projection, c->dropout);
     sluice__cost_pass(&d.forward, p.expand.rows * c->hidden, 1, 12); /* GELU, and its slope */
     sluice__cost_pass(&d.input, p.expand.rows * c->hidden, 1, 16);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);  /* NORMED */
@@ -57,32 +60,36 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
 }
 
 static sluice_status forward(const sluice_layer_call *call) {
-    const parts p = parts_of(call->config, &call->input_shape);
+    const sluice_mlp_config *const c = call->config;
+    const parts p                    = parts_of(c, &call->input_shape);
     SLUICE__TRY(sluice__norm_forward(call, call->saved[NORMED]));
     SLUICE__TRY(sluice__dense_forward(call, &p.expand, call->saved[BEFORE_GELU],
                                       call->saved[NORMED], NULL, call->saved[AFTER_GELU]));
-    return sluice__dense_forward(call, &p.projection, call->output, call->saved[AFTER_GELU],
-                                 call->input, NULL);
+    return sluice__branch_forward(call, &p.projection, call->saved[AFTER_GELU], c->dropout);
 }
 
 static sluice_status backward_input(const sluice_layer_call *call) {
-    const parts p       = parts_of(call->config, &call->input_shape);
-    float *const normed = call->scratch; /* gradient of NORMED */
+    const sluice_mlp_config *const c = call->config;
+    const parts p                    = parts_of(c, &call->input_shape);
+    float *const normed = call->scratch; /* gradient of NORMED; before that, of the projection */
     void *const rest =
         (char *)call->scratch + sluice__piece(sluice__float_bytes(p.expand.rows, p.expand.inputs));
+    const float *projected;
+    SLUICE__TRY(sluice__branch_gradient(call, &projected, normed, c->dropout));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->handed[HIDDEN_GRADIENT],
-                                             call->output_gradient, call->saved[BEFORE_GELU]));
+                                             projected, call->saved[BEFORE_GELU]));
     SLUICE__TRY(
         sluice__dense_backward_input(call, &p.expand, normed, call->handed[HIDDEN_GRADIENT], NULL));
     return sluice__norm_backward(call, normed, call->output_gradient, rest);
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
-    const parts p = parts_of(call->config, &call->input_shape);
-    SLUICE__TRY(sluice__dense_backward_weight(call, &p.projection, call->saved[AFTER_GELU],
-                                              call->output_gradient));
+    const sluice_mlp_config *const c = call->config;
+    const parts p                    = parts_of(c, &call->input_shape);
+    SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, call->saved[AFTER_GELU],
+                                               c->dropout));
     return sluice__dense_backward_weight(call, &p.expand, call->saved[NORMED],
-                                         call->handed[HIDDEN_GRADIENT]);
+                                         call->handed[HIDDEN_GRADIENT], call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_mlp(void) {

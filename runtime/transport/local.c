@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/transport/transport.h"
 
@@ -15,6 +15,7 @@ enum { SPINS = 2000 };
 typedef struct posted {
     void *buffer;
     size_t bytes;
+    uint64_t content;
 } posted;
 
 /* At any time only one side is ahead: `waiting` holds its posts from `complete` on. */
@@ -41,27 +42,6 @@ struct sluice__transport {
     int here;
 };
 
-static struct timespec time_after(double seconds) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    const double whole = (double)(time_t)seconds;
-    at.tv_sec += (time_t)whole;
-    at.tv_nsec += (long)((seconds - whole) * 1e9);
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000L;
-    }
-    return at;
-}
-
-static void init_condition(pthread_cond_t *condition) {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 static link *link_of(const sluice__transport *transport, int from, int to) {
     return &transport->links[from * transport->ranks + to];
 }
@@ -79,7 +59,7 @@ static sluice_status open_links(sluice__transport *transport, const sluice__link
         SLUICE__TRY(sluice__alloc(&opened->waiting, (size_t)links[k].transfers,
                                   sizeof *opened->waiting));
         pthread_mutex_init(&opened->lock, NULL);
-        init_condition(&opened->moved);
+        sluice__condition_init(&opened->moved);
         opened->is_open = true;
     }
     return SLUICE_OK;
@@ -111,13 +91,13 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     transport->ranks = ranks;
     transport->ops   = ops;
     pthread_mutex_init(&transport->lock, NULL);
-    init_condition(&transport->arrived);
+    sluice__condition_init(&transport->arrived);
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&transport->links, p * p, sizeof *transport->links));
     SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, p * (size_t)gathered, sizeof(double)));
-    for (int r = 0; r < ranks; r++) transport->parts[r] = transport->gathered + r * gathered;
+    for (int r = 0; r < ranks; r++) transport->parts[r] = transport->gathered + (ptrdiff_t)r * gathered;
     SLUICE__TRY_OUT(open_links(transport, links, count));
     *out = transport;
 out:
@@ -142,6 +122,9 @@ static sluice_status finish(const sluice__transport *transport, link *at, const 
     if (send->bytes != receive->bytes)
         return sluice__fail(SLUICE_E_ARGUMENT, "a send of %zu bytes meets a receive of %zu",
                             send->bytes, receive->bytes);
+    if (send->content != receive->content)
+        return sluice__fail(SLUICE_E_SCHEDULE, "what is sent is not what is received next: the two "
+                                               "ends of the link disagree on the order of transfers");
     SLUICE__TRY(transport->ops->copy(stream, receive->buffer, send->buffer, send->bytes));
     SLUICE__TRY(transport->ops->synchronize(stream));
     atomic_fetch_add(&at->complete, 1);
@@ -169,15 +152,17 @@ static sluice_status post(sluice__transport *transport, int from, int to, bool s
 }
 
 static sluice_status local_post_send(sluice__transport *transport, int from, int to,
-                                     const void *buffer, size_t bytes, sluice_stream *stream) {
-    posted mine = {NULL, bytes};
+                                     const void *buffer, size_t bytes, uint64_t content,
+                                     sluice_stream *stream) {
+    posted mine = {NULL, bytes, content};
     memcpy(&mine.buffer, &buffer, sizeof buffer); /* only read: it is the copy's source */
     return post(transport, from, to, true, &mine, stream);
 }
 
 static sluice_status local_post_receive(sluice__transport *transport, int from, int to,
-                                        void *buffer, size_t bytes, sluice_stream *stream) {
-    const posted mine = {buffer, bytes};
+                                        void *buffer, size_t bytes, uint64_t content,
+                                        sluice_stream *stream) {
+    const posted mine = {buffer, bytes, content};
     return post(transport, from, to, false, &mine, stream);
 }
 
@@ -196,7 +181,7 @@ static sluice_status local_wait(sluice__transport *transport, int from, int to, 
             *done = true;
             return SLUICE_OK;
         }
-    const struct timespec end = time_after(seconds);
+    const struct timespec end = sluice__time_after(seconds);
     pthread_mutex_lock(&at->lock);
     int late = 0;
     while (atomic_load(&at->complete) <= k && !atomic_load(&transport->aborted) && late == 0)
@@ -221,7 +206,7 @@ static void local_post_gather(sluice__transport *transport, int rank, const doub
 static sluice_status local_wait_gather(sluice__transport *transport, int rank, double *all,
                                        double seconds, bool *done) {
     (void)rank;
-    const struct timespec end = time_after(seconds);
+    const struct timespec end = sluice__time_after(seconds);
     int late                  = 0;
     pthread_mutex_lock(&transport->lock);
     while (transport->here < transport->ranks && !atomic_load(&transport->aborted) && late == 0)

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sluice/device.h"
 #include "sluice/status.h"
@@ -34,11 +35,13 @@ typedef struct sluice__transport_ops {
     /* Between runs, with every rank outside: all transfers are forgotten. */
     void (*begin)(sluice__transport *transport);
 
-    /* On rank `from`'s thread, or `to`'s. The buffer is in use until its wait has ended. */
+    /* On rank `from`'s thread, or `to`'s. The buffer is in use until its wait has ended. `content`
+     * says what is carried, the same number at both ends: it matches nothing, but a transport that
+     * sees both refuses two that differ (E_SCHEDULE). */
     sluice_status (*post_send)(sluice__transport *transport, int from, int to, const void *buffer,
-                               size_t bytes, sluice_stream *stream);
+                               size_t bytes, uint64_t content, sluice_stream *stream);
     sluice_status (*post_receive)(sluice__transport *transport, int from, int to, void *buffer,
-                                  size_t bytes, sluice_stream *stream);
+                                  size_t bytes, uint64_t content, sluice_stream *stream);
     /* Posts between these two are issued as one; order among them does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);

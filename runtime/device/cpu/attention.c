@@ -13,6 +13,7 @@
 #include "runtime/device/cpu/vexp.h"
 
 enum { BLOCK = SLUICE__ATTENTION_BLOCK };
+_Static_assert((int)BLOCK == (int)SLUICE__DRAWN, "a row of a block draws its factors at once");
 
 /* One head of one sample: where its tensors begin, and the strides between positions. */
 typedef struct head {
@@ -21,9 +22,12 @@ typedef struct head {
     int64_t out, lse;              /* offsets of the head's first element */
     int64_t length, width;
     float scale;
+    const sluice_dropout *dropout; /* NULL: none */
+    int64_t sample, number;        /* of the head in its sample */
 } head;
 
-static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t width, int64_t index) {
+static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t width, int64_t index,
+                    const sluice_dropout *dropout) {
     const int64_t sample = index / heads, h = index % heads, all = heads * width;
     const float *const q = qkv + sample * length * 3 * all + h * width;
     return (head){.q          = q,
@@ -35,7 +39,25 @@ static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t wid
                   .lse        = index * length,
                   .length     = length,
                   .width      = width,
-                  .scale      = 1.0f / sqrtf((float)width)};
+                  .scale      = 1.0f / sqrtf((float)width),
+                  .dropout    = dropout->rate > 0 ? dropout : NULL,
+                  .sample     = sample,
+                  .number     = h};
+}
+
+SLUICE__LOOP void multiply_row_loop(float *restrict row, const float *restrict factors,
+                                     int64_t count) {
+    for (int64_t j = 0; j < count; j++) row[j] *= factors[j];
+}
+SLUICE__VERSIONS(multiply_row,
+                 (float *restrict row, const float *restrict factors, int64_t count),
+                 (row, factors, count))
+
+/* The factors of dropout for the probabilities of `query` with the block of keys from `key` on. */
+static void draw_row(float factors[BLOCK], const head *h, int64_t query, int64_t key) {
+    const int64_t row = (h->length + 3) / 4 * 4;
+    sluice__draw_factors(factors, h->dropout, h->sample,
+                         (h->number * h->length + query) * row + key);
 }
 
 /* scores (queries, keys) = a b^T: rows of `a` from query on, rows of `b` from key on. */
@@ -83,6 +105,11 @@ static void add_keys(const head *h, float *out, float *scores, float *most, floa
         float shrink;
         soften_row(scores + i * BLOCK, &most[i], &sum[i], &shrink, h->scale,
                    sluice__least(keys, query + i - key + 1), keys);
+        if (h->dropout) {
+            float factors[BLOCK];
+            draw_row(factors, h, query + i, key);
+            multiply_row(scores + i * BLOCK, factors, keys);
+        }
         if (key > 0) sluice__scale(out + i * h->out_stride, shrink, h->width);
     }
     const sluice__product product = {.c        = out,
@@ -109,7 +136,8 @@ static void forward_task(const void *argument, int64_t task, int thread) {
     const forward_job *const job       = argument;
     const sluice_attention *const args = job->args;
     const head h =
-        head_at(args->qkv, args->length, args->heads, args->head_width, task / job->blocks);
+        head_at(args->qkv, args->length, args->heads, args->head_width, task / job->blocks,
+                &args->dropout);
     const int64_t query   = task % job->blocks * BLOCK;
     const int64_t queries = sluice__least(BLOCK, h.length - query);
     float *const out      = args->out + h.out + query * h.out_stride;
@@ -202,13 +230,20 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
     const float *const q    = h->q + query * h->in_stride;
     const float *const k    = h->k + key * h->in_stride;
     const float *const dout = g->dout + query * h->out_stride;
-    float *const p = workspace, *const ds = workspace + BLOCK * BLOCK;
+    float *const p = workspace, *const ds = workspace + (ptrdiff_t)BLOCK * BLOCK;
     score(p, q, h->in_stride, queries, k, h->in_stride, keys, h->width);
     score(ds, dout, h->out_stride, queries, h->v + key * h->in_stride, h->in_stride, keys,
           h->width);
-    for (int64_t i = 0; i < queries; i++)
+    for (int64_t i = 0; i < queries; i++) {
+        float factors[BLOCK];
+        if (h->dropout) {
+            draw_row(factors, h, query + i, key);
+            multiply_row(ds + i * BLOCK, factors, keys);
+        }
         slopes_row(p + i * BLOCK, ds + i * BLOCK, g->lse[query + i], g->delta[query + i], h->scale,
                    sluice__least(keys, query + i - key + 1), keys);
+        if (h->dropout) multiply_row(p + i * BLOCK, factors, keys);
+    }
     add_product(g->dv + key * h->in_stride, p, true, keys, queries, dout, h->out_stride, h,
                 query == key);
     add_product(g->dk + key * h->in_stride, ds, true, keys, queries, q, h->in_stride, h,
@@ -220,7 +255,8 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
 static void backward_task(const void *argument, int64_t task, int thread) {
     const backward_job *const job               = argument;
     const sluice_attention_backward *const args = job->args;
-    const head h           = head_at(args->qkv, args->length, args->heads, args->head_width, task);
+    const head h = head_at(args->qkv, args->length, args->heads, args->head_width, task,
+                           &args->dropout);
     float *const delta     = (float *)args->scratch + h.lse;
     const float *const out = args->out + h.out, *const dout = args->dout + h.out;
     for (int64_t i = 0; i < h.length; i++)

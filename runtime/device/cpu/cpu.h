@@ -19,6 +19,8 @@ struct sluice_device {
     sluice__team *team;
     float *workspaces; /* SLUICE__WORKSPACE for each thread */
     double partials[SLUICE__PARTIALS];
+    bool small_pages; /* an arena got no huge ones */
+    char lacks[160];
 };
 
 struct sluice_stream {
@@ -40,6 +42,11 @@ static inline int64_t sluice__row_block(int64_t width) {
 /* out (+)= the sum over blocks of partials (blocks, columns), in order of blocks. */
 void sluice__add_partials(sluice_device *device, float *out, const float *partials, int64_t blocks,
                           int64_t columns, bool first_write);
+enum { SLUICE__DRAWN = 64 }; /* factors of dropout that are drawn together */
+/* factors[0 .. SLUICE__DRAWN - 1]: 0 or 1 / (1 - rate) of the elements from `element`, a multiple of
+ * 4, on, of sample `sample` of the micro-batch. */
+void sluice__draw_factors(float *factors, const sluice_dropout *dropout, int64_t sample,
+                          int64_t element);
 /* Multiply `count` floats, on the calling thread. */
 void sluice__scale(float *x, float by, int64_t count);
 /* Set `count` floats to zero, shared among the team. */
@@ -62,6 +69,7 @@ sluice_status sluice__cpu_embedding_backward(sluice_stream *stream,
                                              const sluice_embedding_backward *args);
 sluice_status sluice__cpu_classifier(sluice_stream *stream, const sluice_classifier *args);
 sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squared_error *args);
+sluice_status sluice__cpu_drop(sluice_stream *stream, const sluice_drop *args);
 sluice_status sluice__cpu_relu(sluice_stream *stream, float *y, const float *x, int64_t count);
 sluice_status sluice__cpu_relu_backward(sluice_stream *stream, float *dx, const float *dy,
                                         const float *x, int64_t count);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* device.c -- the cpu as a device: its table, memory, streams and events. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -47,8 +48,17 @@ static sluice_status refuse_arena(size_t bytes) {
     return sluice__hint(status, "make the batch smaller, use more micro-batches or more ranks");
 }
 
+/* Transparent huge pages come on request, or always, or never: then the request is not refused. */
+static bool huge_pages_are_off(void) {
+    char text[64] = "";
+    FILE *file    = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
+    if (!file) return true;
+    const bool is_read = fgets(text, sizeof text, file) != NULL;
+    (void)fclose(file);
+    return is_read && strstr(text, "[never]") != NULL;
+}
+
 static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
-    (void)device;
     if (bytes > SIZE_MAX - 3 * (size_t)HUGE_PAGE) return refuse_arena(bytes);
     const size_t size = whole_pages(bytes);
     char *const region =
@@ -58,9 +68,24 @@ static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes
     const size_t before = (HUGE_PAGE - (uintptr_t)region % HUGE_PAGE) % HUGE_PAGE;
     if (before > 0) (void)munmap(region, before);
     (void)munmap(region + before + size, HUGE_PAGE - before);
-    (void)madvise(region + before, size, MADV_HUGEPAGE);
+    if (madvise(region + before, size, MADV_HUGEPAGE) != 0 || huge_pages_are_off())
+        device->small_pages = true;
     *out = region + before;
     return SLUICE_OK;
+}
+
+static const char *lacks(sluice_device *device) {
+    const int unpinned = sluice__team_unpinned(device->team);
+    size_t length      = 0;
+    device->lacks[0]   = '\0';
+    if (unpinned > 0)
+        length = (size_t)snprintf(device->lacks, sizeof device->lacks,
+                                  "%d thread%s cannot be bound to a core", unpinned,
+                                  unpinned == 1 ? "" : "s");
+    if (device->small_pages)
+        (void)snprintf(device->lacks + length, sizeof device->lacks - length,
+                       "%sthere are no huge pages", length > 0 ? "; " : "");
+    return device->lacks;
 }
 
 static void arena_free(sluice_device *device, void *arena, size_t bytes) {
@@ -125,6 +150,7 @@ const sluice_device_ops sluice__cpu_ops = {
     .name                   = "cpu",
     .open                   = open_device,
     .close                  = close_device,
+    .lacks                  = lacks,
     .arena_alloc            = arena_alloc,
     .arena_free             = arena_free,
     .stream_create          = stream_create,
@@ -151,6 +177,7 @@ const sluice_device_ops sluice__cpu_ops = {
     .embedding_backward     = sluice__cpu_embedding_backward,
     .classifier             = sluice__cpu_classifier,
     .squared_error          = sluice__cpu_squared_error,
+    .drop                   = sluice__cpu_drop,
     .relu                   = sluice__cpu_relu,
     .relu_backward          = sluice__cpu_relu_backward,
     .sum                    = sluice__cpu_sum,

@@ -12,7 +12,7 @@ static const float epsilon = 1e-5f;
 SLUICE__LOOP float squared_distance(const float *x, float from, int64_t count) {
     sluice__lanes even = {0}, odd = {0}, a, b;
     int64_t i = 0;
-    for (; i + 2 * SLUICE__LANES <= count; i += 2 * SLUICE__LANES) {
+    for (; i + SLUICE__PAIR <= count; i += SLUICE__PAIR) {
         sluice__load(&a, x + i);
         sluice__load(&b, x + i + SLUICE__LANES);
         a -= from;

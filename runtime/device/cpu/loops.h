@@ -45,7 +45,7 @@
 
 /* ---- lanes ---- */
 
-enum { SLUICE__LANES = 8 };
+enum { SLUICE__LANES = 8, SLUICE__PAIR = 2 * SLUICE__LANES };
 typedef float sluice__lanes __attribute__((vector_size(SLUICE__LANES * sizeof(float))));
 typedef int32_t sluice__lane_bits __attribute__((vector_size(SLUICE__LANES * sizeof(int32_t))));
 
@@ -61,7 +61,7 @@ SLUICE__LOOP float sluice__add_lanes(const sluice__lanes *x) {
 SLUICE__LOOP float sluice__sum(const float *x, int64_t count) {
     sluice__lanes even = {0}, odd = {0}, a, b;
     int64_t i = 0;
-    for (; i + 2 * SLUICE__LANES <= count; i += 2 * SLUICE__LANES) {
+    for (; i + SLUICE__PAIR <= count; i += SLUICE__PAIR) {
         sluice__load(&a, x + i);
         sluice__load(&b, x + i + SLUICE__LANES);
         even += a;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pin.c -- the one place that binds threads to cores. What is refused is left out silently. */
+/* pin.c -- the one place that binds threads to cores. */
 #include "runtime/device/cpu/pin.h"
 
 int sluice__cores(cpu_set_t *cores) {
@@ -10,15 +10,15 @@ int sluice__cores(cpu_set_t *cores) {
     return count > 0 ? count : 1;
 }
 
-void sluice__pin(const cpu_set_t *cores, int n) {
+bool sluice__pin(pthread_t thread, const cpu_set_t *cores, int n) {
     for (size_t core = 0; core < CPU_SETSIZE; core++) {
         if (!CPU_ISSET(core, cores) || n-- > 0) continue;
         cpu_set_t one;
         CPU_ZERO(&one);
         CPU_SET(core, &one);
-        (void)sched_setaffinity(0, sizeof one, &one);
-        return;
+        return pthread_setaffinity_np(thread, sizeof one, &one) == 0;
     }
+    return false;
 }
 
 void sluice__unpin(const cpu_set_t *cores) {

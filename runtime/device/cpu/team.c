@@ -37,6 +37,7 @@ struct sluice__team {
     pid_t caller; /* the kernel's number of the thread that was pinned */
     int core_count;
     cpu_set_t cores;
+    int unpinned;    /* threads that could not be bound to their core */
     worker *workers; /* threads - 1; the first `started` run */
     int started;
 
@@ -106,7 +107,6 @@ static void leave_job(sluice__team *team) {
 static void *work(void *argument) {
     worker *const self = argument;
     sluice__team *team = self->team;
-    if (team->pin) sluice__pin(&team->cores, team->first_core + self->thread);
     sluice__blas_use_one_thread();
     for (unsigned seen = 0;;) {
         await_job(team, seen);
@@ -173,6 +173,18 @@ static sluice_status start_workers(sluice__team *team) {
     return SLUICE_OK;
 }
 
+static void pin_threads(sluice__team *team) {
+    if (!team->pin) return;
+    team->unpinned = !sluice__pin(pthread_self(), &team->cores, team->first_core);
+    for (int w = 0; w < team->started; w++)
+        team->unpinned += !sluice__pin(team->workers[w].id, &team->cores,
+                                       team->first_core + team->workers[w].thread);
+}
+
+int sluice__team_unpinned(const sluice__team *team) {
+    return team->unpinned;
+}
+
 sluice_status sluice__team_start(sluice__team **out, int threads, int first_core, bool pin) {
     sluice__team *team   = NULL;
     sluice_status status = SLUICE_OK;
@@ -192,7 +204,7 @@ sluice_status sluice__team_start(sluice__team **out, int threads, int first_core
     (void)atomic_fetch_add(&threads_alive, 1);
     SLUICE__TRY_OUT(sluice__alloc(&team->workers, (size_t)threads, sizeof *team->workers));
     SLUICE__TRY_OUT(start_workers(team));
-    if (pin) sluice__pin(&team->cores, first_core);
+    pin_threads(team);
     sluice__blas_use_one_thread();
     *out = team;
     team = NULL;

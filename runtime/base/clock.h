@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.h -- the one clock: seconds that never go back, and waits that end by it. */
+#ifndef SLUICE_BASE_CLOCK_H
+#define SLUICE_BASE_CLOCK_H
+
+#include <pthread.h>
+#include <time.h>
+
+double sluice__now(void); /* seconds of the monotonic clock */
+/* For pthread_cond_timedwait() on a condition made by sluice__condition_init(). */
+struct timespec sluice__time_after(double seconds);
+void sluice__condition_init(pthread_cond_t *condition);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nonfinite.c -- where a loss or a gradient that is no finite number comes from.
+ *
+ * A loss: the micro-batch is known from the losses; its forward is run again, and every layer's
+ * output is looked at. A gradient behind finite losses: the layer is the last in the model with
+ * such a gradient, for backward begins at the end; micro-batches are run again one by one.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* ---- on the ranks ---- */
+
+static sluice_status is_finite(sluice__rank *rank, const void *values, int64_t count, bool *finite) {
+    const sluice_device_ops *ops = rank->pipeline->ops;
+    float *copy                  = NULL;
+    *finite                      = true;
+    if (!values || count == 0) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&copy, (size_t)count, sizeof *copy));
+    sluice_status status = ops->download(rank->stream, copy, values, (size_t)count * sizeof *copy);
+    if (status == SLUICE_OK) status = ops->synchronize(rank->stream);
+    for (int64_t i = 0; status == SLUICE_OK && i < count && *finite; i++) *finite = isfinite(copy[i]);
+    sluice__free(copy);
+    return status;
+}
+
+sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_call *call) {
+    const sluice_model *model = rank->pipeline->model;
+    bool input = true, output = true;
+    if (rank->bad_layer >= 0) return SLUICE_OK; /* the first is known */
+    if (layer == 0 && call->input_shape.type == SLUICE_F32)
+        SLUICE__TRY(is_finite(rank, call->input, sluice_shape_count(&call->input_shape), &input));
+    if (layer + 1 < sluice_model_layer_count(model)) {
+        const sluice_shape next = sluice_model_layer_input(model, layer + 1,
+                                                           call->input_shape.dims[0]);
+        SLUICE__TRY(is_finite(rank, call->output, sluice_shape_count(&next), &output));
+    }
+    if (!input || !output) rank->bad_layer = layer;
+    rank->bad_input = !input;
+    return SLUICE_OK;
+}
+
+/* ---- the caller's side ---- */
+
+/* Only micro-batch i of the step has samples: they are number `as` of the run. */
+static void keep_one(sluice_pipeline *pipeline, int i, int as) {
+    int64_t *first      = pipeline->run.first_sample;
+    const int64_t begin = pipeline->program->first_sample[i];
+    for (int k = 0; k <= pipeline->program->microbatches; k++)
+        first[k] = k <= as ? begin : pipeline->program->first_sample[i + 1];
+}
+
+/* The first layer whose output is not finite in the forward of micro-batch i; -1: none. */
+static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *how, int i, int *layer,
+                                bool *is_input) {
+    for (int r = 0; r < pipeline->ranks; r++) pipeline->rank[r].bad_layer = -1;
+    keep_one(pipeline, i, 0);
+    SLUICE__TRY(sluice__carry_out(pipeline, pipeline->forward, how, sluice__run_rank));
+    *layer = -1;
+    for (int r = 0; r < pipeline->ranks; r++) {
+        const sluice__rank *rank = &pipeline->rank[r];
+        if (rank->bad_layer < 0 || (*layer >= 0 && *layer < rank->bad_layer)) continue;
+        *layer    = rank->bad_layer;
+        *is_input = rank->bad_input;
+    }
+    return SLUICE_OK;
+}
+
+/* "layer 'lm_head' (stage 1, rank 1)" */
+static const char *layer_words(char *out, size_t bytes, const sluice_pipeline *pipeline, int layer) {
+    const sluice_program *program = pipeline->program;
+    int stage                     = 0;
+    while (layer >= program->layouts[stage].first + program->layouts[stage].count) stage++;
+    snprintf(out, bytes, "layer '%s' (stage %d, rank %d)",
+             sluice_model_layer_name(pipeline->model, layer), stage, program->stage_rank[stage]);
+    return out;
+}
+
+/* Printed, the sign of what is no number says nothing. */
+static double shown(double value) {
+    return isnan(value) ? (double)NAN : value;
+}
+
+static sluice_status explain_loss(sluice_pipeline *pipeline, const sluice__run *how, double loss,
+                                  int i) {
+    int layer     = -1;
+    bool is_input = false;
+    char words[256];
+    SLUICE__TRY(find_layer(pipeline, how, i, &layer, &is_input));
+    const long long step = (long long)how->step;
+    if (is_input)
+        return sluice__fail(SLUICE_E_NONFINITE,
+                            "step %lld, micro-batch %d: the loss is %g because the inputs are not "
+                            "finite; nothing was updated",
+                            step, i, shown(loss));
+    /* Every output is finite: what is not is made by the loss itself. */
+    if (layer < 0) layer = sluice_model_layer_count(pipeline->model) - 1;
+    return sluice__fail(SLUICE_E_NONFINITE,
+                        "step %lld, micro-batch %d: the loss is %g; the first that is not finite is "
+                        "the output of %s; nothing was updated",
+                        step, i, shown(loss), layer_words(words, sizeof words, pipeline, layer));
+}
+
+/* The first micro-batch that makes a gradient that is not finite by itself; -1: their sum does. */
+static sluice_status find_microbatch(sluice_pipeline *pipeline, const sluice__run *how, int *found) {
+    *found = -1;
+    for (int i = 0; i < pipeline->program->microbatches && *found < 0; i++) {
+        keep_one(pipeline, i, i);
+        SLUICE__TRY(sluice__carry_out(pipeline, pipeline->program, how, sluice__run_rank));
+        if (!isfinite(pipeline->run.norm)) *found = i;
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status explain_norm(sluice_pipeline *pipeline, const sluice__run *how, double loss,
+                                  double norm, int use) {
+    int i = -1;
+    char words[256], where[32] = "the sum of all micro-batches";
+    SLUICE__TRY(find_microbatch(pipeline, how, &i));
+    if (i >= 0) snprintf(where, sizeof where, "micro-batch %d", i);
+    const sluice_parameter_use *bad = sluice_model_use(pipeline->model, use);
+    return sluice__fail(SLUICE_E_NONFINITE,
+                        "step %lld, %s: the loss is %g and the gradient norm %g; backward, the first "
+                        "that is not finite is the gradient of '%s' in %s; nothing was updated",
+                        (long long)how->step, where, loss, shown(norm), bad->name,
+                        layer_words(words, sizeof words, pipeline, bad->layer));
+}
+
+sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_batch *batch) {
+    const double loss = pipeline->run.loss, norm = pipeline->run.norm;
+    const int microbatch = pipeline->run.bad_microbatch, use = pipeline->run.bad_use;
+    sluice__run how            = {.batch = *batch, .step = pipeline->run.step};
+    how.looks                  = microbatch >= 0;
+    const sluice_status status = microbatch >= 0
+                                     ? explain_loss(pipeline, &how, loss, microbatch)
+                                     : explain_norm(pipeline, &how, loss, norm, use);
+    if (status != SLUICE_E_NONFINITE) return status;
+    return sluice__hint(status, "use a lower learning rate, a longer warm-up or clipping");
+}

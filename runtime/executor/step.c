@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* step.c -- step and evaluate: the caller's side of a run, and what was measured in it. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+sluice_status sluice__check_number(const char *name, double value, double low, double high) {
+    if (value >= low && value <= high) return SLUICE_OK; /* false for NaN */
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s is %g; it must be from %g to %g", name, value, low,
+                        high);
+}
+
+/* ---- step ---- */
+
+static bool is_compute(const sluice_instruction *at) {
+    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+}
+
+/* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
+static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
+    double makespan = 0, busy = 0;
+    for (int r = 0; r < pipeline->ranks; r++) {
+        const sluice__rank *rank         = &pipeline->rank[r];
+        const sluice__rank_program *mine = &pipeline->program->rank[r];
+        double own = 0, first = -1, last = 0;
+        for (int n = 0; n < mine->count; n++) {
+            if (!is_compute(&mine->list[n])) continue;
+            if (first < 0) first = rank->begin[n];
+            last = rank->end[n];
+            own += rank->end[n] - rank->begin[n];
+        }
+        pipeline->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
+        busy += own;
+        if (last > makespan) makespan = last;
+    }
+    result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
+    result->inner_idle    = pipeline->inner_idle;
+}
+
+static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_batch *batch) {
+    if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
+    return sluice__check_number("the batch's total weight", batch->total_weight, 1e-300, 1e300);
+}
+
+sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
+                                const sluice__run *how, sluice__task *task) {
+    sluice__run *run       = &pipeline->run;
+    int64_t *first_sample  = run->first_sample;
+    *run                   = *how;
+    run->first_sample      = first_sample;
+    run->program           = program;
+    run->start             = sluice__now();
+    run->bad_microbatch    = run->bad_use = -1;
+    pipeline->transport_ops->begin(pipeline->transport);
+    const sluice_status status = sluice__workers_do(pipeline, task, NULL);
+    if (status != SLUICE_OK) return status; /* a rank may still be inside it */
+    run->program = NULL;
+    for (int r = 0; r < pipeline->ranks; r++) atomic_store(&pipeline->rank[r].at, -1);
+    return SLUICE_OK;
+}
+
+sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
+                                   sluice_result *result) {
+    const sluice_program *program = pipeline->program;
+    SLUICE__TRY(check_batch(pipeline, batch));
+    SLUICE__TRY(sluice__check_number("the learning rate", batch->learning_rate, 0, 1e300));
+    if (batch->samples != program->options.samples)
+        return sluice__fail(SLUICE_E_ARGUMENT, "a minibatch of %lld samples in a pipeline for %lld",
+                            (long long)batch->samples, (long long)program->options.samples);
+    memcpy(pipeline->run.first_sample, program->first_sample,
+           ((size_t)program->microbatches + 1) * sizeof(int64_t));
+    const sluice__run how = {
+        .batch = *batch, .step = pipeline->steps + 1, .timed = true, .updates = true};
+    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, sluice__run_rank));
+    pipeline->steps++;
+    if (!isfinite(pipeline->run.loss) || !isfinite(pipeline->run.norm))
+        return sluice__explain_nonfinite(pipeline, batch);
+    pipeline->updates++;
+    result->seconds = sluice__now() - pipeline->run.start;
+    result->loss    = pipeline->run.loss;
+    result->norm    = pipeline->run.norm;
+    measure_idle(pipeline, result);
+    return SLUICE_OK;
+}
+
+/* ---- evaluate ---- */
+
+static sluice_status evaluate_task(sluice__rank *rank, void *unused) {
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->forward->rank[rank->index];
+    SLUICE__TRY(sluice__run_rank(rank, unused));
+    if (rank->index != pipeline->loss_rank) return SLUICE_OK;
+    SLUICE__TRY(pipeline->ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
+                                        (size_t)pipeline->forward->microbatches * sizeof(double)));
+    return pipeline->ops->synchronize(rank->stream);
+}
+
+sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,
+                                       double *loss) {
+    const int m        = pipeline->forward->microbatches;
+    const int64_t most = sluice_program_samples(pipeline->forward, 0);
+    SLUICE__TRY(check_batch(pipeline, batch));
+    double sum = 0;
+    for (int64_t first = 0; first < batch->samples;) {
+        for (int i = 0; i <= m; i++) {
+            const int64_t at              = first + i * most;
+            pipeline->run.first_sample[i] = at < batch->samples ? at : batch->samples;
+        }
+        const sluice__run how = {.batch = *batch};
+        SLUICE__TRY(sluice__carry_out(pipeline, pipeline->forward, &how, evaluate_task));
+        for (int i = 0; i < m; i++) sum += pipeline->rank[pipeline->loss_rank].mine[i];
+        first = pipeline->run.first_sample[m];
+    }
+    *loss = sum;
+    return SLUICE_OK;
+}
+
+/* ---- what can be asked ---- */
+
+const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline) {
+    return pipeline->program;
+}
+
+int sluice_pipeline_threads(const sluice_pipeline *pipeline) { return pipeline->threads; }
+const char *sluice_pipeline_device(const sluice_pipeline *pipeline) { return pipeline->ops->name; }
+
+void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_cost *costs) {
+    const sluice_program *program = pipeline->program;
+    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_stage_cost){0, 0, 0};
+    for (int r = 0; r < pipeline->ranks; r++)
+        for (int n = 0; n < program->rank[r].count; n++) {
+            const sluice_instruction *at = &program->rank[r].list[n];
+            if (!is_compute(at)) continue;
+            const double each = (pipeline->rank[r].end[n] - pipeline->rank[r].begin[n]) /
+                                program->microbatches;
+            sluice_stage_cost *cost = &costs[at->stage];
+            if (at->kind == SLUICE_INSTRUCTION_FORWARD) cost->forward += each;
+            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) cost->input += each;
+            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT) cost->weight += each;
+            if (at->kind == SLUICE_INSTRUCTION_BACKWARD) { /* only their sum is known */
+                cost->input += each / 2;
+                cost->weight += each / 2;
+            }
+        }
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* json.c -- reading and printing JSON by jansson, with our own failures. */
+#include "runtime/io/json.h"
+
+#include "runtime/base/error.h"
+
+static sluice_status no_memory(const char *what) {
+    return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for %s", what);
+}
+
+sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what) {
+    json_error_t error;
+    json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+    if (!object && json_error_code(&error) == json_error_out_of_memory) return no_memory(what);
+    if (!object)
+        return sluice__fail(SLUICE_E_PARSE, "%s, line %d, byte %d: %s", what, error.line,
+                            error.position, error.text);
+    if (json_is_object(object)) {
+        *out = object;
+        return SLUICE_OK;
+    }
+    json_decref(object);
+    return sluice__fail(SLUICE_E_PARSE, "%s is not a JSON object", what);
+}
+
+sluice_status sluice__json_print(char **out, const json_t *value, size_t flags, const char *what) {
+    char *text = value ? json_dumps(value, flags) : NULL;
+    if (!text) return no_memory(what);
+    *out = text;
+    return SLUICE_OK;
+}
+
+/* By whoever gave it: a program may have told jansson to allocate its own way. */
+void sluice__json_free(char *text) {
+    json_free_t release = NULL;
+    json_get_alloc_funcs(NULL, &release);
+    if (text) release(text);
+}

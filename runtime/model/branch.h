@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* branch.h -- how a residual branch ends: x + dropout(projection(..)), and the dropout of a layer. */
+#ifndef SLUICE_MODEL_BRANCH_H
+#define SLUICE_MODEL_BRANCH_H
+
+#include "runtime/model/dense.h"
+
+/* A rate is from 0 to below 1. E_ARGUMENT with a sentence that begins with the layer's `kind`. */
+sluice_status sluice__check_rate(const char *kind, float rate);
+
+/* Costs and scratch of the dropout of (rows, width) at the end of a branch; after those of the
+ * projection. */
+void sluice__branch_describe(sluice_layer_description *description, const sluice__dense *projection,
+                             float rate);
+/* output = input + dropout(x w + b). */
+sluice_status sluice__branch_forward(const sluice_layer_call *call, const sluice__dense *projection,
+                                     const float *x, float rate);
+/* The gradient of what the projection made: `output_gradient` itself without dropout, else its
+ * product with the factors, in `room` of the size of the output. */
+sluice_status sluice__branch_gradient(const sluice_layer_call *call, const float **out, float *room,
+                                      float rate);
+/* Gradients of the projection's weight and bias, with all of the call's scratch. */
+sluice_status sluice__branch_backward_weight(const sluice_layer_call *call,
+                                             const sluice__dense *projection, const float *x,
+                                             float rate);
+
+#endif
