@@ -32,7 +32,8 @@ static sluice_status take_actions(sluice__rank_links *rank, const sluice_action 
         const int n               = rank->action_count++;
         rank->actions[n]          = list[k];
         sluice__block *const last = rank->block_count ? &rank->blocks[rank->block_count - 1] : NULL;
-        if (last && list[k].group > 0 && rank->actions[last->first].group == list[k].group)
+        if (rank->block_count > 0 && list[k].group > 0 &&
+            rank->actions[last->first].group == list[k].group)
             last->count++;
         else
             rank->blocks[rank->block_count++] = (sluice__block){n, 1};
