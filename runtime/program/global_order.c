@@ -3,10 +3,14 @@
  * global_order.c -- one order of all transfers, for transports in which each rank has one queue.
  *
  * Transfers are sorted by when their producers end (F, I and W take 1, transfers nothing), then by
- * the pair of ranks, stage, kind and micro-batch; those of one pair at one time are a group, which
- * both ranks issue as one. Every rank issues its own groups in that order. Whatever the first group
- * that is not done waits for, compute or an earlier group, comes before it in time: so there is
- * always one that can go on.
+ * the pair of ranks, stage, kind and micro-batch. Those of one time are a group, of which every rank
+ * issues its own as one: in training ranks exchange activations and gradients at one time, with both
+ * neighbours, and one after another they would wait for each other along the pipeline. A forward
+ * pass has nothing to exchange; there groups would only make ranks march in step, and are left to
+ * transfers of one pair.
+ *
+ * Every rank issues its groups in that order. Whatever the first group that is not done waits for,
+ * compute or an earlier group, comes before it in time: so there is always one that can go on.
  */
 #include <stdlib.h>
 
@@ -30,17 +34,11 @@ typedef struct ordering {
     int *numbers; /* [from * p + to] */
 } ordering;
 
-static int compare_units(const entry *a, const entry *b) {
+static int compare(const void *left, const void *right) {
+    const entry *a = left, *b = right;
     if (a->time != b->time) return a->time < b->time ? -1 : 1;
     if (a->low != b->low) return a->low < b->low ? -1 : 1;
     if (a->high != b->high) return a->high < b->high ? -1 : 1;
-    return 0;
-}
-
-static int compare(const void *left, const void *right) {
-    const entry *a = left, *b = right;
-    const int units = compare_units(a, b);
-    if (units != 0) return units;
     if (a->action->stage != b->action->stage) return a->action->stage < b->action->stage ? -1 : 1;
     if (a->action->kind != b->action->kind) return a->action->kind < b->action->kind ? -1 : 1;
     return a->action->microbatch < b->action->microbatch   ? -1
@@ -90,14 +88,16 @@ static sluice_status add_posts(ordering *all, const entry *at, int group) {
     return sluice__add_post(&all->ranks[made.to], &made.receive);
 }
 
+static bool are_grouped(const entry *a, const entry *b, bool trains) {
+    return a->time == b->time && (trains || (a->low == b->low && a->high == b->high));
+}
+
+/* A rank's only post of a group is no worse for its number. */
 static sluice_status issue(ordering *all) {
-    int group = 0;
-    for (int k = 0, end; k < all->count; k = end) {
-        for (end = k + 1; end < all->count; end++)
-            if (compare_units(&all->entries[k], &all->entries[end]) != 0) break;
-        if (end - k > 1) group++;
-        for (int e = k; e < end; e++)
-            SLUICE__TRY(add_posts(all, &all->entries[e], end - k > 1 ? group : 0));
+    const bool trains = sluice_schedule_trains(all->schedule);
+    for (int k = 0, group = 0; k < all->count; k++) {
+        if (k == 0 || !are_grouped(&all->entries[k - 1], &all->entries[k], trains)) group++;
+        SLUICE__TRY(add_posts(all, &all->entries[k], group));
     }
     return SLUICE_OK;
 }
