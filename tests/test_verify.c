@@ -58,11 +58,14 @@ static void overwrite(copy *c) {
         c->lists[0][first].slots[SLUICE_ROLE_SAVED_WEIGHT];
 }
 
-/* A receive arrives where another micro-batch's input is still needed. */
+/* A receive arrives where another micro-batch's saved tensors are still needed. */
 static void receive_over(copy *c) {
-    const int first                             = find_post(c, 1, false, ACTIVATION, 1, 0);
-    const int second                            = find_post(c, 1, false, ACTIVATION, 1, 1);
-    own_slots(c, 1, second)[SLUICE_ROLE_OUTPUT] = c->lists[1][first].slots[SLUICE_ROLE_OUTPUT];
+    const int saver = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
+    const int post  = find_post(c, 1, false, ACTIVATION, 1, 2);
+    const int user  = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
+    const sluice_slot live = c->lists[1][saver].slots[SLUICE_ROLE_SAVED_WEIGHT];
+    own_slots(c, 1, post)[SLUICE_ROLE_OUTPUT] = live;
+    own_slots(c, 1, user)[SLUICE_ROLE_INPUT]  = live;
 }
 
 /* What is sent is not what was made. */
@@ -135,7 +138,8 @@ static const struct damage {
      "0B0 of rank 0 needs the saved tensors of stage 0, micro-batch 0 at byte *, which 0F1 has "
      "overwritten"                                                                                                  },
     {"a receive into a live slot",        receive_over,
-     "1*0 of rank 1 needs the output of 0F0 at byte *, which 1RECV_F1 has overwritten"                              },
+     "1B1 of rank 1 needs the saved tensors of stage 1, micro-batch 1 at byte *, which 1RECV_F2 has "
+     "overwritten"                              },
     {"a send of other bytes",             send_wrong_bytes,
      "0SEND_F0 of rank 0 needs the output of 0F0 at byte *, where nothing was written"                              },
     {"a wait left out",                   skip_wait,
