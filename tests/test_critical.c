@@ -53,7 +53,7 @@ static void the_critical_path_is_as_long_as_the_step(void **state) {
                                                .latency   = 0.1 * test_random_int(&random, 0, 5),
                                                .bandwidth = test_random_int(&random, 0, 4)};
         sluice_program *program =
-            compile_over(generate_schedule(name, p, m), SLUICE_QUEUES_PER_LINK);
+            compile_over(generate_schedule(name, p, m), (sluice_queues)(trial % 2));
         sluice_simulation *simulation = simulate(program, &costs);
         char what[96];
         snprintf(what, sizeof what, "%s, p = %d, m = %d, queues %d", name, p, m, trial % 2);
@@ -86,8 +86,8 @@ static void assert_transfer(const sluice_transfer_times *got, const sluice_trans
     if (got->from != want->from || got->to != want->to || got->payload != want->payload ||
         got->stage != want->stage || got->microbatch != want->microbatch)
         fail_msg("transfer %d -> %d of stage %d, micro-batch %d; expected %d -> %d, %d, %d",
-                 got->from, got->to, got->stage, got->microbatch, want->from, want->to,
-                 want->stage, want->microbatch);
+                 got->from, got->to, got->stage, got->microbatch, want->from, want->to, want->stage,
+                 want->microbatch);
     assert_near("sent", got->sent, want->sent);
     assert_near("received", got->received, want->received);
     assert_near("begin", got->begin, want->begin);
@@ -96,7 +96,8 @@ static void assert_transfer(const sluice_transfer_times *got, const sluice_trans
 }
 
 /* gpipe, two ranks, two micro-batches, F = 2, activations take 1, gradients 0.5:
- *   rank 0 F0 0-2, F1 2-4; rank 1 F0 3-5, F1 5-7, B0 7-9, B1 9-11; rank 0 B0 9.5-11.5, B1 to 13.5 */
+ *   rank 0 F0 0-2, F1 2-4; rank 1 F0 3-5, F1 5-7, B0 7-9, B1 9-11; rank 0 B0 9.5-11.5, B1 to 13.5
+ */
 static void transfers_say_who_stood_still(void **state) {
     (void)state;
     sluice_stage_cost stages[MOST_STAGES];
@@ -107,10 +108,10 @@ static void transfers_say_who_stood_still(void **state) {
     sluice_simulation *simulation = simulate(program, &costs);
     const sluice_payload f = SLUICE_PAYLOAD_ACTIVATION, b = SLUICE_PAYLOAD_GRADIENT;
     const sluice_transfer_times want[] = {
-        {0, 1, f, 0, 0, true, 2, 0, 2, 3, 1},
-        {0, 1, f, 0, 1, true, 4, 0, 4, 5, 0},
-        {1, 0, b, 1, 0, true, 9, 2, 9, 9.5, 0.5},
-        {1, 0, b, 1, 1, true, 11, 4, 11, 11.5, 0},
+        {0, 1, f, 0, 0, true, 2,  0, 2,  3,    1  },
+        {0, 1, f, 0, 1, true, 4,  0, 4,  5,    0  },
+        {1, 0, b, 1, 0, true, 9,  2, 9,  9.5,  0.5},
+        {1, 0, b, 1, 1, true, 11, 4, 11, 11.5, 0  },
     };
     assert_near("makespan", simulation->makespan, 13.5);
     assert_int_equal(simulation->transfer_count, 4);
@@ -126,7 +127,7 @@ static void transfers_come_in_the_order_in_which_they_begin(void **state) {
     sluice_stage_cost stages[MOST_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 0.9, 1.1);
     costs.activation_transfer     = 0.3;
-    for (int queues = 0; queues < 1; queues++) {
+    for (int queues = 0; queues < 2; queues++) {
         sluice_program *program =
             compile_over(generate_schedule("1f1b", 5, 12), (sluice_queues)queues);
         sluice_simulation *simulation = simulate(program, &costs);

@@ -252,14 +252,16 @@ static sluice_model *make_model(void) {
 /* The instruction of rank r that posts, or waits for, the transfer; fails if there is none. */
 static int find_transfer(const sluice_program *program, int r, const sluice_timeline_flow *flow,
                          sluice_instruction_kind kind, bool sends) {
+    const int next                       = flow->payload == SLUICE_PAYLOAD_ACTIVATION ? 1 : -1;
+    const int stage                      = sends ? flow->stage : flow->stage + next;
     int count                            = 0;
     const sluice_instruction *const list = sluice_program_list(program, r, &count);
     for (int n = 0; n < count; n++)
         if (list[n].kind == kind && list[n].sends == sends && list[n].payload == flow->payload &&
-            list[n].producer == flow->stage && list[n].microbatch == flow->microbatch)
+            list[n].stage == stage && list[n].microbatch == flow->microbatch)
             return n;
     fail_msg("rank %d has no %s for stage %d, micro-batch %d", r, sluice_instruction_name(kind),
-             flow->stage, flow->microbatch);
+             stage, flow->microbatch);
     return -1;
 }
 

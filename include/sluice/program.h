@@ -71,27 +71,29 @@ typedef enum sluice_payload {
     SLUICE_PAYLOAD_TIE        = 2  /* gradient of the tied parameter use `stage` (index of the use) */
 } sluice_payload;
 
-/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value. */
+/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small:
+ * large programs have a hundred million. */
 typedef struct sluice_instruction {
     sluice_instruction_kind kind;
-    int stage;      /* that computes; of a post: that executes the action it stands for */
+    int stage;      /* that computes; of a post: that executes the action it stands for; of a tie's
+                     * posts: the use; of a tie-reduce: the parameter's first use */
     int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
-    int group;      /* > 0: consecutive instructions with this number overlap */
+    int group;      /* > 0: consecutive actions with this number overlap; consecutive posts with it
+                     * are issued as one, where a rank has one queue */
     int after;      /* own-rank instruction whose end a post needs, on another stream; -1: none */
-    bool signals;   /* some post comes `after` this one */
+
+    /* posts; of a wait: copied from the post it waits for */
+    int post;        /* of a wait: index of its post; -1 */
+    int peer;        /* the other rank; -1 */
+    int transfer;    /* its number among the transfers of its directed link, from 0; -1 */
+    uint8_t payload; /* a sluice_payload */
+    bool sends;      /* a send rather than a receive */
+
+    bool signals;    /* some post comes `after` this one */
     bool recomputed; /* of F: it saves nothing, a recompute does before the backward */
     bool first_input, first_weight; /* first_write of B-or-I's and of B-or-W's gradients */
 
-    /* posts; of a wait: copied from the post it waits for */
-    int post;     /* of a wait: index of its post; -1 */
-    bool sends;   /* a send rather than a receive */
-    int peer;     /* the other rank; -1 */
-    int transfer; /* its number among the transfers of its directed link, from 0; -1 */
-    sluice_payload payload;
-    int producer; /* the stage that made what is carried, or the use of a tie; -1 */
-
-    int tie; /* of a tie-reduce: the first use of the tied parameter; -1 */
-    sluice_slot slots[SLUICE_ROLES];
+    const sluice_slot *slots; /* [SLUICE_ROLES]; shared by instructions that use the same bytes */
 } sluice_instruction;
 
 typedef struct sluice_program sluice_program; /* immutable once built */
@@ -132,7 +134,7 @@ typedef struct sluice_program_options {
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
- * and `schedule` must outlive the program. Of uneven micro-batches the larger come first.
+ * must outlive the program. Of uneven micro-batches the larger come first.
  * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,

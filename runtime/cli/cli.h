@@ -58,10 +58,21 @@ cli_words cli_quantity(double value); /* "1.21 M" */
 
 /* ---- schedules (schedule_source.c, timeline.c) ---- */
 
-/* The schedule that `argument` means: a CSV file if it has a '/' or ends in ".csv", else a name.
- * `ranks` and `microbatches` of 0 were not named: a file brings its own. */
-int cli_load_schedule(sluice_schedule **out, const char *argument, int ranks, int microbatches);
-bool cli_is_file(const char *argument);
+/* Which schedule. A number of 0 was not named: the schedule has its own, or a file brings it. */
+typedef struct cli_schedule_choice {
+    const char *name; /* of a schedule; a CSV file if it has a '/' or ends in ".csv" */
+    int ranks, chunks, stages, microbatches, group;
+    double slack;
+} cli_schedule_choice;
+
+bool cli_is_file(const char *name);
+/* Of a schedule by name: ranks and chunks from whichever of ranks, chunks and stages are named;
+ * `ranks` where neither ranks nor stages are. A file's are left alone. */
+int cli_settle_ranks(cli_schedule_choice *choice, int ranks);
+/* The schedule that is meant; what was named beside a file must be what the file says. */
+int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice);
+/* A line for each schedule there is: its name, and its summary. */
+void cli_list_schedules(void);
 
 /* ---- drawings (drawing.c): .svg is a picture, .json a trace ---- */
 

@@ -8,34 +8,51 @@
 #include "cli.h"
 
 typedef struct schedule_options {
-    const char *name;
+    cli_schedule_choice schedule;
     const char *svg, *trace; /* files; NULL */
-    int ranks, microbatches, columns;
-    bool csv;
+    int columns;
+    bool csv, list;
 } schedule_options;
 
-enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SVG, KEY_TRACE, DEFAULT_COLUMNS = 120 };
+enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST, KEY_SVG, KEY_TRACE, DEFAULT_COLUMNS = 120 };
 
 static const struct argp_option option_list[] = {
-    {"ranks",  'p', "P", 0, "Ranks", 0},
-    {"microbatches",     'm', "M", 0, "Micro-batches", 0},
-    {"csv", KEY_CSV, 0, 0, "Print the schedule's text form instead", 0},
+    {"ranks",        'p', "P", 0, "Ranks", 0},
+    {"chunks",           'v', "V", 0, "Stages of each rank (the schedule's own)", 0},
+    {"microbatches",       'm', "M", 0, "Micro-batches", 0},
+    {"slack",              KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 0},
+    {"group", KEY_GROUP, "N", 0, "Micro-batches of a round of interleaved (P)", 0},
+    {"csv",             KEY_CSV, 0, 0, "Print the schedule's text form instead", 0},
     {"svg", KEY_SVG, "FILE.svg", 0, "Write the time line as a picture, too", 0},
     {"trace", KEY_TRACE, "FILE.json", 0, "Write it as a trace for Perfetto or chrome://tracing, too", 0},
-    {"columns",        KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 0},
-    {0}
+    {"columns",             KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 0},
+    {"list", KEY_LIST, 0, 0, "Print the names there are", 0},
+    {0          }
 };
 
 /* argp wants an errno; the sentence is said already. */
 static error_t take_option(int key, char *argument, struct argp_state *state) {
-    schedule_options *const options = state->input;
-    int refused                     = CLI_OK;
+    schedule_options *const options     = state->input;
+    cli_schedule_choice *const schedule = &options->schedule;
+    int refused                         = CLI_OK;
     switch (key) {
     case 'p':
-        refused = cli_read_int(&options->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
+        refused = cli_read_int(&schedule->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
+        break;
+    case 'v':
+        refused = cli_read_int(&schedule->chunks, "-v", argument, 1, SLUICE_MAX_STAGES);
         break;
     case 'm':
-        refused = cli_read_int(&options->microbatches, "-m", argument, 1, 1 << 20);
+        refused = cli_read_int(&schedule->microbatches, "-m", argument, 1, 1 << 20);
+        break;
+    case KEY_SLACK:
+        refused = cli_read_number(&schedule->slack, "--slack", argument, 1, false);
+        break;
+    case KEY_GROUP:
+        refused = cli_read_int(&schedule->group, "--group", argument, 1, 1 << 20);
+        break;
+    case KEY_LIST:
+        options->list = true;
         break;
     case KEY_CSV:
         options->csv = true;
@@ -52,9 +69,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
         refused        = cli_check_drawing("--trace", argument, true);
         break;
     case ARGP_KEY_ARG:
-        if (options->name)
+        if (schedule->name)
             refused = cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", argument);
-        options->name = argument;
+        schedule->name = argument;
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -67,15 +84,15 @@ static int check_files(const schedule_options *options) {
     return options->trace ? cli_check_writable(options->trace) : CLI_OK;
 }
 
-static int check_options(const schedule_options *options) {
-    if (!options->name)
+static int check_choice(cli_schedule_choice *choice) {
+    if (!choice->name)
         return cli_fail(CLI_USAGE,
                         "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8");
-    if (cli_is_file(options->name)) return CLI_OK; /* it says p and m itself */
-    if (options->ranks == 0) return cli_fail(CLI_USAGE, "-p is missing; say how many ranks");
-    if (options->microbatches == 0)
+    if (cli_is_file(choice->name)) return CLI_OK; /* it says p and m itself */
+    if (choice->ranks == 0) return cli_fail(CLI_USAGE, "-p is missing; say how many ranks");
+    if (choice->microbatches == 0)
         return cli_fail(CLI_USAGE, "-m is missing; say how many micro-batches");
-    return CLI_OK;
+    return cli_settle_ranks(choice, choice->ranks);
 }
 
 static int print_csv(const sluice_schedule *schedule) {
@@ -97,9 +114,9 @@ static void print_numbers(const sluice_simulation *simulation) {
 
 /* Of a file its own name: the text form has none. */
 static const char *title_of(const sluice_schedule *schedule, const schedule_options *options) {
-    if (!cli_is_file(options->name)) return sluice_schedule_name(schedule);
-    const char *const folder = strrchr(options->name, '/');
-    return folder ? folder + 1 : options->name;
+    if (!cli_is_file(options->schedule.name)) return sluice_schedule_name(schedule);
+    const char *const folder = strrchr(options->schedule.name, '/');
+    return folder ? folder + 1 : options->schedule.name;
 }
 
 static int write_drawings(const sluice_program *program, const sluice_simulation *simulation,
@@ -152,17 +169,21 @@ int cli_schedule(int argc, char **argv) {
                                        take_option,
                                        "NAME|FILE.csv",
                                        "Print a schedule's time line and its numbers.\v"
-                                       "Names: gpipe, gpipe-lifo, 1f1b, forward-only. An argument "
-                                       "with '/' or ending in .csv is a file, which says P and M.",
+                                       "--list prints the names. An argument with '/' or ending "
+                                       "in .csv is a file, which says P, V and M.",
                                        NULL,
                                        NULL,
                                        NULL};
     schedule_options options        = {.columns = cli_columns(DEFAULT_COLUMNS)};
     sluice_schedule *schedule       = NULL;
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
-    CLI_TRY(check_options(&options));
+    if (options.list) {
+        cli_list_schedules();
+        return CLI_OK;
+    }
+    CLI_TRY(check_choice(&options.schedule));
     CLI_TRY(check_files(&options));
-    CLI_TRY(cli_load_schedule(&schedule, options.name, options.ranks, options.microbatches));
+    CLI_TRY(cli_load_schedule(&schedule, &options.schedule));
     const int failed =
         options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
     sluice_schedule_free(schedule);

@@ -12,9 +12,10 @@
 typedef struct train_options {
     const char **data;
     int data_count;
-    const char *model, *schedule, *split, *recompute, *init, *out, *log, *trace;
+    const char *model, *split, *recompute, *init, *out, *log, *trace;
+    cli_schedule_choice schedule;
     size_t memory_limit; /* per rank */
-    int ranks, stages, microbatches, threads;
+    int threads;
     int64_t batch, seq, steps, eval_every;
     int64_t warmup;                                      /* -1: not named */
     double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */

@@ -91,8 +91,8 @@ static sluice_transfer_times times_of(const sight *seen) {
     const double end     = stood ? fmax(done, seen->waited) : done;
     return (sluice_transfer_times){.from       = seen->from,
                                    .to         = seen->send->peer,
-                                   .payload    = seen->send->payload,
-                                   .stage      = seen->send->producer,
+                                   .payload    = (sluice_payload)seen->send->payload,
+                                   .stage      = seen->send->stage,
                                    .microbatch = seen->send->microbatch,
                                    .sent       = seen->sent,
                                    .received   = seen->received,

@@ -11,8 +11,8 @@
 typedef struct walk {
     sluice_simulation *result;
     const sluice__machine *machine;
-    int rank, at;  /* the instruction reached */
-    int transfer;  /* or the transfer; -1 */
+    int rank, at; /* the instruction reached */
+    int transfer; /* or the transfer; -1 */
 } walk;
 
 /* From an instruction. */

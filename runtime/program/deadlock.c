@@ -22,8 +22,7 @@ static link_of_chain rank_itself(const sluice__machine *machine, int r) {
     if (rank->at == transfers->counts[r]) return (link_of_chain){r, false, -1, -1};
     const sluice_instruction *at = &transfers->lists[r][rank->at];
     const bool waits             = at->kind == SLUICE_INSTRUCTION_WAIT;
-    return (link_of_chain){r, false, rank->at,
-                           waits ? sluice__transfer_of(transfers, r, at) : -1};
+    return (link_of_chain){r, false, rank->at, waits ? sluice__transfer_of(transfers, r, at) : -1};
 }
 
 static bool is_incomplete(const sluice__machine *machine, int r, int k) {

@@ -19,9 +19,10 @@ static bool labels_equal(const sluice__label *a, const sluice__label *b) {
 }
 
 static void name_label(char words[WORDS], const sluice__label *holds) {
-    static const char *const own[SLUICE_ROLES] = {
-        [SLUICE_ROLE_SAVED_INPUT] = "saved tensors", [SLUICE_ROLE_SAVED_WEIGHT] = "saved tensors",
-        [SLUICE_ROLE_HANDED] = "tensors from I for W", [SLUICE_ROLE_TARGETS] = "targets"};
+    static const char *const own[SLUICE_ROLES] = {[SLUICE_ROLE_SAVED_INPUT]  = "saved tensors",
+                                                  [SLUICE_ROLE_SAVED_WEIGHT] = "saved tensors",
+                                                  [SLUICE_ROLE_HANDED]  = "tensors from I for W",
+                                                  [SLUICE_ROLE_TARGETS] = "targets"};
     if (holds->what == SLUICE__HOLDS_ACTIVATION && holds->stage < 0)
         snprintf(words, WORDS, "the inputs of micro-batch %d", holds->microbatch);
     else if (holds->what == SLUICE__HOLDS_ACTIVATION)
@@ -32,19 +33,23 @@ static void name_label(char words[WORDS], const sluice__label *holds) {
     else if (holds->what == SLUICE__HOLDS_TIE)
         snprintf(words, WORDS, "the gradient of tied use %d", holds->stage);
     else
-        snprintf(words, WORDS, "the %s of stage %d, micro-batch %d", own[holds->what],
-                 holds->stage, holds->microbatch);
+        snprintf(words, WORDS, "the %s of stage %d, micro-batch %d", own[holds->what], holds->stage,
+                 holds->microbatch);
 }
 
 sluice__label sluice__label_of(const sluice_instruction *at, sluice_role role) {
     const int stage = at->stage, i = at->microbatch;
     switch (role) {
-    case SLUICE_ROLE_INPUT: return (sluice__label){SLUICE__HOLDS_ACTIVATION, stage - 1, i};
-    case SLUICE_ROLE_OUTPUT: return (sluice__label){SLUICE__HOLDS_ACTIVATION, stage, i};
+    case SLUICE_ROLE_INPUT:
+        return (sluice__label){SLUICE__HOLDS_ACTIVATION, stage - 1, i};
+    case SLUICE_ROLE_OUTPUT:
+        return (sluice__label){SLUICE__HOLDS_ACTIVATION, stage, i};
     case SLUICE_ROLE_OUTPUT_GRADIENT:
         return (sluice__label){SLUICE__HOLDS_GRADIENT, stage + 1, i};
-    case SLUICE_ROLE_INPUT_GRADIENT: return (sluice__label){SLUICE__HOLDS_GRADIENT, stage, i};
-    default: return (sluice__label){(int)role, stage, i};
+    case SLUICE_ROLE_INPUT_GRADIENT:
+        return (sluice__label){SLUICE__HOLDS_GRADIENT, stage, i};
+    default:
+        return (sluice__label){(int)role, stage, i};
     }
 }
 
@@ -116,6 +121,7 @@ sluice_status sluice__read_label(const sluice__labelled *memory, const sluice_sl
     char reads[WORDS], name[WORDS];
     describe(reads, &memory->list[reader]);
     name_label(name, needs);
-    return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d reads %s before its receive was waited for",
-                        reads, memory->rank, name);
+    return sluice__fail(SLUICE_E_SCHEDULE,
+                        "%s of rank %d reads %s before its receive was waited for", reads,
+                        memory->rank, name);
 }

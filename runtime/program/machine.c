@@ -44,8 +44,8 @@ sluice_status sluice__machine_make(sluice__machine *out, int ranks,
     SLUICE__TRY_OUT(sluice__alloc(&out->ranks, p, sizeof *out->ranks));
     SLUICE__TRY_OUT(sluice__alloc(&out->runnable, p, sizeof *out->runnable));
     SLUICE__TRY_OUT(sluice__alloc(&out->advanced, p, sizeof *out->advanced));
-    SLUICE__TRY_OUT(sluice__alloc(&out->resolved, (size_t)out->transfers.link_count,
-                                  sizeof *out->resolved));
+    SLUICE__TRY_OUT(
+        sluice__alloc(&out->resolved, (size_t)out->transfers.link_count, sizeof *out->resolved));
     for (int r = 0; r < ranks; r++) {
         out->ranks[r].waits_for = -1;
         if (queues == SLUICE_QUEUES_PER_RANK) SLUICE__TRY_OUT(make_queue(out, r));
@@ -112,9 +112,9 @@ bool sluice__machine_wait(sluice__machine *machine, int rank, int *transfer) {
 static void carry(sluice__machine *machine, int t, double begin) {
     sluice_transfer_times *times = &machine->transfers.times[t];
     times->begin                 = begin;
-    times->end = begin + (machine->duration
-                              ? machine->duration(machine->context, &machine->transfers, t)
-                              : 0);
+    times->end =
+        begin +
+        (machine->duration ? machine->duration(machine->context, &machine->transfers, t) : 0);
     if (machine->ranks[times->from].waits_for == t) sluice__machine_wake(machine, times->from);
     if (machine->ranks[times->to].waits_for == t) sluice__machine_wake(machine, times->to);
 }
@@ -161,7 +161,7 @@ static void enter_head(sluice__machine *machine, int r) {
         since = fmax(since, post->sends ? times->sent : times->received);
     }
     for (int k = begin; k < end; k++) {
-        const int t = sluice__transfer_of(all, r, &list[rank->posts[k]]);
+        const int t                  = sluice__transfer_of(all, r, &list[rank->posts[k]]);
         sluice_transfer_times *times = &all->times[t];
         if (times->begin < 0) {
             times->begin = since;
@@ -174,10 +174,10 @@ static void enter_head(sluice__machine *machine, int r) {
 }
 
 void sluice__machine_post(sluice__machine *machine, int rank, double now) {
-    const sluice__transfers *all   = &machine->transfers;
-    const sluice_instruction *post = &all->lists[rank][machine->ranks[rank].at];
-    const int t                    = sluice__transfer_of(all, rank, post);
-    sluice_transfer_times *times   = &all->times[t];
+    const sluice__transfers *all                     = &machine->transfers;
+    const sluice_instruction *post                   = &all->lists[rank][machine->ranks[rank].at];
+    const int t                                      = sluice__transfer_of(all, rank, post);
+    sluice_transfer_times *times                     = &all->times[t];
     *(post->sends ? &times->sent : &times->received) = now;
     if (machine->queues == SLUICE_QUEUES_PER_LINK) {
         advance_link(machine, sluice__find_link(all, times->from, times->to));

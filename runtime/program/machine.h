@@ -60,7 +60,8 @@ void sluice__machine_free(sluice__machine *machine);
  * be right from here on. */
 typedef sluice_status sluice__step(void *context, int rank, bool *blocked);
 
-/* Run all ranks until they end or stand still; which of the two, sluice__first_unfinished() says. */
+/* Run all ranks until they end or stand still; which of the two, sluice__first_unfinished() says.
+ */
 sluice_status sluice__machine_run(sluice__machine *machine, sluice__step *step, void *context);
 /* The first rank that has not come to its end; -1: all have. */
 int sluice__first_unfinished(const sluice__machine *machine);

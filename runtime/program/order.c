@@ -17,7 +17,8 @@ typedef struct merge {
 static bool is_before(const merge *links, int a, int b) {
     const sluice_transfer_times *x = &links->times[links->next[a]];
     const sluice_transfer_times *y = &links->times[links->next[b]];
-    const bool x_is_tie = x->payload == SLUICE_PAYLOAD_TIE, y_is_tie = y->payload == SLUICE_PAYLOAD_TIE;
+    const bool x_is_tie            = x->payload == SLUICE_PAYLOAD_TIE,
+               y_is_tie            = y->payload == SLUICE_PAYLOAD_TIE;
     if (x_is_tie != y_is_tie) return y_is_tie;
     if (x->begin != y->begin) return x->begin < y->begin;
     return a < b;
@@ -25,7 +26,8 @@ static bool is_before(const merge *links, int a, int b) {
 
 static void sink(merge *links, int at) {
     for (int child; (child = 2 * at + 1) < links->count; at = child) {
-        if (child + 1 < links->count && is_before(links, links->heap[child + 1], links->heap[child]))
+        if (child + 1 < links->count &&
+            is_before(links, links->heap[child + 1], links->heap[child]))
             child++;
         if (!is_before(links, links->heap[child], links->heap[at])) return;
         const int held     = links->heap[at];
@@ -46,9 +48,9 @@ static sluice_status find_order(int *order, const sluice__transfers *all) {
     }
     for (int at = links.count / 2 - 1; at >= 0; at--) sink(&links, at);
     for (int k = 0; links.count > 0; k++) {
-        const int l               = links.heap[0];
-        const sluice__link *link  = &all->links[l];
-        order[k]                  = links.next[l]++;
+        const int l              = links.heap[0];
+        const sluice__link *link = &all->links[l];
+        order[k]                 = links.next[l]++;
         if (links.next[l] == link->first + link->sends) links.heap[0] = links.heap[--links.count];
         sink(&links, 0);
     }

@@ -182,9 +182,10 @@ static bool is_time(double value) {
 
 static sluice_status check_links(const sluice_simulation_costs *costs) {
     if (!is_time(costs->latency) || !is_time(costs->bandwidth))
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "links have latency %g and bandwidth %g; give finite numbers, 0 or more",
-                            costs->latency, costs->bandwidth);
+        return sluice__fail(
+            SLUICE_E_ARGUMENT,
+            "links have latency %g and bandwidth %g; give finite numbers, 0 or more",
+            costs->latency, costs->bandwidth);
     for (int l = 0; l < costs->link_count; l++) {
         const sluice_link_cost *link = &costs->links[l];
         if (!is_time(link->latency) || !is_time(link->bandwidth))
@@ -230,7 +231,8 @@ static sluice_status make_rank(simulator *sim, int r) {
     const size_t count                   = (size_t)compiled->count;
     sim->lists[r]                        = compiled->list;
     sim->counts[r]                       = compiled->count;
-    for (size_t n = 0; n < count; n++) sim->norms += compiled->list[n].kind == SLUICE_INSTRUCTION_NORM;
+    for (size_t n = 0; n < count; n++)
+        sim->norms += compiled->list[n].kind == SLUICE_INSTRUCTION_NORM;
     /* Each instruction begins where the one before it ends. */
     SLUICE__TRY(sluice__alloc(&rank->begin, count + 1, sizeof *rank->begin));
     rank->end = rank->begin + 1;

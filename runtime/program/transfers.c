@@ -4,6 +4,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/internal.h"
 
 /* Ranks talk to a few others only, so a list per sender is short. */
 sluice__link *sluice__find_link(const sluice__transfers *transfers, int from, int to) {
@@ -86,10 +87,10 @@ static void describe_transfers(sluice__transfers *transfers) {
             const sluice_instruction *post =
                 send >= 0 ? &transfers->lists[link->from][send]
                           : &transfers->lists[link->to][transfers->receive_at[t]];
-            transfers->times[t] = (sluice_transfer_times){.from       = link->from,
-                                                          .to         = link->to,
-                                                          .payload    = post->payload,
-                                                          .stage      = post->producer,
+            transfers->times[t] = (sluice_transfer_times){.from    = link->from,
+                                                          .to      = link->to,
+                                                          .payload = (sluice_payload)post->payload,
+                                                          .stage   = sluice__producer_of(post),
                                                           .microbatch = post->microbatch,
                                                           .sent       = -1,
                                                           .received   = -1,
@@ -101,7 +102,7 @@ static void describe_transfers(sluice__transfers *transfers) {
 
 sluice_status sluice__transfers_make(sluice__transfers *out, int ranks,
                                      const sluice_instruction *const *lists, const int *counts) {
-    *out = (sluice__transfers){.ranks = ranks, .lists = lists, .counts = counts};
+    *out                 = (sluice__transfers){.ranks = ranks, .lists = lists, .counts = counts};
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&out->first_link, (size_t)ranks, sizeof *out->first_link));
     for (int r = 0; r < ranks; r++) out->first_link[r] = -1;
