@@ -63,6 +63,7 @@ refuse 2 "--svg is '.svg'; name a file that ends in .svg" schedule 1f1b -p 2 -m 
 refuse 2 "--trace is 'x.txt'; $either" schedule 1f1b -p 2 -m 2 --trace x.txt
 refuse 1 "'folder.svg' cannot be written: Is a directory; name another file" schedule 1f1b -p 2 -m 2 --svg folder.svg
 refuse 1 "'no/x.json' cannot be written: No such file or directory; name another file" schedule 1f1b -p 2 -m 2 --trace no/x.json
+refuse 2 "--csv prints the text form and draws nothing; leave out --svg and --trace, or --csv" schedule 1f1b -p 2 -m 2 --csv --svg x.svg
 refuse 2 "--trace is 'x.png'; $either" train "${little[@]}" --trace x.png
 refuse 2 "--trace is ''; $either" train "${little[@]}" --trace ''
 refuse 1 "'no/x.svg' cannot be written: No such file or directory; name another file" train "${little[@]}" --trace no/x.svg

@@ -80,6 +80,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
 }
 
 static int check_files(const schedule_options *options) {
+    if (options->csv && (options->svg || options->trace))
+        return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
+                                   "and --trace, or --csv");
     if (options->svg) CLI_TRY(cli_check_writable(options->svg));
     return options->trace ? cli_check_writable(options->trace) : CLI_OK;
 }
