@@ -63,13 +63,17 @@ static char *trace_of(const sluice_timeline *const *timelines, int count) {
     return text.bytes;
 }
 
-static json_t *load_trace(const sluice_timeline *const *timelines, int count) {
+static json_t *load_traces(const sluice_timeline *const *timelines, int count) {
     char *text = trace_of(timelines, count);
     json_error_t error;
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!root) fail_msg("line %d: %s", error.line, error.text);
     sluice_text_free(text);
     return root;
+}
+
+static json_t *load_trace(const sluice_timeline *timeline) {
+    return load_traces(&timeline, 1);
 }
 
 /* ---- golden ---- */
@@ -202,7 +206,7 @@ static void titles_may_be_anything(void **state) {
         snprintf(timeline->title, sizeof timeline->title, "%s", titles[t][0]);
         char *text = picture_of(timeline);
         xml_count(text, "svg");
-        json_t *root       = load_trace((const sluice_timeline *[]){timeline}, 1);
+        json_t *root       = load_trace(timeline);
         const json_t *note = json_object_get(json_object_get(root, "otherData"), "1");
         assert_string_equal(json_string_value(json_object_get(note, "title")), titles[t][1]);
         json_decref(root);
@@ -300,7 +304,7 @@ static void traces_have_every_action_and_transfer(void **state) {
         const prices price        = {test_random_int(&random, 1, 9) / 7.0, 1 / 3.0,
                                      test_random_int(&random, 1, 9) / 11.0, trial % 3 * 0.3, 0.1};
         sluice_timeline *timeline = make_named(trial % 2 ? "gpipe" : "1f1b", p, m, price);
-        json_t *root              = load_trace((const sluice_timeline *[]){timeline}, 1);
+        json_t *root              = load_trace(timeline);
         const json_t *events      = json_object_get(root, "traceEvents");
         assert_int_equal(count_events(events, "X"), count_spans(timeline));
         assert_int_equal(count_events(events, "s"), timeline->flow_count);
@@ -333,7 +337,7 @@ static void seconds_stay_seconds_and_other_units_fit(void **state) {
         const double cost         = rows[n].cost;
         sluice_timeline *timeline = make_named("1f1b", 1, 1, (prices){cost, cost, cost, 0, 0});
         snprintf(timeline->unit, sizeof timeline->unit, "%s", rows[n].unit);
-        json_t *root         = load_trace((const sluice_timeline *[]){timeline}, 1);
+        json_t *root         = load_trace(timeline);
         const json_t *events = json_object_get(root, "traceEvents");
         const json_t *first  = span_around(events, 10000, 0);
         assert_non_null(first);
@@ -347,11 +351,12 @@ static void seconds_stay_seconds_and_other_units_fit(void **state) {
 
 static void two_time_lines_are_two_processes(void **state) {
     (void)state;
-    sluice_timeline *first = make_named("1f1b", 2, 3, textbook);
-    sluice_timeline *other = make_named("gpipe", 3, 4, textbook);
-    json_t *root           = load_trace((const sluice_timeline *[]){first, other}, 2);
-    const json_t *events   = json_object_get(root, "traceEvents");
-    int spans[2]           = {0};
+    sluice_timeline *first              = make_named("1f1b", 2, 3, textbook);
+    sluice_timeline *other              = make_named("gpipe", 3, 4, textbook);
+    const sluice_timeline *const both[] = {first, other};
+    json_t *root                        = load_traces(both, 2);
+    const json_t *events                = json_object_get(root, "traceEvents");
+    int spans[2]                        = {0};
     size_t n;
     const json_t *event;
     json_array_foreach(events, n, event) {

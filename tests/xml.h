@@ -41,11 +41,12 @@ static inline void xml_reference(xml_reader *in) {
             in->at += strlen(known[k]);
             return;
         }
+    if (strncmp(in->at, "&#", 2) != 0) xml_fail(in, "an entity is unknown");
     char *end       = NULL;
-    const long code = strncmp(in->at, "&#", 2) == 0 ? strtol(in->at + 2, &end, 10) : -1;
-    if (!end || *end != ';' || !(code == 9 || code == 10 || code == 13 || code >= 32) ||
-        code == 0xFFFE || code == 0xFFFF)
-        xml_fail(in, "a reference is unknown");
+    const long code = strtol(in->at + 2, &end, 10);
+    if (*end != ';' || !(code == 9 || code == 10 || code == 13 || code >= 32) || code == 0xFFFE ||
+        code == 0xFFFF)
+        xml_fail(in, "a reference is to no character");
     in->at = end + 1;
 }
 

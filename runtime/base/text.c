@@ -21,7 +21,7 @@ sluice_status sluice__text_add_list(sluice__text *text, const char *format, va_l
     } else if ((size_t)length >= room) { /* it did not fit: once more, with room */
         const size_t needed   = text->length + (size_t)length + 1;
         const size_t capacity = needed > 2 * text->capacity ? needed : 2 * text->capacity;
-        if (room > 0) *end = '\0';
+        if (end) *end = '\0';
         status = sluice__grow(&text->bytes, capacity, 1);
         if (status == SLUICE_OK) {
             text->capacity = capacity;

@@ -185,7 +185,7 @@ static sluice_status add_kind(sluice__text *text, const struct picture *picture,
     const int m                   = picture->timeline->microbatches;
     const int letters             = m < LETTERS ? m : LETTERS;
     if (picture->wide) return sluice__text_add(text, "%s %s", short_name(kind), look->words);
-    if (look->numbered && letters > 1)
+    if (look->numbered && m > 1)
         return sluice__text_add(text, "%c-%c %s", look->first, look->first + letters - 1,
                                 look->words);
     return sluice__text_add(text, "%c %s", look->first, look->words);

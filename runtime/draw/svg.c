@@ -263,7 +263,7 @@ static void put_kind_entry(sluice__sheet *sheet, const sluice__page *page, pen *
     const char *const words = sluice__kind_words(kind);
     const double x          = next_entry(at, 16.0 * swatches, words);
     for (int c = 0; c < swatches; c++) {
-        const int chunk = swatches > 1 ? c * (page->chunks - 1) / (swatches - 1) : 0;
+        const int chunk = page->chunks > 1 ? c * (page->chunks - 1) / (swatches - 1) : 0;
         sluice__put(sheet, "<rect x=\"%s\" y=\"%s\" width=\"16\" height=\"12\" fill=\"%s\"/>\n",
                     sluice__fixed(x + 16 * c, 2).text, sluice__fixed(at->y - 10, 2).text,
                     sluice__colour_of(kind, chunk, page->chunks).text);
