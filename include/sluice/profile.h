@@ -64,8 +64,8 @@ SLUICE_API sluice_status sluice_profile_split(sluice_split *out, const sluice_pr
                                               int stages);
 
 /*
- * What the stages of `schedule` cost and hold if they are those of `split`: `costs`, `recompute` and
- * `bytes` have room for each stage, `updates` for each rank. Permanent bytes are parameters,
+ * What the stages of `schedule` cost and hold if they are those of `split`: `costs`, `recompute`
+ * and `bytes` have room for each stage, `updates` for each rank. Permanent bytes are parameters,
  * gradients and `moments` optimizer values, each as large as the parameters; of tied layers on one
  * rank the parameters and moments are there once, the gradients per layer. E_ARGUMENT if the split
  * is not one of these layers into these stages.

@@ -16,8 +16,7 @@ static bool is_known(const char *key, const char *const *known) {
 
 sluice_status sluice__fields_check(const json_t *object, const char *const *known,
                                    const char *where) {
-    if (!json_is_object(object))
-        return sluice__fail(SLUICE_E_PARSE, "%s is not an object", where);
+    if (!json_is_object(object)) return sluice__fail(SLUICE_E_PARSE, "%s is not an object", where);
     /* jansson's iterators take objects that may change; this one does not. */
     json_t *const same = (json_t *)(uintptr_t)object;
     for (void *at = json_object_iter(same); at; at = json_object_iter_next(same, at))
@@ -45,8 +44,8 @@ sluice_status sluice__field_number(double *out, const json_t *object, const char
     return SLUICE_OK;
 }
 
-sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key, int64_t least,
-                                  const char *where) {
+sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key,
+                                  int64_t least, const char *where) {
     const json_t *value;
     SLUICE__TRY(find(&value, object, key, where));
     if (!json_is_integer(value) || json_integer_value(value) < least)

@@ -35,10 +35,20 @@ static sluice_status read_bytes(size_t *out, const json_t *object, const char *k
 /* ---- tables ---- */
 
 static sluice_status read_layer(sluice_profile_layer *out, const json_t *layer, const char *where) {
-    static const char *const known[] = {
-        "name",        "kind",          "tie",        "forward_s",       "input_s",
-        "weight_s",    "recompute_s",   "saved_bytes", "parameter_bytes", "input_to_weight_bytes",
-        "scratch_bytes", "output_bytes", "parameters", NULL};
+    static const char *const known[] = {"name",
+                                        "kind",
+                                        "tie",
+                                        "forward_s",
+                                        "input_s",
+                                        "weight_s",
+                                        "recompute_s",
+                                        "saved_bytes",
+                                        "parameter_bytes",
+                                        "input_to_weight_bytes",
+                                        "scratch_bytes",
+                                        "output_bytes",
+                                        "parameters",
+                                        NULL};
     SLUICE__TRY(sluice__fields_check(layer, known, where));
     SLUICE__TRY(copy_field(&out->name, layer, "name", where));
     SLUICE__TRY(copy_field(&out->kind, layer, "kind", where));
@@ -190,8 +200,8 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
 
 static sluice_status read_profile(sluice_profile *profile, const json_t *object, const char *name) {
     static const char *const known[] = {
-        "sluice_profile", "device", "tables", "default_link", "links", "update_s_per_parameter",
-        NULL};
+        "sluice_profile",         "device", "tables", "default_link", "links",
+        "update_s_per_parameter", NULL};
     int64_t version;
     SLUICE__TRY(sluice__field_count(&version, object, "sluice_profile", 1, name));
     if (version != VERSION)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* profile_stages.c -- a profile's layers as stages: the split, and what the stages cost and hold. */
+/* profile_stages.c -- a profile's layers as stages: the split, and what the stages cost and hold.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +26,9 @@ sluice_status sluice_profile_find(const sluice_profile_table **out, const sluice
                                      (long long)profile->tables[t].microbatch);
     }
     if (microbatch == 0)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the profile has tables of micro-batches of %s: name "
-                                               "one",
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the profile has tables of micro-batches of %s: name "
+                            "one",
                             sizes);
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "the profile has no table of micro-batches of %lld; there are %s",
@@ -96,20 +98,21 @@ static const sluice_profile_layer *find_tied(const sluice_profile_table *table,
     return NULL;
 }
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
 
 /* What tied layers have in common is at most as large as the smaller of them. */
 static void add_permanent(const sluice_profile_costs *out, const sluice_profile *profile,
                           const sluice_profile_layer *layer, const sluice_profile_layer *tied,
                           int stage, int rank, int moments) {
     const size_t shared  = tied ? smaller(tied->parameter_bytes, layer->parameter_bytes) : 0;
-    const int64_t common = !tied                                   ? 0
+    const int64_t common = !tied                                  ? 0
                            : tied->parameters < layer->parameters ? tied->parameters
-                                                                   : layer->parameters;
+                                                                  : layer->parameters;
     const size_t own     = layer->parameter_bytes - shared;
     out->bytes[stage].permanent += layer->parameter_bytes + own * (size_t)(1 + moments);
-    out->updates[rank] +=
-        profile->update_s_per_parameter * (double)(layer->parameters - common);
+    out->updates[rank] += profile->update_s_per_parameter * (double)(layer->parameters - common);
 }
 
 sluice_status sluice_profile_stages(const sluice_profile_costs *out, const sluice_profile *profile,
@@ -119,7 +122,7 @@ sluice_status sluice_profile_stages(const sluice_profile_costs *out, const sluic
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) out->updates[r] = 0;
     for (int s = 0; s < split->stages; s++) {
         const int first = split->first[s], count = split->first[s + 1] - first;
-        const int rank  = sluice_schedule_stage_rank(schedule, s);
+        const int rank = sluice_schedule_stage_rank(schedule, s);
         sum_stage(out, s, &table->layers[first], count);
         for (int l = first; l < first + count; l++)
             add_permanent(out, profile, &table->layers[l],
