@@ -90,6 +90,16 @@ echo old >kept.svg
 has stderr.txt "sluice: a picture of 262144 actions is too fine to see; at most 200000; write a trace (.json), or draw fewer micro-batches"
 [ "$(cat kept.svg)" = old ] || complain "a picture that is refused takes the old one away"
 
+# ---- simulations ----
+
+"$command" simulate 1f1b -p 2 -m 3 --link 0.5 --svg s.svg --trace s.json >/dev/null || complain "drawing a simulation exits with $?"
+well_formed s.svg s.json
+has s.svg '>waiting for a transfer<'
+counts s.json '"ph":"X"' 12
+refuse 1 "'no/x.svg' cannot be written: No such file or directory; name another file" simulate 1f1b -p 2 -m 2 --svg no/x.svg
+"$command" simulate 1f1b -p 2 -m 3 --json >plain.json
+"$command" simulate 1f1b -p 2 -m 3 --json --svg s.svg | cmp -s - plain.json || complain "drawing changes what --json prints"
+
 # ---- training ----
 
 # train NAME OPTION...: a little run with its last step drawn; its output in NAME.txt.

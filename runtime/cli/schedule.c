@@ -3,18 +3,17 @@
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "cli.h"
+#include "drawing.h"
 
 typedef struct schedule_options {
     cli_schedule_choice schedule;
-    const char *svg, *trace; /* files; NULL */
+    drawing_files files;
     int columns;
     bool csv, list;
 } schedule_options;
 
-enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST, KEY_SVG, KEY_TRACE, DEFAULT_COLUMNS = 120 };
+enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST, DEFAULT_COLUMNS = 120 };
 
 static const struct argp_option option_list[] = {
     {"ranks",        'p', "P", 0, "Ranks", 0},
@@ -23,8 +22,6 @@ static const struct argp_option option_list[] = {
     {"slack",              KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 0},
     {"group", KEY_GROUP, "N", 0, "Micro-batches of a round of interleaved (P)", 0},
     {"csv",             KEY_CSV, 0, 0, "Print the schedule's text form instead", 0},
-    {"svg", KEY_SVG, "FILE.svg", 0, "Write the time line as a picture, too", 0},
-    {"trace", KEY_TRACE, "FILE.json", 0, "Write it as a trace for Perfetto or chrome://tracing, too", 0},
     {"columns",             KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 0},
     {"list", KEY_LIST, 0, 0, "Print the names there are", 0},
     {0          }
@@ -36,6 +33,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     cli_schedule_choice *const schedule = &options->schedule;
     int refused                         = CLI_OK;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->files;
+        break;
     case 'p':
         refused = cli_read_int(&schedule->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
         break;
@@ -60,14 +60,6 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     case KEY_COLUMNS:
         refused = cli_read_int(&options->columns, "--columns", argument, 40, 1000);
         break;
-    case KEY_SVG:
-        options->svg = argument;
-        refused      = cli_check_drawing("--svg", argument, false);
-        break;
-    case KEY_TRACE:
-        options->trace = argument;
-        refused        = cli_check_drawing("--trace", argument, true);
-        break;
     case ARGP_KEY_ARG:
         if (schedule->name)
             refused = cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", argument);
@@ -80,11 +72,10 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
 }
 
 static int check_files(const schedule_options *options) {
-    if (options->csv && (options->svg || options->trace))
+    if (options->csv && (options->files.svg || options->files.trace))
         return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
                                    "and --trace, or --csv");
-    if (options->svg) CLI_TRY(cli_check_writable(options->svg));
-    return options->trace ? cli_check_writable(options->trace) : CLI_OK;
+    return drawing_check(&options->files);
 }
 
 static int check_choice(cli_schedule_choice *choice) {
@@ -115,31 +106,7 @@ static void print_numbers(const sluice_simulation *simulation) {
                simulation->rank[r].peak_microbatches);
 }
 
-/* Of a file its own name: the text form has none. */
-static const char *title_of(const sluice_schedule *schedule, const schedule_options *options) {
-    if (!cli_is_file(options->schedule.name)) return sluice_schedule_name(schedule);
-    const char *const folder = strrchr(options->schedule.name, '/');
-    return folder ? folder + 1 : options->schedule.name;
-}
-
-static int write_drawings(const sluice_program *program, const sluice_simulation *simulation,
-                          const sluice_schedule *schedule, const schedule_options *options) {
-    sluice_timeline *timeline = NULL;
-    if (!options->svg && !options->trace) return CLI_OK;
-    CLI_TRY(cli_check(sluice_timeline_from_simulation(&timeline, program, simulation)));
-    snprintf(timeline->title, sizeof timeline->title, "%s: %d ranks, %d stages, %d micro-batches",
-             title_of(schedule, options), timeline->ranks, timeline->stages,
-             timeline->microbatches);
-    const sluice_timeline *const one = timeline;
-    int failed                       = CLI_OK;
-    if (options->svg) failed = cli_write_drawing(options->svg, &one, 1);
-    if (options->trace && !failed) failed = cli_write_drawing(options->trace, &one, 1);
-    sluice_timeline_free(timeline);
-    return failed;
-}
-
-static int print_program(const sluice_program *program, const sluice_schedule *schedule,
-                         const schedule_options *options) {
+static int print_program(const sluice_program *program, const schedule_options *options) {
     const int stages              = sluice_program_stages(program);
     sluice_stage_cost *const unit = malloc((size_t)stages * sizeof *unit);
     if (!unit) return cli_fail(CLI_FAILED, "host memory exhausted");
@@ -148,7 +115,8 @@ static int print_program(const sluice_program *program, const sluice_schedule *s
     sluice_simulation *simulation       = NULL;
     int failed = cli_print_timeline(&simulation, program, &costs, options->columns);
     if (!failed) print_numbers(simulation);
-    if (!failed) failed = write_drawings(program, simulation, schedule, options);
+    if (!failed)
+        failed = drawing_write(&options->files, program, simulation, options->schedule.name, NULL);
     sluice_simulation_free(simulation);
     free(unit);
     return failed;
@@ -162,19 +130,20 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
     printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
            sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
-    const int failed = print_program(program, schedule, options);
+    const int failed = print_program(program, options);
     sluice_program_free(program);
     return failed;
 }
 
 int cli_schedule(int argc, char **argv) {
+    static const struct argp_child children[] = {{&drawing_parser, 0, NULL, 0}, {0}};
     static const struct argp parser = {option_list,
                                        take_option,
                                        "NAME|FILE.csv",
                                        "Print a schedule's time line and its numbers.\v"
                                        "--list prints the names. An argument with '/' or ending "
                                        "in .csv is a file, which says P, V and M.",
-                                       NULL,
+                                       children,
                                        NULL,
                                        NULL};
     schedule_options options        = {.columns = cli_columns(DEFAULT_COLUMNS)};
