@@ -114,9 +114,10 @@ static int print_program(const sluice_program *program, const schedule_options *
     const sluice_simulation_costs costs = {.stages = unit};
     sluice_simulation *simulation       = NULL;
     int failed = cli_print_timeline(&simulation, program, &costs, options->columns);
-    if (!failed) print_numbers(simulation);
-    if (!failed)
+    if (!failed) {
+        print_numbers(simulation);
         failed = drawing_write(&options->files, program, simulation, options->schedule.name, NULL);
+    }
     sluice_simulation_free(simulation);
     free(unit);
     return failed;
