@@ -71,7 +71,7 @@ mkdir hollow
 presets='gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b'
 count='give a whole number from 1 to'
 refuse 2 "no command is named; see sluice --help"
-refuse 2 "no command is called 'trian'; choose one of: train, schedule, info" trian
+refuse 2 "no command is called 'trian'; choose one of: train, schedule, check, simulate, info" trian
 refuse 2 "there is no --data; name text files, folders or .bin files" train
 refuse 1 "cannot read 'missing.txt': No such file or directory; --data takes readable text files, folders or .bin files" train --data missing.txt
 refuse 2 "'empty.txt' is empty; --data takes readable text files, folders or .bin files" train --data empty.txt
@@ -106,11 +106,22 @@ refuse_train 2 "--decay is 'linear'; choose one of: none, cosine" --decay linear
 refuse_train 2 "--optimizer is 'adam'; choose one of: adamw, sgd" --optimizer adam
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
 refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a GPT-2's config.json" --model no.json
-refuse_train 2 "no schedule is called '2f2b'; choose one of: gpipe, gpipe-lifo, 1f1b, forward-only" --schedule 2f2b
-refuse_train 2 "schedule 'forward-only' runs nothing backward and so trains nothing; choose one of: gpipe, gpipe-lifo, 1f1b" --schedule forward-only
+names=$("$command" schedule --list | sed 's/ .*//')
+[ "$(wc -w <<<"$names")" -ge 12 ] || complain "schedule --list prints: $names"
+refuse_train 2 "no schedule is called '2f2b'; choose one of: $(paste -sd, <<<"$names" | sed 's/,/, /g')" --schedule 2f2b
+refuse_train 2 "schedule 'forward-only' runs nothing backward and so trains nothing; choose another of those that \`sluice schedule --list\` prints" --schedule forward-only
 refuse_train 1 "schedule 'no.csv' cannot be opened: No such file or directory; give a readable file, or a name without '/'" --schedule no.csv
 refuse_train 2 "--microbatches 17 of --batch 16 would leave some empty; at most 16 are possible" --microbatches 17
-refuse_train 2 "--ranks 2 and --stages 3 differ, and a rank runs one stage; name one of them" --ranks 2 --stages 3
+refuse_train 2 "--stages 3 is not a multiple of --ranks 2, and every rank has the same number of stages; name one of them" --ranks 2 --stages 3
+refuse_train 2 "--ranks 2 x --chunks 2 are not --stages 6; name two of them" --ranks 2 --chunks 2 --stages 6
+refuse_train 2 "3 stages do not divide into the 2 per rank of zbv; name --ranks" --schedule zbv --stages 3
+others='leave the number of chunks out, or choose interleaved or looped-bfs, which take any'
+refuse_train 2 "1f1b has 1 stage per rank, not 2; $others" --ranks 2 --stages 4
+refuse_train 2 "zbv has 2 stages per rank, not 3; $others" --schedule zbv --chunks 3
+refuse_train 2 "--slack is '0.5'; give a finite number, at least 1" --slack 0.5
+refuse_train 2 "slack is 2.5; it must be from 1 to 2" --slack 2.5
+refuse_train 2 "gpipe has no warm-up slack; leave the slack out, or choose 1f1b or interleaved" --schedule gpipe --slack 2
+refuse_train 2 "1f1b has no rounds to group micro-batches in; leave the group out, or choose interleaved" --group 2
 refuse_train 2 "12 stages are more than the 11 layers of gpt-nano; name at most 11" --ranks 12
 must='must list the layers of each stage'
 refuse_train 2 "split: 8 layers are listed, the model has 11; --split '3,5' $must" --split 3,5
@@ -133,7 +144,10 @@ refuse 2 "-p is missing; say how many ranks" schedule 1f1b -m 2
 refuse 2 "-m is missing; say how many micro-batches" schedule 1f1b -p 2
 refuse 2 "-p is '0'; $count 4096" schedule 1f1b -p 0 -m 2
 refuse 2 "'gpipe' is one schedule too many; name one" schedule 1f1b gpipe -p 2 -m 2
-refuse 2 "4096 ranks x 4096 micro-batches are more than 4194304; name fewer" schedule 1f1b -p 4096 -m 4096
+refuse 2 "4096 ranks x 4097 micro-batches x 1 chunks are more than 16777216; name fewer" schedule 1f1b -p 4096 -m 4097
+refuse 2 "4096 ranks x 1048576 micro-batches x 4096 chunks are more than 16777216; name fewer" schedule interleaved -p 4096 -m 1048576 -v 4096
+refuse 2 "groups of 2 micro-batches are fewer than the 3 ranks, which would wait for each other" schedule interleaved -p 3 -m 6 --group 2
+refuse 2 "zbv has 2 stages per rank, not 1; $others" schedule zbv -p 2 -m 4 -v 1
 "$command" train --data text.txt --nonsense >/dev/null 2>stderr.txt
 [ $? -eq 2 ] || complain "an unknown option does not exit with 2"
 has stderr.txt "unrecognized option '--nonsense'"
@@ -153,6 +167,8 @@ has schedule.txt "makespan 9, makespan idle 33.3 %"
 1F0,1B0,1F1,1B1,1F2,1B2" ] || complain "schedule --csv prints: $(cat 1f1b.csv)"
 "$command" schedule ./1f1b.csv --csv | cmp -s - 1f1b.csv || complain "a CSV file does not come back"
 refuse 2 "1f1b.csv has 2 ranks and 3 are named; leave the number out" schedule 1f1b.csv -p 3
+refuse 2 "1f1b.csv has 2 stages on 2 ranks and 2 per rank are named; leave the number out" schedule 1f1b.csv -v 2
+refuse 2 "--slack and --group shape a schedule by name, and 1f1b.csv is a file; leave them out" schedule 1f1b.csv --slack 2
 printf '0F0,0B0\n1F0,1Q0\n' >bad.csv
 "$command" schedule bad.csv >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a bad CSV file does not exit with 1"
@@ -183,6 +199,10 @@ train two --ranks 2 --steps 4 --quiet
 train three --split 2,5,4 --schedule gpipe --steps 4 --json
 tail -1 three.txt | grep -q "\"weights\":\"$digest\"}\$" || complain "3 stages: $(tail -1 three.txt)"
 cmp -s three.txt three/log.jsonl || complain "--json does not print the log"
+train wide --schedule interleaved --stages 6 --ranks 2 --steps 4 --quiet
+[ "$(cat wide.txt)" = "weights $digest" ] || complain "interleaved, 3 stages per rank: '$(cat wide.txt)'"
+train vee --schedule v-half --split 2,3,4,2 --steps 4 --quiet
+[ "$(cat vee.txt)" = "weights $digest" ] || complain "v-half by its split: '$(cat vee.txt)'"
 train file --schedule ./1f1b.csv --steps 4 --log file.jsonl
 [ "$(digest_of file.txt)" = "$digest" ] || complain "a CSV file: $(tail -1 file.txt)"
 [ -s file.jsonl ] && [ ! -e file/log.jsonl ] || complain "--log does not say where the log goes"

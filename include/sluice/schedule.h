@@ -51,14 +51,19 @@ typedef struct sluice_schedule sluice_schedule; /* immutable once built */
 
 typedef struct sluice_schedule_options {
     size_t size;      /* sizeof(sluice_schedule_options), set by the initializer */
-    int ranks;        /* p >= 1 */
-    int chunks;       /* v >= 1; the schedule's own default where 0 */
-    int microbatches; /* m >= 1 */
+    int ranks;        /* p, 1 or more */
+    int chunks;       /* v, 1 or more; the schedule's own default where 0 */
+    int microbatches; /* m, 1 to 1048576 */
+    double slack;     /* 1f1b, interleaved: rank r warms up with slack * (p - 1 - r) forwards
+                       * (rounded down), 1 to 2; more hides slow transfers for memory */
+    int group;        /* interleaved: micro-batches of a round, p or more; p where 0 */
 } sluice_schedule_options;
-#define SLUICE_SCHEDULE_OPTIONS_INIT {sizeof(sluice_schedule_options), 1, 0, 1}
+#define SLUICE_SCHEDULE_OPTIONS_INIT {sizeof(sluice_schedule_options), 1, 0, 1, 1.0, 0}
 
 /*
- * The schedule called `name` ("gpipe", "gpipe-lifo", "1f1b", "forward-only").
+ * The schedule called `name`: one of sluice_schedule_names(). docs/schedules.md says what each is
+ * for, what it costs and whose it is. Stage s is on rank s mod p; in zbv, v-half, v-min and
+ * dualpipev on rank s where s < p, else on 2 p - 1 - s.
  * On success `*out` is owned by the caller; release with sluice_schedule_free().
  * On failure `*out` is left untouched. E_ARGUMENT, E_HOST_MEMORY.
  */
@@ -67,9 +72,20 @@ SLUICE_API sluice_status sluice_schedule_generate(sluice_schedule **out, const c
 /* Names that sluice_schedule_generate() knows: NULL-terminated, static storage. */
 SLUICE_API const char *const *sluice_schedule_names(void);
 
+/* What a name stands for; texts have static storage. */
+typedef struct sluice_schedule_description {
+    const char *name, *summary;            /* the summary is half a line */
+    int chunks, least_chunks, most_chunks; /* the default; most is 0 where any number will do */
+    bool takes_slack, takes_group;         /* other schedules refuse the option */
+} sluice_schedule_description;
+/* E_ARGUMENT if no schedule is called `name`; the hint lists those that there are. */
+SLUICE_API sluice_status sluice_schedule_describe(sluice_schedule_description *out,
+                                                  const char *name);
+
 /*
  * A schedule of one's own, from lists. `lists[r]` holds `counts[r]` actions. Stages 0..max must
- * each appear on exactly one rank. `name` is copied. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY.
+ * each appear on exactly one rank. `name` is copied; so are the lists, with their groups numbered
+ * from 1. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_schedule_from_lists(sluice_schedule **out, const char *name,
                                                     const sluice_action *const *lists,

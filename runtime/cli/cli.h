@@ -22,6 +22,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 /* The subcommands. argv[0] is "sluice NAME". */
 int cli_train(int argc, char **argv);
 int cli_schedule(int argc, char **argv);
+int cli_check_schedule(int argc, char **argv);
+int cli_simulate(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 /* ---- failures (terminal.c) ---- */
@@ -38,6 +40,8 @@ int cli_check_or(sluice_status status, const char *hint);
 
 /* Columns of standard output, `otherwise` where it is no terminal. */
 int cli_columns(int otherwise);
+/* Whether standard output is a terminal that wants colour (NO_COLOR, TERM=dumb: it does not). */
+bool cli_colour(void);
 /* Cores that this process may use. */
 int cli_cores(void);
 
@@ -48,6 +52,12 @@ int cli_read_int(int *out, const char *option, const char *text, int least, int 
 /* A finite number; at least `least`, or more than it if `above`. */
 int cli_read_number(double *out, const char *option, const char *text, double least, bool above);
 
+/* The whole of a file, with a zero behind it (file.c); free it. False: errno says why. */
+bool cli_read_file(char **out, size_t *bytes, const char *path);
+
+/* Which of `stages` stages recompute: `text` is none, full, or stages, as in 0,2; NULL: none. */
+int cli_read_recompute(bool *out, const char *text, int stages);
+
 typedef struct cli_words {
     char text[24];
 } cli_words;
@@ -56,10 +66,30 @@ cli_words cli_quantity(double value); /* "1.21 M" */
 
 /* ---- schedules (schedule_source.c, timeline.c) ---- */
 
-/* The schedule that `argument` means: a CSV file if it has a '/' or ends in ".csv", else a name.
- * `ranks` and `microbatches` of 0 were not named: a file brings its own. */
-int cli_load_schedule(sluice_schedule **out, const char *argument, int ranks, int microbatches);
-bool cli_is_file(const char *argument);
+/* Which schedule. A number of 0 was not named: the schedule has its own, or a file brings it. */
+typedef struct cli_schedule_choice {
+    const char *name; /* of a schedule; a CSV file if it has a '/' or ends in ".csv" */
+    int ranks, chunks, stages, microbatches, group;
+    double slack;
+} cli_schedule_choice;
+
+bool cli_is_file(const char *name);
+/* Of a schedule by name: ranks and chunks from whichever of ranks, chunks and stages are named;
+ * `ranks` where neither ranks nor stages are. A file's are left alone. */
+int cli_settle_ranks(cli_schedule_choice *choice, int ranks);
+/* The schedule that is meant; what was named beside a file must be what the file says. */
+int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice);
+/* A line for each schedule there is: its name, and its summary. */
+void cli_list_schedules(void);
+
+/* ---- drawings (drawing.c): .svg is a picture, .json a trace ---- */
+
+/* Refuse another ending than .svg, or .json where traces are meant too. */
+int cli_check_drawing(const char *option, const char *path, bool traces);
+/* Refuse a file that cannot be written, before it is costly; the file is as before. */
+int cli_check_writable(const char *path);
+/* Time lines in one picture or trace, as the ending of `path` says. */
+int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count);
 
 /* Simulate and print the time line. Release `*out` with sluice_simulation_free(). */
 int cli_print_timeline(sluice_simulation **out, const sluice_program *program,

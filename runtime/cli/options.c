@@ -12,6 +12,8 @@ enum {
     KEY_MODEL,
     KEY_STAGES,
     KEY_SCHEDULE,
+    KEY_SLACK,
+    KEY_GROUP,
     KEY_SPLIT,
     KEY_BATCH,
     KEY_SEQ,
@@ -36,6 +38,7 @@ enum {
     KEY_EXPLAIN_MEMORY,
     KEY_OUT,
     KEY_LOG,
+    KEY_TRACE,
     KEY_QUIET,
     KEY_JSON
 };
@@ -48,10 +51,13 @@ static const struct argp_option option_list[] = {
     {"init", KEY_INIT, "FILE", 0, "Start from these weights (safetensors)", 1},
     {"seq", KEY_SEQ, "T", 0, "Tokens per sample (128)", 1},
     {0, 0, 0, 0, "Pipeline", 2},
-    {"ranks", 'p', "P", 0, "Workers, one stage each (2, on one core 1)", 2},
-    {"stages", KEY_STAGES, "K", 0, "The same by the number of stages", 2},
+    {"ranks", 'p', "P", 0, "Workers (2, on one core 1)", 2},
+    {"chunks", 'v', "V", 0, "Stages of each rank (the schedule's own)", 2},
+    {"stages", KEY_STAGES, "K", 0, "Stages in all: ranks x chunks, one of which may be left out", 2},
     {"microbatches", 'm', "M", 0, "Micro-batches of a minibatch (8)", 2},
-    {"schedule", KEY_SCHEDULE, "NAME|FILE", 0, "gpipe, gpipe-lifo, 1f1b (the default), or a CSV file", 2},
+    {"schedule", KEY_SCHEDULE, "NAME|FILE", 0, "1f1b (the default), another that `sluice schedule --list` prints, or a CSV file", 2},
+    {"slack", KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 2},
+    {"group", KEY_GROUP, "N", 0, "Micro-batches of a round of interleaved (P)", 2},
     {"split", KEY_SPLIT, "N,N,...", 0, "Layers of each stage (balanced over FLOPs)", 2},
     {"threads", KEY_THREADS, "N", 0, "Compute threads of each rank (cores / ranks)", 2},
     {"recompute", KEY_RECOMPUTE, "STAGES", 0, "none (the default), full, or stages, as in 0,2: forward again before backward", 2},
@@ -76,6 +82,7 @@ static const struct argp_option option_list[] = {
     {"eval-every", KEY_EVAL_EVERY, "N", 0, "Steps between held-out losses (100)", 4},
     {"out", KEY_OUT, "DIR", 0, "Gets model.safetensors, config.json, log.jsonl (sluice-out)", 4},
     {"log", KEY_LOG, "FILE", 0, "Write the log there instead of into --out", 4},
+    {"trace", KEY_TRACE, "FILE", 0, "Draw the last step, simulated and measured: .svg, or .json for Perfetto", 4},
     {"quiet", KEY_QUIET, 0, 0, "Print the last line only: the digest of the weights", 4},
     {"json", KEY_JSON, 0, 0, "Print the log's objects only", 4},
     {0}
@@ -152,11 +159,17 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
     const int64_t most = 1 << 30;
     switch (key) {
     case 'p':
-        return cli_read_int(&o->ranks, "--ranks", text, 1, SLUICE_MAX_STAGES);
+        return cli_read_int(&o->schedule.ranks, "--ranks", text, 1, SLUICE_MAX_STAGES);
     case 'm':
-        return cli_read_int(&o->microbatches, "--microbatches", text, 1, 1 << 20);
+        return cli_read_int(&o->schedule.microbatches, "--microbatches", text, 1, 1 << 20);
     case KEY_STAGES:
-        return cli_read_int(&o->stages, "--stages", text, 1, SLUICE_MAX_STAGES);
+        return cli_read_int(&o->schedule.stages, "--stages", text, 1, SLUICE_MAX_STAGES);
+    case 'v':
+        return cli_read_int(&o->schedule.chunks, "--chunks", text, 1, SLUICE_MAX_STAGES);
+    case KEY_SLACK:
+        return cli_read_number(&o->schedule.slack, "--slack", text, 1, false);
+    case KEY_GROUP:
+        return cli_read_int(&o->schedule.group, "--group", text, 1, 1 << 20);
     case KEY_THREADS:
         return cli_read_int(&o->threads, "--threads", text, 1, 1024);
     case KEY_BATCH:
@@ -211,7 +224,7 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
         options->model = argument;
         break;
     case KEY_SCHEDULE:
-        options->schedule = argument;
+        options->schedule.name = argument;
         break;
     case KEY_SPLIT:
         options->split = argument;
@@ -225,6 +238,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     case KEY_LOG:
         options->log = argument;
         break;
+    case KEY_TRACE:
+        options->trace = argument;
+        return cli_check_drawing("--trace", argument, true) ? EINVAL : 0;
     case KEY_RECOMPUTE:
         options->recompute = argument;
         break;
@@ -247,30 +263,24 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
 
 /* ---- against each other ---- */
 
-/* --stages is --ranks while a rank has one stage; a split counts its stages itself. */
+/* A split counts the stages itself. */
 static int settle_ranks(train_options *o) {
-    if (o->ranks && o->stages && o->ranks != o->stages)
-        return cli_fail(CLI_USAGE,
-                        "--ranks %d and --stages %d differ, and a rank runs one stage; "
-                        "name one of them",
-                        o->ranks, o->stages);
-    if (o->stages) o->ranks = o->stages;
-    if (o->ranks || cli_is_file(o->schedule)) return CLI_OK;
-    o->ranks = cli_cores() >= 2 ? 2 : 1;
-    if (!o->split) return CLI_OK;
-    o->ranks = 1;
-    for (const char *c = o->split; *c; c++) o->ranks += *c == ',';
-    return CLI_OK;
+    cli_schedule_choice *const schedule = &o->schedule;
+    if (o->split && !schedule->ranks && !schedule->stages && !cli_is_file(schedule->name)) {
+        schedule->stages = 1;
+        for (const char *c = o->split; *c; c++) schedule->stages += *c == ',';
+    }
+    return cli_settle_ranks(schedule, cli_cores() >= 2 ? 2 : 1);
 }
 
 static int settle_microbatches(train_options *o) {
-    if (o->microbatches > o->batch)
+    if (o->schedule.microbatches > o->batch)
         return cli_fail(CLI_USAGE,
                         "--microbatches %d of --batch %lld would leave some empty; at "
                         "most %lld are possible",
-                        o->microbatches, (long long)o->batch, (long long)o->batch);
-    if (o->microbatches == 0 && !cli_is_file(o->schedule))
-        o->microbatches = o->batch < 8 ? (int)o->batch : 8;
+                        o->schedule.microbatches, (long long)o->batch, (long long)o->batch);
+    if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
+        o->schedule.microbatches = o->batch < 8 ? (int)o->batch : 8;
     return CLI_OK;
 }
 
@@ -296,7 +306,7 @@ int train_read_options(train_options *options, int argc, char **argv) {
         NULL,
         NULL};
     *options = (train_options){.model        = "gpt-mini",
-                               .schedule     = "1f1b",
+                               .schedule     = {.name = "1f1b"},
                                .out          = "sluice-out",
                                .batch        = 16,
                                .steps        = 600,

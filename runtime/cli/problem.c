@@ -86,8 +86,8 @@ static int check_schedule(const train_problem *problem, const train_options *opt
     if (!sluice_schedule_trains(problem->schedule))
         return cli_fail(CLI_USAGE,
                         "schedule '%s' runs nothing backward and so trains nothing; "
-                        "choose one of: gpipe, gpipe-lifo, 1f1b",
-                        options->schedule);
+                        "choose another of those that `sluice schedule --list` prints",
+                        options->schedule.name);
     if (stages > layers)
         return cli_fail(CLI_USAGE, "%d stages are more than the %d layers of %s; name at most %d",
                         stages, layers, problem->name, layers);
@@ -95,7 +95,7 @@ static int check_schedule(const train_problem *problem, const train_options *opt
         return cli_fail(CLI_USAGE,
                         "%s has %d micro-batches and --batch %lld samples; name a larger "
                         "--batch",
-                        options->schedule, m, (long long)options->batch);
+                        options->schedule.name, m, (long long)options->batch);
     return CLI_OK;
 }
 
@@ -114,8 +114,7 @@ static int make_split(train_problem *problem, const train_options *options) {
 int train_prepare(train_problem *problem, const train_options *options) {
     problem->name = options->model;
     CLI_TRY(make_model(problem, options));
-    CLI_TRY(cli_load_schedule(&problem->schedule, options->schedule, options->ranks,
-                              options->microbatches));
+    CLI_TRY(cli_load_schedule(&problem->schedule, &options->schedule));
     CLI_TRY(check_schedule(problem, options));
     CLI_TRY(train_choose_recompute(problem, options));
     return make_split(problem, options);

@@ -7,80 +7,115 @@
 
 #include "cli.h"
 
-bool cli_is_file(const char *argument) {
-    const size_t length = strlen(argument);
-    return strchr(argument, '/') || (length > 4 && strcmp(argument + length - 4, ".csv") == 0);
-}
-
-/* The whole of a file; free it. */
-static int read_file(char **out, size_t *bytes, const char *path) {
-    FILE *const file = fopen(path, "rb");
-    if (!file)
-        return cli_fail(CLI_FAILED,
-                        "schedule '%s' cannot be opened: %s; give a readable file, or a "
-                        "name without '/'",
-                        path, strerror(errno));
-    char *text    = NULL;
-    size_t length = 0, capacity = 0;
-    do {
-        capacity         = capacity ? 2 * capacity : 1 << 16;
-        char *const more = realloc(text, capacity);
-        if (!more) break;
-        text = more;
-        length += fread(text + length, 1, capacity - length, file);
-    } while (length == capacity);
-    const bool whole = text && length < capacity && !ferror(file);
-    fclose(file);
-    if (!whole) {
-        free(text);
-        return cli_fail(CLI_FAILED, "schedule '%s' cannot be read", path);
-    }
-    *out   = text;
-    *bytes = length;
-    return CLI_OK;
+bool cli_is_file(const char *name) {
+    const size_t length = strlen(name);
+    return strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".csv") == 0);
 }
 
 static int parse_file(sluice_schedule **out, const char *path) {
     char *text   = NULL;
     size_t bytes = 0;
-    CLI_TRY(read_file(&text, &bytes, path));
+    if (!cli_read_file(&text, &bytes, path))
+        return cli_fail(CLI_FAILED,
+                        "schedule '%s' cannot be opened: %s; give a readable file, or a "
+                        "name without '/'",
+                        path, strerror(errno));
     const sluice_status status = sluice_schedule_parse(out, text, bytes);
     free(text);
     if (status == SLUICE_OK) return CLI_OK;
     return cli_fail(CLI_FAILED, "%s: %s", path, sluice_last_error()->what);
 }
 
-/* What was named beside a file must be what the file says. */
-static int check_named(const sluice_schedule *schedule, const char *path, int ranks,
-                       int microbatches) {
-    const int p = sluice_schedule_ranks(schedule), m = sluice_schedule_microbatches(schedule);
-    if (ranks != 0 && ranks != p)
-        return cli_fail(CLI_USAGE, "%s has %d ranks and %d are named; leave the number out", path,
-                        p, ranks);
-    if (microbatches != 0 && microbatches != m)
-        return cli_fail(CLI_USAGE, "%s has %d micro-batches and %d are named; leave the number out",
-                        path, m, microbatches);
+/* ---- what was named must be what the file says ---- */
+
+static int check_number(const char *path, const char *what, int has, int named) {
+    if (named == 0 || named == has) return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s has %d %s and %d are named; leave the number out", path, has,
+                    what, named);
+}
+
+static int check_named(const sluice_schedule *schedule, const cli_schedule_choice *choice) {
+    const int p = sluice_schedule_ranks(schedule), stages = sluice_schedule_stages(schedule);
+    CLI_TRY(check_number(choice->name, "ranks", p, choice->ranks));
+    CLI_TRY(check_number(choice->name, "stages", stages, choice->stages));
+    CLI_TRY(check_number(choice->name, "micro-batches", sluice_schedule_microbatches(schedule),
+                         choice->microbatches));
+    if (choice->chunks != 0 && stages != p * choice->chunks)
+        return cli_fail(CLI_USAGE,
+                        "%s has %d stages on %d ranks and %d per rank are named; leave the number "
+                        "out",
+                        choice->name, stages, p, choice->chunks);
+    if (choice->slack != 0 || choice->group != 0)
+        return cli_fail(CLI_USAGE,
+                        "--slack and --group shape a schedule by name, and %s is a file; leave "
+                        "them out",
+                        choice->name);
     return CLI_OK;
 }
 
-enum { MOST_ACTIONS = 1 << 22 }; /* beyond it a typing error is likelier than a schedule */
-
-int cli_load_schedule(sluice_schedule **out, const char *argument, int ranks, int microbatches) {
-    if (!cli_is_file(argument)) {
-        if ((int64_t)ranks * microbatches > MOST_ACTIONS)
-            return cli_fail(CLI_USAGE, "%d ranks x %d micro-batches are more than %d; name fewer",
-                            ranks, microbatches, MOST_ACTIONS);
-        sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
-        options.ranks                   = ranks;
-        options.microbatches            = microbatches;
-        return cli_check(sluice_schedule_generate(out, argument, &options));
-    }
+static int load_file(sluice_schedule **out, const cli_schedule_choice *choice) {
     sluice_schedule *schedule = NULL;
-    CLI_TRY(parse_file(&schedule, argument));
-    const int refused = check_named(schedule, argument, ranks, microbatches);
+    CLI_TRY(parse_file(&schedule, choice->name));
+    const int refused = check_named(schedule, choice);
     if (refused)
         sluice_schedule_free(schedule);
     else
         *out = schedule;
     return refused;
+}
+
+/* ---- by name ---- */
+
+enum { MOST_ACTIONS = 1 << 24 }; /* beyond it a typing error is likelier than a schedule */
+
+static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
+    sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
+    const int64_t chunks            = choice->chunks ? choice->chunks : 1;
+    if (choice->ranks * chunks * choice->microbatches > MOST_ACTIONS)
+        return cli_fail(CLI_USAGE,
+                        "%d ranks x %d micro-batches x %lld chunks are more than %d; name fewer",
+                        choice->ranks, choice->microbatches, (long long)chunks, MOST_ACTIONS);
+    options.ranks        = choice->ranks;
+    options.chunks       = choice->chunks;
+    options.microbatches = choice->microbatches;
+    options.group        = choice->group;
+    if (choice->slack != 0) options.slack = choice->slack;
+    return cli_check(sluice_schedule_generate(out, choice->name, &options));
+}
+
+int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice) {
+    return cli_is_file(choice->name) ? load_file(out, choice) : generate(out, choice);
+}
+
+int cli_settle_ranks(cli_schedule_choice *choice, int ranks) {
+    sluice_schedule_description about;
+    if (cli_is_file(choice->name)) return CLI_OK;
+    CLI_TRY(cli_check(sluice_schedule_describe(&about, choice->name)));
+    int *const p = &choice->ranks, *const v = &choice->chunks;
+    const int k = choice->stages;
+    if (k && *p && k % *p != 0)
+        return cli_fail(CLI_USAGE,
+                        "--stages %d is not a multiple of --ranks %d, and every rank has the same "
+                        "number of stages; name one of them",
+                        k, *p);
+    if (k && *p && *v && k / *p != *v)
+        return cli_fail(CLI_USAGE, "--ranks %d x --chunks %d are not --stages %d; name two of them",
+                        *p, *v, k);
+    if (k && *p && !*v) *v = k / *p;
+    if (!*v) *v = about.chunks;
+    if (k && !*p && k % *v != 0)
+        return cli_fail(CLI_USAGE,
+                        "%d stages do not divide into the %d per rank of %s; name --ranks", k, *v,
+                        choice->name);
+    if (!*p) *p = k ? k / *v : ranks;
+    return CLI_OK;
+}
+
+void cli_list_schedules(void) {
+    const char *const *const names = sluice_schedule_names();
+    for (int n = 0; names[n]; n++) {
+        sluice_schedule_description about;
+        if (sluice_schedule_describe(&about, names[n]) == SLUICE_OK)
+            printf("%-13s %s\n", about.name, about.summary);
+    }
 }

@@ -14,7 +14,7 @@ enum { MOST_REMEDIES = 4, MOST_RANKS = 64, WORDS = 96 };
 /* Another way to run the same minibatch. */
 typedef struct candidate {
     const char *schedule;
-    int ranks, microbatches;
+    int ranks, chunks, microbatches; /* chunks 0: the schedule's own */
     bool recompute;
 } candidate;
 
@@ -31,6 +31,7 @@ typedef struct search {
 static sluice_status plan(size_t *largest, const search *s, const candidate *with) {
     sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
     shape.ranks                   = with->ranks;
+    shape.chunks                  = with->chunks;
     shape.microbatches            = with->microbatches;
     sluice_schedule *schedule     = NULL;
     sluice_split *split           = NULL;
@@ -109,12 +110,14 @@ static bool try_doublings(search *s, const candidate *from, bool ranks, int most
 
 static void try_all(search *s, candidate from) {
     const int layers     = sluice_model_layer_count(s->model);
-    const int most_ranks = layers < MOST_RANKS ? layers : MOST_RANKS;
+    const int most       = layers / (from.chunks > 0 ? from.chunks : 1);
+    const int most_ranks = most < MOST_RANKS ? most : MOST_RANKS;
     const int64_t m      = s->options->samples < 4096 ? s->options->samples : 4096;
     try_doublings(s, &from, false, (int)m);
     if (strcmp(from.schedule, "1f1b") != 0) {
         candidate other = from;
         other.schedule  = "1f1b";
+        other.chunks    = 0;
         try_candidate(s, &other);
     }
     try_doublings(s, &from, true, most_ranks);
@@ -130,6 +133,7 @@ void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *mode
                 .options = options,
                 .limit   = limit,
                 .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
+                            stages / sluice_schedule_ranks(schedule),
                             sluice_schedule_microbatches(schedule), all},
                 .out     = out,
                 .bytes   = bytes};

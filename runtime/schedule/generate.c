@@ -1,110 +1,220 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.c -- the built-in schedules: each a short pure function of (p, m, r). */
+/* generate.c -- the built-in schedules by name: one table, and what can be wrong with options. */
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/schedule/schedule.h"
 
-static sluice_action forward(int stage, int i) {
-    return (sluice_action){SLUICE_ACTION_F, stage, i, 0};
-}
+/* A new schedule is a row here, an emitter in the file of its idea, and its section in
+ * docs/schedules.md. Columns: name, in one line; chunks: default, least, most (0: any); takes
+ * slack, takes group; most actions per stage and micro-batch; one of the two emitters. */
+/* clang-format off */
+#define SCHEDULE_MAP(X)                                                                              \
+    X("gpipe", "all forwards, then all backwards",                                                   \
+      1, 1, 1, false, false, 2, sluice__emit_gpipe, NULL)                                            \
+    X("gpipe-lifo", "gpipe with backwards in descending order",                                      \
+      1, 1, 1, false, false, 2, sluice__emit_gpipe_lifo, NULL)                                       \
+    X("1f1b", "one forward, one backward: holds p micro-batches instead of m",                       \
+      1, 1, 1, true, false, 2, sluice__emit_1f1b, NULL)                                              \
+    X("interleaved", "1f1b over several stages per rank: less idle, more transfers",                 \
+      2, 1, 0, true, true, 2, sluice__emit_interleaved, NULL)                                        \
+    X("looped-bfs", "several stages per rank, all micro-batches through one before the next",        \
+      2, 1, 0, false, false, 2, sluice__emit_looped_bfs, NULL)                                       \
+    X("zb1p", "ZB-H1: backward in halves, a third of 1f1b's idle at its memory",                     \
+      1, 1, 1, false, false, 3, sluice__emit_zb1p, NULL)                                             \
+    X("zb2p", "ZB-H2: backward in halves, no inner idle, twice 1f1b's memory",                       \
+      1, 1, 1, false, false, 3, sluice__emit_zb2p, NULL)                                             \
+    X("zbv", "two stages per rank as a V, no inner idle, 1f1b's memory",                             \
+      2, 2, 2, false, false, 3, sluice__emit_zbv, NULL)                                              \
+    X("v-half", "a V with half of 1f1b's memory",                                                    \
+      2, 2, 2, false, false, 3, NULL, sluice__emit_v_half)                                           \
+    X("v-min", "a V with a third of 1f1b's memory",                                                  \
+      2, 2, 2, false, false, 3, sluice__emit_v_min, NULL)                                            \
+    X("dualpipev", "a V of forwards paired with backwards, to overlap",                              \
+      2, 2, 2, false, false, 3, sluice__emit_dualpipev, NULL)                                        \
+    X("forward-only", "no backward: evaluation",                                                     \
+      1, 1, 1, false, false, 1, sluice__emit_forward_only, NULL)
+/* clang-format on */
 
-static sluice_action backward(int stage, int i) {
-    return (sluice_action){SLUICE_ACTION_B, stage, i, 0};
-}
+typedef struct row {
+    sluice_schedule_description about;
+    int actions; /* most per stage and micro-batch */
+    sluice__emit *emit;
+    sluice__emit_all *emit_all;
+} row;
 
-static int emit_forward_only(sluice_action *list, int p, int m, int r) {
-    (void)p;
-    for (int i = 0; i < m; i++) *list++ = forward(r, i);
-    return m;
-}
+/* clang-format off */
+static const row rows[] = {
+#define X(name, summary, chunks, least, most, slack, group, actions, emit, emit_all)               \
+    {{name, summary, chunks, least, most, slack, group}, actions, emit, emit_all},
+    SCHEDULE_MAP(X)
+#undef X
+};
 
-/* All forwards, then all backwards, both ascending: gradients add up in the same order as in
- * every other ascending schedule, and so to the same bits. */
-static int emit_gpipe(sluice_action *list, int p, int m, int r) {
-    list += emit_forward_only(list, p, m, r);
-    for (int i = 0; i < m; i++) *list++ = backward(r, i);
-    return 2 * m;
-}
-
-/* The same with backwards in descending order: the newest activation dies first. */
-static int emit_gpipe_lifo(sluice_action *list, int p, int m, int r) {
-    list += emit_forward_only(list, p, m, r);
-    for (int i = m - 1; i >= 0; i--) *list++ = backward(r, i);
-    return 2 * m;
-}
-
-/* Warm-up fills the pipe below this rank; steady state then frees one activation for every one
- * it takes, which bounds memory by p - r instead of m. (Narayanan et al. 2019, PipeDream-Flush.) */
-static int emit_1f1b(sluice_action *list, int p, int m, int r) {
-    const int warmup = p - 1 - r < m ? p - 1 - r : m;
-    int f = 0, b = 0;
-    while (f < warmup) *list++ = forward(r, f++);
-    while (f < m) {
-        *list++ = forward(r, f++);
-        *list++ = backward(r, b++);
-    }
-    while (b < m) *list++ = backward(r, b++);
-    return 2 * m;
-}
-
-/* A new schedule is one name, one row and one emit function. */
-static const char *const names[]     = {"gpipe", "gpipe-lifo", "1f1b", "forward-only", NULL};
-static sluice__emit *const emitters[] = {emit_gpipe, emit_gpipe_lifo, emit_1f1b, emit_forward_only};
-_Static_assert(sizeof names / sizeof names[0] == sizeof emitters / sizeof emitters[0] + 1,
-               "every name has an emitter");
+static const char *const names[] = {
+#define X(name, summary, chunks, least, most, slack, group, actions, emit, emit_all) name,
+    SCHEDULE_MAP(X)
+#undef X
+    NULL
+};
+/* clang-format on */
 
 const char *const *sluice_schedule_names(void) {
     return names;
 }
 
-static sluice_status find_emitter(sluice__emit **out, const char *name) {
-    for (int n = 0; names[n]; n++) {
-        if (strcmp(names[n], name) != 0) continue;
-        *out = emitters[n];
-        return SLUICE_OK;
+static sluice_status find_row(const row **out, const char *name) {
+    char known[256];
+    size_t used = 0;
+    for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
+        if (strcmp(rows[n].about.name, name) == 0) {
+            *out = &rows[n];
+            return SLUICE_OK;
+        }
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", n ? ", " : "",
+                                 rows[n].about.name);
+        assert(used < sizeof known);
     }
     const sluice_status status =
         sluice__fail(SLUICE_E_ARGUMENT, "no schedule is called '%s'", name);
-    return sluice__hint(status, "choose one of: gpipe, gpipe-lifo, 1f1b, forward-only");
+    return sluice__hint(status, "choose one of: %s", known);
 }
 
-static sluice_status check_options(const sluice_schedule_options *o) {
-    if (o->size != sizeof *o)
-        return sluice__fail(SLUICE_E_ARGUMENT, "schedule options of %zu bytes are not known; start "
-                                               "from SLUICE_SCHEDULE_OPTIONS_INIT", o->size);
+sluice_status sluice_schedule_describe(sluice_schedule_description *out, const char *name) {
+    const row *found = NULL;
+    SLUICE__TRY(find_row(&found, name));
+    *out = found->about;
+    return SLUICE_OK;
+}
+
+/* ---- options ---- */
+
+/* Callers built against the first header know nothing of slack and group. */
+enum { LEAST_SIZE = offsetof(sluice_schedule_options, slack) };
+
+static sluice_status take_options(sluice_schedule_options *out,
+                                  const sluice_schedule_options *given) {
+    if (given->size < LEAST_SIZE || given->size > sizeof *given)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "schedule options of %zu bytes are not known; start "
+                            "from SLUICE_SCHEDULE_OPTIONS_INIT",
+                            given->size);
+    *out = (sluice_schedule_options)SLUICE_SCHEDULE_OPTIONS_INIT;
+    memcpy(out, given, given->size);
+    return SLUICE_OK;
+}
+
+static sluice_status check_counts(const sluice_schedule_options *o) {
     if (o->ranks < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks are fewer than 1", o->ranks);
     if (o->microbatches < 1)
-        return sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches are fewer than 1", o->microbatches);
-    if (o->chunks != 0 && o->chunks != 1)
-        return sluice__fail(SLUICE_E_ARGUMENT, "%d chunks: these schedules have 1 stage per rank",
-                            o->chunks);
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches are fewer than 1",
+                            o->microbatches);
+    if (o->microbatches > SLUICE__MOST_NUMBER)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches are more than %d", o->microbatches,
+                            SLUICE__MOST_NUMBER);
     return SLUICE_OK;
+}
+
+static sluice_status check_chunks(const row *of, const sluice_schedule_options *o) {
+    const sluice_schedule_description *const about = &of->about;
+    if (o->chunks < 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d chunks are fewer than 1", o->chunks);
+    const int v = o->chunks ? o->chunks : about->chunks;
+    if (v < about->least_chunks || (about->most_chunks > 0 && v > about->most_chunks))
+        return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has %d stage%s per rank, not %d",
+                                         about->name, about->chunks, about->chunks > 1 ? "s" : "",
+                                         v),
+                            "leave the number of chunks out, or choose interleaved or looped-bfs, "
+                            "which take any");
+    if ((int64_t)v * o->ranks > SLUICE__MOST_NUMBER)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks x %d chunks are more than %d stages",
+                            o->ranks, v, SLUICE__MOST_NUMBER);
+    if ((int64_t)v * o->microbatches * of->actions > INT_MAX)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "%d chunks x %d micro-batches are more than a list holds", v,
+                            o->microbatches);
+    return SLUICE_OK;
+}
+
+static sluice_status check_slack_and_group(const row *of, const sluice_schedule_options *o) {
+    const sluice_schedule_description *const about = &of->about;
+    if (!(o->slack >= 1 && o->slack <= 2))
+        return sluice__fail(SLUICE_E_ARGUMENT, "slack is %g; it must be from 1 to 2", o->slack);
+    if (o->slack != 1 && !about->takes_slack)
+        return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has no warm-up slack", about->name),
+                            "leave the slack out, or choose 1f1b or interleaved");
+    if (o->group != 0 && !about->takes_group)
+        return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT,
+                                         "%s has no rounds to group micro-batches in", about->name),
+                            "leave the group out, or choose interleaved");
+    if (o->group != 0 && o->group < o->ranks)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "groups of %d micro-batches are fewer than the %d ranks, which would "
+                            "wait for each other",
+                            o->group, o->ranks);
+    return SLUICE_OK;
+}
+
+static sluice_status make_shape(sluice__shape *out, const row *of,
+                                const sluice_schedule_options *given) {
+    sluice_schedule_options o;
+    SLUICE__TRY(take_options(&o, given));
+    SLUICE__TRY(check_counts(&o));
+    SLUICE__TRY(check_chunks(of, &o));
+    SLUICE__TRY(check_slack_and_group(of, &o));
+    *out = (sluice__shape){.p     = o.ranks,
+                           .v     = o.chunks ? o.chunks : of->about.chunks,
+                           .m     = o.microbatches,
+                           .slack = o.slack,
+                           .group = o.group ? o.group : o.ranks};
+    return SLUICE_OK;
+}
+
+/* ---- lists ---- */
+
+static sluice_status fill_lists(sluice__list *lists, const row *of, const sluice__shape *shape) {
+    for (int r = 0; r < shape->p; r++) {
+        lists[r].room = shape->v * shape->m * of->actions;
+        SLUICE__TRY(sluice__alloc(&lists[r].actions, (size_t)lists[r].room, sizeof(sluice_action)));
+        if (of->emit) of->emit(&lists[r], shape, r);
+    }
+    return of->emit_all ? of->emit_all(lists, shape) : SLUICE_OK;
+}
+
+static sluice_status hand_over(sluice_schedule **out, const char *name, sluice__list *lists,
+                               int p) {
+    sluice_action **actions = NULL;
+    int *counts             = NULL;
+    sluice_status status    = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&actions, (size_t)p, sizeof *actions));
+    SLUICE__TRY_OUT(sluice__alloc(&counts, (size_t)p, sizeof *counts));
+    for (int r = 0; r < p; r++) {
+        actions[r]       = lists[r].actions;
+        counts[r]        = lists[r].count;
+        lists[r].actions = NULL;
+    }
+    return sluice__schedule_adopt(out, name, actions, counts, p);
+out:
+    sluice__free(counts);
+    sluice__free(actions);
+    return status;
 }
 
 sluice_status sluice_schedule_generate(sluice_schedule **out, const char *name,
                                        const sluice_schedule_options *options) {
-    sluice__emit *emit = NULL;
-    SLUICE__TRY(find_emitter(&emit, name));
-    SLUICE__TRY(check_options(options));
-    const int p = options->ranks, m = options->microbatches;
-    sluice_action *room         = NULL;
-    const sluice_action **lists = NULL;
-    int *counts                 = NULL;
-    sluice_status status        = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&room, (size_t)p * (size_t)m * 2, sizeof *room));
-    SLUICE__TRY_OUT(sluice__alloc(&lists, (size_t)p, sizeof *lists));
-    SLUICE__TRY_OUT(sluice__alloc(&counts, (size_t)p, sizeof *counts));
-    for (int r = 0; r < p; r++) {
-        sluice_action *const list = room + (size_t)r * (size_t)m * 2;
-        counts[r]                 = emit(list, p, m, r);
-        lists[r]                  = list;
-    }
-    SLUICE__TRY_OUT(sluice_schedule_from_lists(out, name, lists, counts, p));
-out:
-    sluice__free(counts);
+    const row *of       = NULL;
+    sluice__shape shape = {0};
+    SLUICE__TRY(find_row(&of, name));
+    SLUICE__TRY(make_shape(&shape, of, options));
+    sluice__list *lists = NULL;
+    SLUICE__TRY(sluice__alloc(&lists, (size_t)shape.p, sizeof *lists));
+    sluice_status status = fill_lists(lists, of, &shape);
+    if (status == SLUICE_OK) status = hand_over(out, name, lists, shape.p);
+    for (int r = 0; r < shape.p; r++) sluice__free(lists[r].actions);
     sluice__free(lists);
-    sluice__free(room);
     return status;
 }

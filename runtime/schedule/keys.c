@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* keys.c -- open addressing with linear probes. */
+#include "runtime/schedule/keys.h"
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+
+static sluice__key *find(const sluice__keys *keys, uint64_t key) {
+    const size_t mask = keys->capacity - 1;
+    size_t at = (size_t)((key * 0x9E3779B97F4A7C15u) >> 20) & mask; /* 2^64 / golden ratio */
+    while (keys->table[at].key != 0 && keys->table[at].key != key) at = (at + 1) & mask;
+    return &keys->table[at];
+}
+
+static sluice_status grow(sluice__keys *keys) {
+    sluice__keys larger = {.capacity = keys->capacity ? 2 * keys->capacity : 64,
+                           .count    = keys->count};
+    SLUICE__TRY(sluice__alloc(&larger.table, larger.capacity, sizeof *larger.table));
+    for (size_t k = 0; k < keys->capacity; k++)
+        if (keys->table[k].key != 0) *find(&larger, keys->table[k].key) = keys->table[k];
+    sluice__free(keys->table);
+    *keys = larger;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__keys_find(int **number, sluice__keys *keys, uint64_t key) {
+    if (2 * keys->count >= keys->capacity) SLUICE__TRY(grow(keys));
+    sluice__key *const place = find(keys, key);
+    keys->count += place->key == 0;
+    place->key = key;
+    *number    = &place->number;
+    return SLUICE_OK;
+}
+
+void sluice__keys_free(sluice__keys *keys) {
+    sluice__free(keys->table);
+    *keys = (sluice__keys){0};
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vee.c -- two stages per rank placed as a V, the backward in halves.
+ *
+ * Stages go down the ranks and back up: rank 0 has the first and the last, rank p - 1 the two in
+ * the middle. What a rank must keep of one chunk for long it keeps of the other for short, so all
+ * ranks hold alike, and where the loss is, the gradient starts at once. (Qi et al. 2024, Pipeline
+ * Parallelism with Controllable Memory, which also has the building blocks below; zbv: Qi et al.
+ * 2023.)
+ */
+#include "runtime/schedule/schedule.h"
+
+/* ---- zbv: the memory of 1F1B, no idle time ---- */
+
+/* A rank's list and how far it is; micro-batches from m on are only pretended. */
+typedef struct writer {
+    sluice__list *to;
+    int p, r, m;
+    int next[SLUICE_ACTION_W + 1][2]; /* [kind][chunk] */
+} writer;
+
+static void add(writer *at, sluice_action_kind kind, int chunk) {
+    const int i = at->next[kind][chunk]++;
+    if (i < at->m) sluice__write(at->to, kind, sluice__vee_stage(at->p, at->r, chunk), i);
+}
+
+static void add_backward(writer *at, int chunk) {
+    add(at, SLUICE_ACTION_I, chunk);
+    add(at, SLUICE_ACTION_W, chunk);
+}
+
+/*
+ * Rank r starts r late and then never stands still: forwards until the first micro-batch comes
+ * back up (2(p - r) - 1 of them, then r pairs of both chunks), the second chunk alone until its
+ * gradient has turned at the loss and is back on the first, all six actions of one micro-batch in
+ * turn, and at the end W's in the gaps between the last gradients. That takes 2 p - 1
+ * micro-batches; with fewer, the list is that of 2 p - 1 without those that there are not.
+ */
+void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
+    const int p         = of->p;
+    const int m         = of->m < 2 * p - 1 ? 2 * p - 1 : of->m;
+    writer at           = {.to = to, .p = p, .r = r, .m = of->m};
+    int(*const next)[2] = at.next;
+    for (int k = 0; k < 2 * (p - r) - 1; k++) add(&at, SLUICE_ACTION_F, 0);
+    for (int k = 0; k < r; k++) {
+        add(&at, SLUICE_ACTION_F, 1);
+        add(&at, SLUICE_ACTION_F, 0);
+    }
+    for (int k = 0; k < p - r; k++) {
+        add(&at, SLUICE_ACTION_F, 1);
+        add_backward(&at, 1);
+    }
+    while (next[SLUICE_ACTION_F][1] < m) {
+        if (next[SLUICE_ACTION_F][0] < m) add(&at, SLUICE_ACTION_F, 0);
+        add_backward(&at, 0);
+        add(&at, SLUICE_ACTION_F, 1);
+        add_backward(&at, 1);
+    }
+    for (int k = 0; k < r; k++) {
+        add(&at, SLUICE_ACTION_I, 0);
+        add(&at, SLUICE_ACTION_I, 1);
+    }
+    while (next[SLUICE_ACTION_I][0] < m) add_backward(&at, 0);
+    while (next[SLUICE_ACTION_W][1] < m) add(&at, SLUICE_ACTION_W, 1);
+    while (next[SLUICE_ACTION_W][0] < m) add(&at, SLUICE_ACTION_W, 0);
+}
+
+/* ---- v-min: a third of 1F1B's memory ---- */
+
+enum { STREAMS = 6, PERIOD = 6 };
+
+/* The six actions of a micro-batch on one rank. */
+static const struct {
+    sluice_action_kind kind;
+    int chunk;
+} streams[STREAMS] = {
+    {SLUICE_ACTION_F, 0},
+    {SLUICE_ACTION_F, 1},
+    {SLUICE_ACTION_I, 1},
+    {SLUICE_ACTION_I, 0},
+    {SLUICE_ACTION_W, 1},
+    {SLUICE_ACTION_W, 0},
+};
+
+/* The first time after `time` in whose place of the period nothing is done yet; now something is.
+ */
+static int take_free(bool taken[PERIOD], int time) {
+    do time++;
+    while (taken[time % PERIOD]);
+    taken[time % PERIOD] = true;
+    return time;
+}
+
+/*
+ * When rank r does each action of micro-batch 0 in the pattern that repeats every 6. A micro-batch
+ * runs down, up, down and up the ranks without ever waiting, which makes its stay the shortest
+ * there is. Forwards down and gradients down fall on the parity of r, the ways up on the other,
+ * so they never meet; of each parity one place stays free for a W. A longer turn at the loss keeps
+ * the two ways down apart where 2 p divides by the period.
+ */
+static void place_block(int time[STREAMS], int p, int r) {
+    const int turn     = p % 3 == 0 ? 3 : 1;
+    time[0]            = r;
+    time[1]            = 2 * (p - 1) + 1 - r;
+    time[2]            = 2 * (p - 1) + 1 + turn + r;
+    time[3]            = 4 * (p - 1) + 2 + turn - r;
+    bool taken[PERIOD] = {false};
+    for (int q = 0; q < 4; q++) taken[time[q] % PERIOD] = true;
+    time[4] = take_free(taken, time[2]);
+    time[5] = take_free(taken, time[3]);
+}
+
+/* Fixed places in time give an order; idle places in it close up when it runs. */
+void sluice__emit_v_min(sluice__list *to, const sluice__shape *of, int r) {
+    int next[STREAMS], done[STREAMS] = {0};
+    place_block(next, of->p, r);
+    for (int k = 0; k < STREAMS * of->m; k++) {
+        int first = -1;
+        for (int q = 0; q < STREAMS; q++)
+            if (done[q] < of->m && (first < 0 || next[q] < next[first])) first = q;
+        sluice__write(to, streams[first].kind, sluice__vee_stage(of->p, r, streams[first].chunk),
+                      done[first]++);
+        next[first] += PERIOD;
+    }
+}
