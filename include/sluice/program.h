@@ -71,30 +71,52 @@ typedef enum sluice_payload {
     SLUICE_PAYLOAD_TIE        = 2  /* gradient of the tied parameter use `stage` (index of the use) */
 } sluice_payload;
 
-/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value. */
+/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small:
+ * large programs have a hundred million. */
 typedef struct sluice_instruction {
     sluice_instruction_kind kind;
-    int stage;      /* that computes; of a post: that executes the action it stands for */
+    int stage;      /* that computes; of a post: that executes the action it stands for; of a tie's
+                     * posts: the use; of a tie-reduce: the parameter's first use */
     int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
-    int group;      /* > 0: consecutive instructions with this number overlap */
+    int group;      /* > 0: consecutive actions with this number overlap; consecutive posts with it
+                     * are issued as one, where a rank has one queue */
     int after;      /* own-rank instruction whose end a post needs, on another stream; -1: none */
-    bool signals;   /* some post comes `after` this one */
+
+    /* posts; of a wait: copied from the post it waits for */
+    int post;        /* of a wait: index of its post; -1 */
+    int peer;        /* the other rank; -1 */
+    int transfer;    /* its number among the transfers of its directed link, from 0; -1 */
+    uint8_t payload; /* a sluice_payload */
+    bool sends;      /* a send rather than a receive */
+
+    bool signals;    /* some post comes `after` this one */
     bool recomputed; /* of F: it saves nothing, a recompute does before the backward */
     bool first_input, first_weight; /* first_write of B-or-I's and of B-or-W's gradients */
 
-    /* posts; of a wait: copied from the post it waits for */
-    int post;     /* of a wait: index of its post; -1 */
-    bool sends;   /* a send rather than a receive */
-    int peer;     /* the other rank; -1 */
-    int transfer; /* its number among the transfers of its directed link, from 0; -1 */
-    sluice_payload payload;
-    int producer; /* the stage that made what is carried, or the use of a tie; -1 */
-
-    int tie; /* of a tie-reduce: the first use of the tied parameter; -1 */
-    sluice_slot slots[SLUICE_ROLES];
+    const sluice_slot *slots; /* [SLUICE_ROLES]; shared by instructions that use the same bytes */
 } sluice_instruction;
 
 typedef struct sluice_program sluice_program; /* immutable once built */
+
+/*
+ * How a transport orders transfers. It is strict rendezvous in both: a transfer begins when both
+ * ends are posted and everything before it in its queues is complete; nothing is buffered.
+ */
+typedef enum sluice_queues {
+    SLUICE_QUEUES_PER_LINK = 0, /* one for each directed pair of ranks: local, mpi */
+    SLUICE_QUEUES_PER_RANK = 1  /* one for all communication of a rank, in which posts of one group
+                                 * are issued as one: nccl, with a stream and a resident kernel per
+                                 * GPU */
+} sluice_queues;
+
+/* What a stage holds for one micro-batch, in bytes, and for good: for programs without a model. */
+typedef struct sluice_stage_bytes {
+    size_t output;    /* that crosses to the next stage; its gradient is as large */
+    size_t saved;     /* by F until W, its input included where the backward reads it */
+    size_t handed;    /* left by I for W */
+    size_t scratch;   /* of each action, while it runs */
+    size_t permanent; /* parameters, their gradients and moments */
+} sluice_stage_bytes;
 
 typedef struct sluice_program_options {
     size_t size;             /* sizeof(sluice_program_options), set by the initializer */
@@ -103,12 +125,16 @@ typedef struct sluice_program_options {
     sluice_precision precision;
     const bool *recompute; /* per stage: F keeps its input only, and is done again before its
                             * backward (unless that follows at once); NULL: none does */
+    sluice_queues queues;
+    const sluice_stage_bytes *bytes; /* per stage, of a program without a model; NULL: every buffer
+                                      * is one unit, and no bytes are known */
 } sluice_program_options;
-#define SLUICE_PROGRAM_OPTIONS_INIT {sizeof(sluice_program_options), 1, 2, SLUICE_FP32, 0}
+#define SLUICE_PROGRAM_OPTIONS_INIT {sizeof(sluice_program_options), 1, 2, SLUICE_FP32, 0, \
+                                     SLUICE_QUEUES_PER_LINK, 0}
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
- * and `schedule` must outlive the program. Of uneven micro-batches the larger come first.
+ * must outlive the program. Of uneven micro-batches the larger come first.
  * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,
@@ -154,19 +180,23 @@ typedef struct sluice_program_bytes {
 /* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */
 SLUICE_API const char *sluice_memory_kind_name(int kind);
 SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank);
+/* Most stage-activations that the rank holds at once: F begun, B (or W) not ended. */
+SLUICE_API int sluice_program_peak_live(const sluice_program *program, int rank);
 
 /* ---- verification: logic ---- */
 
 /*
  * Prove that lists of instructions (ranks of them) can run and mean what the schedule means: each
  * micro-batch F then B (or I then W) once per stage, order across stages, a receive for every
- * send, no deadlock under strict rendezvous, no slot read before it is written or overwritten
- * while live. E_SCHEDULE names the first thing that is wrong; E_HOST_MEMORY.
- * sluice_program_compile() has called it; it is public for lists of one's own.
+ * send, no deadlock under strict rendezvous in `queues`, no slot read before it is written or
+ * overwritten while live. E_SCHEDULE names the first thing that is wrong (a deadlock as a chain of
+ * who waits for whom); E_HOST_MEMORY.
+ * sluice_program_compile() has called it; it is public for lists of one's own, and for asking
+ * whether a program would also run over queues other than its own.
  */
 SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
                                                const sluice_instruction *const *lists,
-                                               const int *counts);
+                                               const int *counts, sluice_queues queues);
 
 /* ---- simulation: time ---- */
 
@@ -175,18 +205,34 @@ typedef struct sluice_stage_cost {
     double forward, input, weight;
 } sluice_stage_cost;
 
+/* A transfer takes latency + size / bandwidth; bandwidth 0: size does not matter. */
+typedef struct sluice_link_cost {
+    int from, to; /* ranks */
+    double latency, bandwidth;
+} sluice_link_cost;
+
+/*
+ * A transfer's time is that of its payload plus that of its link. Its size is in bytes, or 1 in a
+ * program of which no bytes are known. Start from {.stages = ...}: what is left out is free.
+ */
 typedef struct sluice_simulation_costs {
     const sluice_stage_cost *stages; /* one per stage */
-    double activation_transfer;      /* time on the link, 0: free */
+    double activation_transfer;      /* of the payload, on any link */
     double gradient_transfer;
-    double update; /* norm and update, each rank */
+    double update;                 /* norm and update, each rank */
+    const double *recompute;       /* per stage; NULL: as long as F */
+    const double *updates;         /* per rank; NULL: `update` */
+    double latency, bandwidth;     /* of every link */
+    const sluice_link_cost *links; /* of those that are otherwise; the last one that fits counts */
+    int link_count;
 } sluice_simulation_costs;
 
 typedef struct sluice_rank_times {
-    double *begin, *end; /* per instruction */
+    double *begin, *end; /* per instruction; each begins where the one before it ends */
     bool *critical;      /* per instruction: on the critical path */
     int *live;           /* per instruction: stage-activations held while it runs */
-    size_t *live_bytes;  /* per instruction: bytes of the arena alive while it runs */
+    size_t *live_bytes;  /* per instruction: bytes of the arena alive while it runs; NULL in a
+                          * program of which no bytes are known */
     double busy;         /* time in compute instructions */
     double first, last;  /* begin of the first compute instruction, end of the last */
     double inner_idle;   /* idle share between first and last */
@@ -198,10 +244,10 @@ typedef struct sluice_transfer_times {
     int from, to; /* ranks */
     sluice_payload payload;
     int stage, microbatch; /* the stage that made what is carried */
+    bool critical;
     double sent, received; /* when each end was posted */
     double begin, end;
     double exposed; /* of end - begin: how long the receiving rank stood still for it */
-    bool critical;
 } sluice_transfer_times;
 
 typedef struct sluice_simulation {
@@ -212,6 +258,9 @@ typedef struct sluice_simulation {
     sluice_rank_times *rank;
     sluice_transfer_times *transfers; /* by begin */
     int transfer_count;
+    double transferring, exposed;               /* sums over the transfers */
+    double critical_compute, critical_transfer; /* of the critical path, whose length is makespan */
+    int critical_actions, critical_transfers;
 } sluice_simulation;
 
 /* Release with sluice_simulation_free(). E_ARGUMENT, E_HOST_MEMORY. */

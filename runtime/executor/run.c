@@ -33,7 +33,7 @@ static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait
 
 /* What a transfer carries, as one number for both of its ends. */
 static uint64_t content_of(const sluice_instruction *at) {
-    return (uint64_t)at->payload << 60 | (uint64_t)(uint32_t)at->producer << 28 |
+    return (uint64_t)at->payload << 60 | (uint64_t)(uint32_t)sluice__producer_of(at) << 28 |
            (uint32_t)(at->microbatch + 1);
 }
 

@@ -4,7 +4,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/lowered.h"
 
 static sluice_status check(const sluice_schedule *schedule, const sluice_model *model,
                            const sluice_split *split, const sluice_program_options *options) {
@@ -17,6 +17,9 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
                             (long long)options->samples);
     }
     if (!model) return SLUICE_OK;
+    if (options->bytes)
+        return sluice__fail(SLUICE_E_ARGUMENT, "bytes per stage are given beside a model, which says "
+                                               "them itself");
     if (split->stages != stages)
         return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
                             split->stages, sluice_schedule_name(schedule), stages);
@@ -45,6 +48,7 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
     program->stages       = sluice_schedule_stages(schedule);
     program->microbatches = sluice_schedule_microbatches(schedule);
     program->trains       = sluice_schedule_trains(schedule);
+    program->sized        = model || options->bytes;
     SLUICE__TRY(sluice__alloc(&program->stage_rank, (size_t)program->stages, sizeof(int)));
     SLUICE__TRY(sluice__alloc(&program->first_sample, (size_t)program->microbatches + 1,
                               sizeof(int64_t)));
@@ -63,7 +67,9 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
 
 static sluice_status lay_out(sluice_program *program, const sluice_split *split) {
     for (int s = 0; s < program->stages; s++) {
-        if (!program->model)
+        if (program->options.bytes)
+            sluice__layout_sized(&program->layouts[s], program->options.bytes, s, program->stages);
+        else if (!program->model)
             sluice__layout_abstract(&program->layouts[s], s == 0, s == program->stages - 1);
         else
             SLUICE__TRY(sluice__layout_make(&program->layouts[s], program->model, split->first[s],
@@ -74,41 +80,64 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
     return SLUICE_OK;
 }
 
+static void free_lists(sluice__rank_program *rank) {
+    sluice__free(rank->list);
+    sluice__free(rank->rows);
+    sluice__free(rank->alive);
+    rank->list  = NULL;
+    rank->rows  = NULL;
+    rank->alive = NULL;
+    rank->count = 0;
+}
+
 /* Forget the lists of a lowering that did not do. */
 static void drop_lists(sluice_program *program, const sluice_program_bytes *permanent) {
     for (int r = 0; r < program->ranks; r++) {
-        sluice__free(program->rank[r].list);
-        program->rank[r].list  = NULL;
-        program->rank[r].count = 0;
+        free_lists(&program->rank[r]);
         program->rank[r].bytes = permanent[r];
     }
+}
+
+static sluice_status make_list(sluice_program *program, sluice__rank_links *links, int r,
+                               int depth) {
+    sluice__lowered lowered = {0};
+    sluice_status status    = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__lower_rank(&lowered, program, links, r, depth));
+    SLUICE__TRY_OUT(sluice__plan_rank(program, r, &lowered));
+out:
+    sluice__lowered_free(&lowered);
+    sluice__rank_links_free(links); /* so that large programs fit */
+    return status;
+}
+
+static sluice_status verify(const sluice_program *program, bool *deadlock) {
+    const size_t p                   = (size_t)program->ranks;
+    const sluice_instruction **lists = NULL;
+    int *counts                      = NULL;
+    sluice_status status             = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
+    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
+    for (size_t r = 0; r < p; r++) {
+        lists[r]  = program->rank[r].list;
+        counts[r] = program->rank[r].count;
+    }
+    status = sluice__verify(program, lists, counts, program->options.queues, deadlock);
+out:
+    sluice__free(lists);
+    sluice__free(counts);
+    return status;
 }
 
 /* Lower, plan and verify with `depth` outstanding sends per link. */
 static sluice_status try_depth(sluice_program *program, const sluice_schedule *schedule, int depth,
                                bool *deadlock) {
-    const size_t p               = (size_t)program->ranks;
-    sluice__lowered *lowered     = NULL;
-    const sluice_instruction **lists = NULL;
-    int *counts                  = NULL;
-    sluice_status status         = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&lowered, p, sizeof *lowered));
-    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
-    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
-    SLUICE__TRY_OUT(sluice__lower(lowered, program, schedule, depth));
-    for (int r = 0; r < program->ranks; r++)
-        SLUICE__TRY_OUT(sluice__plan_rank(program, r, &lowered[r]));
-    for (int r = 0; r < program->ranks; r++) {
-        lists[r]  = program->rank[r].list;
-        counts[r] = program->rank[r].count;
-    }
-    SLUICE__TRY_OUT(sluice__verify(program, lists, counts, deadlock));
-out:
-    for (size_t r = 0; lowered && r < p; r++) sluice__lowered_free(&lowered[r]);
-    sluice__free(lowered);
-    sluice__free(lists);
-    sluice__free(counts);
-    return status;
+    sluice__rank_links *links = NULL;
+    sluice_status status      = SLUICE_OK;
+    SLUICE__TRY(sluice__links_make(&links, schedule, program->options.queues));
+    for (int r = 0; r < program->ranks && status == SLUICE_OK; r++)
+        status = make_list(program, &links[r], r, depth);
+    sluice__links_free(links, program->ranks);
+    return status == SLUICE_OK ? verify(program, deadlock) : status;
 }
 
 /* Two sends of a link may be outstanding; more where the schedule would stop otherwise. */
@@ -147,7 +176,8 @@ sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule
     SLUICE__TRY_OUT(lay_out(program, split));
     SLUICE__TRY_OUT(sluice__plan_permanent(program));
     SLUICE__TRY_OUT(make_lists(program, schedule));
-    *out = program;
+    program->options.bytes = NULL; /* the caller's may go */
+    *out                   = program;
 out:
     if (status != SLUICE_OK) sluice_program_free(program);
     return status;
@@ -165,7 +195,7 @@ void sluice_program_free(sluice_program *program) {
         }
         sluice__free(rank->ties);
         sluice__free(rank->values);
-        sluice__free(rank->list);
+        free_lists(rank);
     }
     sluice__free(program->rank);
     sluice__free(program->layouts);

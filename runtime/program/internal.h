@@ -27,11 +27,13 @@ typedef struct sluice__tie {
 typedef struct sluice__rank_program {
     sluice_instruction *list;
     int count;
+    sluice_slot (*rows)[SLUICE_ROLES]; /* what `slots` of the list point to */
     sluice__value *values; /* in model order */
     int value_count;
     sluice__tie *ties;
     int tie_count;
     size_t losses, partials; /* doubles: one per micro-batch, one per value */
+    size_t *alive;           /* per instruction: bytes in use; NULL where no bytes are known */
     sluice_program_bytes bytes;
 } sluice__rank_program;
 
@@ -40,6 +42,7 @@ struct sluice_program {
     sluice_program_options options;
     int ranks, stages, microbatches;
     bool trains;
+    bool sized; /* bytes are known: there is a model, or the options say them */
     int *stage_rank;
     bool *recompute; /* per stage */
     int64_t *first_sample; /* [microbatches + 1] */
@@ -55,32 +58,22 @@ struct sluice_program {
 size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at,
                           sluice_role role);
 
-/* ---- lowering (lower.c): schedule -> instructions that name buffers ---- */
+/* The stage that made what a post or a wait carries; of a tie the use. */
+static inline int sluice__producer_of(const sluice_instruction *at) {
+    if (at->sends || at->payload == SLUICE_PAYLOAD_TIE) return at->stage;
+    return at->payload == SLUICE_PAYLOAD_ACTIVATION ? at->stage - 1 : at->stage + 1;
+}
 
-/* A buffer of a rank: what it holds. `kind` is the role under which it was made. */
-typedef struct sluice__lowered {
-    sluice_instruction *list;
-    int (*buffers)[SLUICE_ROLES]; /* per instruction and role: index into lives, or -1 */
-    int count, capacity;
-    sluice__life *lives; /* transient buffers; begin and end in instructions */
-    int life_count, life_capacity;
-    int *known; /* buffer of (role, stage, micro-batch), or -1 */
-    int *tie_lives; /* per use of the model: where it is received, or -1; NULL without a model */
-} sluice__lowered;
-
-/* Lists for every rank; `depth` sends of a link may be outstanding before one is waited for.
- * Release each with sluice__lowered_free(). E_SCHEDULE, E_HOST_MEMORY. */
-sluice_status sluice__lower(sluice__lowered *ranks, const sluice_program *program,
-                            const sluice_schedule *schedule, int depth);
-void sluice__lowered_free(sluice__lowered *lowered);
-
-/* ---- memory plan (plan.c): fills program->rank[r] from the lowered list, which it takes ---- */
+/* ---- memory plan (plan.c) ---- */
+struct sluice__lowered;
 sluice_status sluice__plan_permanent(sluice_program *program);
-sluice_status sluice__plan_rank(sluice_program *program, int rank, sluice__lowered *lowered);
+/* Fill program->rank[rank] from the lowered list, which it takes. */
+sluice_status sluice__plan_rank(sluice_program *program, int rank, struct sluice__lowered *lowered);
 
 /* ---- verification (verify.c) ---- */
+/* `*deadlock` says whether what is wrong is that. */
 sluice_status sluice__verify(const sluice_program *program, const sluice_instruction *const *lists,
-                             const int *counts, bool *deadlock);
+                             const int *counts, sluice_queues queues, bool *deadlock);
 
 /* "1RECV_F3 from rank 0": what an instruction does, in the words of the text form. */
 void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction);

@@ -2,8 +2,6 @@
 /* links.c -- from actions to posts of transfers. */
 #include "runtime/program/links.h"
 
-#include <stdlib.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
@@ -17,18 +15,23 @@ static bool is_transfer(sluice_action_kind kind) {
            kind == SLUICE_ACTION_SEND_B || kind == SLUICE_ACTION_RECV_B;
 }
 
+static sluice_status check_microbatch(const sluice_action *action, int rank) {
+    if (action->microbatch >= 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_SCHEDULE, "%d%s of rank %d has no micro-batch", action->stage,
+                        sluice_action_name(action->kind), rank);
+}
+
 /* Compute actions of a rank, and the blocks that they form. */
-static sluice_status take_actions(sluice__rank_links *rank, const sluice_action *list, int count) {
+static sluice_status take_actions(sluice__rank_links *rank, const sluice_action *list, int count,
+                                  int r) {
     SLUICE__TRY(sluice__alloc(&rank->actions, (size_t)count, sizeof *rank->actions));
     SLUICE__TRY(sluice__alloc(&rank->blocks, (size_t)count, sizeof *rank->blocks));
     for (int k = 0; k < count; k++) {
         if (!is_compute(list[k].kind)) continue;
-        if (list[k].microbatch < 0)
-            return sluice__fail(SLUICE_E_SCHEDULE, "%d%s has no micro-batch", list[k].stage,
-                                sluice_action_name(list[k].kind));
-        const int n = rank->action_count++;
-        rank->actions[n] = list[k];
-        sluice__block *last = rank->block_count ? &rank->blocks[rank->block_count - 1] : NULL;
+        SLUICE__TRY(check_microbatch(&list[k], r));
+        const int n               = rank->action_count++;
+        rank->actions[n]          = list[k];
+        sluice__block *const last = rank->block_count ? &rank->blocks[rank->block_count - 1] : NULL;
         if (rank->block_count > 0 && list[k].group > 0 &&
             rank->actions[last->first].group == list[k].group)
             last->count++;
@@ -38,36 +41,25 @@ static sluice_status take_actions(sluice__rank_links *rank, const sluice_action 
     return SLUICE_OK;
 }
 
-/* The block of each F and each B-or-I: [backward][stage][microbatch]. */
-typedef struct places {
-    int *block;
-    int stages, microbatches;
-} places;
-
-static int *place_of(const places *where, bool backward, int stage, int microbatch) {
-    return &where->block[((size_t)backward * (size_t)where->stages + (size_t)stage) *
-                             (size_t)where->microbatches + (size_t)microbatch];
-}
-
-static sluice_status find_places(places *where, const sluice__rank_links *ranks,
+static sluice_status find_places(sluice__places *places, const sluice__rank_links *ranks,
                                  const sluice_schedule *schedule) {
-    where->stages       = sluice_schedule_stages(schedule);
-    where->microbatches = sluice_schedule_microbatches(schedule);
-    const size_t count  = 2 * (size_t)where->stages * (size_t)where->microbatches;
-    SLUICE__TRY(sluice__alloc(&where->block, count, sizeof *where->block));
-    for (size_t k = 0; k < count; k++) where->block[k] = -1;
+    places->stages       = sluice_schedule_stages(schedule);
+    places->microbatches = sluice_schedule_microbatches(schedule);
+    const size_t count   = 2 * (size_t)places->stages * (size_t)places->microbatches;
+    SLUICE__TRY(sluice__alloc(&places->block, count, sizeof *places->block));
+    for (size_t k = 0; k < count; k++) places->block[k] = -1;
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++)
         for (int b = 0; b < ranks[r].block_count; b++)
             for (int k = 0; k < ranks[r].blocks[b].count; k++) {
                 const sluice_action *action = &ranks[r].actions[ranks[r].blocks[b].first + k];
                 if (action->kind == SLUICE_ACTION_W) continue;
-                *place_of(where, action->kind != SLUICE_ACTION_F, action->stage,
-                          action->microbatch) = b;
+                places->block[sluice__place_index(places, action->kind != SLUICE_ACTION_F,
+                                                  action->stage, action->microbatch)] = b;
             }
     return SLUICE_OK;
 }
 
-static sluice_status add_post(sluice__rank_links *rank, const sluice__post *post) {
+sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *post) {
     if (rank->post_count == rank->post_capacity) {
         const int capacity = rank->post_capacity ? 2 * rank->post_capacity : 64;
         SLUICE__TRY(sluice__grow(&rank->posts, (size_t)capacity, sizeof *rank->posts));
@@ -75,6 +67,25 @@ static sluice_status add_post(sluice__rank_links *rank, const sluice__post *post
     }
     rank->posts[rank->post_count++] = *post;
     return SLUICE_OK;
+}
+
+sluice_status sluice__sort_posts(sluice__rank_links *rank) {
+    int *place           = NULL; /* where the next post of each block goes */
+    sluice__post *sorted = NULL;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&place, (size_t)rank->block_count + 2, sizeof *place));
+    SLUICE__TRY_OUT(sluice__alloc(&sorted, (size_t)rank->post_count, sizeof *sorted));
+    for (int k = 0; k < rank->post_count; k++) place[rank->posts[k].at + 1]++;
+    for (int b = 0; b <= rank->block_count; b++) place[b + 1] += place[b];
+    for (int k = 0; k < rank->post_count; k++) sorted[place[rank->posts[k].at]++] = rank->posts[k];
+    sluice__free(rank->posts);
+    rank->posts         = sorted;
+    rank->post_capacity = rank->post_count;
+    sorted              = NULL;
+out:
+    sluice__free(place);
+    sluice__free(sorted);
+    return status;
 }
 
 /* A transfer's number is the count of earlier ones of its directed link, at either end. */
@@ -85,171 +96,224 @@ typedef struct numbering {
 /* ---- schedules that name their transfers ---- */
 
 static sluice__post named_post(const sluice_action *action, const sluice_schedule *schedule) {
-    const bool activation = action->kind == SLUICE_ACTION_SEND_F ||
-                            action->kind == SLUICE_ACTION_RECV_F;
+    const bool activation =
+        action->kind == SLUICE_ACTION_SEND_F || action->kind == SLUICE_ACTION_RECV_F;
     const bool sends = action->kind == SLUICE_ACTION_SEND_F || action->kind == SLUICE_ACTION_SEND_B;
     const int other  = action->stage + (activation == sends ? 1 : -1);
-    return (sluice__post){.sends      = sends,
-                          .peer       = other >= 0 && other < sluice_schedule_stages(schedule)
-                                            ? sluice_schedule_stage_rank(schedule, other)
-                                            : -1,
-                          .payload    = activation ? SLUICE_PAYLOAD_ACTIVATION
-                                                   : SLUICE_PAYLOAD_GRADIENT,
+    return (sluice__post){.sends = sends,
+                          .peer  = other >= 0 && other < sluice_schedule_stages(schedule)
+                                       ? sluice_schedule_stage_rank(schedule, other)
+                                       : -1,
+                          .payload =
+                              activation ? SLUICE_PAYLOAD_ACTIVATION : SLUICE_PAYLOAD_GRADIENT,
                           .stage      = action->stage,
-                          .producer   = sends ? action->stage : other,
                           .microbatch = action->microbatch};
 }
 
 /* What a post needs on its own rank: the producer's block, or the consumer's. */
-static sluice_status find_block(sluice__post *post, const places *where,
-                                const sluice_action *action) {
-    if (action->microbatch < 0)
-        return sluice__fail(SLUICE_E_SCHEDULE, "%d%s has no micro-batch", action->stage,
-                            sluice_action_name(action->kind));
+static sluice_status find_block(sluice__post *post, const sluice__places *places,
+                                const sluice_action *action, int rank) {
+    SLUICE__TRY(check_microbatch(action, rank));
     const bool backward = post->payload == SLUICE_PAYLOAD_GRADIENT;
-    post->block         = *place_of(where, backward, post->stage, post->microbatch);
+    post->block =
+        places->block[sluice__place_index(places, backward, post->stage, post->microbatch)];
     if (post->peer >= 0 && post->block >= 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d has no %s", action->stage,
-                        sluice_action_name(action->kind), action->microbatch,
-                        post->peer < 0    ? "other end: the pipeline stops at that stage"
-                        : post->sends     ? "action that makes what it sends"
-                                          : "action that uses what it receives");
+    return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %s", action->stage,
+                        sluice_action_name(action->kind), action->microbatch, rank,
+                        post->peer < 0 ? "other end: the pipeline stops at that stage"
+                        : post->sends  ? "action that makes what it sends"
+                                       : "action that uses what it receives");
+}
+
+/* Before which block a post stands that comes after `computed` actions; `*block` only moves on. A
+ * post inside an overlap group is posted before it if it receives, behind it if it sends. */
+static int place_named(const sluice__rank_links *rank, int *block, int computed, bool sends) {
+    while (*block < rank->block_count && rank->blocks[*block].first < computed) ++*block;
+    if (*block == 0 || sends) return *block;
+    const sluice__block *before = &rank->blocks[*block - 1];
+    return before->first + before->count > computed ? *block - 1 : *block;
 }
 
 static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_schedule *schedule,
-                                 const places *where, const numbering *numbers) {
+                                 const sluice__places *places, const numbering *numbers) {
     const int p = sluice_schedule_ranks(schedule);
     int count, computed = 0, block = 0;
     const sluice_action *list = sluice_schedule_list(schedule, r, &count);
     for (int k = 0; k < count; k++) {
         if (is_compute(list[k].kind)) computed++;
         if (!is_transfer(list[k].kind)) continue;
-        while (block < ranks[r].block_count && ranks[r].blocks[block].first < computed) block++;
         sluice__post post = named_post(&list[k], schedule);
-        SLUICE__TRY(find_block(&post, where, &list[k]));
+        SLUICE__TRY(find_block(&post, places, &list[k], r));
         if (post.peer == r) continue; /* neighbouring stages of one rank share memory */
-        post.at       = block;
+        post.at       = place_named(&ranks[r], &block, computed, post.sends);
         post.transfer = post.sends ? numbers->sent[r * p + post.peer]++
                                    : numbers->received[post.peer * p + r]++;
-        SLUICE__TRY(add_post(&ranks[r], &post));
+        SLUICE__TRY(sluice__add_post(&ranks[r], &post));
     }
-    return SLUICE_OK;
+    return sluice__sort_posts(&ranks[r]);
 }
 
 /* ---- schedules that leave transfers to us ---- */
 
-/* The send that `action` causes, and its receive at the other end. */
-static sluice_status derive_posts(sluice__rank_links *ranks, int r, int block,
-                                  const sluice_action *action, const sluice_schedule *schedule,
-                                  const places *where, const numbering *numbers) {
+int sluice__consumer_of(const sluice_action *action, int stages) {
+    if (action->kind == SLUICE_ACTION_W) return -1;
+    if (action->kind != SLUICE_ACTION_F) return action->stage - 1;
+    return action->stage + 1 < stages ? action->stage + 1 : -1;
+}
+
+sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
+                                    const sluice_schedule *schedule, const sluice__places *places,
+                                    const sluice_action *action, int block) {
     const bool activation = action->kind == SLUICE_ACTION_F;
-    const int other       = action->stage + (activation ? 1 : -1);
-    if (action->kind == SLUICE_ACTION_W || other < 0 || other >= where->stages) return SLUICE_OK;
+    const int other       = sluice__consumer_of(action, places->stages);
+    const int i           = action->microbatch;
+    *exists               = false;
+    if (other < 0) return SLUICE_OK;
+    const int r = sluice_schedule_stage_rank(schedule, action->stage);
     const int q = sluice_schedule_stage_rank(schedule, other);
     if (q == r) return SLUICE_OK;
-    const int consumer = *place_of(where, !activation, other, action->microbatch);
+    const int consumer = places->block[sluice__place_index(places, !activation, other, i)];
     if (consumer < 0)
-        return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d has no %d%s%d to follow it", action->stage,
-                            sluice_action_name(action->kind), action->microbatch, other,
-                            activation ? "F" : "B", action->microbatch);
-    const int number  = numbers->sent[r * sluice_schedule_ranks(schedule) + q]++;
-    sluice__post post = {true,
-                         q,
-                         number,
-                         activation ? SLUICE_PAYLOAD_ACTIVATION : SLUICE_PAYLOAD_GRADIENT,
-                         action->stage,
-                         action->stage,
-                         action->microbatch,
-                         block + 1,
-                         block};
-    SLUICE__TRY(add_post(&ranks[r], &post));
-    post.sends = false;
-    post.peer  = r;
-    post.stage = other;
-    post.block = consumer;
-    post.at    = consumer > 0 ? consumer - 1 : 0;
-    return add_post(&ranks[q], &post);
-}
-
-/* By place; at one place sends come first, then receives, each in its link's order. */
-static int compare_posts(const void *left, const void *right) {
-    const sluice__post *a = left, *b = right;
-    if (a->at != b->at) return a->at < b->at ? -1 : 1;
-    if (a->sends != b->sends) return a->sends ? -1 : 1;
-    if (a->peer != b->peer) return a->peer < b->peer ? -1 : 1;
-    return a->transfer < b->transfer ? -1 : a->transfer > b->transfer;
-}
-
-static int compare_by_link(const void *left, const void *right) {
-    const sluice__post *a = left, *b = right;
-    if (a->peer != b->peer) return a->peer < b->peer ? -1 : 1;
-    return a->transfer < b->transfer ? -1 : a->transfer > b->transfer;
-}
-
-/* A receive may not be posted after a later one of its link. */
-static void order_receives(sluice__rank_links *rank) {
-    if (rank->post_count == 0) return;
-    qsort(rank->posts, (size_t)rank->post_count, sizeof *rank->posts, compare_by_link);
-    const sluice__post *later = NULL;
-    for (int k = rank->post_count - 1; k >= 0; k--) {
-        sluice__post *post = &rank->posts[k];
-        if (post->sends) continue;
-        if (later && later->peer == post->peer && later->at < post->at) post->at = later->at;
-        later = post;
-    }
-    qsort(rank->posts, (size_t)rank->post_count, sizeof *rank->posts, compare_posts);
-}
-
-static sluice_status derive_all(sluice__rank_links *ranks, const sluice_schedule *schedule,
-                                const places *where, const numbering *numbers) {
-    for (int r = 0; r < sluice_schedule_ranks(schedule); r++)
-        for (int b = 0; b < ranks[r].block_count; b++)
-            for (int k = 0; k < ranks[r].blocks[b].count; k++)
-                SLUICE__TRY(derive_posts(ranks, r, b,
-                                         &ranks[r].actions[ranks[r].blocks[b].first + k], schedule,
-                                         where, numbers));
-    for (int r = 0; r < sluice_schedule_ranks(schedule); r++) order_receives(&ranks[r]);
+        return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %d%s%d to follow it",
+                            action->stage, sluice_action_name(action->kind), i, r, other,
+                            activation ? "F" : "B", i);
+    const sluice_payload payload = activation ? SLUICE_PAYLOAD_ACTIVATION : SLUICE_PAYLOAD_GRADIENT;
+    *exists                      = true;
+    out->from                    = r;
+    out->to                      = q;
+    out->send                    = (sluice__post){.sends      = true,
+                                                  .peer       = q,
+                                                  .payload    = payload,
+                                                  .stage      = action->stage,
+                                                  .microbatch = i,
+                                                  .at         = block + 1,
+                                                  .block      = block};
+    out->receive                 = (sluice__post){.peer       = r,
+                                                  .payload    = payload,
+                                                  .stage      = other,
+                                                  .microbatch = i,
+                                                  .at         = consumer > 0 ? consumer - 1 : 0,
+                                                  .block      = consumer};
     return SLUICE_OK;
 }
 
-sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule *schedule) {
-    const int p               = sluice_schedule_ranks(schedule);
-    sluice__rank_links *ranks = NULL;
-    places where              = {0};
-    numbering numbers         = {0};
-    sluice_status status      = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&ranks, (size_t)p, sizeof *ranks));
-    SLUICE__TRY_OUT(sluice__alloc(&numbers.sent, (size_t)p * (size_t)p, sizeof *numbers.sent));
-    SLUICE__TRY_OUT(sluice__alloc(&numbers.received, (size_t)p * (size_t)p,
-                                  sizeof *numbers.received));
-    for (int r = 0; r < p; r++) {
-        int count;
-        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
-        SLUICE__TRY_OUT(take_actions(&ranks[r], list, count));
+static sluice_status derive_posts(sluice__rank_links *ranks, int r, int block,
+                                  const sluice_schedule *schedule, const sluice__places *places,
+                                  const numbering *numbers) {
+    const int p = sluice_schedule_ranks(schedule);
+    for (int k = 0; k < ranks[r].blocks[block].count; k++) {
+        sluice__handover made;
+        bool exists;
+        SLUICE__TRY(sluice__find_handover(&made, &exists, schedule, places,
+                                          &ranks[r].actions[ranks[r].blocks[block].first + k],
+                                          block));
+        if (!exists) continue;
+        made.send.transfer = made.receive.transfer = numbers->sent[made.from * p + made.to]++;
+        SLUICE__TRY(sluice__add_post(&ranks[made.from], &made.send));
+        SLUICE__TRY(sluice__add_post(&ranks[made.to], &made.receive));
     }
-    SLUICE__TRY_OUT(find_places(&where, ranks, schedule));
-    if (sluice_schedule_communicates(schedule))
-        for (int r = 0; r < p; r++)
-            SLUICE__TRY_OUT(named_posts(ranks, r, schedule, &where, &numbers));
+    return SLUICE_OK;
+}
+
+/* A receive may not be posted after a later one of its link, whose posts stand in its order.
+ * `later`: per peer, where the last one looked at is posted; room for all ranks. */
+static void order_receives(sluice__rank_links *rank, int *later, int ranks) {
+    for (int q = 0; q < ranks; q++) later[q] = rank->block_count;
+    for (int k = rank->post_count - 1; k >= 0; k--) {
+        sluice__post *post = &rank->posts[k];
+        if (post->sends) continue;
+        if (post->at > later[post->peer]) post->at = later[post->peer];
+        later[post->peer] = post->at;
+    }
+}
+
+/* Posts of a rank with the same place: sends first, then receives by peer; both in link order. */
+static void order_within_places(sluice__rank_links *rank) {
+    sluice__post *posts = rank->posts;
+    for (int k = 1; k < rank->post_count; k++) {
+        const sluice__post post = posts[k];
+        int at                  = k;
+        for (; at > 0 && posts[at - 1].at == post.at; at--) {
+            const sluice__post *before = &posts[at - 1];
+            const bool stays           = before->sends != post.sends ? before->sends
+                                         : before->peer != post.peer ? before->peer < post.peer
+                                                                     : before->transfer < post.transfer;
+            if (stays) break;
+            posts[at] = *before;
+        }
+        posts[at] = post;
+    }
+}
+
+static sluice_status derive_all(sluice__rank_links *ranks, const sluice_schedule *schedule,
+                                const sluice__places *places, const numbering *numbers) {
+    const int p = sluice_schedule_ranks(schedule);
+    for (int r = 0; r < p; r++)
+        for (int b = 0; b < ranks[r].block_count; b++)
+            SLUICE__TRY(derive_posts(ranks, r, b, schedule, places, numbers));
+    for (int r = 0; r < p; r++) {
+        order_receives(&ranks[r], numbers->received, p); /* room that is not needed otherwise */
+        SLUICE__TRY(sluice__sort_posts(&ranks[r]));
+        order_within_places(&ranks[r]);
+    }
+    return SLUICE_OK;
+}
+
+/* ---- all ---- */
+
+static sluice_status make_posts(sluice__rank_links *ranks, const sluice_schedule *schedule,
+                                const sluice__places *places, sluice_queues queues) {
+    const size_t p       = (size_t)sluice_schedule_ranks(schedule);
+    const bool names     = sluice_schedule_communicates(schedule);
+    numbering numbers    = {0};
+    bool done            = false;
+    sluice_status status = SLUICE_OK;
+    if (!names && queues == SLUICE_QUEUES_PER_RANK)
+        SLUICE__TRY(sluice__order_globally(ranks, schedule, places, &done));
+    if (done) return SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&numbers.sent, p * p, sizeof *numbers.sent));
+    SLUICE__TRY_OUT(sluice__alloc(&numbers.received, p * p, sizeof *numbers.received));
+    if (!names)
+        SLUICE__TRY_OUT(derive_all(ranks, schedule, places, &numbers));
     else
-        SLUICE__TRY_OUT(derive_all(ranks, schedule, &where, &numbers));
+        for (int r = 0; r < (int)p; r++)
+            SLUICE__TRY_OUT(named_posts(ranks, r, schedule, places, &numbers));
 out:
     sluice__free(numbers.sent);
     sluice__free(numbers.received);
-    sluice__free(where.block);
-    if (status == SLUICE_OK)
-        *out = ranks;
-    else
-        sluice__links_free(ranks, p);
     return status;
 }
 
-void sluice__links_free(sluice__rank_links *links, int ranks) {
-    if (!links) return;
-    for (int r = 0; r < ranks; r++) {
-        sluice__free(links[r].actions);
-        sluice__free(links[r].blocks);
-        sluice__free(links[r].posts);
+sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule *schedule,
+                                 sluice_queues queues) {
+    const int p               = sluice_schedule_ranks(schedule);
+    sluice__rank_links *ranks = NULL;
+    sluice__places places     = {0};
+    sluice_status status      = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&ranks, (size_t)p, sizeof *ranks));
+    for (int r = 0; r < p; r++) {
+        int count;
+        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+        SLUICE__TRY_OUT(take_actions(&ranks[r], list, count, r));
     }
+    SLUICE__TRY_OUT(find_places(&places, ranks, schedule));
+    SLUICE__TRY_OUT(make_posts(ranks, schedule, &places, queues));
+    *out  = ranks;
+    ranks = NULL;
+out:
+    sluice__free(places.block);
+    sluice__links_free(ranks, p);
+    return status;
+}
+
+void sluice__rank_links_free(sluice__rank_links *links) {
+    sluice__free(links->actions);
+    sluice__free(links->blocks);
+    sluice__free(links->posts);
+    *links = (sluice__rank_links){0};
+}
+
+void sluice__links_free(sluice__rank_links *links, int ranks) {
+    for (int r = 0; links && r < ranks; r++) sluice__rank_links_free(&links[r]);
     sluice__free(links);
 }

@@ -60,41 +60,65 @@ out:
 
 /* ---- buffers of one size: any place that is free will do, and none is wasted ---- */
 
-static int compare_ends(const void *left, const void *right) {
-    const sluice__life *a = *(sluice__life *const *)left, *b = *(sluice__life *const *)right;
-    if (a->end != b->end) return a->end < b->end ? -1 : 1;
-    return a < b ? -1 : 1;
+/* Lives in lists by a key: first[key], then next[life]; -1: no more. */
+typedef struct chains {
+    int *first, *next;
+} chains;
+
+static int take_first(chains *in, int key) {
+    const int life = in->first[key];
+    if (life >= 0) in->first[key] = in->next[life];
+    return life;
 }
 
-/* `lives` ascend by begin, as they are made. `ended` and `vacant` have room for all. */
-static void place_in_turn(sluice__life *lives, int count, sluice__life **ended, size_t *vacant,
+static void put_first(chains *in, int key, int life) {
+    in->next[life] = in->first[key];
+    in->first[key] = life;
+}
+
+/* A vacant place: that of a life of the same kind if there is one. So kinds come to have places of
+ * their own, and what repeats in a schedule repeats in its places. */
+static int take_vacant(chains *vacant, int kind) {
+    int life = take_first(vacant, kind);
+    for (int other = 0; life < 0 && other < SLUICE__KINDS; other++)
+        life = take_first(vacant, other);
+    return life;
+}
+
+/* `lives` ascend by begin, as they are made. A life is in `ended` by its end until that is past,
+ * and then in `vacant` by its kind: so both may share their `next`. */
+static void place_in_turn(sluice__life *lives, int count, chains *ended, chains *vacant,
                           size_t *total) {
     const size_t bytes = count > 0 ? sluice__align(lives[0].bytes) : 0;
-    int over = 0, free_count = 0;
-    for (int k = 0; k < count; k++) ended[k] = &lives[k];
-    qsort(ended, (size_t)count, sizeof *ended, compare_ends);
-    *total = 0;
+    int now            = 0; /* moments before it are past */
+    *total             = 0;
+    for (int k = count - 1; k >= 0; k--) put_first(ended, lives[k].end, k);
     for (int k = 0; k < count; k++) {
-        while (ended[over]->end < lives[k].begin) vacant[free_count++] = ended[over++]->offset;
-        if (free_count > 0) {
-            lives[k].offset = vacant[--free_count];
-        } else {
-            lives[k].offset = *total;
-            *total += bytes;
-        }
+        for (; now < lives[k].begin; now++)
+            for (int life; (life = take_first(ended, now)) >= 0;)
+                put_first(vacant, lives[life].kind, life);
+        const int before = take_vacant(vacant, lives[k].kind);
+        lives[k].offset  = before >= 0 ? lives[before].offset : *total;
+        if (before < 0) *total += bytes;
     }
 }
 
 static sluice_status place_equal(sluice__life *lives, int count, size_t *total) {
-    sluice__life **ended = NULL;
-    size_t *vacant       = NULL;
+    int kinds[SLUICE__KINDS];
+    chains ended = {0}, vacant = {.first = kinds};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&ended, (size_t)count, sizeof *ended));
-    SLUICE__TRY_OUT(sluice__alloc(&vacant, (size_t)count, sizeof *vacant));
-    place_in_turn(lives, count, ended, vacant, total);
+    int moments          = 1;
+    for (int k = 0; k < count; k++)
+        if (lives[k].end >= moments) moments = lives[k].end + 1;
+    SLUICE__TRY_OUT(sluice__alloc(&ended.first, (size_t)moments, sizeof *ended.first));
+    SLUICE__TRY_OUT(sluice__alloc(&ended.next, (size_t)count, sizeof *ended.next));
+    vacant.next = ended.next;
+    for (int t = 0; t < moments; t++) ended.first[t] = -1;
+    for (int kind = 0; kind < SLUICE__KINDS; kind++) kinds[kind] = -1;
+    place_in_turn(lives, count, &ended, &vacant, total);
 out:
-    sluice__free(ended);
-    sluice__free(vacant);
+    sluice__free(ended.first);
+    sluice__free(ended.next);
     return status;
 }
 
@@ -111,8 +135,8 @@ sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
                                    : place_by_size(lives, count, total);
 }
 
-sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak,
-                           int *at) {
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak, int *at,
+                           size_t *sums) {
     size_t *born, *dead;
     SLUICE__TRY(sluice__alloc(&born, 2 * ((size_t)moments + 1), sizeof *born));
     dead = born + moments + 1;
@@ -126,6 +150,7 @@ sluice_status sluice__peak(const sluice__life *lives, int count, int moments, si
     for (int t = 0; t < moments; t++) {
         alive += born[t];
         alive -= dead[t];
+        if (sums) sums[t] = alive;
         if (alive > *peak) {
             *peak = alive;
             *at   = t;

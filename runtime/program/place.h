@@ -28,9 +28,9 @@ size_t sluice__align(size_t bytes);
 sluice_status sluice__place(sluice__life *lives, int count, size_t *total);
 
 /* The largest sum of (aligned) bytes alive at one moment of 0 .. moments - 1, and the first such
- * moment. E_HOST_MEMORY. */
-sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak,
-                           int *at);
+ * moment; the sums of all moments in `sums` unless that is NULL. E_HOST_MEMORY. */
+sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak, int *at,
+                           size_t *sums);
 /* (Aligned) bytes alive at `moment`, by kind. */
 void sluice__alive(const sluice__life *lives, int count, int moment, size_t bytes[SLUICE__KINDS]);
 

@@ -4,8 +4,10 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/lowered.h"
 #include "runtime/program/ranges.h"
+#include "runtime/program/rows.h"
+#include "runtime/program/transfers.h"
 
 _Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of life is counted");
 
@@ -98,6 +100,10 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
     const int uses = program->model ? sluice_model_use_count(program->model) : 0;
     SLUICE__TRY(sluice__alloc(&program->use_values, (size_t)uses, sizeof(size_t)));
     SLUICE__TRY(sluice__alloc(&program->use_gradients, (size_t)uses, sizeof(size_t)));
+    for (int s = 0; program->options.bytes && s < program->stages; s++) {
+        sluice__rank_program *rank = &program->rank[program->stage_rank[s]];
+        (void)take(rank, &rank->bytes.parameters, program->options.bytes[s].permanent);
+    }
     for (int r = 0; r < program->ranks; r++) {
         sluice__rank_program *rank = &program->rank[r];
         if (program->model) SLUICE__TRY(plan_parameters(program, r));
@@ -111,12 +117,39 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
 
 /* ---- transient: the lowered list's buffers ---- */
 
-static void bind_slots(sluice__rank_program *rank, const sluice__lowered *lowered, size_t base) {
-    for (int n = 0; n < rank->count; n++)
-        for (int role = 0; role < SLUICE_ROLES; role++) {
-            const int life = lowered->buffers[n][role];
-            if (life >= 0) rank->list[n].slots[role].offset = base + lowered->lives[life].offset;
+/* Every instruction's slots, each row of them kept once. `row_of` is room for an index each. */
+static sluice_status make_rows(sluice__rows *rows, int *row_of, const sluice__lowered *lowered,
+                               size_t base) {
+    int next = 0;
+    for (int n = 0; n < lowered->count; n++) {
+        sluice_slot row[SLUICE_ROLES] = {{0, 0}};
+        for (; next < lowered->use_count && lowered->uses[next].instruction == n; next++) {
+            const sluice__use *use = &lowered->uses[next];
+            row[use->role].bytes   = use->bytes;
+            row[use->role].offset =
+                use->life >= 0 ? base + lowered->lives[use->life].offset : use->offset;
         }
+        SLUICE__TRY(sluice__rows_find(&row_of[n], rows, row));
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status bind_slots(sluice__rank_program *rank, const sluice__lowered *lowered,
+                                size_t base) {
+    sluice__rows rows    = {0};
+    int *row_of          = NULL;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&row_of, (size_t)lowered->count, sizeof *row_of));
+    SLUICE__TRY_OUT(make_rows(&rows, row_of, lowered, base));
+    SLUICE__TRY_OUT(sluice__grow(&rows.rows, (size_t)rows.count, sizeof *rows.rows));
+    for (int n = 0; n < rank->count; n++) rank->list[n].slots = rows.rows[row_of[n]];
+    rank->rows = rows.rows;
+    rows.rows  = NULL;
+out:
+    sluice__free(rows.rows);
+    sluice__free(rows.table);
+    sluice__free(row_of);
+    return status;
 }
 
 static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
@@ -128,14 +161,6 @@ static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
             rank->ties[t].offsets[k] =
                 life >= 0 ? base + lowered->lives[life].offset : program->use_gradients[use];
         }
-}
-
-static bool is_post(sluice_instruction_kind kind) {
-    return kind == SLUICE_INSTRUCTION_POST_SEND || kind == SLUICE_INSTRUCTION_POST_RECEIVE;
-}
-
-static bool is_compute(sluice_instruction_kind kind) {
-    return kind <= SLUICE_INSTRUCTION_RECOMPUTE;
 }
 
 /* Note that compute instruction `n` touches its slots. */
@@ -166,11 +191,11 @@ static sluice_status order_streams(sluice__rank_program *rank) {
     int last               = -1;
     for (int n = 0; n < rank->count; n++) {
         sluice_instruction *at = &rank->list[n];
-        if (is_compute(at->kind)) {
+        if (sluice__is_compute(at)) {
             last = n;
             SLUICE__TRY_OUT(note_compute(&touched, at, n));
         }
-        if (!is_post(at->kind)) continue;
+        if (!sluice__is_post(at)) continue;
         const sluice_slot *slot = &at->slots[at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
         at->after = at->sends && at->payload == SLUICE_PAYLOAD_TIE ? last
                                                                    : last_touch(&touched, slot);
@@ -187,13 +212,17 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     size_t total, peak;
     int at;
     SLUICE__TRY(sluice__place(lowered->lives, lowered->life_count, &total));
-    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak,
-                             &at));
+    if (program->sized)
+        SLUICE__TRY(sluice__alloc(&rank->alive, (size_t)lowered->count, sizeof *rank->alive));
+    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak, &at,
+                             rank->alive));
+    for (int n = 0; rank->alive && n < lowered->count; n++) rank->alive[n] += base;
     sluice__alive(lowered->lives, lowered->life_count, at, rank->bytes.at_peak);
-    rank->list    = lowered->list;
+    SLUICE__TRY(sluice__grow(&lowered->list, (size_t)lowered->count, sizeof *lowered->list));
+    rank->list    = lowered->list; /* no longer than it must be */
     rank->count   = lowered->count;
     lowered->list = NULL;
-    bind_slots(rank, lowered, base);
+    SLUICE__TRY(bind_slots(rank, lowered, base));
     if (program->trains && program->model) bind_ties(program, rank, lowered, base);
     SLUICE__TRY(order_streams(rank));
     rank->bytes.transient = total;

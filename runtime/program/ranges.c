@@ -29,8 +29,9 @@ static sluice_status splice(sluice__ranges *ranges, int at, int removed, const s
         SLUICE__TRY(sluice__grow(&ranges->list, (size_t)capacity, sizeof *ranges->list));
         ranges->capacity = capacity;
     }
-    memmove(ranges->list + at + added, ranges->list + at + removed,
-            (size_t)(ranges->count - at - removed) * sizeof *ranges->list);
+    if (added != removed)
+        memmove(ranges->list + at + added, ranges->list + at + removed,
+                (size_t)(ranges->count - at - removed) * sizeof *ranges->list);
     memcpy(ranges->list + at, with, (size_t)added * sizeof *with);
     ranges->count = count;
     return SLUICE_OK;

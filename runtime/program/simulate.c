@@ -1,205 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * simulate.c -- when every instruction of a program begins and ends, given what actions cost.
+ * simulate.c -- when every instruction of a program begins and ends, given what actions cost: the
+ * abstract machine of machine.h with a clock on every rank.
  *
- *   rank    runs its list in order; its clock is the end of the last instruction run
- *   link    one directed pair of ranks; its k-th send meets its k-th receive
- *   transfer   starts when both ends are posted and the link's one before is complete
- *   wait    lasts until its transfer is complete; a rank that must wait for one whose
- *           end is not known yet is parked, and woken by whoever makes it known
- *
- * A rank runs until it parks, so every instruction is looked at once, or twice where its rank was
- * parked on it: the time is linear in the length of the lists. Times are maxima and sums of
- * earlier times only: the order in which ranks are taken up cannot change them.
+ * Members of an overlap group stand side by side, their waits before them and their posts behind
+ * them, so one after another without a gap is what makes a group atomic.
  */
 #include <math.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "sluice/program.h"
-
-typedef struct link {
-    int from, to;        /* ranks */
-    int sends, receives; /* first counted, then the next to be numbered */
-    int first;           /* index of its first transfer */
-    int count;           /* its transfers: the larger of sends and receives */
-    int resolved;        /* so many have an end */
-    int next;            /* the sender's next link; -1 */
-} link;
-
-typedef struct transfer {
-    int link;
-    double sent, received; /* when the ends are posted; -1: not yet */
-    double end;            /* -1: not known yet */
-    double cost;
-} transfer;
-
-typedef struct rank_state {
-    const sluice_instruction *list;
-    int count, at;
-    double clock;
-    double drained; /* when its part of the step's compute and transfers was over; -1 */
-    int waits_for;  /* transfer it is parked on; -1 */
-    bool queued, at_norm;
-    int link;       /* first of its outgoing ones; -1 */
-    int *transfers; /* per instruction: of a post or a wait; -1 */
-} rank_state;
+#include "runtime/program/internal.h"
+#include "runtime/program/simulate.h"
 
 typedef struct simulator {
     const sluice_program *program;
     const sluice_simulation_costs *costs;
     sluice_simulation *result;
-    int ranks;
-    rank_state *rank;
-    link *links;
-    int link_count, link_capacity;
-    transfer *transfers;
-    int transfer_count;
-    int *queue; /* ranks that can go on */
-    int queued;
+    sluice__machine machine;
+    const sluice_instruction **lists;
+    int *counts;
+    double *clocks;           /* [ranks] */
     int norms, norms_reached; /* the global norm is a meeting of all ranks that have one */
+    bool *at_norm;            /* [ranks] */
     double norm_time;
 } simulator;
 
-static bool is_post(const sluice_instruction *instruction) {
-    return instruction->kind == SLUICE_INSTRUCTION_POST_SEND ||
-           instruction->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+int sluice__drain_of(const sluice_instruction *list, int count) {
+    int n = count;
+    while (n > 0 && (list[n - 1].kind >= SLUICE_INSTRUCTION_TIE_REDUCE ||
+                     (list[n - 1].peer >= 0 && list[n - 1].payload == SLUICE_PAYLOAD_TIE)))
+        n--;
+    return n;
 }
 
-static bool is_compute(sluice_instruction_kind kind) {
-    return kind <= SLUICE_INSTRUCTION_RECOMPUTE;
-}
+/* ---- what things cost ---- */
 
-/* ---- preparation: which transfer each post and wait belongs to ---- */
-
-/* Ranks talk to a few others only, so a list per sender is short. */
-static sluice_status find_link(link **out, simulator *sim, int from, int to) {
-    for (int l = sim->rank[from].link; l >= 0; l = sim->links[l].next) {
-        if (sim->links[l].to != to) continue;
-        *out = &sim->links[l];
-        return SLUICE_OK;
-    }
-    if (sim->link_count == sim->link_capacity) {
-        const int capacity = sim->link_capacity ? 2 * sim->link_capacity : 16;
-        SLUICE__TRY(sluice__grow(&sim->links, (size_t)capacity, sizeof *sim->links));
-        sim->link_capacity = capacity;
-    }
-    *out                 = &sim->links[sim->link_count];
-    **out                = (link){.from = from, .to = to, .next = sim->rank[from].link};
-    sim->rank[from].link = sim->link_count++;
-    return SLUICE_OK;
-}
-
-static sluice_status find_link_of(link **out, simulator *sim, int r,
-                                  const sluice_instruction *post) {
-    return post->sends ? find_link(out, sim, r, post->peer) : find_link(out, sim, post->peer, r);
-}
-
-static sluice_status count_transfers(simulator *sim) {
-    for (int r = 0; r < sim->ranks; r++) {
-        for (int i = 0; i < sim->rank[r].count; i++) {
-            const sluice_instruction *const post = &sim->rank[r].list[i];
-            sim->norms += post->kind == SLUICE_INSTRUCTION_NORM;
-            if (!is_post(post)) continue;
-            link *between = NULL;
-            SLUICE__TRY(find_link_of(&between, sim, r, post));
-            if (post->sends)
-                between->sends++;
-            else
-                between->receives++;
+static double transfer_cost(const void *context, const sluice__transfers *all, int t) {
+    const simulator *sim                 = context;
+    const sluice_simulation_costs *costs = sim->costs;
+    const sluice_transfer_times *times   = &all->times[t];
+    const sluice_instruction *send       = &all->lists[times->from][all->send_at[t]];
+    const double size = sim->program->sized ? (double)send->slots[SLUICE_ROLE_INPUT].bytes : 1;
+    double latency = costs->latency, bandwidth = costs->bandwidth;
+    for (int l = 0; l < costs->link_count; l++)
+        if (costs->links[l].from == times->from && costs->links[l].to == times->to) {
+            latency   = costs->links[l].latency;
+            bandwidth = costs->links[l].bandwidth;
         }
-    }
-    for (int l = 0; l < sim->link_count; l++) {
-        link *const between = &sim->links[l];
-        between->first      = sim->transfer_count;
-        between->count = between->sends > between->receives ? between->sends : between->receives;
-        between->sends = between->receives = 0;
-        sim->transfer_count += between->count;
-    }
-    return SLUICE_OK;
-}
-
-static double transfer_cost(const simulator *sim, sluice_payload payload) {
-    switch (payload) {
-    case SLUICE_PAYLOAD_ACTIVATION:
-        return sim->costs->activation_transfer;
-    case SLUICE_PAYLOAD_GRADIENT:
-        return sim->costs->gradient_transfer;
-    case SLUICE_PAYLOAD_TIE:
-        break; /* after the last action that is counted */
-    }
-    return 0;
-}
-
-static sluice_status number_transfers(simulator *sim) {
-    SLUICE__TRY(sluice__alloc(&sim->transfers, (size_t)sim->transfer_count, sizeof(transfer)));
-    for (int l = 0; l < sim->link_count; l++)
-        for (int k = 0; k < sim->links[l].count; k++)
-            sim->transfers[sim->links[l].first + k] = (transfer){l, -1, -1, -1, 0};
-    for (int r = 0; r < sim->ranks; r++) {
-        rank_state *const rank = &sim->rank[r];
-        SLUICE__TRY(sluice__alloc(&rank->transfers, (size_t)rank->count, sizeof(int)));
-        for (int i = 0; i < rank->count; i++) {
-            const sluice_instruction *const instruction = &rank->list[i];
-            rank->transfers[i]                          = -1;
-            if (instruction->kind == SLUICE_INSTRUCTION_WAIT)
-                rank->transfers[i] = rank->transfers[instruction->post];
-            if (!is_post(instruction)) continue;
-            link *between = NULL;
-            SLUICE__TRY(find_link_of(&between, sim, r, instruction));
-            const int k        = instruction->sends ? between->sends++ : between->receives++;
-            rank->transfers[i] = between->first + k;
-            sim->transfers[rank->transfers[i]].cost = transfer_cost(sim, instruction->payload);
-        }
-    }
-    return SLUICE_OK;
-}
-
-/* ---- the run ---- */
-
-static void wake(simulator *sim, int r) {
-    rank_state *const rank = &sim->rank[r];
-    if (rank->queued) return;
-    rank->queued              = true;
-    sim->queue[sim->queued++] = r;
-}
-
-/* Give an end to every transfer of the link that can have one, and wake who waited for it. */
-static void resolve(simulator *sim, link *between) {
-    while (between->resolved < between->count) {
-        const int t          = between->first + between->resolved;
-        transfer *const this = &sim->transfers[t];
-        if (this->sent < 0 || this->received < 0) return;
-        double begin = fmax(this->sent, this->received);
-        if (between->resolved > 0) begin = fmax(begin, sim->transfers[t - 1].end);
-        this->end = begin + this->cost;
-        between->resolved++;
-        if (sim->rank[between->from].waits_for == t) wake(sim, between->from);
-        if (sim->rank[between->to].waits_for == t) wake(sim, between->to);
-    }
-}
-
-static void post(simulator *sim, int r, int i) {
-    const rank_state *const rank = &sim->rank[r];
-    transfer *const this         = &sim->transfers[rank->transfers[i]];
-    if (rank->list[i].sends)
-        this->sent = rank->clock;
-    else
-        this->received = rank->clock;
-    resolve(sim, &sim->links[this->link]);
-}
-
-/* False while some rank has not come to its norm; the last to come wakes the others. */
-static bool meet_at_norm(simulator *sim, int r) {
-    rank_state *const rank = &sim->rank[r];
-    if (!rank->at_norm) {
-        rank->at_norm  = true;
-        sim->norm_time = fmax(sim->norm_time, rank->clock);
-        if (++sim->norms_reached == sim->norms)
-            for (int other = 0; other < sim->ranks; other++)
-                if (other != r && sim->rank[other].at_norm) wake(sim, other);
-    }
-    return sim->norms_reached == sim->norms;
+    const double payload = times->payload == SLUICE_PAYLOAD_ACTIVATION ? costs->activation_transfer
+                           : times->payload == SLUICE_PAYLOAD_GRADIENT ? costs->gradient_transfer
+                                                                       : 0;
+    return payload + latency + (bandwidth > 0 ? size / bandwidth : 0);
 }
 
 static double compute_cost(const simulator *sim, const sluice_instruction *instruction) {
@@ -211,118 +63,115 @@ static double compute_cost(const simulator *sim, const sluice_instruction *instr
         return cost->input;
     case SLUICE_INSTRUCTION_BACKWARD_WEIGHT:
         return cost->weight;
+    case SLUICE_INSTRUCTION_RECOMPUTE:
+        return sim->costs->recompute ? sim->costs->recompute[instruction->stage] : cost->forward;
     default:
-        return cost->forward; /* also of a recompute */
+        return cost->forward;
     }
 }
 
-/* Run rank r's next instruction; false if that must wait for another rank first. Members of a
- * group stand side by side, so one after another without a gap is what makes them atomic. */
-static bool run_one(simulator *sim, int r) {
-    rank_state *const rank                      = &sim->rank[r];
-    const sluice_instruction *const instruction = &rank->list[rank->at];
-    const double begin                          = rank->clock;
-    double end                                  = begin;
+/* ---- the run ---- */
+
+/* False while some rank has not come to its norm; the last to come wakes the others. */
+static bool meet_at_norm(simulator *sim, int r) {
+    if (!sim->at_norm[r]) {
+        sim->at_norm[r] = true;
+        sim->norm_time  = fmax(sim->norm_time, sim->clocks[r]);
+        if (++sim->norms_reached == sim->norms)
+            for (int other = 0; other < sim->result->ranks; other++)
+                if (other != r && sim->at_norm[other]) sluice__machine_wake(&sim->machine, other);
+    }
+    return sim->norms_reached == sim->norms;
+}
+
+static sluice_status step(void *context, int r, bool *blocked) {
+    simulator *const sim                        = context;
+    const int n                                 = sim->machine.ranks[r].at;
+    const sluice_instruction *const instruction = &sim->lists[r][n];
+    double now                                  = sim->clocks[r];
+    int transfer;
     switch (instruction->kind) {
     case SLUICE_INSTRUCTION_POST_SEND:
     case SLUICE_INSTRUCTION_POST_RECEIVE:
-        post(sim, r, rank->at);
+        sluice__machine_post(&sim->machine, r, now);
         break;
     case SLUICE_INSTRUCTION_WAIT:
-        rank->waits_for = rank->transfers[rank->at];
-        if (sim->transfers[rank->waits_for].end < 0) return false;
-        end             = fmax(begin, sim->transfers[rank->waits_for].end);
-        rank->waits_for = -1;
+        *blocked = !sluice__machine_wait(&sim->machine, r, &transfer);
+        if (!*blocked) now = fmax(now, sim->machine.transfers.times[transfer].end);
         break;
     case SLUICE_INSTRUCTION_TIE_REDUCE:
         break;
     case SLUICE_INSTRUCTION_NORM:
-        if (!meet_at_norm(sim, r)) return false;
-        end = sim->norm_time;
+        *blocked = !meet_at_norm(sim, r);
+        now      = sim->norm_time;
         break;
     case SLUICE_INSTRUCTION_UPDATE:
-        end += sim->costs->update;
+        now += sim->costs->updates ? sim->costs->updates[r] : sim->costs->update;
         break;
     default:
-        end += compute_cost(sim, instruction);
+        now += compute_cost(sim, instruction);
         break;
     }
-    if (instruction->kind >= SLUICE_INSTRUCTION_TIE_REDUCE && rank->drained < 0)
-        rank->drained = begin;
-    sim->result->rank[r].begin[rank->at] = begin;
-    sim->result->rank[r].end[rank->at]   = end;
-    rank->clock                          = end;
-    rank->at++;
-    return true;
-}
-
-static sluice_status run_all(simulator *sim) {
-    for (int r = sim->ranks - 1; r >= 0; r--) wake(sim, r);
-    while (sim->queued > 0) {
-        const int r         = sim->queue[--sim->queued];
-        sim->rank[r].queued = false;
-        while (sim->rank[r].at < sim->rank[r].count && run_one(sim, r)) {
-        }
-    }
-    for (int r = 0; r < sim->ranks; r++) {
-        const rank_state *const rank = &sim->rank[r];
-        if (rank->at == rank->count) continue;
-        const sluice_instruction *const stuck = &rank->list[rank->at];
-        return sluice__fail(SLUICE_E_SCHEDULE,
-                            "rank %d never gets past instruction %d of %d, %s of stage %d, "
-                            "micro-batch %d: nobody makes what it waits for",
-                            r, rank->at, rank->count, sluice_instruction_name(stuck->kind),
-                            stuck->stage, stuck->microbatch);
-    }
+    if (*blocked) return SLUICE_OK;
+    sim->result->rank[r].end[n] = now;
+    sim->clocks[r]              = now;
     return SLUICE_OK;
 }
 
 /* ---- what comes of it ---- */
 
-/* A stage-activation is held from its F to its B or W; a rank without any holds it for F only. */
-static int peak_microbatches(const rank_state *rank) {
-    bool trains = false;
-    for (int i = 0; i < rank->count && !trains; i++)
-        trains = rank->list[i].kind == SLUICE_INSTRUCTION_BACKWARD ||
-                 rank->list[i].kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
-    int held = 0, peak = 0;
-    for (int i = 0; i < rank->count; i++) {
-        const sluice_instruction_kind kind = rank->list[i].kind;
-        if (kind == SLUICE_INSTRUCTION_FORWARD && ++held > peak) peak = held;
-        if (kind == SLUICE_INSTRUCTION_BACKWARD || kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT ||
-            (kind == SLUICE_INSTRUCTION_FORWARD && !trains))
-            held--;
-    }
-    return peak;
-}
-
-static void sum_up_rank(sluice_rank_times *times, const rank_state *rank) {
+static void sum_up_rank(sluice_rank_times *times, const sluice_instruction *list, int count) {
     times->first = -1;
-    for (int i = 0; i < rank->count; i++) {
-        if (!is_compute(rank->list[i].kind)) continue;
-        if (times->first < 0) times->first = times->begin[i];
-        times->last = times->end[i];
-        times->busy += times->end[i] - times->begin[i];
+    for (int n = 0; n < count; n++) {
+        if (!sluice__is_compute(&list[n])) continue;
+        if (times->first < 0) times->first = times->begin[n];
+        times->last = times->end[n];
+        times->busy += times->end[n] - times->begin[n];
     }
     if (times->first < 0) times->first = 0;
     const double between = times->last - times->first;
     /* Sums of the same numbers in another order may differ by a rounding: never below zero. */
     times->inner_idle        = between > 0 ? fmax(0, 1 - times->busy / between) : 0;
-    times->peak_microbatches = peak_microbatches(rank);
+    times->peak_microbatches = sluice__count_live(times->live, list, count);
 }
 
-static void sum_up(simulator *sim) {
+/* How long rank r stood still for what it received. */
+static void find_exposed(simulator *sim, int r) {
+    const sluice_rank_times *rank = &sim->result->rank[r];
+    for (int n = 0; n < sim->counts[r]; n++) {
+        const sluice_instruction *wait = &sim->lists[r][n];
+        if (wait->kind != SLUICE_INSTRUCTION_WAIT || wait->sends) continue;
+        sluice__transfers *all       = &sim->machine.transfers;
+        sluice_transfer_times *times = &all->times[sluice__transfer_of(all, r, wait)];
+        times->exposed               = fmax(0, times->end - fmax(times->begin, rank->begin[n]));
+    }
+}
+
+static void sum_up_transfers(sluice_simulation *result) {
+    for (int t = 0; t < result->transfer_count; t++) {
+        result->transferring += result->transfers[t].end - result->transfers[t].begin;
+        result->exposed += result->transfers[t].exposed;
+    }
+}
+
+static sluice_status sum_up(simulator *sim) {
     sluice_simulation *const result = sim->result;
     double busy                     = 0;
-    for (int r = 0; r < sim->ranks; r++) {
-        const rank_state *const rank = &sim->rank[r];
-        sum_up_rank(&result->rank[r], rank);
-        busy += result->rank[r].busy;
-        result->makespan = fmax(result->makespan, rank->drained < 0 ? rank->clock : rank->drained);
-        result->step     = fmax(result->step, rank->clock);
+    for (int r = 0; r < result->ranks; r++) {
+        sluice_rank_times *rank = &result->rank[r];
+        const int drain         = sluice__drain_of(sim->lists[r], sim->counts[r]);
+        sum_up_rank(rank, sim->lists[r], sim->counts[r]);
+        find_exposed(sim, r);
+        busy += rank->busy;
+        result->makespan = fmax(result->makespan, drain > 0 ? rank->end[drain - 1] : 0);
+        result->step     = fmax(result->step, sim->clocks[r]);
     }
-    const double all      = sim->ranks * result->makespan;
+    const double all      = result->ranks * result->makespan;
     result->makespan_idle = all > 0 ? fmax(0, 1 - busy / all) : 0;
+    sluice__mark_critical(result, &sim->machine);
+    SLUICE__TRY(sluice__take_transfers(result, &sim->machine.transfers));
+    sum_up_transfers(result);
+    return SLUICE_OK;
 }
 
 /* ---- the whole ---- */
@@ -331,74 +180,118 @@ static bool is_time(double value) {
     return isfinite(value) && value >= 0;
 }
 
-static sluice_status check_costs(const sluice_simulation_costs *costs, int stages) {
+static sluice_status check_links(const sluice_simulation_costs *costs) {
+    if (!is_time(costs->latency) || !is_time(costs->bandwidth))
+        return sluice__fail(
+            SLUICE_E_ARGUMENT,
+            "links have latency %g and bandwidth %g; give finite numbers, 0 or more",
+            costs->latency, costs->bandwidth);
+    for (int l = 0; l < costs->link_count; l++) {
+        const sluice_link_cost *link = &costs->links[l];
+        if (!is_time(link->latency) || !is_time(link->bandwidth))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "the link from rank %d to rank %d has latency %g and bandwidth %g; "
+                                "give finite numbers, 0 or more",
+                                link->from, link->to, link->latency, link->bandwidth);
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status check_costs(const sluice_simulation_costs *costs, int stages, int ranks) {
     for (int s = 0; s < stages; s++) {
         const sluice_stage_cost *const cost = &costs->stages[s];
         if (!is_time(cost->forward) || !is_time(cost->input) || !is_time(cost->weight))
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "stage %d costs %g, %g, %g; a cost is a finite number, 0 or more",
                                 s, cost->forward, cost->input, cost->weight);
+        if (costs->recompute && !is_time(costs->recompute[s]))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "stage %d costs %g to recompute; a cost is a finite number, 0 or "
+                                "more",
+                                s, costs->recompute[s]);
     }
+    for (int r = 0; costs->updates && r < ranks; r++)
+        if (!is_time(costs->updates[r]))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "the update of rank %d costs %g; a cost is a finite number, 0 or "
+                                "more",
+                                r, costs->updates[r]);
     if (!is_time(costs->activation_transfer) || !is_time(costs->gradient_transfer) ||
         !is_time(costs->update))
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "transfers cost %g and %g, the update %g; a cost is a finite number, "
                             "0 or more",
                             costs->activation_transfer, costs->gradient_transfer, costs->update);
+    return check_links(costs);
+}
+
+static sluice_status make_rank(simulator *sim, int r) {
+    sluice_rank_times *rank              = &sim->result->rank[r];
+    const sluice__rank_program *compiled = &sim->program->rank[r];
+    const size_t count                   = (size_t)compiled->count;
+    sim->lists[r]                        = compiled->list;
+    sim->counts[r]                       = compiled->count;
+    for (size_t n = 0; n < count; n++)
+        sim->norms += compiled->list[n].kind == SLUICE_INSTRUCTION_NORM;
+    /* Each instruction begins where the one before it ends. */
+    SLUICE__TRY(sluice__alloc(&rank->begin, count + 1, sizeof *rank->begin));
+    rank->end = rank->begin + 1;
+    SLUICE__TRY(sluice__alloc(&rank->critical, count, sizeof *rank->critical));
+    SLUICE__TRY(sluice__alloc(&rank->live, count, sizeof *rank->live));
+    if (!compiled->alive) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&rank->live_bytes, count, sizeof *rank->live_bytes));
+    for (size_t n = 0; n < count; n++) rank->live_bytes[n] = compiled->alive[n];
     return SLUICE_OK;
 }
 
 static sluice_status make_room(simulator *sim) {
-    sluice_simulation *const result = sim->result;
-    SLUICE__TRY(sluice__alloc(&sim->rank, (size_t)sim->ranks, sizeof *sim->rank));
-    SLUICE__TRY(sluice__alloc(&sim->queue, (size_t)sim->ranks, sizeof *sim->queue));
-    SLUICE__TRY(sluice__alloc(&result->rank, (size_t)sim->ranks, sizeof *result->rank));
-    result->ranks = sim->ranks;
-    for (int r = 0; r < sim->ranks; r++) {
-        rank_state *const rank = &sim->rank[r];
-        rank->list             = sluice_program_list(sim->program, r, &rank->count);
-        rank->link = rank->waits_for = -1;
-        rank->drained                = -1;
-        const size_t count           = (size_t)rank->count;
-        SLUICE__TRY(sluice__alloc(&result->rank[r].begin, count, sizeof(double)));
-        SLUICE__TRY(sluice__alloc(&result->rank[r].end, count, sizeof(double)));
-    }
+    const size_t p = (size_t)sim->program->ranks;
+    SLUICE__TRY(sluice__alloc(&sim->result, 1, sizeof *sim->result));
+    sim->result->ranks = sim->program->ranks;
+    SLUICE__TRY(sluice__alloc(&sim->result->rank, p, sizeof *sim->result->rank));
+    SLUICE__TRY(sluice__alloc(&sim->lists, p, sizeof *sim->lists));
+    SLUICE__TRY(sluice__alloc(&sim->counts, p, sizeof *sim->counts));
+    SLUICE__TRY(sluice__alloc(&sim->clocks, p, sizeof *sim->clocks));
+    SLUICE__TRY(sluice__alloc(&sim->at_norm, p, sizeof *sim->at_norm));
+    for (int r = 0; r < sim->program->ranks; r++) SLUICE__TRY(make_rank(sim, r));
+    SLUICE__TRY(sluice__machine_make(&sim->machine, sim->program->ranks, sim->lists, sim->counts,
+                                     sim->program->options.queues));
+    sim->machine.duration = transfer_cost;
+    sim->machine.context  = sim;
     return SLUICE_OK;
-}
-
-static void free_room(simulator *sim) {
-    for (int r = 0; sim->rank && r < sim->ranks; r++) sluice__free(sim->rank[r].transfers);
-    sluice__free(sim->queue);
-    sluice__free(sim->transfers);
-    sluice__free(sim->links);
-    sluice__free(sim->rank);
 }
 
 sluice_status sluice_program_simulate(sluice_simulation **out, const sluice_program *program,
                                       const sluice_simulation_costs *costs) {
-    SLUICE__TRY(check_costs(costs, sluice_program_stages(program)));
-    simulator sim        = {program, costs, .ranks = sluice_program_ranks(program)};
+    SLUICE__TRY(check_costs(costs, program->stages, program->ranks));
+    simulator sim        = {.program = program, .costs = costs};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&sim.result, 1, sizeof *sim.result));
     SLUICE__TRY_OUT(make_room(&sim));
-    SLUICE__TRY_OUT(count_transfers(&sim));
-    SLUICE__TRY_OUT(number_transfers(&sim));
-    SLUICE__TRY_OUT(run_all(&sim));
-    sum_up(&sim);
+    SLUICE__TRY_OUT(sluice__machine_run(&sim.machine, step, &sim));
+    if (sluice__first_unfinished(&sim.machine) >= 0)
+        SLUICE__TRY_OUT(sluice__name_deadlock(&sim.machine));
+    SLUICE__TRY_OUT(sum_up(&sim));
     *out       = sim.result;
     sim.result = NULL; /* now the caller's */
 out:
     sluice_simulation_free(sim.result);
-    free_room(&sim);
+    sluice__machine_free(&sim.machine);
+    sluice__free(sim.lists);
+    sluice__free(sim.counts);
+    sluice__free(sim.clocks);
+    sluice__free(sim.at_norm);
     return status;
 }
 
 void sluice_simulation_free(sluice_simulation *simulation) {
     if (!simulation) return;
     for (int r = 0; simulation->rank && r < simulation->ranks; r++) {
-        sluice__free(simulation->rank[r].begin);
-        sluice__free(simulation->rank[r].end);
+        sluice__free(simulation->rank[r].begin); /* with `end` */
+        sluice__free(simulation->rank[r].critical);
+        sluice__free(simulation->rank[r].live);
+        sluice__free(simulation->rank[r].live_bytes);
     }
     sluice__free(simulation->rank);
+    sluice__free(simulation->transfers);
     sluice__free(simulation);
 }

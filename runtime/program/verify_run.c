@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* verify_run.c -- one instruction on the verifier's machine: what it needs must be there, by name.
+ */
+#include "runtime/base/error.h"
+#include "runtime/program/verify.h"
+
+enum { WORDS = 96 };
+
+static void describe(char words[WORDS], const sluice_instruction *instruction) {
+    sluice__describe_instruction(words, WORDS, instruction);
+}
+
+static const sluice_slot *post_slot(const sluice_instruction *post) {
+    return &post->slots[post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
+}
+
+/* ---- compute ---- */
+
+/* After what must come before it. */
+static sluice_status check_order(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    unsigned char *done =
+        &v->done[(size_t)at->stage * (size_t)v->program->microbatches + (size_t)at->microbatch];
+    const unsigned bits = sluice__done_by(at->kind);
+    const char *before  = !(bits & SLUICE__DID_F) && !(*done & SLUICE__DID_F) ? "F"
+                          : bits == SLUICE__DID_W && !(*done & SLUICE__DID_I) ? "I"
+                                                                              : NULL;
+    if (before) {
+        char words[WORDS];
+        describe(words, at);
+        return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d comes before %d%s%d", words, r,
+                            at->stage, before, at->microbatch);
+    }
+    *done = (unsigned char)(*done | bits);
+    return SLUICE_OK;
+}
+
+/* The step's first write of a gradient stores, and only that one. */
+static sluice_status check_first(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    const unsigned bits = sluice__done_by(at->kind);
+    const bool flags[2] = {at->first_input, at->first_weight};
+    for (int weight = 0; weight < 2; weight++) {
+        if (!(bits & (unsigned)(weight ? SLUICE__DID_W : SLUICE__DID_I))) continue;
+        bool *stored = &v->stored[2 * at->stage + weight];
+        if (flags[weight] == *stored) {
+            char words[WORDS];
+            describe(words, at);
+            return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d %s", words, r,
+                                *stored ? "stores its gradient over those accumulated before"
+                                        : "accumulates onto a gradient that nothing has stored");
+        }
+        *stored = true;
+    }
+    if (bits & SLUICE__DID_W) v->weights_left[r]--;
+    return SLUICE_OK;
+}
+
+/* The caller fills stage 0's inputs, on the instruction that reads them. */
+static bool is_loaded(const sluice_instruction *at, int role) {
+    return role == SLUICE_ROLE_INPUT && at->kind == SLUICE_INSTRUCTION_FORWARD && at->stage == 0;
+}
+
+static sluice_status check_inputs(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    for (int role = 0; role < SLUICE_ROLES; role++) {
+        const sluice_slot *slot = &at->slots[role];
+        const size_t needed     = sluice__slot_bytes(v->program, at, (sluice_role)role);
+        if (slot->bytes < needed) {
+            char words[WORDS];
+            describe(words, at);
+            return sluice__fail(SLUICE_E_SCHEDULE,
+                                "%s of rank %d has %zu bytes for role %d, needs %zu", words, r,
+                                slot->bytes, role, needed);
+        }
+        if (needed == 0 || role == SLUICE_ROLE_SCRATCH || is_loaded(at, role) ||
+            !sluice__role_is_read(at->kind, (sluice_role)role))
+            continue;
+        const sluice__label holds = sluice__label_of(at, (sluice_role)role);
+        SLUICE__TRY(sluice__read_label(&v->memory[r], slot, &holds, v->machine.ranks[r].at, true));
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instruction *at) {
+    const int n              = v->machine.ranks[r].at;
+    sluice__labelled *memory = &v->memory[r];
+    SLUICE__TRY(check_order(v, r, at));
+    SLUICE__TRY(check_first(v, r, at));
+    SLUICE__TRY(check_inputs(v, r, at));
+    for (int role = 0; role < SLUICE_ROLES; role++)
+        if (at->slots[role].bytes > 0 && (role == SLUICE_ROLE_SCRATCH || is_loaded(at, role) ||
+                                          sluice__role_is_written(at->kind, (sluice_role)role)))
+            SLUICE__TRY(sluice__write_label(memory, &at->slots[role], n, (sluice_role)role));
+    /* What this instruction itself writes must not lie over what it reads. */
+    for (int role = 0; role < SLUICE_ROLES; role++) {
+        if (at->slots[role].bytes == 0 || role == SLUICE_ROLE_SCRATCH) continue;
+        const sluice__label holds = sluice__label_of(at, (sluice_role)role);
+        SLUICE__TRY(sluice__read_label(memory, &at->slots[role], &holds, n, true));
+    }
+    return SLUICE_OK;
+}
+
+/* ---- transfers, and the end of the step ---- */
+
+static sluice_status run_post(sluice__verifier *v, int r, const sluice_instruction *at) {
+    const int n               = v->machine.ranks[r].at;
+    const sluice__label holds = sluice__label_of_post(at);
+    if (!at->sends)
+        SLUICE__TRY(sluice__write_label(&v->memory[r], post_slot(at), n, SLUICE_ROLE_OUTPUT));
+    else if (holds.what != SLUICE__HOLDS_TIE)
+        SLUICE__TRY(sluice__read_label(&v->memory[r], post_slot(at), &holds, n, true));
+    else if (v->weights_left[r] > 0)
+        return sluice__fail(SLUICE_E_SCHEDULE, "rank %d sends a tied gradient with %d W to come", r,
+                            v->weights_left[r]);
+    sluice__machine_post(&v->machine, r, 0);
+    return SLUICE_OK;
+}
+
+static sluice_status run_wait(sluice__verifier *v, int r, const sluice_instruction *at,
+                              bool *blocked) {
+    const int n                    = v->machine.ranks[r].at;
+    const sluice_instruction *post = &v->lists[r][at->post];
+    const sluice__label holds      = sluice__label_of_post(post);
+    int transfer;
+    *blocked = !sluice__machine_wait(&v->machine, r, &transfer);
+    if (*blocked || (post->sends && holds.what == SLUICE__HOLDS_TIE)) /* permanent bytes */
+        return SLUICE_OK;
+    SLUICE__TRY(sluice__read_label(&v->memory[r], post_slot(post), &holds, n, post->sends));
+    if (post->sends) return SLUICE_OK;
+    return sluice__write_label(&v->memory[r], post_slot(post), n, SLUICE_ROLE_OUTPUT);
+}
+
+static sluice_status check_whole(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    if (v->weights_left[r] == 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_SCHEDULE, "the %s of rank %d comes with %d W (or B) still to do",
+                        sluice_instruction_name(at->kind), r, v->weights_left[r]);
+}
+
+/* Every gradient that a tie sums is there. */
+static sluice_status check_tie(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    const sluice__rank_program *rank = &v->program->rank[r];
+    SLUICE__TRY(check_whole(v, r, at));
+    for (int t = 0; t < rank->tie_count; t++) {
+        const sluice__tie *tie = &rank->ties[t];
+        if (tie->first != at->stage) continue;
+        for (int k = 0; k < tie->terms; k++) {
+            const sluice_slot slot    = {tie->offsets[k], 1};
+            const sluice__label needs = {SLUICE__HOLDS_TIE, tie->uses[k], -1};
+            if (slot.offset >= v->memory[r].begin)
+                SLUICE__TRY(
+                    sluice__read_label(&v->memory[r], &slot, &needs, v->machine.ranks[r].at, true));
+        }
+        return SLUICE_OK;
+    }
+    return sluice__fail(SLUICE_E_SCHEDULE, "rank %d has no tied parameter %d to reduce", r,
+                        at->stage);
+}
+
+sluice_status sluice__verify_step(void *context, int r, bool *blocked) {
+    sluice__verifier *v          = context;
+    const sluice_instruction *at = &v->lists[r][v->machine.ranks[r].at];
+    switch (at->kind) {
+    case SLUICE_INSTRUCTION_POST_SEND:
+    case SLUICE_INSTRUCTION_POST_RECEIVE:
+        return run_post(v, r, at);
+    case SLUICE_INSTRUCTION_WAIT:
+        return run_wait(v, r, at, blocked);
+    case SLUICE_INSTRUCTION_TIE_REDUCE:
+        return check_tie(v, r, at);
+    case SLUICE_INSTRUCTION_NORM:
+    case SLUICE_INSTRUCTION_UPDATE:
+        return check_whole(v, r, at);
+    default:
+        return run_compute(v, r, at);
+    }
+}
