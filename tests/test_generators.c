@@ -345,10 +345,11 @@ static void makespans_idle_and_memory_are_as_documented(void **state) {
 /* ---- two simulators ---- */
 
 /* Compiled and simulated with unit costs. */
-static sluice_program *simulate(sluice_simulation **out, const shape *of) {
-    sluice_schedule *const schedule       = generate(of);
-    sluice_program *program               = NULL;
-    const sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice_queues queues) {
+    sluice_schedule *const schedule = generate(of);
+    sluice_program *program         = NULL;
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    settings.queues                 = queues;
     sluice_stage_cost unit[MOST_RANKS];
     for (int s = 0; s < MOST_RANKS; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
@@ -358,11 +359,11 @@ static sluice_program *simulate(sluice_simulation **out, const shape *of) {
     return program;
 }
 
-static void assert_agreement(const shape *of) {
+static void assert_agreement(const shape *of, sluice_queues queues) {
     sluice_schedule *const schedule = generate(of);
     const action_times times        = time_actions(schedule);
     sluice_simulation *simulation   = NULL;
-    sluice_program *const program   = simulate(&simulation, of);
+    sluice_program *const program   = simulate(&simulation, of, queues);
     if (simulation->makespan != times.makespan)
         fail_msg("%s: the program takes %g, its actions %d", say(of).text, simulation->makespan,
                  times.makespan);
@@ -403,7 +404,7 @@ static void idle_shares_are_the_papers(void **state) {
             const shape of        = {.name = rows[n].name, .p = p, .v = rows[n].v, .m = 3 * p};
             const double expected = (p - 1.0) / (rows[n].scale * of.m + p - 1);
             sluice_simulation *simulation = NULL;
-            sluice_program *program       = simulate(&simulation, &of);
+            sluice_program *program       = simulate(&simulation, &of, SLUICE_QUEUES_PER_LINK);
             if (fabs(simulation->makespan_idle - expected) > 1e-12)
                 fail_msg("%s: %g of the makespan is idle, expected %g", say(&of).text,
                          simulation->makespan_idle, expected);
@@ -418,7 +419,7 @@ static void a_program_takes_as_long_as_its_actions(void **state) {
     uint64_t random = test_seed();
     for (int trial = 0; trial < 300; trial++) {
         const shape of = random_shape(&random, 8);
-        assert_agreement(&of);
+        assert_agreement(&of, trial % 2 ? SLUICE_QUEUES_PER_LINK : SLUICE_QUEUES_PER_RANK);
     }
 }
 
