@@ -344,18 +344,23 @@ static void makespans_idle_and_memory_are_as_documented(void **state) {
 
 /* ---- two simulators ---- */
 
-/* Compiled and simulated with unit costs. */
-static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice_queues queues) {
+static sluice_program *compile(const shape *of, sluice_queues queues) {
     sluice_schedule *const schedule = generate(of);
     sluice_program *program         = NULL;
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     settings.queues                 = queues;
+    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    sluice_schedule_free(schedule);
+    return program;
+}
+
+/* With unit costs. */
+static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice_queues queues) {
+    sluice_program *const program = compile(of, queues);
     sluice_stage_cost unit[MOST_RANKS];
     for (int s = 0; s < MOST_RANKS; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
-    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
     assert_ok(sluice_program_simulate(out, program, &costs));
-    sluice_schedule_free(schedule);
     return program;
 }
 
@@ -423,6 +428,35 @@ static void a_program_takes_as_long_as_its_actions(void **state) {
     }
 }
 
+/* Twice the warm-up: transfers no longer than F delay the first and the last micro-batch on their
+ * way, and nobody else. */
+static void slack_hides_transfers(void **state) {
+    (void)state;
+    for (int p = 2; p <= 8; p++) {
+        for (int m = 2 * p; m <= 4 * p; m += p) {
+            sluice_stage_cost unit[MOST_RANKS];
+            double makespan[2];
+            for (int s = 0; s < p; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
+            const sluice_simulation_costs costs = {
+                .stages = unit, .activation_transfer = 1, .gradient_transfer = 1};
+            for (int k = 0; k < 2; k++) {
+                const shape of                = {"1f1b", p, 1, m, 0, 1 + k};
+                sluice_simulation *simulation = NULL;
+                sluice_program *const program = compile(&of, SLUICE_QUEUES_PER_LINK);
+                assert_ok(sluice_program_simulate(&simulation, program, &costs));
+                makespan[k] = simulation->makespan;
+                sluice_simulation_free(simulation);
+                sluice_program_free(program);
+            }
+            const double expected = 3.0 * (m + p - 1) + 2 * (p - 1);
+            if (makespan[1] != expected || makespan[0] <= expected)
+                fail_msg("p = %d, m = %d: makespan %g with slack 1, %g with 2; expected more than "
+                         "%g, and %g",
+                         p, m, makespan[0], makespan[1], expected, expected);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_complete_placed_and_ascending),
@@ -430,6 +464,7 @@ int main(void) {
         cmocka_unit_test(makespans_idle_and_memory_are_as_documented),
         cmocka_unit_test(idle_shares_are_the_papers),
         cmocka_unit_test(a_program_takes_as_long_as_its_actions),
+        cmocka_unit_test(slack_hides_transfers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
