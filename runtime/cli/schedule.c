@@ -12,7 +12,8 @@ typedef struct schedule_options {
     bool csv, list;
 } schedule_options;
 
-enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST, DEFAULT_COLUMNS = 120 };
+enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST };
+enum { DEFAULT_COLUMNS = 120, MOST_SIMULATED = 1 << 22 };
 
 static const struct argp_option option_list[] = {
     {"ranks",        'p', "P", 0, "Ranks", 0},
@@ -109,10 +110,22 @@ static int print_program(const sluice_program *program, int columns) {
     return failed;
 }
 
+/* A program takes far more memory than the schedule it is made of. */
+static int check_size(const sluice_schedule *schedule) {
+    const int stages = sluice_schedule_stages(schedule);
+    const int m      = sluice_schedule_microbatches(schedule);
+    if ((int64_t)stages * m <= MOST_SIMULATED) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "%d stages x %d micro-batches are more than %d, too many to simulate; --csv "
+                    "prints them",
+                    stages, m, MOST_SIMULATED);
+}
+
 static int print_timeline(const sluice_schedule *schedule, int columns) {
     sluice_program *program        = NULL;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.samples                = sluice_schedule_microbatches(schedule);
+    CLI_TRY(check_size(schedule));
     CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &options)));
     printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
