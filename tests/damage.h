@@ -84,13 +84,15 @@ static inline int find_wait(const copy *in, int r, int post) {
     return -1;
 }
 
-/* Take instruction n out; waits keep pointing at their posts. */
+/* Take instruction n out; the others keep pointing at what they did. */
 static inline void cut_out(copy *from, int r, int n) {
     sluice_instruction *list = from->lists[r];
     memmove(&list[n], &list[n + 1], (size_t)(from->counts[r] - n - 1) * sizeof *list);
     from->counts[r]--;
-    for (int k = 0; k < from->counts[r]; k++)
+    for (int k = 0; k < from->counts[r]; k++) {
         if (list[k].post > n) list[k].post--;
+        if (list[k].after > n) list[k].after--;
+    }
 }
 
 static inline void swap_instructions(copy *in, int r, int a, int b) {
@@ -99,18 +101,21 @@ static inline void swap_instructions(copy *in, int r, int a, int b) {
     in->lists[r][b]               = held;
 }
 
-/* Instruction `from` goes to `to`; waits keep pointing at their posts. */
+/* Where an index points when instruction `from` has gone to `to`. */
+static inline int moved_index(int index, int from, int to) {
+    if (index == from) return to;
+    if (to < from && index >= to && index < from) return index + 1;
+    if (to > from && index > from && index <= to) return index - 1;
+    return index;
+}
+
+/* Instruction `from` goes to `to`; all keep pointing at what they did. */
 static inline void move_instruction(copy *in, int r, int from, int to) {
     const int step = from < to ? 1 : -1;
     for (int n = from; n != to; n += step) swap_instructions(in, r, n, n + step);
     for (int n = 0; n < in->counts[r]; n++) {
-        int *post = &in->lists[r][n].post;
-        if (*post == from)
-            *post = to;
-        else if (step < 0 && *post >= to && *post < from)
-            (*post)++;
-        else if (step > 0 && *post > from && *post <= to)
-            (*post)--;
+        in->lists[r][n].post  = moved_index(in->lists[r][n].post, from, to);
+        in->lists[r][n].after = moved_index(in->lists[r][n].after, from, to);
     }
 }
 

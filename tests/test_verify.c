@@ -30,6 +30,7 @@ static void deadlock(copy *c) {
     const int send    = find_post(c, 0, true, ACTIVATION, 0, 0);
     const int receive = find_post(c, 0, false, GRADIENT, 0, 0);
     move_instruction(c, 0, receive, send);
+    c->lists[0][send].after = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0);
     move_instruction(c, 0, find_wait(c, 0, send), send + 1);
 }
 
@@ -60,9 +61,9 @@ static void overwrite(copy *c) {
 
 /* A receive arrives where another micro-batch's saved tensors are still needed. */
 static void receive_over(copy *c) {
-    const int saver = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
-    const int post  = find_post(c, 1, false, ACTIVATION, 1, 2);
-    const int user  = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
+    const int saver        = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
+    const int post         = find_post(c, 1, false, ACTIVATION, 1, 2);
+    const int user         = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
     const sluice_slot live = c->lists[1][saver].slots[SLUICE_ROLE_SAVED_WEIGHT];
     own_slots(c, 1, post)[SLUICE_ROLE_OUTPUT] = live;
     own_slots(c, 1, user)[SLUICE_ROLE_INPUT]  = live;
@@ -119,43 +120,69 @@ static void stranger(copy *c) {
     c->lists[2][find_post(c, 2, true, GRADIENT, 2, 0)].peer = 3;
 }
 
+/* On a device whose transfers run beside compute, the bytes could leave before they are there. */
+static void send_early(copy *c) {
+    c->lists[1][find_post(c, 1, true, GRADIENT, 1, 2)].after = -1;
+}
+
+static void receive_early(copy *c) {
+    for (int n = 0; n < c->counts[1]; n++) {
+        sluice_instruction *at = &c->lists[1][n];
+        if (at->kind != SLUICE_INSTRUCTION_POST_RECEIVE || at->after < 0) continue;
+        at->after--;
+        return;
+    }
+}
+
+static void post_after_itself(copy *c) {
+    const int post          = find_post(c, 0, true, ACTIVATION, 0, 1);
+    c->lists[0][post].after = post;
+}
+
 static const struct damage {
     const char *name;
     void (*plant)(copy *);
     const char *says; /* `*` stands for anything */
 } damages[] = {
-    {"a send is missing",                 miss_send,        "1RECV_F3 of rank 1 has no send on rank 0"              },
-    {"receives in another order",         cross_payloads,
+    {"a send is missing",                                miss_send,         "1RECV_F3 of rank 1 has no send on rank 0"              },
+    {"receives in another order",                        cross_payloads,
      "transfer 1 from rank 0 to rank 1: the send is 0SEND_F1 (256 bytes), the receive is 1RECV_F2 "
-     "(256 bytes)"                                                                                                  },
-    {"an order that deadlocks",           deadlock,
-     "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"                              },
-    {"a micro-batch twice",               duplicate,        "2F0 of rank 2 is done twice"                           },
-    {"a micro-batch that is not there",   out_of_range,     "1B4 of rank 1: micro-batches are 0 to 3"               },
-    {"a stage of another rank",           wrong_rank,       "2F0 is on rank 1, which does not have stage 2"         },
-    {"backward before forward",           backward_first,   "2B0 of rank 2 comes before 2F0"                        },
-    {"a live slot overwritten",           overwrite,
+     "(256 bytes)"                                                                                                                  },
+    {"an order that deadlocks",                          deadlock,
+     "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"                                              },
+    {"a micro-batch twice",                              duplicate,         "2F0 of rank 2 is done twice"                           },
+    {"a micro-batch that is not there",                  out_of_range,      "1B4 of rank 1: micro-batches are 0 to 3"               },
+    {"a stage of another rank",                          wrong_rank,        "2F0 is on rank 1, which does not have stage 2"         },
+    {"backward before forward",                          backward_first,    "2B0 of rank 2 comes before 2F0"                        },
+    {"a live slot overwritten",                          overwrite,
      "0B0 of rank 0 needs the saved tensors of stage 0, micro-batch 0 at byte *, which 0F1 has "
-     "overwritten"                                                                                                  },
-    {"a receive into a live slot",        receive_over,
-     "1B1 of rank 1 needs the saved tensors of stage 1, micro-batch 1 at byte *, which 1RECV_F2 has "
-     "overwritten"                              },
-    {"a send of other bytes",             send_wrong_bytes,
-     "0SEND_F0 of rank 0 needs the output of 0F0 at byte *, where nothing was written"                              },
-    {"a wait left out",                   skip_wait,
-     "1F0 of rank 1 reads the output of 0F0 before its receive was waited for"                                      },
-    {"a send's wait left out",            skip_send_wait,   "1SEND_F3 of rank 1 is never waited for"                },
-    {"a wait for another post",           wait_for_another,
-     "instruction * of rank 1 waits for 1RECV_F1, but its post is 1RECV_F0"                                         },
-    {"a first gradient that accumulates", accumulate_first,
-     "1B0 of rank 1 accumulates onto a gradient that nothing has stored"                                            },
-    {"a later gradient that stores",      store_later,
-     "1B2 of rank 1 stores its gradient over those accumulated before"                                              },
-    {"an action left out",                leave_out,        "stage 0 of rank 0 never does B (or I) of micro-batch 3"},
-    {"a write outside",                   write_parameters, "0F0 of rank 0 writes bytes 0..256, outside *"          },
-    {"an update too early",               update_early,     "the update of rank 2 comes with 1 W (or B) still to do"},
-    {"a wrong number",                    number_wrongly,   "0SEND_F2 is numbered 2 and 1RECV_F2 3, but they are 2" },
-    {"a peer that is not there",          stranger,         "instruction * of rank 2 has peer 3 of 3"               },
+     "overwritten"                                                                                                                  },
+    {"a receive into a live slot",                       receive_over,
+     "1B1 of rank 1 needs the saved tensors of stage 1, micro-batch 1 at byte *, which 1RECV_F2 "
+     "has "
+     "overwritten"                                                                                                                  },
+    {"a send of other bytes",                            send_wrong_bytes,
+     "0SEND_F0 of rank 0 needs the output of 0F0 at byte *, where nothing was written"                                              },
+    {"a wait left out",                                  skip_wait,
+     "1F0 of rank 1 reads the output of 0F0 before its receive was waited for"                                                      },
+    {"a send's wait left out",                           skip_send_wait,    "1SEND_F3 of rank 1 is never waited for"                },
+    {"a wait for another post",                          wait_for_another,
+     "instruction * of rank 1 waits for 1RECV_F1, but its post is 1RECV_F0"                                                         },
+    {"a first gradient that accumulates",                accumulate_first,
+     "1B0 of rank 1 accumulates onto a gradient that nothing has stored"                                                            },
+    {"a later gradient that stores",                     store_later,
+     "1B2 of rank 1 stores its gradient over those accumulated before"                                                              },
+    {"an action left out",                               leave_out,         "stage 0 of rank 0 never does B (or I) of micro-batch 3"},
+    {"a write outside",                                  write_parameters,  "0F0 of rank 0 writes bytes 0..256, outside *"          },
+    {"an update too early",                              update_early,      "the update of rank 2 comes with 1 W (or B) still to do"},
+    {"a wrong number",                                   number_wrongly,    "0SEND_F2 is numbered 2 and 1RECV_F2 3, but they are 2" },
+    {"a send that may overtake its producer",            send_early,
+     "1SEND_B2 of rank 1 does not come after the end of 1B2, which touches its bytes"                                               },
+    {"a receive that may overtake the bytes' last user", receive_early,
+     "1RECV_* of rank 1 does not come after the end of 1*, which touches its bytes"                                                 },
+    {"a post after itself",                              post_after_itself,
+     "0SEND_F1 of rank 0, instruction *, is to come after the end of *"                                                             },
+    {"a peer that is not there",                         stranger,          "instruction * of rank 2 has peer 3 of 3"               },
 };
 
 static bool matches(const char *pattern, const char *text) {

@@ -7,6 +7,7 @@
  *   schedule    stages x m  -> actions       schedule.h
  *   program     actions     -> instructions: verified, planned, simulated    program.h
  *   pipeline    instructions -> a trained minibatch, over rank threads       pipeline.h
+ *   profile     what layers cost -> what stages cost and hold     profile.h
  *   files       corpora, weights, configurations                             data.h, file.h
  *
  * Rules that hold for every function:
@@ -27,6 +28,7 @@
 #include "sluice/model.h"
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"
+#include "sluice/profile.h"
 #include "sluice/program.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"

@@ -22,6 +22,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 /* The subcommands. argv[0] is "sluice NAME". */
 int cli_train(int argc, char **argv);
 int cli_schedule(int argc, char **argv);
+int cli_check_schedule(int argc, char **argv);
+int cli_simulate(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 /* ---- failures (terminal.c) ---- */
@@ -47,6 +49,12 @@ int cli_read_count(int64_t *out, const char *option, const char *text, int64_t l
 int cli_read_int(int *out, const char *option, const char *text, int least, int most);
 /* A finite number; at least `least`, or more than it if `above`. */
 int cli_read_number(double *out, const char *option, const char *text, double least, bool above);
+
+/* The whole of a file, with a zero behind it (file.c); free it. False: errno says why. */
+bool cli_read_file(char **out, size_t *bytes, const char *path);
+
+/* Which of `stages` stages recompute: `text` is none, full, or stages, as in 0,2; NULL: none. */
+int cli_read_recompute(bool *out, const char *text, int stages);
 
 typedef struct cli_words {
     char text[24];

@@ -23,33 +23,11 @@ int train_read_bytes(size_t *out, const char *option, const char *text) {
                     text);
 }
 
-/* One stage number; `*text` moves past it and the comma behind it. */
-static int read_stage(const char **text, const char *all, int stages, bool *recompute) {
-    char *end        = NULL;
-    const long stage = strtol(*text, &end, 10);
-    if (end == *text || (*end != ',' && *end != 0) || (*end == ',' && end[1] == 0) || stage < 0 ||
-        stage >= stages)
-        return cli_fail(CLI_USAGE,
-                        "--recompute is '%s'; give none, full, or stages from 0 to %d, as in 0,%d",
-                        all, stages - 1, stages - 1);
-    recompute[stage] = true;
-    *text            = *end ? end + 1 : end;
-    return CLI_OK;
-}
-
 int train_choose_recompute(train_problem *problem, const train_options *options) {
     const int stages   = sluice_schedule_stages(problem->schedule);
-    const char *text   = options->recompute;
     problem->recompute = calloc((size_t)stages, sizeof *problem->recompute);
     if (!problem->recompute) return cli_fail(CLI_FAILED, "host memory exhausted");
-    if (!text || strcmp(text, "none") == 0) return CLI_OK;
-    if (strcmp(text, "full") == 0) {
-        for (int s = 0; s < stages; s++) problem->recompute[s] = true;
-        return CLI_OK;
-    }
-    do CLI_TRY(read_stage(&text, options->recompute, stages, problem->recompute));
-    while (*text);
-    return CLI_OK;
+    return cli_read_recompute(problem->recompute, options->recompute, stages);
 }
 
 /* ---- the plan, kind by kind ---- */

@@ -12,38 +12,14 @@ bool cli_is_file(const char *name) {
     return strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".csv") == 0);
 }
 
-/* The whole of a file; free it. */
-static int read_file(char **out, size_t *bytes, const char *path) {
-    FILE *const file = fopen(path, "rb");
-    if (!file)
+static int parse_file(sluice_schedule **out, const char *path) {
+    char *text   = NULL;
+    size_t bytes = 0;
+    if (!cli_read_file(&text, &bytes, path))
         return cli_fail(CLI_FAILED,
                         "schedule '%s' cannot be opened: %s; give a readable file, or a "
                         "name without '/'",
                         path, strerror(errno));
-    char *text    = NULL;
-    size_t length = 0, capacity = 0;
-    do {
-        capacity         = capacity ? 2 * capacity : 1 << 16;
-        char *const more = realloc(text, capacity);
-        if (!more) break;
-        text = more;
-        length += fread(text + length, 1, capacity - length, file);
-    } while (length == capacity);
-    const bool whole = text && length < capacity && !ferror(file);
-    fclose(file);
-    if (!whole) {
-        free(text);
-        return cli_fail(CLI_FAILED, "schedule '%s' cannot be read", path);
-    }
-    *out   = text;
-    *bytes = length;
-    return CLI_OK;
-}
-
-static int parse_file(sluice_schedule **out, const char *path) {
-    char *text   = NULL;
-    size_t bytes = 0;
-    CLI_TRY(read_file(&text, &bytes, path));
     const sluice_status status = sluice_schedule_parse(out, text, bytes);
     free(text);
     if (status == SLUICE_OK) return CLI_OK;

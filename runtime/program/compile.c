@@ -6,6 +6,17 @@
 #include "runtime/base/error.h"
 #include "runtime/program/lowered.h"
 
+/* Everything that could be held at one time can be counted. */
+static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, int microbatches) {
+    double all = 0;
+    for (int s = 0; s < count; s++)
+        all += (double)stages[s].permanent +
+               (4.0 * (double)stages[s].output + (double)stages[s].saved +
+                (double)stages[s].handed + (double)stages[s].scratch) * microbatches;
+    if (all < 0.5 * (double)SIZE_MAX) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted", all);
+}
+
 static sluice_status check(const sluice_schedule *schedule, const sluice_model *model,
                            const sluice_split *split, const sluice_program_options *options) {
     const int stages = sluice_schedule_stages(schedule);
@@ -16,6 +27,7 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__hint(SLUICE_E_ARGUMENT, "use at most %lld micro-batches, or larger minibatches",
                             (long long)options->samples);
     }
+    if (!model && options->bytes) SLUICE__TRY(check_bytes(options->bytes, stages, m));
     if (!model) return SLUICE_OK;
     if (options->bytes)
         return sluice__fail(SLUICE_E_ARGUMENT, "bytes per stage are given beside a model, which says "

@@ -5,9 +5,8 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/lowered.h"
-#include "runtime/program/ranges.h"
 #include "runtime/program/rows.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/streams.h"
 
 _Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of life is counted");
 
@@ -50,12 +49,12 @@ static void add_value(sluice_program *program, sluice__rank_program *rank, int u
             program->use_values[u] = rank->values[k].values;
             return;
         }
-    sluice__value *value = &rank->values[rank->value_count++];
-    const size_t bytes   = value_bytes(program, u);
-    value->use           = u;
-    value->is_first      = first == u;
-    value->count         = (int64_t)(bytes / sizeof(float));
-    value->values        = take(rank, &rank->bytes.parameters, bytes);
+    sluice__value *value   = &rank->values[rank->value_count++];
+    const size_t bytes     = value_bytes(program, u);
+    value->use             = u;
+    value->is_first        = first == u;
+    value->count           = (int64_t)(bytes / sizeof(float));
+    value->values          = take(rank, &rank->bytes.parameters, bytes);
     program->use_values[u] = value->values;
 }
 
@@ -83,8 +82,7 @@ static sluice_status plan_parameters(sluice_program *program, int r) {
         if (use_is_here(program, r, u)) add_value(program, rank, u);
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u))
-            program->use_gradients[u] =
-                take(rank, &rank->bytes.gradients, value_bytes(program, u));
+            program->use_gradients[u] = take(rank, &rank->bytes.gradients, value_bytes(program, u));
     for (int k = 0; k < rank->value_count; k++) {
         sluice__value *value = &rank->values[k];
         value->gradient      = program->use_gradients[value->use];
@@ -107,10 +105,10 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
     for (int r = 0; r < program->ranks; r++) {
         sluice__rank_program *rank = &program->rank[r];
         if (program->model) SLUICE__TRY(plan_parameters(program, r));
-        rank->losses   = take(rank, &rank->bytes.bookkeeping,
-                              (size_t)program->microbatches * sizeof(double));
-        rank->partials = take(rank, &rank->bytes.bookkeeping,
-                              (size_t)rank->value_count * sizeof(double));
+        rank->losses =
+            take(rank, &rank->bytes.bookkeeping, (size_t)program->microbatches * sizeof(double));
+        rank->partials =
+            take(rank, &rank->bytes.bookkeeping, (size_t)rank->value_count * sizeof(double));
     }
     return SLUICE_OK;
 }
@@ -122,7 +120,9 @@ static sluice_status make_rows(sluice__rows *rows, int *row_of, const sluice__lo
                                size_t base) {
     int next = 0;
     for (int n = 0; n < lowered->count; n++) {
-        sluice_slot row[SLUICE_ROLES] = {{0, 0}};
+        sluice_slot row[SLUICE_ROLES] = {
+            {0, 0}
+        };
         for (; next < lowered->use_count && lowered->uses[next].instruction == n; next++) {
             const sluice__use *use = &lowered->uses[next];
             row[use->role].bytes   = use->bytes;
@@ -163,46 +163,18 @@ static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
         }
 }
 
-/* Note that compute instruction `n` touches its slots. */
-static sluice_status note_compute(sluice__ranges *touched, const sluice_instruction *at, int n) {
-    for (int role = 0; role < SLUICE_ROLES; role++) {
-        const sluice_slot *slot = &at->slots[role];
-        if (slot->bytes > 0)
-            SLUICE__TRY(sluice__ranges_set(touched, slot->offset, slot->offset + slot->bytes, n));
-    }
-    return SLUICE_OK;
-}
-
-/* The last compute instruction that touched the slot's bytes, or -1. */
-static int last_touch(const sluice__ranges *touched, const sluice_slot *slot) {
-    int64_t last = -1;
-    for (int k = sluice__ranges_at(touched, slot->offset);
-         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): k is 0 or more, so count is, too */
-         k < touched->count && touched->list[k].begin < slot->offset + slot->bytes; k++)
-        if (touched->list[k].value > last) last = touched->list[k].value;
-    return (int)last;
-}
-
-/* A post runs on another stream than compute: it comes after the last compute instruction that
- * touched its bytes. Gradients of ties are written by many: the last of all. */
+/* A post runs on another stream than compute: it comes after what touched its bytes. */
 static sluice_status order_streams(sluice__rank_program *rank) {
-    sluice__ranges touched = {0};
-    sluice_status status   = SLUICE_OK;
-    int last               = -1;
+    sluice__streams streams = SLUICE__STREAMS_INIT;
+    sluice_status status    = SLUICE_OK;
     for (int n = 0; n < rank->count; n++) {
-        sluice_instruction *at = &rank->list[n];
-        if (sluice__is_compute(at)) {
-            last = n;
-            SLUICE__TRY_OUT(note_compute(&touched, at, n));
-        }
-        if (!sluice__is_post(at)) continue;
-        const sluice_slot *slot = &at->slots[at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
-        at->after = at->sends && at->payload == SLUICE_PAYLOAD_TIE ? last
-                                                                   : last_touch(&touched, slot);
-        if (at->after >= 0) rank->list[at->after].signals = true;
+        int after;
+        SLUICE__TRY_OUT(sluice__streams_next(&streams, &rank->list[n], n, &after));
+        rank->list[n].after = after;
+        if (after >= 0) rank->list[after].signals = true;
     }
 out:
-    sluice__free(touched.list);
+    sluice__free(streams.touched.list);
     return status;
 }
 
@@ -214,8 +186,8 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     SLUICE__TRY(sluice__place(lowered->lives, lowered->life_count, &total));
     if (program->sized)
         SLUICE__TRY(sluice__alloc(&rank->alive, (size_t)lowered->count, sizeof *rank->alive));
-    SLUICE__TRY(sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak, &at,
-                             rank->alive));
+    SLUICE__TRY(
+        sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak, &at, rank->alive));
     for (int n = 0; rank->alive && n < lowered->count; n++) rank->alive[n] += base;
     sluice__alive(lowered->lives, lowered->life_count, at, rank->bytes.at_peak);
     SLUICE__TRY(sluice__grow(&lowered->list, (size_t)lowered->count, sizeof *lowered->list));

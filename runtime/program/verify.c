@@ -17,6 +17,7 @@ static sluice_status prepare(sluice__verifier *v) {
     const sluice_program *program = v->program;
     const size_t p = (size_t)program->ranks, stages = (size_t)program->stages;
     SLUICE__TRY(sluice__alloc(&v->memory, p, sizeof *v->memory));
+    SLUICE__TRY(sluice__alloc(&v->streams, p, sizeof *v->streams));
     SLUICE__TRY(sluice__alloc(&v->done, stages * (size_t)program->microbatches, 1));
     SLUICE__TRY(sluice__alloc(&v->weights_left, p, sizeof *v->weights_left));
     SLUICE__TRY(sluice__alloc(&v->stored, 2 * stages, sizeof *v->stored));
@@ -24,6 +25,7 @@ static sluice_status prepare(sluice__verifier *v) {
         v->weights_left[program->stage_rank[s]] += program->trains ? program->microbatches : 0;
     for (int r = 0; r < program->ranks; r++) {
         const sluice_program_bytes *bytes = &program->rank[r].bytes;
+        v->streams[r]                     = (sluice__streams)SLUICE__STREAMS_INIT;
         v->memory[r]                      = (sluice__labelled){.list  = v->lists[r],
                                                                .rank  = r,
                                                                .begin = bytes->arena - bytes->transient,
@@ -46,7 +48,9 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
     SLUICE__TRY_OUT(sluice__check_waits(&v));
 out:
     for (int r = 0; v.memory && r < program->ranks; r++) sluice__free(v.memory[r].written.list);
+    for (int r = 0; v.streams && r < program->ranks; r++) sluice__free(v.streams[r].touched.list);
     sluice__free(v.memory);
+    sluice__free(v.streams);
     sluice__free(v.done);
     sluice__free(v.weights_left);
     sluice__free(v.stored);

@@ -5,6 +5,7 @@
 
 #include "runtime/program/labels.h"
 #include "runtime/program/machine.h"
+#include "runtime/program/streams.h"
 
 typedef struct sluice__verifier {
     const sluice_program *program;
@@ -12,6 +13,7 @@ typedef struct sluice__verifier {
     const int *counts;
     sluice__machine machine;
     sluice__labelled *memory; /* per rank */
+    sluice__streams *streams; /* per rank */
     unsigned char *done;      /* [stage][microbatch], bits of sluice__done_by() */
     int *weights_left;        /* per rank: W (or B) still to come before its gradients are whole */
     bool *stored;             /* [2 * stage + weight]: the step's first write has happened */

@@ -154,9 +154,28 @@ static sluice_status check_tie(const sluice__verifier *v, int r, const sluice_in
                         at->stage);
 }
 
+/* Compute may still be at the bytes of a post that does not come after it. */
+static sluice_status check_streams(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    const int n = v->machine.ranks[r].at;
+    int after;
+    SLUICE__TRY(sluice__streams_next(&v->streams[r], at, n, &after));
+    if (after <= at->after && at->after < n) return SLUICE_OK;
+    char words[WORDS], touches[WORDS];
+    describe(words, at);
+    if (at->after >= n)
+        return sluice__fail(SLUICE_E_SCHEDULE,
+                            "%s of rank %d, instruction %d, is to come after the end of %d", words,
+                            r, n, at->after);
+    describe(touches, &v->lists[r][after]);
+    return sluice__fail(SLUICE_E_SCHEDULE,
+                        "%s of rank %d does not come after the end of %s, which touches its bytes",
+                        words, r, touches);
+}
+
 sluice_status sluice__verify_step(void *context, int r, bool *blocked) {
     sluice__verifier *v          = context;
     const sluice_instruction *at = &v->lists[r][v->machine.ranks[r].at];
+    if (at->kind != SLUICE_INSTRUCTION_WAIT) SLUICE__TRY(check_streams(v, r, at));
     switch (at->kind) {
     case SLUICE_INSTRUCTION_POST_SEND:
     case SLUICE_INSTRUCTION_POST_RECEIVE:

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is named. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "laboratory.h"
+
+typedef struct check_options {
+    laboratory_choice choice;
+    bool json;
+} check_options;
+
+enum { KEY_JSON = 0x200 };
+
+static const struct argp_option option_list[] = {
+    {"json", KEY_JSON, 0, 0, "Print an object for scripts", 2},
+    {0    }
+};
+
+static error_t take_option(int key, char *argument, struct argp_state *state) {
+    check_options *const options = state->input;
+    (void)argument;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->choice;
+        return 0;
+    case KEY_JSON:
+        options->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- what was proven, in numbers ---- */
+
+typedef struct counts {
+    long long actions, transfers;
+} counts;
+
+static counts count(const sluice_program *program) {
+    counts all = {0, 0};
+    for (int r = 0; r < sluice_program_ranks(program); r++) {
+        int length                     = 0;
+        const sluice_instruction *list = sluice_program_list(program, r, &length);
+        for (int n = 0; n < length; n++) {
+            all.actions += list[n].kind < SLUICE_INSTRUCTION_RECOMPUTE;
+            all.transfers += list[n].kind == SLUICE_INSTRUCTION_POST_SEND;
+        }
+    }
+    return all;
+}
+
+static int print_proof(const sluice_schedule *schedule, const sluice_program *program,
+                       const laboratory_choice *choice) {
+    const counts all = count(program);
+    printf("proven: %s runs to its end over %s (%s), and computes what it should\n",
+           choice->schedule.name, laboratory_queues(choice), choice->transport);
+    printf("  %d ranks, %d stages, %d micro-batches\n", sluice_schedule_ranks(schedule),
+           sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
+    printf("  %lld actions: %s, once per micro-batch and stage, in order\n", all.actions,
+           sluice_schedule_trains(schedule) ? "F, then B or I and W" : "F");
+    printf(
+        "  %lld transfers: each send meets its receive; nothing is read before it is written, or "
+        "overwritten while it is needed\n",
+        all.transfers);
+    printf("  most live stage-activations, rank by rank:");
+    for (int r = 0; r < sluice_program_ranks(program); r++)
+        printf(" %d", sluice_program_peak_live(program, r));
+    printf("\n");
+    return CLI_OK;
+}
+
+static int print_json(const sluice_schedule *schedule, const sluice_program *program,
+                      const laboratory_choice *choice) {
+    const counts all     = count(program);
+    json_t *const object = json_of_schedule(schedule, choice);
+    json_t *const live   = json_array();
+    bool good            = object != NULL;
+    for (int r = 0; r < sluice_program_ranks(program); r++)
+        good =
+            json_array_append_new(live, json_integer(sluice_program_peak_live(program, r))) == 0 &&
+            good;
+    json_add(object, &good, "actions", json_integer(all.actions));
+    json_add(object, &good, "transfers", json_integer(all.transfers));
+    json_add(object, &good, "peak_live", live);
+    json_add(object, &good, "proven", json_true());
+    return json_print(object, good);
+}
+
+/* ---- what is wrong ---- */
+
+/* The sentence goes to standard error, and into the object. */
+static int say_wrong(const check_options *options, bool said) {
+    const sluice_error *const error = sluice_last_error();
+    const char *const name          = options->choice.schedule.name;
+    if (!said) (void)cli_fail(CLI_FAILED, "%s: %s", name, error->what);
+    if (!options->json) return CLI_FAILED;
+    json_t *const object = json_object();
+    bool good            = object != NULL;
+    json_add(object, &good, "schedule", json_string(name));
+    json_add(object, &good, "transport", json_string(options->choice.transport));
+    json_add(object, &good, "proven", json_false());
+    json_add(object, &good, "reason", json_string(error->what));
+    (void)json_print(object, good);
+    return CLI_FAILED;
+}
+
+static int check(const check_options *options, const sluice_schedule *schedule) {
+    sluice_program *program         = NULL;
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    settings.queues                 = options->choice.queues;
+    const sluice_status status = sluice_program_compile(&program, schedule, NULL, NULL, &settings);
+    if (status == SLUICE_E_SCHEDULE) return say_wrong(options, false);
+    CLI_TRY(cli_check(status));
+    const int failed = options->json ? print_json(schedule, program, &options->choice)
+                                     : print_proof(schedule, program, &options->choice);
+    sluice_program_free(program);
+    return failed;
+}
+
+int cli_check_schedule(int argc, char **argv) {
+    static const struct argp_child children[] = {
+        {&laboratory_parser, 0, NULL, 0},
+        {0             }
+    };
+    static const struct argp parser = {
+        option_list,
+        take_option,
+        "NAME|FILE.csv",
+        "Prove that a schedule runs to its end and computes what it should, or say what is wrong.\v"
+        "Exits with 0 if it is proven, 1 if it is wrong, 2 if the command line is. A schedule that "
+        "names its transfers is checked with them where they are; to another they are added.",
+        children,
+        NULL,
+        NULL};
+    check_options options     = {.choice = {.transport = "local"}};
+    sluice_schedule *schedule = NULL;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
+    const int refused          = laboratory_load(&schedule, &options.choice, "sluice check");
+    const sluice_status status = sluice_last_error()->status;
+    if (refused == CLI_FAILED && (status == SLUICE_E_PARSE || status == SLUICE_E_SCHEDULE))
+        return say_wrong(&options, true);
+    CLI_TRY(refused);
+    const int failed = check(&options, schedule);
+    sluice_schedule_free(schedule);
+    return failed;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* costs.c -- what stages and links cost, as the command line or a profile says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "simulate.h"
+
+static int no_memory(void) {
+    return cli_fail(CLI_FAILED, "host memory exhausted");
+}
+
+/* ---- numbers between separators ---- */
+
+/* Up to `most` numbers separated by commas, as long as `bytes`; how many there are, or 0. */
+static int read_numbers(double *out, int most, const char *option, const char *text, size_t bytes) {
+    int count = 0;
+    for (size_t at = 0; at <= bytes; count++) {
+        const char *const comma = memchr(text + at, ',', bytes - at);
+        const size_t length     = comma ? (size_t)(comma - text) - at : bytes - at;
+        char number[64];
+        if (count == most || length >= sizeof number) return 0;
+        memcpy(number, text + at, length);
+        number[length] = 0;
+        if (cli_read_number(&out[count], option, number, 0, false) != CLI_OK) return -1;
+        at += length + 1;
+    }
+    return count;
+}
+
+/* ---- --costs ---- */
+
+typedef struct cost_list {
+    const char *text;
+    int count;      /* entries read */
+    bool recompute; /* some entry has a fourth number */
+    simulate_costs *out;
+    int stages;
+} cost_list;
+
+static int read_entry(cost_list *list, const char *text, size_t bytes) {
+    double numbers[4];
+    const int count = read_numbers(numbers, 4, "--costs", text, bytes);
+    if (count < 0) return CLI_USAGE;
+    if (count < 3)
+        return cli_fail(CLI_USAGE,
+                        "--costs is '%.100s'; give F,I,W or F,I,W,recompute for all stages, or for "
+                        "each, as in 1,1,1;2,1,1",
+                        list->text);
+    if (list->count < list->stages) {
+        list->out->stages[list->count]    = (sluice_stage_cost){numbers[0], numbers[1], numbers[2]};
+        list->out->recompute[list->count] = count == 4 ? numbers[3] : numbers[0];
+    }
+    list->count++;
+    return CLI_OK;
+}
+
+/* Entries end with ';' or a new line; the last one need not, and blank ones are none. */
+static int read_entries(cost_list *list, const char *text) {
+    while (*text) {
+        const size_t bytes = strcspn(text, ";\r\n");
+        if (bytes > 0) CLI_TRY(read_entry(list, text, bytes));
+        text += bytes + (text[bytes] != 0);
+    }
+    if (list->count == 0)
+        return cli_fail(CLI_USAGE, "--costs is '%.100s', which lists nothing; give F,I,W",
+                        list->text);
+    if (list->count == 1)
+        for (int s = 1; s < list->stages; s++) {
+            list->out->stages[s]    = list->out->stages[0];
+            list->out->recompute[s] = list->out->recompute[0];
+        }
+    if (list->count == 1 || list->count == list->stages) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "--costs lists %d stages and the schedule has %d; list one for all, "
+                    "or each",
+                    list->count, list->stages);
+}
+
+static int read_costs(simulate_costs *out, const char *text, int stages) {
+    cost_list list = {.text = text, .out = out, .stages = stages};
+    char *contents = NULL;
+    size_t bytes   = 0;
+    if (text[0] != '@') return read_entries(&list, text);
+    if (!cli_read_file(&contents, &bytes, text + 1))
+        return cli_fail(CLI_FAILED, "costs '%s' cannot be read: %s", text + 1, strerror(errno));
+    const int failed = read_entries(&list, contents);
+    free(contents);
+    return failed;
+}
+
+/* ---- --profile ---- */
+
+static int choose_split(simulate_costs *out, const simulate_options *options,
+                        const sluice_profile_table *table, int stages) {
+    out->split = malloc(sizeof *out->split);
+    if (!out->split) return no_memory();
+    if (!options->split) return cli_check(sluice_profile_split(out->split, table, stages));
+    const sluice_status status = sluice_split_parse(
+        out->split, options->split, strlen(options->split), table->layer_count, stages);
+    if (status == SLUICE_OK) return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s; --split '%s' must list the layers of each stage",
+                    sluice_last_error()->what, options->split);
+}
+
+enum { MOMENTS = 2 }; /* AdamW's */
+
+static int read_profile(simulate_costs *out, const simulate_options *options,
+                        const sluice_schedule *schedule) {
+    const int stages = sluice_schedule_stages(schedule);
+    const sluice_profile_table *table;
+    CLI_TRY(cli_check(sluice_profile_read(&out->profile, options->profile)));
+    CLI_TRY(cli_check_or(sluice_profile_find(&table, out->profile, options->microbatch),
+                         "choose one with --microbatch-size"));
+    CLI_TRY(choose_split(out, options, table, stages));
+    out->bytes   = calloc((size_t)stages, sizeof *out->bytes);
+    out->updates = calloc((size_t)sluice_schedule_ranks(schedule), sizeof *out->updates);
+    if (!out->bytes || !out->updates) return no_memory();
+    const sluice_profile_costs room = {out->stages, out->recompute, out->bytes, out->updates};
+    return cli_check(
+        sluice_profile_stages(&room, out->profile, table, out->split, schedule, MOMENTS));
+}
+
+/* ---- --link ---- */
+
+/* "A-B:" in front of a link's numbers: both ranks, and where the numbers begin. */
+static int read_pair(int *from, int *to, const char **rest, const char *text, int ranks) {
+    char *end          = NULL;
+    const long a       = strtol(text, &end, 10);
+    const bool is_pair = end != text && *end == '-';
+    const char *second = is_pair ? end + 1 : text;
+    const long b       = strtol(second, &end, 10);
+    if (!is_pair || end == second || *end != ':' || a < 0 || b < 0 || a >= ranks || b >= ranks ||
+        a == b)
+        return cli_fail(CLI_USAGE,
+                        "--link is '%s'; in front of ':' stand two ranks from 0 to %d, as in 0-1",
+                        text, ranks - 1);
+    *from = (int)a;
+    *to   = (int)b;
+    *rest = end + 1;
+    return CLI_OK;
+}
+
+/* Of one pair of ranks, in both directions; or of every link that is not named. */
+static int read_link(simulate_costs *out, const char *text, int ranks) {
+    double numbers[2] = {0, 0};
+    int from = -1, to = -1;
+    const char *rest = text;
+    if (strchr(text, ':')) CLI_TRY(read_pair(&from, &to, &rest, text, ranks));
+    const int count = read_numbers(numbers, 2, "--link", rest, strlen(rest));
+    if (count < 0) return CLI_USAGE;
+    if (count == 0 || (count == 2 && numbers[1] == 0))
+        return cli_fail(
+            CLI_USAGE,
+            "--link is '%s'; give latency or latency,bandwidth, the bandwidth more than "
+            "0, as in 0.5,2 or 0-1:0.5,2",
+            text);
+    if (from < 0) {
+        out->costs.latency   = numbers[0];
+        out->costs.bandwidth = numbers[1];
+        return CLI_OK;
+    }
+    out->links[out->costs.link_count++] = (sluice_link_cost){from, to, numbers[0], numbers[1]};
+    out->links[out->costs.link_count++] = (sluice_link_cost){to, from, numbers[0], numbers[1]};
+    return CLI_OK;
+}
+
+/* The profile's first: of those that fit, the last counts. */
+static int read_links(simulate_costs *out, const simulate_options *options, int ranks) {
+    const int known = out->profile ? out->profile->link_count : 0;
+    out->links = calloc((size_t)known + 2 * (size_t)options->link_count + 1, sizeof *out->links);
+    if (!out->links) return no_memory();
+    for (int l = 0; l < known; l++) out->links[l] = out->profile->links[l];
+    out->costs.link_count = known;
+    out->costs.latency    = out->profile ? out->profile->latency_s : 0;
+    out->costs.bandwidth  = out->profile ? out->profile->bytes_per_s : 0;
+    for (int l = 0; l < options->link_count; l++) CLI_TRY(read_link(out, options->links[l], ranks));
+    out->costs.links = out->links;
+    return CLI_OK;
+}
+
+/* ---- all ---- */
+
+static int check_options(const simulate_options *options) {
+    if (options->costs && options->profile)
+        return cli_fail(CLI_USAGE,
+                        "--costs and --profile both say what stages cost; name one of them");
+    if (options->split && !options->profile)
+        return cli_fail(CLI_USAGE, "--split divides a profile's layers; name one with --profile");
+    if (options->microbatch && !options->profile)
+        return cli_fail(CLI_USAGE,
+                        "--microbatch-size chooses a table of a profile; name one with --profile");
+    return CLI_OK;
+}
+
+int simulate_read_costs(simulate_costs *out, const simulate_options *options,
+                        const sluice_schedule *schedule) {
+    const int stages = sluice_schedule_stages(schedule), ranks = sluice_schedule_ranks(schedule);
+    CLI_TRY(check_options(options));
+    out->stages     = calloc((size_t)stages, sizeof *out->stages);
+    out->recompute  = calloc((size_t)stages, sizeof *out->recompute);
+    out->recomputes = calloc((size_t)stages, sizeof *out->recomputes);
+    if (!out->stages || !out->recompute || !out->recomputes) return no_memory();
+    if (options->profile)
+        CLI_TRY(read_profile(out, options, schedule));
+    else
+        CLI_TRY(read_costs(out, options->costs ? options->costs : "1,1,1", stages));
+    CLI_TRY(cli_read_recompute(out->recomputes, options->recompute, stages));
+    CLI_TRY(read_links(out, options, ranks));
+    out->costs.stages    = out->stages;
+    out->costs.recompute = out->recompute;
+    out->costs.updates   = options->update ? NULL : out->updates;
+    if (!options->update) return CLI_OK;
+    return cli_read_number(&out->costs.update, "--update", options->update, 0, false);
+}
+
+void simulate_free_costs(simulate_costs *costs) {
+    free(costs->stages);
+    free(costs->recompute);
+    free(costs->recomputes);
+    free(costs->updates);
+    free(costs->links);
+    free(costs->bytes);
+    free(costs->split);
+    sluice_profile_free(costs->profile);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* fields.c -- JSON objects that have just the fields that they should. */
+#include "runtime/io/fields.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+
+static bool is_known(const char *key, const char *const *known) {
+    for (; *known; known++)
+        if (strcmp(*known, key) == 0) return true;
+    return false;
+}
+
+sluice_status sluice__fields_check(const json_t *object, const char *const *known,
+                                   const char *where) {
+    if (!json_is_object(object)) return sluice__fail(SLUICE_E_PARSE, "%s is not an object", where);
+    /* jansson's iterators take objects that may change; this one does not. */
+    json_t *const same = (json_t *)(uintptr_t)object;
+    for (void *at = json_object_iter(same); at; at = json_object_iter_next(same, at))
+        if (!is_known(json_object_iter_key(at), known))
+            return sluice__fail(SLUICE_E_PARSE, "%s has a key \"%.64s\", which is not known", where,
+                                json_object_iter_key(at));
+    return SLUICE_OK;
+}
+
+static sluice_status find(const json_t **out, const json_t *object, const char *key,
+                          const char *where) {
+    *out = json_object_get(object, key);
+    if (*out) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_PARSE, "%s has no \"%s\"", where, key);
+}
+
+sluice_status sluice__field_number(double *out, const json_t *object, const char *key,
+                                   const char *where) {
+    const json_t *value;
+    SLUICE__TRY(find(&value, object, key, where));
+    const double number = json_is_number(value) ? json_number_value(value) : -1;
+    if (!(number >= 0) || !isfinite(number))
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a number, 0 or more", where, key);
+    *out = number;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key,
+                                  int64_t least, const char *where) {
+    const json_t *value;
+    SLUICE__TRY(find(&value, object, key, where));
+    if (!json_is_integer(value) || json_integer_value(value) < least)
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a whole number, %lld or more", where,
+                            key, (long long)least);
+    *out = json_integer_value(value);
+    return SLUICE_OK;
+}
+
+sluice_status sluice__field_text(const char **out, const json_t *object, const char *key,
+                                 const char *where) {
+    const json_t *value;
+    SLUICE__TRY(find(&value, object, key, where));
+    if (!json_is_string(value))
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a text", where, key);
+    *out = json_string_value(value);
+    return SLUICE_OK;
+}
+
+sluice_status sluice__field_list(const json_t **out, const json_t *object, const char *key,
+                                 const char *where) {
+    const json_t *value;
+    SLUICE__TRY(find(&value, object, key, where));
+    if (!json_is_array(value) || json_array_size(value) == 0)
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a list of one or more", where, key);
+    *out = value;
+    return SLUICE_OK;
+}

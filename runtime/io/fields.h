@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fields.h -- fields of JSON objects, strictly: each that must be there is, and is what it should
+ * be, and there are no others. `where` says which object it is: "'x.json', table 1".
+ */
+#ifndef SLUICE_IO_FIELDS_H
+#define SLUICE_IO_FIELDS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "sluice/status.h"
+
+/* `object` is one, with keys of the list `known` (NULL-terminated) only. E_PARSE. */
+sluice_status sluice__fields_check(const json_t *object, const char *const *known,
+                                   const char *where);
+
+/* A number that is not negative. E_PARSE. */
+sluice_status sluice__field_number(double *out, const json_t *object, const char *key,
+                                   const char *where);
+/* A whole number, `least` or more. E_PARSE. */
+sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key,
+                                  int64_t least, const char *where);
+/* A text, borrowed from the object. E_PARSE. */
+sluice_status sluice__field_text(const char **out, const json_t *object, const char *key,
+                                 const char *where);
+/* A list, borrowed from the object, of one value or more. E_PARSE. */
+sluice_status sluice__field_list(const json_t **out, const json_t *object, const char *key,
+                                 const char *where);
+
+#endif
