@@ -30,8 +30,8 @@ static sluice_schedule *generate(const shape *of) {
     options.chunks                  = of->v;
     options.microbatches            = of->m;
     options.group                   = of->group;
-    if (of->slack != 0) options.slack = of->slack;
-    sluice_schedule *schedule = NULL;
+    options.slack                   = of->slack;
+    sluice_schedule *schedule       = NULL;
     assert_ok(sluice_schedule_generate(&schedule, of->name, &options));
     return schedule;
 }
