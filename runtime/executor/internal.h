@@ -12,6 +12,7 @@
  *   update.c      ties, norm, clipping, update
  *   parameters.c  initial values, reading, writing, digest
  *   failure.c     the first failure anywhere, in words
+ *   measured.c    the last step as a time line
  */
 #ifndef SLUICE_EXECUTOR_INTERNAL_H
 #define SLUICE_EXECUTOR_INTERNAL_H
