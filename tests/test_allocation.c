@@ -181,11 +181,47 @@ out:
     return status;
 }
 
+static sluice_status take_nothing(void *context, const char *text, size_t bytes) {
+    (void)context, (void)text, (void)bytes;
+    return SLUICE_OK;
+}
+
+static sluice_status drawings(void) {
+    const sluice_stage_cost stages[2]    = {{1, 1, 1}, {1, 1, 1}};
+    const sluice_simulation_costs costs  = {.stages = stages, .activation_transfer = 0.5};
+    const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_schedule *schedule            = NULL;
+    sluice_program *program              = NULL;
+    sluice_simulation *simulation        = NULL;
+    sluice_timeline *timeline            = NULL;
+    char *text = NULL, *coloured = NULL, *picture = NULL;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));
+    SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
+    SLUICE__TRY_OUT(sluice_program_simulate(&simulation, program, &costs));
+    SLUICE__TRY_OUT(sluice_simulation_draw(&text, simulation, program, 80));
+    SLUICE__TRY_OUT(sluice_timeline_from_simulation(&timeline, program, simulation));
+    const sluice_timeline *const one = timeline;
+    SLUICE__TRY_OUT(sluice_timeline_draw(&coloured, timeline, 80, true));
+    SLUICE__TRY_OUT(sluice_timeline_svg(&picture, &one, 1, 0));
+    SLUICE__TRY_OUT(sluice_timeline_trace(take_nothing, NULL, &one, 1));
+out:
+    sluice_text_free(picture);
+    sluice_text_free(coloured);
+    sluice_text_free(text);
+    sluice_timeline_free(timeline);
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+    sluice_schedule_free(schedule);
+    return status;
+}
+
 /* A pipeline that lives its life; `limit` and `bad` are how it may end otherwise. */
 static sluice_status live(size_t limit, bool bad) {
     sluice_model *model             = NULL;
     sluice_schedule *schedule       = NULL;
     sluice_pipeline *pipeline       = NULL;
+    sluice_timeline *timeline       = NULL;
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     options.samples                 = SAMPLES;
     options.threads                 = 2;
@@ -202,9 +238,11 @@ static sluice_status live(size_t limit, bool bad) {
     if (bad) gain[2] = NAN;
     SLUICE__TRY_OUT(sluice_pipeline_write_parameter(pipeline, "transformer.ln_f.weight", gain, 8));
     SLUICE__TRY_OUT(sluice_pipeline_step(pipeline, &batch, &result));
+    SLUICE__TRY_OUT(sluice_pipeline_timeline(&timeline, pipeline));
     SLUICE__TRY_OUT(sluice_pipeline_evaluate(pipeline, &batch, &loss));
     SLUICE__TRY_OUT(sluice_pipeline_digest(pipeline, &digest));
 out:
+    sluice_timeline_free(timeline);
     sluice_pipeline_free(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
@@ -232,6 +270,7 @@ static const struct {
     {"schedules as text",    schedules_as_text,          SLUICE_OK,              40 },
     {"splits",               splits,                     SLUICE_OK,              2  },
     {"models and programs",  models_and_programs,        SLUICE_OK,              80 },
+    {"drawings",             drawings,                   SLUICE_OK,              100},
     {"corpora",              corpora,                    SLUICE_OK,              3  },
     {"weight files",         weight_files,               SLUICE_OK,              20 },
     {"configurations",       configurations,             SLUICE_OK,              20 },

@@ -27,6 +27,26 @@ static void a_refused_allocation_is_a_sentence(void **state) {
                    "18446744073709551615 elements of 8 bytes overflow a size");
 }
 
+static void numbers_are_rounded_and_have_no_idle_zeros(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        int places;
+        const char *expected;
+    } rows[] = {
+        {0, 3, "0"},          {-0.0, 2, "0"},        {1, 0, "1"},       {2.5, 0, "3"},
+        {12.5, 3, "12.5"},    {0.125, 2, "0.13"},    {-0.125, 2, "-0.13"}, {-0.004, 2, "0"},
+        {99.999, 2, "100"},   {10.05, 2, "10.05"},   {0.001, 3, "0.001"}, {123456.789, 3, "123456.789"},
+        {1e-9, 9, "0.000000001"}, {1e14, 0, "100000000000000"}, {1e14, 3, "1e+14"}, {-2e30, 2, "-2e+30"},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        const sluice__number got = sluice__fixed(rows[r].value, rows[r].places);
+        if (strcmp(got.text, rows[r].expected) != 0)
+            fail_msg("%.17g with %d places: '%s', expected '%s'", rows[r].value, rows[r].places,
+                     got.text, rows[r].expected);
+    }
+}
+
 static void a_text_grows_and_keeps_what_it_had(void **state) {
     (void)state;
     sluice__text text = {0};
@@ -81,6 +101,7 @@ static void shapes_know_their_size(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refused_allocation_is_a_sentence),
+        cmocka_unit_test(numbers_are_rounded_and_have_no_idle_zeros),
         cmocka_unit_test(a_text_grows_and_keeps_what_it_had),
         cmocka_unit_test(philox_gives_the_known_answers),
         cmocka_unit_test(shapes_know_their_size),

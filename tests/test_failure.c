@@ -130,7 +130,8 @@ static sluice_pipeline *make_pipeline(const sluice_model *model, const char *nam
     options.deadline_s              = deadline;
     const sluice_split split        = split_for(ranks);
     sluice_pipeline *pipeline;
-    assert_ok(sluice__pipeline_create(&pipeline, model, schedule, &split, &options, transport));
+    const sluice__parts parts = {.transport = transport};
+    assert_ok(sluice__pipeline_create(&pipeline, model, schedule, &split, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
 }

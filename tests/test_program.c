@@ -50,6 +50,16 @@ static void test_equal_sizes_are_placed_in_their_peak(void **state) {
     }
 }
 
+/* The largest first would put the small long life above the brief large one, for nothing. */
+static void test_a_long_life_goes_below_brief_ones(void **state) {
+    (void)state;
+    sluice__life lives[] = {
+        {768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
+    size_t total;
+    assert_ok(sluice__place(lives, 4, &total));
+    assert_int_equal(total, 1280);
+}
+
 /* ---- whole programs, without a model ---- */
 
 static sluice_program *compile(const char *name, int p, int m) {
@@ -138,6 +148,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_placed_lives_never_share_bytes_while_alive),
         cmocka_unit_test(test_equal_sizes_are_placed_in_their_peak),
+        cmocka_unit_test(test_a_long_life_goes_below_brief_ones),
         cmocka_unit_test(test_every_schedule_compiles_and_verifies),
         cmocka_unit_test(test_schedules_of_ones_own),
         cmocka_unit_test(test_microbatches_cover_the_minibatch),

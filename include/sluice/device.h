@@ -108,7 +108,7 @@ typedef struct sluice_layernorm {
 
 /* dx = layernorm'(dy) (+ residual); dgain (+)= ..., dbias (+)= .... */
 typedef struct sluice_layernorm_backward {
-    float *dx;             /* (rows, width) */
+    float *dx;             /* (rows, width), or NULL: only the gradients of gain and bias */
     float *dgain, *dbias;  /* (width) */
     const float *dy;       /* (rows, width); dx == dy is not allowed */
     const float *residual; /* (rows, width) added to dx, or NULL; dx == residual is allowed */

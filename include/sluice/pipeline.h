@@ -18,6 +18,7 @@
 #include "sluice/program.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
+#include "sluice/timeline.h"
 
 typedef struct sluice_pipeline sluice_pipeline;
 
@@ -112,6 +113,10 @@ SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *
  * `costs` has one entry per stage. For the simulator. */
 SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
                                             sluice_stage_cost *costs);
+/* The last step as it was measured, in seconds ("s") since its start; no critical path is known.
+ * Release with sluice_timeline_free(). E_ARGUMENT before the first step, E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_pipeline_timeline(sluice_timeline **out,
+                                                  const sluice_pipeline *pipeline);
 /* What the pipeline asked the machine for and does without (a core for each thread, huge pages), one
  * sentence a line; "" if nothing. Borrowed. */
 SLUICE_API const char *sluice_pipeline_lacks(const sluice_pipeline *pipeline);

@@ -33,6 +33,7 @@
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/tensor.h"
+#include "sluice/timeline.h"
 #include "sluice/train.h"
 
 /* "0.1.0". */

@@ -2,29 +2,61 @@
 /* text.c -- the one place that builds texts of unknown length. */
 #include "runtime/base/text.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
+sluice_status sluice__text_add_list(sluice__text *text, const char *format, va_list arguments) {
+    const size_t room = text->capacity - text->length;
+    char *const end   = text->bytes ? text->bytes + text->length : NULL;
+    va_list again;
+    va_copy(again, arguments);
+    const int length     = vsnprintf(end, room, format, arguments);
+    sluice_status status = SLUICE_OK;
+    if (length < 0) {
+        status = sluice__fail(SLUICE_E_ARGUMENT, "a text cannot be formatted");
+    } else if ((size_t)length >= room) { /* it did not fit: once more, with room */
+        const size_t needed   = text->length + (size_t)length + 1;
+        const size_t capacity = needed > 2 * text->capacity ? needed : 2 * text->capacity;
+        if (end) *end = '\0';
+        status = sluice__grow(&text->bytes, capacity, 1);
+        if (status == SLUICE_OK) {
+            text->capacity = capacity;
+            (void)vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
+        }
+    }
+    va_end(again);
+    if (status == SLUICE_OK) text->length += (size_t)length;
+    return status;
+}
+
 sluice_status sluice__text_add(sluice__text *text, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const sluice_status status = sluice__text_add_list(text, format, arguments);
     va_end(arguments);
-    if (length < 0) return sluice__fail(SLUICE_E_ARGUMENT, "a text cannot be formatted");
-    const size_t needed = text->length + (size_t)length + 1;
-    if (needed > text->capacity) {
-        const size_t capacity = needed > 2 * text->capacity ? needed : 2 * text->capacity;
-        SLUICE__TRY(sluice__grow(&text->bytes, capacity, 1));
-        text->capacity = capacity;
+    return status;
+}
+
+sluice__number sluice__fixed(double value, int places) {
+    sluice__number number;
+    double scale = 1;
+    for (int p = 0; p < places; p++) scale *= 10;
+    if (!(fabs(value) * scale < 1e15)) { /* no decimals are left that mean anything */
+        (void)snprintf(number.text, sizeof number.text, "%.0e", value);
+        return number;
     }
-    va_start(arguments, format);
-    (void)vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
-    va_end(arguments);
-    text->length += (size_t)length;
-    return SLUICE_OK;
+    const long long units = llround(fabs(value) * scale), one = (long long)scale;
+    int length = snprintf(number.text, sizeof number.text, "%s%lld", value < 0 && units ? "-" : "",
+                          units / one);
+    if (units % one == 0) return number;
+    length += snprintf(number.text + length, sizeof number.text - (size_t)length, ".%0*lld", places,
+                       units % one);
+    while (number.text[length - 1] == '0') number.text[--length] = '\0';
+    return number;
 }
 
 const char *sluice__bytes_text(char out[32], size_t bytes) {

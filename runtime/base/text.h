@@ -3,6 +3,7 @@
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "sluice/status.h"
@@ -15,6 +16,16 @@ typedef struct sluice__text {
 
 /* Append, printf style. E_HOST_MEMORY. */
 sluice_status sluice__text_add(sluice__text *text, const char *format, ...) SLUICE_PRINTF(2, 3);
+sluice_status sluice__text_add_list(sluice__text *text, const char *format, va_list arguments)
+    SLUICE_PRINTF(2, 0);
+
+/* A number as text, held by value: sluice__fixed(x, 2).text is an argument for "%s". */
+typedef struct sluice__number {
+    char text[40];
+} sluice__number;
+/* Rounded to at most `places` (0 to 9) decimals, without trailing zeros; a point in every locale.
+ * `value` is finite. */
+sluice__number sluice__fixed(double value, int places);
 
 /* "24.9 MiB". Returns `out`. */
 const char *sluice__bytes_text(char out[32], size_t bytes);

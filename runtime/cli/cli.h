@@ -40,6 +40,8 @@ int cli_check_or(sluice_status status, const char *hint);
 
 /* Columns of standard output, `otherwise` where it is no terminal. */
 int cli_columns(int otherwise);
+/* Whether standard output is a terminal that wants colour (NO_COLOR, TERM=dumb: it does not). */
+bool cli_colour(void);
 /* Cores that this process may use. */
 int cli_cores(void);
 
@@ -79,6 +81,15 @@ int cli_settle_ranks(cli_schedule_choice *choice, int ranks);
 int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice);
 /* A line for each schedule there is: its name, and its summary. */
 void cli_list_schedules(void);
+
+/* ---- drawings (drawing.c): .svg is a picture, .json a trace ---- */
+
+/* Refuse another ending than .svg, or .json where traces are meant too. */
+int cli_check_drawing(const char *option, const char *path, bool traces);
+/* Refuse a file that cannot be written, before it is costly; the file is as before. */
+int cli_check_writable(const char *path);
+/* Time lines in one picture or trace, as the ending of `path` says. */
+int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count);
 
 /* Simulate and print the time line. Release `*out` with sluice_simulation_free(). */
 int cli_print_timeline(sluice_simulation **out, const sluice_program *program,

@@ -38,6 +38,7 @@ enum {
     KEY_EXPLAIN_MEMORY,
     KEY_OUT,
     KEY_LOG,
+    KEY_TRACE,
     KEY_QUIET,
     KEY_JSON
 };
@@ -81,6 +82,7 @@ static const struct argp_option option_list[] = {
     {"eval-every", KEY_EVAL_EVERY, "N", 0, "Steps between held-out losses (100)", 4},
     {"out", KEY_OUT, "DIR", 0, "Gets model.safetensors, config.json, log.jsonl (sluice-out)", 4},
     {"log", KEY_LOG, "FILE", 0, "Write the log there instead of into --out", 4},
+    {"trace", KEY_TRACE, "FILE", 0, "Draw the last step, simulated and measured: .svg, or .json for Perfetto", 4},
     {"quiet", KEY_QUIET, 0, 0, "Print the last line only: the digest of the weights", 4},
     {"json", KEY_JSON, 0, 0, "Print the log's objects only", 4},
     {0}
@@ -236,6 +238,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     case KEY_LOG:
         options->log = argument;
         break;
+    case KEY_TRACE:
+        options->trace = argument;
+        return cli_check_drawing("--trace", argument, true) ? EINVAL : 0;
     case KEY_RECOMPUTE:
         options->recompute = argument;
         break;

@@ -4,15 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli.h"
+#include "drawing.h"
 
 typedef struct schedule_options {
     cli_schedule_choice schedule;
+    drawing_files files;
     int columns;
     bool csv, list;
 } schedule_options;
 
-enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST, DEFAULT_COLUMNS = 120 };
+enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST };
+enum { DEFAULT_COLUMNS = 120, MOST_SIMULATED = 1 << 22 };
 
 static const struct argp_option option_list[] = {
     {"ranks",        'p', "P", 0, "Ranks", 0},
@@ -32,6 +34,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     cli_schedule_choice *const schedule = &options->schedule;
     int refused                         = CLI_OK;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->files;
+        break;
     case 'p':
         refused = cli_read_int(&schedule->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
         break;
@@ -67,6 +72,13 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     return refused ? EINVAL : 0;
 }
 
+static int check_files(const schedule_options *options) {
+    if (options->csv && (options->files.svg || options->files.trace))
+        return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
+                                   "and --trace, or --csv");
+    return drawing_check(&options->files);
+}
+
 static int check_choice(cli_schedule_choice *choice) {
     if (!choice->name)
         return cli_fail(CLI_USAGE,
@@ -95,41 +107,56 @@ static void print_numbers(const sluice_simulation *simulation) {
                simulation->rank[r].peak_microbatches);
 }
 
-static int print_program(const sluice_program *program, int columns) {
+static int print_program(const sluice_program *program, const schedule_options *options) {
     const int stages              = sluice_program_stages(program);
     sluice_stage_cost *const unit = malloc((size_t)stages * sizeof *unit);
     if (!unit) return cli_fail(CLI_FAILED, "host memory exhausted");
     for (int s = 0; s < stages; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
     sluice_simulation *simulation       = NULL;
-    const int failed                    = cli_print_timeline(&simulation, program, &costs, columns);
+    int failed = cli_print_timeline(&simulation, program, &costs, options->columns);
     if (!failed) print_numbers(simulation);
+    if (!failed)
+        failed = drawing_write(&options->files, program, simulation, options->schedule.name, NULL);
     sluice_simulation_free(simulation);
     free(unit);
     return failed;
 }
 
-static int print_timeline(const sluice_schedule *schedule, int columns) {
+/* A program takes far more memory than the schedule it is made of. */
+static int check_size(const sluice_schedule *schedule) {
+    const int stages = sluice_schedule_stages(schedule);
+    const int m      = sluice_schedule_microbatches(schedule);
+    if ((int64_t)stages * m <= MOST_SIMULATED) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "%d stages x %d micro-batches are more than %d, too many to simulate; --csv "
+                    "prints them",
+                    stages, m, MOST_SIMULATED);
+}
+
+static int print_timeline(const sluice_schedule *schedule, const schedule_options *options) {
     sluice_program *program        = NULL;
-    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    options.samples                = sluice_schedule_microbatches(schedule);
-    CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &options)));
+    sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
+    compile.samples                = sluice_schedule_microbatches(schedule);
+    CLI_TRY(check_size(schedule));
+    CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
     printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
            sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
-    const int failed = print_program(program, columns);
+    const int failed = print_program(program, options);
     sluice_program_free(program);
     return failed;
 }
 
 int cli_schedule(int argc, char **argv) {
+    static const struct argp_child children[] = {{&drawing_parser, 0, NULL, 0}, {0}};
     static const struct argp parser = {option_list,
                                        take_option,
                                        "NAME|FILE.csv",
                                        "Print a schedule's time line and its numbers.\v"
                                        "--list prints the names. An argument with '/' or ending "
                                        "in .csv is a file, which says P, V and M.",
-                                       NULL,
+                                       children,
                                        NULL,
                                        NULL};
     schedule_options options        = {.columns = cli_columns(DEFAULT_COLUMNS)};
@@ -140,9 +167,10 @@ int cli_schedule(int argc, char **argv) {
         return CLI_OK;
     }
     CLI_TRY(check_choice(&options.schedule));
+    CLI_TRY(check_files(&options));
     CLI_TRY(cli_load_schedule(&schedule, &options.schedule));
     const int failed =
-        options.csv ? print_csv(schedule) : print_timeline(schedule, options.columns);
+        options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
     sluice_schedule_free(schedule);
     return failed;
 }

@@ -54,6 +54,7 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &options->choice;
+        state->child_inputs[1] = &options->files;
         break;
     case KEY_COSTS:
         refused = read_text(&options->costs, argument);
@@ -109,6 +110,7 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
 int cli_simulate(int argc, char **argv) {
     static const struct argp_child children[] = {
         {&laboratory_parser, 0, NULL, 0},
+        {&drawing_parser,    0, NULL, 0},
         {0             }
     };
     static const struct argp parser = {
@@ -126,6 +128,7 @@ int cli_simulate(int argc, char **argv) {
     int failed                = CLI_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) == 0)
         failed = laboratory_load(&schedule, &options.choice, "sluice simulate");
+    if (!failed) failed = drawing_check(&options.files);
     if (!failed) failed = simulate(&options, schedule);
     sluice_schedule_free(schedule);
     free((void *)options.links);

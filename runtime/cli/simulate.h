@@ -3,10 +3,12 @@
 #ifndef SLUICE_CLI_SIMULATE_H
 #define SLUICE_CLI_SIMULATE_H
 
+#include "drawing.h"
 #include "laboratory.h"
 
 typedef struct simulate_options {
     laboratory_choice choice;
+    drawing_files files;
     const char *costs, *profile, *split, *recompute; /* NULL: not named */
     const char *update;
     int64_t microbatch; /* samples; 0: not named */

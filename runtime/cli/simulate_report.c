@@ -10,6 +10,12 @@ static double makespan_idle(const sluice_simulation *simulation, int rank) {
     return simulation->makespan > 0 && idle > 0 ? idle / simulation->makespan : 0;
 }
 
+static int draw(const simulate_options *options, const simulate_costs *costs,
+                const sluice_program *program, const sluice_simulation *simulation) {
+    return drawing_write(&options->files, program, simulation, options->choice.schedule.name,
+                         costs->profile ? "s" : NULL);
+}
+
 /* ---- to people ---- */
 
 static void print_head(const simulate_options *options, const simulate_costs *costs,
@@ -62,8 +68,9 @@ int simulate_print(const simulate_options *options, const simulate_costs *costs,
     CLI_TRY(cli_print_timeline(&simulation, program, &costs->costs, options->columns));
     print_times(simulation);
     print_ranks(simulation, program, costs->bytes != NULL);
+    const int failed = draw(options, costs, program, simulation);
     sluice_simulation_free(simulation);
-    return CLI_OK;
+    return failed;
 }
 
 /* ---- to scripts ---- */
@@ -146,6 +153,8 @@ int simulate_print_json(const simulate_options *options, const simulate_costs *c
     if (costs->bytes) add_ranks(object, &good, "peak_bytes", simulation, program, bytes_of);
     json_add(object, &good, "critical_path", critical_path(simulation, &good));
     json_add(object, &good, "transfers", transfers(simulation, &good));
+    const int failed = draw(options, costs, program, simulation);
     sluice_simulation_free(simulation);
-    return json_print(object, good);
+    const int unprinted = json_print(object, good);
+    return failed ? failed : unprinted;
 }

@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -35,6 +37,12 @@ int cli_columns(int otherwise) {
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return otherwise;
     return size.ws_col;
+}
+
+bool cli_colour(void) {
+    const char *const refused = getenv("NO_COLOR"), *const kind = getenv("TERM");
+    if (refused && refused[0] != '\0') return false;
+    return isatty(STDOUT_FILENO) != 0 && kind && strcmp(kind, "dumb") != 0;
 }
 
 int cli_cores(void) {

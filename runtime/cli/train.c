@@ -127,35 +127,16 @@ static int run_steps(train_run *run) {
 
 /* ---- what came of it ---- */
 
-/* The last step as the simulator sees it, from the costs that were measured in it. */
-static int print_last_step(const train_run *run) {
-    const sluice_program *const program = sluice_pipeline_program(run->problem.pipeline);
-    const int stages                    = sluice_program_stages(program);
-    sluice_stage_cost *const cost       = calloc((size_t)stages, sizeof *cost);
-    if (!cost) return cli_fail(CLI_FAILED, "host memory exhausted");
-    sluice_pipeline_stage_costs(run->problem.pipeline, cost);
-    for (int s = 0; s < stages; s++) /* in milliseconds */
-        cost[s] =
-            (sluice_stage_cost){1e3 * cost[s].forward, 1e3 * cost[s].input, 1e3 * cost[s].weight};
-    const sluice_simulation_costs costs = {.stages = cost};
-    sluice_simulation *simulation       = NULL;
-    printf("\none step, simulated from its measured actions (in milliseconds, free transfers):\n");
-    const int failed = cli_print_timeline(&simulation, program, &costs, cli_columns(110));
-    if (!failed)
-        printf("makespan idle: simulated %.1f %%, measured %.1f %%\n\n",
-               100 * simulation->makespan_idle, 100 * run->step.result.makespan_idle);
-    sluice_simulation_free(simulation);
-    free(cost);
-    return failed;
-}
-
 static int finish(const train_run *run) {
     const train_options *const options = run->options;
     CLI_TRY(train_save(&run->problem, options->out));
+    if (options->trace)
+        CLI_TRY(train_write_last_step(options->trace, run->problem.pipeline, run->step.step));
     if (run->talks) {
-        CLI_TRY(print_last_step(run));
-        printf("saved in %s: model.safetensors, config.json%s%s\n", options->out,
-               options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "");
+        CLI_TRY(train_print_last_step(run->problem.pipeline, run->step.result.makespan_idle));
+        printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
+               options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
+               options->trace ? "; last step in " : "", options->trace ? options->trace : "");
     }
     if (!options->json) printf("weights %s\n", run->weights);
     if (fflush(stdout) != 0) return cli_fail(CLI_FAILED, "standard output cannot be written");
@@ -189,6 +170,7 @@ int cli_train(int argc, char **argv) {
         goto out;
     }
     if (!failed) failed = train_prepare_out(options.out, &made);
+    if (!failed && options.trace) failed = cli_check_writable(options.trace);
     if (!failed) failed = train(&run);
     if (run.log && fclose(run.log) != 0 && !failed)
         failed = cli_fail(CLI_FAILED, "the log cannot be written; make room and run again");

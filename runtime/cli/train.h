@@ -12,7 +12,7 @@
 typedef struct train_options {
     const char **data;
     int data_count;
-    const char *model, *split, *recompute, *init, *out, *log;
+    const char *model, *split, *recompute, *init, *out, *log, *trace;
     cli_schedule_choice schedule;
     size_t memory_limit; /* per rank */
     int threads;
@@ -99,6 +99,12 @@ typedef struct train_step {
 void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */
 void train_progress_leave(train_progress *progress);
+
+/* ---- the last step (last_step.c) ---- */
+
+int train_print_last_step(const sluice_pipeline *pipeline, double measured_idle);
+/* Simulated above, measured below, in one picture or trace. */
+int train_write_last_step(const char *path, const sluice_pipeline *pipeline, long long step);
 
 /* ---- what is kept (log.c, save.c, init.c) ---- */
 

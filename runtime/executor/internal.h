@@ -12,6 +12,7 @@
  *   update.c      ties, norm, clipping, update
  *   parameters.c  initial values, reading, writing, digest
  *   failure.c     the first failure anywhere, in words
+ *   measured.c    the last step as a time line
  */
 #ifndef SLUICE_EXECUTOR_INTERNAL_H
 #define SLUICE_EXECUTOR_INTERNAL_H
@@ -27,6 +28,14 @@
 typedef struct sluice__rank sluice__rank;
 /* What every rank's thread is asked to do; `argument` is shared by all of them. */
 typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
+
+/* What tests put in the place of the usual parts of a pipeline. */
+typedef struct sluice__parts {
+    const sluice__transport_ops *transport;
+    const sluice_device_ops *device;
+    /* Told before each instruction of a run, on the rank's thread. */
+    void (*watch)(sluice__rank *rank, const sluice_instruction *at);
+} sluice__parts;
 
 struct sluice__rank {
     sluice_pipeline *pipeline;
@@ -75,6 +84,7 @@ struct sluice_pipeline {
     sluice_pipeline_options options;
     const sluice_device_ops *ops;
     const sluice__transport_ops *transport_ops;
+    void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
     sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
     int ranks, threads;
@@ -104,11 +114,11 @@ struct sluice_pipeline {
 };
 
 /* ---- pipeline.c ---- */
-/* As sluice_pipeline_create(), over any transport. */
+/* As sluice_pipeline_create(), of these parts; NULL: the usual one. */
 sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
                                       const sluice_schedule *schedule, const sluice_split *split,
                                       const sluice_pipeline_options *options,
-                                      const sluice__transport_ops *transport);
+                                      const sluice__parts *parts);
 /* Everything but the threads, which are gone. */
 void sluice__pipeline_destroy(sluice_pipeline *pipeline);
 

@@ -164,6 +164,7 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
 }
 
 static sluice_status find_device(sluice_pipeline *pipeline) {
+    if (pipeline->ops) return SLUICE_OK;
     if (!pipeline->options.device) {
         pipeline->ops = sluice_devices()[0];
         return SLUICE_OK;
@@ -174,7 +175,7 @@ static sluice_status find_device(sluice_pipeline *pipeline) {
 sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
                                       const sluice_schedule *schedule, const sluice_split *split,
                                       const sluice_pipeline_options *options,
-                                      const sluice__transport_ops *transport) {
+                                      const sluice__parts *parts) {
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     SLUICE__TRY(take_options(&settings, options));
     SLUICE__TRY(check_model(model));
@@ -186,7 +187,9 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     pipeline->model         = model;
     pipeline->options       = settings;
     pipeline->ranks         = sluice_schedule_ranks(schedule);
-    pipeline->transport_ops = transport;
+    pipeline->transport_ops = parts->transport ? parts->transport : sluice__transport_local();
+    pipeline->watch         = parts->watch;
+    pipeline->ops           = parts->device;
     pthread_mutex_init(&pipeline->lock, NULL);
     sluice__condition_init(&pipeline->changed);
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
@@ -215,7 +218,7 @@ out:
 sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
                                      const sluice_schedule *schedule, const sluice_split *split,
                                      const sluice_pipeline_options *options) {
-    return sluice__pipeline_create(out, model, schedule, split, options, sluice__transport_local());
+    return sluice__pipeline_create(out, model, schedule, split, options, &(sluice__parts){0});
 }
 
 static void free_rank(sluice__rank *rank) {

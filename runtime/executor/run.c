@@ -70,6 +70,7 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     for (int n = 0; n < mine->count; n++) {
         atomic_store(&rank->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
+        if (pipeline->watch) pipeline->watch(rank, &mine->list[n]);
         if (run->timed) rank->begin[n] = sluice__now() - run->start;
         SLUICE__TRY(carry_out(rank, &mine->list[n]));
         const double now = sluice__now();

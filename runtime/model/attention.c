@@ -79,9 +79,9 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__add_saved(&d, sluice__float_bytes(p.qkv.rows, c->heads), SLUICE_UNTIL_INPUT); /* LSE */
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT); /* ATTENDED */
     sluice__add_handed(&d, 3 * whole);                 /* QKV_GRADIENT */
-    d.scratch_input = sluice__piece(whole) +
-                      sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
-                                     sluice__norm_scratch(input));
+    const size_t rest = sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
+                                       sluice__norm_scratch(input));
+    d.scratch_input   = sluice__piece(whole) + sluice__larger(rest, c->dropout > 0 ? whole : 0);
     *out = d;
     return SLUICE_OK;
 }

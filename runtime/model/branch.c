@@ -33,7 +33,9 @@ void sluice__branch_describe(sluice_layer_description *description, const sluice
     sluice__cost_pass(&description->forward, count, 3, SLUICE__DROP_FLOPS);
     sluice__cost_pass(&description->input, count, 2, SLUICE__DROP_FLOPS);
     sluice__cost_pass(&description->weight, count, 2, SLUICE__DROP_FLOPS);
-    description->scratch_weight += room_bytes(projection);
+    description->scratch_weight = sluice__larger(
+        description->scratch_weight,
+        room_bytes(projection) + sluice_column_sum_scratch(projection->rows, projection->outputs));
 }
 
 static sluice_status drop(const sluice_layer_call *call, float *y, const float *x,

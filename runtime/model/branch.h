@@ -19,7 +19,7 @@ sluice_status sluice__branch_forward(const sluice_layer_call *call, const sluice
  * product with the factors, in `room` of the size of the output. */
 sluice_status sluice__branch_gradient(const sluice_layer_call *call, const float **out, float *room,
                                       float rate);
-/* Gradients of the projection's weight and bias, with all of the call's scratch. */
+/* Gradients of the projection's weight and bias, in the call's scratch. */
 sluice_status sluice__branch_backward_weight(const sluice_layer_call *call,
                                              const sluice__dense *projection, const float *x,
                                              float rate);

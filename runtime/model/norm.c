@@ -21,13 +21,8 @@ void sluice__norm_describe(sluice_layer_description *description, const char *ga
     sluice__cost_pass(&description->input, rows * width, 3, 16);
 }
 
-static size_t sums_bytes(int64_t rows, int64_t width) {
-    return sluice__piece(2 * sluice_column_sum_scratch(rows, width));
-}
-
 size_t sluice__norm_scratch(const sluice_shape *input) {
-    const int64_t rows = sluice__rows(input), width = sluice__width(input);
-    return sums_bytes(rows, width) + sluice__piece(sluice__float_bytes(rows, width));
+    return 2 * sluice_column_sum_scratch(sluice__rows(input), sluice__width(input));
 }
 
 sluice_status sluice__norm_forward(const sluice_layer_call *call, float *y) {
@@ -45,13 +40,10 @@ sluice_status sluice__norm_forward(const sluice_layer_call *call, float *y) {
 
 sluice_status sluice__norm_backward(const sluice_layer_call *call, const float *dy,
                                     const float *residual, void *scratch) {
-    const int64_t rows  = sluice__rows(&call->input_shape),
-                  width = sluice__width(&call->input_shape);
     /* Nobody wants the input gradient of a model's first layer, but gain and bias need the pass. */
-    float *const nowhere = (float *)((char *)scratch + sums_bytes(rows, width));
     return call->ops->layernorm_backward(
         call->stream, &(sluice_layernorm_backward){
-                          .dx          = call->input_gradient ? call->input_gradient : nowhere,
+                          .dx          = call->input_gradient,
                           .dgain       = call->gradients[GAIN],
                           .dbias       = call->gradients[BIAS],
                           .dy          = dy,
@@ -61,8 +53,8 @@ sluice_status sluice__norm_backward(const sluice_layer_call *call, const float *
                           .rstd        = call->saved[RSTD],
                           .gain        = call->parameters[GAIN],
                           .scratch     = scratch,
-                          .rows        = rows,
-                          .width       = width,
+                          .rows        = sluice__rows(&call->input_shape),
+                          .width       = sluice__width(&call->input_shape),
                           .first_write = call->first_write,
                       });
 }

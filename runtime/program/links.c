@@ -290,6 +290,7 @@ sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule
     }
     SLUICE__TRY_OUT(find_places(&places, ranks, schedule));
     SLUICE__TRY_OUT(make_posts(ranks, schedule, &places, queues));
+    SLUICE__TRY_OUT(sluice__release_sends(ranks, schedule, &places));
     *out  = ranks;
     ranks = NULL;
 out:

@@ -13,11 +13,23 @@ size_t sluice__align(size_t bytes) {
     return (bytes + mask) & ~mask;
 }
 
-static int compare_lives(const void *left, const void *right) {
+static int compare_bytes(const void *left, const void *right) {
     const sluice__life *a = *(sluice__life *const *)left, *b = *(sluice__life *const *)right;
     if (a->bytes != b->bytes) return a->bytes > b->bytes ? -1 : 1;
     if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
     return a < b ? -1 : 1; /* the array's order */
+}
+
+/* Bytes times moments: what it takes away from the others. */
+static double extent(const sluice__life *life) {
+    return (double)life->bytes * (life->end - life->begin + 1);
+}
+
+static int compare_extents(const void *left, const void *right) {
+    const double a = extent(*(sluice__life *const *)left);
+    const double b = extent(*(sluice__life *const *)right);
+    if (a != b) return a > b ? -1 : 1;
+    return compare_bytes(left, right);
 }
 
 /* The lowest offset free during `life`; `placed` ascends by offset. */
@@ -34,14 +46,15 @@ static size_t lowest_offset(const sluice__life *life, sluice__life *const *place
     return offset;
 }
 
-/* Largest first, each at the lowest offset free during its life. */
-static sluice_status place_by_size(sluice__life *lives, int count, size_t *total) {
+/* In order, each at the lowest offset free during its life. */
+static sluice_status place_in_order(sluice__life *lives, int count,
+                                    int (*compare)(const void *, const void *), size_t *total) {
     sluice__life **order = NULL, **placed = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&order, (size_t)count, sizeof *order));
     SLUICE__TRY_OUT(sluice__alloc(&placed, (size_t)count, sizeof *placed));
     for (int k = 0; k < count; k++) order[k] = &lives[k];
-    qsort(order, (size_t)count, sizeof *order, compare_lives);
+    qsort(order, (size_t)count, sizeof *order, compare);
     *total = 0;
     for (int k = 0; k < count; k++) {
         sluice__life *life = order[k];
@@ -130,9 +143,25 @@ static bool are_equal(const sluice__life *lives, int count) {
     return true;
 }
 
+static int last_moment(const sluice__life *lives, int count) {
+    int last = 0;
+    for (int k = 0; k < count; k++)
+        if (lives[k].end > last) last = lives[k].end;
+    return last;
+}
+
+/* The largest first leave gaps where they live briefly: then by extent, if that is better. */
 sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
-    return are_equal(lives, count) ? place_equal(lives, count, total)
-                                   : place_by_size(lives, count, total);
+    if (are_equal(lives, count)) return place_equal(lives, count, total);
+    size_t peak, first, second;
+    int at;
+    SLUICE__TRY(sluice__peak(lives, count, last_moment(lives, count) + 1, &peak, &at));
+    SLUICE__TRY(place_in_order(lives, count, compare_bytes, &first));
+    *total = first;
+    if (first == peak) return SLUICE_OK;
+    SLUICE__TRY(place_in_order(lives, count, compare_extents, &second));
+    *total = second;
+    return second <= first ? SLUICE_OK : place_in_order(lives, count, compare_bytes, total);
 }
 
 sluice_status sluice__peak(const sluice__life *lives, int count, int moments, size_t *peak, int *at,

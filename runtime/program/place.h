@@ -21,9 +21,10 @@ enum { SLUICE__KINDS = 10 };
 size_t sluice__align(size_t bytes);
 
 /*
- * Set every life's offset; `*total` is the end of the highest. Largest first, then earliest,
- * each at the lowest offset that is free during its life: deterministic, and as small as the
- * peak of what is alive when all sizes are equal. E_HOST_MEMORY.
+ * Set every life's offset; `*total` is the end of the highest. In order, each at the lowest offset
+ * that is free during its life: the largest first, or those that take most bytes x moments,
+ * whichever ends lower. Deterministic, and as small as the peak of what is alive when all sizes
+ * are equal. E_HOST_MEMORY.
  */
 sluice_status sluice__place(sluice__life *lives, int count, size_t *total);
 

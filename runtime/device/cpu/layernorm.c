@@ -89,17 +89,18 @@ SLUICE__LOOP void backward_row(const sluice_layernorm_backward *args, float *res
     const float *const restrict x    = args->x + i * width;
     const float *const restrict gain = args->gain;
     const float *const residual      = args->residual ? args->residual + i * width : NULL;
-    float *const dx                  = args->dx + i * width; /* may be the residual */
     const float mean = args->mean[i], rstd = args->rstd[i];
     float sum, dot;
-    row_sums(&sum, &dot, dy, gain, x, mean, rstd, width);
-    sum /= (float)width;
-    dot /= (float)width;
     for (int64_t j = 0; j < width; j++) {
         const float normalized = (x[j] - mean) * rstd;
         dgain[j] += dy[j] * normalized;
         dbias[j] += dy[j];
     }
+    if (!args->dx) return;
+    float *const dx = args->dx + i * width; /* may be the residual */
+    row_sums(&sum, &dot, dy, gain, x, mean, rstd, width);
+    sum /= (float)width;
+    dot /= (float)width;
     if (residual)
         for (int64_t j = 0; j < width; j++)
             dx[j] = residual[j] + rstd * (dy[j] * gain[j] - sum - (x[j] - mean) * rstd * dot);

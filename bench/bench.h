@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* bench.h -- what every bench shares: how it begins, how it fails, what it reads of its process. */
+#ifndef SLUICE_BENCH_BENCH_H
+#define SLUICE_BENCH_BENCH_H
+
+#include <stddef.h>
+
+#include "sluice/sluice.h"
+
+/* "# title", then the version, the processor with its cores, and the date. */
+void bench_begin(const char *title);
+/* End the process with the library's sentence unless `status` is OK. */
+void bench_check(sluice_status status);
+/* Zeroed elements; the process ends if there is no memory. Release with free(). */
+void *bench_alloc(size_t count, size_t size);
+
+/* What of this process lies in memory now, in bytes. */
+typedef struct bench_resident {
+    size_t all;
+    size_t arenas; /* of mappings that asked for huge pages, as only the cpu device's arenas do;
+                    * 0 where the kernel does not say */
+} bench_resident;
+bench_resident bench_resident_now(void);
+
+#endif

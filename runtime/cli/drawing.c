@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* drawing.c -- time lines written to files: what a file's ending asks for, and whether it can be.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drawing.h"
+
+static bool ends_in(const char *path, const char *ending) {
+    const size_t length = strlen(path), tail = strlen(ending);
+    return length > tail && strcmp(path + length - tail, ending) == 0;
+}
+
+int cli_check_drawing(const char *option, const char *path, bool traces) {
+    if (ends_in(path, ".svg") || (traces && ends_in(path, ".json"))) return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s is '%s'; name a file that ends in %s", option, path,
+                    traces ? ".json (a trace for Perfetto) or .svg (a picture)" : ".svg");
+}
+
+static int cannot_write(const char *path) {
+    return cli_fail(CLI_FAILED, "'%s' cannot be written: %s; name another file", path,
+                    strerror(errno));
+}
+
+/* Permissions do not tell everything: open it, and leave things as they were. */
+int cli_check_writable(const char *path) {
+    const bool is_new = access(path, F_OK) != 0;
+    FILE *const file  = fopen(path, "a");
+    if (!file) return cannot_write(path);
+    fclose(file);
+    if (is_new) unlink(path);
+    return CLI_OK;
+}
+
+static sluice_status take_text(void *context, const char *text, size_t bytes) {
+    FILE *const file = context;
+    if (fwrite(text, 1, bytes, file) == bytes) return SLUICE_OK;
+    return sluice_fail(SLUICE_E_IO, "the drawing cannot be written: %s", strerror(errno));
+}
+
+/* `picture` is the text of one; NULL: a trace is written. */
+static int write_all(const char *path, const char *picture, const sluice_timeline *const *timelines,
+                     int count) {
+    FILE *const file = fopen(path, "w");
+    if (!file) return cannot_write(path);
+    const sluice_status status = picture ? take_text(file, picture, strlen(picture))
+                                         : sluice_timeline_trace(take_text, file, timelines, count);
+    const bool closed          = fclose(file) == 0;
+    if (status == SLUICE_OK && closed) return CLI_OK;
+    const int failed = status == SLUICE_OK ? cannot_write(path) : cli_check(status);
+    unlink(path); /* half a drawing is none */
+    return failed;
+}
+
+int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count) {
+    if (ends_in(path, ".json")) return write_all(path, NULL, timelines, count);
+    char *picture = NULL;
+    CLI_TRY(cli_check(sluice_timeline_svg(&picture, timelines, count, 0)));
+    const int failed = write_all(path, picture, timelines, count);
+    sluice_text_free(picture);
+    return failed;
+}
+
+/* ---- of a simulation ---- */
+
+enum { KEY_SVG = 0x300, KEY_TRACE };
+
+/* clang-format off */
+static const struct argp_option option_list[] = {
+    {"svg", KEY_SVG, "FILE.svg", 0, "Write the time line as a picture, too", 4},
+    {"trace", KEY_TRACE, "FILE.json", 0, "Write it as a trace for Perfetto or chrome://tracing, too", 4},
+    {0}};
+/* clang-format on */
+
+/* argp wants an errno; the sentence is said already. */
+static error_t take_option(int key, char *argument, struct argp_state *state) {
+    drawing_files *const files = state->input;
+    switch (key) {
+    case KEY_SVG:
+        files->svg = argument;
+        return cli_check_drawing("--svg", argument, false) ? EINVAL : 0;
+    case KEY_TRACE:
+        files->trace = argument;
+        return cli_check_drawing("--trace", argument, true) ? EINVAL : 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp drawing_parser = {.options = option_list, .parser = take_option};
+
+int drawing_check(const drawing_files *files) {
+    if (files->svg) CLI_TRY(cli_check_writable(files->svg));
+    return files->trace ? cli_check_writable(files->trace) : CLI_OK;
+}
+
+int drawing_write(const drawing_files *files, const sluice_program *program,
+                  const sluice_simulation *simulation, const char *schedule, const char *unit) {
+    const char *const folder  = strrchr(schedule, '/');
+    sluice_timeline *timeline = NULL;
+    if (!files->svg && !files->trace) return CLI_OK;
+    CLI_TRY(cli_check(sluice_timeline_from_simulation(&timeline, program, simulation)));
+    if (unit) snprintf(timeline->unit, sizeof timeline->unit, "%s", unit);
+    snprintf(timeline->title, sizeof timeline->title, "%s: %d ranks, %d stages, %d micro-batches",
+             folder ? folder + 1 : schedule, timeline->ranks, timeline->stages,
+             timeline->microbatches);
+    const sluice_timeline *const one = timeline;
+    int failed                       = CLI_OK;
+    if (files->svg) failed = cli_write_drawing(files->svg, &one, 1);
+    if (files->trace && !failed) failed = cli_write_drawing(files->trace, &one, 1);
+    sluice_timeline_free(timeline);
+    return failed;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * measured.c -- the last step's times in the form of a simulation, and so as a time line.
+ *
+ * A transfer begins when the later of its two posts is made. Where its receiver stood still for it,
+ * it ends with that wait; where it did not, nobody saw the end: it is taken to be that of the
+ * later post, which is exact where the later one to post copies.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* What the ranks saw of one transfer. */
+typedef struct sight {
+    const sluice_instruction *send; /* NULL: of a tie, or none */
+    int from;
+    double sent, send_done, received, receive_done;
+    double wait, waited; /* the receiver's wait; -1: none */
+} sight;
+
+typedef struct measurement {
+    const sluice_pipeline *pipeline;
+    sluice_simulation result; /* its begins and ends are the ranks' own */
+    int *first;               /* [from * ranks + to]: of a link's transfers among the sights */
+    sight *sights;
+    int count;
+} measurement;
+
+static bool is_compute(const sluice_instruction *at) {
+    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+}
+
+static bool is_post(const sluice_instruction *at) {
+    return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+}
+
+/* ---- what the ranks saw ---- */
+
+/* Where the link's transfers begin, once all sends are counted. */
+static void count_sends(measurement *m) {
+    const int p = m->pipeline->ranks;
+    for (int r = 0; r < p; r++) {
+        const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
+        for (int n = 0; n < mine->count; n++)
+            if (is_post(&mine->list[n]) && mine->list[n].sends)
+                m->first[r * p + mine->list[n].peer]++;
+    }
+    for (int l = 0; l < p * p; l++) {
+        const int sends = m->first[l];
+        m->first[l]     = m->count;
+        m->count += sends;
+    }
+}
+
+static sight *sight_of(const measurement *m, int r, const sluice_instruction *at) {
+    const int p = m->pipeline->ranks;
+    return &m->sights[m->first[at->sends ? r * p + at->peer : at->peer * p + r] + at->transfer];
+}
+
+static void look_at(measurement *m, int r, int n) {
+    const sluice__rank *const rank     = &m->pipeline->rank[r];
+    const sluice_instruction *const at = &m->pipeline->program->rank[r].list[n];
+    if (at->kind == SLUICE_INSTRUCTION_WAIT && !at->sends) {
+        sight *const seen = sight_of(m, r, at);
+        seen->wait        = rank->begin[n];
+        seen->waited      = rank->end[n];
+    } else if (is_post(at) && at->sends) {
+        sight *const seen = sight_of(m, r, at);
+        seen->sent        = rank->begin[n];
+        seen->send_done   = rank->end[n];
+        seen->from        = r;
+        if (at->payload != SLUICE_PAYLOAD_TIE) seen->send = at;
+    } else if (is_post(at)) {
+        sight *const seen  = sight_of(m, r, at);
+        seen->received     = rank->begin[n];
+        seen->receive_done = rank->end[n];
+    }
+}
+
+/* ---- transfers ---- */
+
+static sluice_transfer_times times_of(const sight *seen) {
+    const bool send_last = seen->sent > seen->received;
+    const double posted  = send_last ? seen->sent : seen->received;
+    const double done    = send_last ? seen->send_done : seen->receive_done;
+    const bool stood     = seen->wait >= 0 && seen->wait < done;
+    const double end     = stood ? fmax(done, seen->waited) : done;
+    return (sluice_transfer_times){.from       = seen->from,
+                                   .to         = seen->send->peer,
+                                   .payload    = (sluice_payload)seen->send->payload,
+                                   .stage      = seen->send->stage,
+                                   .microbatch = seen->send->microbatch,
+                                   .sent       = seen->sent,
+                                   .received   = seen->received,
+                                   .begin      = posted,
+                                   .end        = end,
+                                   .exposed    = stood ? end - fmax(seen->wait, posted) : 0};
+}
+
+static int compare_transfers(const void *left, const void *right) {
+    const sluice_transfer_times *const a = left, *const b = right;
+    if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
+    if (a->from != b->from) return a->from < b->from ? -1 : 1;
+    return (a->microbatch > b->microbatch) - (a->microbatch < b->microbatch);
+}
+
+static sluice_status measure_transfers(measurement *m) {
+    const size_t p = (size_t)m->pipeline->ranks;
+    SLUICE__TRY(sluice__alloc(&m->first, p * p, sizeof *m->first));
+    count_sends(m);
+    SLUICE__TRY(sluice__alloc(&m->sights, (size_t)m->count, sizeof *m->sights));
+    SLUICE__TRY(sluice__alloc(&m->result.transfers, (size_t)m->count, sizeof *m->result.transfers));
+    for (int k = 0; k < m->count; k++) m->sights[k].wait = -1;
+    for (int r = 0; r < m->pipeline->ranks; r++)
+        for (int n = 0; n < m->pipeline->program->rank[r].count; n++) look_at(m, r, n);
+    for (int k = 0; k < m->count; k++)
+        if (m->sights[k].send)
+            m->result.transfers[m->result.transfer_count++] = times_of(&m->sights[k]);
+    qsort(m->result.transfers, (size_t)m->result.transfer_count, sizeof *m->result.transfers,
+          compare_transfers);
+    return SLUICE_OK;
+}
+
+/* ---- the whole ---- */
+
+static sluice_status measure_ranks(measurement *m) {
+    sluice_simulation *const result = &m->result;
+    SLUICE__TRY(sluice__alloc(&result->rank, (size_t)m->pipeline->ranks, sizeof *result->rank));
+    result->ranks = m->pipeline->ranks;
+    for (int r = 0; r < result->ranks; r++) {
+        const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
+        const sluice__rank *const rank         = &m->pipeline->rank[r];
+        result->rank[r].begin                  = rank->begin;
+        result->rank[r].end                    = rank->end;
+        for (int n = 0; n < mine->count; n++) {
+            if (is_compute(&mine->list[n])) result->makespan = fmax(result->makespan, rank->end[n]);
+            result->step = fmax(result->step, rank->end[n]);
+        }
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice_pipeline_timeline(sluice_timeline **out, const sluice_pipeline *pipeline) {
+    if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
+    if (pipeline->steps == 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "there is no time line before the first step");
+    measurement m         = {.pipeline = pipeline};
+    sluice_timeline *made = NULL;
+    sluice_status status  = SLUICE_OK;
+    SLUICE__TRY_OUT(measure_ranks(&m));
+    SLUICE__TRY_OUT(measure_transfers(&m));
+    SLUICE__TRY_OUT(sluice_timeline_from_simulation(&made, pipeline->program, &m.result));
+    (void)snprintf(made->unit, sizeof made->unit, "s");
+    (void)snprintf(made->title, sizeof made->title, "step %lld, measured",
+                   (long long)pipeline->steps);
+    *out = made;
+out:
+    sluice__free(m.result.rank);
+    sluice__free(m.result.transfers);
+    sluice__free(m.sights);
+    sluice__free(m.first);
+    return status;
+}
