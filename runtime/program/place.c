@@ -71,6 +71,13 @@ out:
     return status;
 }
 
+static int last_moment(const sluice__life *lives, int count) {
+    int last = 0;
+    for (int k = 0; k < count; k++)
+        if (lives[k].end > last) last = lives[k].end;
+    return last;
+}
+
 /* ---- buffers of one size: any place that is free will do, and none is wasted ---- */
 
 /* Lives in lists by a key: first[key], then next[life]; -1: no more. */
@@ -120,9 +127,7 @@ static sluice_status place_equal(sluice__life *lives, int count, size_t *total) 
     int kinds[SLUICE__KINDS];
     chains ended = {0}, vacant = {.first = kinds};
     sluice_status status = SLUICE_OK;
-    int moments          = 1;
-    for (int k = 0; k < count; k++)
-        if (lives[k].end >= moments) moments = lives[k].end + 1;
+    const int moments    = last_moment(lives, count) + 1;
     SLUICE__TRY_OUT(sluice__alloc(&ended.first, (size_t)moments, sizeof *ended.first));
     SLUICE__TRY_OUT(sluice__alloc(&ended.next, (size_t)count, sizeof *ended.next));
     vacant.next = ended.next;
@@ -143,19 +148,12 @@ static bool are_equal(const sluice__life *lives, int count) {
     return true;
 }
 
-static int last_moment(const sluice__life *lives, int count) {
-    int last = 0;
-    for (int k = 0; k < count; k++)
-        if (lives[k].end > last) last = lives[k].end;
-    return last;
-}
-
 /* The largest first leave gaps where they live briefly: then by extent, if that is better. */
 sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
     if (are_equal(lives, count)) return place_equal(lives, count, total);
     size_t peak, first, second;
     int at;
-    SLUICE__TRY(sluice__peak(lives, count, last_moment(lives, count) + 1, &peak, &at));
+    SLUICE__TRY(sluice__peak(lives, count, last_moment(lives, count) + 1, &peak, &at, NULL));
     SLUICE__TRY(place_in_order(lives, count, compare_bytes, &first));
     *total = first;
     if (first == peak) return SLUICE_OK;
