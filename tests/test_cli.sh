@@ -146,6 +146,9 @@ refuse 2 "-p is '0'; $count 4096" schedule 1f1b -p 0 -m 2
 refuse 2 "'gpipe' is one schedule too many; name one" schedule 1f1b gpipe -p 2 -m 2
 refuse 2 "4096 ranks x 4097 micro-batches x 1 chunks are more than 16777216; name fewer" schedule 1f1b -p 4096 -m 4097
 refuse 2 "4096 ranks x 1048576 micro-batches x 4096 chunks are more than 16777216; name fewer" schedule interleaved -p 4096 -m 1048576 -v 4096
+refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to simulate; sluice schedule --csv prints them" schedule 1f1b -p 4096 -m 2049
+[ "$("$command" schedule 1f1b -p 4096 -m 1025 --csv | tail -n +4096)" = "$(for ((i = 0; i < 1025; i++)); do printf '4095F%d,4095B%d,' $i $i; done | sed 's/,$//')" ] ||
+    complain "the last rank of a large schedule is not as it should be"
 refuse 2 "groups of 2 micro-batches are fewer than the 3 ranks, which would wait for each other" schedule interleaved -p 3 -m 6 --group 2
 refuse 2 "zbv has 2 stages per rank, not 1; $others" schedule zbv -p 2 -m 4 -v 1
 "$command" train --data text.txt --nonsense >/dev/null 2>stderr.txt

@@ -23,6 +23,7 @@ typedef struct setting {
     sluice_optimizer optimizer;
     unsigned recompute; /* bit s: stage s */
     float dropout;
+    int chunks; /* 0: the schedule's own */
 } setting;
 
 typedef struct outcome {
@@ -61,17 +62,24 @@ static sluice_model *make_model(bool tied) {
     return make_dropping_model(tied, 0);
 }
 
-static sluice_schedule *make_schedule(const char *name, int ranks, int microbatches) {
+static sluice_schedule *make_chunked_schedule(const char *name, int ranks, int chunks,
+                                              int microbatches) {
     sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
     options.ranks                   = ranks;
+    options.chunks                  = chunks;
     options.microbatches            = microbatches;
     sluice_schedule *schedule;
     assert_ok(sluice_schedule_generate(&schedule, name, &options));
     return schedule;
 }
 
+static sluice_schedule *make_schedule(const char *name, int ranks, int microbatches) {
+    return make_chunked_schedule(name, ranks, 0, microbatches);
+}
+
 static sluice_pipeline *make_pipeline(const setting *with, const sluice_model *model) {
-    sluice_schedule *schedule = make_schedule(with->schedule, with->ranks, with->microbatches);
+    sluice_schedule *schedule =
+        make_chunked_schedule(with->schedule, with->ranks, with->chunks, with->microbatches);
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     options.samples                 = with->samples;
     options.threads                 = with->threads;
@@ -115,13 +123,15 @@ static outcome train(const setting *with) {
 
 static void print_setting(char *out, size_t bytes, const setting *with) {
     snprintf(out, bytes,
-             "%s, %d ranks x %d threads, %d samples in %d micro-batches, %s, recompute %x, dropout %g",
-             with->schedule, with->ranks, with->threads, (int)with->samples, with->microbatches,
-             with->tied ? "tied" : "untied", with->recompute, (double)with->dropout);
+             "%s, %d ranks x %d threads, chunks %d, %d samples in %d micro-batches, %s, "
+             "recompute %x, dropout %g",
+             with->schedule, with->ranks, with->threads, with->chunks, (int)with->samples,
+             with->microbatches, with->tied ? "tied" : "untied", with->recompute,
+             (double)with->dropout);
 }
 
 static void assert_same(const outcome *a, const outcome *b, const setting *with) {
-    char words[160];
+    char words[192];
     print_setting(words, sizeof words, with);
     for (int n = 0; n < STEPS; n++) {
         if (memcmp(&a->loss[n], &b->loss[n], sizeof(double)) != 0)
@@ -132,8 +142,8 @@ static void assert_same(const outcome *a, const outcome *b, const setting *with)
                      a->norm[n]);
     }
     if (a->digest != b->digest)
-        fail_msg("%s: weights %016llx, one rank has %016llx", words,
-                 (unsigned long long)b->digest, (unsigned long long)a->digest);
+        fail_msg("%s: weights %016llx, one rank has %016llx", words, (unsigned long long)b->digest,
+                 (unsigned long long)a->digest);
     if (memcmp(&a->held_out, &b->held_out, sizeof(double)) != 0)
         fail_msg("%s: evaluates to %.17g, one rank to %.17g", words, b->held_out, a->held_out);
 }
@@ -147,19 +157,58 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
     for (int kind = 0; kind < 8; kind++) {
         const bool tied = kind & 1, even = kind & 2;
         const float dropout = kind & 4 ? 0.2F : 0;
-        setting with = {"gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW, 0, dropout};
-        const outcome one = train(&with);
+        setting with        = {"gpipe", 1,       1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW,
+                               0,       dropout, 0};
+        const outcome one   = train(&with);
         if (!(one.loss[4] < one.loss[0])) fail_msg("it does not learn");
         for (int k = 0; k < 48; k++) {
             static const unsigned recompute[] = {0, 0xFF, 5};
-            with.ranks     = ranks[k / 4 % 4];
-            with.schedule  = schedules[k / 2 % 2];
-            with.threads   = 1 + k % 2;
-            with.recompute = recompute[k / 16];
+            with.ranks                        = ranks[k / 4 % 4];
+            with.schedule                     = schedules[k / 2 % 2];
+            with.threads                      = 1 + k % 2;
+            with.recompute                    = recompute[k / 16];
             if (!everything && (k + kind) % 7 != 0) continue;
             const outcome other = train(&with);
             assert_same(&one, &other, &with);
             runs++;
+        }
+    }
+    print_message("%d runs compared\n", runs);
+}
+
+/* Every schedule whose gradients add up in ascending order, on as many ranks as the layers allow.
+ */
+static void test_every_ascending_schedule_has_the_bits_of_one_rank(void **state) {
+    (void)state;
+    static const struct {
+        const char *schedule;
+        int chunks, most_ranks;
+    } rows[] = {
+        {"interleaved", 2, 3},
+        {"interleaved", 3, 2},
+        {"zb1p",        1, 4},
+        {"zb2p",        1, 4},
+        {"zbv",         2, 3},
+        {"v-half",      2, 3},
+        {"v-min",       2, 3},
+        {"dualpipev",   2, 3},
+    };
+    int runs = 0;
+    for (int kind = 0; kind < 4; kind++) {
+        const bool even   = kind & 1;
+        setting with      = {"gpipe", 1,    1, even ? 6 : 3, even ? 8 : 7, kind & 2, SLUICE_ADAMW,
+                             0,       0.1F, 0};
+        const outcome one = train(&with);
+        for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
+            with.schedule = rows[n].schedule;
+            with.chunks   = rows[n].chunks;
+            for (with.ranks = 1; with.ranks <= rows[n].most_ranks; with.ranks++) {
+                with.recompute = with.ranks == 2 ? 0xFF : with.ranks == 3 ? 5 : 0;
+                if (!getenv("SLUICE_LONG") && (with.ranks + kind + (int)n) % 3 == 0) continue;
+                const outcome other = train(&with);
+                assert_same(&one, &other, &with);
+                runs++;
+            }
         }
     }
     print_message("%d runs compared\n", runs);
@@ -170,11 +219,11 @@ static outcome train_plainly(const setting *with) {
     sluice_model *model = make_dropping_model(with->tied, with->dropout);
     plain_loop loop     = plain_loop_open(model, sluice_devices()[0], with->threads, 1);
     const sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
-    const sluice_update update = {.learning_rate = 3e-3,
-                                  .weight_decay  = options.weight_decay,
-                                  .beta1         = options.beta1,
-                                  .beta2         = options.beta2,
-                                  .epsilon       = 1e-8};
+    const sluice_update update            = {.learning_rate = 3e-3,
+                                             .weight_decay  = options.weight_decay,
+                                             .beta1         = options.beta1,
+                                             .beta2         = options.beta2,
+                                             .epsilon       = 1e-8};
     int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
     int64_t sizes[4];
     for (int i = 0; i < with->microbatches; i++)
@@ -196,9 +245,9 @@ static outcome train_plainly(const setting *with) {
 static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     for (int kind = 0; kind < 8; kind++) {
-        const bool even    = kind & 2;
-        const setting with = {"1f1b", 1 + kind % 3, 1, even ? 4 : 3, even ? 8 : 7, kind & 1,
-                              SLUICE_ADAMW, 0, kind & 4 ? 0.3F : 0};
+        const bool even     = kind & 2;
+        const setting with  = {"1f1b",   1 + kind % 3, 1, even ? 4 : 3,        even ? 8 : 7,
+                               kind & 1, SLUICE_ADAMW, 0, kind & 4 ? 0.3F : 0, 0};
         const outcome plain = train_plainly(&with), piped = train(&with);
         for (int n = 0; n < STEPS; n++)
             if (memcmp(&plain.loss[n], &piped.loss[n], sizeof(double)) != 0 ||
@@ -209,23 +258,26 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
 }
 
 /* Micro-batches backward in descending order: other sums, the same numbers but for rounding. */
-static void test_gpipe_lifo_agrees_to_rounding(void **state) {
+static void test_descending_schedules_agree_to_rounding(void **state) {
     (void)state;
-    setting with          = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0, 0};
-    const outcome one     = train(&with);
-    with                  = (setting){"gpipe-lifo", 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0};
-    const outcome another = train(&with);
-    for (int n = 0; n < STEPS; n++)
-        if (fabs(one.loss[n] - another.loss[n]) > 1e-5 * one.loss[n] ||
-            fabs(one.norm[n] - another.norm[n]) > 1e-4 * one.norm[n])
-            fail_msg("step %d: loss %.9g and %.9g, norm %.9g and %.9g", n, one.loss[n],
-                     another.loss[n], one.norm[n], another.norm[n]);
+    static const char *const names[] = {"gpipe-lifo", "looped-bfs"};
+    setting with                     = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
+    const outcome one                = train(&with);
+    for (int k = 0; k < 2; k++) {
+        with                  = (setting){names[k], 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
+        const outcome another = train(&with);
+        for (int n = 0; n < STEPS; n++)
+            if (fabs(one.loss[n] - another.loss[n]) > 1e-5 * one.loss[n] ||
+                fabs(one.norm[n] - another.norm[n]) > 1e-4 * one.norm[n])
+                fail_msg("%s, step %d: loss %.9g and %.9g, norm %.9g and %.9g", names[k], n,
+                         one.loss[n], another.loss[n], one.norm[n], another.norm[n]);
+    }
 }
 
 static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
     (void)state;
     for (int m = 2; m <= 7; m += 5) {
-        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD, 0, m == 7 ? 0.2F : 0};
+        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD, 0, m == 7 ? 0.2F : 0, 0};
         const outcome one  = train(&with);
         with.microbatches  = m;
         const outcome many = train(&with);
@@ -240,10 +292,10 @@ static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
 /* Dropout happens, in training only, and anew in every step. */
 static void test_dropout_is_of_training_only(void **state) {
     (void)state;
-    setting with         = {"1f1b", 2, 1, 4, 8, true, SLUICE_SGD, 0, 0};
-    const outcome plain  = train(&with);
-    with.dropout         = 0.5F;
-    const outcome drops  = train(&with);
+    setting with            = {"1f1b", 2, 1, 4, 8, true, SLUICE_SGD, 0, 0, 0};
+    const outcome plain     = train(&with);
+    with.dropout            = 0.5F;
+    const outcome drops     = train(&with);
     sluice_model *models[2] = {make_dropping_model(true, 0), make_dropping_model(true, 0.5F)};
     double held_out[2];
     for (int k = 0; k < 2; k++) {
@@ -264,7 +316,7 @@ static void test_split_backward_has_the_bits_of_b(void **state) {
     (void)state;
     static const char text[] = "0F0,0F1,0I0,0F2,0I1,0W0,0W1,0I2,0W2\n"
                                "1F0,1I0,1F1,1I1,1F2,1W0,1W1,1I2,1W2\n";
-    const setting with       = {"gpipe", 1, 1, 3, 7, true, SLUICE_ADAMW, 0, 0};
+    const setting with       = {"gpipe", 1, 1, 3, 7, true, SLUICE_ADAMW, 0, 0, 0};
     const outcome one        = train(&with);
     sluice_model *model      = make_model(true);
     sluice_schedule *schedule;
@@ -311,7 +363,7 @@ static void test_a_step_allocates_nothing(void **state) {
     (void)state;
     const sluice_allocator counting = {count_and_resize, NULL};
     sluice_set_allocator(&counting);
-    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW, 0, 0};
+    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW, 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     const int before          = atomic_load(&allocations);
@@ -351,7 +403,7 @@ static sluice_status load_shifted(void *context, void *to, int64_t first, int64_
 
 static void test_a_failing_callback_stops_every_rank(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0};
+    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     trouble bad               = {0, 4, 0};
@@ -388,7 +440,7 @@ static void test_a_deadline_names_who_waits(void **state) {
 
 static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0};
+    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     float values[24];
@@ -412,7 +464,7 @@ static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
 static void test_wrong_calls_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
-    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0};
+    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0, 0};
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     int64_t n                 = 0;
     sluice_batch batch        = make_batch(5, &n);
@@ -426,9 +478,8 @@ static void test_wrong_calls_are_refused(void **state) {
                    "the batch's total weight is nan; it must be from 1e-300 to 1e+300");
     assert_refused(sluice_pipeline_read_parameter(pipeline, "wte", &value, 1), SLUICE_E_ARGUMENT,
                    "there is no parameter 'wte'");
-    assert_refused(
-        sluice_pipeline_read_parameter(pipeline, "transformer.ln_f.bias", &value, 1),
-        SLUICE_E_ARGUMENT, "parameter 'transformer.ln_f.bias' has 24 elements, not 1");
+    assert_refused(sluice_pipeline_read_parameter(pipeline, "transformer.ln_f.bias", &value, 1),
+                   SLUICE_E_ARGUMENT, "parameter 'transformer.ln_f.bias' has 24 elements, not 1");
     batch = make_batch(4, &n);
     assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
     sluice_pipeline_free(pipeline);
@@ -454,8 +505,9 @@ static void test_wrong_calls_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_bits_are_the_same_however_it_is_split),
+        cmocka_unit_test(test_every_ascending_schedule_has_the_bits_of_one_rank),
         cmocka_unit_test(test_a_pipeline_has_the_bits_of_a_plain_loop),
-        cmocka_unit_test(test_gpipe_lifo_agrees_to_rounding),
+        cmocka_unit_test(test_descending_schedules_agree_to_rounding),
         cmocka_unit_test(test_many_microbatches_agree_with_one_to_rounding),
         cmocka_unit_test(test_dropout_is_of_training_only),
         cmocka_unit_test(test_split_backward_has_the_bits_of_b),

@@ -79,7 +79,7 @@ static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
     options.chunks       = choice->chunks;
     options.microbatches = choice->microbatches;
     options.group        = choice->group;
-    if (choice->slack != 0) options.slack = choice->slack;
+    options.slack        = choice->slack;
     return cli_check(sluice_schedule_generate(out, choice->name, &options));
 }
 

@@ -125,15 +125,6 @@ static sluice_status find_block(sluice__post *post, const sluice__places *places
                                        : "action that uses what it receives");
 }
 
-/* Before which block a post stands that comes after `computed` actions; `*block` only moves on. A
- * post inside an overlap group is posted before it if it receives, behind it if it sends. */
-static int place_named(const sluice__rank_links *rank, int *block, int computed, bool sends) {
-    while (*block < rank->block_count && rank->blocks[*block].first < computed) ++*block;
-    if (*block == 0 || sends) return *block;
-    const sluice__block *before = &rank->blocks[*block - 1];
-    return before->first + before->count > computed ? *block - 1 : *block;
-}
-
 static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_schedule *schedule,
                                  const sluice__places *places, const numbering *numbers) {
     const int p = sluice_schedule_ranks(schedule);
@@ -142,15 +133,16 @@ static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_
     for (int k = 0; k < count; k++) {
         if (is_compute(list[k].kind)) computed++;
         if (!is_transfer(list[k].kind)) continue;
+        while (block < ranks[r].block_count && ranks[r].blocks[block].first < computed) block++;
         sluice__post post = named_post(&list[k], schedule);
         SLUICE__TRY(find_block(&post, places, &list[k], r));
         if (post.peer == r) continue; /* neighbouring stages of one rank share memory */
-        post.at       = place_named(&ranks[r], &block, computed, post.sends);
+        post.at       = block;
         post.transfer = post.sends ? numbers->sent[r * p + post.peer]++
                                    : numbers->received[post.peer * p + r]++;
         SLUICE__TRY(sluice__add_post(&ranks[r], &post));
     }
-    return sluice__sort_posts(&ranks[r]);
+    return SLUICE_OK;
 }
 
 /* ---- schedules that leave transfers to us ---- */
@@ -298,6 +290,7 @@ sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule
     }
     SLUICE__TRY_OUT(find_places(&places, ranks, schedule));
     SLUICE__TRY_OUT(make_posts(ranks, schedule, &places, queues));
+    SLUICE__TRY_OUT(sluice__release_sends(ranks, schedule, &places));
     *out  = ranks;
     ranks = NULL;
 out:

@@ -19,6 +19,8 @@ typedef struct sluice__post {
     int at;    /* posted before this block of its own rank (== block count: after the last) */
     int block; /* of a send, its producer's block; of a receive, its consumer's */
     int group; /* > 0: posts with this number are issued as one */
+    int released; /* of a send: its link's sends below this number are waited for before its
+                   * producer's block */
 } sluice__post;
 
 typedef struct sluice__rank_links {
@@ -80,6 +82,10 @@ sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
  * rank, to be freed one by one; INT64_MAX where a block is never reached. E_HOST_MEMORY. */
 sluice_status sluice__unit_times(int64_t **ends, const sluice_schedule *schedule,
                                  const sluice__rank_links *ranks, const sluice__places *places);
+
+/* Set `released` of every send (outstanding.c). E_HOST_MEMORY. */
+sluice_status sluice__release_sends(sluice__rank_links *ranks, const sluice_schedule *schedule,
+                                    const sluice__places *places);
 
 /* Posts of every rank in one order of all transfers (global_order.c). `*reached` is false, and
  * there are none, if some block can never be reached: the schedule stops over any queues.

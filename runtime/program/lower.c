@@ -16,6 +16,7 @@ typedef struct lowering {
     int *post_at;                  /* instruction of each post of `links` */
     bool *waited;                  /* of each post */
     int *sends, *first_send;       /* posts of each peer's sends, in order; where a peer's begin */
+    int *released;                 /* so many of each peer's sends are waited for */
     int *of_block, *next_of_block; /* first post that a block makes or uses; the next; -1 */
     bool *wrote_input, *wrote_weight; /* per stage: its first gradient is written */
     bool *recomputed;                 /* [local stage][micro-batch]: its F saved nothing */
@@ -187,19 +188,25 @@ static sluice_status wait_for(lowering *at, int which) {
     return sluice__add_wait(at->out, at->post_at[which]);
 }
 
-/* The send `depth` before this one on the same link, or -1. */
-static int earlier_send(const lowering *at, int which) {
-    const sluice__post *post = &at->links->posts[which];
-    if (post->transfer < at->depth) return -1;
-    return at->sends[at->first_send[post->peer] + post->transfer - at->depth];
+/* The sends whose slots are free by the time that this one's producer begins; `depth` of the link
+ * may be outstanding in any case. */
+static sluice_status wait_for_sends(lowering *at, const sluice__post *post, int posted) {
+    const int far   = post->transfer + 1 - at->depth;
+    const int last  = post->released < far ? post->released : far;
+    int *const next = &at->released[post->peer];
+    for (; *next < last; ++*next) {
+        const int which = at->sends[at->first_send[post->peer] + *next];
+        if (which >= posted) break;
+        SLUICE__TRY(wait_for(at, which));
+    }
+    return SLUICE_OK;
 }
 
 /* Before block `b`: its inputs are there, and the slots of its sends are few. */
 static sluice_status add_waits(lowering *at, int b, int posted) {
     for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
-        if (!at->links->posts[k].sends) continue;
-        const int earlier = earlier_send(at, k);
-        if (earlier >= 0 && earlier < posted) SLUICE__TRY(wait_for(at, earlier));
+        if (at->links->posts[k].sends)
+            SLUICE__TRY(wait_for_sends(at, &at->links->posts[k], posted));
     }
     for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k])
         if (!at->links->posts[k].sends && k < posted) SLUICE__TRY(wait_for(at, k));
@@ -245,6 +252,7 @@ static sluice_status index_sends(lowering *at) {
     const int p                     = at->program->ranks;
     SLUICE__TRY(sluice__alloc(&at->sends, (size_t)links->post_count, sizeof *at->sends));
     SLUICE__TRY(sluice__alloc(&at->first_send, (size_t)p + 1, sizeof *at->first_send));
+    SLUICE__TRY(sluice__alloc(&at->released, (size_t)p, sizeof *at->released));
     for (int k = 0; k < links->post_count; k++)
         if (links->posts[k].sends) at->first_send[links->posts[k].peer + 1]++;
     for (int q = 0; q < p; q++) at->first_send[q + 1] += at->first_send[q];
@@ -292,6 +300,7 @@ out:
     sluice__free(at.waited);
     sluice__free(at.sends);
     sluice__free(at.first_send);
+    sluice__free(at.released);
     sluice__free(at.of_block);
     sluice__free(at.next_of_block);
     sluice__free(at.wrote_input);

@@ -4,7 +4,7 @@
  *
  * A pair is a forward of one chunk and a whole backward of the other: the transfers and all-to-alls
  * of one hide behind the arithmetic of the other. (DeepSeek-AI 2024, DeepSeek-V3, whose DualPipe
- * feeds the pipe from both ends; folded to one end, as here, by Qi et al. 2025.)
+ * feeds the pipe from both ends; folded to one end, as here: Sea AI Lab 2025, "Cut-in-half".)
  */
 #include "runtime/schedule/schedule.h"
 

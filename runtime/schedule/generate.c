@@ -142,9 +142,9 @@ static sluice_status check_chunks(const row *of, const sluice_schedule_options *
 
 static sluice_status check_slack_and_group(const row *of, const sluice_schedule_options *o) {
     const sluice_schedule_description *const about = &of->about;
-    if (!(o->slack >= 1 && o->slack <= 2))
+    if (o->slack != 0 && !(o->slack >= 1 && o->slack <= 2))
         return sluice__fail(SLUICE_E_ARGUMENT, "slack is %g; it must be from 1 to 2", o->slack);
-    if (o->slack != 1 && !about->takes_slack)
+    if (o->slack != 0 && o->slack != 1 && !about->takes_slack)
         return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has no warm-up slack", about->name),
                             "leave the slack out, or choose 1f1b or interleaved");
     if (o->group != 0 && !about->takes_group)
@@ -169,7 +169,7 @@ static sluice_status make_shape(sluice__shape *out, const row *of,
     *out = (sluice__shape){.p     = o.ranks,
                            .v     = o.chunks ? o.chunks : of->about.chunks,
                            .m     = o.microbatches,
-                           .slack = o.slack,
+                           .slack = o.slack != 0 ? o.slack : 1,
                            .group = o.group ? o.group : o.ranks};
     return SLUICE_OK;
 }
