@@ -155,7 +155,7 @@ sluice_status sluice__place(sluice__life *lives, int count, size_t *total) {
     if (are_equal(lives, count)) return place_equal(lives, count, total);
     size_t peak, first, second;
     int at;
-    SLUICE__TRY(sluice__peak(lives, count, last_moment(lives, count) + 1, &peak, &at));
+    SLUICE__TRY(sluice__peak(lives, count, last_moment(lives, count) + 1, &peak, &at, NULL));
     SLUICE__TRY(place_in_order(lives, count, compare_bytes, &first));
     *total = first;
     if (first == peak) return SLUICE_OK;
