@@ -63,6 +63,7 @@ void emu__shared_map(struct emu__grid *grid);
 void emu__shared_unmap(struct emu__grid *grid);
 void emu__shared_begin(struct emu__grid *grid); /* of a block */
 void emu__shared_end(struct emu__grid *grid);
+bool emu__shared_overflowed(const struct emu__grid *grid, const void *address);
 size_t emu__shared_limit(const void *function); /* of the dynamic part */
 unsigned emu__lanes_of(const struct emu__grid *grid, unsigned warp); /* that the block has */
 

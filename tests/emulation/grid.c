@@ -26,6 +26,14 @@ const char *emu__grid_place(char *text, size_t bytes) {
     return text;
 }
 
+const char *emu__grid_touched(const void *address) {
+    if (!emu__grid || !emu_thread) return "";
+    if (emu__fiber_overflowed(&emu__this_thread()->fiber, address))
+        return "more than the stack of a CUDA thread";
+    return emu__shared_overflowed(emu__grid, address) ? "bytes past the end of dynamic shared memory"
+                                                      : "";
+}
+
 void emu__kernel_report(const char *format, ...) {
     char text[512];
     va_list arguments;

@@ -146,6 +146,8 @@ void emu__events_forget(void);
 void emu__grid_free(void *grid);
 /* Where in a kernel this thread of the host is: "block (1,0,0), thread (3,0,0)", or "". */
 const char *emu__grid_place(char *text, size_t bytes);
+/* What of its own the running kernel has outgrown if it touched `address`, or "". */
+const char *emu__grid_touched(const void *address);
 
 /* ---- work.h's: enqueued by the libraries that stand on this one (cuBLAS) ---- */
 

@@ -75,11 +75,19 @@ static void print_line(void) {
     }
 }
 
+/* What was touched at `address`: "" if that is none of ours. */
+static const char *touched(const void *address, char *text, size_t bytes) {
+    const char *const outgrown = emu__grid_touched(address);
+    if (*outgrown) return outgrown;
+    (void)emu__describe(address, text, bytes);
+    return strncmp(text, "no ", 3) == 0 ? "" : text;
+}
+
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
-    char what[192], place[128];
+    char text[192], place[128];
+    const char *const what = touched(info->si_addr, text, sizeof text);
     (void)context;
-    (void)emu__describe(info->si_addr, what, sizeof what);
-    if (strncmp(what, "no ", 3) == 0) { /* not ours: as it was before us */
+    if (*what == '\0') { /* as it was before us */
         (void)sigaction(signal_number, &previous[signal_number == SIGBUS], NULL);
         return;
     }

@@ -7,6 +7,7 @@
  */
 #include "internal.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -58,14 +59,30 @@ static void take_head(struct CUstream_st *stream) {
     free(head);
 }
 
-void emu__step(struct CUstream_st *stream) {
+static void finish(struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
-    stream->running                  = true;
     if (head->run && emu__broken(stream->device) == cudaSuccess) run(stream, head);
     if (head->kind == EMU__RECORD) emu__event_reached(head->event, head->ticket);
     take_head(stream);
     stream->running = false;
     emu__kick();
+}
+
+static void *finish_alone(void *stream) {
+    emu__lock();
+    finish(stream);
+    emu__unlock();
+    return NULL;
+}
+
+/* A host function may wait for what another thread does: lazy mode must not be held up by it. */
+void emu__step(struct CUstream_st *stream) {
+    pthread_t thread;
+    stream->running = true;
+    if (stream->head->kind != EMU__HOST || !emu__settings.lazy)
+        finish(stream);
+    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 || pthread_detach(thread) != 0)
+        emu__report("no thread for a host function of stream %d", stream->number);
 }
 
 /* A broken device does nothing more; what waits for its events elsewhere is let go. */

@@ -74,6 +74,11 @@ void emu__shared_unmap(struct emu__grid *grid) {
     (void)munmap(grid->shared, ROOM + EMU__PAGE);
 }
 
+bool emu__shared_overflowed(const struct emu__grid *grid, const void *address) {
+    const unsigned char *const at = address;
+    return at >= grid->shared + ROOM && at < grid->shared + ROOM + EMU__PAGE;
+}
+
 /* ---- a block's ---- */
 
 static size_t dynamic_room(const struct emu__grid *grid) {

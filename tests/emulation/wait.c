@@ -13,15 +13,15 @@ bool emu__device_idle(void *device) {
     return true;
 }
 
-static bool anything_runs(void) {
+/* Runs, or could: a thread that the machine holds up is not a deadlock. */
+static bool anything_goes_on(void) {
     for (const struct CUstream_st *s = emu__streams; s; s = s->next)
-        if (s->running) return true;
+        if (s->running || emu__ready(s)) return true;
     return false;
 }
 
-/* Something that runs gets twenty times as long: a kernel may be slow here. */
 static int patience_ms(void) {
-    return emu__settings.timeout_ms * (anything_runs() ? 20 : 1);
+    return emu__settings.timeout_ms * (anything_goes_on() ? 20 : 1);
 }
 
 void emu__wait(bool (*done)(void *argument), void *argument, const char *what) {
