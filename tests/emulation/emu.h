@@ -26,7 +26,8 @@ typedef struct emu_settings {
 } emu_settings;
 
 emu_settings emu_settings_now(void);
-/* Other settings for what comes, errors and counts forgotten; reported if a stream or memory lives. */
+/* Other settings for what comes; devices whole, and counts and this thread's error forgotten. Reported
+ * if a stream lives, or memory does on a device that is whole. */
 void emu_restart(const emu_settings *settings);
 
 /* How often `function` was called since the start; 0 if never. "cublasSgemm" has its _v2. */

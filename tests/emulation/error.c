@@ -7,6 +7,8 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
 static __thread cudaError_t last;
 static __thread const char *last_function;
 static cudaError_t broken[EMU__DEVICES];
@@ -67,6 +69,11 @@ cudaError_t emu__fail(cudaError_t code, const char *function) {
         last_function = function;
     }
     return code;
+}
+
+void emu__errors_forget(void) {
+    memset(broken, 0, sizeof broken);
+    last = cudaSuccess;
 }
 
 cudaError_t emu__broken(int device) {

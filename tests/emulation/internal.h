@@ -35,6 +35,7 @@ cudaError_t emu__enter(const char *function);
 cudaError_t emu__fail(cudaError_t code, const char *function);
 void emu__expect_no_error(const char *function, bool launch); /* before anything is enqueued */
 cudaError_t emu__broken(int device);
+void emu__errors_forget(void); /* this thread's, and all devices' */
 
 /* Of a device that is broken, too: for calls that only look, choose a device or give things back. */
 cudaError_t emu__enter_any(const char *function);
@@ -120,6 +121,8 @@ void emu__step(struct CUstream_st *stream);                         /* its head 
 bool emu__step_any(void); /* lazy: runs one ready operation, false if there is none (locked) */
 void *emu__worker(void *stream);
 void emu__drop_queued(int device); /* of a broken device (locked) */
+void emu__streams_forget(void);
+void emu__choices_forget(void);
 struct CUstream_st *emu__running_stream(void); /* whose work this thread executes, or NULL */
 const char *emu__running_what(void);
 

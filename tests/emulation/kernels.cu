@@ -89,6 +89,11 @@ __global__ void atomics(int *out) {
     atomicAdd(reinterpret_cast<unsigned *>(&out[6]), 2u);
 }
 
+/* log[0] counts; each note stands behind those before it. */
+__global__ void note(int *log, int what) {
+    log[atomicAdd(&log[0], 1) + 1] = what;
+}
+
 __global__ void places(unsigned *out) {
     const unsigned block  = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
@@ -154,6 +159,10 @@ cudaError_t launch_warp_words(int *out, cudaStream_t stream) {
 
 cudaError_t launch_atomics(int *out, int blocks, cudaStream_t stream) {
     return SLUICE__LAUNCH(atomics, static_cast<unsigned>(blocks), 64, 0, stream, out);
+}
+
+cudaError_t launch_note(int *log, int what, cudaStream_t stream) {
+    return SLUICE__LAUNCH(note, 1, 1, 0, stream, log, what);
 }
 
 cudaError_t launch_places(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream) {

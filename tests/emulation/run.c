@@ -96,23 +96,32 @@ void emu__drop_queued(int device) {
 
 /* ---- lazy ---- */
 
+static struct {
+    uint64_t random, steps;
+    unsigned preferred;
+    bool seeded;
+} choices;
+
+void emu__choices_forget(void) {
+    choices.seeded = false;
+}
+
 /* For sixteen operations at a time one stream is preferred to all others: the rest starve. */
-static struct CUstream_st *choose(struct CUstream_st *const *ready, int count) {
-    static uint64_t state, chosen, steps;
-    static int preferred;
-    if (chosen != emu__settings.seed) {
-        chosen = emu__settings.seed;
-        state  = emu__seed(0x6c617a79);
+static struct CUstream_st *choose(struct CUstream_st *const *ready, unsigned count) {
+    if (!choices.seeded) {
+        choices.seeded = true;
+        choices.steps  = 0;
+        choices.random = emu__seed(0x6c617a79);
     }
-    if (steps++ % 16 == 0) preferred = (int)(emu__random(&state) % 64);
-    const uint64_t r = emu__random(&state);
-    return ready[(r & 1 ? (uint64_t)preferred : r >> 8) % (uint64_t)count];
+    if (choices.steps++ % 16 == 0) choices.preferred = (unsigned)(emu__random(&choices.random) % 64);
+    const uint64_t r = emu__random(&choices.random);
+    return ready[(r & 1 ? choices.preferred : (unsigned)(r >> 40)) % count];
 }
 
 bool emu__step_any(void) {
     enum { MOST = 256 };
     struct CUstream_st *ready[MOST];
-    int count = 0;
+    unsigned count = 0;
     for (struct CUstream_st *s = emu__streams; s && count < MOST; s = s->next)
         if (emu__ready(s)) ready[count++] = s;
     if (count == 0) return false;

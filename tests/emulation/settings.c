@@ -54,7 +54,10 @@ void emu_restart(const emu_settings *settings) {
     emu__expect_no_memory();
     emu__settings = *settings;
     emu__events_forget();
+    emu__streams_forget();
+    emu__choices_forget();
     emu__devices_forget();
+    emu__errors_forget();
     emu__counts_forget();
     emu__unlock();
 }

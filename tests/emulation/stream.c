@@ -8,6 +8,10 @@
 struct CUstream_st *emu__streams;
 static int last_number;
 
+void emu__streams_forget(void) {
+    last_number = 0; /* a stream's number is part of its seed */
+}
+
 void emu__expect_stream(cudaStream_t stream, const char *function) {
     if (!stream || stream == cudaStreamLegacy || stream == cudaStreamPerThread)
         emu__report("%s uses the default stream, which waits for others: name a stream", function);
