@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h -- runs something in a process of its own, where the emulation may end it with a report. */
+/* child.h -- runs something in a process of its own, where the emulation may end it with a report.
+ */
 #ifndef SLUICE_TESTS_EMULATION_CHILD_H
 #define SLUICE_TESTS_EMULATION_CHILD_H
 
@@ -35,7 +36,8 @@ static inline void child_read(child_result *result, int from) {
            (more = read(from, result->text + used, sizeof result->text - 1 - used)) > 0)
         used += (size_t)more;
     result->text[used] = '\0';
-    while (read(from, rest, sizeof rest) > 0) {}
+    while (read(from, rest, sizeof rest) > 0) {
+    }
 }
 
 /* `body` returns one of the above; the environment is `variables`, "NAME=value" and NULL. */

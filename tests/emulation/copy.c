@@ -20,7 +20,8 @@ struct copy {
 
 static void run_copy(void *argument) {
     const struct copy *const copy = argument;
-    if (copy->to != copy->from) memset(copy->to, 0xFF, copy->bytes); /* who reads too early sees NaNs */
+    if (copy->to != copy->from)
+        memset(copy->to, 0xFF, copy->bytes); /* who reads too early sees NaNs */
     memcpy(copy->to, copy->from, copy->bytes);
 }
 
@@ -43,12 +44,18 @@ static int device_of(const void *pointer) {
 
 static bool kind_fits(enum cudaMemcpyKind kind, bool to_device, bool from_device) {
     switch (kind) {
-    case cudaMemcpyHostToHost: return !to_device && !from_device;
-    case cudaMemcpyHostToDevice: return to_device && !from_device;
-    case cudaMemcpyDeviceToHost: return !to_device && from_device;
-    case cudaMemcpyDeviceToDevice: return to_device && from_device;
-    case cudaMemcpyDefault: return true;
-    default: return false;
+    case cudaMemcpyHostToHost:
+        return !to_device && !from_device;
+    case cudaMemcpyHostToDevice:
+        return to_device && !from_device;
+    case cudaMemcpyDeviceToHost:
+        return !to_device && from_device;
+    case cudaMemcpyDeviceToDevice:
+        return to_device && from_device;
+    case cudaMemcpyDefault:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -110,10 +117,12 @@ static cudaError_t enqueue_copy(void *to, const void *from, size_t bytes, enum c
     if (bytes > 0) {
         expect_copy(to, from, bytes, kind, function);
         const bool pageable_target = emu__find(to) == NULL;
-        emu__enqueue(stream, &(emu__operation){.kind = EMU__WORK, .what = function, .run = run_copy,
-                                               .argument     = new_copy(to, from, bytes),
-                                               .release      = release_copy,
-                                               .also         = devices_of(to, from)});
+        emu__enqueue(stream, &(emu__operation){.kind     = EMU__WORK,
+                                               .what     = function,
+                                               .run      = run_copy,
+                                               .argument = new_copy(to, from, bytes),
+                                               .release  = release_copy,
+                                               .also     = devices_of(to, from)});
         if (pageable_target) {
             emu__count("pageable copy");
             emu__wait(emu__stream_idle, stream, "cudaMemcpyAsync to memory that is not pinned");

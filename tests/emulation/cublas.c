@@ -137,10 +137,12 @@ size_t cublasGetCudartVersion(void) {
 const char *cublasGetStatusName(cublasStatus_t status) {
     switch (status) {
 #define X(name)                                                                                    \
-    case name: return #name;
+    case name:                                                                                     \
+        return #name;
         STATUSES(X)
 #undef X
-    default: return "a status that the emulation has no name for";
+    default:
+        return "a status that the emulation has no name for";
     }
 }
 
@@ -150,7 +152,8 @@ const char *cublasGetStatusString(cublasStatus_t status) {
 
 /* ---- products ---- */
 
-static cublasStatus_t enqueue(cublasHandle_t handle, const emu__product *product, const char *name) {
+static cublasStatus_t enqueue(cublasHandle_t handle, const emu__product *product,
+                              const char *name) {
     if (!emu__product_fits(product)) return CUBLAS_STATUS_INVALID_VALUE;
     if (!handle->stream) emu__report("%s: the handle has no stream", name);
     emu__product *const copy = emu__need(sizeof *copy);
@@ -223,7 +226,8 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                                          long long stride_b, const float *beta, float *c, int ldc,
                                          long long stride_c, int batch) {
     ENTER(handle);
-    return enqueue(handle, &PRODUCT(batch, stride_a, stride_b, stride_c, CUBLAS_COMPUTE_32F), __func__);
+    return enqueue(handle, &PRODUCT(batch, stride_a, stride_b, stride_c, CUBLAS_COMPUTE_32F),
+                   __func__);
 }
 
 cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa,

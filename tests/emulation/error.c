@@ -46,20 +46,24 @@ static cudaError_t broken[EMU__DEVICES];
 const char *cudaGetErrorString(cudaError_t code) {
     switch (code) {
 #define X(name, text)                                                                              \
-    case name: return text;
+    case name:                                                                                     \
+        return text;
         ERRORS(X)
 #undef X
-    default: return "an error that the emulation has no text for";
+    default:
+        return "an error that the emulation has no text for";
     }
 }
 
 const char *cudaGetErrorName(cudaError_t code) {
     switch (code) {
 #define X(name, text)                                                                              \
-    case name: return #name;
+    case name:                                                                                     \
+        return #name;
         ERRORS(X)
 #undef X
-    default: return "an error that the emulation has no name for";
+    default:
+        return "an error that the emulation has no name for";
     }
 }
 

@@ -41,7 +41,8 @@ static void everywhere(const char *name, void (*body)(void), const char *variabl
                                          NULL};
         const child_result result     = child_run(everywhere_run, variables);
         if (result.status != CHILD_RIGHT)
-            fail_msg("%s, %s, %s: status %d\n%s", name, seed, variables[1], result.status, result.text);
+            fail_msg("%s, %s, %s: status %d\n%s", name, seed, variables[1], result.status,
+                     result.text);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels.cu -- kernels that are right, one for each word of the language that the emulation has. */
+/* kernels.cu -- kernels that are right, one for each word of the language that the emulation has.
+ */
 #include "kernels.h"
 
 #include "runtime/device/cuda/portable.h"
@@ -60,7 +61,7 @@ __device__ int half_sum(int value) {
 }
 
 __global__ void warp_words(int *out) {
-    const int lane   = static_cast<int>(threadIdx.x % 32), me = static_cast<int>(threadIdx.x);
+    const int lane = static_cast<int>(threadIdx.x % 32), me = static_cast<int>(threadIdx.x);
     const int values[] = {
         __shfl_sync(EVERY_LANE, me, 3),
         __shfl_up_sync(EVERY_LANE, me, 1),
@@ -179,5 +180,6 @@ cudaError_t prepare_large(size_t bytes) {
 }
 
 cudaError_t launch_large(float *out, size_t bytes, cudaStream_t stream) {
-    return SLUICE__LAUNCH(large, 1, 32, bytes, stream, out, static_cast<int>(bytes / sizeof(float)));
+    return SLUICE__LAUNCH(large, 1, 32, bytes, stream, out,
+                          static_cast<int>(bytes / sizeof(float)));
 }

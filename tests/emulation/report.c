@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c -- the one place where a mistake found ends the process, saying what every stream waits for. */
+/* report.c -- the one place where a mistake found ends the process, saying what every stream waits
+ * for. */
 #include "internal.h"
 
 #include <dlfcn.h>
@@ -118,7 +119,8 @@ void emu__fault_stack(void) {
     static __thread bool done;
     stack_t now;
     if (done || (done = true, sigaltstack(NULL, &now)) != 0 || !(now.ss_flags & SS_DISABLE)) return;
-    void *const stack = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *const stack =
+        mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED) return;
     (void)sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = BYTES}, NULL);
 }

@@ -2,8 +2,8 @@
 /*
  * run.c -- the one place where queued work is done: when, and in whose name.
  *
- * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no thread: nothing
- * runs until a host thread blocks or asks, and then a ready operation of the seed's choice.
+ * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no thread:
+ * nothing runs until a host thread blocks or asks, and then a ready operation of the seed's choice.
  */
 #include "internal.h"
 
@@ -42,8 +42,7 @@ static void run_unlocked(struct CUstream_st *stream, const emu__operation *opera
 
 static void run(struct CUstream_st *stream, const emu__operation *operation) {
     const bool device_work = operation->kind == EMU__WORK;
-    const unsigned opened =
-        device_work ? emu__open_memory(stream->device, operation->also) : 0;
+    const unsigned opened  = device_work ? emu__open_memory(stream->device, operation->also) : 0;
     emu__unlock();
     run_unlocked(stream, operation);
     emu__lock();
@@ -81,7 +80,8 @@ void emu__step(struct CUstream_st *stream) {
     stream->running = true;
     if (stream->head->kind != EMU__HOST || !emu__settings.lazy)
         finish(stream);
-    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 || pthread_detach(thread) != 0)
+    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 ||
+             pthread_detach(thread) != 0)
         emu__report("no thread for a host function of stream %d", stream->number);
 }
 
@@ -113,7 +113,8 @@ static struct CUstream_st *choose(struct CUstream_st *const *ready, unsigned cou
         choices.steps  = 0;
         choices.random = emu__seed(0x6c617a79);
     }
-    if (choices.steps++ % 16 == 0) choices.preferred = (unsigned)(emu__random(&choices.random) % 64);
+    if (choices.steps++ % 16 == 0)
+        choices.preferred = (unsigned)(emu__random(&choices.random) % 64);
     const uint64_t r = emu__random(&choices.random);
     return ready[(r & 1 ? choices.preferred : (unsigned)(r >> 40)) % count];
 }
@@ -156,6 +157,7 @@ void *emu__worker(void *argument) {
             (void)emu__wait_kick(1000);
         else if (!delay(stream))
             emu__step(stream);
+        if (!stream->head && emu__device_idle(&stream->device)) emu__settle_memory(true);
     }
     emu__unlock();
     return NULL;

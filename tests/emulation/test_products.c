@@ -50,26 +50,32 @@ static void expect_product(const product *p, const float *a, const float *b, con
             if (i < p->m)
                 expected = (double)p->alpha * reference(p, a, b, i, j) +
                            (p->beta == 0 ? 0 : (double)p->beta * (double)before[at]);
-            expect_that(fabs((double)after[at] - expected) < 1e-4, "(%d,%d) of %dx%dx%d is %g, not %g", i,
-                        j, p->m, p->n, p->k, (double)after[at], expected);
+            expect_that(fabs((double)after[at] - expected) < 1e-4,
+                        "(%d,%d) of %dx%dx%d is %g, not %g", i, j, p->m, p->n, p->k,
+                        (double)after[at], expected);
         }
 }
 
-static void try_product(const product *p, uint64_t *random, cublasHandle_t handle, cudaStream_t stream) {
+static void try_product(const product *p, uint64_t *random, cublasHandle_t handle,
+                        cudaStream_t stream) {
     const size_t a_one = (size_t)p->lda * (size_t)(p->transpose_a ? p->m : p->k);
     const size_t b_one = (size_t)p->ldb * (size_t)(p->transpose_b ? p->k : p->n);
     const size_t c_one = (size_t)p->ldc * (size_t)p->n, times = (size_t)p->batch;
-    float *const a = random_matrix(random, a_one * times), *const b = random_matrix(random, b_one * times);
-    float *const c = random_matrix(random, c_one * times), *const d = random_matrix(random, c_one * times);
-    float *const da = upload(a, a_one * times, stream), *const db = upload(b, b_one * times, stream);
+    float *const a = random_matrix(random, a_one * times), *const b =
+                                                               random_matrix(random, b_one * times);
+    float *const c = random_matrix(random, c_one * times), *const d =
+                                                               random_matrix(random, c_one * times);
+    float *const da = upload(a, a_one * times, stream), *const db =
+                                                            upload(b, b_one * times, stream);
     if (p->beta == 0)
         for (size_t i = 0; i < c_one * times; i++)
             if (i % (size_t)p->ldc < (size_t)p->m) c[i] = NAN; /* it must not be read */
     float *const dc = upload(c, c_one * times, stream);
-    child_ok(cublasSgemmStridedBatched(
-        handle, p->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, p->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N,
-        p->m, p->n, p->k, &p->alpha, da, p->lda, (long long)a_one, db, p->ldb, (long long)b_one, &p->beta,
-        dc, p->ldc, (long long)c_one, p->batch));
+    child_ok(cublasSgemmStridedBatched(handle, p->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                       p->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, p->m, p->n, p->k,
+                                       &p->alpha, da, p->lda, (long long)a_one, db, p->ldb,
+                                       (long long)b_one, &p->beta, dc, p->ldc, (long long)c_one,
+                                       p->batch));
     child_ok(cudaMemcpyAsync(d, dc, c_one * times * sizeof *d, cudaMemcpyDeviceToHost, stream));
     for (size_t t = 0; t < times; t++)
         expect_product(p, a + t * a_one, b + t * b_one, c + t * c_one, d + t * c_one);
@@ -87,10 +93,14 @@ static void random_products(void) {
     cublasHandle_t handle = handle_new(r.compute[0]);
     uint64_t random       = emu_settings_now().seed * 2 + 1;
     for (int i = 0; i < 24; i++) {
-        product p = {.m = test_random_int(&random, 1, 17), .n = test_random_int(&random, 1, 17),
-                     .k = test_random_int(&random, 1, 33), .batch = test_random_int(&random, 1, 3),
-                     .transpose_a = i & 1, .transpose_b = i >> 1 & 1, .alpha = i % 3 ? 1 : 0.5F,
-                     .beta = i % 4 ? 0 : 1};
+        product p = {.m           = test_random_int(&random, 1, 17),
+                     .n           = test_random_int(&random, 1, 17),
+                     .k           = test_random_int(&random, 1, 33),
+                     .batch       = test_random_int(&random, 1, 3),
+                     .transpose_a = i & 1,
+                     .transpose_b = i >> 1 & 1,
+                     .alpha       = i % 3 ? 1 : 0.5F,
+                     .beta        = i % 4 ? 0 : 1};
         p.lda     = (p.transpose_a ? p.k : p.m) + test_random_int(&random, 0, 3);
         p.ldb     = (p.transpose_b ? p.n : p.k) + test_random_int(&random, 0, 3);
         p.ldc     = p.m + test_random_int(&random, 0, 3);
@@ -102,8 +112,8 @@ static void random_products(void) {
 
 static int sgemm(cublasHandle_t handle, const rig *r, int m, int lda) {
     const float one = 1, zero = 0;
-    return (int)cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, m, 2, 2, &one, r->x[0], lda, r->y[0], 2, &zero,
-                            r->z[0], m > 1 ? m : 1);
+    return (int)cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, m, 2, 2, &one, r->x[0], lda, r->y[0],
+                            2, &zero, r->z[0], m > 1 ? m : 1);
 }
 
 static void sizes(void) {
@@ -117,7 +127,8 @@ static void sizes(void) {
     rig_free(&r);
 }
 
-/* Setting the stream forgets the workspace; a product fills its workspace with what is no number. */
+/* Setting the stream forgets the workspace; a product fills its workspace with what is no number.
+ */
 static void workspace(void) {
     rig r                 = rig_new();
     cublasHandle_t handle = handle_new(r.compute[0]);
@@ -150,8 +161,8 @@ static void tf32(void) {
     child_ok(launch_fill(r.y[0], 1, RIG_COUNT, r.compute[0]));
     for (int times = 0; times < 2; times++) {
         if (times) child_ok(cublasSetMathMode(handle, CUBLAS_TF32_TENSOR_OP_MATH));
-        child_ok(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, r.x[0], 1, r.y[0], 1, &zero,
-                             r.z[0], 1));
+        child_ok(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, r.x[0], 1, r.y[0], 1,
+                             &zero, r.z[0], 1));
         child_ok(cudaMemcpyAsync(&got, r.z[0], sizeof got, cudaMemcpyDeviceToHost, r.compute[0]));
         expect_that(got == (times ? 1 : x), "%.9g", (double)got);
         expect_that(emu_happened("tf32 product") == times, "%ld", emu_happened("tf32 product"));

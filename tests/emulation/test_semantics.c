@@ -28,7 +28,8 @@ static void event_never_recorded(void) {
     rig_free(&r);
 }
 
-/* A wait holds for the record before it: another record, even one that never comes, moves nothing. */
+/* A wait holds for the record before it: another record, even one that never comes, moves nothing.
+ */
 static void wait_means_the_last_record(void) {
     rig r = rig_new();
     child_ok(launch_fill(r.x[0], 5, RIG_COUNT, r.compute[0]));
@@ -138,7 +139,8 @@ static int order_of_notes(uint64_t seed) {
     int *const noted = (int *)(void *)r.x[0];
     child_ok(cudaMemsetAsync(noted, 0, sizeof log, r.compute[0]));
     child_ok(cudaStreamSynchronize(r.compute[0]));
-    for (int i = 0; i < 12; i++) child_ok(launch_note(noted, i % 2, i % 2 ? r.compute[0] : r.copies[0]));
+    for (int i = 0; i < 12; i++)
+        child_ok(launch_note(noted, i % 2, i % 2 ? r.compute[0] : r.copies[0]));
     child_ok(cudaStreamSynchronize(r.compute[0]));
     child_ok(cudaStreamSynchronize(r.copies[0]));
     child_ok(cudaMemcpyAsync(log, noted, sizeof log, cudaMemcpyDeviceToHost, r.compute[0]));
@@ -234,7 +236,8 @@ static void pointer_kinds(void) {
     struct cudaPointerAttributes a;
     int host = 0;
     child_ok(cudaPointerGetAttributes(&a, r.y[1]));
-    expect_that(a.type == cudaMemoryTypeDevice && a.device == 1, "%d, device %d", (int)a.type, a.device);
+    expect_that(a.type == cudaMemoryTypeDevice && a.device == 1, "%d, device %d", (int)a.type,
+                a.device);
     child_ok(cudaPointerGetAttributes(&a, r.host));
     expect_that(a.type == cudaMemoryTypeHost, "%d", (int)a.type);
     child_ok(cudaPointerGetAttributes(&a, &host));
@@ -323,9 +326,11 @@ static void launches_that_cannot_be(void) {
     rig r = rig_new();
     expect_code(launch_copy(r.y[0], r.x[0], 0, 64, 0, r.compute[0]), cudaErrorInvalidConfiguration);
     (void)cudaGetLastError();
-    expect_code(launch_copy(r.y[0], r.x[0], 1, 1025, 0, r.compute[0]), cudaErrorInvalidConfiguration);
+    expect_code(launch_copy(r.y[0], r.x[0], 1, 1025, 0, r.compute[0]),
+                cudaErrorInvalidConfiguration);
     (void)cudaGetLastError();
-    expect_code(launch_copy(r.y[0], r.x[0], 1, 64, 49153, r.compute[0]), cudaErrorInvalidConfiguration);
+    expect_code(launch_copy(r.y[0], r.x[0], 1, 64, 49153, r.compute[0]),
+                cudaErrorInvalidConfiguration);
     (void)cudaGetLastError();
     expect_code(launch_copy(r.y[0], r.x[0], 1, 1024, 49152, r.compute[0]), cudaSuccess);
     rig_free(&r);
