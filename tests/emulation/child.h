@@ -52,7 +52,7 @@ static inline child_result child_run(int (*body)(void), const char *const *varia
         (void)dup2(ends[1], STDERR_FILENO);
         (void)close(ends[0]);
         (void)alarm(60);
-        for (int v = 0; variables[v]; v++) (void)putenv((char *)(size_t)variables[v]);
+        for (int v = 0; variables[v]; v++) (void)putenv(strdup(variables[v]));
         _exit(body());
     }
     (void)close(ends[1]);

@@ -78,13 +78,14 @@ static void expect_side(const void *side, size_t bytes, const char *what) {
 
 static void expect_copy(const void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                         const char *function) {
-    char to_text[192], from_text[192];
     expect_side(to, bytes, function);
     expect_side(from, bytes, function);
-    if (!kind_fits(kind, device_of(to) >= 0, device_of(from) >= 0))
+    if (!kind_fits(kind, device_of(to) >= 0, device_of(from) >= 0)) {
+        char to_text[192], from_text[192];
         emu__report("%s: kind %d does not fit to (%s) and from (%s)", function, (int)kind,
                     emu__describe(to, to_text, sizeof to_text),
                     emu__describe(from, from_text, sizeof from_text));
+    }
     if (to != from && (const char *)to < (const char *)from + bytes &&
         (const char *)from < (const char *)to + bytes)
         emu__report("%s: the %zu bytes from %p and to %p overlap", function, bytes, from, to);

@@ -187,12 +187,13 @@ static bool is_fp32(cudaDataType a, cudaDataType b, cudaDataType c, cublasComput
 #define PRODUCT(times, step_a, step_b, step_c, compute)                                            \
     (emu__product) {                                                                               \
         .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .d = c, .lda = lda, .ldb = ldb,            \
-        .ldc = ldc, .ldd = ldc, .stride_a = step_a, .stride_b = step_b, .stride_c = step_c,        \
-        .stride_d = step_c, .batch = times, .transpose_a = transposed(transa),                     \
+        .ldc = ldc, .ldd = ldc, .stride_a = (step_a), .stride_b = (step_b), .stride_c = (step_c),  \
+        .stride_d = (step_c), .batch = (times), .transpose_a = transposed(transa),                 \
         .transpose_b = transposed(transb), .alpha = *(const float *)alpha,                         \
         .beta = *(const float *)beta, .tf32 = reads_tf32(handle, compute)                          \
     }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa,
                                           cublasOperation_t transb, int m, int n, int k,
                                           const void *alpha, const void *a, cudaDataType a_type,
@@ -207,6 +208,7 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
     return enqueue(handle, &PRODUCT(batch, stride_a, stride_b, stride_c, compute), __func__);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
                             cublasOperation_t transb, int m, int n, int k, const void *alpha,
                             const void *a, cudaDataType a_type, int lda, const void *b,
@@ -219,6 +221,7 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
     return enqueue(handle, &PRODUCT(1, 0, 0, 0, compute), __func__);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transa,
                                          cublasOperation_t transb, int m, int n, int k,
                                          const float *alpha, const float *a, int lda,
@@ -230,6 +233,7 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                    __func__);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa,
                               cublasOperation_t transb, int m, int n, int k, const float *alpha,
                               const float *a, int lda, const float *b, int ldb, const float *beta,

@@ -18,7 +18,7 @@ static void expect_event(const struct CUevent_st *event, const char *function) {
     const struct CUevent_st *e = events;
     while (e && e != event) e = e->next;
     if (!e) emu__report("%s: %p is not an event", function, (const void *)event);
-    if (e->destroyed) emu__report("%s: event %d is destroyed", function, e->number);
+    if (event->destroyed) emu__report("%s: event %d is destroyed", function, event->number);
 }
 
 void emu__events_forget(void) {

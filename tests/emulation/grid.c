@@ -122,11 +122,10 @@ static const char *waits_how(const struct emu__thread *thread) {
 
 /* Nobody can go on: some wait for others that are elsewhere, or have returned. */
 static _Noreturn void report_divergence(const struct emu__grid *g) {
-    const struct emu__thread *first = NULL, *other = NULL;
-    for (unsigned i = 0; i < g->threads; i++) {
-        const struct emu__thread *const t = &g->thread[i];
+    const struct emu__thread *first = &g->thread[0], *other = NULL;
+    while (first->state == EMU__RETURNED) first++;
+    for (const struct emu__thread *t = first; t < &g->thread[g->threads]; t++) {
         if (t->state == EMU__RETURNED) continue;
-        if (!first) first = t;
         if (t->state != first->state || t->line != first->line) other = t;
     }
     if (other)

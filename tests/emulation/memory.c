@@ -308,8 +308,8 @@ cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *out, const vo
                                                    : device ? cudaMemoryTypeDevice
                                                             : cudaMemoryTypeHost,
                                   .device        = device ? a->device : emu__device(),
-                                  .devicePointer = a ? (void *)(size_t)pointer : NULL,
-                                  .hostPointer   = device ? NULL : (void *)(size_t)pointer,
+                                  .devicePointer = a ? (void *)pointer : NULL,
+                                  .hostPointer   = device ? NULL : (void *)pointer,
     };
     emu__unlock();
     return cudaSuccess;

@@ -85,7 +85,7 @@ static const char *touched(const void *address, char *text, size_t bytes) {
 }
 
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
-    char text[192], place[128];
+    char text[192];
     const char *const what = touched(info->si_addr, text, sizeof text);
     (void)context;
     if (*what == '\0') { /* as it was before us */
@@ -94,11 +94,13 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
     }
     only_once();
     const char *const running = emu__running_what();
-    if (running)
+    if (running) {
+        char place[128];
         (void)fprintf(stderr, "emulation: '%s'%s touches %s", running,
                       emu__grid_place(place, sizeof place), what);
-    else
+    } else {
         (void)fprintf(stderr, "emulation: code of the host touches %s", what);
+    }
     (void)fprintf(stderr, " (seed %llu, %s)\n", (unsigned long long)emu__settings.seed,
                   emu__settings.lazy ? "lazy" : "async");
     print_line();

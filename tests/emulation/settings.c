@@ -10,7 +10,7 @@ static bool started;
 
 static int number(const char *name, int otherwise) {
     const char *text = getenv(name);
-    return text && *text ? atoi(text) : otherwise;
+    return text && *text ? (int)strtol(text, NULL, 10) : otherwise;
 }
 
 static void read_environment(void) {

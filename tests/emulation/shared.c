@@ -30,13 +30,14 @@ size_t emu__shared_limit(const void *function) {
 static cudaError_t set_limit(const void *function, int most) {
     if (most < 0 || most > EMU__SHARED_MOST) return cudaErrorInvalidValue;
     emu__lock();
-    int f = 0;
-    while (f < FUNCTIONS && limits[f].function && limits[f].function != function) f++;
-    if (f == FUNCTIONS) emu__report("more than %d kernels have attributes", FUNCTIONS);
-    limits[f].function = function;
-    limits[f].most     = (size_t)most;
-    emu__unlock();
-    return cudaSuccess;
+    for (int f = 0; f < FUNCTIONS; f++) {
+        if (limits[f].function && limits[f].function != function) continue;
+        limits[f].function = function;
+        limits[f].most     = (size_t)most;
+        emu__unlock();
+        return cudaSuccess;
+    }
+    emu__report("more than %d kernels have attributes", FUNCTIONS);
 }
 
 cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute,

@@ -393,7 +393,7 @@ static void host_threads(void) {
     pthread_t thread[4];
     static const int device[4] = {0, 1, 0, 1};
     for (int t = 0; t < 4; t++)
-        child_ok(pthread_create(&thread[t], NULL, drive, (void *)(size_t)&device[t]));
+        child_ok(pthread_create(&thread[t], NULL, drive, (void *)&device[t]));
     for (int t = 0; t < 4; t++) child_ok(pthread_join(thread[t], NULL));
 }
 
