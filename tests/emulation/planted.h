@@ -15,6 +15,8 @@ int planted_wait_before_record(void);
 int planted_pinned_source_changed(void);
 int planted_pinned_target_read_early(void);
 int planted_missing_barrier(void);
+int planted_barrier_missed_backward(void);
+int planted_barrier_missed_forward(void);
 int planted_past_end(void);
 int planted_before_start(void);
 int planted_far_read(void);

@@ -29,6 +29,8 @@ static const struct program table[] = {
     {"pinned source changed too early", planted_pinned_source_changed, true, CHILD_WRONG, ""},
     {"pinned target read too early", planted_pinned_target_read_early, true, CHILD_WRONG, ""},
     {"missing __syncthreads", planted_missing_barrier, true, CHILD_WRONG, ""},
+    {"the same, unseen forward", planted_barrier_missed_backward, true, CHILD_WRONG, ""},
+    {"the same, unseen backward", planted_barrier_missed_forward, true, CHILD_WRONG, ""},
     {"write past the end", planted_past_end, false, CHILD_REPORTED, "past_end: byte 2000 of allocation"},
     {"write before the start", planted_before_start, false, CHILD_REPORTED, "before_start: a byte 4 before allocation"},
     {"read far past the end", planted_far_read, false, CHILD_REPORTED,
