@@ -2,8 +2,8 @@
 /*
  * cublas.c -- the one place for cuBLAS: handles, their settings, and products queued on a stream.
  *
- * Matrices are column-major. A product writes its workspace full of NaNs, so that bytes which the
- * program keeps there are seen to be lost; one without a workspace of its own is counted.
+ * Matrices are column-major. A product fills the ends of its workspace with NaNs, so that what the
+ * program keeps there is seen to be lost; one without a workspace of its own is counted.
  */
 #include "internal.h"
 #include "product.h"
