@@ -116,7 +116,7 @@ static void note(progress *at, const shape *of, const sluice_action *action) {
 }
 
 static void assert_complete(const shape *of, const sluice_schedule *schedule) {
-    const size_t stages = (size_t)(of->p * of->v);
+    const size_t stages = (size_t)of->p * (size_t)of->v;
     progress at         = {
                 calloc(stages * (size_t)of->m, sizeof *at.done),
                 {calloc(stages, sizeof(int)), calloc(stages, sizeof(int))}

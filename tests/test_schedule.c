@@ -309,7 +309,7 @@ static void bad_text_is_refused_with_line_cell_and_byte(void **state) {
         {"0F0,0B0,0REDUCE_GRAD,0REDUCE_GRAD\n",
          "schedule: gradients of stage 0 reduced again at line 1, cell 4, byte 21"                                     },
         {"0F0,0I0,0REDUCE_GRAD,0W0\n",          "schedule: a backward of stage 0 after its gradients were "
-         "reduced at line 1, cell 4, byte 21"                                                                                 },
+                                       "reduced at line 1, cell 4, byte 21"      },
     };
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         sluice_schedule *schedule = NULL;

@@ -149,7 +149,10 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
 }
 
 int cli_schedule(int argc, char **argv) {
-    static const struct argp_child children[] = {{&drawing_parser, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&drawing_parser, 0, NULL, 0},
+        {0          }
+    };
     static const struct argp parser = {option_list,
                                        take_option,
                                        "NAME|FILE.csv",
@@ -169,8 +172,7 @@ int cli_schedule(int argc, char **argv) {
     CLI_TRY(check_choice(&options.schedule));
     CLI_TRY(check_files(&options));
     CLI_TRY(cli_load_schedule(&schedule, &options.schedule));
-    const int failed =
-        options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
+    const int failed = options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
     sluice_schedule_free(schedule);
     return failed;
 }

@@ -101,8 +101,7 @@ static sluice_status take_list(sluice_schedule *schedule, int r) {
 /* Every stage has exactly one rank. A list names a stage by its number, which may be huge: the
  * first that is missing is among as many as there are actions. */
 static sluice_status place_stages(sluice_schedule *schedule) {
-    if (schedule->stages == 0)
-        return sluice__fail(SLUICE_E_SCHEDULE, "no rank has anything to do");
+    if (schedule->stages == 0) return sluice__fail(SLUICE_E_SCHEDULE, "no rank has anything to do");
     int64_t actions = 0;
     for (int r = 0; r < schedule->ranks; r++) actions += schedule->counts[r];
     const int count = actions < schedule->stages ? (int)actions + 1 : schedule->stages;

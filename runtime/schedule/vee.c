@@ -110,16 +110,21 @@ static void place_block(int time[STREAMS], int p, int r) {
     time[5] = take_free(taken, time[3]);
 }
 
+static int find_earliest(const int next[STREAMS], const int done[STREAMS], int m) {
+    int first = 0;
+    for (int q = 1; q < STREAMS; q++)
+        if (done[q] < m && (done[first] == m || next[q] < next[first])) first = q;
+    return first;
+}
+
 /* Fixed places in time give an order; idle places in it close up when it runs. */
 void sluice__emit_v_min(sluice__list *to, const sluice__shape *of, int r) {
     int next[STREAMS], done[STREAMS] = {0};
     place_block(next, of->p, r);
     for (int k = 0; k < STREAMS * of->m; k++) {
-        int first = -1;
-        for (int q = 0; q < STREAMS; q++)
-            if (done[q] < of->m && (first < 0 || next[q] < next[first])) first = q;
-        sluice__write(to, streams[first].kind, sluice__vee_stage(of->p, r, streams[first].chunk),
-                      done[first]++);
-        next[first] += PERIOD;
+        const int q = find_earliest(next, done, of->m);
+        sluice__write(to, streams[q].kind, sluice__vee_stage(of->p, r, streams[q].chunk),
+                      done[q]++);
+        next[q] += PERIOD;
     }
 }
