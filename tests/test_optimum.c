@@ -84,8 +84,8 @@ static void list_codes(search *in) {
 /* ---- sets of states ---- */
 
 typedef struct frontier {
-    situation *list;
-    size_t count, room;
+    situation *list; /* room for all */
+    size_t count;
 } frontier;
 
 typedef struct sets {
@@ -109,12 +109,7 @@ static void reach(const search *in, sets *known, situation at) {
     for (int k = 0; k < in->m; k++) number = number * (size_t)in->code_count + at.of[k];
     if (known->seen[number / 8] >> (number % 8) & 1) return;
     known->seen[number / 8] |= (uint8_t)(1 << number % 8);
-    frontier *const next = &known->turns[known->next];
-    if (next->count == next->room) {
-        next->room = next->room ? 2 * next->room : 1024;
-        next->list = realloc(next->list, next->room * sizeof at);
-        assert_non_null(next->list);
-    }
+    frontier *const next      = &known->turns[known->next];
     next->list[next->count++] = at;
 }
 
@@ -177,8 +172,12 @@ static int search_all(search *in) {
     list_codes(in);
     size_t states = 1;
     for (int k = 0; k < in->m; k++) states *= (size_t)in->code_count;
-    sets known = {.seen = calloc(states / 8 + 1, 1)};
-    assert_non_null(known.seen);
+    situation *const lists = malloc(2 * states * sizeof *lists);
+    sets known             = {
+                    calloc(states / 8 + 1, 1), {{lists, 0}, {lists + states, 0}},
+                          0
+    };
+    assert_true(lists && known.seen);
     situation start = {{0}}, end = {{0}};
     const code done = {in->chain, in->split ? (1U << in->stages) - 1 : 0};
     for (int k = 0; k < in->m; k++) end.of[k] = (uint8_t)find_code(in, done);
@@ -195,8 +194,7 @@ static int search_all(search *in) {
         }
         ticks += !found;
     }
-    free(known.turns[0].list);
-    free(known.turns[1].list);
+    free(lists);
     free(known.seen);
     return found ? ticks : -1;
 }

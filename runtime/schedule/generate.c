@@ -186,7 +186,7 @@ static sluice_status hand_over(sluice_schedule **out, const char *name, sluice__
                                int p) {
     sluice_action **actions = NULL;
     int *counts             = NULL;
-    sluice_status status    = SLUICE_OK;
+    sluice_status status;
     SLUICE__TRY_OUT(sluice__alloc(&actions, (size_t)p, sizeof *actions));
     SLUICE__TRY_OUT(sluice__alloc(&counts, (size_t)p, sizeof *counts));
     for (int r = 0; r < p; r++) {

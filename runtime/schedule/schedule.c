@@ -158,9 +158,9 @@ sluice_status sluice_schedule_from_lists(sluice_schedule **out, const char *name
                                          const sluice_action *const *lists, const int *counts,
                                          int ranks) {
     if (ranks < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks are fewer than 1", ranks);
-    sluice_action **own  = NULL;
-    int *lengths         = NULL;
-    sluice_status status = SLUICE_OK;
+    sluice_action **own = NULL;
+    int *lengths        = NULL;
+    sluice_status status;
     SLUICE__TRY_OUT(sluice__alloc(&own, (size_t)ranks, sizeof *own));
     SLUICE__TRY_OUT(sluice__alloc(&lengths, (size_t)ranks, sizeof *lengths));
     for (int r = 0; r < ranks; r++) {

@@ -37,10 +37,9 @@ static void add_backward(writer *at, int chunk) {
  * micro-batches; with fewer, the list is that of 2 p - 1 without those that there are not.
  */
 void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
-    const int p         = of->p;
-    const int m         = of->m < 2 * p - 1 ? 2 * p - 1 : of->m;
-    writer at           = {.to = to, .p = p, .r = r, .m = of->m};
-    int(*const next)[2] = at.next;
+    const int p = of->p;
+    const int m = of->m < 2 * p - 1 ? 2 * p - 1 : of->m;
+    writer at   = {.to = to, .p = p, .r = r, .m = of->m};
     for (int k = 0; k < 2 * (p - r) - 1; k++) add(&at, SLUICE_ACTION_F, 0);
     for (int k = 0; k < r; k++) {
         add(&at, SLUICE_ACTION_F, 1);
@@ -50,8 +49,8 @@ void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
         add(&at, SLUICE_ACTION_F, 1);
         add_backward(&at, 1);
     }
-    while (next[SLUICE_ACTION_F][1] < m) {
-        if (next[SLUICE_ACTION_F][0] < m) add(&at, SLUICE_ACTION_F, 0);
+    while (at.next[SLUICE_ACTION_F][1] < m) {
+        if (at.next[SLUICE_ACTION_F][0] < m) add(&at, SLUICE_ACTION_F, 0);
         add_backward(&at, 0);
         add(&at, SLUICE_ACTION_F, 1);
         add_backward(&at, 1);
@@ -60,9 +59,9 @@ void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
         add(&at, SLUICE_ACTION_I, 0);
         add(&at, SLUICE_ACTION_I, 1);
     }
-    while (next[SLUICE_ACTION_I][0] < m) add_backward(&at, 0);
-    while (next[SLUICE_ACTION_W][1] < m) add(&at, SLUICE_ACTION_W, 1);
-    while (next[SLUICE_ACTION_W][0] < m) add(&at, SLUICE_ACTION_W, 0);
+    while (at.next[SLUICE_ACTION_I][0] < m) add_backward(&at, 0);
+    while (at.next[SLUICE_ACTION_W][1] < m) add(&at, SLUICE_ACTION_W, 1);
+    while (at.next[SLUICE_ACTION_W][0] < m) add(&at, SLUICE_ACTION_W, 0);
 }
 
 /* ---- v-min: a third of 1F1B's memory ---- */
