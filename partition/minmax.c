@@ -25,51 +25,68 @@ static sluice_status check_costs(const sluice_layer_cost *costs, int layers, int
     return SLUICE_OK;
 }
 
-/*
- * best[k][n]: the least possible cost of the dearest of k + 1 stages over layers n .. layers - 1.
- * The last stages are solved first, so that walking forward afterwards can take, at every
- * stage, the earliest boundary that still reaches the optimum.
- */
-static void solve(double *best, const double *prefix, int layers, int stages) {
-    const size_t width = (size_t)layers + 1;
-    for (int n = 0; n < layers; n++) best[n] = prefix[layers] - prefix[n];
-    for (int k = 1; k < stages; k++) {
-        for (int n = 0; n <= layers - k - 1; n++) {
+/* One stage in front of others that are cut as well as can be: the dearest of all; or, with a limit
+ * that no stage may pass, the sum of squares. */
+static double join(double stage, double rest, double limit) {
+    if (limit < 0) return fmax(stage, rest);
+    return stage > limit ? INFINITY : stage * stage + rest;
+}
+
+/* A cost table, and the least joined cost of k + 1 stages over layers n .. layers - 1: best[k][n]. */
+typedef struct table {
+    double *prefix; /* [layers + 1]: cost of the layers before */
+    double *best;
+    int layers, stages;
+    double limit;
+} table;
+
+static double *best_of(const table *t, int k, int n) {
+    return &t->best[(size_t)k * ((size_t)t->layers + 1) + (size_t)n];
+}
+
+/* Of k + 1 stages over layers n and later, the first of which ends before `cut`. */
+static double cost_of(const table *t, int k, int n, int cut) {
+    const double stage = t->prefix[cut] - t->prefix[n];
+    return k == 0 ? join(stage, 0, t->limit) : join(stage, *best_of(t, k - 1, cut), t->limit);
+}
+
+/* The last stages are solved first, so that walking forward afterwards can take, at every stage, the
+ * earliest boundary that still reaches the optimum, which is returned. */
+static double solve(const table *t) {
+    for (int n = 0; n < t->layers; n++) *best_of(t, 0, n) = cost_of(t, 0, n, t->layers);
+    for (int k = 1; k < t->stages; k++)
+        for (int n = 0; n <= t->layers - k - 1; n++) {
             double least = INFINITY;
-            for (int cut = n + 1; cut <= layers - k; cut++) {
-                const double stage = prefix[cut] - prefix[n];
-                const double rest  = best[(size_t)(k - 1) * width + (size_t)cut];
-                least              = fmin(least, fmax(stage, rest));
-            }
-            best[(size_t)k * width + (size_t)n] = least;
+            for (int cut = n + 1; cut <= t->layers - k; cut++)
+                least = fmin(least, cost_of(t, k, n, cut));
+            *best_of(t, k, n) = least;
         }
-    }
+    return *best_of(t, t->stages - 1, 0);
 }
 
 sluice_status sluice_split_minmax(sluice_split *out, const sluice_layer_cost *costs, int layers,
                                   int stages) {
     SLUICE__TRY(check_costs(costs, layers, stages));
     const size_t width   = (size_t)layers + 1;
-    double *prefix       = NULL; /* prefix[n]: cost of layers 0 .. n - 1 */
-    double *best         = NULL;
+    table t              = {.layers = layers, .stages = stages, .limit = -1};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&prefix, width, sizeof *prefix));
-    SLUICE__TRY_OUT(sluice__alloc(&best, (size_t)stages * width, sizeof *best));
+    SLUICE__TRY_OUT(sluice__alloc(&t.prefix, width, sizeof *t.prefix));
+    SLUICE__TRY_OUT(sluice__alloc(&t.best, (size_t)stages * width, sizeof *t.best));
     for (int l = 0; l < layers; l++)
-        prefix[l + 1] = prefix[l] + costs[l].forward + costs[l].input + costs[l].weight;
-    solve(best, prefix, layers, stages);
-
-    const double optimum = best[(size_t)(stages - 1) * width];
-    out->stages          = stages;
-    out->first[0]        = 0;
-    out->first[stages]   = layers;
+        t.prefix[l + 1] = t.prefix[l] + costs[l].forward + costs[l].input + costs[l].weight;
+    t.limit = solve(&t); /* the dearest stage */
+    (void)solve(&t);
+    out->stages        = stages;
+    out->first[0]      = 0;
+    out->first[stages] = layers;
     for (int s = 1; s < stages; s++) {
-        int cut = out->first[s - 1] + 1;
-        while (best[(size_t)(stages - 1 - s) * width + (size_t)cut] > optimum) cut++;
+        const int k = stages - s, n = out->first[s - 1];
+        int cut     = n + 1;
+        while (cost_of(&t, k, n, cut) > *best_of(&t, k, n)) cut++;
         out->first[s] = cut;
     }
 out:
-    sluice__free(best);
-    sluice__free(prefix);
+    sluice__free(t.best);
+    sluice__free(t.prefix);
     return status;
 }

@@ -21,6 +21,7 @@ need libopenblas-dev "matrix products"
 need libjansson-dev "JSON"
 need libxxhash-dev "digests of weights"
 need libcmocka-dev "the tests"
+need python3-minimal "reads the drawings that a test makes"
 if [ "${1:-}" = lint ]; then
     need clang "a second compiler"
     need clang-tidy "lint"

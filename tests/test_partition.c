@@ -6,19 +6,44 @@
 
 #include "sluice/partition.h"
 
-/* The least dearest stage over every way to cut, by trying them all. */
-static double exhaustive(const double *costs, int layers, int stages) {
-    if (stages == 1) {
-        double sum = 0;
-        for (int l = 0; l < layers; l++) sum += costs[l];
-        return sum;
-    }
-    double least = INFINITY, head = 0;
+/* What a split is judged by: its dearest stage, then the sum of squares of all. */
+typedef struct verdict {
+    double dearest, squares;
+} verdict;
+
+static verdict worst(void) {
+    return (verdict){INFINITY, INFINITY};
+}
+
+static bool is_better(const verdict *a, const verdict *b) {
+    return a->dearest < b->dearest || (a->dearest == b->dearest && a->squares < b->squares);
+}
+
+/* The best over every way to cut, by trying them all; `so_far` is of the stages before. */
+static void exhaustive(verdict *best, const verdict *so_far, const double *costs, int layers,
+                       int stages) {
+    double head = 0;
     for (int cut = 1; cut <= layers - stages + 1; cut++) {
         head += costs[cut - 1];
-        least = fmin(least, fmax(head, exhaustive(costs + cut, layers - cut, stages - 1)));
+        if (stages == 1 && cut < layers) continue; /* the last takes all */
+        const verdict now = {fmax(so_far->dearest, head), so_far->squares + head * head};
+        if (stages > 1)
+            exhaustive(best, &now, costs + cut, layers - cut, stages - 1);
+        else if (is_better(&now, best))
+            *best = now;
     }
-    return least;
+}
+
+static verdict judge(const sluice_split *split, const double *costs) {
+    verdict v = {0, 0};
+    for (int s = 0; s < split->stages; s++) {
+        double stage = 0;
+        if (split->first[s] >= split->first[s + 1]) return worst();
+        for (int l = split->first[s]; l < split->first[s + 1]; l++) stage += costs[l];
+        v.dearest = fmax(v.dearest, stage);
+        v.squares += stage * stage;
+    }
+    return v;
 }
 
 static void minmax_equals_exhaustive_search(void **state) {
@@ -37,19 +62,26 @@ static void minmax_equals_exhaustive_search(void **state) {
         }
         sluice_split split;
         assert_ok(sluice_split_minmax(&split, costs, layers, stages));
-        double dearest = 0;
-        for (int s = 0; s < stages; s++) {
-            double stage = 0;
-            assert_true(split.first[s] < split.first[s + 1]);
-            for (int l = split.first[s]; l < split.first[s + 1]; l++) stage += totals[l];
-            dearest = fmax(dearest, stage);
-        }
+        const verdict got = judge(&split, totals);
+        verdict expected  = worst();
+        exhaustive(&expected, &(verdict){0, 0}, totals, layers, stages);
         assert_int_equal(split.first[stages], layers);
-        const double expected = exhaustive(totals, layers, stages);
-        if (dearest != expected)
-            fail_msg("trial %d, %d layers in %d stages: dearest stage %g, the best is %g", trial,
-                     layers, stages, dearest, expected);
+        if (got.dearest != expected.dearest || got.squares != expected.squares)
+            fail_msg("trial %d, %d layers in %d stages: dearest stage %g, squares %g; the best are %g, %g",
+                     trial, layers, stages, got.dearest, got.squares, expected.dearest,
+                     expected.squares);
     }
+}
+
+/* A head that is dearer than any two other layers leaves these even all the same. */
+static void one_dear_layer_leaves_the_others_even(void **state) {
+    (void)state;
+    sluice_layer_cost costs[13];
+    for (int l = 0; l < 13; l++) costs[l] = (sluice_layer_cost){1, 1, 1};
+    costs[12].input = 20;
+    sluice_split split;
+    assert_ok(sluice_split_minmax(&split, costs, 13, 5));
+    for (int s = 0; s <= 4; s++) assert_int_equal(split.first[s], 3 * s);
 }
 
 static void impossible_splits_are_refused_with_the_numbers(void **state) {
@@ -92,6 +124,7 @@ static void split_text_is_read_strictly(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(minmax_equals_exhaustive_search),
+        cmocka_unit_test(one_dear_layer_leaves_the_others_even),
         cmocka_unit_test(impossible_splits_are_refused_with_the_numbers),
         cmocka_unit_test(split_text_is_read_strictly),
     };

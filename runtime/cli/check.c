@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is named. */
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,7 +22,8 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     (void)argument;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->choice;
+        state->child_inputs[0] = &options->choice.schedule;
+        state->child_inputs[1] = &options->choice;
         return 0;
     case KEY_JSON:
         options->json = true;
@@ -111,6 +111,7 @@ static int check(const check_options *options, const sluice_schedule *schedule) 
     sluice_program *program         = NULL;
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     settings.queues                 = options->choice.queues;
+    CLI_TRY(cli_check_size(schedule));
     const sluice_status status = sluice_program_compile(&program, schedule, NULL, NULL, &settings);
     if (status == SLUICE_E_SCHEDULE) return say_wrong(options, false);
     CLI_TRY(cli_check(status));
@@ -122,8 +123,9 @@ static int check(const check_options *options, const sluice_schedule *schedule) 
 
 int cli_check_schedule(int argc, char **argv) {
     static const struct argp_child children[] = {
-        {&laboratory_parser, 0, NULL, 0},
-        {0             }
+        {&cli_schedule_parser, 0, NULL, 0},
+        {&laboratory_transport_parser,                0, NULL, 0},
+        {0                   }
     };
     static const struct argp parser = {
         option_list,
@@ -138,7 +140,7 @@ int cli_check_schedule(int argc, char **argv) {
     check_options options     = {.choice = {.transport = "local"}};
     sluice_schedule *schedule = NULL;
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
-    const int refused          = laboratory_load(&schedule, &options.choice, "sluice check");
+    const int refused = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice check");
     const sluice_status status = sluice_last_error()->status;
     if (refused == CLI_FAILED && (status == SLUICE_E_PARSE || status == SLUICE_E_SCHEDULE))
         return say_wrong(&options, true);

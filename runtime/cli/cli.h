@@ -3,6 +3,7 @@
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
+#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +80,12 @@ bool cli_is_file(const char *name);
 int cli_settle_ranks(cli_schedule_choice *choice, int ranks);
 /* The schedule that is meant; what was named beside a file must be what the file says. */
 int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice);
+/* An argp child whose input is a cli_schedule_choice: its name and numbers (schedule_options.c). */
+extern const struct argp cli_schedule_parser;
+/* Load what was chosen so; `command` is named in the sentence that misses a name. */
+int cli_choose_schedule(sluice_schedule **out, cli_schedule_choice *choice, const char *command);
+/* A program takes far more memory than the schedule it is made of. */
+int cli_check_size(const sluice_schedule *schedule);
 /* A line for each schedule there is: its name, and its summary. */
 void cli_list_schedules(void);
 

@@ -3,7 +3,6 @@
 #ifndef SLUICE_CLI_LABORATORY_H
 #define SLUICE_CLI_LABORATORY_H
 
-#include <argp.h>
 #include <jansson.h>
 
 #include "cli.h"
@@ -16,11 +15,8 @@ typedef struct laboratory_choice {
     const char *transport; /* as it was named */
 } laboratory_choice;
 
-/* An argp child whose input is a laboratory_choice: the schedule's name and numbers, --transport.
- */
-extern const struct argp laboratory_parser;
-/* The schedule that was chosen; `command` is named in the sentence that misses one. */
-int laboratory_load(sluice_schedule **out, laboratory_choice *choice, const char *command);
+/* An argp child whose input is a laboratory_choice: --transport. */
+extern const struct argp laboratory_transport_parser;
 
 /* "a queue per directed link (local)". */
 const char *laboratory_queues(const laboratory_choice *choice);

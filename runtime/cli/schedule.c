@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* schedule.c -- `sluice schedule`: a schedule as a time line with its numbers, or as CSV. */
-#include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,44 +13,23 @@ typedef struct schedule_options {
     bool csv, list;
 } schedule_options;
 
-enum { KEY_CSV = 256, KEY_COLUMNS, KEY_SLACK, KEY_GROUP, KEY_LIST };
-enum { DEFAULT_COLUMNS = 120, MOST_SIMULATED = 1 << 22 };
+enum { KEY_CSV = 0x200, KEY_COLUMNS, KEY_LIST, DEFAULT_COLUMNS = 120 };
 
 static const struct argp_option option_list[] = {
-    {"ranks",        'p', "P", 0, "Ranks", 0},
-    {"chunks",           'v', "V", 0, "Stages of each rank (the schedule's own)", 0},
-    {"microbatches",       'm', "M", 0, "Micro-batches", 0},
-    {"slack",              KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 0},
-    {"group", KEY_GROUP, "N", 0, "Micro-batches of a round of interleaved (P)", 0},
-    {"csv",             KEY_CSV, 0, 0, "Print the schedule's text form instead", 0},
-    {"columns",             KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 0},
-    {"list", KEY_LIST, 0, 0, "Print the names there are", 0},
-    {0          }
+    {"csv",                                     KEY_CSV, 0, 0, "Print the schedule's text form instead", 2},
+    {"columns",                                        KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 2},
+    {"list", KEY_LIST, 0, 0, "Print the names there are", 2},
+    {0                                        }
 };
 
 /* argp wants an errno; the sentence is said already. */
 static error_t take_option(int key, char *argument, struct argp_state *state) {
-    schedule_options *const options     = state->input;
-    cli_schedule_choice *const schedule = &options->schedule;
-    int refused                         = CLI_OK;
+    schedule_options *const options = state->input;
+    int refused                     = CLI_OK;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->files;
-        break;
-    case 'p':
-        refused = cli_read_int(&schedule->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
-        break;
-    case 'v':
-        refused = cli_read_int(&schedule->chunks, "-v", argument, 1, SLUICE_MAX_STAGES);
-        break;
-    case 'm':
-        refused = cli_read_int(&schedule->microbatches, "-m", argument, 1, 1 << 20);
-        break;
-    case KEY_SLACK:
-        refused = cli_read_number(&schedule->slack, "--slack", argument, 1, false);
-        break;
-    case KEY_GROUP:
-        refused = cli_read_int(&schedule->group, "--group", argument, 1, 1 << 20);
+        state->child_inputs[0] = &options->schedule;
+        state->child_inputs[1] = &options->files;
         break;
     case KEY_LIST:
         options->list = true;
@@ -60,11 +39,6 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_COLUMNS:
         refused = cli_read_int(&options->columns, "--columns", argument, 40, 1000);
-        break;
-    case ARGP_KEY_ARG:
-        if (schedule->name)
-            refused = cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", argument);
-        schedule->name = argument;
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -77,17 +51,6 @@ static int check_files(const schedule_options *options) {
         return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
                                    "and --trace, or --csv");
     return drawing_check(&options->files);
-}
-
-static int check_choice(cli_schedule_choice *choice) {
-    if (!choice->name)
-        return cli_fail(CLI_USAGE,
-                        "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8");
-    if (cli_is_file(choice->name)) return CLI_OK; /* it says p and m itself */
-    if (choice->ranks == 0) return cli_fail(CLI_USAGE, "-p is missing; say how many ranks");
-    if (choice->microbatches == 0)
-        return cli_fail(CLI_USAGE, "-m is missing; say how many micro-batches");
-    return cli_settle_ranks(choice, choice->ranks);
 }
 
 static int print_csv(const sluice_schedule *schedule) {
@@ -115,30 +78,20 @@ static int print_program(const sluice_program *program, const schedule_options *
     const sluice_simulation_costs costs = {.stages = unit};
     sluice_simulation *simulation       = NULL;
     int failed = cli_print_timeline(&simulation, program, &costs, options->columns);
-    if (!failed) print_numbers(simulation);
-    if (!failed)
+    if (!failed) {
+        print_numbers(simulation);
         failed = drawing_write(&options->files, program, simulation, options->schedule.name, NULL);
+    }
     sluice_simulation_free(simulation);
     free(unit);
     return failed;
-}
-
-/* A program takes far more memory than the schedule it is made of. */
-static int check_size(const sluice_schedule *schedule) {
-    const int stages = sluice_schedule_stages(schedule);
-    const int m      = sluice_schedule_microbatches(schedule);
-    if ((int64_t)stages * m <= MOST_SIMULATED) return CLI_OK;
-    return cli_fail(CLI_USAGE,
-                    "%d stages x %d micro-batches are more than %d, too many to simulate; --csv "
-                    "prints them",
-                    stages, m, MOST_SIMULATED);
 }
 
 static int print_timeline(const sluice_schedule *schedule, const schedule_options *options) {
     sluice_program *program        = NULL;
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
     compile.samples                = sluice_schedule_microbatches(schedule);
-    CLI_TRY(check_size(schedule));
+    CLI_TRY(cli_check_size(schedule));
     CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
     printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
@@ -150,8 +103,9 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
 
 int cli_schedule(int argc, char **argv) {
     static const struct argp_child children[] = {
-        {&drawing_parser, 0, NULL, 0},
-        {0          }
+        {&cli_schedule_parser, 0, NULL, 0},
+        {&drawing_parser,                0, NULL, 0},
+        {0                   }
     };
     static const struct argp parser = {option_list,
                                        take_option,
@@ -169,9 +123,8 @@ int cli_schedule(int argc, char **argv) {
         cli_list_schedules();
         return CLI_OK;
     }
-    CLI_TRY(check_choice(&options.schedule));
     CLI_TRY(check_files(&options));
-    CLI_TRY(cli_load_schedule(&schedule, &options.schedule));
+    CLI_TRY(cli_choose_schedule(&schedule, &options.schedule, "sluice schedule"));
     const int failed = options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
     sluice_schedule_free(schedule);
     return failed;

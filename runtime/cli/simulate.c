@@ -2,7 +2,6 @@
 /* simulate.c -- `sluice simulate`: what a schedule costs in time, transfers and memory. */
 #include "simulate.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -53,8 +52,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     int refused                     = CLI_OK;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->choice;
-        state->child_inputs[1] = &options->files;
+        state->child_inputs[0] = &options->choice.schedule;
+        state->child_inputs[1] = &options->choice;
+        state->child_inputs[2] = &options->files;
         break;
     case KEY_COSTS:
         refused = read_text(&options->costs, argument);
@@ -109,9 +109,10 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
 
 int cli_simulate(int argc, char **argv) {
     static const struct argp_child children[] = {
-        {&laboratory_parser, 0, NULL, 0},
-        {&drawing_parser,    0, NULL, 0},
-        {0             }
+        {&cli_schedule_parser, 0, NULL, 0},
+        {&laboratory_transport_parser,                0, NULL, 0},
+        {&drawing_parser,                    0, NULL, 0},
+        {0   }
     };
     static const struct argp parser = {
         option_list,
@@ -127,8 +128,10 @@ int cli_simulate(int argc, char **argv) {
     sluice_schedule *schedule = NULL;
     int failed                = CLI_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) == 0)
-        failed = laboratory_load(&schedule, &options.choice, "sluice simulate");
-    if (!failed) failed = drawing_check(&options.files);
+        failed = drawing_check(&options.files);
+    if (!failed)
+        failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");
+    if (!failed) failed = cli_check_size(schedule);
     if (!failed) failed = simulate(&options, schedule);
     sluice_schedule_free(schedule);
     free((void *)options.links);

@@ -27,8 +27,7 @@ sluice_status sluice_profile_find(const sluice_profile_table **out, const sluice
     }
     if (microbatch == 0)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "the profile has tables of micro-batches of %s: name "
-                            "one",
+                            "the profile has tables of micro-batches of %s, and none is named",
                             sizes);
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "the profile has no table of micro-batches of %lld; there are %s",

@@ -17,6 +17,7 @@ typedef struct lowering {
     bool *waited;                  /* of each post */
     int *sends, *first_send;       /* posts of each peer's sends, in order; where a peer's begin */
     int *released;                 /* so many of each peer's sends are waited for */
+    int *output_send;              /* post of (local stage, micro-batch): its output's send; -1 */
     int *of_block, *next_of_block; /* first post that a block makes or uses; the next; -1 */
     bool *wrote_input, *wrote_weight; /* per stage: its first gradient is written */
     bool *recomputed;                 /* [local stage][micro-batch]: its F saved nothing */
@@ -202,14 +203,25 @@ static sluice_status wait_for_sends(lowering *at, const sluice__post *post, int 
     return SLUICE_OK;
 }
 
+/* A gradient that has arrived proves that the output it belongs to did: that need not be kept. */
+static sluice_status wait_for_output(lowering *at, const sluice__post *gradient, int posted) {
+    const int which = at->output_send[place_of(at, 0, gradient->stage, gradient->microbatch)];
+    return which >= 0 && which < posted ? wait_for(at, which) : SLUICE_OK;
+}
+
 /* Before block `b`: its inputs are there, and the slots of its sends are few. */
 static sluice_status add_waits(lowering *at, int b, int posted) {
     for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
         if (at->links->posts[k].sends)
             SLUICE__TRY(wait_for_sends(at, &at->links->posts[k], posted));
     }
-    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k])
-        if (!at->links->posts[k].sends && k < posted) SLUICE__TRY(wait_for(at, k));
+    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
+        const sluice__post *post = &at->links->posts[k];
+        if (post->sends || k >= posted) continue;
+        SLUICE__TRY(wait_for(at, k));
+        if (post->payload == SLUICE_PAYLOAD_GRADIENT)
+            SLUICE__TRY(wait_for_output(at, post, posted));
+    }
     return SLUICE_OK;
 }
 
@@ -271,6 +283,13 @@ static sluice_status index_stages(lowering *at) {
     SLUICE__TRY(sluice__alloc(&at->recomputed, all, sizeof *at->recomputed));
     SLUICE__TRY(sluice__alloc(&at->known, SLUICE_ROLES * all, sizeof *at->known));
     for (size_t k = 0; k < SLUICE_ROLES * all; k++) at->known[k] = -1;
+    SLUICE__TRY(sluice__alloc(&at->output_send, all, sizeof *at->output_send));
+    for (size_t k = 0; k < all; k++) at->output_send[k] = -1;
+    for (int k = 0; k < at->links->post_count; k++) {
+        const sluice__post *post = &at->links->posts[k];
+        if (post->sends && post->payload == SLUICE_PAYLOAD_ACTIVATION)
+            at->output_send[place_of(at, 0, post->stage, post->microbatch)] = k;
+    }
     return SLUICE_OK;
 }
 
@@ -301,6 +320,7 @@ out:
     sluice__free(at.sends);
     sluice__free(at.first_send);
     sluice__free(at.released);
+    sluice__free(at.output_send);
     sluice__free(at.of_block);
     sluice__free(at.next_of_block);
     sluice__free(at.wrote_input);

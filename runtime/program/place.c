@@ -71,6 +71,13 @@ out:
     return status;
 }
 
+static int last_moment(const sluice__life *lives, int count) {
+    int last = 0;
+    for (int k = 0; k < count; k++)
+        if (lives[k].end > last) last = lives[k].end;
+    return last;
+}
+
 /* ---- buffers of one size: any place that is free will do, and none is wasted ---- */
 
 /* Lives in lists by a key: first[key], then next[life]; -1: no more. */
@@ -120,9 +127,7 @@ static sluice_status place_equal(sluice__life *lives, int count, size_t *total) 
     int kinds[SLUICE__KINDS];
     chains ended = {0}, vacant = {.first = kinds};
     sluice_status status = SLUICE_OK;
-    int moments          = 1;
-    for (int k = 0; k < count; k++)
-        if (lives[k].end >= moments) moments = lives[k].end + 1;
+    const int moments    = last_moment(lives, count) + 1;
     SLUICE__TRY_OUT(sluice__alloc(&ended.first, (size_t)moments, sizeof *ended.first));
     SLUICE__TRY_OUT(sluice__alloc(&ended.next, (size_t)count, sizeof *ended.next));
     vacant.next = ended.next;
@@ -141,13 +146,6 @@ static bool are_equal(const sluice__life *lives, int count) {
             lives[k].begin < lives[k - 1].begin)
             return false;
     return true;
-}
-
-static int last_moment(const sluice__life *lives, int count) {
-    int last = 0;
-    for (int k = 0; k < count; k++)
-        if (lives[k].end > last) last = lives[k].end;
-    return last;
 }
 
 /* The largest first leave gaps where they live briefly: then by extent, if that is better. */
