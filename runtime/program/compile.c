@@ -25,6 +25,9 @@ static sluice_status check_size(const sluice_schedule *schedule) {
                             "the schedule has %d ranks and %d stages; a program has at most %d of "
                             "each",
                             p, stages, SLUICE_MAX_STAGES);
+    if (sluice_schedule_microbatches(schedule) == 0)
+        return sluice__fail(SLUICE_E_SCHEDULE, "the schedule computes nothing: no action has a "
+                                               "micro-batch");
     return sluice__check_forwards(schedule);
 }
 
