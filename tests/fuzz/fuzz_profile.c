@@ -17,7 +17,9 @@ static void fail(const char *what) {
     abort();
 }
 
-static bool is_time(double value) { return isfinite(value) && value >= 0; }
+static bool is_time(double value) {
+    return isfinite(value) && value >= 0;
+}
 
 static void check_layer(const sluice_profile_layer *layer) {
     if (!layer->name || !layer->kind || !is_time(layer->forward_s) || !is_time(layer->input_s) ||

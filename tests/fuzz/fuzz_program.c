@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_program.c -- any bytes as a schedule that is compiled over both kinds of queues. Oracle: what
- * runs in one queue per rank also runs in a queue per link, and without transfers of its own the
- * other way round; what compiles can be simulated, its critical path is as long as the step, no rank
- * is busy for longer, and every transfer begins when both ends are posted.
+ * fuzz_program.c -- any bytes as a schedule that is compiled over both kinds of queues. Oracle:
+ * what runs in one queue per rank also runs in a queue per link, and without transfers of its own
+ * the other way round; what compiles can be simulated, its critical path is as long as the step, no
+ * rank is busy for longer, and every transfer begins when both ends are posted.
  */
 #include <math.h>
 #include <stdint.h>
@@ -22,7 +22,8 @@ static void fail(const char *what, double number) {
 static void check_times(const sluice_simulation *simulation) {
     const double path = simulation->critical_compute + simulation->critical_transfer;
     const double most = simulation->makespan * (1 + 1e-12) + 1e-12;
-    if (fabs(path - simulation->makespan) > 1e-9 * (1 + path)) fail("the path is not the step", path);
+    if (fabs(path - simulation->makespan) > 1e-9 * (1 + path))
+        fail("the path is not the step", path);
     for (int r = 0; r < simulation->ranks; r++)
         if (simulation->rank[r].busy > most) fail("busy for longer than the step", r);
     for (int t = 0; t < simulation->transfer_count; t++) {
@@ -40,12 +41,9 @@ static void simulate(const sluice_program *program) {
     double *recompute        = calloc((size_t)stages, sizeof *recompute);
     if (!costs || !recompute) abort();
     for (int s = 0; s < stages; s++) costs[s] = (sluice_stage_cost){1 + s % 3, 0.5, 0.25 * s};
-    const sluice_simulation_costs all = {.stages    = costs,
-                                         .recompute = recompute,
-                                         .update    = 1,
-                                         .latency   = 0.125,
-                                         .bandwidth = 4};
-    sluice_simulation *simulation     = NULL;
+    const sluice_simulation_costs all = {
+        .stages = costs, .recompute = recompute, .update = 1, .latency = 0.125, .bandwidth = 4};
+    sluice_simulation *simulation = NULL;
     if (sluice_program_simulate(&simulation, program, &all) != SLUICE_OK)
         fail("what compiles must simulate", 0);
     check_times(simulation);
@@ -60,7 +58,8 @@ static sluice_program *compile(const sluice_schedule *schedule, sluice_queues qu
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.queues                 = queues;
     if (sluice_program_compile(&program, schedule, NULL, NULL, &options) != SLUICE_OK) {
-        if (program || sluice_last_error()->what[0] == '\0') fail("a refusal without a sentence", 0);
+        if (program || sluice_last_error()->what[0] == '\0')
+            fail("a refusal without a sentence", 0);
         return NULL;
     }
     simulate(program);
