@@ -424,9 +424,10 @@ static void idle_shares_are_the_papers(void **state) {
 
 static void a_program_takes_as_long_as_its_actions(void **state) {
     (void)state;
-    uint64_t random = test_seed();
-    for (int trial = 0; trial < 300; trial++) {
-        const shape of = random_shape(&random, 8);
+    const bool everything = getenv("SLUICE_LONG") != NULL;
+    uint64_t random       = test_seed();
+    for (int trial = 0; trial < (everything ? 3000 : 300); trial++) {
+        const shape of = random_shape(&random, everything ? 16 : 8);
         assert_agreement(&of, trial % 2 ? SLUICE_QUEUES_PER_LINK : SLUICE_QUEUES_PER_RANK);
     }
 }
