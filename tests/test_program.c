@@ -95,7 +95,7 @@ static void test_the_index_of_lives_changes_nothing(void **state) {
                                              begin + test_random_int(&random, 0, longest), 0, 0};
         }
         size_t total;
-        memcpy(plain, lives, sizeof lives);
+        for (int k = 0; k < count; k++) plain[k] = lives[k];
         assert_ok(sluice__place(lives, count, &total));
         const size_t by_size = place_plainly(plain, count, false);
         const size_t by_area = place_plainly(plain, count, true);
