@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sluice/ledger.h"
 #include "sluice/model.h"
 #include "sluice/partition.h"
 #include "sluice/program.h"
@@ -79,6 +80,8 @@ typedef struct sluice_result {
     double makespan_idle; /* idle share of ranks * the time from the step's start to the drain */
     const double *inner_idle; /* per rank: idle share between its first and last action; borrowed,
                                * until the next call */
+    const sluice_ledger *ledger; /* per rank: where its `seconds` went; borrowed, until the next
+                                  * call */
 } sluice_result;
 
 /*
@@ -110,9 +113,13 @@ SLUICE_API sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint6
 /* The compiled step, borrowed: for its plan, for simulation. */
 SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline);
 /* Measured seconds of one stage's actions in the last step, mean over its micro-batches;
- * `costs` has one entry per stage. For the simulator. */
+ * `costs` has one entry per stage. For the simulator. I and W within a B were timed apart. */
 SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
                                             sluice_stage_cost *costs);
+/* The rest that the simulator asks for: `recompute` of one micro-batch per stage, 0 where there was
+ * none; `updates` per rank: all of its ledger's entry. */
+SLUICE_API void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, double *recompute,
+                                            double *updates);
 /* The last step as it was measured, in seconds ("s") since its start; no critical path is known.
  * Release with sluice_timeline_free(). E_ARGUMENT before the first step, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_pipeline_timeline(sluice_timeline **out,

@@ -25,6 +25,7 @@
 #include "sluice/device.h"
 #include "sluice/file.h"
 #include "sluice/layer.h"
+#include "sluice/ledger.h"
 #include "sluice/model.h"
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <time.h>
 
-double sluice__now(void); /* seconds of the monotonic clock */
+double sluice__now(void);     /* seconds of the monotonic clock */
+double sluice__on_core(void); /* seconds that the calling thread has had a core */
 /* For pthread_cond_timedwait() on a condition made by sluice__condition_init(). */
 struct timespec sluice__time_after(double seconds);
 void sluice__condition_init(pthread_cond_t *condition);

@@ -39,6 +39,7 @@ enum {
     KEY_OUT,
     KEY_LOG,
     KEY_TRACE,
+    KEY_LEDGER,
     KEY_QUIET,
     KEY_JSON
 };
@@ -83,6 +84,7 @@ static const struct argp_option option_list[] = {
     {"out", KEY_OUT, "DIR", 0, "Gets model.safetensors, config.json, log.jsonl (sluice-out)", 4},
     {"log", KEY_LOG, "FILE", 0, "Write the log there instead of into --out", 4},
     {"trace", KEY_TRACE, "FILE", 0, "Draw the last step, simulated and measured: .svg, or .json for Perfetto", 4},
+    {"ledger", KEY_LEDGER, 0, 0, "Print where each rank's time went in the last step, measured and simulated", 4},
     {"quiet", KEY_QUIET, 0, 0, "Print the last line only: the digest of the weights", 4},
     {"json", KEY_JSON, 0, 0, "Print the log's objects only", 4},
     {0}
@@ -249,6 +251,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     case KEY_EXPLAIN_MEMORY:
         options->explain_memory = true;
         break;
+    case KEY_LEDGER:
+        options->ledger = true;
+        break;
     case KEY_QUIET:
         options->quiet = true;
         break;
@@ -325,6 +330,9 @@ int train_read_options(train_options *options, int argc, char **argv) {
     if (argp_parse(&parser, argc, argv, 0, NULL, options) != 0) return CLI_USAGE;
     if (options->data_count == 0)
         return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");
+    if (options->ledger && (options->quiet || options->json))
+        return cli_fail(CLI_USAGE, "--ledger prints a table and %s prints none; leave one of them out",
+                        options->quiet ? "--quiet" : "--json");
     CLI_TRY(settle_ranks(options));
     CLI_TRY(settle_microbatches(options));
     return settle_learning_rate(options);

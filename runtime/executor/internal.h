@@ -4,6 +4,7 @@
  *
  *   pipeline.c    create and free
  *   step.c        step and evaluate: what the caller's thread does
+ *   account.c     what the last step took: idle shares, ledgers, costs for the simulator
  *   nonfinite.c   where a loss or gradient that is no number comes from
  *   lacks.c       what the machine did not give
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
@@ -22,6 +23,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/program/internal.h"
+#include "runtime/program/ledger.h"
 #include "runtime/transport/transport.h"
 #include "sluice/pipeline.h"
 
@@ -52,6 +54,9 @@ struct sluice__rank {
 
     atomic_int at;       /* instruction being carried out */
     double *begin, *end; /* per instruction of the step, seconds since its start */
+    double *weight;      /* per instruction of the step: of a B, the seconds in W */
+    double weight_s;     /* those of the instruction being carried out */
+    double started, ended, on_core, meeting; /* of the step, as in sluice__record */
     double *gathered;    /* all ranks' losses and norm partials, rank after rank */
     double *mine;        /* this rank's part of them */
     sluice_update_tensor *tensors; /* one per value, in model order */
@@ -97,6 +102,9 @@ struct sluice_pipeline {
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
     double *inner_idle; /* [ranks] */
+    sluice_ledger *ledger;   /* [ranks]: of the last step */
+    sluice__record *records; /* [ranks]: what it is booked from */
+    int **partners;          /* of the step's waits */
 
     /* tasks */
     pthread_mutex_t lock;
@@ -140,6 +148,12 @@ sluice_status sluice__check_number(const char *name, double value, double low, d
 /* Run `program`; what `how` says of the run beside program, samples and start is taken from it. */
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task);
+
+/* ---- account.c ---- */
+sluice_status sluice__account_make(sluice_pipeline *pipeline);
+void sluice__account_free(sluice_pipeline *pipeline);
+/* Fill what the last step says of its time; `result->seconds` is known. */
+void sluice__account(sluice_pipeline *pipeline, sluice_result *result);
 
 /* ---- nonfinite.c ---- */
 /* The step's loss or norm is not finite: find out where that comes from. E_NONFINITE, or what came

@@ -150,7 +150,7 @@ static sluice_status index_uses(sluice_pipeline *pipeline) {
 static sluice_status create_ranks(sluice_pipeline *pipeline) {
     const size_t p = (size_t)pipeline->ranks;
     SLUICE__TRY(sluice__alloc(&pipeline->rank, p, sizeof *pipeline->rank));
-    SLUICE__TRY(sluice__alloc(&pipeline->inner_idle, p, sizeof(double)));
+    SLUICE__TRY(sluice__account_make(pipeline));
     SLUICE__TRY(sluice__alloc(&pipeline->run.first_sample,
                               (size_t)pipeline->program->microbatches + 1, sizeof(int64_t)));
     for (int r = 0; r < pipeline->ranks; r++) {
@@ -225,6 +225,7 @@ static void free_rank(sluice__rank *rank) {
     sluice__free(rank->staging);
     sluice__free(rank->begin);
     sluice__free(rank->end);
+    sluice__free(rank->weight);
     sluice__free(rank->gathered);
     sluice__free(rank->mine);
     sluice__free(rank->terms);
@@ -240,11 +241,11 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     pipeline->transport_ops->close(pipeline->transport);
+    sluice__account_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);
     sluice__free(pipeline->run.first_sample);
     sluice__free(pipeline->first_use);
-    sluice__free(pipeline->inner_idle);
     sluice__free(pipeline->rank);
     pthread_cond_destroy(&pipeline->changed);
     pthread_mutex_destroy(&pipeline->lock);
