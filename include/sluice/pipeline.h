@@ -31,7 +31,7 @@ typedef enum sluice_optimizer {
 typedef struct sluice_pipeline_options {
     size_t size;            /* sizeof(sluice_pipeline_options), set by the initializer */
     int64_t samples;        /* of a minibatch; at least one per micro-batch */
-    const char *device;     /* "cpu"; NULL: the best there is */
+    const char *device;     /* "cpu", "virtual" (virtual.h); NULL: the best there is */
     int threads;            /* compute threads of each rank; 0: cores / ranks, at least 1 */
     sluice_optimizer optimizer;
     double beta1, beta2;    /* adamw */
@@ -41,9 +41,11 @@ typedef struct sluice_pipeline_options {
     double deadline_s;      /* longest time without any rank finishing an instruction */
     const bool *recompute;  /* per stage, as in sluice_program_options; NULL: none */
     size_t memory_limit;    /* bytes of each rank's arena; more is refused. 0: no limit */
+    const sluice_simulation_costs *costs; /* of device "virtual", and of no other: what actions,
+                             * links and updates take, in seconds; must outlive the pipeline */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0}
+    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0}
 
 /*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.

@@ -2,6 +2,9 @@
 /* clock.c -- the one clock: seconds that never go back, and waits that end by it. */
 #include "runtime/base/clock.h"
 
+#include <errno.h>
+#include <sched.h>
+
 static double read_clock(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
@@ -14,6 +17,21 @@ double sluice__now(void) {
 
 double sluice__on_core(void) {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+struct timespec sluice__time_at(double time) {
+    const double whole = (double)(time_t)time;
+    return (struct timespec){(time_t)time, (long)((time - whole) * 1e9)};
+}
+
+/* A thread wakes about this much late. It asks to be woken earlier by as much, and looks at the
+ * clock for what is left, letting others go first. */
+static const double lateness = 60e-6;
+
+void sluice__sleep_until(double time) {
+    const struct timespec early = sluice__time_at(time > lateness ? time - lateness : 0);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &early, NULL) == EINTR) continue;
+    while (sluice__now() < time) (void)sched_yield();
 }
 
 struct timespec sluice__time_after(double seconds) {

@@ -8,6 +8,9 @@
 
 double sluice__now(void);     /* seconds of the monotonic clock */
 double sluice__on_core(void); /* seconds that the calling thread has had a core */
+/* Sleep until the clock shows `time`: not less, and as little more as the machine allows. */
+void sluice__sleep_until(double time);
+struct timespec sluice__time_at(double time); /* of the clock */
 /* For pthread_cond_timedwait() on a condition made by sluice__condition_init(). */
 struct timespec sluice__time_after(double seconds);
 void sluice__condition_init(pthread_cond_t *condition);

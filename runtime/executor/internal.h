@@ -10,6 +10,7 @@
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
+ *   paced.c       devices that take the time that a cost table says
  *   update.c      ties, norm, clipping, update
  *   parameters.c  initial values, reading, writing, digest
  *   failure.c     the first failure anywhere, in words
@@ -169,6 +170,15 @@ double sluice__patience(const sluice_pipeline *pipeline);
 
 /* ---- stage.c ---- */
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *instruction);
+
+/* ---- paced.c ---- */
+/* Costs are given, and right, if and only if the device is virtual. */
+sluice_status sluice__check_pace(const sluice_pipeline *pipeline);
+/* What the links of a paced pipeline take, into what the transport is opened with. */
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link);
+/* Sleep until the instruction, begun at `begin` of the clock, has taken its time; of a pipeline
+ * without costs nothing. */
+void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);
 
 /* ---- update.c ---- */
 /* The rank's tensors in model order, and room for what the norm gathers. */

@@ -40,6 +40,7 @@ static int usable_cores(void) {
 static void choose_threads(sluice_pipeline *pipeline) {
     pipeline->cores   = usable_cores();
     pipeline->threads = pipeline->options.threads;
+    if (pipeline->options.costs) pipeline->threads = 1; /* that sleeps */
     if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;
     if (pipeline->threads < 1) pipeline->threads = 1;
     pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
@@ -126,11 +127,14 @@ static sluice_status open_transport(sluice_pipeline *pipeline) {
     int count            = 0, gathered = pipeline->program->microbatches;
     sluice__link *links;
     SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0};
+    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};
     count_links(pipeline->program, links);
     count_links(pipeline->forward, links);
     for (int k = 0; k < p * p; k++)
-        if (links[k].transfers > 0) links[count++] = links[k];
+        if (links[k].transfers > 0) {
+            links[count] = links[k];
+            sluice__pace_link(pipeline, &links[count++]);
+        }
     gathered += sluice_model_use_count(pipeline->model);
     const sluice_status status = pipeline->transport_ops->open(&pipeline->transport, p, links,
                                                                count, gathered, pipeline->ops);
@@ -200,6 +204,7 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     SLUICE__TRY_OUT(find_device(pipeline));
     SLUICE__TRY_OUT(check_kinds(pipeline));
     SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
+    SLUICE__TRY_OUT(sluice__check_pace(pipeline));
     pipeline->loss_rank = pipeline->program->stage_rank[pipeline->program->stages - 1];
     choose_threads(pipeline);
     SLUICE__TRY_OUT(index_uses(pipeline));

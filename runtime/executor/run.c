@@ -73,9 +73,11 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
         atomic_store(&rank->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
         if (pipeline->watch) pipeline->watch(rank, &mine->list[n]);
-        rank->weight_s = 0;
-        if (run->timed) rank->begin[n] = sluice__now() - run->start;
+        const double begin = sluice__now();
+        rank->weight_s     = 0;
+        if (run->timed) rank->begin[n] = begin - run->start;
         SLUICE__TRY(carry_out(rank, &mine->list[n]));
+        sluice__pace(rank, &mine->list[n], begin);
         const double now = sluice__now();
         if (run->timed) {
             rank->end[n]    = now - run->start;

@@ -26,6 +26,8 @@ typedef struct link {
     int capacity;
     int sent, received;
     atomic_int complete;
+    double latency_s, bytes_per_s;
+    double *due; /* per transfer: when it is over; NULL where links take no time */
     bool is_open;
 } link;
 
@@ -60,7 +62,11 @@ static sluice_status open_links(sluice__transport *transport, const sluice__link
                                   sizeof *opened->waiting));
         pthread_mutex_init(&opened->lock, NULL);
         sluice__condition_init(&opened->moved);
-        opened->is_open = true;
+        opened->is_open     = true;
+        opened->latency_s   = links[k].latency_s;
+        opened->bytes_per_s = links[k].bytes_per_s;
+        if (links[k].latency_s > 0 || links[k].bytes_per_s > 0)
+            SLUICE__TRY(sluice__alloc(&opened->due, (size_t)links[k].transfers, sizeof(double)));
     }
     return SLUICE_OK;
 }
@@ -73,6 +79,7 @@ static void local_close(sluice__transport *transport) {
         pthread_mutex_destroy(&closed->lock);
         pthread_cond_destroy(&closed->moved);
         sluice__free(closed->waiting);
+        sluice__free(closed->due);
     }
     pthread_mutex_destroy(&transport->lock);
     pthread_cond_destroy(&transport->arrived);
@@ -116,6 +123,15 @@ static void local_begin(sluice__transport *transport) {
 
 /* ---- transfers ---- */
 
+/* A link that takes time carries one transfer after another. */
+static void set_due(link *at, size_t bytes) {
+    const int k         = atomic_load(&at->complete);
+    const double now    = sluice__now();
+    const double before = k > 0 ? at->due[k - 1] : 0;
+    const double time   = at->bytes_per_s > 0 ? (double)bytes / at->bytes_per_s : 0;
+    at->due[k]          = (before > now ? before : now) + at->latency_s + time;
+}
+
 /* Both ends of the next transfer are known: copy, on the second poster's stream. */
 static sluice_status finish(const sluice__transport *transport, link *at, const posted *send,
                             const posted *receive, sluice_stream *stream) {
@@ -127,6 +143,7 @@ static sluice_status finish(const sluice__transport *transport, link *at, const 
                                                "ends of the link disagree on the order of transfers");
     SLUICE__TRY(transport->ops->copy(stream, receive->buffer, send->buffer, send->bytes));
     SLUICE__TRY(transport->ops->synchronize(stream));
+    if (at->due) set_due(at, send->bytes);
     atomic_fetch_add(&at->complete, 1);
     pthread_cond_broadcast(&at->moved);
     return SLUICE_OK;
@@ -173,9 +190,9 @@ static sluice_status local_group(sluice__transport *transport, int rank) {
     return SLUICE_OK;
 }
 
-static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
-                                double seconds, bool *done) {
-    link *at = link_of(transport, from, to);
+/* Until both ends of transfer k are posted and it is copied. */
+static sluice_status wait_for_copy(const sluice__transport *transport, link *at, int k,
+                                   double seconds, bool *done) {
     for (int spin = 0; spin < SPINS; spin++)
         if (atomic_load(&at->complete) > k) {
             *done = true;
@@ -189,6 +206,28 @@ static sluice_status local_wait(sluice__transport *transport, int from, int to, 
     *done = atomic_load(&at->complete) > k;
     pthread_mutex_unlock(&at->lock);
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+}
+
+/* Until transfer k, whose ends are posted, is over too. */
+static sluice_status wait_for_link(const sluice__transport *transport, link *at, int k, double end,
+                                   bool *done) {
+    const double due           = at->due[k];
+    const double until         = due < end ? due : end;
+    const struct timespec then = sluice__time_at(until);
+    pthread_mutex_lock(&at->lock);
+    while (sluice__now() < until && !atomic_load(&transport->aborted))
+        (void)pthread_cond_timedwait(&at->moved, &at->lock, &then);
+    pthread_mutex_unlock(&at->lock);
+    *done = sluice__now() >= due;
+    return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+}
+
+static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
+                                double seconds, bool *done) {
+    link *at         = link_of(transport, from, to);
+    const double end = sluice__now() + seconds;
+    SLUICE__TRY(wait_for_copy(transport, at, k, seconds, done));
+    return *done && at->due ? wait_for_link(transport, at, k, end, done) : SLUICE_OK;
 }
 
 /* ---- the gather ---- */
