@@ -22,10 +22,11 @@ typedef struct setting {
 } setting;
 
 typedef struct finding {
-    double simulated, measured, bare; /* seconds of a step, and of the bare loop */
-    double asked;                     /* seconds that each thread of the bare loop asks to sleep */
-    int actions;                      /* of the rank that has most */
-    double unaccounted;               /* largest share of any rank's step */
+    double simulated;
+    double measured, least; /* seconds of a step: the middle of three, the least of them */
+    double bare;            /* seconds that a thread which only sleeps wakes late */
+    int actions;            /* of the rank that has most */
+    double unaccounted;     /* largest share of any rank's step */
 } finding;
 
 /* ---- a step ---- */
@@ -48,14 +49,25 @@ static void count_actions(finding *found, const sluice_program *program) {
     }
 }
 
-static void run_step(finding *found, sluice_pipeline *pipeline, const setting *on) {
+static int compare(const void *left, const void *right) {
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static void run_steps(finding *found, sluice_pipeline *pipeline, const setting *on) {
     const sluice_batch batch = sluice_virtual_batch(on->microbatches);
-    sluice_result result     = {0};
-    bench_check(sluice_pipeline_step(pipeline, &batch, &result));
-    found->measured = result.seconds;
-    for (int r = 0; r < on->ranks; r++)
-        if (result.ledger[r].unaccounted > found->unaccounted * result.seconds)
-            found->unaccounted = result.ledger[r].unaccounted / result.seconds;
+    double seconds[3];
+    for (int k = 0; k < 3; k++) {
+        sluice_result result = {0};
+        bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+        seconds[k] = result.seconds;
+        for (int r = 0; r < on->ranks; r++)
+            if (result.ledger[r].unaccounted > found->unaccounted * result.seconds)
+                found->unaccounted = result.ledger[r].unaccounted / result.seconds;
+    }
+    qsort(seconds, 3, sizeof *seconds, compare);
+    found->least    = seconds[0];
+    found->measured = seconds[1];
 }
 
 static void measure(finding *found, const setting *on) {
@@ -78,7 +90,7 @@ static void measure(finding *found, const setting *on) {
     bench_check(sluice_program_simulate(&simulation, program, &costs));
     found->simulated = simulation->step;
     count_actions(found, program);
-    run_step(found, pipeline, on);
+    run_steps(found, pipeline, on);
     sluice_simulation_free(simulation);
     sluice_pipeline_free(pipeline);
     sluice_model_free(model);
@@ -133,9 +145,7 @@ static void sleep_barely(finding *found, const setting *on) {
         (void)pthread_join(all[r].thread, NULL);
         sum += all[r].took;
     }
-    found->asked = actions * length_of(on);
-    found->bare  = sum / on->ranks;
-    found->bare  = (found->bare - found->asked) / actions;
+    found->bare = (sum / on->ranks) / actions - length_of(on);
     free(all);
 }
 
@@ -145,26 +155,28 @@ static bool print_row(const setting *on) {
     finding found = {0};
     measure(&found, on);
     sleep_barely(&found, on);
-    printf("| %s | %d | %d | %.4f | %.4f | %+.2f %% | %.0f | %.0f | %.3f %% |\n", on->schedule,
-           on->ranks, on->microbatches, found.simulated, found.measured,
-           100 * (found.measured / found.simulated - 1),
+    printf("| %s | %d | %d | %.4f | %.4f | %+.2f %% | %+.2f %% | %.0f | %.0f | %.3f %% |\n",
+           on->schedule, on->ranks, on->microbatches, found.simulated, found.measured,
+           100 * (found.measured / found.simulated - 1), 100 * (found.least / found.simulated - 1),
            1e6 * (found.measured - found.simulated) / found.actions, 1e6 * found.bare,
            100 * found.unaccounted);
     (void)fflush(stdout);
-    return found.measured >= found.simulated * (1 - 1e-6);
+    return found.least >= found.simulated * (1 - 1e-6);
 }
 
 static bool print_schedules(int most, double length) {
     static const char *const schedules[] = {"gpipe", "1f1b", "interleaved", "zb1p", "zbv"};
     static const int ranks[]             = {2, 4, 8, 32, 128};
     bool possible                        = true;
-    printf("## Schedules\n\nF, I and W of a stage take %g ms each; transfers and updates are free. "
-           "`per action`: measured less simulated,\nover the actions of the rank that has most. "
-           "`bare loop`: how much late the same number of threads are that\nonly sleep, each time. "
-           "`unaccounted`: of the ledger of the rank where it is largest.\n\n"
-           "| schedule | p | m | simulated, s | measured, s | difference | per action, µs "
-           "| bare loop, µs | unaccounted |\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|\n",
-           1e3 * length);
+    printf(
+        "## Schedules\n\nF, I and W of a stage take %g ms each; transfers and updates are free. "
+        "`measured`: the\nmiddle of three steps; `difference`: of that, and of the least of them. "
+        "`per action`: measured less simulated,\nover the actions of the rank that has most. "
+        "`bare loop`: how much late the same number of threads are that\nonly sleep, each time. "
+        "`unaccounted`: of the ledger of the rank where it is largest.\n\n"
+        "| schedule | p | m | simulated, s | measured, s | difference | least | per action, µs "
+        "| bare loop, µs | unaccounted |\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        1e3 * length);
     for (int p = 0; p < 5 && ranks[p] <= most; p++)
         for (int k = 1; k <= 4; k += 3)
             for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
@@ -196,7 +208,7 @@ static bool print_gpipe(double length) {
         printf("| %d | %d | %.3f | %.3f | %.3f |\n", p, m, found.measured, first / found.measured,
                (double)(p * m) / (m + p - 1));
         (void)fflush(stdout);
-        possible = possible && found.measured >= found.simulated * (1 - 1e-6);
+        possible = possible && found.least >= found.simulated * (1 - 1e-6);
     }
     return possible;
 }

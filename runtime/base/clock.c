@@ -24,13 +24,14 @@ struct timespec sluice__time_at(double time) {
     return (struct timespec){(time_t)time, (long)((time - whole) * 1e9)};
 }
 
-/* A thread wakes about this much late. It asks to be woken earlier by as much, and looks at the
- * clock for what is left, letting others go first. */
+/* A thread wakes about this much late. With a core of its own it asks to be woken earlier by as
+ * much, and looks at the clock for what is left; without one it would keep others from waking. */
 static const double lateness = 60e-6;
 
-void sluice__sleep_until(double time) {
-    const struct timespec early = sluice__time_at(time > lateness ? time - lateness : 0);
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &early, NULL) == EINTR) continue;
+void sluice__sleep_until(double time, bool has_core) {
+    const double ask         = has_core ? time - lateness : time;
+    const struct timespec at = sluice__time_at(ask > 0 ? ask : 0);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) continue;
     while (sluice__now() < time) (void)sched_yield();
 }
 
@@ -45,6 +46,11 @@ struct timespec sluice__time_after(double seconds) {
         at.tv_nsec -= 1000000000L;
     }
     return at;
+}
+
+int sluice__usable_cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 void sluice__condition_init(pthread_cond_t *condition) {

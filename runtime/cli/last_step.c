@@ -73,8 +73,10 @@ int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *co
     if (!failed)
         failed = cli_check(sluice_timeline_draw(&text, simulated, cli_columns(110), cli_colour()));
     if (!failed)
-        printf("\none step, simulated from its measured actions (in milliseconds, free transfers):"
-               "\n%smakespan idle: simulated %.1f %%, measured %.1f %%\n\n",
+        printf("\none step, simulated from %s:\n%smakespan idle: simulated %.1f %%, measured "
+               "%.1f %%\n\n",
+               costs->given ? "the costs (in milliseconds)"
+                            : "its measured actions (in milliseconds, free transfers)",
                text, 100 * simulated->makespan_idle, 100 * measured_idle);
     sluice_text_free(text);
     sluice_timeline_free(simulated);
@@ -88,7 +90,8 @@ int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
     if (!failed) failed = cli_check(sluice_pipeline_timeline(&measured, pipeline));
     if (!failed) {
         snprintf(simulated->title, sizeof simulated->title,
-                 "step %lld, simulated from its measured actions with free transfers", step);
+                 "step %lld, simulated from %s", step,
+                 costs->given ? "the costs" : "its measured actions with free transfers");
         snprintf(measured->title, sizeof measured->title, "step %lld, measured", step);
         failed = cli_write_drawing(path, (const sluice_timeline *[]){simulated, measured}, 2);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ledger.c -- the table of where the last step's time went, measured beside simulated. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,8 @@ static void print_head(void) {
 static void print_row(const char *name, const sluice_ledger *ledger, double scale, bool measured) {
     printf("%-9s", name);
     for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) printf(" %9.2f", scale * ledger->time[e]);
-    printf(" %11.3f %9.2f", scale * ledger->unaccounted, scale * ledger->step);
+    const double rest = scale * ledger->unaccounted; /* of sums of roundings -0.000 comes */
+    printf(" %11.3f %9.2f", fabs(rest) < 5e-4 ? 0 : rest, scale * ledger->step);
     if (measured) printf(" %9.2f", scale * ledger->on_core);
     putchar('\n');
 }

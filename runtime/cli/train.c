@@ -181,6 +181,10 @@ int cli_train(int argc, char **argv) {
     bool made     = false;
     int failed    = train_read_options(&options, argc, argv);
     run.talks     = !options.quiet && !options.json;
+    if (!failed && options.is_virtual) {
+        failed = train_virtual(&options);
+        goto out;
+    }
     if (!failed) failed = train_prepare(&run.problem, &options);
     if (!failed && options.explain_memory) {
         failed = train_explain_memory(&run.problem, &options);

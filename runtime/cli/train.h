@@ -13,6 +13,10 @@ typedef struct train_options {
     const char **data;
     int data_count;
     const char *model, *split, *recompute, *init, *out, *log, *trace;
+    const char *device, *costs, *profile;
+    int64_t microbatch; /* samples: the profile's table; 0: not named */
+    bool is_virtual;
+    const char *of_training; /* an option that virtual devices have no use for; NULL: none is named */
     cli_schedule_choice schedule;
     size_t memory_limit; /* per rank */
     int threads;
@@ -101,6 +105,10 @@ typedef struct train_step {
 void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */
 void train_progress_leave(train_progress *progress);
+
+/* ---- virtual devices (virtual.c): costs instead of a model, no data, nothing to save ---- */
+
+int train_virtual(const train_options *options);
 
 /* ---- the last step (last_step.c) ---- */
 

@@ -46,7 +46,7 @@ static void sleep_until(const sluice_pipeline *pipeline, double time) {
     static const double piece = 0.05;
     for (double now = sluice__now(); now < time && !atomic_load(&pipeline->failed);
          now        = sluice__now())
-        sluice__sleep_until(fmin(time, now + piece));
+        sluice__sleep_until(fmin(time, now + piece), pipeline->pin);
 }
 
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
 #include <math.h>
-#include <sched.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -32,13 +31,8 @@ static sluice_status take_options(sluice_pipeline_options *out,
 
 /* ---- create ---- */
 
-static int usable_cores(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 static void choose_threads(sluice_pipeline *pipeline) {
-    pipeline->cores   = usable_cores();
+    pipeline->cores   = sluice__usable_cores();
     pipeline->threads = pipeline->options.threads;
     if (pipeline->options.costs) pipeline->threads = 1; /* that sleeps */
     if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;

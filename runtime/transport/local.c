@@ -9,7 +9,8 @@
 #include "runtime/base/error.h"
 #include "runtime/transport/transport.h"
 
-/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. */
+/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. Not at all where
+ * ranks share cores: it would keep another one from what it waits for. */
 enum { SPINS = 2000 };
 
 typedef struct posted {
@@ -33,6 +34,7 @@ typedef struct link {
 
 struct sluice__transport {
     int ranks;
+    int spins;
     const sluice_device_ops *ops;
     link *links; /* [from * ranks + to] */
     atomic_bool aborted;
@@ -97,6 +99,7 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
     transport->ranks = ranks;
     transport->ops   = ops;
+    transport->spins = ranks <= sluice__usable_cores() ? SPINS : 0;
     pthread_mutex_init(&transport->lock, NULL);
     sluice__condition_init(&transport->arrived);
     sluice_status status = SLUICE_OK;
@@ -193,7 +196,7 @@ static sluice_status local_group(sluice__transport *transport, int rank) {
 /* Until both ends of transfer k are posted and it is copied. */
 static sluice_status wait_for_copy(const sluice__transport *transport, link *at, int k,
                                    double seconds, bool *done) {
-    for (int spin = 0; spin < SPINS; spin++)
+    for (int spin = 0; spin < transport->spins; spin++)
         if (atomic_load(&at->complete) > k) {
             *done = true;
             return SLUICE_OK;
