@@ -57,7 +57,7 @@ static void print_heading(const virtual_run *run) {
         if (bytes > most) most = bytes;
     }
     printf("pipeline  %s on %d rank%s (virtual), %d stages, %d micro-batch%s\n",
-           sluice_schedule_name(run->schedule), ranks, ranks == 1 ? "" : "s",
+           run->options->schedule.name, ranks, ranks == 1 ? "" : "s",
            sluice_schedule_stages(run->schedule), m, m == 1 ? "" : "es");
     if (run->costs.bytes) printf("memory    at most %s of a rank\n", cli_bytes(most).text);
     putchar('\n');
