@@ -162,4 +162,37 @@ refuse 2 "--update is 'soon'; give a finite number, at least 0" "${s[@]}" --upda
 refuse 2 "--recompute is '2'; give none, full, or stages from 0 to 1, as in 0,1" "${s[@]}" --recompute 2
 refuse 1 "$chain" simulate stuck.csv
 
+# ---- train on virtual devices ----
+
+run train --device virtual --costs 0.002,0.002,0.002 --schedule zbv -p 3 -m 6 --steps 2 --ledger --trace run.json
+prints "pipeline  zbv on 3 ranks (virtual), 6 stages, 6 micro-batches"
+prints "step 2/2  0."
+prints "one step, simulated from the costs (in milliseconds):"
+prints "where the last step's time went, in milliseconds: as measured, and simulated from the costs"
+[ "$(grep -Ec '^(0|1|2|simulated|all, %)  ' stdout.txt)" = 8 ] || complain "--ledger prints: $(cat stdout.txt)"
+got=$(python3 -c "import json; o = json.load(open('run.json'))['otherData']; print(o['1']['step'] <= o['2']['step'], len(o['2']['ledger']), o['1']['ledger'][0]['F'])")
+[ "$got" = "True 3 0.024" ] || complain "a virtual run's trace says '$got'"
+run train --device virtual --profile "$profile" --microbatch-size 2 --schedule 1f1b -p 4 -m 4 --recompute full --quiet
+[ "$(wc -l <stdout.txt)" = 1 ] || complain "--quiet prints: $(cat stdout.txt)"
+printf '0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n' >own.csv
+printf '0.001,0.001,0.001\n0.002,0.001,0.001\n' >own.txt
+run train --device virtual --costs @own.txt --schedule own.csv
+prints "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
+v=(train --device virtual)
+refuse 2 "there are no costs; say with --costs F,I,W or --profile FILE what the virtual devices take" "${v[@]}"
+refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
+for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x" "--json"; do
+    name=${option%% *}
+    # shellcheck disable=SC2086 # an option and its value
+    refuse 2 "$name means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 $option
+done
+refuse 2 "--data means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 text.txt
+refuse 2 "--costs says what virtual devices take; add --device virtual" train --data x --costs 1,1,1
+refuse 2 "--profile says what virtual devices take; add --device virtual" train --data x --device cpu --profile x
+refuse 2 "--microbatch-size says what virtual devices take; add --device virtual" train --data x --microbatch-size 2
+refuse 2 "no device is called 'abacus'; choose one of: cpu virtual" train --device abacus
+refuse 2 "--costs is '1,1'; $costs" "${v[@]}" --costs 1,1
+refuse 2 "schedule 'forward-only' has no backward actions" "${v[@]}" --costs 1,1,1 --schedule forward-only
+refuse 2 "own.csv has 2 ranks and 3 are named; leave the number out" "${v[@]}" --costs 1,1,1 --schedule own.csv -p 3
+
 finish
