@@ -86,6 +86,7 @@ static void test_the_index_of_lives_changes_nothing(void **state) {
     uint64_t random = test_seed();
     for (int round = 0; round < 60; round++) {
         sluice__life lives[300], plain[300];
+        memset(lives, 0, sizeof lives);
         const int count = test_random_int(&random, 2, 300);
         const int spans = round % 3 == 0 ? 30 : 3000, longest = round % 5 == 0 ? 400 : 25;
         for (int k = 0; k < count; k++) {
