@@ -23,16 +23,13 @@ static sluice_status make_schedule(sluice_schedule **out) {
     return sluice_schedule_from_lists(out, "pairs", rows, counts, P);
 }
 int main(void) {
-    sluice_schedule *schedule         = NULL;
-    sluice_program *program           = NULL;
-    sluice_simulation *simulation     = NULL;
-    sluice_model *model               = NULL;
-    sluice_pipeline *pipe             = NULL;
-    char *drawing                     = NULL;
-    const sluice_stage_cost stages[P] = {
-        {1, 1, 1},
-        {1, 1, 1}
-    };
+    sluice_schedule *schedule     = NULL;
+    sluice_program *program       = NULL;
+    sluice_simulation *simulation = NULL;
+    sluice_model *model           = NULL;
+    sluice_pipeline *pipe         = NULL;
+    char *drawing                 = NULL;
+    const sluice_stage_cost each = {1, 1, 1}, stages[P] = {each, each};
     const sluice_simulation_costs costs   = {.stages = stages, .latency = 0.25};
     const sluice_program_options abstract = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_pipeline_options settings      = SLUICE_PIPELINE_OPTIONS_INIT;
