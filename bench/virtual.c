@@ -116,7 +116,7 @@ static double now(void) {
 static void sleep_for(double seconds) {
     const double until         = now() + seconds;
     const struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) != 0) continue;
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
 }
 
 static double length_of(const setting *on) {

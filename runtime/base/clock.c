@@ -31,7 +31,9 @@ static const double lateness = 60e-6;
 void sluice__sleep_until(double time, bool has_core) {
     const double ask         = has_core ? time - lateness : time;
     const struct timespec at = sluice__time_at(ask > 0 ? ask : 0);
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) continue;
+    int interrupted          = EINTR;
+    while (interrupted == EINTR)
+        interrupted = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
     while (sluice__now() < time) (void)sched_yield();
 }
 
