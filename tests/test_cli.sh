@@ -1,41 +1,14 @@
 #!/usr/bin/env bash
 # test_cli.sh COMMAND DENY -- the command as a user meets it: refusals by text, and real small runs.
-set -u
-command=$(realpath "$1")
+. "$(dirname "$0")/command.sh"
 deny=$(realpath "$2")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, prints and leaves nothing.
-refuse() {
-    local status=$1 text=$2 got
-    shift 2
-    "$command" "$@" >stdout.txt 2>stderr.txt
-    got=$?
-    [ $got -eq "$status" ] || complain "'$*' exits with $got, expected $status"
-    [ "$(cat stderr.txt)" = "sluice: $text" ] ||
-        complain "'$*' says '$(cat stderr.txt)', expected 'sluice: $text'"
-    [ -s stdout.txt ] && complain "'$*' prints '$(head -1 stdout.txt)'"
-    [ -e sluice-out ] && complain "'$*' leaves sluice-out behind" && rm -rf sluice-out
-}
 
 # refuse_train STATUS TEXT OPTION...: the same of a run that would be good without the options.
 refuse_train() {
     local status=$1 text=$2
     shift 2
     refuse "$status" "$text" train --data text.txt --model gpt-nano --steps 1 "$@"
-}
-
-# has FILE TEXT: the file contains the text.
-has() {
-    grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 600 "$1")"
 }
 
 little=(--data text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --threads 1)
@@ -191,10 +164,21 @@ has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
 digest=$(digest_of one.txt)
 [ -n "$digest" ] || complain "the last line of a run is '$(tail -1 one.txt)'"
 [ "$(wc -l <one/log.jsonl)" -eq 4 ] || complain "four steps are logged in $(wc -l <one/log.jsonl) lines"
-pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"held_out_loss":[0-9.]*}$'
+pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
 sed -n 2p one/log.jsonl | grep -q "$pattern" || complain "logged: $(sed -n 2p one/log.jsonl)"
 head -1 one/log.jsonl | grep -q '"held_out_loss_before":5\.' || complain "logged: $(head -1 one/log.jsonl)"
 tail -1 one/log.jsonl | grep -q "\"weights\":\"$digest\"}\$" || complain "logged: $(tail -1 one/log.jsonl)"
+
+refuse_train 2 "--ledger prints a table and --quiet prints none; leave one of them out" --ledger --quiet
+refuse_train 2 "--ledger prints a table and --json prints none; leave one of them out" --ledger --json
+train booked --ranks 2 --steps 2 --ledger --trace booked.json
+has booked.txt "where the last step's time went, in milliseconds: as measured, and simulated from its measured actions"
+[ "$(grep -Ec '^(0|1|simulated|all, %)  ' booked.txt)" = 6 ] || complain "--ledger prints: $(grep -A9 '^rank ' booked.txt)"
+# Entries of every row sum to its step, but for rounding.
+awk '/^(0|1|simulated) / { sum = $11; for (f = 2; f <= 10; f++) sum += $f
+    if (sum - $12 > 0.06 || $12 - sum > 0.06 || NF < 12) bad = 1; rows++ } END { exit bad || rows != 5 }' \
+    <(sed -n '/^rank .*unaccounted/,$p' booked.txt) || complain "--ledger does not sum up: $(cat booked.txt)"
+[ "$(grep -o '"wait-down"' booked.json | wc -l)" = 4 ] || complain "a trace has no ledgers of both time lines"
 
 # The same bits however it is cut, and however it is shown.
 train two --ranks 2 --steps 4 --quiet
@@ -260,8 +244,9 @@ if [ "$(nproc)" -ge 2 ]; then
 else
     echo "not run: a machine without the right to bind threads (there is one core, nothing is bound)"
 fi
-train crowd --ranks 4 --threads 3 --steps 4
+train crowd --ranks 4 --threads 3 --steps 4 --ledger
 has crowd.txt "note      12 compute threads share $(nproc) core"
+has crowd.txt "note: 12 compute threads share $(nproc) core"
 [ "$(digest_of crowd.txt)" = "$digest" ] || complain "4 ranks of 3 threads: $(tail -1 crowd.txt)"
 
 # What was saved is where the next run starts.
@@ -321,5 +306,4 @@ grep -q '^sluice: interrupted after step [0-9]* of 100000; saved in broken$' bro
 tail -1 broken/log.jsonl | grep -q "\"weights\":\"$(digest_of broken.txt)\"}\$" ||
     complain "an interrupted run logs '$(tail -1 broken/log.jsonl)'"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+finish
