@@ -43,6 +43,7 @@ int planted_wrong_device_launch_unchecked(void);
 int planted_wrong_device_memory(void);
 int planted_wrong_device_copy(void);
 int planted_wrong_device_product(void);
+int planted_shared_workspace(void);
 int planted_product_past_end(void);
 int planted_allocation_in_step(void);
 int planted_device_wait_in_step(void);

@@ -58,6 +58,7 @@ static const struct program table[] = {
     {"memory of the wrong device", planted_wrong_device_memory, false, CHILD_REPORTED, "touches allocation"},
     {"copy to the wrong device", planted_wrong_device_copy, false, CHILD_REPORTED, "device 0 is expected, but this is allocation"},
     {"product with the wrong device current", planted_wrong_device_product, false, CHILD_REPORTED, "the handle is of device 0"},
+    {"one workspace for two streams", planted_shared_workspace, false, CHILD_REPORTED, "are given one workspace"},
     {"product past the end", planted_product_past_end, false, CHILD_REPORTED, "D: 2080 bytes at"},
     {"allocation in a step", planted_allocation_in_step, false, CHILD_REPORTED, "may not be: a step runs"},
     {"device-wide wait in a step", planted_device_wait_in_step, false, CHILD_REPORTED, "cudaDeviceSynchronize is called, and may not be"},
