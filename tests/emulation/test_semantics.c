@@ -186,6 +186,10 @@ static void pageable_copies(void) {
     rig_free(&r);
 }
 
+static void fill_host(float *host, float value) {
+    for (int i = 0; i < RIG_COUNT; i++) host[i] = value;
+}
+
 static void pinned_where_it_is(void) {
     rig r = rig_new();
     static float host[RIG_COUNT];
@@ -194,7 +198,7 @@ static void pinned_where_it_is(void) {
     (void)cudaGetLastError();
     close_gate(r.compute[0]);
     child_ok(cudaMemcpyAsync(r.x[0], host, RIG_BYTES, cudaMemcpyHostToDevice, r.compute[0]));
-    for (int i = 0; i < RIG_COUNT; i++) host[i] = 9;
+    fill_host(host, 9);
     gate_open = true;
     expect_code(rig_holds(r.x[0], 9, r.compute[0]), CHILD_RIGHT);
     expect_that(emu_happened("pageable copy") == 1, "%ld", emu_happened("pageable copy"));
