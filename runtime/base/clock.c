@@ -34,7 +34,8 @@ void sluice__sleep_until(double time, bool has_core) {
     int interrupted          = EINTR;
     while (interrupted == EINTR)
         interrupted = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-    while (sluice__now() < time) (void)sched_yield();
+    double now = sluice__now(); /* a core that is yielded may be gone for a whole time slice */
+    while (now < time) now = sluice__now();
 }
 
 struct timespec sluice__time_after(double seconds) {
