@@ -3,8 +3,8 @@
  * test_allocation.c -- host memory may run out anywhere: each call then ends in a status and a
  * sentence, nothing leaks, and no file is left half written.
  *
- * Each story uses some public calls from beginning to end. It is told again and again, and each time
- * the next allocation fails: of ours, or of the JSON library's.
+ * Each story uses some public calls from beginning to end. It is told again and again, and each
+ * time the next allocation fails: of ours, or of the JSON library's.
  */
 #include "tests/files.h"
 #include "tests/support.h"
@@ -95,7 +95,12 @@ static sluice_status schedules_as_text(void) {
 
 static sluice_status splits(void) {
     static sluice_split split;
-    const sluice_layer_cost costs[4] = {{1, 1, 1}, {2, 1, 1}, {1, 3, 1}, {1, 1, 1}};
+    const sluice_layer_cost costs[4] = {
+        {1, 1, 1},
+        {2, 1, 1},
+        {1, 3, 1},
+        {1, 1, 1}
+    };
     SLUICE__TRY(sluice_split_minmax(&split, costs, 4, 3));
     return sluice_split_parse(&split, "1,2,1", 5, 4, 3);
 }
@@ -135,9 +140,11 @@ static sluice_status corpora(void) {
 }
 
 static sluice_status weight_files(void) {
-    static const float values[6] = {1, 2, 3, 4, 5, 6};
-    const sluice_named_tensor tensors[] = {{"a", {SLUICE_F32, 2, {2, 2}}, values},
-                                           {"b.c", {SLUICE_F32, 1, {2}}, values + 4}};
+    static const float values[6]        = {1, 2, 3, 4, 5, 6};
+    const sluice_named_tensor tensors[] = {
+        {"a",   {SLUICE_F32, 2, {2, 2}}, values    },
+        {"b.c", {SLUICE_F32, 1, {2}},    values + 4}
+    };
     sluice_safetensors *file = NULL;
     const char *path         = folder_path(&files, "new");
     sluice_status status     = SLUICE_OK;
@@ -187,7 +194,10 @@ static sluice_status take_nothing(void *context, const char *text, size_t bytes)
 }
 
 static sluice_status drawings(void) {
-    const sluice_stage_cost stages[2]    = {{1, 1, 1}, {1, 1, 1}};
+    const sluice_stage_cost stages[2] = {
+        {1, 1, 1},
+        {1, 1, 1}
+    };
     const sluice_simulation_costs costs  = {.stages = stages, .activation_transfer = 0.5};
     const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule            = NULL;
@@ -211,6 +221,76 @@ out:
     sluice_text_free(text);
     sluice_timeline_free(timeline);
     sluice_simulation_free(simulation);
+    sluice_program_free(program);
+    sluice_schedule_free(schedule);
+    return status;
+}
+
+/* From a profile to the cost of its stages over one queue per rank. */
+static sluice_status profiles(void) {
+    static const char text[] =
+        "{\"sluice_profile\": 1, \"device\": \"d\", \"tables\": [{\"microbatch\": 1, \"layers\": ["
+        "{\"name\": \"a\", \"kind\": \"k\", \"tie\": \"t\", \"forward_s\": 1, \"input_s\": 1, "
+        "\"weight_s\": 1, \"recompute_s\": 1, \"parameter_bytes\": 400, \"saved_bytes\": 100, "
+        "\"input_to_weight_bytes\": 9, \"scratch_bytes\": 8, \"output_bytes\": 70, "
+        "\"parameters\": 100}, "
+        "{\"name\": \"b\", \"kind\": \"k\", \"forward_s\": 1, \"input_s\": 1, \"weight_s\": 1, "
+        "\"recompute_s\": 1, \"parameter_bytes\": 400, \"saved_bytes\": 300, "
+        "\"input_to_weight_bytes\": 9, \"scratch_bytes\": 8, \"output_bytes\": 0, "
+        "\"parameters\": 100}]}], \"default_link\": {\"latency_s\": 1, \"bytes_per_s\": 9}, "
+        "\"links\": [{\"from\": 0, \"to\": 1, \"latency_s\": 1, \"bytes_per_s\": 9}], "
+        "\"update_s_per_parameter\": 0}";
+    static sluice_split split;
+    const sluice_profile_table *table = NULL;
+    sluice_profile *profile           = NULL;
+    sluice_schedule *schedule         = NULL;
+    sluice_program *program           = NULL;
+    sluice_simulation *simulation     = NULL;
+    sluice_stage_cost stages[2];
+    sluice_stage_bytes bytes[2];
+    double recompute[2], updates[2];
+    const sluice_profile_costs room = {stages, recompute, bytes, updates};
+    sluice_program_options options  = SLUICE_PROGRAM_OPTIONS_INIT;
+    options.bytes                   = bytes;
+    options.queues                  = SLUICE_QUEUES_PER_RANK;
+    sluice_status status            = SLUICE_OK;
+    /* jansson 2.14 itself falls over where a list runs out of memory: ours alone fails here. */
+    json_set_alloc_funcs(malloc, free);
+    status = sluice_profile_parse(&profile, text, sizeof text - 1, "p");
+    json_set_alloc_funcs(json_allocate, json_release);
+    SLUICE__TRY_OUT(status);
+    SLUICE__TRY_OUT(sluice_profile_find(&table, profile, 0));
+    SLUICE__TRY_OUT(sluice_profile_split(&split, table, 2));
+    SLUICE__TRY_OUT(make_schedule(&schedule, "zb1p", 2));
+    SLUICE__TRY_OUT(sluice_profile_stages(&room, profile, table, &split, schedule, 2));
+    SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
+    const sluice_simulation_costs costs = {.stages     = stages,
+                                           .recompute  = recompute,
+                                           .updates    = updates,
+                                           .links      = profile->links,
+                                           .link_count = profile->link_count};
+    SLUICE__TRY_OUT(sluice_program_simulate(&simulation, program, &costs));
+out:
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+    sluice_schedule_free(schedule);
+    sluice_profile_free(profile);
+    return status;
+}
+
+/* What runs over links, in its own order over one queue per rank. */
+static sluice_status deadlocks(void) {
+    const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_schedule *schedule            = NULL;
+    sluice_program *program              = NULL;
+    const sluice_instruction *lists[2];
+    int counts[2];
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));
+    SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
+    for (int r = 0; r < 2; r++) lists[r] = sluice_program_list(program, r, &counts[r]);
+    status = sluice_program_verify(program, lists, counts, SLUICE_QUEUES_PER_RANK);
+out:
     sluice_program_free(program);
     sluice_schedule_free(schedule);
     return status;
@@ -267,17 +347,19 @@ static const struct {
     sluice_status end; /* when no memory runs out */
     int least;         /* allocations that it takes, at least */
 } stories[] = {
-    {"schedules as text",    schedules_as_text,          SLUICE_OK,              40 },
-    {"splits",               splits,                     SLUICE_OK,              2  },
-    {"models and programs",  models_and_programs,        SLUICE_OK,              80 },
-    {"drawings",             drawings,                   SLUICE_OK,              100},
-    {"corpora",              corpora,                    SLUICE_OK,              3  },
-    {"weight files",         weight_files,               SLUICE_OK,              20 },
-    {"configurations",       configurations,             SLUICE_OK,              20 },
-    {"devices",              devices,                    SLUICE_OK,              4  },
-    {"pipelines",            pipelines,                  SLUICE_OK,              200},
-    {"a limit",              pipelines_over_their_limit, SLUICE_E_DEVICE_MEMORY, 200},
-    {"a NaN",                pipelines_with_a_nan,       SLUICE_E_NONFINITE,     200},
+    {"schedules as text",   schedules_as_text,          SLUICE_OK,              40 },
+    {"splits",              splits,                     SLUICE_OK,              2  },
+    {"models and programs", models_and_programs,        SLUICE_OK,              80 },
+    {"profiles",            profiles,                   SLUICE_OK,              80 },
+    {"deadlocks",           deadlocks,                  SLUICE_E_SCHEDULE,      60 },
+    {"drawings",            drawings,                   SLUICE_OK,              100},
+    {"corpora",             corpora,                    SLUICE_OK,              3  },
+    {"weight files",        weight_files,               SLUICE_OK,              20 },
+    {"configurations",      configurations,             SLUICE_OK,              20 },
+    {"devices",             devices,                    SLUICE_OK,              4  },
+    {"pipelines",           pipelines,                  SLUICE_OK,              200},
+    {"a limit",             pipelines_over_their_limit, SLUICE_E_DEVICE_MEMORY, 200},
+    {"a NaN",               pipelines_with_a_nan,       SLUICE_E_NONFINITE,     200},
 };
 
 static int files_left(void) {
@@ -321,7 +403,8 @@ static void test_every_allocation_may_fail(void **state) {
             if (!struck && status != stories[k].end)
                 fail_msg("%s: %s: %s", stories[k].name, sluice_status_name(status),
                          sluice_last_error()->what);
-            if (files_left() != before) fail_msg("%s, failure %d: a file is left", stories[k].name, at);
+            if (files_left() != before)
+                fail_msg("%s, failure %d: a file is left", stories[k].name, at);
         }
         print_message("%s: %d allocations failed\n", stories[k].name, at - 1);
         if (at - 1 < stories[k].least) fail_msg("%s: only %d allocations", stories[k].name, at - 1);

@@ -232,12 +232,12 @@ static struct arena {
     unsigned char *pages; /* where the first page begins */
     size_t bytes;         /* of all pages */
     size_t shift;         /* of the arena inside them */
-    bool watched;         /* accesses are noted */
-    int at;               /* instruction whose accesses they are; instructions of the step */
-    int count;
-    unsigned char open[MOST_PAGES]; /* pages that this instruction has touched */
     touch *touches;
     int touch_count;
+    int at; /* instruction whose accesses they are; instructions of the step */
+    int count;
+    bool watched;                   /* accesses are noted */
+    unsigned char open[MOST_PAGES]; /* pages that this instruction has touched */
 } arenas[MOST_RANKS];
 
 static _Thread_local int my_rank = -1;

@@ -84,13 +84,14 @@ static void list_codes(search *in) {
 /* ---- sets of states ---- */
 
 typedef struct frontier {
-    situation *list;
-    size_t count, room;
+    situation *list; /* room for all */
+    size_t count;
 } frontier;
 
 typedef struct sets {
     uint8_t *seen; /* a bit for each state */
-    frontier now, next;
+    frontier turns[2];
+    int next; /* of the two, the one that is filled */
 } sets;
 
 static void sort(situation *at, int m) {
@@ -108,12 +109,8 @@ static void reach(const search *in, sets *known, situation at) {
     for (int k = 0; k < in->m; k++) number = number * (size_t)in->code_count + at.of[k];
     if (known->seen[number / 8] >> (number % 8) & 1) return;
     known->seen[number / 8] |= (uint8_t)(1 << number % 8);
-    if (known->next.count == known->next.room) {
-        known->next.room = known->next.room ? 2 * known->next.room : 1024;
-        known->next.list = realloc(known->next.list, known->next.room * sizeof at);
-        assert_non_null(known->next.list);
-    }
-    known->next.list[known->next.count++] = at;
+    frontier *const next      = &known->turns[known->next];
+    next->list[next->count++] = at;
 }
 
 /* ---- a tick ---- */
@@ -175,28 +172,31 @@ static int search_all(search *in) {
     list_codes(in);
     size_t states = 1;
     for (int k = 0; k < in->m; k++) states *= (size_t)in->code_count;
-    sets known = {.seen = calloc(states / 8 + 1, 1)};
-    assert_non_null(known.seen);
+    situation *const lists = malloc(2 * states * sizeof *lists);
+    sets known             = {
+                    calloc(states / 8 + 1, 1), {{lists, 0}, {lists + states, 0}},
+                          0
+    };
+    assert_true(lists && known.seen);
     situation start = {{0}}, end = {{0}};
     const code done = {in->chain, in->split ? (1U << in->stages) - 1 : 0};
     for (int k = 0; k < in->m; k++) end.of[k] = (uint8_t)find_code(in, done);
     reach(in, &known, start);
-    int ticks = 0, found = -1;
-    while (known.next.count > 0 && found < 0) {
-        const frontier now = known.next;
-        known.next         = known.now;
-        known.next.count   = 0;
-        known.now          = now;
-        for (size_t n = 0; n < now.count; n++) {
-            if (memcmp(now.list[n].of, end.of, (size_t)in->m) == 0) found = ticks;
-            choose(in, &known, &now.list[n], now.list[n], 0);
+    int ticks  = 0;
+    bool found = false;
+    while (!found && known.turns[known.next].count > 0) {
+        const frontier *const now     = &known.turns[known.next];
+        known.next                    = 1 - known.next;
+        known.turns[known.next].count = 0;
+        for (size_t n = 0; n < now->count && !found; n++) {
+            found = memcmp(now->list[n].of, end.of, (size_t)in->m) == 0;
+            choose(in, &known, &now->list[n], now->list[n], 0);
         }
-        ticks++;
+        ticks += !found;
     }
-    free(known.now.list);
-    free(known.next.list);
+    free(lists);
     free(known.seen);
-    return found;
+    return found ? ticks : -1;
 }
 
 /* ---- against the generators ---- */

@@ -2,12 +2,11 @@
 /* test_profile.c -- profiles: what is read, what is refused, and what stages come to. */
 #include "tests/laboratory.h"
 
-#include "sluice/allocator.h"
 #include "sluice/profile.h"
 
 #define LAYER(name, times, parameters)                                                             \
     "{\"name\": \"" name "\", \"kind\": \"k\", " times ", \"parameter_bytes\": " parameters "00, " \
-    "\"saved_bytes\": 10, \"input_to_weight_bytes\": 20, \"scratch_bytes\": 30, "                   \
+    "\"saved_bytes\": 10, \"input_to_weight_bytes\": 20, \"scratch_bytes\": 30, "                  \
     "\"output_bytes\": 40, \"parameters\": " parameters "}"
 #define TIMES(f, i, w, r)                                                                          \
     "\"forward_s\": " f ", \"input_s\": " i ", \"weight_s\": " w ", \"recompute_s\": " r
@@ -53,48 +52,48 @@ static const struct refusal {
     sluice_status status;
     const char *says;
 } refusals[] = {
-    {"[]", SLUICE_E_PARSE, "'p' is not a JSON object"},
-    {"{}", SLUICE_E_PARSE, "'p' has no \"sluice_profile\""},
-    {"{\"sluice_profile\": 2}", SLUICE_E_UNSUPPORTED, "'p' is a profile of version 2; this is 1"},
-    {"{\"sluice_profile\": 1, \"devise\": 1}", SLUICE_E_PARSE,
-     "'p' has a key \"devise\", which is not known"},
-    {"{\"sluice_profile\": 1, \"device\": 1}", SLUICE_E_PARSE, "'p': \"device\" is not a text"},
-    {"{\"sluice_profile\": 1, \"device\": \"d\"}", SLUICE_E_PARSE, "'p' has no \"tables\""},
-    {PROFILE("", ""), SLUICE_E_PARSE, "'p': \"tables\" is not a list of one or more"},
-    {PROFILE("3", ""), SLUICE_E_PARSE, "'p', table 0 is not an object"},
-    {PROFILE(TABLE("0", PLAIN), ""), SLUICE_E_PARSE,
+    {"[]",                                                             SLUICE_E_PARSE,                                         "'p' is not a JSON object"                                                   },
+    {                                                                                                                                                   "{}",                                                  SLUICE_E_PARSE,                        "'p' has no \"sluice_profile\""                                                                             },
+    {                                                                                                                           "{\"sluice_profile\": 2}",                      SLUICE_E_UNSUPPORTED,                                                                            "'p' is a profile of version 2; this is 1"                                      },
+    {                                                                      "{\"sluice_profile\": 1, \"devise\": 1}",                                                                SLUICE_E_PARSE,
+     "'p' has a key \"devise\", which is not known"                                                                                                                         },
+    {                                                                                                                    "{\"sluice_profile\": 1, \"device\": 1}",                     SLUICE_E_PARSE, "'p': \"device\" is not a text"              },
+    {                                                                                                                                     "{\"sluice_profile\": 1, \"device\": \"d\"}",                                                             SLUICE_E_PARSE,                                         "'p' has no \"tables\""                            },
+    {                                                                                                                                                   PROFILE("",                                                             ""),                                            SLUICE_E_PARSE,                             "'p': \"tables\" is not a list of one or more"},
+    {                                                                                      PROFILE("3",                                                          ""),                                                              SLUICE_E_PARSE,                                                                                          "'p', table 0 is not an object"},
+    {                                                                                                                                                                                                                                                                                             PROFILE(TABLE("0",                                                PLAIN),                                    ""),         SLUICE_E_PARSE,
      "'p', table 0: \"microbatch\" is not a whole number, 1 or more"},
-    {PROFILE(TABLE("1", ""), ""), SLUICE_E_PARSE,
+    { PROFILE(TABLE("1",                                                                ""),                                                                                                      ""),                                                                                                                                             SLUICE_E_PARSE,
      "'p', table 0: \"layers\" is not a list of one or more"},
-    {PROFILE(TABLE("1", PLAIN ", {}"), ""), SLUICE_E_PARSE, "'p', table 0, layer 1 has no \"name\""},
-    {PROFILE(TABLE("1", LAYER("a", TIMES("-1", "2", "3", "4"), "5")), ""), SLUICE_E_PARSE,
+    {                                                                                                                                                                                                             PROFILE(TABLE("1",                          PLAIN ", {}"),                                                                                ""),                                                                                                                                             SLUICE_E_PARSE,
+     "'p', table 0, layer 1 has no \"name\""},
+    {                                                                                                                                                                                                                          PROFILE(TABLE("1",                                                             LAYER("a",                                                                                                                TIMES("-1",                                                                                                                                                                                         "2", "3", "4"), "5")), ""), SLUICE_E_PARSE,
      "'p', table 0, layer 0: \"forward_s\" is not a number, 0 or more"},
-    {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "\"4\""), "5")), ""), SLUICE_E_PARSE,
+    {                                                                                                                                              PROFILE(TABLE("1",                                                  LAYER("a",                                                        TIMES("1",                                                                                                                                     "2", "3", "\"4\""), "5")), ""), SLUICE_E_PARSE,
      "'p', table 0, layer 0: \"recompute_s\" is not a number, 0 or more"},
-    {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "4"), "-5")), ""), SLUICE_E_PARSE,
+    {                                                                                                                         PROFILE(TABLE("1",                                                       LAYER("a",                                                   TIMES("1","2", "3", "4"), "-5")), ""), SLUICE_E_PARSE,
      "'p', table 0, layer 0: \"parameter_bytes\" is not a whole number, 0 or more"},
-    {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "4"), "99999999999")), ""), SLUICE_E_PARSE,
+    {                                                                                                                                   PROFILE(TABLE("1",                                                             LAYER("a",                                                                                                     TIMES("1",                                                                                                                                     "2", "3", "4"), "99999999999")), ""), SLUICE_E_PARSE,
      "'p', table 0, layer 0: \"parameter_bytes\" is 9999999999900, more than 1 TiB"},
-    {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "4") ", \"flops\": 1", "5")), ""),
+    {                                                                                                                                                                                                                                                                                       PROFILE(TABLE("1", LAYER("a",TIMES("1",                                                                              "2", "3", "4") ", \"flops\": 1", "5")), ""),
      SLUICE_E_PARSE, "'p', table 0, layer 0 has a key \"flops\", which is not known"},
-    {PROFILE(TABLE("1", PLAIN) ", " TABLE("1", PLAIN), ""), SLUICE_E_PARSE,
+    {                                                                                                                                                                                                                             PROFILE(TABLE("1",                                                          PLAIN) ", " TABLE("1",                                                                                                             PLAIN),                                                                                                                                                                            ""), SLUICE_E_PARSE,
      "'p' has two tables of micro-batches of 1"},
-    {PROFILE(TABLE("2", PLAIN) ", " TABLE("1", PLAIN ", " PLAIN), ""), SLUICE_E_PARSE,
+    {                                                                                                                                                                                                                                                                               PROFILE(TABLE("2",                                                PLAIN) ", " TABLE("1",                                 PLAIN ", " PLAIN), ""), SLUICE_E_PARSE,
      "'p': the tables of micro-batches of 1 and 2 have 2 and 1 layers"},
-    {PROFILE(TABLE("1", PLAIN) ", " TABLE("2", LAYER("b", TIMES("1", "2", "3", "4"), "5")), ""),
-     SLUICE_E_PARSE,
-     "'p': layer 0 is another one in the table of micro-batches of 2 than in that of 1"},
-    {PROFILE(TABLE("1", PLAIN), ", \"default_link\": {\"latency_s\": 1}"), SLUICE_E_PARSE,
+    {PROFILE(TABLE("1",                                                            PLAIN) ", " TABLE("2",                                                                                                   LAYER("b",                                                                                                                                                                             TIMES("1", "2", "3", "4"), "5")), ""),
+     SLUICE_E_PARSE, "'p': layer 0 is another one in the table of micro-batches of 2 than in that of 1"},
+    {                                                                                                                                                                                                                                                                                                                 PROFILE(TABLE("1",                                                                PLAIN),                                                                                                      ", \"default_link\": {\"latency_s\": 1}"),                                                                                                                                                                          SLUICE_E_PARSE,
      "'p', the default link has no \"bytes_per_s\""},
-    {PROFILE(TABLE("1", PLAIN), ", \"default_link\": {\"latency_s\": 1, \"bytes_per_s\": 0}"),
+    {                                 PROFILE(TABLE("1",                                                             PLAIN),                                                                                              ", \"default_link\": {\"latency_s\": 1, \"bytes_per_s\": 0}"),
      SLUICE_E_PARSE, "'p', the default link: \"bytes_per_s\" is 0"},
-    {PROFILE(TABLE("1", PLAIN), ", \"links\": {}"), SLUICE_E_PARSE,
+    {                                                                                                                                                                                                                                                                                                                     PROFILE(TABLE("1", PLAIN),                                                       ", \"links\": {}"),                                                                                                                    SLUICE_E_PARSE,
      "'p': \"links\" is not a list of 1048576 at most"},
-    {PROFILE(TABLE("1", PLAIN),
-             ", \"links\": [{\"from\": 1, \"to\": 1, \"latency_s\": 1, \"bytes_per_s\": 1}]"),
+    {PROFILE(TABLE("1",                                                             PLAIN),
+     ", \"links\": [{\"from\": 1, \"to\": 1, \"latency_s\": 1, \"bytes_per_s\": 1}]"),
      SLUICE_E_PARSE, "'p', link 0 goes from rank 1 to rank 1"},
-    {"{\"sluice_profile\": 1, \"device\": \"d\", \"tables\": [" TABLE("1", PLAIN) "]}", SLUICE_E_PARSE,
-     "'p' has no \"update_s_per_parameter\""},
+    {                                                                                                                                                                                                                                                                                                                "{\"sluice_profile\": 1, \"device\": \"d\", \"tables\": [" TABLE("1",PLAIN) "]}",
+     SLUICE_E_PARSE,                                                                           "'p' has no \"update_s_per_parameter\""},
 };
 
 static void what_is_wrong_is_named(void **state) {
@@ -154,11 +153,14 @@ static void tables_are_found_by_size(void **state) {
 /* Layers of 6, 2, 2, 2, 6 and tied ends. */
 #define TIED(name, times, parameters) LAYER(name, "\"tie\": \"t\", " times, parameters)
 static const char five[] = PROFILE(
-    TABLE("1", TIED("in", TIMES("2", "2", "2", "1"), "7") ", "
-               LAYER("b", TIMES("0.5", "0.5", "1", "0.25"), "100") ", "
-               LAYER("c", TIMES("0.5", "0.5", "1", "0.25"), "100") ", "
-               LAYER("d", TIMES("0.5", "0.5", "1", "0.25"), "100") ", "
-               TIED("out", TIMES("3", "2", "1", "3"), "4")), "");
+    TABLE("1",
+          TIED("in", TIMES("2", "2", "2", "1"), "7") ", " LAYER(
+              "b", TIMES("0.5", "0.5", "1", "0.25"),
+              "100") ", " LAYER("c", TIMES("0.5", "0.5", "1", "0.25"),
+                                "100") ", " LAYER("d", TIMES("0.5", "0.5", "1", "0.25"),
+                                                  "100") ", " TIED("out", TIMES("3", "2", "1", "3"),
+                                                                   "4")),
+    "");
 
 static void layers_become_stages(void **state) {
     (void)state;
@@ -216,48 +218,6 @@ static void ties_on_one_rank_are_counted_once(void **state) {
     free(split);
 }
 
-/* ---- when memory runs out ---- */
-
-typedef struct faulty {
-    int requests, fail_at, alive;
-} faulty;
-
-static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
-    faulty *const f = context;
-    (void)old_bytes;
-    if (new_bytes == 0) {
-        f->alive -= block != NULL;
-        free(block);
-        return NULL;
-    }
-    if (f->requests++ == f->fail_at) return NULL;
-    f->alive += block == NULL;
-    return realloc(block, new_bytes);
-}
-
-static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) {
-    (void)state;
-    faulty f                         = {.fail_at = -1};
-    const sluice_allocator allocator = {resize, &f};
-    sluice_set_allocator(&allocator);
-    sluice_status status = SLUICE_E_HOST_MEMORY;
-    int failures         = -1;
-    while (status == SLUICE_E_HOST_MEMORY) {
-        sluice_profile *profile = NULL;
-        sluice_split *split     = malloc(sizeof *split);
-        f.requests              = 0;
-        f.fail_at               = ++failures;
-        status                  = sluice_profile_parse(&profile, five, sizeof five - 1, "p");
-        if (status == SLUICE_OK) status = sluice_profile_split(split, &profile->tables[0], 2);
-        sluice_profile_free(profile);
-        free(split);
-        if (f.alive != 0) fail_msg("%d blocks leak at request %d", f.alive, failures);
-    }
-    sluice_set_allocator(NULL);
-    assert_int_equal(status, SLUICE_OK);
-    assert_true(failures > 10);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_is_read),
@@ -266,7 +226,6 @@ int main(void) {
         cmocka_unit_test(tables_are_found_by_size),
         cmocka_unit_test(layers_become_stages),
         cmocka_unit_test(ties_on_one_rank_are_counted_once),
-        cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,7 @@ static const struct own {
     {"0F0,0F1,0B0\n1F0,1F1,1B0,1B1\n", "1B1 of rank 1 has no 0B1 to follow it"},
     {"0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", "the program stops: rank 0 waits for 0RECV_B0 <- "
                                            "rank 1 is at 1RECV_F1 <- rank 0"},
+    {"0UNSHARD\n", "the schedule computes nothing: no action has a micro-batch"},
     {"0F0,0W0,0I0\n", "0W0 of rank 0 comes before 0I0"},
 };
 

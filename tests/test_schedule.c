@@ -7,13 +7,15 @@
 #include "sluice/allocator.h"
 #include "sluice/schedule.h"
 
+/* Actions of overlap groups with a star. */
 static void describe_list(char *text, const sluice_schedule *schedule, int rank) {
     int count                       = 0;
     const sluice_action *const list = sluice_schedule_list(schedule, rank, &count);
     text[0]                         = '\0';
     for (int a = 0; a < count; a++)
-        text += sprintf(text, "%s%d%s%d", a ? " " : "", list[a].stage,
-                        sluice_action_name(list[a].kind), list[a].microbatch);
+        text += sprintf(text, "%s%d%s%d%s", a ? " " : "", list[a].stage,
+                        sluice_action_name(list[a].kind), list[a].microbatch,
+                        list[a].group > 0 ? "*" : "");
 }
 
 static void generators_list_the_expected_actions(void **state) {
@@ -40,7 +42,7 @@ static void generators_list_the_expected_actions(void **state) {
         {"zbv",          2, 1, 1, "1F0 2F0 2I0 2W0 1I0 1W0"                        },
         {"v-half",       1, 1, 0, "0F0 1F0 1I0 0I0 1W0 0W0"                        },
         {"v-min",        1, 2, 0, "0F0 1F0 1I0 0I0 1W0 0W0 0F1 1F1 1I1 0I1 1W1 0W1"},
-        {"dualpipev",    1, 2, 0, "0F0 1F0 0F1 1B0 1F1 0B0 1B1 0I1 0W1"            },
+        {"dualpipev",    1, 2, 0, "0F0 1F0 0F1 1B0 1F1* 0B0* 1B1 0I1 0W1"          },
     };
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -309,7 +311,7 @@ static void bad_text_is_refused_with_line_cell_and_byte(void **state) {
         {"0F0,0B0,0REDUCE_GRAD,0REDUCE_GRAD\n",
          "schedule: gradients of stage 0 reduced again at line 1, cell 4, byte 21"                                     },
         {"0F0,0I0,0REDUCE_GRAD,0W0\n",          "schedule: a backward of stage 0 after its gradients were "
-         "reduced at line 1, cell 4, byte 21"                                                                                 },
+                                       "reduced at line 1, cell 4, byte 21"      },
     };
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         sluice_schedule *schedule = NULL;

@@ -23,7 +23,7 @@ static const sluice_device_ops device = {.copy = copy_bytes, .synchronize = do_n
 
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
     sluice__link links[8];
-    for (int r = 0; r < ranks; r++) links[r] = (sluice__link){r, (r + 1) % ranks, transfers};
+    for (int r = 0; r < ranks; r++) links[r] = (sluice__link){r, (r + 1) % ranks, transfers, 0, 0};
     sluice__transport *transport;
     assert_ok(ops->open(&transport, ranks, links, ranks, 4, &device));
     return transport;

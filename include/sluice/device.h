@@ -209,7 +209,7 @@ typedef struct sluice_update {
 /* ---- the table ---- */
 
 typedef struct sluice_device_ops {
-    const char *name; /* "cpu", "cuda": what --device accepts */
+    const char *name; /* "cpu", "cuda", "virtual" (virtual.h): what --device accepts */
 
     /* ---- device: opened by the thread that will drive it; may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sluice/ledger.h"
 #include "sluice/model.h"
 #include "sluice/partition.h"
 #include "sluice/program.h"
@@ -30,7 +31,7 @@ typedef enum sluice_optimizer {
 typedef struct sluice_pipeline_options {
     size_t size;            /* sizeof(sluice_pipeline_options), set by the initializer */
     int64_t samples;        /* of a minibatch; at least one per micro-batch */
-    const char *device;     /* "cpu"; NULL: the best there is */
+    const char *device;     /* "cpu", "virtual" (virtual.h); NULL: the best there is */
     int threads;            /* compute threads of each rank; 0: cores / ranks, at least 1 */
     sluice_optimizer optimizer;
     double beta1, beta2;    /* adamw */
@@ -40,9 +41,11 @@ typedef struct sluice_pipeline_options {
     double deadline_s;      /* longest time without any rank finishing an instruction */
     const bool *recompute;  /* per stage, as in sluice_program_options; NULL: none */
     size_t memory_limit;    /* bytes of each rank's arena; more is refused. 0: no limit */
+    const sluice_simulation_costs *costs; /* of device "virtual", and of no other: what actions,
+                             * links and updates take, in seconds; must outlive the pipeline */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0}
+    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0}
 
 /*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.
@@ -79,6 +82,8 @@ typedef struct sluice_result {
     double makespan_idle; /* idle share of ranks * the time from the step's start to the drain */
     const double *inner_idle; /* per rank: idle share between its first and last action; borrowed,
                                * until the next call */
+    const sluice_ledger *ledger; /* per rank: where its `seconds` went; borrowed, until the next
+                                  * call */
 } sluice_result;
 
 /*
@@ -110,9 +115,13 @@ SLUICE_API sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint6
 /* The compiled step, borrowed: for its plan, for simulation. */
 SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline);
 /* Measured seconds of one stage's actions in the last step, mean over its micro-batches;
- * `costs` has one entry per stage. For the simulator. */
+ * `costs` has one entry per stage. For the simulator. I and W within a B were timed apart. */
 SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
                                             sluice_stage_cost *costs);
+/* The rest that the simulator asks for: `recompute` of one micro-batch per stage, 0 where there was
+ * none; `updates` per rank: all of its ledger's entry. */
+SLUICE_API void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, double *recompute,
+                                            double *updates);
 /* The last step as it was measured, in seconds ("s") since its start; no critical path is known.
  * Release with sluice_timeline_free(). E_ARGUMENT before the first step, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_pipeline_timeline(sluice_timeline **out,

@@ -7,6 +7,8 @@
  *   schedule    stages x m  -> actions       schedule.h
  *   program     actions     -> instructions: verified, planned, simulated    program.h
  *   pipeline    instructions -> a trained minibatch, over rank threads       pipeline.h
+ *   ledger      where the time of a rank's step went                         ledger.h
+ *   virtual     devices that take their time and compute nothing             virtual.h
  *   profile     what layers cost -> what stages cost and hold     profile.h
  *   files       corpora, weights, configurations                             data.h, file.h
  *
@@ -25,6 +27,7 @@
 #include "sluice/device.h"
 #include "sluice/file.h"
 #include "sluice/layer.h"
+#include "sluice/ledger.h"
 #include "sluice/model.h"
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"
@@ -35,6 +38,7 @@
 #include "sluice/tensor.h"
 #include "sluice/timeline.h"
 #include "sluice/train.h"
+#include "sluice/virtual.h"
 
 /* "0.1.0". */
 SLUICE_API const char *sluice_version(void);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "sluice/ledger.h"
 #include "sluice/program.h"
 #include "sluice/status.h"
 
@@ -50,6 +51,8 @@ typedef struct sluice_timeline_rank {
     int peak_held;
     size_t peak_bytes; /* 0: unknown */
     double inner_idle; /* idle share between its first and its last span */
+    bool has_ledger;   /* of a measured one; a simulation's may be put there */
+    sluice_ledger ledger;
 } sluice_timeline_rank;
 
 enum { SLUICE_TIMELINE_TITLE_BYTES = 160, SLUICE_TIMELINE_UNIT_BYTES = 32 };

@@ -2,10 +2,37 @@
 /* clock.c -- the one clock: seconds that never go back, and waits that end by it. */
 #include "runtime/base/clock.h"
 
-double sluice__now(void) {
+#include <errno.h>
+#include <sched.h>
+
+static double read_clock(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double sluice__now(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double sluice__on_core(void) {
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+struct timespec sluice__time_at(double time) {
+    const double whole = (double)(time_t)time;
+    return (struct timespec){(time_t)time, (long)((time - whole) * 1e9)};
+}
+
+/* A thread wakes about this much late. With a core of its own it asks to be woken earlier by as
+ * much, and looks at the clock for what is left; without one it would keep others from waking. */
+static const double lateness = 60e-6;
+
+void sluice__sleep_until(double time, bool has_core) {
+    const double ask         = has_core ? time - lateness : time;
+    const struct timespec at = sluice__time_at(ask > 0 ? ask : 0);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) continue;
+    while (sluice__now() < time) (void)sched_yield();
 }
 
 struct timespec sluice__time_after(double seconds) {
@@ -19,6 +46,11 @@ struct timespec sluice__time_after(double seconds) {
         at.tv_nsec -= 1000000000L;
     }
     return at;
+}
+
+int sluice__usable_cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 void sluice__condition_init(pthread_cond_t *condition) {

@@ -34,6 +34,27 @@ static bool add_inner_idle(json_t *object, const train_step *step) {
     return json_object_set_new(object, "inner_idle", list) == 0 && good;
 }
 
+/* By entry, in seconds. */
+static json_t *ledger_of(const sluice_ledger *ledger) {
+    json_t *const object = json_object();
+    bool good            = object != NULL;
+    for (int e = 0; good && e < SLUICE_LEDGER_ENTRIES; e++)
+        good = add_number(object, sluice_ledger_name((sluice_ledger_entry)e), ledger->time[e]);
+    if (good) good = add_number(object, "unaccounted", ledger->unaccounted);
+    if (good) good = add_number(object, "on_core", ledger->on_core);
+    if (good) return object;
+    json_decref(object);
+    return NULL;
+}
+
+static bool add_ledgers(json_t *object, const train_step *step) {
+    json_t *const list = json_array();
+    bool good          = list != NULL;
+    for (int r = 0; good && r < step->ranks; r++)
+        good = json_array_append_new(list, ledger_of(&step->result.ledger[r])) == 0;
+    return json_object_set_new(object, "ledger", list) == 0 && good;
+}
+
 static bool add_text(json_t *object, const char *key, const char *text) {
     return !text || json_object_set_new(object, key, json_string(text)) == 0;
 }
@@ -47,7 +68,7 @@ static bool add_result(json_t *object, const train_step *step) {
            add_number(object, "tokens_per_s", step->tokens_per_s) &&
            add_number(object, "step_s", step->result.seconds) &&
            add_number(object, "makespan_idle", step->result.makespan_idle) &&
-           add_inner_idle(object, step);
+           add_inner_idle(object, step) && add_ledgers(object, step);
 }
 
 static json_t *make_object(const train_step *step) {

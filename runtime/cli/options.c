@@ -9,6 +9,10 @@
 
 enum {
     KEY_DATA = 256,
+    KEY_DEVICE,
+    KEY_COSTS,
+    KEY_PROFILE,
+    KEY_MICROBATCH,
     KEY_MODEL,
     KEY_STAGES,
     KEY_SCHEDULE,
@@ -39,6 +43,7 @@ enum {
     KEY_OUT,
     KEY_LOG,
     KEY_TRACE,
+    KEY_LEDGER,
     KEY_QUIET,
     KEY_JSON
 };
@@ -63,9 +68,13 @@ static const struct argp_option option_list[] = {
     {"recompute", KEY_RECOMPUTE, "STAGES", 0, "none (the default), full, or stages, as in 0,2: forward again before backward", 2},
     {"memory-limit", KEY_MEMORY_LIMIT, "BYTES", 0, "Of each rank, as in 2GiB: more is refused", 2},
     {"explain-memory", KEY_EXPLAIN_MEMORY, 0, 0, "Print the memory plan and exit", 2},
+    {"device", KEY_DEVICE, "NAME", 0, "cpu (the default), or virtual: nothing is computed, actions take the time that --costs or --profile say", 2},
+    {"costs", KEY_COSTS, "F,I,W[,R]", 0, "Of virtual devices: seconds of every stage's actions, as sluice simulate takes them", 2},
+    {"profile", KEY_PROFILE, "FILE", 0, "Of virtual devices: seconds and bytes of layers instead", 2},
+    {"microbatch-size", KEY_MICROBATCH, "N", 0, "The profile's table of micro-batches of N samples (the only one)", 2},
     {0, 0, 0, 0, "Training", 3},
     {"batch", KEY_BATCH, "B", 0, "Samples of a minibatch (16)", 3},
-    {"steps", KEY_STEPS, "N", 0, "Optimizer steps (600)", 3},
+    {"steps", KEY_STEPS, "N", 0, "Optimizer steps (600; on virtual devices 1)", 3},
     {"optimizer", KEY_OPTIMIZER, "NAME", 0, "adamw (the default) or sgd", 3},
     {"lr", KEY_LR, "X", 0, "Peak learning rate (0.001; 0.1 with sgd)", 3},
     {"min-lr", KEY_MIN_LR, "X", 0, "Learning rate at the end of the decay (lr / 10)", 3},
@@ -83,6 +92,7 @@ static const struct argp_option option_list[] = {
     {"out", KEY_OUT, "DIR", 0, "Gets model.safetensors, config.json, log.jsonl (sluice-out)", 4},
     {"log", KEY_LOG, "FILE", 0, "Write the log there instead of into --out", 4},
     {"trace", KEY_TRACE, "FILE", 0, "Draw the last step, simulated and measured: .svg, or .json for Perfetto", 4},
+    {"ledger", KEY_LEDGER, 0, 0, "Print where each rank's time went in the last step, measured and simulated", 4},
     {"quiet", KEY_QUIET, 0, 0, "Print the last line only: the digest of the weights", 4},
     {"json", KEY_JSON, 0, 0, "Print the log's objects only", 4},
     {0}
@@ -210,11 +220,52 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
     }
 }
 
+/* Of the options that may be named, those that say something of a virtual device too. */
+static bool is_for_all(int key) {
+    static const int keys[] = {'p', 'v', 'm', KEY_STAGES, KEY_SCHEDULE, KEY_SLACK, KEY_GROUP,
+                               KEY_SPLIT, KEY_RECOMPUTE, KEY_MEMORY_LIMIT, KEY_STEPS, KEY_TIMEOUT,
+                               KEY_TRACE, KEY_LEDGER, KEY_QUIET};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        if (keys[k] == key) return true;
+    return false;
+}
+
+static void note_option(train_options *options, int key) {
+    if (key == ARGP_KEY_ARG) key = KEY_DATA;
+    if (is_for_all(key) || (key >= KEY_DEVICE && key <= KEY_MICROBATCH)) return;
+    for (const struct argp_option *o = option_list; o->name || o->doc; o++)
+        if (o->name && o->key == key) options->of_training = o->name;
+}
+
+static int read_virtual(bool *known, train_options *options, int key, char *argument) {
+    const sluice_device_ops *ops = NULL;
+    switch (key) {
+    case KEY_DEVICE:
+        options->device = argument;
+        return cli_check(sluice_device_find(&ops, argument));
+    case KEY_COSTS:
+        options->costs = argument;
+        return CLI_OK;
+    case KEY_PROFILE:
+        options->profile = argument;
+        return CLI_OK;
+    case KEY_MICROBATCH:
+        return cli_read_count(&options->microbatch, "--microbatch-size", argument, 1, 1 << 30);
+    default:
+        *known = false;
+        return CLI_OK;
+    }
+}
+
 /* argp wants an errno; the sentence is said already. */
 static error_t take_option(int key, char *argument, struct argp_state *state) {
     train_options *const options = state->input;
     bool known                   = true;
+    note_option(options, key);
     if (read_simple(&known, options, key, argument) != CLI_OK) return EINVAL;
+    if (known) return 0;
+    known = true;
+    if (read_virtual(&known, options, key, argument) != CLI_OK) return EINVAL;
     if (known) return 0;
     switch (key) {
     case KEY_DATA:
@@ -249,6 +300,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state) {
     case KEY_EXPLAIN_MEMORY:
         options->explain_memory = true;
         break;
+    case KEY_LEDGER:
+        options->ledger = true;
+        break;
     case KEY_QUIET:
         options->quiet = true;
         break;
@@ -273,7 +327,32 @@ static int settle_ranks(train_options *o) {
     return cli_settle_ranks(schedule, cli_cores() >= 2 ? 2 : 1);
 }
 
+/* Costs or training: one of them. */
+static int settle_device(train_options *o) {
+    o->is_virtual = o->device && strcmp(o->device, "virtual") == 0;
+    if (!o->steps) o->steps = o->is_virtual ? 1 : 600;
+    if (!o->is_virtual && (o->costs || o->profile || o->microbatch))
+        return cli_fail(CLI_USAGE, "--%s says what virtual devices take; add --device virtual",
+                        o->costs     ? "costs"
+                        : o->profile ? "profile"
+                                     : "microbatch-size");
+    if (!o->is_virtual) return CLI_OK;
+    if (o->of_training)
+        return cli_fail(CLI_USAGE,
+                        "--%s means nothing to virtual devices, which compute nothing; leave it out",
+                        o->of_training);
+    if (!o->costs && !o->profile)
+        return cli_fail(CLI_USAGE, "there are no costs; say with --costs F,I,W or --profile FILE "
+                                   "what the virtual devices take");
+    return CLI_OK;
+}
+
 static int settle_microbatches(train_options *o) {
+    if (o->is_virtual) { /* of one sample each */
+        if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
+            o->schedule.microbatches = 8;
+        return CLI_OK;
+    }
     if (o->schedule.microbatches > o->batch)
         return cli_fail(CLI_USAGE,
                         "--microbatches %d of --batch %lld would leave some empty; at "
@@ -309,7 +388,6 @@ int train_read_options(train_options *options, int argc, char **argv) {
                                .schedule     = {.name = "1f1b"},
                                .out          = "sluice-out",
                                .batch        = 16,
-                               .steps        = 600,
                                .eval_every   = 100,
                                .warmup       = -1,
                                .lr           = -1,
@@ -323,8 +401,12 @@ int train_read_options(train_options *options, int argc, char **argv) {
                                .seed         = 1,
                                .timeout      = 600};
     if (argp_parse(&parser, argc, argv, 0, NULL, options) != 0) return CLI_USAGE;
-    if (options->data_count == 0)
+    CLI_TRY(settle_device(options));
+    if (options->data_count == 0 && !options->is_virtual)
         return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");
+    if (options->ledger && (options->quiet || options->json))
+        return cli_fail(CLI_USAGE, "--ledger prints a table and %s prints none; leave one of them out",
+                        options->quiet ? "--quiet" : "--json");
     CLI_TRY(settle_ranks(options));
     CLI_TRY(settle_microbatches(options));
     return settle_learning_rate(options);

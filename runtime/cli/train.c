@@ -99,7 +99,9 @@ static int run_step(train_run *run, int64_t n) {
         return status == SLUICE_E_NONFINITE ? skip_step(run) : cli_check(status);
     }
     for (int r = 0; r < step->ranks; r++) step->inner_idle[r] = step->result.inner_idle[r];
+    for (int r = 0; r < step->ranks; r++) step->ledger[r] = step->result.ledger[r];
     step->result.inner_idle = step->inner_idle;
+    step->result.ledger     = step->ledger;
     step->tokens_per_s      = (double)(options->batch * run->problem.seq) / step->result.seconds;
     return CLI_OK;
 }
@@ -127,13 +129,27 @@ static int run_steps(train_run *run) {
 
 /* ---- what came of it ---- */
 
+/* In a picture, in text, in a table: as far as they were asked for. */
+static int show_last_step(const train_run *run) {
+    const train_options *const options    = run->options;
+    const sluice_pipeline *const pipeline = run->problem.pipeline;
+    train_costs costs                     = {0};
+    int failed                            = train_read_costs(&costs, pipeline);
+    if (!failed && options->trace)
+        failed = train_write_last_step(options->trace, pipeline, &costs, run->step.step);
+    if (!failed && run->talks)
+        failed = train_print_last_step(pipeline, &costs, run->step.result.makespan_idle);
+    if (!failed && options->ledger)
+        failed = train_print_ledger(pipeline, run->step.ledger, &costs);
+    train_free_costs(&costs);
+    return failed;
+}
+
 static int finish(const train_run *run) {
     const train_options *const options = run->options;
     CLI_TRY(train_save(&run->problem, options->out));
-    if (options->trace)
-        CLI_TRY(train_write_last_step(options->trace, run->problem.pipeline, run->step.step));
+    CLI_TRY(show_last_step(run));
     if (run->talks) {
-        CLI_TRY(train_print_last_step(run->problem.pipeline, run->step.result.makespan_idle));
         printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
                options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
                options->trace ? "; last step in " : "", options->trace ? options->trace : "");
@@ -150,7 +166,8 @@ static int train(train_run *run) {
     CLI_TRY(train_make_pipeline(&run->problem, options));
     run->step.ranks      = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
     run->step.inner_idle = calloc((size_t)run->step.ranks, sizeof(double));
-    if (!run->step.inner_idle) return cli_fail(CLI_FAILED, "host memory exhausted");
+    run->step.ledger     = calloc((size_t)run->step.ranks, sizeof *run->step.ledger);
+    if (!run->step.inner_idle || !run->step.ledger) return cli_fail(CLI_FAILED, "host memory exhausted");
     CLI_TRY(train_open_log(&run->log, options));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
     watch_interrupts();
@@ -164,6 +181,10 @@ int cli_train(int argc, char **argv) {
     bool made     = false;
     int failed    = train_read_options(&options, argc, argv);
     run.talks     = !options.quiet && !options.json;
+    if (!failed && options.is_virtual) {
+        failed = train_virtual(&options);
+        goto out;
+    }
     if (!failed) failed = train_prepare(&run.problem, &options);
     if (!failed && options.explain_memory) {
         failed = train_explain_memory(&run.problem, &options);
@@ -177,6 +198,7 @@ int cli_train(int argc, char **argv) {
     if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
 out:
     free(run.step.inner_idle);
+    free(run.step.ledger);
     if (!run.stuck) train_free_problem(&run.problem); /* else the process takes all with it */
     train_free_options(&options);
     return failed;

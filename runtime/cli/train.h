@@ -13,6 +13,10 @@ typedef struct train_options {
     const char **data;
     int data_count;
     const char *model, *split, *recompute, *init, *out, *log, *trace;
+    const char *device, *costs, *profile;
+    int64_t microbatch; /* samples: the profile's table; 0: not named */
+    bool is_virtual;
+    const char *of_training; /* an option that virtual devices have no use for; NULL: none is named */
     cli_schedule_choice schedule;
     size_t memory_limit; /* per rank */
     int threads;
@@ -25,7 +29,7 @@ typedef struct train_options {
     sluice_decay decay;
     sluice_optimizer optimizer;
     uint64_t seed;
-    bool quiet, json, explain_memory;
+    bool quiet, json, explain_memory, ledger;
 } train_options;
 
 /* Every option read, checked alone and, where that needs no files, against the others. */
@@ -87,8 +91,10 @@ void train_progress_start(train_progress *progress, const train_options *options
 /* What is known of a step when it is over. */
 typedef struct train_step {
     int64_t step;
-    sluice_result result; /* its inner_idle is a copy: the library's own goes with the next call */
+    sluice_result result; /* its inner_idle and ledger are copies: the library's own go with the
+                           * next call */
     double *inner_idle;
+    sluice_ledger *ledger;
     int ranks;
     double lr, tokens_per_s;
     double held_out_before, held_out; /* NaN: not evaluated */
@@ -100,11 +106,31 @@ void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */
 void train_progress_leave(train_progress *progress);
 
+/* ---- virtual devices (virtual.c): costs instead of a model, no data, nothing to save ---- */
+
+int train_virtual(const train_options *options);
+
 /* ---- the last step (last_step.c) ---- */
 
-int train_print_last_step(const sluice_pipeline *pipeline, double measured_idle);
+/* What the simulator needs to tell the last step: what its actions took, in seconds. */
+typedef struct train_costs {
+    sluice_simulation_costs costs; /* points into what follows */
+    sluice_stage_cost *stages;
+    double *recompute, *updates;
+    bool given; /* by the command line rather than measured */
+} train_costs;
+/* Release with train_free_costs(), after a failure too. */
+int train_read_costs(train_costs *out, const sluice_pipeline *pipeline);
+void train_free_costs(train_costs *costs);
+
+int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *costs,
+                          double measured_idle);
 /* Simulated above, measured below, in one picture or trace. */
-int train_write_last_step(const char *path, const sluice_pipeline *pipeline, long long step);
+int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
+                          const train_costs *costs, long long step);
+/* A row per rank as measured, one below it as simulated (ledger.c). */
+int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *measured,
+                       const train_costs *costs);
 
 /* ---- what is kept (log.c, save.c, init.c) ---- */
 

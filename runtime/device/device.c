@@ -7,8 +7,9 @@
 #include "runtime/base/error.h"
 #include "runtime/device/blocks.h"
 #include "runtime/device/cpu/cpu.h"
+#include "runtime/device/virtual/virtual.h"
 
-static const sluice_device_ops *const devices[] = {&sluice__cpu_ops, NULL};
+static const sluice_device_ops *const devices[] = {&sluice__cpu_ops, &sluice__virtual_ops, NULL};
 
 const sluice_device_ops *const *sluice_devices(void) {
     return devices;

@@ -171,6 +171,22 @@ static void put_timeline(trace *to) {
     for (int f = 0; f < timeline->flow_count; f++) put_flow(to, &timeline->flows[f]);
 }
 
+/* Per rank, by entry, in the time line's unit; nothing where a rank has none. */
+static void put_ledgers(trace *to, const sluice_timeline *timeline) {
+    if (timeline->ranks == 0 || !timeline->rank[0].has_ledger) return;
+    sluice__put(&to->sheet, ",\"ledger\":[");
+    for (int r = 0; r < timeline->ranks; r++) {
+        const sluice_ledger *const ledger = &timeline->rank[r].ledger;
+        sluice__put(&to->sheet, "%s\n{", r > 0 ? "," : "");
+        for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++)
+            sluice__put(&to->sheet, "\"%s\":%s,", sluice_ledger_name((sluice_ledger_entry)e),
+                        sluice__fixed(ledger->time[e], 9).text);
+        sluice__put(&to->sheet, "\"unaccounted\":%s}",
+                    sluice__fixed(ledger->unaccounted, 9).text);
+    }
+    sluice__put(&to->sheet, "]");
+}
+
 /* What a reader of the numbers must know. */
 static void put_notes(trace *to, const sluice_timeline *const *timelines, int count) {
     sluice__put(&to->sheet,
@@ -182,10 +198,12 @@ static void put_notes(trace *to, const sluice_timeline *const *timelines, int co
         sluice__put(&to->sheet, "\",\"unit\":\"");
         sluice__put_json(&to->sheet, timeline->unit);
         sluice__put(
-            &to->sheet, "\",\"us per unit\":%s,\"makespan\":%s,\"step\":%s,\"makespan idle\":%s}",
+            &to->sheet, "\",\"us per unit\":%s,\"makespan\":%s,\"step\":%s,\"makespan idle\":%s",
             sluice__fixed(choose_scale(timeline) / 1000, 6).text,
             sluice__fixed(timeline->makespan, 9).text, sluice__fixed(timeline->step, 9).text,
             sluice__fixed(timeline->makespan_idle, 6).text);
+        put_ledgers(to, timeline);
+        sluice__put(&to->sheet, "}");
     }
     sluice__put(&to->sheet, "}}\n");
 }

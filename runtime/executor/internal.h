@@ -4,11 +4,13 @@
  *
  *   pipeline.c    create and free
  *   step.c        step and evaluate: what the caller's thread does
+ *   account.c     what the last step took: idle shares, ledgers, costs for the simulator
  *   nonfinite.c   where a loss or gradient that is no number comes from
  *   lacks.c       what the machine did not give
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
+ *   paced.c       devices that take the time that a cost table says
  *   update.c      ties, norm, clipping, update
  *   parameters.c  initial values, reading, writing, digest
  *   failure.c     the first failure anywhere, in words
@@ -22,6 +24,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/program/internal.h"
+#include "runtime/program/ledger.h"
 #include "runtime/transport/transport.h"
 #include "sluice/pipeline.h"
 
@@ -52,6 +55,9 @@ struct sluice__rank {
 
     atomic_int at;       /* instruction being carried out */
     double *begin, *end; /* per instruction of the step, seconds since its start */
+    double *weight;      /* per instruction of the step: of a B, the seconds in W */
+    double weight_s;     /* those of the instruction being carried out */
+    double started, ended, on_core, meeting; /* of the step, as in sluice__record */
     double *gathered;    /* all ranks' losses and norm partials, rank after rank */
     double *mine;        /* this rank's part of them */
     sluice_update_tensor *tensors; /* one per value, in model order */
@@ -97,6 +103,9 @@ struct sluice_pipeline {
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
     double *inner_idle; /* [ranks] */
+    sluice_ledger *ledger;   /* [ranks]: of the last step */
+    sluice__record *records; /* [ranks]: what it is booked from */
+    int **partners;          /* of the step's waits */
 
     /* tasks */
     pthread_mutex_t lock;
@@ -141,6 +150,12 @@ sluice_status sluice__check_number(const char *name, double value, double low, d
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task);
 
+/* ---- account.c ---- */
+sluice_status sluice__account_make(sluice_pipeline *pipeline);
+void sluice__account_free(sluice_pipeline *pipeline);
+/* Fill what the last step says of its time; `result->seconds` is known. */
+void sluice__account(sluice_pipeline *pipeline, sluice_result *result);
+
 /* ---- nonfinite.c ---- */
 /* The step's loss or norm is not finite: find out where that comes from. E_NONFINITE, or what came
  * between. */
@@ -155,6 +170,15 @@ double sluice__patience(const sluice_pipeline *pipeline);
 
 /* ---- stage.c ---- */
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *instruction);
+
+/* ---- paced.c ---- */
+/* Costs are given, and right, if and only if the device is virtual. */
+sluice_status sluice__check_pace(const sluice_pipeline *pipeline);
+/* What the links of a paced pipeline take, into what the transport is opened with. */
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link);
+/* Sleep until the instruction, begun at `begin` of the clock, has taken its time; of a pipeline
+ * without costs nothing. */
+void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);
 
 /* ---- update.c ---- */
 /* The rank's tensors in model order, and room for what the norm gathers. */

@@ -157,6 +157,10 @@ sluice_status sluice_pipeline_timeline(sluice_timeline **out, const sluice_pipel
     (void)snprintf(made->unit, sizeof made->unit, "s");
     (void)snprintf(made->title, sizeof made->title, "step %lld, measured",
                    (long long)pipeline->steps);
+    for (int r = 0; r < pipeline->ranks; r++) {
+        made->rank[r].has_ledger = true;
+        made->rank[r].ledger     = pipeline->ledger[r];
+    }
     *out = made;
 out:
     sluice__free(m.result.rank);

@@ -16,6 +16,7 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
     const int first                 = sluice_model_use(pipeline->model, value->use)->first;
     const size_t bytes              = (size_t)value->count * sizeof(float);
     float *values;
+    if (pipeline->options.costs) return SLUICE_OK; /* a virtual device holds none */
     SLUICE__TRY(sluice__alloc(&values, (size_t)value->count, sizeof *values));
     sluice_parameter_initialize(values, sluice_model_use(pipeline->model, first),
                                 pipeline->options.seed);
@@ -48,6 +49,7 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(sluice__alloc(&rank->staging, largest_load(pipeline), 1));
     SLUICE__TRY(sluice__alloc(&rank->begin, (size_t)mine->count, sizeof *rank->begin));
     SLUICE__TRY(sluice__alloc(&rank->end, (size_t)mine->count, sizeof *rank->end));
+    SLUICE__TRY(sluice__alloc(&rank->weight, (size_t)mine->count, sizeof *rank->weight));
     SLUICE__TRY(sluice__tensors_make(rank));
     for (int k = 0; k < mine->value_count; k++)
         SLUICE__TRY(initialize_value(rank, &mine->values[k]));
@@ -83,6 +85,8 @@ static sluice_status exchange_task(sluice__rank *rank, void *argument) {
 
 static sluice_status find_parameter(const sluice_pipeline *pipeline, const char *name,
                                     int64_t count, int *first) {
+    if (pipeline->options.costs)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
     for (int u = 0; u < sluice_model_use_count(pipeline->model); u++) {
         const sluice_parameter_use *use = sluice_model_use(pipeline->model, u);
         if (use->first != u || strcmp(use->name, name) != 0) continue;

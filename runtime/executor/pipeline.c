@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
 #include <math.h>
-#include <sched.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -32,14 +31,10 @@ static sluice_status take_options(sluice_pipeline_options *out,
 
 /* ---- create ---- */
 
-static int usable_cores(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 static void choose_threads(sluice_pipeline *pipeline) {
-    pipeline->cores   = usable_cores();
+    pipeline->cores   = sluice__usable_cores();
     pipeline->threads = pipeline->options.threads;
+    if (pipeline->options.costs) pipeline->threads = 1; /* that sleeps */
     if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;
     if (pipeline->threads < 1) pipeline->threads = 1;
     pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
@@ -126,11 +121,14 @@ static sluice_status open_transport(sluice_pipeline *pipeline) {
     int count            = 0, gathered = pipeline->program->microbatches;
     sluice__link *links;
     SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0};
+    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};
     count_links(pipeline->program, links);
     count_links(pipeline->forward, links);
     for (int k = 0; k < p * p; k++)
-        if (links[k].transfers > 0) links[count++] = links[k];
+        if (links[k].transfers > 0) {
+            links[count] = links[k];
+            sluice__pace_link(pipeline, &links[count++]);
+        }
     gathered += sluice_model_use_count(pipeline->model);
     const sluice_status status = pipeline->transport_ops->open(&pipeline->transport, p, links,
                                                                count, gathered, pipeline->ops);
@@ -150,7 +148,7 @@ static sluice_status index_uses(sluice_pipeline *pipeline) {
 static sluice_status create_ranks(sluice_pipeline *pipeline) {
     const size_t p = (size_t)pipeline->ranks;
     SLUICE__TRY(sluice__alloc(&pipeline->rank, p, sizeof *pipeline->rank));
-    SLUICE__TRY(sluice__alloc(&pipeline->inner_idle, p, sizeof(double)));
+    SLUICE__TRY(sluice__account_make(pipeline));
     SLUICE__TRY(sluice__alloc(&pipeline->run.first_sample,
                               (size_t)pipeline->program->microbatches + 1, sizeof(int64_t)));
     for (int r = 0; r < pipeline->ranks; r++) {
@@ -200,6 +198,7 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     SLUICE__TRY_OUT(find_device(pipeline));
     SLUICE__TRY_OUT(check_kinds(pipeline));
     SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
+    SLUICE__TRY_OUT(sluice__check_pace(pipeline));
     pipeline->loss_rank = pipeline->program->stage_rank[pipeline->program->stages - 1];
     choose_threads(pipeline);
     SLUICE__TRY_OUT(index_uses(pipeline));
@@ -225,6 +224,7 @@ static void free_rank(sluice__rank *rank) {
     sluice__free(rank->staging);
     sluice__free(rank->begin);
     sluice__free(rank->end);
+    sluice__free(rank->weight);
     sluice__free(rank->gathered);
     sluice__free(rank->mine);
     sluice__free(rank->terms);
@@ -240,11 +240,11 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     pipeline->transport_ops->close(pipeline->transport);
+    sluice__account_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);
     sluice__free(pipeline->run.first_sample);
     sluice__free(pipeline->first_use);
-    sluice__free(pipeline->inner_idle);
     sluice__free(pipeline->rank);
     pthread_cond_destroy(&pipeline->changed);
     pthread_mutex_destroy(&pipeline->lock);

@@ -67,16 +67,29 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     sluice_pipeline *pipeline        = rank->pipeline;
     const sluice__run *run           = &pipeline->run;
     const sluice__rank_program *mine = &run->program->rank[rank->index];
+    const double core                = run->timed ? sluice__on_core() : 0;
+    if (run->timed) rank->started = sluice__now() - run->start;
     for (int n = 0; n < mine->count; n++) {
         atomic_store(&rank->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
         if (pipeline->watch) pipeline->watch(rank, &mine->list[n]);
-        if (run->timed) rank->begin[n] = sluice__now() - run->start;
+        const double begin = sluice__now();
+        rank->weight_s     = 0;
+        if (run->timed) rank->begin[n] = begin - run->start;
         SLUICE__TRY(carry_out(rank, &mine->list[n]));
+        sluice__pace(rank, &mine->list[n], begin);
         const double now = sluice__now();
-        if (run->timed) rank->end[n] = now - run->start;
+        if (run->timed) {
+            rank->end[n]    = now - run->start;
+            rank->weight[n] = rank->weight_s;
+        }
         atomic_store(&pipeline->progress_ns, (long long)(now * 1e9));
     }
     atomic_store(&rank->at, mine->count);
-    return pipeline->ops->synchronize(rank->stream);
+    SLUICE__TRY(pipeline->ops->synchronize(rank->stream));
+    if (run->timed) {
+        rank->on_core  = sluice__on_core() - core;
+        rank->ended   = sluice__now() - run->start;
+    }
+    return SLUICE_OK;
 }

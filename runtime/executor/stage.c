@@ -143,6 +143,14 @@ static sluice_status load_edges(const stage_run *run) {
     return load(run, batch->load_targets, &shape, &run->at->slots[SLUICE_ROLE_TARGETS]);
 }
 
+/* W of a layer inside a B, whose other part is I. */
+static sluice_status run_weight_inside(const stage_run *run, int l) {
+    const double begin = sluice__now();
+    SLUICE__TRY(run_layer(run, l, ACTION_W));
+    run->rank->weight_s += sluice__now() - begin;
+    return SLUICE_OK;
+}
+
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__run *pass = &rank->pipeline->run;
     const stage_run run     = {rank, at, &pass->program->layouts[at->stage],
@@ -158,7 +166,9 @@ sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at
     for (int l = last; l >= 0; l--) {
         if (at->kind != SLUICE_INSTRUCTION_BACKWARD_WEIGHT)
             SLUICE__TRY(run_layer(&run, l, ACTION_I));
-        if (at->kind != SLUICE_INSTRUCTION_BACKWARD_INPUT)
+        if (at->kind == SLUICE_INSTRUCTION_BACKWARD)
+            SLUICE__TRY(run_weight_inside(&run, l));
+        else if (at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT)
             SLUICE__TRY(run_layer(&run, l, ACTION_W));
     }
     return SLUICE_OK;

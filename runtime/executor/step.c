@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* step.c -- step and evaluate: the caller's side of a run, and what was measured in it. */
+/* step.c -- step and evaluate: the caller's side of a run. */
 #include <math.h>
 #include <string.h>
 
@@ -13,31 +13,6 @@ sluice_status sluice__check_number(const char *name, double value, double low, d
 }
 
 /* ---- step ---- */
-
-static bool is_compute(const sluice_instruction *at) {
-    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
-}
-
-/* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
-static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
-    double makespan = 0, busy = 0;
-    for (int r = 0; r < pipeline->ranks; r++) {
-        const sluice__rank *rank         = &pipeline->rank[r];
-        const sluice__rank_program *mine = &pipeline->program->rank[r];
-        double own = 0, first = -1, last = 0;
-        for (int n = 0; n < mine->count; n++) {
-            if (!is_compute(&mine->list[n])) continue;
-            if (first < 0) first = rank->begin[n];
-            last = rank->end[n];
-            own += rank->end[n] - rank->begin[n];
-        }
-        pipeline->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
-        busy += own;
-        if (last > makespan) makespan = last;
-    }
-    result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
-    result->inner_idle    = pipeline->inner_idle;
-}
 
 static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_batch *batch) {
     if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
@@ -74,14 +49,15 @@ sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch
     const sluice__run how = {
         .batch = *batch, .step = pipeline->steps + 1, .timed = true, .updates = true};
     SLUICE__TRY(sluice__carry_out(pipeline, program, &how, sluice__run_rank));
+    sluice_result measured = {.seconds = sluice__now() - pipeline->run.start};
+    sluice__account(pipeline, &measured);
     pipeline->steps++;
     if (!isfinite(pipeline->run.loss) || !isfinite(pipeline->run.norm))
         return sluice__explain_nonfinite(pipeline, batch);
     pipeline->updates++;
-    result->seconds = sluice__now() - pipeline->run.start;
-    result->loss    = pipeline->run.loss;
-    result->norm    = pipeline->run.norm;
-    measure_idle(pipeline, result);
+    measured.loss = pipeline->run.loss;
+    measured.norm = pipeline->run.norm;
+    *result       = measured;
     return SLUICE_OK;
 }
 
@@ -125,23 +101,3 @@ const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline) {
 
 int sluice_pipeline_threads(const sluice_pipeline *pipeline) { return pipeline->threads; }
 const char *sluice_pipeline_device(const sluice_pipeline *pipeline) { return pipeline->ops->name; }
-
-void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_cost *costs) {
-    const sluice_program *program = pipeline->program;
-    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_stage_cost){0, 0, 0};
-    for (int r = 0; r < pipeline->ranks; r++)
-        for (int n = 0; n < program->rank[r].count; n++) {
-            const sluice_instruction *at = &program->rank[r].list[n];
-            if (!is_compute(at)) continue;
-            const double each = (pipeline->rank[r].end[n] - pipeline->rank[r].begin[n]) /
-                                program->microbatches;
-            sluice_stage_cost *cost = &costs[at->stage];
-            if (at->kind == SLUICE_INSTRUCTION_FORWARD) cost->forward += each;
-            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) cost->input += each;
-            if (at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT) cost->weight += each;
-            if (at->kind == SLUICE_INSTRUCTION_BACKWARD) { /* only their sum is known */
-                cost->input += each / 2;
-                cost->weight += each / 2;
-            }
-        }
-}

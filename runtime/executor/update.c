@@ -131,7 +131,9 @@ sluice_status sluice__norm(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
     int count;
     SLUICE__TRY(gather_mine(rank, &count));
+    const double met = sluice__now();
     SLUICE__TRY(exchange(rank, count));
+    rank->meeting = sluice__now() - met;
     const sums all    = add_up(rank);
     const double norm = sqrt(all.squares), clip = pipeline->options.clip;
     rank->scale       = !isfinite(all.loss) || !isfinite(norm) ? NAN

@@ -17,6 +17,20 @@ static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, in
     return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted", all);
 }
 
+/* What the tables that follow are sized by is in proportion to the schedule. */
+static sluice_status check_size(const sluice_schedule *schedule) {
+    const int p = sluice_schedule_ranks(schedule), stages = sluice_schedule_stages(schedule);
+    if (p > SLUICE_MAX_STAGES || stages > SLUICE_MAX_STAGES)
+        return sluice__fail(SLUICE_E_SCHEDULE,
+                            "the schedule has %d ranks and %d stages; a program has at most %d of "
+                            "each",
+                            p, stages, SLUICE_MAX_STAGES);
+    if (sluice_schedule_microbatches(schedule) == 0)
+        return sluice__fail(SLUICE_E_SCHEDULE, "the schedule computes nothing: no action has a "
+                                               "micro-batch");
+    return sluice__check_forwards(schedule);
+}
+
 static sluice_status check(const sluice_schedule *schedule, const sluice_model *model,
                            const sluice_split *split, const sluice_program_options *options) {
     const int stages = sluice_schedule_stages(schedule);
@@ -180,6 +194,7 @@ sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule
     memcpy(&settings, options, options->size);
     if (!model && settings.samples < sluice_schedule_microbatches(schedule))
         settings.samples = sluice_schedule_microbatches(schedule);
+    SLUICE__TRY(check_size(schedule));
     SLUICE__TRY(check(schedule, model, split, &settings));
     sluice_program *program;
     SLUICE__TRY(sluice__alloc(&program, 1, sizeof *program));

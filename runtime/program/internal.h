@@ -85,6 +85,11 @@ sluice_status sluice__compile_forward(sluice_program **out, const sluice_program
 /* What a rank must allocate to run both. */
 size_t sluice__arena_bytes(const sluice_program *step, const sluice_program *forward, int rank);
 
+/* ---- what things cost (simulate.c) ---- */
+sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks);
+double sluice__action_cost(const sluice_simulation_costs *costs, const sluice_instruction *compute);
+double sluice__update_cost(const sluice_simulation_costs *costs, int rank);
+
 /* ---- remedies (remedy.c) ---- */
 /* In words: up to four other ways to run the minibatch in `limit` bytes per rank, least change
  * first; each was planned and fits. */

@@ -32,6 +32,10 @@ typedef struct sluice__rank_links {
     int post_count, post_capacity;
 } sluice__rank_links;
 
+/* Every stage runs every micro-batch forward, so that tables of stages x micro-batches are no larger
+ * than the schedule itself. E_SCHEDULE names the first that is missing; E_HOST_MEMORY. */
+sluice_status sluice__check_forwards(const sluice_schedule *schedule);
+
 /*
  * The posts of every rank. Schedules that name their transfers keep their places. Otherwise a send
  * is posted right after its producer, a receive no later than before the block preceding its

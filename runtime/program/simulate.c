@@ -54,8 +54,9 @@ static double transfer_cost(const void *context, const sluice__transfers *all, i
     return payload + latency + (bandwidth > 0 ? size / bandwidth : 0);
 }
 
-static double compute_cost(const simulator *sim, const sluice_instruction *instruction) {
-    const sluice_stage_cost *const cost = &sim->costs->stages[instruction->stage];
+double sluice__action_cost(const sluice_simulation_costs *costs,
+                           const sluice_instruction *instruction) {
+    const sluice_stage_cost *const cost = &costs->stages[instruction->stage];
     switch (instruction->kind) {
     case SLUICE_INSTRUCTION_BACKWARD:
         return cost->input + cost->weight;
@@ -64,10 +65,14 @@ static double compute_cost(const simulator *sim, const sluice_instruction *instr
     case SLUICE_INSTRUCTION_BACKWARD_WEIGHT:
         return cost->weight;
     case SLUICE_INSTRUCTION_RECOMPUTE:
-        return sim->costs->recompute ? sim->costs->recompute[instruction->stage] : cost->forward;
+        return costs->recompute ? costs->recompute[instruction->stage] : cost->forward;
     default:
         return cost->forward;
     }
+}
+
+double sluice__update_cost(const sluice_simulation_costs *costs, int rank) {
+    return costs->updates ? costs->updates[rank] : costs->update;
 }
 
 /* ---- the run ---- */
@@ -106,10 +111,10 @@ static sluice_status step(void *context, int r, bool *blocked) {
         now      = sim->norm_time;
         break;
     case SLUICE_INSTRUCTION_UPDATE:
-        now += sim->costs->updates ? sim->costs->updates[r] : sim->costs->update;
+        now += sluice__update_cost(sim->costs, r);
         break;
     default:
-        now += compute_cost(sim, instruction);
+        now += sluice__action_cost(sim->costs, instruction);
         break;
     }
     if (*blocked) return SLUICE_OK;
@@ -197,7 +202,7 @@ static sluice_status check_links(const sluice_simulation_costs *costs) {
     return SLUICE_OK;
 }
 
-static sluice_status check_costs(const sluice_simulation_costs *costs, int stages, int ranks) {
+sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks) {
     for (int s = 0; s < stages; s++) {
         const sluice_stage_cost *const cost = &costs->stages[s];
         if (!is_time(cost->forward) || !is_time(cost->input) || !is_time(cost->weight))
@@ -263,7 +268,7 @@ static sluice_status make_room(simulator *sim) {
 
 sluice_status sluice_program_simulate(sluice_simulation **out, const sluice_program *program,
                                       const sluice_simulation_costs *costs) {
-    SLUICE__TRY(check_costs(costs, program->stages, program->ranks));
+    SLUICE__TRY(sluice__check_costs(costs, program->stages, program->ranks));
     simulator sim        = {.program = program, .costs = costs};
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(make_room(&sim));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* csv_write.c -- schedules as text: one row per rank, one cell per action or overlap group. */
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -67,7 +68,8 @@ sluice_status sluice_schedule_print(char **out, const sluice_schedule *schedule)
         const sluice_action *const list = sluice_schedule_list(schedule, r, &count);
         SLUICE__TRY_OUT(add_row(&to, list, count));
     }
-    to.bytes[to.length] = '\0'; /* a row leaves room for it */
+    assert(to.bytes);           /* a schedule has a rank */
+    to.bytes[to.length] = '\0'; /* its row leaves room */
     *out                = to.bytes;
     to.bytes            = NULL; /* now the caller's */
 out:

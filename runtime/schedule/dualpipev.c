@@ -84,7 +84,7 @@ void sluice__emit_dualpipev(sluice__list *to, const sluice__shape *of, int r) {
     for (int k = 0; k < m - 2 * p + r + 1; k++) {
         if (k > 0 || below > 0) {
             add_pair(&at, 0);
-        } else { /* the last rank's first backward follows from its own forward: no pair yet */
+        } else { /* the last rank's first gradient comes late: its forward need not wait for it */
             (void)add(&at, SLUICE_ACTION_F, 0);
             (void)add(&at, SLUICE_ACTION_B, 1);
         }

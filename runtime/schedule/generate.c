@@ -96,16 +96,12 @@ sluice_status sluice_schedule_describe(sluice_schedule_description *out, const c
 /* Callers built against the first header know nothing of slack and group. */
 enum { LEAST_SIZE = offsetof(sluice_schedule_options, slack) };
 
-static sluice_status take_options(sluice_schedule_options *out,
-                                  const sluice_schedule_options *given) {
-    if (given->size < LEAST_SIZE || given->size > sizeof *given)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "schedule options of %zu bytes are not known; start "
-                            "from SLUICE_SCHEDULE_OPTIONS_INIT",
-                            given->size);
-    *out = (sluice_schedule_options)SLUICE_SCHEDULE_OPTIONS_INIT;
-    memcpy(out, given, given->size);
-    return SLUICE_OK;
+static sluice_status check_size(size_t size) {
+    if (size >= LEAST_SIZE && size <= sizeof(sluice_schedule_options)) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "schedule options of %zu bytes are not known; start from "
+                        "SLUICE_SCHEDULE_OPTIONS_INIT",
+                        size);
 }
 
 static sluice_status check_counts(const sluice_schedule_options *o) {
@@ -161,8 +157,9 @@ static sluice_status check_slack_and_group(const row *of, const sluice_schedule_
 
 static sluice_status make_shape(sluice__shape *out, const row *of,
                                 const sluice_schedule_options *given) {
-    sluice_schedule_options o;
-    SLUICE__TRY(take_options(&o, given));
+    sluice_schedule_options o = SLUICE_SCHEDULE_OPTIONS_INIT;
+    SLUICE__TRY(check_size(given->size));
+    memcpy(&o, given, given->size);
     SLUICE__TRY(check_counts(&o));
     SLUICE__TRY(check_chunks(of, &o));
     SLUICE__TRY(check_slack_and_group(of, &o));
@@ -189,7 +186,7 @@ static sluice_status hand_over(sluice_schedule **out, const char *name, sluice__
                                int p) {
     sluice_action **actions = NULL;
     int *counts             = NULL;
-    sluice_status status    = SLUICE_OK;
+    sluice_status status;
     SLUICE__TRY_OUT(sluice__alloc(&actions, (size_t)p, sizeof *actions));
     SLUICE__TRY_OUT(sluice__alloc(&counts, (size_t)p, sizeof *counts));
     for (int r = 0; r < p; r++) {

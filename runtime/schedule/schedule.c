@@ -101,8 +101,7 @@ static sluice_status take_list(sluice_schedule *schedule, int r) {
 /* Every stage has exactly one rank. A list names a stage by its number, which may be huge: the
  * first that is missing is among as many as there are actions. */
 static sluice_status place_stages(sluice_schedule *schedule) {
-    if (schedule->stages == 0)
-        return sluice__fail(SLUICE_E_SCHEDULE, "no rank has anything to do");
+    if (schedule->stages == 0) return sluice__fail(SLUICE_E_SCHEDULE, "no rank has anything to do");
     int64_t actions = 0;
     for (int r = 0; r < schedule->ranks; r++) actions += schedule->counts[r];
     const int count = actions < schedule->stages ? (int)actions + 1 : schedule->stages;
@@ -159,9 +158,9 @@ sluice_status sluice_schedule_from_lists(sluice_schedule **out, const char *name
                                          const sluice_action *const *lists, const int *counts,
                                          int ranks) {
     if (ranks < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks are fewer than 1", ranks);
-    sluice_action **own  = NULL;
-    int *lengths         = NULL;
-    sluice_status status = SLUICE_OK;
+    sluice_action **own = NULL;
+    int *lengths        = NULL;
+    sluice_status status;
     SLUICE__TRY_OUT(sluice__alloc(&own, (size_t)ranks, sizeof *own));
     SLUICE__TRY_OUT(sluice__alloc(&lengths, (size_t)ranks, sizeof *lengths));
     for (int r = 0; r < ranks; r++) {

@@ -137,8 +137,10 @@ sluice_status sluice__emit_v_half(sluice__list *to, const sluice__shape *of) {
             carry_out(&at, &to[r], r, choices[r]);
             left--;
         }
-        assert(left < before);
-        (void)before;
+        if (left == before) /* a block whose order does not stay within the limit */
+            SLUICE__TRY_OUT(sluice__fail(SLUICE_E_SCHEDULE,
+                                         "v-half: %lld actions of %d ranks have no room",
+                                         (long long)left, of->p));
     }
 out:
     sluice__free(choices);

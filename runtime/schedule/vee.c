@@ -37,10 +37,9 @@ static void add_backward(writer *at, int chunk) {
  * micro-batches; with fewer, the list is that of 2 p - 1 without those that there are not.
  */
 void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
-    const int p         = of->p;
-    const int m         = of->m < 2 * p - 1 ? 2 * p - 1 : of->m;
-    writer at           = {.to = to, .p = p, .r = r, .m = of->m};
-    int(*const next)[2] = at.next;
+    const int p = of->p;
+    const int m = of->m < 2 * p - 1 ? 2 * p - 1 : of->m;
+    writer at   = {.to = to, .p = p, .r = r, .m = of->m};
     for (int k = 0; k < 2 * (p - r) - 1; k++) add(&at, SLUICE_ACTION_F, 0);
     for (int k = 0; k < r; k++) {
         add(&at, SLUICE_ACTION_F, 1);
@@ -50,8 +49,8 @@ void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
         add(&at, SLUICE_ACTION_F, 1);
         add_backward(&at, 1);
     }
-    while (next[SLUICE_ACTION_F][1] < m) {
-        if (next[SLUICE_ACTION_F][0] < m) add(&at, SLUICE_ACTION_F, 0);
+    while (at.next[SLUICE_ACTION_F][1] < m) {
+        if (at.next[SLUICE_ACTION_F][0] < m) add(&at, SLUICE_ACTION_F, 0);
         add_backward(&at, 0);
         add(&at, SLUICE_ACTION_F, 1);
         add_backward(&at, 1);
@@ -60,9 +59,9 @@ void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
         add(&at, SLUICE_ACTION_I, 0);
         add(&at, SLUICE_ACTION_I, 1);
     }
-    while (next[SLUICE_ACTION_I][0] < m) add_backward(&at, 0);
-    while (next[SLUICE_ACTION_W][1] < m) add(&at, SLUICE_ACTION_W, 1);
-    while (next[SLUICE_ACTION_W][0] < m) add(&at, SLUICE_ACTION_W, 0);
+    while (at.next[SLUICE_ACTION_I][0] < m) add_backward(&at, 0);
+    while (at.next[SLUICE_ACTION_W][1] < m) add(&at, SLUICE_ACTION_W, 1);
+    while (at.next[SLUICE_ACTION_W][0] < m) add(&at, SLUICE_ACTION_W, 0);
 }
 
 /* ---- v-min: a third of 1F1B's memory ---- */
@@ -110,16 +109,21 @@ static void place_block(int time[STREAMS], int p, int r) {
     time[5] = take_free(taken, time[3]);
 }
 
+static int find_earliest(const int next[STREAMS], const int done[STREAMS], int m) {
+    int first = 0;
+    for (int q = 1; q < STREAMS; q++)
+        if (done[q] < m && (done[first] == m || next[q] < next[first])) first = q;
+    return first;
+}
+
 /* Fixed places in time give an order; idle places in it close up when it runs. */
 void sluice__emit_v_min(sluice__list *to, const sluice__shape *of, int r) {
     int next[STREAMS], done[STREAMS] = {0};
     place_block(next, of->p, r);
     for (int k = 0; k < STREAMS * of->m; k++) {
-        int first = -1;
-        for (int q = 0; q < STREAMS; q++)
-            if (done[q] < of->m && (first < 0 || next[q] < next[first])) first = q;
-        sluice__write(to, streams[first].kind, sluice__vee_stage(of->p, r, streams[first].chunk),
-                      done[first]++);
-        next[first] += PERIOD;
+        const int q = find_earliest(next, done, of->m);
+        sluice__write(to, streams[q].kind, sluice__vee_stage(of->p, r, streams[q].chunk),
+                      done[q]++);
+        next[q] += PERIOD;
     }
 }

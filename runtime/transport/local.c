@@ -9,7 +9,8 @@
 #include "runtime/base/error.h"
 #include "runtime/transport/transport.h"
 
-/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. */
+/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. Not at all where
+ * ranks share cores: it would keep another one from what it waits for. */
 enum { SPINS = 2000 };
 
 typedef struct posted {
@@ -26,11 +27,14 @@ typedef struct link {
     int capacity;
     int sent, received;
     atomic_int complete;
+    double latency_s, bytes_per_s;
+    double *due; /* per transfer: when it is over; NULL where links take no time */
     bool is_open;
 } link;
 
 struct sluice__transport {
     int ranks;
+    int spins;
     const sluice_device_ops *ops;
     link *links; /* [from * ranks + to] */
     atomic_bool aborted;
@@ -60,7 +64,11 @@ static sluice_status open_links(sluice__transport *transport, const sluice__link
                                   sizeof *opened->waiting));
         pthread_mutex_init(&opened->lock, NULL);
         sluice__condition_init(&opened->moved);
-        opened->is_open = true;
+        opened->is_open     = true;
+        opened->latency_s   = links[k].latency_s;
+        opened->bytes_per_s = links[k].bytes_per_s;
+        if (links[k].latency_s > 0 || links[k].bytes_per_s > 0)
+            SLUICE__TRY(sluice__alloc(&opened->due, (size_t)links[k].transfers, sizeof(double)));
     }
     return SLUICE_OK;
 }
@@ -73,6 +81,7 @@ static void local_close(sluice__transport *transport) {
         pthread_mutex_destroy(&closed->lock);
         pthread_cond_destroy(&closed->moved);
         sluice__free(closed->waiting);
+        sluice__free(closed->due);
     }
     pthread_mutex_destroy(&transport->lock);
     pthread_cond_destroy(&transport->arrived);
@@ -90,6 +99,7 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
     transport->ranks = ranks;
     transport->ops   = ops;
+    transport->spins = ranks <= sluice__usable_cores() ? SPINS : 0;
     pthread_mutex_init(&transport->lock, NULL);
     sluice__condition_init(&transport->arrived);
     sluice_status status = SLUICE_OK;
@@ -116,6 +126,15 @@ static void local_begin(sluice__transport *transport) {
 
 /* ---- transfers ---- */
 
+/* A link that takes time carries one transfer after another. */
+static void set_due(link *at, size_t bytes) {
+    const int k         = atomic_load(&at->complete);
+    const double now    = sluice__now();
+    const double before = k > 0 ? at->due[k - 1] : 0;
+    const double time   = at->bytes_per_s > 0 ? (double)bytes / at->bytes_per_s : 0;
+    at->due[k]          = (before > now ? before : now) + at->latency_s + time;
+}
+
 /* Both ends of the next transfer are known: copy, on the second poster's stream. */
 static sluice_status finish(const sluice__transport *transport, link *at, const posted *send,
                             const posted *receive, sluice_stream *stream) {
@@ -127,6 +146,7 @@ static sluice_status finish(const sluice__transport *transport, link *at, const 
                                                "ends of the link disagree on the order of transfers");
     SLUICE__TRY(transport->ops->copy(stream, receive->buffer, send->buffer, send->bytes));
     SLUICE__TRY(transport->ops->synchronize(stream));
+    if (at->due) set_due(at, send->bytes);
     atomic_fetch_add(&at->complete, 1);
     pthread_cond_broadcast(&at->moved);
     return SLUICE_OK;
@@ -173,10 +193,10 @@ static sluice_status local_group(sluice__transport *transport, int rank) {
     return SLUICE_OK;
 }
 
-static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
-                                double seconds, bool *done) {
-    link *at = link_of(transport, from, to);
-    for (int spin = 0; spin < SPINS; spin++)
+/* Until both ends of transfer k are posted and it is copied. */
+static sluice_status wait_for_copy(const sluice__transport *transport, link *at, int k,
+                                   double seconds, bool *done) {
+    for (int spin = 0; spin < transport->spins; spin++)
         if (atomic_load(&at->complete) > k) {
             *done = true;
             return SLUICE_OK;
@@ -189,6 +209,28 @@ static sluice_status local_wait(sluice__transport *transport, int from, int to, 
     *done = atomic_load(&at->complete) > k;
     pthread_mutex_unlock(&at->lock);
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+}
+
+/* Until transfer k, whose ends are posted, is over too. */
+static sluice_status wait_for_link(const sluice__transport *transport, link *at, int k, double end,
+                                   bool *done) {
+    const double due           = at->due[k];
+    const double until         = due < end ? due : end;
+    const struct timespec then = sluice__time_at(until);
+    pthread_mutex_lock(&at->lock);
+    while (sluice__now() < until && !atomic_load(&transport->aborted))
+        (void)pthread_cond_timedwait(&at->moved, &at->lock, &then);
+    pthread_mutex_unlock(&at->lock);
+    *done = sluice__now() >= due;
+    return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+}
+
+static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
+                                double seconds, bool *done) {
+    link *at         = link_of(transport, from, to);
+    const double end = sluice__now() + seconds;
+    SLUICE__TRY(wait_for_copy(transport, at, k, seconds, done));
+    return *done && at->due ? wait_for_link(transport, at, k, end, done) : SLUICE_OK;
 }
 
 /* ---- the gather ---- */

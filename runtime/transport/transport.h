@@ -20,14 +20,17 @@
 
 typedef struct sluice__transport sluice__transport; /* the links among all ranks */
 
-/* How many transfers one run may post on the directed link from -> to. */
+/* How many transfers one run may post on the directed link from -> to. Of virtual devices, also what
+ * the link takes for each, from when both ends are posted and the one before is over. */
 typedef struct sluice__link {
     int from, to, transfers;
+    double latency_s, bytes_per_s; /* 0: no time; size does not matter */
 } sluice__link;
 
 typedef struct sluice__transport_ops {
     const char *name;
-    /* `ops`: the ranks' device. `gathered`: the most doubles of all ranks together in all_gather.
+    /* E_UNSUPPORTED: links shall take time and this transport's cannot.
+     * `ops`: the ranks' device. `gathered`: the most doubles of all ranks together in all_gather.
      * E_HOST_MEMORY, E_DEVICE. */
     sluice_status (*open)(sluice__transport **out, int ranks, const sluice__link *links, int count,
                           int gathered, const sluice_device_ops *ops);

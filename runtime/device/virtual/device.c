@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * device.c -- a device whose memory is address space and whose operations do nothing: what they
+ * take is the executor's to wait for (runtime/executor/paced.c).
+ */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/device/virtual/virtual.h"
+
+struct sluice_stream {
+    sluice_device *device;
+};
+
+/* The thread that opens a device drives it, and will sleep much: a timer that is late by the usual
+ * slack of 50 us is late by half a percent of an action of 10 ms. */
+static sluice_status open_device(sluice_device **out, int ordinal, int threads, int first_core,
+                                 bool pin) {
+    (void)ordinal, (void)first_core, (void)pin;
+    if (threads < 1)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d compute threads are too few for a device",
+                            threads);
+    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    return sluice__alloc(out, 1, 1);
+}
+
+static void close_device(sluice_device *device) {
+    sluice__free(device);
+}
+
+static const char *lacks(sluice_device *device) {
+    (void)device;
+    return "";
+}
+
+/* Nothing may touch it, and it takes no memory. */
+static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
+    (void)device;
+    void *const region = mmap(NULL, bytes > 0 ? bytes : 1, PROT_NONE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        return sluice__fail(SLUICE_E_DEVICE_MEMORY, "there is no address space for %zu bytes",
+                            bytes);
+    *out = region;
+    return SLUICE_OK;
+}
+
+static void arena_free(sluice_device *device, void *arena, size_t bytes) {
+    (void)device;
+    if (arena) (void)munmap(arena, bytes > 0 ? bytes : 1);
+}
+
+/* ---- streams and events ---- */
+
+static sluice_status stream_create(sluice_device *device, sluice_stream **out) {
+    SLUICE__TRY(sluice__alloc(out, 1, sizeof **out));
+    (*out)->device = device;
+    return SLUICE_OK;
+}
+
+static void stream_destroy(sluice_stream *stream) {
+    sluice__free(stream);
+}
+
+static sluice_status event_create(sluice_device *device, sluice_event **out) {
+    (void)device;
+    return sluice__alloc(out, 1, 1);
+}
+
+static void event_destroy(sluice_event *event) {
+    sluice__free(event);
+}
+
+static sluice_status order(sluice_stream *stream, sluice_event *event) {
+    (void)stream, (void)event;
+    return SLUICE_OK;
+}
+
+static sluice_status query(sluice_event *event, bool *done) {
+    (void)event;
+    *done = true;
+    return SLUICE_OK;
+}
+
+static sluice_status synchronize(sluice_stream *stream) {
+    (void)stream;
+    return SLUICE_OK;
+}
+
+/* ---- rows that do nothing ---- */
+
+static sluice_status copy(sluice_stream *stream, void *to, const void *from, size_t bytes) {
+    (void)stream, (void)to, (void)from, (void)bytes;
+    return SLUICE_OK;
+}
+
+static sluice_status zero(sluice_stream *stream, void *to, size_t bytes) {
+    (void)stream, (void)to, (void)bytes;
+    return SLUICE_OK;
+}
+
+/* A row that takes its arguments in a struct. */
+#define NOTHING(row)                                                                               \
+    static sluice_status row(sluice_stream *stream, const sluice_##row *args) {                    \
+        (void)stream, (void)args;                                                                  \
+        return SLUICE_OK;                                                                          \
+    }
+NOTHING(matmul)
+NOTHING(linear)
+NOTHING(linear_backward_input)
+NOTHING(linear_backward_weight)
+NOTHING(layernorm)
+NOTHING(layernorm_backward)
+NOTHING(attention)
+NOTHING(attention_backward)
+NOTHING(embedding)
+NOTHING(embedding_backward)
+NOTHING(classifier)
+NOTHING(squared_error)
+NOTHING(drop)
+#undef NOTHING
+
+static sluice_status relu(sluice_stream *stream, float *y, const float *x, int64_t count) {
+    (void)stream, (void)y, (void)x, (void)count;
+    return SLUICE_OK;
+}
+
+static sluice_status relu_backward(sluice_stream *stream, float *dx, const float *dy,
+                                   const float *x, int64_t count) {
+    (void)stream, (void)dx, (void)dy, (void)x, (void)count;
+    return SLUICE_OK;
+}
+
+static sluice_status sum(sluice_stream *stream, float *out, const float *const *inputs, int terms,
+                         int64_t count) {
+    (void)stream, (void)out, (void)inputs, (void)terms, (void)count;
+    return SLUICE_OK;
+}
+
+static sluice_status sum_squares(sluice_stream *stream, double *partials,
+                                 const sluice_update_tensor *tensors, int count) {
+    (void)stream, (void)partials, (void)tensors, (void)count;
+    return SLUICE_OK;
+}
+
+static sluice_status update(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
+                            const sluice_update *step) {
+    (void)stream, (void)tensors, (void)count, (void)step;
+    return SLUICE_OK;
+}
+
+const sluice_device_ops sluice__virtual_ops = {
+    .name                   = "virtual",
+    .open                   = open_device,
+    .close                  = close_device,
+    .lacks                  = lacks,
+    .arena_alloc            = arena_alloc,
+    .arena_free             = arena_free,
+    .stream_create          = stream_create,
+    .stream_destroy         = stream_destroy,
+    .event_create           = event_create,
+    .event_destroy          = event_destroy,
+    .record                 = order,
+    .wait                   = order,
+    .query                  = query,
+    .synchronize            = synchronize,
+    .upload                 = copy,
+    .download               = copy,
+    .copy                   = copy,
+    .zero                   = zero,
+    .matmul                 = matmul,
+    .linear                 = linear,
+    .linear_backward_input  = linear_backward_input,
+    .linear_backward_weight = linear_backward_weight,
+    .layernorm              = layernorm,
+    .layernorm_backward     = layernorm_backward,
+    .attention              = attention,
+    .attention_backward     = attention_backward,
+    .embedding              = embedding,
+    .embedding_backward     = embedding_backward,
+    .classifier             = classifier,
+    .squared_error          = squared_error,
+    .drop                   = drop,
+    .relu                   = relu,
+    .relu_backward          = relu_backward,
+    .sum                    = sum,
+    .sum_squares            = sum_squares,
+    .adamw                  = update,
+    .sgd                    = update,
+};

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * paced.c -- virtual devices compute nothing: an action is over when it has taken what the
+ * simulator would let it take, counted from when the executor began it.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
+    const sluice_simulation_costs *costs = pipeline->options.costs;
+    const bool is_virtual                = strcmp(pipeline->ops->name, "virtual") == 0;
+    if (!costs && !is_virtual) return SLUICE_OK;
+    if (!is_virtual)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "there are costs for a virtual device, and the device is %s",
+                            pipeline->ops->name);
+    if (!costs) {
+        sluice__fail(SLUICE_E_ARGUMENT, "a virtual device needs to be told what actions take");
+        return sluice__hint(SLUICE_E_ARGUMENT, "set the option `costs`");
+    }
+    SLUICE__TRY(sluice__check_costs(costs, pipeline->program->stages, pipeline->ranks));
+    if (costs->activation_transfer == 0 && costs->gradient_transfer == 0) return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT, "activations take %g s and gradients %g s on any link",
+                 costs->activation_transfer, costs->gradient_transfer);
+    return sluice__hint(SLUICE_E_ARGUMENT,
+                        "virtual links have a latency and a bandwidth; set those");
+}
+
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link) {
+    const sluice_simulation_costs *costs = pipeline->options.costs;
+    if (!costs) return;
+    link->latency_s   = costs->latency;
+    link->bytes_per_s = costs->bandwidth;
+    for (int l = 0; l < costs->link_count; l++)
+        if (costs->links[l].from == link->from && costs->links[l].to == link->to) {
+            link->latency_s   = costs->links[l].latency;
+            link->bytes_per_s = costs->links[l].bandwidth;
+        }
+}
+
+/* In pieces, that a failure elsewhere ends it soon. */
+static void sleep_until(const sluice_pipeline *pipeline, double time) {
+    static const double piece = 0.05;
+    for (double now = sluice__now(); now < time && !atomic_load(&pipeline->failed);
+         now        = sluice__now())
+        sluice__sleep_until(fmin(time, now + piece), pipeline->pin);
+}
+
+void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin) {
+    const sluice_pipeline *pipeline      = rank->pipeline;
+    const sluice_simulation_costs *costs = pipeline->options.costs;
+    const bool computes                  = at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+    if (!costs || (!computes && at->kind != SLUICE_INSTRUCTION_UPDATE)) return;
+    sleep_until(pipeline, begin + (computes ? sluice__action_cost(costs, at)
+                                            : sluice__update_cost(costs, rank->index)));
+    if (at->kind != SLUICE_INSTRUCTION_BACKWARD) return;
+    /* Its halves are not told apart as it runs: the table divides them. */
+    const sluice_stage_cost *cost = &costs->stages[at->stage];
+    const double both             = cost->input + cost->weight;
+    rank->weight_s                = both > 0 ? (sluice__now() - begin) * cost->weight / both : 0;
+}

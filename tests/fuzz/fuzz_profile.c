@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_profile.c -- any bytes as a profile. Oracle: in what is accepted every number is finite and
+ * not negative, tables ascend, and stages cost what their layers do.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sluice/profile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static void fail(const char *what) {
+    fprintf(stderr, "%s: %s\n", what, sluice_last_error()->what);
+    abort();
+}
+
+static bool is_time(double value) {
+    return isfinite(value) && value >= 0;
+}
+
+static void check_layer(const sluice_profile_layer *layer) {
+    if (!layer->name || !layer->kind || !is_time(layer->forward_s) || !is_time(layer->input_s) ||
+        !is_time(layer->weight_s) || !is_time(layer->recompute_s) || layer->parameters < 0)
+        fail("a layer that cannot be");
+}
+
+/* One stage of everything costs what everything costs. */
+static void check_sum(const sluice_profile *profile, const sluice_profile_table *table) {
+    const sluice_action f           = {SLUICE_ACTION_F, 0, 0, 0};
+    const sluice_action *const list = &f;
+    const int count                 = 1;
+    sluice_schedule *schedule       = NULL;
+    sluice_split *split             = malloc(sizeof *split);
+    sluice_stage_cost cost;
+    sluice_stage_bytes held;
+    double recompute, update, forward = 0;
+    const sluice_profile_costs room = {&cost, &recompute, &held, &update};
+    if (!split || sluice_schedule_from_lists(&schedule, "one", &list, &count, 1) != SLUICE_OK)
+        fail("one stage");
+    if (sluice_profile_split(split, table, 1) == SLUICE_OK) {
+        if (sluice_profile_stages(&room, profile, table, split, schedule, 2) != SLUICE_OK)
+            fail("its own split does not fit");
+        for (int l = 0; l < table->layer_count; l++) forward += table->layers[l].forward_s;
+        if (fabs(forward - cost.forward) > 1e-9 * (1 + forward)) fail("a sum that is none");
+    }
+    sluice_schedule_free(schedule);
+    free(split);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
+    sluice_profile *profile = NULL;
+    if (sluice_profile_parse(&profile, (const char *)data, bytes, "fuzz") != SLUICE_OK) {
+        if (profile || sluice_last_error()->what[0] == '\0') fail("a refusal without a sentence");
+        return 0;
+    }
+    if (!is_time(profile->latency_s) || !is_time(profile->bytes_per_s) ||
+        !is_time(profile->update_s_per_parameter))
+        fail("a link that cannot be");
+    for (int t = 0; t < profile->table_count; t++) {
+        const sluice_profile_table *const table = &profile->tables[t];
+        if (table->layer_count < 1 || (t > 0 && table->microbatch <= table[-1].microbatch))
+            fail("tables that cannot be");
+        for (int l = 0; l < table->layer_count; l++) check_layer(&table->layers[l]);
+        check_sum(profile, table);
+    }
+    sluice_profile_free(profile);
+    return 0;
+}
