@@ -44,7 +44,7 @@ static int open_devices(void **state) {
     assert_ok(sluice_device_find(&ops, "cpu"));
     for (int t = 0; t < TEAMS; t++) {
         assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));
-        assert_ok(ops->stream_create(devices[t], &streams[t]));
+        assert_ok(ops->stream_create(devices[t], SLUICE_STREAM_COMPUTE, &streams[t]));
     }
     return 0;
 }
@@ -1079,7 +1079,7 @@ static void *drive_a_device(void *result) {
     for (int i = 0; i < 48 * 80; i++) b[i] = (float)(i % 7) / 8;
     const sluice_matmul args = {c, a, b, 64, 80, 48, 1, 0, false, false};
     if (ops->open(&device, 0, 2, 0, true) != SLUICE_OK) return NULL;
-    if (ops->stream_create(device, &stream) != SLUICE_OK) return NULL;
+    if (ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream) != SLUICE_OK) return NULL;
     bool right = true;
     for (int n = 0; n < 50; n++) right = right && ops->matmul(stream, &args) == SLUICE_OK;
     ops->stream_destroy(stream);

@@ -29,8 +29,8 @@ static sluice_status open_device(sluice__rank *rank) {
     const int threads               = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, rank->index, threads, rank->index * threads,
                                     pipeline->pin));
-    SLUICE__TRY(pipeline->ops->stream_create(rank->device, &rank->stream));
-    return pipeline->ops->stream_create(rank->device, &rank->transfers);
+    SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
+    return pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers);
 }
 
 static void close_device(sluice__rank *rank) {

@@ -7,6 +7,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cpu/cpu.h"
+#include "runtime/device/plain.h"
 
 /* ---- device ---- */
 
@@ -95,7 +96,9 @@ static void arena_free(sluice_device *device, void *arena, size_t bytes) {
 
 /* ---- streams and events: every operation is complete when it returns ---- */
 
-static sluice_status stream_create(sluice_device *device, sluice_stream **out) {
+static sluice_status stream_create(sluice_device *device, sluice_stream_kind kind,
+                                   sluice_stream **out) {
+    (void)kind;
     sluice_stream *stream = NULL;
     SLUICE__TRY(sluice__alloc(&stream, 1, sizeof *stream));
     stream->device = device;
@@ -148,11 +151,17 @@ static sluice_status zero_bytes(sluice_stream *stream, void *to, size_t bytes) {
 
 const sluice_device_ops sluice__cpu_ops = {
     .name                   = "cpu",
+    .count                  = sluice__plain_count,
+    .describe               = sluice__plain_describe,
+    .room                   = sluice__plain_room,
     .open                   = open_device,
     .close                  = close_device,
     .lacks                  = lacks,
+    .allow_tf32             = sluice__plain_allow_tf32,
     .arena_alloc            = arena_alloc,
     .arena_free             = arena_free,
+    .host_alloc             = sluice__plain_host_alloc,
+    .host_free              = sluice__plain_host_free,
     .stream_create          = stream_create,
     .stream_destroy         = stream_destroy,
     .event_create           = event_create,

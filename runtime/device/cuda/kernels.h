@@ -46,12 +46,12 @@ typedef struct sluice__cuda_tensor {
 } sluice__cuda_tensor;
 
 /* What one element of adamw needs, with the bias corrections folded into the factors. */
-typedef struct sluice__cuda_adamw {
+typedef struct sluice__adamw_factors {
     float gradient;      /* clip factor */
     float keep[2];       /* 1 - lr * decay of a tensor that does not decay, and of one that does */
     float beta1, beta2;
     float rate, second, epsilon; /* lr / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
-} sluice__cuda_adamw;
+} sluice__adamw_factors;
 
 /* ---- once per device, before anything is launched there ---- */
 cudaError_t sluice__prepare_attention(void);
@@ -119,8 +119,8 @@ cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
                                        const sluice__cuda_tensor *tensors, int count,
                                        cudaStream_t stream);
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                                 const sluice__cuda_adamw *factors, cudaStream_t stream);
-/* p = keep p - rate g, `keep` as in sluice__cuda_adamw. */
+                                 const sluice__adamw_factors *factors, cudaStream_t stream);
+/* p = keep p - rate g, `keep` as in sluice__adamw_factors. */
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
                                const float keep[2], float rate, cudaStream_t stream);
 

@@ -76,7 +76,7 @@ sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tens
                                  int count, const sluice_update *step) {
     const double correction1 = 1 - pow(step->beta1, (double)step->step);
     const double correction2 = 1 - pow(step->beta2, (double)step->step);
-    const sluice__cuda_adamw factors = {
+    const sluice__adamw_factors factors = {
         .gradient = (float)step->gradient_scale,
         .keep     = {1, (float)(1 - step->learning_rate * step->weight_decay)},
         .beta1    = (float)step->beta1,

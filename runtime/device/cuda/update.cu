@@ -25,7 +25,7 @@ __device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_
 }
 
 __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
-                           const sluice__cuda_adamw f) {
+                           const sluice__adamw_factors f) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
     const int64_t first = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
     const int64_t end   = min(t.count, first + SLUICE__CUDA_UPDATE);
@@ -76,7 +76,7 @@ __global__ void sum_blocks(double *sums, const double *partials, const sluice__c
 } // namespace
 
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                                 const sluice__cuda_adamw *factors, cudaStream_t stream) {
+                                 const sluice__adamw_factors *factors, cudaStream_t stream) {
     if (blocks == 0) return cudaSuccess;
     return SLUICE__LAUNCH(adamw_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
                           count, *factors);
