@@ -1,41 +1,14 @@
 #!/usr/bin/env bash
 # test_cli.sh COMMAND DENY -- the command as a user meets it: refusals by text, and real small runs.
-set -u
-command=$(realpath "$1")
+. "$(dirname "$0")/command.sh"
 deny=$(realpath "$2")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, prints and leaves nothing.
-refuse() {
-    local status=$1 text=$2 got
-    shift 2
-    "$command" "$@" >stdout.txt 2>stderr.txt
-    got=$?
-    [ $got -eq "$status" ] || complain "'$*' exits with $got, expected $status"
-    [ "$(cat stderr.txt)" = "sluice: $text" ] ||
-        complain "'$*' says '$(cat stderr.txt)', expected 'sluice: $text'"
-    [ -s stdout.txt ] && complain "'$*' prints '$(head -1 stdout.txt)'"
-    [ -e sluice-out ] && complain "'$*' leaves sluice-out behind" && rm -rf sluice-out
-}
 
 # refuse_train STATUS TEXT OPTION...: the same of a run that would be good without the options.
 refuse_train() {
     local status=$1 text=$2
     shift 2
     refuse "$status" "$text" train --data text.txt --model gpt-nano --steps 1 "$@"
-}
-
-# has FILE TEXT: the file contains the text.
-has() {
-    grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 600 "$1")"
 }
 
 little=(--data text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --threads 1)
@@ -332,5 +305,4 @@ grep -q '^sluice: interrupted after step [0-9]* of 100000; saved in broken$' bro
 tail -1 broken/log.jsonl | grep -q "\"weights\":\"$(digest_of broken.txt)\"}\$" ||
     complain "an interrupted run logs '$(tail -1 broken/log.jsonl)'"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+finish

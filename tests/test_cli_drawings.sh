@@ -1,34 +1,7 @@
 #!/usr/bin/env bash
 # test_cli_drawings.sh COMMAND -- pictures and traces as a user asks for them, and colour.
-set -u
-command=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/command.sh"
 cd "$work" || exit 1
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, prints and leaves nothing.
-refuse() {
-    local status=$1 text=$2 got
-    shift 2
-    "$command" "$@" >stdout.txt 2>stderr.txt
-    got=$?
-    [ $got -eq "$status" ] || complain "'$*' exits with $got, expected $status"
-    [ "$(cat stderr.txt)" = "sluice: $text" ] ||
-        complain "'$*' says '$(cat stderr.txt)', expected 'sluice: $text'"
-    [ -s stdout.txt ] && complain "'$*' prints '$(head -1 stdout.txt)'"
-    [ -e sluice-out ] && complain "'$*' leaves sluice-out behind" && rm -rf sluice-out
-}
-
-# has FILE TEXT: the file contains the text.
-has() {
-    grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 600 "$1")"
-}
 
 # counts FILE TEXT NUMBER: so many lines of the file contain the text.
 counts() {
@@ -143,5 +116,4 @@ else
 fi
 grep -qF "$escape" drawn.txt && complain "a file gets colour"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+finish

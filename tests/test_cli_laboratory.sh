@@ -1,30 +1,9 @@
 #!/usr/bin/env bash
 # test_cli_laboratory.sh COMMAND SOURCE -- sluice check and sluice simulate as a researcher meets
 # them: proofs, chains of who waits for whom, costs from options and profiles, and refusals by text.
-set -u
-command=$(realpath "$1")
+. "$(dirname "$0")/command.sh"
 source=$(realpath "$2")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, and prints nothing.
-refuse() {
-    local status=$1 text=$2 got
-    shift 2
-    "$command" "$@" >stdout.txt 2>stderr.txt
-    got=$?
-    [ $got -eq "$status" ] || complain "'$*' exits with $got, expected $status"
-    [ "$(cat stderr.txt)" = "sluice: $text" ] ||
-        complain "'$*' says '$(cat stderr.txt)', expected 'sluice: $text'"
-    [ -s stdout.txt ] && complain "'$*' prints '$(head -1 stdout.txt)'"
-}
 
 # run ARGUMENT...: exits with 0, says nothing; what it prints is in stdout.txt.
 run() {
@@ -32,9 +11,9 @@ run() {
     [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
 }
 
-# has TEXT: what was printed last contains it.
-has() {
-    grep -qF -- "$1" stdout.txt || complain "no '$1' in: $(head -c 800 stdout.txt)"
+# prints TEXT: what was printed last contains it.
+prints() {
+    has stdout.txt "$1"
 }
 
 # json EXPRESSION EXPECTED: of the object printed last, called o.
@@ -47,22 +26,22 @@ json() {
 # ---- check: what is proven ----
 
 run check 1f1b -p 4 -m 8
-has "proven: 1f1b runs to its end over a queue per directed link (local), and computes what it should"
-has "4 ranks, 4 stages, 8 micro-batches"
-has "64 actions: F, then B or I and W, once per micro-batch and stage, in order"
-has "48 transfers: each send meets its receive"
-has "most live stage-activations, rank by rank: 4 3 2 1"
+prints "proven: 1f1b runs to its end over a queue per directed link (local), and computes what it should"
+prints "4 ranks, 4 stages, 8 micro-batches"
+prints "64 actions: F, then B or I and W, once per micro-batch and stage, in order"
+prints "48 transfers: each send meets its receive"
+prints "most live stage-activations, rank by rank: 4 3 2 1"
 run check forward-only -p 2 -m 3 --transport mpi
-has "6 actions: F, once"
+prints "6 actions: F, once"
 run check zbv -p 4 -m 8 --transport nccl --json
 json 'o["proven"]' True
 json '(o["schedule"], o["ranks"], o["stages"], o["microbatches"], o["transport"])' \
     "('zbv', 4, 8, 8, 'nccl')"
 json '(o["actions"], o["transfers"], o["peak_live"])' "(192, 96, [8, 8, 8, 8])"
 run check interleaved -p 2 -v 3 -m 4 --group 4 --transport nccl
-has "over one queue of groups per rank (nccl)"
+prints "over one queue of groups per rank (nccl)"
 run check 1f1b -p 4 -m 8 --slack 2
-has "rank by rank: 7 5 3 1"
+prints "rank by rank: 7 5 3 1"
 
 # ---- check: what is wrong ----
 
@@ -106,11 +85,11 @@ refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to si
 # ---- simulate: times ----
 
 run simulate 1f1b -p 4 -m 16 --link 0.5 --columns 100
-has "1f1b: 4 ranks, 4 stages, 16 micro-batches; F = I = W = 1, B = 2; a queue per directed link (local)"
-has "makespan 71, step 71, makespan idle 32.4 %"
-has "critical path: compute 57 in 38 actions, transfer 14 in 28 transfers"
-has "transfers: 96, which take 48: 22.5 hidden behind compute, 25.5 exposed"
-has "rank 0 |"
+prints "1f1b: 4 ranks, 4 stages, 16 micro-batches; F = I = W = 1, B = 2; a queue per directed link (local)"
+prints "makespan 71, step 71, makespan idle 32.4 %"
+prints "critical path: compute 57 in 38 actions, transfer 14 in 28 transfers"
+prints "transfers: 96, which take 48: 22.5 hidden behind compute, 25.5 exposed"
+prints "rank 0 |"
 run simulate gpipe -p 4 -m 16 --link 0.5 --json
 json '(o["makespan"], o["peak_live"], o["transfers"]["count"])' "(60.0, [16, 16, 16, 16], 96)"
 run simulate 1f1b -p 4 -m 16 --link 0.5 --slack 2 --json
@@ -140,8 +119,8 @@ json '(o["makespan"], o["transport"])' "(11.0, 'nccl')"
 
 profile=$source/examples/profile.json
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 2
-has "seconds on an example, not measured, layers 2,2,2,2"
-has "bytes: most in use at once, parameters, gradients and moments included"
+prints "seconds on an example, not measured, layers 2,2,2,2"
+prints "bytes: most in use at once, parameters, gradients and moments included"
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 1 --json
 json '(o["makespan"] > 0.02, o["step"] > o["makespan"], len(o["peak_bytes"]))' "(True, True, 4)"
 json 'o["peak_bytes"][1] > 1 << 20' True
@@ -186,10 +165,10 @@ refuse 1 "$chain" simulate stuck.csv
 # ---- train on virtual devices ----
 
 run train --device virtual --costs 0.002,0.002,0.002 --schedule zbv -p 3 -m 6 --steps 2 --ledger --trace run.json
-has "pipeline  zbv on 3 ranks (virtual), 6 stages, 6 micro-batches"
-has "step 2/2  0."
-has "one step, simulated from the costs (in milliseconds):"
-has "where the last step's time went, in milliseconds: as measured, and simulated from the costs"
+prints "pipeline  zbv on 3 ranks (virtual), 6 stages, 6 micro-batches"
+prints "step 2/2  0."
+prints "one step, simulated from the costs (in milliseconds):"
+prints "where the last step's time went, in milliseconds: as measured, and simulated from the costs"
 [ "$(grep -Ec '^(0|1|2|simulated|all, %)  ' stdout.txt)" = 8 ] || complain "--ledger prints: $(cat stdout.txt)"
 got=$(python3 -c "import json; o = json.load(open('run.json'))['otherData']; print(o['1']['step'] <= o['2']['step'], len(o['2']['ledger']), o['1']['ledger'][0]['F'])")
 [ "$got" = "True 3 0.024" ] || complain "a virtual run's trace says '$got'"
@@ -198,7 +177,7 @@ run train --device virtual --profile "$profile" --microbatch-size 2 --schedule 1
 printf '0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n' >own.csv
 printf '0.001,0.001,0.001\n0.002,0.001,0.001\n' >own.txt
 run train --device virtual --costs @own.txt --schedule own.csv
-has "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
+prints "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
 v=(train --device virtual)
 refuse 2 "there are no costs; say with --costs F,I,W or --profile FILE what the virtual devices take" "${v[@]}"
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
@@ -216,7 +195,4 @@ refuse 2 "--costs is '1,1'; $costs" "${v[@]}" --costs 1,1
 refuse 2 "schedule 'forward-only' has no backward actions" "${v[@]}" --costs 1,1,1 --schedule forward-only
 refuse 2 "own.csv has 2 ranks and 3 are named; leave the number out" "${v[@]}" --costs 1,1,1 --schedule own.csv -p 3
 
-if [ $failures -gt 0 ]; then
-    echo "$failures failures"
-    exit 1
-fi
+finish

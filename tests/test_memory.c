@@ -402,9 +402,60 @@ static void test_what_is_touched_is_the_plan(void **state) {
 
 #endif
 
+/* ---- evaluation runs on the same arenas: `--explain-memory` tells the step's ---- */
+
+static void check_evaluation(uint64_t *random, int trial) {
+    static sluice_split split;
+    const char *const *names = sluice_schedule_names();
+    int count                = 0;
+    while (names[count]) count++;
+    const char *name               = names[test_random_int(random, 0, count - 1)];
+    const int p                    = test_random_int(random, 1, 3);
+    const int m                    = test_random_int(random, 1, 6);
+    const sluice_gpt_config config = {test_random_int(random, 2, 300), 8,
+                                      4 * (int64_t)test_random_int(random, 1, 8), 3, 2, trial % 2, 0};
+    sluice_model *model;
+    sluice_schedule *schedule;
+    sluice_program *step, *forward;
+    assert_ok(sluice_gpt_model(&model, &config, test_random_int(random, 1, 8)));
+    sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
+    shape.ranks                   = p;
+    shape.microbatches            = m;
+    assert_ok(sluice_schedule_generate(&schedule, name, &shape));
+    const int stages = sluice_schedule_stages(schedule);
+    bool recompute[16];
+    for (int s = 0; s < 16; s++) recompute[s] = trial % 3 == 0;
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    options.samples                = (int64_t)m * test_random_int(random, 1, 4);
+    options.moments                = 0;
+    options.recompute              = recompute;
+    if (sluice_schedule_trains(schedule) && stages <= 9) {
+        assert_ok(sluice_split_model(&split, model, stages, options.samples, m));
+        assert_ok(sluice_program_compile(&step, schedule, model, &split, &options));
+        assert_ok(sluice__compile_forward(&forward, step));
+        for (int r = 0; r < p; r++)
+            if (forward->rank[r].bytes.arena > step->rank[r].bytes.arena)
+                fail_msg("trial %d: %s, %d ranks, %d micro-batches, rank %d: evaluation needs %zu bytes, "
+                         "a step %zu",
+                         trial, name, p, m, r, forward->rank[r].bytes.arena, step->rank[r].bytes.arena);
+        sluice_program_free(forward);
+        sluice_program_free(step);
+    }
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+}
+
+static void test_evaluation_needs_no_more_than_a_step(void **state) {
+    (void)state;
+    uint64_t random  = test_seed();
+    const int trials = getenv("SLUICE_LONG") ? 20000 : 300;
+    for (int trial = 0; trial < trials; trial++) check_evaluation(&random, trial);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_reads_dead_bytes),
+        cmocka_unit_test(test_evaluation_needs_no_more_than_a_step),
 #if !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(test_what_is_touched_is_the_plan),
 #endif

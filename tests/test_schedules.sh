@@ -2,19 +2,10 @@
 # test_schedules.sh COMMAND SOURCE -- every schedule has a golden time line, a section of
 # docs/schedules.md with the same time line, in the order of the list, and a picture in
 # docs/schedules/. SLUICE_BLESS=1 rewrites them.
-set -u
-command=$(realpath "$1")
+. "$(dirname "$0")/command.sh"
 golden=$2/tests/golden/schedule
 docs=$2/docs/schedules.md
 pictures=$2/docs/schedules
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
 
 # block NAME: what stands between the fences of the section of that name.
 block() {
@@ -79,5 +70,4 @@ row "zb1p" 1 zb1p
 row "zb2p" 1 zb2p
 row "zbv, divided by v = 2" 2 zbv
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+finish

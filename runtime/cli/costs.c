@@ -32,8 +32,7 @@ static int read_numbers(double *out, int most, const char *option, const char *t
 
 typedef struct cost_list {
     const char *text;
-    int count;      /* entries read */
-    bool recompute; /* some entry has a fourth number */
+    int count; /* entries read */
     simulate_costs *out;
     int stages;
 } cost_list;

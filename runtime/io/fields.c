@@ -14,13 +14,9 @@ static bool is_known(const char *key, const char *const *known) {
     return false;
 }
 
-sluice_status sluice__fields_check(const json_t *object, const char *const *known,
-                                   const char *where) {
+sluice_status sluice__fields_check(json_t *object, const char *const *known, const char *where) {
     if (!json_is_object(object)) return sluice__fail(SLUICE_E_PARSE, "%s is not an object", where);
-    /* jansson's iterators take objects that may change; this one does not. */
-    json_t *same = NULL;
-    memcpy(&same, &object, sizeof same);
-    for (void *at = json_object_iter(same); at; at = json_object_iter_next(same, at))
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at))
         if (!is_known(json_object_iter_key(at), known))
             return sluice__fail(SLUICE_E_PARSE, "%s has a key \"%.64s\", which is not known", where,
                                 json_object_iter_key(at));

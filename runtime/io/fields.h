@@ -12,8 +12,7 @@
 #include "sluice/status.h"
 
 /* `object` is one, with keys of the list `known` (NULL-terminated) only. E_PARSE. */
-sluice_status sluice__fields_check(const json_t *object, const char *const *known,
-                                   const char *where);
+sluice_status sluice__fields_check(json_t *object, const char *const *known, const char *where);
 
 /* A number that is not negative. E_PARSE. */
 sluice_status sluice__field_number(double *out, const json_t *object, const char *key,

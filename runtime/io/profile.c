@@ -34,7 +34,7 @@ static sluice_status read_bytes(size_t *out, const json_t *object, const char *k
 
 /* ---- tables ---- */
 
-static sluice_status read_layer(sluice_profile_layer *out, const json_t *layer, const char *where) {
+static sluice_status read_layer(sluice_profile_layer *out, json_t *layer, const char *where) {
     static const char *const known[] = {"name",
                                         "kind",
                                         "tie",
@@ -69,7 +69,7 @@ static sluice_status read_layer(sluice_profile_layer *out, const json_t *layer, 
     return SLUICE_OK;
 }
 
-static sluice_status read_table(sluice_profile_table *out, const json_t *table, const char *where) {
+static sluice_status read_table(sluice_profile_table *out, json_t *table, const char *where) {
     static const char *const known[] = {"microbatch", "layers", NULL};
     const json_t *layers;
     SLUICE__TRY(sluice__fields_check(table, known, where));
@@ -153,7 +153,7 @@ static sluice_status read_speed(double *latency, double *bandwidth, const json_t
     return sluice__fail(SLUICE_E_PARSE, "%s: \"bytes_per_s\" is 0", where);
 }
 
-static sluice_status read_link(sluice_link_cost *out, const json_t *link, const char *where) {
+static sluice_status read_link(sluice_link_cost *out, json_t *link, const char *where) {
     static const char *const known[] = {"from", "to", "latency_s", "bytes_per_s", NULL};
     int64_t from, to;
     SLUICE__TRY(sluice__fields_check(link, known, where));
@@ -170,7 +170,7 @@ static sluice_status read_link(sluice_link_cost *out, const json_t *link, const 
 static sluice_status read_default_link(sluice_profile *profile, const json_t *object,
                                        const char *name) {
     static const char *const known[] = {"latency_s", "bytes_per_s", NULL};
-    const json_t *link               = json_object_get(object, "default_link");
+    json_t *const link               = json_object_get(object, "default_link");
     char where[WHERE];
     if (!link) return SLUICE_OK; /* transfers are free */
     (void)snprintf(where, sizeof where, "%s, the default link", name);
@@ -198,7 +198,7 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
 
 /* ---- the whole ---- */
 
-static sluice_status read_profile(sluice_profile *profile, const json_t *object, const char *name) {
+static sluice_status read_profile(sluice_profile *profile, json_t *object, const char *name) {
     static const char *const known[] = {
         "sluice_profile",         "device", "tables", "default_link", "links",
         "update_s_per_parameter", NULL};

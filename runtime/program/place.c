@@ -7,6 +7,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/overlaps.h"
 
 size_t sluice__align(size_t bytes) {
     const size_t mask = SLUICE__ALIGNMENT - 1;
@@ -33,7 +34,8 @@ static int compare_extents(const void *left, const void *right) {
 }
 
 /* The lowest offset free during `life`; `placed` ascends by offset. */
-static size_t lowest_offset(const sluice__life *life, sluice__life *const *placed, int count) {
+static size_t lowest_offset(const sluice__life *life, const sluice__life *const *placed,
+                            int count) {
     size_t offset      = 0;
     const size_t bytes = sluice__align(life->bytes);
     for (int k = 0; k < count; k++) {
@@ -49,25 +51,26 @@ static size_t lowest_offset(const sluice__life *life, sluice__life *const *place
 /* In order, each at the lowest offset free during its life. */
 static sluice_status place_in_order(sluice__life *lives, int count,
                                     int (*compare)(const void *, const void *), size_t *total) {
-    sluice__life **order = NULL, **placed = NULL;
-    sluice_status status = SLUICE_OK;
+    sluice__life **order    = NULL;
+    sluice__overlaps placed = {0};
+    sluice_status status    = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__overlaps_make(&placed, lives, count));
     SLUICE__TRY_OUT(sluice__alloc(&order, (size_t)count, sizeof *order));
-    SLUICE__TRY_OUT(sluice__alloc(&placed, (size_t)count, sizeof *placed));
     for (int k = 0; k < count; k++) order[k] = &lives[k];
     qsort(order, (size_t)count, sizeof *order, compare);
     *total = 0;
     for (int k = 0; k < count; k++) {
         sluice__life *life = order[k];
-        life->offset       = lowest_offset(life, placed, k);
-        int at             = k;
-        for (; at > 0 && placed[at - 1]->offset > life->offset; at--) placed[at] = placed[at - 1];
-        placed[at]       = life;
+        int near;
+        const sluice__life *const *others = sluice__overlaps_find(&placed, life, &near);
+        life->offset                      = lowest_offset(life, others, near);
+        SLUICE__TRY_OUT(sluice__overlaps_add(&placed, life));
         const size_t end = life->offset + sluice__align(life->bytes);
         if (end > *total) *total = end;
     }
 out:
+    sluice__overlaps_free(&placed);
     sluice__free(order);
-    sluice__free(placed);
     return status;
 }
 
@@ -124,7 +127,7 @@ static void place_in_turn(sluice__life *lives, int count, chains *ended, chains 
 }
 
 static sluice_status place_equal(sluice__life *lives, int count, size_t *total) {
-    int kinds[SLUICE__KINDS];
+    int kinds[SLUICE__KINDS] = {0};
     chains ended = {0}, vacant = {.first = kinds};
     sluice_status status = SLUICE_OK;
     const int moments    = last_moment(lives, count) + 1;
@@ -132,7 +135,7 @@ static sluice_status place_equal(sluice__life *lives, int count, size_t *total) 
     SLUICE__TRY_OUT(sluice__alloc(&ended.next, (size_t)count, sizeof *ended.next));
     vacant.next = ended.next;
     for (int t = 0; t < moments; t++) ended.first[t] = -1;
-    for (int kind = 0; kind < SLUICE__KINDS; kind++) kinds[kind] = -1;
+    for (int kind = 0; kind < SLUICE__KINDS; kind++) vacant.first[kind] = -1;
     place_in_turn(lives, count, &ended, &vacant, total);
 out:
     sluice__free(ended.first);

@@ -36,13 +36,14 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
     sluice_split *split             = malloc(sizeof *split);
     sluice_stage_cost cost;
     sluice_stage_bytes held;
-    double recompute, update, forward = 0;
+    double recompute, update;
     const sluice_profile_costs room = {&cost, &recompute, &held, &update};
     if (!split || sluice_schedule_from_lists(&schedule, "one", &list, &count, 1) != SLUICE_OK)
         fail("one stage");
     if (sluice_profile_split(split, table, 1) == SLUICE_OK) {
         if (sluice_profile_stages(&room, profile, table, split, schedule, 2) != SLUICE_OK)
             fail("its own split does not fit");
+        double forward = 0;
         for (int l = 0; l < table->layer_count; l++) forward += table->layers[l].forward_s;
         if (fabs(forward - cost.forward) > 1e-9 * (1 + forward)) fail("a sum that is none");
     }

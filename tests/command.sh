@@ -1,0 +1,35 @@
+# command.sh -- what tests of the command share; sourced with the command as $1. They run in an empty
+# folder of their own, and end with `finish`.
+set -u
+command=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+complain() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, prints and leaves nothing.
+refuse() {
+    local status=$1 text=$2 got
+    shift 2
+    "$command" "$@" >stdout.txt 2>stderr.txt
+    got=$?
+    [ $got -eq "$status" ] || complain "'$*' exits with $got, expected $status"
+    [ "$(cat stderr.txt)" = "sluice: $text" ] ||
+        complain "'$*' says '$(cat stderr.txt)', expected 'sluice: $text'"
+    [ -s stdout.txt ] && complain "'$*' prints '$(head -1 stdout.txt)'"
+    [ -e sluice-out ] && complain "'$*' leaves sluice-out behind" && rm -rf sluice-out
+}
+
+# has FILE TEXT: the file contains the text.
+has() {
+    grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 800 "$1")"
+}
+
+finish() {
+    [ $failures -eq 0 ] && echo "all as expected"
+    exit $((failures > 0))
+}
