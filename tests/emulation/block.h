@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* block.h -- a block of CUDA threads while it runs: shared by grid.c, barrier.c, warp.c, shared.c. */
+#ifndef SLUICE_TESTS_EMULATION_BLOCK_H
+#define SLUICE_TESTS_EMULATION_BLOCK_H
+
+#include "fiber.h"
+#include "grid.h"
+#include "internal.h"
+
+enum { EMU__THREADS = 1024, EMU__LANES = 32, EMU__WARPS = EMU__THREADS / EMU__LANES };
+enum { EMU__SHARED_MOST = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
+
+enum emu__state { EMU__READY, EMU__AT_BARRIER, EMU__AT_WARP, EMU__RETURNED };
+
+struct emu__thread {
+    struct emu_thread seen; /* by the kernel; first, so that emu_thread leads here */
+    enum emu__state state;
+    emu__fiber fiber;
+    const char *file; /* where it waits */
+    int line;
+    unsigned mask; /* for whom, at a warp function */
+    bool yes;      /* what it said at a counting barrier */
+    uint64_t met[EMU__LANES]; /* what the lanes of its last meeting left */
+};
+
+struct emu__warp {
+    unsigned live, arrived;
+    uint64_t values[EMU__LANES];
+};
+
+struct emu__array {
+    const void *key;
+    const char *name;
+    unsigned char *at;
+    size_t bytes;
+};
+
+/* All that a stream needs for kernels: those of one stream never run beside each other. */
+struct emu__grid {
+    struct emu_block seen;
+    emu_kernel kernel;
+    emu__fiber_home home;
+    unsigned threads, live, at_barrier, ready_count;
+    int yes; /* how many said it at the last barrier */
+    struct emu__thread thread[EMU__THREADS];
+    struct emu__warp warp[EMU__WARPS];
+    unsigned ready[EMU__THREADS], turn[EMU__THREADS];
+    enum { EMU__FORWARD, EMU__REVERSE, EMU__SHUFFLED } order;
+    uint64_t random;
+    /* shared memory: arrays grow upwards, the dynamic part ends at a page that cannot be touched */
+    unsigned char *shared;
+    size_t shared_used;
+    struct emu__array array[EMU__ARRAYS];
+    unsigned arrays;
+};
+
+extern __thread struct emu__grid *emu__grid; /* that runs on this thread of the host */
+
+_Noreturn void emu__kernel_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void emu__make_ready(struct emu__thread *thread);
+void emu__give_way(struct emu__thread *thread);
+void emu__shared_map(struct emu__grid *grid);
+void emu__shared_unmap(struct emu__grid *grid);
+void emu__shared_begin(struct emu__grid *grid); /* of a block */
+void emu__shared_end(struct emu__grid *grid);
+bool emu__shared_overflowed(const struct emu__grid *grid, const void *address);
+size_t emu__shared_limit(const void *function); /* of the dynamic part */
+unsigned emu__lanes_of(const struct emu__grid *grid, unsigned warp); /* that the block has */
+
+static inline struct emu__thread *emu__this_thread(void) {
+    return (struct emu__thread *)(void *)emu_thread;
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cublas.c -- the one place for cuBLAS: handles, their settings, and products queued on a stream.
+ *
+ * Matrices are column-major. A product writes its workspace full of NaNs, so that bytes which the
+ * program keeps there are seen to be lost; one without a workspace of its own is counted.
+ */
+#include "internal.h"
+#include "product.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cublas_v2.h>
+
+struct cublasContext {
+    cudaStream_t stream;
+    int device;
+    cublasMath_t math;
+    cublasPointerMode_t pointers;
+    void *workspace;
+    size_t workspace_bytes;
+};
+
+static cublasStatus_t enter(const char *function, cublasHandle_t handle) {
+    const cudaError_t entered = emu__enter(function);
+    if (entered == cudaErrorMemoryAllocation) return CUBLAS_STATUS_ALLOC_FAILED;
+    if (entered != cudaSuccess) return CUBLAS_STATUS_EXECUTION_FAILED;
+    if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+    if (handle->device != emu__device())
+        emu__report("%s: device %d is current, the handle is of device %d", function, emu__device(),
+                    handle->device);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+#define ENTER(handle)                                                                              \
+    do {                                                                                           \
+        const cublasStatus_t entered_ = enter(__func__, handle);                                   \
+        if (entered_ != CUBLAS_STATUS_SUCCESS) return entered_;                                    \
+    } while (0)
+
+cublasStatus_t cublasCreate_v2(cublasHandle_t *out) {
+    struct cublasContext *const handle = emu__need(sizeof *handle);
+    handle->device                     = emu__device();
+    const cublasStatus_t entered       = enter(__func__, handle);
+    if (entered == CUBLAS_STATUS_SUCCESS)
+        *out = handle;
+    else
+        free(handle);
+    return entered == CUBLAS_STATUS_EXECUTION_FAILED ? CUBLAS_STATUS_NOT_INITIALIZED : entered;
+}
+
+cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
+    emu__count_call(__func__);
+    free(handle);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+/* As cuBLAS does: a workspace set before is forgotten. */
+cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
+    ENTER(handle);
+    emu__lock();
+    emu__expect_stream(stream, __func__);
+    emu__unlock();
+    handle->stream          = stream;
+    handle->workspace       = NULL;
+    handle->workspace_bytes = 0;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasGetStream_v2(cublasHandle_t handle, cudaStream_t *stream) {
+    ENTER(handle);
+    *stream = handle->stream;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void *workspace, size_t bytes) {
+    ENTER(handle);
+    if ((size_t)workspace % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
+    emu__lock();
+    emu__expect_range(workspace, bytes, handle->device, __func__);
+    emu__unlock();
+    handle->workspace       = workspace;
+    handle->workspace_bytes = bytes;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
+    ENTER(handle);
+    handle->math = mode;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasGetMathMode(cublasHandle_t handle, cublasMath_t *mode) {
+    ENTER(handle);
+    *mode = handle->math;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t mode) {
+    ENTER(handle);
+    if (mode != CUBLAS_POINTER_MODE_HOST) return CUBLAS_STATUS_NOT_SUPPORTED;
+    handle->pointers = mode;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t mode) {
+    ENTER(handle);
+    return mode == CUBLAS_ATOMICS_NOT_ALLOWED ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
+}
+
+cublasStatus_t cublasGetVersion_v2(cublasHandle_t handle, int *version) {
+    ENTER(handle);
+    *version = CUBLAS_VERSION;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+size_t cublasGetCudartVersion(void) {
+    return CUDART_VERSION;
+}
+
+/* clang-format off */
+#define STATUSES(X)                                                                                \
+    X(CUBLAS_STATUS_SUCCESS) X(CUBLAS_STATUS_NOT_INITIALIZED) X(CUBLAS_STATUS_ALLOC_FAILED)        \
+    X(CUBLAS_STATUS_INVALID_VALUE) X(CUBLAS_STATUS_ARCH_MISMATCH) X(CUBLAS_STATUS_MAPPING_ERROR)   \
+    X(CUBLAS_STATUS_EXECUTION_FAILED) X(CUBLAS_STATUS_INTERNAL_ERROR)                              \
+    X(CUBLAS_STATUS_NOT_SUPPORTED)
+/* clang-format on */
+
+const char *cublasGetStatusName(cublasStatus_t status) {
+    switch (status) {
+#define X(name)                                                                                    \
+    case name: return #name;
+        STATUSES(X)
+#undef X
+    default: return "a status that the emulation has no name for";
+    }
+}
+
+const char *cublasGetStatusString(cublasStatus_t status) {
+    return status == CUBLAS_STATUS_SUCCESS ? "success" : cublasGetStatusName(status);
+}
+
+/* ---- products ---- */
+
+static cublasStatus_t enqueue(cublasHandle_t handle, const emu__product *product, const char *name) {
+    if (!emu__product_fits(product)) return CUBLAS_STATUS_INVALID_VALUE;
+    if (!handle->stream) emu__report("%s: the handle has no stream", name);
+    emu__product *const copy = emu__need(sizeof *copy);
+    *copy                    = *product;
+    copy->workspace          = handle->workspace;
+    copy->workspace_bytes    = handle->workspace_bytes;
+    emu__lock();
+    emu__product_expect_memory(copy, handle->device, name);
+    if (!copy->workspace) emu__count("product without workspace");
+    if (copy->tf32) emu__count("tf32 product");
+    emu__unlock();
+    return emu__work(handle->stream, name, emu__product_run, copy, free) == cudaSuccess
+               ? CUBLAS_STATUS_SUCCESS
+               : CUBLAS_STATUS_EXECUTION_FAILED;
+}
+
+static bool transposed(cublasOperation_t operation) {
+    return operation != CUBLAS_OP_N;
+}
+
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa,
+                                          cublasOperation_t transb, int m, int n, int k,
+                                          const void *alpha, const void *a, cudaDataType a_type,
+                                          int lda, long long stride_a, const void *b,
+                                          cudaDataType b_type, int ldb, long long stride_b,
+                                          const void *beta, void *c, cudaDataType c_type, int ldc,
+                                          long long stride_c, int batch,
+                                          cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
+    ENTER(handle);
+    (void)algorithm;
+    if (a_type != CUDA_R_32F || b_type != CUDA_R_32F || c_type != CUDA_R_32F ||
+        (compute != CUBLAS_COMPUTE_32F && compute != CUBLAS_COMPUTE_32F_FAST_TF32 &&
+         compute != CUBLAS_COMPUTE_32F_PEDANTIC))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
+                      (compute == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH);
+    const emu__product product = {.m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .d = c,
+                                  .lda = lda, .ldb = ldb, .ldc = ldc, .ldd = ldc,
+                                  .stride_a = stride_a, .stride_b = stride_b,
+                                  .stride_c = stride_c, .stride_d = stride_c, .batch = batch,
+                                  .transpose_a = transposed(transa),
+                                  .transpose_b = transposed(transb),
+                                  .alpha = *(const float *)alpha, .beta = *(const float *)beta,
+                                  .tf32 = tf32};
+    return enqueue(handle, &product, __func__);
+}
+
+cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
+                            cublasOperation_t transb, int m, int n, int k, const void *alpha,
+                            const void *a, cudaDataType a_type, int lda, const void *b,
+                            cudaDataType b_type, int ldb, const void *beta, void *c,
+                            cudaDataType c_type, int ldc, cublasComputeType_t compute,
+                            cublasGemmAlgo_t algorithm) {
+    return cublasGemmStridedBatchedEx(handle, transa, transb, m, n, k, alpha, a, a_type, lda, 0, b,
+                                      b_type, ldb, 0, beta, c, c_type, ldc, 0, 1, compute,
+                                      algorithm);
+}
+
+cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transa,
+                                         cublasOperation_t transb, int m, int n, int k,
+                                         const float *alpha, const float *a, int lda,
+                                         long long stride_a, const float *b, int ldb,
+                                         long long stride_b, const float *beta, float *c, int ldc,
+                                         long long stride_c, int batch) {
+    return cublasGemmStridedBatchedEx(handle, transa, transb, m, n, k, alpha, a, CUDA_R_32F, lda,
+                                      stride_a, b, CUDA_R_32F, ldb, stride_b, beta, c, CUDA_R_32F,
+                                      ldc, stride_c, batch, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
+}
+
+cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa,
+                              cublasOperation_t transb, int m, int n, int k, const float *alpha,
+                              const float *a, int lda, const float *b, int ldb, const float *beta,
+                              float *c, int ldc) {
+    return cublasSgemmStridedBatched(handle, transa, transb, m, n, k, alpha, a, lda, 0, b, ldb, 0,
+                                     beta, c, ldc, 0, 1);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* device.c -- the one place that knows which devices there are, and which reach which. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static __thread int current;
+static bool peers[EMU__DEVICES][EMU__DEVICES]; /* [from][to], enabled */
+
+int emu__device(void) {
+    return current;
+}
+
+void emu__use_device(int device) {
+    current = device;
+}
+
+static bool exists(int device) {
+    return device >= 0 && device < emu__settings.devices;
+}
+
+bool emu__reaches(int from, int to) {
+    return from == to || peers[from][to];
+}
+
+void emu__devices_forget(void) {
+    memset(peers, 0, sizeof peers);
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+    const cudaError_t entered = emu__enter_any(__func__);
+    if (entered == cudaErrorNoDevice) *count = 0; /* an old driver leaves it as it was */
+    if (entered == cudaSuccess) *count = emu__settings.devices;
+    return entered;
+}
+
+cudaError_t cudaSetDevice(int device) {
+    const cudaError_t entered = emu__enter_any(__func__);
+    if (entered != cudaSuccess) return entered;
+    if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
+    current = device;
+    return emu__fail(emu__broken(device), __func__);
+}
+
+cudaError_t cudaGetDevice(int *device) {
+    const cudaError_t entered = emu__enter_any(__func__);
+    if (entered == cudaSuccess) *device = current;
+    return entered;
+}
+
+cudaError_t cudaInitDevice(int device, unsigned device_flags, unsigned flags) {
+    EMU__ENTER();
+    (void)device_flags;
+    (void)flags;
+    return exists(device) ? cudaSuccess : emu__fail(cudaErrorInvalidDevice, __func__);
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+    *version = emu__settings.driver ? CUDART_VERSION : 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+/* One device for all: what an H100 says of itself where a program may ask, but for four processors. */
+struct property {
+    enum cudaDeviceAttr attribute;
+    int value;
+};
+static const struct property properties[] = {
+    {cudaDevAttrMaxThreadsPerBlock, 1024},
+    {cudaDevAttrMaxBlockDimX, 1024},
+    {cudaDevAttrMaxBlockDimY, 1024},
+    {cudaDevAttrMaxBlockDimZ, 64},
+    {cudaDevAttrMaxGridDimX, 2147483647},
+    {cudaDevAttrMaxGridDimY, 65535},
+    {cudaDevAttrMaxGridDimZ, 65535},
+    {cudaDevAttrMaxSharedMemoryPerBlock, 49152},
+    {cudaDevAttrMaxSharedMemoryPerBlockOptin, 232448},
+    {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 233472},
+    {cudaDevAttrWarpSize, 32},
+    {cudaDevAttrMultiProcessorCount, 4},
+    {cudaDevAttrComputeCapabilityMajor, 9},
+    {cudaDevAttrComputeCapabilityMinor, 0},
+    {cudaDevAttrAsyncEngineCount, 3},
+    {cudaDevAttrUnifiedAddressing, 1},
+    {cudaDevAttrConcurrentKernels, 1},
+    {cudaDevAttrClockRate, 1980000},
+    {cudaDevAttrMemoryClockRate, 2619000},
+    {cudaDevAttrGlobalMemoryBusWidth, 5120},
+    {cudaDevAttrL2CacheSize, 52428800},
+    {cudaDevAttrPciBusId, 1},
+    {cudaDevAttrPciDeviceId, 0},
+    {cudaDevAttrPciDomainId, 0},
+    {cudaDevAttrStreamPrioritiesSupported, 1},
+};
+
+static int property(enum cudaDeviceAttr attribute) {
+    for (size_t p = 0; p < sizeof properties / sizeof *properties; p++)
+        if (properties[p].attribute == attribute) return properties[p].value;
+    emu__report("device attribute %d is not emulated: add it to device.c", (int)attribute);
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device) {
+    EMU__ENTER();
+    if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
+    *value = property(attribute);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *out, int device) {
+    EMU__ENTER();
+    if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
+    memset(out, 0, sizeof *out);
+    (void)snprintf(out->name, sizeof out->name, "emulated GPU %d", device);
+    out->totalGlobalMem              = (size_t)emu__settings.memory_mib << 20;
+    out->major                       = property(cudaDevAttrComputeCapabilityMajor);
+    out->minor                       = property(cudaDevAttrComputeCapabilityMinor);
+    out->multiProcessorCount         = property(cudaDevAttrMultiProcessorCount);
+    out->warpSize                    = property(cudaDevAttrWarpSize);
+    out->maxThreadsPerBlock          = property(cudaDevAttrMaxThreadsPerBlock);
+    out->maxThreadsDim[0]            = property(cudaDevAttrMaxBlockDimX);
+    out->maxThreadsDim[1]            = property(cudaDevAttrMaxBlockDimY);
+    out->maxThreadsDim[2]            = property(cudaDevAttrMaxBlockDimZ);
+    out->maxGridSize[0]              = property(cudaDevAttrMaxGridDimX);
+    out->maxGridSize[1]              = property(cudaDevAttrMaxGridDimY);
+    out->maxGridSize[2]              = property(cudaDevAttrMaxGridDimZ);
+    out->sharedMemPerBlock           = (size_t)property(cudaDevAttrMaxSharedMemoryPerBlock);
+    out->sharedMemPerBlockOptin      = (size_t)property(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    out->sharedMemPerMultiprocessor  = (size_t)property(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    out->asyncEngineCount            = property(cudaDevAttrAsyncEngineCount);
+    out->unifiedAddressing           = property(cudaDevAttrUnifiedAddressing);
+    out->concurrentKernels           = property(cudaDevAttrConcurrentKernels);
+    out->l2CacheSize                 = property(cudaDevAttrL2CacheSize);
+    out->memoryBusWidth              = property(cudaDevAttrGlobalMemoryBusWidth);
+    out->streamPrioritiesSupported   = property(cudaDevAttrStreamPrioritiesSupported);
+    out->pciBusID                    = device + 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char *text, int bytes, int device) {
+    EMU__ENTER();
+    if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
+    (void)snprintf(text, (size_t)bytes, "0000:%02x:00.0", device + 1);
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+    EMU__ENTER();
+    if (least) *least = 0;
+    if (greatest) *greatest = -5;
+    return cudaSuccess;
+}
+
+/* ---- peers ---- */
+
+cudaError_t cudaDeviceCanAccessPeer(int *can, int device, int peer) {
+    EMU__ENTER();
+    if (!exists(device) || !exists(peer)) return emu__fail(cudaErrorInvalidDevice, __func__);
+    *can = device != peer && emu__settings.peers;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned flags) {
+    EMU__ENTER();
+    if (flags != 0) return emu__fail(cudaErrorInvalidValue, __func__);
+    if (!exists(peer) || peer == current) return emu__fail(cudaErrorInvalidDevice, __func__);
+    if (!emu__settings.peers) return emu__fail(cudaErrorPeerAccessUnsupported, __func__);
+    emu__lock();
+    const bool already   = peers[current][peer];
+    peers[current][peer] = true;
+    emu__unlock();
+    return already ? emu__fail(cudaErrorPeerAccessAlreadyEnabled, __func__) : cudaSuccess;
+}

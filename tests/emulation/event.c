@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * event.c -- the one place for events: records are numbered, and a wait names the record it waits for.
+ *
+ * A wait means the last record asked for before the wait was; later records do not move it, and an
+ * event that was never recorded holds nobody up.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static struct CUevent_st *events; /* the destroyed ones, too: queued work may still name them */
+static int last_number;
+
+static void expect_event(const struct CUevent_st *event, const char *function) {
+    const struct CUevent_st *e = events;
+    while (e && e != event) e = e->next;
+    if (!e) emu__report("%s: %p is not an event", function, (const void *)event);
+    if (e->destroyed) emu__report("%s: event %d is destroyed", function, e->number);
+}
+
+void emu__events_forget(void) {
+    while (events) {
+        struct CUevent_st *const first = events;
+        events                         = first->next;
+        free(first);
+    }
+}
+
+void emu__event_reached(struct CUevent_st *event, uint64_t ticket) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (ticket <= event->done) return; /* an earlier record, on a slower stream */
+    event->done    = ticket;
+    event->done_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags) {
+    EMU__ENTER();
+    if (!out) return emu__fail(cudaErrorInvalidValue, __func__);
+    struct CUevent_st *const e = emu__need(sizeof *e);
+    emu__lock();
+    e->device = emu__device();
+    e->flags  = flags;
+    e->number = ++last_number;
+    e->next   = events;
+    events    = e;
+    emu__unlock();
+    *out = e;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *out) {
+    return cudaEventCreateWithFlags(out, cudaEventDefault);
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    const cudaError_t entered = emu__enter_any(__func__);
+    if (entered != cudaSuccess) return entered;
+    emu__lock();
+    expect_event(event, __func__);
+    event->destroyed = true;
+    emu__unlock();
+    return emu__fail(emu__broken(event->device), __func__);
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    EMU__ENTER();
+    emu__expect_no_error(__func__, false);
+    emu__lock();
+    expect_event(event, __func__);
+    emu__expect_stream(stream, __func__);
+    const bool right = event->device == stream->device;
+    if (right)
+        emu__enqueue(stream, &(emu__operation){.kind = EMU__RECORD, .what = "event record",
+                                               .event = event, .ticket = ++event->recorded});
+    emu__unlock();
+    return emu__fail(right ? cudaSuccess : cudaErrorInvalidResourceHandle, __func__);
+}
+
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags) {
+    if (flags != cudaEventRecordDefault) return emu__fail(cudaErrorInvalidValue, __func__);
+    return cudaEventRecord(event, stream);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
+    EMU__ENTER();
+    emu__expect_no_error(__func__, false);
+    (void)flags;
+    emu__lock();
+    expect_event(event, __func__);
+    emu__expect_stream(stream, __func__);
+    emu__enqueue(stream, &(emu__operation){.kind = EMU__WAIT, .what = "event wait", .event = event,
+                                           .ticket = event->recorded});
+    emu__unlock();
+    return cudaSuccess;
+}
+
+struct moment {
+    const struct CUevent_st *event;
+    uint64_t ticket;
+};
+
+static bool moment_reached(void *argument) {
+    const struct moment *const moment = argument;
+    return moment->event->done >= moment->ticket;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    EMU__ENTER();
+    emu__lock();
+    expect_event(event, __func__);
+    struct moment moment = {event, event->recorded};
+    emu__wait(moment_reached, &moment, __func__);
+    const cudaError_t code = emu__broken(event->device);
+    emu__unlock();
+    return emu__fail(code, __func__);
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+    EMU__ENTER();
+    emu__lock();
+    expect_event(event, __func__);
+    const bool done = event->done >= event->recorded;
+    if (!done && emu__settings.lazy) (void)emu__step_any();
+    const cudaError_t code = emu__broken(event->device);
+    emu__unlock();
+    return emu__fail(code != cudaSuccess ? code : done ? cudaSuccess : cudaErrorNotReady, __func__);
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end) {
+    EMU__ENTER();
+    emu__lock();
+    expect_event(start, __func__);
+    expect_event(end, __func__);
+    const bool timed    = !((start->flags | end->flags) & cudaEventDisableTiming);
+    const bool recorded = start->recorded > 0 && end->recorded > 0;
+    const bool done     = start->done >= start->recorded && end->done >= end->recorded;
+    if (timed && recorded && done) *ms = (float)(end->done_ms - start->done_ms);
+    emu__unlock();
+    if (!timed || !recorded) return emu__fail(cudaErrorInvalidResourceHandle, __func__);
+    return emu__fail(done ? cudaSuccess : cudaErrorNotReady, __func__);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c -- the one place where a mistake found ends the process, saying what every stream waits for. */
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct sigaction previous[2]; /* of SIGSEGV and SIGBUS */
+
+static void print_head(const struct CUstream_st *stream) {
+    const emu__operation *const head = stream->head;
+    (void)fprintf(stderr, "emulation:   device %d, stream %d: ", stream->device, stream->number);
+    if (!head) {
+        (void)fprintf(stderr, "idle\n");
+        return;
+    }
+    (void)fprintf(stderr, "%d queued, first '%s'%s", stream->queued, head->what,
+                  stream->running ? ", running" : "");
+    if (head->kind == EMU__WAIT)
+        (void)fprintf(stderr, ", waits for record %llu of event %d (reached: %llu)",
+                      (unsigned long long)head->ticket, head->event->number,
+                      (unsigned long long)head->event->done);
+    (void)fprintf(stderr, "\n");
+}
+
+static _Noreturn void leave(void) {
+    for (const struct CUstream_st *s = emu__streams; s; s = s->next) print_head(s);
+    (void)fflush(NULL);
+    _exit(EMU__EXIT_REPORT);
+}
+
+/* Two threads may find something at once: the first to come speaks. */
+static void only_once(void) {
+    static bool reporting;
+    if (__atomic_exchange_n(&reporting, true, __ATOMIC_SEQ_CST))
+        for (;;) (void)pause();
+}
+
+void emu__report(const char *format, ...) {
+    only_once();
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fprintf(stderr, "emulation: ");
+    (void)vfprintf(stderr, format, arguments);
+    (void)fprintf(stderr, " (seed %llu, %s)\n", (unsigned long long)emu__settings.seed,
+                  emu__settings.lazy ? "lazy" : "async");
+    va_end(arguments);
+    leave();
+}
+
+/* The file and line of the innermost frame outside the C library: it may be memcpy that faulted. */
+static void print_line(void) {
+    void *frames[32];
+    const int count = backtrace(frames, 32);
+    for (int f = 2; f < count; f++) { /* 0 and 1 are this function and the handler */
+        Dl_info in;
+        if (!dladdr(frames[f], &in) || !in.dli_fname || strstr(in.dli_fname, "libc.so") ||
+            strstr(in.dli_fname, "san.so"))
+            continue;
+        char command[512], line[256] = "";
+        (void)snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", in.dli_fname,
+                       (size_t)((char *)frames[f] - (char *)in.dli_fbase));
+        FILE *const answer = popen(command, "r");
+        if (answer && fgets(line, sizeof line, answer))
+            (void)fprintf(stderr, "emulation:   at %s", line);
+        if (answer) (void)pclose(answer);
+        return;
+    }
+}
+
+/* What was touched at `address`: "" if that is none of ours. */
+static const char *touched(const void *address, char *text, size_t bytes) {
+    const char *const outgrown = emu__grid_touched(address);
+    if (*outgrown) return outgrown;
+    (void)emu__describe(address, text, bytes);
+    return strncmp(text, "no ", 3) == 0 ? "" : text;
+}
+
+static void on_fault(int signal_number, siginfo_t *info, void *context) {
+    char text[192], place[128];
+    const char *const what = touched(info->si_addr, text, sizeof text);
+    (void)context;
+    if (*what == '\0') { /* as it was before us */
+        (void)sigaction(signal_number, &previous[signal_number == SIGBUS], NULL);
+        return;
+    }
+    only_once();
+    const char *const running = emu__running_what();
+    if (running)
+        (void)fprintf(stderr, "emulation: '%s'%s touches %s", running,
+                      emu__grid_place(place, sizeof place), what);
+    else
+        (void)fprintf(stderr, "emulation: code of the host touches %s", what);
+    (void)fprintf(stderr, " (seed %llu, %s)\n", (unsigned long long)emu__settings.seed,
+                  emu__settings.lazy ? "lazy" : "async");
+    print_line();
+    leave();
+}
+
+void emu__catch_faults(void) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    action.sa_sigaction     = on_fault;
+    void *warm[1];
+    (void)backtrace(warm, 1); /* loads what it needs now rather than in the handler */
+    (void)sigaction(SIGSEGV, &action, &previous[0]);
+    (void)sigaction(SIGBUS, &action, &previous[1]);
+}
+
+void emu__fault_stack(void) {
+    enum { BYTES = 64 * 1024 };
+    static __thread bool done;
+    stack_t now;
+    if (done || (done = true, sigaltstack(NULL, &now)) != 0 || !(now.ss_flags & SS_DISABLE)) return;
+    void *const stack = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack == MAP_FAILED) return;
+    (void)sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = BYTES}, NULL);
+}

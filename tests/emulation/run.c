@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c -- the one place where queued work is done: when, and in whose name.
+ *
+ * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no thread: nothing
+ * runs until a host thread blocks or asks, and then a ready operation of the seed's choice.
+ */
+#include "internal.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+static __thread struct CUstream_st *running; /* whose work this thread of the host does */
+static __thread const char *running_what;
+
+struct CUstream_st *emu__running_stream(void) {
+    return running;
+}
+
+const char *emu__running_what(void) {
+    return running_what;
+}
+
+bool emu__ready(const struct CUstream_st *stream) {
+    const emu__operation *const head = stream->head;
+    if (!head || stream->running) return false;
+    return head->kind != EMU__WAIT || head->event->done >= head->ticket;
+}
+
+static void run_unlocked(struct CUstream_st *stream, const emu__operation *operation) {
+    const int before = emu__device();
+    emu__fault_stack();
+    emu__use_device(stream->device);
+    running      = stream;
+    running_what = operation->what;
+    operation->run(operation->argument);
+    running      = NULL;
+    running_what = NULL;
+    emu__use_device(before);
+}
+
+static void run(struct CUstream_st *stream, const emu__operation *operation) {
+    const bool device_work = operation->kind == EMU__WORK;
+    const unsigned opened =
+        device_work ? emu__open_memory(stream->device, operation->also) : 0;
+    emu__unlock();
+    run_unlocked(stream, operation);
+    emu__lock();
+    if (device_work) emu__close_memory(opened, operation->what);
+}
+
+static void take_head(struct CUstream_st *stream) {
+    emu__operation *const head = stream->head;
+    stream->head               = head->next;
+    if (!stream->head) stream->tail = NULL;
+    stream->queued--;
+    if (head->release) head->release(head->argument);
+    free(head);
+}
+
+static void finish(struct CUstream_st *stream) {
+    const emu__operation *const head = stream->head;
+    if (head->run && emu__broken(stream->device) == cudaSuccess) run(stream, head);
+    if (head->kind == EMU__RECORD) emu__event_reached(head->event, head->ticket);
+    take_head(stream);
+    stream->running = false;
+    emu__kick();
+}
+
+static void *finish_alone(void *stream) {
+    emu__lock();
+    finish(stream);
+    emu__unlock();
+    return NULL;
+}
+
+/* A host function may wait for what another thread does: lazy mode must not be held up by it. */
+void emu__step(struct CUstream_st *stream) {
+    pthread_t thread;
+    stream->running = true;
+    if (stream->head->kind != EMU__HOST || !emu__settings.lazy)
+        finish(stream);
+    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 || pthread_detach(thread) != 0)
+        emu__report("no thread for a host function of stream %d", stream->number);
+}
+
+/* A broken device does nothing more; what waits for its events elsewhere is let go. */
+void emu__drop_queued(int device) {
+    for (struct CUstream_st *s = emu__streams; s; s = s->next)
+        while (s->device == device && s->head && !s->running) {
+            if (s->head->kind == EMU__RECORD) emu__event_reached(s->head->event, s->head->ticket);
+            take_head(s);
+        }
+}
+
+/* ---- lazy ---- */
+
+/* For sixteen operations at a time one stream is preferred to all others: the rest starve. */
+static struct CUstream_st *choose(struct CUstream_st *const *ready, int count) {
+    static uint64_t state, chosen, steps;
+    static int preferred;
+    if (chosen != emu__settings.seed) {
+        chosen = emu__settings.seed;
+        state  = emu__seed(0x6c617a79);
+    }
+    if (steps++ % 16 == 0) preferred = (int)(emu__random(&state) % 64);
+    const uint64_t r = emu__random(&state);
+    return ready[(r & 1 ? (uint64_t)preferred : r >> 8) % (uint64_t)count];
+}
+
+bool emu__step_any(void) {
+    enum { MOST = 256 };
+    struct CUstream_st *ready[MOST];
+    int count = 0;
+    for (struct CUstream_st *s = emu__streams; s && count < MOST; s = s->next)
+        if (emu__ready(s)) ready[count++] = s;
+    if (count == 0) return false;
+    emu__step(choose(ready, count));
+    return true;
+}
+
+/* ---- asynchronous ---- */
+
+/* Whether the head was delayed just now: the lock was free meanwhile. */
+static bool delay(struct CUstream_st *stream) {
+    emu__operation *const head = stream->head;
+    if (head->delayed || head->kind == EMU__RECORD || head->kind == EMU__WAIT) return false;
+    head->delayed    = true;
+    const uint64_t r = emu__random(&stream->random);
+    const long most  = (long)emu__settings.delay_us * stream->slowness;
+    if (r % 4 != 0 || most == 0) return false;
+    stream->running = true;
+    emu__unlock();
+    const long us = (long)((r >> 8) % (uint64_t)most);
+    (void)nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+    emu__lock();
+    stream->running = false;
+    return true;
+}
+
+void *emu__worker(void *argument) {
+    struct CUstream_st *const stream = argument;
+    emu__lock();
+    while (!stream->closing || stream->head) {
+        if (!emu__ready(stream))
+            (void)emu__wait_kick(1000);
+        else if (!delay(stream))
+            emu__step(stream);
+    }
+    emu__unlock();
+    return NULL;
+}

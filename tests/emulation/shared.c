@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shared.c -- the one place for shared memory of blocks, and how much a kernel may have.
+ *
+ * Arrays lie from the bottom up with bytes between them that nobody may write; the dynamic part ends
+ * at a page that cannot be touched. Every block finds all of it filled with 0xFF.
+ */
+#include "block.h"
+#include "sanitize.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum { GAP = 64, POISON = 0xFF, BETWEEN = 0xA5, ROOM = 512 * 1024, FUNCTIONS = 256 };
+
+static struct {
+    const void *function;
+    size_t most; /* dynamic bytes, as cudaFuncSetAttribute said */
+} limits[FUNCTIONS];
+
+size_t emu__shared_limit(const void *function) {
+    size_t most = EMU__SHARED_PLAIN;
+    emu__lock();
+    for (int f = 0; f < FUNCTIONS && limits[f].function; f++)
+        if (limits[f].function == function) most = limits[f].most;
+    emu__unlock();
+    return most;
+}
+
+static cudaError_t set_limit(const void *function, int most) {
+    if (most < 0 || most > EMU__SHARED_MOST) return cudaErrorInvalidValue;
+    emu__lock();
+    int f = 0;
+    while (f < FUNCTIONS && limits[f].function && limits[f].function != function) f++;
+    if (f == FUNCTIONS) emu__report("more than %d kernels have attributes", FUNCTIONS);
+    limits[f].function = function;
+    limits[f].most     = (size_t)most;
+    emu__unlock();
+    return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute, int value) {
+    EMU__ENTER();
+    if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize)
+        return emu__fail(set_limit(function, value), __func__);
+    return cudaSuccess; /* a hint about the cache */
+}
+
+/* Asked for to load a kernel early, here. Registers are known to nvcc alone: 0. */
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *out, const void *function) {
+    EMU__ENTER();
+    if (!function) return emu__fail(cudaErrorInvalidDeviceFunction, __func__);
+    memset(out, 0, sizeof *out);
+    out->maxThreadsPerBlock        = EMU__THREADS;
+    out->maxDynamicSharedSizeBytes = (int)emu__shared_limit(function);
+    out->binaryVersion             = 90;
+    out->ptxVersion                = 90;
+    return cudaSuccess;
+}
+
+/* ---- a stream's room ---- */
+
+void emu__shared_map(struct emu__grid *grid) {
+    unsigned char *const room = mmap(NULL, ROOM + EMU__PAGE, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED || mprotect(room + ROOM, EMU__PAGE, PROT_NONE) != 0)
+        emu__report("no room for shared memory");
+    grid->shared = room;
+    emu__poison(room, ROOM);
+}
+
+void emu__shared_unmap(struct emu__grid *grid) {
+    emu__unpoison(grid->shared, ROOM);
+    (void)munmap(grid->shared, ROOM + EMU__PAGE);
+}
+
+bool emu__shared_overflowed(const struct emu__grid *grid, const void *address) {
+    const unsigned char *const at = address;
+    return at >= grid->shared + ROOM && at < grid->shared + ROOM + EMU__PAGE;
+}
+
+/* ---- a block's ---- */
+
+static size_t dynamic_room(const struct emu__grid *grid) {
+    return (grid->kernel.shared_bytes + 15) / 16 * 16;
+}
+
+void emu__shared_begin(struct emu__grid *grid) {
+    const size_t room = dynamic_room(grid), bytes = grid->kernel.shared_bytes;
+    unsigned char *const dynamic = grid->shared + ROOM - room;
+    emu__unpoison(dynamic, room);
+    memset(dynamic, POISON, bytes);
+    memset(dynamic + bytes, BETWEEN, room - bytes);
+    emu__poison(dynamic + bytes, room - bytes);
+    grid->seen.dynamic_shared = dynamic;
+    grid->shared_used         = 0;
+    grid->arrays              = 0;
+}
+
+static void expect_room(const struct emu__grid *g, size_t bytes, const char *name) {
+    size_t total = bytes;
+    for (unsigned a = 0; a < g->arrays; a++) total += g->array[a].bytes;
+    const size_t limit = emu__shared_limit(g->kernel.function);
+    if (g->arrays == EMU__ARRAYS || total > EMU__SHARED_PLAIN || total + g->kernel.shared_bytes > limit)
+        emu__kernel_report("with array '%s' it has %zu bytes of shared memory beside %zu dynamic ones: "
+                           "more than %d, or than %zu in all",
+                           name, total, g->kernel.shared_bytes, EMU__SHARED_PLAIN, limit);
+}
+
+/* The first thread to come makes the array, for all of the block. */
+void *emu_shared(size_t bytes, const void *key, const char *name) {
+    struct emu__grid *const g = emu__grid;
+    for (unsigned a = 0; a < g->arrays; a++)
+        if (g->array[a].key == key) return g->array[a].at;
+    expect_room(g, bytes, name);
+    const size_t room       = (bytes + 15) / 16 * 16 + GAP;
+    unsigned char *const at = g->shared + g->shared_used;
+    emu__unpoison(at, room);
+    memset(at, POISON, bytes);
+    memset(at + bytes, BETWEEN, room - bytes);
+    emu__poison(at + bytes, room - bytes);
+    g->shared_used += room;
+    g->array[g->arrays++] = (struct emu__array){key, name, at, bytes};
+    return at;
+}
+
+static void expect_between(const unsigned char *from, const unsigned char *to, const char *name) {
+    for (const unsigned char *at = from; at < to; at++)
+        if (*at != BETWEEN)
+            emu__kernel_report("it wrote byte %td after the end of shared array '%s'", at - from, name);
+}
+
+void emu__shared_end(struct emu__grid *grid) {
+    unsigned char *const end = grid->shared + ROOM, *const dynamic = end - dynamic_room(grid);
+    emu__unpoison(grid->shared, grid->shared_used);
+    emu__unpoison(dynamic, (size_t)(end - dynamic));
+    for (unsigned a = 0; a < grid->arrays; a++) {
+        const struct emu__array *const array = &grid->array[a];
+        expect_between(array->at + array->bytes, array->at + (array->bytes + 15) / 16 * 16 + GAP,
+                       array->name);
+    }
+    expect_between(dynamic + grid->kernel.shared_bytes, end, "dynamic");
+    emu__poison(grid->shared, grid->shared_used);
+    emu__poison(dynamic, (size_t)(end - dynamic));
+}

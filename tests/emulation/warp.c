@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* warp.c -- the one place where the lanes of a warp meet: shuffles, votes and __syncwarp. */
+#include "block.h"
+
+#include <string.h>
+
+static void expect_mask(const struct emu__warp *warp, unsigned lane, unsigned mask,
+                        const char *file, int line) {
+    if (!(mask >> lane & 1))
+        emu__kernel_report("%s:%d: lane %u calls a warp function and is not in its mask 0x%x", file,
+                           line, lane, mask);
+    if (mask & ~warp->live)
+        emu__kernel_report("%s:%d: a warp function's mask 0x%x names lanes that have returned or "
+                           "never were (live: 0x%x)",
+                           file, line, mask, warp->live);
+}
+
+static void expect_same_call(const struct emu__thread *last, const struct emu__thread *other) {
+    if (other->mask != last->mask || other->line != last->line ||
+        strcmp(other->file, last->file) != 0)
+        emu__kernel_report("threads %u and %u meet at different warp functions or masks: %s:%d (0x%x) "
+                           "and %s:%d (0x%x)",
+                           last->seen.number, other->seen.number, last->file, last->line, last->mask,
+                           other->file, other->line, other->mask);
+}
+
+/* Each lane gets a copy, for the others may have met again before it runs. */
+static void wake_lanes(struct emu__grid *g, unsigned number, struct emu__thread *last) {
+    struct emu__warp *const warp = &g->warp[number];
+    warp->arrived &= ~last->mask;
+    memcpy(last->met, warp->values, sizeof last->met);
+    for (unsigned l = 0; l < EMU__LANES; l++) {
+        struct emu__thread *const other = &g->thread[number * EMU__LANES + l];
+        if (!(last->mask >> l & 1) || other == last) continue;
+        expect_same_call(last, other);
+        memcpy(other->met, warp->values, sizeof other->met);
+        emu__make_ready(other);
+    }
+}
+
+/* Leaves `value`, waits for the lanes of `mask`, and returns what each of them left. The last warp
+ * of a block may be a partial one and answer to a full mask, as on a GPU. */
+static const uint64_t *meet(unsigned mask, uint64_t value, const char *file, int line) {
+    struct emu__grid *const g   = emu__grid;
+    struct emu__thread *const t = emu__this_thread();
+    const unsigned number = t->seen.number / EMU__LANES, lane = t->seen.number % EMU__LANES;
+    struct emu__warp *const warp = &g->warp[number];
+    t->file                      = file;
+    t->line                      = line;
+    t->mask                      = mask == ~0U ? emu__lanes_of(g, number) : mask;
+    expect_mask(warp, lane, t->mask, file, line);
+    warp->values[lane] = value;
+    warp->arrived |= 1U << lane;
+    if ((warp->arrived & t->mask) == t->mask) {
+        wake_lanes(g, number, t);
+    } else {
+        t->state = EMU__AT_WARP;
+        emu__give_way(t);
+    }
+    return t->met;
+}
+
+uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *file, int line) {
+    const uint64_t *const values = meet(mask, value, file, line);
+    if (!(mask >> from & 1))
+        emu__kernel_report("%s:%d: a shuffle reads lane %u, which is not in the mask 0x%x", file, line,
+                           from, mask);
+    return values[from];
+}
+
+unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line) {
+    const uint64_t *const values = meet(mask, predicate != 0, file, line);
+    const unsigned present       = emu__this_thread()->mask;
+    unsigned votes               = 0;
+    for (unsigned l = 0; l < EMU__LANES; l++)
+        if ((present >> l & 1) && values[l]) votes |= 1U << l;
+    return votes;
+}
+
+void emu_warp_barrier(unsigned mask, const char *file, int line) {
+    (void)meet(mask, 0, file, line);
+}
