@@ -13,6 +13,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     exit 0
 fi
 need gcc "the compiler"
+need g++ "CUDA's kernels on the CPU, where CUDA's headers are"
+need binutils "names the line of a fault in a kernel"
 need libc6-dev "the C library's headers"
 need cmake "the build"
 need ninja-build "the build"

@@ -7,7 +7,8 @@
 static void expect_same_line(const struct emu__grid *g, const struct emu__thread *last) {
     for (unsigned i = 0; i < g->threads; i++) {
         const struct emu__thread *const t = &g->thread[i];
-        if (t->state == EMU__AT_BARRIER && (t->line != last->line || strcmp(t->file, last->file) != 0))
+        if (t->state == EMU__AT_BARRIER &&
+            (t->line != last->line || strcmp(t->file, last->file) != 0))
             emu__kernel_report("threads %u and %u are at different __syncthreads: %s:%d and %s:%d",
                                last->seen.number, t->seen.number, last->file, last->line, t->file,
                                t->line);
@@ -24,8 +25,8 @@ static void open_barrier(struct emu__grid *g, const struct emu__thread *last) {
     }
 }
 
-/* A thread that has returned is missed for ever: on a GPU that may pass or hang, so it is wrong. The
- * count stays until all have read it, since the next barrier needs them all. */
+/* A thread that has returned is missed for ever: on a GPU that may pass or hang, so it is wrong.
+ * The count stays until all have read it, since the next barrier needs them all. */
 int emu_barrier_count(int predicate, const char *file, int line) {
     struct emu__grid *const g   = emu__grid;
     struct emu__thread *const t = emu__this_thread();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* block.h -- a block of CUDA threads while it runs: shared by grid.c, barrier.c, warp.c, shared.c. */
+/* block.h -- a block of CUDA threads while it runs: shared by grid.c, barrier.c, warp.c, shared.c.
+ */
 #ifndef SLUICE_TESTS_EMULATION_BLOCK_H
 #define SLUICE_TESTS_EMULATION_BLOCK_H
 
@@ -18,8 +19,8 @@ struct emu__thread {
     emu__fiber fiber;
     const char *file; /* where it waits */
     int line;
-    unsigned mask; /* for whom, at a warp function */
-    bool yes;      /* what it said at a counting barrier */
+    unsigned mask;            /* for whom, at a warp function */
+    bool yes;                 /* what it said at a counting barrier */
     uint64_t met[EMU__LANES]; /* what the lanes of its last meeting left */
 };
 
@@ -64,7 +65,7 @@ void emu__shared_unmap(struct emu__grid *grid);
 void emu__shared_begin(struct emu__grid *grid); /* of a block */
 void emu__shared_end(struct emu__grid *grid);
 bool emu__shared_overflowed(const struct emu__grid *grid, const void *address);
-size_t emu__shared_limit(const void *function); /* of the dynamic part */
+size_t emu__shared_limit(const void *function);                      /* of the dynamic part */
 unsigned emu__lanes_of(const struct emu__grid *grid, unsigned warp); /* that the block has */
 
 static inline struct emu__thread *emu__this_thread(void) {

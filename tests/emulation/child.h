@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h -- runs something in a process of its own, where the emulation may end it with a report. */
+/* child.h -- runs something in a process of its own, where the emulation may end it with a report.
+ */
 #ifndef SLUICE_TESTS_EMULATION_CHILD_H
 #define SLUICE_TESTS_EMULATION_CHILD_H
 
@@ -35,7 +36,8 @@ static inline void child_read(child_result *result, int from) {
            (more = read(from, result->text + used, sizeof result->text - 1 - used)) > 0)
         used += (size_t)more;
     result->text[used] = '\0';
-    while (read(from, rest, sizeof rest) > 0) {}
+    while (read(from, rest, sizeof rest) > 0) {
+    }
 }
 
 /* `body` returns one of the above; the environment is `variables`, "NAME=value" and NULL. */
@@ -50,7 +52,7 @@ static inline child_result child_run(int (*body)(void), const char *const *varia
         (void)dup2(ends[1], STDERR_FILENO);
         (void)close(ends[0]);
         (void)alarm(60);
-        for (int v = 0; variables[v]; v++) (void)putenv((char *)(size_t)variables[v]);
+        for (int v = 0; variables[v]; v++) (void)putenv(strdup(variables[v]));
         _exit(body());
     }
     (void)close(ends[1]);

@@ -20,7 +20,8 @@ struct copy {
 
 static void run_copy(void *argument) {
     const struct copy *const copy = argument;
-    if (copy->to != copy->from) memset(copy->to, 0xFF, copy->bytes); /* who reads too early sees NaNs */
+    if (copy->to != copy->from)
+        memset(copy->to, 0xFF, copy->bytes); /* who reads too early sees NaNs */
     memcpy(copy->to, copy->from, copy->bytes);
 }
 
@@ -43,12 +44,18 @@ static int device_of(const void *pointer) {
 
 static bool kind_fits(enum cudaMemcpyKind kind, bool to_device, bool from_device) {
     switch (kind) {
-    case cudaMemcpyHostToHost: return !to_device && !from_device;
-    case cudaMemcpyHostToDevice: return to_device && !from_device;
-    case cudaMemcpyDeviceToHost: return !to_device && from_device;
-    case cudaMemcpyDeviceToDevice: return to_device && from_device;
-    case cudaMemcpyDefault: return true;
-    default: return false;
+    case cudaMemcpyHostToHost:
+        return !to_device && !from_device;
+    case cudaMemcpyHostToDevice:
+        return to_device && !from_device;
+    case cudaMemcpyDeviceToHost:
+        return !to_device && from_device;
+    case cudaMemcpyDeviceToDevice:
+        return to_device && from_device;
+    case cudaMemcpyDefault:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -71,13 +78,14 @@ static void expect_side(const void *side, size_t bytes, const char *what) {
 
 static void expect_copy(const void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                         const char *function) {
-    char to_text[192], from_text[192];
     expect_side(to, bytes, function);
     expect_side(from, bytes, function);
-    if (!kind_fits(kind, device_of(to) >= 0, device_of(from) >= 0))
+    if (!kind_fits(kind, device_of(to) >= 0, device_of(from) >= 0)) {
+        char to_text[192], from_text[192];
         emu__report("%s: kind %d does not fit to (%s) and from (%s)", function, (int)kind,
                     emu__describe(to, to_text, sizeof to_text),
                     emu__describe(from, from_text, sizeof from_text));
+    }
     if (to != from && (const char *)to < (const char *)from + bytes &&
         (const char *)from < (const char *)to + bytes)
         emu__report("%s: the %zu bytes from %p and to %p overlap", function, bytes, from, to);
@@ -110,10 +118,12 @@ static cudaError_t enqueue_copy(void *to, const void *from, size_t bytes, enum c
     if (bytes > 0) {
         expect_copy(to, from, bytes, kind, function);
         const bool pageable_target = emu__find(to) == NULL;
-        emu__enqueue(stream, &(emu__operation){.kind = EMU__WORK, .what = function, .run = run_copy,
-                                               .argument     = new_copy(to, from, bytes),
-                                               .release      = release_copy,
-                                               .also         = devices_of(to, from)});
+        emu__enqueue(stream, &(emu__operation){.kind     = EMU__WORK,
+                                               .what     = function,
+                                               .run      = run_copy,
+                                               .argument = new_copy(to, from, bytes),
+                                               .release  = release_copy,
+                                               .also     = devices_of(to, from)});
         if (pageable_target) {
             emu__count("pageable copy");
             emu__wait(emu__stream_idle, stream, "cudaMemcpyAsync to memory that is not pinned");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counts.c -- the one place that knows how often each function was called, and which may not be now. */
+/* counts.c -- the one place that knows how often each function was called, and which may not be
+ * now. */
 #include "internal.h"
 
 #include <string.h>
@@ -17,12 +18,27 @@ static struct {
 } injected;
 
 /* Each may wait for a whole device, or allocate: nothing for the middle of a step. */
-static const char *const slow[] = {
-    "cudaMalloc", "cudaFree", "cudaMallocHost", "cudaHostAlloc", "cudaFreeHost", "cudaHostRegister",
-    "cudaHostUnregister", "cudaStreamCreateWithPriority", "cudaStreamCreateWithFlags",
-    "cudaStreamCreate", "cudaStreamDestroy", "cudaEventCreate", "cudaEventCreateWithFlags",
-    "cudaEventDestroy", "cudaDeviceSynchronize", "cudaDeviceEnablePeerAccess", "cublasCreate_v2",
-    "cublasDestroy_v2", "cublasLtCreate", "cublasLtDestroy", NULL};
+static const char *const slow[] = {"cudaMalloc",
+                                   "cudaFree",
+                                   "cudaMallocHost",
+                                   "cudaHostAlloc",
+                                   "cudaFreeHost",
+                                   "cudaHostRegister",
+                                   "cudaHostUnregister",
+                                   "cudaStreamCreateWithPriority",
+                                   "cudaStreamCreateWithFlags",
+                                   "cudaStreamCreate",
+                                   "cudaStreamDestroy",
+                                   "cudaEventCreate",
+                                   "cudaEventCreateWithFlags",
+                                   "cudaEventDestroy",
+                                   "cudaDeviceSynchronize",
+                                   "cudaDeviceEnablePeerAccess",
+                                   "cublasCreate_v2",
+                                   "cublasDestroy_v2",
+                                   "cublasLtCreate",
+                                   "cublasLtDestroy",
+                                   NULL};
 
 static struct count *find(struct count *table, const char *name) {
     for (int i = 0; i < NAMES; i++) {

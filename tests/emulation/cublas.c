@@ -22,10 +22,17 @@ struct cublasContext {
     size_t workspace_bytes;
 };
 
+/* cuBLAS says what failed by its status, and leaves no error of the thread behind. */
+static cublasStatus_t status_of(cudaError_t code) {
+    if (code == cudaSuccess) return CUBLAS_STATUS_SUCCESS;
+    (void)cudaGetLastError();
+    return code == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED
+                                             : CUBLAS_STATUS_EXECUTION_FAILED;
+}
+
 static cublasStatus_t enter(const char *function, cublasHandle_t handle) {
-    const cudaError_t entered = emu__enter(function);
-    if (entered == cudaErrorMemoryAllocation) return CUBLAS_STATUS_ALLOC_FAILED;
-    if (entered != cudaSuccess) return CUBLAS_STATUS_EXECUTION_FAILED;
+    const cublasStatus_t entered = status_of(emu__enter(function));
+    if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
     if (handle->device != emu__device())
         emu__report("%s: device %d is current, the handle is of device %d", function, emu__device(),
@@ -130,10 +137,12 @@ size_t cublasGetCudartVersion(void) {
 const char *cublasGetStatusName(cublasStatus_t status) {
     switch (status) {
 #define X(name)                                                                                    \
-    case name: return #name;
+    case name:                                                                                     \
+        return #name;
         STATUSES(X)
 #undef X
-    default: return "a status that the emulation has no name for";
+    default:
+        return "a status that the emulation has no name for";
     }
 }
 
@@ -143,7 +152,8 @@ const char *cublasGetStatusString(cublasStatus_t status) {
 
 /* ---- products ---- */
 
-static cublasStatus_t enqueue(cublasHandle_t handle, const emu__product *product, const char *name) {
+static cublasStatus_t enqueue(cublasHandle_t handle, const emu__product *product,
+                              const char *name) {
     if (!emu__product_fits(product)) return CUBLAS_STATUS_INVALID_VALUE;
     if (!handle->stream) emu__report("%s: the handle has no stream", name);
     emu__product *const copy = emu__need(sizeof *copy);
@@ -155,15 +165,35 @@ static cublasStatus_t enqueue(cublasHandle_t handle, const emu__product *product
     if (!copy->workspace) emu__count("product without workspace");
     if (copy->tf32) emu__count("tf32 product");
     emu__unlock();
-    return emu__work(handle->stream, name, emu__product_run, copy, free) == cudaSuccess
-               ? CUBLAS_STATUS_SUCCESS
-               : CUBLAS_STATUS_EXECUTION_FAILED;
+    return status_of(emu__work(handle->stream, name, emu__product_run, copy, free));
 }
 
 static bool transposed(cublasOperation_t operation) {
     return operation != CUBLAS_OP_N;
 }
 
+static bool reads_tf32(cublasHandle_t handle, cublasComputeType_t compute) {
+    return compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
+           (compute == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH);
+}
+
+static bool is_fp32(cudaDataType a, cudaDataType b, cudaDataType c, cublasComputeType_t compute) {
+    return a == CUDA_R_32F && b == CUDA_R_32F && c == CUDA_R_32F &&
+           (compute == CUBLAS_COMPUTE_32F || compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
+            compute == CUBLAS_COMPUTE_32F_PEDANTIC);
+}
+
+/* The arguments that all products have, by the names of cublas_v2.h. */
+#define PRODUCT(times, step_a, step_b, step_c, compute)                                            \
+    (emu__product) {                                                                               \
+        .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .d = c, .lda = lda, .ldb = ldb,            \
+        .ldc = ldc, .ldd = ldc, .stride_a = (step_a), .stride_b = (step_b), .stride_c = (step_c),  \
+        .stride_d = (step_c), .batch = (times), .transpose_a = transposed(transa),                 \
+        .transpose_b = transposed(transb), .alpha = *(const float *)alpha,                         \
+        .beta = *(const float *)beta, .tf32 = reads_tf32(handle, compute)                          \
+    }
+
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa,
                                           cublasOperation_t transb, int m, int n, int k,
                                           const void *alpha, const void *a, cudaDataType a_type,
@@ -174,49 +204,40 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                                           cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
     ENTER(handle);
     (void)algorithm;
-    if (a_type != CUDA_R_32F || b_type != CUDA_R_32F || c_type != CUDA_R_32F ||
-        (compute != CUBLAS_COMPUTE_32F && compute != CUBLAS_COMPUTE_32F_FAST_TF32 &&
-         compute != CUBLAS_COMPUTE_32F_PEDANTIC))
-        return CUBLAS_STATUS_NOT_SUPPORTED;
-    const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
-                      (compute == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH);
-    const emu__product product = {.m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .d = c,
-                                  .lda = lda, .ldb = ldb, .ldc = ldc, .ldd = ldc,
-                                  .stride_a = stride_a, .stride_b = stride_b,
-                                  .stride_c = stride_c, .stride_d = stride_c, .batch = batch,
-                                  .transpose_a = transposed(transa),
-                                  .transpose_b = transposed(transb),
-                                  .alpha = *(const float *)alpha, .beta = *(const float *)beta,
-                                  .tf32 = tf32};
-    return enqueue(handle, &product, __func__);
+    if (!is_fp32(a_type, b_type, c_type, compute)) return CUBLAS_STATUS_NOT_SUPPORTED;
+    return enqueue(handle, &PRODUCT(batch, stride_a, stride_b, stride_c, compute), __func__);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
                             cublasOperation_t transb, int m, int n, int k, const void *alpha,
                             const void *a, cudaDataType a_type, int lda, const void *b,
                             cudaDataType b_type, int ldb, const void *beta, void *c,
                             cudaDataType c_type, int ldc, cublasComputeType_t compute,
                             cublasGemmAlgo_t algorithm) {
-    return cublasGemmStridedBatchedEx(handle, transa, transb, m, n, k, alpha, a, a_type, lda, 0, b,
-                                      b_type, ldb, 0, beta, c, c_type, ldc, 0, 1, compute,
-                                      algorithm);
+    ENTER(handle);
+    (void)algorithm;
+    if (!is_fp32(a_type, b_type, c_type, compute)) return CUBLAS_STATUS_NOT_SUPPORTED;
+    return enqueue(handle, &PRODUCT(1, 0, 0, 0, compute), __func__);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transa,
                                          cublasOperation_t transb, int m, int n, int k,
                                          const float *alpha, const float *a, int lda,
                                          long long stride_a, const float *b, int ldb,
                                          long long stride_b, const float *beta, float *c, int ldc,
                                          long long stride_c, int batch) {
-    return cublasGemmStridedBatchedEx(handle, transa, transb, m, n, k, alpha, a, CUDA_R_32F, lda,
-                                      stride_a, b, CUDA_R_32F, ldb, stride_b, beta, c, CUDA_R_32F,
-                                      ldc, stride_c, batch, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
+    ENTER(handle);
+    return enqueue(handle, &PRODUCT(batch, stride_a, stride_b, stride_c, CUBLAS_COMPUTE_32F),
+                   __func__);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are cuBLAS's. */
 cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa,
                               cublasOperation_t transb, int m, int n, int k, const float *alpha,
                               const float *a, int lda, const float *b, int ldb, const float *beta,
                               float *c, int ldc) {
-    return cublasSgemmStridedBatched(handle, transa, transb, m, n, k, alpha, a, lda, 0, b, ldb, 0,
-                                     beta, c, ldc, 0, 1);
+    ENTER(handle);
+    return enqueue(handle, &PRODUCT(1, 0, 0, 0, CUBLAS_COMPUTE_32F), __func__);
 }

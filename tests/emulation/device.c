@@ -66,37 +66,38 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
     return cudaSuccess;
 }
 
-/* One device for all: what an H100 says of itself where a program may ask, but for four processors. */
+/* One device for all: what an H100 says of itself where a program may ask, but for four processors.
+ */
 struct property {
     enum cudaDeviceAttr attribute;
     int value;
 };
 static const struct property properties[] = {
-    {cudaDevAttrMaxThreadsPerBlock, 1024},
-    {cudaDevAttrMaxBlockDimX, 1024},
-    {cudaDevAttrMaxBlockDimY, 1024},
-    {cudaDevAttrMaxBlockDimZ, 64},
-    {cudaDevAttrMaxGridDimX, 2147483647},
-    {cudaDevAttrMaxGridDimY, 65535},
-    {cudaDevAttrMaxGridDimZ, 65535},
-    {cudaDevAttrMaxSharedMemoryPerBlock, 49152},
-    {cudaDevAttrMaxSharedMemoryPerBlockOptin, 232448},
-    {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 233472},
-    {cudaDevAttrWarpSize, 32},
-    {cudaDevAttrMultiProcessorCount, 4},
-    {cudaDevAttrComputeCapabilityMajor, 9},
-    {cudaDevAttrComputeCapabilityMinor, 0},
-    {cudaDevAttrAsyncEngineCount, 3},
-    {cudaDevAttrUnifiedAddressing, 1},
-    {cudaDevAttrConcurrentKernels, 1},
-    {cudaDevAttrClockRate, 1980000},
-    {cudaDevAttrMemoryClockRate, 2619000},
-    {cudaDevAttrGlobalMemoryBusWidth, 5120},
-    {cudaDevAttrL2CacheSize, 52428800},
-    {cudaDevAttrPciBusId, 1},
-    {cudaDevAttrPciDeviceId, 0},
-    {cudaDevAttrPciDomainId, 0},
-    {cudaDevAttrStreamPrioritiesSupported, 1},
+    {cudaDevAttrMaxThreadsPerBlock,               1024      },
+    {cudaDevAttrMaxBlockDimX,                     1024      },
+    {cudaDevAttrMaxBlockDimY,                     1024      },
+    {cudaDevAttrMaxBlockDimZ,                     64        },
+    {cudaDevAttrMaxGridDimX,                      2147483647},
+    {cudaDevAttrMaxGridDimY,                      65535     },
+    {cudaDevAttrMaxGridDimZ,                      65535     },
+    {cudaDevAttrMaxSharedMemoryPerBlock,          49152     },
+    {cudaDevAttrMaxSharedMemoryPerBlockOptin,     232448    },
+    {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 233472    },
+    {cudaDevAttrWarpSize,                         32        },
+    {cudaDevAttrMultiProcessorCount,              4         },
+    {cudaDevAttrComputeCapabilityMajor,           9         },
+    {cudaDevAttrComputeCapabilityMinor,           0         },
+    {cudaDevAttrAsyncEngineCount,                 3         },
+    {cudaDevAttrUnifiedAddressing,                1         },
+    {cudaDevAttrConcurrentKernels,                1         },
+    {cudaDevAttrClockRate,                        1980000   },
+    {cudaDevAttrMemoryClockRate,                  2619000   },
+    {cudaDevAttrGlobalMemoryBusWidth,             5120      },
+    {cudaDevAttrL2CacheSize,                      52428800  },
+    {cudaDevAttrPciBusId,                         1         },
+    {cudaDevAttrPciDeviceId,                      0         },
+    {cudaDevAttrPciDomainId,                      0         },
+    {cudaDevAttrStreamPrioritiesSupported,        1         },
 };
 
 static int property(enum cudaDeviceAttr attribute) {
@@ -117,28 +118,28 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *out, int device) {
     if (!exists(device)) return emu__fail(cudaErrorInvalidDevice, __func__);
     memset(out, 0, sizeof *out);
     (void)snprintf(out->name, sizeof out->name, "emulated GPU %d", device);
-    out->totalGlobalMem              = (size_t)emu__settings.memory_mib << 20;
-    out->major                       = property(cudaDevAttrComputeCapabilityMajor);
-    out->minor                       = property(cudaDevAttrComputeCapabilityMinor);
-    out->multiProcessorCount         = property(cudaDevAttrMultiProcessorCount);
-    out->warpSize                    = property(cudaDevAttrWarpSize);
-    out->maxThreadsPerBlock          = property(cudaDevAttrMaxThreadsPerBlock);
-    out->maxThreadsDim[0]            = property(cudaDevAttrMaxBlockDimX);
-    out->maxThreadsDim[1]            = property(cudaDevAttrMaxBlockDimY);
-    out->maxThreadsDim[2]            = property(cudaDevAttrMaxBlockDimZ);
-    out->maxGridSize[0]              = property(cudaDevAttrMaxGridDimX);
-    out->maxGridSize[1]              = property(cudaDevAttrMaxGridDimY);
-    out->maxGridSize[2]              = property(cudaDevAttrMaxGridDimZ);
-    out->sharedMemPerBlock           = (size_t)property(cudaDevAttrMaxSharedMemoryPerBlock);
-    out->sharedMemPerBlockOptin      = (size_t)property(cudaDevAttrMaxSharedMemoryPerBlockOptin);
-    out->sharedMemPerMultiprocessor  = (size_t)property(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-    out->asyncEngineCount            = property(cudaDevAttrAsyncEngineCount);
-    out->unifiedAddressing           = property(cudaDevAttrUnifiedAddressing);
-    out->concurrentKernels           = property(cudaDevAttrConcurrentKernels);
-    out->l2CacheSize                 = property(cudaDevAttrL2CacheSize);
-    out->memoryBusWidth              = property(cudaDevAttrGlobalMemoryBusWidth);
-    out->streamPrioritiesSupported   = property(cudaDevAttrStreamPrioritiesSupported);
-    out->pciBusID                    = device + 1;
+    out->totalGlobalMem             = (size_t)emu__settings.memory_mib << 20;
+    out->major                      = property(cudaDevAttrComputeCapabilityMajor);
+    out->minor                      = property(cudaDevAttrComputeCapabilityMinor);
+    out->multiProcessorCount        = property(cudaDevAttrMultiProcessorCount);
+    out->warpSize                   = property(cudaDevAttrWarpSize);
+    out->maxThreadsPerBlock         = property(cudaDevAttrMaxThreadsPerBlock);
+    out->maxThreadsDim[0]           = property(cudaDevAttrMaxBlockDimX);
+    out->maxThreadsDim[1]           = property(cudaDevAttrMaxBlockDimY);
+    out->maxThreadsDim[2]           = property(cudaDevAttrMaxBlockDimZ);
+    out->maxGridSize[0]             = property(cudaDevAttrMaxGridDimX);
+    out->maxGridSize[1]             = property(cudaDevAttrMaxGridDimY);
+    out->maxGridSize[2]             = property(cudaDevAttrMaxGridDimZ);
+    out->sharedMemPerBlock          = (size_t)property(cudaDevAttrMaxSharedMemoryPerBlock);
+    out->sharedMemPerBlockOptin     = (size_t)property(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    out->sharedMemPerMultiprocessor = (size_t)property(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    out->asyncEngineCount           = property(cudaDevAttrAsyncEngineCount);
+    out->unifiedAddressing          = property(cudaDevAttrUnifiedAddressing);
+    out->concurrentKernels          = property(cudaDevAttrConcurrentKernels);
+    out->l2CacheSize                = property(cudaDevAttrL2CacheSize);
+    out->memoryBusWidth             = property(cudaDevAttrGlobalMemoryBusWidth);
+    out->streamPrioritiesSupported  = property(cudaDevAttrStreamPrioritiesSupported);
+    out->pciBusID                   = device + 1;
     return cudaSuccess;
 }
 

@@ -15,29 +15,31 @@ extern "C" {
 /* What the EMU_* variables of the environment say; README.md lists them. */
 typedef struct emu_settings {
     uint64_t seed;
-    bool lazy;     /* nothing runs until a host thread blocks; else a thread per stream */
-    bool peers;    /* devices reach each other's memory once that is enabled */
-    bool driver;   /* false: every call says that the driver is too old */
-    int devices;   /* 0..8 */
-    int delay_us;  /* longest delay of an operation, asynchronous mode */
+    bool lazy;      /* nothing runs until a host thread blocks; else a thread per stream */
+    bool peers;     /* devices reach each other's memory once that is enabled */
+    bool driver;    /* false: every call says that the driver is too old */
+    int devices;    /* 0..8 */
+    int delay_us;   /* longest delay of an operation, asynchronous mode */
     int timeout_ms; /* without progress: a deadlock */
     int memory_mib; /* of each device */
     int queue;      /* operations a stream holds before its host waits */
 } emu_settings;
 
 emu_settings emu_settings_now(void);
-/* Other settings for what comes, errors and counts forgotten; reported if a stream or memory lives. */
+/* Other settings for what comes; devices whole, and counts and this thread's error forgotten.
+ * Reported if a stream lives, or memory does on a device that is whole. */
 void emu_restart(const emu_settings *settings);
 
 /* How often `function` was called since the start; 0 if never. "cublasSgemm" has its _v2. */
 long emu_calls(const char *function);
 /* What happened, in all: see counts.h for the names ("kernel", "tf32 product", ...). */
 long emu_happened(const char *what);
-/* From now on a call that allocates, creates, destroys or waits for a whole device is a fatal report
- * that quotes `why`; NULL allows them again. For every thread. */
+/* From now on a call that allocates, creates, destroys or waits for a whole device is a fatal
+ * report that quotes `why`; NULL allows them again. For every thread. */
 void emu_forbid(const char *why);
 
-/* The `nth` call (from 1, counted from now) of `function` on any thread fails with `code`. One at a time. */
+/* The `nth` call (from 1, counted from now) of `function` on any thread fails with `code`. One at a
+ * time. */
 void emu_fail_call(const char *function, int nth, int code);
 /* The device fails as if a kernel had faulted: what is queued is dropped, and every call that
  * concerns the device says `code` from now on. */

@@ -7,6 +7,8 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
 static __thread cudaError_t last;
 static __thread const char *last_function;
 static cudaError_t broken[EMU__DEVICES];
@@ -44,20 +46,24 @@ static cudaError_t broken[EMU__DEVICES];
 const char *cudaGetErrorString(cudaError_t code) {
     switch (code) {
 #define X(name, text)                                                                              \
-    case name: return text;
+    case name:                                                                                     \
+        return text;
         ERRORS(X)
 #undef X
-    default: return "an error that the emulation has no text for";
+    default:
+        return "an error that the emulation has no text for";
     }
 }
 
 const char *cudaGetErrorName(cudaError_t code) {
     switch (code) {
 #define X(name, text)                                                                              \
-    case name: return #name;
+    case name:                                                                                     \
+        return #name;
         ERRORS(X)
 #undef X
-    default: return "an error that the emulation has no name for";
+    default:
+        return "an error that the emulation has no name for";
     }
 }
 
@@ -67,6 +73,11 @@ cudaError_t emu__fail(cudaError_t code, const char *function) {
         last_function = function;
     }
     return code;
+}
+
+void emu__errors_forget(void) {
+    memset(broken, 0, sizeof broken);
+    last = cudaSuccess;
 }
 
 cudaError_t emu__broken(int device) {

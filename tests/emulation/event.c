@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.c -- the one place for events: records are numbered, and a wait names the record it waits for.
+ * event.c -- the one place for events: records are numbered, and a wait names the record it waits
+ * for.
  *
  * A wait means the last record asked for before the wait was; later records do not move it, and an
  * event that was never recorded holds nobody up.
@@ -17,7 +18,7 @@ static void expect_event(const struct CUevent_st *event, const char *function) {
     const struct CUevent_st *e = events;
     while (e && e != event) e = e->next;
     if (!e) emu__report("%s: %p is not an event", function, (const void *)event);
-    if (e->destroyed) emu__report("%s: event %d is destroyed", function, e->number);
+    if (event->destroyed) emu__report("%s: event %d is destroyed", function, event->number);
 }
 
 void emu__events_forget(void) {
@@ -73,8 +74,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     emu__expect_stream(stream, __func__);
     const bool right = event->device == stream->device;
     if (right)
-        emu__enqueue(stream, &(emu__operation){.kind = EMU__RECORD, .what = "event record",
-                                               .event = event, .ticket = ++event->recorded});
+        emu__enqueue(stream, &(emu__operation){.kind   = EMU__RECORD,
+                                               .what   = "event record",
+                                               .event  = event,
+                                               .ticket = ++event->recorded});
     emu__unlock();
     return emu__fail(right ? cudaSuccess : cudaErrorInvalidResourceHandle, __func__);
 }
@@ -91,7 +94,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     emu__lock();
     expect_event(event, __func__);
     emu__expect_stream(stream, __func__);
-    emu__enqueue(stream, &(emu__operation){.kind = EMU__WAIT, .what = "event wait", .event = event,
+    emu__enqueue(stream, &(emu__operation){.kind   = EMU__WAIT,
+                                           .what   = "event wait",
+                                           .event  = event,
                                            .ticket = event->recorded});
     emu__unlock();
     return cudaSuccess;

@@ -84,7 +84,7 @@ void emu__fiber_make(emu__fiber *fiber, void (*body)(void), unsigned colour) {
     const size_t top = STACK - 64 - colour % COLOURS * COLOUR;
     void **at        = (void **)(void *)(fiber->stack + top);
     *--at            = NULL;
-    *--at            = (void *)(uintptr_t)body;
+    memcpy(--at, &body, sizeof body);
     at -= 6;
     fiber->pointer = at;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fiber.h -- stacks that take turns on one thread of the host: one for each CUDA thread of a block. */
+/* fiber.h -- stacks that take turns on one thread of the host: one for each CUDA thread of a block.
+ */
 #ifndef SLUICE_TESTS_EMULATION_FIBER_H
 #define SLUICE_TESTS_EMULATION_FIBER_H
 
@@ -8,7 +9,7 @@
 
 typedef struct emu__fiber {
     char *stack;
-    void *pointer; /* where its stack stood when it last gave way */
+    void *pointer;       /* where its stack stood when it last gave way */
     ucontext_t *context; /* instead, where there is no switch of our own */
     void *sanitizer;     /* what AddressSanitizer keeps of it */
 } emu__fiber;
@@ -25,9 +26,9 @@ typedef struct emu__fiber_home {
 /* `body` takes no argument and never returns; `colour` spreads stacks over the cache's sets. */
 void emu__fiber_make(emu__fiber *fiber, void (*body)(void), unsigned colour);
 void emu__fiber_free(emu__fiber *fiber);
-void emu__fiber_run(emu__fiber_home *home, emu__fiber *fiber);  /* until it gives way */
+void emu__fiber_run(emu__fiber_home *home, emu__fiber *fiber);   /* until it gives way */
 void emu__fiber_yield(emu__fiber_home *home, emu__fiber *fiber); /* back to home */
-void emu__fiber_entered(emu__fiber_home *home); /* first thing in a body */
+void emu__fiber_entered(emu__fiber_home *home);                  /* first thing in a body */
 int emu__fiber_overflowed(const emu__fiber *fiber, const void *address);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grid.c -- the one place that runs a kernel: its blocks one after another, a fiber per CUDA thread.
+ * grid.c -- the one place that runs a kernel: its blocks one after another, a fiber per CUDA
+ * thread.
  *
- * Between two barriers the threads of a block run forward, backward or shuffled, and the blocks come
- * in such an order, too, by the seed (EMU_ORDER chooses one for good): a kernel that is right in all
- * of them does not depend on luck.
+ * Between two barriers the threads of a block run forward, backward or shuffled, and the blocks
+ * come in such an order, too, by the seed (EMU_ORDER chooses one for good): a kernel that is right
+ * in all of them does not depend on luck.
  */
 #include "block.h"
 
@@ -22,7 +23,8 @@ const char *emu__grid_place(char *text, size_t bytes) {
     text[0]                         = '\0';
     if (!g || !emu_thread) return text;
     const uint3 b = g->seen.index, t = emu_thread->index;
-    (void)snprintf(text, bytes, ", block (%u,%u,%u), thread (%u,%u,%u)", b.x, b.y, b.z, t.x, t.y, t.z);
+    (void)snprintf(text, bytes, ", block (%u,%u,%u), thread (%u,%u,%u)", b.x, b.y, b.z, t.x, t.y,
+                   t.z);
     return text;
 }
 
@@ -30,8 +32,9 @@ const char *emu__grid_touched(const void *address) {
     if (!emu__grid || !emu_thread) return "";
     if (emu__fiber_overflowed(&emu__this_thread()->fiber, address))
         return "more than the stack of a CUDA thread";
-    return emu__shared_overflowed(emu__grid, address) ? "bytes past the end of dynamic shared memory"
-                                                      : "";
+    return emu__shared_overflowed(emu__grid, address)
+               ? "bytes past the end of dynamic shared memory"
+               : "";
 }
 
 void emu__kernel_report(const char *format, ...) {
@@ -57,8 +60,8 @@ __attribute__((noinline)) static struct emu__thread *this_thread(void) {
 }
 
 void emu__make_ready(struct emu__thread *thread) {
-    struct emu__grid *const g = emu__grid;
-    thread->state             = EMU__READY;
+    struct emu__grid *const g  = emu__grid;
+    thread->state              = EMU__READY;
     g->ready[g->ready_count++] = thread->seen.number;
 }
 
@@ -119,24 +122,24 @@ static const char *waits_how(const struct emu__thread *thread) {
 
 /* Nobody can go on: some wait for others that are elsewhere, or have returned. */
 static _Noreturn void report_divergence(const struct emu__grid *g) {
-    const struct emu__thread *first = NULL, *other = NULL;
-    for (unsigned i = 0; i < g->threads; i++) {
-        const struct emu__thread *const t = &g->thread[i];
+    const struct emu__thread *first = &g->thread[0], *other = NULL;
+    while (first->state == EMU__RETURNED) first++;
+    for (const struct emu__thread *t = first; t < &g->thread[g->threads]; t++) {
         if (t->state == EMU__RETURNED) continue;
-        if (!first) first = t;
         if (t->state != first->state || t->line != first->line) other = t;
     }
     if (other)
         emu__kernel_report("divergent: thread %u waits at %s (%s:%d), thread %u at %s (%s:%d)",
                            first->seen.number, waits_how(first), first->file, first->line,
                            other->seen.number, waits_how(other), other->file, other->line);
-    emu__kernel_report("divergent: thread %u waits at %s (%s:%d), and %u of %u threads have returned",
-                       first->seen.number, waits_how(first), first->file, first->line,
-                       g->threads - g->live, g->threads);
+    emu__kernel_report(
+        "divergent: thread %u waits at %s (%s:%d), and %u of %u threads have returned",
+        first->seen.number, waits_how(first), first->file, first->line, g->threads - g->live,
+        g->threads);
 }
 
 static void begin_block(struct emu__grid *g) {
-    g->live = g->threads;
+    g->live       = g->threads;
     g->at_barrier = g->ready_count = 0;
     for (unsigned w = 0; w * EMU__LANES < g->threads; w++)
         g->warp[w] = (struct emu__warp){.live = emu__lanes_of(g, w)};
@@ -222,9 +225,9 @@ static void run_blocks(struct emu__grid *g) {
 static void run_grid(void *kernel) {
     struct emu__grid *const g = grid_of(emu__running_stream());
     g->kernel                 = *(const emu_kernel *)kernel;
-    g->seen                   = (struct emu_block){.block = g->kernel.block, .grid = g->kernel.grid};
-    emu__grid                 = g;
-    emu_block                 = &g->seen;
+    g->seen   = (struct emu_block){.block = g->kernel.block, .grid = g->kernel.grid};
+    emu__grid = g;
+    emu_block = &g->seen;
     choose_order(g);
     make_threads(g);
     run_blocks(g);

@@ -41,7 +41,8 @@ cudaError_t emu_launch_kernel(const emu_kernel *kernel, cudaStream_t stream);
 /* ---- called by a kernel's threads ---- */
 
 void emu_barrier(const char *file, int line);
-int emu_barrier_count(int predicate, const char *file, int line); /* how many of the block say yes */
+int emu_barrier_count(int predicate, const char *file,
+                      int line); /* how many of the block say yes */
 uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *file, int line);
 unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line);
 void emu_warp_barrier(unsigned mask, const char *file, int line);

@@ -28,15 +28,18 @@ _Noreturn void emu__report(const char *format, ...) __attribute__((format(printf
 void emu__catch_faults(void);
 void emu__fault_stack(void); /* faults of this thread are handled on a stack of their own */
 
-/* ---- error.c: an error is a thread's, until that thread looks at it; a broken device's is for good */
+/* ---- error.c: an error is a thread's, until that thread looks at it; a broken device's is for
+ * good */
 
 /* What every function of the API begins with: an error to return at once, or success. */
 cudaError_t emu__enter(const char *function);
 cudaError_t emu__fail(cudaError_t code, const char *function);
 void emu__expect_no_error(const char *function, bool launch); /* before anything is enqueued */
 cudaError_t emu__broken(int device);
+void emu__errors_forget(void); /* this thread's, and all devices' */
 
-/* Of a device that is broken, too: for calls that only look, choose a device or give things back. */
+/* Of a device that is broken, too: for calls that only look, choose a device or give things back.
+ */
 cudaError_t emu__enter_any(const char *function);
 
 #define EMU__ENTER()                                                                               \
@@ -54,8 +57,8 @@ int emu__injected(const char *function); /* the failure that this call is to hav
 
 /* ---- device.c ---- */
 
-int emu__device(void);              /* this thread's */
-void emu__use_device(int device);   /* for a thread that executes a stream's work */
+int emu__device(void);               /* this thread's */
+void emu__use_device(int device);    /* for a thread that executes a stream's work */
 bool emu__reaches(int from, int to); /* kernels of `from` may touch memory of `to` (locked) */
 void emu__devices_forget(void);
 
@@ -80,6 +83,8 @@ void emu__expect_no_memory(void);
  * the peers it reaches and of `also`, a bit each; returns what was opened. (locked) */
 unsigned emu__open_memory(int device, unsigned also);
 void emu__close_memory(unsigned opened, const char *what);
+void emu__settle_memory(
+    bool all); /* closes what no work needs; at once what is cheap to close (locked) */
 
 /* ---- stream.c, run.c, wait.c ---- */
 
@@ -93,8 +98,8 @@ typedef struct emu__operation {
     emu__function *run, *release; /* `release` may be NULL */
     void *argument;
     struct CUevent_st *event;
-    uint64_t ticket;        /* of the event: which record */
-    unsigned also;          /* devices whose memory it touches beside its own, a bit each */
+    uint64_t ticket; /* of the event: which record */
+    unsigned also;   /* devices whose memory it touches beside its own, a bit each */
     bool delayed;
 } emu__operation;
 
@@ -103,7 +108,7 @@ struct CUstream_st {
     emu__operation *head, *tail;
     int device, number, priority, queued;
     unsigned flags;
-    int slowness;   /* delays are this much longer */
+    int slowness; /* delays are this much longer */
     bool running, closing;
     uint64_t random;
     void *thread; /* the pthread of asynchronous mode */
@@ -120,6 +125,8 @@ void emu__step(struct CUstream_st *stream);                         /* its head 
 bool emu__step_any(void); /* lazy: runs one ready operation, false if there is none (locked) */
 void *emu__worker(void *stream);
 void emu__drop_queued(int device); /* of a broken device (locked) */
+void emu__streams_forget(void);
+void emu__choices_forget(void);
 struct CUstream_st *emu__running_stream(void); /* whose work this thread executes, or NULL */
 const char *emu__running_what(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels.cu -- kernels that are right, one for each word of the language that the emulation has. */
+/* kernels.cu -- kernels that are right, one for each word of the language that the emulation has.
+ */
 #include "kernels.h"
 
 #include "runtime/device/cuda/portable.h"
@@ -60,7 +61,7 @@ __device__ int half_sum(int value) {
 }
 
 __global__ void warp_words(int *out) {
-    const int lane   = static_cast<int>(threadIdx.x % 32), me = static_cast<int>(threadIdx.x);
+    const int lane = static_cast<int>(threadIdx.x % 32), me = static_cast<int>(threadIdx.x);
     const int values[] = {
         __shfl_sync(EVERY_LANE, me, 3),
         __shfl_up_sync(EVERY_LANE, me, 1),
@@ -87,6 +88,11 @@ __global__ void atomics(int *out) {
     atomicOr(&out[3], 1 << me % 31);
     if (atomicCAS(&out[4], 0, 1) == 0) atomicAdd(&out[5], 1);
     atomicAdd(reinterpret_cast<unsigned *>(&out[6]), 2u);
+}
+
+/* log[0] counts; each note stands behind those before it. */
+__global__ void note(int *log, int what) {
+    log[atomicAdd(&log[0], 1) + 1] = what;
 }
 
 __global__ void places(unsigned *out) {
@@ -156,6 +162,10 @@ cudaError_t launch_atomics(int *out, int blocks, cudaStream_t stream) {
     return SLUICE__LAUNCH(atomics, static_cast<unsigned>(blocks), 64, 0, stream, out);
 }
 
+cudaError_t launch_note(int *log, int what, cudaStream_t stream) {
+    return SLUICE__LAUNCH(note, 1, 1, 0, stream, log, what);
+}
+
 cudaError_t launch_places(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream) {
     return SLUICE__LAUNCH(places, grid, block, 0, stream, out);
 }
@@ -170,5 +180,6 @@ cudaError_t prepare_large(size_t bytes) {
 }
 
 cudaError_t launch_large(float *out, size_t bytes, cudaStream_t stream) {
-    return SLUICE__LAUNCH(large, 1, 32, bytes, stream, out, static_cast<int>(bytes / sizeof(float)));
+    return SLUICE__LAUNCH(large, 1, 32, bytes, stream, out,
+                          static_cast<int>(bytes / sizeof(float)));
 }

@@ -23,6 +23,8 @@ cudaError_t launch_reverse(float *y, const float *x, int count, cudaStream_t str
 /* out[0..11] per thread: see the test. One block of 96 threads. */
 cudaError_t launch_warp_words(int *out, cudaStream_t stream);
 cudaError_t launch_atomics(int *out, int blocks, cudaStream_t stream);
+/* log[0] counts the notes that follow it. */
+cudaError_t launch_note(int *log, int what, cudaStream_t stream);
 /* out[i] = where thread i of the whole grid says it is: 3 block and 3 thread numbers. */
 cudaError_t launch_places(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream);
 cudaError_t launch_bits(float *out, cudaStream_t stream);

@@ -3,8 +3,8 @@
  * memory.c -- the one place that makes memory of devices and pinned memory out of the host's.
  *
  * An allocation ends at a page that cannot be touched, is filled with 0xFF (a NaN in every float),
- * and its pages are never used again: a byte read too far, too early or too late is a fault or a NaN.
- * Memory of a device can be touched only while work of that device runs.
+ * and its pages are never used again: a byte read too far, too early or too late is a fault or a
+ * NaN. Memory of a device can be touched only while work of that device runs.
  */
 #include "internal.h"
 #include "sanitize.h"
@@ -14,11 +14,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGNMENT = 256, POISON = 0xFF, HOST = -1 };
+enum { ALIGNMENT = 256, POISON = 0xFF, HOST = -1, CHEAP = 256 * 1024 };
 
 static emu__allocation *allocations; /* newest first; the freed ones stay, to be named */
 static int last_number;
-static int open_count[EMU__DEVICES];
+static int running[EMU__DEVICES]; /* operations that may touch the device's memory */
+static bool open[EMU__DEVICES];
 
 /* ---- looking up ---- */
 
@@ -93,37 +94,27 @@ static void protect_device(int device, int protection) {
         if (a->device == device && !a->freed) protect(a, protection);
 }
 
+/* The first byte of a range that is not poison, or its end. */
+__attribute__((no_sanitize_address)) static const char *first_written(const char *at,
+                                                                      const char *end) {
+    while ((size_t)at % sizeof(uint64_t) == 0 && at + sizeof(uint64_t) <= end &&
+           *(const uint64_t *)(const void *)at == UINT64_MAX)
+        at += sizeof(uint64_t);
+    while (at < end && *at == (char)POISON) at++;
+    return at;
+}
+
 /* Bytes beside an allocation, on its own pages, still hold what they were filled with. */
-__attribute__((no_sanitize_address))
 static void expect_margins(const emu__allocation *a, const char *what) {
-    for (const char *at = first_page(a); at < a->base; at++)
-        if (*at != (char)POISON)
-            emu__report("%s: a byte %td before allocation %d (device %d, %zu bytes) is overwritten",
-                        what, a->base - at, a->number, a->device, a->bytes);
-    for (const char *at = a->base + a->bytes; at < guard_page(a); at++)
-        if (*at != (char)POISON)
-            emu__report("%s: byte %td of allocation %d (device %d, %zu bytes) is written", what,
-                        at - a->base, a->number, a->device, a->bytes);
+    const char *at = first_written(first_page(a), a->base);
+    if (at < a->base)
+        emu__report("%s: a byte %td before allocation %d (device %d, %zu bytes) is overwritten",
+                    what, a->base - at, a->number, a->device, a->bytes);
+    at = first_written(a->base + a->bytes, guard_page(a));
+    if (at < guard_page(a))
+        emu__report("%s: byte %td of allocation %d (device %d, %zu bytes) is written", what,
+                    at - a->base, a->number, a->device, a->bytes);
 }
-
-unsigned emu__open_memory(int device, unsigned also) {
-    unsigned opened = 0;
-    for (int d = 0; d < emu__settings.devices; d++) {
-        if (!emu__reaches(device, d) && !(also >> d & 1)) continue;
-        opened |= 1U << d;
-        if (open_count[d]++ == 0) protect_device(d, PROT_READ | PROT_WRITE);
-    }
-    return opened;
-}
-
-void emu__close_memory(unsigned opened, const char *what) {
-    for (const emu__allocation *a = allocations; a; a = a->next)
-        if (a->device != HOST && !a->freed && (opened >> a->device & 1)) expect_margins(a, what);
-    for (int d = 0; d < emu__settings.devices; d++)
-        if ((opened >> d & 1) && --open_count[d] == 0) protect_device(d, PROT_NONE);
-}
-
-/* ---- allocation ---- */
 
 static size_t taken(int device) {
     size_t bytes = 0;
@@ -131,6 +122,43 @@ static size_t taken(int device) {
         if (a->device == device && !a->freed) bytes += a->bytes;
     return bytes;
 }
+
+static void set_open(int device, bool now) {
+    if (open[device] == now) return;
+    open[device] = now;
+    protect_device(device, now ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+/* Closing much memory is slow: where there is no hurry it waits until a host thread goes on. */
+void emu__settle_memory(bool all) {
+    for (int d = 0; d < emu__settings.devices; d++)
+        if (open[d] && running[d] == 0 && (all || taken(d) <= CHEAP)) set_open(d, false);
+}
+
+unsigned emu__open_memory(int device, unsigned also) {
+    static uint64_t random;
+    unsigned opened = 0;
+    for (int d = 0; d < emu__settings.devices; d++)
+        if (emu__reaches(device, d) || (also >> d & 1)) {
+            opened |= 1U << d;
+            running[d]++;
+        }
+    emu__settle_memory(emu__random(&random) % 16 ==
+                       0); /* of the others: this work may not touch it */
+    for (int d = 0; d < emu__settings.devices; d++)
+        if (opened >> d & 1) set_open(d, true);
+    return opened;
+}
+
+void emu__close_memory(unsigned opened, const char *what) {
+    for (const emu__allocation *a = allocations; a; a = a->next)
+        if (a->device != HOST && !a->freed && (opened >> a->device & 1)) expect_margins(a, what);
+    for (int d = 0; d < emu__settings.devices; d++)
+        if (opened >> d & 1) running[d]--;
+    emu__settle_memory(false);
+}
+
+/* ---- allocation ---- */
 
 static size_t rounded(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
@@ -165,7 +193,7 @@ static cudaError_t allocate(void **out, size_t bytes, int device, const char *fu
     emu__allocation *a = fits ? map_new(bytes, device) : NULL;
     if (a) {
         a->number = ++last_number;
-        if (device != HOST && open_count[device] == 0) protect(a, PROT_NONE);
+        if (device != HOST && !open[device]) protect(a, PROT_NONE);
         a->next     = allocations;
         allocations = a;
         *out        = a->base;
@@ -192,7 +220,7 @@ cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned flags) {
 
 /* The pages stay mapped to nothing, so that no later allocation gets them. */
 static void release(emu__allocation *a, const char *function) {
-    if (a->device != HOST && open_count[a->device] == 0) protect(a, PROT_READ | PROT_WRITE);
+    if (a->device != HOST && !open[a->device]) protect(a, PROT_READ | PROT_WRITE);
     expect_margins(a, function);
     emu__unpoison(first_page(a), (size_t)(guard_page(a) - first_page(a)));
     (void)madvise(a->map, a->map_bytes, MADV_DONTNEED);
@@ -205,7 +233,7 @@ static cudaError_t free_one(void *pointer, bool host, const char *function) {
     if (entered != cudaSuccess || !pointer) return entered;
     emu__lock();
     emu__allocation *const a = emu__find(pointer);
-    const bool right         = a && a->base == pointer && !a->registered && host == (a->device == HOST);
+    const bool right = a && a->base == pointer && !a->registered && host == (a->device == HOST);
     if (right) {
         /* cudaFree waits for the device; nothing is promised of pinned memory. */
         if (!host) emu__wait(emu__device_idle, &a->device, "cudaFree (it waits for the device)");
@@ -233,10 +261,15 @@ cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned flags) {
     const bool already = emu__find(pointer) != NULL;
     if (!already) {
         emu__allocation *const a = emu__need(sizeof *a);
-        *a = (emu__allocation){.next = allocations, .base = pointer, .map = pointer, .bytes = bytes,
-                               .map_bytes = bytes, .device = HOST, .number = ++last_number,
-                               .registered = true};
-        allocations = a;
+        *a                       = (emu__allocation){.next       = allocations,
+                                                     .base       = pointer,
+                                                     .map        = pointer,
+                                                     .bytes      = bytes,
+                                                     .map_bytes  = bytes,
+                                                     .device     = HOST,
+                                                     .number     = ++last_number,
+                                                     .registered = true};
+        allocations              = a;
     }
     emu__unlock();
     return emu__fail(already ? cudaErrorHostMemoryAlreadyRegistered : cudaSuccess, __func__);
@@ -271,10 +304,12 @@ cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *out, const vo
     const emu__allocation *const a = emu__find(pointer);
     const bool device              = a && a->device != HOST;
     *out                           = (struct cudaPointerAttributes){
-        .type          = !a ? cudaMemoryTypeUnregistered : device ? cudaMemoryTypeDevice : cudaMemoryTypeHost,
-        .device        = device ? a->device : emu__device(),
-        .devicePointer = a ? (void *)(size_t)pointer : NULL,
-        .hostPointer   = device ? NULL : (void *)(size_t)pointer,
+                                  .type          = !a       ? cudaMemoryTypeUnregistered
+                                                   : device ? cudaMemoryTypeDevice
+                                                            : cudaMemoryTypeHost,
+                                  .device        = device ? a->device : emu__device(),
+                                  .devicePointer = a ? (void *)pointer : NULL,
+                                  .hostPointer   = device ? NULL : (void *)pointer,
     };
     emu__unlock();
     return cudaSuccess;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* product.c -- the one place that multiplies: sums in the order of k, the same bits at every run. */
+/* product.c -- the one place that multiplies: sums in the order of k, the same bits at every run.
+ */
 #include "product.h"
 
 #include <stdint.h>
@@ -32,11 +33,11 @@ void emu__product_expect_memory(const emu__product *p, int device, const char *w
         const void *at;
         size_t bytes;
     } sides[] = {
-        {"A", p->a, span(a_rows, a_columns, p->lda, p->stride_a, p->batch)},
-        {"B", p->b, span(b_rows, b_columns, p->ldb, p->stride_b, p->batch)},
-        {"C", p->c, p->beta == 0 ? 0 : span(p->m, p->n, p->ldc, p->stride_c, p->batch)},
-        {"D", p->d, span(p->m, p->n, p->ldd, p->stride_d, p->batch)},
-        {"bias", p->bias, p->bias ? (size_t)p->m * sizeof(float) : 0},
+        {"A",     p->a,        span(a_rows,                      a_columns, p->lda, p->stride_a, p->batch)},
+        {"B", p->b, span(b_rows,                        b_columns, p->ldb, p->stride_b, p->batch)},
+        {"C",     p->c,            p->beta == 0 ? 0 : span(p->m,                                 p->n, p->ldc, p->stride_c, p->batch)},
+        {"D", p->d, span(p->m,                        p->n, p->ldd, p->stride_d, p->batch)},
+        {"bias",     p->bias,        p->bias ? (size_t)p->m * sizeof(float) : 0},
     };
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
         size_t length = strlen(what);
@@ -60,7 +61,8 @@ static float to_tf32(float x) {
 }
 
 /* op(x), contiguous: `rows` is that of op(x). */
-static float *packed(const float *x, int rows, int columns, int leading, bool transpose, bool tf32) {
+static float *packed(const float *x, int rows, int columns, int leading, bool transpose,
+                     bool tf32) {
     float *const out = emu__need((size_t)rows * (size_t)columns * sizeof *out);
     for (size_t j = 0; j < (size_t)columns; j++)
         for (size_t i = 0; i < (size_t)rows; i++) {
@@ -71,7 +73,8 @@ static float *packed(const float *x, int rows, int columns, int leading, bool tr
 }
 
 /* Column j of op(a) op(b), in `sum`. */
-static void column(float *restrict sum, const float *restrict a, const float *restrict b, int m, int k) {
+static void column(float *restrict sum, const float *restrict a, const float *restrict b, int m,
+                   int k) {
     memset(sum, 0, (size_t)m * sizeof *sum);
     for (int l = 0; l < k; l++) {
         const float *restrict from = a + (size_t)l * (size_t)m;

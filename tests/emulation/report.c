@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c -- the one place where a mistake found ends the process, saying what every stream waits for. */
+/* report.c -- the one place where a mistake found ends the process, saying what every stream waits
+ * for. */
 #include "internal.h"
 
 #include <dlfcn.h>
@@ -84,7 +85,7 @@ static const char *touched(const void *address, char *text, size_t bytes) {
 }
 
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
-    char text[192], place[128];
+    char text[192];
     const char *const what = touched(info->si_addr, text, sizeof text);
     (void)context;
     if (*what == '\0') { /* as it was before us */
@@ -93,11 +94,13 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
     }
     only_once();
     const char *const running = emu__running_what();
-    if (running)
+    if (running) {
+        char place[128];
         (void)fprintf(stderr, "emulation: '%s'%s touches %s", running,
                       emu__grid_place(place, sizeof place), what);
-    else
+    } else {
         (void)fprintf(stderr, "emulation: code of the host touches %s", what);
+    }
     (void)fprintf(stderr, " (seed %llu, %s)\n", (unsigned long long)emu__settings.seed,
                   emu__settings.lazy ? "lazy" : "async");
     print_line();
@@ -118,7 +121,8 @@ void emu__fault_stack(void) {
     static __thread bool done;
     stack_t now;
     if (done || (done = true, sigaltstack(NULL, &now)) != 0 || !(now.ss_flags & SS_DISABLE)) return;
-    void *const stack = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *const stack =
+        mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED) return;
     (void)sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = BYTES}, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rig.h -- what the little programs of the planted bugs have: two devices, two streams and a few blocks each. */
+/* rig.h -- what the little programs of the planted bugs have: two devices, two streams and a few
+ * blocks each. */
 #ifndef SLUICE_TESTS_EMULATION_RIG_H
 #define SLUICE_TESTS_EMULATION_RIG_H
 
@@ -64,9 +65,15 @@ static inline int rig_holds(const float *block, float expected, cudaStream_t str
     child_ok(cudaMemcpyAsync(got, block, RIG_BYTES, cudaMemcpyDeviceToHost, stream));
     for (int i = 0; i < RIG_COUNT; i++)
         if (!(got[i] == expected)) {
-            (void)fprintf(stderr, "element %d is %g, not %g\n", i, (double)got[i], (double)expected);
+            (void)fprintf(stderr, "element %d is %g, not %g\n", i, (double)got[i],
+                          (double)expected);
             return CHILD_WRONG;
         }
+    return CHILD_RIGHT;
+}
+
+static inline int rig_finish(rig *r) {
+    rig_free(r);
     return CHILD_RIGHT;
 }
 

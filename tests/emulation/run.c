@@ -2,8 +2,8 @@
 /*
  * run.c -- the one place where queued work is done: when, and in whose name.
  *
- * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no thread: nothing
- * runs until a host thread blocks or asks, and then a ready operation of the seed's choice.
+ * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no thread:
+ * nothing runs until a host thread blocks or asks, and then a ready operation of the seed's choice.
  */
 #include "internal.h"
 
@@ -42,8 +42,7 @@ static void run_unlocked(struct CUstream_st *stream, const emu__operation *opera
 
 static void run(struct CUstream_st *stream, const emu__operation *operation) {
     const bool device_work = operation->kind == EMU__WORK;
-    const unsigned opened =
-        device_work ? emu__open_memory(stream->device, operation->also) : 0;
+    const unsigned opened  = device_work ? emu__open_memory(stream->device, operation->also) : 0;
     emu__unlock();
     run_unlocked(stream, operation);
     emu__lock();
@@ -81,7 +80,8 @@ void emu__step(struct CUstream_st *stream) {
     stream->running = true;
     if (stream->head->kind != EMU__HOST || !emu__settings.lazy)
         finish(stream);
-    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 || pthread_detach(thread) != 0)
+    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 ||
+             pthread_detach(thread) != 0)
         emu__report("no thread for a host function of stream %d", stream->number);
 }
 
@@ -96,23 +96,33 @@ void emu__drop_queued(int device) {
 
 /* ---- lazy ---- */
 
+static struct {
+    uint64_t random, steps;
+    unsigned preferred;
+    bool seeded;
+} choices;
+
+void emu__choices_forget(void) {
+    choices.seeded = false;
+}
+
 /* For sixteen operations at a time one stream is preferred to all others: the rest starve. */
-static struct CUstream_st *choose(struct CUstream_st *const *ready, int count) {
-    static uint64_t state, chosen, steps;
-    static int preferred;
-    if (chosen != emu__settings.seed) {
-        chosen = emu__settings.seed;
-        state  = emu__seed(0x6c617a79);
+static struct CUstream_st *choose(struct CUstream_st *const *ready, unsigned count) {
+    if (!choices.seeded) {
+        choices.seeded = true;
+        choices.steps  = 0;
+        choices.random = emu__seed(0x6c617a79);
     }
-    if (steps++ % 16 == 0) preferred = (int)(emu__random(&state) % 64);
-    const uint64_t r = emu__random(&state);
-    return ready[(r & 1 ? (uint64_t)preferred : r >> 8) % (uint64_t)count];
+    if (choices.steps++ % 16 == 0)
+        choices.preferred = (unsigned)(emu__random(&choices.random) % 64);
+    const uint64_t r = emu__random(&choices.random);
+    return ready[(r & 1 ? choices.preferred : (unsigned)(r >> 40)) % count];
 }
 
 bool emu__step_any(void) {
     enum { MOST = 256 };
     struct CUstream_st *ready[MOST];
-    int count = 0;
+    unsigned count = 0;
     for (struct CUstream_st *s = emu__streams; s && count < MOST; s = s->next)
         if (emu__ready(s)) ready[count++] = s;
     if (count == 0) return false;
@@ -147,6 +157,7 @@ void *emu__worker(void *argument) {
             (void)emu__wait_kick(1000);
         else if (!delay(stream))
             emu__step(stream);
+        if (!stream->head && emu__device_idle(&stream->device)) emu__settle_memory(true);
     }
     emu__unlock();
     return NULL;

@@ -10,7 +10,7 @@ static bool started;
 
 static int number(const char *name, int otherwise) {
     const char *text = getenv(name);
-    return text && *text ? atoi(text) : otherwise;
+    return text && *text ? (int)strtol(text, NULL, 10) : otherwise;
 }
 
 static void read_environment(void) {
@@ -54,7 +54,10 @@ void emu_restart(const emu_settings *settings) {
     emu__expect_no_memory();
     emu__settings = *settings;
     emu__events_forget();
+    emu__streams_forget();
+    emu__choices_forget();
     emu__devices_forget();
+    emu__errors_forget();
     emu__counts_forget();
     emu__unlock();
 }

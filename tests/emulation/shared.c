@@ -2,8 +2,8 @@
 /*
  * shared.c -- the one place for shared memory of blocks, and how much a kernel may have.
  *
- * Arrays lie from the bottom up with bytes between them that nobody may write; the dynamic part ends
- * at a page that cannot be touched. Every block finds all of it filled with 0xFF.
+ * Arrays lie from the bottom up with bytes between them that nobody may write; the dynamic part
+ * ends at a page that cannot be touched. Every block finds all of it filled with 0xFF.
  */
 #include "block.h"
 #include "sanitize.h"
@@ -30,16 +30,18 @@ size_t emu__shared_limit(const void *function) {
 static cudaError_t set_limit(const void *function, int most) {
     if (most < 0 || most > EMU__SHARED_MOST) return cudaErrorInvalidValue;
     emu__lock();
-    int f = 0;
-    while (f < FUNCTIONS && limits[f].function && limits[f].function != function) f++;
-    if (f == FUNCTIONS) emu__report("more than %d kernels have attributes", FUNCTIONS);
-    limits[f].function = function;
-    limits[f].most     = (size_t)most;
-    emu__unlock();
-    return cudaSuccess;
+    for (int f = 0; f < FUNCTIONS; f++) {
+        if (limits[f].function && limits[f].function != function) continue;
+        limits[f].function = function;
+        limits[f].most     = (size_t)most;
+        emu__unlock();
+        return cudaSuccess;
+    }
+    emu__report("more than %d kernels have attributes", FUNCTIONS);
 }
 
-cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute, int value) {
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute,
+                                 int value) {
     EMU__ENTER();
     if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize)
         return emu__fail(set_limit(function, value), __func__);
@@ -101,10 +103,12 @@ static void expect_room(const struct emu__grid *g, size_t bytes, const char *nam
     size_t total = bytes;
     for (unsigned a = 0; a < g->arrays; a++) total += g->array[a].bytes;
     const size_t limit = emu__shared_limit(g->kernel.function);
-    if (g->arrays == EMU__ARRAYS || total > EMU__SHARED_PLAIN || total + g->kernel.shared_bytes > limit)
-        emu__kernel_report("with array '%s' it has %zu bytes of shared memory beside %zu dynamic ones: "
-                           "more than %d, or than %zu in all",
-                           name, total, g->kernel.shared_bytes, EMU__SHARED_PLAIN, limit);
+    if (g->arrays == EMU__ARRAYS || total > EMU__SHARED_PLAIN ||
+        total + g->kernel.shared_bytes > limit)
+        emu__kernel_report(
+            "with array '%s' it has %zu bytes of shared memory beside %zu dynamic ones: "
+            "more than %d, or than %zu in all",
+            name, total, g->kernel.shared_bytes, EMU__SHARED_PLAIN, limit);
 }
 
 /* The first thread to come makes the array, for all of the block. */
@@ -127,7 +131,8 @@ void *emu_shared(size_t bytes, const void *key, const char *name) {
 static void expect_between(const unsigned char *from, const unsigned char *to, const char *name) {
     for (const unsigned char *at = from; at < to; at++)
         if (*at != BETWEEN)
-            emu__kernel_report("it wrote byte %td after the end of shared array '%s'", at - from, name);
+            emu__kernel_report("it wrote byte %td after the end of shared array '%s'", at - from,
+                               name);
 }
 
 void emu__shared_end(struct emu__grid *grid) {

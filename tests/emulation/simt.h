@@ -23,22 +23,24 @@
 /* ---- words ---- */
 
 #define threadIdx (emu_thread->index)
-#define blockIdx (emu_block->index)
-#define blockDim (emu_block->block)
-#define gridDim (emu_block->grid)
-#define warpSize 32
+#define blockIdx  (emu_block->index)
+#define blockDim  (emu_block->block)
+#define gridDim   (emu_block->grid)
+#define warpSize  32
 
 #undef __launch_bounds__
 #define __launch_bounds__(...)
 #undef __shared__
-#define __shared__ static_assert(false, "write SLUICE__SHARED or SLUICE__DYNAMIC_SHARED"); int
+#define __shared__                                                                                 \
+    static_assert(false, "write SLUICE__SHARED or SLUICE__DYNAMIC_SHARED");                        \
+    int
 
 /* A variable of block scope; the key tells one array of a kernel from another. */
 #define SLUICE__SHARED(type, name, count)                                                          \
     static const char name##_key = 0;                                                              \
     type(&name)[count] =                                                                           \
         *static_cast<type(*)[count]>(emu_shared(sizeof(type[count]), &name##_key, #name))
-#define SLUICE__DYNAMIC_SHARED(type, name)                                                          \
+#define SLUICE__DYNAMIC_SHARED(type, name)                                                         \
     type *const name = reinterpret_cast<type *>(emu_block->dynamic_shared)
 
 /* ---- barriers and warps: each call says where it stands ---- */
@@ -47,16 +49,33 @@ struct emu_here {
     const char *file;
     int line;
 
-    void sync_threads() const { emu_barrier(file, line); }
-    int sync_count(int yes) const { return emu_barrier_count(yes, file, line); }
-    int sync_or(int yes) const { return emu_barrier_count(yes, file, line) != 0; }
-    int sync_and(int yes) const { return emu_barrier_count(!yes, file, line) == 0; }
-    void sync_warp(unsigned mask = 0xffffffffu) const { emu_warp_barrier(mask, file, line); }
-    unsigned ballot(unsigned mask, int yes) const { return emu_ballot(mask, yes, file, line); }
-    int any(unsigned mask, int yes) const { return ballot(mask, yes) != 0; }
-    int all(unsigned mask, int yes) const { return ballot(mask, !yes) == 0; }
+    void sync_threads() const {
+        emu_barrier(file, line);
+    }
+    int sync_count(int yes) const {
+        return emu_barrier_count(yes, file, line);
+    }
+    int sync_or(int yes) const {
+        return emu_barrier_count(yes, file, line) != 0;
+    }
+    int sync_and(int yes) const {
+        return emu_barrier_count(!yes, file, line) == 0;
+    }
+    void sync_warp(unsigned mask = 0xffffffffu) const {
+        emu_warp_barrier(mask, file, line);
+    }
+    unsigned ballot(unsigned mask, int yes) const {
+        return emu_ballot(mask, yes, file, line);
+    }
+    int any(unsigned mask, int yes) const {
+        return ballot(mask, yes) != 0;
+    }
+    int all(unsigned mask, int yes) const {
+        return ballot(mask, !yes) == 0;
+    }
 
-    /* Shuffles work within segments of `width` lanes; one that would read past its own reads itself. */
+    /* Shuffles work within segments of `width` lanes; one that would read past its own reads
+     * itself. */
     template <class Value>
     Value from(unsigned mask, Value value, int lane, int width = warpSize) const {
         const unsigned w = static_cast<unsigned>(width);
@@ -78,8 +97,10 @@ struct emu_here {
         return read(mask, value, me() >= first + by ? me() - by : me());
     }
 
-private:
-    static unsigned me() { return emu_thread->number % warpSize; }
+  private:
+    static unsigned me() {
+        return emu_thread->number % warpSize;
+    }
 
     template <class Value> Value read(unsigned mask, Value value, unsigned lane) const {
         static_assert(sizeof(Value) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
@@ -90,30 +111,29 @@ private:
         return value;
     }
 };
-#define EMU_HERE (emu_here{__FILE__, __LINE__})
-#define __syncthreads EMU_HERE.sync_threads
+#define EMU_HERE            (emu_here{__FILE__, __LINE__})
+#define __syncthreads       EMU_HERE.sync_threads
 #define __syncthreads_count EMU_HERE.sync_count
-#define __syncthreads_or EMU_HERE.sync_or
-#define __syncthreads_and EMU_HERE.sync_and
-#define __syncwarp EMU_HERE.sync_warp
-#define __ballot_sync EMU_HERE.ballot
-#define __any_sync EMU_HERE.any
-#define __all_sync EMU_HERE.all
-#define __shfl_sync EMU_HERE.from
-#define __shfl_xor_sync EMU_HERE.from_xor
-#define __shfl_down_sync EMU_HERE.from_above
-#define __shfl_up_sync EMU_HERE.from_below
+#define __syncthreads_or    EMU_HERE.sync_or
+#define __syncthreads_and   EMU_HERE.sync_and
+#define __syncwarp          EMU_HERE.sync_warp
+#define __ballot_sync       EMU_HERE.ballot
+#define __any_sync          EMU_HERE.any
+#define __all_sync          EMU_HERE.all
+#define __shfl_sync         EMU_HERE.from
+#define __shfl_xor_sync     EMU_HERE.from_xor
+#define __shfl_down_sync    EMU_HERE.from_above
+#define __shfl_up_sync      EMU_HERE.from_below
 
 /* ---- atomics: really atomic, since kernels of several streams run beside each other ---- */
 
-template <class Value, class Change>
-static inline Value emu_atomic(Value *at, Change change) {
+template <class Value, class Change> static inline Value emu_atomic(Value *at, Change change) {
     Value before, after;
     __atomic_load(at, &before, __ATOMIC_RELAXED);
     do {
         after = change(before);
-    } while (!__atomic_compare_exchange(at, &before, &after, false, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange(at, &before, &after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return before;
 }
 
@@ -144,34 +164,34 @@ template <class Value> static inline Value atomicCAS(Value *at, Value expected, 
 static inline unsigned atomicInc(unsigned *at, unsigned limit) {
     return emu_atomic(at, [limit](unsigned v) { return v >= limit ? 0 : v + 1; });
 }
-#define __threadfence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define __threadfence_block() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define __threadfence()        __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define __threadfence_block()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define __threadfence_system() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 /* ---- arithmetic. glibc owns __expf and its like, and may own rsqrtf: macros only. ---- */
 
-#define rsqrtf(x) (1.0f / sqrtf(x))
-#define rsqrt(x) (1.0 / sqrt(x))
-#define __expf(x) expf(x)
-#define __logf(x) logf(x)
-#define __powf(x, y) powf(x, y)
-#define __tanhf(x) tanhf(x)
-#define __sinf(x) sinf(x)
-#define __cosf(x) cosf(x)
-#define __fdividef(x, y) ((x) / (y))
-#define __frcp_rn(x) (1.0f / (x))
-#define __fsqrt_rn(x) sqrtf(x)
+#define rsqrtf(x)          (1.0f / sqrtf(x))
+#define rsqrt(x)           (1.0 / sqrt(x))
+#define __expf(x)          expf(x)
+#define __logf(x)          logf(x)
+#define __powf(x, y)       powf(x, y)
+#define __tanhf(x)         tanhf(x)
+#define __sinf(x)          sinf(x)
+#define __cosf(x)          cosf(x)
+#define __fdividef(x, y)   ((x) / (y))
+#define __frcp_rn(x)       (1.0f / (x))
+#define __fsqrt_rn(x)      sqrtf(x)
 #define __fmaf_rn(x, y, z) fmaf(x, y, z)
-#define __fadd_rn(x, y) ((x) + (y))
-#define __fsub_rn(x, y) ((x) - (y))
-#define __fmul_rn(x, y) ((x) * (y))
-#define __fdiv_rn(x, y) ((x) / (y))
-#define __saturatef(x) fminf(fmaxf(x, 0.0f), 1.0f)
-#define __ldg(at) (*(at))
-#define __popc(x) __builtin_popcount(x)
-#define __clz(x) emu_leading_zeros(static_cast<unsigned>(x))
-#define __ffs(x) __builtin_ffs(static_cast<int>(x))
-#define __umulhi(x, y) static_cast<unsigned>((static_cast<uint64_t>(x) * (y)) >> 32)
+#define __fadd_rn(x, y)    ((x) + (y))
+#define __fsub_rn(x, y)    ((x) - (y))
+#define __fmul_rn(x, y)    ((x) * (y))
+#define __fdiv_rn(x, y)    ((x) / (y))
+#define __saturatef(x)     fminf(fmaxf(x, 0.0f), 1.0f)
+#define __ldg(at)          (*(at))
+#define __popc(x)          __builtin_popcount(x)
+#define __clz(x)           emu_leading_zeros(static_cast<unsigned>(x))
+#define __ffs(x)           __builtin_ffs(static_cast<int>(x))
+#define __umulhi(x, y)     static_cast<unsigned>((static_cast<uint64_t>(x) * (y)) >> 32)
 
 static inline int emu_leading_zeros(unsigned x) {
     return x == 0 ? 32 : __builtin_clz(x);
@@ -182,10 +202,18 @@ template <class To, class From> static inline To emu_bits(From from) {
     memcpy(&to, &from, sizeof to);
     return to;
 }
-static inline int __float_as_int(float x) { return emu_bits<int>(x); }
-static inline unsigned __float_as_uint(float x) { return emu_bits<unsigned>(x); }
-static inline float __int_as_float(int x) { return emu_bits<float>(x); }
-static inline float __uint_as_float(unsigned x) { return emu_bits<float>(x); }
+static inline int __float_as_int(float x) {
+    return emu_bits<int>(x);
+}
+static inline unsigned __float_as_uint(float x) {
+    return emu_bits<unsigned>(x);
+}
+static inline float __int_as_float(int x) {
+    return emu_bits<float>(x);
+}
+static inline float __uint_as_float(unsigned x) {
+    return emu_bits<float>(x);
+}
 
 /* min and max of one type, as in device code; -Wconversion would not pass std's on mixed ones. */
 #define EMU_MIN_MAX(type)                                                                          \
@@ -201,10 +229,18 @@ EMU_MIN_MAX(long)
 EMU_MIN_MAX(unsigned long)
 EMU_MIN_MAX(long long)
 EMU_MIN_MAX(unsigned long long)
-static inline float min(float x, float y) { return fminf(x, y); }
-static inline float max(float x, float y) { return fmaxf(x, y); }
-static inline double min(double x, double y) { return fmin(x, y); }
-static inline double max(double x, double y) { return fmax(x, y); }
+static inline float min(float x, float y) {
+    return fminf(x, y);
+}
+static inline float max(float x, float y) {
+    return fmaxf(x, y);
+}
+static inline double min(double x, double y) {
+    return fmin(x, y);
+}
+static inline double max(double x, double y) {
+    return fmax(x, y);
+}
 
 /* ---- a kernel's attributes: by its name, which nvcc alone lets C++ pass as an address ---- */
 
@@ -235,9 +271,9 @@ template <class... Parameters> struct emu_launch {
 };
 
 template <class... Parameters, class... Arguments>
-[[nodiscard]] static inline cudaError_t sluice__launch(const char *name, void (*kernel)(Parameters...), dim3 grid,
-                                        dim3 block, size_t shared_bytes, cudaStream_t stream,
-                                        Arguments &&...arguments) {
+[[nodiscard]] static inline cudaError_t
+sluice__launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+               size_t shared_bytes, cudaStream_t stream, Arguments &&...arguments) {
     using launch_type = emu_launch<Parameters...>;
     launch_type *const launch =
         new launch_type{kernel, std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)};

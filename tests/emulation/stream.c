@@ -8,22 +8,27 @@
 struct CUstream_st *emu__streams;
 static int last_number;
 
+void emu__streams_forget(void) {
+    last_number = 0; /* a stream's number is part of its seed */
+}
+
 void emu__expect_stream(cudaStream_t stream, const char *function) {
     if (!stream || stream == cudaStreamLegacy || stream == cudaStreamPerThread)
         emu__report("%s uses the default stream, which waits for others: name a stream", function);
     const struct CUstream_st *s = emu__streams;
     while (s && s != stream) s = s->next;
-    if (!s) emu__report("%s: %p is not a stream, or one that is destroyed", function, (void *)stream);
+    if (!s)
+        emu__report("%s: %p is not a stream, or one that is destroyed", function, (void *)stream);
 }
 
-static bool has_room(void *stream) {
-    return ((const struct CUstream_st *)stream)->queued < emu__settings.queue;
+static bool is_half_empty(void *stream) {
+    return ((const struct CUstream_st *)stream)->queued <= emu__settings.queue / 2;
 }
 
 void emu__enqueue(cudaStream_t stream, const emu__operation *operation) {
-    if (!has_room(stream)) {
+    if (stream->queued >= emu__settings.queue) {
         emu__count("full queue");
-        emu__wait(has_room, stream, operation->what);
+        emu__wait(is_half_empty, stream, operation->what);
     }
     emu__operation *const o = emu__need(sizeof *o);
     *o                      = *operation;
@@ -44,8 +49,11 @@ cudaError_t emu__work(cudaStream_t stream, const char *what, emu__function *run,
     emu__expect_stream(stream, what);
     const bool right = stream->device == emu__device();
     if (right)
-        emu__enqueue(stream, &(emu__operation){.kind = EMU__WORK, .what = what, .run = run,
-                                               .argument = argument, .release = release});
+        emu__enqueue(stream, &(emu__operation){.kind     = EMU__WORK,
+                                               .what     = what,
+                                               .run      = run,
+                                               .argument = argument,
+                                               .release  = release});
     emu__unlock();
     if (!right && release) release(argument);
     return emu__fail(right ? cudaSuccess : cudaErrorInvalidResourceHandle, what);
@@ -168,8 +176,10 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void 
     emu__expect_no_error(__func__, false);
     emu__lock();
     emu__expect_stream(stream, __func__);
-    emu__enqueue(stream, &(emu__operation){.kind = EMU__HOST, .what = "host function",
-                                           .run = function, .argument = argument});
+    emu__enqueue(stream, &(emu__operation){.kind     = EMU__HOST,
+                                           .what     = "host function",
+                                           .run      = function,
+                                           .argument = argument});
     emu__unlock();
     return cudaSuccess;
 }

@@ -41,4 +41,5 @@ void emu__wait(bool (*done)(void *argument), void *argument, const char *what) {
             emu__report("deadlock: nothing has happened for %d ms while the host waits in %s",
                         idle_ms, what);
     }
+    emu__settle_memory(true);
 }

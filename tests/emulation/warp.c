@@ -18,10 +18,11 @@ static void expect_mask(const struct emu__warp *warp, unsigned lane, unsigned ma
 static void expect_same_call(const struct emu__thread *last, const struct emu__thread *other) {
     if (other->mask != last->mask || other->line != last->line ||
         strcmp(other->file, last->file) != 0)
-        emu__kernel_report("threads %u and %u meet at different warp functions or masks: %s:%d (0x%x) "
-                           "and %s:%d (0x%x)",
-                           last->seen.number, other->seen.number, last->file, last->line, last->mask,
-                           other->file, other->line, other->mask);
+        emu__kernel_report(
+            "threads %u and %u meet at different warp functions or masks: %s:%d (0x%x) "
+            "and %s:%d (0x%x)",
+            last->seen.number, other->seen.number, last->file, last->line, last->mask, other->file,
+            other->line, other->mask);
 }
 
 /* Each lane gets a copy, for the others may have met again before it runs. */
@@ -63,8 +64,8 @@ static const uint64_t *meet(unsigned mask, uint64_t value, const char *file, int
 uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *file, int line) {
     const uint64_t *const values = meet(mask, value, file, line);
     if (!(mask >> from & 1))
-        emu__kernel_report("%s:%d: a shuffle reads lane %u, which is not in the mask 0x%x", file, line,
-                           from, mask);
+        emu__kernel_report("%s:%d: a shuffle reads lane %u, which is not in the mask 0x%x", file,
+                           line, from, mask);
     return values[from];
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * portable.h -- the one header a kernel includes: what nvcc and the emulation's g++ spell differently.
+ * portable.h -- the one header a kernel includes: what nvcc and the emulation's g++ spell
+ * differently.
  *
  * A kernel is written in CUDA C++ with three words from here:
  *   SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
@@ -22,14 +23,14 @@
 #ifdef __CUDACC__
 
 #define SLUICE__SHARED(type, name, count) __shared__ type name[count]
-#define SLUICE__DYNAMIC_SHARED(type, name)                                                          \
-    extern __shared__ __align__(16) unsigned char sluice__dynamic_shared[];                         \
+#define SLUICE__DYNAMIC_SHARED(type, name)                                                         \
+    extern __shared__ __align__(16) unsigned char sluice__dynamic_shared[];                        \
     type *const name = reinterpret_cast<type *>(sluice__dynamic_shared)
 
 template <class... Parameters, class... Arguments>
-[[nodiscard]] static inline cudaError_t sluice__launch(const char *, void (*kernel)(Parameters...), dim3 grid,
-                                        dim3 block, size_t shared_bytes, cudaStream_t stream,
-                                        Arguments &&...arguments) {
+[[nodiscard]] static inline cudaError_t
+sluice__launch(const char *, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+               size_t shared_bytes, cudaStream_t stream, Arguments &&...arguments) {
     kernel<<<grid, block, shared_bytes, stream>>>(std::forward<Arguments>(arguments)...);
     return cudaGetLastError();
 }
@@ -38,7 +39,7 @@ template <class... Parameters, class... Arguments>
 #include "simt.h" /* tests/emulation: kernels on the CPU, a fiber per CUDA thread */
 #endif
 
-#define SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                              \
+#define SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                             \
     sluice__launch(#kernel, kernel, grid, block, shared_bytes, stream, __VA_ARGS__)
 
 #endif
