@@ -93,6 +93,33 @@ static void groups_matter(void **state) {
     sluice_program_free(program);
 }
 
+/* With a model: embedding and head share their weights from the first rank to the last, whose
+ * gradients are exchanged after the drain, in one order everywhere; stages may recompute. */
+static void tied_models_run_over_one_queue_per_rank(void **state) {
+    (void)state;
+    const sluice_gpt_config config = {
+        .vocabulary = 32, .positions = 8, .width = 8, .layers = 6, .heads = 2, .tied = true};
+    sluice_model *model = NULL;
+    sluice_split *split = malloc(sizeof *split);
+    assert_ok(sluice_gpt_model(&model, &config, 8));
+    for (const char *const *name = sluice_schedule_names(); *name; name++) {
+        bool recompute[MOST_STAGES];
+        sluice_schedule *schedule      = generate_schedule(*name, 4, 8);
+        sluice_program *program        = NULL;
+        sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+        for (int s = 0; s < MOST_STAGES; s++) recompute[s] = s % 2;
+        options.queues    = PER_RANK;
+        options.samples   = 11;
+        options.recompute = recompute;
+        assert_ok(sluice_split_model(split, model, sluice_schedule_stages(schedule), 11, 8));
+        assert_ok(sluice_program_compile(&program, schedule, model, split, &options));
+        sluice_program_free(program);
+        sluice_schedule_free(schedule);
+    }
+    sluice_model_free(model);
+    free(split);
+}
+
 /* ---- by hand ---- */
 
 static const struct chain {
@@ -355,6 +382,7 @@ int main(void) {
         cmocka_unit_test(own_orders_deadlock_in_one_queue),
         cmocka_unit_test(what_runs_in_one_queue_runs_in_many),
         cmocka_unit_test(groups_matter),
+        cmocka_unit_test(tied_models_run_over_one_queue_per_rank),
         cmocka_unit_test(chains_can_be_followed),
         cmocka_unit_test(long_chains_are_cut),
         cmocka_unit_test(random_schedules_that_can_run_do),
