@@ -89,9 +89,14 @@ static void protect(const emu__allocation *a, int protection) {
         emu__report("mprotect of allocation %d fails", a->number);
 }
 
+/* Large ones, such as a workspace of cuBLAS, stay open: the kernel goes through all of their pages. */
+static bool is_large(const emu__allocation *a) {
+    return a->map_bytes > (size_t)16 << 20;
+}
+
 static void protect_device(int device, int protection) {
     for (const emu__allocation *a = allocations; a; a = a->next)
-        if (a->device == device && !a->freed) protect(a, protection);
+        if (a->device == device && !a->freed && !is_large(a)) protect(a, protection);
 }
 
 /* The first byte of a range that is not poison, or its end. */
@@ -193,7 +198,7 @@ static cudaError_t allocate(void **out, size_t bytes, int device, const char *fu
     emu__allocation *a = fits ? map_new(bytes, device) : NULL;
     if (a) {
         a->number = ++last_number;
-        if (device != HOST && !open[device]) protect(a, PROT_NONE);
+        if (device != HOST && !open[device] && !is_large(a)) protect(a, PROT_NONE);
         a->next     = allocations;
         allocations = a;
         *out        = a->base;
