@@ -280,7 +280,7 @@ static void unknown_devices_are_refused_with_the_list(void **state) {
     const sluice_device_ops *found = NULL;
     assert_refused(sluice_device_find(&found, "abacus"), SLUICE_E_ARGUMENT,
                    "no device is called 'abacus'");
-    assert_string_equal(sluice_last_error()->hint, "choose one of: cpu virtual cuda");
+    assert_string_equal(sluice_last_error()->hint, "choose one of: cpu virtual cuda auto");
     assert_null(found);
 }
 

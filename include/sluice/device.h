@@ -311,7 +311,8 @@ SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t classes);
  * it is asked for. */
 SLUICE_API const sluice_device_ops *const *sluice_devices(void);
 /*
- * The table called `name`. "cuda" is a plug-in, libsluice_cuda.so: looked for in the folders of
+ * The table called `name`; "cuda:0,2" is "cuda", with the GPUs that a pipeline shall use, and "auto" is
+ * "cuda" if that can be used here, else "cpu". "cuda" is a plug-in, libsluice_cuda.so: looked for in the folders of
  * SLUICE_PLUGIN_PATH (between colons), beside this library, beside the program, and in the lib folder
  * that belongs to the program's. From any thread.
  * E_ARGUMENT with the list of names if there is none; E_UNSUPPORTED: the plug-in is not there, or does

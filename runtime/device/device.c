@@ -33,14 +33,18 @@ sluice_status sluice_device_find(const sluice_device_ops **out, const char *name
             return SLUICE_OK;
         }
     }
-    if (strcmp(name, "cuda") == 0) return find_cuda(out);
+    if (strcmp(name, "cuda") == 0 || strncmp(name, "cuda:", 5) == 0) return find_cuda(out);
+    if (strcmp(name, "auto") == 0) {
+        if (find_cuda(out) != SLUICE_OK) *out = devices[0];
+        return SLUICE_OK;
+    }
     char names[128] = "";
     for (size_t d = 0; devices[d]; d++) {
         strncat(names, " ", sizeof names - strlen(names) - 1);
         strncat(names, devices[d]->name, sizeof names - strlen(names) - 1);
     }
     const sluice_status status = sluice__fail(SLUICE_E_ARGUMENT, "no device is called '%s'", name);
-    return sluice__hint(status, "choose one of:%s cuda", names);
+    return sluice__hint(status, "choose one of:%s cuda auto", names);
 }
 
 size_t sluice_column_sum_scratch(int64_t rows, int64_t columns) {

@@ -67,13 +67,20 @@ static void stream_destroy(sluice_stream *stream) {
     sluice__free(stream);
 }
 
+/* One event is all of them. */
+struct sluice_event {
+    char nothing;
+};
+
 static sluice_status event_create(sluice_device *device, sluice_event **out) {
+    static sluice_event happened;
     (void)device;
-    return sluice__alloc(out, 1, 1);
+    *out = &happened;
+    return SLUICE_OK;
 }
 
 static void event_destroy(sluice_event *event) {
-    sluice__free(event);
+    (void)event;
 }
 
 static sluice_status order(sluice_stream *stream, sluice_event *event) {
