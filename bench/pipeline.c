@@ -4,7 +4,7 @@
  * given what its actions took, and do the schedules gain over each other what it says? Prints
  * Markdown; fails only if a ledger does not account for its step.
  *
- *   pipeline            gpt-mini on 2 ranks: bench/results/pipeline-*.md; about two minutes
+ *   pipeline            gpt-mini on 2 ranks: bench/results/pipeline-*.md; about a minute
  *   pipeline --quick    gpt-nano, 3 steps
  */
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * virtual.c -- schedules on virtual devices: does the executor take the time that the simulator
  * says? Prints Markdown; fails only if a run takes less time than the simulation, which cannot be.
  *
- *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; some ten minutes
+ *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; a quarter of an hour
  *   virtual --quick    p = 2 and 4, actions of 1 ms
  */
 #include <pthread.h>
@@ -116,7 +116,7 @@ static double now(void) {
 static void sleep_for(double seconds) {
     const double until         = now() + seconds;
     const struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) != 0) continue;
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
 }
 
 static double length_of(const setting *on) {

@@ -244,8 +244,9 @@ if [ "$(nproc)" -ge 2 ]; then
 else
     echo "not run: a machine without the right to bind threads (there is one core, nothing is bound)"
 fi
-train crowd --ranks 4 --threads 3 --steps 4
+train crowd --ranks 4 --threads 3 --steps 4 --ledger
 has crowd.txt "note      12 compute threads share $(nproc) core"
+has crowd.txt "note: 12 compute threads share $(nproc) core"
 [ "$(digest_of crowd.txt)" = "$digest" ] || complain "4 ranks of 3 threads: $(tail -1 crowd.txt)"
 
 # What was saved is where the next run starts.

@@ -26,9 +26,9 @@ static void test_entries_are_those_counted_by_hand(void **state) {
         double step, rows[2][SLUICE_LEDGER_ENTRIES];
     } table[] = {
   /*                                 F  I  W  again  up   down transfer update idle */
-        {"gpipe", false, 20, {{2, 4, 6, 0, 0, 6.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 5}}},
-        {"1f1b",  true,  21, {{2, 4, 6, 4, 0, 3.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 6}}},
-        {"zb1p",  false, 16, {{2, 4, 6, 0, 0, 2.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 1.5}}    },
+        {"gpipe", false, 20, {{2, 4, 6, 0, 0, 6.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 5}}    },
+        {"1f1b",  true,  21, {{2, 4, 6, 4, 0, 3.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 6}}    },
+        {"zb1p",  false, 16, {{2, 4, 6, 0, 0, 2.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 1.5}}},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         const bool recompute[2]         = {table[k].recompute, false};
@@ -124,12 +124,12 @@ typedef struct slow_config {
 
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
-    const slow_config *slow = config;
+    const slow_config *takes = config;
     (void)precision;
     *out         = (sluice_layer_description){.output = *input, .weight_per_sample = 1};
-    out->is_loss = slow->is_loss;
+    out->is_loss = takes->is_loss;
     out->targets = *input;
-    if (slow->is_loss) out->output.dims[1] = 0;
+    if (takes->is_loss) out->output.dims[1] = 0;
     out->forward = out->input = out->weight = (sluice_cost){1, 1};
     return SLUICE_OK;
 }

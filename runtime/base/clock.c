@@ -31,8 +31,11 @@ static const double lateness = 60e-6;
 void sluice__sleep_until(double time, bool has_core) {
     const double ask         = has_core ? time - lateness : time;
     const struct timespec at = sluice__time_at(ask > 0 ? ask : 0);
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) continue;
-    while (sluice__now() < time) (void)sched_yield();
+    int interrupted          = EINTR;
+    while (interrupted == EINTR)
+        interrupted = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+    double now = sluice__now(); /* a core that is yielded may be gone for a whole time slice */
+    while (now < time) now = sluice__now();
 }
 
 struct timespec sluice__time_after(double seconds) {

@@ -42,13 +42,15 @@ static int make_simulated(sluice_timeline **out, const sluice_pipeline *pipeline
                           const train_costs *costs) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     sluice_ledger *const ledger = calloc((size_t)sluice_program_ranks(program), sizeof *ledger);
+    sluice_timeline *made       = NULL;
     if (!ledger) return cli_fail(CLI_FAILED, "host memory exhausted");
-    const int failed = cli_check(simulate(out, ledger, program, costs));
-    for (int r = 0; !failed && r < (*out)->ranks; r++) {
-        (*out)->rank[r].has_ledger = true;
-        (*out)->rank[r].ledger     = ledger[r];
+    const int failed = cli_check(simulate(&made, ledger, program, costs));
+    for (int r = 0; made && r < made->ranks; r++) {
+        made->rank[r].has_ledger = true;
+        made->rank[r].ledger     = ledger[r];
     }
-    if (!failed) snprintf((*out)->unit, sizeof(*out)->unit, "s");
+    if (made) snprintf(made->unit, sizeof made->unit, "s");
+    *out = made;
     free(ledger);
     return failed;
 }
@@ -69,9 +71,10 @@ int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *co
     sluice_timeline *simulated = NULL;
     char *text                 = NULL;
     int failed                 = make_simulated(&simulated, pipeline, costs);
-    if (!failed) count_in_milliseconds(simulated);
-    if (!failed)
+    if (!failed) {
+        count_in_milliseconds(simulated);
         failed = cli_check(sluice_timeline_draw(&text, simulated, cli_columns(110), cli_colour()));
+    }
     if (!failed)
         printf("\none step, simulated from %s:\n%smakespan idle: simulated %.1f %%, measured "
                "%.1f %%\n\n",
@@ -89,8 +92,7 @@ int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
     int failed = make_simulated(&simulated, pipeline, costs);
     if (!failed) failed = cli_check(sluice_pipeline_timeline(&measured, pipeline));
     if (!failed) {
-        snprintf(simulated->title, sizeof simulated->title,
-                 "step %lld, simulated from %s", step,
+        snprintf(simulated->title, sizeof simulated->title, "step %lld, simulated from %s", step,
                  costs->given ? "the costs" : "its measured actions with free transfers");
         snprintf(measured->title, sizeof measured->title, "step %lld, measured", step);
         failed = cli_write_drawing(path, (const sluice_timeline *[]){simulated, measured}, 2);

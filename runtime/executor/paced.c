@@ -44,9 +44,11 @@ void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link) {
 /* In pieces, that a failure elsewhere ends it soon. */
 static void sleep_until(const sluice_pipeline *pipeline, double time) {
     static const double piece = 0.05;
-    for (double now = sluice__now(); now < time && !atomic_load(&pipeline->failed);
-         now        = sluice__now())
+    double now                = sluice__now();
+    while (now < time && !atomic_load(&pipeline->failed)) {
         sluice__sleep_until(fmin(time, now + piece), pipeline->pin);
+        now = sluice__now();
+    }
 }
 
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin) {

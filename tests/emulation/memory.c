@@ -16,16 +16,17 @@
 
 enum { ALIGNMENT = 256, POISON = 0xFF, HOST = -1, CHEAP = 256 * 1024 };
 
-static emu__allocation *allocations; /* newest first; the freed ones stay, to be named */
+static emu__allocation *allocations; /* newest first */
+static emu__allocation *freed;       /* kept to be named */
 static int last_number;
 static int running[EMU__DEVICES]; /* operations that may touch the device's memory */
 static bool open[EMU__DEVICES];
 
 /* ---- looking up ---- */
 
-static emu__allocation *find_any(const void *pointer) {
+static emu__allocation *find_any(emu__allocation *list, const void *pointer) {
     const char *const at = pointer;
-    for (emu__allocation *a = allocations; a; a = a->next)
+    for (emu__allocation *a = list; a; a = a->next)
         if (at >= a->map && at < a->map + a->map_bytes) return a;
     return NULL;
 }
@@ -33,12 +34,13 @@ static emu__allocation *find_any(const void *pointer) {
 emu__allocation *emu__find(const void *pointer) {
     const char *const at = pointer;
     for (emu__allocation *a = allocations; a; a = a->next)
-        if (!a->freed && at >= a->base && at < a->base + a->bytes) return a;
+        if (at >= a->base && at < a->base + a->bytes) return a;
     return NULL;
 }
 
 const char *emu__describe(const void *pointer, char *text, size_t bytes) {
-    const emu__allocation *const a = find_any(pointer);
+    const emu__allocation *a = find_any(allocations, pointer);
+    if (!a) a = find_any(freed, pointer);
     if (!a) {
         (void)snprintf(text, bytes, "no memory of a device");
         return text;
@@ -70,7 +72,7 @@ void emu__expect_range(const void *from, size_t bytes, int device, const char *w
 void emu__expect_no_memory(void) {
     char text[192];
     for (const emu__allocation *a = allocations; a; a = a->next)
-        if (!a->freed && emu__broken(a->device) == cudaSuccess)
+        if (emu__broken(a->device) == cudaSuccess)
             emu__report("emu_restart: %s is not freed", emu__describe(a->base, text, sizeof text));
 }
 
@@ -96,7 +98,7 @@ static bool is_large(const emu__allocation *a) {
 
 static void protect_device(int device, int protection) {
     for (const emu__allocation *a = allocations; a; a = a->next)
-        if (a->device == device && !a->freed && !is_large(a)) protect(a, protection);
+        if (a->device == device && !is_large(a)) protect(a, protection);
 }
 
 /* The first byte of a range that is not poison, or its end. */
@@ -124,7 +126,7 @@ static void expect_margins(const emu__allocation *a, const char *what) {
 static size_t taken(int device) {
     size_t bytes = 0;
     for (const emu__allocation *a = allocations; a; a = a->next)
-        if (a->device == device && !a->freed) bytes += a->bytes;
+        if (a->device == device) bytes += a->bytes;
     return bytes;
 }
 
@@ -157,7 +159,7 @@ unsigned emu__open_memory(int device, unsigned also) {
 
 void emu__close_memory(unsigned opened, const char *what) {
     for (const emu__allocation *a = allocations; a; a = a->next)
-        if (a->device != HOST && !a->freed && (opened >> a->device & 1)) expect_margins(a, what);
+        if (a->device != HOST && (opened >> a->device & 1)) expect_margins(a, what);
     for (int d = 0; d < emu__settings.devices; d++)
         if (opened >> d & 1) running[d]--;
     emu__settle_memory(false);
@@ -223,6 +225,12 @@ cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned flags) {
     return allocate(out, bytes, HOST, __func__);
 }
 
+static void take_out(const emu__allocation *a) {
+    emu__allocation **at = &allocations;
+    while (*at != a) at = &(*at)->next;
+    *at = a->next;
+}
+
 /* The pages stay mapped to nothing, so that no later allocation gets them. */
 static void release(emu__allocation *a, const char *function) {
     if (a->device != HOST && !open[a->device]) protect(a, PROT_READ | PROT_WRITE);
@@ -230,7 +238,10 @@ static void release(emu__allocation *a, const char *function) {
     emu__unpoison(first_page(a), (size_t)(guard_page(a) - first_page(a)));
     (void)madvise(a->map, a->map_bytes, MADV_DONTNEED);
     protect(a, PROT_NONE);
+    take_out(a);
     a->freed = true;
+    a->next  = freed;
+    freed    = a;
 }
 
 static cudaError_t free_one(void *pointer, bool host, const char *function) {
@@ -283,13 +294,12 @@ cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned flags) {
 cudaError_t cudaHostUnregister(void *pointer) {
     EMU__ENTER();
     emu__lock();
-    emu__allocation **at = &allocations;
-    while (*at && !((*at)->registered && (*at)->base == pointer)) at = &(*at)->next;
-    emu__allocation *const a = *at;
-    if (a) *at = a->next;
+    emu__allocation *const a = emu__find(pointer);
+    const bool right         = a && a->registered && a->base == pointer;
+    if (right) take_out(a);
     emu__unlock();
-    free(a);
-    return emu__fail(a ? cudaSuccess : cudaErrorHostMemoryNotRegistered, __func__);
+    if (right) free(a);
+    return emu__fail(right ? cudaSuccess : cudaErrorHostMemoryNotRegistered, __func__);
 }
 
 /* ---- questions ---- */
