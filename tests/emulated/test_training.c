@@ -13,12 +13,12 @@ static const double close_enough = 2e-5;
 /* Every schedule with one rank and several, chunked or not, ties across GPUs, recomputation, dropout,
  * micro-batches that are uneven or fewer than ranks. */
 static const setting settings[] = {
-    {"gpipe",           2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    0, "cuda", 0},
-    {"1f1b",            4, 1, 5, 9, true,  SLUICE_ADAMW, 0,   0,    0, "cuda", 0},
-    {"1f1b",            3, 1, 2, 4, false, SLUICE_SGD,   0x3, 0.2F, 0, "cuda", 0},
-    {"interleaved",     2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    2, "cuda", 0},
-    {"zb-h1",           4, 1, 6, 6, true,  SLUICE_ADAMW, 0,   0.1F, 0, "cuda", 0},
-    {"zb-v",            2, 1, 4, 8, false, SLUICE_ADAMW, 0xf, 0,    0, "cuda", 0},
+    {"gpipe",           2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    0},
+    {"1f1b",            4, 1, 5, 9, true,  SLUICE_ADAMW, 0,   0,    0},
+    {"1f1b",            3, 1, 2, 4, false, SLUICE_SGD,   0x3, 0.2F, 0},
+    {"interleaved",     2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    2},
+    {"zb1p",            4, 1, 6, 6, true,  SLUICE_ADAMW, 0,   0.1F, 0},
+    {"zbv",             2, 1, 4, 8, false, SLUICE_ADAMW, 0xf, 0,    0},
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -40,9 +40,9 @@ static void compare_with_cpu(const setting *with, const outcome *got) {
     plain.ranks            = 1;
     plain.chunks           = 0;
     plain.recompute        = 0;
-    plain.device           = "cpu";
-    plain.ranks_per_device = 0;
+    place.device           = "cpu";
     const outcome cpu      = train(&plain);
+    place.device           = "cuda";
     for (int n = 0; n < STEPS; n++) {
         expect_close("loss", n, cpu.loss[n], got->loss[n], with);
         expect_close("norm", n, cpu.norm[n], got->norm[n], with);
@@ -69,17 +69,20 @@ static void training_does_not_depend_on_the_pipeline(void **state) {
 /* Neighbours on one GPU hand over on it, others between two: it is all the same. */
 static void ranks_share_gpus_as_told(void **state) {
     (void)state;
-    setting with           = {"1f1b", 4, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0, "cuda", 0};
+    setting with           = {"1f1b", 4, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
     const outcome spread   = train(&with);
-    with.device            = "cuda:0";
-    with.ranks_per_device  = 4;
+    place.device           = "cuda:0";
+    place.ranks_per_device = 4;
     const outcome together = train(&with);
     assert_same(&spread, &together, &with);
-    if (devices() < 2) return;
-    with.device            = "cuda:1,0";
-    with.ranks_per_device  = 2;
-    const outcome two_each = train(&with);
-    assert_same(&spread, &two_each, &with);
+    if (devices() >= 2) {
+        place.device           = "cuda:1,0";
+        place.ranks_per_device = 2;
+        const outcome two_each = train(&with);
+        assert_same(&spread, &two_each, &with);
+    }
+    place.device           = "cuda";
+    place.ranks_per_device = 0;
 }
 
 static sluice_status create(const char *device, int ranks, int ranks_per_device) {
@@ -112,14 +115,14 @@ static void bad_places_are_refused(void **state) {
 
 /* What a kernel finds is told by the step, and the pipeline refuses to go on. */
 static sluice_status load_outside(void *context, void *to, int64_t first, int64_t samples) {
-    SLUICE__TRY(load_inputs(context, to, first, samples));
+    (void)load_inputs(context, to, first, samples);
     if (first == 0) ((int32_t *)to)[5] = VOCABULARY + 3;
     return SLUICE_OK;
 }
 
 static void a_token_outside_the_table_stops_the_step(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 2, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0, "cuda", 0};
+    const setting with        = {"1f1b", 2, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     int64_t n                 = 0;
@@ -133,6 +136,7 @@ static void a_token_outside_the_table_stops_the_step(void **state) {
 }
 
 int main(void) {
+    place.device                    = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
         cmocka_unit_test(ranks_share_gpus_as_told),
