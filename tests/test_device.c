@@ -319,7 +319,7 @@ static void data_moves_and_events_are_done(void **state) {
     char from[5] = "abcd", to[5] = "wxyz";
     sluice_event *event = NULL;
     bool done           = false;
-    assert_ok(ops->event_create(devices[0], &event));
+    assert_ok(ops->event_create(devices[0], false, &event));
     assert_ok(ops->upload(streams[0], to, from, 2));
     assert_string_equal(to, "abyz");
     assert_ok(ops->zero(streams[0], to + 2, 1));

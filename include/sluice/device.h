@@ -245,7 +245,8 @@ typedef struct sluice_device_ops {
     sluice_status (*stream_create)(sluice_device *device, sluice_stream_kind kind,
                                    sluice_stream **out);
     void (*stream_destroy)(sluice_stream *stream);
-    sluice_status (*event_create)(sluice_device *device, sluice_event **out);
+    /* `timed`: seconds() may be asked about it. */
+    sluice_status (*event_create)(sluice_device *device, bool timed, sluice_event **out);
     void (*event_destroy)(sluice_event *event);
 
     /* ---- order: events cross streams, of other devices too ---- */
@@ -255,6 +256,9 @@ typedef struct sluice_device_ops {
     sluice_status (*wait)(sluice_stream *stream, sluice_event *event); /* the stream waits */
     sluice_status (*query)(sluice_event *event, bool *done);           /* never blocks */
     sluice_status (*synchronize)(sluice_stream *stream);               /* the host waits */
+    /* From one event to another of the same device, both over, by the device's clock. E_UNSUPPORTED:
+     * operations are over when they return, and the host's clock is as good. */
+    sluice_status (*seconds)(sluice_event *from, sluice_event *to, double *seconds);
 
     /* ---- data: host blocks must live until the stream passes; copy() also between devices ---- */
     sluice_status (*upload)(sluice_stream *stream, void *to, const void *from_host, size_t bytes);

@@ -46,11 +46,9 @@ typedef struct sluice_pipeline_options {
                              * links and updates take, in seconds; must outlive the pipeline */
     int ranks_per_device;   /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
     bool tf32;              /* products may round their factors to TF32: of GPUs only */
-    bool synchronous;       /* every instruction is over before the next is issued: what a GPU takes
-                             * is then known for each, and a step takes longer */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0, 0, 0, 0}
+    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0, 0, 0}
 
 /*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.

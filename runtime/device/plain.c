@@ -38,6 +38,11 @@ sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t
     return sluice__alloc(out, bytes, 1);
 }
 
+sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds) {
+    (void)from, (void)to, (void)seconds;
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "this device has no clock of its own");
+}
+
 void sluice__plain_host_free(sluice_device *device, void *block) {
     (void)device;
     sluice__free(block);

@@ -10,6 +10,7 @@ sluice_status sluice__plain_describe(int ordinal, char *out, size_t bytes);
 sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size_t *reserve);
 sluice_status sluice__plain_allow_tf32(sluice_device *device);
 sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes);
+sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds);
 void sluice__plain_host_free(sluice_device *device, void *block);
 
 #endif

@@ -18,12 +18,12 @@
 sluice_status sluice__events_make(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     for (int e = 0; e < SLUICE__AHEAD; e++)
-        SLUICE__TRY(ops->event_create(rank->device, &rank->computed[e]));
+        SLUICE__TRY(ops->event_create(rank->device, false, &rank->computed[e]));
     for (int e = 0; e < SLUICE__MARKS; e++)
-        SLUICE__TRY(ops->event_create(rank->device, &rank->marks[e]));
+        SLUICE__TRY(ops->event_create(rank->device, false, &rank->marks[e]));
     for (int e = 0; e < SLUICE__STAGINGS; e++)
-        SLUICE__TRY(ops->event_create(rank->device, &rank->staged[e]));
-    return ops->event_create(rank->device, &rank->idle);
+        SLUICE__TRY(ops->event_create(rank->device, false, &rank->staged[e]));
+    return ops->event_create(rank->device, false, &rank->idle);
 }
 
 void sluice__events_free(sluice__rank *rank) {

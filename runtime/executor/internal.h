@@ -10,6 +10,7 @@
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   place.c       which device a rank is on, and whether the arenas fit there
  *   events.c      order between streams, and how far the host runs ahead of them
+ *   clock.c       what a device that runs on by itself took, by its own clock
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
  *   paced.c       devices that take the time that a cost table says
@@ -70,6 +71,8 @@ struct sluice__rank {
     sluice_event *marks[SLUICE__MARKS];
     int posts;
     sluice_event *idle; /* of the compute stream */
+    sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
+    double clock_start;   /* of the step, seconds after its own */
 
     atomic_int at;       /* instruction being carried out */
     double *begin, *end; /* per instruction of the step, seconds since its start */
@@ -115,6 +118,7 @@ struct sluice_pipeline {
     sluice__rank *rank;
     int *first_use; /* [layers + 1]: uses of each layer */
     int loss_rank;  /* of the last stage */
+    bool runs_on;   /* devices work on after a call has returned */
     int cores;      /* that this process may use */
     bool pin;       /* there is one for every thread */
     char lacks[512];
@@ -204,6 +208,15 @@ sluice__mark sluice__next_mark(sluice__rank *rank);
 sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool sends);
 /* The host waits until the compute stream is idle; tells what went wrong there. */
 sluice_status sluice__drain(sluice__rank *rank);
+
+/* ---- clock.c: nothing where operations are over when they return ---- */
+sluice_status sluice__clock_make(sluice__rank *rank, int count);
+void sluice__clock_free(sluice__rank *rank);
+sluice_status sluice__clock_start(sluice__rank *rank);
+sluice_status sluice__clock_begin(sluice__rank *rank, int n);
+sluice_status sluice__clock_end(sluice__rank *rank, int n);
+/* The rank's times of the step's instructions, from the events; the compute stream is idle. */
+sluice_status sluice__clock_read(sluice__rank *rank);
 
 /* ---- run.c ---- */
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);

@@ -51,6 +51,7 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(sluice__alloc(&rank->begin, (size_t)mine->count, sizeof *rank->begin));
     SLUICE__TRY(sluice__alloc(&rank->end, (size_t)mine->count, sizeof *rank->end));
     SLUICE__TRY(sluice__alloc(&rank->weight, (size_t)mine->count, sizeof *rank->weight));
+    SLUICE__TRY(sluice__clock_make(rank, mine->count));
     SLUICE__TRY(sluice__tensors_make(rank));
     for (int k = 0; k < mine->value_count; k++)
         SLUICE__TRY(initialize_value(rank, &mine->values[k]));

@@ -81,6 +81,7 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
     SLUICE__TRY(pipeline->ops->count(&there));
     for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = r;
     if (there == 0) return SLUICE_OK;
+    pipeline->runs_on = true;
     SLUICE__TRY(choose(&devices, pipeline->options.device, there));
     const int each = wish > 0 ? wish : (ranks + devices.count - 1) / devices.count;
     if ((ranks + each - 1) / each > devices.count)

@@ -72,8 +72,7 @@ static sluice_status issue(sluice__rank *rank, const sluice_instruction *at, int
     const bool computes = at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
     if (computes) SLUICE__TRY(sluice__before_compute(rank));
     SLUICE__TRY(carry_out(rank, at));
-    if (computes) SLUICE__TRY(sluice__after_compute(rank, n));
-    return rank->pipeline->options.synchronous ? sluice__drain(rank) : SLUICE_OK;
+    return computes ? sluice__after_compute(rank, n) : SLUICE_OK;
 }
 
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
@@ -84,6 +83,7 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     const double core                = run->timed ? sluice__on_core() : 0;
     if (run->timed) rank->started = sluice__now() - run->start;
     sluice__events_begin(rank);
+    SLUICE__TRY(sluice__clock_start(rank));
     for (int n = 0; n < mine->count; n++) {
         atomic_store(&rank->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
@@ -91,7 +91,9 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
         const double begin = sluice__now();
         rank->weight_s     = 0;
         if (run->timed) rank->begin[n] = begin - run->start;
+        SLUICE__TRY(sluice__clock_begin(rank, n));
         SLUICE__TRY(issue(rank, &mine->list[n], n));
+        SLUICE__TRY(sluice__clock_end(rank, n));
         sluice__pace(rank, &mine->list[n], begin);
         const double now = sluice__now();
         if (run->timed) {
@@ -102,6 +104,7 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     }
     atomic_store(&rank->at, mine->count);
     SLUICE__TRY(sluice__drain(rank));
+    SLUICE__TRY(sluice__clock_read(rank));
     if (run->timed) {
         rank->on_core  = sluice__on_core() - core;
         rank->ended   = sluice__now() - run->start;

@@ -41,6 +41,7 @@ static void close_device(sluice__rank *rank) {
     for (int s = 0; s < SLUICE__STAGINGS; s++) ops->host_free(rank->device, rank->staging[s]);
     ops->host_free(rank->device, rank->mine);
     sluice__events_free(rank);
+    sluice__clock_free(rank);
     if (rank->arena) ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
     if (rank->transfers) ops->stream_destroy(rank->transfers);
     if (rank->stream) ops->stream_destroy(rank->stream);

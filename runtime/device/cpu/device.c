@@ -115,9 +115,9 @@ struct sluice_event {
     char nothing;
 };
 
-static sluice_status event_create(sluice_device *device, sluice_event **out) {
+static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
     static sluice_event happened;
-    (void)device;
+    (void)device, (void)timed;
     *out = &happened;
     return SLUICE_OK;
 }
@@ -177,6 +177,7 @@ const sluice_device_ops sluice__cpu_ops = {
     .wait                   = record_event, /* what a stream would wait for has happened */
     .query                  = query_event,
     .synchronize            = synchronize,
+    .seconds                = sluice__plain_seconds,
     .upload                 = copy_bytes,
     .download               = copy_bytes,
     .copy                   = copy_bytes,

@@ -81,12 +81,13 @@ static void host_free(sluice_device *device, void *block) {
 
 /* ---- events ---- */
 
-static sluice_status event_create(sluice_device *device, sluice_event **out) {
+static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
     (void)device;
     sluice_event *event = NULL;
     SLUICE__TRY(sluice__alloc(&event, 1, sizeof *event));
     const sluice_status status = sluice__cuda_status(
-        cudaEventCreateWithFlags(&event->handle, cudaEventDisableTiming), "creating an event");
+        cudaEventCreateWithFlags(&event->handle, timed ? cudaEventDefault : cudaEventDisableTiming),
+        "creating an event");
     if (status == SLUICE_OK)
         *out = event;
     else
@@ -122,6 +123,14 @@ static sluice_status synchronize(sluice_stream *stream) {
     SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle),
                                     "carrying out what came before"));
     return stream->fault ? sluice__cuda_report(stream->fault) : SLUICE_OK;
+}
+
+static sluice_status seconds_between(sluice_event *from, sluice_event *to, double *seconds) {
+    float milliseconds = 0;
+    SLUICE__TRY(sluice__cuda_status(cudaEventElapsedTime(&milliseconds, from->handle, to->handle),
+                                    "reading the clock of a GPU"));
+    *seconds = 1e-3 * (double)milliseconds;
+    return SLUICE_OK;
 }
 
 /* ---- data: addresses say which device they are on ---- */
@@ -171,6 +180,7 @@ const sluice_device_ops sluice__cuda_ops = {
     .wait                   = wait_event,
     .query                  = query_event,
     .synchronize            = synchronize,
+    .seconds                = seconds_between,
     .upload                 = upload,
     .download               = download,
     .copy                   = copy_bytes,

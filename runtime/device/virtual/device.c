@@ -72,9 +72,9 @@ struct sluice_event {
     char nothing;
 };
 
-static sluice_status event_create(sluice_device *device, sluice_event **out) {
+static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
     static sluice_event happened;
-    (void)device;
+    (void)device, (void)timed;
     *out = &happened;
     return SLUICE_OK;
 }
@@ -182,6 +182,7 @@ const sluice_device_ops sluice__virtual_ops = {
     .wait                   = order,
     .query                  = query,
     .synchronize            = synchronize,
+    .seconds                = sluice__plain_seconds,
     .upload                 = copy,
     .download               = copy,
     .copy                   = copy,
