@@ -35,6 +35,7 @@ static struct {
         const void *buffer;
         size_t bytes;
         uint64_t content;
+        sluice__mark mark;
     } held;
 } faulty = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -68,7 +69,7 @@ static bool faulty_strikes(void) {
 
 static sluice_status faulty_post_send(sluice__transport *transport, int from, int to,
                                       const void *buffer, size_t bytes, uint64_t content,
-                                      sluice_stream *stream) {
+                                      sluice__mark mark) {
     const sluice__transport_ops *local = sluice__transport_local();
     faulty_sleep();
     if (faulty_strikes()) {
@@ -81,31 +82,32 @@ static sluice_status faulty_post_send(sluice__transport *transport, int from, in
         faulty.held.buffer  = buffer;
         faulty.held.bytes   = bytes;
         faulty.held.content = content;
+        faulty.held.mark    = mark;
         pthread_mutex_unlock(&faulty.lock);
         return SLUICE_OK;
     }
-    SLUICE__TRY(local->post_send(transport, from, to, buffer, bytes, content, stream));
+    SLUICE__TRY(local->post_send(transport, from, to, buffer, bytes, content, mark));
     pthread_mutex_lock(&faulty.lock);
     const bool releases = faulty.held.is_full && faulty.held.from == from;
     if (releases) faulty.held.is_full = false;
     pthread_mutex_unlock(&faulty.lock);
     if (!releases) return SLUICE_OK;
     return local->post_send(transport, from, faulty.held.to, faulty.held.buffer, faulty.held.bytes,
-                            faulty.held.content, stream);
+                            faulty.held.content, faulty.held.mark);
 }
 
 static sluice_status faulty_post_receive(sluice__transport *transport, int from, int to,
                                          void *buffer, size_t bytes, uint64_t content,
-                                         sluice_stream *stream) {
+                                         sluice__mark mark) {
     faulty_sleep();
     return sluice__transport_local()->post_receive(transport, from, to, buffer, bytes, content,
-                                                   stream);
+                                                   mark);
 }
 
 static sluice_status faulty_wait(sluice__transport *transport, int from, int to, int k,
-                                 double seconds, bool *done) {
+                                 double seconds, bool *done, sluice_event **over) {
     faulty_sleep();
-    return sluice__transport_local()->wait(transport, from, to, k, seconds, done);
+    return sluice__transport_local()->wait(transport, from, to, k, seconds, done, over);
 }
 
 static const sluice__transport_ops *faulty_transport(void) {

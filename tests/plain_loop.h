@@ -70,7 +70,7 @@ static inline plain_loop plain_loop_open(const sluice_model *model, const sluice
                        .layers = sluice_model_layer_count(model),
                        .uses   = sluice_model_use_count(model)};
     assert_ok(ops->open(&loop.device, 0, threads, 0, false));
-    assert_ok(ops->stream_create(loop.device, &loop.stream));
+    assert_ok(ops->stream_create(loop.device, SLUICE_STREAM_COMPUTE, &loop.stream));
     float ***const lists[] = {&loop.parameters, &loop.gradients, &loop.firsts, &loop.seconds};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         *lists[i] = calloc((size_t)(unsigned)loop.uses + 1, sizeof(float *));

@@ -21,6 +21,12 @@ typedef struct setting {
     int chunks; /* 0: the schedule's own */
 } setting;
 
+/* Of every pipeline that is made, until it is changed. */
+static struct {
+    const char *device; /* NULL: cpu */
+    int ranks_per_device;
+} place;
+
 typedef struct outcome {
     double loss[STEPS], norm[STEPS], held_out;
     uint64_t digest;
@@ -80,6 +86,8 @@ static inline sluice_pipeline *make_scheduled_pipeline(const setting *with,
     options.threads                 = with->threads;
     options.optimizer               = with->optimizer;
     options.clip                    = 0.5;
+    options.device                  = place.device;
+    options.ranks_per_device        = place.ranks_per_device;
     bool recompute[16];
     for (int s = 0; s < 16; s++) recompute[s] = with->recompute >> s & 1;
     options.recompute = recompute;

@@ -177,8 +177,8 @@ static sluice_status devices(void) {
     void *arena                  = NULL;
     sluice_status status         = SLUICE_OK;
     SLUICE__TRY_OUT(ops->open(&device, 0, 2, 0, false));
-    SLUICE__TRY_OUT(ops->stream_create(device, &stream));
-    SLUICE__TRY_OUT(ops->event_create(device, &event));
+    SLUICE__TRY_OUT(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream));
+    SLUICE__TRY_OUT(ops->event_create(device, false, &event));
     SLUICE__TRY_OUT(ops->arena_alloc(device, &arena, 4096));
 out:
     if (arena) ops->arena_free(device, arena, 4096);

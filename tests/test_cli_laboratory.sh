@@ -190,7 +190,7 @@ refuse 2 "--data means nothing to virtual devices, which compute nothing; leave 
 refuse 2 "--costs says what virtual devices take; add --device virtual" train --data x --costs 1,1,1
 refuse 2 "--profile says what virtual devices take; add --device virtual" train --data x --device cpu --profile x
 refuse 2 "--microbatch-size says what virtual devices take; add --device virtual" train --data x --microbatch-size 2
-refuse 2 "no device is called 'abacus'; choose one of: cpu virtual" train --device abacus
+refuse 2 "no device is called 'abacus'; choose one of: cpu virtual cuda auto" train --device abacus
 refuse 2 "--costs is '1,1'; $costs" "${v[@]}" --costs 1,1
 refuse 2 "schedule 'forward-only' has no backward actions" "${v[@]}" --costs 1,1,1 --schedule forward-only
 refuse 2 "own.csv has 2 ranks and 3 are named; leave the number out" "${v[@]}" --costs 1,1,1 --schedule own.csv -p 3

@@ -119,7 +119,7 @@ static void bench_make(bench *b, const subject *what, int threads, uint64_t *sta
     *b = (bench){.subject = what, .total_weight = 7};
     assert_ok(sluice_device_find(&b->ops, "cpu"));
     assert_ok(b->ops->open(&b->device, 0, threads, 0, false));
-    assert_ok(b->ops->stream_create(b->device, &b->stream));
+    assert_ok(b->ops->stream_create(b->device, SLUICE_STREAM_COMPUTE, &b->stream));
     assert_ok(what->kind()->describe(&b->d, what->config, &what->input, SLUICE_FP32));
     b->input           = guarded_make(sluice_shape_bytes(&what->input));
     b->output          = guarded_make(sluice_shape_bytes(&b->d.output));

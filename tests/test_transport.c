@@ -14,12 +14,15 @@ static sluice_status copy_bytes(sluice_stream *stream, void *to, const void *fro
     return SLUICE_OK;
 }
 
-static sluice_status do_nothing(sluice_stream *stream) {
-    (void)stream;
+static sluice_status do_nothing(sluice_stream *stream, sluice_event *event) {
+    (void)stream, (void)event;
     return SLUICE_OK;
 }
 
-static const sluice_device_ops device = {.copy = copy_bytes, .synchronize = do_nothing};
+static const sluice_device_ops device = {
+    .copy = copy_bytes, .record = do_nothing, .wait = do_nothing};
+
+static const sluice__mark no_mark = {NULL, NULL};
 
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
     sluice__link links[8];
@@ -32,7 +35,8 @@ static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks,
 static bool is_complete(const sluice__transport_ops *ops, sluice__transport *transport, int from,
                         int to, int k) {
     bool done;
-    assert_ok(ops->wait(transport, from, to, k, 0, &done));
+    sluice_event *over = NULL;
+    assert_ok(ops->wait(transport, from, to, k, 0, &done, &over));
     return done;
 }
 
@@ -44,14 +48,14 @@ static void test_kth_send_meets_kth_receive(void **state) {
     for (int round = 0; round < 2; round++) {
         ops->begin(transport);
         memset(got, 0, sizeof got);
-        assert_ok(ops->post_send(transport, 0, 1, &values[0], sizeof(int), 0, NULL));
-        assert_ok(ops->post_send(transport, 0, 1, &values[1], sizeof(int), 0, NULL));
+        assert_ok(ops->post_send(transport, 0, 1, &values[0], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, 0, 1, &values[1], sizeof(int), 0, no_mark));
         assert_false(is_complete(ops, transport, 0, 1, 0)); /* rendezvous: nobody receives yet */
         for (int k = 0; k < 3; k++)
-            assert_ok(ops->post_receive(transport, 0, 1, &got[k], sizeof(int), 0, NULL));
+            assert_ok(ops->post_receive(transport, 0, 1, &got[k], sizeof(int), 0, no_mark));
         assert_true(is_complete(ops, transport, 0, 1, 1));
         assert_false(is_complete(ops, transport, 0, 1, 2));
-        assert_ok(ops->post_send(transport, 0, 1, &values[2], sizeof(int), 0, NULL));
+        assert_ok(ops->post_send(transport, 0, 1, &values[2], sizeof(int), 0, no_mark));
         assert_true(is_complete(ops, transport, 0, 1, 2));
         assert_memory_equal(got, values, sizeof got);
     }
@@ -63,11 +67,11 @@ static void test_links_are_directed_and_apart(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     const int there = 1, back = 2;
     int got_there = 0, got_back = 0;
-    assert_ok(ops->post_send(transport, 0, 1, &there, sizeof there, 0, NULL));
-    assert_ok(ops->post_send(transport, 1, 0, &back, sizeof back, 0, NULL));
-    assert_ok(ops->post_receive(transport, 1, 0, &got_back, sizeof back, 0, NULL));
+    assert_ok(ops->post_send(transport, 0, 1, &there, sizeof there, 0, no_mark));
+    assert_ok(ops->post_send(transport, 1, 0, &back, sizeof back, 0, no_mark));
+    assert_ok(ops->post_receive(transport, 1, 0, &got_back, sizeof back, 0, no_mark));
     assert_false(is_complete(ops, transport, 0, 1, 0));
-    assert_ok(ops->post_receive(transport, 0, 1, &got_there, sizeof there, 0, NULL));
+    assert_ok(ops->post_receive(transport, 0, 1, &got_there, sizeof there, 0, no_mark));
     assert_int_equal(got_there, 1);
     assert_int_equal(got_back, 2);
     ops->close(transport);
@@ -77,10 +81,10 @@ static void test_sizes_and_counts_are_checked(void **state) {
     const sluice__transport_ops *ops = *state;
     sluice__transport *transport     = open_ring(ops, 2, 1);
     char bytes[8]                    = {0};
-    assert_ok(ops->post_send(transport, 0, 1, bytes, 8, 0, NULL));
-    assert_refused(ops->post_receive(transport, 0, 1, bytes, 4, 0, NULL), SLUICE_E_ARGUMENT,
+    assert_ok(ops->post_send(transport, 0, 1, bytes, 8, 0, no_mark));
+    assert_refused(ops->post_receive(transport, 0, 1, bytes, 4, 0, no_mark), SLUICE_E_ARGUMENT,
                    "a send of 8 bytes meets a receive of 4");
-    assert_refused(ops->post_send(transport, 0, 1, bytes, 8, 0, NULL), SLUICE_E_ARGUMENT,
+    assert_refused(ops->post_send(transport, 0, 1, bytes, 8, 0, no_mark), SLUICE_E_ARGUMENT,
                    "more than 1 transfers from rank 0 to rank 1");
     ops->close(transport);
 }
@@ -103,11 +107,12 @@ static void *go_round(void *argument) {
     const int next  = (me->rank + 1) % RANKS, before = (me->rank + RANKS - 1) % RANKS;
     int64_t number  = 0, got = 0;
     bool done       = true;
+    sluice_event *over = NULL;
     for (int k = 0; k < ROUNDS && done; k++) {
-        me->status = me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, NULL);
-        me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, NULL);
-        me->ops->wait(me->transport, before, me->rank, k, 30, &done);
-        me->ops->wait(me->transport, me->rank, next, k, 30, &done);
+        me->status = me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, no_mark);
+        me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, no_mark);
+        me->ops->wait(me->transport, before, me->rank, k, 30, &done, &over);
+        me->ops->wait(me->transport, me->rank, next, k, 30, &done, &over);
         number = got + 1;
     }
     const double last = (double)number;
@@ -138,7 +143,8 @@ static void test_a_ring_of_threads(void **state) {
 static void *wait_for_nothing(void *argument) {
     worker *me = argument;
     bool done  = false;
-    me->status = me->ops->wait(me->transport, 0, 1, 0, 30, &done);
+    sluice_event *over = NULL;
+    me->status = me->ops->wait(me->transport, 0, 1, 0, 30, &done, &over);
     return NULL;
 }
 
@@ -162,7 +168,8 @@ static void test_waiting_ends_in_time(void **state) {
     const sluice__transport_ops *ops = *state;
     sluice__transport *transport     = open_ring(ops, 2, 1);
     bool done                        = true;
-    assert_ok(ops->wait(transport, 0, 1, 0, 0.05, &done));
+    sluice_event *over = NULL;
+    assert_ok(ops->wait(transport, 0, 1, 0, 0.05, &done, &over));
     assert_false(done);
     double all[2];
     assert_ok(ops->wait_gather(transport, 0, all, 0.05, &done));

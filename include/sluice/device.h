@@ -31,6 +31,10 @@ typedef struct sluice_device sluice_device; /* one device, opened for one rank *
 typedef struct sluice_stream sluice_stream; /* a queue of work on a device */
 typedef struct sluice_event sluice_event;   /* a point in a stream's work */
 
+/* What a stream is for. Arithmetic runs on streams that compute; those for transfers only copy, and
+ * where that is possible they are served first. */
+typedef enum sluice_stream_kind { SLUICE_STREAM_COMPUTE = 0, SLUICE_STREAM_TRANSFERS = 1 } sluice_stream_kind;
+
 /* ---- arguments of the numerical operations ---- */
 
 /*
@@ -143,7 +147,9 @@ typedef struct sluice_attention_backward {
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
 
-/* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT. */
+/* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT, from this
+ * row or, where the device looks later, from the next synchronize() of the stream. The same holds for
+ * the gradient, and for a target of the classifier past its classes. */
 typedef struct sluice_embedding {
     float *y;              /* (samples, length, width) */
     const int32_t *tokens; /* (samples, length), each 0..vocabulary-1 */
@@ -211,28 +217,50 @@ typedef struct sluice_update {
 typedef struct sluice_device_ops {
     const char *name; /* "cpu", "cuda", "virtual" (virtual.h): what --device accepts */
 
+    /* ---- what there is; from any thread ---- */
+    /* `*count` gets the number of devices of this kind; 0: one machine is all of them, by any
+     * ordinal. E_DEVICE with the reason if they cannot be used. */
+    sluice_status (*count)(int *count);
+    /* What device `ordinal` is, in a few words. */
+    sluice_status (*describe)(int ordinal, char *out, size_t bytes);
+    /* Bytes that device `ordinal` still has, and what to keep of them beside the arenas of `ranks`
+     * ranks; SIZE_MAX and 0: unknown. */
+    sluice_status (*room)(int ordinal, int ranks, size_t *available, size_t *reserve);
+
     /* ---- device: opened by the thread that will drive it; may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from
-     * `first_core` on. */
+     * `first_core` on. One thread drives devices of one ordinal only. */
     sluice_status (*open)(sluice_device **out, int ordinal, int threads, int first_core, bool pin);
     void (*close)(sluice_device *device); /* NULL is fine */
     /* What it could not have of what it asked the machine for, and works without: "" if nothing.
      * Borrowed, until the next call. */
     const char *(*lacks)(sluice_device *device);
+    /* Products may round their factors to TF32; before streams are made. */
+    sluice_status (*allow_tf32)(sluice_device *device);
     sluice_status (*arena_alloc)(sluice_device *device, void **out, size_t bytes);
     void (*arena_free)(sluice_device *device, void *arena, size_t bytes);
-    sluice_status (*stream_create)(sluice_device *device, sluice_stream **out);
+    /* Host memory from and to which copies run beside everything else. */
+    sluice_status (*host_alloc)(sluice_device *device, void **out, size_t bytes);
+    void (*host_free)(sluice_device *device, void *block); /* NULL is fine */
+    sluice_status (*stream_create)(sluice_device *device, sluice_stream_kind kind,
+                                   sluice_stream **out);
     void (*stream_destroy)(sluice_stream *stream);
-    sluice_status (*event_create)(sluice_device *device, sluice_event **out);
+    /* `timed`: seconds() may be asked about it. */
+    sluice_status (*event_create)(sluice_device *device, bool timed, sluice_event **out);
     void (*event_destroy)(sluice_event *event);
 
-    /* ---- order: events cross streams ---- */
+    /* ---- order: events cross streams, of other devices too ---- */
+    /* An event stands for the last time that it was recorded, on a stream of its own device. What
+     * waited for an earlier one goes on waiting for that. Never recorded, it has happened. */
     sluice_status (*record)(sluice_stream *stream, sluice_event *event);
     sluice_status (*wait)(sluice_stream *stream, sluice_event *event); /* the stream waits */
     sluice_status (*query)(sluice_event *event, bool *done);           /* never blocks */
     sluice_status (*synchronize)(sluice_stream *stream);               /* the host waits */
+    /* From one event to another of the same device, both over, by the device's clock. E_UNSUPPORTED:
+     * operations are over when they return, and the host's clock is as good. */
+    sluice_status (*seconds)(sluice_event *from, sluice_event *to, double *seconds);
 
-    /* ---- data: host blocks must live until the stream passes ---- */
+    /* ---- data: host blocks must live until the stream passes; copy() also between devices ---- */
     sluice_status (*upload)(sluice_stream *stream, void *to, const void *from_host, size_t bytes);
     sluice_status (*download)(sluice_stream *stream, void *to_host, const void *from, size_t bytes);
     sluice_status (*copy)(sluice_stream *stream, void *to, const void *from, size_t bytes);
@@ -283,9 +311,17 @@ SLUICE_API size_t sluice_column_sum_scratch(int64_t rows, int64_t columns);
 SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads);
 SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t classes);
 
-/* NULL-terminated, best first: every kind of device of this build. */
+/* NULL-terminated, best first: every kind of device that is built in. "cuda" is not: it is loaded when
+ * it is asked for. */
 SLUICE_API const sluice_device_ops *const *sluice_devices(void);
-/* The table called `name`; E_ARGUMENT with the list of names if there is none. */
+/*
+ * The table called `name`; "cuda:0,2" is "cuda", with the GPUs that a pipeline shall use, and "auto" is
+ * "cuda" if that can be used here, else "cpu". "cuda" is a plug-in, libsluice_cuda.so: looked for in the folders of
+ * SLUICE_PLUGIN_PATH (between colons), beside this library, beside the program, and in the lib folder
+ * that belongs to the program's. From any thread.
+ * E_ARGUMENT with the list of names if there is none; E_UNSUPPORTED: the plug-in is not there, or does
+ * not load or fit; E_DEVICE: it is there and has no GPU to work with, and why.
+ */
 SLUICE_API sluice_status sluice_device_find(const sluice_device_ops **out, const char *name);
 
 #endif

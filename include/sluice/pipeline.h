@@ -31,7 +31,8 @@ typedef enum sluice_optimizer {
 typedef struct sluice_pipeline_options {
     size_t size;            /* sizeof(sluice_pipeline_options), set by the initializer */
     int64_t samples;        /* of a minibatch; at least one per micro-batch */
-    const char *device;     /* "cpu", "virtual" (virtual.h); NULL: the best there is */
+    const char *device;     /* "cpu", "virtual" (virtual.h), "cuda", "cuda:0,2" (GPUs 0 and 2 only),
+                             * "auto": cuda where that can be used, else cpu; NULL: cpu */
     int threads;            /* compute threads of each rank; 0: cores / ranks, at least 1 */
     sluice_optimizer optimizer;
     double beta1, beta2;    /* adamw */
@@ -43,9 +44,11 @@ typedef struct sluice_pipeline_options {
     size_t memory_limit;    /* bytes of each rank's arena; more is refused. 0: no limit */
     const sluice_simulation_costs *costs; /* of device "virtual", and of no other: what actions,
                              * links and updates take, in seconds; must outlive the pipeline */
+    int ranks_per_device;   /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
+    bool tf32;              /* products may round their factors to TF32: of GPUs only */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0}
+    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0, 0, 0}
 
 /*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.

@@ -26,10 +26,18 @@ static const char *blas_in_use(void) {
                                               : "none: plain C products";
 }
 
-static bool has_device(const char *name) {
-    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
-        if (strcmp((*device)->name, name) == 0) return true;
-    return false;
+/* Which GPUs there are to work with, or the one sentence that says why there are none. */
+static void print_cuda(void) {
+    const sluice_device_ops *cuda = NULL;
+    int count                     = 0;
+    char words[128];
+    if (sluice_device_find(&cuda, "cuda") != SLUICE_OK || cuda->count(&count) != SLUICE_OK) {
+        printf("cuda      no: %s\n", sluice_last_error()->what);
+        return;
+    }
+    for (int d = 0; d < count; d++)
+        if (cuda->describe(d, words, sizeof words) == SLUICE_OK)
+            printf("%-10scuda:%d, %s\n", d == 0 ? "cuda" : "", d, words);
 }
 
 int cli_info(int argc, char **argv) {
@@ -40,7 +48,8 @@ int cli_info(int argc, char **argv) {
     printf("devices  ");
     for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
         printf(" %s", (*device)->name);
-    printf("\nfeatures  cuda %s, nccl no, mpi no\n", has_device("cuda") ? "yes" : "no");
+    printf("\nfeatures  nccl no, mpi no\n");
+    print_cuda();
     printf("BLAS      %s\n", blas_in_use());
     printf("cores     %d\n", cli_cores());
     return CLI_OK;

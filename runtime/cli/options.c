@@ -9,6 +9,8 @@
 
 enum {
     KEY_DATA = 256,
+    KEY_PER_DEVICE,
+    KEY_PRECISION,
     KEY_DEVICE,
     KEY_COSTS,
     KEY_PROFILE,
@@ -68,7 +70,9 @@ static const struct argp_option option_list[] = {
     {"recompute", KEY_RECOMPUTE, "STAGES", 0, "none (the default), full, or stages, as in 0,2: forward again before backward", 2},
     {"memory-limit", KEY_MEMORY_LIMIT, "BYTES", 0, "Of each rank, as in 2GiB: more is refused", 2},
     {"explain-memory", KEY_EXPLAIN_MEMORY, 0, 0, "Print the memory plan and exit", 2},
-    {"device", KEY_DEVICE, "NAME", 0, "cpu (the default), or virtual: nothing is computed, actions take the time that --costs or --profile say", 2},
+    {"device", KEY_DEVICE, "NAME", 0, "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", 2},
+    {"ranks-per-device", KEY_PER_DEVICE, "N", 0, "Neighbouring ranks that share a GPU (as few as the GPUs allow)", 2},
+    {"precision", KEY_PRECISION, "NAME", 0, "Of products on GPUs: fp32 (the default), or tf32", 2},
     {"costs", KEY_COSTS, "F,I,W[,R]", 0, "Of virtual devices: seconds of every stage's actions, as sluice simulate takes them", 2},
     {"profile", KEY_PROFILE, "FILE", 0, "Of virtual devices: seconds and bytes of layers instead", 2},
     {"microbatch-size", KEY_MICROBATCH, "N", 0, "The profile's table of micro-batches of N samples (the only one)", 2},
@@ -164,6 +168,12 @@ static int read_seed(train_options *options, const char *text) {
     return CLI_OK;
 }
 
+static int read_precision(train_options *o, const char *text) {
+    o->tf32 = strcmp(text, "tf32") == 0;
+    if (o->tf32 || strcmp(text, "fp32") == 0) return CLI_OK;
+    return cli_fail(CLI_USAGE, "--precision is '%s'; choose fp32 or tf32", text);
+}
+
 /* Numbers and names that stand for themselves. */
 static int read_simple(bool *known, train_options *o, int key, const char *text) {
     const int64_t most = 1 << 30;
@@ -180,6 +190,10 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
         return cli_read_number(&o->schedule.slack, "--slack", text, 1, false);
     case KEY_GROUP:
         return cli_read_int(&o->schedule.group, "--group", text, 1, 1 << 20);
+    case KEY_PER_DEVICE:
+        return cli_read_int(&o->ranks_per_device, "--ranks-per-device", text, 1, SLUICE_MAX_STAGES);
+    case KEY_PRECISION:
+        return read_precision(o, text);
     case KEY_THREADS:
         return cli_read_int(&o->threads, "--threads", text, 1, 1024);
     case KEY_BATCH:

@@ -123,6 +123,9 @@ int train_prepare(train_problem *problem, const train_options *options) {
 int train_make_pipeline(train_problem *problem, const train_options *options) {
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     settings.samples                 = options->batch;
+    settings.device                  = options->device;
+    settings.ranks_per_device        = options->ranks_per_device;
+    settings.tf32                    = options->tf32;
     settings.threads                 = options->threads;
     settings.optimizer               = options->optimizer;
     settings.beta1                   = options->beta1;

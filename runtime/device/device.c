@@ -7,12 +7,23 @@
 #include "runtime/base/error.h"
 #include "runtime/device/blocks.h"
 #include "runtime/device/cpu/cpu.h"
+#include "runtime/device/plugin.h"
 #include "runtime/device/virtual/virtual.h"
 
 static const sluice_device_ops *const devices[] = {&sluice__cpu_ops, &sluice__virtual_ops, NULL};
 
 const sluice_device_ops *const *sluice_devices(void) {
     return devices;
+}
+
+/* The plug-in, if it has a GPU to work with. */
+static sluice_status find_cuda(const sluice_device_ops **out) {
+    const sluice_device_ops *ops = NULL;
+    int count                    = 0;
+    SLUICE__TRY(sluice__plugin_load(&ops, "cuda"));
+    SLUICE__TRY(ops->count(&count));
+    *out = ops;
+    return SLUICE_OK;
 }
 
 sluice_status sluice_device_find(const sluice_device_ops **out, const char *name) {
@@ -22,13 +33,18 @@ sluice_status sluice_device_find(const sluice_device_ops **out, const char *name
             return SLUICE_OK;
         }
     }
+    if (strcmp(name, "cuda") == 0 || strncmp(name, "cuda:", 5) == 0) return find_cuda(out);
+    if (strcmp(name, "auto") == 0) {
+        if (find_cuda(out) != SLUICE_OK) *out = devices[0];
+        return SLUICE_OK;
+    }
     char names[128] = "";
     for (size_t d = 0; devices[d]; d++) {
         strncat(names, " ", sizeof names - strlen(names) - 1);
         strncat(names, devices[d]->name, sizeof names - strlen(names) - 1);
     }
     const sluice_status status = sluice__fail(SLUICE_E_ARGUMENT, "no device is called '%s'", name);
-    return sluice__hint(status, "choose one of:%s", names);
+    return sluice__hint(status, "choose one of:%s cuda auto", names);
 }
 
 size_t sluice_column_sum_scratch(int64_t rows, int64_t columns) {

@@ -8,6 +8,9 @@
  *   nonfinite.c   where a loss or gradient that is no number comes from
  *   lacks.c       what the machine did not give
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
+ *   place.c       which device a rank is on, and whether the arenas fit there
+ *   events.c      order between streams, and how far the host runs ahead of them
+ *   clock.c       what a device that runs on by itself took, by its own clock
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
  *   paced.c       devices that take the time that a cost table says
@@ -32,6 +35,12 @@ typedef struct sluice__rank sluice__rank;
 /* What every rank's thread is asked to do; `argument` is shared by all of them. */
 typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
 
+enum {
+    SLUICE__AHEAD    = 8,  /* compute instructions that are issued and not known to be over */
+    SLUICE__MARKS    = 32, /* events of posts */
+    SLUICE__STAGINGS = 4   /* blocks of host memory that inputs and targets go through */
+};
+
 /* What tests put in the place of the usual parts of a pipeline. */
 typedef struct sluice__parts {
     const sluice__transport_ops *transport;
@@ -43,6 +52,7 @@ typedef struct sluice__parts {
 struct sluice__rank {
     sluice_pipeline *pipeline;
     int index;
+    int ordinal; /* of the device */
     pthread_t thread;
     bool has_thread;
     bool is_left_alone; /* stuck while the pipeline was freed; under the pipeline's lock */
@@ -51,7 +61,18 @@ struct sluice__rank {
     sluice_stream *stream, *transfers; /* compute; copies between ranks */
     unsigned char *arena;
     size_t arena_bytes;
-    void *staging; /* host memory for inputs and targets of one micro-batch */
+    void *staging[SLUICE__STAGINGS]; /* host memory for inputs or targets of one micro-batch */
+    sluice_event *staged[SLUICE__STAGINGS]; /* what it held has been read */
+    int loads;
+
+    sluice_event *computed[SLUICE__AHEAD]; /* ends of the last compute instructions */
+    int computed_at[SLUICE__AHEAD];        /* which those are */
+    int computes;                          /* of this run */
+    sluice_event *marks[SLUICE__MARKS];
+    int posts;
+    sluice_event *idle; /* of the compute stream */
+    sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
+    double clock_start;   /* of the step, seconds after its own */
 
     atomic_int at;       /* instruction being carried out */
     double *begin, *end; /* per instruction of the step, seconds since its start */
@@ -97,6 +118,7 @@ struct sluice_pipeline {
     sluice__rank *rank;
     int *first_use; /* [layers + 1]: uses of each layer */
     int loss_rank;  /* of the last stage */
+    bool runs_on;   /* devices work on after a call has returned */
     int cores;      /* that this process may use */
     bool pin;       /* there is one for every thread */
     char lacks[512];
@@ -163,8 +185,43 @@ sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_
 /* After F of a layer in a run that looks: note whether its input or output is not finite. */
 sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_call *call);
 
+/* ---- place.c ---- */
+/* The pipeline's kind of device, and each rank's ordinal. */
+sluice_status sluice__place_kind(sluice_pipeline *pipeline);
+sluice_status sluice__place_ranks(sluice_pipeline *pipeline);
+
+/* ---- events.c: of devices that run on by themselves; on the cpu everything has happened ---- */
+sluice_status sluice__events_make(sluice__rank *rank);
+void sluice__events_free(sluice__rank *rank);
+/* A run begins; all streams are idle. */
+void sluice__events_begin(sluice__rank *rank);
+/* The host waits, with the pipeline's deadline. */
+sluice_status sluice__await(sluice__rank *rank, sluice_event *event);
+/* Before, and after, compute instruction n is issued. */
+sluice_status sluice__before_compute(sluice__rank *rank);
+sluice_status sluice__after_compute(sluice__rank *rank, int n);
+/* The rank's transfers come after compute instruction n, or after nothing if that is -1. */
+sluice_status sluice__transfers_after(sluice__rank *rank, int n);
+/* For the next post. */
+sluice__mark sluice__next_mark(sluice__rank *rank);
+/* The rank's work comes after a transfer of which it is the sender, or the receiver. */
+sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool sends);
+/* The host waits until the compute stream is idle; tells what went wrong there. */
+sluice_status sluice__drain(sluice__rank *rank);
+
+/* ---- clock.c: nothing where operations are over when they return ---- */
+sluice_status sluice__clock_make(sluice__rank *rank, int count);
+void sluice__clock_free(sluice__rank *rank);
+sluice_status sluice__clock_start(sluice__rank *rank);
+sluice_status sluice__clock_begin(sluice__rank *rank, int n);
+sluice_status sluice__clock_end(sluice__rank *rank, int n);
+/* The rank's times of the step's instructions, from the events; the compute stream is idle. */
+sluice_status sluice__clock_read(sluice__rank *rank);
+
 /* ---- run.c ---- */
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
+/* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
+sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words);
 /* Seconds that a wait may still take before the deadline. */
 double sluice__patience(const sluice_pipeline *pipeline);
 

@@ -46,10 +46,12 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
     SLUICE__TRY(pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
     rank->arena = arena;
-    SLUICE__TRY(sluice__alloc(&rank->staging, largest_load(pipeline), 1));
+    for (int s = 0; s < SLUICE__STAGINGS; s++)
+        SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
     SLUICE__TRY(sluice__alloc(&rank->begin, (size_t)mine->count, sizeof *rank->begin));
     SLUICE__TRY(sluice__alloc(&rank->end, (size_t)mine->count, sizeof *rank->end));
     SLUICE__TRY(sluice__alloc(&rank->weight, (size_t)mine->count, sizeof *rank->weight));
+    SLUICE__TRY(sluice__clock_make(rank, mine->count));
     SLUICE__TRY(sluice__tensors_make(rank));
     for (int k = 0; k < mine->value_count; k++)
         SLUICE__TRY(initialize_value(rank, &mine->values[k]));

@@ -26,6 +26,8 @@ static sluice_status take_options(sluice_pipeline_options *out,
     SLUICE__TRY(sluice__check_number("beta2", out->beta2, 0, below_one));
     SLUICE__TRY(sluice__check_number("the weight decay", out->weight_decay, 0, 1e6));
     SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
+    if (out->ranks_per_device < 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks per device", out->ranks_per_device);
     return sluice__check_number("the deadline in seconds", out->deadline_s, 1e-3, 1e9);
 }
 
@@ -156,18 +158,10 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
         pipeline->rank[r].index    = r;
         atomic_init(&pipeline->rank[r].at, -1);
     }
+    SLUICE__TRY(sluice__place_ranks(pipeline));
     SLUICE__TRY(open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
     return sluice__workers_do(pipeline, sluice__initialize_rank, NULL);
-}
-
-static sluice_status find_device(sluice_pipeline *pipeline) {
-    if (pipeline->ops) return SLUICE_OK;
-    if (!pipeline->options.device) {
-        pipeline->ops = sluice_devices()[0];
-        return SLUICE_OK;
-    }
-    return sluice_device_find(&pipeline->ops, pipeline->options.device);
 }
 
 sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
@@ -195,7 +189,7 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     compile.moments                = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
     compile.recompute              = settings.recompute;
     sluice_status status           = SLUICE_OK;
-    SLUICE__TRY_OUT(find_device(pipeline));
+    SLUICE__TRY_OUT(sluice__place_kind(pipeline));
     SLUICE__TRY_OUT(check_kinds(pipeline));
     SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
     SLUICE__TRY_OUT(sluice__check_pace(pipeline));
@@ -221,12 +215,10 @@ sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *
 }
 
 static void free_rank(sluice__rank *rank) {
-    sluice__free(rank->staging);
     sluice__free(rank->begin);
     sluice__free(rank->end);
     sluice__free(rank->weight);
     sluice__free(rank->gathered);
-    sluice__free(rank->mine);
     sluice__free(rank->terms);
     sluice__free(rank->tensors);
     sluice__free(rank->counted);

@@ -8,9 +8,8 @@ double sluice__patience(const sluice_pipeline *pipeline) {
     return pipeline->options.deadline_s - (sluice__now() - last);
 }
 
-static sluice_status deadline_passed(sluice__rank *rank, const sluice_instruction *at) {
-    char words[96], others[384];
-    sluice__describe_instruction(words, sizeof words, at);
+sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words) {
+    char others[384];
     sluice__describe_ranks(rank->pipeline, rank, others, sizeof others);
     sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s: rank %d waits for %s%s%s",
                  rank->pipeline->options.deadline_s, rank->index, words, others[0] ? "; " : "",
@@ -22,12 +21,16 @@ static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait
     sluice_pipeline *pipeline = rank->pipeline;
     const int from            = wait->sends ? rank->index : wait->peer;
     const int to              = wait->sends ? wait->peer : rank->index;
+    sluice_event *over        = NULL;
     for (bool done = false;;) {
         const double seconds = sluice__patience(pipeline);
         SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, from, to, wait->transfer,
-                                                  seconds > 0 ? seconds : 0, &done));
-        if (done) return SLUICE_OK;
-        if (sluice__patience(pipeline) <= 0) return deadline_passed(rank, wait);
+                                                  seconds > 0 ? seconds : 0, &done, &over));
+        if (done) return sluice__work_after(rank, over, wait->sends);
+        if (sluice__patience(pipeline) > 0) continue;
+        char words[96];
+        sluice__describe_instruction(words, sizeof words, wait);
+        return sluice__deadline_passed(rank, words);
     }
 }
 
@@ -40,14 +43,16 @@ static uint64_t content_of(const sluice_instruction *at) {
 static sluice_status post(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
+    SLUICE__TRY(sluice__transfers_after(rank, at->after));
+    const sluice__mark mark = sluice__next_mark(rank);
     if (at->sends) {
         const sluice_slot *slot = &at->slots[SLUICE_ROLE_INPUT];
         return ops->post_send(transport, rank->index, at->peer, rank->arena + slot->offset,
-                              slot->bytes, content_of(at), rank->transfers);
+                              slot->bytes, content_of(at), mark);
     }
     const sluice_slot *slot = &at->slots[SLUICE_ROLE_OUTPUT];
     return ops->post_receive(transport, at->peer, rank->index, rank->arena + slot->offset,
-                             slot->bytes, content_of(at), rank->transfers);
+                             slot->bytes, content_of(at), mark);
 }
 
 static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at) {
@@ -62,6 +67,14 @@ static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at)
     }
 }
 
+/* Issue instruction n; of a device that runs on by itself, it may be over later. */
+static sluice_status issue(sluice__rank *rank, const sluice_instruction *at, int n) {
+    const bool computes = at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+    if (computes) SLUICE__TRY(sluice__before_compute(rank));
+    SLUICE__TRY(carry_out(rank, at));
+    return computes ? sluice__after_compute(rank, n) : SLUICE_OK;
+}
+
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     sluice_pipeline *pipeline        = rank->pipeline;
@@ -69,6 +82,8 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     const sluice__rank_program *mine = &run->program->rank[rank->index];
     const double core                = run->timed ? sluice__on_core() : 0;
     if (run->timed) rank->started = sluice__now() - run->start;
+    sluice__events_begin(rank);
+    SLUICE__TRY(sluice__clock_start(rank));
     for (int n = 0; n < mine->count; n++) {
         atomic_store(&rank->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
@@ -76,7 +91,9 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
         const double begin = sluice__now();
         rank->weight_s     = 0;
         if (run->timed) rank->begin[n] = begin - run->start;
-        SLUICE__TRY(carry_out(rank, &mine->list[n]));
+        SLUICE__TRY(sluice__clock_begin(rank, n));
+        SLUICE__TRY(issue(rank, &mine->list[n], n));
+        SLUICE__TRY(sluice__clock_end(rank, n));
         sluice__pace(rank, &mine->list[n], begin);
         const double now = sluice__now();
         if (run->timed) {
@@ -86,7 +103,8 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
         atomic_store(&pipeline->progress_ns, (long long)(now * 1e9));
     }
     atomic_store(&rank->at, mine->count);
-    SLUICE__TRY(pipeline->ops->synchronize(rank->stream));
+    SLUICE__TRY(sluice__drain(rank));
+    SLUICE__TRY(sluice__clock_read(rank));
     if (run->timed) {
         rank->on_core  = sluice__on_core() - core;
         rank->ended   = sluice__now() - run->start;

@@ -114,7 +114,10 @@ static sluice_status load(const stage_run *run, sluice_load *callback, const slu
     const sluice_batch *batch       = &pipeline->run.batch;
     const int64_t first             = pipeline->run.first_sample[run->at->microbatch];
     if (run->samples == 0) return SLUICE_OK;
-    const sluice_status status = callback(batch->context, run->rank->staging, first, run->samples);
+    const int block   = run->rank->loads++ % SLUICE__STAGINGS;
+    void *const host  = run->rank->staging[block];
+    SLUICE__TRY(sluice__await(run->rank, run->rank->staged[block]));
+    const sluice_status status = callback(batch->context, host, first, run->samples);
     if (status != SLUICE_OK) {
         char reason[512];
         const sluice_error *error = sluice_last_error();
@@ -125,8 +128,9 @@ static sluice_status load(const stage_run *run, sluice_load *callback, const slu
                             (long long)first, (long long)(first + run->samples - 1),
                             reason[0] ? reason : sluice_status_text(status));
     }
-    return pipeline->ops->upload(run->rank->stream, run->rank->arena + slot->offset,
-                                 run->rank->staging, sluice_shape_bytes(shape));
+    SLUICE__TRY(pipeline->ops->upload(run->rank->stream, run->rank->arena + slot->offset, host,
+                                      sluice_shape_bytes(shape)));
+    return pipeline->ops->record(run->rank->stream, run->rank->staged[block]);
 }
 
 static sluice_status load_edges(const stage_run *run) {

@@ -20,7 +20,9 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
     SLUICE__TRY(sluice__alloc(&rank->tensors, count, sizeof *rank->tensors));
     SLUICE__TRY(sluice__alloc(&rank->counted, count, sizeof *rank->counted));
     SLUICE__TRY(sluice__alloc(&rank->terms, uses, sizeof *rank->terms));
-    SLUICE__TRY(sluice__alloc(&rank->mine, m + count, sizeof *rank->mine));
+    void *block = NULL;
+    SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &block, (m + count) * sizeof *rank->mine));
+    rank->mine = block;
     SLUICE__TRY(sluice__alloc(&rank->gathered, m + uses, sizeof *rank->gathered));
     for (int k = 0; k < mine->value_count; k++) {
         const sluice__value *value = &mine->values[k];
@@ -62,7 +64,7 @@ static sluice_status gather_mine(sluice__rank *rank, int *count) {
     SLUICE__TRY(ops->download(rank->stream, rank->mine + losses, partials,
                               (size_t)rank->counted_count * sizeof(double)));
     *count = losses + rank->counted_count;
-    return ops->synchronize(rank->stream);
+    return sluice__drain(rank);
 }
 
 static sluice_status exchange(sluice__rank *rank, int count) {

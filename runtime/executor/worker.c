@@ -27,18 +27,35 @@ static void finish_task(sluice__rank *rank, int generation) {
 static sluice_status open_device(sluice__rank *rank) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const int threads               = pipeline->threads;
-    SLUICE__TRY(pipeline->ops->open(&rank->device, rank->index, threads, rank->index * threads,
+    SLUICE__TRY(pipeline->ops->open(&rank->device, rank->ordinal, threads, rank->index * threads,
                                     pipeline->pin));
-    SLUICE__TRY(pipeline->ops->stream_create(rank->device, &rank->stream));
-    return pipeline->ops->stream_create(rank->device, &rank->transfers);
+    if (pipeline->options.tf32) SLUICE__TRY(pipeline->ops->allow_tf32(rank->device));
+    SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
+    SLUICE__TRY(
+        pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers));
+    return sluice__events_make(rank);
 }
 
 static void close_device(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    for (int s = 0; s < SLUICE__STAGINGS; s++) ops->host_free(rank->device, rank->staging[s]);
+    ops->host_free(rank->device, rank->mine);
+    sluice__events_free(rank);
+    sluice__clock_free(rank);
     if (rank->arena) ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
     if (rank->transfers) ops->stream_destroy(rank->transfers);
     if (rank->stream) ops->stream_destroy(rank->stream);
     ops->close(rank->device);
+}
+
+/* Other ranks may free what this one's streams still use as soon as all have finished the task. After a
+ * failure nothing more is told. */
+static void come_to_rest(const sluice__rank *rank) {
+    const sluice_device_ops *ops = rank->pipeline->ops;
+    const sluice_error error     = *sluice_last_error();
+    if (rank->transfers) (void)ops->synchronize(rank->transfers);
+    if (rank->stream) (void)ops->synchronize(rank->stream);
+    (void)sluice__fail_again(&error);
 }
 
 /* True for the last of those who still use a pipeline that is being freed. */
@@ -67,6 +84,7 @@ static void *work(void *argument) {
         const sluice_status status = !is_open ? open_device(rank) : SLUICE_OK;
         if (status != SLUICE_OK || task(rank, rank->pipeline->argument) != SLUICE_OK)
             sluice__fail_pipeline(rank);
+        come_to_rest(rank);
         finish_task(rank, generation);
     }
     close_device(rank);

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* local.c -- transfers among threads of one process: who posts second copies. */
+/*
+ * local.c -- transfers among threads of one process: who posts second copies.
+ *
+ * On devices that run on by themselves nothing here waits for them: the copy's stream waits for the
+ * first end's event, and whoever needs the bytes waits for the second's. Everything waits only for
+ * what was enqueued before it, so that no circle can come about.
+ */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -17,9 +23,11 @@ typedef struct posted {
     void *buffer;
     size_t bytes;
     uint64_t content;
+    sluice__mark mark;
 } posted;
 
-/* At any time only one side is ahead: `waiting` holds its posts from `complete` on. */
+/* At any time only one side is ahead: `waiting` holds its posts from `complete` on, and before that the
+ * marks of those who copied. */
 typedef struct link {
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -135,17 +143,21 @@ static void set_due(link *at, size_t bytes) {
     at->due[k]          = (before > now ? before : now) + at->latency_s + time;
 }
 
-/* Both ends of the next transfer are known: copy, on the second poster's stream. */
-static sluice_status finish(const sluice__transport *transport, link *at, const posted *send,
-                            const posted *receive, sluice_stream *stream) {
+/* Both ends of the next transfer are known: `mine`, posted second, copies. */
+static sluice_status finish(const sluice__transport *transport, link *at, const posted *mine,
+                            posted *other, bool sends) {
+    const sluice_device_ops *ops = transport->ops;
+    const posted *send = sends ? mine : other, *receive = sends ? other : mine;
     if (send->bytes != receive->bytes)
         return sluice__fail(SLUICE_E_ARGUMENT, "a send of %zu bytes meets a receive of %zu",
                             send->bytes, receive->bytes);
     if (send->content != receive->content)
         return sluice__fail(SLUICE_E_SCHEDULE, "what is sent is not what is received next: the two "
                                                "ends of the link disagree on the order of transfers");
-    SLUICE__TRY(transport->ops->copy(stream, receive->buffer, send->buffer, send->bytes));
-    SLUICE__TRY(transport->ops->synchronize(stream));
+    SLUICE__TRY(ops->wait(mine->mark.stream, other->mark.event));
+    SLUICE__TRY(ops->copy(mine->mark.stream, receive->buffer, send->buffer, send->bytes));
+    SLUICE__TRY(ops->record(mine->mark.stream, mine->mark.event));
+    other->mark = mine->mark;
     if (at->due) set_due(at, send->bytes);
     atomic_fetch_add(&at->complete, 1);
     pthread_cond_broadcast(&at->moved);
@@ -153,37 +165,38 @@ static sluice_status finish(const sluice__transport *transport, link *at, const 
 }
 
 static sluice_status post(sluice__transport *transport, int from, int to, bool sends,
-                          const posted *mine, sluice_stream *stream) {
+                          const posted *mine) {
     link *at = link_of(transport, from, to);
     pthread_mutex_lock(&at->lock);
     int *own = sends ? &at->sent : &at->received, other = sends ? at->received : at->sent;
     const int k          = (*own)++;
     sluice_status status = SLUICE_OK;
-    if (k >= at->capacity)
+    if (k >= at->capacity) {
         status = sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
                               at->capacity, from, to);
-    else if (k >= other)
+    } else if (k >= other) {
         at->waiting[k] = *mine; /* the other end will copy */
-    else
-        status = finish(transport, at, sends ? mine : &at->waiting[k],
-                        sends ? &at->waiting[k] : mine, stream);
+        status         = transport->ops->record(mine->mark.stream, mine->mark.event);
+    } else {
+        status = finish(transport, at, mine, &at->waiting[k], sends);
+    }
     pthread_mutex_unlock(&at->lock);
     return status;
 }
 
 static sluice_status local_post_send(sluice__transport *transport, int from, int to,
                                      const void *buffer, size_t bytes, uint64_t content,
-                                     sluice_stream *stream) {
-    posted mine = {NULL, bytes, content};
+                                     sluice__mark mark) {
+    posted mine = {NULL, bytes, content, mark};
     memcpy(&mine.buffer, &buffer, sizeof buffer); /* only read: it is the copy's source */
-    return post(transport, from, to, true, &mine, stream);
+    return post(transport, from, to, true, &mine);
 }
 
 static sluice_status local_post_receive(sluice__transport *transport, int from, int to,
                                         void *buffer, size_t bytes, uint64_t content,
-                                        sluice_stream *stream) {
-    const posted mine = {buffer, bytes, content};
-    return post(transport, from, to, false, &mine, stream);
+                                        sluice__mark mark) {
+    const posted mine = {buffer, bytes, content, mark};
+    return post(transport, from, to, false, &mine);
 }
 
 /* Posts never block here, so a group is nothing more than its posts. */
@@ -226,11 +239,13 @@ static sluice_status wait_for_link(const sluice__transport *transport, link *at,
 }
 
 static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
-                                double seconds, bool *done) {
+                                double seconds, bool *done, sluice_event **over) {
     link *at         = link_of(transport, from, to);
     const double end = sluice__now() + seconds;
     SLUICE__TRY(wait_for_copy(transport, at, k, seconds, done));
-    return *done && at->due ? wait_for_link(transport, at, k, end, done) : SLUICE_OK;
+    if (!*done) return SLUICE_OK;
+    *over = at->waiting[k].mark.event;
+    return at->due ? wait_for_link(transport, at, k, end, done) : SLUICE_OK;
 }
 
 /* ---- the gather ---- */

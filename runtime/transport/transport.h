@@ -27,6 +27,13 @@ typedef struct sluice__link {
     double latency_s, bytes_per_s; /* 0: no time; size does not matter */
 } sluice__link;
 
+/* Where a post's copy is enqueued if it is this end that copies, and an event of the same device: the
+ * transport records it there when this end's buffer is ready, or when the copy is enqueued. */
+typedef struct sluice__mark {
+    sluice_stream *stream;
+    sluice_event *event;
+} sluice__mark;
+
 typedef struct sluice__transport_ops {
     const char *name;
     /* E_UNSUPPORTED: links shall take time and this transport's cannot.
@@ -38,20 +45,22 @@ typedef struct sluice__transport_ops {
     /* Between runs, with every rank outside: all transfers are forgotten. */
     void (*begin)(sluice__transport *transport);
 
-    /* On rank `from`'s thread, or `to`'s. The buffer is in use until its wait has ended. `content`
+    /* On rank `from`'s thread, or `to`'s. The buffer is ready when the work now on the mark's stream is
+     * done, and in use until the transfer is over: who touches it next waits for that. `content`
      * says what is carried, the same number at both ends: it matches nothing, but a transport that
      * sees both refuses two that differ (E_SCHEDULE). */
     sluice_status (*post_send)(sluice__transport *transport, int from, int to, const void *buffer,
-                               size_t bytes, uint64_t content, sluice_stream *stream);
+                               size_t bytes, uint64_t content, sluice__mark mark);
     sluice_status (*post_receive)(sluice__transport *transport, int from, int to, void *buffer,
-                                  size_t bytes, uint64_t content, sluice_stream *stream);
+                                  size_t bytes, uint64_t content, sluice__mark mark);
     /* Posts between these two are issued as one; order among them does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);
-    /* Until transfer k of the link is complete, at most `seconds`: `*done` says whether it is.
+    /* Until both ends of transfer k of the link are posted and its copy is enqueued, at most `seconds`:
+     * `*done` says whether that is so, and then `*over` is the event of its end, or NULL if it is over.
      * E_STOPPED after abort(). */
     sluice_status (*wait)(sluice__transport *transport, int from, int to, int k, double seconds,
-                          bool *done);
+                          bool *done, sluice_event **over);
 
     /* Every rank gives `count` doubles (host memory), once per run; wait_gather() hands out all of
      * them, rank after rank. */

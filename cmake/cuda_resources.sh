@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# cuda_resources.sh NVCC SOURCE BUILD [ARCHITECTURE...]: compile every kernel for every architecture, warnings
+# as errors, and print its registers, shared memory and spills. Fails if something does not compile or spills.
+set -u -o pipefail
+nvcc=$1 source=$2 build=$3
+shift 3
+[ $# -gt 0 ] || set -- 80 90 100 120
+work=$build/cuda_resources
+mkdir -p "$work"
+codes=()
+for architecture in "$@"; do
+    codes+=("-gencode=arch=compute_$architecture,code=sm_$architecture")
+done
+one() { # one FILE: "file.cu sm_90 kernel registers shared spills" per kernel and architecture
+    local name
+    name=$(basename "$1")
+    "$nvcc" -std=c++17 -Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror -Xptxas=-v "${codes[@]}" \
+        -I "$source/include" -I "$source" -c "$1" -o "$work/$name.o" >"$work/$name.log" 2>&1 ||
+        { cat "$work/$name.log" >&2; return 1; }
+    c++filt <"$work/$name.log" | awk -v file="$name" '
+        /Compiling entry function/ {
+            kernel = $0; sub(/.*function .(void )?/, "", kernel); sub(/. for .sm_.*/, "", kernel)
+            sub(/\(anonymous namespace\)::/, "", kernel); sub(/\(.*/, "", kernel)
+            machine = $0; sub(/.* for ./, "", machine); sub(/[^a-z0-9_].*/, "", machine) }
+        /spill stores/ { spills = $5 + $9 }
+        /Used [0-9]+ registers/ {
+            shared = 0; for (i = 2; i <= NF; i++) if ($i ~ /^smem/) shared = $(i - 2)
+            for (i = 1; i <= NF; i++) if ($i == "Used") registers = $(i + 1)
+            printf "%-22s %-7s %-28s %3d registers %5d B shared %3d B spilled\n",
+                   file, machine, kernel, registers, shared, spills; bad += spills > 0 }
+        END { exit bad > 0 }'
+}
+failed=0
+for kernel in "$source"/runtime/device/cuda/*.cu; do one "$kernel" || failed=1; done
+[ $failed -eq 0 ] && echo "no kernel spills"
+exit $failed

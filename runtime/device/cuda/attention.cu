@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attention.cu -- bound by reads of shared memory: causal attention with an online softmax.
+ *
+ * Scores exist for (a warp's queries, 32 keys) at a time. A running maximum and sum per query;
+ * what was added up under an older maximum is scaled down when a larger one appears.
+ */
+#include "runtime/device/cuda/kernels.h"
+#include "runtime/device/cuda/random.cuh"
+#include "runtime/device/cuda/tile.cuh"
+
+namespace {
+
+/* Columns in 32s, and queries of a warp. */
+template <int R> struct shape {
+    static constexpr int own = 4, width = LANES * R, pitch = width + 1, owned = WARPS * own;
+    static constexpr size_t bytes =
+        sizeof(float) * (2 * TILE * pitch + owned * width + owned * TILE);
+};
+
+/* The softmax so far of one query. */
+struct running {
+    float most, sum;
+};
+
+template <int R>
+__device__ inline void score_tile(float (&scores)[shape<R>::own], const float *q, const float *k) {
+    for (int i = 0; i < shape<R>::own; i++) scores[i] = 0;
+    const float *mine = k + lane_number() * shape<R>::pitch;
+    for (int d = 0; d < shape<R>::width; d++) {
+        const float key = mine[d];
+        for (int i = 0; i < shape<R>::own; i++) scores[i] += q[i * shape<R>::width + d] * key;
+    }
+}
+
+template <int R> __global__ void __launch_bounds__(THREADS, 2)
+attend(const sluice_attention args, const float scale, const draw d) {
+    using S = shape<R>;
+    SLUICE__DYNAMIC_SHARED(float, shared);
+    float *const k = shared, *const v = k + TILE * S::pitch, *const queries = v + TILE * S::pitch;
+    const head h        = head_of_block(args.length, args.heads, args.head_width, S::owned);
+    const int64_t first = h.first + warp_number() * S::own; /* query of this warp */
+    const int64_t end   = min(args.length, h.first + S::owned);
+    float *const q       = queries + warp_number() * S::own * S::width;
+    float *const weights = queries + S::owned * S::width + warp_number() * S::own * TILE;
+    const float *from    = args.qkv + h.in;
+    load_rows<S::width>(queries, S::width, S::owned, from, h.in_stride, h.first, args.length,
+                        args.head_width);
+    float out[S::own][R] = {}, by[S::own] = {};
+    running at[S::own];
+    for (int i = 0; i < S::own; i++) at[i] = {-INFINITY, 0};
+    for (int64_t key = 0; key < end; key += TILE) {
+        __syncthreads(); /* the last tile may still be read */
+        load_rows<S::width>(k, S::pitch, TILE, from + h.all, h.in_stride, key, args.length,
+                            args.head_width);
+        load_rows<S::width>(v, S::pitch, TILE, from + 2 * h.all, h.in_stride, key, args.length,
+                            args.head_width);
+        __syncthreads();
+        if (first >= args.length || key >= first + S::own) continue; /* a whole warp sees nothing */
+        float scores[S::own];
+        score_tile<R>(scores, q, k);
+        const int64_t mine = key + lane_number();
+        for (int i = 0; i < S::own; i++) {
+            const int64_t query = first + i;
+            const bool seen     = mine <= query; /* of queries that do not exist, zeros */
+            const float score   = seen ? scores[i] * scale : -INFINITY;
+            const float before = at[i].most, now = fmaxf(before, warp_max(score));
+            const float shrink = now > before ? expf(before - now) : 1;
+            const float weight = seen ? expf(score - now) : 0;
+            at[i]              = {now, at[i].sum * shrink + warp_sum(weight)};
+            const float factor =
+                d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, query, mine)) : 1;
+            weights[i * TILE + lane_number()] = weight * factor;
+            for (int r = 0; r < R; r++) out[i][r] *= shrink;
+        }
+        __syncwarp();
+        add_tile<R, S::own>(out, weights, v, S::pitch);
+    }
+    for (int i = 0; i < S::own; i++) by[i] = at[i].sum > 0 ? 1 / at[i].sum : 0;
+    store_rows<R, S::own>(args.out + h.out, h.out_stride, out, by, first, args.length,
+                          args.head_width);
+    for (int i = 0; i < S::own && lane_number() == 0; i++)
+        if (first + i < args.length) args.lse[h.rows + first + i] = at[i].most + logf(at[i].sum);
+}
+
+template <int R> cudaError_t launch(const sluice_attention *args, cudaStream_t stream) {
+    const float scale = 1.0f / sqrtf(static_cast<float>(args->head_width));
+    return SLUICE__LAUNCH(attend<R>, blocks_of(args->samples, args->heads, args->length,
+                                               shape<R>::owned),
+                          THREADS, shape<R>::bytes, stream, *args, scale, draw_of(args->dropout));
+}
+
+} // namespace
+
+cudaError_t sluice__prepare_attention(void) {
+    cudaError_t error = ask_for_shared(attend<1>, shape<1>::bytes);
+    if (error == cudaSuccess) error = ask_for_shared(attend<2>, shape<2>::bytes);
+    if (error == cudaSuccess) error = ask_for_shared(attend<4>, shape<4>::bytes);
+    return error == cudaSuccess ? ask_for_shared(attend<8>, shape<8>::bytes) : error;
+}
+
+cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream) {
+    if (args->samples == 0 || args->length == 0 || args->heads == 0) return cudaSuccess;
+    if (args->head_width <= 32) return launch<1>(args, stream);
+    if (args->head_width <= 64) return launch<2>(args, stream);
+    if (args->head_width <= 128) return launch<4>(args, stream);
+    return launch<8>(args, stream);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * classifier.c -- the output head with its loss, a slab of rows at a time.
+ *
+ *   logits = x w^T  ->  loss, logits = scale (softmax - target)  ->  dx = logits w
+ *                                                                    dw (+)= logits^T x
+ */
+#include "runtime/base/error.h"
+#include "runtime/device/blocks.h"
+#include "runtime/device/cuda/cuda.h"
+
+typedef struct slab {
+    int64_t first, rows;
+    double *losses; /* (rows) */
+    float *logits;  /* (rows, classes) */
+} slab;
+
+static sluice_status make_logits(sluice_stream *stream, const sluice_classifier *args,
+                                 const slab *at) {
+    const sluice_matmul product = {.c           = at->logits,
+                                   .a           = args->x + at->first * args->width,
+                                   .b           = args->w,
+                                   .rows        = at->rows,
+                                   .columns     = args->classes,
+                                   .inner       = args->width,
+                                   .alpha       = 1,
+                                   .transpose_b = true};
+    return sluice__cuda_multiply(stream, &product);
+}
+
+static sluice_status make_gradients(sluice_stream *stream, const sluice_classifier *args,
+                                    const slab *at) {
+    const sluice_matmul of_input  = {.c       = args->dx ? args->dx + at->first * args->width : NULL,
+                                     .a       = at->logits,
+                                     .b       = args->w,
+                                     .rows    = at->rows,
+                                     .columns = args->width,
+                                     .inner   = args->classes,
+                                     .alpha   = 1};
+    const sluice_matmul of_weight = {.c           = args->dw,
+                                     .a           = at->logits,
+                                     .b           = args->x + at->first * args->width,
+                                     .rows        = args->classes,
+                                     .columns     = args->width,
+                                     .inner       = at->rows,
+                                     .alpha       = 1,
+                                     .beta        = args->first_write && at->first == 0 ? 0.0f : 1.0f,
+                                     .transpose_a = true};
+    if (args->dx) SLUICE__TRY(sluice__cuda_multiply(stream, &of_input));
+    return args->dw ? sluice__cuda_multiply(stream, &of_weight) : SLUICE_OK;
+}
+
+static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *args, const slab *at) {
+    SLUICE__TRY(make_logits(stream, args, at));
+    SLUICE__TRY(sluice__cuda_status(
+        sluice__launch_softmax_loss(at->losses, at->logits, args->targets + at->first, at->rows,
+                                    args->classes, args->scale, args->dx || args->dw, stream->handle),
+        "softmax"));
+    SLUICE__TRY(sluice__cuda_status(sluice__launch_add_losses(args->loss, at->losses, at->rows,
+                                                              args->scale, at->first == 0,
+                                                              stream->handle),
+                                    "summing losses"));
+    return make_gradients(stream, args, at);
+}
+
+/* Without rows the loss is 0, and a gradient that is stored is, too. */
+static sluice_status run_nothing(sluice_stream *stream, const sluice_classifier *args) {
+    SLUICE__TRY(sluice__cuda_status(
+        cudaMemsetAsync(args->loss, 0, sizeof *args->loss, stream->handle), "clearing a loss"));
+    if (!args->dw || !args->first_write) return SLUICE_OK;
+    const size_t count = (size_t)args->classes * (size_t)args->width;
+    return sluice__cuda_status(
+        cudaMemsetAsync(args->dw, 0, count * sizeof *args->dw, stream->handle),
+        "clearing a gradient");
+}
+
+sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args) {
+    const int64_t most = sluice__slab_rows(args->rows);
+    if (args->rows == 0) return run_nothing(stream, args);
+    SLUICE__TRY(sluice__cuda_status(
+        sluice__launch_check(stream->fault, args->targets, args->rows, args->classes, true,
+                             SLUICE__FAULT_TARGET, stream->handle),
+        "checking targets"));
+    for (int64_t first = 0; first < args->rows; first += most) {
+        const slab at = {.first  = first,
+                         .rows   = sluice__least(most, args->rows - first),
+                         .losses = args->scratch,
+                         .logits = (float *)((double *)args->scratch + most)};
+        SLUICE__TRY(run_slab(stream, args, &at));
+    }
+    return SLUICE_OK;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* column_sum.cu -- bound by memory: sums over rows, in blocks fixed by shape, a thread a column. */
+#include "runtime/device/blocks.h"
+#include "runtime/device/cuda/kernels.h"
+#include "runtime/device/cuda/lanes.cuh"
+
+namespace {
+
+enum { THREADS = 128 };
+
+__global__ void sum_rows(float *partials, const float *x, int64_t rows, int64_t columns) {
+    const int64_t j = first_element(), block = blockIdx.y;
+    if (j >= columns) return;
+    const int64_t first = block * SLUICE__COLUMN_SUM_ROWS;
+    const int64_t end   = min(rows, first + SLUICE__COLUMN_SUM_ROWS);
+    float sum           = 0;
+    for (int64_t i = first; i < end; i++) sum += x[i * columns + j];
+    partials[block * columns + j] = sum;
+}
+
+__global__ void sum_blocks(float *out, const float *partials, int64_t blocks, int64_t columns,
+                           bool first_write) {
+    const int64_t j = first_element();
+    if (j >= columns) return;
+    float sum = 0;
+    for (int64_t b = 0; b < blocks; b++) sum += partials[b * columns + j];
+    out[j] = first_write ? sum : out[j] + sum;
+}
+
+} // namespace
+
+cudaError_t sluice__launch_column_sums(float *partials, const float *x, int64_t rows,
+                                       int64_t columns, cudaStream_t stream) {
+    if (rows == 0 || columns == 0) return cudaSuccess;
+    const int64_t blocks = sluice__blocks(rows, SLUICE__COLUMN_SUM_ROWS);
+    if (blocks > 65535) return cudaErrorInvalidConfiguration;
+    const dim3 grid(grid_for(columns, THREADS), static_cast<unsigned>(blocks));
+    return SLUICE__LAUNCH(sum_rows, grid, THREADS, 0, stream, partials, x, rows, columns);
+}
+
+cudaError_t sluice__launch_add_partials(float *out, const float *partials, int64_t blocks,
+                                        int64_t columns, bool first_write, cudaStream_t stream) {
+    if (columns == 0) return cudaSuccess;
+    return SLUICE__LAUNCH(sum_blocks, grid_for(columns, THREADS), THREADS, 0, stream, out, partials,
+                          blocks, columns, first_write);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* cuda.h -- what the files of the cuda device share. */
+#ifndef SLUICE_DEVICE_CUDA_CUDA_H
+#define SLUICE_DEVICE_CUDA_CUDA_H
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include "runtime/device/cuda/kernels.h"
+#include "sluice/device.h"
+
+extern const sluice_device_ops sluice__cuda_ops;
+
+/* Tensors of an update as the device has them. They are sent only when they change. */
+typedef struct sluice__cuda_table {
+    sluice__cuda_tensor *there; /* device memory: SLUICE__CUDA_TENSORS of them */
+    sluice__cuda_tensor *here;  /* pinned: what is there, once `sent` has happened */
+    cudaEvent_t sent;
+    int count;
+    int64_t blocks;
+} sluice__cuda_table;
+
+struct sluice_device {
+    int ordinal;
+    int high_priority; /* of streams */
+    size_t workspace;  /* bytes of a stream's cuBLAS */
+    bool tf32;
+};
+
+struct sluice_stream {
+    sluice_device *device;
+    cudaStream_t handle;
+    /* The rest only of streams that compute. */
+    cublasHandle_t products;
+    unsigned char *room;       /* device memory: cuBLAS's workspace, partials, tables */
+    double *partials;          /* (SLUICE__CUDA_TENSORS, SLUICE__CUDA_PARTIALS) */
+    sluice__cuda_fault *fault; /* pinned */
+    sluice__cuda_table squares, update;
+};
+
+struct sluice_event {
+    cudaEvent_t handle;
+};
+
+/* What a fault says it found. */
+enum { SLUICE__FAULT_TOKEN = 1, SLUICE__FAULT_TARGET = 2 };
+
+/* ---- failure.c ---- */
+/* OK, or E_DEVICE (E_DEVICE_MEMORY) with what was being done, and CUDA's reason. */
+sluice_status sluice__cuda_status(cudaError_t error, const char *what);
+sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
+/* What a kernel noted, once: E_ARGUMENT in a sentence. */
+sluice_status sluice__cuda_report(sluice__cuda_fault *fault);
+
+/* ---- room.c ---- */
+sluice_status sluice__cuda_count(int *count);
+sluice_status sluice__cuda_describe(int ordinal, char *out, size_t bytes);
+sluice_status sluice__cuda_room(int ordinal, int ranks, size_t *available, size_t *reserve);
+/* Let `device` reach the memory of the others that are open, and them reach its. */
+sluice_status sluice__cuda_meet_peers(const sluice_device *device);
+void sluice__cuda_leave_peers(const sluice_device *device);
+
+/* ---- stream.c ---- */
+sluice_status sluice__cuda_stream_create(sluice_device *device, sluice_stream_kind kind,
+                                         sluice_stream **out);
+void sluice__cuda_stream_destroy(sluice_stream *stream);
+
+/* ---- products.c ---- */
+/* The stream's cuBLAS, used once, so that nothing is loaded or allocated later. */
+sluice_status sluice__cuda_products_make(sluice_stream *stream);
+sluice_status sluice__cuda_precision(sluice_stream *stream);
+/* c = alpha op(a) op(b) + beta c of row-major matrices. */
+sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args);
+
+/* ---- one file per operation, as in cpu/ ---- */
+sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *args);
+sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *args);
+sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
+                                                 const sluice_linear_backward_input *args);
+sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
+                                                  const sluice_linear_backward_weight *args);
+sluice_status sluice__cuda_layernorm(sluice_stream *stream, const sluice_layernorm *args);
+sluice_status sluice__cuda_layernorm_backward(sluice_stream *stream,
+                                              const sluice_layernorm_backward *args);
+sluice_status sluice__cuda_attention(sluice_stream *stream, const sluice_attention *args);
+sluice_status sluice__cuda_attention_backward(sluice_stream *stream,
+                                              const sluice_attention_backward *args);
+sluice_status sluice__cuda_embedding(sluice_stream *stream, const sluice_embedding *args);
+sluice_status sluice__cuda_embedding_backward(sluice_stream *stream,
+                                              const sluice_embedding_backward *args);
+sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args);
+sluice_status sluice__cuda_squared_error(sluice_stream *stream, const sluice_squared_error *args);
+sluice_status sluice__cuda_drop(sluice_stream *stream, const sluice_drop *args);
+sluice_status sluice__cuda_relu(sluice_stream *stream, float *y, const float *x, int64_t count);
+sluice_status sluice__cuda_relu_backward(sluice_stream *stream, float *dx, const float *dy,
+                                         const float *x, int64_t count);
+sluice_status sluice__cuda_sum(sluice_stream *stream, float *out, const float *const *inputs,
+                               int terms, int64_t count);
+sluice_status sluice__cuda_sum_squares(sluice_stream *stream, double *partials,
+                                       const sluice_update_tensor *tensors, int count);
+sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
+                                 int count, const sluice_update *step);
+sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_update_tensor *tensors,
+                               int count, const sluice_update *step);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* device.c -- a GPU as a device: its table, memory, events and copies. */
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/cuda.h"
+
+/* ---- device: CUDA's choice of one is the calling thread's ---- */
+
+static void close_device(sluice_device *device) {
+    if (!device) return;
+    sluice__cuda_leave_peers(device);
+    sluice__free(device);
+}
+
+static sluice_status set_up(sluice_device *device) {
+    int least = 0, major = 0;
+    SLUICE__TRY(sluice__cuda_status(cudaSetDevice(device->ordinal), "choosing a GPU"));
+    SLUICE__TRY(sluice__cuda_status(
+        cudaDeviceGetStreamPriorityRange(&least, &device->high_priority), "asking for priorities"));
+    SLUICE__TRY(sluice__cuda_status(
+        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device->ordinal),
+        "asking for the kind of a GPU"));
+    device->workspace = (size_t)(major >= 9 ? 32 : 4) << 20;
+    SLUICE__TRY(sluice__cuda_status(sluice__prepare_attention(), "preparing attention"));
+    return sluice__cuda_status(sluice__prepare_attention_backward(), "preparing attention");
+}
+
+/* Compute threads are the GPU's own. */
+static sluice_status open_device(sluice_device **out, int ordinal, int threads, int first_core,
+                                 bool pin) {
+    (void)threads, (void)first_core, (void)pin;
+    sluice_device *device = NULL;
+    int count             = 0;
+    SLUICE__TRY(sluice__cuda_count(&count));
+    if (ordinal < 0 || ordinal >= count)
+        return sluice__fail(SLUICE_E_ARGUMENT, "there is no cuda:%d: this machine has %d GPU%s",
+                            ordinal, count, count == 1 ? "" : "s");
+    SLUICE__TRY(sluice__alloc(&device, 1, sizeof *device));
+    device->ordinal      = ordinal;
+    sluice_status status = set_up(device);
+    if (status == SLUICE_OK) status = sluice__cuda_meet_peers(device);
+    if (status == SLUICE_OK)
+        *out = device;
+    else
+        sluice__free(device);
+    return status;
+}
+
+static const char *lacks(sluice_device *device) {
+    (void)device;
+    return "";
+}
+
+static sluice_status allow_tf32(sluice_device *device) {
+    device->tf32 = true;
+    return SLUICE_OK;
+}
+
+/* ---- memory ---- */
+
+static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
+    (void)device;
+    return sluice__cuda_status(cudaMalloc(out, bytes > 0 ? bytes : 1), "allocating an arena");
+}
+
+static void arena_free(sluice_device *device, void *arena, size_t bytes) {
+    (void)device, (void)bytes;
+    if (arena) (void)cudaFree(arena);
+}
+
+static sluice_status host_alloc(sluice_device *device, void **out, size_t bytes) {
+    (void)device;
+    return sluice__cuda_status(cudaHostAlloc(out, bytes > 0 ? bytes : 1, cudaHostAllocPortable),
+                               "pinning host memory");
+}
+
+static void host_free(sluice_device *device, void *block) {
+    (void)device;
+    if (block) (void)cudaFreeHost(block);
+}
+
+/* ---- events ---- */
+
+static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
+    (void)device;
+    sluice_event *event = NULL;
+    SLUICE__TRY(sluice__alloc(&event, 1, sizeof *event));
+    const sluice_status status = sluice__cuda_status(
+        cudaEventCreateWithFlags(&event->handle, timed ? cudaEventDefault : cudaEventDisableTiming),
+        "creating an event");
+    if (status == SLUICE_OK)
+        *out = event;
+    else
+        sluice__free(event);
+    return status;
+}
+
+static void event_destroy(sluice_event *event) {
+    if (!event) return;
+    (void)cudaEventDestroy(event->handle);
+    sluice__free(event);
+}
+
+static sluice_status record_event(sluice_stream *stream, sluice_event *event) {
+    return sluice__cuda_status(cudaEventRecord(event->handle, stream->handle), "recording an event");
+}
+
+static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
+    return sluice__cuda_status(cudaStreamWaitEvent(stream->handle, event->handle, 0),
+                               "waiting for an event");
+}
+
+static sluice_status query_event(sluice_event *event, bool *done) {
+    const cudaError_t error = cudaEventQuery(event->handle);
+    *done                   = error == cudaSuccess;
+    if (error != cudaErrorNotReady) return sluice__cuda_status(error, "carrying out what came before");
+    (void)cudaGetLastError(); /* else the next launch would be blamed */
+    return SLUICE_OK;
+}
+
+/* What kernels found wrong with their input is told here. */
+static sluice_status synchronize(sluice_stream *stream) {
+    SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle),
+                                    "carrying out what came before"));
+    return stream->fault ? sluice__cuda_report(stream->fault) : SLUICE_OK;
+}
+
+static sluice_status seconds_between(sluice_event *from, sluice_event *to, double *seconds) {
+    float milliseconds = 0;
+    SLUICE__TRY(sluice__cuda_status(cudaEventElapsedTime(&milliseconds, from->handle, to->handle),
+                                    "reading the clock of a GPU"));
+    *seconds = 1e-3 * (double)milliseconds;
+    return SLUICE_OK;
+}
+
+/* ---- data: addresses say which device they are on ---- */
+
+static sluice_status copy_bytes(sluice_stream *stream, void *to, const void *from, size_t bytes) {
+    if (bytes == 0) return SLUICE_OK;
+    return sluice__cuda_status(
+        cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream->handle), "copying");
+}
+
+static sluice_status upload(sluice_stream *stream, void *to, const void *from_host, size_t bytes) {
+    if (bytes == 0) return SLUICE_OK;
+    return sluice__cuda_status(
+        cudaMemcpyAsync(to, from_host, bytes, cudaMemcpyHostToDevice, stream->handle), "uploading");
+}
+
+static sluice_status download(sluice_stream *stream, void *to_host, const void *from, size_t bytes) {
+    if (bytes == 0) return SLUICE_OK;
+    return sluice__cuda_status(
+        cudaMemcpyAsync(to_host, from, bytes, cudaMemcpyDeviceToHost, stream->handle),
+        "downloading");
+}
+
+static sluice_status zero_bytes(sluice_stream *stream, void *to, size_t bytes) {
+    if (bytes == 0) return SLUICE_OK;
+    return sluice__cuda_status(cudaMemsetAsync(to, 0, bytes, stream->handle), "clearing memory");
+}
+
+const sluice_device_ops sluice__cuda_ops = {
+    .name                   = "cuda",
+    .count                  = sluice__cuda_count,
+    .describe               = sluice__cuda_describe,
+    .room                   = sluice__cuda_room,
+    .open                   = open_device,
+    .close                  = close_device,
+    .lacks                  = lacks,
+    .allow_tf32             = allow_tf32,
+    .arena_alloc            = arena_alloc,
+    .arena_free             = arena_free,
+    .host_alloc             = host_alloc,
+    .host_free              = host_free,
+    .stream_create          = sluice__cuda_stream_create,
+    .stream_destroy         = sluice__cuda_stream_destroy,
+    .event_create           = event_create,
+    .event_destroy          = event_destroy,
+    .record                 = record_event,
+    .wait                   = wait_event,
+    .query                  = query_event,
+    .synchronize            = synchronize,
+    .seconds                = seconds_between,
+    .upload                 = upload,
+    .download               = download,
+    .copy                   = copy_bytes,
+    .zero                   = zero_bytes,
+    .matmul                 = sluice__cuda_matmul,
+    .linear                 = sluice__cuda_linear,
+    .linear_backward_input  = sluice__cuda_linear_backward_input,
+    .linear_backward_weight = sluice__cuda_linear_backward_weight,
+    .layernorm              = sluice__cuda_layernorm,
+    .layernorm_backward     = sluice__cuda_layernorm_backward,
+    .attention              = sluice__cuda_attention,
+    .attention_backward     = sluice__cuda_attention_backward,
+    .embedding              = sluice__cuda_embedding,
+    .embedding_backward     = sluice__cuda_embedding_backward,
+    .classifier             = sluice__cuda_classifier,
+    .squared_error          = sluice__cuda_squared_error,
+    .drop                   = sluice__cuda_drop,
+    .relu                   = sluice__cuda_relu,
+    .relu_backward          = sluice__cuda_relu_backward,
+    .sum                    = sluice__cuda_sum,
+    .sum_squares            = sluice__cuda_sum_squares,
+    .adamw                  = sluice__cuda_adamw,
+    .sgd                    = sluice__cuda_sgd,
+};

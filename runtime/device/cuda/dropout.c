@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* dropout.c -- the product of a tensor with dropout's random factors. */
+#include "runtime/device/cuda/cuda.h"
+
+sluice_status sluice__cuda_drop(sluice_stream *stream, const sluice_drop *args) {
+    return sluice__cuda_status(sluice__launch_drop(args, stream->handle), "dropout");
+}

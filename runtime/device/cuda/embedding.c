@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* embedding.c -- rows of tables by token and position. A token outside the table is noted on the
+ * device and told by the next synchronize(). */
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/cuda.h"
+
+static sluice_status check_tokens(sluice_stream *stream, const int32_t *tokens, int64_t count,
+                                  int64_t vocabulary) {
+    return sluice__cuda_status(sluice__launch_check(stream->fault, tokens, count, vocabulary, false,
+                                                    SLUICE__FAULT_TOKEN, stream->handle),
+                               "checking tokens");
+}
+
+sluice_status sluice__cuda_embedding(sluice_stream *stream, const sluice_embedding *args) {
+    SLUICE__TRY(check_tokens(stream, args->tokens, args->samples * args->length, args->vocabulary));
+    return sluice__cuda_status(sluice__launch_embedding(args, stream->handle), "embedding");
+}
+
+sluice_status sluice__cuda_embedding_backward(sluice_stream *stream,
+                                              const sluice_embedding_backward *args) {
+    static const char what[] = "the gradient of embedding";
+    SLUICE__TRY(check_tokens(stream, args->tokens, args->samples * args->length, args->vocabulary));
+    const size_t row = (size_t)args->width * sizeof(float);
+    if (args->first_write) {
+        SLUICE__TRY(sluice__cuda_status(cudaMemsetAsync(args->dtable, 0,
+                                                        (size_t)args->vocabulary * row,
+                                                        stream->handle),
+                                        what));
+        SLUICE__TRY(sluice__cuda_status(cudaMemsetAsync(args->dpositions, 0,
+                                                        (size_t)args->positions * row,
+                                                        stream->handle),
+                                        what));
+    }
+    return sluice__cuda_status(sluice__launch_embedding_backward(args, stream->handle), what);
+}

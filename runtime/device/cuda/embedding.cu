@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* embedding.cu -- bound by memory: rows of two tables are added, a thread a column. */
+#include "runtime/device/cuda/kernels.h"
+#include "runtime/device/cuda/lanes.cuh"
+
+namespace {
+
+enum { THREADS = 128 };
+
+/* A token outside the table has been noted by the check: here it must only do no harm. */
+__global__ void add_rows(const sluice_embedding args, int64_t rows) {
+    const int64_t j = first_element();
+    if (j >= args.width) return;
+    for (int64_t i = blockIdx.y; i < rows; i += gridDim.y) {
+        const int64_t token       = args.tokens[i];
+        const bool there          = token >= 0 && token < args.vocabulary;
+        args.y[i * args.width + j] = (there ? args.table[token * args.width + j] : 0) +
+                                     args.positions[i % args.length * args.width + j];
+    }
+}
+
+} // namespace
+
+cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream) {
+    const int64_t rows = args->samples * args->length;
+    if (rows == 0 || args->width == 0) return cudaSuccess;
+    const dim3 grid(grid_for(args->width, THREADS),
+                    static_cast<unsigned>(rows < 65535 ? rows : 65535));
+    return SLUICE__LAUNCH(add_rows, grid, THREADS, 0, stream, *args, rows);
+}

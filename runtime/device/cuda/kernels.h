@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernels.h -- the whole surface between C and CUDA C++.
+ *
+ * A launcher enqueues on `stream` and returns the launch error; it allocates nothing and
+ * synchronizes nothing. An empty tensor is no launch. Argument structs are those of device.h: host
+ * memory that is read before the launcher returns, pointers in them are the device's.
+ */
+#ifndef SLUICE_DEVICE_CUDA_KERNELS_H
+#define SLUICE_DEVICE_CUDA_KERNELS_H
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sluice/device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- limits and blocks ---- */
+enum {
+    SLUICE__CUDA_HEAD_WIDTH = 256,  /* widest head of attention */
+    SLUICE__CUDA_PARTIALS   = 64,   /* most partial sums of a reduction to one number */
+    SLUICE__CUDA_SUM_TERMS  = 256,  /* most arrays in one sum */
+    SLUICE__CUDA_TENSORS    = 4096, /* most tensors in one update */
+    SLUICE__CUDA_UPDATE     = 4096  /* elements of one block of an update */
+};
+
+/* A value that an index must not have, found by a kernel. In host memory that the device writes. */
+typedef struct sluice__cuda_fault {
+    int64_t index, limit; /* of the first bad one; values must be below `limit` */
+    int32_t value;
+    int32_t what; /* 0: nothing was found; else as the launcher was told */
+} sluice__cuda_fault;
+
+/* One tensor of an update, in device memory. */
+typedef struct sluice__cuda_tensor {
+    float *parameter;
+    const float *gradient;
+    float *first_moment, *second_moment;
+    int64_t count;
+    int64_t first_block; /* number of the tensor's first block in the launch */
+    int64_t decays;
+} sluice__cuda_tensor;
+
+/* What one element of adamw needs, with the bias corrections folded into the factors. */
+typedef struct sluice__adamw_factors {
+    float gradient;      /* clip factor */
+    float keep[2];       /* 1 - lr * decay of a tensor that does not decay, and of one that does */
+    float beta1, beta2;
+    float rate, second, epsilon; /* lr / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
+} sluice__adamw_factors;
+
+/* ---- once per device, before anything is launched there ---- */
+cudaError_t sluice__prepare_attention(void);
+cudaError_t sluice__prepare_attention_backward(void);
+
+/* ---- epilogues of products ---- */
+/* y += bias (columns) + residual, each where given; gelu = gelu(y) where given. */
+cudaError_t sluice__launch_epilogue(float *y, float *gelu, const float *bias, const float *residual,
+                                    int64_t rows, int64_t columns, cudaStream_t stream);
+/* dx *= gelu'(before). */
+cudaError_t sluice__launch_gelu_slope(float *dx, const float *before, int64_t count,
+                                      cudaStream_t stream);
+/* partials (blocks of SLUICE__COLUMN_SUM_ROWS rows, columns) = sums over each block's rows. */
+cudaError_t sluice__launch_column_sums(float *partials, const float *x, int64_t rows,
+                                       int64_t columns, cudaStream_t stream);
+/* out (columns) (+)= partials (blocks, columns) summed in order of blocks. */
+cudaError_t sluice__launch_add_partials(float *out, const float *partials, int64_t blocks,
+                                        int64_t columns, bool first_write, cudaStream_t stream);
+
+/* ---- layers ---- */
+cudaError_t sluice__launch_layernorm(const sluice_layernorm *args, cudaStream_t stream);
+cudaError_t sluice__launch_layernorm_input(const sluice_layernorm_backward *args,
+                                           cudaStream_t stream);
+/* Partial sums of dgain, then of dbias, in args->scratch. */
+cudaError_t sluice__launch_layernorm_columns(const sluice_layernorm_backward *args,
+                                             cudaStream_t stream);
+/* head_width at most SLUICE__CUDA_HEAD_WIDTH. */
+cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream);
+cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
+                                              cudaStream_t stream);
+cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);
+cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
+                                              cudaStream_t stream);
+cudaError_t sluice__launch_drop(const sluice_drop *args, cudaStream_t stream);
+
+/* ---- losses ---- */
+/* losses (rows) and, if `gradients`, logits (rows, classes) = scale (softmax - target). */
+cudaError_t sluice__launch_softmax_loss(double *losses, float *logits, const int32_t *targets,
+                                        int64_t rows, int64_t classes, double scale, bool gradients,
+                                        cudaStream_t stream);
+/* *loss = scale * the sum of losses (+ *loss). */
+cudaError_t sluice__launch_add_losses(double *loss, const double *losses, int64_t rows,
+                                      double scale, bool first_write, cudaStream_t stream);
+/* partials: SLUICE__CUDA_PARTIALS doubles. */
+cudaError_t sluice__launch_squared_error(const sluice_squared_error *args, double *partials,
+                                         cudaStream_t stream);
+/* If a value is >= limit (or negative and not `negative_allowed`), note the first in *fault, unless
+ * something stands there. */
+cudaError_t sluice__launch_check(sluice__cuda_fault *fault, const int32_t *values, int64_t count,
+                                 int64_t limit, bool negative_allowed, int32_t what,
+                                 cudaStream_t stream);
+
+/* ---- flat arrays ---- */
+/* y = x where `where` is positive, else 0. */
+cudaError_t sluice__launch_keep_positive(float *y, const float *x, const float *where,
+                                         int64_t count, cudaStream_t stream);
+/* `inputs`: host array of at most SLUICE__CUDA_SUM_TERMS device pointers, at least one. */
+cudaError_t sluice__launch_sum(float *out, const float *const *inputs, int terms, int64_t count,
+                               cudaStream_t stream);
+cudaError_t sluice__launch_scale(float *x, float by, int64_t count, cudaStream_t stream);
+
+/* ---- update: `tensors` is device memory ---- */
+/* partials (count, SLUICE__CUDA_PARTIALS) is room; sums (count). */
+cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
+                                       const sluice__cuda_tensor *tensors, int count,
+                                       cudaStream_t stream);
+cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
+                                 const sluice__adamw_factors *factors, cudaStream_t stream);
+/* p = keep p - rate g, `keep` as in sluice__adamw_factors. */
+cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
+                               const float keep[2], float rate, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* linear.c -- matrix products of layers, and what follows them. */
+#include "runtime/base/error.h"
+#include "runtime/device/blocks.h"
+#include "runtime/device/cuda/cuda.h"
+
+sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *args) {
+    return sluice__cuda_multiply(stream, args);
+}
+
+/* A residual that stands where the result goes is added by the product, any other one after it. */
+sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *args) {
+    const bool in_place         = args->residual && args->residual == args->y;
+    const float *const residual = in_place ? NULL : args->residual;
+    const sluice_matmul product = {.c       = args->y,
+                                   .a       = args->x,
+                                   .b       = args->w,
+                                   .rows    = args->rows,
+                                   .columns = args->outputs,
+                                   .inner   = args->inputs,
+                                   .alpha   = 1,
+                                   .beta    = in_place ? 1.0f : 0.0f};
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
+    if (!args->b && !residual && !args->gelu) return SLUICE_OK;
+    return sluice__cuda_status(sluice__launch_epilogue(args->y, args->gelu, args->b, residual,
+                                                       args->rows, args->outputs, stream->handle),
+                               "adding a bias");
+}
+
+sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
+                                                 const sluice_linear_backward_input *args) {
+    const sluice_matmul product = {.c           = args->dx,
+                                   .a           = args->dy,
+                                   .b           = args->w,
+                                   .rows        = args->rows,
+                                   .columns     = args->inputs,
+                                   .inner       = args->outputs,
+                                   .alpha       = 1,
+                                   .transpose_b = true};
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
+    if (!args->before_gelu) return SLUICE_OK;
+    return sluice__cuda_status(sluice__launch_gelu_slope(args->dx, args->before_gelu,
+                                                         args->rows * args->inputs, stream->handle),
+                               "the gradient of gelu");
+}
+
+sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
+                                                  const sluice_linear_backward_weight *args) {
+    const sluice_matmul product = {.c           = args->dw,
+                                   .a           = args->x,
+                                   .b           = args->dy,
+                                   .rows        = args->inputs,
+                                   .columns     = args->outputs,
+                                   .inner       = args->rows,
+                                   .alpha       = 1,
+                                   .beta        = args->first_write ? 0.0f : 1.0f,
+                                   .transpose_a = true};
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
+    if (!args->db) return SLUICE_OK;
+    float *const partials = args->scratch;
+    SLUICE__TRY(sluice__cuda_status(sluice__launch_column_sums(partials, args->dy, args->rows,
+                                                               args->outputs, stream->handle),
+                                    "summing the gradient of a bias"));
+    return sluice__cuda_status(
+        sluice__launch_add_partials(args->db, partials,
+                                    sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS),
+                                    args->outputs, args->first_write, stream->handle),
+        "summing the gradient of a bias");
+}

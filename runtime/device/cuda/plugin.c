@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* plugin.c -- the one function that libsluice_cuda.so exports, and what it borrows of the library. */
+#include "runtime/device/plugin.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/cuda.h"
+
+static const sluice__plugin_host *host;
+
+/* ---- the library's functions by their own names, so that the backend reads like the cpu's ---- */
+
+sluice_status sluice__fail(sluice_status status, const char *format, ...) {
+    char text[sizeof((sluice_error *)0)->what];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return host->fail(status, "%s", text);
+}
+
+sluice_status sluice__hint(sluice_status status, const char *format, ...) {
+    char text[sizeof((sluice_error *)0)->hint];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return host->hint(status, "%s", text);
+}
+
+sluice_status sluice__alloc(void *out, size_t count, size_t size) {
+    return host->alloc(out, count, size);
+}
+
+void sluice__free(void *block) {
+    host->free(block);
+}
+
+/* ---- the entry ---- */
+
+__attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
+
+/*
+ * Before CUDA is first called: kernels are loaded with the context, since loading one at its first
+ * launch may wait for everything that runs on the device; and streams share no hardware queue, since
+ * that would order what events leave free. Who has set these knows better.
+ */
+const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
+    static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops),
+                                          &sluice__cuda_ops};
+    host = lent;
+    (void)setenv("CUDA_MODULE_LOADING", "EAGER", 0);
+    (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+    return &plugin;
+}

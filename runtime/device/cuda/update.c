@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* update.c -- the norm's parts and the optimizers, over all tensors of a rank in one launch. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/blocks.h"
+#include "runtime/device/cuda/cuda.h"
+
+/* ---- the table of tensors ---- */
+
+static sluice__cuda_tensor entry_of(const sluice_update_tensor *tensor, int64_t first_block) {
+    return (sluice__cuda_tensor){.parameter     = tensor->parameter,
+                                 .gradient      = tensor->gradient,
+                                 .first_moment  = tensor->first_moment,
+                                 .second_moment = tensor->second_moment,
+                                 .count         = tensor->count,
+                                 .first_block   = first_block,
+                                 .decays        = tensor->decays ? 1 : 0};
+}
+
+static bool is_there(const sluice__cuda_table *table, const sluice_update_tensor *tensors,
+                     int count) {
+    int64_t blocks = 0;
+    if (table->count != count) return false;
+    for (int t = 0; t < count; t++) {
+        const sluice__cuda_tensor entry = entry_of(&tensors[t], blocks);
+        if (memcmp(&table->here[t], &entry, sizeof entry) != 0) return false; /* it has no holes */
+        blocks += sluice__blocks(tensors[t].count, SLUICE__CUDA_UPDATE);
+    }
+    return true;
+}
+_Static_assert(sizeof(sluice__cuda_tensor) == 4 * sizeof(void *) + 3 * sizeof(int64_t),
+               "entries are compared byte by byte");
+
+/* Training sends it once: a rank's tensors stay where they are. */
+static sluice_status send(sluice_stream *stream, sluice__cuda_table *table,
+                          const sluice_update_tensor *tensors, int count) {
+    if (count > SLUICE__CUDA_TENSORS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "%d tensors on one rank, and cuda updates up to %d at once", count,
+                            SLUICE__CUDA_TENSORS);
+    if (is_there(table, tensors, count)) return SLUICE_OK;
+    /* The copy before this one may still be reading. An event never recorded has happened. */
+    SLUICE__TRY(sluice__cuda_status(cudaEventSynchronize(table->sent), "sending a table"));
+    table->count  = -1;
+    table->blocks = 0;
+    for (int t = 0; t < count; t++) {
+        table->here[t] = entry_of(&tensors[t], table->blocks);
+        table->blocks += sluice__blocks(tensors[t].count, SLUICE__CUDA_UPDATE);
+    }
+    if (table->blocks > INT32_MAX)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "a rank's parameters are too many for one launch");
+    if (count > 0)
+        SLUICE__TRY(sluice__cuda_status(
+            cudaMemcpyAsync(table->there, table->here, (size_t)count * sizeof *table->here,
+                            cudaMemcpyHostToDevice, stream->handle),
+            "sending a table"));
+    SLUICE__TRY(sluice__cuda_status(cudaEventRecord(table->sent, stream->handle), "sending a table"));
+    table->count = count;
+    return SLUICE_OK;
+}
+
+/* ---- rows ---- */
+
+sluice_status sluice__cuda_sum_squares(sluice_stream *stream, double *partials,
+                                       const sluice_update_tensor *tensors, int count) {
+    SLUICE__TRY(send(stream, &stream->squares, tensors, count));
+    return sluice__cuda_status(sluice__launch_sum_squares(partials, stream->partials,
+                                                          stream->squares.there, count,
+                                                          stream->handle),
+                               "summing squares");
+}
+
+sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
+                                 int count, const sluice_update *step) {
+    const double correction1 = 1 - pow(step->beta1, (double)step->step);
+    const double correction2 = 1 - pow(step->beta2, (double)step->step);
+    const sluice__adamw_factors factors = {
+        .gradient = (float)step->gradient_scale,
+        .keep     = {1, (float)(1 - step->learning_rate * step->weight_decay)},
+        .beta1    = (float)step->beta1,
+        .beta2    = (float)step->beta2,
+        .rate     = (float)(step->learning_rate / correction1),
+        .second   = (float)(1 / sqrt(correction2)),
+        .epsilon  = (float)step->epsilon};
+    SLUICE__TRY(send(stream, &stream->update, tensors, count));
+    return sluice__cuda_status(sluice__launch_adamw(stream->update.there, count,
+                                                    stream->update.blocks, &factors,
+                                                    stream->handle),
+                               "adamw");
+}
+
+sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
+                               const sluice_update *step) {
+    const float keep[2] = {1, (float)(1 - step->learning_rate * step->weight_decay)};
+    const float rate    = (float)(step->learning_rate * step->gradient_scale);
+    SLUICE__TRY(send(stream, &stream->update, tensors, count));
+    return sluice__cuda_status(sluice__launch_sgd(stream->update.there, count, stream->update.blocks,
+                                                  keep, rate, stream->handle),
+                               "sgd");
+}

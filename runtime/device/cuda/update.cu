@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* update.cu -- bound by memory: all tensors in one launch, a block of elements each. */
+#include "runtime/device/cuda/kernels.h"
+#include "runtime/device/cuda/lanes.cuh"
+#include "runtime/device/cuda/partials.cuh"
+
+namespace {
+
+enum { THREADS = 256 };
+
+/* ---- optimizers ---- */
+
+/* The last tensor that begins at this block or before: blocks are numbered through. */
+__device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_tensor *tensors,
+                                                             int count) {
+    int low = 0, high = count - 1;
+    while (low < high) {
+        const int middle = (low + high + 1) / 2;
+        if (tensors[middle].first_block <= static_cast<int64_t>(blockIdx.x))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return tensors + low;
+}
+
+__global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
+                           const sluice__adamw_factors f) {
+    const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
+    const int64_t first = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
+    const int64_t end   = min(t.count, first + SLUICE__CUDA_UPDATE);
+    const float keep    = f.keep[t.decays];
+    for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
+        const float g = t.gradient[i] * f.gradient;
+        const float m = f.beta1 * t.first_moment[i] + (1 - f.beta1) * g;
+        const float v = f.beta2 * t.second_moment[i] + (1 - f.beta2) * g * g;
+        t.first_moment[i]  = m;
+        t.second_moment[i] = v;
+        t.parameter[i] =
+            keep * t.parameter[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon);
+    }
+}
+
+__global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, float kept, float decayed,
+                         float rate) {
+    const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
+    const int64_t first = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
+    const int64_t end   = min(t.count, first + SLUICE__CUDA_UPDATE);
+    const float keep    = t.decays ? decayed : kept;
+    for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x)
+        t.parameter[i] = keep * t.parameter[i] - rate * t.gradient[i];
+}
+
+/* ---- the norm's parts ---- */
+
+__global__ void square_blocks(double *partials, const sluice__cuda_tensor *tensors) {
+    SLUICE__SHARED(double, room, LANES);
+    const sluice__cuda_tensor t = tensors[blockIdx.y];
+    const int64_t block = partial_block(t.count), first = blockIdx.x * block;
+    const int64_t end = min(t.count, first + block);
+    double sum        = 0;
+    if (first >= end) return; /* a whole block */
+    for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x)
+        sum += static_cast<double>(t.gradient[i]) * static_cast<double>(t.gradient[i]);
+    sum = block_sum(sum, room);
+    if (threadIdx.x == 0) partials[blockIdx.y * SLUICE__CUDA_PARTIALS + blockIdx.x] = sum;
+}
+
+__global__ void sum_blocks(double *sums, const double *partials, const sluice__cuda_tensor *tensors,
+                           int count) {
+    const int64_t t = first_element();
+    if (t >= count) return;
+    sums[t] = sum_partials(partials + t * SLUICE__CUDA_PARTIALS, partial_blocks(tensors[t].count));
+}
+
+} // namespace
+
+cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
+                                 const sluice__adamw_factors *factors, cudaStream_t stream) {
+    if (blocks == 0) return cudaSuccess;
+    return SLUICE__LAUNCH(adamw_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
+                          count, *factors);
+}
+
+cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
+                               const float keep[2], float rate, cudaStream_t stream) {
+    if (blocks == 0) return cudaSuccess;
+    return SLUICE__LAUNCH(sgd_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
+                          count, keep[0], keep[1], rate);
+}
+
+cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
+                                       const sluice__cuda_tensor *tensors, int count,
+                                       cudaStream_t stream) {
+    if (count == 0) return cudaSuccess;
+    const dim3 grid(SLUICE__CUDA_PARTIALS, static_cast<unsigned>(count));
+    const cudaError_t error =
+        SLUICE__LAUNCH(square_blocks, grid, THREADS, 0, stream, partials, tensors);
+    if (error != cudaSuccess) return error;
+    return SLUICE__LAUNCH(sum_blocks, grid_for(count, THREADS), THREADS, 0, stream, sums, partials,
+                          tensors, count);
+}

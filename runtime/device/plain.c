@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* plain.c -- what devices without a number of their own say and give. */
+#include "runtime/device/plain.h"
+
+#include <stdio.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+
+sluice_status sluice__plain_count(int *count) {
+    *count = 0;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__plain_describe(int ordinal, char *out, size_t bytes) {
+    (void)ordinal;
+    const int cores = sluice__usable_cores();
+    (void)snprintf(out, bytes, "%d core%s", cores, cores == 1 ? "" : "s");
+    return SLUICE_OK;
+}
+
+sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size_t *reserve) {
+    (void)ordinal, (void)ranks;
+    *available = SIZE_MAX;
+    *reserve   = 0;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__plain_allow_tf32(sluice_device *device) {
+    (void)device;
+    sluice__fail(SLUICE_E_UNSUPPORTED, "TF32 is a format of GPUs");
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "use fp32 on this device");
+}
+
+sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes) {
+    (void)device;
+    return sluice__alloc(out, bytes, 1);
+}
+
+sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds) {
+    (void)from, (void)to, (void)seconds;
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "this device has no clock of its own");
+}
+
+void sluice__plain_host_free(sluice_device *device, void *block) {
+    (void)device;
+    sluice__free(block);
+}

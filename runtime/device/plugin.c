@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* plugin.c -- finding and loading a backend's library, once per process. */
+#include "runtime/device/plugin.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+
+/* ---- where it may be ---- */
+
+typedef struct search {
+    const char *file;
+    char found[PATH_MAX];   /* "": not yet */
+    char looked[512]; /* folders, for the sentence */
+} search;
+
+static void look_in(search *s, const char *folder, size_t length) {
+    char path[PATH_MAX];
+    const size_t used = strlen(s->looked);
+    if (length == 0 || s->found[0] != '\0') return;
+    const int written = snprintf(path, sizeof path, "%.*s/%s", (int)length, folder, s->file);
+    if (written < 0 || (size_t)written >= sizeof path) return;
+    if (access(path, R_OK) == 0) memcpy(s->found, path, (size_t)written + 1);
+    (void)snprintf(s->looked + used, sizeof s->looked - used, "%s%.*s", used > 0 ? ", " : "",
+                   (int)length, folder);
+}
+
+static void look_in_list(search *s, const char *folders) {
+    while (folders) {
+        const char *const end = strchr(folders, ':');
+        look_in(s, folders, end ? (size_t)(end - folders) : strlen(folders));
+        folders = end ? end + 1 : NULL;
+    }
+}
+
+/* The folder that `file` is in, with `below` after it. */
+static void look_beside(search *s, const char *file, const char *below) {
+    char folder[PATH_MAX];
+    const char *const last = strrchr(file, '/');
+    if (!last) return;
+    const int written = snprintf(folder, sizeof folder, "%.*s%s", (int)(last - file), file, below);
+    if (written > 0 && (size_t)written < sizeof folder) look_in(s, folder, (size_t)written);
+}
+
+static void look_everywhere(search *s) {
+    static const char here = 0;
+    char program[PATH_MAX], library[PATH_MAX];
+    Dl_info info;
+    look_in_list(s, getenv("SLUICE_PLUGIN_PATH"));
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (dladdr(&here, &info) != 0 && realpath(info.dli_fname, library) &&
+        strcmp(library, program) != 0)
+        look_beside(s, library, "");
+    look_beside(s, program, "");
+    look_beside(s, program, "/../" SLUICE_LIBDIR);
+}
+
+/* ---- loading ---- */
+
+static sluice_status not_found(const search *s) {
+    sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in %s is not here: looked in %s", s->file,
+                 s->looked);
+    return sluice__hint(SLUICE_E_UNSUPPORTED,
+                        "build sluice where nvcc is, or name the plug-in's folder in "
+                        "SLUICE_PLUGIN_PATH");
+}
+
+static sluice_status enter(const sluice_device_ops **out, void *library, const char *path) {
+    static const sluice__plugin_host host = {
+        SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops), sluice__fail, sluice__hint,
+        sluice__alloc,          sluice__free};
+    sluice__plugin_entry *entry = NULL;
+    void *const symbol          = dlsym(library, SLUICE__PLUGIN_ENTRY);
+    if (!symbol)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is no plug-in of sluice", path);
+    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no such cast */
+    const sluice__plugin *const plugin = entry(&host);
+    if (plugin->version != host.version || plugin->table_bytes != host.table_bytes) {
+        sluice__fail(SLUICE_E_UNSUPPORTED,
+                     "%s is for version %d of plug-ins with tables of %zu bytes, not for %d with %zu",
+                     path, plugin->version, plugin->table_bytes, host.version, host.table_bytes);
+        return sluice__hint(SLUICE_E_UNSUPPORTED, "install sluice and its plug-ins together");
+    }
+    *out = plugin->ops;
+    return SLUICE_OK;
+}
+
+static sluice_status load(const sluice_device_ops **out, const char *name) {
+    char file[64];
+    (void)snprintf(file, sizeof file, "libsluice_%s.so", name);
+    search s = {.file = file};
+    look_everywhere(&s);
+    if (s.found[0] == '\0') return not_found(&s);
+    void *const library = dlopen(s.found, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        const char *const reason = dlerror();
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in %s does not load: %s", s.found,
+                            reason ? reason : "for no known reason");
+    }
+    const sluice_status status = enter(out, library, s.found);
+    if (status != SLUICE_OK) (void)dlclose(library);
+    return status;
+}
+
+/* Loaded, it stays: its table and its threads' state are in use until the process ends. */
+sluice_status sluice__plugin_load(const sluice_device_ops **out, const char *name) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static const sluice_device_ops *loaded; /* of the one plug-in there is; under the lock */
+    sluice_status status = SLUICE_OK;
+    pthread_mutex_lock(&lock);
+    if (!loaded) status = load(&loaded, name);
+    *out = loaded;
+    pthread_mutex_unlock(&lock);
+    return status;
+}

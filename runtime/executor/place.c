@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* place.c -- which kind of device a pipeline runs on, which one each rank, and whether they fit there. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/executor/internal.h"
+
+sluice_status sluice__place_kind(sluice_pipeline *pipeline) {
+    if (pipeline->ops) return SLUICE_OK; /* a test's */
+    const char *name = pipeline->options.device ? pipeline->options.device : sluice_devices()[0]->name;
+    return sluice_device_find(&pipeline->ops, name);
+}
+
+/* ---- ordinals ---- */
+
+enum { DEVICES = 64 };
+
+typedef struct chosen {
+    int ordinals[DEVICES], count;
+} chosen;
+
+static sluice_status choose_all(chosen *out, int there) {
+    out->count = there < DEVICES ? there : DEVICES;
+    for (int d = 0; d < out->count; d++) out->ordinals[d] = d;
+    return SLUICE_OK;
+}
+
+static sluice_status bad_list(const char *text) {
+    sluice__fail(SLUICE_E_ARGUMENT, "device '%s' does not name GPUs", text);
+    return sluice__hint(SLUICE_E_ARGUMENT, "write numbers between commas: cuda:0,1");
+}
+
+/* "cuda:0,2": each at most once, of those that are there. */
+static sluice_status choose(chosen *out, const char *text, int there) {
+    const char *const list = text ? strchr(text, ':') : NULL;
+    if (!list) return choose_all(out, there);
+    out->count = 0;
+    for (const char *at = list; *at != '\0';) {
+        char *end            = NULL;
+        const long ordinal   = at[1] >= '0' && at[1] <= '9' ? strtol(at + 1, &end, 10) : -1;
+        if (!end || (*end != ',' && *end != '\0') || out->count == DEVICES) return bad_list(text);
+        if (ordinal >= there)
+            return sluice__fail(SLUICE_E_ARGUMENT, "there is no cuda:%ld: this machine has %d GPU%s",
+                                ordinal, there, there == 1 ? "" : "s");
+        for (int d = 0; d < out->count; d++)
+            if (out->ordinals[d] == ordinal) return bad_list(text);
+        out->ordinals[out->count++] = (int)ordinal;
+        at                          = end;
+    }
+    return SLUICE_OK;
+}
+
+/* ---- memory ---- */
+
+/* The arenas of all ranks that share rank r's device, if r is the first of them. */
+static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
+    const int ordinal = pipeline->rank[r].ordinal;
+    size_t needed = 0, available = 0, reserve = 0;
+    int last = r - 1;
+    if (r > 0 && pipeline->rank[r - 1].ordinal == ordinal) return SLUICE_OK;
+    for (int q = r; q < pipeline->ranks && pipeline->rank[q].ordinal == ordinal; last = q++)
+        needed += sluice__arena_bytes(pipeline->program, pipeline->forward, q);
+    SLUICE__TRY(pipeline->ops->room(ordinal, last - r + 1, &available, &reserve));
+    if (available == SIZE_MAX || needed + reserve <= available) return SLUICE_OK;
+    char arenas[32], kept[32], there[32];
+    const sluice_status status = sluice__fail(
+        SLUICE_E_DEVICE_MEMORY,
+        "%s:%d shall hold ranks %d to %d, which need %s and a reserve of %s: it has %s left",
+        pipeline->ops->name, ordinal, r, last, sluice__bytes_text(arenas, needed),
+        sluice__bytes_text(kept, reserve), sluice__bytes_text(there, available));
+    return sluice__hint(status, "use more micro-batches, recompute, fewer ranks per device or more "
+                                "devices");
+}
+
+sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
+    const int ranks = pipeline->ranks, wish = pipeline->options.ranks_per_device;
+    chosen devices = {{0}, 0};
+    int there      = 0;
+    SLUICE__TRY(pipeline->ops->count(&there));
+    for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = r;
+    if (there == 0) return SLUICE_OK;
+    pipeline->runs_on = true;
+    SLUICE__TRY(choose(&devices, pipeline->options.device, there));
+    const int each = wish > 0 ? wish : (ranks + devices.count - 1) / devices.count;
+    if ((ranks + each - 1) / each > devices.count)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "%d ranks, %d on a device, need %d devices of kind %s, and there are %d",
+                            ranks, each, (ranks + each - 1) / each, pipeline->ops->name,
+                            devices.count);
+    for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = devices.ordinals[r / each];
+    for (int r = 0; r < ranks; r++) SLUICE__TRY(check_room(pipeline, r));
+    return SLUICE_OK;
+}

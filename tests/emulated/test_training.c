@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_training.c -- training on emulated GPUs, as many as EMU_DEVICES says: the theorem among GPUs,
+ * bit for bit, and agreement with the cpu.
+ *
+ * GPUs and cpu differ in the order of sums and in exp(): STEPS steps of AdamW with clipping leave losses
+ * and norms within `close` of each other, relative.
+ */
+#include "tests/small_gpt.h"
+
+static const double close_enough = 2e-5;
+
+/* Every schedule with one rank and several, chunked or not, ties across GPUs, recomputation, dropout,
+ * micro-batches that are uneven or fewer than ranks. */
+static const setting settings[] = {
+    {"gpipe",           2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    0},
+    {"1f1b",            4, 1, 5, 9, true,  SLUICE_ADAMW, 0,   0,    0},
+    {"1f1b",            3, 1, 2, 4, false, SLUICE_SGD,   0x3, 0.2F, 0},
+    {"interleaved",     2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    2},
+    {"zb1p",            4, 1, 6, 6, true,  SLUICE_ADAMW, 0,   0.1F, 0},
+    {"zbv",             2, 1, 4, 8, false, SLUICE_ADAMW, 0xf, 0,    0},
+};
+enum { SETTINGS = sizeof settings / sizeof *settings };
+
+static int devices(void) {
+    const char *const text = getenv("EMU_DEVICES");
+    return text ? atoi(text) : 2;
+}
+
+static void expect_close(const char *what, int n, double cpu, double cuda, const setting *with) {
+    char words[192];
+    print_setting(words, sizeof words, with);
+    if (!(fabs(cpu - cuda) <= close_enough * fabs(cpu)))
+        fail_msg("%s: %s of step %d is %.9g on the cpu, %.9g on cuda", words, what, n, cpu, cuda);
+}
+
+static void compare_with_cpu(const setting *with, const outcome *got) {
+    setting plain          = *with;
+    plain.schedule         = "gpipe";
+    plain.ranks            = 1;
+    plain.chunks           = 0;
+    plain.recompute        = 0;
+    place.device           = "cpu";
+    const outcome cpu      = train(&plain);
+    place.device           = "cuda";
+    for (int n = 0; n < STEPS; n++) {
+        expect_close("loss", n, cpu.loss[n], got->loss[n], with);
+        expect_close("norm", n, cpu.norm[n], got->norm[n], with);
+    }
+    expect_close("held-out loss", STEPS, cpu.held_out, got->held_out, with);
+}
+
+/* A pipeline of any shape has the bits of one rank with as many micro-batches. */
+static void training_does_not_depend_on_the_pipeline(void **state) {
+    (void)state;
+    for (int s = 0; s < SETTINGS; s++) {
+        setting with = settings[s], alone = with;
+        alone.schedule  = "gpipe";
+        alone.ranks     = 1;
+        alone.chunks    = 0;
+        alone.recompute = 0;
+        const outcome one = train(&alone);
+        const outcome got = train(&with);
+        assert_same(&one, &got, &with);
+        compare_with_cpu(&with, &got);
+    }
+}
+
+/* Neighbours on one GPU hand over on it, others between two: it is all the same. */
+static void ranks_share_gpus_as_told(void **state) {
+    (void)state;
+    setting with           = {"1f1b", 4, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
+    const outcome spread   = train(&with);
+    place.device           = "cuda:0";
+    place.ranks_per_device = 4;
+    const outcome together = train(&with);
+    assert_same(&spread, &together, &with);
+    if (devices() >= 2) {
+        place.device           = "cuda:1,0";
+        place.ranks_per_device = 2;
+        const outcome two_each = train(&with);
+        assert_same(&spread, &two_each, &with);
+    }
+    place.device           = "cuda";
+    place.ranks_per_device = 0;
+}
+
+static sluice_status create(const char *device, int ranks, int ranks_per_device) {
+    sluice_model *model             = make_model(true);
+    sluice_schedule *schedule       = make_schedule("1f1b", ranks, 4);
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_pipeline *pipeline       = NULL;
+    options.samples                 = 8;
+    options.device                  = device;
+    options.ranks_per_device        = ranks_per_device;
+    const sluice_status status = sluice_pipeline_create(&pipeline, model, schedule, NULL, &options);
+    sluice_pipeline_free(pipeline);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+    return status;
+}
+
+static void bad_places_are_refused(void **state) {
+    (void)state;
+    char text[128];
+    const int there = devices();
+    snprintf(text, sizeof text, "there is no cuda:9: this machine has %d GPU%s", there,
+             there == 1 ? "" : "s");
+    assert_refused(create("cuda:0,9", 2, 0), SLUICE_E_ARGUMENT, text);
+    assert_refused(create("cuda:0,0", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:0,0' does not name GPUs");
+    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:' does not name GPUs");
+    assert_refused(create("cuda:0", 2, 1), SLUICE_E_ARGUMENT,
+                   "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");
+}
+
+/* What a kernel finds is told by the step, and the pipeline refuses to go on. */
+static sluice_status load_outside(void *context, void *to, int64_t first, int64_t samples) {
+    (void)load_inputs(context, to, first, samples);
+    if (first == 0) ((int32_t *)to)[5] = VOCABULARY + 3;
+    return SLUICE_OK;
+}
+
+static void a_token_outside_the_table_stops_the_step(void **state) {
+    (void)state;
+    const setting with        = {"1f1b", 2, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
+    sluice_model *model       = make_model(true);
+    sluice_pipeline *pipeline = make_pipeline(&with, model);
+    int64_t n                 = 0;
+    sluice_result result;
+    sluice_batch batch = make_batch(8, &n);
+    batch.load_inputs  = load_outside;
+    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
+                   "rank 0, norm: token 5 is 43, and the table has 40 rows");
+    sluice_pipeline_free(pipeline);
+    sluice_model_free(model);
+}
+
+int main(void) {
+    place.device                    = "cuda";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_does_not_depend_on_the_pipeline),
+        cmocka_unit_test(ranks_share_gpus_as_told),
+        cmocka_unit_test(bad_places_are_refused),
+        cmocka_unit_test(a_token_outside_the_table_stops_the_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
