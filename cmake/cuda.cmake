@@ -1,8 +1,7 @@
 # The CUDA compiler and libraries, if they are here: SLUICE_HAS_CUDA. Looks for nvcc in PATH, CUDACXX and
 # /usr/local/cuda.
 set(SLUICE_CUDA "AUTO" CACHE STRING "The plug-in for NVIDIA GPUs: AUTO (where nvcc is), ON (insist), OFF")
-set(SLUICE_CUDA_ARCHITECTURES "90" CACHE STRING
-    "GPUs to compile the plug-in for; 80;90;100;120 covers all from Ampere on")
+set(SLUICE_CUDA_ARCHITECTURES "80-real;90-real;100-real;120" CACHE STRING "GPUs to compile the plug-in for")
 set(SLUICE_HAS_CUDA OFF)
 if(SLUICE_CUDA STREQUAL "OFF")
     set(SLUICE_CUDA_WHY "SLUICE_CUDA=OFF")
@@ -25,7 +24,7 @@ else()
     endif()
     if(CMAKE_CUDA_COMPILER AND TARGET CUDA::cublas AND TARGET CUDA::cudart_static)
         set(SLUICE_HAS_CUDA ON)
-        set(SLUICE_CUDA_WHY "${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}, sm_${SLUICE_CUDA_ARCHITECTURES}")
+        set(SLUICE_CUDA_WHY "${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}, for ${SLUICE_CUDA_ARCHITECTURES}")
     else()
         set(SLUICE_CUDA_WHY "no nvcc, or no toolkit of version 12 or later with cuBLAS beside it")
         if(SLUICE_CUDA STREQUAL "ON")

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Install what is missing, lint, build (with clang, too), and run every test three times: under ASan
 # and UBSan, under TSan with a plain matrix product, and as a release.
-set -eu
+set -eu -o pipefail
 cd "$(dirname "$0")/.."
 bash tests/packages.sh lint
-command -v nvcc >/dev/null || echo "not built: CUDA (this version has no CUDA code; no nvcc here either)"
+# Where nvcc is, the plug-in for GPUs must be built: by the release, the only preset that has it.
+cuda=AUTO
+{ command -v nvcc || ls /usr/local/cuda/bin/nvcc; } >/dev/null 2>&1 && cuda=ON
 for preset in dev clang asan tsan release; do
-    cmake --preset "$preset" -DSLUICE_TESTS=ON >/dev/null
+    options=(-DSLUICE_TESTS=ON)
+    [ "$preset" = release ] && options+=(-DSLUICE_CUDA=$cuda)
+    cmake --preset "$preset" "${options[@]}" | sed -n "s/^-- \(not built: .*\)/$preset: \1/p"
     [ "$preset" = dev ] && preset=lint # reads the sources, needs no objects
     cmake --build --preset "$preset"
 done

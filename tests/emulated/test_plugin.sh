@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# test_plugin.sh COMMAND EMULATED STALE -- why there is no GPU, in one sentence each; and training on
+# emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so.
+emulated=$(realpath "$2") stale=$(realpath "$3")
+. "$(dirname "$0")/../command.sh"
+cd "$work" || exit 1
+
+# Away from the folder that it was built in, so that no plug-in is beside it.
+cp "$command" sluice && command=$work/sluice
+unset SLUICE_PLUGIN_PATH
+seq 1 600 >text.txt
+train=(train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4)
+
+# ---- no plug-in, none that loads, none that fits ----
+
+away="build sluice where nvcc is, or name the plug-in's folder in SLUICE_PLUGIN_PATH"
+places="$work, $work/../$4"
+"$command" info >info.txt || complain "info exits with $?"
+has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $places"
+refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $places; $away" "${train[@]}" --device cuda
+export SLUICE_PLUGIN_PATH=$work/nowhere:$work/text
+mkdir text && echo "no library" >text/libsluice_cuda.so
+"$command" info >info.txt
+has info.txt "cuda      no: the plug-in $work/text/libsluice_cuda.so does not load: "
+export SLUICE_PLUGIN_PATH=$stale
+"$command" info >info.txt
+has info.txt "libsluice_cuda.so is for version 2 of plug-ins with tables of 8 bytes, not for 1 with "
+
+# ---- no driver, no GPU, emulated GPUs ----
+
+export SLUICE_PLUGIN_PATH=$emulated EMU_MODE=lazy
+EMU_DRIVER=0 "$command" info >info.txt
+has info.txt "cuda      no: there is no NVIDIA driver here, or one older than CUDA "
+EMU_DEVICES=0 "$command" info >info.txt
+has info.txt "cuda      no: the NVIDIA driver shows no GPU"
+EMU_DEVICES=2 "$command" info >info.txt
+has info.txt "cuda      cuda:0, emulated GPU 0, 8.0 GiB, sm_90"
+has info.txt "          cuda:1, emulated GPU 1, 8.0 GiB, sm_90"
+EMU_DRIVER=0 refuse 2 "there is no NVIDIA driver here, or one older than CUDA $5 (CUDA error 35); install the driver of the GPU, or use --device cpu" "${train[@]}" --device cuda
+
+# ---- options ----
+
+refuse 2 "--precision is 'fp8'; choose fp32 or tf32" "${train[@]}" --precision fp8
+refuse 1 "rank 0: TF32 is a format of GPUs; use fp32 on this device" "${train[@]}" -p 1 --precision tf32
+refuse 2 "there is no cuda:7: this machine has 2 GPUs" "${train[@]}" --device cuda:7
+EMU_MEMORY_MIB=600 refuse 1 "cuda:0 shall hold ranks 0 to 1, which need 4.15 MiB and a reserve of 608.00 MiB: it has 600.00 MiB left; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
+EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
+has auto.txt "(cpu, "
+
+# ---- the same bits on any GPUs ----
+
+run() { # run NAME OPTION...
+    local name=$1
+    shift
+    "$command" "${train[@]}" --out "$name" "$@" >"$name.txt" 2>&1 || complain "$name: $(cat "$name.txt")"
+}
+run one --device cuda:0 -p 1
+run two --device cuda -p 2
+run shared --device cuda:1 -p 2 --ranks-per-device 2 --ledger
+run tf32 --device cuda:1 -p 2 --precision tf32
+has two.txt "(cuda), "
+weights=$(tail -1 one.txt)
+[ "$(tail -1 two.txt)" = "$weights" ] || complain "two GPUs: $(tail -1 two.txt), one: $weights"
+[ "$(tail -1 shared.txt)" = "$weights" ] || complain "two ranks on one GPU: $(tail -1 shared.txt), one: $weights"
+[ "$(tail -1 tf32.txt)" = "$weights" ] && complain "tf32 has the bits of fp32"
+finish
