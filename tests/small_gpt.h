@@ -10,7 +10,7 @@
 
 enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };
 
-typedef struct setting {
+typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as it is read */
     const char *schedule;
     int ranks, threads, microbatches;
     int64_t samples;

@@ -550,8 +550,9 @@ static void embedding_agrees(void **state) {
 static void a_token_outside_the_table_is_refused(void **state) {
     (void)state;
     int32_t *const tokens = block(3 * sizeof *tokens);
-    float *const tables = floats(2 * (256 + 3)), *const y = floats(6);
-    memset(tables, 0, 2 * (256 + 3) * sizeof *tables);
+    enum { ELEMENTS = 2 * (256 + 3) };
+    float *const tables = floats(ELEMENTS), *const y = floats(6);
+    memset(tables, 0, ELEMENTS * sizeof *tables);
     memset(y, 0, 6 * sizeof *y);
     tokens[0] = 0, tokens[1] = 1, tokens[2] = 300;
     const sluice_embedding args = {y, tokens, tables, tables + 512, 1, 3, 2, 256};
@@ -839,7 +840,7 @@ static void sum_of_squares_agrees(void **state) {
     uint64_t random                       = test_seed();
     sluice_update_tensor tensors[TENSORS] = {0};
     float *gradients[TENSORS];
-    double expected[TENSORS] = {0}, *const partials = block(TEAMS * TENSORS * sizeof *partials);
+    double expected[TENSORS] = {0}, *const partials = block(sizeof *partials * TEAMS * TENSORS);
     for (int t = 0; t < TENSORS; t++) {
         gradients[t] = random_floats(&random, tensor_counts[t]);
         tensors[t]   = (sluice_update_tensor){.gradient = gradients[t], .count = tensor_counts[t]};

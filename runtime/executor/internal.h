@@ -51,11 +51,13 @@ typedef struct sluice__parts {
 
 struct sluice__rank {
     sluice_pipeline *pipeline;
+    pthread_t thread;
     int index;
     int ordinal; /* of the device */
-    pthread_t thread;
+    int finished; /* generation of the last finished task; under the pipeline's lock */
     bool has_thread;
     bool is_left_alone; /* stuck while the pipeline was freed; under the pipeline's lock */
+    bool bad_input;     /* of a run that looks for it: the stage's own input is not finite */
 
     sluice_device *device;
     sluice_stream *stream, *transfers; /* compute; copies between ranks */
@@ -63,18 +65,15 @@ struct sluice__rank {
     size_t arena_bytes;
     void *staging[SLUICE__STAGINGS]; /* host memory for inputs or targets of one micro-batch */
     sluice_event *staged[SLUICE__STAGINGS]; /* what it held has been read */
-    int loads;
-
-    sluice_event *computed[SLUICE__AHEAD]; /* ends of the last compute instructions */
-    int computed_at[SLUICE__AHEAD];        /* which those are */
-    int computes;                          /* of this run */
+    sluice_event *computed[SLUICE__AHEAD];  /* ends of the last compute instructions */
+    int computed_at[SLUICE__AHEAD];         /* which those are */
     sluice_event *marks[SLUICE__MARKS];
-    int posts;
+    int loads, computes, posts; /* of this run */
+    atomic_int at;              /* instruction being carried out */
     sluice_event *idle; /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
     double clock_start;   /* of the step, seconds after its own */
 
-    atomic_int at;       /* instruction being carried out */
     double *begin, *end; /* per instruction of the step, seconds since its start */
     double *weight;      /* per instruction of the step: of a B, the seconds in W */
     double weight_s;     /* those of the instruction being carried out */
@@ -83,12 +82,10 @@ struct sluice__rank {
     double *mine;        /* this rank's part of them */
     sluice_update_tensor *tensors; /* one per value, in model order */
     sluice_update_tensor *counted; /* those whose first use is here */
-    int counted_count;
     const float **terms; /* room for the gradients that a tie sums */
     double scale;        /* the step's clip factor; NaN: there is nothing to update with */
-    int bad_layer;       /* of a run that looks for it: the first output that is not finite; -1 */
-    bool bad_input;      /* and whether the stage's own input was not finite already */
-    int finished; /* generation of the last finished task; under the pipeline's lock */
+    int counted_count;
+    int bad_layer; /* of a run that looks for it: the first output that is not finite; -1 */
 };
 
 /* One pass over a program. Set by the caller's thread while the ranks are idle. */

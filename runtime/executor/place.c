@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* place.c -- which kind of device a pipeline runs on, which one each rank, and whether they fit there. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
     if (there == 0) return SLUICE_OK;
     pipeline->runs_on = true;
     SLUICE__TRY(choose(&devices, pipeline->options.device, there));
+    assert(devices.count > 0);
     const int each = wish > 0 ? wish : (ranks + devices.count - 1) / devices.count;
     if ((ranks + each - 1) / each > devices.count)
         return sluice__fail(SLUICE_E_ARGUMENT,

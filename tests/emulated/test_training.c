@@ -24,7 +24,7 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 
 static int devices(void) {
     const char *const text = getenv("EMU_DEVICES");
-    return text ? atoi(text) : 2;
+    return text ? (int)strtol(text, NULL, 10) : 2;
 }
 
 static void expect_close(const char *what, int n, double cpu, double cuda, const setting *with) {
