@@ -2,8 +2,8 @@
 /*
  * cublas.c -- the one place for cuBLAS: handles, their settings, and products queued on a stream.
  *
- * Matrices are column-major. A product writes its workspace full of NaNs, so that bytes which the
- * program keeps there are seen to be lost; one without a workspace of its own is counted.
+ * Matrices are column-major. A product fills the ends of its workspace with NaNs, so that what the
+ * program keeps there is seen to be lost; one without a workspace of its own is counted.
  */
 #include "internal.h"
 #include "product.h"
@@ -14,6 +14,7 @@
 #include <cublas_v2.h>
 
 struct cublasContext {
+    struct cublasContext *next;
     cudaStream_t stream;
     int device;
     cublasMath_t math;
@@ -21,6 +22,8 @@ struct cublasContext {
     void *workspace;
     size_t workspace_bytes;
 };
+
+static struct cublasContext *handles; /* (locked) */
 
 /* cuBLAS says what failed by its status, and leaves no error of the thread behind. */
 static cublasStatus_t status_of(cudaError_t code) {
@@ -50,15 +53,26 @@ cublasStatus_t cublasCreate_v2(cublasHandle_t *out) {
     struct cublasContext *const handle = emu__need(sizeof *handle);
     handle->device                     = emu__device();
     const cublasStatus_t entered       = enter(__func__, handle);
-    if (entered == CUBLAS_STATUS_SUCCESS)
-        *out = handle;
-    else
+    if (entered != CUBLAS_STATUS_SUCCESS) {
         free(handle);
-    return entered == CUBLAS_STATUS_EXECUTION_FAILED ? CUBLAS_STATUS_NOT_INITIALIZED : entered;
+        return entered == CUBLAS_STATUS_EXECUTION_FAILED ? CUBLAS_STATUS_NOT_INITIALIZED : entered;
+    }
+    emu__lock();
+    handle->next = handles;
+    handles      = handle;
+    emu__unlock();
+    *out = handle;
+    return entered;
 }
 
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
     emu__count_call(__func__);
+    emu__lock();
+    struct cublasContext **at = &handles;
+    while (*at && *at != handle) at = &(*at)->next;
+    if (!*at) emu__report("%s: %p is not a handle", __func__, (void *)handle);
+    *at = handle->next;
+    emu__unlock();
     free(handle);
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -81,14 +95,27 @@ cublasStatus_t cublasGetStream_v2(cublasHandle_t handle, cudaStream_t *stream) {
     return CUBLAS_STATUS_SUCCESS;
 }
 
+/* Products of two streams that share a workspace spoil each other, now and then. */
+static void expect_own_workspace(const struct cublasContext *handle) {
+    const char *const from = handle->workspace, *const to = from + handle->workspace_bytes;
+    for (const struct cublasContext *other = handles; other; other = other->next) {
+        const char *const at = other->workspace;
+        if (other != handle && other->stream != handle->stream && at && at < to &&
+            from < at + other->workspace_bytes)
+            emu__report("cublasSetWorkspace: streams %d and %d are given one workspace",
+                        other->stream->number, handle->stream->number);
+    }
+}
+
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void *workspace, size_t bytes) {
     ENTER(handle);
     if ((size_t)workspace % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
     emu__lock();
     emu__expect_range(workspace, bytes, handle->device, __func__);
-    emu__unlock();
     handle->workspace       = workspace;
     handle->workspace_bytes = bytes;
+    if (handle->stream) expect_own_workspace(handle);
+    emu__unlock();
     return CUBLAS_STATUS_SUCCESS;
 }
 

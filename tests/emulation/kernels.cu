@@ -48,6 +48,14 @@ __global__ void reverse(float *y, const float *x) {
     y[element()] = kept[blockDim.x - 1 - threadIdx.x];
 }
 
+__global__ void neighbour(float *y, const float *x, int by) {
+    SLUICE__SHARED(float, kept, 64);
+    const int t = static_cast<int>(threadIdx.x);
+    kept[t]     = x[t];
+    __syncthreads();
+    y[t] = kept[(t + by) & 63];
+}
+
 /* Half warps meet by themselves, as often as they like: the others must not be confused. */
 __device__ int half_sum(int value) {
     const unsigned mask = threadIdx.x % 32 < 16 ? 0xffffu : 0xffff0000u;
@@ -152,6 +160,10 @@ cudaError_t launch_row_sums(float *y, const float *x, int rows, int width, cudaS
 
 cudaError_t launch_reverse(float *y, const float *x, int count, cudaStream_t stream) {
     return SLUICE__LAUNCH(reverse, blocks_for(count, 64), 64, 64 * sizeof(float), stream, y, x);
+}
+
+cudaError_t launch_neighbour(float *y, const float *x, int by, cudaStream_t stream) {
+    return SLUICE__LAUNCH(neighbour, 1, 64, 0, stream, y, x, by);
 }
 
 cudaError_t launch_warp_words(int *out, cudaStream_t stream) {

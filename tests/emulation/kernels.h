@@ -28,6 +28,7 @@ cudaError_t launch_note(int *log, int what, cudaStream_t stream);
 /* out[i] = where thread i of the whole grid says it is: 3 block and 3 thread numbers. */
 cudaError_t launch_places(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream);
 cudaError_t launch_bits(float *out, cudaStream_t stream);
+cudaError_t launch_neighbour(float *y, const float *x, int by, cudaStream_t stream);
 /* asks for more than 48 KiB, with and without the attribute */
 cudaError_t prepare_large(size_t bytes);
 cudaError_t launch_large(float *out, size_t bytes, cudaStream_t stream);
@@ -35,6 +36,8 @@ cudaError_t launch_large(float *out, size_t bytes, cudaStream_t stream);
 /* ---- with a bug each: planted.cu ---- */
 
 cudaError_t launch_reverse_no_barrier(float *y, const float *x, int count, cudaStream_t stream);
+/* y[t] = x[t + by], of 64 in a circle */
+cudaError_t launch_neighbour_no_barrier(float *y, const float *x, int by, cudaStream_t stream);
 cudaError_t launch_past_end(float *y, int count, cudaStream_t stream);
 cudaError_t launch_before_start(float *y, cudaStream_t stream);
 cudaError_t launch_far_read(float *y, const float *x, int distance, cudaStream_t stream);

@@ -91,7 +91,8 @@ static void protect(const emu__allocation *a, int protection) {
         emu__report("mprotect of allocation %d fails", a->number);
 }
 
-/* Large ones, such as a workspace of cuBLAS, stay open: the kernel goes through all of their pages. */
+/* Large ones, such as a workspace of cuBLAS, stay open: the kernel goes through all of their pages.
+ */
 static bool is_large(const emu__allocation *a) {
     return a->map_bytes > (size_t)16 << 20;
 }

@@ -17,6 +17,14 @@ __global__ void reverse_no_barrier(float *y, const float *x) {
     y[element()]      = kept[blockDim.x - 1 - threadIdx.x];
 }
 
+/* The same, and yet right where thread t - by happens to run before thread t. */
+__global__ void neighbour_no_barrier(float *y, const float *x, int by) {
+    SLUICE__SHARED(float, kept, 64);
+    const int t = static_cast<int>(threadIdx.x);
+    kept[t]     = x[t];
+    y[t]        = kept[(t + by) & 63];
+}
+
 /* One element too many: `<=`. */
 __global__ void past_end(float *y, int count) {
     if (element() <= count) y[element()] = 1;
@@ -92,6 +100,10 @@ __global__ void deep(float *y) {
 cudaError_t launch_reverse_no_barrier(float *y, const float *x, int count, cudaStream_t stream) {
     return SLUICE__LAUNCH(reverse_no_barrier, static_cast<unsigned>((count + 63) / 64), 64,
                           64 * sizeof(float), stream, y, x);
+}
+
+cudaError_t launch_neighbour_no_barrier(float *y, const float *x, int by, cudaStream_t stream) {
+    return SLUICE__LAUNCH(neighbour_no_barrier, 1, 64, 0, stream, y, x, by);
 }
 
 cudaError_t launch_past_end(float *y, int count, cudaStream_t stream) {

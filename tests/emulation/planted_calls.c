@@ -69,6 +69,21 @@ int planted_wrong_device_product(void) {
     child_ok(cublasDestroy(handle));
     return rig_finish(&r);
 }
+int planted_shared_workspace(void) {
+    rig r                = rig_new();
+    cublasHandle_t first = NULL, second = NULL;
+    void *const room = rig_memory(0, 8192);
+    child_ok(cublasCreate(&first));
+    child_ok(cublasCreate(&second));
+    child_ok(cublasSetStream(first, r.compute[0]));
+    child_ok(cublasSetStream(second, r.copies[0]));
+    child_ok(cublasSetWorkspace(first, room, 4096));
+    child_ok(cublasSetWorkspace(second, (char *)room + (planted ? 2048 : 4096), 4096));
+    child_ok(cublasDestroy(first));
+    child_ok(cublasDestroy(second));
+    child_ok(cudaFree(room));
+    return rig_finish(&r);
+}
 int planted_product_past_end(void) {
     rig r                 = rig_new();
     cublasHandle_t handle = NULL;

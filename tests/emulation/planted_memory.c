@@ -64,8 +64,16 @@ int planted_pinned_freed_early(void) {
     return rig_finish(&r);
 }
 
-int planted_host_writes_device(void) {
+/* Work has been and gone: it may not leave its memory open behind it. */
+static rig rig_worked(void) {
     rig r = rig_new();
+    child_ok(launch_fill(r.x[0], 1, RIG_COUNT, r.compute[0]));
+    child_ok(cudaStreamSynchronize(r.compute[0]));
+    return r;
+}
+
+int planted_host_writes_device(void) {
+    rig r = rig_worked();
     if (planted)
         r.x[0][3] = 1;
     else
@@ -73,7 +81,7 @@ int planted_host_writes_device(void) {
     return rig_finish(&r);
 }
 int planted_host_reads_device(void) {
-    rig r                          = rig_new();
+    rig r                          = rig_worked();
     const volatile float *const at = planted ? r.x[0] : r.host;
     (void)at[0];
     return rig_finish(&r);

@@ -115,3 +115,25 @@ int planted_missing_barrier(void) {
     rig_free(&r);
     return wrong ? CHILD_WRONG : CHILD_RIGHT;
 }
+
+/* Right for nearly all threads in one order: what is wrong must show in another. The ends of the
+ * circle are not looked at, so that this order alone is right. */
+static int neighbour(int by) {
+    rig r = rig_new();
+    float x[64], y[64];
+    int wrong = 0;
+    for (int i = 0; i < 64; i++) x[i] = (float)i;
+    child_ok(cudaMemcpyAsync(r.x[0], x, sizeof x, cudaMemcpyHostToDevice, r.compute[0]));
+    child_ok((planted ? launch_neighbour_no_barrier : launch_neighbour)(r.y[0], r.x[0], by,
+                                                                        r.compute[0]));
+    child_ok(cudaMemcpyAsync(y, r.y[0], sizeof y, cudaMemcpyDeviceToHost, r.compute[0]));
+    for (int i = 1; i < 63; i++) wrong += !(y[i] == (float)(i + by));
+    rig_free(&r);
+    return wrong ? CHILD_WRONG : CHILD_RIGHT;
+}
+int planted_barrier_missed_backward(void) {
+    return neighbour(-1);
+}
+int planted_barrier_missed_forward(void) {
+    return neighbour(1);
+}

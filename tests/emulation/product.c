@@ -103,11 +103,17 @@ static void run_one(const emu__product *p, long long item) {
     free(sum);
 }
 
+/* Both ends: filling all of it would take longer than the product. */
+static void fill_workspace(const emu__product *p) {
+    enum { MOST = 64 * 1024 };
+    const size_t bytes = p->workspace_bytes < MOST ? p->workspace_bytes : MOST;
+    memset(p->workspace, 0xFF, bytes);
+    memset((char *)p->workspace + p->workspace_bytes - bytes, 0xFF, bytes);
+}
+
 void emu__product_run(void *product) {
     const emu__product *const p = product;
-    /* The beginning is enough to be seen by who keeps something there: workspaces are large. */
-    const size_t dirtied = p->workspace_bytes < 65536 ? p->workspace_bytes : 65536;
-    if (p->workspace) memset(p->workspace, 0xFF, dirtied);
+    if (p->workspace) fill_workspace(p);
     if (p->m == 0 || p->n == 0) return;
     for (long long item = 0; item < p->batch; item++) run_one(p, item);
 }

@@ -173,13 +173,17 @@ static void fresh_memory_is_not_a_number(void) {
     rig_free(&r);
 }
 
+static void fill_host(float *host, float value) {
+    for (int i = 0; i < RIG_COUNT; i++) host[i] = value;
+}
+
 /* What is not pinned is read before the call returns, and written before it returns. */
 static void pageable_copies(void) {
     rig r = rig_new();
     float host[RIG_COUNT], back[RIG_COUNT];
-    for (int i = 0; i < RIG_COUNT; i++) host[i] = 7;
+    fill_host(host, 7);
     child_ok(cudaMemcpyAsync(r.x[0], host, RIG_BYTES, cudaMemcpyHostToDevice, r.compute[0]));
-    for (int i = 0; i < RIG_COUNT; i++) host[i] = 8;
+    fill_host(host, 8);
     child_ok(cudaMemcpyAsync(back, r.x[0], RIG_BYTES, cudaMemcpyDefault, r.compute[0]));
     for (int i = 0; i < RIG_COUNT; i++) expect_that(back[i] == 7, "%g", (double)back[i]);
     expect_that(emu_happened("pageable copy") == 2, "%ld", emu_happened("pageable copy"));
@@ -194,7 +198,7 @@ static void pinned_where_it_is(void) {
     (void)cudaGetLastError();
     close_gate(r.compute[0]);
     child_ok(cudaMemcpyAsync(r.x[0], host, RIG_BYTES, cudaMemcpyHostToDevice, r.compute[0]));
-    for (int i = 0; i < RIG_COUNT; i++) host[i] = 9;
+    fill_host(host, 9);
     gate_open = true;
     expect_code(rig_holds(r.x[0], 9, r.compute[0]), CHILD_RIGHT);
     expect_that(emu_happened("pageable copy") == 1, "%ld", emu_happened("pageable copy"));
