@@ -78,7 +78,8 @@ sluice__mark sluice__next_mark(sluice__rank *rank) {
     return (sluice__mark){rank->transfers, rank->marks[rank->posts++ % SLUICE__MARKS]};
 }
 
-/* What was sent from may be received into next, without any compute between them. */
+/* What was sent from may be received into next without any compute between them, and of two copies on
+ * the two ends' streams the later need not come after the earlier. */
 sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool sends) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     if (!over) return SLUICE_OK;
