@@ -20,6 +20,10 @@ typedef struct moment {
     int seen[STREAMS]; /* of each stream: accesses that are known to be over */
 } moment;
 
+struct sluice_event {
+    moment at; /* when it was recorded last */
+};
+
 /* When who touched UNIT bytes of an arena last. */
 typedef struct unit {
     int writer, written; /* stream, its access; 0: never */
@@ -30,7 +34,7 @@ static struct {
     pthread_mutex_t lock;
     sluice_stream *streams[STREAMS];
     moment clocks[STREAMS];
-    moment events[EVENTS];
+    sluice_event events[EVENTS];
     int event_count;
     unsigned char *arenas[RANKS];
     size_t bytes[RANKS];
@@ -51,10 +55,6 @@ static int number_of(const sluice_stream *stream) {
     int s = 0;
     while (world.streams[s] != stream) s++;
     return s;
-}
-
-static moment *event_at(const sluice_event *event) {
-    return (moment *)(uintptr_t)event; /* events are moments of the world */
 }
 
 /* ---- accesses ---- */
@@ -175,9 +175,8 @@ static sluice_status stream_create(sluice_device *device, sluice_stream_kind kin
 static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
     (void)device, (void)timed;
     pthread_mutex_lock(&world.lock);
-    moment *const made = &world.events[world.event_count++];
+    *out = &world.events[world.event_count++];
     pthread_mutex_unlock(&world.lock);
-    *out = (sluice_event *)(uintptr_t)made;
     return SLUICE_OK;
 }
 
@@ -189,21 +188,21 @@ static sluice_status record(sluice_stream *stream, sluice_event *event) {
     pthread_mutex_lock(&world.lock);
     moment *const clock = &world.clocks[number_of(stream)];
     join(clock, &host);
-    *event_at(event) = *clock;
+    event->at = *clock;
     pthread_mutex_unlock(&world.lock);
     return SLUICE_OK;
 }
 
 static sluice_status wait(sluice_stream *stream, sluice_event *event) {
     pthread_mutex_lock(&world.lock);
-    join(&world.clocks[number_of(stream)], event_at(event));
+    join(&world.clocks[number_of(stream)], &event->at);
     pthread_mutex_unlock(&world.lock);
     return SLUICE_OK;
 }
 
 static sluice_status query(sluice_event *event, bool *done) {
     pthread_mutex_lock(&world.lock);
-    join(&host, event_at(event));
+    join(&host, &event->at);
     pthread_mutex_unlock(&world.lock);
     *done = true;
     return SLUICE_OK;
