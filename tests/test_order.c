@@ -42,7 +42,7 @@ static struct {
     char wrong[256]; /* the first that is not ordered */
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static uint64_t seed;
+static uint64_t draws;
 static _Thread_local moment host; /* what this thread has seen happen */
 static const sluice_device_ops *cpu;
 
@@ -123,7 +123,7 @@ static void touch_gradients(const sluice__rank *rank, const sluice_instruction *
 /* Who posts second copies, on a stream of its own: let that be now the one and now the other. */
 static void dawdle(void) {
     static _Thread_local uint64_t random;
-    if (random == 0) random = seed + (uintptr_t)&random;
+    if (random == 0) random = draws + (uintptr_t)&random;
     const long us = test_random_int(&random, 0, 60);
     if (us < 30) (void)nanosleep(&(struct timespec){0, us * 1000}, NULL);
 }
@@ -272,7 +272,7 @@ static void every_access_is_ordered(void **state) {
     static const char *const names[] = {"gpipe",     "gpipe-lifo", "1f1b", "interleaved",
                                         "looped-bfs", "zb1p",       "zb2p", "zbv",
                                         "v-half",    "v-min",      "dualpipev"};
-    seed                = test_seed();
+    draws                = test_seed();
     const bool all      = getenv("SLUICE_LONG") != NULL;
     sluice_model *model = make_model(true);
     int ran             = 0;
