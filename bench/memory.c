@@ -32,10 +32,10 @@ typedef struct variant {
     const char *formula;
 } variant;
 static const variant variants[] = {
-    {"gpipe", false, "N (x + y)"                  },
-    {"gpipe", true,  "N x + N/M y"                },
-    {"1f1b",  false, "min(M, P - r) N/M (x + y)"  },
-    {"1f1b",  true,  "min(M, P - r) N/M x + N/M y"},
+    {"gpipe", false, "N (x + y)"},
+    {"gpipe", true, "N x + N/M y"},
+    {"1f1b", false, "min(M, P - r) N/M (x + y)"},
+    {"1f1b", true, "min(M, P - r) N/M x + N/M y"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 

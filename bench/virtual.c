@@ -3,8 +3,8 @@
  * virtual.c -- schedules on virtual devices: does the executor take the time that the simulator
  * says? Prints Markdown; fails only if a run takes less time than the simulation, which cannot be.
  *
- *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; a quarter of an hour
- *   virtual --quick    p = 2 and 4, actions of 1 ms
+ *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; a quarter of an
+ * hour virtual --quick    p = 2 and 4, actions of 1 ms
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -32,7 +32,8 @@ static double join(double stage, double rest, double limit) {
     return stage > limit ? INFINITY : stage * stage + rest;
 }
 
-/* A cost table, and the least joined cost of k + 1 stages over layers n .. layers - 1: best[k][n]. */
+/* A cost table, and the least joined cost of k + 1 stages over layers n .. layers - 1: best[k][n].
+ */
 typedef struct table {
     double *prefix; /* [layers + 1]: cost of the layers before */
     double *best;
@@ -50,8 +51,8 @@ static double cost_of(const table *t, int k, int n, int cut) {
     return k == 0 ? join(stage, 0, t->limit) : join(stage, *best_of(t, k - 1, cut), t->limit);
 }
 
-/* The last stages are solved first, so that walking forward afterwards can take, at every stage, the
- * earliest boundary that still reaches the optimum, which is returned. */
+/* The last stages are solved first, so that walking forward afterwards can take, at every stage,
+ * the earliest boundary that still reaches the optimum, which is returned. */
 static double solve(const table *t) {
     for (int n = 0; n < t->layers; n++) *best_of(t, 0, n) = cost_of(t, 0, n, t->layers);
     for (int k = 1; k < t->stages; k++)
@@ -81,7 +82,7 @@ sluice_status sluice_split_minmax(sluice_split *out, const sluice_layer_cost *co
     out->first[stages] = layers;
     for (int s = 1; s < stages; s++) {
         const int k = stages - s, n = out->first[s - 1];
-        int cut     = n + 1;
+        int cut = n + 1;
         while (cost_of(&t, k, n, cut) > *best_of(&t, k, n)) cut++;
         out->first[s] = cut;
     }

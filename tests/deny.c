@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * deny.c -- `deny pin|huge-pages COMMAND...`: run a command on a machine that refuses to bind
- * threads to cores, or has no huge pages. A seccomp filter answers those system calls with an error.
+ * threads to cores, or has no huge pages. A seccomp filter answers those system calls with an
+ * error.
  */
 #include <errno.h>
 #include <linux/audit.h>

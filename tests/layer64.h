@@ -118,13 +118,13 @@ static inline void layer64_forward(double *y, const layer64 *layer) {
         const sluice_layer_kind *kind;
         void (*forward)(double *y, const layer64 *layer);
     } all[] = {
-        {sluice_layer_embedding(),     embedding64    },
-        {sluice_layer_attention(),     attention64    },
-        {sluice_layer_mlp(),           mlp64          },
-        {sluice_layer_layernorm(),     layernorm64    },
-        {sluice_layer_classifier(),    classifier64   },
-        {sluice_layer_linear(),        linear64       },
-        {sluice_layer_relu(),          relu64         },
+        {sluice_layer_embedding(), embedding64},
+        {sluice_layer_attention(), attention64},
+        {sluice_layer_mlp(), mlp64},
+        {sluice_layer_layernorm(), layernorm64},
+        {sluice_layer_classifier(), classifier64},
+        {sluice_layer_linear(), linear64},
+        {sluice_layer_relu(), relu64},
         {sluice_layer_squared_error(), squared_error64},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -2,8 +2,8 @@
 /*
  * mirror.h -- operations of a device whose memory the host cannot touch, on host memory: for tests.
  *
- * Every block made here has a twin on the device. A row of mirror_ops() uploads all of them, carries
- * the operation out on the twins, waits, and downloads all of them again.
+ * Every block made here has a twin on the device. A row of mirror_ops() uploads all of them,
+ * carries the operation out on the twins, waits, and downloads all of them again.
  */
 #ifndef SLUICE_TESTS_MIRROR_H
 #define SLUICE_TESTS_MIRROR_H
@@ -160,7 +160,8 @@ static sluice_status mirror_adamw(sluice_stream *stream, const sluice_update_ten
 static sluice_status mirror_sgd(sluice_stream *stream, const sluice_update_tensor *tensors,
                                 int count, const sluice_update *step) {
     mirror_begin(stream);
-    return mirror_end(stream, mirror.real->sgd(stream, mirror_tensors(tensors, count), count, step));
+    return mirror_end(stream,
+                      mirror.real->sgd(stream, mirror_tensors(tensors, count), count, step));
 }
 
 /* The rows of `real`, those of arithmetic on blocks of mirror_block(). */

@@ -196,7 +196,7 @@ static inline double plain_microbatch(const plain_loop *loop, plain_layer *layer
             call.targets                  = its_targets;
             call.loss                     = its_loss;
             call.total_weight             = batch->total_weight;
-            call.random = (sluice_random_key){loop->seed, loop->step + 1, begin};
+            call.random                   = (sluice_random_key){loop->seed, loop->step + 1, begin};
             if (pass == 0) {
                 if (!training || !layers[l].d.forward_is_empty) assert_ok(kind->forward(&call));
                 continue;

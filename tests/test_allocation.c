@@ -95,12 +95,7 @@ static sluice_status schedules_as_text(void) {
 
 static sluice_status splits(void) {
     static sluice_split split;
-    const sluice_layer_cost costs[4] = {
-        {1, 1, 1},
-        {2, 1, 1},
-        {1, 3, 1},
-        {1, 1, 1}
-    };
+    const sluice_layer_cost costs[4] = {{1, 1, 1}, {2, 1, 1}, {1, 3, 1}, {1, 1, 1}};
     SLUICE__TRY(sluice_split_minmax(&split, costs, 4, 3));
     return sluice_split_parse(&split, "1,2,1", 5, 4, 3);
 }
@@ -141,13 +136,11 @@ static sluice_status corpora(void) {
 
 static sluice_status weight_files(void) {
     static const float values[6]        = {1, 2, 3, 4, 5, 6};
-    const sluice_named_tensor tensors[] = {
-        {"a",   {SLUICE_F32, 2, {2, 2}}, values    },
-        {"b.c", {SLUICE_F32, 1, {2}},    values + 4}
-    };
-    sluice_safetensors *file = NULL;
-    const char *path         = folder_path(&files, "new");
-    sluice_status status     = SLUICE_OK;
+    const sluice_named_tensor tensors[] = {{"a", {SLUICE_F32, 2, {2, 2}}, values},
+                                           {"b.c", {SLUICE_F32, 1, {2}}, values + 4}};
+    sluice_safetensors *file            = NULL;
+    const char *path                    = folder_path(&files, "new");
+    sluice_status status                = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_safetensors_write(path, tensors, 2));
     SLUICE__TRY_OUT(sluice_safetensors_open(&file, path));
     if (sluice_safetensors_count(file) != 2) fail_msg("a file lacks a tensor");
@@ -194,10 +187,7 @@ static sluice_status take_nothing(void *context, const char *text, size_t bytes)
 }
 
 static sluice_status drawings(void) {
-    const sluice_stage_cost stages[2] = {
-        {1, 1, 1},
-        {1, 1, 1}
-    };
+    const sluice_stage_cost stages[2]    = {{1, 1, 1}, {1, 1, 1}};
     const sluice_simulation_costs costs  = {.stages = stages, .activation_transfer = 0.5};
     const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule            = NULL;
@@ -347,19 +337,19 @@ static const struct {
     sluice_status end; /* when no memory runs out */
     int least;         /* allocations that it takes, at least */
 } stories[] = {
-    {"schedules as text",   schedules_as_text,          SLUICE_OK,              40 },
-    {"splits",              splits,                     SLUICE_OK,              2  },
-    {"models and programs", models_and_programs,        SLUICE_OK,              80 },
-    {"profiles",            profiles,                   SLUICE_OK,              80 },
-    {"deadlocks",           deadlocks,                  SLUICE_E_SCHEDULE,      60 },
-    {"drawings",            drawings,                   SLUICE_OK,              100},
-    {"corpora",             corpora,                    SLUICE_OK,              3  },
-    {"weight files",        weight_files,               SLUICE_OK,              20 },
-    {"configurations",      configurations,             SLUICE_OK,              20 },
-    {"devices",             devices,                    SLUICE_OK,              4  },
-    {"pipelines",           pipelines,                  SLUICE_OK,              200},
-    {"a limit",             pipelines_over_their_limit, SLUICE_E_DEVICE_MEMORY, 200},
-    {"a NaN",               pipelines_with_a_nan,       SLUICE_E_NONFINITE,     200},
+    {"schedules as text", schedules_as_text, SLUICE_OK, 40},
+    {"splits", splits, SLUICE_OK, 2},
+    {"models and programs", models_and_programs, SLUICE_OK, 80},
+    {"profiles", profiles, SLUICE_OK, 80},
+    {"deadlocks", deadlocks, SLUICE_E_SCHEDULE, 60},
+    {"drawings", drawings, SLUICE_OK, 100},
+    {"corpora", corpora, SLUICE_OK, 3},
+    {"weight files", weight_files, SLUICE_OK, 20},
+    {"configurations", configurations, SLUICE_OK, 20},
+    {"devices", devices, SLUICE_OK, 4},
+    {"pipelines", pipelines, SLUICE_OK, 200},
+    {"a limit", pipelines_over_their_limit, SLUICE_E_DEVICE_MEMORY, 200},
+    {"a NaN", pipelines_with_a_nan, SLUICE_E_NONFINITE, 200},
 };
 
 static int files_left(void) {

@@ -106,17 +106,12 @@ static void links_may_differ(void **state) {
     (void)state;
     sluice_stage_cost stages[MOST_STAGES];
     sluice_simulation_costs costs  = equal_costs(stages, 1, 1, 1);
-    const sluice_link_cost links[] = {
-        {0, 1, 100, 1  },
-        {1, 2, 4,   0  },
-        {2, 1, 0,   0.5},
-        {0, 1, 3,   0  }
-    };
-    costs.latency             = 1;
-    costs.bandwidth           = 2; /* 1 / 2 for a transfer of unknown size */
-    costs.activation_transfer = 0.25;
-    costs.links               = links;
-    costs.link_count          = 4;
+    const sluice_link_cost links[] = {{0, 1, 100, 1}, {1, 2, 4, 0}, {2, 1, 0, 0.5}, {0, 1, 3, 0}};
+    costs.latency                  = 1;
+    costs.bandwidth                = 2; /* 1 / 2 for a transfer of unknown size */
+    costs.activation_transfer      = 0.25;
+    costs.links                    = links;
+    costs.link_count               = 4;
     /* F, 3.25, F, 4.25, F, B, 2, B, 1.5, B */
     assert_makespan(compile_over(generate_schedule("gpipe", 3, 1), PER_LINK), &costs,
                     1 + 3.25 + 1 + 4.25 + 1 + 2 + 2 + 2 + 1.5 + 2);
@@ -246,16 +241,13 @@ static void sizes_decide_what_transfers_take(void **state) {
     (void)state;
     sluice_stage_cost stages[MOST_STAGES];
     sluice_simulation_costs costs    = equal_costs(stages, 1, 1, 1);
-    const sluice_stage_bytes bytes[] = {
-        {.output = 3000, .saved = 1},
-        {.output = 70,   .saved = 1}
-    };
-    sluice_schedule *schedule       = generate_schedule("gpipe", 2, 1);
-    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
-    sluice_program *program         = NULL;
-    settings.bytes                  = bytes;
-    costs.bandwidth                 = 1000;
-    costs.latency                   = 0.5;
+    const sluice_stage_bytes bytes[] = {{.output = 3000, .saved = 1}, {.output = 70, .saved = 1}};
+    sluice_schedule *schedule        = generate_schedule("gpipe", 2, 1);
+    sluice_program_options settings  = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_program *program          = NULL;
+    settings.bytes                   = bytes;
+    costs.bandwidth                  = 1000;
+    costs.latency                    = 0.5;
     assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
     sluice_schedule_free(schedule);
     assert_makespan(program, &costs, 1 + 3.5 + 1 + 2 + 3.5 + 2);

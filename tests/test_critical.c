@@ -108,10 +108,10 @@ static void transfers_say_who_stood_still(void **state) {
     sluice_simulation *simulation = simulate(program, &costs);
     const sluice_payload f = SLUICE_PAYLOAD_ACTIVATION, b = SLUICE_PAYLOAD_GRADIENT;
     const sluice_transfer_times want[] = {
-        {0, 1, f, 0, 0, true, 2,  0, 2,  3,    1  },
-        {0, 1, f, 0, 1, true, 4,  0, 4,  5,    0  },
-        {1, 0, b, 1, 0, true, 9,  2, 9,  9.5,  0.5},
-        {1, 0, b, 1, 1, true, 11, 4, 11, 11.5, 0  },
+        {0, 1, f, 0, 0, true, 2, 0, 2, 3, 1},
+        {0, 1, f, 0, 1, true, 4, 0, 4, 5, 0},
+        {1, 0, b, 1, 0, true, 9, 2, 9, 9.5, 0.5},
+        {1, 0, b, 1, 1, true, 11, 4, 11, 11.5, 0},
     };
     assert_near("makespan", simulation->makespan, 13.5);
     assert_int_equal(simulation->transfer_count, 4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_device.c -- the list of devices, the cpu's memory, threads and tiles, and the references that
- * operations are compared with (test_operations.c).
+ * test_device.c -- the list of devices, the cpu's memory, threads and tiles, and the references
+ * that operations are compared with (test_operations.c).
  */
 #include "tests/reference64.h"
 #include "tests/support.h"
@@ -215,7 +215,7 @@ static void pinning_ends_with_the_team(void **state) {
     cpu_set_t before, during, after;
     const int cores    = sluice__cores(&before);
     sluice__team *team = NULL;
-    const bool may = sched_setaffinity(0, sizeof before, &before) == 0; /* else it is noted */
+    const bool may     = sched_setaffinity(0, sizeof before, &before) == 0; /* else it is noted */
     assert_ok(sluice__team_start(&team, 1, cores - 1, true));
     assert_int_equal(sluice__cores(&during), may ? 1 : cores);
     assert_int_equal(sluice__team_unpinned(team), !may);

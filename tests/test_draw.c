@@ -193,13 +193,13 @@ static void a_large_picture_is_no_large_file(void **state) {
 static void titles_may_be_anything(void **state) {
     (void)state;
     static const char *const titles[][2] = {
-  /* as given, as JSON reads it */
-        {"a < b & c > \"d\" 'e' \\",                  "a < b & c > \"d\" 'e' \\"    },
-        {"caf\xC3\xA9 \xF0\x9F\x8C\x8A",              "caf\xC3\xA9 \xF0\x9F\x8C\x8A"},
+        /* as given, as JSON reads it */
+        {"a < b & c > \"d\" 'e' \\", "a < b & c > \"d\" 'e' \\"},
+        {"caf\xC3\xA9 \xF0\x9F\x8C\x8A", "caf\xC3\xA9 \xF0\x9F\x8C\x8A"},
         {"\x01 \x1f \xff \xC0\x80 \xED\xA0\x80 \xC3",
          "\x01 \x1f \xEF\xBF\xBD \xEF\xBF\xBD\xEF\xBF\xBD "
-         "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD \xEF\xBF\xBD"                        },
-        {"]]> <!-- --> %s %n",                        "]]> <!-- --> %s %n"          },
+         "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD \xEF\xBF\xBD"},
+        {"]]> <!-- --> %s %n", "]]> <!-- --> %s %n"},
     };
     for (size_t t = 0; t < sizeof titles / sizeof *titles; t++) {
         sluice_timeline *timeline = make_named("1f1b", 2, 2, textbook);
@@ -327,11 +327,11 @@ static void seconds_stay_seconds_and_other_units_fit(void **state) {
         const char *unit;
         double cost, microseconds; /* of an F, and what it becomes */
     } rows[] = {
-        {"s",             0.25,  250000    },
-        {"s",             1e-7,  0.1       },
-        {"units of cost", 1,     1000      },
-        {"units of cost", 1e-12, 1000      }, /* a thousand times a thousand ... */
-        {"units of cost", 1e30,  1000000000},
+        {"s", 0.25, 250000},
+        {"s", 1e-7, 0.1},
+        {"units of cost", 1, 1000},
+        {"units of cost", 1e-12, 1000}, /* a thousand times a thousand ... */
+        {"units of cost", 1e30, 1000000000},
     };
     for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
         const double cost         = rows[n].cost;

@@ -64,8 +64,10 @@ static sluice_status patient_act(const sluice_layer_call *call, int action) {
     if (count == 0 || first != illness.microbatch * each) return SLUICE_OK;
     static float infinity = INFINITY;
     switch (atomic_load(&illness.what)) {
-    case FAILS: return sluice_fail(SLUICE_E_DEVICE, "this layer is ill");
-    case OVERFLOWS: return call->ops->upload(call->stream, to, pointer_to(&infinity), sizeof *to);
+    case FAILS:
+        return sluice_fail(SLUICE_E_DEVICE, "this layer is ill");
+    case OVERFLOWS:
+        return call->ops->upload(call->stream, to, pointer_to(&infinity), sizeof *to);
     default:
         atomic_store(&illness.stuck, true);
         while (!atomic_load(&illness.released)) nanosleep(&(struct timespec){0, 1000000}, NULL);
@@ -190,9 +192,9 @@ static void test_a_failing_layer_is_named(void **state) {
         {1, 2, IN_I, 1, "rank 0, stage 0, 0B1: this layer is ill"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model       = make_model();
-        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60,
-                                                  sluice__transport_local());
+        sluice_model *model = make_model();
+        sluice_pipeline *pipeline =
+            make_pipeline(model, "1f1b", rows[k].ranks, 60, sluice__transport_local());
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
@@ -224,19 +226,20 @@ static void test_a_stuck_rank_is_given_up(void **state) {
         {1, 0, "no rank finished anything for 0.3 s: rank 0 is at 0F1"},
         {3, 0,
          "rank 1, stage 1, 1RECV_F1: no rank finished anything for 0.3 s: rank 1 waits for "
-         "1RECV_F1; rank 0 is at 0F1; rank 2 waits for 2RECV_F1"   },
+         "1RECV_F1; rank 0 is at 0F1; rank 2 waits for 2RECV_F1"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model       = make_model();
-        sluice_pipeline *pipeline = make_pipeline(model, "gpipe", rows[k].ranks, 0.3,
-                                                  sluice__transport_local());
+        sluice_model *model = make_model();
+        sluice_pipeline *pipeline =
+            make_pipeline(model, "gpipe", rows[k].ranks, 0.3, sluice__transport_local());
         fall_ill(STICKS, rows[k].number, IN_F, 1);
         const double start      = sluice__now();
         const sluice_status got = step(pipeline, 0);
         const char *what        = sluice_last_error()->what;
         /* Either waiting rank may be the first to see it. */
         if (got != SLUICE_E_DEADLINE || !strstr(what, "no rank finished anything for 0.3 s") ||
-            !strstr(what, "rank 0 is at 0F1") || (rows[k].ranks == 1 && strcmp(what, rows[k].says) != 0))
+            !strstr(what, "rank 0 is at 0F1") ||
+            (rows[k].ranks == 1 && strcmp(what, rows[k].says) != 0))
             fail_msg("row %zu: %s: %s", k, sluice_status_name(got), what);
         if (sluice__now() - start > 10) fail_msg("row %zu took %g s", k, sluice__now() - start);
         assert_true(atomic_load(&illness.stuck));
@@ -249,7 +252,8 @@ static void test_a_stuck_rank_is_given_up(void **state) {
     }
 }
 
-/* A rank that comes back after the failure, but before the pipeline is freed, is joined as usual. */
+/* A rank that comes back after the failure, but before the pipeline is freed, is joined as usual.
+ */
 static void test_a_rank_may_come_back_late(void **state) {
     (void)state;
     sluice_model *model       = make_model();
@@ -296,8 +300,8 @@ static void test_delays_change_nothing(void **state) {
     }
 }
 
-/* A sentence that names a rank and what it is at: "rank 1, stage 1, 1RECV_F2: ...". A rank that is done
- * with its micro-batches may be the first to see it: then the others are named. */
+/* A sentence that names a rank and what it is at: "rank 1, stage 1, 1RECV_F2: ...". A rank that is
+ * done with its micro-batches may be the first to see it: then the others are named. */
 static bool names_the_place(const char *what) {
     return test_matches(what, "rank [0-2], stage [0-2], [0-2][A-Z_]+[0-3]: .{10,}|"
                               "rank [0-2], norm: .*rank [0-2] waits for [0-2][A-Z_]+[0-3].*");
@@ -314,11 +318,11 @@ static void test_a_fault_of_a_link_is_told(void **state) {
         const faulty_kind kind = (faulty_kind)(FAULTY_DROP + trial % 3);
         const int n            = test_random_int(&random, 0, 33); /* a step has 16 sends */
         faulty_start(kind, n, 100, (uint64_t)trial);
-        const double start         = sluice__now();
-        const sluice_status status = train_on(faulty_transport(), trial % 2 ? "1f1b" : "gpipe", 0.4,
-                                              &digest);
-        const double seconds       = sluice__now() - start;
-        const char *what           = sluice_last_error()->what;
+        const double start = sluice__now();
+        const sluice_status status =
+            train_on(faulty_transport(), trial % 2 ? "1f1b" : "gpipe", 0.4, &digest);
+        const double seconds = sluice__now() - start;
+        const char *what     = sluice_last_error()->what;
         if (seconds > 15) fail_msg("trial %d took %g s", trial, seconds);
         if (status == SLUICE_OK) {
             /* Sends of two links may change places: nobody is to notice. */
@@ -327,8 +331,9 @@ static void test_a_fault_of_a_link_is_told(void **state) {
             harmless++;
             continue;
         }
-        const bool fits = kind == FAULTY_FAIL ? status == SLUICE_E_DEVICE && strstr(what, "the cable is cut")
-                                              : status == SLUICE_E_DEADLINE || status == SLUICE_E_SCHEDULE;
+        const bool fits = kind == FAULTY_FAIL
+                              ? status == SLUICE_E_DEVICE && strstr(what, "the cable is cut")
+                              : status == SLUICE_E_DEADLINE || status == SLUICE_E_SCHEDULE;
         if (!faulty.struck || !fits || !names_the_place(what))
             fail_msg("trial %d, fault %d at send %d: %s: %s", trial, (int)kind, n,
                      sluice_status_name(status), what);
@@ -347,23 +352,28 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
         const char *says;
     } rows[] = {
         {3, 1, IN_F, 2,
-         "step 2, micro-batch 2: the loss is inf; the first that is not finite is the output of layer "
+         "step 2, micro-batch 2: the loss is inf; the first that is not finite is the output of "
+         "layer "
          "'patient1' \\(stage 1, rank 1\\); nothing was updated"},
         {1, 1, IN_F, 0,
-         "step 2, micro-batch 0: the loss is inf; the first that is not finite is the output of layer "
+         "step 2, micro-batch 0: the loss is inf; the first that is not finite is the output of "
+         "layer "
          "'patient1' \\(stage 0, rank 0\\); nothing was updated"},
         {3, 2, IN_F, 3,
-         "step 2, micro-batch 3: the loss is inf; the first that is not finite is the output of layer "
+         "step 2, micro-batch 3: the loss is inf; the first that is not finite is the output of "
+         "layer "
          "'patient2' \\(stage 2, rank 2\\); nothing was updated"},
         {3, 1, IN_I, 1,
-         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); backward, the "
-         "first that is not finite is the gradient of 'linear1.bias' in layer 'linear1' \\(stage 1, rank "
+         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); backward, "
+         "the "
+         "first that is not finite is the gradient of 'linear1.bias' in layer 'linear1' \\(stage "
+         "1, rank "
          "1\\); nothing was updated"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model       = make_model();
-        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60,
-                                                  sluice__transport_local());
+        sluice_model *model = make_model();
+        sluice_pipeline *pipeline =
+            make_pipeline(model, "1f1b", rows[k].ranks, 60, sluice__transport_local());
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
@@ -388,9 +398,10 @@ static void test_inputs_that_are_not_finite_are_named(void **state) {
     const sluice_batch batch  = make_batch(&from);
     sluice_result result;
     fall_ill(HEALTHY, 0, 0, 0);
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_NONFINITE,
-                   "step 1, micro-batch 1: the loss is nan because the inputs are not finite; nothing "
-                   "was updated");
+    assert_refused(
+        sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_NONFINITE,
+        "step 1, micro-batch 1: the loss is nan because the inputs are not finite; nothing "
+        "was updated");
     sluice_pipeline_free(pipeline);
     sluice_model_free(model);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_file.c -- safetensors and config.json: what is written is read, what is broken is refused. */
+/* test_file.c -- safetensors and config.json: what is written is read, what is broken is refused.
+ */
 #include "tests/files.h"
 
 #include "sluice/file.h"
@@ -14,8 +15,8 @@ static void write_safetensors(const folder *in, const char *header, size_t data)
 
 static void test_what_is_written_is_read(void **state) {
     (void)state;
-    const folder in                     = folder_make();
-    const float a[]                     = {1, 2, 3, 4, 5, 6}, b[] = {-7};
+    const folder in = folder_make();
+    const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-7};
     const sluice_named_tensor tensors[] = {
         {"transformer.wte.weight", {SLUICE_F32, 2, {2, 3}}, a},
         {"b \"quoted\"", {SLUICE_F32, 1, {1}}, b},

@@ -117,10 +117,8 @@ static void note(progress *at, const shape *of, const sluice_action *action) {
 
 static void assert_complete(const shape *of, const sluice_schedule *schedule) {
     const size_t stages = (size_t)of->p * (size_t)of->v;
-    progress at         = {
-                calloc(stages * (size_t)of->m, sizeof *at.done),
-                {calloc(stages, sizeof(int)), calloc(stages, sizeof(int))}
-    };
+    progress at         = {calloc(stages * (size_t)of->m, sizeof *at.done),
+                           {calloc(stages, sizeof(int)), calloc(stages, sizeof(int))}};
     for (int r = 0; r < of->p; r++) {
         int count                       = 0;
         const sluice_action *const list = sluice_schedule_list(schedule, r, &count);
@@ -165,18 +163,18 @@ static void known_makespans_and_peaks_at_4_ranks_and_8_microbatches(void **state
         int v, makespan, inner_idle[2]; /* of the first and the last rank */
         int peak[4];
     } rows[] = {
-        {"gpipe",        1, 33, {9, 0},  {8, 8, 8, 8}    },
-        {"gpipe-lifo",   1, 33, {9, 0},  {8, 8, 8, 8}    },
-        {"1f1b",         1, 33, {9, 0},  {4, 3, 2, 1}    },
-        {"zb1p",         1, 27, {3, 0},  {4, 4, 4, 4}    },
-        {"zb2p",         1, 27, {0, 0},  {7, 7, 7, 7}    },
-        {"interleaved",  2, 57, {9, 0},  {8, 7, 6, 5}    },
-        {"looped-bfs",   2, 57, {9, 0},  {16, 16, 16, 16}},
-        {"zbv",          2, 51, {0, 0},  {8, 8, 8, 8}    },
-        {"v-half",       2, 53, {5, 2},  {6, 6, 6, 6}    },
-        {"v-min",        2, 59, {11, 6}, {4, 4, 4, 4}    },
-        {"dualpipev",    2, 54, {6, 3},  {9, 9, 9, 9}    },
-        {"forward-only", 1, 11, {0, 0},  {8, 8, 8, 8}    },
+        {"gpipe", 1, 33, {9, 0}, {8, 8, 8, 8}},
+        {"gpipe-lifo", 1, 33, {9, 0}, {8, 8, 8, 8}},
+        {"1f1b", 1, 33, {9, 0}, {4, 3, 2, 1}},
+        {"zb1p", 1, 27, {3, 0}, {4, 4, 4, 4}},
+        {"zb2p", 1, 27, {0, 0}, {7, 7, 7, 7}},
+        {"interleaved", 2, 57, {9, 0}, {8, 7, 6, 5}},
+        {"looped-bfs", 2, 57, {9, 0}, {16, 16, 16, 16}},
+        {"zbv", 2, 51, {0, 0}, {8, 8, 8, 8}},
+        {"v-half", 2, 53, {5, 2}, {6, 6, 6, 6}},
+        {"v-min", 2, 59, {11, 6}, {4, 4, 4, 4}},
+        {"dualpipev", 2, 54, {6, 3}, {9, 9, 9, 9}},
+        {"forward-only", 1, 11, {0, 0}, {8, 8, 8, 8}},
     };
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         const shape of                  = {.name = rows[n].name, .p = 4, .v = rows[n].v, .m = 8};
@@ -293,19 +291,19 @@ static int third(const shape *of, int r) {
 }
 
 static const formula formulas[] = {
-    {"gpipe",        always,              whole_backward, all,              false, false},
-    {"gpipe-lifo",   always,              whole_backward, all,              false, false},
-    {"1f1b",         always,              whole_backward, below,            false, false},
-    {"interleaved",  always,              around,         rounds_and_below, false, false},
-    {"looped-bfs",   always,              around,         all,              false, false},
-    {"zb1p",         from_p,              halves,         one_p,            false, false},
-    {"zb1p",         below_p,             halves_of_few,  one_p,            false, true },
-    {"zb2p",         from_two_p_less_one, halves,         two_p_less_one,   true,  false},
-    {"zbv",          from_two_p_less_one, vee,            two_p,            true,  false},
-    {"v-half",       from_p,              vee_of_half,    p_and_two,        false, true },
-    {"v-min",        from_two,            vee_of_third,   third,            false, true },
-    {"dualpipev",    from_two_p,          pairs,          two_p_and_one,    false, false},
-    {"forward-only", always,              one_way,        all,              true,  false},
+    {"gpipe", always, whole_backward, all, false, false},
+    {"gpipe-lifo", always, whole_backward, all, false, false},
+    {"1f1b", always, whole_backward, below, false, false},
+    {"interleaved", always, around, rounds_and_below, false, false},
+    {"looped-bfs", always, around, all, false, false},
+    {"zb1p", from_p, halves, one_p, false, false},
+    {"zb1p", below_p, halves_of_few, one_p, false, true},
+    {"zb2p", from_two_p_less_one, halves, two_p_less_one, true, false},
+    {"zbv", from_two_p_less_one, vee, two_p, true, false},
+    {"v-half", from_p, vee_of_half, p_and_two, false, true},
+    {"v-min", from_two, vee_of_third, third, false, true},
+    {"dualpipev", from_two_p, pairs, two_p_and_one, false, false},
+    {"forward-only", always, one_way, all, true, false},
 };
 
 static void assert_formula(const formula *law, const shape *of) {
@@ -398,14 +396,8 @@ static void idle_shares_are_the_papers(void **state) {
         const char *name;
         int v, scale; /* (p - 1) / (scale m + p - 1) */
     } rows[] = {
-        {"gpipe",       1, 1},
-        {"1f1b",        1, 1},
-        {"interleaved", 2, 2},
-        {"interleaved", 3, 3},
-        {"looped-bfs",  3, 3},
-        {"zb1p",        1, 3},
-        {"zb2p",        1, 3},
-        {"zbv",         2, 6},
+        {"gpipe", 1, 1},      {"1f1b", 1, 1}, {"interleaved", 2, 2}, {"interleaved", 3, 3},
+        {"looped-bfs", 3, 3}, {"zb1p", 1, 3}, {"zb2p", 1, 3},        {"zbv", 2, 6},
     };
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         for (int p = 1; p <= 6; p++) {

@@ -29,20 +29,20 @@ static const sluice_classifier_config classifier = {6, 13, 0.5F};
 static const sluice_linear_config linear         = {5, 4, 0};
 
 static const subject subjects[] = {
-    {"embedding",            sluice_layer_embedding,     &embedding,  {SLUICE_I32, 2, {3, 7}},       11},
-    {"attention",            sluice_layer_attention,     &attention,  {SLUICE_F32, 3, {2, 7, 12}},   0 },
-    {"attention, one token", sluice_layer_attention,     &one_head,   {SLUICE_F32, 3, {3, 1, 5}},    0 },
-    {"mlp",                  sluice_layer_mlp,           &mlp,        {SLUICE_F32, 3, {2, 5, 6}},    0 },
-    {"embedding, dropout",   sluice_layer_embedding,     &few_words,  {SLUICE_I32, 2, {3, 7}},       11},
-    {"attention, dropout",   sluice_layer_attention,     &few_keys,   {SLUICE_F32, 3, {2, 7, 12}},   0 },
-    {"mlp, dropout",         sluice_layer_mlp,           &few_hidden, {SLUICE_F32, 3, {2, 5, 6}},    0 },
-    {"layernorm",            sluice_layer_layernorm,     &layernorm,  {SLUICE_F32, 3, {3, 4, 7}},    0 },
-    {"classifier",           sluice_layer_classifier,    &classifier, {SLUICE_F32, 3, {3, 5, 6}},    0 },
-    {"classifier of rows",   sluice_layer_classifier,    &classifier, {SLUICE_F32, 2, {4, 6}},       0 },
-    {"linear",               sluice_layer_linear,        &linear,     {SLUICE_F32, 4, {2, 3, 2, 5}}, 0 },
-    {"relu",                 sluice_layer_relu,          NULL,        {SLUICE_F32, 2, {5, 8}},       0 },
-    {"squared error",        sluice_layer_squared_error, NULL,        {SLUICE_F32, 3, {4, 2, 3}},    0 },
-    {"squared error, plain", sluice_layer_squared_error, NULL,        {SLUICE_F32, 1, {6}},          0 },
+    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_I32, 2, {3, 7}}, 11},
+    {"attention", sluice_layer_attention, &attention, {SLUICE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_F32, 3, {3, 1, 5}}, 0},
+    {"mlp", sluice_layer_mlp, &mlp, {SLUICE_F32, 3, {2, 5, 6}}, 0},
+    {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_I32, 2, {3, 7}}, 11},
+    {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_F32, 3, {2, 7, 12}}, 0},
+    {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_F32, 3, {2, 5, 6}}, 0},
+    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_F32, 3, {3, 4, 7}}, 0},
+    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_F32, 3, {3, 5, 6}}, 0},
+    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_F32, 2, {4, 6}}, 0},
+    {"linear", sluice_layer_linear, &linear, {SLUICE_F32, 4, {2, 3, 2, 5}}, 0},
+    {"relu", sluice_layer_relu, NULL, {SLUICE_F32, 2, {5, 8}}, 0},
+    {"squared error", sluice_layer_squared_error, NULL, {SLUICE_F32, 3, {4, 2, 3}}, 0},
+    {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_F32, 1, {6}}, 0},
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
@@ -312,7 +312,7 @@ static double largest_of(const guarded *block) {
 /* Elements of one gradient against central differences; `times` it was accumulated. */
 static void check_gradient(const bench *b, numbers *n, double *values, const guarded *gradient,
                            double times, const char *what, uint64_t *state) {
-    const int64_t count  = (int64_t)(gradient->bytes / sizeof(float));
+    const int64_t count = (int64_t)(gradient->bytes / sizeof(float));
     assert(values);
     const double largest = largest_of(gradient); /* what its rounding is relative to */
     for (int turn = 0; turn < CHECKED; turn++) {
@@ -446,11 +446,8 @@ static void test_no_samples(void **unused) {
 static void test_descriptions(void **unused) {
     (void)unused;
     sluice_layer_description d;
-    assert_ok(sluice_layer_attention()->describe(&d, &attention,
-                                                 &(sluice_shape){
-                                                     SLUICE_F32, 3, {2, 10, 12}
-    },
-                                                 SLUICE_FP32));
+    assert_ok(sluice_layer_attention()->describe(
+        &d, &attention, &(sluice_shape){SLUICE_F32, 3, {2, 10, 12}}, SLUICE_FP32));
     assert_int_equal(d.saved_count, 6);
     assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
@@ -462,11 +459,8 @@ static void test_descriptions(void **unused) {
     assert_true(d.input.flops >= products + 5 * triangle &&
                 d.input.flops < 1.5 * products + 5 * triangle);
 
-    assert_ok(sluice_layer_classifier()->describe(&d, &classifier,
-                                                  &(sluice_shape){
-                                                      SLUICE_F32, 3, {2, 10, 6}
-    },
-                                                  SLUICE_FP32));
+    assert_ok(sluice_layer_classifier()->describe(
+        &d, &classifier, &(sluice_shape){SLUICE_F32, 3, {2, 10, 6}}, SLUICE_FP32));
     assert_int_equal(d.weight_per_sample, 10);
     assert_int_equal(d.targets.rank, 2);
     assert_int_equal(sluice_shape_count(&d.targets), 20);
@@ -474,10 +468,7 @@ static void test_descriptions(void **unused) {
     assert_true(d.forward.flops == 0 && d.weight.flops == 0);
     assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
 
-    assert_ok(sluice_layer_linear()->describe(&d, &linear,
-                                              &(sluice_shape){
-                                                  SLUICE_F32, 2, {3, 5}
-    },
+    assert_ok(sluice_layer_linear()->describe(&d, &linear, &(sluice_shape){SLUICE_F32, 2, {3, 5}},
                                               SLUICE_FP32));
     assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
     assert_true(d.parameters[0].decays);
@@ -487,51 +478,47 @@ static void test_descriptions(void **unused) {
 static void test_refusals(void **unused) {
     (void)unused;
     sluice_layer_description d;
-    const sluice_shape rows = {
-        SLUICE_F32, 3, {2, 8, 12}
-    };
-    const sluice_shape tokens = {
-        SLUICE_I32, 2, {2, 10}
-    };
+    const sluice_shape rows   = {SLUICE_F32, 3, {2, 8, 12}};
+    const sluice_shape tokens = {SLUICE_I32, 2, {2, 10}};
     const struct {
         const sluice_layer_kind *kind;
         const void *config;
         const sluice_shape *input;
         const char *text;
     } bad[] = {
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 5, 0, 0, 0},       &rows,
-         "attention has width 12, which 5 heads do not divide"                                  },
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 0, 0, 0, 0},       &rows,
-         "attention has heads 0; it must be at least 1"                                         },
-        {sluice_layer_attention(),     &(sluice_attention_config){16, 4, 0, 0, 0},       &rows,
-         "attention has width 16 but its input is (2, 8, 12) float32"                           },
-        {sluice_layer_attention(),     &attention,                                    &tokens,
-         "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"           },
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 3, NAN, 0, 0},     &rows,
-         "attention has scale nan; it must be a finite number from 0 on"                        },
-        {sluice_layer_attention(),     &(sluice_attention_config){12, 3, 0, 0, 1},    &rows,
-         "attention has dropout 1; it must be from 0 to below 1"                                },
-        {sluice_layer_mlp(),           &(sluice_mlp_config){12, 4, 0, 0, NAN},        &rows,
-         "mlp has dropout nan; it must be from 0 to below 1"                                    },
-        {sluice_layer_embedding(),     &(sluice_embedding_config){9, 10, 4, 0, 0, -1},&tokens,
-         "embedding has dropout -1; it must be from 0 to below 1"                               },
-        {sluice_layer_mlp(),           &(sluice_mlp_config){12, -1, 0, 0, 0},            &rows,
-         "mlp has hidden width -1; it must be at least 1"                                       },
-        {sluice_layer_mlp(),           &(sluice_mlp_config){12, INT64_MAX / 2, 0, 0, 0}, &rows,
-         "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"         },
-        {sluice_layer_layernorm(),     &layernorm,                                    &rows,
-         "layernorm has width 7 but its input is (2, 8, 12) float32"                            },
-        {sluice_layer_embedding(),     &embedding,                                    &rows,
-         "embedding takes int32 with 2 dimensions of at least 1, not (2, 8, 12) float32"        },
-        {sluice_layer_embedding(),     &embedding,                                    &tokens,
-         "embedding has 9 positions, fewer than the 10 tokens of a sample"                      },
-        {sluice_layer_classifier(),    &(sluice_classifier_config){12, 0, 0},         &rows,
-         "classifier has classes 0; it must be at least 1"                                      },
-        {sluice_layer_linear(),        &(sluice_linear_config){12, 0, 0},             &rows,
-         "linear has output width 0; it must be at least 1"                                     },
-        {sluice_layer_relu(),          NULL,                                          &(sluice_shape){SLUICE_F32, 3, {1, 0, 2}},
-         "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"       },
-        {sluice_layer_squared_error(), NULL,                                          &(sluice_shape){SLUICE_F32, 2, {1 << 30, 1 << 30}},
+        {sluice_layer_attention(), &(sluice_attention_config){12, 5, 0, 0, 0}, &rows,
+         "attention has width 12, which 5 heads do not divide"},
+        {sluice_layer_attention(), &(sluice_attention_config){12, 0, 0, 0, 0}, &rows,
+         "attention has heads 0; it must be at least 1"},
+        {sluice_layer_attention(), &(sluice_attention_config){16, 4, 0, 0, 0}, &rows,
+         "attention has width 16 but its input is (2, 8, 12) float32"},
+        {sluice_layer_attention(), &attention, &tokens,
+         "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
+        {sluice_layer_attention(), &(sluice_attention_config){12, 3, NAN, 0, 0}, &rows,
+         "attention has scale nan; it must be a finite number from 0 on"},
+        {sluice_layer_attention(), &(sluice_attention_config){12, 3, 0, 0, 1}, &rows,
+         "attention has dropout 1; it must be from 0 to below 1"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){12, 4, 0, 0, NAN}, &rows,
+         "mlp has dropout nan; it must be from 0 to below 1"},
+        {sluice_layer_embedding(), &(sluice_embedding_config){9, 10, 4, 0, 0, -1}, &tokens,
+         "embedding has dropout -1; it must be from 0 to below 1"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){12, -1, 0, 0, 0}, &rows,
+         "mlp has hidden width -1; it must be at least 1"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){12, INT64_MAX / 2, 0, 0, 0}, &rows,
+         "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"},
+        {sluice_layer_layernorm(), &layernorm, &rows,
+         "layernorm has width 7 but its input is (2, 8, 12) float32"},
+        {sluice_layer_embedding(), &embedding, &rows,
+         "embedding takes int32 with 2 dimensions of at least 1, not (2, 8, 12) float32"},
+        {sluice_layer_embedding(), &embedding, &tokens,
+         "embedding has 9 positions, fewer than the 10 tokens of a sample"},
+        {sluice_layer_classifier(), &(sluice_classifier_config){12, 0, 0}, &rows,
+         "classifier has classes 0; it must be at least 1"},
+        {sluice_layer_linear(), &(sluice_linear_config){12, 0, 0}, &rows,
+         "linear has output width 0; it must be at least 1"},
+        {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_F32, 3, {1, 0, 2}},
+         "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"},
+        {sluice_layer_squared_error(), NULL, &(sluice_shape){SLUICE_F32, 2, {1 << 30, 1 << 30}},
          "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

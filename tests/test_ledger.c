@@ -25,10 +25,10 @@ static void test_entries_are_those_counted_by_hand(void **state) {
         bool recompute;
         double step, rows[2][SLUICE_LEDGER_ENTRIES];
     } table[] = {
-  /*                                 F  I  W  again  up   down transfer update idle */
-        {"gpipe", false, 20, {{2, 4, 6, 0, 0, 6.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 5}}    },
-        {"1f1b",  true,  21, {{2, 4, 6, 4, 0, 3.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 6}}    },
-        {"zb1p",  false, 16, {{2, 4, 6, 0, 0, 2.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 1.5}}},
+        /*                                 F  I  W  again  up   down transfer update idle */
+        {"gpipe", false, 20, {{2, 4, 6, 0, 0, 6.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 5}}},
+        {"1f1b", true, 21, {{2, 4, 6, 4, 0, 3.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 1, 1, 6}}},
+        {"zb1p", false, 16, {{2, 4, 6, 0, 0, 2.5, 0.5, 1, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 1.5}}},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         const bool recompute[2]         = {table[k].recompute, false};
@@ -195,11 +195,8 @@ static void assert_at_least(const char *what, const sluice_ledger *ledger,
  */
 static void test_measured_entries_hold_what_was_slept(void **state) {
     (void)state;
-    static const slow_config layers[2] = {
-        {8, 1, 3, false},
-        {1, 2, 1, true }
-    };
-    static const char *const names[] = {"gpipe", "1f1b", "zb1p"};
+    static const slow_config layers[2] = {{8, 1, 3, false}, {1, 2, 1, true}};
+    static const char *const names[]   = {"gpipe", "1f1b", "zb1p"};
     for (int k = 0; k < 3; k++) {
         const char *name          = names[k];
         sluice_model *model       = NULL;
@@ -244,14 +241,11 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
 /* What is fed to the simulator: halves of B apart, recomputation, updates. */
 static void test_measured_costs_are_those_of_the_actions(void **state) {
     (void)state;
-    static const slow_config layers[2] = {
-        {2, 1, 6, false},
-        {1, 5, 1, true }
-    };
-    sluice_model *model       = NULL;
-    sluice_pipeline *pipeline = make_slow_pipeline(&model, "1f1b", layers, true);
-    const sluice_batch batch  = {4, 4, load_zeros, load_zeros, NULL, 1e-3};
-    sluice_result result      = {0};
+    static const slow_config layers[2] = {{2, 1, 6, false}, {1, 5, 1, true}};
+    sluice_model *model                = NULL;
+    sluice_pipeline *pipeline          = make_slow_pipeline(&model, "1f1b", layers, true);
+    const sluice_batch batch           = {4, 4, load_zeros, load_zeros, NULL, 1e-3};
+    sluice_result result               = {0};
     sluice_stage_cost cost[2];
     double recompute[2], updates[2];
     assert_ok(sluice_pipeline_step(pipeline, &batch, &result));

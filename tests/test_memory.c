@@ -3,11 +3,11 @@
  * test_memory.c -- the memory plan against what a step really touches.
  *
  * Each rank's arena is made of pages that may not be touched. The first access to one in an
- * instruction is caught, noted, and let through. From all of them follows what was alive when: a page
- * is from a write to the last read before the next. The sizes are chosen so that every buffer is whole
- * pages, and the arena begins so that buffers that come and go begin at pages. The peak must be the
- * plan's `live`, the highest byte touched its `arena`. (Ranks' receives and sends are in use from post to
- * wait, whenever the copy comes.)
+ * instruction is caught, noted, and let through. From all of them follows what was alive when: a
+ * page is from a write to the last read before the next. The sizes are chosen so that every buffer
+ * is whole pages, and the arena begins so that buffers that come and go begin at pages. The peak
+ * must be the plan's `live`, the highest byte touched its `arena`. (Ranks' receives and sends are
+ * in use from post to wait, whenever the copy comes.)
  *
  * Dead bytes are poisoned, too: with them full of NaN the bits stay the same.
  */
@@ -196,11 +196,9 @@ static void poison_the_dead(sluice__rank *rank, const sluice_instruction *at) {
 static void test_nobody_reads_dead_bytes(void **state) {
     (void)state;
     static const setting settings[] = {
-        {"gpipe", 1, 3, 7, true,  0, 0,    &little},
-        {"1f1b",  2, 4, 8, true,  0, 0.1F, &little},
-        {"1f1b",  3, 3, 7, false, 2, 0,    &little},
-        {"gpipe", 3, 5, 8, true,  7, 0.2F, &little},
-        {"1f1b",  4, 2, 3, true,  9, 0,    &little},
+        {"gpipe", 1, 3, 7, true, 0, 0, &little}, {"1f1b", 2, 4, 8, true, 0, 0.1F, &little},
+        {"1f1b", 3, 3, 7, false, 2, 0, &little}, {"gpipe", 3, 5, 8, true, 7, 0.2F, &little},
+        {"1f1b", 4, 2, 3, true, 9, 0, &little},
     };
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
         const setting *with = &settings[k];
@@ -264,7 +262,8 @@ static void catch_touch(int signal_number, siginfo_t *info, void *context) {
     const unsigned char *address = info->si_addr;
     for (int r = 0; r < MOST_RANKS; r++) {
         struct arena *arena = &arenas[r];
-        if (!arena->pages || address < arena->pages || address >= arena->pages + arena->bytes) continue;
+        if (!arena->pages || address < arena->pages || address >= arena->pages + arena->bytes)
+            continue;
         const size_t page = (size_t)(address - arena->pages) / PAGE;
         (void)mprotect(arena->pages + page * PAGE, PAGE, PROT_READ | PROT_WRITE);
         if (arena->watched && my_rank == r) note_touch(arena, (int)page, is_write(context));
@@ -306,7 +305,7 @@ static void touch_slot(struct arena *arena, const sluice_slot *slot, bool writes
 }
 
 static void watch_pages(sluice__rank *rank, const sluice_instruction *at) {
-    struct arena *arena             = &arenas[rank->index];
+    struct arena *arena              = &arenas[rank->index];
     const sluice__rank_program *step = &rank->pipeline->program->rank[rank->index];
     if (rank->pipeline->run.program != rank->pipeline->program || rank->pipeline->steps > 0) return;
     arena->watched = true;
@@ -319,11 +318,11 @@ static void watch_pages(sluice__rank *rank, const sluice_instruction *at) {
     touch_slot(arena, &at->slots[role], at->kind == SLUICE_INSTRUCTION_POST_RECEIVE);
 }
 
-/* Pages that come and go, by the accesses of one rank: the most alive in one instruction, and the end
- * of the highest. A page is alive in the instructions that touch it, and between two of them unless
- * the second overwrites it first. */
+/* Pages that come and go, by the accesses of one rank: the most alive in one instruction, and the
+ * end of the highest. A page is alive in the instructions that touch it, and between two of them
+ * unless the second overwrites it first. */
 static void measure(const struct arena *arena, size_t permanent, size_t *live, size_t *highest) {
-    const int base = (int)((arena->shift + permanent) / PAGE);
+    const int base    = (int)((arena->shift + permanent) / PAGE);
     int *const change = calloc((size_t)arena->count + 2, sizeof *change);
     int *const last   = calloc(MOST_PAGES, sizeof *last);
     assert_non_null(change);
@@ -376,8 +375,9 @@ static void check_pages(const setting *with) {
         size_t live, highest;
         measure(&arenas[r], permanent_of(plan), &live, &highest);
         live += permanent_of(plan);
-        print_message("%s, rank %d: live %zu planned, %zu touched; arena %zu planned, %zu touched\n",
-                      words_of(with), r, plan->live, live, plan->arena, highest);
+        print_message(
+            "%s, rank %d: live %zu planned, %zu touched; arena %zu planned, %zu touched\n",
+            words_of(with), r, plan->live, live, plan->arena, highest);
         if (live != plan->live || highest != plan->arena)
             fail_msg("%s, rank %d: the plan is not what is touched", words_of(with), r);
         free(arenas[r].touches);
@@ -387,11 +387,9 @@ static void check_pages(const setting *with) {
 static void test_what_is_touched_is_the_plan(void **state) {
     (void)state;
     static const setting settings[] = {
-        {"gpipe", 1, 2, 32, true,  0, 0,    &large},
-        {"gpipe", 2, 4, 64, true,  0, 0,    &large},
-        {"1f1b",  2, 4, 64, false, 0, 0,    &large},
-        {"1f1b",  3, 4, 64, true,  7, 0,    &large},
-        {"1f1b",  2, 3, 48, true,  1, 0.1F, &large},
+        {"gpipe", 1, 2, 32, true, 0, 0, &large},   {"gpipe", 2, 4, 64, true, 0, 0, &large},
+        {"1f1b", 2, 4, 64, false, 0, 0, &large},   {"1f1b", 3, 4, 64, true, 7, 0, &large},
+        {"1f1b", 2, 3, 48, true, 1, 0.1F, &large},
     };
     struct sigaction action = {.sa_sigaction = catch_touch, .sa_flags = (int)SA_SIGINFO}, before;
     sigemptyset(&action.sa_mask);
@@ -412,8 +410,13 @@ static void check_evaluation(uint64_t *random, int trial) {
     const char *name               = names[test_random_int(random, 0, count - 1)];
     const int p                    = test_random_int(random, 1, 3);
     const int m                    = test_random_int(random, 1, 6);
-    const sluice_gpt_config config = {test_random_int(random, 2, 300), 8,
-                                      4 * (int64_t)test_random_int(random, 1, 8), 3, 2, trial % 2, 0};
+    const sluice_gpt_config config = {test_random_int(random, 2, 300),
+                                      8,
+                                      4 * (int64_t)test_random_int(random, 1, 8),
+                                      3,
+                                      2,
+                                      trial % 2,
+                                      0};
     sluice_model *model;
     sluice_schedule *schedule;
     sluice_program *step, *forward;
@@ -435,9 +438,11 @@ static void check_evaluation(uint64_t *random, int trial) {
         assert_ok(sluice__compile_forward(&forward, step));
         for (int r = 0; r < p; r++)
             if (forward->rank[r].bytes.arena > step->rank[r].bytes.arena)
-                fail_msg("trial %d: %s, %d ranks, %d micro-batches, rank %d: evaluation needs %zu bytes, "
+                fail_msg("trial %d: %s, %d ranks, %d micro-batches, rank %d: evaluation needs %zu "
+                         "bytes, "
                          "a step %zu",
-                         trial, name, p, m, r, forward->rank[r].bytes.arena, step->rank[r].bytes.arena);
+                         trial, name, p, m, r, forward->rank[r].bytes.arena,
+                         step->rank[r].bytes.arena);
         sluice_program_free(forward);
         sluice_program_free(step);
     }

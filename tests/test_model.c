@@ -17,12 +17,10 @@ static void test_preset_counts(void **unused) {
         int64_t vocabulary, count;
         int layers;
     } presets[] = {
-        {"gpt-nano",  256, 224640,     11},
-        {"gpt-mini",  256, 1255424,    15},
-        {"gpt2-124m", 256, 124439808,  27}, /* its vocabulary is not open */
-        {"gpt2-350m", 0,   354823168,  51},
-        {"gpt2-774m", 0,   774030080,  75},
-        {"gpt2-1.5b", 0,   1557611200, 99},
+        {"gpt-nano", 256, 224640, 11},     {"gpt-mini", 256, 1255424, 15},
+        {"gpt2-124m", 256, 124439808, 27}, /* its vocabulary is not open */
+        {"gpt2-350m", 0, 354823168, 51},   {"gpt2-774m", 0, 774030080, 75},
+        {"gpt2-1.5b", 0, 1557611200, 99},
     };
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         sluice_gpt_config config;
@@ -36,9 +34,9 @@ static void test_preset_counts(void **unused) {
     }
 }
 
-static const sluice_gpt_config tiny        = {13, 8, 12, 2, 3, true, 0};
+static const sluice_gpt_config tiny          = {13, 8, 12, 2, 3, true, 0};
 static const sluice_gpt_config tiny_dropping = {13, 8, 12, 2, 3, true, 0.2F};
-static const sluice_gpt_config tiny_untied = {13, 8, 12, 2, 3, false, 0};
+static const sluice_gpt_config tiny_untied   = {13, 8, 12, 2, 3, false, 0};
 
 static sluice_model *make_gpt(const sluice_gpt_config *config, int64_t length) {
     sluice_model *model = NULL;
@@ -129,15 +127,9 @@ static void test_tie_takes_the_first_initializer(void **unused) {
 static void test_model_refusals(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
-    assert_refused(sluice_model_create(&model,
-                                       &(sluice_shape){
-                                           SLUICE_F32, 4, {1, 1, 1, 1}
-    }),
+    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 4, {1, 1, 1, 1}}),
                    SLUICE_E_ARGUMENT, "a sample has 4 dimensions; there may be 0 to 3");
-    assert_refused(sluice_model_create(&model,
-                                       &(sluice_shape){
-                                           SLUICE_F32, 2, {3, 0}
-    }),
+    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 2, {3, 0}}),
                    SLUICE_E_ARGUMENT, "a sample's dimension 1 is 0; it must be at least 1");
     assert_null(model);
 
@@ -179,9 +171,7 @@ static void test_names_may_not_meet(void **unused) {
     (void)unused;
     const sluice_attention_config attention = {4, 2, 0, 0, 0};
     sluice_model *model                     = NULL;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){
-                                              SLUICE_F32, 2, {3, 4}
-    }));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 2, {3, 4}}));
     assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "block.left"));
     assert_refused(sluice_model_add(model, sluice_layer_attention(), &attention, "block.right"),
                    SLUICE_E_ARGUMENT,
@@ -228,9 +218,7 @@ static sluice_status describe_too_much(sluice_layer_description *out, const void
 static sluice_status describe_no_samples(sluice_layer_description *out, const void *config,
                                          const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)input, (void)precision;
-    *out = (sluice_layer_description){
-        .output = {SLUICE_F32, 1, {5}}
-    };
+    *out = (sluice_layer_description){.output = {SLUICE_F32, 1, {5}}};
     return SLUICE_OK;
 }
 static sluice_status describe_free_loss(sluice_layer_description *out, const void *config,
@@ -242,17 +230,15 @@ static sluice_status describe_free_loss(sluice_layer_description *out, const voi
 
 static void test_foreign_kinds(void **unused) {
     (void)unused;
-    const sluice_layer_kind kinds[] = {
-        {.name = "greedy", .describe = describe_too_much  },
-        {.name = "odd",    .describe = describe_no_samples},
-        {.name = "free",   .describe = describe_free_loss }
-    };
-    const char *const texts[] = {
-        "layer kind 'greedy' describes 0 parameters, 9 saved and 0 handed tensors; there may be "
-        "12, 8 and 4",
-        "layer kind 'odd' makes (5) float32 of 1 sample; its output must begin with the samples "
-        "dimension",
-        "layer kind 'free' is a loss of 0 terms per sample",
+    const sluice_layer_kind kinds[] = {{.name = "greedy", .describe = describe_too_much},
+                                       {.name = "odd", .describe = describe_no_samples},
+                                       {.name = "free", .describe = describe_free_loss}};
+    const char *const texts[]       = {
+              "layer kind 'greedy' describes 0 parameters, 9 saved and 0 handed tensors; there may be "
+                    "12, 8 and 4",
+              "layer kind 'odd' makes (5) float32 of 1 sample; its output must begin with the samples "
+                    "dimension",
+              "layer kind 'free' is a loss of 0 terms per sample",
     };
     sluice_model *model = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {4}}));
@@ -297,8 +283,7 @@ static void test_initial_values(void **unused) {
     static float values[COUNT], again[COUNT];
     sluice_parameter_use use = {
         .name      = "a",
-        .parameter = {"a", {SLUICE_F32, 1, {COUNT}}, SLUICE_INIT_NORMAL, 0.02F, true, false}
-    };
+        .parameter = {"a", {SLUICE_F32, 1, {COUNT}}, SLUICE_INIT_NORMAL, 0.02F, true, false}};
     sluice_parameter_initialize(values, &use, 1);
     double sum = 0, squares = 0, fourth = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -379,11 +364,16 @@ static double model64(const sluice_model *model, double **parameters, const int3
         sluice_layer_description d;
         assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_FP32));
         double *const y = reference_zeros(sluice_shape_count(&d.output) + 1);
-        layer64_forward(
-            y, &(layer64){sluice_model_layer_kind(model, l), sluice_model_layer_config(model, l),
-                          sluice_model_layer_input(model, l, SAMPLES),
-                          (const double *const *)parameters + use, x, targets, total_weight, true,
-                          sluice_model_layer_name(model, l), {1, 1, 0}}); /* in the first step */
+        layer64_forward(y, &(layer64){sluice_model_layer_kind(model, l),
+                                      sluice_model_layer_config(model, l),
+                                      sluice_model_layer_input(model, l, SAMPLES),
+                                      (const double *const *)parameters + use,
+                                      x,
+                                      targets,
+                                      total_weight,
+                                      true,
+                                      sluice_model_layer_name(model, l),
+                                      {1, 1, 0}}); /* in the first step */
         use += d.parameter_count;
         free(last);
         x = last = y;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_operations.c -- every operation of one kind of device, named on the command line, against
- * float64, and the same bits each time: on the cpu with 1, 2, 3 threads, elsewhere on three streams.
+ * float64, and the same bits each time: on the cpu with 1, 2, 3 threads, elsewhere on three
+ * streams.
  *
  * Tolerances are relative to the largest expected magnitude of the tensor; all devices keep the
  * same ones.
@@ -185,16 +186,9 @@ static void check_matmul(uint64_t *random, const int64_t shape[3], int flags) {
 
 static void matmul_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][3] = {
-        {1,   1,   1  },
-        {0,   3,   2  },
-        {3,   0,   2  },
-        {5,   4,   0  },
-        {33,  17,  129},
-        {130, 65,  7  },
-        {7,   600, 31 }
-    };
-    uint64_t random = test_seed();
+    static const int64_t shapes[][3] = {{1, 1, 1},     {0, 3, 2},    {3, 0, 2},   {5, 4, 0},
+                                        {33, 17, 129}, {130, 65, 7}, {7, 600, 31}};
+    uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 8; flags++) check_matmul(&random, shapes[s], flags);
 }
@@ -224,18 +218,16 @@ static void check_linear(uint64_t *random, const int64_t shape[3], int flags) {
     float *const b = random_floats(random, outputs), *const r = random_floats(random, count);
     float *const out = random_floats(random, 2 * count);
     if (flags & IN_PLACE) memcpy(out, r, (size_t)count * sizeof *out);
-    const linear_case c = {
-        .args  = {.x        = x,
-                  .w        = w,
-                  .b        = flags & WITH_BIAS ? b : NULL,
-                  .residual = flags & WITH_RESIDUAL ? r : NULL,
-                  .rows     = rows,
-                  .inputs   = inputs,
-                  .outputs  = outputs},
-        .flags = flags
-    };
-    double *const x64 = reference_copy(x, rows * inputs);
-    double *const w64 = reference_copy(w, inputs * outputs);
+    const linear_case c = {.args  = {.x        = x,
+                                     .w        = w,
+                                     .b        = flags & WITH_BIAS ? b : NULL,
+                                     .residual = flags & WITH_RESIDUAL ? r : NULL,
+                                     .rows     = rows,
+                                     .inputs   = inputs,
+                                     .outputs  = outputs},
+                           .flags = flags};
+    double *const x64   = reference_copy(x, rows * inputs);
+    double *const w64   = reference_copy(w, inputs * outputs);
     double *const b64 = reference_copy(b, outputs), *const r64 = reference_copy(r, count);
     double *const y64 = reference_zeros(count);
     reference_linear(y64, x64, w64, (flags & WITH_BIAS) ? b64 : NULL,
@@ -249,14 +241,8 @@ static void check_linear(uint64_t *random, const int64_t shape[3], int flags) {
     free(x64), free(w64), free(b64), free(r64), free(y64);
 }
 
-static const int64_t linear_shapes[][3] = {
-    {0,   4,  3  },
-    {1,   1,  1  },
-    {2,   3,  5  },
-    {65,  33, 130},
-    {129, 64, 48 },
-    {16,  96, 520}
-};
+static const int64_t linear_shapes[][3] = {{0, 4, 3},     {1, 1, 1},     {2, 3, 5},
+                                           {65, 33, 130}, {129, 64, 48}, {16, 96, 520}};
 enum { LINEAR_SHAPES = sizeof linear_shapes / sizeof linear_shapes[0] };
 
 static void linear_agrees(void **state) {
@@ -377,8 +363,8 @@ static void check_layernorm(uint64_t *random, const int64_t shape[2], int flags)
     if (flags & 2) memcpy(old, residual, (size_t)count * sizeof *old);
     memcpy(out, old, (size_t)all * sizeof *out);
     const norm_case c = {
-        .forward  = {.x = x,              .gain = gain, .bias = bias, .rows = rows, .width = width},
-        .backward = { .dy          = dy,
+        .forward  = {.x = x, .gain = gain, .bias = bias, .rows = rows, .width = width},
+        .backward = {.dy          = dy,
                      .residual    = flags & 1 ? residual : NULL,
                      .x           = x,
                      .mean        = y + count,
@@ -388,8 +374,7 @@ static void check_layernorm(uint64_t *random, const int64_t shape[2], int flags)
                      .rows        = rows,
                      .width       = width,
                      .first_write = flags & 4},
-        .in_place = flags & 2
-    };
+        .in_place = flags & 2};
     double *const x64 = reference_copy(x, count), *const dy64 = reference_copy(dy, count);
     double *const gain64 = reference_copy(gain, width), *const bias64 = reference_copy(bias, width);
     double *const y64 = reference_zeros(count), *const dx64 = reference_zeros(count);
@@ -405,22 +390,16 @@ static void check_layernorm(uint64_t *random, const int64_t shape[2], int flags)
     expect_gradient(label, "dgain", out + count, old + count, dgain64, width, flags & 4, 1e-5);
     expect_gradient(label, "dbias", out + count + width, old + count + width, dbias64, width,
                     flags & 4, 1e-5);
-    release(x), release(dy), release(gain), release(bias), release(residual), release(y), release(out), release(old);
+    release(x), release(dy), release(gain), release(bias), release(residual), release(y),
+        release(out), release(old);
     release(scratch), free(x64), free(dy64), free(gain64), free(bias64), free(y64), free(dx64);
     free(dgain64), free(dbias64);
 }
 
 static void layernorm_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][2] = {
-        {0,   8   },
-        {1,   5   },
-        {3,   33  },
-        {200, 48  },
-        {65,  300 },
-        {9,   1000}
-    };
-    uint64_t random = test_seed();
+    static const int64_t shapes[][2] = {{0, 8}, {1, 5}, {3, 33}, {200, 48}, {65, 300}, {9, 1000}};
+    uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 7; flags++)
             if ((flags & 3) != 3) check_layernorm(&random, shapes[s], flags);
@@ -450,12 +429,10 @@ static void check_attention(uint64_t *random, const int64_t shape[4], float magn
     float *const out  = random_floats(random, count + rows);
     float *const dqkv = random_floats(random, 3 * count);
     for (int64_t i = 0; i < 3 * count; i++) qkv[i] *= magnitude;
-    void *const scratch                  = block(sluice_attention_scratch(samples, length, heads));
-    const sluice_attention args          = {NULL,   NULL,  qkv,   samples,
-                                            length, heads, width, dropout};
-    const sluice_attention_backward back = {NULL,    dout,    out,    out + count, qkv,
-                                            scratch, samples, length, heads,       width,
-                                            dropout};
+    void *const scratch         = block(sluice_attention_scratch(samples, length, heads));
+    const sluice_attention args = {NULL, NULL, qkv, samples, length, heads, width, dropout};
+    const sluice_attention_backward back = {NULL,    dout,   out,   out + count, qkv,    scratch,
+                                            samples, length, heads, width,       dropout};
     double *const qkv64                  = reference_copy(qkv, 3 * count);
     double *const dout64 = reference_copy(dout, count), *const out64 = reference_zeros(count);
     double *const lse64 = reference_zeros(rows), *const dqkv64 = reference_zeros(3 * count);
@@ -473,15 +450,9 @@ static void check_attention(uint64_t *random, const int64_t shape[4], float magn
 
 static void attention_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][4] = {
-        {0, 5,   2, 16},
-        {1, 1,   1, 1 },
-        {2, 7,   3, 5 },
-        {1, 64,  2, 16},
-        {3, 65,  1, 32},
-        {1, 200, 2, 16}
-    };
-    uint64_t random = test_seed();
+    static const int64_t shapes[][4] = {{0, 5, 2, 16},  {1, 1, 1, 1},   {2, 7, 3, 5},
+                                        {1, 64, 2, 16}, {3, 65, 1, 32}, {1, 200, 2, 16}};
+    uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         check_attention(&random, shapes[s], 1, 0);
         check_attention(&random, shapes[s], 8, 0); /* sharp softmax: the maximum moves */
@@ -535,11 +506,7 @@ static void check_embedding(uint64_t *random, const int64_t shape[4], bool first
 static void embedding_agrees(void **state) {
     (void)state;
     static const int64_t shapes[][4] = {
-        {0, 4,  3,   5  },
-        {1, 1,  1,   1  },
-        {3, 17, 33,  7  },
-        {4, 32, 130, 300}
-    };
+        {0, 4, 3, 5}, {1, 1, 1, 1}, {3, 17, 33, 7}, {4, 32, 130, 300}};
     uint64_t random = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         check_embedding(&random, shapes[s], true);
@@ -560,8 +527,8 @@ static void a_token_outside_the_table_is_refused(void **state) {
                    "token 2 is 300, and the table has 256 rows");
     assert_string_equal(sluice_last_error()->hint,
                         "use a model whose vocabulary is that of the data");
-    const sluice_embedding_backward back = {tables, tables + 512, tokens, y,    1,
-                                            3,      2,            256,    3, false};
+    const sluice_embedding_backward back = {tables, tables + 512, tokens, y,    1, 3,
+                                            2,      256,          3,      false};
     tokens[1]                            = -1;
     assert_refused(done(ops->embedding_backward(streams[0], &back)), SLUICE_E_ARGUMENT,
                    "token 1 is -1, and the table has 256 rows");
@@ -598,18 +565,16 @@ static void check_classifier(uint64_t *random, const int64_t shape[3], int flags
     int32_t *const targets = random_integers(random, rows, -1, (int)classes - 1);
     void *const scratch    = block(sluice_classifier_scratch(rows, classes));
     memcpy(out, old, (size_t)all * sizeof *out);
-    const head_case c = {
-        .args  = {.x           = x,
-                  .w           = w,
-                  .targets     = targets,
-                  .scratch     = scratch,
-                  .rows        = rows,
-                  .width       = width,
-                  .classes     = classes,
-                  .scale       = scale,
-                  .first_write = flags & FIRST},
-        .flags = flags
-    };
+    const head_case c = {.args  = {.x           = x,
+                                   .w           = w,
+                                   .targets     = targets,
+                                   .scratch     = scratch,
+                                   .rows        = rows,
+                                   .width       = width,
+                                   .classes     = classes,
+                                   .scale       = scale,
+                                   .first_write = flags & FIRST},
+                         .flags = flags};
     double *const x64 = reference_copy(x, x_count), *const w64 = reference_copy(w, w_count);
     double *const dx64 = reference_zeros(x_count), *const dw64 = reference_zeros(w_count);
     const double expected =
@@ -630,15 +595,9 @@ static void check_classifier(uint64_t *random, const int64_t shape[3], int flags
 
 static void classifier_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][3] = {
-        {0,   3,  4   },
-        {1,   1,  1   },
-        {5,   7,  3   },
-        {300, 9,  70  },
-        {517, 16, 33  },
-        {3,   4,  5003}
-    };
-    uint64_t random = test_seed();
+    static const int64_t shapes[][3] = {{0, 3, 4},    {1, 1, 1},     {5, 7, 3},
+                                        {300, 9, 70}, {517, 16, 33}, {3, 4, 5003}};
+    uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 8; flags++) check_classifier(&random, shapes[s], flags);
 }
@@ -694,14 +653,12 @@ static void check_drop(uint64_t *random, const int64_t shape[2], int flags) {
     const int64_t samples = shape[0], elements = shape[1], count = samples * elements;
     float *const x = random_floats(random, count), *const residual = random_floats(random, count);
     float *const y    = random_floats(random, count);
-    const drop_case c = {
-        .args     = {.x        = x,
-                     .residual = flags & 1 ? residual : NULL,
-                     .samples  = samples,
-                     .elements = elements,
-                     .dropout  = {0.3F, 0xFEDCBA9876543210, 5, (int64_t)1 << 20}},
-        .in_place = flags & 2
-    };
+    const drop_case c = {.args     = {.x        = x,
+                                      .residual = flags & 1 ? residual : NULL,
+                                      .samples  = samples,
+                                      .elements = elements,
+                                      .dropout  = {0.3F, 0xFEDCBA9876543210, 5, (int64_t)1 << 20}},
+                         .in_place = flags & 2};
     double *const y64 = reference_copy(c.in_place ? y : x, count);
     reference_drop(y64, samples, elements, &c.args.dropout);
     for (int64_t i = 0; i < count && (flags & 1); i++) y64[i] += (double)residual[i];
@@ -713,14 +670,8 @@ static void check_drop(uint64_t *random, const int64_t shape[2], int flags) {
 
 static void dropout_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][2] = {
-        {0, 8   },
-        {1, 1   },
-        {3, 63  },
-        {2, 1030},
-        {5, 4096}
-    };
-    uint64_t random = test_seed();
+    static const int64_t shapes[][2] = {{0, 8}, {1, 1}, {3, 63}, {2, 1030}, {5, 4096}};
+    uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 4; flags++) check_drop(&random, shapes[s], flags);
 }
@@ -738,8 +689,7 @@ static void dropout_drops_its_share(void **state) {
         int64_t dropped = 0;
         for (int i = 0; i < COUNT; i++) dropped += x[i] == 0;
         const double share = (double)dropped / COUNT, p = (double)rate;
-        if (fabs(share - p) > 4 * sqrt(p * (1 - p) / COUNT))
-            fail_msg("rate %g drops %g", p, share);
+        if (fabs(share - p) > 4 * sqrt(p * (1 - p) / COUNT)) fail_msg("rate %g drops %g", p, share);
     }
     release(x);
 }
@@ -802,8 +752,8 @@ static void sum_adds_in_order(void **state) {
 
 static sluice_status run_squared_error(sluice_stream *stream, float *out, const void *context) {
     const flat_case *const c        = context;
-    const sluice_squared_error args = {(double *)out, c->count % 2 ? out + 2 : NULL, c->x, c->dy, c->count,
-                                       0.25};
+    const sluice_squared_error args = {
+        (double *)out, c->count % 2 ? out + 2 : NULL, c->x, c->dy, c->count, 0.25};
     return ops->squared_error(stream, &args);
 }
 
@@ -895,11 +845,8 @@ static void check_update(bool sgd) {
     for (int64_t i = all; i < 3 * all; i++) out[i] = 0;
     double *const out64 = reference_copy(out, 3 * all), *const g64 = reference_copy(gradients, all);
     for (int step = 1; step <= 3; step++) {
-        const update_case c = {
-            gradients, {0.05, 0.1, 0.9, 0.95, 1e-8, 0.5, step},
-             sgd
-        };
-        int64_t at = 0;
+        const update_case c = {gradients, {0.05, 0.1, 0.9, 0.95, 1e-8, 0.5, step}, sgd};
+        int64_t at          = 0;
         for (int t = 0; t < TENSORS; t++) {
             const double decay = t % 2 == 0 ? 0.1 : 0;
             if (sgd)

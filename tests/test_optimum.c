@@ -173,10 +173,7 @@ static int search_all(search *in) {
     size_t states = 1;
     for (int k = 0; k < in->m; k++) states *= (size_t)in->code_count;
     situation *const lists = malloc(2 * states * sizeof *lists);
-    sets known             = {
-                    calloc(states / 8 + 1, 1), {{lists, 0}, {lists + states, 0}},
-                          0
-    };
+    sets known             = {calloc(states / 8 + 1, 1), {{lists, 0}, {lists + states, 0}}, 0};
     assert_true(lists && known.seen);
     situation start = {{0}}, end = {{0}};
     const code done = {in->chain, in->split ? (1U << in->stages) - 1 : 0};
@@ -232,22 +229,14 @@ static void no_order_beats_the_schedules_that_claim_to_be_best(void **state) {
         int p, first, last; /* micro-batches */
         bool any_memory;    /* best even where memory is no limit */
     } rows[] = {
-        {"gpipe",       2, 1, 3, true },
-        {"gpipe",       3, 1, 3, true },
-        {"gpipe-lifo",  2, 1, 3, true },
-        {"1f1b",        2, 1, 3, true },
-        {"1f1b",        3, 1, 4, true },
-        {"interleaved", 2, 2, 3, true },
-        {"interleaved", 3, 3, 3, true },
-        {"looped-bfs",  2, 2, 3, true },
-        {"looped-bfs",  3, 3, 3, true },
-        {"zb1p",        2, 2, 4, true },
-        {"zb1p",        3, 3, 4, true },
-        {"zb2p",        2, 3, 4, true },
-        {"zb2p",        3, 5, 5, true },
-        {"zbv",         2, 3, 3, true },
-        {"v-half",      2, 2, 3, true },
-        {"v-half",      3, 3, 3, false},
+        {"gpipe", 2, 1, 3, true},       {"gpipe", 3, 1, 3, true},
+        {"gpipe-lifo", 2, 1, 3, true},  {"1f1b", 2, 1, 3, true},
+        {"1f1b", 3, 1, 4, true},        {"interleaved", 2, 2, 3, true},
+        {"interleaved", 3, 3, 3, true}, {"looped-bfs", 2, 2, 3, true},
+        {"looped-bfs", 3, 3, 3, true},  {"zb1p", 2, 2, 4, true},
+        {"zb1p", 3, 3, 4, true},        {"zb2p", 2, 3, 4, true},
+        {"zb2p", 3, 5, 5, true},        {"zbv", 2, 3, 3, true},
+        {"v-half", 2, 2, 3, true},      {"v-half", 3, 3, 3, false},
     };
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         for (int m = rows[n].first; m <= rows[n].last; m++) {

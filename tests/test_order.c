@@ -3,9 +3,9 @@
  * test_order.c -- on a device that runs on by itself, streams and events alone must order whatever
  * touches the same bytes.
  *
- * The cpu computes; its streams and events get vector clocks (Mattern 1989), so that a missing wait is
- * found whatever the timing. An access is ordered before another if the other's stream knows of it:
- * from itself, through a wait, or through a host that saw an event happen.
+ * The cpu computes; its streams and events get vector clocks (Mattern 1989), so that a missing wait
+ * is found whatever the timing. An access is ordered before another if the other's stream knows of
+ * it: from itself, through a wait, or through a host that saw an event happen.
  */
 #include "tests/small_gpt.h"
 
@@ -62,8 +62,7 @@ static int number_of(const sluice_stream *stream) {
 static void touch_unit(unit *at, int s, int now, bool writes, const char *what) {
     const moment *known = &world.clocks[s];
     bool ordered        = at->written == 0 || known->seen[at->writer] >= at->written;
-    for (int r = 0; r < STREAMS && writes; r++)
-        ordered = ordered && known->seen[r] >= at->read[r];
+    for (int r = 0; r < STREAMS && writes; r++) ordered = ordered && known->seen[r] >= at->read[r];
     if (!ordered && world.wrong[0] == '\0')
         snprintf(world.wrong, sizeof world.wrong, "%s %s what another stream may still be at", what,
                  writes ? "overwrites" : "reads");
@@ -99,9 +98,9 @@ static void touch_gradients(const sluice__rank *rank, const sluice_instruction *
                             const char *what) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
-    const sluice__layout *layout     = at->stage >= 0 ? &pipeline->program->layouts[at->stage] : NULL;
-    const bool weighs = at->kind == SLUICE_INSTRUCTION_BACKWARD ||
-                        at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
+    const sluice__layout *layout = at->stage >= 0 ? &pipeline->program->layouts[at->stage] : NULL;
+    const bool weighs =
+        at->kind == SLUICE_INSTRUCTION_BACKWARD || at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
     for (int u = 0; u < sluice_model_use_count(pipeline->model) && weighs; u++) {
         const sluice_parameter_use *use = sluice_model_use(pipeline->model, u);
         if (use->layer >= layout->first && use->layer < layout->first + layout->count)
@@ -249,10 +248,10 @@ static void run_one(const char *name, const sluice_schedule *schedule, int micro
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_pipeline *pipeline       = NULL;
     sluice_result result;
-    int64_t n            = 0;
-    double held_out      = 0;
-    options.samples      = microbatches;
-    options.threads      = 1;
+    int64_t n       = 0;
+    double held_out = 0;
+    options.samples = microbatches;
+    options.threads = 1;
     forget();
     assert_ok(sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, &parts));
     for (; n < 2; n++) {
@@ -269,13 +268,13 @@ static void run_one(const char *name, const sluice_schedule *schedule, int micro
 /* Every other number of micro-batches; SLUICE_LONG=1: all. */
 static void every_access_is_ordered(void **state) {
     (void)state;
-    static const char *const names[] = {"gpipe",     "gpipe-lifo", "1f1b", "interleaved",
-                                        "looped-bfs", "zb1p",       "zb2p", "zbv",
-                                        "v-half",    "v-min",      "dualpipev"};
-    draws                = test_seed();
-    const bool all      = getenv("SLUICE_LONG") != NULL;
-    sluice_model *model = make_model(true);
-    int ran             = 0;
+    static const char *const names[] = {"gpipe",      "gpipe-lifo", "1f1b",     "interleaved",
+                                        "looped-bfs", "zb1p",       "zb2p",     "zbv",
+                                        "v-half",     "v-min",      "dualpipev"};
+    draws                            = test_seed();
+    const bool all                   = getenv("SLUICE_LONG") != NULL;
+    sluice_model *model              = make_model(true);
+    int ran                          = 0;
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         for (int ranks = 1; ranks <= RANKS; ranks++)
             for (int m = ranks; m <= 9; m += all ? 1 : 2) {

@@ -55,9 +55,9 @@ static void minmax_equals_exhaustive_search(void **state) {
         double totals[9] = {0};
         sluice_layer_cost costs[9];
         for (int l = 0; l < layers; l++) {
-            costs[l] = (sluice_layer_cost){test_random_int(&random, 0, 5),
-                                           test_random_int(&random, 0, 5),
-                                           test_random_int(&random, 0, 5)};
+            costs[l] =
+                (sluice_layer_cost){test_random_int(&random, 0, 5), test_random_int(&random, 0, 5),
+                                    test_random_int(&random, 0, 5)};
             totals[l] = costs[l].forward + costs[l].input + costs[l].weight;
         }
         sluice_split split;
@@ -67,7 +67,8 @@ static void minmax_equals_exhaustive_search(void **state) {
         exhaustive(&expected, &(verdict){0, 0}, totals, layers, stages);
         assert_int_equal(split.first[stages], layers);
         if (got.dearest != expected.dearest || got.squares != expected.squares)
-            fail_msg("trial %d, %d layers in %d stages: dearest stage %g, squares %g; the best are %g, %g",
+            fail_msg("trial %d, %d layers in %d stages: dearest stage %g, squares %g; the best are "
+                     "%g, %g",
                      trial, layers, stages, got.dearest, got.squares, expected.dearest,
                      expected.squares);
     }
@@ -102,14 +103,14 @@ static void split_text_is_read_strictly(void **state) {
         const char *text, *what;
         sluice_status status;
     } rows[] = {
-        {"3,,2",        "split: expected a number from 1 to 10 at byte 2",           SLUICE_E_PARSE   },
-        {"3,5,2 ",      "split: expected ',' at byte 5",                             SLUICE_E_PARSE   },
-        {"0,5,5",       "split: expected a number from 1 to 10 at byte 0",           SLUICE_E_PARSE   },
-        {"9999999999",  "split: expected a number from 1 to 10 at byte 0",           SLUICE_E_PARSE   },
-        {"",            "split: expected a number from 1 to 10 at byte 0",           SLUICE_E_PARSE   },
-        {"5,5",         "split: 2 stages are listed, 3 are wanted",                  SLUICE_E_ARGUMENT},
-        {"3,5,1",       "split: 9 layers are listed, the model has 10",              SLUICE_E_ARGUMENT},
-        {"3,5,3",       "split: stage 2 ends at layer 11, and there are 10 layers",  SLUICE_E_ARGUMENT},
+        {"3,,2", "split: expected a number from 1 to 10 at byte 2", SLUICE_E_PARSE},
+        {"3,5,2 ", "split: expected ',' at byte 5", SLUICE_E_PARSE},
+        {"0,5,5", "split: expected a number from 1 to 10 at byte 0", SLUICE_E_PARSE},
+        {"9999999999", "split: expected a number from 1 to 10 at byte 0", SLUICE_E_PARSE},
+        {"", "split: expected a number from 1 to 10 at byte 0", SLUICE_E_PARSE},
+        {"5,5", "split: 2 stages are listed, 3 are wanted", SLUICE_E_ARGUMENT},
+        {"3,5,1", "split: 9 layers are listed, the model has 10", SLUICE_E_ARGUMENT},
+        {"3,5,3", "split: stage 2 ends at layer 11, and there are 10 layers", SLUICE_E_ARGUMENT},
     };
     sluice_split split;
     assert_ok(sluice_split_parse(&split, "3,5,2", 5, 10, 3));

@@ -126,11 +126,7 @@ static void test_equal_sizes_are_placed_in_their_peak(void **state) {
 static void test_a_long_life_goes_below_brief_ones(void **state) {
     (void)state;
     sluice__life lives[] = {
-        {768, 2, 2, 0, 0},
-        {512, 1, 4, 0, 0},
-        {256, 4, 5, 0, 0},
-        {768, 5, 5, 0, 0}
-    };
+        {768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
     size_t total;
     assert_ok(sluice__place(lives, 4, &total));
     assert_int_equal(total, 1280);
@@ -168,18 +164,18 @@ static void test_every_schedule_compiles_and_verifies(void **state) {
 static const struct own {
     const char *csv, *says; /* NULL: it compiles */
 } owns[] = {
-    {"0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n",                     NULL                                                        },
-    {"0F0,0F1,0I0,0W0,0I1,0W1\n1F0,1I0,1F1,1I1,1W0,1W1\n",     NULL                                                        },
-    {"0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n",                     NULL                                                        },
-    {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL                                                        },
+    {"0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n", NULL},
+    {"0F0,0F1,0I0,0W0,0I1,0W1\n1F0,1I0,1F1,1I1,1W0,1W1\n", NULL},
+    {"0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n", NULL},
+    {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL},
     {"0F0,0SEND_F0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
-     "1SEND_B0 of rank 1 has no receive on rank 0"                                                                         },
-    {"0F0,0B0\n1F0\n",                                         "stage 1 of rank 1 never does B (or I) of micro-batch 0"    },
-    {"0F0,0F1,0B0\n1F0,1F1,1B0,1B1\n",                         "1B1 of rank 1 has no 0B1 to follow it"                     },
-    {"0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n",                     "the program stops: rank 0 waits for 0RECV_B0 <- "
-                                           "rank 1 is at 1RECV_F1 <- rank 0"     },
-    {"0UNSHARD\n",                                             "the schedule computes nothing: no action has a micro-batch"},
-    {"0F0,0W0,0I0\n",                                          "0W0 of rank 0 comes before 0I0"                            },
+     "1SEND_B0 of rank 1 has no receive on rank 0"},
+    {"0F0,0B0\n1F0\n", "stage 1 of rank 1 never does B (or I) of micro-batch 0"},
+    {"0F0,0F1,0B0\n1F0,1F1,1B0,1B1\n", "1B1 of rank 1 has no 0B1 to follow it"},
+    {"0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", "the program stops: rank 0 waits for 0RECV_B0 <- "
+                                           "rank 1 is at 1RECV_F1 <- rank 0"},
+    {"0UNSHARD\n", "the schedule computes nothing: no action has a micro-batch"},
+    {"0F0,0W0,0I0\n", "0W0 of rank 0 comes before 0I0"},
 };
 
 static void test_schedules_of_ones_own(void **state) {

@@ -125,12 +125,13 @@ static void tied_models_run_over_one_queue_per_rank(void **state) {
 static const struct chain {
     const char *csv, *says; /* over a queue per rank; NULL: it runs */
 } chains[] = {
-    {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n",     NULL               },
- /* Two that send first: neither's kernel ever meets the other's. */
+    {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL},
+    /* Two that send first: neither's kernel ever meets the other's. */
     {"0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n"
-     "1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n", "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank "
-     "0's queue"    },
- /* Over links as well: rank 0 waits for what rank 1 makes of what it did not send yet. */
+     "1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n",
+     "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank "
+     "0's queue"},
+    /* Over links as well: rank 0 waits for what rank 1 makes of what it did not send yet. */
     {"0F0,0RECV_B0,0B0,0SEND_F0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
      "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
 };
@@ -329,15 +330,11 @@ static const struct damage {
     const char *name;
     bool (*plant)(copy *, int rank, uint64_t *random); /* false: there is nothing to damage */
 } damages[] = {
-    {"a post less",                drop_post     },
-    {"an action less",             drop_compute  },
-    {"an action twice",            repeat_compute},
-    {"a wait less",                drop_wait     },
-    {"a wait too late",            wait_late     },
-    {"another micro-batch",        carry_another },
-    {"a slot too small",           shrink_slot   },
-    {"a send beside its producer", forget_stream },
-    {"crossed over",               cross_over    },
+    {"a post less", drop_post},          {"an action less", drop_compute},
+    {"an action twice", repeat_compute}, {"a wait less", drop_wait},
+    {"a wait too late", wait_late},      {"another micro-batch", carry_another},
+    {"a slot too small", shrink_slot},   {"a send beside its producer", forget_stream},
+    {"crossed over", cross_over},
 };
 enum { DAMAGES = sizeof damages / sizeof *damages };
 

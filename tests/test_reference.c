@@ -26,8 +26,9 @@ static double number(const json_t *object, const char *key) {
 
 static void assert_near(const json_t *step, const char *key, const json_t *kind, int n,
                         const char *options) {
-    const double got      = number(step, key);
-    const double expected = json_number_value(json_array_get(json_object_get(kind, key), (size_t)n));
+    const double got = number(step, key);
+    const double expected =
+        json_number_value(json_array_get(json_object_get(kind, key), (size_t)n));
     if (fabs(got - expected) > tolerance * fabs(expected))
         fail_msg("%s: step %d has %s %.9g, PyTorch %.9g", options, n + 1, key, got, expected);
 }

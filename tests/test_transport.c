@@ -103,13 +103,14 @@ typedef struct worker {
 
 /* Hand a number round the ring, each adding one; then gather. */
 static void *go_round(void *argument) {
-    worker *me      = argument;
-    const int next  = (me->rank + 1) % RANKS, before = (me->rank + RANKS - 1) % RANKS;
-    int64_t number  = 0, got = 0;
-    bool done       = true;
+    worker *me     = argument;
+    const int next = (me->rank + 1) % RANKS, before = (me->rank + RANKS - 1) % RANKS;
+    int64_t number = 0, got = 0;
+    bool done          = true;
     sluice_event *over = NULL;
     for (int k = 0; k < ROUNDS && done; k++) {
-        me->status = me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, no_mark);
+        me->status =
+            me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, no_mark);
         me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, no_mark);
         me->ops->wait(me->transport, before, me->rank, k, 30, &done, &over);
         me->ops->wait(me->transport, me->rank, next, k, 30, &done, &over);
@@ -141,10 +142,10 @@ static void test_a_ring_of_threads(void **state) {
 }
 
 static void *wait_for_nothing(void *argument) {
-    worker *me = argument;
-    bool done  = false;
+    worker *me         = argument;
+    bool done          = false;
     sluice_event *over = NULL;
-    me->status = me->ops->wait(me->transport, 0, 1, 0, 30, &done, &over);
+    me->status         = me->ops->wait(me->transport, 0, 1, 0, 30, &done, &over);
     return NULL;
 }
 
@@ -168,7 +169,7 @@ static void test_waiting_ends_in_time(void **state) {
     const sluice__transport_ops *ops = *state;
     sluice__transport *transport     = open_ring(ops, 2, 1);
     bool done                        = true;
-    sluice_event *over = NULL;
+    sluice_event *over               = NULL;
     assert_ok(ops->wait(transport, 0, 1, 0, 0.05, &done, &over));
     assert_false(done);
     double all[2];

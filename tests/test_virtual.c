@@ -62,19 +62,11 @@ static void test_a_step_takes_what_was_simulated(void **state) {
         int p, m;
         bool recompute;
     } rows[] = {
-        {"gpipe",       2, 2, false},
-        {"gpipe",       4, 4, true },
-        {"gpipe-lifo",  3, 3, false},
-        {"1f1b",        1, 2, false},
-        {"1f1b",        4, 6, true },
-        {"interleaved", 2, 4, false},
-        {"zb1p",        3, 6, false},
-        {"zb2p",        3, 6, true },
-        {"zbv",         3, 6, false},
-        {"v-half",      2, 5, true },
-        {"v-min",       2, 4, false},
-        {"dualpipev",   2, 4, false},
-        {"looped-bfs",  2, 4, false},
+        {"gpipe", 2, 2, false},      {"gpipe", 4, 4, true},  {"gpipe-lifo", 3, 3, false},
+        {"1f1b", 1, 2, false},       {"1f1b", 4, 6, true},   {"interleaved", 2, 4, false},
+        {"zb1p", 3, 6, false},       {"zb2p", 3, 6, true},   {"zbv", 3, 6, false},
+        {"v-half", 2, 5, true},      {"v-min", 2, 4, false}, {"dualpipev", 2, 4, false},
+        {"looped-bfs", 2, 4, false},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_stage_cost cost[MOST_STAGES];
@@ -121,10 +113,7 @@ static void test_the_ledger_is_that_of_the_costs(void **state) {
 /* Messages take their link's time: latency, size over bandwidth, one after another. */
 static void test_messages_take_their_links_time(void **state) {
     (void)state;
-    static const sluice_link_cost slow[] = {
-        {0, 1, 0,     1e8},
-        {1, 0, 0.004, 0  }
-    };
+    static const sluice_link_cost slow[] = {{0, 1, 0, 1e8}, {1, 0, 0.004, 0}};
     static const struct {
         const char *what;
         double latency, bandwidth;
@@ -132,10 +121,10 @@ static void test_messages_take_their_links_time(void **state) {
         size_t output;
         double least; /* seconds, counted by hand */
     } rows[] = {
-  /* 3 transfers there, one after another; 3 back, the last after them: one more at least */
-        {"latency",            0.005, 0,   0, 4,       4 * 0.005        },
-        {"bandwidth",          0,     1e8, 0, 1000000, 4 * 0.010        },
-        {"links of their own", 0,     0,   2, 1000000, 3 * 0.010 + 0.004},
+        /* 3 transfers there, one after another; 3 back, the last after them: one more at least */
+        {"latency", 0.005, 0, 0, 4, 4 * 0.005},
+        {"bandwidth", 0, 1e8, 0, 1000000, 4 * 0.010},
+        {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_stage_cost cost[MOST_STAGES];
@@ -228,23 +217,20 @@ static void test_wrong_costs_are_refused(void **state) {
     (void)state;
     sluice_stage_cost cost[MOST_STAGES];
     sluice_simulation_costs good = equal_costs(cost, 0, 0, 0), bad = good, negative = good;
-    static const sluice_stage_cost less[] = {
-        {0, 0,  0},
-        {0, -1, 0}
-    };
-    bad.gradient_transfer = 1;
-    negative.stages       = less;
+    static const sluice_stage_cost less[] = {{0, 0, 0}, {0, -1, 0}};
+    bad.gradient_transfer                 = 1;
+    negative.stages                       = less;
     const struct {
         const char *device;
         const sluice_simulation_costs *costs;
         sluice_status status;
         const char *says;
     } rows[] = {
-        {"virtual", NULL,      SLUICE_E_ARGUMENT,    "a virtual device needs to be told what actions take"},
-        {"virtual", &bad,      SLUICE_E_ARGUMENT,    "activations take 0 s and gradients 1 s on any link" },
+        {"virtual", NULL, SLUICE_E_ARGUMENT, "a virtual device needs to be told what actions take"},
+        {"virtual", &bad, SLUICE_E_ARGUMENT, "activations take 0 s and gradients 1 s on any link"},
         {"virtual", &negative, SLUICE_E_ARGUMENT,
-         "stage 1 costs 0, -1, 0; a cost is a finite number, 0 or more"                                   },
-        {"cpu",     NULL,      SLUICE_E_UNSUPPORTED, "layer 'stage0': kind 'virtual' has no code for cpu" },
+         "stage 1 costs 0, -1, 0; a cost is a finite number, 0 or more"},
+        {"cpu", NULL, SLUICE_E_UNSUPPORTED, "layer 'stage0': kind 'virtual' has no code for cpu"},
     };
     sluice_schedule *schedule = generate_schedule("1f1b", 2, 2);
     sluice_pipeline *pipeline;

@@ -33,15 +33,18 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
 
 /* What a stream is for. Arithmetic runs on streams that compute; those for transfers only copy, and
  * where that is possible they are served first. */
-typedef enum sluice_stream_kind { SLUICE_STREAM_COMPUTE = 0, SLUICE_STREAM_TRANSFERS = 1 } sluice_stream_kind;
+typedef enum sluice_stream_kind {
+    SLUICE_STREAM_COMPUTE   = 0,
+    SLUICE_STREAM_TRANSFERS = 1
+} sluice_stream_kind;
 
 /* ---- arguments of the numerical operations ---- */
 
 /*
  * Which elements dropout (Srivastava et al. 2014) sets to zero; the others are divided by 1 - rate.
  * Element e of sample s of a micro-batch draws word e mod 4 of Philox4x32-10 for `key` and the
- * counter (e / 4, first_sample + s, step, e / 2^34), and is dropped where that is below rate * 2^32:
- * nothing depends on micro-batches, stages or how often it is drawn.
+ * counter (e / 4, first_sample + s, step, e / 2^34), and is dropped where that is below rate *
+ * 2^32: nothing depends on micro-batches, stages or how often it is drawn.
  */
 typedef struct sluice_dropout {
     float rate; /* 0: nothing is dropped; below 1 */
@@ -139,7 +142,7 @@ typedef struct sluice_attention {
 } sluice_attention;
 
 typedef struct sluice_attention_backward {
-    float *dqkv;      /* as qkv */
+    float *dqkv;       /* as qkv */
     const float *dout; /* as out */
     const float *out, *lse, *qkv;
     void *scratch; /* sluice_attention_scratch(samples, length, heads) bytes */
@@ -147,13 +150,13 @@ typedef struct sluice_attention_backward {
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
 
-/* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT, from this
- * row or, where the device looks later, from the next synchronize() of the stream. The same holds for
- * the gradient, and for a target of the classifier past its classes. */
+/* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT, from
+ * this row or, where the device looks later, from the next synchronize() of the stream. The same
+ * holds for the gradient, and for a target of the classifier past its classes. */
 typedef struct sluice_embedding {
-    float *y;              /* (samples, length, width) */
-    const int32_t *tokens; /* (samples, length), each 0..vocabulary-1 */
-    const float *table;    /* (vocabulary, width) */
+    float *y;               /* (samples, length, width) */
+    const int32_t *tokens;  /* (samples, length), each 0..vocabulary-1 */
+    const float *table;     /* (vocabulary, width) */
     const float *positions; /* (at least length, width) */
     int64_t samples, length, width, vocabulary;
 } sluice_embedding;
@@ -256,8 +259,8 @@ typedef struct sluice_device_ops {
     sluice_status (*wait)(sluice_stream *stream, sluice_event *event); /* the stream waits */
     sluice_status (*query)(sluice_event *event, bool *done);           /* never blocks */
     sluice_status (*synchronize)(sluice_stream *stream);               /* the host waits */
-    /* From one event to another of the same device, both over, by the device's clock. E_UNSUPPORTED:
-     * operations are over when they return, and the host's clock is as good. */
+    /* From one event to another of the same device, both over, by the device's clock.
+     * E_UNSUPPORTED: operations are over when they return, and the host's clock is as good. */
     sluice_status (*seconds)(sluice_event *from, sluice_event *to, double *seconds);
 
     /* ---- data: host blocks must live until the stream passes; copy() also between devices ---- */
@@ -311,16 +314,16 @@ SLUICE_API size_t sluice_column_sum_scratch(int64_t rows, int64_t columns);
 SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads);
 SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t classes);
 
-/* NULL-terminated, best first: every kind of device that is built in. "cuda" is not: it is loaded when
- * it is asked for. */
+/* NULL-terminated, best first: every kind of device that is built in. "cuda" is not: it is loaded
+ * when it is asked for. */
 SLUICE_API const sluice_device_ops *const *sluice_devices(void);
 /*
- * The table called `name`; "cuda:0,2" is "cuda", with the GPUs that a pipeline shall use, and "auto" is
- * "cuda" if that can be used here, else "cpu". "cuda" is a plug-in, libsluice_cuda.so: looked for in the folders of
- * SLUICE_PLUGIN_PATH (between colons), beside this library, beside the program, and in the lib folder
- * that belongs to the program's. From any thread.
- * E_ARGUMENT with the list of names if there is none; E_UNSUPPORTED: the plug-in is not there, or does
- * not load or fit; E_DEVICE: it is there and has no GPU to work with, and why.
+ * The table called `name`; "cuda:0,2" is "cuda", with the GPUs that a pipeline shall use, and
+ * "auto" is "cuda" if that can be used here, else "cpu". "cuda" is a plug-in, libsluice_cuda.so:
+ * looked for in the folders of SLUICE_PLUGIN_PATH (between colons), beside this library, beside the
+ * program, and in the lib folder that belongs to the program's. From any thread. E_ARGUMENT with
+ * the list of names if there is none; E_UNSUPPORTED: the plug-in is not there, or does not load or
+ * fit; E_DEVICE: it is there and has no GPU to work with, and why.
  */
 SLUICE_API sluice_status sluice_device_find(const sluice_device_ops **out, const char *name);
 

@@ -4,7 +4,7 @@
 #define SLUICE_EXPORT_H
 
 #if defined(__GNUC__)
-#define SLUICE_VISIBLE __attribute__((visibility("default")))
+#define SLUICE_VISIBLE             __attribute__((visibility("default")))
 #define SLUICE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SLUICE_VISIBLE

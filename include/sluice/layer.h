@@ -49,7 +49,7 @@ typedef struct sluice_parameter {
     sluice_shape shape;
     sluice_initializer initializer;
     float scale;
-    bool decays;       /* weight decay applies: matrices */
+    bool decays;            /* weight decay applies: matrices */
     bool gradient_by_input; /* I writes its gradient; else W does */
 } sluice_parameter;
 
@@ -70,14 +70,14 @@ typedef struct sluice_layer_description {
     sluice_parameter parameters[SLUICE_LAYER_PARAMETERS];
     int saved_count; /* tensors that F saves */
     sluice_saved saved[SLUICE_LAYER_SAVED];
-    int handed_count; /* tensors that I leaves for W */
+    int handed_count;                   /* tensors that I leaves for W */
     size_t handed[SLUICE_LAYER_HANDED]; /* bytes */
     sluice_until input_until;           /* how long `input` itself must stay */
     bool weight_reads_output_gradient;  /* W reads `output_gradient` too */
     bool forward_is_empty;              /* in training F does nothing (a loss: its I does all) */
     bool weight_is_empty;
-    bool is_loss;         /* takes targets; the output has no elements, nothing follows */
-    sluice_shape targets; /* of a loss; first dimension: samples */
+    bool is_loss;              /* takes targets; the output has no elements, nothing follows */
+    sluice_shape targets;      /* of a loss; first dimension: samples */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
     sluice_cost forward, input, weight; /* of F, I and W in training */
@@ -112,14 +112,14 @@ typedef struct sluice_layer_call {
     void *scratch;       /* of this action */
     bool first_write;    /* of the gradients that this action writes */
 
-    const void *targets;   /* loss */
-    double *loss;          /* loss: stored (device memory): sum of terms / total_weight */
-    double total_weight;   /* of the whole minibatch */
+    const void *targets; /* loss */
+    double *loss;        /* loss: stored (device memory): sum of terms / total_weight */
+    double total_weight; /* of the whole minibatch */
     sluice_random_key random;
 } sluice_layer_call;
 
-/* The dropout of one place of a layer, told apart by `purpose`; rate 0 unless `call` trains. Its key
- * is a hash of seed, purpose and the layer's name. */
+/* The dropout of one place of a layer, told apart by `purpose`; rate 0 unless `call` trains. Its
+ * key is a hash of seed, purpose and the layer's name. */
 SLUICE_API sluice_dropout sluice_layer_dropout(const sluice_layer_call *call, const char *purpose,
                                                float rate);
 
@@ -145,13 +145,15 @@ typedef struct sluice_layer_kind {
 
 /* ---- built-in kinds, and their configurations; `dropout` is a rate from 0 to below 1 ---- */
 
-/* (samples, length) tokens -> (samples, length, width): dropout of token plus position embedding. */
+/* (samples, length) tokens -> (samples, length, width): dropout of token plus position embedding.
+ */
 typedef struct sluice_embedding_config {
     int64_t vocabulary, positions, width;
     float scale, position_scale; /* standard deviations of the initial weights */
     float dropout;
 } sluice_embedding_config;
-/* (.., width): x + dropout(projection(attention(layernorm(x)))), dropout of its probabilities too. */
+/* (.., width): x + dropout(projection(attention(layernorm(x)))), dropout of its probabilities too.
+ */
 typedef struct sluice_attention_config {
     int64_t width, heads;
     float scale, projection_scale;

@@ -16,8 +16,8 @@
 
 typedef struct sluice_model sluice_model;
 
-/* One use of a parameter by a layer, in layer order. Borrowed from its model, until that changes. Of
- * a tied one, initializer, scale and decay are the first use's. */
+/* One use of a parameter by a layer, in layer order. Borrowed from its model, until that changes.
+ * Of a tied one, initializer, scale and decay are the first use's. */
 typedef struct sluice_parameter_use {
     const char *name; /* full name; of a tied one, the name of the first use */
     int layer;
@@ -41,8 +41,7 @@ SLUICE_API sluice_status sluice_model_add(sluice_model *model, const sluice_laye
 
 /* The parameter called `name`, of the last layer added, uses the values of `first`, of an
  * earlier layer. E_ARGUMENT if either is unknown or their shapes differ. */
-SLUICE_API sluice_status sluice_model_tie(sluice_model *model, const char *name,
-                                          const char *first);
+SLUICE_API sluice_status sluice_model_tie(sluice_model *model, const char *name, const char *first);
 
 SLUICE_API int sluice_model_layer_count(const sluice_model *model);
 SLUICE_API const char *sluice_model_layer_name(const sluice_model *model, int layer);
@@ -73,7 +72,7 @@ SLUICE_API void sluice_parameter_initialize(float *values, const sluice_paramete
 
 typedef struct sluice_gpt_config {
     int64_t vocabulary, positions, width, layers, heads;
-    bool tied; /* the output head uses the token embedding */
+    bool tied;     /* the output head uses the token embedding */
     float dropout; /* rate at GPT-2's places: embedding, attention probabilities, both branches */
 } sluice_gpt_config;
 

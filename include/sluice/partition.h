@@ -23,10 +23,10 @@ typedef struct sluice_split {
 
 /*
  * The split whose most expensive stage is cheapest: exact, by dynamic programming over
- * (stages, layers), O(stages * layers^2). Among equals the one whose stages' costs have the least sum
- * of squares (one layer that is dearer than all others must not leave these as they fall), and then
- * the one whose stage boundaries come earliest. Every stage gets at least one layer. E_ARGUMENT if stages > layers or a cost is
- * negative or not finite; E_HOST_MEMORY.
+ * (stages, layers), O(stages * layers^2). Among equals the one whose stages' costs have the least
+ * sum of squares (one layer that is dearer than all others must not leave these as they fall), and
+ * then the one whose stage boundaries come earliest. Every stage gets at least one layer.
+ * E_ARGUMENT if stages > layers or a cost is negative or not finite; E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_split_minmax(sluice_split *out, const sluice_layer_cost *costs,
                                              int layers, int stages);

@@ -29,26 +29,30 @@ typedef enum sluice_optimizer {
 } sluice_optimizer;
 
 typedef struct sluice_pipeline_options {
-    size_t size;            /* sizeof(sluice_pipeline_options), set by the initializer */
-    int64_t samples;        /* of a minibatch; at least one per micro-batch */
-    const char *device;     /* "cpu", "virtual" (virtual.h), "cuda", "cuda:0,2" (GPUs 0 and 2 only),
-                             * "auto": cuda where that can be used, else cpu; NULL: cpu */
-    int threads;            /* compute threads of each rank; 0: cores / ranks, at least 1 */
+    size_t size;        /* sizeof(sluice_pipeline_options), set by the initializer */
+    int64_t samples;    /* of a minibatch; at least one per micro-batch */
+    const char *device; /* "cpu", "virtual" (virtual.h), "cuda", "cuda:0,2" (GPUs 0 and 2 only),
+                         * "auto": cuda where that can be used, else cpu; NULL: cpu */
+    int threads;        /* compute threads of each rank; 0: cores / ranks, at least 1 */
     sluice_optimizer optimizer;
-    double beta1, beta2;    /* adamw */
-    double weight_decay;    /* on parameters that decay: matrices */
-    double clip;            /* largest global gradient norm; 0: no clipping */
-    uint64_t seed;          /* of the initial weights */
-    double deadline_s;      /* longest time without any rank finishing an instruction */
-    const bool *recompute;  /* per stage, as in sluice_program_options; NULL: none */
-    size_t memory_limit;    /* bytes of each rank's arena; more is refused. 0: no limit */
-    const sluice_simulation_costs *costs; /* of device "virtual", and of no other: what actions,
-                             * links and updates take, in seconds; must outlive the pipeline */
-    int ranks_per_device;   /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
-    bool tf32;              /* products may round their factors to TF32: of GPUs only */
+    double beta1, beta2;   /* adamw */
+    double weight_decay;   /* on parameters that decay: matrices */
+    double clip;           /* largest global gradient norm; 0: no clipping */
+    uint64_t seed;         /* of the initial weights */
+    double deadline_s;     /* longest time without any rank finishing an instruction */
+    const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
+    size_t memory_limit;   /* bytes of each rank's arena; more is refused. 0: no limit */
+    const sluice_simulation_costs
+        *costs;           /* of device "virtual", and of no other: what actions,
+                           * links and updates take, in seconds; must outlive the pipeline */
+    int ranks_per_device; /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
+    bool tf32;            /* products may round their factors to TF32: of GPUs only */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0, 0, 0, 0, 0}
+    {                                                                                              \
+        sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0,  \
+            0, 0, 0, 0                                                                             \
+    }
 
 /*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.
@@ -79,8 +83,8 @@ typedef struct sluice_batch {
 } sluice_batch;
 
 typedef struct sluice_result {
-    double loss;          /* mean over the minibatch's weight */
-    double norm;          /* global gradient norm before clipping */
+    double loss; /* mean over the minibatch's weight */
+    double norm; /* global gradient norm before clipping */
     double seconds;
     double makespan_idle; /* idle share of ranks * the time from the step's start to the drain */
     const double *inner_idle; /* per rank: idle share between its first and last action; borrowed,
@@ -129,8 +133,8 @@ SLUICE_API void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, dou
  * Release with sluice_timeline_free(). E_ARGUMENT before the first step, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_pipeline_timeline(sluice_timeline **out,
                                                   const sluice_pipeline *pipeline);
-/* What the pipeline asked the machine for and does without (a core for each thread, huge pages), one
- * sentence a line; "" if nothing. Borrowed. */
+/* What the pipeline asked the machine for and does without (a core for each thread, huge pages),
+ * one sentence a line; "" if nothing. Borrowed. */
 SLUICE_API const char *sluice_pipeline_lacks(const sluice_pipeline *pipeline);
 SLUICE_API int sluice_pipeline_threads(const sluice_pipeline *pipeline); /* of each rank */
 SLUICE_API const char *sluice_pipeline_device(const sluice_pipeline *pipeline);

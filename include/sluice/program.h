@@ -68,7 +68,7 @@ typedef struct sluice_slot {
 typedef enum sluice_payload {
     SLUICE_PAYLOAD_ACTIVATION = 0, /* output of `stage`'s F: 0SEND_F1 pairs with 1RECV_F1 */
     SLUICE_PAYLOAD_GRADIENT   = 1, /* input gradient of `stage`'s B or I */
-    SLUICE_PAYLOAD_TIE        = 2  /* gradient of the tied parameter use `stage` (index of the use) */
+    SLUICE_PAYLOAD_TIE = 2 /* gradient of the tied parameter use `stage` (index of the use) */
 } sluice_payload;
 
 /* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small:
@@ -119,9 +119,9 @@ typedef struct sluice_stage_bytes {
 } sluice_stage_bytes;
 
 typedef struct sluice_program_options {
-    size_t size;             /* sizeof(sluice_program_options), set by the initializer */
-    int64_t samples;         /* of a minibatch; at least one per micro-batch */
-    int moments;             /* optimizer values per parameter: 2 adamw, 0 sgd */
+    size_t size;     /* sizeof(sluice_program_options), set by the initializer */
+    int64_t samples; /* of a minibatch; at least one per micro-batch */
+    int moments;     /* optimizer values per parameter: 2 adamw, 0 sgd */
     sluice_precision precision;
     const bool *recompute; /* per stage: F keeps its input only, and is done again before its
                             * backward (unless that follows at once); NULL: none does */
@@ -129,8 +129,8 @@ typedef struct sluice_program_options {
     const sluice_stage_bytes *bytes; /* per stage, of a program without a model; NULL: every buffer
                                       * is one unit, and no bytes are known */
 } sluice_program_options;
-#define SLUICE_PROGRAM_OPTIONS_INIT {sizeof(sluice_program_options), 1, 2, SLUICE_FP32, 0, \
-                                     SLUICE_QUEUES_PER_LINK, 0}
+#define SLUICE_PROGRAM_OPTIONS_INIT                                                                \
+    { sizeof(sluice_program_options), 1, 2, SLUICE_FP32, 0, SLUICE_QUEUES_PER_LINK, 0 }
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
@@ -160,8 +160,8 @@ SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *p
 
 /* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
  * `microbatches`: sluice_split_minmax() over what the layers describe. */
-SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model, int stages,
-                                            int64_t samples, int microbatches);
+SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model,
+                                            int stages, int64_t samples, int microbatches);
 
 /* ---- memory: bytes of one rank's arena ---- */
 
@@ -172,10 +172,10 @@ typedef struct sluice_program_bytes {
     size_t parameters, gradients, moments; /* permanent */
     size_t bookkeeping;                    /* losses, norm partials: permanent */
     size_t transient;                      /* highest byte of everything that comes and goes */
-    size_t live;                           /* peak of what is needed at one time, permanent included */
-    size_t arena;                          /* all: what the rank allocates, once */
-    int peak;                              /* the first instruction at which `live` is needed */
-    size_t at_peak[SLUICE_MEMORY_KINDS];   /* transient bytes alive there, by role */
+    size_t live;  /* peak of what is needed at one time, permanent included */
+    size_t arena; /* all: what the rank allocates, once */
+    int peak;     /* the first instruction at which `live` is needed */
+    size_t at_peak[SLUICE_MEMORY_KINDS]; /* transient bytes alive there, by role */
 } sluice_program_bytes;
 /* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */
 SLUICE_API const char *sluice_memory_kind_name(int kind);
@@ -228,14 +228,14 @@ typedef struct sluice_simulation_costs {
 } sluice_simulation_costs;
 
 typedef struct sluice_rank_times {
-    double *begin, *end; /* per instruction; each begins where the one before it ends */
-    bool *critical;      /* per instruction: on the critical path */
-    int *live;           /* per instruction: stage-activations held while it runs */
-    size_t *live_bytes;  /* per instruction: bytes of the arena alive while it runs; NULL in a
-                          * program of which no bytes are known */
-    double busy;         /* time in compute instructions */
-    double first, last;  /* begin of the first compute instruction, end of the last */
-    double inner_idle;   /* idle share between first and last */
+    double *begin, *end;   /* per instruction; each begins where the one before it ends */
+    bool *critical;        /* per instruction: on the critical path */
+    int *live;             /* per instruction: stage-activations held while it runs */
+    size_t *live_bytes;    /* per instruction: bytes of the arena alive while it runs; NULL in a
+                            * program of which no bytes are known */
+    double busy;           /* time in compute instructions */
+    double first, last;    /* begin of the first compute instruction, end of the last */
+    double inner_idle;     /* idle share between first and last */
     int peak_microbatches; /* most stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
 

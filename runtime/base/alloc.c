@@ -8,7 +8,8 @@
 
 #include "runtime/base/error.h"
 
-/* The block's size stands before it, 16 bytes wide so that what follows keeps malloc's alignment. */
+/* The block's size stands before it, 16 bytes wide so that what follows keeps malloc's alignment.
+ */
 enum { HEADER = 16 };
 
 static void *default_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
@@ -38,11 +39,11 @@ sluice_status sluice__grow(void *block, size_t count, size_t size) {
     void *old = NULL;
     memcpy(&old, block, sizeof old);
     if (size != 0 && count > (SIZE_MAX - HEADER) / size)
-        return sluice__fail(SLUICE_E_HOST_MEMORY, "%zu elements of %zu bytes overflow a size", count,
-                            size);
+        return sluice__fail(SLUICE_E_HOST_MEMORY, "%zu elements of %zu bytes overflow a size",
+                            count, size);
     const size_t bytes     = count * size > 0 ? count * size : 1;
     const size_t old_bytes = old ? size_of(old) : 0;
-    char *whole = allocator.resize(allocator.context, old ? (char *)old - HEADER : NULL,
+    char *whole            = allocator.resize(allocator.context, old ? (char *)old - HEADER : NULL,
                                    old ? old_bytes + HEADER : 0, bytes + HEADER);
     if (!whole)
         return sluice__fail(SLUICE_E_HOST_MEMORY, "%zu bytes of host memory are not to be had",

@@ -52,7 +52,8 @@ sluice_status sluice__fail_again(const sluice_error *error) {
 const char *sluice_status_name(sluice_status status) {
     switch (status) {
 #define X(name, code, text)                                                                        \
-    case SLUICE_##name: return #name;
+    case SLUICE_##name:                                                                            \
+        return #name;
         SLUICE_STATUS_MAP(X)
 #undef X
     }
@@ -62,7 +63,8 @@ const char *sluice_status_name(sluice_status status) {
 const char *sluice_status_text(sluice_status status) {
     switch (status) {
 #define X(name, code, text)                                                                        \
-    case SLUICE_##name: return text;
+    case SLUICE_##name:                                                                            \
+        return text;
         SLUICE_STATUS_MAP(X)
 #undef X
     }

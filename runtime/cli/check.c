@@ -13,9 +13,7 @@ typedef struct check_options {
 enum { KEY_JSON = 0x200 };
 
 static const struct argp_option option_list[] = {
-    {"json", KEY_JSON, 0, 0, "Print an object for scripts", 2},
-    {0    }
-};
+    {"json", KEY_JSON, 0, 0, "Print an object for scripts", 2}, {0}};
 
 static error_t take_option(int key, char *argument, struct argp_state *state) {
     check_options *const options = state->input;
@@ -123,10 +121,7 @@ static int check(const check_options *options, const sluice_schedule *schedule) 
 
 int cli_check_schedule(int argc, char **argv) {
     static const struct argp_child children[] = {
-        {&cli_schedule_parser, 0, NULL, 0},
-        {&laboratory_transport_parser,                0, NULL, 0},
-        {0                   }
-    };
+        {&cli_schedule_parser, 0, NULL, 0}, {&laboratory_transport_parser, 0, NULL, 0}, {0}};
     static const struct argp parser = {
         option_list,
         take_option,

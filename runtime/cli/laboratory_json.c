@@ -24,7 +24,8 @@ json_t *json_of_schedule(const sluice_schedule *schedule, const laboratory_choic
 }
 
 int json_print(json_t *object, bool good) {
-    char *const text = object && good ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
+    char *const text =
+        object && good ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(object);
     if (!text) return cli_fail(CLI_FAILED, "host memory exhausted");
     puts(text);

@@ -11,11 +11,11 @@ static const struct subcommand {
     char *title; /* what its own --help calls it */
     int (*run)(int argc, char **argv);
 } subcommands[] = {
-    {"train",    (char[]){"sluice train"},    cli_train   },
+    {"train", (char[]){"sluice train"}, cli_train},
     {"schedule", (char[]){"sluice schedule"}, cli_schedule},
-    {"check",    (char[]){"sluice check"},    cli_check_schedule},
+    {"check", (char[]){"sluice check"}, cli_check_schedule},
     {"simulate", (char[]){"sluice simulate"}, cli_simulate},
-    {"info",     (char[]){"sluice info"},     cli_info    },
+    {"info", (char[]){"sluice info"}, cli_info},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
@@ -25,7 +25,8 @@ static int print_help(void) {
          "\n"
          "  sluice train --data PATH...      train a GPT on text through a pipeline of stages\n"
          "  sluice schedule NAME -p P -m M   print a schedule's time line and its numbers\n"
-         "  sluice check NAME|FILE           prove that a schedule runs, or say what is wrong with it\n"
+         "  sluice check NAME|FILE           prove that a schedule runs, or say what is wrong with "
+         "it\n"
          "  sluice simulate NAME|FILE        what a schedule costs: time, idle, transfers, memory\n"
          "  sluice info                      version, devices, features, BLAS, cores\n"
          "\n"
@@ -47,6 +48,8 @@ int main(int argc, char **argv) {
         argv[1] = subcommands[n].title;
         return subcommands[n].run(argc - 1, argv + 1);
     }
-    return cli_fail(CLI_USAGE, "no command is called '%s'; choose one of: train, schedule, check, simulate, info",
-                    argv[1]);
+    return cli_fail(
+        CLI_USAGE,
+        "no command is called '%s'; choose one of: train, schedule, check, simulate, info",
+        argv[1]);
 }

@@ -10,8 +10,8 @@ int train_read_bytes(size_t *out, const char *option, const char *text) {
     static const struct {
         const char *name;
         double factor;
-    } units[] = {{"", 1},    {"B", 1},    {"KiB", 1024.0},          {"MiB", 1048576.0},
-                 {"kB", 1e3}, {"MB", 1e6}, {"GiB", 1073741824.0}, {"GB", 1e9}};
+    } units[]          = {{"", 1},     {"B", 1},    {"KiB", 1024.0},       {"MiB", 1048576.0},
+                          {"kB", 1e3}, {"MB", 1e6}, {"GiB", 1073741824.0}, {"GB", 1e9}};
     char *end          = NULL;
     const double value = strtod(text, &end);
     for (size_t k = 0; end != text && value > 0 && k < sizeof units / sizeof *units; k++) {
@@ -64,10 +64,9 @@ static int compile(sluice_program **program, const train_problem *problem,
     if (problem->split)
         *split = *problem->split;
     else
-        CLI_TRY(cli_check(sluice_split_model(split, problem->model,
-                                             sluice_schedule_stages(problem->schedule),
-                                             options->batch,
-                                             sluice_schedule_microbatches(problem->schedule))));
+        CLI_TRY(cli_check(
+            sluice_split_model(split, problem->model, sluice_schedule_stages(problem->schedule),
+                               options->batch, sluice_schedule_microbatches(problem->schedule))));
     return cli_check(
         sluice_program_compile(program, problem->schedule, problem->model, split, &settings));
 }

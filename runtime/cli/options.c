@@ -236,9 +236,9 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
 
 /* Of the options that may be named, those that say something of a virtual device too. */
 static bool is_for_all(int key) {
-    static const int keys[] = {'p', 'v', 'm', KEY_STAGES, KEY_SCHEDULE, KEY_SLACK, KEY_GROUP,
-                               KEY_SPLIT, KEY_RECOMPUTE, KEY_MEMORY_LIMIT, KEY_STEPS, KEY_TIMEOUT,
-                               KEY_TRACE, KEY_LEDGER, KEY_QUIET};
+    static const int keys[] = {'p',       'v',         'm',       KEY_STAGES,    KEY_SCHEDULE,
+                               KEY_SLACK, KEY_GROUP,   KEY_SPLIT, KEY_RECOMPUTE, KEY_MEMORY_LIMIT,
+                               KEY_STEPS, KEY_TIMEOUT, KEY_TRACE, KEY_LEDGER,    KEY_QUIET};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
         if (keys[k] == key) return true;
     return false;
@@ -352,9 +352,9 @@ static int settle_device(train_options *o) {
                                      : "microbatch-size");
     if (!o->is_virtual) return CLI_OK;
     if (o->of_training)
-        return cli_fail(CLI_USAGE,
-                        "--%s means nothing to virtual devices, which compute nothing; leave it out",
-                        o->of_training);
+        return cli_fail(
+            CLI_USAGE, "--%s means nothing to virtual devices, which compute nothing; leave it out",
+            o->of_training);
     if (!o->costs && !o->profile)
         return cli_fail(CLI_USAGE, "there are no costs; say with --costs F,I,W or --profile FILE "
                                    "what the virtual devices take");
@@ -419,7 +419,8 @@ int train_read_options(train_options *options, int argc, char **argv) {
     if (options->data_count == 0 && !options->is_virtual)
         return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");
     if (options->ledger && (options->quiet || options->json))
-        return cli_fail(CLI_USAGE, "--ledger prints a table and %s prints none; leave one of them out",
+        return cli_fail(CLI_USAGE,
+                        "--ledger prints a table and %s prints none; leave one of them out",
                         options->quiet ? "--quiet" : "--json");
     CLI_TRY(settle_ranks(options));
     CLI_TRY(settle_microbatches(options));

@@ -116,12 +116,11 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     const sluice_program *const program = sluice_pipeline_program(problem->pipeline);
     const int ranks                     = sluice_program_ranks(program);
     print_heading(problem, options);
-    const char *const device            = sluice_pipeline_device(problem->pipeline);
-    const int threads                   = sluice_pipeline_threads(problem->pipeline);
+    const char *const device = sluice_pipeline_device(problem->pipeline);
+    const int threads        = sluice_pipeline_threads(problem->pipeline);
     printf("pipeline  %s on %d rank%s (%s", sluice_schedule_name(problem->schedule), ranks,
            ranks == 1 ? "" : "s", device);
-    if (strcmp(device, "cpu") == 0)
-        printf(", %d thread%s each", threads, threads == 1 ? "" : "s");
+    if (strcmp(device, "cpu") == 0) printf(", %d thread%s each", threads, threads == 1 ? "" : "s");
     printf("), ");
     print_sizes(program);
     print_lacks(sluice_pipeline_lacks(problem->pipeline));

@@ -72,8 +72,8 @@ static int make_model(train_problem *problem, const train_options *options) {
     CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
     problem->config.dropout = options->dropout;
-    const int64_t windows = sluice_corpus_held_out_windows(problem->corpus);
-    problem->held_out     = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
+    const int64_t windows   = sluice_corpus_held_out_windows(problem->corpus);
+    problem->held_out       = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
     return cli_check(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
 }
 

@@ -16,11 +16,10 @@ typedef struct schedule_options {
 enum { KEY_CSV = 0x200, KEY_COLUMNS, KEY_LIST, DEFAULT_COLUMNS = 120 };
 
 static const struct argp_option option_list[] = {
-    {"csv",                                     KEY_CSV, 0, 0, "Print the schedule's text form instead", 2},
-    {"columns",                                        KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 2},
+    {"csv", KEY_CSV, 0, 0, "Print the schedule's text form instead", 2},
+    {"columns", KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 2},
     {"list", KEY_LIST, 0, 0, "Print the names there are", 2},
-    {0                                        }
-};
+    {0}};
 
 /* argp wants an errno; the sentence is said already. */
 static error_t take_option(int key, char *argument, struct argp_state *state) {
@@ -103,10 +102,7 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
 
 int cli_schedule(int argc, char **argv) {
     static const struct argp_child children[] = {
-        {&cli_schedule_parser, 0, NULL, 0},
-        {&drawing_parser,                0, NULL, 0},
-        {0                   }
-    };
+        {&cli_schedule_parser, 0, NULL, 0}, {&drawing_parser, 0, NULL, 0}, {0}};
     static const struct argp parser = {option_list,
                                        take_option,
                                        "NAME|FILE.csv",

@@ -10,13 +10,12 @@
 enum { KEY_SLACK = 0x100, KEY_GROUP, KEY_TRANSPORT };
 
 static const struct argp_option schedule_list[] = {
-    {"ranks",  'p', "P", 0, "Ranks", 1},
-    {"chunks",     'v', "V", 0, "Stages of each rank (the schedule's own)", 1},
+    {"ranks", 'p', "P", 0, "Ranks", 1},
+    {"chunks", 'v', "V", 0, "Stages of each rank (the schedule's own)", 1},
     {"microbatches", 'm', "M", 0, "Micro-batches", 1},
-    {"slack",        KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 1},
+    {"slack", KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 1},
     {"group", KEY_GROUP, "N", 0, "Micro-batches of a round of interleaved (P)", 1},
-    {0      }
-};
+    {0}};
 
 /* argp wants an errno; the sentence is said already. */
 static error_t take_schedule(int key, char *argument, struct argp_state *state) {
@@ -80,8 +79,7 @@ int cli_check_size(const sluice_schedule *schedule) {
 static const struct argp_option transport_list[] = {
     {"transport", KEY_TRANSPORT, "NAME", 0,
      "local or mpi: a queue for each directed link (the default); nccl: one for each rank", 1},
-    {0    }
-};
+    {0}};
 
 static int read_transport(laboratory_choice *choice, const char *name) {
     choice->transport = name;

@@ -108,21 +108,19 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
 }
 
 int cli_simulate(int argc, char **argv) {
-    static const struct argp_child children[] = {
-        {&cli_schedule_parser, 0, NULL, 0},
-        {&laboratory_transport_parser,                0, NULL, 0},
-        {&drawing_parser,                    0, NULL, 0},
-        {0   }
-    };
-    static const struct argp parser = {
-        option_list,
-        take_option,
-        "NAME|FILE.csv",
-        "Say what a schedule costs: its time line, idle shares, critical path, transfers, memory.\v"
-        "Costs are per action of a stage, in any unit; a profile's are seconds and bytes.",
-        children,
-        NULL,
-        NULL};
+    static const struct argp_child children[] = {{&cli_schedule_parser, 0, NULL, 0},
+                                                 {&laboratory_transport_parser, 0, NULL, 0},
+                                                 {&drawing_parser, 0, NULL, 0},
+                                                 {0}};
+    static const struct argp parser           = {
+                  option_list,
+                  take_option,
+                  "NAME|FILE.csv",
+                  "Say what a schedule costs: its time line, idle shares, critical path, transfers, memory.\v"
+                            "Costs are per action of a stage, in any unit; a profile's are seconds and bytes.",
+                  children,
+                  NULL,
+                  NULL};
     simulate_options options  = {.choice  = {.transport = "local"},
                                  .columns = cli_columns(DEFAULT_COLUMNS)};
     sluice_schedule *schedule = NULL;

@@ -139,8 +139,7 @@ static int show_last_step(const train_run *run) {
         failed = train_write_last_step(options->trace, pipeline, &costs, run->step.step);
     if (!failed && run->talks)
         failed = train_print_last_step(pipeline, &costs, run->step.result.makespan_idle);
-    if (!failed && options->ledger)
-        failed = train_print_ledger(pipeline, run->step.ledger, &costs);
+    if (!failed && options->ledger) failed = train_print_ledger(pipeline, run->step.ledger, &costs);
     train_free_costs(&costs);
     return failed;
 }
@@ -167,7 +166,8 @@ static int train(train_run *run) {
     run->step.ranks      = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
     run->step.inner_idle = calloc((size_t)run->step.ranks, sizeof(double));
     run->step.ledger     = calloc((size_t)run->step.ranks, sizeof *run->step.ledger);
-    if (!run->step.inner_idle || !run->step.ledger) return cli_fail(CLI_FAILED, "host memory exhausted");
+    if (!run->step.inner_idle || !run->step.ledger)
+        return cli_fail(CLI_FAILED, "host memory exhausted");
     CLI_TRY(train_open_log(&run->log, options));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
     watch_interrupts();

@@ -16,7 +16,8 @@ typedef struct train_options {
     const char *device, *costs, *profile;
     int64_t microbatch; /* samples: the profile's table; 0: not named */
     bool is_virtual;
-    const char *of_training; /* an option that virtual devices have no use for; NULL: none is named */
+    const char
+        *of_training; /* an option that virtual devices have no use for; NULL: none is named */
     cli_schedule_choice schedule;
     size_t memory_limit; /* per rank */
     int threads;
@@ -25,7 +26,7 @@ typedef struct train_options {
     int64_t batch, seq, steps, eval_every;
     int64_t warmup;                                      /* -1: not named */
     double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */
-    double timeout; /* seconds */
+    double timeout;                                      /* seconds */
     int64_t skip_nonfinite;
     float dropout;
     sluice_decay decay;

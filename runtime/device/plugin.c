@@ -17,8 +17,8 @@
 
 typedef struct search {
     const char *file;
-    char found[PATH_MAX];   /* "": not yet */
-    char looked[512]; /* folders, for the sentence */
+    char found[PATH_MAX]; /* "": not yet */
+    char looked[512];     /* folders, for the sentence */
 } search;
 
 static void look_in(search *s, const char *folder, size_t length) {
@@ -54,7 +54,7 @@ static void look_everywhere(search *s) {
     char program[PATH_MAX], library[PATH_MAX];
     Dl_info info;
     look_in_list(s, getenv("SLUICE_PLUGIN_PATH"));
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    const ssize_t length             = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
     if (dladdr(&here, &info) != 0 && realpath(info.dli_fname, library) &&
         strcmp(library, program) != 0)
@@ -74,19 +74,19 @@ static sluice_status not_found(const search *s) {
 }
 
 static sluice_status enter(const sluice_device_ops **out, void *library, const char *path) {
-    static const sluice__plugin_host host = {
-        SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops), sluice__fail, sluice__hint,
-        sluice__alloc,          sluice__free};
-    sluice__plugin_entry *entry = NULL;
-    void *const symbol          = dlsym(library, SLUICE__PLUGIN_ENTRY);
-    if (!symbol)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is no plug-in of sluice", path);
+    static const sluice__plugin_host host = {SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops),
+                                             sluice__fail,           sluice__hint,
+                                             sluice__alloc,          sluice__free};
+    sluice__plugin_entry *entry           = NULL;
+    void *const symbol                    = dlsym(library, SLUICE__PLUGIN_ENTRY);
+    if (!symbol) return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is no plug-in of sluice", path);
     memcpy(&entry, &symbol, sizeof entry); /* ISO C has no such cast */
     const sluice__plugin *const plugin = entry(&host);
     if (plugin->version != host.version || plugin->table_bytes != host.table_bytes) {
-        sluice__fail(SLUICE_E_UNSUPPORTED,
-                     "%s is for version %d of plug-ins with tables of %zu bytes, not for %d with %zu",
-                     path, plugin->version, plugin->table_bytes, host.version, host.table_bytes);
+        sluice__fail(
+            SLUICE_E_UNSUPPORTED,
+            "%s is for version %d of plug-ins with tables of %zu bytes, not for %d with %zu", path,
+            plugin->version, plugin->table_bytes, host.version, host.table_bytes);
         return sluice__hint(SLUICE_E_UNSUPPORTED, "install sluice and its plug-ins together");
     }
     *out = plugin->ops;

@@ -2,9 +2,9 @@
 /*
  * plugin.h -- the seam between the library and a backend that is loaded when it is asked for.
  *
- * A plug-in exports one function. It is handed the library's own errors and memory, so that there is
- * one of each in the process, and gives its table back. Both sides say which version of this seam
- * and of the table they were built with; only equal ones go together.
+ * A plug-in exports one function. It is handed the library's own errors and memory, so that there
+ * is one of each in the process, and gives its table back. Both sides say which version of this
+ * seam and of the table they were built with; only equal ones go together.
  */
 #ifndef SLUICE_DEVICE_PLUGIN_H
 #define SLUICE_DEVICE_PLUGIN_H
@@ -34,8 +34,8 @@ typedef struct sluice__plugin {
 /* Never NULL: a plug-in of another version says so and is not used. Called once per process. */
 typedef const sluice__plugin *sluice__plugin_entry(const sluice__plugin_host *host);
 
-/* The table of the plug-in libsluice_<name>.so. E_UNSUPPORTED with where it was looked for, or why it
- * does not load or fit. */
+/* The table of the plug-in libsluice_<name>.so. E_UNSUPPORTED with where it was looked for, or why
+ * it does not load or fit. */
 sluice_status sluice__plugin_load(const sluice_device_ops **out, const char *name);
 
 #endif

@@ -42,11 +42,11 @@ static const struct look {
     int colour; /* of an ANSI terminal's eight */
     const char *words;
 } looks[] = {
-    [SLUICE_INSTRUCTION_FORWARD]         = {'-', 'a', true,  4, "forward"        },
-    [SLUICE_INSTRUCTION_BACKWARD]        = {'=', 'A', true,  2, "backward"       },
-    [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = {'=', 'A', true,  6, "its input half" },
+    [SLUICE_INSTRUCTION_FORWARD]         = {'-', 'a', true, 4, "forward"},
+    [SLUICE_INSTRUCTION_BACKWARD]        = {'=', 'A', true, 2, "backward"},
+    [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = {'=', 'A', true, 6, "its input half"},
     [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = {'~', '~', false, 3, "its weight half"},
-    [SLUICE_INSTRUCTION_RECOMPUTE]       = {'-', 'r', false, 5, "forward again"  },
+    [SLUICE_INSTRUCTION_RECOMPUTE]       = {'-', 'r', false, 5, "forward again"},
 };
 
 /* A style: 0 is idle, else a kind + 1 with these marks. */

@@ -15,11 +15,11 @@ static const struct look {
     unsigned char red, green, blue;
     const char *words;
 } looks[SLUICE__KINDS] = {
-    [SLUICE_INSTRUCTION_FORWARD]         = {104, 159, 222, "forward"        },
-    [SLUICE_INSTRUCTION_BACKWARD]        = {112, 190, 138, "backward"       },
-    [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = {120, 205, 190, "input backward" },
-    [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = {243, 196, 92,  "weight backward"},
-    [SLUICE_INSTRUCTION_RECOMPUTE]       = {196, 164, 222, "forward again"  },
+    [SLUICE_INSTRUCTION_FORWARD]         = {104, 159, 222, "forward"},
+    [SLUICE_INSTRUCTION_BACKWARD]        = {112, 190, 138, "backward"},
+    [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = {120, 205, 190, "input backward"},
+    [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = {243, 196, 92, "weight backward"},
+    [SLUICE_INSTRUCTION_RECOMPUTE]       = {196, 164, 222, "forward again"},
 };
 
 const char *sluice__kind_words(sluice_instruction_kind kind) {

@@ -181,8 +181,7 @@ static void put_ledgers(trace *to, const sluice_timeline *timeline) {
         for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++)
             sluice__put(&to->sheet, "\"%s\":%s,", sluice_ledger_name((sluice_ledger_entry)e),
                         sluice__fixed(ledger->time[e], 9).text);
-        sluice__put(&to->sheet, "\"unaccounted\":%s}",
-                    sluice__fixed(ledger->unaccounted, 9).text);
+        sluice__put(&to->sheet, "\"unaccounted\":%s}", sluice__fixed(ledger->unaccounted, 9).text);
     }
     sluice__put(&to->sheet, "]");
 }
@@ -210,9 +209,7 @@ static void put_notes(trace *to, const sluice_timeline *const *timelines, int co
 
 sluice_status sluice_timeline_trace(sluice_take_text *take, void *context,
                                     const sluice_timeline *const *timelines, int count) {
-    trace to = {
-        .sheet = {.take = take, .context = context}
-    };
+    trace to = {.sheet = {.take = take, .context = context}};
     sluice__put(&to.sheet, "{\"traceEvents\":[");
     for (int t = 0; t < count; t++) {
         to.timeline    = timelines[t];

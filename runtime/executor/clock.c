@@ -2,8 +2,8 @@
 /*
  * clock.c -- when each instruction ran on a GPU, by events around it on the compute stream.
  *
- * The host only issues; what a wait holds up is the stream. Of a B, how its time divides into I and W
- * is taken to be as the issuing of its parts divides.
+ * The host only issues; what a wait holds up is the stream. Of a B, how its time divides into I and
+ * W is taken to be as the issuing of its parts divides.
  */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"

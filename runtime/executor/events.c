@@ -4,7 +4,8 @@
  *
  *   compute    F0 . F1 . F2 . . . wait(over) B0          records an event after every instruction
  *                 \_after_\                 /
- *   transfers           post(F1) . copy . over            waits for the one that a post comes `after`
+ *   transfers           post(F1) . copy . over            waits for the one that a post comes
+ * `after`
  *
  * Events are few and used again: to wait for a later recording of one is to wait for more than was
  * needed, never for less, and always for something that is enqueued already. Of the last compute
@@ -43,7 +44,7 @@ void sluice__events_begin(sluice__rank *rank) {
 }
 
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
-    const sluice_pipeline *pipeline   = rank->pipeline;
+    const sluice_pipeline *pipeline  = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
         SLUICE__TRY(pipeline->ops->query(event, &done));
@@ -78,8 +79,8 @@ sluice__mark sluice__next_mark(sluice__rank *rank) {
     return (sluice__mark){rank->transfers, rank->marks[rank->posts++ % SLUICE__MARKS]};
 }
 
-/* What was sent from may be received into next without any compute between them, and of two copies on
- * the two ends' streams the later need not come after the earlier. */
+/* What was sent from may be received into next without any compute between them, and of two copies
+ * on the two ends' streams the later need not come after the earlier. */
 sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool sends) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     if (!over) return SLUICE_OK;

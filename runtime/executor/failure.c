@@ -50,8 +50,8 @@ sluice_status sluice__stopped(void) {
 /* Whether `error` takes the place of what the task has failed with so far; under the lock. That
  * another rank failed first is no reason of its own. */
 static bool is_first(const sluice_pipeline *pipeline, const sluice_error *error) {
-    return pipeline->failure.status == SLUICE_OK || (pipeline->failure.status == SLUICE_E_STOPPED &&
-                                                     error->status != SLUICE_E_STOPPED);
+    return pipeline->failure.status == SLUICE_OK ||
+           (pipeline->failure.status == SLUICE_E_STOPPED && error->status != SLUICE_E_STOPPED);
 }
 
 static void stop_ranks(sluice_pipeline *pipeline) {

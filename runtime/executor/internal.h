@@ -53,7 +53,7 @@ struct sluice__rank {
     sluice_pipeline *pipeline;
     pthread_t thread;
     int index;
-    int ordinal; /* of the device */
+    int ordinal;  /* of the device */
     int finished; /* generation of the last finished task; under the pipeline's lock */
     bool has_thread;
     bool is_left_alone; /* stuck while the pipeline was freed; under the pipeline's lock */
@@ -70,7 +70,7 @@ struct sluice__rank {
     sluice_event *marks[SLUICE__MARKS];
     int loads, computes, posts; /* of this run */
     atomic_int at;              /* instruction being carried out */
-    sluice_event *idle; /* of the compute stream */
+    sluice_event *idle;         /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
     double clock_start;   /* of the step, seconds after its own */
 
@@ -78,12 +78,12 @@ struct sluice__rank {
     double *weight;      /* per instruction of the step: of a B, the seconds in W */
     double weight_s;     /* those of the instruction being carried out */
     double started, ended, on_core, meeting; /* of the step, as in sluice__record */
-    double *gathered;    /* all ranks' losses and norm partials, rank after rank */
-    double *mine;        /* this rank's part of them */
+    double *gathered;              /* all ranks' losses and norm partials, rank after rank */
+    double *mine;                  /* this rank's part of them */
     sluice_update_tensor *tensors; /* one per value, in model order */
     sluice_update_tensor *counted; /* those whose first use is here */
-    const float **terms; /* room for the gradients that a tie sums */
-    double scale;        /* the step's clip factor; NaN: there is nothing to update with */
+    const float **terms;           /* room for the gradients that a tie sums */
+    double scale; /* the step's clip factor; NaN: there is nothing to update with */
     int counted_count;
     int bad_layer; /* of a run that looks for it: the first output that is not finite; -1 */
 };
@@ -121,7 +121,7 @@ struct sluice_pipeline {
     char lacks[512];
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
-    double *inner_idle; /* [ranks] */
+    double *inner_idle;      /* [ranks] */
     sluice_ledger *ledger;   /* [ranks]: of the last step */
     sluice__record *records; /* [ranks]: what it is booked from */
     int **partners;          /* of the step's waits */

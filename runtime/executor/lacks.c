@@ -19,8 +19,9 @@ SLUICE_PRINTF(2, 3) static void add_line(sluice_pipeline *pipeline, const char *
 void sluice__note_lacks(sluice_pipeline *pipeline) {
     const int threads = pipeline->threads * pipeline->ranks;
     if (!pipeline->pin && !pipeline->options.costs && !pipeline->runs_on) /* those mostly sleep */
-        add_line(pipeline, "%d compute threads share %d core%s: none is bound to one, and those that "
-                           "wait sleep",
+        add_line(pipeline,
+                 "%d compute threads share %d core%s: none is bound to one, and those that "
+                 "wait sleep",
                  threads, pipeline->cores, pipeline->cores == 1 ? "" : "s");
     for (int r = 0; r < pipeline->ranks; r++) {
         const char *lacks = pipeline->ops->lacks(pipeline->rank[r].device);

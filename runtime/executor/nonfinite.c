@@ -15,7 +15,8 @@
 
 /* ---- on the ranks ---- */
 
-static sluice_status is_finite(sluice__rank *rank, const void *values, int64_t count, bool *finite) {
+static sluice_status is_finite(sluice__rank *rank, const void *values, int64_t count,
+                               bool *finite) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     float *copy                  = NULL;
     *finite                      = true;
@@ -23,7 +24,8 @@ static sluice_status is_finite(sluice__rank *rank, const void *values, int64_t c
     SLUICE__TRY(sluice__alloc(&copy, (size_t)count, sizeof *copy));
     sluice_status status = ops->download(rank->stream, copy, values, (size_t)count * sizeof *copy);
     if (status == SLUICE_OK) status = ops->synchronize(rank->stream);
-    for (int64_t i = 0; status == SLUICE_OK && i < count && *finite; i++) *finite = isfinite(copy[i]);
+    for (int64_t i = 0; status == SLUICE_OK && i < count && *finite; i++)
+        *finite = isfinite(copy[i]);
     sluice__free(copy);
     return status;
 }
@@ -35,8 +37,8 @@ sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_
     if (layer == 0 && call->input_shape.type == SLUICE_F32)
         SLUICE__TRY(is_finite(rank, call->input, sluice_shape_count(&call->input_shape), &input));
     if (layer + 1 < sluice_model_layer_count(model)) {
-        const sluice_shape next = sluice_model_layer_input(model, layer + 1,
-                                                           call->input_shape.dims[0]);
+        const sluice_shape next =
+            sluice_model_layer_input(model, layer + 1, call->input_shape.dims[0]);
         SLUICE__TRY(is_finite(rank, call->output, sluice_shape_count(&next), &output));
     }
     if (!input || !output) rank->bad_layer = layer;
@@ -55,8 +57,8 @@ static void keep_one(sluice_pipeline *pipeline, int i, int as) {
 }
 
 /* The first layer whose output is not finite in the forward of micro-batch i; -1: none. */
-static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *how, int i, int *layer,
-                                bool *is_input) {
+static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *how, int i,
+                                int *layer, bool *is_input) {
     for (int r = 0; r < pipeline->ranks; r++) pipeline->rank[r].bad_layer = -1;
     keep_one(pipeline, i, 0);
     SLUICE__TRY(sluice__carry_out(pipeline, pipeline->forward, how, sluice__run_rank));
@@ -71,7 +73,8 @@ static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *ho
 }
 
 /* "layer 'lm_head' (stage 1, rank 1)" */
-static const char *layer_words(char *out, size_t bytes, const sluice_pipeline *pipeline, int layer) {
+static const char *layer_words(char *out, size_t bytes, const sluice_pipeline *pipeline,
+                               int layer) {
     const sluice_program *program = pipeline->program;
     int stage                     = 0;
     while (layer >= program->layouts[stage].first + program->layouts[stage].count) stage++;
@@ -99,14 +102,16 @@ static sluice_status explain_loss(sluice_pipeline *pipeline, const sluice__run *
                             step, i, shown(loss));
     /* Every output is finite: what is not is made by the loss itself. */
     if (layer < 0) layer = sluice_model_layer_count(pipeline->model) - 1;
-    return sluice__fail(SLUICE_E_NONFINITE,
-                        "step %lld, micro-batch %d: the loss is %g; the first that is not finite is "
-                        "the output of %s; nothing was updated",
-                        step, i, shown(loss), layer_words(words, sizeof words, pipeline, layer));
+    return sluice__fail(
+        SLUICE_E_NONFINITE,
+        "step %lld, micro-batch %d: the loss is %g; the first that is not finite is "
+        "the output of %s; nothing was updated",
+        step, i, shown(loss), layer_words(words, sizeof words, pipeline, layer));
 }
 
 /* The first micro-batch that makes a gradient that is not finite by itself; -1: their sum does. */
-static sluice_status find_microbatch(sluice_pipeline *pipeline, const sluice__run *how, int *found) {
+static sluice_status find_microbatch(sluice_pipeline *pipeline, const sluice__run *how,
+                                     int *found) {
     *found = -1;
     for (int i = 0; i < pipeline->program->microbatches && *found < 0; i++) {
         keep_one(pipeline, i, i);
@@ -123,11 +128,12 @@ static sluice_status explain_norm(sluice_pipeline *pipeline, const sluice__run *
     SLUICE__TRY(find_microbatch(pipeline, how, &i));
     if (i >= 0) snprintf(where, sizeof where, "micro-batch %d", i);
     const sluice_parameter_use *bad = sluice_model_use(pipeline->model, use);
-    return sluice__fail(SLUICE_E_NONFINITE,
-                        "step %lld, %s: the loss is %g and the gradient norm %g; backward, the first "
-                        "that is not finite is the gradient of '%s' in %s; nothing was updated",
-                        (long long)how->step, where, loss, shown(norm), bad->name,
-                        layer_words(words, sizeof words, pipeline, bad->layer));
+    return sluice__fail(
+        SLUICE_E_NONFINITE,
+        "step %lld, %s: the loss is %g and the gradient norm %g; backward, the first "
+        "that is not finite is the gradient of '%s' in %s; nothing was updated",
+        (long long)how->step, where, loss, shown(norm), bad->name,
+        layer_words(words, sizeof words, pipeline, bad->layer));
 }
 
 sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_batch *batch) {
@@ -135,9 +141,8 @@ sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_
     const int microbatch = pipeline->run.bad_microbatch, use = pipeline->run.bad_use;
     sluice__run how            = {.batch = *batch, .step = pipeline->run.step};
     how.looks                  = microbatch >= 0;
-    const sluice_status status = microbatch >= 0
-                                     ? explain_loss(pipeline, &how, loss, microbatch)
-                                     : explain_norm(pipeline, &how, loss, norm, use);
+    const sluice_status status = microbatch >= 0 ? explain_loss(pipeline, &how, loss, microbatch)
+                                                 : explain_norm(pipeline, &how, loss, norm, use);
     if (status != SLUICE_E_NONFINITE) return status;
     return sluice__hint(status, "use a lower learning rate, a longer warm-up or clipping");
 }

@@ -29,11 +29,11 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
 }
 
 static size_t largest_load(const sluice_pipeline *pipeline) {
-    const sluice_program *program        = pipeline->program;
-    const int64_t samples                = sluice_program_samples(program, 0);
-    const sluice_shape input             = sluice_model_layer_input(pipeline->model, 0, samples);
-    const sluice__layout *last           = &program->layouts[program->stages - 1];
-    const sluice_shape *targets          = &last->descriptions[last->count - 1].targets;
+    const sluice_program *program = pipeline->program;
+    const int64_t samples         = sluice_program_samples(program, 0);
+    const sluice_shape input      = sluice_model_layer_input(pipeline->model, 0, samples);
+    const sluice__layout *last    = &program->layouts[program->stages - 1];
+    const sluice_shape *targets   = &last->descriptions[last->count - 1].targets;
     const size_t a = sluice_shape_bytes(&input), b = sluice_shape_bytes(targets);
     return a > b ? a : b;
 }
@@ -47,7 +47,8 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
     rank->arena = arena;
     for (int s = 0; s < SLUICE__STAGINGS; s++)
-        SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
+        SLUICE__TRY(
+            pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
     SLUICE__TRY(sluice__alloc(&rank->begin, (size_t)mine->count, sizeof *rank->begin));
     SLUICE__TRY(sluice__alloc(&rank->end, (size_t)mine->count, sizeof *rank->end));
     SLUICE__TRY(sluice__alloc(&rank->weight, (size_t)mine->count, sizeof *rank->weight));
@@ -129,8 +130,7 @@ static sluice_status digest_parameter(sluice_pipeline *pipeline, XXH3_state_t *s
     const int64_t count       = sluice_shape_count(shape);
     float *values;
     SLUICE__TRY(sluice__alloc(&values, (size_t)count, sizeof *values));
-    const sluice_status status =
-        sluice_pipeline_read_parameter(pipeline, use->name, values, count);
+    const sluice_status status = sluice_pipeline_read_parameter(pipeline, use->name, values, count);
     if (status == SLUICE_OK) {
         XXH3_64bits_update(state, use->name, strlen(use->name) + 1);
         XXH3_64bits_update(state, shape->dims, (size_t)shape->rank * sizeof *shape->dims);

@@ -47,7 +47,8 @@ static sluice_status check_model(const sluice_model *model) {
     sluice_layer_description last;
     if (layers > 0) SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_FP32));
     if (layers > 0 && last.is_loss) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss", layers);
+    return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss",
+                        layers);
 }
 
 /* A missing function for this device is refused here, by name. */
@@ -119,8 +120,8 @@ static void count_links(const sluice_program *program, sluice__link *links) {
 }
 
 static sluice_status open_transport(sluice_pipeline *pipeline) {
-    const int p          = pipeline->ranks;
-    int count            = 0, gathered = pipeline->program->microbatches;
+    const int p = pipeline->ranks;
+    int count = 0, gathered = pipeline->program->microbatches;
     sluice__link *links;
     SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
     for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* place.c -- which kind of device a pipeline runs on, which one each rank, and whether they fit there. */
+/* place.c -- which kind of device a pipeline runs on, which one each rank, and whether they fit
+ * there. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 
 sluice_status sluice__place_kind(sluice_pipeline *pipeline) {
     if (pipeline->ops) return SLUICE_OK; /* a test's */
-    const char *name = pipeline->options.device ? pipeline->options.device : sluice_devices()[0]->name;
+    const char *name =
+        pipeline->options.device ? pipeline->options.device : sluice_devices()[0]->name;
     return sluice_device_find(&pipeline->ops, name);
 }
 
@@ -39,12 +41,13 @@ static sluice_status choose(chosen *out, const char *text, int there) {
     if (!list) return choose_all(out, there);
     out->count = 0;
     for (const char *at = list; *at != '\0';) {
-        char *end            = NULL;
-        const long ordinal   = at[1] >= '0' && at[1] <= '9' ? strtol(at + 1, &end, 10) : -1;
+        char *end          = NULL;
+        const long ordinal = at[1] >= '0' && at[1] <= '9' ? strtol(at + 1, &end, 10) : -1;
         if (!end || (*end != ',' && *end != '\0') || out->count == DEVICES) return bad_list(text);
         if (ordinal >= there)
-            return sluice__fail(SLUICE_E_ARGUMENT, "there is no cuda:%ld: this machine has %d GPU%s",
-                                ordinal, there, there == 1 ? "" : "s");
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "there is no cuda:%ld: this machine has %d GPU%s", ordinal, there,
+                                there == 1 ? "" : "s");
         for (int d = 0; d < out->count; d++)
             if (out->ordinals[d] == ordinal) return bad_list(text);
         out->ordinals[out->count++] = (int)ordinal;
@@ -87,10 +90,10 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
     assert(devices.count > 0);
     const int each = wish > 0 ? wish : (ranks + devices.count - 1) / devices.count;
     if ((ranks + each - 1) / each > devices.count)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "%d ranks, %d on a device, need %d devices of kind %s, and there are %d",
-                            ranks, each, (ranks + each - 1) / each, pipeline->ops->name,
-                            devices.count);
+        return sluice__fail(
+            SLUICE_E_ARGUMENT,
+            "%d ranks, %d on a device, need %d devices of kind %s, and there are %d", ranks, each,
+            (ranks + each - 1) / each, pipeline->ops->name, devices.count);
     for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = devices.ordinals[r / each];
     for (int r = 0; r < ranks; r++) SLUICE__TRY(check_room(pipeline, r));
     return SLUICE_OK;

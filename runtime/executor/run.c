@@ -14,7 +14,8 @@ sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words) {
     sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s: rank %d waits for %s%s%s",
                  rank->pipeline->options.deadline_s, rank->index, words, others[0] ? "; " : "",
                  others);
-    return sluice__hint(SLUICE_E_DEADLINE, "if a single action can take that long, raise deadline_s");
+    return sluice__hint(SLUICE_E_DEADLINE,
+                        "if a single action can take that long, raise deadline_s");
 }
 
 static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
@@ -58,12 +59,18 @@ static sluice_status post(sluice__rank *rank, const sluice_instruction *at) {
 static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at) {
     switch (at->kind) {
     case SLUICE_INSTRUCTION_POST_SEND:
-    case SLUICE_INSTRUCTION_POST_RECEIVE: return post(rank, at);
-    case SLUICE_INSTRUCTION_WAIT: return wait_for(rank, at);
-    case SLUICE_INSTRUCTION_TIE_REDUCE: return sluice__tie_reduce(rank, at);
-    case SLUICE_INSTRUCTION_NORM: return sluice__norm(rank);
-    case SLUICE_INSTRUCTION_UPDATE: return sluice__update(rank);
-    default: return sluice__run_stage(rank, at);
+    case SLUICE_INSTRUCTION_POST_RECEIVE:
+        return post(rank, at);
+    case SLUICE_INSTRUCTION_WAIT:
+        return wait_for(rank, at);
+    case SLUICE_INSTRUCTION_TIE_REDUCE:
+        return sluice__tie_reduce(rank, at);
+    case SLUICE_INSTRUCTION_NORM:
+        return sluice__norm(rank);
+    case SLUICE_INSTRUCTION_UPDATE:
+        return sluice__update(rank);
+    default:
+        return sluice__run_stage(rank, at);
     }
 }
 
@@ -106,7 +113,7 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(sluice__drain(rank));
     SLUICE__TRY(sluice__clock_read(rank));
     if (run->timed) {
-        rank->on_core  = sluice__on_core() - core;
+        rank->on_core = sluice__on_core() - core;
         rank->ended   = sluice__now() - run->start;
     }
     return SLUICE_OK;

@@ -39,8 +39,7 @@ static void bind_parameters(const stage_run *run, int layer, call_tables *tables
     }
 }
 
-static sluice_layer_call bind_call(const stage_run *run, int l, action which,
-                                   call_tables *tables) {
+static sluice_layer_call bind_call(const stage_run *run, int l, action which, call_tables *tables) {
     sluice_pipeline *pipeline        = run->rank->pipeline;
     const sluice__run *pass          = &pipeline->run;
     const int layer                  = run->layout->first + l;
@@ -71,15 +70,15 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which,
         .targets         = find(run, &spots->targets),
         .loss            = (double *)(run->rank->arena + losses) + run->at->microbatch,
         .total_weight    = pass->batch.total_weight,
-        .random          = {pipeline->options.seed, pass->step,
-                            pass->first_sample[run->at->microbatch]},
+        .random = {pipeline->options.seed, pass->step, pass->first_sample[run->at->microbatch]},
     };
 }
 
 /* The layer's function for this device, or for every device. */
 static sluice_layer_action *find_action(const sluice_layer_kind *kind, const char *device,
                                         action which) {
-    for (const sluice_layer_variant *variant = kind->variants; variant && variant->device; variant++) {
+    for (const sluice_layer_variant *variant = kind->variants; variant && variant->device;
+         variant++) {
         const char *a = variant->device, *b = device;
         while (*a && *a == *b) a++, b++;
         if (*a != *b) continue;
@@ -93,18 +92,20 @@ static sluice_layer_action *find_action(const sluice_layer_kind *kind, const cha
 }
 
 static sluice_status run_layer(const stage_run *run, int l, action which) {
-    const sluice_pipeline *pipeline         = run->rank->pipeline;
-    const sluice_layer_description *layer   = &run->layout->descriptions[l];
-    const bool training                     = pipeline->run.step > 0;
+    const sluice_pipeline *pipeline       = run->rank->pipeline;
+    const sluice_layer_description *layer = &run->layout->descriptions[l];
+    const bool training                   = pipeline->run.step > 0;
     if (which == ACTION_F && training && layer->forward_is_empty) return SLUICE_OK;
     if (which == ACTION_W && layer->weight_is_empty) return SLUICE_OK;
     if (atomic_load(&pipeline->failed)) return sluice__stopped();
-    const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, run->layout->first + l);
-    call_tables tables            = {0};
-    const sluice_layer_call call  = bind_call(run, l, which, &tables);
+    const sluice_layer_kind *kind =
+        sluice_model_layer_kind(pipeline->model, run->layout->first + l);
+    call_tables tables           = {0};
+    const sluice_layer_call call = bind_call(run, l, which, &tables);
     SLUICE__TRY(find_action(kind, pipeline->ops->name, which)(&call));
-    return pipeline->run.looks && which == ACTION_F ? sluice__look_at(run->rank, run->layout->first + l, &call)
-                                                    : SLUICE_OK;
+    return pipeline->run.looks && which == ACTION_F
+               ? sluice__look_at(run->rank, run->layout->first + l, &call)
+               : SLUICE_OK;
 }
 
 /* The caller fills host memory; the device gets a copy. */
@@ -114,8 +115,8 @@ static sluice_status load(const stage_run *run, sluice_load *callback, const slu
     const sluice_batch *batch       = &pipeline->run.batch;
     const int64_t first             = pipeline->run.first_sample[run->at->microbatch];
     if (run->samples == 0) return SLUICE_OK;
-    const int block   = run->rank->loads++ % SLUICE__STAGINGS;
-    void *const host  = run->rank->staging[block];
+    const int block  = run->rank->loads++ % SLUICE__STAGINGS;
+    void *const host = run->rank->staging[block];
     SLUICE__TRY(sluice__await(run->rank, run->rank->staged[block]));
     const sluice_status status = callback(batch->context, host, first, run->samples);
     if (status != SLUICE_OK) {
@@ -157,11 +158,10 @@ static sluice_status run_weight_inside(const stage_run *run, int l) {
 
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__run *pass = &rank->pipeline->run;
-    const stage_run run     = {rank, at, &pass->program->layouts[at->stage],
-                               sluice__mode_of(at, pass->program->trains),
-                               pass->first_sample[at->microbatch + 1] -
-                                   pass->first_sample[at->microbatch]};
-    const int last          = run.layout->count - 1;
+    const stage_run run     = {
+            rank, at, &pass->program->layouts[at->stage], sluice__mode_of(at, pass->program->trains),
+            pass->first_sample[at->microbatch + 1] - pass->first_sample[at->microbatch]};
+    const int last = run.layout->count - 1;
     if (run.mode <= SLUICE__RECOMPUTE) {
         if (run.mode != SLUICE__RECOMPUTE) SLUICE__TRY(load_edges(&run));
         for (int l = 0; l <= last; l++) SLUICE__TRY(run_layer(&run, l, ACTION_F));

@@ -21,13 +21,13 @@ static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_b
 
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task) {
-    sluice__run *run       = &pipeline->run;
-    int64_t *first_sample  = run->first_sample;
-    *run                   = *how;
-    run->first_sample      = first_sample;
-    run->program           = program;
-    run->start             = sluice__now();
-    run->bad_microbatch    = run->bad_use = -1;
+    sluice__run *run      = &pipeline->run;
+    int64_t *first_sample = run->first_sample;
+    *run                  = *how;
+    run->first_sample     = first_sample;
+    run->program          = program;
+    run->start            = sluice__now();
+    run->bad_microbatch = run->bad_use = -1;
     pipeline->transport_ops->begin(pipeline->transport);
     const sluice_status status = sluice__workers_do(pipeline, task, NULL);
     if (status != SLUICE_OK) return status; /* a rank may still be inside it */
@@ -99,5 +99,9 @@ const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline) {
     return pipeline->program;
 }
 
-int sluice_pipeline_threads(const sluice_pipeline *pipeline) { return pipeline->threads; }
-const char *sluice_pipeline_device(const sluice_pipeline *pipeline) { return pipeline->ops->name; }
+int sluice_pipeline_threads(const sluice_pipeline *pipeline) {
+    return pipeline->threads;
+}
+const char *sluice_pipeline_device(const sluice_pipeline *pipeline) {
+    return pipeline->ops->name;
+}

@@ -28,12 +28,12 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
         const sluice__value *value = &mine->values[k];
         const bool has_moments     = pipeline->program->options.moments > 0;
         rank->tensors[k]           = (sluice_update_tensor){
-            .parameter     = at_offset(rank, value->values),
-            .gradient      = at_offset(rank, value->gradient),
-            .first_moment  = has_moments ? at_offset(rank, value->moments[0]) : NULL,
-            .second_moment = has_moments ? at_offset(rank, value->moments[1]) : NULL,
-            .count         = value->count,
-            .decays        = sluice_model_use(pipeline->model, value->use)->parameter.decays};
+                      .parameter     = at_offset(rank, value->values),
+                      .gradient      = at_offset(rank, value->gradient),
+                      .first_moment  = has_moments ? at_offset(rank, value->moments[0]) : NULL,
+                      .second_moment = has_moments ? at_offset(rank, value->moments[1]) : NULL,
+                      .count         = value->count,
+                      .decays        = sluice_model_use(pipeline->model, value->use)->parameter.decays};
         if (value->is_first) rank->counted[rank->counted_count++] = rank->tensors[k];
     }
     return SLUICE_OK;
@@ -44,9 +44,10 @@ sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *a
     const sluice__tie *tie           = mine->ties;
     while (tie->first != at->stage) tie++;
     for (int k = 0; k < tie->terms; k++) rank->terms[k] = at_offset(rank, tie->offsets[k]);
-    const sluice_shape *shape = &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;
-    return rank->pipeline->ops->sum(rank->stream, at_offset(rank, tie->sum), rank->terms, tie->terms,
-                                    sluice_shape_count(shape));
+    const sluice_shape *shape =
+        &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;
+    return rank->pipeline->ops->sum(rank->stream, at_offset(rank, tie->sum), rank->terms,
+                                    tie->terms, sluice_shape_count(shape));
 }
 
 /* ---- the norm ---- */
@@ -85,7 +86,8 @@ static sluice_status exchange(sluice__rank *rank, int count) {
     }
 }
 
-/* The gathered parts: each rank's losses, if it has them, then its partial sums, rank after rank. */
+/* The gathered parts: each rank's losses, if it has them, then its partial sums, rank after rank.
+ */
 typedef struct sums {
     double loss, squares;
     int bad_microbatch, bad_use; /* as in sluice__run */
@@ -135,12 +137,12 @@ sluice_status sluice__norm(sluice__rank *rank) {
     SLUICE__TRY(gather_mine(rank, &count));
     const double met = sluice__now();
     SLUICE__TRY(exchange(rank, count));
-    rank->meeting = sluice__now() - met;
+    rank->meeting     = sluice__now() - met;
     const sums all    = add_up(rank);
     const double norm = sqrt(all.squares), clip = pipeline->options.clip;
-    rank->scale       = !isfinite(all.loss) || !isfinite(norm) ? NAN
-                        : clip > 0 && norm > clip              ? clip / norm
-                                                               : 1;
+    rank->scale = !isfinite(all.loss) || !isfinite(norm) ? NAN
+                  : clip > 0 && norm > clip              ? clip / norm
+                                                         : 1;
     if (rank->index > 0) return SLUICE_OK;
     pipeline->run.loss           = all.loss;
     pipeline->run.norm           = norm;
@@ -159,7 +161,7 @@ sluice_status sluice__update(sluice__rank *rank) {
                                               .epsilon        = 1e-8,
                                               .gradient_scale = rank->scale,
                                               .step           = pipeline->updates + 1};
-    const int count = pipeline->program->rank[rank->index].value_count;
+    const int count                        = pipeline->program->rank[rank->index].value_count;
     if (isnan(rank->scale) || !pipeline->run.updates) return SLUICE_OK;
     if (options->optimizer == SLUICE_SGD)
         return pipeline->ops->sgd(rank->stream, rank->tensors, count, &update);

@@ -9,7 +9,8 @@
 static sluice__task *next_task(sluice__rank *rank, int *generation) {
     sluice_pipeline *pipeline = rank->pipeline;
     pthread_mutex_lock(&pipeline->lock);
-    while (pipeline->generation == *generation) pthread_cond_wait(&pipeline->changed, &pipeline->lock);
+    while (pipeline->generation == *generation)
+        pthread_cond_wait(&pipeline->changed, &pipeline->lock);
     *generation        = pipeline->generation;
     sluice__task *task = pipeline->task;
     pthread_mutex_unlock(&pipeline->lock);
@@ -48,8 +49,8 @@ static void close_device(sluice__rank *rank) {
     ops->close(rank->device);
 }
 
-/* Other ranks may free what this one's streams still use as soon as all have finished the task. After a
- * failure nothing more is told. */
+/* Other ranks may free what this one's streams still use as soon as all have finished the task.
+ * After a failure nothing more is told. */
 static void come_to_rest(const sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     const sluice_error error     = *sluice_last_error();
@@ -109,8 +110,7 @@ sluice_status sluice__workers_start(sluice_pipeline *pipeline) {
 static int unfinished(const sluice_pipeline *pipeline) {
     int count = 0;
     for (int r = 0; r < pipeline->ranks; r++)
-        count += pipeline->rank[r].has_thread &&
-                 pipeline->rank[r].finished != pipeline->generation;
+        count += pipeline->rank[r].has_thread && pipeline->rank[r].finished != pipeline->generation;
     return count;
 }
 

@@ -39,9 +39,9 @@ struct sluice_corpus {
 
 static sluice_status add_piece(sluice_corpus *corpus, sluice__mapped file, int64_t count) {
     if (corpus->count == corpus->capacity) {
-        const int capacity         = corpus->capacity ? 2 * corpus->capacity : 64;
-        const sluice_status status = sluice__grow(&corpus->pieces, (size_t)capacity,
-                                                  sizeof *corpus->pieces);
+        const int capacity = corpus->capacity ? 2 * corpus->capacity : 64;
+        const sluice_status status =
+            sluice__grow(&corpus->pieces, (size_t)capacity, sizeof *corpus->pieces);
         if (status != SLUICE_OK) {
             sluice__unmap(&file);
             return status;
@@ -106,10 +106,10 @@ static sluice_status walk(sluice_corpus *corpus, FTS *tree) {
             return sluice__fail(SLUICE_E_IO, "cannot read folder '%s': %s", entry->fts_path,
                                 strerror(entry->fts_errno));
         const bool hidden = !is_top && entry->fts_name[0] == '.';
-        if (entry->fts_info == FTS_D && (hidden || (!is_top && is_made_by_tools(entry->fts_accpath))))
+        if (entry->fts_info == FTS_D &&
+            (hidden || (!is_top && is_made_by_tools(entry->fts_accpath))))
             fts_set(tree, entry, FTS_SKIP);
-        if (entry->fts_info == FTS_F && !hidden)
-            SLUICE__TRY(add_found(corpus, entry->fts_accpath));
+        if (entry->fts_info == FTS_F && !hidden) SLUICE__TRY(add_found(corpus, entry->fts_accpath));
     }
     return SLUICE_OK;
 }
@@ -146,8 +146,9 @@ static sluice_status check_tokens(const sluice__mapped *file, const char *path) 
         return sluice__fail(SLUICE_E_PARSE, "'%s' begins with %" PRId32 ", a token file with %d",
                             path, header_word(file, 0), TOKEN_MAGIC);
     if (header_word(file, 1) != 1)
-        return sluice__fail(SLUICE_E_PARSE, "'%s' is a token file of version %" PRId32 "; known is 1",
-                            path, header_word(file, 1));
+        return sluice__fail(SLUICE_E_PARSE,
+                            "'%s' is a token file of version %" PRId32 "; known is 1", path,
+                            header_word(file, 1));
     const int64_t count = header_word(file, 2);
     if (count < 0 || file->size - header != 2 * (size_t)count)
         return sluice__fail(SLUICE_E_PARSE,
@@ -188,8 +189,9 @@ static sluice_status add_path(sluice_corpus *corpus, const char *path) {
     if (stat(path, &about) != 0)
         return sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", path, strerror(errno));
     if (is_token_file(path) != corpus->is_tokens)
-        return sluice__fail(SLUICE_E_ARGUMENT, "'%s' does not go with the paths before it: text and "
-                                               "token files cannot be mixed",
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "'%s' does not go with the paths before it: text and "
+                            "token files cannot be mixed",
                             path);
     if (corpus->is_tokens) return add_tokens(corpus, path);
     return S_ISDIR(about.st_mode) ? add_folder(corpus, path) : add_text(corpus, path);
@@ -242,10 +244,18 @@ void sluice_corpus_free(sluice_corpus *corpus) {
 
 /* ---- reading ---- */
 
-int64_t sluice_corpus_tokens(const sluice_corpus *corpus) { return corpus->tokens; }
-int64_t sluice_corpus_files(const sluice_corpus *corpus) { return corpus->count; }
-int64_t sluice_corpus_vocabulary(const sluice_corpus *corpus) { return corpus->vocabulary; }
-int64_t sluice_corpus_held_out_windows(const sluice_corpus *corpus) { return corpus->held_out; }
+int64_t sluice_corpus_tokens(const sluice_corpus *corpus) {
+    return corpus->tokens;
+}
+int64_t sluice_corpus_files(const sluice_corpus *corpus) {
+    return corpus->count;
+}
+int64_t sluice_corpus_vocabulary(const sluice_corpus *corpus) {
+    return corpus->vocabulary;
+}
+int64_t sluice_corpus_held_out_windows(const sluice_corpus *corpus) {
+    return corpus->held_out;
+}
 
 int64_t sluice_corpus_training_windows(const sluice_corpus *corpus) {
     return corpus->windows - corpus->held_out;

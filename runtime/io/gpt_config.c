@@ -91,11 +91,12 @@ static sluice_status read_config(sluice_gpt_config *out, const json_t *config, c
     SLUICE__TRY(read_count(&result.heads, config, "n_head", path));
     SLUICE__TRY(check_inner(config, result.width, path));
     if (tied && !json_is_boolean(tied))
-        return sluice__fail(SLUICE_E_PARSE, "\"tie_word_embeddings\" in '%s' is neither true nor false",
-                            path);
+        return sluice__fail(SLUICE_E_PARSE,
+                            "\"tie_word_embeddings\" in '%s' is neither true nor false", path);
     if (result.width % result.heads != 0)
-        return sluice__fail(SLUICE_E_PARSE, "\"n_embd\" in '%s' is %lld, which %lld heads do not divide",
-                            path, (long long)result.width, (long long)result.heads);
+        return sluice__fail(SLUICE_E_PARSE,
+                            "\"n_embd\" in '%s' is %lld, which %lld heads do not divide", path,
+                            (long long)result.width, (long long)result.heads);
     *out = result;
     return SLUICE_OK;
 }
@@ -118,12 +119,12 @@ sluice_status sluice_gpt_config_write(const char *path, const sluice_gpt_config 
         (json_int_t)config->positions, "n_embd", (json_int_t)config->width, "n_layer",
         (json_int_t)config->layers, "n_head", (json_int_t)config->heads, "n_inner",
         "activation_function", "gelu_new", "layer_norm_epsilon", 1e-5, "tie_word_embeddings",
-        (int)config->tied, "attn_pdrop", (double)config->dropout, "embd_pdrop", (double)config->dropout,
-        "resid_pdrop", (double)config->dropout,
-        "initializer_range", 0.02, "torch_dtype", "float32");
-    char *text           = NULL;
-    sluice_status status = sluice__json_print(&text, object, JSON_INDENT(2) | JSON_REAL_PRECISION(7),
-                                              path);
+        (int)config->tied, "attn_pdrop", (double)config->dropout, "embd_pdrop",
+        (double)config->dropout, "resid_pdrop", (double)config->dropout, "initializer_range", 0.02,
+        "torch_dtype", "float32");
+    char *text = NULL;
+    sluice_status status =
+        sluice__json_print(&text, object, JSON_INDENT(2) | JSON_REAL_PRECISION(7), path);
     json_decref(object);
     SLUICE__TRY(status);
     sluice__writer writer;

@@ -25,8 +25,7 @@ static uint64_t encrypt(uint64_t value, int half, uint64_t seed, uint64_t epoch)
 uint64_t sluice__permute(uint64_t index, uint64_t n, uint64_t seed, uint64_t epoch) {
     int half = 1;
     while (half < 32 && (uint64_t)1 << (2 * half) < n) half++;
-    do
-        index = encrypt(index, half, seed, epoch);
+    do index = encrypt(index, half, seed, epoch);
     while (index >= n);
     return index;
 }

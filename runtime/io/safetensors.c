@@ -42,7 +42,8 @@ static sluice_status parse_header(sluice_safetensors *in) {
                             (unsigned long long)length, size - LENGTH_BYTES);
     char what[512];
     (void)snprintf(what, sizeof what, "the header of '%s'", in->path);
-    SLUICE__TRY(sluice__json_object(&in->header, in->file.bytes + LENGTH_BYTES, (size_t)length, what));
+    SLUICE__TRY(
+        sluice__json_object(&in->header, in->file.bytes + LENGTH_BYTES, (size_t)length, what));
     in->data       = in->file.bytes + LENGTH_BYTES + length;
     in->data_bytes = size - LENGTH_BYTES - (size_t)length;
     return SLUICE_OK;
@@ -57,8 +58,9 @@ static sluice_status read_shape(const sluice_safetensors *in, const char *name, 
     sluice_shape shape = {.type = SLUICE_F32, .rank = (int)json_array_size(dims)};
     if (!json_is_array(dims)) return bad(in, name, "has no list of dimensions");
     if (json_array_size(dims) > SLUICE_MAX_DIMS)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "tensor '%.200s' of '%s' has %zu dimensions; %d is "
-                                                  "the most",
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "tensor '%.200s' of '%s' has %zu dimensions; %d is "
+                            "the most",
                             name, in->path, json_array_size(dims), SLUICE_MAX_DIMS);
     int64_t elements = 1;
     for (int k = 0; k < shape.rank; k++) {
@@ -72,23 +74,25 @@ static sluice_status read_shape(const sluice_safetensors *in, const char *name, 
     return SLUICE_OK;
 }
 
-static sluice_status read_tensor(const sluice_safetensors *in, const char *name, const json_t *entry,
-                                 sluice_named_tensor *out) {
+static sluice_status read_tensor(const sluice_safetensors *in, const char *name,
+                                 const json_t *entry, sluice_named_tensor *out) {
     const char *type      = json_string_value(json_object_get(entry, "dtype"));
     const json_t *offsets = json_object_get(entry, "data_offsets");
     const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
     if (!type) return bad(in, name, "has no dtype");
     if (strcmp(type, "F32") != 0)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "tensor '%.200s' of '%s' is %.20s; only F32 is read",
-                            name, in->path, type);
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "tensor '%.200s' of '%s' is %.20s; only F32 is read", name, in->path,
+                            type);
     SLUICE__TRY(read_shape(in, name, json_object_get(entry, "shape"), &out->shape));
     if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last))
         return bad(in, name, "has no two data_offsets");
     const json_int_t begin = json_integer_value(first), end = json_integer_value(last);
     if (begin < 0 || end < begin || (uint64_t)end > in->data_bytes)
-        return sluice__fail(SLUICE_E_PARSE,
-                            "tensor '%.200s' of '%s' is at %lld..%lld, but there are %zu bytes of data",
-                            name, in->path, (long long)begin, (long long)end, in->data_bytes);
+        return sluice__fail(
+            SLUICE_E_PARSE,
+            "tensor '%.200s' of '%s' is at %lld..%lld, but there are %zu bytes of data", name,
+            in->path, (long long)begin, (long long)end, in->data_bytes);
     if ((size_t)(end - begin) != sluice_shape_bytes(&out->shape))
         return bad(in, name, "has a shape that does not fit its data_offsets");
     out->name   = name;
@@ -109,7 +113,8 @@ static sluice_status check_places(const sluice_safetensors *in) {
     for (int k = 0; k < in->count; k++) {
         const unsigned char *begin = (const unsigned char *)in->tensors[k].values;
         if (begin < at) return bad(in, in->tensors[k].name, "shares bytes with another");
-        if (begin > at) return bad(in, in->tensors[k].name, "comes after bytes that belong to none");
+        if (begin > at)
+            return bad(in, in->tensors[k].name, "comes after bytes that belong to none");
         at = begin + sluice_shape_bytes(&in->tensors[k].shape);
     }
     if (at == in->data + in->data_bytes) return SLUICE_OK;
@@ -126,8 +131,7 @@ static sluice_status read_tensors(sluice_safetensors *in) {
         SLUICE__TRY(read_tensor(in, name, entry, &in->tensors[in->count]));
         in->count++;
     }
-    if (in->count > 0)
-        qsort(in->tensors, (size_t)in->count, sizeof *in->tensors, compare_places);
+    if (in->count > 0) qsort(in->tensors, (size_t)in->count, sizeof *in->tensors, compare_places);
     return check_places(in);
 }
 
@@ -154,7 +158,9 @@ void sluice_safetensors_close(sluice_safetensors *file) {
     sluice__free(file);
 }
 
-int sluice_safetensors_count(const sluice_safetensors *file) { return file->count; }
+int sluice_safetensors_count(const sluice_safetensors *file) {
+    return file->count;
+}
 
 const sluice_named_tensor *sluice_safetensors_tensor(const sluice_safetensors *file, int index) {
     return &file->tensors[index];
@@ -222,7 +228,8 @@ static sluice_status write_all(sluice__writer *writer, const char *header, size_
     SLUICE__TRY(sluice__write(writer, length, sizeof length));
     SLUICE__TRY(sluice__write(writer, header, bytes));
     for (int k = 0; k < count; k++)
-        SLUICE__TRY(sluice__write(writer, tensors[k].values, sluice_shape_bytes(&tensors[k].shape)));
+        SLUICE__TRY(
+            sluice__write(writer, tensors[k].values, sluice_shape_bytes(&tensors[k].shape)));
     return SLUICE_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* attention.c -- the layer kind "attention": x + dropout(projection(attention(layernorm(x)))), causal. */
+/* attention.c -- the layer kind "attention": x + dropout(projection(attention(layernorm(x)))),
+ * causal. */
 #include <inttypes.h>
 
 #include "runtime/base/error.h"
@@ -25,8 +26,8 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
         .length     = input->dims[1],
         .heads      = config->heads,
         .head_width = width / config->heads,
-        .qkv        = {QKV_WEIGHT,        rows, width, 3 * width},
-        .projection = {PROJECTION_WEIGHT, rows, width, width    },
+        .qkv        = {QKV_WEIGHT, rows, width, 3 * width},
+        .projection = {PROJECTION_WEIGHT, rows, width, width},
     };
 }
 
@@ -82,7 +83,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     const size_t rest = sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
                                        sluice__norm_scratch(input));
     d.scratch_input   = sluice__piece(whole) + sluice__larger(rest, c->dropout > 0 ? whole : 0);
-    *out = d;
+    *out              = d;
     return SLUICE_OK;
 }
 
@@ -141,8 +142,8 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
-    SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, call->saved[ATTENDED],
-                                               c->dropout));
+    SLUICE__TRY(
+        sluice__branch_backward_weight(call, &p.projection, call->saved[ATTENDED], c->dropout));
     return sluice__dense_backward_weight(call, &p.qkv, call->saved[NORMED],
                                          call->handed[QKV_GRADIENT], call->scratch);
 }

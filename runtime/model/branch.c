@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* branch.c -- how a residual branch ends: x + dropout(projection(..)), and the dropout of a layer. */
+/* branch.c -- how a residual branch ends: x + dropout(projection(..)), and the dropout of a layer.
+ */
 #include "runtime/model/branch.h"
 
 #include "runtime/base/error.h"
@@ -42,12 +43,13 @@ static sluice_status drop(const sluice_layer_call *call, float *y, const float *
                           const float *residual, const sluice_dropout *dropout) {
     const int64_t samples = call->input_shape.dims[0];
     const int64_t count   = sluice_shape_count(&call->input_shape);
-    return call->ops->drop(call->stream, &(sluice_drop){.y        = y,
-                                                        .x        = x,
-                                                        .residual = residual,
-                                                        .samples  = samples,
-                                                        .elements = samples > 0 ? count / samples : 0,
-                                                        .dropout  = *dropout});
+    return call->ops->drop(call->stream,
+                           &(sluice_drop){.y        = y,
+                                          .x        = x,
+                                          .residual = residual,
+                                          .samples  = samples,
+                                          .elements = samples > 0 ? count / samples : 0,
+                                          .dropout  = *dropout});
 }
 
 sluice_status sluice__branch_forward(const sluice_layer_call *call, const sluice__dense *projection,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* branch.h -- how a residual branch ends: x + dropout(projection(..)), and the dropout of a layer. */
+/* branch.h -- how a residual branch ends: x + dropout(projection(..)), and the dropout of a layer.
+ */
 #ifndef SLUICE_MODEL_BRANCH_H
 #define SLUICE_MODEL_BRANCH_H
 

@@ -142,9 +142,7 @@ void sluice__add_handed(sluice_layer_description *description, size_t bytes) {
 }
 
 void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input) {
-    description->output = (sluice_shape){
-        SLUICE_F32, 2, {input->dims[0], 0}
-    };
+    description->output           = (sluice_shape){SLUICE_F32, 2, {input->dims[0], 0}};
     description->is_loss          = true;
     description->input_until      = SLUICE_UNTIL_INPUT;
     description->forward_is_empty = true;

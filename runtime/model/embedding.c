@@ -54,8 +54,9 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
 static sluice_status drop(const sluice_layer_call *call, const float **out, float *y,
                           const float *x) {
     const sluice_embedding_config *const c = call->config;
-    const sluice_dropout dropout = sluice_layer_dropout(call, "dropout of the embedding", c->dropout);
-    *out                         = dropout.rate > 0 ? y : x;
+    const sluice_dropout dropout =
+        sluice_layer_dropout(call, "dropout of the embedding", c->dropout);
+    *out = dropout.rate > 0 ? y : x;
     if (dropout.rate <= 0) return SLUICE_OK;
     return call->ops->drop(call->stream,
                            &(sluice_drop){.y        = y,

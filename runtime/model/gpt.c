@@ -13,9 +13,9 @@ static const struct {
     const char *name;
     sluice_gpt_config config;
 } presets[] = {
-    {"gpt-nano",  {0, 128, 64, 4, 4, true, 0}         },
-    {"gpt-mini",  {0, 256, 128, 6, 4, true, 0}        },
-    {"gpt2-124m", {50257, 1024, 768, 12, 12, true, 0} },
+    {"gpt-nano", {0, 128, 64, 4, 4, true, 0}},
+    {"gpt-mini", {0, 256, 128, 6, 4, true, 0}},
+    {"gpt2-124m", {50257, 1024, 768, 12, 12, true, 0}},
     {"gpt2-350m", {50257, 1024, 1024, 24, 16, true, 0}},
     {"gpt2-774m", {50257, 1024, 1280, 36, 20, true, 0}},
     {"gpt2-1.5b", {50257, 1024, 1600, 48, 25, true, 0}},
@@ -75,26 +75,24 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
     const float projection = initial_scale / sqrtf(2 * (float)config->layers);
     char name[NAME];
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".attn", n);
-    SLUICE__TRY(sluice_model_add(
-        model, sluice_layer_attention(),
-        &(sluice_attention_config){config->width, config->heads, initial_scale, projection,
-                                   config->dropout},
-        name));
+    SLUICE__TRY(
+        sluice_model_add(model, sluice_layer_attention(),
+                         &(sluice_attention_config){config->width, config->heads, initial_scale,
+                                                    projection, config->dropout},
+                         name));
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".mlp", n);
-    return sluice_model_add(
-        model, sluice_layer_mlp(),
-        &(sluice_mlp_config){config->width, 4 * config->width, initial_scale, projection,
-                             config->dropout},
-        name);
+    return sluice_model_add(model, sluice_layer_mlp(),
+                            &(sluice_mlp_config){config->width, 4 * config->width, initial_scale,
+                                                 projection, config->dropout},
+                            name);
 }
 
 static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config) {
-    SLUICE__TRY(
-        sluice_model_add(model, sluice_layer_embedding(),
-                         &(sluice_embedding_config){config->vocabulary, config->positions,
-                                                    config->width, initial_scale, initial_scale,
-                                                    config->dropout},
-                         "transformer"));
+    SLUICE__TRY(sluice_model_add(model, sluice_layer_embedding(),
+                                 &(sluice_embedding_config){config->vocabulary, config->positions,
+                                                            config->width, initial_scale,
+                                                            initial_scale, config->dropout},
+                                 "transformer"));
     for (int64_t n = 0; n < config->layers; n++) SLUICE__TRY(add_block(model, config, n));
     SLUICE__TRY(sluice_model_add(model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){config->width}, "transformer.ln_f"));

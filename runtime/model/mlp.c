@@ -18,8 +18,8 @@ typedef struct parts {
 static parts parts_of(const sluice_mlp_config *config, const sluice_shape *input) {
     const int64_t rows = sluice__rows(input);
     return (parts){
-        .expand     = {EXPAND_WEIGHT,     rows, config->width,  config->hidden},
-        .projection = {PROJECTION_WEIGHT, rows, config->hidden, config->width },
+        .expand     = {EXPAND_WEIGHT, rows, config->width, config->hidden},
+        .projection = {PROJECTION_WEIGHT, rows, config->hidden, config->width},
     };
 }
 
@@ -86,8 +86,8 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice_mlp_config *const c = call->config;
     const parts p                    = parts_of(c, &call->input_shape);
-    SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, call->saved[AFTER_GELU],
-                                               c->dropout));
+    SLUICE__TRY(
+        sluice__branch_backward_weight(call, &p.projection, call->saved[AFTER_GELU], c->dropout));
     return sluice__dense_backward_weight(call, &p.expand, call->saved[NORMED],
                                          call->handed[HIDDEN_GRADIENT], call->scratch);
 }

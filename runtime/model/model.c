@@ -149,10 +149,7 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
         SLUICE__TRY(full_name(&full, name, d->parameters[p].name));
         const int u     = model->use_count;
         const int taken = find_use(model, 0, u, full);
-        model->uses[u]  = (use){
-             {full, l, p, u, d->parameters[p]},
-             full
-        };
+        model->uses[u]  = (use){{full, l, p, u, d->parameters[p]}, full};
         model->use_count++;
         if (taken >= 0) {
             const sluice_status status =

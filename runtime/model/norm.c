@@ -41,20 +41,20 @@ sluice_status sluice__norm_forward(const sluice_layer_call *call, float *y) {
 sluice_status sluice__norm_backward(const sluice_layer_call *call, const float *dy,
                                     const float *residual, void *scratch) {
     /* Nobody wants the input gradient of a model's first layer, but gain and bias need the pass. */
-    return call->ops->layernorm_backward(
-        call->stream, &(sluice_layernorm_backward){
-                          .dx          = call->input_gradient,
-                          .dgain       = call->gradients[GAIN],
-                          .dbias       = call->gradients[BIAS],
-                          .dy          = dy,
-                          .residual    = residual,
-                          .x           = call->input,
-                          .mean        = call->saved[MEAN],
-                          .rstd        = call->saved[RSTD],
-                          .gain        = call->parameters[GAIN],
-                          .scratch     = scratch,
-                          .rows        = sluice__rows(&call->input_shape),
-                          .width       = sluice__width(&call->input_shape),
-                          .first_write = call->first_write,
-                      });
+    return call->ops->layernorm_backward(call->stream,
+                                         &(sluice_layernorm_backward){
+                                             .dx          = call->input_gradient,
+                                             .dgain       = call->gradients[GAIN],
+                                             .dbias       = call->gradients[BIAS],
+                                             .dy          = dy,
+                                             .residual    = residual,
+                                             .x           = call->input,
+                                             .mean        = call->saved[MEAN],
+                                             .rstd        = call->saved[RSTD],
+                                             .gain        = call->parameters[GAIN],
+                                             .scratch     = scratch,
+                                             .rows        = sluice__rows(&call->input_shape),
+                                             .width       = sluice__width(&call->input_shape),
+                                             .first_write = call->first_write,
+                                         });
 }

@@ -16,29 +16,28 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         return sluice__fail(SLUICE_E_ARGUMENT, "a virtual layer has %lld parameters",
                             (long long)sizes->parameters);
     sluice_layer_description d = {
-        .output            = {SLUICE_F32,                                    2,         {input->dims[0], elements > 0 ? elements : 1}},
+        .output            = {SLUICE_F32, 2, {input->dims[0], elements > 0 ? elements : 1}},
         .parameter_count   = sizes->parameters > 0,
         .parameters        = {{"weight",
                                {SLUICE_F32, 1, {sizes->parameters}},
                                SLUICE_INIT_CONSTANT,
                                0,
                                true,
-                               false}                                            },
+                               false}},
         .saved_count       = sizes->saved > 0,
         .saved             = {{samples * sizes->saved, SLUICE_UNTIL_WEIGHT}},
         .handed_count      = sizes->handed > 0,
-        .handed            = {samples * sizes->handed                                            },
+        .handed            = {samples * sizes->handed},
         .is_loss           = sizes->is_loss,
-        .targets           = {SLUICE_F32,                             1,                  {input->dims[0]}},
+        .targets           = {SLUICE_F32, 1, {input->dims[0]}},
         .weight_per_sample = 1,
         .scratch_forward   = samples * sizes->scratch,
         .scratch_evaluate  = samples * sizes->scratch,
         .scratch_input     = samples * sizes->scratch,
         .scratch_weight    = samples * sizes->scratch,
-        .forward           = {1,                                            0         },
-        .input             = {1,                                            0},
-        .weight            = {1,                                            0                    }
-    };
+        .forward           = {1, 0},
+        .input             = {1, 0},
+        .weight            = {1, 0}};
     if (sizes->is_loss) d.output.dims[1] = 0;
     *out = d;
     return SLUICE_OK;
@@ -50,14 +49,12 @@ static sluice_status do_nothing(const sluice_layer_call *call) {
 }
 
 const sluice_layer_kind *sluice_layer_virtual(void) {
-    static const sluice_layer_variant variants[] = {
-        {"virtual", do_nothing, do_nothing, do_nothing},
-        {NULL,      NULL,       NULL,       NULL      }
-    };
-    static const sluice_layer_kind kind = {.name         = "virtual",
-                                           .config_bytes = sizeof(sluice_virtual_config),
-                                           .describe     = describe,
-                                           .variants     = variants};
+    static const sluice_layer_variant variants[] = {{"virtual", do_nothing, do_nothing, do_nothing},
+                                                    {NULL, NULL, NULL, NULL}};
+    static const sluice_layer_kind kind          = {.name         = "virtual",
+                                                    .config_bytes = sizeof(sluice_virtual_config),
+                                                    .describe     = describe,
+                                                    .variants     = variants};
     return &kind;
 }
 

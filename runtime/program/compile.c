@@ -12,9 +12,11 @@ static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, in
     for (int s = 0; s < count; s++)
         all += (double)stages[s].permanent +
                (4.0 * (double)stages[s].output + (double)stages[s].saved +
-                (double)stages[s].handed + (double)stages[s].scratch) * microbatches;
+                (double)stages[s].handed + (double)stages[s].scratch) *
+                   microbatches;
     if (all < 0.5 * (double)SIZE_MAX) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted", all);
+    return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted",
+                        all);
 }
 
 /* What the tables that follow are sized by is in proportion to the schedule. */
@@ -38,14 +40,16 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
     if (options->samples < m) {
         sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches of a minibatch of %lld samples", m,
                      (long long)options->samples);
-        return sluice__hint(SLUICE_E_ARGUMENT, "use at most %lld micro-batches, or larger minibatches",
+        return sluice__hint(SLUICE_E_ARGUMENT,
+                            "use at most %lld micro-batches, or larger minibatches",
                             (long long)options->samples);
     }
     if (!model && options->bytes) SLUICE__TRY(check_bytes(options->bytes, stages, m));
     if (!model) return SLUICE_OK;
     if (options->bytes)
-        return sluice__fail(SLUICE_E_ARGUMENT, "bytes per stage are given beside a model, which says "
-                                               "them itself");
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "bytes per stage are given beside a model, which says "
+                            "them itself");
     if (split->stages != stages)
         return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
                             split->stages, sluice_schedule_name(schedule), stages);
@@ -76,10 +80,10 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
     program->trains       = sluice_schedule_trains(schedule);
     program->sized        = model || options->bytes;
     SLUICE__TRY(sluice__alloc(&program->stage_rank, (size_t)program->stages, sizeof(int)));
-    SLUICE__TRY(sluice__alloc(&program->first_sample, (size_t)program->microbatches + 1,
-                              sizeof(int64_t)));
-    SLUICE__TRY(sluice__alloc(&program->layouts, (size_t)program->stages,
-                              sizeof *program->layouts));
+    SLUICE__TRY(
+        sluice__alloc(&program->first_sample, (size_t)program->microbatches + 1, sizeof(int64_t)));
+    SLUICE__TRY(
+        sluice__alloc(&program->layouts, (size_t)program->stages, sizeof *program->layouts));
     SLUICE__TRY(sluice__alloc(&program->rank, (size_t)program->ranks, sizeof *program->rank));
     SLUICE__TRY(sluice__alloc(&program->recompute, (size_t)program->stages, sizeof(bool)));
     for (int s = 0; s < program->stages; s++) {
@@ -236,9 +240,15 @@ void sluice_program_free(sluice_program *program) {
 
 /* ---- what can be asked ---- */
 
-int sluice_program_ranks(const sluice_program *program) { return program->ranks; }
-int sluice_program_stages(const sluice_program *program) { return program->stages; }
-int sluice_program_microbatches(const sluice_program *program) { return program->microbatches; }
+int sluice_program_ranks(const sluice_program *program) {
+    return program->ranks;
+}
+int sluice_program_stages(const sluice_program *program) {
+    return program->stages;
+}
+int sluice_program_microbatches(const sluice_program *program) {
+    return program->microbatches;
+}
 
 int sluice_program_stage_rank(const sluice_program *program, int stage) {
     return program->stage_rank[stage];
@@ -257,8 +267,7 @@ int64_t sluice_program_first_sample(const sluice_program *program, int i) {
     return program->first_sample[i];
 }
 
-const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
-                                              int *count) {
+const sluice_instruction *sluice_program_list(const sluice_program *program, int rank, int *count) {
     *count = program->rank[rank].count;
     return program->rank[rank].list;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* forward.c -- the forward-only program that goes with a step: for evaluation, on the same arenas. */
+/* forward.c -- the forward-only program that goes with a step: for evaluation, on the same arenas.
+ */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/internal.h"
@@ -38,8 +39,8 @@ sluice_status sluice__compile_forward(sluice_program **out, const sluice_program
     fill_lists(step, actions, lists, counts);
     copy_split(split, step);
     sluice_program_options options = step->options;
-    options.samples   = sluice_program_samples(step, 0) * step->microbatches;
-    options.recompute = NULL;
+    options.samples                = sluice_program_samples(step, 0) * step->microbatches;
+    options.recompute              = NULL;
     SLUICE__TRY_OUT(sluice_schedule_from_lists(&schedule, "evaluate", lists, counts, step->ranks));
     SLUICE__TRY_OUT(sluice_program_compile(out, schedule, step->model, split, &options));
 out:

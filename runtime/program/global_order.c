@@ -3,11 +3,11 @@
  * global_order.c -- one order of all transfers, for transports in which each rank has one queue.
  *
  * Transfers are sorted by when their producers end (F, I and W take 1, transfers nothing), then by
- * the pair of ranks, stage, kind and micro-batch. Those of one time are a group, of which every rank
- * issues its own as one: in training ranks exchange activations and gradients at one time, with both
- * neighbours, and one after another they would wait for each other along the pipeline. A forward
- * pass has nothing to exchange; there groups would only make ranks march in step, and are left to
- * transfers of one pair.
+ * the pair of ranks, stage, kind and micro-batch. Those of one time are a group, of which every
+ * rank issues its own as one: in training ranks exchange activations and gradients at one time,
+ * with both neighbours, and one after another they would wait for each other along the pipeline. A
+ * forward pass has nothing to exchange; there groups would only make ranks march in step, and are
+ * left to transfers of one pair.
  *
  * Every rank issues its groups in that order. Whatever the first group that is not done waits for,
  * compute or an earlier group, comes before it in time: so there is always one that can go on.

@@ -7,7 +7,8 @@
 const char *sluice_instruction_name(sluice_instruction_kind kind) {
     switch (kind) {
 #define X(name, code, text)                                                                        \
-    case SLUICE_INSTRUCTION_##name: return text;
+    case SLUICE_INSTRUCTION_##name:                                                                \
+        return text;
         SLUICE_INSTRUCTION_MAP(X)
 #undef X
     }

@@ -28,7 +28,7 @@ typedef struct sluice__rank_program {
     sluice_instruction *list;
     int count;
     sluice_slot (*rows)[SLUICE_ROLES]; /* what `slots` of the list point to */
-    sluice__value *values; /* in model order */
+    sluice__value *values;             /* in model order */
     int value_count;
     sluice__tie *ties;
     int tie_count;
@@ -44,9 +44,9 @@ struct sluice_program {
     bool trains;
     bool sized; /* bytes are known: there is a model, or the options say them */
     int *stage_rank;
-    bool *recompute; /* per stage */
-    int64_t *first_sample; /* [microbatches + 1] */
-    sluice__layout *layouts; /* per stage */
+    bool *recompute;                    /* per stage */
+    int64_t *first_sample;              /* [microbatches + 1] */
+    sluice__layout *layouts;            /* per stage */
     size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank */
     sluice__rank_program *rank;
 };
@@ -79,8 +79,8 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
 void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction);
 
 /* ---- evaluation (forward.c) ---- */
-/* The same stages on the same ranks, forward only, with every micro-batch of the step's largest size
- * and the step's permanent places. E_HOST_MEMORY. */
+/* The same stages on the same ranks, forward only, with every micro-batch of the step's largest
+ * size and the step's permanent places. E_HOST_MEMORY. */
 sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step);
 /* What a rank must allocate to run both. */
 size_t sluice__arena_bytes(const sluice_program *step, const sluice_program *forward, int rank);

@@ -22,7 +22,7 @@ static sluice_role role_until(sluice_until until) {
 static void keep_edges(sluice__layout *layout, sluice__layer_spots *kept, const sluice_model *model,
                        int64_t samples) {
     const sluice_layer_description *last = &layout->descriptions[layout->count - 1];
-    const sluice_shape input = sluice_model_layer_input(model, layout->first, samples);
+    const sluice_shape input             = sluice_model_layer_input(model, layout->first, samples);
     sluice__layer_spots *head = &kept[0], *tail = &kept[layout->count - 1];
     keep(layout, &head->input, SLUICE_ROLE_INPUT, sluice_shape_bytes(&input));
     if (layout->first > 0)
@@ -142,8 +142,8 @@ static sluice_status place_mode(sluice__layout *layout, const sluice__layer_spot
     sluice__layer_spots *spots = layout->spots[mode];
     for (int l = 0; l < layout->count; l++) spots[l] = kept[l];
     forget_inside(spots, layout->count, mode);
-    scratch_plan plan = {0};
-    const size_t most = (size_t)layout->count * (SLUICE_LAYER_SAVED + SLUICE_LAYER_HANDED + 4);
+    scratch_plan plan    = {0};
+    const size_t most    = (size_t)layout->count * (SLUICE_LAYER_SAVED + SLUICE_LAYER_HANDED + 4);
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&plan.lives, most, sizeof *plan.lives));
     SLUICE__TRY_OUT(sluice__alloc(&plan.spots, most, sizeof *plan.spots));
@@ -170,10 +170,11 @@ sluice_status sluice__layout_make(sluice__layout *out, const sluice_model *model
     SLUICE__TRY_OUT(sluice__alloc(&kept, n, sizeof *kept));
     SLUICE__TRY_OUT(sluice__alloc(&layout.descriptions, n, sizeof *layout.descriptions));
     for (int l = 0; l < count; l++)
-        SLUICE__TRY_OUT(sluice_model_describe(&layout.descriptions[l], model, first + l, samples,
-                                              precision));
-    layout.input_until                  = layout.descriptions[0].input_until;
-    layout.weight_reads_output_gradient = layout.descriptions[count - 1].weight_reads_output_gradient;
+        SLUICE__TRY_OUT(
+            sluice_model_describe(&layout.descriptions[l], model, first + l, samples, precision));
+    layout.input_until = layout.descriptions[0].input_until;
+    layout.weight_reads_output_gradient =
+        layout.descriptions[count - 1].weight_reads_output_gradient;
     keep_edges(&layout, kept, model, samples);
     keep_inside(&layout, kept);
     for (int mode = 0; mode < SLUICE__MODES; mode++) {
@@ -211,13 +212,13 @@ static size_t edge_bytes(const sluice_stage_bytes *stage) {
 
 void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stages, int stage,
                           int count) {
-    const size_t output = edge_bytes(&stages[stage]);
-    const size_t input  = stage > 0 ? edge_bytes(&stages[stage - 1]) : 0;
-    *out                = (sluice__layout){.input_until = SLUICE_UNTIL_FORWARD};
+    const size_t output           = edge_bytes(&stages[stage]);
+    const size_t input            = stage > 0 ? edge_bytes(&stages[stage - 1]) : 0;
+    *out                          = (sluice__layout){.input_until = SLUICE_UNTIL_FORWARD};
     out->bytes[SLUICE_ROLE_INPUT] = out->bytes[SLUICE_ROLE_INPUT_GRADIENT] = input;
     out->bytes[SLUICE_ROLE_OUTPUT] = out->bytes[SLUICE_ROLE_OUTPUT_GRADIENT] = output;
-    out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = stages[stage].saved;
-    out->bytes[SLUICE_ROLE_HANDED]       = stages[stage].handed;
+    out->bytes[SLUICE_ROLE_SAVED_WEIGHT]                                     = stages[stage].saved;
+    out->bytes[SLUICE_ROLE_HANDED]                                           = stages[stage].handed;
     for (int mode = 0; mode < SLUICE__MODES; mode++) out->scratch[mode] = stages[stage].scratch;
     cut_edges(out, stage == 0, stage + 1 == count);
 }

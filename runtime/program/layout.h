@@ -36,11 +36,11 @@ typedef struct sluice__layer_spots {
 } sluice__layer_spots;
 
 typedef struct sluice__layout {
-    int first, count;             /* layers; 0 without a model */
-    size_t bytes[SLUICE_ROLES];   /* of the buffers, scratch excepted */
+    int first, count;           /* layers; 0 without a model */
+    size_t bytes[SLUICE_ROLES]; /* of the buffers, scratch excepted */
     size_t scratch[SLUICE__MODES];
     sluice_until input_until;
-    bool weight_reads_output_gradient; /* of the stage: its last layer does */
+    bool weight_reads_output_gradient;         /* of the stage: its last layer does */
     sluice__layer_spots *spots[SLUICE__MODES]; /* [mode][layer - first]; NULL without a model */
     sluice_layer_description *descriptions;    /* [layer - first], for the largest micro-batch */
 } sluice__layout;

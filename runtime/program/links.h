@@ -16,9 +16,9 @@ typedef struct sluice__post {
     sluice_payload payload;
     int stage; /* that executes the action */
     int microbatch;
-    int at;    /* posted before this block of its own rank (== block count: after the last) */
-    int block; /* of a send, its producer's block; of a receive, its consumer's */
-    int group; /* > 0: posts with this number are issued as one */
+    int at;       /* posted before this block of its own rank (== block count: after the last) */
+    int block;    /* of a send, its producer's block; of a receive, its consumer's */
+    int group;    /* > 0: posts with this number are issued as one */
     int released; /* of a send: its link's sends below this number are waited for before its
                    * producer's block */
 } sluice__post;
@@ -32,8 +32,8 @@ typedef struct sluice__rank_links {
     int post_count, post_capacity;
 } sluice__rank_links;
 
-/* Every stage runs every micro-batch forward, so that tables of stages x micro-batches are no larger
- * than the schedule itself. E_SCHEDULE names the first that is missing; E_HOST_MEMORY. */
+/* Every stage runs every micro-batch forward, so that tables of stages x micro-batches are no
+ * larger than the schedule itself. E_SCHEDULE names the first that is missing; E_HOST_MEMORY. */
 sluice_status sluice__check_forwards(const sluice_schedule *schedule);
 
 /*

@@ -120,9 +120,7 @@ static sluice_status make_rows(sluice__rows *rows, int *row_of, const sluice__lo
                                size_t base) {
     int next = 0;
     for (int n = 0; n < lowered->count; n++) {
-        sluice_slot row[SLUICE_ROLES] = {
-            {0, 0}
-        };
+        sluice_slot row[SLUICE_ROLES] = {{0, 0}};
         for (; next < lowered->use_count && lowered->uses[next].instruction == n; next++) {
             const sluice__use *use = &lowered->uses[next];
             row[use->role].bytes   = use->bytes;

@@ -36,8 +36,8 @@ static sluice_status plan(size_t *largest, const search *s, const candidate *wit
     sluice_schedule *schedule     = NULL;
     sluice_split *split           = NULL;
     sluice_program *step = NULL, *forward = NULL;
-    bool *recompute      = NULL;
-    sluice_status status = SLUICE_OK;
+    bool *recompute                = NULL;
+    sluice_status status           = SLUICE_OK;
     sluice_program_options options = *s->options;
     SLUICE__TRY_OUT(sluice_schedule_generate(&schedule, with->schedule, &shape));
     const int stages = sluice_schedule_stages(schedule);
@@ -126,24 +126,25 @@ static void try_all(search *s, candidate from) {
 void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
                                const sluice_schedule *schedule,
                                const sluice_program_options *options, size_t limit) {
-    bool all       = true;
+    bool all         = true;
     const int stages = sluice_schedule_stages(schedule);
     for (int k = 0; k < stages; k++) all = all && options->recompute && options->recompute[k];
-    search s = {.model   = model,
-                .options = options,
-                .limit   = limit,
-                .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
-                            stages / sluice_schedule_ranks(schedule),
-                            sluice_schedule_microbatches(schedule), all},
-                .out     = out,
-                .bytes   = bytes};
+    search s        = {.model   = model,
+                       .options = options,
+                       .limit   = limit,
+                       .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
+                                   stages / sluice_schedule_ranks(schedule),
+                                   sluice_schedule_microbatches(schedule), all},
+                       .out     = out,
+                       .bytes   = bytes};
     candidate again = s.now;
     again.recompute = true;
     if (!all) try_candidate(&s, &again);
     try_all(&s, s.now);
     if (!all && s.found == 0) try_all(&s, again);
     if (s.found == 0)
-        snprintf(out, bytes, "nothing that was tried fits: use smaller minibatches or a smaller model");
+        snprintf(out, bytes,
+                 "nothing that was tried fits: use smaller minibatches or a smaller model");
     else {
         const size_t length = strlen("these fit: ");
         if (s.used + length < bytes) {

@@ -4,11 +4,16 @@
 
 sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
     switch (at->kind) {
-    case SLUICE_INSTRUCTION_RECOMPUTE: return SLUICE__RECOMPUTE;
-    case SLUICE_INSTRUCTION_BACKWARD: return SLUICE__BACKWARD;
-    case SLUICE_INSTRUCTION_BACKWARD_INPUT: return SLUICE__BACKWARD_INPUT;
-    case SLUICE_INSTRUCTION_BACKWARD_WEIGHT: return SLUICE__BACKWARD_WEIGHT;
-    default: return trains && !at->recomputed ? SLUICE__FORWARD : SLUICE__FORWARD_ONLY;
+    case SLUICE_INSTRUCTION_RECOMPUTE:
+        return SLUICE__RECOMPUTE;
+    case SLUICE_INSTRUCTION_BACKWARD:
+        return SLUICE__BACKWARD;
+    case SLUICE_INSTRUCTION_BACKWARD_INPUT:
+        return SLUICE__BACKWARD_INPUT;
+    case SLUICE_INSTRUCTION_BACKWARD_WEIGHT:
+        return SLUICE__BACKWARD_WEIGHT;
+    default:
+        return trains && !at->recomputed ? SLUICE__FORWARD : SLUICE__FORWARD_ONLY;
     }
 }
 
@@ -45,7 +50,7 @@ static size_t role_bytes(const sluice_program *program, const sluice_instruction
     if (role == SLUICE_ROLE_SCRATCH) return layout->scratch[mode];
     if (role_table[at->kind][role] == '-') return 0;
     const bool is_weight = mode == SLUICE__BACKWARD_WEIGHT, is_forward = mode <= SLUICE__RECOMPUTE;
-    const bool is_saved  = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
+    const bool is_saved = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
     if (mode == SLUICE__FORWARD_ONLY && is_saved) return 0;
     if (role == SLUICE_ROLE_INPUT && !is_forward &&
         layout->input_until < (is_weight ? SLUICE_UNTIL_WEIGHT : SLUICE_UNTIL_INPUT))
@@ -75,10 +80,14 @@ size_t sluice__slot_bytes(const sluice_program *program, const sluice_instructio
     if (most == 0 || !program->model) return most;
     switch (role) {
     case SLUICE_ROLE_INPUT:
-    case SLUICE_ROLE_INPUT_GRADIENT: return edge_bytes(program, at->stage, at->microbatch);
+    case SLUICE_ROLE_INPUT_GRADIENT:
+        return edge_bytes(program, at->stage, at->microbatch);
     case SLUICE_ROLE_OUTPUT:
-    case SLUICE_ROLE_OUTPUT_GRADIENT: return edge_bytes(program, at->stage + 1, at->microbatch);
-    case SLUICE_ROLE_TARGETS: return target_bytes(program, at->stage, at->microbatch);
-    default: return most;
+    case SLUICE_ROLE_OUTPUT_GRADIENT:
+        return edge_bytes(program, at->stage + 1, at->microbatch);
+    case SLUICE_ROLE_TARGETS:
+        return target_bytes(program, at->stage, at->microbatch);
+    default:
+        return most;
     }
 }

@@ -73,12 +73,8 @@ static const struct {
     sluice_action_kind kind;
     int chunk;
 } streams[STREAMS] = {
-    {SLUICE_ACTION_F, 0},
-    {SLUICE_ACTION_F, 1},
-    {SLUICE_ACTION_I, 1},
-    {SLUICE_ACTION_I, 0},
-    {SLUICE_ACTION_W, 1},
-    {SLUICE_ACTION_W, 0},
+    {SLUICE_ACTION_F, 0}, {SLUICE_ACTION_F, 1}, {SLUICE_ACTION_I, 1},
+    {SLUICE_ACTION_I, 0}, {SLUICE_ACTION_W, 1}, {SLUICE_ACTION_W, 0},
 };
 
 /* The first time after `time` in whose place of the period nothing is done yet; now something is.

@@ -15,8 +15,8 @@
 #include "runtime/base/error.h"
 #include "runtime/transport/transport.h"
 
-/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. Not at all where
- * ranks share cores: it would keep another one from what it waits for. */
+/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. Not at all
+ * where ranks share cores: it would keep another one from what it waits for. */
 enum { SPINS = 2000 };
 
 typedef struct posted {
@@ -26,8 +26,8 @@ typedef struct posted {
     sluice__mark mark;
 } posted;
 
-/* At any time only one side is ahead: `waiting` holds its posts from `complete` on, and before that the
- * marks of those who copied. */
+/* At any time only one side is ahead: `waiting` holds its posts from `complete` on, and before that
+ * the marks of those who copied. */
 typedef struct link {
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -64,12 +64,13 @@ static sluice_status stopped(void) {
 
 /* ---- open and close ---- */
 
-static sluice_status open_links(sluice__transport *transport, const sluice__link *links, int count) {
+static sluice_status open_links(sluice__transport *transport, const sluice__link *links,
+                                int count) {
     for (int k = 0; k < count; k++) {
         link *opened     = link_of(transport, links[k].from, links[k].to);
         opened->capacity = links[k].transfers;
-        SLUICE__TRY(sluice__alloc(&opened->waiting, (size_t)links[k].transfers,
-                                  sizeof *opened->waiting));
+        SLUICE__TRY(
+            sluice__alloc(&opened->waiting, (size_t)links[k].transfers, sizeof *opened->waiting));
         pthread_mutex_init(&opened->lock, NULL);
         sluice__condition_init(&opened->moved);
         opened->is_open     = true;
@@ -115,7 +116,8 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, p * (size_t)gathered, sizeof(double)));
-    for (int r = 0; r < ranks; r++) transport->parts[r] = transport->gathered + (ptrdiff_t)r * gathered;
+    for (int r = 0; r < ranks; r++)
+        transport->parts[r] = transport->gathered + (ptrdiff_t)r * gathered;
     SLUICE__TRY_OUT(open_links(transport, links, count));
     *out = transport;
 out:
@@ -152,8 +154,9 @@ static sluice_status finish(const sluice__transport *transport, link *at, const 
         return sluice__fail(SLUICE_E_ARGUMENT, "a send of %zu bytes meets a receive of %zu",
                             send->bytes, receive->bytes);
     if (send->content != receive->content)
-        return sluice__fail(SLUICE_E_SCHEDULE, "what is sent is not what is received next: the two "
-                                               "ends of the link disagree on the order of transfers");
+        return sluice__fail(SLUICE_E_SCHEDULE,
+                            "what is sent is not what is received next: the two "
+                            "ends of the link disagree on the order of transfers");
     SLUICE__TRY(ops->wait(mine->mark.stream, other->mark.event));
     SLUICE__TRY(ops->copy(mine->mark.stream, receive->buffer, send->buffer, send->bytes));
     SLUICE__TRY(ops->record(mine->mark.stream, mine->mark.event));

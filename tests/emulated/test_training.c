@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_training.c -- training on emulated GPUs, as many as EMU_DEVICES says: the theorem among GPUs,
- * bit for bit, and agreement with the cpu.
+ * test_training.c -- training on emulated GPUs, as many as EMU_DEVICES says: the theorem among
+ * GPUs, bit for bit, and agreement with the cpu.
  *
- * GPUs and cpu differ in the order of sums and in exp(): STEPS steps of AdamW with clipping leave losses
- * and norms within `close` of each other, relative.
+ * GPUs and cpu differ in the order of sums and in exp(): STEPS steps of AdamW with clipping leave
+ * losses and norms within `close` of each other, relative.
  */
 #include "tests/small_gpt.h"
 
 static const double close_enough = 2e-5;
 
-/* Every schedule with one rank and several, chunked or not, ties across GPUs, recomputation, dropout,
- * micro-batches that are uneven or fewer than ranks. */
+/* Every schedule with one rank and several, chunked or not, ties across GPUs, recomputation,
+ * dropout, micro-batches that are uneven or fewer than ranks. */
 static const setting settings[] = {
-    {"gpipe",           2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    0},
-    {"1f1b",            4, 1, 5, 9, true,  SLUICE_ADAMW, 0,   0,    0},
-    {"1f1b",            3, 1, 2, 4, false, SLUICE_SGD,   0x3, 0.2F, 0},
-    {"interleaved",     2, 1, 4, 8, true,  SLUICE_ADAMW, 0,   0,    2},
-    {"zb1p",            4, 1, 6, 6, true,  SLUICE_ADAMW, 0,   0.1F, 0},
-    {"zbv",             2, 1, 4, 8, false, SLUICE_ADAMW, 0xf, 0,    0},
+    {"gpipe", 2, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0},
+    {"1f1b", 4, 1, 5, 9, true, SLUICE_ADAMW, 0, 0, 0},
+    {"1f1b", 3, 1, 2, 4, false, SLUICE_SGD, 0x3, 0.2F, 0},
+    {"interleaved", 2, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 2},
+    {"zb1p", 4, 1, 6, 6, true, SLUICE_ADAMW, 0, 0.1F, 0},
+    {"zbv", 2, 1, 4, 8, false, SLUICE_ADAMW, 0xf, 0, 0},
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -35,14 +35,14 @@ static void expect_close(const char *what, int n, double cpu, double cuda, const
 }
 
 static void compare_with_cpu(const setting *with, const outcome *got) {
-    setting plain          = *with;
-    plain.schedule         = "gpipe";
-    plain.ranks            = 1;
-    plain.chunks           = 0;
-    plain.recompute        = 0;
-    place.device           = "cpu";
-    const outcome cpu      = train(&plain);
-    place.device           = "cuda";
+    setting plain     = *with;
+    plain.schedule    = "gpipe";
+    plain.ranks       = 1;
+    plain.chunks      = 0;
+    plain.recompute   = 0;
+    place.device      = "cpu";
+    const outcome cpu = train(&plain);
+    place.device      = "cuda";
     for (int n = 0; n < STEPS; n++) {
         expect_close("loss", n, cpu.loss[n], got->loss[n], with);
         expect_close("norm", n, cpu.norm[n], got->norm[n], with);
@@ -55,10 +55,10 @@ static void training_does_not_depend_on_the_pipeline(void **state) {
     (void)state;
     for (int s = 0; s < SETTINGS; s++) {
         setting with = settings[s], alone = with;
-        alone.schedule  = "gpipe";
-        alone.ranks     = 1;
-        alone.chunks    = 0;
-        alone.recompute = 0;
+        alone.schedule    = "gpipe";
+        alone.ranks       = 1;
+        alone.chunks      = 0;
+        alone.recompute   = 0;
         const outcome one = train(&alone);
         const outcome got = train(&with);
         assert_same(&one, &got, &with);
@@ -107,7 +107,8 @@ static void bad_places_are_refused(void **state) {
     snprintf(text, sizeof text, "there is no cuda:9: this machine has %d GPU%s", there,
              there == 1 ? "" : "s");
     assert_refused(create("cuda:0,9", 2, 0), SLUICE_E_ARGUMENT, text);
-    assert_refused(create("cuda:0,0", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:0,0' does not name GPUs");
+    assert_refused(create("cuda:0,0", 2, 0), SLUICE_E_ARGUMENT,
+                   "device 'cuda:0,0' does not name GPUs");
     assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:' does not name GPUs");
     assert_refused(create("cuda:0", 2, 1), SLUICE_E_ARGUMENT,
                    "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");

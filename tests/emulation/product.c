@@ -33,11 +33,11 @@ void emu__product_expect_memory(const emu__product *p, int device, const char *w
         const void *at;
         size_t bytes;
     } sides[] = {
-        {"A",     p->a,        span(a_rows,                      a_columns, p->lda, p->stride_a, p->batch)},
-        {"B", p->b, span(b_rows,                        b_columns, p->ldb, p->stride_b, p->batch)},
-        {"C",     p->c,            p->beta == 0 ? 0 : span(p->m,                                 p->n, p->ldc, p->stride_c, p->batch)},
-        {"D", p->d, span(p->m,                        p->n, p->ldd, p->stride_d, p->batch)},
-        {"bias",     p->bias,        p->bias ? (size_t)p->m * sizeof(float) : 0},
+        {"A", p->a, span(a_rows, a_columns, p->lda, p->stride_a, p->batch)},
+        {"B", p->b, span(b_rows, b_columns, p->ldb, p->stride_b, p->batch)},
+        {"C", p->c, p->beta == 0 ? 0 : span(p->m, p->n, p->ldc, p->stride_c, p->batch)},
+        {"D", p->d, span(p->m, p->n, p->ldd, p->stride_d, p->batch)},
+        {"bias", p->bias, p->bias ? (size_t)p->m * sizeof(float) : 0},
     };
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
         size_t length = strlen(what);

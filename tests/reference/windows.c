@@ -18,7 +18,10 @@ int main(int count, char **arguments) {
     }
     for (int64_t n = 0; n < numbers[2]; n++)
         for (int64_t s = 0; s < numbers[1]; s++)
-            printf("%s%lld%s", n + s == 0 ? "[[" : s == 0 ? " [" : ", ",
+            printf("%s%lld%s",
+                   n + s == 0 ? "[["
+                   : s == 0   ? " ["
+                              : ", ",
                    (long long)sluice_corpus_sample(corpus, (uint64_t)numbers[3], n, numbers[1], s),
                    s + 1 < numbers[1]   ? ""
                    : n + 1 < numbers[2] ? "],\n"

@@ -46,11 +46,10 @@ static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t wid
 }
 
 SLUICE__LOOP void multiply_row_loop(float *restrict row, const float *restrict factors,
-                                     int64_t count) {
+                                    int64_t count) {
     for (int64_t j = 0; j < count; j++) row[j] *= factors[j];
 }
-SLUICE__VERSIONS(multiply_row,
-                 (float *restrict row, const float *restrict factors, int64_t count),
+SLUICE__VERSIONS(multiply_row, (float *restrict row, const float *restrict factors, int64_t count),
                  (row, factors, count))
 
 /* The factors of dropout for the probabilities of `query` with the block of keys from `key` on. */
@@ -135,9 +134,8 @@ typedef struct forward_job {
 static void forward_task(const void *argument, int64_t task, int thread) {
     const forward_job *const job       = argument;
     const sluice_attention *const args = job->args;
-    const head h =
-        head_at(args->qkv, args->length, args->heads, args->head_width, task / job->blocks,
-                &args->dropout);
+    const head h          = head_at(args->qkv, args->length, args->heads, args->head_width,
+                                    task / job->blocks, &args->dropout);
     const int64_t query   = task % job->blocks * BLOCK;
     const int64_t queries = sluice__least(BLOCK, h.length - query);
     float *const out      = args->out + h.out + query * h.out_stride;
@@ -255,8 +253,8 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
 static void backward_task(const void *argument, int64_t task, int thread) {
     const backward_job *const job               = argument;
     const sluice_attention_backward *const args = job->args;
-    const head h = head_at(args->qkv, args->length, args->heads, args->head_width, task,
-                           &args->dropout);
+    const head h =
+        head_at(args->qkv, args->length, args->heads, args->head_width, task, &args->dropout);
     float *const delta     = (float *)args->scratch + h.lse;
     const float *const out = args->out + h.out, *const dout = args->dout + h.out;
     for (int64_t i = 0; i < h.length; i++)

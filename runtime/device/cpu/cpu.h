@@ -43,8 +43,8 @@ static inline int64_t sluice__row_block(int64_t width) {
 void sluice__add_partials(sluice_device *device, float *out, const float *partials, int64_t blocks,
                           int64_t columns, bool first_write);
 enum { SLUICE__DRAWN = 64 }; /* factors of dropout that are drawn together */
-/* factors[0 .. SLUICE__DRAWN - 1]: 0 or 1 / (1 - rate) of the elements from `element`, a multiple of
- * 4, on, of sample `sample` of the micro-batch. */
+/* factors[0 .. SLUICE__DRAWN - 1]: 0 or 1 / (1 - rate) of the elements from `element`, a multiple
+ * of 4, on, of sample `sample` of the micro-batch. */
 void sluice__draw_factors(float *factors, const sluice_dropout *dropout, int64_t sample,
                           int64_t element);
 /* Multiply `count` floats, on the calling thread. */

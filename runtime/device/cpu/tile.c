@@ -38,21 +38,19 @@ static void choose_tiles(sluice__tiled *tiled) {
 }
 
 sluice__tiled sluice__cut(const sluice_matmul *p) {
-    sluice__tiled tiled = {
-        .whole = {.c           = p->c,
-                  .a           = p->a,
-                  .b           = p->b,
-                  .rows        = p->rows,
-                  .columns     = p->columns,
-                  .inner       = p->inner,
-                  .c_stride    = p->columns,
-                  .a_stride    = p->transpose_a ? p->rows : p->inner,
-                  .b_stride    = p->transpose_b ? p->inner : p->columns,
-                  .alpha       = p->alpha,
-                  .beta        = p->beta,
-                  .transpose_a = p->transpose_a,
-                  .transpose_b = p->transpose_b}
-    };
+    sluice__tiled tiled = {.whole = {.c           = p->c,
+                                     .a           = p->a,
+                                     .b           = p->b,
+                                     .rows        = p->rows,
+                                     .columns     = p->columns,
+                                     .inner       = p->inner,
+                                     .c_stride    = p->columns,
+                                     .a_stride    = p->transpose_a ? p->rows : p->inner,
+                                     .b_stride    = p->transpose_b ? p->inner : p->columns,
+                                     .alpha       = p->alpha,
+                                     .beta        = p->beta,
+                                     .transpose_a = p->transpose_a,
+                                     .transpose_b = p->transpose_b}};
     choose_tiles(&tiled);
     return tiled;
 }

@@ -7,10 +7,9 @@
 
 static sluice_status check_width(int64_t head_width) {
     if (head_width <= SLUICE__CUDA_HEAD_WIDTH) return SLUICE_OK;
-    const sluice_status status =
-        sluice__fail(SLUICE_E_UNSUPPORTED,
-                     "heads are %" PRId64 " wide, and attention on cuda goes up to %d", head_width,
-                     SLUICE__CUDA_HEAD_WIDTH);
+    const sluice_status status = sluice__fail(
+        SLUICE_E_UNSUPPORTED, "heads are %" PRId64 " wide, and attention on cuda goes up to %d",
+        head_width, SLUICE__CUDA_HEAD_WIDTH);
     return sluice__hint(status, "use more heads, or --device cpu");
 }
 

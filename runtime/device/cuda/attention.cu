@@ -33,14 +33,15 @@ __device__ inline void score_tile(float (&scores)[shape<R>::own], const float *q
     }
 }
 
-template <int R> __global__ void __launch_bounds__(THREADS, 2)
-attend(const sluice_attention args, const float scale, const draw d) {
+template <int R>
+__global__ void __launch_bounds__(THREADS, 2)
+    attend(const sluice_attention args, const float scale, const draw d) {
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
     float *const k = shared, *const v = k + TILE * S::pitch, *const queries = v + TILE * S::pitch;
-    const head h        = head_of_block(args.length, args.heads, args.head_width, S::owned);
-    const int64_t first = h.first + warp_number() * S::own; /* query of this warp */
-    const int64_t end   = min(args.length, h.first + S::owned);
+    const head h         = head_of_block(args.length, args.heads, args.head_width, S::owned);
+    const int64_t first  = h.first + warp_number() * S::own; /* query of this warp */
+    const int64_t end    = min(args.length, h.first + S::owned);
     float *const q       = queries + warp_number() * S::own * S::width;
     float *const weights = queries + S::owned * S::width + warp_number() * S::own * TILE;
     const float *from    = args.qkv + h.in;
@@ -69,7 +70,8 @@ attend(const sluice_attention args, const float scale, const draw d) {
             const float weight = seen ? expf(score - now) : 0;
             at[i]              = {now, at[i].sum * shrink + warp_sum(weight)};
             const float factor =
-                d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, query, mine)) : 1;
+                d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, query, mine))
+                           : 1;
             weights[i * TILE + lane_number()] = weight * factor;
             for (int r = 0; r < R; r++) out[i][r] *= shrink;
         }
@@ -85,8 +87,8 @@ attend(const sluice_attention args, const float scale, const draw d) {
 
 template <int R> cudaError_t launch(const sluice_attention *args, cudaStream_t stream) {
     const float scale = 1.0f / sqrtf(static_cast<float>(args->head_width));
-    return SLUICE__LAUNCH(attend<R>, blocks_of(args->samples, args->heads, args->length,
-                                               shape<R>::owned),
+    return SLUICE__LAUNCH(attend<R>,
+                          blocks_of(args->samples, args->heads, args->length, shape<R>::owned),
                           THREADS, shape<R>::bytes, stream, *args, scale, draw_of(args->dropout));
 }
 

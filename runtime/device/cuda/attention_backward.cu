@@ -14,21 +14,21 @@ namespace {
 /* Columns in 32s, and rows of a warp: fewer of the widest, for shared memory. */
 template <int R> struct shape {
     static constexpr int own = R < 8 ? 4 : 2, width = LANES * R, pitch = width + 1;
-    static constexpr int owned    = WARPS * own;
-    static constexpr size_t bytes = sizeof(float) * (2 * TILE * pitch + 2 * owned * width +
-                                                     2 * owned * TILE + 2 * TILE);
+    static constexpr int owned = WARPS * own;
+    static constexpr size_t bytes =
+        sizeof(float) * (2 * TILE * pitch + 2 * owned * width + 2 * owned * TILE + 2 * TILE);
 };
 
 /* Where a block keeps what: two tiles, two sets of own rows, two sets of weights. */
 template <int R> struct room {
-    float *a, *b;         /* tiles */
-    float *own_a, *own_b; /* the block's own rows */
+    float *a, *b;          /* tiles */
+    float *own_a, *own_b;  /* the block's own rows */
     float *first, *second; /* of this warp: (own, TILE) */
     float *lse, *delta;    /* of a tile's queries */
 };
 
 template <int R> __device__ inline room<R> room_at(float *shared) {
-    using S = shape<R>;
+    using S      = shape<R>;
     room<R> made = {};
     made.a       = shared;
     made.b       = made.a + TILE * S::pitch;
@@ -45,8 +45,8 @@ template <int R> __device__ inline room<R> room_at(float *shared) {
 template <int R>
 __device__ inline void dots(float (&a)[shape<R>::own], float (&b)[shape<R>::own],
                             const room<R> &at) {
-    using S         = shape<R>;
-    const int own   = warp_number() * S::own * S::width, mine = lane_number() * S::pitch;
+    using S       = shape<R>;
+    const int own = warp_number() * S::own * S::width, mine = lane_number() * S::pitch;
     for (int i = 0; i < S::own; i++) a[i] = b[i] = 0;
     for (int d = 0; d < S::width; d++) {
         const float in_a = at.a[mine + d], in_b = at.b[mine + d];
@@ -71,9 +71,10 @@ __global__ void make_delta(const sluice_attention_backward args, float *delta, i
     if (lane_number() == 0) delta[at] = sum;
 }
 
-template <int R> __global__ void __launch_bounds__(THREADS, 2)
-gradient_of_queries(const sluice_attention_backward args, const float *deltas, const float scale,
-                    const draw d) {
+template <int R>
+__global__ void __launch_bounds__(THREADS, 2)
+    gradient_of_queries(const sluice_attention_backward args, const float *deltas,
+                        const float scale, const draw d) {
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
     const room<R> at    = room_at<R>(shared);
@@ -107,7 +108,8 @@ gradient_of_queries(const sluice_attention_backward args, const float *deltas, c
             const int64_t query = first + i;
             const float p       = mine <= query ? expf(scores[i] * scale - lse[i]) : 0;
             const float factor =
-                d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, query, mine)) : 1;
+                d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, query, mine))
+                           : 1;
             at.first[i * TILE + lane_number()] = p * (slopes[i] * factor - delta[i]);
         }
         __syncwarp();
@@ -117,9 +119,10 @@ gradient_of_queries(const sluice_attention_backward args, const float *deltas, c
                           args.head_width);
 }
 
-template <int R> __global__ void __launch_bounds__(THREADS, 2)
-gradient_of_keys(const sluice_attention_backward args, const float *deltas, const float scale,
-                 const draw d) {
+template <int R>
+__global__ void __launch_bounds__(THREADS, 2)
+    gradient_of_keys(const sluice_attention_backward args, const float *deltas, const float scale,
+                     const draw d) {
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
     const room<R> at    = room_at<R>(shared);
@@ -139,8 +142,8 @@ gradient_of_keys(const sluice_attention_backward args, const float *deltas, cons
         load_rows<S::width>(at.b, S::pitch, TILE, args.dout + h.out, h.out_stride, query,
                             args.length, args.head_width);
         if (warp_number() == 0) {
-            const bool there       = query + lane_number() < args.length;
-            const int64_t row      = h.rows + query + lane_number();
+            const bool there        = query + lane_number() < args.length;
+            const int64_t row       = h.rows + query + lane_number();
             at.lse[lane_number()]   = there ? args.lse[row] : 0;
             at.delta[lane_number()] = there ? deltas[row] : 0;
         }
@@ -155,8 +158,9 @@ gradient_of_keys(const sluice_attention_backward args, const float *deltas, cons
             const float p     = sees ? expf(scores[i] * scale - at.lse[lane_number()]) : 0;
             const float factor =
                 d.kept > 0 ? factor_of(d, h.sample, probability_of(h, args.length, mine, key)) : 1;
-            at.first[i * TILE + lane_number()]  = p * factor;
-            at.second[i * TILE + lane_number()] = p * (slopes[i] * factor - at.delta[lane_number()]);
+            at.first[i * TILE + lane_number()] = p * factor;
+            at.second[i * TILE + lane_number()] =
+                p * (slopes[i] * factor - at.delta[lane_number()]);
         }
         __syncwarp();
         add_tile<R, S::own>(dv, at.first, at.b, S::pitch);

@@ -37,29 +37,31 @@ static sluice_status make_gradients(sluice_stream *stream, const sluice_classifi
                                      .columns = args->width,
                                      .inner   = args->classes,
                                      .alpha   = 1};
-    const sluice_matmul of_weight = {.c           = args->dw,
-                                     .a           = at->logits,
-                                     .b           = args->x + at->first * args->width,
-                                     .rows        = args->classes,
-                                     .columns     = args->width,
-                                     .inner       = at->rows,
-                                     .alpha       = 1,
-                                     .beta        = args->first_write && at->first == 0 ? 0.0f : 1.0f,
+    const sluice_matmul of_weight = {.c       = args->dw,
+                                     .a       = at->logits,
+                                     .b       = args->x + at->first * args->width,
+                                     .rows    = args->classes,
+                                     .columns = args->width,
+                                     .inner   = at->rows,
+                                     .alpha   = 1,
+                                     .beta    = args->first_write && at->first == 0 ? 0.0f : 1.0f,
                                      .transpose_a = true};
     if (args->dx) SLUICE__TRY(sluice__cuda_multiply(stream, &of_input));
     return args->dw ? sluice__cuda_multiply(stream, &of_weight) : SLUICE_OK;
 }
 
-static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *args, const slab *at) {
+static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *args,
+                              const slab *at) {
     SLUICE__TRY(make_logits(stream, args, at));
     SLUICE__TRY(sluice__cuda_status(
         sluice__launch_softmax_loss(at->losses, at->logits, args->targets + at->first, at->rows,
-                                    args->classes, args->scale, args->dx || args->dw, stream->handle),
+                                    args->classes, args->scale, args->dx || args->dw,
+                                    stream->handle),
         "softmax"));
-    SLUICE__TRY(sluice__cuda_status(sluice__launch_add_losses(args->loss, at->losses, at->rows,
-                                                              args->scale, at->first == 0,
-                                                              stream->handle),
-                                    "summing losses"));
+    SLUICE__TRY(
+        sluice__cuda_status(sluice__launch_add_losses(args->loss, at->losses, at->rows, args->scale,
+                                                      at->first == 0, stream->handle),
+                            "summing losses"));
     return make_gradients(stream, args, at);
 }
 
@@ -77,10 +79,10 @@ static sluice_status run_nothing(sluice_stream *stream, const sluice_classifier 
 sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args) {
     const int64_t most = sluice__slab_rows(args->rows);
     if (args->rows == 0) return run_nothing(stream, args);
-    SLUICE__TRY(sluice__cuda_status(
-        sluice__launch_check(stream->fault, args->targets, args->rows, args->classes, true,
-                             SLUICE__FAULT_TARGET, stream->handle),
-        "checking targets"));
+    SLUICE__TRY(sluice__cuda_status(sluice__launch_check(stream->fault, args->targets, args->rows,
+                                                         args->classes, true, SLUICE__FAULT_TARGET,
+                                                         stream->handle),
+                                    "checking targets"));
     for (int64_t first = 0; first < args->rows; first += most) {
         const slab at = {.first  = first,
                          .rows   = sluice__least(most, args->rows - first),

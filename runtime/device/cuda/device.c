@@ -102,7 +102,8 @@ static void event_destroy(sluice_event *event) {
 }
 
 static sluice_status record_event(sluice_stream *stream, sluice_event *event) {
-    return sluice__cuda_status(cudaEventRecord(event->handle, stream->handle), "recording an event");
+    return sluice__cuda_status(cudaEventRecord(event->handle, stream->handle),
+                               "recording an event");
 }
 
 static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
@@ -113,7 +114,8 @@ static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
 static sluice_status query_event(sluice_event *event, bool *done) {
     const cudaError_t error = cudaEventQuery(event->handle);
     *done                   = error == cudaSuccess;
-    if (error != cudaErrorNotReady) return sluice__cuda_status(error, "carrying out what came before");
+    if (error != cudaErrorNotReady)
+        return sluice__cuda_status(error, "carrying out what came before");
     (void)cudaGetLastError(); /* else the next launch would be blamed */
     return SLUICE_OK;
 }
@@ -137,8 +139,8 @@ static sluice_status seconds_between(sluice_event *from, sluice_event *to, doubl
 
 static sluice_status copy_bytes(sluice_stream *stream, void *to, const void *from, size_t bytes) {
     if (bytes == 0) return SLUICE_OK;
-    return sluice__cuda_status(
-        cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream->handle), "copying");
+    return sluice__cuda_status(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream->handle),
+                               "copying");
 }
 
 static sluice_status upload(sluice_stream *stream, void *to, const void *from_host, size_t bytes) {
@@ -147,7 +149,8 @@ static sluice_status upload(sluice_stream *stream, void *to, const void *from_ho
         cudaMemcpyAsync(to, from_host, bytes, cudaMemcpyHostToDevice, stream->handle), "uploading");
 }
 
-static sluice_status download(sluice_stream *stream, void *to_host, const void *from, size_t bytes) {
+static sluice_status download(sluice_stream *stream, void *to_host, const void *from,
+                              size_t bytes) {
     if (bytes == 0) return SLUICE_OK;
     return sluice__cuda_status(
         cudaMemcpyAsync(to_host, from, bytes, cudaMemcpyDeviceToHost, stream->handle),

@@ -22,14 +22,12 @@ sluice_status sluice__cuda_embedding_backward(sluice_stream *stream,
     SLUICE__TRY(check_tokens(stream, args->tokens, args->samples * args->length, args->vocabulary));
     const size_t row = (size_t)args->width * sizeof(float);
     if (args->first_write) {
-        SLUICE__TRY(sluice__cuda_status(cudaMemsetAsync(args->dtable, 0,
-                                                        (size_t)args->vocabulary * row,
-                                                        stream->handle),
-                                        what));
-        SLUICE__TRY(sluice__cuda_status(cudaMemsetAsync(args->dpositions, 0,
-                                                        (size_t)args->positions * row,
-                                                        stream->handle),
-                                        what));
+        SLUICE__TRY(sluice__cuda_status(
+            cudaMemsetAsync(args->dtable, 0, (size_t)args->vocabulary * row, stream->handle),
+            what));
+        SLUICE__TRY(sluice__cuda_status(
+            cudaMemsetAsync(args->dpositions, 0, (size_t)args->positions * row, stream->handle),
+            what));
     }
     return sluice__cuda_status(sluice__launch_embedding_backward(args, stream->handle), what);
 }

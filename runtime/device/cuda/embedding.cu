@@ -12,8 +12,8 @@ __global__ void add_rows(const sluice_embedding args, int64_t rows) {
     const int64_t j = first_element();
     if (j >= args.width) return;
     for (int64_t i = blockIdx.y; i < rows; i += gridDim.y) {
-        const int64_t token       = args.tokens[i];
-        const bool there          = token >= 0 && token < args.vocabulary;
+        const int64_t token        = args.tokens[i];
+        const bool there           = token >= 0 && token < args.vocabulary;
         args.y[i * args.width + j] = (there ? args.table[token * args.width + j] : 0) +
                                      args.positions[i % args.length * args.width + j];
     }

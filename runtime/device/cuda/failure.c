@@ -28,9 +28,9 @@ sluice_status sluice__cuda_report(sluice__cuda_fault *fault) {
     *fault               = (sluice__cuda_fault){0};
     sluice_status status = SLUICE_E_ARGUMENT;
     if (found.what == SLUICE__FAULT_TOKEN)
-        status = sluice__fail(status,
-                              "token %" PRId64 " is %" PRId32 ", and the table has %" PRId64 " rows",
-                              found.index, found.value, found.limit);
+        status = sluice__fail(
+            status, "token %" PRId64 " is %" PRId32 ", and the table has %" PRId64 " rows",
+            found.index, found.value, found.limit);
     else
         status = sluice__fail(status,
                               "the target of row %" PRId64 " is %" PRId32 ", and there are %" PRId64

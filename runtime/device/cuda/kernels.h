@@ -47,8 +47,8 @@ typedef struct sluice__cuda_tensor {
 
 /* What one element of adamw needs, with the bias corrections folded into the factors. */
 typedef struct sluice__adamw_factors {
-    float gradient;      /* clip factor */
-    float keep[2];       /* 1 - lr * decay of a tensor that does not decay, and of one that does */
+    float gradient; /* clip factor */
+    float keep[2];  /* 1 - lr * decay of a tensor that does not decay, and of one that does */
     float beta1, beta2;
     float rate, second, epsilon; /* lr / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
 } sluice__adamw_factors;

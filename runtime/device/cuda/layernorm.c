@@ -14,14 +14,14 @@ sluice_status sluice__cuda_layernorm_backward(sluice_stream *stream,
     const int64_t blocks     = sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS);
     float *const gains = args->scratch, *const biases = gains + blocks * args->width;
     SLUICE__TRY(sluice__cuda_status(sluice__launch_layernorm_columns(args, stream->handle), what));
-    SLUICE__TRY(sluice__cuda_status(
-        sluice__launch_add_partials(args->dgain, gains, blocks, args->width, args->first_write,
-                                    stream->handle),
-        what));
-    SLUICE__TRY(sluice__cuda_status(
-        sluice__launch_add_partials(args->dbias, biases, blocks, args->width, args->first_write,
-                                    stream->handle),
-        what));
+    SLUICE__TRY(
+        sluice__cuda_status(sluice__launch_add_partials(args->dgain, gains, blocks, args->width,
+                                                        args->first_write, stream->handle),
+                            what));
+    SLUICE__TRY(
+        sluice__cuda_status(sluice__launch_add_partials(args->dbias, biases, blocks, args->width,
+                                                        args->first_write, stream->handle),
+                            what));
     if (!args->dx) return SLUICE_OK;
     return sluice__cuda_status(sluice__launch_layernorm_input(args, stream->handle), what);
 }

@@ -16,8 +16,7 @@ __global__ void normalize(const sluice_layernorm args) {
     float sum = 0, squares = 0;
     for (int64_t j = lane_number(); j < width; j += LANES) sum += x[j];
     const float mean = warp_sum(sum) / static_cast<float>(width);
-    for (int64_t j = lane_number(); j < width; j += LANES)
-        squares += (x[j] - mean) * (x[j] - mean);
+    for (int64_t j = lane_number(); j < width; j += LANES) squares += (x[j] - mean) * (x[j] - mean);
     const float variance = warp_sum(squares) / static_cast<float>(width);
     const float rstd     = 1.0f / sqrtf(variance + 1e-5f);
     for (int64_t j = lane_number(); j < width; j += LANES)

@@ -24,8 +24,8 @@ __global__ void gradient_of_input(const sluice_layernorm_backward args) {
     dot = warp_sum(dot) / static_cast<float>(width);
     for (int64_t j = lane_number(); j < width; j += LANES) {
         const float normalized = (args.x[at + j] - mean) * rstd;
-        const float value = (args.dy[at + j] * args.gain[j] - sum - normalized * dot) * rstd;
-        args.dx[at + j]   = args.residual ? args.residual[at + j] + value : value;
+        const float value      = (args.dy[at + j] * args.gain[j] - sum - normalized * dot) * rstd;
+        args.dx[at + j]        = args.residual ? args.residual[at + j] + value : value;
     }
 }
 

@@ -58,9 +58,9 @@ sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
     SLUICE__TRY(sluice__cuda_multiply(stream, &product));
     if (!args->db) return SLUICE_OK;
     float *const partials = args->scratch;
-    SLUICE__TRY(sluice__cuda_status(sluice__launch_column_sums(partials, args->dy, args->rows,
-                                                               args->outputs, stream->handle),
-                                    "summing the gradient of a bias"));
+    SLUICE__TRY(sluice__cuda_status(
+        sluice__launch_column_sums(partials, args->dy, args->rows, args->outputs, stream->handle),
+        "summing the gradient of a bias"));
     return sluice__cuda_status(
         sluice__launch_add_partials(args->db, partials,
                                     sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS),

@@ -6,7 +6,7 @@
 #include "runtime/device/cuda/kernels.h"
 
 __host__ __device__ inline int64_t partial_block(int64_t count) {
-    const int64_t least = 16384;
+    const int64_t least  = 16384;
     const int64_t needed = (count + SLUICE__CUDA_PARTIALS - 1) / SLUICE__CUDA_PARTIALS;
     return needed > least ? needed : least;
 }

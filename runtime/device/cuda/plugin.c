@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plugin.c -- the one function that libsluice_cuda.so exports, and what it borrows of the library. */
+/* plugin.c -- the one function that libsluice_cuda.so exports, and what it borrows of the library.
+ */
 #include "runtime/device/plugin.h"
 
 #include <stdarg.h>
@@ -16,7 +17,8 @@ static const sluice__plugin_host *host;
 
 static void print(char *text, size_t bytes, const char *format, va_list arguments) {
     /* The callers have started it. */
-    (void)vsnprintf(text, bytes, format, arguments); /* NOLINT(clang-analyzer-valist.Uninitialized): a phantom */
+    (void)vsnprintf(text, bytes, format,
+                    arguments); /* NOLINT(clang-analyzer-valist.Uninitialized): a phantom */
 }
 
 sluice_status sluice__fail(sluice_status status, const char *format, ...) {
@@ -51,13 +53,13 @@ __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
 
 /*
  * Before CUDA is first called: kernels are loaded with the context, since loading one at its first
- * launch may wait for everything that runs on the device; and streams share no hardware queue, since
- * that would order what events leave free. Who has set these knows better.
+ * launch may wait for everything that runs on the device; and streams share no hardware queue,
+ * since that would order what events leave free. Who has set these knows better.
  */
 const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
     static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops),
                                           &sluice__cuda_ops};
-    host = lent;
+    host                               = lent;
     (void)setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
     return &plugin;

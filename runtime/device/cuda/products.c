@@ -22,8 +22,13 @@ static sluice_status warm(sluice_stream *stream) {
     float *const numbers = (float *)stream->partials;
     SLUICE__TRY(sluice__cuda_status(
         cudaMemsetAsync(numbers, 0, 3 * sizeof *numbers, stream->handle), "clearing memory"));
-    const sluice_matmul product = {
-        .c = numbers, .a = numbers + 1, .b = numbers + 2, .rows = 1, .columns = 1, .inner = 1, .alpha = 1};
+    const sluice_matmul product = {.c       = numbers,
+                                   .a       = numbers + 1,
+                                   .b       = numbers + 2,
+                                   .rows    = 1,
+                                   .columns = 1,
+                                   .inner   = 1,
+                                   .alpha   = 1};
     SLUICE__TRY(sluice__cuda_multiply(stream, &product));
     return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming cuBLAS");
 }
@@ -67,9 +72,9 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
     const cublasOperation_t of_b = args->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     const int64_t a_pitch        = args->transpose_a ? rows : inner;
     const int64_t b_pitch        = args->transpose_b ? inner : columns;
-    return sluice__cublas_status(
-        cublasSgemm(stream->products, of_b, of_a, (int)columns, (int)rows, (int)inner, &args->alpha,
-                    args->b, (int)b_pitch, args->a, (int)a_pitch, &args->beta, args->c,
-                    (int)columns),
-        "multiplying matrices");
+    return sluice__cublas_status(cublasSgemm(stream->products, of_b, of_a, (int)columns, (int)rows,
+                                             (int)inner, &args->alpha, args->b, (int)b_pitch,
+                                             args->a, (int)a_pitch, &args->beta, args->c,
+                                             (int)columns),
+                                 "multiplying matrices");
 }

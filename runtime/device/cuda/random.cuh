@@ -26,7 +26,8 @@ static inline draw draw_of(const sluice_dropout &dropout) {
 }
 
 /* words[0..3] of elements 4 block .. 4 block + 3. */
-__device__ inline void draw_words(uint32_t words[4], const draw &d, int64_t sample, uint64_t block) {
+__device__ inline void draw_words(uint32_t words[4], const draw &d, int64_t sample,
+                                  uint64_t block) {
     uint32_t a = static_cast<uint32_t>(block), e = static_cast<uint32_t>(block >> 32);
     uint32_t b = d.first_sample + static_cast<uint32_t>(sample), c = d.step;
     uint32_t low = static_cast<uint32_t>(d.key), high = static_cast<uint32_t>(d.key >> 32);

@@ -74,7 +74,8 @@ static sluice_status reach(int from, int to) {
 sluice_status sluice__cuda_meet_peers(const sluice_device *device) {
     const int mine = device->ordinal;
     if (mine >= DEVICES)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "cuda:%d is past the first %d GPUs", mine, DEVICES);
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "cuda:%d is past the first %d GPUs", mine,
+                            DEVICES);
     sluice_status status = SLUICE_OK;
     pthread_mutex_lock(&lock);
     for (int other = 0; other < DEVICES && opened[mine] == 0 && status == SLUICE_OK; other++) {

@@ -4,9 +4,9 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
-static const size_t table_bytes    = SLUICE__CUDA_TENSORS * sizeof(sluice__cuda_tensor);
-static const size_t partials_bytes = (size_t)SLUICE__CUDA_TENSORS * SLUICE__CUDA_PARTIALS *
-                                     sizeof(double);
+static const size_t table_bytes = SLUICE__CUDA_TENSORS * sizeof(sluice__cuda_tensor);
+static const size_t partials_bytes =
+    (size_t)SLUICE__CUDA_TENSORS * SLUICE__CUDA_PARTIALS * sizeof(double);
 
 static sluice_status table_make(sluice__cuda_table *table, unsigned char *there) {
     void *here = NULL;
@@ -28,8 +28,8 @@ static void table_free(sluice__cuda_table *table) {
 static sluice_status make_room(sluice_stream *stream) {
     const size_t workspace = stream->device->workspace;
     void *room = NULL, *fault = NULL;
-    SLUICE__TRY(sluice__cuda_status(
-        cudaMalloc(&room, workspace + partials_bytes + 2 * table_bytes), "making room for a stream"));
+    SLUICE__TRY(sluice__cuda_status(cudaMalloc(&room, workspace + partials_bytes + 2 * table_bytes),
+                                    "making room for a stream"));
     stream->room     = room;
     stream->partials = (double *)(stream->room + workspace);
     SLUICE__TRY(sluice__cuda_status(

@@ -40,19 +40,21 @@ __device__ inline head head_of_block(int64_t length, int64_t heads, int64_t widt
     return h;
 }
 
-/* to (count, pitch) = rows first .. first + count - 1 of `from`; zeros past `length` and `width`. */
+/* to (count, pitch) = rows first .. first + count - 1 of `from`; zeros past `length` and `width`.
+ */
 template <int COLUMNS>
 __device__ inline void load_rows(float *to, int pitch, int count, const float *from, int64_t stride,
                                  int64_t first, int64_t length, int64_t width) {
     for (int e = static_cast<int>(threadIdx.x); e < count * COLUMNS; e += THREADS) {
         const int i = e / COLUMNS, j = e % COLUMNS;
-        const bool there   = first + i < length && j < width;
+        const bool there  = first + i < length && j < width;
         to[i * pitch + j] = there ? from[(first + i) * stride + j] : 0;
     }
 }
 
 /* Element of a probability among those that dropout draws for. */
-__device__ inline int64_t probability_of(const head &h, int64_t length, int64_t query, int64_t key) {
+__device__ inline int64_t probability_of(const head &h, int64_t length, int64_t query,
+                                         int64_t key) {
     return (h.number * length + query) * ((length + 3) / 4 * 4) + key;
 }
 

@@ -50,13 +50,15 @@ static sluice_status send(sluice_stream *stream, sluice__cuda_table *table,
         table->blocks += sluice__blocks(tensors[t].count, SLUICE__CUDA_UPDATE);
     }
     if (table->blocks > INT32_MAX)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "a rank's parameters are too many for one launch");
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "a rank's parameters are too many for one launch");
     if (count > 0)
-        SLUICE__TRY(sluice__cuda_status(
-            cudaMemcpyAsync(table->there, table->here, (size_t)count * sizeof *table->here,
-                            cudaMemcpyHostToDevice, stream->handle),
-            "sending a table"));
-    SLUICE__TRY(sluice__cuda_status(cudaEventRecord(table->sent, stream->handle), "sending a table"));
+        SLUICE__TRY(sluice__cuda_status(cudaMemcpyAsync(table->there, table->here,
+                                                        (size_t)count * sizeof *table->here,
+                                                        cudaMemcpyHostToDevice, stream->handle),
+                                        "sending a table"));
+    SLUICE__TRY(
+        sluice__cuda_status(cudaEventRecord(table->sent, stream->handle), "sending a table"));
     table->count = count;
     return SLUICE_OK;
 }
@@ -74,8 +76,8 @@ sluice_status sluice__cuda_sum_squares(sluice_stream *stream, double *partials,
 
 sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
                                  int count, const sluice_update *step) {
-    const double correction1 = 1 - pow(step->beta1, (double)step->step);
-    const double correction2 = 1 - pow(step->beta2, (double)step->step);
+    const double correction1            = 1 - pow(step->beta1, (double)step->step);
+    const double correction2            = 1 - pow(step->beta2, (double)step->step);
     const sluice__adamw_factors factors = {
         .gradient = (float)step->gradient_scale,
         .keep     = {1, (float)(1 - step->learning_rate * step->weight_decay)},
@@ -91,12 +93,13 @@ sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tens
                                "adamw");
 }
 
-sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
-                               const sluice_update *step) {
+sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_update_tensor *tensors,
+                               int count, const sluice_update *step) {
     const float keep[2] = {1, (float)(1 - step->learning_rate * step->weight_decay)};
     const float rate    = (float)(step->learning_rate * step->gradient_scale);
     SLUICE__TRY(send(stream, &stream->update, tensors, count));
-    return sluice__cuda_status(sluice__launch_sgd(stream->update.there, count, stream->update.blocks,
-                                                  keep, rate, stream->handle),
+    return sluice__cuda_status(sluice__launch_sgd(stream->update.there, count,
+                                                  stream->update.blocks, keep, rate,
+                                                  stream->handle),
                                "sgd");
 }

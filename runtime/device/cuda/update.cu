@@ -27,26 +27,25 @@ __device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_
 __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
                            const sluice__adamw_factors f) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
-    const int64_t first = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
-    const int64_t end   = min(t.count, first + SLUICE__CUDA_UPDATE);
-    const float keep    = f.keep[t.decays];
+    const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
+    const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
+    const float keep            = f.keep[t.decays];
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
-        const float g = t.gradient[i] * f.gradient;
-        const float m = f.beta1 * t.first_moment[i] + (1 - f.beta1) * g;
-        const float v = f.beta2 * t.second_moment[i] + (1 - f.beta2) * g * g;
+        const float g      = t.gradient[i] * f.gradient;
+        const float m      = f.beta1 * t.first_moment[i] + (1 - f.beta1) * g;
+        const float v      = f.beta2 * t.second_moment[i] + (1 - f.beta2) * g * g;
         t.first_moment[i]  = m;
         t.second_moment[i] = v;
-        t.parameter[i] =
-            keep * t.parameter[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon);
+        t.parameter[i]     = keep * t.parameter[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon);
     }
 }
 
 __global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, float kept, float decayed,
                          float rate) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
-    const int64_t first = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
-    const int64_t end   = min(t.count, first + SLUICE__CUDA_UPDATE);
-    const float keep    = t.decays ? decayed : kept;
+    const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
+    const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
+    const float keep            = t.decays ? decayed : kept;
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x)
         t.parameter[i] = keep * t.parameter[i] - rate * t.gradient[i];
 }
