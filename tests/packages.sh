@@ -26,6 +26,7 @@ need libcmocka-dev "the tests"
 need python3-minimal "reads the drawings that a test makes"
 if [ "${1:-}" = lint ]; then
     need clang "a second compiler"
+    need clang-format "lint"
     need clang-tidy "lint"
     need cppcheck "lint"
 fi
