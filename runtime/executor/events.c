@@ -11,6 +11,7 @@
  * needed, never for less, and always for something that is enqueued already. Of the last compute
  * instructions none is forgotten before the host has seen its end.
  */
+#include <stdio.h>
 #include <time.h>
 
 #include "runtime/base/error.h"
@@ -43,6 +44,28 @@ void sluice__events_begin(sluice__rank *rank) {
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
 }
 
+/* The first compute instruction that is issued and not over. */
+static const sluice_instruction *first_open(const sluice__rank *rank) {
+    for (int c = rank->computes - SLUICE__AHEAD; c < rank->computes; c++) {
+        const int e = (c + SLUICE__AHEAD) % SLUICE__AHEAD;
+        bool done   = true;
+        if (c < 0 || rank->pipeline->ops->query(rank->computed[e], &done) != SLUICE_OK || done)
+            continue;
+        return &rank->pipeline->run.program->rank[rank->index].list[rank->computed_at[e]];
+    }
+    return NULL;
+}
+
+static sluice_status device_is_late(sluice__rank *rank) {
+    const sluice_instruction *at = rank->pipeline->run.program ? first_open(rank) : NULL;
+    char words[96], whole[128] = "its device";
+    if (at) {
+        sluice__describe_instruction(words, sizeof words, at);
+        (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);
+    }
+    return sluice__deadline_passed(rank, whole);
+}
+
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
@@ -50,8 +73,7 @@ sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
         SLUICE__TRY(pipeline->ops->query(event, &done));
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
-        if (pipeline->run.program && sluice__patience(pipeline) <= 0)
-            return sluice__deadline_passed(rank, "its device");
+        if (sluice__patience(pipeline) <= 0) return device_is_late(rank);
         (void)nanosleep(&nap, NULL);
     }
 }

@@ -13,9 +13,20 @@ static const sluice_instruction *instruction_of(const sluice__rank *rank) {
                                                             : NULL;
 }
 
+static bool is_done(const sluice__rank *rank) {
+    pthread_mutex_lock(&rank->pipeline->lock);
+    const bool done = rank->finished == rank->pipeline->generation;
+    pthread_mutex_unlock(&rank->pipeline->lock);
+    return done;
+}
+
 static void describe_rank(const sluice__rank *rank, char *out, size_t bytes) {
     const sluice_instruction *at = instruction_of(rank);
     char words[96];
+    if (!rank->pipeline->run.program) {
+        snprintf(out, bytes, "rank %d is %s", rank->index, is_done(rank) ? "done" : "not done");
+        return;
+    }
     if (!at) {
         snprintf(out, bytes, "rank %d has %s", rank->index,
                  atomic_load(&rank->at) < 0 ? "not begun" : "finished");

@@ -56,7 +56,7 @@ struct sluice__rank {
     int ordinal;  /* of the device */
     int finished; /* generation of the last finished task; under the pipeline's lock */
     bool has_thread;
-    bool is_left_alone; /* stuck while the pipeline was freed; under the pipeline's lock */
+    bool is_left_alone; /* while the pipeline was freed; under the pipeline's lock */
     bool bad_input;     /* of a run that looks for it: the stage's own input is not finite */
 
     sluice_device *device;
@@ -132,7 +132,7 @@ struct sluice_pipeline {
     sluice__task *task; /* NULL: leave */
     void *argument;
     int generation;
-    int holders; /* of a pipeline that is being freed: the caller, and ranks that are stuck */
+    int holders; /* of a pipeline that is being freed: the caller, and ranks left alone */
 
     /* failures */
     atomic_bool failed;
@@ -156,7 +156,9 @@ void sluice__note_lacks(sluice_pipeline *pipeline);
 
 /* ---- worker.c ---- */
 sluice_status sluice__workers_start(sluice_pipeline *pipeline);
-/* False if a thread is stuck inside a task: it destroys the pipeline when it comes back. */
+/* False if a thread is stuck inside a task, or in closing its device: all that are not done are
+ * left alone, give nothing back before the last of them has come back, and that one destroys the
+ * pipeline. */
 bool sluice__workers_stop(sluice_pipeline *pipeline);
 /* Every rank does `task`; returns when all are done, or when nothing has happened for so long that
  * the others are stuck: OK, or the first failure. */
@@ -219,6 +221,8 @@ sluice_status sluice__clock_read(sluice__rank *rank);
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
 sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words);
+/* Something is finished: the deadline counts from now. */
+void sluice__progress(sluice_pipeline *pipeline);
 /* Seconds that a wait may still take before the deadline. */
 double sluice__patience(const sluice_pipeline *pipeline);
 

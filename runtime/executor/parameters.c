@@ -23,8 +23,9 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
     sluice_status status = ops->upload(rank->stream, rank->arena + value->values, values, bytes);
     for (int k = 0; k < pipeline->program->options.moments && status == SLUICE_OK; k++)
         status = ops->zero(rank->stream, rank->arena + value->moments[k], bytes);
-    if (status == SLUICE_OK) status = ops->synchronize(rank->stream);
+    if (status == SLUICE_OK) status = sluice__drain(rank);
     sluice__free(values);
+    sluice__progress(rank->pipeline);
     return status;
 }
 
@@ -46,6 +47,7 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
     SLUICE__TRY(pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
     rank->arena = arena;
+    sluice__progress(rank->pipeline);
     for (int s = 0; s < SLUICE__STAGINGS; s++)
         SLUICE__TRY(
             pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));

@@ -60,6 +60,7 @@ cublasStatus_t cublasCreate_v2(cublasHandle_t *out) {
     emu__lock();
     handle->next = handles;
     handles      = handle;
+    emu__live("cuBLAS handle", 1);
     emu__unlock();
     *out = handle;
     return entered;
@@ -72,6 +73,7 @@ cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
     while (*at && *at != handle) at = &(*at)->next;
     if (!*at) emu__report("%s: %p is not a handle", __func__, (void *)handle);
     *at = handle->next;
+    emu__live("cuBLAS handle", -1);
     emu__unlock();
     free(handle);
     return CUBLAS_STATUS_SUCCESS;

@@ -59,6 +59,7 @@ void emu_restart(const emu_settings *settings) {
     emu__devices_forget();
     emu__errors_forget();
     emu__counts_forget();
+    emu__injected_forget();
     emu__unlock();
 }
 

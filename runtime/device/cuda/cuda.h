@@ -48,6 +48,9 @@ enum { SLUICE__FAULT_TOKEN = 1, SLUICE__FAULT_TARGET = 2 };
 /* ---- failure.c ---- */
 /* OK, or E_DEVICE (E_DEVICE_MEMORY) with what was being done, and CUDA's reason. */
 sluice_status sluice__cuda_status(cudaError_t error, const char *what);
+/* Device memory, and pinned host memory; at least a byte. */
+sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what);
+sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags);
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
 /* What a kernel noted, once: E_ARGUMENT in a sentence. */
 sluice_status sluice__cuda_report(sluice__cuda_fault *fault);

@@ -60,7 +60,7 @@ static sluice_status allow_tf32(sluice_device *device) {
 
 static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
     (void)device;
-    return sluice__cuda_status(cudaMalloc(out, bytes > 0 ? bytes : 1), "allocating an arena");
+    return sluice__cuda_take(out, bytes, "allocating an arena");
 }
 
 static void arena_free(sluice_device *device, void *arena, size_t bytes) {
@@ -70,8 +70,7 @@ static void arena_free(sluice_device *device, void *arena, size_t bytes) {
 
 static sluice_status host_alloc(sluice_device *device, void **out, size_t bytes) {
     (void)device;
-    return sluice__cuda_status(cudaHostAlloc(out, bytes > 0 ? bytes : 1, cudaHostAllocPortable),
-                               "pinning host memory");
+    return sluice__cuda_pin(out, bytes, cudaHostAllocPortable);
 }
 
 static void host_free(sluice_device *device, void *block) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* failure.c -- what CUDA, cuBLAS and kernels say, made sentences. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
@@ -8,14 +9,34 @@
 sluice_status sluice__cuda_status(cudaError_t error, const char *what) {
     if (error == cudaSuccess) return SLUICE_OK;
     (void)cudaGetLastError(); /* it is told here: nobody else shall find it */
-    if (error == cudaErrorMemoryAllocation) {
-        const sluice_status status =
-            sluice__fail(SLUICE_E_DEVICE_MEMORY, "%s: the GPU's memory does not suffice", what);
-        return sluice__hint(status, "make the batch smaller, use more micro-batches or more GPUs");
-    }
-    return sluice__fail(SLUICE_E_DEVICE, "%s: %s (CUDA error %d, %s)", what,
+    const bool memory          = error == cudaErrorMemoryAllocation;
+    const sluice_status status = sluice__fail(
+        memory ? SLUICE_E_DEVICE_MEMORY : SLUICE_E_DEVICE, "%s: %s (CUDA error %d, %s)", what,
+        cudaGetErrorString(error), (int)error, cudaGetErrorName(error));
+    if (!memory) return status;
+    return sluice__hint(status, "make the batch smaller, use more micro-batches or more GPUs");
+}
+
+/* ---- memory ---- */
+
+sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what) {
+    char words[128];
+    (void)snprintf(words, sizeof words, "%s of %zu bytes", what, bytes);
+    return sluice__cuda_status(cudaMalloc(out, bytes > 0 ? bytes : 1), words);
+}
+
+/* Where it is short, that is the host's memory. */
+sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags) {
+    const cudaError_t error = cudaHostAlloc(out, bytes > 0 ? bytes : 1, flags);
+    if (error != cudaErrorMemoryAllocation)
+        return sluice__cuda_status(error, "pinning host memory");
+    (void)cudaGetLastError();
+    return sluice__fail(SLUICE_E_HOST_MEMORY,
+                        "pinning %zu bytes of host memory: %s (CUDA error %d, %s)", bytes,
                         cudaGetErrorString(error), (int)error, cudaGetErrorName(error));
 }
+
+/* ---- cuBLAS and kernels ---- */
 
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
     if (error == CUBLAS_STATUS_SUCCESS) return SLUICE_OK;

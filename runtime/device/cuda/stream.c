@@ -10,8 +10,7 @@ static const size_t partials_bytes =
 
 static sluice_status table_make(sluice__cuda_table *table, unsigned char *there) {
     void *here = NULL;
-    SLUICE__TRY(sluice__cuda_status(cudaHostAlloc(&here, table_bytes, cudaHostAllocDefault),
-                                    "pinning memory for a table of tensors"));
+    SLUICE__TRY(sluice__cuda_pin(&here, table_bytes, cudaHostAllocDefault));
     table->here  = here;
     table->there = (sluice__cuda_tensor *)there;
     table->count = -1; /* nothing was sent */
@@ -28,12 +27,11 @@ static void table_free(sluice__cuda_table *table) {
 static sluice_status make_room(sluice_stream *stream) {
     const size_t workspace = stream->device->workspace;
     void *room = NULL, *fault = NULL;
-    SLUICE__TRY(sluice__cuda_status(cudaMalloc(&room, workspace + partials_bytes + 2 * table_bytes),
-                                    "making room for a stream"));
+    SLUICE__TRY(sluice__cuda_take(&room, workspace + partials_bytes + 2 * table_bytes,
+                                  "allocating a workspace"));
     stream->room     = room;
     stream->partials = (double *)(stream->room + workspace);
-    SLUICE__TRY(sluice__cuda_status(
-        cudaHostAlloc(&fault, sizeof *stream->fault, cudaHostAllocDefault), "pinning memory"));
+    SLUICE__TRY(sluice__cuda_pin(&fault, sizeof *stream->fault, cudaHostAllocDefault));
     stream->fault  = fault;
     *stream->fault = (sluice__cuda_fault){0};
     SLUICE__TRY(table_make(&stream->squares, stream->room + workspace + partials_bytes));
