@@ -162,6 +162,8 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__place_ranks(pipeline));
     SLUICE__TRY(open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__furnish_rank, NULL));
+    if (pipeline->runs_on) SLUICE__TRY(sluice__rehearse(pipeline));
     return sluice__workers_do(pipeline, sluice__initialize_rank, NULL);
 }
 
@@ -199,7 +201,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     SLUICE__TRY_OUT(index_uses(pipeline));
     SLUICE__TRY_OUT(create_ranks(pipeline));
     sluice__note_lacks(pipeline);
-    *out = pipeline;
+    pipeline->is_made = true;
+    *out              = pipeline;
 out:
     if (status != SLUICE_OK) {
         const sluice_error error = *sluice_last_error();

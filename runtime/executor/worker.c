@@ -26,12 +26,13 @@ static void finish_task(sluice__rank *rank, int generation) {
 
 /* The device is opened, and closed, by the thread that drives it. */
 static sluice_status open_device(sluice__rank *rank) {
-    const sluice_pipeline *pipeline = rank->pipeline;
-    const int threads               = pipeline->threads;
+    sluice_pipeline *pipeline = rank->pipeline;
+    const int threads         = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, rank->ordinal, threads, rank->index * threads,
                                     pipeline->pin));
     if (pipeline->options.tf32) SLUICE__TRY(pipeline->ops->allow_tf32(rank->device));
     SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
+    sluice__progress(pipeline);
     SLUICE__TRY(
         pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers));
     return sluice__events_make(rank);
@@ -153,9 +154,9 @@ static const double grace = 1;
 
 static void give_up(sluice_pipeline *pipeline) {
     char others[512];
-    const char *meanwhile = pipeline->run.program                       ? ""
-                            : pipeline->task == sluice__initialize_rank ? " while it was made"
-                                                                        : " while parameters moved";
+    const char *meanwhile = pipeline->run.program ? ""
+                            : pipeline->is_made   ? " while parameters moved"
+                                                  : " while it was made";
     sluice__describe_ranks(pipeline, NULL, others, sizeof others);
     sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s%s: %s",
                  pipeline->options.deadline_s, meanwhile, others);

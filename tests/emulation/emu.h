@@ -24,6 +24,7 @@ typedef struct emu_settings {
     int timeout_ms; /* without progress: a deadlock */
     int memory_mib; /* of each device */
     int queue;      /* operations a stream holds before its host waits */
+    int major;      /* of the devices' compute capability */
 } emu_settings;
 
 emu_settings emu_settings_now(void);
@@ -31,8 +32,7 @@ emu_settings emu_settings_now(void);
  * Reported if a stream lives, or memory does on a device that is whole. */
 void emu_restart(const emu_settings *settings);
 
-/* How often `function` was called since the start; 0 if never. "cublasSgemm" has its _v2. A launch
- * is a call of its kernel. */
+/* How often `function` was called since the start; 0 if never. A launch is a call of its kernel. */
 long emu_calls(const char *function);
 /* One place of the program that calls `function`; `from` is the address that the call returns to,
  * which says nothing of a launch. */

@@ -65,7 +65,7 @@ static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes
 
 static void arena_free(sluice_device *device, void *arena, size_t bytes) {
     (void)device, (void)bytes;
-    if (arena) (void)cudaFree(arena);
+    if (arena) sluice__cuda_given_back(cudaFree(arena));
 }
 
 static sluice_status host_alloc(sluice_device *device, void **out, size_t bytes) {
@@ -75,7 +75,7 @@ static sluice_status host_alloc(sluice_device *device, void **out, size_t bytes)
 
 static void host_free(sluice_device *device, void *block) {
     (void)device;
-    if (block) (void)cudaFreeHost(block);
+    if (block) sluice__cuda_given_back(cudaFreeHost(block));
 }
 
 /* ---- events ---- */
@@ -96,7 +96,7 @@ static sluice_status event_create(sluice_device *device, bool timed, sluice_even
 
 static void event_destroy(sluice_event *event) {
     if (!event) return;
-    (void)cudaEventDestroy(event->handle);
+    sluice__cuda_given_back(cudaEventDestroy(event->handle));
     sluice__free(event);
 }
 

@@ -17,6 +17,10 @@ sluice_status sluice__cuda_status(cudaError_t error, const char *what) {
     return sluice__hint(status, "make the batch smaller, use more micro-batches or more GPUs");
 }
 
+void sluice__cuda_given_back(cudaError_t error) {
+    if (error != cudaSuccess) (void)cudaGetLastError();
+}
+
 /* ---- memory ---- */
 
 sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what) {
@@ -38,9 +42,14 @@ sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags) {
 
 /* ---- cuBLAS and kernels ---- */
 
+/* Where a GPU failed cuBLAS only says so, and CUDA says how. */
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
     if (error == CUBLAS_STATUS_SUCCESS) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_DEVICE, "%s: cuBLAS fails with status %d", what, (int)error);
+    SLUICE__TRY(sluice__cuda_status(cudaGetLastError(), what));
+    return sluice__fail(
+        error == CUBLAS_STATUS_ALLOC_FAILED ? SLUICE_E_DEVICE_MEMORY : SLUICE_E_DEVICE,
+        "%s: %s (cuBLAS status %d, %s)", what, cublasLtGetStatusString(error), (int)error,
+        cublasLtGetStatusName(error));
 }
 
 sluice_status sluice__cuda_report(sluice__cuda_fault *fault) {

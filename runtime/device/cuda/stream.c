@@ -19,8 +19,8 @@ static sluice_status table_make(sluice__cuda_table *table, unsigned char *there)
 }
 
 static void table_free(sluice__cuda_table *table) {
-    if (table->sent) (void)cudaEventDestroy(table->sent);
-    if (table->here) (void)cudaFreeHost(table->here);
+    if (table->sent) sluice__cuda_given_back(cudaEventDestroy(table->sent));
+    if (table->here) sluice__cuda_given_back(cudaFreeHost(table->here));
 }
 
 /* One block of device memory: workspace, partial sums, the two tables. */
@@ -61,12 +61,12 @@ out:
 
 void sluice__cuda_stream_destroy(sluice_stream *stream) {
     if (!stream) return;
-    if (stream->handle) (void)cudaStreamSynchronize(stream->handle);
-    if (stream->products) (void)cublasDestroy(stream->products);
+    if (stream->handle) sluice__cuda_given_back(cudaStreamSynchronize(stream->handle));
+    sluice__cuda_products_free(stream);
     table_free(&stream->squares);
     table_free(&stream->update);
-    if (stream->fault) (void)cudaFreeHost(stream->fault);
-    if (stream->room) (void)cudaFree(stream->room);
-    if (stream->handle) (void)cudaStreamDestroy(stream->handle);
+    if (stream->fault) sluice__cuda_given_back(cudaFreeHost(stream->fault));
+    if (stream->room) sluice__cuda_given_back(cudaFree(stream->room));
+    if (stream->handle) sluice__cuda_given_back(cudaStreamDestroy(stream->handle));
     sluice__free(stream);
 }
