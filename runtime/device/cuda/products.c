@@ -27,8 +27,7 @@ struct sluice__cuda_algorithm {
     cublasLtMatmulAlgo_t algorithm;
 };
 
-/* A product's algorithm has one place in the table. Two shapes that share one displace each other:
- * what is chosen is the same each time, only later. */
+/* More shapes than these displace each other: what is chosen is the same each time, only later. */
 enum { ALGORITHMS = 512 };
 
 /* ---- a product in cuBLAS's words ---- */
@@ -87,12 +86,22 @@ static shape shape_of(const sluice_matmul *args) {
                    .transpose_b = args->transpose_b};
 }
 
-/* FNV-1a. */
-static size_t place_of(const shape *s) {
+/* FNV-1a, of which the upper bits are the better ones. */
+static size_t home_of(const shape *s) {
     const unsigned char *const bytes = (const unsigned char *)s;
     uint64_t hash                    = 0xcbf29ce484222325U;
     for (size_t i = 0; i < sizeof *s; i++) hash = (hash ^ bytes[i]) * 0x100000001b3U;
-    return (size_t)(hash % ALGORITHMS);
+    return (size_t)((hash >> 32) % ALGORITHMS);
+}
+
+/* The shape's place in the table: where it is, or the first that is free from its home on. */
+static struct sluice__cuda_algorithm *place_of(const sluice_stream *stream, const shape *s) {
+    const size_t home = home_of(s);
+    for (size_t step = 0; step < ALGORITHMS; step++) {
+        struct sluice__cuda_algorithm *const at = &stream->algorithms[(home + step) % ALGORITHMS];
+        if (at->of.rows == 0 || memcmp(&at->of, s, sizeof *s) == 0) return at;
+    }
+    return &stream->algorithms[home];
 }
 
 static cublasStatus_t prefer(cublasLtMatmulPreferenceOpaque_t *out, const shape *s,
@@ -192,7 +201,7 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
                             rows, inner, columns);
     description d;
     const shape s                               = shape_of(args);
-    struct sluice__cuda_algorithm *const chosen = &stream->algorithms[place_of(&s)];
+    struct sluice__cuda_algorithm *const chosen = place_of(stream, &s);
     SLUICE__TRY(describe(&d, args, stream->device->tf32));
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
     return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
