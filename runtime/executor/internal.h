@@ -118,15 +118,16 @@ struct sluice_pipeline {
     int loss_rank;  /* of the last stage */
     bool runs_on;   /* devices work on after a call has returned */
     bool is_made;
-    int cores;      /* that this process may use */
-    bool pin;       /* there is one for every thread */
+    int cores; /* that this process may use */
+    bool pin;  /* there is one for every thread */
     char lacks[512];
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
-    double *inner_idle;      /* [ranks] */
-    sluice_ledger *ledger;   /* [ranks]: of the last step */
-    sluice__record *records; /* [ranks]: what it is booked from */
-    int **partners;          /* of the step's waits */
+    double *inner_idle;            /* [ranks] */
+    sluice_ledger *ledger;         /* [ranks]: of the last step */
+    sluice__record *records;       /* [ranks]: what it is booked from */
+    int **partners;                /* of the step's waits */
+    struct sluice__exchange *left; /* parameters.c: a stuck rank may still use them */
 
     /* tasks */
     pthread_mutex_t lock;
@@ -165,6 +166,8 @@ bool sluice__workers_stop(sluice_pipeline *pipeline);
 /* Every rank does `task`; returns when all are done, or when nothing has happened for so long that
  * the others are stuck: OK, or the first failure. */
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument);
+/* Whether a rank has not come back from the last task: what that was given stays in use. */
+bool sluice__workers_are_stuck(sluice_pipeline *pipeline);
 
 /* ---- step.c ---- */
 /* A value from `low` to `high`; false for NaN. E_ARGUMENT with its `name`. */
@@ -254,6 +257,7 @@ sluice_status sluice__update(sluice__rank *rank);
 /* ---- parameters.c ---- */
 /* A task: arena, staging, room for times. */
 sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused);
+void sluice__exchanges_free(sluice_pipeline *pipeline);
 /* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 

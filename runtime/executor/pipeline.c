@@ -237,6 +237,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     pipeline->transport_ops->close(pipeline->transport);
     sluice__account_free(pipeline);
+    sluice__exchanges_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);
     sluice__free(pipeline->run.first_sample);

@@ -47,6 +47,7 @@ static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
         const sluice_instruction *at = &mine->list[n];
         if (at->kind > SLUICE_INSTRUCTION_RECOMPUTE) continue;
         if (!is_first_of_its_size(pipeline->run.first_sample, at->microbatch)) continue;
+        if (atomic_load(&pipeline->failed)) return sluice__stopped();
         atomic_store(&rank->at, n);
         SLUICE__TRY(sluice__before_compute(rank));
         SLUICE__TRY(sluice__run_stage(rank, at));

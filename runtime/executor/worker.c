@@ -195,6 +195,13 @@ sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, 
     return sluice__fail_again(&pipeline->kept); /* what came later came of it */
 }
 
+bool sluice__workers_are_stuck(sluice_pipeline *pipeline) {
+    pthread_mutex_lock(&pipeline->lock);
+    const bool stuck = unfinished(pipeline) > 0;
+    pthread_mutex_unlock(&pipeline->lock);
+    return stuck;
+}
+
 /* Under the lock. They free what is left when they come back. */
 static void leave_alone(sluice_pipeline *pipeline) {
     for (int r = 0; r < pipeline->ranks; r++) {

@@ -34,6 +34,7 @@ typedef struct story {
     const char *name, *schedule, *device;
     bool is_gpt; /* tied, with dropout, AdamW; else linear layers and relu, TF32, SGD */
     double deadline_s;
+    bool goes_on; /* beside what is there, instead of in an emulation begun anew */
 } story;
 
 typedef struct ending {
@@ -43,6 +44,7 @@ typedef struct ending {
     double seconds;      /* of the phase that failed */
     double free_seconds; /* of the last phase */
     uint64_t digest;     /* of the parameters after two steps */
+    sluice_model *model; /* of a rank that is stuck: to be freed when all have come back */
 } ending;
 
 /* Settings of the emulation that each telling begins with. */
@@ -54,10 +56,15 @@ void story_begin(void);
 void story_fail_memory(int n);
 int story_requests(void); /* since then */
 
+/* Called while each micro-batch is loaded, on the rank's thread; or NULL. */
+extern void (*story_while_loading)(void);
+
 /* From the beginning to the end, or to what fails; after that the pipeline must refuse to go on, in
  * the same words. `at` is told when each phase begins, END too; NULL: nobody is. `words`: which
  * case this is. */
 ending story_tell(const story *s, void (*at)(story_phase), const char *words);
+/* No thread is left, after up to `seconds`. */
+bool story_all_come_back(double seconds);
 /* No handle, no byte, no thread. */
 void story_expect_nothing_left(const char *words);
 /* The same, after up to `seconds`. */

@@ -7,92 +7,26 @@
  * The places are those that a life without failures was seen to call from, so that a new one is
  * tried by itself; that no function and no kernel of the backend is missing among them is checked.
  */
-#include "story.h"
+#include "life.h"
 
 #include "runtime/base/error.h"
 
-enum { PLACES = 256 };
-
 static const story stories[] = {
-    {"a GPT", "1f1b", "cuda", true, 30},
-    {"linear layers", "zb1p", "cuda", false, 30},
+    {"a GPT", "1f1b", "cuda", true, 30, false},
+    {"linear layers", "zb1p", "cuda", false, 30, false},
 };
 enum { STORIES = sizeof stories / sizeof *stories };
 
-/* ---- a life without failures ---- */
-
-typedef struct place {
-    emu_site site;
-    long before[STORY_END + 1]; /* calls when each phase began */
-} place;
-
-typedef struct life {
-    place list[PLACES];
-    int count;
-    ending end;
-    int requests; /* for host memory */
-} life;
+/* ---- lives without failures ---- */
 
 static life whole[STORIES];
-static life *noting;
-
-static place *find_place(life *in, const emu_site *site) {
-    for (int n = 0; n < in->count; n++)
-        if (in->list[n].site.from == site->from &&
-            strcmp(in->list[n].site.function, site->function) == 0)
-            return &in->list[n];
-    if (in->count == PLACES) fail_msg("more than %d places call", PLACES);
-    in->list[in->count].site = *site;
-    return &in->list[in->count++];
-}
-
-static void note_calls(story_phase phase) {
-    emu_site site;
-    if (phase == STORY_CREATE) story_fail_memory(-1); /* it is counted */
-    if (phase == STORY_END) noting->requests = story_requests();
-    for (int n = 0; emu_site_at(n, &site); n++)
-        find_place(noting, &site)->before[phase] = site.calls;
-}
-
-static long calls_in(const place *at, int phase) {
-    return at->before[phase + 1] - at->before[phase];
-}
-
-static void tell_whole(life *out, int s) {
-    *out     = (life){.count = 0};
-    noting   = out;
-    out->end = story_tell(&stories[s], note_calls, "no failure");
-    if (out->end.failed_in != STORY_END) fail_msg("%s: %s", stories[s].name, out->end.error.what);
-    story_expect_nothing_left(stories[s].name);
-}
 
 static int tell_without_failures(void **state) {
     (void)state;
     story_begin();
     story_settings.major = 8; /* of all that, only the workspaces depend on it: they are small */
-    for (int s = 0; s < STORIES; s++) tell_whole(&whole[s], s);
+    for (int s = 0; s < STORIES; s++) life_tell(&whole[s], &stories[s]);
     return 0;
-}
-
-/* How often somebody looked whether something is over depends on time. */
-static bool is_a_look(const emu_site *site) {
-    return strcmp(site->function, "cudaEventQuery") == 0;
-}
-
-/* What failed before has left nothing behind that changes a life: the same calls, the same bits. */
-static void expect_same_life(int s) {
-    static life now;
-    tell_whole(&now, s);
-    if (now.end.digest != whole[s].end.digest) fail_msg("%s: other bits", stories[s].name);
-    for (int n = 0; n < whole[s].count; n++) {
-        const place *const before = &whole[s].list[n];
-        const place *const after  = find_place(&now, &before->site);
-        for (int phase = 0; phase < STORY_END; phase++)
-            if (!is_a_look(&before->site) && calls_in(before, phase) != calls_in(after, phase))
-                fail_msg("%s: after failures '%s' makes %ld calls of %s, before there were %ld",
-                         stories[s].name, story_phase_words[phase], calls_in(after, phase),
-                         before->site.function, calls_in(before, phase));
-    }
 }
 
 /* ---- a case ---- */
@@ -184,8 +118,8 @@ static void run_case(void) {
     const int device = emu_struck();
     const bool is_told =
         device >= 0 && strike.phase != STORY_FREE && !gives_back(strike.site->function);
-    if (device < 0 && !is_a_look(strike.site)) complain("%s", "there was no such call");
-    if (is_a_look(strike.site) && end.failed_in > strike.phase) strike.phase = end.failed_in;
+    if (device < 0 && !life_is_look(strike.site)) complain("%s", "there was no such call");
+    if (life_is_look(strike.site) && end.failed_in > strike.phase) strike.phase = end.failed_in;
     if (is_told)
         expect_sentence(&end, device);
     else if (end.failed_in != STORY_END || end.digest != usual->end.digest)
@@ -204,10 +138,10 @@ static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) 
     return test_random_int(random, 1, (int)calls) == 1;
 }
 
-static int try_place(const place *at, int code, int few, uint64_t *random) {
+static int try_place(const life_place *at, int code, int few, uint64_t *random) {
     int cases = 0;
     for (int phase = 0; phase < STORY_END; phase++) {
-        const long calls = calls_in(at, phase);
+        const long calls = life_calls(at, phase);
         for (int nth = 1; nth <= calls; nth++) {
             if (!is_tried(phase, nth, calls, few, random)) continue;
             strike.site  = &at->site;
@@ -230,7 +164,7 @@ static void every_call_may_fail(void **state) {
         for (int n = 0; n < whole[s].count; n++)
             cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
         print_message("%s: %d calls failed at %d places\n", stories[s].name, cases, whole[s].count);
-        expect_same_life(s);
+        life_expect_same(&whole[s], &stories[s]);
     }
 }
 
@@ -243,14 +177,14 @@ static void memory_of_the_gpu_and_pinned_memory_may_run_out(void **state) {
     int cases       = 0;
     strike.story    = 0;
     for (int n = 0; n < whole[0].count; n++) {
-        const place *const at = &whole[0].list[n];
+        const life_place *const at = &whole[0].list[n];
         if (strcmp(at->site.function, "cudaMalloc") == 0 ||
             strcmp(at->site.function, "cudaHostAlloc") == 0)
             cases += try_place(at, cudaErrorMemoryAllocation, FEW, &random);
     }
     print_message("%d allocations failed\n", cases);
     if (cases < 20) fail_msg("only %d allocations failed", cases);
-    expect_same_life(0);
+    life_expect_same(&whole[0], &stories[0]);
 }
 
 static int failing_request;
@@ -276,7 +210,7 @@ static void memory_of_the_host_may_run_out(void **state) {
         cases++;
     }
     print_message("%d of %d requests for host memory failed\n", cases, all);
-    expect_same_life(0);
+    life_expect_same(&whole[0], &stories[0]);
 }
 
 /* ---- what no pipeline reaches ---- */
