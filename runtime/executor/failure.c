@@ -28,11 +28,17 @@ static void describe_rank(const sluice__rank *rank, char *out, size_t bytes) {
         return;
     }
     if (!at) {
-        snprintf(out, bytes, "rank %d has %s", rank->index,
-                 atomic_load(&rank->at) < 0 ? "not begun" : "finished");
+        snprintf(out, bytes, "rank %d %s", rank->index,
+                 atomic_load(&rank->at) < 0   ? "has not begun"
+                 : atomic_load(&rank->awaits) ? "waits for its device"
+                                              : "has finished");
         return;
     }
     sluice__describe_instruction(words, sizeof words, at);
+    if (atomic_load(&rank->awaits)) {
+        snprintf(out, bytes, "rank %d waits for its device in %s", rank->index, words);
+        return;
+    }
     const bool waits = at->kind == SLUICE_INSTRUCTION_WAIT || at->kind == SLUICE_INSTRUCTION_NORM;
     snprintf(out, bytes, "rank %d %s %s", rank->index, waits ? "waits for" : "is at", words);
 }

@@ -70,6 +70,8 @@ struct sluice__rank {
     int computed_at[SLUICE__AHEAD];         /* which those are */
     sluice_event *marks[SLUICE__MARKS];
     int loads, computes, posts; /* of this run */
+    int over;                   /* of those computes, as the host has seen */
+    atomic_bool awaits;         /* its device */
     atomic_int at;              /* instruction being carried out */
     sluice_event *idle;         /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */

@@ -121,6 +121,41 @@ static void whatever_is_enqueued_may_fault(void **state) {
     life_expect_same(&whole[0], &one_each);
 }
 
+/* Kernels that run once in a certain action of each micro-batch. A GPU that failed says so to any
+ * call: where a later one is the first to be told, that one is named, with what it was doing. */
+static const struct {
+    const char *kernel;
+    int rank;
+    char action;
+} of_actions[] = {{"add_rows", 0, 'F'}, {"scatter", 0, 'B'}, {"lose_rows", 1, 'B'}};
+
+static void the_micro_batch_is_named(void **state) {
+    (void)state;
+    enum { ACTIONS = sizeof of_actions / sizeof *of_actions, MICROBATCHES = 3 };
+    int named = 0;
+    for (int k = 0; k < ACTIONS * MICROBATCHES; k++) {
+        const emu_site site = {of_actions[k % ACTIONS].kernel, NULL, 0};
+        const int rank = of_actions[k % ACTIONS].rank, microbatch = k / ACTIONS;
+        char where[64];
+        strike.site  = &site;
+        strike.phase = STORY_STEP;
+        strike.blow  = EMU_FAULTS;
+        strike.nth   = microbatch + 1;
+        strike.code  = codes[k % 3];
+        describe(one_each.name);
+        const ending end = story_tell(&one_each, strike_in_phase, strike.words);
+        expect_fault(&end, rank);
+        if (!strstr(end.error.what, "running on the GPU")) continue;
+        (void)snprintf(where, sizeof where, "rank %d, stage %d, %d%c%d: running on the GPU: ", rank,
+                       rank, rank, of_actions[k % ACTIONS].action, microbatch);
+        if (strncmp(end.error.what, where, strlen(where)) != 0)
+            fail_msg("%s: '%s', expected '%s...'", strike.words, end.error.what, where);
+        named++;
+    }
+    print_message("%d of %d found by waiting\n", named, ACTIONS * MICROBATCHES);
+    if (named < 3) fail_msg("only %d were found by waiting", named);
+}
+
 /* ---- a GPU that is lost ---- */
 
 static long work_in(const life *of, int phase) {
@@ -281,6 +316,7 @@ static void work_may_never_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_enqueued_may_fault),
+        cmocka_unit_test(the_micro_batch_is_named),
         cmocka_unit_test(a_gpu_may_be_lost_at_any_work),
         cmocka_unit_test(a_gpu_may_be_lost_while_the_host_is_busy),
         cmocka_unit_test(work_may_never_end),

@@ -80,6 +80,9 @@ static void host_free(sluice_device *device, void *block) {
 
 /* ---- events ---- */
 
+/* What a GPU was doing when it failed: all that is known. */
+static const char at_work[] = "running on the GPU";
+
 static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
     (void)device;
     sluice_event *event = NULL;
@@ -101,6 +104,8 @@ static void event_destroy(sluice_event *event) {
 }
 
 static sluice_status record_event(sluice_stream *stream, sluice_event *event) {
+    event->stream = stream;
+    event->epoch  = ++stream->epoch;
     return sluice__cuda_status(cudaEventRecord(event->handle, stream->handle),
                                "recording an event");
 }
@@ -110,20 +115,27 @@ static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
                                "waiting for an event");
 }
 
+/* What kernels found wrong with their input is told with the end of what was recorded after them.
+ */
 static sluice_status query_event(sluice_event *event, bool *done) {
     const cudaError_t error = cudaEventQuery(event->handle);
     *done                   = error == cudaSuccess;
-    if (error != cudaErrorNotReady)
-        return sluice__cuda_status(error, "carrying out what came before");
-    (void)cudaGetLastError(); /* else the next launch would be blamed */
-    return SLUICE_OK;
+    if (error == cudaErrorNotReady) {
+        (void)cudaGetLastError(); /* else the next launch would be blamed */
+        return SLUICE_OK;
+    }
+    SLUICE__TRY(sluice__cuda_status(error, at_work));
+    const sluice__cuda_fault *const fault = event->stream ? event->stream->fault : NULL;
+    return fault ? sluice__cuda_report(fault, event->epoch) : SLUICE_OK;
 }
 
-/* What kernels found wrong with their input is told here. */
+/* It is told here for the last time. */
 static sluice_status synchronize(sluice_stream *stream) {
-    SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle),
-                                    "carrying out what came before"));
-    return stream->fault ? sluice__cuda_report(stream->fault) : SLUICE_OK;
+    SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle), at_work));
+    if (!stream->fault) return SLUICE_OK;
+    const sluice_status status = sluice__cuda_report(stream->fault, stream->epoch + 1);
+    *stream->fault             = (sluice__cuda_fault){0};
+    return status;
 }
 
 static sluice_status seconds_between(sluice_event *from, sluice_event *to, double *seconds) {
