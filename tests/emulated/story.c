@@ -235,7 +235,9 @@ ending story_tell(const story *s, void (*at)(story_phase), const char *words) {
         end.failed_in = (story_phase)phase;
         end.error     = *sluice_last_error();
     }
-    if (end.failed_in != STORY_END && end.failed_in != STORY_CREATE)
+    const bool is_kept = end.failed_in > STORY_CREATE && end.failed_in < STORY_FREE;
+    const bool is_own  = end.status == SLUICE_E_HOST_MEMORY && end.failed_in >= STORY_READ;
+    if (is_kept && !is_own) /* memory of the call's own: nothing has happened */
         expect_refusals(pipeline, s, &end, words);
     sluice_status freed;
     if (at) at(STORY_FREE);
