@@ -17,3 +17,9 @@ endif()
 if(TARGET emulated_plugin)
     sluice_packed(gpu_emulated emulated_plugin emulated_cudart emulated_cublas)
 endif()
+
+if(TARGET emulated_plugin AND NOT SLUICE_SANITIZE)
+    add_test(NAME gpu_pack COMMAND bash ${PROJECT_SOURCE_DIR}/tests/emulated/test_gpu_pack.sh ${PROJECT_BINARY_DIR}
+                                   $<IF:$<TARGET_EXISTS:sluice_cuda>,nvcc,>)
+    set_tests_properties(gpu_pack PROPERTIES TIMEOUT 600 LABELS emulation)
+endif()

@@ -57,17 +57,16 @@ check_paths() {
     [ -z "$found" ] || refuse "looked for in other folders: $found"
 }
 
+# From what the build has written down of itself.
 describe() {
-    local commit glibc toolkit=''
+    local commit glibc made=' on emulated libraries'
     commit=$(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo "no commit")
     git -C "$here" diff --quiet HEAD 2>/dev/null || commit="$commit and changes"
     glibc=$(cat "$folder"/bin/* "$folder"/lib/* | grep -aoE 'GLIBC_2\.[0-9]+' | sort -uV | tail -1)
     [ -n "$emulated" ] ||
-        toolkit=", for $(sed -n 's/^SLUICE_CUDA_ARCHITECTURES:.*=//p' "$from/CMakeCache.txt" | tr ';' ' ') with the
-toolkit of $(sed -n 's/^CMAKE_CUDA_COMPILER:.*=//p' "$from/CMakeCache.txt")"
-    echo "Sluice at $commit, packed $(date +%F)${emulated:+ on emulated libraries}$toolkit, for glibc ${glibc#GLIBC_} or later" |
-        tr '\n' ' ' | sed 's/ $//'
-    echo
+        made=" for $(sed -n 's/^SLUICE_CUDA_ARCHITECTURES:.*=//p' "$from/CMakeCache.txt" | sed 's/-real//g;s/[^;]*/sm_&/g;s/;/, /g') with CUDA $(
+            sed -n 's/^set(CMAKE_CUDA_COMPILER_VERSION "\(.*\)")/\1/p' "$from"/CMakeFiles/*/CMakeCUDACompiler.cmake)"
+    echo "Sluice at $commit, packed $(date +%F)$made, needs glibc ${glibc#GLIBC_} or later"
 }
 
 pack() {
