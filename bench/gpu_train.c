@@ -418,7 +418,7 @@ static bool train(const setting *on, findings *found) {
 }
 
 int main(int argc, char **argv) {
-    setting on = {"gpt2-124m", "cuda:0", 1024, 32, 8, 3, 10, 8, 4096, 5, 0.04};
+    setting on = {"gpt2-124m", "cuda:0", 1024, 32, 8, 1, 10, 5, 4096, 5, 0.04};
     for (int a = 1; a < argc; a++) {
         if (strcmp(argv[a], "--quick") == 0)
             on = (setting){"gpt-nano", on.device, 16, 4, 4, 1, 1, 0, 64, 1, 0};

@@ -162,22 +162,32 @@ static void a_stream_keeps_its_order(void **state) {
 
 static void an_event_is_its_last_record(void **state) {
     (void)state;
-    enum { COUNT = 1 << 18 };
-    float *const x         = arena(COUNT * sizeof *x);
-    sluice_event *const it = event(false);
+    enum { COUNT = 1 << 16, TIMES = 20 };
+    const size_t bytes = COUNT * sizeof(float);
+    float *const x = arena(2 * bytes), *const here = pinned(bytes);
+    const float *const terms[] = {x, x + COUNT};
+    sluice_event *const it     = event(false);
     assert_true(is_over(it)); /* never recorded, it holds nobody up */
     assert_ok(ops->wait(transfers, it));
     assert_ok(ops->synchronize(transfers));
-    for (int n = 0; n < 20; n++) {
-        assert_ok(ops->zero(compute, x, COUNT * sizeof *x));
+    for (int i = 0; i < COUNT; i++) here[i] = 1;
+    assert_ok(ops->upload(compute, x + COUNT, here, bytes));
+    assert_ok(ops->zero(compute, x, bytes));
+    for (int n = 0; n < TIMES; n++) {
+        assert_ok(ops->sum(compute, x, terms, 2, COUNT));
+        assert_ok(ops->download(compute, here, x, bytes));
         assert_ok(ops->record(compute, it));
     }
     while (!is_over(it)) (void)usleep(100);
+    for (int i = 0; i < COUNT; i++)
+        if (here[i] != (float)TIMES)
+            fail_msg("over, and element %d is %g, not %d", i, (double)here[i], TIMES);
     assert_ok(ops->record(compute, it));
     assert_ok(ops->synchronize(compute));
     assert_true(is_over(it));
     ops->event_destroy(it);
-    ops->arena_free(device, x, COUNT * sizeof *x);
+    ops->host_free(device, here);
+    ops->arena_free(device, x, 2 * bytes);
 }
 
 /* x is counted up on one stream and copied away on another, which the first waits for before it

@@ -46,9 +46,9 @@ sanitize() {
             add_row "$tool" "not run: there is no compute-sanitizer here" ""
             continue
         fi
-        part "$tool, training" 35 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/sluice" train \
+        part "$tool, training" 30 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/sluice" train \
             --data "$folder/gpu" "${small[@]}" --device cuda:0 -p 2 --ranks-per-device 2 --out "$work/out"
-        part "$tool, operations" 40 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/test_operations" cuda
+        part "$tool, operations" 35 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/test_operations" cuda
     done
 }
 
@@ -93,9 +93,9 @@ run() {
     part contract 25 "$folder/bin/test_contract" cuda
     part operations 40 "$folder/bin/test_operations" cuda
     part training 60 "$folder/bin/test_training"
-    part "1, 2, 4 ranks" 40 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
+    part "1, 2, 4 ranks" 50 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
     sanitize
-    part bench 130 "$folder/bin/gpu_train" ${quick:+--quick}
+    part bench 150 "$folder/bin/gpu_train" ${quick:+--quick}
     grep -q '^# ' "$work/said" && cp "$work/said" "$work/bench"
     write_record
     echo "record: $record"
