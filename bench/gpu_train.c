@@ -23,7 +23,15 @@
 #include "bench.h"
 #include "matrix_rate.h"
 
-enum { PRECISIONS = 2, WIDTHS = 3, MOST_RANKS = 4, WARM = 2, LAYERS = 5, SQUARE = LAYERS };
+enum {
+    PRECISIONS = 2,
+    WIDTHS     = 3,
+    MOST_RANKS = 4,
+    WARM       = 2,
+    LAYERS     = 5,
+    SQUARE     = LAYERS,
+    PRODUCTS   = LAYERS * BENCH_ACTIONS
+};
 
 static const char *const precision_names[PRECISIONS] = {"fp32", "tf32"};
 static const int widths[WIDTHS]                      = {1, 2, 4};
@@ -152,17 +160,16 @@ static void measure_products(const task *with) {
     const setting *const on      = with->on;
     const sluice_device_ops *ops = NULL;
     product list[LAYERS];
-    sluice_matmul all[LAYERS * BENCH_ACTIONS + 1];
+    sluice_matmul all[PRODUCTS + 1];
     bench_matrices matrices;
     list_products(list, on);
-    for (int k = 0; k < LAYERS * BENCH_ACTIONS; k++)
-        all[k] = list[k / BENCH_ACTIONS].action[k % BENCH_ACTIONS];
-    all[LAYERS * BENCH_ACTIONS] = bench_linear(BENCH_F, on->square, on->square, on->square);
+    for (int k = 0; k < PRODUCTS; k++) all[k] = list[k / BENCH_ACTIONS].action[k % BENCH_ACTIONS];
+    all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
     bench_check(sluice_device_find(&ops, on->device));
-    bench_matrices_open(&matrices, ops, 0, with->precision == 1, all, LAYERS * BENCH_ACTIONS + 1);
+    bench_matrices_open(&matrices, ops, 0, with->precision == 1, all, PRODUCTS + 1);
     /* Once before it counts, that the clock of a card is as high as it will be. */
-    (void)bench_matrices_seconds(&matrices, &all[LAYERS * BENCH_ACTIONS], on->rounds, on->target);
-    for (int k = 0; k <= LAYERS * BENCH_ACTIONS; k++)
+    (void)bench_matrices_seconds(&matrices, &all[PRODUCTS], on->rounds, on->target);
+    for (int k = 0; k <= PRODUCTS; k++)
         with->found->seconds[with->precision][k / BENCH_ACTIONS][k % BENCH_ACTIONS] =
             bench_matrices_seconds(&matrices, &all[k], on->rounds, on->target);
     bench_matrices_close(&matrices);
@@ -277,7 +284,7 @@ static int compare(const void *left, const void *right) {
 
 static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int ranks) {
     enum { MOST = 64 };
-    double seconds[MOST], all = 0;
+    double seconds[MOST] = {0}, all = 0;
     while (to->steps < on->most && (to->steps < on->least || all < on->seconds)) {
         const sluice_result result  = step(pipeline, on);
         all += seconds[to->steps++] = result.seconds;

@@ -117,11 +117,11 @@ static int compare(const void *left, const void *right) {
 double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *product, int rounds,
                               double target) {
     enum { MOST_ROUNDS = 15, MOST_TIMES = 2000 };
-    sluice_matmul args = *product;
-    double seconds[MOST_ROUNDS];
-    args.c = on->c;
-    args.a = on->a;
-    args.b = on->b;
+    sluice_matmul args          = *product;
+    double seconds[MOST_ROUNDS] = {0};
+    args.c                      = on->c;
+    args.a                      = on->a;
+    args.b                      = on->b;
     if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
     (void)seconds_of(on, &args, 1); /* what is chosen or loaded at the first */
     const double wish = target / seconds_of(on, &args, 1);

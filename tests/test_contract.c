@@ -142,20 +142,20 @@ static void data_goes_there_and_back(void **state) {
 static void a_stream_keeps_its_order(void **state) {
     (void)state;
     enum { COUNT = 4099, TIMES = 200 };
-    float *const here = pinned(COUNT * sizeof *here), *const there =
-                                                          arena(2 * COUNT * sizeof *here);
+    const size_t bytes = COUNT * sizeof(float);
+    float *const here = pinned(bytes), *const there = arena(2 * bytes);
     const float *const terms[] = {there, there + COUNT};
     for (int i = 0; i < COUNT; i++) here[i] = 1;
-    assert_ok(ops->upload(compute, there + COUNT, here, COUNT * sizeof *here));
-    assert_ok(ops->zero(compute, there, COUNT * sizeof *here));
+    assert_ok(ops->upload(compute, there + COUNT, here, bytes));
+    assert_ok(ops->zero(compute, there, bytes));
     for (int n = 0; n < TIMES; n++) assert_ok(ops->sum(compute, there, terms, 2, COUNT));
-    assert_ok(ops->download(compute, here, there, COUNT * sizeof *here));
+    assert_ok(ops->download(compute, here, there, bytes));
     assert_ok(ops->synchronize(compute));
     for (int i = 0; i < COUNT; i++)
         if (here[i] != (float)TIMES)
             fail_msg("element %d is %g, not %d", i, (double)here[i], TIMES);
     ops->host_free(device, here);
-    ops->arena_free(device, there, 2 * COUNT * sizeof *here);
+    ops->arena_free(device, there, 2 * bytes);
 }
 
 /* ---- events ---- */
@@ -196,7 +196,7 @@ static void streams_wait_for_events(void **state) {
     (void)state;
     enum { COUNT = 1 << 16, ROUNDS = 12, MOST = 12 };
     const size_t bytes = COUNT * sizeof(float);
-    float *const x = arena(3 * bytes), *const one = x + COUNT, *const away = x + 2 * COUNT;
+    float *const x = arena(3 * bytes), *const one = x + COUNT, *const away = one + COUNT;
     float *const here           = pinned(ROUNDS * bytes);
     const float *const terms[]  = {x, one};
     sluice_event *const counted = event(false), *const copied = event(false);
@@ -337,19 +337,19 @@ static void threads_hand_over_by_events(void **state) {
 
 /* ---- precision ---- */
 
-enum { SIDE = 96 };
+enum { SIDE = 96, ELEMENTS = SIDE * SIDE };
 
 static void multiply(float *out, sluice_stream *stream, const float *here) {
-    const size_t bytes          = (size_t)SIDE * SIDE * sizeof *out;
-    float *const there          = arena(3 * bytes);
+    const size_t bytes = ELEMENTS * sizeof *out;
+    float *const there = arena(3 * bytes), *const a = there + ELEMENTS;
     const sluice_matmul product = {.c       = there,
-                                   .a       = there + SIDE * SIDE,
-                                   .b       = there + 2 * SIDE * SIDE,
+                                   .a       = a,
+                                   .b       = a + ELEMENTS,
                                    .rows    = SIDE,
                                    .columns = SIDE,
                                    .inner   = SIDE,
                                    .alpha   = 1};
-    assert_ok(ops->upload(stream, there + SIDE * SIDE, here, 2 * bytes));
+    assert_ok(ops->upload(stream, a, here, 2 * bytes));
     assert_ok(ops->matmul(stream, &product));
     assert_ok(ops->download(stream, out, there, bytes));
     assert_ok(ops->synchronize(stream));
@@ -362,25 +362,24 @@ static void tf32_is_asked_for(void **state) {
     (void)state;
     sluice_device *rounding = NULL;
     sluice_stream *stream   = NULL;
-    float *const factors    = pinned((size_t)2 * SIDE * SIDE * sizeof *factors);
-    float *const results    = pinned((size_t)3 * SIDE * SIDE * sizeof *results);
-    float *const fp32 = results, *const tf32 = results + SIDE * SIDE;
-    float *const again = results + 2 * SIDE * SIDE;
-    uint64_t random    = test_seed();
-    double farthest    = 0;
+    float *const factors    = pinned((size_t)2 * ELEMENTS * sizeof *factors);
+    float *const results    = pinned((size_t)3 * ELEMENTS * sizeof *results);
+    float *const fp32 = results, *const tf32 = fp32 + ELEMENTS, *const again = tf32 + ELEMENTS;
+    uint64_t random = test_seed();
     assert_ok(ops->open(&rounding, 0, 1, 0, false));
     const sluice_status status = ops->allow_tf32(rounding);
     if (status == SLUICE_OK) {
         assert_ok(ops->stream_create(rounding, SLUICE_STREAM_COMPUTE, &stream));
-        for (int i = 0; i < 2 * SIDE * SIDE; i++)
+        for (int i = 0; i < 2 * ELEMENTS; i++)
             factors[i] = (float)test_random_int(&random, -1000000, 1000000) * 1e-6f;
         multiply(fp32, compute, factors);
         multiply(tf32, stream, factors);
         multiply(again, compute_too, factors);
-        for (int i = 0; i < SIDE * SIDE; i++)
+        double farthest = 0;
+        for (int i = 0; i < ELEMENTS; i++)
             farthest = fmax(farthest, fabs((double)fp32[i] - (double)tf32[i]));
         if (!(farthest > 1e-5 && farthest < 2e-2)) fail_msg("TF32 is %g from fp32", farthest);
-        assert_memory_equal(fp32, again, (size_t)SIDE * SIDE * sizeof *fp32);
+        assert_memory_equal(fp32, again, ELEMENTS * sizeof *fp32);
         ops->stream_destroy(stream);
     } else
         assert_int_equal(status, SLUICE_E_UNSUPPORTED);
