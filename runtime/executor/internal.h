@@ -7,6 +7,7 @@
  *   account.c     what the last step took: idle shares, ledgers, costs for the simulator
  *   nonfinite.c   where a loss or gradient that is no number comes from
  *   lacks.c       what the machine did not give
+ *   rehearse.c    everything once before the first step, where code is loaded as it is used
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   place.c       which device a rank is on, and whether the arenas fit there
  *   events.c      order between streams, and how far the host runs ahead of them
@@ -215,6 +216,10 @@ sluice_status sluice__clock_end(sluice__rank *rank, int n);
 /* The rank's times of the step's instructions, from the events; the compute stream is idle. */
 sluice_status sluice__clock_read(sluice__rank *rank);
 
+/* ---- rehearse.c ---- */
+/* Ranks are furnished, and arenas hold nothing yet; afterwards they hold what nobody wants. */
+sluice_status sluice__rehearse(sluice_pipeline *pipeline);
+
 /* ---- run.c ---- */
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
@@ -242,7 +247,9 @@ sluice_status sluice__norm(sluice__rank *rank);
 sluice_status sluice__update(sluice__rank *rank);
 
 /* ---- parameters.c ---- */
-/* Arena, staging and initial values: a task. */
+/* A task: arena, staging, room for times. */
+sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused);
+/* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 
 /* ---- failure.c ---- */
