@@ -15,7 +15,7 @@ if(TARGET sluice_cuda)
     sluice_packed(gpu_plugin sluice_cuda)
 endif()
 if(TARGET emulated_plugin)
-    sluice_packed(gpu_emulated emulated_plugin emulated_cudart emulated_cublas)
+    sluice_packed(gpu_emulated emulated_plugin emulated_cudart emulated_cublasLt)
 endif()
 
 if(TARGET emulated_plugin AND NOT SLUICE_SANITIZE)

@@ -90,13 +90,14 @@ if [ -n "$has_nvcc" ]; then
     says 0 "there: bash real/gpu.sh --run" bash "$gpu" --pack real "${from[@]}"
     looks_right real
     ls real/lib/libcu* 2>/dev/null && complain "CUDA's own libraries are packed"
-    cuda=$(sed -n 's/^libcublas\.so\.//p' real/needs)
-    [ -n "$cuda" ] || complain "the plug-in needs no cuBLAS, only: $(cat real/needs)"
+    needed=$(head -1 real/needs)
+    [[ $needed = libcublas*.so.* ]] || complain "the plug-in needs no cuBLAS, only: $(cat real/needs)"
+    cuda=${needed##*.} other=${needed%.*}.9
     says 1 "there is no GPU to run on: " "${clean[@]}" CUDA_VISIBLE_DEVICES= bash real/gpu.sh --run
-    says 1 "libcublas.so.$cuda is not here: looked in $work/tools; name its folder" \
+    says 1 "$needed is not here: looked in $work/tools; name its folder" \
         "${clean[@]}" SLUICE_CUDA_LIBRARIES="$work/tools" bash real/gpu.sh --run
-    touch tools/libcublas.so.9
-    says 1 "libcublas.so.$cuda is not here, only $work/tools/libcublas.so.9: pack with CUDA 9, or install CUDA $cuda's" \
+    touch "tools/$other"
+    says 1 "$needed is not here, only $work/tools/$other: pack with CUDA 9, or install CUDA $cuda's" \
         "${clean[@]}" SLUICE_CUDA_LIBRARIES="$work/tools" bash real/gpu.sh --run
 fi
 finish
