@@ -67,7 +67,9 @@ typedef struct run {
 
 /* What the processes leave for the first one. */
 typedef struct findings {
-    char words[128]; /* what the device is */
+    char words[128];  /* what the device is */
+    double opened;    /* seconds to find and open it, in a new process */
+    size_t available; /* bytes that it has left then */
     bool has[PRECISIONS];
     double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
     run runs[PRECISIONS][WIDTHS];
@@ -144,14 +146,27 @@ static bool apart(void (*work)(const task *), const task *with) {
 }
 
 static void look_at_device(const task *with) {
+    findings *const found        = with->found;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
+    const double before          = bench_now();
+    size_t reserve;
     bench_check(sluice_device_find(&ops, with->on->device));
-    bench_check(ops->describe(0, with->found->words, sizeof with->found->words));
     bench_check(ops->open(&device, 0, 1, 0, false));
-    with->found->has[0] = true;
-    with->found->has[1] = ops->allow_tf32(device) == SLUICE_OK;
+    found->opened = bench_now() - before;
+    bench_check(ops->describe(0, found->words, sizeof found->words));
+    bench_check(ops->room(0, 1, &found->available, &reserve));
+    found->has[0] = true;
+    found->has[1] = ops->allow_tf32(device) == SLUICE_OK;
     ops->close(device);
+}
+
+static void print_device(const setting *on, const findings *found) {
+    printf("%s: %s; opened in %.2f s", on->device, found->words, found->opened);
+    if (found->available != SIZE_MAX)
+        printf(", with %.2f GiB left to a process that has done nothing yet",
+               (double)found->available / 1073741824.0);
+    printf("\n\n");
 }
 
 /* ---- rates ---- */
@@ -442,7 +457,7 @@ int main(int argc, char **argv) {
     task with = {&on, found, 0, 0};
     bench_begin("Training on a GPU");
     if (!apart(look_at_device, &with)) return 1;
-    printf("%s: %s\n\n", on.device, found->words);
+    print_device(&on, found);
     for (with.precision = 0; with.precision < PRECISIONS; with.precision++)
         if (found->has[with.precision] && !apart(measure_products, &with)) return 1;
     print_rates(&on, found);

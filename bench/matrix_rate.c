@@ -3,7 +3,6 @@
 #include "matrix_rate.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "bench.h"
 
@@ -96,17 +95,11 @@ void bench_matrices_close(bench_matrices *on) {
 
 /* ---- time ---- */
 
-static double now(void) {
-    struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
-}
-
 static double seconds_of(const bench_matrices *on, const sluice_matmul *product, int times) {
-    const double before = now();
+    const double before = bench_now();
     for (int n = 0; n < times; n++) bench_check(on->ops->matmul(on->stream, product));
     bench_check(on->ops->synchronize(on->stream));
-    return (now() - before) / times;
+    return (bench_now() - before) / times;
 }
 
 static int compare(const void *left, const void *right) {
