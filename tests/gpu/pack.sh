@@ -24,6 +24,7 @@ build() {
     else
         options+=(-DSLUICE_CUDA=ON "-DSLUICE_CUDA_ARCHITECTURES=$arch-real" -DSLUICE_EMULATION=OFF)
     fi
+    mkdir -p "$from" || refuse "$from cannot be made"
     cmake -G Ninja -S "$here/.." -B "$from" "${options[@]}" >"$from.log" 2>&1 ||
         { cat "$from.log" >&2; refuse "the build cannot be set up"; }
     cmake --build "$from" --target "${components[@]}" >"$from.log" 2>&1 ||
