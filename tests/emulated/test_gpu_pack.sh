@@ -85,10 +85,9 @@ says 2 "what does not begin in it is listed as not run" bash "$gpu" --walk
 # ---- the plug-in for GPUs ----
 
 if [ -n "$has_nvcc" ]; then
-    from=(--from "$build")
-    [ -n "${SLUICE_LONG-}" ] && from=()
-    says 0 "there: bash real/gpu.sh --run" bash "$gpu" --pack real "${from[@]}"
+    says 0 "there: bash real/gpu.sh --run" bash "$gpu" --pack real --arch 90
     looks_right real
+    grep -q "packed .* for sm_90 with CUDA " real/about || complain "it is about: $(cat real/about)"
     ls real/lib/libcu* 2>/dev/null && complain "CUDA's own libraries are packed"
     needed=$(head -1 real/needs)
     [[ $needed = libcublas*.so.* ]] || complain "the plug-in needs no cuBLAS, only: $(cat real/needs)"

@@ -22,7 +22,8 @@ build() {
     if [ -n "$emulated" ]; then
         options+=(-DSLUICE_CUDA=OFF -DSLUICE_EMULATION=ON)
     else
-        options+=(-DSLUICE_CUDA=ON "-DSLUICE_CUDA_ARCHITECTURES=$arch-real" -DSLUICE_EMULATION=OFF)
+        # With the lines of kernels, for sanitizers to name.
+        options+=(-DSLUICE_CUDA=ON "-DSLUICE_CUDA_ARCHITECTURES=$arch-real" -DCMAKE_CUDA_FLAGS=-lineinfo -DSLUICE_EMULATION=OFF)
     fi
     mkdir -p "$from" || refuse "$from cannot be made"
     cmake -G Ninja -S "$here/.." -B "$from" "${options[@]}" >"$from.log" 2>&1 ||
