@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_training.c -- training on emulated GPUs, as many as EMU_DEVICES says: the theorem among
- * GPUs, bit for bit, and agreement with the cpu.
+ * test_training.c -- training on the GPUs that are here, emulated or real, one or many: the theorem
+ * among GPUs, bit for bit, and agreement with the cpu.
  *
  * GPUs and cpu differ in the order of sums and in exp(): STEPS steps of AdamW with clipping leave
  * losses and norms within `close` of each other, relative.
  */
 #include "tests/small_gpt.h"
+
+#include "sluice/device.h"
 
 static const double close_enough = 2e-5;
 
@@ -23,8 +25,11 @@ static const setting settings[] = {
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
 static int devices(void) {
-    const char *const text = getenv("EMU_DEVICES");
-    return text ? (int)strtol(text, NULL, 10) : 2;
+    const sluice_device_ops *ops;
+    int count = 0;
+    assert_ok(sluice_device_find(&ops, "cuda"));
+    assert_ok(ops->count(&count));
+    return count;
 }
 
 static void expect_close(const char *what, int n, double cpu, double cuda, const setting *with) {
@@ -64,6 +69,23 @@ static void training_does_not_depend_on_the_pipeline(void **state) {
         assert_same(&one, &got, &with);
         compare_with_cpu(&with, &got);
     }
+}
+
+/* One, two and four ranks of one card, with as many micro-batches. */
+static void one_card_has_the_same_bits_for_any_ranks(void **state) {
+    (void)state;
+    setting with      = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0, 0.1F, 0};
+    place.device      = "cuda:0";
+    const outcome one = train(&with);
+    with.schedule     = "1f1b";
+    for (int ranks = 1; ranks <= 4; ranks *= 2) {
+        with.ranks             = ranks;
+        place.ranks_per_device = ranks;
+        const outcome got      = train(&with);
+        assert_same(&one, &got, &with);
+    }
+    place.device           = "cuda";
+    place.ranks_per_device = 0;
 }
 
 /* Neighbours on one GPU hand over on it, others between two: it is all the same. */
@@ -164,6 +186,7 @@ int main(void) {
     place.device                    = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
+        cmocka_unit_test(one_card_has_the_same_bits_for_any_ranks),
         cmocka_unit_test(ranks_share_gpus_as_told),
         cmocka_unit_test(bad_places_are_refused),
         cmocka_unit_test(a_number_outside_its_table_is_told_where_it_is),
