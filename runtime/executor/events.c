@@ -10,6 +10,7 @@
  * needed, never for less, and always for something that is enqueued already. Of the last compute
  * instructions none is forgotten before the host has seen its end.
  */
+#include <stdio.h>
 #include <time.h>
 
 #include "runtime/base/error.h"
@@ -38,26 +39,63 @@ void sluice__events_free(sluice__rank *rank) {
 }
 
 void sluice__events_begin(sluice__rank *rank) {
-    rank->computes = 0;
+    rank->computes = rank->over = 0;
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
+}
+
+/* The first compute instruction whose end cannot be told of: not yet, or because of what it did;
+ * -1. */
+static int first_open(const sluice__rank *rank) {
+    for (int c = rank->over; rank->pipeline->run.program && c < rank->computes; c++) {
+        const int e = c % SLUICE__AHEAD;
+        bool done   = false;
+        if (rank->pipeline->ops->query(rank->computed[e], &done) != SLUICE_OK || !done)
+            return rank->computed_at[e];
+    }
+    return -1;
+}
+
+static sluice_status device_is_late(sluice__rank *rank) {
+    const int at = first_open(rank);
+    char words[96], whole[128] = "its device";
+    if (at >= 0) {
+        sluice__describe_instruction(words, sizeof words,
+                                     &rank->pipeline->run.program->rank[rank->index].list[at]);
+        (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);
+    }
+    return sluice__deadline_passed(rank, whole);
+}
+
+/* What a device tells late is not of the instruction that the host has come to. */
+static sluice_status blame(sluice__rank *rank) {
+    const sluice_error error = *sluice_last_error();
+    const int at             = first_open(rank);
+    if (at >= 0) atomic_store(&rank->at, at);
+    return sluice__fail_again(&error);
 }
 
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
-        SLUICE__TRY(pipeline->ops->query(event, &done));
+        if (pipeline->ops->query(event, &done) != SLUICE_OK) return blame(rank);
+        atomic_store(&rank->awaits, !done);
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
-        if (pipeline->run.program && sluice__patience(pipeline) <= 0)
-            return sluice__deadline_passed(rank, "its device");
+        if (sluice__patience(pipeline) <= 0) return device_is_late(rank);
         (void)nanosleep(&nap, NULL);
     }
 }
 
+/* Of the compute instructions of the run, those up to the one before `count`. */
+static sluice_status await_computes(sluice__rank *rank, int count) {
+    for (; rank->over < count; rank->over++)
+        SLUICE__TRY(sluice__await(rank, rank->computed[rank->over % SLUICE__AHEAD]));
+    return SLUICE_OK;
+}
+
 sluice_status sluice__before_compute(sluice__rank *rank) {
-    if (rank->computes < SLUICE__AHEAD) return SLUICE_OK;
-    return sluice__await(rank, rank->computed[rank->computes % SLUICE__AHEAD]);
+    return await_computes(rank, rank->computes - SLUICE__AHEAD + 1);
 }
 
 sluice_status sluice__after_compute(sluice__rank *rank, int n) {
@@ -89,6 +127,7 @@ sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool se
 
 sluice_status sluice__drain(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    SLUICE__TRY(await_computes(rank, rank->computes)); /* in order: who failed is known */
     SLUICE__TRY(ops->record(rank->stream, rank->idle));
     SLUICE__TRY(sluice__await(rank, rank->idle));
     return ops->synchronize(rank->stream);
