@@ -17,12 +17,15 @@ static void expect_same_line(const struct emu__grid *g, const struct emu__thread
 
 static void open_barrier(struct emu__grid *g, const struct emu__thread *last) {
     expect_same_line(g, last);
+    struct emu__thread *them[EMU__THREADS];
     g->at_barrier = 0;
     g->yes        = 0;
     for (unsigned i = 0; i < g->threads; i++) {
         g->yes += g->thread[i].yes;
         emu__make_ready(&g->thread[i]);
+        them[i] = &g->thread[i];
     }
+    emu__meet(them, g->threads);
 }
 
 /* A thread that has returned is missed for ever: on a GPU that may pass or hang, so it is wrong.

@@ -46,6 +46,7 @@ static cublasStatus_t enter(const char *function, cublasHandle_t handle) {
 #define ENTER(handle)                                                                              \
     do {                                                                                           \
         const cublasStatus_t entered_ = enter(__func__, handle);                                   \
+        emu__asked_from(__builtin_return_address(0));                                              \
         if (entered_ != CUBLAS_STATUS_SUCCESS) return entered_;                                    \
     } while (0)
 

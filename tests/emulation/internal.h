@@ -4,6 +4,7 @@
 #define SLUICE_TESTS_EMULATION_INTERNAL_H
 
 #include "emu.h"
+#include "order.h"
 
 enum { EMU__DEVICES = 8, EMU__PAGE = 4096, EMU__EXIT_REPORT = 97 };
 
@@ -44,6 +45,7 @@ cudaError_t emu__enter_any(const char *function);
 
 #define EMU__ENTER()                                                                               \
     do {                                                                                           \
+        emu__asked_from(__builtin_return_address(0));                                              \
         const cudaError_t entered_ = emu__enter(__func__);                                         \
         if (entered_ != cudaSuccess) return entered_;                                              \
     } while (0)
@@ -99,6 +101,9 @@ typedef struct emu__operation {
     void *argument;
     struct CUevent_st *event;
     uint64_t ticket; /* of the event: which record */
+    struct emu__record *record;
+    const void *caller; /* who asked for it */
+    emu__promise asked;
     unsigned also;   /* devices whose memory it touches beside its own, a bit each */
     bool delayed;
 } emu__operation;
@@ -113,6 +118,8 @@ struct CUstream_st {
     uint64_t random;
     void *thread; /* the pthread of asynchronous mode */
     void *grid;   /* what grid.c keeps between kernels */
+    void *who;    /* see order.h */
+    emu__promise done, stack;
 };
 
 extern struct CUstream_st *emu__streams; /* newest first (locked) */
@@ -129,6 +136,9 @@ void emu__streams_forget(void);
 void emu__choices_forget(void);
 struct CUstream_st *emu__running_stream(void); /* whose work this thread executes, or NULL */
 const char *emu__running_what(void);
+void emu__rely_on_stream(struct CUstream_st *stream); /* what it did is known now (locked, idle) */
+void emu__rely_on_device(int device);
+void emu__asked_from(const void *caller); /* of what this thread enqueues next */
 
 /* Waits on the host until `done(argument)`, running work if lazy. (locked) */
 void emu__wait(bool (*done)(void *argument), void *argument, const char *what);
@@ -137,8 +147,15 @@ bool emu__device_idle(void *device); /* an int * */
 
 /* ---- event.c ---- */
 
+/* One record of an event: it lives as long as somebody may wait for it. */
+typedef struct emu__record {
+    emu__promise reached;
+    int users;
+} emu__record;
+
 struct CUevent_st {
     struct CUevent_st *next;
+    emu__record *last; /* NULL: never recorded */
     int device, number;
     unsigned flags;
     uint64_t recorded, done; /* tickets of the last record asked for, and reached */
@@ -146,6 +163,7 @@ struct CUevent_st {
     bool destroyed;
 };
 void emu__event_reached(struct CUevent_st *event, uint64_t ticket); /* (locked) */
+void emu__record_let_go(emu__record *record);                       /* or NULL (locked) */
 void emu__events_forget(void);
 
 /* ---- grid.c ---- */

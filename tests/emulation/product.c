@@ -107,12 +107,16 @@ static void run_one(const emu__product *p, long long item) {
 static void fill_workspace(const emu__product *p) {
     enum { MOST = 64 * 1024 };
     const size_t bytes = p->workspace_bytes < MOST ? p->workspace_bytes : MOST;
+    char *const end    = (char *)p->workspace + p->workspace_bytes;
+    emu__writes(p->workspace, bytes);
     memset(p->workspace, 0xFF, bytes);
-    memset((char *)p->workspace + p->workspace_bytes - bytes, 0xFF, bytes);
+    emu__writes(end - bytes, bytes);
+    memset(end - bytes, 0xFF, bytes);
 }
 
 void emu__product_run(void *product) {
     const emu__product *const p = product;
+    emu__product_tell(p);
     if (p->workspace) fill_workspace(p);
     if (p->m == 0 || p->n == 0) return;
     for (long long item = 0; item < p->batch; item++) run_one(p, item);

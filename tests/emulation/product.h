@@ -22,5 +22,7 @@ typedef struct emu__product {
 bool emu__product_fits(const emu__product *product); /* sizes and leading dimensions */
 void emu__product_expect_memory(const emu__product *product, int device, const char *what);
 void emu__product_run(void *product);
+/* What it reads and writes, said to ThreadSanitizer. */
+void emu__product_tell(const emu__product *product);
 
 #endif
