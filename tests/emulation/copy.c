@@ -108,7 +108,7 @@ static struct copy *new_copy(void *to, const void *from, size_t bytes) {
     if (emu__find(from)) return copy;
     emu__count("pageable copy");
     copy->staged = emu__need(bytes);
-    emu__reads(from, bytes);
+    emu__host_touches(from, bytes, false);
     memcpy(copy->staged, from, bytes);
     copy->from = copy->staged;
     return copy;

@@ -41,6 +41,9 @@ void emu_forbid(const char *why);
 /* The `nth` call (from 1, counted from now) of `function` on any thread fails with `code`. One at a
  * time. */
 void emu_fail_call(const char *function, int nth, int code);
+/* From now on nobody waits at the __syncthreads or __syncwarp of this line, "lanes.cuh:57": a
+ * mistake to be found. NULL: everybody does. */
+void emu_skip_barrier(const char *where);
 /* The device fails as if a kernel had faulted: what is queued is dropped, and every call that
  * concerns the device says `code` from now on. */
 void emu_break_device(int device, cudaError_t code);

@@ -104,7 +104,7 @@ typedef struct emu__operation {
     struct emu__record *record;
     const void *caller; /* who asked for it */
     emu__promise asked;
-    unsigned also;   /* devices whose memory it touches beside its own, a bit each */
+    unsigned also; /* devices whose memory it touches beside its own, a bit each */
     bool delayed;
 } emu__operation;
 
@@ -139,6 +139,7 @@ const char *emu__running_what(void);
 void emu__rely_on_stream(struct CUstream_st *stream); /* what it did is known now (locked, idle) */
 void emu__rely_on_device(int device);
 void emu__asked_from(const void *caller); /* of what this thread enqueues next */
+void emu__host_touches(const void *at, size_t bytes, bool writes); /* by the call itself */
 
 /* Waits on the host until `done(argument)`, running work if lazy. (locked) */
 void emu__wait(bool (*done)(void *argument), void *argument, const char *what);
@@ -165,6 +166,10 @@ struct CUevent_st {
 void emu__event_reached(struct CUevent_st *event, uint64_t ticket); /* (locked) */
 void emu__record_let_go(emu__record *record);                       /* or NULL (locked) */
 void emu__events_forget(void);
+
+/* ---- barrier.c ---- */
+
+bool emu__skips(const char *file, int line); /* emu_skip_barrier() says so */
 
 /* ---- grid.c ---- */
 

@@ -24,7 +24,7 @@ typedef struct emu__promise {
 /* Not in gcc's header, and there since the beginning. */
 void __tsan_atomic32_store(volatile int *at, int value, int memory_order);
 void __tsan_read_range(const void *at, size_t bytes);
-void __tsan_write_range(void *at, size_t bytes);
+void __tsan_write_range(const void *at, size_t bytes);
 void __tsan_func_entry(const void *caller);
 void __tsan_func_exit(void);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
@@ -66,7 +66,7 @@ static inline void emu__reads(const void *at, size_t bytes) {
     if (bytes > 0) __tsan_read_range(at, bytes);
 }
 
-static inline void emu__writes(void *at, size_t bytes) {
+static inline void emu__writes(const void *at, size_t bytes) {
     if (bytes > 0) __tsan_write_range(at, bytes);
 }
 
@@ -105,13 +105,14 @@ static inline void emu__rely_on(emu__promise *promise) {
 static inline void emu__reads(const void *at, size_t bytes) {
     (void)at, (void)bytes;
 }
-static inline void emu__writes(void *at, size_t bytes) {
+static inline void emu__writes(const void *at, size_t bytes) {
     (void)at, (void)bytes;
 }
 static inline void emu__called_from(const void *caller) {
     (void)caller;
 }
-static inline void emu__returned(void) {}
+static inline void emu__returned(void) {
+}
 
 #endif
 #endif

@@ -10,7 +10,7 @@ static void tell(const float *at, int rows, int columns, int leading, bool write
     for (int j = 0; j < (dense ? 1 : columns); j++) {
         const float *const from = at + (size_t)j * (size_t)leading;
         if (writes)
-            emu__writes((void *)(uintptr_t)from, height);
+            emu__writes(from, height);
         else
             emu__reads(from, height);
     }

@@ -27,6 +27,15 @@ void emu__asked_from(const void *caller) {
     asked_from = caller;
 }
 
+void emu__host_touches(const void *at, size_t bytes, bool writes) {
+    emu__called_from(asked_from);
+    if (writes)
+        emu__writes(at, bytes);
+    else
+        emu__reads(at, bytes);
+    emu__returned();
+}
+
 static bool is_half_empty(void *stream) {
     return ((const struct CUstream_st *)stream)->queued <= emu__settings.queue / 2;
 }
