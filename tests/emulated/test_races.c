@@ -3,7 +3,8 @@
  * test_races.c -- training on emulated GPUs with one kind of wait left out of the executor:
  * ThreadSanitizer must report it at every seed, in both modes, and nothing where all are there.
  *
- * It is left out between the executor, which is the real one, and the cuda device.
+ * It is left out between the executor, which is the real one, and the cuda device. The wait of
+ * transfers for the end of a send has no row: test_order.c finds no schedule that needs it.
  */
 #include "tests/emulation/child.h"
 #include "tests/small_gpt.h"
@@ -19,8 +20,7 @@ enum wait {
     READY,     /* a copy, for the other end */
     RECEIVED,  /* compute, for the copy of a receive */
     SENT,      /* compute, for the copy of a send, whose bytes are used again */
-    SENT_FROM, /* transfers, for the copy of a send, whose bytes may be received into */
-    AHEAD,     /* host, for the last compute instruction but seven */
+    SENT_FROM, /* transfers, for the same: no program of today needs it, so that none can show it */
     STAGED,    /* host, for the upload of a block that it fills again */
     GATHERED   /* host, for the losses and sums that it reads */
 };
@@ -67,8 +67,6 @@ static sluice_status wait_unless_lost(sluice_stream *stream, sluice_event *event
 static bool is_overlooked(const sluice_event *event) {
     if (!here.at) return false;
     switch (world.lost) {
-    case AHEAD:
-        return is_one_of(event, here.rank->computed, SLUICE__AHEAD);
     case STAGED:
         return is_one_of(event, here.rank->staged, SLUICE__STAGINGS);
     case GATHERED:
@@ -111,7 +109,6 @@ static const struct program table[] = {
     {"a copy does not wait for its other end", READY, "1f1b", 2, 6},
     {"compute does not wait for what it receives", RECEIVED, "1f1b", 2, 6},
     {"compute uses the bytes of a send again", SENT, "1f1b", 2, 6},
-    {"the host runs far ahead", AHEAD, "1f1b", 2, 12},
     {"a block of inputs is filled again", STAGED, "1f1b", 2, 6},
     {"losses are read too early", GATHERED, "1f1b", 2, 6},
 };
