@@ -4,8 +4,7 @@
  *
  *   compute    F0 . F1 . F2 . . . wait(over) B0          records an event after every instruction
  *                 \_after_\                 /
- *   transfers           post(F1) . copy . over            waits for the one that a post comes
- * `after`
+ *   transfers           post(F1) . copy . over            waits for what a post comes `after`
  *
  * Events are few and used again: to wait for a later recording of one is to wait for more than was
  * needed, never for less, and always for something that is enqueued already. Of the last compute

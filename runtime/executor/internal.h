@@ -7,6 +7,7 @@
  *   account.c     what the last step took: idle shares, ledgers, costs for the simulator
  *   nonfinite.c   where a loss or gradient that is no number comes from
  *   lacks.c       what the machine did not give
+ *   rehearse.c    everything once before the first step, where code is loaded as it is used
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   place.c       which device a rank is on, and whether the arenas fit there
  *   events.c      order between streams, and how far the host runs ahead of them
@@ -72,6 +73,8 @@ struct sluice__rank {
     atomic_int at;              /* instruction being carried out */
     sluice_event *idle;         /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
+    sluice_event **parts; /* beside it: begin and end of each layer's W in a B that is divided */
+    int *divided;         /* per stage: the instruction of that B, counted from 1; 0: none */
     double clock_start;   /* of the step, seconds after its own */
 
     double *begin, *end; /* per instruction of the step, seconds since its start */
@@ -212,8 +215,15 @@ void sluice__clock_free(sluice__rank *rank);
 sluice_status sluice__clock_start(sluice__rank *rank);
 sluice_status sluice__clock_begin(sluice__rank *rank, int n);
 sluice_status sluice__clock_end(sluice__rank *rank, int n);
+/* Before, and after, W of a layer inside a B. */
+sluice_status sluice__clock_part(sluice__rank *rank, const sluice_instruction *at, int layer,
+                                 bool ends);
 /* The rank's times of the step's instructions, from the events; the compute stream is idle. */
 sluice_status sluice__clock_read(sluice__rank *rank);
+
+/* ---- rehearse.c ---- */
+/* Ranks are furnished, and arenas hold nothing yet; afterwards they hold what nobody wants. */
+sluice_status sluice__rehearse(sluice_pipeline *pipeline);
 
 /* ---- run.c ---- */
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
@@ -242,7 +252,9 @@ sluice_status sluice__norm(sluice__rank *rank);
 sluice_status sluice__update(sluice__rank *rank);
 
 /* ---- parameters.c ---- */
-/* Arena, staging and initial values: a task. */
+/* A task: arena, staging, room for times. */
+sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused);
+/* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 
 /* ---- failure.c ---- */

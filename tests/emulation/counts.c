@@ -34,8 +34,6 @@ static const char *const slow[] = {"cudaMalloc",
                                    "cudaEventDestroy",
                                    "cudaDeviceSynchronize",
                                    "cudaDeviceEnablePeerAccess",
-                                   "cublasCreate_v2",
-                                   "cublasDestroy_v2",
                                    "cublasLtCreate",
                                    "cublasLtDestroy",
                                    NULL};

@@ -18,12 +18,9 @@ static void tell(const float *at, int rows, int columns, int leading, bool write
 
 void emu__product_tell(const emu__product *p) {
     if (!EMU__TELLS || p->m == 0 || p->n == 0) return;
-    for (int i = 0; i < p->batch; i++) {
-        const bool ta = p->transpose_a, tb = p->transpose_b;
-        tell(p->a + i * p->stride_a, ta ? p->k : p->m, ta ? p->m : p->k, p->lda, false);
-        tell(p->b + i * p->stride_b, tb ? p->n : p->k, tb ? p->k : p->n, p->ldb, false);
-        if (p->beta != 0) tell(p->c + i * p->stride_c, p->m, p->n, p->ldc, false);
-        if (p->bias) emu__reads(p->bias, (size_t)p->m * sizeof *p->bias);
-        tell(p->d + i * p->stride_d, p->m, p->n, p->ldd, true);
-    }
+    const bool ta = p->transpose_a, tb = p->transpose_b;
+    tell(p->a, ta ? p->k : p->m, ta ? p->m : p->k, p->lda, false);
+    tell(p->b, tb ? p->n : p->k, tb ? p->k : p->n, p->ldb, false);
+    if (p->beta != 0) tell(p->c, p->m, p->n, p->ldc, false);
+    tell(p->c, p->m, p->n, p->ldc, true);
 }
