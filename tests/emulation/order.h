@@ -21,7 +21,8 @@ typedef struct emu__promise {
 #ifdef EMU_TSAN
 #include <sanitizer/tsan_interface.h>
 
-/* Not in gcc's header, and there since the beginning. */
+/* Not in gcc's header, and there since the beginning.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
 void __tsan_atomic32_store(volatile int *at, int value, int memory_order);
 void __tsan_read_range(const void *at, size_t bytes);
 void __tsan_write_range(const void *at, size_t bytes);
@@ -29,6 +30,7 @@ void __tsan_func_entry(const void *caller);
 void __tsan_func_exit(void);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
+/* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 
 #define EMU__TELLS true
 

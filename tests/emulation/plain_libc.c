@@ -24,11 +24,13 @@ SEEN_HERE int clock_gettime(clockid_t clock, struct timespec *now);
 SEEN_HERE int vsnprintf(char *to, size_t bytes, const char *format, va_list arguments);
 SEEN_HERE int snprintf(char *to, size_t bytes, const char *format, ...);
 
-/* glibc's own heap, beside that of the sanitizer. */
+/* glibc's own heap, beside that of the sanitizer. NOLINTBEGIN(bugprone-reserved-identifier,cert-*)
+ */
 void *__libc_calloc(size_t count, size_t bytes);
 void __libc_free(void *block);
 int __vsnprintf_chk(char *to, size_t most, int flags, size_t bytes, const char *format,
                     va_list arguments);
+/* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 
 void *calloc(size_t count, size_t bytes) {
     return __libc_calloc(count, bytes);

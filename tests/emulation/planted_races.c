@@ -83,10 +83,10 @@ int planted_slept_instead_of_waiting(void) {
     return rig_finish(&r);
 }
 
+static float added_up;
 static void add_up(void *numbers) {
     const float *const at = numbers;
-    volatile float sum    = 0;
-    for (int i = 0; i < RIG_COUNT; i++) sum += at[i];
+    for (int i = 0; i < RIG_COUNT; i++) added_up += at[i];
 }
 /* What a host function reads is changed after it was enqueued. */
 int planted_host_function_races(void) {
