@@ -10,13 +10,27 @@
  * needed, never for less, and always for something that is enqueued already. Of the last compute
  * instructions none is forgotten before the host has seen its end.
  */
+#include <stdio.h>
 #include <time.h>
 
 #include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
 
+/* A host that fills a stream's queue is held up inside a launch, where it sees no deadline. */
+static int choose_ahead(const sluice__rank *rank) {
+    enum { QUEUE = 1024, LAUNCHES = 20, LEAST = 2 }; /* of a stream; of a layer in B, about */
+    const sluice_program *program = rank->pipeline->program;
+    int layers                    = 1;
+    for (int s = 0; s < program->stages; s++)
+        if (program->stage_rank[s] == rank->index && program->layouts[s].count > layers)
+            layers = program->layouts[s].count;
+    const int fit = QUEUE / (LAUNCHES * layers);
+    return fit < LEAST ? LEAST : fit > SLUICE__AHEAD ? SLUICE__AHEAD : fit;
+}
+
 sluice_status sluice__events_make(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    rank->ahead                  = choose_ahead(rank);
     for (int e = 0; e < SLUICE__AHEAD; e++)
         SLUICE__TRY(ops->event_create(rank->device, false, &rank->computed[e]));
     for (int e = 0; e < SLUICE__MARKS; e++)
@@ -38,26 +52,63 @@ void sluice__events_free(sluice__rank *rank) {
 }
 
 void sluice__events_begin(sluice__rank *rank) {
-    rank->computes = 0;
+    rank->computes = rank->over = 0;
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
+}
+
+/* The first compute instruction whose end cannot be told of: not yet, or because of what it did;
+ * -1. */
+static int first_open(const sluice__rank *rank) {
+    for (int c = rank->over; rank->pipeline->run.program && c < rank->computes; c++) {
+        const int e = c % SLUICE__AHEAD;
+        bool done   = false;
+        if (rank->pipeline->ops->query(rank->computed[e], &done) != SLUICE_OK || !done)
+            return rank->computed_at[e];
+    }
+    return -1;
+}
+
+static sluice_status device_is_late(sluice__rank *rank) {
+    const int at = first_open(rank);
+    char words[96], whole[128] = "its device";
+    if (at >= 0) {
+        sluice__describe_instruction(words, sizeof words,
+                                     &rank->pipeline->run.program->rank[rank->index].list[at]);
+        (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);
+    }
+    return sluice__deadline_passed(rank, whole);
+}
+
+/* What a device tells late is not of the instruction that the host has come to. */
+static sluice_status blame(sluice__rank *rank) {
+    const sluice_error error = *sluice_last_error();
+    const int at             = first_open(rank);
+    if (at >= 0) atomic_store(&rank->at, at);
+    return sluice__fail_again(&error);
 }
 
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
-        SLUICE__TRY(pipeline->ops->query(event, &done));
+        if (pipeline->ops->query(event, &done) != SLUICE_OK) return blame(rank);
+        atomic_store(&rank->awaits, !done);
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
-        if (pipeline->run.program && sluice__patience(pipeline) <= 0)
-            return sluice__deadline_passed(rank, "its device");
+        if (sluice__patience(pipeline) <= 0) return device_is_late(rank);
         (void)nanosleep(&nap, NULL);
     }
 }
 
+/* Of the compute instructions of the run, those up to the one before `count`. */
+static sluice_status await_computes(sluice__rank *rank, int count) {
+    for (; rank->over < count; rank->over++)
+        SLUICE__TRY(sluice__await(rank, rank->computed[rank->over % SLUICE__AHEAD]));
+    return SLUICE_OK;
+}
+
 sluice_status sluice__before_compute(sluice__rank *rank) {
-    if (rank->computes < SLUICE__AHEAD) return SLUICE_OK;
-    return sluice__await(rank, rank->computed[rank->computes % SLUICE__AHEAD]);
+    return await_computes(rank, rank->computes - rank->ahead + 1);
 }
 
 sluice_status sluice__after_compute(sluice__rank *rank, int n) {
@@ -89,6 +140,7 @@ sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool se
 
 sluice_status sluice__drain(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    SLUICE__TRY(await_computes(rank, rank->computes)); /* in order: who failed is known */
     SLUICE__TRY(ops->record(rank->stream, rank->idle));
     SLUICE__TRY(sluice__await(rank, rank->idle));
     return ops->synchronize(rank->stream);

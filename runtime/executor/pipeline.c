@@ -201,7 +201,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     SLUICE__TRY_OUT(index_uses(pipeline));
     SLUICE__TRY_OUT(create_ranks(pipeline));
     sluice__note_lacks(pipeline);
-    *out = pipeline;
+    pipeline->is_made = true;
+    *out              = pipeline;
 out:
     if (status != SLUICE_OK) {
         const sluice_error error = *sluice_last_error();
@@ -236,6 +237,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     pipeline->transport_ops->close(pipeline->transport);
     sluice__account_free(pipeline);
+    sluice__exchanges_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);
     sluice__free(pipeline->run.first_sample);

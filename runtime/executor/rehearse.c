@@ -5,8 +5,8 @@
  * for what waits for it.
  *
  * Each rank by itself runs the compute instructions of the first micro-batch of each size, in the
- * program's order, on an arena of zeros (as tokens they are right). Nothing is received, and
- * nobody looks at what comes out.
+ * program's order, on an arena of zeros (as tokens they are right), and the end of a step. Nothing
+ * is received, and nobody looks at what comes out.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ static bool is_first_of_its_size(const int64_t *first_sample, int microbatch) {
 
 static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
     (void)unused;
-    const sluice_pipeline *pipeline  = rank->pipeline;
+    sluice_pipeline *pipeline        = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->run.program->rank[rank->index];
     SLUICE__TRY(pipeline->ops->zero(rank->stream, rank->arena, rank->arena_bytes));
     sluice__events_begin(rank);
@@ -47,12 +47,14 @@ static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
         const sluice_instruction *at = &mine->list[n];
         if (at->kind > SLUICE_INSTRUCTION_RECOMPUTE) continue;
         if (!is_first_of_its_size(pipeline->run.first_sample, at->microbatch)) continue;
+        if (atomic_load(&pipeline->failed)) return sluice__stopped();
         atomic_store(&rank->at, n);
         SLUICE__TRY(sluice__before_compute(rank));
         SLUICE__TRY(sluice__run_stage(rank, at));
         SLUICE__TRY(sluice__after_compute(rank, n));
+        sluice__progress(pipeline);
     }
-    return sluice__drain(rank);
+    return pipeline->run.updates ? sluice__rehearse_update(rank) : sluice__drain(rank);
 }
 
 sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
@@ -62,16 +64,18 @@ sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
     sluice_shape target              = last->descriptions[last->count - 1].targets;
     target.dims[0]                   = 1;
     sizes of                         = {sluice_shape_bytes(&input), sluice_shape_bytes(&target)};
-    sluice__run how                  = {.batch = {.samples      = program->options.samples,
-                                                  .total_weight = 1,
-                                                  .load_inputs  = load_inputs,
-                                                  .load_targets = load_targets,
-                                                  .context      = &of},
-                                        .step  = 1};
+    sluice__run how                  = {.batch   = {.samples      = program->options.samples,
+                                                    .total_weight = 1,
+                                                    .load_inputs  = load_inputs,
+                                                    .load_targets = load_targets,
+                                                    .context      = &of},
+                                        .step    = 1,
+                                        .updates = true};
     memcpy(pipeline->run.first_sample, program->first_sample,
            ((size_t)program->microbatches + 1) * sizeof(int64_t));
     SLUICE__TRY(sluice__carry_out(pipeline, program, &how, rehearse_rank));
-    how.step = 0;
+    how.step    = 0;
+    how.updates = false;
     for (int i = 0; i <= pipeline->forward->microbatches; i++)
         pipeline->run.first_sample[i] = i * sluice_program_samples(pipeline->forward, 0);
     return sluice__carry_out(pipeline, pipeline->forward, &how, rehearse_rank);

@@ -86,13 +86,13 @@ static sluice_status synchronize(sluice_stream *stream) {
 }
 
 static const sluice_device_ops *losing(void) {
-    static sluice_device_ops table;
+    static sluice_device_ops mine;
     child_ok(sluice_device_find(&world.cuda, "cuda"));
-    table             = *world.cuda;
-    table.wait        = wait_unless_lost;
-    table.query       = query;
-    table.synchronize = synchronize;
-    return &table;
+    mine             = *world.cuda;
+    mine.wait        = wait_unless_lost;
+    mine.query       = query;
+    mine.synchronize = synchronize;
+    return &mine;
 }
 
 /* ---- programs ---- */

@@ -24,7 +24,7 @@ const char *emu__running_what(void) {
 
 bool emu__ready(const struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
-    if (!head || stream->running) return false;
+    if (!head || stream->running || head->hangs) return false;
     return head->kind != EMU__WAIT || head->event->done >= head->ticket;
 }
 
@@ -90,6 +90,7 @@ static void reach_record(struct CUstream_st *stream) {
 static void finish(struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
     begin(stream);
+    if (head->fault != cudaSuccess) emu__break(stream->device, head->fault);
     if (head->run && emu__broken(stream->device) == cudaSuccess) run(stream, head);
     reach_record(stream);
     take_head(stream);

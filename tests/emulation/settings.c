@@ -25,6 +25,7 @@ static void read_environment(void) {
         .timeout_ms = number("EMU_TIMEOUT_MS", 5000),
         .memory_mib = number("EMU_MEMORY_MIB", 8192),
         .queue      = number("EMU_QUEUE", 1024),
+        .major      = number("EMU_MAJOR", 9),
     };
     if (mode && *mode && strcmp(mode, "lazy") != 0 && strcmp(mode, "async") != 0)
         emu__report("EMU_MODE is '%s', not async or lazy", mode);
@@ -60,6 +61,8 @@ void emu_restart(const emu_settings *settings) {
     emu__devices_forget();
     emu__errors_forget();
     emu__counts_forget();
+    emu__injected_forget();
+    emu__catch_faults(); /* a test's framework may have put its own in the place */
     emu__unlock();
 }
 

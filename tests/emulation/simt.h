@@ -171,9 +171,14 @@ template <class Value> static inline Value atomicCAS(Value *at, Value expected, 
 static inline unsigned atomicInc(unsigned *at, unsigned limit) {
     return emu_atomic(at, [limit](unsigned v) { return v >= limit ? 0 : v + 1; });
 }
-#define __threadfence()        __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define __threadfence_block()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define __threadfence_system() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#if defined(__SANITIZE_THREAD__) /* which knows no fences: what they order must be atomic itself */
+#define EMU_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#else
+#define EMU_FENCE() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+#define __threadfence()        EMU_FENCE()
+#define __threadfence_block()  EMU_FENCE()
+#define __threadfence_system() EMU_FENCE()
 
 /* ---- arithmetic. glibc owns __expf and its like, and may own rsqrtf: macros only. ---- */
 

@@ -50,8 +50,9 @@ sluice_status sluice__cuda_room(int ordinal, int ranks, size_t *available, size_
     SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(ordinal), "choosing a GPU"));
     const cudaError_t error = cudaMemGetInfo(available, &total);
-    (void)cudaSetDevice(before);
+    const cudaError_t back  = cudaSetDevice(before);
     SLUICE__TRY(sluice__cuda_status(error, "asking for free memory"));
+    SLUICE__TRY(sluice__cuda_status(back, "choosing a GPU"));
     *reserve = reserve_per_device + (size_t)ranks * reserve_per_rank;
     return SLUICE_OK;
 }
@@ -88,10 +89,10 @@ sluice_status sluice__cuda_meet_peers(const sluice_device *device) {
         status = reach(mine, other);
         if (status == SLUICE_OK) status = reach(other, mine);
     }
+    if (status == SLUICE_OK) status = sluice__cuda_status(cudaSetDevice(mine), "choosing a GPU");
     if (status == SLUICE_OK) opened[mine]++;
     pthread_mutex_unlock(&lock);
-    SLUICE__TRY(status);
-    return sluice__cuda_status(cudaSetDevice(mine), "choosing a GPU");
+    return status;
 }
 
 void sluice__cuda_leave_peers(const sluice_device *device) {
