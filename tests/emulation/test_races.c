@@ -8,7 +8,7 @@
 
 bool planted;
 
-enum { SEEDS = 5, RACES = 66 /* what ThreadSanitizer exits with */ };
+enum { SEEDS = 4, RACES = 66 /* what ThreadSanitizer exits with */ };
 
 struct program {
     const char *name;
