@@ -63,7 +63,8 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
 }
 
 /* Inlined, so that the place that calls is known. */
-static inline __attribute__((always_inline)) cublasStatus_t enter(const char *function, cublasLtHandle_t handle) {
+static inline __attribute__((always_inline)) cublasStatus_t enter(const char *function,
+                                                                  cublasLtHandle_t handle) {
     const cublasStatus_t entered = status_of(emu__enter(function));
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -384,6 +385,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
                               void *workspace, size_t workspace_bytes, cudaStream_t stream) {
     const cublasStatus_t entered = enter(__func__, handle);
     const described of           = read_description(how, a_layout, b_layout, c_layout);
+    emu__asked_from(__builtin_return_address(0));
     algorithm chosen;
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (c != d || memcmp(c_layout, d_layout, sizeof(layout)) != 0 || !layouts_meet(&of))
