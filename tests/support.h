@@ -40,9 +40,10 @@
 /* Whether the whole of `text` matches an extended regular expression. */
 static inline bool test_matches(const char *text, const char *pattern) {
     regex_t compiled;
-    char whole[1024];
-    (void)snprintf(whole, sizeof whole, "^(%s)$", pattern);
-    if (regcomp(&compiled, whole, REG_EXTENDED | REG_NOSUB) != 0) fail_msg("bad pattern %s", whole);
+    char anchored[1024];
+    (void)snprintf(anchored, sizeof anchored, "^(%s)$", pattern);
+    if (regcomp(&compiled, anchored, REG_EXTENDED | REG_NOSUB) != 0)
+        fail_msg("bad pattern %s", anchored);
     const bool matches = regexec(&compiled, text, 0, NULL, 0) == 0;
     regfree(&compiled);
     return matches;

@@ -99,9 +99,9 @@ static sluice_status read_parts(const sluice__rank *rank, int stage, double *sec
     const sluice__layout *const layout = &rank->pipeline->program->layouts[stage];
     *seconds                           = 0;
     for (int l = layout->first; l < layout->first + layout->count; l++) {
-        double part = 0;
-        SLUICE__TRY(
-            rank->pipeline->ops->seconds(rank->parts[2 * l], rank->parts[2 * l + 1], &part));
+        double part                 = 0;
+        sluice_event *const *around = rank->parts + (ptrdiff_t)2 * l;
+        SLUICE__TRY(rank->pipeline->ops->seconds(around[0], around[1], &part));
         *seconds += part;
     }
     return SLUICE_OK;

@@ -69,9 +69,10 @@ static int first_open(const sluice__rank *rank) {
 }
 
 static sluice_status device_is_late(sluice__rank *rank) {
-    const int at = first_open(rank);
-    char words[96], whole[128] = "its device";
+    const int at    = first_open(rank);
+    char whole[128] = "its device";
     if (at >= 0) {
+        char words[96];
         sluice__describe_instruction(words, sizeof words,
                                      &rank->pipeline->run.program->rank[rank->index].list[at]);
         (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);

@@ -325,20 +325,26 @@ static bool lives(cudaStream_t stream) {
     return s != NULL;
 }
 
-static void expect_own_workspace(cudaStream_t stream, const char *from, size_t bytes) {
+/* The stream's place, or one of a stream that is gone. */
+static int workspace_of(cudaStream_t stream) {
     enum { MOST = sizeof workspaces / sizeof *workspaces };
-    int own = -1;
+    int free_one = 0;
     for (int w = 0; w < MOST; w++) {
-        const bool live = workspaces[w].stream && lives(workspaces[w].stream);
-        if (!live) workspaces[w].stream = NULL;
-        if (own < 0 && (!live || workspaces[w].stream == stream)) own = w;
-        if (live && workspaces[w].stream == stream) own = w;
-        if (live && workspaces[w].stream != stream && from < workspaces[w].to &&
+        if (workspaces[w].stream == stream) return w;
+        if (workspaces[w].stream && !lives(workspaces[w].stream)) workspaces[w].stream = NULL;
+        if (!workspaces[w].stream) free_one = w;
+    }
+    if (workspaces[free_one].stream) emu__report("more than %d streams multiply", (int)MOST);
+    return free_one;
+}
+
+static void expect_own_workspace(cudaStream_t stream, const char *from, size_t bytes) {
+    const int own = workspace_of(stream);
+    for (size_t w = 0; w < sizeof workspaces / sizeof *workspaces; w++)
+        if (workspaces[w].stream && workspaces[w].stream != stream && from < workspaces[w].to &&
             workspaces[w].from < from + bytes)
             emu__report("cublasLtMatmul: streams %d and %d are given one workspace",
                         workspaces[w].stream->number, stream->number);
-    }
-    if (own < 0) emu__report("more than %d streams multiply", (int)MOST);
     workspaces[own].stream = stream;
     workspaces[own].from   = from;
     workspaces[own].to     = from + bytes;
@@ -390,8 +396,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (c != d || memcmp(c_layout, d_layout, sizeof(layout)) != 0 || !layouts_meet(&of))
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (!algo) emu__report("%s chooses an algorithm by itself, which may split its sums", __func__);
-    memcpy(&chosen, algo, sizeof chosen);
+    if (algo)
+        memcpy(&chosen, algo, sizeof chosen);
+    else
+        emu__report("%s chooses an algorithm by itself, which may split its sums", __func__);
     expect_algorithm(&chosen, &of, (const void *const[]){a, b, c, d});
     if (chosen.workspace > workspace_bytes || (size_t)workspace % 256 != 0)
         return CUBLAS_STATUS_INVALID_VALUE;
