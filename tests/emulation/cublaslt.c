@@ -339,12 +339,12 @@ static int workspace_of(cudaStream_t stream) {
 }
 
 static void expect_own_workspace(cudaStream_t stream, const char *from, size_t bytes) {
-    const int own = workspace_of(stream);
+    const int number = stream->number, own = workspace_of(stream);
     for (size_t w = 0; w < sizeof workspaces / sizeof *workspaces; w++)
         if (workspaces[w].stream && workspaces[w].stream != stream && from < workspaces[w].to &&
             workspaces[w].from < from + bytes)
             emu__report("cublasLtMatmul: streams %d and %d are given one workspace",
-                        workspaces[w].stream->number, stream->number);
+                        workspaces[w].stream->number, number);
     workspaces[own].stream = stream;
     workspaces[own].from   = from;
     workspaces[own].to     = from + bytes;
