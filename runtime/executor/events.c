@@ -8,9 +8,11 @@
  * `after`
  *
  * Events are few and used again: to wait for a later recording of one is to wait for more than was
- * needed, never for less, and always for something that is enqueued already. Of the last compute
- * instructions none is forgotten before the host has seen its end.
+ * needed, never for less, and always for something that is enqueued already and waits for nothing
+ * that is not. (A transport in which that could wait for a partner who is yet to come has events of
+ * its own.) Of the last compute instructions none is forgotten before the host has seen its end.
  */
+#include <stdio.h>
 #include <time.h>
 
 #include "runtime/base/error.h"
@@ -43,15 +45,49 @@ void sluice__events_begin(sluice__rank *rank) {
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
 }
 
+/* Whether what the wait `at` waits for, issued already, is still to come. */
+static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    const int from = at->sends ? rank->index : at->peer, to = at->sends ? at->peer : rank->index;
+    sluice_event *over = NULL;
+    bool done          = true;
+    if (pipeline->transport_ops->wait(pipeline->transport, from, to, at->sends, at->transfer, 0,
+                                      &done, &over) != SLUICE_OK)
+        return false;
+    return !done || (over && pipeline->ops->query(over, &done) == SLUICE_OK && !done);
+}
+
+/* What a device that does not go on waits for: the first transfer that is not over, among the last
+ * whose events were not used again since. */
+static void describe_hold(const sluice__rank *rank, char *out, size_t bytes) {
+    const sluice_instruction *list = rank->pipeline->run.program->rank[rank->index].list;
+    const sluice_instruction *hold = NULL;
+    for (int n = atomic_load(&rank->at), posts = 0; n >= 0 && posts < SLUICE__MARKS; n--) {
+        posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
+                 list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+        if (list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n])) hold = &list[n];
+    }
+    if (hold)
+        sluice__describe_instruction(out, bytes, hold);
+    else
+        (void)snprintf(out, bytes, "its device");
+}
+
+static sluice_status held_up(sluice__rank *rank) {
+    char words[96];
+    describe_hold(rank, words, sizeof words);
+    return sluice__deadline_passed(rank, words);
+}
+
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
-    const sluice_pipeline *pipeline  = rank->pipeline;
+    sluice_pipeline *pipeline        = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
         SLUICE__TRY(pipeline->ops->query(event, &done));
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
-        if (pipeline->run.program && sluice__patience(pipeline) <= 0)
-            return sluice__deadline_passed(rank, "its device");
+        SLUICE__TRY(pipeline->transport_ops->poll(pipeline->transport, rank->index));
+        if (pipeline->run.program && sluice__patience(pipeline) <= 0) return held_up(rank);
         (void)nanosleep(&nap, NULL);
     }
 }

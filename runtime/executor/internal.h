@@ -9,6 +9,7 @@
  *   lacks.c       what the machine did not give
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   place.c       which device a rank is on, and whether the arenas fit there
+ *   transport.c   which transport joins the ranks, and what it carries
  *   events.c      order between streams, and how far the host runs ahead of them
  *   clock.c       what a device that runs on by itself took, by its own clock
  *   run.c         the loop over one rank's instructions
@@ -110,6 +111,8 @@ struct sluice_pipeline {
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
+    sluice__link *links; /* what either program posts at most */
+    int link_count;
     sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
     int ranks, threads;
     sluice__rank *rank;
@@ -186,6 +189,18 @@ sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_
 /* The pipeline's kind of device, and each rank's ordinal. */
 sluice_status sluice__place_kind(sluice_pipeline *pipeline);
 sluice_status sluice__place_ranks(sluice_pipeline *pipeline);
+
+/* ---- transport.c ---- */
+/* By the option; before compiling. */
+sluice_status sluice__choose_transport(sluice_pipeline *pipeline);
+/* The directed links that the compiled programs use. */
+sluice_status sluice__count_links(sluice_pipeline *pipeline);
+sluice_status sluice__open_transport(sluice_pipeline *pipeline);
+/* Bytes that it takes of the rank's device. */
+size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
+/* A task, when everything is allocated; and its end, on the rank's thread too. */
+sluice_status sluice__join_rank(sluice__rank *rank, void *unused);
+void sluice__leave_transport(const sluice__rank *rank);
 
 /* ---- events.c: of devices that run on by themselves; on the cpu everything has happened ---- */
 sluice_status sluice__events_make(sluice__rank *rank);

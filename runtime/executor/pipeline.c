@@ -107,38 +107,6 @@ out:
     return status;
 }
 
-/* Transfers of each directed link: the most that either program posts. */
-static void count_links(const sluice_program *program, sluice__link *links) {
-    const int p = program->ranks;
-    for (int r = 0; r < p; r++)
-        for (int n = 0; n < program->rank[r].count; n++) {
-            const sluice_instruction *at = &program->rank[r].list[n];
-            if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
-            sluice__link *link = &links[r * p + at->peer];
-            if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
-        }
-}
-
-static sluice_status open_transport(sluice_pipeline *pipeline) {
-    const int p = pipeline->ranks;
-    int count = 0, gathered = pipeline->program->microbatches;
-    sluice__link *links;
-    SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};
-    count_links(pipeline->program, links);
-    count_links(pipeline->forward, links);
-    for (int k = 0; k < p * p; k++)
-        if (links[k].transfers > 0) {
-            links[count] = links[k];
-            sluice__pace_link(pipeline, &links[count++]);
-        }
-    gathered += sluice_model_use_count(pipeline->model);
-    const sluice_status status = pipeline->transport_ops->open(&pipeline->transport, p, links,
-                                                               count, gathered, pipeline->ops);
-    sluice__free(links);
-    return status;
-}
-
 static sluice_status index_uses(sluice_pipeline *pipeline) {
     const int layers = sluice_model_layer_count(pipeline->model);
     SLUICE__TRY(sluice__alloc(&pipeline->first_use, (size_t)layers + 1, sizeof(int)));
@@ -159,10 +127,12 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
         pipeline->rank[r].index    = r;
         atomic_init(&pipeline->rank[r].at, -1);
     }
+    SLUICE__TRY(sluice__count_links(pipeline));
     SLUICE__TRY(sluice__place_ranks(pipeline));
-    SLUICE__TRY(open_transport(pipeline));
+    SLUICE__TRY(sluice__open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
-    return sluice__workers_do(pipeline, sluice__initialize_rank, NULL);
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__initialize_rank, NULL));
+    return sluice__workers_do(pipeline, sluice__join_rank, NULL);
 }
 
 sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
@@ -180,7 +150,7 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     pipeline->model         = model;
     pipeline->options       = settings;
     pipeline->ranks         = sluice_schedule_ranks(schedule);
-    pipeline->transport_ops = parts->transport ? parts->transport : sluice__transport_local();
+    pipeline->transport_ops = parts->transport;
     pipeline->watch         = parts->watch;
     pipeline->ops           = parts->device;
     pthread_mutex_init(&pipeline->lock, NULL);
@@ -191,6 +161,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     compile.recompute              = settings.recompute;
     sluice_status status           = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__place_kind(pipeline));
+    SLUICE__TRY_OUT(sluice__choose_transport(pipeline));
+    if (pipeline->transport_ops->one_queue) compile.queues = SLUICE_QUEUES_PER_RANK;
     SLUICE__TRY_OUT(check_kinds(pipeline));
     SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
     SLUICE__TRY_OUT(sluice__check_pace(pipeline));
@@ -232,7 +204,8 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
-    pipeline->transport_ops->close(pipeline->transport);
+    if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
+    sluice__free(pipeline->links);
     sluice__account_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);

@@ -39,6 +39,7 @@ static sluice_status open_device(sluice__rank *rank) {
 
 static void close_device(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    sluice__leave_transport(rank);
     for (int s = 0; s < SLUICE__STAGINGS; s++) ops->host_free(rank->device, rank->staging[s]);
     ops->host_free(rank->device, rank->mine);
     sluice__events_free(rank);
@@ -83,8 +84,10 @@ static void *work(void *argument) {
         sluice__task *task = next_task(rank, &generation);
         if (!task) break;
         const sluice_status status = !is_open ? open_device(rank) : SLUICE_OK;
-        if (status != SLUICE_OK || task(rank, rank->pipeline->argument) != SLUICE_OK)
+        if (status != SLUICE_OK || task(rank, rank->pipeline->argument) != SLUICE_OK) {
             sluice__fail_pipeline(rank);
+            sluice__leave_transport(rank); /* what waits for other ranks must not hold us up */
+        }
         come_to_rest(rank);
         finish_task(rank, generation);
     }

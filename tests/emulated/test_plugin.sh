@@ -24,7 +24,7 @@ mkdir text && echo "no library" >text/libsluice_cuda.so
 has info.txt "cuda      no: the plug-in $work/text/libsluice_cuda.so does not load: "
 export SLUICE_PLUGIN_PATH=$stale
 "$command" info >info.txt
-has info.txt "libsluice_cuda.so is for version 2 of plug-ins with tables of 8 bytes, not for 1 with "
+has info.txt "libsluice_cuda.so is for version 3 of plug-ins with tables of 8 bytes, not for 2 with "
 
 # ---- no driver, no GPU, emulated GPUs ----
 

@@ -12,6 +12,7 @@ struct count {
 };
 static struct count calls[NAMES], events[NAMES];
 static const char *forbidden_why;
+const char *(*emu__forbidden_by_library)(void);
 static struct {
     const char *function;
     int left, code;
@@ -38,6 +39,9 @@ static const char *const slow[] = {"cudaMalloc",
                                    "cublasDestroy_v2",
                                    "cublasLtCreate",
                                    "cublasLtDestroy",
+                                   "ncclCommInitRankConfig",
+                                   "ncclCommFinalize",
+                                   "ncclCommDestroy",
                                    NULL};
 
 static struct count *find(struct count *table, const char *name) {
@@ -57,8 +61,13 @@ static bool is_slow(const char *function) {
 void emu__count_call(const char *function) {
     emu__lock();
     find(calls, function)->count++;
-    if (forbidden_why && is_slow(function))
-        emu__report("%s is called, and may not be: %s", function, forbidden_why);
+    const bool slow_one   = is_slow(function);
+    const char *const why = !slow_one       ? NULL
+                            : forbidden_why ? forbidden_why
+                            : emu__forbidden_by_library && strncmp(function, "nccl", 4) != 0
+                                ? emu__forbidden_by_library()
+                                : NULL;
+    if (why) emu__report("%s is called, and may not be: %s", function, why);
     emu__unlock();
 }
 

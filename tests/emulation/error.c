@@ -108,6 +108,17 @@ cudaError_t emu__enter_any(const char *function) {
     return emu__fail(emu__settings.devices == 0 ? cudaErrorNoDevice : cudaSuccess, function);
 }
 
+int emu__enter_library(const char *function) {
+    emu__lock();
+    emu__start();
+    emu__unlock();
+    if (emu__running_stream())
+        emu__report("%s is called from a host function of stream %d", function,
+                    emu__running_stream()->number);
+    emu__count_call(function);
+    return emu__injected(function);
+}
+
 cudaError_t emu__enter(const char *function) {
     const cudaError_t entered = emu__enter_any(function);
     return entered != cudaSuccess ? entered : emu__fail(emu__broken(emu__device()), function);

@@ -10,6 +10,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
+#include "runtime/device/cuda/transport.h"
 
 static const sluice__plugin_host *host;
 
@@ -57,9 +58,12 @@ __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
  * since that would order what events leave free. Who has set these knows better.
  */
 const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
-    static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops),
-                                          &sluice__cuda_ops};
-    host                               = lent;
+    static sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, SLUICE__PLUGIN_TABLES,
+                                    &sluice__cuda_ops, NULL};
+#ifdef SLUICE__WITH_NCCL
+    plugin.transport = sluice__cuda_transport();
+#endif
+    host = lent;
     (void)setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
     return &plugin;
