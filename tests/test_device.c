@@ -3,6 +3,7 @@
  * test_device.c -- the list of devices, the cpu's memory, threads and tiles, and the references
  * that operations are compared with (test_operations.c).
  */
+#include "tests/counting.h"
 #include "tests/reference64.h"
 #include "tests/support.h"
 
@@ -15,7 +16,6 @@
 #include "runtime/device/cpu/team.h"
 #include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/vexp.h"
-#include "sluice/allocator.h"
 #include "sluice/device.h"
 
 enum { TEAMS = 3 };
@@ -23,22 +23,9 @@ static const sluice_device_ops *ops;
 static sluice_device *devices[TEAMS]; /* with 1, 2, 3 threads */
 static sluice_stream *streams[TEAMS];
 
-/* ---- an allocator that counts, for "nothing is allocated in an operation" ---- */
-
-static atomic_int allocations;
-
-static void *count_and_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
-    (void)context, (void)old_bytes;
-    (void)atomic_fetch_add(&allocations, 1);
-    if (new_bytes > 0) return realloc(block, new_bytes);
-    free(block);
-    return NULL;
-}
-
 static int open_devices(void **state) {
     (void)state;
-    static const sluice_allocator counting = {count_and_resize, NULL};
-    sluice_set_allocator(&counting);
+    count_allocations();
     assert_ok(sluice_device_find(&ops, "cpu"));
     for (int t = 0; t < TEAMS; t++) {
         assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));

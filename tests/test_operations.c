@@ -7,14 +7,12 @@
  * Tolerances are relative to the largest expected magnitude of the tensor; all devices keep the
  * same ones.
  */
+#include "tests/counting.h"
 #include "tests/mirror.h"
 #include "tests/reference64.h"
 #include "tests/support.h"
 
-#include <stdatomic.h>
-
 #include "runtime/base/error.h"
-#include "sluice/allocator.h"
 #include "sluice/device.h"
 
 enum { TEAMS = 3 };
@@ -24,22 +22,9 @@ static const sluice_device_ops *ops;
 static sluice_device *devices[TEAMS]; /* with 1, 2, 3 threads */
 static sluice_stream *streams[TEAMS];
 
-/* ---- an allocator that counts, for "nothing is allocated in an operation" ---- */
-
-static atomic_int allocations;
-
-static void *count_and_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
-    (void)context, (void)old_bytes;
-    (void)atomic_fetch_add(&allocations, 1);
-    if (new_bytes > 0) return realloc(block, new_bytes);
-    free(block);
-    return NULL;
-}
-
 static int open_devices(void **state) {
     (void)state;
-    static const sluice_allocator counting = {count_and_resize, NULL};
-    sluice_set_allocator(&counting);
+    count_allocations();
     assert_ok(sluice_device_find(&ops, device_name));
     if (!on_cpu) ops = mirror_ops(ops);
     for (int t = 0; t < TEAMS; t++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plain.c -- what devices without a number of their own say and give. */
+/* plain.c -- what devices that are the machine itself say and give: streams in which everything has
+ * happened. */
 #include "runtime/device/plain.h"
 
 #include <stdio.h>
@@ -46,4 +47,52 @@ sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double
 void sluice__plain_host_free(sluice_device *device, void *block) {
     (void)device;
     sluice__free(block);
+}
+
+/* ---- streams and events ---- */
+
+sluice_status sluice__plain_stream_create(sluice_device *device, sluice_stream_kind kind,
+                                          sluice_stream **out) {
+    (void)kind;
+    sluice_stream *stream = NULL;
+    SLUICE__TRY(sluice__alloc(&stream, 1, sizeof *stream));
+    stream->device = device;
+    *out           = stream;
+    return SLUICE_OK;
+}
+
+void sluice__plain_stream_destroy(sluice_stream *stream) {
+    sluice__free(stream);
+}
+
+/* One event is all of them. */
+struct sluice_event {
+    char nothing;
+};
+
+sluice_status sluice__plain_event_create(sluice_device *device, bool timed, sluice_event **out) {
+    static sluice_event happened;
+    (void)device, (void)timed;
+    *out = &happened;
+    return SLUICE_OK;
+}
+
+void sluice__plain_event_destroy(sluice_event *event) {
+    (void)event;
+}
+
+sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event) {
+    (void)stream, (void)event;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__plain_query(sluice_event *event, bool *done) {
+    (void)event;
+    *done = true;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__plain_synchronize(sluice_stream *stream) {
+    (void)stream;
+    return SLUICE_OK;
 }

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* plain.h -- rows of devices that are the machine itself: they have its memory and no number. */
+/*
+ * plain.h -- rows of devices that are the machine itself: they have its memory and no number, and
+ * every operation is over when it returns.
+ */
 #ifndef SLUICE_DEVICE_PLAIN_H
 #define SLUICE_DEVICE_PLAIN_H
 
 #include "sluice/device.h"
+
+struct sluice_stream {
+    sluice_device *device;
+};
 
 sluice_status sluice__plain_count(int *count);
 sluice_status sluice__plain_describe(int ordinal, char *out, size_t bytes);
@@ -11,6 +18,15 @@ sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size
 sluice_status sluice__plain_allow_tf32(sluice_device *device);
 sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes);
 sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds);
+sluice_status sluice__plain_stream_create(sluice_device *device, sluice_stream_kind kind,
+                                          sluice_stream **out);
+void sluice__plain_stream_destroy(sluice_stream *stream);
+sluice_status sluice__plain_event_create(sluice_device *device, bool timed, sluice_event **out);
+void sluice__plain_event_destroy(sluice_event *event);
+/* To record, and to wait: what a stream would wait for has happened. */
+sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event);
+sluice_status sluice__plain_query(sluice_event *event, bool *done);
+sluice_status sluice__plain_synchronize(sluice_stream *stream);
 void sluice__plain_host_free(sluice_device *device, void *block);
 
 #endif

@@ -4,8 +4,7 @@
  *
  *   compute    F0 . F1 . F2 . . . wait(over) B0          records an event after every instruction
  *                 \_after_\                 /
- *   transfers           post(F1) . copy . over            waits for the one that a post comes
- * `after`
+ *   transfers           post(F1) . copy . over            waits for what a post comes `after`
  *
  * Events are few and used again: to wait for a later recording of one is to wait for more than was
  * needed, never for less, and always for something that is enqueued already and waits for nothing
@@ -41,7 +40,8 @@ void sluice__events_free(sluice__rank *rank) {
 }
 
 void sluice__events_begin(sluice__rank *rank) {
-    rank->computes = 0;
+    rank->computes   = 0;
+    rank->first_post = rank->posts;
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
 }
 
@@ -62,7 +62,9 @@ static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
 static void describe_hold(const sluice__rank *rank, char *out, size_t bytes) {
     const sluice_instruction *list = rank->pipeline->run.program->rank[rank->index].list;
     const sluice_instruction *hold = NULL;
-    for (int n = atomic_load(&rank->at), posts = 0; n >= 0 && posts < SLUICE__MARKS; n--) {
+    const int most = rank->posts - rank->first_post < SLUICE__MARKS ? rank->posts - rank->first_post
+                                                                    : SLUICE__MARKS;
+    for (int n = atomic_load(&rank->at), posts = 0; n >= 0 && posts < most; n--) {
         posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
                  list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
         if (list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n])) hold = &list[n];

@@ -7,6 +7,7 @@
  *   account.c     what the last step took: idle shares, ledgers, costs for the simulator
  *   nonfinite.c   where a loss or gradient that is no number comes from
  *   lacks.c       what the machine did not give
+ *   rehearse.c    everything once before the first step, where code is loaded as it is used
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   place.c       which device a rank is on, and whether the arenas fit there
  *   transport.c   which transport joins the ranks, and what it carries
@@ -69,9 +70,10 @@ struct sluice__rank {
     sluice_event *computed[SLUICE__AHEAD];  /* ends of the last compute instructions */
     int computed_at[SLUICE__AHEAD];         /* which those are */
     sluice_event *marks[SLUICE__MARKS];
-    int loads, computes, posts; /* of this run */
-    atomic_int at;              /* instruction being carried out */
-    sluice_event *idle;         /* of the compute stream */
+    int loads, posts;         /* so far */
+    int computes, first_post; /* of this run */
+    atomic_int at;            /* instruction being carried out */
+    sluice_event *idle;       /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
     double clock_start;   /* of the step, seconds after its own */
 
@@ -230,6 +232,10 @@ sluice_status sluice__clock_end(sluice__rank *rank, int n);
 /* The rank's times of the step's instructions, from the events; the compute stream is idle. */
 sluice_status sluice__clock_read(sluice__rank *rank);
 
+/* ---- rehearse.c ---- */
+/* Ranks are furnished, and arenas hold nothing yet; afterwards they hold what nobody wants. */
+sluice_status sluice__rehearse(sluice_pipeline *pipeline);
+
 /* ---- run.c ---- */
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
@@ -257,7 +263,9 @@ sluice_status sluice__norm(sluice__rank *rank);
 sluice_status sluice__update(sluice__rank *rank);
 
 /* ---- parameters.c ---- */
-/* Arena, staging and initial values: a task. */
+/* A task: arena, staging, room for times. */
+sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused);
+/* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 
 /* ---- failure.c ---- */

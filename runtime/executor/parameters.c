@@ -28,6 +28,13 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
     return status;
 }
 
+static sluice_status take_arena(sluice__rank *rank) {
+    void *arena = NULL;
+    SLUICE__TRY(rank->pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
+    rank->arena = arena;
+    return SLUICE_OK;
+}
+
 static size_t largest_load(const sluice_pipeline *pipeline) {
     const sluice_program *program = pipeline->program;
     const int64_t samples         = sluice_program_samples(program, 0);
@@ -38,21 +45,33 @@ static size_t largest_load(const sluice_pipeline *pipeline) {
     return a > b ? a : b;
 }
 
+sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    const sluice_pipeline *pipeline = rank->pipeline;
+    const size_t count              = (size_t)pipeline->program->rank[rank->index].count;
+    rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
+    SLUICE__TRY(take_arena(rank));
+    for (int s = 0; s < SLUICE__STAGINGS; s++)
+        SLUICE__TRY(
+            pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
+    SLUICE__TRY(sluice__alloc(&rank->begin, count, sizeof *rank->begin));
+    SLUICE__TRY(sluice__alloc(&rank->end, count, sizeof *rank->end));
+    SLUICE__TRY(sluice__alloc(&rank->weight, count, sizeof *rank->weight));
+    return sluice__clock_make(rank, (int)count);
+}
+
+/* Taken anew, so that nothing of the rehearsal is left in it. */
+static sluice_status renew_arena(sluice__rank *rank) {
+    rank->pipeline->ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
+    rank->arena = NULL;
+    return take_arena(rank);
+}
+
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
-    void *arena                      = NULL;
-    rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
-    SLUICE__TRY(pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
-    rank->arena = arena;
-    for (int s = 0; s < SLUICE__STAGINGS; s++)
-        SLUICE__TRY(
-            pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
-    SLUICE__TRY(sluice__alloc(&rank->begin, (size_t)mine->count, sizeof *rank->begin));
-    SLUICE__TRY(sluice__alloc(&rank->end, (size_t)mine->count, sizeof *rank->end));
-    SLUICE__TRY(sluice__alloc(&rank->weight, (size_t)mine->count, sizeof *rank->weight));
-    SLUICE__TRY(sluice__clock_make(rank, mine->count));
+    if (pipeline->runs_on) SLUICE__TRY(renew_arena(rank));
     SLUICE__TRY(sluice__tensors_make(rank));
     for (int k = 0; k < mine->value_count; k++)
         SLUICE__TRY(initialize_value(rank, &mine->values[k]));

@@ -131,6 +131,8 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__place_ranks(pipeline));
     SLUICE__TRY(sluice__open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__furnish_rank, NULL));
+    if (pipeline->runs_on) SLUICE__TRY(sluice__rehearse(pipeline));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__initialize_rank, NULL));
     return sluice__workers_do(pipeline, sluice__join_rank, NULL);
 }

@@ -32,7 +32,7 @@ emu_settings emu_settings_now(void);
  * Reported if a stream lives, or memory does on a device that is whole. */
 void emu_restart(const emu_settings *settings);
 
-/* How often `function` was called since the start; 0 if never. "cublasSgemm" has its _v2. */
+/* How often `function` was called since the start; 0 if never. */
 long emu_calls(const char *function);
 /* What happened, in all: see counts.h for the names ("kernel", "tf32 product", ...). */
 long emu_happened(const char *what);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* planted_calls.c -- programs that call CUDA wrongly: errors unseen, the wrong device, a step that
  * waits. */
+#include "multiply.h"
 #include "planted.h"
-
-#include <cublas_v2.h>
 
 /* ---- errors and devices ---- */
 
@@ -57,43 +56,55 @@ int planted_wrong_device_copy(void) {
     child_ok(cudaMemcpyPeerAsync(r.x[1], planted ? 0 : 1, r.y[0], 0, RIG_BYTES, r.copies[0]));
     return rig_finish(&r);
 }
-int planted_wrong_device_product(void) {
-    rig r                 = rig_new();
-    cublasHandle_t handle = NULL;
-    const float one = 1, zero = 0;
-    child_ok(cublasCreate(&handle));
-    child_ok(cublasSetStream(handle, r.compute[0]));
-    child_ok(cudaSetDevice(planted ? 1 : 0));
-    child_ok(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &one, r.x[0], 4, r.y[0], 4,
-                         &zero, r.z[0], 4));
-    child_ok(cublasDestroy(handle));
+/* One product of the rig's blocks, which the mistake is made with. */
+static int product_of(const multiplication *p, int device, int offset) {
+    rig r                   = rig_new();
+    cublasLtHandle_t handle = NULL;
+    child_ok(cublasLtCreate(&handle));
+    child_ok(cudaSetDevice(device));
+    child_ok(multiply(handle, p, r.x[0] + offset, r.y[0], r.z[0], r.compute[0]));
+    child_ok(cublasLtDestroy(handle));
     return rig_finish(&r);
 }
+int planted_wrong_device_product(void) {
+    const multiplication p = multiplication_of(4, 4, 4);
+    return product_of(&p, planted ? 1 : 0, 0);
+}
 int planted_shared_workspace(void) {
-    rig r                = rig_new();
-    cublasHandle_t first = NULL, second = NULL;
-    void *const room = rig_memory(0, 8192);
-    child_ok(cublasCreate(&first));
-    child_ok(cublasCreate(&second));
-    child_ok(cublasSetStream(first, r.compute[0]));
-    child_ok(cublasSetStream(second, r.copies[0]));
-    child_ok(cublasSetWorkspace(first, room, 4096));
-    child_ok(cublasSetWorkspace(second, (char *)room + (planted ? 2048 : 4096), 4096));
-    child_ok(cublasDestroy(first));
-    child_ok(cublasDestroy(second));
+    rig r                   = rig_new();
+    cublasLtHandle_t handle = NULL;
+    char *const room        = rig_memory(0, 8192);
+    multiplication p        = multiplication_of(4, 4, 4);
+    p.workspace             = room;
+    p.workspace_bytes       = 4096;
+    child_ok(cublasLtCreate(&handle));
+    child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
+    p.workspace = room + (planted ? 2048 : 4096);
+    child_ok(cudaStreamSynchronize(r.compute[0]));
+    child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.copies[0]));
+    child_ok(cudaStreamSynchronize(r.copies[0]));
+    child_ok(cublasLtDestroy(handle));
     child_ok(cudaFree(room));
     return rig_finish(&r);
 }
 int planted_product_past_end(void) {
-    rig r                 = rig_new();
-    cublasHandle_t handle = NULL;
-    const float one = 1, zero = 0;
-    child_ok(cublasCreate(&handle));
-    child_ok(cublasSetStream(handle, r.compute[0]));
-    child_ok(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 20, planted ? 26 : 25, 4, &one, r.x[0],
-                         20, r.y[0], 4, &zero, r.z[0], 20));
-    child_ok(cublasDestroy(handle));
-    return rig_finish(&r);
+    const multiplication p = multiplication_of(20, planted ? 26 : 25, 4);
+    return product_of(&p, 0, 0);
+}
+int planted_split_product(void) {
+    multiplication p = multiplication_of(4, 4, 4);
+    p.reduction      = planted ? CUBLASLT_REDUCTION_SCHEME_MASK : CUBLASLT_REDUCTION_SCHEME_NONE;
+    return product_of(&p, 0, 0);
+}
+int planted_unaligned_product(void) {
+    multiplication p = multiplication_of(4, 4, 4);
+    p.alignment      = 16;
+    return product_of(&p, 0, planted ? 1 : 4);
+}
+int planted_foreign_algorithm(void) {
+    multiplication p = multiplication_of(4, 4, 4);
+    p.chosen_for     = planted ? 5 : 4;
+    return product_of(&p, 0, 0);
 }
 
 /* ---- a step's rules, deadlocks, and things that are gone ---- */

@@ -1,50 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* product.c -- the one place that multiplies: sums in the order of k, the same bits at every run.
+/* product.c -- the one place that multiplies: sums in the order of k or against it, the same bits
+ * at every run.
  */
 #include "product.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 
-bool emu__product_fits(const emu__product *p) {
-    const int a_rows = p->transpose_a ? p->k : p->m, b_rows = p->transpose_b ? p->n : p->k;
-    const int one = 1;
-    return p->m >= 0 && p->n >= 0 && p->k >= 0 && p->batch >= 0 &&
-           p->lda >= (a_rows > one ? a_rows : one) && p->ldb >= (b_rows > one ? b_rows : one) &&
-           p->ldc >= (p->m > one ? p->m : one) && p->ldd >= (p->m > one ? p->m : one);
-}
-
-/* Bytes from the first element of the first matrix to the last of the last. */
-static size_t span(int rows, int columns, int leading, long long stride, int batch) {
-    if (rows == 0 || columns == 0 || batch == 0) return 0;
-    const long long last = stride * (batch - 1) + (long long)(columns - 1) * leading + rows;
-    return (size_t)last * sizeof(float);
+/* Bytes from a matrix's first element to its last. */
+static size_t span(int rows, int columns, int leading) {
+    if (rows == 0 || columns == 0) return 0;
+    return ((size_t)(columns - 1) * (size_t)leading + (size_t)rows) * sizeof(float);
 }
 
 void emu__product_expect_memory(const emu__product *p, int device, const char *what) {
-    char name[96];
     const int a_rows = p->transpose_a ? p->k : p->m, a_columns = p->transpose_a ? p->m : p->k;
     const int b_rows = p->transpose_b ? p->n : p->k, b_columns = p->transpose_b ? p->k : p->n;
+    char name[64];
     const struct {
         const char *name;
         const void *at;
         size_t bytes;
     } sides[] = {
-        {"A", p->a, span(a_rows, a_columns, p->lda, p->stride_a, p->batch)},
-        {"B", p->b, span(b_rows, b_columns, p->ldb, p->stride_b, p->batch)},
-        {"C", p->c, p->beta == 0 ? 0 : span(p->m, p->n, p->ldc, p->stride_c, p->batch)},
-        {"D", p->d, span(p->m, p->n, p->ldd, p->stride_d, p->batch)},
-        {"bias", p->bias, p->bias ? (size_t)p->m * sizeof(float) : 0},
+        {"A", p->a, span(a_rows, a_columns, p->lda)},
+        {"B", p->b, span(b_rows, b_columns, p->ldb)},
+        {"C", p->c, span(p->m, p->n, p->ldc)},
     };
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
-        size_t length = strlen(what);
-        if (length > 64) length = 64;
-        memcpy(name, what, length);
-        memcpy(name + length, ", ", 2);
-        memcpy(name + length + 2, sides[s].name, strlen(sides[s].name) + 1);
+        (void)snprintf(name, sizeof name, "%s, %s", what, sides[s].name);
         emu__expect_range(sides[s].at, sides[s].bytes, device, name);
     }
 }
@@ -73,30 +60,27 @@ static float *packed(const float *x, int rows, int columns, int leading, bool tr
 }
 
 /* Column j of op(a) op(b), in `sum`. */
-static void column(float *restrict sum, const float *restrict a, const float *restrict b, int m,
-                   int k) {
-    memset(sum, 0, (size_t)m * sizeof *sum);
-    for (int l = 0; l < k; l++) {
-        const float *restrict from = a + (size_t)l * (size_t)m;
-        for (int i = 0; i < m; i++) sum[i] += from[i] * b[l];
+static void column(const emu__product *p, float *restrict sum, const float *restrict a,
+                   const float *restrict b) {
+    const size_t m = (size_t)p->m;
+    memset(sum, 0, m * sizeof *sum);
+    for (int step = 0; step < p->k; step++) {
+        const size_t l             = (size_t)(p->descending ? p->k - 1 - step : step);
+        const float *restrict from = a + l * m;
+        for (size_t i = 0; i < m; i++) sum[i] += from[i] * b[l];
     }
 }
 
 /* With beta 0 c is not read: it may hold NaNs. */
-static void run_one(const emu__product *p, long long item) {
-    const float *const c = p->beta == 0 ? NULL : p->c + p->stride_c * item;
-    float *const d       = p->d + p->stride_d * item;
-    float *const a = packed(p->a + p->stride_a * item, p->m, p->k, p->lda, p->transpose_a, p->tf32);
-    float *const b = packed(p->b + p->stride_b * item, p->k, p->n, p->ldb, p->transpose_b, p->tf32);
+static void multiply(const emu__product *p) {
+    float *const a   = packed(p->a, p->m, p->k, p->lda, p->transpose_a, p->tf32);
+    float *const b   = packed(p->b, p->k, p->n, p->ldb, p->transpose_b, p->tf32);
     float *const sum = emu__need((size_t)p->m * sizeof *sum);
     for (size_t j = 0; j < (size_t)p->n; j++) {
-        column(sum, a, b + j * (size_t)p->k, p->m, p->k);
-        for (size_t i = 0; i < (size_t)p->m; i++) {
-            float value = p->alpha * sum[i];
-            if (c) value += p->beta * c[j * (size_t)p->ldc + i];
-            if (p->bias) value += p->bias[i];
-            d[j * (size_t)p->ldd + i] = value;
-        }
+        float *const c = p->c + j * (size_t)p->ldc;
+        column(p, sum, a, b + j * (size_t)p->k);
+        for (int i = 0; i < p->m; i++)
+            c[i] = p->alpha * sum[i] + (p->beta == 0 ? 0 : p->beta * c[i]);
     }
     free(a);
     free(b);
@@ -114,6 +98,5 @@ static void fill_workspace(const emu__product *p) {
 void emu__product_run(void *product) {
     const emu__product *const p = product;
     if (p->workspace) fill_workspace(p);
-    if (p->m == 0 || p->n == 0) return;
-    for (long long item = 0; item < p->batch; item++) run_one(p, item);
+    multiply(p);
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/device/blocks.h"
 #include "runtime/device/cpu/team.h"
+#include "runtime/device/plain.h"
 #include "sluice/device.h"
 
 extern const sluice_device_ops sluice__cpu_ops;
@@ -21,10 +22,6 @@ struct sluice_device {
     double partials[SLUICE__PARTIALS];
     bool small_pages; /* an arena got no huge ones */
     char lacks[160];
-};
-
-struct sluice_stream {
-    sluice_device *device;
 };
 
 /* Blocks of a reduction to one number: at most SLUICE__PARTIALS. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device.c -- the cpu as a device: its table, memory, streams and events. */
+/* device.c -- the cpu as a device: its table and its memory. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -94,54 +94,6 @@ static void arena_free(sluice_device *device, void *arena, size_t bytes) {
     if (arena) (void)munmap(arena, whole_pages(bytes));
 }
 
-/* ---- streams and events: every operation is complete when it returns ---- */
-
-static sluice_status stream_create(sluice_device *device, sluice_stream_kind kind,
-                                   sluice_stream **out) {
-    (void)kind;
-    sluice_stream *stream = NULL;
-    SLUICE__TRY(sluice__alloc(&stream, 1, sizeof *stream));
-    stream->device = device;
-    *out           = stream;
-    return SLUICE_OK;
-}
-
-static void stream_destroy(sluice_stream *stream) {
-    sluice__free(stream);
-}
-
-/* One event is all of them. */
-struct sluice_event {
-    char nothing;
-};
-
-static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
-    static sluice_event happened;
-    (void)device, (void)timed;
-    *out = &happened;
-    return SLUICE_OK;
-}
-
-static void event_destroy(sluice_event *event) {
-    (void)event;
-}
-
-static sluice_status record_event(sluice_stream *stream, sluice_event *event) {
-    (void)stream, (void)event;
-    return SLUICE_OK;
-}
-
-static sluice_status query_event(sluice_event *event, bool *done) {
-    (void)event;
-    *done = true;
-    return SLUICE_OK;
-}
-
-static sluice_status synchronize(sluice_stream *stream) {
-    (void)stream;
-    return SLUICE_OK;
-}
-
 /* ---- data ---- */
 
 static sluice_status copy_bytes(sluice_stream *stream, void *to, const void *from, size_t bytes) {
@@ -169,14 +121,14 @@ const sluice_device_ops sluice__cpu_ops = {
     .arena_free             = arena_free,
     .host_alloc             = sluice__plain_host_alloc,
     .host_free              = sluice__plain_host_free,
-    .stream_create          = stream_create,
-    .stream_destroy         = stream_destroy,
-    .event_create           = event_create,
-    .event_destroy          = event_destroy,
-    .record                 = record_event,
-    .wait                   = record_event, /* what a stream would wait for has happened */
-    .query                  = query_event,
-    .synchronize            = synchronize,
+    .stream_create          = sluice__plain_stream_create,
+    .stream_destroy         = sluice__plain_stream_destroy,
+    .event_create           = sluice__plain_event_create,
+    .event_destroy          = sluice__plain_event_destroy,
+    .record                 = sluice__plain_order,
+    .wait                   = sluice__plain_order,
+    .query                  = sluice__plain_query,
+    .synchronize            = sluice__plain_synchronize,
     .seconds                = sluice__plain_seconds,
     .upload                 = copy_bytes,
     .download               = copy_bytes,

@@ -3,7 +3,7 @@
 #ifndef SLUICE_DEVICE_CUDA_CUDA_H
 #define SLUICE_DEVICE_CUDA_CUDA_H
 
-#include <cublas_v2.h>
+#include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
 #include "runtime/device/cuda/kernels.h"
@@ -31,7 +31,8 @@ struct sluice_stream {
     sluice_device *device;
     cudaStream_t handle;
     /* The rest only of streams that compute. */
-    cublasHandle_t products;
+    cublasLtHandle_t products;
+    struct sluice__cuda_algorithm *algorithms; /* products.c's */
     unsigned char *room;       /* device memory: cuBLAS's workspace, partials, tables */
     double *partials;          /* (SLUICE__CUDA_TENSORS, SLUICE__CUDA_PARTIALS) */
     sluice__cuda_fault *fault; /* pinned */
@@ -66,9 +67,9 @@ sluice_status sluice__cuda_stream_create(sluice_device *device, sluice_stream_ki
 void sluice__cuda_stream_destroy(sluice_stream *stream);
 
 /* ---- products.c ---- */
-/* The stream's cuBLAS, used once, so that nothing is loaded or allocated later. */
+/* The stream's cuBLAS, used once, so that nothing is loaded later. */
 sluice_status sluice__cuda_products_make(sluice_stream *stream);
-sluice_status sluice__cuda_precision(sluice_stream *stream);
+void sluice__cuda_products_free(sluice_stream *stream);
 /* c = alpha op(a) op(b) + beta c of row-major matrices. */
 sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args);
 

@@ -19,7 +19,8 @@ sluice_status sluice__cuda_status(cudaError_t error, const char *what) {
 
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
     if (error == CUBLAS_STATUS_SUCCESS) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_DEVICE, "%s: cuBLAS fails with status %d", what, (int)error);
+    return sluice__fail(SLUICE_E_DEVICE, "%s: %s (cuBLAS status %d, %s)", what,
+                        cublasLtGetStatusString(error), (int)error, cublasLtGetStatusName(error));
 }
 
 sluice_status sluice__cuda_report(sluice__cuda_fault *fault) {

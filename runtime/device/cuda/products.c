@@ -1,21 +1,153 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * products.c -- matrix products through cuBLAS: a handle and a workspace per stream, no atomics,
- * so that the same product on the same GPU has the same bits each time.
+ * products.c -- matrix products through cuBLASLt: a handle and a workspace per stream, and an
+ * algorithm that never splits a sum, chosen once per shape, so that the same product on the same
+ * GPU has the same bits each time.
  *
  * cuBLAS is column-major: row-major C = A B is its C^T = B^T A^T, with every matrix as it lies.
  */
 #include <inttypes.h>
 #include <limits.h>
+#include <string.h>
 
+#include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
-sluice_status sluice__cuda_precision(sluice_stream *stream) {
-    const cublasMath_t math =
-        stream->device->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH; /* fp32 */
-    return sluice__cublas_status(cublasSetMathMode(stream->products, math), "setting up cuBLAS");
+/* What the choice of an algorithm depends on. Shapes are compared as bytes: there is no padding. */
+typedef struct shape {
+    int64_t rows, columns, inner;
+    uint32_t a_alignment, b_alignment, c_alignment; /* of the addresses, in bytes */
+    uint16_t transpose_a, transpose_b;
+} shape;
+_Static_assert(sizeof(shape) == 40, "a shape has padding");
+
+struct sluice__cuda_algorithm {
+    shape of;
+    cublasLtMatmulAlgo_t algorithm;
+};
+
+/* More shapes than these displace each other: what is chosen is the same each time, only later. */
+enum { ALGORITHMS = 512 };
+
+/* ---- a product in cuBLAS's words ---- */
+
+typedef struct description {
+    cublasLtMatmulDescOpaque_t product;
+    cublasLtMatrixLayoutOpaque_t a, b, c;
+} description;
+
+static cublasStatus_t describe_matrix(cublasLtMatrixLayoutOpaque_t *out, int64_t rows,
+                                      int64_t columns) {
+    /* The row-major matrix as it lies: its columns are cuBLAS's rows. */
+    return cublasLtMatrixLayoutInit(out, CUDA_R_32F, (uint64_t)columns, (uint64_t)rows, columns);
 }
+
+static cublasStatus_t set_transpose(description *d, cublasLtMatmulDescAttributes_t which,
+                                    bool transpose) {
+    const int32_t operation = transpose ? CUBLAS_OP_T : CUBLAS_OP_N;
+    return cublasLtMatmulDescSetAttribute(&d->product, which, &operation, sizeof operation);
+}
+
+static sluice_status describe(description *d, const sluice_matmul *args, bool tf32) {
+    const int64_t rows = args->rows, columns = args->columns, inner = args->inner;
+    const cublasComputeType_t compute = tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    cublasStatus_t status             = cublasLtMatmulDescInit(&d->product, compute, CUDA_R_32F);
+    if (status == CUBLAS_STATUS_SUCCESS) /* cuBLAS's first factor is our second */
+        status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSA, args->transpose_b);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSB, args->transpose_a);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = describe_matrix(&d->a, args->transpose_a ? inner : rows,
+                                 args->transpose_a ? rows : inner);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = describe_matrix(&d->b, args->transpose_b ? columns : inner,
+                                 args->transpose_b ? inner : columns);
+    if (status == CUBLAS_STATUS_SUCCESS) status = describe_matrix(&d->c, rows, columns);
+    return sluice__cublas_status(status, "describing a product");
+}
+
+/* ---- its algorithm ---- */
+
+/* 256 is what cuBLAS counts on if it is told nothing. */
+static uint32_t alignment_of(const void *address) {
+    const uintptr_t bits = (uintptr_t)address | 256;
+    return (uint32_t)(bits & (~bits + 1));
+}
+
+static shape shape_of(const sluice_matmul *args) {
+    return (shape){.rows        = args->rows,
+                   .columns     = args->columns,
+                   .inner       = args->inner,
+                   .a_alignment = alignment_of(args->a),
+                   .b_alignment = alignment_of(args->b),
+                   .c_alignment = alignment_of(args->c),
+                   .transpose_a = args->transpose_a,
+                   .transpose_b = args->transpose_b};
+}
+
+/* FNV-1a, of which the upper bits are the better ones. */
+static size_t home_of(const shape *s) {
+    const unsigned char *const bytes = (const unsigned char *)s;
+    uint64_t hash                    = 0xcbf29ce484222325U;
+    for (size_t i = 0; i < sizeof *s; i++) hash = (hash ^ bytes[i]) * 0x100000001b3U;
+    return (size_t)((hash >> 32) % ALGORITHMS);
+}
+
+/* The shape's place in the table: where it is, or the first that is free from its home on. */
+static struct sluice__cuda_algorithm *place_of(const sluice_stream *stream, const shape *s) {
+    const size_t home = home_of(s);
+    for (size_t step = 0; step < ALGORITHMS; step++) {
+        struct sluice__cuda_algorithm *const at = &stream->algorithms[(home + step) % ALGORITHMS];
+        if (at->of.rows == 0 || memcmp(&at->of, s, sizeof *s) == 0) return at;
+    }
+    return &stream->algorithms[home];
+}
+
+static cublasStatus_t prefer(cublasLtMatmulPreferenceOpaque_t *out, const shape *s,
+                             size_t workspace) {
+    const uint64_t bytes     = workspace;
+    const uint32_t reduction = CUBLASLT_REDUCTION_SCHEME_NONE; /* sums are never split */
+    const struct {
+        cublasLtMatmulPreferenceAttributes_t what;
+        const void *value;
+        size_t size;
+    } wishes[] = {
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reduction, sizeof reduction},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &s->b_alignment, sizeof s->b_alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &s->a_alignment, sizeof s->a_alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &s->c_alignment, sizeof s->c_alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &s->c_alignment, sizeof s->c_alignment},
+    };
+    cublasStatus_t status = cublasLtMatmulPreferenceInit(out);
+    for (size_t w = 0; w < sizeof wishes / sizeof *wishes && status == CUBLAS_STATUS_SUCCESS; w++)
+        status = cublasLtMatmulPreferenceSetAttribute(out, wishes[w].what, wishes[w].value,
+                                                      wishes[w].size);
+    return status;
+}
+
+static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_stream *stream,
+                            description *d, const shape *s) {
+    cublasLtMatmulPreferenceOpaque_t preference;
+    cublasLtMatmulHeuristicResult_t best;
+    int found = 0;
+    SLUICE__TRY(sluice__cublas_status(prefer(&preference, s, stream->device->workspace),
+                                      "choosing an algorithm"));
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+        stream->products, &d->product, &d->b, &d->a, &d->c, &d->c, &preference, 1, &best, &found);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0))
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "cuBLAS has no algorithm for a product of %" PRId64 " x %" PRId64
+                            " x %" PRId64 " that does not split its sums",
+                            s->rows, s->inner, s->columns);
+    SLUICE__TRY(sluice__cublas_status(status, "choosing an algorithm"));
+    out->of        = *s;
+    out->algorithm = best.algo;
+    return SLUICE_OK;
+}
+
+/* ---- a stream's cuBLAS ---- */
 
 /* A product of one number loads the library's code; what it is multiplied with is cleared first. */
 static sluice_status warm(sluice_stream *stream) {
@@ -33,19 +165,18 @@ static sluice_status warm(sluice_stream *stream) {
     return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming cuBLAS");
 }
 
-/* The workspace comes after the stream, which would take it away. */
 sluice_status sluice__cuda_products_make(sluice_stream *stream) {
-    SLUICE__TRY(sluice__cublas_status(cublasCreate(&stream->products), "starting cuBLAS"));
-    SLUICE__TRY(sluice__cublas_status(cublasSetStream(stream->products, stream->handle),
-                                      "setting up cuBLAS"));
-    SLUICE__TRY(sluice__cublas_status(
-        cublasSetWorkspace(stream->products, stream->room, stream->device->workspace),
-        "setting up cuBLAS"));
-    SLUICE__TRY(sluice__cublas_status(
-        cublasSetAtomicsMode(stream->products, CUBLAS_ATOMICS_NOT_ALLOWED), "setting up cuBLAS"));
-    SLUICE__TRY(sluice__cuda_precision(stream));
+    SLUICE__TRY(sluice__alloc(&stream->algorithms, ALGORITHMS, sizeof *stream->algorithms));
+    SLUICE__TRY(sluice__cublas_status(cublasLtCreate(&stream->products), "starting cuBLAS"));
     return warm(stream);
 }
+
+void sluice__cuda_products_free(sluice_stream *stream) {
+    if (stream->products) (void)cublasLtDestroy(stream->products);
+    sluice__free(stream->algorithms);
+}
+
+/* ---- products ---- */
 
 /* What is left of a product without an inner dimension: beta * c. */
 static sluice_status scale_only(sluice_stream *stream, const sluice_matmul *args) {
@@ -68,13 +199,14 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
                             "a product of %" PRId64 " x %" PRId64 " x %" PRId64
                             " is too large for cuBLAS",
                             rows, inner, columns);
-    const cublasOperation_t of_a = args->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const cublasOperation_t of_b = args->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const int64_t a_pitch        = args->transpose_a ? rows : inner;
-    const int64_t b_pitch        = args->transpose_b ? inner : columns;
-    return sluice__cublas_status(cublasSgemm(stream->products, of_b, of_a, (int)columns, (int)rows,
-                                             (int)inner, &args->alpha, args->b, (int)b_pitch,
-                                             args->a, (int)a_pitch, &args->beta, args->c,
-                                             (int)columns),
+    description d;
+    const shape s                               = shape_of(args);
+    struct sluice__cuda_algorithm *const chosen = place_of(stream, &s);
+    SLUICE__TRY(describe(&d, args, stream->device->tf32));
+    if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
+    return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
+                                                &d.b, args->a, &d.a, &args->beta, args->c, &d.c,
+                                                args->c, &d.c, &chosen->algorithm, stream->room,
+                                                stream->device->workspace, stream->handle),
                                  "multiplying matrices");
 }

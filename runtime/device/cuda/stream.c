@@ -64,7 +64,7 @@ out:
 void sluice__cuda_stream_destroy(sluice_stream *stream) {
     if (!stream) return;
     if (stream->handle) (void)cudaStreamSynchronize(stream->handle);
-    if (stream->products) (void)cublasDestroy(stream->products);
+    sluice__cuda_products_free(stream);
     table_free(&stream->squares);
     table_free(&stream->update);
     if (stream->fault) (void)cudaFreeHost(stream->fault);

@@ -11,10 +11,6 @@
 #include "runtime/device/plain.h"
 #include "runtime/device/virtual/virtual.h"
 
-struct sluice_stream {
-    sluice_device *device;
-};
-
 /* The thread that opens a device drives it, and will sleep much: a timer that is late by the usual
  * slack of 50 us is late by half a percent of an action of 10 ms. */
 static sluice_status open_device(sluice_device **out, int ordinal, int threads, int first_core,
@@ -51,52 +47,6 @@ static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes
 static void arena_free(sluice_device *device, void *arena, size_t bytes) {
     (void)device;
     if (arena) (void)munmap(arena, bytes > 0 ? bytes : 1);
-}
-
-/* ---- streams and events ---- */
-
-static sluice_status stream_create(sluice_device *device, sluice_stream_kind kind,
-                                   sluice_stream **out) {
-    (void)kind;
-    SLUICE__TRY(sluice__alloc(out, 1, sizeof **out));
-    (*out)->device = device;
-    return SLUICE_OK;
-}
-
-static void stream_destroy(sluice_stream *stream) {
-    sluice__free(stream);
-}
-
-/* One event is all of them. */
-struct sluice_event {
-    char nothing;
-};
-
-static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
-    static sluice_event happened;
-    (void)device, (void)timed;
-    *out = &happened;
-    return SLUICE_OK;
-}
-
-static void event_destroy(sluice_event *event) {
-    (void)event;
-}
-
-static sluice_status order(sluice_stream *stream, sluice_event *event) {
-    (void)stream, (void)event;
-    return SLUICE_OK;
-}
-
-static sluice_status query(sluice_event *event, bool *done) {
-    (void)event;
-    *done = true;
-    return SLUICE_OK;
-}
-
-static sluice_status synchronize(sluice_stream *stream) {
-    (void)stream;
-    return SLUICE_OK;
 }
 
 /* ---- rows that do nothing ---- */
@@ -174,14 +124,14 @@ const sluice_device_ops sluice__virtual_ops = {
     .arena_free             = arena_free,
     .host_alloc             = sluice__plain_host_alloc,
     .host_free              = sluice__plain_host_free,
-    .stream_create          = stream_create,
-    .stream_destroy         = stream_destroy,
-    .event_create           = event_create,
-    .event_destroy          = event_destroy,
-    .record                 = order,
-    .wait                   = order,
-    .query                  = query,
-    .synchronize            = synchronize,
+    .stream_create          = sluice__plain_stream_create,
+    .stream_destroy         = sluice__plain_stream_destroy,
+    .event_create           = sluice__plain_event_create,
+    .event_destroy          = sluice__plain_event_destroy,
+    .record                 = sluice__plain_order,
+    .wait                   = sluice__plain_order,
+    .query                  = sluice__plain_query,
+    .synchronize            = sluice__plain_synchronize,
     .seconds                = sluice__plain_seconds,
     .upload                 = copy,
     .download               = copy,

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rehearse.c -- the work of a step and of an evaluation, done once on nothing before the first, on
+ * devices that load code and choose algorithms as they go: while ranks communicate that may wait
+ * for what waits for it.
+ *
+ * Each rank by itself runs the compute instructions of the first micro-batch of each size, in the
+ * program's order, on an arena of zeros (as tokens they are right). Nothing is received, and
+ * nobody looks at what comes out.
+ */
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* Bytes of a sample of inputs, and of targets. */
+typedef struct sizes {
+    size_t input, target;
+} sizes;
+
+static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
+    const sizes *const of = context;
+    (void)first;
+    memset(to, 0, (size_t)samples * of->input);
+    return SLUICE_OK;
+}
+
+static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
+    const sizes *const of = context;
+    (void)first;
+    memset(to, 0, (size_t)samples * of->target);
+    return SLUICE_OK;
+}
+
+static bool is_first_of_its_size(const int64_t *first_sample, int microbatch) {
+    const int64_t *const at = &first_sample[microbatch];
+    return microbatch == 0 || at[1] - at[0] != at[0] - at[-1];
+}
+
+static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->run.program->rank[rank->index];
+    SLUICE__TRY(pipeline->ops->zero(rank->stream, rank->arena, rank->arena_bytes));
+    sluice__events_begin(rank);
+    for (int n = 0; n < mine->count; n++) {
+        const sluice_instruction *at = &mine->list[n];
+        if (at->kind > SLUICE_INSTRUCTION_RECOMPUTE) continue;
+        if (!is_first_of_its_size(pipeline->run.first_sample, at->microbatch)) continue;
+        atomic_store(&rank->at, n);
+        SLUICE__TRY(sluice__before_compute(rank));
+        SLUICE__TRY(sluice__run_stage(rank, at));
+        SLUICE__TRY(sluice__after_compute(rank, n));
+    }
+    return sluice__drain(rank);
+}
+
+sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
+    const sluice_program *program    = pipeline->program;
+    const sluice__layout *const last = &program->layouts[program->stages - 1];
+    const sluice_shape input         = sluice_model_layer_input(pipeline->model, 0, 1);
+    sluice_shape target              = last->descriptions[last->count - 1].targets;
+    target.dims[0]                   = 1;
+    sizes of                         = {sluice_shape_bytes(&input), sluice_shape_bytes(&target)};
+    sluice__run how                  = {.batch = {.samples      = program->options.samples,
+                                                  .total_weight = 1,
+                                                  .load_inputs  = load_inputs,
+                                                  .load_targets = load_targets,
+                                                  .context      = &of},
+                                        .step  = 1};
+    memcpy(pipeline->run.first_sample, program->first_sample,
+           ((size_t)program->microbatches + 1) * sizeof(int64_t));
+    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, rehearse_rank));
+    how.step = 0;
+    for (int i = 0; i <= pipeline->forward->microbatches; i++)
+        pipeline->run.first_sample[i] = i * sluice_program_samples(pipeline->forward, 0);
+    return sluice__carry_out(pipeline, pipeline->forward, &how, rehearse_rank);
+}
