@@ -216,6 +216,7 @@ void sluice__nccl_leave(sluice__transport *transport, int rank) {
     if (!me->device) return; /* it never joined, or has left */
     if (atomic_load(&transport->aborted) || finalize(transport, me) != SLUICE_OK)
         abort_rank(transport, me);
+    (void)transport->ops->synchronize(me->stream); /* copies of a gather, behind its kernel */
     free_room(transport, me);
     me->device = NULL;
 }
