@@ -35,16 +35,19 @@ typedef struct emu__batch {
     int looks; /* that will find it in progress, beside those before it is connected */
 } emu__batch;
 
+/* What has come of an edge: its first use connects it, for good. */
+typedef enum emu__edge { EMU__UNUSED, EMU__WANTED, EMU__CONNECTED } emu__edge;
+
 struct ncclComm {
     struct ncclComm *next; /* all that live, newest first */
     emu__clique *clique;
     int number, rank, device, channels;
     bool blocking, aborted, lost, finalizing;
-    ncclResult_t error;                       /* that is told when asked; ncclSuccess: none */
-    emu__batch *batch;                        /* in progress, or NULL */
-    emu__kernel *head, *tail;                 /* launched and not over, in issue order */
-    bool sends[EMU__RANKS], gets[EMU__RANKS]; /* to and from whom it has begun to connect */
-    bool gathers;                             /* the same of all-gather */
+    ncclResult_t error;                            /* that is told when asked; ncclSuccess: none */
+    emu__batch *batch;                             /* in progress, or NULL */
+    emu__kernel *head, *tail;                      /* launched and not over, in issue order */
+    emu__edge sends[EMU__RANKS], gets[EMU__RANKS]; /* to and from each */
+    emu__edge gathers;
     uint64_t random;
 };
 

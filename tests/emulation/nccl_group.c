@@ -22,30 +22,48 @@ static __thread struct {
 
 /* ---- connecting ---- */
 
+static emu__edge *edge_of(struct ncclComm *comm, const emu__call *call) {
+    return call->peer < 0 ? &comm->gathers
+           : call->from   ? &comm->sends[call->peer]
+                          : &comm->gets[call->peer];
+}
+
 static void want(emu__kernel *kernel) {
-    struct ncclComm *const comm = kernel->comm;
     for (int k = 0; k < kernel->count; k++) {
-        const emu__call *const call = &kernel->calls[k];
-        if (call->peer < 0)
-            comm->gathers = true;
-        else
-            (call->from ? comm->sends : comm->gets)[call->peer] = true;
+        emu__edge *const edge = edge_of(kernel->comm, &kernel->calls[k]);
+        if (*edge == EMU__UNUSED) *edge = EMU__WANTED;
     }
 }
 
-static bool is_connected(const emu__kernel *kernel) {
-    const struct ncclComm *const comm = kernel->comm;
-    const emu__clique *const clique   = comm->clique;
-    for (int k = 0; k < kernel->count; k++) {
-        const int peer = kernel->calls[k].peer;
-        for (int q = 0; peer < 0 && q < clique->ranks; q++)
-            if (!clique->rank[q] || !clique->rank[q]->gathers) return false;
-        if (peer < 0) continue;
-        const struct ncclComm *const other = clique->rank[peer];
-        if (!other || !(kernel->calls[k].from ? other->gets : other->sends)[comm->rank])
-            return false;
+/* The partner's side of the same edge; NULL: it is gone. */
+static emu__edge *other_side(const struct ncclComm *comm, const emu__call *call, int peer) {
+    struct ncclComm *const other = comm->clique->rank[peer];
+    if (!other) return NULL;
+    return call->peer < 0 ? &other->gathers
+           : call->from   ? &other->gets[comm->rank]
+                          : &other->sends[comm->rank];
+}
+
+/* Both sides at once, if all partners of the call want it. */
+static void try_edge(struct ncclComm *comm, const emu__call *call) {
+    const int first = call->peer < 0 ? 0 : call->peer;
+    const int last  = call->peer < 0 ? comm->clique->ranks - 1 : call->peer;
+    for (int q = first; q <= last; q++) {
+        const emu__edge *const edge = other_side(comm, call, q);
+        if (!edge || *edge == EMU__UNUSED) return;
     }
-    return true;
+    for (int q = first; q <= last; q++) *other_side(comm, call, q) = EMU__CONNECTED;
+    *edge_of(comm, call) = EMU__CONNECTED;
+}
+
+static bool is_connected(const emu__kernel *kernel) {
+    bool all = true;
+    for (int k = 0; k < kernel->count; k++) {
+        const emu__edge *const edge = edge_of(kernel->comm, &kernel->calls[k]);
+        if (*edge == EMU__WANTED) try_edge(kernel->comm, &kernel->calls[k]);
+        all = all && *edge == EMU__CONNECTED;
+    }
+    return all;
 }
 
 static bool can_launch(void *argument) {
