@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_plugin.sh COMMAND EMULATED STALE -- why there is no GPU, in one sentence each; and training on
+# test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- why there is no GPU, in one sentence each; and training on
 # emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so.
 emulated=$(realpath "$2") stale=$(realpath "$3")
 . "$(dirname "$0")/../command.sh"
@@ -47,6 +47,23 @@ EMU_MEMORY_MIB=600 refuse 1 "cuda:0 shall hold ranks 0 to 1, which need 4.15 MiB
 EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
 has auto.txt "(cpu, "
 
+refuse 2 "--transport is 'mpi'; choose auto, local or nccl" "${train[@]}" --transport mpi
+
+# ---- NCCL: for GPUs alone, one rank on each, where it is, and new enough ----
+
+refuse 2 "transport nccl joins GPUs, and the device is cpu; use --device cuda, or --transport local" "${train[@]}" --transport nccl
+if [ "$6" = nccl ]; then
+    nccl=(--device cuda --transport nccl -p 2)
+    refuse 2 "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU; use --transport local, or a GPU for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2
+    instead="install NCCL 2.22 or later where the loader finds it (LD_LIBRARY_PATH), or use --transport local"
+    EMU_NCCL_VERSION=21805 refuse 1 "libnccl.so.2 is NCCL 2.18.5, which is too old; $instead" "${train[@]}" "${nccl[@]}"
+    mkdir damaged && echo "no library" >damaged/libnccl.so.2
+    LD_LIBRARY_PATH=$work/damaged refuse 1 "NCCL does not load: $work/damaged/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
+    "$command" "${train[@]}" "${nccl[@]}" --explain-memory >memory.txt || complain "--explain-memory with NCCL: $?"
+else
+    refuse 1 "the plug-in for GPUs was built without NCCL; build it where nccl.h is, or use --transport local" "${train[@]}" --device cuda --transport nccl -p 2
+fi
+
 # ---- the same bits on any GPUs ----
 
 run() { # run NAME OPTION...
@@ -57,10 +74,12 @@ run() { # run NAME OPTION...
 run one --device cuda:0 -p 1
 run two --device cuda -p 2
 run shared --device cuda:1 -p 2 --ranks-per-device 2 --ledger
+[ "$6" != nccl ] || run nccl --device cuda -p 2 --transport nccl
 run tf32 --device cuda:1 -p 2 --precision tf32
 has two.txt "(cuda), "
 weights=$(tail -1 one.txt)
 [ "$(tail -1 two.txt)" = "$weights" ] || complain "two GPUs: $(tail -1 two.txt), one: $weights"
 [ "$(tail -1 shared.txt)" = "$weights" ] || complain "two ranks on one GPU: $(tail -1 shared.txt), one: $weights"
+[ "$6" != nccl ] || [ "$(tail -1 nccl.txt)" = "$weights" ] || complain "NCCL: $(tail -1 nccl.txt), one GPU: $weights"
 [ "$(tail -1 tf32.txt)" = "$weights" ] && complain "tf32 has the bits of fp32"
 finish
