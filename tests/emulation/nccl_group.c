@@ -44,6 +44,15 @@ static emu__edge *other_side(const struct ncclComm *comm, const emu__call *call,
                           : &other->sends[comm->rank];
 }
 
+/* It allocates, and so may wait for all that the device has begun. */
+static void expect_quiet(const struct ncclComm *comm) {
+    for (const struct ncclComm *c = emu__communicators; c; c = c->next)
+        if (c->device == comm->device && c->head && !c->clique->aborted)
+            emu__report("NCCL connects ranks of communicator %d while communication is pending on "
+                        "device %d: warm edges before",
+                        comm->number, comm->device);
+}
+
 /* Both sides at once, if all partners of the call want it. */
 static void try_edge(struct ncclComm *comm, const emu__call *call) {
     const int first = call->peer < 0 ? 0 : call->peer;
@@ -52,7 +61,11 @@ static void try_edge(struct ncclComm *comm, const emu__call *call) {
         const emu__edge *const edge = other_side(comm, call, q);
         if (!edge || *edge == EMU__UNUSED) return;
     }
-    for (int q = first; q <= last; q++) *other_side(comm, call, q) = EMU__CONNECTED;
+    for (int q = first; q <= last; q++) {
+        expect_quiet(comm->clique->rank[q]);
+        *other_side(comm, call, q) = EMU__CONNECTED;
+    }
+    expect_quiet(comm);
     *edge_of(comm, call) = EMU__CONNECTED;
 }
 

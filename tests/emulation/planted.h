@@ -63,6 +63,7 @@ int planted_two_streams(void);
 int planted_count_mismatch(void);
 int planted_second_thread(void);
 int planted_allocation_while_communicating(void);
+int planted_cold_edge(void);
 int planted_stream_in_progress(void);
 int planted_aborted_one_by_one(void);
 

@@ -17,6 +17,7 @@ typedef struct side {
     ncclUniqueId *ids;
     void (*body)(struct side *at);
     bool blocks, aborts; /* communicators that do; the body has ended them */
+    bool is_cold;        /* the second is not warmed */
 } side;
 
 static void settle(ncclComm_t comm) {
@@ -62,7 +63,7 @@ static void *run_side(void *argument) {
     at->a = join(at, &at->ids[0]);
     at->b = join(at, &at->ids[1]);
     warm(at, at->a);
-    warm(at, at->b);
+    if (!at->is_cold) warm(at, at->b);
     (void)pthread_barrier_wait(at->both);
     at->body(at);
     child_ok(cudaStreamSynchronize(at->r->compute[at->device]));
@@ -76,6 +77,8 @@ static void *run_side(void *argument) {
     return NULL;
 }
 
+static bool is_cold;
+
 static int run_both(void (*body)(side *at), bool blocks, bool aborts) {
     rig r = rig_new();
     ncclUniqueId ids[2];
@@ -86,7 +89,7 @@ static int run_both(void (*body)(side *at), bool blocks, bool aborts) {
     child_ok(ncclGetUniqueId(&ids[1]));
     child_ok(pthread_barrier_init(&both, NULL, 2));
     for (int d = 0; d < 2; d++) {
-        sides[d] = (side){&r, d, !d, NULL, NULL, &both, ids, body, blocks, aborts};
+        sides[d] = (side){&r, d, !d, NULL, NULL, &both, ids, body, blocks, aborts, is_cold};
         child_ok(pthread_create(&threads[d], NULL, run_side, &sides[d]));
     }
     for (int d = 0; d < 2; d++) child_ok(pthread_join(threads[d], NULL));
@@ -190,6 +193,30 @@ static void allocate(side *at) {
 }
 int planted_allocation_while_communicating(void) {
     return run_both(allocate, true, false);
+}
+
+static void dawdle(void *argument) {
+    (void)argument;
+    (void)usleep(20000);
+}
+
+/* The first transfer of an edge allocates, while the one before it waits for what takes time. */
+static void connect_late(side *at) {
+    const int d = at->device;
+    if (d == 1) {
+        child_ok(cudaLaunchHostFunc(at->r->compute[1], dawdle, NULL));
+        child_ok(cudaEventRecord(at->r->event[1][0], at->r->compute[1]));
+        child_ok(cudaStreamWaitEvent(at->r->copies[1], at->r->event[1][0], 0));
+        send(at, at->a, at->r->x[1], at->r->copies[1]);
+        receive(at, at->b, at->r->y[1], at->r->copies[1]);
+    } else {
+        receive(at, at->a, at->r->y[0], at->r->copies[0]);
+        send(at, at->b, at->r->x[0], at->r->copies[0]);
+    }
+}
+int planted_cold_edge(void) {
+    is_cold = planted;
+    return run_both(connect_late, true, false);
 }
 
 /* Not yet in the stream, a kernel is overtaken by what its thread puts there. */

@@ -78,6 +78,7 @@ static const struct program table[] = {
     {"NCCL from a second thread", planted_second_thread, false, CHILD_REPORTED, "a second thread calls NCCL for device 0"},
     {"allocation while communicating", planted_allocation_while_communicating, false, CHILD_REPORTED,
      "cudaMalloc is called, and may not be: communication is pending"},
+    {"an edge that is not warmed", planted_cold_edge, false, CHILD_REPORTED, "while communication is pending on device"},
     {"stream used while NCCL is in progress", planted_stream_in_progress, false, CHILD_REPORTED, "was out of ncclInProgress"},
     {"communicators aborted one by one", planted_aborted_one_by_one, false, CHILD_REPORTED, "while the host waits in ncclCommAbort"},
 #endif
