@@ -24,6 +24,8 @@ static void expect_bits(const stack *with, const char *of, uint64_t seed,
              (unsigned long long)expected->digest);
 }
 
+static bool brief; /* one timing each, and 8 GPUs for one schedule in three */
+
 /* One schedule on so many GPUs, at two timings; the minibatch does not divide evenly. */
 static void train_everywhere(const char *schedule, int ranks, int m, uint64_t *random) {
     stack with     = {schedule, "local", NULL, ranks, m, m + 3, 0, 0, 0, NULL};
@@ -38,10 +40,10 @@ static void train_everywhere(const char *schedule, int ranks, int m, uint64_t *r
         expect_bits(&with, "one rank", 1, &one, &local);
     }
     with.transport  = "nccl";
-    const int times = getenv("SLUICE_LONG") ? 20 : 2;
+    const int times = getenv("SLUICE_LONG") ? 20 : brief ? 1 : 2;
     for (int t = 0; t < times; t++) {
         const uint64_t seed = test_random(random) % 100000;
-        stack_devices(ranks, seed, t % 2 == 0);
+        stack_devices(ranks, seed, (brief ? (int)(seed % 2) : t % 2) == 0);
         const stack_outcome got = stack_train(&with);
         expect_bits(&with, "local", seed, &local, &got);
         if (emu_communicators() != 0) fail_msg("%d communicators are left", emu_communicators());
@@ -68,17 +70,18 @@ static int microbatches_for(const char *name, int ranks) {
 /* SLUICE_LONG=1: ten times the timings. */
 static void every_schedule_has_the_same_bits(void **state) {
     (void)state;
-    uint64_t random = test_seed();
-    int trained     = 0;
-    for (const char *const *name = sluice_schedule_names(); *name; name++)
+    uint64_t random                = test_seed();
+    int trained                    = 0;
+    const char *const *const names = sluice_schedule_names();
+    for (const char *const *name = names; *name; name++)
         for (int ranks = 2; ranks <= 8; ranks *= 2) {
             const int m = microbatches_for(*name, ranks);
-            if (m == 0) continue;
+            if (m == 0 || (brief && ranks == 8 && (name - names) % 3 != 0)) continue;
             train_everywhere(*name, ranks, ranks < 8 ? 2 * m : m, &random);
             trained++;
         }
     print_message("%d schedules and sizes\n", trained);
-    assert_true(trained >= 30);
+    assert_true(trained >= (brief ? 24 : 30));
 }
 
 /* Tied weights cross after the drain; dropout; fewer micro-batches than ranks. */
@@ -138,7 +141,8 @@ static void a_step_allocates_nothing(void **state) {
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    brief                           = argc > 1 && strcmp(argv[1], "brief") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_schedule_has_the_same_bits),
         cmocka_unit_test(gpts_have_the_same_bits),
