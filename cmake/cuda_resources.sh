@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # cuda_resources.sh NVCC SOURCE BUILD [ARCHITECTURE...]: compile every kernel for every architecture, warnings
-# as errors, and print its registers, shared memory and spills. Fails if something does not compile or spills.
+# as errors, and print its registers, shared memory and spills. Fails if something does not compile, or takes
+# local memory: by spilling, or for an array on the stack.
 set -u -o pipefail
 nvcc=$1 source=$2 build=$3
 shift 3
@@ -22,15 +23,15 @@ one() { # one FILE: "file.cu sm_90 kernel registers shared spills" per kernel an
             kernel = $0; sub(/.*function .(void )?/, "", kernel); sub(/. for .sm_.*/, "", kernel)
             sub(/\(anonymous namespace\)::/, "", kernel); sub(/\(.*/, "", kernel)
             machine = $0; sub(/.* for ./, "", machine); sub(/[^a-z0-9_].*/, "", machine) }
-        /spill stores/ { spills = $5 + $9 }
+        /spill stores/ { frame = $1; spills = $5 + $9 }
         /Used [0-9]+ registers/ {
             shared = 0; for (i = 2; i <= NF; i++) if ($i ~ /^smem/) shared = $(i - 2)
             for (i = 1; i <= NF; i++) if ($i == "Used") registers = $(i + 1)
             printf "%-22s %-7s %-28s %3d registers %5d B shared %3d B spilled\n",
-                   file, machine, kernel, registers, shared, spills; bad += spills > 0 }
+                   file, machine, kernel, registers, shared, spills; bad += spills > 0 || frame > 0 }
         END { exit bad > 0 }'
 }
 failed=0
 for kernel in "$source"/runtime/device/cuda/*.cu; do one "$kernel" || failed=1; done
-[ $failed -eq 0 ] && echo "no kernel spills"
+[ $failed -eq 0 ] && echo "no kernel spills or has a stack frame"
 exit $failed

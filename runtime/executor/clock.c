@@ -2,8 +2,8 @@
 /*
  * clock.c -- when each instruction ran on a GPU, by events around it on the compute stream.
  *
- * The host only issues; what a wait holds up is the stream. Of a B, how its time divides into I and
- * W is taken to be as the issuing of its parts divides.
+ * The host only issues; what a wait holds up is the stream. Of the first B of each stage, events
+ * around the W of its layers say how its time divides, and the stage's others divide alike.
  */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
@@ -17,19 +17,50 @@ static int length(const sluice__rank *rank) {
     return rank->pipeline->program->rank[rank->index].count;
 }
 
-sluice_status sluice__clock_make(sluice__rank *rank, int count) {
-    if (!rank->pipeline->runs_on) return SLUICE_OK;
-    SLUICE__TRY(sluice__alloc(&rank->clock, 2 * (size_t)count + 1, sizeof(sluice_event *)));
-    for (int e = 0; e < 2 * count + 1; e++)
-        SLUICE__TRY(rank->pipeline->ops->event_create(rank->device, true, &rank->clock[e]));
+/* ---- make ---- */
+
+static sluice_status create(const sluice__rank *rank, sluice_event **out) {
+    return rank->pipeline->ops->event_create(rank->device, true, out);
+}
+
+static sluice_status make_parts(sluice__rank *rank) {
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice_program *program    = pipeline->program;
+    const sluice__rank_program *mine = &program->rank[rank->index];
+    const size_t layers              = (size_t)sluice_model_layer_count(pipeline->model);
+    SLUICE__TRY(sluice__alloc(&rank->parts, 2 * layers, sizeof(sluice_event *)));
+    SLUICE__TRY(sluice__alloc(&rank->divided, (size_t)program->stages, sizeof(int)));
+    for (int n = mine->count - 1; n >= 0; n--) {
+        if (mine->list[n].kind != SLUICE_INSTRUCTION_BACKWARD) continue;
+        const sluice__layout *const layout = &program->layouts[mine->list[n].stage];
+        const bool is_known                = rank->divided[mine->list[n].stage] > 0;
+        rank->divided[mine->list[n].stage] = n + 1;
+        for (int e = 2 * layout->first; e < 2 * (layout->first + layout->count) && !is_known; e++)
+            SLUICE__TRY(create(rank, &rank->parts[e]));
+    }
     return SLUICE_OK;
 }
 
-void sluice__clock_free(sluice__rank *rank) {
-    for (int e = 0; rank->clock && e < 2 * length(rank) + 1; e++)
-        if (rank->clock[e]) rank->pipeline->ops->event_destroy(rank->clock[e]);
-    sluice__free(rank->clock);
+sluice_status sluice__clock_make(sluice__rank *rank, int count) {
+    if (!rank->pipeline->runs_on) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&rank->clock, 2 * (size_t)count + 1, sizeof(sluice_event *)));
+    for (int e = 0; e < 2 * count + 1; e++) SLUICE__TRY(create(rank, &rank->clock[e]));
+    return make_parts(rank);
 }
+
+static void free_events(const sluice__rank *rank, sluice_event **events, int count) {
+    for (int e = 0; events && e < count; e++)
+        if (events[e]) rank->pipeline->ops->event_destroy(events[e]);
+    sluice__free(events);
+}
+
+void sluice__clock_free(sluice__rank *rank) {
+    free_events(rank, rank->clock, 2 * length(rank) + 1);
+    free_events(rank, rank->parts, 2 * sluice_model_layer_count(rank->pipeline->model));
+    sluice__free(rank->divided);
+}
+
+/* ---- run ---- */
 
 static sluice_status mark(sluice__rank *rank, int e) {
     return is_timed(rank) ? rank->pipeline->ops->record(rank->stream, rank->clock[e]) : SLUICE_OK;
@@ -49,16 +80,55 @@ sluice_status sluice__clock_end(sluice__rank *rank, int n) {
     return mark(rank, 2 * n + 2);
 }
 
+sluice_status sluice__clock_part(sluice__rank *rank, const sluice_instruction *at, int layer,
+                                 bool ends) {
+    const ptrdiff_t n = at - rank->pipeline->run.program->rank[rank->index].list;
+    if (!is_timed(rank) || rank->divided[at->stage] != n + 1) return SLUICE_OK;
+    return rank->pipeline->ops->record(rank->stream, rank->parts[2 * layer + ends]);
+}
+
+/* ---- read ---- */
+
+/* The seconds of W in the stage's first B. */
+static sluice_status read_parts(const sluice__rank *rank, int stage, double *seconds) {
+    const sluice__layout *const layout = &rank->pipeline->program->layouts[stage];
+    *seconds                           = 0;
+    for (int l = layout->first; l < layout->first + layout->count; l++) {
+        double part = 0;
+        SLUICE__TRY(
+            rank->pipeline->ops->seconds(rank->parts[2 * l], rank->parts[2 * l + 1], &part));
+        *seconds += part;
+    }
+    return SLUICE_OK;
+}
+
+/* How the B that are divided, and all others of their stages, divide. */
+static sluice_status divide(sluice__rank *rank) {
+    const sluice_program *program    = rank->pipeline->program;
+    const sluice__rank_program *mine = &program->rank[rank->index];
+    for (int s = 0; s < program->stages; s++) {
+        const int first = rank->divided[s] - 1;
+        double weight   = 0;
+        if (first < 0) continue;
+        SLUICE__TRY(read_parts(rank, s, &weight));
+        const double all = rank->end[first] - rank->begin[first];
+        for (int n = first; n < mine->count; n++)
+            if (mine->list[n].stage == s && mine->list[n].kind == SLUICE_INSTRUCTION_BACKWARD)
+                rank->weight[n] = all > 0 ? weight / all * (rank->end[n] - rank->begin[n]) : 0;
+    }
+    return SLUICE_OK;
+}
+
 sluice_status sluice__clock_read(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
-    for (int n = 0; n < length(rank) && is_timed(rank); n++) {
-        const double issued = rank->end[n] - rank->begin[n];
+    if (!is_timed(rank)) return SLUICE_OK;
+    for (int n = 0; n < length(rank); n++) {
         double begin = 0, end = 0;
         SLUICE__TRY(ops->seconds(rank->clock[0], rank->clock[2 * n + 1], &begin));
         SLUICE__TRY(ops->seconds(rank->clock[0], rank->clock[2 * n + 2], &end));
         rank->begin[n]  = rank->clock_start + begin;
         rank->end[n]    = rank->clock_start + end;
-        rank->weight[n] = issued > 0 ? rank->weight[n] / issued * (end - begin) : 0;
+        rank->weight[n] = 0;
     }
-    return SLUICE_OK;
+    return divide(rank);
 }

@@ -75,6 +75,8 @@ struct sluice__rank {
     atomic_int at;            /* instruction being carried out */
     sluice_event *idle;       /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
+    sluice_event **parts; /* beside it: begin and end of each layer's W in a B that is divided */
+    int *divided;         /* per stage: the instruction of that B, counted from 1; 0: none */
     double clock_start;   /* of the step, seconds after its own */
 
     double *begin, *end; /* per instruction of the step, seconds since its start */
@@ -229,6 +231,9 @@ void sluice__clock_free(sluice__rank *rank);
 sluice_status sluice__clock_start(sluice__rank *rank);
 sluice_status sluice__clock_begin(sluice__rank *rank, int n);
 sluice_status sluice__clock_end(sluice__rank *rank, int n);
+/* Before, and after, W of a layer inside a B. */
+sluice_status sluice__clock_part(sluice__rank *rank, const sluice_instruction *at, int layer,
+                                 bool ends);
 /* The rank's times of the step's instructions, from the events; the compute stream is idle. */
 sluice_status sluice__clock_read(sluice__rank *rank);
 

@@ -151,7 +151,9 @@ static sluice_status load_edges(const stage_run *run) {
 /* W of a layer inside a B, whose other part is I. */
 static sluice_status run_weight_inside(const stage_run *run, int l) {
     const double begin = sluice__now();
+    SLUICE__TRY(sluice__clock_part(run->rank, run->at, run->layout->first + l, false));
     SLUICE__TRY(run_layer(run, l, ACTION_W));
+    SLUICE__TRY(sluice__clock_part(run->rank, run->at, run->layout->first + l, true));
     run->rank->weight_s += sluice__now() - begin;
     return SLUICE_OK;
 }

@@ -136,7 +136,8 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
                                       "choosing an algorithm"));
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
         stream->products, &d->product, &d->b, &d->a, &d->c, &d->c, &preference, 1, &best, &found);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0))
+    const bool none = found == 0 || best.state != CUBLAS_STATUS_SUCCESS;
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && none))
         return sluice__fail(SLUICE_E_UNSUPPORTED,
                             "cuBLAS has no algorithm for a product of %" PRId64 " x %" PRId64
                             " x %" PRId64 " that does not split its sums",

@@ -46,8 +46,12 @@ static const size_t reserve_per_device = (size_t)512 << 20, reserve_per_rank = (
 
 sluice_status sluice__cuda_room(int ordinal, int ranks, size_t *available, size_t *reserve) {
     size_t total;
+    int before; /* the caller's own choice */
+    SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(ordinal), "choosing a GPU"));
-    SLUICE__TRY(sluice__cuda_status(cudaMemGetInfo(available, &total), "asking for free memory"));
+    const cudaError_t error = cudaMemGetInfo(available, &total);
+    (void)cudaSetDevice(before);
+    SLUICE__TRY(sluice__cuda_status(error, "asking for free memory"));
     *reserve = reserve_per_device + (size_t)ranks * reserve_per_rank;
     return SLUICE_OK;
 }
@@ -65,7 +69,8 @@ static sluice_status reach(int from, int to) {
     if (!can) return SLUICE_OK;
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(from), "choosing a GPU"));
     const cudaError_t error = cudaDeviceEnablePeerAccess(to, 0);
-    if (error != cudaErrorPeerAccessAlreadyEnabled)
+    if (error != cudaErrorPeerAccessAlreadyEnabled && error != cudaErrorTooManyPeers &&
+        error != cudaErrorPeerAccessUnsupported)
         return sluice__cuda_status(error, "reaching a peer's memory");
     (void)cudaGetLastError();
     return SLUICE_OK;
