@@ -16,8 +16,12 @@ typedef struct picture {
     int ranks, columns;
 } picture;
 
+static size_t place_of(int column) {
+    return 8 + CELL * (size_t)column;
+}
+
 static void put(picture *out, int row, int column, const char *text) {
-    char *const at = &out->rows[row][8 + CELL * column];
+    char *const at = &out->rows[row][place_of(column)];
     memcpy(at, text, strlen(text));
 }
 
@@ -34,7 +38,7 @@ static void draw_post(picture *out, int rank, const sluice_instruction *at) {
                    at->payload == SLUICE_PAYLOAD_ACTIVATION ? 'F' : 'B', at->microbatch);
     put(out, 2 * rank, column, text);
     for (int row = 2 * low + 1; row < 2 * high; row++) {
-        char *const arrow = &out->rows[row][8 + CELL * column + (rank == low ? 0 : 1)];
+        char *const arrow = &out->rows[row][place_of(column) + (rank == low ? 0 : 1)];
         *arrow            = high - low > 1 && row % 2 == 0 ? '|' : rank == low ? 'v' : '^';
     }
 }
@@ -58,8 +62,9 @@ static void draw(char *text, size_t bytes, const char *name, int ranks, int m) {
     for (int r = 0; r < ranks; r++) {
         int count;
         const sluice_instruction *list = sluice_program_list(program, r, &count);
-        memcpy(p.rows[2 * r], "rank ", 5);
-        p.rows[2 * r][5] = (char)('0' + r);
+        char *const row                = p.rows[2 * (size_t)r];
+        memcpy(row, "rank ", 5);
+        row[5] = (char)('0' + r);
         for (int n = 0; n < count; n++)
             if (list[n].kind == SLUICE_INSTRUCTION_POST_SEND) draw_post(&p, r, &list[n]);
     }

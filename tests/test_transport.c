@@ -37,7 +37,7 @@ static bool is_complete(const sluice__transport_ops *ops, sluice__transport *tra
                         int to, int k) {
     bool done;
     sluice_event *over = NULL;
-    assert_ok(ops->wait(transport, from, to, false, k, 0, &done, &over));
+    assert_ok(ops->wait(transport, &(sluice__transfer_end){from, to, k, false}, 0, &done, &over));
     return done;
 }
 
@@ -113,8 +113,10 @@ static void *go_round(void *argument) {
         me->status =
             me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, no_mark);
         me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, no_mark);
-        me->ops->wait(me->transport, before, me->rank, false, k, 30, &done, &over);
-        me->ops->wait(me->transport, me->rank, next, true, k, 30, &done, &over);
+        me->ops->wait(me->transport, &(sluice__transfer_end){before, me->rank, k, false}, 30, &done,
+                      &over);
+        me->ops->wait(me->transport, &(sluice__transfer_end){me->rank, next, k, true}, 30, &done,
+                      &over);
         number = got + 1;
     }
     const double last = (double)number;
@@ -146,7 +148,8 @@ static void *wait_for_nothing(void *argument) {
     worker *me         = argument;
     bool done          = false;
     sluice_event *over = NULL;
-    me->status         = me->ops->wait(me->transport, 0, 1, false, 0, 30, &done, &over);
+    me->status =
+        me->ops->wait(me->transport, &(sluice__transfer_end){0, 1, 0, false}, 30, &done, &over);
     return NULL;
 }
 
@@ -171,7 +174,7 @@ static void test_waiting_ends_in_time(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     bool done                        = true;
     sluice_event *over               = NULL;
-    assert_ok(ops->wait(transport, 0, 1, false, 0, 0.05, &done, &over));
+    assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 0, false}, 0.05, &done, &over));
     assert_false(done);
     double all[2];
     assert_ok(ops->wait_gather(transport, 0, all, 0.05, &done));

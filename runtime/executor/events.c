@@ -48,11 +48,10 @@ void sluice__events_begin(sluice__rank *rank) {
 /* Whether what the wait `at` waits for, issued already, is still to come. */
 static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
     const sluice_pipeline *pipeline = rank->pipeline;
-    const int from = at->sends ? rank->index : at->peer, to = at->sends ? at->peer : rank->index;
-    sluice_event *over = NULL;
-    bool done          = true;
-    if (pipeline->transport_ops->wait(pipeline->transport, from, to, at->sends, at->transfer, 0,
-                                      &done, &over) != SLUICE_OK)
+    const sluice__transfer_end end  = sluice__end_of(rank, at);
+    sluice_event *over              = NULL;
+    bool done                       = true;
+    if (pipeline->transport_ops->wait(pipeline->transport, &end, 0, &done, &over) != SLUICE_OK)
         return false;
     return !done || (over && pipeline->ops->query(over, &done) == SLUICE_OK && !done);
 }

@@ -242,6 +242,8 @@ sluice_status sluice__clock_read(sluice__rank *rank);
 sluice_status sluice__rehearse(sluice_pipeline *pipeline);
 
 /* ---- run.c ---- */
+/* The rank's end of the transfer that a post or wait is about. */
+sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at);
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
 sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words);

@@ -18,16 +18,21 @@ sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words) {
                         "if a single action can take that long, raise deadline_s");
 }
 
+sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
+    return (sluice__transfer_end){.from  = at->sends ? rank->index : at->peer,
+                                  .to    = at->sends ? at->peer : rank->index,
+                                  .k     = at->transfer,
+                                  .sends = at->sends};
+}
+
 static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
-    sluice_pipeline *pipeline = rank->pipeline;
-    const int from            = wait->sends ? rank->index : wait->peer;
-    const int to              = wait->sends ? wait->peer : rank->index;
-    sluice_event *over        = NULL;
+    sluice_pipeline *pipeline      = rank->pipeline;
+    const sluice__transfer_end end = sluice__end_of(rank, wait);
+    sluice_event *over             = NULL;
     for (bool done = false;;) {
         const double seconds = sluice__patience(pipeline);
-        SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, from, to, wait->sends,
-                                                  wait->transfer, seconds > 0 ? seconds : 0, &done,
-                                                  &over));
+        SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, &end,
+                                                  seconds > 0 ? seconds : 0, &done, &over));
         if (done) return sluice__work_after(rank, over, wait->sends);
         if (sluice__patience(pipeline) > 0) continue;
         char words[96];

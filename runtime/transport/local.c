@@ -263,15 +263,15 @@ static sluice_status wait_for_link(const sluice__transport *transport, link *at,
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
 }
 
-static sluice_status local_wait(sluice__transport *transport, int from, int to, bool sends, int k,
+/* One copy is the end for both. */
+static sluice_status local_wait(sluice__transport *transport, const sluice__transfer_end *of,
                                 double seconds, bool *done, sluice_event **over) {
-    (void)sends; /* one copy is the end for both */
-    link *at         = link_of(transport, from, to);
+    link *at         = link_of(transport, of->from, of->to);
     const double end = sluice__now() + seconds;
-    SLUICE__TRY(wait_for_copy(transport, at, k, seconds, done));
+    SLUICE__TRY(wait_for_copy(transport, at, of->k, seconds, done));
     if (!*done) return SLUICE_OK;
-    *over = at->waiting[k].mark.event;
-    return at->due ? wait_for_link(transport, at, k, end, done) : SLUICE_OK;
+    *over = at->waiting[of->k].mark.event;
+    return at->due ? wait_for_link(transport, at, of->k, end, done) : SLUICE_OK;
 }
 
 /* Whoever copies, on a stream, is told by that stream's device. */

@@ -36,6 +36,12 @@ typedef struct sluice__mark {
     sluice_event *event;
 } sluice__mark;
 
+/* Transfer k of the link from -> to, as its sender or its receiver sees it. */
+typedef struct sluice__transfer_end {
+    int from, to, k;
+    bool sends;
+} sluice__transfer_end;
+
 typedef struct sluice__transport_ops {
     const char *name;
     bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
@@ -69,10 +75,10 @@ typedef struct sluice__transport_ops {
     /* Posts between these two are issued as one; order among them does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);
-    /* By the sender of transfer k of the link, or its receiver: until it is sure to go on as
-     * devices do, at most `seconds`: `*done` says whether that is so, and then `*over` is the event
-     * of its end, or NULL if it is over. E_STOPPED after abort(). */
-    sluice_status (*wait)(sluice__transport *transport, int from, int to, bool sends, int k,
+    /* On the thread of that end's rank, until the transfer goes on without any host, at most
+     * `seconds`: `*done` says whether it does, and then `*over` is the event of its end, or NULL if
+     * it is over. E_STOPPED after abort(). */
+    sluice_status (*wait)(sluice__transport *transport, const sluice__transfer_end *at,
                           double seconds, bool *done, sluice_event **over);
     /* What went wrong with a rank's transfers beside the calls that made them; never blocks. */
     sluice_status (*poll)(sluice__transport *transport, int rank);

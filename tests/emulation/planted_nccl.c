@@ -69,7 +69,7 @@ static void *run_side(void *argument) {
     child_ok(cudaStreamSynchronize(at->r->compute[at->device]));
     child_ok(cudaStreamSynchronize(at->r->copies[at->device]));
     for (int k = 0; k < 2 && !at->aborts; k++) {
-        const ncclComm_t comm = k ? at->b : at->a;
+        ncclComm_t comm = k ? at->b : at->a;
         ended(ncclCommFinalize(comm));
         settle(comm);
         child_ok(ncclCommDestroy(comm));
@@ -114,8 +114,8 @@ int planted_own_order(void) {
 
 /* Two communicators, one stream: each GPU begins with the one that the other ends with. */
 static void cross(side *at) {
-    const bool turned         = planted && at->device == 1;
-    const cudaStream_t stream = at->r->copies[at->device];
+    const bool turned   = planted && at->device == 1;
+    cudaStream_t stream = at->r->copies[at->device];
     for (int k = 0; k < 2; k++) {
         const bool first = (k == 0) != turned;
         if (at->device == 0)

@@ -17,9 +17,9 @@ static const sluice__plugin_host *host;
 /* ---- the library's functions by their own names, so that the backend reads like the cpu's ---- */
 
 static void print(char *text, size_t bytes, const char *format, va_list arguments) {
-    /* The callers have started it. */
-    (void)vsnprintf(text, bytes, format,
-                    arguments); /* NOLINT(clang-analyzer-valist.Uninitialized): a phantom */
+    /* The callers have started it: a phantom. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
+     */
+    (void)vsnprintf(text, bytes, format, arguments);
 }
 
 sluice_status sluice__fail(sluice_status status, const char *format, ...) {

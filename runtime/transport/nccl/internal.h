@@ -87,7 +87,7 @@ sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, 
                                         sluice__mark mark);
 sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank);
 sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank);
-sluice_status sluice__nccl_wait(sluice__transport *transport, int from, int to, bool sends, int k,
+sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                 double seconds, bool *done, sluice_event **over);
 /* All transfers are forgotten. */
 void sluice__nccl_forget(sluice__nccl_rank *rank, int ranks);

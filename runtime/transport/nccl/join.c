@@ -184,7 +184,7 @@ static ncclComm_t *number(sluice__transport *transport, sluice__nccl_rank *me, i
 static sluice_status finalize(sluice__transport *transport, sluice__nccl_rank *me) {
     static const char what[] = "taking leave of other ranks";
     for (int k = 0; k <= transport->pair_count; k++) {
-        const ncclComm_t comm = *number(transport, me, k);
+        ncclComm_t comm = *number(transport, me, k);
         if (!comm) continue;
         SLUICE__TRY(sluice__nccl_status(transport, transport->nccl->CommFinalize(comm), what));
         SLUICE__TRY(sluice__nccl_settle(transport, comm, what));

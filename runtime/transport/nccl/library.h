@@ -22,6 +22,7 @@ enum { SLUICE__NCCL_OLDEST = 22200 };
 /* clang-format on */
 
 typedef struct sluice__nccl {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it is a declarator */
 #define X(name) __typeof__(nccl##name) *name;
     SLUICE__NCCL_MAP(X)
 #undef X

@@ -29,7 +29,7 @@ static sluice_status call(const sluice__transport *transport, const post *at, in
     const sluice__nccl *const nccl    = transport->nccl;
     const sluice__nccl_rank *const me = &transport->rank[at->rank];
     const int number                  = transport->pairs[pair].low == at->rank; /* the peer's */
-    const cudaStream_t stream         = me->stream->handle;
+    cudaStream_t stream               = me->stream->handle;
     char words[96];
     describe(words, sizeof words, at);
     SLUICE__TRY(sluice__nccl_status(
@@ -94,13 +94,13 @@ sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank) {
 }
 
 /* On its way with its post; when it is over, its stream knows. */
-sluice_status sluice__nccl_wait(sluice__transport *transport, int from, int to, bool sends, int k,
+sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                 double seconds, bool *done, sluice_event **over) {
-    const sluice__nccl_end *const end =
-        sends ? &transport->rank[from].sends[to] : &transport->rank[to].receives[from];
+    const sluice__nccl_end *const end = at->sends ? &transport->rank[at->from].sends[at->to]
+                                                  : &transport->rank[at->to].receives[at->from];
     (void)seconds;
     SLUICE__TRY(sluice__nccl_go_on(transport));
-    *done = k < end->posted;
-    if (*done) *over = end->over[k];
+    *done = at->k < end->posted;
+    if (*done) *over = end->over[at->k];
     return SLUICE_OK;
 }
