@@ -22,6 +22,7 @@ typedef struct stack {
     int ranks_per_device;
     double deadline; /* 0: long */
     void (*watch)(sluice__rank *rank, const sluice_instruction *at);
+    const sluice__transport_ops *instead; /* of the one that is named; NULL: none */
 } stack;
 
 typedef struct stack_outcome {
@@ -96,7 +97,7 @@ static inline sluice_status stack_create(sluice_pipeline **out, const stack *wit
     options.recompute               = recompute;
     options.clip                    = 0.5;
     options.deadline_s              = with->deadline > 0 ? with->deadline : 60;
-    const sluice__parts parts       = {.watch = with->watch};
+    const sluice__parts parts       = {.watch = with->watch, .transport = with->instead};
     const sluice_status status =
         sluice__pipeline_create(out, model, schedule, NULL, &options, &parts);
     sluice_schedule_free(schedule);

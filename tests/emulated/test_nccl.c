@@ -28,7 +28,7 @@ static bool brief; /* one timing each, and 8 GPUs for one schedule in three */
 
 /* One schedule on so many GPUs, at two timings; the minibatch does not divide evenly. */
 static void train_everywhere(const char *schedule, int ranks, int m, uint64_t *random) {
-    stack with     = {schedule, "local", NULL, ranks, m, m + 3, 0, 0, 0, NULL};
+    stack with     = {schedule, "local", NULL, ranks, m, m + 3, 0, 0, 0, NULL, NULL};
     stack alone    = with;
     alone.schedule = "gpipe";
     alone.ranks    = 1;
@@ -109,7 +109,7 @@ static void gpts_have_the_same_bits(void **state) {
 /* One GPU has nobody to talk to, and all the same gathers. */
 static void one_rank_needs_no_partner(void **state) {
     (void)state;
-    stack with = {"gpipe", "local", NULL, 1, 4, 8, 0, 0, 0, NULL};
+    stack with = {"gpipe", "local", NULL, 1, 4, 8, 0, 0, 0, NULL, NULL};
     stack_devices(1, 1, true);
     const stack_outcome local = stack_train(&with);
     with.transport            = "nccl";
@@ -121,7 +121,7 @@ static void one_rank_needs_no_partner(void **state) {
  * no device: a step may come at any time. */
 static void a_step_allocates_nothing(void **state) {
     (void)state;
-    const stack with          = {"1f1b", "nccl", NULL, 4, 8, 8, 0, 0, 0, NULL};
+    const stack with          = {"1f1b", "nccl", NULL, 4, 8, 8, 0, 0, 0, NULL, NULL};
     sluice_model *model       = stack_model();
     sluice_pipeline *pipeline = NULL;
     stack_devices(4, 3, false);

@@ -12,12 +12,13 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/device/plugin.h"
 
 enum { RANKS = 4 };
 
 /* ---- one training that fails ---- */
 
-static const stack usual = {"1f1b", "nccl", NULL, RANKS, 6, 6, 0, 0, 60, NULL};
+static const stack usual = {"1f1b", "nccl", NULL, RANKS, 6, 6, 0, 0, 60, NULL, NULL};
 
 /* From creation to a step and an evaluation; the first failure, kept as this thread's. Everything
  * is freed in any case. */
@@ -224,6 +225,33 @@ static void a_stuck_rank_is_given_up(void **state) {
     }
 }
 
+/* What the verifier is there for: each rank in its own order, ungrouped, as over links. On every
+ * GPU a kernel waits for a partner whose GPU has another one. */
+static void kernels_that_never_meet_are_given_up(void **state) {
+    (void)state;
+    static sluice__transport_ops unordered;
+    const sluice__transport_ops *nccl = NULL;
+    assert_ok(sluice__plugin_transport(&nccl));
+    unordered           = *nccl;
+    unordered.one_queue = false;
+    for (int trial = 0; trial < 4; trial++) {
+        stack with    = usual;
+        with.instead  = &unordered;
+        with.deadline = 0.3;
+        stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
+        const double start         = sluice__now();
+        const sluice_status status = train_once(&with, true);
+        if (status != SLUICE_E_DEADLINE ||
+            !test_matches(sluice_last_error()->what,
+                          "rank [0-3].*: no rank finished anything for 0.3 s: rank [0-3] waits for "
+                          "[0-3](RECV|SEND)_[FB][0-5]; .*"))
+            fail_msg("in its own order: %s: '%s'", sluice_status_name(status),
+                     status == SLUICE_OK ? "" : sluice_last_error()->what);
+        if (sluice__now() - start > 10) fail_msg("trial %d: not in time", trial);
+        expect_nothing_left();
+    }
+}
+
 /* A rank that fails by itself lets the others go at once, from the middle of their transfers. */
 static void a_failing_rank_stops_the_others(void **state) {
     (void)state;
@@ -266,7 +294,7 @@ static void a_device_that_breaks_is_named(void **state) {
 static sluice_status try_it(const char *device, const char *transport, int ranks, int each) {
     sluice_model *model        = stack_model();
     sluice_pipeline *pipeline  = NULL;
-    const stack with           = {"1f1b", transport, device, ranks, 4, 4, 0, each, 0, NULL};
+    const stack with           = {"1f1b", transport, device, ranks, 4, 4, 0, each, 0, NULL, NULL};
     const sluice_status status = stack_create(&pipeline, &with, model);
     const sluice_error error   = *sluice_last_error();
     sluice_pipeline_free(pipeline);
@@ -320,6 +348,7 @@ int main(void) {
         cmocka_unit_test(finalizing_may_fail),
         cmocka_unit_test(a_partner_that_dies_is_named),
         cmocka_unit_test(a_stuck_rank_is_given_up),
+        cmocka_unit_test(kernels_that_never_meet_are_given_up),
         cmocka_unit_test(a_failing_rank_stops_the_others),
         cmocka_unit_test(a_device_that_breaks_is_named),
         cmocka_unit_test(what_cannot_be_is_refused),

@@ -17,8 +17,7 @@ static const sluice__plugin_host *host;
 /* ---- the library's functions by their own names, so that the backend reads like the cpu's ---- */
 
 static void print(char *text, size_t bytes, const char *format, va_list arguments) {
-    /* The callers have started it: a phantom. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
-     */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the callers have started it */
     (void)vsnprintf(text, bytes, format, arguments);
 }
 
