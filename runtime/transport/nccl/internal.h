@@ -66,7 +66,7 @@ struct sluice__transport {
     ncclUniqueId all;         /* of the gather, by rank 0 */
     int *gathers, gather_most;
     sluice__nccl_rank *rank;
-    double seconds; /* that any call may take */
+    _Atomic double seconds; /* that any call may take */
     atomic_bool aborted;
     pthread_mutex_t lock; /* of the meeting */
     pthread_cond_t came;

@@ -162,9 +162,7 @@ sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_d
     sluice__nccl_rank *const me = &transport->rank[rank];
     me->device                  = device;
     me->stream                  = stream;
-    pthread_mutex_lock(&transport->lock);
-    transport->seconds = seconds; /* the same from every rank */
-    pthread_mutex_unlock(&transport->lock);
+    atomic_store(&transport->seconds, seconds); /* the same from every rank */
     SLUICE__TRY(make_room(transport, me));
     SLUICE__TRY(make_ids(transport, rank));
     SLUICE__TRY(meet(transport));
