@@ -14,6 +14,9 @@ void bench_check(sluice_status status);
 /* Zeroed elements; the process ends if there is no memory. Release with free(). */
 void *bench_alloc(size_t count, size_t size);
 
+/* Seconds since some moment. */
+double bench_now(void);
+
 /* What of this process lies in memory now, in bytes. */
 typedef struct bench_resident {
     size_t all;

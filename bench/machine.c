@@ -47,3 +47,9 @@ void *bench_alloc(size_t count, size_t size) {
     (void)fprintf(stderr, "bench: host memory exhausted\n");
     exit(1);
 }
+
+double bench_now(void) {
+    struct timespec at;
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}

@@ -62,7 +62,8 @@ static void *mirror_twin(const void *address) {
     return same;
 }
 
-/* Every pointer in a struct of arguments, which are its aligned words that are such addresses. */
+/* The pointers that a struct of arguments begins with, in so many bytes. What comes after them is
+ * no address, and might look like one: a number beside padding. */
 static void mirror_translate(void *args, size_t bytes) {
     for (size_t at = 0; at + sizeof(void *) <= bytes; at += sizeof(void *)) {
         void *pointer;
@@ -88,27 +89,27 @@ static sluice_status mirror_end(sluice_stream *stream, sluice_status status) {
     return mirror.real->synchronize(stream);
 }
 
-/* A row that takes its arguments in a struct. */
-#define MIRROR_ROW(row)                                                                            \
+/* A row that takes its arguments in a struct, and the first of them that is no pointer. */
+#define MIRROR_ROW(row, number)                                                                    \
     static sluice_status mirror_##row(sluice_stream *stream, const sluice_##row *args) {           \
         sluice_##row moved = *args;                                                                \
-        mirror_translate(&moved, sizeof moved);                                                    \
+        mirror_translate(&moved, offsetof(sluice_##row, number));                                  \
         mirror_begin(stream);                                                                      \
         return mirror_end(stream, mirror.real->row(stream, &moved));                               \
     }
-MIRROR_ROW(matmul)
-MIRROR_ROW(linear)
-MIRROR_ROW(linear_backward_input)
-MIRROR_ROW(linear_backward_weight)
-MIRROR_ROW(layernorm)
-MIRROR_ROW(layernorm_backward)
-MIRROR_ROW(attention)
-MIRROR_ROW(attention_backward)
-MIRROR_ROW(embedding)
-MIRROR_ROW(embedding_backward)
-MIRROR_ROW(classifier)
-MIRROR_ROW(squared_error)
-MIRROR_ROW(drop)
+MIRROR_ROW(matmul, rows)
+MIRROR_ROW(linear, rows)
+MIRROR_ROW(linear_backward_input, rows)
+MIRROR_ROW(linear_backward_weight, rows)
+MIRROR_ROW(layernorm, rows)
+MIRROR_ROW(layernorm_backward, rows)
+MIRROR_ROW(attention, samples)
+MIRROR_ROW(attention_backward, samples)
+MIRROR_ROW(embedding, samples)
+MIRROR_ROW(embedding_backward, samples)
+MIRROR_ROW(classifier, rows)
+MIRROR_ROW(squared_error, count)
+MIRROR_ROW(drop, samples)
 #undef MIRROR_ROW
 
 static sluice_status mirror_relu(sluice_stream *stream, float *y, const float *x, int64_t count) {
@@ -138,7 +139,7 @@ static const sluice_update_tensor *mirror_tensors(const sluice_update_tensor *te
     assert_true(count <= MIRRORED);
     for (int t = 0; t < count; t++) {
         twins[t] = tensors[t];
-        mirror_translate(&twins[t], sizeof twins[t]);
+        mirror_translate(&twins[t], offsetof(sluice_update_tensor, count));
     }
     return twins;
 }

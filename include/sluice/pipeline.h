@@ -3,8 +3,9 @@
  * pipeline.h -- a model, a schedule and devices made into something that trains.
  *
  * A pipeline has one worker thread per rank, from create to free. Calls come from one thread at a
- * time and return when every rank is done. After a failure (other than E_ARGUMENT and E_NONFINITE)
- * the pipeline refuses further steps with the same sentence; its parameters can still be read.
+ * time and return when every rank is done. After a failure (other than E_ARGUMENT before anything
+ * is done, E_NONFINITE, and E_HOST_MEMORY of reading and writing parameters) the pipeline refuses
+ * further steps with the same sentence; its parameters can still be read, where a device can.
  */
 #ifndef SLUICE_PIPELINE_H
 #define SLUICE_PIPELINE_H
@@ -66,7 +67,9 @@ SLUICE_API sluice_status sluice_pipeline_create(sluice_pipeline **out, const slu
                                                 const sluice_schedule *schedule,
                                                 const sluice_split *split,
                                                 const sluice_pipeline_options *options);
-SLUICE_API void sluice_pipeline_free(sluice_pipeline *pipeline); /* NULL is fine */
+/* NULL is fine. Waits for no rank that is stuck: then all ranks keep what they have, memory of
+ * devices and of the host, until it comes back, and the last of them frees it. */
+SLUICE_API void sluice_pipeline_free(sluice_pipeline *pipeline);
 
 /*
  * Fill `to` (host memory) with the inputs, or the targets, of samples first .. first + samples - 1
@@ -101,8 +104,8 @@ typedef struct sluice_result {
  * which micro-batch and layer that began, for which the callbacks are asked again; the pipeline
  * works on, and the minibatch counts as a step.
  * E_DEADLINE: no rank finished an instruction for deadline_s seconds. A rank that is stuck inside a
- * layer or callback is left behind (one second later), with what it uses: model and context must
- * stay until it comes back.
+ * layer, a callback or a device is left behind (one second later), with what it uses: model and
+ * context must stay until it comes back.
  * E_ARGUMENT, E_CALLBACK, E_SCHEDULE, E_DEVICE.
  */
 SLUICE_API sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,

@@ -11,6 +11,7 @@
  * that is not. (A transport in which that could wait for a partner who is yet to come has events of
  * its own.) Of the last compute instructions none is forgotten before the host has seen its end.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -40,9 +41,21 @@ void sluice__events_free(sluice__rank *rank) {
 }
 
 void sluice__events_begin(sluice__rank *rank) {
-    rank->computes   = 0;
-    rank->first_post = rank->posts;
+    rank->computes = rank->over = 0;
+    rank->first_post            = rank->posts;
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
+}
+
+/* The first compute instruction whose end cannot be told of: not yet, or because of what it did;
+ * -1. */
+static int first_open(const sluice__rank *rank) {
+    for (int c = rank->over; rank->pipeline->run.program && c < rank->computes; c++) {
+        const int e = c % SLUICE__AHEAD;
+        bool done   = false;
+        if (rank->pipeline->ops->query(rank->computed[e], &done) != SLUICE_OK || !done)
+            return rank->computed_at[e];
+    }
+    return -1;
 }
 
 /* Whether what the wait `at` waits for, issued already, is still to come. */
@@ -56,46 +69,70 @@ static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
     return !done || (over && pipeline->ops->query(over, &done) == SLUICE_OK && !done);
 }
 
-/* What a device that does not go on waits for: the first transfer that is not over, among the last
- * whose events were not used again since. */
-static void describe_hold(const sluice__rank *rank, char *out, size_t bytes) {
-    const sluice_instruction *list = rank->pipeline->run.program->rank[rank->index].list;
-    const sluice_instruction *hold = NULL;
-    const int most = rank->posts - rank->first_post < SLUICE__MARKS ? rank->posts - rank->first_post
-                                                                    : SLUICE__MARKS;
+/* The first transfer that is not over of those that instruction `last` comes after, among the last
+ * whose events were not used again since; NULL. */
+static const sluice_instruction *first_pending(const sluice__rank *rank, int last) {
+    const sluice_instruction *list  = rank->pipeline->run.program->rank[rank->index].list;
+    const sluice_instruction *found = NULL;
+    const int made                  = rank->posts - rank->first_post,
+              most                  = made < SLUICE__MARKS ? made : SLUICE__MARKS;
     for (int n = atomic_load(&rank->at), posts = 0; n >= 0 && posts < most; n--) {
         posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
                  list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
-        if (list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n])) hold = &list[n];
+        if (n < last && list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n]))
+            found = &list[n];
     }
-    if (hold)
-        sluice__describe_instruction(out, bytes, hold);
-    else
-        (void)snprintf(out, bytes, "its device");
+    return found;
 }
 
-static sluice_status held_up(sluice__rank *rank) {
-    char words[96];
-    describe_hold(rank, words, sizeof words);
-    return sluice__deadline_passed(rank, words);
+/* It waits for a partner, or works on. */
+static sluice_status device_is_late(sluice__rank *rank) {
+    const sluice_program *program = rank->pipeline->run.program;
+    const int at                  = first_open(rank);
+    char words[96], whole[128] = "its device";
+    if (!program) return sluice__deadline_passed(rank, whole);
+    const sluice_instruction *hold = first_pending(rank, at >= 0 ? at : INT_MAX);
+    if (hold || at >= 0)
+        sluice__describe_instruction(words, sizeof words,
+                                     hold ? hold : &program->rank[rank->index].list[at]);
+    if (hold)
+        (void)snprintf(whole, sizeof whole, "%s", words);
+    else if (at >= 0)
+        (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);
+    return sluice__deadline_passed(rank, whole);
+}
+
+/* What a device tells late is not of the instruction that the host has come to. */
+static sluice_status blame(sluice__rank *rank) {
+    const sluice_error error = *sluice_last_error();
+    const int at             = first_open(rank);
+    if (at >= 0) atomic_store(&rank->at, at);
+    return sluice__fail_again(&error);
 }
 
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     sluice_pipeline *pipeline        = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
-        SLUICE__TRY(pipeline->ops->query(event, &done));
+        if (pipeline->ops->query(event, &done) != SLUICE_OK) return blame(rank);
+        atomic_store(&rank->awaits, !done);
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
         SLUICE__TRY(pipeline->transport_ops->poll(pipeline->transport, rank->index));
-        if (pipeline->run.program && sluice__patience(pipeline) <= 0) return held_up(rank);
+        if (sluice__patience(pipeline) <= 0) return device_is_late(rank);
         (void)nanosleep(&nap, NULL);
     }
 }
 
+/* Of the compute instructions of the run, those up to the one before `count`. */
+static sluice_status await_computes(sluice__rank *rank, int count) {
+    for (; rank->over < count; rank->over++)
+        SLUICE__TRY(sluice__await(rank, rank->computed[rank->over % SLUICE__AHEAD]));
+    return SLUICE_OK;
+}
+
 sluice_status sluice__before_compute(sluice__rank *rank) {
-    if (rank->computes < SLUICE__AHEAD) return SLUICE_OK;
-    return sluice__await(rank, rank->computed[rank->computes % SLUICE__AHEAD]);
+    return await_computes(rank, rank->computes - SLUICE__AHEAD + 1);
 }
 
 sluice_status sluice__after_compute(sluice__rank *rank, int n) {
@@ -127,6 +164,7 @@ sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool se
 
 sluice_status sluice__drain(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    SLUICE__TRY(await_computes(rank, rank->computes)); /* in order: who failed is known */
     SLUICE__TRY(ops->record(rank->stream, rank->idle));
     SLUICE__TRY(sluice__await(rank, rank->idle));
     return ops->synchronize(rank->stream);

@@ -13,15 +13,32 @@ static const sluice_instruction *instruction_of(const sluice__rank *rank) {
                                                             : NULL;
 }
 
+static bool is_done(const sluice__rank *rank) {
+    pthread_mutex_lock(&rank->pipeline->lock);
+    const bool done = rank->finished == rank->pipeline->generation;
+    pthread_mutex_unlock(&rank->pipeline->lock);
+    return done;
+}
+
 static void describe_rank(const sluice__rank *rank, char *out, size_t bytes) {
     const sluice_instruction *at = instruction_of(rank);
     char words[96];
+    if (!rank->pipeline->run.program) {
+        snprintf(out, bytes, "rank %d is %s", rank->index, is_done(rank) ? "done" : "not done");
+        return;
+    }
     if (!at) {
-        snprintf(out, bytes, "rank %d has %s", rank->index,
-                 atomic_load(&rank->at) < 0 ? "not begun" : "finished");
+        snprintf(out, bytes, "rank %d %s", rank->index,
+                 atomic_load(&rank->at) < 0   ? "has not begun"
+                 : atomic_load(&rank->awaits) ? "waits for its device"
+                                              : "has finished");
         return;
     }
     sluice__describe_instruction(words, sizeof words, at);
+    if (atomic_load(&rank->awaits)) {
+        snprintf(out, bytes, "rank %d waits for its device in %s", rank->index, words);
+        return;
+    }
     const bool waits = at->kind == SLUICE_INSTRUCTION_WAIT || at->kind == SLUICE_INSTRUCTION_NORM;
     snprintf(out, bytes, "rank %d %s %s", rank->index, waits ? "waits for" : "is at", words);
 }

@@ -58,7 +58,7 @@ struct sluice__rank {
     int ordinal;  /* of the device */
     int finished; /* generation of the last finished task; under the pipeline's lock */
     bool has_thread;
-    bool is_left_alone; /* stuck while the pipeline was freed; under the pipeline's lock */
+    bool is_left_alone; /* while the pipeline was freed; under the pipeline's lock */
     bool bad_input;     /* of a run that looks for it: the stage's own input is not finite */
 
     sluice_device *device;
@@ -72,6 +72,8 @@ struct sluice__rank {
     sluice_event *marks[SLUICE__MARKS];
     int loads, posts;         /* so far */
     int computes, first_post; /* of this run */
+    int over;                 /* of those computes, as the host has seen */
+    atomic_bool awaits;       /* its device */
     atomic_int at;            /* instruction being carried out */
     sluice_event *idle;       /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
@@ -123,15 +125,17 @@ struct sluice_pipeline {
     int *first_use; /* [layers + 1]: uses of each layer */
     int loss_rank;  /* of the last stage */
     bool runs_on;   /* devices work on after a call has returned */
-    int cores;      /* that this process may use */
-    bool pin;       /* there is one for every thread */
+    bool is_made;
+    int cores; /* that this process may use */
+    bool pin;  /* there is one for every thread */
     char lacks[512];
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
-    double *inner_idle;      /* [ranks] */
-    sluice_ledger *ledger;   /* [ranks]: of the last step */
-    sluice__record *records; /* [ranks]: what it is booked from */
-    int **partners;          /* of the step's waits */
+    double *inner_idle;            /* [ranks] */
+    sluice_ledger *ledger;         /* [ranks]: of the last step */
+    sluice__record *records;       /* [ranks]: what it is booked from */
+    int **partners;                /* of the step's waits */
+    struct sluice__exchange *left; /* parameters.c: a stuck rank may still use them */
 
     /* tasks */
     pthread_mutex_t lock;
@@ -139,7 +143,7 @@ struct sluice_pipeline {
     sluice__task *task; /* NULL: leave */
     void *argument;
     int generation;
-    int holders; /* of a pipeline that is being freed: the caller, and ranks that are stuck */
+    int holders; /* of a pipeline that is being freed: the caller, and ranks left alone */
 
     /* failures */
     atomic_bool failed;
@@ -163,11 +167,15 @@ void sluice__note_lacks(sluice_pipeline *pipeline);
 
 /* ---- worker.c ---- */
 sluice_status sluice__workers_start(sluice_pipeline *pipeline);
-/* False if a thread is stuck inside a task: it destroys the pipeline when it comes back. */
+/* False if a thread is stuck inside a task, or in closing its device: all that are not done are
+ * left alone, give nothing back before the last of them has come back, and that one destroys the
+ * pipeline. */
 bool sluice__workers_stop(sluice_pipeline *pipeline);
 /* Every rank does `task`; returns when all are done, or when nothing has happened for so long that
  * the others are stuck: OK, or the first failure. */
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument);
+/* Whether a rank has not come back from the last task: what that was given stays in use. */
+bool sluice__workers_are_stuck(sluice_pipeline *pipeline);
 
 /* ---- step.c ---- */
 /* A value from `low` to `high`; false for NaN. E_ARGUMENT with its `name`. */
@@ -247,6 +255,8 @@ sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instr
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
 sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words);
+/* Something is finished: the deadline counts from now. */
+void sluice__progress(sluice_pipeline *pipeline);
 /* Seconds that a wait may still take before the deadline. */
 double sluice__patience(const sluice_pipeline *pipeline);
 
@@ -272,6 +282,7 @@ sluice_status sluice__update(sluice__rank *rank);
 /* ---- parameters.c ---- */
 /* A task: arena, staging, room for times. */
 sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused);
+void sluice__exchanges_free(sluice_pipeline *pipeline);
 /* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 

@@ -23,8 +23,9 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
     sluice_status status = ops->upload(rank->stream, rank->arena + value->values, values, bytes);
     for (int k = 0; k < pipeline->program->options.moments && status == SLUICE_OK; k++)
         status = ops->zero(rank->stream, rank->arena + value->moments[k], bytes);
-    if (status == SLUICE_OK) status = ops->synchronize(rank->stream);
+    if (status == SLUICE_OK) status = sluice__drain(rank);
     sluice__free(values);
+    sluice__progress(rank->pipeline);
     return status;
 }
 
@@ -32,6 +33,7 @@ static sluice_status take_arena(sluice__rank *rank) {
     void *arena = NULL;
     SLUICE__TRY(rank->pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
     rank->arena = arena;
+    sluice__progress(rank->pipeline);
     return SLUICE_OK;
 }
 
@@ -78,26 +80,28 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     return SLUICE_OK;
 }
 
-/* Values of one parameter, between host memory and the ranks that hold it. */
-typedef struct exchange {
+/* Values of one parameter, between host memory and the ranks that hold it. The memory is the
+ * pipeline's: a rank that is stuck in a copy may go on after the caller has gone. */
+struct sluice__exchange {
+    struct sluice__exchange *next;
     int first; /* the parameter's first use */
-    float *to;
-    const float *from;
-} exchange;
+    bool writes;
+    float values[];
+};
 
 static sluice_status exchange_task(sluice__rank *rank, void *argument) {
-    const exchange *values           = argument;
+    struct sluice__exchange *with    = argument;
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     for (int k = 0; k < mine->value_count; k++) {
         const sluice__value *value = &mine->values[k];
-        if (sluice_model_use(pipeline->model, value->use)->first != values->first) continue;
+        if (sluice_model_use(pipeline->model, value->use)->first != with->first) continue;
         const size_t bytes = (size_t)value->count * sizeof(float);
-        if (values->from)
+        if (with->writes)
             SLUICE__TRY(pipeline->ops->upload(rank->stream, rank->arena + value->values,
-                                              values->from, bytes));
+                                              with->values, bytes));
         else if (value->is_first)
-            SLUICE__TRY(pipeline->ops->download(rank->stream, values->to,
+            SLUICE__TRY(pipeline->ops->download(rank->stream, with->values,
                                                 rank->arena + value->values, bytes));
     }
     return pipeline->ops->synchronize(rank->stream);
@@ -121,18 +125,42 @@ static sluice_status find_parameter(const sluice_pipeline *pipeline, const char 
     return sluice__fail(SLUICE_E_ARGUMENT, "there is no parameter '%s'", name);
 }
 
+static sluice_status exchange(sluice_pipeline *pipeline, const char *name, float *to,
+                              const float *from, int64_t count) {
+    int first                     = 0;
+    struct sluice__exchange *with = NULL;
+    const size_t bytes            = (size_t)count * sizeof *with->values;
+    SLUICE__TRY(find_parameter(pipeline, name, count, &first));
+    SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + bytes));
+    with->first  = first;
+    with->writes = from != NULL;
+    if (from) memcpy(with->values, from, bytes);
+    const sluice_status status = sluice__workers_do(pipeline, exchange_task, with);
+    if (to && status == SLUICE_OK) memcpy(to, with->values, bytes);
+    if (sluice__workers_are_stuck(pipeline)) {
+        with->next     = pipeline->left;
+        pipeline->left = with;
+    } else {
+        sluice__free(with);
+    }
+    return status;
+}
+
+void sluice__exchanges_free(sluice_pipeline *pipeline) {
+    for (struct sluice__exchange *with = pipeline->left, *next; with; with = next) {
+        next = with->next;
+        sluice__free(with);
+    }
+}
+
 sluice_status sluice_pipeline_read_parameter(sluice_pipeline *pipeline, const char *name,
                                              float *values, int64_t count) {
-    exchange task = {0, values, NULL};
-    SLUICE__TRY(find_parameter(pipeline, name, count, &task.first));
-    return sluice__workers_do(pipeline, exchange_task, &task);
+    return exchange(pipeline, name, values, NULL, count);
 }
 
 sluice_status sluice_pipeline_write_parameter(sluice_pipeline *pipeline, const char *name,
                                               const float *values, int64_t count) {
-    exchange task = {0, NULL, values};
-    SLUICE__TRY(find_parameter(pipeline, name, count, &task.first));
-    return sluice__workers_do(pipeline, exchange_task, &task);
+    return exchange(pipeline, name, NULL, values, count);
 }
 
 /* ---- digest ---- */

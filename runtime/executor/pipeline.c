@@ -173,7 +173,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     SLUICE__TRY_OUT(index_uses(pipeline));
     SLUICE__TRY_OUT(create_ranks(pipeline));
     sluice__note_lacks(pipeline);
-    *out = pipeline;
+    pipeline->is_made = true;
+    *out              = pipeline;
 out:
     if (status != SLUICE_OK) {
         const sluice_error error = *sluice_last_error();
@@ -209,6 +210,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
     sluice__free(pipeline->links);
     sluice__account_free(pipeline);
+    sluice__exchanges_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);
     sluice__free(pipeline->run.first_sample);

@@ -2,6 +2,7 @@
 /* place.c -- which kind of device a pipeline runs on, which one each rank, and whether they fit
  * there. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,15 @@ static sluice_status choose(chosen *out, const char *text, int there) {
 
 /* ---- memory ---- */
 
+/* The last error, and of which device it is. */
+static sluice_status named(const sluice_pipeline *pipeline, int ordinal) {
+    sluice_error told         = *sluice_last_error();
+    const sluice_error reason = told;
+    (void)snprintf(told.what, sizeof told.what, "%s:%d: %.600s", pipeline->ops->name, ordinal,
+                   reason.what);
+    return sluice__fail_again(&told);
+}
+
 /* The arenas of all ranks that share rank r's device, if r is the first of them. */
 static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
     const int ordinal = pipeline->rank[r].ordinal;
@@ -66,7 +76,8 @@ static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
     if (r > 0 && pipeline->rank[r - 1].ordinal == ordinal) return SLUICE_OK;
     for (int q = r; q < pipeline->ranks && pipeline->rank[q].ordinal == ordinal; last = q++)
         needed += sluice__arena_bytes(pipeline->program, pipeline->forward, q);
-    SLUICE__TRY(pipeline->ops->room(ordinal, last - r + 1, &available, &reserve));
+    if (pipeline->ops->room(ordinal, last - r + 1, &available, &reserve) != SLUICE_OK)
+        return named(pipeline, ordinal);
     for (int q = r; q <= last; q++) reserve += sluice__transport_reserve(pipeline, q);
     if (available == SIZE_MAX || needed + reserve <= available) return SLUICE_OK;
     char arenas[32], kept[32], there[32];

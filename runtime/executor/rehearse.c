@@ -39,7 +39,7 @@ static bool is_first_of_its_size(const int64_t *first_sample, int microbatch) {
 
 static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
     (void)unused;
-    const sluice_pipeline *pipeline  = rank->pipeline;
+    sluice_pipeline *pipeline        = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->run.program->rank[rank->index];
     SLUICE__TRY(pipeline->ops->zero(rank->stream, rank->arena, rank->arena_bytes));
     sluice__events_begin(rank);
@@ -47,10 +47,12 @@ static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
         const sluice_instruction *at = &mine->list[n];
         if (at->kind > SLUICE_INSTRUCTION_RECOMPUTE) continue;
         if (!is_first_of_its_size(pipeline->run.first_sample, at->microbatch)) continue;
+        if (atomic_load(&pipeline->failed)) return sluice__stopped();
         atomic_store(&rank->at, n);
         SLUICE__TRY(sluice__before_compute(rank));
         SLUICE__TRY(sluice__run_stage(rank, at));
         SLUICE__TRY(sluice__after_compute(rank, n));
+        sluice__progress(pipeline);
     }
     return sluice__drain(rank);
 }

@@ -3,6 +3,10 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
 
+void sluice__progress(sluice_pipeline *pipeline) {
+    atomic_store(&pipeline->progress_ns, (long long)(sluice__now() * 1e9));
+}
+
 double sluice__patience(const sluice_pipeline *pipeline) {
     const double last = 1e-9 * (double)atomic_load(&pipeline->progress_ns);
     return pipeline->options.deadline_s - (sluice__now() - last);
@@ -135,7 +139,7 @@ sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
             rank->end[n]    = now - run->start;
             rank->weight[n] = rank->weight_s;
         }
-        atomic_store(&pipeline->progress_ns, (long long)(now * 1e9));
+        sluice__progress(pipeline);
     }
     atomic_store(&rank->at, mine->count);
     SLUICE__TRY(sluice__drain(rank));

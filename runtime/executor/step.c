@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* step.c -- step and evaluate: the caller's side of a run. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
@@ -36,6 +37,28 @@ sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program 
     return SLUICE_OK;
 }
 
+/* Whether rank r had begun to update when it stopped. */
+static bool had_begun_update(const sluice_pipeline *pipeline, int r) {
+    const sluice__rank_program *mine = &pipeline->program->rank[r];
+    const int at                     = atomic_load(&pipeline->rank[r].at);
+    for (int n = 0; n < mine->count && n <= at; n++)
+        if (mine->list[n].kind == SLUICE_INSTRUCTION_UPDATE) return true;
+    return false;
+}
+
+/* A step that failed changes no parameter, or says so. */
+static sluice_status tell_of_updates(sluice_pipeline *pipeline, sluice_status status) {
+    sluice_error told = *sluice_last_error();
+    bool any          = false;
+    for (int r = 0; r < pipeline->ranks; r++) any = any || had_begun_update(pipeline, r);
+    if (!any) return status;
+    const size_t used = strlen(told.what);
+    (void)snprintf(told.what + used, sizeof told.what - used,
+                   "; some parameters may be updated already");
+    pipeline->kept = told;
+    return sluice__fail_again(&told);
+}
+
 sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
                                    sluice_result *result) {
     const sluice_program *program = pipeline->program;
@@ -48,7 +71,8 @@ sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch
            ((size_t)program->microbatches + 1) * sizeof(int64_t));
     const sluice__run how = {
         .batch = *batch, .step = pipeline->steps + 1, .timed = true, .updates = true};
-    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, sluice__run_rank));
+    const sluice_status status = sluice__carry_out(pipeline, program, &how, sluice__run_rank);
+    if (status != SLUICE_OK) return tell_of_updates(pipeline, status);
     sluice_result measured = {.seconds = sluice__now() - pipeline->run.start};
     sluice__account(pipeline, &measured);
     pipeline->steps++;
@@ -70,7 +94,7 @@ static sluice_status evaluate_task(sluice__rank *rank, void *unused) {
     if (rank->index != pipeline->loss_rank) return SLUICE_OK;
     SLUICE__TRY(pipeline->ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
                                         (size_t)pipeline->forward->microbatches * sizeof(double)));
-    return pipeline->ops->synchronize(rank->stream);
+    return sluice__drain(rank);
 }
 
 sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,

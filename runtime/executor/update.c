@@ -77,11 +77,7 @@ static sluice_status exchange(sluice__rank *rank) {
                                      seconds > 0 ? seconds : 0, &done));
         if (done) return SLUICE_OK;
         if (sluice__patience(pipeline) > 0) continue;
-        char others[384];
-        sluice__describe_ranks(pipeline, rank, others, sizeof others);
-        return sluice__fail(SLUICE_E_DEADLINE,
-                            "no rank finished anything for %g s: rank %d waits for the norm; %s",
-                            pipeline->options.deadline_s, rank->index, others);
+        return sluice__deadline_passed(rank, "the norm");
     }
 }
 

@@ -26,12 +26,13 @@ static void finish_task(sluice__rank *rank, int generation) {
 
 /* The device is opened, and closed, by the thread that drives it. */
 static sluice_status open_device(sluice__rank *rank) {
-    const sluice_pipeline *pipeline = rank->pipeline;
-    const int threads               = pipeline->threads;
+    sluice_pipeline *pipeline = rank->pipeline;
+    const int threads         = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, rank->ordinal, threads, rank->index * threads,
                                     pipeline->pin));
     if (pipeline->options.tf32) SLUICE__TRY(pipeline->ops->allow_tf32(rank->device));
     SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
+    sluice__progress(pipeline);
     SLUICE__TRY(
         pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers));
     return sluice__events_make(rank);
@@ -50,14 +51,43 @@ static void close_device(sluice__rank *rank) {
     ops->close(rank->device);
 }
 
-/* Other ranks may free what this one's streams still use as soon as all have finished the task.
- * After a failure nothing more is told. */
-static void come_to_rest(const sluice__rank *rank) {
+/* Other ranks may free what this one's streams still use as soon as all have finished the task. A
+ * device that hangs keeps its rank here: it is stuck. */
+static sluice_status come_to_rest(const sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    const sluice_status first    = rank->transfers ? ops->synchronize(rank->transfers) : SLUICE_OK;
     const sluice_error error     = *sluice_last_error();
-    if (rank->transfers) (void)ops->synchronize(rank->transfers);
-    if (rank->stream) (void)ops->synchronize(rank->stream);
-    (void)sluice__fail_again(&error);
+    const sluice_status last     = rank->stream ? ops->synchronize(rank->stream) : SLUICE_OK;
+    return first != SLUICE_OK ? sluice__fail_again(&error) : last;
+}
+
+/* The failure of the task is told before waiting for the device; what that finds then is of no
+ * interest. */
+static void do_task(sluice__rank *rank, sluice__task *task, bool is_open) {
+    sluice_status status = is_open ? SLUICE_OK : open_device(rank);
+    if (status == SLUICE_OK) status = task(rank, rank->pipeline->argument);
+    if (status != SLUICE_OK) {
+        sluice__fail_pipeline(rank);
+        sluice__leave_transport(rank); /* what waits for other ranks must not hold us up */
+    }
+    if (come_to_rest(rank) != SLUICE_OK && status == SLUICE_OK) sluice__fail_pipeline(rank);
+}
+
+/* ---- leaving ---- */
+
+/* Under the lock. */
+static bool all_are_at_rest(const sluice_pipeline *pipeline, int generation) {
+    for (int r = 0; r < pipeline->ranks; r++)
+        if (pipeline->rank[r].finished < generation) return false;
+    return true;
+}
+
+/* A rank that is stuck may have work under way that touches the memory of any other. */
+static void wait_for_rest(sluice_pipeline *pipeline, int last_generation) {
+    pthread_mutex_lock(&pipeline->lock);
+    while (!all_are_at_rest(pipeline, last_generation))
+        pthread_cond_wait(&pipeline->changed, &pipeline->lock);
+    pthread_mutex_unlock(&pipeline->lock);
 }
 
 /* True for the last of those who still use a pipeline that is being freed. */
@@ -68,13 +98,15 @@ static bool let_go(sluice_pipeline *pipeline) {
     return is_last;
 }
 
-/* A rank that was stuck while its pipeline was freed may be the one that frees what is left. */
+/* The last of those who were left alone while their pipeline was freed frees what is left. */
 static void leave(sluice__rank *rank, int generation) {
     sluice_pipeline *pipeline = rank->pipeline;
-    if (!rank->is_left_alone)
-        finish_task(rank, generation);
-    else if (let_go(pipeline))
-        sluice__pipeline_destroy(pipeline);
+    pthread_mutex_lock(&pipeline->lock);
+    const bool is_alone = rank->is_left_alone;
+    if (!is_alone) rank->finished = generation;
+    pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->lock);
+    if (is_alone && let_go(pipeline)) sluice__pipeline_destroy(pipeline);
 }
 
 static void *work(void *argument) {
@@ -83,14 +115,10 @@ static void *work(void *argument) {
     for (bool is_open = false;; is_open = true) {
         sluice__task *task = next_task(rank, &generation);
         if (!task) break;
-        const sluice_status status = !is_open ? open_device(rank) : SLUICE_OK;
-        if (status != SLUICE_OK || task(rank, rank->pipeline->argument) != SLUICE_OK) {
-            sluice__fail_pipeline(rank);
-            sluice__leave_transport(rank); /* what waits for other ranks must not hold us up */
-        }
-        come_to_rest(rank);
+        do_task(rank, task, is_open);
         finish_task(rank, generation);
     }
+    wait_for_rest(rank->pipeline, generation - 1);
     close_device(rank);
     leave(rank, generation);
     return NULL;
@@ -130,50 +158,56 @@ static const double grace = 1;
 
 static void give_up(sluice_pipeline *pipeline) {
     char others[512];
+    const char *meanwhile = pipeline->run.program ? ""
+                            : pipeline->is_made   ? " while parameters moved"
+                                                  : " while it was made";
     sluice__describe_ranks(pipeline, NULL, others, sizeof others);
-    sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s: %s",
-                 pipeline->options.deadline_s, others);
+    sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s%s: %s",
+                 pipeline->options.deadline_s, meanwhile, others);
     sluice__hint(SLUICE_E_DEADLINE, "if a single action can take that long, raise deadline_s");
     sluice__keep_failure(pipeline);
 }
 
-/* Under the lock, until every rank is done. Only runs of a program have a deadline. */
-static void watch(sluice_pipeline *pipeline) {
+/* Under the lock: whether every rank is done before the deadline, and that second, are over. */
+static bool watch(sluice_pipeline *pipeline) {
     while (unfinished(pipeline) > 0) {
         const double seconds = sluice__patience(pipeline) + grace;
-        if (!pipeline->run.program) {
-            pthread_cond_wait(&pipeline->changed, &pipeline->lock);
-        } else if (seconds > 0) {
-            const struct timespec end = sluice__time_after(seconds);
-            (void)pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &end);
-        } else {
-            pthread_mutex_unlock(&pipeline->lock);
-            give_up(pipeline);
-            pthread_mutex_lock(&pipeline->lock);
-            return;
-        }
+        if (seconds <= 0) return false;
+        const struct timespec end = sluice__time_after(seconds);
+        (void)pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &end);
     }
+    return true;
 }
 
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
-    atomic_store(&pipeline->progress_ns, (long long)(sluice__now() * 1e9));
+    sluice__progress(pipeline);
     pthread_mutex_lock(&pipeline->lock);
     const bool stuck = unfinished(pipeline) > 0;
+    bool done        = false;
     if (!stuck) {
         pipeline->failure = (sluice_error){0};
         announce(pipeline, task, argument);
-        watch(pipeline);
+        done = watch(pipeline);
     }
-    const sluice_error failure = stuck ? pipeline->kept : pipeline->failure;
     pthread_mutex_unlock(&pipeline->lock);
-    if (failure.status == SLUICE_OK) return SLUICE_OK;
+    if (!stuck && !done) give_up(pipeline);
+    pthread_mutex_lock(&pipeline->lock);
+    const sluice_error failure = pipeline->failure;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (!stuck && failure.status == SLUICE_OK) return SLUICE_OK;
     if (pipeline->kept.status == SLUICE_OK) pipeline->kept = failure;
-    return sluice__fail_again(&failure);
+    return sluice__fail_again(&pipeline->kept); /* what came later came of it */
 }
 
-bool sluice__workers_stop(sluice_pipeline *pipeline) {
+bool sluice__workers_are_stuck(sluice_pipeline *pipeline) {
     pthread_mutex_lock(&pipeline->lock);
-    pipeline->holders = 1; /* the caller */
+    const bool stuck = unfinished(pipeline) > 0;
+    pthread_mutex_unlock(&pipeline->lock);
+    return stuck;
+}
+
+/* Under the lock. They free what is left when they come back. */
+static void leave_alone(sluice_pipeline *pipeline) {
     for (int r = 0; r < pipeline->ranks; r++) {
         sluice__rank *rank = &pipeline->rank[r];
         if (!rank->has_thread || rank->finished == pipeline->generation) continue;
@@ -182,8 +216,15 @@ bool sluice__workers_stop(sluice_pipeline *pipeline) {
         rank->is_left_alone = true;
         pipeline->holders++;
     }
+}
+
+bool sluice__workers_stop(sluice_pipeline *pipeline) {
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->holders = 1; /* the caller */
+    sluice__progress(pipeline);
+    const bool stuck = unfinished(pipeline) > 0;
     announce(pipeline, NULL, NULL);
-    while (unfinished(pipeline) > 0) pthread_cond_wait(&pipeline->changed, &pipeline->lock);
+    if (stuck || !watch(pipeline)) leave_alone(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
     for (int r = 0; r < pipeline->ranks; r++)
         if (pipeline->rank[r].has_thread) pthread_join(pipeline->rank[r].thread, NULL);

@@ -43,8 +43,9 @@ static sluice_status train_once(const stack *with, bool inputs) {
 }
 
 static void expect_nothing_left(void) {
-    if (emu_communicators() != 0) fail_msg("%d communicators are left", emu_communicators());
-    stack_devices(RANKS, 1, true); /* reports streams and memory that are left */
+    char left[256];
+    if (emu_left(left, sizeof left)[0] != '\0') fail_msg("left: %s", left);
+    stack_devices(RANKS, 1, true);
 }
 
 /* ---- calls that fail ---- */

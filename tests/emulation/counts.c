@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* counts.c -- the one place that knows how often each function was called, and which may not be
- * now. */
+/* counts.c -- the one place that knows how often each function was called, by whom, what lives
+ * of what they made, and which may not be called now. */
 #include "internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { NAMES = 128 };
+enum { NAMES = 128, SITES = 1024 };
 struct count {
     const char *name;
     long count;
 };
-static struct count calls[NAMES], events[NAMES];
+static struct count events[NAMES], live[NAMES];
+static emu_site sites[SITES];
+static int site_count;
 static const char *forbidden_why;
 const char *(*emu__forbidden_by_library)(void);
-static struct {
-    const char *function;
-    int left, code;
-} injected;
 
 /* Each may wait for a whole device, or allocate: nothing for the middle of a step. */
 static const char *const slow[] = {"cudaMalloc",
@@ -56,9 +55,17 @@ static bool is_slow(const char *function) {
     return false;
 }
 
-void emu__count_call(const char *function) {
+static emu_site *find_site(const char *function, const void *from) {
+    for (int i = 0; i < site_count; i++)
+        if (sites[i].from == from && strcmp(sites[i].function, function) == 0) return &sites[i];
+    if (site_count == SITES) emu__report("more than %d places call CUDA", SITES);
+    sites[site_count] = (emu_site){function, from, 0};
+    return &sites[site_count++];
+}
+
+void emu__count_call_from(const char *function, const void *from) {
     emu__lock();
-    find(calls, function)->count++;
+    find_site(function, from)->calls++;
     const bool slow_one   = is_slow(function);
     const char *const why = !slow_one       ? NULL
                             : forbidden_why ? forbidden_why
@@ -73,22 +80,60 @@ void emu__count(const char *what) {
     find(events, what)->count++;
 }
 
-static long look_up(const struct count *table, const char *name) {
+long emu_happened(const char *what) {
     emu__lock();
     long count = 0;
-    for (int i = 0; i < NAMES && table[i].name; i++)
-        if (strcmp(table[i].name, name) == 0) count = table[i].count;
+    for (int i = 0; i < NAMES && events[i].name; i++)
+        if (strcmp(events[i].name, what) == 0) count = events[i].count;
     emu__unlock();
     return count;
 }
 
 long emu_calls(const char *function) {
-    return look_up(calls, function);
+    emu__lock();
+    long calls = 0;
+    for (int i = 0; i < site_count; i++)
+        if (strcmp(sites[i].function, function) == 0) calls += sites[i].calls;
+    emu__unlock();
+    return calls;
 }
 
-long emu_happened(const char *what) {
-    return look_up(events, what);
+bool emu_site_at(int n, emu_site *out) {
+    emu__lock();
+    const bool there = n >= 0 && n < site_count;
+    if (there) *out = sites[n];
+    emu__unlock();
+    return there;
 }
+
+const char *emu_site_words(const emu_site *site, char *text, size_t bytes) {
+    char line[192];
+    if (emu__line(site->from, line, sizeof line))
+        (void)snprintf(text, bytes, "%s (%s)", site->function, line);
+    else
+        (void)snprintf(text, bytes, "%s", site->function);
+    return text;
+}
+
+/* ---- what lives ---- */
+
+void emu__live(const char *what, int more) {
+    find(live, what)->count += more;
+}
+
+const char *emu_left(char *text, size_t bytes) {
+    size_t used = 0;
+    text[0]     = '\0';
+    emu__lock();
+    for (int i = 0; i < NAMES && live[i].name && used < bytes; i++)
+        if (live[i].count != 0)
+            used += (size_t)snprintf(text + used, bytes - used, "%s%ld %s%s", used ? ", " : "",
+                                     live[i].count, live[i].name, live[i].count == 1 ? "" : "s");
+    emu__unlock();
+    return text;
+}
+
+/* ---- what may not be ---- */
 
 void emu_forbid(const char *why) {
     emu__lock();
@@ -96,28 +141,8 @@ void emu_forbid(const char *why) {
     emu__unlock();
 }
 
-void emu_fail_call(const char *function, int nth, int code) {
-    emu__lock();
-    injected.function = function;
-    injected.left     = nth;
-    injected.code     = code;
-    emu__unlock();
-}
-
-int emu__injected(const char *function) {
-    emu__lock();
-    int code = 0;
-    if (injected.function && strcmp(injected.function, function) == 0 && --injected.left == 0) {
-        code              = injected.code;
-        injected.function = NULL;
-    }
-    emu__unlock();
-    return code;
-}
-
 void emu__counts_forget(void) {
-    memset(calls, 0, sizeof calls);
+    site_count    = 0;
+    forbidden_why = NULL;
     memset(events, 0, sizeof events);
-    forbidden_why     = NULL;
-    injected.function = NULL;
 }

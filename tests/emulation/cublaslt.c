@@ -42,24 +42,29 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t *out) {
     emu__lock();
     handle->next = handles;
     handles      = handle;
+    emu__live("cuBLAS handle", 1);
     emu__unlock();
     *out = handle;
     return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
-    emu__count_call(__func__);
+    cudaError_t told = cudaSuccess;
+    if (!emu__enter_back(__func__, &told)) return status_of(told);
     emu__lock();
     struct cublasLtContext **at = &handles;
     while (*at && *at != handle) at = &(*at)->next;
     if (!*at) emu__report("%s: %p is not a handle", __func__, (void *)handle);
     *at = handle->next;
+    emu__live("cuBLAS handle", -1);
     emu__unlock();
     free(handle);
-    return CUBLAS_STATUS_SUCCESS;
+    return status_of(told);
 }
 
-static cublasStatus_t enter(const char *function, cublasLtHandle_t handle) {
+/* Inlined, so that the place that calls is known. */
+static inline __attribute__((always_inline)) cublasStatus_t enter(const char *function,
+                                                                  cublasLtHandle_t handle) {
     const cublasStatus_t entered = status_of(emu__enter(function));
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -68,6 +73,13 @@ static cublasStatus_t enter(const char *function, cublasLtHandle_t handle) {
                     handle->device);
     return CUBLAS_STATUS_SUCCESS;
 }
+
+/* Of functions that need no device. */
+#define ENTER_ANY()                                                                                \
+    do {                                                                                           \
+        const cublasStatus_t entered_ = status_of(emu__enter_any(__func__));                       \
+        if (entered_ != CUBLAS_STATUS_SUCCESS) return entered_;                                    \
+    } while (0)
 
 /* clang-format off */
 #define STATUSES(X)                                                                                \
@@ -134,7 +146,7 @@ _Static_assert(sizeof(algorithm) <= sizeof(cublasLtMatmulAlgo_t), "room");
 
 cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t out, size_t size,
                                                cublasComputeType_t compute, cudaDataType_t scale) {
-    emu__count_call(__func__);
+    ENTER_ANY();
     if (size < sizeof *out) return CUBLAS_STATUS_ALLOC_FAILED;
     if (scale != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
     const operation o = {compute, {CUBLAS_OP_N, CUBLAS_OP_N}};
@@ -145,7 +157,7 @@ cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t out, size_t 
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t to,
                                               cublasLtMatmulDescAttributes_t attribute,
                                               const void *value, size_t size) {
-    emu__count_call(__func__);
+    ENTER_ANY();
     operation o;
     const bool first = attribute == CUBLASLT_MATMUL_DESC_TRANSA;
     if (!first && attribute != CUBLASLT_MATMUL_DESC_TRANSB) return CUBLAS_STATUS_NOT_SUPPORTED;
@@ -159,7 +171,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t to,
 cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t out, size_t size,
                                                  cudaDataType type, uint64_t rows, uint64_t columns,
                                                  int64_t leading) {
-    emu__count_call(__func__);
+    ENTER_ANY();
     if (size < sizeof *out) return CUBLAS_STATUS_ALLOC_FAILED;
     if (type != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
     const layout l = {rows, columns, leading};
@@ -168,7 +180,7 @@ cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t out, siz
 }
 
 cublasStatus_t cublasLtMatmulPreferenceInit_internal(cublasLtMatmulPreference_t out, size_t size) {
-    emu__count_call(__func__);
+    ENTER_ANY();
     if (size < sizeof *out) return CUBLAS_STATUS_ALLOC_FAILED;
     const preference p = {0, CUBLASLT_REDUCTION_SCHEME_MASK, {256, 256, 256, 256}};
     memcpy(out, &p, sizeof p);
@@ -178,7 +190,7 @@ cublasStatus_t cublasLtMatmulPreferenceInit_internal(cublasLtMatmulPreference_t 
 cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t to,
                                                     cublasLtMatmulPreferenceAttributes_t attribute,
                                                     const void *value, size_t size) {
-    emu__count_call(__func__);
+    ENTER_ANY();
     preference p;
     memcpy(&p, to, sizeof p);
     void *at       = NULL;

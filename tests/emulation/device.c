@@ -85,7 +85,6 @@ static const struct property properties[] = {
     {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 233472},
     {cudaDevAttrWarpSize, 32},
     {cudaDevAttrMultiProcessorCount, 4},
-    {cudaDevAttrComputeCapabilityMajor, 9},
     {cudaDevAttrComputeCapabilityMinor, 0},
     {cudaDevAttrAsyncEngineCount, 3},
     {cudaDevAttrUnifiedAddressing, 1},
@@ -101,6 +100,7 @@ static const struct property properties[] = {
 };
 
 static int property(enum cudaDeviceAttr attribute) {
+    if (attribute == cudaDevAttrComputeCapabilityMajor) return emu__settings.major;
     for (size_t p = 0; p < sizeof properties / sizeof *properties; p++)
         if (properties[p].attribute == attribute) return properties[p].value;
     emu__report("device attribute %d is not emulated: add it to device.c", (int)attribute);

@@ -4,6 +4,7 @@
 #define SLUICE_TESTS_EMULATION_EMU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cuda_runtime_api.h>
@@ -25,6 +26,7 @@ typedef struct emu_settings {
     int queue;      /* operations a stream holds before its host waits */
     int resident;   /* kernels of NCCL on a device at one time; 0: any number */
     int nccl;       /* its version, as NCCL_VERSION_CODE */
+    int major;      /* of the devices' compute capability */
 } emu_settings;
 
 emu_settings emu_settings_now(void);
@@ -32,17 +34,48 @@ emu_settings emu_settings_now(void);
  * Reported if a stream lives, or memory does on a device that is whole. */
 void emu_restart(const emu_settings *settings);
 
-/* How often `function` was called since the start; 0 if never. */
+/* How often `function` was called since the start; 0 if never. A launch is a call of its kernel. */
 long emu_calls(const char *function);
+/* One place of the program that calls `function`; `from` is the address that the call returns to,
+ * which says nothing of a launch. */
+typedef struct emu_site {
+    const char *function;
+    const void *from;
+    long calls;
+} emu_site;
+/* The nth place (from 0) of those that have called so far, the first to call first; false past the
+ * last. */
+bool emu_site_at(int n, emu_site *out);
+/* "cudaMemcpyAsync (device.c:150)". Slow: another program looks it up. */
+const char *emu_site_words(const emu_site *site, char *text, size_t bytes);
 /* What happened, in all: see counts.h for the names ("kernel", "tf32 product", ...). */
 long emu_happened(const char *what);
 /* From now on a call that allocates, creates, destroys or waits for a whole device is a fatal
  * report that quotes `why`; NULL allows them again. For every thread. */
 void emu_forbid(const char *why);
 
-/* The `nth` call (from 1, counted from now) of `function` on any thread fails with `code`. One at a
- * time. */
+/* What was made and not given back: "1 stream, 2 events"; "" if nothing. */
+const char *emu_left(char *text, size_t bytes);
+/* What reports quote: which case of many this is. NULL: none. */
+void emu_case(const char *words);
+
+/* ---- failures: one at a time ---- */
+
+typedef enum emu_blow {
+    EMU_FAILS,  /* the call fails with `code`; one that waits or gives back does so first */
+    EMU_FAULTS, /* what the call enqueues breaks its device, when its turn comes, with `code` */
+    EMU_HANGS   /* what the call enqueues is not over before emu_release() */
+} emu_blow;
+
+/* It strikes the `nth` call (from 1, counted from now) at `site` on any thread. A site without
+ * `from` is all places that call the function; one without `function`, everything that enqueues
+ * work. */
+void emu_strike(const emu_site *site, emu_blow blow, int nth, int code);
+/* The device that the call was for, once it has struck; else -1. */
+int emu_struck(void);
+/* The same, of all calls of `function`: EMU_FAILS. */
 void emu_fail_call(const char *function, int nth, int code);
+void emu_release(void);
 /* The device fails as if a kernel had faulted: what is queued is dropped, and every call that
  * concerns the device says `code` from now on. */
 void emu_break_device(int device, cudaError_t code);

@@ -84,44 +84,53 @@ cudaError_t emu__broken(int device) {
     return device >= 0 && device < EMU__DEVICES ? broken[device] : cudaSuccess;
 }
 
-void emu_break_device(int device, cudaError_t code) {
-    emu__lock();
-    emu__start();
+void emu__break(int device, cudaError_t code) {
     broken[device] = code;
     emu__drop_queued(device);
     emu__kick();
+}
+
+void emu_break_device(int device, cudaError_t code) {
+    emu__lock();
+    emu__start();
+    emu__break(device, code);
     emu__unlock();
 }
 
 /* A host function of a stream may not call CUDA: it could wait for itself. */
-cudaError_t emu__enter_any(const char *function) {
+cudaError_t emu__enter_any_from(const char *function, const void *from) {
     emu__lock();
     emu__start();
     emu__unlock();
     if (emu__running_stream())
         emu__report("%s is called from a host function of stream %d", function,
                     emu__running_stream()->number);
-    emu__count_call(function);
-    const int injected = emu__injected(function);
+    emu__count_call_from(function, from);
+    const int injected = emu__injected(function, from);
     if (injected != 0) return emu__fail((cudaError_t)injected, function);
     if (!emu__settings.driver) return emu__fail(cudaErrorInsufficientDriver, function);
     return emu__fail(emu__settings.devices == 0 ? cudaErrorNoDevice : cudaSuccess, function);
 }
 
-int emu__enter_library(const char *function) {
+int emu__enter_library_from(const char *function, const void *from) {
     emu__lock();
     emu__start();
     emu__unlock();
     if (emu__running_stream())
         emu__report("%s is called from a host function of stream %d", function,
                     emu__running_stream()->number);
-    emu__count_call(function);
-    return emu__injected(function);
+    emu__count_call_from(function, from);
+    return emu__injected(function, from);
 }
 
-cudaError_t emu__enter(const char *function) {
-    const cudaError_t entered = emu__enter_any(function);
+cudaError_t emu__enter_from(const char *function, const void *from) {
+    const cudaError_t entered = emu__enter_any_from(function, from);
     return entered != cudaSuccess ? entered : emu__fail(emu__broken(emu__device()), function);
+}
+
+bool emu__enter_back_from(const char *function, const void *from, cudaError_t *told) {
+    *told = emu__enter_any_from(function, from);
+    return emu__settings.driver && emu__settings.devices > 0;
 }
 
 void emu__expect_no_error(const char *function, bool launch) {

@@ -47,6 +47,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags) {
     e->number = ++last_number;
     e->next   = events;
     events    = e;
+    emu__live("event", 1);
     emu__unlock();
     *out = e;
     return cudaSuccess;
@@ -57,13 +58,14 @@ cudaError_t cudaEventCreate(cudaEvent_t *out) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-    const cudaError_t entered = emu__enter_any(__func__);
-    if (entered != cudaSuccess) return entered;
+    cudaError_t told = cudaSuccess;
+    if (!emu__enter_back(__func__, &told)) return told;
     emu__lock();
     expect_event(event, __func__);
     event->destroyed = true;
+    emu__live("event", -1);
     emu__unlock();
-    return emu__fail(emu__broken(event->device), __func__);
+    return emu__fail(told != cudaSuccess ? told : emu__broken(event->device), __func__);
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
@@ -113,14 +115,15 @@ static bool moment_reached(void *argument) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-    EMU__ENTER();
+    cudaError_t told = cudaSuccess;
+    if (!emu__enter_back(__func__, &told)) return told;
     emu__lock();
     expect_event(event, __func__);
     struct moment moment = {event, event->recorded};
     emu__wait(moment_reached, &moment, __func__);
-    const cudaError_t code = emu__broken(event->device);
+    if (told == cudaSuccess) told = emu__broken(event->device);
     emu__unlock();
-    return emu__fail(code, __func__);
+    return emu__fail(told, __func__);
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {

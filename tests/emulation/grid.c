@@ -250,8 +250,8 @@ static bool configuration_fits(const emu_kernel *k) {
            k->grid.z <= 65535 && k->shared_bytes <= emu__shared_limit(k->function);
 }
 
-static cudaError_t check_launch(const emu_kernel *kernel) {
-    const cudaError_t entered = emu__enter("kernel launch");
+static inline __attribute__((always_inline)) cudaError_t check_launch(const emu_kernel *kernel) {
+    const cudaError_t entered = emu__enter(kernel->name);
     if (entered != cudaSuccess) return entered;
     emu__expect_no_error(kernel->name, true);
     return configuration_fits(kernel) ? cudaSuccess

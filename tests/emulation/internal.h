@@ -26,21 +26,32 @@ uint64_t emu__seed(uint64_t salt); /* the state of a generator of one's own */
 
 _Noreturn void emu__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void emu__catch_faults(void);
+/* The file and line of an address of code; false if that is not to be had. */
+bool emu__line(const void *address, char *text, size_t bytes);
 void emu__fault_stack(void); /* faults of this thread are handled on a stack of their own */
 
 /* ---- error.c: an error is a thread's, until that thread looks at it; a broken device's is for
  * good */
 
-/* What every function of the API begins with: an error to return at once, or success. */
-cudaError_t emu__enter(const char *function);
+/* What every function of the API begins with: an error to return at once, or success. Where it is
+ * called from is known by the address that the function returns to. */
+#define emu__enter(function) emu__enter_from(function, __builtin_return_address(0))
+cudaError_t emu__enter_from(const char *function, const void *from);
 cudaError_t emu__fail(cudaError_t code, const char *function);
 void emu__expect_no_error(const char *function, bool launch); /* before anything is enqueued */
 cudaError_t emu__broken(int device);
 void emu__errors_forget(void); /* this thread's, and all devices' */
 
-/* Of a device that is broken, too: for calls that only look, choose a device or give things back.
- */
-cudaError_t emu__enter_any(const char *function);
+/* Breaks it: emu_break_device(). (locked) */
+void emu__break(int device, cudaError_t code);
+
+/* Of a device that is broken, too: for calls that only look, or choose a device. */
+#define emu__enter_any(function) emu__enter_any_from(function, __builtin_return_address(0))
+cudaError_t emu__enter_any_from(const char *function, const void *from);
+/* For calls that give things back: they do so whatever they then tell. False: there is nothing. */
+#define emu__enter_back(function, told)                                                            \
+    emu__enter_back_from(function, __builtin_return_address(0), told)
+bool emu__enter_back_from(const char *function, const void *from, cudaError_t *told);
 
 #define EMU__ENTER()                                                                               \
     do {                                                                                           \
@@ -50,10 +61,19 @@ cudaError_t emu__enter_any(const char *function);
 
 /* ---- counts.c ---- */
 
-void emu__count_call(const char *function); /* reports a forbidden one */
+#define emu__count_call(function) emu__count_call_from(function, __builtin_return_address(0))
+void emu__count_call_from(const char *function, const void *from); /* reports a forbidden one */
 void emu__count(const char *what);
+void emu__live(const char *what, int more); /* things that must be given back (locked) */
 void emu__counts_forget(void);
-int emu__injected(const char *function); /* the failure that this call is to have, or 0 */
+
+/* ---- inject.c ---- */
+
+struct emu__operation;
+int emu__injected(const char *function, const void *from); /* the call's failure, or 0 */
+void emu__afflict(struct emu__operation *operation);       /* that is being enqueued (locked) */
+bool emu__hanging(void);                                   /* something does, as it was told to */
+void emu__injected_forget(void);
 
 /* ---- device.c ---- */
 
@@ -102,7 +122,8 @@ typedef struct emu__operation {
     struct CUevent_st *event;
     uint64_t ticket; /* of the event: which record */
     unsigned also;   /* devices whose memory it touches beside its own, a bit each */
-    bool delayed;
+    bool delayed, hangs;
+    cudaError_t fault; /* that it ends with */
 } emu__operation;
 
 struct CUstream_st {
@@ -163,7 +184,8 @@ const char *emu__grid_touched(const void *address);
 
 /* What every function of such a library begins with: counted, and not from a host function. 0, or
  * the failure that it is to have. */
-int emu__enter_library(const char *function);
+#define emu__enter_library(function) emu__enter_library_from(function, __builtin_return_address(0))
+int emu__enter_library_from(const char *function, const void *from);
 /* Why nothing may be allocated or waited for now, or NULL: asked at each such call (locked). */
 extern const char *(*emu__forbidden_by_library)(void);
 extern void (*emu__library_report)(void);  /* adds to a report what it waits for */

@@ -205,6 +205,7 @@ static cudaError_t allocate(void **out, size_t bytes, int device, const char *fu
         a->next     = allocations;
         allocations = a;
         *out        = a->base;
+        emu__live(device == HOST ? "pinned allocation" : "device allocation", 1);
     }
     emu__unlock();
     return a ? cudaSuccess : emu__fail(cudaErrorMemoryAllocation, function);
@@ -245,9 +246,8 @@ static void release(emu__allocation *a, const char *function) {
     freed    = a;
 }
 
-static cudaError_t free_one(void *pointer, bool host, const char *function) {
-    const cudaError_t entered = emu__enter_any(function);
-    if (entered != cudaSuccess || !pointer) return entered;
+static cudaError_t free_one(void *pointer, bool host, const char *function, cudaError_t told) {
+    if (!pointer) return told;
     emu__lock();
     emu__allocation *const a = emu__find(pointer);
     const bool right = a && a->base == pointer && !a->registered && host == (a->device == HOST);
@@ -255,17 +255,21 @@ static cudaError_t free_one(void *pointer, bool host, const char *function) {
         /* cudaFree waits for the device; nothing is promised of pinned memory. */
         if (!host) emu__wait(emu__device_idle, &a->device, "cudaFree (it waits for the device)");
         release(a, function);
+        emu__live(host ? "pinned allocation" : "device allocation", -1);
     }
     emu__unlock();
+    if (told != cudaSuccess) return told;
     return emu__fail(right ? emu__broken(emu__device()) : cudaErrorInvalidValue, function);
 }
 
 cudaError_t cudaFree(void *pointer) {
-    return free_one(pointer, false, __func__);
+    cudaError_t told = cudaSuccess;
+    return emu__enter_back(__func__, &told) ? free_one(pointer, false, __func__, told) : told;
 }
 
 cudaError_t cudaFreeHost(void *pointer) {
-    return free_one(pointer, true, __func__);
+    cudaError_t told = cudaSuccess;
+    return emu__enter_back(__func__, &told) ? free_one(pointer, true, __func__, told) : told;
 }
 
 /* ---- pages of the host that are pinned where they are ---- */

@@ -186,6 +186,7 @@ static struct ncclComm *new_communicator(emu__clique *clique, int rank, bool blo
     clique->ever[rank]          = true;
     clique->joined++;
     clique->living++;
+    emu__live("communicator", 1);
     emu__kick();
     return comm;
 }
@@ -273,6 +274,7 @@ static void take_out(struct ncclComm *comm) {
     while (*at != comm) at = &(*at)->next;
     *at                      = comm->next;
     clique->rank[comm->rank] = NULL;
+    emu__live("communicator", -1);
     bool last                = true;
     for (const struct ncclComm *c = emu__communicators; c; c = c->next)
         last = last && c->device != comm->device;

@@ -15,6 +15,11 @@
 
 static struct sigaction previous[2]; /* of SIGSEGV and SIGBUS */
 void (*emu__library_report)(void);
+static char this_case[256];
+
+void emu_case(const char *words) {
+    (void)snprintf(this_case, sizeof this_case, "%s", words ? words : "");
+}
 
 static void print_head(const struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
@@ -33,6 +38,7 @@ static void print_head(const struct CUstream_st *stream) {
 }
 
 static _Noreturn void leave(void) {
+    if (this_case[0] != '\0') (void)fprintf(stderr, "emulation:   case: %s\n", this_case);
     for (const struct CUstream_st *s = emu__streams; s; s = s->next) print_head(s);
     if (emu__library_report) emu__library_report();
     (void)fflush(NULL);
@@ -58,6 +64,20 @@ void emu__report(const char *format, ...) {
     leave();
 }
 
+/* A call's own line is that of the byte before the address that it returns to. */
+bool emu__line(const void *address, char *text, size_t bytes) {
+    Dl_info in;
+    char command[512];
+    if (!dladdr(address, &in) || !in.dli_fname) return false;
+    (void)snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", in.dli_fname,
+                   (size_t)((const char *)address - 1 - (const char *)in.dli_fbase));
+    FILE *const answer = popen(command, "r");
+    const bool told    = answer && fgets(text, (int)bytes, answer) && text[0] != '?';
+    if (answer) (void)pclose(answer);
+    if (told) text[strcspn(text, "\n")] = '\0';
+    return told;
+}
+
 /* The file and line of the innermost frame outside the C library: it may be memcpy that faulted. */
 static void print_line(void) {
     void *frames[32];
@@ -67,13 +87,9 @@ static void print_line(void) {
         if (!dladdr(frames[f], &in) || !in.dli_fname || strstr(in.dli_fname, "libc.so") ||
             strstr(in.dli_fname, "san.so"))
             continue;
-        char command[512], line[256] = "";
-        (void)snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", in.dli_fname,
-                       (size_t)((char *)frames[f] - (char *)in.dli_fbase));
-        FILE *const answer = popen(command, "r");
-        if (answer && fgets(line, sizeof line, answer))
-            (void)fprintf(stderr, "emulation:   at %s", line);
-        if (answer) (void)pclose(answer);
+        char line[256];
+        if (emu__line((const char *)frames[f] + 1, line, sizeof line))
+            (void)fprintf(stderr, "emulation:   at %s\n", line);
         return;
     }
 }

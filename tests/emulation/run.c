@@ -24,7 +24,7 @@ const char *emu__running_what(void) {
 
 bool emu__ready(const struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
-    if (!head || stream->running) return false;
+    if (!head || stream->running || head->hangs) return false;
     if (head->ready && emu__broken(stream->device) == cudaSuccess && !head->ready(head->argument))
         return false;
     return head->kind != EMU__WAIT || head->event->done >= head->ticket;
@@ -62,6 +62,7 @@ static void take_head(struct CUstream_st *stream) {
 
 static void finish(struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
+    if (head->fault != cudaSuccess) emu__break(stream->device, head->fault);
     if (head->run && emu__broken(stream->device) == cudaSuccess) run(stream, head);
     if (head->kind == EMU__RECORD) emu__event_reached(head->event, head->ticket);
     take_head(stream);

@@ -28,6 +28,7 @@ static void read_environment(void) {
         .queue      = number("EMU_QUEUE", 1024),
         .resident   = number("EMU_NCCL_RESIDENT", 1),
         .nccl       = number("EMU_NCCL_VERSION", 22809),
+        .major      = number("EMU_MAJOR", 9),
     };
     if (mode && *mode && strcmp(mode, "lazy") != 0 && strcmp(mode, "async") != 0)
         emu__report("EMU_MODE is '%s', not async or lazy", mode);
@@ -63,6 +64,7 @@ void emu_restart(const emu_settings *settings) {
     emu__devices_forget();
     emu__errors_forget();
     emu__counts_forget();
+    emu__injected_forget();
     emu__unlock();
 }
 

@@ -33,6 +33,7 @@ void emu__enqueue(cudaStream_t stream, const emu__operation *operation) {
     emu__operation *const o = emu__need(sizeof *o);
     *o                      = *operation;
     o->next                 = NULL;
+    emu__afflict(o);
     if (stream->tail)
         stream->tail->next = o;
     else
@@ -77,6 +78,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int 
     s->slowness  = slowness[emu__random(&s->random) % 4];
     s->next      = emu__streams;
     emu__streams = s;
+    emu__live("stream", 1);
     emu__unlock();
     if (!emu__settings.lazy) {
         pthread_t *const thread = emu__need(sizeof *thread);
@@ -104,13 +106,14 @@ static void take_out(const struct CUstream_st *stream) {
 
 /* What is queued is done first. CUDA would return before that; nothing can tell the difference. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    const cudaError_t entered = emu__enter_any(__func__);
-    if (entered != cudaSuccess) return entered;
+    cudaError_t told = cudaSuccess;
+    if (!emu__enter_back(__func__, &told)) return told;
     emu__lock();
     emu__expect_stream(stream, __func__);
     emu__wait(emu__stream_idle, stream, __func__);
     stream->closing = true;
     take_out(stream);
+    emu__live("stream", -1);
     emu__kick();
     emu__unlock();
     if (stream->thread) {
@@ -118,9 +121,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
         free(stream->thread);
     }
     emu__grid_free(stream->grid);
-    const cudaError_t code = emu__broken(stream->device);
+    if (told == cudaSuccess) told = emu__broken(stream->device);
     free(stream);
-    return emu__fail(code, __func__);
+    return emu__fail(told, __func__);
 }
 
 cudaError_t cudaStreamGetPriority(cudaStream_t stream, int *priority) {
@@ -142,13 +145,14 @@ cudaError_t cudaStreamGetFlags(cudaStream_t stream, unsigned *flags) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    EMU__ENTER();
+    cudaError_t told = cudaSuccess;
+    if (!emu__enter_back(__func__, &told)) return told;
     emu__lock();
     emu__expect_stream(stream, __func__);
     emu__wait(emu__stream_idle, stream, __func__);
-    const cudaError_t code = emu__broken(stream->device);
+    if (told == cudaSuccess) told = emu__broken(stream->device);
     emu__unlock();
-    return emu__fail(code, __func__);
+    return emu__fail(told, __func__);
 }
 
 /* Lazy: asking is what makes time pass, or a loop of questions would never end. */

@@ -81,7 +81,7 @@ sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classi
     if (args->rows == 0) return run_nothing(stream, args);
     SLUICE__TRY(sluice__cuda_status(sluice__launch_check(stream->fault, args->targets, args->rows,
                                                          args->classes, true, SLUICE__FAULT_TARGET,
-                                                         stream->handle),
+                                                         stream->epoch, stream->handle),
                                     "checking targets"));
     for (int64_t first = 0; first < args->rows; first += most) {
         const slab at = {.first  = first,

@@ -36,11 +36,14 @@ struct sluice_stream {
     unsigned char *room;       /* device memory: cuBLAS's workspace, partials, tables */
     double *partials;          /* (SLUICE__CUDA_TENSORS, SLUICE__CUDA_PARTIALS) */
     sluice__cuda_fault *fault; /* pinned */
+    unsigned long long epoch;  /* events recorded so far: what was found before which of them */
     sluice__cuda_table squares, update;
 };
 
 struct sluice_event {
     cudaEvent_t handle;
+    const sluice_stream *stream; /* of the last recording */
+    unsigned long long epoch;    /* work of the stream with a lower number came before it */
 };
 
 /* What a fault says it found. */
@@ -49,9 +52,15 @@ enum { SLUICE__FAULT_TOKEN = 1, SLUICE__FAULT_TARGET = 2 };
 /* ---- failure.c ---- */
 /* OK, or E_DEVICE (E_DEVICE_MEMORY) with what was being done, and CUDA's reason. */
 sluice_status sluice__cuda_status(cudaError_t error, const char *what);
+/* What giving something back tells is an earlier failure, told elsewhere: it is taken, or the next
+ * launch would be blamed. */
+void sluice__cuda_given_back(cudaError_t error);
+/* Device memory, and pinned host memory; at least a byte. */
+sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what);
+sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags);
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
-/* What a kernel noted, once: E_ARGUMENT in a sentence. */
-sluice_status sluice__cuda_report(sluice__cuda_fault *fault);
+/* What a kernel noted before that epoch: E_ARGUMENT in a sentence. */
+sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch);
 
 /* ---- room.c ---- */
 sluice_status sluice__cuda_count(int *count);

@@ -60,26 +60,28 @@ static sluice_status allow_tf32(sluice_device *device) {
 
 static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
     (void)device;
-    return sluice__cuda_status(cudaMalloc(out, bytes > 0 ? bytes : 1), "allocating an arena");
+    return sluice__cuda_take(out, bytes, "allocating an arena");
 }
 
 static void arena_free(sluice_device *device, void *arena, size_t bytes) {
     (void)device, (void)bytes;
-    if (arena) (void)cudaFree(arena);
+    if (arena) sluice__cuda_given_back(cudaFree(arena));
 }
 
 static sluice_status host_alloc(sluice_device *device, void **out, size_t bytes) {
     (void)device;
-    return sluice__cuda_status(cudaHostAlloc(out, bytes > 0 ? bytes : 1, cudaHostAllocPortable),
-                               "pinning host memory");
+    return sluice__cuda_pin(out, bytes, cudaHostAllocPortable);
 }
 
 static void host_free(sluice_device *device, void *block) {
     (void)device;
-    if (block) (void)cudaFreeHost(block);
+    if (block) sluice__cuda_given_back(cudaFreeHost(block));
 }
 
 /* ---- events ---- */
+
+/* What a GPU was doing when it failed: all that is known. */
+static const char at_work[] = "running on the GPU";
 
 static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
     (void)device;
@@ -97,11 +99,13 @@ static sluice_status event_create(sluice_device *device, bool timed, sluice_even
 
 static void event_destroy(sluice_event *event) {
     if (!event) return;
-    (void)cudaEventDestroy(event->handle);
+    sluice__cuda_given_back(cudaEventDestroy(event->handle));
     sluice__free(event);
 }
 
 static sluice_status record_event(sluice_stream *stream, sluice_event *event) {
+    event->stream = stream;
+    event->epoch  = ++stream->epoch;
     return sluice__cuda_status(cudaEventRecord(event->handle, stream->handle),
                                "recording an event");
 }
@@ -111,20 +115,27 @@ static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
                                "waiting for an event");
 }
 
+/* What kernels found wrong with their input is told with the end of what was recorded after them.
+ */
 static sluice_status query_event(sluice_event *event, bool *done) {
     const cudaError_t error = cudaEventQuery(event->handle);
     *done                   = error == cudaSuccess;
-    if (error != cudaErrorNotReady)
-        return sluice__cuda_status(error, "carrying out what came before");
-    (void)cudaGetLastError(); /* else the next launch would be blamed */
-    return SLUICE_OK;
+    if (error == cudaErrorNotReady) {
+        (void)cudaGetLastError(); /* else the next launch would be blamed */
+        return SLUICE_OK;
+    }
+    SLUICE__TRY(sluice__cuda_status(error, at_work));
+    const sluice__cuda_fault *const fault = event->stream ? event->stream->fault : NULL;
+    return fault ? sluice__cuda_report(fault, event->epoch) : SLUICE_OK;
 }
 
-/* What kernels found wrong with their input is told here. */
+/* It is told here for the last time. */
 static sluice_status synchronize(sluice_stream *stream) {
-    SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle),
-                                    "carrying out what came before"));
-    return stream->fault ? sluice__cuda_report(stream->fault) : SLUICE_OK;
+    SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle), at_work));
+    if (!stream->fault) return SLUICE_OK;
+    const sluice_status status = sluice__cuda_report(stream->fault, stream->epoch + 1);
+    *stream->fault             = (sluice__cuda_fault){0};
+    return status;
 }
 
 static sluice_status seconds_between(sluice_event *from, sluice_event *to, double *seconds) {

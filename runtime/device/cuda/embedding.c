@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* embedding.c -- rows of tables by token and position. A token outside the table is noted on the
- * device and told by the next synchronize(). */
+ * device and told with the end of an event that was recorded later, or by synchronize(). */
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
 static sluice_status check_tokens(sluice_stream *stream, const int32_t *tokens, int64_t count,
                                   int64_t vocabulary) {
     return sluice__cuda_status(sluice__launch_check(stream->fault, tokens, count, vocabulary, false,
-                                                    SLUICE__FAULT_TOKEN, stream->handle),
+                                                    SLUICE__FAULT_TOKEN, stream->epoch,
+                                                    stream->handle),
                                "checking tokens");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* failure.c -- what CUDA, cuBLAS and kernels say, made sentences. */
-#include <inttypes.h>
+#include <stdio.h>
 
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
@@ -8,34 +8,62 @@
 sluice_status sluice__cuda_status(cudaError_t error, const char *what) {
     if (error == cudaSuccess) return SLUICE_OK;
     (void)cudaGetLastError(); /* it is told here: nobody else shall find it */
-    if (error == cudaErrorMemoryAllocation) {
-        const sluice_status status =
-            sluice__fail(SLUICE_E_DEVICE_MEMORY, "%s: the GPU's memory does not suffice", what);
-        return sluice__hint(status, "make the batch smaller, use more micro-batches or more GPUs");
-    }
-    return sluice__fail(SLUICE_E_DEVICE, "%s: %s (CUDA error %d, %s)", what,
+    const bool memory          = error == cudaErrorMemoryAllocation;
+    const sluice_status status = sluice__fail(
+        memory ? SLUICE_E_DEVICE_MEMORY : SLUICE_E_DEVICE, "%s: %s (CUDA error %d, %s)", what,
+        cudaGetErrorString(error), (int)error, cudaGetErrorName(error));
+    if (!memory) return status;
+    return sluice__hint(status, "make the batch smaller, use more micro-batches or more GPUs");
+}
+
+void sluice__cuda_given_back(cudaError_t error) {
+    if (error != cudaSuccess) (void)cudaGetLastError();
+}
+
+/* ---- memory ---- */
+
+sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what) {
+    char words[128];
+    (void)snprintf(words, sizeof words, "%s of %zu bytes", what, bytes);
+    return sluice__cuda_status(cudaMalloc(out, bytes > 0 ? bytes : 1), words);
+}
+
+/* Where it is short, that is the host's memory. */
+sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags) {
+    const cudaError_t error = cudaHostAlloc(out, bytes > 0 ? bytes : 1, flags);
+    if (error != cudaErrorMemoryAllocation)
+        return sluice__cuda_status(error, "pinning host memory");
+    (void)cudaGetLastError();
+    return sluice__fail(SLUICE_E_HOST_MEMORY,
+                        "pinning %zu bytes of host memory: %s (CUDA error %d, %s)", bytes,
                         cudaGetErrorString(error), (int)error, cudaGetErrorName(error));
 }
 
+/* ---- cuBLAS and kernels ---- */
+
+/* Where a GPU failed cuBLAS only says so, and CUDA says how. */
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
     if (error == CUBLAS_STATUS_SUCCESS) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_DEVICE, "%s: %s (cuBLAS status %d, %s)", what,
-                        cublasLtGetStatusString(error), (int)error, cublasLtGetStatusName(error));
+    SLUICE__TRY(sluice__cuda_status(cudaGetLastError(), what));
+    return sluice__fail(error == CUBLAS_STATUS_ALLOC_FAILED ? SLUICE_E_DEVICE_MEMORY
+                                                            : SLUICE_E_DEVICE,
+                        "%s: %s (cuBLAS status %d, %s)", what, cublasLtGetStatusString(error),
+                        (int)error, cublasLtGetStatusName(error));
 }
 
-sluice_status sluice__cuda_report(sluice__cuda_fault *fault) {
-    const sluice__cuda_fault found = *fault;
-    if (found.what == 0) return SLUICE_OK;
-    *fault               = (sluice__cuda_fault){0};
-    sluice_status status = SLUICE_E_ARGUMENT;
-    if (found.what == SLUICE__FAULT_TOKEN)
-        status = sluice__fail(
-            status, "token %" PRId64 " is %" PRId32 ", and the table has %" PRId64 " rows",
-            found.index, found.value, found.limit);
+/* Kernels may still be at work: one that finds something writes `what` last. */
+sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch) {
+    const int what = __atomic_load_n(&fault->what, __ATOMIC_ACQUIRE);
+    if (what == 0 || __atomic_load_n(&fault->epoch, __ATOMIC_RELAXED) >= epoch) return SLUICE_OK;
+    const unsigned long long index = __atomic_load_n(&fault->index, __ATOMIC_RELAXED);
+    const unsigned long long limit = __atomic_load_n(&fault->limit, __ATOMIC_RELAXED);
+    const int value                = __atomic_load_n(&fault->value, __ATOMIC_RELAXED);
+    sluice_status status           = SLUICE_E_ARGUMENT;
+    if (what == SLUICE__FAULT_TOKEN)
+        status = sluice__fail(status, "token %llu is %d, and the table has %llu rows", index, value,
+                              limit);
     else
-        status = sluice__fail(status,
-                              "the target of row %" PRId64 " is %" PRId32 ", and there are %" PRId64
-                              " classes",
-                              found.index, found.value, found.limit);
+        status = sluice__fail(status, "the target of row %llu is %d, and there are %llu classes",
+                              index, value, limit);
     return sluice__hint(status, "use a model whose vocabulary is that of the data");
 }

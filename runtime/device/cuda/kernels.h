@@ -28,11 +28,13 @@ enum {
     SLUICE__CUDA_UPDATE     = 4096  /* elements of one block of an update */
 };
 
-/* A value that an index must not have, found by a kernel. In host memory that the device writes. */
+/* A value that an index must not have, found by a kernel. In host memory that the device writes,
+ * whole numbers at a time and `what` last. */
 typedef struct sluice__cuda_fault {
-    int64_t index, limit; /* of the first bad one; values must be below `limit` */
-    int32_t value;
-    int32_t what; /* 0: nothing was found; else as the launcher was told */
+    unsigned long long index, limit; /* of the first bad one; values must be below `limit` */
+    unsigned long long epoch;        /* as the launcher was told */
+    int value;
+    int what; /* 0: nothing was found; else as the launcher was told */
 } sluice__cuda_fault;
 
 /* One tensor of an update, in device memory. */
@@ -101,8 +103,8 @@ cudaError_t sluice__launch_squared_error(const sluice_squared_error *args, doubl
 /* If a value is >= limit (or negative and not `negative_allowed`), note the first in *fault, unless
  * something stands there. */
 cudaError_t sluice__launch_check(sluice__cuda_fault *fault, const int32_t *values, int64_t count,
-                                 int64_t limit, bool negative_allowed, int32_t what,
-                                 cudaStream_t stream);
+                                 int64_t limit, bool negative_allowed, int what,
+                                 unsigned long long epoch, cudaStream_t stream);
 
 /* ---- flat arrays ---- */
 /* y = x where `where` is positive, else 0. */

@@ -88,10 +88,10 @@ sluice_status sluice__cuda_meet_peers(const sluice_device *device) {
         status = reach(mine, other);
         if (status == SLUICE_OK) status = reach(other, mine);
     }
+    if (status == SLUICE_OK) status = sluice__cuda_status(cudaSetDevice(mine), "choosing a GPU");
     if (status == SLUICE_OK) opened[mine]++;
     pthread_mutex_unlock(&lock);
-    SLUICE__TRY(status);
-    return sluice__cuda_status(cudaSetDevice(mine), "choosing a GPU");
+    return status;
 }
 
 void sluice__cuda_leave_peers(const sluice_device *device) {

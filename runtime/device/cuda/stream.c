@@ -10,8 +10,7 @@ static const size_t partials_bytes =
 
 static sluice_status table_make(sluice__cuda_table *table, unsigned char *there) {
     void *here = NULL;
-    SLUICE__TRY(sluice__cuda_status(cudaHostAlloc(&here, table_bytes, cudaHostAllocDefault),
-                                    "pinning memory for a table of tensors"));
+    SLUICE__TRY(sluice__cuda_pin(&here, table_bytes, cudaHostAllocDefault));
     table->here  = here;
     table->there = (sluice__cuda_tensor *)there;
     table->count = -1; /* nothing was sent */
@@ -20,20 +19,19 @@ static sluice_status table_make(sluice__cuda_table *table, unsigned char *there)
 }
 
 static void table_free(sluice__cuda_table *table) {
-    if (table->sent) (void)cudaEventDestroy(table->sent);
-    if (table->here) (void)cudaFreeHost(table->here);
+    if (table->sent) sluice__cuda_given_back(cudaEventDestroy(table->sent));
+    if (table->here) sluice__cuda_given_back(cudaFreeHost(table->here));
 }
 
 /* One block of device memory: workspace, partial sums, the two tables. */
 static sluice_status make_room(sluice_stream *stream) {
     const size_t workspace = stream->device->workspace;
     void *room = NULL, *fault = NULL;
-    SLUICE__TRY(sluice__cuda_status(cudaMalloc(&room, workspace + partials_bytes + 2 * table_bytes),
-                                    "making room for a stream"));
+    SLUICE__TRY(sluice__cuda_take(&room, workspace + partials_bytes + 2 * table_bytes,
+                                  "allocating a workspace"));
     stream->room     = room;
     stream->partials = (double *)(stream->room + workspace);
-    SLUICE__TRY(sluice__cuda_status(
-        cudaHostAlloc(&fault, sizeof *stream->fault, cudaHostAllocDefault), "pinning memory"));
+    SLUICE__TRY(sluice__cuda_pin(&fault, sizeof *stream->fault, cudaHostAllocDefault));
     stream->fault  = fault;
     *stream->fault = (sluice__cuda_fault){0};
     SLUICE__TRY(table_make(&stream->squares, stream->room + workspace + partials_bytes));
@@ -63,12 +61,12 @@ out:
 
 void sluice__cuda_stream_destroy(sluice_stream *stream) {
     if (!stream) return;
-    if (stream->handle) (void)cudaStreamSynchronize(stream->handle);
+    if (stream->handle) sluice__cuda_given_back(cudaStreamSynchronize(stream->handle));
     sluice__cuda_products_free(stream);
     table_free(&stream->squares);
     table_free(&stream->update);
-    if (stream->fault) (void)cudaFreeHost(stream->fault);
-    if (stream->room) (void)cudaFree(stream->room);
-    if (stream->handle) (void)cudaStreamDestroy(stream->handle);
+    if (stream->fault) sluice__cuda_given_back(cudaFreeHost(stream->fault));
+    if (stream->room) sluice__cuda_given_back(cudaFree(stream->room));
+    if (stream->handle) sluice__cuda_given_back(cudaStreamDestroy(stream->handle));
     sluice__free(stream);
 }

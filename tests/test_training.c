@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_training.c -- training on emulated GPUs, as many as EMU_DEVICES says: the theorem among
- * GPUs, bit for bit, and agreement with the cpu.
+ * test_training.c -- training on the GPUs that are here, emulated or real, one or many: the theorem
+ * among GPUs, bit for bit, and agreement with the cpu.
  *
  * GPUs and cpu differ in the order of sums and in exp(): STEPS steps of AdamW with clipping leave
  * losses and norms within `close` of each other, relative.
  */
 #include "tests/small_gpt.h"
+
+#include "sluice/device.h"
 
 static const double close_enough = 2e-5;
 
@@ -23,8 +25,11 @@ static const setting settings[] = {
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
 static int devices(void) {
-    const char *const text = getenv("EMU_DEVICES");
-    return text ? (int)strtol(text, NULL, 10) : 2;
+    const sluice_device_ops *ops;
+    int count = 0;
+    assert_ok(sluice_device_find(&ops, "cuda"));
+    assert_ok(ops->count(&count));
+    return count;
 }
 
 static void expect_close(const char *what, int n, double cpu, double cuda, const setting *with) {
@@ -64,6 +69,23 @@ static void training_does_not_depend_on_the_pipeline(void **state) {
         assert_same(&one, &got, &with);
         compare_with_cpu(&with, &got);
     }
+}
+
+/* One, two and four ranks of one card, with as many micro-batches. */
+static void one_card_has_the_same_bits_for_any_ranks(void **state) {
+    (void)state;
+    setting with      = {"gpipe", 1, 1, 4, 8, true, SLUICE_ADAMW, 0, 0.1F, 0};
+    place.device      = "cuda:0";
+    const outcome one = train(&with);
+    with.schedule     = "1f1b";
+    for (int ranks = 1; ranks <= 4; ranks *= 2) {
+        with.ranks             = ranks;
+        place.ranks_per_device = ranks;
+        const outcome got      = train(&with);
+        assert_same(&one, &got, &with);
+    }
+    place.device           = "cuda";
+    place.ranks_per_device = 0;
 }
 
 /* Neighbours on one GPU hand over on it, others between two: it is all the same. */
@@ -114,35 +136,60 @@ static void bad_places_are_refused(void **state) {
                    "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");
 }
 
-/* What a kernel finds is told by the step, and the pipeline refuses to go on. */
-static sluice_status load_outside(void *context, void *to, int64_t first, int64_t samples) {
+/* What a kernel finds is told by the step, of the micro-batch that has it. */
+static int64_t bad_sample;
+
+static sluice_status load_bad_tokens(void *context, void *to, int64_t first, int64_t samples) {
     (void)load_inputs(context, to, first, samples);
-    if (first == 0) ((int32_t *)to)[5] = VOCABULARY + 3;
+    if (first == bad_sample) ((int32_t *)to)[5] = VOCABULARY + 3;
     return SLUICE_OK;
 }
 
-static void a_token_outside_the_table_stops_the_step(void **state) {
+static sluice_status load_bad_targets(void *context, void *to, int64_t first, int64_t samples) {
+    (void)load_targets(context, to, first, samples);
+    if (first == bad_sample) ((int32_t *)to)[7] = VOCABULARY;
+    return SLUICE_OK;
+}
+
+/* Of more micro-batches than the host runs ahead. */
+static void a_number_outside_its_table_is_told_where_it_is(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 2, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
-    sluice_model *model       = make_model(true);
-    sluice_pipeline *pipeline = make_pipeline(&with, model);
-    int64_t n                 = 0;
-    sluice_result result;
-    sluice_batch batch = make_batch(8, &n);
-    batch.load_inputs  = load_outside;
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
-                   "rank 0, norm: token 5 is 43, and the table has 40 rows");
-    sluice_pipeline_free(pipeline);
-    sluice_model_free(model);
+    enum { SAMPLES = 10 };
+    const setting with = {"1f1b", 2, 1, SAMPLES, SAMPLES, true, SLUICE_ADAMW, 0, 0, 0};
+    for (int k = 0; k < 2 * SAMPLES; k += 3) {
+        sluice_model *model       = make_model(true);
+        sluice_pipeline *pipeline = make_pipeline(&with, model);
+        int64_t n                 = 0;
+        char says[128];
+        sluice_result result;
+        sluice_batch batch = make_batch(SAMPLES, &n);
+        bad_sample         = k / 2;
+        if (k % 2 == 0) {
+            batch.load_inputs = load_bad_tokens;
+            (void)snprintf(says, sizeof says,
+                           "rank 0, stage 0, 0F%d: token 5 is 43, and the table has 40 rows",
+                           k / 2);
+        } else {
+            batch.load_targets = load_bad_targets;
+            (void)snprintf(says, sizeof says,
+                           "rank 1, stage 1, 1B%d: the target of row 7 is 40, and there are 40 "
+                           "classes",
+                           k / 2);
+        }
+        assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT, says);
+        sluice_pipeline_free(pipeline);
+        sluice_model_free(model);
+    }
 }
 
 int main(void) {
     place.device                    = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
+        cmocka_unit_test(one_card_has_the_same_bits_for_any_ranks),
         cmocka_unit_test(ranks_share_gpus_as_told),
         cmocka_unit_test(bad_places_are_refused),
-        cmocka_unit_test(a_token_outside_the_table_stops_the_step),
+        cmocka_unit_test(a_number_outside_its_table_is_told_where_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

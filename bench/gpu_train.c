@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gpu_train.c -- training GPT-2 on one card with one, two and four ranks: tokens per second, the
+ * share of what the card's matrix products could do, memory planned and measured, where the ranks'
+ * time went. Prints Markdown; fails if the ranks change the bits, or take more memory than planned
+ * and kept in reserve.
+ *
+ *   gpu_train                   GPT-2 124M in fp32 and TF32 on cuda:0: bench/results/gpu-*.md
+ *   gpu_train --quick           a tiny GPT
+ *   gpu_train --device cpu ...  another kind of device
+ *
+ * A process for each measurement: memory is compared with what was there before, and what fails
+ * takes nothing with it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "matrix_rate.h"
+
+enum {
+    PRECISIONS = 2,
+    WIDTHS     = 3,
+    MOST_RANKS = 4,
+    WARM       = 2,
+    LAYERS     = 5,
+    SQUARE     = LAYERS,
+    PRODUCTS   = LAYERS * BENCH_ACTIONS
+};
+
+static const char *const precision_names[PRECISIONS] = {"fp32", "tf32"};
+static const int widths[WIDTHS]                      = {1, 2, 4};
+
+typedef struct setting {
+    const char *preset, *device;
+    int64_t length, samples;
+    int microbatches, least, most; /* steps that are timed */
+    double seconds;                /* no further step after so many */
+    int64_t square;
+    int rounds;
+    double target; /* seconds of a round of products */
+} setting;
+
+/* One kind of product of the model, and how often a micro-batch has it. */
+typedef struct product {
+    const char *name;
+    sluice_matmul action[BENCH_ACTIONS];
+    int times;
+} product;
+
+typedef struct run {
+    bool done;
+    int steps;
+    double seconds; /* of a step: the median */
+    double loss;    /* of the last one */
+    double makespan_idle;
+    double ledger[SLUICE_LEDGER_ENTRIES], unaccounted; /* shares of the ranks' time */
+    size_t planned, reserve;
+    size_t before, with; /* what the device had left; SIZE_MAX: it does not say */
+    uint64_t digest;     /* after WARM steps */
+} run;
+
+/* What the processes leave for the first one. */
+typedef struct findings {
+    char words[128];  /* what the device is */
+    double opened;    /* seconds to find and open it, in a new process */
+    size_t available; /* bytes that it has left then */
+    bool has[PRECISIONS];
+    double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
+    run runs[PRECISIONS][WIDTHS];
+} findings;
+
+/* ---- the model ---- */
+
+static sluice_gpt_config config_of(const setting *on) {
+    sluice_gpt_config config;
+    bench_check(sluice_gpt_preset(&config, on->preset, 256));
+    return config;
+}
+
+static sluice_model *make_model(const setting *on) {
+    const sluice_gpt_config config = config_of(on);
+    sluice_model *model            = NULL;
+    bench_check(sluice_gpt_model(&model, &config, on->length));
+    return model;
+}
+
+/* The head multiplies a slab of rows at a time; its scratch says of how many. */
+static int64_t slab_rows(int64_t rows, int64_t classes) {
+    return (int64_t)(sluice_classifier_scratch(rows, classes) /
+                     (sizeof(double) + (size_t)classes * sizeof(float)));
+}
+
+static void list_products(product list[LAYERS], const setting *on) {
+    const sluice_gpt_config c = config_of(on);
+    const int64_t rows = on->samples / on->microbatches * on->length, w = c.width;
+    const int64_t slab              = slab_rows(rows, c.vocabulary);
+    const int64_t sides[][2]        = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
+    static const char *const what[] = {"attention, in", "attention, out", "MLP, in", "MLP, out"};
+    for (int k = 0; k < LAYERS - 1; k++) {
+        list[k] = (product){.name = what[k], .times = (int)c.layers};
+        for (int a = 0; a < BENCH_ACTIONS; a++)
+            list[k].action[a] = bench_linear((bench_action)a, rows, sides[k][0], sides[k][1]);
+    }
+    list[LAYERS - 1] = (product){.name = "head, a slab", .times = (int)((rows + slab - 1) / slab)};
+    for (int a = 0; a < BENCH_ACTIONS; a++)
+        list[LAYERS - 1].action[a] = bench_head((bench_action)a, slab, w, c.vocabulary);
+}
+
+/* What the layers say of a step: products, attention and all else. */
+static double step_flops(const setting *on) {
+    sluice_model *const model = make_model(on);
+    double flops              = 0;
+    for (int l = 0; l < sluice_model_layer_count(model); l++) {
+        sluice_layer_description layer;
+        bench_check(
+            sluice_model_describe(&layer, model, l, on->samples / on->microbatches, SLUICE_FP32));
+        flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
+    }
+    sluice_model_free(model);
+    return flops * on->microbatches;
+}
+
+/* ---- processes ---- */
+
+typedef struct task {
+    const setting *on;
+    findings *found;
+    int precision, width; /* width: an index into `widths` */
+} task;
+
+static bool apart(void (*work)(const task *), const task *with) {
+    (void)fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        work(with);
+        _exit(fflush(stdout) == 0 ? 0 : 1);
+    }
+    int status = -1;
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void look_at_device(const task *with) {
+    findings *const found        = with->found;
+    const sluice_device_ops *ops = NULL;
+    sluice_device *device        = NULL;
+    const double before          = bench_now();
+    size_t reserve;
+    bench_check(sluice_device_find(&ops, with->on->device));
+    bench_check(ops->open(&device, 0, 1, 0, false));
+    found->opened = bench_now() - before;
+    bench_check(ops->describe(0, found->words, sizeof found->words));
+    bench_check(ops->room(0, 1, &found->available, &reserve));
+    found->has[0] = true;
+    found->has[1] = ops->allow_tf32(device) == SLUICE_OK;
+    ops->close(device);
+}
+
+static void print_device(const setting *on, const findings *found) {
+    printf("%s: %s; opened in %.2f s", on->device, found->words, found->opened);
+    if (found->available != SIZE_MAX)
+        printf(", with %.2f GiB left to a process that has done nothing yet",
+               (double)found->available / 1073741824.0);
+    printf("\n\n");
+}
+
+/* ---- rates ---- */
+
+static void measure_products(const task *with) {
+    const setting *const on      = with->on;
+    const sluice_device_ops *ops = NULL;
+    product list[LAYERS];
+    sluice_matmul all[PRODUCTS + 1];
+    bench_matrices matrices;
+    list_products(list, on);
+    for (int k = 0; k < PRODUCTS; k++) all[k] = list[k / BENCH_ACTIONS].action[k % BENCH_ACTIONS];
+    all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
+    bench_check(sluice_device_find(&ops, on->device));
+    bench_matrices_open(&matrices, ops, 0, with->precision == 1, all, PRODUCTS + 1);
+    /* Once before it counts, that the clock of a card is as high as it will be. */
+    (void)bench_matrices_seconds(&matrices, &all[PRODUCTS], on->rounds, on->target);
+    for (int k = 0; k <= PRODUCTS; k++)
+        with->found->seconds[with->precision][k / BENCH_ACTIONS][k % BENCH_ACTIONS] =
+            bench_matrices_seconds(&matrices, &all[k], on->rounds, on->target);
+    bench_matrices_close(&matrices);
+}
+
+static double square_rate(const setting *on, const findings *found, int precision) {
+    const sluice_matmul square = bench_linear(BENCH_F, on->square, on->square, on->square);
+    return bench_matmul_flops(&square) / found->seconds[precision][SQUARE][0];
+}
+
+/* All products of a micro-batch, one after another: FLOPs, and seconds as measured apart. */
+static double own_flops(const product list[LAYERS], const findings *found, int precision,
+                        double *seconds) {
+    double flops = 0;
+    *seconds     = 0;
+    for (int k = 0; k < LAYERS; k++)
+        for (int a = 0; a < BENCH_ACTIONS; a++) {
+            flops += list[k].times * bench_matmul_flops(&list[k].action[a]);
+            *seconds += list[k].times * found->seconds[precision][k][a];
+        }
+    return flops;
+}
+
+static void print_rates(const setting *on, const findings *found) {
+    product list[LAYERS];
+    list_products(list, on);
+    printf("## Matrix products\n\nTFLOP/s of the device's own row `matmul`, the same product many "
+           "times in a row, the host's clock around all; median of %d\nrounds. F, I, W: as the "
+           "model has them in a micro-batch of %" PRId64 " tokens, I and W with the same FLOPs. "
+           "`times`: in a micro-batch.\n\n| product | rows x inputs x outputs | times |",
+           on->rounds, on->samples / on->microbatches * on->length);
+    for (int p = 0; p < PRECISIONS; p++)
+        if (found->has[p]) printf(" %s F | I | W |", precision_names[p]);
+    printf("\n|:--|:--|--:|");
+    for (int p = 0; p < PRECISIONS; p++)
+        if (found->has[p]) printf("--:|--:|--:|");
+    for (int k = 0; k < LAYERS; k++) {
+        const sluice_matmul *const f = &list[k].action[BENCH_F];
+        printf("\n| %s | %" PRId64 " x %" PRId64 " x %" PRId64 " | %d |", list[k].name, f->rows,
+               f->inner, f->columns, list[k].times);
+        for (int p = 0; p < PRECISIONS; p++)
+            for (int a = 0; a < BENCH_ACTIONS && found->has[p]; a++)
+                printf(" %.2f |", 1e-12 * bench_matmul_flops(f) / found->seconds[p][k][a]);
+    }
+    printf("\n| all of a micro-batch | | |");
+    for (int p = 0; p < PRECISIONS; p++) {
+        double seconds;
+        const double flops = own_flops(list, found, p, &seconds);
+        if (found->has[p]) printf(" %.2f | | |", 1e-12 * flops / seconds);
+    }
+    printf("\n| a square | %" PRId64 " x %" PRId64 " x %" PRId64 " | |", on->square, on->square,
+           on->square);
+    for (int p = 0; p < PRECISIONS; p++)
+        if (found->has[p]) printf(" %.2f | | |", 1e-12 * square_rate(on, found, p));
+    printf("\n\n");
+}
+
+/* ---- training ---- */
+
+/* Tokens that follow no rule, the same ones in every step. */
+static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
+    const setting *const on  = context;
+    const int64_t vocabulary = config_of(on).vocabulary;
+    for (int64_t k = 0; k < samples * on->length; k++) {
+        const uint32_t hashed = (uint32_t)(first * on->length + k) * 2654435761U;
+        ((int32_t *)to)[k]    = (int32_t)((int64_t)(hashed >> 4) % vocabulary);
+    }
+    return SLUICE_OK;
+}
+
+static sluice_pipeline *make_pipeline(const task *with, const sluice_model *model) {
+    sluice_schedule_options plan    = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule       = NULL;
+    sluice_pipeline *pipeline       = NULL;
+    plan.ranks                      = widths[with->width];
+    plan.microbatches               = with->on->microbatches;
+    options.samples                 = with->on->samples;
+    options.device                  = with->on->device;
+    options.ranks_per_device        = plan.ranks;
+    options.tf32                    = with->precision == 1;
+    bench_check(sluice_schedule_generate(&schedule, "1f1b", &plan));
+    bench_check(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    sluice_schedule_free(schedule);
+    return pipeline;
+}
+
+static sluice_result step(sluice_pipeline *pipeline, setting *on) {
+    const sluice_batch batch = {.samples       = on->samples,
+                                .total_weight  = (double)(on->samples * on->length),
+                                .load_inputs   = load_tokens,
+                                .load_targets  = load_tokens,
+                                .context       = on,
+                                .learning_rate = 1e-4};
+    sluice_result result     = {0};
+    bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+    return result;
+}
+
+static void add_ledgers(run *to, const sluice_ledger *ledgers, int ranks) {
+    for (int r = 0; r < ranks; r++) {
+        for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++)
+            to->ledger[e] += ledgers[r].time[e] / ledgers[r].step / ranks;
+        to->unaccounted += ledgers[r].unaccounted / ledgers[r].step / ranks;
+    }
+}
+
+static int compare(const void *left, const void *right) {
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int ranks) {
+    enum { MOST = 64 };
+    double seconds[MOST] = {0}, all = 0;
+    while (to->steps < on->most && (to->steps < on->least || all < on->seconds)) {
+        const sluice_result result  = step(pipeline, on);
+        all += seconds[to->steps++] = result.seconds;
+        to->loss                    = result.loss;
+        to->makespan_idle += result.makespan_idle;
+        add_ledgers(to, result.ledger, ranks);
+    }
+    qsort(seconds, (size_t)to->steps, sizeof *seconds, compare);
+    to->seconds = seconds[to->steps / 2];
+    to->makespan_idle /= to->steps;
+    to->unaccounted /= to->steps;
+    for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) to->ledger[e] /= to->steps;
+}
+
+static void measure_run(const task *with) {
+    setting on                   = *with->on;
+    run *const to                = &with->found->runs[with->precision][with->width];
+    const int ranks              = widths[with->width];
+    const sluice_device_ops *ops = NULL;
+    bench_check(sluice_device_find(&ops, on.device));
+    bench_check(ops->room(0, ranks, &to->before, &to->reserve));
+    sluice_model *const model       = make_model(&on);
+    sluice_pipeline *const pipeline = make_pipeline(with, model);
+    for (int r = 0; r < ranks; r++)
+        to->planned += sluice_program_memory(sluice_pipeline_program(pipeline), r).arena;
+    for (int n = 0; n < WARM; n++) (void)step(pipeline, &on);
+    bench_check(sluice_pipeline_digest(pipeline, &to->digest));
+    time_steps(to, pipeline, &on, ranks);
+    bench_check(ops->room(0, ranks, &to->with, &to->reserve));
+    sluice_pipeline_free(pipeline);
+    sluice_model_free(model);
+    to->done = true;
+}
+
+/* ---- tables of runs ---- */
+
+static double mib(size_t bytes) {
+    return (double)bytes / 1048576;
+}
+
+static void print_limits(const setting *on, double flops) {
+    printf("## %s, trained\n\n%" PRId64 " samples of %" PRId64 " tokens in %d micro-batches, 1f1b, "
+           "adamw, random weights and tokens; K ranks on one device. A step is\n%.4g TFLOP, as the "
+           "layers describe them (products, attention, all else; nothing is recomputed).\n\n",
+           on->preset, on->samples, on->length, on->microbatches, 1e-12 * flops);
+    printf(
+        "- step: the median of %d to %d steps after %d that do not count.\n"
+        "- share: of the rate of the square product, and of all products of a micro-batch one "
+        "after another; neither is a\n  bound of what the hardware can do.\n"
+        "- K ranks on one card compete for it: what K costs there, not what K cards would gain.\n"
+        "- idle: of the ledger, mean of the ranks; makespan idle: share of ranks x step in which "
+        "no action runs.\n"
+        "- planned: the arenas. measured: what the device has left less than before the pipeline "
+        "was made, after the last step;\n  its context was there before. elsewhere: measured less "
+        "planned; reserve: what a pipeline asks for beside its arenas.\n"
+        "- weights: digest after %d steps; the same for every K of a precision, or the bench "
+        "fails.\n\n",
+        on->least, on->most, WARM, WARM);
+    printf("| precision | K | step, ms | tokens/s | TFLOP/s | of the square | of all products | "
+           "makespan idle | idle | planned, MiB | measured | elsewhere | reserve | loss | weights "
+           "|\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
+}
+
+static void print_run(const task *with, double flops) {
+    const setting *const on     = with->on;
+    const findings *const found = with->found;
+    const run *const it         = &found->runs[with->precision][with->width];
+    product list[LAYERS];
+    double seconds;
+    list_products(list, on);
+    const double own  = own_flops(list, found, with->precision, &seconds),
+                 rate = flops / it->seconds;
+    printf("| %s | %d | ", precision_names[with->precision], widths[with->width]);
+    if (!it->done) {
+        printf("failed | | | | | | | | | | | | |\n");
+        return;
+    }
+    printf("%.2f | %.0f | %.2f | %.1f %% | %.1f %% | %.1f %% | %.1f %% | %.1f | ",
+           1e3 * it->seconds, (double)(on->samples * on->length) / it->seconds, 1e-12 * rate,
+           100 * rate / square_rate(on, found, with->precision), 100 * rate / (own / seconds),
+           100 * it->makespan_idle, 100 * it->ledger[SLUICE_LEDGER_IDLE], mib(it->planned));
+    if (it->before == SIZE_MAX)
+        printf("- | - | - | ");
+    else
+        printf("%.1f | %.1f | %.1f | ", mib(it->before - it->with),
+               mib(it->before - it->with) - mib(it->planned), mib(it->reserve));
+    printf("%.4f | %016" PRIx64 " |\n", it->loss, it->digest);
+}
+
+static void print_ledgers(const findings *found) {
+    printf("\n## Where the ranks' time went\n\nThe ledger, in %% of ranks x step, mean of the "
+           "steps.\n\n| precision | K |");
+    for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++)
+        printf(" %s |", sluice_ledger_name((sluice_ledger_entry)e));
+    printf(" unaccounted |\n|:--|--:|");
+    for (int e = 0; e <= SLUICE_LEDGER_ENTRIES; e++) printf("--:|");
+    for (int p = 0; p < PRECISIONS; p++)
+        for (int w = 0; w < WIDTHS; w++) {
+            const run *const it = &found->runs[p][w];
+            if (!it->done) continue;
+            printf("\n| %s | %d |", precision_names[p], widths[w]);
+            for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) printf(" %.2f |", 100 * it->ledger[e]);
+            printf(" %.3f |", 100 * it->unaccounted);
+        }
+    printf("\n");
+}
+
+/* Of a run beside the first of its precision. */
+static bool is_as_promised(const run *it, const run *first, int precision, int ranks) {
+    if (!it->done) return false;
+    if (first->done && it->digest != first->digest) {
+        (void)fprintf(stderr,
+                      "bench: %s on %d ranks has weights %016" PRIx64 ", one rank %016" PRIx64 "\n",
+                      precision_names[precision], ranks, it->digest, first->digest);
+        return false;
+    }
+    if (it->before == SIZE_MAX || it->before - it->with <= it->planned + it->reserve) return true;
+    (void)fprintf(
+        stderr, "bench: %s on %d ranks takes %zu bytes, planned are %zu and kept in reserve %zu\n",
+        precision_names[precision], ranks, it->before - it->with, it->planned, it->reserve);
+    return false;
+}
+
+static bool train(const setting *on, findings *found) {
+    const double flops = step_flops(on);
+    bool as_promised   = true;
+    print_limits(on, flops);
+    for (int p = 0; p < PRECISIONS; p++)
+        for (int w = 0; w < WIDTHS && found->has[p]; w++) {
+            const task with = {on, found, p, w};
+            (void)apart(measure_run, &with);
+            print_run(&with, flops);
+            as_promised =
+                is_as_promised(&found->runs[p][w], &found->runs[p][0], p, widths[w]) && as_promised;
+        }
+    print_ledgers(found);
+    return as_promised;
+}
+
+int main(int argc, char **argv) {
+    setting on = {"gpt2-124m", "cuda:0", 1024, 32, 8, 1, 10, 5, 4096, 5, 0.04};
+    for (int a = 1; a < argc; a++) {
+        if (strcmp(argv[a], "--quick") == 0)
+            on = (setting){"gpt-nano", on.device, 16, 4, 4, 1, 1, 0, 64, 1, 0};
+        else if (strcmp(argv[a], "--device") == 0 && a + 1 < argc)
+            on.device = argv[++a];
+        else {
+            (void)fprintf(stderr, "usage: gpu_train [--quick] [--device NAME]\n");
+            return 2;
+        }
+    }
+    findings *const found =
+        mmap(NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED) return 1;
+    task with = {&on, found, 0, 0};
+    bench_begin("Training on a GPU");
+    if (!apart(look_at_device, &with)) return 1;
+    print_device(&on, found);
+    for (with.precision = 0; with.precision < PRECISIONS; with.precision++)
+        if (found->has[with.precision] && !apart(measure_products, &with)) return 1;
+    print_rates(&on, found);
+    return train(&on, found) ? 0 : 1;
+}

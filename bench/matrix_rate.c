@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* matrix_rate.c -- products of matrices, timed one kind after another on a device of their own. */
+#include "matrix_rate.h"
+
+#include <stdlib.h>
+
+#include "bench.h"
+
+/* ---- products ---- */
+
+sluice_matmul bench_linear(bench_action action, int64_t rows, int64_t inputs, int64_t outputs) {
+    switch (action) {
+    case BENCH_I: /* dx = dy w^T */
+        return (sluice_matmul){
+            .rows = rows, .columns = inputs, .inner = outputs, .alpha = 1, .transpose_b = true};
+    case BENCH_W: /* dw += x^T dy */
+        return (sluice_matmul){.rows        = inputs,
+                               .columns     = outputs,
+                               .inner       = rows,
+                               .alpha       = 1,
+                               .beta        = 1,
+                               .transpose_a = true};
+    default: /* y = x w */
+        return (sluice_matmul){.rows = rows, .columns = outputs, .inner = inputs, .alpha = 1};
+    }
+}
+
+sluice_matmul bench_head(bench_action action, int64_t rows, int64_t width, int64_t classes) {
+    switch (action) {
+    case BENCH_I: /* dx = dlogits w */
+        return (sluice_matmul){.rows = rows, .columns = width, .inner = classes, .alpha = 1};
+    case BENCH_W: /* dw += dlogits^T x */
+        return (sluice_matmul){.rows        = classes,
+                               .columns     = width,
+                               .inner       = rows,
+                               .alpha       = 1,
+                               .beta        = 1,
+                               .transpose_a = true};
+    default: /* logits = x w^T */
+        return (sluice_matmul){
+            .rows = rows, .columns = classes, .inner = width, .alpha = 1, .transpose_b = true};
+    }
+}
+
+double bench_matmul_flops(const sluice_matmul *product) {
+    return 2 * (double)product->rows * (double)product->columns * (double)product->inner;
+}
+
+/* ---- a device with three matrices ---- */
+
+static void make_room(size_t *bytes, int64_t rows, int64_t columns) {
+    const size_t needed = (size_t)(rows * columns) * sizeof(float);
+    if (needed > *bytes) *bytes = needed;
+}
+
+/* Uniform in -1 .. 1: what is multiplied has a say in how fast a GPU may run. */
+static float *fill(const bench_matrices *on, size_t bytes) {
+    void *there     = NULL;
+    float *const x  = bench_alloc(bytes / sizeof *x, sizeof *x);
+    uint32_t random = 1;
+    for (size_t i = 0; i < bytes / sizeof *x; i++) {
+        random = random * 1664525U + 1013904223U;
+        x[i]   = (float)(int32_t)random * 0x1p-31F;
+    }
+    bench_check(on->ops->arena_alloc(on->device, &there, bytes));
+    bench_check(on->ops->upload(on->stream, there, x, bytes));
+    bench_check(on->ops->synchronize(on->stream));
+    free(x);
+    return there;
+}
+
+void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal, bool tf32,
+                         const sluice_matmul *products, int count) {
+    *on = (bench_matrices){.ops = ops};
+    bench_check(ops->open(&on->device, ordinal, 1, 0, false));
+    if (tf32) bench_check(ops->allow_tf32(on->device));
+    bench_check(ops->stream_create(on->device, SLUICE_STREAM_COMPUTE, &on->stream));
+    for (int k = 0; k < count; k++) {
+        make_room(&on->c_bytes, products[k].rows, products[k].columns);
+        make_room(&on->a_bytes, products[k].rows, products[k].inner);
+        make_room(&on->b_bytes, products[k].inner, products[k].columns);
+    }
+    on->c = fill(on, on->c_bytes);
+    on->a = fill(on, on->a_bytes);
+    on->b = fill(on, on->b_bytes);
+}
+
+void bench_matrices_close(bench_matrices *on) {
+    on->ops->arena_free(on->device, on->c, on->c_bytes);
+    on->ops->arena_free(on->device, on->a, on->a_bytes);
+    on->ops->arena_free(on->device, on->b, on->b_bytes);
+    on->ops->stream_destroy(on->stream);
+    on->ops->close(on->device);
+}
+
+/* ---- time ---- */
+
+static double seconds_of(const bench_matrices *on, const sluice_matmul *product, int times) {
+    const double before = bench_now();
+    for (int n = 0; n < times; n++) bench_check(on->ops->matmul(on->stream, product));
+    bench_check(on->ops->synchronize(on->stream));
+    return (bench_now() - before) / times;
+}
+
+static int compare(const void *left, const void *right) {
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *product, int rounds,
+                              double target) {
+    enum { MOST_ROUNDS = 15, MOST_TIMES = 2000 };
+    sluice_matmul args          = *product;
+    double seconds[MOST_ROUNDS] = {0};
+    args.c                      = on->c;
+    args.a                      = on->a;
+    args.b                      = on->b;
+    if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
+    (void)seconds_of(on, &args, 1); /* what is chosen or loaded at the first */
+    const double wish = target / seconds_of(on, &args, 1);
+    const int times   = wish < 1 ? 1 : wish > MOST_TIMES ? MOST_TIMES : (int)wish;
+    for (int r = 0; r < rounds; r++) seconds[r] = seconds_of(on, &args, times);
+    qsort(seconds, (size_t)rounds, sizeof *seconds, compare);
+    return seconds[rounds / 2];
+}

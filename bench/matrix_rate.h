@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* matrix_rate.h -- how fast a device multiplies matrices, by its own row `matmul`. */
+#ifndef SLUICE_BENCH_MATRIX_RATE_H
+#define SLUICE_BENCH_MATRIX_RATE_H
+
+#include "sluice/device.h"
+
+/* A device with one stream, and room for the largest product that is measured. */
+typedef struct bench_matrices {
+    const sluice_device_ops *ops;
+    sluice_device *device;
+    sluice_stream *stream;
+    float *c, *a, *b;
+    size_t c_bytes, a_bytes, b_bytes;
+} bench_matrices;
+
+/* The size of a product: its pointers are not looked at. The same products, F, I and W, that a
+ * layer of `rows` x `inputs` to `outputs` asks for. */
+typedef enum bench_action { BENCH_F, BENCH_I, BENCH_W, BENCH_ACTIONS } bench_action;
+sluice_matmul bench_linear(bench_action action, int64_t rows, int64_t inputs, int64_t outputs);
+/* The same of a head whose weights are (classes, width). */
+sluice_matmul bench_head(bench_action action, int64_t rows, int64_t width, int64_t classes);
+double bench_matmul_flops(const sluice_matmul *product);
+
+/* Device `ordinal` of `ops`, with TF32 if `tf32`; filled with numbers for `count` products. The
+ * process ends with a sentence if that cannot be had. */
+void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal, bool tf32,
+                         const sluice_matmul *products, int count);
+void bench_matrices_close(bench_matrices *on);
+/* Seconds of one such product among many in a row, by the host's clock: the median of `rounds`
+ * rounds that each take about `target` seconds. */
+double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *product, int rounds,
+                              double target);
+
+#endif

@@ -1,0 +1,25 @@
+# What tests/gpu.sh packs for a machine with a GPU: programs in bin, libraries in lib, found from where they are.
+# RPATH, not RUNPATH: what a library in lib needs is looked for there, too.
+function(sluice_packed component)
+    set_target_properties(${ARGN} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+    foreach(target ${ARGN})
+        target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
+    endforeach()
+    install(TARGETS ${ARGN} COMPONENT ${component} EXCLUDE_FROM_ALL
+            RUNTIME DESTINATION bin LIBRARY DESTINATION lib NAMELINK_SKIP)
+    add_custom_target(${component} DEPENDS ${ARGN})
+endfunction()
+
+sluice_packed(gpu_programs sluice_command test_contract test_operations test_training bench_gpu_train)
+if(TARGET sluice_cuda)
+    sluice_packed(gpu_plugin sluice_cuda)
+endif()
+if(TARGET emulated_plugin)
+    sluice_packed(gpu_emulated emulated_plugin emulated_cudart emulated_cublasLt)
+endif()
+
+if(TARGET emulated_plugin AND NOT SLUICE_SANITIZE)
+    add_test(NAME gpu_pack COMMAND bash ${PROJECT_SOURCE_DIR}/tests/emulated/test_gpu_pack.sh ${PROJECT_BINARY_DIR}
+                                   $<IF:$<TARGET_EXISTS:sluice_cuda>,nvcc,>)
+    set_tests_properties(gpu_pack PROPERTIES TIMEOUT 600 LABELS emulation)
+endif()

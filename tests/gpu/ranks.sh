@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# ranks.sh FOLDER MODEL OPTION... -- the command trains on one card with 1, 2 and 4 ranks and as many
+# micro-batches: the same weights, in fp32 and in TF32, which are not each other's.
+set -u
+folder=$1 model=$2
+shift 2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+for precision in fp32 tf32; do
+    for ranks in 1 2 4; do
+        "$folder/bin/sluice" train --data "$folder"/gpu --model "$model" --device cuda:0 --precision $precision \
+            -p $ranks --ranks-per-device $ranks --out "$work/out" "$@" >"$work/said" 2>&1 ||
+            { cat "$work/said"; exit 1; }
+        got=$(tail -1 "$work/said")
+        echo "$model, $precision, K = $ranks: $got"
+        [ $ranks -eq 1 ] && one=$got
+        [ "$got" = "$one" ] || { echo "$ranks ranks: other bits than one"; failed=1; }
+    done
+    [ $precision = fp32 ] && exact=$one
+done
+[ "$one" != "$exact" ] || { echo "TF32 has the bits of fp32"; failed=1; }
+exit $failed

@@ -1,0 +1,103 @@
+# run.sh -- tests, sanitizers and bench on a machine with a GPU, and the record of it; sourced by gpu.sh.
+small=(--model gpt-nano --seq 16 --batch 4 -m 4 --steps 2)
+found_libraries=() # by libraries.sh
+rows=() troubles='' failed=0
+
+# ---- parts ----
+
+add_row() { # add_row NAME OUTCOME TIME
+    rows+=("| $1 | $2 | $3 |")
+    printf '%-22s %s %s\n' "$1" "$2" "$3"
+    write_record
+}
+
+# part NAME SECONDS COMMAND...: within its share of the 530 seconds, and what is left of all; what it says is
+# left in $work/said. Not over in time it has failed, unless it `may_be_cut`.
+part() {
+    local name=$1 most=$(($2 * seconds / 530 + 1)) left=$((deadline - SECONDS)) begin status time
+    shift 2
+    : >"$work/said"
+    [ "$left" -ge 2 ] || { add_row "$name" "not run: no time is left" ""; return; }
+    [ "$most" -le "$left" ] || most=$left
+    begin=$EPOCHREALTIME
+    timeout -k 5 "$most" "$@" >"$work/said" 2>&1 </dev/null
+    status=$?
+    time=$(awk "BEGIN { printf \"%.1f s\", ${EPOCHREALTIME/,/.} - ${begin/,/.} }")
+    { printf '\n==== %s: %s\n\n' "$name" "$*"; cat "$work/said"; } >>"$log"
+    case $status in
+    0) add_row "$name" passed "$time"; return ;;
+    124 | 137)
+        [ -z "${may_be_cut-}" ] || { add_row "$name" "not run to its end: it takes more than $most s" "$time"; return; }
+        set -- "FAILED: not over after $most s"
+        ;;
+    *) set -- "FAILED: exit status $status" ;;
+    esac
+    failed=1
+    troubles+=$(printf '\n### %s\n\n%s; the end of what it says:\n\n' "$name" "$1"; tail -n 40 "$work/said" | sed 's/^/    /')$'\n'
+    add_row "$name" "$1" "$time"
+}
+
+# Small cases under each of compute-sanitizer's tools that looks for something. How long that takes nobody knows.
+sanitize() {
+    local sanitizer tool may_be_cut=yes
+    sanitizer=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin command -v compute-sanitizer)
+    for tool in memcheck racecheck synccheck; do
+        if [ -z "$sanitizer" ]; then
+            add_row "$tool" "not run: there is no compute-sanitizer here" ""
+            continue
+        fi
+        part "$tool, training" 30 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/sluice" train \
+            --data "$folder/gpu" "${small[@]}" --device cuda:0 -p 2 --ranks-per-device 2 --out "$work/out"
+        part "$tool, operations" 35 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/test_operations" cuda
+    done
+}
+
+# ---- the record ----
+
+driver() {
+    nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | sort -u | paste -sd' ' | grep . ||
+        sed -n 's/.*Kernel Module *\([0-9.]*\).*/\1/p' /proc/driver/nvidia/version 2>/dev/null | grep . || echo "not known"
+}
+
+write_record() {
+    {
+        printf '# Sluice on a GPU\n\n- %s\n- run %s%s\n' "$(cat "$folder/about")" "$date" "${quick:+, as little as runs everything once}"
+        sed -n 's/^\(cuda  *\|  *\)\(cuda:[0-9]*, .*\)/- \2/p' "$work/info"
+        printf -- '- driver %s; libraries: %s\n' "$(driver)" "${found_libraries[*]:-those packed}"
+        printf -- '- host: %s, %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" \
+            "$(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")"
+        printf '\n## Parts\n\n| part | outcome | time |\n|:--|:--|--:|\n'
+        printf '%s\n' "${rows[@]}"
+        [ -z "$troubles" ] || printf '\n## What failed\n%s' "$troubles"
+        [ ! -e "$work/bench" ] || { echo; sed 's/^#/##/' "$work/bench"; }
+    } >"$record"
+}
+
+# ---- all of it ----
+
+run() {
+    local model=(gpt-mini --seq 128 --batch 8 -m 4 --steps 3)
+    [ -z "$quick" ] || model=(gpt-nano --seq 16 --batch 4 -m 4 --steps 2)
+    deadline=$((SECONDS + seconds))
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    export SLUICE_PLUGIN_PATH=$folder/lib
+    find_libraries
+    "$folder/bin/sluice" info >"$work/info" 2>&1 || refuse "the command does not run here: $(tail -1 "$work/info")"
+    grep -q 'cuda:0, ' "$work/info" || refuse "there is no GPU to run on: $(sed -n 's/^cuda  *no: //p' "$work/info")"
+    date=$(date '+%F %H:%M')
+    record=${OUT:-$folder}/gpu-$(date +%F-%H%M).md
+    log=${record%.md}.log
+    : >"$log" && : >"$record" || refuse "no record can be written into ${OUT:-$folder}"
+
+    part contract 25 "$folder/bin/test_contract" cuda
+    part operations 40 "$folder/bin/test_operations" cuda
+    part training 60 "$folder/bin/test_training"
+    part "1, 2, 4 ranks" 50 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
+    sanitize
+    part bench 150 "$folder/bin/gpu_train" ${quick:+--quick}
+    grep -q '^# ' "$work/said" && cp "$work/said" "$work/bench"
+    write_record
+    echo "record: $record"
+    return $failed
+}
