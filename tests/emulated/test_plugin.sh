@@ -55,10 +55,11 @@ refuse 2 "transport nccl joins GPUs, and the device is cpu; use --device cuda, o
 if [ "$6" = nccl ]; then
     nccl=(--device cuda --transport nccl -p 2)
     refuse 2 "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU; use --transport local, or a GPU for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2
-    instead="install NCCL 2.22 or later where the loader finds it (LD_LIBRARY_PATH), or use --transport local"
+    instead="install NCCL 2.22 or later, name its file in SLUICE_NCCL_LIBRARY, or use --transport local"
     EMU_NCCL_VERSION=21805 refuse 1 "libnccl.so.2 is NCCL 2.18.5, which is too old; $instead" "${train[@]}" "${nccl[@]}"
-    mkdir damaged && echo "no library" >damaged/libnccl.so.2
-    LD_LIBRARY_PATH=$work/damaged refuse 1 "NCCL does not load: $work/damaged/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
+    echo "no library" >libnccl.so.2
+    SLUICE_NCCL_LIBRARY=$work/libnccl.so.2 refuse 1 "NCCL does not load: $work/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
+    SLUICE_NCCL_LIBRARY=libm.so.6 refuse 1 "libm.so.6 has no ncclGetVersion; $instead" "${train[@]}" "${nccl[@]}"
     "$command" "${train[@]}" "${nccl[@]}" --explain-memory >memory.txt || complain "--explain-memory with NCCL: $?"
 else
     refuse 1 "the plug-in for GPUs was built without NCCL; build it where nccl.h is, or use --transport local" "${train[@]}" --device cuda --transport nccl -p 2

@@ -5,16 +5,21 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
 
-static const char file[] = "libnccl.so.2";
+/* What the loader is asked for; who knows better names a file. */
+static const char *file_name(void) {
+    const char *const named = getenv("SLUICE_NCCL_LIBRARY");
+    return named && named[0] ? named : "libnccl.so.2";
+}
 
 static sluice_status instead(sluice_status status) {
     return sluice__hint(status,
-                        "install NCCL %d.%d or later where the loader finds it "
-                        "(LD_LIBRARY_PATH), or use --transport local",
+                        "install NCCL %d.%d or later, name its file in SLUICE_NCCL_LIBRARY, or use "
+                        "--transport local",
                         SLUICE__NCCL_OLDEST / 10000, SLUICE__NCCL_OLDEST % 10000 / 100);
 }
 
@@ -22,7 +27,7 @@ static sluice_status find(void *out, void *library, const char *name) {
     void *const symbol = dlsym(library, name);
     memcpy(out, &symbol, sizeof symbol); /* ISO C has no such cast */
     if (symbol) return SLUICE_OK;
-    return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "%s has no %s", file, name));
+    return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "%s has no %s", file_name(), name));
 }
 
 static sluice_status find_all(sluice__nccl *out, void *library) {
@@ -35,16 +40,16 @@ static sluice_status find_all(sluice__nccl *out, void *library) {
 static sluice_status check_version(sluice__nccl *nccl) {
     const ncclResult_t got = nccl->GetVersion(&nccl->version);
     if (got != ncclSuccess)
-        return sluice__fail(SLUICE_E_DEVICE, "%s does not say its version: %s", file,
+        return sluice__fail(SLUICE_E_DEVICE, "%s does not say its version: %s", file_name(),
                             nccl->GetErrorString(got));
     if (nccl->version >= SLUICE__NCCL_OLDEST) return SLUICE_OK;
-    return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "%s is NCCL %d.%d.%d, which is too old", file,
-                                nccl->version / 10000, nccl->version % 10000 / 100,
+    return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "%s is NCCL %d.%d.%d, which is too old",
+                                file_name(), nccl->version / 10000, nccl->version % 10000 / 100,
                                 nccl->version % 100));
 }
 
 static sluice_status load(sluice__nccl *out) {
-    void *const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *const library = dlopen(file_name(), RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *const reason = dlerror();
         return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "NCCL does not load: %s",
