@@ -18,8 +18,21 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
 
+/* A host that fills a stream's queue is held up inside a launch, where it sees no deadline. */
+static int choose_ahead(const sluice__rank *rank) {
+    enum { QUEUE = 1024, LAUNCHES = 20, LEAST = 2 }; /* of a stream; of a layer in B, about */
+    const sluice_program *program = rank->pipeline->program;
+    int layers                    = 1;
+    for (int s = 0; s < program->stages; s++)
+        if (program->stage_rank[s] == rank->index && program->layouts[s].count > layers)
+            layers = program->layouts[s].count;
+    const int fit = QUEUE / (LAUNCHES * layers);
+    return fit < LEAST ? LEAST : fit > SLUICE__AHEAD ? SLUICE__AHEAD : fit;
+}
+
 sluice_status sluice__events_make(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    rank->ahead                  = choose_ahead(rank);
     for (int e = 0; e < SLUICE__AHEAD; e++)
         SLUICE__TRY(ops->event_create(rank->device, false, &rank->computed[e]));
     for (int e = 0; e < SLUICE__MARKS; e++)
@@ -132,7 +145,7 @@ static sluice_status await_computes(sluice__rank *rank, int count) {
 }
 
 sluice_status sluice__before_compute(sluice__rank *rank) {
-    return await_computes(rank, rank->computes - SLUICE__AHEAD + 1);
+    return await_computes(rank, rank->computes - rank->ahead + 1);
 }
 
 sluice_status sluice__after_compute(sluice__rank *rank, int n) {

@@ -38,7 +38,7 @@ typedef struct sluice__rank sluice__rank;
 typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
 
 enum {
-    SLUICE__AHEAD    = 8,  /* compute instructions that are issued and not known to be over */
+    SLUICE__AHEAD    = 8,  /* most compute instructions that are issued and not known to be over */
     SLUICE__MARKS    = 32, /* events of posts */
     SLUICE__STAGINGS = 4   /* blocks of host memory that inputs and targets go through */
 };
@@ -70,7 +70,8 @@ struct sluice__rank {
     sluice_event *computed[SLUICE__AHEAD];  /* ends of the last compute instructions */
     int computed_at[SLUICE__AHEAD];         /* which those are */
     sluice_event *marks[SLUICE__MARKS];
-    int loads, posts;         /* so far */
+    int ahead;        /* so many of those, that the launches of all fit into a stream's queue */
+    int loads, posts; /* so far */
     int computes, first_post; /* of this run */
     int over;                 /* of those computes, as the host has seen */
     atomic_bool awaits;       /* its device */
@@ -273,11 +274,15 @@ void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link);
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);
 
 /* ---- update.c ---- */
-/* The rank's tensors in model order, and room for what the norm gathers. */
+/* Room for the rank's tensors in model order, and for what the norm gathers. */
 sluice_status sluice__tensors_make(sluice__rank *rank);
+/* Where the tensors are: the rank has an arena, another one than before. */
+void sluice__tensors_bind(sluice__rank *rank);
 sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *instruction);
 sluice_status sluice__norm(sluice__rank *rank);
 sluice_status sluice__update(sluice__rank *rank);
+/* Ties, the rank's part of the norm and an update, of which nothing is kept. */
+sluice_status sluice__rehearse_update(sluice__rank *rank);
 
 /* ---- parameters.c ---- */
 /* A task: arena, staging, room for times. */

@@ -53,6 +53,8 @@ sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
     const size_t count              = (size_t)pipeline->program->rank[rank->index].count;
     rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
     SLUICE__TRY(take_arena(rank));
+    SLUICE__TRY(sluice__tensors_make(rank));
+    sluice__tensors_bind(rank);
     for (int s = 0; s < SLUICE__STAGINGS; s++)
         SLUICE__TRY(
             pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
@@ -66,7 +68,9 @@ sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
 static sluice_status renew_arena(sluice__rank *rank) {
     rank->pipeline->ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
     rank->arena = NULL;
-    return take_arena(rank);
+    SLUICE__TRY(take_arena(rank));
+    sluice__tensors_bind(rank);
+    return SLUICE_OK;
 }
 
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
@@ -74,7 +78,6 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     if (pipeline->runs_on) SLUICE__TRY(renew_arena(rank));
-    SLUICE__TRY(sluice__tensors_make(rank));
     for (int k = 0; k < mine->value_count; k++)
         SLUICE__TRY(initialize_value(rank, &mine->values[k]));
     return SLUICE_OK;

@@ -5,8 +5,8 @@
  * for what waits for it.
  *
  * Each rank by itself runs the compute instructions of the first micro-batch of each size, in the
- * program's order, on an arena of zeros (as tokens they are right). Nothing is received, and
- * nobody looks at what comes out.
+ * program's order, on an arena of zeros (as tokens they are right), and the end of a step. Nothing
+ * is received, and nobody looks at what comes out.
  */
 #include <string.h>
 
@@ -54,7 +54,7 @@ static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
         SLUICE__TRY(sluice__after_compute(rank, n));
         sluice__progress(pipeline);
     }
-    return sluice__drain(rank);
+    return pipeline->run.updates ? sluice__rehearse_update(rank) : sluice__drain(rank);
 }
 
 sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
@@ -64,16 +64,18 @@ sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
     sluice_shape target              = last->descriptions[last->count - 1].targets;
     target.dims[0]                   = 1;
     sizes of                         = {sluice_shape_bytes(&input), sluice_shape_bytes(&target)};
-    sluice__run how                  = {.batch = {.samples      = program->options.samples,
-                                                  .total_weight = 1,
-                                                  .load_inputs  = load_inputs,
-                                                  .load_targets = load_targets,
-                                                  .context      = &of},
-                                        .step  = 1};
+    sluice__run how                  = {.batch   = {.samples      = program->options.samples,
+                                                    .total_weight = 1,
+                                                    .load_inputs  = load_inputs,
+                                                    .load_targets = load_targets,
+                                                    .context      = &of},
+                                        .step    = 1,
+                                        .updates = true};
     memcpy(pipeline->run.first_sample, program->first_sample,
            ((size_t)program->microbatches + 1) * sizeof(int64_t));
     SLUICE__TRY(sluice__carry_out(pipeline, program, &how, rehearse_rank));
-    how.step = 0;
+    how.step    = 0;
+    how.updates = false;
     for (int i = 0; i <= pipeline->forward->microbatches; i++)
         pipeline->run.first_sample[i] = i * sluice_program_samples(pipeline->forward, 0);
     return sluice__carry_out(pipeline, pipeline->forward, &how, rehearse_rank);

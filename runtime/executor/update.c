@@ -23,7 +23,13 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
     void *block = NULL;
     SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &block, (m + count) * sizeof *rank->mine));
     rank->mine = block;
-    SLUICE__TRY(sluice__alloc(&rank->gathered, m + uses, sizeof *rank->gathered));
+    return sluice__alloc(&rank->gathered, m + uses, sizeof *rank->gathered);
+}
+
+void sluice__tensors_bind(sluice__rank *rank) {
+    const sluice_pipeline *pipeline  = rank->pipeline;
+    const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
+    rank->counted_count              = 0;
     for (int k = 0; k < mine->value_count; k++) {
         const sluice__value *value = &mine->values[k];
         const bool has_moments     = pipeline->program->options.moments > 0;
@@ -36,7 +42,6 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
                       .decays        = sluice_model_use(pipeline->model, value->use)->parameter.decays};
         if (value->is_first) rank->counted[rank->counted_count++] = rank->tensors[k];
     }
-    return SLUICE_OK;
 }
 
 sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *at) {
@@ -160,4 +165,17 @@ sluice_status sluice__update(sluice__rank *rank) {
     if (options->optimizer == SLUICE_SGD)
         return pipeline->ops->sgd(rank->stream, rank->tensors, count, &update);
     return pipeline->ops->adamw(rank->stream, rank->tensors, count, &update);
+}
+
+/* With a learning rate of 0 and nothing from others. */
+sluice_status sluice__rehearse_update(sluice__rank *rank) {
+    const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
+    int count                        = 0;
+    for (int n = 0; n < mine->count; n++)
+        if (mine->list[n].kind == SLUICE_INSTRUCTION_TIE_REDUCE)
+            SLUICE__TRY(sluice__tie_reduce(rank, &mine->list[n]));
+    SLUICE__TRY(gather_mine(rank, &count));
+    rank->scale = 1;
+    SLUICE__TRY(sluice__update(rank));
+    return sluice__drain(rank);
 }

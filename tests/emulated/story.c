@@ -18,7 +18,7 @@ const char *const story_phase_words[STORY_END] = {
 };
 
 emu_settings story_settings;
-void (*story_while_loading)(void);
+sluice_status (*story_while_loading)(void);
 
 /* ---- host memory and threads ---- */
 
@@ -136,7 +136,7 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
 
 static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
     (void)context;
-    if (story_while_loading) story_while_loading();
+    if (story_while_loading) SLUICE__TRY(story_while_loading());
     for (int64_t k = 0; k < samples * LENGTH; k++)
         ((int32_t *)to)[k] = (int32_t)((first * LENGTH + k) * 5 % VOCABULARY);
     return SLUICE_OK;
@@ -144,7 +144,7 @@ static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t
 
 static sluice_status load_numbers(void *context, void *to, int64_t first, int64_t samples) {
     (void)context;
-    if (story_while_loading) story_while_loading();
+    if (story_while_loading) SLUICE__TRY(story_while_loading());
     for (int64_t k = 0; k < samples * WIDTH; k++)
         ((float *)to)[k] = (float)((first * WIDTH + k) % 7) / 7;
     return SLUICE_OK;

@@ -57,7 +57,7 @@ void story_fail_memory(int n);
 int story_requests(void); /* since then */
 
 /* Called while each micro-batch is loaded, on the rank's thread; or NULL. */
-extern void (*story_while_loading)(void);
+extern sluice_status (*story_while_loading)(void);
 
 /* From the beginning to the end, or to what fails; after that the pipeline must refuse to go on, in
  * the same words. `at` is told when each phase begins, END too; NULL: nobody is. `words`: which

@@ -128,6 +128,8 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
 void emu__catch_faults(void) {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     action.sa_sigaction     = on_fault;
+    struct sigaction now;
+    if (sigaction(SIGSEGV, NULL, &now) == 0 && now.sa_sigaction == on_fault) return;
     void *warm[1];
     (void)backtrace(warm, 1); /* loads what it needs now rather than in the handler */
     (void)sigaction(SIGSEGV, &action, &previous[0]);

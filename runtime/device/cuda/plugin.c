@@ -52,9 +52,8 @@ void sluice__free(void *block) {
 __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
 
 /*
- * Before CUDA is first called: kernels are loaded with the context, since loading one at its first
- * launch may wait for everything that runs on the device; and streams share no hardware queue,
- * since that would order what events leave free. Who has set these knows better.
+ * Before CUDA is first called: streams share no hardware queue, since that would order what events
+ * leave free. Who has set this knows better.
  */
 const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
     static sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, SLUICE__PLUGIN_TABLES,
@@ -63,7 +62,6 @@ const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
     plugin.transport = sluice__cuda_transport();
 #endif
     host = lent;
-    (void)setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
     return &plugin;
 }

@@ -50,8 +50,9 @@ sluice_status sluice__cuda_room(int ordinal, int ranks, size_t *available, size_
     SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(ordinal), "choosing a GPU"));
     const cudaError_t error = cudaMemGetInfo(available, &total);
+    const cudaError_t back  = cudaSetDevice(before);
     SLUICE__TRY(sluice__cuda_status(error, "asking for free memory"));
-    SLUICE__TRY(sluice__cuda_status(cudaSetDevice(before), "choosing a GPU"));
+    SLUICE__TRY(sluice__cuda_status(back, "choosing a GPU"));
     *reserve = reserve_per_device + (size_t)ranks * reserve_per_rank;
     return SLUICE_OK;
 }
