@@ -170,11 +170,10 @@ sluice_status sluice__update(sluice__rank *rank) {
 /* With a learning rate of 0 and nothing from others. */
 sluice_status sluice__rehearse_update(sluice__rank *rank) {
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
-    int count                        = 0;
     for (int n = 0; n < mine->count; n++)
         if (mine->list[n].kind == SLUICE_INSTRUCTION_TIE_REDUCE)
             SLUICE__TRY(sluice__tie_reduce(rank, &mine->list[n]));
-    SLUICE__TRY(gather_mine(rank, &count));
+    SLUICE__TRY(gather_mine(rank));
     rank->scale = 1;
     SLUICE__TRY(sluice__update(rank));
     return sluice__drain(rank);
