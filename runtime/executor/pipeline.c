@@ -98,8 +98,11 @@ static sluice_status compile_step(sluice_pipeline *pipeline, const sluice_schedu
                                            sluice_schedule_microbatches(schedule)));
         split = even;
     }
-    SLUICE__TRY_OUT(
-        sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options));
+    status = sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options);
+    if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
+        (void)sluice__hint(status,
+                           "with a queue for each link, over --transport local, it may run");
+    if (status != SLUICE_OK) goto out;
     SLUICE__TRY_OUT(sluice__compile_forward(&pipeline->forward, pipeline->program));
     SLUICE__TRY_OUT(check_limit(pipeline, schedule, options));
 out:

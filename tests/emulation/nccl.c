@@ -275,7 +275,7 @@ static void take_out(struct ncclComm *comm) {
     *at                      = comm->next;
     clique->rank[comm->rank] = NULL;
     emu__live("communicator", -1);
-    bool last                = true;
+    bool last = true;
     for (const struct ncclComm *c = emu__communicators; c; c = c->next)
         last = last && c->device != comm->device;
     if (last) owner[comm->device] = 0;
