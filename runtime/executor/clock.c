@@ -17,6 +17,12 @@ static int length(const sluice__rank *rank) {
     return rank->pipeline->program->rank[rank->index].count;
 }
 
+/* Of the model, which a rank that comes back late may find gone. */
+static int layers_of(const sluice_program *program) {
+    const sluice__layout *const last = &program->layouts[program->stages - 1];
+    return last->first + last->count;
+}
+
 /* ---- make ---- */
 
 static sluice_status create(const sluice__rank *rank, sluice_event **out) {
@@ -24,10 +30,9 @@ static sluice_status create(const sluice__rank *rank, sluice_event **out) {
 }
 
 static sluice_status make_parts(sluice__rank *rank) {
-    const sluice_pipeline *pipeline  = rank->pipeline;
-    const sluice_program *program    = pipeline->program;
+    const sluice_program *program    = rank->pipeline->program;
     const sluice__rank_program *mine = &program->rank[rank->index];
-    const size_t layers              = (size_t)sluice_model_layer_count(pipeline->model);
+    const size_t layers              = (size_t)layers_of(program);
     SLUICE__TRY(sluice__alloc(&rank->parts, 2 * layers, sizeof(sluice_event *)));
     SLUICE__TRY(sluice__alloc(&rank->divided, (size_t)program->stages, sizeof(int)));
     for (int n = mine->count - 1; n >= 0; n--) {
@@ -56,7 +61,7 @@ static void free_events(const sluice__rank *rank, sluice_event **events, int cou
 
 void sluice__clock_free(sluice__rank *rank) {
     free_events(rank, rank->clock, 2 * length(rank) + 1);
-    free_events(rank, rank->parts, 2 * sluice_model_layer_count(rank->pipeline->model));
+    free_events(rank, rank->parts, 2 * layers_of(rank->pipeline->program));
     sluice__free(rank->divided);
 }
 
