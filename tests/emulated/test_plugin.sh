@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- why there is no GPU, in one sentence each; and training on
-# emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so.
-emulated=$(realpath "$2") stale=$(realpath "$3")
+# emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so; NCCL is the emulated
+# libnccl, if there is one.
+emulated=$(realpath "$2") stale=$(realpath "$3") nccl_library=${6-}
 . "$(dirname "$0")/../command.sh"
 cd "$work" || exit 1
 
 # Away from the folder that it was built in, so that no plug-in is beside it.
 cp "$command" sluice && command=$work/sluice
 unset SLUICE_PLUGIN_PATH
+export SLUICE_NCCL_LIBRARY=$nccl_library # a sanitizer's dlopen() looks elsewhere
 seq 1 600 >text.txt
 train=(train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4)
 
@@ -52,11 +54,11 @@ refuse 2 "--transport is 'mpi'; choose auto, local or nccl" "${train[@]}" --tran
 # ---- NCCL: for GPUs alone, one rank on each, where it is, and new enough ----
 
 refuse 2 "transport nccl joins GPUs, and the device is cpu; use --device cuda, or --transport local" "${train[@]}" --transport nccl
-if [ "$6" = nccl ]; then
+if [ -n "$nccl_library" ]; then
     nccl=(--device cuda --transport nccl -p 2)
     refuse 2 "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU; use --transport local, or a GPU for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2
     instead="install NCCL 2.22 or later, name its file in SLUICE_NCCL_LIBRARY, or use --transport local"
-    EMU_NCCL_VERSION=21805 refuse 1 "libnccl.so.2 is NCCL 2.18.5, which is too old; $instead" "${train[@]}" "${nccl[@]}"
+    EMU_NCCL_VERSION=21805 refuse 1 "$nccl_library is NCCL 2.18.5, which is too old; $instead" "${train[@]}" "${nccl[@]}"
     echo "no library" >libnccl.so.2
     SLUICE_NCCL_LIBRARY=$work/libnccl.so.2 refuse 1 "NCCL does not load: $work/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
     SLUICE_NCCL_LIBRARY=libm.so.6 refuse 1 "libm.so.6 has no ncclGetVersion; $instead" "${train[@]}" "${nccl[@]}"
@@ -80,12 +82,12 @@ run() { # run NAME OPTION...
 run one --device cuda:0 -p 1
 run two --device cuda -p 2
 run shared --device cuda:1 -p 2 --ranks-per-device 2 --ledger
-[ "$6" != nccl ] || run nccl --device cuda -p 2 --transport nccl
+[ -z "$nccl_library" ] || run nccl --device cuda -p 2 --transport nccl
 run tf32 --device cuda:1 -p 2 --precision tf32
 has two.txt "(cuda), "
 weights=$(tail -1 one.txt)
 [ "$(tail -1 two.txt)" = "$weights" ] || complain "two GPUs: $(tail -1 two.txt), one: $weights"
 [ "$(tail -1 shared.txt)" = "$weights" ] || complain "two ranks on one GPU: $(tail -1 shared.txt), one: $weights"
-[ "$6" != nccl ] || [ "$(tail -1 nccl.txt)" = "$weights" ] || complain "NCCL: $(tail -1 nccl.txt), one GPU: $weights"
+[ -z "$nccl_library" ] || [ "$(tail -1 nccl.txt)" = "$weights" ] || complain "NCCL: $(tail -1 nccl.txt), one GPU: $weights"
 [ "$(tail -1 tf32.txt)" = "$weights" ] && complain "tf32 has the bits of fp32"
 finish
