@@ -48,13 +48,14 @@ static void mirror_release(void *here) {
     }
 }
 
-/* The twin of an address in a block, or just past one; what is in none stays. */
+/* The twin of an address in a block, or else just past one, since the next may begin there; what is
+ * in none stays. */
 static void *mirror_twin(const void *address) {
     const uintptr_t at = (uintptr_t)address;
-    for (int b = 0; b < MIRRORED; b++) {
-        const mirrored *const block = &mirror.blocks[b];
-        const uintptr_t begin       = (uintptr_t)block->here;
-        if (block->here && at >= begin && at <= begin + block->bytes)
+    for (int i = 0; i < 2 * MIRRORED; i++) {
+        const mirrored *const block = &mirror.blocks[i % MIRRORED];
+        const uintptr_t begin = (uintptr_t)block->here, past = i < MIRRORED ? 0 : 1;
+        if (block->here && at >= begin && at < begin + block->bytes + past)
             return (unsigned char *)block->there + (at - begin);
     }
     void *same;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what is missing, lint, build (with clang, too), and run every test three times: under ASan
-# and UBSan, under TSan with a plain matrix product, and as a release.
+# and UBSan, under TSan with a plain matrix product (GPUs are emulated in all three), and as a release.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 bash tests/packages.sh lint

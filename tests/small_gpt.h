@@ -8,7 +8,10 @@
 
 #include "sluice/pipeline.h"
 
-enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };
+#ifndef SMALL_GPT_STEPS /* fewer where each takes long */
+#define SMALL_GPT_STEPS 5
+#endif
+enum { LENGTH = 12, VOCABULARY = 40, STEPS = SMALL_GPT_STEPS };
 
 typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as it is read */
     const char *schedule;

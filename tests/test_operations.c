@@ -881,7 +881,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(adamw_agrees),
         cmocka_unit_test(sgd_agrees),
     };
-    if (argc != 2) return 2;
+    if (argc < 2 || argc > 3) return 2;
+    if (argc == 3) cmocka_set_test_filter(argv[2]); /* a pattern of names */
     device_name = argv[1];
     on_cpu      = strcmp(device_name, "cpu") == 0;
     return cmocka_run_group_tests_name(device_name, tests, open_devices, close_devices);

@@ -55,10 +55,21 @@ static void compare_with_cpu(const setting *with, const outcome *got) {
     expect_close("held-out loss", STEPS, cpu.held_out, got->held_out, with);
 }
 
+/* With ThreadSanitizer, thirty times as slow: a third of the settings, another one with 1, 2 and 4
+ * devices. SLUICE_LONG=1: all. */
+static bool is_run(int s) {
+#ifdef __SANITIZE_THREAD__
+    return getenv("SLUICE_LONG") || (s + devices() / 2) % 3 == 0;
+#else
+    return s >= 0;
+#endif
+}
+
 /* A pipeline of any shape has the bits of one rank with as many micro-batches. */
 static void training_does_not_depend_on_the_pipeline(void **state) {
     (void)state;
     for (int s = 0; s < SETTINGS; s++) {
+        if (!is_run(s)) continue;
         setting with = settings[s], alone = with;
         alone.schedule    = "gpipe";
         alone.ranks       = 1;

@@ -9,6 +9,8 @@
 #include "internal.h"
 
 enum { EMU__THREADS = 1024, EMU__LANES = 32, EMU__WARPS = EMU__THREADS / EMU__LANES };
+/* To ThreadSanitizer thread 0 of one block must not be thread 0 of the next: fibers change. */
+enum { EMU__SPARES = EMU__TELLS ? 7 : 0 };
 enum { EMU__SHARED_MOST = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
 
 enum emu__state { EMU__READY, EMU__AT_BARRIER, EMU__AT_WARP, EMU__RETURNED };
@@ -16,7 +18,7 @@ enum emu__state { EMU__READY, EMU__AT_BARRIER, EMU__AT_WARP, EMU__RETURNED };
 struct emu__thread {
     struct emu_thread seen; /* by the kernel; first, so that emu_thread leads here */
     enum emu__state state;
-    emu__fiber fiber;
+    emu__fiber *fiber;
     const char *file; /* where it waits */
     int line;
     unsigned mask;            /* for whom, at a warp function */
@@ -44,6 +46,10 @@ struct emu__grid {
     unsigned threads, live, at_barrier, ready_count;
     int yes; /* how many said it at the last barrier */
     struct emu__thread thread[EMU__THREADS];
+    emu__fiber fiber[EMU__THREADS + EMU__SPARES];
+    unsigned fibers, turn_of_fibers; /* that this kernel uses; which of them is thread 0's */
+    emu__promise begun, ended, met;
+    const void *caller; /* of the launch */
     struct emu__warp warp[EMU__WARPS];
     unsigned ready[EMU__THREADS], turn[EMU__THREADS];
     enum { EMU__FORWARD, EMU__REVERSE, EMU__SHUFFLED } order;
@@ -60,6 +66,8 @@ extern __thread struct emu__grid *emu__grid; /* that runs on this thread of the 
 _Noreturn void emu__kernel_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void emu__make_ready(struct emu__thread *thread);
 void emu__give_way(struct emu__thread *thread);
+/* What either of these threads, which all wait, did until now is known to all of them. */
+void emu__meet(struct emu__thread *const *threads, unsigned count);
 void emu__shared_map(struct emu__grid *grid);
 void emu__shared_unmap(struct emu__grid *grid);
 void emu__shared_begin(struct emu__grid *grid); /* of a block */

@@ -15,7 +15,7 @@ enum { CHILD_RIGHT = 0, CHILD_WRONG = 2, CHILD_CALL_FAILED = 3, CHILD_REPORTED =
 
 typedef struct child_result {
     int status; /* of those above; or minus the signal that ended it */
-    char text[4096];
+    char text[16384];
 } child_result;
 
 /* In the child: a call that must succeed. */

@@ -20,6 +20,8 @@ struct copy {
 
 static void run_copy(void *argument) {
     const struct copy *const copy = argument;
+    if (!copy->staged) emu__reads(copy->from, copy->bytes);
+    emu__writes(copy->to, copy->bytes);
     if (copy->to != copy->from)
         memset(copy->to, 0xFF, copy->bytes); /* who reads too early sees NaNs */
     memcpy(copy->to, copy->from, copy->bytes);
@@ -27,6 +29,7 @@ static void run_copy(void *argument) {
 
 static void run_fill(void *argument) {
     const struct copy *const copy = argument;
+    emu__writes(copy->to, copy->bytes);
     memset(copy->to, copy->value, copy->bytes);
 }
 
@@ -105,6 +108,7 @@ static struct copy *new_copy(void *to, const void *from, size_t bytes) {
     if (emu__find(from)) return copy;
     emu__count("pageable copy");
     copy->staged = emu__need(bytes);
+    emu__host_touches(from, bytes, false);
     memcpy(copy->staged, from, bytes);
     copy->from = copy->staged;
     return copy;
@@ -127,6 +131,7 @@ static cudaError_t enqueue_copy(void *to, const void *from, size_t bytes, enum c
         if (pageable_target) {
             emu__count("pageable copy");
             emu__wait(emu__stream_idle, stream, "cudaMemcpyAsync to memory that is not pinned");
+            emu__rely_on_stream(stream);
         }
     }
     const cudaError_t code = emu__broken(stream->device);

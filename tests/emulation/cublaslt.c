@@ -385,6 +385,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
                               void *workspace, size_t workspace_bytes, cudaStream_t stream) {
     const cublasStatus_t entered = enter(__func__, handle);
     const described of           = read_description(how, a_layout, b_layout, c_layout);
+    emu__asked_from(__builtin_return_address(0));
     algorithm chosen;
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
     if (c != d || memcmp(c_layout, d_layout, sizeof(layout)) != 0 || !layouts_meet(&of))

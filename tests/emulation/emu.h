@@ -75,6 +75,9 @@ void emu_strike(const emu_site *site, emu_blow blow, int nth, int code);
 int emu_struck(void);
 /* The same, of all calls of `function`: EMU_FAILS. */
 void emu_fail_call(const char *function, int nth, int code);
+/* From now on nobody waits at the __syncthreads or __syncwarp of this line, "lanes.cuh:57": a
+ * mistake to be found. NULL: everybody does. */
+void emu_skip_barrier(const char *where);
 void emu_release(void);
 /* The device fails as if a kernel had faulted: what is queued is dropped, and every call that
  * concerns the device says `code` from now on. */

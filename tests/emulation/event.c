@@ -21,10 +21,15 @@ static void expect_event(const struct CUevent_st *event, const char *function) {
     if (event->destroyed) emu__report("%s: event %d is destroyed", function, event->number);
 }
 
+void emu__record_let_go(emu__record *record) {
+    if (record && --record->users == 0) free(record);
+}
+
 void emu__events_forget(void) {
     while (events) {
         struct CUevent_st *const first = events;
         events                         = first->next;
+        emu__record_let_go(first->last);
         free(first);
     }
 }
@@ -68,6 +73,19 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
     return emu__fail(told != cudaSuccess ? told : emu__broken(event->device), __func__);
 }
 
+/* For the event and for the operation. */
+static emu__record *new_record(struct CUevent_st *event) {
+    emu__record_let_go(event->last);
+    event->last        = emu__need(sizeof *event->last);
+    event->last->users = 2;
+    return event->last;
+}
+
+static emu__record *use_record(const struct CUevent_st *event) {
+    if (event->last) event->last->users++;
+    return event->last;
+}
+
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     EMU__ENTER();
     emu__expect_no_error(__func__, false);
@@ -79,7 +97,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
         emu__enqueue(stream, &(emu__operation){.kind   = EMU__RECORD,
                                                .what   = "event record",
                                                .event  = event,
-                                               .ticket = ++event->recorded});
+                                               .ticket = ++event->recorded,
+                                               .record = new_record(event)});
     emu__unlock();
     return emu__fail(right ? cudaSuccess : cudaErrorInvalidResourceHandle, __func__);
 }
@@ -99,7 +118,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     emu__enqueue(stream, &(emu__operation){.kind   = EMU__WAIT,
                                            .what   = "event wait",
                                            .event  = event,
-                                           .ticket = event->recorded});
+                                           .ticket = event->recorded,
+                                           .record = use_record(event)});
     emu__unlock();
     return cudaSuccess;
 }
@@ -119,8 +139,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     if (!emu__enter_back(__func__, &told)) return told;
     emu__lock();
     expect_event(event, __func__);
-    struct moment moment = {event, event->recorded};
+    struct moment moment      = {event, event->recorded};
+    emu__record *const record = use_record(event);
     emu__wait(moment_reached, &moment, __func__);
+    if (record) emu__rely_on(&record->reached);
+    emu__record_let_go(record);
     if (told == cudaSuccess) told = emu__broken(event->device);
     emu__unlock();
     return emu__fail(told, __func__);
@@ -131,6 +154,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
     emu__lock();
     expect_event(event, __func__);
     const bool done = event->done >= event->recorded;
+    if (done && event->last) emu__rely_on(&event->last->reached);
     if (!done && emu__settings.lazy) (void)emu__step_any();
     const cudaError_t code = emu__broken(event->device);
     emu__unlock();

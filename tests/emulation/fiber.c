@@ -70,8 +70,9 @@ static char *map_stack(void) {
     return stack;
 }
 
-void emu__fiber_make(emu__fiber *fiber, void (*body)(void), unsigned colour) {
+void emu__fiber_make(emu__fiber *fiber, void (*body)(void), unsigned colour, const char *name) {
     fiber->stack = map_stack();
+    fiber->who   = emu__somebody(name);
     if (uses_ucontext()) {
         fiber->context = emu__need(sizeof *fiber->context);
         (void)getcontext(fiber->context);
@@ -91,12 +92,14 @@ void emu__fiber_make(emu__fiber *fiber, void (*body)(void), unsigned colour) {
 
 void emu__fiber_free(emu__fiber *fiber) {
     if (fiber->stack) (void)munmap(fiber->stack, STACK);
+    emu__nobody(fiber->who);
     free(fiber->context);
     *fiber = (emu__fiber){.stack = NULL};
 }
 
 void emu__fiber_run(emu__fiber_home *home, emu__fiber *fiber) {
     emu__start_switch(&home->sanitizer, fiber->stack + EMU__PAGE, STACK - EMU__PAGE);
+    home->who = emu__act_for(fiber->who);
     if (fiber->context)
         (void)swapcontext(&home->context, fiber->context);
     else
@@ -106,6 +109,7 @@ void emu__fiber_run(emu__fiber_home *home, emu__fiber *fiber) {
 
 void emu__fiber_yield(emu__fiber_home *home, emu__fiber *fiber) {
     emu__start_switch(&fiber->sanitizer, home->stack_bottom, home->stack_bytes);
+    (void)emu__act_for(home->who);
     if (fiber->context)
         (void)swapcontext(fiber->context, &home->context);
     else

@@ -30,7 +30,7 @@ const char *emu__grid_place(char *text, size_t bytes) {
 
 const char *emu__grid_touched(const void *address) {
     if (!emu__grid || !emu_thread) return "";
-    if (emu__fiber_overflowed(&emu__this_thread()->fiber, address))
+    if (emu__fiber_overflowed(emu__this_thread()->fiber, address))
         return "more than the stack of a CUDA thread";
     return emu__shared_overflowed(emu__grid, address)
                ? "bytes past the end of dynamic shared memory"
@@ -45,6 +45,14 @@ void emu__kernel_report(const char *format, ...) {
     va_end(arguments);
     const uint3 b = emu__grid->seen.index;
     emu__report("kernel '%s', block (%u,%u,%u): %s", emu__grid->kernel.name, b.x, b.y, b.z, text);
+}
+
+struct emu_thread *emu_thread_now(void) {
+    return emu_thread;
+}
+
+struct emu_block *emu_block_now(void) {
+    return emu_block;
 }
 
 /* ---- threads ---- */
@@ -66,7 +74,23 @@ void emu__make_ready(struct emu__thread *thread) {
 }
 
 void emu__give_way(struct emu__thread *thread) {
-    emu__fiber_yield(&emu__grid->home, &thread->fiber);
+    emu__fiber_yield(&emu__grid->home, thread->fiber);
+}
+
+void emu__meet(struct emu__thread *const *threads, unsigned count) {
+    if (!EMU__TELLS) return;
+    struct emu__grid *const g = emu__grid;
+    void *const me            = emu__act_for(threads[0]->fiber->who);
+    emu__give(&g->met);
+    for (unsigned i = 1; i < count; i++) {
+        (void)emu__act_for(threads[i]->fiber->who);
+        emu__give_too(&g->met);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)emu__act_for(threads[i]->fiber->who);
+        emu__rely_on(&g->met);
+    }
+    (void)emu__act_for(me);
 }
 
 /* A thread's fiber outlives the thread and serves the next block's, or the next kernel's. */
@@ -74,20 +98,22 @@ static void fiber_body(void) {
     emu__fiber_entered(&this_grid()->home);
     for (;;) {
         struct emu__grid *g = this_grid();
+        emu__called_from(g->caller);
         g->kernel.call(g->kernel.arguments);
+        emu__returned();
         g                           = this_grid();
         struct emu__thread *const t = this_thread();
         t->state                    = EMU__RETURNED;
         g->live--;
         g->warp[t->seen.number / EMU__LANES].live &= ~(1U << t->seen.number % EMU__LANES);
-        emu__fiber_yield(&g->home, &t->fiber);
+        emu__fiber_yield(&g->home, t->fiber);
     }
 }
 
 static void run_thread(struct emu__grid *g, unsigned number) {
     struct emu__thread *const t = &g->thread[number];
     emu_thread                  = &t->seen;
-    emu__fiber_run(&g->home, &t->fiber);
+    emu__fiber_run(&g->home, t->fiber);
     emu_thread = NULL;
 }
 
@@ -144,6 +170,9 @@ static void begin_block(struct emu__grid *g) {
     for (unsigned w = 0; w * EMU__LANES < g->threads; w++)
         g->warp[w] = (struct emu__warp){.live = emu__lanes_of(g, w)};
     for (unsigned i = 0; i < g->threads; i++) emu__make_ready(&g->thread[i]);
+    for (unsigned i = 0; i < g->threads && EMU__TELLS; i++)
+        g->thread[i].fiber = &g->fiber[(i + g->turn_of_fibers) % g->fibers];
+    g->turn_of_fibers = (g->turn_of_fibers + 1) % g->fibers;
     emu__shared_begin(g);
 }
 
@@ -175,7 +204,7 @@ static struct emu__grid *grid_of(struct CUstream_st *stream) {
 void emu__grid_free(void *grid) {
     struct emu__grid *const g = grid;
     if (!g) return;
-    for (unsigned i = 0; i < EMU__THREADS; i++) emu__fiber_free(&g->thread[i].fiber);
+    for (unsigned i = 0; i < EMU__THREADS + EMU__SPARES; i++) emu__fiber_free(&g->fiber[i]);
     emu__shared_unmap(g);
     free(g);
 }
@@ -193,14 +222,27 @@ static void choose_order(struct emu__grid *g) {
         g->order = r % 4 == 0 ? EMU__FORWARD : r % 4 == 1 ? EMU__REVERSE : EMU__SHUFFLED;
 }
 
+static void make_fibers(struct emu__grid *g) {
+    char name[64];
+    g->fibers         = g->threads + EMU__SPARES;
+    g->turn_of_fibers = 0;
+    for (unsigned i = 0; i < g->fibers; i++) {
+        if (g->fiber[i].stack) continue;
+        (void)snprintf(name, sizeof name, "thread %u of kernels of stream %d", i,
+                       emu__running_stream()->number);
+        emu__fiber_make(&g->fiber[i], fiber_body, i * 5, name);
+    }
+}
+
 static void make_threads(struct emu__grid *g) {
     const dim3 b = g->kernel.block;
     g->threads   = b.x * b.y * b.z;
+    make_fibers(g);
     for (unsigned i = 0; i < g->threads; i++) {
         struct emu__thread *const t = &g->thread[i];
         t->seen.number              = i;
         t->seen.index               = (uint3){i % b.x, i / b.x % b.y, i / b.x / b.y};
-        if (!t->fiber.stack) emu__fiber_make(&t->fiber, fiber_body, i * 5);
+        t->fiber                    = &g->fiber[i];
     }
 }
 
@@ -222,15 +264,38 @@ static void run_blocks(struct emu__grid *g) {
     }
 }
 
+/* A kernel's threads rely on what came before it in its stream, and not on each other. */
+static void tell_beginning(struct emu__grid *g) {
+    emu__give(&g->begun);
+    for (unsigned i = 0; i < g->fibers; i++) {
+        void *const stream = emu__act_for(g->fiber[i].who);
+        emu__rely_on(&g->begun);
+        (void)emu__act_for(stream);
+    }
+}
+
+static void tell_end(struct emu__grid *g) {
+    emu__give(&g->ended);
+    for (unsigned i = 0; i < g->fibers; i++) {
+        void *const stream = emu__act_for(g->fiber[i].who);
+        emu__give_too(&g->ended);
+        (void)emu__act_for(stream);
+    }
+    emu__rely_on(&g->ended);
+}
+
 static void run_grid(void *kernel) {
     struct emu__grid *const g = grid_of(emu__running_stream());
     g->kernel                 = *(const emu_kernel *)kernel;
+    g->caller                 = emu__running_stream()->head->caller;
     g->seen   = (struct emu_block){.block = g->kernel.block, .grid = g->kernel.grid};
     emu__grid = g;
     emu_block = &g->seen;
     choose_order(g);
     make_threads(g);
+    if (EMU__TELLS) tell_beginning(g);
     run_blocks(g);
+    if (EMU__TELLS) tell_end(g);
     emu__grid = NULL;
     emu_block = NULL;
 }
@@ -260,6 +325,7 @@ static inline __attribute__((always_inline)) cudaError_t check_launch(const emu_
 
 /* As on a GPU the failure stays the thread's last error where nobody takes it: see simt.h. */
 cudaError_t emu_launch_kernel(const emu_kernel *kernel, cudaStream_t stream) {
+    emu__asked_from(__builtin_return_address(0));
     const cudaError_t checked = check_launch(kernel);
     if (checked != cudaSuccess) {
         kernel->release(kernel->arguments);

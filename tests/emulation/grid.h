@@ -23,6 +23,10 @@ struct emu_block {
 /* A CUDA thread begins and ends on one thread of the host, so that both may be cached. */
 extern __thread struct emu_thread *emu_thread;
 extern __thread struct emu_block *emu_block;
+/* The same, where the reading of such a variable must not be seen by ThreadSanitizer: at a time a
+ * thread of the host, and its variables, may have been another's. */
+struct emu_thread *emu_thread_now(void);
+struct emu_block *emu_block_now(void);
 
 /* A launch. `call` runs the kernel's body for one CUDA thread; `release` frees the arguments. */
 typedef struct emu_kernel {

@@ -4,6 +4,7 @@
 #define SLUICE_TESTS_EMULATION_INTERNAL_H
 
 #include "emu.h"
+#include "order.h"
 
 enum { EMU__DEVICES = 8, EMU__PAGE = 4096, EMU__EXIT_REPORT = 97 };
 
@@ -55,6 +56,7 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *t
 
 #define EMU__ENTER()                                                                               \
     do {                                                                                           \
+        emu__asked_from(__builtin_return_address(0));                                              \
         const cudaError_t entered_ = emu__enter(__func__);                                         \
         if (entered_ != cudaSuccess) return entered_;                                              \
     } while (0)
@@ -121,7 +123,10 @@ typedef struct emu__operation {
     void *argument;
     struct CUevent_st *event;
     uint64_t ticket; /* of the event: which record */
-    unsigned also;   /* devices whose memory it touches beside its own, a bit each */
+    struct emu__record *record;
+    const void *caller; /* who asked for it */
+    emu__promise asked;
+    unsigned also; /* devices whose memory it touches beside its own, a bit each */
     bool delayed, hangs;
     cudaError_t fault; /* that it ends with */
 } emu__operation;
@@ -137,6 +142,8 @@ struct CUstream_st {
     uint64_t random;
     void *thread; /* the pthread of asynchronous mode */
     void *grid;   /* what grid.c keeps between kernels */
+    void *who;    /* see order.h */
+    emu__promise done, stack;
 };
 
 extern struct CUstream_st *emu__streams; /* newest first (locked) */
@@ -153,6 +160,10 @@ void emu__streams_forget(void);
 void emu__choices_forget(void);
 struct CUstream_st *emu__running_stream(void); /* whose work this thread executes, or NULL */
 const char *emu__running_what(void);
+void emu__rely_on_stream(struct CUstream_st *stream); /* what it did is known now (locked, idle) */
+void emu__rely_on_device(int device);
+void emu__asked_from(const void *caller); /* of what this thread enqueues next */
+void emu__host_touches(const void *at, size_t bytes, bool writes); /* by the call itself */
 
 /* Waits on the host until `done(argument)`, running work if lazy. (locked) */
 void emu__wait(bool (*done)(void *argument), void *argument, const char *what);
@@ -161,8 +172,15 @@ bool emu__device_idle(void *device); /* an int * */
 
 /* ---- event.c ---- */
 
+/* One record of an event: it lives as long as somebody may wait for it. */
+typedef struct emu__record {
+    emu__promise reached;
+    int users;
+} emu__record;
+
 struct CUevent_st {
     struct CUevent_st *next;
+    emu__record *last; /* NULL: never recorded */
     int device, number;
     unsigned flags;
     uint64_t recorded, done; /* tickets of the last record asked for, and reached */
@@ -170,7 +188,12 @@ struct CUevent_st {
     bool destroyed;
 };
 void emu__event_reached(struct CUevent_st *event, uint64_t ticket); /* (locked) */
+void emu__record_let_go(emu__record *record);                       /* or NULL (locked) */
 void emu__events_forget(void);
+
+/* ---- barrier.c ---- */
+
+bool emu__skips(const char *file, int line); /* emu_skip_barrier() says so */
 
 /* ---- grid.c ---- */
 

@@ -141,11 +141,11 @@ __global__ void large(float *out, int count) {
 } // namespace
 
 cudaError_t launch_fill(float *y, float value, int count, cudaStream_t stream) {
-    return SLUICE__LAUNCH(fill, blocks_for(count, 64), 64, 0, stream, y, value, count);
+    return SLUICE__LAUNCH(fill, blocks_for(count, 32), 32, 0, stream, y, value, count);
 }
 
 cudaError_t launch_add(float *z, const float *x, const float *y, int count, cudaStream_t stream) {
-    return SLUICE__LAUNCH(add, blocks_for(count, 64), 64, 0, stream, z, x, y, count);
+    return SLUICE__LAUNCH(add, blocks_for(count, 32), 32, 0, stream, z, x, y, count);
 }
 
 cudaError_t launch_copy(float *y, const float *x, int count, int threads, size_t shared_bytes,

@@ -33,6 +33,14 @@ cudaError_t launch_neighbour(float *y, const float *x, int by, cudaStream_t stre
 cudaError_t prepare_large(size_t bytes);
 cudaError_t launch_large(float *out, size_t bytes, cudaStream_t stream);
 
+/* ---- right, until something is left out: races.cu ---- */
+
+cudaError_t launch_collide(float *y, bool apart, cudaStream_t stream);
+cudaError_t launch_swap_in_warp(float *y, const float *x, bool barrier, cudaStream_t stream);
+cudaError_t launch_swap_in_block(float *y, const float *x, bool all, cudaStream_t stream);
+/* y[2t] = 3 sums of x[0..63], y[2t + 1] = 3 times the largest of them */
+cudaError_t launch_sums_and_maxima(float *y, const float *x, cudaStream_t stream);
+
 /* ---- with a bug each: planted.cu ---- */
 
 cudaError_t launch_reverse_no_barrier(float *y, const float *x, int count, cudaStream_t stream);

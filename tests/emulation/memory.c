@@ -254,6 +254,7 @@ static cudaError_t free_one(void *pointer, bool host, const char *function, cuda
     if (right) {
         /* cudaFree waits for the device; nothing is promised of pinned memory. */
         if (!host) emu__wait(emu__device_idle, &a->device, "cudaFree (it waits for the device)");
+        if (host) emu__host_touches(a->base, a->bytes, true);
         release(a, function);
         emu__live(host ? "pinned allocation" : "device allocation", -1);
     }
@@ -268,6 +269,7 @@ cudaError_t cudaFree(void *pointer) {
 }
 
 cudaError_t cudaFreeHost(void *pointer) {
+    emu__asked_from(__builtin_return_address(0));
     cudaError_t told = cudaSuccess;
     return emu__enter_back(__func__, &told) ? free_one(pointer, true, __func__, told) : told;
 }

@@ -91,12 +91,16 @@ static void multiply(const emu__product *p) {
 static void fill_workspace(const emu__product *p) {
     enum { MOST = 64 * 1024 };
     const size_t bytes = p->workspace_bytes < MOST ? p->workspace_bytes : MOST;
+    char *const end    = (char *)p->workspace + p->workspace_bytes;
+    emu__writes(p->workspace, bytes);
     memset(p->workspace, 0xFF, bytes);
-    memset((char *)p->workspace + p->workspace_bytes - bytes, 0xFF, bytes);
+    emu__writes(end - bytes, bytes);
+    memset(end - bytes, 0xFF, bytes);
 }
 
 void emu__product_run(void *product) {
     const emu__product *const p = product;
+    emu__product_tell(p);
     if (p->workspace) fill_workspace(p);
     multiply(p);
 }

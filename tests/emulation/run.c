@@ -34,9 +34,13 @@ static void run_unlocked(struct CUstream_st *stream, const emu__operation *opera
     const int before = emu__device();
     emu__fault_stack();
     emu__use_device(stream->device);
-    running      = stream;
-    running_what = operation->what;
+    running             = stream;
+    running_what        = operation->what;
+    void *const carrier = emu__act_for(stream->who);
+    emu__called_from(operation->caller);
     operation->run(operation->argument);
+    emu__returned();
+    (void)emu__act_for(carrier);
     running      = NULL;
     running_what = NULL;
     emu__use_device(before);
@@ -56,22 +60,54 @@ static void take_head(struct CUstream_st *stream) {
     stream->head               = head->next;
     if (!stream->head) stream->tail = NULL;
     stream->queued--;
-    if (head->release) head->release(head->argument);
+    emu__record_let_go(head->record);
+    if (head->release) {
+        void *const carrier = emu__act_for(stream->who);
+        head->release(head->argument);
+        (void)emu__act_for(carrier);
+    }
     free(head);
+}
+
+/* What the stream's head relies on: that it was asked for, and the record that it waits for. */
+static void begin(struct CUstream_st *stream) {
+    emu__operation *const head = stream->head;
+    void *const carrier        = emu__act_for(stream->who);
+    emu__rely_on(&head->asked);
+    if (head->kind == EMU__WAIT && head->record) emu__rely_on(&head->record->reached);
+    if (head->kind == EMU__HOST) emu__rely_on(&stream->stack);
+    (void)emu__act_for(carrier);
+}
+
+/* And what others may rely on once it is over. */
+static void reach_record(struct CUstream_st *stream) {
+    const emu__operation *const head = stream->head;
+    if (head->kind != EMU__RECORD) return;
+    void *const carrier = emu__act_for(stream->who);
+    emu__give(&head->record->reached);
+    (void)emu__act_for(carrier);
+    emu__event_reached(head->event, head->ticket);
 }
 
 static void finish(struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
+    begin(stream);
     if (head->fault != cudaSuccess) emu__break(stream->device, head->fault);
     if (head->run && emu__broken(stream->device) == cudaSuccess) run(stream, head);
-    if (head->kind == EMU__RECORD) emu__event_reached(head->event, head->ticket);
+    reach_record(stream);
     take_head(stream);
     stream->running = false;
     emu__kick();
 }
 
+/* Host functions run on a stack of the host, which was the carrier's before. */
+static void give_stack(struct CUstream_st *stream) {
+    emu__give(&stream->stack);
+}
+
 static void *finish_alone(void *stream) {
     emu__lock();
+    give_stack(stream);
     finish(stream);
     emu__unlock();
     return NULL;
@@ -82,18 +118,22 @@ void emu__step(struct CUstream_st *stream) {
     pthread_t thread;
     stream->running = true;
     if (stream->head->begin) stream->head->begin(stream->head->argument);
-    if (stream->head->kind != EMU__HOST || !emu__settings.lazy)
+    if (stream->head->kind != EMU__HOST || !emu__settings.lazy) {
         finish(stream);
-    else if (pthread_create(&thread, NULL, finish_alone, stream) != 0 ||
-             pthread_detach(thread) != 0)
+        return;
+    }
+    void *const carrier = emu__act_for(stream->who); /* the thread that waits promises nothing */
+    if (pthread_create(&thread, NULL, finish_alone, stream) != 0 || pthread_detach(thread) != 0)
         emu__report("no thread for a host function of stream %d", stream->number);
+    (void)emu__act_for(carrier);
 }
 
 /* A broken device does nothing more; what waits for its events elsewhere is let go. */
 void emu__drop_queued(int device) {
     for (struct CUstream_st *s = emu__streams; s; s = s->next)
         while (s->device == device && s->head && !s->running) {
-            if (s->head->kind == EMU__RECORD) emu__event_reached(s->head->event, s->head->ticket);
+            begin(s);
+            reach_record(s);
             take_head(s);
         }
 }
@@ -156,6 +196,7 @@ static bool delay(struct CUstream_st *stream) {
 void *emu__worker(void *argument) {
     struct CUstream_st *const stream = argument;
     emu__lock();
+    give_stack(stream);
     while (!stream->closing || stream->head) {
         if (!emu__ready(stream))
             (void)emu__wait_kick(1000);

@@ -40,6 +40,7 @@ void emu__start(void) {
     if (started) return;
     started = true;
     read_environment();
+    emu_skip_barrier(getenv("EMU_SKIP"));
     emu__catch_faults();
 }
 

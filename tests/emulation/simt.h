@@ -22,10 +22,17 @@
 
 /* ---- words ---- */
 
-#define threadIdx (emu_thread->index)
-#define blockIdx  (emu_block->index)
-#define blockDim  (emu_block->block)
-#define gridDim   (emu_block->grid)
+#if defined(__SANITIZE_THREAD__)
+#define EMU_THREAD emu_thread_now()
+#define EMU_BLOCK  emu_block_now()
+#else
+#define EMU_THREAD emu_thread
+#define EMU_BLOCK  emu_block
+#endif
+#define threadIdx (EMU_THREAD->index)
+#define blockIdx  (EMU_BLOCK->index)
+#define blockDim  (EMU_BLOCK->block)
+#define gridDim   (EMU_BLOCK->grid)
 #define warpSize  32
 
 #undef __launch_bounds__
@@ -41,7 +48,7 @@
     type(&name)[count] =                                                                           \
         *static_cast<type(*)[count]>(emu_shared(sizeof(type[count]), &name##_key, #name))
 #define SLUICE__DYNAMIC_SHARED(type, name)                                                         \
-    type *const name = reinterpret_cast<type *>(emu_block->dynamic_shared)
+    type *const name = reinterpret_cast<type *>(EMU_BLOCK->dynamic_shared)
 
 /* ---- barriers and warps: each call says where it stands ---- */
 
@@ -99,7 +106,7 @@ struct emu_here {
 
   private:
     static unsigned me() {
-        return emu_thread->number % warpSize;
+        return EMU_THREAD->number % warpSize;
     }
 
     template <class Value> Value read(unsigned mask, Value value, unsigned lane) const {
@@ -164,9 +171,14 @@ template <class Value> static inline Value atomicCAS(Value *at, Value expected, 
 static inline unsigned atomicInc(unsigned *at, unsigned limit) {
     return emu_atomic(at, [limit](unsigned v) { return v >= limit ? 0 : v + 1; });
 }
-#define __threadfence()        __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define __threadfence_block()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define __threadfence_system() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#if defined(__SANITIZE_THREAD__) /* which knows no fences: what they order must be atomic itself */
+#define EMU_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#else
+#define EMU_FENCE() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+#define __threadfence()        EMU_FENCE()
+#define __threadfence_block()  EMU_FENCE()
+#define __threadfence_system() EMU_FENCE()
 
 /* ---- arithmetic. glibc owns __expf and its like, and may own rsqrtf: macros only. ---- */
 

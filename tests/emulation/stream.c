@@ -3,10 +3,12 @@
 #include "internal.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct CUstream_st *emu__streams;
 static int last_number;
+static __thread const void *asked_from;
 
 void emu__streams_forget(void) {
     last_number = 0; /* a stream's number is part of its seed */
@@ -21,6 +23,19 @@ void emu__expect_stream(cudaStream_t stream, const char *function) {
         emu__report("%s: %p is not a stream, or one that is destroyed", function, (void *)stream);
 }
 
+void emu__asked_from(const void *caller) {
+    asked_from = caller;
+}
+
+void emu__host_touches(const void *at, size_t bytes, bool writes) {
+    emu__called_from(asked_from);
+    if (writes)
+        emu__writes(at, bytes);
+    else
+        emu__reads(at, bytes);
+    emu__returned();
+}
+
 static bool is_half_empty(void *stream) {
     return ((const struct CUstream_st *)stream)->queued <= emu__settings.queue / 2;
 }
@@ -33,6 +48,8 @@ void emu__enqueue(cudaStream_t stream, const emu__operation *operation) {
     emu__operation *const o = emu__need(sizeof *o);
     *o                      = *operation;
     o->next                 = NULL;
+    o->caller               = asked_from;
+    emu__give(&o->asked);
     emu__afflict(o);
     if (stream->tail)
         stream->tail->next = o;
@@ -63,6 +80,12 @@ cudaError_t emu__work(cudaStream_t stream, const char *what, emu__function *run,
 
 /* ---- the API ---- */
 
+static void *name_somebody(const struct CUstream_st *stream) {
+    char name[64];
+    (void)snprintf(name, sizeof name, "stream %d of device %d", stream->number, stream->device);
+    return emu__somebody(name);
+}
+
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int priority) {
     EMU__ENTER();
     if (!out || (flags != cudaStreamDefault && flags != cudaStreamNonBlocking))
@@ -76,6 +99,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int 
     s->priority  = priority > 0 ? 0 : priority < -5 ? -5 : priority; /* clamped, as CUDA does */
     s->random    = emu__seed((uint64_t)s->number);
     s->slowness  = slowness[emu__random(&s->random) % 4];
+    s->who       = name_somebody(s);
     s->next      = emu__streams;
     emu__streams = s;
     emu__live("stream", 1);
@@ -104,7 +128,8 @@ static void take_out(const struct CUstream_st *stream) {
     *at = stream->next;
 }
 
-/* What is queued is done first. CUDA would return before that; nothing can tell the difference. */
+/* What is queued is done first. CUDA would return before that; nothing can tell the difference, for
+ * whoever calls may not rely on what was done. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     cudaError_t told = cudaSuccess;
     if (!emu__enter_back(__func__, &told)) return told;
@@ -121,6 +146,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
         free(stream->thread);
     }
     emu__grid_free(stream->grid);
+    emu__nobody(stream->who);
     if (told == cudaSuccess) told = emu__broken(stream->device);
     free(stream);
     return emu__fail(told, __func__);
@@ -150,6 +176,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     emu__lock();
     emu__expect_stream(stream, __func__);
     emu__wait(emu__stream_idle, stream, __func__);
+    emu__rely_on_stream(stream);
     if (told == cudaSuccess) told = emu__broken(stream->device);
     emu__unlock();
     return emu__fail(told, __func__);
@@ -161,6 +188,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
     emu__lock();
     emu__expect_stream(stream, __func__);
     const bool idle = emu__stream_idle(stream);
+    if (idle) emu__rely_on_stream(stream);
     if (!idle && emu__settings.lazy) (void)emu__step_any();
     const cudaError_t code = emu__broken(stream->device);
     emu__unlock();
@@ -172,6 +200,7 @@ cudaError_t cudaDeviceSynchronize(void) {
     int device = emu__device();
     emu__lock();
     emu__wait(emu__device_idle, &device, __func__);
+    emu__rely_on_device(device);
     emu__unlock();
     return emu__fail(emu__broken(device), __func__);
 }

@@ -4,12 +4,18 @@
  * emulation must find every mistake, in both modes, and nothing else.
  *
  * A mistake of order is found by its timing: within SEEDS seeds. Any other is found at every seed.
+ * In builds with ThreadSanitizer those of order are left to test_races.c, which knows them all.
  */
 #include "planted.h"
 
 bool planted;
 
 enum { SEEDS = 10 };
+#ifdef __SANITIZE_THREAD__
+static const bool sees_order = true;
+#else
+static const bool sees_order = false;
+#endif
 
 struct program {
     const char *name;
@@ -31,6 +37,11 @@ static const struct program table[] = {
     {"missing __syncthreads", planted_missing_barrier, true, CHILD_WRONG, ""},
     {"the same, unseen forward", planted_barrier_missed_backward, true, CHILD_WRONG, ""},
     {"the same, unseen backward", planted_barrier_missed_forward, true, CHILD_WRONG, ""},
+    {"sent slot received into too early", planted_sent_slot_received_into, true, CHILD_WRONG, ""},
+    {"product too early", planted_product_too_early, true, CHILD_WRONG, ""},
+    {"__syncwarp in __syncthreads' place", planted_warp_barrier_as_barrier, true, CHILD_WRONG, ""},
+    {"second barrier of block_sum", planted_second_barrier_of_sum, true, CHILD_WRONG, ""},
+    {"second barrier of block_max", planted_second_barrier_of_max, true, CHILD_WRONG, ""},
     {"write past the end", planted_past_end, false, CHILD_REPORTED, "past_end: byte 2000 of allocation"},
     {"write before the start", planted_before_start, false, CHILD_REPORTED, "before_start: a byte 4 before allocation"},
     {"read far past the end", planted_far_read, false, CHILD_REPORTED,
@@ -130,13 +141,15 @@ static void expect_silence(const struct program *it, bool lazy) {
 static void test_bugs_are_found(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int lazy = 0; lazy < 2; lazy++) expect_found(&table[i], lazy);
+        for (int lazy = 0; lazy < 2 && !(table[i].by_timing && sees_order); lazy++)
+            expect_found(&table[i], lazy);
 }
 
 static void test_nothing_else_is(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int lazy = 0; lazy < 2; lazy++) expect_silence(&table[i], lazy);
+        for (int lazy = 0; lazy < 2 && !(table[i].by_timing && sees_order); lazy++)
+            expect_silence(&table[i], lazy);
 }
 
 int main(void) {

@@ -13,6 +13,18 @@ bool emu__device_idle(void *device) {
     return true;
 }
 
+void emu__rely_on_stream(struct CUstream_st *stream) {
+    void *const host = emu__act_for(stream->who);
+    emu__give(&stream->done);
+    (void)emu__act_for(host);
+    emu__rely_on(&stream->done);
+}
+
+void emu__rely_on_device(int device) {
+    for (struct CUstream_st *s = emu__streams; s; s = s->next)
+        if (s->device == device && !s->head) emu__rely_on_stream(s);
+}
+
 /* Runs, or could: a thread that the machine holds up is not a deadlock. */
 static bool anything_goes_on(void) {
     for (const struct CUstream_st *s = emu__streams; s; s = s->next)

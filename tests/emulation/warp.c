@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* warp.c -- the one place where the lanes of a warp meet: shuffles, votes and __syncwarp. */
+/*
+ * warp.c -- the one place where the lanes of a warp meet: shuffles, votes and __syncwarp.
+ *
+ * The last orders the memory accesses of the lanes in its mask. The others hand over values, and
+ * CUDA says of them that they imply no memory barrier: what a lane wrote before a shuffle, another
+ * may not read after it.
+ */
 #include "block.h"
 
 #include <string.h>
@@ -26,22 +32,29 @@ static void expect_same_call(const struct emu__thread *last, const struct emu__t
 }
 
 /* Each lane gets a copy, for the others may have met again before it runs. */
-static void wake_lanes(struct emu__grid *g, unsigned number, struct emu__thread *last) {
+static void wake_lanes(struct emu__grid *g, unsigned number, struct emu__thread *last,
+                       bool in_order) {
     struct emu__warp *const warp = &g->warp[number];
+    struct emu__thread *them[EMU__LANES];
+    unsigned count = 0;
     warp->arrived &= ~last->mask;
     memcpy(last->met, warp->values, sizeof last->met);
     for (unsigned l = 0; l < EMU__LANES; l++) {
         struct emu__thread *const other = &g->thread[number * EMU__LANES + l];
-        if (!(last->mask >> l & 1) || other == last) continue;
+        if (!(last->mask >> l & 1)) continue;
+        them[count++] = other;
+        if (other == last) continue;
         expect_same_call(last, other);
         memcpy(other->met, warp->values, sizeof other->met);
         emu__make_ready(other);
     }
+    if (in_order) emu__meet(them, count);
 }
 
 /* Leaves `value`, waits for the lanes of `mask`, and returns what each of them left. The last warp
  * of a block may be a partial one and answer to a full mask, as on a GPU. */
-static const uint64_t *meet(unsigned mask, uint64_t value, const char *file, int line) {
+static const uint64_t *meet(unsigned mask, uint64_t value, bool in_order, const char *file,
+                            int line) {
     struct emu__grid *const g   = emu__grid;
     struct emu__thread *const t = emu__this_thread();
     const unsigned number = t->seen.number / EMU__LANES, lane = t->seen.number % EMU__LANES;
@@ -53,7 +66,7 @@ static const uint64_t *meet(unsigned mask, uint64_t value, const char *file, int
     warp->values[lane] = value;
     warp->arrived |= 1U << lane;
     if ((warp->arrived & t->mask) == t->mask) {
-        wake_lanes(g, number, t);
+        wake_lanes(g, number, t, in_order);
     } else {
         t->state = EMU__AT_WARP;
         emu__give_way(t);
@@ -62,7 +75,7 @@ static const uint64_t *meet(unsigned mask, uint64_t value, const char *file, int
 }
 
 uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *file, int line) {
-    const uint64_t *const values = meet(mask, value, file, line);
+    const uint64_t *const values = meet(mask, value, false, file, line);
     if (!(mask >> from & 1))
         emu__kernel_report("%s:%d: a shuffle reads lane %u, which is not in the mask 0x%x", file,
                            line, from, mask);
@@ -70,7 +83,7 @@ uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *f
 }
 
 unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line) {
-    const uint64_t *const values = meet(mask, predicate != 0, file, line);
+    const uint64_t *const values = meet(mask, predicate != 0, false, file, line);
     const unsigned present       = emu__this_thread()->mask;
     unsigned votes               = 0;
     for (unsigned l = 0; l < EMU__LANES; l++)
@@ -79,5 +92,5 @@ unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line) {
 }
 
 void emu_warp_barrier(unsigned mask, const char *file, int line) {
-    (void)meet(mask, 0, file, line);
+    if (!emu__skips(file, line)) (void)meet(mask, 0, true, file, line);
 }

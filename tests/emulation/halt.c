@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* halt.c -- tells ThreadSanitizer, where it is there, to end the process at the first race, and to
+ * let the emulation find the line of a fault by calls that no other signal handler should make. */
+#if defined(__SANITIZE_THREAD__)
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void) {
+    return "halt_on_error=1:report_signal_unsafe=0:atexit_sleep_ms=0";
+}
+#else
+extern int no_sanitizer_to_tell;
+#endif
