@@ -104,10 +104,10 @@ static sluice_status faulty_post_receive(sluice__transport *transport, int from,
                                                    mark);
 }
 
-static sluice_status faulty_wait(sluice__transport *transport, int from, int to, int k,
+static sluice_status faulty_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                  double seconds, bool *done, sluice_event **over) {
     faulty_sleep();
-    return sluice__transport_local()->wait(transport, from, to, k, seconds, done, over);
+    return sluice__transport_local()->wait(transport, at, seconds, done, over);
 }
 
 static const sluice__transport_ops *faulty_transport(void) {

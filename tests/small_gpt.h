@@ -26,7 +26,8 @@ typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as
 
 /* Of every pipeline that is made, until it is changed. */
 static struct {
-    const char *device; /* NULL: cpu */
+    const char *device;    /* NULL: cpu */
+    const char *transport; /* NULL: auto */
     int ranks_per_device;
 } place;
 
@@ -90,6 +91,7 @@ static inline sluice_pipeline *make_scheduled_pipeline(const setting *with,
     options.optimizer               = with->optimizer;
     options.clip                    = 0.5;
     options.device                  = place.device;
+    options.transport               = place.transport;
     options.ranks_per_device        = place.ranks_per_device;
     bool recompute[16];
     for (int s = 0; s < 16; s++) recompute[s] = with->recompute >> s & 1;

@@ -28,7 +28,8 @@ static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks,
     sluice__link links[8];
     for (int r = 0; r < ranks; r++) links[r] = (sluice__link){r, (r + 1) % ranks, transfers, 0, 0};
     sluice__transport *transport;
-    assert_ok(ops->open(&transport, ranks, links, ranks, 4, &device));
+    static const int gathers[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    assert_ok(ops->open(&transport, ranks, links, ranks, gathers, &device));
     return transport;
 }
 
@@ -36,7 +37,7 @@ static bool is_complete(const sluice__transport_ops *ops, sluice__transport *tra
                         int to, int k) {
     bool done;
     sluice_event *over = NULL;
-    assert_ok(ops->wait(transport, from, to, k, 0, &done, &over));
+    assert_ok(ops->wait(transport, &(sluice__transfer_end){from, to, k, false}, 0, &done, &over));
     return done;
 }
 
@@ -112,12 +113,14 @@ static void *go_round(void *argument) {
         me->status =
             me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, no_mark);
         me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, no_mark);
-        me->ops->wait(me->transport, before, me->rank, k, 30, &done, &over);
-        me->ops->wait(me->transport, me->rank, next, k, 30, &done, &over);
+        me->ops->wait(me->transport, &(sluice__transfer_end){before, me->rank, k, false}, 30, &done,
+                      &over);
+        me->ops->wait(me->transport, &(sluice__transfer_end){me->rank, next, k, true}, 30, &done,
+                      &over);
         number = got + 1;
     }
     const double last = (double)number;
-    me->ops->post_gather(me->transport, me->rank, &last, 1);
+    me->ops->post_gather(me->transport, me->rank, &last);
     me->status = me->ops->wait_gather(me->transport, me->rank, me->gathered, 30, &done);
     return NULL;
 }
@@ -145,7 +148,8 @@ static void *wait_for_nothing(void *argument) {
     worker *me         = argument;
     bool done          = false;
     sluice_event *over = NULL;
-    me->status         = me->ops->wait(me->transport, 0, 1, 0, 30, &done, &over);
+    me->status =
+        me->ops->wait(me->transport, &(sluice__transfer_end){0, 1, 0, false}, 30, &done, &over);
     return NULL;
 }
 
@@ -170,7 +174,7 @@ static void test_waiting_ends_in_time(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     bool done                        = true;
     sluice_event *over               = NULL;
-    assert_ok(ops->wait(transport, 0, 1, 0, 0.05, &done, &over));
+    assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 0, false}, 0.05, &done, &over));
     assert_false(done);
     double all[2];
     assert_ok(ops->wait_gather(transport, 0, all, 0.05, &done));

@@ -61,7 +61,7 @@ static void overwrite(copy *c) {
 
 /* A receive arrives where another micro-batch's saved tensors are still needed. */
 static void receive_over(copy *c) {
-    const int saver        = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
+    const int saver        = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 0);
     const int post         = find_post(c, 1, false, ACTIVATION, 1, 2);
     const int user         = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
     const sluice_slot live = c->lists[1][saver].slots[SLUICE_ROLE_SAVED_WEIGHT];
@@ -158,7 +158,7 @@ static const struct damage {
      "0B0 of rank 0 needs the saved tensors of stage 0, micro-batch 0 at byte *, which 0F1 has "
      "overwritten"},
     {"a receive into a live slot", receive_over,
-     "1B1 of rank 1 needs the saved tensors of stage 1, micro-batch 1 at byte *, which 1RECV_F2 "
+     "1B0 of rank 1 needs the saved tensors of stage 1, micro-batch 0 at byte *, which 1RECV_F2 "
      "has "
      "overwritten"},
     {"a send of other bytes", send_wrong_bytes,

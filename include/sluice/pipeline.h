@@ -44,15 +44,17 @@ typedef struct sluice_pipeline_options {
     const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
     size_t memory_limit;   /* bytes of each rank's arena; more is refused. 0: no limit */
     const sluice_simulation_costs
-        *costs;           /* of device "virtual", and of no other: what actions,
-                           * links and updates take, in seconds; must outlive the pipeline */
-    int ranks_per_device; /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
-    bool tf32;            /* products may round their factors to TF32: of GPUs only */
+        *costs;            /* of device "virtual", and of no other: what actions,
+                            * links and updates take, in seconds; must outlive the pipeline */
+    int ranks_per_device;  /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
+    bool tf32;             /* products may round their factors to TF32: of GPUs only */
+    const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
+                            * GPUs, one rank on each), "auto": local here; NULL: auto */
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0,  \
-            0, 0, 0, 0                                                                             \
+            0, 0, 0, 0, 0                                                                          \
     }
 
 /*

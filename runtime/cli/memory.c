@@ -61,6 +61,8 @@ static int compile(sluice_program **program, const train_problem *problem,
     settings.samples                = options->batch;
     settings.moments                = options->optimizer == SLUICE_ADAMW ? 2 : 0;
     settings.recompute              = problem->recompute;
+    if (options->transport && strcmp(options->transport, "nccl") == 0)
+        settings.queues = SLUICE_QUEUES_PER_RANK;
     if (problem->split)
         *split = *problem->split;
     else

@@ -11,6 +11,7 @@ enum {
     KEY_DATA = 256,
     KEY_PER_DEVICE,
     KEY_PRECISION,
+    KEY_TRANSPORT,
     KEY_DEVICE,
     KEY_COSTS,
     KEY_PROFILE,
@@ -72,6 +73,7 @@ static const struct argp_option option_list[] = {
     {"explain-memory", KEY_EXPLAIN_MEMORY, 0, 0, "Print the memory plan and exit", 2},
     {"device", KEY_DEVICE, "NAME", 0, "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", 2},
     {"ranks-per-device", KEY_PER_DEVICE, "N", 0, "Neighbouring ranks that share a GPU (as few as the GPUs allow)", 2},
+    {"transport", KEY_TRANSPORT, "NAME", 0, "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", 2},
     {"precision", KEY_PRECISION, "NAME", 0, "Of products on GPUs: fp32 (the default), or tf32", 2},
     {"costs", KEY_COSTS, "F,I,W[,R]", 0, "Of virtual devices: seconds of every stage's actions, as sluice simulate takes them", 2},
     {"profile", KEY_PROFILE, "FILE", 0, "Of virtual devices: seconds and bytes of layers instead", 2},
@@ -174,6 +176,16 @@ static int read_precision(train_options *o, const char *text) {
     return cli_fail(CLI_USAGE, "--precision is '%s'; choose fp32 or tf32", text);
 }
 
+static int read_transport(train_options *o, const char *text) {
+    static const char *const words[] = {"auto", "local", "nccl"};
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+        if (strcmp(text, words[w]) == 0) {
+            o->transport = words[w];
+            return CLI_OK;
+        }
+    return cli_fail(CLI_USAGE, "--transport is '%s'; choose auto, local or nccl", text);
+}
+
 /* Numbers and names that stand for themselves. */
 static int read_simple(bool *known, train_options *o, int key, const char *text) {
     const int64_t most = 1 << 30;
@@ -194,6 +206,8 @@ static int read_simple(bool *known, train_options *o, int key, const char *text)
         return cli_read_int(&o->ranks_per_device, "--ranks-per-device", text, 1, SLUICE_MAX_STAGES);
     case KEY_PRECISION:
         return read_precision(o, text);
+    case KEY_TRANSPORT:
+        return read_transport(o, text);
     case KEY_THREADS:
         return cli_read_int(&o->threads, "--threads", text, 1, 1024);
     case KEY_BATCH:

@@ -125,6 +125,7 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.samples                 = options->batch;
     settings.device                  = options->device;
     settings.ranks_per_device        = options->ranks_per_device;
+    settings.transport               = options->transport;
     settings.tf32                    = options->tf32;
     settings.threads                 = options->threads;
     settings.optimizer               = options->optimizer;

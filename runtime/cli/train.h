@@ -14,7 +14,8 @@ typedef struct train_options {
     int data_count;
     const char *model, *split, *recompute, *init, *out, *log, *trace;
     const char *device, *costs, *profile;
-    int64_t microbatch; /* samples: the profile's table; 0: not named */
+    const char *transport; /* NULL: not named */
+    int64_t microbatch;    /* samples: the profile's table; 0: not named */
     bool is_virtual;
     const char
         *of_training; /* an option that virtual devices have no use for; NULL: none is named */

@@ -73,8 +73,8 @@ static sluice_status not_found(const search *s) {
                         "SLUICE_PLUGIN_PATH");
 }
 
-static sluice_status enter(const sluice_device_ops **out, void *library, const char *path) {
-    static const sluice__plugin_host host = {SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops),
+static sluice_status enter(const sluice__plugin **out, void *library, const char *path) {
+    static const sluice__plugin_host host = {SLUICE__PLUGIN_VERSION, SLUICE__PLUGIN_TABLES,
                                              sluice__fail,           sluice__hint,
                                              sluice__alloc,          sluice__free};
     sluice__plugin_entry *entry           = NULL;
@@ -89,11 +89,11 @@ static sluice_status enter(const sluice_device_ops **out, void *library, const c
             plugin->version, plugin->table_bytes, host.version, host.table_bytes);
         return sluice__hint(SLUICE_E_UNSUPPORTED, "install sluice and its plug-ins together");
     }
-    *out = plugin->ops;
+    *out = plugin;
     return SLUICE_OK;
 }
 
-static sluice_status load(const sluice_device_ops **out, const char *name) {
+static sluice_status load(const sluice__plugin **out, const char *name) {
     char file[64];
     (void)snprintf(file, sizeof file, "libsluice_%s.so", name);
     search s = {.file = file};
@@ -110,14 +110,26 @@ static sluice_status load(const sluice_device_ops **out, const char *name) {
     return status;
 }
 
-/* Loaded, it stays: its table and its threads' state are in use until the process ends. */
+/* ---- the one plug-in there is: loaded, it stays; its tables and its threads' state are in use
+ * until the process ends ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const sluice__plugin *loaded; /* under the lock */
+
 sluice_status sluice__plugin_load(const sluice_device_ops **out, const char *name) {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static const sluice_device_ops *loaded; /* of the one plug-in there is; under the lock */
     sluice_status status = SLUICE_OK;
     pthread_mutex_lock(&lock);
     if (!loaded) status = load(&loaded, name);
-    *out = loaded;
+    *out = loaded ? loaded->ops : NULL;
     pthread_mutex_unlock(&lock);
     return status;
+}
+
+sluice_status sluice__plugin_transport(const sluice__transport_ops **out) {
+    pthread_mutex_lock(&lock);
+    *out = loaded ? loaded->transport : NULL;
+    pthread_mutex_unlock(&lock);
+    if (*out) return SLUICE_OK;
+    sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in for GPUs was built without NCCL");
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "build it where nccl.h is, or use --transport local");
 }

@@ -9,15 +9,17 @@
 #ifndef SLUICE_DEVICE_PLUGIN_H
 #define SLUICE_DEVICE_PLUGIN_H
 
+#include "runtime/transport/transport.h"
 #include "sluice/device.h"
 
-enum { SLUICE__PLUGIN_VERSION = 1 };
-#define SLUICE__PLUGIN_ENTRY "sluice_plugin"
+enum { SLUICE__PLUGIN_VERSION = 2 };
+#define SLUICE__PLUGIN_ENTRY  "sluice_plugin"
+#define SLUICE__PLUGIN_TABLES (sizeof(sluice_device_ops) + sizeof(sluice__transport_ops))
 
 /* What the library lends. */
 typedef struct sluice__plugin_host {
     int version;
-    size_t table_bytes; /* sizeof(sluice_device_ops) */
+    size_t table_bytes; /* SLUICE__PLUGIN_TABLES */
     sluice_status (*fail)(sluice_status status, const char *format, ...) SLUICE_PRINTF(2, 3);
     sluice_status (*hint)(sluice_status status, const char *format, ...) SLUICE_PRINTF(2, 3);
     sluice_status (*alloc)(void *out, size_t count, size_t size);
@@ -29,6 +31,7 @@ typedef struct sluice__plugin {
     int version;
     size_t table_bytes;
     const sluice_device_ops *ops;
+    const sluice__transport_ops *transport; /* between its devices; NULL: built without one */
 } sluice__plugin;
 
 /* Never NULL: a plug-in of another version says so and is not used. Called once per process. */
@@ -37,5 +40,8 @@ typedef const sluice__plugin *sluice__plugin_entry(const sluice__plugin_host *ho
 /* The table of the plug-in libsluice_<name>.so. E_UNSUPPORTED with where it was looked for, or why
  * it does not load or fit. */
 sluice_status sluice__plugin_load(const sluice_device_ops **out, const char *name);
+
+/* The transport of the plug-in that is loaded. E_UNSUPPORTED: it was built without one. */
+sluice_status sluice__plugin_transport(const sluice__transport_ops **out);
 
 #endif

@@ -7,9 +7,11 @@
  *   transfers           post(F1) . copy . over            waits for what a post comes `after`
  *
  * Events are few and used again: to wait for a later recording of one is to wait for more than was
- * needed, never for less, and always for something that is enqueued already. Of the last compute
- * instructions none is forgotten before the host has seen its end.
+ * needed, never for less, and always for something that is enqueued already and waits for nothing
+ * that is not. (A transport in which that could wait for a partner who is yet to come has events of
+ * its own.) Of the last compute instructions none is forgotten before the host has seen its end.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -53,6 +55,7 @@ void sluice__events_free(sluice__rank *rank) {
 
 void sluice__events_begin(sluice__rank *rank) {
     rank->computes = rank->over = 0;
+    rank->first_post            = rank->posts;
     for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
 }
 
@@ -68,13 +71,45 @@ static int first_open(const sluice__rank *rank) {
     return -1;
 }
 
+/* Whether what the wait `at` waits for, issued already, is still to come. */
+static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    const sluice__transfer_end end  = sluice__end_of(rank, at);
+    sluice_event *over              = NULL;
+    bool done                       = true;
+    if (pipeline->transport_ops->wait(pipeline->transport, &end, 0, &done, &over) != SLUICE_OK)
+        return false;
+    return !done || (over && pipeline->ops->query(over, &done) == SLUICE_OK && !done);
+}
+
+/* The first transfer that is not over of those that instruction `last` comes after, among the last
+ * whose events were not used again since; NULL. */
+static const sluice_instruction *first_pending(const sluice__rank *rank, int last) {
+    const sluice_instruction *list  = rank->pipeline->run.program->rank[rank->index].list;
+    const sluice_instruction *found = NULL;
+    const int made                  = rank->posts - rank->first_post,
+              most                  = made < SLUICE__MARKS ? made : SLUICE__MARKS;
+    for (int n = atomic_load(&rank->at), posts = 0; n >= 0 && posts < most; n--) {
+        posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
+                 list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+        if (n < last && list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n]))
+            found = &list[n];
+    }
+    return found;
+}
+
+/* It waits for a partner, or works on. */
 static sluice_status device_is_late(sluice__rank *rank) {
-    const int at    = first_open(rank);
-    char whole[128] = "its device";
-    if (at >= 0) {
+    const sluice_program *program = rank->pipeline->run.program;
+    char whole[128]               = "its device";
+    if (!program) return sluice__deadline_passed(rank, whole);
+    const int at                   = first_open(rank);
+    const sluice_instruction *hold = first_pending(rank, at >= 0 ? at : INT_MAX);
+    if (hold) {
+        sluice__describe_instruction(whole, sizeof whole, hold);
+    } else if (at >= 0) {
         char words[96];
-        sluice__describe_instruction(words, sizeof words,
-                                     &rank->pipeline->run.program->rank[rank->index].list[at]);
+        sluice__describe_instruction(words, sizeof words, &program->rank[rank->index].list[at]);
         (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);
     }
     return sluice__deadline_passed(rank, whole);
@@ -89,13 +124,14 @@ static sluice_status blame(sluice__rank *rank) {
 }
 
 sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
-    const sluice_pipeline *pipeline  = rank->pipeline;
+    sluice_pipeline *pipeline        = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
         if (pipeline->ops->query(event, &done) != SLUICE_OK) return blame(rank);
         atomic_store(&rank->awaits, !done);
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
+        SLUICE__TRY(pipeline->transport_ops->poll(pipeline->transport, rank->index));
         if (sluice__patience(pipeline) <= 0) return device_is_late(rank);
         (void)nanosleep(&nap, NULL);
     }

@@ -10,6 +10,7 @@
  *   rehearse.c    everything once before the first step, where code is loaded as it is used
  *   worker.c      a thread per rank that carries out one task after another, and who watches them
  *   place.c       which device a rank is on, and whether the arenas fit there
+ *   transport.c   which transport joins the ranks, and what it carries
  *   events.c      order between streams, and how far the host runs ahead of them
  *   clock.c       what a device that runs on by itself took, by its own clock
  *   run.c         the loop over one rank's instructions
@@ -69,12 +70,13 @@ struct sluice__rank {
     sluice_event *computed[SLUICE__AHEAD];  /* ends of the last compute instructions */
     int computed_at[SLUICE__AHEAD];         /* which those are */
     sluice_event *marks[SLUICE__MARKS];
-    int ahead; /* so many of those, that the launches of all fit into a stream's queue */
-    int loads, computes, posts; /* of this run */
-    int over;                   /* of those computes, as the host has seen */
-    atomic_bool awaits;         /* its device */
-    atomic_int at;              /* instruction being carried out */
-    sluice_event *idle;         /* of the compute stream */
+    int ahead;        /* so many of those, that the launches of all fit into a stream's queue */
+    int loads, posts; /* so far */
+    int computes, first_post; /* of this run */
+    int over;                 /* of those computes, as the host has seen */
+    atomic_bool awaits;       /* its device */
+    atomic_int at;            /* instruction being carried out */
+    sluice_event *idle;       /* of the compute stream */
     sluice_event **clock; /* of a GPU: the step's start, then begin and end of each instruction */
     sluice_event **parts; /* beside it: begin and end of each layer's W in a B that is divided */
     int *divided;         /* per stage: the instruction of that B, counted from 1; 0: none */
@@ -116,6 +118,8 @@ struct sluice_pipeline {
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
+    sluice__link *links; /* what either program posts at most */
+    int link_count;
     sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
     int ranks, threads;
     sluice__rank *rank;
@@ -199,6 +203,18 @@ sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_
 sluice_status sluice__place_kind(sluice_pipeline *pipeline);
 sluice_status sluice__place_ranks(sluice_pipeline *pipeline);
 
+/* ---- transport.c ---- */
+/* By the option; before compiling. */
+sluice_status sluice__choose_transport(sluice_pipeline *pipeline);
+/* The directed links that the compiled programs use. */
+sluice_status sluice__count_links(sluice_pipeline *pipeline);
+sluice_status sluice__open_transport(sluice_pipeline *pipeline);
+/* Bytes that it takes of the rank's device. */
+size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
+/* A task, when everything is allocated; and its end, on the rank's thread too. */
+sluice_status sluice__join_rank(sluice__rank *rank, void *unused);
+void sluice__leave_transport(const sluice__rank *rank);
+
 /* ---- events.c: of devices that run on by themselves; on the cpu everything has happened ---- */
 sluice_status sluice__events_make(sluice__rank *rank);
 void sluice__events_free(sluice__rank *rank);
@@ -235,6 +251,8 @@ sluice_status sluice__clock_read(sluice__rank *rank);
 sluice_status sluice__rehearse(sluice_pipeline *pipeline);
 
 /* ---- run.c ---- */
+/* The rank's end of the transfer that a post or wait is about. */
+sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at);
 sluice_status sluice__run_rank(sluice__rank *rank, void *unused);
 /* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
 sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words);

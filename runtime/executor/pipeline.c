@@ -98,44 +98,15 @@ static sluice_status compile_step(sluice_pipeline *pipeline, const sluice_schedu
                                            sluice_schedule_microbatches(schedule)));
         split = even;
     }
-    SLUICE__TRY_OUT(
-        sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options));
+    status = sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options);
+    if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
+        (void)sluice__hint(status,
+                           "with a queue for each link, over --transport local, it may run");
+    if (status != SLUICE_OK) goto out;
     SLUICE__TRY_OUT(sluice__compile_forward(&pipeline->forward, pipeline->program));
     SLUICE__TRY_OUT(check_limit(pipeline, schedule, options));
 out:
     sluice__free(even);
-    return status;
-}
-
-/* Transfers of each directed link: the most that either program posts. */
-static void count_links(const sluice_program *program, sluice__link *links) {
-    const int p = program->ranks;
-    for (int r = 0; r < p; r++)
-        for (int n = 0; n < program->rank[r].count; n++) {
-            const sluice_instruction *at = &program->rank[r].list[n];
-            if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
-            sluice__link *link = &links[r * p + at->peer];
-            if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
-        }
-}
-
-static sluice_status open_transport(sluice_pipeline *pipeline) {
-    const int p = pipeline->ranks;
-    int count = 0, gathered = pipeline->program->microbatches;
-    sluice__link *links;
-    SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};
-    count_links(pipeline->program, links);
-    count_links(pipeline->forward, links);
-    for (int k = 0; k < p * p; k++)
-        if (links[k].transfers > 0) {
-            links[count] = links[k];
-            sluice__pace_link(pipeline, &links[count++]);
-        }
-    gathered += sluice_model_use_count(pipeline->model);
-    const sluice_status status = pipeline->transport_ops->open(&pipeline->transport, p, links,
-                                                               count, gathered, pipeline->ops);
-    sluice__free(links);
     return status;
 }
 
@@ -159,12 +130,14 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
         pipeline->rank[r].index    = r;
         atomic_init(&pipeline->rank[r].at, -1);
     }
+    SLUICE__TRY(sluice__count_links(pipeline));
     SLUICE__TRY(sluice__place_ranks(pipeline));
-    SLUICE__TRY(open_transport(pipeline));
+    SLUICE__TRY(sluice__open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__furnish_rank, NULL));
     if (pipeline->runs_on) SLUICE__TRY(sluice__rehearse(pipeline));
-    return sluice__workers_do(pipeline, sluice__initialize_rank, NULL);
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__initialize_rank, NULL));
+    return sluice__workers_do(pipeline, sluice__join_rank, NULL);
 }
 
 sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
@@ -182,7 +155,7 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     pipeline->model         = model;
     pipeline->options       = settings;
     pipeline->ranks         = sluice_schedule_ranks(schedule);
-    pipeline->transport_ops = parts->transport ? parts->transport : sluice__transport_local();
+    pipeline->transport_ops = parts->transport;
     pipeline->watch         = parts->watch;
     pipeline->ops           = parts->device;
     pthread_mutex_init(&pipeline->lock, NULL);
@@ -193,6 +166,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     compile.recompute              = settings.recompute;
     sluice_status status           = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__place_kind(pipeline));
+    SLUICE__TRY_OUT(sluice__choose_transport(pipeline));
+    if (pipeline->transport_ops->one_queue) compile.queues = SLUICE_QUEUES_PER_RANK;
     SLUICE__TRY_OUT(check_kinds(pipeline));
     SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
     SLUICE__TRY_OUT(sluice__check_pace(pipeline));
@@ -235,7 +210,8 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
-    pipeline->transport_ops->close(pipeline->transport);
+    if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
+    sluice__free(pipeline->links);
     sluice__account_free(pipeline);
     sluice__exchanges_free(pipeline);
     sluice_program_free(pipeline->program);

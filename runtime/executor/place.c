@@ -78,6 +78,7 @@ static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
         needed += sluice__arena_bytes(pipeline->program, pipeline->forward, q);
     if (pipeline->ops->room(ordinal, last - r + 1, &available, &reserve) != SLUICE_OK)
         return named(pipeline, ordinal);
+    for (int q = r; q <= last; q++) reserve += sluice__transport_reserve(pipeline, q);
     if (available == SIZE_MAX || needed + reserve <= available) return SLUICE_OK;
     char arenas[32], kept[32], there[32];
     const sluice_status status = sluice__fail(
@@ -87,6 +88,16 @@ static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
         sluice__bytes_text(kept, reserve), sluice__bytes_text(there, available));
     return sluice__hint(status, "use more micro-batches, recompute, fewer ranks per device or more "
                                 "devices");
+}
+
+/* A transport with one queue of a rank wants a device of its own under it. */
+static sluice_status check_alone(const sluice_pipeline *pipeline, int r) {
+    const int ordinal = pipeline->rank[r].ordinal;
+    if (!pipeline->transport_ops->one_queue || r == 0 || pipeline->rank[r - 1].ordinal != ordinal)
+        return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT, "ranks %d and %d share %s:%d, and NCCL takes one rank per GPU",
+                 r - 1, r, pipeline->ops->name, ordinal);
+    return sluice__hint(SLUICE_E_ARGUMENT, "use --transport local, or a GPU for each rank");
 }
 
 sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
@@ -106,6 +117,7 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
             "%d ranks, %d on a device, need %d devices of kind %s, and there are %d", ranks, each,
             (ranks + each - 1) / each, pipeline->ops->name, devices.count);
     for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = devices.ordinals[r / each];
+    for (int r = 0; r < ranks; r++) SLUICE__TRY(check_alone(pipeline, r));
     for (int r = 0; r < ranks; r++) SLUICE__TRY(check_room(pipeline, r));
     return SLUICE_OK;
 }

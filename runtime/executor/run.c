@@ -22,14 +22,20 @@ sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words) {
                         "if a single action can take that long, raise deadline_s");
 }
 
+sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
+    return (sluice__transfer_end){.from  = at->sends ? rank->index : at->peer,
+                                  .to    = at->sends ? at->peer : rank->index,
+                                  .k     = at->transfer,
+                                  .sends = at->sends};
+}
+
 static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
-    sluice_pipeline *pipeline = rank->pipeline;
-    const int from            = wait->sends ? rank->index : wait->peer;
-    const int to              = wait->sends ? wait->peer : rank->index;
-    sluice_event *over        = NULL;
+    sluice_pipeline *pipeline      = rank->pipeline;
+    const sluice__transfer_end end = sluice__end_of(rank, wait);
+    sluice_event *over             = NULL;
     for (bool done = false;;) {
         const double seconds = sluice__patience(pipeline);
-        SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, from, to, wait->transfer,
+        SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, &end,
                                                   seconds > 0 ? seconds : 0, &done, &over));
         if (done) return sluice__work_after(rank, over, wait->sends);
         if (sluice__patience(pipeline) > 0) continue;
@@ -45,7 +51,18 @@ static uint64_t content_of(const sluice_instruction *at) {
            (uint32_t)(at->microbatch + 1);
 }
 
-static sluice_status post(sluice__rank *rank, const sluice_instruction *at) {
+static bool is_post(const sluice_instruction *at) {
+    return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+}
+
+/* Whether instructions n and n + 1 of the rank's list are posts that are issued as one. */
+static bool are_one(const sluice__rank_program *mine, int n) {
+    if (n < 0 || n + 1 >= mine->count) return false;
+    const sluice_instruction *a = &mine->list[n], *b = a + 1;
+    return is_post(a) && is_post(b) && a->group > 0 && a->group == b->group;
+}
+
+static sluice_status post_one(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
     SLUICE__TRY(sluice__transfers_after(rank, at->after));
@@ -60,11 +77,22 @@ static sluice_status post(sluice__rank *rank, const sluice_instruction *at) {
                              slot->bytes, content_of(at), mark);
 }
 
-static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at) {
+/* Instruction n of the rank's list, with the begin or end of its group. */
+static sluice_status post(sluice__rank *rank, int n) {
+    const sluice__transport_ops *ops = rank->pipeline->transport_ops;
+    sluice__transport *transport     = rank->pipeline->transport;
+    const sluice__rank_program *mine = &rank->pipeline->run.program->rank[rank->index];
+    const bool goes_on = are_one(mine, n), begun = are_one(mine, n - 1);
+    if (goes_on && !begun) SLUICE__TRY(ops->group_begin(transport, rank->index));
+    SLUICE__TRY(post_one(rank, &mine->list[n]));
+    return begun && !goes_on ? ops->group_end(transport, rank->index) : SLUICE_OK;
+}
+
+static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at, int n) {
     switch (at->kind) {
     case SLUICE_INSTRUCTION_POST_SEND:
     case SLUICE_INSTRUCTION_POST_RECEIVE:
-        return post(rank, at);
+        return post(rank, n);
     case SLUICE_INSTRUCTION_WAIT:
         return wait_for(rank, at);
     case SLUICE_INSTRUCTION_TIE_REDUCE:
@@ -82,7 +110,7 @@ static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at)
 static sluice_status issue(sluice__rank *rank, const sluice_instruction *at, int n) {
     const bool computes = at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
     if (computes) SLUICE__TRY(sluice__before_compute(rank));
-    SLUICE__TRY(carry_out(rank, at));
+    SLUICE__TRY(carry_out(rank, at, n));
     return computes ? sluice__after_compute(rank, n) : SLUICE_OK;
 }
 

@@ -58,7 +58,7 @@ sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *a
 /* ---- the norm ---- */
 
 /* This rank's losses, if it has them, then its partial sums of squares. */
-static sluice_status gather_mine(sluice__rank *rank, int *count) {
+static sluice_status gather_mine(sluice__rank *rank) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice_device_ops *ops     = pipeline->ops;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
@@ -69,14 +69,13 @@ static sluice_status gather_mine(sluice__rank *rank, int *count) {
                               (size_t)losses * sizeof(double)));
     SLUICE__TRY(ops->download(rank->stream, rank->mine + losses, partials,
                               (size_t)rank->counted_count * sizeof(double)));
-    *count = losses + rank->counted_count;
     return sluice__drain(rank);
 }
 
-static sluice_status exchange(sluice__rank *rank, int count) {
+static sluice_status exchange(sluice__rank *rank) {
     sluice_pipeline *pipeline        = rank->pipeline;
     const sluice__transport_ops *ops = pipeline->transport_ops;
-    ops->post_gather(pipeline->transport, rank->index, rank->mine, count);
+    SLUICE__TRY(ops->post_gather(pipeline->transport, rank->index, rank->mine));
     for (bool done = false;;) {
         const double seconds = sluice__patience(pipeline);
         SLUICE__TRY(ops->wait_gather(pipeline->transport, rank->index, rank->gathered,
@@ -134,10 +133,9 @@ static sums add_up(const sluice__rank *rank) {
  * on without an update. */
 sluice_status sluice__norm(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
-    int count;
-    SLUICE__TRY(gather_mine(rank, &count));
+    SLUICE__TRY(gather_mine(rank));
     const double met = sluice__now();
-    SLUICE__TRY(exchange(rank, count));
+    SLUICE__TRY(exchange(rank));
     rank->meeting     = sluice__now() - met;
     const sums all    = add_up(rank);
     const double norm = sqrt(all.squares), clip = pipeline->options.clip;
@@ -172,11 +170,10 @@ sluice_status sluice__update(sluice__rank *rank) {
 /* With a learning rate of 0 and nothing from others. */
 sluice_status sluice__rehearse_update(sluice__rank *rank) {
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
-    int count                        = 0;
     for (int n = 0; n < mine->count; n++)
         if (mine->list[n].kind == SLUICE_INSTRUCTION_TIE_REDUCE)
             SLUICE__TRY(sluice__tie_reduce(rank, &mine->list[n]));
-    SLUICE__TRY(gather_mine(rank, &count));
+    SLUICE__TRY(gather_mine(rank));
     rank->scale = 1;
     SLUICE__TRY(sluice__update(rank));
     return sluice__drain(rank);

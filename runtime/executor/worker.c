@@ -40,6 +40,7 @@ static sluice_status open_device(sluice__rank *rank) {
 
 static void close_device(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
+    sluice__leave_transport(rank);
     for (int s = 0; s < SLUICE__STAGINGS; s++) ops->host_free(rank->device, rank->staging[s]);
     ops->host_free(rank->device, rank->mine);
     sluice__events_free(rank);
@@ -65,7 +66,10 @@ static sluice_status come_to_rest(const sluice__rank *rank) {
 static void do_task(sluice__rank *rank, sluice__task *task, bool is_open) {
     sluice_status status = is_open ? SLUICE_OK : open_device(rank);
     if (status == SLUICE_OK) status = task(rank, rank->pipeline->argument);
-    if (status != SLUICE_OK) sluice__fail_pipeline(rank);
+    if (status != SLUICE_OK) {
+        sluice__fail_pipeline(rank);
+        sluice__leave_transport(rank); /* what waits for other ranks must not hold us up */
+    }
     if (come_to_rest(rank) != SLUICE_OK && status == SLUICE_OK) sluice__fail_pipeline(rank);
 }
 

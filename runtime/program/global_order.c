@@ -3,14 +3,15 @@
  * global_order.c -- one order of all transfers, for transports in which each rank has one queue.
  *
  * Transfers are sorted by when their producers end (F, I and W take 1, transfers nothing), then by
- * the pair of ranks, stage, kind and micro-batch. Those of one time are a group, of which every
- * rank issues its own as one: in training ranks exchange activations and gradients at one time,
- * with both neighbours, and one after another they would wait for each other along the pipeline. A
- * forward pass has nothing to exchange; there groups would only make ranks march in step, and are
- * left to transfers of one pair.
+ * the pair of ranks, stage, kind and micro-batch. Those of one time and one pair are a group, which
+ * both ranks issue as one: there, activations and gradients are exchanged. It is one kernel of the
+ * pair's communicator; those of other pairs stand before or behind it in the rank's one queue.
+ *
+ * Of the pairs of one time come first those of ranks 0 1, 2 3, 4 5, ..., then 1 2, 3 4, ..., then
+ * ranks that are no neighbours. Ascending, each would wait for the one before, along the pipeline.
  *
  * Every rank issues its groups in that order. Whatever the first group that is not done waits for,
- * compute or an earlier group, comes before it in time: so there is always one that can go on.
+ * compute or an earlier group, comes before it in the order: so there is always one that can go on.
  */
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@
 
 typedef struct entry {
     int64_t time;
+    int turn;      /* of the pair, among those of one time */
     int low, high; /* the two ranks */
     int rank, block;
     const sluice_action *action; /* the producer */
@@ -37,6 +39,7 @@ typedef struct ordering {
 static int compare(const void *left, const void *right) {
     const entry *a = left, *b = right;
     if (a->time != b->time) return a->time < b->time ? -1 : 1;
+    if (a->turn != b->turn) return a->turn < b->turn ? -1 : 1;
     if (a->low != b->low) return a->low < b->low ? -1 : 1;
     if (a->high != b->high) return a->high < b->high ? -1 : 1;
     if (a->action->stage != b->action->stage) return a->action->stage < b->action->stage ? -1 : 1;
@@ -58,7 +61,9 @@ static sluice_status add_entry(ordering *all, int r, int block, const sluice_act
         all->capacity = capacity;
     }
     const int low              = made.from < made.to ? made.from : made.to;
-    all->entries[all->count++] = (entry){time, low, made.from + made.to - low, r, block, action};
+    const int high             = made.from + made.to - low;
+    const int turn             = high - low == 1 ? low % 2 : 2;
+    all->entries[all->count++] = (entry){time, turn, low, high, r, block, action};
     return SLUICE_OK;
 }
 
@@ -88,15 +93,14 @@ static sluice_status add_posts(ordering *all, const entry *at, int group) {
     return sluice__add_post(&all->ranks[made.to], &made.receive);
 }
 
-static bool are_grouped(const entry *a, const entry *b, bool trains) {
-    return a->time == b->time && (trains || (a->low == b->low && a->high == b->high));
+static bool are_grouped(const entry *a, const entry *b) {
+    return a->time == b->time && a->low == b->low && a->high == b->high;
 }
 
 /* A rank's only post of a group is no worse for its number. */
 static sluice_status issue(ordering *all) {
-    const bool trains = sluice_schedule_trains(all->schedule);
     for (int k = 0, group = 0; k < all->count; k++) {
-        if (k == 0 || !are_grouped(&all->entries[k - 1], &all->entries[k], trains)) group++;
+        if (k == 0 || !are_grouped(&all->entries[k - 1], &all->entries[k])) group++;
         SLUICE__TRY(add_posts(all, &all->entries[k], group));
     }
     return SLUICE_OK;

@@ -102,9 +102,11 @@ static void local_close(sluice__transport *transport) {
 }
 
 static sluice_status local_open(sluice__transport **out, int ranks, const sluice__link *links,
-                                int count, int gathered, const sluice_device_ops *ops) {
+                                int count, const int *gathers, const sluice_device_ops *ops) {
     sluice__transport *transport;
-    const size_t p = (size_t)ranks;
+    const size_t p  = (size_t)ranks;
+    size_t gathered = 0;
+    for (int r = 0; r < ranks; r++) gathered += (size_t)gathers[r];
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
     transport->ranks = ranks;
     transport->ops   = ops;
@@ -115,14 +117,34 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     SLUICE__TRY_OUT(sluice__alloc(&transport->links, p * p, sizeof *transport->links));
     SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
-    SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, p * (size_t)gathered, sizeof(double)));
-    for (int r = 0; r < ranks; r++)
-        transport->parts[r] = transport->gathered + (ptrdiff_t)r * gathered;
+    SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, gathered, sizeof(double)));
+    gathered = 0;
+    for (int r = 0; r < ranks; r++) {
+        transport->counts[r] = gathers[r];
+        transport->parts[r]  = transport->gathered + gathered;
+        gathered += (size_t)gathers[r];
+    }
     SLUICE__TRY_OUT(open_links(transport, links, count));
     *out = transport;
 out:
     if (status != SLUICE_OK) local_close(transport);
     return status;
+}
+
+/* Nothing is allocated or connected: hosts hand over addresses. */
+static size_t local_reserve(const sluice__link *links, int count, int ranks, int rank) {
+    (void)links, (void)count, (void)ranks, (void)rank;
+    return 0;
+}
+
+static sluice_status local_join(sluice__transport *transport, int rank, sluice_device *device,
+                                sluice_stream *stream, double seconds) {
+    (void)transport, (void)rank, (void)device, (void)stream, (void)seconds;
+    return SLUICE_OK;
+}
+
+static void local_leave(sluice__transport *transport, int rank) {
+    (void)transport, (void)rank;
 }
 
 static void local_begin(sluice__transport *transport) {
@@ -241,26 +263,32 @@ static sluice_status wait_for_link(const sluice__transport *transport, link *at,
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
 }
 
-static sluice_status local_wait(sluice__transport *transport, int from, int to, int k,
+/* One copy is the end for both. */
+static sluice_status local_wait(sluice__transport *transport, const sluice__transfer_end *of,
                                 double seconds, bool *done, sluice_event **over) {
-    link *at         = link_of(transport, from, to);
+    link *at         = link_of(transport, of->from, of->to);
     const double end = sluice__now() + seconds;
-    SLUICE__TRY(wait_for_copy(transport, at, k, seconds, done));
+    SLUICE__TRY(wait_for_copy(transport, at, of->k, seconds, done));
     if (!*done) return SLUICE_OK;
-    *over = at->waiting[k].mark.event;
-    return at->due ? wait_for_link(transport, at, k, end, done) : SLUICE_OK;
+    *over = at->waiting[of->k].mark.event;
+    return at->due ? wait_for_link(transport, at, of->k, end, done) : SLUICE_OK;
+}
+
+/* Whoever copies, on a stream, is told by that stream's device. */
+static sluice_status local_poll(sluice__transport *transport, int rank) {
+    (void)transport, (void)rank;
+    return SLUICE_OK;
 }
 
 /* ---- the gather ---- */
 
-static void local_post_gather(sluice__transport *transport, int rank, const double *mine,
-                              int count) {
+static sluice_status local_post_gather(sluice__transport *transport, int rank, const double *mine) {
     pthread_mutex_lock(&transport->lock);
-    memcpy(transport->parts[rank], mine, (size_t)count * sizeof *mine);
-    transport->counts[rank] = count;
+    memcpy(transport->parts[rank], mine, (size_t)transport->counts[rank] * sizeof *mine);
     transport->here++;
     pthread_cond_broadcast(&transport->arrived);
     pthread_mutex_unlock(&transport->lock);
+    return SLUICE_OK;
 }
 
 static sluice_status local_wait_gather(sluice__transport *transport, int rank, double *all,
@@ -297,14 +325,19 @@ static void local_abort(sluice__transport *transport) {
 const sluice__transport_ops *sluice__transport_local(void) {
     static const sluice__transport_ops table = {
         .name         = "local",
+        .one_queue    = false,
         .open         = local_open,
         .close        = local_close,
+        .reserve      = local_reserve,
+        .join         = local_join,
+        .leave        = local_leave,
         .begin        = local_begin,
         .post_send    = local_post_send,
         .post_receive = local_post_receive,
         .group_begin  = local_group,
         .group_end    = local_group,
         .wait         = local_wait,
+        .poll         = local_poll,
         .post_gather  = local_post_gather,
         .wait_gather  = local_wait_gather,
         .abort        = local_abort,

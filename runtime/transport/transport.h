@@ -3,10 +3,12 @@
  * transport.h -- the seam through which ranks exchange tensors: one const table per kind.
  *
  * Order is the contract: the k-th send of a directed link matches its k-th receive; there are no
- * tags. A transfer completes when both ends are posted and every earlier transfer of its link is
+ * tags. A transfer completes when both ends are posted and everything before it in its queues is
  * complete: strict rendezvous, no buffering anywhere. Numbers k count from the last begin().
  *
  * Posting never blocks. Waiting does, up to a time, and ends at once after abort().
+ *
+ *   open   join (each rank)   begin   post, wait, gather (each rank) ...   leave (each rank) close
  */
 #ifndef SLUICE_TRANSPORT_TRANSPORT_H
 #define SLUICE_TRANSPORT_TRANSPORT_H
@@ -34,21 +36,38 @@ typedef struct sluice__mark {
     sluice_event *event;
 } sluice__mark;
 
+/* Transfer k of the link from -> to, as its sender or its receiver sees it. */
+typedef struct sluice__transfer_end {
+    int from, to, k;
+    bool sends;
+} sluice__transfer_end;
+
 typedef struct sluice__transport_ops {
     const char *name;
-    /* E_UNSUPPORTED: links shall take time and this transport's cannot.
-     * `ops`: the ranks' device. `gathered`: the most doubles of all ranks together in all_gather.
-     * E_HOST_MEMORY, E_DEVICE. */
+    bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
+                     * directed link */
+    /* `ops`: the ranks' device. `gathers`: doubles that each rank gives in a gather.
+     * E_HOST_MEMORY, E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
     sluice_status (*open)(sluice__transport **out, int ranks, const sluice__link *links, int count,
-                          int gathered, const sluice_device_ops *ops);
+                          const int *gathers, const sluice_device_ops *ops);
     void (*close)(sluice__transport *transport); /* NULL is fine */
+    /* Bytes that joining takes of the device of `rank`, beside the arenas. */
+    size_t (*reserve)(const sluice__link *links, int count, int ranks, int rank);
+
+    /* On every rank's thread, once all of them have allocated what they need: whatever the ranks
+     * must agree on or connect happens here, in at most `seconds`; a post takes no longer, either.
+     * `stream` is that of all marks. Nothing may be allocated or given back between this and
+     * leave(), which is called on the same thread, after abort() too; it may be called twice. */
+    sluice_status (*join)(sluice__transport *transport, int rank, sluice_device *device,
+                          sluice_stream *stream, double seconds);
+    void (*leave)(sluice__transport *transport, int rank);
     /* Between runs, with every rank outside: all transfers are forgotten. */
     void (*begin)(sluice__transport *transport);
 
     /* On rank `from`'s thread, or `to`'s. The buffer is ready when the work now on the mark's
      * stream is done, and in use until the transfer is over: who touches it next waits for that.
      * `content` says what is carried, the same number at both ends: it matches nothing, but a
-     * transport that sees both refuses two that differ (E_SCHEDULE). */
+     * transport that sees both refuses two that differ (E_SCHEDULE). E_STOPPED after abort(). */
     sluice_status (*post_send)(sluice__transport *transport, int from, int to, const void *buffer,
                                size_t bytes, uint64_t content, sluice__mark mark);
     sluice_status (*post_receive)(sluice__transport *transport, int from, int to, void *buffer,
@@ -56,23 +75,25 @@ typedef struct sluice__transport_ops {
     /* Posts between these two are issued as one; order among them does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);
-    /* Until both ends of transfer k of the link are posted and its copy is enqueued, at most
-     * `seconds`:
-     * `*done` says whether that is so, and then `*over` is the event of its end, or NULL if it is
-     * over. E_STOPPED after abort(). */
-    sluice_status (*wait)(sluice__transport *transport, int from, int to, int k, double seconds,
-                          bool *done, sluice_event **over);
+    /* On the thread of that end's rank, until the transfer goes on without any host, at most
+     * `seconds`: `*done` says whether it does, and then `*over` is the event of its end, or NULL if
+     * it is over. E_STOPPED after abort(). */
+    sluice_status (*wait)(sluice__transport *transport, const sluice__transfer_end *at,
+                          double seconds, bool *done, sluice_event **over);
+    /* What went wrong with a rank's transfers beside the calls that made them; never blocks. */
+    sluice_status (*poll)(sluice__transport *transport, int rank);
 
-    /* Every rank gives `count` doubles (host memory), once per run; wait_gather() hands out all of
-     * them, rank after rank. */
-    void (*post_gather)(sluice__transport *transport, int rank, const double *mine, int count);
+    /* Every rank gives its doubles (host memory), once per run, when its transfers are over;
+     * wait_gather() hands out all of them, rank after rank. */
+    sluice_status (*post_gather)(sluice__transport *transport, int rank, const double *mine);
     sluice_status (*wait_gather)(sluice__transport *transport, int rank, double *all,
                                  double seconds, bool *done);
 
-    void (*abort)(sluice__transport *transport); /* from any thread; for good */
+    /* From any thread, for good: waits end, and whoever leaves does not wait for others. */
+    void (*abort)(sluice__transport *transport);
 } sluice__transport_ops;
 
-/* Threads of one process. */
+/* Threads of one process. `nccl` is in the plug-in for GPUs: device/plugin.h. */
 const sluice__transport_ops *sluice__transport_local(void);
 
 #endif

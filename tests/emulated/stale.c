@@ -5,7 +5,7 @@
 __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
 
 const sluice__plugin *sluice_plugin(const sluice__plugin_host *host) {
-    static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION + 1, 8, NULL};
+    static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION + 1, 8, NULL, NULL};
     (void)host;
     return &plugin;
 }

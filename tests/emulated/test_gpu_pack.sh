@@ -51,10 +51,10 @@ mkdir tools records
 printf '#!/bin/sh\necho "sanitizer: $*"\n' >tools/compute-sanitizer && chmod +x tools/compute-sanitizer
 says 0 "record: $work/records/gpu-" "${clean[@]}" OUT="$work/records" bash "$folder/gpu.sh" --run --quick --seconds 1590
 record=$(ls records/*.md)
-for part in contract operations training "1, 2, 4 ranks" bench {memcheck,racecheck,synccheck}", "{training,operations}; do
+for part in contract operations training "1, 2, 4 ranks" "NCCL, one GPU" bench {memcheck,racecheck,synccheck}", "{training,operations}; do
     has "$record" "| $part | passed |"
 done
-for text in "on emulated libraries" "cuda:0, emulated GPU 0" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
+for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
 for text in threads_hand_over_by_events sgd_agrees ranks_share_gpus_as_told \
     "gpt-nano, tf32, K = 4: weights " "sanitizer: --tool racecheck --error-exitcode 9"; do has "${record%.md}.log" "$text"; done
 

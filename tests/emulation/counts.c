@@ -15,6 +15,7 @@ static struct count events[NAMES], live[NAMES];
 static emu_site sites[SITES];
 static int site_count;
 static const char *forbidden_why;
+const char *(*emu__forbidden_by_library)(void);
 
 /* Each may wait for a whole device, or allocate: nothing for the middle of a step. */
 static const char *const slow[] = {"cudaMalloc",
@@ -35,6 +36,9 @@ static const char *const slow[] = {"cudaMalloc",
                                    "cudaDeviceEnablePeerAccess",
                                    "cublasLtCreate",
                                    "cublasLtDestroy",
+                                   "ncclCommInitRankConfig",
+                                   "ncclCommFinalize",
+                                   "ncclCommDestroy",
                                    NULL};
 
 static struct count *find(struct count *table, const char *name) {
@@ -62,8 +66,13 @@ static emu_site *find_site(const char *function, const void *from) {
 void emu__count_call_from(const char *function, const void *from) {
     emu__lock();
     find_site(function, from)->calls++;
-    if (forbidden_why && is_slow(function))
-        emu__report("%s is called, and may not be: %s", function, forbidden_why);
+    const bool slow_one   = is_slow(function);
+    const char *const why = !slow_one       ? NULL
+                            : forbidden_why ? forbidden_why
+                            : emu__forbidden_by_library && strncmp(function, "nccl", 4) != 0
+                                ? emu__forbidden_by_library()
+                                : NULL;
+    if (why) emu__report("%s is called, and may not be: %s", function, why);
     emu__unlock();
 }
 

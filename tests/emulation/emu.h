@@ -24,6 +24,8 @@ typedef struct emu_settings {
     int timeout_ms; /* without progress: a deadlock */
     int memory_mib; /* of each device */
     int queue;      /* operations a stream holds before its host waits */
+    int resident;   /* kernels of NCCL on a device at one time; 0: any number */
+    int nccl;       /* its version, as NCCL_VERSION_CODE */
     int major;      /* of the devices' compute capability */
 } emu_settings;
 
@@ -80,6 +82,14 @@ void emu_release(void);
 /* The device fails as if a kernel had faulted: what is queued is dropped, and every call that
  * concerns the device says `code` from now on. */
 void emu_break_device(int device, cudaError_t code);
+
+/* ---- of libnccl ---- */
+
+/* Communicators that live. */
+int emu_communicators(void);
+/* The device leaves all its communicators, as if its process had died: nothing there begins any
+ * more, and the others hear of it as of `code`. */
+void emu_lose_communicators(int device, int code);
 
 #ifdef __cplusplus
 }

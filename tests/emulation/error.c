@@ -112,6 +112,17 @@ cudaError_t emu__enter_any_from(const char *function, const void *from) {
     return emu__fail(emu__settings.devices == 0 ? cudaErrorNoDevice : cudaSuccess, function);
 }
 
+int emu__enter_library_from(const char *function, const void *from) {
+    emu__lock();
+    emu__start();
+    emu__unlock();
+    if (emu__running_stream())
+        emu__report("%s is called from a host function of stream %d", function,
+                    emu__running_stream()->number);
+    emu__count_call_from(function, from);
+    return emu__injected(function, from);
+}
+
 cudaError_t emu__enter_from(const char *function, const void *from) {
     const cudaError_t entered = emu__enter_any_from(function, from);
     return entered != cudaSuccess ? entered : emu__fail(emu__broken(emu__device()), function);

@@ -117,7 +117,9 @@ typedef struct emu__operation {
     struct emu__operation *next;
     enum emu__kind kind;
     const char *what;
-    emu__function *run, *release; /* `release` may be NULL */
+    emu__function *run, *release;  /* `release` may be NULL */
+    bool (*ready)(void *argument); /* or NULL: at once (locked) */
+    emu__function *begin;          /* or NULL: it is ready, and will run now (locked) */
     void *argument;
     struct CUevent_st *event;
     uint64_t ticket; /* of the event: which record */
@@ -133,6 +135,7 @@ struct CUstream_st {
     struct CUstream_st *next;
     emu__operation *head, *tail;
     int device, number, priority, queued;
+    uint64_t enqueued; /* in all */
     unsigned flags;
     int slowness; /* delays are this much longer */
     bool running, closing;
@@ -200,7 +203,16 @@ const char *emu__grid_place(char *text, size_t bytes);
 /* What of its own the running kernel has outgrown if it touched `address`, or "". */
 const char *emu__grid_touched(const void *address);
 
-/* ---- work.h's: enqueued by the libraries that stand on this one (cuBLAS) ---- */
+/* ---- for the libraries that stand on this one (cuBLAS, NCCL) ---- */
+
+/* What every function of such a library begins with: counted, and not from a host function. 0, or
+ * the failure that it is to have. */
+#define emu__enter_library(function) emu__enter_library_from(function, __builtin_return_address(0))
+int emu__enter_library_from(const char *function, const void *from);
+/* Why nothing may be allocated or waited for now, or NULL: asked at each such call (locked). */
+extern const char *(*emu__forbidden_by_library)(void);
+extern void (*emu__library_report)(void);  /* adds to a report what it waits for */
+extern void (*emu__library_restart)(void); /* reports what lives (locked) */
 
 cudaError_t emu__work(cudaStream_t stream, const char *what, emu__function *run, void *argument,
                       emu__function *release);

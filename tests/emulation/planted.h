@@ -68,4 +68,15 @@ int planted_default_stream(void);
 int planted_destroyed_stream(void);
 int planted_destroyed_event(void);
 
+/* ---- of NCCL, where its header is ---- */
+int planted_own_order(void);
+int planted_opposite_orders(void);
+int planted_two_streams(void);
+int planted_count_mismatch(void);
+int planted_second_thread(void);
+int planted_allocation_while_communicating(void);
+int planted_cold_edge(void);
+int planted_stream_in_progress(void);
+int planted_aborted_one_by_one(void);
+
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static struct sigaction previous[2]; /* of SIGSEGV and SIGBUS */
+void (*emu__library_report)(void);
 static char this_case[256];
 
 void emu_case(const char *words) {
@@ -39,6 +40,7 @@ static void print_head(const struct CUstream_st *stream) {
 static _Noreturn void leave(void) {
     if (this_case[0] != '\0') (void)fprintf(stderr, "emulation:   case: %s\n", this_case);
     for (const struct CUstream_st *s = emu__streams; s; s = s->next) print_head(s);
+    if (emu__library_report) emu__library_report();
     (void)fflush(NULL);
     _exit(EMU__EXIT_REPORT);
 }

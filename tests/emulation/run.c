@@ -25,6 +25,8 @@ const char *emu__running_what(void) {
 bool emu__ready(const struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
     if (!head || stream->running || head->hangs) return false;
+    if (head->ready && emu__broken(stream->device) == cudaSuccess && !head->ready(head->argument))
+        return false;
     return head->kind != EMU__WAIT || head->event->done >= head->ticket;
 }
 
@@ -115,6 +117,7 @@ static void *finish_alone(void *stream) {
 void emu__step(struct CUstream_st *stream) {
     pthread_t thread;
     stream->running = true;
+    if (stream->head->begin) stream->head->begin(stream->head->argument);
     if (stream->head->kind != EMU__HOST || !emu__settings.lazy) {
         finish(stream);
         return;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 emu_settings emu__settings;
+void (*emu__library_restart)(void);
 static bool started;
 
 static int number(const char *name, int otherwise) {
@@ -25,6 +26,8 @@ static void read_environment(void) {
         .timeout_ms = number("EMU_TIMEOUT_MS", 5000),
         .memory_mib = number("EMU_MEMORY_MIB", 8192),
         .queue      = number("EMU_QUEUE", 1024),
+        .resident   = number("EMU_NCCL_RESIDENT", 1),
+        .nccl       = number("EMU_NCCL_VERSION", 22809),
         .major      = number("EMU_MAJOR", 9),
     };
     if (mode && *mode && strcmp(mode, "lazy") != 0 && strcmp(mode, "async") != 0)
@@ -53,6 +56,7 @@ void emu_restart(const emu_settings *settings) {
     emu__lock();
     emu__start();
     if (emu__streams) emu__report("emu_restart: stream %d lives", emu__streams->number);
+    if (emu__library_restart) emu__library_restart();
     emu__expect_no_memory();
     emu__settings = *settings;
     emu__events_forget();

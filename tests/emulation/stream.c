@@ -57,6 +57,7 @@ void emu__enqueue(cudaStream_t stream, const emu__operation *operation) {
         stream->head = o;
     stream->tail = o;
     stream->queued++;
+    stream->enqueued++;
     emu__kick();
 }
 

@@ -81,6 +81,18 @@ static const struct program table[] = {
     {"default stream", planted_default_stream, false, CHILD_REPORTED, "uses the default stream"},
     {"destroyed stream", planted_destroyed_stream, false, CHILD_REPORTED, "is not a stream"},
     {"destroyed event", planted_destroyed_event, false, CHILD_REPORTED, "is destroyed"},
+#ifdef EMULATED_NCCL
+    {"NCCL in each rank's own order", planted_own_order, false, CHILD_REPORTED, "resident, sends 500 to rank"},
+    {"NCCL in opposite orders", planted_opposite_orders, false, CHILD_REPORTED, "deadlock: nothing has happened"},
+    {"two streams on one communicator", planted_two_streams, false, CHILD_REPORTED, "resident, receives 500 from rank"},
+    {"NCCL with two counts", planted_count_mismatch, false, CHILD_REPORTED, "a send of 499 elements of type 7 meets a receive of 500"},
+    {"NCCL from a second thread", planted_second_thread, false, CHILD_REPORTED, "a second thread calls NCCL for device 0"},
+    {"allocation while communicating", planted_allocation_while_communicating, false, CHILD_REPORTED,
+     "cudaMalloc is called, and may not be: communication is pending"},
+    {"an edge that is not warmed", planted_cold_edge, false, CHILD_REPORTED, "while communication is pending on device"},
+    {"stream used while NCCL is in progress", planted_stream_in_progress, false, CHILD_REPORTED, "was out of ncclInProgress"},
+    {"communicators aborted one by one", planted_aborted_one_by_one, false, CHILD_REPORTED, "while the host waits in ncclCommAbort"},
+#endif
 };
 /* clang-format on */
 

@@ -87,7 +87,7 @@ pack() {
     list_needs
     check_paths
     mkdir "$folder/gpu"
-    cp "$here/gpu.sh" "$folder/" && cp "$here"/gpu/{libraries,ranks,run}.sh "$folder/gpu/" || exit 1
+    cp "$here/gpu.sh" "$folder/" && cp "$here"/gpu/{libraries,nccl,ranks,run}.sh "$folder/gpu/" || exit 1
     describe >"$folder/about"
     bytes=$(du -sb "$folder" | cut -f1)
     [ "$bytes" -lt $most_bytes ] || refuse "$folder has $bytes bytes, more than $most_bytes"

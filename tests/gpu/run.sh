@@ -52,6 +52,25 @@ sanitize() {
     done
 }
 
+# NCCL, if the machine has it: on one GPU what is possible there, and between up to four.
+try_nccl() {
+    local gpus place
+    gpus=$(grep -c 'cuda:[0-9]*, ' "$work/info")
+    if [ ! -e "$folder/lib/libnccl.so.2" ]; then
+        place=$(cuda_folders | folder_of libnccl.so.2)
+        [ -n "$place" ] || { add_row NCCL "not run: there is no libnccl.so.2 here" ""; return; }
+        export SLUICE_NCCL_LIBRARY=$place/libnccl.so.2
+        found_libraries+=("$(realpath "$SLUICE_NCCL_LIBRARY")")
+    fi
+    part "NCCL, one GPU" 30 bash "$folder/gpu/nccl.sh" "$folder" 1 "$@"
+    if [ "$gpus" -lt 2 ]; then
+        add_row "NCCL between GPUs" "not run: there is one GPU" ""
+    else
+        [ "$gpus" -lt 4 ] || gpus=4
+        part "NCCL between GPUs" 30 bash "$folder/gpu/nccl.sh" "$folder" "$gpus" "$@"
+    fi
+}
+
 # ---- the record ----
 
 driver() {
@@ -94,6 +113,7 @@ run() {
     part operations 40 "$folder/bin/test_operations" cuda
     part training 60 "$folder/bin/test_training"
     part "1, 2, 4 ranks" 50 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
+    try_nccl "${small[@]:1}"
     sanitize
     part bench 150 "$folder/bin/gpu_train" ${quick:+--quick}
     grep -q '^# ' "$work/said" && cp "$work/said" "$work/bench"

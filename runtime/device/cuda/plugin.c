@@ -10,13 +10,14 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
+#include "runtime/device/cuda/transport.h"
 
 static const sluice__plugin_host *host;
 
 /* ---- the library's functions by their own names, so that the backend reads like the cpu's ---- */
 
 static void print(char *text, size_t bytes, const char *format, va_list arguments) {
-    /* The callers have started it: NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the callers have started it */
     (void)vsnprintf(text, bytes, format, arguments);
 }
 
@@ -55,9 +56,12 @@ __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
  * leave free. Who has set this knows better.
  */
 const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
-    static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, sizeof(sluice_device_ops),
-                                          &sluice__cuda_ops};
-    host                               = lent;
+    static sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, SLUICE__PLUGIN_TABLES,
+                                    &sluice__cuda_ops, NULL};
+#ifdef SLUICE__WITH_NCCL
+    plugin.transport = sluice__cuda_transport();
+#endif
+    host = lent;
     (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
     return &plugin;
 }

@@ -1,0 +1,19 @@
+# NCCL's header, if it is here: SLUICE_HAS_NCCL. The library itself is loaded when it is asked for.
+set(SLUICE_NCCL "AUTO" CACHE STRING "NCCL between GPUs: AUTO (where nccl.h is), ON (insist), OFF")
+find_path(SLUICE_NCCL_HEADERS nccl.h
+          HINTS $ENV{NCCL_HOME}/include ${CUDAToolkit_INCLUDE_DIRS} ${SLUICE_CUDA_HEADERS}
+                $ENV{CUDA_PATH}/include /usr/local/cuda/include
+          DOC "Folder of nccl.h")
+mark_as_advanced(SLUICE_NCCL_HEADERS)
+set(SLUICE_HAS_NCCL OFF)
+if(SLUICE_NCCL STREQUAL "OFF")
+    message(STATUS "not built: NCCL (SLUICE_NCCL=OFF)")
+elseif(NOT SLUICE_NCCL MATCHES "^(AUTO|ON)$")
+    message(FATAL_ERROR "SLUICE_NCCL is '${SLUICE_NCCL}': choose AUTO, ON or OFF.")
+elseif(SLUICE_NCCL_HEADERS)
+    set(SLUICE_HAS_NCCL ON)
+elseif(SLUICE_NCCL STREQUAL "ON")
+    message(FATAL_ERROR "There is no nccl.h: set NCCL_HOME, or configure with -DSLUICE_NCCL=OFF.")
+else()
+    message(STATUS "not built: NCCL (no nccl.h)")
+endif()

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.c -- which transport joins a pipeline's ranks, what it carries for them, and when. */
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/device/plugin.h"
+#include "runtime/executor/internal.h"
+
+/* ---- which one ---- */
+
+static sluice_status choose_nccl(sluice_pipeline *pipeline) {
+    const char *const device = pipeline->ops->name;
+    if (strcmp(device, "cuda") == 0) return sluice__plugin_transport(&pipeline->transport_ops);
+    sluice__fail(SLUICE_E_ARGUMENT, "transport nccl joins GPUs, and the device is %s", device);
+    return sluice__hint(SLUICE_E_ARGUMENT, "use --device cuda, or --transport local");
+}
+
+/* In one process `local` reaches everything. */
+sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
+    const char *const name = pipeline->options.transport;
+    if (pipeline->transport_ops) return SLUICE_OK; /* a test's */
+    if (name && strcmp(name, "nccl") == 0) return choose_nccl(pipeline);
+    pipeline->transport_ops = sluice__transport_local();
+    if (!name || strcmp(name, "auto") == 0 || strcmp(name, "local") == 0) return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT, "no transport is called '%s'", name);
+    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: auto local nccl");
+}
+
+/* ---- what it carries ---- */
+
+/* Transfers of each directed link: the most that either program posts. */
+static void count_transfers(const sluice_program *program, sluice__link *links) {
+    const int p = program->ranks;
+    for (int r = 0; r < p; r++)
+        for (int n = 0; n < program->rank[r].count; n++) {
+            const sluice_instruction *at = &program->rank[r].list[n];
+            if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
+            sluice__link *link = &links[r * p + at->peer];
+            if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
+        }
+}
+
+sluice_status sluice__count_links(sluice_pipeline *pipeline) {
+    const int p = pipeline->ranks;
+    sluice__link *links;
+    SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
+    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};
+    count_transfers(pipeline->program, links);
+    count_transfers(pipeline->forward, links);
+    for (int k = 0; k < p * p; k++)
+        if (links[k].transfers > 0) {
+            links[pipeline->link_count] = links[k];
+            sluice__pace_link(pipeline, &links[pipeline->link_count++]);
+        }
+    pipeline->links = links;
+    return SLUICE_OK;
+}
+
+/* What a rank gives for the norm: its losses, if it has them, and a partial sum for each parameter
+ * that is counted there. */
+static int gathered_of(const sluice_pipeline *pipeline, int r) {
+    const sluice__rank_program *mine = &pipeline->program->rank[r];
+    int count = r == pipeline->loss_rank ? pipeline->program->microbatches : 0;
+    for (int k = 0; k < mine->value_count; k++) count += mine->values[k].is_first;
+    return count;
+}
+
+sluice_status sluice__open_transport(sluice_pipeline *pipeline) {
+    int *gathers;
+    SLUICE__TRY(sluice__alloc(&gathers, (size_t)pipeline->ranks, sizeof *gathers));
+    for (int r = 0; r < pipeline->ranks; r++) gathers[r] = gathered_of(pipeline, r);
+    const sluice_status status =
+        pipeline->transport_ops->open(&pipeline->transport, pipeline->ranks, pipeline->links,
+                                      pipeline->link_count, gathers, pipeline->ops);
+    sluice__free(gathers);
+    return status;
+}
+
+size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank) {
+    return pipeline->transport_ops->reserve(pipeline->links, pipeline->link_count, pipeline->ranks,
+                                            rank);
+}
+
+/* ---- when ---- */
+
+sluice_status sluice__join_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    const sluice_pipeline *pipeline = rank->pipeline;
+    return pipeline->transport_ops->join(pipeline->transport, rank->index, rank->device,
+                                         rank->transfers, pipeline->options.deadline_s);
+}
+
+void sluice__leave_transport(const sluice__rank *rank) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    if (pipeline->transport) pipeline->transport_ops->leave(pipeline->transport, rank->index);
+}

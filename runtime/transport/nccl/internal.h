@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h -- the insides of the transport `nccl`: GPUs of one process, a rank on each.
+ *
+ *   library.c    libnccl, loaded
+ *   transport.c  the table; open and close
+ *   join.c       a rank's communicators: made, warmed, finalized or aborted
+ *   post.c       sends and receives, alone and in groups
+ *   gather.c     the parts of the norm
+ *   poll.c       what NCCL says, in sentences, and for how long it is listened to
+ *
+ * Every two ranks that exchange anything have a communicator, and all together have one for the
+ * gather. A rank's calls all come from its own thread, and its kernels stand in one stream in the
+ * order of its program: with strict rendezvous and one kernel resident on each GPU, which is what
+ * the verifier assumes, they come to their end. Communicators do not block: whatever may take time
+ * is asked about again and again, until it is over, the deadline has passed, or another rank has
+ * failed.
+ *
+ * Events: one for each group of a run. To wait for a later recording of an event, as `local` may,
+ * would be to wait for transfers whose partners wait for us.
+ */
+#ifndef SLUICE_TRANSPORT_NCCL_INTERNAL_H
+#define SLUICE_TRANSPORT_NCCL_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "runtime/device/cuda/cuda.h"
+#include "runtime/transport/nccl/library.h"
+#include "runtime/transport/transport.h"
+
+/* Two ranks that exchange something. */
+typedef struct sluice__nccl_pair {
+    int low, high;
+    ncclUniqueId id; /* made by `low` before the first meeting */
+} sluice__nccl_pair;
+
+/* One end of a directed link, and the events of its transfers. */
+typedef struct sluice__nccl_end {
+    sluice_event **over; /* [capacity]: of this run; NULL: not posted yet */
+    int capacity, posted;
+} sluice__nccl_end;
+
+/* What one rank has; its thread alone touches it between join and leave. */
+typedef struct sluice__nccl_rank {
+    ncclComm_t *pairs; /* [pair_count]: those that it belongs to and has made; else NULL */
+    ncclComm_t all;    /* of the gather */
+    sluice_device *device;
+    sluice_stream *stream;
+    sluice_event **events; /* one for each post that a run may make */
+    int event_count, events_used;
+    bool groups;                        /* between group_begin and group_end */
+    bool *touched;                      /* [pair_count]: by the open group */
+    sluice__nccl_end *sends, *receives; /* [ranks]: to and from each */
+    sluice_event *gathered;
+    double *gather_there; /* device memory: ranks * gather_most, then what warming moves */
+    double *gather_here;  /* pinned: ranks * gather_most */
+} sluice__nccl_rank;
+
+struct sluice__transport {
+    const sluice__nccl *nccl;
+    const sluice_device_ops *ops;
+    int ranks, pair_count;
+    sluice__nccl_pair *pairs; /* ascending by low, then high */
+    int *pair_of;             /* [rank * ranks + rank]: which one; -1 */
+    ncclUniqueId all;         /* of the gather, by rank 0 */
+    int *gathers, gather_most;
+    sluice__nccl_rank *rank;
+    _Atomic double seconds; /* that any call may take */
+    atomic_bool aborted;
+    pthread_mutex_t lock; /* of the meeting */
+    pthread_cond_t came;
+    int here, meeting;
+};
+
+/* ---- join.c ---- */
+sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_device *device,
+                                sluice_stream *stream, double seconds);
+void sluice__nccl_leave(sluice__transport *transport, int rank);
+
+/* ---- post.c ---- */
+sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to,
+                                     const void *buffer, size_t bytes, uint64_t content,
+                                     sluice__mark mark);
+sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to,
+                                        void *buffer, size_t bytes, uint64_t content,
+                                        sluice__mark mark);
+sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank);
+sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank);
+sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
+                                double seconds, bool *done, sluice_event **over);
+/* All transfers are forgotten. */
+void sluice__nccl_forget(sluice__nccl_rank *rank, int ranks);
+
+/* ---- gather.c ---- */
+/* Issue the all-gather of what is in device memory; until it is on its way. */
+sluice_status sluice__nccl_gather(sluice__transport *transport, int rank);
+sluice_status sluice__nccl_post_gather(sluice__transport *transport, int rank, const double *mine);
+sluice_status sluice__nccl_wait_gather(sluice__transport *transport, int rank, double *all,
+                                       double seconds, bool *done);
+
+/* ---- poll.c ---- */
+/* OK, also for what is in progress, or E_DEVICE with what was being done and NCCL's reason. */
+sluice_status sluice__nccl_status(const sluice__transport *transport, ncclResult_t result,
+                                  const char *what);
+/* Until the communicator has done what it was asked. `what`: for the sentence. E_DEVICE,
+ * E_DEADLINE, E_STOPPED. */
+sluice_status sluice__nccl_settle(const sluice__transport *transport, ncclComm_t comm,
+                                  const char *what);
+/* Until an event of rank's stream has happened. */
+sluice_status sluice__nccl_await(sluice__transport *transport, int rank, sluice_event *event,
+                                 const char *what);
+sluice_status sluice__nccl_poll(sluice__transport *transport, int rank);
+/* E_STOPPED if a rank has failed. */
+sluice_status sluice__nccl_go_on(const sluice__transport *transport);
+void sluice__nccl_nap(void);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * join.c -- a rank's communicators: made, warmed, and given back or aborted, on its own thread.
+ *
+ * Everything the rank needs beside is allocated before the first of them, and nothing until the
+ * last is gone: to allocate may wait for the whole device, where a kernel may wait for a partner.
+ * Pairs are taken up in one order by all, so that two who wait for each other do so for the same.
+ */
+#include <stdio.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/transport/nccl/internal.h"
+
+/* Few channels: a transfer between neighbours needs no more, and each takes memory and some of the
+ * GPU. The gather moves next to nothing. */
+enum { PAIR_CHANNELS = 8, ALL_CHANNELS = 1, WARM_BYTES = 256 };
+
+/* ---- all ranks come to a point ---- */
+
+static sluice_status meet(sluice__transport *transport) {
+    const struct timespec end = sluice__time_after(transport->seconds);
+    int late                  = 0;
+    pthread_mutex_lock(&transport->lock);
+    const int meeting = transport->meeting;
+    if (++transport->here == transport->ranks) {
+        transport->here = 0;
+        transport->meeting++;
+        pthread_cond_broadcast(&transport->came);
+    }
+    while (transport->meeting == meeting && !atomic_load(&transport->aborted) && late == 0)
+        late = pthread_cond_timedwait(&transport->came, &transport->lock, &end);
+    const bool met = transport->meeting != meeting;
+    pthread_mutex_unlock(&transport->lock);
+    SLUICE__TRY(sluice__nccl_go_on(transport));
+    if (met) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_DEADLINE, "the ranks have not come together after %g s",
+                        transport->seconds);
+}
+
+/* ---- what a rank needs ---- */
+
+static size_t gather_bytes(const sluice__transport *transport) {
+    return (size_t)transport->ranks * (size_t)transport->gather_most * sizeof(double);
+}
+
+static size_t room_bytes(const sluice__transport *transport) {
+    const size_t gathered = gather_bytes(transport);
+    return (gathered + 255) / 256 * 256 + (size_t)2 * WARM_BYTES;
+}
+
+static sluice_status make_room(sluice__transport *transport, sluice__nccl_rank *me) {
+    const sluice_device_ops *const ops = transport->ops;
+    void *there = NULL, *here = NULL;
+    SLUICE__TRY(ops->arena_alloc(me->device, &there, room_bytes(transport)));
+    me->gather_there = there;
+    SLUICE__TRY(ops->host_alloc(me->device, &here, gather_bytes(transport)));
+    me->gather_here = here;
+    for (int e = 0; e < me->event_count; e++)
+        SLUICE__TRY(ops->event_create(me->device, false, &me->events[e]));
+    SLUICE__TRY(ops->event_create(me->device, false, &me->gathered));
+    SLUICE__TRY(ops->zero(me->stream, there, room_bytes(transport)));
+    return ops->synchronize(me->stream);
+}
+
+static void free_room(const sluice__transport *transport, sluice__nccl_rank *me) {
+    const sluice_device_ops *const ops = transport->ops;
+    for (int e = 0; e < me->event_count; e++) {
+        if (me->events[e]) ops->event_destroy(me->events[e]);
+        me->events[e] = NULL;
+    }
+    if (me->gathered) ops->event_destroy(me->gathered);
+    ops->host_free(me->device, me->gather_here);
+    ops->arena_free(me->device, me->gather_there, room_bytes(transport));
+    me->gathered     = NULL;
+    me->gather_here  = NULL;
+    me->gather_there = NULL;
+}
+
+/* ---- communicators ---- */
+
+static void name_pair(char *out, size_t bytes, const char *what, const sluice__transport *transport,
+                      int k) {
+    (void)snprintf(out, bytes, "%s ranks %d and %d", what, transport->pairs[k].low,
+                   transport->pairs[k].high);
+}
+
+static bool is_mine(const sluice__transport *transport, int rank, int k) {
+    return transport->pairs[k].low == rank || transport->pairs[k].high == rank;
+}
+
+static sluice_status make_ids(sluice__transport *transport, int rank) {
+    static const char what[] = "making a communicator's identity";
+    const sluice__nccl *nccl = transport->nccl;
+    for (int k = 0; k < transport->pair_count; k++)
+        if (transport->pairs[k].low == rank)
+            SLUICE__TRY(
+                sluice__nccl_status(transport, nccl->GetUniqueId(&transport->pairs[k].id), what));
+    if (rank != 0) return SLUICE_OK;
+    return sluice__nccl_status(transport, nccl->GetUniqueId(&transport->all), what);
+}
+
+/* `*out` is set as soon as there is something to abort. */
+static sluice_status make_one(const sluice__transport *transport, ncclComm_t *out, int ranks,
+                              const ncclUniqueId *id, int as, int channels, const char *what) {
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking     = 0;
+    config.minCTAs      = 1;
+    config.maxCTAs      = channels;
+    SLUICE__TRY(sluice__nccl_status(
+        transport, transport->nccl->CommInitRankConfig(out, ranks, *id, as, &config), what));
+    return sluice__nccl_settle(transport, *out, what);
+}
+
+static sluice_status make_all(sluice__transport *transport, int rank) {
+    sluice__nccl_rank *const me = &transport->rank[rank];
+    for (int k = 0; k < transport->pair_count; k++) {
+        char words[64];
+        if (!is_mine(transport, rank, k)) continue;
+        name_pair(words, sizeof words, "joining", transport, k);
+        SLUICE__TRY(make_one(transport, &me->pairs[k], 2, &transport->pairs[k].id,
+                             transport->pairs[k].high == rank, PAIR_CHANNELS, words));
+    }
+    return make_one(transport, &me->all, transport->ranks, &transport->all, rank, ALL_CHANNELS,
+                    "joining all ranks");
+}
+
+/* The first transfer between two ranks connects them, in each direction, and the host waits for its
+ * partner in that: here rather than in a step. */
+static sluice_status warm_pair(sluice__transport *transport, int rank, int k) {
+    sluice__nccl_rank *const me    = &transport->rank[rank];
+    const sluice__nccl *const nccl = transport->nccl;
+    const int peer                 = transport->pairs[k].low == rank; /* its number of the two */
+    char *const from = (char *)me->gather_there + room_bytes(transport) - (size_t)2 * WARM_BYTES;
+    char words[64];
+    name_pair(words, sizeof words, "warming the transfers between", transport, k);
+    SLUICE__TRY(sluice__nccl_status(transport, nccl->GroupStart(), words));
+    const ncclResult_t sent =
+        nccl->Send(from, WARM_BYTES, ncclInt8, peer, me->pairs[k], me->stream->handle);
+    const ncclResult_t received =
+        nccl->Recv(from + WARM_BYTES, WARM_BYTES, ncclInt8, peer, me->pairs[k], me->stream->handle);
+    const ncclResult_t ended = nccl->GroupEnd();
+    SLUICE__TRY(sluice__nccl_status(transport, sent, words));
+    SLUICE__TRY(sluice__nccl_status(transport, received, words));
+    SLUICE__TRY(sluice__nccl_status(transport, ended, words));
+    SLUICE__TRY(sluice__nccl_settle(transport, me->pairs[k], words));
+    SLUICE__TRY(transport->ops->record(me->stream, me->gathered));
+    return sluice__nccl_await(transport, rank, me->gathered, words);
+}
+
+static sluice_status warm_all(sluice__transport *transport, int rank) {
+    sluice__nccl_rank *const me = &transport->rank[rank];
+    for (int k = 0; k < transport->pair_count; k++)
+        if (is_mine(transport, rank, k)) SLUICE__TRY(warm_pair(transport, rank, k));
+    SLUICE__TRY(meet(transport));
+    SLUICE__TRY(sluice__nccl_gather(transport, rank));
+    return sluice__nccl_await(transport, rank, me->gathered, "warming the gather");
+}
+
+sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_device *device,
+                                sluice_stream *stream, double seconds) {
+    sluice__nccl_rank *const me = &transport->rank[rank];
+    me->device                  = device;
+    me->stream                  = stream;
+    atomic_store(&transport->seconds, seconds); /* the same from every rank */
+    SLUICE__TRY(make_room(transport, me));
+    SLUICE__TRY(make_ids(transport, rank));
+    SLUICE__TRY(meet(transport));
+    SLUICE__TRY(make_all(transport, rank));
+    SLUICE__TRY(meet(transport));
+    SLUICE__TRY(warm_all(transport, rank));
+    return meet(transport);
+}
+
+/* ---- and their end ---- */
+
+/* All that are there, in the order in which every rank takes them up. */
+static ncclComm_t *number(sluice__transport *transport, sluice__nccl_rank *me, int k) {
+    return k < transport->pair_count ? &me->pairs[k] : &me->all;
+}
+
+static sluice_status finalize(sluice__transport *transport, sluice__nccl_rank *me) {
+    static const char what[] = "taking leave of other ranks";
+    for (int k = 0; k <= transport->pair_count; k++) {
+        ncclComm_t comm = *number(transport, me, k);
+        if (!comm) continue;
+        SLUICE__TRY(sluice__nccl_status(transport, transport->nccl->CommFinalize(comm), what));
+        SLUICE__TRY(sluice__nccl_settle(transport, comm, what));
+    }
+    for (int k = 0; k <= transport->pair_count; k++) {
+        ncclComm_t *const comm = number(transport, me, k);
+        if (*comm) (void)transport->nccl->CommDestroy(*comm);
+        *comm = NULL;
+    }
+    return SLUICE_OK;
+}
+
+/* As one: each waits until nothing of it is left in the stream, where they stand behind each other.
+ */
+static void abort_rank(sluice__transport *transport, sluice__nccl_rank *me) {
+    if (me->groups) (void)transport->nccl->GroupEnd();
+    me->groups = false;
+    (void)transport->nccl->GroupStart();
+    for (int k = 0; k <= transport->pair_count; k++) {
+        ncclComm_t *const comm = number(transport, me, k);
+        if (*comm) (void)transport->nccl->CommAbort(*comm);
+        *comm = NULL;
+    }
+    (void)transport->nccl->GroupEnd();
+}
+
+void sluice__nccl_leave(sluice__transport *transport, int rank) {
+    sluice__nccl_rank *const me = &transport->rank[rank];
+    if (!me->device) return; /* it never joined, or has left */
+    if (atomic_load(&transport->aborted) || finalize(transport, me) != SLUICE_OK)
+        abort_rank(transport, me);
+    (void)transport->ops->synchronize(me->stream); /* copies of a gather, behind its kernel */
+    free_room(transport, me);
+    me->device = NULL;
+}

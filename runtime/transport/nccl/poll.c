@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* poll.c -- what NCCL says of calls and communicators, in sentences; and for how long it is waited
+ * for. */
+#include <stdio.h>
+#include <time.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/transport/nccl/internal.h"
+
+sluice_status sluice__nccl_status(const sluice__transport *transport, ncclResult_t result,
+                                  const char *what) {
+    if (result == ncclSuccess || result == ncclInProgress) return SLUICE_OK;
+    const char *const more = transport->nccl->GetLastError(NULL);
+    return sluice__fail(SLUICE_E_DEVICE, "%s: NCCL says '%s'%s%s%s", what,
+                        transport->nccl->GetErrorString(result), more && more[0] ? " (" : "",
+                        more ? more : "", more && more[0] ? ")" : "");
+}
+
+sluice_status sluice__nccl_go_on(const sluice__transport *transport) {
+    if (!atomic_load(&transport->aborted)) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
+}
+
+void sluice__nccl_nap(void) {
+    (void)nanosleep(&(struct timespec){0, 20000}, NULL); /* less than a launch and its return */
+}
+
+/* After a look at which nothing was ready: whether to look again. */
+static sluice_status look_again(const sluice__transport *transport, double end, const char *what) {
+    SLUICE__TRY(sluice__nccl_go_on(transport));
+    if (sluice__now() > end)
+        return sluice__fail(SLUICE_E_DEADLINE, "%s is not done after %g s", what,
+                            transport->seconds);
+    sluice__nccl_nap();
+    return SLUICE_OK;
+}
+
+sluice_status sluice__nccl_settle(const sluice__transport *transport, ncclComm_t comm,
+                                  const char *what) {
+    const double end = sluice__now() + transport->seconds;
+    for (;;) {
+        ncclResult_t state = ncclSuccess;
+        SLUICE__TRY(
+            sluice__nccl_status(transport, transport->nccl->CommGetAsyncError(comm, &state), what));
+        SLUICE__TRY(sluice__nccl_status(transport, state, what));
+        if (state == ncclSuccess) return SLUICE_OK;
+        SLUICE__TRY(look_again(transport, end, what));
+    }
+}
+
+sluice_status sluice__nccl_await(sluice__transport *transport, int rank, sluice_event *event,
+                                 const char *what) {
+    const double end = sluice__now() + transport->seconds;
+    for (bool done = false;;) {
+        SLUICE__TRY(transport->ops->query(event, &done));
+        if (done) return SLUICE_OK;
+        SLUICE__TRY(sluice__nccl_poll(transport, rank));
+        SLUICE__TRY(look_again(transport, end, what));
+    }
+}
+
+static sluice_status poll_one(const sluice__transport *transport, ncclComm_t comm,
+                              const char *words) {
+    ncclResult_t state = ncclSuccess;
+    SLUICE__TRY(
+        sluice__nccl_status(transport, transport->nccl->CommGetAsyncError(comm, &state), words));
+    return sluice__nccl_status(transport, state, words);
+}
+
+sluice_status sluice__nccl_poll(sluice__transport *transport, int rank) {
+    const sluice__nccl_rank *const me = &transport->rank[rank];
+    SLUICE__TRY(sluice__nccl_go_on(transport));
+    for (int k = 0; me->pairs && k < transport->pair_count; k++) {
+        char words[64];
+        if (!me->pairs[k]) continue;
+        (void)snprintf(words, sizeof words, "transfers between ranks %d and %d",
+                       transport->pairs[k].low, transport->pairs[k].high);
+        SLUICE__TRY(poll_one(transport, me->pairs[k], words));
+    }
+    return me->all ? poll_one(transport, me->all, "gathering among all ranks") : SLUICE_OK;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* post.c -- sends and receives, alone and in groups, on the rank's one stream. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "runtime/base/error.h"
+#include "runtime/transport/nccl/internal.h"
+
+void sluice__nccl_forget(sluice__nccl_rank *rank, int ranks) {
+    rank->events_used = 0;
+    for (int q = 0; q < ranks; q++) rank->sends[q].posted = rank->receives[q].posted = 0;
+}
+
+/* One end of the next transfer between `rank` and `peer`. */
+typedef struct post {
+    int rank, peer;
+    bool sends;
+    const void *from; /* of a send */
+    void *to;         /* of a receive */
+    size_t bytes;
+} post;
+
+static void describe(char *out, size_t bytes, const post *at) {
+    (void)snprintf(out, bytes, "%s %zu bytes %s rank %d", at->sends ? "sending" : "receiving",
+                   at->bytes, at->sends ? "to" : "from", at->peer);
+}
+
+static sluice_status call(const sluice__transport *transport, const post *at, int pair) {
+    const sluice__nccl *const nccl    = transport->nccl;
+    const sluice__nccl_rank *const me = &transport->rank[at->rank];
+    const int number                  = transport->pairs[pair].low == at->rank; /* the peer's */
+    cudaStream_t stream               = me->stream->handle;
+    char words[96];
+    describe(words, sizeof words, at);
+    SLUICE__TRY(sluice__nccl_status(
+        transport,
+        at->sends ? nccl->Send(at->from, at->bytes, ncclInt8, number, me->pairs[pair], stream)
+                  : nccl->Recv(at->to, at->bytes, ncclInt8, number, me->pairs[pair], stream),
+        words));
+    return me->groups ? SLUICE_OK : sluice__nccl_settle(transport, me->pairs[pair], words);
+}
+
+static sluice_status make(sluice__transport *transport, const post *at, sluice__mark mark) {
+    sluice__nccl_rank *const me = &transport->rank[at->rank];
+    sluice__nccl_end *const end = at->sends ? &me->sends[at->peer] : &me->receives[at->peer];
+    const int pair              = transport->pair_of[at->rank * transport->ranks + at->peer];
+    (void)mark;
+    assert(mark.stream == me->stream); /* the one that all kernels stand in */
+    SLUICE__TRY(sluice__nccl_go_on(transport));
+    if (end->posted == end->capacity)
+        return sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
+                            end->capacity, at->sends ? at->rank : at->peer,
+                            at->sends ? at->peer : at->rank);
+    sluice_event *const over = me->events[me->events_used];
+    SLUICE__TRY(call(transport, at, pair));
+    end->over[end->posted++] = over;
+    me->touched[pair]        = true;
+    if (me->groups) return SLUICE_OK; /* group_end() will record it */
+    me->events_used++;
+    return transport->ops->record(me->stream, over);
+}
+
+sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to,
+                                     const void *buffer, size_t bytes, uint64_t content,
+                                     sluice__mark mark) {
+    (void)content; /* NCCL carries no names: the verifier has compared them */
+    return make(transport, &(post){from, to, true, buffer, NULL, bytes}, mark);
+}
+
+sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to,
+                                        void *buffer, size_t bytes, uint64_t content,
+                                        sluice__mark mark) {
+    (void)content;
+    return make(transport, &(post){to, from, false, NULL, buffer, bytes}, mark);
+}
+
+sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank) {
+    sluice__nccl_rank *const me = &transport->rank[rank];
+    SLUICE__TRY(sluice__nccl_go_on(transport));
+    SLUICE__TRY(sluice__nccl_status(transport, transport->nccl->GroupStart(), "beginning a group"));
+    for (int k = 0; k < transport->pair_count; k++) me->touched[k] = false;
+    me->groups = true;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank) {
+    sluice__nccl_rank *const me = &transport->rank[rank];
+    static const char what[]    = "issuing a group";
+    me->groups                  = false;
+    SLUICE__TRY(sluice__nccl_status(transport, transport->nccl->GroupEnd(), what));
+    for (int k = 0; k < transport->pair_count; k++)
+        if (me->touched[k]) SLUICE__TRY(sluice__nccl_settle(transport, me->pairs[k], what));
+    return transport->ops->record(me->stream, me->events[me->events_used++]);
+}
+
+/* On its way with its post; when it is over, its stream knows. */
+sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
+                                double seconds, bool *done, sluice_event **over) {
+    const sluice__nccl_end *const end = at->sends ? &transport->rank[at->from].sends[at->to]
+                                                  : &transport->rank[at->to].receives[at->from];
+    (void)seconds;
+    SLUICE__TRY(sluice__nccl_go_on(transport));
+    *done = at->k < end->posted;
+    if (*done) *over = end->over[at->k];
+    return SLUICE_OK;
+}

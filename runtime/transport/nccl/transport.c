@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.c -- the table of the transport `nccl`; what is known before any rank runs. */
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/transport.h"
+#include "runtime/transport/nccl/internal.h"
+
+/* ---- open ---- */
+
+static bool exchange_anything(const sluice__link *links, int count, int a, int b) {
+    for (int k = 0; k < count; k++)
+        if ((links[k].from == a && links[k].to == b) || (links[k].from == b && links[k].to == a))
+            return true;
+    return false;
+}
+
+/* Ascending by low, then high: every rank takes its pairs up in this order. */
+static sluice_status find_pairs(sluice__transport *transport, const sluice__link *links,
+                                int count) {
+    const int p = transport->ranks;
+    SLUICE__TRY(sluice__alloc(&transport->pairs, (size_t)count, sizeof *transport->pairs));
+    SLUICE__TRY(
+        sluice__alloc(&transport->pair_of, (size_t)p * (size_t)p, sizeof *transport->pair_of));
+    for (int k = 0; k < p * p; k++) transport->pair_of[k] = -1;
+    for (int low = 0; low < p; low++)
+        for (int high = low + 1; high < p; high++) {
+            if (!exchange_anything(links, count, low, high)) continue;
+            transport->pair_of[low * p + high] = transport->pair_of[high * p + low] =
+                transport->pair_count;
+            transport->pairs[transport->pair_count++] =
+                (sluice__nccl_pair){.low = low, .high = high};
+        }
+    return SLUICE_OK;
+}
+
+static sluice_status make_end(sluice__nccl_end *end, sluice__nccl_rank *rank, int transfers) {
+    end->capacity = transfers;
+    rank->event_count += transfers;
+    return sluice__alloc(&end->over, (size_t)transfers, sizeof *end->over);
+}
+
+static sluice_status make_ranks(sluice__transport *transport, const sluice__link *links,
+                                int count) {
+    const size_t p = (size_t)transport->ranks;
+    SLUICE__TRY(sluice__alloc(&transport->rank, p, sizeof *transport->rank));
+    for (size_t r = 0; r < p; r++) {
+        sluice__nccl_rank *const rank = &transport->rank[r];
+        const size_t pairs            = (size_t)transport->pair_count;
+        SLUICE__TRY(sluice__alloc(&rank->pairs, pairs, sizeof *rank->pairs));
+        SLUICE__TRY(sluice__alloc(&rank->touched, pairs, sizeof *rank->touched));
+        SLUICE__TRY(sluice__alloc(&rank->sends, p, sizeof *rank->sends));
+        SLUICE__TRY(sluice__alloc(&rank->receives, p, sizeof *rank->receives));
+    }
+    for (int k = 0; k < count; k++) {
+        sluice__nccl_rank *const from = &transport->rank[links[k].from];
+        sluice__nccl_rank *const to   = &transport->rank[links[k].to];
+        SLUICE__TRY(make_end(&from->sends[links[k].to], from, links[k].transfers));
+        SLUICE__TRY(make_end(&to->receives[links[k].from], to, links[k].transfers));
+    }
+    for (size_t r = 0; r < p; r++)
+        SLUICE__TRY(sluice__alloc(&transport->rank[r].events,
+                                  (size_t)transport->rank[r].event_count, sizeof(sluice_event *)));
+    return SLUICE_OK;
+}
+
+static void close_transport(sluice__transport *transport) {
+    if (!transport) return;
+    for (int r = 0; transport->rank && r < transport->ranks; r++) {
+        sluice__nccl_rank *const rank = &transport->rank[r];
+        for (int q = 0; rank->sends && q < transport->ranks; q++) sluice__free(rank->sends[q].over);
+        for (int q = 0; rank->receives && q < transport->ranks; q++)
+            sluice__free(rank->receives[q].over);
+        sluice__free(rank->sends);
+        sluice__free(rank->receives);
+        sluice__free(rank->events);
+        sluice__free(rank->touched);
+        sluice__free(rank->pairs);
+    }
+    pthread_mutex_destroy(&transport->lock);
+    pthread_cond_destroy(&transport->came);
+    sluice__free(transport->rank);
+    sluice__free(transport->gathers);
+    sluice__free(transport->pair_of);
+    sluice__free(transport->pairs);
+    sluice__free(transport);
+}
+
+static sluice_status open_transport(sluice__transport **out, int ranks, const sluice__link *links,
+                                    int count, const int *gathers, const sluice_device_ops *ops) {
+    const sluice__nccl *nccl     = NULL;
+    sluice__transport *transport = NULL;
+    sluice_status status         = SLUICE_OK;
+    SLUICE__TRY(sluice__nccl_load(&nccl));
+    SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
+    transport->nccl  = nccl;
+    transport->ops   = ops;
+    transport->ranks = ranks;
+    pthread_mutex_init(&transport->lock, NULL);
+    sluice__condition_init(&transport->came);
+    SLUICE__TRY_OUT(find_pairs(transport, links, count));
+    SLUICE__TRY_OUT(make_ranks(transport, links, count));
+    SLUICE__TRY_OUT(sluice__alloc(&transport->gathers, (size_t)ranks, sizeof(int)));
+    for (int r = 0; r < ranks; r++) {
+        transport->gathers[r] = gathers[r];
+        if (gathers[r] > transport->gather_most) transport->gather_most = gathers[r];
+    }
+    *out      = transport;
+    transport = NULL;
+out:
+    close_transport(transport);
+    return status;
+}
+
+/* Buffers of a communicator's channels, of which join.c allows few; not measured: generous. */
+static const size_t pair_bytes = (size_t)96 << 20, all_bytes = (size_t)64 << 20;
+
+static size_t reserve(const sluice__link *links, int count, int ranks, int rank) {
+    size_t bytes = all_bytes;
+    for (int peer = 0; peer < ranks; peer++)
+        if (peer != rank && exchange_anything(links, count, rank, peer)) bytes += pair_bytes;
+    return bytes;
+}
+
+static void begin(sluice__transport *transport) {
+    for (int r = 0; r < transport->ranks; r++)
+        sluice__nccl_forget(&transport->rank[r], transport->ranks);
+}
+
+static void abort_all(sluice__transport *transport) {
+    pthread_mutex_lock(&transport->lock);
+    atomic_store(&transport->aborted, true);
+    pthread_cond_broadcast(&transport->came);
+    pthread_mutex_unlock(&transport->lock);
+}
+
+const sluice__transport_ops *sluice__cuda_transport(void) {
+    static const sluice__transport_ops table = {
+        .name         = "nccl",
+        .one_queue    = true,
+        .open         = open_transport,
+        .close        = close_transport,
+        .reserve      = reserve,
+        .join         = sluice__nccl_join,
+        .leave        = sluice__nccl_leave,
+        .begin        = begin,
+        .post_send    = sluice__nccl_post_send,
+        .post_receive = sluice__nccl_post_receive,
+        .group_begin  = sluice__nccl_group_begin,
+        .group_end    = sluice__nccl_group_end,
+        .wait         = sluice__nccl_wait,
+        .poll         = sluice__nccl_poll,
+        .post_gather  = sluice__nccl_post_gather,
+        .wait_gather  = sluice__nccl_wait_gather,
+        .abort        = abort_all,
+    };
+    return &table;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_nccl_failures.c -- whatever NCCL fails at, loses or keeps waiting for, every rank stops in
+ * time, one sentence says why, and nothing is left behind.
+ */
+#include "stack.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+#include <nccl.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/device/plugin.h"
+
+enum { RANKS = 4 };
+
+/* ---- one training that fails ---- */
+
+static const stack usual = {"1f1b", "nccl", NULL, RANKS, 6, 6, 0, 0, 60, NULL, NULL};
+
+/* From creation to a step and an evaluation; the first failure, kept as this thread's. Everything
+ * is freed in any case. */
+static const char *counted; /* a function of NCCL, and how often it was called before the end */
+static long count;
+
+static sluice_status train_once(const stack *with, bool inputs) {
+    sluice_model *model       = stack_model();
+    sluice_pipeline *pipeline = NULL;
+    sluice_result result;
+    double held_out          = 0;
+    int64_t n                = inputs ? 0 : -1;
+    sluice_status status     = stack_create(&pipeline, with, model);
+    const sluice_batch batch = stack_batch(with->samples, &n);
+    if (status == SLUICE_OK) status = sluice_pipeline_step(pipeline, &batch, &result);
+    if (status == SLUICE_OK) status = sluice_pipeline_evaluate(pipeline, &batch, &held_out);
+    const sluice_error error = *sluice_last_error();
+    if (counted) count = emu_calls(counted);
+    sluice_pipeline_free(pipeline);
+    sluice_model_free(model);
+    return status == SLUICE_OK ? status : sluice__fail_again(&error);
+}
+
+static void expect_nothing_left(void) {
+    char left[256];
+    if (emu_left(left, sizeof left)[0] != '\0') fail_msg("left: %s", left);
+    stack_devices(RANKS, 1, true);
+}
+
+/* ---- calls that fail ---- */
+
+static const struct call {
+    const char *function, *says;
+} calls[] = {
+    {"ncclGetUniqueId",
+     "rank [0-3]: making a communicator's identity: NCCL says '.*' \\(injected\\)"},
+    {"ncclCommInitRankConfig",
+     "rank [0-3]: joining (ranks [0-3] and [0-3]|all ranks): NCCL says '.*' \\(injected\\)"},
+    {"ncclCommGetAsyncError", "rank [0-3].*: .*: NCCL says '.*' \\(injected\\)"},
+    {"ncclGroupStart",
+     "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|beginning "
+     "a group): NCCL says '.*' \\(injected\\)"},
+    {"ncclGroupEnd", "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|issuing a "
+                     "group): NCCL says '.*' \\(injected\\)"},
+    {"ncclSend",
+     "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|sending [0-9]+ "
+     "bytes to rank [0-3]): NCCL says '.*' \\(injected\\)"},
+    {"ncclRecv", "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|receiving "
+                 "[0-9]+ bytes from rank [0-3]): NCCL says '.*' \\(injected\\)"},
+    {"ncclAllGather",
+     "rank [0-3].*: gathering the parts of the norm: NCCL says '.*' \\(injected\\)"},
+};
+
+/* How often a training calls `function`. */
+static long count_calls(const char *function) {
+    stack_devices(RANKS, 1, true);
+    counted = function;
+    assert_ok(train_once(&usual, true));
+    return count;
+}
+
+static int failed;
+
+static void fail_at(const struct call *call, int nth, uint64_t seed) {
+    stack_devices(RANKS, seed, seed % 2 == 0);
+    emu_fail_call(call->function, nth, ncclSystemError);
+    const double start         = sluice__now();
+    const sluice_status status = train_once(&usual, true);
+    emu_fail_call("nothing", 1, 0);
+    if (count < nth) { /* how often it is asked is a matter of time */
+        expect_nothing_left();
+        return;
+    }
+    failed++;
+    if (status != SLUICE_E_DEVICE || !test_matches(sluice_last_error()->what, call->says))
+        fail_msg("%s fails at call %d: %s: '%s'", call->function, nth, sluice_status_name(status),
+                 status == SLUICE_OK ? "" : sluice_last_error()->what);
+    if (sluice__now() - start > 20) fail_msg("%s at call %d: not in time", call->function, nth);
+    expect_nothing_left();
+}
+
+/* The first call and the last ones, and some between. SLUICE_LONG=1: every one. */
+static void every_call_may_fail(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
+        const int all  = (int)count_calls(calls[c].function);
+        const int step = getenv("SLUICE_LONG") ? 1 : all / 5 + 1;
+        failed         = 0;
+        for (int nth = 1; nth <= all; nth += test_random_int(&random, 1, 2 * step - 1))
+            fail_at(&calls[c], nth, test_random(&random) % 1000);
+        if (failed < 1)
+            fail_msg("%s, called %d times, failed %d times", calls[c].function, all, failed);
+    }
+    counted = NULL;
+}
+
+/* The end of training is no place for a failure: what it owned is gone all the same. */
+static void finalizing_may_fail(void **state) {
+    (void)state;
+    for (int nth = 1; nth <= 5; nth++) {
+        stack_devices(RANKS, (uint64_t)nth, nth % 2 == 0);
+        emu_fail_call("ncclCommFinalize", nth, ncclSystemError);
+        sluice_model *model       = stack_model();
+        sluice_pipeline *pipeline = NULL;
+        stack with                = usual;
+        with.deadline             = 0.5;
+        assert_ok(stack_create(&pipeline, &with, model));
+        const double start = sluice__now();
+        sluice_pipeline_free(pipeline);
+        sluice_model_free(model);
+        if (sluice__now() - start > 20) fail_msg("ncclCommFinalize %d: not in time", nth);
+        expect_nothing_left();
+    }
+}
+
+/* ---- partners that are gone, late or stuck ---- */
+
+static struct {
+    sluice_instruction_kind kind; /* where it happens: the rank's first of this kind */
+    int rank;
+    atomic_bool happened, released;
+} accident;
+
+static void set_accident(int rank, sluice_instruction_kind kind) {
+    accident.rank = rank;
+    accident.kind = kind;
+    atomic_store(&accident.happened, false);
+    atomic_store(&accident.released, false);
+}
+
+static bool happens(const sluice__rank *rank, const sluice_instruction *at) {
+    return rank->index == accident.rank && at->kind == accident.kind &&
+           !atomic_exchange(&accident.happened, true);
+}
+
+static void lose(sluice__rank *rank, const sluice_instruction *at) {
+    if (happens(rank, at)) emu_lose_communicators(rank->ordinal, ncclRemoteError);
+}
+
+static void stick(sluice__rank *rank, const sluice_instruction *at) {
+    if (!happens(rank, at)) return;
+    while (!atomic_load(&accident.released)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
+static const sluice_instruction_kind places[] = {
+    SLUICE_INSTRUCTION_FORWARD, SLUICE_INSTRUCTION_BACKWARD, SLUICE_INSTRUCTION_POST_SEND,
+    SLUICE_INSTRUCTION_WAIT, SLUICE_INSTRUCTION_NORM};
+enum { PLACES = sizeof places / sizeof *places };
+
+static void a_partner_that_dies_is_named(void **state) {
+    (void)state;
+    for (int trial = 0; trial < 2 * PLACES; trial++) {
+        stack with = usual;
+        with.watch = lose;
+        stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
+        set_accident(trial % RANKS, places[trial / 2]);
+        const double start         = sluice__now();
+        const sluice_status status = train_once(&with, true);
+        const char *const says =
+            "rank [0-3].*: (transfers between ranks [0-3] and [0-3]|gathering "
+            "among all ranks|.*): NCCL says 'remote process exited or there was a "
+            "network error'.*";
+        if (status != SLUICE_E_DEVICE || !test_matches(sluice_last_error()->what, says))
+            fail_msg("rank %d is gone at its first %s: %s: '%s'", accident.rank,
+                     sluice_instruction_name(accident.kind), sluice_status_name(status),
+                     status == SLUICE_OK ? "" : sluice_last_error()->what);
+        if (sluice__now() - start > 20) fail_msg("trial %d: not in time", trial);
+        expect_nothing_left();
+    }
+}
+
+/* Kernels wait on their GPUs for a rank whose host is stuck: the others see the deadline pass, and
+ * get their GPUs back without it. */
+static void a_stuck_rank_is_given_up(void **state) {
+    (void)state;
+    for (int trial = 0; trial < 3; trial++) {
+        stack with    = usual;
+        with.watch    = stick;
+        with.deadline = 0.3;
+        stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
+        set_accident(trial, SLUICE_INSTRUCTION_FORWARD);
+        sluice_model *model       = stack_model();
+        sluice_pipeline *pipeline = NULL;
+        sluice_result result;
+        int64_t n = 0;
+        assert_ok(stack_create(&pipeline, &with, model));
+        const sluice_batch batch   = stack_batch(with.samples, &n);
+        const double start         = sluice__now();
+        const sluice_status status = sluice_pipeline_step(pipeline, &batch, &result);
+        char where[64];
+        (void)snprintf(where, sizeof where, "rank %d is at %dF0", trial, trial);
+        const char *const what = sluice_last_error()->what;
+        if (status != SLUICE_E_DEADLINE || !strstr(what, "no rank finished anything for 0.3 s") ||
+            !strstr(what, where) || !strstr(what, "waits for "))
+            fail_msg("rank %d is stuck: %s: '%s'", trial, sluice_status_name(status), what);
+        if (sluice__now() - start > 10) fail_msg("trial %d: not in time", trial);
+        sluice_pipeline_free(pipeline);
+        atomic_store(&accident.released, true); /* it comes back, and frees what is left */
+        for (int k = 0; k < 200 && emu_communicators() > 0; k++)
+            nanosleep(&(struct timespec){0, 10000000}, NULL);
+        nanosleep(&(struct timespec){0, 200000000}, NULL);
+        sluice_model_free(model);
+        expect_nothing_left();
+    }
+}
+
+/* What the verifier is there for: each rank in its own order, ungrouped, as over links. On every
+ * GPU a kernel waits for a partner whose GPU has another one. */
+static void kernels_that_never_meet_are_given_up(void **state) {
+    (void)state;
+    static sluice__transport_ops unordered;
+    const sluice__transport_ops *nccl = NULL;
+    assert_ok(sluice__plugin_transport(&nccl));
+    unordered           = *nccl;
+    unordered.one_queue = false;
+    for (int trial = 0; trial < 4; trial++) {
+        stack with    = usual;
+        with.instead  = &unordered;
+        with.deadline = 0.3;
+        stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
+        const double start         = sluice__now();
+        const sluice_status status = train_once(&with, true);
+        if (status != SLUICE_E_DEADLINE ||
+            !test_matches(sluice_last_error()->what,
+                          "rank [0-3].*: no rank finished anything for 0.3 s: rank [0-3] waits for "
+                          "[0-3](RECV|SEND)_[FB][0-5]; .*"))
+            fail_msg("in its own order: %s: '%s'", sluice_status_name(status),
+                     status == SLUICE_OK ? "" : sluice_last_error()->what);
+        if (sluice__now() - start > 10) fail_msg("trial %d: not in time", trial);
+        expect_nothing_left();
+    }
+}
+
+/* A rank that fails by itself lets the others go at once, from the middle of their transfers. */
+static void a_failing_rank_stops_the_others(void **state) {
+    (void)state;
+    for (int trial = 0; trial < 6; trial++) {
+        stack with    = usual;
+        with.schedule = trial % 2 ? "gpipe" : "zbv";
+        stack_devices(RANKS, (uint64_t)trial + 1, trial % 3 == 0);
+        const double start         = sluice__now();
+        const sluice_status status = train_once(&with, false);
+        if (status != SLUICE_E_CALLBACK ||
+            strcmp(sluice_last_error()->what,
+                   "rank 0, stage 0, 0F0: loading samples 0 to 0 failed: "
+                   "the cat sat on the file") != 0)
+            fail_msg("no inputs: %s: '%s'", sluice_status_name(status), sluice_last_error()->what);
+        if (sluice__now() - start > 20) fail_msg("trial %d: not in time", trial);
+        expect_nothing_left();
+    }
+}
+
+/* A device that breaks under its kernels. */
+static void a_device_that_breaks_is_named(void **state) {
+    (void)state;
+    for (int nth = 1; nth <= 3; nth++) {
+        stack_devices(RANKS, (uint64_t)nth, nth % 2 == 0);
+        const int matmuls = (int)count_calls("cublasLtMatmul");
+        stack_devices(RANKS, (uint64_t)nth, nth % 2 == 0);
+        emu_fail_call("cublasLtMatmul", matmuls / 2 + 3 * nth,
+                      13 /* CUBLAS_STATUS_EXECUTION_FAILED */);
+        const sluice_status status = train_once(&usual, true);
+        emu_fail_call("nothing", 1, 0);
+        if (status != SLUICE_E_DEVICE || !strstr(sluice_last_error()->what, "cuBLAS"))
+            fail_msg("a product fails: %s: '%s'", sluice_status_name(status),
+                     status == SLUICE_OK ? "" : sluice_last_error()->what);
+        expect_nothing_left();
+    }
+}
+
+/* ---- what is refused ---- */
+
+static sluice_status try_it(const char *device, const char *transport, int ranks, int each) {
+    sluice_model *model        = stack_model();
+    sluice_pipeline *pipeline  = NULL;
+    const stack with           = {"1f1b", transport, device, ranks, 4, 4, 0, each, 0, NULL, NULL};
+    const sluice_status status = stack_create(&pipeline, &with, model);
+    const sluice_error error   = *sluice_last_error();
+    sluice_pipeline_free(pipeline);
+    sluice_model_free(model);
+    return status == SLUICE_OK ? status : sluice__fail_again(&error);
+}
+
+static void expect_hint(const char *text) {
+    if (strcmp(sluice_last_error()->hint, text) != 0)
+        fail_msg("the hint is '%s', not '%s'", sluice_last_error()->hint, text);
+}
+
+static void what_cannot_be_is_refused(void **state) {
+    (void)state;
+    stack_devices(2, 1, true);
+    assert_refused(try_it("cpu", "nccl", 2, 0), SLUICE_E_ARGUMENT,
+                   "transport nccl joins GPUs, and the device is cpu");
+    expect_hint("use --device cuda, or --transport local");
+    assert_refused(try_it("cuda", "carrier pigeons", 2, 0), SLUICE_E_ARGUMENT,
+                   "no transport is called 'carrier pigeons'");
+    expect_hint("choose one of: auto local nccl");
+    assert_refused(try_it("cuda", "nccl", 4, 2), SLUICE_E_ARGUMENT,
+                   "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU");
+    expect_hint("use --transport local, or a GPU for each rank");
+    assert_refused(try_it("cuda", "nccl", 4, 0), SLUICE_E_ARGUMENT,
+                   "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU");
+    assert_ok(try_it("cuda", "auto", 4, 0));
+    assert_ok(try_it("cuda", NULL, 4, 0));
+}
+
+/* What communicators take is kept free of arenas. */
+static void communicators_have_their_reserve(void **state) {
+    (void)state;
+    emu_settings settings = emu_settings_now();
+    stack_devices(4, 1, true);
+    settings.devices = 4;
+    settings.memory_mib =
+        750; /* 560 for the context and one rank, 64 to gather, 96 for each pair */
+    emu_restart(&settings);
+    assert_ok(try_it("cuda", "local", 4, 0));
+    assert_int_equal(try_it("cuda", "nccl", 4, 0), SLUICE_E_DEVICE_MEMORY);
+    if (!strstr(sluice_last_error()->what, "and a reserve of 816.00 MiB: it has 750.00 MiB left"))
+        fail_msg("'%s'", sluice_last_error()->what);
+    settings.memory_mib = 8192;
+    emu_restart(&settings);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_call_may_fail),
+        cmocka_unit_test(finalizing_may_fail),
+        cmocka_unit_test(a_partner_that_dies_is_named),
+        cmocka_unit_test(a_stuck_rank_is_given_up),
+        cmocka_unit_test(kernels_that_never_meet_are_given_up),
+        cmocka_unit_test(a_failing_rank_stops_the_others),
+        cmocka_unit_test(a_device_that_breaks_is_named),
+        cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(communicators_have_their_reserve),
+    };
+    return cmocka_run_group_tests_name("nccl failures", tests, NULL, NULL);
+}

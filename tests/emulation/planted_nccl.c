@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* planted_nccl.c -- programs of two GPUs, a thread each, that use NCCL wrongly: orders that do not
+ * meet, sizes, threads, and what must not happen while kernels wait for each other. */
+#include <pthread.h>
+
+#include <nccl.h>
+
+#include "planted.h"
+
+/* ---- two ranks, two communicators between them ---- */
+
+typedef struct side {
+    rig *r;
+    int device, other;
+    ncclComm_t a, b;
+    pthread_barrier_t *both; /* threads come to a point */
+    ncclUniqueId *ids;
+    void (*body)(struct side *at);
+    bool blocks, aborts; /* communicators that do; the body has ended them */
+    bool is_cold;        /* the second is not warmed */
+} side;
+
+static void settle(ncclComm_t comm) {
+    ncclResult_t state = ncclInProgress;
+    while (state == ncclInProgress) child_ok(ncclCommGetAsyncError(comm, &state));
+    child_ok(state);
+}
+
+static void ended(ncclResult_t result) {
+    if (result != ncclInProgress) child_ok(result);
+}
+
+static ncclComm_t join(const side *at, const ncclUniqueId *id) {
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    ncclComm_t comm     = NULL;
+    config.blocking     = at->blocks;
+    ended(ncclCommInitRankConfig(&comm, 2, *id, at->device, &config));
+    settle(comm);
+    return comm;
+}
+
+static void send(const side *at, ncclComm_t comm, const float *from, cudaStream_t stream) {
+    ended(ncclSend(from, RIG_COUNT, ncclFloat32, at->other, comm, stream));
+}
+
+static void receive(const side *at, ncclComm_t comm, float *to, cudaStream_t stream) {
+    ended(ncclRecv(to, RIG_COUNT, ncclFloat32, at->other, comm, stream));
+}
+
+/* Both directions of an edge are connected before the program begins. */
+static void warm(const side *at, ncclComm_t comm) {
+    child_ok(ncclGroupStart());
+    send(at, comm, at->r->x[at->device], at->r->copies[at->device]);
+    receive(at, comm, at->r->y[at->device], at->r->copies[at->device]);
+    ended(ncclGroupEnd());
+    settle(comm);
+    child_ok(cudaStreamSynchronize(at->r->copies[at->device]));
+}
+
+static void *run_side(void *argument) {
+    side *const at = argument;
+    child_ok(cudaSetDevice(at->device));
+    at->a = join(at, &at->ids[0]);
+    at->b = join(at, &at->ids[1]);
+    warm(at, at->a);
+    if (!at->is_cold) warm(at, at->b);
+    (void)pthread_barrier_wait(at->both);
+    at->body(at);
+    child_ok(cudaStreamSynchronize(at->r->compute[at->device]));
+    child_ok(cudaStreamSynchronize(at->r->copies[at->device]));
+    for (int k = 0; k < 2 && !at->aborts; k++) {
+        ncclComm_t comm = k ? at->b : at->a;
+        ended(ncclCommFinalize(comm));
+        settle(comm);
+        child_ok(ncclCommDestroy(comm));
+    }
+    return NULL;
+}
+
+static bool is_cold;
+
+static int run_both(void (*body)(side *at), bool blocks, bool aborts) {
+    rig r = rig_new();
+    ncclUniqueId ids[2];
+    pthread_barrier_t both;
+    pthread_t threads[2];
+    side sides[2];
+    child_ok(ncclGetUniqueId(&ids[0]));
+    child_ok(ncclGetUniqueId(&ids[1]));
+    child_ok(pthread_barrier_init(&both, NULL, 2));
+    for (int d = 0; d < 2; d++) {
+        sides[d] = (side){&r, d, !d, NULL, NULL, &both, ids, body, blocks, aborts, is_cold};
+        child_ok(pthread_create(&threads[d], NULL, run_side, &sides[d]));
+    }
+    for (int d = 0; d < 2; d++) child_ok(pthread_join(threads[d], NULL));
+    child_ok(cudaSetDevice(0));
+    if (emu_communicators() != 0) return CHILD_WRONG;
+    return rig_finish(&r);
+}
+
+/* ---- order ---- */
+
+/* 1F1B between two stages: each sends what it has made, and receives then. */
+static void exchange(side *at) {
+    cudaStream_t stream = at->r->copies[at->device];
+    if (!planted) child_ok(ncclGroupStart());
+    send(at, at->a, at->r->x[at->device], stream);
+    receive(at, at->a, at->r->y[at->device], stream);
+    if (!planted) child_ok(ncclGroupEnd());
+}
+int planted_own_order(void) {
+    return run_both(exchange, true, false);
+}
+
+/* Two communicators, one stream: each GPU begins with the one that the other ends with. */
+static void cross(side *at) {
+    const bool turned   = planted && at->device == 1;
+    cudaStream_t stream = at->r->copies[at->device];
+    for (int k = 0; k < 2; k++) {
+        const bool first = (k == 0) != turned;
+        if (at->device == 0)
+            send(at, first ? at->a : at->b, at->r->x[0], stream);
+        else
+            receive(at, first ? at->a : at->b, first ? at->r->x[1] : at->r->y[1], stream);
+    }
+}
+int planted_opposite_orders(void) {
+    return run_both(cross, true, false);
+}
+
+/* Whatever streams they are on, kernels of one communicator run one after another. */
+static void spread(side *at) {
+    if (!planted) child_ok(ncclGroupStart());
+    receive(at, at->a, at->r->y[at->device], at->r->copies[at->device]);
+    send(at, at->a, at->r->x[at->device],
+         planted ? at->r->compute[at->device] : at->r->copies[at->device]);
+    if (!planted) child_ok(ncclGroupEnd());
+}
+int planted_two_streams(void) {
+    return run_both(spread, true, false);
+}
+
+/* ---- sizes and threads ---- */
+
+static void send_less(side *at) {
+    cudaStream_t stream = at->r->copies[at->device];
+    if (at->device == 0)
+        ended(ncclSend(at->r->x[0], planted ? RIG_COUNT - 1 : RIG_COUNT, ncclFloat32, 1, at->a,
+                       stream));
+    else
+        receive(at, at->a, at->r->y[1], stream);
+}
+int planted_count_mismatch(void) {
+    return run_both(send_less, true, false);
+}
+
+static void *send_elsewhere(void *argument) {
+    const side *const at = argument;
+    child_ok(cudaSetDevice(at->device));
+    send(at, at->a, at->r->x[0], at->r->copies[0]);
+    return NULL;
+}
+static void help(side *at) {
+    pthread_t helper;
+    if (at->device == 1) {
+        receive(at, at->a, at->r->y[1], at->r->copies[1]);
+    } else if (planted) {
+        child_ok(pthread_create(&helper, NULL, send_elsewhere, at));
+        child_ok(pthread_join(helper, NULL));
+    } else {
+        (void)send_elsewhere(at);
+    }
+}
+int planted_second_thread(void) {
+    return run_both(help, true, false);
+}
+
+/* ---- while kernels wait ---- */
+
+/* To allocate may wait for the GPU, and the GPU for a partner who comes later. */
+static void allocate(side *at) {
+    void *more = NULL;
+    if (at->device == 0) {
+        if (!planted) more = rig_memory(0, RIG_BYTES);
+        receive(at, at->a, at->r->y[0], at->r->copies[0]);
+        if (planted) more = rig_memory(0, RIG_BYTES);
+    }
+    (void)pthread_barrier_wait(at->both);
+    if (at->device == 1) send(at, at->a, at->r->x[1], at->r->copies[1]);
+    child_ok(cudaStreamSynchronize(at->r->copies[at->device]));
+    (void)pthread_barrier_wait(at->both);
+    if (more) child_ok(cudaFree(more));
+}
+int planted_allocation_while_communicating(void) {
+    return run_both(allocate, true, false);
+}
+
+static void dawdle(void *argument) {
+    (void)argument;
+    (void)usleep(20000);
+}
+
+/* The first transfer of an edge allocates, while the one before it waits for what takes time. */
+static void connect_late(side *at) {
+    const int d = at->device;
+    if (d == 1) {
+        child_ok(cudaLaunchHostFunc(at->r->compute[1], dawdle, NULL));
+        child_ok(cudaEventRecord(at->r->event[1][0], at->r->compute[1]));
+        child_ok(cudaStreamWaitEvent(at->r->copies[1], at->r->event[1][0], 0));
+        send(at, at->a, at->r->x[1], at->r->copies[1]);
+        receive(at, at->b, at->r->y[1], at->r->copies[1]);
+    } else {
+        receive(at, at->a, at->r->y[0], at->r->copies[0]);
+        send(at, at->b, at->r->x[0], at->r->copies[0]);
+    }
+}
+int planted_cold_edge(void) {
+    is_cold = planted;
+    return run_both(connect_late, true, false);
+}
+
+/* Not yet in the stream, a kernel is overtaken by what its thread puts there. */
+static void hurry(side *at) {
+    cudaStream_t stream = at->r->copies[at->device];
+    child_ok(ncclGroupStart());
+    send(at, at->a, at->r->x[at->device], stream);
+    receive(at, at->a, at->r->y[at->device], stream);
+    ended(ncclGroupEnd());
+    if (!planted) settle(at->a);
+    child_ok(cudaEventRecord(at->r->event[at->device][0], stream));
+    settle(at->a);
+}
+int planted_stream_in_progress(void) {
+    return run_both(hurry, false, false);
+}
+
+/* Two kernels without a partner stand behind each other: the first to be aborted must not be the
+ * second alone. */
+static void give_up(side *at) {
+    receive(at, at->a, at->r->y[at->device], at->r->copies[at->device]);
+    settle(at->a);
+    receive(at, at->b, at->r->z[at->device], at->r->copies[at->device]);
+    settle(at->b);
+    if (!planted) child_ok(ncclGroupStart());
+    child_ok(ncclCommAbort(at->b));
+    child_ok(ncclCommAbort(at->a));
+    if (!planted) child_ok(ncclGroupEnd());
+}
+int planted_aborted_one_by_one(void) {
+    return run_both(give_up, false, true);
+}
