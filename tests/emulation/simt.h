@@ -171,7 +171,8 @@ template <class Value> static inline Value atomicCAS(Value *at, Value expected, 
 static inline unsigned atomicInc(unsigned *at, unsigned limit) {
     return emu_atomic(at, [limit](unsigned v) { return v >= limit ? 0 : v + 1; });
 }
-#if defined(__SANITIZE_THREAD__) /* which knows no fences: what they order must be atomic itself */
+#if defined(__SANITIZE_THREAD__) /* which knows no fences: what they order must be atomic itself   \
+                                  */
 #define EMU_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #else
 #define EMU_FENCE() __atomic_thread_fence(__ATOMIC_SEQ_CST)
