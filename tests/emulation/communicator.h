@@ -68,6 +68,8 @@ struct emu__kernel {
     int count;
     enum { EMU__QUEUED, EMU__CLAIMED, EMU__RESIDENT, EMU__OVER } state;
     bool held; /* a place on its device */
+    /* Of its stream, to the partners that receive: what it sends is made. And theirs, to it. */
+    emu__promise sends, arrived;
 };
 
 /* ---- nccl.c ---- */

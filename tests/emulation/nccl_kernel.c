@@ -43,7 +43,16 @@ static emu__kernel *resident(const struct ncclComm *comm) {
                                                                                       : NULL;
 }
 
-static void move(const emu__kernel *kernel, emu__call *mine, emu__call *theirs) {
+/* Who receives comes after what its sender did before it sent, and not the other way round. `by` is
+ * whose stream this runs in. */
+static void tell(const emu__kernel *by, emu__kernel *receiver, emu__kernel *sender) {
+    if (by == sender)
+        emu__give_too(&receiver->arrived);
+    else
+        emu__rely_on(&sender->sends);
+}
+
+static void move(emu__kernel *kernel, emu__kernel *other, emu__call *mine, emu__call *theirs) {
     emu__call *const send = mine->from ? mine : theirs, *const get = mine->from ? theirs : mine;
     if (send->count != get->count || send->type != get->type)
         emu__report("NCCL: between devices %d and %d a send of %zu elements of type %d meets a "
@@ -51,6 +60,7 @@ static void move(const emu__kernel *kernel, emu__call *mine, emu__call *theirs) 
                     kernel->comm->device, kernel->comm->clique->rank[mine->peer]->device,
                     send->count, (int)send->type, get->count, (int)get->type);
     memcpy(get->to, send->from, bytes_of(send));
+    tell(kernel, send == mine ? other : kernel, send == mine ? kernel : other);
     send->over = get->over = true;
 }
 
@@ -63,7 +73,7 @@ static void meet_peer(emu__kernel *kernel, emu__call *mine) {
         if (theirs->over || theirs == mine || theirs->peer != comm->rank ||
             !theirs->from == !mine->from)
             continue;
-        move(kernel, mine, theirs);
+        move(kernel, other, mine, theirs);
         end_if_over(other);
     }
 }
@@ -79,12 +89,15 @@ static void gather_into(const emu__clique *clique, const emu__call *into) {
     }
 }
 
-static void meet_all(const emu__clique *clique) {
+static void meet_all(const emu__kernel *last) {
+    const emu__clique *const clique = last->comm->clique;
     for (int r = 0; r < clique->ranks; r++) {
         const emu__kernel *const there = resident(clique->rank[r]);
         if (!there || !is_gather(there)) return;
     }
     for (int r = 0; r < clique->ranks; r++) gather_into(clique, &clique->rank[r]->head->calls[0]);
+    for (int r = 0; r < clique->ranks; r++) emu__rely_on(&clique->rank[r]->head->sends);
+    for (int r = 0; r < clique->ranks; r++) emu__give_too(&clique->rank[r]->head->arrived);
     for (int r = 0; r < clique->ranks; r++) {
         clique->rank[r]->head->calls[0].over = true;
         end_if_over(clique->rank[r]->head);
@@ -110,6 +123,16 @@ static void claim(void *argument) {
     places[kernel->comm->device]++;
 }
 
+/* What it will have read and written, in the name of its stream: from its begin to its end. */
+static void touch(const emu__kernel *kernel) {
+    for (int k = 0; k < kernel->count; k++) {
+        const emu__call *const call = &kernel->calls[k];
+        const size_t parts          = call->peer < 0 ? (size_t)kernel->comm->clique->ranks : 1;
+        if (call->from) emu__reads(call->from, bytes_of(call));
+        if (call->to) emu__writes(call->to, parts * bytes_of(call));
+    }
+}
+
 /* What is received may change at any time from now on; what all-gather sends in place may not. */
 static void spoil(const emu__kernel *kernel) {
     for (int k = 0; k < kernel->count; k++) {
@@ -128,12 +151,14 @@ static void begin(void *argument) {
     const bool aborted = kernel->comm->aborted;
     emu__unlock();
     if (!aborted) spoil(kernel);
+    if (!aborted) touch(kernel);
+    emu__give(&kernel->sends);
     emu__lock();
     kernel->state = EMU__RESIDENT;
     if (kernel->comm->aborted) {
         /* it ends at once */
     } else if (is_gather(kernel)) {
-        meet_all(kernel->comm->clique);
+        meet_all(kernel);
     } else {
         for (int k = 0; k < kernel->count; k++) meet_peer(kernel, &kernel->calls[k]);
         end_if_over(kernel);
@@ -146,6 +171,12 @@ static void begin(void *argument) {
 static bool is_over(void *argument) {
     const emu__kernel *const kernel = argument;
     return kernel->state == EMU__OVER || kernel->comm->aborted;
+}
+
+static void end(void *argument) {
+    emu__kernel *const kernel = argument;
+    emu__rely_on(&kernel->arrived);
+    if (!kernel->comm->aborted) touch(kernel);
 }
 
 /* Also when the device broke under it. (locked) */
@@ -187,6 +218,7 @@ void emu__launch(emu__kernel *kernel) {
                                                    .also     = devices_of(comm->clique)});
     emu__enqueue(kernel->stream, &(emu__operation){.kind     = EMU__WORK,
                                                    .what     = "the end of NCCL's kernel",
+                                                   .run      = end,
                                                    .ready    = is_over,
                                                    .argument = kernel,
                                                    .release  = retire});
