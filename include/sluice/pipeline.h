@@ -58,6 +58,13 @@ typedef struct sluice_pipeline_options {
     }
 
 /*
+ * What transport `name`, "local" or "nccl", is on this machine, in a few words ("NCCL 2.28.9");
+ * from any thread. E_ARGUMENT: there is none of that name; E_UNSUPPORTED, E_DEVICE: it cannot be
+ * used, and why.
+ */
+SLUICE_API sluice_status sluice_transport_describe(const char *name, char *out, size_t bytes);
+
+/*
  * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.
  * `split` NULL: the min-max split over the FLOPs that the layers describe. `model` must outlive
  * the pipeline; schedule and split are copied. Release with sluice_pipeline_free().

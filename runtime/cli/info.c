@@ -40,6 +40,14 @@ static void print_cuda(void) {
             printf("%-10scuda:%d, %s\n", d == 0 ? "cuda" : "", d, words);
 }
 
+static void print_nccl(void) {
+    char words[128];
+    if (sluice_transport_describe("nccl", words, sizeof words) == SLUICE_OK)
+        printf("nccl      %s\n", words);
+    else
+        printf("nccl      no: %s\n", sluice_last_error()->what);
+}
+
 int cli_info(int argc, char **argv) {
     static const struct argp parser = {
         .doc = "What this build of Sluice is and what it finds on this machine."};
@@ -48,8 +56,9 @@ int cli_info(int argc, char **argv) {
     printf("devices  ");
     for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
         printf(" %s", (*device)->name);
-    printf("\nfeatures  nccl no, mpi no\n");
+    printf("\n");
     print_cuda();
+    print_nccl();
     printf("BLAS      %s\n", blas_in_use());
     printf("cores     %d\n", cli_cores());
     return CLI_OK;

@@ -28,7 +28,7 @@ static int print_help(void) {
          "  sluice check NAME|FILE           prove that a schedule runs, or say what is wrong with "
          "it\n"
          "  sluice simulate NAME|FILE        what a schedule costs: time, idle, transfers, memory\n"
-         "  sluice info                      version, devices, features, BLAS, cores\n"
+         "  sluice info                      version, devices, transports, BLAS, cores\n"
          "\n"
          "  sluice COMMAND --help            the options of a command\n"
          "  sluice --version");

@@ -16,6 +16,11 @@ static sluice_status choose_nccl(sluice_pipeline *pipeline) {
     return sluice__hint(SLUICE_E_ARGUMENT, "use --device cuda, or --transport local");
 }
 
+static sluice_status no_such_transport(const char *name) {
+    sluice__fail(SLUICE_E_ARGUMENT, "no transport is called '%s'", name);
+    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: auto local nccl");
+}
+
 /* In one process `local` reaches everything. */
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
     const char *const name = pipeline->options.transport;
@@ -23,8 +28,19 @@ sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
     if (name && strcmp(name, "nccl") == 0) return choose_nccl(pipeline);
     pipeline->transport_ops = sluice__transport_local();
     if (!name || strcmp(name, "auto") == 0 || strcmp(name, "local") == 0) return SLUICE_OK;
-    sluice__fail(SLUICE_E_ARGUMENT, "no transport is called '%s'", name);
-    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: auto local nccl");
+    return no_such_transport(name);
+}
+
+sluice_status sluice_transport_describe(const char *name, char *out, size_t bytes) {
+    const sluice__transport_ops *ops = sluice__transport_local();
+    const sluice_device_ops *device  = NULL;
+    if (strcmp(name, "nccl") == 0) {
+        SLUICE__TRY(sluice__plugin_load(&device, "cuda"));
+        SLUICE__TRY(sluice__plugin_transport(&ops));
+    } else if (strcmp(name, "local") != 0) {
+        return no_such_transport(name);
+    }
+    return ops->describe(out, bytes);
 }
 
 /* ---- what it carries ---- */

@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -60,6 +61,11 @@ static link *link_of(const sluice__transport *transport, int from, int to) {
 
 static sluice_status stopped(void) {
     return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
+}
+
+static sluice_status local_describe(char *out, size_t bytes) {
+    (void)snprintf(out, bytes, "copies within this process");
+    return SLUICE_OK;
 }
 
 /* ---- open and close ---- */
@@ -325,6 +331,7 @@ static void local_abort(sluice__transport *transport) {
 const sluice__transport_ops *sluice__transport_local(void) {
     static const sluice__transport_ops table = {
         .name         = "local",
+        .describe     = local_describe,
         .one_queue    = false,
         .open         = local_open,
         .close        = local_close,

@@ -46,6 +46,8 @@ typedef struct sluice__transport_ops {
     const char *name;
     bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
                      * directed link */
+    /* What it is here, in a few words; E_UNSUPPORTED: it cannot be used, and why. */
+    sluice_status (*describe)(char *out, size_t bytes);
     /* `ops`: the ranks' device. `gathers`: doubles that each rank gives in a gather.
      * E_HOST_MEMORY, E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
     sluice_status (*open)(sluice__transport **out, int ranks, const sluice__link *links, int count,

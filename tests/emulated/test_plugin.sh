@@ -20,6 +20,7 @@ places="$work, $work/../$4"
 "$command" info >info.txt || complain "info exits with $?"
 has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $places"
 refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $places; $away" "${train[@]}" --device cuda
+has info.txt "nccl      no: the plug-in libsluice_cuda.so is not here: "
 export SLUICE_PLUGIN_PATH=$work/nowhere:$work/text
 mkdir text && echo "no library" >text/libsluice_cuda.so
 "$command" info >info.txt
@@ -33,6 +34,9 @@ has info.txt "libsluice_cuda.so is for version 3 of plug-ins with tables of 8 by
 export SLUICE_PLUGIN_PATH=$emulated EMU_MODE=lazy
 EMU_DRIVER=0 "$command" info >info.txt
 has info.txt "cuda      no: there is no NVIDIA driver here, or one older than CUDA "
+has info.txt "nccl      NCCL 2."
+SLUICE_NCCL_LIBRARY=$work/none.so "$command" info >info.txt
+has info.txt "nccl      no: NCCL does not load: $work/none.so: "
 EMU_DEVICES=0 "$command" info >info.txt
 has info.txt "cuda      no: the NVIDIA driver shows no GPU"
 EMU_DEVICES=2 "$command" info >info.txt

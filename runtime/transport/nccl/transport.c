@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* transport.c -- the table of the transport `nccl`; what is known before any rank runs. */
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -136,10 +137,19 @@ static void abort_all(sluice__transport *transport) {
     pthread_mutex_unlock(&transport->lock);
 }
 
+static sluice_status describe(char *out, size_t bytes) {
+    const sluice__nccl *nccl = NULL;
+    SLUICE__TRY(sluice__nccl_load(&nccl));
+    (void)snprintf(out, bytes, "NCCL %d.%d.%d", nccl->version / 10000, nccl->version % 10000 / 100,
+                   nccl->version % 100);
+    return SLUICE_OK;
+}
+
 const sluice__transport_ops *sluice__cuda_transport(void) {
     static const sluice__transport_ops table = {
         .name         = "nccl",
         .one_queue    = true,
+        .describe     = describe,
         .open         = open_transport,
         .close        = close_transport,
         .reserve      = reserve,
