@@ -93,7 +93,10 @@ static void fail_at(const struct call *call, int nth, uint64_t seed) {
         return;
     }
     failed++;
-    if (status != SLUICE_E_DEVICE || !test_matches(sluice_last_error()->what, call->says))
+    char pattern[256]; /* one rank may have come to its update, and another not */
+    (void)snprintf(pattern, sizeof pattern, "%s(; some parameters may be updated already)?",
+                   call->says);
+    if (status != SLUICE_E_DEVICE || !test_matches(sluice_last_error()->what, pattern))
         fail_msg("%s fails at call %d: %s: '%s'", call->function, nth, sluice_status_name(status),
                  status == SLUICE_OK ? "" : sluice_last_error()->what);
     if (sluice__now() - start > 20) fail_msg("%s at call %d: not in time", call->function, nth);

@@ -150,8 +150,10 @@ static void begin(void *argument) {
     emu__lock();
     const bool aborted = kernel->comm->aborted;
     emu__unlock();
-    if (!aborted) spoil(kernel);
-    if (!aborted) touch(kernel);
+    if (!aborted) {
+        spoil(kernel);
+        touch(kernel);
+    }
     emu__give(&kernel->sends);
     emu__lock();
     kernel->state = EMU__RESIDENT;

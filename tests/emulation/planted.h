@@ -78,5 +78,9 @@ int planted_allocation_while_communicating(void);
 int planted_cold_edge(void);
 int planted_stream_in_progress(void);
 int planted_aborted_one_by_one(void);
+int planted_sent_early_by_nccl(void);
+int planted_sent_slot_filled_under_nccl(void);
+int planted_received_early_by_nccl(void);
+int planted_read_before_nccl(void);
 
 #endif

@@ -249,3 +249,49 @@ static void give_up(side *at) {
 int planted_aborted_one_by_one(void) {
     return run_both(give_up, false, true);
 }
+
+/* ---- the streams around a transfer ---- */
+
+static enum { ALL_WAIT, SENT_EARLY, SENT_SLOT_FILLED, RECEIVED_EARLY, READ_EARLY } left_out;
+
+static void wait_for(cudaStream_t stream, cudaEvent_t event, cudaStream_t of, bool waits) {
+    child_ok(cudaEventRecord(event, of));
+    if (waits) child_ok(cudaStreamWaitEvent(stream, event, 0));
+}
+
+/* GPU 0 makes something, sends it and makes the next; GPU 1 still reads what was there before, and
+ * reads what has come. */
+static void hand_over(side *at) {
+    cudaStream_t compute = at->r->compute[at->device], copies = at->r->copies[at->device];
+    cudaEvent_t before = at->r->event[at->device][0], after = at->r->event[at->device][1];
+    float *const x = at->r->x[at->device], *const z = at->r->z[at->device];
+    if (at->device == 0) {
+        child_ok(launch_fill(x, 1, RIG_COUNT, compute));
+        wait_for(copies, before, compute, left_out != SENT_EARLY);
+        send(at, at->a, x, copies);
+        wait_for(compute, after, copies, left_out != SENT_SLOT_FILLED);
+        child_ok(launch_fill(x, 2, RIG_COUNT, compute));
+    } else {
+        child_ok(launch_add(z, x, x, RIG_COUNT, compute));
+        wait_for(copies, before, compute, left_out != RECEIVED_EARLY);
+        receive(at, at->a, x, copies);
+        wait_for(compute, after, copies, left_out != READ_EARLY);
+        child_ok(launch_add(z, x, x, RIG_COUNT, compute));
+    }
+}
+int planted_sent_early_by_nccl(void) {
+    left_out = planted ? SENT_EARLY : ALL_WAIT;
+    return run_both(hand_over, true, false);
+}
+int planted_sent_slot_filled_under_nccl(void) {
+    left_out = planted ? SENT_SLOT_FILLED : ALL_WAIT;
+    return run_both(hand_over, true, false);
+}
+int planted_received_early_by_nccl(void) {
+    left_out = planted ? RECEIVED_EARLY : ALL_WAIT;
+    return run_both(hand_over, true, false);
+}
+int planted_read_before_nccl(void) {
+    left_out = planted ? READ_EARLY : ALL_WAIT;
+    return run_both(hand_over, true, false);
+}

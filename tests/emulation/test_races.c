@@ -41,6 +41,12 @@ static const struct program table[] = {
     {"second barrier of block_sum", planted_second_barrier_of_sum, "block_sum", "block_sum"},
     {"first barrier of block_max", planted_first_barrier_of_max, "block_max", "block_max"},
     {"second barrier of block_max", planted_second_barrier_of_max, "block_max", "block_max"},
+#ifdef EMULATED_NCCL
+    {"sent through NCCL too early", planted_sent_early_by_nccl, "fill", "touch"},
+    {"sent slot filled under NCCL", planted_sent_slot_filled_under_nccl, "fill", "touch"},
+    {"received through NCCL too early", planted_received_early_by_nccl, "add", "touch"},
+    {"read before NCCL has received", planted_read_before_nccl, "add", "touch"},
+#endif
 };
 /* clang-format on */
 

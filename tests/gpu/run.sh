@@ -62,6 +62,7 @@ try_nccl() {
         export SLUICE_NCCL_LIBRARY=$place/libnccl.so.2
         found_libraries+=("$(realpath "$SLUICE_NCCL_LIBRARY")")
     fi
+    [ ! -e "$folder/bin/test_nccl_self" ] || part "NCCL, alone" 20 "$folder/bin/test_nccl_self"
     part "NCCL, one GPU" 30 bash "$folder/gpu/nccl.sh" "$folder" 1 "$@"
     if [ "$gpus" -lt 2 ]; then
         add_row "NCCL between GPUs" "not run: there is one GPU" ""
