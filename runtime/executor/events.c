@@ -85,11 +85,13 @@ static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
 /* The first transfer that is not over of those that instruction `last` comes after, among the last
  * whose events were not used again since; NULL. */
 static const sluice_instruction *first_pending(const sluice__rank *rank, int last) {
-    const sluice_instruction *list  = rank->pipeline->run.program->rank[rank->index].list;
-    const sluice_instruction *found = NULL;
-    const int made                  = rank->posts - rank->first_post,
-              most                  = made < SLUICE__MARKS ? made : SLUICE__MARKS;
-    for (int n = atomic_load(&rank->at), posts = 0; n >= 0 && posts < most; n--) {
+    const sluice__rank_program *mine = &rank->pipeline->run.program->rank[rank->index];
+    const sluice_instruction *list   = mine->list;
+    const sluice_instruction *found  = NULL;
+    const int made                   = rank->posts - rank->first_post,
+              most                   = made < SLUICE__MARKS ? made : SLUICE__MARKS;
+    const int at                     = atomic_load(&rank->at); /* the count, after the last */
+    for (int n = at < mine->count ? at : mine->count - 1, posts = 0; n >= 0 && posts < most; n--) {
         posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
                  list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
         if (n < last && list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n]))
