@@ -17,6 +17,11 @@ void *bench_alloc(size_t count, size_t size);
 /* Seconds since some moment. */
 double bench_now(void);
 
+/* Of at least one value: the one that a share `at` (0 to 1) of them are below, and the middle one.
+ */
+double bench_quantile(const double *values, int count, double at);
+double bench_median(const double *values, int count);
+
 /* What of this process lies in memory now, in bytes. */
 typedef struct bench_resident {
     size_t all;

@@ -292,11 +292,6 @@ static void add_ledgers(run *to, const sluice_ledger *ledgers, int ranks) {
     }
 }
 
-static int compare(const void *left, const void *right) {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int ranks) {
     enum { MOST = 64 };
     double seconds[MOST] = {0}, all = 0;
@@ -307,8 +302,7 @@ static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int rank
         to->makespan_idle += result.makespan_idle;
         add_ledgers(to, result.ledger, ranks);
     }
-    qsort(seconds, (size_t)to->steps, sizeof *seconds, compare);
-    to->seconds = seconds[to->steps / 2];
+    to->seconds = bench_median(seconds, to->steps);
     to->makespan_idle /= to->steps;
     to->unaccounted /= to->steps;
     for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) to->ledger[e] /= to->steps;

@@ -102,11 +102,6 @@ static double seconds_of(const bench_matrices *on, const sluice_matmul *product,
     return (bench_now() - before) / times;
 }
 
-static int compare(const void *left, const void *right) {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *product, int rounds,
                               double target) {
     enum { MOST_ROUNDS = 15, MOST_TIMES = 2000 };
@@ -120,6 +115,5 @@ double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *pro
     const double wish = target / seconds_of(on, &args, 1);
     const int times   = wish < 1 ? 1 : wish > MOST_TIMES ? MOST_TIMES : (int)wish;
     for (int r = 0; r < rounds; r++) seconds[r] = seconds_of(on, &args, times);
-    qsort(seconds, (size_t)rounds, sizeof *seconds, compare);
-    return seconds[rounds / 2];
+    return bench_median(seconds, rounds);
 }

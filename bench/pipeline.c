@@ -115,23 +115,6 @@ static void run_step(subject *it, setting *on, bool counts) {
 
 /* ---- tables ---- */
 
-static int compare(const void *left, const void *right) {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* The value that a share of `at` are below. */
-static double quantile(const double *values, int count, double at) {
-    double sorted[MOST_STEPS];
-    memcpy(sorted, values, (size_t)count * sizeof *values);
-    qsort(sorted, (size_t)count, sizeof *sorted, compare);
-    return sorted[(int)(at * (count - 1) + 0.5)];
-}
-
-static double median(const double *values, int count) {
-    return quantile(values, count, 0.5);
-}
-
 static void print_errors(const subject *subjects) {
     printf(
         "## Measured and simulated\n\nEach step is simulated from what its own actions took (mean "
@@ -142,9 +125,11 @@ static void print_errors(const subject *subjects) {
     for (int k = 0; k < SCHEDULES; k++) {
         const subject *const it = &subjects[k];
         printf("| %s | %.1f | %.1f | %+.1f %% | %+.1f .. %+.1f %% |\n", it->name,
-               1e3 * median(it->measured, it->steps), 1e3 * median(it->simulated, it->steps),
-               100 * median(it->error, it->steps), 100 * quantile(it->error, it->steps, 0.1),
-               100 * quantile(it->error, it->steps, 0.9));
+               1e3 * bench_median(it->measured, it->steps),
+               1e3 * bench_median(it->simulated, it->steps),
+               100 * bench_median(it->error, it->steps),
+               100 * bench_quantile(it->error, it->steps, 0.1),
+               100 * bench_quantile(it->error, it->steps, 0.9));
     }
 }
 
@@ -184,9 +169,13 @@ static void print_gains(const subject *subjects) {
     for (int k = 0; k < SCHEDULES; k++) {
         const subject *const it = &subjects[k];
         printf("| %s | %.1f %% | %.1f %% | %+.1f %% |\n", it->name,
-               100 * (1 - median(it->measured, it->steps) / median(base->measured, base->steps)),
-               100 * (1 - median(it->simulated, it->steps) / median(base->simulated, base->steps)),
-               100 * (median(it->computed, it->steps) / median(base->computed, base->steps) - 1));
+               100 * (1 - bench_median(it->measured, it->steps) /
+                              bench_median(base->measured, base->steps)),
+               100 * (1 - bench_median(it->simulated, it->steps) /
+                              bench_median(base->simulated, base->steps)),
+               100 * (bench_median(it->computed, it->steps) /
+                          bench_median(base->computed, base->steps) -
+                      1));
     }
 }
 

@@ -3,8 +3,8 @@
  * virtual.c -- schedules on virtual devices: does the executor take the time that the simulator
  * says? Prints Markdown; fails only if a run takes less time than the simulation, which cannot be.
  *
- *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; a quarter of an
- * hour virtual --quick    p = 2 and 4, actions of 1 ms
+ *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; about 15 min
+ *   virtual --quick    p = 2 and 4, actions of 1 ms
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -49,11 +49,6 @@ static void count_actions(finding *found, const sluice_program *program) {
     }
 }
 
-static int compare(const void *left, const void *right) {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static void run_steps(finding *found, sluice_pipeline *pipeline, const setting *on) {
     const sluice_batch batch = sluice_virtual_batch(on->microbatches);
     double seconds[3];
@@ -65,9 +60,8 @@ static void run_steps(finding *found, sluice_pipeline *pipeline, const setting *
             if (result.ledger[r].unaccounted > found->unaccounted * result.seconds)
                 found->unaccounted = result.ledger[r].unaccounted / result.seconds;
     }
-    qsort(seconds, 3, sizeof *seconds, compare);
-    found->least    = seconds[0];
-    found->measured = seconds[1];
+    found->least    = bench_quantile(seconds, 3, 0);
+    found->measured = bench_median(seconds, 3);
 }
 
 static void measure(finding *found, const setting *on) {
@@ -107,14 +101,8 @@ typedef struct sleeper {
     double took;
 } sleeper;
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static void sleep_for(double seconds) {
-    const double until         = now() + seconds;
+    const double until         = bench_now() + seconds;
     const struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
 }
@@ -125,10 +113,10 @@ static double length_of(const setting *on) {
 
 static void *sleep_often(void *argument) {
     sleeper *const me  = argument;
-    const double begin = now();
+    const double begin = bench_now();
     (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     for (int n = 0; n < me->actions; n++) sleep_for(length_of(me->on));
-    me->took = now() - begin;
+    me->took = bench_now() - begin;
     return NULL;
 }
 
