@@ -3,9 +3,8 @@
  * test_device.c -- the list of devices, the cpu's memory, threads and tiles, and the references
  * that operations are compared with (test_operations.c).
  */
-#include "tests/counting.h"
 #include "tests/reference64.h"
-#include "tests/support.h"
+#include "tests/teams.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,29 +17,11 @@
 #include "runtime/device/cpu/vexp.h"
 #include "sluice/device.h"
 
-enum { TEAMS = 3 };
-static const sluice_device_ops *ops;
-static sluice_device *devices[TEAMS]; /* with 1, 2, 3 threads */
-static sluice_stream *streams[TEAMS];
-
 static int open_devices(void **state) {
     (void)state;
     count_allocations();
     assert_ok(sluice_device_find(&ops, "cpu"));
-    for (int t = 0; t < TEAMS; t++) {
-        assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));
-        assert_ok(ops->stream_create(devices[t], SLUICE_STREAM_COMPUTE, &streams[t]));
-    }
-    return 0;
-}
-
-static int close_devices(void **state) {
-    (void)state;
-    for (int t = 0; t < TEAMS; t++) {
-        ops->stream_destroy(streams[t]);
-        ops->close(devices[t]);
-    }
-    sluice_set_allocator(NULL);
+    open_teams();
     return 0;
 }
 
@@ -377,5 +358,5 @@ int main(void) {
         cmocka_unit_test(data_moves_and_events_are_done),
     };
     const int failed = cmocka_run_group_tests(alone, NULL, NULL);
-    return failed + cmocka_run_group_tests(tests, open_devices, close_devices);
+    return failed + cmocka_run_group_tests(tests, open_devices, close_teams);
 }

@@ -7,41 +7,23 @@
  * Tolerances are relative to the largest expected magnitude of the tensor; all devices keep the
  * same ones.
  */
-#include "tests/counting.h"
 #include "tests/mirror.h"
 #include "tests/reference64.h"
-#include "tests/support.h"
+#include "tests/teams.h"
 
 #include "runtime/base/error.h"
 #include "sluice/device.h"
 
-enum { TEAMS = 3 };
 static const char *device_name;
 static bool on_cpu;
-static const sluice_device_ops *ops;
-static sluice_device *devices[TEAMS]; /* with 1, 2, 3 threads */
-static sluice_stream *streams[TEAMS];
 
 static int open_devices(void **state) {
     (void)state;
     count_allocations();
     assert_ok(sluice_device_find(&ops, device_name));
     if (!on_cpu) ops = mirror_ops(ops);
-    for (int t = 0; t < TEAMS; t++) {
-        assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));
-        assert_ok(ops->stream_create(devices[t], SLUICE_STREAM_COMPUTE, &streams[t]));
-    }
+    open_teams();
     mirror.device = devices[0];
-    return 0;
-}
-
-static int close_devices(void **state) {
-    (void)state;
-    for (int t = 0; t < TEAMS; t++) {
-        ops->stream_destroy(streams[t]);
-        ops->close(devices[t]);
-    }
-    sluice_set_allocator(NULL);
     return 0;
 }
 
@@ -885,5 +867,5 @@ int main(int argc, char **argv) {
     if (argc == 3) cmocka_set_test_filter(argv[2]); /* a pattern of names */
     device_name = argv[1];
     on_cpu      = strcmp(device_name, "cpu") == 0;
-    return cmocka_run_group_tests_name(device_name, tests, open_devices, close_devices);
+    return cmocka_run_group_tests_name(device_name, tests, open_devices, close_teams);
 }
