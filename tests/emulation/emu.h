@@ -48,7 +48,7 @@ typedef struct emu_site {
 bool emu_site_at(int n, emu_site *out);
 /* "cudaMemcpyAsync (device.c:150)". Slow: another program looks it up. */
 const char *emu_site_words(const emu_site *site, char *text, size_t bytes);
-/* What happened, in all: see counts.h for the names ("kernel", "tf32 product", ...). */
+/* What happened, in all: README.md has the names ("pageable copy", ...). */
 long emu_happened(const char *what);
 /* From now on a call that allocates, creates, destroys or waits for a whole device is a fatal
  * report that quotes `why`; NULL allows them again. For every thread. */

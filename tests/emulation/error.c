@@ -98,20 +98,6 @@ void emu_break_device(int device, cudaError_t code) {
 }
 
 /* A host function of a stream may not call CUDA: it could wait for itself. */
-cudaError_t emu__enter_any_from(const char *function, const void *from) {
-    emu__lock();
-    emu__start();
-    emu__unlock();
-    if (emu__running_stream())
-        emu__report("%s is called from a host function of stream %d", function,
-                    emu__running_stream()->number);
-    emu__count_call_from(function, from);
-    const int injected = emu__injected(function, from);
-    if (injected != 0) return emu__fail((cudaError_t)injected, function);
-    if (!emu__settings.driver) return emu__fail(cudaErrorInsufficientDriver, function);
-    return emu__fail(emu__settings.devices == 0 ? cudaErrorNoDevice : cudaSuccess, function);
-}
-
 int emu__enter_library_from(const char *function, const void *from) {
     emu__lock();
     emu__start();
@@ -121,6 +107,13 @@ int emu__enter_library_from(const char *function, const void *from) {
                     emu__running_stream()->number);
     emu__count_call_from(function, from);
     return emu__injected(function, from);
+}
+
+cudaError_t emu__enter_any_from(const char *function, const void *from) {
+    const int injected = emu__enter_library_from(function, from);
+    if (injected != 0) return emu__fail((cudaError_t)injected, function);
+    if (!emu__settings.driver) return emu__fail(cudaErrorInsufficientDriver, function);
+    return emu__fail(emu__settings.devices == 0 ? cudaErrorNoDevice : cudaSuccess, function);
 }
 
 cudaError_t emu__enter_from(const char *function, const void *from) {
