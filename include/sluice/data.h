@@ -21,8 +21,12 @@ typedef struct sluice_corpus sluice_corpus; /* files are mapped, not read */
  * empty or have a NUL byte in their first 8 KiB, links, and folders inside it that are a build
  * (CMakeCache.txt) or hold trained weights (model.safetensors). Or token files, all ending ".bin"
  * (llm.c: 256 little-endian int32 of header: magic 20240520, version 1, token count; then uint16
- * tokens). `length` is T >= 1. Release with sluice_corpus_free(). E_ARGUMENT (nothing there, too
- * short for a training and a held-out window, text and tokens mixed), E_IO, E_PARSE, E_HOST_MEMORY.
+ * tokens).
+ *
+ * `length` is T >= 1. Release with sluice_corpus_free().
+ *
+ * E_ARGUMENT (nothing there, too short for a training and a held-out window, text and tokens
+ * mixed), E_IO, E_PARSE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_corpus_open(sluice_corpus **out, const char *const *paths,
                                             int count, int64_t length);

@@ -152,8 +152,8 @@ typedef struct sluice_attention_backward {
 
 /* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT, from
  * this row or, where the device looks later, from a query() which finds that an event recorded
- * after it is over, and from the next synchronize() of the stream. The same
- * holds for the gradient, and for a target of the classifier past its classes. */
+ * after it is over, and from the next synchronize() of the stream. The same holds for the gradient,
+ * and for a target of the classifier past its classes. */
 typedef struct sluice_embedding {
     float *y;               /* (samples, length, width) */
     const int32_t *tokens;  /* (samples, length), each 0..vocabulary-1 */
