@@ -119,7 +119,7 @@ static double step_flops(const setting *on) {
     for (int l = 0; l < sluice_model_layer_count(model); l++) {
         sluice_layer_description layer;
         bench_check(
-            sluice_model_describe(&layer, model, l, on->samples / on->microbatches, SLUICE_FP32));
+            sluice_model_describe(&layer, model, l, on->samples / on->microbatches, SLUICE_PRECISION_FP32));
         flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
     }
     sluice_model_free(model);

@@ -114,7 +114,7 @@ static void describe_stage(const planned *plan, int stage, size_t *input, size_t
     for (int l = first; l <= last; l++) {
         sluice_layer_description layer;
         const sluice_shape between = sluice_model_layer_input(plan->model, l, samples);
-        bench_check(sluice_model_describe(&layer, plan->model, l, samples, SLUICE_FP32));
+        bench_check(sluice_model_describe(&layer, plan->model, l, samples, SLUICE_PRECISION_FP32));
         for (int k = 0; k < layer.saved_count; k++) *inner += layer.saved[k].bytes;
         if (l > first && layer.input_until != SLUICE_UNTIL_FORWARD)
             *inner += sluice_shape_bytes(&between);

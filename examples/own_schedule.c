@@ -41,7 +41,7 @@ int main(void) {
                   sluice_program_compile(&program, schedule, NULL, NULL, &abstract) ||
                   sluice_program_simulate(&simulation, program, &costs) ||
                   sluice_simulation_draw(&drawing, simulation, program, 80) ||
-                  sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {1}}) ||
+                  sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}) ||
                   sluice_model_add(model, sluice_layer_linear(), &wide, "wide") ||
                   sluice_model_add(model, sluice_layer_linear(), &narrow, "narrow") ||
                   sluice_model_add(model, sluice_layer_squared_error(), NULL, "error") ||

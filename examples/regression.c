@@ -24,7 +24,7 @@ int main(void) {
     const sluice_batch batch         = {SAMPLES, SAMPLES, load_x, load_y, .learning_rate = 0.01};
     sluice_result result             = {0};
     const sluice_linear_config wide = {1, 32, 0}, narrow = {32, 1, 0};
-    bool failed = sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {1}}) ||
+    bool failed = sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}) ||
                   sluice_model_add(model, sluice_layer_linear(), &wide, "wide") ||
                   sluice_model_add(model, sluice_layer_relu(), NULL, "relu") ||
                   sluice_model_add(model, sluice_layer_linear(), &narrow, "narrow") ||

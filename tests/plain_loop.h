@@ -114,7 +114,7 @@ static inline plain_layer *plain_layers_make(const plain_loop *loop, int64_t sam
     for (int l = 0; l < loop->layers; l++) {
         plain_layer *const layer = &layers[l];
         const sluice_shape input = sluice_model_layer_input(loop->model, l, samples);
-        assert_ok(sluice_model_describe(&layer->d, loop->model, l, samples, SLUICE_FP32));
+        assert_ok(sluice_model_describe(&layer->d, loop->model, l, samples, SLUICE_PRECISION_FP32));
         layer->first_use = use;
         use += layer->d.parameter_count;
         layer->input           = plain_alloc(sluice_shape_bytes(&input));
@@ -151,7 +151,7 @@ static inline sluice_layer_call plain_call(const plain_loop *loop, plain_layer *
         .config          = sluice_model_layer_config(loop->model, l),
         .name            = sluice_model_layer_name(loop->model, l),
         .input_shape     = sluice_model_layer_input(loop->model, l, samples),
-        .precision       = SLUICE_FP32,
+        .precision       = SLUICE_PRECISION_FP32,
         .input           = layer->input,
         .output          = l + 1 < loop->layers ? layers[l + 1].input : NULL,
         .output_gradient = layer->output_gradient,

@@ -136,8 +136,8 @@ static sluice_status corpora(void) {
 
 static sluice_status weight_files(void) {
     static const float values[6]        = {1, 2, 3, 4, 5, 6};
-    const sluice_named_tensor tensors[] = {{"a", {SLUICE_F32, 2, {2, 2}}, values},
-                                           {"b.c", {SLUICE_F32, 1, {2}}, values + 4}};
+    const sluice_named_tensor tensors[] = {{"a", {SLUICE_TYPE_F32, 2, {2, 2}}, values},
+                                           {"b.c", {SLUICE_TYPE_F32, 1, {2}}, values + 4}};
     sluice_safetensors *file            = NULL;
     const char *path                    = folder_path(&files, "new");
     sluice_status status                = SLUICE_OK;

@@ -18,9 +18,9 @@ static void test_what_is_written_is_read(void **state) {
     const folder in = folder_make();
     const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-7};
     const sluice_named_tensor tensors[] = {
-        {"transformer.wte.weight", {SLUICE_F32, 2, {2, 3}}, a},
-        {"b \"quoted\"", {SLUICE_F32, 1, {1}}, b},
-        {"none", {SLUICE_F32, 2, {0, 5}}, a},
+        {"transformer.wte.weight", {SLUICE_TYPE_F32, 2, {2, 3}}, a},
+        {"b \"quoted\"", {SLUICE_TYPE_F32, 1, {1}}, b},
+        {"none", {SLUICE_TYPE_F32, 2, {0, 5}}, a},
     };
     const char *path = folder_path(&in, "f");
     assert_ok(sluice_safetensors_write(path, tensors, 3));
@@ -43,7 +43,7 @@ static void test_a_file_cut_anywhere_is_refused(void **state) {
     (void)state;
     const folder in                  = folder_make();
     const float values[]             = {1, 2, 3, 4, 5, 6};
-    const sluice_named_tensor tensor = {"w", {SLUICE_F32, 2, {2, 3}}, values};
+    const sluice_named_tensor tensor = {"w", {SLUICE_TYPE_F32, 2, {2, 3}}, values};
     assert_ok(sluice_safetensors_write(folder_path(&in, "f"), &tensor, 1));
     char bytes[512];
     FILE *whole        = fopen(folder_path(&in, "f"), "rb");

@@ -29,20 +29,20 @@ static const sluice_classifier_config classifier = {6, 13, 0.5F};
 static const sluice_linear_config linear         = {5, 4, 0};
 
 static const subject subjects[] = {
-    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_I32, 2, {3, 7}}, 11},
-    {"attention", sluice_layer_attention, &attention, {SLUICE_F32, 3, {2, 7, 12}}, 0},
-    {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_F32, 3, {3, 1, 5}}, 0},
-    {"mlp", sluice_layer_mlp, &mlp, {SLUICE_F32, 3, {2, 5, 6}}, 0},
-    {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_I32, 2, {3, 7}}, 11},
-    {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_F32, 3, {2, 7, 12}}, 0},
-    {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_F32, 3, {2, 5, 6}}, 0},
-    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_F32, 3, {3, 4, 7}}, 0},
-    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_F32, 3, {3, 5, 6}}, 0},
-    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_F32, 2, {4, 6}}, 0},
-    {"linear", sluice_layer_linear, &linear, {SLUICE_F32, 4, {2, 3, 2, 5}}, 0},
-    {"relu", sluice_layer_relu, NULL, {SLUICE_F32, 2, {5, 8}}, 0},
-    {"squared error", sluice_layer_squared_error, NULL, {SLUICE_F32, 3, {4, 2, 3}}, 0},
-    {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_F32, 1, {6}}, 0},
+    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention", sluice_layer_attention, &attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_TYPE_F32, 3, {3, 1, 5}}, 0},
+    {"mlp", sluice_layer_mlp, &mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
+    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 3, {3, 5, 6}}, 0},
+    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 2, {4, 6}}, 0},
+    {"linear", sluice_layer_linear, &linear, {SLUICE_TYPE_F32, 4, {2, 3, 2, 5}}, 0},
+    {"relu", sluice_layer_relu, NULL, {SLUICE_TYPE_F32, 2, {5, 8}}, 0},
+    {"squared error", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 3, {4, 2, 3}}, 0},
+    {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 1, {6}}, 0},
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
@@ -109,7 +109,7 @@ static void fill_integers(const guarded *block, int least, int64_t below, uint64
 
 static void fill_targets(bench *b, uint64_t *state) {
     if (!b->d.is_loss) return;
-    if (b->d.targets.type == SLUICE_F32)
+    if (b->d.targets.type == SLUICE_TYPE_F32)
         fill_floats(&b->targets, state);
     else
         fill_integers(&b->targets, -2, classifier.classes, state); /* some are masked */
@@ -120,7 +120,7 @@ static void bench_make(bench *b, const subject *what, int threads, uint64_t *sta
     assert_ok(sluice_device_find(&b->ops, "cpu"));
     assert_ok(b->ops->open(&b->device, 0, threads, 0, false));
     assert_ok(b->ops->stream_create(b->device, SLUICE_STREAM_COMPUTE, &b->stream));
-    assert_ok(what->kind()->describe(&b->d, what->config, &what->input, SLUICE_FP32));
+    assert_ok(what->kind()->describe(&b->d, what->config, &what->input, SLUICE_PRECISION_FP32));
     b->input           = guarded_make(sluice_shape_bytes(&what->input));
     b->output          = guarded_make(sluice_shape_bytes(&b->d.output));
     b->output_gradient = guarded_make(sluice_shape_bytes(&b->d.output));
@@ -223,7 +223,7 @@ static void run_input(bench *b, bool first_write, bool first_layer) {
     sluice_layer_call call = {.training = true, .first_write = first_write};
     if (b->d.input_until >= SLUICE_UNTIL_INPUT) call.input = data_of(&b->input);
     if (!b->d.is_loss) call.output_gradient = data_of(&b->output_gradient);
-    if (!first_layer && b->subject->input.type == SLUICE_F32)
+    if (!first_layer && b->subject->input.type == SLUICE_TYPE_F32)
         call.input_gradient = data_of(&b->input_gradient);
     if (b->d.is_loss) {
         call.targets = data_of(&b->targets);
@@ -447,7 +447,7 @@ static void test_descriptions(void **unused) {
     (void)unused;
     sluice_layer_description d;
     assert_ok(sluice_layer_attention()->describe(
-        &d, &attention, &(sluice_shape){SLUICE_F32, 3, {2, 10, 12}}, SLUICE_FP32));
+        &d, &attention, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
     assert_int_equal(d.saved_count, 6);
     assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
@@ -460,7 +460,7 @@ static void test_descriptions(void **unused) {
                 d.input.flops < 1.5 * products + 5 * triangle);
 
     assert_ok(sluice_layer_classifier()->describe(
-        &d, &classifier, &(sluice_shape){SLUICE_F32, 3, {2, 10, 6}}, SLUICE_FP32));
+        &d, &classifier, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
     assert_int_equal(d.weight_per_sample, 10);
     assert_int_equal(d.targets.rank, 2);
     assert_int_equal(sluice_shape_count(&d.targets), 20);
@@ -468,8 +468,8 @@ static void test_descriptions(void **unused) {
     assert_true(d.forward.flops == 0 && d.weight.flops == 0);
     assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
 
-    assert_ok(sluice_layer_linear()->describe(&d, &linear, &(sluice_shape){SLUICE_F32, 2, {3, 5}},
-                                              SLUICE_FP32));
+    assert_ok(sluice_layer_linear()->describe(&d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}},
+                                              SLUICE_PRECISION_FP32));
     assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
     assert_true(d.parameters[0].decays);
     assert_false(d.parameters[1].decays);
@@ -478,8 +478,8 @@ static void test_descriptions(void **unused) {
 static void test_refusals(void **unused) {
     (void)unused;
     sluice_layer_description d;
-    const sluice_shape rows   = {SLUICE_F32, 3, {2, 8, 12}};
-    const sluice_shape tokens = {SLUICE_I32, 2, {2, 10}};
+    const sluice_shape rows   = {SLUICE_TYPE_F32, 3, {2, 8, 12}};
+    const sluice_shape tokens = {SLUICE_TYPE_I32, 2, {2, 10}};
     const struct {
         const sluice_layer_kind *kind;
         const void *config;
@@ -516,13 +516,13 @@ static void test_refusals(void **unused) {
          "classifier has classes 0; it must be at least 1"},
         {sluice_layer_linear(), &(sluice_linear_config){12, 0, 0}, &rows,
          "linear has output width 0; it must be at least 1"},
-        {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_F32, 3, {1, 0, 2}},
+        {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 3, {1, 0, 2}},
          "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"},
-        {sluice_layer_squared_error(), NULL, &(sluice_shape){SLUICE_F32, 2, {1 << 30, 1 << 30}},
+        {sluice_layer_squared_error(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
          "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_refused(bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_FP32),
+        assert_refused(bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
                        SLUICE_E_ARGUMENT, bad[i].text);
     assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)1),
                    SLUICE_E_UNSUPPORTED, "relu computes in fp32 only, not in precision 1");

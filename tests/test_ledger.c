@@ -173,7 +173,7 @@ static sluice_pipeline *make_slow_pipeline(sluice_model **model, const char *nam
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     const bool stages[2]            = {recompute, false};
     sluice_pipeline *pipeline       = NULL;
-    assert_ok(sluice_model_create(model, &(sluice_shape){SLUICE_F32, 1, {1}}));
+    assert_ok(sluice_model_create(model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
     assert_ok(sluice_model_add(*model, &slow, &layers[0], "one"));
     assert_ok(sluice_model_add(*model, &slow, &layers[1], "two"));
     options.samples   = 4;

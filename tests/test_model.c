@@ -107,7 +107,7 @@ static void test_ties(void **unused) {
 static void test_tie_takes_the_first_initializer(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {4}}));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
     const sluice_linear_config wide = {4, 4, 3}, narrow = {4, 4, 0.5F};
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &wide, "a"));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &narrow, "b"));
@@ -127,14 +127,14 @@ static void test_tie_takes_the_first_initializer(void **unused) {
 static void test_model_refusals(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
-    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 4, {1, 1, 1, 1}}),
+    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 4, {1, 1, 1, 1}}),
                    SLUICE_E_ARGUMENT, "a sample has 4 dimensions; there may be 0 to 3");
-    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 2, {3, 0}}),
+    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 0}}),
                    SLUICE_E_ARGUMENT, "a sample's dimension 1 is 0; it must be at least 1");
     assert_null(model);
 
     const sluice_linear_config linear = {4, 3, 0}, back = {3, 4, 0};
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {4}}));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
     assert_refused(sluice_model_add(model, sluice_layer_linear(), &back, "first"),
                    SLUICE_E_ARGUMENT, "linear has input width 3 but its input is (1, 4) float32");
     assert_string_equal(sluice_last_error()->hint,
@@ -160,7 +160,7 @@ static void test_model_refusals(void **unused) {
     assert_refused(sluice_model_add(model, sluice_layer_relu(), NULL, "more"), SLUICE_E_ARGUMENT,
                    "layer 'more' comes after the loss 'loss'");
     sluice_layer_description d;
-    assert_refused(sluice_model_describe(&d, model, 0, 0, SLUICE_FP32), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_model_describe(&d, model, 0, 0, SLUICE_PRECISION_FP32), SLUICE_E_ARGUMENT,
                    "a micro-batch has 0 samples; it needs at least 1");
     assert_int_equal(sluice_model_layer_count(model), 3);
     assert_int_equal(sluice_model_use_count(model), 4);
@@ -171,7 +171,7 @@ static void test_names_may_not_meet(void **unused) {
     (void)unused;
     const sluice_attention_config attention = {4, 2, 0, 0, 0};
     sluice_model *model                     = NULL;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 2, {3, 4}}));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 4}}));
     assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "block.left"));
     assert_refused(sluice_model_add(model, sluice_layer_attention(), &attention, "block.right"),
                    SLUICE_E_ARGUMENT,
@@ -218,7 +218,7 @@ static sluice_status describe_too_much(sluice_layer_description *out, const void
 static sluice_status describe_no_samples(sluice_layer_description *out, const void *config,
                                          const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)input, (void)precision;
-    *out = (sluice_layer_description){.output = {SLUICE_F32, 1, {5}}};
+    *out = (sluice_layer_description){.output = {SLUICE_TYPE_F32, 1, {5}}};
     return SLUICE_OK;
 }
 static sluice_status describe_free_loss(sluice_layer_description *out, const void *config,
@@ -241,7 +241,7 @@ static void test_foreign_kinds(void **unused) {
               "layer kind 'free' is a loss of 0 terms per sample",
     };
     sluice_model *model = NULL;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {4}}));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
     for (int i = 0; i < 3; i++)
         assert_refused(sluice_model_add(model, &kinds[i], NULL, "mine"), SLUICE_E_ARGUMENT,
                        texts[i]);
@@ -283,7 +283,7 @@ static void test_initial_values(void **unused) {
     static float values[COUNT], again[COUNT];
     sluice_parameter_use use = {
         .name      = "a",
-        .parameter = {"a", {SLUICE_F32, 1, {COUNT}}, SLUICE_INIT_NORMAL, 0.02F, true, false}};
+        .parameter = {"a", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INIT_NORMAL, 0.02F, true, false}};
     sluice_parameter_initialize(values, &use, 1);
     double sum = 0, squares = 0, fourth = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -362,7 +362,7 @@ static double model64(const sluice_model *model, double **parameters, const int3
     int use = 0;
     for (int l = 0; l < sluice_model_layer_count(model); l++) {
         sluice_layer_description d;
-        assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_FP32));
+        assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_PRECISION_FP32));
         double *const y = reference_zeros(sluice_shape_count(&d.output) + 1);
         layer64_forward(y, &(layer64){sluice_model_layer_kind(model, l),
                                       sluice_model_layer_config(model, l),

@@ -253,7 +253,7 @@ static void test_wrong_costs_are_refused(void **state) {
                    "there are costs for a virtual device, and the device is cpu");
     const sluice_virtual_config none = {.parameters = -1};
     sluice_model_free(real);
-    assert_ok(sluice_model_create(&real, &(sluice_shape){SLUICE_F32, 1, {1}}));
+    assert_ok(sluice_model_create(&real, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
     assert_refused(sluice_model_add(real, sluice_layer_virtual(), &none, "none"), SLUICE_E_ARGUMENT,
                    "a virtual layer has -1 parameters");
     sluice_model_free(real);

@@ -25,7 +25,12 @@
 #include "sluice/status.h"
 #include "sluice/tensor.h"
 
-enum { SLUICE_LAYER_PARAMETERS = 12, SLUICE_LAYER_SAVED = 8, SLUICE_LAYER_HANDED = 4 };
+enum {
+    SLUICE_LAYER_PARAMETERS = 12,
+    SLUICE_LAYER_SAVED      = 8,
+    SLUICE_LAYER_HANDED     = 4,
+    SLUICE_LAYER_BATCH      = 4
+};
 
 /* How long into the backward pass something is needed. Ordered: later is larger. */
 typedef enum sluice_until {
@@ -58,6 +63,17 @@ typedef struct sluice_saved {
     sluice_until until; /* INPUT or WEIGHT */
 } sluice_saved;
 
+/*
+ * A part of the batch that the layer reads by name, wherever its stage is: "targets" of a loss,
+ * positions, weights of loss terms. Layers that read one name agree on its type and shape. What
+ * "inputs" of the batch holds is also the input of the model's first layer.
+ */
+typedef struct sluice_batch_read {
+    const char *name;   /* static storage */
+    sluice_shape shape; /* first dimension: samples */
+    sluice_until until; /* how long the layer needs it */
+} sluice_batch_read;
+
 typedef struct sluice_cost {
     double flops; /* floating-point operations, a multiply-add is two */
     double bytes; /* of memory traffic, estimated */
@@ -76,8 +92,9 @@ typedef struct sluice_layer_description {
     bool weight_reads_output_gradient;  /* W reads `output_gradient` too */
     bool forward_is_empty;              /* in training F does nothing (a loss: its I does all) */
     bool weight_is_empty;
-    bool is_loss;              /* takes targets; the output has no elements, nothing follows */
-    sluice_shape targets;      /* of a loss; first dimension: samples */
+    int batch_count; /* parts of the batch that it reads, its input apart */
+    sluice_batch_read batch[SLUICE_LAYER_BATCH];
+    bool is_loss;              /* its output has no elements, nothing follows */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
     sluice_cost forward, input, weight; /* of F, I and W in training */
@@ -90,10 +107,12 @@ typedef struct sluice_random_key {
     int64_t first_sample; /* index in the minibatch of the micro-batch's first sample */
 } sluice_random_key;
 
-/* One call of F, I or W. Pointers that an action does not use are NULL. No two buffers of one call
- * overlap. Actions that the description calls empty need not be called. */
+/* One call of F, I or W. Tensors without a type here have the one that the description gave them.
+ * Pointers that an action does not use are NULL. No two buffers of one call overlap. Actions that
+ * the description calls empty need not be called. */
 typedef struct sluice_layer_call {
-    const sluice_device_ops *ops;
+    const sluice_device_ops *ops;        /* for copies, and for custom kernels */
+    const sluice_operations *operations; /* of the run's precision */
     sluice_stream *stream;
     const void *config;       /* the layer's own copy of its configuration */
     const char *name;         /* the layer's name, for errors and random keys */
@@ -101,20 +120,20 @@ typedef struct sluice_layer_call {
     sluice_precision precision;
     bool training; /* false: evaluation, saved tensors are scratch, a loss computes in F */
 
-    const void *input;            /* F; I and W as `input_until` says */
-    void *output;                 /* F */
-    const float *output_gradient; /* I; W if weight_reads_output_gradient */
-    float *input_gradient;        /* I; NULL for the first layer of a model */
-    const float *const *parameters;
-    float *const *gradients;
-    void *const *saved;  /* written by F */
-    void *const *handed; /* written by I, read by W */
-    void *scratch;       /* of this action */
-    bool first_write;    /* of the gradients that this action writes */
+    const void *input;             /* F; I and W as `input_until` says */
+    void *output;                  /* F */
+    const void *output_gradient;   /* I; W if weight_reads_output_gradient */
+    void *input_gradient;          /* I; NULL for the first layer of a model */
+    const void *const *parameters; /* as the operations read them: master or working copy */
+    float *const *gradients;       /* fp32 in every precision */
+    void *const *saved;            /* written by F */
+    void *const *handed;           /* written by I, read by W */
+    void *scratch;                 /* of this action */
+    bool first_write;              /* of the gradients that this action writes */
 
-    const void *targets; /* loss */
-    double *loss;        /* loss: stored (device memory): sum of terms / total_weight */
-    double total_weight; /* of the whole minibatch */
+    const void *const *batch; /* as the description lists them; I and W as `until` says */
+    double *loss;             /* loss: stored (device memory): sum of terms / total_weight */
+    double total_weight;      /* of the whole minibatch */
     sluice_random_key random;
 } sluice_layer_call;
 
@@ -145,30 +164,46 @@ typedef struct sluice_layer_kind {
 
 /* ---- built-in kinds, and their configurations; `dropout` is a rate from 0 to below 1 ---- */
 
+/* What a layer begins with: kind, and epsilon (1e-5 where that is 0). */
+typedef struct sluice_norm_config {
+    sluice_norm_kind kind;
+    float epsilon;
+} sluice_norm_config;
+
 /* (samples, length) tokens -> (samples, length, width): dropout of token plus position embedding.
  */
 typedef struct sluice_embedding_config {
-    int64_t vocabulary, positions, width;
+    int64_t vocabulary;
+    int64_t positions; /* longest sequence; 0: no position embedding, any length */
+    int64_t width;
     float scale, position_scale; /* standard deviations of the initial weights */
     float dropout;
 } sluice_embedding_config;
-/* (.., width): x + dropout(projection(attention(layernorm(x)))), dropout of its probabilities too.
- */
+/* (.., width): x + dropout(projection(attention(norm(x)))), dropout of its probabilities too. */
 typedef struct sluice_attention_config {
     int64_t width, heads;
     float scale, projection_scale;
     float dropout;
+    int64_t kv_heads;   /* key/value heads, which divide `heads`; 0: as many as heads */
+    int64_t head_width; /* 0: width / heads */
+    float rotary_base;  /* of rotary positions; 0: none */
+    bool qkv_has_no_bias, projection_has_no_bias;
+    sluice_norm_config norm;
 } sluice_attention_config;
-/* (.., width): x + dropout(projection(gelu(expand(layernorm(x))))). */
+/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). */
 typedef struct sluice_mlp_config {
     int64_t width, hidden;
     float scale, projection_scale;
     float dropout;
+    bool has_no_bias;
+    sluice_norm_config norm;
 } sluice_mlp_config;
+/* (.., width): the norm alone. */
 typedef struct sluice_layernorm_config {
     int64_t width;
+    sluice_norm_config norm;
 } sluice_layernorm_config;
-/* (samples, .., width) -> loss, targets (samples, ..) int32, negative ones masked. */
+/* (samples, .., width) -> loss, batch's "targets" (samples, ..) int32, negative ones masked. */
 typedef struct sluice_classifier_config {
     int64_t width, classes;
     float scale;
@@ -177,6 +212,7 @@ typedef struct sluice_classifier_config {
 typedef struct sluice_linear_config {
     int64_t inputs, outputs;
     float scale; /* standard deviation of the initial weights; 0: 1 / sqrt(inputs) */
+    bool has_no_bias;
 } sluice_linear_config;
 
 SLUICE_API const sluice_layer_kind *sluice_layer_embedding(void);
@@ -186,7 +222,8 @@ SLUICE_API const sluice_layer_kind *sluice_layer_layernorm(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_classifier(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_linear(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_relu(void); /* no configuration */
-/* No configuration; targets are as the input. A sample's term is its mean of (x - target)^2. */
+/* No configuration; the batch's "targets" are as the input, fp32. A sample's term is its mean of (x
+ * - target)^2. */
 SLUICE_API const sluice_layer_kind *sluice_layer_squared_error(void);
 
 #endif

@@ -35,7 +35,8 @@ SLUICE_API void sluice_model_free(sluice_model *model); /* NULL is fine */
 
 /* Append a layer. `kind` is kept (static tables); `config` (kind->config_bytes) and `name` are
  * copied. E_ARGUMENT if the layer does not accept its input's shape, the name is taken, or a
- * loss came before. */
+ * loss came before, or it reads a part of the batch as another type or shape
+ * than an earlier layer does. */
 SLUICE_API sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
                                           const void *config, const char *name);
 
@@ -47,14 +48,24 @@ SLUICE_API int sluice_model_layer_count(const sluice_model *model);
 SLUICE_API const char *sluice_model_layer_name(const sluice_model *model, int layer);
 SLUICE_API const sluice_layer_kind *sluice_model_layer_kind(const sluice_model *model, int layer);
 SLUICE_API const void *sluice_model_layer_config(const sluice_model *model, int layer);
-/* Input shape of a layer for `samples` samples. */
+/* Input shape of a layer for `samples` samples: what the layer before it describes as its output in
+ * that precision. In a precision that some earlier layer refuses, as in fp32. */
 SLUICE_API sluice_shape sluice_model_layer_input(const sluice_model *model, int layer,
-                                                 int64_t samples);
+                                                 int64_t samples, sluice_precision precision);
 /* What the layer needs for a micro-batch of `samples` samples (>= 1). Cannot fail on a layer that
  * sluice_model_add() accepted, other than by E_ARGUMENT when sizes overflow. */
 SLUICE_API sluice_status sluice_model_describe(sluice_layer_description *out,
                                                const sluice_model *model, int layer,
                                                int64_t samples, sluice_precision precision);
+
+/*
+ * What the model reads of a batch, by name: "inputs", which the first layer takes, then what layers
+ * read in layer order, each name once. The shape is of one sample (first dimension 1) as the caller
+ * gives it: floats are fp32 in every precision. `until` is not filled. Borrowed, until the model
+ * changes.
+ */
+SLUICE_API int sluice_model_batch_count(const sluice_model *model);
+SLUICE_API const sluice_batch_read *sluice_model_batch(const sluice_model *model, int index);
 
 SLUICE_API int sluice_model_use_count(const sluice_model *model);
 SLUICE_API const sluice_parameter_use *sluice_model_use(const sluice_model *model, int use);

@@ -44,10 +44,10 @@ typedef struct sluice_pipeline_options {
     const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
     size_t memory_limit;   /* bytes of each rank's arena; more is refused. 0: no limit */
     const sluice_simulation_costs
-        *costs;            /* of device "virtual", and of no other: what actions,
-                            * links and updates take, in seconds; must outlive the pipeline */
-    int ranks_per_device;  /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
-    bool tf32;             /* products may round their factors to TF32: of GPUs only */
+        *costs;           /* of device "virtual", and of no other: what actions,
+                           * links and updates take, in seconds; must outlive the pipeline */
+    int ranks_per_device; /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
+    sluice_precision precision; /* one that the device has operations for */
     const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
                             * GPUs, one rank on each), "auto": local here; NULL: auto */
 } sluice_pipeline_options;
@@ -79,18 +79,26 @@ SLUICE_API sluice_status sluice_pipeline_create(sluice_pipeline **out, const slu
 SLUICE_API void sluice_pipeline_free(sluice_pipeline *pipeline);
 
 /*
- * Fill `to` (host memory) with the inputs, or the targets, of samples first .. first + samples - 1
- * of the minibatch. Runs on a rank's thread, several ranks' at once. Anything but OK stops the
- * step: say why with sluice_fail().
+ * Fill `to` (host memory) with one part of the batch, for samples first .. first + samples - 1 of
+ * the minibatch: (samples, ..) of the shape and type that sluice_model_batch() says. Runs on a
+ * rank's thread, several ranks' at once, and once for each stage that reads the part. Anything but
+ * OK stops the step: say why with sluice_fail().
  */
 typedef sluice_status sluice_load(void *context, void *to, int64_t first, int64_t samples);
+
+/* A part of the batch by name: "inputs", "targets". */
+typedef struct sluice_batch_part {
+    const char *name;
+    sluice_load *load;
+    void *context;
+} sluice_batch_part;
 
 typedef struct sluice_batch {
     int64_t samples;     /* of this minibatch: for a step, those of the options */
     double total_weight; /* loss terms of the minibatch (unmasked tokens, samples): the loss is
                           * the sum of its terms divided by this */
-    sluice_load *load_inputs, *load_targets;
-    void *context;
+    const sluice_batch_part *parts; /* every one that the model reads; others are ignored */
+    int part_count;
     double learning_rate; /* of a step */
 } sluice_batch;
 

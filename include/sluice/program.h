@@ -54,8 +54,8 @@ typedef enum sluice_role {
     SLUICE_ROLE_SAVED_INPUT     = 4, /* saved by F until I has run */
     SLUICE_ROLE_SAVED_WEIGHT    = 5, /* saved by F until W has run */
     SLUICE_ROLE_HANDED          = 6, /* left by I for W */
-    SLUICE_ROLE_TARGETS         = 7, /* of the loss; filled before F */
-    SLUICE_ROLE_SCRATCH         = 8  /* of this instruction alone */
+    SLUICE_ROLE_BATCH   = 7, /* parts of the batch that layers read by name; filled before F */
+    SLUICE_ROLE_SCRATCH = 8  /* of this instruction alone */
 } sluice_role;
 enum { SLUICE_ROLES = 9 };
 
@@ -121,8 +121,10 @@ typedef struct sluice_stage_bytes {
 typedef struct sluice_program_options {
     size_t size;     /* sizeof(sluice_program_options), set by the initializer */
     int64_t samples; /* of a minibatch; at least one per micro-batch */
-    int moments;     /* optimizer values per parameter: 2 adamw, 0 sgd */
+    int states;      /* optimizer state tensors per parameter: 2 adamw, 0 sgd */
     sluice_precision precision;
+    /* As in sluice_operations; NULL: of a precision whose type is not fp32, an element each. */
+    size_t (*working_bytes)(const sluice_shape *parameter);
     const bool *recompute; /* per stage: F keeps its input only, and is done again before its
                             * backward (unless that follows at once); NULL: none does */
     sluice_queues queues;
@@ -130,7 +132,7 @@ typedef struct sluice_program_options {
                                       * is one unit, and no bytes are known */
 } sluice_program_options;
 #define SLUICE_PROGRAM_OPTIONS_INIT                                                                \
-    { sizeof(sluice_program_options), 1, 2, SLUICE_FP32, 0, SLUICE_QUEUES_PER_LINK, 0 }
+    { sizeof(sluice_program_options), 1, 2, SLUICE_PRECISION_FP32, 0, 0, SLUICE_QUEUES_PER_LINK, 0 }
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
@@ -169,12 +171,14 @@ SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_mode
 enum { SLUICE_MEMORY_TIES = SLUICE_ROLES, SLUICE_MEMORY_KINDS = SLUICE_ROLES + 1 };
 
 typedef struct sluice_program_bytes {
-    size_t parameters, gradients, moments; /* permanent */
-    size_t bookkeeping;                    /* losses, norm partials: permanent */
-    size_t transient;                      /* highest byte of everything that comes and goes */
-    size_t live;  /* peak of what is needed at one time, permanent included */
-    size_t arena; /* all: what the rank allocates, once */
-    int peak;     /* the first instruction at which `live` is needed */
+    size_t parameters; /* permanent, as the next three: fp32 masters */
+    size_t working;    /* copies of them that layers read, where the precision differs */
+    size_t gradients, states;
+    size_t bookkeeping; /* losses, norm partials: permanent */
+    size_t transient;   /* highest byte of everything that comes and goes */
+    size_t live;        /* peak of what is needed at one time, permanent included */
+    size_t arena;       /* all: what the rank allocates, once */
+    int peak;           /* the first instruction at which `live` is needed */
     size_t at_peak[SLUICE_MEMORY_KINDS]; /* transient bytes alive there, by role */
 } sluice_program_bytes;
 /* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */

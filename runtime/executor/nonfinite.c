@@ -34,7 +34,7 @@ sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_
     const sluice_model *model = rank->pipeline->model;
     bool input = true, output = true;
     if (rank->bad_layer >= 0) return SLUICE_OK; /* the first is known */
-    if (layer == 0 && call->input_shape.type == SLUICE_F32)
+    if (layer == 0 && call->input_shape.type == SLUICE_TYPE_F32)
         SLUICE__TRY(is_finite(rank, call->input, sluice_shape_count(&call->input_shape), &input));
     if (layer + 1 < sluice_model_layer_count(model)) {
         const sluice_shape next =

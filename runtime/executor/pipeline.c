@@ -45,7 +45,7 @@ static void choose_threads(sluice_pipeline *pipeline) {
 static sluice_status check_model(const sluice_model *model) {
     const int layers = sluice_model_layer_count(model);
     sluice_layer_description last;
-    if (layers > 0) SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_FP32));
+    if (layers > 0) SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_PRECISION_FP32));
     if (layers > 0 && last.is_loss) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss",
                         layers);

@@ -55,7 +55,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
         .config          = sluice_model_layer_config(pipeline->model, layer),
         .name            = sluice_model_layer_name(pipeline->model, layer),
         .input_shape     = sluice_model_layer_input(pipeline->model, layer, run->samples),
-        .precision       = SLUICE_FP32,
+        .precision       = SLUICE_PRECISION_FP32,
         .training        = pass->step > 0,
         .input           = find(run, &spots->input),
         .output          = find(run, &spots->output),

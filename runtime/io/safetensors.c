@@ -55,7 +55,7 @@ static sluice_status bad(const sluice_safetensors *in, const char *name, const c
 
 static sluice_status read_shape(const sluice_safetensors *in, const char *name, const json_t *dims,
                                 sluice_shape *out) {
-    sluice_shape shape = {.type = SLUICE_F32, .rank = (int)json_array_size(dims)};
+    sluice_shape shape = {.type = SLUICE_TYPE_F32, .rank = (int)json_array_size(dims)};
     if (!json_is_array(dims)) return bad(in, name, "has no list of dimensions");
     if (json_array_size(dims) > SLUICE_MAX_DIMS)
         return sluice__fail(SLUICE_E_UNSUPPORTED,

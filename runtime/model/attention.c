@@ -33,7 +33,7 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
 
 static sluice_status check(const sluice_attention_config *c, const sluice_shape *input,
                            sluice_precision precision) {
-    SLUICE__TRY(sluice__check_input("attention", input, SLUICE_F32, 3, 3, precision));
+    SLUICE__TRY(sluice__check_input("attention", input, SLUICE_TYPE_F32, 3, 3, precision));
     SLUICE__TRY(sluice__check_width("attention", "width", c->width, input));
     SLUICE__TRY(sluice__check_count("attention", "heads", c->heads));
     if (c->width % c->heads != 0)

@@ -8,7 +8,7 @@ enum { WEIGHT };
 static sluice_status check(const sluice_classifier_config *c, const sluice_shape *input,
                            sluice_precision precision) {
     SLUICE__TRY(
-        sluice__check_input("classifier", input, SLUICE_F32, 2, SLUICE_MAX_DIMS, precision));
+        sluice__check_input("classifier", input, SLUICE_TYPE_F32, 2, SLUICE_MAX_DIMS, precision));
     SLUICE__TRY(sluice__check_width("classifier", "width", c->width, input));
     SLUICE__TRY(sluice__check_count("classifier", "classes", c->classes));
     SLUICE__TRY(sluice__check_scale("classifier", "scale", c->scale));
@@ -24,7 +24,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__set_loss(&d, input);
     for (int dim = 1; dim < input->rank - 1; dim++) d.weight_per_sample *= input->dims[dim];
     d.targets                        = *input;
-    d.targets.type                   = SLUICE_I32;
+    d.targets.type                   = SLUICE_TYPE_I32;
     d.targets.dims[--d.targets.rank] = 0;
     sluice__add_matrix(&d, "weight", c->classes, c->width, c->scale);
     d.parameters[WEIGHT].gradient_by_input = true;

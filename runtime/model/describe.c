@@ -18,7 +18,7 @@ static const int64_t most_elements = (int64_t)1 << 48;
 enum { PIECE = 64 };
 
 static const char *type_name(sluice_type type) {
-    return type == SLUICE_F32 ? "float32" : type == SLUICE_I32 ? "int32" : "of an unknown type";
+    return type == SLUICE_TYPE_F32 ? "float32" : type == SLUICE_TYPE_I32 ? "int32" : "of an unknown type";
 }
 
 const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape) {
@@ -41,7 +41,7 @@ static sluice_status refuse_input(const char *kind, const sluice_shape *input, s
 
 sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
                                   int least, int most, sluice_precision precision) {
-    if (precision != SLUICE_FP32)
+    if (precision != SLUICE_PRECISION_FP32)
         return sluice__fail(SLUICE_E_UNSUPPORTED, "%s computes in fp32 only, not in precision %d",
                             kind, (int)precision);
     if (input->type != type || input->rank < least || input->rank > most)
@@ -113,7 +113,7 @@ void sluice__add_matrix(sluice_layer_description *description, const char *name,
     assert(description->parameter_count < SLUICE_LAYER_PARAMETERS);
     description->parameters[description->parameter_count++] = (sluice_parameter){
         .name        = name,
-        .shape       = {SLUICE_F32, 2, {rows, columns}},
+        .shape       = {SLUICE_TYPE_F32, 2, {rows, columns}},
         .initializer = SLUICE_INIT_NORMAL,
         .scale       = scale,
         .decays      = true,
@@ -125,7 +125,7 @@ void sluice__add_vector(sluice_layer_description *description, const char *name,
     assert(description->parameter_count < SLUICE_LAYER_PARAMETERS);
     description->parameters[description->parameter_count++] = (sluice_parameter){
         .name        = name,
-        .shape       = {SLUICE_F32, 1, {count}},
+        .shape       = {SLUICE_TYPE_F32, 1, {count}},
         .initializer = SLUICE_INIT_CONSTANT,
         .scale       = value,
     };
@@ -142,7 +142,7 @@ void sluice__add_handed(sluice_layer_description *description, size_t bytes) {
 }
 
 void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input) {
-    description->output           = (sluice_shape){SLUICE_F32, 2, {input->dims[0], 0}};
+    description->output           = (sluice_shape){SLUICE_TYPE_F32, 2, {input->dims[0], 0}};
     description->is_loss          = true;
     description->input_until      = SLUICE_UNTIL_INPUT;
     description->forward_is_empty = true;

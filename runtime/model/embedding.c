@@ -10,7 +10,7 @@ enum { TABLE, POSITIONS };
 
 static sluice_status check(const sluice_embedding_config *c, const sluice_shape *input,
                            sluice_precision precision) {
-    SLUICE__TRY(sluice__check_input("embedding", input, SLUICE_I32, 2, 2, precision));
+    SLUICE__TRY(sluice__check_input("embedding", input, SLUICE_TYPE_I32, 2, 2, precision));
     SLUICE__TRY(sluice__check_count("embedding", "vocabulary", c->vocabulary));
     SLUICE__TRY(sluice__check_count("embedding", "positions", c->positions));
     SLUICE__TRY(sluice__check_count("embedding", "width", c->width));
@@ -32,7 +32,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     const sluice_embedding_config *const c = config;
     SLUICE__TRY(check(c, input, precision));
     sluice_layer_description d = {
-        .output                       = {SLUICE_F32, 3, {input->dims[0], input->dims[1], c->width}},
+        .output                       = {SLUICE_TYPE_F32, 3, {input->dims[0], input->dims[1], c->width}},
         .input_until                  = SLUICE_UNTIL_WEIGHT,
         .weight_reads_output_gradient = true,
     };

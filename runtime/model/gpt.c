@@ -108,7 +108,7 @@ sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *conf
     SLUICE__TRY(check_config(config, length));
     sluice_model *model  = NULL;
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_I32, 1, {length}}));
+    SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {length}}));
     SLUICE__TRY_OUT(add_layers(model, config));
     *out  = model;
     model = NULL; /* now the caller's */

@@ -7,7 +7,7 @@
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     const sluice_layernorm_config *const c = config;
-    SLUICE__TRY(sluice__check_input("layernorm", input, SLUICE_F32, 2, SLUICE_MAX_DIMS, precision));
+    SLUICE__TRY(sluice__check_input("layernorm", input, SLUICE_TYPE_F32, 2, SLUICE_MAX_DIMS, precision));
     SLUICE__TRY(sluice__check_width("layernorm", "width", c->width, input));
     sluice_layer_description d = {.output = *input, .weight_is_empty = true};
     sluice__norm_describe(&d, "weight", "bias", input);

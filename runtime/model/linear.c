@@ -14,7 +14,7 @@ static sluice__dense dense_of(const sluice_linear_config *config, const sluice_s
 
 static sluice_status check(const sluice_linear_config *c, const sluice_shape *input,
                            sluice_precision precision) {
-    SLUICE__TRY(sluice__check_input("linear", input, SLUICE_F32, 2, SLUICE_MAX_DIMS, precision));
+    SLUICE__TRY(sluice__check_input("linear", input, SLUICE_TYPE_F32, 2, SLUICE_MAX_DIMS, precision));
     SLUICE__TRY(sluice__check_width("linear", "input width", c->inputs, input));
     SLUICE__TRY(sluice__check_count("linear", "output width", c->outputs));
     SLUICE__TRY(sluice__check_scale("linear", "scale", c->scale));

@@ -25,7 +25,7 @@ static parts parts_of(const sluice_mlp_config *config, const sluice_shape *input
 
 static sluice_status check(const sluice_mlp_config *c, const sluice_shape *input,
                            sluice_precision precision) {
-    SLUICE__TRY(sluice__check_input("mlp", input, SLUICE_F32, 2, SLUICE_MAX_DIMS, precision));
+    SLUICE__TRY(sluice__check_input("mlp", input, SLUICE_TYPE_F32, 2, SLUICE_MAX_DIMS, precision));
     SLUICE__TRY(sluice__check_width("mlp", "width", c->width, input));
     SLUICE__TRY(sluice__check_count("mlp", "hidden width", c->hidden));
     SLUICE__TRY(sluice__check_scale("mlp", "scale", c->scale));

@@ -128,7 +128,7 @@ static sluice_status describe_next(const sluice_model *model, const sluice_layer
         return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after the loss '%s'", name,
                             model->layers[model->layer_count - 1].name);
     SLUICE__TRY(check_name(model, name));
-    const sluice_status status = kind->describe(d, config, &model->next, SLUICE_FP32);
+    const sluice_status status = kind->describe(d, config, &model->next, SLUICE_PRECISION_FP32);
     if (status == SLUICE_OK) return check_description(kind, d);
     char text[SLUICE__SHAPE_TEXT];
     (void)sluice__shape_text(text, &model->next);

@@ -6,7 +6,7 @@
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     (void)config; /* it has none */
-    SLUICE__TRY(sluice__check_input("relu", input, SLUICE_F32, 1, SLUICE_MAX_DIMS, precision));
+    SLUICE__TRY(sluice__check_input("relu", input, SLUICE_TYPE_F32, 1, SLUICE_MAX_DIMS, precision));
     sluice_layer_description d = {
         .output          = *input,
         .input_until     = SLUICE_UNTIL_INPUT,

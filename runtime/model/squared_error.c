@@ -13,7 +13,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     (void)config; /* it has none */
     SLUICE__TRY(
-        sluice__check_input("squared-error", input, SLUICE_F32, 1, SLUICE_MAX_DIMS, precision));
+        sluice__check_input("squared-error", input, SLUICE_TYPE_F32, 1, SLUICE_MAX_DIMS, precision));
     sluice_layer_description d = {.targets = *input, .weight_per_sample = 1};
     sluice__set_loss(&d, input);
     sluice__cost_pass(&d.input, sluice_shape_count(input), 3, 5);

@@ -16,10 +16,10 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         return sluice__fail(SLUICE_E_ARGUMENT, "a virtual layer has %lld parameters",
                             (long long)sizes->parameters);
     sluice_layer_description d = {
-        .output            = {SLUICE_F32, 2, {input->dims[0], elements > 0 ? elements : 1}},
+        .output            = {SLUICE_TYPE_F32, 2, {input->dims[0], elements > 0 ? elements : 1}},
         .parameter_count   = sizes->parameters > 0,
         .parameters        = {{"weight",
-                               {SLUICE_F32, 1, {sizes->parameters}},
+                               {SLUICE_TYPE_F32, 1, {sizes->parameters}},
                                SLUICE_INIT_CONSTANT,
                                0,
                                true,
@@ -29,7 +29,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         .handed_count      = sizes->handed > 0,
         .handed            = {samples * sizes->handed},
         .is_loss           = sizes->is_loss,
-        .targets           = {SLUICE_F32, 1, {input->dims[0]}},
+        .targets           = {SLUICE_TYPE_F32, 1, {input->dims[0]}},
         .weight_per_sample = 1,
         .scratch_forward   = samples * sizes->scratch,
         .scratch_evaluate  = samples * sizes->scratch,
@@ -77,7 +77,7 @@ sluice_status sluice_virtual_model(sluice_model **out, const sluice_stage_bytes 
                                    int moments) {
     sluice_model *model  = NULL;
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {1}}));
+    SLUICE__TRY(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
     for (int s = 0; s < stages; s++)
         SLUICE__TRY_OUT(add_stage(model, bytes ? &bytes[s] : NULL, s, stages, moments));
     *out  = model;

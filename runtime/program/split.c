@@ -13,7 +13,7 @@ sluice_status sluice_split_model(sluice_split *out, const sluice_model *model, i
     sluice_status status = SLUICE_OK;
     for (int l = 0; l < layers; l++) {
         sluice_layer_description layer;
-        SLUICE__TRY_OUT(sluice_model_describe(&layer, model, l, largest, SLUICE_FP32));
+        SLUICE__TRY_OUT(sluice_model_describe(&layer, model, l, largest, SLUICE_PRECISION_FP32));
         costs[l] = (sluice_layer_cost){layer.forward.flops, layer.input.flops, layer.weight.flops};
     }
     status = sluice_split_minmax(out, costs, layers, stages);

@@ -49,7 +49,7 @@ static inline void stack_devices(int devices, uint64_t seed, bool lazy) {
 static inline sluice_model *stack_model(void) {
     const sluice_linear_config linear = {STACK_WIDTH, STACK_WIDTH, 0};
     sluice_model *model;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {STACK_WIDTH}}));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {STACK_WIDTH}}));
     for (int k = 0; k + 1 < STACK_LAYERS; k++) {
         char name[32];
         (void)snprintf(name, sizeof name, "linear%d", k);

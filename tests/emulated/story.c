@@ -96,7 +96,7 @@ static sluice_status linear_model(sluice_model **out) {
     const sluice_linear_config linear = {WIDTH, WIDTH, 0};
     sluice_model *model               = NULL;
     sluice_status status              = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_F32, 1, {WIDTH}}));
+    SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
     SLUICE__TRY_OUT(sluice_model_add(model, sluice_layer_linear(), &linear, "first"));
     SLUICE__TRY_OUT(sluice_model_add(model, sluice_layer_relu(), NULL, "relu"));
     SLUICE__TRY_OUT(sluice_model_add(model, sluice_layer_linear(), &linear, "second"));

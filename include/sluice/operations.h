@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * operations.h -- the arithmetic that layers and updates are made of: one const table per kind of
+ * device and precision.
+ *
+ * Every pointer in an argument struct is memory of the device (the caller's arena) unless it says
+ * "host"; tensors are row-major and contiguous. A `void *` tensor has elements of the table's
+ * `type`, which is that of the run's precision: activations, their gradients, and parameters as
+ * layers read them. Everything else says its type: statistics, gradients of parameters, masters and
+ * optimizer state are fp32 in every precision, losses and sums of squares fp64.
+ *
+ * Rules for every operation:
+ *   - Work is enqueued on `stream`; work on one stream is sequential. Nothing is allocated and
+ *     nothing synchronizes. The cpu completes every operation before it returns.
+ *   - Results do not depend on the number of threads: reductions use blocks fixed by
+ *     shape, matrix products fixed tiles of the output.
+ *   - `first_write`: true stores a gradient (=), false accumulates onto it (+=).
+ *   - No row is NULL. What a device cannot do, E_UNSUPPORTED says in a sentence.
+ *   - An operation on zero rows or samples succeeds and writes nothing, except that a
+ *     gradient with `first_write` becomes zero and a loss becomes 0.
+ *   - In each struct the pointers come first: tests translate them as a block.
+ */
+#ifndef SLUICE_OPERATIONS_H
+#define SLUICE_OPERATIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/status.h"
+#include "sluice/tensor.h"
+
+typedef struct sluice_device sluice_device; /* one device, opened for one rank */
+typedef struct sluice_stream sluice_stream; /* a queue of work on a device */
+typedef struct sluice_event sluice_event;   /* a point in a stream's work */
+
+/*
+ * All of them, once: name and argument struct. Prototypes, tables and the tests' mirror are made
+ * from this list. A new operation is a row here, its struct below, one file per device and its
+ * float64 reference.
+ */
+/* clang-format off */
+#define SLUICE_OPERATION_MAP(X)                                       \
+    X(matmul,                 sluice_matmul)                          \
+    X(linear,                 sluice_linear)                          \
+    X(linear_backward_input,  sluice_linear_backward_input)           \
+    X(linear_backward_weight, sluice_linear_backward_weight)          \
+    X(norm,                   sluice_norm)                            \
+    X(norm_backward,          sluice_norm_backward)                   \
+    X(attention,              sluice_attention)                       \
+    X(attention_backward,     sluice_attention_backward)              \
+    X(embedding,              sluice_embedding)                       \
+    X(embedding_backward,     sluice_embedding_backward)              \
+    X(classifier,             sluice_classifier)                      \
+    X(squared_error,          sluice_squared_error)                   \
+    X(drop,                   sluice_drop)                            \
+    X(relu,                   sluice_relu)                            \
+    X(relu_backward,          sluice_relu_backward)                   \
+    X(sum,                    sluice_sum)                             \
+    X(sum_squares,            sluice_sum_squares)                     \
+    X(store_working,          sluice_store_working)                   \
+    X(adamw,                  sluice_adamw)                           \
+    X(sgd,                    sluice_sgd)
+/* clang-format on */
+
+/*
+ * Which elements dropout (Srivastava et al. 2014) sets to zero; the others are divided by 1 - rate.
+ * Element e of sample s of a micro-batch draws word e mod 4 of Philox4x32-10 for `key` and the
+ * counter (e / 4, first_sample + s, step, e / 2^34), and is dropped where that is below rate *
+ * 2^32: nothing depends on micro-batches, stages or how often it is drawn.
+ */
+typedef struct sluice_dropout {
+    float rate; /* 0: nothing is dropped; below 1 */
+    uint64_t key;
+    int64_t step, first_sample; /* index in the minibatch of the micro-batch's first sample */
+} sluice_dropout;
+
+/* y = x after dropout (+ residual). y may be x or residual. */
+typedef struct sluice_drop {
+    void *y;              /* (samples, elements) */
+    const void *x;        /* (samples, elements) */
+    const void *residual; /* (samples, elements) or NULL */
+    int64_t samples, elements;
+    sluice_dropout dropout;
+} sluice_drop;
+
+/* c = alpha * op(a) op(b) + beta * c, op(x) = x or its transpose. For custom layers. */
+typedef struct sluice_matmul {
+    void *c;       /* (rows, columns) */
+    const void *a; /* (rows, inner), or (inner, rows) if transpose_a */
+    const void *b; /* (inner, columns), or (columns, inner) if transpose_b */
+    int64_t rows, columns, inner;
+    float alpha, beta;
+    bool transpose_a, transpose_b;
+} sluice_matmul;
+
+/* What is applied to each element of a product. Values are ABI. */
+typedef enum sluice_activation {
+    SLUICE_ACTIVATION_NONE = 0,
+    SLUICE_ACTIVATION_GELU = 1 /* tanh form */
+} sluice_activation;
+
+/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). */
+typedef struct sluice_linear {
+    void *y;              /* (rows, outputs) */
+    void *activated;      /* (rows, outputs), or NULL: then `activation` is NONE */
+    const void *x;        /* (rows, inputs) */
+    const void *w;        /* (inputs, outputs) */
+    const void *b;        /* (outputs) or NULL */
+    const void *residual; /* (rows, outputs) or NULL; y == residual is allowed */
+    int64_t rows, inputs, outputs;
+    sluice_activation activation;
+} sluice_linear;
+
+/* dx = dy w^T; times activation'(before_activation) elementwise where that is given. */
+typedef struct sluice_linear_backward_input {
+    void *dx;                      /* (rows, inputs) */
+    const void *dy;                /* (rows, outputs) */
+    const void *w;                 /* (inputs, outputs) */
+    const void *before_activation; /* (rows, inputs), or NULL: then `activation` is NONE */
+    int64_t rows, inputs, outputs;
+    sluice_activation activation;
+} sluice_linear_backward_input;
+
+/* dw (+)= x^T dy, db (+)= sum over rows of dy. */
+typedef struct sluice_linear_backward_weight {
+    float *dw;      /* (inputs, outputs) */
+    float *db;      /* (outputs) or NULL */
+    const void *x;  /* (rows, inputs) */
+    const void *dy; /* (rows, outputs) */
+    void *scratch;  /* sluice_column_sum_scratch(rows, outputs) bytes; unused if db is NULL */
+    int64_t rows, inputs, outputs;
+    bool first_write;
+} sluice_linear_backward_weight;
+
+/* Values are ABI. */
+typedef enum sluice_norm_kind {
+    SLUICE_NORM_LAYERNORM = 0, /* (x - mean) * rstd * gain + bias (Ba et al. 2016) */
+    SLUICE_NORM_RMS       = 1  /* x * rstd * gain; no mean, no bias (Zhang & Sennrich 2019) */
+} sluice_norm_kind;
+
+/* y = norm(x) over the last dimension. */
+typedef struct sluice_norm {
+    void *y;          /* (rows, width) */
+    float *mean;      /* (rows); NULL for RMS */
+    float *rstd;      /* (rows): 1 / sqrt(variance, or mean square, + epsilon) */
+    const void *x;    /* (rows, width) */
+    const void *gain; /* (width) */
+    const void *bias; /* (width); NULL: none, and for RMS */
+    int64_t rows, width;
+    float epsilon; /* above 0 */
+    sluice_norm_kind kind;
+} sluice_norm;
+
+/* dx = norm'(dy) (+ residual); dgain (+)= ..., dbias (+)= .... */
+typedef struct sluice_norm_backward {
+    void *dx;             /* (rows, width), or NULL: only the gradients of gain and bias */
+    float *dgain;         /* (width) */
+    float *dbias;         /* (width); NULL where there is no bias */
+    const void *dy;       /* (rows, width); dx == dy is not allowed */
+    const void *residual; /* (rows, width) added to dx, or NULL; dx == residual is allowed */
+    const void *x;        /* (rows, width), the forward's input */
+    const float *mean;    /* as forward */
+    const float *rstd;    /* as forward */
+    const void *gain;     /* (width) */
+    void *scratch;        /* 2 * sluice_column_sum_scratch(rows, width) bytes */
+    int64_t rows, width;
+    bool first_write;
+    sluice_norm_kind kind;
+} sluice_norm_backward;
+
+/*
+ * Causal self-attention with an online softmax; scores are divided by sqrt(head_width).
+ * Nothing of size (length, length) is ever in memory. A row of qkv is q (heads, head_width), then k
+ * and v, each (kv_heads, head_width): query head h attends with key/value head
+ * h / (heads / kv_heads) (grouped queries, Ainslie et al. 2023). With a rotary base q and k are
+ * rotated by their position as they are read (Su et al. 2021). `dropout` is of the probabilities:
+ * that of head h, query q, key k is element (h * length + q) * L + k of its sample, L being
+ * `length` rounded up to a multiple of 4. `lse` knows nothing of it.
+ */
+typedef struct sluice_attention {
+    void *out;       /* (samples, length, heads * head_width) */
+    float *lse;      /* (samples, heads, length): log of the softmax's sum, natural */
+    const void *qkv; /* (samples, length, (heads + 2 * kv_heads) * head_width) */
+    int64_t samples, length, heads, kv_heads, head_width;
+    float rotary_base; /* 0: positions are not encoded here */
+    sluice_dropout dropout;
+} sluice_attention;
+
+typedef struct sluice_attention_backward {
+    void *dqkv;       /* as qkv */
+    const void *dout; /* as out */
+    const void *out;
+    const float *lse;
+    const void *qkv;
+    void *scratch; /* sluice_attention_scratch(samples, length, heads) bytes */
+    int64_t samples, length, heads, kv_heads, head_width;
+    float rotary_base;      /* as forward */
+    sluice_dropout dropout; /* as forward */
+} sluice_attention_backward;
+
+/* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT, from
+ * this row or, where the device looks later, from a query() which finds that an event recorded
+ * after it is over, and from the next synchronize() of the stream. The same holds for the gradient,
+ * and for a target of the classifier past its classes. */
+typedef struct sluice_embedding {
+    void *y;               /* (samples, length, width) */
+    const int32_t *tokens; /* (samples, length), each 0..vocabulary-1 */
+    const void *table;     /* (vocabulary, width) */
+    const void *positions; /* (at least length, width), or NULL: none are added */
+    int64_t samples, length, width, vocabulary;
+} sluice_embedding;
+
+/* dtable (+)= scattered dy, in order of rows; dpositions (+)= dy summed over samples. */
+typedef struct sluice_embedding_backward {
+    float *dtable;         /* (vocabulary, width) */
+    float *dpositions;     /* (positions, width): rows past `length` only zeroed or left; or NULL */
+    const int32_t *tokens; /* (samples, length) */
+    const void *dy;        /* (samples, length, width) */
+    int64_t samples, length, width, vocabulary, positions;
+    bool first_write;
+} sluice_embedding_backward;
+
+/*
+ * The output head with its loss, a slab of rows at a time: logits = x w^T are never all
+ * in memory. loss = scale * sum over rows with target >= 0 of -log softmax(logits)[target];
+ * rows with a negative target count nothing. With dx and dw NULL only the loss is made.
+ */
+typedef struct sluice_classifier {
+    double *loss;           /* (1), stored */
+    void *dx;               /* (rows, width) or NULL */
+    float *dw;              /* (classes, width) or NULL */
+    const void *x;          /* (rows, width) */
+    const void *w;          /* (classes, width) */
+    const int32_t *targets; /* (rows) */
+    void *scratch;          /* sluice_classifier_scratch(rows, classes) bytes */
+    int64_t rows, width, classes;
+    double scale;
+    bool first_write; /* of dw */
+} sluice_classifier;
+
+/* loss = scale * sum (x - target)^2; dx = 2 scale (x - target) if dx is given. */
+typedef struct sluice_squared_error {
+    double *loss; /* (1), stored */
+    void *dx;     /* (count) or NULL */
+    const void *x;
+    const float *targets; /* (count) */
+    int64_t count;
+    double scale;
+} sluice_squared_error;
+
+/* y = max(x, 0). In place is allowed. */
+typedef struct sluice_relu {
+    void *y;       /* (count) */
+    const void *x; /* (count) */
+    int64_t count;
+} sluice_relu;
+
+/* dx = dy where x > 0, else 0. In place is allowed. */
+typedef struct sluice_relu_backward {
+    void *dx;       /* (count) */
+    const void *dy; /* (count) */
+    const void *x;  /* (count) */
+    int64_t count;
+} sluice_relu_backward;
+
+/* Gradients of parameters: out = inputs[0] + inputs[1] + ..., added in that order; out may be any
+ * of them. */
+typedef struct sluice_sum {
+    float *out;                 /* (count) */
+    const float *const *inputs; /* a host array of `terms` device pointers */
+    int terms;
+    int64_t count;
+} sluice_sum;
+
+/* ---- the update; `tensors` is a host array that outlives the stream's work ---- */
+
+enum { SLUICE_UPDATE_STATES = 2 };
+
+/* One tensor of the update. Tensors of one rank come in model order. */
+typedef struct sluice_update_tensor {
+    float *master; /* what the update computes with */
+    void *working; /* its copy that layers read, written too; NULL: none */
+    const float *gradient;
+    float *states[SLUICE_UPDATE_STATES]; /* optimizer state, as the optimizer kind lists it */
+    int64_t count;
+    bool decays; /* weight decay applies */
+} sluice_update_tensor;
+
+/* partials[t] = sum of squares of tensors[t].gradient, in double, blocks fixed by shape. */
+typedef struct sluice_sum_squares {
+    double *partials;
+    const sluice_update_tensor *tensors; /* host */
+    int count;
+} sluice_sum_squares;
+
+/* The working copy of a parameter, made from its master. */
+typedef struct sluice_store_working {
+    void *working;       /* working_bytes() of the parameter's shape */
+    const float *master; /* (count) */
+    int64_t count;
+} sluice_store_working;
+
+/* AdamW with decoupled weight decay (Loshchilov & Hutter 2019): states are m and v. */
+typedef struct sluice_adamw {
+    const sluice_update_tensor *tensors; /* host */
+    int count;
+    double learning_rate, weight_decay, beta1, beta2, epsilon;
+    double gradient_scale; /* multiplies every gradient: the clip factor */
+    int64_t step;          /* counts from 1 */
+} sluice_adamw;
+
+/* Gradient descent with decoupled weight decay; with momentum (Polyak 1964; states[0] is the
+ * velocity v = momentum v + g), or none where that is 0. */
+typedef struct sluice_sgd {
+    const sluice_update_tensor *tensors; /* host */
+    int count;
+    double learning_rate, weight_decay, momentum;
+    double gradient_scale; /* multiplies every gradient: the clip factor */
+    int64_t step;          /* counts from 1: at step 1 the velocity is the gradient */
+} sluice_sgd;
+
+/* ---- the table ---- */
+
+typedef struct sluice_operations {
+    size_t size; /* sizeof(sluice_operations) */
+    sluice_precision precision;
+    sluice_type type; /* of `void *` tensors */
+    /* Bytes of the working copy that layers read in place of a parameter's master, which is fp32;
+     * 0: they read the master. Pure. */
+    size_t (*working_bytes)(const sluice_shape *parameter);
+#define X(name, args) sluice_status (*name)(sluice_stream * stream, const args *arguments);
+    SLUICE_OPERATION_MAP(X)
+#undef X
+} sluice_operations;
+
+/* ---- scratch that operations ask for, in bytes: pure functions of the shape ---- */
+
+/* Partial sums of a sum over rows, per column. */
+SLUICE_API size_t sluice_column_sum_scratch(int64_t rows, int64_t columns);
+SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads);
+SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t classes);
+
+#endif
