@@ -118,8 +118,8 @@ static double step_flops(const setting *on) {
     double flops              = 0;
     for (int l = 0; l < sluice_model_layer_count(model); l++) {
         sluice_layer_description layer;
-        bench_check(
-            sluice_model_describe(&layer, model, l, on->samples / on->microbatches, SLUICE_PRECISION_FP32));
+        bench_check(sluice_model_describe(&layer, model, l, on->samples / on->microbatches,
+                                          SLUICE_PRECISION_FP32));
         flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
     }
     sluice_model_free(model);
@@ -273,13 +273,12 @@ static sluice_pipeline *make_pipeline(const task *with, const sluice_model *mode
 }
 
 static sluice_result step(sluice_pipeline *pipeline, setting *on) {
-    const sluice_batch batch = {.samples       = on->samples,
-                                .total_weight  = (double)(on->samples * on->length),
-                                .load_inputs   = load_tokens,
-                                .load_targets  = load_tokens,
-                                .context       = on,
-                                .learning_rate = 1e-4};
-    sluice_result result     = {0};
+    const sluice_batch batch = {
+        .samples       = on->samples,
+        .total_weight  = (double)(on->samples * on->length),
+        .parts         = {{"inputs", load_tokens, on}, {"targets", load_tokens, on}},
+        .learning_rate = 1e-4};
+    sluice_result result = {0};
     bench_check(sluice_pipeline_step(pipeline, &batch, &result));
     return result;
 }

@@ -291,13 +291,12 @@ static sluice_pipeline *make_pipeline(const planned *plan, const setting *on) {
 
 /* What `STEPS` steps touch. */
 static bench_resident run_steps(const planned *plan, const setting *on) {
-    int64_t length                  = on->length;
-    const sluice_batch batch        = {.samples       = on->samples,
-                                       .total_weight  = (double)(on->samples * length),
-                                       .load_inputs   = load_tokens,
-                                       .load_targets  = load_tokens,
-                                       .context       = &length,
-                                       .learning_rate = 1e-3};
+    int64_t length           = on->length;
+    const sluice_batch batch = {
+        .samples       = on->samples,
+        .total_weight  = (double)(on->samples * length),
+        .parts         = {{"inputs", load_tokens, &length}, {"targets", load_tokens, &length}},
+        .learning_rate = 1e-3};
     const bench_resident before     = bench_resident_now();
     sluice_pipeline *const pipeline = make_pipeline(plan, on);
     sluice_result result;

@@ -162,7 +162,8 @@ static sluice_status load_targets(void *context, void *to, int64_t first, int64_
 }
 
 static sluice_batch make_batch(source *from) {
-    return (sluice_batch){SAMPLES, SAMPLES, load_inputs, load_targets, from, 1e-2};
+    return (sluice_batch){
+        SAMPLES, SAMPLES, {{"inputs", load_inputs, from}, {"targets", load_targets, from}}, 1e-2};
 }
 
 static sluice_status step(sluice_pipeline *pipeline, int64_t n) {

@@ -468,8 +468,8 @@ static void test_descriptions(void **unused) {
     assert_true(d.forward.flops == 0 && d.weight.flops == 0);
     assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
 
-    assert_ok(sluice_layer_linear()->describe(&d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}},
-                                              SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_linear()->describe(
+        &d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
     assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
     assert_true(d.parameters[0].decays);
     assert_false(d.parameters[1].decays);
@@ -518,12 +518,14 @@ static void test_refusals(void **unused) {
          "linear has output width 0; it must be at least 1"},
         {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 3, {1, 0, 2}},
          "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"},
-        {sluice_layer_squared_error(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
+        {sluice_layer_squared_error(), NULL,
+         &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
          "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_refused(bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
-                       SLUICE_E_ARGUMENT, bad[i].text);
+        assert_refused(
+            bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
+            SLUICE_E_ARGUMENT, bad[i].text);
     assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)1),
                    SLUICE_E_UNSUPPORTED, "relu computes in fp32 only, not in precision 1");
 }

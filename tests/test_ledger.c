@@ -201,8 +201,9 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
         const char *name          = names[k];
         sluice_model *model       = NULL;
         sluice_pipeline *pipeline = make_slow_pipeline(&model, name, layers, k > 0);
-        const sluice_batch batch  = {4, 4, load_zeros, load_zeros, NULL, 1e-3};
-        sluice_result result      = {0};
+        const sluice_batch batch  = {
+             4, 4, {{"inputs", load_zeros, NULL}, {"targets", load_zeros, NULL}}, 1e-3};
+        sluice_result result = {0};
         for (int n = 0; n < 2; n++) assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_FORWARD, 4 * 8e-3);
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_INPUT, 4 * 1e-3);
@@ -244,8 +245,9 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
     static const slow_config layers[2] = {{2, 1, 6, false}, {1, 5, 1, true}};
     sluice_model *model                = NULL;
     sluice_pipeline *pipeline          = make_slow_pipeline(&model, "1f1b", layers, true);
-    const sluice_batch batch           = {4, 4, load_zeros, load_zeros, NULL, 1e-3};
-    sluice_result result               = {0};
+    const sluice_batch batch           = {
+                  4, 4, {{"inputs", load_zeros, NULL}, {"targets", load_zeros, NULL}}, 1e-3};
+    sluice_result result = {0};
     sluice_stage_cost cost[2];
     double recompute[2], updates[2];
     assert_ok(sluice_pipeline_step(pipeline, &batch, &result));

@@ -103,9 +103,11 @@ static outcome train(const setting *with, const sluice__parts *parts) {
     for (int64_t n = 0; n < STEPS; n++) {
         sluice_result result;
         minibatch from           = {n, with->sizes->length};
-        const sluice_batch batch = {with->samples, (double)(with->samples * from.length),
-                                    load_tokens,   load_tokens,
-                                    &from,         1e-3};
+        const sluice_batch batch = {
+            with->samples,
+            (double)(with->samples * from.length),
+            {{"inputs", load_tokens, &from}, {"targets", load_tokens, &from}},
+            1e-3};
         assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;

@@ -323,8 +323,9 @@ static void a_measured_step_is_a_time_line_too(void **state) {
             sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
             sluice_pipeline *pipeline        = NULL;
             sluice_timeline *none            = NULL;
-            const sluice_batch batch         = {SAMPLES, SAMPLES, load, load, NULL, 0.01};
-            settings.samples                 = SAMPLES;
+            const sluice_batch batch         = {
+                        SAMPLES, SAMPLES, {{"inputs", load, NULL}, {"targets", load, NULL}}, 0.01};
+            settings.samples = SAMPLES;
             assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &settings));
             assert_refused(sluice_pipeline_timeline(&none, pipeline), SLUICE_E_ARGUMENT,
                            "there is no time line before the first step");

@@ -207,9 +207,10 @@ static void test_a_failure_ends_every_sleep(void **state) {
     cost[1].forward               = 3600;
     lab it                        = open_lab(generate_schedule("gpipe", 2, 3), &costs, NULL, NULL);
     sluice_result result;
-    it.batch.load_inputs = refuse_third;
-    assert_refused(sluice_pipeline_step(it.pipeline, &it.batch, &result), SLUICE_E_CALLBACK,
-                   "rank 0, stage 0, 0F2: loading samples 2 to 2 failed: the disk is gone");
+    it.batch.parts[0].load = refuse_third;
+    assert_refused(
+        sluice_pipeline_step(it.pipeline, &it.batch, &result), SLUICE_E_CALLBACK,
+        "rank 0, stage 0, 0F2: loading 'inputs' of samples 2 to 2 failed: the disk is gone");
     close_lab(&it);
 }
 

@@ -153,7 +153,8 @@ static sluice_status load_numbers(void *context, void *to, int64_t first, int64_
 /* Fewer than there are micro-batches when evaluating: some are empty. */
 static sluice_batch make_batch(const story *s, int64_t samples) {
     sluice_load *const load = s->is_gpt ? load_tokens : load_numbers;
-    return (sluice_batch){samples, (double)samples, load, load, NULL, 1e-2};
+    return (sluice_batch){
+        samples, (double)samples, {{"inputs", load, NULL}, {"targets", load, NULL}}, 1e-2};
 }
 
 /* ---- the phases ---- */
