@@ -9,13 +9,13 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/model/describe.h"
+#include "runtime/model/layers/describe.h"
 
 typedef struct layer {
     const sluice_layer_kind *kind;
     void *config; /* a copy */
     char *name;
-    sluice_shape input; /* of one sample, samples dimension included */
+    sluice_shape input[SLUICE_PRECISIONS]; /* of one sample, samples dimension included */
 } layer;
 
 typedef struct use {
@@ -27,7 +27,9 @@ struct sluice_model {
     layer *layers;
     use *uses;
     int layer_count, use_count;
-    sluice_shape next; /* input of the layer to come, for one sample */
+    sluice_shape next[SLUICE_PRECISIONS]; /* input of the layer to come, for one sample */
+    sluice_batch_read *batch;             /* what the layers read, each name once */
+    int batch_count;
     bool has_loss;
     int64_t weight_per_sample; /* 0 without a loss */
 };
@@ -46,8 +48,18 @@ sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample
     }
     sluice_model *model = NULL;
     SLUICE__TRY(sluice__alloc(&model, 1, sizeof *model));
-    model->next = input;
-    *out        = model;
+    const sluice_status status = sluice__alloc(&model->batch, 1, sizeof *model->batch);
+    if (status != SLUICE_OK) {
+        sluice__free(model);
+        return status;
+    }
+    model->batch[model->batch_count++] = (sluice_batch_read){.name = "inputs", .shape = input};
+    for (int p = 0; p < SLUICE_PRECISIONS; p++) {
+        model->next[p] = input; /* floats enter as activations do */
+        if (input.type == SLUICE_TYPE_F32)
+            model->next[p].type = sluice_precision_type((sluice_precision)p);
+    }
+    *out = model;
     return SLUICE_OK;
 }
 
@@ -60,6 +72,7 @@ void sluice_model_free(sluice_model *model) {
     for (int u = 0; u < model->use_count; u++) sluice__free(model->uses[u].name);
     sluice__free(model->layers);
     sluice__free(model->uses);
+    sluice__free(model->batch);
     sluice__free(model);
 }
 
@@ -87,17 +100,19 @@ static sluice_status full_name(char **out, const char *layer_name, const char *p
     return SLUICE_OK;
 }
 
-/* A kind of one's own may describe what cannot be: say so here, not in a crash later. */
+/* A custom kind may describe what cannot be: say so here, not in a crash later. */
 static sluice_status check_description(const sluice_layer_kind *kind,
                                        const sluice_layer_description *d) {
     if (d->parameter_count < 0 || d->parameter_count > SLUICE_LAYER_PARAMETERS ||
         d->saved_count < 0 || d->saved_count > SLUICE_LAYER_SAVED || d->handed_count < 0 ||
-        d->handed_count > SLUICE_LAYER_HANDED)
+        d->handed_count > SLUICE_LAYER_HANDED || d->batch_count < 0 ||
+        d->batch_count > SLUICE_LAYER_BATCH)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "layer kind '%s' describes %d parameters, %d saved and %d handed "
-                            "tensors; there may be %d, %d and %d",
+                            "tensors and %d parts of the batch; there may be %d, %d, %d and %d",
                             kind->name, d->parameter_count, d->saved_count, d->handed_count,
-                            SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED, SLUICE_LAYER_HANDED);
+                            d->batch_count, SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED,
+                            SLUICE_LAYER_HANDED, SLUICE_LAYER_BATCH);
     if (d->output.rank < 1 || d->output.rank > SLUICE_MAX_DIMS || d->output.dims[0] != 1) {
         char text[SLUICE__SHAPE_TEXT];
         return sluice__fail(SLUICE_E_ARGUMENT,
@@ -128,10 +143,11 @@ static sluice_status describe_next(const sluice_model *model, const sluice_layer
         return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after the loss '%s'", name,
                             model->layers[model->layer_count - 1].name);
     SLUICE__TRY(check_name(model, name));
-    const sluice_status status = kind->describe(d, config, &model->next, SLUICE_PRECISION_FP32);
+    const sluice_shape *const input = &model->next[SLUICE_PRECISION_FP32];
+    const sluice_status status      = kind->describe(d, config, input, SLUICE_PRECISION_FP32);
     if (status == SLUICE_OK) return check_description(kind, d);
     char text[SLUICE__SHAPE_TEXT];
-    (void)sluice__shape_text(text, &model->next);
+    (void)sluice__shape_text(text, input);
     if (model->layer_count == 0)
         return sluice__hint(status, "layer '%s' is given %s for one sample of the data", name,
                             text);
@@ -164,6 +180,48 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
     return SLUICE_OK;
 }
 
+static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
+    return a->type == b->type && a->rank == b->rank &&
+           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
+/* Append what the layer reads of the batch and no earlier one does. */
+static sluice_status add_batch(sluice_model *model, const char *name,
+                               const sluice_layer_description *d) {
+    const int most = model->batch_count + d->batch_count;
+    SLUICE__TRY(sluice__grow(&model->batch, (size_t)most, sizeof *model->batch));
+    for (int k = 0; k < d->batch_count; k++) {
+        const sluice_batch_read *const read = &d->batch[k];
+        int known                           = 0;
+        while (known < model->batch_count && strcmp(model->batch[known].name, read->name) != 0)
+            known++;
+        if (known == model->batch_count) {
+            model->batch[model->batch_count++] =
+                (sluice_batch_read){.name = read->name, .shape = read->shape};
+        } else if (!shapes_equal(&model->batch[known].shape, &read->shape)) {
+            char a[SLUICE__SHAPE_TEXT], b[SLUICE__SHAPE_TEXT];
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "layer '%s' reads '%s' of the batch as %s for one sample, which is "
+                                "%s already",
+                                name, read->name, sluice__shape_text(a, &read->shape),
+                                sluice__shape_text(b, &model->batch[known].shape));
+        }
+    }
+    return SLUICE_OK;
+}
+
+/* In each precision what the layer gives to the next; in one that it refuses, as in fp32. */
+static void take_outputs(sluice_model *model, const layer *added,
+                         const sluice_layer_description *d) {
+    for (int p = 0; p < SLUICE_PRECISIONS; p++) {
+        sluice_layer_description other;
+        const bool takes = p != SLUICE_PRECISION_FP32 &&
+                           added->kind->describe(&other, added->config, &added->input[p],
+                                                 (sluice_precision)p) == SLUICE_OK;
+        model->next[p] = takes ? other.output : d->output;
+    }
+}
+
 static void drop_uses(sluice_model *model, int count) {
     while (model->use_count > count) sluice__free(model->uses[--model->use_count].name);
 }
@@ -173,8 +231,9 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
     sluice_layer_description d = {0};
     SLUICE__TRY(describe_next(model, kind, config, name, &d));
 
-    const int uses       = model->use_count;
-    layer added          = {.kind = kind, .input = model->next};
+    const int uses = model->use_count, parts = model->batch_count;
+    layer added = {.kind = kind};
+    memcpy(added.input, model->next, sizeof added.input);
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__copy_text(&added.name, name));
     SLUICE__TRY_OUT(sluice__alloc(&added.config, kind->config_bytes, 1));
@@ -182,22 +241,21 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
     SLUICE__TRY_OUT(
         sluice__grow(&model->layers, (size_t)model->layer_count + 1, sizeof *model->layers));
     SLUICE__TRY_OUT(add_uses(model, model->layer_count, name, &d));
+    SLUICE__TRY_OUT(add_batch(model, name, &d));
+    take_outputs(model, &added, &d);
 
     model->layers[model->layer_count++] = added;
     added                               = (layer){0}; /* now the model's */
-    model->next                         = d.output;
     model->has_loss                     = d.is_loss;
     model->weight_per_sample            = d.is_loss ? d.weight_per_sample : 0;
 out:
-    if (status != SLUICE_OK) drop_uses(model, uses);
+    if (status != SLUICE_OK) {
+        drop_uses(model, uses);
+        model->batch_count = parts;
+    }
     sluice__free(added.config);
     sluice__free(added.name);
     return status;
-}
-
-static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->type == b->type && a->rank == b->rank &&
-           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
 }
 
 sluice_status sluice_model_tie(sluice_model *model, const char *name, const char *first) {
@@ -250,8 +308,10 @@ const void *sluice_model_layer_config(const sluice_model *model, int l) {
     return layer_at(model, l)->config;
 }
 
-sluice_shape sluice_model_layer_input(const sluice_model *model, int l, int64_t samples) {
-    sluice_shape input = layer_at(model, l)->input;
+sluice_shape sluice_model_layer_input(const sluice_model *model, int l, int64_t samples,
+                                      sluice_precision precision) {
+    assert(0 <= (int)precision && (int)precision < SLUICE_PRECISIONS);
+    sluice_shape input = layer_at(model, l)->input[precision];
     input.dims[0]      = samples;
     return input;
 }
@@ -261,9 +321,20 @@ sluice_status sluice_model_describe(sluice_layer_description *out, const sluice_
     if (samples < 1)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "a micro-batch has %" PRId64 " samples; it needs at least 1", samples);
-    const sluice_shape input   = sluice_model_layer_input(model, l, samples);
+    if ((int)precision < 0 || (int)precision >= SLUICE_PRECISIONS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "precision %d does not exist", (int)precision);
+    const sluice_shape input   = sluice_model_layer_input(model, l, samples, precision);
     const layer *const subject = layer_at(model, l);
     return subject->kind->describe(out, subject->config, &input, precision);
+}
+
+int sluice_model_batch_count(const sluice_model *model) {
+    return model->batch_count;
+}
+
+const sluice_batch_read *sluice_model_batch(const sluice_model *model, int index) {
+    assert(0 <= index && index < model->batch_count);
+    return &model->batch[index];
 }
 
 int sluice_model_use_count(const sluice_model *model) {

@@ -44,6 +44,10 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
                             "use at most %lld micro-batches, or larger minibatches",
                             (long long)options->samples);
     }
+    if (options->states < 0 || options->states > SLUICE_UPDATE_STATES)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "%d optimizer state tensors per parameter; there can be 0 to %d",
+                            options->states, SLUICE_UPDATE_STATES);
     if (!model && options->bytes) SLUICE__TRY(check_bytes(options->bytes, stages, m));
     if (!model) return SLUICE_OK;
     if (options->bytes)
@@ -102,10 +106,10 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
         else if (!program->model)
             sluice__layout_abstract(&program->layouts[s], s == 0, s == program->stages - 1);
         else
-            SLUICE__TRY(sluice__layout_make(&program->layouts[s], program->model, split->first[s],
-                                            split->first[s + 1] - split->first[s],
-                                            sluice_program_samples(program, 0),
-                                            program->options.precision));
+            SLUICE__TRY(sluice__layout_make(
+                &program->layouts[s], s > 0 ? &program->layouts[s - 1] : NULL, program->model,
+                split->first[s], split->first[s + 1] - split->first[s],
+                sluice_program_samples(program, 0), program->options.precision));
     }
     return SLUICE_OK;
 }

@@ -11,8 +11,9 @@
 typedef struct sluice__value {
     int use;       /* its first use on this rank */
     bool is_first; /* that is also the model's first use: counts for norm, digest and file */
-    size_t values, gradient, moments[2];
-    int64_t count;
+    size_t master, gradient, states[SLUICE_UPDATE_STATES];
+    size_t working, working_bytes; /* its copy that layers read; 0 bytes: they read the master */
+    int64_t count;                 /* elements */
 } sluice__value;
 
 /* A tied parameter that a rank holds: where each of its uses' gradients can be read there. */
@@ -47,7 +48,8 @@ struct sluice_program {
     bool *recompute;                    /* per stage */
     int64_t *first_sample;              /* [microbatches + 1] */
     sluice__layout *layouts;            /* per stage */
-    size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank */
+    size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank, of
+                                         * what layers read and what they write */
     sluice__rank_program *rank;
 };
 

@@ -21,8 +21,8 @@ static bool labels_equal(const sluice__label *a, const sluice__label *b) {
 static void name_label(char words[WORDS], const sluice__label *holds) {
     static const char *const own[SLUICE_ROLES] = {[SLUICE_ROLE_SAVED_INPUT]  = "saved tensors",
                                                   [SLUICE_ROLE_SAVED_WEIGHT] = "saved tensors",
-                                                  [SLUICE_ROLE_HANDED]  = "tensors from I for W",
-                                                  [SLUICE_ROLE_TARGETS] = "targets"};
+                                                  [SLUICE_ROLE_HANDED] = "tensors from I for W",
+                                                  [SLUICE_ROLE_BATCH]  = "parts of the batch"};
     if (holds->what == SLUICE__HOLDS_ACTIVATION && holds->stage < 0)
         snprintf(words, WORDS, "the inputs of micro-batch %d", holds->microbatch);
     else if (holds->what == SLUICE__HOLDS_ACTIVATION)

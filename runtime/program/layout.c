@@ -2,6 +2,8 @@
 /* layout.c -- places of the layers' tensors inside their stage's buffers, action by action. */
 #include "runtime/program/layout.h"
 
+#include <string.h>
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/place.h"
@@ -18,23 +20,54 @@ static sluice_role role_until(sluice_until until) {
     return until == SLUICE_UNTIL_WEIGHT ? SLUICE_ROLE_SAVED_WEIGHT : SLUICE_ROLE_SAVED_INPUT;
 }
 
-/* The buffers that the stage shares with its neighbours, the host, and nobody. */
-static void keep_edges(sluice__layout *layout, sluice__layer_spots *kept, const sluice_model *model,
-                       int64_t samples) {
+/* The buffers that the stage shares with its neighbours. */
+static void keep_edges(sluice__layout *layout, sluice__layer_spots *kept,
+                       const sluice_shape *input) {
     const sluice_layer_description *last = &layout->descriptions[layout->count - 1];
-    const sluice_shape input             = sluice_model_layer_input(model, layout->first, samples);
     sluice__layer_spots *head = &kept[0], *tail = &kept[layout->count - 1];
-    keep(layout, &head->input, SLUICE_ROLE_INPUT, sluice_shape_bytes(&input));
+    keep(layout, &head->input, SLUICE_ROLE_INPUT, sluice_shape_bytes(input));
     if (layout->first > 0)
-        keep(layout, &head->input_gradient, SLUICE_ROLE_INPUT_GRADIENT, sluice_shape_bytes(&input));
-    if (last->is_loss) {
-        keep(layout, &tail->targets, SLUICE_ROLE_TARGETS, sluice_shape_bytes(&last->targets));
-    } else {
-        const size_t bytes = sluice_shape_bytes(&last->output);
-        keep(layout, &tail->output, SLUICE_ROLE_OUTPUT, bytes);
-        keep(layout, &tail->output_gradient, SLUICE_ROLE_OUTPUT_GRADIENT, bytes);
-    }
+        keep(layout, &head->input_gradient, SLUICE_ROLE_INPUT_GRADIENT, sluice_shape_bytes(input));
+    if (last->is_loss) return;
+    const size_t bytes = sluice_shape_bytes(&last->output);
+    keep(layout, &tail->output, SLUICE_ROLE_OUTPUT, bytes);
+    keep(layout, &tail->output_gradient, SLUICE_ROLE_OUTPUT_GRADIENT, bytes);
 }
+
+/* ---- parts of the batch ---- */
+
+static int find_in_batch(const sluice_model *model, const char *name) {
+    int index = 0;
+    while (strcmp(sluice_model_batch(model, index)->name, name) != 0) index++;
+    return index; /* the model lists every name that a layer reads */
+}
+
+/* The stage's part that `read` names, new if no layer before has named it. */
+static const sluice__part *find_part(sluice__layout *layout, const sluice_model *model,
+                                     const sluice_batch_read *read, sluice__spot *spot) {
+    const int index = find_in_batch(model, read->name);
+    for (int k = 0; k < layout->part_count; k++)
+        if (layout->parts[k].index == index) return &layout->parts[k];
+    sluice__part *part = &layout->parts[layout->part_count++];
+    *part              = (sluice__part){index, layout->bytes[SLUICE_ROLE_BATCH], read->shape};
+    keep(layout, spot, SLUICE_ROLE_BATCH, sluice_shape_bytes(&read->shape));
+    return part;
+}
+
+static void keep_parts(sluice__layout *layout, sluice__layer_spots *kept,
+                       const sluice_model *model) {
+    for (int l = 0; l < layout->count; l++)
+        for (int k = 0; k < layout->descriptions[l].batch_count; k++) {
+            const sluice_batch_read *read = &layout->descriptions[l].batch[k];
+            sluice__spot *spot            = &kept[l].batch[k];
+            const sluice__part *part      = find_part(layout, model, read, spot);
+            *spot = (sluice__spot){sluice_shape_bytes(&part->shape) > 0, SLUICE_ROLE_BATCH,
+                                   part->offset};
+            if (read->until > layout->batch_until) layout->batch_until = read->until;
+        }
+}
+
+/* ---- what stays inside the stage ---- */
 
 /* In training, with I and W apart: everything that outlives its action. */
 static void keep_inside(sluice__layout *layout, sluice__layer_spots *kept) {
@@ -161,8 +194,17 @@ out:
     return status;
 }
 
-sluice_status sluice__layout_make(sluice__layout *out, const sluice_model *model, int first,
-                                  int count, int64_t samples, sluice_precision precision) {
+/* The model's input, or what the stage before describes as its output. */
+static sluice_shape input_of(const sluice__layout *before, const sluice_model *model,
+                             int64_t samples, sluice_precision precision) {
+    return before ? sluice__layout_output(before, samples)
+                  : sluice_model_layer_input(model, 0, samples, precision);
+}
+
+sluice_status sluice__layout_make(sluice__layout *out, const sluice__layout *before,
+                                  const sluice_model *model, int first, int count, int64_t samples,
+                                  sluice_precision precision) {
+    const sluice_shape input  = input_of(before, model, samples, precision);
     sluice__layout layout     = {.first = first, .count = count};
     sluice__layer_spots *kept = NULL;
     const size_t n            = (size_t)count;
@@ -175,7 +217,9 @@ sluice_status sluice__layout_make(sluice__layout *out, const sluice_model *model
     layout.input_until = layout.descriptions[0].input_until;
     layout.weight_reads_output_gradient =
         layout.descriptions[count - 1].weight_reads_output_gradient;
-    keep_edges(&layout, kept, model, samples);
+    SLUICE__TRY_OUT(sluice__alloc(&layout.parts, SLUICE_LAYER_BATCH * n, sizeof *layout.parts));
+    keep_edges(&layout, kept, &input);
+    keep_parts(&layout, kept, model);
     keep_inside(&layout, kept);
     for (int mode = 0; mode < SLUICE__MODES; mode++) {
         SLUICE__TRY_OUT(sluice__alloc(&layout.spots[mode], n, sizeof *layout.spots[mode]));
@@ -194,11 +238,11 @@ static void cut_edges(sluice__layout *layout, bool is_first, bool is_last) {
     if (is_last)
         layout->bytes[SLUICE_ROLE_OUTPUT] = layout->bytes[SLUICE_ROLE_OUTPUT_GRADIENT] = 0;
     else
-        layout->bytes[SLUICE_ROLE_TARGETS] = 0;
+        layout->bytes[SLUICE_ROLE_BATCH] = 0;
 }
 
 void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last) {
-    *out = (sluice__layout){.input_until = SLUICE_UNTIL_FORWARD};
+    *out = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT}; /* of the loss */
     for (int role = 0; role < SLUICE_ROLES; role++) out->bytes[role] = SLUICE__ALIGNMENT;
     out->bytes[SLUICE_ROLE_SCRATCH]     = 0;
     out->bytes[SLUICE_ROLE_SAVED_INPUT] = 0;
@@ -214,7 +258,7 @@ void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stages,
                           int count) {
     const size_t output           = edge_bytes(&stages[stage]);
     const size_t input            = stage > 0 ? edge_bytes(&stages[stage - 1]) : 0;
-    *out                          = (sluice__layout){.input_until = SLUICE_UNTIL_FORWARD};
+    *out                          = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT};
     out->bytes[SLUICE_ROLE_INPUT] = out->bytes[SLUICE_ROLE_INPUT_GRADIENT] = input;
     out->bytes[SLUICE_ROLE_OUTPUT] = out->bytes[SLUICE_ROLE_OUTPUT_GRADIENT] = output;
     out->bytes[SLUICE_ROLE_SAVED_WEIGHT]                                     = stages[stage].saved;
@@ -226,5 +270,22 @@ void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stages,
 void sluice__layout_free(sluice__layout *layout) {
     for (int mode = 0; mode < SLUICE__MODES; mode++) sluice__free(layout->spots[mode]);
     sluice__free(layout->descriptions);
+    sluice__free(layout->parts);
     *layout = (sluice__layout){0};
+}
+
+/* ---- sizes of smaller micro-batches ---- */
+
+sluice_shape sluice__layout_output(const sluice__layout *layout, int64_t samples) {
+    sluice_shape output = layout->descriptions[layout->count - 1].output;
+    output.dims[0]      = samples;
+    return output;
+}
+
+size_t sluice__layout_batch_bytes(const sluice__layout *layout, int64_t samples) {
+    if (layout->part_count == 0) return 0;
+    const sluice__part *last = &layout->parts[layout->part_count - 1];
+    sluice_shape shape       = last->shape;
+    shape.dims[0]            = samples;
+    return last->offset + sluice_shape_bytes(&shape);
 }

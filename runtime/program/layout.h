@@ -29,32 +29,49 @@ typedef struct sluice__spot {
 } sluice__spot;
 
 typedef struct sluice__layer_spots {
-    sluice__spot input, output, output_gradient, input_gradient, targets;
+    sluice__spot input, output, output_gradient, input_gradient;
+    sluice__spot batch[SLUICE_LAYER_BATCH]; /* as the description lists them */
     sluice__spot saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_HANDED];
     sluice__spot scratch;        /* of F, I or W */
     sluice__spot scratch_weight; /* of W inside B */
 } sluice__layer_spots;
 
+/* A part of the batch that some layer of the stage reads by name: loaded before F. */
+typedef struct sluice__part {
+    int index;          /* in sluice_model_batch() */
+    size_t offset;      /* in the buffer of SLUICE_ROLE_BATCH */
+    sluice_shape shape; /* of the largest micro-batch */
+} sluice__part;
+
 typedef struct sluice__layout {
     int first, count;           /* layers; 0 without a model */
     size_t bytes[SLUICE_ROLES]; /* of the buffers, scratch excepted */
     size_t scratch[SLUICE__MODES];
-    sluice_until input_until;
+    sluice_until input_until, batch_until;
+    sluice__part *parts; /* each name once; NULL without a model */
+    int part_count;
     bool weight_reads_output_gradient;         /* of the stage: its last layer does */
     sluice__layer_spots *spots[SLUICE__MODES]; /* [mode][layer - first]; NULL without a model */
     sluice_layer_description *descriptions;    /* [layer - first], for the largest micro-batch */
 } sluice__layout;
 
-/* The layout of layers first .. first + count - 1 for micro-batches of up to `samples` samples.
- * Release with sluice__layout_free(). E_ARGUMENT, E_HOST_MEMORY. */
-sluice_status sluice__layout_make(sluice__layout *out, const sluice_model *model, int first,
-                                  int count, int64_t samples, sluice_precision precision);
+/* The layout of layers first .. first + count - 1 for micro-batches of up to `samples` samples;
+ * `before` is that of the stage whose output it takes, NULL for the model's first layers. Release
+ * with sluice__layout_free(). E_ARGUMENT, E_HOST_MEMORY. */
+sluice_status sluice__layout_make(sluice__layout *out, const sluice__layout *before,
+                                  const sluice_model *model, int first, int count, int64_t samples,
+                                  sluice_precision precision);
 /* One unit for every buffer: a stage of which nothing is known. */
 void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last);
 /* Number `stage` of `count`, of which only bytes are known. */
 void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stages, int stage,
                           int count);
 void sluice__layout_free(sluice__layout *layout);
+
+/* What the stage's last layer gives for `samples` samples; the next stage takes just that. */
+sluice_shape sluice__layout_output(const sluice__layout *layout, int64_t samples);
+/* Bytes of the parts of a micro-batch of `samples` samples; 0 without a model. */
+size_t sluice__layout_batch_bytes(const sluice__layout *layout, int64_t samples);
 
 /* The mode in which a compute instruction runs. */
 sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains);

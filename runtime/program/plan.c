@@ -10,7 +10,7 @@
 
 _Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of life is counted");
 
-/* ---- permanent: values, gradients, moments, bookkeeping ---- */
+/* ---- permanent: masters, working copies, gradients, optimizer state, bookkeeping ---- */
 
 /* Give `bytes` of the arena, and count them as `*kind`. */
 static size_t take(sluice__rank_program *rank, size_t *kind, size_t bytes) {
@@ -46,16 +46,35 @@ static void add_value(sluice_program *program, sluice__rank_program *rank, int u
     const int first = sluice_model_use(program->model, u)->first;
     for (int k = 0; k < rank->value_count; k++)
         if (sluice_model_use(program->model, rank->values[k].use)->first == first) {
-            program->use_values[u] = rank->values[k].values;
+            program->use_values[u] = rank->values[k].master;
             return;
         }
-    sluice__value *value   = &rank->values[rank->value_count++];
-    const size_t bytes     = value_bytes(program, u);
-    value->use             = u;
-    value->is_first        = first == u;
-    value->count           = (int64_t)(bytes / sizeof(float));
-    value->values          = take(rank, &rank->bytes.parameters, bytes);
-    program->use_values[u] = value->values;
+    sluice__value *value = &rank->values[rank->value_count++];
+    const size_t bytes   = value_bytes(program, u);
+    value->use           = u;
+    value->is_first      = first == u;
+    value->count  = sluice_shape_count(&sluice_model_use(program->model, u)->parameter.shape);
+    value->master = take(rank, &rank->bytes.parameters, bytes);
+    program->use_values[u] = value->master;
+}
+
+/* Of the copy of a parameter that layers read; 0: they read its master. */
+static size_t working_bytes(const sluice_program *program, int use) {
+    const sluice_shape *shape = &sluice_model_use(program->model, use)->parameter.shape;
+    const sluice_type type    = sluice_precision_type(program->options.precision);
+    if (program->options.working_bytes) return program->options.working_bytes(shape);
+    return type == shape->type ? 0 : (size_t)sluice_shape_count(shape) * sluice_type_bytes(type);
+}
+
+static void add_working(sluice_program *program, sluice__rank_program *rank, int r,
+                        sluice__value *value) {
+    const int first      = sluice_model_use(program->model, value->use)->first;
+    value->working_bytes = working_bytes(program, value->use);
+    if (value->working_bytes == 0) return;
+    value->working = take(rank, &rank->bytes.working, value->working_bytes);
+    for (int u = first; u < sluice_model_use_count(program->model); u++)
+        if (sluice_model_use(program->model, u)->first == first && use_is_here(program, r, u))
+            program->use_values[u] = value->working;
 }
 
 static sluice_status add_tie(sluice_program *program, sluice__rank_program *rank,
@@ -80,15 +99,16 @@ static sluice_status plan_parameters(sluice_program *program, int r) {
     SLUICE__TRY(sluice__alloc(&rank->ties, (size_t)uses, sizeof *rank->ties));
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u)) add_value(program, rank, u);
+    for (int k = 0; k < rank->value_count; k++) add_working(program, rank, r, &rank->values[k]);
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u))
             program->use_gradients[u] = take(rank, &rank->bytes.gradients, value_bytes(program, u));
     for (int k = 0; k < rank->value_count; k++) {
         sluice__value *value = &rank->values[k];
         value->gradient      = program->use_gradients[value->use];
-        for (int moment = 0; moment < program->options.moments; moment++)
-            value->moments[moment] =
-                take(rank, &rank->bytes.moments, value_bytes(program, value->use));
+        for (int state = 0; state < program->options.states; state++)
+            value->states[state] =
+                take(rank, &rank->bytes.states, value_bytes(program, value->use));
         SLUICE__TRY(add_tie(program, rank, value));
     }
     return SLUICE_OK;

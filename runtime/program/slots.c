@@ -18,13 +18,13 @@ sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
 }
 
 /* 'r' reads, 'w' writes, '-' does not use. Columns: input, output, output gradient, input gradient,
- * saved until I, saved until W, handed, targets, scratch. A post-send reads its input, a
- * post-receive writes its output; F's targets come from the host. */
+ * saved until I, saved until W, handed, batch, scratch. A post-send reads its input, a post-receive
+ * writes its output; F's parts of the batch come from the host. */
 static const char role_table[][SLUICE_ROLES + 1] = {
     [SLUICE_INSTRUCTION_FORWARD]         = "rw--ww-w-",
     [SLUICE_INSTRUCTION_BACKWARD]        = "r-rwrr-r-",
     [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = "r-rwrrwr-",
-    [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = "r-r--rr--",
+    [SLUICE_INSTRUCTION_BACKWARD_WEIGHT] = "r-r--rrr-",
     [SLUICE_INSTRUCTION_RECOMPUTE]       = "r---ww-r-",
     [SLUICE_INSTRUCTION_POST_SEND]       = "r--------",
     [SLUICE_INSTRUCTION_POST_RECEIVE]    = "-w-------",
@@ -50,11 +50,11 @@ static size_t role_bytes(const sluice_program *program, const sluice_instruction
     if (role == SLUICE_ROLE_SCRATCH) return layout->scratch[mode];
     if (role_table[at->kind][role] == '-') return 0;
     const bool is_weight = mode == SLUICE__BACKWARD_WEIGHT, is_forward = mode <= SLUICE__RECOMPUTE;
-    const bool is_saved = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
+    const sluice_until needs = is_weight ? SLUICE_UNTIL_WEIGHT : SLUICE_UNTIL_INPUT;
+    const bool is_saved      = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
     if (mode == SLUICE__FORWARD_ONLY && is_saved) return 0;
-    if (role == SLUICE_ROLE_INPUT && !is_forward &&
-        layout->input_until < (is_weight ? SLUICE_UNTIL_WEIGHT : SLUICE_UNTIL_INPUT))
-        return 0;
+    if (role == SLUICE_ROLE_INPUT && !is_forward && layout->input_until < needs) return 0;
+    if (role == SLUICE_ROLE_BATCH && !is_forward && layout->batch_until < needs) return 0;
     if (role == SLUICE_ROLE_OUTPUT_GRADIENT && is_weight && !layout->weight_reads_output_gradient)
         return 0;
     return layout->bytes[role];
@@ -62,16 +62,12 @@ static size_t role_bytes(const sluice_program *program, const sluice_instruction
 
 /* Bytes of what crosses the edge in front of `stage`, for micro-batch i; of the inputs for 0. */
 static size_t edge_bytes(const sluice_program *program, int stage, int i) {
-    const sluice_shape edge = sluice_model_layer_input(
-        program->model, program->layouts[stage].first, sluice_program_samples(program, i));
+    const int64_t samples = sluice_program_samples(program, i);
+    const sluice_shape edge =
+        stage > 0
+            ? sluice__layout_output(&program->layouts[stage - 1], samples)
+            : sluice_model_layer_input(program->model, 0, samples, program->options.precision);
     return sluice_shape_bytes(&edge);
-}
-
-static size_t target_bytes(const sluice_program *program, int stage, int i) {
-    const sluice__layout *layout = &program->layouts[stage];
-    sluice_shape targets         = layout->descriptions[layout->count - 1].targets;
-    targets.dims[0]              = sluice_program_samples(program, i);
-    return sluice_shape_bytes(&targets);
 }
 
 size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at,
@@ -85,8 +81,9 @@ size_t sluice__slot_bytes(const sluice_program *program, const sluice_instructio
     case SLUICE_ROLE_OUTPUT:
     case SLUICE_ROLE_OUTPUT_GRADIENT:
         return edge_bytes(program, at->stage + 1, at->microbatch);
-    case SLUICE_ROLE_TARGETS:
-        return target_bytes(program, at->stage, at->microbatch);
+    case SLUICE_ROLE_BATCH:
+        return sluice__layout_batch_bytes(&program->layouts[at->stage],
+                                          sluice_program_samples(program, at->microbatch));
     default:
         return most;
     }

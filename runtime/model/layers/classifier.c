@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* classifier.c -- the layer kind "classifier": output head and cross-entropy in one. */
 #include "runtime/base/error.h"
-#include "runtime/model/describe.h"
+#include "runtime/model/layers/describe.h"
 
 enum { WEIGHT };
 
 static sluice_status check(const sluice_classifier_config *c, const sluice_shape *input,
                            sluice_precision precision) {
-    SLUICE__TRY(
-        sluice__check_input("classifier", input, SLUICE_TYPE_F32, 2, SLUICE_MAX_DIMS, precision));
+    SLUICE__TRY(sluice__check_activation("classifier", input, 2, SLUICE_MAX_DIMS, precision));
     SLUICE__TRY(sluice__check_width("classifier", "width", c->width, input));
     SLUICE__TRY(sluice__check_count("classifier", "classes", c->classes));
     SLUICE__TRY(sluice__check_scale("classifier", "scale", c->scale));
@@ -19,40 +18,42 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     const sluice_classifier_config *const c = config;
     SLUICE__TRY(check(c, input, precision));
-    const int64_t rows         = sluice__rows(input);
-    sluice_layer_description d = {.weight_per_sample = 1};
-    sluice__set_loss(&d, input);
+    const int64_t rows           = sluice__rows(input);
+    sluice_layer_description d   = {.weight_per_sample = 1};
+    sluice_shape targets         = *input;
+    targets.type                 = SLUICE_TYPE_I32;
+    targets.dims[--targets.rank] = 0;
+    sluice__set_loss(&d, input, &targets);
     for (int dim = 1; dim < input->rank - 1; dim++) d.weight_per_sample *= input->dims[dim];
-    d.targets                        = *input;
-    d.targets.type                   = SLUICE_TYPE_I32;
-    d.targets.dims[--d.targets.rank] = 0;
     sluice__add_matrix(&d, "weight", c->classes, c->width, c->scale);
     d.parameters[WEIGHT].gradient_by_input = true;
     d.scratch_evaluate = d.scratch_input = sluice_classifier_scratch(rows, c->classes);
-    sluice__cost_product(&d.input, rows, c->width, c->classes); /* logits */
-    sluice__cost_product(&d.input, rows, c->classes, c->width); /* gradient of the input */
-    sluice__cost_product(&d.input, c->classes, rows, c->width); /* gradient of the weight */
-    d.input.flops += 8 * (double)rows * (double)c->classes;     /* softmax and its gradient */
+    sluice__cost_product(&d.input, input->type, rows, c->width, c->classes); /* logits */
+    sluice__cost_product(&d.input, input->type, rows, c->classes,
+                         c->width); /* gradient of the input */
+    sluice__cost_product(&d.input, input->type, c->classes, rows,
+                         c->width);                         /* gradient of the weight */
+    d.input.flops += 8 * (double)rows * (double)c->classes; /* softmax and its gradient */
     *out = d;
     return SLUICE_OK;
 }
 
-static sluice_status classify(const sluice_layer_call *call, float *dx, float *dw) {
+static sluice_status classify(const sluice_layer_call *call, void *dx, float *dw) {
     const sluice_classifier_config *const c = call->config;
-    return call->ops->classifier(call->stream, &(sluice_classifier){
-                                                   .loss        = call->loss,
-                                                   .dx          = dx,
-                                                   .dw          = dw,
-                                                   .x           = call->input,
-                                                   .w           = call->parameters[WEIGHT],
-                                                   .targets     = call->targets,
-                                                   .scratch     = call->scratch,
-                                                   .rows        = sluice__rows(&call->input_shape),
-                                                   .width       = c->width,
-                                                   .classes     = c->classes,
-                                                   .scale       = 1 / call->total_weight,
-                                                   .first_write = call->first_write,
-                                               });
+    return call->operations->classifier(call->stream, &(sluice_classifier){
+                                                          .loss    = call->loss,
+                                                          .dx      = dx,
+                                                          .dw      = dw,
+                                                          .x       = call->input,
+                                                          .w       = call->parameters[WEIGHT],
+                                                          .targets = call->batch[0],
+                                                          .scratch = call->scratch,
+                                                          .rows  = sluice__rows(&call->input_shape),
+                                                          .width = c->width,
+                                                          .classes     = c->classes,
+                                                          .scale       = 1 / call->total_weight,
+                                                          .first_write = call->first_write,
+                                                      });
 }
 
 static sluice_status forward(const sluice_layer_call *call) {

@@ -75,15 +75,20 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
     const float projection = initial_scale / sqrtf(2 * (float)config->layers);
     char name[NAME];
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".attn", n);
-    SLUICE__TRY(
-        sluice_model_add(model, sluice_layer_attention(),
-                         &(sluice_attention_config){config->width, config->heads, initial_scale,
-                                                    projection, config->dropout},
-                         name));
+    SLUICE__TRY(sluice_model_add(model, sluice_layer_attention(),
+                                 &(sluice_attention_config){.width            = config->width,
+                                                            .heads            = config->heads,
+                                                            .scale            = initial_scale,
+                                                            .projection_scale = projection,
+                                                            .dropout          = config->dropout},
+                                 name));
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".mlp", n);
     return sluice_model_add(model, sluice_layer_mlp(),
-                            &(sluice_mlp_config){config->width, 4 * config->width, initial_scale,
-                                                 projection, config->dropout},
+                            &(sluice_mlp_config){.width            = config->width,
+                                                 .hidden           = 4 * config->width,
+                                                 .scale            = initial_scale,
+                                                 .projection_scale = projection,
+                                                 .dropout          = config->dropout},
                             name);
 }
 
@@ -95,7 +100,8 @@ static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *co
                                  "transformer"));
     for (int64_t n = 0; n < config->layers; n++) SLUICE__TRY(add_block(model, config, n));
     SLUICE__TRY(sluice_model_add(model, sluice_layer_layernorm(),
-                                 &(sluice_layernorm_config){config->width}, "transformer.ln_f"));
+                                 &(sluice_layernorm_config){.width = config->width},
+                                 "transformer.ln_f"));
     SLUICE__TRY(sluice_model_add(
         model, sluice_layer_classifier(),
         &(sluice_classifier_config){config->width, config->vocabulary, initial_scale}, "lm_head"));

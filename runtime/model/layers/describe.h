@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* describe.h -- what the layer kinds share when they describe themselves: checks, sizes, costs. */
-#ifndef SLUICE_MODEL_DESCRIBE_H
-#define SLUICE_MODEL_DESCRIBE_H
+#ifndef SLUICE_MODEL_LAYERS_DESCRIBE_H
+#define SLUICE_MODEL_LAYERS_DESCRIBE_H
 
 #include "sluice/layer.h"
 
@@ -11,10 +11,13 @@ const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape
 
 /* ---- checks: E_ARGUMENT with a sentence that begins with the layer's `kind` ---- */
 
-/* `input` has elements of `type`, between `least` and `most` dimensions (the first may be 0), and a
- * size that can be computed with; the precision is one that the built-in kinds know. */
+/* `input` has elements of `type`, between `min` and `max` dimensions (the first may be 0), and a
+ * size that can be computed with. */
 sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
-                                  int least, int most, sluice_precision precision);
+                                  int min, int max);
+/* The same of activations: `type` is that of the precision, which exists. */
+sluice_status sluice__check_activation(const char *kind, const sluice_shape *input, int min,
+                                       int max, sluice_precision precision);
 /* A number of the configuration is at least 1. */
 sluice_status sluice__check_count(const char *kind, const char *what, int64_t count);
 /* A standard deviation of the configuration is finite and not negative. */
@@ -30,14 +33,15 @@ sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t col
 /* Rows of a tensor: all its dimensions but the last. */
 int64_t sluice__rows(const sluice_shape *shape);
 int64_t sluice__width(const sluice_shape *shape);
-/* Bytes of rows x columns floats; only after the checks above. */
-size_t sluice__float_bytes(int64_t rows, int64_t columns);
+/* Bytes of rows x columns elements; only after the checks above. */
+size_t sluice__bytes_of(sluice_type type, int64_t rows, int64_t columns);
 /* A piece of a scratch buffer: `bytes` rounded up, so that the next piece is aligned too. */
 size_t sluice__piece(size_t bytes);
 size_t sluice__larger(size_t a, size_t b);
 
 /* ---- parameters and tensors, appended to a description ---- */
 
+/* Parameters are described by their masters: fp32 in every precision. */
 /* (rows, columns), normally distributed: the kind that decays. */
 void sluice__add_matrix(sluice_layer_description *description, const char *name, int64_t rows,
                         int64_t columns, float scale);
@@ -46,16 +50,22 @@ void sluice__add_vector(sluice_layer_description *description, const char *name,
                         float value);
 void sluice__add_saved(sluice_layer_description *description, size_t bytes, sluice_until until);
 void sluice__add_handed(sluice_layer_description *description, size_t bytes);
-/* A loss over the rows of `input`: its I does everything, nothing follows. */
-void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input);
+/* A part of the batch that the layer reads. */
+void sluice__add_batch(sluice_layer_description *description, const char *name,
+                       const sluice_shape *shape, sluice_until until);
+/* A loss over the rows of `input`, with the batch's "targets": its I does everything, nothing
+ * follows. */
+void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input,
+                      const sluice_shape *targets);
 
 /* ---- costs: every operation is taken to read and write each of its tensors once ---- */
 
 /* Operations for an element of a dropout: ten rounds of Philox for four of them. */
 enum { SLUICE__DROP_FLOPS = 20 };
 /* One product of (rows, inner) with (inner, columns). */
-void sluice__cost_product(sluice_cost *cost, int64_t rows, int64_t inner, int64_t columns);
+void sluice__cost_product(sluice_cost *cost, sluice_type type, int64_t rows, int64_t inner,
+                          int64_t columns);
 /* One pass over `tensors` tensors of `count` elements, `flops` operations for each element. */
-void sluice__cost_pass(sluice_cost *cost, int64_t count, int tensors, int flops);
+void sluice__cost_pass(sluice_cost *cost, sluice_type type, int64_t count, int tensors, int flops);
 
 #endif

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* linear.c -- the layer kind "linear": y = x w + b on the last dimension. */
+/* linear.c -- the layer kind "linear": y = x w (+ b) on the last dimension. */
 #include <math.h>
 
 #include "runtime/base/error.h"
-#include "runtime/model/dense.h"
-#include "runtime/model/describe.h"
-
-enum { WEIGHT, BIAS };
+#include "runtime/model/layers/dense.h"
+#include "runtime/model/layers/describe.h"
 
 static sluice__dense dense_of(const sluice_linear_config *config, const sluice_shape *input) {
-    return (sluice__dense){WEIGHT, sluice__rows(input), config->inputs, config->outputs};
+    int next = 0;
+    return sluice__dense_at(&next, !config->has_no_bias, sluice__rows(input), config->inputs,
+                            config->outputs);
 }
 
 static sluice_status check(const sluice_linear_config *c, const sluice_shape *input,
                            sluice_precision precision) {
-    SLUICE__TRY(sluice__check_input("linear", input, SLUICE_TYPE_F32, 2, SLUICE_MAX_DIMS, precision));
+    SLUICE__TRY(sluice__check_activation("linear", input, 2, SLUICE_MAX_DIMS, precision));
     SLUICE__TRY(sluice__check_width("linear", "input width", c->inputs, input));
     SLUICE__TRY(sluice__check_count("linear", "output width", c->outputs));
     SLUICE__TRY(sluice__check_scale("linear", "scale", c->scale));
@@ -35,7 +35,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         .weight_reads_output_gradient = true,
     };
     d.output.dims[input->rank - 1] = c->outputs;
-    sluice__dense_describe(&d, &dense, "weight", "bias", scale);
+    sluice__dense_describe(&d, &dense, input->type, "weight", "bias", scale);
     *out = d;
     return SLUICE_OK;
 }

@@ -16,20 +16,21 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         return sluice__fail(SLUICE_E_ARGUMENT, "a virtual layer has %lld parameters",
                             (long long)sizes->parameters);
     sluice_layer_description d = {
-        .output            = {SLUICE_TYPE_F32, 2, {input->dims[0], elements > 0 ? elements : 1}},
-        .parameter_count   = sizes->parameters > 0,
-        .parameters        = {{"weight",
-                               {SLUICE_TYPE_F32, 1, {sizes->parameters}},
-                               SLUICE_INIT_CONSTANT,
-                               0,
-                               true,
-                               false}},
-        .saved_count       = sizes->saved > 0,
-        .saved             = {{samples * sizes->saved, SLUICE_UNTIL_WEIGHT}},
-        .handed_count      = sizes->handed > 0,
-        .handed            = {samples * sizes->handed},
-        .is_loss           = sizes->is_loss,
-        .targets           = {SLUICE_TYPE_F32, 1, {input->dims[0]}},
+        .output          = {SLUICE_TYPE_F32, 2, {input->dims[0], elements > 0 ? elements : 1}},
+        .parameter_count = sizes->parameters > 0,
+        .parameters      = {{"weight",
+                             {SLUICE_TYPE_F32, 1, {sizes->parameters}},
+                             SLUICE_INIT_CONSTANT,
+                             0,
+                             true,
+                             false}},
+        .saved_count     = sizes->saved > 0,
+        .saved           = {{samples * sizes->saved, SLUICE_UNTIL_WEIGHT}},
+        .handed_count    = sizes->handed > 0,
+        .handed          = {samples * sizes->handed},
+        .is_loss         = sizes->is_loss,
+        .batch_count     = sizes->is_loss,
+        .batch = {{"targets", {SLUICE_TYPE_F32, 1, {input->dims[0]}}, SLUICE_UNTIL_INPUT}},
         .weight_per_sample = 1,
         .scratch_forward   = samples * sizes->scratch,
         .scratch_evaluate  = samples * sizes->scratch,
@@ -93,8 +94,8 @@ static sluice_status load_nothing(void *context, void *to, int64_t first, int64_
 }
 
 sluice_batch sluice_virtual_batch(int64_t samples) {
-    return (sluice_batch){.samples      = samples,
-                          .total_weight = (double)samples,
-                          .load_inputs  = load_nothing,
-                          .load_targets = load_nothing};
+    static const sluice_batch_part parts[] = {{"inputs", load_nothing, NULL},
+                                              {"targets", load_nothing, NULL}};
+    return (sluice_batch){
+        .samples = samples, .total_weight = (double)samples, .parts = parts, .part_count = 2};
 }

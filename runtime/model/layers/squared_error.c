@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* squared_error.c -- the layer kind "squared-error": each sample's mean of (x - target)^2. */
 #include "runtime/base/error.h"
-#include "runtime/model/describe.h"
+#include "runtime/model/layers/describe.h"
 
 static int64_t elements_per_sample(const sluice_shape *input) {
     int64_t elements = 1;
@@ -12,26 +12,27 @@ static int64_t elements_per_sample(const sluice_shape *input) {
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     (void)config; /* it has none */
-    SLUICE__TRY(
-        sluice__check_input("squared-error", input, SLUICE_TYPE_F32, 1, SLUICE_MAX_DIMS, precision));
-    sluice_layer_description d = {.targets = *input, .weight_per_sample = 1};
-    sluice__set_loss(&d, input);
-    sluice__cost_pass(&d.input, sluice_shape_count(input), 3, 5);
+    SLUICE__TRY(sluice__check_activation("squared-error", input, 1, SLUICE_MAX_DIMS, precision));
+    sluice_layer_description d = {.weight_per_sample = 1};
+    sluice_shape targets       = *input;
+    targets.type               = SLUICE_TYPE_F32;
+    sluice__set_loss(&d, input, &targets);
+    sluice__cost_pass(&d.input, input->type, sluice_shape_count(input), 3, 5);
     *out = d;
     return SLUICE_OK;
 }
 
-static sluice_status compare(const sluice_layer_call *call, float *dx) {
+static sluice_status compare(const sluice_layer_call *call, void *dx) {
     const double terms = (double)elements_per_sample(&call->input_shape);
-    return call->ops->squared_error(call->stream,
-                                    &(sluice_squared_error){
-                                        .loss    = call->loss,
-                                        .dx      = dx,
-                                        .x       = call->input,
-                                        .targets = call->targets,
-                                        .count   = sluice_shape_count(&call->input_shape),
-                                        .scale   = 1 / (call->total_weight * terms),
-                                    });
+    return call->operations->squared_error(call->stream,
+                                           &(sluice_squared_error){
+                                               .loss    = call->loss,
+                                               .dx      = dx,
+                                               .x       = call->input,
+                                               .targets = call->batch[0],
+                                               .count   = sluice_shape_count(&call->input_shape),
+                                               .scale   = 1 / (call->total_weight * terms),
+                                           });
 }
 
 static sluice_status forward(const sluice_layer_call *call) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* describe.c -- what the layer kinds share when they describe themselves. */
-#include "runtime/model/describe.h"
+#include "runtime/model/layers/describe.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -17,42 +17,43 @@ static const int64_t most_elements = (int64_t)1 << 48;
 /* The boundary that every piece of scratch begins at: a cache line. */
 enum { PIECE = 64 };
 
-static const char *type_name(sluice_type type) {
-    return type == SLUICE_TYPE_F32 ? "float32" : type == SLUICE_TYPE_I32 ? "int32" : "of an unknown type";
-}
-
 const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape) {
     char dims[SLUICE__SHAPE_TEXT - 24] = "";
     size_t length                      = 0;
     for (int d = 0; d < shape->rank && d < SLUICE_MAX_DIMS; d++)
         length += (size_t)snprintf(dims + length, sizeof dims - length, "%s%" PRId64,
                                    d > 0 ? ", " : "", shape->dims[d]);
-    (void)snprintf(text, SLUICE__SHAPE_TEXT, "(%s) %s", dims, type_name(shape->type));
+    (void)snprintf(text, SLUICE__SHAPE_TEXT, "(%s) %s", dims, sluice_type_name(shape->type));
     return text;
 }
 
 static sluice_status refuse_input(const char *kind, const sluice_shape *input, sluice_type type,
-                                  int least, int most) {
+                                  int min, int max) {
     char text[SLUICE__SHAPE_TEXT], dims[32];
-    (void)snprintf(dims, sizeof dims, least == most ? "%d" : "%d to %d", least, most);
+    (void)snprintf(dims, sizeof dims, min == max ? "%d" : "%d to %d", min, max);
     return sluice__fail(SLUICE_E_ARGUMENT, "%s takes %s with %s dimensions of at least 1, not %s",
-                        kind, type_name(type), dims, sluice__shape_text(text, input));
+                        kind, sluice_type_name(type), dims, sluice__shape_text(text, input));
 }
 
 sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
-                                  int least, int most, sluice_precision precision) {
-    if (precision != SLUICE_PRECISION_FP32)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s computes in fp32 only, not in precision %d",
-                            kind, (int)precision);
-    if (input->type != type || input->rank < least || input->rank > most)
-        return refuse_input(kind, input, type, least, most);
+                                  int min, int max) {
+    if (input->type != type || input->rank < min || input->rank > max)
+        return refuse_input(kind, input, type, min, max);
     int64_t count = 1;
     for (int d = 0; d < input->rank; d++) {
-        if (input->dims[d] < (d == 0 ? 0 : 1)) return refuse_input(kind, input, type, least, most);
+        if (input->dims[d] < (d == 0 ? 0 : 1)) return refuse_input(kind, input, type, min, max);
         SLUICE__TRY(sluice__check_elements(kind, count, input->dims[d]));
         count *= input->dims[d];
     }
     return SLUICE_OK;
+}
+
+sluice_status sluice__check_activation(const char *kind, const sluice_shape *input, int min,
+                                       int max, sluice_precision precision) {
+    if ((int)precision < 0 || (int)precision >= SLUICE_PRECISIONS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s does not compute in precision %d", kind,
+                            (int)precision);
+    return sluice__check_input(kind, input, sluice_precision_type(precision), min, max);
 }
 
 sluice_status sluice__check_count(const char *kind, const char *what, int64_t count) {
@@ -96,8 +97,8 @@ int64_t sluice__width(const sluice_shape *shape) {
     return shape->dims[shape->rank - 1];
 }
 
-size_t sluice__float_bytes(int64_t rows, int64_t columns) {
-    return (size_t)rows * (size_t)columns * sizeof(float);
+size_t sluice__bytes_of(sluice_type type, int64_t rows, int64_t columns) {
+    return (size_t)rows * (size_t)columns * sluice_type_bytes(type);
 }
 
 size_t sluice__piece(size_t bytes) {
@@ -141,7 +142,15 @@ void sluice__add_handed(sluice_layer_description *description, size_t bytes) {
     description->handed[description->handed_count++] = bytes;
 }
 
-void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input) {
+void sluice__add_batch(sluice_layer_description *description, const char *name,
+                       const sluice_shape *shape, sluice_until until) {
+    assert(description->batch_count < SLUICE_LAYER_BATCH);
+    description->batch[description->batch_count++] = (sluice_batch_read){name, *shape, until};
+}
+
+void sluice__set_loss(sluice_layer_description *description, const sluice_shape *input,
+                      const sluice_shape *targets) {
+    sluice__add_batch(description, "targets", targets, SLUICE_UNTIL_INPUT);
     description->output           = (sluice_shape){SLUICE_TYPE_F32, 2, {input->dims[0], 0}};
     description->is_loss          = true;
     description->input_until      = SLUICE_UNTIL_INPUT;
@@ -149,13 +158,14 @@ void sluice__set_loss(sluice_layer_description *description, const sluice_shape 
     description->weight_is_empty  = true;
 }
 
-void sluice__cost_product(sluice_cost *cost, int64_t rows, int64_t inner, int64_t columns) {
+void sluice__cost_product(sluice_cost *cost, sluice_type type, int64_t rows, int64_t inner,
+                          int64_t columns) {
     const double r = (double)rows, i = (double)inner, c = (double)columns;
     cost->flops += 2 * r * i * c;
-    cost->bytes += (double)sizeof(float) * (r * i + i * c + r * c);
+    cost->bytes += (double)sluice_type_bytes(type) * (r * i + i * c + r * c);
 }
 
-void sluice__cost_pass(sluice_cost *cost, int64_t count, int tensors, int flops) {
+void sluice__cost_pass(sluice_cost *cost, sluice_type type, int64_t count, int tensors, int flops) {
     cost->flops += (double)count * flops;
-    cost->bytes += (double)sizeof(float) * (double)count * tensors;
+    cost->bytes += (double)sluice_type_bytes(type) * (double)count * tensors;
 }

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* attention.c -- the layer kind "attention": x + dropout(projection(attention(norm(x)))),
+ * causal. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "runtime/base/error.h"
+#include "runtime/model/layers/branch.h"
+#include "runtime/model/layers/dense.h"
+#include "runtime/model/layers/describe.h"
+#include "runtime/model/layers/norm.h"
+
+enum { NORMED, QKV, LSE, ATTENDED }; /* saved, after what the norm saves */
+enum { QKV_GRADIENT };               /* handed */
+
+/* What every action begins with. */
+typedef struct parts {
+    int64_t samples, length, heads, kv_heads, head_width;
+    sluice__norm norm;
+    sluice__dense qkv, projection;
+} parts;
+
+static parts parts_of(const sluice_attention_config *config, const sluice_shape *input) {
+    const int64_t rows = sluice__rows(input), width = config->width, heads = config->heads;
+    const int64_t kv_heads   = config->kv_heads > 0 ? config->kv_heads : heads;
+    const int64_t head_width = config->head_width > 0 ? config->head_width : width / heads;
+    parts p                  = {.samples    = input->dims[0],
+                                .length     = input->dims[1],
+                                .heads      = heads,
+                                .kv_heads   = kv_heads,
+                                .head_width = head_width,
+                                .norm       = sluice__norm_of(&config->norm)};
+    int next                 = p.norm.parameter_count;
+    p.qkv                    = sluice__dense_at(&next, !config->qkv_has_no_bias, rows, width,
+                                                (heads + 2 * kv_heads) * head_width);
+    p.projection =
+        sluice__dense_at(&next, !config->projection_has_no_bias, rows, heads * head_width, width);
+    return p;
+}
+
+static void *saved(const sluice_layer_call *call, const parts *p, int which) {
+    return call->saved[p->norm.saved_count + which];
+}
+
+static sluice_status check_heads(const sluice_attention_config *c) {
+    SLUICE__TRY(sluice__check_count("attention", "heads", c->heads));
+    if (c->head_width < 0 || c->head_width > INT32_MAX || c->heads > INT32_MAX)
+        return sluice__fail(SLUICE_E_ARGUMENT, "attention has %" PRId64 " heads of width %" PRId64,
+                            c->heads, c->head_width);
+    if (c->head_width == 0 && c->width % c->heads != 0)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "attention has width %" PRId64 ", which %" PRId64
+                            " heads do not divide",
+                            c->width, c->heads);
+    if (c->kv_heads < 0 || c->kv_heads > c->heads ||
+        (c->kv_heads > 0 && c->heads % c->kv_heads != 0))
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "attention has %" PRId64
+                            " key/value heads, which do not divide its %" PRId64 " heads",
+                            c->kv_heads, c->heads);
+    if (isfinite(c->rotary_base) && c->rotary_base >= 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "attention has a rotary base of %g; it must be a finite number, at least 0",
+                        (double)c->rotary_base);
+}
+
+static sluice_status check(const sluice_attention_config *c, const sluice_shape *input,
+                           sluice_precision precision) {
+    SLUICE__TRY(sluice__check_activation("attention", input, 3, 3, precision));
+    SLUICE__TRY(sluice__check_width("attention", "width", c->width, input));
+    SLUICE__TRY(check_heads(c));
+    SLUICE__TRY(sluice__check_norm("attention", &c->norm));
+    SLUICE__TRY(sluice__check_scale("attention", "scale", c->scale));
+    SLUICE__TRY(sluice__check_scale("attention", "projection scale", c->projection_scale));
+    SLUICE__TRY(sluice__check_rate("attention", c->dropout));
+    const parts p = parts_of(c, input);
+    SLUICE__TRY(sluice__check_elements("attention", c->width, p.qkv.outputs));
+    return sluice__check_elements("attention", p.qkv.rows, p.qkv.outputs);
+}
+
+/* Under the causal mask half of each (length, length) product is done: two of them forward, five
+ * backward, where the scores are made again. */
+static void add_attention_costs(sluice_layer_description *d, const parts *p, sluice_type type,
+                                float dropout) {
+    const int64_t elements = p->projection.rows * p->projection.inputs;
+    const double half      = (double)elements * (double)p->length;
+    d->forward.flops += 2 * half;
+    d->input.flops += 5 * half;
+    if (dropout > 0) { /* a draw for each probability, which has head_width elements in a product */
+        d->forward.flops += half / (double)p->head_width * SLUICE__DROP_FLOPS;
+        d->input.flops += half / (double)p->head_width * SLUICE__DROP_FLOPS;
+    }
+    sluice__cost_pass(&d->forward, type, elements, 4, 0);
+    sluice__cost_pass(&d->input, type, elements, 8, 0);
+}
+
+static sluice_status describe(sluice_layer_description *out, const void *config,
+                              const sluice_shape *input, sluice_precision precision) {
+    const sluice_attention_config *const c = config;
+    SLUICE__TRY(check(c, input, precision));
+    const parts p          = parts_of(c, input);
+    const sluice_type type = input->type;
+    const int64_t rows     = p.qkv.rows;
+    const size_t whole     = sluice__bytes_of(type, rows, c->width);
+    const size_t qkv       = sluice__bytes_of(type, rows, p.qkv.outputs);
+    const size_t attended  = sluice__bytes_of(type, rows, p.projection.inputs);
+
+    sluice_layer_description d = {.output = *input, .weight_reads_output_gradient = true};
+    sluice__norm_describe(&d, &p.norm, "../ln_1.weight", "../ln_1.bias", input);
+    sluice__dense_describe(&d, &p.qkv, type, "c_attn.weight", "c_attn.bias", c->scale);
+    sluice__dense_describe(&d, &p.projection, type, "c_proj.weight", "c_proj.bias",
+                           c->projection_scale);
+    add_attention_costs(&d, &p, type, c->dropout);
+    sluice__branch_describe(&d, &p.projection, type, c->dropout);
+    sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT); /* NORMED */
+    sluice__add_saved(&d, qkv, SLUICE_UNTIL_INPUT);    /* QKV */
+    sluice__add_saved(&d, sluice__bytes_of(SLUICE_TYPE_F32, rows, c->heads),
+                      SLUICE_UNTIL_INPUT);                /* LSE */
+    sluice__add_saved(&d, attended, SLUICE_UNTIL_WEIGHT); /* ATTENDED */
+    sluice__add_handed(&d, qkv);                          /* QKV_GRADIENT */
+    const size_t rest = sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
+                                       sluice__norm_scratch(input));
+    d.scratch_input   = sluice__piece(sluice__larger(whole, attended)) +
+                      sluice__larger(rest, c->dropout > 0 ? whole : 0);
+    *out = d;
+    return SLUICE_OK;
+}
+
+static sluice_dropout dropout_of(const sluice_layer_call *call) {
+    return sluice_layer_dropout(call, "dropout of probabilities",
+                                ((const sluice_attention_config *)call->config)->dropout);
+}
+
+static sluice_status forward(const sluice_layer_call *call) {
+    const sluice_attention_config *const c = call->config;
+    const parts p                          = parts_of(c, &call->input_shape);
+    SLUICE__TRY(sluice__norm_forward(call, &p.norm, saved(call, &p, NORMED)));
+    SLUICE__TRY(sluice__dense_forward(call, &p.qkv, saved(call, &p, QKV), saved(call, &p, NORMED),
+                                      NULL, NULL));
+    SLUICE__TRY(call->operations->attention(call->stream, &(sluice_attention){
+                                                              .out      = saved(call, &p, ATTENDED),
+                                                              .lse      = saved(call, &p, LSE),
+                                                              .qkv      = saved(call, &p, QKV),
+                                                              .samples  = p.samples,
+                                                              .length   = p.length,
+                                                              .heads    = p.heads,
+                                                              .kv_heads = p.kv_heads,
+                                                              .head_width  = p.head_width,
+                                                              .rotary_base = c->rotary_base,
+                                                              .dropout     = dropout_of(call),
+                                                          }));
+    return sluice__branch_forward(call, &p.projection, saved(call, &p, ATTENDED), c->dropout);
+}
+
+static sluice_status backward_input(const sluice_layer_call *call) {
+    const sluice_attention_config *const c = call->config;
+    const parts p                          = parts_of(c, &call->input_shape);
+    /* First the gradient of what was attended, then that of the normed rows: never both. */
+    const int64_t widest = p.qkv.inputs > p.projection.inputs ? p.qkv.inputs : p.projection.inputs;
+    void *const inner    = call->scratch;
+    void *const rest     = (char *)call->scratch +
+                       sluice__piece(sluice__bytes_of(call->input_shape.type, p.qkv.rows, widest));
+    const void *projected; /* gradient of what the projection made; `rest` has room for it */
+    SLUICE__TRY(sluice__branch_gradient(call, &projected, rest, c->dropout));
+    SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
+    SLUICE__TRY(
+        call->operations->attention_backward(call->stream, &(sluice_attention_backward){
+                                                               .dqkv = call->handed[QKV_GRADIENT],
+                                                               .dout = inner,
+                                                               .out  = saved(call, &p, ATTENDED),
+                                                               .lse  = saved(call, &p, LSE),
+                                                               .qkv  = saved(call, &p, QKV),
+                                                               .scratch     = rest,
+                                                               .samples     = p.samples,
+                                                               .length      = p.length,
+                                                               .heads       = p.heads,
+                                                               .kv_heads    = p.kv_heads,
+                                                               .head_width  = p.head_width,
+                                                               .rotary_base = c->rotary_base,
+                                                               .dropout     = dropout_of(call),
+                                                           }));
+    SLUICE__TRY(
+        sluice__dense_backward_input(call, &p.qkv, inner, call->handed[QKV_GRADIENT], NULL));
+    return sluice__norm_backward(call, &p.norm, inner, call->output_gradient, rest);
+}
+
+static sluice_status backward_weight(const sluice_layer_call *call) {
+    const sluice_attention_config *const c = call->config;
+    const parts p                          = parts_of(c, &call->input_shape);
+    SLUICE__TRY(
+        sluice__branch_backward_weight(call, &p.projection, saved(call, &p, ATTENDED), c->dropout));
+    return sluice__dense_backward_weight(call, &p.qkv, saved(call, &p, NORMED),
+                                         call->handed[QKV_GRADIENT], call->scratch);
+}
+
+const sluice_layer_kind *sluice_layer_attention(void) {
+    static const sluice_layer_kind kind = {
+        .name            = "attention",
+        .config_bytes    = sizeof(sluice_attention_config),
+        .describe        = describe,
+        .forward         = forward,
+        .backward_input  = backward_input,
+        .backward_weight = backward_weight,
+    };
+    return &kind;
+}
