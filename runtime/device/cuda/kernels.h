@@ -128,13 +128,11 @@ cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
                                        cudaStream_t stream);
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
                                  const sluice__adamw_factors *factors, cudaStream_t stream);
-/* p = keep p - rate g */
+/* p = keep p - rate g; with momentum v = momentum v + clip factor * g, without the former where it
+ * `starts`, and p = keep p - rate v. */
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                               const sluice__sgd_factors *factors, cudaStream_t stream);
-/* v = momentum v + clip factor * g, without the former in the `first` step; p = keep p - rate v */
-cudaError_t sluice__launch_momentum(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                                    const sluice__sgd_factors *factors, bool first,
-                                    cudaStream_t stream);
+                               const sluice__sgd_factors *factors, bool starts,
+                               cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -28,12 +28,14 @@ template <bool CENTRED> __global__ void normalize(const sluice_norm args) {
     args.rstd[row] = rstd;
 }
 
+template <bool CENTRED> cudaError_t launch(const sluice_norm *args, cudaStream_t stream) {
+    const unsigned blocks = static_cast<unsigned>((args->rows + WARPS - 1) / WARPS);
+    return SLUICE__LAUNCH(normalize<CENTRED>, blocks, WARPS * LANES, 0, stream, *args);
+}
+
 } // namespace
 
 cudaError_t sluice__launch_norm(const sluice_norm *args, cudaStream_t stream) {
     if (args->rows == 0 || args->width == 0) return cudaSuccess;
-    const unsigned blocks = static_cast<unsigned>((args->rows + WARPS - 1) / WARPS);
-    if (args->kind == SLUICE_NORM_RMS)
-        return SLUICE__LAUNCH(normalize<false>, blocks, WARPS * LANES, 0, stream, *args);
-    return SLUICE__LAUNCH(normalize<true>, blocks, WARPS * LANES, 0, stream, *args);
+    return args->kind == SLUICE_NORM_RMS ? launch<false>(args, stream) : launch<true>(args, stream);
 }

@@ -50,24 +50,32 @@ __global__ void sum_rows(const sluice_norm_backward args, float *gains, float *b
     if (biases) biases[block * args.width + j] = bias;
 }
 
-} // namespace
-
-cudaError_t sluice__launch_norm_input(const sluice_norm_backward *args, cudaStream_t stream) {
-    if (args->rows == 0 || args->width == 0) return cudaSuccess;
+template <bool CENTRED>
+cudaError_t launch_input(const sluice_norm_backward *args, cudaStream_t stream) {
     const unsigned blocks = static_cast<unsigned>((args->rows + WARPS - 1) / WARPS);
-    if (args->kind == SLUICE_NORM_RMS)
-        return SLUICE__LAUNCH(gradient_of_input<false>, blocks, WARPS * LANES, 0, stream, *args);
-    return SLUICE__LAUNCH(gradient_of_input<true>, blocks, WARPS * LANES, 0, stream, *args);
+    return SLUICE__LAUNCH(gradient_of_input<CENTRED>, blocks, WARPS * LANES, 0, stream, *args);
 }
 
-cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaStream_t stream) {
-    if (args->rows == 0 || args->width == 0) return cudaSuccess;
+template <bool CENTRED>
+cudaError_t launch_columns(const sluice_norm_backward *args, cudaStream_t stream) {
     const int64_t blocks = sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS);
     if (blocks > 65535) return cudaErrorInvalidConfiguration;
     const dim3 grid(grid_for(args->width, THREADS), static_cast<unsigned>(blocks));
     float *const gains  = static_cast<float *>(args->scratch);
     float *const biases = args->dbias ? gains + blocks * args->width : nullptr;
-    if (args->kind == SLUICE_NORM_RMS)
-        return SLUICE__LAUNCH(sum_rows<false>, grid, THREADS, 0, stream, *args, gains, biases);
-    return SLUICE__LAUNCH(sum_rows<true>, grid, THREADS, 0, stream, *args, gains, biases);
+    return SLUICE__LAUNCH(sum_rows<CENTRED>, grid, THREADS, 0, stream, *args, gains, biases);
+}
+
+} // namespace
+
+cudaError_t sluice__launch_norm_input(const sluice_norm_backward *args, cudaStream_t stream) {
+    if (args->rows == 0 || args->width == 0) return cudaSuccess;
+    return args->kind == SLUICE_NORM_RMS ? launch_input<false>(args, stream)
+                                         : launch_input<true>(args, stream);
+}
+
+cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaStream_t stream) {
+    if (args->rows == 0 || args->width == 0) return cudaSuccess;
+    return args->kind == SLUICE_NORM_RMS ? launch_columns<false>(args, stream)
+                                         : launch_columns<true>(args, stream);
 }

@@ -116,10 +116,8 @@ sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_sgd *args,
         .gradient = (float)args->gradient_scale,
         .momentum = (float)args->momentum};
     SLUICE__TRY(send(stream, &stream->update, args->tensors, args->count));
-    return sluice__cuda_status(
-        moves ? sluice__launch_momentum(stream->update.there, args->count, stream->update.blocks,
-                                        &factors, args->step == 1, stream->handle)
-              : sluice__launch_sgd(stream->update.there, args->count, stream->update.blocks,
-                                   &factors, stream->handle),
-        "sgd");
+    return sluice__cuda_status(sluice__launch_sgd(stream->update.there, args->count,
+                                                  stream->update.blocks, &factors, args->step == 1,
+                                                  stream->handle),
+                               "sgd");
 }

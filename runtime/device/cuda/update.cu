@@ -46,28 +46,29 @@ __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
     }
 }
 
-__global__ void sgd_step(const sluice__cuda_tensor *tensors, int count,
-                         const sluice__sgd_factors f) {
-    const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
-    const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
-    const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
-    const float keep            = f.keep[t.decays];
-    for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x)
-        store(t, i, keep * t.master[i] - f.rate * t.gradient[i]);
-}
-
-__global__ void momentum_step(const sluice__cuda_tensor *tensors, int count,
-                              const sluice__sgd_factors f, bool starts) {
+/* With a velocity, which the first step `starts`, or without. */
+template <bool MOVES>
+__global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, const sluice__sgd_factors f,
+                         bool starts) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
     const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
     const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
     const float keep            = f.keep[t.decays];
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
-        const float before = starts ? 0 : f.momentum * t.states[0][i];
-        const float v      = before + f.gradient * t.gradient[i];
-        t.states[0][i]     = v;
-        store(t, i, keep * t.master[i] - f.rate * v);
+        float slope = t.gradient[i];
+        if (MOVES) {
+            slope          = (starts ? 0 : f.momentum * t.states[0][i]) + f.gradient * slope;
+            t.states[0][i] = slope;
+        }
+        store(t, i, keep * t.master[i] - f.rate * slope);
     }
+}
+
+template <bool MOVES>
+cudaError_t launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
+                       const sluice__sgd_factors *factors, bool starts, cudaStream_t stream) {
+    return SLUICE__LAUNCH(sgd_step<MOVES>, static_cast<unsigned>(blocks), THREADS, 0, stream,
+                          tensors, count, *factors, starts);
 }
 
 /* ---- the norm's parts ---- */
@@ -102,18 +103,12 @@ cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, 
 }
 
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                               const sluice__sgd_factors *factors, cudaStream_t stream) {
+                               const sluice__sgd_factors *factors, bool starts,
+                               cudaStream_t stream) {
     if (blocks == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(sgd_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
-                          count, *factors);
-}
-
-cudaError_t sluice__launch_momentum(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                                    const sluice__sgd_factors *factors, bool first,
-                                    cudaStream_t stream) {
-    if (blocks == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(momentum_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
-                          count, *factors, first);
+    return factors->momentum != 0
+               ? launch_sgd<true>(tensors, count, blocks, factors, starts, stream)
+               : launch_sgd<false>(tensors, count, blocks, factors, starts, stream);
 }
 
 cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
