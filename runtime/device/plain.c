@@ -28,12 +28,6 @@ sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size
     return SLUICE_OK;
 }
 
-sluice_status sluice__plain_allow_tf32(sluice_device *device) {
-    (void)device;
-    sluice__fail(SLUICE_E_UNSUPPORTED, "TF32 is a format of GPUs");
-    return sluice__hint(SLUICE_E_UNSUPPORTED, "use fp32 on this device");
-}
-
 sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes) {
     (void)device;
     return sluice__alloc(out, bytes, 1);
@@ -47,6 +41,11 @@ sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double
 void sluice__plain_host_free(sluice_device *device, void *block) {
     (void)device;
     sluice__free(block);
+}
+
+size_t sluice__plain_working_bytes(const sluice_shape *parameter) {
+    (void)parameter;
+    return 0;
 }
 
 /* ---- streams and events ---- */

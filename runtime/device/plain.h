@@ -15,7 +15,6 @@ struct sluice_stream {
 sluice_status sluice__plain_count(int *count);
 sluice_status sluice__plain_describe(int ordinal, char *out, size_t bytes);
 sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size_t *reserve);
-sluice_status sluice__plain_allow_tf32(sluice_device *device);
 sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes);
 sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds);
 sluice_status sluice__plain_stream_create(sluice_device *device, sluice_stream_kind kind,
@@ -28,5 +27,7 @@ sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event);
 sluice_status sluice__plain_query(sluice_event *event, bool *done);
 sluice_status sluice__plain_synchronize(sluice_stream *stream);
 void sluice__plain_host_free(sluice_device *device, void *block);
+/* 0: layers read the masters of parameters. */
+size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 
 #endif

@@ -12,9 +12,10 @@
 #include "runtime/transport/transport.h"
 #include "sluice/device.h"
 
-enum { SLUICE__PLUGIN_VERSION = 2 };
-#define SLUICE__PLUGIN_ENTRY  "sluice_plugin"
-#define SLUICE__PLUGIN_TABLES (sizeof(sluice_device_ops) + sizeof(sluice__transport_ops))
+enum { SLUICE__PLUGIN_VERSION = 3 };
+#define SLUICE__PLUGIN_ENTRY "sluice_plugin"
+#define SLUICE__PLUGIN_TABLES                                                                      \
+    (sizeof(sluice_device_ops) + sizeof(sluice_operations) + sizeof(sluice__transport_ops))
 
 /* What the library lends. */
 typedef struct sluice__plugin_host {

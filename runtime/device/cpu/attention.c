@@ -4,10 +4,12 @@
  *
  * Scores exist for one (block, block) pair at a time, in the thread's workspace. Forward keeps a
  * running maximum m and sum l per query; what was added to `out` under an older maximum is
- * scaled down when a larger one appears. Backward makes the probabilities again from lse.
+ * scaled down when a larger one appears. Backward makes the probabilities again from lse; a task
+ * is all query heads that share a key and value head, whose gradients it adds up in their order.
  */
 #include <math.h>
 
+#include "runtime/device/arguments.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/vexp.h"
@@ -26,21 +28,30 @@ typedef struct head {
     int64_t sample, number;        /* of the head in its sample */
 } head;
 
-static head head_at(const float *qkv, int64_t length, int64_t heads, int64_t width, int64_t index,
-                    const sluice_dropout *dropout) {
-    const int64_t sample = index / heads, h = index % heads, all = heads * width;
-    const float *const q = qkv + sample * length * 3 * all + h * width;
-    return (head){.q          = q,
-                  .k          = q + all,
-                  .v          = q + 2 * all,
-                  .in_stride  = 3 * all,
+/* What an attention and its gradient have in common. */
+typedef struct layout {
+    const float *qkv;
+    int64_t length, heads, kv_heads, width;
+    const sluice_dropout *dropout;
+} layout;
+
+/* Query head `index` of all samples' heads. */
+static head head_at(const layout *l, int64_t index) {
+    const int64_t sample = index / l->heads, h = index % l->heads, all = l->heads * l->width;
+    const int64_t kv = h / (l->heads / l->kv_heads), all_kv = l->kv_heads * l->width;
+    const int64_t stride   = all + 2 * all_kv;
+    const float *const row = l->qkv + sample * l->length * stride;
+    return (head){.q          = row + h * l->width,
+                  .k          = row + all + kv * l->width,
+                  .v          = row + all + all_kv + kv * l->width,
+                  .in_stride  = stride,
                   .out_stride = all,
-                  .out        = sample * length * all + h * width,
-                  .lse        = index * length,
-                  .length     = length,
-                  .width      = width,
-                  .scale      = 1.0f / sqrtf((float)width),
-                  .dropout    = dropout->rate > 0 ? dropout : NULL,
+                  .out        = sample * l->length * all + h * l->width,
+                  .lse        = index * l->length,
+                  .length     = l->length,
+                  .width      = l->width,
+                  .scale      = 1.0f / sqrtf((float)l->width),
+                  .dropout    = l->dropout->rate > 0 ? l->dropout : NULL,
                   .sample     = sample,
                   .number     = h};
 }
@@ -127,6 +138,7 @@ static void add_keys(const head *h, float *out, float *scores, float *most, floa
 
 typedef struct forward_job {
     const sluice_attention *args;
+    layout layout;
     float *workspaces;
     int64_t blocks; /* of queries per head */
 } forward_job;
@@ -134,11 +146,10 @@ typedef struct forward_job {
 static void forward_task(const void *argument, int64_t task, int thread) {
     const forward_job *const job       = argument;
     const sluice_attention *const args = job->args;
-    const head h          = head_at(args->qkv, args->length, args->heads, args->head_width,
-                                    task / job->blocks, &args->dropout);
-    const int64_t query   = task % job->blocks * BLOCK;
-    const int64_t queries = sluice__least(BLOCK, h.length - query);
-    float *const out      = args->out + h.out + query * h.out_stride;
+    const head h                       = head_at(&job->layout, task / job->blocks);
+    const int64_t query                = task % job->blocks * BLOCK;
+    const int64_t queries              = sluice__least(BLOCK, h.length - query);
+    float *const out                   = (float *)args->out + h.out + query * h.out_stride;
     float most[BLOCK], sum[BLOCK];
     for (int64_t i = 0; i < queries; i++) most[i] = -3e38f, sum[i] = 0;
     for (int64_t key = 0; key <= query; key += BLOCK)
@@ -151,8 +162,13 @@ static void forward_task(const void *argument, int64_t task, int thread) {
 }
 
 sluice_status sluice__cpu_attention(sluice_stream *stream, const sluice_attention *args) {
+    SLUICE__TRY(sluice__check_rotary(args->rotary_base));
     sluice_device *const device = stream->device;
-    const forward_job job       = {args, device->workspaces, sluice__blocks(args->length, BLOCK)};
+    const forward_job job       = {
+              args,
+              {args->qkv, args->length, args->heads, args->kv_heads, args->head_width, &args->dropout},
+              device->workspaces,
+              sluice__blocks(args->length, BLOCK)};
     sluice__team_run(device->team, args->samples * args->heads * job.blocks, forward_task, &job);
     return SLUICE_OK;
 }
@@ -194,6 +210,7 @@ SLUICE__VERSIONS(dot_row,
 
 typedef struct backward_job {
     const sluice_attention_backward *args;
+    layout layout;
     float *workspaces;
 } backward_job;
 
@@ -201,6 +218,7 @@ typedef struct backward_job {
 typedef struct gradients {
     float *dq, *dk, *dv;
     const float *dout, *lse, *delta;
+    bool first_write; /* of dk and dv: another query head has not begun them */
 } gradients;
 
 /* to (+)= op(a) b, with `a` a block of the workspace. */
@@ -243,34 +261,46 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
         if (h->dropout) multiply_row(p + i * BLOCK, factors, keys);
     }
     add_product(g->dv + key * h->in_stride, p, true, keys, queries, dout, h->out_stride, h,
-                query == key);
+                g->first_write && query == key);
     add_product(g->dk + key * h->in_stride, ds, true, keys, queries, q, h->in_stride, h,
-                query == key);
+                g->first_write && query == key);
     add_product(g->dq + query * h->in_stride, ds, false, queries, keys, k, h->in_stride, h,
                 key == 0);
 }
 
-static void backward_task(const void *argument, int64_t task, int thread) {
-    const backward_job *const job               = argument;
+static void backward_head(const backward_job *job, int64_t index, bool first_write,
+                          float *workspace) {
     const sluice_attention_backward *const args = job->args;
-    const head h =
-        head_at(args->qkv, args->length, args->heads, args->head_width, task, &args->dropout);
-    float *const delta     = (float *)args->scratch + h.lse;
-    const float *const out = args->out + h.out, *const dout = args->dout + h.out;
+    const head h                                = head_at(&job->layout, index);
+    float *const delta                          = (float *)args->scratch + h.lse;
+    const float *const out                      = (const float *)args->out + h.out;
+    const float *const dout                     = (const float *)args->dout + h.out;
     for (int64_t i = 0; i < h.length; i++)
         dot_row(&delta[i], out + i * h.out_stride, dout + i * h.out_stride, h.width);
-    float *const dq   = args->dqkv + (h.q - args->qkv);
-    const gradients g = {dq, dq + (h.k - h.q), dq + (h.v - h.q), dout, args->lse + h.lse, delta};
+    float *const dq   = (float *)args->dqkv + (h.q - job->layout.qkv);
+    const gradients g = {dq,    dq + (h.k - h.q), dq + (h.v - h.q), dout, args->lse + h.lse,
+                         delta, first_write};
     for (int64_t key = 0; key < h.length; key += BLOCK)
         for (int64_t query = key; query < h.length; query += BLOCK)
-            backward_pair(&h, &g, job->workspaces + (int64_t)thread * SLUICE__WORKSPACE, query,
-                          key);
+            backward_pair(&h, &g, workspace, query, key);
+}
+
+static void backward_task(const void *argument, int64_t task, int thread) {
+    const backward_job *const job = argument;
+    const int64_t group           = job->layout.heads / job->layout.kv_heads;
+    for (int64_t i = 0; i < group; i++)
+        backward_head(job, task * group + i, i == 0,
+                      job->workspaces + (int64_t)thread * SLUICE__WORKSPACE);
 }
 
 sluice_status sluice__cpu_attention_backward(sluice_stream *stream,
                                              const sluice_attention_backward *args) {
+    SLUICE__TRY(sluice__check_rotary(args->rotary_base));
     sluice_device *const device = stream->device;
-    const backward_job job      = {args, device->workspaces};
-    sluice__team_run(device->team, args->samples * args->heads, backward_task, &job);
+    const backward_job job      = {
+             args,
+             {args->qkv, args->length, args->heads, args->kv_heads, args->head_width, &args->dropout},
+             device->workspaces};
+    sluice__team_run(device->team, args->samples * args->kv_heads, backward_task, &job);
     return SLUICE_OK;
 }

@@ -87,12 +87,13 @@ static slab_job slab_at(const sluice_classifier *args, int64_t first) {
                             .losses    = args->scratch,
                             .logits    = (float *)((double *)args->scratch + most),
                             .row_block = sluice__row_block(classes)};
-    const float *const x = args->x + first * width;
+    float *const dx      = args->dx;
+    const float *const x = (const float *)args->x + first * width;
     job.forward          = sluice__cut(
                  &(sluice_matmul){job.logits, x, args->w, rows, classes, width, 1, 0, false, true});
-    if (args->dx)
-        job.input = sluice__cut(&(sluice_matmul){args->dx + first * width, job.logits, args->w,
-                                                 rows, width, classes, 1, 0, false, false});
+    if (dx)
+        job.input = sluice__cut(&(sluice_matmul){dx + first * width, job.logits, args->w, rows,
+                                                 width, classes, 1, 0, false, false});
     if (args->dw)
         job.weight = sluice__cut(&(sluice_matmul){args->dw, job.logits, x, classes, width, rows, 1,
                                                   args->first_write && first == 0 ? 0.0f : 1.0f,

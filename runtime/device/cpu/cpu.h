@@ -49,34 +49,13 @@ void sluice__scale(float *x, float by, int64_t count);
 /* Set `count` floats to zero, shared among the team. */
 void sluice__fill_zero(sluice_device *device, float *to, int64_t count);
 
-sluice_status sluice__cpu_matmul(sluice_stream *stream, const sluice_matmul *args);
-sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args);
-sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
-                                                const sluice_linear_backward_input *args);
-sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
-                                                 const sluice_linear_backward_weight *args);
-sluice_status sluice__cpu_layernorm(sluice_stream *stream, const sluice_layernorm *args);
-sluice_status sluice__cpu_layernorm_backward(sluice_stream *stream,
-                                             const sluice_layernorm_backward *args);
-sluice_status sluice__cpu_attention(sluice_stream *stream, const sluice_attention *args);
-sluice_status sluice__cpu_attention_backward(sluice_stream *stream,
-                                             const sluice_attention_backward *args);
-sluice_status sluice__cpu_embedding(sluice_stream *stream, const sluice_embedding *args);
-sluice_status sluice__cpu_embedding_backward(sluice_stream *stream,
-                                             const sluice_embedding_backward *args);
-sluice_status sluice__cpu_classifier(sluice_stream *stream, const sluice_classifier *args);
-sluice_status sluice__cpu_squared_error(sluice_stream *stream, const sluice_squared_error *args);
-sluice_status sluice__cpu_drop(sluice_stream *stream, const sluice_drop *args);
-sluice_status sluice__cpu_relu(sluice_stream *stream, float *y, const float *x, int64_t count);
-sluice_status sluice__cpu_relu_backward(sluice_stream *stream, float *dx, const float *dy,
-                                        const float *x, int64_t count);
-sluice_status sluice__cpu_sum(sluice_stream *stream, float *out, const float *const *inputs,
-                              int terms, int64_t count);
-sluice_status sluice__cpu_sum_squares(sluice_stream *stream, double *partials,
-                                      const sluice_update_tensor *tensors, int count);
-sluice_status sluice__cpu_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
-                                int count, const sluice_update *step);
-sluice_status sluice__cpu_sgd(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
-                              const sluice_update *step);
+/* The operations of a precision: fp32 alone. */
+const sluice_operations *sluice__cpu_operations(sluice_precision precision);
+
+/* One function per operation: each in a file of its kind. */
+#define X(name, args)                                                                              \
+    sluice_status sluice__cpu_##name(sluice_stream *stream, const args *arguments);
+SLUICE_OPERATION_MAP(X)
+#undef X
 
 #endif

@@ -74,6 +74,8 @@ SLUICE__VERSIONS(multiply,
 static void drop_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const sluice_drop *const args = argument;
+    float *const y                = args->y;
+    const float *const x = args->x, *const residual = args->residual;
     const int64_t pieces = sluice__blocks(args->elements, PIECE), sample = task / pieces;
     const int64_t begin = task % pieces * PIECE;
     const int64_t end   = sluice__least(args->elements, begin + PIECE);
@@ -81,7 +83,7 @@ static void drop_task(const void *argument, int64_t task, int thread) {
         float factors[SLUICE__DRAWN];
         const int64_t at = sample * args->elements + e;
         sluice__draw_factors(factors, &args->dropout, sample, e);
-        multiply(args->y + at, args->x + at, args->residual ? args->residual + at : NULL, factors,
+        multiply(y + at, x + at, residual ? residual + at : NULL, factors,
                  sluice__least(SLUICE__DRAWN, end - e));
     }
 }

@@ -35,55 +35,48 @@ static void relu_task(const void *argument, int64_t task, int thread) {
     keep_positive(job->y + at.first, job->x + at.first, job->where + at.first, at.count);
 }
 
-sluice_status sluice__cpu_relu(sluice_stream *stream, float *y, const float *x, int64_t count) {
-    return sluice__cpu_relu_backward(stream, y, x, x, count);
+static sluice_status run_relu(sluice_device *device, const relu_job *job) {
+    sluice__team_run(device->team, sluice__blocks(job->count, BLOCK), relu_task, job);
+    return SLUICE_OK;
 }
 
-sluice_status sluice__cpu_relu_backward(sluice_stream *stream, float *dx, const float *dy,
-                                        const float *x, int64_t count) {
-    const relu_job job = {dx, dy, x, count};
-    sluice__team_run(stream->device->team, sluice__blocks(count, BLOCK), relu_task, &job);
-    return SLUICE_OK;
+sluice_status sluice__cpu_relu(sluice_stream *stream, const sluice_relu *args) {
+    return run_relu(stream->device, &(relu_job){args->y, args->x, args->x, args->count});
+}
+
+sluice_status sluice__cpu_relu_backward(sluice_stream *stream, const sluice_relu_backward *args) {
+    return run_relu(stream->device, &(relu_job){args->dx, args->dy, args->x, args->count});
 }
 
 /* ---- sum of arrays ---- */
 
 enum { PIECE = 256 }; /* elements that are summed aside, since `out` may be one of the inputs */
 
-typedef struct sum_job {
-    float *out;
-    const float *const *inputs;
-    int terms;
-    int64_t count;
-} sum_job;
-
-SLUICE__LOOP void sum_piece_loop(const sum_job *job, int64_t first, int64_t count) {
+SLUICE__LOOP void sum_piece_loop(const sluice_sum *args, int64_t first, int64_t count) {
     float sum[PIECE];
-    memcpy(sum, job->inputs[0] + first, (size_t)count * sizeof *sum);
-    for (int t = 1; t < job->terms; t++) {
-        const float *const restrict term = job->inputs[t] + first;
+    memcpy(sum, args->inputs[0] + first, (size_t)count * sizeof *sum);
+    for (int t = 1; t < args->terms; t++) {
+        const float *const restrict term = args->inputs[t] + first;
         for (int64_t i = 0; i < count; i++) sum[i] += term[i];
     }
-    memcpy(job->out + first, sum, (size_t)count * sizeof *sum);
+    memcpy(args->out + first, sum, (size_t)count * sizeof *sum);
 }
-SLUICE__VERSIONS(sum_piece, (const sum_job *job, int64_t first, int64_t count), (job, first, count))
+SLUICE__VERSIONS(sum_piece, (const sluice_sum *args, int64_t first, int64_t count),
+                 (args, first, count))
 
 static void sum_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const sum_job *const job = argument;
-    const range at           = block_at(task, BLOCK, job->count);
+    const sluice_sum *const args = argument;
+    const range at               = block_at(task, BLOCK, args->count);
     for (int64_t piece = 0; piece < at.count; piece += PIECE)
-        sum_piece(job, at.first + piece, sluice__least(PIECE, at.count - piece));
+        sum_piece(args, at.first + piece, sluice__least(PIECE, at.count - piece));
 }
 
-sluice_status sluice__cpu_sum(sluice_stream *stream, float *out, const float *const *inputs,
-                              int terms, int64_t count) {
-    if (terms == 0) {
-        sluice__fill_zero(stream->device, out, count);
-        return SLUICE_OK;
-    }
-    const sum_job job = {out, inputs, terms, count};
-    sluice__team_run(stream->device->team, sluice__blocks(count, BLOCK), sum_task, &job);
+sluice_status sluice__cpu_sum(sluice_stream *stream, const sluice_sum *args) {
+    if (args->terms == 0)
+        sluice__fill_zero(stream->device, args->out, args->count);
+    else
+        sluice__team_run(stream->device->team, sluice__blocks(args->count, BLOCK), sum_task, args);
     return SLUICE_OK;
 }
 
@@ -114,8 +107,10 @@ static void error_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const error_job *const job             = argument;
     const sluice_squared_error *const args = job->args;
+    float *const dx                        = args->dx;
+    const float *const x                   = args->x;
     const range at                         = block_at(task, job->block, args->count);
-    square_errors(&job->partials[task], args->dx ? args->dx + at.first : NULL, args->x + at.first,
+    square_errors(&job->partials[task], dx ? dx + at.first : NULL, x + at.first,
                   args->targets + at.first, (float)(2 * args->scale), at.count);
 }
 

@@ -37,9 +37,15 @@ static void forward_task(const void *job, int64_t task, int thread) {
     const sluice_embedding *const args = job;
     const int64_t width = args->width, rows = args->samples * args->length;
     const int64_t block = sluice__row_block(width), first = task * block;
-    for (int64_t i = first; i < sluice__least(rows, first + block); i++)
-        add_row(args->y + i * width, args->table + args->tokens[i] * width,
-                args->positions + i % args->length * width, width);
+    float *const y           = args->y;
+    const float *const table = args->table, *const positions = args->positions;
+    for (int64_t i = first; i < sluice__least(rows, first + block); i++) {
+        const float *const row = table + args->tokens[i] * width;
+        if (positions)
+            add_row(y + i * width, row, positions + i % args->length * width, width);
+        else
+            memcpy(y + i * width, row, (size_t)width * sizeof *y);
+    }
 }
 
 sluice_status sluice__cpu_embedding(sluice_stream *stream, const sluice_embedding *args) {
@@ -60,8 +66,9 @@ static void backward_task(const void *job, int64_t task, int thread) {
     const int64_t width = args->width, first = task * COLUMNS;
     const int64_t count = sluice__least(COLUMNS, width - first);
     for (int64_t i = 0; i < args->samples * args->length; i++) {
-        const float *const dy = args->dy + i * width + first;
+        const float *const dy = (const float *)args->dy + i * width + first;
         accumulate(args->dtable + args->tokens[i] * width + first, dy, count);
+        if (!args->dpositions) continue;
         accumulate(args->dpositions + i % args->length * width + first, dy, count);
     }
 }
@@ -71,7 +78,8 @@ sluice_status sluice__cpu_embedding_backward(sluice_stream *stream,
     SLUICE__TRY(check_tokens(args->tokens, args->samples * args->length, args->vocabulary));
     if (args->first_write) {
         sluice__fill_zero(stream->device, args->dtable, args->vocabulary * args->width);
-        sluice__fill_zero(stream->device, args->dpositions, args->positions * args->width);
+        if (args->dpositions)
+            sluice__fill_zero(stream->device, args->dpositions, args->positions * args->width);
     }
     sluice__team_run(stream->device->team, sluice__blocks(args->width, COLUMNS), backward_task,
                      args);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* linear.c -- matrix products of layers, with what follows them done tile by tile. */
 #include "runtime/base/error.h"
+#include "runtime/device/arguments.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/vexp.h"
@@ -50,20 +51,23 @@ static void linear_task(const void *argument, int64_t task, int thread) {
     const linear_job *const job     = argument;
     const sluice_linear *const args = job->args;
     const sluice__tile tile         = sluice__tile_at(&job->tiled, task);
-    const float *const b            = args->b ? args->b + tile.column : NULL;
-    const int64_t first             = tile.row * args->outputs + tile.column;
-    for (int64_t i = 0; i < tile.rows && (b || args->residual); i++) {
+    float *const y = args->y, *const activated = args->activated;
+    const float *const bias = args->b, *const residual = args->residual;
+    const float *const b = bias ? bias + tile.column : NULL;
+    const int64_t first  = tile.row * args->outputs + tile.column;
+    for (int64_t i = 0; i < tile.rows && (b || residual); i++) {
         const int64_t at = first + i * args->outputs;
-        start_row(args->y + at, b, args->residual ? args->residual + at : NULL, tile.columns);
+        start_row(y + at, b, residual ? residual + at : NULL, tile.columns);
     }
     sluice__multiply_tile(&job->tiled, &tile);
-    for (int64_t i = 0; i < tile.rows && args->gelu; i++) {
+    for (int64_t i = 0; i < tile.rows && activated; i++) {
         const int64_t at = first + i * args->outputs;
-        gelu_row(args->gelu + at, args->y + at, tile.columns);
+        gelu_row(activated + at, y + at, tile.columns);
     }
 }
 
 sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args) {
+    SLUICE__TRY(sluice__check_activation(args->activated, args->activation));
     const linear_job job = {
         args, sluice__cut(&(sluice_matmul){.c       = args->y,
                                            .a       = args->x,
@@ -97,14 +101,17 @@ static void input_task(const void *argument, int64_t task, int thread) {
     const sluice_linear_backward_input *const args = job->args;
     const sluice__tile tile                        = sluice__tile_at(&job->tiled, task);
     sluice__multiply_tile(&job->tiled, &tile);
-    for (int64_t i = 0; i < tile.rows && args->before_gelu; i++) {
+    float *const dx           = args->dx;
+    const float *const before = args->before_activation;
+    for (int64_t i = 0; i < tile.rows && before; i++) {
         const int64_t at = (tile.row + i) * args->inputs + tile.column;
-        times_slope(args->dx + at, args->before_gelu + at, tile.columns);
+        times_slope(dx + at, before + at, tile.columns);
     }
 }
 
 sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
                                                 const sluice_linear_backward_input *args) {
+    SLUICE__TRY(sluice__check_activation(args->before_activation, args->activation));
     const input_job job = {args, sluice__cut(&(sluice_matmul){.c           = args->dx,
                                                               .a           = args->dy,
                                                               .b           = args->w,
@@ -145,7 +152,8 @@ static void weight_task(const void *argument, int64_t task, int thread) {
         return;
     }
     const int64_t block = task - job->tiled.count, first = block * SLUICE__COLUMN_SUM_ROWS;
-    add_rows((float *)args->scratch + block * args->outputs, args->dy + first * args->outputs,
+    add_rows((float *)args->scratch + block * args->outputs,
+             (const float *)args->dy + first * args->outputs,
              sluice__least(SLUICE__COLUMN_SUM_ROWS, args->rows - first), args->outputs);
 }
 

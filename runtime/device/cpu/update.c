@@ -48,10 +48,19 @@ static double sum_squares(sluice_device *device, const float *x, int64_t count) 
     return total;
 }
 
-sluice_status sluice__cpu_sum_squares(sluice_stream *stream, double *partials,
-                                      const sluice_update_tensor *tensors, int count) {
-    for (int t = 0; t < count; t++)
-        partials[t] = sum_squares(stream->device, tensors[t].gradient, tensors[t].count);
+sluice_status sluice__cpu_sum_squares(sluice_stream *stream, const sluice_sum_squares *args) {
+    for (int t = 0; t < args->count; t++)
+        args->partials[t] =
+            sum_squares(stream->device, args->tensors[t].gradient, args->tensors[t].count);
+    return SLUICE_OK;
+}
+
+/* ---- working copies ---- */
+
+sluice_status sluice__cpu_store_working(sluice_stream *stream, const sluice_store_working *args) {
+    (void)stream;
+    if (args->count > 0)
+        memcpy(args->working, args->master, (size_t)args->count * sizeof *args->master);
     return SLUICE_OK;
 }
 
@@ -59,16 +68,11 @@ sluice_status sluice__cpu_sum_squares(sluice_stream *stream, double *partials,
 
 enum { BLOCK = 16384 };
 
-typedef struct update_job {
-    const sluice_update_tensor *tensors;
-    const sluice_update *step;
-} update_job;
-
-/* Part of a tensor; the moments are NULL for sgd. */
+/* Part of a tensor; states that the optimizer does not have are NULL. */
 typedef struct part {
-    float *parameter;
+    float *master, *working; /* `working` may be NULL */
     const float *gradient;
-    float *first, *second;
+    float *states[SLUICE_UPDATE_STATES];
     int64_t count;
     bool decays;
 } part;
@@ -87,12 +91,19 @@ static part part_at(const sluice_update_tensor *tensor, int64_t task) {
         task -= blocks;
     }
     const int64_t first = task * BLOCK;
-    return (part){tensor->parameter + first,
-                  tensor->gradient + first,
-                  tensor->first_moment ? tensor->first_moment + first : NULL,
-                  tensor->second_moment ? tensor->second_moment + first : NULL,
-                  sluice__least(BLOCK, tensor->count - first),
-                  tensor->decays};
+    part p              = {.master   = tensor->master + first,
+                           .working  = tensor->working ? (float *)tensor->working + first : NULL,
+                           .gradient = tensor->gradient + first,
+                           .count    = sluice__least(BLOCK, tensor->count - first),
+                           .decays   = tensor->decays};
+    for (int s = 0; s < SLUICE_UPDATE_STATES; s++)
+        p.states[s] = tensor->states[s] ? tensor->states[s] + first : NULL;
+    return p;
+}
+
+/* After a block's update it is still in the cache. */
+static void write_working(const part *p) {
+    if (p->working) memcpy(p->working, p->master, (size_t)p->count * sizeof *p->master);
 }
 
 /* ---- adamw ---- */
@@ -104,7 +115,7 @@ typedef struct adamw_factors {
     float rate, second, epsilon; /* lr / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
 } adamw_factors;
 
-static adamw_factors factors_of(const sluice_update *step, bool decays) {
+static adamw_factors factors_of(const sluice_adamw *step, bool decays) {
     const double correction1 = 1 - pow(step->beta1, (double)step->step);
     const double correction2 = 1 - pow(step->beta2, (double)step->step);
     return (adamw_factors){.gradient = (float)step->gradient_scale,
@@ -119,9 +130,9 @@ static adamw_factors factors_of(const sluice_update *step, bool decays) {
 
 SLUICE__LOOP void adamw_part_loop(const part *p, const adamw_factors *factors) {
     const adamw_factors f                 = *factors;
-    float *const restrict w               = p->parameter;
+    float *const restrict w               = p->master;
     const float *const restrict gradients = p->gradient;
-    float *const restrict first = p->first, *const restrict second = p->second;
+    float *const restrict first = p->states[0], *const restrict second = p->states[1];
     for (int64_t i = 0; i < p->count; i++) {
         const float g = gradients[i] * f.gradient;
         first[i]      = f.beta1 * first[i] + (1 - f.beta1) * g;
@@ -133,39 +144,64 @@ SLUICE__VERSIONS(adamw_part, (const part *p, const adamw_factors *factors), (p, 
 
 static void adamw_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const update_job *const job = argument;
-    const part p                = part_at(job->tensors, task);
-    const adamw_factors factors = factors_of(job->step, p.decays);
+    const sluice_adamw *const args = argument;
+    const part p                   = part_at(args->tensors, task);
+    const adamw_factors factors    = factors_of(args, p.decays);
     adamw_part(&p, &factors);
+    write_working(&p);
 }
 
-sluice_status sluice__cpu_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
-                                int count, const sluice_update *step) {
-    const update_job job = {tensors, step};
-    sluice__team_run(stream->device->team, count_blocks(tensors, count), adamw_task, &job);
+sluice_status sluice__cpu_adamw(sluice_stream *stream, const sluice_adamw *args) {
+    sluice__team_run(stream->device->team, count_blocks(args->tensors, args->count), adamw_task,
+                     args);
     return SLUICE_OK;
 }
 
 /* ---- sgd ---- */
 
 SLUICE__LOOP void sgd_part_loop(const part *p, float keep, float rate) {
-    float *const restrict w               = p->parameter;
+    float *const restrict w               = p->master;
     const float *const restrict gradients = p->gradient;
     for (int64_t i = 0; i < p->count; i++) w[i] = keep * w[i] - rate * gradients[i];
 }
 SLUICE__VERSIONS(sgd_part, (const part *p, float keep, float rate), (p, keep, rate))
 
+/* The velocity holds scaled gradients: the clip factor is another one each step. */
+typedef struct momentum_factors {
+    float keep, rate, gradient;
+    float momentum; /* 0 in the first step, which starts the velocity */
+} momentum_factors;
+
+SLUICE__LOOP void momentum_part_loop(const part *p, const momentum_factors *factors) {
+    const momentum_factors f              = *factors;
+    float *const restrict w               = p->master;
+    const float *const restrict gradients = p->gradient;
+    float *const restrict velocity        = p->states[0];
+    for (int64_t i = 0; i < p->count; i++) {
+        velocity[i] = f.momentum * velocity[i] + f.gradient * gradients[i];
+        w[i]        = f.keep * w[i] - f.rate * velocity[i];
+    }
+}
+SLUICE__VERSIONS(momentum_part, (const part *p, const momentum_factors *factors), (p, factors))
+
 static void sgd_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const update_job *const job = argument;
-    const part p                = part_at(job->tensors, task);
-    const double decay          = p.decays ? job->step->learning_rate * job->step->weight_decay : 0;
-    sgd_part(&p, (float)(1 - decay), (float)(job->step->learning_rate * job->step->gradient_scale));
+    const sluice_sgd *const args = argument;
+    const part p                 = part_at(args->tensors, task);
+    const float keep = (float)(1 - (p.decays ? args->learning_rate * args->weight_decay : 0));
+    const momentum_factors factors = {keep, (float)args->learning_rate, (float)args->gradient_scale,
+                                      args->step > 1 ? (float)args->momentum : 0};
+    if (args->momentum == 0) {
+        sgd_part(&p, keep, (float)(args->learning_rate * args->gradient_scale));
+    } else {
+        if (args->step == 1) memset(p.states[0], 0, (size_t)p.count * sizeof *p.states[0]);
+        momentum_part(&p, &factors);
+    }
+    write_working(&p);
 }
 
-sluice_status sluice__cpu_sgd(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
-                              const sluice_update *step) {
-    const update_job job = {tensors, step};
-    sluice__team_run(stream->device->team, count_blocks(tensors, count), sgd_task, &job);
+sluice_status sluice__cpu_sgd(sluice_stream *stream, const sluice_sgd *args) {
+    sluice__team_run(stream->device->team, count_blocks(args->tensors, args->count), sgd_task,
+                     args);
     return SLUICE_OK;
 }

@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     const int64_t end    = min(args.length, h.first + S::owned);
     float *const q       = queries + warp_number() * S::own * S::width;
     float *const weights = queries + S::owned * S::width + warp_number() * S::own * TILE;
-    const float *from    = args.qkv + h.in;
+    const float *from    = floats(args.qkv) + h.in;
     load_rows<S::width>(queries, S::width, S::owned, from, h.in_stride, h.first, args.length,
                         args.head_width);
     float out[S::own][R] = {}, by[S::own] = {};
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         add_tile<R, S::own>(out, weights, v, S::pitch);
     }
     for (int i = 0; i < S::own; i++) by[i] = at[i].sum > 0 ? 1 / at[i].sum : 0;
-    store_rows<R, S::own>(args.out + h.out, h.out_stride, out, by, first, args.length,
+    store_rows<R, S::own>(floats(args.out) + h.out, h.out_stride, out, by, first, args.length,
                           args.head_width);
     for (int i = 0; i < S::own && lane_number() == 0; i++)
         if (first + i < args.length) args.lse[h.rows + first + i] = at[i].most + logf(at[i].sum);

@@ -64,9 +64,9 @@ __global__ void make_delta(const sluice_attention_backward args, float *delta, i
     const int64_t index = at / args.length, query = at % args.length;
     const int64_t row   = (index / args.heads * args.length + query) * args.heads;
     const int64_t first = (row + index % args.heads) * args.head_width;
-    float sum           = 0;
-    for (int64_t j = lane_number(); j < args.head_width; j += LANES)
-        sum += args.dout[first + j] * args.out[first + j];
+    const float *out = floats(args.out) + first, *dout = floats(args.dout) + first;
+    float sum = 0;
+    for (int64_t j = lane_number(); j < args.head_width; j += LANES) sum += dout[j] * out[j];
     sum = warp_sum(sum);
     if (lane_number() == 0) delta[at] = sum;
 }
@@ -81,11 +81,11 @@ __global__ void __launch_bounds__(THREADS, 2)
     const head h        = head_of_block(args.length, args.heads, args.head_width, S::owned);
     const int64_t first = h.first + warp_number() * S::own; /* query of this warp */
     const int64_t end   = min(args.length, h.first + S::owned);
-    const float *from   = args.qkv + h.in;
+    const float *from   = floats(args.qkv) + h.in;
     load_rows<S::width>(at.own_a, S::width, S::owned, from, h.in_stride, h.first, args.length,
                         args.head_width);
-    load_rows<S::width>(at.own_b, S::width, S::owned, args.dout + h.out, h.out_stride, h.first,
-                        args.length, args.head_width);
+    load_rows<S::width>(at.own_b, S::width, S::owned, floats(args.dout) + h.out, h.out_stride,
+                        h.first, args.length, args.head_width);
     float dq[S::own][R] = {}, by[S::own], lse[S::own], delta[S::own];
     for (int i = 0; i < S::own; i++) {
         const bool there = first + i < args.length;
@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         __syncwarp();
         add_tile<R, S::own>(dq, at.first, at.a, S::pitch);
     }
-    store_rows<R, S::own>(args.dqkv + h.in, h.in_stride, dq, by, first, args.length,
+    store_rows<R, S::own>(floats(args.dqkv) + h.in, h.in_stride, dq, by, first, args.length,
                           args.head_width);
 }
 
@@ -128,7 +128,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     const room<R> at    = room_at<R>(shared);
     const head h        = head_of_block(args.length, args.heads, args.head_width, S::owned);
     const int64_t first = h.first + warp_number() * S::own; /* key of this warp */
-    const float *from   = args.qkv + h.in;
+    const float *from   = floats(args.qkv) + h.in;
     load_rows<S::width>(at.own_a, S::width, S::owned, from + h.all, h.in_stride, h.first,
                         args.length, args.head_width);
     load_rows<S::width>(at.own_b, S::width, S::owned, from + 2 * h.all, h.in_stride, h.first,
@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         __syncthreads(); /* the last tile may still be read */
         load_rows<S::width>(at.a, S::pitch, TILE, from, h.in_stride, query, args.length,
                             args.head_width);
-        load_rows<S::width>(at.b, S::pitch, TILE, args.dout + h.out, h.out_stride, query,
+        load_rows<S::width>(at.b, S::pitch, TILE, floats(args.dout) + h.out, h.out_stride, query,
                             args.length, args.head_width);
         if (warp_number() == 0) {
             const bool there        = query + lane_number() < args.length;
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         add_tile<R, S::own>(dv, at.first, at.b, S::pitch);
         add_tile<R, S::own>(dk, at.second, at.a, S::pitch);
     }
-    float *const to = args.dqkv + h.in;
+    float *const to = floats(args.dqkv) + h.in;
     store_rows<R, S::own>(to + h.all, h.in_stride, dk, by, first, args.length, args.head_width);
     store_rows<R, S::own>(to + 2 * h.all, h.in_stride, dv, one, first, args.length,
                           args.head_width);

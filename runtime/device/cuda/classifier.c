@@ -16,21 +16,22 @@ typedef struct slab {
 } slab;
 
 static sluice_status make_logits(sluice_stream *stream, const sluice_classifier *args,
-                                 const slab *at) {
+                                 const slab *at, sluice_precision precision) {
     const sluice_matmul product = {.c           = at->logits,
-                                   .a           = args->x + at->first * args->width,
+                                   .a           = (const float *)args->x + at->first * args->width,
                                    .b           = args->w,
                                    .rows        = at->rows,
                                    .columns     = args->classes,
                                    .inner       = args->width,
                                    .alpha       = 1,
                                    .transpose_b = true};
-    return sluice__cuda_multiply(stream, &product);
+    return sluice__cuda_multiply(stream, &product, precision);
 }
 
 static sluice_status make_gradients(sluice_stream *stream, const sluice_classifier *args,
-                                    const slab *at) {
-    const sluice_matmul of_input  = {.c       = args->dx ? args->dx + at->first * args->width : NULL,
+                                    const slab *at, sluice_precision precision) {
+    float *const dx               = args->dx;
+    const sluice_matmul of_input  = {.c       = dx ? dx + at->first * args->width : NULL,
                                      .a       = at->logits,
                                      .b       = args->w,
                                      .rows    = at->rows,
@@ -39,20 +40,20 @@ static sluice_status make_gradients(sluice_stream *stream, const sluice_classifi
                                      .alpha   = 1};
     const sluice_matmul of_weight = {.c       = args->dw,
                                      .a       = at->logits,
-                                     .b       = args->x + at->first * args->width,
+                                     .b       = (const float *)args->x + at->first * args->width,
                                      .rows    = args->classes,
                                      .columns = args->width,
                                      .inner   = at->rows,
                                      .alpha   = 1,
                                      .beta    = args->first_write && at->first == 0 ? 0.0f : 1.0f,
                                      .transpose_a = true};
-    if (args->dx) SLUICE__TRY(sluice__cuda_multiply(stream, &of_input));
-    return args->dw ? sluice__cuda_multiply(stream, &of_weight) : SLUICE_OK;
+    if (dx) SLUICE__TRY(sluice__cuda_multiply(stream, &of_input, precision));
+    return args->dw ? sluice__cuda_multiply(stream, &of_weight, precision) : SLUICE_OK;
 }
 
-static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *args,
-                              const slab *at) {
-    SLUICE__TRY(make_logits(stream, args, at));
+static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *args, const slab *at,
+                              sluice_precision precision) {
+    SLUICE__TRY(make_logits(stream, args, at, precision));
     SLUICE__TRY(sluice__cuda_status(
         sluice__launch_softmax_loss(at->losses, at->logits, args->targets + at->first, at->rows,
                                     args->classes, args->scale, args->dx || args->dw,
@@ -62,7 +63,7 @@ static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *ar
         sluice__cuda_status(sluice__launch_add_losses(args->loss, at->losses, at->rows, args->scale,
                                                       at->first == 0, stream->handle),
                             "summing losses"));
-    return make_gradients(stream, args, at);
+    return make_gradients(stream, args, at, precision);
 }
 
 /* Without rows the loss is 0, and a gradient that is stored is, too. */
@@ -76,7 +77,8 @@ static sluice_status run_nothing(sluice_stream *stream, const sluice_classifier 
         "clearing a gradient");
 }
 
-sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args) {
+sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args,
+                                      sluice_precision precision) {
     const int64_t most = sluice__slab_rows(args->rows);
     if (args->rows == 0) return run_nothing(stream, args);
     SLUICE__TRY(sluice__cuda_status(sluice__launch_check(stream->fault, args->targets, args->rows,
@@ -88,7 +90,7 @@ sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classi
                          .rows   = sluice__least(most, args->rows - first),
                          .losses = args->scratch,
                          .logits = (float *)((double *)args->scratch + most)};
-        SLUICE__TRY(run_slab(stream, args, &at));
+        SLUICE__TRY(run_slab(stream, args, &at, precision));
     }
     return SLUICE_OK;
 }

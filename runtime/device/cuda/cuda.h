@@ -24,7 +24,6 @@ struct sluice_device {
     int ordinal;
     int high_priority; /* of streams */
     size_t workspace;  /* bytes of a stream's cuBLAS */
-    bool tf32;
 };
 
 struct sluice_stream {
@@ -80,37 +79,17 @@ void sluice__cuda_stream_destroy(sluice_stream *stream);
 sluice_status sluice__cuda_products_make(sluice_stream *stream);
 void sluice__cuda_products_free(sluice_stream *stream);
 /* c = alpha op(a) op(b) + beta c of row-major matrices. */
-sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args);
+sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args,
+                                    sluice_precision precision);
 
-/* ---- one file per operation, as in cpu/ ---- */
-sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *args);
-sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *args);
-sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
-                                                 const sluice_linear_backward_input *args);
-sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
-                                                  const sluice_linear_backward_weight *args);
-sluice_status sluice__cuda_layernorm(sluice_stream *stream, const sluice_layernorm *args);
-sluice_status sluice__cuda_layernorm_backward(sluice_stream *stream,
-                                              const sluice_layernorm_backward *args);
-sluice_status sluice__cuda_attention(sluice_stream *stream, const sluice_attention *args);
-sluice_status sluice__cuda_attention_backward(sluice_stream *stream,
-                                              const sluice_attention_backward *args);
-sluice_status sluice__cuda_embedding(sluice_stream *stream, const sluice_embedding *args);
-sluice_status sluice__cuda_embedding_backward(sluice_stream *stream,
-                                              const sluice_embedding_backward *args);
-sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args);
-sluice_status sluice__cuda_squared_error(sluice_stream *stream, const sluice_squared_error *args);
-sluice_status sluice__cuda_drop(sluice_stream *stream, const sluice_drop *args);
-sluice_status sluice__cuda_relu(sluice_stream *stream, float *y, const float *x, int64_t count);
-sluice_status sluice__cuda_relu_backward(sluice_stream *stream, float *dx, const float *dy,
-                                         const float *x, int64_t count);
-sluice_status sluice__cuda_sum(sluice_stream *stream, float *out, const float *const *inputs,
-                               int terms, int64_t count);
-sluice_status sluice__cuda_sum_squares(sluice_stream *stream, double *partials,
-                                       const sluice_update_tensor *tensors, int count);
-sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
-                                 int count, const sluice_update *step);
-sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_update_tensor *tensors,
-                               int count, const sluice_update *step);
+/* ---- one file per kind of operation, as in cpu/ ---- */
+/* The tables of operations.c: fp32, and tf32, which differs in what products round to. */
+const sluice_operations *sluice__cuda_operations(sluice_precision precision);
+
+#define X(name, args)                                                                              \
+    sluice_status sluice__cuda_##name(sluice_stream *stream, const args *arguments,                \
+                                      sluice_precision precision);
+SLUICE_OPERATION_MAP(X)
+#undef X
 
 #endif

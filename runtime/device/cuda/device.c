@@ -51,11 +51,6 @@ static const char *lacks(sluice_device *device) {
     return "";
 }
 
-static sluice_status allow_tf32(sluice_device *device) {
-    device->tf32 = true;
-    return SLUICE_OK;
-}
-
 /* ---- memory ---- */
 
 static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
@@ -174,48 +169,32 @@ static sluice_status zero_bytes(sluice_stream *stream, void *to, size_t bytes) {
 }
 
 const sluice_device_ops sluice__cuda_ops = {
-    .name                   = "cuda",
-    .count                  = sluice__cuda_count,
-    .describe               = sluice__cuda_describe,
-    .room                   = sluice__cuda_room,
-    .open                   = open_device,
-    .close                  = close_device,
-    .lacks                  = lacks,
-    .allow_tf32             = allow_tf32,
-    .arena_alloc            = arena_alloc,
-    .arena_free             = arena_free,
-    .host_alloc             = host_alloc,
-    .host_free              = host_free,
-    .stream_create          = sluice__cuda_stream_create,
-    .stream_destroy         = sluice__cuda_stream_destroy,
-    .event_create           = event_create,
-    .event_destroy          = event_destroy,
-    .record                 = record_event,
-    .wait                   = wait_event,
-    .query                  = query_event,
-    .synchronize            = synchronize,
-    .seconds                = seconds_between,
-    .upload                 = upload,
-    .download               = download,
-    .copy                   = copy_bytes,
-    .zero                   = zero_bytes,
-    .matmul                 = sluice__cuda_matmul,
-    .linear                 = sluice__cuda_linear,
-    .linear_backward_input  = sluice__cuda_linear_backward_input,
-    .linear_backward_weight = sluice__cuda_linear_backward_weight,
-    .layernorm              = sluice__cuda_layernorm,
-    .layernorm_backward     = sluice__cuda_layernorm_backward,
-    .attention              = sluice__cuda_attention,
-    .attention_backward     = sluice__cuda_attention_backward,
-    .embedding              = sluice__cuda_embedding,
-    .embedding_backward     = sluice__cuda_embedding_backward,
-    .classifier             = sluice__cuda_classifier,
-    .squared_error          = sluice__cuda_squared_error,
-    .drop                   = sluice__cuda_drop,
-    .relu                   = sluice__cuda_relu,
-    .relu_backward          = sluice__cuda_relu_backward,
-    .sum                    = sluice__cuda_sum,
-    .sum_squares            = sluice__cuda_sum_squares,
-    .adamw                  = sluice__cuda_adamw,
-    .sgd                    = sluice__cuda_sgd,
+    .size           = sizeof sluice__cuda_ops,
+    .name           = "cuda",
+    .asynchronous   = true,
+    .computes       = true,
+    .count          = sluice__cuda_count,
+    .describe       = sluice__cuda_describe,
+    .room           = sluice__cuda_room,
+    .open           = open_device,
+    .close          = close_device,
+    .lacks          = lacks,
+    .arena_alloc    = arena_alloc,
+    .arena_free     = arena_free,
+    .host_alloc     = host_alloc,
+    .host_free      = host_free,
+    .stream_create  = sluice__cuda_stream_create,
+    .stream_destroy = sluice__cuda_stream_destroy,
+    .event_create   = event_create,
+    .event_destroy  = event_destroy,
+    .record         = record_event,
+    .wait           = wait_event,
+    .query          = query_event,
+    .synchronize    = synchronize,
+    .seconds        = seconds_between,
+    .upload         = upload,
+    .download       = download,
+    .copy           = copy_bytes,
+    .zero           = zero_bytes,
+    .operations     = sluice__cuda_operations,
 };

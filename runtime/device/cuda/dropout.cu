@@ -10,6 +10,8 @@ enum { THREADS = 256 };
 
 /* y may be x or the residual: each element is read and then written by one thread. */
 __global__ void drop_elements(const sluice_drop args, const draw d, int64_t fours, int64_t count) {
+    float *y       = floats(args.y);
+    const float *x = floats(args.x), *residual = floats(args.residual);
     for (int64_t at = first_element(); at < count; at += element_stride()) {
         const int64_t sample = at / fours, four = at % fours;
         uint32_t words[4] = {d.below, d.below, d.below, d.below};
@@ -17,8 +19,8 @@ __global__ void drop_elements(const sluice_drop args, const draw d, int64_t four
         const float kept = d.kept > 0 ? d.kept : 1;
         for (int k = 0; k < 4 && 4 * four + k < args.elements; k++) {
             const int64_t e   = sample * args.elements + 4 * four + k;
-            const float value = words[k] < d.below ? 0 : args.x[e] * kept;
-            args.y[e]         = args.residual ? args.residual[e] + value : value;
+            const float value = words[k] < d.below ? 0 : x[e] * kept;
+            y[e]              = residual ? residual[e] + value : value;
         }
     }
 }

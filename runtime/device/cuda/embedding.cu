@@ -11,11 +11,13 @@ enum { THREADS = 128 };
 __global__ void add_rows(const sluice_embedding args, int64_t rows) {
     const int64_t j = first_element();
     if (j >= args.width) return;
+    float *y           = floats(args.y);
+    const float *table = floats(args.table), *positions = floats(args.positions);
     for (int64_t i = blockIdx.y; i < rows; i += gridDim.y) {
-        const int64_t token        = args.tokens[i];
-        const bool there           = token >= 0 && token < args.vocabulary;
-        args.y[i * args.width + j] = (there ? args.table[token * args.width + j] : 0) +
-                                     args.positions[i % args.length * args.width + j];
+        const int64_t token   = args.tokens[i];
+        const bool there      = token >= 0 && token < args.vocabulary;
+        const float row       = there ? table[token * args.width + j] : 0;
+        y[i * args.width + j] = positions ? row + positions[i % args.length * args.width + j] : row;
     }
 }
 

@@ -16,6 +16,7 @@ enum { THREADS = 64, PARTS = 32 };
 __global__ void scatter(const sluice_embedding_backward args, int64_t rows) {
     SLUICE__SHARED(int32_t, tokens, THREADS);
     const int64_t j = first_element();
+    const float *dy = floats(args.dy);
     for (int64_t first = 0; first < rows; first += THREADS) {
         const int64_t mine = first + threadIdx.x;
         __syncthreads(); /* the last ones may still be read */
@@ -24,18 +25,19 @@ __global__ void scatter(const sluice_embedding_backward args, int64_t rows) {
         for (int i = 0; i < THREADS && j < args.width; i++) {
             const int64_t token = tokens[i];
             if (token < 0 || token >= args.vocabulary || token % PARTS != blockIdx.y) continue;
-            args.dtable[token * args.width + j] += args.dy[(first + i) * args.width + j];
+            args.dtable[token * args.width + j] += dy[(first + i) * args.width + j];
         }
     }
 }
 
 __global__ void add_positions(const sluice_embedding_backward args) {
     const int64_t j = first_element();
+    const float *dy = floats(args.dy);
     if (j >= args.width) return;
     for (int64_t t = blockIdx.y; t < args.length; t += gridDim.y) {
         float sum = args.dpositions[t * args.width + j];
         for (int64_t s = 0; s < args.samples; s++)
-            sum += args.dy[(s * args.length + t) * args.width + j];
+            sum += dy[(s * args.length + t) * args.width + j];
         args.dpositions[t * args.width + j] = sum;
     }
 }
@@ -49,7 +51,7 @@ cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *a
     const unsigned columns = grid_for(args->width, THREADS);
     const cudaError_t error =
         SLUICE__LAUNCH(scatter, dim3(columns, PARTS), THREADS, 0, stream, *args, rows);
-    if (error != cudaSuccess) return error;
+    if (error != cudaSuccess || !args->dpositions) return error;
     const unsigned positions = static_cast<unsigned>(args->length < 65535 ? args->length : 65535);
     return SLUICE__LAUNCH(add_positions, dim3(columns, positions), THREADS, 0, stream, *args);
 }

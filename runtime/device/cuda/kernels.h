@@ -3,8 +3,9 @@
  * kernels.h -- the whole surface between C and CUDA C++.
  *
  * A launcher enqueues on `stream` and returns the launch error; it allocates nothing and
- * synchronizes nothing. An empty tensor is no launch. Argument structs are those of device.h: host
- * memory that is read before the launcher returns, pointers in them are the device's.
+ * synchronizes nothing. An empty tensor is no launch. Argument structs are those of
+ * operations.h: host memory that is read before the launcher returns, pointers in them are the
+ * device's.
  */
 #ifndef SLUICE_DEVICE_CUDA_KERNELS_H
 #define SLUICE_DEVICE_CUDA_KERNELS_H
@@ -39,9 +40,9 @@ typedef struct sluice__cuda_fault {
 
 /* One tensor of an update, in device memory. */
 typedef struct sluice__cuda_tensor {
-    float *parameter;
+    float *master, *working; /* `working`: a copy of it, or NULL */
     const float *gradient;
-    float *first_moment, *second_moment;
+    float *states[SLUICE_UPDATE_STATES];
     int64_t count;
     int64_t first_block; /* number of the tensor's first block in the launch */
     int64_t decays;
@@ -54,6 +55,13 @@ typedef struct sluice__adamw_factors {
     float beta1, beta2;
     float rate, second, epsilon; /* lr / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
 } sluice__adamw_factors;
+
+/* The same for sgd. */
+typedef struct sluice__sgd_factors {
+    float keep[2];            /* as above */
+    float rate;               /* of the gradient, clip factor included, or else of the velocity */
+    float gradient, momentum; /* clip factor; both for the velocity alone */
+} sluice__sgd_factors;
 
 /* ---- once per device, before anything is launched there ---- */
 cudaError_t sluice__prepare_attention(void);
@@ -74,12 +82,10 @@ cudaError_t sluice__launch_add_partials(float *out, const float *partials, int64
                                         int64_t columns, bool first_write, cudaStream_t stream);
 
 /* ---- layers ---- */
-cudaError_t sluice__launch_layernorm(const sluice_layernorm *args, cudaStream_t stream);
-cudaError_t sluice__launch_layernorm_input(const sluice_layernorm_backward *args,
-                                           cudaStream_t stream);
-/* Partial sums of dgain, then of dbias, in args->scratch. */
-cudaError_t sluice__launch_layernorm_columns(const sluice_layernorm_backward *args,
-                                             cudaStream_t stream);
+cudaError_t sluice__launch_norm(const sluice_norm *args, cudaStream_t stream);
+cudaError_t sluice__launch_norm_input(const sluice_norm_backward *args, cudaStream_t stream);
+/* Partial sums of dgain, then of dbias if that is given, in args->scratch. */
+cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaStream_t stream);
 /* head_width at most SLUICE__CUDA_HEAD_WIDTH. */
 cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream);
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
@@ -122,9 +128,11 @@ cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
                                        cudaStream_t stream);
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
                                  const sluice__adamw_factors *factors, cudaStream_t stream);
-/* p = keep p - rate g, `keep` as in sluice__adamw_factors. */
+/* p = keep p - rate g; with momentum v = momentum v + clip factor * g, without the former where it
+ * `starts`, and p = keep p - rate v. */
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                               const float keep[2], float rate, cudaStream_t stream);
+                               const sluice__sgd_factors *factors, bool starts,
+                               cudaStream_t stream);
 
 #ifdef __cplusplus
 }

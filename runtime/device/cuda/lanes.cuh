@@ -24,6 +24,15 @@ __device__ inline int warp_number() {
     return static_cast<int>(threadIdx.x / LANES);
 }
 
+/* A tensor whose type the table of operations knows. */
+__device__ inline const float *floats(const void *tensor) {
+    return static_cast<const float *>(tensor);
+}
+
+__device__ inline float *floats(void *tensor) {
+    return static_cast<float *>(tensor);
+}
+
 /* This thread's first element of a grid-stride loop, and its stride. */
 __device__ inline int64_t first_element() {
     return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* linear.c -- matrix products of layers, and what follows them. */
 #include "runtime/base/error.h"
+#include "runtime/device/arguments.h"
 #include "runtime/device/blocks.h"
 #include "runtime/device/cuda/cuda.h"
 
-sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *args) {
-    return sluice__cuda_multiply(stream, args);
+sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *args,
+                                  sluice_precision precision) {
+    return sluice__cuda_multiply(stream, args, precision);
 }
 
 /* A residual that stands where the result goes is added by the product, any other one after it. */
-sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *args) {
+sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *args,
+                                  sluice_precision precision) {
+    SLUICE__TRY(sluice__check_activation(args->activated, args->activation));
     const bool in_place         = args->residual && args->residual == args->y;
     const float *const residual = in_place ? NULL : args->residual;
     const sluice_matmul product = {.c       = args->y,
@@ -20,15 +24,17 @@ sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *ar
                                    .inner   = args->inputs,
                                    .alpha   = 1,
                                    .beta    = in_place ? 1.0f : 0.0f};
-    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
-    if (!args->b && !residual && !args->gelu) return SLUICE_OK;
-    return sluice__cuda_status(sluice__launch_epilogue(args->y, args->gelu, args->b, residual,
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product, precision));
+    if (!args->b && !residual && !args->activated) return SLUICE_OK;
+    return sluice__cuda_status(sluice__launch_epilogue(args->y, args->activated, args->b, residual,
                                                        args->rows, args->outputs, stream->handle),
                                "adding a bias");
 }
 
 sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
-                                                 const sluice_linear_backward_input *args) {
+                                                 const sluice_linear_backward_input *args,
+                                                 sluice_precision precision) {
+    SLUICE__TRY(sluice__check_activation(args->before_activation, args->activation));
     const sluice_matmul product = {.c           = args->dx,
                                    .a           = args->dy,
                                    .b           = args->w,
@@ -37,15 +43,16 @@ sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
                                    .inner       = args->outputs,
                                    .alpha       = 1,
                                    .transpose_b = true};
-    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
-    if (!args->before_gelu) return SLUICE_OK;
-    return sluice__cuda_status(sluice__launch_gelu_slope(args->dx, args->before_gelu,
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product, precision));
+    if (!args->before_activation) return SLUICE_OK;
+    return sluice__cuda_status(sluice__launch_gelu_slope(args->dx, args->before_activation,
                                                          args->rows * args->inputs, stream->handle),
                                "the gradient of gelu");
 }
 
 sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
-                                                  const sluice_linear_backward_weight *args) {
+                                                  const sluice_linear_backward_weight *args,
+                                                  sluice_precision precision) {
     const sluice_matmul product = {.c           = args->dw,
                                    .a           = args->x,
                                    .b           = args->dy,
@@ -55,7 +62,7 @@ sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
                                    .alpha       = 1,
                                    .beta        = args->first_write ? 0.0f : 1.0f,
                                    .transpose_a = true};
-    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product, precision));
     if (!args->db) return SLUICE_OK;
     float *const partials = args->scratch;
     SLUICE__TRY(sluice__cuda_status(

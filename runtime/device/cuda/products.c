@@ -18,7 +18,8 @@
 typedef struct shape {
     int64_t rows, columns, inner;
     uint32_t a_alignment, b_alignment, c_alignment; /* of the addresses, in bytes */
-    uint16_t transpose_a, transpose_b;
+    uint8_t transpose_a, transpose_b;
+    uint16_t precision;
 } shape;
 _Static_assert(sizeof(shape) == 40, "a shape has padding");
 
@@ -49,10 +50,12 @@ static cublasStatus_t set_transpose(description *d, cublasLtMatmulDescAttributes
     return cublasLtMatmulDescSetAttribute(&d->product, which, &operation, sizeof operation);
 }
 
-static sluice_status describe(description *d, const sluice_matmul *args, bool tf32) {
+static sluice_status describe(description *d, const sluice_matmul *args,
+                              sluice_precision precision) {
     const int64_t rows = args->rows, columns = args->columns, inner = args->inner;
-    const cublasComputeType_t compute = tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-    cublasStatus_t status             = cublasLtMatmulDescInit(&d->product, compute, CUDA_R_32F);
+    const cublasComputeType_t compute =
+        precision == SLUICE_PRECISION_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    cublasStatus_t status = cublasLtMatmulDescInit(&d->product, compute, CUDA_R_32F);
     if (status == CUBLAS_STATUS_SUCCESS) /* cuBLAS's first factor is our second */
         status = set_transpose(d, CUBLASLT_MATMUL_DESC_TRANSA, args->transpose_b);
     if (status == CUBLAS_STATUS_SUCCESS)
@@ -75,7 +78,7 @@ static uint32_t alignment_of(const void *address) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-static shape shape_of(const sluice_matmul *args) {
+static shape shape_of(const sluice_matmul *args, sluice_precision precision) {
     return (shape){.rows        = args->rows,
                    .columns     = args->columns,
                    .inner       = args->inner,
@@ -83,7 +86,8 @@ static shape shape_of(const sluice_matmul *args) {
                    .b_alignment = alignment_of(args->b),
                    .c_alignment = alignment_of(args->c),
                    .transpose_a = args->transpose_a,
-                   .transpose_b = args->transpose_b};
+                   .transpose_b = args->transpose_b,
+                   .precision   = (uint16_t)precision};
 }
 
 /* FNV-1a, of which the upper bits are the better ones. */
@@ -162,7 +166,7 @@ static sluice_status warm(sluice_stream *stream) {
                                    .columns = 1,
                                    .inner   = 1,
                                    .alpha   = 1};
-    SLUICE__TRY(sluice__cuda_multiply(stream, &product));
+    SLUICE__TRY(sluice__cuda_multiply(stream, &product, SLUICE_PRECISION_FP32));
     return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming cuBLAS");
 }
 
@@ -184,14 +188,15 @@ static sluice_status scale_only(sluice_stream *stream, const sluice_matmul *args
     const int64_t count = args->rows * args->columns;
     if (args->beta == 0)
         return sluice__cuda_status(
-            cudaMemsetAsync(args->c, 0, (size_t)count * sizeof *args->c, stream->handle),
+            cudaMemsetAsync(args->c, 0, (size_t)count * sizeof(float), stream->handle),
             "clearing memory");
     if (args->beta == 1) return SLUICE_OK;
     return sluice__cuda_status(sluice__launch_scale(args->c, args->beta, count, stream->handle),
                                "scaling");
 }
 
-sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args) {
+sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *args,
+                                    sluice_precision precision) {
     const int64_t rows = args->rows, columns = args->columns, inner = args->inner;
     if (rows == 0 || columns == 0) return SLUICE_OK;
     if (inner == 0) return scale_only(stream, args);
@@ -201,9 +206,9 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
                             " is too large for cuBLAS",
                             rows, inner, columns);
     description d;
-    const shape s                               = shape_of(args);
+    const shape s                               = shape_of(args, precision);
     struct sluice__cuda_algorithm *const chosen = place_of(stream, &s);
-    SLUICE__TRY(describe(&d, args, stream->device->tf32));
+    SLUICE__TRY(describe(&d, args, precision));
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
     return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
                                                 &d.b, args->a, &d.a, &args->beta, args->c, &d.c,

@@ -12,12 +12,14 @@ enum { THREADS = 256 };
 __global__ void square_errors(const sluice_squared_error args, double *partials, int64_t block) {
     SLUICE__SHARED(double, room, LANES);
     const int64_t first = blockIdx.x * block, end = min(args.count, first + block);
+    const float *x    = floats(args.x);
+    float *dx         = floats(args.dx);
     const float twice = static_cast<float>(2 * args.scale);
     double sum        = 0;
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
-        const float error = args.x[i] - args.targets[i];
+        const float error = x[i] - args.targets[i];
         sum += static_cast<double>(error) * static_cast<double>(error);
-        if (args.dx) args.dx[i] = twice * error;
+        if (dx) dx[i] = twice * error;
     }
     sum = block_sum(sum, room);
     if (threadIdx.x == 0) partials[blockIdx.x] = sum;

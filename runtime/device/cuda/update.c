@@ -10,14 +10,15 @@
 /* ---- the table of tensors ---- */
 
 static sluice__cuda_tensor entry_of(const sluice_update_tensor *tensor, int64_t first_block) {
-    return (sluice__cuda_tensor){.parameter     = tensor->parameter,
-                                 .gradient      = tensor->gradient,
-                                 .first_moment  = tensor->first_moment,
-                                 .second_moment = tensor->second_moment,
-                                 .count         = tensor->count,
-                                 .first_block   = first_block,
-                                 .decays        = tensor->decays ? 1 : 0};
+    return (sluice__cuda_tensor){.master      = tensor->master,
+                                 .working     = tensor->working,
+                                 .gradient    = tensor->gradient,
+                                 .states      = {tensor->states[0], tensor->states[1]},
+                                 .count       = tensor->count,
+                                 .first_block = first_block,
+                                 .decays      = tensor->decays ? 1 : 0};
 }
+_Static_assert(SLUICE_UPDATE_STATES == 2, "an entry has all states");
 
 static bool is_there(const sluice__cuda_table *table, const sluice_update_tensor *tensors,
                      int count) {
@@ -30,7 +31,7 @@ static bool is_there(const sluice__cuda_table *table, const sluice_update_tensor
     }
     return true;
 }
-_Static_assert(sizeof(sluice__cuda_tensor) == 4 * sizeof(void *) + 3 * sizeof(int64_t),
+_Static_assert(sizeof(sluice__cuda_tensor) == 5 * sizeof(void *) + 3 * sizeof(int64_t),
                "entries are compared byte by byte");
 
 /* Training sends it once: a rank's tensors stay where they are. */
@@ -65,41 +66,58 @@ static sluice_status send(sluice_stream *stream, sluice__cuda_table *table,
 
 /* ---- rows ---- */
 
-sluice_status sluice__cuda_sum_squares(sluice_stream *stream, double *partials,
-                                       const sluice_update_tensor *tensors, int count) {
-    SLUICE__TRY(send(stream, &stream->squares, tensors, count));
-    return sluice__cuda_status(sluice__launch_sum_squares(partials, stream->partials,
-                                                          stream->squares.there, count,
+sluice_status sluice__cuda_sum_squares(sluice_stream *stream, const sluice_sum_squares *args,
+                                       sluice_precision precision) {
+    (void)precision;
+    SLUICE__TRY(send(stream, &stream->squares, args->tensors, args->count));
+    return sluice__cuda_status(sluice__launch_sum_squares(args->partials, stream->partials,
+                                                          stream->squares.there, args->count,
                                                           stream->handle),
                                "summing squares");
 }
 
-sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
-                                 int count, const sluice_update *step) {
-    const double correction1            = 1 - pow(step->beta1, (double)step->step);
-    const double correction2            = 1 - pow(step->beta2, (double)step->step);
+sluice_status sluice__cuda_store_working(sluice_stream *stream, const sluice_store_working *args,
+                                         sluice_precision precision) {
+    (void)precision;
+    if (args->count == 0) return SLUICE_OK;
+    return sluice__cuda_status(cudaMemcpyAsync(args->working, args->master,
+                                               (size_t)args->count * sizeof *args->master,
+                                               cudaMemcpyDeviceToDevice, stream->handle),
+                               "copying a parameter");
+}
+
+sluice_status sluice__cuda_adamw(sluice_stream *stream, const sluice_adamw *args,
+                                 sluice_precision precision) {
+    (void)precision;
+    const double correction1            = 1 - pow(args->beta1, (double)args->step);
+    const double correction2            = 1 - pow(args->beta2, (double)args->step);
     const sluice__adamw_factors factors = {
-        .gradient = (float)step->gradient_scale,
-        .keep     = {1, (float)(1 - step->learning_rate * step->weight_decay)},
-        .beta1    = (float)step->beta1,
-        .beta2    = (float)step->beta2,
-        .rate     = (float)(step->learning_rate / correction1),
+        .gradient = (float)args->gradient_scale,
+        .keep     = {1, (float)(1 - args->learning_rate * args->weight_decay)},
+        .beta1    = (float)args->beta1,
+        .beta2    = (float)args->beta2,
+        .rate     = (float)(args->learning_rate / correction1),
         .second   = (float)(1 / sqrt(correction2)),
-        .epsilon  = (float)step->epsilon};
-    SLUICE__TRY(send(stream, &stream->update, tensors, count));
-    return sluice__cuda_status(sluice__launch_adamw(stream->update.there, count,
+        .epsilon  = (float)args->epsilon};
+    SLUICE__TRY(send(stream, &stream->update, args->tensors, args->count));
+    return sluice__cuda_status(sluice__launch_adamw(stream->update.there, args->count,
                                                     stream->update.blocks, &factors,
                                                     stream->handle),
                                "adamw");
 }
 
-sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_update_tensor *tensors,
-                               int count, const sluice_update *step) {
-    const float keep[2] = {1, (float)(1 - step->learning_rate * step->weight_decay)};
-    const float rate    = (float)(step->learning_rate * step->gradient_scale);
-    SLUICE__TRY(send(stream, &stream->update, tensors, count));
-    return sluice__cuda_status(sluice__launch_sgd(stream->update.there, count,
-                                                  stream->update.blocks, keep, rate,
+sluice_status sluice__cuda_sgd(sluice_stream *stream, const sluice_sgd *args,
+                               sluice_precision precision) {
+    (void)precision;
+    const bool moves                  = args->momentum != 0;
+    const sluice__sgd_factors factors = {
+        .keep     = {1, (float)(1 - args->learning_rate * args->weight_decay)},
+        .rate     = (float)(args->learning_rate * (moves ? 1 : args->gradient_scale)),
+        .gradient = (float)args->gradient_scale,
+        .momentum = (float)args->momentum};
+    SLUICE__TRY(send(stream, &stream->update, args->tensors, args->count));
+    return sluice__cuda_status(sluice__launch_sgd(stream->update.there, args->count,
+                                                  stream->update.blocks, &factors, args->step == 1,
                                                   stream->handle),
                                "sgd");
 }

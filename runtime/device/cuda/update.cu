@@ -24,6 +24,12 @@ __device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_
     return tensors + low;
 }
 
+/* Layers read the working copy where there is one. */
+__device__ inline void store(const sluice__cuda_tensor &t, int64_t i, float value) {
+    t.master[i] = value;
+    if (t.working) t.working[i] = value;
+}
+
 __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
                            const sluice__adamw_factors f) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
@@ -31,23 +37,38 @@ __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
     const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
     const float keep            = f.keep[t.decays];
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
-        const float g      = t.gradient[i] * f.gradient;
-        const float m      = f.beta1 * t.first_moment[i] + (1 - f.beta1) * g;
-        const float v      = f.beta2 * t.second_moment[i] + (1 - f.beta2) * g * g;
-        t.first_moment[i]  = m;
-        t.second_moment[i] = v;
-        t.parameter[i]     = keep * t.parameter[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon);
+        const float g  = t.gradient[i] * f.gradient;
+        const float m  = f.beta1 * t.states[0][i] + (1 - f.beta1) * g;
+        const float v  = f.beta2 * t.states[1][i] + (1 - f.beta2) * g * g;
+        t.states[0][i] = m;
+        t.states[1][i] = v;
+        store(t, i, keep * t.master[i] - f.rate * m / (sqrtf(v) * f.second + f.epsilon));
     }
 }
 
-__global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, float kept, float decayed,
-                         float rate) {
+/* With a velocity, which the first step `starts`, or without. */
+template <bool MOVES>
+__global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, const sluice__sgd_factors f,
+                         bool starts) {
     const sluice__cuda_tensor t = *tensor_of_block(tensors, count);
     const int64_t first         = (blockIdx.x - t.first_block) * SLUICE__CUDA_UPDATE;
     const int64_t end           = min(t.count, first + SLUICE__CUDA_UPDATE);
-    const float keep            = t.decays ? decayed : kept;
-    for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x)
-        t.parameter[i] = keep * t.parameter[i] - rate * t.gradient[i];
+    const float keep            = f.keep[t.decays];
+    for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) {
+        float slope = t.gradient[i];
+        if (MOVES) {
+            slope          = (starts ? 0 : f.momentum * t.states[0][i]) + f.gradient * slope;
+            t.states[0][i] = slope;
+        }
+        store(t, i, keep * t.master[i] - f.rate * slope);
+    }
+}
+
+template <bool MOVES>
+cudaError_t launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
+                       const sluice__sgd_factors *factors, bool starts, cudaStream_t stream) {
+    return SLUICE__LAUNCH(sgd_step<MOVES>, static_cast<unsigned>(blocks), THREADS, 0, stream,
+                          tensors, count, *factors, starts);
 }
 
 /* ---- the norm's parts ---- */
@@ -82,10 +103,12 @@ cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, 
 }
 
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
-                               const float keep[2], float rate, cudaStream_t stream) {
+                               const sluice__sgd_factors *factors, bool starts,
+                               cudaStream_t stream) {
     if (blocks == 0) return cudaSuccess;
-    return SLUICE__LAUNCH(sgd_step, static_cast<unsigned>(blocks), THREADS, 0, stream, tensors,
-                          count, keep[0], keep[1], rate);
+    return factors->momentum != 0
+               ? launch_sgd<true>(tensors, count, blocks, factors, starts, stream)
+               : launch_sgd<false>(tensors, count, blocks, factors, starts, stream);
 }
 
 cudaError_t sluice__launch_sum_squares(double *sums, double *partials,

@@ -61,99 +61,56 @@ static sluice_status zero(sluice_stream *stream, void *to, size_t bytes) {
     return SLUICE_OK;
 }
 
-/* A row that takes its arguments in a struct. */
-#define NOTHING(row)                                                                               \
-    static sluice_status row(sluice_stream *stream, const sluice_##row *args) {                    \
-        (void)stream, (void)args;                                                                  \
+/* ---- operations: none does anything ---- */
+
+#define X(row, args)                                                                               \
+    static sluice_status row(sluice_stream *stream, const args *arguments) {                       \
+        (void)stream, (void)arguments;                                                             \
         return SLUICE_OK;                                                                          \
     }
-NOTHING(matmul)
-NOTHING(linear)
-NOTHING(linear_backward_input)
-NOTHING(linear_backward_weight)
-NOTHING(layernorm)
-NOTHING(layernorm_backward)
-NOTHING(attention)
-NOTHING(attention_backward)
-NOTHING(embedding)
-NOTHING(embedding_backward)
-NOTHING(classifier)
-NOTHING(squared_error)
-NOTHING(drop)
-#undef NOTHING
+SLUICE_OPERATION_MAP(X)
+#undef X
 
-static sluice_status relu(sluice_stream *stream, float *y, const float *x, int64_t count) {
-    (void)stream, (void)y, (void)x, (void)count;
-    return SLUICE_OK;
-}
+static const sluice_operations fp32 = {.size          = sizeof fp32,
+                                       .precision     = SLUICE_PRECISION_FP32,
+                                       .type          = SLUICE_TYPE_F32,
+                                       .working_bytes = sluice__plain_working_bytes,
+#define X(row, args) .row = row,
+                                       SLUICE_OPERATION_MAP(X)
+#undef X
+};
 
-static sluice_status relu_backward(sluice_stream *stream, float *dx, const float *dy,
-                                   const float *x, int64_t count) {
-    (void)stream, (void)dx, (void)dy, (void)x, (void)count;
-    return SLUICE_OK;
-}
-
-static sluice_status sum(sluice_stream *stream, float *out, const float *const *inputs, int terms,
-                         int64_t count) {
-    (void)stream, (void)out, (void)inputs, (void)terms, (void)count;
-    return SLUICE_OK;
-}
-
-static sluice_status sum_squares(sluice_stream *stream, double *partials,
-                                 const sluice_update_tensor *tensors, int count) {
-    (void)stream, (void)partials, (void)tensors, (void)count;
-    return SLUICE_OK;
-}
-
-static sluice_status update(sluice_stream *stream, const sluice_update_tensor *tensors, int count,
-                            const sluice_update *step) {
-    (void)stream, (void)tensors, (void)count, (void)step;
-    return SLUICE_OK;
+static const sluice_operations *operations(sluice_precision precision) {
+    return precision == SLUICE_PRECISION_FP32 ? &fp32 : NULL;
 }
 
 const sluice_device_ops sluice__virtual_ops = {
-    .name                   = "virtual",
-    .count                  = sluice__plain_count,
-    .describe               = sluice__plain_describe,
-    .room                   = sluice__plain_room,
-    .open                   = open_device,
-    .close                  = close_device,
-    .lacks                  = lacks,
-    .allow_tf32             = sluice__plain_allow_tf32,
-    .arena_alloc            = arena_alloc,
-    .arena_free             = arena_free,
-    .host_alloc             = sluice__plain_host_alloc,
-    .host_free              = sluice__plain_host_free,
-    .stream_create          = sluice__plain_stream_create,
-    .stream_destroy         = sluice__plain_stream_destroy,
-    .event_create           = sluice__plain_event_create,
-    .event_destroy          = sluice__plain_event_destroy,
-    .record                 = sluice__plain_order,
-    .wait                   = sluice__plain_order,
-    .query                  = sluice__plain_query,
-    .synchronize            = sluice__plain_synchronize,
-    .seconds                = sluice__plain_seconds,
-    .upload                 = copy,
-    .download               = copy,
-    .copy                   = copy,
-    .zero                   = zero,
-    .matmul                 = matmul,
-    .linear                 = linear,
-    .linear_backward_input  = linear_backward_input,
-    .linear_backward_weight = linear_backward_weight,
-    .layernorm              = layernorm,
-    .layernorm_backward     = layernorm_backward,
-    .attention              = attention,
-    .attention_backward     = attention_backward,
-    .embedding              = embedding,
-    .embedding_backward     = embedding_backward,
-    .classifier             = classifier,
-    .squared_error          = squared_error,
-    .drop                   = drop,
-    .relu                   = relu,
-    .relu_backward          = relu_backward,
-    .sum                    = sum,
-    .sum_squares            = sum_squares,
-    .adamw                  = update,
-    .sgd                    = update,
+    .size           = sizeof sluice__virtual_ops,
+    .name           = "virtual",
+    .asynchronous   = false,
+    .computes       = false,
+    .count          = sluice__plain_count,
+    .describe       = sluice__plain_describe,
+    .room           = sluice__plain_room,
+    .open           = open_device,
+    .close          = close_device,
+    .lacks          = lacks,
+    .arena_alloc    = arena_alloc,
+    .arena_free     = arena_free,
+    .host_alloc     = sluice__plain_host_alloc,
+    .host_free      = sluice__plain_host_free,
+    .stream_create  = sluice__plain_stream_create,
+    .stream_destroy = sluice__plain_stream_destroy,
+    .event_create   = sluice__plain_event_create,
+    .event_destroy  = sluice__plain_event_destroy,
+    .record         = sluice__plain_order,
+    .wait           = sluice__plain_order,
+    .query          = sluice__plain_query,
+    .synchronize    = sluice__plain_synchronize,
+    .seconds        = sluice__plain_seconds,
+    .upload         = copy,
+    .download       = copy,
+    .copy           = copy,
+    .zero           = zero,
+    .operations     = operations,
 };

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* arguments.h -- what no device can do yet, refused by all of them in the same words. */
+#ifndef SLUICE_DEVICE_ARGUMENTS_H
+#define SLUICE_DEVICE_ARGUMENTS_H
+
+#include "runtime/base/error.h"
+#include "sluice/operations.h"
+
+/* `tensor` is what goes through the activation: NULL where nothing does. */
+static inline sluice_status sluice__check_activation(const void *tensor,
+                                                     sluice_activation activation) {
+    if (!tensor || activation == SLUICE_ACTIVATION_GELU) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "no device has activation %d after a product",
+                        (int)activation);
+}
+
+static inline sluice_status sluice__check_rotary(float base) {
+    if (base == 0) return SLUICE_OK;
+    sluice__fail(SLUICE_E_UNSUPPORTED,
+                 "attention asks for rotary positions of base %g, and no device has them yet",
+                 (double)base);
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "use a model with position embeddings");
+}
+
+#endif
