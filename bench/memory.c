@@ -168,7 +168,7 @@ static void print_rank(const planned *plan, int rank) {
     printf(
         "| %d | %d | %d-%d | %.1f | %.1f | %.1f | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.3f | ",
         plan->ranks, rank, first, last, mib(bytes.parameters), mib(bytes.gradients),
-        mib(bytes.moments), in_flight(plan, rank), mib(formula_bytes(plan, rank)), mib(kept),
+        mib(bytes.states), in_flight(plan, rank), mib(formula_bytes(plan, rank)), mib(kept),
         mib(bytes.live - permanent_bytes(&bytes) - kept), mib(bytes.transient), mib(bytes.arena),
         (double)bytes.arena / (double)bytes.live);
     printf("%s", sluice_instruction_name(peak->kind));

@@ -98,7 +98,7 @@ static const sluice_layer_kind patient = {.name            = "patient",
 
 static sluice_model *make_model(void) {
     sluice_model *model;
-    const sluice_linear_config linear = {WIDTH, WIDTH, 0};
+    const sluice_linear_config linear = {.inputs = WIDTH, .outputs = WIDTH};
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
     for (int k = 0; k < 3; k++) {
         char name[32];

@@ -108,7 +108,7 @@ static void test_tie_takes_the_first_initializer(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
-    const sluice_linear_config wide = {4, 4, 3}, narrow = {4, 4, 0.5F};
+    const sluice_linear_config wide = {.inputs = 4, .outputs = 4, .scale = 3}, narrow = {.inputs = 4, .outputs = 4, .scale = 0.5F};
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &wide, "a"));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &narrow, "b"));
     assert_ok(sluice_model_tie(model, "b.weight", "a.weight"));
@@ -133,7 +133,7 @@ static void test_model_refusals(void **unused) {
                    SLUICE_E_ARGUMENT, "a sample's dimension 1 is 0; it must be at least 1");
     assert_null(model);
 
-    const sluice_linear_config linear = {4, 3, 0}, back = {3, 4, 0};
+    const sluice_linear_config linear = {.inputs = 4, .outputs = 3}, back = {.inputs = 3, .outputs = 4};
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
     assert_refused(sluice_model_add(model, sluice_layer_linear(), &back, "first"),
                    SLUICE_E_ARGUMENT, "linear has input width 3 but its input is (1, 4) float32");
@@ -169,7 +169,7 @@ static void test_model_refusals(void **unused) {
 
 static void test_names_may_not_meet(void **unused) {
     (void)unused;
-    const sluice_attention_config attention = {4, 2, 0, 0, 0};
+    const sluice_attention_config attention = {.width = 4, .heads = 2};
     sluice_model *model                     = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 4}}));
     assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "block.left"));

@@ -93,7 +93,7 @@ void story_expect_nothing_left(const char *words) {
 /* ---- models ---- */
 
 static sluice_status linear_model(sluice_model **out) {
-    const sluice_linear_config linear = {WIDTH, WIDTH, 0};
+    const sluice_linear_config linear = {.inputs = WIDTH, .outputs = WIDTH};
     sluice_model *model               = NULL;
     sluice_status status              = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
