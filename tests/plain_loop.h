@@ -68,20 +68,19 @@ static inline size_t plain_use_bytes(const plain_loop *loop, int u) {
 static inline void plain_store(const plain_loop *loop, int u) {
     if (loop->parameters[u] == loop->masters[u]) return;
     assert_ok(loop->operations->store_working(
-        loop->stream, &(sluice_store_working){loop->parameters[u], loop->masters[u],
-                                              plain_use_count(loop, u)}));
+        loop->stream,
+        &(sluice_store_working){loop->parameters[u], loop->masters[u], plain_use_count(loop, u)}));
 }
 
-static inline plain_loop plain_loop_open_in(const sluice_model *model,
-                                            const sluice_device_ops *ops,
+static inline plain_loop plain_loop_open_in(const sluice_model *model, const sluice_device_ops *ops,
                                             sluice_precision precision, int threads,
                                             uint64_t seed) {
-    plain_loop loop = {.model  = model,
-                       .ops    = ops,
+    plain_loop loop = {.model      = model,
+                       .ops        = ops,
                        .operations = ops->operations(precision),
-                       .seed   = seed,
-                       .layers = sluice_model_layer_count(model),
-                       .uses   = sluice_model_use_count(model)};
+                       .seed       = seed,
+                       .layers     = sluice_model_layer_count(model),
+                       .uses       = sluice_model_use_count(model)};
     assert_non_null(loop.operations);
     assert_ok(ops->open(&loop.device, 0, threads, 0, false));
     assert_ok(ops->stream_create(loop.device, SLUICE_STREAM_COMPUTE, &loop.stream));
@@ -104,8 +103,8 @@ static inline plain_loop plain_loop_open_in(const sluice_model *model,
         const size_t working = loop.operations->working_bytes(&use->parameter.shape);
         loop.masters[u]      = plain_alloc(bytes);
         loop.parameters[u]   = working > 0 ? plain_alloc(working) : loop.masters[u];
-        loop.firsts[u]     = memset(plain_alloc(bytes), 0, bytes);
-        loop.seconds[u]    = memset(plain_alloc(bytes), 0, bytes);
+        loop.firsts[u]       = memset(plain_alloc(bytes), 0, bytes);
+        loop.seconds[u]      = memset(plain_alloc(bytes), 0, bytes);
         sluice_parameter_initialize(loop.masters[u], use, seed);
         plain_store(&loop, u);
     }
@@ -142,8 +141,10 @@ static inline plain_layer *plain_layers_make(const plain_loop *loop, int64_t sam
     int use = 0;
     for (int l = 0; l < loop->layers; l++) {
         plain_layer *const layer = &layers[l];
-        const sluice_shape input = sluice_model_layer_input(loop->model, l, samples, loop->operations->precision);
-        assert_ok(sluice_model_describe(&layer->d, loop->model, l, samples, loop->operations->precision));
+        const sluice_shape input =
+            sluice_model_layer_input(loop->model, l, samples, loop->operations->precision);
+        assert_ok(
+            sluice_model_describe(&layer->d, loop->model, l, samples, loop->operations->precision));
         layer->first_use = use;
         use += layer->d.parameter_count;
         layer->input           = plain_alloc(sluice_shape_bytes(&input));
@@ -175,12 +176,13 @@ static inline sluice_layer_call plain_call(const plain_loop *loop, plain_layer *
                                            int64_t samples) {
     plain_layer *const layer = &layers[l];
     return (sluice_layer_call){
-        .ops             = loop->ops,
-        .operations      = loop->operations,
-        .stream          = loop->stream,
-        .config          = sluice_model_layer_config(loop->model, l),
-        .name            = sluice_model_layer_name(loop->model, l),
-        .input_shape     = sluice_model_layer_input(loop->model, l, samples, loop->operations->precision),
+        .ops        = loop->ops,
+        .operations = loop->operations,
+        .stream     = loop->stream,
+        .config     = sluice_model_layer_config(loop->model, l),
+        .name       = sluice_model_layer_name(loop->model, l),
+        .input_shape =
+            sluice_model_layer_input(loop->model, l, samples, loop->operations->precision),
         .precision       = loop->operations->precision,
         .input           = layer->input,
         .output          = l + 1 < loop->layers ? layers[l + 1].input : NULL,
@@ -202,8 +204,8 @@ static inline double plain_microbatch(const plain_loop *loop, plain_layer *layer
     int64_t begin        = 0;
     for (int before = 0; before < i; before++) begin += batch->sizes[before];
 
-    const sluice_shape one  = sluice_model_layer_input(loop->model, 0, 1,
-                                                       loop->operations->precision);
+    const sluice_shape one =
+        sluice_model_layer_input(loop->model, 0, 1, loop->operations->precision);
     const size_t in         = sluice_shape_bytes(&one);
     const size_t target     = sluice_shape_bytes(&sluice_model_batch(loop->model, 1)->shape);
     void *const its_targets = plain_alloc((size_t)amount * target);
@@ -276,8 +278,9 @@ static inline void plain_sum_ties(const plain_loop *loop) {
             if (sluice_model_use(loop->model, other)->first == u)
                 terms[count++] = loop->gradients[other];
         if (count < 2) continue;
-        assert_ok(loop->operations->sum(loop->stream, &(sluice_sum){loop->gradients[u], terms, count,
-                                 plain_use_count(loop, u)}));
+        assert_ok(
+            loop->operations->sum(loop->stream, &(sluice_sum){loop->gradients[u], terms, count,
+                                                              plain_use_count(loop, u)}));
     }
     free(terms);
 }
@@ -304,7 +307,8 @@ static inline double plain_loop_update(plain_loop *loop, const sluice_adamw *set
                                                    .count    = plain_use_count(loop, u),
                                                    .decays   = use->parameter.decays};
     }
-    assert_ok(loop->operations->sum_squares(loop->stream, &(sluice_sum_squares){partials, tensors, count}));
+    assert_ok(loop->operations->sum_squares(loop->stream,
+                                            &(sluice_sum_squares){partials, tensors, count}));
     assert_ok(loop->ops->synchronize(loop->stream));
     double squares = 0;
     for (int t = 0; t < count; t++) squares += partials[t];

@@ -17,13 +17,18 @@ typedef struct subject {
     int64_t tokens; /* integer inputs are below this */
 } subject;
 
-static const sluice_embedding_config embedding   = {11, 9, 6, 0.5F, 0.5F, 0};
-static const sluice_attention_config attention   = {.width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
-static const sluice_attention_config one_head    = {.width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
-static const sluice_mlp_config mlp               = {.width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
-static const sluice_embedding_config few_words   = {11, 9, 6, 0.5F, 0.5F, 0.3F};
-static const sluice_attention_config few_keys    = {.width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
-static const sluice_mlp_config few_hidden        = {.width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
+static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
+static const sluice_attention_config attention = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_attention_config one_head = {
+    .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_mlp_config mlp = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_embedding_config few_words = {11, 9, 6, 0.5F, 0.5F, 0.3F};
+static const sluice_attention_config few_keys  = {
+     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
+static const sluice_mlp_config few_hidden = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
 static const sluice_layernorm_config layernorm   = {.width = 7};
 static const sluice_classifier_config classifier = {6, 13, 0.5F};
 static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
@@ -176,10 +181,10 @@ static void bench_free(bench *b) {
 /* Run one action with scratch of exactly the described bytes and only the gradients it writes. */
 static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, size_t scratch,
                 bool is_input) {
-    const void *parameters[SLUICE_LAYER_PARAMETERS]  = {NULL};
-    float *gradients[SLUICE_LAYER_PARAMETERS]        = {NULL};
-    void *saved[SLUICE_LAYER_SAVED]                  = {NULL};
-    void *handed[SLUICE_LAYER_HANDED]                = {NULL};
+    const void *parameters[SLUICE_LAYER_PARAMETERS] = {NULL};
+    float *gradients[SLUICE_LAYER_PARAMETERS]       = {NULL};
+    void *saved[SLUICE_LAYER_SAVED]                 = {NULL};
+    void *handed[SLUICE_LAYER_HANDED]               = {NULL};
     for (int p = 0; p < b->d.parameter_count; p++) {
         parameters[p] = data_of(&b->parameters[p]);
         if (b->d.parameters[p].gradient_by_input == is_input)
@@ -499,9 +504,11 @@ static void test_refusals(void **unused) {
          "attention has width 16 but its input is (2, 8, 12) float32"},
         {sluice_layer_attention(), &attention, &tokens,
          "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
-        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
          "attention has scale nan; it must be a finite number from 0 on"},
-        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
          "attention has dropout 1; it must be from 0 to below 1"},
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,

@@ -128,7 +128,10 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     (void)precision;
     *out         = (sluice_layer_description){.output = *input, .weight_per_sample = 1};
     out->is_loss = takes->is_loss;
-    out->targets = *input;
+    if (takes->is_loss) {
+        out->batch_count = 1;
+        out->batch[0]    = (sluice_batch_read){"targets", *input, SLUICE_UNTIL_INPUT};
+    }
     if (takes->is_loss) out->output.dims[1] = 0;
     out->forward = out->input = out->weight = (sluice_cost){1, 1};
     return SLUICE_OK;

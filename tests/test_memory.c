@@ -432,7 +432,7 @@ static void check_evaluation(uint64_t *random, int trial) {
     for (int s = 0; s < 16; s++) recompute[s] = trial % 3 == 0;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.samples                = (int64_t)m * test_random_int(random, 1, 4);
-    options.states                = 0;
+    options.states                 = 0;
     options.recompute              = recompute;
     if (sluice_schedule_trains(schedule) && stages <= 9) {
         assert_ok(sluice_split_model(&split, model, stages, options.samples, m));

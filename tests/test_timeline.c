@@ -239,8 +239,10 @@ static sluice_status load(void *context, void *to, int64_t first, int64_t sample
 }
 
 static sluice_model *make_model(void) {
-    const sluice_linear_config first = {.inputs = 1, .outputs = 16}, middle = {.inputs = 16, .outputs = 16}, last = {.inputs = 16, .outputs = 1};
-    sluice_model *model = NULL;
+    const sluice_linear_config first  = {.inputs = 1, .outputs = 16},
+                               middle = {.inputs = 16, .outputs = 16},
+                               last   = {.inputs = 16, .outputs = 1};
+    sluice_model *model               = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &first, "first"));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &middle, "middle"));

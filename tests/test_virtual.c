@@ -155,10 +155,10 @@ static void test_memory_is_address_space(void **state) {
     assert_ok(sluice_pipeline_step(it.pipeline, &it.batch, &result));
     const sluice_program_bytes planned =
         sluice_program_memory(sluice_pipeline_program(it.pipeline), 0);
-    if (planned.parameters + planned.gradients + planned.moments < much ||
-        planned.parameters + planned.gradients + planned.moments > much + 65536)
+    if (planned.parameters + planned.gradients + planned.states < much ||
+        planned.parameters + planned.gradients + planned.states > much + 65536)
         fail_msg("%zu + %zu + %zu bytes are permanent, of %zu", planned.parameters,
-                 planned.gradients, planned.moments, much);
+                 planned.gradients, planned.states, much);
     if (planned.transient < 4 * much) fail_msg("only %zu bytes are transient", planned.transient);
     close_lab(&it);
 }

@@ -124,7 +124,7 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
     options.threads                 = 1;
     options.device                  = s->device;
     options.optimizer               = s->is_gpt ? SLUICE_ADAMW : SLUICE_SGD;
-    options.tf32                    = !s->is_gpt;
+    options.precision               = s->is_gpt ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_TF32;
     options.deadline_s              = s->deadline_s;
     SLUICE__TRY(sluice_schedule_generate(&schedule, s->schedule, &shape));
     const sluice_status status = sluice_pipeline_create(out, model, schedule, NULL, &options);
