@@ -272,13 +272,12 @@ static sluice_pipeline *make_pipeline(const task *with, const sluice_model *mode
 }
 
 static sluice_result step(sluice_pipeline *pipeline, setting *on) {
-    const sluice_batch batch = {.samples       = on->samples,
-                                .total_weight  = (double)(on->samples * on->length),
-                                .load_inputs   = load_tokens,
-                                .load_targets  = load_tokens,
-                                .context       = on,
-                                .learning_rate = 1e-4};
-    sluice_result result     = {0};
+    const sluice_batch batch = {
+        .samples       = on->samples,
+        .total_weight  = (double)(on->samples * on->length),
+        .parts         = {{"inputs", load_tokens, on}, {"targets", load_tokens, on}},
+        .learning_rate = 1e-4};
+    sluice_result result = {0};
     bench_check(sluice_pipeline_step(pipeline, &batch, &result));
     return result;
 }

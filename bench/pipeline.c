@@ -95,13 +95,12 @@ static void add_ledgers(subject *it, const sluice_ledger *measured,
 }
 
 static void run_step(subject *it, setting *on, bool counts) {
-    const sluice_batch batch = {.samples       = on->samples,
-                                .total_weight  = (double)(on->samples * on->length),
-                                .load_inputs   = load_tokens,
-                                .load_targets  = load_tokens,
-                                .context       = on,
-                                .learning_rate = 1e-4};
-    sluice_result result     = {0};
+    const sluice_batch batch = {
+        .samples       = on->samples,
+        .total_weight  = (double)(on->samples * on->length),
+        .parts         = {{"inputs", load_tokens, on}, {"targets", load_tokens, on}},
+        .learning_rate = 1e-4};
+    sluice_result result = {0};
     sluice_ledger simulated[RANKS];
     bench_check(sluice_pipeline_step(it->pipeline, &batch, &result));
     if (!counts) return;

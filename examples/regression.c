@@ -21,7 +21,9 @@ int main(void) {
     sluice_schedule_options plan     = {sizeof plan, .ranks = 2, .microbatches = 4};
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     settings.samples                 = SAMPLES;
-    const sluice_batch batch         = {SAMPLES, SAMPLES, load_x, load_y, .learning_rate = 0.01};
+    const sluice_batch batch         = {SAMPLES, SAMPLES,
+                                        .parts = {{"inputs", load_x, NULL}, {"targets", load_y, NULL}},
+                                        .learning_rate = 0.01};
     sluice_result result             = {0};
     const sluice_linear_config wide = {1, 32, 0}, narrow = {32, 1, 0};
     bool failed = sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}) ||

@@ -19,12 +19,14 @@
 typedef struct plain_loop {
     const sluice_model *model;
     const sluice_device_ops *ops; /* of a device that can reach host memory */
+    const sluice_operations *operations;
     sluice_device *device;
     sluice_stream *stream;
     int layers, uses;
-    float **parameters;        /* per use; a tied use has its first use's block */
+    float **masters;           /* per use; a tied use has its first use's block */
+    void **parameters;         /* per use, as layers read it: its master or a working copy */
     float **gradients;         /* per use, its own block */
-    float **firsts, **seconds; /* moments, per use; NULL where tied to an earlier one */
+    float **firsts, **seconds; /* optimizer state, per use; NULL where tied to an earlier one */
     int64_t step;              /* updates done */
     uint64_t seed;
 } plain_loop;
@@ -62,16 +64,29 @@ static inline size_t plain_use_bytes(const plain_loop *loop, int u) {
     return (size_t)plain_use_count(loop, u) * sizeof(float);
 }
 
-static inline plain_loop plain_loop_open(const sluice_model *model, const sluice_device_ops *ops,
-                                         int threads, uint64_t seed) {
-    plain_loop loop = {.model  = model,
-                       .ops    = ops,
-                       .seed   = seed,
-                       .layers = sluice_model_layer_count(model),
-                       .uses   = sluice_model_use_count(model)};
+/* A parameter as layers read it, made or made again from its master. */
+static inline void plain_store(const plain_loop *loop, int u) {
+    if (loop->parameters[u] == loop->masters[u]) return;
+    assert_ok(loop->operations->store_working(
+        loop->stream,
+        &(sluice_store_working){loop->parameters[u], loop->masters[u], plain_use_count(loop, u)}));
+}
+
+static inline plain_loop plain_loop_open_in(const sluice_model *model, const sluice_device_ops *ops,
+                                            sluice_precision precision, int threads,
+                                            uint64_t seed) {
+    plain_loop loop = {.model      = model,
+                       .ops        = ops,
+                       .operations = ops->operations(precision),
+                       .seed       = seed,
+                       .layers     = sluice_model_layer_count(model),
+                       .uses       = sluice_model_use_count(model)};
+    assert_non_null(loop.operations);
     assert_ok(ops->open(&loop.device, 0, threads, 0, false));
     assert_ok(ops->stream_create(loop.device, SLUICE_STREAM_COMPUTE, &loop.stream));
-    float ***const lists[] = {&loop.parameters, &loop.gradients, &loop.firsts, &loop.seconds};
+    loop.parameters = calloc((size_t)(unsigned)loop.uses + 1, sizeof *loop.parameters);
+    assert_non_null(loop.parameters);
+    float ***const lists[] = {&loop.masters, &loop.gradients, &loop.firsts, &loop.seconds};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         *lists[i] = calloc((size_t)(unsigned)loop.uses + 1, sizeof(float *));
         assert_non_null(*lists[i]);
@@ -81,24 +96,37 @@ static inline plain_loop plain_loop_open(const sluice_model *model, const sluice
         const size_t bytes                    = plain_use_bytes(&loop, u);
         loop.gradients[u]                     = plain_alloc(bytes);
         if (use->first != u) {
+            loop.masters[u]    = loop.masters[use->first];
             loop.parameters[u] = loop.parameters[use->first];
             continue;
         }
-        loop.parameters[u] = plain_alloc(bytes);
-        loop.firsts[u]     = memset(plain_alloc(bytes), 0, bytes);
-        loop.seconds[u]    = memset(plain_alloc(bytes), 0, bytes);
-        sluice_parameter_initialize(loop.parameters[u], use, seed);
+        const size_t working = loop.operations->working_bytes(&use->parameter.shape);
+        loop.masters[u]      = plain_alloc(bytes);
+        loop.parameters[u]   = working > 0 ? plain_alloc(working) : loop.masters[u];
+        loop.firsts[u]       = memset(plain_alloc(bytes), 0, bytes);
+        loop.seconds[u]      = memset(plain_alloc(bytes), 0, bytes);
+        sluice_parameter_initialize(loop.masters[u], use, seed);
+        plain_store(&loop, u);
     }
     return loop;
 }
 
+static inline plain_loop plain_loop_open(const sluice_model *model, const sluice_device_ops *ops,
+                                         int threads, uint64_t seed) {
+    return plain_loop_open_in(model, ops, SLUICE_PRECISION_FP32, threads, seed);
+}
+
 static inline void plain_loop_close(plain_loop *loop) {
     for (int u = 0; u < loop->uses; u++) {
-        if (sluice_model_use(loop->model, u)->first == u) free(loop->parameters[u]);
+        if (sluice_model_use(loop->model, u)->first == u) {
+            if (loop->parameters[u] != loop->masters[u]) free(loop->parameters[u]);
+            free(loop->masters[u]);
+        }
         free(loop->gradients[u]);
         free(loop->firsts[u]);
         free(loop->seconds[u]);
     }
+    free(loop->masters);
     free(loop->parameters);
     free(loop->gradients);
     free(loop->firsts);
@@ -113,8 +141,10 @@ static inline plain_layer *plain_layers_make(const plain_loop *loop, int64_t sam
     int use = 0;
     for (int l = 0; l < loop->layers; l++) {
         plain_layer *const layer = &layers[l];
-        const sluice_shape input = sluice_model_layer_input(loop->model, l, samples);
-        assert_ok(sluice_model_describe(&layer->d, loop->model, l, samples, SLUICE_PRECISION_FP32));
+        const sluice_shape input =
+            sluice_model_layer_input(loop->model, l, samples, loop->operations->precision);
+        assert_ok(
+            sluice_model_describe(&layer->d, loop->model, l, samples, loop->operations->precision));
         layer->first_use = use;
         use += layer->d.parameter_count;
         layer->input           = plain_alloc(sluice_shape_bytes(&input));
@@ -146,17 +176,19 @@ static inline sluice_layer_call plain_call(const plain_loop *loop, plain_layer *
                                            int64_t samples) {
     plain_layer *const layer = &layers[l];
     return (sluice_layer_call){
-        .ops             = loop->ops,
-        .stream          = loop->stream,
-        .config          = sluice_model_layer_config(loop->model, l),
-        .name            = sluice_model_layer_name(loop->model, l),
-        .input_shape     = sluice_model_layer_input(loop->model, l, samples),
-        .precision       = SLUICE_PRECISION_FP32,
+        .ops        = loop->ops,
+        .operations = loop->operations,
+        .stream     = loop->stream,
+        .config     = sluice_model_layer_config(loop->model, l),
+        .name       = sluice_model_layer_name(loop->model, l),
+        .input_shape =
+            sluice_model_layer_input(loop->model, l, samples, loop->operations->precision),
+        .precision       = loop->operations->precision,
         .input           = layer->input,
         .output          = l + 1 < loop->layers ? layers[l + 1].input : NULL,
         .output_gradient = layer->output_gradient,
         .input_gradient  = l > 0 ? layers[l - 1].output_gradient : NULL,
-        .parameters      = (const float *const *)loop->parameters + layer->first_use,
+        .parameters      = (const void *const *)loop->parameters + layer->first_use,
         .gradients       = loop->gradients + layer->first_use,
         .saved           = layer->saved,
         .handed          = layer->handed,
@@ -172,11 +204,10 @@ static inline double plain_microbatch(const plain_loop *loop, plain_layer *layer
     int64_t begin        = 0;
     for (int before = 0; before < i; before++) begin += batch->sizes[before];
 
-    sluice_shape targets    = layers[last].d.targets;
-    targets.dims[0]         = 1;
-    const sluice_shape one  = sluice_model_layer_input(loop->model, 0, 1);
+    const sluice_shape one =
+        sluice_model_layer_input(loop->model, 0, 1, loop->operations->precision);
     const size_t in         = sluice_shape_bytes(&one);
-    const size_t target     = sluice_shape_bytes(&targets);
+    const size_t target     = sluice_shape_bytes(&sluice_model_batch(loop->model, 1)->shape);
     void *const its_targets = plain_alloc((size_t)amount * target);
     double *const its_loss  = plain_alloc(sizeof *its_loss);
     assert_ok(loop->ops->upload(loop->stream, layers[0].input,
@@ -193,7 +224,7 @@ static inline double plain_microbatch(const plain_loop *loop, plain_layer *layer
             const sluice_layer_kind *kind = sluice_model_layer_kind(loop->model, l);
             call.training                 = training;
             call.first_write              = i == 0;
-            call.targets                  = its_targets;
+            call.batch                    = (const void *const *)&its_targets;
             call.loss                     = its_loss;
             call.total_weight             = batch->total_weight;
             call.random                   = (sluice_random_key){loop->seed, loop->step + 1, begin};
@@ -247,8 +278,9 @@ static inline void plain_sum_ties(const plain_loop *loop) {
             if (sluice_model_use(loop->model, other)->first == u)
                 terms[count++] = loop->gradients[other];
         if (count < 2) continue;
-        assert_ok(loop->ops->sum(loop->stream, loop->gradients[u], terms, count,
-                                 plain_use_count(loop, u)));
+        assert_ok(
+            loop->operations->sum(loop->stream, &(sluice_sum){loop->gradients[u], terms, count,
+                                                              plain_use_count(loop, u)}));
     }
     free(terms);
 }
@@ -257,7 +289,7 @@ static inline void plain_sum_ties(const plain_loop *loop) {
  * One update by AdamW from the gradients of the last step: ties summed, then clipped to the norm
  * `clip` (0: not). Returns the norm before clipping; loop->gradients of first uses hold the sums.
  */
-static inline double plain_loop_update(plain_loop *loop, const sluice_update *settings,
+static inline double plain_loop_update(plain_loop *loop, const sluice_adamw *settings,
                                        double clip) {
     plain_sum_ties(loop);
     sluice_update_tensor *const tensors = calloc((size_t)(unsigned)loop->uses + 1, sizeof *tensors);
@@ -267,20 +299,27 @@ static inline double plain_loop_update(plain_loop *loop, const sluice_update *se
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         if (use->first != u) continue;
-        tensors[count++] = (sluice_update_tensor){loop->parameters[u],      loop->gradients[u],
-                                                  loop->firsts[u],          loop->seconds[u],
-                                                  plain_use_count(loop, u), use->parameter.decays};
+        const bool copied = loop->parameters[u] != loop->masters[u];
+        tensors[count++]  = (sluice_update_tensor){.master   = loop->masters[u],
+                                                   .working  = copied ? loop->parameters[u] : NULL,
+                                                   .gradient = loop->gradients[u],
+                                                   .states   = {loop->firsts[u], loop->seconds[u]},
+                                                   .count    = plain_use_count(loop, u),
+                                                   .decays   = use->parameter.decays};
     }
-    assert_ok(loop->ops->sum_squares(loop->stream, partials, tensors, count));
+    assert_ok(loop->operations->sum_squares(loop->stream,
+                                            &(sluice_sum_squares){partials, tensors, count}));
     assert_ok(loop->ops->synchronize(loop->stream));
     double squares = 0;
     for (int t = 0; t < count; t++) squares += partials[t];
     const double norm = sqrt(squares);
 
-    sluice_update update  = *settings;
+    sluice_adamw update   = *settings;
+    update.tensors        = tensors;
+    update.count          = count;
     update.gradient_scale = clip > 0 && norm > clip ? clip / norm : 1;
     update.step           = ++loop->step;
-    assert_ok(loop->ops->adamw(loop->stream, tensors, count, &update));
+    assert_ok(loop->operations->adamw(loop->stream, &update));
     assert_ok(loop->ops->synchronize(loop->stream));
     free(tensors);
     free(partials);

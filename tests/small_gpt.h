@@ -110,7 +110,9 @@ static inline sluice_pipeline *make_pipeline(const setting *with, const sluice_m
 }
 
 static inline sluice_batch make_batch(int64_t samples, int64_t *n) {
-    return (sluice_batch){samples, (double)(samples * (LENGTH - 1)), load_inputs, load_targets, n,
+    return (sluice_batch){samples,
+                          (double)(samples * (LENGTH - 1)),
+                          {{"inputs", load_inputs, n}, {"targets", load_targets, n}},
                           3e-3};
 }
 

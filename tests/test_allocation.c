@@ -65,7 +65,10 @@ static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t
     return SLUICE_OK;
 }
 
-static const sluice_batch batch = {SAMPLES, SAMPLES *LENGTH, load_tokens, load_tokens, NULL, 1e-3};
+static const sluice_batch batch = {SAMPLES,
+                                   SAMPLES *LENGTH,
+                                   {{"inputs", load_tokens, NULL}, {"targets", load_tokens, NULL}},
+                                   1e-3};
 
 static sluice_status make_schedule(sluice_schedule **out, const char *name, int ranks) {
     sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;

@@ -104,7 +104,8 @@ static void philox_gives_the_known_answers(void **state) {
 
 static void shapes_know_their_size(void **state) {
     (void)state;
-    const sluice_shape shape = {SLUICE_TYPE_F32, 3, {2, 3, 5, 0}}, scalar = {SLUICE_TYPE_I32, 0, {0}};
+    const sluice_shape shape  = {SLUICE_TYPE_F32, 3, {2, 3, 5, 0}},
+                       scalar = {SLUICE_TYPE_I32, 0, {0}};
     assert_int_equal(sluice_shape_count(&shape), 30);
     assert_int_equal(sluice_shape_bytes(&shape), 120);
     assert_int_equal(sluice_shape_bytes(&scalar), 4);

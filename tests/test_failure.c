@@ -98,7 +98,7 @@ static const sluice_layer_kind patient = {.name            = "patient",
 
 static sluice_model *make_model(void) {
     sluice_model *model;
-    const sluice_linear_config linear = {WIDTH, WIDTH, 0};
+    const sluice_linear_config linear = {.inputs = WIDTH, .outputs = WIDTH};
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
     for (int k = 0; k < 3; k++) {
         char name[32];
@@ -162,7 +162,8 @@ static sluice_status load_targets(void *context, void *to, int64_t first, int64_
 }
 
 static sluice_batch make_batch(source *from) {
-    return (sluice_batch){SAMPLES, SAMPLES, load_inputs, load_targets, from, 1e-2};
+    return (sluice_batch){
+        SAMPLES, SAMPLES, {{"inputs", load_inputs, from}, {"targets", load_targets, from}}, 1e-2};
 }
 
 static sluice_status step(sluice_pipeline *pipeline, int64_t n) {

@@ -17,16 +17,21 @@ typedef struct subject {
     int64_t tokens; /* integer inputs are below this */
 } subject;
 
-static const sluice_embedding_config embedding   = {11, 9, 6, 0.5F, 0.5F, 0};
-static const sluice_attention_config attention   = {12, 3, 0.3F, 0.3F, 0};
-static const sluice_attention_config one_head    = {5, 1, 0.4F, 0.4F, 0};
-static const sluice_mlp_config mlp               = {6, 20, 0.4F, 0.4F, 0};
-static const sluice_embedding_config few_words   = {11, 9, 6, 0.5F, 0.5F, 0.3F};
-static const sluice_attention_config few_keys    = {12, 3, 0.3F, 0.3F, 0.4F};
-static const sluice_mlp_config few_hidden        = {6, 20, 0.4F, 0.4F, 0.25F};
-static const sluice_layernorm_config layernorm   = {7};
+static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
+static const sluice_attention_config attention = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_attention_config one_head = {
+    .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_mlp_config mlp = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_embedding_config few_words = {11, 9, 6, 0.5F, 0.5F, 0.3F};
+static const sluice_attention_config few_keys  = {
+     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
+static const sluice_mlp_config few_hidden = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
+static const sluice_layernorm_config layernorm   = {.width = 7};
 static const sluice_classifier_config classifier = {6, 13, 0.5F};
-static const sluice_linear_config linear         = {5, 4, 0};
+static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
 
 static const subject subjects[] = {
     {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
@@ -109,7 +114,7 @@ static void fill_integers(const guarded *block, int least, int64_t below, uint64
 
 static void fill_targets(bench *b, uint64_t *state) {
     if (!b->d.is_loss) return;
-    if (b->d.targets.type == SLUICE_TYPE_F32)
+    if (b->d.batch[0].shape.type == SLUICE_TYPE_F32)
         fill_floats(&b->targets, state);
     else
         fill_integers(&b->targets, -2, classifier.classes, state); /* some are masked */
@@ -125,7 +130,7 @@ static void bench_make(bench *b, const subject *what, int threads, uint64_t *sta
     b->output          = guarded_make(sluice_shape_bytes(&b->d.output));
     b->output_gradient = guarded_make(sluice_shape_bytes(&b->d.output));
     b->input_gradient  = guarded_make(sluice_shape_bytes(&what->input));
-    b->targets         = guarded_make(b->d.is_loss ? sluice_shape_bytes(&b->d.targets) : 0);
+    b->targets         = guarded_make(b->d.is_loss ? sluice_shape_bytes(&b->d.batch[0].shape) : 0);
     b->loss            = guarded_make(sizeof(double));
     for (int p = 0; p < b->d.parameter_count; p++) {
         b->parameters[p] = guarded_make(sluice_shape_bytes(&b->d.parameters[p].shape));
@@ -176,10 +181,10 @@ static void bench_free(bench *b) {
 /* Run one action with scratch of exactly the described bytes and only the gradients it writes. */
 static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, size_t scratch,
                 bool is_input) {
-    const float *parameters[SLUICE_LAYER_PARAMETERS] = {NULL};
-    float *gradients[SLUICE_LAYER_PARAMETERS]        = {NULL};
-    void *saved[SLUICE_LAYER_SAVED]                  = {NULL};
-    void *handed[SLUICE_LAYER_HANDED]                = {NULL};
+    const void *parameters[SLUICE_LAYER_PARAMETERS] = {NULL};
+    float *gradients[SLUICE_LAYER_PARAMETERS]       = {NULL};
+    void *saved[SLUICE_LAYER_SAVED]                 = {NULL};
+    void *handed[SLUICE_LAYER_HANDED]               = {NULL};
     for (int p = 0; p < b->d.parameter_count; p++) {
         parameters[p] = data_of(&b->parameters[p]);
         if (b->d.parameters[p].gradient_by_input == is_input)
@@ -189,6 +194,7 @@ static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, s
     for (int i = 0; i < b->d.handed_count; i++) handed[i] = data_of(&b->handed[i]);
     const guarded room = guarded_make(scratch);
     call.ops           = b->ops;
+    call.operations    = b->ops->operations(SLUICE_PRECISION_FP32);
     call.stream        = b->stream;
     call.config        = b->subject->config;
     call.name          = b->subject->name;
@@ -211,9 +217,10 @@ static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, s
 static void run_forward(bench *b, bool training) {
     sluice_layer_call call = {
         .training = training, .input = data_of(&b->input), .output = data_of(&b->output)};
+    const void *const targets = data_of(&b->targets);
     if (b->d.is_loss && !training) {
-        call.targets = data_of(&b->targets);
-        call.loss    = data_of(&b->loss);
+        call.batch = &targets;
+        call.loss  = data_of(&b->loss);
     }
     act(b, b->subject->kind()->forward, call,
         b->d.scratch_forward + (training ? 0 : b->d.scratch_evaluate), false);
@@ -225,9 +232,10 @@ static void run_input(bench *b, bool first_write, bool first_layer) {
     if (!b->d.is_loss) call.output_gradient = data_of(&b->output_gradient);
     if (!first_layer && b->subject->input.type == SLUICE_TYPE_F32)
         call.input_gradient = data_of(&b->input_gradient);
+    const void *const targets = data_of(&b->targets);
     if (b->d.is_loss) {
-        call.targets = data_of(&b->targets);
-        call.loss    = data_of(&b->loss);
+        call.batch = &targets;
+        call.loss  = data_of(&b->loss);
     }
     act(b, b->subject->kind()->backward_input, call, b->d.scratch_input, true);
 }
@@ -462,14 +470,16 @@ static void test_descriptions(void **unused) {
     assert_ok(sluice_layer_classifier()->describe(
         &d, &classifier, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
     assert_int_equal(d.weight_per_sample, 10);
-    assert_int_equal(d.targets.rank, 2);
-    assert_int_equal(sluice_shape_count(&d.targets), 20);
+    assert_int_equal(d.batch_count, 1);
+    assert_string_equal(d.batch[0].name, "targets");
+    assert_int_equal(d.batch[0].shape.rank, 2);
+    assert_int_equal(sluice_shape_count(&d.batch[0].shape), 20);
     assert_int_equal(sluice_shape_count(&d.output), 0);
     assert_true(d.forward.flops == 0 && d.weight.flops == 0);
     assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
 
-    assert_ok(sluice_layer_linear()->describe(&d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}},
-                                              SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_linear()->describe(
+        &d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
     assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
     assert_true(d.parameters[0].decays);
     assert_false(d.parameters[1].decays);
@@ -486,25 +496,38 @@ static void test_refusals(void **unused) {
         const sluice_shape *input;
         const char *text;
     } bad[] = {
-        {sluice_layer_attention(), &(sluice_attention_config){12, 5, 0, 0, 0}, &rows,
+        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 5}, &rows,
          "attention has width 12, which 5 heads do not divide"},
-        {sluice_layer_attention(), &(sluice_attention_config){12, 0, 0, 0, 0}, &rows,
+        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 0}, &rows,
          "attention has heads 0; it must be at least 1"},
-        {sluice_layer_attention(), &(sluice_attention_config){16, 4, 0, 0, 0}, &rows,
+        {sluice_layer_attention(), &(sluice_attention_config){.width = 16, .heads = 4}, &rows,
          "attention has width 16 but its input is (2, 8, 12) float32"},
         {sluice_layer_attention(), &attention, &tokens,
          "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
-        {sluice_layer_attention(), &(sluice_attention_config){12, 3, NAN, 0, 0}, &rows,
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
          "attention has scale nan; it must be a finite number from 0 on"},
-        {sluice_layer_attention(), &(sluice_attention_config){12, 3, 0, 0, 1}, &rows,
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
          "attention has dropout 1; it must be from 0 to below 1"},
-        {sluice_layer_mlp(), &(sluice_mlp_config){12, 4, 0, 0, NAN}, &rows,
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,
+         "attention has 4 key/value heads, which do not divide its 6 heads"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
+         "attention has a rotary base of inf; it must be a finite number, at least 0"},
+        {sluice_layer_layernorm(), &(sluice_layernorm_config){12, {(sluice_norm_kind)2, 0}}, &rows,
+         "layernorm has a norm of kind 2, which does not exist"},
+        {sluice_layer_mlp(),
+         &(sluice_mlp_config){.width = 12, .hidden = 4, .norm = {.epsilon = -1}}, &rows,
+         "mlp has a norm with epsilon -1; it must be a finite number, at least 0"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = 4, .dropout = NAN}, &rows,
          "mlp has dropout nan; it must be from 0 to below 1"},
         {sluice_layer_embedding(), &(sluice_embedding_config){9, 10, 4, 0, 0, -1}, &tokens,
          "embedding has dropout -1; it must be from 0 to below 1"},
-        {sluice_layer_mlp(), &(sluice_mlp_config){12, -1, 0, 0, 0}, &rows,
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = -1}, &rows,
          "mlp has hidden width -1; it must be at least 1"},
-        {sluice_layer_mlp(), &(sluice_mlp_config){12, INT64_MAX / 2, 0, 0, 0}, &rows,
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = INT64_MAX / 2}, &rows,
          "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"},
         {sluice_layer_layernorm(), &layernorm, &rows,
          "layernorm has width 7 but its input is (2, 8, 12) float32"},
@@ -514,18 +537,24 @@ static void test_refusals(void **unused) {
          "embedding has 9 positions, fewer than the 10 tokens of a sample"},
         {sluice_layer_classifier(), &(sluice_classifier_config){12, 0, 0}, &rows,
          "classifier has classes 0; it must be at least 1"},
-        {sluice_layer_linear(), &(sluice_linear_config){12, 0, 0}, &rows,
+        {sluice_layer_linear(), &(sluice_linear_config){.inputs = 12, .outputs = 0}, &rows,
          "linear has output width 0; it must be at least 1"},
         {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 3, {1, 0, 2}},
          "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"},
-        {sluice_layer_squared_error(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
+        {sluice_layer_squared_error(), NULL,
+         &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
          "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_refused(bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
-                       SLUICE_E_ARGUMENT, bad[i].text);
-    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)1),
-                   SLUICE_E_UNSUPPORTED, "relu computes in fp32 only, not in precision 1");
+        assert_refused(
+            bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
+            SLUICE_E_ARGUMENT, bad[i].text);
+    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)7),
+                   SLUICE_E_UNSUPPORTED, "relu does not compute in precision 7");
+    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, SLUICE_PRECISION_BF16),
+                   SLUICE_E_ARGUMENT,
+                   "relu takes bfloat16 with 1 to 4 dimensions of at least 1, not (2, 8, 12) "
+                   "float32");
 }
 
 int main(void) {

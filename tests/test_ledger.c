@@ -128,7 +128,10 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     (void)precision;
     *out         = (sluice_layer_description){.output = *input, .weight_per_sample = 1};
     out->is_loss = takes->is_loss;
-    out->targets = *input;
+    if (takes->is_loss) {
+        out->batch_count = 1;
+        out->batch[0]    = (sluice_batch_read){"targets", *input, SLUICE_UNTIL_INPUT};
+    }
     if (takes->is_loss) out->output.dims[1] = 0;
     out->forward = out->input = out->weight = (sluice_cost){1, 1};
     return SLUICE_OK;
@@ -201,8 +204,9 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
         const char *name          = names[k];
         sluice_model *model       = NULL;
         sluice_pipeline *pipeline = make_slow_pipeline(&model, name, layers, k > 0);
-        const sluice_batch batch  = {4, 4, load_zeros, load_zeros, NULL, 1e-3};
-        sluice_result result      = {0};
+        const sluice_batch batch  = {
+             4, 4, {{"inputs", load_zeros, NULL}, {"targets", load_zeros, NULL}}, 1e-3};
+        sluice_result result = {0};
         for (int n = 0; n < 2; n++) assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_FORWARD, 4 * 8e-3);
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_INPUT, 4 * 1e-3);
@@ -244,8 +248,9 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
     static const slow_config layers[2] = {{2, 1, 6, false}, {1, 5, 1, true}};
     sluice_model *model                = NULL;
     sluice_pipeline *pipeline          = make_slow_pipeline(&model, "1f1b", layers, true);
-    const sluice_batch batch           = {4, 4, load_zeros, load_zeros, NULL, 1e-3};
-    sluice_result result               = {0};
+    const sluice_batch batch           = {
+                  4, 4, {{"inputs", load_zeros, NULL}, {"targets", load_zeros, NULL}}, 1e-3};
+    sluice_result result = {0};
     sluice_stage_cost cost[2];
     double recompute[2], updates[2];
     assert_ok(sluice_pipeline_step(pipeline, &batch, &result));

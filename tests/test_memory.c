@@ -103,9 +103,11 @@ static outcome train(const setting *with, const sluice__parts *parts) {
     for (int64_t n = 0; n < STEPS; n++) {
         sluice_result result;
         minibatch from           = {n, with->sizes->length};
-        const sluice_batch batch = {with->samples, (double)(with->samples * from.length),
-                                    load_tokens,   load_tokens,
-                                    &from,         1e-3};
+        const sluice_batch batch = {
+            with->samples,
+            (double)(with->samples * from.length),
+            {{"inputs", load_tokens, &from}, {"targets", load_tokens, &from}},
+            1e-3};
         assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
@@ -430,7 +432,7 @@ static void check_evaluation(uint64_t *random, int trial) {
     for (int s = 0; s < 16; s++) recompute[s] = trial % 3 == 0;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.samples                = (int64_t)m * test_random_int(random, 1, 4);
-    options.moments                = 0;
+    options.states                 = 0;
     options.recompute              = recompute;
     if (sluice_schedule_trains(schedule) && stages <= 9) {
         assert_ok(sluice_split_model(&split, model, stages, options.samples, m));

@@ -108,7 +108,8 @@ static void test_tie_takes_the_first_initializer(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
-    const sluice_linear_config wide = {4, 4, 3}, narrow = {4, 4, 0.5F};
+    const sluice_linear_config wide   = {.inputs = 4, .outputs = 4, .scale = 3},
+                               narrow = {.inputs = 4, .outputs = 4, .scale = 0.5F};
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &wide, "a"));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &narrow, "b"));
     assert_ok(sluice_model_tie(model, "b.weight", "a.weight"));
@@ -133,7 +134,8 @@ static void test_model_refusals(void **unused) {
                    SLUICE_E_ARGUMENT, "a sample's dimension 1 is 0; it must be at least 1");
     assert_null(model);
 
-    const sluice_linear_config linear = {4, 3, 0}, back = {3, 4, 0};
+    const sluice_linear_config linear = {.inputs = 4, .outputs = 3},
+                               back   = {.inputs = 3, .outputs = 4};
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
     assert_refused(sluice_model_add(model, sluice_layer_linear(), &back, "first"),
                    SLUICE_E_ARGUMENT, "linear has input width 3 but its input is (1, 4) float32");
@@ -169,7 +171,7 @@ static void test_model_refusals(void **unused) {
 
 static void test_names_may_not_meet(void **unused) {
     (void)unused;
-    const sluice_attention_config attention = {4, 2, 0, 0, 0};
+    const sluice_attention_config attention = {.width = 4, .heads = 2};
     sluice_model *model                     = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 4}}));
     assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "block.left"));
@@ -364,16 +366,17 @@ static double model64(const sluice_model *model, double **parameters, const int3
         sluice_layer_description d;
         assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_PRECISION_FP32));
         double *const y = reference_zeros(sluice_shape_count(&d.output) + 1);
-        layer64_forward(y, &(layer64){sluice_model_layer_kind(model, l),
-                                      sluice_model_layer_config(model, l),
-                                      sluice_model_layer_input(model, l, SAMPLES),
-                                      (const double *const *)parameters + use,
-                                      x,
-                                      targets,
-                                      total_weight,
-                                      true,
-                                      sluice_model_layer_name(model, l),
-                                      {1, 1, 0}}); /* in the first step */
+        layer64_forward(
+            y, &(layer64){sluice_model_layer_kind(model, l),
+                          sluice_model_layer_config(model, l),
+                          sluice_model_layer_input(model, l, SAMPLES, SLUICE_PRECISION_FP32),
+                          (const double *const *)parameters + use,
+                          x,
+                          targets,
+                          total_weight,
+                          true,
+                          sluice_model_layer_name(model, l),
+                          {1, 1, 0}}); /* in the first step */
         use += d.parameter_count;
         free(last);
         x = last = y;
@@ -385,7 +388,7 @@ static double model64(const sluice_model *model, double **parameters, const int3
 
 static void check_model_gradients(plain_loop *loop, const int32_t *tokens, const int32_t *targets,
                                   double total_weight, uint64_t *state) {
-    double **const wide      = widen(loop, loop->parameters, false);
+    double **const wide      = widen(loop, loop->masters, false);
     double **const gradients = widen(loop, loop->gradients, true); /* ties: the sum of all uses */
     for (int turn = 0; turn < 3 * loop->uses; turn++) {
         const int u = turn / 3, i = test_random_int(state, 0, (int)plain_use_count(loop, u) - 1);
@@ -411,8 +414,8 @@ static void enlarge(const plain_loop *loop, uint64_t *state) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         if (use->first != u) continue;
         for (int64_t i = 0; i < plain_use_count(loop, u); i++)
-            loop->parameters[u][i] =
-                loop->parameters[u][i] * (use->parameter.shape.rank == 2 ? 10.0F : 1.0F) +
+            loop->masters[u][i] =
+                loop->masters[u][i] * (use->parameter.shape.rank == 2 ? 10.0F : 1.0F) +
                 (float)test_random_int(state, -100, 100) / 500.0F;
     }
 }
@@ -435,7 +438,7 @@ static void check_whole_model(const sluice_gpt_config *config, uint64_t *state) 
     const plain_batch one  = {tokens, targets, whole, 1, weight};
     const plain_batch some = {tokens, targets, uneven, 3, weight};
 
-    double **const wide   = widen(&loop, loop.parameters, false);
+    double **const wide   = widen(&loop, loop.masters, false);
     const double expected = model64(model, wide, tokens, targets, weight);
     lists_free(&loop, wide);
     const double loss = plain_loop_step(&loop, &one);
@@ -463,9 +466,9 @@ enum { STEPS = 12 };
 /* Some AdamW steps on one minibatch in two micro-batches; losses and norms of each. */
 static void train(plain_loop *loop, const int32_t *tokens, double losses[STEPS],
                   double norms[STEPS]) {
-    const int64_t sizes[]        = {2, 1};
-    const plain_batch batch      = {tokens, tokens + 1, sizes, 2, SAMPLES * LENGTH};
-    const sluice_update settings = {
+    const int64_t sizes[]       = {2, 1};
+    const plain_batch batch     = {tokens, tokens + 1, sizes, 2, SAMPLES * LENGTH};
+    const sluice_adamw settings = {
         .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8};
     for (int step = 0; step < STEPS; step++) {
         losses[step] = plain_loop_step(loop, &batch);
@@ -511,13 +514,14 @@ static void test_update(void **unused) {
     for (int u = 0; u < loop.uses; u++)
         for (int64_t i = 0; i < plain_use_count(&loop, u); i++)
             loop.gradients[u][i] = (float)test_random_int(&state, -100, 100) / 100.0F;
-    double **const expected = widen(&loop, loop.parameters, false);
+    double **const expected = widen(&loop, loop.masters, false);
     double **const sums     = widen(&loop, loop.gradients, true);
     double **const firsts = lists_make(&loop), **const seconds = lists_make(&loop);
 
-    const sluice_update settings = {0.01, 0.1, 0.9, 0.95, 1e-8, 0, 0};
-    const double norm            = plain_loop_update(&loop, &settings, 2);
-    double squares               = 0;
+    const sluice_adamw settings = {
+        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8};
+    const double norm = plain_loop_update(&loop, &settings, 2);
+    double squares    = 0;
     for (int u = 0; u < loop.uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(model, u);
         const int64_t count                   = plain_use_count(&loop, u);

@@ -70,10 +70,11 @@ static void test_a_failing_callback_stops_every_rank(void **state) {
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     trouble bad               = {0, 4, 0};
-    const sluice_batch batch  = {8, 88, load_badly, load_shifted, &bad, 1e-3};
+    const sluice_batch batch  = {
+         8, 88, {{"inputs", load_badly, &bad}, {"targets", load_shifted, &bad}}, 1e-3};
     sluice_result result;
     static const char says[] =
-        "rank 0, stage 0, 0F2: loading samples 4 to 5 failed: the disk is gone";
+        "rank 0, stage 0, 0F2: loading 'inputs' of samples 4 to 5 failed: the disk is gone";
     assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_CALLBACK, says);
     assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_CALLBACK, says);
     sluice_pipeline_free(pipeline);
@@ -91,7 +92,8 @@ static void test_a_deadline_names_who_waits(void **state) {
     sluice_pipeline *pipeline;
     assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
     trouble slow             = {0, 1, 1.0};
-    const sluice_batch batch = {2, 22, load_badly, load_shifted, &slow, 1e-3};
+    const sluice_batch batch = {
+        2, 22, {{"inputs", load_badly, &slow}, {"targets", load_shifted, &slow}}, 1e-3};
     sluice_result result;
     assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_DEADLINE,
                    "rank 1, stage 1, 1RECV_F1: no rank finished anything for 0.2 s: rank 1 waits "

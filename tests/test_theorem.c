@@ -42,7 +42,7 @@ static outcome train_plainly(const setting *with) {
     sluice_model *model = make_dropping_model(with->tied, with->dropout);
     plain_loop loop     = plain_loop_open(model, sluice_devices()[0], with->threads, 1);
     const sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
-    const sluice_update update            = {.learning_rate = 3e-3,
+    const sluice_adamw update             = {.learning_rate = 3e-3,
                                              .weight_decay  = options.weight_decay,
                                              .beta1         = options.beta1,
                                              .beta2         = options.beta2,

@@ -239,8 +239,10 @@ static sluice_status load(void *context, void *to, int64_t first, int64_t sample
 }
 
 static sluice_model *make_model(void) {
-    const sluice_linear_config first = {1, 16, 0}, middle = {16, 16, 0}, last = {16, 1, 0};
-    sluice_model *model = NULL;
+    const sluice_linear_config first  = {.inputs = 1, .outputs = 16},
+                               middle = {.inputs = 16, .outputs = 16},
+                               last   = {.inputs = 16, .outputs = 1};
+    sluice_model *model               = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &first, "first"));
     assert_ok(sluice_model_add(model, sluice_layer_linear(), &middle, "middle"));
@@ -323,8 +325,9 @@ static void a_measured_step_is_a_time_line_too(void **state) {
             sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
             sluice_pipeline *pipeline        = NULL;
             sluice_timeline *none            = NULL;
-            const sluice_batch batch         = {SAMPLES, SAMPLES, load, load, NULL, 0.01};
-            settings.samples                 = SAMPLES;
+            const sluice_batch batch         = {
+                        SAMPLES, SAMPLES, {{"inputs", load, NULL}, {"targets", load, NULL}}, 0.01};
+            settings.samples = SAMPLES;
             assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &settings));
             assert_refused(sluice_pipeline_timeline(&none, pipeline), SLUICE_E_ARGUMENT,
                            "there is no time line before the first step");

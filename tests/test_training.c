@@ -167,12 +167,12 @@ static void a_number_outside_its_table_is_told_where_it_is(void **state) {
         sluice_batch batch = make_batch(SAMPLES, &n);
         bad_sample         = k / 2;
         if (k % 2 == 0) {
-            batch.load_inputs = load_bad_tokens;
+            batch.parts[0].load = load_bad_tokens;
             (void)snprintf(says, sizeof says,
                            "rank 0, stage 0, 0F%d: token 5 is 43, and the table has 40 rows",
                            k / 2);
         } else {
-            batch.load_targets = load_bad_targets;
+            batch.parts[1].load = load_bad_targets;
             (void)snprintf(says, sizeof says,
                            "rank 1, stage 1, 1B%d: the target of row 7 is 40, and there are 40 "
                            "classes",

@@ -155,10 +155,10 @@ static void test_memory_is_address_space(void **state) {
     assert_ok(sluice_pipeline_step(it.pipeline, &it.batch, &result));
     const sluice_program_bytes planned =
         sluice_program_memory(sluice_pipeline_program(it.pipeline), 0);
-    if (planned.parameters + planned.gradients + planned.moments < much ||
-        planned.parameters + planned.gradients + planned.moments > much + 65536)
+    if (planned.parameters + planned.gradients + planned.states < much ||
+        planned.parameters + planned.gradients + planned.states > much + 65536)
         fail_msg("%zu + %zu + %zu bytes are permanent, of %zu", planned.parameters,
-                 planned.gradients, planned.moments, much);
+                 planned.gradients, planned.states, much);
     if (planned.transient < 4 * much) fail_msg("only %zu bytes are transient", planned.transient);
     close_lab(&it);
 }
@@ -207,9 +207,10 @@ static void test_a_failure_ends_every_sleep(void **state) {
     cost[1].forward               = 3600;
     lab it                        = open_lab(generate_schedule("gpipe", 2, 3), &costs, NULL, NULL);
     sluice_result result;
-    it.batch.load_inputs = refuse_third;
-    assert_refused(sluice_pipeline_step(it.pipeline, &it.batch, &result), SLUICE_E_CALLBACK,
-                   "rank 0, stage 0, 0F2: loading samples 2 to 2 failed: the disk is gone");
+    it.batch.parts[0].load = refuse_third;
+    assert_refused(
+        sluice_pipeline_step(it.pipeline, &it.batch, &result), SLUICE_E_CALLBACK,
+        "rank 0, stage 0, 0F2: loading 'inputs' of samples 2 to 2 failed: the disk is gone");
     close_lab(&it);
 }
 

@@ -29,7 +29,8 @@ enum {
     SLUICE_LAYER_PARAMETERS = 12,
     SLUICE_LAYER_SAVED      = 8,
     SLUICE_LAYER_HANDED     = 4,
-    SLUICE_LAYER_BATCH      = 4
+    SLUICE_LAYER_BATCH      = 4,
+    SLUICE_BATCH_PARTS      = 8 /* of a batch, its "inputs" among them */
 };
 
 /* How long into the backward pass something is needed. Ordered: later is larger. */

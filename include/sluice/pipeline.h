@@ -54,7 +54,7 @@ typedef struct sluice_pipeline_options {
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0,  \
-            0, 0, 0, 0, 0                                                                          \
+            0, 0, 0, SLUICE_PRECISION_FP32, 0                                                      \
     }
 
 /*
@@ -97,8 +97,8 @@ typedef struct sluice_batch {
     int64_t samples;     /* of this minibatch: for a step, those of the options */
     double total_weight; /* loss terms of the minibatch (unmasked tokens, samples): the loss is
                           * the sum of its terms divided by this */
-    const sluice_batch_part *parts; /* every one that the model reads; others are ignored */
-    int part_count;
+    /* Every one that the model reads; others are ignored. The first without a name ends them. */
+    sluice_batch_part parts[SLUICE_BATCH_PARTS];
     double learning_rate; /* of a step */
 } sluice_batch;
 

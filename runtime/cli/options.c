@@ -171,9 +171,12 @@ static int read_seed(train_options *options, const char *text) {
 }
 
 static int read_precision(train_options *o, const char *text) {
-    o->tf32 = strcmp(text, "tf32") == 0;
-    if (o->tf32 || strcmp(text, "fp32") == 0) return CLI_OK;
-    return cli_fail(CLI_USAGE, "--precision is '%s'; choose fp32 or tf32", text);
+    for (int p = 0; p < SLUICE_PRECISIONS; p++) {
+        if (strcmp(text, sluice_precision_name((sluice_precision)p)) != 0) continue;
+        o->precision = (sluice_precision)p;
+        return CLI_OK;
+    }
+    return cli_fail(CLI_USAGE, "--precision is '%s'; choose fp32, tf32 or bf16", text);
 }
 
 static int read_transport(train_options *o, const char *text) {

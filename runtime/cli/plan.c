@@ -69,8 +69,8 @@ static void print_memory(const sluice_program *program) {
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         const sluice_program_bytes bytes = sluice_program_memory(program, r);
         printf("%4d  %10s    %10s   %10s   %10s   %10s\n", r, cli_bytes(bytes.arena).text,
-               cli_bytes(bytes.parameters).text, cli_bytes(bytes.gradients).text,
-               cli_bytes(bytes.moments).text, cli_bytes(bytes.transient).text);
+               cli_bytes(bytes.parameters + bytes.working).text, cli_bytes(bytes.gradients).text,
+               cli_bytes(bytes.states).text, cli_bytes(bytes.transient).text);
     }
 }
 

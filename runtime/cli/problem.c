@@ -126,7 +126,7 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.device                  = options->device;
     settings.ranks_per_device        = options->ranks_per_device;
     settings.transport               = options->transport;
-    settings.tf32                    = options->tf32;
+    settings.precision               = options->precision;
     settings.threads                 = options->threads;
     settings.optimizer               = options->optimizer;
     settings.beta1                   = options->beta1;
@@ -182,9 +182,8 @@ static sluice_status load_targets(void *context, void *to, int64_t first, int64_
 
 sluice_batch train_batch(train_loader *loader) {
     const int64_t weight = sluice_model_weight_per_sample(loader->problem->model);
-    return (sluice_batch){.samples      = loader->samples,
-                          .total_weight = (double)(loader->samples * weight),
-                          .load_inputs  = load_inputs,
-                          .load_targets = load_targets,
-                          .context      = loader};
+    return (sluice_batch){
+        .samples      = loader->samples,
+        .total_weight = (double)(loader->samples * weight),
+        .parts        = {{"inputs", load_inputs, loader}, {"targets", load_targets, loader}}};
 }

@@ -23,7 +23,7 @@ typedef struct train_options {
     size_t memory_limit; /* per rank */
     int threads;
     int ranks_per_device; /* 0: not named */
-    bool tf32;
+    sluice_precision precision;
     int64_t batch, seq, steps, eval_every;
     int64_t warmup;                                      /* -1: not named */
     double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */

@@ -15,6 +15,7 @@
  *   clock.c       what a device that runs on by itself took, by its own clock
  *   run.c         the loop over one rank's instructions
  *   stage.c       F, B, I, W: an instruction becomes calls of layers
+ *   load.c        parts of the batch, from the caller's callbacks to the device
  *   paced.c       devices that take the time that a cost table says
  *   update.c      ties, norm, clipping, update
  *   parameters.c  initial values, reading, writing, digest
@@ -40,7 +41,7 @@ typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
 enum {
     SLUICE__AHEAD    = 8,  /* most compute instructions that are issued and not known to be over */
     SLUICE__MARKS    = 32, /* events of posts */
-    SLUICE__STAGINGS = 4   /* blocks of host memory that inputs and targets go through */
+    SLUICE__STAGINGS = 4   /* blocks of host memory that parts of the batch go through */
 };
 
 /* What tests put in the place of the usual parts of a pipeline. */
@@ -65,7 +66,7 @@ struct sluice__rank {
     sluice_stream *stream, *transfers; /* compute; copies between ranks */
     unsigned char *arena;
     size_t arena_bytes;
-    void *staging[SLUICE__STAGINGS]; /* host memory for inputs or targets of one micro-batch */
+    void *staging[SLUICE__STAGINGS];        /* host memory for a part of one micro-batch */
     sluice_event *staged[SLUICE__STAGINGS]; /* what it held has been read */
     sluice_event *computed[SLUICE__AHEAD];  /* ends of the last compute instructions */
     int computed_at[SLUICE__AHEAD];         /* which those are */
@@ -100,21 +101,23 @@ struct sluice__rank {
 typedef struct sluice__run {
     const sluice_program *program;
     sluice_batch batch; /* a copy: a rank that was stuck may come back after its caller went on */
-    int64_t *first_sample; /* [microbatches + 1] */
-    int64_t step;          /* from 1: of training; 0 when evaluating */
-    bool timed;            /* the times of instructions are kept */
-    bool updates;          /* else the program stops before the update */
-    bool looks;            /* for outputs that are not finite */
-    double start;          /* seconds of the monotonic clock */
-    double loss, norm;     /* written by rank 0 */
-    int bad_microbatch;    /* the first whose loss is not finite; -1. By rank 0, as the next */
-    int bad_use;           /* the last in the model whose gradient is not finite; -1 */
+    int64_t *first_sample;    /* [microbatches + 1] */
+    sluice_batch_part *parts; /* [of the model]: what fills each; copies, too */
+    int64_t step;             /* from 1: of training; 0 when evaluating */
+    bool timed;               /* the times of instructions are kept */
+    bool updates;             /* else the program stops before the update */
+    bool looks;               /* for outputs that are not finite */
+    double start;             /* seconds of the monotonic clock */
+    double loss, norm;        /* written by rank 0 */
+    int bad_microbatch;       /* the first whose loss is not finite; -1. By rank 0, as the next */
+    int bad_use;              /* the last in the model whose gradient is not finite; -1 */
 } sluice__run;
 
 struct sluice_pipeline {
     const sluice_model *model;
     sluice_pipeline_options options;
     const sluice_device_ops *ops;
+    const sluice_operations *operations; /* of the run's precision */
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
@@ -263,6 +266,16 @@ double sluice__patience(const sluice_pipeline *pipeline);
 
 /* ---- stage.c ---- */
 sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *instruction);
+
+/* ---- load.c ---- */
+/* What fills each part that the model reads, into `parts`, unless that is NULL. E_ARGUMENT: the
+ * batch has none of that name. */
+sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *batch,
+                                 sluice_batch_part *parts);
+/* Before F `at`: all that its stage reads of the batch. */
+sluice_status sluice__load_parts(sluice__rank *rank, const sluice_instruction *at);
+/* Host bytes of the largest part of a micro-batch. */
+size_t sluice__largest_load(const sluice_pipeline *pipeline);
 
 /* ---- paced.c ---- */
 /* Costs are given, and right, if and only if the device is virtual. */

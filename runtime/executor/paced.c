@@ -4,16 +4,14 @@
  * simulator would let it take, counted from when the executor began it.
  */
 #include <math.h>
-#include <string.h>
 
 #include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
 
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
     const sluice_simulation_costs *costs = pipeline->options.costs;
-    const bool is_virtual                = strcmp(pipeline->ops->name, "virtual") == 0;
-    if (!costs && !is_virtual) return SLUICE_OK;
-    if (!is_virtual)
+    if (!costs && pipeline->ops->computes) return SLUICE_OK;
+    if (pipeline->ops->computes)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "there are costs for a virtual device, and the device is %s",
                             pipeline->ops->name);

@@ -10,19 +10,36 @@
 
 /* ---- tasks ---- */
 
+/* Masters and optimizer state are fp32 in every precision. */
+static size_t master_bytes(const sluice__value *value) {
+    return (size_t)value->count * sluice_type_bytes(SLUICE_TYPE_F32);
+}
+
+/* What layers read of a parameter follows its master. */
+static sluice_status store_working(sluice__rank *rank, const sluice__value *value) {
+    if (value->working_bytes == 0) return SLUICE_OK;
+    return rank->pipeline->operations->store_working(
+        rank->stream, &(sluice_store_working){
+                          .working = rank->arena + value->working,
+                          .master  = (const float *)(rank->arena + value->master),
+                          .count   = value->count,
+                      });
+}
+
 static sluice_status initialize_value(sluice__rank *rank, const sluice__value *value) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const sluice_device_ops *ops    = pipeline->ops;
     const int first                 = sluice_model_use(pipeline->model, value->use)->first;
-    const size_t bytes              = (size_t)value->count * sizeof(float);
+    const size_t bytes              = master_bytes(value);
     float *values;
-    if (pipeline->options.costs) return SLUICE_OK; /* a virtual device holds none */
+    if (!pipeline->ops->computes) return SLUICE_OK; /* a virtual device holds none */
     SLUICE__TRY(sluice__alloc(&values, (size_t)value->count, sizeof *values));
     sluice_parameter_initialize(values, sluice_model_use(pipeline->model, first),
                                 pipeline->options.seed);
-    sluice_status status = ops->upload(rank->stream, rank->arena + value->values, values, bytes);
-    for (int k = 0; k < pipeline->program->options.moments && status == SLUICE_OK; k++)
-        status = ops->zero(rank->stream, rank->arena + value->moments[k], bytes);
+    sluice_status status = ops->upload(rank->stream, rank->arena + value->master, values, bytes);
+    if (status == SLUICE_OK) status = store_working(rank, value);
+    for (int k = 0; k < pipeline->program->options.states && status == SLUICE_OK; k++)
+        status = ops->zero(rank->stream, rank->arena + value->states[k], bytes);
     if (status == SLUICE_OK) status = sluice__drain(rank);
     sluice__free(values);
     sluice__progress(rank->pipeline);
@@ -37,16 +54,6 @@ static sluice_status take_arena(sluice__rank *rank) {
     return SLUICE_OK;
 }
 
-static size_t largest_load(const sluice_pipeline *pipeline) {
-    const sluice_program *program = pipeline->program;
-    const int64_t samples         = sluice_program_samples(program, 0);
-    const sluice_shape input      = sluice_model_layer_input(pipeline->model, 0, samples);
-    const sluice__layout *last    = &program->layouts[program->stages - 1];
-    const sluice_shape *targets   = &last->descriptions[last->count - 1].targets;
-    const size_t a = sluice_shape_bytes(&input), b = sluice_shape_bytes(targets);
-    return a > b ? a : b;
-}
-
 sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline = rank->pipeline;
@@ -56,8 +63,8 @@ sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(sluice__tensors_make(rank));
     sluice__tensors_bind(rank);
     for (int s = 0; s < SLUICE__STAGINGS; s++)
-        SLUICE__TRY(
-            pipeline->ops->host_alloc(rank->device, &rank->staging[s], largest_load(pipeline)));
+        SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &rank->staging[s],
+                                              sluice__largest_load(pipeline)));
     SLUICE__TRY(sluice__alloc(&rank->begin, count, sizeof *rank->begin));
     SLUICE__TRY(sluice__alloc(&rank->end, count, sizeof *rank->end));
     SLUICE__TRY(sluice__alloc(&rank->weight, count, sizeof *rank->weight));
@@ -99,13 +106,15 @@ static sluice_status exchange_task(sluice__rank *rank, void *argument) {
     for (int k = 0; k < mine->value_count; k++) {
         const sluice__value *value = &mine->values[k];
         if (sluice_model_use(pipeline->model, value->use)->first != with->first) continue;
-        const size_t bytes = (size_t)value->count * sizeof(float);
-        if (with->writes)
-            SLUICE__TRY(pipeline->ops->upload(rank->stream, rank->arena + value->values,
+        const size_t bytes = master_bytes(value);
+        if (with->writes) {
+            SLUICE__TRY(pipeline->ops->upload(rank->stream, rank->arena + value->master,
                                               with->values, bytes));
-        else if (value->is_first)
+            SLUICE__TRY(store_working(rank, value));
+        } else if (value->is_first) {
             SLUICE__TRY(pipeline->ops->download(rank->stream, with->values,
-                                                rank->arena + value->values, bytes));
+                                                rank->arena + value->master, bytes));
+        }
     }
     return pipeline->ops->synchronize(rank->stream);
 }
@@ -114,7 +123,7 @@ static sluice_status exchange_task(sluice__rank *rank, void *argument) {
 
 static sluice_status find_parameter(const sluice_pipeline *pipeline, const char *name,
                                     int64_t count, int *first) {
-    if (pipeline->options.costs)
+    if (!pipeline->ops->computes)
         return sluice__fail(SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
     for (int u = 0; u < sluice_model_use_count(pipeline->model); u++) {
         const sluice_parameter_use *use = sluice_model_use(pipeline->model, u);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -45,10 +46,28 @@ static void choose_threads(sluice_pipeline *pipeline) {
 static sluice_status check_model(const sluice_model *model) {
     const int layers = sluice_model_layer_count(model);
     sluice_layer_description last;
-    if (layers > 0) SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_PRECISION_FP32));
+    if (layers > 0)
+        SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_PRECISION_FP32));
     if (layers > 0 && last.is_loss) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss",
                         layers);
+}
+
+/* What the device does not compute in is refused by name. */
+static sluice_status choose_operations(sluice_pipeline *pipeline) {
+    const sluice_precision precision = pipeline->options.precision;
+    pipeline->operations             = pipeline->ops->operations(precision);
+    if (pipeline->operations) return SLUICE_OK;
+    char names[64] = "";
+    size_t used    = 0;
+    for (int p = 0; p < SLUICE_PRECISIONS; p++)
+        if (pipeline->ops->operations((sluice_precision)p))
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "",
+                                 sluice_precision_name((sluice_precision)p));
+    sluice__fail(SLUICE_E_UNSUPPORTED, "device %s does not compute in %s", pipeline->ops->name,
+                 sluice_precision_name(precision));
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "it computes in: %s", names);
 }
 
 /* A missing function for this device is refused here, by name. */
@@ -123,6 +142,9 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
     const size_t p = (size_t)pipeline->ranks;
     SLUICE__TRY(sluice__alloc(&pipeline->rank, p, sizeof *pipeline->rank));
     SLUICE__TRY(sluice__account_make(pipeline));
+    SLUICE__TRY(sluice__alloc(&pipeline->run.parts,
+                              (size_t)sluice_model_batch_count(pipeline->model),
+                              sizeof *pipeline->run.parts));
     SLUICE__TRY(sluice__alloc(&pipeline->run.first_sample,
                               (size_t)pipeline->program->microbatches + 1, sizeof(int64_t)));
     for (int r = 0; r < pipeline->ranks; r++) {
@@ -162,10 +184,14 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     sluice__condition_init(&pipeline->changed);
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
     compile.samples                = settings.samples;
-    compile.moments                = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
+    compile.states                 = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
+    compile.precision              = settings.precision;
     compile.recompute              = settings.recompute;
     sluice_status status           = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__place_kind(pipeline));
+    SLUICE__TRY_OUT(choose_operations(pipeline));
+    compile.working_bytes = pipeline->operations->working_bytes;
+    pipeline->runs_on     = pipeline->ops->asynchronous;
     SLUICE__TRY_OUT(sluice__choose_transport(pipeline));
     if (pipeline->transport_ops->one_queue) compile.queues = SLUICE_QUEUES_PER_RANK;
     SLUICE__TRY_OUT(check_kinds(pipeline));
@@ -216,6 +242,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     sluice__exchanges_free(pipeline);
     sluice_program_free(pipeline->program);
     sluice_program_free(pipeline->forward);
+    sluice__free(pipeline->run.parts);
     sluice__free(pipeline->run.first_sample);
     sluice__free(pipeline->first_use);
     sluice__free(pipeline->rank);

@@ -107,7 +107,6 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
     SLUICE__TRY(pipeline->ops->count(&there));
     for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = r;
     if (there == 0) return SLUICE_OK;
-    pipeline->runs_on = true;
     SLUICE__TRY(choose(&devices, pipeline->options.device, there));
     assert(devices.count > 0);
     const int each = wish > 0 ? wish : (ranks + devices.count - 1) / devices.count;

@@ -13,22 +13,11 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/internal.h"
 
-/* Bytes of a sample of inputs, and of targets. */
-typedef struct sizes {
-    size_t input, target;
-} sizes;
-
-static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
-    const sizes *const of = context;
+/* `context` is the bytes of a sample. */
+static sluice_status load_zeros(void *context, void *to, int64_t first, int64_t samples) {
+    const size_t *const bytes = context;
     (void)first;
-    memset(to, 0, (size_t)samples * of->input);
-    return SLUICE_OK;
-}
-
-static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
-    const sizes *const of = context;
-    (void)first;
-    memset(to, 0, (size_t)samples * of->target);
+    memset(to, 0, (size_t)samples * *bytes);
     return SLUICE_OK;
 }
 
@@ -57,20 +46,9 @@ static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
     return pipeline->run.updates ? sluice__rehearse_update(rank) : sluice__drain(rank);
 }
 
-sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
-    const sluice_program *program    = pipeline->program;
-    const sluice__layout *const last = &program->layouts[program->stages - 1];
-    const sluice_shape input         = sluice_model_layer_input(pipeline->model, 0, 1);
-    sluice_shape target              = last->descriptions[last->count - 1].targets;
-    target.dims[0]                   = 1;
-    sizes of                         = {sluice_shape_bytes(&input), sluice_shape_bytes(&target)};
-    sluice__run how                  = {.batch   = {.samples      = program->options.samples,
-                                                    .total_weight = 1,
-                                                    .load_inputs  = load_inputs,
-                                                    .load_targets = load_targets,
-                                                    .context      = &of},
-                                        .step    = 1,
-                                        .updates = true};
+static sluice_status rehearse_both(sluice_pipeline *pipeline, const sluice_batch *batch) {
+    const sluice_program *program = pipeline->program;
+    sluice__run how               = {.batch = *batch, .step = 1, .updates = true};
     memcpy(pipeline->run.first_sample, program->first_sample,
            ((size_t)program->microbatches + 1) * sizeof(int64_t));
     SLUICE__TRY(sluice__carry_out(pipeline, program, &how, rehearse_rank));
@@ -79,4 +57,15 @@ sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
     for (int i = 0; i <= pipeline->forward->microbatches; i++)
         pipeline->run.first_sample[i] = i * sluice_program_samples(pipeline->forward, 0);
     return sluice__carry_out(pipeline, pipeline->forward, &how, rehearse_rank);
+}
+
+sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
+    size_t bytes[SLUICE_BATCH_PARTS];
+    sluice_batch batch = {.samples = pipeline->program->options.samples, .total_weight = 1};
+    for (int k = 0; k < sluice_model_batch_count(pipeline->model); k++) {
+        const sluice_batch_read *const read = sluice_model_batch(pipeline->model, k);
+        bytes[k]                            = sluice_shape_bytes(&read->shape);
+        batch.parts[k] = (sluice_batch_part){read->name, load_zeros, &bytes[k]};
+    }
+    return rehearse_both(pipeline, &batch);
 }

@@ -16,10 +16,11 @@ typedef enum action { ACTION_F, ACTION_I, ACTION_W } action;
 
 /* The pointers that a call needs beside the call itself. */
 typedef struct call_tables {
-    const float *parameters[SLUICE_LAYER_PARAMETERS];
+    const void *parameters[SLUICE_LAYER_PARAMETERS];
     float *gradients[SLUICE_LAYER_PARAMETERS];
     void *saved[SLUICE_LAYER_SAVED];
     void *handed[SLUICE_LAYER_HANDED];
+    const void *batch[SLUICE_LAYER_BATCH];
 } call_tables;
 
 /* Where a tensor is; NULL if this instruction does not have it. */
@@ -32,8 +33,7 @@ static void bind_parameters(const stage_run *run, int layer, call_tables *tables
     const sluice_pipeline *pipeline = run->rank->pipeline;
     const int first = pipeline->first_use[layer], count = pipeline->first_use[layer + 1] - first;
     for (int k = 0; k < count; k++) {
-        tables->parameters[k] =
-            (const float *)(run->rank->arena + pipeline->program->use_values[first + k]);
+        tables->parameters[k] = run->rank->arena + pipeline->program->use_values[first + k];
         tables->gradients[k] =
             (float *)(run->rank->arena + pipeline->program->use_gradients[first + k]);
     }
@@ -48,17 +48,20 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
     bind_parameters(run, layer, tables);
     for (int k = 0; k < SLUICE_LAYER_SAVED; k++) tables->saved[k] = find(run, &spots->saved[k]);
     for (int k = 0; k < SLUICE_LAYER_HANDED; k++) tables->handed[k] = find(run, &spots->handed[k]);
-    const size_t losses = pass->program->rank[run->rank->index].losses;
+    for (int k = 0; k < SLUICE_LAYER_BATCH; k++) tables->batch[k] = find(run, &spots->batch[k]);
+    const sluice_precision precision = pipeline->options.precision;
+    const size_t losses              = pass->program->rank[run->rank->index].losses;
     return (sluice_layer_call){
-        .ops             = pipeline->ops,
-        .stream          = run->rank->stream,
-        .config          = sluice_model_layer_config(pipeline->model, layer),
-        .name            = sluice_model_layer_name(pipeline->model, layer),
-        .input_shape     = sluice_model_layer_input(pipeline->model, layer, run->samples),
-        .precision       = SLUICE_PRECISION_FP32,
-        .training        = pass->step > 0,
-        .input           = find(run, &spots->input),
-        .output          = find(run, &spots->output),
+        .ops         = pipeline->ops,
+        .operations  = pipeline->operations,
+        .stream      = run->rank->stream,
+        .config      = sluice_model_layer_config(pipeline->model, layer),
+        .name        = sluice_model_layer_name(pipeline->model, layer),
+        .input_shape = sluice_model_layer_input(pipeline->model, layer, run->samples, precision),
+        .precision   = precision,
+        .training    = pass->step > 0,
+        .input       = find(run, &spots->input),
+        .output      = find(run, &spots->output),
         .output_gradient = find(run, &spots->output_gradient),
         .input_gradient  = find(run, &spots->input_gradient),
         .parameters      = tables->parameters,
@@ -67,7 +70,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
         .handed          = tables->handed,
         .scratch         = find(run, inside_b ? &spots->scratch_weight : &spots->scratch),
         .first_write     = which == ACTION_W ? run->at->first_weight : run->at->first_input,
-        .targets         = find(run, &spots->targets),
+        .batch           = tables->batch,
         .loss            = (double *)(run->rank->arena + losses) + run->at->microbatch,
         .total_weight    = pass->batch.total_weight,
         .random = {pipeline->options.seed, pass->step, pass->first_sample[run->at->microbatch]},
@@ -108,46 +111,6 @@ static sluice_status run_layer(const stage_run *run, int l, action which) {
                : SLUICE_OK;
 }
 
-/* The caller fills host memory; the device gets a copy. */
-static sluice_status load(const stage_run *run, sluice_load *callback, const sluice_shape *shape,
-                          const sluice_slot *slot) {
-    const sluice_pipeline *pipeline = run->rank->pipeline;
-    const sluice_batch *batch       = &pipeline->run.batch;
-    const int64_t first             = pipeline->run.first_sample[run->at->microbatch];
-    if (run->samples == 0) return SLUICE_OK;
-    const int block  = run->rank->loads++ % SLUICE__STAGINGS;
-    void *const host = run->rank->staging[block];
-    SLUICE__TRY(sluice__await(run->rank, run->rank->staged[block]));
-    const sluice_status status = callback(batch->context, host, first, run->samples);
-    if (status != SLUICE_OK) {
-        char reason[512];
-        const sluice_error *error = sluice_last_error();
-        for (size_t k = 0; k < sizeof reason; k++)
-            if (!(reason[k] = error->status == status ? error->what[k] : 0)) break;
-        reason[sizeof reason - 1] = 0;
-        return sluice__fail(SLUICE_E_CALLBACK, "loading samples %lld to %lld failed: %s",
-                            (long long)first, (long long)(first + run->samples - 1),
-                            reason[0] ? reason : sluice_status_text(status));
-    }
-    SLUICE__TRY(pipeline->ops->upload(run->rank->stream, run->rank->arena + slot->offset, host,
-                                      sluice_shape_bytes(shape)));
-    return pipeline->ops->record(run->rank->stream, run->rank->staged[block]);
-}
-
-static sluice_status load_edges(const stage_run *run) {
-    const sluice_pipeline *pipeline = run->rank->pipeline;
-    const sluice_batch *batch       = &pipeline->run.batch;
-    if (run->at->stage == 0) {
-        const sluice_shape shape = sluice_model_layer_input(pipeline->model, 0, run->samples);
-        SLUICE__TRY(load(run, batch->load_inputs, &shape, &run->at->slots[SLUICE_ROLE_INPUT]));
-    }
-    const sluice_layer_description *last = &run->layout->descriptions[run->layout->count - 1];
-    if (!last->is_loss) return SLUICE_OK;
-    sluice_shape shape = last->targets;
-    shape.dims[0]      = run->samples;
-    return load(run, batch->load_targets, &shape, &run->at->slots[SLUICE_ROLE_TARGETS]);
-}
-
 /* W of a layer inside a B, whose other part is I. */
 static sluice_status run_weight_inside(const stage_run *run, int l) {
     const double begin = sluice__now();
@@ -165,7 +128,7 @@ sluice_status sluice__run_stage(sluice__rank *rank, const sluice_instruction *at
             pass->first_sample[at->microbatch + 1] - pass->first_sample[at->microbatch]};
     const int last = run.layout->count - 1;
     if (run.mode <= SLUICE__RECOMPUTE) {
-        if (run.mode != SLUICE__RECOMPUTE) SLUICE__TRY(load_edges(&run));
+        if (run.mode != SLUICE__RECOMPUTE) SLUICE__TRY(sluice__load_parts(rank, at));
         for (int l = 0; l <= last; l++) SLUICE__TRY(run_layer(&run, l, ACTION_F));
         return SLUICE_OK;
     }

@@ -17,17 +17,21 @@ sluice_status sluice__check_number(const char *name, double value, double low, d
 
 static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_batch *batch) {
     if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
+    SLUICE__TRY(sluice__find_parts(pipeline->model, batch, NULL));
     return sluice__check_number("the batch's total weight", batch->total_weight, 1e-300, 1e300);
 }
 
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task) {
-    sluice__run *run      = &pipeline->run;
-    int64_t *first_sample = run->first_sample;
-    *run                  = *how;
-    run->first_sample     = first_sample;
-    run->program          = program;
-    run->start            = sluice__now();
+    sluice__run *run         = &pipeline->run;
+    int64_t *first_sample    = run->first_sample;
+    sluice_batch_part *parts = run->parts;
+    *run                     = *how;
+    run->first_sample        = first_sample;
+    run->parts               = parts;
+    run->program             = program;
+    run->start               = sluice__now();
+    SLUICE__TRY(sluice__find_parts(pipeline->model, &how->batch, parts));
     run->bad_microbatch = run->bad_use = -1;
     pipeline->transport_ops->begin(pipeline->transport);
     const sluice_status status = sluice__workers_do(pipeline, task, NULL);

@@ -32,14 +32,14 @@ void sluice__tensors_bind(sluice__rank *rank) {
     rank->counted_count              = 0;
     for (int k = 0; k < mine->value_count; k++) {
         const sluice__value *value = &mine->values[k];
-        const bool has_moments     = pipeline->program->options.moments > 0;
         rank->tensors[k]           = (sluice_update_tensor){
-                      .parameter     = at_offset(rank, value->values),
-                      .gradient      = at_offset(rank, value->gradient),
-                      .first_moment  = has_moments ? at_offset(rank, value->moments[0]) : NULL,
-                      .second_moment = has_moments ? at_offset(rank, value->moments[1]) : NULL,
-                      .count         = value->count,
-                      .decays        = sluice_model_use(pipeline->model, value->use)->parameter.decays};
+                      .master   = at_offset(rank, value->master),
+                      .working  = value->working_bytes > 0 ? rank->arena + value->working : NULL,
+                      .gradient = at_offset(rank, value->gradient),
+                      .count    = value->count,
+                      .decays   = sluice_model_use(pipeline->model, value->use)->parameter.decays};
+        for (int state = 0; state < pipeline->program->options.states; state++)
+            rank->tensors[k].states[state] = at_offset(rank, value->states[state]);
         if (value->is_first) rank->counted[rank->counted_count++] = rank->tensors[k];
     }
 }
@@ -51,8 +51,11 @@ sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *a
     for (int k = 0; k < tie->terms; k++) rank->terms[k] = at_offset(rank, tie->offsets[k]);
     const sluice_shape *shape =
         &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;
-    return rank->pipeline->ops->sum(rank->stream, at_offset(rank, tie->sum), rank->terms,
-                                    tie->terms, sluice_shape_count(shape));
+    return rank->pipeline->operations->sum(rank->stream,
+                                           &(sluice_sum){.out    = at_offset(rank, tie->sum),
+                                                         .inputs = rank->terms,
+                                                         .terms  = tie->terms,
+                                                         .count  = sluice_shape_count(shape)});
 }
 
 /* ---- the norm ---- */
@@ -64,7 +67,8 @@ static sluice_status gather_mine(sluice__rank *rank) {
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     const int losses = rank->index == pipeline->loss_rank ? pipeline->program->microbatches : 0;
     double *partials = (double *)(rank->arena + mine->partials);
-    SLUICE__TRY(ops->sum_squares(rank->stream, partials, rank->counted, rank->counted_count));
+    SLUICE__TRY(pipeline->operations->sum_squares(
+        rank->stream, &(sluice_sum_squares){partials, rank->counted, rank->counted_count}));
     SLUICE__TRY(ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
                               (size_t)losses * sizeof(double)));
     SLUICE__TRY(ops->download(rank->stream, rank->mine + losses, partials,
@@ -153,18 +157,26 @@ sluice_status sluice__norm(sluice__rank *rank) {
 sluice_status sluice__update(sluice__rank *rank) {
     const sluice_pipeline *pipeline        = rank->pipeline;
     const sluice_pipeline_options *options = &pipeline->options;
-    const sluice_update update             = {.learning_rate  = pipeline->run.batch.learning_rate,
-                                              .weight_decay   = options->weight_decay,
-                                              .beta1          = options->beta1,
-                                              .beta2          = options->beta2,
-                                              .epsilon        = 1e-8,
-                                              .gradient_scale = rank->scale,
-                                              .step           = pipeline->updates + 1};
     const int count                        = pipeline->program->rank[rank->index].value_count;
     if (isnan(rank->scale) || !pipeline->run.updates) return SLUICE_OK;
     if (options->optimizer == SLUICE_SGD)
-        return pipeline->ops->sgd(rank->stream, rank->tensors, count, &update);
-    return pipeline->ops->adamw(rank->stream, rank->tensors, count, &update);
+        return pipeline->operations->sgd(
+            rank->stream, &(sluice_sgd){.tensors        = rank->tensors,
+                                        .count          = count,
+                                        .learning_rate  = pipeline->run.batch.learning_rate,
+                                        .weight_decay   = options->weight_decay,
+                                        .gradient_scale = rank->scale,
+                                        .step           = pipeline->updates + 1});
+    return pipeline->operations->adamw(
+        rank->stream, &(sluice_adamw){.tensors        = rank->tensors,
+                                      .count          = count,
+                                      .learning_rate  = pipeline->run.batch.learning_rate,
+                                      .weight_decay   = options->weight_decay,
+                                      .beta1          = options->beta1,
+                                      .beta2          = options->beta2,
+                                      .epsilon        = 1e-8,
+                                      .gradient_scale = rank->scale,
+                                      .step           = pipeline->updates + 1});
 }
 
 /* With a learning rate of 0 and nothing from others. */

@@ -94,8 +94,8 @@ static sluice_status load_nothing(void *context, void *to, int64_t first, int64_
 }
 
 sluice_batch sluice_virtual_batch(int64_t samples) {
-    static const sluice_batch_part parts[] = {{"inputs", load_nothing, NULL},
-                                              {"targets", load_nothing, NULL}};
     return (sluice_batch){
-        .samples = samples, .total_weight = (double)samples, .parts = parts, .part_count = 2};
+        .samples      = samples,
+        .total_weight = (double)samples,
+        .parts        = {{"inputs", load_nothing, NULL}, {"targets", load_nothing, NULL}}};
 }

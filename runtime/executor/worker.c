@@ -30,7 +30,6 @@ static sluice_status open_device(sluice__rank *rank) {
     const int threads         = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, rank->ordinal, threads, rank->index * threads,
                                     pipeline->pin));
-    if (pipeline->options.tf32) SLUICE__TRY(pipeline->ops->allow_tf32(rank->device));
     SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
     sluice__progress(pipeline);
     SLUICE__TRY(

@@ -195,6 +195,11 @@ static sluice_status add_batch(sluice_model *model, const char *name,
         int known                           = 0;
         while (known < model->batch_count && strcmp(model->batch[known].name, read->name) != 0)
             known++;
+        if (known == SLUICE_BATCH_PARTS)
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "layer '%s' reads '%s' of the batch, one part too many: a model "
+                                "reads at most %d",
+                                name, read->name, SLUICE_BATCH_PARTS);
         if (known == model->batch_count) {
             model->batch[model->batch_count++] =
                 (sluice_batch_read){.name = read->name, .shape = read->shape};

@@ -47,7 +47,7 @@ static inline void stack_devices(int devices, uint64_t seed, bool lazy) {
 /* ---- the problem ---- */
 
 static inline sluice_model *stack_model(void) {
-    const sluice_linear_config linear = {STACK_WIDTH, STACK_WIDTH, 0};
+    const sluice_linear_config linear = {.inputs = STACK_WIDTH, .outputs = STACK_WIDTH};
     sluice_model *model;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {STACK_WIDTH}}));
     for (int k = 0; k + 1 < STACK_LAYERS; k++) {
@@ -75,7 +75,10 @@ static inline sluice_status stack_targets(void *context, void *to, int64_t first
 }
 
 static inline sluice_batch stack_batch(int64_t samples, int64_t *n) {
-    return (sluice_batch){samples, (double)samples, stack_inputs, stack_targets, n, 1e-2};
+    return (sluice_batch){samples,
+                          (double)samples,
+                          {{"inputs", stack_inputs, n}, {"targets", stack_targets, n}},
+                          1e-2};
 }
 
 /* ---- the pipeline ---- */

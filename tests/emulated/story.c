@@ -93,7 +93,7 @@ void story_expect_nothing_left(const char *words) {
 /* ---- models ---- */
 
 static sluice_status linear_model(sluice_model **out) {
-    const sluice_linear_config linear = {WIDTH, WIDTH, 0};
+    const sluice_linear_config linear = {.inputs = WIDTH, .outputs = WIDTH};
     sluice_model *model               = NULL;
     sluice_status status              = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
@@ -124,7 +124,7 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
     options.threads                 = 1;
     options.device                  = s->device;
     options.optimizer               = s->is_gpt ? SLUICE_ADAMW : SLUICE_SGD;
-    options.tf32                    = !s->is_gpt;
+    options.precision               = s->is_gpt ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_TF32;
     options.deadline_s              = s->deadline_s;
     SLUICE__TRY(sluice_schedule_generate(&schedule, s->schedule, &shape));
     const sluice_status status = sluice_pipeline_create(out, model, schedule, NULL, &options);
@@ -153,7 +153,8 @@ static sluice_status load_numbers(void *context, void *to, int64_t first, int64_
 /* Fewer than there are micro-batches when evaluating: some are empty. */
 static sluice_batch make_batch(const story *s, int64_t samples) {
     sluice_load *const load = s->is_gpt ? load_tokens : load_numbers;
-    return (sluice_batch){samples, (double)samples, load, load, NULL, 1e-2};
+    return (sluice_batch){
+        samples, (double)samples, {{"inputs", load, NULL}, {"targets", load, NULL}}, 1e-2};
 }
 
 /* ---- the phases ---- */

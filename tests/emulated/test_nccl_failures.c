@@ -267,7 +267,7 @@ static void a_failing_rank_stops_the_others(void **state) {
         const sluice_status status = train_once(&with, false);
         if (status != SLUICE_E_CALLBACK ||
             strcmp(sluice_last_error()->what,
-                   "rank 0, stage 0, 0F0: loading samples 0 to 0 failed: "
+                   "rank 0, stage 0, 0F0: loading 'inputs' of samples 0 to 0 failed: "
                    "the cat sat on the file") != 0)
             fail_msg("no inputs: %s: '%s'", sluice_status_name(status), sluice_last_error()->what);
         if (sluice__now() - start > 20) fail_msg("trial %d: not in time", trial);

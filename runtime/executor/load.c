@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* load.c -- parts of the batch: from the caller's callbacks through host memory to a device. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/convert.h"
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+/* ---- which callback fills which part ---- */
+
+static int part_count(const sluice_batch *batch) {
+    int count = 0;
+    while (count < SLUICE_BATCH_PARTS && batch->parts[count].name) count++;
+    return count;
+}
+
+static const sluice_batch_part *find_part(const sluice_batch *batch, const char *name) {
+    for (int k = 0; k < part_count(batch); k++)
+        if (strcmp(batch->parts[k].name, name) == 0) return &batch->parts[k];
+    return NULL;
+}
+
+/* "inputs, targets": in `bytes` of room. */
+static void list_parts(char *out, size_t bytes, const sluice_batch *batch) {
+    size_t used = 0;
+    out[0]      = 0;
+    for (int k = 0; k < part_count(batch) && used < bytes; k++) {
+        const int added =
+            snprintf(out + used, bytes - used, "%s%s", k > 0 ? ", " : "", batch->parts[k].name);
+        used += added > 0 ? (size_t)added : 0;
+    }
+}
+
+sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *batch,
+                                 sluice_batch_part *parts) {
+    for (int k = 0; k < sluice_model_batch_count(model); k++) {
+        const char *const name               = sluice_model_batch(model, k)->name;
+        const sluice_batch_part *const found = find_part(batch, name);
+        if (found && found->load) {
+            if (parts) parts[k] = *found;
+            continue;
+        }
+        char listed[160];
+        list_parts(listed, sizeof listed, batch);
+        return sluice__fail(SLUICE_E_ARGUMENT, "the model reads '%s', and the batch has %s", name,
+                            listed[0] != '\0' ? listed : "nothing");
+    }
+    return SLUICE_OK;
+}
+
+/* ---- one part of one micro-batch ---- */
+
+/* The callback's own words, if it used sluice_fail(). */
+static sluice_status callback_failed(sluice_status status, const char *name, int64_t first,
+                                     int64_t samples) {
+    const sluice_error error = *sluice_last_error();
+    const bool said          = error.status == status && error.what[0] != '\0';
+    return sluice__fail(SLUICE_E_CALLBACK, "loading '%s' of samples %lld to %lld failed: %.400s",
+                        name, (long long)first, (long long)(first + samples - 1),
+                        said ? error.what : sluice_status_text(status));
+}
+
+/* Fill `to` of the arena, which wants elements of `type`. */
+static sluice_status load(sluice__rank *rank, int index, int microbatch, void *to,
+                          sluice_type type) {
+    const sluice_pipeline *pipeline     = rank->pipeline;
+    const sluice__run *run              = &pipeline->run;
+    const sluice_batch_part *const part = &run->parts[index];
+    const int64_t first                 = run->first_sample[microbatch];
+    const int64_t samples               = run->first_sample[microbatch + 1] - first;
+    sluice_shape shape                  = sluice_model_batch(pipeline->model, index)->shape;
+    if (samples == 0) return SLUICE_OK;
+    shape.dims[0]    = samples;
+    const int block  = rank->loads++ % SLUICE__STAGINGS;
+    void *const host = rank->staging[block];
+    SLUICE__TRY(sluice__await(rank, rank->staged[block]));
+    const sluice_status status = part->load(part->context, host, first, samples);
+    if (status != SLUICE_OK) return callback_failed(status, part->name, first, samples);
+    if (type != shape.type)
+        sluice__convert(host, type, host, shape.type, sluice_shape_count(&shape));
+    shape.type = type;
+    SLUICE__TRY(pipeline->ops->upload(rank->stream, to, host, sluice_shape_bytes(&shape)));
+    return pipeline->ops->record(rank->stream, rank->staged[block]);
+}
+
+sluice_status sluice__load_parts(sluice__rank *rank, const sluice_instruction *at) {
+    const sluice_program *program      = rank->pipeline->run.program;
+    const sluice__layout *const layout = &program->layouts[at->stage];
+    unsigned char *const batch         = rank->arena + at->slots[SLUICE_ROLE_BATCH].offset;
+    if (layout->first == 0) {
+        const sluice_shape input =
+            sluice_model_layer_input(rank->pipeline->model, 0, 1, program->options.precision);
+        SLUICE__TRY(load(rank, 0, at->microbatch, rank->arena + at->slots[SLUICE_ROLE_INPUT].offset,
+                         input.type));
+    }
+    for (int k = 0; k < layout->part_count; k++)
+        SLUICE__TRY(load(rank, layout->parts[k].index, at->microbatch,
+                         batch + layout->parts[k].offset, layout->parts[k].shape.type));
+    return SLUICE_OK;
+}
+
+size_t sluice__largest_load(const sluice_pipeline *pipeline) {
+    size_t largest = 0;
+    for (int k = 0; k < sluice_model_batch_count(pipeline->model); k++) {
+        sluice_shape shape = sluice_model_batch(pipeline->model, k)->shape;
+        shape.dims[0]      = sluice_program_samples(pipeline->program, 0);
+        const size_t bytes = sluice_shape_bytes(&shape);
+        if (bytes > largest) largest = bytes;
+    }
+    return largest;
+}
