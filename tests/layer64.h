@@ -41,32 +41,61 @@ static inline int64_t rows64(const sluice_shape *shape) {
     return rows;
 }
 
+/* A layer's parameters, of which the next is taken. */
+typedef struct parameters64 {
+    const double *const *next;
+} parameters64;
+
+static inline const double *take64(parameters64 *from, bool is_there) {
+    return is_there ? *from->next++ : NULL;
+}
+
+static inline void norm64(double *y, const layer64 *layer, const sluice_norm_config *norm,
+                          parameters64 *from) {
+    const double *const gain = take64(from, true);
+    const double *const bias = take64(from, norm->kind == SLUICE_NORM_LAYERNORM);
+    const double epsilon     = norm->epsilon > 0 ? (double)norm->epsilon : 1e-5;
+    reference_norm(y, layer->x, gain, bias, rows64(&layer->input),
+                   layer->input.dims[layer->input.rank - 1], norm->kind, epsilon);
+}
+
+static inline void dense64(double *y, const double *x, parameters64 *from, bool has_bias,
+                           int64_t rows, int64_t inputs, int64_t outputs) {
+    const double *const w = take64(from, true), *const b = take64(from, has_bias);
+    reference_linear(y, x, w, b, NULL, rows, inputs, outputs);
+}
+
 static inline void attention64(double *y, const layer64 *layer) {
     const sluice_attention_config *const c = layer->config;
-    const double *const *const p           = layer->parameters;
     const int64_t rows = rows64(&layer->input), width = c->width;
-    double *const h = reference_zeros(rows * width), *const qkv = reference_zeros(rows * 3 * width);
-    reference_layernorm(h, layer->x, p[0], p[1], rows, width);
-    reference_linear(qkv, h, p[2], p[3], NULL, rows, width, 3 * width);
+    const int64_t kv_heads   = c->kv_heads > 0 ? c->kv_heads : c->heads;
+    const int64_t head_width = c->head_width > 0 ? c->head_width : width / c->heads;
+    const int64_t all = c->heads * head_width, packed = all + 2 * kv_heads * head_width;
+    parameters64 from            = {layer->parameters};
     const sluice_dropout dropout = dropout64(layer, "dropout of probabilities", c->dropout);
-    reference_attention(h, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
-                        width / c->heads, &dropout);
-    reference_linear(y, h, p[4], p[5], NULL, rows, width, width);
+    double *const h = reference_zeros(rows * width), *const qkv = reference_zeros(rows * packed);
+    double *const attended = reference_zeros(rows * all);
+    norm64(h, layer, &c->norm, &from);
+    dense64(qkv, h, &from, !c->qkv_has_no_bias, rows, width, packed);
+    reference_attention(attended, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
+                        kv_heads, head_width, &dropout);
+    dense64(y, attended, &from, !c->projection_has_no_bias, rows, all, width);
     branch64(y, layer, c->dropout);
     free(h);
     free(qkv);
+    free(attended);
 }
 
 static inline void mlp64(double *y, const layer64 *layer) {
     const sluice_mlp_config *const c = layer->config;
-    const double *const *const p     = layer->parameters;
     const int64_t rows               = rows64(&layer->input);
-    double *const h                  = reference_zeros(rows * c->width), *const u =
-                                                            reference_zeros(rows * c->hidden);
-    reference_layernorm(h, layer->x, p[0], p[1], rows, c->width);
-    reference_linear(u, h, p[2], p[3], NULL, rows, c->width, c->hidden);
+    parameters64 from                = {layer->parameters};
+    double *const h                  = reference_zeros(rows * c->width);
+    double *const u                  = reference_zeros(rows * c->hidden);
+    norm64(h, layer, &c->norm, &from);
+    dense64(u, h, &from, !c->has_no_bias, rows, c->width, c->hidden);
     for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(u[i]);
-    reference_linear(y, u, p[4], p[5], NULL, rows, c->hidden, c->width);
+    dense64(y, u, &from, !c->has_no_bias, rows, c->hidden, c->width);
     branch64(y, layer, c->dropout);
     free(h);
     free(u);
@@ -75,8 +104,9 @@ static inline void mlp64(double *y, const layer64 *layer) {
 static inline void embedding64(double *y, const layer64 *layer) {
     const sluice_embedding_config *const c = layer->config;
     const sluice_dropout dropout = dropout64(layer, "dropout of the embedding", c->dropout);
-    reference_embedding(y, layer->x, layer->parameters[0], layer->parameters[1],
-                        layer->input.dims[0], layer->input.dims[1], c->width);
+    reference_embedding(y, layer->x, layer->parameters[0],
+                        c->positions > 0 ? layer->parameters[1] : NULL, layer->input.dims[0],
+                        layer->input.dims[1], c->width);
     reference_drop(y, layer->input.dims[0], layer->input.dims[1] * c->width, &dropout);
 }
 
@@ -103,13 +133,14 @@ static inline void relu64(double *y, const layer64 *layer) {
 
 static inline void linear64(double *y, const layer64 *layer) {
     const sluice_linear_config *const c = layer->config;
-    reference_linear(y, layer->x, layer->parameters[0], layer->parameters[1], NULL,
-                     rows64(&layer->input), c->inputs, c->outputs);
+    parameters64 from                   = {layer->parameters};
+    dense64(y, layer->x, &from, !c->has_no_bias, rows64(&layer->input), c->inputs, c->outputs);
 }
 
 static inline void layernorm64(double *y, const layer64 *layer) {
-    reference_layernorm(y, layer->x, layer->parameters[0], layer->parameters[1],
-                        rows64(&layer->input), layer->input.dims[layer->input.rank - 1]);
+    const sluice_layernorm_config *const c = layer->config;
+    parameters64 from                      = {layer->parameters};
+    norm64(y, layer, &c->norm, &from);
 }
 
 /* y: the layer's output, or its loss. */

@@ -2,8 +2,8 @@
 /*
  * mirror.h -- operations of a device whose memory the host cannot touch, on host memory: for tests.
  *
- * Every block made here has a twin on the device. A row of mirror_ops() uploads all of them,
- * carries the operation out on the twins, waits, and downloads all of them again.
+ * Every block made here has a twin on the device. An operation of mirror_ops() uploads all of them,
+ * is carried out on the twins, waits, and downloads all of them again.
  */
 #ifndef SLUICE_TESTS_MIRROR_H
 #define SLUICE_TESTS_MIRROR_H
@@ -22,7 +22,8 @@ typedef struct mirrored {
 
 static struct {
     const sluice_device_ops *real;
-    sluice_device *device; /* that holds the twins */
+    const sluice_operations *operations; /* of it */
+    sluice_device *device;               /* that holds the twins */
     mirrored blocks[MIRRORED];
 } mirror;
 
@@ -48,8 +49,8 @@ static void mirror_release(void *here) {
     }
 }
 
-/* The twin of an address in a block, or else just past one, since the next may begin there; what is
- * in none stays. */
+/* The twin of an address in a block, or else just past one, since the next may begin there; NULL:
+ * it is in none. */
 static void *mirror_twin(const void *address) {
     const uintptr_t at = (uintptr_t)address;
     for (int i = 0; i < 2 * MIRRORED; i++) {
@@ -58,19 +59,18 @@ static void *mirror_twin(const void *address) {
         if (block->here && at >= begin && at < begin + block->bytes + past)
             return (unsigned char *)block->there + (at - begin);
     }
-    void *same;
-    memcpy(&same, &address, sizeof same);
-    return same;
+    return NULL;
 }
 
-/* The pointers that a struct of arguments begins with, in so many bytes. What comes after them is
- * no address, and might look like one: a number beside padding. */
+/* The pointers that a struct begins with. What comes after them is no address, and might look like
+ * one, a number beside padding: the first that is neither NULL nor in a block ends them. */
 static void mirror_translate(void *args, size_t bytes) {
     for (size_t at = 0; at + sizeof(void *) <= bytes; at += sizeof(void *)) {
         void *pointer;
         memcpy(&pointer, (char *)args + at, sizeof pointer);
-        pointer = mirror_twin(pointer);
-        memcpy((char *)args + at, &pointer, sizeof pointer);
+        void *const twin = mirror_twin(pointer);
+        if (pointer && !twin) return;
+        if (twin) memcpy((char *)args + at, &twin, sizeof twin);
     }
 }
 
@@ -90,106 +90,91 @@ static sluice_status mirror_end(sluice_stream *stream, sluice_status status) {
     return mirror.real->synchronize(stream);
 }
 
-/* A row that takes its arguments in a struct, and the first of them that is no pointer. */
-#define MIRROR_ROW(row, number)                                                                    \
-    static sluice_status mirror_##row(sluice_stream *stream, const sluice_##row *args) {           \
-        sluice_##row moved = *args;                                                                \
-        mirror_translate(&moved, offsetof(sluice_##row, number));                                  \
-        mirror_begin(stream);                                                                      \
-        return mirror_end(stream, mirror.real->row(stream, &moved));                               \
-    }
-MIRROR_ROW(matmul, rows)
-MIRROR_ROW(linear, rows)
-MIRROR_ROW(linear_backward_input, rows)
-MIRROR_ROW(linear_backward_weight, rows)
-MIRROR_ROW(layernorm, rows)
-MIRROR_ROW(layernorm_backward, rows)
-MIRROR_ROW(attention, samples)
-MIRROR_ROW(attention_backward, samples)
-MIRROR_ROW(embedding, samples)
-MIRROR_ROW(embedding_backward, samples)
-MIRROR_ROW(classifier, rows)
-MIRROR_ROW(squared_error, count)
-MIRROR_ROW(drop, samples)
-#undef MIRROR_ROW
+/* ---- pointers in arrays of the host, which an operation may have beside its struct's ---- */
 
-static sluice_status mirror_relu(sluice_stream *stream, float *y, const float *x, int64_t count) {
-    mirror_begin(stream);
-    return mirror_end(stream, mirror.real->relu(stream, mirror_twin(y), mirror_twin(x), count));
-}
+typedef struct mirror_arrays {
+    const float *inputs[MIRRORED];
+    sluice_update_tensor tensors[MIRRORED];
+} mirror_arrays;
 
-static sluice_status mirror_relu_backward(sluice_stream *stream, float *dx, const float *dy,
-                                          const float *x, int64_t count) {
-    mirror_begin(stream);
-    return mirror_end(stream, mirror.real->relu_backward(stream, mirror_twin(dx), mirror_twin(dy),
-                                                         mirror_twin(x), count));
-}
-
-static sluice_status mirror_sum(sluice_stream *stream, float *out, const float *const *inputs,
-                                int terms, int64_t count) {
-    const float *twins[MIRRORED];
+static const float *const *mirror_inputs(mirror_arrays *room, const float *const *inputs,
+                                         int terms) {
     assert_true(terms <= MIRRORED);
-    for (int t = 0; t < terms; t++) twins[t] = mirror_twin(inputs[t]);
-    mirror_begin(stream);
-    return mirror_end(stream, mirror.real->sum(stream, mirror_twin(out), twins, terms, count));
+    for (int t = 0; t < terms; t++) room->inputs[t] = mirror_twin(inputs[t]);
+    return room->inputs;
 }
 
-/* Twins of the tensors, which stay until the next call. */
-static const sluice_update_tensor *mirror_tensors(const sluice_update_tensor *tensors, int count) {
-    static sluice_update_tensor twins[MIRRORED];
+static const sluice_update_tensor *mirror_tensors(mirror_arrays *room,
+                                                  const sluice_update_tensor *tensors, int count) {
     assert_true(count <= MIRRORED);
     for (int t = 0; t < count; t++) {
-        twins[t] = tensors[t];
-        mirror_translate(&twins[t], offsetof(sluice_update_tensor, count));
+        room->tensors[t] = tensors[t];
+        mirror_translate(&room->tensors[t], offsetof(sluice_update_tensor, count));
     }
-    return twins;
+    return room->tensors;
 }
 
-static sluice_status mirror_sum_squares(sluice_stream *stream, double *partials,
-                                        const sluice_update_tensor *tensors, int count) {
-    mirror_begin(stream);
-    return mirror_end(stream, mirror.real->sum_squares(stream, mirror_twin(partials),
-                                                       mirror_tensors(tensors, count), count));
+/* What is in arrays of `args`, which has been translated otherwise. */
+#define mirror_translate_arrays(room, args)                                                        \
+    _Generic(args, sluice_sum *                                                                    \
+             : mirror_sum_arrays, sluice_sum_squares *                                             \
+             : mirror_squares_arrays, sluice_adamw *                                               \
+             : mirror_adamw_arrays, sluice_sgd *                                                   \
+             : mirror_sgd_arrays, default                                                          \
+             : mirror_no_arrays)(room, args)
+
+static void mirror_no_arrays(mirror_arrays *room, void *args) {
+    (void)room, (void)args;
 }
 
-static sluice_status mirror_adamw(sluice_stream *stream, const sluice_update_tensor *tensors,
-                                  int count, const sluice_update *step) {
-    mirror_begin(stream);
-    return mirror_end(stream,
-                      mirror.real->adamw(stream, mirror_tensors(tensors, count), count, step));
+static void mirror_sum_arrays(mirror_arrays *room, sluice_sum *args) {
+    args->inputs = mirror_inputs(room, args->inputs, args->terms);
 }
 
-static sluice_status mirror_sgd(sluice_stream *stream, const sluice_update_tensor *tensors,
-                                int count, const sluice_update *step) {
-    mirror_begin(stream);
-    return mirror_end(stream,
-                      mirror.real->sgd(stream, mirror_tensors(tensors, count), count, step));
+static void mirror_squares_arrays(mirror_arrays *room, sluice_sum_squares *args) {
+    args->tensors = mirror_tensors(room, args->tensors, args->count);
 }
 
-/* The rows of `real`, those of arithmetic on blocks of mirror_block(). */
+static void mirror_adamw_arrays(mirror_arrays *room, sluice_adamw *args) {
+    args->tensors = mirror_tensors(room, args->tensors, args->count);
+}
+
+static void mirror_sgd_arrays(mirror_arrays *room, sluice_sgd *args) {
+    args->tensors = mirror_tensors(room, args->tensors, args->count);
+}
+
+/* ---- operations ---- */
+
+#define X(row, args)                                                                               \
+    static sluice_status mirror_##row(sluice_stream *stream, const args *arguments) {              \
+        static mirror_arrays room; /* outlives the stream's work */                                \
+        args moved = *arguments;                                                                   \
+        mirror_translate(&moved, sizeof moved);                                                    \
+        mirror_translate_arrays(&room, &moved);                                                    \
+        mirror_begin(stream);                                                                      \
+        return mirror_end(stream, mirror.operations->row(stream, &moved));                         \
+    }
+SLUICE_OPERATION_MAP(X)
+#undef X
+
+/* Those of the precision that was asked for last. */
+static const sluice_operations *mirror_operations(sluice_precision precision) {
+    static sluice_operations table;
+    mirror.operations = mirror.real->operations(precision);
+    if (!mirror.operations) return NULL;
+    table = *mirror.operations;
+#define X(row, args) table.row = mirror_##row;
+    SLUICE_OPERATION_MAP(X)
+#undef X
+    return &table;
+}
+
+/* The rows of `real`, with operations on blocks of mirror_block(). */
 static const sluice_device_ops *mirror_ops(const sluice_device_ops *real) {
     static sluice_device_ops table;
-    mirror.real                  = real;
-    table                        = *real;
-    table.matmul                 = mirror_matmul;
-    table.linear                 = mirror_linear;
-    table.linear_backward_input  = mirror_linear_backward_input;
-    table.linear_backward_weight = mirror_linear_backward_weight;
-    table.layernorm              = mirror_layernorm;
-    table.layernorm_backward     = mirror_layernorm_backward;
-    table.attention              = mirror_attention;
-    table.attention_backward     = mirror_attention_backward;
-    table.embedding              = mirror_embedding;
-    table.embedding_backward     = mirror_embedding_backward;
-    table.classifier             = mirror_classifier;
-    table.squared_error          = mirror_squared_error;
-    table.drop                   = mirror_drop;
-    table.relu                   = mirror_relu;
-    table.relu_backward          = mirror_relu_backward;
-    table.sum                    = mirror_sum;
-    table.sum_squares            = mirror_sum_squares;
-    table.adamw                  = mirror_adamw;
-    table.sgd                    = mirror_sgd;
+    mirror.real      = real;
+    table            = *real;
+    table.operations = mirror_operations;
     return &table;
 }
 

@@ -120,41 +120,43 @@ static inline void reference_linear_backward(double *dx, double *dw, double *db,
     }
 }
 
-/* ---- layernorm ---- */
+/* ---- norms; bias, and its gradient, may be NULL ---- */
 
-static inline void reference_moments(double *mean, double *rstd, const double *x, int64_t width) {
+static inline void reference_moments(double *mean, double *rstd, const double *x, int64_t width,
+                                     sluice_norm_kind kind, double epsilon) {
     double sum = 0, squares = 0;
     for (int64_t j = 0; j < width; j++) sum += x[j];
-    *mean = sum / (double)width;
+    *mean = kind == SLUICE_NORM_RMS ? 0 : sum / (double)width;
     for (int64_t j = 0; j < width; j++) squares += (x[j] - *mean) * (x[j] - *mean);
-    *rstd = 1 / sqrt(squares / (double)width + 1e-5);
+    *rstd = 1 / sqrt(squares / (double)width + epsilon);
 }
 
-static inline void reference_layernorm(double *y, const double *x, const double *gain,
-                                       const double *bias, int64_t rows, int64_t width) {
-    assert(gain && bias);
+static inline void reference_norm(double *y, const double *x, const double *gain,
+                                  const double *bias, int64_t rows, int64_t width,
+                                  sluice_norm_kind kind, double epsilon) {
     for (int64_t i = 0; i < rows; i++) {
         double mean, rstd;
-        reference_moments(&mean, &rstd, x + i * width, width);
+        reference_moments(&mean, &rstd, x + i * width, width, kind, epsilon);
         for (int64_t j = 0; j < width; j++)
-            y[i * width + j] = (x[i * width + j] - mean) * rstd * gain[j] + bias[j];
+            y[i * width + j] = (x[i * width + j] - mean) * rstd * gain[j] + (bias ? bias[j] : 0);
     }
 }
 
-static inline void reference_layernorm_backward(double *dx, double *dgain, double *dbias,
-                                                const double *dy, const double *x,
-                                                const double *gain, int64_t rows, int64_t width) {
+static inline void reference_norm_backward(double *dx, double *dgain, double *dbias,
+                                           const double *dy, const double *x, const double *gain,
+                                           int64_t rows, int64_t width, sluice_norm_kind kind,
+                                           double epsilon) {
     memset(dgain, 0, (size_t)width * sizeof *dgain);
-    memset(dbias, 0, (size_t)width * sizeof *dbias);
+    if (dbias) memset(dbias, 0, (size_t)width * sizeof *dbias);
     for (int64_t i = 0; i < rows; i++) {
         const double *const row = x + i * width, *const g = dy + i * width;
         double mean, rstd, sum = 0, dot = 0;
-        reference_moments(&mean, &rstd, row, width);
+        reference_moments(&mean, &rstd, row, width, kind, epsilon);
         for (int64_t j = 0; j < width; j++) {
             const double normalized = (row[j] - mean) * rstd;
             dgain[j] += g[j] * normalized;
-            dbias[j] += g[j];
-            sum += g[j] * gain[j] / (double)width;
+            if (dbias) dbias[j] += g[j];
+            if (kind == SLUICE_NORM_LAYERNORM) sum += g[j] * gain[j] / (double)width;
             dot += g[j] * gain[j] * normalized / (double)width;
         }
         for (int64_t j = 0; j < width; j++)
@@ -163,6 +165,24 @@ static inline void reference_layernorm_backward(double *dx, double *dgain, doubl
 }
 
 /* ---- attention ---- */
+
+/* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its place. */
+typedef struct reference_head {
+    int64_t sample, number, stride, q, k, v;
+} reference_head;
+
+static inline reference_head reference_head_at(int64_t index, int64_t length, int64_t heads,
+                                               int64_t kv_heads, int64_t width) {
+    const int64_t sample = index / heads, h = index % heads,
+                  stride = (heads + 2 * kv_heads) * width;
+    const int64_t first = sample * length * stride, kv = h / (heads / kv_heads);
+    return (reference_head){sample,
+                            h,
+                            stride,
+                            first + h * width,
+                            first + (heads + kv) * width,
+                            first + (heads + kv_heads + kv) * width};
+}
 
 /* Probabilities of keys 0 .. query of one head; returns log of the sum of exponentials. */
 static inline double reference_probabilities(double *p, const double *q, const double *k,
@@ -182,22 +202,20 @@ static inline double reference_probabilities(double *p, const double *q, const d
 /* out (samples, length, heads * width), lse (samples, heads, length) or NULL; qkv as
  * sluice_attention. */
 static inline void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
-                                       int64_t length, int64_t heads, int64_t width,
-                                       const sluice_dropout *dropout) {
-    const int64_t all = heads * width, stride = 3 * all;
+                                       int64_t length, int64_t heads, int64_t kv_heads,
+                                       int64_t width, const sluice_dropout *dropout) {
     double *const p = reference_zeros(length);
     for (int64_t index = 0; index < samples * heads; index++) {
-        const int64_t sample = index / heads, h = index % heads;
-        const double *const q = qkv + sample * length * stride + h * width;
+        const reference_head h = reference_head_at(index, length, heads, kv_heads, width);
         for (int64_t i = 0; i < length; i++) {
-            const double l = reference_probabilities(p, q, q + all, i, stride, width);
+            const double l = reference_probabilities(p, qkv + h.q, qkv + h.k, i, h.stride, width);
             if (lse) lse[index * length + i] = l;
             for (int64_t j = 0; j <= i; j++)
-                p[j] *= reference_key_factor(dropout, sample, h, length, i, j);
+                p[j] *= reference_key_factor(dropout, h.sample, h.number, length, i, j);
             for (int64_t c = 0; c < width; c++) {
                 double total = 0;
-                for (int64_t j = 0; j <= i; j++) total += p[j] * q[2 * all + j * stride + c];
-                out[(sample * length + i) * all + h * width + c] = total;
+                for (int64_t j = 0; j <= i; j++) total += p[j] * qkv[h.v + j * h.stride + c];
+                out[((h.sample * length + i) * heads + h.number) * width + c] = total;
             }
         }
     }
@@ -206,32 +224,31 @@ static inline void reference_attention(double *out, double *lse, const double *q
 
 static inline void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
                                                 int64_t samples, int64_t length, int64_t heads,
-                                                int64_t width, const sluice_dropout *dropout) {
-    const int64_t all = heads * width, stride = 3 * all;
+                                                int64_t kv_heads, int64_t width,
+                                                const sluice_dropout *dropout) {
     double *const p = reference_zeros(length), *const dp = reference_zeros(length);
-    memset(dqkv, 0, (size_t)(samples * length * stride) * sizeof *dqkv);
+    memset(dqkv, 0, (size_t)(samples * length * (heads + 2 * kv_heads) * width) * sizeof *dqkv);
     for (int64_t index = 0; index < samples * heads; index++) {
-        const int64_t sample = index / heads, h = index % heads;
-        const double *const q = qkv + sample * length * stride + h * width;
-        double *const dq      = dqkv + sample * length * stride + h * width;
+        const reference_head h = reference_head_at(index, length, heads, kv_heads, width);
         for (int64_t i = 0; i < length; i++) {
-            const double *const g = dout + (sample * length + i) * all + h * width;
+            const double *const g = dout + ((h.sample * length + i) * heads + h.number) * width;
             double mean           = 0; /* of dp under p */
-            (void)reference_probabilities(p, q, q + all, i, stride, width);
+            (void)reference_probabilities(p, qkv + h.q, qkv + h.k, i, h.stride, width);
             for (int64_t j = 0; j <= i; j++) {
-                const double factor = reference_key_factor(dropout, sample, h, length, i, j);
-                dp[j]               = 0;
+                const double factor =
+                    reference_key_factor(dropout, h.sample, h.number, length, i, j);
+                dp[j] = 0;
                 for (int64_t c = 0; c < width; c++) {
-                    dp[j] += factor * g[c] * q[2 * all + j * stride + c];
-                    dq[2 * all + j * stride + c] += factor * p[j] * g[c];
+                    dp[j] += factor * g[c] * qkv[h.v + j * h.stride + c];
+                    dqkv[h.v + j * h.stride + c] += factor * p[j] * g[c];
                 }
                 mean += p[j] * dp[j];
             }
             for (int64_t j = 0; j <= i; j++) {
                 const double ds = p[j] * (dp[j] - mean) / sqrt((double)width);
                 for (int64_t c = 0; c < width; c++) {
-                    dq[i * stride + c] += ds * q[all + j * stride + c];
-                    dq[all + j * stride + c] += ds * q[i * stride + c];
+                    dqkv[h.q + i * h.stride + c] += ds * qkv[h.k + j * h.stride + c];
+                    dqkv[h.k + j * h.stride + c] += ds * qkv[h.q + i * h.stride + c];
                 }
             }
         }
@@ -271,15 +288,15 @@ static inline double reference_classifier(double *dx, double *dw, const double *
     return loss;
 }
 
-/* ---- embedding ---- */
+/* ---- embedding; positions, and their gradient, may be NULL ---- */
 
 static inline void reference_embedding(double *y, const int32_t *tokens, const double *table,
                                        const double *positions, int64_t samples, int64_t length,
                                        int64_t width) {
-    assert(table && positions);
     for (int64_t i = 0; i < samples * length; i++)
         for (int64_t j = 0; j < width; j++)
-            y[i * width + j] = table[tokens[i] * width + j] + positions[i % length * width + j];
+            y[i * width + j] =
+                table[tokens[i] * width + j] + (positions ? positions[i % length * width + j] : 0);
 }
 
 /* dtable (vocabulary, width) and dpositions must be zeros. */
@@ -289,7 +306,7 @@ static inline void reference_embedding_backward(double *dtable, double *dpositio
     for (int64_t i = 0; i < samples * length; i++) {
         for (int64_t j = 0; j < width; j++) {
             dtable[tokens[i] * width + j] += dy[i * width + j];
-            dpositions[i % length * width + j] += dy[i * width + j];
+            if (dpositions) dpositions[i % length * width + j] += dy[i * width + j];
         }
     }
 }
@@ -311,10 +328,18 @@ static inline void reference_adamw(double *parameter, double *first, double *sec
     }
 }
 
-static inline void reference_sgd(double *parameter, const double *gradient, int64_t count,
-                                 double learning_rate, double decay, double gradient_scale) {
-    for (int64_t i = 0; i < count; i++)
-        parameter[i] -= learning_rate * (gradient[i] * gradient_scale + decay * parameter[i]);
+/* `velocity` may be NULL where `momentum` is 0. */
+static inline void reference_sgd(double *parameter, double *velocity, const double *gradient,
+                                 int64_t count, double learning_rate, double decay, double momentum,
+                                 double gradient_scale, int64_t step) {
+    for (int64_t i = 0; i < count; i++) {
+        double slope = gradient[i] * gradient_scale;
+        if (momentum != 0) {
+            if (step > 1) slope += momentum * velocity[i];
+            velocity[i] = slope;
+        }
+        parameter[i] -= learning_rate * (slope + decay * parameter[i]);
+    }
 }
 
 /* ---- central differences ---- */

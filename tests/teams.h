@@ -10,11 +10,14 @@
 #include "sluice/device.h"
 
 enum { TEAMS = 3 };
-static const sluice_device_ops *ops; /* set before they are opened */
+static const sluice_device_ops *ops;        /* set before they are opened */
+static const sluice_operations *operations; /* of fp32 */
 static sluice_device *devices[TEAMS];
 static sluice_stream *streams[TEAMS];
 
 static void open_teams(void) {
+    operations = ops->operations(SLUICE_PRECISION_FP32);
+    assert_non_null(operations);
     for (int t = 0; t < TEAMS; t++) {
         assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));
         assert_ok(ops->stream_create(devices[t], SLUICE_STREAM_COMPUTE, &streams[t]));

@@ -15,12 +15,15 @@
 static const char *device_name;
 static bool on_cpu;
 static const sluice_device_ops *ops;
+static const sluice_operations *operations;              /* of fp32 */
 static sluice_device *device;                            /* of ordinal 0 */
 static sluice_stream *compute, *compute_too, *transfers; /* of it */
 
 static int open_device(void **state) {
     (void)state;
     assert_ok(sluice_device_find(&ops, device_name));
+    operations = ops->operations(SLUICE_PRECISION_FP32);
+    assert_non_null(operations);
     assert_ok(ops->open(&device, 0, 2, 0, false));
     assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &compute));
     assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &compute_too));
@@ -145,10 +148,11 @@ static void a_stream_keeps_its_order(void **state) {
     const size_t bytes = COUNT * sizeof(float);
     float *const here = pinned(bytes), *const there = arena(2 * bytes);
     const float *const terms[] = {there, there + COUNT};
+    const sluice_sum sum       = {there, terms, 2, COUNT};
     for (int i = 0; i < COUNT; i++) here[i] = 1;
     assert_ok(ops->upload(compute, there + COUNT, here, bytes));
     assert_ok(ops->zero(compute, there, bytes));
-    for (int n = 0; n < TIMES; n++) assert_ok(ops->sum(compute, there, terms, 2, COUNT));
+    for (int n = 0; n < TIMES; n++) assert_ok(operations->sum(compute, &sum));
     assert_ok(ops->download(compute, here, there, bytes));
     assert_ok(ops->synchronize(compute));
     for (int i = 0; i < COUNT; i++)
@@ -166,6 +170,7 @@ static void an_event_is_its_last_record(void **state) {
     const size_t bytes = COUNT * sizeof(float);
     float *const x = arena(2 * bytes), *const here = pinned(bytes);
     const float *const terms[] = {x, x + COUNT};
+    const sluice_sum sum       = {x, terms, 2, COUNT};
     sluice_event *const it     = event(false);
     assert_true(is_over(it)); /* never recorded, it holds nobody up */
     assert_ok(ops->wait(transfers, it));
@@ -174,7 +179,7 @@ static void an_event_is_its_last_record(void **state) {
     assert_ok(ops->upload(compute, x + COUNT, here, bytes));
     assert_ok(ops->zero(compute, x, bytes));
     for (int n = 0; n < TIMES; n++) {
-        assert_ok(ops->sum(compute, x, terms, 2, COUNT));
+        assert_ok(operations->sum(compute, &sum));
         assert_ok(ops->download(compute, here, x, bytes));
         assert_ok(ops->record(compute, it));
     }
@@ -199,6 +204,7 @@ static void streams_wait_for_events(void **state) {
     float *const x = arena(3 * bytes), *const one = x + COUNT, *const away = one + COUNT;
     float *const here           = pinned(ROUNDS * bytes);
     const float *const terms[]  = {x, one};
+    const sluice_sum sum        = {x, terms, 2, COUNT};
     sluice_event *const counted = event(false), *const copied = event(false);
     uint64_t random = test_seed();
     int times[ROUNDS];
@@ -208,7 +214,7 @@ static void streams_wait_for_events(void **state) {
     for (int n = 0; n < ROUNDS; n++) {
         times[n] = test_random_int(&random, 1, MOST);
         assert_ok(ops->zero(compute, x, bytes));
-        for (int k = 0; k < times[n]; k++) assert_ok(ops->sum(compute, x, terms, 2, COUNT));
+        for (int k = 0; k < times[n]; k++) assert_ok(operations->sum(compute, &sum));
         assert_ok(ops->record(compute, counted));
         assert_ok(ops->wait(transfers, counted));
         assert_ok(ops->copy(transfers, away, x, bytes));
@@ -276,7 +282,7 @@ static sluice_status hand_over(partner *it) {
     SLUICE__TRY(ops->event_create(it->device, false, &it->ready));
     for (int i = 0; i < HANDED; i++) ((float *)it->here)[i] = (float)i;
     SLUICE__TRY(ops->upload(it->stream, it->block, it->here, bytes));
-    SLUICE__TRY(ops->relu(it->stream, it->block, it->block, HANDED));
+    SLUICE__TRY(operations->relu(it->stream, &(sluice_relu){it->block, it->block, HANDED}));
     return ops->record(it->stream, it->ready);
 }
 
@@ -339,7 +345,8 @@ static void threads_hand_over_by_events(void **state) {
 
 enum { SIDE = 96, ELEMENTS = SIDE * SIDE };
 
-static void multiply(float *out, sluice_stream *stream, const float *here) {
+static void multiply(float *out, sluice_stream *stream, const sluice_operations *with,
+                     const float *here) {
     const size_t bytes = ELEMENTS * sizeof *out;
     float *const there = arena(3 * bytes), *const a = there + ELEMENTS;
     const sluice_matmul product = {.c       = there,
@@ -350,41 +357,54 @@ static void multiply(float *out, sluice_stream *stream, const float *here) {
                                    .inner   = SIDE,
                                    .alpha   = 1};
     assert_ok(ops->upload(stream, a, here, 2 * bytes));
-    assert_ok(ops->matmul(stream, &product));
+    assert_ok(with->matmul(stream, &product));
     assert_ok(ops->download(stream, out, there, bytes));
     assert_ok(ops->synchronize(stream));
     ops->arena_free(device, there, 3 * bytes);
 }
 
-/* TF32 has 10 bits of fraction: other numbers, and not far off. Only products that asked for it
- * have them. */
+static void tables_say_what_they_are(void **state) {
+    (void)state;
+    assert_int_equal(ops->size, sizeof *ops);
+    assert_true(ops->computes);
+    assert_int_equal(ops->asynchronous, !on_cpu);
+    for (int p = 0; p < SLUICE_PRECISIONS; p++) {
+        const sluice_precision precision     = (sluice_precision)p;
+        const sluice_operations *const table = ops->operations(precision);
+        const bool expected =
+            precision == SLUICE_PRECISION_FP32 || (precision == SLUICE_PRECISION_TF32 && !on_cpu);
+        if ((table != NULL) != expected)
+            fail_msg("%s computes in %s: %d, expected %d", device_name,
+                     sluice_precision_name(precision), table != NULL, expected);
+        if (!table) continue;
+        assert_int_equal(table->size, sizeof *table);
+        assert_int_equal(table->precision, precision);
+        assert_int_equal(table->type, sluice_precision_type(precision));
+        assert_ptr_equal(table, ops->operations(precision));
+    }
+    assert_null(ops->operations((sluice_precision)SLUICE_PRECISIONS));
+}
+
+/* TF32 has 10 bits of fraction: other numbers, and not far off. Only products that ask for it have
+ * them, on a stream that has made the same in fp32. */
 static void tf32_is_asked_for(void **state) {
     (void)state;
-    sluice_device *rounding = NULL;
-    sluice_stream *stream   = NULL;
-    float *const factors    = pinned((size_t)2 * ELEMENTS * sizeof *factors);
-    float *const results    = pinned((size_t)3 * ELEMENTS * sizeof *results);
+    const sluice_operations *const rounding = ops->operations(SLUICE_PRECISION_TF32);
+    if (!rounding) return;
+    float *const factors = pinned((size_t)2 * ELEMENTS * sizeof *factors);
+    float *const results = pinned((size_t)3 * ELEMENTS * sizeof *results);
     float *const fp32 = results, *const tf32 = fp32 + ELEMENTS, *const again = tf32 + ELEMENTS;
     uint64_t random = test_seed();
-    assert_ok(ops->open(&rounding, 0, 1, 0, false));
-    const sluice_status status = ops->allow_tf32(rounding);
-    if (status == SLUICE_OK) {
-        assert_ok(ops->stream_create(rounding, SLUICE_STREAM_COMPUTE, &stream));
-        for (int i = 0; i < 2 * ELEMENTS; i++)
-            factors[i] = (float)test_random_int(&random, -1000000, 1000000) * 1e-6f;
-        multiply(fp32, compute, factors);
-        multiply(tf32, stream, factors);
-        multiply(again, compute_too, factors);
-        double farthest = 0;
-        for (int i = 0; i < ELEMENTS; i++)
-            farthest = fmax(farthest, fabs((double)fp32[i] - (double)tf32[i]));
-        if (!(farthest > 1e-5 && farthest < 2e-2)) fail_msg("TF32 is %g from fp32", farthest);
-        assert_memory_equal(fp32, again, ELEMENTS * sizeof *fp32);
-        ops->stream_destroy(stream);
-    } else
-        assert_int_equal(status, SLUICE_E_UNSUPPORTED);
-    assert_int_equal(status == SLUICE_OK, !on_cpu);
-    ops->close(rounding);
+    for (int i = 0; i < 2 * ELEMENTS; i++)
+        factors[i] = (float)test_random_int(&random, -1000000, 1000000) * 1e-6f;
+    multiply(fp32, compute, operations, factors);
+    multiply(tf32, compute, rounding, factors);
+    multiply(again, compute_too, operations, factors);
+    double farthest = 0;
+    for (int i = 0; i < ELEMENTS; i++)
+        farthest = fmax(farthest, fabs((double)fp32[i] - (double)tf32[i]));
+    if (!(farthest > 1e-5 && farthest < 2e-2)) fail_msg("TF32 is %g from fp32", farthest);
+    assert_memory_equal(fp32, again, ELEMENTS * sizeof *fp32);
     ops->host_free(device, factors), ops->host_free(device, results);
 }
 
@@ -398,6 +418,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(streams_wait_for_events),
         cmocka_unit_test(timed_events_add_up),
         cmocka_unit_test(threads_hand_over_by_events),
+        cmocka_unit_test(tables_say_what_they_are),
         cmocka_unit_test(tf32_is_asked_for),
     };
     if (argc != 2) return 2;

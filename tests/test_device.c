@@ -28,18 +28,27 @@ static int open_devices(void **state) {
 /* ---- the references themselves, against central differences ---- */
 
 enum { DIFFERENCE_ROWS = 5, DIFFERENCE_WIDTH = 6 };
+static const double difference_epsilon = 1e-3;
 
 /* What a reference reads, and the weights of its outputs in the sum that is differentiated. */
 typedef struct difference {
     double *x, *gain, *bias, *weights;
 } difference;
 
-static double sum_of_layernorm(void *context) {
-    const difference *const d = context;
+static double sum_of_norm(const difference *d, sluice_norm_kind kind) {
     double y[DIFFERENCE_ROWS * DIFFERENCE_WIDTH], total = 0;
-    reference_layernorm(y, d->x, d->gain, d->bias, DIFFERENCE_ROWS, DIFFERENCE_WIDTH);
+    reference_norm(y, d->x, d->gain, kind == SLUICE_NORM_RMS ? NULL : d->bias, DIFFERENCE_ROWS,
+                   DIFFERENCE_WIDTH, kind, difference_epsilon);
     for (int i = 0; i < DIFFERENCE_ROWS * DIFFERENCE_WIDTH; i++) total += y[i] * d->weights[i];
     return total;
+}
+
+static double sum_of_layernorm(void *context) {
+    return sum_of_norm(context, SLUICE_NORM_LAYERNORM);
+}
+
+static double sum_of_rms(void *context) {
+    return sum_of_norm(context, SLUICE_NORM_RMS);
 }
 
 /* The same numbers as q, k, v of 5 positions with one head of width 2. */
@@ -48,8 +57,17 @@ static const sluice_dropout difference_dropout = {0.3F, 11, 1, 0};
 static double sum_of_attention(void *context) {
     const difference *const d = context;
     double out[DIFFERENCE_ROWS * 2], total = 0;
-    reference_attention(out, NULL, d->x, 1, DIFFERENCE_ROWS, 1, 2, &difference_dropout);
+    reference_attention(out, NULL, d->x, 1, DIFFERENCE_ROWS, 1, 1, 2, &difference_dropout);
     for (int i = 0; i < DIFFERENCE_ROWS * 2; i++) total += out[i] * d->weights[i];
+    return total;
+}
+
+/* And as those of 5 positions with four heads of width 1 that share one key and value head. */
+static double sum_of_shared_attention(void *context) {
+    const difference *const d = context;
+    double out[DIFFERENCE_ROWS * 4], total = 0;
+    reference_attention(out, NULL, d->x, 1, DIFFERENCE_ROWS, 4, 1, 1, &difference_dropout);
+    for (int i = 0; i < DIFFERENCE_ROWS * 4; i++) total += out[i] * d->weights[i];
     return total;
 }
 
@@ -79,16 +97,26 @@ static void references_agree_with_central_differences(void **state) {
     }
     difference d = {x, gain, bias, weights};
     double slopes[COUNT], dx[COUNT], dgain[WIDTH], dbias[WIDTH];
-    reference_layernorm_backward(dx, dgain, dbias, weights, x, gain, ROWS, WIDTH);
+    reference_norm_backward(dx, dgain, dbias, weights, x, gain, ROWS, WIDTH, SLUICE_NORM_LAYERNORM,
+                            difference_epsilon);
     reference_differences(slopes, x, COUNT, 1e-5, sum_of_layernorm, &d);
     expect_same("layernorm dx", dx, slopes, COUNT);
     reference_differences(slopes, gain, WIDTH, 1e-5, sum_of_layernorm, &d);
     expect_same("layernorm dgain", dgain, slopes, WIDTH);
     reference_differences(slopes, bias, WIDTH, 1e-5, sum_of_layernorm, &d);
     expect_same("layernorm dbias", dbias, slopes, WIDTH);
-    reference_attention_backward(dx, weights, x, 1, ROWS, 1, 2, &difference_dropout);
+    reference_norm_backward(dx, dgain, NULL, weights, x, gain, ROWS, WIDTH, SLUICE_NORM_RMS,
+                            difference_epsilon);
+    reference_differences(slopes, x, COUNT, 1e-5, sum_of_rms, &d);
+    expect_same("RMS dx", dx, slopes, COUNT);
+    reference_differences(slopes, gain, WIDTH, 1e-5, sum_of_rms, &d);
+    expect_same("RMS dgain", dgain, slopes, WIDTH);
+    reference_attention_backward(dx, weights, x, 1, ROWS, 1, 1, 2, &difference_dropout);
     reference_differences(slopes, x, COUNT, 1e-5, sum_of_attention, &d);
     expect_same("attention dqkv", dx, slopes, COUNT);
+    reference_attention_backward(dx, weights, x, 1, ROWS, 4, 1, 1, &difference_dropout);
+    reference_differences(slopes, x, COUNT, 1e-5, sum_of_shared_attention, &d);
+    expect_same("dqkv of attention with one key and value head", dx, slopes, COUNT);
     double dw[COUNT];
     (void)reference_classifier(dx, dw, x, weights, difference_targets, ROWS, WIDTH, 3, 0.5);
     reference_differences(slopes, x, COUNT, 1e-5, loss_of_classifier, &d);
@@ -210,7 +238,7 @@ static void *drive_a_device(void *result) {
     if (ops->open(&device, 0, 2, 0, true) != SLUICE_OK) return NULL;
     if (ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream) != SLUICE_OK) return NULL;
     bool right = true;
-    for (int n = 0; n < 50; n++) right = right && ops->matmul(stream, &args) == SLUICE_OK;
+    for (int n = 0; n < 50; n++) right = right && operations->matmul(stream, &args) == SLUICE_OK;
     ops->stream_destroy(stream);
     ops->close(device);
     return right ? result : NULL;
@@ -234,12 +262,30 @@ static void ranks_run_beside_each_other(void **state) {
 
 /* ---- registry, memory, order ---- */
 
+/* Of a table that is `bytes` long, from its first row on: what comes before may be 0. */
+static void expect_rows(const void *table, size_t first, size_t bytes, const char *what) {
+    for (size_t at = first; at < bytes; at += sizeof(void *)) {
+        void *row;
+        memcpy(&row, (const char *)table + at, sizeof row);
+        if (!row) fail_msg("the row %zu bytes into %s is NULL", at, what);
+    }
+}
+
 static void every_row_of_every_table_is_filled(void **state) {
     (void)state;
-    for (const sluice_device_ops *const *table = sluice_devices(); *table; table++) {
-        void *const *const rows = (void *const *)*table;
-        for (size_t r = 0; r < sizeof **table / sizeof *rows; r++)
-            if (!rows[r]) fail_msg("row %zu of device %s is NULL", r, (*table)->name);
+    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++) {
+        assert_int_equal((*device)->size, sizeof **device);
+        expect_rows(*device, offsetof(sluice_device_ops, count), sizeof **device, (*device)->name);
+        for (int p = 0; p < SLUICE_PRECISIONS; p++) {
+            const sluice_operations *const table = (*device)->operations((sluice_precision)p);
+            assert_int_equal(table != NULL, p == SLUICE_PRECISION_FP32);
+            if (!table) continue;
+            assert_int_equal(table->size, sizeof *table);
+            assert_int_equal(table->precision, p);
+            assert_int_equal(table->type, sluice_precision_type(table->precision));
+            expect_rows(table, offsetof(sluice_operations, working_bytes), sizeof *table,
+                        (*device)->name);
+        }
     }
 }
 

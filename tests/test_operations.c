@@ -124,7 +124,7 @@ static const char *label_of(const char *name, const int64_t *shape, int dims, in
 static sluice_status run_matmul(sluice_stream *stream, float *out, const void *context) {
     sluice_matmul args = *(const sluice_matmul *)context;
     args.c             = out;
-    return ops->matmul(stream, &args);
+    return operations->matmul(stream, &args);
 }
 
 static void check_matmul(uint64_t *random, const int64_t shape[3], int flags) {
@@ -173,9 +173,12 @@ static sluice_status run_linear(sluice_stream *stream, float *out, const void *c
     const linear_case *const c = context;
     sluice_linear args         = c->args;
     args.y                     = out;
-    if (c->flags & WITH_GELU) args.gelu = out + args.rows * args.outputs;
+    if (c->flags & WITH_GELU) {
+        args.activated  = out + args.rows * args.outputs;
+        args.activation = SLUICE_ACTIVATION_GELU;
+    }
     if (c->flags & IN_PLACE) args.residual = out;
-    return ops->linear(stream, &args);
+    return operations->linear(stream, &args);
 }
 
 static void check_linear(uint64_t *random, const int64_t shape[3], int flags) {
@@ -223,7 +226,7 @@ static void linear_agrees(void **state) {
 static sluice_status run_backward_input(sluice_stream *stream, float *out, const void *context) {
     sluice_linear_backward_input args = *(const sluice_linear_backward_input *)context;
     args.dx                           = out;
-    return ops->linear_backward_input(stream, &args);
+    return operations->linear_backward_input(stream, &args);
 }
 
 static void check_backward_input(uint64_t *random, const int64_t shape[3], bool gelu) {
@@ -232,8 +235,14 @@ static void check_backward_input(uint64_t *random, const int64_t shape[3], bool 
     float *const w      = random_floats(random, inputs * outputs);
     float *const before = random_floats(random, count), *const dx = random_floats(random, count);
     for (int64_t i = 0; i < count; i++) before[i] *= 6; /* where GELU bends, and where it is flat */
-    const sluice_linear_backward_input args = {NULL, dy,     w,      gelu ? before : NULL,
-                                               rows, inputs, outputs};
+    const sluice_linear_backward_input args = {.dy                = dy,
+                                               .w                 = w,
+                                               .before_activation = gelu ? before : NULL,
+                                               .rows              = rows,
+                                               .inputs            = inputs,
+                                               .outputs           = outputs,
+                                               .activation        = gelu ? SLUICE_ACTIVATION_GELU
+                                                                         : SLUICE_ACTIVATION_NONE};
     double *const dy64                      = reference_copy(dy, rows * outputs);
     double *const w64 = reference_copy(w, inputs * outputs), *const dx64 = reference_zeros(count);
     reference_linear_backward(dx64, NULL, NULL, dy64, NULL, w64, rows, inputs, outputs);
@@ -256,7 +265,7 @@ static sluice_status run_backward_weight(sluice_stream *stream, float *out, cons
     sluice_linear_backward_weight args = *(const sluice_linear_backward_weight *)context;
     args.dw                            = out;
     if (args.scratch) args.db = out + args.inputs * args.outputs;
-    return ops->linear_backward_weight(stream, &args);
+    return operations->linear_backward_weight(stream, &args);
 }
 
 static void check_backward_weight(uint64_t *random, const int64_t shape[3], bool bias, bool first) {
@@ -289,87 +298,135 @@ static void linear_backward_weight_agrees(void **state) {
             check_backward_weight(&random, linear_shapes[s], flags & 1, flags & 2);
 }
 
-/* ---- layernorm ---- */
+static void an_unknown_activation_is_refused(void **state) {
+    (void)state;
+    float *const x           = floats(1);
+    const sluice_linear args = {.y = x, .activated = x, .x = x, .w = x, .activation = 7};
+    assert_refused(operations->linear(streams[0], &args), SLUICE_E_UNSUPPORTED,
+                   "no device has activation 7 after a product");
+    release(x);
+}
+
+/* ---- norms ---- */
+
+/* A residual, or one in place; gradients stored; no bias; RMS, which has none. */
+enum { RESIDUAL = 1, RESIDUAL_IN_PLACE = 2, STORES = 4, NO_BIAS = 8, RMS = 16, NORM_FLAGS = 32 };
+
+static const float norm_epsilon = 1e-4F;
 
 typedef struct norm_case {
-    sluice_layernorm forward;
-    sluice_layernorm_backward backward;
-    bool in_place; /* dx is the residual */
+    sluice_norm forward;
+    sluice_norm_backward backward;
+    int flags;
 } norm_case;
 
-static sluice_status run_layernorm(sluice_stream *stream, float *out, const void *context) {
-    sluice_layernorm args = ((const norm_case *)context)->forward;
-    args.y                = out;
-    args.mean             = out + args.rows * args.width;
-    args.rstd             = args.mean + args.rows;
-    return ops->layernorm(stream, &args);
+/* out: y, rstd and, of a layernorm, mean */
+static sluice_status run_norm(sluice_stream *stream, float *out, const void *context) {
+    const norm_case *const c = context;
+    sluice_norm args         = c->forward;
+    args.y                   = out;
+    args.rstd                = out + args.rows * args.width;
+    args.mean                = c->flags & RMS ? NULL : args.rstd + args.rows;
+    return operations->norm(stream, &args);
 }
 
-static sluice_status run_layernorm_backward(sluice_stream *stream, float *out,
-                                            const void *context) {
-    const norm_case *const c       = context;
-    sluice_layernorm_backward args = c->backward;
-    args.dx                        = out;
-    args.dgain                     = out + args.rows * args.width;
-    args.dbias                     = args.dgain + args.width;
-    if (c->in_place) args.residual = out;
-    return ops->layernorm_backward(stream, &args);
+/* out: dx, dgain and, where there is a bias, dbias */
+static sluice_status run_norm_backward(sluice_stream *stream, float *out, const void *context) {
+    const norm_case *const c  = context;
+    sluice_norm_backward args = c->backward;
+    args.dx                   = out;
+    args.dgain                = out + args.rows * args.width;
+    args.dbias                = c->flags & NO_BIAS ? NULL : args.dgain + args.width;
+    if (c->flags & RESIDUAL_IN_PLACE) args.residual = out;
+    return operations->norm_backward(stream, &args);
 }
 
-/* flags: 1 residual, 2 residual in place, 4 first write */
-static void check_layernorm(uint64_t *random, const int64_t shape[2], int flags) {
+static norm_case norm_case_of(const float *x, const float *gain, const float *bias, const float *dy,
+                              const float *residual, const float *rstd, void *scratch,
+                              const int64_t shape[2], int flags) {
+    const sluice_norm_kind kind = flags & RMS ? SLUICE_NORM_RMS : SLUICE_NORM_LAYERNORM;
+    return (norm_case){.forward  = {.x       = x,
+                                    .gain    = gain,
+                                    .bias    = flags & NO_BIAS ? NULL : bias,
+                                    .rows    = shape[0],
+                                    .width   = shape[1],
+                                    .epsilon = norm_epsilon,
+                                    .kind    = kind},
+                       .backward = {.dy          = dy,
+                                    .residual    = flags & RESIDUAL ? residual : NULL,
+                                    .x           = x,
+                                    .mean        = flags & RMS ? NULL : rstd + shape[0],
+                                    .rstd        = rstd,
+                                    .gain        = gain,
+                                    .scratch     = scratch,
+                                    .rows        = shape[0],
+                                    .width       = shape[1],
+                                    .first_write = flags & STORES,
+                                    .kind        = kind},
+                       .flags    = flags};
+}
+
+static void expect_norm_forward(float *y, const norm_case *c, const char *label) {
+    const int64_t rows = c->forward.rows, width = c->forward.width, count = rows * width;
+    double *const x64 = reference_copy(c->forward.x, count);
+    double *const y64 = reference_zeros(count), *const gain64 =
+                                                    reference_copy(c->forward.gain, width);
+    double *const bias64 = c->forward.bias ? reference_copy(c->forward.bias, width) : NULL;
+    reference_norm(y64, x64, gain64, bias64, rows, width, c->forward.kind, (double)norm_epsilon);
+    run_on_every_team(y, count + rows * (c->flags & RMS ? 1 : 2), run_norm, c, label);
+    expect_close(label, "y", y, y64, count, 1e-5);
+    free(x64), free(y64), free(gain64), free(bias64);
+}
+
+static void expect_norm_backward(float *out, const float *old, const norm_case *c,
+                                 const char *label) {
+    const sluice_norm_backward *const args = &c->backward;
+    const int64_t rows = args->rows, width = args->width, count = rows * width;
+    const bool has_bias = !(c->flags & NO_BIAS), stores = c->flags & STORES;
+    double *const x64 = reference_copy(args->x, count), *const dy64 =
+                                                            reference_copy(args->dy, count);
+    double *const gain64 = reference_copy(args->gain, width), *const dx64 = reference_zeros(count);
+    double *const dgain64 = reference_zeros(width), *const dbias64 = reference_zeros(width);
+    reference_norm_backward(dx64, dgain64, dbias64, dy64, x64, gain64, rows, width, args->kind,
+                            (double)norm_epsilon);
+    const float *const residual = c->flags & RESIDUAL_IN_PLACE ? old : args->residual;
+    for (int64_t i = 0; i < count && residual; i++) dx64[i] += (double)residual[i];
+    run_on_every_team(out, count + (has_bias ? 2 : 1) * width, run_norm_backward, c, label);
+    expect_close(label, "dx", out, dx64, count, 1e-5);
+    expect_gradient(label, "dgain", out + count, old + count, dgain64, width, stores, 1e-5);
+    if (has_bias)
+        expect_gradient(label, "dbias", out + count + width, old + count + width, dbias64, width,
+                        stores, 1e-5);
+    free(x64), free(dy64), free(gain64), free(dx64), free(dgain64), free(dbias64);
+}
+
+static void check_norm(uint64_t *random, const int64_t shape[2], int flags) {
     const int64_t rows = shape[0], width = shape[1], count = rows * width, all = count + 2 * width;
     float *const x = random_floats(random, count), *const dy = random_floats(random, count);
     for (int64_t i = 0; i < count; i++) x[i] += 3; /* a mean that is not lost in rounding */
     float *const gain = random_floats(random, width), *const bias = random_floats(random, width);
-    float *const residual = random_floats(random, count);
-    float *const y = floats(count + 2 * rows), *const out = floats(all);
-    float *const old    = random_floats(random, all);
+    float *const residual = random_floats(random, count), *const old = random_floats(random, all);
+    float *const y = random_floats(random, count + 2 * rows), *const out = floats(all);
     void *const scratch = block(2 * sluice_column_sum_scratch(rows, width));
-    memset(y, 0, (size_t)(count + 2 * rows) * sizeof *y);
-    if (flags & 2) memcpy(old, residual, (size_t)count * sizeof *old);
     memcpy(out, old, (size_t)all * sizeof *out);
-    const norm_case c = {
-        .forward  = {.x = x, .gain = gain, .bias = bias, .rows = rows, .width = width},
-        .backward = {.dy          = dy,
-                     .residual    = flags & 1 ? residual : NULL,
-                     .x           = x,
-                     .mean        = y + count,
-                     .rstd        = y + count + rows,
-                     .gain        = gain,
-                     .scratch     = scratch,
-                     .rows        = rows,
-                     .width       = width,
-                     .first_write = flags & 4},
-        .in_place = flags & 2};
-    double *const x64 = reference_copy(x, count), *const dy64 = reference_copy(dy, count);
-    double *const gain64 = reference_copy(gain, width), *const bias64 = reference_copy(bias, width);
-    double *const y64 = reference_zeros(count), *const dx64 = reference_zeros(count);
-    double *const dgain64 = reference_zeros(width), *const dbias64 = reference_zeros(width);
-    reference_layernorm(y64, x64, gain64, bias64, rows, width);
-    reference_layernorm_backward(dx64, dgain64, dbias64, dy64, x64, gain64, rows, width);
-    for (int64_t i = 0; i < count && (flags & 3); i++) dx64[i] += (double)residual[i];
-    const char *const label = label_of("layernorm", shape, 2, flags);
-    run_on_every_team(y, count + 2 * rows, run_layernorm, &c, label);
-    expect_close(label, "y", y, y64, count, 1e-5);
-    run_on_every_team(out, all, run_layernorm_backward, &c, label);
-    expect_close(label, "dx", out, dx64, count, 1e-5);
-    expect_gradient(label, "dgain", out + count, old + count, dgain64, width, flags & 4, 1e-5);
-    expect_gradient(label, "dbias", out + count + width, old + count + width, dbias64, width,
-                    flags & 4, 1e-5);
-    release(x), release(dy), release(gain), release(bias), release(residual), release(y),
-        release(out), release(old);
-    release(scratch), free(x64), free(dy64), free(gain64), free(bias64), free(y64), free(dx64);
-    free(dgain64), free(dbias64);
+    const norm_case c = norm_case_of(x, gain, bias, dy, residual, y + count, scratch, shape, flags);
+    const char *const label = label_of("norm", shape, 2, flags);
+    expect_norm_forward(y, &c, label);
+    expect_norm_backward(out, old, &c, label);
+    release(x), release(dy), release(gain), release(bias), release(residual), release(old);
+    release(y), release(out), release(scratch);
 }
 
-static void layernorm_agrees(void **state) {
+static void norms_agree(void **state) {
     (void)state;
     static const int64_t shapes[][2] = {{0, 8}, {1, 5}, {3, 33}, {200, 48}, {65, 300}, {9, 1000}};
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-        for (int flags = 0; flags < 7; flags++)
-            if ((flags & 3) != 3) check_layernorm(&random, shapes[s], flags);
+        for (int flags = 0; flags < NORM_FLAGS; flags++) {
+            const bool two_residuals = (flags & RESIDUAL) && (flags & RESIDUAL_IN_PLACE);
+            const bool biased_rms    = (flags & RMS) && !(flags & NO_BIAS);
+            if (!two_residuals && !biased_rms) check_norm(&random, shapes[s], flags);
+        }
 }
 
 /* ---- attention ---- */
@@ -378,53 +435,93 @@ static sluice_status run_attention(sluice_stream *stream, float *out, const void
     sluice_attention args = *(const sluice_attention *)context;
     args.out              = out;
     args.lse              = out + args.samples * args.length * args.heads * args.head_width;
-    return ops->attention(stream, &args);
+    return operations->attention(stream, &args);
 }
 
 static sluice_status run_attention_backward(sluice_stream *stream, float *out,
                                             const void *context) {
     sluice_attention_backward args = *(const sluice_attention_backward *)context;
     args.dqkv                      = out;
-    return ops->attention_backward(stream, &args);
+    return operations->attention_backward(stream, &args);
 }
 
-static void check_attention(uint64_t *random, const int64_t shape[4], float magnitude, float rate) {
+/* shape: samples, length, heads, kv_heads, head_width */
+static void check_attention(uint64_t *random, const int64_t shape[5], float magnitude, float rate) {
     const sluice_dropout dropout = {rate, 0x1234567890ABCDEF, 9, 3};
-    const int64_t samples = shape[0], length = shape[1], heads = shape[2], width = shape[3];
-    const int64_t count = samples * length * heads * width, rows = samples * heads * length;
-    float *const qkv = random_floats(random, 3 * count), *const dout = random_floats(random, count);
-    float *const out  = random_floats(random, count + rows);
-    float *const dqkv = random_floats(random, 3 * count);
-    for (int64_t i = 0; i < 3 * count; i++) qkv[i] *= magnitude;
-    void *const scratch         = block(sluice_attention_scratch(samples, length, heads));
-    const sluice_attention args = {NULL, NULL, qkv, samples, length, heads, width, dropout};
-    const sluice_attention_backward back = {NULL,    dout,   out,   out + count, qkv,    scratch,
-                                            samples, length, heads, width,       dropout};
-    double *const qkv64                  = reference_copy(qkv, 3 * count);
+    const int64_t samples = shape[0], length = shape[1], heads = shape[2], kv_heads = shape[3];
+    const int64_t width = shape[4], rows = samples * heads * length, count = rows * width;
+    const int64_t packed = samples * length * (heads + 2 * kv_heads) * width;
+    float *const qkv = random_floats(random, packed), *const dout = random_floats(random, count);
+    float *const out = random_floats(random, count + rows), *const dqkv =
+                                                                random_floats(random, packed);
+    for (int64_t i = 0; i < packed; i++) qkv[i] *= magnitude;
+    void *const scratch                  = block(sluice_attention_scratch(samples, length, heads));
+    const sluice_attention args          = {NULL,  NULL,     qkv,   samples, length,
+                                            heads, kv_heads, width, 0,       dropout};
+    const sluice_attention_backward back = {NULL,    dout,    out,    out + count, qkv,
+                                            scratch, samples, length, heads,       kv_heads,
+                                            width,   0,       dropout};
+    double *const qkv64                  = reference_copy(qkv, packed);
     double *const dout64 = reference_copy(dout, count), *const out64 = reference_zeros(count);
-    double *const lse64 = reference_zeros(rows), *const dqkv64 = reference_zeros(3 * count);
-    reference_attention(out64, lse64, qkv64, samples, length, heads, width, &dropout);
-    reference_attention_backward(dqkv64, dout64, qkv64, samples, length, heads, width, &dropout);
-    const char *const label = label_of("attention", shape, 4, (int)magnitude);
+    double *const lse64 = reference_zeros(rows), *const dqkv64 = reference_zeros(packed);
+    reference_attention(out64, lse64, qkv64, samples, length, heads, kv_heads, width, &dropout);
+    reference_attention_backward(dqkv64, dout64, qkv64, samples, length, heads, kv_heads, width,
+                                 &dropout);
+    const char *const label = label_of("attention", shape, 5, (int)magnitude);
     run_on_every_team(out, count + rows, run_attention, &args, label);
     expect_close(label, "out", out, out64, count, 1e-5);
     expect_close(label, "lse", out + count, lse64, rows, 2e-6);
-    run_on_every_team(dqkv, 3 * count, run_attention_backward, &back, label);
-    expect_close(label, "dqkv", dqkv, dqkv64, 3 * count, 2e-5);
+    run_on_every_team(dqkv, packed, run_attention_backward, &back, label);
+    expect_close(label, "dqkv", dqkv, dqkv64, packed, 2e-5);
     release(qkv), release(dout), release(out), release(dqkv), release(scratch);
     free(qkv64), free(dout64), free(out64), free(lse64), free(dqkv64);
 }
 
 static void attention_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][4] = {{0, 5, 2, 16},  {1, 1, 1, 1},   {2, 7, 3, 5},
-                                        {1, 64, 2, 16}, {3, 65, 1, 32}, {1, 200, 2, 16}};
+    static const int64_t shapes[][5] = {{0, 5, 2, 2, 16},  {1, 1, 1, 1, 1},   {2, 7, 3, 3, 5},
+                                        {1, 64, 2, 2, 16}, {3, 65, 1, 1, 32}, {1, 200, 2, 2, 16},
+                                        {2, 7, 4, 2, 5},   {1, 70, 6, 1, 8},  {2, 65, 6, 3, 16}};
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        if (!on_cpu && shapes[s][2] != shapes[s][3]) continue; /* refused, see below */
         check_attention(&random, shapes[s], 1, 0);
         check_attention(&random, shapes[s], 8, 0); /* sharp softmax: the maximum moves */
         check_attention(&random, shapes[s], 2, 0.3F);
     }
+}
+
+static void expect_attention_refused(int64_t kv_heads, float rotary_base, const char *what,
+                                     const char *hint) {
+    const sluice_attention args          = {.samples     = 1,
+                                            .length      = 1,
+                                            .heads       = 4,
+                                            .kv_heads    = kv_heads,
+                                            .head_width  = 1,
+                                            .rotary_base = rotary_base};
+    const sluice_attention_backward back = {.samples     = 1,
+                                            .length      = 1,
+                                            .heads       = 4,
+                                            .kv_heads    = kv_heads,
+                                            .head_width  = 1,
+                                            .rotary_base = rotary_base};
+    assert_refused(operations->attention(streams[0], &args), SLUICE_E_UNSUPPORTED, what);
+    assert_string_equal(sluice_last_error()->hint, hint);
+    assert_refused(operations->attention_backward(streams[0], &back), SLUICE_E_UNSUPPORTED, what);
+    assert_string_equal(sluice_last_error()->hint, hint);
+}
+
+static void attention_that_a_device_has_not_is_refused(void **state) {
+    (void)state;
+    expect_attention_refused(4, 10000,
+                             "attention asks for rotary positions of base 10000, and no device has "
+                             "them yet",
+                             "use a model with position embeddings");
+    if (!on_cpu)
+        expect_attention_refused(2, 0,
+                                 "attention of 4 heads with 2 key and value heads, and cuda has "
+                                 "only as many of the one as of the other",
+                                 "use --device cpu, or as many of both");
 }
 
 /* ---- embedding ---- */
@@ -432,36 +529,41 @@ static void attention_agrees(void **state) {
 static sluice_status run_embedding(sluice_stream *stream, float *out, const void *context) {
     sluice_embedding args = *(const sluice_embedding *)context;
     args.y                = out;
-    return ops->embedding(stream, &args);
+    return operations->embedding(stream, &args);
 }
 
 static sluice_status run_embedding_backward(sluice_stream *stream, float *out,
                                             const void *context) {
     sluice_embedding_backward args = *(const sluice_embedding_backward *)context;
     args.dtable                    = out;
-    args.dpositions                = out + args.vocabulary * args.width;
-    return ops->embedding_backward(stream, &args);
+    if (args.positions > 0) args.dpositions = out + args.vocabulary * args.width;
+    return operations->embedding_backward(stream, &args);
 }
 
-static void check_embedding(uint64_t *random, const int64_t shape[4], bool first) {
+static void check_embedding(uint64_t *random, const int64_t shape[4], bool has_positions,
+                            bool first) {
     const int64_t samples = shape[0], length = shape[1], width = shape[2], vocabulary = shape[3];
-    const int64_t rows = samples * length, positions = length + 2;
+    const int64_t rows = samples * length, positions = has_positions ? length + 2 : 0;
     const int64_t table_count = vocabulary * width, all = (vocabulary + positions) * width;
     int32_t *const tokens = random_integers(random, rows, 0, (int)vocabulary - 1);
     float *const tables = random_floats(random, all), *const y = floats(rows * width);
     float *const dy = random_floats(random, rows * width), *const out = floats(all);
     memset(y, 0, (size_t)(rows * width) * sizeof *y);
     memcpy(out, tables, (size_t)all * sizeof *out);
-    const sluice_embedding args          = {NULL,    tokens, tables, tables + table_count,
+    const float *const places            = has_positions ? tables + table_count : NULL;
+    const sluice_embedding args          = {NULL,    tokens, tables, places,
                                             samples, length, width,  vocabulary};
     const sluice_embedding_backward back = {NULL,   NULL,  tokens,     dy,        samples,
                                             length, width, vocabulary, positions, first};
     double *const tables64 = reference_copy(tables, all), *const out64 = reference_zeros(all);
     double *const dy64 = reference_copy(dy, rows * width);
     double *const y64  = reference_zeros(rows * width);
-    reference_embedding(y64, tokens, tables64, tables64 + table_count, samples, length, width);
-    reference_embedding_backward(out64, out64 + table_count, tokens, dy64, samples, length, width);
-    const char *const label = label_of("embedding", shape, 4, first);
+    reference_embedding(y64, tokens, tables64, has_positions ? tables64 + table_count : NULL,
+                        samples, length, width);
+    reference_embedding_backward(out64, has_positions ? out64 + table_count : NULL, tokens, dy64,
+                                 samples, length, width);
+    const char *const label =
+        label_of("embedding", shape, 4, (first ? 1 : 0) + (has_positions ? 2 : 0));
     run_on_every_team(y, rows * width, run_embedding, &args, label);
     expect_close(label, "y", y, y64, rows * width, 1e-7);
     run_on_every_team(out, all, run_embedding_backward, &back, label);
@@ -476,8 +578,10 @@ static void embedding_agrees(void **state) {
         {0, 4, 3, 5}, {1, 1, 1, 1}, {3, 17, 33, 7}, {4, 32, 130, 300}};
     uint64_t random = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
-        check_embedding(&random, shapes[s], true);
-        check_embedding(&random, shapes[s], false);
+        check_embedding(&random, shapes[s], true, true);
+        check_embedding(&random, shapes[s], true, false);
+        check_embedding(&random, shapes[s], false, true);
+        check_embedding(&random, shapes[s], false, false);
     }
 }
 
@@ -490,17 +594,17 @@ static void a_token_outside_the_table_is_refused(void **state) {
     memset(y, 0, 6 * sizeof *y);
     tokens[0] = 0, tokens[1] = 1, tokens[2] = 300;
     const sluice_embedding args = {y, tokens, tables, tables + 512, 1, 3, 2, 256};
-    assert_refused(done(ops->embedding(streams[0], &args)), SLUICE_E_ARGUMENT,
+    assert_refused(done(operations->embedding(streams[0], &args)), SLUICE_E_ARGUMENT,
                    "token 2 is 300, and the table has 256 rows");
     assert_string_equal(sluice_last_error()->hint,
                         "use a model whose vocabulary is that of the data");
     const sluice_embedding_backward back = {tables, tables + 512, tokens, y,    1, 3,
                                             2,      256,          3,      false};
     tokens[1]                            = -1;
-    assert_refused(done(ops->embedding_backward(streams[0], &back)), SLUICE_E_ARGUMENT,
+    assert_refused(done(operations->embedding_backward(streams[0], &back)), SLUICE_E_ARGUMENT,
                    "token 1 is -1, and the table has 256 rows");
     tokens[1] = 1, tokens[2] = 2; /* it was told once, and is forgotten */
-    assert_ok(done(ops->embedding(streams[0], &args)));
+    assert_ok(done(operations->embedding(streams[0], &args)));
     release(tokens), release(tables), release(y);
 }
 
@@ -520,7 +624,7 @@ static sluice_status run_classifier(sluice_stream *stream, float *out, const voi
     args.loss                = (double *)out;
     args.dx                  = c->flags & NO_DX ? NULL : out + 2;
     args.dw                  = c->flags & NO_DW ? NULL : out + 2 + args.rows * args.width;
-    return ops->classifier(stream, &args);
+    return operations->classifier(stream, &args);
 }
 
 static void check_classifier(uint64_t *random, const int64_t shape[3], int flags) {
@@ -578,7 +682,7 @@ static void a_target_past_the_classes_is_refused(void **state) {
     memset(w, 0, 4 * sizeof *w);
     targets[0] = -100, targets[1] = 4;
     const sluice_classifier args = {loss, NULL, dw, x, w, targets, scratch, 2, 1, 4, 1.0, true};
-    assert_refused(done(ops->classifier(streams[0], &args)), SLUICE_E_ARGUMENT,
+    assert_refused(done(operations->classifier(streams[0], &args)), SLUICE_E_ARGUMENT,
                    "the target of row 1 is 4, and there are 4 classes");
     assert_string_equal(sluice_last_error()->hint,
                         "use a model whose vocabulary is that of the data");
@@ -596,7 +700,7 @@ static void a_nan_reaches_the_loss(void **state) {
     for (int i = 0; i < 20; i++) w[i] = 1;
     assert_true(sluice_classifier_scratch(1, 20) <= 32 * sizeof *scratch);
     const sluice_classifier args = {loss, dx, NULL, x, w, targets, scratch, 1, 1, 20, 1.0, true};
-    assert_ok(done(ops->classifier(streams[0], &args)));
+    assert_ok(done(operations->classifier(streams[0], &args)));
     assert_true(isnan(*loss) && isnan(*dx));
     release(targets), release(x), release(w), release(dx), release(scratch), release(loss);
 }
@@ -613,7 +717,7 @@ static sluice_status run_drop(sluice_stream *stream, float *out, const void *con
     sluice_drop args         = c->args;
     args.y                   = out;
     if (c->in_place) args.x = out;
-    return ops->drop(stream, &args);
+    return operations->drop(stream, &args);
 }
 
 static void check_drop(uint64_t *random, const int64_t shape[2], int flags) {
@@ -652,7 +756,7 @@ static void dropout_drops_its_share(void **state) {
     for (float rate = 0.1F; rate < 1; rate += 0.2F) {
         const sluice_drop args = {x, x, NULL, 1, COUNT, {rate, 42, 1, 0}};
         for (int i = 0; i < COUNT; i++) x[i] = 1;
-        assert_ok(done_on(streams[1], ops->drop(streams[1], &args)));
+        assert_ok(done_on(streams[1], operations->drop(streams[1], &args)));
         int64_t dropped = 0;
         for (int i = 0; i < COUNT; i++) dropped += x[i] == 0;
         const double share = (double)dropped / COUNT, p = (double)rate;
@@ -673,9 +777,10 @@ typedef struct flat_case {
 
 static sluice_status run_relu(sluice_stream *stream, float *out, const void *context) {
     const flat_case *const c = context;
-    SLUICE__TRY(ops->relu(stream, out, c->x, c->count));
-    memcpy(out + c->count, c->dy, (size_t)c->count * sizeof *out);
-    return ops->relu_backward(stream, out + c->count, out + c->count, c->x, c->count);
+    float *const dx          = out + c->count;
+    SLUICE__TRY(operations->relu(stream, &(sluice_relu){out, c->x, c->count}));
+    memcpy(dx, c->dy, (size_t)c->count * sizeof *out);
+    return operations->relu_backward(stream, &(sluice_relu_backward){dx, dx, c->x, c->count});
 }
 
 static void relu_agrees(void **state) {
@@ -699,7 +804,7 @@ static void relu_agrees(void **state) {
 static sluice_status run_sum(sluice_stream *stream, float *out, const void *context) {
     const flat_case *const c     = context;
     const float *const inputs[3] = {c->x, out, c->dy}; /* out is one of them */
-    return ops->sum(stream, out, inputs, 3, c->count);
+    return operations->sum(stream, &(sluice_sum){out, inputs, 3, c->count});
 }
 
 static void sum_adds_in_order(void **state) {
@@ -721,7 +826,7 @@ static sluice_status run_squared_error(sluice_stream *stream, float *out, const 
     const flat_case *const c        = context;
     const sluice_squared_error args = {
         (double *)out, c->count % 2 ? out + 2 : NULL, c->x, c->dy, c->count, 0.25};
-    return ops->squared_error(stream, &args);
+    return operations->squared_error(stream, &args);
 }
 
 static void squared_error_agrees(void **state) {
@@ -766,7 +871,8 @@ static void sum_of_squares_agrees(void **state) {
     }
     for (int team = 0; team < TEAMS; team++) {
         double *const mine = partials + (ptrdiff_t)team * TENSORS;
-        assert_ok(ops->sum_squares(streams[team], mine, tensors, TENSORS));
+        assert_ok(
+            operations->sum_squares(streams[team], &(sluice_sum_squares){mine, tensors, TENSORS}));
         assert_ok(ops->synchronize(streams[team]));
         assert_memory_equal(mine, partials, TENSORS * sizeof *partials);
     }
@@ -778,67 +884,115 @@ static void sum_of_squares_agrees(void **state) {
     release(partials);
 }
 
+static int64_t count_all(void) {
+    int64_t all = 0;
+    for (int t = 0; t < TENSORS; t++) all += tensor_counts[t];
+    return all;
+}
+
+/* What is different between one update and another. */
+typedef struct update_kind {
+    const char *name;
+    bool is_sgd;
+    double momentum; /* of sgd */
+    int states;
+} update_kind;
+
 typedef struct update_case {
+    const update_kind *kind;
     const float *gradients;
-    sluice_update step;
-    bool sgd;
+    int64_t step;
 } update_case;
 
-/* out: parameters of all tensors, then first moments, then second moments */
+static const double rate = 0.05, decay = 0.1, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, clip = 0.5;
+
+/* out: of all tensors the masters, then the working copies, then each state. Every other tensor has
+ * a copy. */
+static void tensors_at(sluice_update_tensor tensors[TENSORS], float *out, const update_case *c) {
+    const int64_t all = count_all();
+    int64_t at        = 0;
+    for (int t = 0; t < TENSORS; t++) {
+        tensors[t] = (sluice_update_tensor){.master   = out + at,
+                                            .working  = t % 2 == 0 ? out + all + at : NULL,
+                                            .gradient = c->gradients + at,
+                                            .count    = tensor_counts[t],
+                                            .decays   = t != 2};
+        for (int s = 0; s < c->kind->states; s++) tensors[t].states[s] = out + (2 + s) * all + at;
+        at += tensor_counts[t];
+    }
+}
+
 static sluice_status run_update(sluice_stream *stream, float *out, const void *context) {
     const update_case *const c = context;
     sluice_update_tensor tensors[TENSORS];
-    int64_t all = 0, at = 0;
-    for (int t = 0; t < TENSORS; t++) all += tensor_counts[t];
-    for (int t = 0; t < TENSORS; t++) {
-        tensors[t] = (sluice_update_tensor){out + at,
-                                            c->gradients + at,
-                                            c->sgd ? NULL : out + all + at,
-                                            c->sgd ? NULL : out + 2 * all + at,
-                                            tensor_counts[t],
-                                            t % 2 == 0};
-        at += tensor_counts[t];
-    }
-    SLUICE__TRY((c->sgd ? ops->sgd : ops->adamw)(stream, tensors, TENSORS, &c->step));
+    tensors_at(tensors, out, c);
+    const sluice_adamw adamw = {tensors, TENSORS, rate, decay,  beta1,
+                                beta2,   epsilon, clip, c->step};
+    const sluice_sgd sgd     = {tensors, TENSORS, rate, decay, c->kind->momentum, clip, c->step};
+    SLUICE__TRY(c->kind->is_sgd ? operations->sgd(stream, &sgd)
+                                : operations->adamw(stream, &adamw));
     return ops->synchronize(stream); /* the tensors go with this function */
 }
 
-static void check_update(bool sgd) {
-    uint64_t random = test_seed();
-    int64_t all     = 0;
-    for (int t = 0; t < TENSORS; t++) all += tensor_counts[t];
-    float *const gradients = random_floats(&random, all), *const out =
-                                                              random_floats(&random, 3 * all);
-    for (int64_t i = all; i < 3 * all; i++) out[i] = 0;
-    double *const out64 = reference_copy(out, 3 * all), *const g64 = reference_copy(gradients, all);
+static void update_reference(double *out, const double *gradients, const update_case *c) {
+    const int64_t all = count_all();
+    int64_t at        = 0;
+    for (int t = 0; t < TENSORS; t++) {
+        double *const master = out + at, *const first = master + 2 * all;
+        const double decays = t != 2 ? decay : 0;
+        if (c->kind->is_sgd)
+            reference_sgd(master, c->kind->states > 0 ? first : NULL, gradients + at,
+                          tensor_counts[t], rate, decays, c->kind->momentum, clip, c->step);
+        else
+            reference_adamw(master, first, first + all, gradients + at, tensor_counts[t], rate,
+                            decays, beta1, beta2, epsilon, clip, c->step);
+        if (t % 2 == 0) memcpy(master + all, master, (size_t)tensor_counts[t] * sizeof *master);
+        at += tensor_counts[t];
+    }
+}
+
+/* States of adamw begin with 0; a velocity may begin with anything. */
+static void check_update(const update_kind *kind) {
+    uint64_t random   = test_seed();
+    const int64_t all = count_all(), room = (2 + kind->states) * all;
+    float *const gradients = random_floats(&random, all);
+    float *const out       = random_floats(&random, room);
+    for (int64_t i = 2 * all; i < room; i++) out[i] = kind->is_sgd ? NAN : 0;
+    double *const out64 = reference_copy(out, room), *const g64 = reference_copy(gradients, all);
     for (int step = 1; step <= 3; step++) {
-        const update_case c = {gradients, {0.05, 0.1, 0.9, 0.95, 1e-8, 0.5, step}, sgd};
-        int64_t at          = 0;
-        for (int t = 0; t < TENSORS; t++) {
-            const double decay = t % 2 == 0 ? 0.1 : 0;
-            if (sgd)
-                reference_sgd(out64 + at, g64 + at, tensor_counts[t], 0.05, decay, 0.5);
-            else
-                reference_adamw(out64 + at, out64 + all + at, out64 + 2 * all + at, g64 + at,
-                                tensor_counts[t], 0.05, decay, 0.9, 0.95, 1e-8, 0.5, step);
-            at += tensor_counts[t];
-        }
-        run_on_every_team(out, 3 * all, run_update, &c, sgd ? "sgd" : "adamw");
-        expect_close("update", "parameters", out, out64, all, 1e-6);
-        expect_close("update", "first moments", out + all, out64 + all, all, 1e-6);
-        expect_close("update", "second moments", out + 2 * all, out64 + 2 * all, all, 1e-6);
+        const update_case c = {kind, gradients, step};
+        update_reference(out64, g64, &c);
+        run_on_every_team(out, room, run_update, &c, kind->name);
+        expect_close(kind->name, "masters", out, out64, all, 1e-6);
+        expect_close(kind->name, "working copies", out + all, out64 + all, all, 1e-6);
+        for (int s = 0; s < kind->states; s++)
+            expect_close(kind->name, s == 0 ? "first state" : "second state", out + (2 + s) * all,
+                         out64 + (2 + s) * all, all, 1e-6);
     }
     release(gradients), release(out), free(out64), free(g64);
 }
 
-static void adamw_agrees(void **state) {
+static void updates_agree(void **state) {
     (void)state;
-    check_update(false);
+    static const update_kind kinds[] = {
+        {"adamw", false, 0, 2}, {"sgd", true, 0, 0}, {"sgd with momentum", true, 0.9, 1}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) check_update(&kinds[k]);
 }
 
-static void sgd_agrees(void **state) {
+static void working_copies_are_stored(void **state) {
     (void)state;
-    check_update(true);
+    uint64_t random          = test_seed();
+    const sluice_shape shape = {SLUICE_TYPE_F32, 2, {7, 9}};
+    assert_int_equal(operations->working_bytes(&shape), 0); /* layers read the masters */
+    for (size_t s = 0; s < FLAT_COUNTS; s++) {
+        const int64_t count = flat_counts[s];
+        float *const master = random_floats(&random, count), *const copy = floats(count);
+        const sluice_store_working args = {copy, master, count};
+        memset(copy, 0, (size_t)count * sizeof *copy);
+        assert_ok(done(operations->store_working(streams[0], &args)));
+        assert_memory_equal(copy, master, (size_t)count * sizeof *copy);
+        release(master), release(copy);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -847,8 +1001,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(linear_agrees),
         cmocka_unit_test(linear_backward_input_agrees),
         cmocka_unit_test(linear_backward_weight_agrees),
-        cmocka_unit_test(layernorm_agrees),
+        cmocka_unit_test(an_unknown_activation_is_refused),
+        cmocka_unit_test(norms_agree),
         cmocka_unit_test(attention_agrees),
+        cmocka_unit_test(attention_that_a_device_has_not_is_refused),
         cmocka_unit_test(embedding_agrees),
         cmocka_unit_test(a_token_outside_the_table_is_refused),
         cmocka_unit_test(classifier_agrees),
@@ -860,8 +1016,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(sum_adds_in_order),
         cmocka_unit_test(squared_error_agrees),
         cmocka_unit_test(sum_of_squares_agrees),
-        cmocka_unit_test(adamw_agrees),
-        cmocka_unit_test(sgd_agrees),
+        cmocka_unit_test(updates_agree),
+        cmocka_unit_test(working_copies_are_stored),
     };
     if (argc < 2 || argc > 3) return 2;
     if (argc == 3) cmocka_set_test_filter(argv[2]); /* a pattern of names */

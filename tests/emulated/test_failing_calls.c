@@ -229,7 +229,7 @@ static sluice_status multiply_nothing(const sluice_device_ops *ops, sluice_strea
     void *c                     = NULL;
     SLUICE__TRY(ops->arena_alloc(NULL, &c, 4 * sizeof(float)));
     product.c                  = c;
-    const sluice_status status = ops->matmul(stream, &product);
+    const sluice_status status = ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product);
     (void)ops->synchronize(stream);
     ops->arena_free(NULL, c, 4 * sizeof(float));
     return status;
