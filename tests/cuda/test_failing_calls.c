@@ -1,53 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_failing_calls.c -- every place of the backend that calls CUDA or cuBLAS, and every launch of
- * a kernel, fails: at its first use, at its last and between, in each phase of a pipeline's life.
+ * a kernel, fails: at its first use, at its last and between, in each phase of a pipeline.
  * Memory runs out, too: the GPU's, pinned memory, the host's.
  *
- * The places are those that a life without failures was seen to call from, so that a new one is
- * tried by itself; that no function and no kernel of the backend is missing among them is checked.
+ * The places are those that call in a run without failures, so that a new one is tried by itself;
+ * that no function and no kernel of the backend is missing among them is checked.
  */
-#include "life.h"
+#include "call_census.h"
 
 #include "runtime/base/error.h"
 
-static const story stories[] = {
+static const scenario scenarios[] = {
     {"a GPT", "1f1b", "cuda", true, 30, false},
     {"linear layers", "zb1p", "cuda", false, 30, false},
 };
-enum { STORIES = sizeof stories / sizeof *stories };
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
-/* ---- lives without failures ---- */
+/* ---- runs without failures ---- */
 
-static life whole[STORIES];
+static call_census whole[SCENARIOS];
 
-static int tell_without_failures(void **state) {
+static int run_without_failures(void **state) {
     (void)state;
-    story_begin();
-    story_settings.major = 8; /* of all that, only the workspaces depend on it: they are small */
-    for (int s = 0; s < STORIES; s++) life_tell(&whole[s], &stories[s]);
+    scenario_begin();
+    scenario_settings.major = 8; /* of all that, only the workspaces depend on it: they are small */
+    for (int s = 0; s < SCENARIOS; s++) census_take(&whole[s], &scenarios[s]);
     return 0;
 }
 
 /* ---- a case ---- */
 
 static struct {
-    int story;
+    int scenario;
     const emu_site *site;
-    story_phase phase;
+    scenario_phase phase;
     int nth, code;
     char words[192];
-} strike;
+} injected;
 
-static void strike_in_phase(story_phase phase) {
-    if (phase == strike.phase) emu_strike(strike.site, EMU_FAILS, strike.nth, strike.code);
+static void inject_in_phase(scenario_phase phase) {
+    if (phase == injected.phase) emu_inject(injected.site, EMU_FAILS, injected.nth, injected.code);
 }
 
 #define complain(format, ...)                                                                      \
     do {                                                                                           \
         char at_[256];                                                                             \
-        fail_msg("%s, which is %s: " format, strike.words,                                         \
-                 emu_site_words(strike.site, at_, sizeof at_), __VA_ARGS__);                       \
+        fail_msg("%s, which is %s: " format, injected.words,                                       \
+                 emu_site_words(injected.site, at_, sizeof at_), __VA_ARGS__);                     \
     } while (0)
 
 static bool gives_back(const char *function) {
@@ -61,13 +61,13 @@ static bool gives_back(const char *function) {
 /* Who fails: a pipeline is made by the caller's thread at first, then by ranks that rehearse, too;
  * a run's last calls belong to no instruction; parameters are moved by a rank. */
 static void who(char *out, size_t bytes, int device) {
-    switch (strike.phase) {
-    case STORY_CREATE:
+    switch (injected.phase) {
+    case SCENARIO_CREATE:
         (void)snprintf(out, bytes, "((rank |cuda:)[01](, stage [01], [01][FBIW][0-9])?: )?");
         return;
-    case STORY_STEP:
-    case STORY_AGAIN:
-    case STORY_EVALUATE:
+    case SCENARIO_STEP:
+    case SCENARIO_AGAIN:
+    case SCENARIO_EVALUATE:
         (void)snprintf(
             out, bytes,
             "rank %d(, stage %d, %d([FBIW]|(SEND|RECV)_[FB])[0-9]|, [a-z][a-z0-9 -]*)?: ", device,
@@ -79,53 +79,55 @@ static void who(char *out, size_t bytes, int device) {
 }
 
 static const char *reason(void) {
-    if (strncmp(strike.site->function, "cublas", 6) == 0)
+    if (strncmp(injected.site->function, "cublas", 6) == 0)
         return "the function failed[a-zA-Z ]* \\(cuBLAS status [0-9]+, CUBLAS_STATUS_[A-Z_]+\\)";
-    return strike.code == cudaErrorMemoryAllocation
+    return injected.code == cudaErrorMemoryAllocation
                ? "out of memory \\(CUDA error 2, cudaErrorMemoryAllocation\\)"
                : "unspecified launch failure \\(CUDA error 719, cudaErrorLaunchFailure\\)";
 }
 
 static sluice_status expected_status(void) {
-    if (strike.code != cudaErrorMemoryAllocation) return SLUICE_E_DEVICE;
-    return strcmp(strike.site->function, "cudaHostAlloc") == 0 ? SLUICE_E_HOST_MEMORY
-                                                               : SLUICE_E_DEVICE_MEMORY;
+    if (injected.code != cudaErrorMemoryAllocation) return SLUICE_E_DEVICE;
+    return strcmp(injected.site->function, "cudaHostAlloc") == 0 ? SLUICE_E_HOST_MEMORY
+                                                                 : SLUICE_E_DEVICE_MEMORY;
 }
 
-static void expect_sentence(const ending *end, int device) {
+static void expect_sentence(const outcome *end, int device) {
     char rank[128], pattern[512];
     who(rank, sizeof rank, device);
     (void)snprintf(pattern, sizeof pattern,
                    "%s[a-zA-Z0-9 ']+: %s(; some parameters may be updated already)?", rank,
                    reason());
-    if (end->failed_in != strike.phase)
+    if (end->failed_in != injected.phase)
         complain("'%s' fails",
-                 end->failed_in == STORY_END ? "nothing" : story_phase_words[end->failed_in]);
+                 end->failed_in == SCENARIO_END ? "nothing" : scenario_phase_words[end->failed_in]);
     if (end->status != expected_status() || !test_matches(end->error.what, pattern))
         complain("%s: '%s', expected '%s'", sluice_status_name(end->status), end->error.what,
                  pattern);
     if (end->seconds > 10) complain("it took %g s", end->seconds);
 }
 
-/* One thing fails, once. What gives back has nobody to tell, and whether somebody looks once more
- * is a matter of time. */
+/* One thing fails, once. What gives back has nobody to report to, and whether somebody looks once
+ * more is a matter of time. */
 static void run_case(void) {
-    const life *const usual = &whole[strike.story];
-    (void)snprintf(strike.words, sizeof strike.words, "%s, %s, call %d of %s, code %d",
-                   stories[strike.story].name, story_phase_words[strike.phase], strike.nth,
-                   strike.site->function, strike.code);
-    const ending end = story_tell(&stories[strike.story], strike_in_phase, strike.words);
-    const int device = emu_struck();
+    const call_census *const usual = &whole[injected.scenario];
+    (void)snprintf(injected.words, sizeof injected.words, "%s, %s, call %d of %s, code %d",
+                   scenarios[injected.scenario].name, scenario_phase_words[injected.phase],
+                   injected.nth, injected.site->function, injected.code);
+    const outcome end =
+        scenario_run(&scenarios[injected.scenario], inject_in_phase, injected.words);
+    const int device = emu_fired();
     const bool is_told =
-        device >= 0 && strike.phase != STORY_FREE && !gives_back(strike.site->function);
-    if (device < 0 && !life_is_look(strike.site)) complain("%s", "there was no such call");
-    if (life_is_look(strike.site) && end.failed_in > strike.phase) strike.phase = end.failed_in;
+        device >= 0 && injected.phase != SCENARIO_FREE && !gives_back(injected.site->function);
+    if (device < 0 && !census_is_poll(injected.site)) complain("%s", "there was no such call");
+    if (census_is_poll(injected.site) && end.failed_in > injected.phase)
+        injected.phase = end.failed_in;
     if (is_told)
         expect_sentence(&end, device);
-    else if (end.failed_in != STORY_END || end.digest != usual->end.digest)
-        complain("%s", end.failed_in == STORY_END ? "other bits" : end.error.what);
+    else if (end.failed_in != SCENARIO_END || end.digest != usual->end.digest)
+        complain("%s", end.failed_in == SCENARIO_END ? "other bits" : end.error.what);
     if (end.free_seconds > 10) complain("freeing took %g s", end.free_seconds);
-    story_expect_nothing_left(strike.words);
+    scenario_expect_nothing_left(injected.words);
 }
 
 /* ---- the sweep ---- */
@@ -134,20 +136,20 @@ static void run_case(void) {
  * first does: one call or so of each place. */
 static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) {
     if (getenv("SLUICE_LONG") || calls <= few) return true;
-    if (phase != STORY_AGAIN && (nth == 1 || nth == calls)) return true;
+    if (phase != SCENARIO_AGAIN && (nth == 1 || nth == calls)) return true;
     return test_random_int(random, 1, (int)calls) == 1;
 }
 
-static int try_place(const life_place *at, int code, int few, uint64_t *random) {
+static int try_place(const census_site *at, int code, int few, uint64_t *random) {
     int cases = 0;
-    for (int phase = 0; phase < STORY_END; phase++) {
-        const long calls = life_calls(at, phase);
+    for (int phase = 0; phase < SCENARIO_END; phase++) {
+        const long calls = census_calls(at, phase);
         for (int nth = 1; nth <= calls; nth++) {
             if (!is_tried(phase, nth, calls, few, random)) continue;
-            strike.site  = &at->site;
-            strike.phase = (story_phase)phase;
-            strike.nth   = nth;
-            strike.code  = code;
+            injected.site  = &at->site;
+            injected.phase = (scenario_phase)phase;
+            injected.nth   = nth;
+            injected.code  = code;
             run_case();
             cases++;
         }
@@ -158,13 +160,14 @@ static int try_place(const life_place *at, int code, int few, uint64_t *random) 
 static void every_call_may_fail(void **state) {
     (void)state;
     uint64_t random = test_seed();
-    for (int s = 0; s < STORIES; s++) {
-        int cases    = 0;
-        strike.story = s;
+    for (int s = 0; s < SCENARIOS; s++) {
+        int cases         = 0;
+        injected.scenario = s;
         for (int n = 0; n < whole[s].count; n++)
             cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
-        print_message("%s: %d calls failed at %d places\n", stories[s].name, cases, whole[s].count);
-        life_expect_same(&whole[s], &stories[s]);
+        print_message("%s: %d calls failed at %d places\n", scenarios[s].name, cases,
+                      whole[s].count);
+        census_expect_same(&whole[s], &scenarios[s]);
     }
 }
 
@@ -173,25 +176,25 @@ static void every_call_may_fail(void **state) {
 static void memory_of_the_gpu_and_pinned_memory_may_run_out(void **state) {
     (void)state;
     enum { FEW = 16 };
-    uint64_t random = test_seed();
-    int cases       = 0;
-    strike.story    = 0;
+    uint64_t random   = test_seed();
+    int cases         = 0;
+    injected.scenario = 0;
     for (int n = 0; n < whole[0].count; n++) {
-        const life_place *const at = &whole[0].list[n];
+        const census_site *const at = &whole[0].list[n];
         if (strcmp(at->site.function, "cudaMalloc") == 0 ||
             strcmp(at->site.function, "cudaHostAlloc") == 0)
             cases += try_place(at, cudaErrorMemoryAllocation, FEW, &random);
     }
     print_message("%d allocations failed\n", cases);
     if (cases < 20) fail_msg("only %d allocations failed", cases);
-    life_expect_same(&whole[0], &stories[0]);
+    census_expect_same(&whole[0], &scenarios[0]);
 }
 
 static int failing_request;
 
-static void fail_a_request(story_phase phase) {
-    if (phase == STORY_CREATE) story_fail_memory(failing_request);
-    if (phase == STORY_END) story_fail_memory(-1);
+static void fail_a_request(scenario_phase phase) {
+    if (phase == SCENARIO_CREATE) scenario_fail_memory(failing_request);
+    if (phase == SCENARIO_END) scenario_fail_memory(-1);
 }
 
 static void memory_of_the_host_may_run_out(void **state) {
@@ -203,14 +206,14 @@ static void memory_of_the_host_may_run_out(void **state) {
         char words[64];
         if (test_random_int(&random, 1, all) > most) continue;
         (void)snprintf(words, sizeof words, "request %d for host memory", failing_request);
-        const ending end = story_tell(&stories[0], fail_a_request, words);
+        const outcome end = scenario_run(&scenarios[0], fail_a_request, words);
         if (end.status != SLUICE_E_HOST_MEMORY || end.error.what[0] == '\0')
             fail_msg("%s: %s: '%s'", words, sluice_status_name(end.status), end.error.what);
-        story_expect_nothing_left(words);
+        scenario_expect_nothing_left(words);
         cases++;
     }
     print_message("%d of %d requests for host memory failed\n", cases, all);
-    life_expect_same(&whole[0], &stories[0]);
+    census_expect_same(&whole[0], &scenarios[0]);
 }
 
 /* ---- what no pipeline reaches ---- */
@@ -257,7 +260,7 @@ static void the_rest_may_fail(void **state) {
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
     sluice_stream *stream        = NULL;
-    emu_restart(&story_settings);
+    emu_restart(&scenario_settings);
     assert_ok(sluice_device_find(&ops, "cuda"));
     assert_ok(ops->open(&device, 0, 1, 0, false));
     assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream));
@@ -274,13 +277,13 @@ static void the_rest_may_fail(void **state) {
     }
     ops->stream_destroy(stream);
     ops->close(device);
-    story_expect_nothing_left("the rest");
+    scenario_expect_nothing_left("the rest");
 }
 
 /* ---- nothing is missing ---- */
 
 static bool was_called(const char *function) {
-    for (int s = 0; s < STORIES; s++)
+    for (int s = 0; s < SCENARIOS; s++)
         for (int n = 0; n < whole[s].count; n++)
             if (strcmp(whole[s].list[n].site.function, function) == 0) return true;
     for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
@@ -334,5 +337,5 @@ int main(void) {
         cmocka_unit_test(memory_of_the_host_may_run_out),
         cmocka_unit_test(every_call_may_fail),
     };
-    return cmocka_run_group_tests(tests, tell_without_failures, NULL);
+    return cmocka_run_group_tests(tests, run_without_failures, NULL);
 }

@@ -98,11 +98,11 @@ static const setting gpts[] = {
 static void gpts_have_the_same_bits(void **state) {
     (void)state;
     for (size_t g = 0; g < (tiny ? 0 : sizeof gpts / sizeof *gpts); g++) {
-        place.device    = "cuda";
-        place.transport = "local";
+        small_gpt.device    = "cuda";
+        small_gpt.transport = "local";
         stack_devices(4, 1, true);
         const outcome local = train(&gpts[g]);
-        place.transport     = "nccl";
+        small_gpt.transport = "nccl";
         stack_devices(4, g + 2, g % 2 == 0);
         const outcome got = train(&gpts[g]);
         assert_same(&local, &got, &gpts[g]);

@@ -78,7 +78,7 @@ static void a_step_neither_allocates_nor_chooses(void **state) {
 }
 
 int main(void) {
-    place.device                    = "cuda";
+    small_gpt.device                = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_neither_allocates_nor_chooses),
     };

@@ -24,7 +24,7 @@
 #include "sluice/model.h"
 #include "sluice/pipeline.h"
 
-enum { PAGE = 4096, BLOCK = 256, MOST_RANKS = 4, MOST_PAGES = 1 << 14, MOST_TOUCHES = 1 << 20 };
+enum { PAGE = 4096, BLOCK = 256, MAX_RANKS = 4, MAX_PAGES = 1 << 14, MAX_TOUCHES = 1 << 20 };
 enum { STEPS = 3, VOCABULARY = 64 };
 
 typedef struct sizes {
@@ -85,15 +85,15 @@ static sluice_schedule *make_schedule(const setting *with) {
 typedef struct outcome {
     double loss[STEPS], norm[STEPS];
     uint64_t digest;
-    sluice_program_bytes bytes[MOST_RANKS];
+    sluice_program_bytes bytes[MAX_RANKS];
 } outcome;
 
 static outcome train(const setting *with, const sluice__parts *parts) {
     sluice_model *model             = make_model(with);
     sluice_schedule *schedule       = make_schedule(with);
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
-    bool recompute[MOST_RANKS];
-    for (int s = 0; s < MOST_RANKS; s++) recompute[s] = with->recompute >> s & 1;
+    bool recompute[MAX_RANKS];
+    for (int s = 0; s < MAX_RANKS; s++) recompute[s] = with->recompute >> s & 1;
     options.samples   = with->samples;
     options.threads   = 1;
     options.recompute = recompute;
@@ -138,7 +138,7 @@ static struct {
     unsigned char *alive;
     size_t blocks, base;
     const sluice_instruction *list;
-} lives[MOST_RANKS];
+} lives[MAX_RANKS];
 
 static void mark(unsigned char *alive, size_t base, const sluice_slot *slot, bool is_alive) {
     if (slot->bytes == 0 || slot->offset < base) return; /* permanent: a gradient that is sent */
@@ -234,16 +234,16 @@ static struct arena {
     int touch_count;
     int at; /* instruction whose accesses they are; instructions of the step */
     int count;
-    bool watched;                   /* accesses are noted */
-    unsigned char open[MOST_PAGES]; /* pages that this instruction has touched */
-} arenas[MOST_RANKS];
+    bool watched;                  /* accesses are noted */
+    unsigned char open[MAX_PAGES]; /* pages that this instruction has touched */
+} arenas[MAX_RANKS];
 
 static _Thread_local int my_rank = -1;
 
 static void note_touch(struct arena *arena, int page, bool writes) {
     if (arena->open[page]) return;
     arena->open[page] = 1;
-    if (arena->touch_count < MOST_TOUCHES)
+    if (arena->touch_count < MAX_TOUCHES)
         arena->touches[arena->touch_count++] = (touch){page, arena->at, writes};
 }
 
@@ -260,7 +260,7 @@ static bool is_write(const void *context) {
 /* Copies by another rank's thread are let through: posts and waits stand for them. */
 static void catch_touch(int signal_number, siginfo_t *info, void *context) {
     const unsigned char *address = info->si_addr;
-    for (int r = 0; r < MOST_RANKS; r++) {
+    for (int r = 0; r < MAX_RANKS; r++) {
         struct arena *arena = &arenas[r];
         if (!arena->pages || address < arena->pages || address >= arena->pages + arena->bytes)
             continue;
@@ -284,7 +284,7 @@ static sluice_status alloc_pages(sluice_device *device, void **out, size_t bytes
     arena->bytes        = (bytes / PAGE + 2) * PAGE;
     void *const pages =
         mmap(NULL, arena->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(pages != MAP_FAILED && arena->bytes / PAGE < MOST_PAGES);
+    assert_true(pages != MAP_FAILED && arena->bytes / PAGE < MAX_PAGES);
     memset(pages, 0xFF, arena->bytes);
     arena->pages = pages;
     *out         = arena->pages + arena->shift;
@@ -324,10 +324,10 @@ static void watch_pages(sluice__rank *rank, const sluice_instruction *at) {
 static void measure(const struct arena *arena, size_t permanent, size_t *live, size_t *highest) {
     const int base    = (int)((arena->shift + permanent) / PAGE);
     int *const change = calloc((size_t)arena->count + 2, sizeof *change);
-    int *const last   = calloc(MOST_PAGES, sizeof *last);
+    int *const last   = calloc(MAX_PAGES, sizeof *last);
     assert_non_null(change);
     assert_non_null(last);
-    for (int page = 0; page < MOST_PAGES; page++) last[page] = -1;
+    for (int page = 0; page < MAX_PAGES; page++) last[page] = -1;
     *highest = 0;
     for (int k = 0; k < arena->touch_count; k++) {
         const touch *t = &arena->touches[k];
@@ -365,7 +365,7 @@ static void check_pages(const setting *with) {
     memset(arenas, 0, sizeof arenas);
     choose_shifts(with);
     for (int r = 0; r < with->ranks; r++) {
-        arenas[r].touches = calloc(MOST_TOUCHES, sizeof(touch));
+        arenas[r].touches = calloc(MAX_TOUCHES, sizeof(touch));
         assert_non_null(arenas[r].touches);
     }
     const outcome watched = train(with, &(sluice__parts){.device = &device, .watch = watch_pages});

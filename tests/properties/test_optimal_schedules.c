@@ -12,7 +12,7 @@
  */
 #include "tests/support/action_times.h"
 
-enum { MOST_STAGES = 6, MOST_MICROBATCHES = 5, MOST_CODES = 160 };
+enum { MAX_STAGES = 6, MAX_MICROBATCHES = 5, MAX_CODES = 160 };
 
 /* How far a micro-batch is. */
 typedef struct code {
@@ -26,13 +26,13 @@ typedef struct search {
     const int *rank_of; /* per stage */
     const int *room;    /* per rank: most activations */
     int chain;          /* steps of the whole chain */
-    code codes[MOST_CODES];
+    code codes[MAX_CODES];
     int code_count;
 } search;
 
 /* A state: the codes' indices, descending. */
 typedef struct situation {
-    uint8_t of[MOST_MICROBATCHES];
+    uint8_t of[MAX_MICROBATCHES];
 } situation;
 
 /* ---- one micro-batch ---- */
@@ -76,7 +76,7 @@ static void list_codes(search *in) {
         for (unsigned weights = 0; weights < (in->split ? 1U << in->stages : 1U); weights++) {
             const code at = {steps, weights};
             if (!is_possible(in, &at)) continue;
-            assert_true(in->code_count < MOST_CODES);
+            assert_true(in->code_count < MAX_CODES);
             in->codes[in->code_count++] = at;
         }
 }
@@ -209,14 +209,14 @@ static bool is_split(const sluice_schedule *schedule) {
 /* The least makespan of the schedule's stages on their ranks: in the memory that it takes, or in
  * any. */
 static int optimum(const sluice_schedule *schedule, const action_times *times, bool any_memory) {
-    int rank_of[MOST_STAGES], room[MOST_RANKS];
+    int rank_of[MAX_STAGES], room[MAX_RANKS];
     search in = {.p       = sluice_schedule_ranks(schedule),
                  .stages  = sluice_schedule_stages(schedule),
                  .m       = sluice_schedule_microbatches(schedule),
                  .split   = is_split(schedule),
                  .rank_of = rank_of,
                  .room    = room};
-    assert_true(in.stages <= MOST_STAGES && in.m <= MOST_MICROBATCHES);
+    assert_true(in.stages <= MAX_STAGES && in.m <= MAX_MICROBATCHES);
     for (int s = 0; s < in.stages; s++) rank_of[s] = sluice_schedule_stage_rank(schedule, s);
     for (int r = 0; r < in.p; r++) room[r] = any_memory ? in.stages * in.m : times->peak[r];
     return search_all(&in);

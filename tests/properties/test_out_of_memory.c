@@ -3,7 +3,7 @@
  * test_out_of_memory.c -- host memory may run out anywhere: each call then ends in a status and a
  * sentence, nothing leaks, and no file is left half written.
  *
- * Each story uses some public calls from beginning to end. It is told again and again, and each
+ * Each scenario uses some public calls from beginning to end. It runs again and again, and each
  * time the next allocation fails: of ours, or of the JSON library's.
  */
 #include "tests/support/files.h"
@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "sluice/sluice.h"
@@ -20,7 +21,7 @@
 /* ---- memory that runs out once ---- */
 
 static atomic_int requests, fail_at, alive;
-static bool json_struck; /* the one that failed was of the JSON library */
+static bool json_failed; /* the one that failed was of the JSON library */
 
 static bool is_refused(void) {
     return atomic_fetch_add(&requests, 1) == atomic_load(&fail_at);
@@ -40,7 +41,7 @@ static void *resize(void *context, void *block, size_t old_bytes, size_t new_byt
 
 static void *json_allocate(size_t bytes) {
     if (is_refused()) {
-        json_struck = true;
+        json_failed = true;
         return NULL;
     }
     atomic_fetch_add(&alive, 1);
@@ -52,7 +53,7 @@ static void json_release(void *block) {
     free(block);
 }
 
-/* ---- what the stories share ---- */
+/* ---- what the scenarios share ---- */
 
 static folder files;
 enum { LENGTH = 8, SAMPLES = 4 };
@@ -74,7 +75,7 @@ static sluice_status make_schedule(sluice_schedule **out, const char *name, int 
     return sluice_schedule_generate(out, name, &options);
 }
 
-/* ---- the stories ---- */
+/* ---- the scenarios ---- */
 
 static sluice_status schedules_as_text(void) {
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
@@ -286,7 +287,7 @@ out:
     return status;
 }
 
-/* A pipeline that lives its life; `limit` and `bad` are how it may end otherwise. */
+/* A pipeline from create to free; `limit` and `bad` are how it may end otherwise. */
 static sluice_status live(size_t limit, bool bad) {
     sluice_model *model             = NULL;
     sluice_schedule *schedule       = NULL;
@@ -333,10 +334,10 @@ static sluice_status pipelines_with_a_nan(void) {
 
 static const struct {
     const char *name;
-    sluice_status (*tell)(void);
-    sluice_status end; /* when no memory runs out */
-    int least;         /* allocations that it takes, at least */
-} stories[] = {
+    sluice_status (*run)(void);
+    sluice_status end;   /* when no memory runs out */
+    int min_allocations; /* allocations that it takes, at min_allocations */
+} scenarios[] = {
     {"schedules as text", schedules_as_text, SLUICE_OK, 40},
     {"splits", splits, SLUICE_OK, 2},
     {"models and programs", models_and_programs, SLUICE_OK, 80},
@@ -361,10 +362,10 @@ static int files_left(void) {
     return count;
 }
 
-static void check_ending(const char *name, int at, sluice_status status, sluice_status end) {
+static void check_outcome(const char *name, int at, sluice_status status, sluice_status end) {
     /* jansson takes some failures of its own for a text that ends too early. */
     if (status != end && status != SLUICE_E_HOST_MEMORY &&
-        !(json_struck && status == SLUICE_E_PARSE))
+        !(json_failed && status == SLUICE_E_PARSE))
         fail_msg("%s, failure %d: %s: %s", name, at, sluice_status_name(status),
                  sluice_last_error()->what);
     if (status != SLUICE_OK && sluice_last_error()->what[0] == '\0')
@@ -381,23 +382,24 @@ static void test_every_allocation_may_fail(void **state) {
     const int before = files_left();
     sluice_set_allocator(&(sluice_allocator){resize, NULL});
     json_set_alloc_funcs(json_allocate, json_release);
-    for (size_t k = 0; k < sizeof stories / sizeof *stories; k++) {
+    for (size_t k = 0; k < sizeof scenarios / sizeof *scenarios; k++) {
         int at = 0;
-        for (bool struck = true; struck; at++) {
-            json_struck = false;
+        for (bool fired = true; fired; at++) {
+            json_failed = false;
             atomic_store(&requests, 0);
             atomic_store(&fail_at, at);
-            const sluice_status status = stories[k].tell();
-            struck                     = atomic_load(&requests) > at;
-            check_ending(stories[k].name, at, status, stories[k].end);
-            if (!struck && status != stories[k].end)
-                fail_msg("%s: %s: %s", stories[k].name, sluice_status_name(status),
+            const sluice_status status = scenarios[k].run();
+            fired                      = atomic_load(&requests) > at;
+            check_outcome(scenarios[k].name, at, status, scenarios[k].end);
+            if (!fired && status != scenarios[k].end)
+                fail_msg("%s: %s: %s", scenarios[k].name, sluice_status_name(status),
                          sluice_last_error()->what);
             if (files_left() != before)
-                fail_msg("%s, failure %d: a file is left", stories[k].name, at);
+                fail_msg("%s, failure %d: a file is left", scenarios[k].name, at);
         }
-        print_message("%s: %d allocations failed\n", stories[k].name, at - 1);
-        if (at - 1 < stories[k].least) fail_msg("%s: only %d allocations", stories[k].name, at - 1);
+        print_message("%s: %d allocations failed\n", scenarios[k].name, at - 1);
+        if (at - 1 < scenarios[k].min_allocations)
+            fail_msg("%s: only %d allocations", scenarios[k].name, at - 1);
     }
     json_set_alloc_funcs(malloc, free);
     sluice_set_allocator(NULL);

@@ -9,6 +9,8 @@
 
 #include "tests/support/random_schedule.h"
 
+#include <math.h>
+
 static void test_the_bits_are_the_same_however_it_is_split(void **state) {
     (void)state;
     static const int ranks[]             = {1, 2, 3, 5};

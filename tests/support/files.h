@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* files.h -- a folder of one's own for a test, and files in it. */
+/* files.h -- a temporary folder for a test, and files in it. */
 #ifndef SLUICE_TESTS_FILES_H
 #define SLUICE_TESTS_FILES_H
-
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "tests/support/support.h"
 
@@ -12,41 +9,12 @@ typedef struct folder {
     char path[64];
 } folder;
 
-static inline folder folder_make(void) {
-    folder made = {"/tmp/sluice-test-XXXXXX"};
-    assert_non_null(mkdtemp(made.path));
-    return made;
-}
-
-static inline void folder_remove(const folder *made) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", made->path);
-    assert_int_equal(system(command), 0);
-}
-
+folder folder_make(void);
+void folder_remove(const folder *made);
 /* The path of `name` in the folder: valid until the third next call. */
-static inline const char *folder_path(const folder *in, const char *name) {
-    static char paths[4][256];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", in->path, name);
-    return path;
-}
+const char *folder_path(const folder *in, const char *name);
 
 /* `name` may have folders before it. */
-static inline void folder_write(const folder *in, const char *name, const void *bytes,
-                                size_t count) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", in->path, name);
-    for (char *at = path + strlen(in->path) + 1; (at = strchr(at, '/')); at++) {
-        *at = 0;
-        (void)mkdir(path, 0700);
-        *at = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, count, file), count);
-    assert_int_equal(fclose(file), 0);
-}
+void folder_write(const folder *in, const char *name, const void *bytes, size_t count);
 
 #endif

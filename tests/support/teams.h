@@ -10,25 +10,11 @@
 #include "sluice/device.h"
 
 enum { TEAMS = 3 };
-static const sluice_device_ops *ops; /* set before they are opened */
-static sluice_device *devices[TEAMS];
-static sluice_stream *streams[TEAMS];
+extern const sluice_device_ops *ops; /* set before they are opened */
+extern sluice_device *devices[TEAMS];
+extern sluice_stream *streams[TEAMS];
 
-static void open_teams(void) {
-    for (int t = 0; t < TEAMS; t++) {
-        assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));
-        assert_ok(ops->stream_create(devices[t], SLUICE_STREAM_COMPUTE, &streams[t]));
-    }
-}
-
-static int close_teams(void **state) {
-    (void)state;
-    for (int t = 0; t < TEAMS; t++) {
-        ops->stream_destroy(streams[t]);
-        ops->close(devices[t]);
-    }
-    sluice_set_allocator(NULL);
-    return 0;
-}
+void open_teams(void);
+int close_teams(void **state);
 
 #endif

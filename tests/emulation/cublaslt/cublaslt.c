@@ -49,8 +49,8 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t *out) {
 }
 
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
-    cudaError_t told = cudaSuccess;
-    if (!emu__enter_back(__func__, &told)) return status_of(told);
+    cudaError_t error = cudaSuccess;
+    if (!emu__enter_back(__func__, &error)) return status_of(error);
     emu__lock();
     struct cublasLtContext **at = &handles;
     while (*at && *at != handle) at = &(*at)->next;
@@ -59,7 +59,7 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
     emu__live("cuBLAS handle", -1);
     emu__unlock();
     free(handle);
-    return status_of(told);
+    return status_of(error);
 }
 
 /* Inlined, so that the place that calls is known. */

@@ -89,7 +89,7 @@ void emu_lose_communicators(int device, int code) {
             if (c->clique->rank[r] && c->clique->rank[r] != c)
                 c->clique->rank[r]->error = (ncclResult_t)code;
     }
-    emu__kick();
+    emu__wake();
     emu__unlock();
 }
 
@@ -187,7 +187,7 @@ static struct ncclComm *new_communicator(emu__clique *clique, int rank, bool blo
     clique->joined++;
     clique->living++;
     emu__live("communicator", 1);
-    emu__kick();
+    emu__wake();
     return comm;
 }
 
@@ -260,7 +260,7 @@ ncclResult_t ncclCommFinalize(ncclComm_t comm) {
     emu__lock();
     emu__expect_communicator(comm, __func__);
     comm->finalizing = true;
-    emu__kick();
+    emu__wake();
     if (comm->blocking) emu__wait(all_finalize, comm, __func__);
     const bool done = all_finalize(comm);
     emu__unlock();
@@ -286,7 +286,7 @@ static void take_out(struct ncclComm *comm) {
         free(clique);
     }
     free(comm);
-    emu__kick();
+    emu__wake();
 }
 
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {
@@ -331,7 +331,7 @@ void emu__abort_all(struct ncclComm *const *list, int count) {
         list[k]->clique->aborted = true;
         drop_batch(list[k]);
     }
-    emu__kick();
+    emu__wake();
     emu__wait(all_drained, &those, "ncclCommAbort");
     for (int k = 0; k < count; k++) take_out(list[k]);
 }

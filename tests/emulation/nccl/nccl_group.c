@@ -102,7 +102,7 @@ static void launch(emu__batch *batch) {
         batch->kernels[k]->comm->batch = NULL;
         emu__launch(batch->kernels[k]);
     }
-    emu__kick();
+    emu__wake();
 }
 
 void emu__go_on(struct ncclComm *comm) {
@@ -130,7 +130,7 @@ static ncclResult_t issue(void) {
         want(batch->kernels[k]);
         batch->enqueued[k] = batch->kernels[k]->stream->enqueued;
     }
-    emu__kick();
+    emu__wake();
     const bool waits = blocks(batch);
     if (waits) {
         emu__wait(can_launch, batch, "ncclGroupEnd: the first use of an edge connects it");

@@ -61,18 +61,18 @@ void emu_case(const char *words);
 
 /* ---- failures: one at a time ---- */
 
-typedef enum emu_blow {
+typedef enum emu_fault {
     EMU_FAILS,  /* the call fails with `code`; one that waits or gives back does so first */
     EMU_FAULTS, /* what the call enqueues breaks its device, when its turn comes, with `code` */
     EMU_HANGS   /* what the call enqueues is not over before emu_release() */
-} emu_blow;
+} emu_fault;
 
-/* It strikes the `nth` call (from 1, counted from now) at `site` on any thread. A site without
+/* It fires at the `nth` call (from 1, counted from now) at `site` on any thread. A site without
  * `from` is all places that call the function; one without `function`, everything that enqueues
  * work. */
-void emu_strike(const emu_site *site, emu_blow blow, int nth, int code);
-/* The device that the call was for, once it has struck; else -1. */
-int emu_struck(void);
+void emu_inject(const emu_site *site, emu_fault fault, int nth, int code);
+/* The device that the call was for, once it has fired; else -1. */
+int emu_fired(void);
 /* The same, of all calls of `function`: EMU_FAILS. */
 void emu_fail_call(const char *function, int nth, int code);
 /* From now on nobody waits at the __syncthreads or __syncwarp of this line, "lanes.cuh:57": a

@@ -87,7 +87,7 @@ cudaError_t emu__broken(int device) {
 void emu__break(int device, cudaError_t code) {
     broken[device] = code;
     emu__drop_queued(device);
-    emu__kick();
+    emu__wake();
 }
 
 void emu_break_device(int device, cudaError_t code) {
@@ -121,8 +121,8 @@ cudaError_t emu__enter_from(const char *function, const void *from) {
     return entered != cudaSuccess ? entered : emu__fail(emu__broken(emu__device()), function);
 }
 
-bool emu__enter_back_from(const char *function, const void *from, cudaError_t *told) {
-    *told = emu__enter_any_from(function, from);
+bool emu__enter_back_from(const char *function, const void *from, cudaError_t *error) {
+    *error = emu__enter_any_from(function, from);
     return emu__settings.driver && emu__settings.devices > 0;
 }
 

@@ -63,14 +63,14 @@ cudaError_t cudaEventCreate(cudaEvent_t *out) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-    cudaError_t told = cudaSuccess;
-    if (!emu__enter_back(__func__, &told)) return told;
+    cudaError_t error = cudaSuccess;
+    if (!emu__enter_back(__func__, &error)) return error;
     emu__lock();
     expect_event(event, __func__);
     event->destroyed = true;
     emu__live("event", -1);
     emu__unlock();
-    return emu__fail(told != cudaSuccess ? told : emu__broken(event->device), __func__);
+    return emu__fail(error != cudaSuccess ? error : emu__broken(event->device), __func__);
 }
 
 /* For the event and for the operation. */
@@ -135,8 +135,8 @@ static bool moment_reached(void *argument) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-    cudaError_t told = cudaSuccess;
-    if (!emu__enter_back(__func__, &told)) return told;
+    cudaError_t error = cudaSuccess;
+    if (!emu__enter_back(__func__, &error)) return error;
     emu__lock();
     expect_event(event, __func__);
     struct moment moment      = {event, event->recorded};
@@ -144,9 +144,9 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     emu__wait(moment_reached, &moment, __func__);
     if (record) emu__rely_on(&record->reached);
     emu__record_let_go(record);
-    if (told == cudaSuccess) told = emu__broken(event->device);
+    if (error == cudaSuccess) error = emu__broken(event->device);
     emu__unlock();
-    return emu__fail(told, __func__);
+    return emu__fail(error, __func__);
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {

@@ -12,9 +12,9 @@ enum { EMU__DEVICES = 8, EMU__PAGE = 4096, EMU__EXIT_REPORT = 97 };
 
 void emu__lock(void);
 void emu__unlock(void);
-void emu__kick(void);         /* something changed: everyone looks again (locked) */
-bool emu__wait_kick(int ms);  /* locked before and after; false: nobody kicked */
-uint64_t emu__progress(void); /* how often kicked (locked) */
+void emu__wake(void);         /* something changed: everyone looks again (locked) */
+bool emu__sleep(int ms);      /* locked before and after; false: nobody woke us */
+uint64_t emu__progress(void); /* how often woken (locked) */
 
 /* ---- settings.c ---- */
 
@@ -49,10 +49,11 @@ void emu__break(int device, cudaError_t code);
 /* Of a device that is broken, too: for calls that only look, or choose a device. */
 #define emu__enter_any(function) emu__enter_any_from(function, __builtin_return_address(0))
 cudaError_t emu__enter_any_from(const char *function, const void *from);
-/* For calls that give things back: they do so whatever they then tell. False: there is nothing. */
-#define emu__enter_back(function, told)                                                            \
-    emu__enter_back_from(function, __builtin_return_address(0), told)
-bool emu__enter_back_from(const char *function, const void *from, cudaError_t *told);
+/* For calls that give things back: they do so whatever they then return. False: there is nothing.
+ */
+#define emu__enter_back(function, error)                                                           \
+    emu__enter_back_from(function, __builtin_return_address(0), error)
+bool emu__enter_back_from(const char *function, const void *from, cudaError_t *error);
 
 #define EMU__ENTER()                                                                               \
     do {                                                                                           \
@@ -73,8 +74,8 @@ void emu__counts_forget(void);
 
 struct emu__operation;
 int emu__injected(const char *function, const void *from); /* the call's failure, or 0 */
-void emu__afflict(struct emu__operation *operation);       /* that is being enqueued (locked) */
-bool emu__hanging(void);                                   /* something does, as it was told to */
+void emu__inject_into(struct emu__operation *operation);   /* that is being enqueued (locked) */
+bool emu__hanging(void);                                   /* something does, as it was asked to */
 void emu__injected_forget(void);
 
 /* ---- device.c ---- */

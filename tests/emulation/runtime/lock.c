@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static _Atomic uint32_t lock;  /* 0 free, 1 held, 2 held and waited for */
-static _Atomic uint32_t kicks; /* what sleepers watch */
+static _Atomic uint32_t wakes; /* what sleepers watch */
 static uint64_t progress;
 
 static long futex(_Atomic uint32_t *word, int operation, uint32_t value,
@@ -33,21 +33,21 @@ void emu__unlock(void) {
     if (atomic_exchange(&lock, 0) == 2) futex(&lock, FUTEX_WAKE, 1, NULL);
 }
 
-void emu__kick(void) {
+void emu__wake(void) {
     progress++;
-    atomic_fetch_add(&kicks, 1);
-    futex(&kicks, FUTEX_WAKE, INT32_MAX, NULL);
+    atomic_fetch_add(&wakes, 1);
+    futex(&wakes, FUTEX_WAKE, INT32_MAX, NULL);
 }
 
 uint64_t emu__progress(void) {
     return progress;
 }
 
-bool emu__wait_kick(int ms) {
-    const uint32_t seen         = atomic_load(&kicks);
+bool emu__sleep(int ms) {
+    const uint32_t seen         = atomic_load(&wakes);
     const struct timespec limit = {ms / 1000, (ms % 1000) * 1000000L};
     emu__unlock();
-    const bool late = futex(&kicks, FUTEX_WAIT, seen, &limit) < 0 && errno == ETIMEDOUT;
+    const bool late = futex(&wakes, FUTEX_WAIT, seen, &limit) < 0 && errno == ETIMEDOUT;
     emu__lock();
     return !late;
 }

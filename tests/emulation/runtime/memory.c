@@ -246,8 +246,8 @@ static void release(emu__allocation *a, const char *function) {
     freed    = a;
 }
 
-static cudaError_t free_one(void *pointer, bool host, const char *function, cudaError_t told) {
-    if (!pointer) return told;
+static cudaError_t free_one(void *pointer, bool host, const char *function, cudaError_t error) {
+    if (!pointer) return error;
     emu__lock();
     emu__allocation *const a = emu__find(pointer);
     const bool right = a && a->base == pointer && !a->registered && host == (a->device == HOST);
@@ -259,19 +259,19 @@ static cudaError_t free_one(void *pointer, bool host, const char *function, cuda
         emu__live(host ? "pinned allocation" : "device allocation", -1);
     }
     emu__unlock();
-    if (told != cudaSuccess) return told;
+    if (error != cudaSuccess) return error;
     return emu__fail(right ? emu__broken(emu__device()) : cudaErrorInvalidValue, function);
 }
 
 cudaError_t cudaFree(void *pointer) {
-    cudaError_t told = cudaSuccess;
-    return emu__enter_back(__func__, &told) ? free_one(pointer, false, __func__, told) : told;
+    cudaError_t error = cudaSuccess;
+    return emu__enter_back(__func__, &error) ? free_one(pointer, false, __func__, error) : error;
 }
 
 cudaError_t cudaFreeHost(void *pointer) {
     emu__asked_from(__builtin_return_address(0));
-    cudaError_t told = cudaSuccess;
-    return emu__enter_back(__func__, &told) ? free_one(pointer, true, __func__, told) : told;
+    cudaError_t error = cudaSuccess;
+    return emu__enter_back(__func__, &error) ? free_one(pointer, true, __func__, error) : error;
 }
 
 /* ---- pages of the host that are pinned where they are ---- */

@@ -97,7 +97,7 @@ static void finish(struct CUstream_st *stream) {
     reach_record(stream);
     take_head(stream);
     stream->running = false;
-    emu__kick();
+    emu__wake();
 }
 
 /* Host functions run on a stack of the host, which was the carrier's before. */
@@ -199,7 +199,7 @@ void *emu__worker(void *argument) {
     give_stack(stream);
     while (!stream->closing || stream->head) {
         if (!emu__ready(stream))
-            (void)emu__wait_kick(1000);
+            (void)emu__sleep(1000);
         else if (!delay(stream))
             emu__step(stream);
         if (!stream->head && emu__device_idle(&stream->device)) emu__settle_memory(true);

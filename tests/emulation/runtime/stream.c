@@ -50,7 +50,7 @@ void emu__enqueue(cudaStream_t stream, const emu__operation *operation) {
     o->next                 = NULL;
     o->caller               = asked_from;
     emu__give(&o->asked);
-    emu__afflict(o);
+    emu__inject_into(o);
     if (stream->tail)
         stream->tail->next = o;
     else
@@ -58,7 +58,7 @@ void emu__enqueue(cudaStream_t stream, const emu__operation *operation) {
     stream->tail = o;
     stream->queued++;
     stream->enqueued++;
-    emu__kick();
+    emu__wake();
 }
 
 cudaError_t emu__work(cudaStream_t stream, const char *what, emu__function *run, void *argument,
@@ -131,15 +131,15 @@ static void take_out(const struct CUstream_st *stream) {
 /* What is queued is done first. CUDA would return before that; nothing can tell the difference, for
  * whoever calls may not rely on what was done. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    cudaError_t told = cudaSuccess;
-    if (!emu__enter_back(__func__, &told)) return told;
+    cudaError_t error = cudaSuccess;
+    if (!emu__enter_back(__func__, &error)) return error;
     emu__lock();
     emu__expect_stream(stream, __func__);
     emu__wait(emu__stream_idle, stream, __func__);
     stream->closing = true;
     take_out(stream);
     emu__live("stream", -1);
-    emu__kick();
+    emu__wake();
     emu__unlock();
     if (stream->thread) {
         (void)pthread_join(*(pthread_t *)stream->thread, NULL);
@@ -147,9 +147,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     }
     emu__grid_free(stream->grid);
     emu__nobody(stream->who);
-    if (told == cudaSuccess) told = emu__broken(stream->device);
+    if (error == cudaSuccess) error = emu__broken(stream->device);
     free(stream);
-    return emu__fail(told, __func__);
+    return emu__fail(error, __func__);
 }
 
 cudaError_t cudaStreamGetPriority(cudaStream_t stream, int *priority) {
@@ -171,15 +171,15 @@ cudaError_t cudaStreamGetFlags(cudaStream_t stream, unsigned *flags) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    cudaError_t told = cudaSuccess;
-    if (!emu__enter_back(__func__, &told)) return told;
+    cudaError_t error = cudaSuccess;
+    if (!emu__enter_back(__func__, &error)) return error;
     emu__lock();
     emu__expect_stream(stream, __func__);
     emu__wait(emu__stream_idle, stream, __func__);
     emu__rely_on_stream(stream);
-    if (told == cudaSuccess) told = emu__broken(stream->device);
+    if (error == cudaSuccess) error = emu__broken(stream->device);
     emu__unlock();
-    return emu__fail(told, __func__);
+    return emu__fail(error, __func__);
 }
 
 /* Lazy: asking is what makes time pass, or a loop of questions would never end. */

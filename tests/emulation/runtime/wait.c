@@ -46,10 +46,10 @@ void emu__wait(bool (*done)(void *argument), void *argument, const char *what) {
             idle_ms = 0;
             continue;
         }
-        if (!emu__wait_kick(SLICE_MS) && emu__progress() == seen) idle_ms += SLICE_MS;
+        if (!emu__sleep(SLICE_MS) && emu__progress() == seen) idle_ms += SLICE_MS;
         if (emu__progress() != seen) idle_ms = 0;
         seen = emu__progress();
-        if (emu__hanging()) idle_ms = 0; /* as it was told to */
+        if (emu__hanging()) idle_ms = 0; /* as it was asked to */
         if (idle_ms >= patience_ms())
             emu__report("deadlock: nothing has happened for %d ms while the host waits in %s",
                         idle_ms, what);

@@ -15,6 +15,7 @@
 #include "runtime/device/cpu/team.h"
 #include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/vexp.h"
+#include "sluice/allocator.h"
 #include "sluice/device.h"
 
 static int open_devices(void **state) {
@@ -264,7 +265,7 @@ static void a_device_needs_a_thread(void **state) {
 static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
     (void)state;
     const size_t sizes[] = {0, 1, 3000000, 2 << 20};
-    const int before     = atomic_load(&allocations);
+    const int before     = counted_allocations();
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         void *arena = NULL;
         assert_ok(ops->arena_alloc(devices[0], &arena, sizes[s]));
@@ -273,7 +274,7 @@ static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
         memset(arena, 1, sizes[s]);
         ops->arena_free(devices[0], arena, sizes[s]);
     }
-    assert_int_equal(atomic_load(&allocations), before);
+    assert_int_equal(counted_allocations(), before);
     void *arena = NULL;
     assert_refused(ops->arena_alloc(devices[0], &arena, (size_t)1 << 60), SLUICE_E_DEVICE_MEMORY,
                    "an arena of 1152921504606846976 bytes is not to be had");

@@ -84,10 +84,10 @@ static void run_on_every_team(float *out, int64_t count, action *run, const void
     for (int t = 0; t < TEAMS; t++) {
         float *const target = t == 0 ? out : other;
         memcpy(target, start, bytes);
-        const int before = atomic_load(&allocations);
+        const int before = counted_allocations();
         assert_ok(run(streams[t], target, context));
         assert_ok(ops->synchronize(streams[t]));
-        if (atomic_load(&allocations) != before) fail_msg("%s: allocates", label);
+        if (counted_allocations() != before) fail_msg("%s: allocates", label);
         if (memcmp(out, target, bytes) != 0)
             fail_msg("%s: run %d (%d threads) gives other bits than the first", label, t, t + 1);
     }

@@ -2,6 +2,7 @@
 /* test_pipeline.c -- a pipeline's memory, and what happens when something fails. */
 #include "tests/support/small_gpt.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <unistd.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_virtual_devices.c -- virtual devices: a step takes what the simulator says, on the real
  * executor. */
-#include "tests/support/laboratory.h"
+#include "tests/support/schedule_tools.h"
 
+#include <math.h>
 #include <stdatomic.h>
 
 #include "sluice/pipeline.h"
@@ -70,9 +71,9 @@ static void test_a_step_takes_what_was_simulated(void **state) {
         {"looped-bfs", 2, 4, false},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_stage_cost cost[MOST_STAGES];
-        bool recompute[MOST_STAGES] = {rows[k].recompute, false, rows[k].recompute};
-        for (int s = 0; s < MOST_STAGES; s++)
+        sluice_stage_cost cost[MAX_STAGES];
+        bool recompute[MAX_STAGES] = {rows[k].recompute, false, rows[k].recompute};
+        for (int s = 0; s < MAX_STAGES; s++)
             cost[s] = (sluice_stage_cost){1e-3 + 2e-4 * (s % 3), 2e-3, 1.5e-3};
         const sluice_simulation_costs costs = {.stages = cost, .latency = 5e-4, .update = 1e-3};
         lab it = open_lab(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), &costs, NULL,
@@ -85,7 +86,7 @@ static void test_a_step_takes_what_was_simulated(void **state) {
 /* What was asked for is in the ledger, and what is in the simulation's. */
 static void test_the_ledger_is_that_of_the_costs(void **state) {
     (void)state;
-    sluice_stage_cost cost[MOST_STAGES];
+    sluice_stage_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 2e-3, 3e-3, 1e-3);
     const bool recompute[3]       = {true, false, true};
     const double updates[3]       = {1e-3, 2e-3, 3e-3};
@@ -128,7 +129,7 @@ static void test_messages_take_their_links_time(void **state) {
         {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_stage_cost cost[MOST_STAGES];
+        sluice_stage_cost cost[MAX_STAGES];
         sluice_simulation_costs costs     = equal_costs(cost, 0, 0, 0);
         const sluice_stage_bytes bytes[2] = {{.output = rows[k].output}, {.output = 4}};
         costs.latency                     = rows[k].latency;
@@ -147,7 +148,7 @@ static void test_messages_take_their_links_time(void **state) {
 static void test_memory_is_address_space(void **state) {
     (void)state;
     const size_t much = (size_t)1 << 35;
-    sluice_stage_cost cost[MOST_STAGES];
+    sluice_stage_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     sluice_stage_bytes bytes[4];
     for (int s = 0; s < 4; s++) bytes[s] = (sluice_stage_bytes){much / 8, much, 64, 64, much};
@@ -168,7 +169,7 @@ static void test_memory_is_address_space(void **state) {
  */
 static void test_real_models_run_too(void **state) {
     (void)state;
-    sluice_stage_cost cost[MOST_STAGES];
+    sluice_stage_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 1e-3, 1e-3, 1e-3);
     const sluice_gpt_config config      = {40, 16, 24, 2, 3, true, 0.1F};
     sluice_schedule *schedule           = generate_schedule("zbv", 3, 6);
@@ -202,7 +203,7 @@ static sluice_status refuse_third(void *context, void *to, int64_t first, int64_
 /* A rank that sleeps an hour is woken when another one fails. */
 static void test_a_failure_ends_every_sleep(void **state) {
     (void)state;
-    sluice_stage_cost cost[MOST_STAGES];
+    sluice_stage_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     cost[0].forward               = 0.1; /* rank 1 begins while the second runs */
     cost[1].forward               = 3600;
@@ -216,7 +217,7 @@ static void test_a_failure_ends_every_sleep(void **state) {
 
 static void test_wrong_costs_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost cost[MOST_STAGES];
+    sluice_stage_cost cost[MAX_STAGES];
     sluice_simulation_costs good = equal_costs(cost, 0, 0, 0), bad = good, negative = good;
     static const sluice_stage_cost less[] = {{0, 0, 0}, {0, -1, 0}};
     bad.gradient_transfer                 = 1;

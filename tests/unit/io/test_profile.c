@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_profile.c -- profiles: what is read, what is refused, and what stages come to. */
-#include "tests/support/laboratory.h"
+#include "tests/support/schedule_tools.h"
 
 #include "sluice/profile.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_critical_path.c -- what a simulation says beside times: the critical path, what transfers
  * hide, what is live. */
-#include "tests/support/laboratory.h"
+#include "tests/support/schedule_tools.h"
 
 static sluice_program *generate(const char *name, int p, int m) {
     return compile_over(generate_schedule(name, p, m), SLUICE_QUEUES_PER_LINK);
@@ -43,8 +43,8 @@ static void the_critical_path_is_as_long_as_the_step(void **state) {
         while (names[count]) count++;
         const char *name = names[test_random_int(&random, 0, count - 1)];
         const int p = 2 * test_random_int(&random, 1, 4), m = p * test_random_int(&random, 1, 3);
-        sluice_stage_cost stages[MOST_STAGES];
-        for (int s = 0; s < MOST_STAGES; s++)
+        sluice_stage_cost stages[MAX_STAGES];
+        for (int s = 0; s < MAX_STAGES; s++)
             stages[s] = (sluice_stage_cost){0.1 * test_random_int(&random, 0, 9),
                                             0.1 * test_random_int(&random, 0, 9),
                                             0.1 * test_random_int(&random, 0, 9)};
@@ -66,7 +66,7 @@ static void the_critical_path_is_as_long_as_the_step(void **state) {
 /* 1f1b, two ranks, one micro-batch: everything is critical, there and back. */
 static void a_path_goes_through_transfers(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.activation_transfer     = 0.5;
     costs.gradient_transfer       = 0.25;
@@ -100,7 +100,7 @@ static void assert_transfer(const sluice_transfer_times *got, const sluice_trans
  */
 static void transfers_say_who_stood_still(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 2, 1, 1);
     costs.activation_transfer     = 1;
     costs.gradient_transfer       = 0.5;
@@ -124,7 +124,7 @@ static void transfers_say_who_stood_still(void **state) {
 
 static void transfers_come_in_the_order_in_which_they_begin(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 0.9, 1.1);
     costs.activation_transfer     = 0.3;
     for (int queues = 0; queues < 2; queues++) {
@@ -149,7 +149,7 @@ static void transfers_come_in_the_order_in_which_they_begin(void **state) {
 
 static void live_activations_are_counted_from_f_to_b(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *program =
         compile_over(parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n"), SLUICE_QUEUES_PER_LINK);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* test_ledger.c -- where a step's time went: by hand, as sums, and as measured by a real run. */
-#include "tests/support/laboratory.h"
+#include "tests/support/schedule_tools.h"
 
 #include <time.h>
 
 #include "sluice/ledger.h"
 #include "sluice/pipeline.h"
 
-enum { MOST_RANKS = 8 };
+enum { MAX_RANKS = 8 };
 
 static double sum_of(const sluice_ledger *ledger) {
     double sum = ledger->unaccounted;
@@ -34,7 +34,7 @@ static void test_entries_are_those_counted_by_hand(void **state) {
         const bool recompute[2]         = {table[k].recompute, false};
         const double again[2]           = {2, 2};
         sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
-        sluice_stage_cost cost[MOST_STAGES];
+        sluice_stage_cost cost[MAX_STAGES];
         sluice_simulation_costs costs = equal_costs(cost, 1, 2, 3);
         sluice_schedule *schedule     = generate_schedule(table[k].schedule, 2, 2);
         sluice_program *program;
@@ -72,13 +72,13 @@ static void test_simulated_ledgers_sum_to_the_step(void **state) {
         int count                = 0;
         while (names[count]) count++;
         const char *name          = names[test_random_int(&seed, 0, count - 1)];
-        const int p               = test_random_int(&seed, 1, MOST_RANKS);
+        const int p               = test_random_int(&seed, 1, MAX_RANKS);
         const int m               = p * test_random_int(&seed, 1, 3);
         sluice_schedule *schedule = generate_schedule(name, p, m);
         const int stages          = sluice_schedule_stages(schedule);
         const bool trains         = sluice_schedule_trains(schedule);
         sluice_program *program   = compile_over(schedule, (sluice_queues)(k % 2));
-        sluice_stage_cost cost[MOST_STAGES];
+        sluice_stage_cost cost[MAX_STAGES];
         sluice_simulation_costs costs = equal_costs(cost, 1, 1, 1);
         double forward = 0, input = 0, weight = 0, got[3] = {0, 0, 0};
         for (int s = 0; s < stages; s++) {
@@ -92,7 +92,7 @@ static void test_simulated_ledgers_sum_to_the_step(void **state) {
         costs.latency                 = 0.25 * test_random_int(&seed, 0, 4);
         costs.update                  = test_random_int(&seed, 0, 3);
         sluice_simulation *simulation = simulate(program, &costs);
-        sluice_ledger ledger[MOST_RANKS];
+        sluice_ledger ledger[MAX_RANKS];
         assert_ok(sluice_simulation_ledger(ledger, program, simulation, &costs));
         for (int r = 0; r < p; r++) {
             for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++)

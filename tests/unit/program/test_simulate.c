@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_simulate.c -- simulated times against the textbook, by hand and by dependency; time lines.
  */
-#include "tests/support/laboratory.h"
+#include "tests/support/schedule_tools.h"
+
+#include <math.h>
 
 #include "runtime/program/internal.h"
 #include "sluice/allocator.h"
@@ -21,7 +23,7 @@ static sluice_program *parse(const char *text) {
 /* ---- the textbook: equal stages, free transfers ---- */
 
 static void assert_textbook(const char *name, int p, int m) {
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program       = generate(name, p, m);
     sluice_simulation *const simulation = simulate(program, &costs);
@@ -59,7 +61,7 @@ static void makespans_bubbles_and_peaks_are_the_textbooks(void **state) {
 
 static void forward_only_keeps_nothing(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program       = generate("forward-only", 3, 5);
     sluice_simulation *const simulation = simulate(program, &costs);
@@ -81,7 +83,7 @@ static void assert_makespan(sluice_program *program, const sluice_simulation_cos
 
 static void a_transfer_takes_its_links_time(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 0.5, 1.5);
     costs.activation_transfer     = 0.5;
     costs.gradient_transfer       = 0.25;
@@ -91,7 +93,7 @@ static void a_transfer_takes_its_links_time(void **state) {
 
 static void a_link_carries_one_transfer_at_a_time(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.activation_transfer     = 2;
     /* They arrive at 3, 5, 7; the last F ends at 8; three B of 2; the first rank's last B. */
@@ -100,7 +102,7 @@ static void a_link_carries_one_transfer_at_a_time(void **state) {
 
 static void a_transfer_starts_when_both_ends_are_posted(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.activation_transfer     = 5;
     /* The second activation is ready at 2, but stage 1 asks for it at 9, after its first B. */
@@ -115,7 +117,7 @@ static void a_transfer_starts_when_both_ends_are_posted(void **state) {
 
 static void halves_of_backward_cost_what_they_say(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs       = equal_costs(stages, 1, 10, 100);
     costs.update                        = 1000;
     sluice_program *const program       = parse("0F0,0I0,0W0\n1F0,1I0,1W0\n");
@@ -173,7 +175,7 @@ static void nothing_runs_before_what_it_needs(void **state) {
     uint64_t random = test_seed();
     for (int trial = 0; trial < 40; trial++) {
         const int p = test_random_int(&random, 1, 7), m = test_random_int(&random, 1, 12);
-        sluice_stage_cost stages[MOST_STAGES];
+        sluice_stage_cost stages[MAX_STAGES];
         for (int s = 0; s < p; s++)
             stages[s] = (sluice_stage_cost){test_random_int(&random, 0, 9) * 0.1,
                                             test_random_int(&random, 0, 9) * 0.1,
@@ -200,7 +202,7 @@ static void nothing_runs_before_what_it_needs(void **state) {
 
 static void costs_that_are_no_times_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program = generate("1f1b", 2, 2);
     sluice_simulation *simulation = NULL;
@@ -218,7 +220,7 @@ static void costs_that_are_no_times_are_refused(void **state) {
 /* Verification lets no such program through, so one is cut short behind its back. */
 static void a_program_that_cannot_finish_is_named(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program       = generate("1f1b", 2, 1);
     sluice_simulation *simulation       = NULL;
@@ -245,7 +247,7 @@ static void assert_drawing(sluice_program *program, const sluice_simulation_cost
 
 static void time_lines_look_as_they_should(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     assert_drawing(generate("1f1b", 3, 4), &costs, 70,
                    "rank 0 |F0-F1-F2-............B0====F3-B1====...B2====...B3====|\n"
@@ -266,7 +268,7 @@ static void time_lines_look_as_they_should(void **state) {
 
 static void unequal_actions_are_as_wide_as_they_last(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 0.75, 0.75);
     /* 60 columns of time, 12 of them for each forward and 18 for each backward. */
     assert_drawing(generate("1f1b", 2, 1), &costs, 69,
@@ -281,7 +283,7 @@ static void time_lines_fit_their_columns(void **state) {
     for (int trial = 0; trial < 60; trial++) {
         const int p = test_random_int(&random, 1, 12), m = test_random_int(&random, 1, 40);
         const int columns = test_random_int(&random, 40, 160);
-        sluice_stage_cost stages[MOST_STAGES];
+        sluice_stage_cost stages[MAX_STAGES];
         for (int s = 0; s < p; s++)
             stages[s] = (sluice_stage_cost){0.1 + 0.01 * test_random_int(&random, 0, 9), 0.1, 0.2};
         const sluice_simulation_costs costs = {.stages = stages};
@@ -334,7 +336,7 @@ static sluice_status simulate_and_draw(const sluice_program *program,
 
 static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     /* Made under the same allocator, for blocks go back where they came from. */
     faulty f                         = {.fail_at = -1};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_timeline.c -- time lines say what simulations and pipelines say. */
-#include "tests/support/laboratory.h"
+#include "tests/support/schedule_tools.h"
+
+#include <math.h>
 
 #include "runtime/executor/internal.h"
 #include "sluice/timeline.h"
@@ -22,7 +24,7 @@ static void scene_free(scene *made) {
 static scene scene_random(uint64_t *random, int trial) {
     static const char *const names[] = {"gpipe", "1f1b", "forward-only", "gpipe-lifo"};
     const int p = test_random_int(random, 1, 6), m = test_random_int(random, 1, 12);
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     for (int s = 0; s < p; s++)
         stages[s] = (sluice_stage_cost){test_random_int(random, 1, 9) * 0.1,
                                         test_random_int(random, 0, 9) * 0.1,
@@ -101,7 +103,7 @@ static void numbers_are_the_simulations(void **state) {
 
 static void stages_of_a_rank_are_numbered(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     scene made      = {.program = compile_over(parse_schedule("0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n"),
                                                SLUICE_QUEUES_PER_LINK)};
@@ -218,7 +220,7 @@ static void levels_are_what_the_spans_say(void **state) {
 
 static void times_that_are_not_finite_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost stages[MOST_STAGES];
+    sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1e308, 1e308, 1e308);
     scene made = {.program = compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_LINK)};
     made.simulation = simulate(made.program, &costs);

@@ -103,11 +103,11 @@ static void tied_models_run_over_one_queue_per_rank(void **state) {
     sluice_split *split = malloc(sizeof *split);
     assert_ok(sluice_gpt_model(&model, &config, 8));
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
-        bool recompute[MOST_STAGES];
+        bool recompute[MAX_STAGES];
         sluice_schedule *schedule      = generate_schedule(*name, 4, 8);
         sluice_program *program        = NULL;
         sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-        for (int s = 0; s < MOST_STAGES; s++) recompute[s] = s % 2;
+        for (int s = 0; s < MAX_STAGES; s++) recompute[s] = s % 2;
         options.queues    = PER_RANK;
         options.samples   = 11;
         options.recompute = recompute;
@@ -206,7 +206,7 @@ static void random_schedules_that_can_run_do(void **state) {
             settings.queues    = (sluice_queues)queues;
             settings.recompute = recompute;
             assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
-            sluice_stage_cost stages[MOST_STAGES];
+            sluice_stage_cost stages[MAX_STAGES];
             const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
             sluice_simulation_free(simulate(program, &costs));
             sluice_program_free(program);

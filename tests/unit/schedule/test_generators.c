@@ -358,8 +358,8 @@ static sluice_program *compile(const shape *of, sluice_queues queues) {
 /* With unit costs. */
 static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice_queues queues) {
     sluice_program *const program = compile(of, queues);
-    sluice_stage_cost unit[MOST_RANKS];
-    for (int s = 0; s < MOST_RANKS; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
+    sluice_stage_cost unit[MAX_RANKS];
+    for (int s = 0; s < MAX_RANKS; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
     assert_ok(sluice_program_simulate(out, program, &costs));
     return program;
@@ -430,7 +430,7 @@ static void slack_hides_transfers(void **state) {
     (void)state;
     for (int p = 2; p <= 8; p++) {
         for (int m = 2 * p; m <= 4 * p; m += p) {
-            sluice_stage_cost unit[MOST_RANKS];
+            sluice_stage_cost unit[MAX_RANKS];
             double makespan[2];
             for (int s = 0; s < p; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
             const sluice_simulation_costs costs = {

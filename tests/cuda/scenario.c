@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* story.c -- tells what a pipeline lives through. */
-#include "story.h"
+/* scenario.c -- runs a pipeline from create to free, phase by phase. */
+#include "scenario.h"
 
 #include <dirent.h>
 #include <stdatomic.h>
@@ -11,14 +11,14 @@
 
 enum { LENGTH = 8, VOCABULARY = 24, WIDTH = 6, SAMPLES = 5, RANKS = 2, MICROBATCHES = 3 };
 
-const char *const story_phase_words[STORY_END] = {
+const char *const scenario_phase_words[SCENARIO_END] = {
 #define X(name, words) words,
-    STORY_PHASES(X)
+    SCENARIO_PHASES(X)
 #undef X
 };
 
-emu_settings story_settings;
-sluice_status (*story_while_loading)(void);
+emu_settings scenario_settings;
+sluice_status (*scenario_while_loading)(void);
 
 /* ---- host memory and threads ---- */
 
@@ -47,22 +47,22 @@ static int threads(void) {
     return count;
 }
 
-void story_begin(void) {
+void scenario_begin(void) {
     sluice_set_allocator(&(sluice_allocator){resize, NULL});
-    story_settings   = emu_settings_now();
-    threads_at_first = threads();
+    scenario_settings = emu_settings_now();
+    threads_at_first  = threads();
 }
 
-void story_fail_memory(int n) {
+void scenario_fail_memory(int n) {
     atomic_store(&requests, 0);
     atomic_store(&fail_at, n);
 }
 
-int story_requests(void) {
+int scenario_requests(void) {
     return atomic_load(&requests);
 }
 
-bool story_all_come_back(double seconds) {
+bool scenario_threads_end(double seconds) {
     for (const double end = sluice__now() + seconds; threads() > threads_at_first;) {
         if (sluice__now() >= end) return false;
         (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
@@ -71,7 +71,7 @@ bool story_all_come_back(double seconds) {
 }
 
 /* A thread that was joined may be seen a moment longer. */
-bool story_is_nothing_left(double seconds, char *left, size_t bytes) {
+bool scenario_nothing_is_left(double seconds, char *left, size_t bytes) {
     for (const double end = sluice__now() + seconds;;) {
         char things[160];
         (void)emu_left(things, sizeof things);
@@ -85,9 +85,9 @@ bool story_is_nothing_left(double seconds, char *left, size_t bytes) {
     }
 }
 
-void story_expect_nothing_left(const char *words) {
+void scenario_expect_nothing_left(const char *words) {
     char left[256];
-    if (!story_is_nothing_left(0.5, left, sizeof left)) fail_msg("%s: left are %s", words, left);
+    if (!scenario_nothing_is_left(0.5, left, sizeof left)) fail_msg("%s: left are %s", words, left);
 }
 
 /* ---- models ---- */
@@ -114,7 +114,7 @@ static sluice_status make_model(sluice_model **out, bool is_gpt) {
 }
 
 static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *model,
-                                   const story *s) {
+                                   const scenario *s) {
     sluice_schedule_options shape   = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_schedule *schedule       = NULL;
@@ -136,7 +136,7 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
 
 static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
     (void)context;
-    if (story_while_loading) SLUICE__TRY(story_while_loading());
+    if (scenario_while_loading) SLUICE__TRY(scenario_while_loading());
     for (int64_t k = 0; k < samples * LENGTH; k++)
         ((int32_t *)to)[k] = (int32_t)((first * LENGTH + k) * 5 % VOCABULARY);
     return SLUICE_OK;
@@ -144,52 +144,52 @@ static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t
 
 static sluice_status load_numbers(void *context, void *to, int64_t first, int64_t samples) {
     (void)context;
-    if (story_while_loading) SLUICE__TRY(story_while_loading());
+    if (scenario_while_loading) SLUICE__TRY(scenario_while_loading());
     for (int64_t k = 0; k < samples * WIDTH; k++)
         ((float *)to)[k] = (float)((first * WIDTH + k) % 7) / 7;
     return SLUICE_OK;
 }
 
 /* Fewer than there are micro-batches when evaluating: some are empty. */
-static sluice_batch make_batch(const story *s, int64_t samples) {
+static sluice_batch make_batch(const scenario *s, int64_t samples) {
     sluice_load *const load = s->is_gpt ? load_tokens : load_numbers;
     return (sluice_batch){samples, (double)samples, load, load, NULL, 1e-2};
 }
 
 /* ---- the phases ---- */
 
-static sluice_status step(sluice_pipeline *pipeline, const story *s) {
+static sluice_status step(sluice_pipeline *pipeline, const scenario *s) {
     const sluice_batch batch = make_batch(s, SAMPLES);
     sluice_result result;
     return sluice_pipeline_step(pipeline, &batch, &result);
 }
 
-static sluice_status evaluate(sluice_pipeline *pipeline, const story *s) {
+static sluice_status evaluate(sluice_pipeline *pipeline, const scenario *s) {
     const sluice_batch batch = make_batch(s, 3);
     double loss;
     return sluice_pipeline_evaluate(pipeline, &batch, &loss);
 }
 
-static sluice_status write_parameter(sluice_pipeline *pipeline, const story *s) {
+static sluice_status write_parameter(sluice_pipeline *pipeline, const scenario *s) {
     const float values[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     return s->is_gpt
                ? sluice_pipeline_write_parameter(pipeline, "transformer.ln_f.weight", values, 8)
                : sluice_pipeline_write_parameter(pipeline, "second.bias", values, WIDTH);
 }
 
-static sluice_status play(story_phase phase, const story *s, const sluice_model *model,
-                          sluice_pipeline **pipeline, ending *end) {
+static sluice_status run_phase(scenario_phase phase, const scenario *s, const sluice_model *model,
+                               sluice_pipeline **pipeline, outcome *end) {
     switch (phase) {
-    case STORY_CREATE:
+    case SCENARIO_CREATE:
         return make_pipeline(pipeline, model, s);
-    case STORY_STEP:
-    case STORY_AGAIN:
+    case SCENARIO_STEP:
+    case SCENARIO_AGAIN:
         return step(*pipeline, s);
-    case STORY_EVALUATE:
+    case SCENARIO_EVALUATE:
         return evaluate(*pipeline, s);
-    case STORY_READ:
+    case SCENARIO_READ:
         return sluice_pipeline_digest(*pipeline, &end->digest);
-    case STORY_WRITE:
+    case SCENARIO_WRITE:
         return write_parameter(*pipeline, s);
     default:
         sluice_pipeline_free(*pipeline);
@@ -197,20 +197,20 @@ static sluice_status play(story_phase phase, const story *s, const sluice_model 
     }
 }
 
-static double play_timed(story_phase phase, const story *s, const sluice_model *model,
-                         sluice_pipeline **pipeline, ending *end, sluice_status *status) {
+static double run_phase_timed(scenario_phase phase, const scenario *s, const sluice_model *model,
+                              sluice_pipeline **pipeline, outcome *end, sluice_status *status) {
     const double begin = sluice__now();
-    *status            = play(phase, s, model, pipeline, end);
+    *status            = run_phase(phase, s, model, pipeline, end);
     return sluice__now() - begin;
 }
 
-static void expect_kept(sluice_status status, const ending *end, const char *words) {
+static void expect_kept(sluice_status status, const outcome *end, const char *words) {
     if (status != end->status || strcmp(sluice_last_error()->what, end->error.what) != 0)
         fail_msg("%s: failed with '%s', and then says '%s'", words, end->error.what,
                  status == SLUICE_OK ? "OK" : sluice_last_error()->what);
 }
 
-static void expect_refusals(sluice_pipeline *pipeline, const story *s, const ending *end,
+static void expect_refusals(sluice_pipeline *pipeline, const scenario *s, const outcome *end,
                             const char *words) {
     const double begin = sluice__now();
     uint64_t digest    = 0;
@@ -221,28 +221,30 @@ static void expect_refusals(sluice_pipeline *pipeline, const story *s, const end
     if (read != SLUICE_OK) expect_kept(read, end, words);
 }
 
-ending story_tell(const story *s, void (*at)(story_phase), const char *words) {
-    ending end                = {.failed_in = STORY_END};
+outcome scenario_run(const scenario *s, void (*at)(scenario_phase), const char *words) {
+    outcome end               = {.failed_in = SCENARIO_END};
     sluice_model *model       = NULL;
     sluice_pipeline *pipeline = NULL;
-    if (!s->goes_on) emu_restart(&story_settings);
+    if (!s->goes_on) emu_restart(&scenario_settings);
     emu_case(words);
     assert_ok(make_model(&model, s->is_gpt));
-    for (int phase = STORY_CREATE; phase < STORY_FREE && end.failed_in == STORY_END; phase++) {
-        if (at) at((story_phase)phase);
-        end.seconds = play_timed((story_phase)phase, s, model, &pipeline, &end, &end.status);
+    for (int phase = SCENARIO_CREATE; phase < SCENARIO_FREE && end.failed_in == SCENARIO_END;
+         phase++) {
+        if (at) at((scenario_phase)phase);
+        end.seconds =
+            run_phase_timed((scenario_phase)phase, s, model, &pipeline, &end, &end.status);
         if (end.status == SLUICE_OK) continue;
-        end.failed_in = (story_phase)phase;
+        end.failed_in = (scenario_phase)phase;
         end.error     = *sluice_last_error();
     }
-    const bool is_kept = end.failed_in > STORY_CREATE && end.failed_in < STORY_FREE;
-    const bool is_own  = end.status == SLUICE_E_HOST_MEMORY && end.failed_in >= STORY_READ;
+    const bool is_kept = end.failed_in > SCENARIO_CREATE && end.failed_in < SCENARIO_FREE;
+    const bool is_own  = end.status == SLUICE_E_HOST_MEMORY && end.failed_in >= SCENARIO_READ;
     if (is_kept && !is_own) /* memory of the call's own: nothing has happened */
         expect_refusals(pipeline, s, &end, words);
     sluice_status freed;
-    if (at) at(STORY_FREE);
-    end.free_seconds = play_timed(STORY_FREE, s, model, &pipeline, &end, &freed);
-    if (at) at(STORY_END);
+    if (at) at(SCENARIO_FREE);
+    end.free_seconds = run_phase_timed(SCENARIO_FREE, s, model, &pipeline, &end, &freed);
+    if (at) at(SCENARIO_END);
     if (end.status == SLUICE_E_DEADLINE)
         end.model = model;
     else
