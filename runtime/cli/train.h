@@ -5,29 +5,28 @@
 
 #include <stdio.h>
 
-#include "cli.h"
+#include "costs.h"
 
-/* ---- options (options.c): 0 or NULL where "not named" means something of its own ---- */
+/* ---- options (train_options.c, train_settle.c): 0 or NULL where "not named" means something of
+ * its own ----
+ */
 
 typedef struct train_options {
-    const char **data;
-    int data_count;
-    const char *model, *split, *recompute, *init, *out, *log, *trace;
-    const char *device, *costs, *profile;
+    cli_texts data;
+    const char *model, *init, *out, *log, *trace;
+    const char *device;
     const char *transport; /* NULL: not named */
-    int64_t microbatch;    /* samples: the profile's table; 0: not named */
     bool is_virtual;
-    const char
-        *of_training; /* an option that virtual devices have no use for; NULL: none is named */
     cli_schedule_choice schedule;
+    cost_choice costs;   /* on virtual devices; split and recompute on all */
     size_t memory_limit; /* per rank */
     int threads;
     int ranks_per_device; /* 0: not named */
     bool tf32;
     int64_t batch, seq, steps, eval_every;
-    int64_t warmup;                                      /* -1: not named */
-    double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */
-    double timeout;                                      /* seconds */
+    int64_t warmup;                                  /* -1: not named */
+    double lr, min_lr, weight_decay, betas[2], clip; /* lr, min_lr < 0: not named */
+    double timeout;                                  /* seconds */
     int64_t skip_nonfinite;
     float dropout;
     sluice_decay decay;
@@ -37,8 +36,10 @@ typedef struct train_options {
 } train_options;
 
 /* Every option read, checked alone and, where that needs no files, against the others. */
-int train_read_options(train_options *options, int argc, char **argv);
+int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
+/* What the options are when compared with each other: defaults, and refusals. */
+int train_settle_options(train_options *options, const cli_strays *strays);
 
 /* ---- what is trained (problem.c) ---- */
 
@@ -63,8 +64,8 @@ void train_free_problem(train_problem *problem);
 
 /* ---- memory (memory.c) ---- */
 
-/* "2GiB", "500 MiB" without the space, "1000000". */
-int train_read_bytes(size_t *out, const char *option, const char *text);
+/* A size_t: "2GiB", "500 MiB" without the space, "1000000". */
+cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
 /* Print the plan of each rank, kind by kind; nothing is allocated for it. */
 int train_explain_memory(const train_problem *problem, const train_options *options);
