@@ -58,7 +58,7 @@ typedef struct cli_words {
 cli_words cli_bytes(size_t bytes);    /* "34.1 MiB" */
 cli_words cli_quantity(double value); /* "1.21 M" */
 
-/* ---- schedules (schedule_source.c, timeline.c) ---- */
+/* ---- schedules (schedule_source.c, print_timeline.c) ---- */
 
 /* Which schedule. A number of 0 was not named: the schedule has its own, or a file brings it. */
 typedef struct cli_schedule_choice {

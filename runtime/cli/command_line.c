@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OPTIONS = 96, FIRST_KEY = 256 }; /* keys from there on stand for no letter */
+enum { MAX_OPTIONS = 96, FIRST_KEY = 256 }; /* keys from there on stand for no letter */
 
 typedef struct parse {
-    const cli_option *option[MOST_OPTIONS];
-    char *base[MOST_OPTIONS]; /* the struct that the option's field is in */
+    const cli_option *option[MAX_OPTIONS];
+    char *base[MAX_OPTIONS]; /* the struct that the option's field is in */
     int count;
-    struct argp_option list[MOST_OPTIONS]; /* what argp is given of them, and headings */
+    struct argp_option list[MAX_OPTIONS]; /* what argp is given of them, and headings */
     int listed;
     cli_strays strays;
 } parse;
@@ -26,7 +26,7 @@ static int key_of(const parse *all, int n) {
 
 static void add_option(parse *all, const cli_option *option, char *base, int group) {
     const int n = all->count++;
-    assert(n < MOST_OPTIONS && all->listed < MOST_OPTIONS - 1);
+    assert(n < MAX_OPTIONS && all->listed < MAX_OPTIONS - 1);
     all->option[n] = option;
     all->base[n]   = base;
     if (option->key != CLI_ARGUMENT)

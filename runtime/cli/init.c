@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 static const char prefix[] = "transformer.";
 

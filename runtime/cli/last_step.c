@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train.h"
+#include "training.h"
 
 int train_read_costs(train_costs *out, const sluice_pipeline *pipeline) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 int train_take_bytes(void *field, const cli_option *option, const char *name, const char *text) {
     (void)option;

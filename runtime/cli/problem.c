@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 enum { DEFAULT_SEQ = 128, HELD_OUT_WINDOWS = 64 };
 

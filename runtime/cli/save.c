@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "train.h"
+#include "training.h"
 
 bool train_path(char path[PATH_BYTES], const char *out, const char *name) {
     const int length = snprintf(path, PATH_BYTES, "%s/%s", out, name);

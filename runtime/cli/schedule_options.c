@@ -13,7 +13,7 @@ static int take_name(void *field, const cli_option *option, const char *name, co
 }
 
 #define FIELD(member) offsetof(cli_schedule_choice, member)
-enum { MOST_MICROBATCHES = 1 << 20 };
+enum { MAX_MICROBATCHES = 1 << 20 };
 
 /* clang-format off */
 const cli_option cli_schedule_options[] = {
@@ -22,9 +22,9 @@ const cli_option cli_schedule_options[] = {
     {"ranks", 'p', CLI_ALL, "P", "Ranks (sluice train: 2, on one core 1)", cli_take_int, .field = FIELD(ranks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"chunks", 'v', CLI_ALL, "V", "Stages of each rank (the schedule's own)", cli_take_int, .field = FIELD(chunks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"stages", 0, CLI_TRAIN, "K", "Stages in all: ranks x chunks, one of which may be left out", cli_take_int, .field = FIELD(stages), .min = 1, .max = SLUICE_MAX_STAGES},
-    {"microbatches", 'm', CLI_ALL, "M", "Micro-batches of a minibatch (sluice train: 8)", cli_take_int, .field = FIELD(microbatches), .min = 1, .max = MOST_MICROBATCHES},
+    {"microbatches", 'm', CLI_ALL, "M", "Micro-batches of a minibatch (sluice train: 8)", cli_take_int, .field = FIELD(microbatches), .min = 1, .max = MAX_MICROBATCHES},
     {"slack", 0, CLI_ALL, "S", "Warm-up of 1f1b and interleaved, 1 to 2 (1)", cli_take_number, .field = FIELD(slack), .min = 1},
-    {"group", 0, CLI_ALL, "N", "Micro-batches of a round of interleaved (P)", cli_take_int, .field = FIELD(group), .min = 1, .max = MOST_MICROBATCHES},
+    {"group", 0, CLI_ALL, "N", "Micro-batches of a round of interleaved (P)", cli_take_int, .field = FIELD(group), .min = 1, .max = MAX_MICROBATCHES},
     {0}};
 /* clang-format on */
 #undef FIELD

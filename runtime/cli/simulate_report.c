@@ -2,7 +2,7 @@
 /* simulate_report.c -- what `sluice simulate` says: to people, and to scripts. */
 #include <stdio.h>
 
-#include "simulate.h"
+#include "simulate_report.h"
 
 /* Idle share of the whole step. */
 static double makespan_idle(const sluice_simulation *simulation, int rank) {

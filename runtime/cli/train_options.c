@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "drawing.h"
-#include "train.h"
+#include "training.h"
 
 /* ---- readers of what only training knows ---- */
 
@@ -77,7 +77,7 @@ static const char *const decays[]     = {
 static const char *const optimizers[] = {[SLUICE_ADAMW] = "adamw", [SLUICE_SGD] = "sgd", NULL};
 
 #define FIELD(member) offsetof(train_options, member)
-#define MOST          (1 << 30)
+#define MAX_COUNT     (1 << 30)
 
 /* clang-format off */
 static const cli_option data_options[] = {
@@ -85,7 +85,7 @@ static const cli_option data_options[] = {
     {"data", CLI_ARGUMENT, CLI_TRAINING, NULL, NULL, cli_take_texts, .field = FIELD(data)},
     {"model", 0, CLI_TRAINING, "PRESET|FILE", "gpt-nano, gpt-mini (the default), gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b, or a config.json", cli_take_text, .field = FIELD(model)},
     {"init", 0, CLI_TRAINING, "FILE", "Start from these weights (safetensors)", cli_take_text, .field = FIELD(init)},
-    {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MOST},
+    {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {0}};
 
 static const cli_option pipeline_options[] = {
@@ -99,24 +99,24 @@ static const cli_option pipeline_options[] = {
     {0}};
 
 static const cli_option training_options[] = {
-    {"batch", 0, CLI_TRAINING, "B", "Samples of a minibatch (16)", cli_take_count, .field = FIELD(batch), .min = 1, .max = MOST},
-    {"steps", 0, CLI_TRAIN, "N", "Optimizer steps (600; on virtual devices 1)", cli_take_count, .field = FIELD(steps), .min = 1, .max = MOST},
+    {"batch", 0, CLI_TRAINING, "B", "Samples of a minibatch (16)", cli_take_count, .field = FIELD(batch), .min = 1, .max = MAX_COUNT},
+    {"steps", 0, CLI_TRAIN, "N", "Optimizer steps (600; on virtual devices 1)", cli_take_count, .field = FIELD(steps), .min = 1, .max = MAX_COUNT},
     {"optimizer", 0, CLI_TRAINING, "NAME", "adamw (the default) or sgd", take_optimizer, .field = FIELD(optimizer), .words = optimizers},
     {"lr", 0, CLI_TRAINING, "X", "Peak learning rate (0.001; 0.1 with sgd)", cli_take_above, .field = FIELD(lr)},
     {"min-lr", 0, CLI_TRAINING, "X", "Learning rate at the end of the decay (lr / 10)", cli_take_number, .field = FIELD(min_lr)},
-    {"warmup", 0, CLI_TRAINING, "N", "Steps of linear warm-up (5 % of the steps)", cli_take_count, .field = FIELD(warmup), .min = 0, .max = MOST},
+    {"warmup", 0, CLI_TRAINING, "N", "Steps of linear warm-up (5 % of the steps)", cli_take_count, .field = FIELD(warmup), .min = 0, .max = MAX_COUNT},
     {"decay", 0, CLI_TRAINING, "NAME", "cosine (the default) or none", take_decay, .field = FIELD(decay), .words = decays},
     {"weight-decay", 0, CLI_TRAINING, "X", "On matrices only (0.1)", cli_take_number, .field = FIELD(weight_decay)},
     {"betas", 0, CLI_TRAINING, "A,B", "Of AdamW (0.9,0.95)", take_betas, .field = FIELD(betas)},
     {"clip", 0, CLI_TRAINING, "X", "Largest global gradient norm, 0 for none (1)", cli_take_number, .field = FIELD(clip)},
     {"dropout", 0, CLI_TRAINING, "P", "Rate at GPT-2's places, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
     {"seed", 0, CLI_TRAINING, "N", "Of initial weights, the order of the data and dropout (1)", take_seed, .field = FIELD(seed)},
-    {"skip-nonfinite", 0, CLI_TRAINING, "N", "Go on past up to N minibatches whose loss or gradient is not a finite number (0)", cli_take_count, .field = FIELD(skip_nonfinite), .min = 0, .max = MOST},
+    {"skip-nonfinite", 0, CLI_TRAINING, "N", "Go on past up to N minibatches whose loss or gradient is not a finite number (0)", cli_take_count, .field = FIELD(skip_nonfinite), .min = 0, .max = MAX_COUNT},
     {"timeout", 0, CLI_TRAIN, "S", "Stop when no rank finishes anything for S seconds (600)", cli_take_above, .field = FIELD(timeout)},
     {0}};
 
 static const cli_option output_options[] = {
-    {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MOST},
+    {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
     {"out", 0, CLI_TRAINING, "DIR", "Gets model.safetensors, config.json, log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
     {"log", 0, CLI_TRAINING, "FILE", "Write the log there instead of into --out", cli_take_text, .field = FIELD(log)},
     {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},

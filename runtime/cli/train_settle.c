@@ -3,7 +3,7 @@
  * go together. */
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 /* A split counts the stages itself. */
 static int settle_ranks(train_options *o) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* simulate.h -- what the files of `sluice simulate` share. */
-#ifndef SLUICE_CLI_SIMULATE_H
-#define SLUICE_CLI_SIMULATE_H
+/* simulate_report.h -- what the files of `sluice simulate` share. */
+#ifndef SLUICE_CLI_SIMULATE_REPORT_H
+#define SLUICE_CLI_SIMULATE_REPORT_H
 
 #include "costs.h"
 #include "drawing.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* info.c -- `sluice info`: what this build is and what it finds here. */
+/* command_info.c -- `sluice info`: what this build is and what it finds here. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

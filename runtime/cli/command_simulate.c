@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* simulate.c -- `sluice simulate`: what a schedule costs in time, transfers and memory. */
-#include "simulate.h"
+/* command_simulate.c -- `sluice simulate`: what a schedule costs in time, transfers and memory. */
+#include "simulate_report.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is named. */
+/* command_check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is
+ * named. */
 #include <stdio.h>
 #include <stdlib.h>
 

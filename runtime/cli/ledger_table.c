@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* ledger.c -- the table of where the last step's time went, measured beside simulated. */
+/* ledger_table.c -- the table of where the last step's time went, measured beside simulated. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train.h"
+#include "training.h"
 
 static void print_head(void) {
     printf("%-9s", "rank");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* timeline.c -- a program's simulated time line, printed. */
+/* print_timeline.c -- a program's simulated time line, printed. */
 #include <stdio.h>
 
 #include "cli.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c -- `sluice schedule`: a schedule as a time line with its numbers, or as CSV. */
+/* command_schedule.c -- `sluice schedule`: a schedule as a time line with its numbers, or as CSV.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 

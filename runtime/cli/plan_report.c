@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c -- what is going to happen, said before it does: who holds what, and of how many bytes. */
+/* plan_report.c -- what is going to happen, said before it does: who holds what, and of how many
+ * bytes. */
 #include <stdio.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 /* What stage `stage` costs in one step. */
 typedef struct stage_share {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* train.h -- what the files of `sluice train` share. */
-#ifndef SLUICE_CLI_TRAIN_H
-#define SLUICE_CLI_TRAIN_H
+/* training.h -- what the files of `sluice train` share. */
+#ifndef SLUICE_CLI_TRAINING_H
+#define SLUICE_CLI_TRAINING_H
 
 #include <stdio.h>
 
@@ -79,7 +79,7 @@ typedef struct train_loader {
 } train_loader;
 sluice_batch train_batch(train_loader *loader);
 
-/* ---- what is shown (plan.c, progress.c) ---- */
+/* ---- what is shown (plan_report.c, progress.c) ---- */
 
 int train_print_plan(const train_problem *problem, const train_options *options);
 
@@ -111,7 +111,8 @@ void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */
 void train_progress_leave(train_progress *progress);
 
-/* ---- virtual devices (virtual.c): costs instead of a model, no data, nothing to save ---- */
+/* ---- virtual devices (train_virtual.c): costs instead of a model, no data, nothing to save ----
+ */
 
 int train_virtual(const train_options *options);
 
@@ -133,7 +134,7 @@ int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *co
 /* Simulated above, measured below, in one picture or trace. */
 int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
                           const train_costs *costs, long long step);
-/* A row per rank as measured, one below it as simulated (ledger.c). */
+/* A row per rank as measured, one below it as simulated (ledger_table.c). */
 int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *measured,
                        const train_costs *costs);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* virtual.c -- `sluice train --device virtual`: a schedule run by the executor at given costs. */
+/* train_virtual.c -- `sluice train --device virtual`: a schedule run by the executor at given
+ * costs. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train.h"
+#include "training.h"
 
 typedef struct virtual_run {
     const train_options *options;

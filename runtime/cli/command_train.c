@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* train.c -- `sluice train`: plan, steps, held-out losses, what came of it. */
+/* command_train.c -- `sluice train`: plan, steps, held-out losses, what came of it. */
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "train.h"
+#include "training.h"
 
 typedef struct train_run {
     const train_options *options;
