@@ -27,7 +27,7 @@ mkdir text && echo "no library" >text/libsluice_cuda.so
 has info.txt "cuda      no: the plug-in $work/text/libsluice_cuda.so does not load: "
 export SLUICE_PLUGIN_PATH=$stale
 "$command" info >info.txt
-has info.txt "libsluice_cuda.so is for version 3 of plug-ins with tables of 8 bytes, not for 2 with "
+has info.txt "libsluice_cuda.so is for version 4 of plug-ins with tables of 8 bytes, not for 3 with "
 
 # ---- no driver, no GPU, emulated GPUs ----
 
@@ -46,8 +46,8 @@ EMU_DRIVER=0 refuse 2 "there is no NVIDIA driver here, or one older than CUDA $5
 
 # ---- options ----
 
-refuse 2 "--precision is 'fp8'; choose one of: fp32, tf32" "${train[@]}" --precision fp8
-refuse 1 "rank 0: TF32 is a format of GPUs; use fp32 on this device" "${train[@]}" -p 1 --precision tf32
+refuse 2 "--precision is 'fp8'; choose one of: fp32, tf32, bf16" "${train[@]}" --precision fp8
+refuse 1 "device cpu does not compute in tf32; it computes in: fp32" "${train[@]}" -p 1 --precision tf32
 refuse 2 "there is no cuda:7: this machine has 2 GPUs" "${train[@]}" --device cuda:7
 EMU_MEMORY_MIB=600 refuse 1 "cuda:0 shall hold ranks 0 to 1, which need 4.15 MiB and a reserve of 608.00 MiB: it has 600.00 MiB left; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
 EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
