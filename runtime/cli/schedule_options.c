@@ -83,7 +83,7 @@ static const struct argp_option transport_list[] = {
 
 static int read_transport(laboratory_choice *choice, const char *name) {
     choice->transport = name;
-    choice->queues    = SLUICE_QUEUES_PER_LINK;
+    choice->queues    = SLUICE_QUEUES_PER_CHANNEL;
     if (strcmp(name, "local") == 0 || strcmp(name, "mpi") == 0) return CLI_OK;
     choice->queues = SLUICE_QUEUES_PER_RANK;
     if (strcmp(name, "nccl") == 0) return CLI_OK;

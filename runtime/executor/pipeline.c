@@ -152,7 +152,7 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
         pipeline->rank[r].index    = r;
         atomic_init(&pipeline->rank[r].at, -1);
     }
-    SLUICE__TRY(sluice__count_links(pipeline));
+    SLUICE__TRY(sluice__count_channels(pipeline));
     SLUICE__TRY(sluice__place_ranks(pipeline));
     SLUICE__TRY(sluice__open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
@@ -237,7 +237,7 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
-    sluice__free(pipeline->links);
+    sluice__free(pipeline->channels);
     sluice__account_free(pipeline);
     sluice__exchanges_free(pipeline);
     sluice_program_free(pipeline->program);
