@@ -33,8 +33,7 @@ enum {
     PRODUCTS   = LAYERS * BENCH_ACTIONS
 };
 
-static const char *const precision_names[PRECISIONS] = {"fp32", "tf32"};
-static const int widths[WIDTHS]                      = {1, 2, 4};
+static const int widths[WIDTHS] = {1, 2, 4};
 
 typedef struct setting {
     const char *preset, *device;
@@ -156,8 +155,8 @@ static void look_at_device(const task *with) {
     found->opened = bench_now() - before;
     bench_check(ops->describe(0, found->words, sizeof found->words));
     bench_check(ops->room(0, 1, &found->available, &reserve));
-    found->has[0] = true;
-    found->has[1] = ops->allow_tf32(device) == SLUICE_OK;
+    for (int p = 0; p < PRECISIONS; p++)
+        found->has[p] = ops->operations((sluice_precision)p) != NULL;
     ops->close(device);
 }
 
@@ -181,7 +180,7 @@ static void measure_products(const task *with) {
     for (int k = 0; k < PRODUCTS; k++) all[k] = list[k / BENCH_ACTIONS].action[k % BENCH_ACTIONS];
     all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
     bench_check(sluice_device_find(&ops, on->device));
-    bench_matrices_open(&matrices, ops, 0, with->precision == 1, all, PRODUCTS + 1);
+    bench_matrices_open(&matrices, ops, 0, (sluice_precision)with->precision, all, PRODUCTS + 1);
     /* Once before it counts, that the clock of a card is as high as it will be. */
     (void)bench_matrices_seconds(&matrices, &all[PRODUCTS], on->rounds, on->target);
     for (int k = 0; k <= PRODUCTS; k++)
@@ -217,7 +216,7 @@ static void print_rates(const setting *on, const findings *found) {
            "`times`: in a micro-batch.\n\n| product | rows x inputs x outputs | times |",
            on->rounds, on->samples / on->microbatches * on->length);
     for (int p = 0; p < PRECISIONS; p++)
-        if (found->has[p]) printf(" %s F | I | W |", precision_names[p]);
+        if (found->has[p]) printf(" %s F | I | W |", sluice_precision_name((sluice_precision)p));
     printf("\n|:--|:--|--:|");
     for (int p = 0; p < PRECISIONS; p++)
         if (found->has[p]) printf("--:|--:|--:|");
@@ -265,7 +264,7 @@ static sluice_pipeline *make_pipeline(const task *with, const sluice_model *mode
     options.samples                 = with->on->samples;
     options.device                  = with->on->device;
     options.ranks_per_device        = plan.ranks;
-    options.tf32                    = with->precision == 1;
+    options.precision               = (sluice_precision)with->precision;
     bench_check(sluice_schedule_generate(&schedule, "1f1b", &plan));
     bench_check(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
@@ -365,7 +364,8 @@ static void print_run(const task *with, double flops) {
     list_products(list, on);
     const double own  = own_flops(list, found, with->precision, &seconds),
                  rate = flops / it->seconds;
-    printf("| %s | %d | ", precision_names[with->precision], widths[with->width]);
+    printf("| %s | %d | ", sluice_precision_name((sluice_precision)with->precision),
+           widths[with->width]);
     if (!it->done) {
         printf("failed | | | | | | | | | | | | |\n");
         return;
@@ -393,7 +393,7 @@ static void print_ledgers(const findings *found) {
         for (int w = 0; w < WIDTHS; w++) {
             const run *const it = &found->runs[p][w];
             if (!it->done) continue;
-            printf("\n| %s | %d |", precision_names[p], widths[w]);
+            printf("\n| %s | %d |", sluice_precision_name((sluice_precision)p), widths[w]);
             for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) printf(" %.2f |", 100 * it->ledger[e]);
             printf(" %.3f |", 100 * it->unaccounted);
         }
@@ -404,15 +404,16 @@ static void print_ledgers(const findings *found) {
 static bool is_as_promised(const run *it, const run *first, int precision, int ranks) {
     if (!it->done) return false;
     if (first->done && it->digest != first->digest) {
-        (void)fprintf(stderr,
-                      "bench: %s on %d ranks has weights %016" PRIx64 ", one rank %016" PRIx64 "\n",
-                      precision_names[precision], ranks, it->digest, first->digest);
+        (void)fprintf(
+            stderr, "bench: %s on %d ranks has weights %016" PRIx64 ", one rank %016" PRIx64 "\n",
+            sluice_precision_name((sluice_precision)precision), ranks, it->digest, first->digest);
         return false;
     }
     if (it->before == SIZE_MAX || it->before - it->with <= it->planned + it->reserve) return true;
     (void)fprintf(
         stderr, "bench: %s on %d ranks takes %zu bytes, planned are %zu and kept in reserve %zu\n",
-        precision_names[precision], ranks, it->before - it->with, it->planned, it->reserve);
+        sluice_precision_name((sluice_precision)precision), ranks, it->before - it->with,
+        it->planned, it->reserve);
     return false;
 }
 

@@ -69,11 +69,10 @@ static float *fill(const bench_matrices *on, size_t bytes) {
     return there;
 }
 
-void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal, bool tf32,
-                         const sluice_matmul *products, int count) {
-    *on = (bench_matrices){.ops = ops};
+void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal,
+                         sluice_precision precision, const sluice_matmul *products, int count) {
+    *on = (bench_matrices){.ops = ops, .operations = ops->operations(precision)};
     bench_check(ops->open(&on->device, ordinal, 1, 0, false));
-    if (tf32) bench_check(ops->allow_tf32(on->device));
     bench_check(ops->stream_create(on->device, SLUICE_STREAM_COMPUTE, &on->stream));
     for (int k = 0; k < count; k++) {
         make_room(&on->c_bytes, products[k].rows, products[k].columns);
@@ -97,7 +96,7 @@ void bench_matrices_close(bench_matrices *on) {
 
 static double seconds_of(const bench_matrices *on, const sluice_matmul *product, int times) {
     const double before = bench_now();
-    for (int n = 0; n < times; n++) bench_check(on->ops->matmul(on->stream, product));
+    for (int n = 0; n < times; n++) bench_check(on->operations->matmul(on->stream, product));
     bench_check(on->ops->synchronize(on->stream));
     return (bench_now() - before) / times;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* matrix_rate.h -- how fast a device multiplies matrices, by its own row `matmul`. */
+/* matrix_rate.h -- how fast a device multiplies matrices, by its own operation `matmul`. */
 #ifndef SLUICE_BENCH_MATRIX_RATE_H
 #define SLUICE_BENCH_MATRIX_RATE_H
 
@@ -8,6 +8,7 @@
 /* A device with one stream, and room for the largest product that is measured. */
 typedef struct bench_matrices {
     const sluice_device_ops *ops;
+    const sluice_operations *operations;
     sluice_device *device;
     sluice_stream *stream;
     float *c, *a, *b;
@@ -22,10 +23,10 @@ sluice_matmul bench_linear(bench_action action, int64_t rows, int64_t inputs, in
 sluice_matmul bench_head(bench_action action, int64_t rows, int64_t width, int64_t classes);
 double bench_matmul_flops(const sluice_matmul *product);
 
-/* Device `ordinal` of `ops`, with TF32 if `tf32`; filled with numbers for `count` products. The
- * process ends with a sentence if that cannot be had. */
-void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal, bool tf32,
-                         const sluice_matmul *products, int count);
+/* Device `ordinal` of `ops`, which computes in `precision`, one of float; filled with numbers for
+ * `count` products. The process ends with a sentence if that cannot be had. */
+void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal,
+                         sluice_precision precision, const sluice_matmul *products, int count);
 void bench_matrices_close(bench_matrices *on);
 /* Seconds of one such product among many in a row, by the host's clock: the median of `rounds`
  * rounds that each take about `target` seconds. */

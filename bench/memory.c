@@ -108,12 +108,12 @@ static void describe_stage(const planned *plan, int stage, size_t *input, size_t
     const int64_t samples = sluice_program_samples(plan->program, 0);
     int first, last;
     sluice_program_stage_layers(plan->program, stage, &first, &last);
-    const sluice_shape edge = sluice_model_layer_input(plan->model, first, samples);
+    const sluice_shape edge = sluice_model_layer_input(plan->model, first, samples, SLUICE_PRECISION_FP32);
     *input                  = sluice_shape_bytes(&edge);
     *inner                  = 0;
     for (int l = first; l <= last; l++) {
         sluice_layer_description layer;
-        const sluice_shape between = sluice_model_layer_input(plan->model, l, samples);
+        const sluice_shape between = sluice_model_layer_input(plan->model, l, samples, SLUICE_PRECISION_FP32);
         bench_check(sluice_model_describe(&layer, plan->model, l, samples, SLUICE_PRECISION_FP32));
         for (int k = 0; k < layer.saved_count; k++) *inner += layer.saved[k].bytes;
         if (l > first && layer.input_until != SLUICE_UNTIL_FORWARD)
@@ -168,7 +168,7 @@ static void print_rank(const planned *plan, int rank) {
     printf(
         "| %d | %d | %d-%d | %.1f | %.1f | %.1f | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.3f | ",
         plan->ranks, rank, first, last, mib(bytes.parameters), mib(bytes.gradients),
-        mib(bytes.moments), in_flight(plan, rank), mib(formula_bytes(plan, rank)), mib(kept),
+        mib(bytes.states), in_flight(plan, rank), mib(formula_bytes(plan, rank)), mib(kept),
         mib(bytes.live - permanent_bytes(&bytes) - kept), mib(bytes.transient), mib(bytes.arena),
         (double)bytes.arena / (double)bytes.live);
     printf("%s", sluice_instruction_name(peak->kind));

@@ -13,7 +13,7 @@ endfunction()
 if(TARGET test_nccl_self)
     set(nccl_self test_nccl_self)
 endif()
-sluice_packed(gpu_programs sluice_command test_contract test_operations test_training ${nccl_self} bench_gpu_train)
+sluice_packed(gpu_programs sluice_command test_device_contract test_operations test_gpu_training ${nccl_self} bench_gpu_train)
 if(TARGET sluice_cuda)
     sluice_packed(gpu_plugin sluice_cuda)
 endif()
@@ -25,7 +25,7 @@ if(TARGET emulated_plugin)
 endif()
 
 if(TARGET emulated_plugin AND NOT SLUICE_SANITIZE)
-    add_test(NAME gpu_pack COMMAND bash ${PROJECT_SOURCE_DIR}/tests/emulated/test_gpu_pack.sh ${PROJECT_BINARY_DIR}
+    add_test(NAME gpu_pack COMMAND bash ${PROJECT_SOURCE_DIR}/tests/cuda/test_gpu_pack.sh ${PROJECT_BINARY_DIR}
                                    $<IF:$<TARGET_EXISTS:sluice_cuda>,nvcc,>)
     set_tests_properties(gpu_pack PROPERTIES TIMEOUT 600 LABELS emulation)
 endif()

@@ -33,12 +33,13 @@ int main(void) {
     const sluice_simulation_costs costs   = {.stages = stages, .latency = 0.25};
     const sluice_program_options abstract = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_pipeline_options settings      = SLUICE_PIPELINE_OPTIONS_INIT;
-    const sluice_linear_config wide = {1, 32, 0}, narrow = {32, 1, 0};
-    const sluice_batch batch = {SAMPLES, SAMPLES,
-                                .parts = {{"inputs", load_x, NULL}, {"targets", load_x, NULL}},
-                                .learning_rate = 0.01};
-    sluice_result result     = {0};
-    settings.samples         = SAMPLES;
+    const sluice_linear_config wide       = {.inputs = 1, .outputs = 32},
+                               narrow     = {.inputs = 32, .outputs = 1};
+    const sluice_batch batch              = {SAMPLES, SAMPLES,
+                                             .parts = {{"inputs", load_x, NULL}, {"targets", load_x, NULL}},
+                                             .learning_rate = 0.01};
+    sluice_result result                  = {0};
+    settings.samples                      = SAMPLES;
     bool failed = make_schedule(&schedule) || /* compiling proves it: order, deadlock, memory */
                   sluice_program_compile(&program, schedule, NULL, NULL, &abstract) ||
                   sluice_program_simulate(&simulation, program, &costs) ||

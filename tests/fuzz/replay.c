@@ -15,14 +15,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-enum { MOST_FILES = 256, MOST_BYTES = 1 << 14 };
+enum { MAX_FILES = 256, MAX_BYTES = 1 << 14 };
 
 typedef struct input {
-    uint8_t bytes[MOST_BYTES];
+    uint8_t bytes[MAX_BYTES];
     size_t count;
 } input;
 
-static input files[MOST_FILES], tried;
+static input files[MAX_FILES], tried;
 static int file_count;
 static uint64_t state;
 
@@ -34,11 +34,11 @@ static void die(const char *what, const char *path) {
 static void read_file(const char *folder, const char *name) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (file_count == MOST_FILES) die("no room for", path);
+    if (file_count == MAX_FILES) die("no room for", path);
     FILE *const file = fopen(path, "rb");
     if (!file) die("cannot open", path);
     input *const to = &files[file_count++];
-    to->count       = fread(to->bytes, 1, MOST_BYTES, file);
+    to->count       = fread(to->bytes, 1, MAX_BYTES, file);
     if (!feof(file) || ferror(file)) die("cannot read, or too large:", path);
     fclose(file);
 }
@@ -68,7 +68,7 @@ static size_t random_below(size_t limit) {
 
 /* Replace `old` bytes at `at` by `count` others, as far as they fit. */
 static void splice(size_t at, size_t old, const uint8_t *bytes, size_t count) {
-    if (at + old > tried.count || tried.count - old + count > MOST_BYTES) return;
+    if (at + old > tried.count || tried.count - old + count > MAX_BYTES) return;
     memmove(tried.bytes + at + count, tried.bytes + at + old, tried.count - at - old);
     memcpy(tried.bytes + at, bytes, count);
     tried.count = tried.count - old + count;

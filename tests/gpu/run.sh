@@ -110,9 +110,9 @@ run() {
     log=${record%.md}.log
     : >"$log" && : >"$record" || refuse "no record can be written into ${OUT:-$folder}"
 
-    part contract 25 "$folder/bin/test_contract" cuda
+    part contract 25 "$folder/bin/test_device_contract" cuda
     part operations 40 "$folder/bin/test_operations" cuda
-    part training 60 "$folder/bin/test_training"
+    part training 60 "$folder/bin/test_gpu_training"
     part "1, 2, 4 ranks" 50 bash "$folder/gpu/ranks.sh" "$folder" "${model[@]}"
     try_nccl "${small[@]:1}"
     sanitize

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* command_info.c -- `sluice info`: what this build is and what it finds here. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command_line.h"
+
+/* The library's own words, from whichever BLAS was linked in. */
+static const char *blas_in_use(void) {
+    static const char *const names[] = {"openblas_get_config", "bli_info_get_version_str"};
+    static const char *const known[] = {"OpenBLAS", "BLIS"};
+    for (int n = 0; n < 2; n++) {
+        const char *(*describe)(void) = NULL;
+        void *const symbol            = dlsym(RTLD_DEFAULT, names[n]);
+        if (!symbol) continue;
+        memcpy(&describe, &symbol, sizeof describe); /* ISO C has no such cast */
+        static char words[256];
+        const char *const text = describe();
+        const bool named       = strstr(text, known[n]) != NULL;
+        snprintf(words, sizeof words, "%s%s%s", named ? "" : known[n], named ? "" : " ", text);
+        return words;
+    }
+    return dlsym(RTLD_DEFAULT, "cblas_sgemm") ? "a CBLAS that does not say its name"
+                                              : "none: plain C products";
+}
+
+/* Which GPUs there are to work with, or the one sentence that says why there are none. */
+static void print_cuda(void) {
+    const sluice_device_ops *cuda = NULL;
+    int count                     = 0;
+    char words[128];
+    if (sluice_device_find(&cuda, "cuda") != SLUICE_OK || cuda->count(&count) != SLUICE_OK) {
+        printf("cuda      no: %s\n", sluice_last_error()->what);
+        return;
+    }
+    for (int d = 0; d < count; d++)
+        if (cuda->describe(d, words, sizeof words) == SLUICE_OK)
+            printf("%-10scuda:%d, %s\n", d == 0 ? "cuda" : "", d, words);
+}
+
+static void print_nccl(void) {
+    char words[128];
+    if (sluice_transport_describe("nccl", words, sizeof words) == SLUICE_OK)
+        printf("nccl      %s\n", words);
+    else
+        printf("nccl      no: %s\n", sluice_last_error()->what);
+}
+
+int command_info(const cli_command *command, int argc, char **argv) {
+    static const cli_option_table none[] = {{0}};
+    CLI_TRY(cli_parse(NULL, NULL, command, 0, none, argc, argv));
+    printf("version   sluice %s\n", sluice_version());
+    printf("devices  ");
+    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
+        printf(" %s", (*device)->name);
+    printf("\n");
+    print_cuda();
+    print_nccl();
+    printf("BLAS      %s\n", blas_in_use());
+    printf("cores     %d\n", cli_cores());
+    return CLI_OK;
+}

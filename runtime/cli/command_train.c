@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* command_train.c -- `sluice train`: plan, steps, held-out losses, what came of it. */
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "training.h"
+
+typedef struct train_run {
+    const train_options *options;
+    train_problem problem;
+    train_progress progress;
+    FILE *log;
+    bool talks;      /* neither --quiet nor --json */
+    train_step step; /* the last one */
+    bool interrupted;
+    bool stuck; /* a rank may still be inside the model */
+    char reason[sizeof((sluice_error *)0)->what];
+    char weights[17];
+} train_run;
+
+/* ---- Ctrl-C: the step in hand is finished; a second one ends the process at once ---- */
+
+static volatile sig_atomic_t interrupt_seen;
+
+static void see_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupt_seen = 1;
+}
+
+/* Where a shell made background jobs deaf to it, they stay so. */
+static void watch_interrupts(void) {
+    struct sigaction action = {0}, before = {0};
+    action.sa_handler = see_interrupt;
+    action.sa_flags   = (int)(SA_RESTART | SA_RESETHAND);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
+}
+
+/* ---- steps ---- */
+
+static int evaluate(train_run *run, double *loss, const char *when) {
+    train_loader loader = {&run->problem, run->options->seed, -1, run->problem.held_out};
+    sluice_batch batch  = train_batch(&loader);
+    CLI_TRY(cli_report(sluice_pipeline_evaluate(run->problem.pipeline, &batch, loss)));
+    if (!run->talks) return CLI_OK;
+    train_progress_leave(&run->progress);
+    printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when,
+           (long long)run->problem.held_out, run->problem.held_out == 1 ? "" : "s");
+    fflush(stdout);
+    return CLI_OK;
+}
+
+static int digest(train_run *run) {
+    uint64_t value = 0;
+    CLI_TRY(cli_report(sluice_pipeline_digest(run->problem.pipeline, &value)));
+    snprintf(run->weights, sizeof run->weights, "%016" PRIx64, value);
+    run->step.weights = run->weights;
+    return CLI_OK;
+}
+
+static double learning_rate(const train_options *options, int64_t step) {
+    const sluice_learning_rate rate = {options->lr, options->min_lr, options->warmup,
+                                       options->steps, options->decay};
+    return sluice_learning_rate_at(&rate, step);
+}
+
+/* The minibatch is passed over if there may be one more such. */
+static int skip_step(train_run *run) {
+    train_step *const step = &run->step;
+    if (step->skipped == run->options->skip_nonfinite) return cli_report(SLUICE_E_NONFINITE);
+    step->skipped++;
+    snprintf(run->reason, sizeof run->reason, "%s", sluice_last_error()->what);
+    step->reason = run->reason;
+    (void)cli_fail(CLI_OK, "%s; skipped, %lld of at most %lld", run->reason,
+                   (long long)step->skipped, (long long)run->options->skip_nonfinite);
+    return CLI_OK;
+}
+
+static int run_step(train_run *run, int64_t n) {
+    const train_options *const options = run->options;
+    train_loader loader                = {&run->problem, options->seed, n - 1, options->batch};
+    sluice_batch batch                 = train_batch(&loader);
+    batch.learning_rate                = learning_rate(options, n);
+    train_step *const step             = &run->step;
+    step->step                         = n;
+    step->lr                           = batch.learning_rate;
+    step->held_out                     = NAN;
+    step->reason                       = NULL;
+    if (n > 1) step->held_out_before = NAN;
+    const sluice_status status = sluice_pipeline_step(run->problem.pipeline, &batch, &step->result);
+    if (status != SLUICE_OK) {
+        train_progress_leave(&run->progress);
+        run->stuck = status == SLUICE_E_DEADLINE;
+        return status == SLUICE_E_NONFINITE ? skip_step(run) : cli_report(status);
+    }
+    for (int r = 0; r < step->ranks; r++) step->inner_idle[r] = step->result.inner_idle[r];
+    for (int r = 0; r < step->ranks; r++) step->ledger[r] = step->result.ledger[r];
+    step->result.inner_idle = step->inner_idle;
+    step->result.ledger     = step->ledger;
+    step->tokens_per_s      = (double)(options->batch * run->problem.seq) / step->result.seconds;
+    return CLI_OK;
+}
+
+/* Until the last step, or the one during which Ctrl-C was seen. */
+static int run_steps(train_run *run) {
+    const train_options *const options = run->options;
+    CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
+    train_progress_start(&run->progress, options);
+    for (int64_t n = 1, last = options->steps; n <= last; n++) {
+        CLI_TRY(run_step(run, n));
+        run->interrupted = interrupt_seen != 0;
+        if (run->interrupted) last = n;
+        if (run->talks && !run->step.reason) train_progress_step(&run->progress, &run->step);
+        if (n == last || n % options->eval_every == 0) {
+            char when[48];
+            snprintf(when, sizeof when, "after step %" PRId64, n);
+            CLI_TRY(evaluate(run, &run->step.held_out, when));
+        }
+        if (n == last) CLI_TRY(digest(run));
+        CLI_TRY(train_log_step(run->log, options->json ? stdout : NULL, &run->step));
+    }
+    return CLI_OK;
+}
+
+/* ---- what came of it ---- */
+
+/* In a picture, in text, in a table: as far as they were asked for. */
+static int show_last_step(const train_run *run) {
+    const train_options *const options    = run->options;
+    const sluice_pipeline *const pipeline = run->problem.pipeline;
+    train_costs costs                     = {0};
+    int failed                            = train_read_costs(&costs, pipeline);
+    if (!failed && options->trace)
+        failed = train_write_last_step(options->trace, pipeline, &costs, run->step.step);
+    if (!failed && run->talks)
+        failed = train_print_last_step(pipeline, &costs, run->step.result.makespan_idle);
+    if (!failed && options->ledger) failed = train_print_ledger(pipeline, run->step.ledger, &costs);
+    train_free_costs(&costs);
+    return failed;
+}
+
+static int finish(const train_run *run) {
+    const train_options *const options = run->options;
+    CLI_TRY(train_save(&run->problem, options->out));
+    CLI_TRY(show_last_step(run));
+    if (run->talks) {
+        printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
+               options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
+               options->trace ? "; last step in " : "", options->trace ? options->trace : "");
+    }
+    if (!options->json) printf("weights %s\n", run->weights);
+    if (fflush(stdout) != 0) return cli_fail(CLI_FAILED, "standard output cannot be written");
+    if (!run->interrupted) return CLI_OK;
+    return cli_fail(CLI_INTERRUPTED, "interrupted after step %lld of %lld; saved in %s",
+                    (long long)run->step.step, (long long)options->steps, options->out);
+}
+
+static int train(train_run *run) {
+    const train_options *const options = run->options;
+    CLI_TRY(train_make_pipeline(&run->problem, options));
+    run->step.ranks      = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
+    run->step.inner_idle = calloc((size_t)run->step.ranks, sizeof(double));
+    run->step.ledger     = calloc((size_t)run->step.ranks, sizeof *run->step.ledger);
+    if (!run->step.inner_idle || !run->step.ledger)
+        return cli_fail(CLI_FAILED, "host memory exhausted");
+    CLI_TRY(train_open_log(&run->log, options));
+    if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
+    watch_interrupts();
+    CLI_TRY(run_steps(run));
+    return finish(run);
+}
+
+int command_train(const cli_command *command, int argc, char **argv) {
+    train_options options;
+    train_run run = {.options = &options};
+    bool made     = false;
+    int failed    = train_read_options(&options, command, argc, argv);
+    run.talks     = !options.quiet && !options.json;
+    if (!failed && options.is_virtual) {
+        failed = train_virtual(&options);
+        goto out;
+    }
+    if (!failed) failed = train_prepare(&run.problem, &options);
+    if (!failed && options.explain_memory) {
+        failed = train_explain_memory(&run.problem, &options);
+        goto out;
+    }
+    if (!failed) failed = train_prepare_out(options.out, &made);
+    if (!failed && options.trace) failed = cli_check_writable(options.trace);
+    if (!failed) failed = train(&run);
+    if (run.log && fclose(run.log) != 0 && !failed)
+        failed = cli_fail(CLI_FAILED, "the log cannot be written; make room and run again");
+    if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
+out:
+    free(run.step.inner_idle);
+    free(run.step.ledger);
+    if (!run.stuck) train_free_problem(&run.problem); /* else the process takes all with it */
+    train_free_options(&options);
+    return failed;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* schedule_tools_json.c -- what `sluice check` and `sluice simulate` print for scripts. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "schedule_tools.h"
+
+void json_add(json_t *object, bool *good, const char *key, json_t *value) {
+    /* jansson's own rule: this takes over the value, also a NULL one, and says so. */
+    *good = json_object_set_new(object, key, value) == 0 && *good;
+}
+
+json_t *json_of_schedule(const sluice_schedule *schedule, const tool_choice *choice) {
+    json_t *const object = json_object();
+    bool good            = object != NULL;
+    json_add(object, &good, "schedule", json_string(choice->schedule.name));
+    json_add(object, &good, "ranks", json_integer(sluice_schedule_ranks(schedule)));
+    json_add(object, &good, "stages", json_integer(sluice_schedule_stages(schedule)));
+    json_add(object, &good, "microbatches", json_integer(sluice_schedule_microbatches(schedule)));
+    json_add(object, &good, "transport", json_string(choice->transport));
+    if (good) return object;
+    json_decref(object);
+    return NULL;
+}
+
+int json_print(json_t *object, bool good) {
+    char *const text =
+        object && good ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(object);
+    if (!text) return cli_fail(CLI_FAILED, "host memory exhausted");
+    puts(text);
+    free(text);
+    return CLI_OK;
+}

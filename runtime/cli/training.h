@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* training.h -- what the files of `sluice train` share. */
+#ifndef SLUICE_CLI_TRAINING_H
+#define SLUICE_CLI_TRAINING_H
+
+#include <stdio.h>
+
+#include "costs.h"
+
+/* ---- options (train_options.c, train_settle.c): 0 or NULL where "not named" means something of
+ * its own ----
+ */
+
+typedef struct train_options {
+    cli_texts data;
+    const char *model, *init, *out, *log, *trace;
+    const char *device;
+    const char *transport; /* NULL: not named */
+    bool is_virtual;
+    cli_schedule_choice schedule;
+    cost_choice costs;   /* on virtual devices; split and recompute on all */
+    size_t memory_limit; /* per rank */
+    int threads;
+    int ranks_per_device; /* 0: not named */
+    sluice_precision precision;
+    int64_t batch, seq, steps, eval_every;
+    int64_t warmup;                                  /* -1: not named */
+    double lr, min_lr, weight_decay, betas[2], clip; /* lr, min_lr < 0: not named */
+    double timeout;                                  /* seconds */
+    int64_t skip_nonfinite;
+    float dropout;
+    sluice_decay decay;
+    sluice_optimizer optimizer;
+    uint64_t seed;
+    bool quiet, json, explain_memory, ledger;
+} train_options;
+
+/* Every option read, checked alone and, where that needs no files, against the others. */
+int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
+void train_free_options(train_options *options);
+/* What the options are when compared with each other: defaults, and refusals. */
+int train_settle_options(train_options *options, const cli_strays *strays);
+
+/* ---- what is trained (problem.c) ---- */
+
+typedef struct train_problem {
+    const char *name; /* of the model: the preset, or the file */
+    sluice_gpt_config config;
+    int64_t seq;
+    sluice_corpus *corpus;
+    sluice_model *model;
+    sluice_schedule *schedule;
+    sluice_split *split; /* NULL: left to the library */
+    bool *recompute;     /* per stage */
+    sluice_pipeline *pipeline;
+    int64_t held_out; /* windows that are evaluated, the same each time */
+} train_problem;
+
+/* Everything up to the first step, in an order that refuses before it is costly. On failure what
+ * was made is there still: free it. */
+int train_prepare(train_problem *problem, const train_options *options);
+int train_make_pipeline(train_problem *problem, const train_options *options);
+void train_free_problem(train_problem *problem);
+
+/* ---- memory (memory.c) ---- */
+
+/* A size_t: "2GiB", "500 MiB" without the space, "1000000". */
+cli_reader train_take_bytes;
+int train_choose_recompute(train_problem *problem, const train_options *options);
+/* Print the plan of each rank, kind by kind; nothing is allocated for it. */
+int train_explain_memory(const train_problem *problem, const train_options *options);
+
+/* The minibatch of a step, and the held-out windows, as the pipeline wants them. */
+typedef struct train_loader {
+    const train_problem *problem;
+    uint64_t seed;
+    int64_t step; /* from 0; -1: held-out windows */
+    int64_t samples;
+} train_loader;
+sluice_batch train_batch(train_loader *loader);
+
+/* ---- what is shown (plan_report.c, progress.c) ---- */
+
+int train_print_plan(const train_problem *problem, const train_options *options);
+
+typedef struct train_progress {
+    bool live;  /* one line, rewritten */
+    bool shown; /* it is on the screen now */
+    int64_t steps, every;
+    double started, printed; /* seconds of a steady clock */
+} train_progress;
+
+double train_clock(void);
+void train_progress_start(train_progress *progress, const train_options *options);
+
+/* What is known of a step when it is over. */
+typedef struct train_step {
+    int64_t step;
+    sluice_result result; /* its inner_idle and ledger are copies: the library's own go with the
+                           * next call */
+    double *inner_idle;
+    sluice_ledger *ledger;
+    int ranks;
+    double lr, tokens_per_s;
+    double held_out_before, held_out; /* NaN: not evaluated */
+    const char *weights;              /* of the last step: 16 hex digits; NULL */
+    int64_t skipped;                  /* minibatches so far; with this one, `reason` says why */
+    const char *reason;               /* or NULL */
+} train_step;
+void train_progress_step(train_progress *progress, const train_step *step);
+/* Let the live line stand as it is: something else is printed below it. */
+void train_progress_leave(train_progress *progress);
+
+/* ---- virtual devices (train_virtual.c): costs instead of a model, no data, nothing to save ----
+ */
+
+int train_virtual(const train_options *options);
+
+/* ---- the last step (last_step.c) ---- */
+
+/* What the simulator needs to tell the last step: what its actions took, in seconds. */
+typedef struct train_costs {
+    sluice_simulation_costs costs; /* points into what follows */
+    sluice_stage_cost *stages;
+    double *recompute, *updates;
+    bool given; /* by the command line rather than measured */
+} train_costs;
+/* Release with train_free_costs(), after a failure too. */
+int train_read_costs(train_costs *out, const sluice_pipeline *pipeline);
+void train_free_costs(train_costs *costs);
+
+int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *costs,
+                          double measured_idle);
+/* Simulated above, measured below, in one picture or trace. */
+int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
+                          const train_costs *costs, long long step);
+/* A row per rank as measured, one below it as simulated (ledger_table.c). */
+int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *measured,
+                       const train_costs *costs);
+
+/* ---- what is kept (log.c, save.c, init.c) ---- */
+
+/* Make the folder if it is not there and prove that files can be made in it; `*made` tells. */
+int train_prepare_out(const char *out, bool *made);
+int train_open_log(FILE **log, const train_options *options);
+/* One JSON object on a line of each file that is not NULL. */
+int train_log_step(FILE *log, FILE *copy, const train_step *step);
+
+/* Read --init into the pipeline: every parameter, its shape, and nothing else. */
+int train_load_weights(const train_problem *problem, const char *path);
+/* model.safetensors and config.json. */
+int train_save(const train_problem *problem, const char *out);
+/* DIR/NAME in `path`; false if it does not fit. */
+enum { PATH_BYTES = 4096 };
+bool train_path(char path[PATH_BYTES], const char *out, const char *name);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* generators.h -- what the generators, the text form and the schedule object share. */
+#ifndef SLUICE_SCHEDULE_GENERATORS_H
+#define SLUICE_SCHEDULE_GENERATORS_H
+
+#include <assert.h>
+
+#include "sluice/schedule.h"
+
+/* Numbers of stages and micro-batches end here, in lists and in the text form. */
+enum { SLUICE__MOST_NUMBER = 1 << 20 };
+
+/* What a generator is told: the options, checked, with the schedule's defaults filled in. */
+typedef struct sluice__shape {
+    int p, v, m;
+    double slack; /* 1 to 2 */
+    int group;    /* micro-batches of a round, >= 1 */
+} sluice__shape;
+
+/* A rank's list while it is written; the generator's table says how much room it has. */
+typedef struct sluice__list {
+    sluice_action *actions;
+    int count, room;
+} sluice__list;
+
+static inline void sluice__write(sluice__list *to, sluice_action_kind kind, int stage, int i) {
+    assert(to->count < to->room);
+    to->actions[to->count++] = (sluice_action){kind, stage, i, 0};
+}
+
+/* Rank r's list: a pure function of its arguments. */
+typedef void sluice__emit(sluice__list *to, const sluice__shape *of, int r);
+/* All ranks' lists at once, where one rank's order follows from the others'. */
+typedef sluice_status sluice__emit_all(sluice__list *to, const sluice__shape *of);
+
+sluice__emit sluice__emit_forward_only, sluice__emit_gpipe, sluice__emit_gpipe_lifo,
+    sluice__emit_1f1b;                                          /* one_chunk.c */
+sluice__emit sluice__emit_zb1p, sluice__emit_zb2p;              /* zero_bubble.c */
+sluice__emit sluice__emit_interleaved, sluice__emit_looped_bfs; /* loop.c */
+sluice__emit sluice__emit_zbv, sluice__emit_v_min;              /* vee.c */
+sluice__emit_all sluice__emit_v_half;                           /* v_half.c */
+sluice__emit sluice__emit_dualpipev;                            /* dualpipev.c */
+
+/* V placement: down the ranks with the first chunk, and back up with the second. */
+static inline int sluice__vee_stage(int p, int r, int chunk) {
+    return chunk == 0 ? r : 2 * p - 1 - r;
+}
+
+/*
+ * The schedule made of these lists, which it takes, whether it succeeds or not: `lists`, its
+ * `ranks` blocks and `counts` come from sluice__alloc(). Otherwise as sluice_schedule_from_lists().
+ */
+sluice_status sluice__schedule_adopt(sluice_schedule **out, const char *name, sluice_action **lists,
+                                     int *counts, int ranks);
+
+#endif

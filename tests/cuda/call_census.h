@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* call_census.h -- which places of the program call what, how often, in a scenario without
+ * failures. */
+#ifndef SLUICE_TESTS_CUDA_CALL_CENSUS_H
+#define SLUICE_TESTS_CUDA_CALL_CENSUS_H
+
+#include "scenario.h"
+
+enum { CENSUS_SITES = 256 };
+
+typedef struct census_site {
+    emu_site site;
+    long before[SCENARIO_END + 1]; /* calls when each phase began */
+} census_site;
+
+typedef struct call_census {
+    census_site list[CENSUS_SITES];
+    int count;
+    outcome end;
+    int requests; /* for host memory */
+} call_census;
+
+void census_take(call_census *out, const scenario *s);
+long census_calls(const census_site *at, int phase); /* in that phase */
+/* Somebody looks whether something is over: how often depends on time. */
+bool census_is_poll(const emu_site *site);
+/* It enqueues work: a kernel, a product, a copy. */
+bool census_is_work(const emu_site *site);
+/* What failed before has left nothing behind that changes a run: the same calls, the same
+ * bits. */
+void census_expect_same(const call_census *usual, const scenario *s);
+
+#endif

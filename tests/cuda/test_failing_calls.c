@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_failing_calls.c -- every place of the backend that calls CUDA or cuBLAS, and every launch of
+ * a kernel, fails: at its first use, at its last and between, in each phase of a pipeline.
+ * Memory runs out, too: the GPU's, pinned memory, the host's.
+ *
+ * The places are those that call in a run without failures, so that a new one is tried by itself;
+ * that no function and no kernel of the backend is missing among them is checked.
+ */
+#include "call_census.h"
+
+#include "runtime/base/error.h"
+
+static const scenario scenarios[] = {
+    {"a GPT", "1f1b", "cuda", true, 30, false},
+    {"linear layers", "zb1p", "cuda", false, 30, false},
+};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+
+/* ---- runs without failures ---- */
+
+static call_census whole[SCENARIOS];
+
+static int run_without_failures(void **state) {
+    (void)state;
+    scenario_begin();
+    scenario_settings.major = 8; /* of all that, only the workspaces depend on it: they are small */
+    for (int s = 0; s < SCENARIOS; s++) census_take(&whole[s], &scenarios[s]);
+    return 0;
+}
+
+/* ---- a case ---- */
+
+static struct {
+    int scenario;
+    const emu_site *site;
+    scenario_phase phase;
+    int nth, code;
+    char words[192];
+} injected;
+
+static void inject_in_phase(scenario_phase phase) {
+    if (phase == injected.phase) emu_inject(injected.site, EMU_FAILS, injected.nth, injected.code);
+}
+
+#define complain(format, ...)                                                                      \
+    do {                                                                                           \
+        char at_[256];                                                                             \
+        fail_msg("%s, which is %s: " format, injected.words,                                       \
+                 emu_site_words(injected.site, at_, sizeof at_), __VA_ARGS__);                     \
+    } while (0)
+
+static bool gives_back(const char *function) {
+    static const char *const names[] = {"cudaFree", "cudaFreeHost", "cudaEventDestroy",
+                                        "cudaStreamDestroy", "cublasLtDestroy"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        if (strcmp(names[n], function) == 0) return true;
+    return false;
+}
+
+/* Who fails: a pipeline is made by the caller's thread at first, then by ranks that rehearse, too;
+ * a run's last calls belong to no instruction; parameters are moved by a rank. */
+static void who(char *out, size_t bytes, int device) {
+    switch (injected.phase) {
+    case SCENARIO_CREATE:
+        (void)snprintf(out, bytes, "((rank |cuda:)[01](, stage [01], [01][FBIW][0-9])?: )?");
+        return;
+    case SCENARIO_STEP:
+    case SCENARIO_AGAIN:
+    case SCENARIO_EVALUATE:
+        (void)snprintf(
+            out, bytes,
+            "rank %d(, stage %d, %d([FBIW]|(SEND|RECV)_[FB])[0-9]|, [a-z][a-z0-9 -]*)?: ", device,
+            device, device);
+        return;
+    default:
+        (void)snprintf(out, bytes, "rank %d: ", device);
+    }
+}
+
+static const char *reason(void) {
+    if (strncmp(injected.site->function, "cublas", 6) == 0)
+        return "the function failed[a-zA-Z ]* \\(cuBLAS status [0-9]+, CUBLAS_STATUS_[A-Z_]+\\)";
+    return injected.code == cudaErrorMemoryAllocation
+               ? "out of memory \\(CUDA error 2, cudaErrorMemoryAllocation\\)"
+               : "unspecified launch failure \\(CUDA error 719, cudaErrorLaunchFailure\\)";
+}
+
+static sluice_status expected_status(void) {
+    if (injected.code != cudaErrorMemoryAllocation) return SLUICE_E_DEVICE;
+    return strcmp(injected.site->function, "cudaHostAlloc") == 0 ? SLUICE_E_HOST_MEMORY
+                                                                 : SLUICE_E_DEVICE_MEMORY;
+}
+
+static void expect_sentence(const outcome *end, int device) {
+    char rank[128], pattern[512];
+    who(rank, sizeof rank, device);
+    (void)snprintf(pattern, sizeof pattern,
+                   "%s[a-zA-Z0-9 ']+: %s(; some parameters may be updated already)?", rank,
+                   reason());
+    if (end->failed_in != injected.phase)
+        complain("'%s' fails",
+                 end->failed_in == SCENARIO_END ? "nothing" : scenario_phase_words[end->failed_in]);
+    if (end->status != expected_status() || !test_matches(end->error.what, pattern))
+        complain("%s: '%s', expected '%s'", sluice_status_name(end->status), end->error.what,
+                 pattern);
+    if (end->seconds > 10) complain("it took %g s", end->seconds);
+}
+
+/* One thing fails, once. What gives back has nobody to report to, and whether somebody looks once
+ * more is a matter of time. */
+static void run_case(void) {
+    const call_census *const usual = &whole[injected.scenario];
+    (void)snprintf(injected.words, sizeof injected.words, "%s, %s, call %d of %s, code %d",
+                   scenarios[injected.scenario].name, scenario_phase_words[injected.phase],
+                   injected.nth, injected.site->function, injected.code);
+    const outcome end =
+        scenario_run(&scenarios[injected.scenario], inject_in_phase, injected.words);
+    const int device = emu_fired();
+    const bool is_told =
+        device >= 0 && injected.phase != SCENARIO_FREE && !gives_back(injected.site->function);
+    if (device < 0 && !census_is_poll(injected.site)) complain("%s", "there was no such call");
+    if (census_is_poll(injected.site) && end.failed_in > injected.phase)
+        injected.phase = end.failed_in;
+    if (is_told)
+        expect_sentence(&end, device);
+    else if (end.failed_in != SCENARIO_END || end.digest != usual->end.digest)
+        complain("%s", end.failed_in == SCENARIO_END ? "other bits" : end.error.what);
+    if (end.free_seconds > 10) complain("freeing took %g s", end.free_seconds);
+    scenario_expect_nothing_left(injected.words);
+}
+
+/* ---- the sweep ---- */
+
+/* Of few calls all are tried, of many the ends and one or so between. The second step calls as the
+ * first does: one call or so of each place. */
+static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) {
+    if (getenv("SLUICE_LONG") || calls <= few) return true;
+    if (phase != SCENARIO_AGAIN && (nth == 1 || nth == calls)) return true;
+    return test_random_int(random, 1, (int)calls) == 1;
+}
+
+static int try_place(const census_site *at, int code, int few, uint64_t *random) {
+    int cases = 0;
+    for (int phase = 0; phase < SCENARIO_END; phase++) {
+        const long calls = census_calls(at, phase);
+        for (int nth = 1; nth <= calls; nth++) {
+            if (!is_tried(phase, nth, calls, few, random)) continue;
+            injected.site  = &at->site;
+            injected.phase = (scenario_phase)phase;
+            injected.nth   = nth;
+            injected.code  = code;
+            run_case();
+            cases++;
+        }
+    }
+    return cases;
+}
+
+static void every_call_may_fail(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (int s = 0; s < SCENARIOS; s++) {
+        int cases         = 0;
+        injected.scenario = s;
+        for (int n = 0; n < whole[s].count; n++)
+            cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
+        print_message("%s: %d calls failed at %d places\n", scenarios[s].name, cases,
+                      whole[s].count);
+        census_expect_same(&whole[s], &scenarios[s]);
+    }
+}
+
+/* ---- memory ---- */
+
+static void memory_of_the_gpu_and_pinned_memory_may_run_out(void **state) {
+    (void)state;
+    enum { FEW = 16 };
+    uint64_t random   = test_seed();
+    int cases         = 0;
+    injected.scenario = 0;
+    for (int n = 0; n < whole[0].count; n++) {
+        const census_site *const at = &whole[0].list[n];
+        if (strcmp(at->site.function, "cudaMalloc") == 0 ||
+            strcmp(at->site.function, "cudaHostAlloc") == 0)
+            cases += try_place(at, cudaErrorMemoryAllocation, FEW, &random);
+    }
+    print_message("%d allocations failed\n", cases);
+    if (cases < 20) fail_msg("only %d allocations failed", cases);
+    census_expect_same(&whole[0], &scenarios[0]);
+}
+
+static int failing_request;
+
+static void fail_a_request(scenario_phase phase) {
+    if (phase == SCENARIO_CREATE) scenario_fail_memory(failing_request);
+    if (phase == SCENARIO_END) scenario_fail_memory(-1);
+}
+
+static void memory_of_the_host_may_run_out(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    const int all = whole[0].requests, most = getenv("SLUICE_LONG") ? all : 60;
+    int cases = 0;
+    for (failing_request = 0; failing_request < all; failing_request++) {
+        char words[64];
+        if (test_random_int(&random, 1, all) > most) continue;
+        (void)snprintf(words, sizeof words, "request %d for host memory", failing_request);
+        const outcome end = scenario_run(&scenarios[0], fail_a_request, words);
+        if (end.status != SLUICE_E_HOST_MEMORY || end.error.what[0] == '\0')
+            fail_msg("%s: %s: '%s'", words, sluice_status_name(end.status), end.error.what);
+        scenario_expect_nothing_left(words);
+        cases++;
+    }
+    print_message("%d of %d requests for host memory failed\n", cases, all);
+    census_expect_same(&whole[0], &scenarios[0]);
+}
+
+/* ---- what no pipeline reaches ---- */
+
+static sluice_status describe(const sluice_device_ops *ops, sluice_stream *stream) {
+    char text[64];
+    (void)stream;
+    return ops->describe(0, text, sizeof text);
+}
+
+/* A product without an inner dimension is beta times what stands there. */
+static sluice_status multiply_nothing(const sluice_device_ops *ops, sluice_stream *stream,
+                                      float beta) {
+    const sluice_matmul nothing = {.rows = 2, .columns = 2, .alpha = 1, .beta = beta};
+    sluice_matmul product       = nothing;
+    void *c                     = NULL;
+    SLUICE__TRY(ops->arena_alloc(NULL, &c, 4 * sizeof(float)));
+    product.c                  = c;
+    const sluice_status status = ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product);
+    (void)ops->synchronize(stream);
+    ops->arena_free(NULL, c, 4 * sizeof(float));
+    return status;
+}
+
+static sluice_status scale(const sluice_device_ops *ops, sluice_stream *stream) {
+    return multiply_nothing(ops, stream, 2);
+}
+
+static sluice_status clear(const sluice_device_ops *ops, sluice_stream *stream) {
+    return multiply_nothing(ops, stream, 0);
+}
+
+static const struct {
+    const char *function, *what;
+    sluice_status (*call)(const sluice_device_ops *ops, sluice_stream *stream);
+} rest[] = {
+    {"cudaGetDeviceProperties", "asking for the properties of a GPU", describe},
+    {"scale_elements", "scaling", scale},
+    {"cudaMemsetAsync", "clearing memory", clear},
+};
+
+static void the_rest_may_fail(void **state) {
+    (void)state;
+    const sluice_device_ops *ops = NULL;
+    sluice_device *device        = NULL;
+    sluice_stream *stream        = NULL;
+    emu_restart(&scenario_settings);
+    assert_ok(sluice_device_find(&ops, "cuda"));
+    assert_ok(ops->open(&device, 0, 1, 0, false));
+    assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream));
+    for (size_t k = 0; k < sizeof rest / sizeof *rest; k++) {
+        char text[160];
+        (void)snprintf(text, sizeof text,
+                       "%s: unspecified launch failure (CUDA error 719, "
+                       "cudaErrorLaunchFailure)",
+                       rest[k].what);
+        assert_ok(rest[k].call(ops, stream));
+        emu_fail_call(rest[k].function, 1, cudaErrorLaunchFailure);
+        assert_refused(rest[k].call(ops, stream), SLUICE_E_DEVICE, text);
+        assert_ok(rest[k].call(ops, stream));
+    }
+    ops->stream_destroy(stream);
+    ops->close(device);
+    scenario_expect_nothing_left("the rest");
+}
+
+/* ---- nothing is missing ---- */
+
+static bool was_called(const char *function) {
+    for (int s = 0; s < SCENARIOS; s++)
+        for (int n = 0; n < whole[s].count; n++)
+            if (strcmp(whole[s].list[n].site.function, function) == 0) return true;
+    for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
+        if (strcmp(rest[k].function, function) == 0) return true;
+    return false;
+}
+
+/* They say what a failure is, and the version: there is nothing to fail. */
+static bool only_tells(const char *function) {
+    static const char *const names[] = {"cudaGetErrorName",      "cudaGetErrorString",
+                                        "cudaGetLastError",      "cudaRuntimeGetVersion",
+                                        "cublasLtGetStatusName", "cublasLtGetStatusString"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        if (strcmp(names[n], function) == 0) return true;
+    return false;
+}
+
+/* Each line of what `command` prints. */
+static int expect_called(const char *command) {
+    char name[128];
+    int count        = 0;
+    FILE *const list = popen(command, "r");
+    assert_non_null(list);
+    for (; fgets(name, sizeof name, list); count++) {
+        name[strcspn(name, "\n")] = '\0';
+        if (!was_called(name) && !only_tells(name)) fail_msg("%s is never called here", name);
+    }
+    assert_int_equal(pclose(list), 0);
+    return count;
+}
+
+static void no_function_and_no_kernel_is_missing(void **state) {
+    (void)state;
+    char command[1024];
+    (void)snprintf(
+        command, sizeof command,
+        "nm -D --undefined-only '%s/libsluice_cuda.so' | grep -oE '(cuda|cublas)[A-Z]\\w+'",
+        getenv("SLUICE_PLUGIN_PATH"));
+    const int functions = expect_called(command);
+    const int kernels   = expect_called("cat " BACKEND "/*.cu | tr -d '\\n' | "
+                                          "grep -oE 'SLUICE__LAUNCH\\([^,]+' | sed 's/.*(//'");
+    print_message("%d functions, %d kernels\n", functions, kernels);
+    if (functions < 20 || kernels < 20) fail_msg("that is too few");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_function_and_no_kernel_is_missing),
+        cmocka_unit_test(the_rest_may_fail),
+        cmocka_unit_test(memory_of_the_gpu_and_pinned_memory_may_run_out),
+        cmocka_unit_test(memory_of_the_host_may_run_out),
+        cmocka_unit_test(every_call_may_fail),
+    };
+    return cmocka_run_group_tests(tests, run_without_failures, NULL);
+}

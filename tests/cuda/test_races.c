@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_races.c -- training on emulated GPUs with one kind of wait left out of the executor:
+ * ThreadSanitizer must report it at every seed, in both modes, and nothing where all are there.
+ *
+ * It is left out between the executor, which is the real one, and the cuda device. The wait of
+ * transfers for the end of a send has no row: test_stream_order.c finds no schedule that needs it.
+ */
+#include "tests/support/child.h"
+#include "tests/support/small_gpt.h"
+
+#include "runtime/base/error.h"
+#include "runtime/executor/internal.h"
+
+enum { SEEDS = 2, RACES = 66 /* what ThreadSanitizer exits with */ };
+
+enum wait {
+    NONE,
+    AFTER,     /* transfers, for the compute instruction that a post comes after */
+    READY,     /* a copy, for the other end */
+    RECEIVED,  /* compute, for the copy of a receive */
+    SENT,      /* compute, for the copy of a send, whose bytes are used again */
+    SENT_FROM, /* transfers, for the same: no program of today needs it, so that none can show it */
+    STAGED,    /* host, for the upload of a block that it fills again */
+    GATHERED   /* host, for the losses and sums that it reads */
+};
+
+static struct {
+    enum wait lost;
+    const sluice_device_ops *cuda;
+} world;
+
+/* Which instruction this thread, a rank's, is at. */
+static _Thread_local struct {
+    const sluice__rank *rank;
+    const sluice_instruction *at;
+} here;
+
+static void watch(sluice__rank *rank, const sluice_instruction *at) {
+    here.rank = rank;
+    here.at   = at;
+}
+
+/* ---- a device that loses a wait ---- */
+
+static bool is_one_of(const sluice_event *event, sluice_event *const *events, int count) {
+    for (int e = 0; e < count; e++)
+        if (events[e] == event) return true;
+    return false;
+}
+
+static enum wait which(const sluice_stream *stream, const sluice_event *event) {
+    if (!here.at) return NONE;
+    if (here.at->kind == SLUICE_INSTRUCTION_WAIT) {
+        if (!here.at->sends) return RECEIVED;
+        return stream == here.rank->transfers ? SENT_FROM : SENT;
+    }
+    return is_one_of(event, here.rank->computed, SLUICE__AHEAD) ? AFTER : READY;
+}
+
+static sluice_status wait_unless_lost(sluice_stream *stream, sluice_event *event) {
+    if (world.lost != NONE && which(stream, event) == world.lost) return SLUICE_OK;
+    return world.cuda->wait(stream, event);
+}
+
+/* Whether the host does not wait for `event`, as it should. */
+static bool is_overlooked(const sluice_event *event) {
+    if (!here.at) return false;
+    switch (world.lost) {
+    case STAGED:
+        return is_one_of(event, here.rank->staged, SLUICE__STAGINGS);
+    case GATHERED:
+        return event == here.rank->idle;
+    default:
+        return false;
+    }
+}
+
+static sluice_status query(sluice_event *event, bool *done) {
+    *done = is_overlooked(event);
+    return *done ? SLUICE_OK : world.cuda->query(event, done);
+}
+
+static sluice_status synchronize(sluice_stream *stream) {
+    return here.at && world.lost == GATHERED ? SLUICE_OK : world.cuda->synchronize(stream);
+}
+
+static const sluice_device_ops *losing(void) {
+    static sluice_device_ops mine;
+    child_ok(sluice_device_find(&world.cuda, "cuda"));
+    mine             = *world.cuda;
+    mine.wait        = wait_unless_lost;
+    mine.query       = query;
+    mine.synchronize = synchronize;
+    return &mine;
+}
+
+/* ---- programs ---- */
+
+struct program {
+    const char *name;
+    enum wait lost;
+    const char *schedule;
+    int ranks, microbatches;
+};
+
+static const struct program table[] = {
+    {"a copy does not wait for what it sends", AFTER, "1f1b", 2, 6},
+    {"a copy does not wait for its other end", READY, "1f1b", 2, 6},
+    {"compute does not wait for what it receives", RECEIVED, "1f1b", 2, 6},
+    {"compute uses the bytes of a send again", SENT, "1f1b", 2, 6},
+    {"a block of inputs is filled again", STAGED, "1f1b", 2, 6},
+    {"losses are read too early", GATHERED, "1f1b", 2, 6},
+};
+
+static const struct program *chosen;
+
+static int two_steps(void) {
+    const sluice__parts parts = {.device = losing(), .watch = watch};
+    sluice_model *const model = make_model(true);
+    sluice_schedule *const schedule =
+        make_schedule(chosen->schedule, chosen->ranks, chosen->microbatches);
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_pipeline *pipeline       = NULL;
+    sluice_result result;
+    options.samples = chosen->microbatches;
+    options.device  = "cuda";
+    child_ok(sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, &parts));
+    sluice_status status = SLUICE_OK;
+    for (int64_t n = 0; n < 2 && status == SLUICE_OK; n++) {
+        const sluice_batch batch = make_batch(chosen->microbatches, &n);
+        status                   = sluice_pipeline_step(pipeline, &batch, &result);
+    }
+    sluice_pipeline_free(pipeline);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+    if (world.lost != NONE) (void)sleep(5); /* a report may be under way, on another thread */
+    child_ok(status);
+    return CHILD_RIGHT;
+}
+
+static child_result run(const struct program *it, bool loses, int s) {
+    char seed[32];
+    (void)snprintf(seed, sizeof seed, "EMU_SEED=%d", s / 2 + 1);
+    const char *const variables[] = {seed, s % 2 ? "EMU_MODE=lazy" : "EMU_MODE=async", NULL};
+    chosen                        = it;
+    world.lost                    = loses ? it->lost : NONE;
+    return child_run(two_steps, variables);
+}
+
+static void test_a_lost_wait_is_reported(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (int s = 0; s < 2 * SEEDS; s++) {
+            const child_result result = run(&table[i], true, s);
+            const char *const line    = strstr(result.text, "SUMMARY: ThreadSanitizer: data race");
+            if (result.status != RACES || !line)
+                fail_msg("%s, %s, seed %d, %s: status %d, and no race\n%s", table[i].name,
+                         table[i].schedule, s / 2 + 1, s % 2 ? "lazy" : "async", result.status,
+                         result.text);
+        }
+}
+
+static bool is_like(const struct program *it, const struct program *other) {
+    return strcmp(it->schedule, other->schedule) == 0 && it->ranks == other->ranks &&
+           it->microbatches == other->microbatches;
+}
+
+/* Rows of one pipeline follow each other: it is run once. */
+static void test_nothing_else_is(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (int s = 0; s < 2 * SEEDS && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
+            const child_result result = run(&table[i], false, s);
+            if (result.status != CHILD_RIGHT)
+                fail_msg("%s with %d ranks, seed %d, %s: status %d\n%s", table[i].schedule,
+                         table[i].ranks, s / 2 + 1, s % 2 ? "lazy" : "async", result.status,
+                         result.text);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_lost_wait_is_reported),
+        cmocka_unit_test(test_nothing_else_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_step.c -- what a step on GPUs must not do: allocate, create, wait for a whole device, copy
+ * from memory that is not pinned, fill a queue, or choose algorithms that the rehearsal has not
+ * chosen.
+ */
+#include <cuda_runtime_api.h>
+
+#include "emu.h"
+#include "tests/support/small_gpt.h"
+
+static const setting settings[] = {
+    {"gpipe", 1, 1, 3, 8, true, SLUICE_ADAMW, 0, 0, 0},
+    {"1f1b", 4, 1, 5, 9, true, SLUICE_ADAMW, 0x5, 0.2F, 0},
+    {"zbv", 2, 1, 4, 8, false, SLUICE_SGD, 0, 0, 0},
+    {"interleaved", 2, 1, 4, 7, true, SLUICE_ADAMW, 0, 0, 2},
+};
+
+/* Calls and events that a step has none of. */
+static const char *const calls[]  = {"cublasLtMatmulAlgoGetHeuristic", "cudaMemGetInfo"};
+static const char *const events[] = {"pageable copy", "full queue"};
+enum { CALLS = sizeof calls / sizeof *calls, EVENTS = sizeof events / sizeof *events };
+
+typedef struct counts {
+    long calls[CALLS], events[EVENTS];
+} counts;
+
+static counts count(void) {
+    counts now;
+    for (int c = 0; c < CALLS; c++) now.calls[c] = emu_calls(calls[c]);
+    for (int e = 0; e < EVENTS; e++) now.events[e] = emu_happened(events[e]);
+    return now;
+}
+
+static void expect_none(const counts *before, const setting *with) {
+    const counts now = count();
+    char words[192];
+    print_setting(words, sizeof words, with);
+    for (int c = 0; c < CALLS; c++)
+        if (now.calls[c] != before->calls[c])
+            fail_msg("%s: a step calls %s %ld times", words, calls[c],
+                     now.calls[c] - before->calls[c]);
+    for (int e = 0; e < EVENTS; e++)
+        if (now.events[e] != before->events[e])
+            fail_msg("%s: a step has a %s %ld times", words, events[e],
+                     now.events[e] - before->events[e]);
+}
+
+/* As many samples as the forward program takes at once: a smaller rest may be a new shape. */
+static void run_steps(sluice_pipeline *pipeline, const setting *with) {
+    const sluice_program *program = sluice_pipeline_program(pipeline);
+    double loss                   = 0;
+    for (int64_t n = 0; n < 2; n++) {
+        sluice_result result;
+        const sluice_batch batch = make_batch(with->samples, &n);
+        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        const sluice_batch held_out =
+            make_batch(sluice_program_samples(program, 0) * with->microbatches, &n);
+        assert_ok(sluice_pipeline_evaluate(pipeline, &held_out, &loss));
+    }
+}
+
+static void a_step_neither_allocates_nor_chooses(void **state) {
+    (void)state;
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
+        const setting *const with = &settings[s];
+        sluice_model *model       = make_dropping_model(with->tied, with->dropout);
+        sluice_pipeline *pipeline = make_pipeline(with, model);
+        const counts before       = count();
+        assert_true(before.calls[0] > 0);
+        emu_forbid("a step runs");
+        run_steps(pipeline, with);
+        emu_forbid(NULL);
+        expect_none(&before, with);
+        sluice_pipeline_free(pipeline);
+        sluice_model_free(model);
+    }
+}
+
+int main(void) {
+    small_gpt.device                = "cuda";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_neither_allocates_nor_chooses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_theorem.c -- the theorem: losses, norms and weights have the same bits whatever the ranks,
+ * the schedule and the threads.
+ *
+ * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value.
+ */
+#include "tests/support/small_gpt.h"
+
+#include "tests/support/random_schedule.h"
+
+#include <math.h>
+
+static void test_the_bits_are_the_same_however_it_is_split(void **state) {
+    (void)state;
+    static const int ranks[]             = {1, 2, 3, 5};
+    static const char *const schedules[] = {"gpipe", "1f1b"};
+    const bool everything                = getenv("SLUICE_LONG") != NULL;
+    int runs                             = 0;
+    for (int kind = 0; kind < 8; kind++) {
+        const bool tied = kind & 1, even = kind & 2;
+        const float dropout = kind & 4 ? 0.2F : 0;
+        setting with        = {"gpipe", 1,       1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW,
+                               0,       dropout, 0};
+        const outcome one   = train(&with);
+        if (!(one.loss[4] < one.loss[0])) fail_msg("it does not learn");
+        for (int k = 0; k < 48; k++) {
+            static const unsigned recompute[] = {0, 0xFF, 5};
+            with.ranks                        = ranks[k / 4 % 4];
+            with.schedule                     = schedules[k / 2 % 2];
+            with.threads                      = 1 + k % 2;
+            with.recompute                    = recompute[k / 16];
+            if (!everything && (k + kind) % 7 != 0) continue;
+            const outcome other = train(&with);
+            assert_same(&one, &other, &with);
+            runs++;
+        }
+    }
+    print_message("%d runs compared\n", runs);
+}
+
+/* The same steps by a loop over the layers: no executor, no memory plan, no transport. */
+static outcome train_plainly(const setting *with) {
+    sluice_model *model = make_dropping_model(with->tied, with->dropout);
+    plain_loop loop     = plain_loop_open(model, sluice_devices()[0], with->threads, 1);
+    const sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    const sluice_adamw update             = {.learning_rate = 3e-3,
+                                             .weight_decay  = options.weight_decay,
+                                             .beta1         = options.beta1,
+                                             .beta2         = options.beta2,
+                                             .epsilon       = 1e-8};
+    int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
+    int64_t sizes[4];
+    for (int i = 0; i < with->microbatches; i++)
+        sizes[i] = with->samples / with->microbatches + (i < with->samples % with->microbatches);
+    const plain_batch batch = {inputs, targets, sizes, with->microbatches,
+                               (double)(with->samples * (LENGTH - 1))};
+    outcome out             = {0};
+    for (int64_t n = 0; n < STEPS; n++) {
+        assert_ok(load_inputs(&n, inputs, 0, with->samples));
+        assert_ok(load_targets(&n, targets, 0, with->samples));
+        out.loss[n] = plain_loop_step(&loop, &batch);
+        out.norm[n] = plain_loop_update(&loop, &update, 0.5);
+    }
+    plain_loop_close(&loop);
+    sluice_model_free(model);
+    return out;
+}
+
+static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) {
+        const bool even     = kind & 2;
+        const setting with  = {"1f1b",   1 + kind % 3, 1, even ? 4 : 3,        even ? 8 : 7,
+                               kind & 1, SLUICE_ADAMW, 0, kind & 4 ? 0.3F : 0, 0};
+        const outcome plain = train_plainly(&with), piped = train(&with);
+        for (int n = 0; n < STEPS; n++)
+            if (memcmp(&plain.loss[n], &piped.loss[n], sizeof(double)) != 0 ||
+                memcmp(&plain.norm[n], &piped.norm[n], sizeof(double)) != 0)
+                fail_msg("step %d: loss %.17g, norm %.17g; a plain loop has %.17g, %.17g", n,
+                         piped.loss[n], piped.norm[n], plain.loss[n], plain.norm[n]);
+    }
+}
+
+/* ---- every schedule there is ---- */
+
+/* Whether B with I, and B with W, ascend in micro-batch on every stage: what the theorem asks for.
+ */
+static bool ascends(const sluice_schedule *schedule) {
+    int last[2][64];
+    memset(last, -1, sizeof last);
+    for (int r = 0; r < sluice_schedule_ranks(schedule); r++) {
+        int count;
+        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+        for (int n = 0; n < count; n++)
+            for (int half = 0; half < 2; half++) {
+                const sluice_action_kind kind = half == 0 ? SLUICE_ACTION_I : SLUICE_ACTION_W;
+                if (list[n].kind != SLUICE_ACTION_B && list[n].kind != kind) continue;
+                if (list[n].microbatch < last[half][list[n].stage]) return false;
+                last[half][list[n].stage] = list[n].microbatch;
+            }
+    }
+    return true;
+}
+
+/* Other sums, the same numbers but for rounding. */
+static void assert_close(const outcome *a, const outcome *b, const setting *with) {
+    char words[192];
+    print_setting(words, sizeof words, with);
+    for (int n = 0; n < STEPS; n++)
+        if (fabs(a->loss[n] - b->loss[n]) > 1e-5 * a->loss[n] ||
+            fabs(a->norm[n] - b->norm[n]) > 1e-4 * a->norm[n])
+            fail_msg("%s: step %d has loss %.9g, norm %.9g; one rank has %.9g, %.9g", words, n,
+                     b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
+}
+
+/* One rank, one micro-batch after another: what all others are held to. */
+static outcome train_on_one_rank(const setting *with) {
+    setting one   = *with;
+    one.schedule  = "gpipe";
+    one.ranks     = 1;
+    one.chunks    = 0;
+    one.recompute = 0;
+    return train(&one);
+}
+
+enum { LAYERS = 7 };
+
+/* True if the bits were compared, else only the numbers. */
+static bool compare_with_one_rank(const outcome *one, const setting *with,
+                                  const sluice_schedule *schedule) {
+    const outcome other = train_by(with, schedule);
+    const bool same     = ascends(schedule);
+    if (same)
+        assert_same(one, &other, with);
+    else
+        assert_close(one, &other, with);
+    return same;
+}
+
+/* Schedule x ranks x chunks x recomputation, of one kind of run; a selection unless SLUICE_LONG. */
+static void compare_schedules(const setting *base, int kind, int *runs, int *rounded) {
+    static const unsigned recompute[] = {0, 0xFFFF, 5};
+    const outcome one                 = train_on_one_rank(base);
+    int pick                          = kind;
+    for (const char *const *name = sluice_schedule_names(); *name; name++) {
+        sluice_schedule_description about;
+        assert_ok(sluice_schedule_describe(&about, *name));
+        const int most = about.most_chunks == 0 ? 3 : about.most_chunks;
+        for (int v = about.least_chunks; v <= most; v++)
+            for (int p = 1; p * v <= LAYERS && p <= 5; p++)
+                for (int k = 0; k < 3; k++) {
+                    setting with   = *base;
+                    with.schedule  = *name;
+                    with.ranks     = p;
+                    with.chunks    = v;
+                    with.recompute = recompute[k];
+                    with.threads   = 1 + (p + k) % 2;
+                    if (!getenv("SLUICE_LONG") && pick++ % 19 != 0) continue;
+                    sluice_schedule *schedule =
+                        make_chunked_schedule(*name, p, v, with.microbatches);
+                    if (sluice_schedule_trains(schedule)) {
+                        *rounded += !compare_with_one_rank(&one, &with, schedule);
+                        ++*runs;
+                    }
+                    sluice_schedule_free(schedule);
+                }
+    }
+}
+
+static void test_every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state) {
+    (void)state;
+    int runs = 0, rounded = 0;
+    for (int kind = 0; kind < 8; kind++) {
+        const bool even    = kind & 1;
+        const setting base = {"gpipe",
+                              1,
+                              1,
+                              even ? 6 : 3,
+                              even ? 8 : 7,
+                              kind & 2,
+                              SLUICE_ADAMW,
+                              0,
+                              kind & 4 ? 0.1F : 0,
+                              0};
+        compare_schedules(&base, kind, &runs, &rounded);
+    }
+    print_message("%d runs compared, %d of them to rounding\n", runs, rounded);
+    if (runs < 50 || rounded < 5 || rounded > runs / 2) fail_msg("that is not what there is");
+}
+
+/* All but two of the generators keep the theorem's condition. */
+static void test_two_generators_descend(void **state) {
+    (void)state;
+    for (const char *const *name = sluice_schedule_names(); *name; name++) {
+        sluice_schedule *schedule = make_schedule(*name, 3, 6);
+        const bool descends = strcmp(*name, "gpipe-lifo") == 0 || strcmp(*name, "looped-bfs") == 0;
+        if (ascends(schedule) == descends)
+            fail_msg("%s %s", *name, descends ? "ascends" : "does not ascend");
+        sluice_schedule_free(schedule);
+    }
+}
+
+/* Schedules as files bring them: halves out of step, overlap groups, transfers named. */
+static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "0F0,0F1,0I0,0F2,0I1,0W0,0W1,0I2,0W2\n1F0,1I0,1F1,1I1,1F2,1W0,1W1,1I2,1W2\n",
+        "0F0,0F1,(0F2;0B0)OVERLAP_F_B,0B1,0B2\n1F0,1B0,(1F1;1B1)OVERLAP_F_B,,(1F2;1B2)OVERLAP_F_"
+        "B\n",
+        "0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0B0,0F2,0SEND_F2,0RECV_B1,0B1,0RECV_B2,0B2\n"
+        "1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1,1RECV_F2,1F2,1B2,1SEND_B2\n",
+        "0F0,3F0,0F1,3B0,3F1,0B0,3B1,0F2,3F2,0B1,3B2,0B2\n1F0,2F0,1F1,2B0,2F1,1B0,2B1,1F2,2F2,1B1,"
+        "2B2,1B2\n",
+        "0F0,2F0,2I0,0F1,2F1,2I1,0F2,0I0,2W0,2F2,2I2,0I1,0W0,0W1,2W1,0I2,2W2,0W2\n"
+        "1F0,,1I0,1F1,1W0,1I1,1F2,1I2,1W1,1W2\n",
+    };
+    for (int kind = 0; kind < 4; kind++) {
+        setting with      = {"a file", 2, 1, 3, 7, kind & 1, SLUICE_ADAMW, kind & 2 ? 0xFFFFU : 0,
+                             0.1F,     0};
+        const outcome one = train_on_one_rank(&with);
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+            sluice_schedule *schedule;
+            assert_ok(sluice_schedule_parse(&schedule, texts[k], strlen(texts[k])));
+            if (!compare_with_one_rank(&one, &with, schedule)) fail_msg("text %zu descends", k);
+            sluice_schedule_free(schedule);
+        }
+    }
+}
+
+/* Whatever can run at all: any stage on any rank, in any order. */
+static void test_random_schedules_have_the_numbers_of_one_rank(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    int same        = 0;
+    for (int runs = 0; runs < (getenv("SLUICE_LONG") ? 1000 : 24);) {
+        sluice_schedule *schedule = make_random_schedule(&random);
+        if (sluice_schedule_stages(schedule) <= LAYERS) {
+            setting with      = {"random",
+                                 sluice_schedule_ranks(schedule),
+                                 1,
+                                 sluice_schedule_microbatches(schedule),
+                                 7,
+                                 runs & 1,
+                                 SLUICE_ADAMW,
+                                 (unsigned)test_random_int(&random, 0, 127),
+                            runs & 2 ? 0.1F : 0,
+                                 0};
+            const outcome one = train_on_one_rank(&with);
+            same += compare_with_one_rank(&one, &with, schedule);
+            runs++;
+        }
+        sluice_schedule_free(schedule);
+    }
+    print_message("%d of them ascend\n", same);
+}
+
+static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
+    (void)state;
+    for (int m = 2; m <= 7; m += 5) {
+        setting with       = {"gpipe", 1, 1, 1, 7, false, SLUICE_SGD, 0, m == 7 ? 0.2F : 0, 0};
+        const outcome one  = train(&with);
+        with.microbatches  = m;
+        const outcome many = train(&with);
+        for (int n = 0; n < STEPS; n++)
+            if (fabs(one.loss[n] - many.loss[n]) > 1e-5 * one.loss[n] ||
+                fabs(one.norm[n] - many.norm[n]) > 1e-4 * one.norm[n])
+                fail_msg("step %d, %d micro-batches: loss %.9g and %.9g, norm %.9g and %.9g", n, m,
+                         one.loss[n], many.loss[n], one.norm[n], many.norm[n]);
+    }
+}
+
+/* Dropout happens, in training only, and anew in every step. */
+static void test_dropout_is_of_training_only(void **state) {
+    (void)state;
+    setting with            = {"1f1b", 2, 1, 4, 8, true, SLUICE_SGD, 0, 0, 0};
+    const outcome plain     = train(&with);
+    with.dropout            = 0.5F;
+    const outcome drops     = train(&with);
+    sluice_model *models[2] = {make_dropping_model(true, 0), make_dropping_model(true, 0.5F)};
+    double held_out[2];
+    for (int k = 0; k < 2; k++) {
+        sluice_pipeline *pipeline = make_pipeline(&with, models[k]);
+        int64_t n                 = 3;
+        const sluice_batch batch  = make_batch(5, &n);
+        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &held_out[k]));
+        sluice_pipeline_free(pipeline);
+        sluice_model_free(models[k]);
+    }
+    if (held_out[0] != held_out[1])
+        fail_msg("evaluation drops: %.17g, without %.17g", held_out[1], held_out[0]);
+    if (plain.loss[0] == drops.loss[0]) fail_msg("nothing is dropped in training");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_bits_are_the_same_however_it_is_split),
+        cmocka_unit_test(test_every_schedule_has_the_bits_or_the_numbers_of_one_rank),
+        cmocka_unit_test(test_two_generators_descend),
+        cmocka_unit_test(test_schedules_of_ones_own_have_the_bits_of_one_rank),
+        cmocka_unit_test(test_random_schedules_have_the_numbers_of_one_rank),
+        cmocka_unit_test(test_a_pipeline_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(test_many_microbatches_agree_with_one_to_rounding),
+        cmocka_unit_test(test_dropout_is_of_training_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

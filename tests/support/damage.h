@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* damage.h -- copies of a program's lists that can be damaged, for tests of the verifier. */
+#ifndef SLUICE_TESTS_DAMAGE_H
+#define SLUICE_TESTS_DAMAGE_H
+
+#include "tests/support/schedule_tools.h"
+
+enum { MAX_RANKS = 16, MAX_ROWS = 8 };
+
+typedef struct copy {
+    const sluice_program *program;
+    sluice_instruction *lists[MAX_RANKS];
+    int counts[MAX_RANKS];
+    sluice_slot *rows[MAX_ROWS]; /* of instructions whose slots were damaged */
+    int row_count;
+} copy;
+
+copy copy_of(const sluice_program *program);
+
+void free_copy(copy *made);
+
+sluice_status verify_copy(const copy *made, sluice_queues queues);
+
+/* Slots of instruction n that are its own. */
+sluice_slot *own_slots(copy *in, int r, int n);
+
+/* Position in rank r's list of the first instruction like this one. */
+int find_instruction(const copy *in, int r, sluice_instruction_kind kind, int stage,
+                     int microbatch);
+
+/* The post of `stage`'s send (or receive) of `payload`. */
+int find_post(const copy *in, int r, bool sends, sluice_payload payload, int stage, int microbatch);
+
+/* The wait for the post at n. */
+int find_wait(const copy *in, int r, int post);
+
+/* Take instruction n out; the others keep pointing at what they did. */
+void cut_out(copy *from, int r, int n);
+
+/* They change places, as they are. */
+void swap_instructions(copy *in, int r, int a, int b);
+
+/* Instruction `from` goes to `to`; all keep pointing at what they did. */
+void move_instruction(copy *in, int r, int from, int to);
+
+#endif

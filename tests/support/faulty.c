@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* faulty.c -- the faults of the transport, one at a time. */
+#include "tests/support/faulty.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "runtime/base/error.h"
+
+/* What is wrong, and what has happened so far. */
+static struct {
+    faulty_kind kind;
+    int n;        /* of the faulty send, over all channels, from 0 */
+    int delay_us; /* most, before any post or wait */
+    uint64_t random;
+    pthread_mutex_t lock;
+    int sends;
+    bool fired;
+    struct {
+        bool is_full;
+        int from, to, channel;
+        const void *buffer;
+        size_t bytes;
+        uint64_t content;
+        sluice__mark mark;
+    } held;
+} faulty = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed) {
+    faulty.kind         = kind;
+    faulty.n            = n;
+    faulty.delay_us     = delay_us;
+    faulty.random       = seed * 2 + 1;
+    faulty.sends        = 0;
+    faulty.fired        = false;
+    faulty.held.is_full = false;
+}
+
+static void faulty_sleep(void) {
+    if (faulty.delay_us == 0) return;
+    pthread_mutex_lock(&faulty.lock);
+    const long us = test_random_int(&faulty.random, 0, faulty.delay_us);
+    pthread_mutex_unlock(&faulty.lock);
+    if (us % 3 == 0) return; /* most waits are short, some are not there */
+    nanosleep(&(struct timespec){0, us * 1000}, NULL);
+}
+
+/* Whether this send is the faulty one. */
+static bool faulty_fires(void) {
+    pthread_mutex_lock(&faulty.lock);
+    const bool fires = faulty.kind != FAULTY_NOTHING && faulty.sends++ == faulty.n;
+    if (fires) faulty.fired = true;
+    pthread_mutex_unlock(&faulty.lock);
+    return fires;
+}
+
+static sluice_status faulty_post_send(sluice__transport *transport, int from, int to, int channel,
+                                      const void *buffer, size_t bytes, uint64_t content,
+                                      sluice__mark mark) {
+    const sluice__transport_ops *local = sluice__transport_local();
+    faulty_sleep();
+    if (faulty_fires()) {
+        if (faulty.kind == FAULTY_FAIL) return sluice__fail(SLUICE_E_DEVICE, "the cable is cut");
+        if (faulty.kind == FAULTY_DROP) return SLUICE_OK;
+        pthread_mutex_lock(&faulty.lock);
+        faulty.held.is_full = true;
+        faulty.held.from    = from;
+        faulty.held.to      = to;
+        faulty.held.channel = channel;
+        faulty.held.buffer  = buffer;
+        faulty.held.bytes   = bytes;
+        faulty.held.content = content;
+        faulty.held.mark    = mark;
+        pthread_mutex_unlock(&faulty.lock);
+        return SLUICE_OK;
+    }
+    SLUICE__TRY(local->post_send(transport, from, to, channel, buffer, bytes, content, mark));
+    pthread_mutex_lock(&faulty.lock);
+    const bool releases = faulty.held.is_full && faulty.held.from == from;
+    if (releases) faulty.held.is_full = false;
+    pthread_mutex_unlock(&faulty.lock);
+    if (!releases) return SLUICE_OK;
+    return local->post_send(transport, from, faulty.held.to, faulty.held.channel,
+                            faulty.held.buffer, faulty.held.bytes, faulty.held.content,
+                            faulty.held.mark);
+}
+
+static sluice_status faulty_post_receive(sluice__transport *transport, int from, int to,
+                                         int channel, void *buffer, size_t bytes, uint64_t content,
+                                         sluice__mark mark) {
+    faulty_sleep();
+    return sluice__transport_local()->post_receive(transport, from, to, channel, buffer, bytes,
+                                                   content, mark);
+}
+
+static sluice_status faulty_wait(sluice__transport *transport, const sluice__transfer_end *at,
+                                 double seconds, bool *done, sluice_event **over) {
+    faulty_sleep();
+    return sluice__transport_local()->wait(transport, at, seconds, done, over);
+}
+
+const sluice__transport_ops *faulty_transport(void) {
+    static sluice__transport_ops table;
+    table              = *sluice__transport_local();
+    table.name         = "faulty";
+    table.post_send    = faulty_post_send;
+    table.post_receive = faulty_post_receive;
+    table.wait         = faulty_wait;
+    return &table;
+}
+
+bool faulty_fired(void) {
+    return faulty.fired;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * faulty.h -- the `local` transport with one fault in it, and delays: what pipelines must survive
+ * or report. One at a time in a process: the table has no room for a context.
+ */
+#ifndef SLUICE_TESTS_FAULTY_H
+#define SLUICE_TESTS_FAULTY_H
+
+#include "runtime/transport/transport.h"
+#include "tests/support/support.h"
+
+typedef enum faulty_kind {
+    FAULTY_NOTHING, /* delays alone */
+    FAULTY_DROP,    /* the nth send is never made */
+    FAULTY_REORDER, /* the nth send is made after the next one of its rank */
+    FAULTY_FAIL     /* the nth send reports a failure */
+} faulty_kind;
+
+/* Send number `n`, over all links, from 0, is the faulty one; before any post or wait up to
+ * `delay_us`. */
+void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed);
+bool faulty_fired(void); /* since then */
+
+const sluice__transport_ops *faulty_transport(void);
+
+#endif

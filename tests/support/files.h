@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* files.h -- a temporary folder for a test, and files in it. */
+#ifndef SLUICE_TESTS_FILES_H
+#define SLUICE_TESTS_FILES_H
+
+#include "tests/support/support.h"
+
+typedef struct folder {
+    char path[64];
+} folder;
+
+folder folder_make(void);
+void folder_remove(const folder *made);
+/* The path of `name` in the folder: valid until the third next call. */
+const char *folder_path(const folder *in, const char *name);
+
+/* `name` may have folders before it. */
+void folder_write(const folder *in, const char *name, const void *bytes, size_t count);
+
+#endif

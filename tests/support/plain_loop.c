@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* plain_loop.c -- every layer's F, I and W in the one order that needs no plan. */
+#include "tests/support/plain_loop.h"
+
+#include <math.h>
+
+/* What one layer works on, for micro-batches of one size or smaller. */
+typedef struct plain_layer {
+    sluice_layer_description d;
+    int first_use;
+    void *input; /* the output is the next one's input */
+    float *output_gradient;
+    void *saved[SLUICE_LAYER_SAVED], *handed[SLUICE_LAYER_HANDED], *scratch;
+} plain_layer;
+
+/* A block as an arena would give it: aligned, and full of NaN. */
+static void *plain_alloc(size_t bytes) {
+    const size_t whole = bytes / 256 * 256 + 256;
+    void *const block  = aligned_alloc(256, whole);
+    assert_non_null(block);
+    return memset(block, 0xFF, whole);
+}
+
+int64_t plain_use_count(const plain_loop *loop, int u) {
+    return sluice_shape_count(&sluice_model_use(loop->model, u)->parameter.shape);
+}
+
+size_t plain_use_bytes(const plain_loop *loop, int u) {
+    return (size_t)plain_use_count(loop, u) * sizeof(float);
+}
+
+/* A parameter as layers read it, made or made again from its master. */
+static void plain_store(const plain_loop *loop, int u) {
+    if (loop->parameters[u] == loop->masters[u]) return;
+    assert_ok(loop->operations->store_working(
+        loop->stream,
+        &(sluice_store_working){loop->parameters[u], loop->masters[u], plain_use_count(loop, u)}));
+}
+
+plain_loop plain_loop_open_in(const sluice_model *model, const sluice_device_ops *ops,
+                              sluice_precision precision, int threads, uint64_t seed) {
+    plain_loop loop = {.model      = model,
+                       .ops        = ops,
+                       .operations = ops->operations(precision),
+                       .seed       = seed,
+                       .layers     = sluice_model_layer_count(model),
+                       .uses       = sluice_model_use_count(model)};
+    assert_non_null(loop.operations);
+    assert_ok(ops->open(&loop.device, 0, threads, 0, false));
+    assert_ok(ops->stream_create(loop.device, SLUICE_STREAM_COMPUTE, &loop.stream));
+    loop.parameters = calloc((size_t)(unsigned)loop.uses + 1, sizeof *loop.parameters);
+    assert_non_null(loop.parameters);
+    float ***const lists[] = {&loop.masters, &loop.gradients, &loop.firsts, &loop.seconds};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        *lists[i] = calloc((size_t)(unsigned)loop.uses + 1, sizeof(float *));
+        assert_non_null(*lists[i]);
+    }
+    for (int u = 0; u < loop.uses; u++) {
+        const sluice_parameter_use *const use = sluice_model_use(model, u);
+        const size_t bytes                    = plain_use_bytes(&loop, u);
+        loop.gradients[u]                     = plain_alloc(bytes);
+        if (use->first != u) {
+            loop.masters[u]    = loop.masters[use->first];
+            loop.parameters[u] = loop.parameters[use->first];
+            continue;
+        }
+        const size_t working = loop.operations->working_bytes(&use->parameter.shape);
+        loop.masters[u]      = plain_alloc(bytes);
+        loop.parameters[u]   = working > 0 ? plain_alloc(working) : loop.masters[u];
+        loop.firsts[u]       = memset(plain_alloc(bytes), 0, bytes);
+        loop.seconds[u]      = memset(plain_alloc(bytes), 0, bytes);
+        sluice_parameter_initialize(loop.masters[u], use, seed);
+        plain_store(&loop, u);
+    }
+    return loop;
+}
+
+plain_loop plain_loop_open(const sluice_model *model, const sluice_device_ops *ops, int threads,
+                           uint64_t seed) {
+    return plain_loop_open_in(model, ops, SLUICE_PRECISION_FP32, threads, seed);
+}
+
+void plain_loop_close(plain_loop *loop) {
+    for (int u = 0; u < loop->uses; u++) {
+        if (sluice_model_use(loop->model, u)->first == u) {
+            if (loop->parameters[u] != loop->masters[u]) free(loop->parameters[u]);
+            free(loop->masters[u]);
+        }
+        free(loop->gradients[u]);
+        free(loop->firsts[u]);
+        free(loop->seconds[u]);
+    }
+    free(loop->masters);
+    free(loop->parameters);
+    free(loop->gradients);
+    free(loop->firsts);
+    free(loop->seconds);
+    loop->ops->stream_destroy(loop->stream);
+    loop->ops->close(loop->device);
+}
+
+static plain_layer *plain_layers_make(const plain_loop *loop, int64_t samples) {
+    plain_layer *const layers = calloc((size_t)(unsigned)loop->layers, sizeof *layers);
+    assert_non_null(layers);
+    int use = 0;
+    for (int l = 0; l < loop->layers; l++) {
+        plain_layer *const layer = &layers[l];
+        const sluice_shape input =
+            sluice_model_layer_input(loop->model, l, samples, loop->operations->precision);
+        assert_ok(
+            sluice_model_describe(&layer->d, loop->model, l, samples, loop->operations->precision));
+        layer->first_use = use;
+        use += layer->d.parameter_count;
+        layer->input           = plain_alloc(sluice_shape_bytes(&input));
+        layer->output_gradient = plain_alloc(sluice_shape_bytes(&layer->d.output));
+        for (int i = 0; i < layer->d.saved_count; i++)
+            layer->saved[i] = plain_alloc(layer->d.saved[i].bytes);
+        for (int i = 0; i < layer->d.handed_count; i++)
+            layer->handed[i] = plain_alloc(layer->d.handed[i]);
+        /* Of all actions: they never run at the same time. */
+        layer->scratch = plain_alloc(layer->d.scratch_forward + layer->d.scratch_evaluate +
+                                     layer->d.scratch_input + layer->d.scratch_weight);
+    }
+    return layers;
+}
+
+static void plain_layers_free(const plain_loop *loop, plain_layer *layers) {
+    for (int l = 0; l < loop->layers; l++) {
+        free(layers[l].input);
+        free(layers[l].output_gradient);
+        free(layers[l].scratch);
+        for (int i = 0; i < layers[l].d.saved_count; i++) free(layers[l].saved[i]);
+        for (int i = 0; i < layers[l].d.handed_count; i++) free(layers[l].handed[i]);
+    }
+    free(layers);
+}
+
+/* Everything that any action of layer `l` may use; actions take what is theirs. */
+static sluice_layer_call plain_call(const plain_loop *loop, plain_layer *layers, int l,
+                                    int64_t samples) {
+    plain_layer *const layer = &layers[l];
+    return (sluice_layer_call){
+        .ops        = loop->ops,
+        .operations = loop->operations,
+        .stream     = loop->stream,
+        .config     = sluice_model_layer_config(loop->model, l),
+        .name       = sluice_model_layer_name(loop->model, l),
+        .input_shape =
+            sluice_model_layer_input(loop->model, l, samples, loop->operations->precision),
+        .precision       = loop->operations->precision,
+        .input           = layer->input,
+        .output          = l + 1 < loop->layers ? layers[l + 1].input : NULL,
+        .output_gradient = layer->output_gradient,
+        .input_gradient  = l > 0 ? layers[l - 1].output_gradient : NULL,
+        .parameters      = (const void *const *)loop->parameters + layer->first_use,
+        .gradients       = loop->gradients + layer->first_use,
+        .saved           = layer->saved,
+        .handed          = layer->handed,
+        .scratch         = layer->scratch,
+    };
+}
+
+/* One micro-batch through all layers; returns its share of the loss. */
+static double plain_microbatch(const plain_loop *loop, plain_layer *layers,
+                               const plain_batch *batch, int i, bool training) {
+    const int last       = loop->layers - 1;
+    const int64_t amount = batch->sizes[i];
+    int64_t begin        = 0;
+    for (int before = 0; before < i; before++) begin += batch->sizes[before];
+
+    const sluice_shape one =
+        sluice_model_layer_input(loop->model, 0, 1, loop->operations->precision);
+    const size_t in         = sluice_shape_bytes(&one);
+    const size_t target     = sluice_shape_bytes(&sluice_model_batch(loop->model, 1)->shape);
+    void *const its_targets = plain_alloc((size_t)amount * target);
+    double *const its_loss  = plain_alloc(sizeof *its_loss);
+    assert_ok(loop->ops->upload(loop->stream, layers[0].input,
+                                (const char *)batch->inputs + (size_t)begin * in,
+                                (size_t)amount * in));
+    assert_ok(loop->ops->upload(loop->stream, its_targets,
+                                (const char *)batch->targets + (size_t)begin * target,
+                                (size_t)amount * target));
+
+    for (int pass = 0; pass < (training ? 2 : 1); pass++) {
+        for (int turn = 0; turn < loop->layers; turn++) {
+            const int l                   = pass == 0 ? turn : last - turn;
+            sluice_layer_call call        = plain_call(loop, layers, l, amount);
+            const sluice_layer_kind *kind = sluice_model_layer_kind(loop->model, l);
+            call.training                 = training;
+            call.first_write              = i == 0;
+            call.batch                    = (const void *const *)&its_targets;
+            call.loss                     = its_loss;
+            call.total_weight             = batch->total_weight;
+            call.random                   = (sluice_random_key){loop->seed, loop->step + 1, begin};
+            if (pass == 0) {
+                if (!training || !layers[l].d.forward_is_empty) assert_ok(kind->forward(&call));
+                continue;
+            }
+            assert_ok(kind->backward_input(&call));
+            if (!layers[l].d.weight_is_empty) assert_ok(kind->backward_weight(&call));
+        }
+    }
+    double loss = 0;
+    assert_ok(loop->ops->download(loop->stream, &loss, its_loss, sizeof loss));
+    assert_ok(loop->ops->synchronize(loop->stream));
+    free(its_targets);
+    free(its_loss);
+    return loss;
+}
+
+static double plain_run(const plain_loop *loop, const plain_batch *batch, bool training) {
+    int64_t largest = 1;
+    for (int i = 0; i < batch->microbatches; i++)
+        if (batch->sizes[i] > largest) largest = batch->sizes[i];
+    double loss = 0;
+    for (int i = 0; i < batch->microbatches; i++) {
+        plain_layer *const layers = plain_layers_make(loop, largest);
+        loss += plain_microbatch(loop, layers, batch, i, training);
+        plain_layers_free(loop, layers);
+    }
+    return loss;
+}
+
+double plain_loop_evaluate(const plain_loop *loop, const plain_batch *batch) {
+    return plain_run(loop, batch, false);
+}
+
+double plain_loop_step(const plain_loop *loop, const plain_batch *batch) {
+    for (int u = 0; u < loop->uses; u++) memset(loop->gradients[u], 0xFF, plain_use_bytes(loop, u));
+    return plain_run(loop, batch, true);
+}
+
+/* The gradients of all uses of a tied parameter, in layer order, into that of the first. */
+static void plain_sum_ties(const plain_loop *loop) {
+    const float **const terms = calloc((size_t)(unsigned)loop->uses + 1, sizeof *terms);
+    assert_non_null(terms);
+    for (int u = 0; u < loop->uses; u++) {
+        int count = 0;
+        for (int other = u; other < loop->uses; other++)
+            if (sluice_model_use(loop->model, other)->first == u)
+                terms[count++] = loop->gradients[other];
+        if (count < 2) continue;
+        assert_ok(
+            loop->operations->sum(loop->stream, &(sluice_sum){loop->gradients[u], terms, count,
+                                                              plain_use_count(loop, u)}));
+    }
+    free(terms);
+}
+
+double plain_loop_update(plain_loop *loop, const sluice_adamw *settings, double clip) {
+    plain_sum_ties(loop);
+    sluice_update_tensor *const tensors = calloc((size_t)(unsigned)loop->uses + 1, sizeof *tensors);
+    double *const partials              = plain_alloc((size_t)loop->uses * sizeof *partials);
+    assert_non_null(tensors);
+    int count = 0;
+    for (int u = 0; u < loop->uses; u++) {
+        const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
+        if (use->first != u) continue;
+        const bool copied = loop->parameters[u] != loop->masters[u];
+        tensors[count++]  = (sluice_update_tensor){.master   = loop->masters[u],
+                                                   .working  = copied ? loop->parameters[u] : NULL,
+                                                   .gradient = loop->gradients[u],
+                                                   .states   = {loop->firsts[u], loop->seconds[u]},
+                                                   .count    = plain_use_count(loop, u),
+                                                   .decays   = use->parameter.decays};
+    }
+    assert_ok(loop->operations->sum_squares(loop->stream,
+                                            &(sluice_sum_squares){partials, tensors, count}));
+    assert_ok(loop->ops->synchronize(loop->stream));
+    double squares = 0;
+    for (int t = 0; t < count; t++) squares += partials[t];
+    const double norm = sqrt(squares);
+
+    sluice_adamw update   = *settings;
+    update.tensors        = tensors;
+    update.count          = count;
+    update.gradient_scale = clip > 0 && norm > clip ? clip / norm : 1;
+    update.step           = ++loop->step;
+    assert_ok(loop->operations->adamw(loop->stream, &update));
+    assert_ok(loop->ops->synchronize(loop->stream));
+    free(tensors);
+    free(partials);
+    return norm;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* small_gpt.h -- a GPT that trains in milliseconds, and what came of training it one way or
+ * another. */
+#ifndef SLUICE_TESTS_SMALL_GPT_H
+#define SLUICE_TESTS_SMALL_GPT_H
+
+#include "tests/support/plain_loop.h"
+
+#include "sluice/pipeline.h"
+
+enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };
+
+typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as it is read */
+    const char *schedule;
+    int ranks, threads, microbatches;
+    int64_t samples;
+    bool tied;
+    sluice_optimizer optimizer;
+    unsigned recompute; /* bit s: stage s */
+    float dropout;
+    int chunks; /* 0: the schedule's own */
+} setting;
+
+/* Of every pipeline that is made, until it is changed. */
+extern struct small_gpt_defaults {
+    const char *device;    /* NULL: cpu */
+    const char *transport; /* NULL: auto */
+    int ranks_per_device;
+    int steps; /* fewer than STEPS, where each takes long; 0: STEPS */
+} small_gpt;
+int small_gpt_steps(void);
+
+typedef struct outcome {
+    double loss[STEPS], norm[STEPS], held_out;
+    uint64_t digest;
+} outcome;
+
+/* Token t of sample s of minibatch n: each follows from the one before, so it can be learned. */
+int32_t token(int64_t n, int64_t s, int64_t t);
+
+sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples);
+
+sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples);
+
+sluice_model *make_dropping_model(bool tied, float dropout);
+
+sluice_model *make_model(bool tied);
+
+sluice_schedule *make_chunked_schedule(const char *name, int ranks, int chunks, int microbatches);
+
+sluice_schedule *make_schedule(const char *name, int ranks, int microbatches);
+
+sluice_pipeline *make_pipeline(const setting *with, const sluice_model *model);
+
+sluice_batch make_batch(int64_t samples, int64_t *n);
+
+/* `steps` minibatches and an evaluation: what came of it; the rest of an outcome is 0. */
+outcome train_by(const setting *with, const sluice_schedule *schedule);
+
+outcome train(const setting *with);
+
+void print_setting(char *out, size_t bytes, const setting *with);
+
+/* The same bits. */
+void assert_same(const outcome *a, const outcome *b, const setting *with);
+
+#endif

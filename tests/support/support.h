@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* support.h -- what every test uses: cmocka, assertions that speak, seeded random numbers. */
+#ifndef SLUICE_TESTS_SUPPORT_H
+#define SLUICE_TESTS_SUPPORT_H
+
+#include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sluice/status.h"
+
+/* Fail with the library's own words rather than "0 != 5". */
+#define assert_ok(call)                                                                            \
+    do {                                                                                           \
+        const sluice_status got_ = (call);                                                         \
+        if (got_ != SLUICE_OK)                                                                     \
+            fail_msg("%s -> %s: %s (hint: %s)", #call, sluice_status_name(got_),                   \
+                     sluice_last_error()->what, sluice_last_error()->hint);                        \
+    } while (0)
+
+/* The call fails with `status` and says exactly `text`. */
+#define assert_refused(call, expected_status, text)                                                \
+    do {                                                                                           \
+        const sluice_status got_ = (call);                                                         \
+        if (got_ != (expected_status) || strcmp(sluice_last_error()->what, (text)) != 0)           \
+            fail_msg("%s -> %s: '%s', expected %s: '%s'", #call, sluice_status_name(got_),         \
+                     got_ == SLUICE_OK ? "" : sluice_last_error()->what,                           \
+                     sluice_status_name(expected_status), (text));                                 \
+    } while (0)
+
+/* Whether the whole of `text` matches an extended regular expression. */
+bool test_matches(const char *text, const char *pattern);
+
+/* xorshift64*; the seed comes from SLUICE_SEED or is 1, and is printed. */
+uint64_t test_seed(void);
+
+uint64_t test_random(uint64_t *state);
+
+/* Uniform in low..high, both included. */
+int test_random_int(uint64_t *state, int low, int high);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xml.h -- whether a text is well-formed XML, as far as pictures use it: one root, elements that
+ * nest, attributes in double quotes and no two of one name, five entities and character references,
+ * UTF-8. And how many elements of a name there are.
+ */
+#ifndef SLUICE_TESTS_XML_H
+#define SLUICE_TESTS_XML_H
+
+/* Fails unless `text` is well-formed; returns how many elements are called `name`. */
+int xml_count(const char *text, const char *name);
+
+#endif

@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# test_cli_schedule_tools.sh COMMAND SOURCE -- sluice check and sluice simulate as a researcher meets
+# them: proofs, chains of who waits for whom, costs from options and profiles, and refusals by text.
+. "$(dirname "$0")/../support/command.sh"
+source=$(realpath "$2")
+cd "$work" || exit 1
+
+# run ARGUMENT...: exits with 0, says nothing; what it prints is in stdout.txt.
+run() {
+    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+    [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
+}
+
+# prints TEXT: what was printed last contains it.
+prints() {
+    has stdout.txt "$1"
+}
+
+# json EXPRESSION EXPECTED: of the object printed last, called o.
+json() {
+    local got
+    got=$(python3 -c "import json; o = json.load(open('stdout.txt')); print($1)" 2>&1)
+    [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
+}
+
+# ---- check: what is proven ----
+
+run check 1f1b -p 4 -m 8
+prints "proven: 1f1b runs to its end over a queue per directed link (local), and computes what it should"
+prints "4 ranks, 4 stages, 8 micro-batches"
+prints "64 actions: F, then B or I and W, once per micro-batch and stage, in order"
+prints "48 transfers: each send meets its receive"
+prints "most live stage-activations, rank by rank: 4 3 2 1"
+run check forward-only -p 2 -m 3 --transport mpi
+prints "6 actions: F, once"
+run check zbv -p 4 -m 8 --transport nccl --json
+json 'o["proven"]' True
+json '(o["schedule"], o["ranks"], o["stages"], o["microbatches"], o["transport"])' \
+    "('zbv', 4, 8, 8, 'nccl')"
+json '(o["actions"], o["transfers"], o["peak_live"])' "(192, 96, [8, 8, 8, 8])"
+run check interleaved -p 2 -v 3 -m 4 --group 4 --transport nccl
+prints "over one queue of groups per rank (nccl)"
+run check 1f1b -p 4 -m 8 --slack 2
+prints "rank by rank: 7 5 3 1"
+
+# ---- check: what is wrong ----
+
+printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv
+run check mine.csv
+printf '0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n' >stuck.csv
+chain='the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F1 <- rank 0'
+refuse 1 "stuck.csv: $chain" check stuck.csv
+# One with transfers is proven as it stands: each rank sends first, which one queue cannot do.
+printf '0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n' >first.csv
+run check first.csv
+refuse 1 "first.csv: the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue" check first.csv --transport nccl
+printf '0F0,0SEND_F0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n' >lost.csv
+refuse 1 "lost.csv: 1SEND_B0 of rank 1 has no receive on rank 0" check lost.csv
+printf '0F0,0F1,0B0,0B1\n1F0,1B0,1B1\n' >half.csv
+refuse 1 "half.csv: stage 1 of rank 1 never does F of micro-batch 1" check half.csv
+printf '0F0,0B0\n1F0\n' >back.csv
+refuse 1 "back.csv: stage 1 of rank 1 never does B (or I) of micro-batch 0" check back.csv
+printf '0B0,0F0\n' >before.csv
+refuse 1 "before.csv: 0B0 of rank 0 comes before 0F0" check before.csv
+printf '0F0,0X0\n' >junk.csv
+"$command" check junk.csv >stdout.txt 2>stderr.txt
+[ $? -eq 1 ] || complain "a schedule that cannot be parsed does not exit with 1"
+grep -q "junk.csv: .*line 1, cell 2" stderr.txt || complain "no line and cell: $(cat stderr.txt)"
+
+"$command" check stuck.csv --json >stdout.txt 2>stderr.txt
+[ $? -eq 1 ] || complain "check --json of a wrong schedule does not exit with 1"
+[ "$(cat stderr.txt)" = "sluice: stuck.csv: $chain" ] || complain "--json says '$(cat stderr.txt)'"
+json '(o["proven"], o["schedule"], o["transport"])' "(False, 'stuck.csv', 'local')"
+json 'o["reason"]' "$chain"
+"$command" check junk.csv --json >stdout.txt 2>stderr.txt
+json '(o["proven"], "cell 2" in o["reason"])' "(False, True)"
+
+refuse 2 "no schedule is named; for example: sluice check 1f1b -p 4 -m 8" check
+refuse 2 "-p is missing; say how many ranks" check 1f1b -m 4
+refuse 2 "-m is missing; say how many micro-batches" check 1f1b -p 4
+refuse 2 "'b' is one schedule too many; name one" check a b
+refuse 2 "--transport is 'gloo'; choose one of: local, mpi, nccl" check 1f1b -p 2 -m 2 --transport gloo
+refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to simulate; sluice schedule --csv prints them" check 1f1b -p 4096 -m 2049
+
+# ---- simulate: times ----
+
+run simulate 1f1b -p 4 -m 16 --link 0.5 --columns 100
+prints "1f1b: 4 ranks, 4 stages, 16 micro-batches; F = I = W = 1, B = 2; a queue per directed link (local)"
+prints "makespan 71, step 71, makespan idle 32.4 %"
+prints "critical path: compute 57 in 38 actions, transfer 14 in 28 transfers"
+prints "transfers: 96, which take 48: 22.5 hidden behind compute, 25.5 exposed"
+prints "rank 0 |"
+run simulate gpipe -p 4 -m 16 --link 0.5 --json
+json '(o["makespan"], o["peak_live"], o["transfers"]["count"])' "(60.0, [16, 16, 16, 16], 96)"
+run simulate 1f1b -p 4 -m 16 --link 0.5 --slack 2 --json
+json '(o["makespan"], o["peak_live"])' "(60.0, [7, 5, 3, 1])"
+json 'o["critical_path"]["compute"] + o["critical_path"]["transfer"]' "60.0"
+json 'o["transfers"]["hidden"] + o["transfers"]["exposed"] == o["transfers"]["time"]' True
+run simulate 1f1b -p 4 -m 8 --json
+json '(o["makespan"], o["makespan_idle"] < 0.2728, o["inner_idle"][3], o["busy"])' \
+    "(33.0, True, 0.0, [24.0, 24.0, 24.0, 24.0])"
+json '["%.4f" % idle for idle in o["rank_makespan_idle"]]' "['0.2727', '0.2727', '0.2727', '0.2727']"
+json '"peak_bytes" in o' False
+run simulate zb2p -p 4 -m 8 --json
+json '(o["makespan"], o["inner_idle"])' "(27.0, [0.0, 0.0, 0.0, 0.0])"
+
+# F, I, W of each stage, and one recomputed; a slow link between ranks 1 and 2; an update.
+run simulate gpipe -p 3 -m 1 --costs '1,1,1;2,0.5,0.5;1,1,1' --link 0.25 --link 1-2:3,2 --update 4 --json
+json '(o["makespan"], o["step"])' "(16.5, 20.5)"
+printf '1,1,1\n2,0.5,0.5\n1,1,1\n' >costs.txt
+run simulate gpipe -p 3 -m 1 --costs @costs.txt --link 0.25 --link 1-2:3,2 --json
+json 'o["makespan"]' "16.5"
+run simulate gpipe -p 1 -m 2 --costs 1,1,1,5 --recompute full --json
+json 'o["makespan"]' "16.0"
+run simulate gpipe -p 2 -m 2 --recompute 1 --transport nccl --json
+json '(o["makespan"], o["transport"])' "(11.0, 'nccl')"
+
+# ---- simulate: profiles ----
+
+profile=$source/examples/profile.json
+run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 2
+prints "seconds on an example, not measured, layers 2,2,2,2"
+prints "bytes: most in use at once, parameters, gradients and moments included"
+run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 1 --json
+json '(o["makespan"] > 0.02, o["step"] > o["makespan"], len(o["peak_bytes"]))' "(True, True, 4)"
+json 'o["peak_bytes"][1] > 1 << 20' True
+run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 1 --split 1,2,2,3 --update 0 --json
+json 'o["step"] == o["makespan"]' True
+run simulate interleaved -p 2 -v 2 -m 4 --profile "$profile" --microbatch-size 1 --recompute full --json
+json 'o["stages"]' 4
+
+# ---- simulate: refusals ----
+
+s=(simulate 1f1b -p 2 -m 2)
+costs='give F,I,W or F,I,W,recompute for all stages, or for each, as in 1,1,1;2,1,1'
+refuse 2 "no schedule is named; for example: sluice simulate 1f1b -p 4 -m 8" simulate
+refuse 2 "--costs is '1,1'; $costs" "${s[@]}" --costs 1,1
+refuse 2 "--costs is '1,1,1,1,1'; $costs" "${s[@]}" --costs 1,1,1,1,1
+refuse 2 "--costs is 'x'; give a finite number, at least 0" "${s[@]}" --costs 1,x,1
+refuse 2 "--costs is '-1'; give a finite number, at least 0" "${s[@]}" --costs 1,-1,1
+refuse 2 "--costs is ';', which lists nothing; give F,I,W" "${s[@]}" --costs ';'
+refuse 2 "--costs lists 3 stages and the schedule has 2; list one for all, or each" "${s[@]}" --costs '1,1,1;1,1,1;1,1,1'
+refuse 1 "costs 'no.txt' cannot be read: No such file or directory" "${s[@]}" --costs @no.txt
+refuse 2 "--costs and --profile both say what stages cost; name one of them" "${s[@]}" --costs 1,1,1 --profile "$profile"
+refuse 2 "--split divides a profile's layers; name one with --profile" "${s[@]}" --split 1,1
+refuse 2 "--microbatch-size chooses a table of a profile; name one with --profile" "${s[@]}" --microbatch-size 2
+refuse 2 "the profile has tables of micro-batches of 1, 2, and none is named; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
+refuse 2 "the profile has no table of micro-batches of 3; there are 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
+refuse 1 "cannot read 'no.json': No such file or directory" "${s[@]}" --profile no.json
+refuse 2 "split: 5 layers are listed, the model has 8; --split '2,3' must list the layers of each stage" "${s[@]}" --profile "$profile" --microbatch-size 1 --split 2,3
+refuse 2 "9 stages need as many layers, and there are 8; ask for at most 8 stages" simulate 1f1b -p 9 -m 2 --profile "$profile" --microbatch-size 1
+echo '{"sluice_profile": 1, "device": "d", "tables": [{"microbatch": 1, "layers": [{}]}]}' >empty.json
+refuse 1 "'empty.json', table 0, layer 0 has no \"name\"" "${s[@]}" --profile empty.json
+link='give latency or latency,bandwidth, the bandwidth more than 0, as in 0.5,2 or 0-1:0.5,2'
+refuse 2 "--link is '1,0'; $link" "${s[@]}" --link 1,0
+refuse 2 "--link is '1,2,3'; $link" "${s[@]}" --link 1,2,3
+refuse 2 "--link is ''; give a finite number, at least 0" "${s[@]}" --link ''
+refuse 2 "--link is '0-2:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0-2:1
+refuse 2 "--link is '0:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0:1
+refuse 2 "--link is '1-1:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 1-1:1
+refuse 2 "--update is 'soon'; give a finite number, at least 0" "${s[@]}" --update soon
+refuse 2 "--recompute is '2'; give none, full, or stages from 0 to 1, as in 0,1" "${s[@]}" --recompute 2
+refuse 1 "$chain" simulate stuck.csv
+
+# ---- train on virtual devices ----
+
+run train --device virtual --costs 0.002,0.002,0.002 --schedule zbv -p 3 -m 6 --steps 2 --ledger --trace run.json
+prints "pipeline  zbv on 3 ranks (virtual), 6 stages, 6 micro-batches"
+prints "step 2/2  0."
+prints "one step, simulated from the costs (in milliseconds):"
+prints "where the last step's time went, in milliseconds: as measured, and simulated from the costs"
+[ "$(grep -Ec '^(0|1|2|simulated|all, %)  ' stdout.txt)" = 8 ] || complain "--ledger prints: $(cat stdout.txt)"
+got=$(python3 -c "import json; o = json.load(open('run.json'))['otherData']; print(o['1']['step'] <= o['2']['step'], len(o['2']['ledger']), o['1']['ledger'][0]['F'])")
+[ "$got" = "True 3 0.024" ] || complain "a virtual run's trace says '$got'"
+run train --device virtual --profile "$profile" --microbatch-size 2 --schedule 1f1b -p 4 -m 4 --recompute full --quiet
+[ "$(wc -l <stdout.txt)" = 1 ] || complain "--quiet prints: $(cat stdout.txt)"
+printf '0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n' >own.csv
+printf '0.001,0.001,0.001\n0.002,0.001,0.001\n' >own.txt
+run train --device virtual --costs @own.txt --schedule own.csv
+prints "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
+v=(train --device virtual)
+refuse 2 "there are no costs; say with --costs F,I,W or --profile FILE what the virtual devices take" "${v[@]}"
+refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
+for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x" "--json"; do
+    name=${option%% *}
+    # shellcheck disable=SC2086 # an option and its value
+    refuse 2 "$name means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 $option
+done
+refuse 2 "--data means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 text.txt
+refuse 2 "--costs says what virtual devices take; add --device virtual" train --data x --costs 1,1,1
+refuse 2 "--profile says what virtual devices take; add --device virtual" train --data x --device cpu --profile x
+refuse 2 "--microbatch-size says what virtual devices take; add --device virtual" train --data x --microbatch-size 2
+refuse 2 "no device is called 'abacus'; choose one of: cpu virtual cuda auto" train --device abacus
+refuse 2 "--costs is '1,1'; $costs" "${v[@]}" --costs 1,1
+refuse 2 "schedule 'forward-only' has no backward actions" "${v[@]}" --costs 1,1,1 --schedule forward-only
+refuse 2 "own.csv has 2 ranks and 3 are named; leave the number out" "${v[@]}" --costs 1,1,1 --schedule own.csv -p 3
+
+finish

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_pytorch.c -- the command trains as PyTorch does: tests/system/reference/ has weights,
+ * tokens, and the losses and norms of 10 steps (make.py made them); `sluice train --init`
+ * reproduces them.
+ */
+#include "tests/support/files.h"
+
+#include <jansson.h>
+#include <math.h>
+
+#define REFERENCE SLUICE_SOURCE "/tests/system/reference"
+static const double tolerance = 1e-4; /* relative */
+
+static json_t *load_reference(void) {
+    json_error_t error;
+    json_t *reference = json_load_file(REFERENCE "/reference.json", 0, &error);
+    if (!reference) fail_msg("%s", error.text);
+    return reference;
+}
+
+static double number(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_number(value)) fail_msg("the log has no \"%s\"", key);
+    return json_number_value(value);
+}
+
+static void assert_near(const json_t *step, const char *key, const json_t *kind, int n,
+                        const char *options) {
+    const double got = number(step, key);
+    const double expected =
+        json_number_value(json_array_get(json_object_get(kind, key), (size_t)n));
+    if (fabs(got - expected) > tolerance * fabs(expected))
+        fail_msg("%s: step %d has %s %.9g, PyTorch %.9g", options, n + 1, key, got, expected);
+}
+
+/* Run the command and compare each line of its log. */
+static void compare(const json_t *kind, const char *name, const char *options) {
+    const folder out = folder_make();
+    char command[1024], line[4096];
+    snprintf(command, sizeof command,
+             SLUICE_COMMAND " train --data " REFERENCE "/tokens.bin --model " REFERENCE
+                            "/%s/config.json --init " REFERENCE "/%s/model.safetensors --seq 16 "
+                            "--batch 4 --steps 10 --lr 1e-3 --decay none --warmup 0 "
+                            "--weight-decay 0.1 --betas 0.9,0.95 --clip 2 --seed 1 --threads 1 "
+                            "--json --out %s/out %s",
+             name, name, out.path, options);
+    FILE *log = popen(command, "r");
+    assert_non_null(log);
+    int steps = 0;
+    while (fgets(line, sizeof line, log)) {
+        json_error_t error;
+        json_t *step = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+        if (!step) fail_msg("%s: '%s' is no JSON: %s", options, line, error.text);
+        if (json_object_get(step, "loss")) {
+            assert_near(step, "loss", kind, steps, options);
+            assert_near(step, "norm", kind, steps, options);
+            steps++;
+        }
+        json_decref(step);
+    }
+    assert_int_equal(pclose(log), 0);
+    if (steps != 10) fail_msg("%s: the log has %d steps", options, steps);
+    folder_remove(&out);
+}
+
+static const char *const options[] = {"--ranks 1 --microbatches 1",
+                                      "--ranks 2 --microbatches 4 --schedule 1f1b",
+                                      "--ranks 3 --microbatches 3 --schedule gpipe"};
+
+static void test_tied(void **state) {
+    (void)state;
+    json_t *reference = load_reference();
+    for (int k = 0; k < 3; k++) compare(json_object_get(reference, "tied"), "tied", options[k]);
+    json_decref(reference);
+}
+
+static void test_untied(void **state) {
+    (void)state;
+    json_t *reference = load_reference();
+    for (int k = 0; k < 3; k++) compare(json_object_get(reference, "untied"), "untied", options[k]);
+    json_decref(reference);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_untied),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

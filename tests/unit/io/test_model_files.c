@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* test_model_files.c -- safetensors and config.json: what is written is read, what is broken is
+ * refused.
+ */
+#include "tests/support/files.h"
+
+#include "sluice/file.h"
+
+static void write_safetensors(const folder *in, const char *header, size_t data) {
+    char bytes[1024]      = {0};
+    const uint64_t length = strlen(header);
+    memcpy(bytes, &length, 8);
+    memcpy(bytes + 8, header, length);
+    folder_write(in, "f", bytes, 8 + length + data);
+}
+
+static void test_what_is_written_is_read(void **state) {
+    (void)state;
+    const folder in = folder_make();
+    const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-7};
+    const sluice_named_tensor tensors[] = {
+        {"transformer.wte.weight", {SLUICE_TYPE_F32, 2, {2, 3}}, a},
+        {"b \"quoted\"", {SLUICE_TYPE_F32, 1, {1}}, b},
+        {"none", {SLUICE_TYPE_F32, 2, {0, 5}}, a},
+    };
+    const char *path = folder_path(&in, "f");
+    assert_ok(sluice_safetensors_write(path, tensors, 3));
+    sluice_safetensors *file;
+    assert_ok(sluice_safetensors_open(&file, path));
+    assert_int_equal(sluice_safetensors_count(file), 3);
+    for (int k = 0; k < 3; k++) {
+        const sluice_named_tensor *got = sluice_safetensors_find(file, tensors[k].name);
+        assert_non_null(got);
+        assert_int_equal(got->shape.rank, tensors[k].shape.rank);
+        assert_memory_equal(got->shape.dims, tensors[k].shape.dims, sizeof got->shape.dims);
+        assert_memory_equal(got->values, tensors[k].values, sluice_shape_bytes(&got->shape));
+    }
+    assert_null(sluice_safetensors_find(file, "other"));
+    sluice_safetensors_close(file);
+    folder_remove(&in);
+}
+
+static void test_a_file_cut_anywhere_is_refused(void **state) {
+    (void)state;
+    const folder in                  = folder_make();
+    const float values[]             = {1, 2, 3, 4, 5, 6};
+    const sluice_named_tensor tensor = {"w", {SLUICE_TYPE_F32, 2, {2, 3}}, values};
+    assert_ok(sluice_safetensors_write(folder_path(&in, "f"), &tensor, 1));
+    char bytes[512];
+    FILE *whole        = fopen(folder_path(&in, "f"), "rb");
+    const size_t count = fread(bytes, 1, sizeof bytes, whole);
+    fclose(whole);
+    for (size_t cut = 0; cut < count; cut++) {
+        folder_write(&in, "cut", bytes, cut);
+        sluice_safetensors *file;
+        const sluice_status got = sluice_safetensors_open(&file, folder_path(&in, "cut"));
+        if (got != SLUICE_E_PARSE)
+            fail_msg("cut after %zu of %zu bytes: %s", cut, count, sluice_status_name(got));
+    }
+    folder_remove(&in);
+}
+
+static void test_broken_headers_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *header;
+        size_t data;
+        const char *says; /* in the sentence */
+    } cases[] = {
+        {"[]", 0, "is not a JSON object"},
+        {"{", 0, "the header of"},
+        {"{\"a\":1, \"a\":2}", 0, "duplicate"},
+        {"{\"a\":{}}", 0, "tensor 'a' of * has no dtype"},
+        {"{\"a\":{\"dtype\":\"BF16\"}}", 0, "is BF16; only F32 is read"},
+        {"{\"a\":{\"dtype\":\"F32\"}}", 0, "has no list of dimensions"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1]}}", 0, "has 5 dimensions; 4 is the most"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1]}}", 0, "has a dimension that is no size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296]}}", 0,
+         "has a dimension that is no size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "has no two data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4,
+         "is at 0..8, but there are 4 bytes of data"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4,
+         "has a shape that does not fit its data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+         4, "shares bytes with another"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
+         "comes after bytes that belong to none"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8,
+         "has 4 bytes after its last tensor"},
+    };
+    const folder in = folder_make();
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        write_safetensors(&in, cases[k].header, cases[k].data);
+        sluice_safetensors *file;
+        const sluice_status got = sluice_safetensors_open(&file, folder_path(&in, "f"));
+        const char *star        = strchr(cases[k].says, '*');
+        const char *what        = sluice_last_error()->what;
+        if (got == SLUICE_OK || !strstr(what, star ? star + 2 : cases[k].says))
+            fail_msg("%s: '%s', expected '%s'", cases[k].header,
+                     got == SLUICE_OK ? "(nothing)" : what, cases[k].says);
+    }
+    folder_remove(&in);
+}
+
+static void test_writing_where_it_cannot_be_done(void **state) {
+    (void)state;
+    assert_refused(sluice_safetensors_write("/nowhere/at/all", NULL, 0), SLUICE_E_IO,
+                   "cannot write '/nowhere/at/all': No such file or directory");
+}
+
+static void test_config_json(void **state) {
+    (void)state;
+    const folder in                = folder_make();
+    const sluice_gpt_config config = {300, 64, 48, 3, 4, false, 0.1F};
+    const char *path               = folder_path(&in, "config.json");
+    sluice_gpt_config got;
+    assert_ok(sluice_gpt_config_write(path, &config));
+    assert_ok(sluice_gpt_config_read(&got, path));
+    assert_int_equal(got.vocabulary, 300);
+    assert_int_equal(got.positions, 64);
+    assert_int_equal(got.width, 48);
+    assert_int_equal(got.layers, 3);
+    assert_int_equal(got.heads, 4);
+    assert_false(got.tied);
+    static const struct {
+        const char *text, *says; /* NULL: it is read */
+    } cases[] = {
+        {"{\"vocab_size\":5,\"n_ctx\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2}", NULL},
+        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
+         "\"n_inner\":16,\"layer_norm_epsilon\":1e-05,\"summary_type\":\"x\"}",
+         NULL},
+        {"[]", "is not a JSON object"},
+        {"{\"a\" 1}", "line 1, byte 6: "},
+        {"{}", "has no \"vocab_size\""},
+        {"{\"vocab_size\":0}", "\"vocab_size\" in * is not a count from 1 to 1073741824"},
+        {"{\"model_type\":\"llama\"}", "is \"llama\"; only \"gpt2\" is supported"},
+        {"{\"activation_function\":\"relu\"}", "is \"relu\"; only \"gelu_new\" is supported"},
+        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":3}",
+         "is 4, which 3 heads do not divide"},
+        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
+         "\"n_inner\":8}",
+         "is not null or 4 x n_embd = 16"},
+        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
+         "\"tie_word_embeddings\":1}",
+         "is neither true nor false"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        folder_write(&in, "config.json", cases[k].text, strlen(cases[k].text));
+        const sluice_status status = sluice_gpt_config_read(&got, path);
+        const char *what           = status == SLUICE_OK ? "(nothing)" : sluice_last_error()->what;
+        const char *star           = cases[k].says ? strchr(cases[k].says, '*') : NULL;
+        if ((status == SLUICE_OK) != !cases[k].says ||
+            (cases[k].says && !strstr(what, star ? star + 1 : cases[k].says)))
+            fail_msg("%s: '%s', expected '%s'", cases[k].text, what,
+                     cases[k].says ? cases[k].says : "(nothing)");
+    }
+    folder_remove(&in);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_written_is_read),
+        cmocka_unit_test(test_a_file_cut_anywhere_is_refused),
+        cmocka_unit_test(test_broken_headers_are_named),
+        cmocka_unit_test(test_writing_where_it_cannot_be_done),
+        cmocka_unit_test(test_config_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT */
+/* test_layer.c -- each layer kind's F, I and W against float64, and against its own description. */
+#include "sluice/device.h"
+#include "sluice/layer.h"
+#include "tests/support/layer64.h"
+#include "tests/support/support.h"
+
+enum { ROOM = 64 }; /* bytes before and after each buffer that nobody may touch */
+enum { CHECKED = 10 };
+static const sluice_random_key keys = {7, 3, 5}; /* seed, step, first sample */
+
+typedef struct subject {
+    const char *name;
+    const sluice_layer_kind *(*kind)(void);
+    const void *config;
+    sluice_shape input;
+    int64_t tokens; /* integer inputs are below this */
+} subject;
+
+static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
+static const sluice_attention_config attention = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_attention_config one_head = {
+    .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_mlp_config mlp = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_embedding_config few_words = {11, 9, 6, 0.5F, 0.5F, 0.3F};
+static const sluice_attention_config few_keys  = {
+     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
+static const sluice_mlp_config few_hidden = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
+static const sluice_layernorm_config layernorm   = {.width = 7};
+static const sluice_classifier_config classifier = {6, 13, 0.5F};
+static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
+
+static const subject subjects[] = {
+    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention", sluice_layer_attention, &attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_TYPE_F32, 3, {3, 1, 5}}, 0},
+    {"mlp", sluice_layer_mlp, &mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
+    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 3, {3, 5, 6}}, 0},
+    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 2, {4, 6}}, 0},
+    {"linear", sluice_layer_linear, &linear, {SLUICE_TYPE_F32, 4, {2, 3, 2, 5}}, 0},
+    {"relu", sluice_layer_relu, NULL, {SLUICE_TYPE_F32, 2, {5, 8}}, 0},
+    {"squared error", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 3, {4, 2, 3}}, 0},
+    {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 1, {6}}, 0},
+};
+enum { SUBJECTS = sizeof subjects / sizeof *subjects };
+
+/* ---- buffers that show who wrote or read where nothing was promised ---- */
+
+typedef struct guarded {
+    unsigned char *whole;
+    size_t bytes;
+} guarded;
+
+static void *data_of(const guarded *block) {
+    return block->whole + ROOM;
+}
+
+/* NaN: whoever reads it, shows it. */
+static void poison(const guarded *block) {
+    memset(data_of(block), 0xFF, block->bytes);
+}
+
+static guarded guarded_make(size_t bytes) {
+    const size_t whole  = (bytes / ROOM + 1) * ROOM + 2 * (size_t)ROOM;
+    const guarded block = {aligned_alloc(ROOM, whole), bytes};
+    assert_non_null(block.whole);
+    memset(block.whole, 0xA5, whole);
+    poison(&block);
+    return block;
+}
+
+static void guarded_check(const guarded *block, const char *what, int index) {
+    for (size_t i = 0; i < ROOM; i++)
+        if (block->whole[i] != 0xA5 || block->whole[ROOM + block->bytes + i] != 0xA5)
+            fail_msg("%s %d was written outside its %zu bytes", what, index, block->bytes);
+}
+
+/* ---- one layer with everything around it ---- */
+
+typedef struct bench {
+    const subject *subject;
+    const sluice_device_ops *ops;
+    sluice_device *device;
+    sluice_stream *stream;
+    sluice_layer_description d;
+    guarded input, output, output_gradient, input_gradient, targets, loss, scratch;
+    guarded parameters[SLUICE_LAYER_PARAMETERS], gradients[SLUICE_LAYER_PARAMETERS];
+    guarded saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_HANDED];
+    double total_weight;
+    bool training;          /* of the last action: the reference drops as it did */
+    double *output_weights; /* float64 of output_gradient: the test's loss is their dot product */
+} bench;
+
+static float random_float(uint64_t *state) {
+    return (float)test_random_int(state, -1000, 1000) / 700.0F + 0.0007F;
+}
+
+static void fill_floats(const guarded *block, uint64_t *state) {
+    for (size_t i = 0; i < block->bytes / sizeof(float); i++)
+        ((float *)data_of(block))[i] = random_float(state);
+}
+
+static void fill_integers(const guarded *block, int least, int64_t below, uint64_t *state) {
+    for (size_t i = 0; i < block->bytes / sizeof(int32_t); i++)
+        ((int32_t *)data_of(block))[i] = test_random_int(state, least, (int)below - 1);
+}
+
+static void fill_targets(bench *b, uint64_t *state) {
+    if (!b->d.is_loss) return;
+    if (b->d.batch[0].shape.type == SLUICE_TYPE_F32)
+        fill_floats(&b->targets, state);
+    else
+        fill_integers(&b->targets, -2, classifier.classes, state); /* some are masked */
+}
+
+static void bench_make(bench *b, const subject *what, int threads, uint64_t *state) {
+    *b = (bench){.subject = what, .total_weight = 7};
+    assert_ok(sluice_device_find(&b->ops, "cpu"));
+    assert_ok(b->ops->open(&b->device, 0, threads, 0, false));
+    assert_ok(b->ops->stream_create(b->device, SLUICE_STREAM_COMPUTE, &b->stream));
+    assert_ok(what->kind()->describe(&b->d, what->config, &what->input, SLUICE_PRECISION_FP32));
+    b->input           = guarded_make(sluice_shape_bytes(&what->input));
+    b->output          = guarded_make(sluice_shape_bytes(&b->d.output));
+    b->output_gradient = guarded_make(sluice_shape_bytes(&b->d.output));
+    b->input_gradient  = guarded_make(sluice_shape_bytes(&what->input));
+    b->targets         = guarded_make(b->d.is_loss ? sluice_shape_bytes(&b->d.batch[0].shape) : 0);
+    b->loss            = guarded_make(sizeof(double));
+    for (int p = 0; p < b->d.parameter_count; p++) {
+        b->parameters[p] = guarded_make(sluice_shape_bytes(&b->d.parameters[p].shape));
+        b->gradients[p]  = guarded_make(sluice_shape_bytes(&b->d.parameters[p].shape));
+        fill_floats(&b->parameters[p], state);
+    }
+    for (int i = 0; i < b->d.saved_count; i++) b->saved[i] = guarded_make(b->d.saved[i].bytes);
+    for (int i = 0; i < b->d.handed_count; i++) b->handed[i] = guarded_make(b->d.handed[i]);
+    if (what->tokens > 0)
+        fill_integers(&b->input, 0, what->tokens, state);
+    else
+        fill_floats(&b->input, state);
+    fill_targets(b, state);
+    fill_floats(&b->output_gradient, state);
+    const int64_t outputs = sluice_shape_count(&b->d.output);
+    b->output_weights     = reference_zeros(outputs);
+    for (int64_t i = 0; i < outputs; i++)
+        b->output_weights[i] = ((const float *)data_of(&b->output_gradient))[i];
+}
+
+static void check_guards(const bench *b) {
+    const guarded *const single[] = {&b->input,          &b->output,  &b->output_gradient,
+                                     &b->input_gradient, &b->targets, &b->loss};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        guarded_check(single[i], "buffer", (int)i);
+    for (int p = 0; p < b->d.parameter_count; p++) {
+        guarded_check(&b->parameters[p], "parameter", p);
+        guarded_check(&b->gradients[p], "gradient", p);
+    }
+    for (int i = 0; i < b->d.saved_count; i++) guarded_check(&b->saved[i], "saved tensor", i);
+    for (int i = 0; i < b->d.handed_count; i++) guarded_check(&b->handed[i], "handed tensor", i);
+}
+
+static void bench_free(bench *b) {
+    check_guards(b);
+    guarded *const single[] = {&b->input,          &b->output,  &b->output_gradient,
+                               &b->input_gradient, &b->targets, &b->loss};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++) free(single[i]->whole);
+    for (int p = 0; p < b->d.parameter_count; p++) free(b->parameters[p].whole);
+    for (int p = 0; p < b->d.parameter_count; p++) free(b->gradients[p].whole);
+    for (int i = 0; i < b->d.saved_count; i++) free(b->saved[i].whole);
+    for (int i = 0; i < b->d.handed_count; i++) free(b->handed[i].whole);
+    free(b->output_weights);
+    b->ops->stream_destroy(b->stream);
+    b->ops->close(b->device);
+}
+
+/* Run one action with scratch of exactly the described bytes and only the gradients it writes. */
+static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, size_t scratch,
+                bool is_input) {
+    const void *parameters[SLUICE_LAYER_PARAMETERS] = {NULL};
+    float *gradients[SLUICE_LAYER_PARAMETERS]       = {NULL};
+    void *saved[SLUICE_LAYER_SAVED]                 = {NULL};
+    void *handed[SLUICE_LAYER_HANDED]               = {NULL};
+    for (int p = 0; p < b->d.parameter_count; p++) {
+        parameters[p] = data_of(&b->parameters[p]);
+        if (b->d.parameters[p].gradient_by_input == is_input)
+            gradients[p] = data_of(&b->gradients[p]);
+    }
+    for (int i = 0; i < b->d.saved_count; i++) saved[i] = data_of(&b->saved[i]);
+    for (int i = 0; i < b->d.handed_count; i++) handed[i] = data_of(&b->handed[i]);
+    const guarded room = guarded_make(scratch);
+    call.ops           = b->ops;
+    call.operations    = b->ops->operations(SLUICE_PRECISION_FP32);
+    call.stream        = b->stream;
+    call.config        = b->subject->config;
+    call.name          = b->subject->name;
+    if (call.input_shape.rank == 0) call.input_shape = b->subject->input;
+    call.parameters   = parameters;
+    call.gradients    = gradients;
+    call.saved        = saved;
+    call.handed       = handed;
+    call.scratch      = data_of(&room);
+    call.total_weight = b->total_weight;
+    call.random       = keys;
+    b->training       = call.training;
+    assert_ok(action(&call));
+    assert_ok(b->ops->synchronize(b->stream));
+    guarded_check(&room, "scratch", 0);
+    check_guards(b);
+    free(room.whole);
+}
+
+static void run_forward(bench *b, bool training) {
+    sluice_layer_call call = {
+        .training = training, .input = data_of(&b->input), .output = data_of(&b->output)};
+    const void *const targets = data_of(&b->targets);
+    if (b->d.is_loss && !training) {
+        call.batch = &targets;
+        call.loss  = data_of(&b->loss);
+    }
+    act(b, b->subject->kind()->forward, call,
+        b->d.scratch_forward + (training ? 0 : b->d.scratch_evaluate), false);
+}
+
+static void run_input(bench *b, bool first_write, bool first_layer) {
+    sluice_layer_call call = {.training = true, .first_write = first_write};
+    if (b->d.input_until >= SLUICE_UNTIL_INPUT) call.input = data_of(&b->input);
+    if (!b->d.is_loss) call.output_gradient = data_of(&b->output_gradient);
+    if (!first_layer && b->subject->input.type == SLUICE_TYPE_F32)
+        call.input_gradient = data_of(&b->input_gradient);
+    const void *const targets = data_of(&b->targets);
+    if (b->d.is_loss) {
+        call.batch = &targets;
+        call.loss  = data_of(&b->loss);
+    }
+    act(b, b->subject->kind()->backward_input, call, b->d.scratch_input, true);
+}
+
+static void run_weight(bench *b, bool first_write) {
+    sluice_layer_call call = {.training = true, .first_write = first_write};
+    if (b->d.input_until >= SLUICE_UNTIL_WEIGHT) call.input = data_of(&b->input);
+    if (b->d.weight_reads_output_gradient) call.output_gradient = data_of(&b->output_gradient);
+    act(b, b->subject->kind()->backward_weight, call, b->d.scratch_weight, false);
+}
+
+/* F, I, W, with everything that the description lets go poisoned as early as it may be. */
+static void run_training(bench *b, bool first_write, bool first_layer) {
+    run_forward(b, true);
+    poison(&b->output);
+    run_input(b, first_write, first_layer);
+    for (int i = 0; i < b->d.saved_count; i++)
+        if (b->d.saved[i].until < SLUICE_UNTIL_WEIGHT) poison(&b->saved[i]);
+    run_weight(b, first_write);
+}
+
+/* ---- the same in float64 ---- */
+
+typedef struct numbers {
+    double *parameters[SLUICE_LAYER_PARAMETERS];
+    double *x, *y;
+} numbers;
+
+static double *widen(const guarded *block) {
+    const int64_t count = (int64_t)(block->bytes / sizeof(float));
+    double *const wide  = reference_zeros(count);
+    for (int64_t i = 0; i < count; i++) wide[i] = ((const float *)data_of(block))[i];
+    return wide;
+}
+
+static numbers numbers_make(const bench *b) {
+    numbers n = {.y = reference_zeros(sluice_shape_count(&b->d.output) + 1)};
+    for (int p = 0; p < b->d.parameter_count; p++) n.parameters[p] = widen(&b->parameters[p]);
+    if (b->subject->tokens == 0) n.x = widen(&b->input);
+    return n;
+}
+
+static void numbers_free(numbers *n) {
+    for (int p = 0; p < SLUICE_LAYER_PARAMETERS; p++) free(n->parameters[p]);
+    free(n->x);
+    free(n->y);
+}
+
+/* Output into n->y; returns the loss, that of the layer or the test's own. */
+static double loss_of(const bench *b, numbers *n) {
+    layer64_forward(n->y, &(layer64){
+                              .kind         = b->subject->kind(),
+                              .config       = b->subject->config,
+                              .input        = b->subject->input,
+                              .parameters   = (const double *const *)n->parameters,
+                              .x            = n->x ? (const void *)n->x : data_of(&b->input),
+                              .targets      = data_of(&b->targets),
+                              .total_weight = b->total_weight,
+                              .training     = b->training,
+                              .name         = b->subject->name,
+                              .random       = keys,
+                          });
+    if (b->d.is_loss) return n->y[0];
+    double loss = 0;
+    for (int64_t i = 0; i < sluice_shape_count(&b->d.output); i++)
+        loss += n->y[i] * b->output_weights[i];
+    return loss;
+}
+
+static void check_near(double got, double expected, double size, const char *what, int64_t i) {
+    if (!(fabs(got - expected) <= 2e-5 * (size + 1)))
+        fail_msg("%s, element %lld: %.9g, expected %.9g", what, (long long)i, got, expected);
+}
+
+static double largest_of(const guarded *block) {
+    double largest = 0;
+    for (size_t i = 0; i < block->bytes / sizeof(float); i++)
+        largest = fmax(largest, fabs((double)((const float *)data_of(block))[i]));
+    return largest;
+}
+
+/* Elements of one gradient against central differences; `times` it was accumulated. */
+static void check_gradient(const bench *b, numbers *n, double *values, const guarded *gradient,
+                           double times, const char *what, uint64_t *state) {
+    const int64_t count = (int64_t)(gradient->bytes / sizeof(float));
+    assert(values);
+    const double largest = largest_of(gradient); /* what its rounding is relative to */
+    for (int turn = 0; turn < CHECKED; turn++) {
+        const int64_t i = turn < 2 ? turn * (count - 1) : test_random_int(state, 0, (int)count - 1);
+        const double mid = values[i], step = 1e-5;
+        values[i]             = mid + step;
+        const double high     = loss_of(b, n);
+        values[i]             = mid - step;
+        const double low      = loss_of(b, n);
+        values[i]             = mid;
+        const double expected = times * (high - low) / (2 * step);
+        check_near(((const float *)data_of(gradient))[i], expected, largest, what, i);
+    }
+}
+
+static void check_gradients(const bench *b, numbers *n, double times, uint64_t *state) {
+    for (int p = 0; p < b->d.parameter_count; p++)
+        check_gradient(b, n, n->parameters[p], &b->gradients[p], times, b->d.parameters[p].name,
+                       state);
+    if (n->x) check_gradient(b, n, n->x, &b->input_gradient, 1, "input gradient", state);
+}
+
+static void check_output(const bench *b, numbers *n) {
+    const double loss = loss_of(b, n);
+    if (b->d.is_loss) {
+        check_near(*(const double *)data_of(&b->loss), loss, fabs(loss), "loss", 0);
+        return;
+    }
+    const int64_t count = sluice_shape_count(&b->d.output);
+    double largest      = 0; /* what rounding is relative to: sums cancel to less */
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(n->y[i]));
+    for (int64_t i = 0; i < count; i++)
+        check_near(((const float *)data_of(&b->output))[i], n->y[i], largest, "output", i);
+}
+
+/* ---- tests: each over all subjects ---- */
+
+static void for_each(void (*check)(bench *b, uint64_t *state)) {
+    uint64_t state = test_seed();
+    for (int s = 0; s < SUBJECTS; s++) {
+        bench b;
+        print_message("%s\n", subjects[s].name);
+        bench_make(&b, &subjects[s], 2, &state);
+        check(&b, &state);
+        bench_free(&b);
+    }
+}
+
+static void check_forward(bench *b, uint64_t *state) {
+    (void)state;
+    numbers n = numbers_make(b);
+    run_forward(b, false);
+    check_output(b, &n);
+    if (!b->d.forward_is_empty) {
+        poison(&b->output);
+        run_forward(b, true);
+        check_output(b, &n);
+    }
+    numbers_free(&n);
+}
+
+static void test_forward(void **unused) {
+    (void)unused;
+    for_each(check_forward);
+}
+
+static void check_backward(bench *b, uint64_t *state) {
+    numbers n = numbers_make(b);
+    run_training(b, true, false); /* over gradients full of NaN */
+    if (b->d.is_loss) check_output(b, &n);
+    check_gradients(b, &n, 1, state);
+    run_training(b, false, false);
+    check_gradients(b, &n, 2, state);
+    numbers_free(&n);
+}
+
+static void test_backward(void **unused) {
+    (void)unused;
+    for_each(check_backward);
+}
+
+static void check_first_layer(bench *b, uint64_t *state) {
+    (void)state;
+    run_training(b, true, false);
+    unsigned char *before[SLUICE_LAYER_PARAMETERS];
+    const int count = b->d.parameter_count;
+    for (int p = 0; p < count; p++) {
+        before[p] = malloc(b->gradients[p].bytes);
+        assert_non_null(before[p]);
+        memcpy(before[p], data_of(&b->gradients[p]), b->gradients[p].bytes);
+        poison(&b->gradients[p]);
+    }
+    run_training(b, true, true);
+    for (int p = 0; p < count; p++) {
+        assert_memory_equal(before[p], data_of(&b->gradients[p]), b->gradients[p].bytes);
+        free(before[p]);
+    }
+}
+
+/* A first layer has no input gradient to make, and makes the same gradients without. */
+static void test_first_layer(void **unused) {
+    (void)unused;
+    for_each(check_first_layer);
+}
+
+static void check_no_samples(bench *b, uint64_t *state) {
+    (void)state;
+    const subject *const original = b->subject;
+
+    subject empty       = *original;
+    empty.input.dims[0] = 0;
+    b->subject          = &empty;
+    run_training(b, true, false);
+    for (int p = 0; p < b->d.parameter_count; p++)
+        for (size_t i = 0; i < b->gradients[p].bytes / sizeof(float); i++)
+            if (((const float *)data_of(&b->gradients[p]))[i] != 0)
+                fail_msg("gradient of %s is not zero", b->d.parameters[p].name);
+    if (b->d.is_loss) assert_true(*(const double *)data_of(&b->loss) == 0);
+    run_training(b, false, false);
+    run_forward(b, false);
+    if (b->d.is_loss) assert_true(*(const double *)data_of(&b->loss) == 0);
+    b->subject = original;
+}
+
+static void test_no_samples(void **unused) {
+    (void)unused;
+    for_each(check_no_samples);
+}
+
+/* The size of every tensor of a description, as text. */
+static void test_descriptions(void **unused) {
+    (void)unused;
+    sluice_layer_description d;
+    assert_ok(sluice_layer_attention()->describe(
+        &d, &attention, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
+    assert_int_equal(d.saved_count, 6);
+    assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
+    assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
+    assert_int_equal(d.handed[0], 2 * 10 * 36 * 4);
+    const double products = 2.0 * 20 * 12 * (36 + 12), triangle = 20.0 * 10 * 12;
+    assert_true(d.weight.flops >= products && d.weight.flops < 1.1 * products);
+    assert_true(d.forward.flops >= products + 2 * triangle &&
+                d.forward.flops < 1.3 * products + 2 * triangle);
+    assert_true(d.input.flops >= products + 5 * triangle &&
+                d.input.flops < 1.5 * products + 5 * triangle);
+
+    assert_ok(sluice_layer_classifier()->describe(
+        &d, &classifier, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
+    assert_int_equal(d.weight_per_sample, 10);
+    assert_int_equal(d.batch_count, 1);
+    assert_string_equal(d.batch[0].name, "targets");
+    assert_int_equal(d.batch[0].shape.rank, 2);
+    assert_int_equal(sluice_shape_count(&d.batch[0].shape), 20);
+    assert_int_equal(sluice_shape_count(&d.output), 0);
+    assert_true(d.forward.flops == 0 && d.weight.flops == 0);
+    assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
+
+    assert_ok(sluice_layer_linear()->describe(
+        &d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
+    assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
+    assert_true(d.parameters[0].decays);
+    assert_false(d.parameters[1].decays);
+}
+
+static void test_refusals(void **unused) {
+    (void)unused;
+    sluice_layer_description d;
+    const sluice_shape rows   = {SLUICE_TYPE_F32, 3, {2, 8, 12}};
+    const sluice_shape tokens = {SLUICE_TYPE_I32, 2, {2, 10}};
+    const struct {
+        const sluice_layer_kind *kind;
+        const void *config;
+        const sluice_shape *input;
+        const char *text;
+    } bad[] = {
+        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 5}, &rows,
+         "attention has width 12, which 5 heads do not divide"},
+        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 0}, &rows,
+         "attention has heads 0; it must be at least 1"},
+        {sluice_layer_attention(), &(sluice_attention_config){.width = 16, .heads = 4}, &rows,
+         "attention has width 16 but its input is (2, 8, 12) float32"},
+        {sluice_layer_attention(), &attention, &tokens,
+         "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
+         "attention has scale nan; it must be a finite number from 0 on"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
+         "attention has dropout 1; it must be from 0 to below 1"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,
+         "attention has 4 key/value heads, which do not divide its 6 heads"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
+         "attention has a rotary base of inf; it must be a finite number, at least 0"},
+        {sluice_layer_layernorm(), &(sluice_layernorm_config){12, {(sluice_norm_kind)2, 0}}, &rows,
+         "layernorm has a norm of kind 2, which does not exist"},
+        {sluice_layer_mlp(),
+         &(sluice_mlp_config){.width = 12, .hidden = 4, .norm = {.epsilon = -1}}, &rows,
+         "mlp has a norm with epsilon -1; it must be a finite number, at least 0"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = 4, .dropout = NAN}, &rows,
+         "mlp has dropout nan; it must be from 0 to below 1"},
+        {sluice_layer_embedding(), &(sluice_embedding_config){9, 10, 4, 0, 0, -1}, &tokens,
+         "embedding has dropout -1; it must be from 0 to below 1"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = -1}, &rows,
+         "mlp has hidden width -1; it must be at least 1"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = INT64_MAX / 2}, &rows,
+         "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"},
+        {sluice_layer_layernorm(), &layernorm, &rows,
+         "layernorm has width 7 but its input is (2, 8, 12) float32"},
+        {sluice_layer_embedding(), &embedding, &rows,
+         "embedding takes int32 with 2 dimensions of at least 1, not (2, 8, 12) float32"},
+        {sluice_layer_embedding(), &embedding, &tokens,
+         "embedding has 9 positions, fewer than the 10 tokens of a sample"},
+        {sluice_layer_classifier(), &(sluice_classifier_config){12, 0, 0}, &rows,
+         "classifier has classes 0; it must be at least 1"},
+        {sluice_layer_linear(), &(sluice_linear_config){.inputs = 12, .outputs = 0}, &rows,
+         "linear has output width 0; it must be at least 1"},
+        {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 3, {1, 0, 2}},
+         "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"},
+        {sluice_layer_squared_error(), NULL,
+         &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
+         "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_refused(
+            bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
+            SLUICE_E_ARGUMENT, bad[i].text);
+    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)7),
+                   SLUICE_E_UNSUPPORTED, "relu does not compute in precision 7");
+    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, SLUICE_PRECISION_BF16),
+                   SLUICE_E_ARGUMENT,
+                   "relu takes bfloat16 with 1 to 4 dimensions of at least 1, not (2, 8, 12) "
+                   "float32");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forward),      cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_first_layer),  cmocka_unit_test(test_no_samples),
+        cmocka_unit_test(test_descriptions), cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests_name("layer", tests, NULL, NULL);
+}

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT */
+/* test_model.c -- models: names, ties, counts, initial values, errors; a whole GPT against float64.
+ */
+#include "sluice/model.h"
+
+#include "sluice/allocator.h"
+#include "tests/support/layer64.h"
+#include "tests/support/plain_loop.h"
+#include "tests/support/support.h"
+
+/* ---- presets and names ---- */
+
+static void test_preset_counts(void **unused) {
+    (void)unused;
+    const struct {
+        const char *name;
+        int64_t vocabulary, count;
+        int layers;
+    } presets[] = {
+        {"gpt-nano", 256, 224640, 11},     {"gpt-mini", 256, 1255424, 15},
+        {"gpt2-124m", 256, 124439808, 27}, /* its vocabulary is not open */
+        {"gpt2-350m", 0, 354823168, 51},   {"gpt2-774m", 0, 774030080, 75},
+        {"gpt2-1.5b", 0, 1557611200, 99},
+    };
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        sluice_gpt_config config;
+        sluice_model *model = NULL;
+        assert_ok(sluice_gpt_preset(&config, presets[i].name, presets[i].vocabulary));
+        assert_ok(sluice_gpt_model(&model, &config, config.positions));
+        assert_int_equal(sluice_model_parameter_count(model), presets[i].count);
+        assert_int_equal(sluice_model_layer_count(model), presets[i].layers);
+        assert_int_equal(sluice_model_weight_per_sample(model), config.positions);
+        sluice_model_free(model);
+    }
+}
+
+static const sluice_gpt_config tiny          = {13, 8, 12, 2, 3, true, 0};
+static const sluice_gpt_config tiny_dropping = {13, 8, 12, 2, 3, true, 0.2F};
+static const sluice_gpt_config tiny_untied   = {13, 8, 12, 2, 3, false, 0};
+
+static sluice_model *make_gpt(const sluice_gpt_config *config, int64_t length) {
+    sluice_model *model = NULL;
+    assert_ok(sluice_gpt_model(&model, config, length));
+    return model;
+}
+
+static void test_names(void **unused) {
+    (void)unused;
+    const char *const expected[] = {
+        "transformer.wte.weight",
+        "transformer.wpe.weight",
+        "transformer.h.0.ln_1.weight",
+        "transformer.h.0.ln_1.bias",
+        "transformer.h.0.attn.c_attn.weight",
+        "transformer.h.0.attn.c_attn.bias",
+        "transformer.h.0.attn.c_proj.weight",
+        "transformer.h.0.attn.c_proj.bias",
+        "transformer.h.0.ln_2.weight",
+        "transformer.h.0.ln_2.bias",
+        "transformer.h.0.mlp.c_fc.weight",
+        "transformer.h.0.mlp.c_fc.bias",
+        "transformer.h.0.mlp.c_proj.weight",
+        "transformer.h.0.mlp.c_proj.bias",
+        "transformer.h.1.ln_1.weight",
+        "transformer.h.1.ln_1.bias",
+    };
+    sluice_model *const model = make_gpt(&tiny_untied, 8);
+    for (int u = 0; u < (int)(sizeof expected / sizeof *expected); u++)
+        assert_string_equal(sluice_model_use(model, u)->name, expected[u]);
+    const int uses = sluice_model_use_count(model);
+    assert_int_equal(uses, 2 + 2 * 12 + 2 + 1);
+    assert_string_equal(sluice_model_use(model, uses - 3)->name, "transformer.ln_f.weight");
+    assert_string_equal(sluice_model_use(model, uses - 1)->name, "lm_head.weight");
+    assert_string_equal(sluice_model_layer_name(model, 4), "transformer.h.1.mlp");
+    sluice_model_free(model);
+}
+
+static void test_matrices_decay(void **unused) {
+    (void)unused;
+    sluice_model *const model = make_gpt(&tiny, 8);
+    for (int u = 0; u < sluice_model_use_count(model); u++) {
+        const sluice_parameter *const p = &sluice_model_use(model, u)->parameter;
+        assert_int_equal(p->decays, p->shape.rank == 2);
+    }
+    /* Conv1D's layout: (in, out). */
+    assert_int_equal(sluice_model_use(model, 4)->parameter.shape.dims[0], 12);
+    assert_int_equal(sluice_model_use(model, 4)->parameter.shape.dims[1], 36);
+    sluice_model_free(model);
+}
+
+static void test_ties(void **unused) {
+    (void)unused;
+    sluice_model *const model       = make_gpt(&tiny, 8);
+    sluice_model *const untied      = make_gpt(&tiny_untied, 8);
+    const int last                  = sluice_model_use_count(model) - 1;
+    const sluice_parameter_use *use = sluice_model_use(model, last);
+    assert_int_equal(use->first, 0);
+    assert_string_equal(use->name, "transformer.wte.weight");
+    assert_true(use->parameter.gradient_by_input); /* the classifier's own way stays */
+    assert_int_equal(sluice_model_use(untied, last)->first, last);
+    assert_int_equal(sluice_model_parameter_count(untied) - sluice_model_parameter_count(model),
+                     13 * 12);
+    sluice_model_free(model);
+    sluice_model_free(untied);
+}
+
+static void test_tie_takes_the_first_initializer(void **unused) {
+    (void)unused;
+    sluice_model *model = NULL;
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
+    const sluice_linear_config wide   = {.inputs = 4, .outputs = 4, .scale = 3},
+                               narrow = {.inputs = 4, .outputs = 4, .scale = 0.5F};
+    assert_ok(sluice_model_add(model, sluice_layer_linear(), &wide, "a"));
+    assert_ok(sluice_model_add(model, sluice_layer_linear(), &narrow, "b"));
+    assert_ok(sluice_model_tie(model, "b.weight", "a.weight"));
+    assert_ok(sluice_model_add(model, sluice_layer_linear(), &narrow, "c"));
+    assert_ok(sluice_model_tie(model, "c.weight", "a.weight"));
+    assert_int_equal(sluice_model_use(model, 4)->first, 0);
+    float first[16], tied[16];
+    sluice_parameter_initialize(first, sluice_model_use(model, 0), 5);
+    sluice_parameter_initialize(tied, sluice_model_use(model, 2), 5);
+    assert_memory_equal(first, tied, sizeof first);
+    sluice_model_free(model);
+}
+
+/* ---- errors ---- */
+
+static void test_model_refusals(void **unused) {
+    (void)unused;
+    sluice_model *model = NULL;
+    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 4, {1, 1, 1, 1}}),
+                   SLUICE_E_ARGUMENT, "a sample has 4 dimensions; there may be 0 to 3");
+    assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 0}}),
+                   SLUICE_E_ARGUMENT, "a sample's dimension 1 is 0; it must be at least 1");
+    assert_null(model);
+
+    const sluice_linear_config linear = {.inputs = 4, .outputs = 3},
+                               back   = {.inputs = 3, .outputs = 4};
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
+    assert_refused(sluice_model_add(model, sluice_layer_linear(), &back, "first"),
+                   SLUICE_E_ARGUMENT, "linear has input width 3 but its input is (1, 4) float32");
+    assert_string_equal(sluice_last_error()->hint,
+                        "layer 'first' is given (1, 4) float32 for one sample of the data");
+    assert_refused(sluice_model_add(model, sluice_layer_linear(), &linear, ""), SLUICE_E_ARGUMENT,
+                   "layer 0 has an empty name");
+    assert_ok(sluice_model_add(model, sluice_layer_linear(), &linear, "first"));
+    assert_refused(sluice_model_add(model, sluice_layer_linear(), &back, "first"),
+                   SLUICE_E_ARGUMENT, "layer 0 is called 'first' already");
+    assert_refused(sluice_model_add(model, sluice_layer_linear(), &linear, "second"),
+                   SLUICE_E_ARGUMENT, "linear has input width 4 but its input is (1, 3) float32");
+    assert_string_equal(sluice_last_error()->hint,
+                        "layer 'second' is given (1, 3) float32 for one sample by 'first'");
+    assert_refused(sluice_model_tie(model, "first.weight", "first.weight"), SLUICE_E_ARGUMENT,
+                   "no earlier layer has a parameter 'first.weight' for 'first.weight'");
+    assert_ok(sluice_model_add(model, sluice_layer_linear(), &back, "second"));
+    assert_refused(sluice_model_tie(model, "second.gain", "first.weight"), SLUICE_E_ARGUMENT,
+                   "the last layer has no parameter 'second.gain' that could be tied");
+    assert_refused(sluice_model_tie(model, "second.weight", "first.weight"), SLUICE_E_ARGUMENT,
+                   "'second.weight' is (3, 4) float32, but 'first.weight' is (4, 3) float32: they "
+                   "cannot be tied");
+    assert_ok(sluice_model_add(model, sluice_layer_squared_error(), NULL, "loss"));
+    assert_refused(sluice_model_add(model, sluice_layer_relu(), NULL, "more"), SLUICE_E_ARGUMENT,
+                   "layer 'more' comes after the loss 'loss'");
+    sluice_layer_description d;
+    assert_refused(sluice_model_describe(&d, model, 0, 0, SLUICE_PRECISION_FP32), SLUICE_E_ARGUMENT,
+                   "a micro-batch has 0 samples; it needs at least 1");
+    assert_int_equal(sluice_model_layer_count(model), 3);
+    assert_int_equal(sluice_model_use_count(model), 4);
+    sluice_model_free(model);
+}
+
+static void test_names_may_not_meet(void **unused) {
+    (void)unused;
+    const sluice_attention_config attention = {.width = 4, .heads = 2};
+    sluice_model *model                     = NULL;
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 4}}));
+    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "block.left"));
+    assert_refused(sluice_model_add(model, sluice_layer_attention(), &attention, "block.right"),
+                   SLUICE_E_ARGUMENT,
+                   "layers 'block.left' and 'block.right' both call a parameter "
+                   "'block.ln_1.weight'");
+    /* What was refused has left nothing behind. */
+    assert_int_equal(sluice_model_use_count(model), 6);
+    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "right"));
+    assert_string_equal(sluice_model_use(model, 6)->name, "ln_1.weight");
+    sluice_model_free(model);
+}
+
+static void test_gpt_refusals(void **unused) {
+    (void)unused;
+    sluice_gpt_config config;
+    sluice_model *model = NULL;
+    assert_refused(sluice_gpt_preset(&config, "gpt-huge", 256), SLUICE_E_ARGUMENT,
+                   "no model preset is called 'gpt-huge'");
+    assert_string_equal(
+        sluice_last_error()->hint,
+        "choose one of gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b");
+    assert_refused(sluice_gpt_preset(&config, "gpt-nano", 0), SLUICE_E_ARGUMENT,
+                   "gpt-nano is given a vocabulary of 0; it must be at least 1");
+    assert_refused(sluice_gpt_model(&model, &tiny, 9), SLUICE_E_ARGUMENT,
+                   "sequences have 9 tokens; this GPT takes 1 to 8");
+    const sluice_gpt_config none = {13, 8, 12, 0, 3, true, 0}, uneven = {13, 8, 12, 1, 5, true, 0};
+    assert_refused(sluice_gpt_model(&model, &none, 8), SLUICE_E_ARGUMENT,
+                   "a GPT has 0 layers; it may have 1 to 10000");
+    assert_refused(sluice_gpt_model(&model, &uneven, 8), SLUICE_E_ARGUMENT,
+                   "attention has width 12, which 5 heads do not divide");
+    const sluice_gpt_config wide = {13, 8, INT64_MAX, 1, 1, true, 0};
+    assert_refused(sluice_gpt_model(&model, &wide, 8), SLUICE_E_ARGUMENT,
+                   "a GPT of width 9223372036854775807 is too large");
+    assert_null(model);
+}
+
+/* A kind of one's own that describes what cannot be is refused when it is added. */
+static sluice_status describe_too_much(sluice_layer_description *out, const void *config,
+                                       const sluice_shape *input, sluice_precision precision) {
+    (void)config, (void)precision;
+    *out = (sluice_layer_description){.output = *input, .saved_count = 9};
+    return SLUICE_OK;
+}
+static sluice_status describe_no_samples(sluice_layer_description *out, const void *config,
+                                         const sluice_shape *input, sluice_precision precision) {
+    (void)config, (void)input, (void)precision;
+    *out = (sluice_layer_description){.output = {SLUICE_TYPE_F32, 1, {5}}};
+    return SLUICE_OK;
+}
+static sluice_status describe_free_loss(sluice_layer_description *out, const void *config,
+                                        const sluice_shape *input, sluice_precision precision) {
+    (void)config, (void)precision;
+    *out = (sluice_layer_description){.output = *input, .is_loss = true};
+    return SLUICE_OK;
+}
+
+static void test_foreign_kinds(void **unused) {
+    (void)unused;
+    const sluice_layer_kind kinds[] = {{.name = "greedy", .describe = describe_too_much},
+                                       {.name = "odd", .describe = describe_no_samples},
+                                       {.name = "free", .describe = describe_free_loss}};
+    const char *const texts[]       = {
+              "layer kind 'greedy' describes 0 parameters, 9 saved and 0 handed tensors and 0 parts of "
+                    "the batch; "
+                    "there may be 12, 8, 4 and 4",
+              "layer kind 'odd' makes (5) float32 of 1 sample; its output must begin with the samples "
+                    "dimension",
+              "layer kind 'free' is a loss of 0 terms per sample",
+    };
+    sluice_model *model = NULL;
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
+    for (int i = 0; i < 3; i++)
+        assert_refused(sluice_model_add(model, &kinds[i], NULL, "mine"), SLUICE_E_ARGUMENT,
+                       texts[i]);
+    sluice_model_free(model);
+}
+
+/* ---- no host memory ---- */
+
+/* The allocation number `left` from now on fails, once. */
+static void *failing_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)old_bytes;
+    int *const left = context;
+    if (new_bytes == 0) {
+        free(block);
+        return NULL;
+    }
+    return (*left)-- == 0 ? NULL : realloc(block, new_bytes);
+}
+
+static void test_every_allocation_may_fail(void **unused) {
+    (void)unused;
+    int left = 0, failures = 0;
+    sluice_set_allocator(&(sluice_allocator){failing_resize, &left});
+    for (sluice_model *model = NULL; !model; failures++) {
+        left                       = failures;
+        const sluice_status status = sluice_gpt_model(&model, &tiny, 8);
+        assert_int_equal(status, model ? SLUICE_OK : SLUICE_E_HOST_MEMORY);
+        sluice_model_free(model);
+    }
+    sluice_set_allocator(NULL);
+    assert_true(failures > 29); /* a name for each parameter alone */
+}
+
+/* ---- initial values ---- */
+
+static void test_initial_values(void **unused) {
+    (void)unused;
+    enum { COUNT = 40003 };
+    static float values[COUNT], again[COUNT];
+    sluice_parameter_use use = {
+        .name      = "a",
+        .parameter = {"a", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INIT_NORMAL, 0.02F, true, false}};
+    sluice_parameter_initialize(values, &use, 1);
+    double sum = 0, squares = 0, fourth = 0;
+    for (int i = 0; i < COUNT; i++) {
+        const double z = values[i] / 0.02;
+        sum += z, squares += z * z, fourth += z * z * z * z;
+    }
+    /* Five standard errors of a normal sample of this size. */
+    assert_true(fabs(sum / COUNT) < 5 / sqrt(COUNT));
+    assert_true(fabs(squares / COUNT - 1) < 5 * sqrt(2.0 / COUNT));
+    assert_true(fabs(fourth / COUNT - 3) < 5 * sqrt(96.0 / COUNT));
+
+    use.layer = 7, use.index = 3, use.first = 20; /* where it stands does not matter */
+    sluice_parameter_initialize(again, &use, 1);
+    assert_memory_equal(values, again, sizeof values);
+    sluice_parameter_initialize(again, &use, 2);
+    assert_memory_not_equal(values, again, sizeof values);
+    use.name = "b";
+    sluice_parameter_initialize(again, &use, 1);
+    assert_memory_not_equal(values, again, sizeof values);
+    use.parameter.initializer = SLUICE_INIT_CONSTANT;
+    sluice_parameter_initialize(again, &use, 1);
+    assert_true(again[0] == 0.02F && again[COUNT - 1] == 0.02F);
+}
+
+static void test_gpt_scales(void **unused) {
+    (void)unused;
+    sluice_model *const model = make_gpt(&tiny, 8);
+    for (int u = 0; u < sluice_model_use_count(model); u++) {
+        const sluice_parameter_use *const use = sluice_model_use(model, u);
+        const size_t length                   = strlen(use->name);
+        const bool is_projection              = strstr(use->name, "c_proj.weight") != NULL;
+        float expected                        = is_projection ? 0.02F / sqrtf(4) : 0.02F;
+        if (strcmp(use->name + length - 5, ".bias") == 0) expected = 0;
+        if (strstr(use->name, "ln_") && expected > 0) expected = 1;
+        if (fabsf(use->parameter.scale - expected) > 1e-8F)
+            fail_msg("%s starts with %g", use->name, (double)use->parameter.scale);
+    }
+    sluice_model_free(model);
+}
+
+/* ---- a whole model, by a plain loop, against float64 ---- */
+
+enum { SAMPLES = 3, LENGTH = 7 };
+
+/* One list of float64 per parameter, all zero; that of a tied use is its first use's. */
+static double **lists_make(const plain_loop *loop) {
+    double **const lists = calloc((size_t)(unsigned)loop->uses + 1, sizeof *lists);
+    assert_non_null(lists);
+    for (int u = 0; u < loop->uses; u++) {
+        const int first = sluice_model_use(loop->model, u)->first;
+        lists[u]        = first == u ? reference_zeros(plain_use_count(loop, u)) : lists[first];
+    }
+    return lists;
+}
+
+static void lists_free(const plain_loop *loop, double **lists) {
+    for (int u = 0; u < loop->uses; u++)
+        if (sluice_model_use(loop->model, u)->first == u) free(lists[u]);
+    free(lists);
+}
+
+/* Add float32 values of each use to the lists, or only those of first uses. */
+static double **widen(const plain_loop *loop, float *const *values, bool with_ties) {
+    double **const wide = lists_make(loop);
+    for (int u = 0; u < loop->uses; u++) {
+        if (!with_ties && sluice_model_use(loop->model, u)->first != u) continue;
+        for (int64_t i = 0; i < plain_use_count(loop, u); i++) wide[u][i] += (double)values[u][i];
+    }
+    return wide;
+}
+
+static double model64(const sluice_model *model, double **parameters, const int32_t *tokens,
+                      const int32_t *targets, double total_weight) {
+    const void *x = tokens;
+    double *last = NULL, loss = 0;
+    int use = 0;
+    for (int l = 0; l < sluice_model_layer_count(model); l++) {
+        sluice_layer_description d;
+        assert_ok(sluice_model_describe(&d, model, l, SAMPLES, SLUICE_PRECISION_FP32));
+        double *const y = reference_zeros(sluice_shape_count(&d.output) + 1);
+        layer64_forward(
+            y, &(layer64){sluice_model_layer_kind(model, l),
+                          sluice_model_layer_config(model, l),
+                          sluice_model_layer_input(model, l, SAMPLES, SLUICE_PRECISION_FP32),
+                          (const double *const *)parameters + use,
+                          x,
+                          targets,
+                          total_weight,
+                          true,
+                          sluice_model_layer_name(model, l),
+                          {1, 1, 0}}); /* in the first step */
+        use += d.parameter_count;
+        free(last);
+        x = last = y;
+        loss     = y[0];
+    }
+    free(last);
+    return loss;
+}
+
+static void check_model_gradients(plain_loop *loop, const int32_t *tokens, const int32_t *targets,
+                                  double total_weight, uint64_t *state) {
+    double **const wide      = widen(loop, loop->masters, false);
+    double **const gradients = widen(loop, loop->gradients, true); /* ties: the sum of all uses */
+    for (int turn = 0; turn < 3 * loop->uses; turn++) {
+        const int u = turn / 3, i = test_random_int(state, 0, (int)plain_use_count(loop, u) - 1);
+        const double mid = wide[u][i], step = 1e-5;
+        wide[u][i]         = mid + step;
+        const double high  = model64(loop->model, wide, tokens, targets, total_weight);
+        wide[u][i]         = mid - step;
+        const double low   = model64(loop->model, wide, tokens, targets, total_weight);
+        wide[u][i]         = mid;
+        const double slope = (high - low) / (2 * step);
+        if (!(fabs(gradients[u][i] - slope) <= 1e-6 + 1e-4 * fabs(slope)))
+            fail_msg("%s[%d]: gradient %.9g, expected %.9g", sluice_model_use(loop->model, u)->name,
+                     i, gradients[u][i], slope);
+    }
+    lists_free(loop, wide);
+    lists_free(loop, gradients);
+}
+
+/* Matrices large enough that every part of the model matters to the loss; biases and gains with
+ * values of their own. */
+static void enlarge(const plain_loop *loop, uint64_t *state) {
+    for (int u = 0; u < loop->uses; u++) {
+        const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
+        if (use->first != u) continue;
+        for (int64_t i = 0; i < plain_use_count(loop, u); i++)
+            loop->masters[u][i] =
+                loop->masters[u][i] * (use->parameter.shape.rank == 2 ? 10.0F : 1.0F) +
+                (float)test_random_int(state, -100, 100) / 500.0F;
+    }
+}
+
+static void check_whole_model(const sluice_gpt_config *config, uint64_t *state) {
+    sluice_model *const model    = make_gpt(config, LENGTH);
+    const sluice_device_ops *ops = NULL;
+    assert_ok(sluice_device_find(&ops, "cpu"));
+    plain_loop loop = plain_loop_open(model, ops, 1, 1);
+    enlarge(&loop, state);
+
+    int32_t tokens[SAMPLES * LENGTH], targets[SAMPLES * LENGTH];
+    double weight = 0;
+    for (int i = 0; i < SAMPLES * LENGTH; i++) {
+        tokens[i]  = test_random_int(state, 0, (int)config->vocabulary - 1);
+        targets[i] = test_random_int(state, -1, (int)config->vocabulary - 1);
+        weight += targets[i] >= 0;
+    }
+    const int64_t whole[] = {3}, uneven[] = {2, 0, 1};
+    const plain_batch one  = {tokens, targets, whole, 1, weight};
+    const plain_batch some = {tokens, targets, uneven, 3, weight};
+
+    double **const wide   = widen(&loop, loop.masters, false);
+    const double expected = model64(model, wide, tokens, targets, weight);
+    lists_free(&loop, wide);
+    const double loss = plain_loop_step(&loop, &one);
+    if (fabs(loss - expected) > 1e-5 * expected) fail_msg("loss %.9g not %.9g", loss, expected);
+    check_model_gradients(&loop, tokens, targets, weight, state);
+    assert_true((plain_loop_evaluate(&loop, &one) == loss) == !(config->dropout > 0));
+
+    const double pieces = plain_loop_step(&loop, &some);
+    assert_true(fabs(pieces - loss) < 1e-6 * loss);
+    check_model_gradients(&loop, tokens, targets, weight, state);
+    plain_loop_close(&loop);
+    sluice_model_free(model);
+}
+
+static void test_whole_model(void **unused) {
+    (void)unused;
+    uint64_t state = test_seed();
+    check_whole_model(&tiny, &state);
+    check_whole_model(&tiny_untied, &state);
+    check_whole_model(&tiny_dropping, &state);
+}
+
+enum { STEPS = 12 };
+
+/* Some AdamW steps on one minibatch in two micro-batches; losses and norms of each. */
+static void train(plain_loop *loop, const int32_t *tokens, double losses[STEPS],
+                  double norms[STEPS]) {
+    const int64_t sizes[]       = {2, 1};
+    const plain_batch batch     = {tokens, tokens + 1, sizes, 2, SAMPLES * LENGTH};
+    const sluice_adamw settings = {
+        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8};
+    for (int step = 0; step < STEPS; step++) {
+        losses[step] = plain_loop_step(loop, &batch);
+        norms[step]  = plain_loop_update(loop, &settings, 0.5);
+    }
+}
+
+/* Training brings the loss down, and its bits do not depend on the number of threads. */
+static void test_training(void **unused) {
+    (void)unused;
+    uint64_t state               = test_seed();
+    sluice_model *const model    = make_gpt(&tiny, LENGTH);
+    const sluice_device_ops *ops = NULL;
+    assert_ok(sluice_device_find(&ops, "cpu"));
+    int32_t tokens[SAMPLES * LENGTH + 1];
+    for (int i = 0; i <= SAMPLES * LENGTH; i++) tokens[i] = test_random_int(&state, 0, 12);
+    double losses[2][STEPS], norms[2][STEPS];
+    plain_loop loops[2];
+    for (int i = 0; i < 2; i++) {
+        loops[i] = plain_loop_open(model, ops, i + 1, 1);
+        train(&loops[i], tokens, losses[i], norms[i]);
+    }
+    assert_true(fabs(losses[0][0] - log(13)) < 0.1); /* small weights: nearly uniform */
+    if (!(losses[0][STEPS - 1] < 0.9 * losses[0][0]))
+        fail_msg("the loss fell only from %g to %g", losses[0][0], losses[0][STEPS - 1]);
+    assert_memory_equal(losses[0], losses[1], sizeof losses[0]);
+    assert_memory_equal(norms[0], norms[1], sizeof norms[0]);
+    for (int u = 0; u < loops[0].uses; u++)
+        assert_memory_equal(loops[0].parameters[u], loops[1].parameters[u],
+                            plain_use_bytes(&loops[0], u));
+    for (int i = 0; i < 2; i++) plain_loop_close(&loops[i]);
+    sluice_model_free(model);
+}
+
+/* One update equals AdamW in float64 on the summed and clipped gradients. */
+static void test_update(void **unused) {
+    (void)unused;
+    uint64_t state               = test_seed();
+    sluice_model *const model    = make_gpt(&tiny, LENGTH);
+    const sluice_device_ops *ops = NULL;
+    assert_ok(sluice_device_find(&ops, "cpu"));
+    plain_loop loop = plain_loop_open(model, ops, 1, 1);
+    for (int u = 0; u < loop.uses; u++)
+        for (int64_t i = 0; i < plain_use_count(&loop, u); i++)
+            loop.gradients[u][i] = (float)test_random_int(&state, -100, 100) / 100.0F;
+    double **const expected = widen(&loop, loop.masters, false);
+    double **const sums     = widen(&loop, loop.gradients, true);
+    double **const firsts = lists_make(&loop), **const seconds = lists_make(&loop);
+
+    const sluice_adamw settings = {
+        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8};
+    const double norm = plain_loop_update(&loop, &settings, 2);
+    double squares    = 0;
+    for (int u = 0; u < loop.uses; u++) {
+        const sluice_parameter_use *const use = sluice_model_use(model, u);
+        const int64_t count                   = plain_use_count(&loop, u);
+        if (use->first != u) continue;
+        for (int64_t i = 0; i < count; i++) squares += sums[u][i] * sums[u][i];
+        reference_adamw(expected[u], firsts[u], seconds[u], sums[u], count, 0.01,
+                        use->parameter.decays ? 0.1 : 0, 0.9, 0.95, 1e-8, 2 / norm, 1);
+        if (reference_distance(loop.parameters[u], expected[u], count) > 1e-5)
+            fail_msg("%s is not what AdamW makes", use->name);
+    }
+    assert_true(fabs(norm - sqrt(squares)) < 1e-6 * norm);
+    lists_free(&loop, expected), lists_free(&loop, sums);
+    lists_free(&loop, firsts), lists_free(&loop, seconds);
+    plain_loop_close(&loop);
+    sluice_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_preset_counts),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_matrices_decay),
+        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_tie_takes_the_first_initializer),
+        cmocka_unit_test(test_model_refusals),
+        cmocka_unit_test(test_names_may_not_meet),
+        cmocka_unit_test(test_gpt_refusals),
+        cmocka_unit_test(test_foreign_kinds),
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_initial_values),
+        cmocka_unit_test(test_gpt_scales),
+        cmocka_unit_test(test_whole_model),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_update),
+    };
+    return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}

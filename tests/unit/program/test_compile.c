@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* test_compile.c -- lowering, memory plan, and a verifier that must notice every planted damage. */
+#include "tests/support/support.h"
+
+#include "runtime/program/place.h"
+#include "sluice/program.h"
+
+/* ---- placement ---- */
+
+static void test_placed_lives_never_share_bytes_while_alive(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (int round = 0; round < 200; round++) {
+        sluice__life lives[60];
+        const int count = test_random_int(&random, 1, 60);
+        for (int k = 0; k < count; k++) {
+            const int begin = test_random_int(&random, 0, 30);
+            lives[k]        = (sluice__life){(size_t)test_random_int(&random, 1, 5000), begin,
+                                             begin + test_random_int(&random, 0, 10), 0, 0};
+        }
+        size_t total, peak;
+        int at;
+        assert_ok(sluice__place(lives, count, &total));
+        assert_ok(sluice__peak(lives, count, 41, &peak, &at, NULL));
+        if (total < peak) fail_msg("placed in %zu bytes, but %zu are alive at once", total, peak);
+        for (int a = 0; a < count; a++)
+            for (int b = 0; b < a; b++) {
+                const bool alive = lives[a].begin <= lives[b].end && lives[b].begin <= lives[a].end;
+                const bool share = lives[a].offset < lives[b].offset + lives[b].bytes &&
+                                   lives[b].offset < lives[a].offset + lives[a].bytes;
+                if (alive && share)
+                    fail_msg("round %d: buffers %d and %d share bytes", round, a, b);
+            }
+    }
+}
+
+/* The rule itself, without an index: those before `life` in `order` have their places. */
+static size_t lowest_offset(const sluice__life *lives, const int *order, int placed,
+                            const sluice__life *life) {
+    const size_t bytes = sluice__align(life->bytes);
+    size_t offset      = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int k = 0; k < placed; k++) {
+            const sluice__life *other = &lives[order[k]];
+            const bool meets          = other->begin <= life->end && life->begin <= other->end &&
+                               other->offset < offset + bytes &&
+                               offset < other->offset + sluice__align(other->bytes);
+            if (meets) offset = other->offset + sluice__align(other->bytes);
+            moved = moved || meets;
+        }
+    }
+    return offset;
+}
+
+static bool goes_first(const sluice__life *a, const sluice__life *b, bool by_extent) {
+    const double x = (double)a->bytes * (a->end - a->begin + 1);
+    const double y = (double)b->bytes * (b->end - b->begin + 1);
+    if (by_extent && (x > y || x < y)) return x > y;
+    if (a->bytes != b->bytes) return a->bytes > b->bytes;
+    if (a->begin != b->begin) return a->begin < b->begin;
+    return a < b;
+}
+
+static size_t place_plainly(sluice__life *lives, int count, bool by_extent) {
+    int order[300];
+    size_t total = 0;
+    for (int k = 0; k < count; k++) {
+        int at = k;
+        for (; at > 0 && goes_first(&lives[k], &lives[order[at - 1]], by_extent); at--)
+            order[at] = order[at - 1];
+        order[at] = k;
+    }
+    for (int k = 0; k < count; k++) {
+        sluice__life *life = &lives[order[k]];
+        life->offset       = lowest_offset(lives, order, k, life);
+        if (life->offset + sluice__align(life->bytes) > total)
+            total = life->offset + sluice__align(life->bytes);
+    }
+    return total;
+}
+
+/* Few moments, where most meet most, and many, where the index leaves most of them out. */
+static void test_the_index_of_lives_changes_nothing(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (int round = 0; round < 60; round++) {
+        sluice__life lives[300], plain[300];
+        memset(lives, 0, sizeof lives);
+        const int count = test_random_int(&random, 2, 300);
+        const int spans = round % 3 == 0 ? 30 : 3000, longest = round % 5 == 0 ? 400 : 25;
+        for (int k = 0; k < count; k++) {
+            const int begin = test_random_int(&random, 0, spans);
+            lives[k]        = (sluice__life){(size_t)test_random_int(&random, 1, 9) * 300, begin,
+                                             begin + test_random_int(&random, 0, longest), 0, 0};
+        }
+        size_t total;
+        for (int k = 0; k < count; k++) plain[k] = lives[k];
+        assert_ok(sluice__place(lives, count, &total));
+        const size_t by_size = place_plainly(plain, count, false);
+        const size_t by_area = place_plainly(plain, count, true);
+        if (total != (by_size < by_area ? by_size : by_area))
+            fail_msg("round %d: placed in %zu bytes, plainly in %zu or %zu", round, total, by_size,
+                     by_area);
+    }
+}
+
+static void test_equal_sizes_are_placed_in_their_peak(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (int round = 0; round < 100; round++) {
+        sluice__life lives[80];
+        for (int k = 0; k < 80; k++) {
+            const int begin = test_random_int(&random, 0, 60);
+            lives[k] = (sluice__life){512, begin, begin + test_random_int(&random, 0, 20), 0, 0};
+        }
+        size_t total, peak;
+        int at;
+        assert_ok(sluice__place(lives, 80, &total));
+        assert_ok(sluice__peak(lives, 80, 81, &peak, &at, NULL));
+        if (total != peak) fail_msg("placed in %zu bytes where %zu would do", total, peak);
+    }
+}
+
+/* The largest first would put the small long life above the brief large one, for nothing. */
+static void test_a_long_life_goes_below_brief_ones(void **state) {
+    (void)state;
+    sluice__life lives[] = {
+        {768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
+    size_t total;
+    assert_ok(sluice__place(lives, 4, &total));
+    assert_int_equal(total, 1280);
+}
+
+/* ---- whole programs, without a model ---- */
+
+static sluice_program *compile(const char *name, int p, int m) {
+    sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
+    options.ranks                   = p;
+    options.microbatches            = m;
+    sluice_schedule *schedule;
+    sluice_program *program;
+    assert_ok(sluice_schedule_generate(&schedule, name, &options));
+    const sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    sluice_schedule_free(schedule);
+    return program;
+}
+
+static const char *const trained[] = {"gpipe", "gpipe-lifo", "1f1b"};
+
+static void test_every_schedule_compiles_and_verifies(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (int round = 0; round < 100; round++) {
+        const int p = test_random_int(&random, 1, 9), m = test_random_int(&random, 1, 17);
+        sluice_program_free(compile(trained[round % 3], p, m));
+        sluice_program_free(compile("forward-only", p, m));
+    }
+}
+
+/* ---- schedules of one's own ---- */
+
+static const struct own {
+    const char *csv, *says; /* NULL: it compiles */
+} owns[] = {
+    {"0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n", NULL},
+    {"0F0,0F1,0I0,0W0,0I1,0W1\n1F0,1I0,1F1,1I1,1W0,1W1\n", NULL},
+    {"0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n", NULL},
+    {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL},
+    {"0F0,0SEND_F0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
+     "1SEND_B0 of rank 1 has no receive on rank 0"},
+    {"0F0,0B0\n1F0\n", "stage 1 of rank 1 never does B (or I) of micro-batch 0"},
+    {"0F0,0F1,0B0\n1F0,1F1,1B0,1B1\n", "1B1 of rank 1 has no 0B1 to follow it"},
+    {"0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", "the program stops: rank 0 waits for 0RECV_B0 <- "
+                                           "rank 1 is at 1RECV_F1 <- rank 0"},
+    {"0UNSHARD\n", "the schedule computes nothing: no action has a micro-batch"},
+    {"0F0,0W0,0I0\n", "0W0 of rank 0 comes before 0I0"},
+};
+
+static void test_schedules_of_ones_own(void **state) {
+    (void)state;
+    for (size_t k = 0; k < sizeof owns / sizeof *owns; k++) {
+        sluice_schedule *schedule;
+        sluice_program *program = NULL;
+        assert_ok(sluice_schedule_parse(&schedule, owns[k].csv, strlen(owns[k].csv)));
+        const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+        const sluice_status got = sluice_program_compile(&program, schedule, NULL, NULL, &options);
+        const char *what        = got == SLUICE_OK ? "(nothing)" : sluice_last_error()->what;
+        if ((got == SLUICE_OK) != (owns[k].says == NULL) ||
+            (owns[k].says && !strstr(what, owns[k].says)))
+            fail_msg("%s: '%s', expected '%s'", owns[k].csv, what,
+                     owns[k].says ? owns[k].says : "(nothing)");
+        sluice_program_free(program);
+        sluice_schedule_free(schedule);
+    }
+}
+
+/* Of uneven micro-batches the larger come first. */
+static void test_microbatches_cover_the_minibatch(void **state) {
+    (void)state;
+    const int64_t first[] = {0, 3, 6, 8, 10};
+    sluice_schedule *schedule;
+    sluice_program *program;
+    sluice_schedule_options cut     = SLUICE_SCHEDULE_OPTIONS_INIT;
+    cut.microbatches                = 4;
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    settings.samples                = 10;
+    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &cut));
+    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(sluice_program_first_sample(program, i), first[i]);
+        assert_int_equal(sluice_program_samples(program, i), first[i + 1] - first[i]);
+    }
+    sluice_program_free(program);
+    sluice_schedule_free(schedule);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_placed_lives_never_share_bytes_while_alive),
+        cmocka_unit_test(test_the_index_of_lives_changes_nothing),
+        cmocka_unit_test(test_equal_sizes_are_placed_in_their_peak),
+        cmocka_unit_test(test_a_long_life_goes_below_brief_ones),
+        cmocka_unit_test(test_every_schedule_compiles_and_verifies),
+        cmocka_unit_test(test_schedules_of_ones_own),
+        cmocka_unit_test(test_microbatches_cover_the_minibatch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* test_critical_path.c -- what a simulation says beside times: the critical path, what transfers
+ * hide, what is live. */
+#include "tests/support/schedule_tools.h"
+
+static sluice_program *generate(const char *name, int p, int m) {
+    return compile_over(generate_schedule(name, p, m), SLUICE_QUEUES_PER_CHANNEL);
+}
+
+/* ---- the critical path ---- */
+
+/* Everything on the path, laid end to end, is the makespan; and nothing on it overlaps. */
+static void assert_path(const char *what, const sluice_program *program,
+                        const sluice_simulation *simulation) {
+    double compute = 0, transfer = 0;
+    int actions = 0;
+    for (int r = 0; r < simulation->ranks; r++) {
+        int count;
+        const sluice_instruction *list = sluice_program_list(program, r, &count);
+        for (int n = 0; n < count; n++) {
+            if (!simulation->rank[r].critical[n] || list[n].kind > SLUICE_INSTRUCTION_RECOMPUTE)
+                continue;
+            compute += simulation->rank[r].end[n] - simulation->rank[r].begin[n];
+            actions++;
+        }
+    }
+    for (int t = 0; t < simulation->transfer_count; t++)
+        if (simulation->transfers[t].critical)
+            transfer += simulation->transfers[t].end - simulation->transfers[t].begin;
+    assert_near(what, simulation->critical_compute, compute);
+    assert_near(what, simulation->critical_transfer, transfer);
+    assert_near(what, compute + transfer, simulation->makespan);
+    assert_int_equal(simulation->critical_actions, actions);
+}
+
+/* Shortening everything on the path shortens the step; what is off the path has slack. */
+static void the_critical_path_is_as_long_as_the_step(void **state) {
+    (void)state;
+    uint64_t random = test_seed();
+    for (int trial = 0; trial < 200; trial++) {
+        const char *const *names = sluice_schedule_names();
+        int count                = 0;
+        while (names[count]) count++;
+        const char *name = names[test_random_int(&random, 0, count - 1)];
+        const int p = 2 * test_random_int(&random, 1, 4), m = p * test_random_int(&random, 1, 3);
+        sluice_stage_cost stages[MAX_STAGES];
+        for (int s = 0; s < MAX_STAGES; s++)
+            stages[s] = (sluice_stage_cost){0.1 * test_random_int(&random, 0, 9),
+                                            0.1 * test_random_int(&random, 0, 9),
+                                            0.1 * test_random_int(&random, 0, 9)};
+        const sluice_simulation_costs costs = {.stages    = stages,
+                                               .update    = 3,
+                                               .latency   = 0.1 * test_random_int(&random, 0, 5),
+                                               .bandwidth = test_random_int(&random, 0, 4)};
+        sluice_program *program =
+            compile_over(generate_schedule(name, p, m), (sluice_queues)(trial % 2));
+        sluice_simulation *simulation = simulate(program, &costs);
+        char what[96];
+        snprintf(what, sizeof what, "%s, p = %d, m = %d, queues %d", name, p, m, trial % 2);
+        assert_path(what, program, simulation);
+        sluice_simulation_free(simulation);
+        sluice_program_free(program);
+    }
+}
+
+/* 1f1b, two ranks, one micro-batch: everything is critical, there and back. */
+static void a_path_goes_through_transfers(void **state) {
+    (void)state;
+    sluice_stage_cost stages[MAX_STAGES];
+    sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
+    costs.activation_transfer     = 0.5;
+    costs.gradient_transfer       = 0.25;
+    sluice_program *program       = generate("1f1b", 2, 1);
+    sluice_simulation *simulation = simulate(program, &costs);
+    assert_near("compute", simulation->critical_compute, 6);
+    assert_near("transfer", simulation->critical_transfer, 0.75);
+    assert_int_equal(simulation->critical_actions, 4);
+    assert_int_equal(simulation->critical_transfers, 2);
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+}
+
+/* ---- transfers ---- */
+
+static void assert_transfer(const sluice_transfer_times *got, const sluice_transfer_times *want) {
+    if (got->from != want->from || got->to != want->to || got->payload != want->payload ||
+        got->stage != want->stage || got->microbatch != want->microbatch)
+        fail_msg("transfer %d -> %d of stage %d, micro-batch %d; expected %d -> %d, %d, %d",
+                 got->from, got->to, got->stage, got->microbatch, want->from, want->to, want->stage,
+                 want->microbatch);
+    assert_near("sent", got->sent, want->sent);
+    assert_near("received", got->received, want->received);
+    assert_near("begin", got->begin, want->begin);
+    assert_near("end", got->end, want->end);
+    assert_near("exposed", got->exposed, want->exposed);
+}
+
+/* gpipe, two ranks, two micro-batches, F = 2, activations take 1, gradients 0.5:
+ *   rank 0 F0 0-2, F1 2-4; rank 1 F0 3-5, F1 5-7, B0 7-9, B1 9-11; rank 0 B0 9.5-11.5, B1 to 13.5
+ */
+static void transfers_say_who_stood_still(void **state) {
+    (void)state;
+    sluice_stage_cost stages[MAX_STAGES];
+    sluice_simulation_costs costs = equal_costs(stages, 2, 1, 1);
+    costs.activation_transfer     = 1;
+    costs.gradient_transfer       = 0.5;
+    sluice_program *program       = generate("gpipe", 2, 2);
+    sluice_simulation *simulation = simulate(program, &costs);
+    const sluice_payload f = SLUICE_PAYLOAD_ACTIVATION, b = SLUICE_PAYLOAD_GRADIENT;
+    const sluice_transfer_times want[] = {
+        {0, 1, f, 0, 0, 0, true, 2, 0, 2, 3, 1},
+        {0, 1, f, 0, 1, 0, true, 4, 0, 4, 5, 0},
+        {1, 0, b, 1, 0, 1, true, 9, 2, 9, 9.5, 0.5},
+        {1, 0, b, 1, 1, 1, true, 11, 4, 11, 11.5, 0},
+    };
+    assert_near("makespan", simulation->makespan, 13.5);
+    assert_int_equal(simulation->transfer_count, 4);
+    for (int t = 0; t < 4; t++) assert_transfer(&simulation->transfers[t], &want[t]);
+    assert_near("transferring", simulation->transferring, 3);
+    assert_near("exposed", simulation->exposed, 1.5);
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+}
+
+static void transfers_come_in_the_order_in_which_they_begin(void **state) {
+    (void)state;
+    sluice_stage_cost stages[MAX_STAGES];
+    sluice_simulation_costs costs = equal_costs(stages, 1, 0.9, 1.1);
+    costs.activation_transfer     = 0.3;
+    for (int queues = 0; queues < 2; queues++) {
+        sluice_program *program =
+            compile_over(generate_schedule("1f1b", 5, 12), (sluice_queues)queues);
+        sluice_simulation *simulation = simulate(program, &costs);
+        assert_int_equal(simulation->transfer_count, 2 * 4 * 12);
+        bool seen[2][8][12] = {0};
+        for (int t = 0; t < simulation->transfer_count; t++) {
+            const sluice_transfer_times *at = &simulation->transfers[t];
+            if (t > 0) assert_true(at->begin >= at[-1].begin);
+            assert_true(at->begin >= at->sent && at->begin >= at->received && at->end >= at->begin);
+            assert_false(seen[at->payload][at->stage][at->microbatch]);
+            seen[at->payload][at->stage][at->microbatch] = true;
+        }
+        sluice_simulation_free(simulation);
+        sluice_program_free(program);
+    }
+}
+
+/* ---- what is live ---- */
+
+static void live_activations_are_counted_from_f_to_b(void **state) {
+    (void)state;
+    sluice_stage_cost stages[MAX_STAGES];
+    const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
+    sluice_program *program =
+        compile_over(parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n"), SLUICE_QUEUES_PER_CHANNEL);
+    sluice_simulation *simulation = simulate(program, &costs);
+    static const int want[]       = {1, 2, 2, 2, 1, 1, 0, 0}; /* with norm and update */
+    int count;
+    (void)sluice_program_list(program, 0, &count);
+    assert_int_equal(count, 8);
+    for (int n = 0; n < count; n++) assert_int_equal(simulation->rank[0].live[n], want[n]);
+    assert_int_equal(simulation->rank[0].peak_microbatches, 2);
+    assert_int_equal(sluice_program_peak_live(program, 0), 2);
+    assert_null(simulation->rank[0].live_bytes);
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_critical_path_is_as_long_as_the_step),
+        cmocka_unit_test(a_path_goes_through_transfers),
+        cmocka_unit_test(transfers_say_who_stood_still),
+        cmocka_unit_test(transfers_come_in_the_order_in_which_they_begin),
+        cmocka_unit_test(live_activations_are_counted_from_f_to_b),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
