@@ -3,6 +3,7 @@
 #include "sluice/device.h"
 #include "sluice/layer.h"
 #include "tests/support/layer64.h"
+#include "tests/support/reference64.h"
 #include "tests/support/support.h"
 
 enum { ROOM = 64 }; /* bytes before and after each buffer that nobody may touch */

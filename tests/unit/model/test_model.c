@@ -5,6 +5,7 @@
 
 #include "sluice/allocator.h"
 #include "tests/support/layer64.h"
+#include "tests/support/reference64.h"
 #include "tests/support/plain_loop.h"
 #include "tests/support/support.h"
 
