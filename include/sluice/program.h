@@ -273,12 +273,4 @@ SLUICE_API sluice_status sluice_program_simulate(sluice_simulation **out,
                                                  const sluice_simulation_costs *costs);
 SLUICE_API void sluice_simulation_free(sluice_simulation *simulation); /* NULL is fine */
 
-/*
- * The time line as text, a row per rank, at most `columns` wide (80 if 0): each action is as wide
- * as it is long, with its micro-batch's number where there is room; idle is '.'.
- * Free with sluice_text_free(). E_HOST_MEMORY.
- */
-SLUICE_API sluice_status sluice_simulation_draw(char **out, const sluice_simulation *simulation,
-                                                const sluice_program *program, int columns);
-
 #endif

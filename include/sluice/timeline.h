@@ -90,6 +90,10 @@ SLUICE_API void sluice_timeline_free(sluice_timeline *timeline); /* NULL is fine
 SLUICE_API sluice_status sluice_timeline_draw(char **out, const sluice_timeline *timeline,
                                               int columns, bool colour);
 
+/* The same of a simulation, without colours. E_ARGUMENT, E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_simulation_draw(char **out, const sluice_simulation *simulation,
+                                                const sluice_program *program, int columns);
+
 /*
  * As one SVG picture, `count` (>= 1) time lines below each other on the same scale; they must have
  * the same unit. It needs no font, style sheet or script, and is dark where its reader asks for

@@ -3,7 +3,6 @@
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
-#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,22 +19,16 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
         if (try_exit_ != CLI_OK) return try_exit_;                                                 \
     } while (0)
 
-/* The subcommands. argv[0] is "sluice NAME". */
-int cli_train(int argc, char **argv);
-int cli_schedule(int argc, char **argv);
-int cli_check_schedule(int argc, char **argv);
-int cli_simulate(int argc, char **argv);
-int cli_info(int argc, char **argv);
-
 /* ---- failures (terminal.c) ---- */
 
 /* Say "sluice: ..." on standard error; returns `exit_status`. */
 int cli_fail(int exit_status, const char *format, ...) SLUICE_PRINTF(2, 3);
-/* CLI_OK for OK; else say the library's own sentence: CLI_USAGE for an argument, else CLI_FAILED.
+/* CLI_OK for OK; else report the library's own sentence: CLI_USAGE for an argument, else
+ * CLI_FAILED.
  */
-int cli_check(sluice_status status);
+int cli_report(sluice_status status);
 /* The same; `hint` is said where the library has none. */
-int cli_check_or(sluice_status status, const char *hint);
+int cli_report_or(sluice_status status, const char *hint);
 
 /* ---- the terminal (terminal.c) ---- */
 
@@ -65,7 +58,7 @@ typedef struct cli_words {
 cli_words cli_bytes(size_t bytes);    /* "34.1 MiB" */
 cli_words cli_quantity(double value); /* "1.21 M" */
 
-/* ---- schedules (schedule_source.c, timeline.c) ---- */
+/* ---- schedules (schedule_source.c, print_timeline.c) ---- */
 
 /* Which schedule. A number of 0 was not named: the schedule has its own, or a file brings it. */
 typedef struct cli_schedule_choice {
@@ -80,9 +73,7 @@ bool cli_is_file(const char *name);
 int cli_settle_ranks(cli_schedule_choice *choice, int ranks);
 /* The schedule that is meant; what was named beside a file must be what the file says. */
 int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice);
-/* An argp child whose input is a cli_schedule_choice: its name and numbers (schedule_options.c). */
-extern const struct argp cli_schedule_parser;
-/* Load what was chosen so; `command` is named in the sentence that misses a name. */
+/* Load what was chosen by options; `command` is named in the sentence that misses a name. */
 int cli_choose_schedule(sluice_schedule **out, cli_schedule_choice *choice, const char *command);
 /* A program takes far more memory than the schedule it is made of. */
 int cli_check_size(const sluice_schedule *schedule);

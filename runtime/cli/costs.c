@@ -4,7 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simulate.h"
+#include "costs.h"
+
+#define FIELD(member) offsetof(cost_choice, member)
+/* clang-format off */
+const cli_option cost_options[] = {
+    {"costs", 0, CLI_VIRTUAL | CLI_SIMULATE, "F,I,W[,R]", "Of every stage's actions, B being I + W and R a recompute (F); for each stage with ';' between them, or @FILE; on virtual devices seconds (sluice simulate: 1,1,1)", cli_take_text, .field = FIELD(costs)},
+    {"profile", 0, CLI_VIRTUAL | CLI_SIMULATE, "FILE", "Seconds and bytes of layers instead, split over the stages", cli_take_text, .field = FIELD(profile)},
+    {"microbatch-size", 0, CLI_VIRTUAL | CLI_SIMULATE, "N", "The profile's table of micro-batches of N samples (the only one)", cli_take_count, .field = FIELD(microbatch), .min = 1, .max = 1 << 30},
+    {"split", 0, CLI_TRAIN | CLI_SIMULATE, "N,N,...", "Layers of each stage (balanced over FLOPs; a profile's so that the most expensive stage costs the least)", cli_take_text, .field = FIELD(split)},
+    {"recompute", 0, CLI_TRAIN | CLI_SIMULATE, "STAGES", "none (the default), full, or stages, as in 0,2: forward again before backward", cli_take_text, .field = FIELD(recompute)},
+    {"link", 0, CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
+    {"update", 0, CLI_SIMULATE, "T", "Of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
+    {0}};
+/* clang-format on */
+#undef FIELD
 
 static int no_memory(void) {
     return cli_fail(CLI_FAILED, "host memory exhausted");
@@ -33,7 +47,7 @@ static int read_numbers(double *out, int most, const char *option, const char *t
 typedef struct cost_list {
     const char *text;
     int count; /* entries read */
-    simulate_costs *out;
+    given_costs *out;
     int stages;
 } cost_list;
 
@@ -76,7 +90,7 @@ static int read_entries(cost_list *list, const char *text) {
                     list->count, list->stages);
 }
 
-static int read_costs(simulate_costs *out, const char *text, int stages) {
+static int read_costs(given_costs *out, const char *text, int stages) {
     cost_list list = {.text = text, .out = out, .stages = stages};
     char *contents = NULL;
     size_t bytes   = 0;
@@ -90,33 +104,33 @@ static int read_costs(simulate_costs *out, const char *text, int stages) {
 
 /* ---- --profile ---- */
 
-static int choose_split(simulate_costs *out, const simulate_options *options,
+static int choose_split(given_costs *out, const cost_choice *choice,
                         const sluice_profile_table *table, int stages) {
     out->split = malloc(sizeof *out->split);
     if (!out->split) return no_memory();
-    if (!options->split) return cli_check(sluice_profile_split(out->split, table, stages));
+    if (!choice->split) return cli_report(sluice_profile_split(out->split, table, stages));
     const sluice_status status = sluice_split_parse(
-        out->split, options->split, strlen(options->split), table->layer_count, stages);
+        out->split, choice->split, strlen(choice->split), table->layer_count, stages);
     if (status == SLUICE_OK) return CLI_OK;
     return cli_fail(CLI_USAGE, "%s; --split '%s' must list the layers of each stage",
-                    sluice_last_error()->what, options->split);
+                    sluice_last_error()->what, choice->split);
 }
 
 enum { MOMENTS = 2 }; /* AdamW's */
 
-static int read_profile(simulate_costs *out, const simulate_options *options,
+static int read_profile(given_costs *out, const cost_choice *choice,
                         const sluice_schedule *schedule) {
     const int stages = sluice_schedule_stages(schedule);
     const sluice_profile_table *table;
-    CLI_TRY(cli_check(sluice_profile_read(&out->profile, options->profile)));
-    CLI_TRY(cli_check_or(sluice_profile_find(&table, out->profile, options->microbatch),
-                         "choose one with --microbatch-size"));
-    CLI_TRY(choose_split(out, options, table, stages));
+    CLI_TRY(cli_report(sluice_profile_read(&out->profile, choice->profile)));
+    CLI_TRY(cli_report_or(sluice_profile_find(&table, out->profile, choice->microbatch),
+                          "choose one with --microbatch-size"));
+    CLI_TRY(choose_split(out, choice, table, stages));
     out->bytes   = calloc((size_t)stages, sizeof *out->bytes);
     out->updates = calloc((size_t)sluice_schedule_ranks(schedule), sizeof *out->updates);
     if (!out->bytes || !out->updates) return no_memory();
     const sluice_profile_costs room = {out->stages, out->recompute, out->bytes, out->updates};
-    return cli_check(
+    return cli_report(
         sluice_profile_stages(&room, out->profile, table, out->split, schedule, MOMENTS));
 }
 
@@ -141,7 +155,7 @@ static int read_pair(int *from, int *to, const char **rest, const char *text, in
 }
 
 /* Of one pair of ranks, in both directions; or of every link that is not named. */
-static int read_link(simulate_costs *out, const char *text, int ranks) {
+static int read_link(given_costs *out, const char *text, int ranks) {
     double numbers[2] = {0, 0};
     int from = -1, to = -1;
     const char *rest = text;
@@ -165,55 +179,55 @@ static int read_link(simulate_costs *out, const char *text, int ranks) {
 }
 
 /* The profile's first: of those that fit, the last counts. */
-static int read_links(simulate_costs *out, const simulate_options *options, int ranks) {
+static int read_links(given_costs *out, const cost_choice *choice, int ranks) {
     const int known = out->profile ? out->profile->link_count : 0;
-    out->links = calloc((size_t)known + 2 * (size_t)options->link_count + 1, sizeof *out->links);
+    out->links = calloc((size_t)known + 2 * (size_t)choice->links.count + 1, sizeof *out->links);
     if (!out->links) return no_memory();
     for (int l = 0; l < known; l++) out->links[l] = out->profile->links[l];
     out->costs.link_count = known;
     out->costs.latency    = out->profile ? out->profile->latency_s : 0;
     out->costs.bandwidth  = out->profile ? out->profile->bytes_per_s : 0;
-    for (int l = 0; l < options->link_count; l++) CLI_TRY(read_link(out, options->links[l], ranks));
+    for (int l = 0; l < choice->links.count; l++)
+        CLI_TRY(read_link(out, choice->links.text[l], ranks));
     out->costs.links = out->links;
     return CLI_OK;
 }
 
 /* ---- all ---- */
 
-static int check_options(const simulate_options *options) {
-    if (options->costs && options->profile)
+static int check_choice(const cost_choice *choice) {
+    if (choice->costs && choice->profile)
         return cli_fail(CLI_USAGE,
                         "--costs and --profile both say what stages cost; name one of them");
-    if (options->split && !options->profile)
+    if (choice->split && !choice->profile)
         return cli_fail(CLI_USAGE, "--split divides a profile's layers; name one with --profile");
-    if (options->microbatch && !options->profile)
+    if (choice->microbatch && !choice->profile)
         return cli_fail(CLI_USAGE,
                         "--microbatch-size chooses a table of a profile; name one with --profile");
     return CLI_OK;
 }
 
-int simulate_read_costs(simulate_costs *out, const simulate_options *options,
-                        const sluice_schedule *schedule) {
+int given_costs_read(given_costs *out, const cost_choice *choice, const sluice_schedule *schedule) {
     const int stages = sluice_schedule_stages(schedule), ranks = sluice_schedule_ranks(schedule);
-    CLI_TRY(check_options(options));
+    CLI_TRY(check_choice(choice));
     out->stages     = calloc((size_t)stages, sizeof *out->stages);
     out->recompute  = calloc((size_t)stages, sizeof *out->recompute);
     out->recomputes = calloc((size_t)stages, sizeof *out->recomputes);
     if (!out->stages || !out->recompute || !out->recomputes) return no_memory();
-    if (options->profile)
-        CLI_TRY(read_profile(out, options, schedule));
+    if (choice->profile)
+        CLI_TRY(read_profile(out, choice, schedule));
     else
-        CLI_TRY(read_costs(out, options->costs ? options->costs : "1,1,1", stages));
-    CLI_TRY(cli_read_recompute(out->recomputes, options->recompute, stages));
-    CLI_TRY(read_links(out, options, ranks));
+        CLI_TRY(read_costs(out, choice->costs ? choice->costs : "1,1,1", stages));
+    CLI_TRY(cli_read_recompute(out->recomputes, choice->recompute, stages));
+    CLI_TRY(read_links(out, choice, ranks));
     out->costs.stages    = out->stages;
     out->costs.recompute = out->recompute;
-    out->costs.updates   = options->update ? NULL : out->updates;
-    if (!options->update) return CLI_OK;
-    return cli_read_number(&out->costs.update, "--update", options->update, 0, false);
+    out->costs.updates   = choice->update ? NULL : out->updates;
+    if (!choice->update) return CLI_OK;
+    return cli_read_number(&out->costs.update, "--update", choice->update, 0, false);
 }
 
-void simulate_free_costs(simulate_costs *costs) {
+void given_costs_free(given_costs *costs) {
     free(costs->stages);
     free(costs->recompute);
     free(costs->recomputes);

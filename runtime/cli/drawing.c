@@ -49,7 +49,7 @@ static int write_all(const char *path, const char *picture, const sluice_timelin
                                          : sluice_timeline_trace(take_text, file, timelines, count);
     const bool closed          = fclose(file) == 0;
     if (status == SLUICE_OK && closed) return CLI_OK;
-    const int failed = status == SLUICE_OK ? cannot_write(path) : cli_check(status);
+    const int failed = status == SLUICE_OK ? cannot_write(path) : cli_report(status);
     unlink(path); /* half a drawing is none */
     return failed;
 }
@@ -57,7 +57,7 @@ static int write_all(const char *path, const char *picture, const sluice_timelin
 int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count) {
     if (ends_in(path, ".json")) return write_all(path, NULL, timelines, count);
     char *picture = NULL;
-    CLI_TRY(cli_check(sluice_timeline_svg(&picture, timelines, count, 0)));
+    CLI_TRY(cli_report(sluice_timeline_svg(&picture, timelines, count, 0)));
     const int failed = write_all(path, picture, timelines, count);
     sluice_text_free(picture);
     return failed;
@@ -65,51 +65,49 @@ int cli_write_drawing(const char *path, const sluice_timeline *const *timelines,
 
 /* ---- of a simulation ---- */
 
-enum { KEY_SVG = 0x300, KEY_TRACE };
+static int take_picture(void *field, const cli_option *option, const char *name, const char *text) {
+    CLI_TRY(cli_check_drawing(name, text, false));
+    return cli_take_text(field, option, name, text);
+}
 
+int cli_take_drawing(void *field, const cli_option *option, const char *name, const char *text) {
+    CLI_TRY(cli_check_drawing(name, text, true));
+    return cli_take_text(field, option, name, text);
+}
+
+#define FIELD(member) offsetof(drawing_choice, member)
 /* clang-format off */
-static const struct argp_option option_list[] = {
-    {"svg", KEY_SVG, "FILE.svg", 0, "Write the time line as a picture, too", 4},
-    {"trace", KEY_TRACE, "FILE.json", 0, "Write it as a trace for Perfetto or chrome://tracing, too", 4},
+const cli_option drawing_options[] = {
+    {"columns", 0, CLI_SCHEDULE | CLI_SIMULATE, "N", "Width (the terminal's, or 120)", cli_take_int, .field = FIELD(columns), .min = 40, .max = 1000},
+    {"svg", 0, CLI_SCHEDULE | CLI_SIMULATE, "FILE.svg", "Write the time line as a picture, too", take_picture, .field = FIELD(svg)},
+    {"trace", 0, CLI_SCHEDULE | CLI_SIMULATE, "FILE.json", "Write it as a trace for Perfetto or chrome://tracing, too", cli_take_drawing, .field = FIELD(trace)},
     {0}};
 /* clang-format on */
+#undef FIELD
 
-/* argp wants an errno; the sentence is said already. */
-static error_t take_option(int key, char *argument, struct argp_state *state) {
-    drawing_files *const files = state->input;
-    switch (key) {
-    case KEY_SVG:
-        files->svg = argument;
-        return cli_check_drawing("--svg", argument, false) ? EINVAL : 0;
-    case KEY_TRACE:
-        files->trace = argument;
-        return cli_check_drawing("--trace", argument, true) ? EINVAL : 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+int drawing_columns(const drawing_choice *choice) {
+    return choice->columns ? choice->columns : cli_columns(120);
 }
 
-const struct argp drawing_parser = {.options = option_list, .parser = take_option};
-
-int drawing_check(const drawing_files *files) {
-    if (files->svg) CLI_TRY(cli_check_writable(files->svg));
-    return files->trace ? cli_check_writable(files->trace) : CLI_OK;
+int drawing_check(const drawing_choice *choice) {
+    if (choice->svg) CLI_TRY(cli_check_writable(choice->svg));
+    return choice->trace ? cli_check_writable(choice->trace) : CLI_OK;
 }
 
-int drawing_write(const drawing_files *files, const sluice_program *program,
+int drawing_write(const drawing_choice *choice, const sluice_program *program,
                   const sluice_simulation *simulation, const char *schedule, const char *unit) {
     const char *const folder  = strrchr(schedule, '/');
     sluice_timeline *timeline = NULL;
-    if (!files->svg && !files->trace) return CLI_OK;
-    CLI_TRY(cli_check(sluice_timeline_from_simulation(&timeline, program, simulation)));
+    if (!choice->svg && !choice->trace) return CLI_OK;
+    CLI_TRY(cli_report(sluice_timeline_from_simulation(&timeline, program, simulation)));
     if (unit) snprintf(timeline->unit, sizeof timeline->unit, "%s", unit);
     snprintf(timeline->title, sizeof timeline->title, "%s: %d ranks, %d stages, %d micro-batches",
              folder ? folder + 1 : schedule, timeline->ranks, timeline->stages,
              timeline->microbatches);
     const sluice_timeline *const one = timeline;
     int failed                       = CLI_OK;
-    if (files->svg) failed = cli_write_drawing(files->svg, &one, 1);
-    if (files->trace && !failed) failed = cli_write_drawing(files->trace, &one, 1);
+    if (choice->svg) failed = cli_write_drawing(choice->svg, &one, 1);
+    if (choice->trace && !failed) failed = cli_write_drawing(choice->trace, &one, 1);
     sluice_timeline_free(timeline);
     return failed;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 static const char prefix[] = "transformer.";
 
@@ -99,7 +99,7 @@ static int write_use(const train_problem *problem, const sluice_safetensors *fil
     float *const values                     = malloc(bytes > 0 ? bytes : 1);
     if (!values) return cli_fail(CLI_FAILED, "host memory exhausted");
     memcpy(values, tensor->values, bytes); /* may be unaligned in the file */
-    const int failed = cli_check(sluice_pipeline_write_parameter(
+    const int failed = cli_report(sluice_pipeline_write_parameter(
         problem->pipeline, use->name, values, sluice_shape_count(&tensor->shape)));
     free(values);
     return failed;
@@ -119,8 +119,8 @@ static int load(const train_problem *problem, const sluice_safetensors *file, co
 
 int train_load_weights(const train_problem *problem, const char *path) {
     sluice_safetensors *file = NULL;
-    CLI_TRY(cli_check_or(sluice_safetensors_open(&file, path),
-                         "--init takes a readable safetensors file"));
+    CLI_TRY(cli_report_or(sluice_safetensors_open(&file, path),
+                          "--init takes a readable safetensors file"));
     const int failed = load(problem, file, path);
     sluice_safetensors_close(file);
     return failed;

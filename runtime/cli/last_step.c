@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train.h"
+#include "training.h"
 
 int train_read_costs(train_costs *out, const sluice_pipeline *pipeline) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
@@ -44,7 +44,7 @@ static int make_simulated(sluice_timeline **out, const sluice_pipeline *pipeline
     sluice_ledger *const ledger = calloc((size_t)sluice_program_ranks(program), sizeof *ledger);
     sluice_timeline *made       = NULL;
     if (!ledger) return cli_fail(CLI_FAILED, "host memory exhausted");
-    const int failed = cli_check(simulate(&made, ledger, program, costs));
+    const int failed = cli_report(simulate(&made, ledger, program, costs));
     for (int r = 0; made && r < made->ranks; r++) {
         made->rank[r].has_ledger = true;
         made->rank[r].ledger     = ledger[r];
@@ -73,7 +73,7 @@ int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *co
     int failed                 = make_simulated(&simulated, pipeline, costs);
     if (!failed) {
         count_in_milliseconds(simulated);
-        failed = cli_check(sluice_timeline_draw(&text, simulated, cli_columns(110), cli_colour()));
+        failed = cli_report(sluice_timeline_draw(&text, simulated, cli_columns(110), cli_colour()));
     }
     if (!failed)
         printf("\none step, simulated from %s:\n%smakespan idle: simulated %.1f %%, measured "
@@ -90,7 +90,7 @@ int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
                           const train_costs *costs, long long step) {
     sluice_timeline *simulated = NULL, *measured = NULL;
     int failed = make_simulated(&simulated, pipeline, costs);
-    if (!failed) failed = cli_check(sluice_pipeline_timeline(&measured, pipeline));
+    if (!failed) failed = cli_report(sluice_pipeline_timeline(&measured, pipeline));
     if (!failed) {
         snprintf(simulated->title, sizeof simulated->title, "step %lld, simulated from %s", step,
                  costs->given ? "the costs" : "its measured actions with free transfers");

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 int train_open_log(FILE **log, const train_options *options) {
     char path[PATH_BYTES];

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c -- the command `sluice`: finds the subcommand and hands the rest over. */
+/* main.c -- the command `sluice`: finds the subcommand in the table and hands the rest over. */
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
+#include "commands.h"
 
-static const struct subcommand {
-    const char *name;
-    char *title; /* what its own --help calls it */
-    int (*run)(int argc, char **argv);
-} subcommands[] = {
-    {"train", (char[]){"sluice train"}, cli_train},
-    {"schedule", (char[]){"sluice schedule"}, cli_schedule},
-    {"check", (char[]){"sluice check"}, cli_check_schedule},
-    {"simulate", (char[]){"sluice simulate"}, cli_simulate},
-    {"info", (char[]){"sluice info"}, cli_info},
-};
-enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
+#define X(name, arguments, summary, details) {#name, arguments, summary, details, command_##name},
+static const cli_command commands[] = {CLI_COMMAND_MAP(X)};
+#undef X
+enum { COMMANDS = sizeof commands / sizeof commands[0], MARGIN = 26 };
 
 static int print_help(void) {
     puts("Usage: sluice COMMAND [OPTION...]\n"
-         "Pipeline-parallel, micro-batching training.\n"
-         "\n"
-         "  sluice train --data PATH...      train a GPT on text through a pipeline of stages\n"
-         "  sluice schedule NAME -p P -m M   print a schedule's time line and its numbers\n"
-         "  sluice check NAME|FILE           prove that a schedule runs, or say what is wrong with "
-         "it\n"
-         "  sluice simulate NAME|FILE        what a schedule costs: time, idle, transfers, memory\n"
-         "  sluice info                      version, devices, transports, BLAS, cores\n"
-         "\n"
+         "Pipeline-parallel, micro-batching training.\n");
+    for (int n = 0; n < COMMANDS; n++) {
+        const char *const arguments = commands[n].arguments;
+        const int first             = (int)strcspn(arguments, "\n");
+        const int length            = (int)strlen(commands[n].name) + 1 + first;
+        printf("  sluice %s %.*s%*s%s\n", commands[n].name, first, arguments,
+               length < MARGIN ? MARGIN - length : 1, "", commands[n].summary);
+    }
+    puts("\n"
          "  sluice COMMAND --help            the options of a command\n"
          "  sluice --version");
     return CLI_OK;
+}
+
+static int refuse_name(const char *name) {
+    char names[256] = "";
+    for (int n = 0; n < COMMANDS; n++) {
+        const size_t length = strlen(names);
+        snprintf(names + length, sizeof names - length, "%s%s", n > 0 ? ", " : "",
+                 commands[n].name);
+    }
+    return cli_fail(CLI_USAGE, "no command is called '%s'; choose one of: %s", name, names);
 }
 
 int main(int argc, char **argv) {
@@ -43,13 +46,8 @@ int main(int argc, char **argv) {
         printf("sluice %s\n", sluice_version());
         return CLI_OK;
     }
-    for (int n = 0; n < SUBCOMMANDS; n++) {
-        if (strcmp(argv[1], subcommands[n].name) != 0) continue;
-        argv[1] = subcommands[n].title;
-        return subcommands[n].run(argc - 1, argv + 1);
-    }
-    return cli_fail(
-        CLI_USAGE,
-        "no command is called '%s'; choose one of: train, schedule, check, simulate, info",
-        argv[1]);
+    for (int n = 0; n < COMMANDS; n++)
+        if (strcmp(argv[1], commands[n].name) == 0)
+            return commands[n].run(&commands[n], argc - 1, argv + 1);
+    return refuse_name(argv[1]);
 }

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
-int train_read_bytes(size_t *out, const char *option, const char *text) {
+int train_take_bytes(void *field, const cli_option *option, const char *name, const char *text) {
+    (void)option;
     static const struct {
         const char *name;
         double factor;
@@ -16,18 +17,17 @@ int train_read_bytes(size_t *out, const char *option, const char *text) {
     const double value = strtod(text, &end);
     for (size_t k = 0; end != text && value > 0 && k < sizeof units / sizeof *units; k++) {
         if (strcmp(end, units[k].name) != 0 || value * units[k].factor > 1e18) continue;
-        *out = (size_t)(value * units[k].factor);
+        *(size_t *)field = (size_t)(value * units[k].factor);
         return CLI_OK;
     }
-    return cli_fail(CLI_USAGE, "%s is '%s'; give bytes, as in 2GiB, 500MiB or 1000000", option,
-                    text);
+    return cli_fail(CLI_USAGE, "%s is '%s'; give bytes, as in 2GiB, 500MiB or 1000000", name, text);
 }
 
 int train_choose_recompute(train_problem *problem, const train_options *options) {
     const int stages   = sluice_schedule_stages(problem->schedule);
     problem->recompute = calloc((size_t)stages, sizeof *problem->recompute);
     if (!problem->recompute) return cli_fail(CLI_FAILED, "host memory exhausted");
-    return cli_read_recompute(problem->recompute, options->recompute, stages);
+    return cli_read_recompute(problem->recompute, options->costs.recompute, stages);
 }
 
 /* ---- the plan, kind by kind ---- */
@@ -68,10 +68,10 @@ static int compile(sluice_program **program, const train_problem *problem,
     if (problem->split)
         *split = *problem->split;
     else
-        CLI_TRY(cli_check(
+        CLI_TRY(cli_report(
             sluice_split_model(split, problem->model, sluice_schedule_stages(problem->schedule),
                                options->batch, sluice_schedule_microbatches(problem->schedule))));
-    return cli_check(
+    return cli_report(
         sluice_program_compile(program, problem->schedule, problem->model, split, &settings));
 }
 

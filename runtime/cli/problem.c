@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 enum { DEFAULT_SEQ = 128, HELD_OUT_WINDOWS = 64 };
 
@@ -15,10 +15,10 @@ static bool is_config_file(const char *model) {
 }
 
 static int read_config(train_problem *problem, int64_t vocabulary) {
-    return cli_check_or(is_config_file(problem->name)
-                            ? sluice_gpt_config_read(&problem->config, problem->name)
-                            : sluice_gpt_preset(&problem->config, problem->name, vocabulary),
-                        "--model takes a preset's name or a GPT-2's config.json");
+    return cli_report_or(is_config_file(problem->name)
+                             ? sluice_gpt_config_read(&problem->config, problem->name)
+                             : sluice_gpt_preset(&problem->config, problem->name, vocabulary),
+                         "--model takes a preset's name or a GPT-2's config.json");
 }
 
 static int choose_length(train_problem *problem, const train_options *options) {
@@ -66,15 +66,15 @@ static int check_tokens(const train_problem *problem) {
 static int make_model(train_problem *problem, const train_options *options) {
     CLI_TRY(read_config(problem, 256)); /* its positions; the corpus says how many words */
     CLI_TRY(choose_length(problem, options));
-    CLI_TRY(cli_check_or(
-        sluice_corpus_open(&problem->corpus, options->data, options->data_count, problem->seq),
+    CLI_TRY(cli_report_or(
+        sluice_corpus_open(&problem->corpus, options->data.text, options->data.count, problem->seq),
         "--data takes readable text files, folders or .bin files"));
     CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
     problem->config.dropout = options->dropout;
     const int64_t windows   = sluice_corpus_held_out_windows(problem->corpus);
     problem->held_out       = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
-    return cli_check(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
+    return cli_report(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
 }
 
 /* ---- schedule and split ---- */
@@ -100,15 +100,15 @@ static int check_schedule(const train_problem *problem, const train_options *opt
 }
 
 static int make_split(train_problem *problem, const train_options *options) {
-    if (!options->split) return CLI_OK;
+    if (!options->costs.split) return CLI_OK;
     problem->split = malloc(sizeof *problem->split);
     if (!problem->split) return cli_fail(CLI_FAILED, "host memory exhausted");
     const sluice_status status = sluice_split_parse(
-        problem->split, options->split, strlen(options->split),
+        problem->split, options->costs.split, strlen(options->costs.split),
         sluice_model_layer_count(problem->model), sluice_schedule_stages(problem->schedule));
     if (status == SLUICE_OK) return CLI_OK;
     return cli_fail(CLI_USAGE, "%s; --split '%s' must list the layers of each stage",
-                    sluice_last_error()->what, options->split);
+                    sluice_last_error()->what, options->costs.split);
 }
 
 int train_prepare(train_problem *problem, const train_options *options) {
@@ -129,16 +129,16 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.precision               = options->precision;
     settings.threads                 = options->threads;
     settings.optimizer               = options->optimizer;
-    settings.beta1                   = options->beta1;
-    settings.beta2                   = options->beta2;
+    settings.beta1                   = options->betas[0];
+    settings.beta2                   = options->betas[1];
     settings.weight_decay            = options->weight_decay;
     settings.clip                    = options->clip;
     settings.seed                    = options->seed;
     settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
     settings.memory_limit            = options->memory_limit;
-    CLI_TRY(cli_check(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,
-                                             problem->split, &settings)));
+    CLI_TRY(cli_report(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,
+                                              problem->split, &settings)));
     return options->init ? train_load_weights(problem, options->init) : CLI_OK;
 }
 

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "train.h"
+#include "training.h"
 
 enum { PART_BYTES = 64, LINE_BYTES = 512, PARTS = 6, LINES = 20 };
 

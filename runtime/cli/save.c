@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "train.h"
+#include "training.h"
 
 bool train_path(char path[PATH_BYTES], const char *out, const char *name) {
     const int length = snprintf(path, PATH_BYTES, "%s/%s", out, name);
@@ -59,8 +59,8 @@ static int read_tensors(const train_problem *problem, sluice_named_tensor *tenso
         values[*count]  = room;
         tensors[*count] = (sluice_named_tensor){use->name, *shape, room};
         ++*count;
-        CLI_TRY(cli_check(sluice_pipeline_read_parameter(problem->pipeline, use->name, room,
-                                                         sluice_shape_count(shape))));
+        CLI_TRY(cli_report(sluice_pipeline_read_parameter(problem->pipeline, use->name, room,
+                                                          sluice_shape_count(shape))));
     }
     return CLI_OK;
 }
@@ -75,7 +75,7 @@ static int save_weights(const train_problem *problem, const char *path) {
         failed = cli_fail(CLI_FAILED, "host memory exhausted");
     else
         failed = read_tensors(problem, tensors, values, &count);
-    if (!failed) failed = cli_check(sluice_safetensors_write(path, tensors, count));
+    if (!failed) failed = cli_report(sluice_safetensors_write(path, tensors, count));
     free_tensors(tensors, values, count);
     return failed;
 }
@@ -86,5 +86,5 @@ int train_save(const train_problem *problem, const char *out) {
         return cli_fail(CLI_FAILED, "--out is longer than a path may be");
     CLI_TRY(save_weights(problem, path));
     (void)train_path(path, out, "config.json"); /* shorter: it fits */
-    return cli_check(sluice_gpt_config_write(path, &problem->config));
+    return cli_report(sluice_gpt_config_write(path, &problem->config));
 }

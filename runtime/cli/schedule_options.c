@@ -1,54 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule_options.c -- the options that name a schedule, and the queues it is to run over. */
-#include <errno.h>
+/* schedule_options.c -- the options that name a schedule, and the queues it runs over. */
 #include <string.h>
 
-#include "laboratory.h"
+#include "schedule_tools.h"
 
 /* ---- which schedule ---- */
 
-enum { KEY_SLACK = 0x100, KEY_GROUP, KEY_TRANSPORT };
-
-static const struct argp_option schedule_list[] = {
-    {"ranks", 'p', "P", 0, "Ranks", 1},
-    {"chunks", 'v', "V", 0, "Stages of each rank (the schedule's own)", 1},
-    {"microbatches", 'm', "M", 0, "Micro-batches", 1},
-    {"slack", KEY_SLACK, "S", 0, "Warm-up of 1f1b and interleaved, 1 to 2 (1)", 1},
-    {"group", KEY_GROUP, "N", 0, "Micro-batches of a round of interleaved (P)", 1},
-    {0}};
-
-/* argp wants an errno; the sentence is said already. */
-static error_t take_schedule(int key, char *argument, struct argp_state *state) {
-    cli_schedule_choice *const schedule = state->input;
-    int refused                         = CLI_OK;
-    switch (key) {
-    case 'p':
-        refused = cli_read_int(&schedule->ranks, "-p", argument, 1, SLUICE_MAX_STAGES);
-        break;
-    case 'v':
-        refused = cli_read_int(&schedule->chunks, "-v", argument, 1, SLUICE_MAX_STAGES);
-        break;
-    case 'm':
-        refused = cli_read_int(&schedule->microbatches, "-m", argument, 1, 1 << 20);
-        break;
-    case KEY_SLACK:
-        refused = cli_read_number(&schedule->slack, "--slack", argument, 1, false);
-        break;
-    case KEY_GROUP:
-        refused = cli_read_int(&schedule->group, "--group", argument, 1, 1 << 20);
-        break;
-    case ARGP_KEY_ARG:
-        if (schedule->name)
-            refused = cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", argument);
-        schedule->name = argument;
-        break;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-    return refused ? EINVAL : 0;
+static int take_name(void *field, const cli_option *option, const char *name, const char *text) {
+    if (*(const char **)field)
+        return cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", text);
+    return cli_take_text(field, option, name, text);
 }
 
-const struct argp cli_schedule_parser = {.options = schedule_list, .parser = take_schedule};
+#define FIELD(member) offsetof(cli_schedule_choice, member)
+enum { MAX_MICROBATCHES = 1 << 20 };
+
+/* clang-format off */
+const cli_option cli_schedule_options[] = {
+    {"schedule", 0, CLI_TRAIN, "NAME|FILE", "1f1b (the default), another that `sluice schedule --list` prints, or a CSV file", cli_take_text, .field = FIELD(name)},
+    {"schedule", CLI_ARGUMENT, CLI_TOOLS, NULL, NULL, take_name, .field = FIELD(name)},
+    {"ranks", 'p', CLI_ALL, "P", "Ranks (sluice train: 2, on one core 1)", cli_take_int, .field = FIELD(ranks), .min = 1, .max = SLUICE_MAX_STAGES},
+    {"chunks", 'v', CLI_ALL, "V", "Stages of each rank (the schedule's own)", cli_take_int, .field = FIELD(chunks), .min = 1, .max = SLUICE_MAX_STAGES},
+    {"stages", 0, CLI_TRAIN, "K", "Stages in all: ranks x chunks, one of which may be left out", cli_take_int, .field = FIELD(stages), .min = 1, .max = SLUICE_MAX_STAGES},
+    {"microbatches", 'm', CLI_ALL, "M", "Micro-batches of a minibatch (sluice train: 8)", cli_take_int, .field = FIELD(microbatches), .min = 1, .max = MAX_MICROBATCHES},
+    {"slack", 0, CLI_ALL, "S", "Warm-up of 1f1b and interleaved, 1 to 2 (1)", cli_take_number, .field = FIELD(slack), .min = 1},
+    {"group", 0, CLI_ALL, "N", "Micro-batches of a round of interleaved (P)", cli_take_int, .field = FIELD(group), .min = 1, .max = MAX_MICROBATCHES},
+    {0}};
+/* clang-format on */
+#undef FIELD
 
 int cli_choose_schedule(sluice_schedule **out, cli_schedule_choice *choice, const char *command) {
     if (!choice->name)
@@ -76,29 +55,20 @@ int cli_check_size(const sluice_schedule *schedule) {
 
 /* ---- over which queues ---- */
 
-static const struct argp_option transport_list[] = {
-    {"transport", KEY_TRANSPORT, "NAME", 0,
-     "local or mpi: a queue for each directed link (the default); nccl: one for each rank", 1},
+static const char *const transports[] = {"local", "mpi", "nccl", NULL};
+
+/* clang-format off */
+const cli_option tool_options[] = {
+    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local or mpi: a queue for each directed link (the default); nccl: one for each rank", cli_take_word, .field = offsetof(tool_choice, transport), .words = transports},
+    {"json", 0, CLI_CHECK | CLI_SIMULATE, NULL, "Print an object for scripts", cli_take_flag, .field = offsetof(tool_choice, json)},
     {0}};
+/* clang-format on */
 
-static int read_transport(laboratory_choice *choice, const char *name) {
-    choice->transport = name;
-    choice->queues    = SLUICE_QUEUES_PER_LINK;
-    if (strcmp(name, "local") == 0 || strcmp(name, "mpi") == 0) return CLI_OK;
-    choice->queues = SLUICE_QUEUES_PER_RANK;
-    if (strcmp(name, "nccl") == 0) return CLI_OK;
-    return cli_fail(CLI_USAGE, "--transport is '%s'; choose one of: local, mpi, nccl", name);
+sluice_queues tool_queues(const tool_choice *choice) {
+    return strcmp(choice->transport, "nccl") == 0 ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_LINK;
 }
 
-static error_t take_transport(int key, char *argument, struct argp_state *state) {
-    if (key != KEY_TRANSPORT) return ARGP_ERR_UNKNOWN;
-    return read_transport(state->input, argument) ? EINVAL : 0;
-}
-
-const struct argp laboratory_transport_parser = {.options = transport_list,
-                                                 .parser  = take_transport};
-
-const char *laboratory_queues(const laboratory_choice *choice) {
-    return choice->queues == SLUICE_QUEUES_PER_RANK ? "one queue of groups per rank"
-                                                    : "a queue per directed link";
+const char *tool_queues_text(const tool_choice *choice) {
+    return tool_queues(choice) == SLUICE_QUEUES_PER_RANK ? "one queue of groups per rank"
+                                                         : "a queue per directed link";
 }

@@ -80,7 +80,7 @@ static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
     options.microbatches = choice->microbatches;
     options.group        = choice->group;
     options.slack        = choice->slack;
-    return cli_check(sluice_schedule_generate(out, choice->name, &options));
+    return cli_report(sluice_schedule_generate(out, choice->name, &options));
 }
 
 int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice) {
@@ -90,7 +90,7 @@ int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice) 
 int cli_settle_ranks(cli_schedule_choice *choice, int ranks) {
     sluice_schedule_description about;
     if (cli_is_file(choice->name)) return CLI_OK;
-    CLI_TRY(cli_check(sluice_schedule_describe(&about, choice->name)));
+    CLI_TRY(cli_report(sluice_schedule_describe(&about, choice->name)));
     int *const p = &choice->ranks, *const v = &choice->chunks;
     const int k = choice->stages;
     if (k && *p && k % *p != 0)

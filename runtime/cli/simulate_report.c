@@ -2,7 +2,7 @@
 /* simulate_report.c -- what `sluice simulate` says: to people, and to scripts. */
 #include <stdio.h>
 
-#include "simulate.h"
+#include "simulate_report.h"
 
 /* Idle share of the whole step. */
 static double makespan_idle(const sluice_simulation *simulation, int rank) {
@@ -10,15 +10,15 @@ static double makespan_idle(const sluice_simulation *simulation, int rank) {
     return simulation->makespan > 0 && idle > 0 ? idle / simulation->makespan : 0;
 }
 
-static int draw(const simulate_options *options, const simulate_costs *costs,
+static int draw(const simulate_options *options, const given_costs *costs,
                 const sluice_program *program, const sluice_simulation *simulation) {
-    return drawing_write(&options->files, program, simulation, options->choice.schedule.name,
+    return drawing_write(&options->drawing, program, simulation, options->choice.schedule.name,
                          costs->profile ? "s" : NULL);
 }
 
 /* ---- to people ---- */
 
-static void print_head(const simulate_options *options, const simulate_costs *costs,
+static void print_head(const simulate_options *options, const given_costs *costs,
                        const sluice_schedule *schedule) {
     const int stages = sluice_schedule_stages(schedule);
     printf("%s: %d ranks, %d stages, %d micro-batches; ", options->choice.schedule.name,
@@ -27,12 +27,12 @@ static void print_head(const simulate_options *options, const simulate_costs *co
         printf("seconds on %s, layers", costs->profile->device);
         for (int s = 0; s < stages; s++)
             printf("%c%d", s > 0 ? ',' : ' ', costs->split->first[s + 1] - costs->split->first[s]);
-    } else if (options->costs) {
-        printf("costs %s", options->costs);
+    } else if (options->costs.costs) {
+        printf("costs %s", options->costs.costs);
     } else {
         printf("F = I = W = 1, B = 2");
     }
-    printf("; %s (%s)\n", laboratory_queues(&options->choice), options->choice.transport);
+    printf("; %s (%s)\n", tool_queues_text(&options->choice), options->choice.transport);
 }
 
 static void print_times(const sluice_simulation *simulation) {
@@ -61,11 +61,12 @@ static void print_ranks(const sluice_simulation *simulation, const sluice_progra
            sized ? "; bytes: most in use at once, parameters, gradients and moments included" : "");
 }
 
-int simulate_print(const simulate_options *options, const simulate_costs *costs,
+int simulate_print(const simulate_options *options, const given_costs *costs,
                    const sluice_schedule *schedule, const sluice_program *program) {
     sluice_simulation *simulation = NULL;
     print_head(options, costs, schedule);
-    CLI_TRY(cli_print_timeline(&simulation, program, &costs->costs, options->columns));
+    CLI_TRY(cli_print_timeline(&simulation, program, &costs->costs,
+                               drawing_columns(&options->drawing)));
     print_times(simulation);
     print_ranks(simulation, program, costs->bytes != NULL);
     const int failed = draw(options, costs, program, simulation);
@@ -137,10 +138,10 @@ static json_t *transfers(const sluice_simulation *simulation, bool *good) {
     return object;
 }
 
-int simulate_print_json(const simulate_options *options, const simulate_costs *costs,
+int simulate_print_json(const simulate_options *options, const given_costs *costs,
                         const sluice_schedule *schedule, const sluice_program *program) {
     sluice_simulation *simulation = NULL;
-    CLI_TRY(cli_check(sluice_program_simulate(&simulation, program, &costs->costs)));
+    CLI_TRY(cli_report(sluice_program_simulate(&simulation, program, &costs->costs)));
     json_t *const object = json_of_schedule(schedule, &options->choice);
     bool good            = object != NULL;
     json_add(object, &good, "makespan", json_real(simulation->makespan));

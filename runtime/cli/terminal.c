@@ -21,7 +21,7 @@ int cli_fail(int exit_status, const char *format, ...) {
     return exit_status;
 }
 
-int cli_check_or(sluice_status status, const char *hint) {
+int cli_report_or(sluice_status status, const char *hint) {
     if (status == SLUICE_OK) return CLI_OK;
     const sluice_error *const error = sluice_last_error();
     if (error->hint[0] != '\0') hint = error->hint;
@@ -29,8 +29,8 @@ int cli_check_or(sluice_status status, const char *hint) {
                     hint[0] != '\0' ? "; " : "", hint);
 }
 
-int cli_check(sluice_status status) {
-    return cli_check_or(status, "");
+int cli_report(sluice_status status) {
+    return cli_report_or(status, "");
 }
 
 int cli_columns(int otherwise) {

@@ -121,7 +121,7 @@ struct sluice_pipeline {
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
-    sluice__link *links; /* what either program posts at most */
+    sluice__channel *links; /* what either program posts at most */
     int link_count;
     sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
     int ranks, threads;
@@ -281,7 +281,7 @@ size_t sluice__largest_load(const sluice_pipeline *pipeline);
 /* Costs are given, and right, if and only if the device is virtual. */
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline);
 /* What the links of a paced pipeline take, into what the transport is opened with. */
-void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link);
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *link);
 /* Sleep until the instruction, begun at `begin` of the clock, has taken its time; of a pipeline
  * without costs nothing. */
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);

@@ -27,7 +27,7 @@ sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
                         "virtual links have a latency and a bandwidth; set those");
 }
 
-void sluice__pace_link(const sluice_pipeline *pipeline, sluice__link *link) {
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *link) {
     const sluice_simulation_costs *costs = pipeline->options.costs;
     if (!costs) return;
     link->latency_s   = costs->latency;

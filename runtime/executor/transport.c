@@ -46,22 +46,22 @@ sluice_status sluice_transport_describe(const char *name, char *out, size_t byte
 /* ---- what it carries ---- */
 
 /* Transfers of each directed link: the most that either program posts. */
-static void count_transfers(const sluice_program *program, sluice__link *links) {
+static void count_transfers(const sluice_program *program, sluice__channel *links) {
     const int p = program->ranks;
     for (int r = 0; r < p; r++)
         for (int n = 0; n < program->rank[r].count; n++) {
             const sluice_instruction *at = &program->rank[r].list[n];
             if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
-            sluice__link *link = &links[r * p + at->peer];
+            sluice__channel *link = &links[r * p + at->peer];
             if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
         }
 }
 
 sluice_status sluice__count_links(sluice_pipeline *pipeline) {
     const int p = pipeline->ranks;
-    sluice__link *links;
+    sluice__channel *links;
     SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__link){k / p, k % p, 0, 0, 0};
+    for (int k = 0; k < p * p; k++) links[k] = (sluice__channel){k / p, k % p, 0, 0, 0};
     count_transfers(pipeline->program, links);
     count_transfers(pipeline->forward, links);
     for (int k = 0; k < p * p; k++)

@@ -13,8 +13,8 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/schedule/csv.h"
+#include "runtime/schedule/generators.h"
 #include "runtime/schedule/keys.h"
-#include "runtime/schedule/schedule.h"
 
 typedef struct reader {
     const char *text;

@@ -6,7 +6,7 @@
  * of one hide behind the arithmetic of the other. (DeepSeek-AI 2024, DeepSeek-V3, whose DualPipe
  * feeds the pipe from both ends; folded to one end, as here: Sea AI Lab 2025, "Cut-in-half".)
  */
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 /* A rank's list and how far it is; micro-batches from m on are only pretended. */
 typedef struct writer {

@@ -7,7 +7,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 /* A new schedule is a row here, an emitter in the file of its idea, and its section in
  * docs/schedules.md. Columns: name, in one line; chunks: default, least, most (0: any); takes

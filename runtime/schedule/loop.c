@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* loop.c -- v stages per rank, stage s on rank s mod p: a micro-batch goes round the ranks v times.
  */
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 /* ---- interleaved ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* one_chunk.c -- schedules of one stage per rank whose backward is whole. */
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 static int least(int a, int b) {
     return a < b ? a : b;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* schedule.c -- the schedule object: lists of actions and where each stage is placed. */
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 enum { PERIOD = 6, STREAMS = 4, NOTHING = -1, DO_W = STREAMS };
 

@@ -8,7 +8,7 @@
  * Parallelism with Controllable Memory, which also has the building blocks below; zbv: Qi et al.
  * 2023.)
  */
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 /* ---- zbv: the memory of 1F1B, no idle time ---- */
 

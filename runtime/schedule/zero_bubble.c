@@ -10,7 +10,7 @@
  *   rank 0 | F F F F  ........  I W F I W F I W ...  I W I W I W
  *   rank 3 |       F I F I F I F I W F I W F I W ... I W W W W     `kept` = 3
  */
-#include "runtime/schedule/schedule.h"
+#include "runtime/schedule/generators.h"
 
 static void emit(sluice__list *to, int m, int r, int warmup, int kept) {
     int f = 0, i = 0, w = 0;

@@ -70,7 +70,7 @@ static sluice_status local_describe(char *out, size_t bytes) {
 
 /* ---- open and close ---- */
 
-static sluice_status open_links(sluice__transport *transport, const sluice__link *links,
+static sluice_status open_links(sluice__transport *transport, const sluice__channel *links,
                                 int count) {
     for (int k = 0; k < count; k++) {
         link *opened     = link_of(transport, links[k].from, links[k].to);
@@ -107,7 +107,7 @@ static void local_close(sluice__transport *transport) {
     sluice__free(transport);
 }
 
-static sluice_status local_open(sluice__transport **out, int ranks, const sluice__link *links,
+static sluice_status local_open(sluice__transport **out, int ranks, const sluice__channel *links,
                                 int count, const int *gathers, const sluice_device_ops *ops) {
     sluice__transport *transport;
     const size_t p  = (size_t)ranks;
@@ -138,7 +138,7 @@ out:
 }
 
 /* Nothing is allocated or connected: hosts hand over addresses. */
-static size_t local_reserve(const sluice__link *links, int count, int ranks, int rank) {
+static size_t local_reserve(const sluice__channel *links, int count, int ranks, int rank) {
     (void)links, (void)count, (void)ranks, (void)rank;
     return 0;
 }

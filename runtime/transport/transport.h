@@ -24,10 +24,10 @@ typedef struct sluice__transport sluice__transport; /* the links among all ranks
 
 /* How many transfers one run may post on the directed link from -> to. Of virtual devices, also
  * what the link takes for each, from when both ends are posted and the one before is over. */
-typedef struct sluice__link {
+typedef struct sluice__channel {
     int from, to, transfers;
     double latency_s, bytes_per_s; /* 0: no time; size does not matter */
-} sluice__link;
+} sluice__channel;
 
 /* Where a post's copy is enqueued if it is this end that copies, and an event of the same device:
  * the transport records it there when this end's buffer is ready, or when the copy is enqueued. */
@@ -50,11 +50,11 @@ typedef struct sluice__transport_ops {
     sluice_status (*describe)(char *out, size_t bytes);
     /* `ops`: the ranks' device. `gathers`: doubles that each rank gives in a gather.
      * E_HOST_MEMORY, E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
-    sluice_status (*open)(sluice__transport **out, int ranks, const sluice__link *links, int count,
-                          const int *gathers, const sluice_device_ops *ops);
+    sluice_status (*open)(sluice__transport **out, int ranks, const sluice__channel *links,
+                          int count, const int *gathers, const sluice_device_ops *ops);
     void (*close)(sluice__transport *transport); /* NULL is fine */
     /* Bytes that joining takes of the device of `rank`, beside the arenas. */
-    size_t (*reserve)(const sluice__link *links, int count, int ranks, int rank);
+    size_t (*reserve)(const sluice__channel *links, int count, int ranks, int rank);
 
     /* On every rank's thread, once all of them have allocated what they need: whatever the ranks
      * must agree on or connect happens here, in at most `seconds`; a post takes no longer, either.

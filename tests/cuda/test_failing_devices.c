@@ -356,7 +356,8 @@ static void no_memory_is_freed_that_a_copy_may_write(void **state) {
     describe(forwards.name);
     const outcome end = scenario_run(&forwards, begin_to_fail_beside, injected.words);
     if (end.status != SLUICE_E_CALLBACK ||
-        strcmp(end.error.what, "rank 1, stage 1, 1F0: loading 'targets' of samples 0 to 1 failed: no data") != 0)
+        strcmp(end.error.what,
+               "rank 1, stage 1, 1F0: loading 'targets' of samples 0 to 1 failed: no data") != 0)
         fail_msg("%s: '%s'", injected.words, end.error.what);
     if (end.seconds > deadline + grace + slack) fail_msg("it took %g s", end.seconds);
     (void)nanosleep(&(struct timespec){0, 100000000}, NULL); /* who would free does so now */

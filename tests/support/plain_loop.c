@@ -38,8 +38,7 @@ static void plain_store(const plain_loop *loop, int u) {
 }
 
 plain_loop plain_loop_open_in(const sluice_model *model, const sluice_device_ops *ops,
-                                            sluice_precision precision, int threads,
-                                            uint64_t seed) {
+                              sluice_precision precision, int threads, uint64_t seed) {
     plain_loop loop = {.model      = model,
                        .ops        = ops,
                        .operations = ops->operations(precision),

@@ -115,7 +115,7 @@ refuse_train 1 "cannot read 'no.safetensors': No such file or directory; --init 
 refuse 2 "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8" schedule
 refuse 2 "-p is missing; say how many ranks" schedule 1f1b -m 2
 refuse 2 "-m is missing; say how many micro-batches" schedule 1f1b -p 2
-refuse 2 "-p is '0'; $count 4096" schedule 1f1b -p 0 -m 2
+refuse 2 "--ranks is '0'; $count 4096" schedule 1f1b -p 0 -m 2
 refuse 2 "'gpipe' is one schedule too many; name one" schedule 1f1b gpipe -p 2 -m 2
 refuse 2 "4096 ranks x 4097 micro-batches x 1 chunks are more than 16777216; name fewer" schedule 1f1b -p 4096 -m 4097
 refuse 2 "4096 ranks x 1048576 micro-batches x 4096 chunks are more than 16777216; name fewer" schedule interleaved -p 4096 -m 1048576 -v 4096

@@ -41,7 +41,7 @@ struct sluice__team {
     worker *workers; /* threads - 1; the first `started` run */
     int started;
 
-    sluice__task *function;
+    sluice__team_task *function;
     const void *job;
     int64_t tasks;
     char apart_next[64];      /* what is written often lies on cache lines of its own */
@@ -140,7 +140,8 @@ static void await_workers(sluice__team *team) {
     (void)pthread_mutex_unlock(&team->mutex);
 }
 
-void sluice__team_run(sluice__team *team, int64_t tasks, sluice__task *function, const void *job) {
+void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *function,
+                      const void *job) {
     if (team->threads == 1 || tasks <= 1) {
         for (int64_t task = 0; task < tasks; task++) function(job, task, 0);
         return;

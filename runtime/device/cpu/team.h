@@ -16,7 +16,7 @@
 typedef struct sluice__team sluice__team;
 
 /* `thread` is 0 for the caller, 1.. for the workers: an index for workspaces only. */
-typedef void sluice__task(const void *job, int64_t task, int thread);
+typedef void sluice__team_task(const void *job, int64_t task, int thread);
 
 /* Make the caller the first of `threads`. E_HOST_MEMORY, E_DEVICE if a thread cannot start. */
 sluice_status sluice__team_start(sluice__team **out, int threads, int first_core, bool pin);
@@ -25,6 +25,7 @@ void sluice__team_stop(sluice__team *team); /* NULL is fine */
 int sluice__team_unpinned(const sluice__team *team);
 
 /* Run tasks 0 .. tasks - 1; all are complete on return. */
-void sluice__team_run(sluice__team *team, int64_t tasks, sluice__task *function, const void *job);
+void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *function,
+                      const void *job);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* ---- open ---- */
 
-static bool exchange_anything(const sluice__link *links, int count, int a, int b) {
+static bool exchange_anything(const sluice__channel *links, int count, int a, int b) {
     for (int k = 0; k < count; k++)
         if ((links[k].from == a && links[k].to == b) || (links[k].from == b && links[k].to == a))
             return true;
@@ -19,7 +19,7 @@ static bool exchange_anything(const sluice__link *links, int count, int a, int b
 }
 
 /* Ascending by low, then high: every rank takes its pairs up in this order. */
-static sluice_status find_pairs(sluice__transport *transport, const sluice__link *links,
+static sluice_status find_pairs(sluice__transport *transport, const sluice__channel *links,
                                 int count) {
     const int p = transport->ranks;
     SLUICE__TRY(sluice__alloc(&transport->pairs, (size_t)count, sizeof *transport->pairs));
@@ -43,7 +43,7 @@ static sluice_status make_end(sluice__nccl_end *end, sluice__nccl_rank *rank, in
     return sluice__alloc(&end->over, (size_t)transfers, sizeof *end->over);
 }
 
-static sluice_status make_ranks(sluice__transport *transport, const sluice__link *links,
+static sluice_status make_ranks(sluice__transport *transport, const sluice__channel *links,
                                 int count) {
     const size_t p = (size_t)transport->ranks;
     SLUICE__TRY(sluice__alloc(&transport->rank, p, sizeof *transport->rank));
@@ -89,8 +89,9 @@ static void close_transport(sluice__transport *transport) {
     sluice__free(transport);
 }
 
-static sluice_status open_transport(sluice__transport **out, int ranks, const sluice__link *links,
-                                    int count, const int *gathers, const sluice_device_ops *ops) {
+static sluice_status open_transport(sluice__transport **out, int ranks,
+                                    const sluice__channel *links, int count, const int *gathers,
+                                    const sluice_device_ops *ops) {
     const sluice__nccl *nccl     = NULL;
     sluice__transport *transport = NULL;
     sluice_status status         = SLUICE_OK;
@@ -118,7 +119,7 @@ out:
 /* Buffers of a communicator's channels, of which join.c allows few; not measured: generous. */
 static const size_t pair_bytes = (size_t)96 << 20, all_bytes = (size_t)64 << 20;
 
-static size_t reserve(const sluice__link *links, int count, int ranks, int rank) {
+static size_t reserve(const sluice__channel *links, int count, int ranks, int rank) {
     size_t bytes = all_bytes;
     for (int peer = 0; peer < ranks; peer++)
         if (peer != rank && exchange_anything(links, count, rank, peer)) bytes += pair_bytes;

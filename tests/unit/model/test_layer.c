@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_layer.c -- each layer kind's F, I and W against float64, and against its own description. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "sluice/device.h"
 #include "sluice/layer.h"
 #include "tests/support/layer64.h"

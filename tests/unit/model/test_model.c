@@ -3,10 +3,14 @@
  */
 #include "sluice/model.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "sluice/allocator.h"
 #include "tests/support/layer64.h"
-#include "tests/support/reference64.h"
 #include "tests/support/plain_loop.h"
+#include "tests/support/reference64.h"
 #include "tests/support/support.h"
 
 /* ---- presets and names ---- */
@@ -237,8 +241,9 @@ static void test_foreign_kinds(void **unused) {
                                        {.name = "odd", .describe = describe_no_samples},
                                        {.name = "free", .describe = describe_free_loss}};
     const char *const texts[]       = {
-              "layer kind 'greedy' describes 0 parameters, 9 saved and 0 handed tensors; there may be "
-                    "12, 8 and 4",
+              "layer kind 'greedy' describes 0 parameters, 9 saved and 0 handed tensors and 0 parts of "
+                    "the batch; "
+                    "there may be 12, 8, 4 and 4",
               "layer kind 'odd' makes (5) float32 of 1 sample; its output must begin with the samples "
                     "dimension",
               "layer kind 'free' is a loss of 0 terms per sample",

@@ -7,6 +7,7 @@
 
 #include "runtime/program/internal.h"
 #include "sluice/allocator.h"
+#include "sluice/timeline.h"
 
 static sluice_program *compile(sluice_schedule *schedule) {
     return compile_over(schedule, SLUICE_QUEUES_PER_LINK);

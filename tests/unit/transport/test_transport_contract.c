@@ -25,8 +25,9 @@ static const sluice_device_ops device = {
 static const sluice__mark no_mark = {NULL, NULL};
 
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
-    sluice__link links[8];
-    for (int r = 0; r < ranks; r++) links[r] = (sluice__link){r, (r + 1) % ranks, transfers, 0, 0};
+    sluice__channel links[8];
+    for (int r = 0; r < ranks; r++)
+        links[r] = (sluice__channel){r, (r + 1) % ranks, transfers, 0, 0};
     sluice__transport *transport;
     static const int gathers[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     assert_ok(ops->open(&transport, ranks, links, ranks, gathers, &device));

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* info.c -- `sluice info`: what this build is and what it finds here. */
-#include <argp.h>
+/* command_info.c -- `sluice info`: what this build is and what it finds here. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "command_line.h"
 
 /* The library's own words, from whichever BLAS was linked in. */
 static const char *blas_in_use(void) {
@@ -48,10 +47,9 @@ static void print_nccl(void) {
         printf("nccl      no: %s\n", sluice_last_error()->what);
 }
 
-int cli_info(int argc, char **argv) {
-    static const struct argp parser = {
-        .doc = "What this build of Sluice is and what it finds on this machine."};
-    if (argp_parse(&parser, argc, argv, 0, NULL, NULL) != 0) return CLI_USAGE;
+int command_info(const cli_command *command, int argc, char **argv) {
+    static const cli_option_table none[] = {{0}};
+    CLI_TRY(cli_parse(NULL, NULL, command, 0, none, argc, argv));
     printf("version   sluice %s\n", sluice_version());
     printf("devices  ");
     for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)

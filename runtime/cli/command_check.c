@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is named. */
+/* command_check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is
+ * named. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "laboratory.h"
+#include "schedule_tools.h"
 
-typedef struct check_options {
-    laboratory_choice choice;
-    bool json;
-} check_options;
-
-enum { KEY_JSON = 0x200 };
-
-static const struct argp_option option_list[] = {
-    {"json", KEY_JSON, 0, 0, "Print an object for scripts", 2}, {0}};
-
-static error_t take_option(int key, char *argument, struct argp_state *state) {
-    check_options *const options = state->input;
-    (void)argument;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->choice.schedule;
-        state->child_inputs[1] = &options->choice;
-        return 0;
-    case KEY_JSON:
-        options->json = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const cli_option_table tables[] = {
+    {cli_schedule_options, offsetof(tool_choice, schedule), 1, NULL},
+    {tool_options, 0, 2, NULL},
+    {0}};
 
 /* ---- what was proven, in numbers ---- */
 
@@ -51,10 +31,10 @@ static counts count(const sluice_program *program) {
 }
 
 static int print_proof(const sluice_schedule *schedule, const sluice_program *program,
-                       const laboratory_choice *choice) {
+                       const tool_choice *choice) {
     const counts all = count(program);
     printf("proven: %s runs to its end over %s (%s), and computes what it should\n",
-           choice->schedule.name, laboratory_queues(choice), choice->transport);
+           choice->schedule.name, tool_queues_text(choice), choice->transport);
     printf("  %d ranks, %d stages, %d micro-batches\n", sluice_schedule_ranks(schedule),
            sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
     printf("  %lld actions: %s, once per micro-batch and stage, in order\n", all.actions,
@@ -71,7 +51,7 @@ static int print_proof(const sluice_schedule *schedule, const sluice_program *pr
 }
 
 static int print_json(const sluice_schedule *schedule, const sluice_program *program,
-                      const laboratory_choice *choice) {
+                      const tool_choice *choice) {
     const counts all     = count(program);
     json_t *const object = json_of_schedule(schedule, choice);
     json_t *const live   = json_array();
@@ -90,57 +70,45 @@ static int print_json(const sluice_schedule *schedule, const sluice_program *pro
 /* ---- what is wrong ---- */
 
 /* The sentence goes to standard error, and into the object. */
-static int say_wrong(const check_options *options, bool said) {
+static int say_wrong(const tool_choice *choice, bool said) {
     const sluice_error *const error = sluice_last_error();
-    const char *const name          = options->choice.schedule.name;
+    const char *const name          = choice->schedule.name;
     if (!said) (void)cli_fail(CLI_FAILED, "%s: %s", name, error->what);
-    if (!options->json) return CLI_FAILED;
+    if (!choice->json) return CLI_FAILED;
     json_t *const object = json_object();
     bool good            = object != NULL;
     json_add(object, &good, "schedule", json_string(name));
-    json_add(object, &good, "transport", json_string(options->choice.transport));
+    json_add(object, &good, "transport", json_string(choice->transport));
     json_add(object, &good, "proven", json_false());
     json_add(object, &good, "reason", json_string(error->what));
     (void)json_print(object, good);
     return CLI_FAILED;
 }
 
-static int check(const check_options *options, const sluice_schedule *schedule) {
+static int check(const tool_choice *choice, const sluice_schedule *schedule) {
     sluice_program *program         = NULL;
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
-    settings.queues                 = options->choice.queues;
+    settings.queues                 = tool_queues(choice);
     CLI_TRY(cli_check_size(schedule));
     const sluice_status status = sluice_program_compile(&program, schedule, NULL, NULL, &settings);
-    if (status == SLUICE_E_SCHEDULE) return say_wrong(options, false);
-    CLI_TRY(cli_check(status));
-    const int failed = options->json ? print_json(schedule, program, &options->choice)
-                                     : print_proof(schedule, program, &options->choice);
+    if (status == SLUICE_E_SCHEDULE) return say_wrong(choice, false);
+    CLI_TRY(cli_report(status));
+    const int failed = choice->json ? print_json(schedule, program, choice)
+                                    : print_proof(schedule, program, choice);
     sluice_program_free(program);
     return failed;
 }
 
-int cli_check_schedule(int argc, char **argv) {
-    static const struct argp_child children[] = {
-        {&cli_schedule_parser, 0, NULL, 0}, {&laboratory_transport_parser, 0, NULL, 0}, {0}};
-    static const struct argp parser = {
-        option_list,
-        take_option,
-        "NAME|FILE.csv",
-        "Prove that a schedule runs to its end and computes what it should, or say what is wrong.\v"
-        "Exits with 0 if it is proven, 1 if it is wrong, 2 if the command line is. A schedule that "
-        "names its transfers is checked with them where they are; to another they are added.",
-        children,
-        NULL,
-        NULL};
-    check_options options     = {.choice = {.transport = "local"}};
+int command_check(const cli_command *command, int argc, char **argv) {
+    tool_choice choice        = {.transport = "local"};
     sluice_schedule *schedule = NULL;
-    if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
-    const int refused = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice check");
+    CLI_TRY(cli_parse(&choice, NULL, command, CLI_CHECK, tables, argc, argv));
+    const int refused          = cli_choose_schedule(&schedule, &choice.schedule, "sluice check");
     const sluice_status status = sluice_last_error()->status;
     if (refused == CLI_FAILED && (status == SLUICE_E_PARSE || status == SLUICE_E_SCHEDULE))
-        return say_wrong(&options, true);
+        return say_wrong(&choice, true);
     CLI_TRY(refused);
-    const int failed = check(&options, schedule);
+    const int failed = check(&choice, schedule);
     sluice_schedule_free(schedule);
     return failed;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c -- what is going to happen, said before it does: who holds what, and of how many bytes. */
+/* plan_report.c -- what is going to happen, said before it does: who holds what, and of how many
+ * bytes. */
 #include <stdio.h>
 #include <string.h>
 
-#include "train.h"
+#include "training.h"
 
 /* What stage `stage` costs in one step. */
 typedef struct stage_share {
@@ -27,7 +28,7 @@ static int measure_stage(stage_share *share, const train_problem *problem, int s
     *share = (stage_share){0, 0};
     for (int l = first; l <= last; l++) {
         sluice_layer_description layer;
-        CLI_TRY(cli_check(sluice_model_describe(&layer, model, l, samples, SLUICE_PRECISION_FP32)));
+        CLI_TRY(cli_report(sluice_model_describe(&layer, model, l, samples, SLUICE_PRECISION_FP32)));
         share->flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
     }
     for (int use = 0; use < sluice_model_use_count(model); use++)

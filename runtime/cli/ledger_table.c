@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* ledger.c -- the table of where the last step's time went, measured beside simulated. */
+/* ledger_table.c -- the table of where the last step's time went, measured beside simulated. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train.h"
+#include "training.h"
 
 static void print_head(void) {
     printf("%-9s", "rank");
@@ -51,9 +51,10 @@ int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *mea
     sluice_simulation *simulation       = NULL;
     sluice_ledger *const simulated      = calloc((size_t)ranks, sizeof *simulated);
     if (!simulated) return cli_fail(CLI_FAILED, "host memory exhausted");
-    int failed = cli_check(sluice_program_simulate(&simulation, program, &costs->costs));
+    int failed = cli_report(sluice_program_simulate(&simulation, program, &costs->costs));
     if (!failed)
-        failed = cli_check(sluice_simulation_ledger(simulated, program, simulation, &costs->costs));
+        failed =
+            cli_report(sluice_simulation_ledger(simulated, program, simulation, &costs->costs));
     if (!failed) {
         printf("where the last step's time went, in milliseconds: as measured, and simulated %s\n",
                costs->given ? "from the costs" : "from its measured actions");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.h -- what the generators, the text form and the schedule object share. */
-#ifndef SLUICE_SCHEDULE_SCHEDULE_H
-#define SLUICE_SCHEDULE_SCHEDULE_H
+/* generators.h -- what the generators, the text form and the schedule object share. */
+#ifndef SLUICE_SCHEDULE_GENERATORS_H
+#define SLUICE_SCHEDULE_GENERATORS_H
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c -- `sluice schedule`: a schedule as a time line with its numbers, or as CSV. */
-#include <errno.h>
+/* command_schedule.c -- `sluice schedule`: a schedule as a time line with its numbers, or as CSV.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,53 +8,33 @@
 
 typedef struct schedule_options {
     cli_schedule_choice schedule;
-    drawing_files files;
-    int columns;
+    drawing_choice drawing;
     bool csv, list;
 } schedule_options;
 
-enum { KEY_CSV = 0x200, KEY_COLUMNS, KEY_LIST, DEFAULT_COLUMNS = 120 };
-
-static const struct argp_option option_list[] = {
-    {"csv", KEY_CSV, 0, 0, "Print the schedule's text form instead", 2},
-    {"columns", KEY_COLUMNS, "N", 0, "Width (the terminal's, or 120)", 2},
-    {"list", KEY_LIST, 0, 0, "Print the names there are", 2},
+static const cli_option own_options[] = {
+    {"csv", 0, CLI_SCHEDULE, NULL, "Print the schedule's text form instead", cli_take_flag,
+     .field = offsetof(schedule_options, csv)},
+    {"list", 0, CLI_SCHEDULE, NULL, "Print the names there are", cli_take_flag,
+     .field = offsetof(schedule_options, list)},
     {0}};
 
-/* argp wants an errno; the sentence is said already. */
-static error_t take_option(int key, char *argument, struct argp_state *state) {
-    schedule_options *const options = state->input;
-    int refused                     = CLI_OK;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->schedule;
-        state->child_inputs[1] = &options->files;
-        break;
-    case KEY_LIST:
-        options->list = true;
-        break;
-    case KEY_CSV:
-        options->csv = true;
-        break;
-    case KEY_COLUMNS:
-        refused = cli_read_int(&options->columns, "--columns", argument, 40, 1000);
-        break;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-    return refused ? EINVAL : 0;
-}
+static const cli_option_table tables[] = {
+    {cli_schedule_options, offsetof(schedule_options, schedule), 1, NULL},
+    {own_options, 0, 2, NULL},
+    {drawing_options, offsetof(schedule_options, drawing), 2, NULL},
+    {0}};
 
 static int check_files(const schedule_options *options) {
-    if (options->csv && (options->files.svg || options->files.trace))
+    if (options->csv && (options->drawing.svg || options->drawing.trace))
         return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
                                    "and --trace, or --csv");
-    return drawing_check(&options->files);
+    return drawing_check(&options->drawing);
 }
 
 static int print_csv(const sluice_schedule *schedule) {
     char *text = NULL;
-    CLI_TRY(cli_check(sluice_schedule_print(&text, schedule)));
+    CLI_TRY(cli_report(sluice_schedule_print(&text, schedule)));
     fputs(text, stdout);
     sluice_text_free(text);
     return CLI_OK;
@@ -76,10 +56,12 @@ static int print_program(const sluice_program *program, const schedule_options *
     for (int s = 0; s < stages; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
     sluice_simulation *simulation       = NULL;
-    int failed = cli_print_timeline(&simulation, program, &costs, options->columns);
+    int failed =
+        cli_print_timeline(&simulation, program, &costs, drawing_columns(&options->drawing));
     if (!failed) {
         print_numbers(simulation);
-        failed = drawing_write(&options->files, program, simulation, options->schedule.name, NULL);
+        failed =
+            drawing_write(&options->drawing, program, simulation, options->schedule.name, NULL);
     }
     sluice_simulation_free(simulation);
     free(unit);
@@ -91,7 +73,7 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
     compile.samples                = sluice_schedule_microbatches(schedule);
     CLI_TRY(cli_check_size(schedule));
-    CLI_TRY(cli_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
+    CLI_TRY(cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
     printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
            sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
@@ -100,21 +82,10 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
     return failed;
 }
 
-int cli_schedule(int argc, char **argv) {
-    static const struct argp_child children[] = {
-        {&cli_schedule_parser, 0, NULL, 0}, {&drawing_parser, 0, NULL, 0}, {0}};
-    static const struct argp parser = {option_list,
-                                       take_option,
-                                       "NAME|FILE.csv",
-                                       "Print a schedule's time line and its numbers.\v"
-                                       "--list prints the names. An argument with '/' or ending "
-                                       "in .csv is a file, which says P, V and M.",
-                                       children,
-                                       NULL,
-                                       NULL};
-    schedule_options options        = {.columns = cli_columns(DEFAULT_COLUMNS)};
-    sluice_schedule *schedule       = NULL;
-    if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) return CLI_USAGE;
+int command_schedule(const cli_command *command, int argc, char **argv) {
+    schedule_options options  = {0};
+    sluice_schedule *schedule = NULL;
+    CLI_TRY(cli_parse(&options, NULL, command, CLI_SCHEDULE, tables, argc, argv));
     if (options.list) {
         cli_list_schedules();
         return CLI_OK;

@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* train.h -- what the files of `sluice train` share. */
-#ifndef SLUICE_CLI_TRAIN_H
-#define SLUICE_CLI_TRAIN_H
+/* training.h -- what the files of `sluice train` share. */
+#ifndef SLUICE_CLI_TRAINING_H
+#define SLUICE_CLI_TRAINING_H
 
 #include <stdio.h>
 
-#include "cli.h"
+#include "costs.h"
 
-/* ---- options (options.c): 0 or NULL where "not named" means something of its own ---- */
+/* ---- options (train_options.c, train_settle.c): 0 or NULL where "not named" means something of
+ * its own ----
+ */
 
 typedef struct train_options {
-    const char **data;
-    int data_count;
-    const char *model, *split, *recompute, *init, *out, *log, *trace;
-    const char *device, *costs, *profile;
+    cli_texts data;
+    const char *model, *init, *out, *log, *trace;
+    const char *device;
     const char *transport; /* NULL: not named */
-    int64_t microbatch;    /* samples: the profile's table; 0: not named */
     bool is_virtual;
-    const char
-        *of_training; /* an option that virtual devices have no use for; NULL: none is named */
     cli_schedule_choice schedule;
+    cost_choice costs;   /* on virtual devices; split and recompute on all */
     size_t memory_limit; /* per rank */
     int threads;
     int ranks_per_device; /* 0: not named */
     sluice_precision precision;
     int64_t batch, seq, steps, eval_every;
-    int64_t warmup;                                      /* -1: not named */
-    double lr, min_lr, weight_decay, beta1, beta2, clip; /* lr, min_lr < 0: not named */
-    double timeout;                                      /* seconds */
+    int64_t warmup;                                  /* -1: not named */
+    double lr, min_lr, weight_decay, betas[2], clip; /* lr, min_lr < 0: not named */
+    double timeout;                                  /* seconds */
     int64_t skip_nonfinite;
     float dropout;
     sluice_decay decay;
@@ -37,8 +36,10 @@ typedef struct train_options {
 } train_options;
 
 /* Every option read, checked alone and, where that needs no files, against the others. */
-int train_read_options(train_options *options, int argc, char **argv);
+int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
+/* What the options are when compared with each other: defaults, and refusals. */
+int train_settle_options(train_options *options, const cli_strays *strays);
 
 /* ---- what is trained (problem.c) ---- */
 
@@ -63,8 +64,8 @@ void train_free_problem(train_problem *problem);
 
 /* ---- memory (memory.c) ---- */
 
-/* "2GiB", "500 MiB" without the space, "1000000". */
-int train_read_bytes(size_t *out, const char *option, const char *text);
+/* A size_t: "2GiB", "500 MiB" without the space, "1000000". */
+cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
 /* Print the plan of each rank, kind by kind; nothing is allocated for it. */
 int train_explain_memory(const train_problem *problem, const train_options *options);
@@ -78,7 +79,7 @@ typedef struct train_loader {
 } train_loader;
 sluice_batch train_batch(train_loader *loader);
 
-/* ---- what is shown (plan.c, progress.c) ---- */
+/* ---- what is shown (plan_report.c, progress.c) ---- */
 
 int train_print_plan(const train_problem *problem, const train_options *options);
 
@@ -110,7 +111,8 @@ void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */
 void train_progress_leave(train_progress *progress);
 
-/* ---- virtual devices (virtual.c): costs instead of a model, no data, nothing to save ---- */
+/* ---- virtual devices (train_virtual.c): costs instead of a model, no data, nothing to save ----
+ */
 
 int train_virtual(const train_options *options);
 
@@ -132,7 +134,7 @@ int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *co
 /* Simulated above, measured below, in one picture or trace. */
 int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
                           const train_costs *costs, long long step);
-/* A row per rank as measured, one below it as simulated (ledger.c). */
+/* A row per rank as measured, one below it as simulated (ledger_table.c). */
 int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *measured,
                        const train_costs *costs);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* virtual.c -- `sluice train --device virtual`: a schedule run by the executor at given costs. */
+/* train_virtual.c -- `sluice train --device virtual`: a schedule run by the executor at given
+ * costs. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "simulate.h"
-#include "train.h"
+#include "training.h"
 
 typedef struct virtual_run {
     const train_options *options;
     sluice_schedule *schedule;
-    simulate_costs costs;
+    given_costs costs;
     sluice_model *model;
     sluice_pipeline *pipeline;
     double simulated; /* seconds of a step */
@@ -18,31 +18,26 @@ typedef struct virtual_run {
 
 static int prepare(virtual_run *run) {
     const train_options *const options = run->options;
-    const simulate_options where       = {.costs      = options->costs,
-                                          .profile    = options->profile,
-                                          .split      = options->split,
-                                          .recompute  = options->recompute,
-                                          .microbatch = options->microbatch};
     sluice_pipeline_options settings   = SLUICE_PIPELINE_OPTIONS_INIT;
     CLI_TRY(cli_load_schedule(&run->schedule, &options->schedule));
     CLI_TRY(cli_check_size(run->schedule));
-    CLI_TRY(simulate_read_costs(&run->costs, &where, run->schedule));
-    CLI_TRY(cli_check(sluice_virtual_model(&run->model, run->costs.bytes,
-                                           sluice_schedule_stages(run->schedule), 2)));
+    CLI_TRY(given_costs_read(&run->costs, &options->costs, run->schedule));
+    CLI_TRY(cli_report(sluice_virtual_model(&run->model, run->costs.bytes,
+                                            sluice_schedule_stages(run->schedule), 2)));
     settings.device       = "virtual";
     settings.samples      = sluice_schedule_microbatches(run->schedule);
     settings.costs        = &run->costs.costs;
     settings.recompute    = run->costs.recomputes;
     settings.deadline_s   = options->timeout;
     settings.memory_limit = options->memory_limit;
-    return cli_check(
+    return cli_report(
         sluice_pipeline_create(&run->pipeline, run->model, run->schedule, NULL, &settings));
 }
 
 static int simulate(virtual_run *run) {
     sluice_simulation *simulation = NULL;
-    CLI_TRY(cli_check(sluice_program_simulate(&simulation, sluice_pipeline_program(run->pipeline),
-                                              &run->costs.costs)));
+    CLI_TRY(cli_report(sluice_program_simulate(&simulation, sluice_pipeline_program(run->pipeline),
+                                               &run->costs.costs)));
     run->simulated = simulation->step;
     sluice_simulation_free(simulation);
     return CLI_OK;
@@ -75,7 +70,7 @@ static int run_steps(virtual_run *run) {
     const train_options *const options = run->options;
     const sluice_batch batch = sluice_virtual_batch(sluice_schedule_microbatches(run->schedule));
     for (int64_t n = 1; n <= options->steps; n++) {
-        CLI_TRY(cli_check(sluice_pipeline_step(run->pipeline, &batch, &run->result)));
+        CLI_TRY(cli_report(sluice_pipeline_step(run->pipeline, &batch, &run->result)));
         if (!options->quiet || n == options->steps) print_step(run, n);
     }
     return CLI_OK;
@@ -105,7 +100,7 @@ int train_virtual(const train_options *options) {
     const int failed = run_all(&run);
     sluice_pipeline_free(run.pipeline);
     sluice_model_free(run.model);
-    simulate_free_costs(&run.costs);
+    given_costs_free(&run.costs);
     sluice_schedule_free(run.schedule);
     return failed;
 }

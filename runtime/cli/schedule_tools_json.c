@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* laboratory_json.c -- what the laboratory's commands say to scripts. */
+/* schedule_tools_json.c -- what `sluice check` and `sluice simulate` print for scripts. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "laboratory.h"
+#include "schedule_tools.h"
 
 void json_add(json_t *object, bool *good, const char *key, json_t *value) {
     /* jansson's own rule: this takes over the value, also a NULL one, and says so. */
     *good = json_object_set_new(object, key, value) == 0 && *good;
 }
 
-json_t *json_of_schedule(const sluice_schedule *schedule, const laboratory_choice *choice) {
+json_t *json_of_schedule(const sluice_schedule *schedule, const tool_choice *choice) {
     json_t *const object = json_object();
     bool good            = object != NULL;
     json_add(object, &good, "schedule", json_string(choice->schedule.name));

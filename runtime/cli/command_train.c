@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* train.c -- `sluice train`: plan, steps, held-out losses, what came of it. */
+/* command_train.c -- `sluice train`: plan, steps, held-out losses, what came of it. */
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "train.h"
+#include "training.h"
 
 typedef struct train_run {
     const train_options *options;
@@ -46,7 +46,7 @@ static void watch_interrupts(void) {
 static int evaluate(train_run *run, double *loss, const char *when) {
     train_loader loader = {&run->problem, run->options->seed, -1, run->problem.held_out};
     sluice_batch batch  = train_batch(&loader);
-    CLI_TRY(cli_check(sluice_pipeline_evaluate(run->problem.pipeline, &batch, loss)));
+    CLI_TRY(cli_report(sluice_pipeline_evaluate(run->problem.pipeline, &batch, loss)));
     if (!run->talks) return CLI_OK;
     train_progress_leave(&run->progress);
     printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when,
@@ -57,7 +57,7 @@ static int evaluate(train_run *run, double *loss, const char *when) {
 
 static int digest(train_run *run) {
     uint64_t value = 0;
-    CLI_TRY(cli_check(sluice_pipeline_digest(run->problem.pipeline, &value)));
+    CLI_TRY(cli_report(sluice_pipeline_digest(run->problem.pipeline, &value)));
     snprintf(run->weights, sizeof run->weights, "%016" PRIx64, value);
     run->step.weights = run->weights;
     return CLI_OK;
@@ -72,7 +72,7 @@ static double learning_rate(const train_options *options, int64_t step) {
 /* The minibatch is passed over if there may be one more such. */
 static int skip_step(train_run *run) {
     train_step *const step = &run->step;
-    if (step->skipped == run->options->skip_nonfinite) return cli_check(SLUICE_E_NONFINITE);
+    if (step->skipped == run->options->skip_nonfinite) return cli_report(SLUICE_E_NONFINITE);
     step->skipped++;
     snprintf(run->reason, sizeof run->reason, "%s", sluice_last_error()->what);
     step->reason = run->reason;
@@ -96,7 +96,7 @@ static int run_step(train_run *run, int64_t n) {
     if (status != SLUICE_OK) {
         train_progress_leave(&run->progress);
         run->stuck = status == SLUICE_E_DEADLINE;
-        return status == SLUICE_E_NONFINITE ? skip_step(run) : cli_check(status);
+        return status == SLUICE_E_NONFINITE ? skip_step(run) : cli_report(status);
     }
     for (int r = 0; r < step->ranks; r++) step->inner_idle[r] = step->result.inner_idle[r];
     for (int r = 0; r < step->ranks; r++) step->ledger[r] = step->result.ledger[r];
@@ -175,11 +175,11 @@ static int train(train_run *run) {
     return finish(run);
 }
 
-int cli_train(int argc, char **argv) {
+int command_train(const cli_command *command, int argc, char **argv) {
     train_options options;
     train_run run = {.options = &options};
     bool made     = false;
-    int failed    = train_read_options(&options, argc, argv);
+    int failed    = train_read_options(&options, command, argc, argv);
     run.talks     = !options.quiet && !options.json;
     if (!failed && options.is_virtual) {
         failed = train_virtual(&options);

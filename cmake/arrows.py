@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""arrows.py -- which room of the house may include which, checked from the #include lines of
+include/, partition/ and runtime/. Run in the repository's root; prints FILE:LINE of each include
+against an arrow, and each exception that is needed no more.
+
+    include <- base <- {partition, schedule, model, optimizer} <- program <- planner <- executor
+            <- train <- cli;  device and transport below the executor; draw reads time lines;
+    io above base
+"""
+import os
+import re
+import sys
+
+# Whom each room may include, besides itself. A room's public headers count as the room.
+BELOW = {
+    "base": "",
+    "partition": "base",
+    "schedule": "base",
+    "device": "base",
+    "transport": "base device",
+    "model": "base device",
+    "optimizer": "base device",
+    "program": "base device partition schedule model optimizer",
+    "planner": "base device partition schedule model optimizer program",
+    "executor": "base device partition schedule model optimizer program planner transport "
+                "timeline",
+    "train": "base device partition schedule model optimizer program planner executor "
+             "timeline io",
+    "io": "base",
+    "timeline": "base program",
+    "draw": "base timeline",
+    "cli": "public",
+}
+# The room of each public header; sluice.h is the front page, and public like all of them.
+PUBLIC = {
+    "allocator": "base", "export": "base", "status": "base", "tensor": "base",
+    "partition": "partition", "schedule": "schedule",
+    "device": "device", "operations": "device", "layer": "model", "model": "model",
+    "optimizer": "optimizer",
+    "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
+    "pipeline": "executor", "virtual": "executor", "train": "train",
+    "data": "io", "file": "io", "profile": "io", "sluice": "public",
+}
+# Rooms whose private headers are for themselves alone, but for these doors.
+DOORS = {"device": set(), "transport": {"runtime/transport/transport.h"}, "schedule": set(),
+         "model": set(), "io": set(), "draw": set(), "train": set(), "cli": set()}
+# Backends: folders in a room that know the room's own headers and not each other.
+BACKENDS = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual",
+            "runtime/transport/local", "runtime/transport/nccl", "runtime/transport/mpi")
+
+EXCEPTIONS = {  # (file, included): why
+    ("runtime/base/version.c", "sluice/sluice.h"): "sluice_version() is of the front page",
+    ("runtime/device/cuda/portable.h", "simt.h"):
+        "of the emulation, which compiles the kernels with its own folder in the include path",
+    ("include/sluice/file.h", "sluice/model.h"):
+        "sluice_gpt_config leaves model.h for a family",
+    ("include/sluice/profile.h", "sluice/partition.h"): "cost tables go to planner/",
+    ("include/sluice/profile.h", "sluice/program.h"): "cost tables go to planner/",
+    ("include/sluice/profile.h", "sluice/schedule.h"): "cost tables go to planner/",
+    ("runtime/model/virtual.c", "sluice/virtual.h"):
+        "makes a model, and a batch for the executor: two files",
+    ("runtime/program/timeline.c", "sluice/timeline.h"):
+        "makes the time line of a simulation; timeline.h is about both",
+    ("runtime/device/plugin.h", "runtime/transport/transport.h"):
+        "a plug-in offers lists of devices and of transports",
+    ("runtime/device/cuda/transport.h", "runtime/transport/transport.h"):
+        "a plug-in offers lists of devices and of transports",
+    ("runtime/transport/nccl/internal.h", "runtime/device/cuda/cuda.h"):
+        "NCCL enqueues on this device's streams",
+    ("runtime/transport/nccl/transport.c", "runtime/device/cuda/transport.h"):
+        "a plug-in offers lists of devices and of transports",
+    ("runtime/executor/transport.c", "runtime/device/plugin.h"):
+        "asks the loader for a transport; a registry will",
+}
+
+INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+
+
+def room_of(path):
+    """The room of a file of the repository; None: it is in no room."""
+    parts = path.split("/")
+    if parts[0] == "partition":
+        return "partition"
+    if parts[0] == "include":
+        return PUBLIC.get(os.path.splitext(parts[-1])[0])
+    return parts[1] if parts[0] == "runtime" and parts[1] in BELOW else None
+
+
+def backend_of(path):
+    return next((folder for folder in BACKENDS if path.startswith(folder + "/")), None)
+
+
+def resolve(path, name):
+    """The repository's file that `name` means in `path`; None: there is none."""
+    for folder in ("include", "", os.path.dirname(path)):
+        candidate = os.path.normpath(os.path.join(folder, name))
+        if os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def objection(path, target):
+    """What is wrong with `path` including `target`, or None."""
+    here, there = room_of(path), target and room_of(target)
+    public = target and target.startswith("include/")
+    if here is None:
+        return "is in no room; give it one in cmake/arrows.py"
+    if there is None:
+        return "is in no room of the house"
+    if here == "public":  # the front page
+        return None if public else "is private"
+    if here == "cli" and there != "cli":
+        return None if public else "is private, and the command uses public headers only"
+    if here != there and there not in BELOW[here].split():
+        return f"is of {there}, which {here} stands below or beside"
+    if here != there and not public and target not in DOORS.get(there, {target}):
+        return f"is private to {there}"
+    if backend_of(target) not in (None, backend_of(path)):
+        # The room's list of backends names them; another backend does not.
+        if backend_of(path) or not os.path.basename(path).startswith(there):
+            return f"is inside {backend_of(target)}"
+    return None
+
+
+def includes():
+    for top in ("include", "partition", "runtime"):
+        for folder, _, names in sorted(os.walk(top)):
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if not name.endswith((".c", ".h", ".cu", ".cuh")):
+                    continue
+                with open(path, encoding="utf-8") as file:
+                    for number, line in enumerate(file, 1):
+                        match = INCLUDE.match(line)
+                        if match:
+                            yield path, number, match[1]
+
+
+def main():
+    failed, unused = 0, dict(EXCEPTIONS)
+    for path, number, name in includes():
+        wrong = objection(path, resolve(path, name))
+        if wrong and unused.pop((path, name), EXCEPTIONS.get((path, name))) is None:
+            print(f'{path}:{number}: "{name}" {wrong}')
+            failed = 1
+    for path, name in unused:
+        print(f'cmake/arrows.py:1: {path} includes "{name}" no more; take out the exception')
+        failed = 1
+    return failed
+
+
+sys.exit(main())

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* command_line.c -- a command line read by tables of options; argp is the parser underneath. */
+#include "command_line.h"
+
+#include <argp.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_OPTIONS = 96, FIRST_KEY = 256 }; /* keys from there on stand for no letter */
+
+typedef struct parse {
+    const cli_option *option[MAX_OPTIONS];
+    char *base[MAX_OPTIONS]; /* the struct that the option's field is in */
+    int count;
+    struct argp_option list[MAX_OPTIONS]; /* what argp is given of them, and headings */
+    int listed;
+    cli_strays strays;
+} parse;
+
+static int key_of(const parse *all, int n) {
+    return all->option[n]->key ? all->option[n]->key : FIRST_KEY + n;
+}
+
+static void add_option(parse *all, const cli_option *option, char *base, int group) {
+    const int n = all->count++;
+    assert(n < MAX_OPTIONS && all->listed < MAX_OPTIONS - 1);
+    all->option[n] = option;
+    all->base[n]   = base;
+    if (option->key != CLI_ARGUMENT)
+        all->list[all->listed++] = (struct argp_option){
+            option->name, key_of(all, n), option->value, 0, option->help, group};
+}
+
+static void add_tables(parse *all, const cli_option_table *table, unsigned takers, char *options) {
+    for (; table->rows; table++) {
+        if (table->heading)
+            all->list[all->listed++] =
+                (struct argp_option){.doc = table->heading, .group = table->group};
+        for (const cli_option *row = table->rows; row->read; row++)
+            if (row->takers & takers) add_option(all, row, options + table->offset, table->group);
+    }
+}
+
+static void note_strays(cli_strays *strays, const cli_option *option) {
+    for (int taker = 0; taker < CLI_TAKERS; taker++)
+        if (!(option->takers >> taker & 1)) strays->name[taker] = option->name;
+}
+
+/* argp wants an errno; the sentence is said already. */
+static error_t take(int key, char *text, struct argp_state *state) {
+    parse *const all = state->input;
+    if (key == ARGP_KEY_ARG) key = CLI_ARGUMENT;
+    for (int n = 0; n < all->count; n++) {
+        if (key_of(all, n) != key) continue;
+        const cli_option *const option = all->option[n];
+        char name[40];
+        snprintf(name, sizeof name, "--%s", option->name);
+        note_strays(&all->strays, option);
+        return option->read(all->base[n] + option->field, option, name, text) ? EINVAL : 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+int cli_parse(void *options, cli_strays *strays, const cli_command *command, unsigned takers,
+              const cli_option_table *tables, int argc, char **argv) {
+    parse all = {0};
+    char title[64], help[1024];
+    snprintf(title, sizeof title, "sluice %s", command->name);
+    snprintf(help, sizeof help, "%s.\v%s", command->summary, command->details);
+    add_tables(&all, tables, takers, options);
+    const struct argp parser = {.options  = all.list,
+                                .parser   = take,
+                                .args_doc = command->arguments[0] ? command->arguments : NULL,
+                                .doc      = help};
+    argv[0]                  = title;
+    const error_t got        = argp_parse(&parser, argc, argv, 0, NULL, &all);
+    argv[0]                  = NULL; /* the title ends here */
+    if (got != 0) return CLI_USAGE;
+    if (strays) *strays = all.strays;
+    return CLI_OK;
+}
+
+const char *cli_stray(const cli_strays *strays, unsigned taker) {
+    for (int n = 0; n < CLI_TAKERS; n++)
+        if (taker >> n & 1) return strays->name[n];
+    return NULL;
+}
+
+/* ---- readers ---- */
+
+int cli_take_text(void *field, const cli_option *option, const char *name, const char *text) {
+    (void)option, (void)name;
+    *(const char **)field = text;
+    return CLI_OK;
+}
+
+int cli_take_flag(void *field, const cli_option *option, const char *name, const char *text) {
+    (void)option, (void)name, (void)text;
+    *(bool *)field = true;
+    return CLI_OK;
+}
+
+int cli_take_int(void *field, const cli_option *option, const char *name, const char *text) {
+    return cli_read_int(field, name, text, (int)option->min, (int)option->max);
+}
+
+int cli_take_count(void *field, const cli_option *option, const char *name, const char *text) {
+    return cli_read_count(field, name, text, (int64_t)option->min, (int64_t)option->max);
+}
+
+int cli_take_number(void *field, const cli_option *option, const char *name, const char *text) {
+    return cli_read_number(field, name, text, option->min, false);
+}
+
+int cli_take_above(void *field, const cli_option *option, const char *name, const char *text) {
+    return cli_read_number(field, name, text, option->min, true);
+}
+
+int cli_read_word(int *out, const cli_option *option, const char *name, const char *text) {
+    char choice[160] = "";
+    for (int w = 0; option->words[w]; w++) {
+        const size_t length = strlen(choice);
+        if (strcmp(text, option->words[w]) == 0) {
+            *out = w;
+            return CLI_OK;
+        }
+        snprintf(choice + length, sizeof choice - length, "%s%s", w > 0 ? ", " : "",
+                 option->words[w]);
+    }
+    return cli_fail(CLI_USAGE, "%s is '%s'; choose one of: %s", name, text, choice);
+}
+
+int cli_take_word(void *field, const cli_option *option, const char *name, const char *text) {
+    int word = 0;
+    CLI_TRY(cli_read_word(&word, option, name, text));
+    *(const char **)field = option->words[word];
+    return CLI_OK;
+}
+
+int cli_take_texts(void *field, const cli_option *option, const char *name, const char *text) {
+    cli_texts *const texts  = field;
+    const size_t count      = (size_t)texts->count + 1;
+    const char **const more = realloc((void *)texts->text, count * sizeof *more);
+    (void)option, (void)name;
+    if (!more) return cli_fail(CLI_FAILED, "host memory exhausted");
+    more[texts->count++] = text;
+    texts->text          = more;
+    return CLI_OK;
+}

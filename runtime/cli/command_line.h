@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* command_line.h -- options as tables: a row says what an option is called, who takes it, how its
+ * text is read, and into which field. */
+#ifndef SLUICE_CLI_COMMAND_LINE_H
+#define SLUICE_CLI_COMMAND_LINE_H
+
+#include <stddef.h>
+
+#include "cli.h"
+#include "commands.h"
+
+/* Who takes an option: a command or, where a command has modes, a mode of it. */
+enum {
+    CLI_TRAINING = 1 << 0, /* `sluice train` on devices that compute */
+    CLI_VIRTUAL  = 1 << 1, /* `sluice train` on virtual ones */
+    CLI_SCHEDULE = 1 << 2,
+    CLI_CHECK    = 1 << 3,
+    CLI_SIMULATE = 1 << 4,
+    CLI_TRAIN    = CLI_TRAINING | CLI_VIRTUAL,
+    CLI_TOOLS    = CLI_SCHEDULE | CLI_CHECK | CLI_SIMULATE,
+    CLI_ALL      = CLI_TRAIN | CLI_TOOLS,
+    CLI_TAKERS   = 5
+};
+
+/* The key of a row for the arguments that are no options; others are a short option's letter, or
+ * 0 where there is none. */
+enum { CLI_ARGUMENT = 1 };
+
+typedef struct cli_option cli_option;
+
+/* Read `text` into `field`; `name` ("--steps") is for the sentence that refuses it. */
+typedef int cli_reader(void *field, const cli_option *option, const char *name, const char *text);
+
+struct cli_option {
+    const char *name;
+    int key;
+    unsigned takers;
+    const char *value; /* what --help calls it; NULL: a flag */
+    const char *help;
+    cli_reader *read;
+    size_t field;             /* its offset in the struct that the table is for */
+    double min, max;          /* of a number */
+    const char *const *words; /* to choose from; ends with NULL */
+};
+
+/* Rows for one struct, which is at `offset` in the command's; ends with a row without a reader. */
+typedef struct cli_option_table {
+    const cli_option *rows;
+    size_t offset;
+    int group;           /* of --help, from 1 */
+    const char *heading; /* of the group, or NULL */
+} cli_option_table;
+
+/* For each taker an option that was named although this one does not take it; or NULL. */
+typedef struct cli_strays {
+    const char *name[CLI_TAKERS];
+} cli_strays;
+
+/* Read the command line into `options`. Rows for none of `takers` do not exist for this command.
+ * `tables` end with one without rows; `strays` may be NULL. argv[0] is the command's name. */
+int cli_parse(void *options, cli_strays *strays, const cli_command *command, unsigned takers,
+              const cli_option_table *tables, int argc, char **argv);
+
+/* The option for one taker that this one does not take; or NULL. */
+const char *cli_stray(const cli_strays *strays, unsigned taker);
+
+/* Options of a cli_schedule_choice: its name and numbers (schedule_options.c). */
+extern const cli_option cli_schedule_options[];
+
+/* ---- readers, and the type of the field each fills ---- */
+
+cli_reader cli_take_text;   /* const char * */
+cli_reader cli_take_flag;   /* bool */
+cli_reader cli_take_int;    /* int, from min to max */
+cli_reader cli_take_count;  /* int64_t, from min to max */
+cli_reader cli_take_number; /* double, at least min */
+cli_reader cli_take_above;  /* double, more than min */
+cli_reader cli_take_word;   /* const char *: one of the row's words */
+cli_reader cli_take_texts;  /* cli_texts: one more */
+
+/* The position of `text` among the row's words. */
+int cli_read_word(int *out, const cli_option *option, const char *name, const char *text);
+
+/* Texts of an option that may be named again, in order. Release `text` with free(). */
+typedef struct cli_texts {
+    const char **text;
+    int count;
+} cli_texts;
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* command_simulate.c -- `sluice simulate`: what a schedule costs in time, transfers and memory. */
+#include "simulate_report.h"
+
+#include <stdlib.h>
+
+static const cli_option_table tables[] = {
+    {cli_schedule_options, offsetof(simulate_options, choice.schedule), 1, NULL},
+    {cost_options, offsetof(simulate_options, costs), 2, NULL},
+    {tool_options, offsetof(simulate_options, choice), 3, NULL},
+    {drawing_options, offsetof(simulate_options, drawing), 3, NULL},
+    {0}};
+
+static int simulate(const simulate_options *options, const sluice_schedule *schedule) {
+    given_costs costs               = {0};
+    sluice_program *program         = NULL;
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    int failed                      = given_costs_read(&costs, &options->costs, schedule);
+    settings.queues                 = tool_queues(&options->choice);
+    settings.bytes                  = costs.bytes;
+    settings.recompute              = costs.recomputes;
+    if (!failed)
+        failed = cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    if (!failed)
+        failed = options->choice.json ? simulate_print_json(options, &costs, schedule, program)
+                                      : simulate_print(options, &costs, schedule, program);
+    sluice_program_free(program);
+    given_costs_free(&costs);
+    return failed;
+}
+
+int command_simulate(const cli_command *command, int argc, char **argv) {
+    simulate_options options  = {.choice = {.transport = "local"}};
+    sluice_schedule *schedule = NULL;
+    int failed = cli_parse(&options, NULL, command, CLI_SIMULATE, tables, argc, argv);
+    if (!failed) failed = drawing_check(&options.drawing);
+    if (!failed)
+        failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");
+    if (!failed) failed = cli_check_size(schedule);
+    if (!failed) failed = simulate(&options, schedule);
+    sluice_schedule_free(schedule);
+    free((void *)options.costs.links.text);
+    return failed;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* schedule_tools.h -- what `sluice check` and `sluice simulate` share. */
+#ifndef SLUICE_CLI_SCHEDULE_TOOLS_H
+#define SLUICE_CLI_SCHEDULE_TOOLS_H
+
+#include <jansson.h>
+
+#include "command_line.h"
+
+/* ---- schedule_options.c: which schedule, over which queues ---- */
+
+typedef struct tool_choice {
+    cli_schedule_choice schedule;
+    const char *transport; /* as it was named */
+    bool json;             /* print an object for scripts */
+} tool_choice;
+
+/* Options of a tool_choice, but for the schedule's: --transport and --json. */
+extern const cli_option tool_options[];
+
+sluice_queues tool_queues(const tool_choice *choice);
+/* "a queue per directed link". */
+const char *tool_queues_text(const tool_choice *choice);
+
+/* ---- schedule_tools_json.c: objects for scripts ---- */
+
+/* Add to `object`, if `*good`, and say whether that went well. A key takes over a NULL value too.
+ */
+void json_add(json_t *object, bool *good, const char *key, json_t *value);
+/* What a schedule is: its name and numbers, and the transport. NULL: no memory. */
+json_t *json_of_schedule(const sluice_schedule *schedule, const tool_choice *choice);
+/* Print `object` (NULL: no memory) as a line or more, and release it. */
+int json_print(json_t *object, bool good);
+
+#endif

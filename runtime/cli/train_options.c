@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* train_options.c -- the options of `sluice train` and their defaults. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "drawing.h"
+#include "training.h"
+
+/* ---- readers of what only training knows ---- */
+
+static int take_decay(void *field, const cli_option *option, const char *name, const char *text) {
+    int word = 0;
+    CLI_TRY(cli_read_word(&word, option, name, text));
+    *(sluice_decay *)field = (sluice_decay)word;
+    return CLI_OK;
+}
+
+static int take_optimizer(void *field, const cli_option *option, const char *name,
+                          const char *text) {
+    int word = 0;
+    CLI_TRY(cli_read_word(&word, option, name, text));
+    *(sluice_optimizer *)field = (sluice_optimizer)word;
+    return CLI_OK;
+}
+
+static int take_precision(void *field, const cli_option *option, const char *name,
+                          const char *text) {
+    int word = 0;
+    CLI_TRY(cli_read_word(&word, option, name, text));
+    *(sluice_precision *)field = (sluice_precision)word; /* in the order of the enum */
+    return CLI_OK;
+}
+
+static int take_device(void *field, const cli_option *option, const char *name, const char *text) {
+    const sluice_device_ops *ops = NULL;
+    CLI_TRY(cli_report(sluice_device_find(&ops, text)));
+    return cli_take_text(field, option, name, text);
+}
+
+static int take_betas(void *field, const cli_option *option, const char *name, const char *text) {
+    double *const betas     = field;
+    char first[32]          = "";
+    const char *const comma = strchr(text, ',');
+    const size_t length     = comma ? (size_t)(comma - text) : 0;
+    (void)option;
+    if (!comma || length >= sizeof first)
+        return cli_fail(CLI_USAGE, "%s is '%s'; give two numbers, as in 0.9,0.95", name, text);
+    memcpy(first, text, length);
+    CLI_TRY(cli_read_number(&betas[0], "the first of --betas", first, 0, false));
+    CLI_TRY(cli_read_number(&betas[1], "the second of --betas", comma + 1, 0, false));
+    if (betas[0] < 1 && betas[1] < 1) return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s is '%s'; both must be less than 1", name, text);
+}
+
+static int take_dropout(void *field, const cli_option *option, const char *name, const char *text) {
+    double rate = 0;
+    CLI_TRY(cli_read_number(&rate, name, text, option->min, false));
+    *(float *)field = (float)rate;
+    if ((float)rate < 1) return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s is '%s'; it must be less than 1", name, text);
+}
+
+static int take_seed(void *field, const cli_option *option, const char *name, const char *text) {
+    int64_t seed = 0;
+    (void)option;
+    CLI_TRY(cli_read_count(&seed, name, text, 0, INT64_MAX));
+    *(uint64_t *)field = (uint64_t)seed;
+    return CLI_OK;
+}
+
+/* ---- the tables ---- */
+
+static const char *const precisions[] = {"fp32", "tf32", "bf16", NULL};
+static const char *const transports[] = {"auto", "local", "nccl", NULL};
+static const char *const decays[]     = {
+        [SLUICE_DECAY_NONE] = "none", [SLUICE_DECAY_COSINE] = "cosine", NULL};
+static const char *const optimizers[] = {[SLUICE_ADAMW] = "adamw", [SLUICE_SGD] = "sgd", NULL};
+
+#define FIELD(member) offsetof(train_options, member)
+#define MAX_COUNT     (1 << 30)
+
+/* clang-format off */
+static const cli_option data_options[] = {
+    {"data", 0, CLI_TRAINING, "PATH", "Text files and folders (bytes are tokens), or token files (.bin); more may follow", cli_take_texts, .field = FIELD(data)},
+    {"data", CLI_ARGUMENT, CLI_TRAINING, NULL, NULL, cli_take_texts, .field = FIELD(data)},
+    {"model", 0, CLI_TRAINING, "PRESET|FILE", "gpt-nano, gpt-mini (the default), gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b, or a config.json", cli_take_text, .field = FIELD(model)},
+    {"init", 0, CLI_TRAINING, "FILE", "Start from these weights (safetensors)", cli_take_text, .field = FIELD(init)},
+    {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
+    {0}};
+
+static const cli_option pipeline_options[] = {
+    {"threads", 0, CLI_TRAINING, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
+    {"memory-limit", 0, CLI_TRAIN, "BYTES", "Of each rank, as in 2GiB: more is refused", train_take_bytes, .field = FIELD(memory_limit)},
+    {"explain-memory", 0, CLI_TRAINING, NULL, "Print the memory plan and exit", cli_take_flag, .field = FIELD(explain_memory)},
+    {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", take_device, .field = FIELD(device)},
+    {"ranks-per-device", 0, CLI_TRAINING, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
+    {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .words = transports},
+    {"precision", 0, CLI_TRAINING, "NAME", "Of the arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", take_precision, .field = FIELD(precision), .words = precisions},
+    {0}};
+
+static const cli_option training_options[] = {
+    {"batch", 0, CLI_TRAINING, "B", "Samples of a minibatch (16)", cli_take_count, .field = FIELD(batch), .min = 1, .max = MAX_COUNT},
+    {"steps", 0, CLI_TRAIN, "N", "Optimizer steps (600; on virtual devices 1)", cli_take_count, .field = FIELD(steps), .min = 1, .max = MAX_COUNT},
+    {"optimizer", 0, CLI_TRAINING, "NAME", "adamw (the default) or sgd", take_optimizer, .field = FIELD(optimizer), .words = optimizers},
+    {"lr", 0, CLI_TRAINING, "X", "Peak learning rate (0.001; 0.1 with sgd)", cli_take_above, .field = FIELD(lr)},
+    {"min-lr", 0, CLI_TRAINING, "X", "Learning rate at the end of the decay (lr / 10)", cli_take_number, .field = FIELD(min_lr)},
+    {"warmup", 0, CLI_TRAINING, "N", "Steps of linear warm-up (5 % of the steps)", cli_take_count, .field = FIELD(warmup), .min = 0, .max = MAX_COUNT},
+    {"decay", 0, CLI_TRAINING, "NAME", "cosine (the default) or none", take_decay, .field = FIELD(decay), .words = decays},
+    {"weight-decay", 0, CLI_TRAINING, "X", "On matrices only (0.1)", cli_take_number, .field = FIELD(weight_decay)},
+    {"betas", 0, CLI_TRAINING, "A,B", "Of AdamW (0.9,0.95)", take_betas, .field = FIELD(betas)},
+    {"clip", 0, CLI_TRAINING, "X", "Largest global gradient norm, 0 for none (1)", cli_take_number, .field = FIELD(clip)},
+    {"dropout", 0, CLI_TRAINING, "P", "Rate at GPT-2's places, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
+    {"seed", 0, CLI_TRAINING, "N", "Of initial weights, the order of the data and dropout (1)", take_seed, .field = FIELD(seed)},
+    {"skip-nonfinite", 0, CLI_TRAINING, "N", "Go on past up to N minibatches whose loss or gradient is not a finite number (0)", cli_take_count, .field = FIELD(skip_nonfinite), .min = 0, .max = MAX_COUNT},
+    {"timeout", 0, CLI_TRAIN, "S", "Stop when no rank finishes anything for S seconds (600)", cli_take_above, .field = FIELD(timeout)},
+    {0}};
+
+static const cli_option output_options[] = {
+    {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
+    {"out", 0, CLI_TRAINING, "DIR", "Gets model.safetensors, config.json, log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
+    {"log", 0, CLI_TRAINING, "FILE", "Write the log there instead of into --out", cli_take_text, .field = FIELD(log)},
+    {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},
+    {"ledger", 0, CLI_TRAIN, NULL, "Print where each rank's time went in the last step, measured and simulated", cli_take_flag, .field = FIELD(ledger)},
+    {"quiet", 0, CLI_TRAIN, NULL, "Print the last line only: the digest of the weights", cli_take_flag, .field = FIELD(quiet)},
+    {"json", 0, CLI_TRAINING, NULL, "Print the log's objects only", cli_take_flag, .field = FIELD(json)},
+    {0}};
+/* clang-format on */
+
+static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"},
+                                          {pipeline_options, 0, 2, "Pipeline"},
+                                          {cli_schedule_options, FIELD(schedule), 2, NULL},
+                                          {cost_options, FIELD(costs), 2, NULL},
+                                          {training_options, 0, 3, "Training"},
+                                          {output_options, 0, 4, "Output"},
+                                          {0}};
+
+static const train_options defaults = {.model        = "gpt-mini",
+                                       .schedule     = {.name = "1f1b"},
+                                       .out          = "sluice-out",
+                                       .batch        = 16,
+                                       .eval_every   = 100,
+                                       .warmup       = -1,
+                                       .lr           = -1,
+                                       .min_lr       = -1,
+                                       .weight_decay = 0.1,
+                                       .betas        = {0.9, 0.95},
+                                       .clip         = 1,
+                                       .decay        = SLUICE_DECAY_COSINE,
+                                       .optimizer    = SLUICE_ADAMW,
+                                       .seed         = 1,
+                                       .timeout      = 600};
+
+int train_read_options(train_options *options, const cli_command *command, int argc, char **argv) {
+    cli_strays strays;
+    *options = defaults;
+    CLI_TRY(cli_parse(options, &strays, command, CLI_TRAIN, tables, argc, argv));
+    return train_settle_options(options, &strays);
+}
+
+void train_free_options(train_options *options) {
+    free((void *)options->data.text);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* train_settle.c -- the options of `sluice train` against each other: defaults, and what does not
+ * go together. */
+#include <string.h>
+
+#include "training.h"
+
+/* A split counts the stages itself. */
+static int settle_ranks(train_options *o) {
+    cli_schedule_choice *const schedule = &o->schedule;
+    if (o->costs.split && !schedule->ranks && !schedule->stages && !cli_is_file(schedule->name)) {
+        schedule->stages = 1;
+        for (const char *c = o->costs.split; *c; c++) schedule->stages += *c == ',';
+    }
+    return cli_settle_ranks(schedule, cli_cores() >= 2 ? 2 : 1);
+}
+
+/* Costs or training: one of them. */
+static int settle_device(train_options *o, const cli_strays *strays) {
+    o->is_virtual           = o->device && strcmp(o->device, "virtual") == 0;
+    const char *const stray = cli_stray(strays, o->is_virtual ? CLI_VIRTUAL : CLI_TRAINING);
+    if (!o->steps) o->steps = o->is_virtual ? 1 : 600;
+    if (stray && o->is_virtual)
+        return cli_fail(
+            CLI_USAGE, "--%s means nothing to virtual devices, which compute nothing; leave it out",
+            stray);
+    if (stray)
+        return cli_fail(CLI_USAGE, "--%s says what virtual devices take; add --device virtual",
+                        stray);
+    if (o->is_virtual && !o->costs.costs && !o->costs.profile)
+        return cli_fail(CLI_USAGE, "there are no costs; say with --costs F,I,W or --profile FILE "
+                                   "what the virtual devices take");
+    return CLI_OK;
+}
+
+static int settle_microbatches(train_options *o) {
+    if (o->is_virtual) { /* of one sample each */
+        if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
+            o->schedule.microbatches = 8;
+        return CLI_OK;
+    }
+    if (o->schedule.microbatches > o->batch)
+        return cli_fail(CLI_USAGE,
+                        "--microbatches %d of --batch %lld would leave some empty; at "
+                        "most %lld are possible",
+                        o->schedule.microbatches, (long long)o->batch, (long long)o->batch);
+    if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
+        o->schedule.microbatches = o->batch < 8 ? (int)o->batch : 8;
+    return CLI_OK;
+}
+
+static int settle_learning_rate(train_options *o) {
+    if (o->lr < 0) o->lr = o->optimizer == SLUICE_SGD ? 0.1 : 0.001;
+    if (o->min_lr < 0) o->min_lr = o->lr / 10;
+    if (o->min_lr > o->lr)
+        return cli_fail(CLI_USAGE, "--min-lr %g is more than --lr %g; make it smaller", o->min_lr,
+                        o->lr);
+    if (o->warmup < 0) o->warmup = (o->steps + 19) / 20;
+    return CLI_OK;
+}
+
+int train_settle_options(train_options *options, const cli_strays *strays) {
+    CLI_TRY(settle_device(options, strays));
+    if (options->data.count == 0 && !options->is_virtual)
+        return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");
+    if (options->ledger && (options->quiet || options->json))
+        return cli_fail(CLI_USAGE,
+                        "--ledger prints a table and %s prints none; leave one of them out",
+                        options->quiet ? "--quiet" : "--json");
+    CLI_TRY(settle_ranks(options));
+    CLI_TRY(settle_microbatches(options));
+    return settle_learning_rate(options);
+}
