@@ -160,11 +160,6 @@ SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, in
 SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
                                                          int *count);
 
-/* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
- * `microbatches`: sluice_split_minmax() over what the layers describe. */
-SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model,
-                                            int stages, int64_t samples, int microbatches);
-
 /* ---- memory: bytes of one rank's arena ---- */
 
 /* Kinds of transient memory: the roles, and gradients of ties received from other ranks. */
