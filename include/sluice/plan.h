@@ -45,7 +45,7 @@ typedef struct sluice_plan_options {
 } sluice_plan_options;
 #define SLUICE_PLAN_OPTIONS_INIT                                                                   \
     {                                                                                              \
-        sizeof(sluice_plan_options), 1, SLUICE_PRECISION_FP32, 0, 2, SLUICE_QUEUES_PER_LINK, 0, 0, \
+        sizeof(sluice_plan_options), 1, SLUICE_PRECISION_FP32, 0, 2, SLUICE_QUEUES_PER_CHANNEL, 0, 0, \
             0, 0                                                                                   \
     }
 

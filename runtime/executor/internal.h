@@ -123,8 +123,8 @@ struct sluice_pipeline {
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
-    sluice__channel *links; /* what any program posts at most */
-    int link_count;
+    sluice__channel *channels; /* what any program posts at most */
+    int channel_count;
     const sluice_program *program, *forward; /* the plan's step and evaluation */
     int ranks, threads;
     sluice__rank *rank;
@@ -217,8 +217,8 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline);
 /* ---- transport.c ---- */
 /* By the option; before compiling. */
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline);
-/* The directed links that the compiled programs use. */
-sluice_status sluice__count_links(sluice_pipeline *pipeline);
+/* The channels that the compiled programs use. */
+sluice_status sluice__count_channels(sluice_pipeline *pipeline);
 sluice_status sluice__open_transport(sluice_pipeline *pipeline);
 /* Bytes that it takes of the rank's device. */
 size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
@@ -288,8 +288,8 @@ size_t sluice__largest_load(const sluice_pipeline *pipeline);
 /* ---- paced.c ---- */
 /* Costs are given, and right, if and only if the device is virtual. */
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline);
-/* What the links of a paced pipeline take, into what the transport is opened with. */
-void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *link);
+/* What the link of a channel takes in a paced pipeline, into what the transport is opened with. */
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *channel);
 /* Sleep until the instruction, begun at `begin` of the clock, has taken its time; of a pipeline
  * without costs nothing. */
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);

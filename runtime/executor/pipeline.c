@@ -98,7 +98,7 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
         pipeline->rank[r].index    = r;
         atomic_init(&pipeline->rank[r].at, -1);
     }
-    SLUICE__TRY(sluice__count_links(pipeline));
+    SLUICE__TRY(sluice__count_channels(pipeline));
     SLUICE__TRY(sluice__place_ranks(pipeline));
     SLUICE__TRY(sluice__open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
@@ -140,7 +140,7 @@ static sluice_status plan_options(sluice_plan_options *out, const sluice_pipelin
     out->recompute                            = from->recompute;
     out->memory_limit                         = from->memory_limit;
     if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
-    out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_LINK;
+    out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
 }
 
@@ -184,8 +184,8 @@ static sluice_status check_plan(const sluice_pipeline *pipeline) {
     if (one_queue != pipeline->transport_ops->one_queue)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "the plan is for a queue per %s, and transport %s has one per %s",
-                            one_queue ? "rank" : "link", pipeline->transport_ops->name,
-                            one_queue ? "link" : "rank");
+                            one_queue ? "rank" : "channel", pipeline->transport_ops->name,
+                            one_queue ? "channel" : "rank");
     if (made->precision != pipeline->options.precision)
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan is for %s, and the options say %s",
                             sluice_precision_name(made->precision),
@@ -281,7 +281,7 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
-    sluice__free(pipeline->links);
+    sluice__free(pipeline->channels);
     sluice__account_free(pipeline);
     sluice__exchanges_free(pipeline);
     sluice_plan_free(pipeline->plan);

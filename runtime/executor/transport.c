@@ -24,31 +24,30 @@ sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
 
 /* ---- what it carries ---- */
 
-/* Transfers of each directed link: the most that any program posts. */
-static void count_transfers(const sluice_program *program, sluice__channel *links) {
-    const int p = program->ranks;
-    for (int r = 0; r < p; r++)
+/* Transfers of each channel: the most that any program posts. All have the same edges. */
+static void count_transfers(const sluice_program *program, sluice__channel *channels) {
+    for (int r = 0; r < program->ranks; r++)
         for (int n = 0; n < program->rank[r].count; n++) {
             const sluice_instruction *at = &program->rank[r].list[n];
             if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
-            sluice__channel *link = &links[r * p + at->peer];
-            if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
+            sluice__channel *channel = &channels[program->edges.list[at->edge].channel];
+            if (channel->transfers <= at->transfer) channel->transfers = at->transfer + 1;
         }
 }
 
-sluice_status sluice__count_links(sluice_pipeline *pipeline) {
-    const int p = pipeline->ranks;
-    sluice__channel *links;
-    SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__channel){k / p, k % p, 0, 0, 0};
+sluice_status sluice__count_channels(sluice_pipeline *pipeline) {
+    const sluice__edges *edges = &pipeline->program->edges;
+    sluice__channel *channels;
+    SLUICE__TRY(sluice__alloc(&channels, (size_t)edges->channel_count, sizeof *channels));
+    for (int c = 0; c < edges->channel_count; c++) {
+        const sluice__channel_key *key = &edges->channels[c];
+        channels[c]                    = (sluice__channel){key->from, key->to, key->index, 0, 0, 0};
+        sluice__pace_link(pipeline, &channels[c]);
+    }
     for (int k = 0; k < pipeline->plan->count; k++)
-        count_transfers(pipeline->plan->programs[k], links);
-    for (int k = 0; k < p * p; k++)
-        if (links[k].transfers > 0) {
-            links[pipeline->link_count] = links[k];
-            sluice__pace_link(pipeline, &links[pipeline->link_count++]);
-        }
-    pipeline->links = links;
+        count_transfers(pipeline->plan->programs[k], channels);
+    pipeline->channels      = channels;
+    pipeline->channel_count = edges->channel_count;
     return SLUICE_OK;
 }
 
@@ -66,15 +65,15 @@ sluice_status sluice__open_transport(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__alloc(&gathers, (size_t)pipeline->ranks, sizeof *gathers));
     for (int r = 0; r < pipeline->ranks; r++) gathers[r] = gathered_of(pipeline, r);
     const sluice_status status =
-        pipeline->transport_ops->open(&pipeline->transport, pipeline->ranks, pipeline->links,
-                                      pipeline->link_count, gathers, pipeline->ops);
+        pipeline->transport_ops->open(&pipeline->transport, pipeline->ranks, pipeline->channels,
+                                      pipeline->channel_count, gathers, pipeline->ops);
     sluice__free(gathers);
     return status;
 }
 
 size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank) {
-    return pipeline->transport_ops->reserve(pipeline->links, pipeline->link_count, pipeline->ranks,
-                                            rank);
+    return pipeline->transport_ops->reserve(pipeline->channels, pipeline->channel_count,
+                                            pipeline->ranks, rank);
 }
 
 /* ---- when ---- */

@@ -47,7 +47,7 @@ void sluice__tensors_bind(sluice__rank *rank) {
 sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
     const sluice__tie *tie           = mine->ties;
-    while (tie->first != at->stage) tie++;
+    while (tie->edge != at->edge) tie++;
     for (int k = 0; k < tie->terms; k++) rank->terms[k] = at_offset(rank, tie->offsets[k]);
     const sluice_shape *shape =
         &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;

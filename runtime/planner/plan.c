@@ -81,7 +81,7 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
                                     &settings);
     if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
         (void)sluice__hint(status,
-                           "with a queue for each link, over --transport local, it may run");
+                           "with a queue for each channel, over --transport local, it may run");
 out:
     sluice__free(even);
     return status;

@@ -53,6 +53,6 @@ sluice_status sluice_transport_describe(char *out, size_t bytes, const char *nam
 sluice_status sluice_transport_queues(sluice_queues *out, const char *name) {
     const sluice__transport_entry *entry = NULL;
     SLUICE__TRY(sluice__transport_find(&entry, name));
-    *out = entry->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_LINK;
+    *out = entry->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
 }

@@ -145,9 +145,9 @@ static void a_pipeline_refuses_a_plan_for_something_else(void **state) {
     planned.queues                    = SLUICE_QUEUES_PER_RANK;
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_refused(sluice_pipeline_open(&pipeline, plan, &options), SLUICE_E_ARGUMENT,
-                   "the plan is for a queue per rank, and transport local has one per link");
+                   "the plan is for a queue per rank, and transport local has one per channel");
     sluice_plan_free(plan);
-    planned.queues    = SLUICE_QUEUES_PER_LINK;
+    planned.queues    = SLUICE_QUEUES_PER_CHANNEL;
     planned.precision = SLUICE_PRECISION_BF16;
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_refused(sluice_pipeline_open(&pipeline, plan, &options), SLUICE_E_ARGUMENT,
