@@ -45,7 +45,7 @@ static void print_rank(const sluice_program *program, int r) {
     print_kind("parameters", bytes.parameters);
     print_kind("copies of parameters that layers read", bytes.working);
     print_kind("gradients", bytes.gradients);
-    print_kind("optimizer moments", bytes.states);
+    print_kind("optimizer state", bytes.states);
     print_kind("losses and norm partials", bytes.bookkeeping);
     for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++)
         print_kind(sluice_memory_kind_name(kind), bytes.at_peak[kind]);
@@ -61,8 +61,8 @@ static int compile(sluice_program **program, const train_problem *problem,
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     settings.samples                = options->batch;
     settings.precision              = options->precision;
-    settings.states                 = options->optimizer == SLUICE_ADAMW ? 2 : 0;
-    settings.recompute              = problem->recompute;
+    settings.states    = options->optimizer.kind->state_count(options->optimizer.config);
+    settings.recompute = problem->recompute;
     if (options->transport && strcmp(options->transport, "nccl") == 0)
         settings.queues = SLUICE_QUEUES_PER_RANK;
     if (problem->split)

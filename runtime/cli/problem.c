@@ -128,10 +128,8 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.transport               = options->transport;
     settings.precision               = options->precision;
     settings.threads                 = options->threads;
-    settings.optimizer               = options->optimizer;
-    settings.beta1                   = options->betas[0];
-    settings.beta2                   = options->betas[1];
-    settings.weight_decay            = options->weight_decay;
+    settings.optimizer               = options->optimizer.kind;
+    settings.optimizer_config        = options->optimizer.config;
     settings.clip                    = options->clip;
     settings.seed                    = options->seed;
     settings.deadline_s              = options->timeout;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +12,6 @@
 
 static sluice_status take_options(sluice_pipeline_options *out,
                                   const sluice_pipeline_options *options) {
-    const double below_one = nextafter(1, 0);
     if (options->size == 0 || options->size > sizeof *out) {
         sluice__fail(SLUICE_E_ARGUMENT, "pipeline options of %zu bytes", options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PIPELINE_OPTIONS_INIT");
@@ -21,11 +19,9 @@ static sluice_status take_options(sluice_pipeline_options *out,
     memcpy(out, options, options->size);
     if (out->threads < 0 || out->threads > 1024)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d threads per rank; use 1 to 1024", out->threads);
-    if (out->optimizer != SLUICE_ADAMW && out->optimizer != SLUICE_SGD)
-        return sluice__fail(SLUICE_E_ARGUMENT, "optimizer %d does not exist", (int)out->optimizer);
-    SLUICE__TRY(sluice__check_number("beta1", out->beta1, 0, below_one));
-    SLUICE__TRY(sluice__check_number("beta2", out->beta2, 0, below_one));
-    SLUICE__TRY(sluice__check_number("the weight decay", out->weight_decay, 0, 1e6));
+    if (!out->optimizer) out->optimizer = sluice_optimizers()[0];
+    if (!out->optimizer_config) out->optimizer_config = out->optimizer->defaults;
+    SLUICE__TRY(sluice_optimizer_check(out->optimizer, out->optimizer_config));
     SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
     if (out->ranks_per_device < 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks per device", out->ranks_per_device);
@@ -184,10 +180,11 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     sluice__condition_init(&pipeline->changed);
     sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
     compile.samples                = settings.samples;
-    compile.states                 = settings.optimizer == SLUICE_ADAMW ? 2 : 0;
+    compile.states                 = settings.optimizer->state_count(settings.optimizer_config);
     compile.precision              = settings.precision;
     compile.recompute              = settings.recompute;
     sluice_status status           = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__keep_optimizer(pipeline));
     SLUICE__TRY_OUT(sluice__place_kind(pipeline));
     SLUICE__TRY_OUT(choose_operations(pipeline));
     compile.working_bytes = pipeline->operations->working_bytes;
@@ -245,6 +242,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     sluice__free(pipeline->run.parts);
     sluice__free(pipeline->run.first_sample);
     sluice__free(pipeline->first_use);
+    sluice__free(pipeline->optimizer_config);
     sluice__free(pipeline->rank);
     pthread_cond_destroy(&pipeline->changed);
     pthread_mutex_destroy(&pipeline->lock);
