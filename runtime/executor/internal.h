@@ -118,6 +118,7 @@ struct sluice_pipeline {
     sluice_plan *plan; /* held */
     const sluice_model *model;
     sluice_pipeline_options options;
+    void *optimizer_config; /* a copy, which the options point to */
     const sluice_device_ops *ops;
     const sluice_operations *operations; /* of the run's precision */
     const sluice__transport_ops *transport_ops;
@@ -295,6 +296,8 @@ void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *channel
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);
 
 /* ---- update.c ---- */
+/* Copy the optimizer's configuration: the caller's may go. */
+sluice_status sluice__keep_optimizer(sluice_pipeline *pipeline);
 /* Room for the rank's tensors in model order, and for what the norm gathers. */
 sluice_status sluice__tensors_make(sluice__rank *rank);
 /* Where the tensors are: the rank has an arena, another one than before. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +12,6 @@
 
 static sluice_status take_options(sluice_pipeline_options *out,
                                   const sluice_pipeline_options *options) {
-    const double below_one = nextafter(1, 0);
     if (options->size == 0 || options->size > sizeof *out) {
         sluice__fail(SLUICE_E_ARGUMENT, "pipeline options of %zu bytes", options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PIPELINE_OPTIONS_INIT");
@@ -21,11 +19,9 @@ static sluice_status take_options(sluice_pipeline_options *out,
     memcpy(out, options, options->size);
     if (out->threads < 0 || out->threads > 1024)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d threads per rank; use 1 to 1024", out->threads);
-    if (out->optimizer != SLUICE_ADAMW && out->optimizer != SLUICE_SGD)
-        return sluice__fail(SLUICE_E_ARGUMENT, "optimizer %d does not exist", (int)out->optimizer);
-    SLUICE__TRY(sluice__check_number("beta1", out->beta1, 0, below_one));
-    SLUICE__TRY(sluice__check_number("beta2", out->beta2, 0, below_one));
-    SLUICE__TRY(sluice__check_number("the weight decay", out->weight_decay, 0, 1e6));
+    if (!out->optimizer) out->optimizer = sluice_optimizers()[0];
+    if (!out->optimizer_config) out->optimizer_config = out->optimizer->defaults;
+    SLUICE__TRY(sluice_optimizer_check(out->optimizer, out->optimizer_config));
     SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
     if (out->ranks_per_device < 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks per device", out->ranks_per_device);
@@ -136,9 +132,9 @@ static sluice_status plan_options(sluice_plan_options *out, const sluice_pipelin
     out->samples                              = from->samples;
     out->precision                            = from->precision;
     out->working_bytes                        = operations ? operations->working_bytes : NULL;
-    out->states                               = from->optimizer == SLUICE_ADAMW ? 2 : 0;
-    out->recompute                            = from->recompute;
-    out->memory_limit                         = from->memory_limit;
+    out->states       = from->optimizer->state_count(from->optimizer_config);
+    out->recompute    = from->recompute;
+    out->memory_limit = from->memory_limit;
     if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
     out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
@@ -190,12 +186,18 @@ static sluice_status check_plan(const sluice_pipeline *pipeline) {
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan is for %s, and the options say %s",
                             sluice_precision_name(made->precision),
                             sluice_precision_name(pipeline->options.precision));
+    const int states = pipeline->options.optimizer->state_count(pipeline->options.optimizer_config);
+    if (made->states != states)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the plan has %d state tensors per parameter, and %s keeps %d",
+                            made->states, pipeline->options.optimizer->name, states);
     for (int r = 0; r < pipeline->ranks; r++)
         SLUICE__TRY(check_working(pipeline, &pipeline->program->rank[r]));
     return SLUICE_OK;
 }
 
 static sluice_status open_all(sluice_pipeline *pipeline) {
+    SLUICE__TRY(sluice__keep_optimizer(pipeline));
     SLUICE__TRY(sluice__place_kind(pipeline));
     SLUICE__TRY(choose_operations(pipeline));
     pipeline->runs_on = pipeline->ops->asynchronous;
@@ -288,6 +290,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     sluice__free(pipeline->run.parts);
     sluice__free(pipeline->run.first_sample);
     sluice__free(pipeline->first_use);
+    sluice__free(pipeline->optimizer_config);
     sluice__free(pipeline->rank);
     pthread_cond_destroy(&pipeline->changed);
     pthread_mutex_destroy(&pipeline->lock);

@@ -11,6 +11,16 @@ static float *at_offset(const sluice__rank *rank, size_t offset) {
     return (float *)(rank->arena + offset);
 }
 
+sluice_status sluice__keep_optimizer(sluice_pipeline *pipeline) {
+    sluice_pipeline_options *options = &pipeline->options;
+    const size_t bytes               = options->optimizer->config_bytes;
+    if (bytes == 0) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&pipeline->optimizer_config, 1, bytes));
+    memcpy(pipeline->optimizer_config, options->optimizer_config, bytes);
+    options->optimizer_config = pipeline->optimizer_config;
+    return SLUICE_OK;
+}
+
 sluice_status sluice__tensors_make(sluice__rank *rank) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
@@ -159,24 +169,11 @@ sluice_status sluice__update(sluice__rank *rank) {
     const sluice_pipeline_options *options = &pipeline->options;
     const int count                        = pipeline->program->rank[rank->index].value_count;
     if (isnan(rank->scale) || !pipeline->run.updates) return SLUICE_OK;
-    if (options->optimizer == SLUICE_SGD)
-        return pipeline->operations->sgd(
-            rank->stream, &(sluice_sgd){.tensors        = rank->tensors,
-                                        .count          = count,
-                                        .learning_rate  = pipeline->run.batch.learning_rate,
-                                        .weight_decay   = options->weight_decay,
+    const sluice_optimizer_step step = {.learning_rate  = pipeline->run.batch.learning_rate,
                                         .gradient_scale = rank->scale,
-                                        .step           = pipeline->updates + 1});
-    return pipeline->operations->adamw(
-        rank->stream, &(sluice_adamw){.tensors        = rank->tensors,
-                                      .count          = count,
-                                      .learning_rate  = pipeline->run.batch.learning_rate,
-                                      .weight_decay   = options->weight_decay,
-                                      .beta1          = options->beta1,
-                                      .beta2          = options->beta2,
-                                      .epsilon        = 1e-8,
-                                      .gradient_scale = rank->scale,
-                                      .step           = pipeline->updates + 1});
+                                        .number         = pipeline->updates + 1};
+    return options->optimizer->update(rank->stream, pipeline->operations, rank->tensors, count,
+                                      options->optimizer_config, &step);
 }
 
 /* With a learning rate of 0 and nothing from others. */
