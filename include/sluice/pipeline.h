@@ -23,7 +23,7 @@
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/timeline.h"
-#include "sluice/transport.h"
+#include "sluice/transports.h"
 
 typedef struct sluice_pipeline sluice_pipeline;
 
