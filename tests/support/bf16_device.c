@@ -2,6 +2,7 @@
 /* bf16_device.c -- operations in bf16 made of the cpu's in fp32: widen, run, narrow. */
 #include "tests/support/bf16_device.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,26 @@ void bf16_device_inject(bf16_fault what) {
 
 static const sluice_operations *fp32(void) {
     return sluice_devices()[0]->operations(SLUICE_PRECISION_FP32);
+}
+
+/* In double, where infinity stands for the number after the largest one. */
+static double number_of(uint16_t half) {
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return isinf(value) ? copysign(ldexp(1, 128), (double)value) : (double)value;
+}
+
+uint16_t bf16_nearest(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t inner = (uint16_t)(bits >> 16); /* toward zero */
+    if (!isfinite(value)) return inner;
+    const uint16_t outer = (uint16_t)(inner + 1);
+    const double below   = fabs((double)value - number_of(inner));
+    const double above   = fabs((double)value - number_of(outer));
+    if (below == above) return inner % 2 == 0 ? inner : outer;
+    return below < above ? inner : outer;
 }
 
 /* ---- the bf16 tensors of one call ---- */

@@ -12,6 +12,9 @@
 
 const sluice_device_ops *bf16_device(void);
 
+/* The nearest bf16 of a number, ties to even: found by comparing its two neighbours. */
+uint16_t bf16_nearest(float value);
+
 /* What a device can get wrong about working copies, for tests that must notice it. */
 typedef enum bf16_fault {
     BF16_SOUND = 0,
