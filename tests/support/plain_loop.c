@@ -165,10 +165,10 @@ static sluice_layer_call plain_call(const plain_loop *loop, plain_layer *layers,
 
 /* ---- a micro-batch of the batch ---- */
 
-/* Its samples of every part that the model reads: part 0 as the first layer takes it, the others as
- * the caller gives them. */
+/* Its samples of every part that the model reads: as the caller gives them, and floats in the type
+ * of activations, too. */
 typedef struct plain_parts {
-    void *part[SLUICE_BATCH_PARTS];
+    void *given[SLUICE_BATCH_PARTS], *converted[SLUICE_BATCH_PARTS];
 } plain_parts;
 
 static const void *plain_source(const plain_loop *loop, const plain_batch *batch,
@@ -182,25 +182,34 @@ static const void *plain_source(const plain_loop *loop, const plain_batch *batch
 
 static plain_parts plain_parts_make(const plain_loop *loop, const plain_batch *batch, int64_t begin,
                                     int64_t samples) {
-    plain_parts parts = {{NULL}};
+    plain_parts parts = {{NULL}, {NULL}};
     for (int k = 0; k < sluice_model_batch_count(loop->model); k++) {
         const sluice_batch_read *const read = sluice_model_batch(loop->model, k);
-        const int64_t each                  = sluice_shape_count(&read->shape);
-        const sluice_type from              = read->shape.type;
-        sluice_type to                      = from;
-        if (k == 0)
-            to = sluice_model_layer_input(loop->model, 0, 1, loop->operations->precision).type;
+        const sluice_type type              = read->shape.type;
+        const int64_t each = sluice_shape_count(&read->shape), count = samples * each;
+        const size_t size        = sluice_type_bytes(type);
         const char *const source = plain_source(loop, batch, read->name);
-        parts.part[k] = plain_alloc((size_t)(samples * each) * sluice_type_bytes(SLUICE_TYPE_F32));
-        sluice__convert(parts.part[k], to,
-                        source + (size_t)(begin * each) * sluice_type_bytes(from), from,
-                        samples * each);
+        parts.given[k]           = plain_alloc((size_t)count * size);
+        memcpy(parts.given[k], source + (size_t)(begin * each) * size, (size_t)count * size);
+        if (type != SLUICE_TYPE_F32) continue;
+        parts.converted[k] = plain_alloc((size_t)count * size);
+        sluice__convert(parts.converted[k], loop->operations->type, parts.given[k], type, count);
     }
     return parts;
 }
 
 static void plain_parts_free(plain_parts *parts) {
-    for (int k = 0; k < SLUICE_BATCH_PARTS; k++) free(parts->part[k]);
+    for (int k = 0; k < SLUICE_BATCH_PARTS; k++) {
+        free(parts->given[k]);
+        free(parts->converted[k]);
+    }
+}
+
+/* Part k in elements of `type`. */
+static const void *plain_part(const plain_loop *loop, const plain_parts *parts, int k,
+                              sluice_type type) {
+    const bool as_given = sluice_model_batch(loop->model, k)->shape.type == type;
+    return as_given ? parts->given[k] : parts->converted[k];
 }
 
 /* Those that a layer reads, as it lists them. */
@@ -209,7 +218,7 @@ static void plain_parts_bind(const void **out, const plain_loop *loop, const pla
     for (int k = 0; k < d->batch_count; k++)
         for (int part = 0; part < sluice_model_batch_count(loop->model); part++)
             if (strcmp(sluice_model_batch(loop->model, part)->name, d->batch[k].name) == 0)
-                out[k] = parts->part[part];
+                out[k] = plain_part(loop, parts, part, d->batch[k].shape.type);
 }
 
 /* One micro-batch through all layers; returns its share of the loss. */
@@ -224,7 +233,8 @@ static double plain_microbatch(const plain_loop *loop, plain_layer *layers,
     double *const its_loss = plain_alloc(sizeof *its_loss);
     const sluice_shape input =
         sluice_model_layer_input(loop->model, 0, amount, loop->operations->precision);
-    assert_ok(loop->ops->upload(loop->stream, layers[0].input, parts.part[0],
+    assert_ok(loop->ops->upload(loop->stream, layers[0].input,
+                                plain_part(loop, &parts, 0, input.type),
                                 sluice_shape_bytes(&input)));
 
     for (int pass = 0; pass < (training ? 2 : 1); pass++) {
