@@ -33,6 +33,43 @@ static const sluice_layernorm_config layernorm   = {.width = 7};
 static const sluice_classifier_config classifier = {6, 13, 0.5F};
 static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
 
+/* Other than GPT-2's: RMS norms, no biases, fewer key/value heads, a head width of its own, no
+ * positions. */
+static const sluice_layernorm_config rms        = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
+static const sluice_linear_config plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};
+static const sluice_embedding_config words_only = {11, 0, 6, 0.5F, 0, 0.2F};
+static const sluice_mlp_config plain_mlp        = {.width            = 6,
+                                                   .hidden           = 20,
+                                                   .scale            = 0.4F,
+                                                   .projection_scale = 0.4F,
+                                                   .has_no_bias      = true,
+                                                   .norm             = {SLUICE_NORM_RMS, 0}};
+static const sluice_attention_config grouped    = {
+       .width = 12, .heads = 4, .kv_heads = 2, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_attention_config one_key    = {.width                  = 12,
+                                                   .heads                  = 4,
+                                                   .kv_heads               = 1,
+                                                   .head_width             = 5,
+                                                   .scale                  = 0.3F,
+                                                   .projection_scale       = 0.3F,
+                                                   .projection_has_no_bias = true,
+                                                   .dropout                = 0.3F};
+static const sluice_attention_config wide_heads = {.width            = 6,
+                                                   .heads            = 2,
+                                                   .head_width       = 8,
+                                                   .scale            = 0.3F,
+                                                   .projection_scale = 0.3F,
+                                                   .qkv_has_no_bias  = true};
+static const sluice_attention_config llama      = {.width                  = 12,
+                                                   .heads                  = 4,
+                                                   .kv_heads               = 2,
+                                                   .head_width             = 2,
+                                                   .scale                  = 0.3F,
+                                                   .projection_scale       = 0.3F,
+                                                   .qkv_has_no_bias        = true,
+                                                   .projection_has_no_bias = true,
+                                                   .norm                   = {SLUICE_NORM_RMS, 1e-6F}};
+
 static const subject subjects[] = {
     {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
     {"attention", sluice_layer_attention, &attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
@@ -48,6 +85,26 @@ static const subject subjects[] = {
     {"relu", sluice_layer_relu, NULL, {SLUICE_TYPE_F32, 2, {5, 8}}, 0},
     {"squared error", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 3, {4, 2, 3}}, 0},
     {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 1, {6}}, 0},
+    {"RMS norm", sluice_layer_layernorm, &rms, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
+    {"linear, no bias", sluice_layer_linear, &plain_linear, {SLUICE_TYPE_F32, 3, {2, 3, 5}}, 0},
+    {"embedding, no positions",
+     sluice_layer_embedding,
+     &words_only,
+     {SLUICE_TYPE_I32, 2, {3, 12}},
+     11},
+    {"mlp, RMS, no bias", sluice_layer_mlp, &plain_mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"attention, 2 heads a key",
+     sluice_layer_attention,
+     &grouped,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"attention, 1 key", sluice_layer_attention, &one_key, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, wide heads",
+     sluice_layer_attention,
+     &wide_heads,
+     {SLUICE_TYPE_F32, 3, {2, 7, 6}},
+     0},
+    {"attention, all of it", sluice_layer_attention, &llama, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
@@ -480,9 +537,41 @@ static void test_descriptions(void **unused) {
 
     assert_ok(sluice_layer_linear()->describe(
         &d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
+    assert_int_equal(d.parameter_count, 2);
     assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
     assert_true(d.parameters[0].decays);
     assert_false(d.parameters[1].decays);
+}
+
+/* What other configurations leave out: biases, means, keys and values of most heads, positions. */
+static void test_descriptions_of_less(void **unused) {
+    (void)unused;
+    sluice_layer_description d;
+    assert_ok(sluice_layer_attention()->describe(
+        &d, &llama, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
+    static const char *const names[] = {"../ln_1.weight", "c_attn.weight", "c_proj.weight"};
+    static const int64_t counts[]    = {12, 12 * (4 + 2 * 2) * 2, 4 * 2 * 12};
+    assert_int_equal(d.parameter_count, 3);
+    for (int p = 0; p < 3; p++) {
+        assert_string_equal(d.parameters[p].name, names[p]);
+        assert_int_equal(sluice_shape_count(&d.parameters[p].shape), counts[p]);
+    }
+    assert_int_equal(d.saved_count, 5);                  /* no mean */
+    assert_int_equal(d.saved[0].bytes, 2 * 10 * 4);      /* rstd */
+    assert_int_equal(d.saved[2].bytes, 2 * 10 * 16 * 4); /* q of 4 heads, k and v of 2 */
+    assert_int_equal(d.saved[3].bytes, 2 * 10 * 4 * 4);  /* of each query head */
+    assert_int_equal(d.saved[4].bytes, 2 * 10 * 8 * 4);  /* narrower than the layer */
+    assert_int_equal(sluice_shape_count(&d.output), 2 * 10 * 12);
+
+    assert_ok(sluice_layer_embedding()->describe(
+        &d, &words_only, &(sluice_shape){SLUICE_TYPE_I32, 2, {2, 1000}}, SLUICE_PRECISION_FP32));
+    assert_int_equal(d.parameter_count, 1);
+    assert_ok(sluice_layer_mlp()->describe(
+        &d, &plain_mlp, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
+    assert_int_equal(d.parameter_count, 3);
+    assert_ok(sluice_layer_linear()->describe(
+        &d, &plain_linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
+    assert_int_equal(d.parameter_count, 1);
 }
 
 static void test_refusals(void **unused) {
@@ -561,7 +650,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),      cmocka_unit_test(test_backward),
         cmocka_unit_test(test_first_layer),  cmocka_unit_test(test_no_samples),
-        cmocka_unit_test(test_descriptions), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_descriptions), cmocka_unit_test(test_descriptions_of_less),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("layer", tests, NULL, NULL);
 }
