@@ -16,18 +16,16 @@
 
 #include "sluice/ledger.h"
 #include "sluice/model.h"
+#include "sluice/optimizer.h"
 #include "sluice/partition.h"
+#include "sluice/plan.h"
 #include "sluice/program.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/timeline.h"
+#include "sluice/transport.h"
 
 typedef struct sluice_pipeline sluice_pipeline;
-
-typedef enum sluice_optimizer {
-    SLUICE_ADAMW = 0, /* decoupled weight decay (Loshchilov & Hutter 2019), epsilon 1e-8 */
-    SLUICE_SGD   = 1  /* plain, with decoupled weight decay */
-} sluice_optimizer;
 
 typedef struct sluice_pipeline_options {
     size_t size;        /* sizeof(sluice_pipeline_options), set by the initializer */
@@ -35,14 +33,14 @@ typedef struct sluice_pipeline_options {
     const char *device; /* "cpu", "virtual" (virtual.h), "cuda", "cuda:0,2" (GPUs 0 and 2 only),
                          * "auto": cuda where that can be used, else cpu; NULL: cpu */
     int threads;        /* compute threads of each rank; 0: cores / ranks, at least 1 */
-    sluice_optimizer optimizer;
-    double beta1, beta2;   /* adamw */
-    double weight_decay;   /* on parameters that decay: matrices */
-    double clip;           /* largest global gradient norm; 0: no clipping */
-    uint64_t seed;         /* of the initial weights */
-    double deadline_s;     /* longest time without any rank finishing an instruction */
-    const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
-    size_t memory_limit;   /* bytes of each rank's arena; more is refused. 0: no limit */
+    /* NULL: the first of sluice_optimizers(), AdamW */
+    const sluice_optimizer_kind *optimizer;
+    const void *optimizer_config; /* copied; NULL: the kind's defaults */
+    double clip;                  /* largest global gradient norm; 0: no clipping */
+    uint64_t seed;                /* of the initial weights */
+    double deadline_s;            /* longest time without any rank finishing an instruction */
+    const bool *recompute;        /* per stage, as in sluice_program_options; NULL: none */
+    size_t memory_limit;          /* bytes of each rank's arena; more is refused. 0: no limit */
     const sluice_simulation_costs
         *costs;           /* of device "virtual", and of no other: what actions,
                            * links and updates take, in seconds; must outlive the pipeline */
@@ -53,23 +51,27 @@ typedef struct sluice_pipeline_options {
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0,  \
-            0, 0, 0, SLUICE_PRECISION_FP32, 0                                                      \
+        sizeof(sluice_pipeline_options), 1, 0, 0, 0, 0, 1.0, 1, 600.0, 0, 0, 0, 0,                 \
+            SLUICE_PRECISION_FP32, 0                                                               \
     }
 
 /*
- * What transport `name`, "local" or "nccl", is on this machine, in a few words ("NCCL 2.28.9");
- * from any thread. E_ARGUMENT: there is none of that name; E_UNSUPPORTED, E_DEVICE: it cannot be
- * used, and why.
+ * The plan of a run with these options (plan.h): of their first half all that is decided before
+ * anything is allocated, and what device and transport are known to ask of a plan. Pure.
  */
-SLUICE_API sluice_status sluice_transport_describe(const char *name, char *out, size_t bytes);
-
+SLUICE_API sluice_status sluice_pipeline_plan(sluice_plan **out, const sluice_model *model,
+                                              const sluice_schedule *schedule,
+                                              const sluice_split *split,
+                                              const sluice_pipeline_options *options);
 /*
- * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.
- * `split` NULL: the min-max split over the FLOPs that the layers describe. `model` must outlive
- * the pipeline; schedule and split are copied. Release with sluice_pipeline_free().
- * E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
+ * Make a plan ready to run: threads, devices, memory, initial weights. Options are those that it
+ * was planned with. The plan may go; its model must outlive the pipeline. Release with
+ * sluice_pipeline_free().
+ * E_ARGUMENT, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
  */
+SLUICE_API sluice_status sluice_pipeline_open(sluice_pipeline **out, sluice_plan *plan,
+                                              const sluice_pipeline_options *options);
+/* Both at once. `split` NULL: the min-max split over the FLOPs that the layers describe. */
 SLUICE_API sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
                                                 const sluice_schedule *schedule,
                                                 const sluice_split *split,

@@ -11,12 +11,22 @@ static float *at_offset(const sluice__rank *rank, size_t offset) {
     return (float *)(rank->arena + offset);
 }
 
+sluice_status sluice__keep_optimizer(sluice_pipeline *pipeline) {
+    sluice_pipeline_options *options = &pipeline->options;
+    const size_t bytes               = options->optimizer->config_bytes;
+    if (bytes == 0) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&pipeline->optimizer_config, 1, bytes));
+    memcpy(pipeline->optimizer_config, options->optimizer_config, bytes);
+    options->optimizer_config = pipeline->optimizer_config;
+    return SLUICE_OK;
+}
+
 sluice_status sluice__tensors_make(sluice__rank *rank) {
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     const size_t count               = (size_t)mine->value_count;
     const size_t uses                = (size_t)sluice_model_use_count(pipeline->model);
-    const size_t m                   = (size_t)pipeline->program->microbatches;
+    const size_t m                   = (size_t)sluice__most_microbatches(pipeline);
     SLUICE__TRY(sluice__alloc(&rank->tensors, count, sizeof *rank->tensors));
     SLUICE__TRY(sluice__alloc(&rank->counted, count, sizeof *rank->counted));
     SLUICE__TRY(sluice__alloc(&rank->terms, uses, sizeof *rank->terms));
@@ -47,7 +57,7 @@ void sluice__tensors_bind(sluice__rank *rank) {
 sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
     const sluice__tie *tie           = mine->ties;
-    while (tie->first != at->stage) tie++;
+    while (tie->edge != at->edge) tie++;
     for (int k = 0; k < tie->terms; k++) rank->terms[k] = at_offset(rank, tie->offsets[k]);
     const sluice_shape *shape =
         &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;
@@ -159,24 +169,11 @@ sluice_status sluice__update(sluice__rank *rank) {
     const sluice_pipeline_options *options = &pipeline->options;
     const int count                        = pipeline->program->rank[rank->index].value_count;
     if (isnan(rank->scale) || !pipeline->run.updates) return SLUICE_OK;
-    if (options->optimizer == SLUICE_SGD)
-        return pipeline->operations->sgd(
-            rank->stream, &(sluice_sgd){.tensors        = rank->tensors,
-                                        .count          = count,
-                                        .learning_rate  = pipeline->run.batch.learning_rate,
-                                        .weight_decay   = options->weight_decay,
+    const sluice_optimizer_step step = {.learning_rate  = pipeline->run.batch.learning_rate,
                                         .gradient_scale = rank->scale,
-                                        .step           = pipeline->updates + 1});
-    return pipeline->operations->adamw(
-        rank->stream, &(sluice_adamw){.tensors        = rank->tensors,
-                                      .count          = count,
-                                      .learning_rate  = pipeline->run.batch.learning_rate,
-                                      .weight_decay   = options->weight_decay,
-                                      .beta1          = options->beta1,
-                                      .beta2          = options->beta2,
-                                      .epsilon        = 1e-8,
-                                      .gradient_scale = rank->scale,
-                                      .step           = pipeline->updates + 1});
+                                        .number         = pipeline->updates + 1};
+    return options->optimizer->update(rank->stream, pipeline->operations, rank->tensors, count,
+                                      options->optimizer_config, &step);
 }
 
 /* With a learning rate of 0 and nothing from others. */

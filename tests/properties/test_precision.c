@@ -20,8 +20,8 @@ static void choose(sluice_precision precision) {
 
 static setting setting_of(int kind) {
     const bool tied = kind & 1, even = kind & 2;
-    return (setting){
-        "gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, SLUICE_ADAMW, 0, kind & 4 ? 0.2F : 0, 0};
+    return (setting){"gpipe", 1,       1, even ? 4 : 3,        even ? 8 : 7,
+                     tied,    "adamw", 0, kind & 4 ? 0.2F : 0, 0};
 }
 
 /* Schedules with B, with I and W apart, and with several stages per rank. */
@@ -147,7 +147,7 @@ static void test_working_copies_follow_their_masters(void **state) {
     for (int kind = 0; kind < 12; kind++) {
         setting with              = setting_of(kind % 4);
         with.ranks                = 1 + kind % 3 * 2; /* 1, 3, 5 */
-        with.optimizer            = kind < 6 ? SLUICE_ADAMW : SLUICE_SGD;
+        with.optimizer            = kind < 6 ? "adamw" : "sgd";
         sluice_model *model       = make_model(with.tied);
         sluice_pipeline *pipeline = make_pipeline(&with, model);
         const char *const first = "transformer.wte.weight", *const norm = "transformer.ln_f.weight";
@@ -195,11 +195,12 @@ static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
 
 static atomic_size_t sent;
 
-static sluice_status count_and_send(sluice__transport *transport, int from, int to,
+static sluice_status count_and_send(sluice__transport *transport, int from, int to, int index,
                                     const void *buffer, size_t bytes, uint64_t content,
                                     sluice__mark mark) {
     atomic_fetch_add(&sent, bytes);
-    return sluice__transport_local()->post_send(transport, from, to, buffer, bytes, content, mark);
+    return sluice__transport_local()->post_send(transport, from, to, index, buffer, bytes, content,
+                                                mark);
 }
 
 static const sluice__transport_ops *counting_transport(void) {

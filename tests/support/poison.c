@@ -49,7 +49,7 @@ static void find_alive(const sluice__rank *rank) {
         for (int role = 0; role < SLUICE_ROLES; role++)
             if (reads_role(at, role)) mark(here, base, &at->slots[role], true);
         for (int t = 0; t < mine->tie_count; t++)
-            if (at->kind == SLUICE_INSTRUCTION_TIE_REDUCE && mine->ties[t].first == at->stage)
+            if (at->kind == SLUICE_INSTRUCTION_TIE_REDUCE && mine->ties[t].edge == at->edge)
                 mark_terms(here, base, rank->pipeline->model, &mine->ties[t]);
     }
     known[rank->index].alive  = alive;

@@ -58,12 +58,12 @@ static sluice_pipeline *make_scheduled_pipeline(const setting *with,
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     options.samples                 = with->samples;
     options.threads                 = with->threads;
-    options.optimizer               = with->optimizer;
-    options.clip                    = 0.5;
-    options.device                  = small_gpt.device;
-    options.transport               = small_gpt.transport;
-    options.ranks_per_device        = small_gpt.ranks_per_device;
-    options.precision               = small_gpt.precision;
+    assert_ok(sluice_optimizer_find(&options.optimizer, with->optimizer));
+    options.clip             = 0.5;
+    options.device           = small_gpt.device;
+    options.transport        = small_gpt.transport;
+    options.ranks_per_device = small_gpt.ranks_per_device;
+    options.precision        = small_gpt.precision;
     bool recompute[16];
     for (int s = 0; s < 16; s++) recompute[s] = with->recompute >> s & 1;
     options.recompute = recompute;
@@ -133,12 +133,12 @@ static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t sample
 outcome train_plainly(const setting *with, const sluice_device_ops *ops) {
     sluice_model *model = make_dropping_model(with->tied, with->dropout);
     plain_loop loop     = plain_loop_open_in(model, ops, small_gpt.precision, with->threads, 1);
-    const sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
-    const sluice_adamw update             = {.learning_rate = 3e-3,
-                                             .weight_decay  = options.weight_decay,
-                                             .beta1         = options.beta1,
-                                             .beta2         = options.beta2,
-                                             .epsilon       = 1e-8};
+    const sluice_adamw_config usual = SLUICE_ADAMW_CONFIG_INIT;
+    const sluice_adamw update       = {.learning_rate = 3e-3,
+                                       .weight_decay  = usual.weight_decay,
+                                       .beta1         = usual.beta1,
+                                       .beta2         = usual.beta2,
+                                       .epsilon       = usual.epsilon};
     int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
     int64_t sizes[4];
     for (int i = 0; i < with->microbatches; i++)

@@ -149,11 +149,12 @@ static outcome train_plainly(const setting *with) {
     static minibatch from;
     static const int64_t sizes[] = {3, 2, 2}, held_out[] = {3, 3, 1};
     const sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    const sluice_adamw_config usual       = SLUICE_ADAMW_CONFIG_INIT;
     const sluice_adamw update             = {.learning_rate = 1e-2,
-                                             .weight_decay  = options.weight_decay,
-                                             .beta1         = options.beta1,
-                                             .beta2         = options.beta2,
-                                             .epsilon       = 1e-8};
+                                             .weight_decay  = usual.weight_decay,
+                                             .beta1         = usual.beta1,
+                                             .beta2         = usual.beta2,
+                                             .epsilon       = usual.epsilon};
     sluice_model *const model             = make_model(with->config);
     plain_loop loop   = plain_loop_open_in(model, bf16_device(), with->precision, 1, options.seed);
     plain_batch batch = {from.inputs, from.targets, sizes, MICROBATCHES, SAMPLES};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_precision_plan.c -- what a run's precision changes of the memory plan and of transfers. */
 #include "runtime/program/internal.h"
+#include "sluice/plan.h"
 #include "tests/support/support.h"
 
 enum { LENGTH = 8, WIDTH = 32, VOCABULARY = 48, SAMPLES = 7, MICROBATCHES = 3 };
