@@ -165,6 +165,10 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
                                       const sluice_schedule *schedule, const sluice_split *split,
                                       const sluice_pipeline_options *options,
                                       const sluice__parts *parts);
+/* As sluice_pipeline_open(), of these parts. */
+sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
+                                    const sluice_pipeline_options *options,
+                                    const sluice__parts *parts);
 /* The plan's programs may differ in theirs: the most that one has. */
 int sluice__most_microbatches(const sluice_pipeline *pipeline);
 /* Everything but the threads, which are gone. */

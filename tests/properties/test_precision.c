@@ -72,6 +72,65 @@ static void test_bf16_is_not_fp32(void **state) {
     if (wide.digest == narrow.digest) fail_msg("the same weights in both");
 }
 
+/* ---- another model: RMS norms, no biases, shared keys and values, no positions ---- */
+
+static sluice_model *make_other_model(bool tied, float dropout) {
+    enum { WIDTH = 24 };
+    const sluice_norm_config norm           = {SLUICE_NORM_RMS, 1e-6F};
+    const sluice_embedding_config words     = {VOCABULARY, 0, WIDTH, 0.1F, 0, dropout};
+    const sluice_attention_config attention = {.width                  = WIDTH,
+                                               .heads                  = 4,
+                                               .scale                  = 0.1F,
+                                               .projection_scale       = 0.1F,
+                                               .dropout                = dropout,
+                                               .kv_heads               = 2,
+                                               .head_width             = 8,
+                                               .qkv_has_no_bias        = true,
+                                               .projection_has_no_bias = true,
+                                               .norm                   = norm};
+    const sluice_mlp_config mlp             = {.width            = WIDTH,
+                                               .hidden           = 40,
+                                               .scale            = 0.1F,
+                                               .projection_scale = 0.1F,
+                                               .dropout          = dropout,
+                                               .has_no_bias      = true,
+                                               .norm             = norm};
+    const sluice_layernorm_config last      = {WIDTH, norm};
+    const sluice_classifier_config head     = {WIDTH, VOCABULARY, 0.1F};
+    sluice_model *model;
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {LENGTH}}));
+    assert_ok(sluice_model_add(model, sluice_layer_embedding(), &words, "words"));
+    for (int block = 0; block < 2; block++) {
+        const char *const names[] = {"0.attention", "0.mlp", "1.attention", "1.mlp"};
+        assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, names[2 * block]));
+        assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, names[2 * block + 1]));
+    }
+    assert_ok(sluice_model_add(model, sluice_layer_layernorm(), &last, "norm"));
+    assert_ok(sluice_model_add(model, sluice_layer_classifier(), &head, "head"));
+    if (tied) assert_ok(sluice_model_tie(model, "head.weight", "words.wte.weight"));
+    return model;
+}
+
+static void test_another_model_has_the_bits_of_a_plain_loop(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 16; kind++) {
+        setting with = setting_of(kind % 8);
+        choose(kind < 8 ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_BF16);
+        small_gpt.make      = make_other_model;
+        const outcome plain = train_plainly(&with, bf16_device());
+        if (!(plain.loss[4] < plain.loss[0])) fail_msg("it does not learn");
+        with.schedule         = schedules[kind % SCHEDULES].name;
+        with.chunks           = schedules[kind % SCHEDULES].chunks;
+        with.ranks            = with.chunks > 0 ? 3 : 1 + kind % 4;
+        with.recompute        = kind % 3 == 0 ? 6 : 0;
+        small_gpt.parts.watch = poison_the_dead;
+        const outcome piped   = train(&with);
+        poison_end(with.ranks);
+        small_gpt.make = NULL;
+        assert_same(&plain, &piped, &with);
+    }
+}
+
 /* In bf16 other buffers are neighbours than in fp32: nobody reads what is dead there either. */
 static void test_nobody_reads_dead_bytes(void **state) {
     (void)state;
@@ -245,6 +304,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bf16_has_the_bits_of_a_plain_loop),
         cmocka_unit_test(test_bf16_is_not_fp32),
+        cmocka_unit_test(test_another_model_has_the_bits_of_a_plain_loop),
         cmocka_unit_test(test_nobody_reads_dead_bytes),
         cmocka_unit_test(test_working_copies_follow_their_masters),
         cmocka_unit_test(test_a_device_that_gets_copies_wrong_is_noticed),

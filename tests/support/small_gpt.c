@@ -28,6 +28,7 @@ sluice_status load_targets(void *context, void *to, int64_t first, int64_t sampl
 }
 
 sluice_model *make_dropping_model(bool tied, float dropout) {
+    if (small_gpt.make) return small_gpt.make(tied, dropout);
     const sluice_gpt_config config = {VOCABULARY, 16, 24, 2, 3, tied, dropout};
     sluice_model *model;
     assert_ok(sluice_gpt_model(&model, &config, LENGTH));

@@ -28,6 +28,7 @@ extern struct small_gpt_defaults {
     const char *transport; /* NULL: auto */
     int ranks_per_device;
     int steps; /* fewer than STEPS, where each takes long; 0: STEPS */
+    sluice_model *(*make)(bool tied, float dropout); /* what is trained; NULL: a GPT */
     sluice_precision precision;
     sluice__parts parts; /* a device of a test's, a transport, who watches */
 } small_gpt;

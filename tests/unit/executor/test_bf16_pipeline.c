@@ -228,6 +228,45 @@ static void test_other_precisions_are_refused_by_name(void **state) {
     sluice_model_free(model);
 }
 
+static size_t no_copies(const sluice_shape *parameter) {
+    (void)parameter;
+    return 0;
+}
+
+/* A plan that was made for other copies, or another precision, than the device is opened with. */
+static void test_a_plan_for_something_else_is_refused(void **state) {
+    (void)state;
+    const sluice__parts parts       = {.device = bf16_device()};
+    sluice_schedule_options shape   = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_plan_options planned     = SLUICE_PLAN_OPTIONS_INIT;
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule       = NULL;
+    sluice_model *const model       = make_model();
+    sluice_pipeline *pipeline       = NULL;
+    sluice_plan *plan               = NULL;
+    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &shape));
+    options.samples = planned.samples = SAMPLES;
+    options.precision                 = SLUICE_PRECISION_BF16;
+    assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
+    assert_refused(sluice__pipeline_open(&pipeline, plan, &options, &parts), SLUICE_E_ARGUMENT,
+                   "the plan is for fp32, and the options say bf16");
+    sluice_plan_free(plan);
+    planned.precision     = SLUICE_PRECISION_BF16;
+    planned.working_bytes = no_copies;
+    assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
+    assert_refused(
+        sluice__pipeline_open(&pipeline, plan, &options, &parts), SLUICE_E_ARGUMENT,
+        "device bf16-test wants a copy of 72 bytes of 'first.weight', and 0 are planned");
+    sluice_plan_free(plan);
+    planned.working_bytes = NULL; /* the usual ones */
+    assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
+    assert_ok(sluice__pipeline_open(&pipeline, plan, &options, &parts));
+    sluice_plan_free(plan);
+    sluice_pipeline_free(pipeline);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+}
+
 static void test_virtual_devices_refuse_bf16(void **state) {
     (void)state;
     const sluice_stage_cost cost        = {1, 1, 1};
@@ -256,6 +295,7 @@ int main(void) {
         cmocka_unit_test(test_what_overflows_in_bf16_is_named),
         cmocka_unit_test(test_the_limit_is_of_the_precision),
         cmocka_unit_test(test_other_precisions_are_refused_by_name),
+        cmocka_unit_test(test_a_plan_for_something_else_is_refused),
         cmocka_unit_test(test_virtual_devices_refuse_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
