@@ -11,7 +11,6 @@
 
 #include "runtime/base/error.h"
 #include "sluice/device.h"
-#include "sluice/pipeline.h"
 
 static const char *device_name;
 static bool on_cpu;
@@ -386,34 +385,6 @@ static void tables_say_what_they_are(void **state) {
     assert_null(ops->operations((sluice_precision)SLUICE_PRECISIONS));
 }
 
-/* A pipeline in a precision that the device does not have is refused, with those that it has. */
-static void a_precision_that_is_not_there_is_refused(void **state) {
-    (void)state;
-    const sluice_gpt_config config = {8, 4, 4, 1, 1, false, 0};
-    sluice_schedule_options shape  = SLUICE_SCHEDULE_OPTIONS_INIT;
-    sluice_model *model            = NULL;
-    sluice_schedule *schedule      = NULL;
-    assert_ok(sluice_gpt_model(&model, &config, 4));
-    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &shape));
-    for (int p = 0; p < SLUICE_PRECISIONS; p++) {
-        sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
-        sluice_pipeline *pipeline       = NULL;
-        char says[80];
-        options.device    = device_name;
-        options.precision = (sluice_precision)p;
-        if (ops->operations(options.precision)) continue;
-        (void)snprintf(says, sizeof says, "device %s does not compute in %s", device_name,
-                       sluice_precision_name(options.precision));
-        assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
-                       SLUICE_E_UNSUPPORTED, says);
-        assert_string_equal(sluice_last_error()->hint,
-                            on_cpu ? "it computes in: fp32" : "it computes in: fp32, tf32");
-        assert_null(pipeline);
-    }
-    sluice_schedule_free(schedule);
-    sluice_model_free(model);
-}
-
 /* TF32 has 10 bits of fraction: other numbers, and not far off. Only products that ask for it have
  * them, on a stream that has made the same in fp32. */
 static void tf32_is_asked_for(void **state) {
@@ -448,7 +419,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(timed_events_add_up),
         cmocka_unit_test(threads_hand_over_by_events),
         cmocka_unit_test(tables_say_what_they_are),
-        cmocka_unit_test(a_precision_that_is_not_there_is_refused),
         cmocka_unit_test(tf32_is_asked_for),
     };
     if (argc != 2) return 2;

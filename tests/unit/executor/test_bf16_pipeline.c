@@ -8,7 +8,6 @@
 #include <math.h>
 
 #include "runtime/executor/internal.h"
-#include "sluice/virtual.h"
 
 enum { WIDTH = 6, SAMPLES = 7, MICROBATCHES = 3, COUNT = SAMPLES * WIDTH };
 
@@ -267,23 +266,25 @@ static void test_a_plan_for_something_else_is_refused(void **state) {
     sluice_model_free(model);
 }
 
-static void test_virtual_devices_refuse_bf16(void **state) {
+/* CUDA, too: tests/cuda/test_plugin.sh. */
+static void test_built_in_devices_refuse_bf16(void **state) {
     (void)state;
-    const sluice_stage_cost cost        = {1, 1, 1};
-    const sluice_simulation_costs costs = {.stages = &cost};
-    const sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
-    sluice_pipeline_options options     = SLUICE_PIPELINE_OPTIONS_INIT;
-    sluice_schedule *schedule           = NULL;
-    sluice_model *model                 = NULL;
-    sluice_pipeline *pipeline           = NULL;
+    sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_schedule *schedule     = NULL;
+    sluice_model *const model     = make_model();
+    sluice_pipeline *pipeline     = NULL;
     assert_ok(sluice_schedule_generate(&schedule, "gpipe", &shape));
-    assert_ok(sluice_virtual_model(&model, NULL, 1, 2));
-    options.device    = "virtual";
-    options.precision = SLUICE_PRECISION_BF16;
-    options.costs     = &costs;
-    assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
-                   SLUICE_E_UNSUPPORTED, "device virtual does not compute in bf16");
-    assert_string_equal(sluice_last_error()->hint, "it computes in: fp32");
+    for (int d = 0; sluice_devices()[d]; d++) {
+        const char *const name          = sluice_devices()[d]->name;
+        sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+        char says[64];
+        (void)snprintf(says, sizeof says, "device %s does not compute in bf16", name);
+        options.device    = name;
+        options.precision = SLUICE_PRECISION_BF16;
+        assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
+                       SLUICE_E_UNSUPPORTED, says);
+        assert_string_equal(sluice_last_error()->hint, "it computes in: fp32");
+    }
     sluice_schedule_free(schedule);
     sluice_model_free(model);
 }
@@ -296,7 +297,7 @@ int main(void) {
         cmocka_unit_test(test_the_limit_is_of_the_precision),
         cmocka_unit_test(test_other_precisions_are_refused_by_name),
         cmocka_unit_test(test_a_plan_for_something_else_is_refused),
-        cmocka_unit_test(test_virtual_devices_refuse_bf16),
+        cmocka_unit_test(test_built_in_devices_refuse_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
