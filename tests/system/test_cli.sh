@@ -222,6 +222,15 @@ has plan.txt "rank 0: arena 304.5 KiB (311808 bytes)"
 train again --ranks 2 --steps 4 --recompute full
 [ "$(digest_of again.txt)" = "$digest" ] || complain "recomputing: $(tail -1 again.txt)"
 
+# A precision that no device has yet: its memory can be planned, and training in it is refused by name.
+"$command" train "${little[@]}" --ranks 1 --explain-memory --precision bf16 >plan.txt || complain "a plan in bf16 exits with $?"
+has plan.txt "rank 0: arena 461.5 KiB (472576 bytes), live 461.5 KiB at its peak"
+has plan.txt "74.5 KiB  parameters"
+has plan.txt "41.5 KiB  copies of parameters that layers read"
+has plan.txt "149.0 KiB  optimizer state"
+has plan.txt "28.0 KiB  saved activations, until W"
+refuse_train 1 "device cpu does not compute in bf16; it computes in: fp32" --precision bf16
+
 # Dropout draws the same numbers however it is cut, and recomputed; it is told, and saved.
 train drops --ranks 1 --steps 4 --dropout 0.3
 has drops.txt "5 samples (80 tokens), dropout 0.3"
