@@ -197,11 +197,6 @@ SLUICE_API int sluice_program_slot_count(const sluice_program *program);
 SLUICE_API int sluice_program_edge_count(const sluice_program *program);
 SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int edge);
 
-/* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
- * `microbatches`: sluice_split_minmax() over what the layers describe. */
-SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model,
-                                            int stages, int64_t samples, int microbatches);
-
 /* ---- memory: bytes of one rank's arena ---- */
 
 /* Kinds of transient memory: the roles, and gradients of ties received from other ranks. */

@@ -28,7 +28,8 @@ static int measure_stage(stage_share *share, const train_problem *problem, int s
     *share = (stage_share){0, 0};
     for (int l = first; l <= last; l++) {
         sluice_layer_description layer;
-        CLI_TRY(cli_report(sluice_model_describe(&layer, model, l, samples, SLUICE_PRECISION_FP32)));
+        CLI_TRY(
+            cli_report(sluice_model_describe(&layer, model, l, samples, SLUICE_PRECISION_FP32)));
         share->flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
     }
     for (int use = 0; use < sluice_model_use_count(model); use++)

@@ -29,6 +29,7 @@
 #include <stdatomic.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/planner/planner.h"
 #include "runtime/program/internal.h"
 #include "runtime/program/ledger.h"
 #include "runtime/transport/transport.h"
@@ -114,6 +115,7 @@ typedef struct sluice__run {
 } sluice__run;
 
 struct sluice_pipeline {
+    sluice_plan *plan; /* held */
     const sluice_model *model;
     sluice_pipeline_options options;
     const sluice_device_ops *ops;
@@ -121,9 +123,9 @@ struct sluice_pipeline {
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
-    sluice__channel *channels; /* what either program posts at most */
+    sluice__channel *channels; /* what any program posts at most */
     int channel_count;
-    sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
+    const sluice_program *program, *forward; /* the plan's step and evaluation */
     int ranks, threads;
     sluice__rank *rank;
     int *first_use; /* [layers + 1]: uses of each layer */
@@ -162,6 +164,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
                                       const sluice_schedule *schedule, const sluice_split *split,
                                       const sluice_pipeline_options *options,
                                       const sluice__parts *parts);
+/* The plan's programs may differ in theirs: the most that one has. */
+int sluice__most_microbatches(const sluice_pipeline *pipeline);
 /* Everything but the threads, which are gone. */
 void sluice__pipeline_destroy(sluice_pipeline *pipeline);
 
@@ -187,6 +191,10 @@ sluice_status sluice__check_number(const char *name, double value, double low, d
 /* Run `program`; what `how` says of the run beside program, samples and start is taken from it. */
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task);
+
+/* The loss of the batch, by a forward-only program of the plan. */
+sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
+                               const sluice_batch *batch);
 
 /* ---- account.c ---- */
 sluice_status sluice__account_make(sluice_pipeline *pipeline);

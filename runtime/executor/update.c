@@ -16,7 +16,7 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     const size_t count               = (size_t)mine->value_count;
     const size_t uses                = (size_t)sluice_model_use_count(pipeline->model);
-    const size_t m                   = (size_t)pipeline->program->microbatches;
+    const size_t m                   = (size_t)sluice__most_microbatches(pipeline);
     SLUICE__TRY(sluice__alloc(&rank->tensors, count, sizeof *rank->tensors));
     SLUICE__TRY(sluice__alloc(&rank->counted, count, sizeof *rank->counted));
     SLUICE__TRY(sluice__alloc(&rank->terms, uses, sizeof *rank->terms));

@@ -99,23 +99,9 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
 /* "1RECV_F3 from rank 0": what an instruction does, in the words of the text form. */
 void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction);
 
-/* ---- evaluation (forward.c) ---- */
-/* The same stages on the same ranks, forward only, with every micro-batch of the step's largest
- * size and the step's permanent places. E_HOST_MEMORY. */
-sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step);
-/* What a rank must allocate to run both. */
-size_t sluice__arena_bytes(const sluice_program *step, const sluice_program *forward, int rank);
-
 /* ---- what things cost (simulate.c) ---- */
 sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks);
 double sluice__action_cost(const sluice_simulation_costs *costs, const sluice_instruction *compute);
 double sluice__update_cost(const sluice_simulation_costs *costs, int rank);
-
-/* ---- remedies (remedy.c) ---- */
-/* In words: up to four other ways to run the minibatch in `limit` bytes per rank, least change
- * first; each was planned and fits. */
-void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
-                               const sluice_schedule *schedule,
-                               const sluice_program_options *options, size_t limit);
 
 #endif
