@@ -108,12 +108,14 @@ static void describe_stage(const planned *plan, int stage, size_t *input, size_t
     const int64_t samples = sluice_program_samples(plan->program, 0);
     int first, last;
     sluice_program_stage_layers(plan->program, stage, &first, &last);
-    const sluice_shape edge = sluice_model_layer_input(plan->model, first, samples, SLUICE_PRECISION_FP32);
-    *input                  = sluice_shape_bytes(&edge);
-    *inner                  = 0;
+    const sluice_shape edge =
+        sluice_model_layer_input(plan->model, first, samples, SLUICE_PRECISION_FP32);
+    *input = sluice_shape_bytes(&edge);
+    *inner = 0;
     for (int l = first; l <= last; l++) {
         sluice_layer_description layer;
-        const sluice_shape between = sluice_model_layer_input(plan->model, l, samples, SLUICE_PRECISION_FP32);
+        const sluice_shape between =
+            sluice_model_layer_input(plan->model, l, samples, SLUICE_PRECISION_FP32);
         bench_check(sluice_model_describe(&layer, plan->model, l, samples, SLUICE_PRECISION_FP32));
         for (int k = 0; k < layer.saved_count; k++) *inner += layer.saved[k].bytes;
         if (l > first && layer.input_until != SLUICE_UNTIL_FORWARD)
@@ -180,9 +182,9 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
     bool as_said = true;
     for (int v = 0; v < VARIANTS; v++) {
         printf("\n### %s: %s\n\n", title_of(&variants[v]), variants[v].formula);
-        printf(
-            "| P | rank | layers | parameters | gradients | moments | in flight | formula | kept "
-            "| working | activations | arena | arena/live | peak at |\n");
+        printf("| P | rank | layers | parameters | gradients | optimizer state | in flight | "
+               "formula | kept "
+               "| working | activations | arena | arena/live | peak at |\n");
         printf("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
         for (int p = 1; p <= most; p *= 2) {
             planned plan = make_plan(model, on, &variants[v], p, false);

@@ -16,20 +16,16 @@
 
 #include "sluice/ledger.h"
 #include "sluice/model.h"
+#include "sluice/optimizer.h"
 #include "sluice/partition.h"
 #include "sluice/plan.h"
 #include "sluice/program.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/timeline.h"
-#include "sluice/transport.h"
+#include "sluice/transports.h"
 
 typedef struct sluice_pipeline sluice_pipeline;
-
-typedef enum sluice_optimizer {
-    SLUICE_ADAMW = 0, /* decoupled weight decay (Loshchilov & Hutter 2019), epsilon 1e-8 */
-    SLUICE_SGD   = 1  /* plain, with decoupled weight decay */
-} sluice_optimizer;
 
 typedef struct sluice_pipeline_options {
     size_t size;        /* sizeof(sluice_pipeline_options), set by the initializer */
@@ -37,14 +33,14 @@ typedef struct sluice_pipeline_options {
     const char *device; /* "cpu", "virtual" (virtual.h), "cuda", "cuda:0,2" (GPUs 0 and 2 only),
                          * "auto": cuda where that can be used, else cpu; NULL: cpu */
     int threads;        /* compute threads of each rank; 0: cores / ranks, at least 1 */
-    sluice_optimizer optimizer;
-    double beta1, beta2;   /* adamw */
-    double weight_decay;   /* on parameters that decay: matrices */
-    double clip;           /* largest global gradient norm; 0: no clipping */
-    uint64_t seed;         /* of the initial weights */
-    double deadline_s;     /* longest time without any rank finishing an instruction */
-    const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
-    size_t memory_limit;   /* bytes of each rank's arena; more is refused. 0: no limit */
+    /* NULL: the first of sluice_optimizers(), AdamW */
+    const sluice_optimizer_kind *optimizer;
+    const void *optimizer_config; /* copied; NULL: the kind's defaults */
+    double clip;                  /* largest global gradient norm; 0: no clipping */
+    uint64_t seed;                /* of the initial weights */
+    double deadline_s;            /* longest time without any rank finishing an instruction */
+    const bool *recompute;        /* per stage, as in sluice_program_options; NULL: none */
+    size_t memory_limit;          /* bytes of each rank's arena; more is refused. 0: no limit */
     const sluice_simulation_costs
         *costs;           /* of device "virtual", and of no other: what actions,
                            * links and updates take, in seconds; must outlive the pipeline */
@@ -55,8 +51,8 @@ typedef struct sluice_pipeline_options {
 } sluice_pipeline_options;
 #define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(sluice_pipeline_options), 1, 0, 0, SLUICE_ADAMW, 0.9, 0.95, 0.1, 1.0, 1, 600.0, 0,  \
-            0, 0, 0, SLUICE_PRECISION_FP32, 0                                                      \
+        sizeof(sluice_pipeline_options), 1, 0, 0, 0, 0, 1.0, 1, 600.0, 0, 0, 0, 0,                 \
+            SLUICE_PRECISION_FP32, 0                                                               \
     }
 
 /*

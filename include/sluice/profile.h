@@ -66,9 +66,9 @@ SLUICE_API sluice_status sluice_profile_split(sluice_split *out, const sluice_pr
 /*
  * What the stages of `schedule` cost and hold if they are those of `split`: `costs`, `recompute`
  * and `bytes` have room for each stage, `updates` for each rank. Permanent bytes are parameters,
- * gradients and `moments` optimizer values, each as large as the parameters; of tied layers on one
- * rank the parameters and moments are there once, the gradients per layer. E_ARGUMENT if the split
- * is not one of these layers into these stages.
+ * gradients and `states` tensors of optimizer state, each as large as the parameters; of tied
+ * layers on one rank the parameters and optimizer state are there once, the gradients per layer.
+ * E_ARGUMENT if the split is not one of these layers into these stages.
  */
 typedef struct sluice_profile_costs {
     sluice_stage_cost *costs;
@@ -80,6 +80,6 @@ SLUICE_API sluice_status sluice_profile_stages(const sluice_profile_costs *out,
                                                const sluice_profile *profile,
                                                const sluice_profile_table *table,
                                                const sluice_split *split,
-                                               const sluice_schedule *schedule, int moments);
+                                               const sluice_schedule *schedule, int states);
 
 #endif

@@ -149,7 +149,7 @@ typedef struct sluice_stage_bytes {
 typedef struct sluice_program_options {
     size_t size;     /* sizeof(sluice_program_options), set by the initializer */
     int64_t samples; /* of a minibatch; at least one per micro-batch */
-    int states;      /* optimizer state tensors per parameter: 2 adamw, 0 sgd */
+    int states;      /* optimizer state tensors per parameter: state_count() of the kind */
     sluice_precision precision;
     /* As in sluice_operations; NULL: of a precision whose type is not fp32, an element each. */
     size_t (*working_bytes)(const sluice_shape *parameter);

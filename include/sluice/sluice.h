@@ -6,6 +6,7 @@
  *   partition   layers      -> stages        partition.h
  *   schedule    stages x m  -> actions       schedule.h
  *   program     actions     -> instructions: verified, planned, simulated    program.h
+ *   optimizer   gradients   -> parameters, and the state it keeps             optimizer.h
  *   plan        programs over one region of memory, nothing allocated yet   plan.h
  *   pipeline    instructions -> a trained minibatch, over rank threads       pipeline.h
  *   ledger      where the time of a rank's step went                         ledger.h
@@ -30,6 +31,7 @@
 #include "sluice/layer.h"
 #include "sluice/ledger.h"
 #include "sluice/model.h"
+#include "sluice/optimizer.h"
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"
 #include "sluice/plan.h"

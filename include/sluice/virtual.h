@@ -32,11 +32,11 @@ SLUICE_API const sluice_layer_kind *sluice_layer_virtual(void);
 /*
  * A model of a layer per stage, "stage0" ..., that hold what `bytes` says of each (NULL: next to
  * nothing) where every micro-batch is one sample. Permanent bytes become parameters that with
- * gradients and `moments` optimizer values take as much; sizes are rounded up to whole floats.
- * Release with sluice_model_free(). E_ARGUMENT, E_HOST_MEMORY.
+ * gradients and `states` tensors of optimizer state take as much; sizes are rounded up to whole
+ * floats. Release with sluice_model_free(). E_ARGUMENT, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_virtual_model(sluice_model **out, const sluice_stage_bytes *bytes,
-                                              int stages, int moments);
+                                              int stages, int states);
 
 /* A minibatch of `samples` without any data in it. */
 SLUICE_API sluice_batch sluice_virtual_batch(int64_t samples);

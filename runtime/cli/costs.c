@@ -116,7 +116,10 @@ static int choose_split(given_costs *out, const cost_choice *choice,
                     sluice_last_error()->what, choice->split);
 }
 
-enum { MOMENTS = 2 }; /* AdamW's */
+int cli_usual_states(void) {
+    const sluice_optimizer_kind *const usual = sluice_optimizers()[0];
+    return usual->state_count(usual->defaults);
+}
 
 static int read_profile(given_costs *out, const cost_choice *choice,
                         const sluice_schedule *schedule) {
@@ -130,8 +133,8 @@ static int read_profile(given_costs *out, const cost_choice *choice,
     out->updates = calloc((size_t)sluice_schedule_ranks(schedule), sizeof *out->updates);
     if (!out->bytes || !out->updates) return no_memory();
     const sluice_profile_costs room = {out->stages, out->recompute, out->bytes, out->updates};
-    return cli_report(
-        sluice_profile_stages(&room, out->profile, table, out->split, schedule, MOMENTS));
+    return cli_report(sluice_profile_stages(&room, out->profile, table, out->split, schedule,
+                                            cli_usual_states()));
 }
 
 /* ---- --link ---- */

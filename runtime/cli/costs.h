@@ -30,5 +30,7 @@ typedef struct given_costs {
 /* Start from {0}; release with given_costs_free(), after a failure too. */
 int given_costs_read(given_costs *out, const cost_choice *choice, const sluice_schedule *schedule);
 void given_costs_free(given_costs *costs);
+/* Tensors of optimizer state for each parameter, where no optimizer is named. */
+int cli_usual_states(void);
 
 #endif

@@ -67,7 +67,7 @@ static int print_stages(const train_problem *problem, int64_t samples) {
 }
 
 static void print_memory(const sluice_program *program) {
-    printf("rank       arena  = parameters + gradients  + moments    + activations\n");
+    printf("rank       arena  = parameters + gradients  + state      + activations\n");
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         const sluice_program_bytes bytes = sluice_program_memory(program, r);
         printf("%4d  %10s    %10s   %10s   %10s   %10s\n", r, cli_bytes(bytes.arena).text,

@@ -129,10 +129,8 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.transport               = options->transport;
     settings.precision               = options->precision;
     settings.threads                 = options->threads;
-    settings.optimizer               = options->optimizer;
-    settings.beta1                   = options->betas[0];
-    settings.beta2                   = options->betas[1];
-    settings.weight_decay            = options->weight_decay;
+    settings.optimizer               = options->optimizer.kind;
+    settings.optimizer_config        = options->optimizer.config;
     settings.clip                    = options->clip;
     settings.seed                    = options->seed;
     settings.deadline_s              = options->timeout;

@@ -58,7 +58,9 @@ static void print_ranks(const sluice_simulation *simulation, const sluice_progra
         printf("\n");
     }
     printf("live: most stage-activations held at once, from F to B or W%s\n",
-           sized ? "; bytes: most in use at once, parameters, gradients and moments included" : "");
+           sized
+               ? "; bytes: most in use at once, parameters, gradients and optimizer state included"
+               : "");
 }
 
 int simulate_print(const simulate_options *options, const given_costs *costs,

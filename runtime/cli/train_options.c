@@ -15,14 +15,6 @@ static int take_decay(void *field, const cli_option *option, const char *name, c
     return CLI_OK;
 }
 
-static int take_optimizer(void *field, const cli_option *option, const char *name,
-                          const char *text) {
-    int word = 0;
-    CLI_TRY(cli_read_word(&word, option, name, text));
-    *(sluice_optimizer *)field = (sluice_optimizer)word;
-    return CLI_OK;
-}
-
 static int take_precision(void *field, const cli_option *option, const char *name,
                           const char *text) {
     int word = 0;
@@ -35,21 +27,6 @@ static int take_device(void *field, const cli_option *option, const char *name, 
     const sluice_device_ops *ops = NULL;
     CLI_TRY(cli_report(sluice_device_find(&ops, text)));
     return cli_take_text(field, option, name, text);
-}
-
-static int take_betas(void *field, const cli_option *option, const char *name, const char *text) {
-    double *const betas     = field;
-    char first[32]          = "";
-    const char *const comma = strchr(text, ',');
-    const size_t length     = comma ? (size_t)(comma - text) : 0;
-    (void)option;
-    if (!comma || length >= sizeof first)
-        return cli_fail(CLI_USAGE, "%s is '%s'; give two numbers, as in 0.9,0.95", name, text);
-    memcpy(first, text, length);
-    CLI_TRY(cli_read_number(&betas[0], "the first of --betas", first, 0, false));
-    CLI_TRY(cli_read_number(&betas[1], "the second of --betas", comma + 1, 0, false));
-    if (betas[0] < 1 && betas[1] < 1) return CLI_OK;
-    return cli_fail(CLI_USAGE, "%s is '%s'; both must be less than 1", name, text);
 }
 
 static int take_dropout(void *field, const cli_option *option, const char *name, const char *text) {
@@ -74,7 +51,6 @@ static const char *const precisions[] = {"fp32", "tf32", "bf16", NULL};
 static const char *const transports[] = {"auto", "local", "nccl", NULL};
 static const char *const decays[]     = {
         [SLUICE_DECAY_NONE] = "none", [SLUICE_DECAY_COSINE] = "cosine", NULL};
-static const char *const optimizers[] = {[SLUICE_ADAMW] = "adamw", [SLUICE_SGD] = "sgd", NULL};
 
 #define FIELD(member) offsetof(train_options, member)
 #define MAX_COUNT     (1 << 30)
@@ -101,13 +77,10 @@ static const cli_option pipeline_options[] = {
 static const cli_option training_options[] = {
     {"batch", 0, CLI_TRAINING, "B", "Samples of a minibatch (16)", cli_take_count, .field = FIELD(batch), .min = 1, .max = MAX_COUNT},
     {"steps", 0, CLI_TRAIN, "N", "Optimizer steps (600; on virtual devices 1)", cli_take_count, .field = FIELD(steps), .min = 1, .max = MAX_COUNT},
-    {"optimizer", 0, CLI_TRAINING, "NAME", "adamw (the default) or sgd", take_optimizer, .field = FIELD(optimizer), .words = optimizers},
     {"lr", 0, CLI_TRAINING, "X", "Peak learning rate (0.001; 0.1 with sgd)", cli_take_above, .field = FIELD(lr)},
     {"min-lr", 0, CLI_TRAINING, "X", "Learning rate at the end of the decay (lr / 10)", cli_take_number, .field = FIELD(min_lr)},
     {"warmup", 0, CLI_TRAINING, "N", "Steps of linear warm-up (5 % of the steps)", cli_take_count, .field = FIELD(warmup), .min = 0, .max = MAX_COUNT},
     {"decay", 0, CLI_TRAINING, "NAME", "cosine (the default) or none", take_decay, .field = FIELD(decay), .words = decays},
-    {"weight-decay", 0, CLI_TRAINING, "X", "On matrices only (0.1)", cli_take_number, .field = FIELD(weight_decay)},
-    {"betas", 0, CLI_TRAINING, "A,B", "Of AdamW (0.9,0.95)", take_betas, .field = FIELD(betas)},
     {"clip", 0, CLI_TRAINING, "X", "Largest global gradient norm, 0 for none (1)", cli_take_number, .field = FIELD(clip)},
     {"dropout", 0, CLI_TRAINING, "P", "Rate at GPT-2's places, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
     {"seed", 0, CLI_TRAINING, "N", "Of initial weights, the order of the data and dropout (1)", take_seed, .field = FIELD(seed)},
@@ -131,24 +104,24 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
                                           {cli_schedule_options, FIELD(schedule), 2, NULL},
                                           {cost_options, FIELD(costs), 2, NULL},
                                           {training_options, 0, 3, "Training"},
+                                          {train_optimizer_options, FIELD(optimizer), 3, NULL},
                                           {output_options, 0, 4, "Output"},
                                           {0}};
 
-static const train_options defaults = {.model        = "gpt-mini",
-                                       .schedule     = {.name = "1f1b"},
-                                       .out          = "sluice-out",
-                                       .batch        = 16,
-                                       .eval_every   = 100,
-                                       .warmup       = -1,
-                                       .lr           = -1,
-                                       .min_lr       = -1,
-                                       .weight_decay = 0.1,
-                                       .betas        = {0.9, 0.95},
-                                       .clip         = 1,
-                                       .decay        = SLUICE_DECAY_COSINE,
-                                       .optimizer    = SLUICE_ADAMW,
-                                       .seed         = 1,
-                                       .timeout      = 600};
+static const train_options defaults = {
+    .model      = "gpt-mini",
+    .schedule   = {.name = "1f1b"},
+    .out        = "sluice-out",
+    .batch      = 16,
+    .eval_every = 100,
+    .warmup     = -1,
+    .lr         = -1,
+    .min_lr     = -1,
+    .clip       = 1,
+    .decay      = SLUICE_DECAY_COSINE,
+    .optimizer  = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1},
+    .seed       = 1,
+    .timeout    = 600};
 
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv) {
     cli_strays strays;
@@ -159,4 +132,5 @@ int train_read_options(train_options *options, const cli_command *command, int a
 
 void train_free_options(train_options *options) {
     free((void *)options->data.text);
+    free(options->optimizer.config);
 }

@@ -50,7 +50,7 @@ static int settle_microbatches(train_options *o) {
 }
 
 static int settle_learning_rate(train_options *o) {
-    if (o->lr < 0) o->lr = o->optimizer == SLUICE_SGD ? 0.1 : 0.001;
+    if (o->lr < 0) o->lr = o->optimizer.kind->learning_rate;
     if (o->min_lr < 0) o->min_lr = o->lr / 10;
     if (o->min_lr > o->lr)
         return cli_fail(CLI_USAGE, "--min-lr %g is more than --lr %g; make it smaller", o->min_lr,
@@ -67,6 +67,7 @@ int train_settle_options(train_options *options, const cli_strays *strays) {
         return cli_fail(CLI_USAGE,
                         "--ledger prints a table and %s prints none; leave one of them out",
                         options->quiet ? "--quiet" : "--json");
+    CLI_TRY(train_settle_optimizer(&options->optimizer));
     CLI_TRY(settle_ranks(options));
     CLI_TRY(settle_microbatches(options));
     return settle_learning_rate(options);

@@ -22,8 +22,8 @@ static int prepare(virtual_run *run) {
     CLI_TRY(cli_load_schedule(&run->schedule, &options->schedule));
     CLI_TRY(cli_check_size(run->schedule));
     CLI_TRY(given_costs_read(&run->costs, &options->costs, run->schedule));
-    CLI_TRY(cli_report(sluice_virtual_model(&run->model, run->costs.bytes,
-                                            sluice_schedule_stages(run->schedule), 2)));
+    CLI_TRY(cli_report(sluice_virtual_model(
+        &run->model, run->costs.bytes, sluice_schedule_stages(run->schedule), cli_usual_states())));
     settings.device       = "virtual";
     settings.samples      = sluice_schedule_microbatches(run->schedule);
     settings.costs        = &run->costs.costs;

@@ -11,6 +11,14 @@
  * its own ----
  */
 
+/* The update: what its options on the command line say, -1 where one is not named, and what they
+ * come to. */
+typedef struct train_optimizer {
+    const sluice_optimizer_kind *kind;
+    double betas[2], momentum, weight_decay;
+    void *config; /* of the kind; release with free() */
+} train_optimizer;
+
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
@@ -24,13 +32,13 @@ typedef struct train_options {
     int ranks_per_device; /* 0: not named */
     sluice_precision precision;
     int64_t batch, seq, steps, eval_every;
-    int64_t warmup;                                  /* -1: not named */
-    double lr, min_lr, weight_decay, betas[2], clip; /* lr, min_lr < 0: not named */
-    double timeout;                                  /* seconds */
+    int64_t warmup;          /* -1: not named */
+    double lr, min_lr, clip; /* lr, min_lr < 0: not named */
+    double timeout;          /* seconds */
     int64_t skip_nonfinite;
     float dropout;
     sluice_decay decay;
-    sluice_optimizer optimizer;
+    train_optimizer optimizer;
     uint64_t seed;
     bool quiet, json, explain_memory, ledger;
 } train_options;
@@ -40,6 +48,12 @@ int train_read_options(train_options *options, const cli_command *command, int a
 void train_free_options(train_options *options);
 /* What the options are when compared with each other: defaults, and refusals. */
 int train_settle_options(train_options *options, const cli_strays *strays);
+
+/* ---- the optimizer (train_optimizer.c) ---- */
+
+extern const cli_option train_optimizer_options[]; /* of a train_optimizer */
+/* The configuration, from the options that are named; refuses those that the kind does not have. */
+int train_settle_optimizer(train_optimizer *optimizer);
 
 /* ---- what is trained (problem.c) ---- */
 

@@ -60,8 +60,8 @@ const sluice_layer_kind *sluice_layer_virtual(void) {
 }
 
 static sluice_status add_stage(sluice_model *model, const sluice_stage_bytes *bytes, int stage,
-                               int stages, int moments) {
-    const size_t each                  = (size_t)(2 + moments) * sizeof(float);
+                               int stages, int states) {
+    const size_t each                  = (size_t)(2 + states) * sizeof(float);
     const sluice_virtual_config config = {
         .output     = bytes ? bytes->output : 0,
         .saved      = bytes ? bytes->saved : 0,
@@ -75,12 +75,12 @@ static sluice_status add_stage(sluice_model *model, const sluice_stage_bytes *by
 }
 
 sluice_status sluice_virtual_model(sluice_model **out, const sluice_stage_bytes *bytes, int stages,
-                                   int moments) {
+                                   int states) {
     sluice_model *model  = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
     for (int s = 0; s < stages; s++)
-        SLUICE__TRY_OUT(add_stage(model, bytes ? &bytes[s] : NULL, s, stages, moments));
+        SLUICE__TRY_OUT(add_stage(model, bytes ? &bytes[s] : NULL, s, stages, states));
     *out  = model;
     model = NULL; /* now the caller's */
 out:

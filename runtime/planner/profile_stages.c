@@ -104,19 +104,19 @@ static size_t smaller(size_t a, size_t b) {
 /* What tied layers have in common is at most as large as the smaller of them. */
 static void add_permanent(const sluice_profile_costs *out, const sluice_profile *profile,
                           const sluice_profile_layer *layer, const sluice_profile_layer *tied,
-                          int stage, int rank, int moments) {
+                          int stage, int rank, int states) {
     const size_t shared  = tied ? smaller(tied->parameter_bytes, layer->parameter_bytes) : 0;
     const int64_t common = !tied                                  ? 0
                            : tied->parameters < layer->parameters ? tied->parameters
                                                                   : layer->parameters;
     const size_t own     = layer->parameter_bytes - shared;
-    out->bytes[stage].permanent += layer->parameter_bytes + own * (size_t)(1 + moments);
+    out->bytes[stage].permanent += layer->parameter_bytes + own * (size_t)(1 + states);
     out->updates[rank] += profile->update_s_per_parameter * (double)(layer->parameters - common);
 }
 
 sluice_status sluice_profile_stages(const sluice_profile_costs *out, const sluice_profile *profile,
                                     const sluice_profile_table *table, const sluice_split *split,
-                                    const sluice_schedule *schedule, int moments) {
+                                    const sluice_schedule *schedule, int states) {
     SLUICE__TRY(check_split(table, split, schedule));
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) out->updates[r] = 0;
     for (int s = 0; s < split->stages; s++) {
@@ -125,7 +125,7 @@ sluice_status sluice_profile_stages(const sluice_profile_costs *out, const sluic
         sum_stage(out, s, &table->layers[first], count);
         for (int l = first; l < first + count; l++)
             add_permanent(out, profile, &table->layers[l],
-                          find_tied(table, split, schedule, l, rank), s, rank, moments);
+                          find_tied(table, split, schedule, l, rank), s, rank, states);
     }
     return SLUICE_OK;
 }

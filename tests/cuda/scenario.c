@@ -123,7 +123,7 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
     options.samples                 = SAMPLES;
     options.threads                 = 1;
     options.device                  = s->device;
-    options.optimizer               = s->is_gpt ? SLUICE_ADAMW : SLUICE_SGD;
+    options.optimizer               = s->is_gpt ? sluice_optimizer_adamw() : sluice_optimizer_sgd();
     options.precision               = s->is_gpt ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_TF32;
     options.deadline_s              = s->deadline_s;
     SLUICE__TRY(sluice_schedule_generate(&schedule, s->schedule, &shape));

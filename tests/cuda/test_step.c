@@ -10,10 +10,10 @@
 #include "tests/support/small_gpt.h"
 
 static const setting settings[] = {
-    {"gpipe", 1, 1, 3, 8, true, SLUICE_ADAMW, 0, 0, 0},
-    {"1f1b", 4, 1, 5, 9, true, SLUICE_ADAMW, 0x5, 0.2F, 0},
-    {"zbv", 2, 1, 4, 8, false, SLUICE_SGD, 0, 0, 0},
-    {"interleaved", 2, 1, 4, 7, true, SLUICE_ADAMW, 0, 0, 2},
+    {"gpipe", 1, 1, 3, 8, true, "adamw", 0, 0, 0},
+    {"1f1b", 4, 1, 5, 9, true, "adamw", 0x5, 0.2F, 0},
+    {"zbv", 2, 1, 4, 8, false, "sgd", 0, 0, 0},
+    {"interleaved", 2, 1, 4, 7, true, "adamw", 0, 0, 2},
 };
 
 /* Calls and events that a step has none of. */

@@ -20,7 +20,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 #include "sluice/model.h"
 #include "sluice/pipeline.h"
 

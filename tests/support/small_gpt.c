@@ -58,11 +58,11 @@ static sluice_pipeline *make_scheduled_pipeline(const setting *with,
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     options.samples                 = with->samples;
     options.threads                 = with->threads;
-    options.optimizer               = with->optimizer;
-    options.clip                    = 0.5;
-    options.device                  = small_gpt.device;
-    options.transport               = small_gpt.transport;
-    options.ranks_per_device        = small_gpt.ranks_per_device;
+    assert_ok(sluice_optimizer_find(&options.optimizer, with->optimizer));
+    options.clip             = 0.5;
+    options.device           = small_gpt.device;
+    options.transport        = small_gpt.transport;
+    options.ranks_per_device = small_gpt.ranks_per_device;
     bool recompute[16];
     for (int s = 0; s < 16; s++) recompute[s] = with->recompute >> s & 1;
     options.recompute = recompute;

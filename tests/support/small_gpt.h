@@ -15,8 +15,8 @@ typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as
     int ranks, threads, microbatches;
     int64_t samples;
     bool tied;
-    sluice_optimizer optimizer;
-    unsigned recompute; /* bit s: stage s */
+    const char *optimizer; /* its name */
+    unsigned recompute;    /* bit s: stage s */
     float dropout;
     int chunks; /* 0: the schedule's own */
 } setting;

@@ -77,6 +77,9 @@ refuse_train 2 "--timeout is '0'; give a finite number, more than 0" --timeout 0
 refuse_train 2 "--skip-nonfinite is '-1'; give a whole number from 0 to 1073741824" --skip-nonfinite -1
 refuse_train 2 "--decay is 'linear'; choose one of: none, cosine" --decay linear
 refuse_train 2 "--optimizer is 'adam'; choose one of: adamw, sgd" --optimizer adam
+refuse_train 2 "optimizer sgd has no betas; leave --betas out" --optimizer sgd --betas 0.9,0.99
+refuse_train 2 "optimizer adamw has no momentum; leave --momentum out" --momentum 0.9
+refuse_train 2 "--momentum is '1'; it must be less than 1" --optimizer sgd --momentum 1
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
 refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a GPT-2's config.json" --model no.json
 names=$("$command" schedule --list | sed 's/ .*//')
@@ -208,7 +211,9 @@ for ranks in 2 4; do
 done
 "$command" train "${little[@]}" --ranks 1 --explain-memory --out plan >plan.txt || complain "--explain-memory exits with $?"
 has plan.txt "rank 0: arena 487.0 KiB (498688 bytes), live 487.0 KiB at its peak"
-has plan.txt "149.0 KiB  optimizer moments"
+has plan.txt "149.0 KiB  optimizer state"
+"$command" train "${little[@]}" --ranks 1 --explain-memory --optimizer sgd --momentum 0.9 --out plan >plan.txt
+has plan.txt "74.5 KiB  optimizer state"
 [ -e plan ] && complain "--explain-memory trains"
 
 # Recomputation saves memory and changes no bit.

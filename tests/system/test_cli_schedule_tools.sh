@@ -120,7 +120,7 @@ json '(o["makespan"], o["transport"])' "(11.0, 'nccl')"
 profile=$source/examples/profile.json
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 2
 prints "seconds on an example, not measured, layers 2,2,2,2"
-prints "bytes: most in use at once, parameters, gradients and moments included"
+prints "bytes: most in use at once, parameters, gradients and optimizer state included"
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 1 --json
 json '(o["makespan"] > 0.02, o["step"] > o["makespan"], len(o["peak_bytes"]))' "(True, True, 4)"
 json 'o["peak_bytes"][1] > 1 << 20' True

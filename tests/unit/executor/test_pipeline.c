@@ -27,7 +27,7 @@ static void test_a_step_allocates_nothing(void **state) {
     (void)state;
     const sluice_allocator counting = {count_and_resize, NULL};
     sluice_set_allocator(&counting);
-    const setting with        = {"1f1b", 3, 2, 3, 7, true, SLUICE_ADAMW, 0, 0, 0};
+    const setting with        = {"1f1b", 3, 2, 3, 7, true, "adamw", 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     const int before          = atomic_load(&allocations);
@@ -67,7 +67,7 @@ static sluice_status load_shifted(void *context, void *to, int64_t first, int64_
 
 static void test_a_failing_callback_stops_every_rank(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 3, 1, 4, 8, true, SLUICE_ADAMW, 0, 0, 0};
+    const setting with        = {"1f1b", 3, 1, 4, 8, true, "adamw", 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     trouble bad               = {0, 4, 0};
@@ -106,7 +106,7 @@ static void test_a_deadline_names_who_waits(void **state) {
 
 static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
     (void)state;
-    const setting with        = {"1f1b", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0, 0};
+    const setting with        = {"1f1b", 2, 1, 2, 4, true, "adamw", 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     float values[24];
@@ -130,7 +130,7 @@ static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
 static void test_wrong_calls_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
-    const setting with        = {"gpipe", 2, 1, 2, 4, true, SLUICE_ADAMW, 0, 0, 0};
+    const setting with        = {"gpipe", 2, 1, 2, 4, true, "adamw", 0, 0, 0};
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     int64_t n                 = 0;
     sluice_batch batch        = make_batch(5, &n);
@@ -160,8 +160,10 @@ static void test_wrong_calls_are_refused(void **state) {
     options.samples = 3;
     assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
                    SLUICE_E_ARGUMENT, "4 micro-batches of a minibatch of 3 samples");
-    options.samples = 4;
-    options.beta2   = 1;
+    options.samples            = 4;
+    sluice_adamw_config config = SLUICE_ADAMW_CONFIG_INIT;
+    config.beta2               = 1;
+    options.optimizer_config   = &config;
     assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
                    SLUICE_E_ARGUMENT, "beta2 is 1; it must be from 0 to 1");
     sluice_schedule_free(schedule);

@@ -199,7 +199,7 @@ static void layers_become_stages(void **state) {
     free(split);
 }
 
-/* On one rank tied layers share parameters and moments; each has its gradient. */
+/* On one rank tied layers share parameters and optimizer state; each has its gradient. */
 static void ties_on_one_rank_are_counted_once(void **state) {
     (void)state;
     sluice_profile *profile   = parse(five);

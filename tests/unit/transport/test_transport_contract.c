@@ -25,14 +25,23 @@ static const sluice_device_ops device = {
 
 static const sluice__mark no_mark = {NULL, NULL};
 
+static sluice__world world;
+
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
     sluice__channel channels[8];
     for (int r = 0; r < ranks; r++)
         channels[r] = (sluice__channel){r, (r + 1) % ranks, 0, transfers, 0, 0};
     sluice__transport *transport;
-    static const int gathers[8] = {1, 1, 1, 1, 1, 1, 1, 1};
-    assert_ok(ops->open(&transport, ranks, channels, ranks, gathers, &device));
+    static const size_t one[8]                   = {8, 8, 8, 8, 8, 8, 8, 8};
+    const size_t *const gathers[SLUICE__GATHERS] = {one, one};
+    assert_ok(sluice__world_open(&world, ranks));
+    assert_ok(ops->open(&transport, &world, channels, ranks, gathers, &device));
     return transport;
+}
+
+static void close_ring(const sluice__transport_ops *ops, sluice__transport *transport) {
+    ops->close(transport);
+    sluice__world_close(&world);
 }
 
 static bool is_complete(const sluice__transport_ops *ops, sluice__transport *transport, int from,
@@ -63,7 +72,7 @@ static void test_kth_send_meets_kth_receive(void **state) {
         assert_true(is_complete(ops, transport, 0, 1, 2));
         assert_memory_equal(got, values, sizeof got);
     }
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static void test_links_are_directed_and_apart(void **state) {
@@ -78,7 +87,7 @@ static void test_links_are_directed_and_apart(void **state) {
     assert_ok(ops->post_receive(transport, 0, 1, 0, &got_there, sizeof there, 0, no_mark));
     assert_int_equal(got_there, 1);
     assert_int_equal(got_back, 2);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 /* Two channels from rank 0 to rank 1: what is posted on one does not wait for the other. */
@@ -158,7 +167,7 @@ static void test_sizes_and_counts_are_checked(void **state) {
                    "a send of 8 bytes meets a receive of 4");
     assert_refused(ops->post_send(transport, 0, 1, 0, bytes, 8, 0, no_mark), SLUICE_E_ARGUMENT,
                    "more than 1 transfers from rank 0 to rank 1");
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 /* ---- threads ---- */
@@ -191,8 +200,9 @@ static void *go_round(void *argument) {
         number = got + 1;
     }
     const double last = (double)number;
-    me->ops->post_gather(me->transport, me->rank, &last);
-    me->status = me->ops->wait_gather(me->transport, me->rank, me->gathered, 30, &done);
+    me->ops->post_gather(me->transport, SLUICE__GATHER_NORM, me->rank, &last);
+    me->status =
+        me->ops->wait_gather(me->transport, SLUICE__GATHER_NORM, me->rank, me->gathered, 30, &done);
     return NULL;
 }
 
@@ -212,7 +222,7 @@ static void test_a_ring_of_threads(void **state) {
             if (workers[r].gathered[q] != ROUNDS)
                 fail_msg("rank %d gathers %g from rank %d, expected %d", r, workers[r].gathered[q],
                          q, ROUNDS);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static void *wait_for_nothing(void *argument) {
@@ -235,9 +245,9 @@ static void test_abort_wakes_who_waits(void **state) {
     pthread_join(thread, NULL);
     assert_int_equal(waiting.status, SLUICE_E_STOPPED);
     bool done;
-    assert_refused(ops->wait_gather(transport, 0, waiting.gathered, 30, &done), SLUICE_E_STOPPED,
-                   "another rank failed first");
-    ops->close(transport);
+    assert_refused(ops->wait_gather(transport, SLUICE__GATHER_NORM, 0, waiting.gathered, 30, &done),
+                   SLUICE_E_STOPPED, "another rank failed first");
+    close_ring(ops, transport);
 }
 
 static void test_waiting_ends_in_time(void **state) {
@@ -248,9 +258,9 @@ static void test_waiting_ends_in_time(void **state) {
     assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 0, 0, false}, 0.05, &done, &over));
     assert_false(done);
     double all[2];
-    assert_ok(ops->wait_gather(transport, 0, all, 0.05, &done));
+    assert_ok(ops->wait_gather(transport, SLUICE__GATHER_NORM, 0, all, 0.05, &done));
     assert_false(done);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static const sluice__transport_ops *transport_ops;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * optimizer.h -- a kind of optimizer is one const table: its options, the state that it keeps of
+ * every parameter, and the update.
+ *
+ * Built-in and custom kinds are made the same way. `update` enqueues work on a stream, through the
+ * operations of the device's table or with kernels of its own, over all tensors of a rank at once.
+ */
+#ifndef SLUICE_OPTIMIZER_H
+#define SLUICE_OPTIMIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/operations.h"
+#include "sluice/status.h"
+#include "sluice/tensor.h"
+
+/* The built-in kinds, once: adding one is a row here and its file in runtime/optimizer/. The first
+ * is the default. */
+#define SLUICE_OPTIMIZER_MAP(X) X(adamw) X(sgd)
+
+enum { SLUICE_OPTIMIZER_OPTIONS = 8 };
+
+/* A tensor that is kept of every parameter, in its shape: zero before the first update. */
+typedef struct sluice_optimizer_state {
+    const char *name; /* "m": that of parameter P is called "<optimizer>.m/P" */
+    sluice_type type; /* F32 */
+} sluice_optimizer_state;
+
+/* A number of the configuration: a double at `offset`, from `min` to `max`. */
+typedef struct sluice_optimizer_option {
+    const char *name; /* NULL ends the list */
+    size_t offset;
+    double min, max;
+} sluice_optimizer_option;
+
+/* What one update is made with, besides the configuration. */
+typedef struct sluice_optimizer_step {
+    double learning_rate;
+    double gradient_scale; /* multiplies every gradient: the clip factor */
+    int64_t number;        /* of this update, from 1 */
+} sluice_optimizer_step;
+
+typedef struct sluice_optimizer_kind {
+    size_t size;      /* sizeof(sluice_optimizer_kind) */
+    const char *name; /* "adamw" */
+    size_t config_bytes;
+    const void *defaults;                                      /* of the configuration */
+    sluice_optimizer_option options[SLUICE_OPTIMIZER_OPTIONS]; /* all but the last may be used */
+    double learning_rate; /* a usual one, where none is named */
+    sluice_optimizer_state states[SLUICE_UPDATE_STATES];
+    int (*state_count)(const void *config); /* the first of `states` that are kept; pure */
+    bool elementwise; /* each element is updated by itself: tensors may be cut anywhere */
+    /* Enqueue the update of `count` tensors, which outlive the stream's work. */
+    sluice_status (*update)(sluice_stream *stream, const sluice_operations *operations,
+                            const sluice_update_tensor *tensors, int count, const void *config,
+                            const sluice_optimizer_step *step);
+} sluice_optimizer_kind;
+
+/* sluice_optimizer_adamw(), ... */
+#define X(name) SLUICE_API const sluice_optimizer_kind *sluice_optimizer_##name(void);
+SLUICE_OPTIMIZER_MAP(X)
+#undef X
+
+/* All built-in kinds; NULL ends the list. */
+SLUICE_API const sluice_optimizer_kind *const *sluice_optimizers(void);
+/* The built-in kind called `name`. E_ARGUMENT with the list of names. */
+SLUICE_API sluice_status sluice_optimizer_find(const sluice_optimizer_kind **out, const char *name);
+/* Set an option of `config` by name. E_ARGUMENT: `kind` has none of that name, or the value is out
+ * of its range. */
+SLUICE_API sluice_status sluice_optimizer_set(void *config, const sluice_optimizer_kind *kind,
+                                              const char *name, double value);
+/* Whether kind and configuration make sense. E_ARGUMENT with the first thing that does not. */
+SLUICE_API sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kind,
+                                                const void *config);
+
+/* ---- configurations of the built-in kinds; weight decay is of parameters that decay: matrices
+ * ----
+ */
+
+/* AdamW (Loshchilov & Hutter 2019); states m and v. */
+typedef struct sluice_adamw_config {
+    double beta1, beta2, epsilon, weight_decay;
+} sluice_adamw_config;
+#define SLUICE_ADAMW_CONFIG_INIT                                                                   \
+    { 0.9, 0.95, 1e-8, 0.1 }
+
+/* Gradient descent with decoupled weight decay. With momentum (Polyak 1964) it keeps a velocity,
+ * and nothing where that is 0. */
+typedef struct sluice_sgd_config {
+    double momentum, weight_decay;
+} sluice_sgd_config;
+#define SLUICE_SGD_CONFIG_INIT                                                                     \
+    { 0, 0.1 }
+
+#endif
