@@ -3,6 +3,7 @@
  * sluice.h -- pipeline-parallel training, in C. One include for everything.
  *
  *   model       layers with parameters       model.h, layer.h, device.h
+ *   family      preset, config.json -> model      family.h, gpt2.h
  *   partition   layers      -> stages        partition.h
  *   schedule    stages x m  -> actions       schedule.h
  *   program     actions     -> instructions: verified, planned, simulated    program.h
@@ -11,7 +12,7 @@
  *   ledger      where the time of a rank's step went                         ledger.h
  *   virtual     devices that take their time and compute nothing             virtual.h
  *   profile     what layers cost -> what stages cost and hold     profile.h
- *   files       corpora, weights, configurations                             data.h, file.h
+ *   files       corpora, weights                                             data.h, file.h
  *
  * Rules that hold for every function:
  *   - Output parameters come first. On failure they are left untouched.
@@ -26,7 +27,9 @@
 #include "sluice/allocator.h"
 #include "sluice/data.h"
 #include "sluice/device.h"
+#include "sluice/family.h"
 #include "sluice/file.h"
+#include "sluice/gpt2.h"
 #include "sluice/layer.h"
 #include "sluice/ledger.h"
 #include "sluice/model.h"

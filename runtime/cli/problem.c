@@ -14,15 +14,28 @@ static bool is_config_file(const char *model) {
     return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
 }
 
+/* The presets of every family, and a file. */
+const char *train_model_help(void) {
+    static char text[512];
+    size_t length = 0;
+    for (const sluice_family *const *family = sluice_families(); *family; family++)
+        for (const char *const *preset = (*family)->presets; *preset; preset++)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%s, ", *preset,
+                                       strcmp(*preset, TRAIN_MODEL) == 0 ? " (the default)" : "");
+    snprintf(text + length, sizeof text - length, "or a config.json");
+    return text;
+}
+
 static int read_config(train_problem *problem, int64_t vocabulary) {
-    return cli_report_or(is_config_file(problem->name)
-                             ? sluice_gpt_config_read(&problem->config, problem->name)
-                             : sluice_gpt_preset(&problem->config, problem->name, vocabulary),
-                         "--model takes a preset's name or a GPT-2's config.json");
+    return cli_report_or(
+        is_config_file(problem->name)
+            ? sluice_model_config_read(&problem->config, problem->name)
+            : sluice_model_config_preset(&problem->config, problem->name, vocabulary),
+        "--model takes a preset's name or a config.json");
 }
 
 static int choose_length(train_problem *problem, const train_options *options) {
-    const int64_t positions = problem->config.positions;
+    const int64_t positions = sluice_model_config_numbers(&problem->config).positions;
     problem->seq            = options->seq ? options->seq : DEFAULT_SEQ;
     if (problem->seq <= positions) return CLI_OK;
     if (options->seq)
@@ -37,9 +50,10 @@ static int choose_length(train_problem *problem, const train_options *options) {
 
 static bool find_large_token(int64_t *found, const train_problem *problem, int64_t window,
                              int32_t *tokens) {
+    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
     sluice_corpus_window(problem->corpus, window, tokens, tokens + problem->seq);
     for (int64_t t = 0; t < 2 * problem->seq; t++) {
-        if (tokens[t] < problem->config.vocabulary) continue;
+        if (tokens[t] < vocabulary) continue;
         *found = tokens[t];
         return true;
     }
@@ -48,7 +62,8 @@ static bool find_large_token(int64_t *found, const train_problem *problem, int64
 
 /* A model with fewer words than its corpus may have is fine if the text has none of the others. */
 static int check_tokens(const train_problem *problem) {
-    if (sluice_corpus_vocabulary(problem->corpus) <= problem->config.vocabulary) return CLI_OK;
+    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
+    if (sluice_corpus_vocabulary(problem->corpus) <= vocabulary) return CLI_OK;
     const int64_t windows = sluice_corpus_training_windows(problem->corpus) +
                             sluice_corpus_held_out_windows(problem->corpus);
     int32_t *const tokens = malloc(2 * (size_t)problem->seq * sizeof *tokens);
@@ -60,7 +75,7 @@ static int check_tokens(const train_problem *problem) {
     return cli_fail(CLI_USAGE,
                     "the data has token %lld and %s knows 0 to %lld; use a model with a "
                     "larger vocabulary",
-                    (long long)token, problem->name, (long long)problem->config.vocabulary - 1);
+                    (long long)token, problem->name, (long long)vocabulary - 1);
 }
 
 static int make_model(train_problem *problem, const train_options *options) {
@@ -74,7 +89,7 @@ static int make_model(train_problem *problem, const train_options *options) {
     problem->config.dropout = options->dropout;
     const int64_t windows   = sluice_corpus_held_out_windows(problem->corpus);
     problem->held_out       = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
-    return cli_report(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
+    return cli_report(sluice_model_from_config(&problem->model, &problem->config, problem->seq));
 }
 
 /* ---- schedule and split ---- */

@@ -11,6 +11,8 @@
  * its own ----
  */
 
+#define TRAIN_MODEL "gpt-mini" /* where none is named */
+
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
@@ -38,6 +40,8 @@ typedef struct train_options {
 /* Every option read, checked alone and, where that needs no files, against the others. */
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
+/* What --help says of --model. */
+const char *train_model_help(void);
 /* What the options are when compared with each other: defaults, and refusals. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 
@@ -45,7 +49,7 @@ int train_settle_options(train_options *options, const cli_strays *strays);
 
 typedef struct train_problem {
     const char *name; /* of the model: the preset, or the file */
-    sluice_gpt_config config;
+    sluice_model_config config;
     int64_t seq;
     sluice_corpus *corpus;
     sluice_model *model;

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "runtime/executor/internal.h"
-#include "sluice/model.h"
+#include "sluice/gpt2.h"
 #include "sluice/pipeline.h"
 
 enum { PAGE = 4096, BLOCK = 256, MAX_RANKS = 4, MAX_PAGES = 1 << 14, MAX_TOUCHES = 1 << 20 };

@@ -78,7 +78,7 @@ refuse_train 2 "--skip-nonfinite is '-1'; give a whole number from 0 to 10737418
 refuse_train 2 "--decay is 'linear'; choose one of: none, cosine" --decay linear
 refuse_train 2 "--optimizer is 'adam'; choose one of: adamw, sgd" --optimizer adam
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
-refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a GPT-2's config.json" --model no.json
+refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a config.json" --model no.json
 names=$("$command" schedule --list | sed 's/ .*//')
 [ "$(wc -w <<<"$names")" -ge 12 ] || complain "schedule --list prints: $names"
 refuse_train 2 "no schedule is called '2f2b'; choose one of: $(paste -sd, <<<"$names" | sed 's/,/, /g')" --schedule 2f2b
