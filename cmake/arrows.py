@@ -40,7 +40,7 @@ PUBLIC = {
     "family": "model", "gpt2": "model",
     "optimizer": "optimizer",
     "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
-    "pipeline": "executor", "virtual": "executor", "train": "train",
+    "pipeline": "executor", "virtual": "executor", "run": "train", "train": "train",
     "data": "io", "file": "io", "profile": "io", "sluice": "public",
 }
 # Rooms whose private headers are for themselves alone, but for these doors.

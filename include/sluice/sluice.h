@@ -9,6 +9,7 @@
  *   program     actions     -> instructions: verified, planned, simulated    program.h
  *   plan        programs over one region of memory, nothing allocated yet   plan.h
  *   pipeline    instructions -> a trained minibatch, over rank threads       pipeline.h
+ *   run         a corpus, step by step, with counters                        run.h, train.h
  *   ledger      where the time of a rank's step went                         ledger.h
  *   virtual     devices that take their time and compute nothing             virtual.h
  *   profile     what layers cost -> what stages cost and hold     profile.h
@@ -38,6 +39,7 @@
 #include "sluice/plan.h"
 #include "sluice/profile.h"
 #include "sluice/program.h"
+#include "sluice/run.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/tensor.h"

@@ -5,7 +5,7 @@
 
 #include "training.h"
 
-enum { DEFAULT_SEQ = 128, HELD_OUT_WINDOWS = 64 };
+enum { DEFAULT_SEQ = 128 };
 
 /* ---- model and data ---- */
 
@@ -87,8 +87,6 @@ static int make_model(train_problem *problem, const train_options *options) {
     CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
     problem->config.dropout = options->dropout;
-    const int64_t windows   = sluice_corpus_held_out_windows(problem->corpus);
-    problem->held_out       = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
     return cli_report(sluice_model_from_config(&problem->model, &problem->config, problem->seq));
 }
 
@@ -162,14 +160,28 @@ int train_make_plan(train_problem *problem, const train_options *options) {
                                            problem->split, &settings));
 }
 
-int train_make_pipeline(train_problem *problem, const train_options *options) {
+static int make_pipeline(train_problem *problem, const train_options *options) {
     const sluice_pipeline_options settings = settings_of(problem, options);
     CLI_TRY(train_make_plan(problem, options));
     CLI_TRY(cli_report(sluice_pipeline_open(&problem->pipeline, problem->plan, &settings)));
     return options->init ? train_load_weights(problem, options->init) : CLI_OK;
 }
 
+int train_make_run(train_problem *problem, const train_options *options) {
+    sluice_run_options settings = SLUICE_RUN_OPTIONS_INIT;
+    settings.steps              = options->steps;
+    settings.seed               = options->seed;
+    settings.learning_rate  = (sluice_learning_rate){options->lr, options->min_lr, options->warmup,
+                                                     options->steps, options->decay};
+    settings.skip_nonfinite = options->skip_nonfinite;
+    settings.evaluate_every = options->eval_every;
+    CLI_TRY(make_pipeline(problem, options));
+    return cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
+                                      problem->corpus, &settings));
+}
+
 void train_free_problem(train_problem *problem) {
+    sluice_run_free(problem->run);
     sluice_pipeline_free(problem->pipeline);
     sluice_plan_free(problem->plan);
     free(problem->split);
@@ -177,41 +189,4 @@ void train_free_problem(train_problem *problem) {
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
     sluice_corpus_free(problem->corpus);
-}
-
-/* ---- minibatches ---- */
-
-static int64_t window_of(const train_loader *loader, int64_t sample) {
-    const sluice_corpus *const corpus = loader->problem->corpus;
-    if (loader->step >= 0)
-        return sluice_corpus_sample(corpus, loader->seed, loader->step, loader->samples, sample);
-    /* Spread over all that is held out. */
-    return sluice_corpus_held_out(corpus, sample * sluice_corpus_held_out_windows(corpus) /
-                                              loader->samples);
-}
-
-static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
-    const train_loader *const loader = context;
-    const int64_t length             = loader->problem->seq;
-    for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(loader->problem->corpus, window_of(loader, first + k),
-                             (int32_t *)to + k * length, NULL);
-    return SLUICE_OK;
-}
-
-static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
-    const train_loader *const loader = context;
-    const int64_t length             = loader->problem->seq;
-    for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(loader->problem->corpus, window_of(loader, first + k), NULL,
-                             (int32_t *)to + k * length);
-    return SLUICE_OK;
-}
-
-sluice_batch train_batch(train_loader *loader) {
-    const int64_t weight = sluice_model_weight_per_sample(loader->problem->model);
-    return (sluice_batch){
-        .samples      = loader->samples,
-        .total_weight = (double)(loader->samples * weight),
-        .parts        = {{"inputs", load_inputs, loader}, {"targets", load_targets, loader}}};
 }
