@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "runtime/executor/executor.h"
-#include "sluice/model.h"
+#include "sluice/gpt2.h"
 #include "sluice/pipeline.h"
 #include "tests/support/poison.h"
 
