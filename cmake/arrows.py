@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""arrows.py -- which room of the house may include which, checked from the #include lines of
+"""arrows.py -- which room of the tree may include which, checked from the #include lines of
 include/, partition/ and runtime/. Run in the repository's root; prints FILE:LINE of each include
 against an arrow, and each exception that is needed no more.
 
@@ -58,8 +58,6 @@ EXCEPTIONS = {  # (file, included): why
     ("include/sluice/profile.h", "sluice/partition.h"): "cost tables go to planner/",
     ("include/sluice/profile.h", "sluice/program.h"): "cost tables go to planner/",
     ("include/sluice/profile.h", "sluice/schedule.h"): "cost tables go to planner/",
-    ("runtime/model/virtual.c", "sluice/virtual.h"):
-        "makes a model, and a batch for the executor: two files",
     ("runtime/program/timeline.c", "sluice/timeline.h"):
         "makes the time line of a simulation; timeline.h is about both",
     ("runtime/device/plugin.h", "runtime/transport/transport.h"):
@@ -107,7 +105,7 @@ def objection(path, target):
     if here is None:
         return "is in no room; give it one in cmake/arrows.py"
     if there is None:
-        return "is in no room of the house"
+        return "is in no room of the tree"
     if here == "public":  # the front page
         return None if public else "is private"
     if here == "cli" and there != "cli":

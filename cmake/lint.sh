@@ -25,7 +25,7 @@ find bench examples include partition runtime tests -regex '.*\.\(c\|h\|cu\|cuh\
     xargs -0 "$SLUICE_CLANG_FORMAT" --dry-run -Werror || failed=1
 "$SLUICE_CPPCHECK" --project="$build/compile_commands.json" --enable=all --inline-suppr --quiet \
     --suppressions-list=cmake/cppcheck.txt --error-exitcode=1 || failed=1
-# The walls of the house: who may include whom, and that a private name means one thing.
+# The walls between rooms: who may include whom, and that a private name means one thing.
 python3 cmake/arrows.py || failed=1
 python3 cmake/names.py || failed=1
 # Counted for now, not refused; each line of it is in the folder of this build.

@@ -18,10 +18,12 @@
 #include "sluice/model.h"
 #include "sluice/optimizer.h"
 #include "sluice/partition.h"
+#include "sluice/plan.h"
 #include "sluice/program.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/timeline.h"
+#include "sluice/transport.h"
 
 typedef struct sluice_pipeline sluice_pipeline;
 
@@ -54,18 +56,22 @@ typedef struct sluice_pipeline_options {
     }
 
 /*
- * What transport `name`, "local" or "nccl", is on this machine, in a few words ("NCCL 2.28.9");
- * from any thread. E_ARGUMENT: there is none of that name; E_UNSUPPORTED, E_DEVICE: it cannot be
- * used, and why.
+ * The plan of a run with these options (plan.h): of their first half all that is decided before
+ * anything is allocated, and what device and transport are known to ask of a plan. Pure.
  */
-SLUICE_API sluice_status sluice_transport_describe(const char *name, char *out, size_t bytes);
-
+SLUICE_API sluice_status sluice_pipeline_plan(sluice_plan **out, const sluice_model *model,
+                                              const sluice_schedule *schedule,
+                                              const sluice_split *split,
+                                              const sluice_pipeline_options *options);
 /*
- * Compile `schedule` for `model` and make it ready: threads, devices, memory, initial weights.
- * `split` NULL: the min-max split over the FLOPs that the layers describe. `model` must outlive
- * the pipeline; schedule and split are copied. Release with sluice_pipeline_free().
- * E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
+ * Make a plan ready to run: threads, devices, memory, initial weights. Options are those that it
+ * was planned with. The plan may go; its model must outlive the pipeline. Release with
+ * sluice_pipeline_free().
+ * E_ARGUMENT, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
  */
+SLUICE_API sluice_status sluice_pipeline_open(sluice_pipeline **out, sluice_plan *plan,
+                                              const sluice_pipeline_options *options);
+/* Both at once. `split` NULL: the min-max split over the FLOPs that the layers describe. */
 SLUICE_API sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
                                                 const sluice_schedule *schedule,
                                                 const sluice_split *split,

@@ -45,7 +45,7 @@ typedef enum sluice_instruction_kind {
 SLUICE_API const char *sluice_instruction_name(sluice_instruction_kind kind);
 
 /* What a buffer is to an instruction. Which roles a kind of instruction reads and writes is in one
- * table (runtime/program/instruction.c). */
+ * table (runtime/program/slots.c). */
 typedef enum sluice_role {
     SLUICE_ROLE_INPUT           = 0, /* of the stage; of a post-send: what is sent */
     SLUICE_ROLE_OUTPUT          = 1, /* of the stage; of a post-receive: where it arrives */
@@ -64,36 +64,61 @@ typedef struct sluice_slot {
     size_t offset, bytes;
 } sluice_slot;
 
-/* What a transfer carries. */
+/* What an edge carries. One table: the enum and its name. Values are ABI: append. */
+/* clang-format off */
+#define SLUICE_PAYLOAD_MAP(X)          \
+    X(ACTIVATION, 0, "activation")     \
+    X(GRADIENT,   1, "gradient")       \
+    X(TIE,        2, "tied gradient")
+/* clang-format on */
+
+/* ACTIVATION: an output of the producer's F: 0SEND_F1 pairs with 1RECV_F1. GRADIENT: an input
+ * gradient of its B or I. TIE: after the drain, the gradient of a use of a tied parameter. */
 typedef enum sluice_payload {
-    SLUICE_PAYLOAD_ACTIVATION = 0, /* output of `stage`'s F: 0SEND_F1 pairs with 1RECV_F1 */
-    SLUICE_PAYLOAD_GRADIENT   = 1, /* input gradient of `stage`'s B or I */
-    SLUICE_PAYLOAD_TIE = 2 /* gradient of the tied parameter use `stage` (index of the use) */
+#define X(name, code, text) SLUICE_PAYLOAD_##name = (code),
+    SLUICE_PAYLOAD_MAP(X)
+#undef X
 } sluice_payload;
+
+/* "tied gradient"; never NULL. */
+SLUICE_API const char *sluice_payload_name(sluice_payload payload);
+
+/* One tensor that goes from a stage to another, or stays where both are on one rank. Once for every
+ * micro-batch, or, of a tie, once in the step. */
+typedef struct sluice_edge {
+    int producer, consumer; /* stages */
+    int tensor; /* which of those between the two, from 0; of a tie, the use of the model's
+                 * parameter whose gradient it is */
+    sluice_payload payload;
+} sluice_edge;
 
 /* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small:
  * large programs have a hundred million. */
 typedef struct sluice_instruction {
     sluice_instruction_kind kind;
-    int stage;      /* that computes; of a post: that executes the action it stands for; of a tie's
-                     * posts: the use; of a tie-reduce: the parameter's first use */
+    int stage;      /* that computes; of a post: that gives or takes what is carried */
     int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
     int group;      /* > 0: consecutive actions with this number overlap; consecutive posts with it
                      * are issued as one, where a rank has one queue */
     int after;      /* own-rank instruction whose end a post needs, on another stream; -1: none */
 
     /* posts; of a wait: copied from the post it waits for */
-    int post;        /* of a wait: index of its post; -1 */
-    int peer;        /* the other rank; -1 */
-    int transfer;    /* its number among the transfers of its directed link, from 0; -1 */
-    uint8_t payload; /* a sluice_payload */
-    bool sends;      /* a send rather than a receive */
+    int post;         /* of a wait: index of its post; -1 */
+    int edge;         /* what is carried: sluice_program_edge(); of a tie-reduce, the first of those
+                       * that it sums; -1 */
+    int peer;         /* the other rank; -1 */
+    int transfer;     /* its number among the transfers of its channel, from 0; -1 */
+    uint16_t channel; /* which of those between the two ranks in that direction */
+    uint8_t payload;  /* a sluice_payload, the edge's */
+    bool sends : 1;   /* a send rather than a receive */
 
-    bool signals;    /* some post comes `after` this one */
-    bool recomputed; /* of F: it saves nothing, a recompute does before the backward */
-    bool first_input, first_weight; /* first_write of B-or-I's and of B-or-W's gradients */
+    bool signals : 1;    /* some post comes `after` this one */
+    bool recomputed : 1; /* of F: it saves nothing, a recompute does before the backward */
+    bool first_input : 1, first_weight : 1; /* first_write of B-or-I's and of B-or-W's gradients */
 
-    const sluice_slot *slots; /* [SLUICE_ROLES]; shared by instructions that use the same bytes */
+    /* [sluice_program_slot_count()], by role; then those of a stage's further edges, where it has
+     * several of one role. Shared by instructions that use the same bytes. */
+    const sluice_slot *slots;
 } sluice_instruction;
 
 typedef struct sluice_program sluice_program; /* immutable once built */
@@ -101,12 +126,15 @@ typedef struct sluice_program sluice_program; /* immutable once built */
 /*
  * How a transport orders transfers. It is strict rendezvous in both: a transfer begins when both
  * ends are posted and everything before it in its queues is complete; nothing is buffered.
+ *
+ * A channel is a queue from one rank to another. There is one for each pair of stages that an edge
+ * joins, so that what passes one stage boundary never waits for what passes another.
  */
 typedef enum sluice_queues {
-    SLUICE_QUEUES_PER_LINK = 0, /* one for each directed pair of ranks: local, mpi */
-    SLUICE_QUEUES_PER_RANK = 1  /* one for all communication of a rank, in which posts of one group
-                                 * are issued as one: nccl, with a stream and a resident kernel per
-                                 * GPU */
+    SLUICE_QUEUES_PER_CHANNEL = 0, /* local, mpi */
+    SLUICE_QUEUES_PER_RANK    = 1  /* one for all communication of a rank, in which posts of one
+                                    * group are issued as one: nccl, with a stream and a resident
+                                    * kernel per GPU */
 } sluice_queues;
 
 /* What a stage holds for one micro-batch, in bytes, and for good: for programs without a model. */
@@ -132,7 +160,10 @@ typedef struct sluice_program_options {
                                       * is one unit, and no bytes are known */
 } sluice_program_options;
 #define SLUICE_PROGRAM_OPTIONS_INIT                                                                \
-    { sizeof(sluice_program_options), 1, 2, SLUICE_PRECISION_FP32, 0, 0, SLUICE_QUEUES_PER_LINK, 0 }
+    {                                                                                              \
+        sizeof(sluice_program_options), 1, 2, SLUICE_PRECISION_FP32, 0, 0,                         \
+            SLUICE_QUEUES_PER_CHANNEL, 0                                                           \
+    }
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
@@ -159,11 +190,12 @@ SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, in
 /* Borrowed; `*count` gets the length. */
 SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
                                                          int *count);
-
-/* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
- * `microbatches`: sluice_split_minmax() over what the layers describe. */
-SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model,
-                                            int stages, int64_t samples, int microbatches);
+/* Slots of every instruction: SLUICE_ROLES, and more where a stage has several inputs or outputs.
+ */
+SLUICE_API int sluice_program_slot_count(const sluice_program *program);
+/* Tensors that go between stages; one of them, `edge` from 0. */
+SLUICE_API int sluice_program_edge_count(const sluice_program *program);
+SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int edge);
 
 /* ---- memory: bytes of one rank's arena ---- */
 
@@ -218,6 +250,12 @@ typedef struct sluice_link_cost {
 /*
  * A transfer's time is that of its payload plus that of its link. Its size is in bytes, or 1 in a
  * program of which no bytes are known. Start from {.stages = ...}: what is left out is free.
+ *
+ * Channels of one link (the same two ranks, the same direction) share its bandwidth: latencies
+ * overlap, bytes are served one transfer after another. A transfer that begins (both ends posted,
+ * the one before it in its channel over) is ready after payload and latency; ready ones are served
+ * in the order in which they became so, the lower channel first where that is the same. Over one
+ * queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its begin.
  */
 typedef struct sluice_simulation_costs {
     const sluice_stage_cost *stages; /* one per stage */
@@ -248,6 +286,7 @@ typedef struct sluice_transfer_times {
     int from, to; /* ranks */
     sluice_payload payload;
     int stage, microbatch; /* the stage that made what is carried */
+    int edge;
     bool critical;
     double sent, received; /* when each end was posted */
     double begin, end;

@@ -7,6 +7,7 @@
  *   schedule    stages x m  -> actions       schedule.h
  *   program     actions     -> instructions: verified, planned, simulated    program.h
  *   optimizer   gradients   -> parameters, and the state it keeps             optimizer.h
+ *   plan        programs over one region of memory, nothing allocated yet   plan.h
  *   pipeline    instructions -> a trained minibatch, over rank threads       pipeline.h
  *   ledger      where the time of a rank's step went                         ledger.h
  *   virtual     devices that take their time and compute nothing             virtual.h
@@ -33,6 +34,7 @@
 #include "sluice/optimizer.h"
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"
+#include "sluice/plan.h"
 #include "sluice/profile.h"
 #include "sluice/program.h"
 #include "sluice/schedule.h"

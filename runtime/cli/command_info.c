@@ -41,7 +41,7 @@ static void print_cuda(void) {
 
 static void print_nccl(void) {
     char words[128];
-    if (sluice_transport_describe("nccl", words, sizeof words) == SLUICE_OK)
+    if (sluice_transport_describe(words, sizeof words, "nccl") == SLUICE_OK)
         printf("nccl      %s\n", words);
     else
         printf("nccl      no: %s\n", sluice_last_error()->what);

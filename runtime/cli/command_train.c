@@ -187,7 +187,8 @@ int command_train(const cli_command *command, int argc, char **argv) {
     }
     if (!failed) failed = train_prepare(&run.problem, &options);
     if (!failed && options.explain_memory) {
-        failed = train_explain_memory(&run.problem, &options);
+        failed = train_make_plan(&run.problem, &options);
+        if (!failed) failed = train_explain_memory(&run.problem);
         goto out;
     }
     if (!failed) failed = train_prepare_out(options.out, &made);

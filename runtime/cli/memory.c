@@ -36,12 +36,23 @@ static void print_kind(const char *name, size_t bytes) {
     if (bytes > 0) printf("  %12s  %s\n", cli_bytes(bytes).text, name);
 }
 
-static void print_rank(const sluice_program *program, int r) {
-    const sluice_program_bytes bytes = sluice_program_memory(program, r);
+static void print_peak(const sluice_program_bytes *bytes, const sluice_program *program, int r) {
     int count;
-    const sluice_instruction *const at = &sluice_program_list(program, r, &count)[bytes.peak];
-    printf("rank %d: arena %s (%zu bytes), live %s at its peak\n", r, cli_bytes(bytes.arena).text,
-           bytes.arena, cli_bytes(bytes.live).text);
+    const sluice_instruction *const at = &sluice_program_list(program, r, &count)[bytes->peak];
+    printf("  the peak is first reached at instruction %d of %d, %s", bytes->peak, count,
+           sluice_instruction_name(at->kind));
+    if (at->microbatch >= 0) printf(" of stage %d, micro-batch %d", at->stage, at->microbatch);
+    printf("\n");
+}
+
+/* What is allocated is the arena of the program that needs most; they share all but what comes and
+ * goes. */
+static void print_rank(const sluice_plan *plan, int r) {
+    const sluice_program *const step = sluice_plan_program(plan, SLUICE_PLAN_STEP);
+    const sluice_program_bytes bytes = sluice_program_memory(step, r);
+    const size_t arena               = sluice_plan_arena(plan, r);
+    printf("rank %d: arena %s (%zu bytes), live %s at its peak\n", r, cli_bytes(arena).text, arena,
+           cli_bytes(bytes.live).text);
     print_kind("parameters", bytes.parameters);
     print_kind("copies of parameters that layers read", bytes.working);
     print_kind("gradients", bytes.gradients);
@@ -50,43 +61,21 @@ static void print_rank(const sluice_program *program, int r) {
     for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++)
         print_kind(sluice_memory_kind_name(kind), bytes.at_peak[kind]);
     print_kind("unused at the peak: gaps between places", bytes.arena - bytes.live);
-    printf("  the peak is first reached at instruction %d of %d, %s", bytes.peak, count,
-           sluice_instruction_name(at->kind));
-    if (at->microbatch >= 0) printf(" of stage %d, micro-batch %d", at->stage, at->microbatch);
-    printf("\n\n");
-}
-
-static int compile(sluice_program **program, const train_problem *problem,
-                   const train_options *options, sluice_split *split) {
-    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
-    settings.samples                = options->batch;
-    settings.precision              = options->precision;
-    settings.states    = options->optimizer.kind->state_count(options->optimizer.config);
-    settings.recompute = problem->recompute;
-    if (options->transport && strcmp(options->transport, "nccl") == 0)
-        settings.queues = SLUICE_QUEUES_PER_RANK;
-    if (problem->split)
-        *split = *problem->split;
-    else
-        CLI_TRY(cli_report(
-            sluice_split_model(split, problem->model, sluice_schedule_stages(problem->schedule),
-                               options->batch, sluice_schedule_microbatches(problem->schedule))));
-    return cli_report(
-        sluice_program_compile(program, problem->schedule, problem->model, split, &settings));
-}
-
-int train_explain_memory(const train_problem *problem, const train_options *options) {
-    sluice_program *program   = NULL;
-    sluice_split *const split = malloc(sizeof *split);
-    if (!split) return cli_fail(CLI_FAILED, "host memory exhausted");
-    const int failed = compile(&program, problem, options, split);
-    if (!failed) {
-        printf("%s, %s, %d micro-batches of %lld samples; bytes of each rank, planned\n\n",
-               problem->name, sluice_schedule_name(problem->schedule),
-               sluice_program_microbatches(program), (long long)sluice_program_samples(program, 0));
-        for (int r = 0; r < sluice_program_ranks(program); r++) print_rank(program, r);
+    for (int k = SLUICE_PLAN_STEP + 1; k < sluice_plan_program_count(plan); k++) {
+        const size_t needs = sluice_program_memory(sluice_plan_program(plan, k), r).arena;
+        if (needs > bytes.arena)
+            printf("  %12s  more, for the %s\n", cli_bytes(needs - bytes.arena).text,
+                   sluice_plan_program_name(plan, k));
     }
-    sluice_program_free(program);
-    free(split);
-    return failed;
+    print_peak(&bytes, step, r);
+    printf("\n");
+}
+
+int train_explain_memory(const train_problem *problem) {
+    const sluice_program *const step = sluice_plan_program(problem->plan, SLUICE_PLAN_STEP);
+    printf("%s, %s, %d micro-batches of %lld samples; bytes of each rank, planned\n\n",
+           problem->name, sluice_schedule_name(problem->schedule),
+           sluice_program_microbatches(step), (long long)sluice_program_samples(step, 0));
+    for (int r = 0; r < sluice_program_ranks(step); r++) print_rank(problem->plan, r);
+    return CLI_OK;
 }

@@ -120,7 +120,8 @@ int train_prepare(train_problem *problem, const train_options *options) {
     return make_split(problem, options);
 }
 
-int train_make_pipeline(train_problem *problem, const train_options *options) {
+static sluice_pipeline_options settings_of(const train_problem *problem,
+                                           const train_options *options) {
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     settings.samples                 = options->batch;
     settings.device                  = options->device;
@@ -134,14 +135,26 @@ int train_make_pipeline(train_problem *problem, const train_options *options) {
     settings.seed                    = options->seed;
     settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
-    settings.memory_limit            = options->memory_limit;
-    CLI_TRY(cli_report(sluice_pipeline_create(&problem->pipeline, problem->model, problem->schedule,
-                                              problem->split, &settings)));
+    settings.memory_limit            = options->explain_memory ? 0 : options->memory_limit;
+    return settings;
+}
+
+int train_make_plan(train_problem *problem, const train_options *options) {
+    const sluice_pipeline_options settings = settings_of(problem, options);
+    return cli_report(sluice_pipeline_plan(&problem->plan, problem->model, problem->schedule,
+                                           problem->split, &settings));
+}
+
+int train_make_pipeline(train_problem *problem, const train_options *options) {
+    const sluice_pipeline_options settings = settings_of(problem, options);
+    CLI_TRY(train_make_plan(problem, options));
+    CLI_TRY(cli_report(sluice_pipeline_open(&problem->pipeline, problem->plan, &settings)));
     return options->init ? train_load_weights(problem, options->init) : CLI_OK;
 }
 
 void train_free_problem(train_problem *problem) {
     sluice_pipeline_free(problem->pipeline);
+    sluice_plan_free(problem->plan);
     free(problem->split);
     free(problem->recompute);
     sluice_schedule_free(problem->schedule);

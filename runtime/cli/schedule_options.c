@@ -65,7 +65,8 @@ const cli_option tool_options[] = {
 /* clang-format on */
 
 sluice_queues tool_queues(const tool_choice *choice) {
-    return strcmp(choice->transport, "nccl") == 0 ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_LINK;
+    return strcmp(choice->transport, "nccl") == 0 ? SLUICE_QUEUES_PER_RANK
+                                                  : SLUICE_QUEUES_PER_CHANNEL;
 }
 
 const char *tool_queues_text(const tool_choice *choice) {

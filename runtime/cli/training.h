@@ -66,6 +66,7 @@ typedef struct train_problem {
     sluice_schedule *schedule;
     sluice_split *split; /* NULL: left to the library */
     bool *recompute;     /* per stage */
+    sluice_plan *plan;
     sluice_pipeline *pipeline;
     int64_t held_out; /* windows that are evaluated, the same each time */
 } train_problem;
@@ -73,6 +74,8 @@ typedef struct train_problem {
 /* Everything up to the first step, in an order that refuses before it is costly. On failure what
  * was made is there still: free it. */
 int train_prepare(train_problem *problem, const train_options *options);
+/* The plan alone; and with what runs it. */
+int train_make_plan(train_problem *problem, const train_options *options);
 int train_make_pipeline(train_problem *problem, const train_options *options);
 void train_free_problem(train_problem *problem);
 
@@ -82,7 +85,7 @@ void train_free_problem(train_problem *problem);
 cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
 /* Print the plan of each rank, kind by kind; nothing is allocated for it. */
-int train_explain_memory(const train_problem *problem, const train_options *options);
+int train_explain_memory(const train_problem *problem);
 
 /* The minibatch of a step, and the held-out windows, as the pipeline wants them. */
 typedef struct train_loader {

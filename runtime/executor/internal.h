@@ -29,6 +29,7 @@
 #include <stdatomic.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/planner/planner.h"
 #include "runtime/program/internal.h"
 #include "runtime/program/ledger.h"
 #include "runtime/transport/transport.h"
@@ -114,6 +115,7 @@ typedef struct sluice__run {
 } sluice__run;
 
 struct sluice_pipeline {
+    sluice_plan *plan; /* held */
     const sluice_model *model;
     sluice_pipeline_options options;
     void *optimizer_config; /* a copy, which the options point to */
@@ -122,9 +124,9 @@ struct sluice_pipeline {
     const sluice__transport_ops *transport_ops;
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__transport *transport;
-    sluice__channel *links; /* what either program posts at most */
-    int link_count;
-    sluice_program *program, *forward; /* the step; evaluation, on the same arenas */
+    sluice__channel *channels; /* what any program posts at most */
+    int channel_count;
+    const sluice_program *program, *forward; /* the plan's step and evaluation */
     int ranks, threads;
     sluice__rank *rank;
     int *first_use; /* [layers + 1]: uses of each layer */
@@ -163,6 +165,8 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
                                       const sluice_schedule *schedule, const sluice_split *split,
                                       const sluice_pipeline_options *options,
                                       const sluice__parts *parts);
+/* The plan's programs may differ in theirs: the most that one has. */
+int sluice__most_microbatches(const sluice_pipeline *pipeline);
 /* Everything but the threads, which are gone. */
 void sluice__pipeline_destroy(sluice_pipeline *pipeline);
 
@@ -189,6 +193,10 @@ sluice_status sluice__check_number(const char *name, double value, double low, d
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task);
 
+/* The loss of the batch, by a forward-only program of the plan. */
+sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
+                               const sluice_batch *batch);
+
 /* ---- account.c ---- */
 sluice_status sluice__account_make(sluice_pipeline *pipeline);
 void sluice__account_free(sluice_pipeline *pipeline);
@@ -210,8 +218,8 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline);
 /* ---- transport.c ---- */
 /* By the option; before compiling. */
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline);
-/* The directed links that the compiled programs use. */
-sluice_status sluice__count_links(sluice_pipeline *pipeline);
+/* The channels that the compiled programs use. */
+sluice_status sluice__count_channels(sluice_pipeline *pipeline);
 sluice_status sluice__open_transport(sluice_pipeline *pipeline);
 /* Bytes that it takes of the rank's device. */
 size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
@@ -281,8 +289,8 @@ size_t sluice__largest_load(const sluice_pipeline *pipeline);
 /* ---- paced.c ---- */
 /* Costs are given, and right, if and only if the device is virtual. */
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline);
-/* What the links of a paced pipeline take, into what the transport is opened with. */
-void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *link);
+/* What the link of a channel takes in a paced pipeline, into what the transport is opened with. */
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *channel);
 /* Sleep until the instruction, begun at `begin` of the clock, has taken its time; of a pipeline
  * without costs nothing. */
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);

@@ -25,7 +25,7 @@ typedef struct sight {
 typedef struct measurement {
     const sluice_pipeline *pipeline;
     sluice_simulation result; /* its begins and ends are the ranks' own */
-    int *first;               /* [from * ranks + to]: of a link's transfers among the sights */
+    int *first;               /* [channel]: of its transfers among the sights */
     sight *sights;
     int count;
 } measurement;
@@ -40,42 +40,45 @@ static bool is_post(const sluice_instruction *at) {
 
 /* ---- what the ranks saw ---- */
 
-/* Where the link's transfers begin, once all sends are counted. */
+/* The program's channel that a post or a wait belongs to. */
+static int channel_of(const measurement *m, const sluice_instruction *at) {
+    return m->pipeline->program->edges.list[at->edge].channel;
+}
+
+/* Where the channels' transfers begin, once all sends are counted. */
 static void count_sends(measurement *m) {
-    const int p = m->pipeline->ranks;
-    for (int r = 0; r < p; r++) {
+    for (int r = 0; r < m->pipeline->ranks; r++) {
         const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
         for (int n = 0; n < mine->count; n++)
             if (is_post(&mine->list[n]) && mine->list[n].sends)
-                m->first[r * p + mine->list[n].peer]++;
+                m->first[channel_of(m, &mine->list[n])]++;
     }
-    for (int l = 0; l < p * p; l++) {
-        const int sends = m->first[l];
-        m->first[l]     = m->count;
+    for (int c = 0; c < m->pipeline->channel_count; c++) {
+        const int sends = m->first[c];
+        m->first[c]     = m->count;
         m->count += sends;
     }
 }
 
-static sight *sight_of(const measurement *m, int r, const sluice_instruction *at) {
-    const int p = m->pipeline->ranks;
-    return &m->sights[m->first[at->sends ? r * p + at->peer : at->peer * p + r] + at->transfer];
+static sight *sight_of(const measurement *m, const sluice_instruction *at) {
+    return &m->sights[m->first[channel_of(m, at)] + at->transfer];
 }
 
 static void look_at(measurement *m, int r, int n) {
     const sluice__rank *const rank     = &m->pipeline->rank[r];
     const sluice_instruction *const at = &m->pipeline->program->rank[r].list[n];
     if (at->kind == SLUICE_INSTRUCTION_WAIT && !at->sends) {
-        sight *const seen = sight_of(m, r, at);
+        sight *const seen = sight_of(m, at);
         seen->wait        = rank->begin[n];
         seen->waited      = rank->end[n];
     } else if (is_post(at) && at->sends) {
-        sight *const seen = sight_of(m, r, at);
+        sight *const seen = sight_of(m, at);
         seen->sent        = rank->begin[n];
         seen->send_done   = rank->end[n];
         seen->from        = r;
-        if (at->payload != SLUICE_PAYLOAD_TIE) seen->send = at;
+        if (at->microbatch >= 0) seen->send = at;
     } else if (is_post(at)) {
-        sight *const seen  = sight_of(m, r, at);
+        sight *const seen  = sight_of(m, at);
         seen->received     = rank->begin[n];
         seen->receive_done = rank->end[n];
     }
@@ -94,6 +97,7 @@ static sluice_transfer_times times_of(const sight *seen) {
                                    .payload    = (sluice_payload)seen->send->payload,
                                    .stage      = seen->send->stage,
                                    .microbatch = seen->send->microbatch,
+                                   .edge       = seen->send->edge,
                                    .sent       = seen->sent,
                                    .received   = seen->received,
                                    .begin      = posted,
@@ -109,8 +113,8 @@ static int compare_transfers(const void *left, const void *right) {
 }
 
 static sluice_status measure_transfers(measurement *m) {
-    const size_t p = (size_t)m->pipeline->ranks;
-    SLUICE__TRY(sluice__alloc(&m->first, p * p, sizeof *m->first));
+    const size_t channels = (size_t)m->pipeline->channel_count;
+    SLUICE__TRY(sluice__alloc(&m->first, channels, sizeof *m->first));
     count_sends(m);
     SLUICE__TRY(sluice__alloc(&m->sights, (size_t)m->count, sizeof *m->sights));
     SLUICE__TRY(sluice__alloc(&m->result.transfers, (size_t)m->count, sizeof *m->result.transfers));

@@ -27,15 +27,15 @@ sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
                         "virtual links have a latency and a bandwidth; set those");
 }
 
-void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *link) {
+void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *channel) {
     const sluice_simulation_costs *costs = pipeline->options.costs;
     if (!costs) return;
-    link->latency_s   = costs->latency;
-    link->bytes_per_s = costs->bandwidth;
+    channel->latency_s   = costs->latency;
+    channel->bytes_per_s = costs->bandwidth;
     for (int l = 0; l < costs->link_count; l++)
-        if (costs->links[l].from == link->from && costs->links[l].to == link->to) {
-            link->latency_s   = costs->links[l].latency;
-            link->bytes_per_s = costs->links[l].bandwidth;
+        if (costs->links[l].from == channel->from && costs->links[l].to == channel->to) {
+            channel->latency_s   = costs->links[l].latency;
+            channel->bytes_per_s = costs->links[l].bandwidth;
         }
 }
 

@@ -58,7 +58,7 @@ sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline = rank->pipeline;
     const size_t count              = (size_t)pipeline->program->rank[rank->index].count;
-    rank->arena_bytes = sluice__arena_bytes(pipeline->program, pipeline->forward, rank->index);
+    rank->arena_bytes               = sluice_plan_arena(pipeline->plan, rank->index);
     SLUICE__TRY(take_arena(rank));
     SLUICE__TRY(sluice__tensors_make(rank));
     sluice__tensors_bind(rank);

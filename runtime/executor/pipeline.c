@@ -39,16 +39,6 @@ static void choose_threads(sluice_pipeline *pipeline) {
     pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
 }
 
-static sluice_status check_model(const sluice_model *model) {
-    const int layers = sluice_model_layer_count(model);
-    sluice_layer_description last;
-    if (layers > 0)
-        SLUICE__TRY(sluice_model_describe(&last, model, layers - 1, 1, SLUICE_PRECISION_FP32));
-    if (layers > 0 && last.is_loss) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss",
-                        layers);
-}
-
 /* What the device does not compute in is refused by name. */
 static sluice_status choose_operations(sluice_pipeline *pipeline) {
     const sluice_precision precision = pipeline->options.precision;
@@ -81,50 +71,6 @@ static sluice_status check_kinds(const sluice_pipeline *pipeline) {
     return SLUICE_OK;
 }
 
-/* The arenas are known: refuse those that are too large, with ways out that were planned. */
-static sluice_status check_limit(const sluice_pipeline *pipeline, const sluice_schedule *schedule,
-                                 const sluice_program_options *options) {
-    const size_t limit = pipeline->options.memory_limit;
-    for (int r = 0; limit > 0 && r < pipeline->ranks; r++) {
-        const size_t needed = sluice__arena_bytes(pipeline->program, pipeline->forward, r);
-        if (needed <= limit) continue;
-        char all[32], most[32], missing[32], remedies[400];
-        sluice__fail(SLUICE_E_DEVICE_MEMORY,
-                     "rank %d needs %s, which is %s more than the limit of %s per rank", r,
-                     sluice__bytes_text(all, needed), sluice__bytes_text(missing, needed - limit),
-                     sluice__bytes_text(most, limit));
-        const sluice_error refusal = *sluice_last_error();
-        sluice__describe_remedies(remedies, sizeof remedies, pipeline->model, schedule, options,
-                                  limit);
-        sluice__fail_again(&refusal);
-        return sluice__hint(SLUICE_E_DEVICE_MEMORY, "%s", remedies);
-    }
-    return SLUICE_OK;
-}
-
-static sluice_status compile_step(sluice_pipeline *pipeline, const sluice_schedule *schedule,
-                                  const sluice_split *split, sluice_program_options *options) {
-    sluice_split *even   = NULL;
-    sluice_status status = SLUICE_OK;
-    if (!split) {
-        SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
-        SLUICE__TRY_OUT(sluice_split_model(even, pipeline->model, sluice_schedule_stages(schedule),
-                                           options->samples,
-                                           sluice_schedule_microbatches(schedule)));
-        split = even;
-    }
-    status = sluice_program_compile(&pipeline->program, schedule, pipeline->model, split, options);
-    if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
-        (void)sluice__hint(status,
-                           "with a queue for each link, over --transport local, it may run");
-    if (status != SLUICE_OK) goto out;
-    SLUICE__TRY_OUT(sluice__compile_forward(&pipeline->forward, pipeline->program));
-    SLUICE__TRY_OUT(check_limit(pipeline, schedule, options));
-out:
-    sluice__free(even);
-    return status;
-}
-
 static sluice_status index_uses(sluice_pipeline *pipeline) {
     const int layers = sluice_model_layer_count(pipeline->model);
     SLUICE__TRY(sluice__alloc(&pipeline->first_use, (size_t)layers + 1, sizeof(int)));
@@ -142,13 +88,13 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
                               (size_t)sluice_model_batch_count(pipeline->model),
                               sizeof *pipeline->run.parts));
     SLUICE__TRY(sluice__alloc(&pipeline->run.first_sample,
-                              (size_t)pipeline->program->microbatches + 1, sizeof(int64_t)));
+                              (size_t)sluice__most_microbatches(pipeline) + 1, sizeof(int64_t)));
     for (int r = 0; r < pipeline->ranks; r++) {
         pipeline->rank[r].pipeline = pipeline;
         pipeline->rank[r].index    = r;
         atomic_init(&pipeline->rank[r].at, -1);
     }
-    SLUICE__TRY(sluice__count_links(pipeline));
+    SLUICE__TRY(sluice__count_channels(pipeline));
     SLUICE__TRY(sluice__place_ranks(pipeline));
     SLUICE__TRY(sluice__open_transport(pipeline));
     SLUICE__TRY(sluice__workers_start(pipeline));
@@ -158,55 +104,160 @@ static sluice_status create_ranks(sluice_pipeline *pipeline) {
     return sluice__workers_do(pipeline, sluice__join_rank, NULL);
 }
 
-sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                      const sluice_schedule *schedule, const sluice_split *split,
-                                      const sluice_pipeline_options *options,
-                                      const sluice__parts *parts) {
+/* ---- plan ---- */
+
+int sluice__most_microbatches(const sluice_pipeline *pipeline) {
+    int most = 0;
+    for (int k = 0; k < pipeline->plan->count; k++)
+        if (pipeline->plan->programs[k]->microbatches > most)
+            most = pipeline->plan->programs[k]->microbatches;
+    return most;
+}
+
+/* The table of a kind of device that is built in; of others nothing is known before they are
+ * loaded, and their working copies are the usual ones. */
+static const sluice_device_ops *built_in(const char *name) {
+    const sluice_device_ops *const *devices = sluice_devices();
+    if (!name) return devices[0];
+    for (; *devices; devices++)
+        if (strcmp((*devices)->name, name) == 0) return *devices;
+    return NULL;
+}
+
+static sluice_status plan_options(sluice_plan_options *out, const sluice_pipeline_options *from,
+                                  const sluice__parts *parts) {
+    const sluice_device_ops *const device = parts->device ? parts->device : built_in(from->device);
+    const sluice_operations *const operations = device ? device->operations(from->precision) : NULL;
+    *out                                      = (sluice_plan_options)SLUICE_PLAN_OPTIONS_INIT;
+    out->samples                              = from->samples;
+    out->precision                            = from->precision;
+    out->working_bytes                        = operations ? operations->working_bytes : NULL;
+    out->states       = from->optimizer->state_count(from->optimizer_config);
+    out->recompute    = from->recompute;
+    out->memory_limit = from->memory_limit;
+    if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
+    out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
+    return SLUICE_OK;
+}
+
+static sluice_status make_plan(sluice_plan **out, const sluice_model *model,
+                               const sluice_schedule *schedule, const sluice_split *split,
+                               const sluice_pipeline_options *options, const sluice__parts *parts) {
+    sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_plan_options planned;
+    SLUICE__TRY(take_options(&settings, options));
+    SLUICE__TRY(plan_options(&planned, &settings, parts));
+    return sluice_plan_make(out, model, schedule, split, &planned);
+}
+
+sluice_status sluice_pipeline_plan(sluice_plan **out, const sluice_model *model,
+                                   const sluice_schedule *schedule, const sluice_split *split,
+                                   const sluice_pipeline_options *options) {
+    return make_plan(out, model, schedule, split, options, &(sluice__parts){0});
+}
+
+/* ---- open ---- */
+
+static sluice_status check_working(const sluice_pipeline *pipeline,
+                                   const sluice__rank_program *mine) {
+    for (int k = 0; k < mine->value_count; k++) {
+        const sluice_parameter_use *const use =
+            sluice_model_use(pipeline->model, mine->values[k].use);
+        const size_t wanted  = pipeline->operations->working_bytes(&use->parameter.shape);
+        const size_t planned = mine->values[k].working_bytes;
+        if (wanted != planned)
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "device %s wants a copy of %zu bytes of '%s', and %zu are planned",
+                                pipeline->ops->name, wanted, use->name, planned);
+    }
+    return SLUICE_OK;
+}
+
+/* What device and transport ask of a plan is what it was made for. */
+static sluice_status check_plan(const sluice_pipeline *pipeline) {
+    const sluice_plan_options *const made = &pipeline->plan->options;
+    const bool one_queue                  = made->queues == SLUICE_QUEUES_PER_RANK;
+    if (one_queue != pipeline->transport_ops->one_queue)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the plan is for a queue per %s, and transport %s has one per %s",
+                            one_queue ? "rank" : "channel", pipeline->transport_ops->name,
+                            one_queue ? "channel" : "rank");
+    if (made->precision != pipeline->options.precision)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the plan is for %s, and the options say %s",
+                            sluice_precision_name(made->precision),
+                            sluice_precision_name(pipeline->options.precision));
+    const sluice_pipeline_options *const options = &pipeline->options;
+    const int states = options->optimizer->state_count(options->optimizer_config);
+    if (made->states != states)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the plan keeps %d tensors of optimizer state for each parameter, and "
+                            "%s keeps %d",
+                            made->states, options->optimizer->name, states);
+    for (int r = 0; r < pipeline->ranks; r++)
+        SLUICE__TRY(check_working(pipeline, &pipeline->program->rank[r]));
+    return SLUICE_OK;
+}
+
+static sluice_status open_all(sluice_pipeline *pipeline) {
+    SLUICE__TRY(sluice__keep_optimizer(pipeline));
+    SLUICE__TRY(sluice__place_kind(pipeline));
+    SLUICE__TRY(choose_operations(pipeline));
+    pipeline->runs_on = pipeline->ops->asynchronous;
+    SLUICE__TRY(sluice__choose_transport(pipeline));
+    SLUICE__TRY(check_plan(pipeline));
+    SLUICE__TRY(check_kinds(pipeline));
+    SLUICE__TRY(sluice__check_pace(pipeline));
+    choose_threads(pipeline);
+    SLUICE__TRY(index_uses(pipeline));
+    SLUICE__TRY(create_ranks(pipeline));
+    sluice__note_lacks(pipeline);
+    pipeline->is_made = true;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
+                                    const sluice_pipeline_options *options,
+                                    const sluice__parts *parts) {
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     SLUICE__TRY(take_options(&settings, options));
-    SLUICE__TRY(check_model(model));
-    if (!sluice_schedule_trains(schedule))
-        return sluice__fail(SLUICE_E_ARGUMENT, "schedule '%s' has no backward actions",
-                            sluice_schedule_name(schedule));
     sluice_pipeline *pipeline;
     SLUICE__TRY(sluice__alloc(&pipeline, 1, sizeof *pipeline));
-    pipeline->model         = model;
+    sluice__plan_hold(plan);
+    pipeline->plan          = plan;
+    pipeline->model         = plan->model;
+    pipeline->program       = plan->programs[SLUICE_PLAN_STEP];
+    pipeline->forward       = plan->programs[SLUICE_PLAN_EVALUATION];
+    pipeline->ranks         = plan->ranks;
+    pipeline->loss_rank     = pipeline->program->stage_rank[pipeline->program->stages - 1];
     pipeline->options       = settings;
-    pipeline->ranks         = sluice_schedule_ranks(schedule);
     pipeline->transport_ops = parts->transport;
     pipeline->watch         = parts->watch;
     pipeline->ops           = parts->device;
     pthread_mutex_init(&pipeline->lock, NULL);
     sluice__condition_init(&pipeline->changed);
-    sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
-    compile.samples                = settings.samples;
-    compile.states                 = settings.optimizer->state_count(settings.optimizer_config);
-    compile.precision              = settings.precision;
-    compile.recompute              = settings.recompute;
-    sluice_status status           = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__keep_optimizer(pipeline));
-    SLUICE__TRY_OUT(sluice__place_kind(pipeline));
-    SLUICE__TRY_OUT(choose_operations(pipeline));
-    compile.working_bytes = pipeline->operations->working_bytes;
-    pipeline->runs_on     = pipeline->ops->asynchronous;
-    SLUICE__TRY_OUT(sluice__choose_transport(pipeline));
-    if (pipeline->transport_ops->one_queue) compile.queues = SLUICE_QUEUES_PER_RANK;
-    SLUICE__TRY_OUT(check_kinds(pipeline));
-    SLUICE__TRY_OUT(compile_step(pipeline, schedule, split, &compile));
-    SLUICE__TRY_OUT(sluice__check_pace(pipeline));
-    pipeline->loss_rank = pipeline->program->stage_rank[pipeline->program->stages - 1];
-    choose_threads(pipeline);
-    SLUICE__TRY_OUT(index_uses(pipeline));
-    SLUICE__TRY_OUT(create_ranks(pipeline));
-    sluice__note_lacks(pipeline);
-    pipeline->is_made = true;
-    *out              = pipeline;
-out:
-    if (status != SLUICE_OK) {
-        const sluice_error error = *sluice_last_error();
-        sluice_pipeline_free(pipeline);
-        sluice__fail_again(&error);
+    const sluice_status status = open_all(pipeline);
+    if (status == SLUICE_OK) {
+        *out = pipeline;
+        return SLUICE_OK;
     }
+    const sluice_error error = *sluice_last_error();
+    sluice_pipeline_free(pipeline);
+    return sluice__fail_again(&error);
+}
+
+sluice_status sluice_pipeline_open(sluice_pipeline **out, sluice_plan *plan,
+                                   const sluice_pipeline_options *options) {
+    return sluice__pipeline_open(out, plan, options, &(sluice__parts){0});
+}
+
+sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                      const sluice_schedule *schedule, const sluice_split *split,
+                                      const sluice_pipeline_options *options,
+                                      const sluice__parts *parts) {
+    sluice_plan *plan = NULL;
+    SLUICE__TRY(make_plan(&plan, model, schedule, split, options, parts));
+    const sluice_status status = sluice__pipeline_open(out, plan, options, parts);
+    sluice_plan_free(plan);
     return status;
 }
 
@@ -234,11 +285,10 @@ void sluice_pipeline_free(sluice_pipeline *pipeline) {
 void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
     if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
-    sluice__free(pipeline->links);
+    sluice__free(pipeline->channels);
     sluice__account_free(pipeline);
     sluice__exchanges_free(pipeline);
-    sluice_program_free(pipeline->program);
-    sluice_program_free(pipeline->forward);
+    sluice_plan_free(pipeline->plan);
     sluice__free(pipeline->run.parts);
     sluice__free(pipeline->run.first_sample);
     sluice__free(pipeline->first_use);

@@ -75,7 +75,7 @@ static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
     int last = r - 1;
     if (r > 0 && pipeline->rank[r - 1].ordinal == ordinal) return SLUICE_OK;
     for (int q = r; q < pipeline->ranks && pipeline->rank[q].ordinal == ordinal; last = q++)
-        needed += sluice__arena_bytes(pipeline->program, pipeline->forward, q);
+        needed += sluice_plan_arena(pipeline->plan, q);
     if (pipeline->ops->room(ordinal, last - r + 1, &available, &reserve) != SLUICE_OK)
         return named(pipeline, ordinal);
     for (int q = r; q <= last; q++) reserve += sluice__transport_reserve(pipeline, q);

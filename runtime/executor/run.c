@@ -23,10 +23,11 @@ sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words) {
 }
 
 sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
-    return (sluice__transfer_end){.from  = at->sends ? rank->index : at->peer,
-                                  .to    = at->sends ? at->peer : rank->index,
-                                  .k     = at->transfer,
-                                  .sends = at->sends};
+    return (sluice__transfer_end){.from    = at->sends ? rank->index : at->peer,
+                                  .to      = at->sends ? at->peer : rank->index,
+                                  .channel = at->channel,
+                                  .k       = at->transfer,
+                                  .sends   = at->sends};
 }
 
 static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
@@ -47,8 +48,7 @@ static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait
 
 /* What a transfer carries, as one number for both of its ends. */
 static uint64_t content_of(const sluice_instruction *at) {
-    return (uint64_t)at->payload << 60 | (uint64_t)(uint32_t)sluice__producer_of(at) << 28 |
-           (uint32_t)(at->microbatch + 1);
+    return (uint64_t)(uint32_t)at->edge << 32 | (uint32_t)(at->microbatch + 1);
 }
 
 static bool is_post(const sluice_instruction *at) {
@@ -69,12 +69,12 @@ static sluice_status post_one(sluice__rank *rank, const sluice_instruction *at) 
     const sluice__mark mark = sluice__next_mark(rank);
     if (at->sends) {
         const sluice_slot *slot = &at->slots[SLUICE_ROLE_INPUT];
-        return ops->post_send(transport, rank->index, at->peer, rank->arena + slot->offset,
-                              slot->bytes, content_of(at), mark);
+        return ops->post_send(transport, rank->index, at->peer, at->channel,
+                              rank->arena + slot->offset, slot->bytes, content_of(at), mark);
     }
     const sluice_slot *slot = &at->slots[SLUICE_ROLE_OUTPUT];
-    return ops->post_receive(transport, at->peer, rank->index, rank->arena + slot->offset,
-                             slot->bytes, content_of(at), mark);
+    return ops->post_receive(transport, at->peer, rank->index, at->channel,
+                             rank->arena + slot->offset, slot->bytes, content_of(at), mark);
 }
 
 /* Instruction n of the rank's list, with the begin or end of its group. */

@@ -93,18 +93,19 @@ sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch
 
 static sluice_status evaluate_task(sluice__rank *rank, void *unused) {
     const sluice_pipeline *pipeline  = rank->pipeline;
-    const sluice__rank_program *mine = &pipeline->forward->rank[rank->index];
+    const sluice_program *program    = pipeline->run.program;
+    const sluice__rank_program *mine = &program->rank[rank->index];
     SLUICE__TRY(sluice__run_rank(rank, unused));
     if (rank->index != pipeline->loss_rank) return SLUICE_OK;
     SLUICE__TRY(pipeline->ops->download(rank->stream, rank->mine, rank->arena + mine->losses,
-                                        (size_t)pipeline->forward->microbatches * sizeof(double)));
+                                        (size_t)program->microbatches * sizeof(double)));
     return sluice__drain(rank);
 }
 
-sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,
-                                       double *loss) {
-    const int m        = pipeline->forward->microbatches;
-    const int64_t most = sluice_program_samples(pipeline->forward, 0);
+sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
+                               const sluice_batch *batch) {
+    const int m        = by->microbatches;
+    const int64_t most = sluice_program_samples(by, 0);
     SLUICE__TRY(check_batch(pipeline, batch));
     double sum = 0;
     for (int64_t first = 0; first < batch->samples;) {
@@ -113,12 +114,17 @@ sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_b
             pipeline->run.first_sample[i] = at < batch->samples ? at : batch->samples;
         }
         const sluice__run how = {.batch = *batch};
-        SLUICE__TRY(sluice__carry_out(pipeline, pipeline->forward, &how, evaluate_task));
+        SLUICE__TRY(sluice__carry_out(pipeline, by, &how, evaluate_task));
         for (int i = 0; i < m; i++) sum += pipeline->rank[pipeline->loss_rank].mine[i];
         first = pipeline->run.first_sample[m];
     }
     *loss = sum;
     return SLUICE_OK;
+}
+
+sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,
+                                       double *loss) {
+    return sluice__evaluate(loss, pipeline, pipeline->forward, batch);
 }
 
 /* ---- what can be asked ---- */

@@ -4,72 +4,50 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/device/plugin.h"
 #include "runtime/executor/internal.h"
+#include "runtime/transport/registry.h"
 
 /* ---- which one ---- */
 
-static sluice_status choose_nccl(sluice_pipeline *pipeline) {
-    const char *const device = pipeline->ops->name;
-    if (strcmp(device, "cuda") == 0) return sluice__plugin_transport(&pipeline->transport_ops);
-    sluice__fail(SLUICE_E_ARGUMENT, "transport nccl joins GPUs, and the device is %s", device);
-    return sluice__hint(SLUICE_E_ARGUMENT, "use --device cuda, or --transport local");
-}
-
-static sluice_status no_such_transport(const char *name) {
-    sluice__fail(SLUICE_E_ARGUMENT, "no transport is called '%s'", name);
-    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: auto local nccl");
-}
-
 /* In one process `local` reaches everything. */
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
-    const char *const name = pipeline->options.transport;
+    const sluice__transport_entry *entry = NULL;
+    const char *const device             = pipeline->ops->name;
     if (pipeline->transport_ops) return SLUICE_OK; /* a test's */
-    if (name && strcmp(name, "nccl") == 0) return choose_nccl(pipeline);
-    pipeline->transport_ops = sluice__transport_local();
-    if (!name || strcmp(name, "auto") == 0 || strcmp(name, "local") == 0) return SLUICE_OK;
-    return no_such_transport(name);
-}
-
-sluice_status sluice_transport_describe(const char *name, char *out, size_t bytes) {
-    const sluice__transport_ops *ops = sluice__transport_local();
-    const sluice_device_ops *device  = NULL;
-    if (strcmp(name, "nccl") == 0) {
-        SLUICE__TRY(sluice__plugin_load(&device, "cuda"));
-        SLUICE__TRY(sluice__plugin_transport(&ops));
-    } else if (strcmp(name, "local") != 0) {
-        return no_such_transport(name);
-    }
-    return ops->describe(out, bytes);
+    SLUICE__TRY(sluice__transport_find(&entry, pipeline->options.transport));
+    if (!entry->device || strcmp(entry->device, device) == 0)
+        return sluice__transport_load(&pipeline->transport_ops, entry);
+    sluice__fail(SLUICE_E_ARGUMENT, "transport %s joins devices of kind %s, and the device is %s",
+                 entry->name, entry->device, device);
+    return sluice__hint(SLUICE_E_ARGUMENT, "use --device %s, or --transport local", entry->device);
 }
 
 /* ---- what it carries ---- */
 
-/* Transfers of each directed link: the most that either program posts. */
-static void count_transfers(const sluice_program *program, sluice__channel *links) {
-    const int p = program->ranks;
-    for (int r = 0; r < p; r++)
+/* Transfers of each channel: the most that any program posts. All have the same edges. */
+static void count_transfers(const sluice_program *program, sluice__channel *channels) {
+    for (int r = 0; r < program->ranks; r++)
         for (int n = 0; n < program->rank[r].count; n++) {
             const sluice_instruction *at = &program->rank[r].list[n];
             if (at->kind != SLUICE_INSTRUCTION_POST_SEND) continue;
-            sluice__channel *link = &links[r * p + at->peer];
-            if (link->transfers <= at->transfer) link->transfers = at->transfer + 1;
+            sluice__channel *channel = &channels[program->edges.list[at->edge].channel];
+            if (channel->transfers <= at->transfer) channel->transfers = at->transfer + 1;
         }
 }
 
-sluice_status sluice__count_links(sluice_pipeline *pipeline) {
-    const int p = pipeline->ranks;
-    sluice__channel *links;
-    SLUICE__TRY(sluice__alloc(&links, (size_t)p * (size_t)p, sizeof *links));
-    for (int k = 0; k < p * p; k++) links[k] = (sluice__channel){k / p, k % p, 0, 0, 0};
-    count_transfers(pipeline->program, links);
-    count_transfers(pipeline->forward, links);
-    for (int k = 0; k < p * p; k++)
-        if (links[k].transfers > 0) {
-            links[pipeline->link_count] = links[k];
-            sluice__pace_link(pipeline, &links[pipeline->link_count++]);
-        }
-    pipeline->links = links;
+sluice_status sluice__count_channels(sluice_pipeline *pipeline) {
+    const sluice__edges *edges = &pipeline->program->edges;
+    sluice__channel *channels;
+    SLUICE__TRY(sluice__alloc(&channels, (size_t)edges->channel_count, sizeof *channels));
+    for (int c = 0; c < edges->channel_count; c++) {
+        const sluice__channel_key *key = &edges->channels[c];
+        channels[c]                    = (sluice__channel){key->from, key->to, key->index, 0, 0, 0};
+        sluice__pace_link(pipeline, &channels[c]);
+    }
+    for (int k = 0; k < pipeline->plan->count; k++)
+        count_transfers(pipeline->plan->programs[k], channels);
+    pipeline->channels      = channels;
+    pipeline->channel_count = edges->channel_count;
     return SLUICE_OK;
 }
 
@@ -87,15 +65,15 @@ sluice_status sluice__open_transport(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__alloc(&gathers, (size_t)pipeline->ranks, sizeof *gathers));
     for (int r = 0; r < pipeline->ranks; r++) gathers[r] = gathered_of(pipeline, r);
     const sluice_status status =
-        pipeline->transport_ops->open(&pipeline->transport, pipeline->ranks, pipeline->links,
-                                      pipeline->link_count, gathers, pipeline->ops);
+        pipeline->transport_ops->open(&pipeline->transport, pipeline->ranks, pipeline->channels,
+                                      pipeline->channel_count, gathers, pipeline->ops);
     sluice__free(gathers);
     return status;
 }
 
 size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank) {
-    return pipeline->transport_ops->reserve(pipeline->links, pipeline->link_count, pipeline->ranks,
-                                            rank);
+    return pipeline->transport_ops->reserve(pipeline->channels, pipeline->channel_count,
+                                            pipeline->ranks, rank);
 }
 
 /* ---- when ---- */

@@ -26,7 +26,7 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     const size_t count               = (size_t)mine->value_count;
     const size_t uses                = (size_t)sluice_model_use_count(pipeline->model);
-    const size_t m                   = (size_t)pipeline->program->microbatches;
+    const size_t m                   = (size_t)sluice__most_microbatches(pipeline);
     SLUICE__TRY(sluice__alloc(&rank->tensors, count, sizeof *rank->tensors));
     SLUICE__TRY(sluice__alloc(&rank->counted, count, sizeof *rank->counted));
     SLUICE__TRY(sluice__alloc(&rank->terms, uses, sizeof *rank->terms));
@@ -57,7 +57,7 @@ void sluice__tensors_bind(sluice__rank *rank) {
 sluice_status sluice__tie_reduce(sluice__rank *rank, const sluice_instruction *at) {
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
     const sluice__tie *tie           = mine->ties;
-    while (tie->first != at->stage) tie++;
+    while (tie->edge != at->edge) tie++;
     for (int k = 0; k < tie->terms; k++) rank->terms[k] = at_offset(rank, tie->offsets[k]);
     const sluice_shape *shape =
         &sluice_model_use(rank->pipeline->model, tie->first)->parameter.shape;

@@ -102,9 +102,9 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
 static sluice_status lay_out(sluice_program *program, const sluice_split *split) {
     for (int s = 0; s < program->stages; s++) {
         if (program->options.bytes)
-            sluice__layout_sized(&program->layouts[s], program->options.bytes, s, program->stages);
+            sluice__layout_sized(&program->layouts[s], &program->options.bytes[s]);
         else if (!program->model)
-            sluice__layout_abstract(&program->layouts[s], s == 0, s == program->stages - 1);
+            sluice__layout_abstract(&program->layouts[s], s == program->stages - 1);
         else
             SLUICE__TRY(sluice__layout_make(
                 &program->layouts[s], s > 0 ? &program->layouts[s - 1] : NULL, program->model,
@@ -112,6 +112,43 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
                 sluice_program_samples(program, 0), program->options.precision));
     }
     return SLUICE_OK;
+}
+
+/* What a stage of a line gives to the next one. It has a place even if it is said to be empty. */
+static sluice__tensor output_of(const sluice_program *program, int s) {
+    sluice__tensor output = {.producer = s, .consumer = s + 1, .bytes = SLUICE__ALIGNMENT};
+    if (program->options.bytes) {
+        output.bytes = program->options.bytes[s].output;
+        if (output.bytes == 0) output.bytes = 1;
+    } else if (program->model) {
+        const sluice_shape sample = sluice__layout_output(&program->layouts[s], 1);
+        output.bytes              = 0;
+        output.sample_bytes       = sluice_shape_bytes(&sample);
+    }
+    return output;
+}
+
+static sluice_status join_line(sluice_program *program) {
+    const int count = program->stages - 1;
+    sluice__tensor *outputs;
+    SLUICE__TRY(sluice__alloc(&outputs, (size_t)count, sizeof *outputs));
+    for (int s = 0; s < count; s++) outputs[s] = output_of(program, s);
+    const sluice_status status =
+        sluice__edges_make(&program->edges, outputs, count, program->stages);
+    sluice__free(outputs);
+    return status;
+}
+
+/* The table of edges: of `tensors`, or of a line of stages where they are NULL. */
+static sluice_status join_stages(sluice_program *program, const sluice__tensor *tensors,
+                                 int count) {
+    if (tensors)
+        SLUICE__TRY(sluice__edges_make(&program->edges, tensors, count, program->stages));
+    else
+        SLUICE__TRY(join_line(program));
+    SLUICE__TRY(sluice__add_tie_edges(program));
+    program->slot_count = sluice__most_slots(&program->edges);
+    return sluice__edges_open_channels(&program->edges, program->stage_rank, program->ranks);
 }
 
 static void free_lists(sluice__rank_program *rank) {
@@ -167,7 +204,7 @@ static sluice_status try_depth(sluice_program *program, const sluice_schedule *s
                                bool *deadlock) {
     sluice__rank_links *links = NULL;
     sluice_status status      = SLUICE_OK;
-    SLUICE__TRY(sluice__links_make(&links, schedule, program->options.queues));
+    SLUICE__TRY(sluice__links_make(&links, schedule, &program->edges, program->options.queues));
     for (int r = 0; r < program->ranks && status == SLUICE_OK; r++)
         status = make_list(program, &links[r], r, depth);
     sluice__links_free(links, program->ranks);
@@ -191,9 +228,10 @@ static sluice_status make_lists(sluice_program *program, const sluice_schedule *
     return status;
 }
 
-sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule *schedule,
-                                     const sluice_model *model, const sluice_split *split,
-                                     const sluice_program_options *options) {
+static sluice_status compile(sluice_program **out, const sluice_schedule *schedule,
+                             const sluice_model *model, const sluice_split *split,
+                             const sluice_program_options *options, const sluice__tensor *tensors,
+                             int tensor_count) {
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     if (options->size == 0 || options->size > sizeof settings) {
         sluice__fail(SLUICE_E_ARGUMENT, "program options of %zu bytes", options->size);
@@ -209,6 +247,7 @@ sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(start(program, schedule, model, &settings));
     SLUICE__TRY_OUT(lay_out(program, split));
+    SLUICE__TRY_OUT(join_stages(program, tensors, tensor_count));
     SLUICE__TRY_OUT(sluice__plan_permanent(program));
     SLUICE__TRY_OUT(make_lists(program, schedule));
     program->options.bytes = NULL; /* the caller's may go */
@@ -216,6 +255,18 @@ sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule
 out:
     if (status != SLUICE_OK) sluice_program_free(program);
     return status;
+}
+
+sluice_status sluice_program_compile(sluice_program **out, const sluice_schedule *schedule,
+                                     const sluice_model *model, const sluice_split *split,
+                                     const sluice_program_options *options) {
+    return compile(out, schedule, model, split, options, NULL, 0);
+}
+
+sluice_status sluice__program_compile_edges(sluice_program **out, const sluice_schedule *schedule,
+                                            const sluice__tensor *tensors, int count,
+                                            const sluice_program_options *options) {
+    return compile(out, schedule, NULL, NULL, options, tensors, count);
 }
 
 void sluice_program_free(sluice_program *program) {
@@ -234,6 +285,7 @@ void sluice_program_free(sluice_program *program) {
     }
     sluice__free(program->rank);
     sluice__free(program->layouts);
+    sluice__edges_free(&program->edges);
     sluice__free(program->use_values);
     sluice__free(program->use_gradients);
     sluice__free(program->first_sample);
@@ -274,6 +326,18 @@ int64_t sluice_program_first_sample(const sluice_program *program, int i) {
 const sluice_instruction *sluice_program_list(const sluice_program *program, int rank, int *count) {
     *count = program->rank[rank].count;
     return program->rank[rank].list;
+}
+
+int sluice_program_slot_count(const sluice_program *program) {
+    return program->slot_count;
+}
+
+int sluice_program_edge_count(const sluice_program *program) {
+    return program->edges.count;
+}
+
+sluice_edge sluice_program_edge(const sluice_program *program, int edge) {
+    return program->edges.list[edge].is;
 }
 
 sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank) {

@@ -4,7 +4,8 @@
  * begin, which is something that ended at just that time.
  *
  *   an instruction   the one before it on its rank; of a wait that stood still, the transfer
- *   a transfer       its send's post, its receive's post, or what was before it in a queue
+ *   a transfer       its send's post, its receive's post, or what was before it in a queue; where
+ *                    its link was busy, the transfer that was served before it
  */
 #include "runtime/program/simulate.h"
 
@@ -23,7 +24,7 @@ static void leave_instruction(walk *path) {
     const double lasts           = times->end[path->at] - times->begin[path->at];
     times->critical[path->at]    = true;
     if (at->kind == SLUICE_INSTRUCTION_WAIT && lasts > 0) {
-        path->transfer = sluice__transfer_of(all, path->rank, at);
+        path->transfer = sluice__transfer_of(all, at);
         return;
     }
     if (sluice__is_compute(at)) {
@@ -47,7 +48,7 @@ static int find_before(const walk *path, int rank, int n, double end) {
         if (found && (before == 0 || list[n].group != before)) return -1;
         found       = true;
         before      = list[n].group;
-        const int t = sluice__transfer_of(all, rank, &list[n]);
+        const int t = sluice__transfer_of(all, &list[n]);
         if (all->times[t].end == end) return t;
     }
     return -1;
@@ -57,7 +58,7 @@ static int find_before(const walk *path, int rank, int n, double end) {
 static int transfer_before(const walk *path, int t) {
     const sluice__transfers *all       = &path->machine->transfers;
     const sluice_transfer_times *times = &all->times[t];
-    if (path->machine->queues == SLUICE_QUEUES_PER_LINK) return t - 1; /* of the same link */
+    if (path->machine->queues == SLUICE_QUEUES_PER_CHANNEL) return t - 1; /* of the same channel */
     const int before = find_before(path, times->from, all->send_at[t], times->begin);
     return before >= 0 ? before : find_before(path, times->to, all->receive_at[t], times->begin);
 }
@@ -67,7 +68,7 @@ static int last_of_group(const walk *path, int rank, int n) {
     const sluice__transfers *all   = &path->machine->transfers;
     const sluice_instruction *list = all->lists[rank];
     const int group                = list[n].group;
-    if (group == 0 || path->machine->queues == SLUICE_QUEUES_PER_LINK) return n;
+    if (group == 0 || path->machine->queues == SLUICE_QUEUES_PER_CHANNEL) return n;
     int last = n;
     for (n++; n < all->counts[rank]; n++) {
         if (!sluice__is_post(&list[n])) continue;
@@ -92,7 +93,13 @@ static void leave_transfer(walk *path) {
     const int t                  = path->transfer;
     sluice_transfer_times *times = &all->times[t];
     if (!times->critical && times->end > times->begin) path->result->critical_transfers++;
-    times->critical = true;
+    times->critical  = true;
+    const int behind = path->machine->shares ? path->machine->behind[t] : -1;
+    if (behind >= 0) {
+        path->result->critical_transfer += times->end - all->times[behind].end;
+        path->transfer = behind;
+        return;
+    }
     path->result->critical_transfer += times->end - times->begin;
     if (leave_by_post(path, times->from, all->send_at[t], times->begin)) return;
     if (leave_by_post(path, times->to, all->receive_at[t], times->begin)) return;

@@ -22,12 +22,12 @@ static link_of_chain rank_itself(const sluice__machine *machine, int r) {
     if (rank->at == transfers->counts[r]) return (link_of_chain){r, false, -1, -1};
     const sluice_instruction *at = &transfers->lists[r][rank->at];
     const bool waits             = at->kind == SLUICE_INSTRUCTION_WAIT;
-    return (link_of_chain){r, false, rank->at, waits ? sluice__transfer_of(transfers, r, at) : -1};
+    return (link_of_chain){r, false, rank->at, waits ? sluice__transfer_of(transfers, at) : -1};
 }
 
 static bool is_incomplete(const sluice__machine *machine, int r, int k) {
     const sluice_instruction *post = &machine->transfers.lists[r][machine->ranks[r].posts[k]];
-    return machine->transfers.times[sluice__transfer_of(&machine->transfers, r, post)].end < 0;
+    return machine->transfers.times[sluice__transfer_of(&machine->transfers, post)].end < 0;
 }
 
 /* The first post at the head of a rank's queue whose transfer is not complete. */
@@ -37,7 +37,7 @@ static link_of_chain head_of_queue(const sluice__machine *machine, int r) {
     while (k + 1 < rank->head_end && !is_incomplete(machine, r, k)) k++;
     const int n                    = rank->posts[k];
     const sluice_instruction *post = &machine->transfers.lists[r][n];
-    return (link_of_chain){r, true, n, sluice__transfer_of(&machine->transfers, r, post)};
+    return (link_of_chain){r, true, n, sluice__transfer_of(&machine->transfers, post)};
 }
 
 /* Does the end of transfer `t` on rank r stand ready? If not, `*why` says what keeps it. */
@@ -46,7 +46,7 @@ static bool end_is_ready(const sluice__machine *machine, int t, int r, link_of_c
     const int post                   = sluice__post_at(&machine->transfers, t, r);
     *why                             = rank_itself(machine, r);
     if (post < 0 || post >= rank->at) return false;
-    if (machine->queues == SLUICE_QUEUES_PER_LINK) return true;
+    if (machine->queues == SLUICE_QUEUES_PER_CHANNEL) return true;
     if (rank->issued < rank->head_end) return false; /* the rest of the group is still to come */
     if (post <= rank->posts[rank->head_end - 1]) return true;
     *why = head_of_queue(machine, r);

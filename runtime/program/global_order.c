@@ -25,15 +25,15 @@ typedef struct entry {
     int low, high; /* the two ranks */
     int rank, block;
     const sluice_action *action; /* the producer */
+    int made;                    /* which of the edges that it makes something for */
 } entry;
 
 typedef struct ordering {
     sluice__rank_links *ranks;
-    const sluice_schedule *schedule;
-    const sluice__places *places;
+    const sluice__wiring *wiring;
     entry *entries;
     int count, capacity;
-    int *numbers; /* [from * p + to] */
+    int *numbers; /* [channel] */
 } ordering;
 
 static int compare(const void *left, const void *right) {
@@ -44,16 +44,17 @@ static int compare(const void *left, const void *right) {
     if (a->high != b->high) return a->high < b->high ? -1 : 1;
     if (a->action->stage != b->action->stage) return a->action->stage < b->action->stage ? -1 : 1;
     if (a->action->kind != b->action->kind) return a->action->kind < b->action->kind ? -1 : 1;
-    return a->action->microbatch < b->action->microbatch   ? -1
-           : a->action->microbatch > b->action->microbatch ? 1
-                                                           : 0;
+    if (a->action->microbatch != b->action->microbatch)
+        return a->action->microbatch < b->action->microbatch ? -1 : 1;
+    return a->made < b->made ? -1 : a->made > b->made;
 }
 
-static sluice_status add_entry(ordering *all, int r, int block, const sluice_action *action,
+/* The k-th of what `action` makes for other stages. */
+static sluice_status add_entry(ordering *all, int r, int block, const sluice_action *action, int k,
                                int64_t time) {
-    sluice__handover made;
+    sluice__handover made = {0};
     bool exists;
-    SLUICE__TRY(sluice__find_handover(&made, &exists, all->schedule, all->places, action, block));
+    SLUICE__TRY(sluice__find_handover(&made, &exists, all->wiring, action, k, block));
     if (!exists) return SLUICE_OK;
     if (all->count == all->capacity) {
         const int capacity = all->capacity ? 2 * all->capacity : 64;
@@ -63,31 +64,38 @@ static sluice_status add_entry(ordering *all, int r, int block, const sluice_act
     const int low              = made.from < made.to ? made.from : made.to;
     const int high             = made.from + made.to - low;
     const int turn             = high - low == 1 ? low % 2 : 2;
-    all->entries[all->count++] = (entry){time, turn, low, high, r, block, action};
+    all->entries[all->count++] = (entry){time, turn, low, high, r, block, action, k};
+    return SLUICE_OK;
+}
+
+static sluice_status add_block(ordering *all, int r, int b, int64_t end) {
+    const sluice__block *block = &all->ranks[r].blocks[b];
+    for (int n = 0; n < block->count; n++) {
+        const sluice_action *action = &all->ranks[r].actions[block->first + n];
+        const int count             = sluice__count_made(all->wiring, action);
+        for (int k = 0; k < count; k++) SLUICE__TRY(add_entry(all, r, b, action, k, end));
+    }
     return SLUICE_OK;
 }
 
 static sluice_status add_entries(ordering *all, int64_t *const *ends, bool *reached) {
     *reached = true;
-    for (int r = 0; r < sluice_schedule_ranks(all->schedule); r++)
+    for (int r = 0; r < all->wiring->ranks; r++)
         for (int b = 0; b < all->ranks[r].block_count; b++) {
-            const sluice__block *block = &all->ranks[r].blocks[b];
             if (ends[r][b] == INT64_MAX) *reached = false;
-            for (int k = 0; k < block->count; k++)
-                SLUICE__TRY(
-                    add_entry(all, r, b, &all->ranks[r].actions[block->first + k], ends[r][b]));
+            SLUICE__TRY(add_block(all, r, b, ends[r][b]));
         }
     return SLUICE_OK;
 }
 
 /* Both posts of an entry, at the end of their ranks' queues. */
 static sluice_status add_posts(ordering *all, const entry *at, int group) {
-    const int p = sluice_schedule_ranks(all->schedule);
-    sluice__handover made;
+    sluice__handover made = {0};
     bool exists;
     SLUICE__TRY(
-        sluice__find_handover(&made, &exists, all->schedule, all->places, at->action, at->block));
-    made.send.transfer = made.receive.transfer = all->numbers[made.from * p + made.to]++;
+        sluice__find_handover(&made, &exists, all->wiring, at->action, at->made, at->block));
+    const int channel  = all->wiring->edges->list[made.send.edge].channel;
+    made.send.transfer = made.receive.transfer = all->numbers[channel]++;
     made.send.group = made.receive.group = group;
     SLUICE__TRY(sluice__add_post(&all->ranks[made.from], &made.send));
     return sluice__add_post(&all->ranks[made.to], &made.receive);
@@ -138,22 +146,22 @@ static void place_posts(sluice__rank_links *rank) {
 }
 
 static sluice_status order(ordering *all, int64_t **ends, bool *reached) {
-    const size_t p = (size_t)sluice_schedule_ranks(all->schedule);
-    SLUICE__TRY(sluice__unit_times(ends, all->schedule, all->ranks, all->places));
+    const size_t channels = (size_t)all->wiring->edges->channel_count;
+    SLUICE__TRY(sluice__unit_times(ends, all->wiring, all->ranks));
     SLUICE__TRY(add_entries(all, ends, reached));
     if (!*reached) return SLUICE_OK;
     if (all->count > 0) /* one rank has none, and qsort() wants an array */
         qsort(all->entries, (size_t)all->count, sizeof *all->entries, compare);
-    SLUICE__TRY(sluice__alloc(&all->numbers, p * p, sizeof *all->numbers));
+    SLUICE__TRY(sluice__alloc(&all->numbers, channels, sizeof *all->numbers));
     SLUICE__TRY(issue(all));
-    for (size_t r = 0; r < p; r++) place_posts(&all->ranks[r]);
+    for (int r = 0; r < all->wiring->ranks; r++) place_posts(&all->ranks[r]);
     return SLUICE_OK;
 }
 
-sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice_schedule *schedule,
-                                     const sluice__places *places, bool *reached) {
-    const size_t p       = (size_t)sluice_schedule_ranks(schedule);
-    ordering all         = {.ranks = ranks, .schedule = schedule, .places = places};
+sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                     bool *reached) {
+    const size_t p       = (size_t)wiring->ranks;
+    ordering all         = {.ranks = ranks, .wiring = wiring};
     int64_t **ends       = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&ends, p, sizeof *ends));

@@ -16,12 +16,13 @@ const char *sluice_instruction_name(sluice_instruction_kind kind) {
 }
 
 static void describe_transfer(char *out, size_t bytes, const sluice_instruction *at) {
-    if (at->payload == SLUICE_PAYLOAD_TIE)
-        snprintf(out, bytes, "the %s of a tied gradient %s rank %d", at->sends ? "send" : "receive",
-                 at->sends ? "to" : "from", at->peer);
+    const sluice_payload payload = (sluice_payload)at->payload;
+    if (at->microbatch < 0)
+        snprintf(out, bytes, "the %s of a %s %s rank %d", at->sends ? "send" : "receive",
+                 sluice_payload_name(payload), at->sends ? "to" : "from", at->peer);
     else
         snprintf(out, bytes, "%d%s_%s%d", at->stage, at->sends ? "SEND" : "RECV",
-                 at->payload == SLUICE_PAYLOAD_ACTIVATION ? "F" : "B", at->microbatch);
+                 sluice__is_backward(payload) ? "B" : "F", at->microbatch);
 }
 
 void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction) {

@@ -3,6 +3,7 @@
 #ifndef SLUICE_PROGRAM_INTERNAL_H
 #define SLUICE_PROGRAM_INTERNAL_H
 
+#include "runtime/program/edges.h"
 #include "runtime/program/layout.h"
 #include "runtime/program/place.h"
 #include "sluice/program.h"
@@ -19,6 +20,7 @@ typedef struct sluice__value {
 /* A tied parameter that a rank holds: where each of its uses' gradients can be read there. */
 typedef struct sluice__tie {
     int first; /* the model's first use */
+    int edge;  /* of the first term; the others follow it */
     int terms;
     int *uses;       /* [terms], in layer order */
     size_t *offsets; /* [terms] */
@@ -28,8 +30,8 @@ typedef struct sluice__tie {
 typedef struct sluice__rank_program {
     sluice_instruction *list;
     int count;
-    sluice_slot (*rows)[SLUICE_ROLES]; /* what `slots` of the list point to */
-    sluice__value *values;             /* in model order */
+    sluice_slot *rows;     /* what `slots` of the list point to */
+    sluice__value *values; /* in model order */
     int value_count;
     sluice__tie *ties;
     int tie_count;
@@ -45,26 +47,43 @@ struct sluice_program {
     bool trains;
     bool sized; /* bytes are known: there is a model, or the options say them */
     int *stage_rank;
-    bool *recompute;                    /* per stage */
-    int64_t *first_sample;              /* [microbatches + 1] */
-    sluice__layout *layouts;            /* per stage */
+    bool *recompute;         /* per stage */
+    int64_t *first_sample;   /* [microbatches + 1] */
+    sluice__layout *layouts; /* per stage */
+    sluice__edges edges;
+    int slot_count;                     /* of every instruction */
     size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank, of
                                          * what layers read and what they write */
     sluice__rank_program *rank;
 };
 
+/* ---- compile.c ---- */
+
+/* As sluice_program_compile(), without a model, for stages that are joined by `tensors` rather than
+ * in a line: an output may go over stages, and a stage may have several inputs and outputs. */
+sluice_status sluice__program_compile_edges(sluice_program **out, const sluice_schedule *schedule,
+                                            const sluice__tensor *tensors, int count,
+                                            const sluice_program_options *options);
+
 /* ---- slots.c ---- */
 
-/* Bytes of `role` in a compute instruction: what crosses an edge is as long as that
- * micro-batch, what stays inside the stage has room for the largest. 0: not used. */
-size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at,
-                          sluice_role role);
+/* Bytes of slot k in a compute instruction: what crosses an edge is as long as that micro-batch,
+ * what stays inside the stage is sized for the largest. 0: not used. */
+size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at, int k);
+/* Bytes of what crosses an edge for micro-batch i; of a tie, i is -1. */
+size_t sluice__edge_bytes(const sluice_program *program, int edge, int i);
 
-/* The stage that made what a post or a wait carries; of a tie the use. */
-static inline int sluice__producer_of(const sluice_instruction *at) {
-    if (at->sends || at->payload == SLUICE_PAYLOAD_TIE) return at->stage;
-    return at->payload == SLUICE_PAYLOAD_ACTIVATION ? at->stage - 1 : at->stage + 1;
-}
+/* ---- ties.c ---- */
+/* The edges of tied parameters: from each use's stage to each holder's first. E_HOST_MEMORY. */
+sluice_status sluice__add_tie_edges(sluice_program *program);
+/* Does some later use take the values of use `first`? */
+bool sluice__is_tied(const sluice_model *model, int first);
+/* The stage, and its rank, that a use of a parameter is on. */
+int sluice__use_stage(const sluice_program *program, int use);
+int sluice__use_rank(const sluice_program *program, int use);
+/* The first of the edges that bring `rank` the terms of parameter `first`, side by side in the
+ * order of uses; -1: there are none. */
+int sluice__tie_edge(const sluice_program *program, int rank, int first);
 
 /* ---- memory plan (plan.c) ---- */
 struct sluice__lowered;
@@ -80,23 +99,9 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
 /* "1RECV_F3 from rank 0": what an instruction does, in the words of the text form. */
 void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction);
 
-/* ---- evaluation (forward.c) ---- */
-/* The same stages on the same ranks, forward only, with every micro-batch of the step's largest
- * size and the step's permanent places. E_HOST_MEMORY. */
-sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step);
-/* What a rank must allocate to run both. */
-size_t sluice__arena_bytes(const sluice_program *step, const sluice_program *forward, int rank);
-
 /* ---- what things cost (simulate.c) ---- */
 sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks);
 double sluice__action_cost(const sluice_simulation_costs *costs, const sluice_instruction *compute);
 double sluice__update_cost(const sluice_simulation_costs *costs, int rank);
-
-/* ---- remedies (remedy.c) ---- */
-/* In words: up to four other ways to run the minibatch in `limit` bytes per rank, least change
- * first; each was planned and fits. */
-void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
-                               const sluice_schedule *schedule,
-                               const sluice_program_options *options, size_t limit);
 
 #endif

@@ -3,6 +3,7 @@
 #include "runtime/program/labels.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/base/error.h"
 
@@ -15,62 +16,67 @@ static void describe(char words[WORDS], const sluice_instruction *instruction) {
 /* ---- labels ---- */
 
 static bool labels_equal(const sluice__label *a, const sluice__label *b) {
-    return a->what == b->what && a->stage == b->stage && a->microbatch == b->microbatch;
+    return a->edge == b->edge && a->stage == b->stage && a->role == b->role &&
+           a->microbatch == b->microbatch;
 }
 
-static void name_label(char words[WORDS], const sluice__label *holds) {
+/* Which of a stage's edges, where it has several of one role; else nothing. */
+static void name_further(char words[WORDS], const sluice__edges *edges, const sluice_edge *edge) {
+    const sluice_role role =
+        sluice__is_backward(edge->payload) ? SLUICE_ROLE_INPUT_GRADIENT : SLUICE_ROLE_OUTPUT;
+    const size_t used = strlen(words);
+    if (sluice__edge_count(edges, role, edge->producer) < 2) return;
+    snprintf(words + used, WORDS - used, " for stage %d, tensor %d", edge->consumer, edge->tensor);
+}
+
+static void name_edge(char words[WORDS], const sluice__edges *edges, const sluice__label *holds) {
+    const sluice_edge *edge = &edges->list[holds->edge].is;
+    if (edge->payload == SLUICE_PAYLOAD_ACTIVATION)
+        snprintf(words, WORDS, "the output of %dF%d", edge->producer, holds->microbatch);
+    else if (edge->payload == SLUICE_PAYLOAD_GRADIENT)
+        snprintf(words, WORDS, "the input gradient of stage %d, micro-batch %d", edge->producer,
+                 holds->microbatch);
+    else
+        snprintf(words, WORDS, "the gradient of tied use %d", edge->tensor);
+    if (holds->microbatch >= 0) name_further(words, edges, edge);
+}
+
+static void name_label(char words[WORDS], const sluice__edges *edges, const sluice__label *holds) {
     static const char *const own[SLUICE_ROLES] = {[SLUICE_ROLE_SAVED_INPUT]  = "saved tensors",
                                                   [SLUICE_ROLE_SAVED_WEIGHT] = "saved tensors",
                                                   [SLUICE_ROLE_HANDED] = "tensors from I for W",
                                                   [SLUICE_ROLE_BATCH]  = "parts of the batch"};
-    if (holds->what == SLUICE__HOLDS_ACTIVATION && holds->stage < 0)
+    if (holds->edge >= 0)
+        name_edge(words, edges, holds);
+    else if (holds->role == SLUICE_ROLE_INPUT)
         snprintf(words, WORDS, "the inputs of micro-batch %d", holds->microbatch);
-    else if (holds->what == SLUICE__HOLDS_ACTIVATION)
-        snprintf(words, WORDS, "the output of %dF%d", holds->stage, holds->microbatch);
-    else if (holds->what == SLUICE__HOLDS_GRADIENT)
-        snprintf(words, WORDS, "the input gradient of stage %d, micro-batch %d", holds->stage,
-                 holds->microbatch);
-    else if (holds->what == SLUICE__HOLDS_TIE)
-        snprintf(words, WORDS, "the gradient of tied use %d", holds->stage);
     else
-        snprintf(words, WORDS, "the %s of stage %d, micro-batch %d", own[holds->what], holds->stage,
+        snprintf(words, WORDS, "the %s of stage %d, micro-batch %d", own[holds->role], holds->stage,
                  holds->microbatch);
 }
 
-sluice__label sluice__label_of(const sluice_instruction *at, sluice_role role) {
-    const int stage = at->stage, i = at->microbatch;
-    switch (role) {
-    case SLUICE_ROLE_INPUT:
-        return (sluice__label){SLUICE__HOLDS_ACTIVATION, stage - 1, i};
-    case SLUICE_ROLE_OUTPUT:
-        return (sluice__label){SLUICE__HOLDS_ACTIVATION, stage, i};
-    case SLUICE_ROLE_OUTPUT_GRADIENT:
-        return (sluice__label){SLUICE__HOLDS_GRADIENT, stage + 1, i};
-    case SLUICE_ROLE_INPUT_GRADIENT:
-        return (sluice__label){SLUICE__HOLDS_GRADIENT, stage, i};
-    default:
-        return (sluice__label){(int)role, stage, i};
-    }
+sluice__label sluice__label_of(const sluice__edges *edges, const sluice_instruction *at, int k) {
+    const sluice__slot_key key = sluice__slot_key_of(edges, at->stage, k);
+    if (key.edge >= 0) return sluice__label_of_edge(key.edge, at->microbatch);
+    return (sluice__label){-1, at->stage, key.role, at->microbatch};
 }
 
-sluice__label sluice__label_of_post(const sluice_instruction *post) {
-    const int what = post->payload == SLUICE_PAYLOAD_ACTIVATION ? SLUICE__HOLDS_ACTIVATION
-                     : post->payload == SLUICE_PAYLOAD_GRADIENT ? SLUICE__HOLDS_GRADIENT
-                                                                : SLUICE__HOLDS_TIE;
-    return (sluice__label){what, sluice__producer_of(post), post->microbatch};
+sluice__label sluice__label_of_edge(int edge, int microbatch) {
+    return (sluice__label){edge, 0, SLUICE_ROLE_INPUT, microbatch};
 }
 
 /* What a mark says. */
 static sluice__label label_of_mark(const sluice__labelled *memory, int64_t mark) {
-    const sluice_instruction *writer = &memory->list[mark / SLUICE_ROLES];
-    if (writer->peer >= 0) return sluice__label_of_post(writer);
-    return sluice__label_of(writer, (sluice_role)(mark % SLUICE_ROLES));
+    const int slots                  = memory->program->slot_count;
+    const sluice_instruction *writer = &memory->list[mark / slots];
+    if (writer->peer >= 0) return sluice__label_of_edge(writer->edge, writer->microbatch);
+    return sluice__label_of(&memory->program->edges, writer, (int)(mark % slots));
 }
 
 /* ---- memory ---- */
 
 sluice_status sluice__write_label(sluice__labelled *memory, const sluice_slot *slot, int writer,
-                                  sluice_role role) {
+                                  int k) {
     if (slot->offset < memory->begin || slot->bytes > memory->end ||
         slot->offset > memory->end - slot->bytes) {
         char words[WORDS];
@@ -81,7 +87,7 @@ sluice_status sluice__write_label(sluice__labelled *memory, const sluice_slot *s
                             memory->begin, memory->end);
     }
     return sluice__ranges_set(&memory->written, slot->offset, slot->offset + slot->bytes,
-                              (int64_t)writer * SLUICE_ROLES + (int64_t)role);
+                              (int64_t)writer * memory->program->slot_count + k);
 }
 
 /* The failure of a read: what is in those bytes instead. */
@@ -90,13 +96,13 @@ static sluice_status missing(const sluice__labelled *memory, const sluice_slot *
     const sluice__ranges *written = &memory->written;
     char reads[WORDS], name[WORDS], writes[WORDS];
     describe(reads, &memory->list[reader]);
-    name_label(name, needs);
+    name_label(name, &memory->program->edges, needs);
     for (int k = sluice__ranges_at(written, slot->offset);
          k < written->count && written->list[k].begin < slot->offset + slot->bytes; k++) {
         const int64_t mark        = written->list[k].value;
         const sluice__label found = label_of_mark(memory, mark);
         if (labels_equal(&found, needs)) continue; /* the part that is still whole */
-        describe(writes, &memory->list[mark / SLUICE_ROLES]);
+        describe(writes, &memory->list[mark / memory->program->slot_count]);
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "%s of rank %d needs %s at byte %zu, which %s has overwritten", reads,
                             memory->rank, name, slot->offset, writes);
@@ -116,11 +122,12 @@ sluice_status sluice__read_label(const sluice__labelled *memory, const sluice_sl
     const int64_t mark        = written->list[k].value;
     const sluice__label found = label_of_mark(memory, mark);
     if (!labels_equal(&found, needs)) return missing(memory, slot, needs, reader);
-    if (!arrived || memory->list[mark / SLUICE_ROLES].kind != SLUICE_INSTRUCTION_POST_RECEIVE)
+    if (!arrived ||
+        memory->list[mark / memory->program->slot_count].kind != SLUICE_INSTRUCTION_POST_RECEIVE)
         return SLUICE_OK;
     char reads[WORDS], name[WORDS];
     describe(reads, &memory->list[reader]);
-    name_label(name, needs);
+    name_label(name, &memory->program->edges, needs);
     return sluice__fail(SLUICE_E_SCHEDULE,
                         "%s of rank %d reads %s before its receive was waited for", reads,
                         memory->rank, name);

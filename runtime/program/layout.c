@@ -232,39 +232,18 @@ out:
     return status;
 }
 
-/* A stage without edges on one side has no buffers there. */
-static void cut_edges(sluice__layout *layout, bool is_first, bool is_last) {
-    if (is_first) layout->bytes[SLUICE_ROLE_INPUT_GRADIENT] = 0;
-    if (is_last)
-        layout->bytes[SLUICE_ROLE_OUTPUT] = layout->bytes[SLUICE_ROLE_OUTPUT_GRADIENT] = 0;
-    else
-        layout->bytes[SLUICE_ROLE_BATCH] = 0;
-}
-
-void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last) {
+void sluice__layout_abstract(sluice__layout *out, bool is_last) {
     *out = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT}; /* of the loss */
-    for (int role = 0; role < SLUICE_ROLES; role++) out->bytes[role] = SLUICE__ALIGNMENT;
-    out->bytes[SLUICE_ROLE_SCRATCH]     = 0;
-    out->bytes[SLUICE_ROLE_SAVED_INPUT] = 0;
-    cut_edges(out, is_first, is_last);
+    out->bytes[SLUICE_ROLE_INPUT] = out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = SLUICE__ALIGNMENT;
+    out->bytes[SLUICE_ROLE_HANDED]                                       = SLUICE__ALIGNMENT;
+    if (is_last) out->bytes[SLUICE_ROLE_BATCH] = SLUICE__ALIGNMENT;
 }
 
-/* What crosses an edge has a place, even if it is said to be empty. */
-static size_t edge_bytes(const sluice_stage_bytes *stage) {
-    return stage->output > 0 ? stage->output : 1;
-}
-
-void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stages, int stage,
-                          int count) {
-    const size_t output           = edge_bytes(&stages[stage]);
-    const size_t input            = stage > 0 ? edge_bytes(&stages[stage - 1]) : 0;
-    *out                          = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT};
-    out->bytes[SLUICE_ROLE_INPUT] = out->bytes[SLUICE_ROLE_INPUT_GRADIENT] = input;
-    out->bytes[SLUICE_ROLE_OUTPUT] = out->bytes[SLUICE_ROLE_OUTPUT_GRADIENT] = output;
-    out->bytes[SLUICE_ROLE_SAVED_WEIGHT]                                     = stages[stage].saved;
-    out->bytes[SLUICE_ROLE_HANDED]                                           = stages[stage].handed;
-    for (int mode = 0; mode < SLUICE__MODES; mode++) out->scratch[mode] = stages[stage].scratch;
-    cut_edges(out, stage == 0, stage + 1 == count);
+void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stage) {
+    *out                                 = (sluice__layout){0};
+    out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = stage->saved;
+    out->bytes[SLUICE_ROLE_HANDED]       = stage->handed;
+    for (int mode = 0; mode < SLUICE__MODES; mode++) out->scratch[mode] = stage->scratch;
 }
 
 void sluice__layout_free(sluice__layout *layout) {

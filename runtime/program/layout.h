@@ -62,10 +62,9 @@ sluice_status sluice__layout_make(sluice__layout *out, const sluice__layout *bef
                                   const sluice_model *model, int first, int count, int64_t samples,
                                   sluice_precision precision);
 /* One unit for every buffer: a stage of which nothing is known. */
-void sluice__layout_abstract(sluice__layout *out, bool is_first, bool is_last);
-/* Number `stage` of `count`, of which only bytes are known. */
-void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stages, int stage,
-                          int count);
+void sluice__layout_abstract(sluice__layout *out, bool is_last);
+/* A stage of which only bytes are known. */
+void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stage);
 void sluice__layout_free(sluice__layout *layout);
 
 /* What the stage's last layer gives for `samples` samples; the next stage takes just that. */

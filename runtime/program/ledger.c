@@ -31,7 +31,7 @@ static sluice_status find_partners(int **partners, const sluice_program *program
             const sluice_instruction *at = &mine->list[n];
             if (at->kind != SLUICE_INSTRUCTION_WAIT) continue;
             partners[r][n] =
-                sluice__post_at(transfers, sluice__transfer_of(transfers, r, at), at->peer);
+                sluice__post_at(transfers, sluice__transfer_of(transfers, at), at->peer);
         }
     }
     return SLUICE_OK;
@@ -50,7 +50,8 @@ sluice_status sluice__partners_make(int ***out, const sluice_program *program) {
         lists[r]  = program->rank[r].list;
         counts[r] = program->rank[r].count;
     }
-    SLUICE__TRY_OUT(sluice__transfers_make(&transfers, program->ranks, lists, counts));
+    SLUICE__TRY_OUT(
+        sluice__transfers_make(&transfers, program->ranks, &program->edges, lists, counts));
     SLUICE__TRY_OUT(find_partners(partners, program, &transfers));
     *out     = partners;
     partners = NULL; /* now the caller's */
@@ -76,19 +77,25 @@ typedef struct booking {
     const sluice_simulation_costs *costs;
 } booking;
 
+/* At the other end of what a wait waits for. */
+static int other_stage(const sluice_program *program, const sluice_instruction *at) {
+    const sluice_edge *edge = &program->edges.list[at->edge].is;
+    return at->sends ? edge->consumer : edge->producer;
+}
+
 /* Until both ends have posted a rank waits for its neighbour; from then on for what moves. */
 static void book_wait(sluice_ledger *out, const booking *book, int r, int n) {
     const sluice_instruction *at = &book->program->rank[r].list[n];
     const sluice__record *mine   = &book->records[r];
     const double time            = mine->end[n] - mine->begin[n];
-    if (at->payload == SLUICE_PAYLOAD_TIE) {
+    if (at->microbatch < 0) { /* after the drain */
         out->time[SLUICE_LEDGER_IDLE] += time;
         return;
     }
     const double theirs = book->records[at->peer].begin[book->partners[r][n]];
     const double posted = fmax(mine->begin[n], fmax(mine->begin[at->post], theirs));
     const double moving = fmax(0, mine->end[n] - posted);
-    const bool up       = (at->payload == SLUICE_PAYLOAD_ACTIVATION) != at->sends;
+    const bool up       = other_stage(book->program, at) < at->stage;
     out->time[up ? SLUICE_LEDGER_UPSTREAM : SLUICE_LEDGER_DOWNSTREAM] += time - moving;
     out->time[SLUICE_LEDGER_TRANSFER] += moving;
 }

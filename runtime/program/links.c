@@ -41,20 +41,17 @@ static sluice_status take_actions(sluice__rank_links *rank, const sluice_action 
     return SLUICE_OK;
 }
 
-static sluice_status find_places(sluice__places *places, const sluice__rank_links *ranks,
-                                 const sluice_schedule *schedule) {
-    places->stages       = sluice_schedule_stages(schedule);
-    places->microbatches = sluice_schedule_microbatches(schedule);
-    const size_t count   = 2 * (size_t)places->stages * (size_t)places->microbatches;
-    SLUICE__TRY(sluice__alloc(&places->block, count, sizeof *places->block));
-    for (size_t k = 0; k < count; k++) places->block[k] = -1;
-    for (int r = 0; r < sluice_schedule_ranks(schedule); r++)
+static sluice_status find_blocks(sluice__wiring *wiring, const sluice__rank_links *ranks) {
+    const size_t count = 2 * (size_t)wiring->stages * (size_t)wiring->microbatches;
+    SLUICE__TRY(sluice__alloc(&wiring->block, count, sizeof *wiring->block));
+    for (size_t k = 0; k < count; k++) wiring->block[k] = -1;
+    for (int r = 0; r < wiring->ranks; r++)
         for (int b = 0; b < ranks[r].block_count; b++)
             for (int k = 0; k < ranks[r].blocks[b].count; k++) {
                 const sluice_action *action = &ranks[r].actions[ranks[r].blocks[b].first + k];
                 if (action->kind == SLUICE_ACTION_W) continue;
-                places->block[sluice__place_index(places, action->kind != SLUICE_ACTION_F,
-                                                  action->stage, action->microbatch)] = b;
+                *sluice__block_of(wiring, action->kind != SLUICE_ACTION_F, action->stage,
+                                  action->microbatch) = b;
             }
     return SLUICE_OK;
 }
@@ -70,156 +67,196 @@ sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *pos
 }
 
 sluice_status sluice__sort_posts(sluice__rank_links *rank) {
-    int *place           = NULL; /* where the next post of each block goes */
+    int *next            = NULL; /* where the next post of each block goes */
     sluice__post *sorted = NULL;
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&place, (size_t)rank->block_count + 2, sizeof *place));
+    SLUICE__TRY_OUT(sluice__alloc(&next, (size_t)rank->block_count + 2, sizeof *next));
     SLUICE__TRY_OUT(sluice__alloc(&sorted, (size_t)rank->post_count, sizeof *sorted));
-    for (int k = 0; k < rank->post_count; k++) place[rank->posts[k].at + 1]++;
-    for (int b = 0; b <= rank->block_count; b++) place[b + 1] += place[b];
-    for (int k = 0; k < rank->post_count; k++) sorted[place[rank->posts[k].at]++] = rank->posts[k];
+    for (int k = 0; k < rank->post_count; k++) next[rank->posts[k].at + 1]++;
+    for (int b = 0; b <= rank->block_count; b++) next[b + 1] += next[b];
+    for (int k = 0; k < rank->post_count; k++) sorted[next[rank->posts[k].at]++] = rank->posts[k];
     sluice__free(rank->posts);
     rank->posts         = sorted;
     rank->post_capacity = rank->post_count;
     sorted              = NULL;
 out:
-    sluice__free(place);
+    sluice__free(next);
     sluice__free(sorted);
     return status;
 }
 
-/* A transfer's number is the count of earlier ones of its directed link, at either end. */
+/* A transfer's number is the count of earlier ones of its channel, at either end. */
 typedef struct numbering {
-    int *sent, *received; /* [from * ranks + to] */
+    int *sent, *received; /* [channel] */
 } numbering;
 
 /* ---- schedules that name their transfers ---- */
 
-static sluice__post named_post(const sluice_action *action, const sluice_schedule *schedule) {
-    const bool activation =
-        action->kind == SLUICE_ACTION_SEND_F || action->kind == SLUICE_ACTION_RECV_F;
-    const bool sends = action->kind == SLUICE_ACTION_SEND_F || action->kind == SLUICE_ACTION_SEND_B;
-    const int other  = action->stage + (activation == sends ? 1 : -1);
-    return (sluice__post){.sends = sends,
-                          .peer  = other >= 0 && other < sluice_schedule_stages(schedule)
-                                       ? sluice_schedule_stage_rank(schedule, other)
-                                       : -1,
-                          .payload =
-                              activation ? SLUICE_PAYLOAD_ACTIVATION : SLUICE_PAYLOAD_GRADIENT,
-                          .stage      = action->stage,
-                          .microbatch = action->microbatch};
+static bool sends(sluice_action_kind kind) {
+    return kind == SLUICE_ACTION_SEND_F || kind == SLUICE_ACTION_SEND_B;
 }
 
-/* What a post needs on its own rank: the producer's block, or the consumer's. */
-static sluice_status find_block(sluice__post *post, const sluice__places *places,
+/* What the edges that a named transfer stands for are to its stage. */
+static sluice_role named_role(sluice_action_kind kind) {
+    switch (kind) {
+    case SLUICE_ACTION_SEND_F:
+        return SLUICE_ROLE_OUTPUT;
+    case SLUICE_ACTION_RECV_F:
+        return SLUICE_ROLE_INPUT;
+    case SLUICE_ACTION_SEND_B:
+        return SLUICE_ROLE_INPUT_GRADIENT;
+    default:
+        return SLUICE_ROLE_OUTPUT_GRADIENT;
+    }
+}
+
+/* What a named transfer needs on its own rank: the producer's block, or the consumer's. */
+static sluice_status find_block(int *block, const sluice__wiring *wiring,
                                 const sluice_action *action, int rank) {
+    const sluice_role role = named_role(action->kind);
+    const int edges        = sluice__edge_count(wiring->edges, role, action->stage);
     SLUICE__TRY(check_microbatch(action, rank));
-    const bool backward = post->payload == SLUICE_PAYLOAD_GRADIENT;
-    post->block =
-        places->block[sluice__place_index(places, backward, post->stage, post->microbatch)];
-    if (post->peer >= 0 && post->block >= 0) return SLUICE_OK;
+    *block = *sluice__block_of(
+        wiring, role == SLUICE_ROLE_INPUT_GRADIENT || role == SLUICE_ROLE_OUTPUT_GRADIENT,
+        action->stage, action->microbatch);
+    if (edges > 0 && *block >= 0) return SLUICE_OK;
     return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %s", action->stage,
                         sluice_action_name(action->kind), action->microbatch, rank,
-                        post->peer < 0 ? "other end: the pipeline stops at that stage"
-                        : post->sends  ? "action that makes what it sends"
-                                       : "action that uses what it receives");
+                        edges == 0            ? "other end: the pipeline stops at that stage"
+                        : sends(action->kind) ? "action that makes what it sends"
+                                              : "action that uses what it receives");
 }
 
-static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_schedule *schedule,
-                                 const sluice__places *places, const numbering *numbers) {
-    const int p = sluice_schedule_ranks(schedule);
+/* A post for each edge that the action stands for, before block `at`; stages of one rank share
+ * memory. */
+static sluice_status named_post(sluice__rank_links *rank, int r, const sluice__wiring *wiring,
+                                const numbering *numbers, const sluice_action *action, int at) {
+    const sluice__edges *edges = wiring->edges;
+    const sluice_role role     = named_role(action->kind);
+    const bool is_send         = sends(action->kind);
+    int block;
+    SLUICE__TRY(find_block(&block, wiring, action, r));
+    for (int k = 0; k < sluice__edge_count(edges, role, action->stage); k++) {
+        const int e              = sluice__edge_of(edges, role, action->stage, k);
+        const sluice__edge *edge = &edges->list[e];
+        if (edge->channel < 0) continue;
+        const sluice__channel_key *channel = &edges->channels[edge->channel];
+        int *number = is_send ? &numbers->sent[edge->channel] : &numbers->received[edge->channel];
+        const sluice__post post = {.sends      = is_send,
+                                   .edge       = e,
+                                   .peer       = is_send ? channel->to : channel->from,
+                                   .transfer   = (*number)++,
+                                   .stage      = action->stage,
+                                   .microbatch = action->microbatch,
+                                   .at         = at,
+                                   .block      = block};
+        SLUICE__TRY(sluice__add_post(rank, &post));
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice__wiring *wiring,
+                                 const numbering *numbers) {
     int count, computed = 0, block = 0;
-    const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+    const sluice_action *list = sluice_schedule_list(wiring->schedule, r, &count);
     for (int k = 0; k < count; k++) {
         if (is_compute(list[k].kind)) computed++;
         if (!is_transfer(list[k].kind)) continue;
         while (block < ranks[r].block_count && ranks[r].blocks[block].first < computed) block++;
-        sluice__post post = named_post(&list[k], schedule);
-        SLUICE__TRY(find_block(&post, places, &list[k], r));
-        if (post.peer == r) continue; /* neighbouring stages of one rank share memory */
-        post.at       = block;
-        post.transfer = post.sends ? numbers->sent[r * p + post.peer]++
-                                   : numbers->received[post.peer * p + r]++;
-        SLUICE__TRY(sluice__add_post(&ranks[r], &post));
+        SLUICE__TRY(named_post(&ranks[r], r, wiring, numbers, &list[k], block));
     }
     return SLUICE_OK;
 }
 
 /* ---- schedules that leave transfers to us ---- */
 
-int sluice__consumer_of(const sluice_action *action, int stages) {
-    if (action->kind == SLUICE_ACTION_W) return -1;
-    if (action->kind != SLUICE_ACTION_F) return action->stage - 1;
-    return action->stage + 1 < stages ? action->stage + 1 : -1;
+int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action) {
+    sluice_role made, taken;
+    return sluice__role_made(action->kind, &made, &taken)
+               ? sluice__edge_count(wiring->edges, made, action->stage)
+               : 0;
+}
+
+static sluice_status nobody_uses(const sluice__wiring *wiring, const sluice_action *action,
+                                 const sluice_edge *edge) {
+    return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %d%s%d to follow it",
+                        action->stage, sluice_action_name(action->kind), action->microbatch,
+                        sluice_schedule_stage_rank(wiring->schedule, action->stage), edge->consumer,
+                        sluice__is_backward(edge->payload) ? "B" : "F", action->microbatch);
 }
 
 sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
-                                    const sluice_schedule *schedule, const sluice__places *places,
-                                    const sluice_action *action, int block) {
-    const bool activation = action->kind == SLUICE_ACTION_F;
-    const int other       = sluice__consumer_of(action, places->stages);
-    const int i           = action->microbatch;
-    *exists               = false;
-    if (other < 0) return SLUICE_OK;
-    const int r = sluice_schedule_stage_rank(schedule, action->stage);
-    const int q = sluice_schedule_stage_rank(schedule, other);
-    if (q == r) return SLUICE_OK;
-    const int consumer = places->block[sluice__place_index(places, !activation, other, i)];
-    if (consumer < 0)
-        return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %d%s%d to follow it",
-                            action->stage, sluice_action_name(action->kind), i, r, other,
-                            activation ? "F" : "B", i);
-    const sluice_payload payload = activation ? SLUICE_PAYLOAD_ACTIVATION : SLUICE_PAYLOAD_GRADIENT;
-    *exists                      = true;
-    out->from                    = r;
-    out->to                      = q;
-    out->send                    = (sluice__post){.sends      = true,
-                                                  .peer       = q,
-                                                  .payload    = payload,
-                                                  .stage      = action->stage,
-                                                  .microbatch = i,
-                                                  .at         = block + 1,
-                                                  .block      = block};
-    out->receive                 = (sluice__post){.peer       = r,
-                                                  .payload    = payload,
-                                                  .stage      = other,
-                                                  .microbatch = i,
-                                                  .at         = consumer > 0 ? consumer - 1 : 0,
-                                                  .block      = consumer};
+                                    const sluice__wiring *wiring, const sluice_action *action,
+                                    int k, int block) {
+    sluice_role made, taken;
+    (void)sluice__role_made(action->kind, &made, &taken);
+    const int e              = sluice__edge_of(wiring->edges, made, action->stage, k);
+    const sluice__edge *edge = &wiring->edges->list[e];
+    *exists                  = edge->channel >= 0;
+    if (!*exists) return SLUICE_OK;
+    const sluice__channel_key *channel = &wiring->edges->channels[edge->channel];
+    const int consumer = *sluice__block_of(wiring, sluice__is_backward(edge->is.payload),
+                                           edge->is.consumer, action->microbatch);
+    if (consumer < 0) return nobody_uses(wiring, action, &edge->is);
+    *out = (sluice__handover){.from    = channel->from,
+                              .to      = channel->to,
+                              .send    = {.sends      = true,
+                                          .edge       = e,
+                                          .peer       = channel->to,
+                                          .stage      = edge->is.producer,
+                                          .microbatch = action->microbatch,
+                                          .at         = block + 1,
+                                          .block      = block},
+                              .receive = {.edge       = e,
+                                          .peer       = channel->from,
+                                          .stage      = edge->is.consumer,
+                                          .microbatch = action->microbatch,
+                                          .at         = consumer > 0 ? consumer - 1 : 0,
+                                          .block      = consumer}};
     return SLUICE_OK;
 }
 
-static sluice_status derive_posts(sluice__rank_links *ranks, int r, int block,
-                                  const sluice_schedule *schedule, const sluice__places *places,
-                                  const numbering *numbers) {
-    const int p = sluice_schedule_ranks(schedule);
-    for (int k = 0; k < ranks[r].blocks[block].count; k++) {
-        sluice__handover made;
+/* What one action makes for other ranks. */
+static sluice_status derive_post(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                 const numbering *numbers, const sluice_action *action, int block) {
+    const int count = sluice__count_made(wiring, action);
+    for (int k = 0; k < count; k++) {
+        sluice__handover made = {0};
         bool exists;
-        SLUICE__TRY(sluice__find_handover(&made, &exists, schedule, places,
-                                          &ranks[r].actions[ranks[r].blocks[block].first + k],
-                                          block));
+        SLUICE__TRY(sluice__find_handover(&made, &exists, wiring, action, k, block));
         if (!exists) continue;
-        made.send.transfer = made.receive.transfer = numbers->sent[made.from * p + made.to]++;
+        const int channel  = wiring->edges->list[made.send.edge].channel;
+        made.send.transfer = made.receive.transfer = numbers->sent[channel]++;
         SLUICE__TRY(sluice__add_post(&ranks[made.from], &made.send));
         SLUICE__TRY(sluice__add_post(&ranks[made.to], &made.receive));
     }
     return SLUICE_OK;
 }
 
-/* A receive may not be posted after a later one of its link, whose posts stand in its order.
- * `later`: per peer, where the last one looked at is posted; room for all ranks. */
-static void order_receives(sluice__rank_links *rank, int *later, int ranks) {
-    for (int q = 0; q < ranks; q++) later[q] = rank->block_count;
+static sluice_status derive_posts(sluice__rank_links *ranks, int r, const sluice__wiring *wiring,
+                                  const numbering *numbers) {
+    for (int b = 0; b < ranks[r].block_count; b++)
+        for (int k = 0; k < ranks[r].blocks[b].count; k++)
+            SLUICE__TRY(derive_post(ranks, wiring, numbers,
+                                    &ranks[r].actions[ranks[r].blocks[b].first + k], b));
+    return SLUICE_OK;
+}
+
+/* A receive may not be posted after a later one of its channel, whose posts stand in its order.
+ * `later`: per channel, where the last one looked at is posted. */
+static void order_receives(sluice__rank_links *rank, const sluice__edges *edges, int *later) {
+    for (int c = 0; c < edges->channel_count; c++) later[c] = rank->block_count;
     for (int k = rank->post_count - 1; k >= 0; k--) {
         sluice__post *post = &rank->posts[k];
         if (post->sends) continue;
-        if (post->at > later[post->peer]) post->at = later[post->peer];
-        later[post->peer] = post->at;
+        int *const at = &later[edges->list[post->edge].channel];
+        if (post->at > *at) post->at = *at;
+        *at = post->at;
     }
 }
 
-/* Posts of a rank with the same place: sends first, then receives by peer; both in link order. */
+/* Posts of a rank with the same place: sends first, then receives, by peer; those of one peer stay
+ * in the order in which they are sent. */
 static void order_within_places(sluice__rank_links *rank) {
     sluice__post *posts = rank->posts;
     for (int k = 1; k < rank->post_count; k++) {
@@ -227,9 +264,8 @@ static void order_within_places(sluice__rank_links *rank) {
         int at                  = k;
         for (; at > 0 && posts[at - 1].at == post.at; at--) {
             const sluice__post *before = &posts[at - 1];
-            const bool stays           = before->sends != post.sends ? before->sends
-                                         : before->peer != post.peer ? before->peer < post.peer
-                                                                     : before->transfer < post.transfer;
+            const bool stays =
+                before->sends != post.sends ? before->sends : before->peer <= post.peer;
             if (stays) break;
             posts[at] = *before;
         }
@@ -237,14 +273,12 @@ static void order_within_places(sluice__rank_links *rank) {
     }
 }
 
-static sluice_status derive_all(sluice__rank_links *ranks, const sluice_schedule *schedule,
-                                const sluice__places *places, const numbering *numbers) {
-    const int p = sluice_schedule_ranks(schedule);
-    for (int r = 0; r < p; r++)
-        for (int b = 0; b < ranks[r].block_count; b++)
-            SLUICE__TRY(derive_posts(ranks, r, b, schedule, places, numbers));
-    for (int r = 0; r < p; r++) {
-        order_receives(&ranks[r], numbers->received, p); /* room that is not needed otherwise */
+static sluice_status derive_all(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                const numbering *numbers) {
+    for (int r = 0; r < wiring->ranks; r++) SLUICE__TRY(derive_posts(ranks, r, wiring, numbers));
+    for (int r = 0; r < wiring->ranks; r++) {
+        /* `received` is not needed otherwise */
+        order_receives(&ranks[r], wiring->edges, numbers->received);
         SLUICE__TRY(sluice__sort_posts(&ranks[r]));
         order_within_places(&ranks[r]);
     }
@@ -253,23 +287,23 @@ static sluice_status derive_all(sluice__rank_links *ranks, const sluice_schedule
 
 /* ---- all ---- */
 
-static sluice_status make_posts(sluice__rank_links *ranks, const sluice_schedule *schedule,
-                                const sluice__places *places, sluice_queues queues) {
-    const size_t p       = (size_t)sluice_schedule_ranks(schedule);
-    const bool names     = sluice_schedule_communicates(schedule);
-    numbering numbers    = {0};
-    bool done            = false;
-    sluice_status status = SLUICE_OK;
+static sluice_status make_posts(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                sluice_queues queues) {
+    const size_t channels = (size_t)wiring->edges->channel_count;
+    const bool names      = sluice_schedule_communicates(wiring->schedule);
+    numbering numbers     = {0};
+    bool done             = false;
+    sluice_status status  = SLUICE_OK;
     if (!names && queues == SLUICE_QUEUES_PER_RANK)
-        SLUICE__TRY(sluice__order_globally(ranks, schedule, places, &done));
+        SLUICE__TRY(sluice__order_globally(ranks, wiring, &done));
     if (done) return SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&numbers.sent, p * p, sizeof *numbers.sent));
-    SLUICE__TRY_OUT(sluice__alloc(&numbers.received, p * p, sizeof *numbers.received));
+    SLUICE__TRY_OUT(sluice__alloc(&numbers.sent, channels, sizeof *numbers.sent));
+    SLUICE__TRY_OUT(sluice__alloc(&numbers.received, channels, sizeof *numbers.received));
     if (!names)
-        SLUICE__TRY_OUT(derive_all(ranks, schedule, places, &numbers));
+        SLUICE__TRY_OUT(derive_all(ranks, wiring, &numbers));
     else
-        for (int r = 0; r < (int)p; r++)
-            SLUICE__TRY_OUT(named_posts(ranks, r, schedule, places, &numbers));
+        for (int r = 0; r < wiring->ranks; r++)
+            SLUICE__TRY_OUT(named_posts(ranks, r, wiring, &numbers));
 out:
     sluice__free(numbers.sent);
     sluice__free(numbers.received);
@@ -277,10 +311,14 @@ out:
 }
 
 sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule *schedule,
-                                 sluice_queues queues) {
+                                 const sluice__edges *edges, sluice_queues queues) {
     const int p               = sluice_schedule_ranks(schedule);
     sluice__rank_links *ranks = NULL;
-    sluice__places places     = {0};
+    sluice__wiring wiring     = {.schedule     = schedule,
+                                 .edges        = edges,
+                                 .ranks        = p,
+                                 .stages       = sluice_schedule_stages(schedule),
+                                 .microbatches = sluice_schedule_microbatches(schedule)};
     sluice_status status      = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&ranks, (size_t)p, sizeof *ranks));
     for (int r = 0; r < p; r++) {
@@ -288,13 +326,13 @@ sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule
         const sluice_action *list = sluice_schedule_list(schedule, r, &count);
         SLUICE__TRY_OUT(take_actions(&ranks[r], list, count, r));
     }
-    SLUICE__TRY_OUT(find_places(&places, ranks, schedule));
-    SLUICE__TRY_OUT(make_posts(ranks, schedule, &places, queues));
-    SLUICE__TRY_OUT(sluice__release_sends(ranks, schedule, &places));
+    SLUICE__TRY_OUT(find_blocks(&wiring, ranks));
+    SLUICE__TRY_OUT(make_posts(ranks, &wiring, queues));
+    SLUICE__TRY_OUT(sluice__release_sends(ranks, &wiring));
     *out  = ranks;
     ranks = NULL;
 out:
-    sluice__free(places.block);
+    sluice__free(wiring.block);
     sluice__links_free(ranks, p);
     return status;
 }

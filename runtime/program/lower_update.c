@@ -10,69 +10,48 @@ typedef struct lowering {
     const sluice_program *program;
     sluice__lowered *out;
     int rank;
-    int *numbers; /* [2 * peer + sends]: of the link's next transfer */
+    int *numbers; /* [channel]: of its next transfer */
 } lowering;
 
-static int use_rank(const sluice_program *program, int use) {
-    const int layer = sluice_model_use(program->model, use)->layer;
-    for (int s = 0; s < program->stages; s++)
-        if (layer < program->layouts[s].first + program->layouts[s].count)
-            return program->stage_rank[s];
-    return -1;
-}
-
-/* Does `rank` hold a use of the parameter whose first use is `first`? */
-static bool rank_holds(const sluice_program *program, int rank, int first) {
-    for (int u = first; u < sluice_model_use_count(program->model); u++)
-        if (sluice_model_use(program->model, u)->first == first && use_rank(program, u) == rank)
-            return true;
-    return false;
-}
-
-/* Gradient of use `u` goes to, or comes from, `peer`. */
-static sluice_status add_post(const lowering *at, int u, int peer, bool sends) {
-    const size_t bytes =
-        sluice_shape_bytes(&sluice_model_use(at->program->model, u)->parameter.shape);
-    sluice_instruction post = sluice__blank;
+/* The rank's end of a tie's edge. */
+static sluice_status add_post(const lowering *at, int edge) {
+    const sluice__edge *tie            = &at->program->edges.list[edge];
+    const sluice__channel_key *through = &at->program->edges.channels[tie->channel];
+    const bool sends                   = through->from == at->rank;
+    sluice_instruction post            = sluice__blank;
     post.kind     = sends ? SLUICE_INSTRUCTION_POST_SEND : SLUICE_INSTRUCTION_POST_RECEIVE;
     post.sends    = sends;
-    post.stage    = u;
-    post.peer     = peer;
-    post.transfer = at->numbers[2 * peer + sends]++;
-    post.payload  = SLUICE_PAYLOAD_TIE;
-    int life      = -1;
+    post.stage    = sends ? tie->is.producer : tie->is.consumer;
+    post.edge     = edge;
+    post.peer     = sends ? through->to : through->from;
+    post.transfer = at->numbers[tie->channel]++;
+    sluice__name_channel(&post, &at->program->edges);
+    int life = -1;
     if (!sends) SLUICE__TRY(sluice__add_life(at->out, &life, SLUICE_MEMORY_TIES));
     SLUICE__TRY(sluice__add_instruction(at->out, &post));
     if (sends)
-        return sluice__use_permanent(at->out, at->program->use_gradients[u], SLUICE_ROLE_INPUT,
-                                     bytes);
-    at->out->tie_lives[u] = life;
-    return sluice__use_life(at->out, life, SLUICE_ROLE_OUTPUT, bytes);
+        return sluice__use_permanent(at->out, at->program->use_gradients[tie->is.tensor],
+                                     SLUICE_ROLE_INPUT, tie->bytes);
+    at->out->tie_lives[tie->is.tensor] = life;
+    return sluice__use_life(at->out, life, SLUICE_ROLE_OUTPUT, tie->bytes);
 }
 
-/* From its rank to every other holder; in one order of (use, holder) on every rank. */
+/* Use u's gradient, from its rank to every other holder. */
 static sluice_status exchange_use(const lowering *at, int u) {
-    const sluice_program *program = at->program;
-    const int first               = sluice_model_use(program->model, u)->first;
-    const int owner               = use_rank(program, u);
-    if (!rank_holds(program, at->rank, first)) return SLUICE_OK;
-    if (owner != at->rank) return add_post(at, u, owner, false);
-    for (int q = 0; q < program->ranks; q++)
-        if (q != owner && rank_holds(program, q, first)) SLUICE__TRY(add_post(at, u, q, true));
+    const sluice__edges *edges = &at->program->edges;
+    for (int e = 2 * edges->activations; e < edges->count; e++) {
+        if (edges->list[e].is.tensor != u || edges->list[e].channel < 0) continue;
+        const sluice__channel_key *through = &edges->channels[edges->list[e].channel];
+        if (through->from == at->rank || through->to == at->rank) SLUICE__TRY(add_post(at, e));
+    }
     return SLUICE_OK;
 }
 
-static bool is_tied(const sluice_model *model, int first) {
-    for (int u = first + 1; u < sluice_model_use_count(model); u++)
-        if (sluice_model_use(model, u)->first == first) return true;
-    return false;
-}
-
+/* In one order of (use, holder) on every rank. */
 static sluice_status exchange_ties(const lowering *at) {
-    const sluice_model *model = at->program->model;
-    const int begin           = at->out->count;
-    for (int u = 0; u < sluice_model_use_count(model); u++)
-        if (is_tied(model, sluice_model_use(model, u)->first)) SLUICE__TRY(exchange_use(at, u));
+    const int begin = at->out->count;
+    for (int u = 0; u < sluice_model_use_count(at->program->model); u++)
+        SLUICE__TRY(exchange_use(at, u));
     const int end = at->out->count;
     for (int k = begin; k < end; k++) SLUICE__TRY(sluice__add_wait(at->out, k));
     return SLUICE_OK;
@@ -83,7 +62,8 @@ static sluice_status reduce_ties(const lowering *at) {
     for (int t = 0; t < rank->tie_count; t++) {
         sluice_instruction reduce = sluice__blank;
         reduce.kind               = SLUICE_INSTRUCTION_TIE_REDUCE;
-        reduce.stage              = rank->ties[t].first;
+        reduce.edge               = rank->ties[t].edge;
+        reduce.stage              = at->program->edges.list[reduce.edge].is.consumer;
         SLUICE__TRY(sluice__add_instruction(at->out, &reduce));
         for (int k = 0; k < rank->ties[t].terms; k++) {
             const int life = at->out->tie_lives[rank->ties[t].uses[k]];
@@ -93,11 +73,11 @@ static sluice_status reduce_ties(const lowering *at) {
     return SLUICE_OK;
 }
 
-/* What has crossed each link in the step: ties' transfers are numbered on from there. */
+/* What has passed each channel in the step: ties' transfers are numbered on from there. */
 static void count_transfers(const lowering *at, const sluice__rank_links *links) {
     for (int k = 0; k < links->post_count; k++) {
         const sluice__post *post = &links->posts[k];
-        int *number              = &at->numbers[2 * post->peer + post->sends];
+        int *number              = &at->numbers[at->program->edges.list[post->edge].channel];
         if (post->transfer >= *number) *number = post->transfer + 1;
     }
 }
@@ -107,7 +87,8 @@ static sluice_status add_ties(lowering *at, const sluice__rank_links *links) {
     sluice_status status = SLUICE_OK;
     SLUICE__TRY(sluice__alloc(&at->out->tie_lives, (size_t)uses, sizeof *at->out->tie_lives));
     for (int u = 0; u < uses; u++) at->out->tie_lives[u] = -1;
-    SLUICE__TRY_OUT(sluice__alloc(&at->numbers, 2 * (size_t)at->program->ranks, sizeof(int)));
+    SLUICE__TRY_OUT(
+        sluice__alloc(&at->numbers, (size_t)at->program->edges.channel_count, sizeof(int)));
     count_transfers(at, links);
     SLUICE__TRY_OUT(exchange_ties(at));
     SLUICE__TRY_OUT(reduce_ties(at));

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 
 const sluice_instruction sluice__blank = {
-    .microbatch = -1, .after = -1, .post = -1, .peer = -1, .transfer = -1};
+    .microbatch = -1, .after = -1, .post = -1, .edge = -1, .peer = -1, .transfer = -1};
 
 sluice_status sluice__add_instruction(sluice__lowered *out, const sluice_instruction *instruction) {
     if (out->count == out->capacity) {
@@ -39,18 +39,23 @@ static sluice_status add_use(sluice__lowered *out, const sluice__use *use) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__use_life(sluice__lowered *out, int life, sluice_role role, size_t bytes) {
-    const sluice__use use = {out->count - 1, life, role, bytes, 0};
+sluice_status sluice__use_life(sluice__lowered *out, int life, int slot, size_t bytes) {
+    const sluice__use use = {out->count - 1, life, slot, bytes, 0};
     sluice__life *used    = &out->lives[life];
     if (used->bytes < bytes) used->bytes = bytes;
     used->end = use.instruction;
     return add_use(out, &use);
 }
 
-sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, sluice_role role,
-                                    size_t bytes) {
-    const sluice__use use = {out->count - 1, -1, role, bytes, offset};
+sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, int slot, size_t bytes) {
+    const sluice__use use = {out->count - 1, -1, slot, bytes, offset};
     return add_use(out, &use);
+}
+
+void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges) {
+    const sluice__edge *edge = &edges->list[post->edge];
+    post->payload            = (uint8_t)edge->is.payload;
+    post->channel            = (uint16_t)edges->channels[edge->channel].index;
 }
 
 /* The first use of instruction n. */
@@ -73,8 +78,8 @@ sluice_status sluice__add_wait(sluice__lowered *out, int posted) {
     instruction.post               = posted;
     instruction.group              = 0;
     SLUICE__TRY(sluice__add_instruction(out, &instruction));
-    if (use.life < 0) return sluice__use_permanent(out, use.offset, use.role, use.bytes);
-    return sluice__use_life(out, use.life, use.role, use.bytes);
+    if (use.life < 0) return sluice__use_permanent(out, use.offset, use.slot, use.bytes);
+    return sluice__use_life(out, use.life, use.slot, use.bytes);
 }
 
 void sluice__lowered_free(sluice__lowered *lowered) {

@@ -6,11 +6,11 @@
 #include "runtime/program/internal.h"
 #include "runtime/program/links.h"
 
-/* An instruction uses so many bytes of a buffer as `role`. */
+/* An instruction uses so many bytes of a buffer as its slot `slot`. */
 typedef struct sluice__use {
     int instruction;
     int life; /* index into lives; -1: permanent bytes, at `offset` */
-    sluice_role role;
+    int slot;
     size_t bytes, offset;
 } sluice__use;
 
@@ -32,10 +32,12 @@ extern const sluice_instruction sluice__blank;
 sluice_status sluice__add_instruction(sluice__lowered *out, const sluice_instruction *instruction);
 /* A new buffer, for the instruction about to be added. */
 sluice_status sluice__add_life(sluice__lowered *out, int *life, int kind);
-/* The last instruction uses `bytes` of `life` as `role`; or of permanent bytes at `offset`. */
-sluice_status sluice__use_life(sluice__lowered *out, int life, sluice_role role, size_t bytes);
-sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, sluice_role role,
-                                    size_t bytes);
+/* The last instruction uses `bytes` of `life` as its slot `slot`; or of permanent bytes at
+ * `offset`. */
+sluice_status sluice__use_life(sluice__lowered *out, int life, int slot, size_t bytes);
+sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, int slot, size_t bytes);
+/* What a post's edge says: its payload, and which channel it goes through. */
+void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges);
 /* Wait for the post at `posted`: a copy of it, so that it says what it waits for. */
 sluice_status sluice__add_wait(sluice__lowered *out, int posted);
 

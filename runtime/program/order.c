@@ -1,62 +1,62 @@
 /* SPDX-License-Identifier: MIT */
-/* order.c -- a simulation's transfers in the order in which they begin: each link's are already, so
- * they are merged. */
+/* order.c -- a simulation's transfers in the order in which they begin: each channel's are already,
+ * so they are merged. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/simulate.h"
 
-/* Links by their next transfer, the earliest on top. */
+/* Queues by their next transfer, the earliest on top. */
 typedef struct merge {
     const sluice_transfer_times *times;
-    int *next; /* per link: its first transfer not taken yet */
-    int *heap; /* links */
+    int *next; /* per queue: its first transfer not taken yet */
+    int *heap; /* queues */
     int count;
 } merge;
 
-/* Ties come after everything else, on any link. */
-static bool is_before(const merge *links, int a, int b) {
-    const sluice_transfer_times *x = &links->times[links->next[a]];
-    const sluice_transfer_times *y = &links->times[links->next[b]];
-    const bool x_is_tie            = x->payload == SLUICE_PAYLOAD_TIE,
-               y_is_tie            = y->payload == SLUICE_PAYLOAD_TIE;
-    if (x_is_tie != y_is_tie) return y_is_tie;
+/* What is sent once, after the drain, comes after everything else, in any queue. */
+static bool is_before(const merge *queues, int a, int b) {
+    const sluice_transfer_times *x = &queues->times[queues->next[a]];
+    const sluice_transfer_times *y = &queues->times[queues->next[b]];
+    const bool x_is_last = x->microbatch < 0, y_is_last = y->microbatch < 0;
+    if (x_is_last != y_is_last) return y_is_last;
     if (x->begin != y->begin) return x->begin < y->begin;
     return a < b;
 }
 
-static void sink(merge *links, int at) {
-    for (int child; (child = 2 * at + 1) < links->count; at = child) {
-        if (child + 1 < links->count &&
-            is_before(links, links->heap[child + 1], links->heap[child]))
+static void sink(merge *queues, int at) {
+    for (int child; (child = 2 * at + 1) < queues->count; at = child) {
+        if (child + 1 < queues->count &&
+            is_before(queues, queues->heap[child + 1], queues->heap[child]))
             child++;
-        if (!is_before(links, links->heap[child], links->heap[at])) return;
-        const int held     = links->heap[at];
-        links->heap[at]    = links->heap[child];
-        links->heap[child] = held;
+        if (!is_before(queues, queues->heap[child], queues->heap[at])) return;
+        const int held      = queues->heap[at];
+        queues->heap[at]    = queues->heap[child];
+        queues->heap[child] = held;
     }
 }
 
 /* `order[k]` gets the place of the k-th transfer. */
 static sluice_status find_order(int *order, const sluice__transfers *all) {
-    merge links          = {.times = all->times};
+    merge queues         = {.times = all->times};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&links.next, (size_t)all->link_count, sizeof *links.next));
-    SLUICE__TRY_OUT(sluice__alloc(&links.heap, (size_t)all->link_count, sizeof *links.heap));
-    for (int l = 0; l < all->link_count; l++) {
-        links.next[l]             = all->links[l].first;
-        links.heap[links.count++] = l;
+    SLUICE__TRY_OUT(sluice__alloc(&queues.next, (size_t)all->queue_count, sizeof *queues.next));
+    SLUICE__TRY_OUT(sluice__alloc(&queues.heap, (size_t)all->queue_count, sizeof *queues.heap));
+    for (int q = 0; q < all->queue_count; q++) {
+        queues.next[q]              = all->queues[q].first;
+        queues.heap[queues.count++] = q;
     }
-    for (int at = links.count / 2 - 1; at >= 0; at--) sink(&links, at);
-    for (int k = 0; links.count > 0; k++) {
-        const int l              = links.heap[0];
-        const sluice__link *link = &all->links[l];
-        order[k]                 = links.next[l]++;
-        if (links.next[l] == link->first + link->sends) links.heap[0] = links.heap[--links.count];
-        sink(&links, 0);
+    for (int at = queues.count / 2 - 1; at >= 0; at--) sink(&queues, at);
+    for (int k = 0; queues.count > 0; k++) {
+        const int q                = queues.heap[0];
+        const sluice__queue *queue = &all->queues[q];
+        order[k]                   = queues.next[q]++;
+        if (queues.next[q] == queue->first + queue->sends)
+            queues.heap[0] = queues.heap[--queues.count];
+        sink(&queues, 0);
     }
 out:
-    sluice__free(links.next);
-    sluice__free(links.heap);
+    sluice__free(queues.next);
+    sluice__free(queues.heap);
     return status;
 }
 
@@ -87,7 +87,7 @@ sluice_status sluice__take_transfers(sluice_simulation *result, sluice__transfer
     result->transfer_count = transfers->count;
     transfers->times       = NULL;
     while (result->transfer_count > 0 &&
-           result->transfers[result->transfer_count - 1].payload == SLUICE_PAYLOAD_TIE)
+           result->transfers[result->transfer_count - 1].microbatch < 0)
         result->transfer_count--;
 out:
     sluice__free(order);

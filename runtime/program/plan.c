@@ -20,25 +20,12 @@ static size_t take(sluice__rank_program *rank, size_t *kind, size_t bytes) {
     return offset;
 }
 
-static bool is_tied(const sluice_model *model, int first) {
-    for (int u = first + 1; u < sluice_model_use_count(model); u++)
-        if (sluice_model_use(model, u)->first == first) return true;
-    return false;
-}
-
 static size_t value_bytes(const sluice_program *program, int use) {
     return sluice_shape_bytes(&sluice_model_use(program->model, use)->parameter.shape);
 }
 
-static int stage_of(const sluice_program *program, int layer) {
-    int s = 0;
-    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
-    return s;
-}
-
 static bool use_is_here(const sluice_program *program, int rank, int use) {
-    const int layer = sluice_model_use(program->model, use)->layer;
-    return program->stage_rank[stage_of(program, layer)] == rank;
+    return sluice__use_rank(program, use) == rank;
 }
 
 /* One value for all uses of a parameter on this rank. */
@@ -77,13 +64,14 @@ static void add_working(sluice_program *program, sluice__rank_program *rank, int
             program->use_values[u] = value->working;
 }
 
-static sluice_status add_tie(sluice_program *program, sluice__rank_program *rank,
-                             const sluice__value *value) {
-    const int first = sluice_model_use(program->model, value->use)->first;
-    const int uses  = sluice_model_use_count(program->model);
-    if (!is_tied(program->model, first)) return SLUICE_OK;
+static sluice_status add_tie(sluice_program *program, int r, const sluice__value *value) {
+    sluice__rank_program *rank = &program->rank[r];
+    const int first            = sluice_model_use(program->model, value->use)->first;
+    const int uses             = sluice_model_use_count(program->model);
+    if (!sluice__is_tied(program->model, first)) return SLUICE_OK;
     sluice__tie *tie = &rank->ties[rank->tie_count++];
     tie->first       = first;
+    tie->edge        = sluice__tie_edge(program, r, first);
     tie->sum         = value->gradient;
     SLUICE__TRY(sluice__alloc(&tie->uses, (size_t)uses, sizeof *tie->uses));
     SLUICE__TRY(sluice__alloc(&tie->offsets, (size_t)uses, sizeof *tie->offsets));
@@ -109,7 +97,7 @@ static sluice_status plan_parameters(sluice_program *program, int r) {
         for (int state = 0; state < program->options.states; state++)
             value->states[state] =
                 take(rank, &rank->bytes.states, value_bytes(program, value->use));
-        SLUICE__TRY(add_tie(program, rank, value));
+        SLUICE__TRY(add_tie(program, r, value));
     }
     return SLUICE_OK;
 }
@@ -135,36 +123,45 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
 
 /* ---- transient: the lowered list's buffers ---- */
 
-/* Every instruction's slots, each row of them kept once. `row_of` is room for an index each. */
+/* The slots of the next instruction, whose uses begin at `*next`. */
+static void fill_row(sluice__rows *rows, const sluice__lowered *lowered, int n, int *next,
+                     size_t base) {
+    sluice_slot *row = sluice__rows_blank(rows);
+    for (; *next < lowered->use_count && lowered->uses[*next].instruction == n; ++*next) {
+        const sluice__use *use = &lowered->uses[*next];
+        row[use->slot].bytes   = use->bytes;
+        row[use->slot].offset =
+            use->life >= 0 ? base + lowered->lives[use->life].offset : use->offset;
+    }
+}
+
+/* Every instruction's slots, each row of them kept once; `row_of` gets an index each. */
 static sluice_status make_rows(sluice__rows *rows, int *row_of, const sluice__lowered *lowered,
                                size_t base) {
     int next = 0;
     for (int n = 0; n < lowered->count; n++) {
-        sluice_slot row[SLUICE_ROLES] = {{0, 0}};
-        for (; next < lowered->use_count && lowered->uses[next].instruction == n; next++) {
-            const sluice__use *use = &lowered->uses[next];
-            row[use->role].bytes   = use->bytes;
-            row[use->role].offset =
-                use->life >= 0 ? base + lowered->lives[use->life].offset : use->offset;
-        }
-        SLUICE__TRY(sluice__rows_find(&row_of[n], rows, row));
+        SLUICE__TRY(sluice__rows_grow(rows));
+        fill_row(rows, lowered, n, &next, base);
+        row_of[n] = sluice__rows_keep(rows);
     }
     return SLUICE_OK;
 }
 
 static sluice_status bind_slots(sluice__rank_program *rank, const sluice__lowered *lowered,
-                                size_t base) {
-    sluice__rows rows    = {0};
+                                size_t base, int width) {
+    sluice__rows rows    = {.width = width};
     int *row_of          = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&row_of, (size_t)lowered->count, sizeof *row_of));
     SLUICE__TRY_OUT(make_rows(&rows, row_of, lowered, base));
-    SLUICE__TRY_OUT(sluice__grow(&rows.rows, (size_t)rows.count, sizeof *rows.rows));
-    for (int n = 0; n < rank->count; n++) rank->list[n].slots = rows.rows[row_of[n]];
-    rank->rows = rows.rows;
-    rows.rows  = NULL;
+    SLUICE__TRY_OUT(
+        sluice__grow(&rows.slots, (size_t)rows.count * (size_t)width, sizeof *rows.slots));
+    for (int n = 0; n < rank->count; n++)
+        rank->list[n].slots = rows.slots + (size_t)row_of[n] * (size_t)width;
+    rank->rows = rows.slots;
+    rows.slots = NULL;
 out:
-    sluice__free(rows.rows);
+    sluice__free(rows.slots);
     sluice__free(rows.table);
     sluice__free(row_of);
     return status;
@@ -182,8 +179,8 @@ static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
 }
 
 /* A post runs on another stream than compute: it comes after what touched its bytes. */
-static sluice_status order_streams(sluice__rank_program *rank) {
-    sluice__streams streams = SLUICE__STREAMS_INIT;
+static sluice_status order_streams(sluice__rank_program *rank, int width) {
+    sluice__streams streams = {.slot_count = width, .last = -1};
     sluice_status status    = SLUICE_OK;
     for (int n = 0; n < rank->count; n++) {
         int after;
@@ -212,9 +209,9 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     rank->list    = lowered->list; /* no longer than it must be */
     rank->count   = lowered->count;
     lowered->list = NULL;
-    SLUICE__TRY(bind_slots(rank, lowered, base));
+    SLUICE__TRY(bind_slots(rank, lowered, base, program->slot_count));
     if (program->trains && program->model) bind_ties(program, rank, lowered, base);
-    SLUICE__TRY(order_streams(rank));
+    SLUICE__TRY(order_streams(rank, program->slot_count));
     rank->bytes.transient = total;
     rank->bytes.live      = base + peak;
     rank->bytes.peak      = at;

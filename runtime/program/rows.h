@@ -5,15 +5,20 @@
 
 #include "sluice/program.h"
 
-/* Start from {0}; free `rows` and `table` with sluice__free(). */
+/* Start from {.width = ...}; free `slots` and `table` with sluice__free(). */
 typedef struct sluice__rows {
-    sluice_slot (*rows)[SLUICE_ROLES];
-    int count, capacity;
-    int *table; /* 1 + the row's index, at its hash or the next free place */
+    int width; /* slots of a row */
+    sluice_slot *slots;
+    int count, capacity; /* rows */
+    int *table;          /* 1 + the row's index, at its hash or the next free place */
     int table_size;
 } sluice__rows;
 
-/* The index of a row like this one, which is added if there is none. E_HOST_MEMORY. */
-sluice_status sluice__rows_find(int *index, sluice__rows *rows, const sluice_slot *row);
+/* Room for one row more. E_HOST_MEMORY. */
+sluice_status sluice__rows_grow(sluice__rows *rows);
+/* An empty row behind the others, to be filled; then keep it, unless there is one like it: the
+ * index of whichever that is. There is room. */
+sluice_slot *sluice__rows_blank(const sluice__rows *rows);
+int sluice__rows_keep(sluice__rows *rows);
 
 #endif

@@ -29,29 +29,41 @@ typedef struct simulator {
 int sluice__drain_of(const sluice_instruction *list, int count) {
     int n = count;
     while (n > 0 && (list[n - 1].kind >= SLUICE_INSTRUCTION_TIE_REDUCE ||
-                     (list[n - 1].peer >= 0 && list[n - 1].payload == SLUICE_PAYLOAD_TIE)))
+                     (list[n - 1].peer >= 0 && list[n - 1].microbatch < 0)))
         n--;
     return n;
 }
 
 /* ---- what things cost ---- */
 
-static double transfer_cost(const void *context, const sluice__transfers *all, int t) {
+static double payload_cost(const sluice_simulation_costs *costs, sluice_payload payload) {
+    return payload == SLUICE_PAYLOAD_ACTIVATION ? costs->activation_transfer
+           : payload == SLUICE_PAYLOAD_GRADIENT ? costs->gradient_transfer
+                                                : 0;
+}
+
+static sluice__duration transfer_cost(const void *context, const sluice__transfers *all, int t) {
     const simulator *sim                 = context;
     const sluice_simulation_costs *costs = sim->costs;
     const sluice_transfer_times *times   = &all->times[t];
-    const sluice_instruction *send       = &all->lists[times->from][all->send_at[t]];
-    const double size = sim->program->sized ? (double)send->slots[SLUICE_ROLE_INPUT].bytes : 1;
+    const double size = sim->program->sized ? (double)sluice__edge_bytes(sim->program, times->edge,
+                                                                         times->microbatch)
+                                            : 1;
     double latency = costs->latency, bandwidth = costs->bandwidth;
     for (int l = 0; l < costs->link_count; l++)
         if (costs->links[l].from == times->from && costs->links[l].to == times->to) {
             latency   = costs->links[l].latency;
             bandwidth = costs->links[l].bandwidth;
         }
-    const double payload = times->payload == SLUICE_PAYLOAD_ACTIVATION ? costs->activation_transfer
-                           : times->payload == SLUICE_PAYLOAD_GRADIENT ? costs->gradient_transfer
-                                                                       : 0;
-    return payload + latency + (bandwidth > 0 ? size / bandwidth : 0);
+    return (sluice__duration){payload_cost(costs, times->payload) + latency,
+                              bandwidth > 0 ? size / bandwidth : 0};
+}
+
+/* Does any transfer's size matter? */
+static bool have_bandwidth(const sluice_simulation_costs *costs) {
+    for (int l = 0; l < costs->link_count; l++)
+        if (costs->links[l].bandwidth > 0) return true;
+    return costs->bandwidth > 0;
 }
 
 double sluice__action_cost(const sluice_simulation_costs *costs,
@@ -84,7 +96,8 @@ static bool meet_at_norm(simulator *sim, int r) {
         sim->norm_time  = fmax(sim->norm_time, sim->clocks[r]);
         if (++sim->norms_reached == sim->norms)
             for (int other = 0; other < sim->result->ranks; other++)
-                if (other != r && sim->at_norm[other]) sluice__machine_wake(&sim->machine, other);
+                if (other != r && sim->at_norm[other])
+                    sluice__machine_wake(&sim->machine, other, sim->norm_time);
     }
     return sim->norms_reached == sim->norms;
 }
@@ -98,7 +111,7 @@ static sluice_status step(void *context, int r, bool *blocked) {
     switch (instruction->kind) {
     case SLUICE_INSTRUCTION_POST_SEND:
     case SLUICE_INSTRUCTION_POST_RECEIVE:
-        sluice__machine_post(&sim->machine, r, now);
+        *blocked = !sluice__machine_post(&sim->machine, r, now);
         break;
     case SLUICE_INSTRUCTION_WAIT:
         *blocked = !sluice__machine_wait(&sim->machine, r, &transfer);
@@ -147,7 +160,7 @@ static void find_exposed(simulator *sim, int r) {
         const sluice_instruction *wait = &sim->lists[r][n];
         if (wait->kind != SLUICE_INSTRUCTION_WAIT || wait->sends) continue;
         sluice__transfers *all       = &sim->machine.transfers;
-        sluice_transfer_times *times = &all->times[sluice__transfer_of(all, r, wait)];
+        sluice_transfer_times *times = &all->times[sluice__transfer_of(all, wait)];
         times->exposed               = fmax(0, times->end - fmax(times->begin, rank->begin[n]));
     }
 }
@@ -259,11 +272,11 @@ static sluice_status make_room(simulator *sim) {
     SLUICE__TRY(sluice__alloc(&sim->clocks, p, sizeof *sim->clocks));
     SLUICE__TRY(sluice__alloc(&sim->at_norm, p, sizeof *sim->at_norm));
     for (int r = 0; r < sim->program->ranks; r++) SLUICE__TRY(make_rank(sim, r));
-    SLUICE__TRY(sluice__machine_make(&sim->machine, sim->program->ranks, sim->lists, sim->counts,
-                                     sim->program->options.queues));
+    SLUICE__TRY(sluice__machine_make(&sim->machine, sim->program->ranks, &sim->program->edges,
+                                     sim->lists, sim->counts, sim->program->options.queues));
     sim->machine.duration = transfer_cost;
     sim->machine.context  = sim;
-    return SLUICE_OK;
+    return have_bandwidth(sim->costs) ? sluice__machine_share(&sim->machine) : SLUICE_OK;
 }
 
 sluice_status sluice_program_simulate(sluice_simulation **out, const sluice_program *program,

@@ -42,49 +42,70 @@ bool sluice__role_is_written(sluice_instruction_kind kind, sluice_role role) {
     return role_table[kind][role] == 'w';
 }
 
-/* Bytes of the buffer that a compute instruction uses as `role`, for the largest micro-batch. */
-static size_t role_bytes(const sluice_program *program, const sluice_instruction *at,
-                         sluice_role role) {
+/* Whether a compute instruction uses its stage's buffers of `role`. */
+static bool uses_role(const sluice_program *program, const sluice_instruction *at,
+                      sluice_role role) {
     const sluice__layout *layout = &program->layouts[at->stage];
     const sluice__mode mode      = sluice__mode_of(at, program->trains);
-    if (role == SLUICE_ROLE_SCRATCH) return layout->scratch[mode];
-    if (role_table[at->kind][role] == '-') return 0;
     const bool is_weight = mode == SLUICE__BACKWARD_WEIGHT, is_forward = mode <= SLUICE__RECOMPUTE;
     const sluice_until needs = is_weight ? SLUICE_UNTIL_WEIGHT : SLUICE_UNTIL_INPUT;
-    const bool is_saved      = role == SLUICE_ROLE_SAVED_INPUT || role == SLUICE_ROLE_SAVED_WEIGHT;
-    if (mode == SLUICE__FORWARD_ONLY && is_saved) return 0;
-    if (role == SLUICE_ROLE_INPUT && !is_forward && layout->input_until < needs) return 0;
-    if (role == SLUICE_ROLE_BATCH && !is_forward && layout->batch_until < needs) return 0;
-    if (role == SLUICE_ROLE_OUTPUT_GRADIENT && is_weight && !layout->weight_reads_output_gradient)
-        return 0;
-    return layout->bytes[role];
-}
-
-/* Bytes of what crosses the edge in front of `stage`, for micro-batch i; of the inputs for 0. */
-static size_t edge_bytes(const sluice_program *program, int stage, int i) {
-    const int64_t samples = sluice_program_samples(program, i);
-    const sluice_shape edge =
-        stage > 0
-            ? sluice__layout_output(&program->layouts[stage - 1], samples)
-            : sluice_model_layer_input(program->model, 0, samples, program->options.precision);
-    return sluice_shape_bytes(&edge);
-}
-
-size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at,
-                          sluice_role role) {
-    const size_t most = role_bytes(program, at, role);
-    if (most == 0 || !program->model) return most;
+    if (role == SLUICE_ROLE_SCRATCH) return true;
+    if (role_table[at->kind][role] == '-') return false;
     switch (role) {
     case SLUICE_ROLE_INPUT:
-    case SLUICE_ROLE_INPUT_GRADIENT:
-        return edge_bytes(program, at->stage, at->microbatch);
+        return is_forward || layout->input_until >= needs;
+    case SLUICE_ROLE_BATCH:
+        return is_forward || layout->batch_until >= needs;
+    case SLUICE_ROLE_OUTPUT_GRADIENT:
+        return !is_weight || layout->weight_reads_output_gradient;
+    case SLUICE_ROLE_SAVED_INPUT:
+    case SLUICE_ROLE_SAVED_WEIGHT:
+        return mode != SLUICE__FORWARD_ONLY;
+    default:
+        return true;
+    }
+}
+
+/* Of the micro-batch's part of what the model itself takes, in front of its first stage. */
+static size_t input_bytes(const sluice_program *program, const sluice_instruction *at) {
+    const sluice__layout *layout = &program->layouts[at->stage];
+    if (!program->model) return layout->bytes[SLUICE_ROLE_INPUT];
+    const sluice_shape input =
+        sluice_model_layer_input(program->model, 0, sluice_program_samples(program, at->microbatch),
+                                 program->options.precision);
+    return sluice_shape_bytes(&input);
+}
+
+/* Of what is the stage's own, and crosses no edge. */
+static size_t own_bytes(const sluice_program *program, const sluice_instruction *at,
+                        sluice_role role) {
+    const sluice__layout *layout = &program->layouts[at->stage];
+    switch (role) {
+    case SLUICE_ROLE_INPUT:
+        return input_bytes(program, at);
     case SLUICE_ROLE_OUTPUT:
     case SLUICE_ROLE_OUTPUT_GRADIENT:
-        return edge_bytes(program, at->stage + 1, at->microbatch);
+    case SLUICE_ROLE_INPUT_GRADIENT:
+        return 0;
     case SLUICE_ROLE_BATCH:
-        return sluice__layout_batch_bytes(&program->layouts[at->stage],
-                                          sluice_program_samples(program, at->microbatch));
+        return program->model ? sluice__layout_batch_bytes(
+                                    layout, sluice_program_samples(program, at->microbatch))
+                              : layout->bytes[role];
+    case SLUICE_ROLE_SCRATCH:
+        return layout->scratch[sluice__mode_of(at, program->trains)];
     default:
-        return most;
+        return layout->bytes[role];
     }
+}
+
+size_t sluice__edge_bytes(const sluice_program *program, int edge, int i) {
+    const sluice__edge *at = &program->edges.list[edge];
+    return at->bytes + (i < 0 ? 0 : (size_t)sluice_program_samples(program, i) * at->sample_bytes);
+}
+
+size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at, int k) {
+    const sluice__slot_key key = sluice__slot_key_of(&program->edges, at->stage, k);
+    if (!uses_role(program, at, key.role)) return 0;
+    return key.edge >= 0 ? sluice__edge_bytes(program, key.edge, at->microbatch)
+                         : own_bytes(program, at, key.role);
 }

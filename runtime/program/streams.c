@@ -6,11 +6,12 @@
 #include "runtime/program/transfers.h"
 
 /* Note that compute instruction `n` touches its slots. */
-static sluice_status note_compute(sluice__ranges *touched, const sluice_instruction *at, int n) {
-    for (int role = 0; role < SLUICE_ROLES; role++) {
-        const sluice_slot *slot = &at->slots[role];
+static sluice_status note_compute(sluice__streams *streams, const sluice_instruction *at, int n) {
+    for (int k = 0; k < streams->slot_count; k++) {
+        const sluice_slot *slot = &at->slots[k];
         if (slot->bytes > 0)
-            SLUICE__TRY(sluice__ranges_set(touched, slot->offset, slot->offset + slot->bytes, n));
+            SLUICE__TRY(
+                sluice__ranges_set(&streams->touched, slot->offset, slot->offset + slot->bytes, n));
     }
     return SLUICE_OK;
 }
@@ -29,12 +30,12 @@ sluice_status sluice__streams_next(sluice__streams *streams, const sluice_instru
     *after = -1;
     if (sluice__is_compute(at)) {
         streams->last = n;
-        return note_compute(&streams->touched, at, n);
+        return note_compute(streams, at, n);
     }
     if (!sluice__is_post(at)) return SLUICE_OK;
-    const bool is_tie = at->sends && at->payload == SLUICE_PAYLOAD_TIE;
-    *after            = is_tie ? streams->last
-                               : last_touch(&streams->touched,
-                                            &at->slots[at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT]);
+    const bool of_step = at->sends && at->microbatch < 0;
+    *after             = of_step ? streams->last
+                                 : last_touch(&streams->touched,
+                                              &at->slots[at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT]);
     return SLUICE_OK;
 }

@@ -87,34 +87,30 @@ static sluice_status add_levels(sluice_timeline_rank *rank, const sluice__rank_p
 
 /* ---- flows ---- */
 
-/* The span on rank `rank` that does `stage`'s part for what is carried; -1 */
-static int find_span(const sluice_timeline *timeline, const finder *find, sluice_payload payload,
-                     int stage, int microbatch, int rank) {
-    if (stage < 0 || stage >= timeline->stages || timeline->stage_rank[stage] != rank) return -1;
+/* The span that does `stage`'s part for what is carried; -1 */
+static int find_span(const finder *find, sluice_payload payload, int stage, int microbatch) {
     if (microbatch < 0 || microbatch >= find->microbatches) return -1;
     const size_t at = (size_t)stage * (size_t)find->microbatches + (size_t)microbatch;
-    return payload == SLUICE_PAYLOAD_ACTIVATION ? find->forward[at] : find->backward[at];
+    return sluice__is_backward(payload) ? find->backward[at] : find->forward[at];
 }
 
-static void add_flows(sluice_timeline *timeline, const finder *find,
+static void add_flows(sluice_timeline *timeline, const finder *find, const sluice_program *program,
                       const sluice_simulation *simulation) {
     for (int t = 0; simulation->transfers && t < simulation->transfer_count; t++) {
         const sluice_transfer_times *const times = &simulation->transfers[t];
-        const int next = times->payload == SLUICE_PAYLOAD_ACTIVATION ? 1 : -1;
-        timeline->flows[timeline->flow_count++] = (sluice_timeline_flow){
-            .from       = times->from,
-            .to         = times->to,
-            .producer   = find_span(timeline, find, times->payload, times->stage, times->microbatch,
-                                    times->from),
-            .consumer   = find_span(timeline, find, times->payload, times->stage + next,
-                                    times->microbatch, times->to),
-            .payload    = times->payload,
-            .stage      = times->stage,
-            .microbatch = times->microbatch,
-            .begin      = times->begin,
-            .end        = times->end,
-            .exposed    = times->exposed,
-            .critical   = times->critical,
+        const sluice_edge *const edge            = &program->edges.list[times->edge].is;
+        timeline->flows[timeline->flow_count++]  = (sluice_timeline_flow){
+             .from       = times->from,
+             .to         = times->to,
+             .producer   = find_span(find, times->payload, edge->producer, times->microbatch),
+             .consumer   = find_span(find, times->payload, edge->consumer, times->microbatch),
+             .payload    = times->payload,
+             .stage      = times->stage,
+             .microbatch = times->microbatch,
+             .begin      = times->begin,
+             .end        = times->end,
+             .exposed    = times->exposed,
+             .critical   = times->critical,
         };
     }
 }
@@ -171,7 +167,7 @@ static sluice_status fill(sluice_timeline *timeline, finder *find, const sluice_
         busy += add_spans(&timeline->rank[r], find, mine->list, mine->count, times);
         SLUICE__TRY(add_levels(&timeline->rank[r], mine, times));
     }
-    add_flows(timeline, find, simulation);
+    add_flows(timeline, find, program, simulation);
     const double all        = timeline->ranks * simulation->makespan;
     timeline->makespan      = simulation->makespan;
     timeline->step          = simulation->step;

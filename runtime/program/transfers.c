@@ -6,55 +6,43 @@
 #include "runtime/base/error.h"
 #include "runtime/program/internal.h"
 
-/* Ranks talk to a few others only, so a list per sender is short. */
-sluice__link *sluice__find_link(const sluice__transfers *transfers, int from, int to) {
-    for (int l = transfers->first_link[from]; l >= 0; l = transfers->links[l].next)
-        if (transfers->links[l].to == to) return &transfers->links[l];
-    return NULL;
+static int transfers_of(const sluice__queue *queue) {
+    return queue->sends > queue->receives ? queue->sends : queue->receives;
 }
 
-static sluice_status add_link(sluice__link **out, sluice__transfers *transfers, int from, int to) {
-    if (transfers->link_count == transfers->link_capacity) {
-        const int capacity = transfers->link_capacity ? 2 * transfers->link_capacity : 16;
-        SLUICE__TRY(sluice__grow(&transfers->links, (size_t)capacity, sizeof *transfers->links));
-        transfers->link_capacity = capacity;
+/* The queue of a channel, new if nothing was posted there before. */
+static sluice__queue *open_queue(sluice__transfers *transfers, int channel) {
+    int *const index = &transfers->queue_of[channel];
+    if (*index < 0) {
+        const sluice__channel_key *key = &transfers->edges->channels[channel];
+        *index                         = transfers->queue_count++;
+        transfers->queues[*index] =
+            (sluice__queue){.channel = channel, .from = key->from, .to = key->to};
     }
-    *out  = &transfers->links[transfers->link_count];
-    **out = (sluice__link){.from = from, .to = to, .next = transfers->first_link[from]};
-    transfers->first_link[from] = transfers->link_count++;
-    return SLUICE_OK;
+    return &transfers->queues[*index];
 }
 
-static sluice__link *link_of(const sluice__transfers *transfers, int rank,
-                             const sluice_instruction *post) {
-    return post->sends ? sluice__find_link(transfers, rank, post->peer)
-                       : sluice__find_link(transfers, post->peer, rank);
-}
-
-static sluice_status count_posts(sluice__transfers *transfers) {
+static void count_posts(sluice__transfers *transfers) {
     for (int r = 0; r < transfers->ranks; r++)
         for (int n = 0; n < transfers->counts[r]; n++) {
             const sluice_instruction *post = &transfers->lists[r][n];
             if (!sluice__is_post(post)) continue;
-            sluice__link *link = link_of(transfers, r, post);
-            if (!link)
-                SLUICE__TRY(add_link(&link, transfers, post->sends ? r : post->peer,
-                                     post->sends ? post->peer : r));
+            sluice__queue *queue =
+                open_queue(transfers, transfers->edges->list[post->edge].channel);
             if (post->sends)
-                link->sends++;
+                queue->sends++;
             else
-                link->receives++;
+                queue->receives++;
         }
-    return SLUICE_OK;
 }
 
-/* Every link's transfers stand side by side. */
-static sluice_status make_room(sluice__transfers *transfers) {
-    for (int l = 0; l < transfers->link_count; l++) {
-        sluice__link *link = &transfers->links[l];
-        link->first        = transfers->count;
-        transfers->count += link->sends > link->receives ? link->sends : link->receives;
-        link->sends = link->receives = 0; /* counted again as they are numbered */
+/* Every queue's transfers stand side by side. */
+static sluice_status allocate_transfers(sluice__transfers *transfers) {
+    for (int q = 0; q < transfers->queue_count; q++) {
+        sluice__queue *queue = &transfers->queues[q];
+        queue->first         = transfers->count;
+        transfers->count += transfers_of(queue);
+        queue->sends = queue->receives = 0; /* counted again as they are numbered */
     }
     const size_t count = (size_t)transfers->count;
     SLUICE__TRY(sluice__alloc(&transfers->times, count, sizeof *transfers->times));
@@ -69,45 +57,49 @@ static void number_posts(sluice__transfers *transfers) {
         for (int n = 0; n < transfers->counts[r]; n++) {
             const sluice_instruction *post = &transfers->lists[r][n];
             if (!sluice__is_post(post)) continue;
-            sluice__link *link = link_of(transfers, r, post);
+            sluice__queue *queue = sluice__queue_of(transfers, post);
             if (post->sends)
-                transfers->send_at[link->first + link->sends++] = n;
+                transfers->send_at[queue->first + queue->sends++] = n;
             else
-                transfers->receive_at[link->first + link->receives++] = n;
+                transfers->receive_at[queue->first + queue->receives++] = n;
         }
 }
 
-/* What each of them is: told by its send, or by its receive where there is none. */
+/* What each of them is, as its send says, or its receive where there is no send. */
 static void describe_transfers(sluice__transfers *transfers) {
-    for (int l = 0; l < transfers->link_count; l++) {
-        const sluice__link *link = &transfers->links[l];
-        const int count          = link->sends > link->receives ? link->sends : link->receives;
-        for (int t = link->first; t < link->first + count; t++) {
+    for (int q = 0; q < transfers->queue_count; q++) {
+        const sluice__queue *queue = &transfers->queues[q];
+        const int end              = queue->first + transfers_of(queue);
+        for (int t = queue->first; t < end; t++) {
             const int send = transfers->send_at[t];
             const sluice_instruction *post =
-                send >= 0 ? &transfers->lists[link->from][send]
-                          : &transfers->lists[link->to][transfers->receive_at[t]];
-            transfers->times[t] = (sluice_transfer_times){.from    = link->from,
-                                                          .to      = link->to,
-                                                          .payload = (sluice_payload)post->payload,
-                                                          .stage   = sluice__producer_of(post),
-                                                          .microbatch = post->microbatch,
-                                                          .sent       = -1,
-                                                          .received   = -1,
-                                                          .begin      = -1,
-                                                          .end        = -1};
+                send >= 0 ? &transfers->lists[queue->from][send]
+                          : &transfers->lists[queue->to][transfers->receive_at[t]];
+            const sluice_edge *edge = &transfers->edges->list[post->edge].is;
+            transfers->times[t]     = (sluice_transfer_times){.from       = queue->from,
+                                                              .to         = queue->to,
+                                                              .payload    = edge->payload,
+                                                              .stage      = edge->producer,
+                                                              .microbatch = post->microbatch,
+                                                              .edge       = post->edge,
+                                                              .sent       = -1,
+                                                              .received   = -1,
+                                                              .begin      = -1,
+                                                              .end        = -1};
         }
     }
 }
 
-sluice_status sluice__transfers_make(sluice__transfers *out, int ranks,
+sluice_status sluice__transfers_make(sluice__transfers *out, int ranks, const sluice__edges *edges,
                                      const sluice_instruction *const *lists, const int *counts) {
-    *out                 = (sluice__transfers){.ranks = ranks, .lists = lists, .counts = counts};
-    sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&out->first_link, (size_t)ranks, sizeof *out->first_link));
-    for (int r = 0; r < ranks; r++) out->first_link[r] = -1;
-    SLUICE__TRY_OUT(count_posts(out));
-    SLUICE__TRY_OUT(make_room(out));
+    const size_t channels = (size_t)edges->channel_count;
+    sluice_status status  = SLUICE_OK;
+    *out = (sluice__transfers){.ranks = ranks, .edges = edges, .lists = lists, .counts = counts};
+    SLUICE__TRY_OUT(sluice__alloc(&out->queue_of, channels, sizeof *out->queue_of));
+    SLUICE__TRY_OUT(sluice__alloc(&out->queues, channels, sizeof *out->queues));
+    for (size_t c = 0; c < channels; c++) out->queue_of[c] = -1;
+    count_posts(out);
+    SLUICE__TRY_OUT(allocate_transfers(out));
     number_posts(out);
     describe_transfers(out);
 out:
@@ -116,17 +108,12 @@ out:
 }
 
 void sluice__transfers_free(sluice__transfers *transfers) {
-    sluice__free(transfers->first_link);
-    sluice__free(transfers->links);
+    sluice__free(transfers->queue_of);
+    sluice__free(transfers->queues);
     sluice__free(transfers->times);
     sluice__free(transfers->send_at);
     sluice__free(transfers->receive_at);
     *transfers = (sluice__transfers){0};
-}
-
-int sluice__transfer_of(const sluice__transfers *transfers, int rank,
-                        const sluice_instruction *at) {
-    return link_of(transfers, rank, at)->first + at->transfer;
 }
 
 int sluice__post_at(const sluice__transfers *transfers, int t, int rank) {

@@ -5,9 +5,8 @@
 #include "runtime/program/links.h"
 
 typedef struct clockwork {
-    const sluice_schedule *schedule;
+    const sluice__wiring *wiring;
     const sluice__rank_links *ranks;
-    const sluice__places *places;
     int64_t **ends; /* per rank and block; INT64_MAX: not reached yet */
     int *at;        /* per rank: its next block */
     int *runnable;  /* ranks that may go on */
@@ -21,17 +20,33 @@ static void wake(clockwork *clocks, int r) {
     clocks->runnable[clocks->count++] = r;
 }
 
-/* When what `action` of rank r needs from another rank is there; INT64_MAX: not yet, or never. */
-static int64_t input_time(const clockwork *clocks, const sluice_action *action, int r) {
-    const bool backward = action->kind != SLUICE_ACTION_F;
-    const int maker     = action->stage + (backward ? 1 : -1);
-    if (action->kind == SLUICE_ACTION_W || maker < 0 || maker >= clocks->places->stages) return 0;
-    const int q = sluice_schedule_stage_rank(clocks->schedule, maker);
-    if (q == r) return 0; /* in its list: verification sees to the order there */
-    const int block =
-        clocks->places
-            ->block[sluice__place_index(clocks->places, backward, maker, action->microbatch)];
-    return block >= 0 ? clocks->ends[q][block] : INT64_MAX;
+/* When what `action` needs from other ranks is there; INT64_MAX: not yet, or never. */
+static int64_t input_time(const clockwork *clocks, const sluice_action *action) {
+    const sluice__edges *edges = clocks->wiring->edges;
+    sluice_role made, taken;
+    int64_t last = 0;
+    if (!sluice__role_made(action->kind, &made, &taken)) return 0;
+    for (int k = 0; k < sluice__edge_count(edges, taken, action->stage); k++) {
+        const sluice__edge *edge = &edges->list[sluice__edge_of(edges, taken, action->stage, k)];
+        if (edge->channel < 0) continue; /* in its list: verification sees to the order there */
+        const int block   = *sluice__block_of(clocks->wiring, action->kind != SLUICE_ACTION_F,
+                                              edge->is.producer, action->microbatch);
+        const int q       = edges->channels[edge->channel].from;
+        const int64_t end = block >= 0 ? clocks->ends[q][block] : INT64_MAX;
+        if (end > last) last = end;
+    }
+    return last;
+}
+
+/* Whoever uses what `action` made may go on. */
+static void wake_users(clockwork *clocks, const sluice_action *action) {
+    const sluice__edges *edges = clocks->wiring->edges;
+    sluice_role made, taken;
+    if (!sluice__role_made(action->kind, &made, &taken)) return;
+    for (int k = 0; k < sluice__edge_count(edges, made, action->stage); k++) {
+        const int user = edges->list[sluice__edge_of(edges, made, action->stage, k)].is.consumer;
+        wake(clocks, sluice_schedule_stage_rank(clocks->wiring->schedule, user));
+    }
 }
 
 /* Rank r's next block; false if it cannot be done yet. */
@@ -41,17 +56,14 @@ static bool run_block(clockwork *clocks, int r) {
     const sluice_action *const actions = &rank->actions[rank->blocks[b].first];
     int64_t begin = b > 0 ? clocks->ends[r][b - 1] : 0, lasts = 0;
     for (int k = 0; k < rank->blocks[b].count; k++) {
-        const int64_t input = input_time(clocks, &actions[k], r);
+        const int64_t input = input_time(clocks, &actions[k]);
         if (input == INT64_MAX) return false;
         if (input > begin) begin = input;
         lasts += actions[k].kind == SLUICE_ACTION_B ? 2 : 1;
     }
     clocks->ends[r][b] = begin + lasts;
     clocks->at[r]++;
-    for (int k = 0; k < rank->blocks[b].count; k++) {
-        const int user = sluice__consumer_of(&actions[k], clocks->places->stages);
-        if (user >= 0) wake(clocks, sluice_schedule_stage_rank(clocks->schedule, user));
-    }
+    for (int k = 0; k < rank->blocks[b].count; k++) wake_users(clocks, &actions[k]);
     return true;
 }
 
@@ -65,10 +77,10 @@ static void run_all(clockwork *clocks, int ranks) {
     }
 }
 
-sluice_status sluice__unit_times(int64_t **ends, const sluice_schedule *schedule,
-                                 const sluice__rank_links *ranks, const sluice__places *places) {
-    const int p          = sluice_schedule_ranks(schedule);
-    clockwork clocks     = {schedule, ranks, places, ends, NULL, NULL, NULL, 0};
+sluice_status sluice__unit_times(int64_t **ends, const sluice__wiring *wiring,
+                                 const sluice__rank_links *ranks) {
+    const int p          = wiring->ranks;
+    clockwork clocks     = {wiring, ranks, ends, NULL, NULL, NULL, 0};
     sluice_status status = SLUICE_OK;
     for (int r = 0; r < p; r++) {
         SLUICE__TRY_OUT(sluice__alloc(&ends[r], (size_t)ranks[r].block_count, sizeof *ends[r]));

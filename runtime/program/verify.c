@@ -3,7 +3,7 @@
  * verify.c -- the proof that a program can run and means what its schedule means.
  *
  * First what the lists say by themselves: each micro-batch done once by every stage, and the k-th
- * send of a directed link carrying what its k-th receive expects. Then the abstract machine runs
+ * send of a channel carrying what its k-th receive expects. Then the abstract machine runs
  * every rank's list under strict rendezvous, with names in its memory (labels.h). Order across
  * stages follows from that: F of a stage can only find its input after F of the stage before has
  * made it and a transfer has brought it.
@@ -25,11 +25,12 @@ static sluice_status prepare(sluice__verifier *v) {
         v->weights_left[program->stage_rank[s]] += program->trains ? program->microbatches : 0;
     for (int r = 0; r < program->ranks; r++) {
         const sluice_program_bytes *bytes = &program->rank[r].bytes;
-        v->streams[r]                     = (sluice__streams)SLUICE__STREAMS_INIT;
-        v->memory[r]                      = (sluice__labelled){.list  = v->lists[r],
-                                                               .rank  = r,
-                                                               .begin = bytes->arena - bytes->transient,
-                                                               .end   = bytes->arena};
+        v->streams[r] = (sluice__streams){.slot_count = program->slot_count, .last = -1};
+        v->memory[r]  = (sluice__labelled){.program = program,
+                                           .list    = v->lists[r],
+                                           .rank    = r,
+                                           .begin   = bytes->arena - bytes->transient,
+                                           .end     = bytes->arena};
     }
     return SLUICE_OK;
 }
@@ -40,11 +41,13 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(prepare(&v));
     SLUICE__TRY_OUT(sluice__check_lists(&v));
-    SLUICE__TRY_OUT(sluice__machine_make(&v.machine, program->ranks, lists, counts, queues));
+    SLUICE__TRY_OUT(
+        sluice__machine_make(&v.machine, program->ranks, &program->edges, lists, counts, queues));
     SLUICE__TRY_OUT(sluice__check_transfers(&v));
     SLUICE__TRY_OUT(sluice__machine_run(&v.machine, sluice__verify_step, &v));
     *deadlock = sluice__first_unfinished(&v.machine) >= 0;
     if (*deadlock) SLUICE__TRY_OUT(sluice__name_deadlock(&v.machine));
+    if (queues == SLUICE_QUEUES_PER_RANK) SLUICE__TRY_OUT(sluice__check_one_queue(&v));
     SLUICE__TRY_OUT(sluice__check_waits(&v));
 out:
     for (int r = 0; v.memory && r < program->ranks; r++) sluice__free(v.memory[r].written.list);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verify_lists.c -- what can be told of lists of instructions without running them. */
+#include <stdio.h>
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/verify.h"
@@ -38,8 +40,8 @@ static sluice_status check_wait(const sluice_instruction *list, int n, int r) {
                             n, r, wait->post);
     const sluice_instruction *post = &list[wait->post];
     if (wait->peer == post->peer && wait->transfer == post->transfer &&
-        wait->sends == post->sends && wait->payload == post->payload &&
-        wait->stage == post->stage && wait->microbatch == post->microbatch)
+        wait->sends == post->sends && wait->edge == post->edge && wait->stage == post->stage &&
+        wait->microbatch == post->microbatch)
         return SLUICE_OK;
     char posted[WORDS], waited[WORDS];
     describe(posted, post);
@@ -75,6 +77,34 @@ static sluice_status check_compute(const sluice__verifier *v, unsigned char *don
     return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d is done twice", words, r);
 }
 
+/* A post's edge is one that its rank gives or takes, and the post says so. */
+static sluice_status check_edge(const sluice__verifier *v, int r, int n) {
+    const sluice_instruction *at = &v->lists[r][n];
+    const sluice__edges *edges   = &v->program->edges;
+    char words[WORDS];
+    if (at->edge < 0 || at->edge >= edges->count || edges->list[at->edge].channel < 0)
+        return sluice__fail(SLUICE_E_SCHEDULE,
+                            "instruction %d of rank %d posts edge %d, which joins no two ranks", n,
+                            r, at->edge);
+    const sluice__edge *edge           = &edges->list[at->edge];
+    const sluice__channel_key *through = &edges->channels[edge->channel];
+    describe(words, at);
+    if (r != (at->sends ? through->from : through->to) ||
+        at->peer != (at->sends ? through->to : through->from) || at->channel != through->index)
+        return sluice__fail(
+            SLUICE_E_SCHEDULE,
+            "%s of rank %d %s rank %d, channel %d, but its edge goes from rank %d to "
+            "rank %d, channel %d",
+            words, r, at->sends ? "goes to" : "comes from", at->peer, at->channel, through->from,
+            through->to, through->index);
+    if (at->stage == (at->sends ? edge->is.producer : edge->is.consumer) &&
+        at->payload == edge->is.payload)
+        return SLUICE_OK;
+    return sluice__fail(
+        SLUICE_E_SCHEDULE, "%s of rank %d does not fit its edge, a %s from stage %d to stage %d",
+        words, r, sluice_payload_name(edge->is.payload), edge->is.producer, edge->is.consumer);
+}
+
 static sluice_status check_instruction(const sluice__verifier *v, unsigned char *done, int r,
                                        int n) {
     const sluice_instruction *at = &v->lists[r][n];
@@ -87,7 +117,7 @@ static sluice_status check_instruction(const sluice__verifier *v, unsigned char 
     if (sluice__is_post(at) && at->sends != (at->kind == SLUICE_INSTRUCTION_POST_SEND))
         return sluice__fail(SLUICE_E_SCHEDULE, "instruction %d of rank %d is a %s that %s", n, r,
                             sluice_instruction_name(at->kind), at->sends ? "sends" : "receives");
-    return SLUICE_OK;
+    return sluice__is_post(at) ? check_edge(v, r, n) : SLUICE_OK;
 }
 
 static sluice_status check_complete(const sluice_program *program, const unsigned char *done) {
@@ -126,19 +156,39 @@ static const sluice_slot *post_slot(const sluice_instruction *post) {
 }
 
 static bool posts_match(const sluice_instruction *send, const sluice_instruction *receive) {
-    return send->payload == receive->payload &&
-           sluice__producer_of(send) == sluice__producer_of(receive) &&
-           send->microbatch == receive->microbatch &&
+    return send->edge == receive->edge && send->microbatch == receive->microbatch &&
            post_slot(send)->bytes == post_slot(receive)->bytes;
 }
 
-/* The k-th transfer of `link`. */
-static sluice_status check_transfer(const sluice__verifier *v, const sluice__link *link, int k) {
-    const int t                       = link->first + k;
-    const int send_at                 = v->machine.transfers.send_at[t];
-    const int receive_at              = v->machine.transfers.receive_at[t];
-    const sluice_instruction *send    = send_at < 0 ? NULL : &v->lists[link->from][send_at];
-    const sluice_instruction *receive = receive_at < 0 ? NULL : &v->lists[link->to][receive_at];
+/* Which of several channels; nothing where there is one. */
+static void name_channel(char words[WORDS], const sluice__edges *edges,
+                         const sluice__queue *queue) {
+    words[0] = '\0';
+    for (int c = 0; c < edges->channel_count; c++)
+        if (c != queue->channel && edges->channels[c].from == queue->from &&
+            edges->channels[c].to == queue->to)
+            snprintf(words, WORDS, ", channel %d", edges->channels[queue->channel].index);
+}
+
+static sluice_status mismatch(const sluice__verifier *v, const sluice__queue *queue, int k,
+                              const sluice_instruction *send, const sluice_instruction *receive) {
+    char sent[WORDS], received[WORDS], channel[WORDS];
+    describe(sent, send);
+    describe(received, receive);
+    name_channel(channel, &v->program->edges, queue);
+    return sluice__fail(SLUICE_E_SCHEDULE,
+                        "transfer %d from rank %d to rank %d%s: the send is %s (%zu bytes), the "
+                        "receive is %s (%zu bytes)",
+                        k, queue->from, queue->to, channel, sent, post_slot(send)->bytes, received,
+                        post_slot(receive)->bytes);
+}
+
+/* The k-th transfer of `queue`. */
+static sluice_status check_transfer(const sluice__verifier *v, const sluice__queue *queue, int k) {
+    const int send_at                 = v->machine.transfers.send_at[queue->first + k];
+    const int receive_at              = v->machine.transfers.receive_at[queue->first + k];
+    const sluice_instruction *send    = send_at < 0 ? NULL : &v->lists[queue->from][send_at];
+    const sluice_instruction *receive = receive_at < 0 ? NULL : &v->lists[queue->to][receive_at];
     if (send && receive && posts_match(send, receive) && send->transfer == k &&
         receive->transfer == k)
         return SLUICE_OK;
@@ -147,27 +197,61 @@ static sluice_status check_transfer(const sluice__verifier *v, const sluice__lin
     if (receive) describe(received, receive);
     if (!receive)
         return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d has no receive on rank %d", sent,
-                            link->from, link->to);
+                            queue->from, queue->to);
     if (!send)
         return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d has no send on rank %d", received,
-                            link->to, link->from);
-    if (!posts_match(send, receive))
-        return sluice__fail(SLUICE_E_SCHEDULE,
-                            "transfer %d from rank %d to rank %d: the send is %s (%zu bytes), the "
-                            "receive is %s (%zu bytes)",
-                            k, link->from, link->to, sent, post_slot(send)->bytes, received,
-                            post_slot(receive)->bytes);
+                            queue->to, queue->from);
+    if (!posts_match(send, receive)) return mismatch(v, queue, k, send, receive);
     return sluice__fail(SLUICE_E_SCHEDULE, "%s is numbered %d and %s %d, but they are %d", sent,
                         send->transfer, received, receive->transfer, k);
 }
 
+/* The next send of the rank to `peer` (or receive from it), from instruction `n` on; -1. */
+static int next_post(const sluice__verifier *v, int r, int n, int peer, bool sends) {
+    for (; n < v->counts[r]; n++) {
+        const sluice_instruction *at = &v->lists[r][n];
+        if (sluice__is_post(at) && at->peer == peer && at->sends == sends) return n;
+    }
+    return -1;
+}
+
+/* In one queue, what a rank sends to another meets that one's receives in order, whatever their
+ * channels. */
+static sluice_status check_one_order(const sluice__verifier *v, int from, int to) {
+    int send = next_post(v, from, 0, to, true), receive = next_post(v, to, 0, from, false);
+    for (int k = 0; send >= 0 && receive >= 0; k++) {
+        const sluice_instruction *a = &v->lists[from][send], *b = &v->lists[to][receive];
+        if (!posts_match(a, b)) {
+            char sent[WORDS], received[WORDS];
+            describe(sent, a);
+            describe(received, b);
+            return sluice__fail(SLUICE_E_SCHEDULE,
+                                "in one queue, transfer %d from rank %d to rank %d is sent as %s "
+                                "and received as %s",
+                                k, from, to, sent, received);
+        }
+        send    = next_post(v, from, send + 1, to, true);
+        receive = next_post(v, to, receive + 1, from, false);
+    }
+    return SLUICE_OK;
+}
+
 sluice_status sluice__check_transfers(const sluice__verifier *v) {
     const sluice__transfers *all = &v->machine.transfers;
-    for (int l = 0; l < all->link_count; l++) {
-        const sluice__link *link = &all->links[l];
-        const int count          = link->sends > link->receives ? link->sends : link->receives;
-        for (int k = 0; k < count; k++) SLUICE__TRY(check_transfer(v, link, k));
+    for (int q = 0; q < all->queue_count; q++) {
+        const sluice__queue *queue = &all->queues[q];
+        const int count = queue->sends > queue->receives ? queue->sends : queue->receives;
+        for (int k = 0; k < count; k++) SLUICE__TRY(check_transfer(v, queue, k));
     }
+    return SLUICE_OK;
+}
+
+/* Only where two ranks have several channels. */
+sluice_status sluice__check_one_queue(const sluice__verifier *v) {
+    const sluice__edges *edges = &v->program->edges;
+    for (int c = 0; c < edges->channel_count; c++)
+        if (edges->channels[c].index == 1)
+            SLUICE__TRY(check_one_order(v, edges->channels[c].from, edges->channels[c].to));
     return SLUICE_OK;
 }
 

@@ -54,46 +54,59 @@ static sluice_status check_first(const sluice__verifier *v, int r, const sluice_
     return SLUICE_OK;
 }
 
-/* The caller fills stage 0's inputs, on the instruction that reads them. */
-static bool is_loaded(const sluice_instruction *at, int role) {
-    return role == SLUICE_ROLE_INPUT && at->kind == SLUICE_INSTRUCTION_FORWARD && at->stage == 0;
+/* Which slots of an instruction what follows is about. */
+static sluice_role role_of(const sluice__verifier *v, const sluice_instruction *at, int k) {
+    return sluice__slot_key_of(&v->program->edges, at->stage, k).role;
+}
+
+/* The caller fills what no edge brings, on the instruction that reads it. */
+static bool is_loaded(const sluice__verifier *v, const sluice_instruction *at, int k) {
+    return k == SLUICE_ROLE_INPUT && at->kind == SLUICE_INSTRUCTION_FORWARD &&
+           sluice__edge_count(&v->program->edges, SLUICE_ROLE_INPUT, at->stage) == 0;
+}
+
+static sluice_status too_small(const sluice__verifier *v, int r, const sluice_instruction *at,
+                               int k, size_t needed) {
+    char words[WORDS];
+    describe(words, at);
+    return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d has %zu bytes for role %d, needs %zu",
+                        words, r, at->slots[k].bytes, (int)role_of(v, at, k), needed);
 }
 
 static sluice_status check_inputs(const sluice__verifier *v, int r, const sluice_instruction *at) {
-    for (int role = 0; role < SLUICE_ROLES; role++) {
-        const sluice_slot *slot = &at->slots[role];
-        const size_t needed     = sluice__slot_bytes(v->program, at, (sluice_role)role);
-        if (slot->bytes < needed) {
-            char words[WORDS];
-            describe(words, at);
-            return sluice__fail(SLUICE_E_SCHEDULE,
-                                "%s of rank %d has %zu bytes for role %d, needs %zu", words, r,
-                                slot->bytes, role, needed);
-        }
-        if (needed == 0 || role == SLUICE_ROLE_SCRATCH || is_loaded(at, role) ||
-            !sluice__role_is_read(at->kind, (sluice_role)role))
+    const int slots = sluice__slots_of_stage(&v->program->edges, at->stage);
+    for (int k = 0; k < slots; k++) {
+        const sluice_role role = role_of(v, at, k);
+        const size_t needed    = sluice__slot_bytes(v->program, at, k);
+        if (at->slots[k].bytes < needed) return too_small(v, r, at, k, needed);
+        if (needed == 0 || role == SLUICE_ROLE_SCRATCH || is_loaded(v, at, k) ||
+            !sluice__role_is_read(at->kind, role))
             continue;
-        const sluice__label holds = sluice__label_of(at, (sluice_role)role);
-        SLUICE__TRY(sluice__read_label(&v->memory[r], slot, &holds, v->machine.ranks[r].at, true));
+        const sluice__label holds = sluice__label_of(&v->program->edges, at, k);
+        SLUICE__TRY(
+            sluice__read_label(&v->memory[r], &at->slots[k], &holds, v->machine.ranks[r].at, true));
     }
     return SLUICE_OK;
 }
 
 static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instruction *at) {
     const int n              = v->machine.ranks[r].at;
+    const int slots          = sluice__slots_of_stage(&v->program->edges, at->stage);
     sluice__labelled *memory = &v->memory[r];
     SLUICE__TRY(check_order(v, r, at));
     SLUICE__TRY(check_first(v, r, at));
     SLUICE__TRY(check_inputs(v, r, at));
-    for (int role = 0; role < SLUICE_ROLES; role++)
-        if (at->slots[role].bytes > 0 && (role == SLUICE_ROLE_SCRATCH || is_loaded(at, role) ||
-                                          sluice__role_is_written(at->kind, (sluice_role)role)))
-            SLUICE__TRY(sluice__write_label(memory, &at->slots[role], n, (sluice_role)role));
+    for (int k = 0; k < slots; k++) {
+        const sluice_role role = role_of(v, at, k);
+        if (at->slots[k].bytes > 0 && (role == SLUICE_ROLE_SCRATCH || is_loaded(v, at, k) ||
+                                       sluice__role_is_written(at->kind, role)))
+            SLUICE__TRY(sluice__write_label(memory, &at->slots[k], n, k));
+    }
     /* What this instruction itself writes must not lie over what it reads. */
-    for (int role = 0; role < SLUICE_ROLES; role++) {
-        if (at->slots[role].bytes == 0 || role == SLUICE_ROLE_SCRATCH) continue;
-        const sluice__label holds = sluice__label_of(at, (sluice_role)role);
-        SLUICE__TRY(sluice__read_label(memory, &at->slots[role], &holds, n, true));
+    for (int k = 0; k < slots; k++) {
+        if (at->slots[k].bytes == 0 || role_of(v, at, k) == SLUICE_ROLE_SCRATCH) continue;
+        const sluice__label holds = sluice__label_of(&v->program->edges, at, k);
+        SLUICE__TRY(sluice__read_label(memory, &at->slots[k], &holds, n, true));
     }
     return SLUICE_OK;
 }
@@ -102,15 +115,15 @@ static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instru
 
 static sluice_status run_post(sluice__verifier *v, int r, const sluice_instruction *at) {
     const int n               = v->machine.ranks[r].at;
-    const sluice__label holds = sluice__label_of_post(at);
+    const sluice__label holds = sluice__label_of_edge(at->edge, at->microbatch);
     if (!at->sends)
         SLUICE__TRY(sluice__write_label(&v->memory[r], post_slot(at), n, SLUICE_ROLE_OUTPUT));
-    else if (holds.what != SLUICE__HOLDS_TIE)
+    else if (at->microbatch >= 0)
         SLUICE__TRY(sluice__read_label(&v->memory[r], post_slot(at), &holds, n, true));
     else if (v->weights_left[r] > 0)
         return sluice__fail(SLUICE_E_SCHEDULE, "rank %d sends a tied gradient with %d W to come", r,
                             v->weights_left[r]);
-    sluice__machine_post(&v->machine, r, 0);
+    (void)sluice__machine_post(&v->machine, r, 0);
     return SLUICE_OK;
 }
 
@@ -118,10 +131,10 @@ static sluice_status run_wait(sluice__verifier *v, int r, const sluice_instructi
                               bool *blocked) {
     const int n                    = v->machine.ranks[r].at;
     const sluice_instruction *post = &v->lists[r][at->post];
-    const sluice__label holds      = sluice__label_of_post(post);
+    const sluice__label holds      = sluice__label_of_edge(post->edge, post->microbatch);
     int transfer;
     *blocked = !sluice__machine_wait(&v->machine, r, &transfer);
-    if (*blocked || (post->sends && holds.what == SLUICE__HOLDS_TIE)) /* permanent bytes */
+    if (*blocked || (post->sends && post->microbatch < 0)) /* permanent bytes */
         return SLUICE_OK;
     SLUICE__TRY(sluice__read_label(&v->memory[r], post_slot(post), &holds, n, post->sends));
     if (post->sends) return SLUICE_OK;
@@ -135,23 +148,24 @@ static sluice_status check_whole(const sluice__verifier *v, int r, const sluice_
 }
 
 /* Every gradient that a tie sums is there. */
+static sluice_status check_terms(const sluice__verifier *v, int r, const sluice__tie *tie) {
+    for (int k = 0; k < tie->terms; k++) {
+        const sluice_slot slot    = {tie->offsets[k], 1};
+        const sluice__label needs = sluice__label_of_edge(tie->edge + k, -1);
+        if (slot.offset >= v->memory[r].begin)
+            SLUICE__TRY(
+                sluice__read_label(&v->memory[r], &slot, &needs, v->machine.ranks[r].at, true));
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status check_tie(const sluice__verifier *v, int r, const sluice_instruction *at) {
     const sluice__rank_program *rank = &v->program->rank[r];
     SLUICE__TRY(check_whole(v, r, at));
-    for (int t = 0; t < rank->tie_count; t++) {
-        const sluice__tie *tie = &rank->ties[t];
-        if (tie->first != at->stage) continue;
-        for (int k = 0; k < tie->terms; k++) {
-            const sluice_slot slot    = {tie->offsets[k], 1};
-            const sluice__label needs = {SLUICE__HOLDS_TIE, tie->uses[k], -1};
-            if (slot.offset >= v->memory[r].begin)
-                SLUICE__TRY(
-                    sluice__read_label(&v->memory[r], &slot, &needs, v->machine.ranks[r].at, true));
-        }
-        return SLUICE_OK;
-    }
-    return sluice__fail(SLUICE_E_SCHEDULE, "rank %d has no tied parameter %d to reduce", r,
-                        at->stage);
+    for (int t = 0; t < rank->tie_count; t++)
+        if (rank->ties[t].edge == at->edge) return check_terms(v, r, &rank->ties[t]);
+    return sluice__fail(SLUICE_E_SCHEDULE, "rank %d has no tied gradients from edge %d on to sum",
+                        r, at->edge);
 }
 
 /* Compute may still be at the bytes of a post that does not come after it. */

@@ -15,6 +15,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/transport/transport.h"
+#include "runtime/transport/wire.h"
 
 /* Looks at a counter this often before it sleeps: about as long as a wake-up takes. Not at all
  * where ranks share cores: it would keep another one from what it waits for. */
@@ -27,25 +28,27 @@ typedef struct posted {
     sluice__mark mark;
 } posted;
 
-/* At any time only one side is ahead: `waiting` holds its posts from `complete` on, and before that
- * the marks of those who copied. */
-typedef struct link {
+/* A channel. At any time only one side is ahead: `waiting` holds its posts from `complete` on, and
+ * before that the marks of those who copied. */
+typedef struct queue {
     pthread_mutex_t lock;
     pthread_cond_t moved;
     posted *waiting;
     int capacity;
     int sent, received;
     atomic_int complete;
-    double latency_s, bytes_per_s;
-    double *due; /* per transfer: when it is over; NULL where links take no time */
-    bool is_open;
-} link;
+    sluice__wire *wire; /* that says when transfers are over; NULL: with their copy */
+    int from, to, index;
+} queue;
 
 struct sluice__transport {
     int ranks;
     int spins;
     const sluice_device_ops *ops;
-    link *links; /* [from * ranks + to] */
+    queue *queues; /* those from -> to side by side, in the order of their numbers */
+    int queue_count;
+    int *first;           /* [from * ranks + to]: of the queues; [ranks * ranks]: their count */
+    sluice__wire **wires; /* [from * ranks + to]; NULL: none */
     atomic_bool aborted;
     pthread_mutex_t lock; /* of the gather */
     pthread_cond_t arrived;
@@ -55,8 +58,8 @@ struct sluice__transport {
     int here;
 };
 
-static link *link_of(const sluice__transport *transport, int from, int to) {
-    return &transport->links[from * transport->ranks + to];
+static queue *queue_of(const sluice__transport *transport, int from, int to, int channel) {
+    return &transport->queues[transport->first[from * transport->ranks + to] + channel];
 }
 
 static sluice_status stopped(void) {
@@ -70,44 +73,81 @@ static sluice_status local_describe(char *out, size_t bytes) {
 
 /* ---- open and close ---- */
 
-static sluice_status open_links(sluice__transport *transport, const sluice__channel *links,
-                                int count) {
-    for (int k = 0; k < count; k++) {
-        link *opened     = link_of(transport, links[k].from, links[k].to);
-        opened->capacity = links[k].transfers;
-        SLUICE__TRY(
-            sluice__alloc(&opened->waiting, (size_t)links[k].transfers, sizeof *opened->waiting));
-        pthread_mutex_init(&opened->lock, NULL);
-        sluice__condition_init(&opened->moved);
-        opened->is_open     = true;
-        opened->latency_s   = links[k].latency_s;
-        opened->bytes_per_s = links[k].bytes_per_s;
-        if (links[k].latency_s > 0 || links[k].bytes_per_s > 0)
-            SLUICE__TRY(sluice__alloc(&opened->due, (size_t)links[k].transfers, sizeof(double)));
-    }
+/* Where the queues of each two ranks begin. */
+static sluice_status index_queues(sluice__transport *transport, const sluice__channel *channels,
+                                  int count) {
+    const size_t pairs = (size_t)transport->ranks * (size_t)transport->ranks;
+    SLUICE__TRY(sluice__alloc(&transport->first, pairs + 1, sizeof *transport->first));
+    for (int k = 0; k < count; k++)
+        transport->first[channels[k].from * transport->ranks + channels[k].to + 1]++;
+    for (size_t l = 0; l < pairs; l++) transport->first[l + 1] += transport->first[l];
+    return sluice__alloc(&transport->queues, (size_t)count, sizeof *transport->queues);
+}
+
+static sluice_status open_queue(sluice__transport *transport, const sluice__channel *channel) {
+    queue *opened    = queue_of(transport, channel->from, channel->to, channel->index);
+    opened->from     = channel->from;
+    opened->to       = channel->to;
+    opened->index    = channel->index;
+    opened->capacity = channel->transfers;
+    pthread_mutex_init(&opened->lock, NULL);
+    sluice__condition_init(&opened->moved);
+    transport->queue_count++;
+    return sluice__alloc(&opened->waiting, (size_t)channel->transfers, sizeof *opened->waiting);
+}
+
+/* The wire of link number `l`, if it takes time, for all of its queues. */
+static sluice_status make_wire(sluice__transport *transport, int l,
+                               const sluice__channel *channel) {
+    const int first = transport->first[l], count = transport->first[l + 1] - first;
+    int *transfers;
+    if (transport->wires[l] || (channel->latency_s <= 0 && channel->bytes_per_s <= 0))
+        return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&transfers, (size_t)count, sizeof *transfers));
+    for (int k = 0; k < count; k++) transfers[k] = transport->queues[first + k].capacity;
+    const sluice_status status = sluice__wire_make(&transport->wires[l], transfers, count,
+                                                   channel->latency_s, channel->bytes_per_s);
+    for (int k = 0; k < count; k++) transport->queues[first + k].wire = transport->wires[l];
+    sluice__free(transfers);
+    return status;
+}
+
+static sluice_status open_channels(sluice__transport *transport, const sluice__channel *channels,
+                                   int count) {
+    const size_t pairs = (size_t)transport->ranks * (size_t)transport->ranks;
+    SLUICE__TRY(index_queues(transport, channels, count));
+    for (int k = 0; k < count; k++) SLUICE__TRY(open_queue(transport, &channels[k]));
+    SLUICE__TRY(sluice__alloc(&transport->wires, pairs, sizeof *transport->wires));
+    for (int k = 0; k < count; k++)
+        SLUICE__TRY(make_wire(transport, channels[k].from * transport->ranks + channels[k].to,
+                              &channels[k]));
     return SLUICE_OK;
 }
 
 static void local_close(sluice__transport *transport) {
     if (!transport) return;
-    for (int k = 0; transport->links && k < transport->ranks * transport->ranks; k++) {
-        link *closed = &transport->links[k];
-        if (!closed->is_open) continue;
+    for (int k = 0; transport->queues && k < transport->first[transport->ranks * transport->ranks];
+         k++) {
+        queue *closed = &transport->queues[k];
+        if (closed->capacity == 0) continue; /* it was not opened */
         pthread_mutex_destroy(&closed->lock);
         pthread_cond_destroy(&closed->moved);
         sluice__free(closed->waiting);
-        sluice__free(closed->due);
     }
+    for (int l = 0; transport->wires && l < transport->ranks * transport->ranks; l++)
+        sluice__wire_free(transport->wires[l]);
     pthread_mutex_destroy(&transport->lock);
     pthread_cond_destroy(&transport->arrived);
-    sluice__free(transport->links);
+    sluice__free(transport->queues);
+    sluice__free(transport->first);
+    sluice__free(transport->wires);
     sluice__free(transport->gathered);
     sluice__free(transport->parts);
     sluice__free(transport->counts);
     sluice__free(transport);
 }
 
-static sluice_status local_open(sluice__transport **out, int ranks, const sluice__channel *links,
+static sluice_status local_open(sluice__transport **out, int ranks, const sluice__channel *channels,
                                 int count, const int *gathers, const sluice_device_ops *ops) {
     sluice__transport *transport;
     const size_t p  = (size_t)ranks;
@@ -120,7 +160,6 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
     pthread_mutex_init(&transport->lock, NULL);
     sluice__condition_init(&transport->arrived);
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&transport->links, p * p, sizeof *transport->links));
     SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
     SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, gathered, sizeof(double)));
@@ -130,7 +169,7 @@ static sluice_status local_open(sluice__transport **out, int ranks, const sluice
         transport->parts[r]  = transport->gathered + gathered;
         gathered += (size_t)gathers[r];
     }
-    SLUICE__TRY_OUT(open_links(transport, links, count));
+    SLUICE__TRY_OUT(open_channels(transport, channels, count));
     *out = transport;
 out:
     if (status != SLUICE_OK) local_close(transport);
@@ -138,8 +177,8 @@ out:
 }
 
 /* Nothing is allocated or connected: hosts hand over addresses. */
-static size_t local_reserve(const sluice__channel *links, int count, int ranks, int rank) {
-    (void)links, (void)count, (void)ranks, (void)rank;
+static size_t local_reserve(const sluice__channel *channels, int count, int ranks, int rank) {
+    (void)channels, (void)count, (void)ranks, (void)rank;
     return 0;
 }
 
@@ -154,27 +193,20 @@ static void local_leave(sluice__transport *transport, int rank) {
 }
 
 static void local_begin(sluice__transport *transport) {
-    for (int k = 0; k < transport->ranks * transport->ranks; k++) {
-        link *at = &transport->links[k];
+    for (int k = 0; k < transport->queue_count; k++) {
+        queue *at = &transport->queues[k];
         at->sent = at->received = 0;
         atomic_store(&at->complete, 0);
     }
+    for (int l = 0; l < transport->ranks * transport->ranks; l++)
+        if (transport->wires[l]) sluice__wire_begin(transport->wires[l]);
     transport->here = 0;
 }
 
 /* ---- transfers ---- */
 
-/* A link that takes time carries one transfer after another. */
-static void set_due(link *at, size_t bytes) {
-    const int k         = atomic_load(&at->complete);
-    const double now    = sluice__now();
-    const double before = k > 0 ? at->due[k - 1] : 0;
-    const double time   = at->bytes_per_s > 0 ? (double)bytes / at->bytes_per_s : 0;
-    at->due[k]          = (before > now ? before : now) + at->latency_s + time;
-}
-
 /* Both ends of the next transfer are known: `mine`, posted second, copies. */
-static sluice_status finish(const sluice__transport *transport, link *at, const posted *mine,
+static sluice_status finish(const sluice__transport *transport, queue *at, const posted *mine,
                             posted *other, bool sends) {
     const sluice_device_ops *ops = transport->ops;
     const posted *send = sends ? mine : other, *receive = sends ? other : mine;
@@ -184,27 +216,25 @@ static sluice_status finish(const sluice__transport *transport, link *at, const 
     if (send->content != receive->content)
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "what is sent is not what is received next: the two "
-                            "ends of the link disagree on the order of transfers");
+                            "ends of the channel disagree on the order of transfers");
     SLUICE__TRY(ops->wait(mine->mark.stream, other->mark.event));
     SLUICE__TRY(ops->copy(mine->mark.stream, receive->buffer, send->buffer, send->bytes));
     SLUICE__TRY(ops->record(mine->mark.stream, mine->mark.event));
     other->mark = mine->mark;
-    if (at->due) set_due(at, send->bytes);
+    if (at->wire) sluice__wire_add(at->wire, at->index, send->bytes);
     atomic_fetch_add(&at->complete, 1);
     pthread_cond_broadcast(&at->moved);
     return SLUICE_OK;
 }
 
-static sluice_status post(sluice__transport *transport, int from, int to, bool sends,
-                          const posted *mine) {
-    link *at = link_of(transport, from, to);
+static sluice_status post(sluice__transport *transport, queue *at, bool sends, const posted *mine) {
     pthread_mutex_lock(&at->lock);
     int *own = sends ? &at->sent : &at->received, other = sends ? at->received : at->sent;
     const int k          = (*own)++;
     sluice_status status = SLUICE_OK;
     if (k >= at->capacity) {
         status = sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
-                              at->capacity, from, to);
+                              at->capacity, at->from, at->to);
     } else if (k >= other) {
         at->waiting[k] = *mine; /* the other end will copy */
         status         = transport->ops->record(mine->mark.stream, mine->mark.event);
@@ -215,19 +245,19 @@ static sluice_status post(sluice__transport *transport, int from, int to, bool s
     return status;
 }
 
-static sluice_status local_post_send(sluice__transport *transport, int from, int to,
+static sluice_status local_post_send(sluice__transport *transport, int from, int to, int channel,
                                      const void *buffer, size_t bytes, uint64_t content,
                                      sluice__mark mark) {
     posted mine = {NULL, bytes, content, mark};
     memcpy(&mine.buffer, &buffer, sizeof buffer); /* only read: it is the copy's source */
-    return post(transport, from, to, true, &mine);
+    return post(transport, queue_of(transport, from, to, channel), true, &mine);
 }
 
-static sluice_status local_post_receive(sluice__transport *transport, int from, int to,
+static sluice_status local_post_receive(sluice__transport *transport, int from, int to, int channel,
                                         void *buffer, size_t bytes, uint64_t content,
                                         sluice__mark mark) {
     const posted mine = {buffer, bytes, content, mark};
-    return post(transport, from, to, false, &mine);
+    return post(transport, queue_of(transport, from, to, channel), false, &mine);
 }
 
 /* Posts never block here, so a group is nothing more than its posts. */
@@ -238,7 +268,7 @@ static sluice_status local_group(sluice__transport *transport, int rank) {
 }
 
 /* Until both ends of transfer k are posted and it is copied. */
-static sluice_status wait_for_copy(const sluice__transport *transport, link *at, int k,
+static sluice_status wait_for_copy(const sluice__transport *transport, queue *at, int k,
                                    double seconds, bool *done) {
     for (int spin = 0; spin < transport->spins; spin++)
         if (atomic_load(&at->complete) > k) {
@@ -256,28 +286,33 @@ static sluice_status wait_for_copy(const sluice__transport *transport, link *at,
 }
 
 /* Until transfer k, whose ends are posted, is over too. */
-static sluice_status wait_for_link(const sluice__transport *transport, link *at, int k, double end,
+static sluice_status wait_for_wire(const sluice__transport *transport, queue *at, int k, double end,
                                    bool *done) {
-    const double due           = at->due[k];
-    const double until         = due < end ? due : end;
-    const struct timespec then = sluice__time_at(until);
-    pthread_mutex_lock(&at->lock);
-    while (sluice__now() < until && !atomic_load(&transport->aborted))
-        (void)pthread_cond_timedwait(&at->moved, &at->lock, &then);
-    pthread_mutex_unlock(&at->lock);
-    *done = sluice__now() >= due;
+    double over  = 0;
+    bool certain = false;
+    for (*done = false; !*done;) {
+        certain                    = sluice__wire_over(at->wire, at->index, k, &over);
+        const double until         = over < end ? over : end;
+        const struct timespec then = sluice__time_at(until);
+        pthread_mutex_lock(&at->lock);
+        while (sluice__now() < until && !atomic_load(&transport->aborted))
+            (void)pthread_cond_timedwait(&at->moved, &at->lock, &then);
+        pthread_mutex_unlock(&at->lock);
+        *done = certain && sluice__now() >= over;
+        if (atomic_load(&transport->aborted) || sluice__now() >= end) break;
+    }
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
 }
 
 /* One copy is the end for both. */
 static sluice_status local_wait(sluice__transport *transport, const sluice__transfer_end *of,
                                 double seconds, bool *done, sluice_event **over) {
-    link *at         = link_of(transport, of->from, of->to);
+    queue *at        = queue_of(transport, of->from, of->to, of->channel);
     const double end = sluice__now() + seconds;
     SLUICE__TRY(wait_for_copy(transport, at, of->k, seconds, done));
     if (!*done) return SLUICE_OK;
     *over = at->waiting[of->k].mark.event;
-    return at->due ? wait_for_link(transport, at, of->k, end, done) : SLUICE_OK;
+    return at->wire ? wait_for_wire(transport, at, of->k, end, done) : SLUICE_OK;
 }
 
 /* Whoever copies, on a stream, is told by that stream's device. */
@@ -316,9 +351,8 @@ static sluice_status local_wait_gather(sluice__transport *transport, int rank, d
 
 static void local_abort(sluice__transport *transport) {
     atomic_store(&transport->aborted, true);
-    for (int k = 0; k < transport->ranks * transport->ranks; k++) {
-        link *at = &transport->links[k];
-        if (!at->is_open) continue;
+    for (int k = 0; k < transport->queue_count; k++) {
+        queue *at = &transport->queues[k];
         pthread_mutex_lock(&at->lock);
         pthread_cond_broadcast(&at->moved);
         pthread_mutex_unlock(&at->lock);

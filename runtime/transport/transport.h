@@ -2,9 +2,11 @@
 /*
  * transport.h -- the seam through which ranks exchange tensors: one const table per kind.
  *
- * Order is the contract: the k-th send of a directed link matches its k-th receive; there are no
- * tags. A transfer completes when both ends are posted and everything before it in its queues is
- * complete: strict rendezvous, no buffering anywhere. Numbers k count from the last begin().
+ * Order is the contract: the k-th send of a channel matches its k-th receive; there are no tags. A
+ * channel goes from one rank to another, and there may be several of them: what is posted on one
+ * never waits for another. A transfer completes when both ends are posted and everything before it
+ * in its queues is complete: strict rendezvous, no buffering anywhere. Numbers k count from the
+ * last begin().
  *
  * Posting never blocks. Waiting does, up to a time, and ends at once after abort().
  *
@@ -20,12 +22,14 @@
 #include "sluice/device.h"
 #include "sluice/status.h"
 
-typedef struct sluice__transport sluice__transport; /* the links among all ranks */
+typedef struct sluice__transport sluice__transport; /* the channels among all ranks */
 
-/* How many transfers one run may post on the directed link from -> to. Of virtual devices, also
- * what the link takes for each, from when both ends are posted and the one before is over. */
+/* The channel number `index`, from 0, of those from one rank to another, and how many transfers one
+ * run may post on it. Between virtual devices, also what the link takes: all channels from -> to
+ * are one link, and say the same. Their latencies overlap, their bytes follow one another
+ * (program.h, at sluice_simulation_costs, says in which order). */
 typedef struct sluice__channel {
-    int from, to, transfers;
+    int from, to, index, transfers;
     double latency_s, bytes_per_s; /* 0: no time; size does not matter */
 } sluice__channel;
 
@@ -36,25 +40,25 @@ typedef struct sluice__mark {
     sluice_event *event;
 } sluice__mark;
 
-/* Transfer k of the link from -> to, as its sender or its receiver sees it. */
+/* Transfer k of a channel, as its sender or its receiver sees it. */
 typedef struct sluice__transfer_end {
-    int from, to, k;
+    int from, to, channel, k;
     bool sends;
 } sluice__transfer_end;
 
 typedef struct sluice__transport_ops {
     const char *name;
     bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
-                     * directed link */
+                     * channel */
     /* What it is here, in a few words; E_UNSUPPORTED: it cannot be used, and why. */
     sluice_status (*describe)(char *out, size_t bytes);
     /* `ops`: the ranks' device. `gathers`: doubles that each rank gives in a gather.
      * E_HOST_MEMORY, E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
-    sluice_status (*open)(sluice__transport **out, int ranks, const sluice__channel *links,
+    sluice_status (*open)(sluice__transport **out, int ranks, const sluice__channel *channels,
                           int count, const int *gathers, const sluice_device_ops *ops);
     void (*close)(sluice__transport *transport); /* NULL is fine */
     /* Bytes that joining takes of the device of `rank`, beside the arenas. */
-    size_t (*reserve)(const sluice__channel *links, int count, int ranks, int rank);
+    size_t (*reserve)(const sluice__channel *channels, int count, int ranks, int rank);
 
     /* On every rank's thread, once all of them have allocated what they need: whatever the ranks
      * must agree on or connect happens here, in at most `seconds`; a post takes no longer, either.
@@ -70,10 +74,11 @@ typedef struct sluice__transport_ops {
      * stream is done, and in use until the transfer is over: who touches it next waits for that.
      * `content` says what is carried, the same number at both ends: it matches nothing, but a
      * transport that sees both refuses two that differ (E_SCHEDULE). E_STOPPED after abort(). */
-    sluice_status (*post_send)(sluice__transport *transport, int from, int to, const void *buffer,
-                               size_t bytes, uint64_t content, sluice__mark mark);
-    sluice_status (*post_receive)(sluice__transport *transport, int from, int to, void *buffer,
-                                  size_t bytes, uint64_t content, sluice__mark mark);
+    sluice_status (*post_send)(sluice__transport *transport, int from, int to, int channel,
+                               const void *buffer, size_t bytes, uint64_t content,
+                               sluice__mark mark);
+    sluice_status (*post_receive)(sluice__transport *transport, int from, int to, int channel,
+                                  void *buffer, size_t bytes, uint64_t content, sluice__mark mark);
     /* Posts between these two are issued as one; order among them does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);

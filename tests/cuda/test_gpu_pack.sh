@@ -55,7 +55,7 @@ for part in contract operations training "1, 2, 4 ranks" "NCCL, one GPU" bench {
     has "$record" "| $part | passed |"
 done
 for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
-for text in threads_hand_over_by_events sgd_agrees ranks_share_gpus_as_told \
+for text in threads_hand_over_by_events updates_agree ranks_share_gpus_as_told \
     "gpt-nano, tf32, K = 4: weights " "sanitizer: --tool racecheck --error-exitcode 9"; do has "${record%.md}.log" "$text"; done
 
 # ---- what fails, what is not over, what does not begin ----

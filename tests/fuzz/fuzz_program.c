@@ -69,7 +69,7 @@ static sluice_program *compile(const sluice_schedule *schedule, sluice_queues qu
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_schedule *schedule = NULL;
     if (sluice_schedule_parse(&schedule, (const char *)data, bytes) != SLUICE_OK) return 0;
-    sluice_program *const link = compile(schedule, SLUICE_QUEUES_PER_LINK);
+    sluice_program *const link = compile(schedule, SLUICE_QUEUES_PER_CHANNEL);
     sluice_program *const rank = compile(schedule, SLUICE_QUEUES_PER_RANK);
     if (rank && !link) fail("it runs in one queue per rank, and not in several", 0);
     if (link && !rank && !sluice_schedule_communicates(schedule))

@@ -405,7 +405,6 @@ static void test_what_is_touched_is_the_plan(void **state) {
 /* ---- evaluation runs on the same arenas: `--explain-memory` tells the step's ---- */
 
 static void check_evaluation(uint64_t *random, int trial) {
-    static sluice_split split;
     const char *const *names = sluice_schedule_names();
     int count                = 0;
     while (names[count]) count++;
@@ -421,7 +420,7 @@ static void check_evaluation(uint64_t *random, int trial) {
                                       0};
     sluice_model *model;
     sluice_schedule *schedule;
-    sluice_program *step, *forward;
+    sluice_plan *plan;
     assert_ok(sluice_gpt_model(&model, &config, test_random_int(random, 1, 8)));
     sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
     shape.ranks                   = p;
@@ -430,23 +429,23 @@ static void check_evaluation(uint64_t *random, int trial) {
     const int stages = sluice_schedule_stages(schedule);
     bool recompute[16];
     for (int s = 0; s < 16; s++) recompute[s] = trial % 3 == 0;
-    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    options.samples                = (int64_t)m * test_random_int(random, 1, 4);
-    options.states                 = 0;
-    options.recompute              = recompute;
+    sluice_plan_options options = SLUICE_PLAN_OPTIONS_INIT;
+    options.samples             = (int64_t)m * test_random_int(random, 1, 4);
+    options.states              = 0;
+    options.recompute           = recompute;
     if (sluice_schedule_trains(schedule) && stages <= 9) {
-        assert_ok(sluice_split_model(&split, model, stages, options.samples, m));
-        assert_ok(sluice_program_compile(&step, schedule, model, &split, &options));
-        assert_ok(sluice__compile_forward(&forward, step));
-        for (int r = 0; r < p; r++)
-            if (forward->rank[r].bytes.arena > step->rank[r].bytes.arena)
+        assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &options));
+        for (int r = 0; r < p; r++) {
+            const size_t forward =
+                sluice_program_memory(sluice_plan_program(plan, SLUICE_PLAN_EVALUATION), r).arena;
+            const size_t step =
+                sluice_program_memory(sluice_plan_program(plan, SLUICE_PLAN_STEP), r).arena;
+            if (forward > step)
                 fail_msg("trial %d: %s, %d ranks, %d micro-batches, rank %d: evaluation needs %zu "
-                         "bytes, "
-                         "a step %zu",
-                         trial, name, p, m, r, forward->rank[r].bytes.arena,
-                         step->rank[r].bytes.arena);
-        sluice_program_free(forward);
-        sluice_program_free(step);
+                         "bytes, a step %zu",
+                         trial, name, p, m, r, forward, step);
+        }
+        sluice_plan_free(plan);
     }
     sluice_schedule_free(schedule);
     sluice_model_free(model);

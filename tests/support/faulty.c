@@ -10,7 +10,7 @@
 /* What is wrong, and what has happened so far. */
 static struct {
     faulty_kind kind;
-    int n;        /* of the faulty send, over all links, from 0 */
+    int n;        /* of the faulty send, over all channels, from 0 */
     int delay_us; /* most, before any post or wait */
     uint64_t random;
     pthread_mutex_t lock;
@@ -18,7 +18,7 @@ static struct {
     bool fired;
     struct {
         bool is_full;
-        int from, to;
+        int from, to, channel;
         const void *buffer;
         size_t bytes;
         uint64_t content;
@@ -54,7 +54,7 @@ static bool faulty_fires(void) {
     return fires;
 }
 
-static sluice_status faulty_post_send(sluice__transport *transport, int from, int to,
+static sluice_status faulty_post_send(sluice__transport *transport, int from, int to, int channel,
                                       const void *buffer, size_t bytes, uint64_t content,
                                       sluice__mark mark) {
     const sluice__transport_ops *local = sluice__transport_local();
@@ -66,6 +66,7 @@ static sluice_status faulty_post_send(sluice__transport *transport, int from, in
         faulty.held.is_full = true;
         faulty.held.from    = from;
         faulty.held.to      = to;
+        faulty.held.channel = channel;
         faulty.held.buffer  = buffer;
         faulty.held.bytes   = bytes;
         faulty.held.content = content;
@@ -73,22 +74,23 @@ static sluice_status faulty_post_send(sluice__transport *transport, int from, in
         pthread_mutex_unlock(&faulty.lock);
         return SLUICE_OK;
     }
-    SLUICE__TRY(local->post_send(transport, from, to, buffer, bytes, content, mark));
+    SLUICE__TRY(local->post_send(transport, from, to, channel, buffer, bytes, content, mark));
     pthread_mutex_lock(&faulty.lock);
     const bool releases = faulty.held.is_full && faulty.held.from == from;
     if (releases) faulty.held.is_full = false;
     pthread_mutex_unlock(&faulty.lock);
     if (!releases) return SLUICE_OK;
-    return local->post_send(transport, from, faulty.held.to, faulty.held.buffer, faulty.held.bytes,
-                            faulty.held.content, faulty.held.mark);
+    return local->post_send(transport, from, faulty.held.to, faulty.held.channel,
+                            faulty.held.buffer, faulty.held.bytes, faulty.held.content,
+                            faulty.held.mark);
 }
 
 static sluice_status faulty_post_receive(sluice__transport *transport, int from, int to,
-                                         void *buffer, size_t bytes, uint64_t content,
+                                         int channel, void *buffer, size_t bytes, uint64_t content,
                                          sluice__mark mark) {
     faulty_sleep();
-    return sluice__transport_local()->post_receive(transport, from, to, buffer, bytes, content,
-                                                   mark);
+    return sluice__transport_local()->post_receive(transport, from, to, channel, buffer, bytes,
+                                                   content, mark);
 }
 
 static sluice_status faulty_wait(sluice__transport *transport, const sluice__transfer_end *at,

@@ -35,7 +35,7 @@ typedef struct sluice__nccl_pair {
     ncclUniqueId id; /* made by `low` before the first meeting */
 } sluice__nccl_pair;
 
-/* One end of a directed link, and the events of its transfers. */
+/* One end of a channel, and the events of its transfers. */
 typedef struct sluice__nccl_end {
     sluice_event **over; /* [capacity]: of this run; NULL: not posted yet */
     int capacity, posted;
@@ -49,9 +49,8 @@ typedef struct sluice__nccl_rank {
     sluice_stream *stream;
     sluice_event **events; /* one for each post that a run may make */
     int event_count, events_used;
-    bool groups;                        /* between group_begin and group_end */
-    bool *touched;                      /* [pair_count]: by the open group */
-    sluice__nccl_end *sends, *receives; /* [ranks]: to and from each */
+    bool groups;   /* between group_begin and group_end */
+    bool *touched; /* [pair_count]: by the open group */
     sluice_event *gathered;
     double *gather_there; /* device memory: ranks * gather_most, then what warming moves */
     double *gather_here;  /* pinned: ranks * gather_most */
@@ -63,6 +62,8 @@ struct sluice__transport {
     int ranks, pair_count;
     sluice__nccl_pair *pairs; /* ascending by low, then high */
     int *pair_of;             /* [rank * ranks + rank]: which one; -1 */
+    int *first_channel;       /* [from * ranks + to]: where theirs begin; [ranks * ranks]: count */
+    sluice__nccl_end *ends;   /* [2 * channel + sends]; each is its own rank's */
     ncclUniqueId all;         /* of the gather, by rank 0 */
     int *gathers, gather_most;
     sluice__nccl_rank *rank;
@@ -79,10 +80,10 @@ sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_d
 void sluice__nccl_leave(sluice__transport *transport, int rank);
 
 /* ---- post.c ---- */
-sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to,
+sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to, int channel,
                                      const void *buffer, size_t bytes, uint64_t content,
                                      sluice__mark mark);
-sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to,
+sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to, int channel,
                                         void *buffer, size_t bytes, uint64_t content,
                                         sluice__mark mark);
 sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank);
@@ -90,7 +91,7 @@ sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank);
 sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                 double seconds, bool *done, sluice_event **over);
 /* All transfers are forgotten. */
-void sluice__nccl_forget(sluice__nccl_rank *rank, int ranks);
+void sluice__nccl_forget(sluice__transport *transport);
 
 /* ---- gather.c ---- */
 /* Issue the all-gather of what is in device memory; until it is on its way. */

@@ -6,14 +6,21 @@
 #include "runtime/base/error.h"
 #include "runtime/transport/nccl/internal.h"
 
-void sluice__nccl_forget(sluice__nccl_rank *rank, int ranks) {
-    rank->events_used = 0;
-    for (int q = 0; q < ranks; q++) rank->sends[q].posted = rank->receives[q].posted = 0;
+void sluice__nccl_forget(sluice__transport *transport) {
+    const int channels = transport->first_channel[transport->ranks * transport->ranks];
+    for (int r = 0; r < transport->ranks; r++) transport->rank[r].events_used = 0;
+    for (int e = 0; e < 2 * channels; e++) transport->ends[e].posted = 0;
+}
+
+static sluice__nccl_end *find_end(const sluice__transport *transport, int from, int to, int channel,
+                                  bool sends) {
+    const int first = transport->first_channel[from * transport->ranks + to];
+    return &transport->ends[2 * (first + channel) + sends];
 }
 
 /* One end of the next transfer between `rank` and `peer`. */
 typedef struct post {
-    int rank, peer;
+    int rank, peer, channel;
     bool sends;
     const void *from; /* of a send */
     void *to;         /* of a receive */
@@ -42,7 +49,8 @@ static sluice_status call(const sluice__transport *transport, const post *at, in
 
 static sluice_status make(sluice__transport *transport, const post *at, sluice__mark mark) {
     sluice__nccl_rank *const me = &transport->rank[at->rank];
-    sluice__nccl_end *const end = at->sends ? &me->sends[at->peer] : &me->receives[at->peer];
+    sluice__nccl_end *const end = find_end(transport, at->sends ? at->rank : at->peer,
+                                           at->sends ? at->peer : at->rank, at->channel, at->sends);
     const int pair              = transport->pair_of[at->rank * transport->ranks + at->peer];
     (void)mark;
     assert(mark.stream == me->stream); /* the one that all kernels stand in */
@@ -60,18 +68,18 @@ static sluice_status make(sluice__transport *transport, const post *at, sluice__
     return transport->ops->record(me->stream, over);
 }
 
-sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to,
+sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to, int channel,
                                      const void *buffer, size_t bytes, uint64_t content,
                                      sluice__mark mark) {
     (void)content; /* NCCL carries no names: the verifier has compared them */
-    return make(transport, &(post){from, to, true, buffer, NULL, bytes}, mark);
+    return make(transport, &(post){from, to, channel, true, buffer, NULL, bytes}, mark);
 }
 
-sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to,
+sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to, int channel,
                                         void *buffer, size_t bytes, uint64_t content,
                                         sluice__mark mark) {
     (void)content;
-    return make(transport, &(post){to, from, false, NULL, buffer, bytes}, mark);
+    return make(transport, &(post){to, from, channel, false, NULL, buffer, bytes}, mark);
 }
 
 sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank) {
@@ -96,8 +104,8 @@ sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank) {
 /* On its way with its post; when it is over, its stream knows. */
 sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                 double seconds, bool *done, sluice_event **over) {
-    const sluice__nccl_end *const end = at->sends ? &transport->rank[at->from].sends[at->to]
-                                                  : &transport->rank[at->to].receives[at->from];
+    const sluice__nccl_end *const end =
+        find_end(transport, at->from, at->to, at->channel, at->sends);
     (void)seconds;
     SLUICE__TRY(sluice__nccl_go_on(transport));
     *done = at->k < end->posted;

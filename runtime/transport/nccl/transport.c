@@ -11,15 +11,16 @@
 
 /* ---- open ---- */
 
-static bool exchange_anything(const sluice__channel *links, int count, int a, int b) {
+static bool exchange_anything(const sluice__channel *channels, int count, int a, int b) {
     for (int k = 0; k < count; k++)
-        if ((links[k].from == a && links[k].to == b) || (links[k].from == b && links[k].to == a))
+        if ((channels[k].from == a && channels[k].to == b) ||
+            (channels[k].from == b && channels[k].to == a))
             return true;
     return false;
 }
 
 /* Ascending by low, then high: every rank takes its pairs up in this order. */
-static sluice_status find_pairs(sluice__transport *transport, const sluice__channel *links,
+static sluice_status find_pairs(sluice__transport *transport, const sluice__channel *channels,
                                 int count) {
     const int p = transport->ranks;
     SLUICE__TRY(sluice__alloc(&transport->pairs, (size_t)count, sizeof *transport->pairs));
@@ -28,7 +29,7 @@ static sluice_status find_pairs(sluice__transport *transport, const sluice__chan
     for (int k = 0; k < p * p; k++) transport->pair_of[k] = -1;
     for (int low = 0; low < p; low++)
         for (int high = low + 1; high < p; high++) {
-            if (!exchange_anything(links, count, low, high)) continue;
+            if (!exchange_anything(channels, count, low, high)) continue;
             transport->pair_of[low * p + high] = transport->pair_of[high * p + low] =
                 transport->pair_count;
             transport->pairs[transport->pair_count++] =
@@ -43,7 +44,28 @@ static sluice_status make_end(sluice__nccl_end *end, sluice__nccl_rank *rank, in
     return sluice__alloc(&end->over, (size_t)transfers, sizeof *end->over);
 }
 
-static sluice_status make_ranks(sluice__transport *transport, const sluice__channel *links,
+/* Both ends of every channel; those between the same two ranks stand side by side. */
+static sluice_status make_ends(sluice__transport *transport, const sluice__channel *channels,
+                               int count) {
+    const int p        = transport->ranks;
+    const size_t pairs = (size_t)p * (size_t)p;
+    SLUICE__TRY(sluice__alloc(&transport->first_channel, pairs + 1, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&transport->ends, 2 * (size_t)count, sizeof *transport->ends));
+    for (int k = 0; k < count; k++)
+        transport->first_channel[channels[k].from * p + channels[k].to + 1]++;
+    for (size_t l = 0; l < pairs; l++)
+        transport->first_channel[l + 1] += transport->first_channel[l];
+    for (int k = 0; k < count; k++) {
+        const sluice__channel *const at = &channels[k];
+        const int c = transport->first_channel[at->from * p + at->to] + at->index;
+        SLUICE__TRY(make_end(&transport->ends[2 * c], &transport->rank[at->to], at->transfers));
+        SLUICE__TRY(
+            make_end(&transport->ends[2 * c + 1], &transport->rank[at->from], at->transfers));
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status make_ranks(sluice__transport *transport, const sluice__channel *channels,
                                 int count) {
     const size_t p = (size_t)transport->ranks;
     SLUICE__TRY(sluice__alloc(&transport->rank, p, sizeof *transport->rank));
@@ -52,15 +74,8 @@ static sluice_status make_ranks(sluice__transport *transport, const sluice__chan
         const size_t pairs            = (size_t)transport->pair_count;
         SLUICE__TRY(sluice__alloc(&rank->pairs, pairs, sizeof *rank->pairs));
         SLUICE__TRY(sluice__alloc(&rank->touched, pairs, sizeof *rank->touched));
-        SLUICE__TRY(sluice__alloc(&rank->sends, p, sizeof *rank->sends));
-        SLUICE__TRY(sluice__alloc(&rank->receives, p, sizeof *rank->receives));
     }
-    for (int k = 0; k < count; k++) {
-        sluice__nccl_rank *const from = &transport->rank[links[k].from];
-        sluice__nccl_rank *const to   = &transport->rank[links[k].to];
-        SLUICE__TRY(make_end(&from->sends[links[k].to], from, links[k].transfers));
-        SLUICE__TRY(make_end(&to->receives[links[k].from], to, links[k].transfers));
-    }
+    SLUICE__TRY(make_ends(transport, channels, count));
     for (size_t r = 0; r < p; r++)
         SLUICE__TRY(sluice__alloc(&transport->rank[r].events,
                                   (size_t)transport->rank[r].event_count, sizeof(sluice_event *)));
@@ -71,17 +86,17 @@ static void close_transport(sluice__transport *transport) {
     if (!transport) return;
     for (int r = 0; transport->rank && r < transport->ranks; r++) {
         sluice__nccl_rank *const rank = &transport->rank[r];
-        for (int q = 0; rank->sends && q < transport->ranks; q++) sluice__free(rank->sends[q].over);
-        for (int q = 0; rank->receives && q < transport->ranks; q++)
-            sluice__free(rank->receives[q].over);
-        sluice__free(rank->sends);
-        sluice__free(rank->receives);
         sluice__free(rank->events);
         sluice__free(rank->touched);
         sluice__free(rank->pairs);
     }
+    const int pairs = transport->ranks * transport->ranks;
+    for (int e = 0; transport->ends && e < 2 * transport->first_channel[pairs]; e++)
+        sluice__free(transport->ends[e].over);
     pthread_mutex_destroy(&transport->lock);
     pthread_cond_destroy(&transport->came);
+    sluice__free(transport->ends);
+    sluice__free(transport->first_channel);
     sluice__free(transport->rank);
     sluice__free(transport->gathers);
     sluice__free(transport->pair_of);
@@ -90,7 +105,7 @@ static void close_transport(sluice__transport *transport) {
 }
 
 static sluice_status open_transport(sluice__transport **out, int ranks,
-                                    const sluice__channel *links, int count, const int *gathers,
+                                    const sluice__channel *channels, int count, const int *gathers,
                                     const sluice_device_ops *ops) {
     const sluice__nccl *nccl     = NULL;
     sluice__transport *transport = NULL;
@@ -102,8 +117,8 @@ static sluice_status open_transport(sluice__transport **out, int ranks,
     transport->ranks = ranks;
     pthread_mutex_init(&transport->lock, NULL);
     sluice__condition_init(&transport->came);
-    SLUICE__TRY_OUT(find_pairs(transport, links, count));
-    SLUICE__TRY_OUT(make_ranks(transport, links, count));
+    SLUICE__TRY_OUT(find_pairs(transport, channels, count));
+    SLUICE__TRY_OUT(make_ranks(transport, channels, count));
     SLUICE__TRY_OUT(sluice__alloc(&transport->gathers, (size_t)ranks, sizeof(int)));
     for (int r = 0; r < ranks; r++) {
         transport->gathers[r] = gathers[r];
@@ -119,16 +134,15 @@ out:
 /* Buffers of a communicator's channels, of which join.c allows few; not measured: generous. */
 static const size_t pair_bytes = (size_t)96 << 20, all_bytes = (size_t)64 << 20;
 
-static size_t reserve(const sluice__channel *links, int count, int ranks, int rank) {
+static size_t reserve(const sluice__channel *channels, int count, int ranks, int rank) {
     size_t bytes = all_bytes;
     for (int peer = 0; peer < ranks; peer++)
-        if (peer != rank && exchange_anything(links, count, rank, peer)) bytes += pair_bytes;
+        if (peer != rank && exchange_anything(channels, count, rank, peer)) bytes += pair_bytes;
     return bytes;
 }
 
 static void begin(sluice__transport *transport) {
-    for (int r = 0; r < transport->ranks; r++)
-        sluice__nccl_forget(&transport->rank[r], transport->ranks);
+    sluice__nccl_forget(transport);
 }
 
 static void abort_all(sluice__transport *transport) {

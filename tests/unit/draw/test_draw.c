@@ -28,7 +28,7 @@ static sluice_timeline *make(sluice_schedule *schedule, prices price) {
     sluice_simulation_costs costs = equal_costs(stages, price.forward, price.input, price.weight);
     costs.activation_transfer = costs.gradient_transfer = price.transfer;
     costs.update                                        = price.update;
-    sluice_program *program       = compile_over(schedule, SLUICE_QUEUES_PER_LINK);
+    sluice_program *program       = compile_over(schedule, SLUICE_QUEUES_PER_CHANNEL);
     sluice_simulation *simulation = simulate(program, &costs);
     sluice_timeline *timeline     = NULL;
     assert_ok(sluice_timeline_from_simulation(&timeline, program, simulation));

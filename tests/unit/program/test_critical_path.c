@@ -4,7 +4,7 @@
 #include "tests/support/schedule_tools.h"
 
 static sluice_program *generate(const char *name, int p, int m) {
-    return compile_over(generate_schedule(name, p, m), SLUICE_QUEUES_PER_LINK);
+    return compile_over(generate_schedule(name, p, m), SLUICE_QUEUES_PER_CHANNEL);
 }
 
 /* ---- the critical path ---- */
@@ -108,10 +108,10 @@ static void transfers_say_who_stood_still(void **state) {
     sluice_simulation *simulation = simulate(program, &costs);
     const sluice_payload f = SLUICE_PAYLOAD_ACTIVATION, b = SLUICE_PAYLOAD_GRADIENT;
     const sluice_transfer_times want[] = {
-        {0, 1, f, 0, 0, true, 2, 0, 2, 3, 1},
-        {0, 1, f, 0, 1, true, 4, 0, 4, 5, 0},
-        {1, 0, b, 1, 0, true, 9, 2, 9, 9.5, 0.5},
-        {1, 0, b, 1, 1, true, 11, 4, 11, 11.5, 0},
+        {0, 1, f, 0, 0, 0, true, 2, 0, 2, 3, 1},
+        {0, 1, f, 0, 1, 0, true, 4, 0, 4, 5, 0},
+        {1, 0, b, 1, 0, 1, true, 9, 2, 9, 9.5, 0.5},
+        {1, 0, b, 1, 1, 1, true, 11, 4, 11, 11.5, 0},
     };
     assert_near("makespan", simulation->makespan, 13.5);
     assert_int_equal(simulation->transfer_count, 4);
@@ -152,7 +152,7 @@ static void live_activations_are_counted_from_f_to_b(void **state) {
     sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *program =
-        compile_over(parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n"), SLUICE_QUEUES_PER_LINK);
+        compile_over(parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n"), SLUICE_QUEUES_PER_CHANNEL);
     sluice_simulation *simulation = simulate(program, &costs);
     static const int want[]       = {1, 2, 2, 2, 1, 1, 0, 0}; /* with norm and update */
     int count;

@@ -10,7 +10,7 @@
 #include "sluice/timeline.h"
 
 static sluice_program *compile(sluice_schedule *schedule) {
-    return compile_over(schedule, SLUICE_QUEUES_PER_LINK);
+    return compile_over(schedule, SLUICE_QUEUES_PER_CHANNEL);
 }
 
 static sluice_program *generate(const char *name, int p, int m) {

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-static const sluice_queues PER_LINK = SLUICE_QUEUES_PER_LINK, PER_RANK = SLUICE_QUEUES_PER_RANK;
+static const sluice_queues PER_LINK = SLUICE_QUEUES_PER_CHANNEL, PER_RANK = SLUICE_QUEUES_PER_RANK;
 
 static void assert_makespan(sluice_program *program, const sluice_simulation_costs *costs,
                             double expected) {

@@ -34,7 +34,7 @@ static scene scene_random(uint64_t *random, int trial) {
                                            .gradient_transfer   = trial % 3 * 0.7,
                                            .update              = 0.5};
     scene made                          = {
-                                 .program = compile_over(generate_schedule(names[trial % 4], p, m), SLUICE_QUEUES_PER_LINK)};
+                                 .program = compile_over(generate_schedule(names[trial % 4], p, m), SLUICE_QUEUES_PER_CHANNEL)};
     made.simulation = simulate(made.program, &costs);
     assert_ok(sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation));
     snprintf(made.words, sizeof made.words, "%s, p = %d, m = %d", names[trial % 4], p, m);
@@ -106,7 +106,7 @@ static void stages_of_a_rank_are_numbered(void **state) {
     sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     scene made      = {.program = compile_over(parse_schedule("0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n"),
-                                               SLUICE_QUEUES_PER_LINK)};
+                                               SLUICE_QUEUES_PER_CHANNEL)};
     made.simulation = simulate(made.program, &costs);
     assert_ok(sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation));
     const int ranks[] = {0, 1, 1, 0}, chunks[] = {0, 0, 1, 1};
@@ -222,7 +222,7 @@ static void times_that_are_not_finite_are_refused(void **state) {
     (void)state;
     sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1e308, 1e308, 1e308);
-    scene made = {.program = compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_LINK)};
+    scene made = {.program = compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_CHANNEL)};
     made.simulation = simulate(made.program, &costs);
     assert_refused(sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation),
                    SLUICE_E_ARGUMENT, "a makespan of inf and a step of inf cannot be drawn");

@@ -4,7 +4,9 @@
 #include "tests/support/damage.h"
 #include "tests/support/random_schedule.h"
 
-static const sluice_queues PER_LINK = SLUICE_QUEUES_PER_LINK, PER_RANK = SLUICE_QUEUES_PER_RANK;
+#include "sluice/plan.h"
+
+static const sluice_queues PER_LINK = SLUICE_QUEUES_PER_CHANNEL, PER_RANK = SLUICE_QUEUES_PER_RANK;
 
 /* A schedule by name; NULL where the name does not take these numbers. */
 static sluice_schedule *try_generate(const char *name, int p, int m) {

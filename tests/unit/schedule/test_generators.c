@@ -404,7 +404,7 @@ static void idle_shares_are_the_papers(void **state) {
             const shape of        = {.name = rows[n].name, .p = p, .v = rows[n].v, .m = 3 * p};
             const double expected = (p - 1.0) / (rows[n].scale * of.m + p - 1);
             sluice_simulation *simulation = NULL;
-            sluice_program *program       = simulate(&simulation, &of, SLUICE_QUEUES_PER_LINK);
+            sluice_program *program       = simulate(&simulation, &of, SLUICE_QUEUES_PER_CHANNEL);
             if (fabs(simulation->makespan_idle - expected) > 1e-12)
                 fail_msg("%s: %g of the makespan is idle, expected %g", say(&of).text,
                          simulation->makespan_idle, expected);
@@ -420,7 +420,7 @@ static void a_program_takes_as_long_as_its_actions(void **state) {
     uint64_t random       = test_seed();
     for (int trial = 0; trial < (everything ? 3000 : 300); trial++) {
         const shape of = random_shape(&random, everything ? 16 : 8);
-        assert_agreement(&of, trial % 2 ? SLUICE_QUEUES_PER_LINK : SLUICE_QUEUES_PER_RANK);
+        assert_agreement(&of, trial % 2 ? SLUICE_QUEUES_PER_CHANNEL : SLUICE_QUEUES_PER_RANK);
     }
 }
 
@@ -438,7 +438,7 @@ static void slack_hides_transfers(void **state) {
             for (int k = 0; k < 2; k++) {
                 const shape of                = {"1f1b", p, 1, m, 0, 1 + k};
                 sluice_simulation *simulation = NULL;
-                sluice_program *const program = compile(&of, SLUICE_QUEUES_PER_LINK);
+                sluice_program *const program = compile(&of, SLUICE_QUEUES_PER_CHANNEL);
                 assert_ok(sluice_program_simulate(&simulation, program, &costs));
                 makespan[k] = simulation->makespan;
                 sluice_simulation_free(simulation);

@@ -25,12 +25,12 @@ static const sluice_device_ops device = {
 static const sluice__mark no_mark = {NULL, NULL};
 
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
-    sluice__channel links[8];
+    sluice__channel channels[8];
     for (int r = 0; r < ranks; r++)
-        links[r] = (sluice__channel){r, (r + 1) % ranks, transfers, 0, 0};
+        channels[r] = (sluice__channel){r, (r + 1) % ranks, 0, transfers, 0, 0};
     sluice__transport *transport;
     static const int gathers[8] = {1, 1, 1, 1, 1, 1, 1, 1};
-    assert_ok(ops->open(&transport, ranks, links, ranks, gathers, &device));
+    assert_ok(ops->open(&transport, ranks, channels, ranks, gathers, &device));
     return transport;
 }
 
@@ -38,7 +38,8 @@ static bool is_complete(const sluice__transport_ops *ops, sluice__transport *tra
                         int to, int k) {
     bool done;
     sluice_event *over = NULL;
-    assert_ok(ops->wait(transport, &(sluice__transfer_end){from, to, k, false}, 0, &done, &over));
+    assert_ok(
+        ops->wait(transport, &(sluice__transfer_end){from, to, 0, k, false}, 0, &done, &over));
     return done;
 }
 
@@ -50,14 +51,14 @@ static void test_kth_send_meets_kth_receive(void **state) {
     for (int round = 0; round < 2; round++) {
         ops->begin(transport);
         memset(got, 0, sizeof got);
-        assert_ok(ops->post_send(transport, 0, 1, &values[0], sizeof(int), 0, no_mark));
-        assert_ok(ops->post_send(transport, 0, 1, &values[1], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, 0, 1, 0, &values[0], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, 0, 1, 0, &values[1], sizeof(int), 0, no_mark));
         assert_false(is_complete(ops, transport, 0, 1, 0)); /* rendezvous: nobody receives yet */
         for (int k = 0; k < 3; k++)
-            assert_ok(ops->post_receive(transport, 0, 1, &got[k], sizeof(int), 0, no_mark));
+            assert_ok(ops->post_receive(transport, 0, 1, 0, &got[k], sizeof(int), 0, no_mark));
         assert_true(is_complete(ops, transport, 0, 1, 1));
         assert_false(is_complete(ops, transport, 0, 1, 2));
-        assert_ok(ops->post_send(transport, 0, 1, &values[2], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, 0, 1, 0, &values[2], sizeof(int), 0, no_mark));
         assert_true(is_complete(ops, transport, 0, 1, 2));
         assert_memory_equal(got, values, sizeof got);
     }
@@ -69,11 +70,11 @@ static void test_links_are_directed_and_apart(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     const int there = 1, back = 2;
     int got_there = 0, got_back = 0;
-    assert_ok(ops->post_send(transport, 0, 1, &there, sizeof there, 0, no_mark));
-    assert_ok(ops->post_send(transport, 1, 0, &back, sizeof back, 0, no_mark));
-    assert_ok(ops->post_receive(transport, 1, 0, &got_back, sizeof back, 0, no_mark));
+    assert_ok(ops->post_send(transport, 0, 1, 0, &there, sizeof there, 0, no_mark));
+    assert_ok(ops->post_send(transport, 1, 0, 0, &back, sizeof back, 0, no_mark));
+    assert_ok(ops->post_receive(transport, 1, 0, 0, &got_back, sizeof back, 0, no_mark));
     assert_false(is_complete(ops, transport, 0, 1, 0));
-    assert_ok(ops->post_receive(transport, 0, 1, &got_there, sizeof there, 0, no_mark));
+    assert_ok(ops->post_receive(transport, 0, 1, 0, &got_there, sizeof there, 0, no_mark));
     assert_int_equal(got_there, 1);
     assert_int_equal(got_back, 2);
     ops->close(transport);
@@ -83,10 +84,10 @@ static void test_sizes_and_counts_are_checked(void **state) {
     const sluice__transport_ops *ops = *state;
     sluice__transport *transport     = open_ring(ops, 2, 1);
     char bytes[8]                    = {0};
-    assert_ok(ops->post_send(transport, 0, 1, bytes, 8, 0, no_mark));
-    assert_refused(ops->post_receive(transport, 0, 1, bytes, 4, 0, no_mark), SLUICE_E_ARGUMENT,
+    assert_ok(ops->post_send(transport, 0, 1, 0, bytes, 8, 0, no_mark));
+    assert_refused(ops->post_receive(transport, 0, 1, 0, bytes, 4, 0, no_mark), SLUICE_E_ARGUMENT,
                    "a send of 8 bytes meets a receive of 4");
-    assert_refused(ops->post_send(transport, 0, 1, bytes, 8, 0, no_mark), SLUICE_E_ARGUMENT,
+    assert_refused(ops->post_send(transport, 0, 1, 0, bytes, 8, 0, no_mark), SLUICE_E_ARGUMENT,
                    "more than 1 transfers from rank 0 to rank 1");
     ops->close(transport);
 }
@@ -112,11 +113,11 @@ static void *go_round(void *argument) {
     sluice_event *over = NULL;
     for (int k = 0; k < ROUNDS && done; k++) {
         me->status =
-            me->ops->post_receive(me->transport, before, me->rank, &got, sizeof got, 0, no_mark);
-        me->ops->post_send(me->transport, me->rank, next, &number, sizeof number, 0, no_mark);
-        me->ops->wait(me->transport, &(sluice__transfer_end){before, me->rank, k, false}, 30, &done,
-                      &over);
-        me->ops->wait(me->transport, &(sluice__transfer_end){me->rank, next, k, true}, 30, &done,
+            me->ops->post_receive(me->transport, before, me->rank, 0, &got, sizeof got, 0, no_mark);
+        me->ops->post_send(me->transport, me->rank, next, 0, &number, sizeof number, 0, no_mark);
+        me->ops->wait(me->transport, &(sluice__transfer_end){before, me->rank, 0, k, false}, 30,
+                      &done, &over);
+        me->ops->wait(me->transport, &(sluice__transfer_end){me->rank, next, 0, k, true}, 30, &done,
                       &over);
         number = got + 1;
     }
@@ -150,7 +151,7 @@ static void *wait_for_nothing(void *argument) {
     bool done          = false;
     sluice_event *over = NULL;
     me->status =
-        me->ops->wait(me->transport, &(sluice__transfer_end){0, 1, 0, false}, 30, &done, &over);
+        me->ops->wait(me->transport, &(sluice__transfer_end){0, 1, 0, 0, false}, 30, &done, &over);
     return NULL;
 }
 
@@ -175,7 +176,7 @@ static void test_waiting_ends_in_time(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     bool done                        = true;
     sluice_event *over               = NULL;
-    assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 0, false}, 0.05, &done, &over));
+    assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 0, 0, false}, 0.05, &done, &over));
     assert_false(done);
     double all[2];
     assert_ok(ops->wait_gather(transport, 0, all, 0.05, &done));

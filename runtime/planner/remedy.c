@@ -7,7 +7,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/program/internal.h"
+#include "runtime/planner/planner.h"
 
 enum { MOST_REMEDIES = 4, MOST_RANKS = 64, WORDS = 96 };
 
@@ -20,8 +20,7 @@ typedef struct candidate {
 
 typedef struct search {
     const sluice_model *model;
-    const sluice_program_options *options;
-    size_t limit;
+    const sluice_plan_options *options;
     candidate now; /* what does not fit */
     char *out;
     size_t bytes, used;
@@ -34,31 +33,25 @@ static sluice_status plan(size_t *largest, const search *s, const candidate *wit
     shape.chunks                  = with->chunks;
     shape.microbatches            = with->microbatches;
     sluice_schedule *schedule     = NULL;
-    sluice_split *split           = NULL;
-    sluice_program *step = NULL, *forward = NULL;
-    bool *recompute                = NULL;
-    sluice_status status           = SLUICE_OK;
-    sluice_program_options options = *s->options;
+    sluice_plan *made             = NULL;
+    bool *recompute               = NULL;
+    sluice_status status          = SLUICE_OK;
+    sluice_plan_options options   = *s->options;
     SLUICE__TRY_OUT(sluice_schedule_generate(&schedule, with->schedule, &shape));
     const int stages = sluice_schedule_stages(schedule);
-    SLUICE__TRY_OUT(sluice__alloc(&split, 1, sizeof *split));
     SLUICE__TRY_OUT(sluice__alloc(&recompute, (size_t)stages, sizeof *recompute));
     for (int k = 0; k < stages; k++) recompute[k] = with->recompute;
-    options.recompute = recompute;
-    SLUICE__TRY_OUT(
-        sluice_split_model(split, s->model, stages, options.samples, with->microbatches));
-    SLUICE__TRY_OUT(sluice_program_compile(&step, schedule, s->model, split, &options));
-    SLUICE__TRY_OUT(sluice__compile_forward(&forward, step));
+    options.recompute    = recompute;
+    options.memory_limit = 0; /* whether it fits is the caller's to see */
+    SLUICE__TRY_OUT(sluice_plan_make(&made, s->model, schedule, NULL, &options));
     *largest = 0;
-    for (int r = 0; r < step->ranks; r++) {
-        const size_t bytes = sluice__arena_bytes(step, forward, r);
+    for (int r = 0; r < with->ranks; r++) {
+        const size_t bytes = sluice_plan_arena(made, r);
         if (bytes > *largest) *largest = bytes;
     }
 out:
-    sluice_program_free(forward);
-    sluice_program_free(step);
+    sluice_plan_free(made);
     sluice__free(recompute);
-    sluice__free(split);
     sluice_schedule_free(schedule);
     return status;
 }
@@ -87,7 +80,8 @@ static void describe(char words[WORDS], const candidate *now, const candidate *w
 static bool try_candidate(search *s, const candidate *with) {
     size_t largest = 0;
     char words[WORDS], size[32];
-    if (s->found == MOST_REMEDIES || plan(&largest, s, with) != SLUICE_OK || largest > s->limit)
+    if (s->found == MOST_REMEDIES || plan(&largest, s, with) != SLUICE_OK ||
+        largest > s->options->memory_limit)
         return false;
     describe(words, &s->now, with);
     const int added = snprintf(s->out + s->used, s->bytes - s->used, "%s%s (%s)",
@@ -125,13 +119,12 @@ static void try_all(search *s, candidate from) {
 
 void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
                                const sluice_schedule *schedule,
-                               const sluice_program_options *options, size_t limit) {
+                               const sluice_plan_options *options) {
     bool all         = true;
     const int stages = sluice_schedule_stages(schedule);
     for (int k = 0; k < stages; k++) all = all && options->recompute && options->recompute[k];
     search s        = {.model   = model,
                        .options = options,
-                       .limit   = limit,
                        .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
                                    stages / sluice_schedule_ranks(schedule),
                                    sluice_schedule_microbatches(schedule), all},

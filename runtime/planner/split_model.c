@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* split.c -- a model's stages of equal FLOPs. */
+/* split_model.c -- a model's stages of equal FLOPs. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "sluice/program.h"
+#include "sluice/plan.h"
 
 sluice_status sluice_split_model(sluice_split *out, const sluice_model *model, int stages,
                                  int64_t samples, int microbatches) {

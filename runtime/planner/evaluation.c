@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* forward.c -- the forward-only program that goes with a step: for evaluation, on the same arenas.
- */
+/* evaluation.c -- forward-only programs that go with a step: for evaluation, on the same arenas. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/planner/planner.h"
 #include "runtime/program/internal.h"
 
 /* Rank by rank, micro-batch by micro-batch, the rank's stages. */
-static void fill_lists(const sluice_program *step, sluice_action *next, const sluice_action **lists,
-                       int *counts) {
+static void fill_lists(const sluice_program *step, int microbatches, sluice_action *next,
+                       const sluice_action **lists, int *counts) {
     for (int r = 0; r < step->ranks; r++) {
         lists[r] = next;
-        for (int i = 0; i < step->microbatches; i++)
+        for (int i = 0; i < microbatches; i++)
             for (int s = 0; s < step->stages; s++)
                 if (step->stage_rank[s] == r) *next++ = (sluice_action){SLUICE_ACTION_F, s, i, 0};
         counts[r] = (int)(next - lists[r]);
@@ -24,8 +24,9 @@ static void copy_split(sluice_split *split, const sluice_program *step) {
     split->first[step->stages] = last->first + last->count;
 }
 
-sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step) {
-    const size_t p = (size_t)step->ranks, most = (size_t)step->stages * (size_t)step->microbatches;
+sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step,
+                                      const char *name, int microbatches, int64_t samples) {
+    const size_t p = (size_t)step->ranks, most = (size_t)step->stages * (size_t)microbatches;
     sluice_action *actions      = NULL;
     const sluice_action **lists = NULL;
     int *counts                 = NULL;
@@ -36,12 +37,12 @@ sluice_status sluice__compile_forward(sluice_program **out, const sluice_program
     SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
     SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
     SLUICE__TRY_OUT(sluice__alloc(&split, 1, sizeof *split));
-    fill_lists(step, actions, lists, counts);
+    fill_lists(step, microbatches, actions, lists, counts);
     copy_split(split, step);
     sluice_program_options options = step->options;
-    options.samples                = sluice_program_samples(step, 0) * step->microbatches;
+    options.samples                = samples * microbatches;
     options.recompute              = NULL;
-    SLUICE__TRY_OUT(sluice_schedule_from_lists(&schedule, "evaluate", lists, counts, step->ranks));
+    SLUICE__TRY_OUT(sluice_schedule_from_lists(&schedule, name, lists, counts, step->ranks));
     SLUICE__TRY_OUT(sluice_program_compile(out, schedule, step->model, split, &options));
 out:
     sluice_schedule_free(schedule);
@@ -50,9 +51,4 @@ out:
     sluice__free(lists);
     sluice__free(actions);
     return status;
-}
-
-size_t sluice__arena_bytes(const sluice_program *step, const sluice_program *forward, int rank) {
-    const size_t a = step->rank[rank].bytes.arena, b = forward->rank[rank].bytes.arena;
-    return a > b ? a : b;
 }

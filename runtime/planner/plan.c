@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
+#include <assert.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/planner/planner.h"
+#include "runtime/program/internal.h"
+
+/* ---- checks ---- */
+
+static sluice_status take_options(sluice_plan_options *out, const sluice_plan_options *options) {
+    if (options->size == 0 || options->size > sizeof *out) {
+        sluice__fail(SLUICE_E_ARGUMENT, "plan options of %zu bytes", options->size);
+        return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PLAN_OPTIONS_INIT");
+    }
+    memcpy(out, options, options->size);
+    for (int k = 0; k < out->forward_count; k++)
+        if (out->forwards[k].microbatches < 1 || out->forwards[k].samples < 1)
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "program '%s' has %d micro-batches of %lld samples; it needs at "
+                                "least 1 of 1",
+                                out->forwards[k].name, out->forwards[k].microbatches,
+                                (long long)out->forwards[k].samples);
+    return SLUICE_OK;
+}
+
+static sluice_status check(const sluice_model *model, const sluice_schedule *schedule) {
+    const int layers = sluice_model_layer_count(model);
+    if (sluice_model_weight_per_sample(model) == 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss",
+                            layers);
+    if (sluice_schedule_trains(schedule)) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "schedule '%s' has no backward actions",
+                        sluice_schedule_name(schedule));
+}
+
+/* The arenas are known: refuse those that are too large, with ways out that were planned. */
+static sluice_status check_limit(const sluice_plan *plan, const sluice_schedule *schedule,
+                                 const sluice_plan_options *options) {
+    const size_t limit = options->memory_limit;
+    for (int r = 0; limit > 0 && r < plan->ranks; r++) {
+        const size_t needed = sluice_plan_arena(plan, r);
+        if (needed <= limit) continue;
+        char all[32], most[32], missing[32], remedies[400];
+        sluice__fail(SLUICE_E_DEVICE_MEMORY,
+                     "rank %d needs %s, which is %s more than the limit of %s per rank", r,
+                     sluice__bytes_text(all, needed), sluice__bytes_text(missing, needed - limit),
+                     sluice__bytes_text(most, limit));
+        const sluice_error refusal = *sluice_last_error();
+        sluice__describe_remedies(remedies, sizeof remedies, plan->model, schedule, options);
+        sluice__fail_again(&refusal);
+        return sluice__hint(SLUICE_E_DEVICE_MEMORY, "%s", remedies);
+    }
+    return SLUICE_OK;
+}
+
+/* ---- programs ---- */
+
+static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *schedule,
+                                  const sluice_split *split, const sluice_plan_options *options) {
+    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_split *even              = NULL;
+    sluice_status status            = SLUICE_OK;
+    settings.samples                = options->samples;
+    settings.precision              = options->precision;
+    settings.working_bytes          = options->working_bytes;
+    settings.states                 = options->states;
+    settings.queues                 = options->queues;
+    settings.recompute              = options->recompute;
+    if (!split) {
+        SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
+        SLUICE__TRY_OUT(sluice_split_model(even, plan->model, sluice_schedule_stages(schedule),
+                                           options->samples,
+                                           sluice_schedule_microbatches(schedule)));
+        split = even;
+    }
+    status = sluice_program_compile(&plan->programs[SLUICE_PLAN_STEP], schedule, plan->model, split,
+                                    &settings);
+    if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
+        (void)sluice__hint(status,
+                           "with a queue for each channel, over --transport local, it may run");
+out:
+    sluice__free(even);
+    return status;
+}
+
+#ifndef NDEBUG
+/* Every program of a plan sees parameters and state where the step has them. */
+static bool regions_agree(const sluice_program *a, const sluice_program *b) {
+    for (int r = 0; r < a->ranks; r++) {
+        const sluice__rank_program *x = &a->rank[r], *y = &b->rank[r];
+        if (x->value_count != y->value_count) return false;
+        for (int k = 0; k < x->value_count; k++)
+            if (memcmp(&x->values[k], &y->values[k], sizeof x->values[k]) != 0) return false;
+    }
+    return true;
+}
+#endif
+
+static sluice_status compile_forwards(sluice_plan *plan, const sluice_plan_options *options) {
+    const sluice_program *const step = plan->programs[SLUICE_PLAN_STEP];
+    SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION], step, "evaluation",
+                                        step->microbatches, sluice_program_samples(step, 0)));
+    for (int k = 0; k < options->forward_count; k++) {
+        const sluice_plan_forward *const forward = &options->forwards[k];
+        SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION + 1 + k], step,
+                                            forward->name, forward->microbatches,
+                                            forward->samples));
+    }
+    for (int k = 1; k < plan->count; k++) assert(regions_agree(step, plan->programs[k]));
+    return SLUICE_OK;
+}
+
+static sluice_status name_programs(sluice_plan *plan, const sluice_plan_options *options) {
+    const size_t count = (size_t)plan->count;
+    SLUICE__TRY(sluice__alloc(&plan->programs, count, sizeof(sluice_program *)));
+    SLUICE__TRY(sluice__alloc(&plan->names, count, sizeof(char *)));
+    SLUICE__TRY(sluice__copy_text(&plan->names[SLUICE_PLAN_STEP], "step"));
+    SLUICE__TRY(sluice__copy_text(&plan->names[SLUICE_PLAN_EVALUATION], "evaluation"));
+    for (int k = 0; k < options->forward_count; k++)
+        SLUICE__TRY(sluice__copy_text(&plan->names[SLUICE_PLAN_EVALUATION + 1 + k],
+                                      options->forwards[k].name));
+    return SLUICE_OK;
+}
+
+/* ---- make and free ---- */
+
+sluice_status sluice_plan_make(sluice_plan **out, const sluice_model *model,
+                               const sluice_schedule *schedule, const sluice_split *split,
+                               const sluice_plan_options *options) {
+    sluice_plan_options settings = SLUICE_PLAN_OPTIONS_INIT;
+    sluice_plan *plan            = NULL;
+    sluice_status status         = SLUICE_OK;
+    SLUICE__TRY(take_options(&settings, options));
+    SLUICE__TRY(check(model, schedule));
+    SLUICE__TRY(sluice__alloc(&plan, 1, sizeof *plan));
+    atomic_init(&plan->holders, 1);
+    plan->model   = model;
+    plan->options = settings;
+    plan->ranks   = sluice_schedule_ranks(schedule);
+    plan->count   = SLUICE_PLAN_EVALUATION + 1 + settings.forward_count;
+    SLUICE__TRY_OUT(name_programs(plan, &settings));
+    SLUICE__TRY_OUT(compile_step(plan, schedule, split, &settings));
+    SLUICE__TRY_OUT(compile_forwards(plan, &settings));
+    SLUICE__TRY_OUT(check_limit(plan, schedule, &settings));
+    plan->options.recompute = NULL; /* the caller's may go */
+    plan->options.forwards  = NULL;
+    *out                    = plan;
+    plan                    = NULL;
+out:
+    sluice_plan_free(plan);
+    return status;
+}
+
+void sluice__plan_hold(sluice_plan *plan) {
+    atomic_fetch_add(&plan->holders, 1);
+}
+
+void sluice_plan_free(sluice_plan *plan) {
+    if (!plan || atomic_fetch_sub(&plan->holders, 1) > 1) return;
+    for (int k = 0; k < plan->count; k++) {
+        if (plan->programs) sluice_program_free(plan->programs[k]);
+        if (plan->names) sluice__free(plan->names[k]);
+    }
+    sluice__free(plan->programs);
+    sluice__free(plan->names);
+    sluice__free(plan);
+}
+
+/* ---- what can be asked ---- */
+
+int sluice_plan_program_count(const sluice_plan *plan) {
+    return plan->count;
+}
+
+const sluice_program *sluice_plan_program(const sluice_plan *plan, int index) {
+    assert(0 <= index && index < plan->count);
+    return plan->programs[index];
+}
+
+const char *sluice_plan_program_name(const sluice_plan *plan, int index) {
+    assert(0 <= index && index < plan->count);
+    return plan->names[index];
+}
+
+const sluice_model *sluice_plan_model(const sluice_plan *plan) {
+    return plan->model;
+}
+
+size_t sluice_plan_arena(const sluice_plan *plan, int rank) {
+    size_t largest = 0;
+    for (int k = 0; k < plan->count; k++) {
+        const size_t bytes = plan->programs[k]->rank[rank].bytes.arena;
+        if (bytes > largest) largest = bytes;
+    }
+    return largest;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c -- the one list of transports. */
+#include "runtime/transport/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/plugin.h"
+#include "sluice/transport.h"
+
+/* The first is what "auto" means. */
+static const sluice__transport_entry entries[] = {
+    {.name = "local", .one_queue = false, .device = NULL},
+    {.name = "nccl", .one_queue = true, .device = "cuda"},
+};
+enum { ENTRIES = sizeof entries / sizeof *entries };
+
+sluice_status sluice__transport_find(const sluice__transport_entry **out, const char *name) {
+    if (!name || strcmp(name, "auto") == 0) name = entries[0].name;
+    char names[128] = "auto";
+    size_t used     = strlen(names);
+    for (int k = 0; k < ENTRIES; k++) {
+        if (strcmp(entries[k].name, name) == 0) {
+            *out = &entries[k];
+            return SLUICE_OK;
+        }
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", entries[k].name);
+    }
+    sluice__fail(SLUICE_E_ARGUMENT, "no transport is called '%s'", name);
+    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: %s", names);
+}
+
+sluice_status sluice__transport_load(const sluice__transport_ops **out,
+                                     const sluice__transport_entry *entry) {
+    const sluice_device_ops *device = NULL;
+    if (!entry->device) {
+        *out = sluice__transport_local();
+        return SLUICE_OK;
+    }
+    SLUICE__TRY(sluice__plugin_load(&device, entry->device));
+    return sluice__plugin_transport(out);
+}
+
+sluice_status sluice_transport_describe(char *out, size_t bytes, const char *name) {
+    const sluice__transport_entry *entry = NULL;
+    const sluice__transport_ops *ops     = NULL;
+    SLUICE__TRY(sluice__transport_find(&entry, name));
+    SLUICE__TRY(sluice__transport_load(&ops, entry));
+    return ops->describe(out, bytes);
+}
+
+sluice_status sluice_transport_queues(sluice_queues *out, const char *name) {
+    const sluice__transport_entry *entry = NULL;
+    SLUICE__TRY(sluice__transport_find(&entry, name));
+    *out = entry->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
+    return SLUICE_OK;
+}
