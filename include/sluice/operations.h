@@ -329,6 +329,7 @@ typedef struct sluice_operations {
     /* Bytes of the working copy that layers read in place of a parameter's master, which is fp32;
      * 0: they read the master. Pure. */
     size_t (*working_bytes)(const sluice_shape *parameter);
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a name and a type stand in no parentheses */
 #define X(name, args) sluice_status (*name)(sluice_stream * stream, const args *arguments);
     SLUICE_OPERATION_MAP(X)
 #undef X

@@ -57,7 +57,7 @@ refuse 2 "--transport is 'mpi'; choose one of: auto, local, nccl" "${train[@]}" 
 
 # ---- NCCL: for GPUs alone, one rank on each, where it is, and new enough ----
 
-refuse 2 "transport nccl joins GPUs, and the device is cpu; use --device cuda, or --transport local" "${train[@]}" --transport nccl
+refuse 2 "transport nccl joins devices of kind cuda, and the device is cpu; use --device cuda, or --transport local" "${train[@]}" --transport nccl
 if [ -n "$nccl_library" ]; then
     nccl=(--device cuda --transport nccl -p 2)
     refuse 2 "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU; use --transport local, or a GPU for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2

@@ -173,7 +173,7 @@ static void find_lives(const sluice__rank *rank) {
         if (at->kind == SLUICE_INSTRUCTION_TIE_REDUCE)
             for (int t = 0; t < mine->tie_count; t++)
                 for (int k = 0; k < mine->ties[t].terms; k++)
-                    if (mine->ties[t].first == at->stage)
+                    if (mine->ties[t].edge == at->edge)
                         mark(here, base,
                              &(sluice_slot){mine->ties[t].offsets[k],
                                             VOCABULARY * (size_t)little.width * sizeof(float)},

@@ -257,12 +257,13 @@ double plain_loop_update(plain_loop *loop, const sluice_adamw *settings, double 
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
         if (use->first != u) continue;
         const bool copied = loop->parameters[u] != loop->masters[u];
-        tensors[count++]  = (sluice_update_tensor){.master   = loop->masters[u],
+        tensors[count]    = (sluice_update_tensor){.master   = loop->masters[u],
                                                    .working  = copied ? loop->parameters[u] : NULL,
                                                    .gradient = loop->gradients[u],
                                                    .states   = {loop->firsts[u], loop->seconds[u]},
                                                    .count    = plain_use_count(loop, u),
                                                    .decays   = use->parameter.decays};
+        count++;
     }
     assert_ok(loop->operations->sum_squares(loop->stream,
                                             &(sluice_sum_squares){partials, tensors, count}));

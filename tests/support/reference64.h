@@ -8,354 +8,78 @@
 #ifndef SLUICE_TESTS_REFERENCE64_H
 #define SLUICE_TESTS_REFERENCE64_H
 
-#include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "runtime/base/random.h"
-#include "sluice/device.h"
-#include "tests/support/support.h"
+#include "sluice/operations.h"
 
 /* ---- arrays ---- */
-
 /* `count` zeros; the test fails if there is no memory. */
-static inline double *reference_zeros(int64_t count) {
-    double *const zeros = calloc((size_t)count + 1, sizeof *zeros);
-    assert_non_null(zeros);
-    return zeros;
-}
-
-static inline double *reference_copy(const float *from, int64_t count) {
-    double *const copy = reference_zeros(count);
-    for (int64_t i = 0; i < count; i++) copy[i] = (double)from[i];
-    return copy;
-}
-
+double *reference_zeros(int64_t count);
+double *reference_copy(const float *from, int64_t count);
 /*
  * The largest difference, relative to the largest expected magnitude, or to 0.01 where all are
  * smaller: operands are about 1, and what cancels to less has no more digits.
  */
-static inline double reference_distance(const float *got, const double *expected, int64_t count) {
-    double most = 0.01, distance = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const double difference = fabs((double)got[i] - expected[i]);
-        if (!(difference <= distance)) distance = difference; /* NaN is far away, too */
-        most = fmax(most, fabs(expected[i]));
-    }
-    return distance / most;
-}
+double reference_distance(const float *got, const double *expected, int64_t count);
 
 /* ---- dropout ---- */
-
-/* What element `element` of sample `sample` is multiplied by. */
-static inline double reference_factor(const sluice_dropout *dropout, int64_t sample,
-                                      int64_t element) {
-    const int64_t block = element / 4, first = dropout->first_sample;
-    const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(first + sample),
-                                 (uint32_t)dropout->step, (uint32_t)(block >> 32)};
-    uint32_t words[4];
-    if (dropout->rate <= 0) return 1;
-    sluice__philox(words, counter, dropout->key);
-    const bool drops = (double)words[element % 4] / 4294967296.0 < (double)dropout->rate;
-    return drops ? 0 : 1 / (1 - (double)dropout->rate);
-}
-
 /* x, in place: (samples, elements). */
-static inline void reference_drop(double *x, int64_t samples, int64_t elements,
-                                  const sluice_dropout *dropout) {
-    for (int64_t s = 0; s < samples; s++)
-        for (int64_t e = 0; e < elements; e++)
-            x[s * elements + e] *= reference_factor(dropout, s, e);
-}
-
-/* Of the probability of a key, as sluice_attention says. */
-static inline double reference_key_factor(const sluice_dropout *dropout, int64_t sample,
-                                          int64_t head, int64_t length, int64_t query,
-                                          int64_t key) {
-    return reference_factor(dropout, sample,
-                            (head * length + query) * ((length + 3) / 4 * 4) + key);
-}
+void reference_drop(double *x, int64_t samples, int64_t elements, const sluice_dropout *dropout);
 
 /* ---- linear ---- */
-
-static inline double reference_gelu(double x) {
-    return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
-}
-
-static inline double reference_gelu_slope(double x) {
-    const double c = sqrt(2 / 3.14159265358979323846), t = tanh(c * (x + 0.044715 * x * x * x));
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
-}
-
+double reference_gelu(double x);
+double reference_gelu_slope(double x);
 /* y = x w + b + residual */
-static inline void reference_linear(double *y, const double *x, const double *w, const double *b,
-                                    const double *residual, int64_t rows, int64_t inputs,
-                                    int64_t outputs) {
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t o = 0; o < outputs; o++) {
-            double total = (b ? b[o] : 0) + (residual ? residual[i * outputs + o] : 0);
-            for (int64_t k = 0; k < inputs; k++) total += x[i * inputs + k] * w[k * outputs + o];
-            y[i * outputs + o] = total;
-        }
-    }
-}
-
+void reference_linear(double *y, const double *x, const double *w, const double *b,
+                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs);
 /* Gradients of sum(y * dy); each may be NULL. */
-static inline void reference_linear_backward(double *dx, double *dw, double *db, const double *dy,
-                                             const double *x, const double *w, int64_t rows,
-                                             int64_t inputs, int64_t outputs) {
-    if (dx) memset(dx, 0, (size_t)(rows * inputs) * sizeof *dx);
-    if (dw) memset(dw, 0, (size_t)(inputs * outputs) * sizeof *dw);
-    if (db) memset(db, 0, (size_t)outputs * sizeof *db);
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t o = 0; o < outputs; o++) {
-            const double g = dy[i * outputs + o];
-            if (db) db[o] += g;
-            for (int64_t k = 0; k < inputs; k++) {
-                if (dx) dx[i * inputs + k] += g * w[k * outputs + o];
-                if (dw) dw[k * outputs + o] += g * x[i * inputs + k];
-            }
-        }
-    }
-}
+void reference_linear_backward(double *dx, double *dw, double *db, const double *dy,
+                               const double *x, const double *w, int64_t rows, int64_t inputs,
+                               int64_t outputs);
 
 /* ---- norms; bias, and its gradient, may be NULL ---- */
-
-static inline void reference_moments(double *mean, double *rstd, const double *x, int64_t width,
-                                     sluice_norm_kind kind, double epsilon) {
-    double sum = 0, squares = 0;
-    for (int64_t j = 0; j < width; j++) sum += x[j];
-    *mean = kind == SLUICE_NORM_RMS ? 0 : sum / (double)width;
-    for (int64_t j = 0; j < width; j++) squares += (x[j] - *mean) * (x[j] - *mean);
-    *rstd = 1 / sqrt(squares / (double)width + epsilon);
-}
-
-static inline void reference_norm(double *y, const double *x, const double *gain,
-                                  const double *bias, int64_t rows, int64_t width,
-                                  sluice_norm_kind kind, double epsilon) {
-    for (int64_t i = 0; i < rows; i++) {
-        double mean, rstd;
-        reference_moments(&mean, &rstd, x + i * width, width, kind, epsilon);
-        for (int64_t j = 0; j < width; j++)
-            y[i * width + j] = (x[i * width + j] - mean) * rstd * gain[j] + (bias ? bias[j] : 0);
-    }
-}
-
-static inline void reference_norm_backward(double *dx, double *dgain, double *dbias,
-                                           const double *dy, const double *x, const double *gain,
-                                           int64_t rows, int64_t width, sluice_norm_kind kind,
-                                           double epsilon) {
-    memset(dgain, 0, (size_t)width * sizeof *dgain);
-    if (dbias) memset(dbias, 0, (size_t)width * sizeof *dbias);
-    for (int64_t i = 0; i < rows; i++) {
-        const double *const row = x + i * width, *const g = dy + i * width;
-        double mean, rstd, sum = 0, dot = 0;
-        reference_moments(&mean, &rstd, row, width, kind, epsilon);
-        for (int64_t j = 0; j < width; j++) {
-            const double normalized = (row[j] - mean) * rstd;
-            dgain[j] += g[j] * normalized;
-            if (dbias) dbias[j] += g[j];
-            if (kind == SLUICE_NORM_LAYERNORM) sum += g[j] * gain[j] / (double)width;
-            dot += g[j] * gain[j] * normalized / (double)width;
-        }
-        for (int64_t j = 0; j < width; j++)
-            dx[i * width + j] = rstd * (g[j] * gain[j] - sum - (row[j] - mean) * rstd * dot);
-    }
-}
+void reference_norm(double *y, const double *x, const double *gain, const double *bias,
+                    int64_t rows, int64_t width, sluice_norm_kind kind, double epsilon);
+void reference_norm_backward(double *dx, double *dgain, double *dbias, const double *dy,
+                             const double *x, const double *gain, int64_t rows, int64_t width,
+                             sluice_norm_kind kind, double epsilon);
 
 /* ---- attention ---- */
-
-/* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its place. */
-typedef struct reference_head {
-    int64_t sample, number, stride, q, k, v;
-} reference_head;
-
-static inline reference_head reference_head_at(int64_t index, int64_t length, int64_t heads,
-                                               int64_t kv_heads, int64_t width) {
-    const int64_t sample = index / heads, h = index % heads,
-                  stride = (heads + 2 * kv_heads) * width;
-    const int64_t first = sample * length * stride, kv = h / (heads / kv_heads);
-    return (reference_head){sample,
-                            h,
-                            stride,
-                            first + h * width,
-                            first + (heads + kv) * width,
-                            first + (heads + kv_heads + kv) * width};
-}
-
-/* Probabilities of keys 0 .. query of one head; returns log of the sum of exponentials. */
-static inline double reference_probabilities(double *p, const double *q, const double *k,
-                                             int64_t query, int64_t stride, int64_t width) {
-    double most = -INFINITY, sum = 0;
-    for (int64_t j = 0; j <= query; j++) {
-        p[j] = 0;
-        for (int64_t c = 0; c < width; c++) p[j] += q[query * stride + c] * k[j * stride + c];
-        p[j] /= sqrt((double)width);
-        most = fmax(most, p[j]);
-    }
-    for (int64_t j = 0; j <= query; j++) sum += exp(p[j] - most);
-    for (int64_t j = 0; j <= query; j++) p[j] = exp(p[j] - most) / sum;
-    return most + log(sum);
-}
-
 /* out (samples, length, heads * width), lse (samples, heads, length) or NULL; qkv as
  * sluice_attention. */
-static inline void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
-                                       int64_t length, int64_t heads, int64_t kv_heads,
-                                       int64_t width, const sluice_dropout *dropout) {
-    double *const p = reference_zeros(length);
-    for (int64_t index = 0; index < samples * heads; index++) {
-        const reference_head h = reference_head_at(index, length, heads, kv_heads, width);
-        for (int64_t i = 0; i < length; i++) {
-            const double l = reference_probabilities(p, qkv + h.q, qkv + h.k, i, h.stride, width);
-            if (lse) lse[index * length + i] = l;
-            for (int64_t j = 0; j <= i; j++)
-                p[j] *= reference_key_factor(dropout, h.sample, h.number, length, i, j);
-            for (int64_t c = 0; c < width; c++) {
-                double total = 0;
-                for (int64_t j = 0; j <= i; j++) total += p[j] * qkv[h.v + j * h.stride + c];
-                out[((h.sample * length + i) * heads + h.number) * width + c] = total;
-            }
-        }
-    }
-    free(p);
-}
-
-static inline void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
-                                                int64_t samples, int64_t length, int64_t heads,
-                                                int64_t kv_heads, int64_t width,
-                                                const sluice_dropout *dropout) {
-    double *const p = reference_zeros(length), *const dp = reference_zeros(length);
-    memset(dqkv, 0, (size_t)(samples * length * (heads + 2 * kv_heads) * width) * sizeof *dqkv);
-    for (int64_t index = 0; index < samples * heads; index++) {
-        const reference_head h = reference_head_at(index, length, heads, kv_heads, width);
-        for (int64_t i = 0; i < length; i++) {
-            const double *const g = dout + ((h.sample * length + i) * heads + h.number) * width;
-            double mean           = 0; /* of dp under p */
-            (void)reference_probabilities(p, qkv + h.q, qkv + h.k, i, h.stride, width);
-            for (int64_t j = 0; j <= i; j++) {
-                const double factor =
-                    reference_key_factor(dropout, h.sample, h.number, length, i, j);
-                dp[j] = 0;
-                for (int64_t c = 0; c < width; c++) {
-                    dp[j] += factor * g[c] * qkv[h.v + j * h.stride + c];
-                    dqkv[h.v + j * h.stride + c] += factor * p[j] * g[c];
-                }
-                mean += p[j] * dp[j];
-            }
-            for (int64_t j = 0; j <= i; j++) {
-                const double ds = p[j] * (dp[j] - mean) / sqrt((double)width);
-                for (int64_t c = 0; c < width; c++) {
-                    dqkv[h.q + i * h.stride + c] += ds * qkv[h.k + j * h.stride + c];
-                    dqkv[h.k + j * h.stride + c] += ds * qkv[h.q + i * h.stride + c];
-                }
-            }
-        }
-    }
-    free(p);
-    free(dp);
-}
+void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
+                         int64_t length, int64_t heads, int64_t kv_heads, int64_t width,
+                         const sluice_dropout *dropout);
+void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
+                                  int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
+                                  int64_t width, const sluice_dropout *dropout);
 
 /* ---- output head with cross-entropy ---- */
-
 /* Returns scale * sum of -log softmax(x w^T)[target] over targets >= 0; dx, dw may be NULL. */
-static inline double reference_classifier(double *dx, double *dw, const double *x, const double *w,
-                                          const int32_t *targets, int64_t rows, int64_t width,
-                                          int64_t classes, double scale) {
-    double loss = 0, *const z = reference_zeros(classes);
-    if (dx) memset(dx, 0, (size_t)(rows * width) * sizeof *dx);
-    if (dw) memset(dw, 0, (size_t)(classes * width) * sizeof *dw);
-    for (int64_t i = 0; i < rows; i++) {
-        if (targets[i] < 0) continue;
-        double most = -INFINITY, sum = 0;
-        for (int64_t c = 0; c < classes; c++) {
-            z[c] = 0;
-            for (int64_t j = 0; j < width; j++) z[c] += x[i * width + j] * w[c * width + j];
-            most = fmax(most, z[c]);
-        }
-        for (int64_t c = 0; c < classes; c++) sum += exp(z[c] - most);
-        loss += scale * (most + log(sum) - z[targets[i]]);
-        for (int64_t c = 0; c < classes; c++) {
-            const double g = scale * (exp(z[c] - most) / sum - (c == targets[i] ? 1 : 0));
-            for (int64_t j = 0; j < width; j++) {
-                if (dx) dx[i * width + j] += g * w[c * width + j];
-                if (dw) dw[c * width + j] += g * x[i * width + j];
-            }
-        }
-    }
-    free(z);
-    return loss;
-}
+double reference_classifier(double *dx, double *dw, const double *x, const double *w,
+                            const int32_t *targets, int64_t rows, int64_t width, int64_t classes,
+                            double scale);
 
 /* ---- embedding; positions, and their gradient, may be NULL ---- */
-
-static inline void reference_embedding(double *y, const int32_t *tokens, const double *table,
-                                       const double *positions, int64_t samples, int64_t length,
-                                       int64_t width) {
-    for (int64_t i = 0; i < samples * length; i++)
-        for (int64_t j = 0; j < width; j++)
-            y[i * width + j] =
-                table[tokens[i] * width + j] + (positions ? positions[i % length * width + j] : 0);
-}
-
+void reference_embedding(double *y, const int32_t *tokens, const double *table,
+                         const double *positions, int64_t samples, int64_t length, int64_t width);
 /* dtable (vocabulary, width) and dpositions must be zeros. */
-static inline void reference_embedding_backward(double *dtable, double *dpositions,
-                                                const int32_t *tokens, const double *dy,
-                                                int64_t samples, int64_t length, int64_t width) {
-    for (int64_t i = 0; i < samples * length; i++) {
-        for (int64_t j = 0; j < width; j++) {
-            dtable[tokens[i] * width + j] += dy[i * width + j];
-            if (dpositions) dpositions[i % length * width + j] += dy[i * width + j];
-        }
-    }
-}
+void reference_embedding_backward(double *dtable, double *dpositions, const int32_t *tokens,
+                                  const double *dy, int64_t samples, int64_t length, int64_t width);
 
 /* ---- updates of one tensor, in place ---- */
-
 /* One step of AdamW with decoupled decay (0 where the tensor does not decay). */
-static inline void reference_adamw(double *parameter, double *first, double *second,
-                                   const double *gradient, int64_t count, double learning_rate,
-                                   double decay, double beta1, double beta2, double epsilon,
-                                   double gradient_scale, int64_t step) {
-    for (int64_t i = 0; i < count; i++) {
-        const double g = gradient[i] * gradient_scale;
-        first[i]       = beta1 * first[i] + (1 - beta1) * g;
-        second[i]      = beta2 * second[i] + (1 - beta2) * g * g;
-        const double m = first[i] / (1 - pow(beta1, (double)step));
-        const double v = second[i] / (1 - pow(beta2, (double)step));
-        parameter[i] -= learning_rate * (m / (sqrt(v) + epsilon) + decay * parameter[i]);
-    }
-}
-
+void reference_adamw(double *parameter, double *first, double *second, const double *gradient,
+                     int64_t count, double learning_rate, double decay, double beta1, double beta2,
+                     double epsilon, double gradient_scale, int64_t step);
 /* `velocity` may be NULL where `momentum` is 0. */
-static inline void reference_sgd(double *parameter, double *velocity, const double *gradient,
-                                 int64_t count, double learning_rate, double decay, double momentum,
-                                 double gradient_scale, int64_t step) {
-    for (int64_t i = 0; i < count; i++) {
-        double slope = gradient[i] * gradient_scale;
-        if (momentum != 0) {
-            if (step > 1) slope += momentum * velocity[i];
-            velocity[i] = slope;
-        }
-        parameter[i] -= learning_rate * (slope + decay * parameter[i]);
-    }
-}
+void reference_sgd(double *parameter, double *velocity, const double *gradient, int64_t count,
+                   double learning_rate, double decay, double momentum, double gradient_scale,
+                   int64_t step);
 
 /* ---- central differences ---- */
-
 /* gradient[i] = (f(x + h e_i) - f(x - h e_i)) / 2h; x is as before on return. */
-static inline void reference_differences(double *gradient, double *x, int64_t count, double h,
-                                         double (*f)(void *context), void *context) {
-    for (int64_t i = 0; i < count; i++) {
-        const double kept = x[i];
-        x[i]              = kept + h;
-        const double more = f(context);
-        x[i]              = kept - h;
-        const double less = f(context);
-        x[i]              = kept;
-        gradient[i]       = (more - less) / (2 * h);
-    }
-}
+void reference_differences(double *gradient, double *x, int64_t count, double h,
+                           double (*f)(void *context), void *context);
 
 #endif

@@ -168,8 +168,8 @@ SLUICE__VERSIONS(sgd_part, (const part *p, float keep, float rate), (p, keep, ra
 
 /* The velocity holds scaled gradients: the clip factor is another one each step. */
 typedef struct momentum_factors {
-    float keep, rate, gradient;
-    float momentum; /* 0 in the first step, which starts the velocity */
+    float keep, rate, gradient, momentum;
+    bool starts; /* the velocity: what it was does not matter */
 } momentum_factors;
 
 SLUICE__LOOP void momentum_part_loop(const part *p, const momentum_factors *factors) {
@@ -177,10 +177,12 @@ SLUICE__LOOP void momentum_part_loop(const part *p, const momentum_factors *fact
     float *const restrict w               = p->master;
     const float *const restrict gradients = p->gradient;
     float *const restrict velocity        = p->states[0];
-    for (int64_t i = 0; i < p->count; i++) {
-        velocity[i] = f.momentum * velocity[i] + f.gradient * gradients[i];
-        w[i]        = f.keep * w[i] - f.rate * velocity[i];
-    }
+    if (f.starts)
+        for (int64_t i = 0; i < p->count; i++) velocity[i] = f.gradient * gradients[i];
+    else
+        for (int64_t i = 0; i < p->count; i++)
+            velocity[i] = f.momentum * velocity[i] + f.gradient * gradients[i];
+    for (int64_t i = 0; i < p->count; i++) w[i] = f.keep * w[i] - f.rate * velocity[i];
 }
 SLUICE__VERSIONS(momentum_part, (const part *p, const momentum_factors *factors), (p, factors))
 
@@ -190,13 +192,11 @@ static void sgd_task(const void *argument, int64_t task, int thread) {
     const part p                 = part_at(args->tensors, task);
     const float keep = (float)(1 - (p.decays ? args->learning_rate * args->weight_decay : 0));
     const momentum_factors factors = {keep, (float)args->learning_rate, (float)args->gradient_scale,
-                                      args->step > 1 ? (float)args->momentum : 0};
-    if (args->momentum == 0) {
+                                      (float)args->momentum, args->step == 1};
+    if (args->momentum == 0)
         sgd_part(&p, keep, (float)(args->learning_rate * args->gradient_scale));
-    } else {
-        if (args->step == 1) memset(p.states[0], 0, (size_t)p.count * sizeof *p.states[0]);
+    else
         momentum_part(&p, &factors);
-    }
     write_working(&p);
 }
 

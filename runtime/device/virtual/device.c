@@ -64,7 +64,7 @@ static sluice_status zero(sluice_stream *stream, void *to, size_t bytes) {
 /* ---- operations: none does anything ---- */
 
 #define X(row, args)                                                                               \
-    static sluice_status row(sluice_stream *stream, const args *arguments) {                       \
+    static sluice_status skip_##row(sluice_stream *stream, const args *arguments) {                \
         (void)stream, (void)arguments;                                                             \
         return SLUICE_OK;                                                                          \
     }
@@ -75,7 +75,7 @@ static const sluice_operations fp32 = {.size          = sizeof fp32,
                                        .precision     = SLUICE_PRECISION_FP32,
                                        .type          = SLUICE_TYPE_F32,
                                        .working_bytes = sluice__plain_working_bytes,
-#define X(row, args) .row = row,
+#define X(row, args) .row = skip_##row,
                                        SLUICE_OPERATION_MAP(X)
 #undef X
 };

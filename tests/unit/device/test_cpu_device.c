@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_cpu_device.c -- the list of devices, the cpu's memory, threads and tiles, and the references
- * that operations are compared with (test_operations.c).
+ * that operations are compared with (operations/).
  */
 #include "tests/support/reference64.h"
 #include "tests/support/teams.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/error.h"

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* test_layer.c -- each layer kind's F, I and W against float64, and against its own description. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "sluice/device.h"
 #include "sluice/layer.h"
 #include "tests/support/layer64.h"
+#include "tests/support/reference64.h"
 #include "tests/support/support.h"
 
 enum { ROOM = 64 }; /* bytes before and after each buffer that nobody may touch */

@@ -3,9 +3,14 @@
  */
 #include "sluice/model.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "sluice/allocator.h"
 #include "tests/support/layer64.h"
 #include "tests/support/plain_loop.h"
+#include "tests/support/reference64.h"
 #include "tests/support/support.h"
 
 /* ---- presets and names ---- */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* check.h -- how an operation is run on every team, and compared. */
+#ifndef SLUICE_TESTS_OPERATIONS_CHECK_H
+#define SLUICE_TESTS_OPERATIONS_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sluice/operations.h"
+#include "tests/support/support.h"
+#include "tests/support/teams.h"
+
+extern bool on_cpu;
+
+/* Opens the teams of the kind of device that is called so. */
+void open_checked(const char *device);
+
+/* ---- arrays that the device can work on ---- */
+/* Exactly as large as asked, so that a sanitizer, or a guard, sees what is written past the end. */
+void *block(size_t bytes);
+void release(void *made);
+float *floats(int64_t count);
+/* Uniform in -1 .. 1. */
+float *random_floats(uint64_t *random, int64_t count);
+int32_t *random_integers(uint64_t *random, int64_t count, int low, int high);
+
+enum { FLAT_COUNTS = 5 };
+extern const int64_t flat_counts[FLAT_COUNTS];
+
+/* ---- running ---- */
+/* What the operation says, or what is said of it later; `done`: of the first team's stream. */
+sluice_status done_on(sluice_stream *stream, sluice_status status);
+sluice_status done(sluice_status status);
+
+typedef sluice_status action(sluice_stream *stream, float *out, const void *context);
+/* Run from the same old content of `out` on every team: the same bits each time. */
+void run_on_every_team(float *out, int64_t count, action *run, const void *context,
+                       const char *label);
+
+/* ---- comparing ---- */
+void expect_close(const char *label, const char *tensor, const float *got, const double *expected,
+                  int64_t count, double tolerance);
+/* The same for a gradient: what was there before counts unless it is the first write. */
+void expect_gradient(const char *label, const char *tensor, const float *got, const float *before,
+                     double *expected, int64_t count, bool first_write, double tolerance);
+/* Until the next call. */
+const char *label_of(const char *name, const int64_t *shape, int dims, int flags);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* tests.h -- the tests of operations, each in the file of its kind. */
+#ifndef SLUICE_TESTS_OPERATIONS_TESTS_H
+#define SLUICE_TESTS_OPERATIONS_TESTS_H
+
+/* clang-format off */
+#define OPERATION_TESTS(X) \
+    X(matmul_agrees) \
+    X(linear_agrees) \
+    X(linear_backward_input_agrees) \
+    X(linear_backward_weight_agrees) \
+    X(an_unknown_activation_is_refused) \
+    X(norms_agree) \
+    X(attention_agrees) \
+    X(attention_that_a_device_has_not_is_refused) \
+    X(embedding_agrees) \
+    X(a_token_outside_the_table_is_refused) \
+    X(classifier_agrees) \
+    X(a_target_past_the_classes_is_refused) \
+    X(a_nan_reaches_the_loss) \
+    X(dropout_agrees) \
+    X(dropout_drops_its_share) \
+    X(relu_agrees) \
+    X(sum_adds_in_order) \
+    X(squared_error_agrees) \
+    X(sum_of_squares_agrees) \
+    X(updates_agree) \
+    X(working_copies_are_stored)
+/* clang-format on */
+
+#define X(test) void test(void **state);
+OPERATION_TESTS(X)
+#undef X
+
+#endif
