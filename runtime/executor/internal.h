@@ -18,7 +18,8 @@
  *   load.c        parts of the batch, from the caller's callbacks to the device
  *   paced.c       devices that take the time that a cost table says
  *   update.c      ties, norm, clipping, update
- *   parameters.c  initial values, reading, writing, digest
+ *   parameters.c  a rank's memory, and initial values
+ *   states.h      what a run is made of: a list by name, read and written; its digest
  *   failure.c     the first failure anywhere, in words
  *   measured.c    the last step as a time line
  */
@@ -29,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/executor/states.h"
 #include "runtime/planner/planner.h"
 #include "runtime/program/internal.h"
 #include "runtime/program/ledger.h"
@@ -138,11 +140,11 @@ struct sluice_pipeline {
     char lacks[512];
     int64_t steps, updates; /* minibatches so far; those that were finite */
     sluice__run run;
-    double *inner_idle;            /* [ranks] */
-    sluice_ledger *ledger;         /* [ranks]: of the last step */
-    sluice__record *records;       /* [ranks]: what it is booked from */
-    int **partners;                /* of the step's waits */
-    struct sluice__exchange *left; /* parameters.c: a stuck rank may still use them */
+    double *inner_idle;      /* [ranks] */
+    sluice_ledger *ledger;   /* [ranks]: of the last step */
+    sluice__record *records; /* [ranks]: what it is booked from */
+    int **partners;          /* of the step's waits */
+    sluice__states states;   /* states.h */
 
     /* tasks */
     pthread_mutex_t lock;
@@ -311,7 +313,12 @@ sluice_status sluice__rehearse_update(sluice__rank *rank);
 /* ---- parameters.c ---- */
 /* A task: arena, staging, room for times. */
 sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused);
-void sluice__exchanges_free(sluice_pipeline *pipeline);
+/* Make the copy that layers read of a parameter from its master. */
+sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value);
+/* Masters and optimizer state are fp32 in every precision. */
+static inline size_t sluice__master_bytes(const sluice__value *value) {
+    return (size_t)value->count * sluice_type_bytes(SLUICE_TYPE_F32);
+}
 /* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 

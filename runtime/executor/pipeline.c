@@ -209,6 +209,7 @@ static sluice_status open_all(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__check_pace(pipeline));
     choose_threads(pipeline);
     SLUICE__TRY(index_uses(pipeline));
+    SLUICE__TRY(sluice__states_make(&pipeline->states, pipeline));
     SLUICE__TRY(create_ranks(pipeline));
     sluice__note_lacks(pipeline);
     pipeline->is_made = true;
@@ -287,7 +288,7 @@ void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
     if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
     sluice__free(pipeline->channels);
     sluice__account_free(pipeline);
-    sluice__exchanges_free(pipeline);
+    sluice__states_free(&pipeline->states);
     sluice_plan_free(pipeline->plan);
     sluice__free(pipeline->run.parts);
     sluice__free(pipeline->run.first_sample);
