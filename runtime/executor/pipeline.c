@@ -186,13 +186,11 @@ static sluice_status check_plan(const sluice_pipeline *pipeline) {
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan is for %s, and the options say %s",
                             sluice_precision_name(made->precision),
                             sluice_precision_name(pipeline->options.precision));
-    const sluice_pipeline_options *const options = &pipeline->options;
-    const int states = options->optimizer->state_count(options->optimizer_config);
+    const int states = pipeline->options.optimizer->state_count(pipeline->options.optimizer_config);
     if (made->states != states)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "the plan keeps %d tensors of optimizer state for each parameter, and "
-                            "%s keeps %d",
-                            made->states, options->optimizer->name, states);
+                            "the plan has %d state tensors per parameter, and %s keeps %d",
+                            made->states, pipeline->options.optimizer->name, states);
     for (int r = 0; r < pipeline->ranks; r++)
         SLUICE__TRY(check_working(pipeline, &pipeline->program->rank[r]));
     return SLUICE_OK;
