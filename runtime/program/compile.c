@@ -287,6 +287,7 @@ void sluice_program_free(sluice_program *program) {
     sluice__edges_free(&program->edges);
     sluice__free(program->use_values);
     sluice__free(program->use_gradients);
+    sluice__free(program->layer_states);
     sluice__free(program->first_sample);
     sluice__free(program->stage_rank);
     sluice__free(program->recompute);
@@ -307,6 +308,12 @@ int sluice_program_microbatches(const sluice_program *program) {
 
 int sluice_program_stage_rank(const sluice_program *program, int stage) {
     return program->stage_rank[stage];
+}
+
+int sluice__layer_stage(const sluice_program *program, int layer) {
+    int s = 0;
+    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
+    return s;
 }
 
 void sluice_program_stage_layers(const sluice_program *program, int stage, int *first, int *last) {
