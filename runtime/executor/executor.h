@@ -16,7 +16,7 @@
  *   choose_devices.c    which device a rank is on, and whether the arenas fit there
  *   degradations.c      what the machine did not give
  *
- *   run.c               the loop over one rank's instructions
+ *   rank_loop.c         the loop over one rank's instructions
  *   stage.c             F, B, I, W: an instruction becomes calls of layers
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
