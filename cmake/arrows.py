@@ -58,7 +58,7 @@ EXCEPTIONS = {  # (file, included): why
     ("include/sluice/profile.h", "sluice/partition.h"): "cost tables go to planner/",
     ("include/sluice/profile.h", "sluice/program.h"): "cost tables go to planner/",
     ("include/sluice/profile.h", "sluice/schedule.h"): "cost tables go to planner/",
-    ("runtime/program/timeline.c", "sluice/timeline.h"):
+    ("runtime/program/simulate/spans.c", "sluice/timeline.h"):
         "makes the time line of a simulation; timeline.h is about both",
     ("runtime/device/plugin.h", "runtime/transport/transport.h"):
         "a plug-in offers lists of devices and of transports",

@@ -17,8 +17,7 @@ OPAQUE = {"sluice__transport"}
 # File names that occur twice for now: {name: why}.
 TWICE = {
     "clock.c": "executor/ gets a file and a header per concern",
-    "internal.h": "the same, and program/ gets folders",
-    "ledger.h": "program/ledger.h goes into a folder of program/",
+    "internal.h": "executor/ gets a file and a header per concern",
     "place.c": "`place` has four meanings, in executor/ and program/ too",
 }
 TAG = re.compile(r"^(?:typedef )?(?:struct|union|enum) (sluice__\w+) \{")
