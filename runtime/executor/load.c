@@ -48,7 +48,9 @@ sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *
     for (int k = 0; k < sluice_model_batch_count(model); k++) {
         const char *const name               = sluice_model_batch(model, k)->name;
         const sluice_batch_part *const found = find_part(batch, name);
-        if (found && found->load) {
+        if (found && !found->load)
+            return sluice__fail(SLUICE_E_ARGUMENT, "nothing loads '%s' of the batch", name);
+        if (found) {
             if (parts) parts[k] = *found;
             continue;
         }

@@ -27,16 +27,21 @@ static const sluice__mark no_mark = {NULL, NULL};
 
 static sluice__world world;
 
+static sluice__transport *open_channels(const sluice__transport_ops *ops, int ranks,
+                                        const sluice__channel *channels, int count) {
+    static const size_t one[8]                   = {8, 8, 8, 8, 8, 8, 8, 8};
+    const size_t *const gathers[SLUICE__GATHERS] = {one, one};
+    sluice__transport *transport;
+    assert_ok(sluice__world_open(&world, ranks));
+    assert_ok(ops->open(&transport, &world, channels, count, gathers, &device));
+    return transport;
+}
+
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
     sluice__channel channels[8];
     for (int r = 0; r < ranks; r++)
         channels[r] = (sluice__channel){r, (r + 1) % ranks, 0, transfers, 0, 0};
-    sluice__transport *transport;
-    static const size_t one[8]                   = {8, 8, 8, 8, 8, 8, 8, 8};
-    const size_t *const gathers[SLUICE__GATHERS] = {one, one};
-    assert_ok(sluice__world_open(&world, ranks));
-    assert_ok(ops->open(&transport, &world, channels, ranks, gathers, &device));
-    return transport;
+    return open_channels(ops, ranks, channels, ranks);
 }
 
 static void close_ring(const sluice__transport_ops *ops, sluice__transport *transport) {
@@ -93,14 +98,13 @@ static void test_links_are_directed_and_apart(void **state) {
 /* Two channels from rank 0 to rank 1: what is posted on one does not wait for the other. */
 static void test_channels_are_apart(void **state) {
     const sluice__transport_ops *ops = *state;
-    static const int gathers[2]      = {1, 1};
     const sluice__channel channels[] = {{0, 1, 0, 2, 0, 0}, {0, 1, 1, 2, 0, 0}};
     const int first[2] = {1, 2}, second = 3;
     int got_first[2] = {0}, got_second = 0;
     bool done;
     sluice_event *over = NULL;
     sluice__transport *transport;
-    assert_ok(ops->open(&transport, 2, channels, 2, gathers, &device));
+    transport = open_channels(ops, 2, channels, 2);
     ops->begin(transport);
     for (int k = 0; k < 2; k++)
         assert_ok(ops->post_send(transport, 0, 1, 0, &first[k], sizeof(int), 0, no_mark));
@@ -114,7 +118,7 @@ static void test_channels_are_apart(void **state) {
         assert_ok(ops->post_receive(transport, 0, 1, 0, &got_first[k], sizeof(int), 0, no_mark));
     assert_true(is_complete(ops, transport, 0, 1, 1));
     assert_memory_equal(got_first, first, sizeof first);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 /* Never early; how late is the machine's affair, within reason. */
@@ -139,11 +143,10 @@ static double time_over(const sluice__transport_ops *ops, sluice__transport *tra
  * the first channel begins at 0.15 s and takes 0.15 s. */
 static void test_channels_share_their_link(void **state) {
     const sluice__transport_ops *ops = *state;
-    static const int gathers[2]      = {1, 1};
     const sluice__channel channels[] = {{0, 1, 0, 2, 0.1, 1000}, {0, 1, 1, 1, 0.1, 1000}};
     char from[100]                   = {0}, to[100];
     sluice__transport *transport;
-    assert_ok(ops->open(&transport, 2, channels, 2, gathers, &device));
+    transport = open_channels(ops, 2, channels, 2);
     ops->begin(transport);
     const double begin           = sluice__now();
     const int order[3]           = {0, 1, 0};
@@ -155,7 +158,7 @@ static void test_channels_share_their_link(void **state) {
     assert_in_time("the first", time_over(ops, transport, 0, 0) - begin, 0.15);
     assert_in_time("the other channel's", time_over(ops, transport, 1, 0) - begin, 0.25);
     assert_in_time("the next", time_over(ops, transport, 0, 1) - begin, 0.30);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static void test_sizes_and_counts_are_checked(void **state) {
