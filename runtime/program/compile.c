@@ -5,8 +5,8 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/check.h"
 #include "runtime/program/lower/lowered.h"
+#include "runtime/program/pass_check.h"
 
 /* Everything that could be held at one time can be counted. */
 static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, int microbatches) {

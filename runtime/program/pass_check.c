@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c -- is what a pass has made in order? The verifier proves what it means. */
-#include "runtime/program/check.h"
+/* pass_check.c -- is what a pass has made in order? The verifier proves what it means. */
+#include "runtime/program/pass_check.h"
 
 #include "runtime/program/lower/lowered.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h -- what every pass may take for granted of the one before; debug builds assert it. */
-#ifndef SLUICE_PROGRAM_CHECK_H
-#define SLUICE_PROGRAM_CHECK_H
+/* pass_check.h -- what every pass may take for granted of the one before; debug builds assert it.
+ */
+#ifndef SLUICE_PROGRAM_PASS_CHECK_H
+#define SLUICE_PROGRAM_PASS_CHECK_H
 
 #include "runtime/program/compiled.h"
 
