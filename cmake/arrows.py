@@ -55,7 +55,7 @@ EXCEPTIONS = {  # (file, included): why
     ("runtime/base/version.c", "sluice/sluice.h"): "sluice_version() is of the front page",
     ("runtime/device/cuda/portable.h", "simt.h"):
         "of the emulation, which compiles the kernels with its own folder in the include path",
-    ("runtime/program/timeline.c", "sluice/timeline.h"):
+    ("runtime/program/simulate/spans.c", "sluice/timeline.h"):
         "makes the time line of a simulation; timeline.h is about both",
     ("runtime/device/plugin.h", "runtime/transport/transport.h"):
         "a plug-in offers lists of devices and of transports",

@@ -16,7 +16,6 @@ MIRRORED = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual
 OPAQUE = {"sluice__transport"}
 # File names that occur twice for now: {name: why}.
 TWICE = {
-    "ledger.h": "program/ledger.h goes into a folder of program/",
 }
 TAG = re.compile(r"^(?:typedef )?(?:struct|union|enum) (sluice__\w+) \{")
 FUNCTION_TYPE = re.compile(r"^typedef [^(;]*?\b(sluice__\w+)\(")

@@ -44,9 +44,11 @@ typedef enum sluice_instruction_kind {
 
 /* "F", "post-send"; never NULL. */
 SLUICE_API const char *sluice_instruction_name(sluice_instruction_kind kind);
+/* F, B, I, W and recompute: what takes a stage's time. */
+SLUICE_API bool sluice_instruction_computes(sluice_instruction_kind kind);
 
 /* What a buffer is to an instruction. Which roles a kind of instruction reads and writes is in one
- * table (runtime/program/slots.c). */
+ * table (runtime/program/memory/slots.c). */
 typedef enum sluice_role {
     SLUICE_ROLE_INPUT           = 0, /* of the stage; of a post-send: what is sent */
     SLUICE_ROLE_OUTPUT          = 1, /* of the stage; of a post-receive: where it arrives */

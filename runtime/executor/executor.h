@@ -39,7 +39,7 @@
 #include "runtime/executor/rank.h"
 #include "runtime/executor/states.h"
 #include "runtime/planner/planner.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 #include "runtime/transport/transport.h"
 
 /* What every rank's thread is asked to do; `argument` is shared by all of them. */

@@ -12,7 +12,7 @@
 #include "runtime/executor/report.h"
 #include "runtime/executor/stage.h"
 #include "runtime/executor/update.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/instruction.h"
 
 static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
     sluice_pipeline *pipeline      = rank->pipeline;
