@@ -113,7 +113,7 @@ static sluice_status allocate_run(sluice_pipeline *pipeline) {
                               (size_t)sluice_model_batch_count(pipeline->model),
                               sizeof *pipeline->run.parts));
     return sluice__alloc(&pipeline->run.first_sample,
-                         (size_t)sluice__most_microbatches(pipeline) + 1, sizeof(int64_t));
+                         (size_t)sluice__max_microbatches(pipeline) + 1, sizeof(int64_t));
 }
 
 static sluice_status start_ranks(sluice_pipeline *pipeline) {
@@ -252,7 +252,7 @@ static void destroy(sluice_pipeline *pipeline) {
     sluice__free(pipeline);
 }
 
-void sluice_pipeline_free(sluice_pipeline *pipeline) {
+void sluice_pipeline_close(sluice_pipeline *pipeline) {
     if (!pipeline) return;
     if (!pipeline->rank || sluice__workers_stop(pipeline)) destroy(pipeline);
 }
@@ -286,7 +286,7 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
         return SLUICE_OK;
     }
     const sluice_error error = *sluice_last_error();
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     return sluice__fail_again(&error);
 }
 
@@ -295,10 +295,11 @@ sluice_status sluice_pipeline_open(sluice_pipeline **out, sluice_plan *plan,
     return sluice__pipeline_open(out, plan, options, &(sluice__parts){0});
 }
 
-sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                      const sluice_schedule *schedule, const sluice_split *split,
-                                      const sluice_pipeline_options *options,
-                                      const sluice__parts *parts) {
+sluice_status sluice__pipeline_plan_and_open(sluice_pipeline **out, const sluice_model *model,
+                                             const sluice_schedule *schedule,
+                                             const sluice_split *split,
+                                             const sluice_pipeline_options *options,
+                                             const sluice__parts *parts) {
     sluice_plan *plan = NULL;
     SLUICE__TRY(make_plan(&plan, model, schedule, split, options, parts));
     const sluice_status status = sluice__pipeline_open(out, plan, options, parts);
@@ -306,8 +307,10 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     return status;
 }
 
-sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                     const sluice_schedule *schedule, const sluice_split *split,
-                                     const sluice_pipeline_options *options) {
-    return sluice__pipeline_create(out, model, schedule, split, options, &(sluice__parts){0});
+sluice_status sluice_pipeline_plan_and_open(sluice_pipeline **out, const sluice_model *model,
+                                            const sluice_schedule *schedule,
+                                            const sluice_split *split,
+                                            const sluice_pipeline_options *options) {
+    return sluice__pipeline_plan_and_open(out, model, schedule, split, options,
+                                          &(sluice__parts){0});
 }

@@ -57,7 +57,7 @@ static sluice_status zero_layer_states(sluice__rank *rank) {
 
 static sluice_status take_arena(sluice__rank *rank) {
     void *arena = NULL;
-    SLUICE__TRY(rank->pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
+    SLUICE__TRY(rank->pipeline->ops->arena_alloc(&arena, rank->device, rank->arena_bytes));
     rank->arena = arena;
     sluice__progress(&rank->pipeline->deadline);
     return SLUICE_OK;

@@ -25,7 +25,7 @@ static size_t count_of(const sluice_pipeline *pipeline, int r) {
 }
 
 static size_t losses_of(const sluice_pipeline *pipeline, int r) {
-    return r == pipeline->loss_rank ? (size_t)sluice__most_microbatches(pipeline) : 0;
+    return r == pipeline->loss_rank ? (size_t)sluice__max_microbatches(pipeline) : 0;
 }
 
 static size_t bytes_of(const sluice_pipeline *pipeline, int r) {

@@ -40,10 +40,10 @@ static sluice_status open_device(sluice__rank *rank) {
     const int threads         = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, pipeline->ordinals[rank->index], threads,
                                     rank->local * threads, pipeline->pin));
-    SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
+    SLUICE__TRY(pipeline->ops->stream_create(&rank->stream, rank->device, SLUICE_STREAM_COMPUTE));
     sluice__progress(&pipeline->deadline);
     SLUICE__TRY(
-        pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers));
+        pipeline->ops->stream_create(&rank->transfers, rank->device, SLUICE_STREAM_TRANSFERS));
     return sluice__events_make(rank);
 }
 

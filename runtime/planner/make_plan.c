@@ -73,9 +73,9 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
     settings.recompute              = options->recompute;
     if (!split) {
         SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
-        SLUICE__TRY_OUT(sluice_split_model(even, plan->model, sluice_schedule_stages(schedule),
-                                           options->samples,
-                                           sluice_schedule_microbatches(schedule)));
+        SLUICE__TRY_OUT(sluice_split_from_model(even, plan->model, sluice_schedule_stages(schedule),
+                                                options->samples,
+                                                sluice_schedule_microbatches(schedule)));
         split = even;
     }
     status = sluice_program_compile(&plan->programs[SLUICE_PLAN_STEP], schedule, plan->model, split,

@@ -196,7 +196,7 @@ static void write_other_values(sluice_pipeline *pipeline, const char *name, uint
 static void step_once(sluice_pipeline *pipeline, const setting *with, int64_t n) {
     sluice_result result;
     const sluice_batch batch = make_batch(with->samples, &n);
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
 }
 
 static void test_working_copies_follow_their_masters(void **state) {
@@ -221,7 +221,7 @@ static void test_working_copies_follow_their_masters(void **state) {
         }
         write_other_values(pipeline, norm, &random);
         assert_int_equal(wrong_copies(pipeline), 0);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
@@ -241,7 +241,7 @@ static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
         sluice_pipeline *pipeline = make_pipeline(&with, model);
         step_once(pipeline, &with, 0);
         const int wrong = wrong_copies(pipeline);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
         bf16_device_inject(BF16_SOUND);
         if (wrong == 0) fail_msg("fault %d leaves no wrong copy", fault);
@@ -278,7 +278,7 @@ static size_t sent_in_a_step(const setting *with, sluice_precision precision) {
     sluice_pipeline *pipeline = make_pipeline(with, model);
     atomic_store(&sent, 0);
     step_once(pipeline, with, 0);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return atomic_load(&sent);
 }

@@ -31,7 +31,7 @@ typedef struct sluice__spot {
 typedef struct sluice__layer_spots {
     sluice__spot input, output, output_gradient, input_gradient;
     sluice__spot batch[SLUICE_LAYER_BATCH]; /* as the description lists them */
-    sluice__spot saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_HANDED];
+    sluice__spot saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_STASH];
     sluice__spot scratch;        /* of F, I or W */
     sluice__spot scratch_weight; /* of W inside B */
 } sluice__layer_spots;
