@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static sluice_status take_options(sluice_pipeline_options *out,
     if (out->threads < 0 || out->threads > 1024)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d threads per rank; use 1 to 1024", out->threads);
     if (!out->optimizer) out->optimizer = sluice_optimizers()[0];
+    assert(out->optimizer); /* there is at least one kind */
     if (!out->optimizer_config) out->optimizer_config = out->optimizer->defaults;
     SLUICE__TRY(sluice_optimizer_check(out->optimizer, out->optimizer_config));
     SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
