@@ -21,7 +21,6 @@ static sluice_status take_options(sluice_pipeline_options *out,
     if (out->threads < 0 || out->threads > 1024)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d threads per rank; use 1 to 1024", out->threads);
     if (!out->optimizer) out->optimizer = sluice_optimizers()[0];
-    assert(out->optimizer); /* there is at least one kind */
     if (!out->optimizer_config) out->optimizer_config = out->optimizer->defaults;
     SLUICE__TRY(sluice_optimizer_check(out->optimizer, out->optimizer_config));
     SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
@@ -128,6 +127,7 @@ static const sluice_device_ops *built_in(const char *name) {
 
 static sluice_status plan_options(sluice_plan_options *out, const sluice_pipeline_options *from,
                                   const sluice__parts *parts) {
+    assert(from->optimizer); /* options that were taken name one */
     const sluice_device_ops *const device = parts->device ? parts->device : built_in(from->device);
     const sluice_operations *const operations = device ? device->operations(from->precision) : NULL;
     *out                                      = (sluice_plan_options)SLUICE_PLAN_OPTIONS_INIT;
