@@ -67,8 +67,10 @@ typedef struct sluice_saved {
 
 /*
  * A part of the batch that the layer reads by name, wherever its stage is: "targets" of a loss,
- * positions, weights of loss terms. Layers that read one name agree on its type and shape. What
- * "inputs" of the batch holds is also the input of the model's first layer.
+ * positions, weights of loss terms. Layers that read one name agree on its type and shape. In
+ * another precision than fp32 a layer may ask for floats in the type of that precision's
+ * activations instead. What "inputs" of the batch holds is also the input of the model's first
+ * layer.
  */
 typedef struct sluice_batch_read {
     const char *name;   /* static storage */

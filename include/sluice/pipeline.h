@@ -23,7 +23,7 @@
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/timeline.h"
-#include "sluice/transport.h"
+#include "sluice/transports.h"
 
 typedef struct sluice_pipeline sluice_pipeline;
 
@@ -83,8 +83,8 @@ SLUICE_API void sluice_pipeline_free(sluice_pipeline *pipeline);
 /*
  * Fill `to` (host memory) with one part of the batch, for samples first .. first + samples - 1 of
  * the minibatch: (samples, ..) of the shape and type that sluice_model_batch() says. Runs on a
- * rank's thread, several ranks' at once, and once for each stage that reads the part. Anything but
- * OK stops the step: say why with sluice_fail().
+ * rank's thread, several ranks' at once, and once for each stage that reads the part and each type
+ * that it reads it in. Anything but OK stops the step: say why with sluice_fail().
  */
 typedef sluice_status sluice_load(void *context, void *to, int64_t first, int64_t samples);
 

@@ -86,13 +86,13 @@ static void print_sizes(const sluice_program *program) {
 }
 
 static void print_heading(const train_problem *problem, const train_options *options) {
-    const sluice_gpt_config *const config = &problem->config;
-    const sluice_corpus *const corpus     = problem->corpus;
-    printf("model     %s: %lld blocks, width %lld, %lld heads, vocabulary %lld, %s parameters%s\n",
-           problem->name, (long long)config->layers, (long long)config->width,
-           (long long)config->heads, (long long)config->vocabulary,
+    const sluice_model_config *const config = &problem->config;
+    const sluice_corpus *const corpus       = problem->corpus;
+    char summary[160];
+    sluice_model_config_summary(summary, sizeof summary, config);
+    printf("model     %s: %s, %s parameters%s\n", problem->name, summary,
            cli_quantity((double)sluice_model_parameter_count(problem->model)).text,
-           config->tied ? ", head tied to the embedding" : "");
+           sluice_model_config_numbers(config).tied ? ", head tied to the embedding" : "");
     printf("data      %lld file%s, %lld tokens; windows of %lld: %lld to train on, %lld held out\n",
            (long long)sluice_corpus_files(corpus), sluice_corpus_files(corpus) == 1 ? "" : "s",
            (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,

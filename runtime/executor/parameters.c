@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* parameters.c -- a rank's memory: its arena, and the initial values of what stays in it. */
+#include "runtime/executor/parameters.h"
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/device_times.h"
+#include "runtime/executor/events.h"
+#include "runtime/executor/load.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/update.h"
+#include "runtime/executor/workers.h"
 
 /* What layers read of a parameter follows its master. */
 sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value) {
@@ -31,7 +38,7 @@ static sluice_status initialize_value(sluice__rank *rank, const sluice__value *v
         status = ops->zero(rank->stream, rank->arena + value->states[k], bytes);
     if (status == SLUICE_OK) status = sluice__drain(rank);
     sluice__free(values);
-    sluice__progress(rank->pipeline);
+    sluice__progress(&rank->pipeline->deadline);
     return status;
 }
 
@@ -53,11 +60,11 @@ static sluice_status take_arena(sluice__rank *rank) {
     void *arena = NULL;
     SLUICE__TRY(rank->pipeline->ops->arena_alloc(rank->device, &arena, rank->arena_bytes));
     rank->arena = arena;
-    sluice__progress(rank->pipeline);
+    sluice__progress(&rank->pipeline->deadline);
     return SLUICE_OK;
 }
 
-sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
+sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline = rank->pipeline;
     const size_t count              = (size_t)pipeline->program->rank[rank->index].count;
@@ -65,16 +72,12 @@ sluice_status sluice__furnish_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(take_arena(rank));
     SLUICE__TRY(sluice__tensors_make(rank));
     sluice__tensors_bind(rank);
-    for (int s = 0; s < SLUICE__STAGINGS; s++)
-        SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &rank->staging[s],
-                                              sluice__largest_load(pipeline)));
-    SLUICE__TRY(sluice__alloc(&rank->begin, count, sizeof *rank->begin));
-    SLUICE__TRY(sluice__alloc(&rank->end, count, sizeof *rank->end));
-    SLUICE__TRY(sluice__alloc(&rank->weight, count, sizeof *rank->weight));
+    SLUICE__TRY(sluice__loads_make(rank));
+    SLUICE__TRY(sluice__report_make(rank));
     return sluice__clock_make(rank, (int)count);
 }
 
-/* Taken anew, so that nothing of the rehearsal is left in it. */
+/* Taken anew, so that nothing of the warm-up is left in it. */
 static sluice_status renew_arena(sluice__rank *rank) {
     rank->pipeline->ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
     rank->arena = NULL;
@@ -87,7 +90,7 @@ sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline  = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
-    if (pipeline->runs_on) SLUICE__TRY(renew_arena(rank));
+    if (pipeline->ops->asynchronous) SLUICE__TRY(renew_arena(rank));
     for (int k = 0; k < mine->value_count; k++)
         SLUICE__TRY(initialize_value(rank, &mine->values[k]));
     return zero_layer_states(rank);

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* stage.c -- F, B, I and W of a stage: its layers' actions, one after another. */
+#include "runtime/executor/stage.h"
+
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/device_times.h"
+#include "runtime/executor/failure.h"
+#include "runtime/executor/load.h"
+#include "runtime/executor/look.h"
+#include "runtime/executor/report.h"
 
 /* One instruction of a stage while its layers run. */
 typedef struct stage_run {
@@ -135,7 +142,7 @@ static sluice_status run_weight_inside(const stage_run *run, int l) {
     SLUICE__TRY(sluice__clock_part(run->rank, run->at, run->layout->first + l, false));
     SLUICE__TRY(run_layer(run, l, ACTION_W));
     SLUICE__TRY(sluice__clock_part(run->rank, run->at, run->layout->first + l, true));
-    run->rank->weight_s += sluice__now() - begin;
+    run->rank->report->weight_s += sluice__now() - begin;
     return SLUICE_OK;
 }
 

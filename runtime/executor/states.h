@@ -9,9 +9,7 @@
 #ifndef SLUICE_EXECUTOR_STATES_H
 #define SLUICE_EXECUTOR_STATES_H
 
-#include <stdbool.h>
-
-#include "sluice/pipeline.h"
+#include "runtime/executor/executor.h"
 
 /* An entry, and what it is in the program. */
 typedef struct sluice__state {
@@ -27,8 +25,9 @@ typedef struct sluice__states {
     struct sluice__exchange *left; /* states_move.c: a stuck rank may still use them */
 } sluice__states;
 
-sluice_status sluice__states_make(sluice__states *states, const sluice_pipeline *pipeline);
-void sluice__states_free(sluice__states *states);
+/* The pipeline's list; its program and options are known. */
+sluice_status sluice__states_make(sluice_pipeline *pipeline);
+void sluice__states_free(sluice__states *states); /* NULL is fine */
 
 /* E_UNSUPPORTED where devices hold nothing. */
 sluice_status sluice__states_have_values(const sluice_pipeline *pipeline);

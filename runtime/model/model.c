@@ -249,16 +249,39 @@ static sluice_status add_batch(sluice_model *model, const char *name,
     return SLUICE_OK;
 }
 
+/* In another precision the layer reads what it reads in fp32: floats as such, or as activations. */
+static sluice_status check_reads(const char *name, const sluice_layer_description *d,
+                                 const sluice_layer_description *other,
+                                 sluice_precision precision) {
+    for (int k = 0; k < other->batch_count; k++) {
+        sluice_batch_read read = other->batch[k];
+        char a[SLUICE__SHAPE_TEXT], b[SLUICE__SHAPE_TEXT];
+        const bool known = k < d->batch_count && strcmp(read.name, d->batch[k].name) == 0;
+        if (known && read.shape.type == sluice_precision_type(precision) &&
+            d->batch[k].shape.type == SLUICE_TYPE_F32)
+            read.shape.type = SLUICE_TYPE_F32;
+        if (known && shapes_equal(&read.shape, &d->batch[k].shape)) continue;
+        return sluice__fail(
+            SLUICE_E_ARGUMENT, "layer '%s' reads '%s' of the batch as %s in %s, and %s in fp32",
+            name, read.name, sluice__shape_text(a, &read.shape), sluice_precision_name(precision),
+            known ? sluice__shape_text(b, &d->batch[k].shape) : "not");
+    }
+    return SLUICE_OK;
+}
+
 /* In each precision what the layer gives to the next; in one that it refuses, as in fp32. */
-static void take_outputs(sluice_model *model, const layer *added,
-                         const sluice_layer_description *d) {
+static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
+                                  const sluice_layer_description *d) {
     for (int p = 0; p < SLUICE_PRECISIONS; p++) {
-        sluice_layer_description other;
-        const bool takes = p != SLUICE_PRECISION_FP32 &&
+        sluice_layer_description other = {0};
+        const bool takes               = p != SLUICE_PRECISION_FP32 &&
                            added->kind->describe(&other, added->config, &added->input[p],
                                                  (sluice_precision)p) == SLUICE_OK;
-        model->next[p] = takes ? other.output : d->output;
+        outputs[p] = takes ? other.output : d->output;
+        if (takes) SLUICE__TRY(check_description(added->kind, &other));
+        if (takes) SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
     }
+    return SLUICE_OK;
 }
 
 static void drop_uses(sluice_model *model, int count) {
@@ -272,6 +295,7 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
 
     const int uses = model->use_count, parts = model->batch_count;
     layer added = {.kind = kind};
+    sluice_shape outputs[SLUICE_PRECISIONS];
     memcpy(added.input, model->next, sizeof added.input);
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__copy_text(&added.name, name));
@@ -281,8 +305,9 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
         sluice__grow(&model->layers, (size_t)model->layer_count + 1, sizeof *model->layers));
     SLUICE__TRY_OUT(add_uses(model, model->layer_count, name, &d));
     SLUICE__TRY_OUT(add_batch(model, name, &d));
-    take_outputs(model, &added, &d);
+    SLUICE__TRY_OUT(find_outputs(outputs, &added, &d));
 
+    memcpy(model->next, outputs, sizeof outputs);
     model->layers[model->layer_count++] = added;
     added                               = (layer){0}; /* now the model's */
     model->has_loss                     = d.is_loss;

@@ -147,7 +147,6 @@ static sluice_status join_stages(sluice_program *program, const sluice__tensor *
     else
         SLUICE__TRY(join_line(program));
     SLUICE__TRY(sluice__add_tie_edges(program));
-    program->slot_count = sluice__most_slots(&program->edges);
     return sluice__edges_open_channels(&program->edges, program->stage_rank, program->ranks);
 }
 
@@ -336,7 +335,7 @@ const sluice_instruction *sluice_program_list(const sluice_program *program, int
 }
 
 int sluice_program_slot_count(const sluice_program *program) {
-    return program->slot_count;
+    return program->edges.slot_count;
 }
 
 int sluice_program_edge_count(const sluice_program *program) {

@@ -51,7 +51,6 @@ struct sluice_program {
     int64_t *first_sample;   /* [microbatches + 1] */
     sluice__layout *layouts; /* per stage */
     sluice__edges edges;
-    int slot_count;                     /* of every instruction */
     size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank, of
                                          * what layers read and what they write */
     size_t *layer_states; /* [layer * SLUICE_LAYER_STATES + k]: offsets on the layer's rank */

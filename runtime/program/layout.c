@@ -42,12 +42,13 @@ static int find_in_batch(const sluice_model *model, const char *name) {
     return index; /* the model lists every name that a layer reads */
 }
 
-/* The stage's part that `read` names, new if no layer before has named it. */
+/* The stage's part that `read` names, new if no layer before has read it in that type. */
 static const sluice__part *find_part(sluice__layout *layout, const sluice_model *model,
                                      const sluice_batch_read *read, sluice__spot *spot) {
     const int index = find_in_batch(model, read->name);
     for (int k = 0; k < layout->part_count; k++)
-        if (layout->parts[k].index == index) return &layout->parts[k];
+        if (layout->parts[k].index == index && layout->parts[k].shape.type == read->shape.type)
+            return &layout->parts[k];
     sluice__part *part = &layout->parts[layout->part_count++];
     *part              = (sluice__part){index, layout->bytes[SLUICE_ROLE_BATCH], read->shape};
     keep(layout, spot, SLUICE_ROLE_BATCH, sluice_shape_bytes(&read->shape));

@@ -48,7 +48,7 @@ typedef struct sluice__layout {
     size_t bytes[SLUICE_ROLES]; /* of the buffers, scratch excepted */
     size_t scratch[SLUICE__MODES];
     sluice_until input_until, batch_until;
-    sluice__part *parts; /* each name once; NULL without a model */
+    sluice__part *parts; /* each name and type once; NULL without a model */
     int part_count;
     bool weight_reads_output_gradient;         /* of the stage: its last layer does */
     sluice__layer_spots *spots[SLUICE__MODES]; /* [mode][layer - first]; NULL without a model */

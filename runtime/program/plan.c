@@ -211,9 +211,9 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     rank->list    = lowered->list; /* no longer than it must be */
     rank->count   = lowered->count;
     lowered->list = NULL;
-    SLUICE__TRY(bind_slots(rank, lowered, base, program->slot_count));
+    SLUICE__TRY(bind_slots(rank, lowered, base, program->edges.slot_count));
     if (program->trains && program->model) bind_ties(program, rank, lowered, base);
-    SLUICE__TRY(order_streams(rank, program->slot_count));
+    SLUICE__TRY(order_streams(rank, program->edges.slot_count));
     rank->bytes.transient = total;
     rank->bytes.live      = base + peak;
     rank->bytes.peak      = at;

@@ -20,11 +20,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "runtime/executor/internal.h"
-#include "sluice/model.h"
+#include "runtime/executor/executor.h"
+#include "sluice/gpt2.h"
 #include "sluice/pipeline.h"
+#include "tests/support/poison.h"
 
-enum { PAGE = 4096, BLOCK = 256, MAX_RANKS = 4, MAX_PAGES = 1 << 14, MAX_TOUCHES = 1 << 20 };
+enum { PAGE = 4096, MAX_RANKS = 4, MAX_PAGES = 1 << 14, MAX_TOUCHES = 1 << 20 };
 enum { STEPS = 3, VOCABULARY = 64 };
 
 typedef struct sizes {
@@ -133,67 +134,7 @@ static size_t permanent_of(const sluice_program_bytes *bytes) {
     return bytes->arena - bytes->transient;
 }
 
-/* ---- poison: what no later instruction reads before it is written is full of NaN ---- */
-
-/* Blocks of the transient bytes that are alive when an instruction begins: [instruction][block]. */
-static struct {
-    unsigned char *alive;
-    size_t blocks, base;
-    const sluice_instruction *list;
-} lives[MAX_RANKS];
-
-static void mark(unsigned char *alive, size_t base, const sluice_slot *slot, bool is_alive) {
-    if (slot->bytes == 0 || slot->offset < base) return; /* permanent: a gradient that is sent */
-    const size_t first = (slot->offset - base) / BLOCK;
-    const size_t last  = (slot->offset - base + slot->bytes - 1) / BLOCK;
-    memset(alive + first, is_alive, last - first + 1);
-}
-
-/* Of posts and waits the whole time between them counts: the copy comes when it comes. */
-static bool reads_role(const sluice_instruction *at, int role) {
-    if (at->kind == SLUICE_INSTRUCTION_WAIT) return true;
-    return sluice__role_is_read(at->kind, (sluice_role)role);
-}
-
-static void find_lives(const sluice__rank *rank) {
-    const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
-    const size_t base                = permanent_of(&mine->bytes);
-    const size_t blocks              = mine->bytes.transient / BLOCK;
-    unsigned char *const alive       = calloc((size_t)mine->count + 1, blocks + 1);
-    assert_non_null(alive);
-    for (int n = mine->count - 1; n >= 0; n--) {
-        const sluice_instruction *at = &mine->list[n];
-        unsigned char *const here    = alive + (size_t)n * blocks;
-        memcpy(here, here + blocks, blocks);
-        for (int role = 0; role < SLUICE_ROLES; role++)
-            if (at->kind != SLUICE_INSTRUCTION_WAIT && !reads_role(at, role))
-                mark(here, base, &at->slots[role], false);
-        for (int role = 0; role < SLUICE_ROLES; role++)
-            if (reads_role(at, role)) mark(here, base, &at->slots[role], true);
-        if (at->kind == SLUICE_INSTRUCTION_TIE_REDUCE)
-            for (int t = 0; t < mine->tie_count; t++)
-                for (int k = 0; k < mine->ties[t].terms; k++)
-                    if (mine->ties[t].edge == at->edge)
-                        mark(here, base,
-                             &(sluice_slot){mine->ties[t].offsets[k],
-                                            VOCABULARY * (size_t)little.width * sizeof(float)},
-                             true);
-    }
-    lives[rank->index].alive  = alive;
-    lives[rank->index].blocks = blocks;
-    lives[rank->index].base   = base;
-    lives[rank->index].list   = mine->list;
-}
-
-static void poison_the_dead(sluice__rank *rank, const sluice_instruction *at) {
-    if (rank->pipeline->run.program != rank->pipeline->program) return;
-    if (!lives[rank->index].alive) find_lives(rank);
-    const size_t blocks = lives[rank->index].blocks, base = lives[rank->index].base;
-    const unsigned char *alive =
-        lives[rank->index].alive + (size_t)(at - lives[rank->index].list) * blocks;
-    for (size_t b = 0; b < blocks; b++)
-        if (!alive[b]) memset(rank->arena + base + b * BLOCK, 0xFF, BLOCK);
-}
+/* ---- dead bytes full of NaN ---- */
 
 static void test_nobody_reads_dead_bytes(void **state) {
     (void)state;
@@ -203,14 +144,10 @@ static void test_nobody_reads_dead_bytes(void **state) {
         {"1f1b", 4, 2, 3, true, 9, 0, &little},
     };
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
-        const setting *with = &settings[k];
-        const outcome plain = train(with, &(sluice__parts){0});
-        memset(lives, 0, sizeof lives);
+        const setting *with    = &settings[k];
+        const outcome plain    = train(with, &(sluice__parts){0});
         const outcome poisoned = train(with, &(sluice__parts){.watch = poison_the_dead});
-        for (int r = 0; r < with->ranks; r++) {
-            if (!lives[r].alive) fail_msg("%s: rank %d was not watched", words_of(with), r);
-            free(lives[r].alive);
-        }
+        poison_end(with->ranks);
         assert_same(&plain, &poisoned, with);
     }
 }

@@ -3,6 +3,9 @@
 #include "tests/support/plain_loop.h"
 
 #include <math.h>
+#include <xxhash.h>
+
+#include "runtime/base/convert.h"
 
 /* What one layer works on, for micro-batches of one size or smaller. */
 typedef struct plain_layer {
@@ -160,6 +163,64 @@ static sluice_layer_call plain_call(const plain_loop *loop, plain_layer *layers,
     };
 }
 
+/* ---- a micro-batch of the batch ---- */
+
+/* Its samples of every part that the model reads: as the caller gives them, and floats in the type
+ * of activations, too. */
+typedef struct plain_parts {
+    void *given[SLUICE_BATCH_PARTS], *converted[SLUICE_BATCH_PARTS];
+} plain_parts;
+
+static const void *plain_source(const plain_loop *loop, const plain_batch *batch,
+                                const char *name) {
+    if (strcmp(name, "inputs") == 0) return batch->inputs;
+    if (strcmp(name, "targets") == 0) return batch->targets;
+    if (!loop->other_name || strcmp(name, loop->other_name) != 0)
+        fail_msg("the batch has no '%s'", name);
+    return loop->other;
+}
+
+static plain_parts plain_parts_make(const plain_loop *loop, const plain_batch *batch, int64_t begin,
+                                    int64_t samples) {
+    plain_parts parts = {{NULL}, {NULL}};
+    for (int k = 0; k < sluice_model_batch_count(loop->model); k++) {
+        const sluice_batch_read *const read = sluice_model_batch(loop->model, k);
+        const sluice_type type              = read->shape.type;
+        const int64_t each = sluice_shape_count(&read->shape), count = samples * each;
+        const size_t size        = sluice_type_bytes(type);
+        const char *const source = plain_source(loop, batch, read->name);
+        parts.given[k]           = plain_alloc((size_t)count * size);
+        memcpy(parts.given[k], source + (size_t)(begin * each) * size, (size_t)count * size);
+        if (type != SLUICE_TYPE_F32) continue;
+        parts.converted[k] = plain_alloc((size_t)count * size);
+        sluice__convert(parts.converted[k], loop->operations->type, parts.given[k], type, count);
+    }
+    return parts;
+}
+
+static void plain_parts_free(plain_parts *parts) {
+    for (int k = 0; k < SLUICE_BATCH_PARTS; k++) {
+        free(parts->given[k]);
+        free(parts->converted[k]);
+    }
+}
+
+/* Part k in elements of `type`. */
+static const void *plain_part(const plain_loop *loop, const plain_parts *parts, int k,
+                              sluice_type type) {
+    const bool as_given = sluice_model_batch(loop->model, k)->shape.type == type;
+    return as_given ? parts->given[k] : parts->converted[k];
+}
+
+/* Those that a layer reads, as it lists them. */
+static void plain_parts_bind(const void **out, const plain_loop *loop, const plain_parts *parts,
+                             const sluice_layer_description *d) {
+    for (int k = 0; k < d->batch_count; k++)
+        for (int part = 0; part < sluice_model_batch_count(loop->model); part++)
+            if (strcmp(sluice_model_batch(loop->model, part)->name, d->batch[k].name) == 0)
+                out[k] = plain_part(loop, parts, part, d->batch[k].shape.type);
+}
+
 /* One micro-batch through all layers; returns its share of the loss. */
 static double plain_microbatch(const plain_loop *loop, plain_layer *layers,
                                const plain_batch *batch, int i, bool training) {
@@ -168,30 +229,27 @@ static double plain_microbatch(const plain_loop *loop, plain_layer *layers,
     int64_t begin        = 0;
     for (int before = 0; before < i; before++) begin += batch->sizes[before];
 
-    const sluice_shape one =
-        sluice_model_layer_input(loop->model, 0, 1, loop->operations->precision);
-    const size_t in         = sluice_shape_bytes(&one);
-    const size_t target     = sluice_shape_bytes(&sluice_model_batch(loop->model, 1)->shape);
-    void *const its_targets = plain_alloc((size_t)amount * target);
-    double *const its_loss  = plain_alloc(sizeof *its_loss);
+    plain_parts parts      = plain_parts_make(loop, batch, begin, amount);
+    double *const its_loss = plain_alloc(sizeof *its_loss);
+    const sluice_shape input =
+        sluice_model_layer_input(loop->model, 0, amount, loop->operations->precision);
     assert_ok(loop->ops->upload(loop->stream, layers[0].input,
-                                (const char *)batch->inputs + (size_t)begin * in,
-                                (size_t)amount * in));
-    assert_ok(loop->ops->upload(loop->stream, its_targets,
-                                (const char *)batch->targets + (size_t)begin * target,
-                                (size_t)amount * target));
+                                plain_part(loop, &parts, 0, input.type),
+                                sluice_shape_bytes(&input)));
 
     for (int pass = 0; pass < (training ? 2 : 1); pass++) {
         for (int turn = 0; turn < loop->layers; turn++) {
-            const int l                   = pass == 0 ? turn : last - turn;
-            sluice_layer_call call        = plain_call(loop, layers, l, amount);
-            const sluice_layer_kind *kind = sluice_model_layer_kind(loop->model, l);
-            call.training                 = training;
-            call.first_write              = i == 0;
-            call.batch                    = (const void *const *)&its_targets;
-            call.loss                     = its_loss;
-            call.total_weight             = batch->total_weight;
-            call.random                   = (sluice_random_key){loop->seed, loop->step + 1, begin};
+            const int l                          = pass == 0 ? turn : last - turn;
+            sluice_layer_call call               = plain_call(loop, layers, l, amount);
+            const sluice_layer_kind *kind        = sluice_model_layer_kind(loop->model, l);
+            call.training                        = training;
+            call.first_write                     = i == 0;
+            const void *read[SLUICE_LAYER_BATCH] = {NULL};
+            plain_parts_bind(read, loop, &parts, &layers[l].d);
+            call.batch        = read;
+            call.loss         = its_loss;
+            call.total_weight = batch->total_weight;
+            call.random       = (sluice_random_key){loop->seed, loop->step + 1, begin};
             if (pass == 0) {
                 if (!training || !layers[l].d.forward_is_empty) assert_ok(kind->forward(&call));
                 continue;
@@ -203,7 +261,7 @@ static double plain_microbatch(const plain_loop *loop, plain_layer *layers,
     double loss = 0;
     assert_ok(loop->ops->download(loop->stream, &loss, its_loss, sizeof loss));
     assert_ok(loop->ops->synchronize(loop->stream));
-    free(its_targets);
+    plain_parts_free(&parts);
     free(its_loss);
     return loss;
 }
@@ -282,4 +340,35 @@ double plain_loop_update(plain_loop *loop, const sluice_adamw *settings, double 
     free(tensors);
     free(partials);
     return norm;
+}
+
+static int plain_compare_names(const void *left, const void *right) {
+    const sluice_parameter_use *const a = *(const sluice_parameter_use *const *)left;
+    const sluice_parameter_use *const b = *(const sluice_parameter_use *const *)right;
+    return strcmp(a->name, b->name);
+}
+
+uint64_t plain_loop_digest(const plain_loop *loop) {
+    const sluice_parameter_use **const list =
+        calloc((size_t)(unsigned)loop->uses + 1, sizeof *list);
+    XXH3_state_t *const state = XXH3_createState();
+    assert_non_null(list);
+    assert_non_null(state);
+    int count = 0;
+    for (int u = 0; u < loop->uses; u++)
+        if (sluice_model_use(loop->model, u)->first == u)
+            list[count++] = sluice_model_use(loop->model, u);
+    qsort(list, (size_t)(unsigned)count, sizeof *list, plain_compare_names);
+    XXH3_64bits_reset(state);
+    for (int k = 0; k < count; k++) {
+        const sluice_shape *const shape = &list[k]->parameter.shape;
+        XXH3_64bits_update(state, list[k]->name, strlen(list[k]->name) + 1);
+        XXH3_64bits_update(state, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(state, loop->masters[list[k]->first],
+                           plain_use_bytes(loop, list[k]->first));
+    }
+    const uint64_t digest = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    free(list);
+    return digest;
 }

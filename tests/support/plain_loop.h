@@ -27,9 +27,11 @@ typedef struct plain_loop {
     float **firsts, **seconds; /* optimizer state, per use; NULL where tied to an earlier one */
     int64_t step;              /* updates done */
     uint64_t seed;
+    const char *other_name; /* of a part of the batch besides inputs and targets; NULL: none */
+    const void *other;      /* that part of the next minibatch */
 } plain_loop;
 
-/* One minibatch, in host arrays; `sizes` are its micro-batches' samples. */
+/* One minibatch, in host arrays, floats as fp32; `sizes` are its micro-batches' samples. */
 typedef struct plain_batch {
     const void *inputs, *targets;
     const int64_t *sizes;
@@ -61,5 +63,8 @@ double plain_loop_step(const plain_loop *loop, const plain_batch *batch);
  * `clip` (0: not). Returns the norm before clipping; loop->gradients of first uses hold the sums.
  */
 double plain_loop_update(plain_loop *loop, const sluice_adamw *settings, double clip);
+
+/* What sluice_pipeline_digest() is of the same weights. */
+uint64_t plain_loop_digest(const plain_loop *loop);
 
 #endif

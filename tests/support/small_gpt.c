@@ -2,6 +2,8 @@
 /* small_gpt.c -- makes, trains and compares small GPTs. */
 #include "tests/support/small_gpt.h"
 
+#include "sluice/gpt2.h"
+
 struct small_gpt_defaults small_gpt;
 
 int small_gpt_steps(void) {
@@ -28,6 +30,7 @@ sluice_status load_targets(void *context, void *to, int64_t first, int64_t sampl
 }
 
 sluice_model *make_dropping_model(bool tied, float dropout) {
+    if (small_gpt.make) return small_gpt.make(tied, dropout);
     const sluice_gpt_config config = {VOCABULARY, 16, 24, 2, 3, tied, dropout};
     sluice_model *model;
     assert_ok(sluice_gpt_model(&model, &config, LENGTH));
@@ -63,11 +66,13 @@ static sluice_pipeline *make_scheduled_pipeline(const setting *with,
     options.device           = small_gpt.device;
     options.transport        = small_gpt.transport;
     options.ranks_per_device = small_gpt.ranks_per_device;
+    options.precision        = small_gpt.precision;
     bool recompute[16];
     for (int s = 0; s < 16; s++) recompute[s] = with->recompute >> s & 1;
     options.recompute = recompute;
     sluice_pipeline *pipeline;
-    assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    assert_ok(
+        sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, &small_gpt.parts));
     return pipeline;
 }
 
@@ -113,6 +118,48 @@ outcome train(const setting *with) {
         make_chunked_schedule(with->schedule, with->ranks, with->chunks, with->microbatches);
     const outcome out = train_by(with, schedule);
     sluice_schedule_free(schedule);
+    return out;
+}
+
+/* Forward only, in micro-batches of `most` samples. */
+static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples, int64_t most) {
+    int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
+    int64_t sizes[8];
+    plain_batch batch = {inputs, targets, sizes, 0, (double)(samples * (LENGTH - 1))};
+    for (int64_t left = samples; left > 0; left -= sizes[batch.microbatches++])
+        sizes[batch.microbatches] = left < most ? left : most;
+    assert_ok(load_inputs(&n, inputs, 0, samples));
+    assert_ok(load_targets(&n, targets, 0, samples));
+    return plain_loop_evaluate(loop, &batch);
+}
+
+outcome train_plainly(const setting *with, const sluice_device_ops *ops) {
+    sluice_model *model = make_dropping_model(with->tied, with->dropout);
+    plain_loop loop     = plain_loop_open_in(model, ops, small_gpt.precision, with->threads, 1);
+    const sluice_adamw_config usual = SLUICE_ADAMW_CONFIG_INIT;
+    const sluice_adamw update       = {.learning_rate = 3e-3,
+                                       .weight_decay  = usual.weight_decay,
+                                       .beta1         = usual.beta1,
+                                       .beta2         = usual.beta2,
+                                       .epsilon       = usual.epsilon};
+    int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
+    int64_t sizes[4];
+    for (int i = 0; i < with->microbatches; i++)
+        sizes[i] = with->samples / with->microbatches + (i < with->samples % with->microbatches);
+    const plain_batch batch = {inputs, targets, sizes, with->microbatches,
+                               (double)(with->samples * (LENGTH - 1))};
+    outcome out             = {0};
+    for (int64_t n = 0; n < STEPS; n++) {
+        assert_ok(load_inputs(&n, inputs, 0, with->samples));
+        assert_ok(load_targets(&n, targets, 0, with->samples));
+        out.loss[n] = plain_loop_step(&loop, &batch);
+        out.norm[n] = plain_loop_update(&loop, &update, 0.5);
+    }
+    const int64_t other = 99;
+    out.held_out        = evaluate_plainly(&loop, other, 5, sizes[0]);
+    out.digest          = plain_loop_digest(&loop);
+    plain_loop_close(&loop);
+    sluice_model_free(model);
     return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "tests/support/plain_loop.h"
 
+#include "runtime/executor/executor.h"
 #include "sluice/pipeline.h"
 
 enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };
@@ -27,6 +28,9 @@ extern struct small_gpt_defaults {
     const char *transport; /* NULL: auto */
     int ranks_per_device;
     int steps; /* fewer than STEPS, where each takes long; 0: STEPS */
+    sluice_model *(*make)(bool tied, float dropout); /* what is trained; NULL: a GPT */
+    sluice_precision precision;
+    sluice__parts parts; /* a device of a test's, a transport, who watches */
 } small_gpt;
 int small_gpt_steps(void);
 
@@ -58,6 +62,10 @@ sluice_batch make_batch(int64_t samples, int64_t *n);
 outcome train_by(const setting *with, const sluice_schedule *schedule);
 
 outcome train(const setting *with);
+
+/* The losses, norms and weights of the same steps by a loop over the layers: no executor, no memory
+ * plan, no transport; of `ops`, in small_gpt's precision, the minibatch of the setting's AdamW. */
+outcome train_plainly(const setting *with, const sluice_device_ops *ops);
 
 void print_setting(char *out, size_t bytes, const setting *with);
 

@@ -81,7 +81,7 @@ refuse_train 2 "optimizer sgd has no betas; leave --betas out" --optimizer sgd -
 refuse_train 2 "optimizer adamw has no momentum; leave --momentum out" --momentum 0.9
 refuse_train 2 "--momentum is '1'; it must be less than 1" --optimizer sgd --momentum 1
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
-refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a GPT-2's config.json" --model no.json
+refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a config.json" --model no.json
 names=$("$command" schedule --list | sed 's/ .*//')
 [ "$(wc -w <<<"$names")" -ge 12 ] || complain "schedule --list prints: $names"
 refuse_train 2 "no schedule is called '2f2b'; choose one of: $(paste -sd, <<<"$names" | sed 's/,/, /g')" --schedule 2f2b
@@ -221,6 +221,15 @@ has plan.txt "74.5 KiB  optimizer state"
 has plan.txt "rank 0: arena 304.5 KiB (311808 bytes)"
 train again --ranks 2 --steps 4 --recompute full
 [ "$(digest_of again.txt)" = "$digest" ] || complain "recomputing: $(tail -1 again.txt)"
+
+# A precision that no device has yet: its memory can be planned, and training in it is refused by name.
+"$command" train "${little[@]}" --ranks 1 --explain-memory --precision bf16 >plan.txt || complain "a plan in bf16 exits with $?"
+has plan.txt "rank 0: arena 461.5 KiB (472576 bytes), live 461.5 KiB at its peak"
+has plan.txt "74.5 KiB  parameters"
+has plan.txt "41.5 KiB  copies of parameters that layers read"
+has plan.txt "149.0 KiB  optimizer state"
+has plan.txt "28.0 KiB  saved activations, until W"
+refuse_train 1 "device cpu does not compute in bf16; it computes in: fp32" --precision bf16
 
 # Dropout draws the same numbers however it is cut, and recomputed; it is told, and saved.
 train drops --ranks 1 --steps 4 --dropout 0.3

@@ -9,52 +9,11 @@
 #include "tests/support/layer64.h"
 #include "tests/support/reference64.h"
 #include "tests/support/support.h"
+#include "tests/unit/model/layer_subjects.h"
 
 enum { ROOM = 64 }; /* bytes before and after each buffer that nobody may touch */
 enum { CHECKED = 10 };
 static const sluice_random_key keys = {7, 3, 5}; /* seed, step, first sample */
-
-typedef struct subject {
-    const char *name;
-    const sluice_layer_kind *(*kind)(void);
-    const void *config;
-    sluice_shape input;
-    int64_t tokens; /* integer inputs are below this */
-} subject;
-
-static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
-static const sluice_attention_config attention = {
-    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
-static const sluice_attention_config one_head = {
-    .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
-static const sluice_mlp_config mlp = {
-    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
-static const sluice_embedding_config few_words = {11, 9, 6, 0.5F, 0.5F, 0.3F};
-static const sluice_attention_config few_keys  = {
-     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
-static const sluice_mlp_config few_hidden = {
-    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
-static const sluice_layernorm_config layernorm   = {.width = 7};
-static const sluice_classifier_config classifier = {6, 13, 0.5F};
-static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
-
-static const subject subjects[] = {
-    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
-    {"attention", sluice_layer_attention, &attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
-    {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_TYPE_F32, 3, {3, 1, 5}}, 0},
-    {"mlp", sluice_layer_mlp, &mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
-    {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
-    {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
-    {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
-    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
-    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 3, {3, 5, 6}}, 0},
-    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 2, {4, 6}}, 0},
-    {"linear", sluice_layer_linear, &linear, {SLUICE_TYPE_F32, 4, {2, 3, 2, 5}}, 0},
-    {"relu", sluice_layer_relu, NULL, {SLUICE_TYPE_F32, 2, {5, 8}}, 0},
-    {"squared error", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 3, {4, 2, 3}}, 0},
-    {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 1, {6}}, 0},
-};
-enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 /* ---- buffers that show who wrote or read where nothing was promised ---- */
 
@@ -122,7 +81,7 @@ static void fill_targets(bench *b, uint64_t *state) {
     if (b->d.batch[0].shape.type == SLUICE_TYPE_F32)
         fill_floats(&b->targets, state);
     else
-        fill_integers(&b->targets, -2, classifier.classes, state); /* some are masked */
+        fill_integers(&b->targets, -2, LAYER_CLASSES, state); /* some are masked */
 }
 
 static void bench_make(bench *b, const subject *what, int threads, uint64_t *state) {
@@ -365,10 +324,10 @@ static void check_output(const bench *b, numbers *n) {
 
 static void for_each(void (*check)(bench *b, uint64_t *state)) {
     uint64_t state = test_seed();
-    for (int s = 0; s < SUBJECTS; s++) {
+    for (int s = 0; s < layer_subject_count; s++) {
         bench b;
-        print_message("%s\n", subjects[s].name);
-        bench_make(&b, &subjects[s], 2, &state);
+        print_message("%s\n", layer_subjects[s].name);
+        bench_make(&b, &layer_subjects[s], 2, &state);
         check(&b, &state);
         bench_free(&b);
     }
@@ -455,118 +414,12 @@ static void test_no_samples(void **unused) {
     for_each(check_no_samples);
 }
 
-/* The size of every tensor of a description, as text. */
-static void test_descriptions(void **unused) {
-    (void)unused;
-    sluice_layer_description d;
-    assert_ok(sluice_layer_attention()->describe(
-        &d, &attention, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
-    assert_int_equal(d.saved_count, 6);
-    assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
-    assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
-    assert_int_equal(d.handed[0], 2 * 10 * 36 * 4);
-    const double products = 2.0 * 20 * 12 * (36 + 12), triangle = 20.0 * 10 * 12;
-    assert_true(d.weight.flops >= products && d.weight.flops < 1.1 * products);
-    assert_true(d.forward.flops >= products + 2 * triangle &&
-                d.forward.flops < 1.3 * products + 2 * triangle);
-    assert_true(d.input.flops >= products + 5 * triangle &&
-                d.input.flops < 1.5 * products + 5 * triangle);
-
-    assert_ok(sluice_layer_classifier()->describe(
-        &d, &classifier, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
-    assert_int_equal(d.weight_per_sample, 10);
-    assert_int_equal(d.batch_count, 1);
-    assert_string_equal(d.batch[0].name, "targets");
-    assert_int_equal(d.batch[0].shape.rank, 2);
-    assert_int_equal(sluice_shape_count(&d.batch[0].shape), 20);
-    assert_int_equal(sluice_shape_count(&d.output), 0);
-    assert_true(d.forward.flops == 0 && d.weight.flops == 0);
-    assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
-
-    assert_ok(sluice_layer_linear()->describe(
-        &d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
-    assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
-    assert_true(d.parameters[0].decays);
-    assert_false(d.parameters[1].decays);
-}
-
-static void test_refusals(void **unused) {
-    (void)unused;
-    sluice_layer_description d;
-    const sluice_shape rows   = {SLUICE_TYPE_F32, 3, {2, 8, 12}};
-    const sluice_shape tokens = {SLUICE_TYPE_I32, 2, {2, 10}};
-    const struct {
-        const sluice_layer_kind *kind;
-        const void *config;
-        const sluice_shape *input;
-        const char *text;
-    } bad[] = {
-        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 5}, &rows,
-         "attention has width 12, which 5 heads do not divide"},
-        {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 0}, &rows,
-         "attention has heads 0; it must be at least 1"},
-        {sluice_layer_attention(), &(sluice_attention_config){.width = 16, .heads = 4}, &rows,
-         "attention has width 16 but its input is (2, 8, 12) float32"},
-        {sluice_layer_attention(), &attention, &tokens,
-         "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
-        {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
-         "attention has scale nan; it must be a finite number from 0 on"},
-        {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
-         "attention has dropout 1; it must be from 0 to below 1"},
-        {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,
-         "attention has 4 key/value heads, which do not divide its 6 heads"},
-        {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
-         "attention has a rotary base of inf; it must be a finite number, at least 0"},
-        {sluice_layer_layernorm(), &(sluice_layernorm_config){12, {(sluice_norm_kind)2, 0}}, &rows,
-         "layernorm has a norm of kind 2, which does not exist"},
-        {sluice_layer_mlp(),
-         &(sluice_mlp_config){.width = 12, .hidden = 4, .norm = {.epsilon = -1}}, &rows,
-         "mlp has a norm with epsilon -1; it must be a finite number, at least 0"},
-        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = 4, .dropout = NAN}, &rows,
-         "mlp has dropout nan; it must be from 0 to below 1"},
-        {sluice_layer_embedding(), &(sluice_embedding_config){9, 10, 4, 0, 0, -1}, &tokens,
-         "embedding has dropout -1; it must be from 0 to below 1"},
-        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = -1}, &rows,
-         "mlp has hidden width -1; it must be at least 1"},
-        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = INT64_MAX / 2}, &rows,
-         "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"},
-        {sluice_layer_layernorm(), &layernorm, &rows,
-         "layernorm has width 7 but its input is (2, 8, 12) float32"},
-        {sluice_layer_embedding(), &embedding, &rows,
-         "embedding takes int32 with 2 dimensions of at least 1, not (2, 8, 12) float32"},
-        {sluice_layer_embedding(), &embedding, &tokens,
-         "embedding has 9 positions, fewer than the 10 tokens of a sample"},
-        {sluice_layer_classifier(), &(sluice_classifier_config){12, 0, 0}, &rows,
-         "classifier has classes 0; it must be at least 1"},
-        {sluice_layer_linear(), &(sluice_linear_config){.inputs = 12, .outputs = 0}, &rows,
-         "linear has output width 0; it must be at least 1"},
-        {sluice_layer_relu(), NULL, &(sluice_shape){SLUICE_TYPE_F32, 3, {1, 0, 2}},
-         "relu takes float32 with 1 to 4 dimensions of at least 1, not (1, 0, 2) float32"},
-        {sluice_layer_squared_error(), NULL,
-         &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
-         "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_refused(
-            bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
-            SLUICE_E_ARGUMENT, bad[i].text);
-    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)7),
-                   SLUICE_E_UNSUPPORTED, "relu does not compute in precision 7");
-    assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, SLUICE_PRECISION_BF16),
-                   SLUICE_E_ARGUMENT,
-                   "relu takes bfloat16 with 1 to 4 dimensions of at least 1, not (2, 8, 12) "
-                   "float32");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward),      cmocka_unit_test(test_backward),
-        cmocka_unit_test(test_first_layer),  cmocka_unit_test(test_no_samples),
-        cmocka_unit_test(test_descriptions), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_first_layer),
+        cmocka_unit_test(test_no_samples),
     };
     return cmocka_run_group_tests_name("layer", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_model.c -- models: names, ties, counts, initial values, errors; a whole GPT against float64.
  */
-#include "sluice/model.h"
+#include "sluice/gpt2.h"
 
 #include <math.h>
 #include <stdlib.h>

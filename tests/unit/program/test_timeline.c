@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/report.h"
 #include "sluice/timeline.h"
 
 typedef struct scene {
@@ -33,8 +33,8 @@ static scene scene_random(uint64_t *random, int trial) {
                                            .activation_transfer = trial % 4 * 0.3,
                                            .gradient_transfer   = trial % 3 * 0.7,
                                            .update              = 0.5};
-    scene made                          = {
-                                 .program = compile_over(generate_schedule(names[trial % 4], p, m), SLUICE_QUEUES_PER_CHANNEL)};
+    scene made      = {.program = compile_over(generate_schedule(names[trial % 4], p, m),
+                                               SLUICE_QUEUES_PER_CHANNEL)};
     made.simulation = simulate(made.program, &costs);
     assert_ok(sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation));
     snprintf(made.words, sizeof made.words, "%s, p = %d, m = %d", names[trial % 4], p, m);
@@ -222,8 +222,9 @@ static void times_that_are_not_finite_are_refused(void **state) {
     (void)state;
     sluice_stage_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1e308, 1e308, 1e308);
-    scene made = {.program = compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_CHANNEL)};
-    made.simulation = simulate(made.program, &costs);
+    scene made                          = {.program =
+                                               compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_CHANNEL)};
+    made.simulation                     = simulate(made.program, &costs);
     assert_refused(sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation),
                    SLUICE_E_ARGUMENT, "a makespan of inf and a step of inf cannot be drawn");
     assert_null(made.timeline);
@@ -275,19 +276,21 @@ static void assert_rendezvous(const sluice_pipeline *pipeline, const sluice_time
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
-        const sluice__rank *const from         = &pipeline->rank[flow->from],
-                                  *to          = &pipeline->rank[flow->to];
+        const double *const from_begin         = sluice__report_begins(pipeline, flow->from);
+        const double *const from_end           = sluice__report_ends(pipeline, flow->from);
+        const double *const to_begin           = sluice__report_begins(pipeline, flow->to);
+        const double *const to_end             = sluice__report_ends(pipeline, flow->to);
         const int send =
             find_transfer(program, flow->from, flow, SLUICE_INSTRUCTION_POST_SEND, true);
         const int receive =
             find_transfer(program, flow->to, flow, SLUICE_INSTRUCTION_POST_RECEIVE, false);
         const int wait    = find_transfer(program, flow->to, flow, SLUICE_INSTRUCTION_WAIT, false);
-        const double both = fmax(from->begin[send], to->begin[receive]);
-        const double copied = both > to->begin[receive] ? from->end[send] : to->end[receive];
-        const bool stood    = to->begin[wait] < copied;
+        const double both = fmax(from_begin[send], to_begin[receive]);
+        const double copied = both > to_begin[receive] ? from_end[send] : to_end[receive];
+        const bool stood    = to_begin[wait] < copied;
         assert_near("begin", flow->begin, both);
-        assert_near("end", flow->end, stood ? fmax(copied, to->end[wait]) : copied);
-        assert_near("exposed", flow->exposed, stood ? flow->end - fmax(both, to->begin[wait]) : 0);
+        assert_near("end", flow->end, stood ? fmax(copied, to_end[wait]) : copied);
+        assert_near("exposed", flow->exposed, stood ? flow->end - fmax(both, to_begin[wait]) : 0);
     }
 }
 

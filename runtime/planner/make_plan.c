@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
+/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
 #include <assert.h>
 #include <string.h>
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* layer_subjects.c -- the layers that are held to float64. */
+#include "tests/unit/model/layer_subjects.h"
+
+static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
+static const sluice_attention_config attention = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_attention_config one_head = {
+    .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_mlp_config mlp = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
+static const sluice_embedding_config few_words = {11, 9, 6, 0.5F, 0.5F, 0.3F};
+static const sluice_attention_config few_keys  = {
+     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
+static const sluice_mlp_config few_hidden = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
+static const sluice_layernorm_config layernorm   = {.width = 7};
+static const sluice_classifier_config classifier = {6, LAYER_CLASSES, 0.5F};
+static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
+
+/* Other than GPT-2's: RMS norms, no biases, fewer key/value heads, a head width of its own, no
+ * positions. */
+static const sluice_layernorm_config rms        = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
+static const sluice_linear_config plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};
+static const sluice_embedding_config words_only = {11, 0, 6, 0.5F, 0, 0.2F};
+static const sluice_mlp_config plain_mlp        = {.width            = 6,
+                                                   .hidden           = 20,
+                                                   .scale            = 0.4F,
+                                                   .projection_scale = 0.4F,
+                                                   .has_no_bias      = true,
+                                                   .norm             = {SLUICE_NORM_RMS, 0}};
+static const sluice_attention_config grouped    = {
+       .width = 12, .heads = 4, .kv_heads = 2, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_attention_config one_key    = {.width                  = 12,
+                                                   .heads                  = 4,
+                                                   .kv_heads               = 1,
+                                                   .head_width             = 5,
+                                                   .scale                  = 0.3F,
+                                                   .projection_scale       = 0.3F,
+                                                   .projection_has_no_bias = true,
+                                                   .dropout                = 0.3F};
+static const sluice_attention_config wide_heads = {.width            = 6,
+                                                   .heads            = 2,
+                                                   .head_width       = 8,
+                                                   .scale            = 0.3F,
+                                                   .projection_scale = 0.3F,
+                                                   .qkv_has_no_bias  = true};
+static const sluice_attention_config llama      = {.width                  = 12,
+                                                   .heads                  = 4,
+                                                   .kv_heads               = 2,
+                                                   .head_width             = 2,
+                                                   .scale                  = 0.3F,
+                                                   .projection_scale       = 0.3F,
+                                                   .qkv_has_no_bias        = true,
+                                                   .projection_has_no_bias = true,
+                                                   .norm                   = {SLUICE_NORM_RMS, 1e-6F}};
+
+const subject layer_subjects[] = {
+    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention", sluice_layer_attention, &attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_TYPE_F32, 3, {3, 1, 5}}, 0},
+    {"mlp", sluice_layer_mlp, &mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
+    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 3, {3, 5, 6}}, 0},
+    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 2, {4, 6}}, 0},
+    {"linear", sluice_layer_linear, &linear, {SLUICE_TYPE_F32, 4, {2, 3, 2, 5}}, 0},
+    {"relu", sluice_layer_relu, NULL, {SLUICE_TYPE_F32, 2, {5, 8}}, 0},
+    {"squared error", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 3, {4, 2, 3}}, 0},
+    {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 1, {6}}, 0},
+    {"RMS norm", sluice_layer_layernorm, &rms, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
+    {"linear, no bias", sluice_layer_linear, &plain_linear, {SLUICE_TYPE_F32, 3, {2, 3, 5}}, 0},
+    {"embedding, no positions",
+     sluice_layer_embedding,
+     &words_only,
+     {SLUICE_TYPE_I32, 2, {3, 12}},
+     11},
+    {"mlp, RMS, no bias", sluice_layer_mlp, &plain_mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"attention, 2 heads a key",
+     sluice_layer_attention,
+     &grouped,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"attention, 1 key", sluice_layer_attention, &one_key, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, wide heads",
+     sluice_layer_attention,
+     &wide_heads,
+     {SLUICE_TYPE_F32, 3, {2, 7, 6}},
+     0},
+    {"attention, all of it", sluice_layer_attention, &llama, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+};
+const int layer_subject_count = sizeof layer_subjects / sizeof *layer_subjects;
