@@ -67,9 +67,7 @@ SLUICE_API sluice_status sluice_optimizer_set(void *config, const sluice_optimiz
 SLUICE_API sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kind,
                                                 const void *config);
 
-/* ---- built-in kinds, and their configurations; weight decay is of parameters that decay: matrices
- * ----
- */
+/* ---- built-in kinds, with their configurations; weight decay is of matrices only ---- */
 
 /* AdamW (Loshchilov & Hutter 2019); states m and v. */
 typedef struct sluice_adamw_config {
