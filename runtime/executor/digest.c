@@ -6,7 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/states.h"
+#include "runtime/executor/executor.h"
 
 /* Parameters first, so that layers without state leave the digest as it is; then by name. */
 static int compare(const void *left, const void *right) {
@@ -33,7 +33,7 @@ static sluice_status add(XXH3_state_t *hash, sluice_pipeline *pipeline,
 }
 
 sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest) {
-    const sluice__states *const states = pipeline->states;
+    const sluice__states *const states = &pipeline->states;
     const sluice__state **order        = NULL;
     XXH3_state_t *hash                 = XXH3_createState();
     int count                          = 0;

@@ -9,7 +9,6 @@
 #include "runtime/executor/load.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/update.h"
-#include "runtime/executor/workers.h"
 
 /* What layers read of a parameter follows its master. */
 sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value) {

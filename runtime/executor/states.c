@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* states.c -- the list of what a run is made of, its entries by name, and its counters. */
-#include "runtime/executor/states.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/executor/executor.h"
 
 /* ---- the list ---- */
 
@@ -77,11 +76,8 @@ static sluice_status check_names(const sluice__states *states) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__states_make(sluice_pipeline *pipeline) {
-    const int uses         = sluice_model_use_count(pipeline->model);
-    sluice__states *states = NULL;
-    SLUICE__TRY(sluice__alloc(&states, 1, sizeof *states));
-    pipeline->states = states;
+sluice_status sluice__states_make(sluice__states *states, const sluice_pipeline *pipeline) {
+    const int uses = sluice_model_use_count(pipeline->model);
     SLUICE__TRY(sluice__alloc(&states->list, max_count(pipeline), sizeof *states->list));
     for (int u = 0; u < uses; u++)
         if (is_first(pipeline, u)) add_parameter(states, pipeline, u);
@@ -95,26 +91,24 @@ sluice_status sluice__states_make(sluice_pipeline *pipeline) {
 }
 
 void sluice__states_free(sluice__states *states) {
-    if (!states) return;
     for (int k = 0; k < states->count; k++) sluice__free(states->list[k].owned);
     sluice__free(states->list);
     sluice__exchanges_free(states->left);
-    sluice__free(states);
 }
 
 int sluice_pipeline_state_count(const sluice_pipeline *pipeline) {
-    return pipeline->states->count;
+    return pipeline->states.count;
 }
 
 sluice_state sluice_pipeline_state_at(const sluice_pipeline *pipeline, int index) {
-    assert(0 <= index && index < pipeline->states->count);
-    return pipeline->states->list[index].is;
+    assert(0 <= index && index < pipeline->states.count);
+    return pipeline->states.list[index].is;
 }
 
 /* ---- by name ---- */
 
 static const sluice__state *find(const sluice_pipeline *pipeline, const char *name) {
-    const sluice__states *const states = pipeline->states;
+    const sluice__states *const states = &pipeline->states;
     for (int k = 0; k < states->count; k++)
         if (strcmp(states->list[k].is.name, name) == 0) return &states->list[k];
     return NULL;

@@ -9,7 +9,9 @@
 #ifndef SLUICE_EXECUTOR_STATES_H
 #define SLUICE_EXECUTOR_STATES_H
 
-#include "runtime/executor/executor.h"
+#include <stdbool.h>
+
+#include "sluice/pipeline.h"
 
 /* An entry, and what it is in the program. */
 typedef struct sluice__state {
@@ -25,9 +27,8 @@ typedef struct sluice__states {
     struct sluice__exchange *left; /* states_move.c: a stuck rank may still use them */
 } sluice__states;
 
-/* The pipeline's list; its program and options are known. */
-sluice_status sluice__states_make(sluice_pipeline *pipeline);
-void sluice__states_free(sluice__states *states); /* NULL is fine */
+sluice_status sluice__states_make(sluice__states *states, const sluice_pipeline *pipeline);
+void sluice__states_free(sluice__states *states);
 
 /* E_UNSUPPORTED where devices hold nothing. */
 sluice_status sluice__states_have_values(const sluice_pipeline *pipeline);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* states_move.c -- one tensor of the run's state, between host memory and the ranks that hold it.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/parameters.h"
-#include "runtime/executor/states.h"
 #include "runtime/executor/workers.h"
 
 /* The memory is the pipeline's: a rank that is stuck in a copy may go on after the caller has
@@ -70,7 +68,6 @@ sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state 
     struct sluice__exchange *with = NULL;
     const size_t bytes            = sluice_shape_bytes(&state->is.shape);
     SLUICE__TRY(sluice__states_have_values(pipeline));
-    assert(!to || sluice__is_local(&pipeline->world, state->is.rank)); /* a world of one process */
     SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + bytes));
     with->state  = state;
     with->bytes  = bytes;
@@ -79,8 +76,8 @@ sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state 
     const sluice_status status = sluice__workers_do(pipeline, exchange_task, with);
     if (to && status == SLUICE_OK) memcpy(to, with->values, bytes);
     if (sluice__workers_are_stuck(pipeline)) {
-        with->next             = pipeline->states->left;
-        pipeline->states->left = with;
+        with->next            = pipeline->states.left;
+        pipeline->states.left = with;
     } else {
         sluice__free(with);
     }
