@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* open.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,7 @@ static const sluice_device_ops *built_in(const char *name) {
 
 static sluice_status plan_options(sluice_plan_options *out, const sluice_pipeline_options *from,
                                   const sluice__parts *parts) {
+    assert(from->optimizer); /* options that were taken name one */
     const sluice_device_ops *const device = parts->device ? parts->device : built_in(from->device);
     const sluice_operations *const operations = device ? device->operations(from->precision) : NULL;
     *out                                      = (sluice_plan_options)SLUICE_PLAN_OPTIONS_INIT;

@@ -316,7 +316,7 @@ static void what_cannot_be_is_refused(void **state) {
     (void)state;
     stack_devices(2, 1, true);
     assert_refused(try_it("cpu", "nccl", 2, 0), SLUICE_E_ARGUMENT,
-                   "transport nccl joins GPUs, and the device is cpu");
+                   "transport nccl joins devices of kind cuda, and the device is cpu");
     expect_hint("use --device cuda, or --transport local");
     assert_refused(try_it("cuda", "carrier pigeons", 2, 0), SLUICE_E_ARGUMENT,
                    "no transport is called 'carrier pigeons'");
