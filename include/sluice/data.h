@@ -32,6 +32,7 @@ SLUICE_API sluice_status sluice_corpus_open(sluice_corpus **out, const char *con
                                             int count, int64_t length);
 SLUICE_API void sluice_corpus_free(sluice_corpus *corpus); /* NULL is fine */
 
+SLUICE_API int64_t sluice_corpus_length(const sluice_corpus *corpus); /* T */
 SLUICE_API int64_t sluice_corpus_tokens(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_files(const sluice_corpus *corpus);
 /* 256 for text, 50257 (or more, if a larger token is there) for token files. */

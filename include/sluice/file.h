@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* file.h -- weights as safetensors, GPT-2 configurations as Hugging Face's config.json. */
+/* file.h -- weights as safetensors. */
 #ifndef SLUICE_FILE_H
 #define SLUICE_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sluice/model.h"
 #include "sluice/status.h"
 #include "sluice/tensor.h"
 
@@ -36,13 +35,5 @@ SLUICE_API const sluice_named_tensor *sluice_safetensors_find(const sluice_safet
  * {"format": "pt"}, as Hugging Face's readers want. E_IO with the reason, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_safetensors_write(const char *path,
                                                   const sluice_named_tensor *tensors, int count);
-
-/* ---- config.json of a GPT-2 ---- */
-
-/* E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (not a GPT-2, an activation other
- * than gelu_new, ...). Dropout keys are not: `out->dropout` is 0.
- * The dropout of a run is written. */
-SLUICE_API sluice_status sluice_gpt_config_read(sluice_gpt_config *out, const char *path);
-SLUICE_API sluice_status sluice_gpt_config_write(const char *path, const sluice_gpt_config *config);
 
 #endif

@@ -79,25 +79,4 @@ SLUICE_API int64_t sluice_model_weight_per_sample(const sluice_model *model);
 SLUICE_API void sluice_parameter_initialize(float *values, const sluice_parameter_use *use,
                                             uint64_t seed);
 
-/* ---- GPT-2 family ---- */
-
-typedef struct sluice_gpt_config {
-    int64_t vocabulary, positions, width, layers, heads;
-    bool tied;     /* the output head uses the token embedding */
-    float dropout; /* rate at GPT-2's places: embedding, attention probabilities, both branches */
-} sluice_gpt_config;
-
-/*
- * The configuration called `name`: "gpt-nano", "gpt-mini", "gpt2-124m", "gpt2-350m", "gpt2-774m",
- * "gpt2-1.5b". `vocabulary` replaces the preset's where that leaves it open (nano, mini).
- * E_ARGUMENT with the list of names.
- */
-SLUICE_API sluice_status sluice_gpt_preset(sluice_gpt_config *out, const char *name,
-                                           int64_t vocabulary);
-/* A model on sequences of `length` tokens (<= positions). Layers: wte+wpe, then attention block and
- * MLP block per layer, the final layernorm, the head: 2 * layers + 3. Parameter names are
- * Hugging Face's ("transformer.h.0.attn.c_attn.weight"). */
-SLUICE_API sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *config,
-                                          int64_t length);
-
 #endif

@@ -204,9 +204,9 @@ SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int ed
 enum { SLUICE_MEMORY_TIES = SLUICE_ROLES, SLUICE_MEMORY_KINDS = SLUICE_ROLES + 1 };
 
 typedef struct sluice_program_bytes {
-    size_t parameters; /* permanent, as the next three: fp32 masters */
+    size_t parameters; /* permanent, as all up to `transient`: fp32 masters */
     size_t working;    /* copies of them that layers read, where the precision differs */
-    size_t gradients, states;
+    size_t gradients, states, layer_states;
     size_t bookkeeping; /* losses, norm partials: permanent */
     size_t transient;   /* highest byte of everything that comes and goes */
     size_t live;        /* peak of what is needed at one time, permanent included */

@@ -30,8 +30,13 @@ static void add_option(parse *all, const cli_option *option, char *base, int gro
     all->option[n] = option;
     all->base[n]   = base;
     if (option->key != CLI_ARGUMENT)
-        all->list[all->listed++] = (struct argp_option){
-            option->name, key_of(all, n), option->value, 0, option->help, group};
+        all->list[all->listed++] =
+            (struct argp_option){option->name,
+                                 key_of(all, n),
+                                 option->value,
+                                 0,
+                                 option->help_of ? option->help_of() : option->help,
+                                 group};
 }
 
 static void add_tables(parse *all, const cli_option_table *table, unsigned takers, char *options) {

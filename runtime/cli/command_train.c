@@ -4,7 +4,6 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "training.h"
@@ -18,7 +17,6 @@ typedef struct train_run {
     train_step step; /* the last one */
     bool interrupted;
     bool stuck; /* a rank may still be inside the model */
-    char reason[sizeof((sluice_error *)0)->what];
     char weights[17];
 } train_run;
 
@@ -43,14 +41,21 @@ static void watch_interrupts(void) {
 
 /* ---- steps ---- */
 
+/* A failure of the run is said below the live line; after a deadline its problem stays. */
+static int report(train_run *run, sluice_status status) {
+    if (status == SLUICE_OK) return CLI_OK;
+    train_progress_leave(&run->progress);
+    run->stuck = status == SLUICE_E_DEADLINE;
+    return cli_report(status);
+}
+
 static int evaluate(train_run *run, double *loss, const char *when) {
-    train_loader loader = {&run->problem, run->options->seed, -1, run->problem.held_out};
-    sluice_batch batch  = train_batch(&loader);
-    CLI_TRY(cli_report(sluice_pipeline_evaluate(run->problem.pipeline, &batch, loss)));
+    const long long windows = (long long)sluice_run_held_out(run->problem.run);
+    CLI_TRY(report(run, sluice_run_evaluate(run->problem.run, loss)));
     if (!run->talks) return CLI_OK;
     train_progress_leave(&run->progress);
-    printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when,
-           (long long)run->problem.held_out, run->problem.held_out == 1 ? "" : "s");
+    printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when, windows,
+           windows == 1 ? "" : "s");
     fflush(stdout);
     return CLI_OK;
 }
@@ -63,67 +68,38 @@ static int digest(train_run *run) {
     return CLI_OK;
 }
 
-static double learning_rate(const train_options *options, int64_t step) {
-    const sluice_learning_rate rate = {options->lr, options->min_lr, options->warmup,
-                                       options->steps, options->decay};
-    return sluice_learning_rate_at(&rate, step);
-}
-
-/* The minibatch is passed over if there may be one more such. */
-static int skip_step(train_run *run) {
-    train_step *const step = &run->step;
-    if (step->skipped == run->options->skip_nonfinite) return cli_report(SLUICE_E_NONFINITE);
-    step->skipped++;
-    snprintf(run->reason, sizeof run->reason, "%s", sluice_last_error()->what);
-    step->reason = run->reason;
-    (void)cli_fail(CLI_OK, "%s; skipped, %lld of at most %lld", run->reason,
-                   (long long)step->skipped, (long long)run->options->skip_nonfinite);
-    return CLI_OK;
-}
-
-static int run_step(train_run *run, int64_t n) {
-    const train_options *const options = run->options;
-    train_loader loader                = {&run->problem, options->seed, n - 1, options->batch};
-    sluice_batch batch                 = train_batch(&loader);
-    batch.learning_rate                = learning_rate(options, n);
-    train_step *const step             = &run->step;
-    step->step                         = n;
-    step->lr                           = batch.learning_rate;
-    step->held_out                     = NAN;
-    step->reason                       = NULL;
-    if (n > 1) step->held_out_before = NAN;
-    const sluice_status status = sluice_pipeline_step(run->problem.pipeline, &batch, &step->result);
-    if (status != SLUICE_OK) {
+static void show_step(train_run *run) {
+    const sluice_run_result *const it = &run->step.run;
+    if (it->reason) {
         train_progress_leave(&run->progress);
-        run->stuck = status == SLUICE_E_DEADLINE;
-        return status == SLUICE_E_NONFINITE ? skip_step(run) : cli_report(status);
+        (void)cli_fail(CLI_OK, "%s; skipped, %lld of at most %lld", it->reason,
+                       (long long)it->skipped, (long long)run->options->skip_nonfinite);
+    } else if (run->talks)
+        train_progress_step(&run->progress, &run->step);
+}
+
+/* One step and, where they are due, held-out loss and digest. */
+static int run_step(train_run *run, train_step *step) {
+    CLI_TRY(report(run, sluice_run_step(run->problem.run, &step->run)));
+    run->interrupted = interrupt_seen != 0;
+    show_step(run);
+    step->held_out = NAN;
+    if (step->run.step > 1) step->held_out_before = NAN;
+    if (run->interrupted || sluice_run_evaluates(run->problem.run)) {
+        char when[48];
+        snprintf(when, sizeof when, "after step %" PRId64, step->run.step);
+        CLI_TRY(evaluate(run, &step->held_out, when));
     }
-    for (int r = 0; r < step->ranks; r++) step->inner_idle[r] = step->result.inner_idle[r];
-    for (int r = 0; r < step->ranks; r++) step->ledger[r] = step->result.ledger[r];
-    step->result.inner_idle = step->inner_idle;
-    step->result.ledger     = step->ledger;
-    step->tokens_per_s      = (double)(options->batch * run->problem.seq) / step->result.seconds;
-    return CLI_OK;
+    if (run->interrupted || sluice_run_is_done(run->problem.run)) CLI_TRY(digest(run));
+    return train_log_step(run->log, run->options->json ? stdout : NULL, step);
 }
 
 /* Until the last step, or the one during which Ctrl-C was seen. */
 static int run_steps(train_run *run) {
-    const train_options *const options = run->options;
     CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
-    train_progress_start(&run->progress, options);
-    for (int64_t n = 1, last = options->steps; n <= last; n++) {
-        CLI_TRY(run_step(run, n));
-        run->interrupted = interrupt_seen != 0;
-        if (run->interrupted) last = n;
-        if (run->talks && !run->step.reason) train_progress_step(&run->progress, &run->step);
-        if (n == last || n % options->eval_every == 0) {
-            char when[48];
-            snprintf(when, sizeof when, "after step %" PRId64, n);
-            CLI_TRY(evaluate(run, &run->step.held_out, when));
-        }
-        if (n == last) CLI_TRY(digest(run));
-        CLI_TRY(train_log_step(run->log, options->json ? stdout : NULL, &run->step));
-    }
+    train_progress_start(&run->progress, run->options);
+    while (!run->interrupted && !sluice_run_is_done(run->problem.run))
+        CLI_TRY(run_step(run, &run->step));
     return CLI_OK;
 }
 
@@ -136,10 +112,11 @@ static int show_last_step(const train_run *run) {
     train_costs costs                     = {0};
     int failed                            = train_read_costs(&costs, pipeline);
     if (!failed && options->trace)
-        failed = train_write_last_step(options->trace, pipeline, &costs, run->step.step);
+        failed = train_write_last_step(options->trace, pipeline, &costs, run->step.run.step);
     if (!failed && run->talks)
-        failed = train_print_last_step(pipeline, &costs, run->step.result.makespan_idle);
-    if (!failed && options->ledger) failed = train_print_ledger(pipeline, run->step.ledger, &costs);
+        failed = train_print_last_step(pipeline, &costs, run->step.run.result.makespan_idle);
+    if (!failed && options->ledger)
+        failed = train_print_ledger(pipeline, run->step.run.result.ledger, &costs);
     train_free_costs(&costs);
     return failed;
 }
@@ -157,17 +134,13 @@ static int finish(const train_run *run) {
     if (fflush(stdout) != 0) return cli_fail(CLI_FAILED, "standard output cannot be written");
     if (!run->interrupted) return CLI_OK;
     return cli_fail(CLI_INTERRUPTED, "interrupted after step %lld of %lld; saved in %s",
-                    (long long)run->step.step, (long long)options->steps, options->out);
+                    (long long)run->step.run.step, (long long)options->steps, options->out);
 }
 
 static int train(train_run *run) {
     const train_options *const options = run->options;
-    CLI_TRY(train_make_pipeline(&run->problem, options));
-    run->step.ranks      = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
-    run->step.inner_idle = calloc((size_t)run->step.ranks, sizeof(double));
-    run->step.ledger     = calloc((size_t)run->step.ranks, sizeof *run->step.ledger);
-    if (!run->step.inner_idle || !run->step.ledger)
-        return cli_fail(CLI_FAILED, "host memory exhausted");
+    CLI_TRY(train_make_run(&run->problem, options));
+    run->step.ranks = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
     CLI_TRY(train_open_log(&run->log, options));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
     watch_interrupts();
@@ -198,8 +171,6 @@ int command_train(const cli_command *command, int argc, char **argv) {
         failed = cli_fail(CLI_FAILED, "the log cannot be written; make room and run again");
     if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
 out:
-    free(run.step.inner_idle);
-    free(run.step.ledger);
     if (!run.stuck) train_free_problem(&run.problem); /* else the process takes all with it */
     train_free_options(&options);
     return failed;

@@ -18,7 +18,7 @@ typedef struct cli_command {
 /* clang-format off */
 #define CLI_COMMAND_MAP(X)                                                                         \
     X(train, "PATH...",                                                                            \
-      "Train a GPT on text through a pipeline of stages",                                          \
+      "Train a language model on text through a pipeline of stages",                               \
       "Only --data (or PATHs) must be named; defaults are in parentheses. --costs or --profile say "\
       "what actions take on virtual devices. Ctrl-C finishes the step, saves, and exits with 130.")\
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \

@@ -6,18 +6,26 @@
 
 #include "training.h"
 
-static const char prefix[] = "transformer.";
+typedef struct weights {
+    const sluice_safetensors *file;
+    const char *path;
+    const sluice_family *family;
+} weights;
 
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text), tail = strlen(end);
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Parameter `name` of the file, whose names may lack "transformer.". */
-static const sluice_named_tensor *find_tensor(const sluice_safetensors *file, const char *name) {
-    const sluice_named_tensor *const tensor = sluice_safetensors_find(file, name);
-    if (tensor || strncmp(name, prefix, strlen(prefix)) != 0) return tensor;
-    return sluice_safetensors_find(file, name + strlen(prefix));
+/* A parameter's name as a file may have it too: without the family's prefix. */
+static const char *short_name(const sluice_family *family, const char *name) {
+    const size_t length = strlen(family->prefix);
+    return strncmp(name, family->prefix, length) == 0 ? name + length : name;
+}
+
+static const sluice_named_tensor *find_tensor(const weights *in, const char *name) {
+    const sluice_named_tensor *const tensor = sluice_safetensors_find(in->file, name);
+    return tensor ? tensor : sluice_safetensors_find(in->file, short_name(in->family, name));
 }
 
 static void print_shape(char *out, size_t bytes, const sluice_shape *shape) {
@@ -34,14 +42,13 @@ static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
 
 /* ---- checks: before the first value is written ---- */
 
-static int check_use(const sluice_safetensors *file, const char *path,
-                     const sluice_parameter_use *use) {
-    const sluice_named_tensor *const tensor = find_tensor(file, use->name);
+static int check_use(const weights *in, const sluice_parameter_use *use) {
+    const sluice_named_tensor *const tensor = find_tensor(in, use->name);
     if (!tensor)
         return cli_fail(CLI_FAILED,
                         "%s has no tensor '%s'; --model must be the model it was saved "
                         "from",
-                        path, use->name);
+                        in->path, use->name);
     if (shapes_equal(&tensor->shape, &use->parameter.shape)) return CLI_OK;
     char there[128], wanted[128];
     print_shape(there, sizeof there, &tensor->shape);
@@ -49,52 +56,52 @@ static int check_use(const sluice_safetensors *file, const char *path,
     return cli_fail(CLI_FAILED,
                     "'%s' in %s has shape %s and the model's has %s; --model must be "
                     "the model it was saved from",
-                    use->name, path, there, wanted);
+                    use->name, in->path, there, wanted);
 }
 
 static bool is_known(const train_problem *problem, const char *name) {
     for (int u = 0; u < sluice_model_use_count(problem->model); u++) {
         const char *const known = sluice_model_use(problem->model, u)->name;
         if (strcmp(name, known) == 0) return true;
-        if (strncmp(known, prefix, strlen(prefix)) == 0 &&
-            strcmp(name, known + strlen(prefix)) == 0)
-            return true;
+        if (strcmp(name, short_name(problem->config.family, known)) == 0) return true;
     }
     return false;
 }
 
-/* Causal masks that some files carry along; attention here needs none. */
-static bool is_mask(const char *name) {
-    return ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias");
+/* What some files carry along and no model needs. */
+static bool is_ignored(const weights *in, const char *name) {
+    for (const char *const *end = in->family->ignored; *end; end++)
+        if (ends_with(name, *end)) return true;
+    return false;
 }
 
-/* Beside a tied embedding a head is welcome if it says the same. */
-static bool is_same_head(const sluice_safetensors *file, const sluice_named_tensor *tensor) {
-    const sluice_named_tensor *const table = find_tensor(file, "transformer.wte.weight");
-    return strcmp(tensor->name, "lm_head.weight") == 0 && table &&
+/* With a tied embedding a file may have the head too, if it says the same. */
+static bool is_same_head(const weights *in, const sluice_named_tensor *tensor) {
+    const sluice_named_tensor *const table = find_tensor(in, in->family->embedding);
+    return strcmp(tensor->name, in->family->head) == 0 && table &&
            shapes_equal(&table->shape, &tensor->shape) &&
            memcmp(table->values, tensor->values, sluice_shape_bytes(&table->shape)) == 0;
 }
 
-static int check_extra(const train_problem *problem, const sluice_safetensors *file,
-                       const char *path) {
-    for (int t = 0; t < sluice_safetensors_count(file); t++) {
-        const sluice_named_tensor *const tensor = sluice_safetensors_tensor(file, t);
-        if (is_known(problem, tensor->name) || is_mask(tensor->name)) continue;
-        if (problem->config.tied && is_same_head(file, tensor)) continue;
+static int check_extra(const train_problem *problem, const weights *in) {
+    const bool is_tied = sluice_model_config_numbers(&problem->config).tied;
+    for (int t = 0; t < sluice_safetensors_count(in->file); t++) {
+        const sluice_named_tensor *const tensor = sluice_safetensors_tensor(in->file, t);
+        if (is_known(problem, tensor->name) || is_ignored(in, tensor->name)) continue;
+        if (is_tied && is_same_head(in, tensor)) continue;
         return cli_fail(CLI_FAILED,
                         "%s has a tensor '%s' that the model has not; --model must be "
                         "the model it was saved from",
-                        path, tensor->name);
+                        in->path, tensor->name);
     }
     return CLI_OK;
 }
 
 /* ---- the whole ---- */
 
-static int write_use(const train_problem *problem, const sluice_safetensors *file,
+static int write_use(const train_problem *problem, const weights *in,
                      const sluice_parameter_use *use) {
-    const sluice_named_tensor *const tensor = find_tensor(file, use->name);
+    const sluice_named_tensor *const tensor = find_tensor(in, use->name);
     const size_t bytes                      = sluice_shape_bytes(&tensor->shape);
     float *const values                     = malloc(bytes > 0 ? bytes : 1);
     if (!values) return cli_fail(CLI_FAILED, "host memory exhausted");
@@ -105,14 +112,13 @@ static int write_use(const train_problem *problem, const sluice_safetensors *fil
     return failed;
 }
 
-static int load(const train_problem *problem, const sluice_safetensors *file, const char *path) {
+static int load(const train_problem *problem, const weights *in) {
     const int uses = sluice_model_use_count(problem->model);
-    for (int u = 0; u < uses; u++)
-        CLI_TRY(check_use(file, path, sluice_model_use(problem->model, u)));
-    CLI_TRY(check_extra(problem, file, path));
+    for (int u = 0; u < uses; u++) CLI_TRY(check_use(in, sluice_model_use(problem->model, u)));
+    CLI_TRY(check_extra(problem, in));
     for (int u = 0; u < uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(problem->model, u);
-        if (use->first == u) CLI_TRY(write_use(problem, file, use));
+        if (use->first == u) CLI_TRY(write_use(problem, in, use));
     }
     return CLI_OK;
 }
@@ -121,7 +127,7 @@ int train_load_weights(const train_problem *problem, const char *path) {
     sluice_safetensors *file = NULL;
     CLI_TRY(cli_report_or(sluice_safetensors_open(&file, path),
                           "--init takes a readable safetensors file"));
-    const int failed = load(problem, file, path);
+    const int failed = load(problem, &(weights){file, path, problem->config.family});
     sluice_safetensors_close(file);
     return failed;
 }

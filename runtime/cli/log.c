@@ -30,7 +30,7 @@ static bool add_inner_idle(json_t *object, const train_step *step) {
     json_t *const list = json_array();
     bool good          = list != NULL;
     for (int r = 0; good && r < step->ranks; r++)
-        good = json_array_append_new(list, json_real(step->result.inner_idle[r])) == 0;
+        good = json_array_append_new(list, json_real(step->run.result.inner_idle[r])) == 0;
     return json_object_set_new(object, "inner_idle", list) == 0 && good;
 }
 
@@ -51,7 +51,7 @@ static bool add_ledgers(json_t *object, const train_step *step) {
     json_t *const list = json_array();
     bool good          = list != NULL;
     for (int r = 0; good && r < step->ranks; r++)
-        good = json_array_append_new(list, ledger_of(&step->result.ledger[r])) == 0;
+        good = json_array_append_new(list, ledger_of(&step->run.result.ledger[r])) == 0;
     return json_object_set_new(object, "ledger", list) == 0 && good;
 }
 
@@ -61,22 +61,24 @@ static bool add_text(json_t *object, const char *key, const char *text) {
 
 /* A minibatch that was skipped has no numbers, but a reason. */
 static bool add_result(json_t *object, const train_step *step) {
-    if (step->reason)
-        return add_number(object, "lr", step->lr) && add_text(object, "reason", step->reason);
-    return add_number(object, "loss", step->result.loss) && add_number(object, "lr", step->lr) &&
-           add_number(object, "norm", step->result.norm) &&
-           add_number(object, "tokens_per_s", step->tokens_per_s) &&
-           add_number(object, "step_s", step->result.seconds) &&
-           add_number(object, "makespan_idle", step->result.makespan_idle) &&
+    if (step->run.reason)
+        return add_number(object, "lr", step->run.learning_rate) &&
+               add_text(object, "reason", step->run.reason);
+    return add_number(object, "loss", step->run.result.loss) &&
+           add_number(object, "lr", step->run.learning_rate) &&
+           add_number(object, "norm", step->run.result.norm) &&
+           add_number(object, "tokens_per_s", step->run.tokens_per_s) &&
+           add_number(object, "step_s", step->run.result.seconds) &&
+           add_number(object, "makespan_idle", step->run.result.makespan_idle) &&
            add_inner_idle(object, step) && add_ledgers(object, step);
 }
 
 static json_t *make_object(const train_step *step) {
     json_t *const object = json_object();
-    bool good = object && json_object_set_new(object, "step", json_integer(step->step)) == 0 &&
+    bool good = object && json_object_set_new(object, "step", json_integer(step->run.step)) == 0 &&
                 add_result(object, step);
-    if (good && step->skipped > 0)
-        good = json_object_set_new(object, "skipped", json_integer(step->skipped)) == 0;
+    if (good && step->run.skipped > 0)
+        good = json_object_set_new(object, "skipped", json_integer(step->run.skipped)) == 0;
     if (good && !isnan(step->held_out_before))
         good = add_number(object, "held_out_loss_before", step->held_out_before);
     if (good && !isnan(step->held_out)) good = add_number(object, "held_out_loss", step->held_out);
@@ -101,7 +103,7 @@ int train_log_step(FILE *log, FILE *copy, const train_step *step) {
         return cli_fail(CLI_FAILED,
                         "step %lld has a number that JSON cannot hold, or host memory "
                         "is exhausted",
-                        (long long)step->step);
+                        (long long)step->run.step);
     int failed = write_line(log, object);
     if (!failed) failed = write_line(copy, object);
     json_decref(object);

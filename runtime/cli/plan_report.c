@@ -72,7 +72,7 @@ static void print_memory(const sluice_program *program) {
         const sluice_program_bytes bytes = sluice_program_memory(program, r);
         printf("%4d  %10s    %10s   %10s   %10s   %10s\n", r, cli_bytes(bytes.arena).text,
                cli_bytes(bytes.parameters + bytes.working).text, cli_bytes(bytes.gradients).text,
-               cli_bytes(bytes.states).text, cli_bytes(bytes.transient).text);
+               cli_bytes(bytes.states + bytes.layer_states).text, cli_bytes(bytes.transient).text);
     }
 }
 
@@ -86,13 +86,13 @@ static void print_sizes(const sluice_program *program) {
 }
 
 static void print_heading(const train_problem *problem, const train_options *options) {
-    const sluice_gpt_config *const config = &problem->config;
-    const sluice_corpus *const corpus     = problem->corpus;
-    printf("model     %s: %lld blocks, width %lld, %lld heads, vocabulary %lld, %s parameters%s\n",
-           problem->name, (long long)config->layers, (long long)config->width,
-           (long long)config->heads, (long long)config->vocabulary,
+    const sluice_model_config *const config = &problem->config;
+    const sluice_corpus *const corpus       = problem->corpus;
+    char summary[160];
+    sluice_model_config_summary(summary, sizeof summary, config);
+    printf("model     %s: %s, %s parameters%s\n", problem->name, summary,
            cli_quantity((double)sluice_model_parameter_count(problem->model)).text,
-           config->tied ? ", head tied to the embedding" : "");
+           sluice_model_config_numbers(config).tied ? ", head tied to the embedding" : "");
     printf("data      %lld file%s, %lld tokens; windows of %lld: %lld to train on, %lld held out\n",
            (long long)sluice_corpus_files(corpus), sluice_corpus_files(corpus) == 1 ? "" : "s",
            (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,

@@ -5,7 +5,7 @@
 
 #include "training.h"
 
-enum { DEFAULT_SEQ = 128, HELD_OUT_WINDOWS = 64 };
+enum { DEFAULT_SEQ = 128 };
 
 /* ---- model and data ---- */
 
@@ -14,15 +14,28 @@ static bool is_config_file(const char *model) {
     return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
 }
 
+/* The presets of every family, and a file. */
+const char *train_model_help(void) {
+    static char text[512];
+    size_t length = 0;
+    for (const sluice_family *const *family = sluice_families(); *family; family++)
+        for (const char *const *preset = (*family)->presets; *preset; preset++)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%s, ", *preset,
+                                       strcmp(*preset, TRAIN_MODEL) == 0 ? " (the default)" : "");
+    snprintf(text + length, sizeof text - length, "or a config.json");
+    return text;
+}
+
 static int read_config(train_problem *problem, int64_t vocabulary) {
-    return cli_report_or(is_config_file(problem->name)
-                             ? sluice_gpt_config_read(&problem->config, problem->name)
-                             : sluice_gpt_preset(&problem->config, problem->name, vocabulary),
-                         "--model takes a preset's name or a GPT-2's config.json");
+    return cli_report_or(
+        is_config_file(problem->name)
+            ? sluice_model_config_read(&problem->config, problem->name)
+            : sluice_model_config_preset(&problem->config, problem->name, vocabulary),
+        "--model takes a preset's name or a config.json");
 }
 
 static int choose_length(train_problem *problem, const train_options *options) {
-    const int64_t positions = problem->config.positions;
+    const int64_t positions = sluice_model_config_numbers(&problem->config).positions;
     problem->seq            = options->seq ? options->seq : DEFAULT_SEQ;
     if (problem->seq <= positions) return CLI_OK;
     if (options->seq)
@@ -37,9 +50,10 @@ static int choose_length(train_problem *problem, const train_options *options) {
 
 static bool find_large_token(int64_t *found, const train_problem *problem, int64_t window,
                              int32_t *tokens) {
+    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
     sluice_corpus_window(problem->corpus, window, tokens, tokens + problem->seq);
     for (int64_t t = 0; t < 2 * problem->seq; t++) {
-        if (tokens[t] < problem->config.vocabulary) continue;
+        if (tokens[t] < vocabulary) continue;
         *found = tokens[t];
         return true;
     }
@@ -48,7 +62,8 @@ static bool find_large_token(int64_t *found, const train_problem *problem, int64
 
 /* A model with fewer words than its corpus may have is fine if the text has none of the others. */
 static int check_tokens(const train_problem *problem) {
-    if (sluice_corpus_vocabulary(problem->corpus) <= problem->config.vocabulary) return CLI_OK;
+    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
+    if (sluice_corpus_vocabulary(problem->corpus) <= vocabulary) return CLI_OK;
     const int64_t windows = sluice_corpus_training_windows(problem->corpus) +
                             sluice_corpus_held_out_windows(problem->corpus);
     int32_t *const tokens = malloc(2 * (size_t)problem->seq * sizeof *tokens);
@@ -60,7 +75,7 @@ static int check_tokens(const train_problem *problem) {
     return cli_fail(CLI_USAGE,
                     "the data has token %lld and %s knows 0 to %lld; use a model with a "
                     "larger vocabulary",
-                    (long long)token, problem->name, (long long)problem->config.vocabulary - 1);
+                    (long long)token, problem->name, (long long)vocabulary - 1);
 }
 
 static int make_model(train_problem *problem, const train_options *options) {
@@ -72,9 +87,7 @@ static int make_model(train_problem *problem, const train_options *options) {
     CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
     problem->config.dropout = options->dropout;
-    const int64_t windows   = sluice_corpus_held_out_windows(problem->corpus);
-    problem->held_out       = windows < HELD_OUT_WINDOWS ? windows : HELD_OUT_WINDOWS;
-    return cli_report(sluice_gpt_model(&problem->model, &problem->config, problem->seq));
+    return cli_report(sluice_model_from_config(&problem->model, &problem->config, problem->seq));
 }
 
 /* ---- schedule and split ---- */
@@ -145,14 +158,28 @@ int train_make_plan(train_problem *problem, const train_options *options) {
                                            problem->split, &settings));
 }
 
-int train_make_pipeline(train_problem *problem, const train_options *options) {
+static int make_pipeline(train_problem *problem, const train_options *options) {
     const sluice_pipeline_options settings = settings_of(problem, options);
     CLI_TRY(train_make_plan(problem, options));
     CLI_TRY(cli_report(sluice_pipeline_open(&problem->pipeline, problem->plan, &settings)));
     return options->init ? train_load_weights(problem, options->init) : CLI_OK;
 }
 
+int train_make_run(train_problem *problem, const train_options *options) {
+    sluice_run_options settings = SLUICE_RUN_OPTIONS_INIT;
+    settings.steps              = options->steps;
+    settings.seed               = options->seed;
+    settings.learning_rate  = (sluice_learning_rate){options->lr, options->min_lr, options->warmup,
+                                                     options->steps, options->decay};
+    settings.skip_nonfinite = options->skip_nonfinite;
+    settings.evaluate_every = options->eval_every;
+    CLI_TRY(make_pipeline(problem, options));
+    return cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
+                                      problem->corpus, &settings));
+}
+
 void train_free_problem(train_problem *problem) {
+    sluice_run_free(problem->run);
     sluice_pipeline_free(problem->pipeline);
     sluice_plan_free(problem->plan);
     free(problem->split);
@@ -160,41 +187,4 @@ void train_free_problem(train_problem *problem) {
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
     sluice_corpus_free(problem->corpus);
-}
-
-/* ---- minibatches ---- */
-
-static int64_t window_of(const train_loader *loader, int64_t sample) {
-    const sluice_corpus *const corpus = loader->problem->corpus;
-    if (loader->step >= 0)
-        return sluice_corpus_sample(corpus, loader->seed, loader->step, loader->samples, sample);
-    /* Spread over all that is held out. */
-    return sluice_corpus_held_out(corpus, sample * sluice_corpus_held_out_windows(corpus) /
-                                              loader->samples);
-}
-
-static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
-    const train_loader *const loader = context;
-    const int64_t length             = loader->problem->seq;
-    for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(loader->problem->corpus, window_of(loader, first + k),
-                             (int32_t *)to + k * length, NULL);
-    return SLUICE_OK;
-}
-
-static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
-    const train_loader *const loader = context;
-    const int64_t length             = loader->problem->seq;
-    for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(loader->problem->corpus, window_of(loader, first + k), NULL,
-                             (int32_t *)to + k * length);
-    return SLUICE_OK;
-}
-
-sluice_batch train_batch(train_loader *loader) {
-    const int64_t weight = sluice_model_weight_per_sample(loader->problem->model);
-    return (sluice_batch){
-        .samples      = loader->samples,
-        .total_weight = (double)(loader->samples * weight),
-        .parts        = {{"inputs", load_inputs, loader}, {"targets", load_targets, loader}}};
 }

@@ -35,15 +35,16 @@ static void print_duration(char part[PART_BYTES], double seconds) {
 static void print_parts(char parts[PARTS][PART_BYTES], const train_progress *progress,
                         const train_step *step) {
     const double elapsed = train_clock() - progress->started;
-    const double left    = elapsed / (double)step->step * (double)(progress->steps - step->step);
-    const int width      = snprintf(NULL, 0, "%lld", (long long)progress->steps);
-    snprintf(parts[0], PART_BYTES, "step %*lld/%lld", width, (long long)step->step,
+    const double left =
+        elapsed / (double)step->run.step * (double)(progress->steps - step->run.step);
+    const int width = snprintf(NULL, 0, "%lld", (long long)progress->steps);
+    snprintf(parts[0], PART_BYTES, "step %*lld/%lld", width, (long long)step->run.step,
              (long long)progress->steps);
-    snprintf(parts[1], PART_BYTES, "loss %.4f", step->result.loss);
+    snprintf(parts[1], PART_BYTES, "loss %.4f", step->run.result.loss);
     print_duration(parts[2], left);
-    snprintf(parts[3], PART_BYTES, "%s tok/s", cli_quantity(step->tokens_per_s).text);
-    snprintf(parts[4], PART_BYTES, "bubble %.1f %%", 100 * step->result.makespan_idle);
-    snprintf(parts[5], PART_BYTES, "lr %.1e", step->lr);
+    snprintf(parts[3], PART_BYTES, "%s tok/s", cli_quantity(step->run.tokens_per_s).text);
+    snprintf(parts[4], PART_BYTES, "bubble %.1f %%", 100 * step->run.result.makespan_idle);
+    snprintf(parts[5], PART_BYTES, "lr %.1e", step->run.learning_rate);
 }
 
 static void print_line(char line[LINE_BYTES], char parts[PARTS][PART_BYTES], int columns) {
@@ -65,7 +66,7 @@ static bool is_due(const train_progress *progress, int64_t step, double since) {
 
 void train_progress_step(train_progress *progress, const train_step *step) {
     const double now = train_clock();
-    if (!progress->live && !is_due(progress, step->step, now - progress->printed)) return;
+    if (!progress->live && !is_due(progress, step->run.step, now - progress->printed)) return;
     char parts[PARTS][PART_BYTES];
     char line[LINE_BYTES];
     print_parts(parts, progress, step);

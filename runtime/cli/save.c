@@ -86,5 +86,5 @@ int train_save(const train_problem *problem, const char *out) {
         return cli_fail(CLI_FAILED, "--out is longer than a path may be");
     CLI_TRY(save_weights(problem, path));
     (void)train_path(path, out, "config.json"); /* shorter: it fits */
-    return cli_report(sluice_gpt_config_write(path, &problem->config));
+    return cli_report(sluice_model_config_write(path, &problem->config));
 }

@@ -59,7 +59,7 @@ static const char *const decays[]     = {
 static const cli_option data_options[] = {
     {"data", 0, CLI_TRAINING, "PATH", "Text files and folders (bytes are tokens), or token files (.bin); more may follow", cli_take_texts, .field = FIELD(data)},
     {"data", CLI_ARGUMENT, CLI_TRAINING, NULL, NULL, cli_take_texts, .field = FIELD(data)},
-    {"model", 0, CLI_TRAINING, "PRESET|FILE", "gpt-nano, gpt-mini (the default), gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b, or a config.json", cli_take_text, .field = FIELD(model)},
+    {"model", 0, CLI_TRAINING, "PRESET|FILE", NULL, cli_take_text, .field = FIELD(model), .help_of = train_model_help},
     {"init", 0, CLI_TRAINING, "FILE", "Start from these weights (safetensors)", cli_take_text, .field = FIELD(init)},
     {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {0}};
@@ -82,7 +82,7 @@ static const cli_option training_options[] = {
     {"warmup", 0, CLI_TRAINING, "N", "Steps of linear warm-up (5 % of the steps)", cli_take_count, .field = FIELD(warmup), .min = 0, .max = MAX_COUNT},
     {"decay", 0, CLI_TRAINING, "NAME", "cosine (the default) or none", take_decay, .field = FIELD(decay), .words = decays},
     {"clip", 0, CLI_TRAINING, "X", "Largest global gradient norm, 0 for none (1)", cli_take_number, .field = FIELD(clip)},
-    {"dropout", 0, CLI_TRAINING, "P", "Rate at GPT-2's places, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
+    {"dropout", 0, CLI_TRAINING, "P", "Rate at the places the model has for it, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
     {"seed", 0, CLI_TRAINING, "N", "Of initial weights, the order of the data and dropout (1)", take_seed, .field = FIELD(seed)},
     {"skip-nonfinite", 0, CLI_TRAINING, "N", "Go on past up to N minibatches whose loss or gradient is not a finite number (0)", cli_take_count, .field = FIELD(skip_nonfinite), .min = 0, .max = MAX_COUNT},
     {"timeout", 0, CLI_TRAIN, "S", "Stop when no rank finishes anything for S seconds (600)", cli_take_above, .field = FIELD(timeout)},
@@ -109,7 +109,7 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
                                           {0}};
 
 static const train_options defaults = {
-    .model      = "gpt-mini",
+    .model      = TRAIN_MODEL,
     .schedule   = {.name = "1f1b"},
     .out        = "sluice-out",
     .batch      = 16,

@@ -19,6 +19,8 @@ typedef struct train_optimizer {
     void *config; /* of the kind; release with free() */
 } train_optimizer;
 
+#define TRAIN_MODEL "gpt-mini" /* where none is named */
+
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
@@ -46,6 +48,8 @@ typedef struct train_options {
 /* Every option read, checked alone and, where that needs no files, against the others. */
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
+/* What --help says of --model. */
+const char *train_model_help(void);
 /* What the options are when compared with each other: defaults, and refusals. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 
@@ -59,7 +63,7 @@ int train_settle_optimizer(train_optimizer *optimizer);
 
 typedef struct train_problem {
     const char *name; /* of the model: the preset, or the file */
-    sluice_gpt_config config;
+    sluice_model_config config;
     int64_t seq;
     sluice_corpus *corpus;
     sluice_model *model;
@@ -68,15 +72,15 @@ typedef struct train_problem {
     bool *recompute;     /* per stage */
     sluice_plan *plan;
     sluice_pipeline *pipeline;
-    int64_t held_out; /* windows that are evaluated, the same each time */
+    sluice_run *run;
 } train_problem;
 
 /* Everything up to the first step, in an order that refuses before it is costly. On failure what
  * was made is there still: free it. */
 int train_prepare(train_problem *problem, const train_options *options);
-/* The plan alone; and with what runs it. */
+/* The plan alone; and with what runs it, pipeline and run. */
 int train_make_plan(train_problem *problem, const train_options *options);
-int train_make_pipeline(train_problem *problem, const train_options *options);
+int train_make_run(train_problem *problem, const train_options *options);
 void train_free_problem(train_problem *problem);
 
 /* ---- memory (memory.c) ---- */
@@ -86,15 +90,6 @@ cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
 /* Print the plan of each rank, kind by kind; nothing is allocated for it. */
 int train_explain_memory(const train_problem *problem);
-
-/* The minibatch of a step, and the held-out windows, as the pipeline wants them. */
-typedef struct train_loader {
-    const train_problem *problem;
-    uint64_t seed;
-    int64_t step; /* from 0; -1: held-out windows */
-    int64_t samples;
-} train_loader;
-sluice_batch train_batch(train_loader *loader);
 
 /* ---- what is shown (plan_report.c, progress.c) ---- */
 
@@ -112,17 +107,10 @@ void train_progress_start(train_progress *progress, const train_options *options
 
 /* What is known of a step when it is over. */
 typedef struct train_step {
-    int64_t step;
-    sluice_result result; /* its inner_idle and ledger are copies: the library's own go with the
-                           * next call */
-    double *inner_idle;
-    sluice_ledger *ledger;
+    sluice_run_result run;
     int ranks;
-    double lr, tokens_per_s;
     double held_out_before, held_out; /* NaN: not evaluated */
     const char *weights;              /* of the last step: 16 hex digits; NULL */
-    int64_t skipped;                  /* minibatches so far; with this one, `reason` says why */
-    const char *reason;               /* or NULL */
 } train_step;
 void train_progress_step(train_progress *progress, const train_step *step);
 /* Let the live line stand as it is: something else is printed below it. */

@@ -1,67 +1,89 @@
 /* SPDX-License-Identifier: MIT */
 /* account.c -- what the last step took: idle shares, ledgers, and costs for the simulator. */
+#include "runtime/executor/account.h"
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/report.h"
+#include "runtime/program/ledger.h"
+#include "runtime/program/transfers.h"
+
+struct sluice__accounts {
+    double *inner_idle;      /* [ranks] */
+    sluice_ledger *ledger;   /* [ranks]: of the last step */
+    sluice__record *records; /* [ranks]: what it is made of */
+    int **partners;          /* of the step's waits */
+};
 
 sluice_status sluice__account_make(sluice_pipeline *pipeline) {
     const size_t p = (size_t)pipeline->ranks;
-    SLUICE__TRY(sluice__alloc(&pipeline->inner_idle, p, sizeof *pipeline->inner_idle));
-    SLUICE__TRY(sluice__alloc(&pipeline->ledger, p, sizeof *pipeline->ledger));
-    SLUICE__TRY(sluice__alloc(&pipeline->records, p, sizeof *pipeline->records));
-    return sluice__partners_make(&pipeline->partners, pipeline->program);
+    SLUICE__TRY(sluice__alloc(&pipeline->accounts, 1, sizeof *pipeline->accounts));
+    struct sluice__accounts *const accounts = pipeline->accounts;
+    SLUICE__TRY(sluice__alloc(&accounts->inner_idle, p, sizeof *accounts->inner_idle));
+    SLUICE__TRY(sluice__alloc(&accounts->ledger, p, sizeof *accounts->ledger));
+    SLUICE__TRY(sluice__alloc(&accounts->records, p, sizeof *accounts->records));
+    return sluice__partners_make(&accounts->partners, pipeline->program);
 }
 
 void sluice__account_free(sluice_pipeline *pipeline) {
-    sluice__partners_free(pipeline->partners, pipeline->program);
-    sluice__free(pipeline->records);
-    sluice__free(pipeline->ledger);
-    sluice__free(pipeline->inner_idle);
+    struct sluice__accounts *const accounts = pipeline->accounts;
+    if (!accounts) return;
+    sluice__partners_free(accounts->partners, pipeline->program);
+    sluice__free(accounts->records);
+    sluice__free(accounts->ledger);
+    sluice__free(accounts->inner_idle);
+    sluice__free(accounts);
 }
 
-static bool is_compute(const sluice_instruction *at) {
-    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+const sluice_ledger *sluice__ledgers(const sluice_pipeline *pipeline) {
+    return pipeline->accounts->ledger;
 }
 
 /* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
 static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
     double makespan = 0, busy = 0;
     for (int r = 0; r < pipeline->ranks; r++) {
-        const sluice__rank *rank         = &pipeline->rank[r];
         const sluice__rank_program *mine = &pipeline->program->rank[r];
+        const double *const begin        = sluice__report_begins(pipeline, r);
+        const double *const end          = sluice__report_ends(pipeline, r);
         double own = 0, first = -1, last = 0;
         for (int n = 0; n < mine->count; n++) {
-            if (!is_compute(&mine->list[n])) continue;
-            if (first < 0) first = rank->begin[n];
-            last = rank->end[n];
-            own += rank->end[n] - rank->begin[n];
+            if (!sluice__is_compute(&mine->list[n])) continue;
+            if (first < 0) first = begin[n];
+            last = end[n];
+            own += end[n] - begin[n];
         }
-        pipeline->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
+        pipeline->accounts->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
         busy += own;
         if (last > makespan) makespan = last;
     }
     result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
-    result->inner_idle    = pipeline->inner_idle;
+    result->inner_idle    = pipeline->accounts->inner_idle;
 }
 
 void sluice__account(sluice_pipeline *pipeline, sluice_result *result) {
+    struct sluice__accounts *const accounts = pipeline->accounts;
     measure_idle(pipeline, result);
     for (int r = 0; r < pipeline->ranks; r++) {
-        const sluice__rank *rank = &pipeline->rank[r];
-        pipeline->records[r]     = (sluice__record){.begin    = rank->begin,
-                                                    .end      = rank->end,
-                                                    .weight   = rank->weight,
-                                                    .started  = rank->started,
-                                                    .finished = rank->ended,
-                                                    .meeting  = rank->meeting,
-                                                    .on_core  = rank->on_core};
+        const sluice__report *report = sluice__report_of(pipeline, r);
+        accounts->records[r]         = (sluice__record){.begin    = sluice__report_begins(pipeline, r),
+                                                        .end      = sluice__report_ends(pipeline, r),
+                                                        .weight   = sluice__report_weights(pipeline, r),
+                                                        .started  = report->started,
+                                                        .finished = report->ended,
+                                                        .meeting  = report->meeting,
+                                                        .on_core  = report->on_core};
     }
-    sluice__book(pipeline->ledger, pipeline->program, pipeline->partners, pipeline->records,
+    sluice__book(accounts->ledger, pipeline->program, accounts->partners, accounts->records,
                  result->seconds, NULL);
-    result->ledger = pipeline->ledger;
+    result->ledger = accounts->ledger;
 }
 
 /* ---- for the simulator ---- */
+
+static double seconds_of(const sluice_pipeline *pipeline, int r, int n) {
+    return sluice__report_ends(pipeline, r)[n] - sluice__report_begins(pipeline, r)[n];
+}
 
 static void add_cost(sluice_stage_cost *cost, sluice_instruction_kind kind, double time,
                      double weight) {
@@ -80,11 +102,11 @@ void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_c
     for (int r = 0; r < pipeline->ranks; r++)
         for (int n = 0; n < program->rank[r].count; n++) {
             const sluice_instruction *at = &program->rank[r].list[n];
-            const sluice__rank *rank     = &pipeline->rank[r];
-            if (is_compute(at))
-                add_cost(&costs[at->stage], at->kind,
-                         (rank->end[n] - rank->begin[n]) / program->microbatches,
-                         rank->weight[n] / program->microbatches);
+            const double time            = seconds_of(pipeline, r, n);
+            const double weight          = sluice__report_weights(pipeline, r)[n];
+            if (sluice__is_compute(at))
+                add_cost(&costs[at->stage], at->kind, time / program->microbatches,
+                         weight / program->microbatches);
         }
 }
 
@@ -98,11 +120,11 @@ void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, double *recomp
         int count                        = 0;
         for (int n = 0; n < mine->count; n++)
             if (mine->list[n].kind == SLUICE_INSTRUCTION_RECOMPUTE && mine->list[n].stage == s) {
-                sum += pipeline->rank[r].end[n] - pipeline->rank[r].begin[n];
+                sum += seconds_of(pipeline, r, n);
                 count++;
             }
         recompute[s] = count > 0 ? sum / count : 0;
     }
     for (int r = 0; r < pipeline->ranks; r++)
-        updates[r] = pipeline->ledger[r].time[SLUICE_LEDGER_UPDATE];
+        updates[r] = pipeline->accounts->ledger[r].time[SLUICE_LEDGER_UPDATE];
 }

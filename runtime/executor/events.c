@@ -11,12 +11,32 @@
  * that is not. (A transport in which that could wait for a partner who is yet to come has events of
  * its own.) Of the last compute instructions none is forgotten before the host has seen its end.
  */
+#include "runtime/executor/events.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/connect.h"
+#include "runtime/executor/failure.h"
+
+enum {
+    AHEAD = 8, /* most compute instructions that are issued and not known to be over */
+    MARKS = 32 /* events of posts */
+};
+
+struct sluice__events {
+    sluice_event *computed[AHEAD]; /* ends of the last compute instructions */
+    int computed_at[AHEAD];        /* which those are */
+    sluice_event *marks[MARKS];
+    sluice_event *idle; /* of the compute stream */
+    int ahead;          /* so many of those, that the launches of all fit into a stream's queue */
+    int posts;          /* so far */
+    int computes, first_post; /* of this run */
+    int over;                 /* of those computes, as the host has seen */
+};
 
 /* A host that fills a stream's queue is held up inside a launch, where it sees no deadline. */
 static int choose_ahead(const sluice__rank *rank) {
@@ -27,46 +47,50 @@ static int choose_ahead(const sluice__rank *rank) {
         if (program->stage_rank[s] == rank->index && program->layouts[s].count > layers)
             layers = program->layouts[s].count;
     const int fit = QUEUE / (LAUNCHES * layers);
-    return fit < LEAST ? LEAST : fit > SLUICE__AHEAD ? SLUICE__AHEAD : fit;
+    return fit < LEAST ? LEAST : fit > AHEAD ? AHEAD : fit;
 }
 
 sluice_status sluice__events_make(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
-    rank->ahead                  = choose_ahead(rank);
-    for (int e = 0; e < SLUICE__AHEAD; e++)
-        SLUICE__TRY(ops->event_create(rank->device, false, &rank->computed[e]));
-    for (int e = 0; e < SLUICE__MARKS; e++)
-        SLUICE__TRY(ops->event_create(rank->device, false, &rank->marks[e]));
-    for (int e = 0; e < SLUICE__STAGINGS; e++)
-        SLUICE__TRY(ops->event_create(rank->device, false, &rank->staged[e]));
-    return ops->event_create(rank->device, false, &rank->idle);
+    SLUICE__TRY(sluice__alloc(&rank->events, 1, sizeof *rank->events));
+    struct sluice__events *const events = rank->events;
+    events->ahead                       = choose_ahead(rank);
+    for (int e = 0; e < AHEAD; e++)
+        SLUICE__TRY(ops->event_create(rank->device, false, &events->computed[e]));
+    for (int e = 0; e < MARKS; e++)
+        SLUICE__TRY(ops->event_create(rank->device, false, &events->marks[e]));
+    return ops->event_create(rank->device, false, &events->idle);
 }
 
 void sluice__events_free(sluice__rank *rank) {
-    const sluice_device_ops *ops = rank->pipeline->ops;
-    for (int e = 0; e < SLUICE__AHEAD; e++)
-        if (rank->computed[e]) ops->event_destroy(rank->computed[e]);
-    for (int e = 0; e < SLUICE__MARKS; e++)
-        if (rank->marks[e]) ops->event_destroy(rank->marks[e]);
-    for (int e = 0; e < SLUICE__STAGINGS; e++)
-        if (rank->staged[e]) ops->event_destroy(rank->staged[e]);
-    if (rank->idle) ops->event_destroy(rank->idle);
+    const sluice_device_ops *ops        = rank->pipeline->ops;
+    struct sluice__events *const events = rank->events;
+    if (!events) return;
+    for (int e = 0; e < AHEAD; e++)
+        if (events->computed[e]) ops->event_destroy(events->computed[e]);
+    for (int e = 0; e < MARKS; e++)
+        if (events->marks[e]) ops->event_destroy(events->marks[e]);
+    if (events->idle) ops->event_destroy(events->idle);
+    sluice__free(events);
+    rank->events = NULL;
 }
 
 void sluice__events_begin(sluice__rank *rank) {
-    rank->computes = rank->over = 0;
-    rank->first_post            = rank->posts;
-    for (int e = 0; e < SLUICE__AHEAD; e++) rank->computed_at[e] = -1;
+    struct sluice__events *const events = rank->events;
+    events->computes = events->over = 0;
+    events->first_post              = events->posts;
+    for (int e = 0; e < AHEAD; e++) events->computed_at[e] = -1;
 }
 
 /* The first compute instruction whose end cannot be told of: not yet, or because of what it did;
  * -1. */
 static int first_open(const sluice__rank *rank) {
-    for (int c = rank->over; rank->pipeline->run.program && c < rank->computes; c++) {
-        const int e = c % SLUICE__AHEAD;
+    for (int c = rank->events->over; rank->pipeline->run.program && c < rank->events->computes;
+         c++) {
+        const int e = c % AHEAD;
         bool done   = false;
-        if (rank->pipeline->ops->query(rank->computed[e], &done) != SLUICE_OK || !done)
-            return rank->computed_at[e];
+        if (rank->pipeline->ops->query(rank->events->computed[e], &done) != SLUICE_OK || !done)
+            return rank->events->computed_at[e];
     }
     return -1;
 }
@@ -88,9 +112,9 @@ static const sluice_instruction *first_pending(const sluice__rank *rank, int las
     const sluice__rank_program *mine = &rank->pipeline->run.program->rank[rank->index];
     const sluice_instruction *list   = mine->list;
     const sluice_instruction *found  = NULL;
-    const int made                   = rank->posts - rank->first_post,
-              most                   = made < SLUICE__MARKS ? made : SLUICE__MARKS;
-    const int at                     = atomic_load(&rank->at); /* the count, after the last */
+    const int made                   = rank->events->posts - rank->events->first_post,
+              most                   = made < MARKS ? made : MARKS;
+    const int at = atomic_load(&sluice__position_of(rank)->at); /* the count, after the last */
     for (int n = at < mine->count ? at : mine->count - 1, posts = 0; n >= 0 && posts < most; n--) {
         posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
                  list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
@@ -121,7 +145,7 @@ static sluice_status device_is_late(sluice__rank *rank) {
 static sluice_status blame(sluice__rank *rank) {
     const sluice_error error = *sluice_last_error();
     const int at             = first_open(rank);
-    if (at >= 0) atomic_store(&rank->at, at);
+    if (at >= 0) atomic_store(&sluice__position_of(rank)->at, at);
     return sluice__fail_again(&error);
 }
 
@@ -130,42 +154,42 @@ sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
         if (pipeline->ops->query(event, &done) != SLUICE_OK) return blame(rank);
-        atomic_store(&rank->awaits, !done);
+        atomic_store(&sluice__position_of(rank)->awaits, !done);
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
         SLUICE__TRY(pipeline->transport_ops->poll(pipeline->transport, rank->index));
-        if (sluice__patience(pipeline) <= 0) return device_is_late(rank);
+        if (sluice__patience(&pipeline->deadline) <= 0) return device_is_late(rank);
         (void)nanosleep(&nap, NULL);
     }
 }
 
 /* Of the compute instructions of the run, those up to the one before `count`. */
 static sluice_status await_computes(sluice__rank *rank, int count) {
-    for (; rank->over < count; rank->over++)
-        SLUICE__TRY(sluice__await(rank, rank->computed[rank->over % SLUICE__AHEAD]));
+    for (; rank->events->over < count; rank->events->over++)
+        SLUICE__TRY(sluice__await(rank, rank->events->computed[rank->events->over % AHEAD]));
     return SLUICE_OK;
 }
 
 sluice_status sluice__before_compute(sluice__rank *rank) {
-    return await_computes(rank, rank->computes - rank->ahead + 1);
+    return await_computes(rank, rank->events->computes - rank->events->ahead + 1);
 }
 
 sluice_status sluice__after_compute(sluice__rank *rank, int n) {
-    const int e          = rank->computes++ % SLUICE__AHEAD;
-    rank->computed_at[e] = n;
-    return rank->pipeline->ops->record(rank->stream, rank->computed[e]);
+    const int e                  = rank->events->computes++ % AHEAD;
+    rank->events->computed_at[e] = n;
+    return rank->pipeline->ops->record(rank->stream, rank->events->computed[e]);
 }
 
 /* One that is no longer among the last has ended: the host waited for it. */
 sluice_status sluice__transfers_after(sluice__rank *rank, int n) {
-    for (int e = 0; e < SLUICE__AHEAD && n >= 0; e++)
-        if (rank->computed_at[e] == n)
-            return rank->pipeline->ops->wait(rank->transfers, rank->computed[e]);
+    for (int e = 0; e < AHEAD && n >= 0; e++)
+        if (rank->events->computed_at[e] == n)
+            return rank->pipeline->ops->wait(rank->transfers, rank->events->computed[e]);
     return SLUICE_OK;
 }
 
 sluice__mark sluice__next_mark(sluice__rank *rank) {
-    return (sluice__mark){rank->transfers, rank->marks[rank->posts++ % SLUICE__MARKS]};
+    return (sluice__mark){rank->transfers, rank->events->marks[rank->events->posts++ % MARKS]};
 }
 
 /* What was sent from may be received into next without any compute between them, and of two copies
@@ -179,8 +203,8 @@ sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool se
 
 sluice_status sluice__drain(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
-    SLUICE__TRY(await_computes(rank, rank->computes)); /* in order: who failed is known */
-    SLUICE__TRY(ops->record(rank->stream, rank->idle));
-    SLUICE__TRY(sluice__await(rank, rank->idle));
+    SLUICE__TRY(await_computes(rank, rank->events->computes)); /* in order: who failed is known */
+    SLUICE__TRY(ops->record(rank->stream, rank->events->idle));
+    SLUICE__TRY(sluice__await(rank, rank->events->idle));
     return ops->synchronize(rank->stream);
 }

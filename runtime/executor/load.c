@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* load.c -- parts of the batch: from the caller's callbacks through host memory to a device. */
+#include "runtime/executor/load.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/convert.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/events.h"
+
+enum { STAGINGS = 4 };
+
+struct sluice__loads {
+    void *staging[STAGINGS];        /* host memory for a part of one micro-batch */
+    sluice_event *staged[STAGINGS]; /* what it held has been read */
+    int count;                      /* so far */
+};
 
 /* ---- which callback fills which part ---- */
 
@@ -75,16 +85,16 @@ static sluice_status load(sluice__rank *rank, int index, int microbatch, void *t
     sluice_shape shape                  = sluice_model_batch(pipeline->model, index)->shape;
     if (samples == 0) return SLUICE_OK;
     shape.dims[0]    = samples;
-    const int block  = rank->loads++ % SLUICE__STAGINGS;
-    void *const host = rank->staging[block];
-    SLUICE__TRY(sluice__await(rank, rank->staged[block]));
+    const int block  = rank->loads->count++ % STAGINGS;
+    void *const host = rank->loads->staging[block];
+    SLUICE__TRY(sluice__await(rank, rank->loads->staged[block]));
     const sluice_status status = part->load(part->context, host, first, samples);
     if (status != SLUICE_OK) return callback_failed(status, part->name, first, samples);
     if (type != shape.type)
         sluice__convert(host, type, host, shape.type, sluice_shape_count(&shape));
     shape.type = type;
     SLUICE__TRY(pipeline->ops->upload(rank->stream, to, host, sluice_shape_bytes(&shape)));
-    return pipeline->ops->record(rank->stream, rank->staged[block]);
+    return pipeline->ops->record(rank->stream, rank->loads->staged[block]);
 }
 
 sluice_status sluice__load_parts(sluice__rank *rank, const sluice_instruction *at) {
@@ -103,13 +113,40 @@ sluice_status sluice__load_parts(sluice__rank *rank, const sluice_instruction *a
     return SLUICE_OK;
 }
 
-size_t sluice__largest_load(const sluice_pipeline *pipeline) {
+/* ---- make and free ---- */
+
+/* Host bytes of the largest part of a micro-batch. */
+static size_t largest_part(const sluice_pipeline *pipeline) {
     size_t largest = 0;
     for (int k = 0; k < sluice_model_batch_count(pipeline->model); k++) {
         sluice_shape shape = sluice_model_batch(pipeline->model, k)->shape;
-        shape.dims[0]      = sluice_program_samples(pipeline->program, 0);
-        const size_t bytes = sluice_shape_bytes(&shape);
-        if (bytes > largest) largest = bytes;
+        for (int p = 0; p < pipeline->plan->count; p++) {
+            shape.dims[0]      = sluice_program_samples(pipeline->plan->programs[p], 0);
+            const size_t bytes = sluice_shape_bytes(&shape);
+            if (bytes > largest) largest = bytes;
+        }
     }
     return largest;
+}
+
+sluice_status sluice__loads_make(sluice__rank *rank) {
+    const sluice_device_ops *ops = rank->pipeline->ops;
+    SLUICE__TRY(sluice__alloc(&rank->loads, 1, sizeof *rank->loads));
+    for (int s = 0; s < STAGINGS; s++) {
+        SLUICE__TRY(ops->event_create(rank->device, false, &rank->loads->staged[s]));
+        SLUICE__TRY(
+            ops->host_alloc(rank->device, &rank->loads->staging[s], largest_part(rank->pipeline)));
+    }
+    return SLUICE_OK;
+}
+
+void sluice__loads_free(sluice__rank *rank) {
+    const sluice_device_ops *ops = rank->pipeline->ops;
+    if (!rank->loads) return;
+    for (int s = 0; s < STAGINGS; s++) {
+        ops->host_free(rank->device, rank->loads->staging[s]);
+        if (rank->loads->staged[s]) ops->event_destroy(rank->loads->staged[s]);
+    }
+    sluice__free(rank->loads);
+    rank->loads = NULL;
 }

@@ -6,58 +6,15 @@
  * output is looked at. A gradient behind finite losses: the layer is the last in the model with
  * such a gradient, for backward begins at the end; micro-batches are run again one by one.
  */
+#include "runtime/executor/nonfinite.h"
+
 #include <math.h>
 #include <stdio.h>
 
-#include "runtime/base/alloc.h"
-#include "runtime/base/convert.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
-
-/* ---- on the ranks ---- */
-
-static bool all_are_finite(const unsigned char *values, sluice_type type, int64_t count) {
-    const size_t each = sluice_type_bytes(type);
-    for (int64_t i = 0; i < count; i++) {
-        float value;
-        sluice__convert(&value, SLUICE_TYPE_F32, values + (size_t)i * each, type, 1);
-        if (!isfinite(value)) return false;
-    }
-    return true;
-}
-
-/* Tensors of integers are. */
-static sluice_status is_finite(sluice__rank *rank, const void *values, const sluice_shape *shape,
-                               bool *finite) {
-    const sluice_device_ops *ops = rank->pipeline->ops;
-    const size_t bytes           = sluice_shape_bytes(shape);
-    unsigned char *copy          = NULL;
-    *finite                      = true;
-    if (!values || bytes == 0 || !sluice__converts(SLUICE_TYPE_F32, shape->type)) return SLUICE_OK;
-    SLUICE__TRY(sluice__alloc(&copy, bytes, 1));
-    sluice_status status = ops->download(rank->stream, copy, values, bytes);
-    if (status == SLUICE_OK) status = ops->synchronize(rank->stream);
-    if (status == SLUICE_OK) *finite = all_are_finite(copy, shape->type, sluice_shape_count(shape));
-    sluice__free(copy);
-    return status;
-}
-
-sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_call *call) {
-    const sluice_model *model = rank->pipeline->model;
-    bool input = true, output = true;
-    if (rank->bad_layer >= 0) return SLUICE_OK; /* the first is known */
-    if (layer == 0) SLUICE__TRY(is_finite(rank, call->input, &call->input_shape, &input));
-    if (layer + 1 < sluice_model_layer_count(model)) {
-        const sluice_shape next =
-            sluice_model_layer_input(model, layer + 1, call->input_shape.dims[0], call->precision);
-        SLUICE__TRY(is_finite(rank, call->output, &next, &output));
-    }
-    if (!input || !output) rank->bad_layer = layer;
-    rank->bad_input = !input;
-    return SLUICE_OK;
-}
-
-/* ---- the caller's side ---- */
+#include "runtime/executor/pass.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/run.h"
 
 /* Only micro-batch i of the step has samples: they are number `as` of the run. */
 static void keep_one(sluice_pipeline *pipeline, int i, int as) {
@@ -70,15 +27,14 @@ static void keep_one(sluice_pipeline *pipeline, int i, int as) {
 /* The first layer whose output is not finite in the forward of micro-batch i; -1: none. */
 static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *how, int i,
                                 int *layer, bool *is_input) {
-    for (int r = 0; r < pipeline->ranks; r++) pipeline->rank[r].bad_layer = -1;
     keep_one(pipeline, i, 0);
     SLUICE__TRY(sluice__carry_out(pipeline, pipeline->forward, how, sluice__run_rank));
     *layer = -1;
     for (int r = 0; r < pipeline->ranks; r++) {
-        const sluice__rank *rank = &pipeline->rank[r];
-        if (rank->bad_layer < 0 || (*layer >= 0 && *layer < rank->bad_layer)) continue;
-        *layer    = rank->bad_layer;
-        *is_input = rank->bad_input;
+        const sluice__report *report = sluice__report_of(pipeline, r);
+        if (report->bad_layer < 0 || (*layer >= 0 && *layer < report->bad_layer)) continue;
+        *layer    = report->bad_layer;
+        *is_input = report->bad_input;
     }
     return SLUICE_OK;
 }
@@ -87,8 +43,7 @@ static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *ho
 static const char *layer_words(char *out, size_t bytes, const sluice_pipeline *pipeline,
                                int layer) {
     const sluice_program *program = pipeline->program;
-    int stage                     = 0;
-    while (layer >= program->layouts[stage].first + program->layouts[stage].count) stage++;
+    const int stage               = sluice__layer_stage(program, layer);
     snprintf(out, bytes, "layer '%s' (stage %d, rank %d)",
              sluice_model_layer_name(pipeline->model, layer), stage, program->stage_rank[stage]);
     return out;
@@ -127,7 +82,7 @@ static sluice_status find_microbatch(sluice_pipeline *pipeline, const sluice__ru
     for (int i = 0; i < pipeline->program->microbatches && *found < 0; i++) {
         keep_one(pipeline, i, i);
         SLUICE__TRY(sluice__carry_out(pipeline, pipeline->program, how, sluice__run_rank));
-        if (!isfinite(pipeline->run.norm)) *found = i;
+        if (!isfinite(sluice__report_of(pipeline, 0)->norm)) *found = i;
     }
     return SLUICE_OK;
 }
@@ -148,8 +103,9 @@ static sluice_status explain_norm(sluice_pipeline *pipeline, const sluice__run *
 }
 
 sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_batch *batch) {
-    const double loss = pipeline->run.loss, norm = pipeline->run.norm;
-    const int microbatch = pipeline->run.bad_microbatch, use = pipeline->run.bad_use;
+    const sluice__report *const report = sluice__report_of(pipeline, 0);
+    const double loss = report->loss, norm = report->norm;
+    const int microbatch = report->bad_microbatch, use = report->bad_use;
     sluice__run how            = {.batch = *batch, .step = pipeline->run.step};
     how.looks                  = microbatch >= 0;
     const sluice_status status = microbatch >= 0 ? explain_loss(pipeline, &how, loss, microbatch)

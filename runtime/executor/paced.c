@@ -3,10 +3,14 @@
  * paced.c -- virtual devices compute nothing: an action is over when it has taken what the
  * simulator would let it take, counted from when the executor began it.
  */
+#include "runtime/executor/paced.h"
+
 #include <math.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/report.h"
+#include "runtime/program/transfers.h"
 
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
     const sluice_simulation_costs *costs = pipeline->options.costs;
@@ -52,7 +56,7 @@ static void sleep_until(const sluice_pipeline *pipeline, double time) {
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin) {
     const sluice_pipeline *pipeline      = rank->pipeline;
     const sluice_simulation_costs *costs = pipeline->options.costs;
-    const bool computes                  = at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+    const bool computes                  = sluice__is_compute(at);
     if (!costs || (!computes && at->kind != SLUICE_INSTRUCTION_UPDATE)) return;
     sleep_until(pipeline, begin + (computes ? sluice__action_cost(costs, at)
                                             : sluice__update_cost(costs, rank->index)));
@@ -60,5 +64,5 @@ void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin
     /* Its halves are not told apart as it runs: the table divides them. */
     const sluice_stage_cost *cost = &costs->stages[at->stage];
     const double both             = cost->input + cost->weight;
-    rank->weight_s                = both > 0 ? (sluice__now() - begin) * cost->weight / both : 0;
+    rank->report->weight_s        = both > 0 ? (sluice__now() - begin) * cost->weight / both : 0;
 }

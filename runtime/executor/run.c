@@ -1,45 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c -- the loop that carries out one rank's program. */
+#include "runtime/executor/run.h"
+
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
-
-void sluice__progress(sluice_pipeline *pipeline) {
-    atomic_store(&pipeline->progress_ns, (long long)(sluice__now() * 1e9));
-}
-
-double sluice__patience(const sluice_pipeline *pipeline) {
-    const double last = 1e-9 * (double)atomic_load(&pipeline->progress_ns);
-    return pipeline->options.deadline_s - (sluice__now() - last);
-}
-
-sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words) {
-    char others[384];
-    sluice__describe_ranks(rank->pipeline, rank, others, sizeof others);
-    sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s: rank %d waits for %s%s%s",
-                 rank->pipeline->options.deadline_s, rank->index, words, others[0] ? "; " : "",
-                 others);
-    return sluice__hint(SLUICE_E_DEADLINE,
-                        "if a single action can take that long, raise deadline_s");
-}
-
-sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
-    return (sluice__transfer_end){.from    = at->sends ? rank->index : at->peer,
-                                  .to      = at->sends ? at->peer : rank->index,
-                                  .channel = at->channel,
-                                  .k       = at->transfer,
-                                  .sends   = at->sends};
-}
+#include "runtime/executor/connect.h"
+#include "runtime/executor/device_times.h"
+#include "runtime/executor/events.h"
+#include "runtime/executor/failure.h"
+#include "runtime/executor/paced.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/stage.h"
+#include "runtime/executor/update.h"
+#include "runtime/program/transfers.h"
 
 static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait) {
     sluice_pipeline *pipeline      = rank->pipeline;
     const sluice__transfer_end end = sluice__end_of(rank, wait);
     sluice_event *over             = NULL;
     for (bool done = false;;) {
-        const double seconds = sluice__patience(pipeline);
+        const double seconds = sluice__patience(&pipeline->deadline);
         SLUICE__TRY(pipeline->transport_ops->wait(pipeline->transport, &end,
                                                   seconds > 0 ? seconds : 0, &done, &over));
         if (done) return sluice__work_after(rank, over, wait->sends);
-        if (sluice__patience(pipeline) > 0) continue;
+        if (sluice__patience(&pipeline->deadline) > 0) continue;
         char words[96];
         sluice__describe_instruction(words, sizeof words, wait);
         return sluice__deadline_passed(rank, words);
@@ -51,15 +35,11 @@ static uint64_t content_of(const sluice_instruction *at) {
     return (uint64_t)(uint32_t)at->edge << 32 | (uint32_t)(at->microbatch + 1);
 }
 
-static bool is_post(const sluice_instruction *at) {
-    return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
-}
-
 /* Whether instructions n and n + 1 of the rank's list are posts that are issued as one. */
 static bool are_one(const sluice__rank_program *mine, int n) {
     if (n < 0 || n + 1 >= mine->count) return false;
     const sluice_instruction *a = &mine->list[n], *b = a + 1;
-    return is_post(a) && is_post(b) && a->group > 0 && a->group == b->group;
+    return sluice__is_post(a) && sluice__is_post(b) && a->group > 0 && a->group == b->group;
 }
 
 static sluice_status post_one(sluice__rank *rank, const sluice_instruction *at) {
@@ -106,47 +86,62 @@ static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at,
     }
 }
 
-/* Issue instruction n; of a device that runs on by itself, it may be over later. */
+/* Issue instruction n; on a device that works on by itself it may be over later. */
 static sluice_status issue(sluice__rank *rank, const sluice_instruction *at, int n) {
-    const bool computes = at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+    const bool computes = sluice__is_compute(at);
     if (computes) SLUICE__TRY(sluice__before_compute(rank));
     SLUICE__TRY(carry_out(rank, at, n));
     return computes ? sluice__after_compute(rank, n) : SLUICE_OK;
 }
 
-sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
-    (void)unused;
+/* Instruction n, with its times in the report. */
+static sluice_status run_one(sluice__rank *rank, const sluice_instruction *at, int n) {
+    const sluice__run *const run             = &rank->pipeline->run;
+    struct sluice__report_draft *const draft = rank->report;
+    const double begin                       = sluice__now();
+    draft->weight_s                          = 0;
+    if (run->timed) draft->begin[n] = begin - run->start;
+    SLUICE__TRY(sluice__clock_begin(rank, n));
+    SLUICE__TRY(issue(rank, at, n));
+    SLUICE__TRY(sluice__clock_end(rank, n));
+    sluice__pace(rank, at, begin);
+    if (run->timed) {
+        draft->end[n]    = sluice__now() - run->start;
+        draft->weight[n] = draft->weight_s;
+    }
+    sluice__progress(&rank->pipeline->deadline);
+    return SLUICE_OK;
+}
+
+static sluice_status run_list(sluice__rank *rank) {
     sluice_pipeline *pipeline        = rank->pipeline;
-    const sluice__run *run           = &pipeline->run;
-    const sluice__rank_program *mine = &run->program->rank[rank->index];
-    const double core                = run->timed ? sluice__on_core() : 0;
-    if (run->timed) rank->started = sluice__now() - run->start;
-    sluice__events_begin(rank);
-    SLUICE__TRY(sluice__clock_start(rank));
+    const sluice__rank_program *mine = &pipeline->run.program->rank[rank->index];
+    sluice__position *const position = sluice__position_of(rank);
     for (int n = 0; n < mine->count; n++) {
-        atomic_store(&rank->at, n);
+        atomic_store(&position->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
         if (pipeline->watch) pipeline->watch(rank, &mine->list[n]);
-        const double begin = sluice__now();
-        rank->weight_s     = 0;
-        if (run->timed) rank->begin[n] = begin - run->start;
-        SLUICE__TRY(sluice__clock_begin(rank, n));
-        SLUICE__TRY(issue(rank, &mine->list[n], n));
-        SLUICE__TRY(sluice__clock_end(rank, n));
-        sluice__pace(rank, &mine->list[n], begin);
-        const double now = sluice__now();
-        if (run->timed) {
-            rank->end[n]    = now - run->start;
-            rank->weight[n] = rank->weight_s;
-        }
-        sluice__progress(pipeline);
+        SLUICE__TRY(run_one(rank, &mine->list[n], n));
     }
-    atomic_store(&rank->at, mine->count);
+    atomic_store(&position->at, mine->count);
+    return SLUICE_OK;
+}
+
+sluice_status sluice__run_rank(sluice__rank *rank, void *unused) {
+    (void)unused;
+    const sluice__run *run      = &rank->pipeline->run;
+    sluice__report *const facts = &rank->report->facts;
+    const double core           = run->timed ? sluice__on_core() : 0;
+    sluice__report_begin(rank);
+    sluice__events_begin(rank);
+    SLUICE__TRY(sluice__clock_start(rank));
+    SLUICE__TRY(run_list(rank));
     SLUICE__TRY(sluice__drain(rank));
     SLUICE__TRY(sluice__clock_read(rank));
+    SLUICE__TRY(sluice__read_losses(rank));
     if (run->timed) {
-        rank->on_core = sluice__on_core() - core;
-        rank->ended   = sluice__now() - run->start;
+        facts->on_core = sluice__on_core() - core;
+        facts->ended   = sluice__now() - run->start;
     }
-    return SLUICE_OK;
+    return sluice__report_send(rank);
 }

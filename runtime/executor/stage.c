@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* stage.c -- F, B, I and W of a stage: its layers' actions, one after another. */
+#include "runtime/executor/stage.h"
+
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/device_times.h"
+#include "runtime/executor/failure.h"
+#include "runtime/executor/load.h"
+#include "runtime/executor/look.h"
+#include "runtime/executor/report.h"
 
 /* One instruction of a stage while its layers run. */
 typedef struct stage_run {
@@ -21,6 +28,7 @@ typedef struct call_tables {
     void *saved[SLUICE_LAYER_SAVED];
     void *handed[SLUICE_LAYER_HANDED];
     const void *batch[SLUICE_LAYER_BATCH];
+    void *states[SLUICE_LAYER_STATES];
 } call_tables;
 
 /* Where a tensor is; NULL if this instruction does not have it. */
@@ -39,6 +47,20 @@ static void bind_parameters(const stage_run *run, int layer, call_tables *tables
     }
 }
 
+static void bind_states(const stage_run *run, int l, call_tables *tables) {
+    const sluice_program *program = run->rank->pipeline->program;
+    const int layer               = run->layout->first + l;
+    for (int k = 0; k < run->layout->descriptions[l].state_count; k++)
+        tables->states[k] =
+            run->rank->arena + program->layer_states[layer * SLUICE_LAYER_STATES + k];
+}
+
+/* Whether this run, or this instruction of it, does what was done before. */
+static bool is_repeated(const stage_run *run) {
+    const sluice__run *pass = &run->rank->pipeline->run;
+    return run->mode == SLUICE__RECOMPUTE || (pass->step > 0 && !pass->updates);
+}
+
 static sluice_layer_call bind_call(const stage_run *run, int l, action which, call_tables *tables) {
     sluice_pipeline *pipeline        = run->rank->pipeline;
     const sluice__run *pass          = &pipeline->run;
@@ -46,6 +68,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
     const sluice__layer_spots *spots = &run->layout->spots[run->mode][l];
     const bool inside_b              = run->mode == SLUICE__BACKWARD && which == ACTION_W;
     bind_parameters(run, layer, tables);
+    bind_states(run, l, tables);
     for (int k = 0; k < SLUICE_LAYER_SAVED; k++) tables->saved[k] = find(run, &spots->saved[k]);
     for (int k = 0; k < SLUICE_LAYER_HANDED; k++) tables->handed[k] = find(run, &spots->handed[k]);
     for (int k = 0; k < SLUICE_LAYER_BATCH; k++) tables->batch[k] = find(run, &spots->batch[k]);
@@ -68,6 +91,8 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
         .gradients       = tables->gradients,
         .saved           = tables->saved,
         .handed          = tables->handed,
+        .states          = tables->states,
+        .repeated        = is_repeated(run),
         .scratch         = find(run, inside_b ? &spots->scratch_weight : &spots->scratch),
         .first_write     = which == ACTION_W ? run->at->first_weight : run->at->first_input,
         .batch           = tables->batch,
@@ -117,7 +142,7 @@ static sluice_status run_weight_inside(const stage_run *run, int l) {
     SLUICE__TRY(sluice__clock_part(run->rank, run->at, run->layout->first + l, false));
     SLUICE__TRY(run_layer(run, l, ACTION_W));
     SLUICE__TRY(sluice__clock_part(run->rank, run->at, run->layout->first + l, true));
-    run->rank->weight_s += sluice__now() - begin;
+    run->rank->report->weight_s += sluice__now() - begin;
     return SLUICE_OK;
 }
 

@@ -244,6 +244,9 @@ void sluice_corpus_free(sluice_corpus *corpus) {
 
 /* ---- reading ---- */
 
+int64_t sluice_corpus_length(const sluice_corpus *corpus) {
+    return corpus->length;
+}
 int64_t sluice_corpus_tokens(const sluice_corpus *corpus) {
     return corpus->tokens;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* safetensors.c -- reading and writing files of named tensors. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

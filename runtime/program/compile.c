@@ -150,7 +150,6 @@ static sluice_status join_stages(sluice_program *program, const sluice__tensor *
     else
         SLUICE__TRY(join_line(program));
     SLUICE__TRY(sluice__add_tie_edges(program));
-    program->slot_count = sluice__most_slots(&program->edges);
     return sluice__edges_open_channels(&program->edges, program->stage_rank, program->ranks);
 }
 
@@ -291,6 +290,7 @@ void sluice_program_free(sluice_program *program) {
     sluice__edges_free(&program->edges);
     sluice__free(program->use_values);
     sluice__free(program->use_gradients);
+    sluice__free(program->layer_states);
     sluice__free(program->first_sample);
     sluice__free(program->stage_rank);
     sluice__free(program->recompute);
@@ -313,6 +313,12 @@ int sluice_program_stage_rank(const sluice_program *program, int stage) {
     return program->stage_rank[stage];
 }
 
+int sluice__layer_stage(const sluice_program *program, int layer) {
+    int s = 0;
+    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
+    return s;
+}
+
 void sluice_program_stage_layers(const sluice_program *program, int stage, int *first, int *last) {
     *first = program->layouts[stage].first;
     *last  = *first + program->layouts[stage].count - 1;
@@ -332,7 +338,7 @@ const sluice_instruction *sluice_program_list(const sluice_program *program, int
 }
 
 int sluice_program_slot_count(const sluice_program *program) {
-    return program->slot_count;
+    return program->edges.slot_count;
 }
 
 int sluice_program_edge_count(const sluice_program *program) {

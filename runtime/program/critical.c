@@ -4,8 +4,8 @@
  * begin, which is something that ended at just that time.
  *
  *   an instruction   the one before it on its rank; of a wait that stood still, the transfer
- *   a transfer       its send's post, its receive's post, or what was before it in a queue; where
- *                    its link was busy, the transfer that was served before it
+ *   a transfer       its send's post, its receive's post, or what was before it in a queue; that it
+ *                    waited for its link is its own time
  */
 #include "runtime/program/simulate.h"
 
@@ -93,13 +93,7 @@ static void leave_transfer(walk *path) {
     const int t                  = path->transfer;
     sluice_transfer_times *times = &all->times[t];
     if (!times->critical && times->end > times->begin) path->result->critical_transfers++;
-    times->critical  = true;
-    const int behind = path->machine->shares ? path->machine->behind[t] : -1;
-    if (behind >= 0) {
-        path->result->critical_transfer += times->end - all->times[behind].end;
-        path->transfer = behind;
-        return;
-    }
+    times->critical = true;
     path->result->critical_transfer += times->end - times->begin;
     if (leave_by_post(path, times->from, all->send_at[t], times->begin)) return;
     if (leave_by_post(path, times->to, all->receive_at[t], times->begin)) return;

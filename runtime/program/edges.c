@@ -81,6 +81,40 @@ static void index_edges(sluice__edges *edges) {
     edges->first_input[stages] = count;
 }
 
+/* One for each role, and one for each further edge of a role. */
+static int count_slots(const sluice__edges *edges, int stage) {
+    int slots = SLUICE_ROLES;
+    for (int role = 0; role < SLUICE__EDGE_ROLES; role++) {
+        const int count = sluice__edge_count(edges, (sluice_role)role, stage);
+        if (count > 1) slots += count - 1;
+    }
+    return slots;
+}
+
+static void name_slots(const sluice__edges *edges, int stage, sluice__slot_key *keys) {
+    for (int role = 0; role < SLUICE_ROLES; role++)
+        keys[role] = (sluice__slot_key){(sluice_role)role, -1};
+    int further = SLUICE_ROLES;
+    for (int role = 0; role < SLUICE__EDGE_ROLES; role++)
+        for (int k = 0; k < sluice__edge_count(edges, (sluice_role)role, stage); k++)
+            keys[k == 0 ? role : further++] = (sluice__slot_key){
+                (sluice_role)role, sluice__edge_of(edges, (sluice_role)role, stage, k)};
+}
+
+static sluice_status make_slots(sluice__edges *edges) {
+    const size_t stages = (size_t)edges->stages;
+    SLUICE__TRY(sluice__alloc(&edges->stage_slots, stages, sizeof *edges->stage_slots));
+    for (int s = 0; s < edges->stages; s++) {
+        edges->stage_slots[s] = count_slots(edges, s);
+        if (edges->stage_slots[s] > edges->slot_count) edges->slot_count = edges->stage_slots[s];
+    }
+    const size_t slots = (size_t)edges->slot_count;
+    SLUICE__TRY(sluice__alloc(&edges->slot_keys, stages * slots, sizeof *edges->slot_keys));
+    for (int s = 0; s < edges->stages; s++)
+        name_slots(edges, s, &edges->slot_keys[(size_t)s * slots]);
+    return SLUICE_OK;
+}
+
 sluice_status sluice__edges_make(sluice__edges *out, const sluice__tensor *tensors, int count,
                                  int stages) {
     const size_t n = (size_t)count, most = (size_t)stages + 1;
@@ -97,6 +131,7 @@ sluice_status sluice__edges_make(sluice__edges *out, const sluice__tensor *tenso
     sort_tensors(sorted, count);
     for (int k = 0; k < count; k++) add_pair(out, sorted[k], k);
     index_edges(out);
+    status = make_slots(out);
 out:
     sluice__free(sorted);
     return status;
@@ -115,6 +150,8 @@ void sluice__edges_free(sluice__edges *edges) {
     sluice__free(edges->first_input);
     sluice__free(edges->inputs);
     sluice__free(edges->channels);
+    sluice__free(edges->slot_keys);
+    sluice__free(edges->stage_slots);
     *edges = (sluice__edges){0};
 }
 
@@ -187,40 +224,4 @@ bool sluice__role_made(sluice_action_kind kind, sluice_role *made, sluice_role *
     *made              = forward ? SLUICE_ROLE_OUTPUT : SLUICE_ROLE_INPUT_GRADIENT;
     *taken             = forward ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT_GRADIENT;
     return kind != SLUICE_ACTION_W;
-}
-
-/* ---- slots ---- */
-
-int sluice__slots_of_stage(const sluice__edges *edges, int stage) {
-    int slots = SLUICE_ROLES;
-    for (int role = 0; role < SLUICE__EDGE_ROLES; role++) {
-        const int count = sluice__edge_count(edges, (sluice_role)role, stage);
-        if (count > 1) slots += count - 1;
-    }
-    return slots;
-}
-
-int sluice__most_slots(const sluice__edges *edges) {
-    int most = SLUICE_ROLES;
-    for (int s = 0; s < edges->stages; s++) {
-        const int slots = sluice__slots_of_stage(edges, s);
-        if (slots > most) most = slots;
-    }
-    return most;
-}
-
-sluice__slot_key sluice__slot_key_of(const sluice__edges *edges, int stage, int k) {
-    if (k < SLUICE_ROLES) {
-        const sluice_role role = (sluice_role)k;
-        const bool is_edge = k < SLUICE__EDGE_ROLES && sluice__edge_count(edges, role, stage) > 0;
-        return (sluice__slot_key){role, is_edge ? sluice__edge_of(edges, role, stage, 0) : -1};
-    }
-    int further = k - SLUICE_ROLES, role = 0;
-    for (; role + 1 < SLUICE__EDGE_ROLES; role++) {
-        const int count = sluice__edge_count(edges, (sluice_role)role, stage);
-        if (further < count - 1) break;
-        further -= count > 1 ? count - 1 : 0;
-    }
-    return (sluice__slot_key){(sluice_role)role,
-                              sluice__edge_of(edges, (sluice_role)role, stage, further + 1)};
 }

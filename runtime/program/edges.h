@@ -29,6 +29,12 @@ typedef struct sluice__channel_key {
     int from, to, index; /* ranks; which of the channels between them in that direction */
 } sluice__channel_key;
 
+/* What a slot is for. There is one for each role, then one for each further edge of a role. */
+typedef struct sluice__slot_key {
+    sluice_role role;
+    int edge; /* -1: the stage's own */
+} sluice__slot_key;
+
 typedef struct sluice__edges {
     int stages;
     sluice__edge *list; /* activations by producer, consumer and tensor; their gradients in the same
@@ -38,6 +44,9 @@ typedef struct sluice__edges {
     int *inputs, *first_input; /* activations by consumer; [stages + 1]: where each stage's begin */
     sluice__channel_key *channels;
     int channel_count;
+    int slot_count;              /* of the stage with most */
+    sluice__slot_key *slot_keys; /* [stage][slot_count] */
+    int *stage_slots;            /* [stage]: so many of them it has */
 } sluice__edges;
 
 /* What the F of one stage makes for the F of a later one. */
@@ -81,17 +90,13 @@ static inline bool sluice__is_backward(sluice_payload payload) {
  * false. */
 bool sluice__role_made(sluice_action_kind kind, sluice_role *made, sluice_role *taken);
 
-/* ---- slots: one for each role, then one for each further edge of a role ---- */
+/* Slots of a stage, and what slot k of it is for. */
+static inline int sluice__slots_of_stage(const sluice__edges *edges, int stage) {
+    return edges->stage_slots[stage];
+}
 
-typedef struct sluice__slot_key {
-    sluice_role role;
-    int edge; /* -1: the stage's own */
-} sluice__slot_key;
-
-/* Slots of a stage; of the stage with most. */
-int sluice__slots_of_stage(const sluice__edges *edges, int stage);
-int sluice__most_slots(const sluice__edges *edges);
-/* What slot k of the stage is for. */
-sluice__slot_key sluice__slot_key_of(const sluice__edges *edges, int stage, int k);
+static inline sluice__slot_key sluice__slot_key_of(const sluice__edges *edges, int stage, int k) {
+    return edges->slot_keys[(size_t)stage * (size_t)edges->slot_count + (size_t)k];
+}
 
 #endif

@@ -67,7 +67,7 @@ sluice__label sluice__label_of_edge(int edge, int microbatch) {
 
 /* What a mark says. */
 static sluice__label label_of_mark(const sluice__labelled *memory, int64_t mark) {
-    const int slots                  = memory->program->slot_count;
+    const int slots                  = memory->program->edges.slot_count;
     const sluice_instruction *writer = &memory->list[mark / slots];
     if (writer->peer >= 0) return sluice__label_of_edge(writer->edge, writer->microbatch);
     return sluice__label_of(&memory->program->edges, writer, (int)(mark % slots));
@@ -87,7 +87,7 @@ sluice_status sluice__write_label(sluice__labelled *memory, const sluice_slot *s
                             memory->begin, memory->end);
     }
     return sluice__ranges_set(&memory->written, slot->offset, slot->offset + slot->bytes,
-                              (int64_t)writer * memory->program->slot_count + k);
+                              (int64_t)writer * memory->program->edges.slot_count + k);
 }
 
 /* The failure of a read: what is in those bytes instead. */
@@ -102,7 +102,7 @@ static sluice_status missing(const sluice__labelled *memory, const sluice_slot *
         const int64_t mark        = written->list[k].value;
         const sluice__label found = label_of_mark(memory, mark);
         if (labels_equal(&found, needs)) continue; /* the part that is still whole */
-        describe(writes, &memory->list[mark / memory->program->slot_count]);
+        describe(writes, &memory->list[mark / memory->program->edges.slot_count]);
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "%s of rank %d needs %s at byte %zu, which %s has overwritten", reads,
                             memory->rank, name, slot->offset, writes);
@@ -122,8 +122,8 @@ sluice_status sluice__read_label(const sluice__labelled *memory, const sluice_sl
     const int64_t mark        = written->list[k].value;
     const sluice__label found = label_of_mark(memory, mark);
     if (!labels_equal(&found, needs)) return missing(memory, slot, needs, reader);
-    if (!arrived ||
-        memory->list[mark / memory->program->slot_count].kind != SLUICE_INSTRUCTION_POST_RECEIVE)
+    if (!arrived || memory->list[mark / memory->program->edges.slot_count].kind !=
+                        SLUICE_INSTRUCTION_POST_RECEIVE)
         return SLUICE_OK;
     char reads[WORDS], name[WORDS];
     describe(reads, &memory->list[reader]);

@@ -311,7 +311,8 @@ static sluice_status make_tables(lowering *at) {
 
 static sluice_status prepare(lowering *at) {
     const size_t posts  = (size_t)at->links->post_count;
-    const size_t stages = (size_t)at->program->stages, slots = (size_t)at->program->slot_count;
+    const size_t stages = (size_t)at->program->stages,
+                 slots  = (size_t)at->program->edges.slot_count;
     SLUICE__TRY(sluice__alloc(&at->post_at, posts, sizeof *at->post_at));
     SLUICE__TRY(sluice__alloc(&at->waited, posts, sizeof *at->waited));
     SLUICE__TRY(group_posts(at));

@@ -64,9 +64,8 @@ void sluice__machine_free(sluice__machine *machine) {
     sluice__free(machine->advanced);
     sluice__free(machine->resolved);
     sluice__free(machine->agenda.heap);
-    sluice__free(machine->links);
+    sluice__free(machine->free_at);
     sluice__free(machine->link_of);
-    sluice__free(machine->behind);
     *machine = (sluice__machine){0};
 }
 
@@ -185,13 +184,11 @@ static void serve(sluice__machine *machine, int t, double ready) {
     const sluice_transfer_times *times = &machine->transfers.times[t];
     const int channel                  = machine->transfers.edges->list[times->edge].channel;
     const int q                        = machine->transfers.queue_of[channel];
-    sluice__shared_link *link          = &machine->links[machine->link_of[q]];
-    const double begin                 = fmax(ready, link->free);
-    machine->behind[t]                 = begin > ready ? link->last : -1;
-    link->free                         = begin + duration_of(machine, t).service;
-    link->last                         = t;
+    double *const free_at              = &machine->free_at[machine->link_of[q]];
+    const double begin                 = fmax(ready, *free_at);
+    *free_at                           = begin + duration_of(machine, t).service;
     machine->resolved[q]++;
-    finish(machine, t, link->free);
+    finish(machine, t, *free_at);
     advance_queue(machine, q);
 }
 
@@ -219,10 +216,7 @@ sluice_status sluice__machine_share(sluice__machine *machine) {
     SLUICE__TRY(sluice__alloc(&machine->link_of, queues, sizeof *machine->link_of));
     const int links = number_links(machine);
     if (links == 0) return SLUICE_OK;
-    SLUICE__TRY(sluice__alloc(&machine->links, (size_t)links, sizeof *machine->links));
-    for (int l = 0; l < links; l++) machine->links[l].last = -1;
-    SLUICE__TRY(sluice__alloc(&machine->behind, (size_t)machine->transfers.count, sizeof(int)));
-    for (int t = 0; t < machine->transfers.count; t++) machine->behind[t] = -1;
+    SLUICE__TRY(sluice__alloc(&machine->free_at, (size_t)links, sizeof *machine->free_at));
     machine->shares = true;
     return sluice__agenda_make(&machine->agenda,
                                machine->transfers.ranks + machine->transfers.queue_count);

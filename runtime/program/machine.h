@@ -46,12 +46,6 @@ typedef struct sluice__duration {
 typedef sluice__duration sluice__duration_of(const void *context,
                                              const sluice__transfers *transfers, int t);
 
-/* Several channels between two ranks, where that matters. */
-typedef struct sluice__shared_link {
-    double free; /* when everything served so far is over */
-    int last;    /* transfer served last; -1 */
-} sluice__shared_link;
-
 typedef struct sluice__machine {
     sluice_queues queues;
     sluice__transfers transfers;
@@ -67,9 +61,8 @@ typedef struct sluice__machine {
     /* in the order of time, where channels share a link; else `shares` is false */
     bool shares;
     sluice__agenda agenda;
-    sluice__shared_link *links;
-    int *link_of; /* per queue; -1: it has its link to itself */
-    int *behind;  /* per transfer: the one on whose end its service had to wait; -1 */
+    double *free_at; /* per link that is shared: when everything served so far is over */
+    int *link_of;    /* per queue; -1: it has its link to itself */
 } sluice__machine;
 
 /* A machine at the start of `lists`, whose posts' edges must join their ranks. Set `duration` and

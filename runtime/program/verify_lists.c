@@ -77,32 +77,44 @@ static sluice_status check_compute(const sluice__verifier *v, unsigned char *don
     return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d is done twice", words, r);
 }
 
+static sluice_status wrong_ranks(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    const sluice__edges *edges         = &v->program->edges;
+    const sluice__channel_key *through = &edges->channels[edges->list[at->edge].channel];
+    char words[WORDS];
+    describe(words, at);
+    return sluice__fail(SLUICE_E_SCHEDULE,
+                        "%s of rank %d %s rank %d, channel %d, but its edge goes from rank %d to "
+                        "rank %d, channel %d",
+                        words, r, at->sends ? "goes to" : "comes from", at->peer, at->channel,
+                        through->from, through->to, through->index);
+}
+
+static sluice_status wrong_stage(const sluice__verifier *v, int r, const sluice_instruction *at) {
+    const sluice_edge *edge = &v->program->edges.list[at->edge].is;
+    char words[WORDS];
+    describe(words, at);
+    return sluice__fail(
+        SLUICE_E_SCHEDULE, "%s of rank %d does not fit its edge, a %s from stage %d to stage %d",
+        words, r, sluice_payload_name(edge->payload), edge->producer, edge->consumer);
+}
+
 /* A post's edge is one that its rank gives or takes, and the post says so. */
 static sluice_status check_edge(const sluice__verifier *v, int r, int n) {
     const sluice_instruction *at = &v->lists[r][n];
     const sluice__edges *edges   = &v->program->edges;
-    char words[WORDS];
     if (at->edge < 0 || at->edge >= edges->count || edges->list[at->edge].channel < 0)
         return sluice__fail(SLUICE_E_SCHEDULE,
                             "instruction %d of rank %d posts edge %d, which joins no two ranks", n,
                             r, at->edge);
     const sluice__edge *edge           = &edges->list[at->edge];
     const sluice__channel_key *through = &edges->channels[edge->channel];
-    describe(words, at);
     if (r != (at->sends ? through->from : through->to) ||
         at->peer != (at->sends ? through->to : through->from) || at->channel != through->index)
-        return sluice__fail(
-            SLUICE_E_SCHEDULE,
-            "%s of rank %d %s rank %d, channel %d, but its edge goes from rank %d to "
-            "rank %d, channel %d",
-            words, r, at->sends ? "goes to" : "comes from", at->peer, at->channel, through->from,
-            through->to, through->index);
-    if (at->stage == (at->sends ? edge->is.producer : edge->is.consumer) &&
-        at->payload == edge->is.payload)
-        return SLUICE_OK;
-    return sluice__fail(
-        SLUICE_E_SCHEDULE, "%s of rank %d does not fit its edge, a %s from stage %d to stage %d",
-        words, r, sluice_payload_name(edge->is.payload), edge->is.producer, edge->is.consumer);
+        return wrong_ranks(v, r, at);
+    if (at->stage != (at->sends ? edge->is.producer : edge->is.consumer) ||
+        at->payload != edge->is.payload)
+        return wrong_stage(v, r, at);
+    return SLUICE_OK;
 }
 
 static sluice_status check_instruction(const sluice__verifier *v, unsigned char *done, int r,

@@ -14,6 +14,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/transport/host_gather.h"
 #include "runtime/transport/transport.h"
 #include "runtime/transport/wire.h"
 
@@ -50,12 +51,7 @@ struct sluice__transport {
     int *first;           /* [from * ranks + to]: of the queues; [ranks * ranks]: their count */
     sluice__wire **wires; /* [from * ranks + to]; NULL: none */
     atomic_bool aborted;
-    pthread_mutex_t lock; /* of the gather */
-    pthread_cond_t arrived;
-    double *gathered; /* storage of `parts` */
-    double **parts;   /* [rank]: what it gave */
-    int *counts;
-    int here;
+    sluice__host_gather *gathers[SLUICE__GATHERS];
 };
 
 static queue *queue_of(const sluice__transport *transport, int from, int to, int channel) {
@@ -136,43 +132,34 @@ static void local_close(sluice__transport *transport) {
     }
     for (int l = 0; transport->wires && l < transport->ranks * transport->ranks; l++)
         sluice__wire_free(transport->wires[l]);
-    pthread_mutex_destroy(&transport->lock);
-    pthread_cond_destroy(&transport->arrived);
+    for (int g = 0; g < SLUICE__GATHERS; g++) sluice__host_gather_close(transport->gathers[g]);
     sluice__free(transport->queues);
     sluice__free(transport->first);
     sluice__free(transport->wires);
-    sluice__free(transport->gathered);
-    sluice__free(transport->parts);
-    sluice__free(transport->counts);
     sluice__free(transport);
 }
 
-static sluice_status local_open(sluice__transport **out, int ranks, const sluice__channel *channels,
-                                int count, const int *gathers, const sluice_device_ops *ops) {
+static sluice_status local_open(sluice__transport **out, const sluice__world *world,
+                                const sluice__channel *channels, int count,
+                                const size_t *const gathers[SLUICE__GATHERS],
+                                const sluice_device_ops *ops) {
     sluice__transport *transport;
-    const size_t p  = (size_t)ranks;
-    size_t gathered = 0;
-    for (int r = 0; r < ranks; r++) gathered += (size_t)gathers[r];
-    SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
-    transport->ranks = ranks;
-    transport->ops   = ops;
-    transport->spins = ranks <= sluice__usable_cores() ? SPINS : 0;
-    pthread_mutex_init(&transport->lock, NULL);
-    sluice__condition_init(&transport->arrived);
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&transport->counts, p, sizeof *transport->counts));
-    SLUICE__TRY_OUT(sluice__alloc(&transport->parts, p, sizeof *transport->parts));
-    SLUICE__TRY_OUT(sluice__alloc(&transport->gathered, gathered, sizeof(double)));
-    gathered = 0;
-    for (int r = 0; r < ranks; r++) {
-        transport->counts[r] = gathers[r];
-        transport->parts[r]  = transport->gathered + gathered;
-        gathered += (size_t)gathers[r];
-    }
+    if (world->local_count != world->ranks)
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "transport local joins ranks of one process, and %d of %d are here",
+                            world->local_count, world->ranks);
+    SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
+    transport->ranks = world->ranks;
+    transport->ops   = ops;
+    transport->spins = world->ranks <= sluice__usable_cores() ? SPINS : 0;
+    for (int g = 0; g < SLUICE__GATHERS; g++)
+        SLUICE__TRY_OUT(sluice__host_gather_open(&transport->gathers[g], gathers[g], world->ranks));
     SLUICE__TRY_OUT(open_channels(transport, channels, count));
-    *out = transport;
+    *out      = transport;
+    transport = NULL;
 out:
-    if (status != SLUICE_OK) local_close(transport);
+    local_close(transport);
     return status;
 }
 
@@ -200,7 +187,7 @@ static void local_begin(sluice__transport *transport) {
     }
     for (int l = 0; l < transport->ranks * transport->ranks; l++)
         if (transport->wires[l]) sluice__wire_begin(transport->wires[l]);
-    transport->here = 0;
+    for (int g = 0; g < SLUICE__GATHERS; g++) sluice__host_gather_begin(transport->gathers[g]);
 }
 
 /* ---- transfers ---- */
@@ -321,32 +308,18 @@ static sluice_status local_poll(sluice__transport *transport, int rank) {
     return SLUICE_OK;
 }
 
-/* ---- the gather ---- */
+/* ---- gathers ---- */
 
-static sluice_status local_post_gather(sluice__transport *transport, int rank, const double *mine) {
-    pthread_mutex_lock(&transport->lock);
-    memcpy(transport->parts[rank], mine, (size_t)transport->counts[rank] * sizeof *mine);
-    transport->here++;
-    pthread_cond_broadcast(&transport->arrived);
-    pthread_mutex_unlock(&transport->lock);
+static sluice_status local_post_gather(sluice__transport *transport, sluice__gather which, int rank,
+                                       const void *mine) {
+    sluice__host_gather_post(transport->gathers[which], rank, mine);
     return SLUICE_OK;
 }
 
-static sluice_status local_wait_gather(sluice__transport *transport, int rank, double *all,
-                                       double seconds, bool *done) {
+static sluice_status local_wait_gather(sluice__transport *transport, sluice__gather which, int rank,
+                                       void *all, double seconds, bool *done) {
     (void)rank;
-    const struct timespec end = sluice__time_after(seconds);
-    int late                  = 0;
-    pthread_mutex_lock(&transport->lock);
-    while (transport->here < transport->ranks && !atomic_load(&transport->aborted) && late == 0)
-        late = pthread_cond_timedwait(&transport->arrived, &transport->lock, &end);
-    *done = transport->here == transport->ranks;
-    for (int r = 0; *done && r < transport->ranks; r++) {
-        memcpy(all, transport->parts[r], (size_t)transport->counts[r] * sizeof *all);
-        all += transport->counts[r];
-    }
-    pthread_mutex_unlock(&transport->lock);
-    return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
+    return sluice__host_gather_wait(transport->gathers[which], all, seconds, done);
 }
 
 static void local_abort(sluice__transport *transport) {
@@ -357,9 +330,7 @@ static void local_abort(sluice__transport *transport) {
         pthread_cond_broadcast(&at->moved);
         pthread_mutex_unlock(&at->lock);
     }
-    pthread_mutex_lock(&transport->lock);
-    pthread_cond_broadcast(&transport->arrived);
-    pthread_mutex_unlock(&transport->lock);
+    for (int g = 0; g < SLUICE__GATHERS; g++) sluice__host_gather_abort(transport->gathers[g]);
 }
 
 const sluice__transport_ops *sluice__transport_local(void) {

@@ -7,7 +7,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/device/plugin.h"
-#include "sluice/transport.h"
+#include "sluice/transports.h"
 
 /* The first is what "auto" means. */
 static const sluice__transport_entry entries[] = {

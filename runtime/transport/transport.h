@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/transport/world.h"
 #include "sluice/device.h"
 #include "sluice/status.h"
 
@@ -46,16 +47,26 @@ typedef struct sluice__transfer_end {
     bool sends;
 } sluice__transfer_end;
 
+/* What every rank gives, for others to know. */
+typedef enum sluice__gather {
+    SLUICE__GATHER_NORM   = 0, /* losses and partial sums of squares, before an update */
+    SLUICE__GATHER_REPORT = 1  /* how the run went, at its end */
+} sluice__gather;
+enum { SLUICE__GATHERS = 2 };
+
 typedef struct sluice__transport_ops {
     const char *name;
     bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
                      * channel */
     /* What it is here, in a few words; E_UNSUPPORTED: it cannot be used, and why. */
     sluice_status (*describe)(char *out, size_t bytes);
-    /* `ops`: the ranks' device. `gathers`: doubles that each rank gives in a gather.
+    /* For the local ranks of `world`, which must outlive it. `gathers`: bytes that each rank gives
+     * in each gather, [SLUICE__GATHERS][ranks]. `ops`: the ranks' device.
      * E_HOST_MEMORY, E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
-    sluice_status (*open)(sluice__transport **out, int ranks, const sluice__channel *channels,
-                          int count, const int *gathers, const sluice_device_ops *ops);
+    sluice_status (*open)(sluice__transport **out, const sluice__world *world,
+                          const sluice__channel *channels, int count,
+                          const size_t *const gathers[SLUICE__GATHERS],
+                          const sluice_device_ops *ops);
     void (*close)(sluice__transport *transport); /* NULL is fine */
     /* Bytes that joining takes of the device of `rank`, beside the arenas. */
     size_t (*reserve)(const sluice__channel *channels, int count, int ranks, int rank);
@@ -90,11 +101,12 @@ typedef struct sluice__transport_ops {
     /* What went wrong with a rank's transfers beside the calls that made them; never blocks. */
     sluice_status (*poll)(sluice__transport *transport, int rank);
 
-    /* Every rank gives its doubles (host memory), once per run, when its transfers are over;
-     * wait_gather() hands out all of them, rank after rank. */
-    sluice_status (*post_gather)(sluice__transport *transport, int rank, const double *mine);
-    sluice_status (*wait_gather)(sluice__transport *transport, int rank, double *all,
-                                 double seconds, bool *done);
+    /* Every rank gives its bytes (host memory), at most once per run and gather, when its transfers
+     * are over; wait_gather() hands out all of them, rank after rank, to the ranks that ask. */
+    sluice_status (*post_gather)(sluice__transport *transport, sluice__gather which, int rank,
+                                 const void *mine);
+    sluice_status (*wait_gather)(sluice__transport *transport, sluice__gather which, int rank,
+                                 void *all, double seconds, bool *done);
 
     /* From any thread, for good: waits end, and whoever leaves does not wait for others. */
     void (*abort)(sluice__transport *transport);

@@ -7,7 +7,7 @@
 #include "tests/emulation/runtime/emu.h"
 #include "tests/support/support.h"
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 #include "sluice/model.h"
 #include "sluice/pipeline.h"
 

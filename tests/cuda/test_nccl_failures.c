@@ -159,7 +159,8 @@ static bool happens(const sluice__rank *rank, const sluice_instruction *at) {
 }
 
 static void lose(sluice__rank *rank, const sluice_instruction *at) {
-    if (happens(rank, at)) emu_lose_communicators(rank->ordinal, ncclRemoteError);
+    if (happens(rank, at))
+        emu_lose_communicators(rank->pipeline->ordinals[rank->index], ncclRemoteError);
 }
 
 static void stick(sluice__rank *rank, const sluice_instruction *at) {

@@ -10,7 +10,7 @@
 #include "tests/support/small_gpt.h"
 
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 
 enum { SEEDS = 2, RACES = 66 /* what ThreadSanitizer exits with */ };
 

@@ -20,8 +20,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "runtime/executor/internal.h"
-#include "sluice/model.h"
+#include "runtime/executor/executor.h"
+#include "sluice/gpt2.h"
 #include "sluice/pipeline.h"
 #include "tests/support/poison.h"
 

@@ -155,12 +155,14 @@ out:
 }
 
 static sluice_status configurations(void) {
-    sluice_gpt_config got;
+    sluice_model_config got;
     const char *path     = folder_path(&files, "new");
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice_gpt_config_write(path, &gpt));
-    SLUICE__TRY_OUT(sluice_gpt_config_read(&got, path));
-    if (got.width != gpt.width) fail_msg("a configuration is read as another");
+    sluice_gpt_to_model_config(&got, &gpt);
+    SLUICE__TRY_OUT(sluice_model_config_write(path, &got));
+    SLUICE__TRY_OUT(sluice_model_config_read(&got, path));
+    if (sluice_model_config_numbers(&got).width != gpt.width)
+        fail_msg("a configuration is read as another");
 out:
     (void)unlink(path);
     return status;

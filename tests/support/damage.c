@@ -26,7 +26,7 @@ sluice_status verify_copy(const copy *made, sluice_queues queues) {
 
 sluice_slot *own_slots(copy *in, int r, int n) {
     assert_true(in->row_count < MAX_ROWS);
-    const size_t bytes = SLUICE_ROLES * sizeof(sluice_slot);
+    const size_t bytes = (size_t)sluice_program_slot_count(in->program) * sizeof(sluice_slot);
     sluice_slot *row   = malloc(bytes);
     memcpy(row, in->lists[r][n].slots, bytes);
     in->rows[in->row_count++] = row;

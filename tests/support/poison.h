@@ -4,7 +4,7 @@
 #ifndef SLUICE_TESTS_POISON_H
 #define SLUICE_TESTS_POISON_H
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 
 enum { POISON_RANKS = 16 };
 

@@ -2,6 +2,8 @@
 /* small_gpt.c -- makes, trains and compares small GPTs. */
 #include "tests/support/small_gpt.h"
 
+#include "sluice/gpt2.h"
+
 struct small_gpt_defaults small_gpt;
 
 int small_gpt_steps(void) {

@@ -6,7 +6,7 @@
 
 #include "tests/support/plain_loop.h"
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 #include "sluice/pipeline.h"
 
 enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };

@@ -6,4 +6,4 @@ set(sources attention.c classifier.c device.c dropout.c elementwise.c embedding.
 # The transport that it brings along, where there is nccl.h (SLUICE_HAS_NCCL).
 set(nccl_sources gather.c join.c library.c poll.c post.c transport.c)
 list(TRANSFORM nccl_sources PREPEND ../../transport/nccl/)
-list(APPEND nccl_sources ../../base/clock.c)
+list(APPEND nccl_sources ../../base/clock.c ../../transport/host_gather.c)

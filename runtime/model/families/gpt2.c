@@ -1,48 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* gpt.c -- models of the GPT-2 family (Radford et al. 2019): presets, and a model's layers. */
+/* gpt2.c -- the GPT-2 family (Radford et al. 2019): presets, its config.json as far as that changes
+ * what is computed, and a model's layers. */
+#include "sluice/gpt2.h"
+
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
-#include "sluice/model.h"
+#include "runtime/model/families/families.h"
 
-/* A vocabulary of 0 is the caller's choice. */
-static const struct {
-    const char *name;
-    sluice_gpt_config config;
-} presets[] = {
-    {"gpt-nano", {0, 128, 64, 4, 4, true, 0}},
-    {"gpt-mini", {0, 256, 128, 6, 4, true, 0}},
-    {"gpt2-124m", {50257, 1024, 768, 12, 12, true, 0}},
-    {"gpt2-350m", {50257, 1024, 1024, 24, 16, true, 0}},
-    {"gpt2-774m", {50257, 1024, 1280, 36, 20, true, 0}},
-    {"gpt2-1.5b", {50257, 1024, 1600, 48, 25, true, 0}},
+static_assert(sizeof(sluice_gpt_config) <= sizeof(((sluice_model_config *)0)->own),
+              "a configuration holds this family's");
+
+/* ---- presets: a vocabulary of 0 is the caller's choice ---- */
+
+static const char *const preset_names[]  = {"gpt-nano",  "gpt-mini",  "gpt2-124m", "gpt2-350m",
+                                            "gpt2-774m", "gpt2-1.5b", NULL};
+static const sluice_gpt_config presets[] = {
+    {0, 128, 64, 4, 4, true, 0},          {0, 256, 128, 6, 4, true, 0},
+    {50257, 1024, 768, 12, 12, true, 0},  {50257, 1024, 1024, 24, 16, true, 0},
+    {50257, 1024, 1280, 36, 20, true, 0}, {50257, 1024, 1600, 48, 25, true, 0},
 };
 enum { PRESETS = sizeof presets / sizeof *presets };
+static_assert(PRESETS + 1 == sizeof preset_names / sizeof *preset_names, "a name for each");
 
 /* Blocks are told apart by number in a name of this many bytes. */
-enum { NAME = 48, MOST_LAYERS = 10000 };
+enum { NAME = 48, MAX_LAYERS = 10000 };
 
 /* GPT-2's standard deviation of initial weights. */
 static const float initial_scale = 0.02F;
 
-static sluice_status refuse_preset(const char *name) {
-    char names[256] = "";
-    size_t length   = 0;
-    for (int i = 0; i < PRESETS; i++)
-        length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", i > 0 ? ", " : "",
-                                   presets[i].name);
-    const sluice_status status =
-        sluice__fail(SLUICE_E_ARGUMENT, "no model preset is called '%s'", name);
-    return sluice__hint(status, "choose one of %s", names);
-}
-
 sluice_status sluice_gpt_preset(sluice_gpt_config *out, const char *name, int64_t vocabulary) {
     for (int i = 0; i < PRESETS; i++) {
-        if (strcmp(presets[i].name, name) != 0) continue;
-        sluice_gpt_config config = presets[i].config;
+        if (strcmp(preset_names[i], name) != 0) continue;
+        sluice_gpt_config config = presets[i];
         if (config.vocabulary == 0) config.vocabulary = vocabulary;
         if (config.vocabulary < 1)
             return sluice__fail(SLUICE_E_ARGUMENT,
@@ -51,13 +45,15 @@ sluice_status sluice_gpt_preset(sluice_gpt_config *out, const char *name, int64_
         *out = config;
         return SLUICE_OK;
     }
-    return refuse_preset(name);
+    return sluice__refuse_preset(name, (const sluice_family *[]){&sluice__family_gpt2.about, NULL});
 }
 
+/* ---- layers ---- */
+
 static sluice_status check_config(const sluice_gpt_config *config, int64_t length) {
-    if (config->layers < 1 || config->layers > MOST_LAYERS)
+    if (config->layers < 1 || config->layers > MAX_LAYERS)
         return sluice__fail(SLUICE_E_ARGUMENT, "a GPT has %" PRId64 " layers; it may have 1 to %d",
-                            config->layers, MOST_LAYERS);
+                            config->layers, MAX_LAYERS);
     if (config->width > INT64_MAX / 4)
         return sluice__fail(SLUICE_E_ARGUMENT, "a GPT of width %" PRId64 " is too large",
                             config->width);
@@ -122,3 +118,143 @@ out:
     sluice_model_free(model);
     return status;
 }
+
+/* ---- as any family's configuration ---- */
+
+void sluice_gpt_to_model_config(sluice_model_config *out, const sluice_gpt_config *config) {
+    *out = (sluice_model_config){.family = &sluice__family_gpt2.about, .dropout = config->dropout};
+    memcpy(out->own, config, sizeof *config);
+}
+
+static sluice_gpt_config own_of(const sluice_model_config *config) {
+    sluice_gpt_config own;
+    memcpy(&own, config->own, sizeof own);
+    own.dropout = config->dropout;
+    return own;
+}
+
+sluice_status sluice_gpt_from_model_config(sluice_gpt_config *out,
+                                           const sluice_model_config *config) {
+    if (config->family != &sluice__family_gpt2.about)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "a configuration of the family %s is not one of gpt2",
+                            config->family->name);
+    *out = own_of(config);
+    return SLUICE_OK;
+}
+
+static sluice_status preset(sluice_model_config *out, const char *name, int64_t vocabulary) {
+    sluice_gpt_config own;
+    SLUICE__TRY(sluice_gpt_preset(&own, name, vocabulary));
+    sluice_gpt_to_model_config(out, &own);
+    return SLUICE_OK;
+}
+
+static sluice_model_numbers numbers(const sluice_model_config *config) {
+    const sluice_gpt_config own = own_of(config);
+    return (sluice_model_numbers){own.layers,     own.width,     own.heads,
+                                  own.vocabulary, own.positions, own.tied};
+}
+
+static void summary(char *out, size_t bytes, const sluice_model_config *config) {
+    const sluice_gpt_config own = own_of(config);
+    (void)snprintf(out, bytes,
+                   "%" PRId64 " blocks, width %" PRId64 ", %" PRId64 " heads, vocabulary %" PRId64,
+                   own.layers, own.width, own.heads, own.vocabulary);
+}
+
+static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
+                                int64_t length) {
+    const sluice_gpt_config own = own_of(config);
+    return sluice_gpt_model(out, &own, length);
+}
+
+/* ---- config.json ---- */
+
+/* Values that change the arithmetic: only these are computed here. A missing key has this value. */
+static const char *const known[][2] = {
+    {"model_type", "\"gpt2\""},
+    {"activation_function", "\"gelu_new\""},
+    {"layer_norm_epsilon", "1e-5"},
+    {"scale_attn_weights", "true"},
+    {"scale_attn_by_inverse_layer_idx", "false"},
+    {"add_cross_attention", "false"},
+};
+
+static sluice_status check_inner(const sluice__config_file *file, int64_t width) {
+    char wanted[32];
+    (void)snprintf(wanted, sizeof wanted, "%" PRId64, 4 * width);
+    if (!sluice__config_has(file, "n_inner") || sluice__config_is(file, "n_inner", wanted))
+        return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "\"n_inner\" in '%s' is not null or 4 x n_embd = %s",
+                        file->path, wanted);
+}
+
+static sluice_status read_sizes(sluice_gpt_config *out, const sluice__config_file *file) {
+    const bool is_old =
+        !sluice__config_has(file, "n_positions") && sluice__config_has(file, "n_ctx");
+    SLUICE__TRY(sluice__config_count(&out->vocabulary, file, "vocab_size"));
+    SLUICE__TRY(sluice__config_count(&out->positions, file, is_old ? "n_ctx" : "n_positions"));
+    SLUICE__TRY(sluice__config_count(&out->width, file, "n_embd"));
+    SLUICE__TRY(sluice__config_count(&out->layers, file, "n_layer"));
+    return sluice__config_count(&out->heads, file, "n_head");
+}
+
+/* Dropout keys are not read: a run says its own. */
+static sluice_status read_file(sluice_model_config *out, const sluice__config_file *file) {
+    sluice_gpt_config own = {0};
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        SLUICE__TRY(sluice__config_expect(file, known[k][0], known[k][1]));
+    SLUICE__TRY(read_sizes(&own, file));
+    SLUICE__TRY(check_inner(file, own.width));
+    SLUICE__TRY(sluice__config_flag(&own.tied, file, "tie_word_embeddings", true));
+    if (own.width % own.heads != 0)
+        return sluice__fail(SLUICE_E_PARSE,
+                            "\"n_embd\" in '%s' is %" PRId64 ", which %" PRId64
+                            " heads do not divide",
+                            file->path, own.width, own.heads);
+    sluice_gpt_to_model_config(out, &own);
+    return SLUICE_OK;
+}
+
+static void write_file(sluice__config_file *file, const sluice_model_config *config) {
+    const sluice_gpt_config own = own_of(config);
+    sluice__config_set_texts(file, "architectures", "GPT2LMHeadModel");
+    sluice__config_set_text(file, "model_type", "gpt2");
+    sluice__config_set_count(file, "vocab_size", own.vocabulary);
+    sluice__config_set_count(file, "n_positions", own.positions);
+    sluice__config_set_count(file, "n_ctx", own.positions);
+    sluice__config_set_count(file, "n_embd", own.width);
+    sluice__config_set_count(file, "n_layer", own.layers);
+    sluice__config_set_count(file, "n_head", own.heads);
+    sluice__config_set_null(file, "n_inner");
+    sluice__config_set_text(file, "activation_function", "gelu_new");
+    sluice__config_set_number(file, "layer_norm_epsilon", 1e-5);
+    sluice__config_set_flag(file, "tie_word_embeddings", own.tied);
+    sluice__config_set_number(file, "attn_pdrop", (double)own.dropout);
+    sluice__config_set_number(file, "embd_pdrop", (double)own.dropout);
+    sluice__config_set_number(file, "resid_pdrop", (double)own.dropout);
+    sluice__config_set_number(file, "initializer_range", 0.02);
+    sluice__config_set_text(file, "torch_dtype", "float32");
+}
+
+/* ---- the family ---- */
+
+/* Causal masks that some files carry along; attention here needs none. */
+static const char *const masks[] = {".attn.bias", ".attn.masked_bias", NULL};
+
+const sluice__family sluice__family_gpt2 = {
+    .about   = {.size      = sizeof(sluice_family),
+                .name      = "gpt2",
+                .presets   = preset_names,
+                .prefix    = "transformer.",
+                .ignored   = masks,
+                .head      = "lm_head.weight",
+                .embedding = "transformer.wte.weight"},
+    .preset  = preset,
+    .read    = read_file,
+    .write   = write_file,
+    .numbers = numbers,
+    .summary = summary,
+    .model   = make_model,
+};

@@ -6,7 +6,7 @@
  *   transport.c  the table; open and close
  *   join.c       a rank's communicators: made, warmed, finalized or aborted
  *   post.c       sends and receives, alone and in groups
- *   gather.c     the parts of the norm
+ *   gather.c     the parts of the norm; reports go through the host
  *   poll.c       what NCCL says, in sentences, and for how long it is listened to
  *
  * Every two ranks that exchange anything have a communicator, and all together have one for the
@@ -26,13 +26,13 @@
 #include <stdatomic.h>
 
 #include "runtime/device/cuda/cuda.h"
+#include "runtime/transport/host_gather.h"
 #include "runtime/transport/nccl/library.h"
 #include "runtime/transport/transport.h"
 
 /* Two ranks that exchange something. */
 typedef struct sluice__nccl_pair {
     int low, high;
-    ncclUniqueId id; /* made by `low` before the first meeting */
 } sluice__nccl_pair;
 
 /* One end of a channel, and the events of its transfers. */
@@ -52,8 +52,8 @@ typedef struct sluice__nccl_rank {
     bool groups;   /* between group_begin and group_end */
     bool *touched; /* [pair_count]: by the open group */
     sluice_event *gathered;
-    double *gather_there; /* device memory: ranks * gather_most, then what warming moves */
-    double *gather_here;  /* pinned: ranks * gather_most */
+    unsigned char *gather_there; /* device memory: ranks * gather_most, then what warming moves */
+    unsigned char *gather_here;  /* pinned: ranks * gather_most */
 } sluice__nccl_rank;
 
 struct sluice__transport {
@@ -64,14 +64,12 @@ struct sluice__transport {
     int *pair_of;             /* [rank * ranks + rank]: which one; -1 */
     int *first_channel;       /* [from * ranks + to]: where theirs begin; [ranks * ranks]: count */
     sluice__nccl_end *ends;   /* [2 * channel + sends]; each is its own rank's */
-    ncclUniqueId all;         /* of the gather, by rank 0 */
-    int *gathers, gather_most;
+    const sluice__world *world;
+    size_t *norm_bytes, gather_most; /* of the norm's gather; the most that a rank gives */
+    sluice__host_gather *reports;
     sluice__nccl_rank *rank;
     _Atomic double seconds; /* that any call may take */
     atomic_bool aborted;
-    pthread_mutex_t lock; /* of the meeting */
-    pthread_cond_t came;
-    int here, meeting;
 };
 
 /* ---- join.c ---- */
@@ -96,9 +94,10 @@ void sluice__nccl_forget(sluice__transport *transport);
 /* ---- gather.c ---- */
 /* Issue the all-gather of what is in device memory; until it is on its way. */
 sluice_status sluice__nccl_gather(sluice__transport *transport, int rank);
-sluice_status sluice__nccl_post_gather(sluice__transport *transport, int rank, const double *mine);
-sluice_status sluice__nccl_wait_gather(sluice__transport *transport, int rank, double *all,
-                                       double seconds, bool *done);
+sluice_status sluice__nccl_post_gather(sluice__transport *transport, sluice__gather which, int rank,
+                                       const void *mine);
+sluice_status sluice__nccl_wait_gather(sluice__transport *transport, sluice__gather which, int rank,
+                                       void *all, double seconds, bool *done);
 
 /* ---- poll.c ---- */
 /* OK, also for what is in progress, or E_DEVICE with what was being done and NCCL's reason. */

@@ -8,7 +8,6 @@
  */
 #include <stdio.h>
 
-#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/transport/nccl/internal.h"
 
@@ -19,29 +18,15 @@ enum { PAIR_CHANNELS = 8, ALL_CHANNELS = 1, WARM_BYTES = 256 };
 /* ---- all ranks come to a point ---- */
 
 static sluice_status meet(sluice__transport *transport) {
-    const struct timespec end = sluice__time_after(transport->seconds);
-    int late                  = 0;
-    pthread_mutex_lock(&transport->lock);
-    const int meeting = transport->meeting;
-    if (++transport->here == transport->ranks) {
-        transport->here = 0;
-        transport->meeting++;
-        pthread_cond_broadcast(&transport->came);
-    }
-    while (transport->meeting == meeting && !atomic_load(&transport->aborted) && late == 0)
-        late = pthread_cond_timedwait(&transport->came, &transport->lock, &end);
-    const bool met = transport->meeting != meeting;
-    pthread_mutex_unlock(&transport->lock);
-    SLUICE__TRY(sluice__nccl_go_on(transport));
-    if (met) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_DEADLINE, "the ranks have not come together after %g s",
-                        transport->seconds);
+    const sluice__world *const world = transport->world;
+    SLUICE__TRY(world->bootstrap_ops->meet(world->bootstrap, transport->seconds));
+    return sluice__nccl_go_on(transport);
 }
 
 /* ---- what a rank needs ---- */
 
 static size_t gather_bytes(const sluice__transport *transport) {
-    return (size_t)transport->ranks * (size_t)transport->gather_most * sizeof(double);
+    return (size_t)transport->ranks * transport->gather_most;
 }
 
 static size_t room_bytes(const sluice__transport *transport) {
@@ -89,15 +74,35 @@ static bool is_mine(const sluice__transport *transport, int rank, int k) {
     return transport->pairs[k].low == rank || transport->pairs[k].high == rank;
 }
 
+/* Under which the two ranks of pair k find its identity; of all ranks, k is the count of pairs. */
+static void name_identity(char out[32], const sluice__transport *transport, int k) {
+    if (k == transport->pair_count)
+        (void)snprintf(out, 32, "nccl/all");
+    else
+        (void)snprintf(out, 32, "nccl/%d-%d", transport->pairs[k].low, transport->pairs[k].high);
+}
+
+static sluice_status make_identity(sluice__transport *transport, int k) {
+    static const char what[]         = "making a communicator's identity";
+    const sluice__world *const world = transport->world;
+    ncclUniqueId id;
+    char key[32];
+    name_identity(key, transport, k);
+    SLUICE__TRY(sluice__nccl_status(transport, transport->nccl->GetUniqueId(&id), what));
+    return world->bootstrap_ops->put(world->bootstrap, key, &id, sizeof id);
+}
+
+static sluice_status find_identity(ncclUniqueId *out, const sluice__transport *transport, int k) {
+    const sluice__world *const world = transport->world;
+    char key[32];
+    name_identity(key, transport, k);
+    return world->bootstrap_ops->get(world->bootstrap, out, sizeof *out, key, transport->seconds);
+}
+
 static sluice_status make_ids(sluice__transport *transport, int rank) {
-    static const char what[] = "making a communicator's identity";
-    const sluice__nccl *nccl = transport->nccl;
     for (int k = 0; k < transport->pair_count; k++)
-        if (transport->pairs[k].low == rank)
-            SLUICE__TRY(
-                sluice__nccl_status(transport, nccl->GetUniqueId(&transport->pairs[k].id), what));
-    if (rank != 0) return SLUICE_OK;
-    return sluice__nccl_status(transport, nccl->GetUniqueId(&transport->all), what);
+        if (transport->pairs[k].low == rank) SLUICE__TRY(make_identity(transport, k));
+    return rank == 0 ? make_identity(transport, transport->pair_count) : SLUICE_OK;
 }
 
 /* `*out` is set as soon as there is something to abort. */
@@ -114,14 +119,17 @@ static sluice_status make_one(const sluice__transport *transport, ncclComm_t *ou
 
 static sluice_status make_all(sluice__transport *transport, int rank) {
     sluice__nccl_rank *const me = &transport->rank[rank];
+    ncclUniqueId id;
     for (int k = 0; k < transport->pair_count; k++) {
         char words[64];
         if (!is_mine(transport, rank, k)) continue;
         name_pair(words, sizeof words, "joining", transport, k);
-        SLUICE__TRY(make_one(transport, &me->pairs[k], 2, &transport->pairs[k].id,
-                             transport->pairs[k].high == rank, PAIR_CHANNELS, words));
+        SLUICE__TRY(find_identity(&id, transport, k));
+        SLUICE__TRY(make_one(transport, &me->pairs[k], 2, &id, transport->pairs[k].high == rank,
+                             PAIR_CHANNELS, words));
     }
-    return make_one(transport, &me->all, transport->ranks, &transport->all, rank, ALL_CHANNELS,
+    SLUICE__TRY(find_identity(&id, transport, transport->pair_count));
+    return make_one(transport, &me->all, transport->ranks, &id, rank, ALL_CHANNELS,
                     "joining all ranks");
 }
 
@@ -131,7 +139,7 @@ static sluice_status warm_pair(sluice__transport *transport, int rank, int k) {
     sluice__nccl_rank *const me    = &transport->rank[rank];
     const sluice__nccl *const nccl = transport->nccl;
     const int peer                 = transport->pairs[k].low == rank; /* its number of the two */
-    char *const from = (char *)me->gather_there + room_bytes(transport) - (size_t)2 * WARM_BYTES;
+    unsigned char *const from = me->gather_there + room_bytes(transport) - (size_t)2 * WARM_BYTES;
     char words[64];
     name_pair(words, sizeof words, "warming the transfers between", transport, k);
     SLUICE__TRY(sluice__nccl_status(transport, nccl->GroupStart(), words));

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "runtime/base/alloc.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/transport.h"
 #include "runtime/transport/nccl/internal.h"
@@ -93,19 +92,31 @@ static void close_transport(sluice__transport *transport) {
     const int pairs = transport->ranks * transport->ranks;
     for (int e = 0; transport->ends && e < 2 * transport->first_channel[pairs]; e++)
         sluice__free(transport->ends[e].over);
-    pthread_mutex_destroy(&transport->lock);
-    pthread_cond_destroy(&transport->came);
+    sluice__host_gather_close(transport->reports);
     sluice__free(transport->ends);
     sluice__free(transport->first_channel);
     sluice__free(transport->rank);
-    sluice__free(transport->gathers);
+    sluice__free(transport->norm_bytes);
     sluice__free(transport->pair_of);
     sluice__free(transport->pairs);
     sluice__free(transport);
 }
 
-static sluice_status open_transport(sluice__transport **out, int ranks,
-                                    const sluice__channel *channels, int count, const int *gathers,
+static sluice_status take_gathers(sluice__transport *transport,
+                                  const size_t *const gathers[SLUICE__GATHERS]) {
+    const size_t *const norm = gathers[SLUICE__GATHER_NORM];
+    SLUICE__TRY(sluice__alloc(&transport->norm_bytes, (size_t)transport->ranks, sizeof(size_t)));
+    for (int r = 0; r < transport->ranks; r++) {
+        transport->norm_bytes[r] = norm[r];
+        if (norm[r] > transport->gather_most) transport->gather_most = norm[r];
+    }
+    return sluice__host_gather_open(&transport->reports, gathers[SLUICE__GATHER_REPORT],
+                                    transport->ranks);
+}
+
+static sluice_status open_transport(sluice__transport **out, const sluice__world *world,
+                                    const sluice__channel *channels, int count,
+                                    const size_t *const gathers[SLUICE__GATHERS],
                                     const sluice_device_ops *ops) {
     const sluice__nccl *nccl     = NULL;
     sluice__transport *transport = NULL;
@@ -114,16 +125,11 @@ static sluice_status open_transport(sluice__transport **out, int ranks,
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
     transport->nccl  = nccl;
     transport->ops   = ops;
-    transport->ranks = ranks;
-    pthread_mutex_init(&transport->lock, NULL);
-    sluice__condition_init(&transport->came);
+    transport->world = world;
+    transport->ranks = world->ranks;
     SLUICE__TRY_OUT(find_pairs(transport, channels, count));
     SLUICE__TRY_OUT(make_ranks(transport, channels, count));
-    SLUICE__TRY_OUT(sluice__alloc(&transport->gathers, (size_t)ranks, sizeof(int)));
-    for (int r = 0; r < ranks; r++) {
-        transport->gathers[r] = gathers[r];
-        if (gathers[r] > transport->gather_most) transport->gather_most = gathers[r];
-    }
+    SLUICE__TRY_OUT(take_gathers(transport, gathers));
     *out      = transport;
     transport = NULL;
 out:
@@ -143,13 +149,14 @@ static size_t reserve(const sluice__channel *channels, int count, int ranks, int
 
 static void begin(sluice__transport *transport) {
     sluice__nccl_forget(transport);
+    sluice__host_gather_begin(transport->reports);
 }
 
 static void abort_all(sluice__transport *transport) {
-    pthread_mutex_lock(&transport->lock);
+    const sluice__world *const world = transport->world;
     atomic_store(&transport->aborted, true);
-    pthread_cond_broadcast(&transport->came);
-    pthread_mutex_unlock(&transport->lock);
+    sluice__host_gather_abort(transport->reports);
+    world->bootstrap_ops->abort(world->bootstrap);
 }
 
 static sluice_status describe(char *out, size_t bytes) {

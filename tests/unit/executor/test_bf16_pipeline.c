@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* test_bf16_pipeline.c -- what a pipeline in bf16 does with the caller's floats, with numbers that
  * bf16 does not have, and with devices that do not compute in it. */
+#include "sluice/gpt2.h"
 #include "tests/support/bf16_device.h"
 #include "tests/support/plain_loop.h"
 
 #include <float.h>
 #include <math.h>
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 
 enum { WIDTH = 6, SAMPLES = 7, MICROBATCHES = 3, COUNT = SAMPLES * WIDTH };
 

@@ -11,7 +11,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 #include "sluice/model.h"
 #include "sluice/pipeline.h"
 

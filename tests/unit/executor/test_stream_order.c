@@ -12,7 +12,7 @@
 #include <pthread.h>
 
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 
 enum { RANKS = 4, STREAMS = 2 * RANKS, EVENTS = RANKS * 64, UNIT = 256, UNITS = 16384 };
 

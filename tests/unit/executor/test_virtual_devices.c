@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
+#include "sluice/gpt2.h"
 #include "sluice/pipeline.h"
 #include "sluice/virtual.h"
 

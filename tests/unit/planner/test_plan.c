@@ -6,7 +6,7 @@
 #include "tests/support/small_gpt.h"
 #include "tests/support/support.h"
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/executor.h"
 #include "sluice/plan.h"
 
 static const sluice_plan_forward single = {"one micro-batch", 1, 3};

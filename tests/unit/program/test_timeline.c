@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "runtime/executor/internal.h"
+#include "runtime/executor/report.h"
 #include "sluice/timeline.h"
 
 typedef struct scene {
@@ -276,19 +276,21 @@ static void assert_rendezvous(const sluice_pipeline *pipeline, const sluice_time
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
-        const sluice__rank *const from         = &pipeline->rank[flow->from],
-                                  *to          = &pipeline->rank[flow->to];
+        const double *const from_begin         = sluice__report_begins(pipeline, flow->from);
+        const double *const from_end           = sluice__report_ends(pipeline, flow->from);
+        const double *const to_begin           = sluice__report_begins(pipeline, flow->to);
+        const double *const to_end             = sluice__report_ends(pipeline, flow->to);
         const int send =
             find_transfer(program, flow->from, flow, SLUICE_INSTRUCTION_POST_SEND, true);
         const int receive =
             find_transfer(program, flow->to, flow, SLUICE_INSTRUCTION_POST_RECEIVE, false);
         const int wait    = find_transfer(program, flow->to, flow, SLUICE_INSTRUCTION_WAIT, false);
-        const double both = fmax(from->begin[send], to->begin[receive]);
-        const double copied = both > to->begin[receive] ? from->end[send] : to->end[receive];
-        const bool stood    = to->begin[wait] < copied;
+        const double both = fmax(from_begin[send], to_begin[receive]);
+        const double copied = both > to_begin[receive] ? from_end[send] : to_end[receive];
+        const bool stood    = to_begin[wait] < copied;
         assert_near("begin", flow->begin, both);
-        assert_near("end", flow->end, stood ? fmax(copied, to->end[wait]) : copied);
-        assert_near("exposed", flow->exposed, stood ? flow->end - fmax(both, to->begin[wait]) : 0);
+        assert_near("end", flow->end, stood ? fmax(copied, to_end[wait]) : copied);
+        assert_near("exposed", flow->exposed, stood ? flow->end - fmax(both, to_begin[wait]) : 0);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "tests/support/damage.h"
 #include "tests/support/random_schedule.h"
 
+#include "sluice/gpt2.h"
 #include "sluice/plan.h"
 
 static const sluice_queues PER_LINK = SLUICE_QUEUES_PER_CHANNEL, PER_RANK = SLUICE_QUEUES_PER_RANK;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/transport/transport.h"
 
 /* As much of a device as a transport needs. */
@@ -24,14 +25,28 @@ static const sluice_device_ops device = {
 
 static const sluice__mark no_mark = {NULL, NULL};
 
+static sluice__world world;
+
+static sluice__transport *open_channels(const sluice__transport_ops *ops, int ranks,
+                                        const sluice__channel *channels, int count) {
+    static const size_t one[8]                   = {8, 8, 8, 8, 8, 8, 8, 8};
+    const size_t *const gathers[SLUICE__GATHERS] = {one, one};
+    sluice__transport *transport;
+    assert_ok(sluice__world_open(&world, ranks));
+    assert_ok(ops->open(&transport, &world, channels, count, gathers, &device));
+    return transport;
+}
+
 static sluice__transport *open_ring(const sluice__transport_ops *ops, int ranks, int transfers) {
     sluice__channel channels[8];
     for (int r = 0; r < ranks; r++)
         channels[r] = (sluice__channel){r, (r + 1) % ranks, 0, transfers, 0, 0};
-    sluice__transport *transport;
-    static const int gathers[8] = {1, 1, 1, 1, 1, 1, 1, 1};
-    assert_ok(ops->open(&transport, ranks, channels, ranks, gathers, &device));
-    return transport;
+    return open_channels(ops, ranks, channels, ranks);
+}
+
+static void close_ring(const sluice__transport_ops *ops, sluice__transport *transport) {
+    ops->close(transport);
+    sluice__world_close(&world);
 }
 
 static bool is_complete(const sluice__transport_ops *ops, sluice__transport *transport, int from,
@@ -62,7 +77,7 @@ static void test_kth_send_meets_kth_receive(void **state) {
         assert_true(is_complete(ops, transport, 0, 1, 2));
         assert_memory_equal(got, values, sizeof got);
     }
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static void test_links_are_directed_and_apart(void **state) {
@@ -77,7 +92,73 @@ static void test_links_are_directed_and_apart(void **state) {
     assert_ok(ops->post_receive(transport, 0, 1, 0, &got_there, sizeof there, 0, no_mark));
     assert_int_equal(got_there, 1);
     assert_int_equal(got_back, 2);
-    ops->close(transport);
+    close_ring(ops, transport);
+}
+
+/* Two channels from rank 0 to rank 1: what is posted on one does not wait for the other. */
+static void test_channels_are_apart(void **state) {
+    const sluice__transport_ops *ops = *state;
+    const sluice__channel channels[] = {{0, 1, 0, 2, 0, 0}, {0, 1, 1, 2, 0, 0}};
+    const int first[2] = {1, 2}, second = 3;
+    int got_first[2] = {0}, got_second = 0;
+    bool done;
+    sluice_event *over = NULL;
+    sluice__transport *transport;
+    transport = open_channels(ops, 2, channels, 2);
+    ops->begin(transport);
+    for (int k = 0; k < 2; k++)
+        assert_ok(ops->post_send(transport, 0, 1, 0, &first[k], sizeof(int), 0, no_mark));
+    assert_ok(ops->post_send(transport, 0, 1, 1, &second, sizeof(int), 0, no_mark));
+    assert_ok(ops->post_receive(transport, 0, 1, 1, &got_second, sizeof(int), 0, no_mark));
+    assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 1, 0, false}, 0, &done, &over));
+    assert_true(done);
+    assert_int_equal(got_second, 3);
+    assert_false(is_complete(ops, transport, 0, 1, 0));
+    for (int k = 0; k < 2; k++)
+        assert_ok(ops->post_receive(transport, 0, 1, 0, &got_first[k], sizeof(int), 0, no_mark));
+    assert_true(is_complete(ops, transport, 0, 1, 1));
+    assert_memory_equal(got_first, first, sizeof first);
+    close_ring(ops, transport);
+}
+
+/* Never early; how late is the machine's affair, within reason. */
+static void assert_in_time(const char *what, double got, double expected) {
+    if (got < expected - 1e-6 || got > expected + 2)
+        fail_msg("%s is over after %g s, expected %g", what, got, expected);
+}
+
+/* When a transfer of the channel, already posted at both ends, is seen to be over. */
+static double time_over(const sluice__transport_ops *ops, sluice__transport *transport, int channel,
+                        int k) {
+    bool done;
+    sluice_event *over = NULL;
+    assert_ok(
+        ops->wait(transport, &(sluice__transfer_end){0, 1, channel, k, false}, 10, &done, &over));
+    assert_true(done);
+    return sluice__now();
+}
+
+/* A link of virtual devices, 0.1 s and 1000 bytes a second: 50 bytes on one channel are there after
+ * 0.15 s, 100 bytes that are posted on another at the same time after 0.25 s, and what follows on
+ * the first channel begins at 0.15 s and takes 0.15 s. */
+static void test_channels_share_their_link(void **state) {
+    const sluice__transport_ops *ops = *state;
+    const sluice__channel channels[] = {{0, 1, 0, 2, 0.1, 1000}, {0, 1, 1, 1, 0.1, 1000}};
+    char from[100]                   = {0}, to[100];
+    sluice__transport *transport;
+    transport = open_channels(ops, 2, channels, 2);
+    ops->begin(transport);
+    const double begin           = sluice__now();
+    const int order[3]           = {0, 1, 0};
+    static const size_t bytes[3] = {50, 100, 50};
+    for (int k = 0; k < 3; k++) {
+        assert_ok(ops->post_send(transport, 0, 1, order[k], from, bytes[k], 0, no_mark));
+        assert_ok(ops->post_receive(transport, 0, 1, order[k], to, bytes[k], 0, no_mark));
+    }
+    assert_in_time("the first", time_over(ops, transport, 0, 0) - begin, 0.15);
+    assert_in_time("the other channel's", time_over(ops, transport, 1, 0) - begin, 0.25);
+    assert_in_time("the next", time_over(ops, transport, 0, 1) - begin, 0.30);
+    close_ring(ops, transport);
 }
 
 static void test_sizes_and_counts_are_checked(void **state) {
@@ -89,7 +170,7 @@ static void test_sizes_and_counts_are_checked(void **state) {
                    "a send of 8 bytes meets a receive of 4");
     assert_refused(ops->post_send(transport, 0, 1, 0, bytes, 8, 0, no_mark), SLUICE_E_ARGUMENT,
                    "more than 1 transfers from rank 0 to rank 1");
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 /* ---- threads ---- */
@@ -122,8 +203,9 @@ static void *go_round(void *argument) {
         number = got + 1;
     }
     const double last = (double)number;
-    me->ops->post_gather(me->transport, me->rank, &last);
-    me->status = me->ops->wait_gather(me->transport, me->rank, me->gathered, 30, &done);
+    me->ops->post_gather(me->transport, SLUICE__GATHER_NORM, me->rank, &last);
+    me->status =
+        me->ops->wait_gather(me->transport, SLUICE__GATHER_NORM, me->rank, me->gathered, 30, &done);
     return NULL;
 }
 
@@ -143,7 +225,7 @@ static void test_a_ring_of_threads(void **state) {
             if (workers[r].gathered[q] != ROUNDS)
                 fail_msg("rank %d gathers %g from rank %d, expected %d", r, workers[r].gathered[q],
                          q, ROUNDS);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static void *wait_for_nothing(void *argument) {
@@ -166,9 +248,9 @@ static void test_abort_wakes_who_waits(void **state) {
     pthread_join(thread, NULL);
     assert_int_equal(waiting.status, SLUICE_E_STOPPED);
     bool done;
-    assert_refused(ops->wait_gather(transport, 0, waiting.gathered, 30, &done), SLUICE_E_STOPPED,
-                   "another rank failed first");
-    ops->close(transport);
+    assert_refused(ops->wait_gather(transport, SLUICE__GATHER_NORM, 0, waiting.gathered, 30, &done),
+                   SLUICE_E_STOPPED, "another rank failed first");
+    close_ring(ops, transport);
 }
 
 static void test_waiting_ends_in_time(void **state) {
@@ -179,9 +261,9 @@ static void test_waiting_ends_in_time(void **state) {
     assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 0, 0, false}, 0.05, &done, &over));
     assert_false(done);
     double all[2];
-    assert_ok(ops->wait_gather(transport, 0, all, 0.05, &done));
+    assert_ok(ops->wait_gather(transport, SLUICE__GATHER_NORM, 0, all, 0.05, &done));
     assert_false(done);
-    ops->close(transport);
+    close_ring(ops, transport);
 }
 
 static const sluice__transport_ops *transport_ops;
@@ -196,6 +278,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_kth_send_meets_kth_receive, choose_local),
         cmocka_unit_test_setup(test_links_are_directed_and_apart, choose_local),
+        cmocka_unit_test_setup(test_channels_are_apart, choose_local),
+        cmocka_unit_test_setup(test_channels_share_their_link, choose_local),
         cmocka_unit_test_setup(test_sizes_and_counts_are_checked, choose_local),
         cmocka_unit_test_setup(test_a_ring_of_threads, choose_local),
         cmocka_unit_test_setup(test_abort_wakes_who_waits, choose_local),

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* pipeline.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
+/* open.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/account.h"
+#include "runtime/executor/choose_devices.h"
+#include "runtime/executor/connect.h"
+#include "runtime/executor/degradations.h"
+#include "runtime/executor/executor.h"
+#include "runtime/executor/paced.h"
+#include "runtime/executor/parameters.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/update.h"
+#include "runtime/executor/warm_up.h"
+#include "runtime/executor/workers.h"
 
 /* ---- options ---- */
 
@@ -80,39 +92,41 @@ static sluice_status index_uses(sluice_pipeline *pipeline) {
     return SLUICE_OK;
 }
 
-static sluice_status create_ranks(sluice_pipeline *pipeline) {
-    const size_t p = (size_t)pipeline->ranks;
-    SLUICE__TRY(sluice__alloc(&pipeline->rank, p, sizeof *pipeline->rank));
+static sluice_status allocate_ranks(sluice_pipeline *pipeline) {
+    const size_t p = (size_t)pipeline->ranks, local = (size_t)pipeline->world.local_count;
+    SLUICE__TRY(sluice__alloc(&pipeline->positions, p, sizeof *pipeline->positions));
+    SLUICE__TRY(sluice__alloc(&pipeline->ordinals, p, sizeof *pipeline->ordinals));
+    SLUICE__TRY(sluice__alloc(&pipeline->rank, local, sizeof *pipeline->rank)); /* the last */
+    for (size_t r = 0; r < p; r++) atomic_init(&pipeline->positions[r].at, -1);
+    for (int k = 0; k < pipeline->world.local_count; k++) {
+        pipeline->rank[k].pipeline = pipeline;
+        pipeline->rank[k].index    = pipeline->world.first_local + k;
+        pipeline->rank[k].local    = k;
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status allocate_run(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__account_make(pipeline));
+    SLUICE__TRY(sluice__reports_make(pipeline));
     SLUICE__TRY(sluice__alloc(&pipeline->run.parts,
                               (size_t)sluice_model_batch_count(pipeline->model),
                               sizeof *pipeline->run.parts));
-    SLUICE__TRY(sluice__alloc(&pipeline->run.first_sample,
-                              (size_t)sluice__most_microbatches(pipeline) + 1, sizeof(int64_t)));
-    for (int r = 0; r < pipeline->ranks; r++) {
-        pipeline->rank[r].pipeline = pipeline;
-        pipeline->rank[r].index    = r;
-        atomic_init(&pipeline->rank[r].at, -1);
-    }
-    SLUICE__TRY(sluice__count_channels(pipeline));
-    SLUICE__TRY(sluice__place_ranks(pipeline));
-    SLUICE__TRY(sluice__open_transport(pipeline));
+    return sluice__alloc(&pipeline->run.first_sample,
+                         (size_t)sluice__most_microbatches(pipeline) + 1, sizeof(int64_t));
+}
+
+static sluice_status start_ranks(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__workers_start(pipeline));
-    SLUICE__TRY(sluice__workers_do(pipeline, sluice__furnish_rank, NULL));
-    if (pipeline->runs_on) SLUICE__TRY(sluice__rehearse(pipeline));
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__allocate_rank, NULL));
+    if (pipeline->ops->asynchronous) SLUICE__TRY(sluice__warm_up(pipeline));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__initialize_rank, NULL));
-    return sluice__workers_do(pipeline, sluice__join_rank, NULL);
+    SLUICE__TRY(sluice__workers_do(pipeline, sluice__join_rank, NULL));
+    sluice__note_degradations(pipeline);
+    return sluice__workers_do(pipeline, sluice__note_device, NULL);
 }
 
 /* ---- plan ---- */
-
-int sluice__most_microbatches(const sluice_pipeline *pipeline) {
-    int most = 0;
-    for (int k = 0; k < pipeline->plan->count; k++)
-        if (pipeline->plan->programs[k]->microbatches > most)
-            most = pipeline->plan->programs[k]->microbatches;
-    return most;
-}
 
 /* The table of a kind of device that is built in; of others nothing is known before they are
  * loaded, and their working copies are the usual ones. */
@@ -198,19 +212,49 @@ static sluice_status check_plan(const sluice_pipeline *pipeline) {
 
 static sluice_status open_all(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__keep_optimizer(pipeline));
-    SLUICE__TRY(sluice__place_kind(pipeline));
+    SLUICE__TRY(sluice__choose_kind(pipeline));
     SLUICE__TRY(choose_operations(pipeline));
-    pipeline->runs_on = pipeline->ops->asynchronous;
     SLUICE__TRY(sluice__choose_transport(pipeline));
     SLUICE__TRY(check_plan(pipeline));
     SLUICE__TRY(check_kinds(pipeline));
     SLUICE__TRY(sluice__check_pace(pipeline));
     choose_threads(pipeline);
     SLUICE__TRY(index_uses(pipeline));
-    SLUICE__TRY(create_ranks(pipeline));
-    sluice__note_lacks(pipeline);
+    SLUICE__TRY(sluice__states_make(&pipeline->states, pipeline));
+    SLUICE__TRY(allocate_ranks(pipeline));
+    SLUICE__TRY(allocate_run(pipeline));
+    SLUICE__TRY(sluice__count_channels(pipeline));
+    SLUICE__TRY(sluice__choose_ordinals(pipeline));
+    SLUICE__TRY(sluice__open_transport(pipeline));
+    SLUICE__TRY(start_ranks(pipeline));
     pipeline->is_made = true;
     return SLUICE_OK;
+}
+
+/* Everything but the threads, which are gone, and what they have closed. */
+static void destroy(sluice_pipeline *pipeline) {
+    if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
+    sluice__world_close(&pipeline->world);
+    sluice__free(pipeline->channels);
+    sluice__account_free(pipeline);
+    sluice__reports_free(pipeline);
+    sluice__states_free(&pipeline->states);
+    sluice_plan_free(pipeline->plan);
+    sluice__free(pipeline->optimizer_config);
+    sluice__free(pipeline->run.parts);
+    sluice__free(pipeline->run.first_sample);
+    sluice__free(pipeline->first_use);
+    sluice__free(pipeline->positions);
+    sluice__free(pipeline->ordinals);
+    sluice__free(pipeline->rank);
+    pthread_cond_destroy(&pipeline->changed);
+    pthread_mutex_destroy(&pipeline->lock);
+    sluice__free(pipeline);
+}
+
+void sluice_pipeline_free(sluice_pipeline *pipeline) {
+    if (!pipeline) return;
+    if (!pipeline->rank || sluice__workers_stop(pipeline)) destroy(pipeline);
 }
 
 sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
@@ -233,7 +277,10 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
     pipeline->ops           = parts->device;
     pthread_mutex_init(&pipeline->lock, NULL);
     sluice__condition_init(&pipeline->changed);
-    const sluice_status status = open_all(pipeline);
+    pipeline->destroy          = destroy;
+    pipeline->deadline.seconds = settings.deadline_s;
+    sluice_status status       = sluice__world_open(&pipeline->world, plan->ranks);
+    if (status == SLUICE_OK) status = open_all(pipeline);
     if (status == SLUICE_OK) {
         *out = pipeline;
         return SLUICE_OK;
@@ -263,36 +310,4 @@ sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *
                                      const sluice_schedule *schedule, const sluice_split *split,
                                      const sluice_pipeline_options *options) {
     return sluice__pipeline_create(out, model, schedule, split, options, &(sluice__parts){0});
-}
-
-static void free_rank(sluice__rank *rank) {
-    sluice__free(rank->begin);
-    sluice__free(rank->end);
-    sluice__free(rank->weight);
-    sluice__free(rank->gathered);
-    sluice__free(rank->terms);
-    sluice__free(rank->tensors);
-    sluice__free(rank->counted);
-}
-
-void sluice_pipeline_free(sluice_pipeline *pipeline) {
-    if (!pipeline) return;
-    if (!pipeline->rank || sluice__workers_stop(pipeline)) sluice__pipeline_destroy(pipeline);
-}
-
-void sluice__pipeline_destroy(sluice_pipeline *pipeline) {
-    for (int r = 0; pipeline->rank && r < pipeline->ranks; r++) free_rank(&pipeline->rank[r]);
-    if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
-    sluice__free(pipeline->channels);
-    sluice__account_free(pipeline);
-    sluice__exchanges_free(pipeline);
-    sluice_plan_free(pipeline->plan);
-    sluice__free(pipeline->run.parts);
-    sluice__free(pipeline->run.first_sample);
-    sluice__free(pipeline->first_use);
-    sluice__free(pipeline->optimizer_config);
-    sluice__free(pipeline->rank);
-    pthread_cond_destroy(&pipeline->changed);
-    pthread_mutex_destroy(&pipeline->lock);
-    sluice__free(pipeline);
 }

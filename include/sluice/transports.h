@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.h -- what carries tensors between ranks, by name: "local" (copies within this process),
+ * transports.h -- what carries tensors between ranks, by name: "local" (copies within this process),
  * "nccl" (between GPUs, one rank on each); "auto" and NULL are the one that reaches every rank
  * here. From any thread. E_ARGUMENT: there is none of that name.
  */
-#ifndef SLUICE_TRANSPORT_H
-#define SLUICE_TRANSPORT_H
+#ifndef SLUICE_TRANSPORTS_H
+#define SLUICE_TRANSPORTS_H
 
 #include <stddef.h>
 

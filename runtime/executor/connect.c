@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* transport.c -- which transport joins a pipeline's ranks, what it carries for them, and when. */
+/* connect.c -- which transport joins a pipeline's ranks, what it carries for them, and when. */
+#include "runtime/executor/connect.h"
+
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/failure.h"
+#include "runtime/executor/paced.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/update.h"
 #include "runtime/transport/registry.h"
 
 /* ---- which one ---- */
@@ -51,23 +56,18 @@ sluice_status sluice__count_channels(sluice_pipeline *pipeline) {
     return SLUICE_OK;
 }
 
-/* What a rank gives for the norm: its losses, if it has them, and a partial sum for each parameter
- * that is counted there. */
-static int gathered_of(const sluice_pipeline *pipeline, int r) {
-    const sluice__rank_program *mine = &pipeline->program->rank[r];
-    int count = r == pipeline->loss_rank ? pipeline->program->microbatches : 0;
-    for (int k = 0; k < mine->value_count; k++) count += mine->values[k].is_first;
-    return count;
-}
-
 sluice_status sluice__open_transport(sluice_pipeline *pipeline) {
-    int *gathers;
-    SLUICE__TRY(sluice__alloc(&gathers, (size_t)pipeline->ranks, sizeof *gathers));
-    for (int r = 0; r < pipeline->ranks; r++) gathers[r] = gathered_of(pipeline, r);
+    size_t *norm;
+    SLUICE__TRY(sluice__alloc(&norm, (size_t)pipeline->ranks, sizeof *norm));
+    for (int r = 0; r < pipeline->ranks; r++) norm[r] = sluice__norm_bytes(pipeline, r);
+    const size_t *const gathers[SLUICE__GATHERS] = {
+        [SLUICE__GATHER_NORM]   = norm,
+        [SLUICE__GATHER_REPORT] = sluice__report_bytes(pipeline),
+    };
     const sluice_status status =
-        pipeline->transport_ops->open(&pipeline->transport, pipeline->ranks, pipeline->channels,
+        pipeline->transport_ops->open(&pipeline->transport, &pipeline->world, pipeline->channels,
                                       pipeline->channel_count, gathers, pipeline->ops);
-    sluice__free(gathers);
+    sluice__free(norm);
     return status;
 }
 
@@ -82,10 +82,37 @@ sluice_status sluice__join_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     const sluice_pipeline *pipeline = rank->pipeline;
     return pipeline->transport_ops->join(pipeline->transport, rank->index, rank->device,
-                                         rank->transfers, pipeline->options.deadline_s);
+                                         rank->transfers, pipeline->deadline.seconds);
 }
 
 void sluice__leave_transport(const sluice__rank *rank) {
     const sluice_pipeline *pipeline = rank->pipeline;
     if (pipeline->transport) pipeline->transport_ops->leave(pipeline->transport, rank->index);
+}
+
+/* ---- what is asked of it in a run ---- */
+
+sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
+    return (sluice__transfer_end){.from    = at->sends ? rank->index : at->peer,
+                                  .to      = at->sends ? at->peer : rank->index,
+                                  .channel = at->channel,
+                                  .k       = at->transfer,
+                                  .sends   = at->sends};
+}
+
+sluice_status sluice__give(sluice__rank *rank, sluice__gather which, const void *mine) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    return pipeline->transport_ops->post_gather(pipeline->transport, which, rank->index, mine);
+}
+
+sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void *all,
+                                 const char *words) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    for (bool done = false;;) {
+        const double seconds = sluice__patience(&pipeline->deadline);
+        SLUICE__TRY(pipeline->transport_ops->wait_gather(pipeline->transport, which, rank->index,
+                                                         all, seconds > 0 ? seconds : 0, &done));
+        if (done) return SLUICE_OK;
+        if (sluice__patience(&pipeline->deadline) <= 0) return sluice__deadline_passed(rank, words);
+    }
 }

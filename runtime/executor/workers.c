@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.c -- one thread per rank, which carries out the pipeline's tasks. */
+/* workers.c -- one thread per rank of this process, which carries out the pipeline's tasks. */
+#include "runtime/executor/workers.h"
+
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/connect.h"
+#include "runtime/executor/device_times.h"
+#include "runtime/executor/events.h"
+#include "runtime/executor/failure.h"
+#include "runtime/executor/load.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/update.h"
 
 /* Sleep until there is a task that this rank has not done; NULL means leave. */
 static sluice__task *next_task(sluice__rank *rank, int *generation) {
@@ -20,6 +29,7 @@ static sluice__task *next_task(sluice__rank *rank, int *generation) {
 static void finish_task(sluice__rank *rank, int generation) {
     pthread_mutex_lock(&rank->pipeline->lock);
     rank->finished = generation;
+    atomic_store(&sluice__position_of(rank)->has_finished, true);
     pthread_cond_broadcast(&rank->pipeline->changed);
     pthread_mutex_unlock(&rank->pipeline->lock);
 }
@@ -28,10 +38,10 @@ static void finish_task(sluice__rank *rank, int generation) {
 static sluice_status open_device(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
     const int threads         = pipeline->threads;
-    SLUICE__TRY(pipeline->ops->open(&rank->device, rank->ordinal, threads, rank->index * threads,
-                                    pipeline->pin));
+    SLUICE__TRY(pipeline->ops->open(&rank->device, pipeline->ordinals[rank->index], threads,
+                                    rank->local * threads, pipeline->pin));
     SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
-    sluice__progress(pipeline);
+    sluice__progress(&pipeline->deadline);
     SLUICE__TRY(
         pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers));
     return sluice__events_make(rank);
@@ -40,10 +50,11 @@ static sluice_status open_device(sluice__rank *rank) {
 static void close_device(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     sluice__leave_transport(rank);
-    for (int s = 0; s < SLUICE__STAGINGS; s++) ops->host_free(rank->device, rank->staging[s]);
-    ops->host_free(rank->device, rank->mine);
+    sluice__loads_free(rank);
+    sluice__tensors_free(rank);
     sluice__events_free(rank);
     sluice__clock_free(rank);
+    sluice__report_free(rank);
     if (rank->arena) ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
     if (rank->transfers) ops->stream_destroy(rank->transfers);
     if (rank->stream) ops->stream_destroy(rank->stream);
@@ -60,7 +71,7 @@ static sluice_status come_to_rest(const sluice__rank *rank) {
     return first != SLUICE_OK ? sluice__fail_again(&error) : last;
 }
 
-/* The failure of the task is told before waiting for the device; what that finds then is of no
+/* The failure of the task is reported before waiting for the device; what that finds then is of no
  * interest. */
 static void do_task(sluice__rank *rank, sluice__task *task, bool is_open) {
     sluice_status status = is_open ? SLUICE_OK : open_device(rank);
@@ -76,7 +87,7 @@ static void do_task(sluice__rank *rank, sluice__task *task, bool is_open) {
 
 /* Under the lock. */
 static bool all_are_at_rest(const sluice_pipeline *pipeline, int generation) {
-    for (int r = 0; r < pipeline->ranks; r++)
+    for (int r = 0; r < pipeline->world.local_count; r++)
         if (pipeline->rank[r].finished < generation) return false;
     return true;
 }
@@ -105,7 +116,7 @@ static void leave(sluice__rank *rank, int generation) {
     if (!is_alone) rank->finished = generation;
     pthread_cond_broadcast(&pipeline->changed);
     pthread_mutex_unlock(&pipeline->lock);
-    if (is_alone && let_go(pipeline)) sluice__pipeline_destroy(pipeline);
+    if (is_alone && let_go(pipeline)) pipeline->destroy(pipeline);
 }
 
 static void *work(void *argument) {
@@ -124,11 +135,11 @@ static void *work(void *argument) {
 }
 
 sluice_status sluice__workers_start(sluice_pipeline *pipeline) {
-    for (int r = 0; r < pipeline->ranks; r++) {
+    for (int r = 0; r < pipeline->world.local_count; r++) {
         const int error = pthread_create(&pipeline->rank[r].thread, NULL, work, &pipeline->rank[r]);
         if (error)
-            return sluice__fail(SLUICE_E_HOST_MEMORY, "no thread for rank %d: %s", r,
-                                strerror(error));
+            return sluice__fail(SLUICE_E_HOST_MEMORY, "no thread for rank %d: %s",
+                                pipeline->rank[r].index, strerror(error));
         pipeline->rank[r].has_thread = true;
     }
     return SLUICE_OK;
@@ -139,12 +150,14 @@ sluice_status sluice__workers_start(sluice_pipeline *pipeline) {
 /* Under the lock. */
 static int unfinished(const sluice_pipeline *pipeline) {
     int count = 0;
-    for (int r = 0; r < pipeline->ranks; r++)
+    for (int r = 0; r < pipeline->world.local_count; r++)
         count += pipeline->rank[r].has_thread && pipeline->rank[r].finished != pipeline->generation;
     return count;
 }
 
 static void announce(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
+    for (int r = 0; r < pipeline->world.local_count; r++)
+        atomic_store(&sluice__position_of(&pipeline->rank[r])->has_finished, false);
     pipeline->task     = task;
     pipeline->argument = argument;
     pipeline->generation++;
@@ -160,9 +173,9 @@ static void give_up(sluice_pipeline *pipeline) {
     const char *meanwhile = pipeline->run.program ? ""
                             : pipeline->is_made   ? " while parameters moved"
                                                   : " while it was made";
-    sluice__describe_ranks(pipeline, NULL, others, sizeof others);
+    sluice__describe_ranks(pipeline, -1, others, sizeof others);
     sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s%s: %s",
-                 pipeline->options.deadline_s, meanwhile, others);
+                 pipeline->deadline.seconds, meanwhile, others);
     sluice__hint(SLUICE_E_DEADLINE, "if a single action can take that long, raise deadline_s");
     sluice__keep_failure(pipeline);
 }
@@ -170,7 +183,7 @@ static void give_up(sluice_pipeline *pipeline) {
 /* Under the lock: whether every rank is done before the deadline, and that second, are over. */
 static bool watch(sluice_pipeline *pipeline) {
     while (unfinished(pipeline) > 0) {
-        const double seconds = sluice__patience(pipeline) + grace;
+        const double seconds = sluice__patience(&pipeline->deadline) + grace;
         if (seconds <= 0) return false;
         const struct timespec end = sluice__time_after(seconds);
         (void)pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &end);
@@ -179,7 +192,7 @@ static bool watch(sluice_pipeline *pipeline) {
 }
 
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
-    sluice__progress(pipeline);
+    sluice__progress(&pipeline->deadline);
     pthread_mutex_lock(&pipeline->lock);
     const bool stuck = unfinished(pipeline) > 0;
     bool done        = false;
@@ -207,7 +220,7 @@ bool sluice__workers_are_stuck(sluice_pipeline *pipeline) {
 
 /* Under the lock. They free what is left when they come back. */
 static void leave_alone(sluice_pipeline *pipeline) {
-    for (int r = 0; r < pipeline->ranks; r++) {
+    for (int r = 0; r < pipeline->world.local_count; r++) {
         sluice__rank *rank = &pipeline->rank[r];
         if (!rank->has_thread || rank->finished == pipeline->generation) continue;
         pthread_detach(rank->thread);
@@ -220,12 +233,12 @@ static void leave_alone(sluice_pipeline *pipeline) {
 bool sluice__workers_stop(sluice_pipeline *pipeline) {
     pthread_mutex_lock(&pipeline->lock);
     pipeline->holders = 1; /* the caller */
-    sluice__progress(pipeline);
+    sluice__progress(&pipeline->deadline);
     const bool stuck = unfinished(pipeline) > 0;
     announce(pipeline, NULL, NULL);
     if (stuck || !watch(pipeline)) leave_alone(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
-    for (int r = 0; r < pipeline->ranks; r++)
+    for (int r = 0; r < pipeline->world.local_count; r++)
         if (pipeline->rank[r].has_thread) pthread_join(pipeline->rank[r].thread, NULL);
     return let_go(pipeline);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rehearse.c -- the work of a step and of an evaluation, done once on nothing before the first, on
+ * warm_up.c -- the work of a step and of an evaluation, done once on nothing before the first, on
  * devices that load code and choose algorithms as they go: while ranks communicate that may wait
  * for what waits for it.
  *
@@ -8,10 +8,18 @@
  * program's order, on an arena of zeros (as tokens they are right), and the end of a step. Nothing
  * is received, and nobody looks at what comes out.
  */
+#include "runtime/executor/warm_up.h"
+
 #include <string.h>
 
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/events.h"
+#include "runtime/executor/failure.h"
+#include "runtime/executor/pass.h"
+#include "runtime/executor/report.h"
+#include "runtime/executor/stage.h"
+#include "runtime/executor/update.h"
+#include "runtime/program/transfers.h"
 
 /* `context` is the bytes of a sample. */
 static sluice_status load_zeros(void *context, void *to, int64_t first, int64_t samples) {
@@ -26,40 +34,41 @@ static bool is_first_of_its_size(const int64_t *first_sample, int microbatch) {
     return microbatch == 0 || at[1] - at[0] != at[0] - at[-1];
 }
 
-static sluice_status rehearse_rank(sluice__rank *rank, void *unused) {
+static sluice_status warm_up_rank(sluice__rank *rank, void *unused) {
     (void)unused;
     sluice_pipeline *pipeline        = rank->pipeline;
     const sluice__rank_program *mine = &pipeline->run.program->rank[rank->index];
     SLUICE__TRY(pipeline->ops->zero(rank->stream, rank->arena, rank->arena_bytes));
+    sluice__report_begin(rank);
     sluice__events_begin(rank);
     for (int n = 0; n < mine->count; n++) {
         const sluice_instruction *at = &mine->list[n];
-        if (at->kind > SLUICE_INSTRUCTION_RECOMPUTE) continue;
+        if (!sluice__is_compute(at)) continue;
         if (!is_first_of_its_size(pipeline->run.first_sample, at->microbatch)) continue;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
-        atomic_store(&rank->at, n);
+        atomic_store(&sluice__position_of(rank)->at, n);
         SLUICE__TRY(sluice__before_compute(rank));
         SLUICE__TRY(sluice__run_stage(rank, at));
         SLUICE__TRY(sluice__after_compute(rank, n));
-        sluice__progress(pipeline);
+        sluice__progress(&pipeline->deadline);
     }
-    return pipeline->run.updates ? sluice__rehearse_update(rank) : sluice__drain(rank);
+    return pipeline->run.updates ? sluice__warm_up_update(rank) : sluice__drain(rank);
 }
 
-static sluice_status rehearse_both(sluice_pipeline *pipeline, const sluice_batch *batch) {
+static sluice_status warm_up_both(sluice_pipeline *pipeline, const sluice_batch *batch) {
     const sluice_program *program = pipeline->program;
     sluice__run how               = {.batch = *batch, .step = 1, .updates = true};
     memcpy(pipeline->run.first_sample, program->first_sample,
            ((size_t)program->microbatches + 1) * sizeof(int64_t));
-    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, rehearse_rank));
+    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, warm_up_rank));
     how.step    = 0;
     how.updates = false;
     for (int i = 0; i <= pipeline->forward->microbatches; i++)
         pipeline->run.first_sample[i] = i * sluice_program_samples(pipeline->forward, 0);
-    return sluice__carry_out(pipeline, pipeline->forward, &how, rehearse_rank);
+    return sluice__carry_out(pipeline, pipeline->forward, &how, warm_up_rank);
 }
 
-sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
+sluice_status sluice__warm_up(sluice_pipeline *pipeline) {
     size_t bytes[SLUICE_BATCH_PARTS];
     sluice_batch batch = {.samples = pipeline->program->options.samples, .total_weight = 1};
     for (int k = 0; k < sluice_model_batch_count(pipeline->model); k++) {
@@ -67,5 +76,5 @@ sluice_status sluice__rehearse(sluice_pipeline *pipeline) {
         bytes[k]                            = sluice_shape_bytes(&read->shape);
         batch.parts[k] = (sluice_batch_part){read->name, load_zeros, &bytes[k]};
     }
-    return rehearse_both(pipeline, &batch);
+    return warm_up_both(pipeline, &batch);
 }

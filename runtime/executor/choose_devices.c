@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* place.c -- which kind of device a pipeline runs on, which one each rank, and whether they fit
- * there. */
+/* choose_devices.c -- which kind of device a pipeline runs on, which one each rank, and whether
+ * they fit there. */
+#include "runtime/executor/choose_devices.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +10,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/connect.h"
 
-sluice_status sluice__place_kind(sluice_pipeline *pipeline) {
+sluice_status sluice__choose_kind(sluice_pipeline *pipeline) {
     if (pipeline->ops) return SLUICE_OK; /* a test's */
     const char *name =
         pipeline->options.device ? pipeline->options.device : sluice_devices()[0]->name;
@@ -70,11 +72,11 @@ static sluice_status named(const sluice_pipeline *pipeline, int ordinal) {
 
 /* The arenas of all ranks that share rank r's device, if r is the first of them. */
 static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
-    const int ordinal = pipeline->rank[r].ordinal;
+    const int ordinal = pipeline->ordinals[r];
     size_t needed = 0, available = 0, reserve = 0;
     int last = r - 1;
-    if (r > 0 && pipeline->rank[r - 1].ordinal == ordinal) return SLUICE_OK;
-    for (int q = r; q < pipeline->ranks && pipeline->rank[q].ordinal == ordinal; last = q++)
+    if (r > 0 && pipeline->ordinals[r - 1] == ordinal) return SLUICE_OK;
+    for (int q = r; q < pipeline->ranks && pipeline->ordinals[q] == ordinal; last = q++)
         needed += sluice_plan_arena(pipeline->plan, q);
     if (pipeline->ops->room(ordinal, last - r + 1, &available, &reserve) != SLUICE_OK)
         return named(pipeline, ordinal);
@@ -92,20 +94,20 @@ static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
 
 /* A transport with one queue of a rank wants a device of its own under it. */
 static sluice_status check_alone(const sluice_pipeline *pipeline, int r) {
-    const int ordinal = pipeline->rank[r].ordinal;
-    if (!pipeline->transport_ops->one_queue || r == 0 || pipeline->rank[r - 1].ordinal != ordinal)
+    const int ordinal = pipeline->ordinals[r];
+    if (!pipeline->transport_ops->one_queue || r == 0 || pipeline->ordinals[r - 1] != ordinal)
         return SLUICE_OK;
     sluice__fail(SLUICE_E_ARGUMENT, "ranks %d and %d share %s:%d, and NCCL takes one rank per GPU",
                  r - 1, r, pipeline->ops->name, ordinal);
     return sluice__hint(SLUICE_E_ARGUMENT, "use --transport local, or a GPU for each rank");
 }
 
-sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
+sluice_status sluice__choose_ordinals(sluice_pipeline *pipeline) {
     const int ranks = pipeline->ranks, wish = pipeline->options.ranks_per_device;
     chosen devices = {{0}, 0};
     int there      = 0;
     SLUICE__TRY(pipeline->ops->count(&there));
-    for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = r;
+    for (int r = 0; r < ranks; r++) pipeline->ordinals[r] = r;
     if (there == 0) return SLUICE_OK;
     SLUICE__TRY(choose(&devices, pipeline->options.device, there));
     assert(devices.count > 0);
@@ -115,7 +117,7 @@ sluice_status sluice__place_ranks(sluice_pipeline *pipeline) {
             SLUICE_E_ARGUMENT,
             "%d ranks, %d on a device, need %d devices of kind %s, and there are %d", ranks, each,
             (ranks + each - 1) / each, pipeline->ops->name, devices.count);
-    for (int r = 0; r < ranks; r++) pipeline->rank[r].ordinal = devices.ordinals[r / each];
+    for (int r = 0; r < ranks; r++) pipeline->ordinals[r] = devices.ordinals[r / each];
     for (int r = 0; r < ranks; r++) SLUICE__TRY(check_alone(pipeline, r));
     for (int r = 0; r < ranks; r++) SLUICE__TRY(check_room(pipeline, r));
     return SLUICE_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * measured.c -- the last step's times in the form of a simulation, and so as a time line.
+ * measured_timeline.c -- the last step's times in the form of a simulation, and so as a time line.
  *
  * A transfer begins when the later of its two posts is made. Where its receiver stood still for it,
  * it ends with that wait; where it did not, nobody saw the end: it is taken to be that of the
@@ -12,7 +12,9 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/account.h"
+#include "runtime/executor/report.h"
+#include "runtime/program/transfers.h"
 
 /* What the ranks saw of one transfer. */
 typedef struct sight {
@@ -30,14 +32,6 @@ typedef struct measurement {
     int count;
 } measurement;
 
-static bool is_compute(const sluice_instruction *at) {
-    return at->kind <= SLUICE_INSTRUCTION_RECOMPUTE;
-}
-
-static bool is_post(const sluice_instruction *at) {
-    return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
-}
-
 /* ---- what the ranks saw ---- */
 
 /* The program's channel that a post or a wait belongs to. */
@@ -50,7 +44,7 @@ static void count_sends(measurement *m) {
     for (int r = 0; r < m->pipeline->ranks; r++) {
         const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
         for (int n = 0; n < mine->count; n++)
-            if (is_post(&mine->list[n]) && mine->list[n].sends)
+            if (sluice__is_post(&mine->list[n]) && mine->list[n].sends)
                 m->first[channel_of(m, &mine->list[n])]++;
     }
     for (int c = 0; c < m->pipeline->channel_count; c++) {
@@ -65,22 +59,23 @@ static sight *sight_of(const measurement *m, const sluice_instruction *at) {
 }
 
 static void look_at(measurement *m, int r, int n) {
-    const sluice__rank *const rank     = &m->pipeline->rank[r];
     const sluice_instruction *const at = &m->pipeline->program->rank[r].list[n];
+    const double begin                 = sluice__report_begins(m->pipeline, r)[n];
+    const double end                   = sluice__report_ends(m->pipeline, r)[n];
     if (at->kind == SLUICE_INSTRUCTION_WAIT && !at->sends) {
         sight *const seen = sight_of(m, at);
-        seen->wait        = rank->begin[n];
-        seen->waited      = rank->end[n];
-    } else if (is_post(at) && at->sends) {
+        seen->wait        = begin;
+        seen->waited      = end;
+    } else if (sluice__is_post(at) && at->sends) {
         sight *const seen = sight_of(m, at);
-        seen->sent        = rank->begin[n];
-        seen->send_done   = rank->end[n];
+        seen->sent        = begin;
+        seen->send_done   = end;
         seen->from        = r;
         if (at->microbatch >= 0) seen->send = at;
-    } else if (is_post(at)) {
+    } else if (sluice__is_post(at)) {
         sight *const seen  = sight_of(m, at);
-        seen->received     = rank->begin[n];
-        seen->receive_done = rank->end[n];
+        seen->received     = begin;
+        seen->receive_done = end;
     }
 }
 
@@ -137,12 +132,13 @@ static sluice_status measure_ranks(measurement *m) {
     result->ranks = m->pipeline->ranks;
     for (int r = 0; r < result->ranks; r++) {
         const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
-        const sluice__rank *const rank         = &m->pipeline->rank[r];
-        result->rank[r].begin                  = rank->begin;
-        result->rank[r].end                    = rank->end;
+        const double *const end                = sluice__report_ends(m->pipeline, r);
+        result->rank[r].begin                  = sluice__report_begins(m->pipeline, r);
+        result->rank[r].end                    = sluice__report_ends(m->pipeline, r);
         for (int n = 0; n < mine->count; n++) {
-            if (is_compute(&mine->list[n])) result->makespan = fmax(result->makespan, rank->end[n]);
-            result->step = fmax(result->step, rank->end[n]);
+            if (sluice__is_compute(&mine->list[n]))
+                result->makespan = fmax(result->makespan, end[n]);
+            result->step = fmax(result->step, end[n]);
         }
     }
     return SLUICE_OK;
@@ -163,7 +159,7 @@ sluice_status sluice_pipeline_timeline(sluice_timeline **out, const sluice_pipel
                    (long long)pipeline->steps);
     for (int r = 0; r < pipeline->ranks; r++) {
         made->rank[r].has_ledger = true;
-        made->rank[r].ledger     = pipeline->ledger[r];
+        made->rank[r].ledger     = sluice__ledgers(pipeline)[r];
     }
     *out = made;
 out:

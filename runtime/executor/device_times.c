@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c -- when each instruction ran on a GPU, by events around it on the compute stream.
+ * device_times.c -- when each instruction ran on a GPU, by events around it on the compute stream.
  *
  * The host only issues; what a wait holds up is the stream. Of the first B of each stage, events
  * around the W of its layers say how its time divides, and the stage's others divide alike.
  */
+#include "runtime/executor/device_times.h"
+
 #include "runtime/base/alloc.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/internal.h"
+#include "runtime/executor/report.h"
+
+struct sluice__clock {
+    int count;             /* instructions of the step */
+    sluice_event **events; /* the step's start, then begin and end of each instruction */
+    sluice_event **parts;  /* begin and end of each layer's W in a B that is divided */
+    int *divided;          /* per stage: the instruction of that B, counted from 1; 0: none */
+    double start;          /* of the step, seconds after its own */
+};
 
 static bool is_timed(const sluice__rank *rank) {
     return rank->clock && rank->pipeline->run.timed;
-}
-
-static int length(const sluice__rank *rank) {
-    return rank->pipeline->program->rank[rank->index].count;
 }
 
 /* Of the model, which a rank that comes back late may find gone. */
@@ -33,23 +40,25 @@ static sluice_status make_parts(sluice__rank *rank) {
     const sluice_program *program    = rank->pipeline->program;
     const sluice__rank_program *mine = &program->rank[rank->index];
     const size_t layers              = (size_t)layers_of(program);
-    SLUICE__TRY(sluice__alloc(&rank->parts, 2 * layers, sizeof(sluice_event *)));
-    SLUICE__TRY(sluice__alloc(&rank->divided, (size_t)program->stages, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&rank->clock->parts, 2 * layers, sizeof(sluice_event *)));
+    SLUICE__TRY(sluice__alloc(&rank->clock->divided, (size_t)program->stages, sizeof(int)));
     for (int n = mine->count - 1; n >= 0; n--) {
         if (mine->list[n].kind != SLUICE_INSTRUCTION_BACKWARD) continue;
-        const sluice__layout *const layout = &program->layouts[mine->list[n].stage];
-        const bool is_known                = rank->divided[mine->list[n].stage] > 0;
-        rank->divided[mine->list[n].stage] = n + 1;
+        const sluice__layout *const layout        = &program->layouts[mine->list[n].stage];
+        const bool is_known                       = rank->clock->divided[mine->list[n].stage] > 0;
+        rank->clock->divided[mine->list[n].stage] = n + 1;
         for (int e = 2 * layout->first; e < 2 * (layout->first + layout->count) && !is_known; e++)
-            SLUICE__TRY(create(rank, &rank->parts[e]));
+            SLUICE__TRY(create(rank, &rank->clock->parts[e]));
     }
     return SLUICE_OK;
 }
 
 sluice_status sluice__clock_make(sluice__rank *rank, int count) {
-    if (!rank->pipeline->runs_on) return SLUICE_OK;
-    SLUICE__TRY(sluice__alloc(&rank->clock, 2 * (size_t)count + 1, sizeof(sluice_event *)));
-    for (int e = 0; e < 2 * count + 1; e++) SLUICE__TRY(create(rank, &rank->clock[e]));
+    if (!rank->pipeline->ops->asynchronous) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&rank->clock, 1, sizeof *rank->clock));
+    rank->clock->count = count;
+    SLUICE__TRY(sluice__alloc(&rank->clock->events, 2 * (size_t)count + 1, sizeof(sluice_event *)));
+    for (int e = 0; e < 2 * count + 1; e++) SLUICE__TRY(create(rank, &rank->clock->events[e]));
     return make_parts(rank);
 }
 
@@ -60,20 +69,24 @@ static void free_events(const sluice__rank *rank, sluice_event **events, int cou
 }
 
 void sluice__clock_free(sluice__rank *rank) {
-    free_events(rank, rank->clock, 2 * length(rank) + 1);
-    free_events(rank, rank->parts, 2 * layers_of(rank->pipeline->program));
-    sluice__free(rank->divided);
+    if (!rank->clock) return;
+    free_events(rank, rank->clock->events, 2 * rank->clock->count + 1);
+    free_events(rank, rank->clock->parts, 2 * layers_of(rank->pipeline->program));
+    sluice__free(rank->clock->divided);
+    sluice__free(rank->clock);
+    rank->clock = NULL;
 }
 
 /* ---- run ---- */
 
 static sluice_status mark(sluice__rank *rank, int e) {
-    return is_timed(rank) ? rank->pipeline->ops->record(rank->stream, rank->clock[e]) : SLUICE_OK;
+    return is_timed(rank) ? rank->pipeline->ops->record(rank->stream, rank->clock->events[e])
+                          : SLUICE_OK;
 }
 
 /* The stream is idle: it comes to this at once. */
 sluice_status sluice__clock_start(sluice__rank *rank) {
-    rank->clock_start = sluice__now() - rank->pipeline->run.start;
+    if (rank->clock) rank->clock->start = sluice__now() - rank->pipeline->run.start;
     return mark(rank, 0);
 }
 
@@ -88,8 +101,8 @@ sluice_status sluice__clock_end(sluice__rank *rank, int n) {
 sluice_status sluice__clock_part(sluice__rank *rank, const sluice_instruction *at, int layer,
                                  bool ends) {
     const ptrdiff_t n = at - rank->pipeline->run.program->rank[rank->index].list;
-    if (!is_timed(rank) || rank->divided[at->stage] != n + 1) return SLUICE_OK;
-    return rank->pipeline->ops->record(rank->stream, rank->parts[2 * layer + ends]);
+    if (!is_timed(rank) || rank->clock->divided[at->stage] != n + 1) return SLUICE_OK;
+    return rank->pipeline->ops->record(rank->stream, rank->clock->parts[2 * layer + ends]);
 }
 
 /* ---- read ---- */
@@ -100,7 +113,7 @@ static sluice_status read_parts(const sluice__rank *rank, int stage, double *sec
     *seconds                           = 0;
     for (int l = layout->first; l < layout->first + layout->count; l++) {
         double part                 = 0;
-        sluice_event *const *around = rank->parts + (ptrdiff_t)2 * l;
+        sluice_event *const *around = rank->clock->parts + (ptrdiff_t)2 * l;
         SLUICE__TRY(rank->pipeline->ops->seconds(around[0], around[1], &part));
         *seconds += part;
     }
@@ -112,14 +125,15 @@ static sluice_status divide(sluice__rank *rank) {
     const sluice_program *program    = rank->pipeline->program;
     const sluice__rank_program *mine = &program->rank[rank->index];
     for (int s = 0; s < program->stages; s++) {
-        const int first = rank->divided[s] - 1;
+        const int first = rank->clock->divided[s] - 1;
         double weight   = 0;
         if (first < 0) continue;
         SLUICE__TRY(read_parts(rank, s, &weight));
-        const double all = rank->end[first] - rank->begin[first];
+        const double all = rank->report->end[first] - rank->report->begin[first];
         for (int n = first; n < mine->count; n++)
             if (mine->list[n].stage == s && mine->list[n].kind == SLUICE_INSTRUCTION_BACKWARD)
-                rank->weight[n] = all > 0 ? weight / all * (rank->end[n] - rank->begin[n]) : 0;
+                rank->report->weight[n] =
+                    all > 0 ? weight / all * (rank->report->end[n] - rank->report->begin[n]) : 0;
     }
     return SLUICE_OK;
 }
@@ -127,13 +141,13 @@ static sluice_status divide(sluice__rank *rank) {
 sluice_status sluice__clock_read(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     if (!is_timed(rank)) return SLUICE_OK;
-    for (int n = 0; n < length(rank); n++) {
+    for (int n = 0; n < rank->clock->count; n++) {
         double begin = 0, end = 0;
-        SLUICE__TRY(ops->seconds(rank->clock[0], rank->clock[2 * n + 1], &begin));
-        SLUICE__TRY(ops->seconds(rank->clock[0], rank->clock[2 * n + 2], &end));
-        rank->begin[n]  = rank->clock_start + begin;
-        rank->end[n]    = rank->clock_start + end;
-        rank->weight[n] = 0;
+        SLUICE__TRY(ops->seconds(rank->clock->events[0], rank->clock->events[2 * n + 1], &begin));
+        SLUICE__TRY(ops->seconds(rank->clock->events[0], rank->clock->events[2 * n + 2], &end));
+        rank->report->begin[n]  = rank->clock->start + begin;
+        rank->report->end[n]    = rank->clock->start + end;
+        rank->report->weight[n] = 0;
     }
     return divide(rank);
 }

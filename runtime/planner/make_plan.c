@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
+/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
 #include <assert.h>
 #include <string.h>
 
@@ -90,6 +90,10 @@ out:
 #ifndef NDEBUG
 /* Every program of a plan sees parameters and state where the step has them. */
 static bool regions_agree(const sluice_program *a, const sluice_program *b) {
+    const int layers = sluice_model_layer_count(a->model);
+    if (memcmp(a->layer_states, b->layer_states,
+               (size_t)layers * SLUICE_LAYER_STATES * sizeof *a->layer_states) != 0)
+        return false;
     for (int r = 0; r < a->ranks; r++) {
         const sluice__rank_program *x = &a->rank[r], *y = &b->rank[r];
         if (x->value_count != y->value_count) return false;

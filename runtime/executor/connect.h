@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* connect.h -- which transport joins the ranks, and what it carries for them. */
+#ifndef SLUICE_EXECUTOR_CONNECT_H
+#define SLUICE_EXECUTOR_CONNECT_H
+
+#include "runtime/executor/executor.h"
+
+/* By the option. */
+sluice_status sluice__choose_transport(sluice_pipeline *pipeline);
+/* The channels that the plan's programs use. */
+sluice_status sluice__count_channels(sluice_pipeline *pipeline);
+sluice_status sluice__open_transport(sluice_pipeline *pipeline);
+/* Bytes that it takes of the rank's device. */
+size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
+/* A task, when everything is allocated; and its end, on the rank's thread too. */
+sluice_status sluice__join_rank(sluice__rank *rank, void *unused);
+void sluice__leave_transport(const sluice__rank *rank);
+/* The rank's end of the transfer that a post or wait is about. */
+sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at);
+/* Give this rank's bytes. */
+sluice_status sluice__give(sluice__rank *rank, sluice__gather which, const void *mine);
+/* Wait for those of all, with the pipeline's deadline; `words`: what for. */
+sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void *all,
+                                 const char *words);
+
+#endif

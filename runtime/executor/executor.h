@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * executor.h -- a pipeline: what is decided when it is opened, and the run that its ranks carry
+ * out.
+ *
+ *   open.c              plan, open and close
+ *   step.c              step and evaluate: what the caller's thread does
+ *   account.c           what the last step took: idle shares, ledgers, costs for the simulator
+ *   measured_timeline.c the last step as a time line
+ *   nonfinite.c         where a loss or gradient that is not a finite number comes from
+ *   parameters.c        a rank's memory, and initial values
+ *   states.h            what a run is made of: a list by name, read and written; its digest
+ *   warm_up.c           everything once before the first step, where code is loaded as it is used
+ *   pass.c              all ranks carry out one program
+ *   workers.c           a thread per rank that carries out one task after another
+ *   choose_devices.c    which device a rank is on, and whether the arenas fit there
+ *   degradations.c      what the machine did not give
+ *
+ *   run.c               the loop over one rank's instructions
+ *   stage.c             F, B, I, W: an instruction becomes calls of layers
+ *   update.c            ties, norm, clipping, update
+ *   load.c              parts of the batch, from the caller's callbacks to the device
+ *   connect.c           which transport joins the ranks, and what it carries
+ *   events.c            order between streams, and how far the host runs ahead of them
+ *   device_times.c      what a device that works on by itself took, by its own clock
+ *   paced.c             devices that take the time that a cost table says
+ *   report.c            what a rank says of a run; position.h: where it is
+ *   failure.c           the first failure anywhere, in words
+ *   deadline.c          how long nothing may happen
+ *
+ * The first half runs on the caller's thread, the second on the ranks'. Files call those below
+ * them.
+ */
+#ifndef SLUICE_EXECUTOR_EXECUTOR_H
+#define SLUICE_EXECUTOR_EXECUTOR_H
+
+#include "runtime/executor/deadline.h"
+#include "runtime/executor/position.h"
+#include "runtime/executor/rank.h"
+#include "runtime/executor/states.h"
+#include "runtime/planner/planner.h"
+#include "runtime/program/internal.h"
+#include "runtime/transport/transport.h"
+
+/* What every rank's thread is asked to do; `argument` is shared by all of them. */
+typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
+
+/* What tests put in the place of the usual parts of a pipeline. */
+typedef struct sluice__parts {
+    const sluice__transport_ops *transport;
+    const sluice_device_ops *device;
+    /* Called before each instruction of a run, on the rank's thread. */
+    void (*watch)(sluice__rank *rank, const sluice_instruction *at);
+} sluice__parts;
+
+/* One pass over a program. Set by the caller's thread while the ranks are idle. */
+typedef struct sluice__run {
+    const sluice_program *program;
+    sluice_batch batch; /* a copy: a rank that was stuck may come back after its caller went on */
+    int64_t *first_sample;    /* [microbatches + 1] */
+    sluice_batch_part *parts; /* [of the model]: what fills each; copies, too */
+    int64_t step;             /* from 1: of training; 0 when evaluating */
+    bool timed;               /* the times of instructions are kept */
+    bool updates;             /* else the program stops before the update */
+    bool looks;               /* for outputs that are not finite */
+    double start;             /* seconds of the monotonic clock */
+} sluice__run;
+
+struct sluice_pipeline {
+    /* ---- decided when it is opened ---- */
+    sluice_plan *plan; /* held */
+    const sluice_model *model;
+    const sluice_program *program, *forward; /* the plan's step and evaluation */
+    sluice_pipeline_options options;
+    void *optimizer_config; /* a copy, which the options point to */
+    const sluice_device_ops *ops;
+    const sluice_operations *operations; /* of the run's precision */
+    const sluice__transport_ops *transport_ops;
+    void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
+    sluice__world world;
+    sluice__transport *transport;
+    sluice__channel *channels; /* what any program posts at most */
+    int channel_count;
+    int ranks;      /* of the world */
+    int *ordinals;  /* [ranks]: of their devices */
+    int *first_use; /* [layers + 1]: uses of each layer */
+    int loss_rank;  /* of the last stage */
+    int threads;    /* of each rank */
+    int cores;      /* that this process may use */
+    bool pin;       /* there is one for every thread */
+    bool is_made;
+
+    /* ---- runs ---- */
+    int64_t steps, updates; /* minibatches so far; those that were finite */
+    sluice__run run;
+    sluice__position *positions; /* [ranks] */
+    struct sluice__reports *reports;
+    struct sluice__accounts *accounts;
+    sluice__states states;  /* states.h */
+    char degradations[512]; /* under the lock while ranks note theirs */
+
+    /* ---- ranks of this process, and their tasks: workers.c's ---- */
+    sluice__rank *rank; /* [world.local_count] */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    sluice__task *task; /* NULL: leave */
+    void *argument;
+    int generation;
+    int holders; /* of a pipeline that is being freed: the caller, and ranks left alone */
+    void (*destroy)(sluice_pipeline *pipeline); /* what the last of them calls */
+
+    /* ---- failures: failure.c's ---- */
+    atomic_bool failed;
+    sluice_error failure; /* of the task; under the lock */
+    sluice_error kept;    /* the first one of all */
+    sluice__deadline deadline;
+};
+
+/* The plan's programs may differ in their micro-batches: the most that one has. */
+static inline int sluice__most_microbatches(const sluice_pipeline *pipeline) {
+    int most = 0;
+    for (int k = 0; k < pipeline->plan->count; k++)
+        if (pipeline->plan->programs[k]->microbatches > most)
+            most = pipeline->plan->programs[k]->microbatches;
+    return most;
+}
+
+/* Where the rank is. */
+static inline sluice__position *sluice__position_of(const sluice__rank *rank) {
+    return &rank->pipeline->positions[rank->index];
+}
+
+/* ---- open.c ---- */
+
+/* As sluice_pipeline_create() and sluice_pipeline_open(), of these parts; NULL: the usual one. */
+sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
+                                      const sluice_schedule *schedule, const sluice_split *split,
+                                      const sluice_pipeline_options *options,
+                                      const sluice__parts *parts);
+sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
+                                    const sluice_pipeline_options *options,
+                                    const sluice__parts *parts);
+
+/* ---- step.c ---- */
+
+/* The loss of the batch, by a forward-only program of the plan. */
+sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
+                               const sluice_batch *batch);
+
+#endif

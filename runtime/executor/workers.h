@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* workers.h -- a thread per rank of this process, and tasks for all of them. */
+#ifndef SLUICE_EXECUTOR_WORKERS_H
+#define SLUICE_EXECUTOR_WORKERS_H
+
+#include "runtime/executor/executor.h"
+
+sluice_status sluice__workers_start(sluice_pipeline *pipeline);
+/* False if a thread is stuck inside a task, or in closing its device: all that are not done are
+ * left alone, give nothing back before the last of them has come back, and that one calls the
+ * pipeline's `destroy`. */
+bool sluice__workers_stop(sluice_pipeline *pipeline);
+/* Every rank does `task`; returns when all are done, or when nothing has happened for so long that
+ * the others are stuck: OK, or the first failure. */
+sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument);
+/* Whether a rank has not come back from the last task: what that was given stays in use. */
+bool sluice__workers_are_stuck(sluice_pipeline *pipeline);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* config_file.c -- a model's config.json by jansson: what it says of a key, and a new one. */
+#include "runtime/io/config_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/io/json.h"
+#include "runtime/io/mapped.h"
+#include "runtime/io/write.h"
+
+enum { MAX_COUNT = 1 << 30 };
+
+/* ---- reading ---- */
+
+sluice_status sluice__config_open(sluice__config_file *out, const char *path) {
+    sluice__mapped file;
+    json_t *object = NULL;
+    char what[512];
+    SLUICE__TRY(sluice__map(&file, path));
+    (void)snprintf(what, sizeof what, "'%s'", path);
+    const sluice_status status = sluice__json_object(&object, file.bytes, file.size, what);
+    sluice__unmap(&file);
+    SLUICE__TRY(status);
+    *out = (sluice__config_file){.object = object, .path = path};
+    return SLUICE_OK;
+}
+
+void sluice__config_close(sluice__config_file *file) {
+    json_decref(file->object);
+}
+
+bool sluice__config_has(const sluice__config_file *file, const char *key) {
+    const json_t *value = json_object_get(file->object, key);
+    return value && !json_is_null(value);
+}
+
+bool sluice__config_is(const sluice__config_file *file, const char *key, const char *literal) {
+    const json_t *value = json_object_get(file->object, key);
+    if (literal[0] == '"') {
+        const char *text    = json_string_value(value);
+        const size_t length = strlen(literal) - 2; /* without the quotes */
+        return text && strlen(text) == length && memcmp(text, literal + 1, length) == 0;
+    }
+    if (strcmp(literal, "true") == 0) return json_is_true(value);
+    if (strcmp(literal, "false") == 0) return json_is_false(value);
+    return json_is_number(value) && json_number_value(value) == strtod(literal, NULL);
+}
+
+sluice_status sluice__config_count(int64_t *out, const sluice__config_file *file, const char *key) {
+    const json_t *value = json_object_get(file->object, key);
+    if (!value) return sluice__fail(SLUICE_E_PARSE, "'%s' has no \"%s\"", file->path, key);
+    const int64_t count = json_is_integer(value) ? json_integer_value(value) : 0;
+    if (count < 1 || count > MAX_COUNT)
+        return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not a count from 1 to %d", key,
+                            file->path, MAX_COUNT);
+    *out = count;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, const char *key,
+                                  bool otherwise) {
+    const json_t *value = json_object_get(file->object, key);
+    if (value && !json_is_boolean(value))
+        return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is neither true nor false", key,
+                            file->path);
+    *out = value ? json_is_true(value) : otherwise;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__config_unsupported(const sluice__config_file *file, const char *key,
+                                         const char *supported) {
+    char *text = NULL;
+    SLUICE__TRY(sluice__json_print(&text, json_object_get(file->object, key),
+                                   JSON_ENCODE_ANY | JSON_COMPACT, file->path));
+    sluice__fail(SLUICE_E_UNSUPPORTED, "\"%s\" in '%s' is %.100s; only %s is supported", key,
+                 file->path, text, supported);
+    sluice__json_free(text);
+    return SLUICE_E_UNSUPPORTED;
+}
+
+sluice_status sluice__config_expect(const sluice__config_file *file, const char *key,
+                                    const char *literal) {
+    if (!json_object_get(file->object, key) || sluice__config_is(file, key, literal))
+        return SLUICE_OK;
+    return sluice__config_unsupported(file, key, literal);
+}
+
+/* ---- writing ---- */
+
+void sluice__config_create(sluice__config_file *out, const char *path) {
+    *out = (sluice__config_file){.object = json_object(), .path = path};
+}
+
+/* jansson's own rule: a *_new function takes over the value, also a NULL one, and says so. */
+static void set(sluice__config_file *file, const char *key, json_t *value) {
+    if (json_object_set_new(file->object, key, value) != 0) file->failed = true;
+}
+
+void sluice__config_set_text(sluice__config_file *file, const char *key, const char *text) {
+    set(file, key, json_string(text));
+}
+
+void sluice__config_set_texts(sluice__config_file *file, const char *key, const char *only) {
+    set(file, key, json_pack("[s]", only));
+}
+
+void sluice__config_set_count(sluice__config_file *file, const char *key, int64_t count) {
+    set(file, key, json_integer((json_int_t)count));
+}
+
+void sluice__config_set_number(sluice__config_file *file, const char *key, double number) {
+    set(file, key, json_real(number));
+}
+
+void sluice__config_set_flag(sluice__config_file *file, const char *key, bool flag) {
+    set(file, key, json_boolean(flag));
+}
+
+void sluice__config_set_null(sluice__config_file *file, const char *key) {
+    set(file, key, json_null());
+}
+
+sluice_status sluice__config_save(const sluice__config_file *file) {
+    char *text = NULL;
+    sluice__writer writer;
+    SLUICE__TRY(sluice__json_print(&text, file->failed ? NULL : file->object,
+                                   JSON_INDENT(2) | JSON_REAL_PRECISION(7), file->path));
+    sluice_status status = sluice__write_begin(&writer, file->path);
+    if (status == SLUICE_OK) {
+        status = sluice__write(&writer, text, strlen(text));
+        if (status == SLUICE_OK) status = sluice__write(&writer, "\n", 1);
+        status = sluice__write_end(&writer, status);
+    }
+    sluice__json_free(text);
+    return status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config_file.h -- a model's config.json, key by key: no JSON for those who read or write one.
+ * Sentences name the key and the file.
+ */
+#ifndef SLUICE_IO_CONFIG_FILE_H
+#define SLUICE_IO_CONFIG_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sluice/status.h"
+
+struct json_t;
+
+typedef struct sluice__config_file {
+    struct json_t *object;
+    const char *path; /* borrowed */
+    bool failed;      /* to take a value, of one that is written */
+} sluice__config_file;
+
+/* ---- reading ---- */
+
+/* Release with sluice__config_close(). E_IO, E_PARSE, E_HOST_MEMORY. */
+sluice_status sluice__config_open(sluice__config_file *out, const char *path);
+void sluice__config_close(sluice__config_file *file);
+
+/* There, and not null. */
+bool sluice__config_has(const sluice__config_file *file, const char *key);
+/* What it is: `literal` is JSON, "text" in quotes, true, false, or a number. */
+bool sluice__config_is(const sluice__config_file *file, const char *key, const char *literal);
+/* A count from 1 to 2^30. E_PARSE. */
+sluice_status sluice__config_count(int64_t *out, const sluice__config_file *file, const char *key);
+/* `otherwise` where the key is missing. E_PARSE. */
+sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, const char *key,
+                                  bool otherwise);
+/* E_UNSUPPORTED: the value as it is in the file, and that only `supported` is. */
+sluice_status sluice__config_unsupported(const sluice__config_file *file, const char *key,
+                                         const char *supported);
+/* The key is missing, or is `literal`. E_UNSUPPORTED. */
+sluice_status sluice__config_expect(const sluice__config_file *file, const char *key,
+                                    const char *literal);
+
+/* ---- writing: values in the order of the calls, then all of it into the file ---- */
+
+void sluice__config_create(sluice__config_file *out, const char *path);
+void sluice__config_set_text(sluice__config_file *file, const char *key, const char *text);
+void sluice__config_set_texts(sluice__config_file *file, const char *key, const char *only);
+void sluice__config_set_count(sluice__config_file *file, const char *key, int64_t count);
+void sluice__config_set_number(sluice__config_file *file, const char *key, double number);
+void sluice__config_set_flag(sluice__config_file *file, const char *key, bool flag);
+void sluice__config_set_null(sluice__config_file *file, const char *key);
+/* Whole or not at all. The caller closes the file in either case. E_IO, E_HOST_MEMORY. */
+sluice_status sluice__config_save(const sluice__config_file *file);
+
+#endif

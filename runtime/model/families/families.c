@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* families.c -- the table of model families, and which of them a name or a file means. */
+#include "runtime/model/families/families.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+
+enum { NAMES = 400 };
+
+/* A config.json without a model_type is the first one's. */
+static const sluice_family *const families[] = {&sluice__family_gpt2.about, NULL};
+
+const sluice_family *const *sluice_families(void) {
+    return families;
+}
+
+static const sluice__family *family_of(const sluice_model_config *config) {
+    return (const sluice__family *)(const void *)config->family;
+}
+
+/* ---- presets ---- */
+
+static bool has_preset(const sluice_family *family, const char *name) {
+    for (const char *const *preset = family->presets; *preset; preset++)
+        if (strcmp(*preset, name) == 0) return true;
+    return false;
+}
+
+static void append(char names[NAMES], const char *separator, const char *name) {
+    const size_t length = strlen(names);
+    (void)snprintf(names + length, NAMES - length, "%s%s", length > 0 ? separator : "", name);
+}
+
+sluice_status sluice__refuse_preset(const char *name, const sluice_family *const *among) {
+    char names[NAMES] = "";
+    for (; *among; among++)
+        for (const char *const *preset = (*among)->presets; *preset; preset++)
+            append(names, ", ", *preset);
+    const sluice_status status =
+        sluice__fail(SLUICE_E_ARGUMENT, "no model preset is called '%s'", name);
+    return sluice__hint(status, "choose one of %s", names);
+}
+
+sluice_status sluice_model_config_preset(sluice_model_config *out, const char *name,
+                                         int64_t vocabulary) {
+    for (const sluice_family *const *family = families; *family; family++) {
+        if (!has_preset(*family, name)) continue;
+        sluice_model_config config = {.family = *family};
+        SLUICE__TRY(family_of(&config)->preset(&config, name, vocabulary));
+        *out = config;
+        return SLUICE_OK;
+    }
+    return sluice__refuse_preset(name, families);
+}
+
+/* ---- files ---- */
+
+static sluice_status refuse_type(const sluice__config_file *file) {
+    char names[NAMES] = "";
+    for (const sluice_family *const *family = families; *family; family++) {
+        char quoted[64];
+        (void)snprintf(quoted, sizeof quoted, "\"%s\"", (*family)->name);
+        append(names, " or ", quoted);
+    }
+    return sluice__config_unsupported(file, "model_type", names);
+}
+
+static sluice_status find_by_type(const sluice_family **out, const sluice__config_file *file) {
+    *out = families[0];
+    if (!sluice__config_has(file, "model_type")) return SLUICE_OK;
+    for (const sluice_family *const *family = families; *family; family++) {
+        char literal[64];
+        (void)snprintf(literal, sizeof literal, "\"%s\"", (*family)->name);
+        *out = *family;
+        if (sluice__config_is(file, "model_type", literal)) return SLUICE_OK;
+    }
+    return refuse_type(file);
+}
+
+sluice_status sluice_model_config_read(sluice_model_config *out, const char *path) {
+    sluice__config_file file;
+    sluice_model_config config = {0};
+    SLUICE__TRY(sluice__config_open(&file, path));
+    sluice_status status = find_by_type(&config.family, &file);
+    if (status == SLUICE_OK) status = family_of(&config)->read(&config, &file);
+    sluice__config_close(&file);
+    if (status == SLUICE_OK) *out = config;
+    return status;
+}
+
+sluice_status sluice_model_config_write(const char *path, const sluice_model_config *config) {
+    sluice__config_file file;
+    sluice__config_create(&file, path);
+    family_of(config)->write(&file, config);
+    const sluice_status status = sluice__config_save(&file);
+    sluice__config_close(&file);
+    return status;
+}
+
+/* ---- what a family says of a configuration ---- */
+
+sluice_model_numbers sluice_model_config_numbers(const sluice_model_config *config) {
+    return family_of(config)->numbers(config);
+}
+
+void sluice_model_config_summary(char *out, size_t bytes, const sluice_model_config *config) {
+    family_of(config)->summary(out, bytes, config);
+}
+
+sluice_status sluice_model_from_config(sluice_model **out, const sluice_model_config *config,
+                                       int64_t length) {
+    return family_of(config)->model(out, config, length);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* families.h -- what a family's file provides; families.c has the table. */
+#ifndef SLUICE_MODEL_FAMILIES_H
+#define SLUICE_MODEL_FAMILIES_H
+
+#include "runtime/io/config_file.h"
+#include "sluice/family.h"
+
+/* Configurations given are this family's. Outputs have no family and no dropout yet. */
+typedef struct sluice__family {
+    sluice_family about; /* first: a program's sluice_family is this one's */
+    /* `name` is one of about.presets. */
+    sluice_status (*preset)(sluice_model_config *out, const char *name, int64_t vocabulary);
+    sluice_status (*read)(sluice_model_config *out, const sluice__config_file *file);
+    void (*write)(sluice__config_file *file, const sluice_model_config *config);
+    sluice_model_numbers (*numbers)(const sluice_model_config *config);
+    void (*summary)(char *out, size_t bytes, const sluice_model_config *config);
+    /* Checks the configuration and the length. */
+    sluice_status (*model)(sluice_model **out, const sluice_model_config *config, int64_t length);
+} sluice__family;
+
+extern const sluice__family sluice__family_gpt2;
+
+/* E_ARGUMENT: no preset of `families` (ends with NULL) is called `name`; the hint lists them. */
+sluice_status sluice__refuse_preset(const char *name, const sluice_family *const *families);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* test_families.c -- every family: its presets, its config.json and its models; and what no family
+ * is. */
+#include "tests/support/files.h"
+
+#include "sluice/gpt2.h"
+
+enum { LENGTH = 8, WORDS = 300 };
+
+static void assert_numbers_equal(const sluice_model_config *a, const sluice_model_config *b) {
+    const sluice_model_numbers one = sluice_model_config_numbers(a),
+                               two = sluice_model_config_numbers(b);
+    assert_int_equal(one.blocks, two.blocks);
+    assert_int_equal(one.width, two.width);
+    assert_int_equal(one.heads, two.heads);
+    assert_int_equal(one.vocabulary, two.vocabulary);
+    assert_int_equal(one.positions, two.positions);
+    assert_int_equal(one.tied, two.tied);
+}
+
+static bool has_parameter(const sluice_model *model, const char *name) {
+    for (int u = 0; u < sluice_model_use_count(model); u++)
+        if (strcmp(sluice_model_use(model, u)->name, name) == 0) return true;
+    return false;
+}
+
+static void check_preset(const sluice_family *family, const char *name, const char *path) {
+    sluice_model_config made, read;
+    sluice_model *model = NULL;
+    assert_ok(sluice_model_config_preset(&made, name, WORDS));
+    assert_ptr_equal(made.family, family);
+    assert_ok(sluice_model_config_write(path, &made));
+    assert_ok(sluice_model_config_read(&read, path));
+    assert_ptr_equal(read.family, family);
+    assert_numbers_equal(&made, &read);
+    assert_ok(sluice_model_from_config(&model, &read, LENGTH));
+    assert_true(has_parameter(model, family->embedding));
+    assert_true(strncmp(family->embedding, family->prefix, strlen(family->prefix)) == 0);
+    sluice_model_free(model);
+}
+
+static void test_every_preset_of_every_family(void **state) {
+    (void)state;
+    const folder in = folder_make();
+    int count       = 0;
+    for (const sluice_family *const *family = sluice_families(); *family; family++) {
+        assert_int_equal((*family)->size, sizeof(sluice_family));
+        for (const char *const *name = (*family)->presets; *name; name++, count++)
+            check_preset(*family, *name, folder_path(&in, "config.json"));
+    }
+    assert_true(count >= 6);
+    folder_remove(&in);
+}
+
+static void test_what_is_said_of_a_configuration(void **state) {
+    (void)state;
+    sluice_model_config config;
+    char text[80], cut[9];
+    assert_ok(sluice_model_config_preset(&config, "gpt-mini", WORDS));
+    sluice_model_config_summary(text, sizeof text, &config);
+    assert_string_equal(text, "6 blocks, width 128, 4 heads, vocabulary 300");
+    sluice_model_config_summary(cut, sizeof cut, &config);
+    assert_string_equal(cut, "6 blocks");
+    const sluice_model_numbers numbers = sluice_model_config_numbers(&config);
+    assert_int_equal(numbers.positions, 256);
+    assert_true(numbers.tied);
+}
+
+static void test_dropout_is_the_run_s(void **state) {
+    (void)state;
+    const folder in  = folder_make();
+    const char *path = folder_path(&in, "config.json");
+    sluice_model_config config, read;
+    sluice_gpt_config own;
+    assert_ok(sluice_model_config_preset(&config, "gpt-nano", WORDS));
+    config.dropout = 0.25F;
+    assert_ok(sluice_gpt_from_model_config(&own, &config));
+    assert_true(own.dropout == 0.25F);
+    assert_ok(sluice_model_config_write(path, &config));
+    assert_ok(sluice_model_config_read(&read, path));
+    assert_true(read.dropout == 0);
+    folder_remove(&in);
+}
+
+static void test_unknown_ones_are_refused_with_the_names(void **state) {
+    (void)state;
+    static const char llama[] = "{\"model_type\": \"llama\", \"hidden_size\": 64}";
+    const folder in           = folder_make();
+    const char *path          = folder_path(&in, "config.json");
+    sluice_model_config config;
+    char expected[256];
+    folder_write(&in, "config.json", llama, strlen(llama));
+    snprintf(expected, sizeof expected,
+             "\"model_type\" in '%s' is \"llama\"; only \"gpt2\" is supported", path);
+    assert_refused(sluice_model_config_read(&config, path), SLUICE_E_UNSUPPORTED, expected);
+    assert_refused(sluice_model_config_preset(&config, "llama-7b", WORDS), SLUICE_E_ARGUMENT,
+                   "no model preset is called 'llama-7b'");
+    for (const sluice_family *const *family = sluice_families(); *family; family++)
+        for (const char *const *name = (*family)->presets; *name; name++)
+            assert_non_null(strstr(sluice_last_error()->hint, *name));
+    folder_remove(&in);
+}
+
+static void test_another_family_s_is_no_gpt_2_s(void **state) {
+    (void)state;
+    const sluice_family other        = {sizeof other, "other", NULL, "", NULL, "", ""};
+    const sluice_model_config config = {.family = &other};
+    sluice_gpt_config own;
+    assert_refused(sluice_gpt_from_model_config(&own, &config), SLUICE_E_ARGUMENT,
+                   "a configuration of the family other is not one of gpt2");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_preset_of_every_family),
+        cmocka_unit_test(test_what_is_said_of_a_configuration),
+        cmocka_unit_test(test_dropout_is_the_run_s),
+        cmocka_unit_test(test_unknown_ones_are_refused_with_the_names),
+        cmocka_unit_test(test_another_family_s_is_no_gpt_2_s),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* test_run.c -- a training run over a text file: what its steps draw, what it counts and skips, and
+ * that one that goes on from a state is the one that never stopped. */
+#include <math.h>
+
+#include "tests/support/files.h"
+
+#include "sluice/gpt2.h"
+#include "sluice/run.h"
+
+enum { LENGTH = 8, SAMPLES = 4, STEPS = 6, WINDOWS = 40 };
+
+/* A text, a model, a pipeline, a run. */
+typedef struct setting {
+    folder files;
+    sluice_corpus *corpus;
+    sluice_model *model;
+    sluice_pipeline *pipeline;
+    sluice_run *run;
+} setting;
+
+static sluice_run_options run_options(void) {
+    sluice_run_options options = SLUICE_RUN_OPTIONS_INIT;
+    options.steps              = STEPS;
+    options.seed               = 7;
+    options.learning_rate      = (sluice_learning_rate){0.2, 0.02, 2, STEPS, SLUICE_DECAY_COSINE};
+    return options;
+}
+
+static sluice_corpus *open_text(const folder *in, int64_t length) {
+    char text[WINDOWS * LENGTH + 1];
+    const char *const paths[] = {folder_path(in, "text")};
+    sluice_corpus *corpus;
+    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
+    folder_write(in, "text", text, sizeof text);
+    assert_ok(sluice_corpus_open(&corpus, paths, 1, length));
+    return corpus;
+}
+
+static sluice_pipeline *open_pipeline(const sluice_model *model) {
+    const sluice_schedule_options plan = {sizeof plan, .ranks = 2, .microbatches = 2};
+    sluice_pipeline_options settings   = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule;
+    sluice_pipeline *pipeline;
+    settings.samples   = SAMPLES;
+    settings.optimizer = sluice_optimizer_sgd(); /* has no state of its own */
+    settings.threads   = 1;
+    assert_ok(sluice_schedule_generate(&schedule, "1f1b", &plan));
+    assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &settings));
+    sluice_schedule_free(schedule);
+    return pipeline;
+}
+
+static setting open_all(const sluice_run_options *options) {
+    const sluice_gpt_config config = {256, LENGTH, 8, 1, 2, true, 0};
+    setting with                   = {.files = folder_make()};
+    with.corpus                    = open_text(&with.files, LENGTH);
+    assert_ok(sluice_gpt_model(&with.model, &config, LENGTH));
+    with.pipeline = open_pipeline(with.model);
+    assert_ok(sluice_run_open(&with.run, with.pipeline, with.model, with.corpus, options));
+    return with;
+}
+
+static void close_all(setting *with) {
+    sluice_run_free(with->run);
+    sluice_pipeline_free(with->pipeline);
+    sluice_model_free(with->model);
+    sluice_corpus_free(with->corpus);
+    folder_remove(&with->files);
+}
+
+static uint64_t digest(const setting *with) {
+    uint64_t value = 0;
+    assert_ok(sluice_pipeline_digest(with->pipeline, &value));
+    return value;
+}
+
+/* ---- by hand: what a run does, from the corpus and the pipeline alone ---- */
+
+typedef struct hand {
+    const sluice_corpus *corpus;
+    int64_t minibatch;
+    bool targets;
+} hand;
+
+static sluice_status load_by_hand(void *context, void *to, int64_t first, int64_t samples) {
+    const hand *by = context;
+    for (int64_t k = first; k < first + samples; k++) {
+        int32_t *const values = (int32_t *)to + (k - first) * LENGTH;
+        sluice_corpus_window(by->corpus,
+                             sluice_corpus_sample(by->corpus, 7, by->minibatch, SAMPLES, k),
+                             by->targets ? NULL : values, by->targets ? values : NULL);
+    }
+    return SLUICE_OK;
+}
+
+static uint64_t train_by_hand(const setting *with, double *losses) {
+    const sluice_learning_rate rate = run_options().learning_rate;
+    sluice_pipeline *const pipeline = open_pipeline(with->model);
+    uint64_t value                  = 0;
+    for (int64_t n = 0; n < STEPS; n++) {
+        hand inputs = {with->corpus, n, false}, targets = {with->corpus, n, true};
+        const sluice_batch batch = {
+            SAMPLES,
+            SAMPLES * LENGTH,
+            {{"inputs", load_by_hand, &inputs}, {"targets", load_by_hand, &targets}},
+            sluice_learning_rate_at(&rate, n + 1)};
+        sluice_result result;
+        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        losses[n] = result.loss;
+    }
+    assert_ok(sluice_pipeline_digest(pipeline, &value));
+    sluice_pipeline_free(pipeline);
+    return value;
+}
+
+static void test_steps_are_those_by_hand(void **state) {
+    (void)state;
+    const sluice_run_options options = run_options();
+    setting with                     = open_all(&options);
+    double losses[STEPS];
+    const uint64_t expected = train_by_hand(&with, losses);
+    for (int64_t n = 0; n < STEPS; n++) {
+        sluice_run_result got;
+        assert_false(sluice_run_is_done(with.run));
+        assert_ok(sluice_run_step(with.run, &got));
+        assert_int_equal(got.step, n + 1);
+        assert_true(got.result.loss == losses[n]);
+        assert_true(got.learning_rate == sluice_learning_rate_at(&options.learning_rate, n + 1));
+        assert_true(got.tokens_per_s > 0);
+        assert_null(got.reason);
+    }
+    assert_true(sluice_run_is_done(with.run));
+    assert_true(digest(&with) == expected);
+    sluice_run_result none;
+    assert_refused(sluice_run_step(with.run, &none), SLUICE_E_ARGUMENT,
+                   "all 6 steps of the run are done");
+    close_all(&with);
+}
+
+/* ---- evaluation ---- */
+
+static void test_evaluations_are_due_and_disturb_nothing(void **state) {
+    (void)state;
+    sluice_run_options options = run_options();
+    options.evaluate_every     = 4;
+    setting with               = open_all(&options);
+    double losses[STEPS], before = 0, again = 0, after = 0;
+    const uint64_t expected = train_by_hand(&with, losses);
+    sluice_run_result got;
+    assert_int_equal(sluice_run_held_out(with.run), WINDOWS * 5 / 100);
+    assert_ok(sluice_run_evaluate(with.run, &before));
+    assert_ok(sluice_run_evaluate(with.run, &again));
+    assert_true(before == again);
+    for (int64_t n = 1; n <= STEPS; n++) {
+        assert_ok(sluice_run_step(with.run, &got));
+        const double seconds = got.result.ledger[1].time[0], idle = got.result.inner_idle[1];
+        assert_int_equal(sluice_run_evaluates(with.run), n == 4 || n == STEPS);
+        assert_ok(sluice_run_evaluate(with.run, &after));
+        assert_true(got.result.ledger[1].time[0] == seconds && got.result.inner_idle[1] == idle);
+    }
+    assert_true(after < before);
+    assert_true(digest(&with) == expected);
+    close_all(&with);
+}
+
+/* ---- minibatches that are skipped ---- */
+
+static void set_one_weight(const setting *with, float value) {
+    float weights[8];
+    assert_ok(
+        sluice_pipeline_read_parameter(with->pipeline, "transformer.ln_f.weight", weights, 8));
+    weights[3] = value;
+    assert_ok(
+        sluice_pipeline_write_parameter(with->pipeline, "transformer.ln_f.weight", weights, 8));
+}
+
+static void test_minibatches_are_skipped_as_long_as_that_is_allowed(void **state) {
+    (void)state;
+    sluice_run_options options = run_options();
+    options.skip_nonfinite     = 2;
+    setting with               = open_all(&options);
+    sluice_run_result first, got;
+    assert_ok(sluice_run_step(with.run, &first));
+    set_one_weight(&with, NAN);
+    for (int n = 2; n <= 3; n++) {
+        assert_ok(sluice_run_step(with.run, &got));
+        assert_int_equal(got.step, n);
+        assert_int_equal(got.skipped, n - 1);
+        assert_non_null(strstr(got.reason, "the loss is nan"));
+        assert_true(got.result.loss == first.result.loss); /* of the last that was not skipped */
+    }
+    const sluice_run_state before = sluice_run_get_state(with.run);
+    assert_int_equal(sluice_run_step(with.run, &got), SLUICE_E_NONFINITE);
+    assert_non_null(strstr(sluice_last_error()->what, "the loss is nan"));
+    const sluice_run_state after = sluice_run_get_state(with.run);
+    assert_memory_equal(&before, &after, sizeof before);
+    set_one_weight(&with, 1);
+    assert_ok(sluice_run_step(with.run, &got));
+    assert_int_equal(got.step, 4);
+    assert_int_equal(got.skipped, 2);
+    assert_null(got.reason);
+    close_all(&with);
+}
+
+/* ---- going on ---- */
+
+static void copy_parameters(const setting *from, const setting *to) {
+    for (int u = 0; u < sluice_model_use_count(from->model); u++) {
+        const sluice_parameter_use *const use = sluice_model_use(from->model, u);
+        const int64_t count                   = sluice_shape_count(&use->parameter.shape);
+        float *const values                   = calloc((size_t)count, sizeof *values);
+        assert_non_null(values);
+        assert_ok(sluice_pipeline_read_parameter(from->pipeline, use->name, values, count));
+        assert_ok(sluice_pipeline_write_parameter(to->pipeline, use->name, values, count));
+        free(values);
+    }
+}
+
+static void test_a_run_goes_on_from_its_state(void **state) {
+    (void)state;
+    sluice_run_options options = run_options();
+    setting one                = open_all(&options);
+    options.seed               = 99; /* the state's is taken */
+    setting two                = open_all(&options);
+    double losses[STEPS];
+    const uint64_t expected = train_by_hand(&one, losses);
+    sluice_run_result got;
+    for (int n = 0; n < 3; n++) assert_ok(sluice_run_step(one.run, &got));
+    const sluice_run_state at = sluice_run_get_state(one.run);
+    assert_int_equal(at.step, 3);
+    assert_int_equal(at.minibatch, 3);
+    assert_int_equal(at.seed, 7);
+    copy_parameters(&one, &two);
+    assert_ok(sluice_run_set_state(two.run, &at));
+    for (int n = 3; n < STEPS; n++) {
+        assert_ok(sluice_run_step(two.run, &got));
+        assert_int_equal(got.step, n + 1);
+        assert_true(got.result.loss == losses[n]);
+    }
+    assert_true(sluice_run_is_done(two.run));
+    assert_true(digest(&two) == expected);
+    close_all(&one);
+    close_all(&two);
+}
+
+/* ---- refusals ---- */
+
+static void test_states_of_no_run_are_refused(void **state) {
+    (void)state;
+    const sluice_run_options options = run_options();
+    setting with                     = open_all(&options);
+    const sluice_run_state none      = {.step = 2, .skipped = 3, .minibatch = 2, .seed = 1},
+                           late      = {.step = 7, .skipped = 0, .minibatch = 7, .seed = 1};
+    assert_refused(sluice_run_set_state(with.run, &none), SLUICE_E_ARGUMENT,
+                   "no run is at step 2 and minibatch 2 with 3 minibatches skipped");
+    assert_refused(sluice_run_set_state(with.run, &late), SLUICE_E_ARGUMENT,
+                   "step 7 is past the 6 of the run");
+    assert_int_equal(sluice_run_get_state(with.run).step, 0);
+    close_all(&with);
+}
+
+static void test_what_cannot_be_run_is_refused(void **state) {
+    (void)state;
+    const sluice_run_options good = run_options();
+    sluice_run_options bad        = good;
+    setting with                  = open_all(&good);
+    sluice_run *run;
+    bad.steps = 0;
+    assert_refused(sluice_run_open(&run, with.pipeline, with.model, with.corpus, &bad),
+                   SLUICE_E_ARGUMENT, "a run of 0 steps; it must have at least 1");
+    bad          = good;
+    bad.held_out = 0;
+    assert_refused(sluice_run_open(&run, with.pipeline, with.model, with.corpus, &bad),
+                   SLUICE_E_ARGUMENT, "evaluations of 0 held-out windows; use at least 1");
+    sluice_corpus *const other = open_text(&with.files, LENGTH + 1);
+    assert_refused(sluice_run_open(&run, with.pipeline, with.model, other, &good),
+                   SLUICE_E_ARGUMENT,
+                   "\"inputs\" of the model's batches are 8 tokens of a sample; the corpus has "
+                   "windows of 9");
+    sluice_corpus_free(other);
+    sluice_run_free(NULL);
+    close_all(&with);
+}
+
+static void test_a_model_of_other_things_is_refused(void **state) {
+    (void)state;
+    const folder files                = folder_make();
+    const sluice_run_options options  = run_options();
+    const sluice_linear_config config = {.inputs = LENGTH, .outputs = 1};
+    const sluice_shape sample         = {SLUICE_TYPE_F32, 1, {LENGTH}};
+    sluice_corpus *const corpus       = open_text(&files, LENGTH);
+    sluice_model *model;
+    sluice_run *run;
+    assert_ok(sluice_model_create(&model, &sample));
+    assert_ok(sluice_model_add(model, sluice_layer_linear(), &config, "narrow"));
+    assert_ok(sluice_model_add(model, sluice_layer_squared_error(), NULL, "error"));
+    sluice_pipeline *const pipeline = open_pipeline(model);
+    assert_refused(sluice_run_open(&run, pipeline, model, corpus, &options), SLUICE_E_ARGUMENT,
+                   "\"inputs\" of the model's batches are not tokens (int32), which is what a "
+                   "corpus has");
+    sluice_pipeline_free(pipeline);
+    sluice_model_free(model);
+    sluice_corpus_free(corpus);
+    folder_remove(&files);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_steps_are_those_by_hand),
+        cmocka_unit_test(test_evaluations_are_due_and_disturb_nothing),
+        cmocka_unit_test(test_minibatches_are_skipped_as_long_as_that_is_allowed),
+        cmocka_unit_test(test_a_run_goes_on_from_its_state),
+        cmocka_unit_test(test_states_of_no_run_are_refused),
+        cmocka_unit_test(test_what_cannot_be_run_is_refused),
+        cmocka_unit_test(test_a_model_of_other_things_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
