@@ -44,7 +44,7 @@ static void count_actions(finding *found, const sluice_program *program) {
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         int count = 0, actions = 0;
         const sluice_instruction *const list = sluice_program_list(program, r, &count);
-        for (int n = 0; n < count; n++) actions += list[n].kind <= SLUICE_INSTRUCTION_RECOMPUTE;
+        for (int n = 0; n < count; n++) actions += sluice_instruction_computes(list[n].kind);
         if (actions > found->actions) found->actions = actions;
     }
 }

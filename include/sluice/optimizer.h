@@ -59,7 +59,7 @@ typedef struct sluice_optimizer_kind {
                             const sluice_optimizer_step *step);
 } sluice_optimizer_kind;
 
-/* sluice_optimizer_adamw(), sluice_optimizer_sgd(). */
+/* sluice_optimizer_adamw(), sluice_optimizer_sgd() */
 #define X(name) SLUICE_API const sluice_optimizer_kind *sluice_optimizer_##name(void);
 SLUICE_OPTIMIZER_MAP(X)
 #undef X

@@ -16,6 +16,7 @@
 
 #include "sluice/model.h"
 #include "sluice/partition.h"
+#include "sluice/queues.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 
@@ -43,9 +44,11 @@ typedef enum sluice_instruction_kind {
 
 /* "F", "post-send"; never NULL. */
 SLUICE_API const char *sluice_instruction_name(sluice_instruction_kind kind);
+/* F, B, I, W and recompute: what takes a stage's time. */
+SLUICE_API bool sluice_instruction_computes(sluice_instruction_kind kind);
 
 /* What a buffer is to an instruction. Which roles a kind of instruction reads and writes is in one
- * table (runtime/program/slots.c). */
+ * table (runtime/program/memory/slots.c). */
 typedef enum sluice_role {
     SLUICE_ROLE_INPUT           = 0, /* of the stage; of a post-send: what is sent */
     SLUICE_ROLE_OUTPUT          = 1, /* of the stage; of a post-receive: where it arrives */
@@ -122,20 +125,6 @@ typedef struct sluice_instruction {
 } sluice_instruction;
 
 typedef struct sluice_program sluice_program; /* immutable once built */
-
-/*
- * How a transport orders transfers. It is strict rendezvous in both: a transfer begins when both
- * ends are posted and everything before it in its queues is complete; nothing is buffered.
- *
- * A channel is a queue from one rank to another. There is one for each pair of stages that an edge
- * joins, so that what passes one stage boundary never waits for what passes another.
- */
-typedef enum sluice_queues {
-    SLUICE_QUEUES_PER_CHANNEL = 0, /* local, mpi */
-    SLUICE_QUEUES_PER_RANK    = 1  /* one for all communication of a rank, in which posts of one
-                                    * group are issued as one: nccl, with a stream and a resident
-                                    * kernel per GPU */
-} sluice_queues;
 
 /* What a stage holds for one micro-batch, in bytes, and for good: for programs without a model. */
 typedef struct sluice_stage_bytes {

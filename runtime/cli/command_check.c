@@ -23,7 +23,8 @@ static counts count(const sluice_program *program) {
         int length                     = 0;
         const sluice_instruction *list = sluice_program_list(program, r, &length);
         for (int n = 0; n < length; n++) {
-            all.actions += list[n].kind < SLUICE_INSTRUCTION_RECOMPUTE;
+            all.actions += sluice_instruction_computes(list[n].kind) &&
+                           list[n].kind != SLUICE_INSTRUCTION_RECOMPUTE;
             all.transfers += list[n].kind == SLUICE_INSTRUCTION_POST_SEND;
         }
     }

@@ -5,8 +5,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/report.h"
-#include "runtime/program/ledger.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/instruction.h"
+#include "runtime/program/simulate/charges.h"
+#include "runtime/program/simulate/idle.h"
 
 struct sluice__accounts {
     double *inner_idle;      /* [ranks] */
@@ -39,25 +40,19 @@ const sluice_ledger *sluice__ledgers(const sluice_pipeline *pipeline) {
     return pipeline->accounts->ledger;
 }
 
-/* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
+/* As the simulator defines them, from the instructions' measured times. */
 static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
     double makespan = 0, busy = 0;
     for (int r = 0; r < pipeline->ranks; r++) {
         const sluice__rank_program *mine = &pipeline->program->rank[r];
-        const double *const begin        = sluice__report_begins(pipeline, r);
-        const double *const end          = sluice__report_ends(pipeline, r);
-        double own = 0, first = -1, last = 0;
-        for (int n = 0; n < mine->count; n++) {
-            if (!sluice__is_compute(&mine->list[n])) continue;
-            if (first < 0) first = begin[n];
-            last = end[n];
-            own += end[n] - begin[n];
-        }
-        pipeline->accounts->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
-        busy += own;
-        if (last > makespan) makespan = last;
+        const sluice__idle idle =
+            sluice__idle_of(mine->list, mine->count, sluice__report_begins(pipeline, r),
+                            sluice__report_ends(pipeline, r));
+        pipeline->accounts->inner_idle[r] = idle.inner;
+        busy += idle.busy;
+        if (idle.drain > makespan) makespan = idle.drain;
     }
-    result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
+    result->makespan_idle = sluice__makespan_idle(pipeline->ranks, makespan, busy);
     result->inner_idle    = pipeline->accounts->inner_idle;
 }
 

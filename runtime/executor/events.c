@@ -116,8 +116,7 @@ static const sluice_instruction *first_pending(const sluice__rank *rank, int las
               most                   = made < MARKS ? made : MARKS;
     const int at = atomic_load(&sluice__position_of(rank)->at); /* the count, after the last */
     for (int n = at < mine->count ? at : mine->count - 1, posts = 0; n >= 0 && posts < most; n--) {
-        posts += list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
-                 list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+        posts += sluice__is_post(&list[n]);
         if (n < last && list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n]))
             found = &list[n];
     }

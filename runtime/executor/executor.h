@@ -16,7 +16,7 @@
  *   choose_devices.c    which device a rank is on, and whether the arenas fit there
  *   degradations.c      what the machine did not give
  *
- *   run.c               the loop over one rank's instructions
+ *   rank_loop.c         the loop over one rank's instructions
  *   stage.c             F, B, I, W: an instruction becomes calls of layers
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
@@ -39,7 +39,7 @@
 #include "runtime/executor/rank.h"
 #include "runtime/executor/states.h"
 #include "runtime/planner/planner.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 #include "runtime/transport/transport.h"
 
 /* What every rank's thread is asked to do; `argument` is shared by all of them. */

@@ -10,7 +10,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/report.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/instruction.h"
 
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
     const sluice_simulation_costs *costs = pipeline->options.costs;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
+/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be
+ * none. */
 #include <assert.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/planner/planner.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 
 /* ---- checks ---- */
 

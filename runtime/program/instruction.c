@@ -2,7 +2,7 @@
 /* instruction.c -- instructions in words. */
 #include <stdio.h>
 
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 
 const char *sluice_instruction_name(sluice_instruction_kind kind) {
     switch (kind) {
@@ -33,6 +33,10 @@ void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruct
                  sluice_instruction_name(instruction->kind), instruction->microbatch);
     else
         snprintf(out, bytes, "%s", sluice_instruction_name(instruction->kind));
+}
+
+bool sluice_instruction_computes(sluice_instruction_kind kind) {
+    return sluice__is_compute(&(sluice_instruction){.kind = kind});
 }
 
 const char *sluice_memory_kind_name(int kind) {

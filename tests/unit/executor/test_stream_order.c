@@ -131,12 +131,10 @@ static void dawdle(void) {
 static void watch(sluice__rank *rank, const sluice_instruction *at) {
     char words[96];
     dawdle();
-    if (at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE ||
-        at->kind == SLUICE_INSTRUCTION_WAIT)
-        return;
+    if (sluice__is_post(at) || at->kind == SLUICE_INSTRUCTION_WAIT) return;
     sluice__describe_instruction(words, sizeof words, at);
     pthread_mutex_lock(&world.lock);
-    for (int role = 0; role < SLUICE_ROLES && at->kind <= SLUICE_INSTRUCTION_RECOMPUTE; role++) {
+    for (int role = 0; role < SLUICE_ROLES && sluice_instruction_computes(at->kind); role++) {
         const sluice_slot *slot = &at->slots[role];
         if (slot->bytes > 0)
             touch_offset(rank, slot->offset, slot->bytes,

@@ -18,7 +18,7 @@ static void assert_path(const char *what, const sluice_program *program,
         int count;
         const sluice_instruction *list = sluice_program_list(program, r, &count);
         for (int n = 0; n < count; n++) {
-            if (!simulation->rank[r].critical[n] || list[n].kind > SLUICE_INSTRUCTION_RECOMPUTE)
+            if (!simulation->rank[r].critical[n] || !sluice_instruction_computes(list[n].kind))
                 continue;
             compute += simulation->rank[r].end[n] - simulation->rank[r].begin[n];
             actions++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_edges.c -- programs whose stages are no line: an edge that jumps over two stages, several
  * tensors on one boundary, channels that share a link. */
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 #include "tests/support/damage.h"
 #include "tests/support/random_schedule.h"
 

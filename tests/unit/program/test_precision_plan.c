@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_precision_plan.c -- what a run's precision changes of the memory plan and of transfers. */
 #include "sluice/gpt2.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 #include "sluice/plan.h"
 #include "tests/support/support.h"
 

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 #include "sluice/allocator.h"
 #include "sluice/timeline.h"
 

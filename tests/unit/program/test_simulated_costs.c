@@ -186,10 +186,10 @@ static void groups_wait_before_and_send_behind(void **state) {
             int count;
             const sluice_instruction *list = sluice_program_list(program, r, &count);
             for (int n = 0; n + 1 < count; n++) {
-                if (list[n].kind > SLUICE_INSTRUCTION_RECOMPUTE || list[n].group == 0) continue;
+                if (!sluice_instruction_computes(list[n].kind) || list[n].group == 0) continue;
                 /* Nothing stands between two of one group. */
                 int next = n + 1;
-                while (next < count && !(list[next].kind <= SLUICE_INSTRUCTION_RECOMPUTE &&
+                while (next < count && !(sluice_instruction_computes(list[next].kind) &&
                                          list[next].group == list[n].group))
                     next++;
                 if (next < count && next != n + 1)

@@ -53,7 +53,7 @@ static void assert_spans(const char *words, const sluice_program *program,
         const sluice_instruction *const list = sluice_program_list(program, r, &count);
         double clock                         = 0;
         for (int i = 0; i < count; i++) {
-            if (list[i].kind > SLUICE_INSTRUCTION_RECOMPUTE) continue;
+            if (!sluice_instruction_computes(list[i].kind)) continue;
             if (n == rank->span_count) fail_msg("%s: rank %d has %d spans only", words, r, n);
             const sluice_timeline_span *const span = &rank->spans[n++];
             if (span->kind != list[i].kind || span->stage != list[i].stage ||
