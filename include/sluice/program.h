@@ -157,7 +157,8 @@ typedef struct sluice_program_options {
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
  * must outlive the program. Of uneven micro-batches the larger come first.
- * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
+ * E_ARGUMENT, E_UNSUPPORTED (a precision that does not exist), E_SCHEDULE (the schedule cannot
+ * work: the first thing that is wrong), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,
                                                 const sluice_schedule *schedule,

@@ -50,6 +50,9 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "%d optimizer state tensors per parameter; there can be 0 to %d",
                             options->states, SLUICE_UPDATE_STATES);
+    if ((int)options->precision < 0 || (int)options->precision >= SLUICE_PRECISIONS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "precision %d does not exist",
+                            (int)options->precision);
     if (!model && options->bytes) SLUICE__TRY(check_bytes(options->bytes, stages, m));
     if (!model) return SLUICE_OK;
     if (options->bytes)

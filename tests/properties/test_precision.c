@@ -44,10 +44,10 @@ static void test_bf16_has_the_bits_of_a_plain_loop(void **state) {
             with.schedule  = schedules[k / 4 % SCHEDULES].name;
             with.chunks    = schedules[k / 4 % SCHEDULES].chunks;
             with.ranks     = 1 + k % 4;
-            with.threads   = 1 + k % 2;
+            with.threads   = with.ranks == 2 ? 2 : 1;
             with.recompute = recompute[k / 4 / SCHEDULES];
             if (with.chunks * with.ranks > 7) continue; /* more stages than layers */
-            if (!getenv("SLUICE_LONG") && (k + kind) % 3 != 0) continue;
+            if (!getenv("SLUICE_LONG") && (k + kind) % 11 != 0) continue;
             const outcome piped = train(&with);
             assert_same(&plain, &piped, &with);
             runs++;
@@ -100,11 +100,10 @@ static sluice_model *make_other_model(bool tied, float dropout) {
     sluice_model *model;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {LENGTH}}));
     assert_ok(sluice_model_add(model, sluice_layer_embedding(), &words, "words"));
-    for (int block = 0; block < 2; block++) {
-        const char *const names[] = {"0.attention", "0.mlp", "1.attention", "1.mlp"};
-        assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, names[2 * block]));
-        assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, names[2 * block + 1]));
-    }
+    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "0.attention"));
+    assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, "0.mlp"));
+    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "1.attention"));
+    assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, "1.mlp"));
     assert_ok(sluice_model_add(model, sluice_layer_layernorm(), &last, "norm"));
     assert_ok(sluice_model_add(model, sluice_layer_classifier(), &head, "head"));
     if (tied) assert_ok(sluice_model_tie(model, "head.weight", "words.wte.weight"));

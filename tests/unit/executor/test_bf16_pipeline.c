@@ -181,11 +181,11 @@ static void test_what_overflows_in_bf16_is_named(void **state) {
                      "output of layer 'second' \\(stage [12], rank [12]\\); nothing was updated");
     bias[2] = 0;
     assert_ok(sluice_pipeline_write_parameter(pipeline, "second.bias", bias, WIDTH));
-    from.inputs[4 * WIDTH] = -FLT_MAX;
+    from.inputs[(size_t)4 * WIDTH] = -FLT_MAX;
     expect_nonfinite(pipeline, &from,
                      "step 2, micro-batch 1: the loss is (inf|nan) because the inputs are not "
                      "finite; nothing was updated");
-    from.inputs[4 * WIDTH] = 0;
+    from.inputs[(size_t)4 * WIDTH] = 0;
     sluice_result result;
     const sluice_batch batch = batch_of(&from);
     assert_ok(sluice_pipeline_step(&result, pipeline, &batch)); /* it works on */

@@ -194,6 +194,24 @@ static void test_tf32_is_planned_as_fp32(void **state) {
     pair_free(&p);
 }
 
+static void test_a_precision_that_does_not_exist_is_refused(void **state) {
+    (void)state;
+    sluice_model *const model      = make_model(true);
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_schedule_options shape  = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_schedule *schedule      = NULL;
+    sluice_program *program        = NULL;
+    sluice_split split             = {.stages = 1, .first = {0, sluice_model_layer_count(model)}};
+    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &shape));
+    options.samples   = SAMPLES;
+    options.precision = (sluice_precision)SLUICE_PRECISIONS;
+    assert_refused(sluice_program_compile(&program, schedule, model, &split, &options),
+                   SLUICE_E_UNSUPPORTED, "precision 3 does not exist");
+    assert_null(program);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+}
+
 /* A device may want other copies: packed ones, or none of some parameters. */
 static size_t pack_matrices(const sluice_shape *parameter) {
     return parameter->rank == 2 ? sluice_shape_bytes(parameter) + 1000 : 0;
@@ -254,6 +272,7 @@ int main(void) {
         cmocka_unit_test(test_masters_stay_and_copies_are_counted),
         cmocka_unit_test(test_every_holder_of_a_tie_has_a_copy),
         cmocka_unit_test(test_tf32_is_planned_as_fp32),
+        cmocka_unit_test(test_a_precision_that_does_not_exist_is_refused),
         cmocka_unit_test(test_a_device_says_what_its_copies_take),
         cmocka_unit_test(test_transfers_take_half_the_time),
     };
