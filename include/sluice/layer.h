@@ -30,6 +30,7 @@ enum {
     SLUICE_LAYER_SAVED      = 8,
     SLUICE_LAYER_HANDED     = 4,
     SLUICE_LAYER_BATCH      = 4,
+    SLUICE_LAYER_STATES     = 4,
     SLUICE_BATCH_PARTS      = 8 /* of a batch, its "inputs" among them */
 };
 
@@ -77,6 +78,23 @@ typedef struct sluice_batch_read {
     sluice_until until; /* how long the layer needs it */
 } sluice_batch_read;
 
+/* How long state of a layer lasts. */
+typedef enum sluice_lifetime {
+    SLUICE_LIFETIME_RUN      = 0, /* running statistics: saved, and in the digest */
+    SLUICE_LIFETIME_SEQUENCE = 1  /* a key/value cache: zero again where a sequence begins */
+} sluice_lifetime;
+
+/*
+ * What a layer keeps from one call to the next and is no parameter: zero at first, changed by the
+ * layer's own actions, in the order in which its stage runs them. Its shape is the layer's: the
+ * same for any number of samples.
+ */
+typedef struct sluice_layer_state {
+    const char *name;   /* within the layer, "running_mean"; static storage */
+    sluice_shape shape; /* and type */
+    sluice_lifetime lifetime;
+} sluice_layer_state;
+
 typedef struct sluice_cost {
     double flops; /* floating-point operations, a multiply-add is two */
     double bytes; /* of memory traffic, estimated */
@@ -97,6 +115,8 @@ typedef struct sluice_layer_description {
     bool weight_is_empty;
     int batch_count; /* parts of the batch that it reads, its input apart */
     sluice_batch_read batch[SLUICE_LAYER_BATCH];
+    int state_count;
+    sluice_layer_state states[SLUICE_LAYER_STATES];
     bool is_loss;              /* its output has no elements, nothing follows */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
@@ -131,8 +151,14 @@ typedef struct sluice_layer_call {
     float *const *gradients;       /* fp32 in every precision */
     void *const *saved;            /* written by F */
     void *const *handed;           /* written by I, read by W */
+    void *const *states;           /* as the description lists them; of every action */
     void *scratch;                 /* of this action */
     bool first_write;              /* of the gradients that this action writes */
+
+    /* The action was done before for the same micro-batch, and is done again: F for what it saves,
+     * or all to find out what is not finite. It must not change the layer's state, which has gone
+     * on since. */
+    bool repeated;
 
     const void *const *batch; /* as the description lists them; I and W as `until` says */
     double *loss;             /* loss: stored (device memory): sum of terms / total_weight */

@@ -4,7 +4,7 @@
  * every parameter, and the update.
  *
  * Built-in and custom kinds are made the same way. `update` enqueues work on a stream, through the
- * operations of the device's table or with kernels of its own, over all tensors of a rank at once.
+ * operations of the device's table or with custom kernels, over all tensors of a rank at once.
  */
 #ifndef SLUICE_OPTIMIZER_H
 #define SLUICE_OPTIMIZER_H
@@ -47,7 +47,7 @@ typedef struct sluice_optimizer_kind {
     size_t size;      /* sizeof(sluice_optimizer_kind) */
     const char *name; /* "adamw" */
     size_t config_bytes;
-    const void *defaults;                                      /* of the configuration */
+    const void *defaults;                                      /* values of the configuration */
     sluice_optimizer_option options[SLUICE_OPTIMIZER_OPTIONS]; /* all but the last may be used */
     double learning_rate; /* a usual one, where none is named */
     sluice_optimizer_state states[SLUICE_UPDATE_STATES];
@@ -59,7 +59,7 @@ typedef struct sluice_optimizer_kind {
                             const sluice_optimizer_step *step);
 } sluice_optimizer_kind;
 
-/* sluice_optimizer_adamw(), ... */
+/* sluice_optimizer_adamw(), sluice_optimizer_sgd() */
 #define X(name) SLUICE_API const sluice_optimizer_kind *sluice_optimizer_##name(void);
 SLUICE_OPTIMIZER_MAP(X)
 #undef X

@@ -117,9 +117,10 @@ typedef struct sluice_result {
 
 /*
  * One optimizer step. On failure parameters are as before this step, or the failure says so.
- * E_NONFINITE: loss or gradient norm is no finite number, nothing was updated. The sentence says in
- * which micro-batch and layer that began, for which the callbacks are asked again; the pipeline
- * works on, and the minibatch counts as a step.
+ * E_NONFINITE: loss or gradient norm is not a finite number, no parameter was updated (state of
+ * layers is what their forwards made of it). The sentence says in which micro-batch and layer that
+ * began, for which the callbacks are asked again; the pipeline works on, and the minibatch counts
+ * as a step.
  * E_DEADLINE: no rank finished an instruction for deadline_s seconds. A rank that is stuck inside a
  * layer, a callback or a device is left behind (one second later), with what it uses: model and
  * context must stay until it comes back.
@@ -131,14 +132,59 @@ SLUICE_API sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const s
 SLUICE_API sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline,
                                                   const sluice_batch *batch, double *loss);
 
-/* Values of the parameter called `name`, (count) fp32 in host memory. A tied name is its first
- * use's. E_ARGUMENT if there is none or its element count differs. */
+/* ---- what a run is made of: to save it, and to go on elsewhere ---- */
+
+typedef enum sluice_state_kind {
+    SLUICE_STATE_PARAMETER = 0, /* "transformer.wte.weight": the fp32 master */
+    SLUICE_STATE_OPTIMIZER = 1, /* "adamw.m/transformer.wte.weight" */
+    SLUICE_STATE_LAYER     = 2  /* "state/<layer>.<name>": of the run */
+} sluice_state_kind;
+
+typedef struct sluice_state {
+    const char *name; /* borrowed from the pipeline */
+    sluice_shape shape;
+    sluice_state_kind kind;
+    int rank; /* that it is read from; a tied parameter is on others, too */
+} sluice_state;
+
+/*
+ * Parameters in the order of the model, tied ones once; each one's optimizer state; state of
+ * layers. The same names, shapes and order however the model is split and scheduled.
+ */
+SLUICE_API int sluice_pipeline_state_count(const sluice_pipeline *pipeline);
+SLUICE_API sluice_state sluice_pipeline_state_at(const sluice_pipeline *pipeline, int index);
+
+/*
+ * One of them, in its type, between host memory and the ranks. `bytes` are those of its shape. What
+ * is written reaches every rank that holds it, and what layers read of a parameter follows.
+ * E_ARGUMENT: there is none of that name, or it has other bytes; E_UNSUPPORTED on virtual devices;
+ * E_HOST_MEMORY, E_DEVICE.
+ */
+SLUICE_API sluice_status sluice_pipeline_read_state(void *out, size_t bytes,
+                                                    sluice_pipeline *pipeline, const char *name);
+SLUICE_API sluice_status sluice_pipeline_write_state(sluice_pipeline *pipeline, const char *name,
+                                                     const void *values, size_t bytes);
+/* The same of a parameter, by its elements. */
 SLUICE_API sluice_status sluice_pipeline_read_parameter(sluice_pipeline *pipeline, const char *name,
                                                         float *values, int64_t count);
 SLUICE_API sluice_status sluice_pipeline_write_parameter(sluice_pipeline *pipeline,
                                                          const char *name, const float *values,
                                                          int64_t count);
-/* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order. */
+
+/* What the next step depends on besides its batch and all state. */
+typedef struct sluice_counters {
+    int64_t steps;   /* minibatches so far */
+    int64_t updates; /* those that were finite */
+    uint64_t seed;   /* of initial weights and dropout */
+} sluice_counters;
+SLUICE_API sluice_counters sluice_pipeline_counters(const sluice_pipeline *pipeline);
+/* E_ARGUMENT: there cannot be fewer steps than updates, nor fewer than 0; or the pipeline's own
+ * failure. */
+SLUICE_API sluice_status sluice_pipeline_set_counters(sluice_pipeline *pipeline,
+                                                      const sluice_counters *counters);
+
+/* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order; then the same of each
+ * state of a layer. */
 SLUICE_API sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest);
 
 /* The compiled step, borrowed: for its plan, for simulation. */

@@ -35,7 +35,7 @@ typedef struct sluice_plan_options {
     sluice_precision precision;
     /* Of the operations that will run it, as in sluice_program_options; NULL: the usual ones. */
     size_t (*working_bytes)(const sluice_shape *parameter);
-    int states;            /* optimizer state tensors per parameter: 2 adamw, 0 sgd */
+    int states;            /* optimizer state tensors per parameter: state_count() of the kind */
     sluice_queues queues;  /* of the transport: sluice_transport_queues() */
     const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
     size_t memory_limit;   /* bytes of each rank's arena; a plan that needs more is refused. 0: no
@@ -45,8 +45,8 @@ typedef struct sluice_plan_options {
 } sluice_plan_options;
 #define SLUICE_PLAN_OPTIONS_INIT                                                                   \
     {                                                                                              \
-        sizeof(sluice_plan_options), 1, SLUICE_PRECISION_FP32, 0, 2, SLUICE_QUEUES_PER_CHANNEL, 0, 0, \
-            0, 0                                                                                   \
+        sizeof(sluice_plan_options), 1, SLUICE_PRECISION_FP32, 0, 2, SLUICE_QUEUES_PER_CHANNEL, 0, \
+            0, 0, 0                                                                                \
     }
 
 /*

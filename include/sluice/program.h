@@ -16,6 +16,7 @@
 
 #include "sluice/model.h"
 #include "sluice/partition.h"
+#include "sluice/queues.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 
@@ -125,20 +126,6 @@ typedef struct sluice_instruction {
 
 typedef struct sluice_program sluice_program; /* immutable once built */
 
-/*
- * How a transport orders transfers. It is strict rendezvous in both: a transfer begins when both
- * ends are posted and everything before it in its queues is complete; nothing is buffered.
- *
- * A channel is a queue from one rank to another. There is one for each pair of stages that an edge
- * joins, so that what passes one stage boundary never waits for what passes another.
- */
-typedef enum sluice_queues {
-    SLUICE_QUEUES_PER_CHANNEL = 0, /* local, mpi */
-    SLUICE_QUEUES_PER_RANK    = 1  /* one for all communication of a rank, in which posts of one
-                                    * group are issued as one: nccl, with a stream and a resident
-                                    * kernel per GPU */
-} sluice_queues;
-
 /* What a stage holds for one micro-batch, in bytes, and for good: for programs without a model. */
 typedef struct sluice_stage_bytes {
     size_t output;    /* that crosses to the next stage; its gradient is as large */
@@ -205,9 +192,9 @@ SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int ed
 enum { SLUICE_MEMORY_TIES = SLUICE_ROLES, SLUICE_MEMORY_KINDS = SLUICE_ROLES + 1 };
 
 typedef struct sluice_program_bytes {
-    size_t parameters; /* permanent, as the next three: fp32 masters */
+    size_t parameters; /* permanent, as all up to `transient`: fp32 masters */
     size_t working;    /* copies of them that layers read, where the precision differs */
-    size_t gradients, states;
+    size_t gradients, states, layer_states;
     size_t bookkeeping; /* losses, norm partials: permanent */
     size_t transient;   /* highest byte of everything that comes and goes */
     size_t live;        /* peak of what is needed at one time, permanent included */

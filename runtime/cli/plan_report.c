@@ -72,7 +72,7 @@ static void print_memory(const sluice_program *program) {
         const sluice_program_bytes bytes = sluice_program_memory(program, r);
         printf("%4d  %10s    %10s   %10s   %10s   %10s\n", r, cli_bytes(bytes.arena).text,
                cli_bytes(bytes.parameters + bytes.working).text, cli_bytes(bytes.gradients).text,
-               cli_bytes(bytes.states).text, cli_bytes(bytes.transient).text);
+               cli_bytes(bytes.states + bytes.layer_states).text, cli_bytes(bytes.transient).text);
     }
 }
 

@@ -8,14 +8,15 @@
  *   account.c           what the last step took: idle shares, ledgers, costs for the simulator
  *   measured_timeline.c the last step as a time line
  *   nonfinite.c         where a loss or gradient that is not a finite number comes from
- *   parameters.c        initial values, reading, writing, digest
+ *   parameters.c        a rank's memory, and initial values
+ *   states.h            what a run is made of: a list by name, read and written; its digest
  *   warm_up.c           everything once before the first step, where code is loaded as it is used
  *   pass.c              all ranks carry out one program
  *   workers.c           a thread per rank that carries out one task after another
  *   choose_devices.c    which device a rank is on, and whether the arenas fit there
  *   degradations.c      what the machine did not give
  *
- *   run.c               the loop over one rank's instructions
+ *   rank_loop.c         the loop over one rank's instructions
  *   stage.c             F, B, I, W: an instruction becomes calls of layers
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
@@ -36,6 +37,7 @@
 #include "runtime/executor/deadline.h"
 #include "runtime/executor/position.h"
 #include "runtime/executor/rank.h"
+#include "runtime/executor/states.h"
 #include "runtime/planner/planner.h"
 #include "runtime/program/compiled.h"
 #include "runtime/transport/transport.h"
@@ -94,8 +96,8 @@ struct sluice_pipeline {
     sluice__position *positions; /* [ranks] */
     struct sluice__reports *reports;
     struct sluice__accounts *accounts;
-    struct sluice__exchange *left; /* parameters.c: a stuck rank may still use them */
-    char degradations[512];        /* under the lock while ranks note theirs */
+    sluice__states states;  /* states.h */
+    char degradations[512]; /* under the lock while ranks note theirs */
 
     /* ---- ranks of this process, and their tasks: workers.c's ---- */
     sluice__rank *rank; /* [world.local_count] */

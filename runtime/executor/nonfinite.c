@@ -14,7 +14,7 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/pass.h"
 #include "runtime/executor/report.h"
-#include "runtime/executor/run.h"
+#include "runtime/executor/rank_loop.h"
 
 /* Only micro-batch i of the step has samples: they are number `as` of the run. */
 static void keep_one(sluice_pipeline *pipeline, int i, int as) {
@@ -43,8 +43,7 @@ static sluice_status find_layer(sluice_pipeline *pipeline, const sluice__run *ho
 static const char *layer_words(char *out, size_t bytes, const sluice_pipeline *pipeline,
                                int layer) {
     const sluice_program *program = pipeline->program;
-    int stage                     = 0;
-    while (layer >= program->layouts[stage].first + program->layouts[stage].count) stage++;
+    const int stage               = sluice__layer_stage(program, layer);
     snprintf(out, bytes, "layer '%s' (stage %d, rank %d)",
              sluice_model_layer_name(pipeline->model, layer), stage, program->stage_rank[stage]);
     return out;

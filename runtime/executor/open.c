@@ -220,6 +220,7 @@ static sluice_status open_all(sluice_pipeline *pipeline) {
     SLUICE__TRY(sluice__check_pace(pipeline));
     choose_threads(pipeline);
     SLUICE__TRY(index_uses(pipeline));
+    SLUICE__TRY(sluice__states_make(&pipeline->states, pipeline));
     SLUICE__TRY(allocate_ranks(pipeline));
     SLUICE__TRY(allocate_run(pipeline));
     SLUICE__TRY(sluice__count_channels(pipeline));
@@ -237,7 +238,7 @@ static void destroy(sluice_pipeline *pipeline) {
     sluice__free(pipeline->channels);
     sluice__account_free(pipeline);
     sluice__reports_free(pipeline);
-    sluice__exchanges_free(pipeline);
+    sluice__states_free(&pipeline->states);
     sluice_plan_free(pipeline->plan);
     sluice__free(pipeline->optimizer_config);
     sluice__free(pipeline->run.parts);

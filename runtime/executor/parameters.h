@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parameters.h -- initial values, reading, writing. */
+/* parameters.h -- a rank's memory, and the initial values of what stays in it. */
 #ifndef SLUICE_EXECUTOR_PARAMETERS_H
 #define SLUICE_EXECUTOR_PARAMETERS_H
 
@@ -7,7 +7,12 @@
 
 /* A task: arena, staging, memory for times. */
 sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused);
-void sluice__exchanges_free(sluice_pipeline *pipeline);
+/* Make the copy that layers read of a parameter from its master. */
+sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value);
+/* Masters and optimizer state are fp32 in every precision. */
+static inline size_t sluice__master_bytes(const sluice__value *value) {
+    return (size_t)value->count * sluice_type_bytes(SLUICE_TYPE_F32);
+}
 /* A task: initial values. */
 sluice_status sluice__initialize_rank(sluice__rank *rank, void *unused);
 

@@ -28,6 +28,7 @@ typedef struct call_tables {
     void *saved[SLUICE_LAYER_SAVED];
     void *handed[SLUICE_LAYER_HANDED];
     const void *batch[SLUICE_LAYER_BATCH];
+    void *states[SLUICE_LAYER_STATES];
 } call_tables;
 
 /* Where a tensor is; NULL if this instruction does not have it. */
@@ -46,6 +47,20 @@ static void bind_parameters(const stage_run *run, int layer, call_tables *tables
     }
 }
 
+static void bind_states(const stage_run *run, int l, call_tables *tables) {
+    const sluice_program *program = run->rank->pipeline->program;
+    const int layer               = run->layout->first + l;
+    for (int k = 0; k < run->layout->descriptions[l].state_count; k++)
+        tables->states[k] =
+            run->rank->arena + program->layer_states[layer * SLUICE_LAYER_STATES + k];
+}
+
+/* Whether this run, or this instruction of it, does what was done before. */
+static bool is_repeated(const stage_run *run) {
+    const sluice__run *pass = &run->rank->pipeline->run;
+    return run->mode == SLUICE__RECOMPUTE || (pass->step > 0 && !pass->updates);
+}
+
 static sluice_layer_call bind_call(const stage_run *run, int l, action which, call_tables *tables) {
     sluice_pipeline *pipeline        = run->rank->pipeline;
     const sluice__run *pass          = &pipeline->run;
@@ -53,6 +68,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
     const sluice__layer_spots *spots = &run->layout->spots[run->mode][l];
     const bool inside_b              = run->mode == SLUICE__BACKWARD && which == ACTION_W;
     bind_parameters(run, layer, tables);
+    bind_states(run, l, tables);
     for (int k = 0; k < SLUICE_LAYER_SAVED; k++) tables->saved[k] = find(run, &spots->saved[k]);
     for (int k = 0; k < SLUICE_LAYER_HANDED; k++) tables->handed[k] = find(run, &spots->handed[k]);
     for (int k = 0; k < SLUICE_LAYER_BATCH; k++) tables->batch[k] = find(run, &spots->batch[k]);
@@ -75,6 +91,8 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
         .gradients       = tables->gradients,
         .saved           = tables->saved,
         .handed          = tables->handed,
+        .states          = tables->states,
+        .repeated        = is_repeated(run),
         .scratch         = find(run, inside_b ? &spots->scratch_weight : &spots->scratch),
         .first_write     = which == ACTION_W ? run->at->first_weight : run->at->first_input,
         .batch           = tables->batch,

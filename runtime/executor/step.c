@@ -13,7 +13,7 @@
 #include "runtime/executor/nonfinite.h"
 #include "runtime/executor/pass.h"
 #include "runtime/executor/report.h"
-#include "runtime/executor/run.h"
+#include "runtime/executor/rank_loop.h"
 
 /* ---- step ---- */
 

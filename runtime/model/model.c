@@ -127,6 +127,42 @@ static sluice_status check_description(const sluice_layer_kind *kind,
     return SLUICE_OK;
 }
 
+static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
+    return a->type == b->type && a->rank == b->rank &&
+           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
+static sluice_status check_state(const sluice_layer_kind *kind, const sluice_layer_state *state,
+                                 const sluice_layer_state *for_two) {
+    char one[SLUICE__SHAPE_TEXT], two[SLUICE__SHAPE_TEXT];
+    if (!state->name || state->name[0] == '\0')
+        return sluice__fail(SLUICE_E_ARGUMENT, "layer kind '%s' describes state without a name",
+                            kind->name);
+    if (shapes_equal(&state->shape, &for_two->shape)) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "layer kind '%s' describes '%s' as %s for 1 sample and %s for 2; state has "
+                        "the same shape for any number of samples",
+                        kind->name, state->name, sluice__shape_text(one, &state->shape),
+                        sluice__shape_text(two, &for_two->shape));
+}
+
+/* State belongs to the layer, not to a micro-batch: asked for two samples, it is the same. */
+static sluice_status check_states(const sluice_layer_kind *kind, const void *config,
+                                  const sluice_shape *input, const sluice_layer_description *d) {
+    sluice_layer_description two = {0};
+    sluice_shape larger          = *input;
+    if (d->state_count == 0) return SLUICE_OK;
+    if (d->state_count < 0 || d->state_count > SLUICE_LAYER_STATES)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "layer kind '%s' describes %d tensors of state; there may be %d",
+                            kind->name, d->state_count, SLUICE_LAYER_STATES);
+    larger.dims[0] = 2;
+    SLUICE__TRY(kind->describe(&two, config, &larger, SLUICE_PRECISION_FP32));
+    for (int k = 0; k < d->state_count; k++)
+        SLUICE__TRY(check_state(kind, &d->states[k], &two.states[k]));
+    return SLUICE_OK;
+}
+
 static sluice_status check_name(const sluice_model *model, const char *name) {
     if (name[0] == '\0')
         return sluice__fail(SLUICE_E_ARGUMENT, "layer %d has an empty name", model->layer_count);
@@ -145,7 +181,10 @@ static sluice_status describe_next(const sluice_model *model, const sluice_layer
     SLUICE__TRY(check_name(model, name));
     const sluice_shape *const input = &model->next[SLUICE_PRECISION_FP32];
     const sluice_status status      = kind->describe(d, config, input, SLUICE_PRECISION_FP32);
-    if (status == SLUICE_OK) return check_description(kind, d);
+    if (status == SLUICE_OK) {
+        SLUICE__TRY(check_description(kind, d));
+        return check_states(kind, config, input, d);
+    }
     char text[SLUICE__SHAPE_TEXT];
     (void)sluice__shape_text(text, input);
     if (model->layer_count == 0)
@@ -178,11 +217,6 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
         }
     }
     return SLUICE_OK;
-}
-
-static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->type == b->type && a->rank == b->rank &&
-           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
 }
 
 /* Append what the layer reads of the batch and no earlier one does. */

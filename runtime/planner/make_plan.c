@@ -91,6 +91,10 @@ out:
 #ifndef NDEBUG
 /* Every program of a plan sees parameters and state where the step has them. */
 static bool regions_agree(const sluice_program *a, const sluice_program *b) {
+    const int layers = sluice_model_layer_count(a->model);
+    if (memcmp(a->layer_states, b->layer_states,
+               (size_t)layers * SLUICE_LAYER_STATES * sizeof *a->layer_states) != 0)
+        return false;
     for (int r = 0; r < a->ranks; r++) {
         const sluice__rank_program *x = &a->rank[r], *y = &b->rank[r];
         if (x->value_count != y->value_count) return false;

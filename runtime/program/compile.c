@@ -291,6 +291,7 @@ void sluice_program_free(sluice_program *program) {
     sluice__edges_free(&program->edges);
     sluice__free(program->use_values);
     sluice__free(program->use_gradients);
+    sluice__free(program->layer_states);
     sluice__free(program->first_sample);
     sluice__free(program->stage_rank);
     sluice__free(program->recompute);

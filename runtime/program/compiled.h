@@ -54,6 +54,7 @@ struct sluice_program {
     sluice__edges edges;
     size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank, of
                                          * what layers read and what they write */
+    size_t *layer_states; /* [layer * SLUICE_LAYER_STATES + k]: offsets on the layer's rank */
     sluice__rank_program *rank;
 };
 
@@ -64,6 +65,8 @@ struct sluice_program {
 sluice_status sluice__program_compile_edges(sluice_program **out, const sluice_schedule *schedule,
                                             const sluice__tensor *tensors, int count,
                                             const sluice_program_options *options);
+
+int sluice__layer_stage(const sluice_program *program, int layer);
 
 /* ---- memory/slots.c ---- */
 
@@ -87,9 +90,19 @@ int sluice__tie_edge(const sluice_program *program, int rank, int first);
 
 /* ---- memory/arena.c ---- */
 struct sluice__lowered;
+/* Give `bytes` of the arena, count them as `*kind`, and return their offset. */
+size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes);
 sluice_status sluice__plan_permanent(sluice_program *program);
 /* Fill program->rank[rank] from the lowered list, which it takes. */
 sluice_status sluice__plan_rank(sluice_program *program, int rank, struct sluice__lowered *lowered);
+
+/* ---- memory/layer_state.c ---- */
+/* Permanent bytes for the state of every layer, on its rank. E_HOST_MEMORY. */
+sluice_status sluice__plan_layer_states(sluice_program *program);
+/* State k of a layer, as its kind describes it. */
+const sluice_layer_state *sluice__layer_state(const sluice_program *program, int layer, int k);
+int sluice__layer_state_count(const sluice_program *program, int layer);
+int sluice__layer_rank(const sluice_program *program, int layer);
 
 /* ---- verify/ ---- */
 /* `*deadlock` says whether what is wrong is that. */

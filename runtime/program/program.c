@@ -16,6 +16,12 @@ int sluice_program_stage_rank(const sluice_program *program, int stage) {
     return program->stage_rank[stage];
 }
 
+int sluice__layer_stage(const sluice_program *program, int layer) {
+    int s = 0;
+    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
+    return s;
+}
+
 void sluice_program_stage_layers(const sluice_program *program, int stage, int *first, int *last) {
     *first = program->layouts[stage].first;
     *last  = *first + program->layouts[stage].count - 1;

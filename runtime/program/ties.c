@@ -11,10 +11,7 @@ bool sluice__is_tied(const sluice_model *model, int first) {
 }
 
 int sluice__use_stage(const sluice_program *program, int use) {
-    const int layer = sluice_model_use(program->model, use)->layer;
-    int s           = 0;
-    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
-    return s;
+    return sluice__layer_stage(program, sluice_model_use(program->model, use)->layer);
 }
 
 int sluice__use_rank(const sluice_program *program, int use) {

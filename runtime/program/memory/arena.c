@@ -30,8 +30,7 @@ _Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of li
 
 /* ---- permanent: masters, working copies, gradients, optimizer state, bookkeeping ---- */
 
-/* Give `bytes` of the arena, and count them as `*kind`. */
-static size_t take(sluice__rank_program *rank, size_t *kind, size_t bytes) {
+size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes) {
     const size_t offset = rank->bytes.arena;
     *kind += sluice__align(bytes);
     rank->bytes.arena += sluice__align(bytes);
@@ -59,7 +58,7 @@ static void add_value(sluice_program *program, sluice__rank_program *rank, int u
     value->use           = u;
     value->is_first      = first == u;
     value->count  = sluice_shape_count(&sluice_model_use(program->model, u)->parameter.shape);
-    value->master = take(rank, &rank->bytes.parameters, bytes);
+    value->master = sluice__take(rank, &rank->bytes.parameters, bytes);
     program->use_values[u] = value->master;
 }
 
@@ -76,7 +75,7 @@ static void add_working(sluice_program *program, sluice__rank_program *rank, int
     const int first      = sluice_model_use(program->model, value->use)->first;
     value->working_bytes = working_bytes(program, value->use);
     if (value->working_bytes == 0) return;
-    value->working = take(rank, &rank->bytes.working, value->working_bytes);
+    value->working = sluice__take(rank, &rank->bytes.working, value->working_bytes);
     for (int u = first; u < sluice_model_use_count(program->model); u++)
         if (sluice_model_use(program->model, u)->first == first && use_is_here(program, r, u))
             program->use_values[u] = value->working;
@@ -108,13 +107,14 @@ static sluice_status plan_parameters(sluice_program *program, int r) {
     for (int k = 0; k < rank->value_count; k++) add_working(program, rank, r, &rank->values[k]);
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u))
-            program->use_gradients[u] = take(rank, &rank->bytes.gradients, value_bytes(program, u));
+            program->use_gradients[u] =
+                sluice__take(rank, &rank->bytes.gradients, value_bytes(program, u));
     for (int k = 0; k < rank->value_count; k++) {
         sluice__value *value = &rank->values[k];
         value->gradient      = program->use_gradients[value->use];
         for (int state = 0; state < program->options.states; state++)
             value->states[state] =
-                take(rank, &rank->bytes.states, value_bytes(program, value->use));
+                sluice__take(rank, &rank->bytes.states, value_bytes(program, value->use));
         SLUICE__TRY(add_tie(program, r, value));
     }
     return SLUICE_OK;
@@ -126,15 +126,17 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
     SLUICE__TRY(sluice__alloc(&program->use_gradients, (size_t)uses, sizeof(size_t)));
     for (int s = 0; program->options.bytes && s < program->stages; s++) {
         sluice__rank_program *rank = &program->rank[program->stage_rank[s]];
-        (void)take(rank, &rank->bytes.parameters, program->options.bytes[s].permanent);
+        (void)sluice__take(rank, &rank->bytes.parameters, program->options.bytes[s].permanent);
     }
+    for (int r = 0; program->model && r < program->ranks; r++)
+        SLUICE__TRY(plan_parameters(program, r));
+    if (program->model) SLUICE__TRY(sluice__plan_layer_states(program));
     for (int r = 0; r < program->ranks; r++) {
         sluice__rank_program *rank = &program->rank[r];
-        if (program->model) SLUICE__TRY(plan_parameters(program, r));
-        rank->losses =
-            take(rank, &rank->bytes.bookkeeping, (size_t)program->microbatches * sizeof(double));
-        rank->partials =
-            take(rank, &rank->bytes.bookkeeping, (size_t)rank->value_count * sizeof(double));
+        rank->losses               = sluice__take(rank, &rank->bytes.bookkeeping,
+                                                  (size_t)program->microbatches * sizeof(double));
+        rank->partials             = sluice__take(rank, &rank->bytes.bookkeeping,
+                                                  (size_t)rank->value_count * sizeof(double));
     }
     return SLUICE_OK;
 }

@@ -235,11 +235,36 @@ static sluice_status describe_free_loss(sluice_layer_description *out, const voi
     return SLUICE_OK;
 }
 
+static sluice_status describe_nameless(sluice_layer_description *out, const void *config,
+                                       const sluice_shape *input, sluice_precision precision) {
+    (void)config, (void)precision;
+    *out = (sluice_layer_description){.output = *input, .state_count = 1};
+    return SLUICE_OK;
+}
+static sluice_status describe_growing(sluice_layer_description *out, const void *config,
+                                      const sluice_shape *input, sluice_precision precision) {
+    (void)config, (void)precision;
+    *out = (sluice_layer_description){
+        .output      = *input,
+        .state_count = 1,
+        .states      = {{"mean", {SLUICE_TYPE_F32, 1, {input->dims[0]}}, SLUICE_LIFETIME_RUN}}};
+    return SLUICE_OK;
+}
+static sluice_status describe_many(sluice_layer_description *out, const void *config,
+                                   const sluice_shape *input, sluice_precision precision) {
+    (void)config, (void)precision;
+    *out = (sluice_layer_description){.output = *input, .state_count = 5};
+    return SLUICE_OK;
+}
+
 static void test_foreign_kinds(void **unused) {
     (void)unused;
     const sluice_layer_kind kinds[] = {{.name = "greedy", .describe = describe_too_much},
                                        {.name = "odd", .describe = describe_no_samples},
-                                       {.name = "free", .describe = describe_free_loss}};
+                                       {.name = "free", .describe = describe_free_loss},
+                                       {.name = "nameless", .describe = describe_nameless},
+                                       {.name = "growing", .describe = describe_growing},
+                                       {.name = "rich", .describe = describe_many}};
     const char *const texts[]       = {
               "layer kind 'greedy' describes 0 parameters, 9 saved and 0 handed tensors and 0 parts of "
                     "the batch; "
@@ -247,10 +272,15 @@ static void test_foreign_kinds(void **unused) {
               "layer kind 'odd' makes (5) float32 of 1 sample; its output must begin with the samples "
                     "dimension",
               "layer kind 'free' is a loss of 0 terms per sample",
+              "layer kind 'nameless' describes state without a name",
+              "layer kind 'growing' describes 'mean' as (1) float32 for 1 sample and (2) float32 for 2; "
+                    "state has the "
+                    "same shape for any number of samples",
+              "layer kind 'rich' describes 5 tensors of state; there may be 4",
     };
     sluice_model *model = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         assert_refused(sluice_model_add(model, &kinds[i], NULL, "mine"), SLUICE_E_ARGUMENT,
                        texts[i]);
     sluice_model_free(model);

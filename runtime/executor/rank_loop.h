@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* run.h -- the loop over one rank's instructions. */
-#ifndef SLUICE_EXECUTOR_RUN_H
-#define SLUICE_EXECUTOR_RUN_H
+/* rank_loop.h -- the loop over one rank's instructions. */
+#ifndef SLUICE_EXECUTOR_RANK_LOOP_H
+#define SLUICE_EXECUTOR_RANK_LOOP_H
 
 #include "runtime/executor/executor.h"
 

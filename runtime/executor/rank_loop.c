@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c -- the loop that carries out one rank's program. */
-#include "runtime/executor/run.h"
+/* rank_loop.c -- the loop that carries out one rank's program. */
+#include "runtime/executor/rank_loop.h"
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
