@@ -275,10 +275,9 @@ static sluice_status wait_for_copy(const sluice__transport *transport, queue *at
 /* Until transfer k, whose ends are posted, is over too. */
 static sluice_status wait_for_wire(const sluice__transport *transport, queue *at, int k, double end,
                                    bool *done) {
-    double over  = 0;
-    bool certain = false;
     for (*done = false; !*done;) {
-        certain                    = sluice__wire_over(at->wire, at->index, k, &over);
+        double over                = 0;
+        const bool certain         = sluice__wire_over(at->wire, at->index, k, &over);
         const double until         = over < end ? over : end;
         const struct timespec then = sluice__time_at(until);
         pthread_mutex_lock(&at->lock);
