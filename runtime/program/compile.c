@@ -108,7 +108,7 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
     for (int s = 0; s < program->stages; s++) {
         if (program->options.bytes)
             sluice__layout_sized(&program->layouts[s], &program->options.bytes[s]);
-        else if (!program->model)
+        else if (!split)
             sluice__layout_abstract(&program->layouts[s], s == program->stages - 1);
         else
             SLUICE__TRY(sluice__layout_make(

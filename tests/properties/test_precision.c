@@ -253,12 +253,10 @@ static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
 
 static atomic_size_t sent;
 
-static sluice_status count_and_send(sluice__transport *transport, int from, int to, int index,
-                                    const void *buffer, size_t bytes, uint64_t content,
-                                    sluice__mark mark) {
-    atomic_fetch_add(&sent, bytes);
-    return sluice__transport_local()->post_send(transport, from, to, index, buffer, bytes, content,
-                                                mark);
+static sluice_status count_and_send(sluice__transport *transport, const sluice__message *message,
+                                    const void *buffer, sluice__mark mark) {
+    atomic_fetch_add(&sent, message->bytes);
+    return sluice__transport_local()->post_send(transport, message, buffer, mark);
 }
 
 static const sluice__transport_ops *counting_transport(void) {

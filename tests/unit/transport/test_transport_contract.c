@@ -66,14 +66,18 @@ static void test_kth_send_meets_kth_receive(void **state) {
     for (int round = 0; round < 2; round++) {
         ops->begin(transport);
         memset(got, 0, sizeof got);
-        assert_ok(ops->post_send(transport, 0, 1, 0, &values[0], sizeof(int), 0, no_mark));
-        assert_ok(ops->post_send(transport, 0, 1, 0, &values[1], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, &(sluice__message){0, 1, 0, sizeof(int), 0}, &values[0],
+                                 no_mark));
+        assert_ok(ops->post_send(transport, &(sluice__message){0, 1, 0, sizeof(int), 0}, &values[1],
+                                 no_mark));
         assert_false(is_complete(ops, transport, 0, 1, 0)); /* rendezvous: nobody receives yet */
         for (int k = 0; k < 3; k++)
-            assert_ok(ops->post_receive(transport, 0, 1, 0, &got[k], sizeof(int), 0, no_mark));
+            assert_ok(ops->post_receive(transport, &(sluice__message){0, 1, 0, sizeof(int), 0},
+                                        &got[k], no_mark));
         assert_true(is_complete(ops, transport, 0, 1, 1));
         assert_false(is_complete(ops, transport, 0, 1, 2));
-        assert_ok(ops->post_send(transport, 0, 1, 0, &values[2], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, &(sluice__message){0, 1, 0, sizeof(int), 0}, &values[2],
+                                 no_mark));
         assert_true(is_complete(ops, transport, 0, 1, 2));
         assert_memory_equal(got, values, sizeof got);
     }
@@ -85,11 +89,15 @@ static void test_links_are_directed_and_apart(void **state) {
     sluice__transport *transport     = open_ring(ops, 2, 1);
     const int there = 1, back = 2;
     int got_there = 0, got_back = 0;
-    assert_ok(ops->post_send(transport, 0, 1, 0, &there, sizeof there, 0, no_mark));
-    assert_ok(ops->post_send(transport, 1, 0, 0, &back, sizeof back, 0, no_mark));
-    assert_ok(ops->post_receive(transport, 1, 0, 0, &got_back, sizeof back, 0, no_mark));
+    assert_ok(
+        ops->post_send(transport, &(sluice__message){0, 1, 0, sizeof there, 0}, &there, no_mark));
+    assert_ok(
+        ops->post_send(transport, &(sluice__message){1, 0, 0, sizeof back, 0}, &back, no_mark));
+    assert_ok(ops->post_receive(transport, &(sluice__message){1, 0, 0, sizeof back, 0}, &got_back,
+                                no_mark));
     assert_false(is_complete(ops, transport, 0, 1, 0));
-    assert_ok(ops->post_receive(transport, 0, 1, 0, &got_there, sizeof there, 0, no_mark));
+    assert_ok(ops->post_receive(transport, &(sluice__message){0, 1, 0, sizeof there, 0}, &got_there,
+                                no_mark));
     assert_int_equal(got_there, 1);
     assert_int_equal(got_back, 2);
     close_ring(ops, transport);
@@ -107,15 +115,19 @@ static void test_channels_are_apart(void **state) {
     transport = open_channels(ops, 2, channels, 2);
     ops->begin(transport);
     for (int k = 0; k < 2; k++)
-        assert_ok(ops->post_send(transport, 0, 1, 0, &first[k], sizeof(int), 0, no_mark));
-    assert_ok(ops->post_send(transport, 0, 1, 1, &second, sizeof(int), 0, no_mark));
-    assert_ok(ops->post_receive(transport, 0, 1, 1, &got_second, sizeof(int), 0, no_mark));
+        assert_ok(ops->post_send(transport, &(sluice__message){0, 1, 0, sizeof(int), 0}, &first[k],
+                                 no_mark));
+    assert_ok(
+        ops->post_send(transport, &(sluice__message){0, 1, 1, sizeof(int), 0}, &second, no_mark));
+    assert_ok(ops->post_receive(transport, &(sluice__message){0, 1, 1, sizeof(int), 0}, &got_second,
+                                no_mark));
     assert_ok(ops->wait(transport, &(sluice__transfer_end){0, 1, 1, 0, false}, 0, &done, &over));
     assert_true(done);
     assert_int_equal(got_second, 3);
     assert_false(is_complete(ops, transport, 0, 1, 0));
     for (int k = 0; k < 2; k++)
-        assert_ok(ops->post_receive(transport, 0, 1, 0, &got_first[k], sizeof(int), 0, no_mark));
+        assert_ok(ops->post_receive(transport, &(sluice__message){0, 1, 0, sizeof(int), 0},
+                                    &got_first[k], no_mark));
     assert_true(is_complete(ops, transport, 0, 1, 1));
     assert_memory_equal(got_first, first, sizeof first);
     close_ring(ops, transport);
@@ -152,8 +164,10 @@ static void test_channels_share_their_link(void **state) {
     const int order[3]           = {0, 1, 0};
     static const size_t bytes[3] = {50, 100, 50};
     for (int k = 0; k < 3; k++) {
-        assert_ok(ops->post_send(transport, 0, 1, order[k], from, bytes[k], 0, no_mark));
-        assert_ok(ops->post_receive(transport, 0, 1, order[k], to, bytes[k], 0, no_mark));
+        assert_ok(ops->post_send(transport, &(sluice__message){0, 1, order[k], bytes[k], 0}, from,
+                                 no_mark));
+        assert_ok(ops->post_receive(transport, &(sluice__message){0, 1, order[k], bytes[k], 0}, to,
+                                    no_mark));
     }
     assert_in_time("the first", time_over(ops, transport, 0, 0) - begin, 0.15);
     assert_in_time("the other channel's", time_over(ops, transport, 1, 0) - begin, 0.25);
@@ -165,11 +179,11 @@ static void test_sizes_and_counts_are_checked(void **state) {
     const sluice__transport_ops *ops = *state;
     sluice__transport *transport     = open_ring(ops, 2, 1);
     char bytes[8]                    = {0};
-    assert_ok(ops->post_send(transport, 0, 1, 0, bytes, 8, 0, no_mark));
-    assert_refused(ops->post_receive(transport, 0, 1, 0, bytes, 4, 0, no_mark), SLUICE_E_ARGUMENT,
-                   "a send of 8 bytes meets a receive of 4");
-    assert_refused(ops->post_send(transport, 0, 1, 0, bytes, 8, 0, no_mark), SLUICE_E_ARGUMENT,
-                   "more than 1 transfers from rank 0 to rank 1");
+    assert_ok(ops->post_send(transport, &(sluice__message){0, 1, 0, 8, 0}, bytes, no_mark));
+    assert_refused(ops->post_receive(transport, &(sluice__message){0, 1, 0, 4, 0}, bytes, no_mark),
+                   SLUICE_E_ARGUMENT, "a send of 8 bytes meets a receive of 4");
+    assert_refused(ops->post_send(transport, &(sluice__message){0, 1, 0, 8, 0}, bytes, no_mark),
+                   SLUICE_E_ARGUMENT, "more than 1 transfers from rank 0 to rank 1");
     close_ring(ops, transport);
 }
 
@@ -193,9 +207,10 @@ static void *go_round(void *argument) {
     bool done          = true;
     sluice_event *over = NULL;
     for (int k = 0; k < ROUNDS && done; k++) {
-        me->status =
-            me->ops->post_receive(me->transport, before, me->rank, 0, &got, sizeof got, 0, no_mark);
-        me->ops->post_send(me->transport, me->rank, next, 0, &number, sizeof number, 0, no_mark);
+        me->status = me->ops->post_receive(
+            me->transport, &(sluice__message){before, me->rank, 0, sizeof got, 0}, &got, no_mark);
+        me->ops->post_send(me->transport, &(sluice__message){me->rank, next, 0, sizeof number, 0},
+                           &number, no_mark);
         me->ops->wait(me->transport, &(sluice__transfer_end){before, me->rank, 0, k, false}, 30,
                       &done, &over);
         me->ops->wait(me->transport, &(sluice__transfer_end){me->rank, next, 0, k, true}, 30, &done,
