@@ -91,16 +91,18 @@ typedef struct sluice_device_ops {
     const sluice_operations *(*operations)(sluice_precision precision);
 } sluice_device_ops;
 
-/* NULL-terminated, best first: every kind of device that is built in. "cuda" is not: it is loaded
- * when it is asked for. */
+/* NULL-terminated, best first: every kind of device that is built in. */
 SLUICE_API const sluice_device_ops *const *sluice_devices(void);
+/* NULL-terminated: the names of the kinds that are plug-ins ("cuda"), loaded when they are first
+ * looked up. */
+SLUICE_API const char *const *sluice_device_plugins(void);
 /*
- * The table called `name`; "cuda:0,2" is "cuda", with the GPUs that a pipeline shall use, and
- * "auto" is "cuda" if that can be used here, else "cpu". "cuda" is a plug-in, libsluice_cuda.so:
- * looked for in the folders of SLUICE_PLUGIN_PATH (between colons), beside this library, beside the
- * program, and in the lib folder that belongs to the program's. From any thread. E_ARGUMENT with
- * the list of names if there is none; E_UNSUPPORTED: the plug-in is not there, or does not load or
- * fit; E_DEVICE: it is there and has no GPU to work with, and why.
+ * The table called `name`; "cuda:0,2" is "cuda", with the devices that a pipeline may use, and
+ * "auto" is the first plug-in that can be used here, else "cpu". The plug-in "cuda" is the file
+ * libsluice_cuda.so, in a folder of SLUICE_PLUGIN_PATH (between colons), next to this library, next
+ * to the program, or in the lib folder that belongs to the program's. From any thread. E_ARGUMENT:
+ * there is none, with the list of names; E_UNSUPPORTED: the plug-in is not found, or does not load
+ * or fit; E_DEVICE: it has no device to work with, and why.
  */
 SLUICE_API sluice_status sluice_device_find(const sluice_device_ops **out, const char *name);
 

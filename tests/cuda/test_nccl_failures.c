@@ -236,7 +236,7 @@ static void kernels_that_never_meet_are_given_up(void **state) {
     (void)state;
     static sluice__transport_ops unordered;
     const sluice__transport_ops *nccl = NULL;
-    assert_ok(sluice__plugin_transport(&nccl));
+    assert_ok(sluice__plugin_transport(&nccl, "cuda", "nccl"));
     unordered           = *nccl;
     unordered.one_queue = false;
     for (int trial = 0; trial < 4; trial++) {
@@ -322,10 +322,10 @@ static void what_cannot_be_is_refused(void **state) {
                    "no transport is called 'carrier pigeons'");
     expect_hint("choose one of: auto local nccl");
     assert_refused(try_it("cuda", "nccl", 4, 2), SLUICE_E_ARGUMENT,
-                   "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU");
-    expect_hint("use --transport local, or a GPU for each rank");
+                   "ranks 0 and 1 share cuda:0, and transport nccl takes one rank per device");
+    expect_hint("use --transport local, or a device for each rank");
     assert_refused(try_it("cuda", "nccl", 4, 0), SLUICE_E_ARGUMENT,
-                   "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU");
+                   "ranks 0 and 1 share cuda:0, and transport nccl takes one rank per device");
     assert_ok(try_it("cuda", "auto", 4, 0));
     assert_ok(try_it("cuda", NULL, 4, 0));
 }
@@ -341,7 +341,7 @@ static void communicators_have_their_reserve(void **state) {
     emu_restart(&settings);
     assert_ok(try_it("cuda", "local", 4, 0));
     assert_int_equal(try_it("cuda", "nccl", 4, 0), SLUICE_E_DEVICE_MEMORY);
-    if (!strstr(sluice_last_error()->what, "and a reserve of 816.00 MiB: it has 750.00 MiB left"))
+    if (!strstr(sluice_last_error()->what, "and a reserve of 816.00 MiB, and it has 750.00 MiB available"))
         fail_msg("'%s'", sluice_last_error()->what);
     settings.memory_mib = 8192;
     emu_restart(&settings);
