@@ -22,7 +22,7 @@ static const char *blas_in_use(void) {
         return words;
     }
     return dlsym(RTLD_DEFAULT, "cblas_sgemm") ? "a CBLAS that does not say its name"
-                                              : "none: plain C products";
+                                              : "none: matrix products in plain C";
 }
 
 /* The devices of a kind that is a plug-in, or the one sentence that says why there are none. */

@@ -8,7 +8,7 @@
 
 static int take_name(void *field, const cli_option *option, const char *name, const char *text) {
     if (*(const char **)field)
-        return cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", text);
+        return cli_fail(CLI_USAGE, "'%s' is a second schedule; name one", text);
     return cli_take_text(field, option, name, text);
 }
 

@@ -27,11 +27,12 @@ static int settle_device(train_options *o, const cli_strays *strays) {
             CLI_USAGE, "--%s means nothing to virtual devices, which compute nothing; leave it out",
             stray);
     if (stray)
-        return cli_fail(CLI_USAGE, "--%s says what virtual devices take; add --device virtual",
+        return cli_fail(CLI_USAGE, "--%s gives times for virtual devices; add --device virtual",
                         stray);
     if (o->is_virtual && !o->costs.costs && !o->costs.profile)
-        return cli_fail(CLI_USAGE, "there are no costs; say with --costs F,I,W or --profile FILE "
-                                   "what the virtual devices take");
+        return cli_fail(
+            CLI_USAGE,
+            "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE");
     return CLI_OK;
 }
 

@@ -53,20 +53,20 @@ static void expect_nothing_left(void) {
 static const struct call {
     const char *function, *says;
 } calls[] = {
-    {"ncclGetUniqueId",
-     "rank [0-3]: making a communicator's identity: NCCL says '.*' \\(injected\\)"},
+    {"ncclGetUniqueId", "rank [0-3]: creating a communicator's id: NCCL says '.*' \\(injected\\)"},
     {"ncclCommInitRankConfig",
      "rank [0-3]: joining (ranks [0-3] and [0-3]|all ranks): NCCL says '.*' \\(injected\\)"},
     {"ncclCommGetAsyncError", "rank [0-3].*: .*: NCCL says '.*' \\(injected\\)"},
     {"ncclGroupStart",
-     "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|beginning "
+     "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|beginning "
      "a group): NCCL says '.*' \\(injected\\)"},
-    {"ncclGroupEnd", "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|issuing a "
-                     "group): NCCL says '.*' \\(injected\\)"},
+    {"ncclGroupEnd",
+     "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|issuing a "
+     "group): NCCL says '.*' \\(injected\\)"},
     {"ncclSend",
-     "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|sending [0-9]+ "
+     "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|sending [0-9]+ "
      "bytes to rank [0-3]): NCCL says '.*' \\(injected\\)"},
-    {"ncclRecv", "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|receiving "
+    {"ncclRecv", "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|receiving "
                  "[0-9]+ bytes from rank [0-3]): NCCL says '.*' \\(injected\\)"},
     {"ncclAllGather",
      "rank [0-3].*: gathering the parts of the norm: NCCL says '.*' \\(injected\\)"},
@@ -341,7 +341,8 @@ static void communicators_have_their_reserve(void **state) {
     emu_restart(&settings);
     assert_ok(try_it("cuda", "local", 4, 0));
     assert_int_equal(try_it("cuda", "nccl", 4, 0), SLUICE_E_DEVICE_MEMORY);
-    if (!strstr(sluice_last_error()->what, "and a reserve of 816.00 MiB, and it has 750.00 MiB available"))
+    if (!strstr(sluice_last_error()->what,
+                "and a reserve of 816.00 MiB, and it has 750.00 MiB available"))
         fail_msg("'%s'", sluice_last_error()->what);
     settings.memory_mib = 8192;
     emu_restart(&settings);

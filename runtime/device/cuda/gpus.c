@@ -66,7 +66,8 @@ static int opened[DEVICES]; /* ranks that have each open; under the lock */
 /* From `from` on, memory of `to` can be named. Without it copies go through the host. */
 static sluice_status reach(int from, int to) {
     int can = 0;
-    SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to), "asking for peers"));
+    SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to),
+                                    "asking which GPUs reach each other"));
     if (!can) return SLUICE_OK;
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(from), "choosing a GPU"));
     const cudaError_t error = cudaDeviceEnablePeerAccess(to, 0);
