@@ -3,7 +3,7 @@
 #include "sluice/tensor.h"
 
 size_t sluice_type_bytes(sluice_type type) {
-    switch (type) {
+    switch (type) { /* NOLINT(bugprone-branch-clone): rows of the table may say the same */
 #define X(name, code, bytes, text)                                                                 \
     case SLUICE_TYPE_##name:                                                                       \
         return bytes;
@@ -36,7 +36,7 @@ const char *sluice_precision_name(sluice_precision precision) {
 }
 
 sluice_type sluice_precision_type(sluice_precision precision) {
-    switch (precision) {
+    switch (precision) { /* NOLINT(bugprone-branch-clone): rows of the table may say the same */
 #define X(name, code, type, text)                                                                  \
     case SLUICE_PRECISION_##name:                                                                  \
         return SLUICE_TYPE_##type;
