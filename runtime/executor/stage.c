@@ -26,7 +26,7 @@ typedef struct call_tables {
     const void *parameters[SLUICE_LAYER_PARAMETERS];
     float *gradients[SLUICE_LAYER_PARAMETERS];
     void *saved[SLUICE_LAYER_SAVED];
-    void *handed[SLUICE_LAYER_STASH];
+    void *stash[SLUICE_LAYER_STASH];
     const void *batch[SLUICE_LAYER_BATCH];
     void *states[SLUICE_LAYER_STATES];
 } call_tables;
@@ -70,7 +70,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
     bind_parameters(run, layer, tables);
     bind_states(run, l, tables);
     for (int k = 0; k < SLUICE_LAYER_SAVED; k++) tables->saved[k] = find(run, &spots->saved[k]);
-    for (int k = 0; k < SLUICE_LAYER_STASH; k++) tables->handed[k] = find(run, &spots->handed[k]);
+    for (int k = 0; k < SLUICE_LAYER_STASH; k++) tables->stash[k] = find(run, &spots->stash[k]);
     for (int k = 0; k < SLUICE_LAYER_BATCH; k++) tables->batch[k] = find(run, &spots->batch[k]);
     const sluice_precision precision = pipeline->options.precision;
     const size_t losses              = pass->program->rank[run->rank->index].losses;
@@ -90,7 +90,7 @@ static sluice_layer_call bind_call(const stage_run *run, int l, action which, ca
         .parameters      = tables->parameters,
         .gradients       = tables->gradients,
         .saved           = tables->saved,
-        .handed          = tables->handed,
+        .stash           = tables->stash,
         .states          = tables->states,
         .repeated        = is_repeated(run),
         .scratch         = find(run, inside_b ? &spots->scratch_weight : &spots->scratch),
