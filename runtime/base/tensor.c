@@ -40,7 +40,7 @@ sluice_type sluice_precision_type(sluice_precision precision) {
 
 int64_t sluice_shape_count(const sluice_shape *shape) {
     int64_t count = 1;
-    for (int d = 0; d < shape->rank; d++) count *= shape->dims[d];
+    for (int d = 0; d < shape->dim_count; d++) count *= shape->dims[d];
     return count;
 }
 

@@ -44,7 +44,7 @@ static void fall_ill(ailment what, int number, int action, int microbatch) {
 static sluice_status patient_describe(sluice_layer_description *out, const void *config,
                                       const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)precision;
-    *out = (sluice_layer_description){.output = *input, .stash_count = 1, .handed = {4}};
+    *out = (sluice_layer_description){.output = *input, .stash_count = 1, .stash = {4}};
     return SLUICE_OK;
 }
 
@@ -88,7 +88,8 @@ static sluice_status patient_backward_weight(const sluice_layer_call *call) {
     return patient_act(call, IN_W);
 }
 
-static const sluice_layer_kind patient = {.name            = "patient",
+static const sluice_layer_kind patient = {.size            = sizeof(sluice_layer_kind),
+                                          .name            = "patient",
                                           .config_bytes    = sizeof(patient_config),
                                           .describe        = patient_describe,
                                           .forward         = patient_forward,

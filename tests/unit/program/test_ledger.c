@@ -155,7 +155,8 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     return take(((const slow_config *)call->config)->weight);
 }
 
-static const sluice_layer_kind slow = {.name            = "slow",
+static const sluice_layer_kind slow = {.size            = sizeof(sluice_layer_kind),
+                                       .name            = "slow",
                                        .config_bytes    = sizeof(slow_config),
                                        .describe        = describe,
                                        .forward         = forward,
