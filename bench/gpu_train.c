@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gpu_train.c -- training GPT-2 on one card with one, two and four ranks: tokens per second, the
- * share of what the card's matrix products could do, memory planned and measured, where the ranks'
- * time went. Prints Markdown; fails if the ranks change the bits, or take more memory than planned
- * and kept in reserve.
+ * share of the card's matrix product rate, memory planned and measured, where the ranks' time went.
+ * Prints Markdown; fails if the number of ranks changes the bits, or if more memory is taken than
+ * was planned and reserved.
  *
  *   gpu_train                   GPT-2 124M in fp32 and TF32 on cuda:0: bench/results/gpu-*.md
  *   gpu_train --quick           a tiny GPT
  *   gpu_train --device cpu ...  another kind of device
  *
- * A process for each measurement: memory is compared with what was there before, and what fails
- * takes nothing with it.
+ * Each measurement has a process: memory is compared with what was available before, and a failure
+ * does not stop the others.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,8 +38,8 @@ static const int widths[WIDTHS] = {1, 2, 4};
 typedef struct setting {
     const char *preset, *device;
     int64_t length, samples;
-    int microbatches, least, most; /* steps that are timed */
-    double seconds;                /* no further step after so many */
+    int microbatches, least, most; /* steps to time */
+    double seconds;                /* no step starts later than this */
     int64_t square;
     int rounds;
     double target; /* seconds of a round of products */
@@ -60,15 +60,15 @@ typedef struct run {
     double makespan_idle;
     double ledger[SLUICE_LEDGER_ENTRIES], unaccounted; /* shares of the ranks' time */
     size_t planned, reserve;
-    size_t before, with; /* what the device had left; SIZE_MAX: it does not say */
+    size_t before, with; /* available memory of the device; SIZE_MAX: it does not say */
     uint64_t digest;     /* after WARM steps */
 } run;
 
-/* What the processes leave for the first one. */
+/* What the child processes report to the first one, in shared memory. */
 typedef struct findings {
-    char words[128];  /* what the device is */
+    char words[128];  /* description of the device */
     double opened;    /* seconds to find and open it, in a new process */
-    size_t available; /* bytes that it has left then */
+    size_t available; /* bytes available then */
     bool has[PRECISIONS];
     double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
     run runs[PRECISIONS][WIDTHS];
@@ -89,7 +89,7 @@ static sluice_model *make_model(const setting *on) {
     return model;
 }
 
-/* The head multiplies a slab of rows at a time; its scratch says of how many. */
+/* The head multiplies a slab of rows at a time; how many follows from its scratch size. */
 static int64_t slab_rows(int64_t rows, int64_t classes) {
     return (int64_t)(sluice_classifier_scratch(rows, classes) /
                      (sizeof(double) + (size_t)classes * sizeof(float)));
@@ -111,7 +111,7 @@ static void list_products(product list[LAYERS], const setting *on) {
         list[LAYERS - 1].action[a] = bench_head((bench_action)a, slab, w, c.vocabulary);
 }
 
-/* What the layers say of a step: products, attention and all else. */
+/* FLOPs of a step as the layers describe them: products, attention and everything else. */
 static double step_flops(const setting *on) {
     sluice_model *const model = make_model(on);
     double flops              = 0;
@@ -181,7 +181,7 @@ static void measure_products(const task *with) {
     all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
     bench_check(sluice_device_find(&ops, on->device));
     bench_matrices_open(&matrices, ops, 0, (sluice_precision)with->precision, all, PRODUCTS + 1);
-    /* Once before it counts, that the clock of a card is as high as it will be. */
+    /* An uncounted round first, so that the card's clock has risen. */
     (void)bench_matrices_seconds(&matrices, &all[PRODUCTS], on->rounds, on->target);
     for (int k = 0; k <= PRODUCTS; k++)
         with->found->seconds[with->precision][k / BENCH_ACTIONS][k % BENCH_ACTIONS] =
@@ -194,7 +194,8 @@ static double square_rate(const setting *on, const findings *found, int precisio
     return bench_matmul_flops(&square) / found->seconds[precision][SQUARE][0];
 }
 
-/* All products of a micro-batch, one after another: FLOPs, and seconds as measured apart. */
+/* All products of a micro-batch, one after another: FLOPs, and the sum of the seconds measured for
+ * each. */
 static double own_flops(const product list[LAYERS], const findings *found, int precision,
                         double *seconds) {
     double flops = 0;
@@ -243,7 +244,7 @@ static void print_rates(const setting *on, const findings *found) {
 
 /* ---- training ---- */
 
-/* Tokens that follow no rule, the same ones in every step. */
+/* Random tokens, the same ones in every step. */
 static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
     const setting *const on  = context;
     const int64_t vocabulary = config_of(on).vocabulary;
@@ -400,7 +401,7 @@ static void print_ledgers(const findings *found) {
     printf("\n");
 }
 
-/* Of a run beside the first of its precision. */
+/* A run against the first one of its precision. */
 static bool is_as_promised(const run *it, const run *first, int precision, int ranks) {
     if (!it->done) return false;
     if (first->done && it->digest != first->digest) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* matrix_rate.c -- products of matrices, timed one kind after another on a device of their own. */
+/* matrix_rate.c -- matrix products, timed one kind after another on a separate device. */
 #include "matrix_rate.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static void make_room(size_t *bytes, int64_t rows, int64_t columns) {
     if (needed > *bytes) *bytes = needed;
 }
 
-/* Uniform in -1 .. 1: what is multiplied has a say in how fast a GPU may run. */
+/* Uniform in -1 .. 1: a GPU's clock depends on the numbers that it multiplies. */
 static float *fill(const bench_matrices *on, size_t bytes) {
     void *there     = NULL;
     float *const x  = bench_alloc(bytes / sizeof *x, sizeof *x);
@@ -110,7 +110,7 @@ double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *pro
     args.a                      = on->a;
     args.b                      = on->b;
     if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
-    (void)seconds_of(on, &args, 1); /* what is chosen or loaded at the first */
+    (void)seconds_of(on, &args, 1); /* algorithms are chosen and kernels loaded at the first */
     const double wish = target / seconds_of(on, &args, 1);
     const int times   = wish < 1 ? 1 : wish > MOST_TIMES ? MOST_TIMES : (int)wish;
     for (int r = 0; r < rounds; r++) seconds[r] = seconds_of(on, &args, times);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c -- activation memory three ways: what the published formulas say, what is planned, what
- * a run touches. Prints Markdown; fails if a plan keeps more than its formula says, or a run
- * touches more than was planned.
+ * memory.c -- activation memory three ways: by the published formulas, as planned, and as touched
+ * by a run. Prints Markdown; fails if a plan keeps more than its formula says, or a run touches
+ * more than was planned.
  *
  *   memory             GPT-2 124M planned, a small GPT run: bench/results/memory-*.md
  *   memory --quick     a tiny GPT for both
@@ -19,7 +19,7 @@
 
 enum { STEPS = 3, MOST_RANKS = 8 };
 
-/* What is to be trained: N samples of `length` tokens in M micro-batches. */
+/* What is trained: N samples of `length` tokens in M micro-batches. */
 typedef struct setting {
     const char *preset;
     int64_t length, samples;
@@ -69,8 +69,8 @@ typedef struct planned {
     bool recompute[MOST_RANKS];
 } planned;
 
-/* As many layers on every stage, as the formulas assume: where they do not divide, the first ones
- * have one less. */
+/* Equally many layers on every stage, as the formulas assume; where that is impossible, the first
+ * stages have one less. */
 static void split_evenly(sluice_split *split, int layers, int stages) {
     split->stages = stages;
     for (int s = 0; s <= stages; s++) split->first[s] = layers * s / stages;
@@ -103,8 +103,8 @@ static void free_plan(planned *plan) {
     free(plan->split);
 }
 
-/* N/M x and N/M y of the formulas: what a micro-batch's stage input takes, and what its layers
- * keep for their backward. */
+/* N/M x and N/M y of the formulas: bytes of a micro-batch's stage input, and of what its layers
+ * save for backward. */
 static void describe_stage(const planned *plan, int stage, size_t *input, size_t *inner) {
     const int64_t samples = sluice_program_samples(plan->program, 0);
     int first, last;
@@ -136,7 +136,7 @@ static size_t formula_bytes(const planned *plan, int rank) {
     return flight * input + (plan->variant->recompute ? 1 : flight) * inner;
 }
 
-/* What the formulas speak of, at the moment when the rank needs most. */
+/* The share that the formulas describe, at the rank's peak. */
 static size_t kept_bytes(const sluice_program_bytes *bytes) {
     return bytes->at_peak[SLUICE_ROLE_INPUT] + bytes->at_peak[SLUICE_ROLE_SAVED_INPUT] +
            bytes->at_peak[SLUICE_ROLE_SAVED_WEIGHT];
@@ -199,7 +199,7 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
     return as_said;
 }
 
-/* Activations of the rank that has most. */
+/* Activations of the rank with the most. */
 static size_t fullest(const planned *plan) {
     size_t most = 0;
     for (int r = 0; r < plan->ranks; r++) {
@@ -292,7 +292,7 @@ static sluice_pipeline *make_pipeline(const planned *plan, const setting *on) {
     return pipeline;
 }
 
-/* What `STEPS` steps touch. */
+/* Memory that `STEPS` steps touch. */
 static bench_resident run_steps(const planned *plan, const setting *on) {
     int64_t length           = on->length;
     const sluice_batch batch = {
@@ -334,7 +334,7 @@ static bool print_run(const sluice_model *model, const setting *on, const varian
     return false;
 }
 
-/* In a process of its own, that nothing freed before is used again. */
+/* In a separate process, so that no memory freed earlier is reused. */
 static bool print_run_apart(const sluice_model *model, const setting *on, const variant *v,
                             int ranks) {
     (void)fflush(stdout);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtual.c -- schedules on virtual devices: does the executor take the time that the simulator
- * says? Prints Markdown; fails only if a run takes less time than the simulation, which cannot be.
+ * predicts? Prints Markdown; fails only if a run takes less time than the simulation, which is
+ * impossible.
  *
  *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; about 15 min
  *   virtual --quick    p = 2 and 4, actions of 1 ms
@@ -23,9 +24,9 @@ typedef struct setting {
 
 typedef struct finding {
     double simulated;
-    double measured, least; /* seconds of a step: the middle of three, the least of them */
-    double bare;            /* seconds that a thread which only sleeps wakes late */
-    int actions;            /* of the rank that has most */
+    double measured, least; /* seconds of a step: median and minimum of three */
+    double bare;            /* seconds by which a thread that only sleeps wakes late */
+    int actions;            /* of the rank with the most */
     double unaccounted;     /* largest share of any rank's step */
 } finding;
 
@@ -177,7 +178,7 @@ static bool print_schedules(int most, double length) {
  */
 static bool print_gpipe(double length) {
     static const int ranks[] = {2, 4, 8}, microbatches[] = {1, 4, 32};
-    const double work = 256 * length; /* of F of the whole, as of I and of W */
+    const double work = 256 * length; /* of F of the whole model; I and W take as long */
     bool possible     = true;
     double first      = 0;
     printf(

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_out_of_memory.c -- host memory may run out anywhere: each call then ends in a status and a
- * sentence, nothing leaks, and no file is left half written.
+ * test_out_of_memory.c -- host memory may run out anywhere: each call then returns a status and a
+ * message, nothing leaks, and no file is left half written.
  *
- * Each scenario uses some public calls from beginning to end. It runs again and again, and each
- * time the next allocation fails: of ours, or of the JSON library's.
+ * Each scenario makes some public calls from beginning to end. It runs again and again, and each
+ * time the next allocation fails: one of ours, or one of the JSON library.
  */
 #include "tests/support/files.h"
 #include "tests/support/support.h"
@@ -21,7 +21,7 @@
 /* ---- memory that runs out once ---- */
 
 static atomic_int requests, fail_at, alive;
-static bool json_failed; /* the one that failed was of the JSON library */
+static bool json_failed; /* the failed one belonged to the JSON library */
 
 static bool is_refused(void) {
     return atomic_fetch_add(&requests, 1) == atomic_load(&fail_at);
@@ -53,7 +53,7 @@ static void json_release(void *block) {
     free(block);
 }
 
-/* ---- what the scenarios share ---- */
+/* ---- shared by the scenarios ---- */
 
 static folder files;
 enum { LENGTH = 8, SAMPLES = 4 };
@@ -250,7 +250,8 @@ static sluice_status profiles(void) {
     options.bytes                   = bytes;
     options.queues                  = SLUICE_QUEUES_PER_RANK;
     sluice_status status            = SLUICE_OK;
-    /* jansson 2.14 itself falls over where a list runs out of memory: ours alone fails here. */
+    /* jansson 2.14 itself crashes if memory runs out in a list, so only our allocations fail
+     * here. */
     json_set_alloc_funcs(malloc, free);
     status = sluice_profile_parse(&profile, text, sizeof text - 1, "p");
     json_set_alloc_funcs(json_allocate, json_release);
@@ -274,7 +275,7 @@ out:
     return status;
 }
 
-/* What runs over links, in its own order over one queue per rank. */
+/* A program made for links, verified in its own order over one queue per rank. */
 static sluice_status deadlocks(void) {
     const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule            = NULL;
@@ -292,7 +293,7 @@ out:
     return status;
 }
 
-/* A pipeline from create to free; `limit` and `bad` are how it may end otherwise. */
+/* A pipeline from open to close; `limit` and `bad` are other ways for it to end. */
 static sluice_status live(size_t limit, bool bad) {
     sluice_model *model             = NULL;
     sluice_schedule *schedule       = NULL;
@@ -341,7 +342,7 @@ static const struct {
     const char *name;
     sluice_status (*run)(void);
     sluice_status end;   /* when no memory runs out */
-    int min_allocations; /* allocations that it takes, at min_allocations */
+    int min_allocations; /* minimum number of allocations that it makes */
 } scenarios[] = {
     {"schedules as text", schedules_as_text, SLUICE_OK, 40},
     {"splits", splits, SLUICE_OK, 2},
@@ -368,7 +369,7 @@ static int files_left(void) {
 }
 
 static void check_outcome(const char *name, int at, sluice_status status, sluice_status end) {
-    /* jansson takes some failures of its own for a text that ends too early. */
+    /* jansson reports some failed allocations as a text that ends too early. */
     if (status != end && status != SLUICE_E_HOST_MEMORY &&
         !(json_failed && status == SLUICE_E_PARSE))
         fail_msg("%s, failure %d: %s: %s", name, at, sluice_status_name(status),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_theorem.c -- the theorem: losses, norms and weights have the same bits whatever the ranks,
- * the schedule and the threads.
+ * test_theorem.c -- the theorem: losses, norms and weights have the same bits for any number of
+ * ranks and threads and any schedule.
  *
  * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value.
  */
@@ -49,10 +49,9 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     }
 }
 
-/* ---- every schedule there is ---- */
+/* ---- every built-in schedule ---- */
 
-/* Whether B with I, and B with W, ascend in micro-batch on every stage: what the theorem asks for.
- */
+/* Whether B with I, and B with W, ascend in micro-batch on every stage: the theorem's condition. */
 static bool ascends(const sluice_schedule *schedule) {
     int last[2][64];
     memset(last, -1, sizeof last);
@@ -70,7 +69,7 @@ static bool ascends(const sluice_schedule *schedule) {
     return true;
 }
 
-/* Other sums, the same numbers but for rounding. */
+/* Sums in another order: equal up to rounding. */
 static void assert_close(const outcome *a, const outcome *b, const setting *with) {
     char words[192];
     print_setting(words, sizeof words, with);
@@ -81,7 +80,7 @@ static void assert_close(const outcome *a, const outcome *b, const setting *with
                      b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
 }
 
-/* One rank, one micro-batch after another: what all others are held to. */
+/* One rank, one micro-batch after another: the reference for all others. */
 static outcome train_on_one_rank(const setting *with) {
     setting one   = *with;
     one.schedule  = "gpipe";
@@ -93,7 +92,7 @@ static outcome train_on_one_rank(const setting *with) {
 
 enum { LAYERS = 7 };
 
-/* True if the bits were compared, else only the numbers. */
+/* True if the bits were compared; else the numbers were, up to rounding. */
 static bool compare_with_one_rank(const outcome *one, const setting *with,
                                   const sluice_schedule *schedule) {
     const outcome other = train_by(with, schedule);
@@ -105,7 +104,7 @@ static bool compare_with_one_rank(const outcome *one, const setting *with,
     return same;
 }
 
-/* Schedule x ranks x chunks x recomputation, of one kind of run; a selection unless SLUICE_LONG. */
+/* Schedule x ranks x chunks x recomputation for one kind of run; a selection unless SLUICE_LONG. */
 static void compare_schedules(const setting *base, int kind, int *runs, int *rounded) {
     static const unsigned recompute[] = {0, 0xFFFF, 5};
     const outcome one                 = train_on_one_rank(base);
@@ -160,7 +159,7 @@ static void test_two_generators_descend(void **state) {
     }
 }
 
-/* Schedules as files bring them: halves out of step, overlap groups, transfers named. */
+/* Schedules as files may contain them: halves out of step, overlap groups, explicit transfers. */
 static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -186,7 +185,7 @@ static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
     }
 }
 
-/* Whatever can run at all: any stage on any rank, in any order. */
+/* Anything that can run: any stage on any rank, in any order. */
 static void test_random_schedules_have_the_numbers_of_one_rank(void **state) {
     (void)state;
     uint64_t random = test_seed();

@@ -121,7 +121,7 @@ outcome train(const setting *with) {
     return out;
 }
 
-/* Forward only, in micro-batches of `most` samples. */
+/* Forward only, in micro-batches of at most `max_samples` samples. */
 static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples, int64_t most) {
     int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
     int64_t sizes[8];
