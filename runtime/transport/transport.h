@@ -56,8 +56,13 @@ enum { SLUICE__GATHERS = 2 };
 
 typedef struct sluice__transport_ops {
     const char *name;
+    /* ---- what it is like ---- */
     bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
                      * channel */
+    bool meets;     /* join() waits for all other ranks; else for none */
+    bool compares;  /* it sees both ends of a transfer, and refuses two that differ */
+    bool paces;     /* a channel's latency_s and bytes_per_s are kept to; else ignored */
+
     /* What it is here, in a few words; E_UNSUPPORTED: it cannot be used, and why. */
     sluice_status (*describe)(char *out, size_t bytes);
     /* For the local ranks of `world`, which must outlive it. `gathers`: bytes that each rank gives
@@ -84,7 +89,8 @@ typedef struct sluice__transport_ops {
     /* On rank `from`'s thread, or `to`'s. The buffer is ready when the work now on the mark's
      * stream is done, and in use until the transfer is over: who touches it next waits for that.
      * `content` says what is carried, the same number at both ends: it matches nothing, but a
-     * transport that sees both refuses two that differ (E_SCHEDULE). E_STOPPED after abort(). */
+     * transport that compares refuses two that differ (E_SCHEDULE), as it does two sizes
+     * (E_ARGUMENT). E_ARGUMENT for more transfers than the channel has; E_STOPPED after abort(). */
     sluice_status (*post_send)(sluice__transport *transport, int from, int to, int channel,
                                const void *buffer, size_t bytes, uint64_t content,
                                sluice__mark mark);

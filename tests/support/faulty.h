@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * faulty.h -- the `local` transport with one fault in it, and delays: what pipelines must survive
+ * faulty.h -- a transport with one fault in it, and delays: what pipelines must survive
  * or report. One at a time in a process: the table has no room for a context.
  */
 #ifndef SLUICE_TESTS_FAULTY_H
@@ -21,6 +21,7 @@ typedef enum faulty_kind {
 void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed);
 bool faulty_fired(void); /* since then */
 
-const sluice__transport_ops *faulty_transport(void);
+/* `healthy`, with the fault in it. */
+const sluice__transport_ops *faulty_transport(const sluice__transport_ops *healthy);
 
 #endif
