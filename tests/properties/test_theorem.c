@@ -253,8 +253,7 @@ static void test_dropout_is_of_training_only(void **state) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1 && strcmp(argv[1], "isolated") == 0)
-        small_gpt.parts.transport = isolated_transport();
+    small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_bits_are_the_same_however_it_is_split),
         cmocka_unit_test(test_every_schedule_has_the_bits_or_the_numbers_of_one_rank),

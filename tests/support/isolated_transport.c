@@ -357,3 +357,7 @@ const sluice__transport_ops *isolated_transport(void) {
     };
     return &table;
 }
+
+const sluice__transport_ops *isolated_if_asked(int argc, char **argv) {
+    return argc > 1 && strcmp(argv[1], "isolated") == 0 ? isolated_transport() : NULL;
+}

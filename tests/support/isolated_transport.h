@@ -18,4 +18,8 @@
 
 const sluice__transport_ops *isolated_transport(void);
 
+/* For a test program that runs over the usual transport, or, if its first argument is "isolated",
+ * over this one: that, or NULL. */
+const sluice__transport_ops *isolated_if_asked(int argc, char **argv);
+
 #endif

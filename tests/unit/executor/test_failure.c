@@ -430,8 +430,8 @@ static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
 }
 
 int main(int argc, char **argv) {
-    transport = argc > 1 && strcmp(argv[1], "isolated") == 0 ? isolated_transport()
-                                                             : sluice__transport_local();
+    transport = isolated_if_asked(argc, argv);
+    if (!transport) transport = sluice__transport_local();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failing_layer_is_named),
         cmocka_unit_test(test_a_stuck_rank_is_given_up),
