@@ -219,7 +219,9 @@ static sluice_status post(sluice__transport *transport, queue *at, bool sends, c
     int *own = sends ? &at->sent : &at->received, other = sends ? at->received : at->sent;
     const int k          = (*own)++;
     sluice_status status = SLUICE_OK;
-    if (k >= at->capacity) {
+    if (atomic_load(&transport->aborted)) {
+        status = stopped();
+    } else if (k >= at->capacity) {
         status = sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
                               at->capacity, at->from, at->to);
     } else if (k >= other) {

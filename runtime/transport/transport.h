@@ -96,7 +96,8 @@ typedef struct sluice__transport_ops {
                                sluice__mark mark);
     sluice_status (*post_receive)(sluice__transport *transport, int from, int to, int channel,
                                   void *buffer, size_t bytes, uint64_t content, sluice__mark mark);
-    /* Posts between these two are issued as one; order among them does not matter. */
+    /* Posts between these two, all with the same other rank, are issued as one; order among those
+     * of different directions does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);
     /* On the thread of that end's rank, until the transfer goes on without any host, at most
