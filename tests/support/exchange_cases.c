@@ -2,12 +2,7 @@
 /* exchange_cases.c -- many transfers among many ranks: round a ring, and by chance. */
 #include "tests/support/transport_cases.h"
 
-enum { RING = 4, ROUNDS = 300, FEW_ROUNDS = 60 };
-
-/* One queue is a stream of a device, and the device may be an emulated one. */
-static int rounds_of(const rank_thread *me) {
-    return me->device_ops->asynchronous ? FEW_ROUNDS : ROUNDS;
-}
+enum { RING = 4, ROUNDS = 300 };
 
 /* Receive from the rank before, send to the next. In one queue, where the second waits for the
  * first, neighbours take them up in different orders. */
@@ -17,17 +12,16 @@ static void pass_on(rank_thread *me, int k) {
     if (sends_first) check_ok(me, rank_send(me, next, 0, 0, 1));
     check_ok(me, rank_receive(me, before, 0, 1, 1));
     if (!sends_first) check_ok(me, rank_send(me, next, 0, 0, 1));
-    check_over(me, rank_received(me, before, 0, k), long_s, true);
-    check_over(me, rank_sent(me, next, 0, k), long_s, true);
+    check_over(me, rank_received(me, before, 0, k), rank_patience, true);
+    check_over(me, rank_sent(me, next, 0, k), rank_patience, true);
 }
 
 /* Hand a number round the ring, each adding one; then gather. */
 static void go_round(rank_thread *me) {
-    const int rounds = rounds_of(me);
     int64_t number   = 0;
     double all[RING] = {0};
     bool done        = false;
-    for (int k = 0; k < rounds; k++) {
+    for (int k = 0; k < ROUNDS; k++) {
         check_ok(me, rank_write(me, 0, number));
         pass_on(me, k);
         check_ok(me, rank_read(me, 1, &number));
@@ -36,16 +30,23 @@ static void go_round(rank_thread *me) {
     }
     const double mine = (double)(number + me->rank);
     check_ok(me, me->ops->post_gather(me->transport, SLUICE__GATHER_NORM, me->rank, &mine));
-    check_ok(
-        me, me->ops->wait_gather(me->transport, SLUICE__GATHER_NORM, me->rank, all, long_s, &done));
+    check_ok(me, me->ops->wait_gather(me->transport, SLUICE__GATHER_NORM, me->rank, all,
+                                      rank_patience, &done));
     for (int r = 0; r < RING; r++)
-        check(me, done && all[r] == rounds + r, "rank %d gives %g, expected %d", r, all[r],
-              rounds + r);
+        check(me, done && all[r] == ROUNDS + r, "rank %d gives %g, expected %d", r, all[r],
+              ROUNDS + r);
 }
 
 /* ---- by chance ---- */
 
-enum { RANKS = 3, PAIRS = RANKS * (RANKS - 1), EACH = 2, CHANNELS = PAIRS * EACH, TRANSFERS = 12 };
+enum {
+    RANKS     = 3,
+    PAIRS     = RANKS * (RANKS - 1),
+    EACH      = 2,
+    CHANNELS  = PAIRS * EACH,
+    TRANSFERS = 12,
+    RUNS      = 30
+};
 
 /* Two channels between each two ranks, in each direction. */
 #define BETWEEN(a, b)                                                                              \
@@ -108,16 +109,15 @@ static void exchange(rank_thread *me, const transfer drawn[TRANSFERS]) {
     for (int t = TRANSFERS - 1; t >= 0; t--) {
         const sluice__channel *const at = drawn[t].channel;
         if (at->to == me->rank)
-            check_over(me, rank_received(me, at->from, at->index, drawn[t].k), long_s, true);
+            check_over(me, rank_received(me, at->from, at->index, drawn[t].k), rank_patience, true);
         if (at->from == me->rank)
-            check_over(me, rank_sent(me, at->to, at->index, drawn[t].k), long_s, true);
+            check_over(me, rank_sent(me, at->to, at->index, drawn[t].k), rank_patience, true);
     }
 }
 
 static void exchange_by_chance(rank_thread *me) {
     uint64_t random = 1;
-    const int runs  = rounds_of(me) / 10;
-    for (int run = 0; run < runs; run++) {
+    for (int run = 0; run < RUNS; run++) {
         transfer drawn[TRANSFERS];
         draw(drawn, &random);
         for (int n = 0; n < 4; n++)

@@ -46,17 +46,17 @@ static void join_alone(rank_thread *me) {
 
 static void come_late(rank_thread *me) {
     if (me->rank == 1) nap(2 * brief_s);
-    check_ok(me, join(me, long_s));
+    check_ok(me, join(me, rank_patience));
 }
 
 /* One never comes, and another gives up waiting for it. */
 static void abort_a_join(rank_thread *me) {
     const double start = sluice__now();
-    if (me->rank == 0) check_refused(me, join(me, long_s), SLUICE_E_STOPPED, stopped);
+    if (me->rank == 0) check_refused(me, join(me, rank_patience), SLUICE_E_STOPPED, stopped);
     if (me->rank == 1) nap(brief_s);
     if (me->rank == 1) me->ops->abort(me->transport);
     const double seconds = sluice__now() - start;
-    check(me, seconds < long_s / 2, "the end of a join took %g s", seconds);
+    check(me, seconds < rank_patience / 2, "the end of a join took %g s", seconds);
 }
 
 static void leave_at_once(rank_thread *me) {
@@ -80,8 +80,8 @@ static sluice_status wait_to_be_stopped(rank_thread *me, double seconds) {
 }
 
 static void stop_who_waits(rank_thread *me) {
-    static const double enough = 4;
-    const double start         = sluice__now();
+    const double enough = rank_patience / 5;
+    const double start  = sluice__now();
     if (me->rank < 2) check_refused(me, wait_to_be_stopped(me, enough), SLUICE_E_STOPPED, stopped);
     if (me->rank == 2) nap(brief_s);
     if (me->rank == 2) me->ops->abort(me->transport);
@@ -101,14 +101,14 @@ static void go_on_after_abort(rank_thread *me) {
     check_ok(me, rank_meet(me));
     check_refused(me, me->rank == 0 ? rank_send(me, 1, 0, 0, 1) : rank_receive(me, 0, 0, 0, 1),
                   SLUICE_E_STOPPED, stopped);
-    check_refused(me, rank_wait(me, &at, long_s, &done), SLUICE_E_STOPPED, stopped);
-    check_refused(
-        me,
-        me->ops->wait_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, all, long_s, &done),
-        SLUICE_E_STOPPED, stopped);
+    check_refused(me, rank_wait(me, &at, rank_patience, &done), SLUICE_E_STOPPED, stopped);
+    check_refused(me,
+                  me->ops->wait_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, all,
+                                       rank_patience, &done),
+                  SLUICE_E_STOPPED, stopped);
     me->ops->abort(me->transport);
     const double seconds = sluice__now() - start;
-    check(me, seconds < long_s / 2, "what cannot go on took %g s", seconds);
+    check(me, seconds < rank_patience / 2, "what cannot go on took %g s", seconds);
 }
 
 /* One leaves in the middle, as a rank that fails does, and then the other. */

@@ -22,7 +22,7 @@ struct rank_threads {
     rank_thread rank[RANKS_MAX];
 };
 
-static const double long_s = 20; /* longer than anything that works */
+double rank_patience = 20;
 
 /* ---- what is wrong ---- */
 
@@ -58,7 +58,7 @@ bool rank_says(rank_thread *me, const char *call, sluice_status got, sluice_stat
 
 sluice_status rank_meet(rank_thread *me) {
     const sluice__world *const world = &me->all->script_world;
-    return world->bootstrap_ops->meet(world->bootstrap, long_s);
+    return world->bootstrap_ops->meet(world->bootstrap, rank_patience);
 }
 
 sluice_status rank_begin(rank_thread *me) {
@@ -148,7 +148,7 @@ static sluice_status join_rank(rank_thread *me) {
     const rank_setup *const setup = me->all->setup;
     if (setup->joins_itself) return SLUICE_OK;
     return me->ops->join(me->transport, me->rank, me->device, me->stream,
-                         setup->join_s > 0 ? setup->join_s : long_s);
+                         setup->join_s > 0 ? setup->join_s : rank_patience);
 }
 
 /* Devices stay open until all have left: in some transports ranks read each other's memory. */

@@ -31,6 +31,9 @@ typedef struct rank_setup {
 
 enum { RANKS_MAX = 8, RANK_GIVES = 8, RANK_SLOTS = 64, RANK_MARKS = 64 };
 
+/* Seconds for what happens, on however busy a machine: whatever takes longer does not. 20. */
+extern double rank_patience;
+
 typedef struct rank_threads rank_threads;
 
 typedef struct rank_thread {

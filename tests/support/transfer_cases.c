@@ -14,19 +14,19 @@ static void send_three(rank_thread *me, int first) {
     for (int k = 0; k < 2; k++) check_ok(me, rank_send(me, 1, 0, k, 1));
     check_over(me, rank_sent(me, 1, 0, 0), brief_s, false); /* nobody receives yet */
     check_ok(me, rank_meet(me));
-    check_over(me, rank_sent(me, 1, 0, 1), long_s, true);
+    check_over(me, rank_sent(me, 1, 0, 1), rank_patience, true);
     check_ok(me, rank_meet(me));
     check_ok(me, rank_send(me, 1, 0, 2, 1));
-    for (int k = 0; k < 3; k++) check_over(me, rank_sent(me, 1, 0, k), long_s, true);
+    for (int k = 0; k < 3; k++) check_over(me, rank_sent(me, 1, 0, k), rank_patience, true);
 }
 
 static void receive_three(rank_thread *me, int first) {
     check_ok(me, rank_meet(me));
     for (int k = 0; k < 3; k++) check_ok(me, rank_receive(me, 0, 0, 10 + k, 1));
-    check_over(me, rank_received(me, 0, 0, 1), long_s, true);
+    check_over(me, rank_received(me, 0, 0, 1), rank_patience, true);
     check_over(me, rank_received(me, 0, 0, 2), brief_s, false);
     check_ok(me, rank_meet(me));
-    for (int k = 0; k < 3; k++) check_over(me, rank_received(me, 0, 0, k), long_s, true);
+    for (int k = 0; k < 3; k++) check_over(me, rank_received(me, 0, 0, k), rank_patience, true);
     for (int k = 0; k < 3; k++) check_number(me, 10 + k, first + k);
 }
 
@@ -53,8 +53,8 @@ static void send_both_ways(rank_thread *me) {
     if (!is_one) check_ok(me, rank_meet(me));
     check_ok(me, rank_receive(me, other, 0, 1, 1));
     if (is_one) check_ok(me, me->ops->group_end(me->transport, me->rank));
-    check_over(me, rank_received(me, other, 0, 0), long_s, true);
-    check_over(me, rank_sent(me, other, 0, 0), long_s, true);
+    check_over(me, rank_received(me, other, 0, 0), rank_patience, true);
+    check_over(me, rank_sent(me, other, 0, 0), rank_patience, true);
     check_number(me, 1, 7 + other);
 }
 
@@ -66,19 +66,19 @@ static void send_on_two(rank_thread *me) {
     if (me->ops->one_queue) check_ok(me, rank_send(me, 1, 1, 2, 1));
     for (int k = 0; k < 2; k++) check_ok(me, rank_send(me, 1, 0, k, 1));
     if (!me->ops->one_queue) check_ok(me, rank_send(me, 1, 1, 2, 1));
-    check_over(me, rank_sent(me, 1, 1, 0), long_s, true);
+    check_over(me, rank_sent(me, 1, 1, 0), rank_patience, true);
     check_over(me, rank_sent(me, 1, 0, 0), brief_s, false);
     check_ok(me, rank_meet(me));
-    for (int k = 0; k < 2; k++) check_over(me, rank_sent(me, 1, 0, k), long_s, true);
+    for (int k = 0; k < 2; k++) check_over(me, rank_sent(me, 1, 0, k), rank_patience, true);
 }
 
 static void receive_on_two(rank_thread *me) {
     check_ok(me, rank_receive(me, 0, 1, 12, 1));
-    check_over(me, rank_received(me, 0, 1, 0), long_s, true);
+    check_over(me, rank_received(me, 0, 1, 0), rank_patience, true);
     check_number(me, 12, 3);
     check_ok(me, rank_meet(me));
     for (int k = 0; k < 2; k++) check_ok(me, rank_receive(me, 0, 0, 10 + k, 1));
-    for (int k = 0; k < 2; k++) check_over(me, rank_received(me, 0, 0, k), long_s, true);
+    for (int k = 0; k < 2; k++) check_over(me, rank_received(me, 0, 0, k), rank_patience, true);
     for (int k = 0; k < 2; k++) check_number(me, 10 + k, k + 1);
 }
 
@@ -102,7 +102,7 @@ static void send_alone(rank_thread *me) {
     const double waited = sluice__now() - start;
     check(me, waited > brief_s && waited < 10, "waiting for %g s took %g s", 2 * brief_s, waited);
     check_ok(me, rank_meet(me));
-    check_over(me, rank_sent(me, 1, 0, 0), long_s, true);
+    check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
 }
 
 static void wait_alone(rank_thread *me) {
@@ -113,7 +113,7 @@ static void wait_alone(rank_thread *me) {
     check_over(me, rank_received(me, 0, 0, 0), 0, false); /* not even posted */
     check_ok(me, rank_meet(me));
     check_ok(me, rank_receive(me, 0, 0, 1, 1));
-    check_over(me, rank_received(me, 0, 0, 0), long_s, true);
+    check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
     check_number(me, 1, 5);
 }
 
@@ -125,8 +125,8 @@ static void receive_first(rank_thread *me) {
     if (me->rank == 0) check_ok(me, rank_write(me, 0, 8));
     if (me->rank == 0) check_ok(me, rank_write(me, 1, 9));
     if (me->rank == 0) check_ok(me, rank_send(me, 1, 0, 0, 2));
-    if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), long_s, true);
-    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), long_s, true);
+    if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
+    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
     if (me->rank == 1) check_number(me, 1, 8);
     if (me->rank == 1) check_number(me, 2, 9);
 }
@@ -167,8 +167,8 @@ static void post_one_too_many(rank_thread *me) {
     static const char says[] = "more than 3 transfers from rank 0 to rank 1";
     for (int k = 0; k < 3; k++) check_ok(me, post(me, me->rank == 0, 8, (uint64_t)k));
     check_refused(me, post(me, me->rank == 0, 8, 3), SLUICE_E_ARGUMENT, says);
-    if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 2), long_s, true);
-    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 2), long_s, true);
+    if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 2), rank_patience, true);
+    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 2), rank_patience, true);
 }
 
 /* ---- runs ---- */
@@ -186,12 +186,12 @@ static void run_again(rank_thread *me) {
         check(me, !done, "run %d begins with a report of the last one", run);
         if (me->rank == 0) check_ok(me, rank_write(me, 0, run));
         check_ok(me, me->rank == 0 ? rank_send(me, 1, 0, 0, 1) : rank_receive(me, 0, 0, 0, 1));
-        if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), long_s, true);
-        if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), long_s, true);
+        if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
+        if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
         if (me->rank == 1) check_number(me, 0, run);
         check_ok(me, me->ops->post_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, &mine));
         check_ok(me, me->ops->wait_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, all,
-                                          long_s, &done));
+                                          rank_patience, &done));
         check(me, done && all[0] == 10 * run && all[1] == 10 * run + 1, "run %d gathers %g and %g",
               run, all[0], all[1]);
         check_ok(me, rank_begin(me));
@@ -215,7 +215,8 @@ static void give_unevenly(rank_thread *me) {
                          me->ops->wait_gather(me->transport, which, me->rank, all, brief_s, &done));
             check(me, me->rank == 1 || !done, "gather %d is over before rank 1 gives", g);
             if (me->rank != 1) check_ok(me, rank_meet(me));
-            check_ok(me, me->ops->wait_gather(me->transport, which, me->rank, all, long_s, &done));
+            check_ok(me, me->ops->wait_gather(me->transport, which, me->rank, all, rank_patience,
+                                              &done));
             check(me, done, "gather %d is not over", g);
             const double base = 100 * run + 10 * g;
             check(me, all[0] == base + 1 && all[1] == base + 2 && all[2] == base + 2.25,
@@ -230,7 +231,7 @@ static const size_t each[3] = {0, sizeof(double), 2 * sizeof(double)};
 
 /* Never early; how late is the machine's affair, within reason. */
 static void check_time(rank_thread *me, int channel, int k, double start, double expected) {
-    check_over(me, rank_received(me, 0, channel, k), long_s, true);
+    check_over(me, rank_received(me, 0, channel, k), rank_patience, true);
     const double got = sluice__now() - start;
     check(me, got > expected - 1e-6 && got < expected + 2,
           "transfer %d of channel %d is over after %g s, expected %g", k, channel, got, expected);
@@ -244,6 +245,8 @@ static void share_a_link(rank_thread *me) {
     for (int k = 0; k < 3 && me->rank == 0; k++)
         check_ok(me, rank_send(me, 1, channel[k], 0, count[k]));
     check_ok(me, rank_meet(me));
+    for (int c = 0; c < 2 && me->rank == 0; c++)
+        check_over(me, rank_sent(me, 1, c, 1 - c), rank_patience, true);
     if (me->rank == 0) return;
     const double start = sluice__now();
     for (int k = 0; k < 3; k++) check_ok(me, rank_receive(me, 0, channel[k], 0, count[k]));

@@ -23,9 +23,8 @@ extern const transport_case transfer_cases[], exchange_cases[], lifetime_cases[]
 /* The case of this name. */
 const transport_case *transport_case_find(const char *name);
 
-/* Something that happens, on however busy a machine; something that must not, looked for briefly.
- */
-static const double long_s = 20, brief_s = 0.03;
+/* Seconds in which something must not happen: it is looked for briefly. */
+static const double brief_s = 0.03;
 
 /* The transfer is over within `seconds`, or is not. */
 #define check_over(me, at, seconds, expected)                                                      \
