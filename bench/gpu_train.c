@@ -153,8 +153,8 @@ static void look_at_device(const task *with) {
     bench_check(sluice_device_find(&ops, with->on->device));
     bench_check(ops->open(&device, 0, 1, 0, false));
     found->opened = bench_now() - before;
-    bench_check(ops->describe(0, found->words, sizeof found->words));
-    bench_check(ops->room(0, 1, &found->available, &reserve));
+    bench_check(ops->describe(found->words, sizeof found->words, 0));
+    bench_check(ops->memory(&found->available, &reserve, 0, 1));
     for (int p = 0; p < PRECISIONS; p++)
         found->has[p] = ops->operations((sluice_precision)p) != NULL;
     ops->close(device);
@@ -266,7 +266,7 @@ static sluice_pipeline *make_pipeline(const task *with, const sluice_model *mode
     options.ranks_per_device        = plan.ranks;
     options.precision               = (sluice_precision)with->precision;
     bench_check(sluice_schedule_generate(&schedule, "1f1b", &plan));
-    bench_check(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    bench_check(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -278,7 +278,7 @@ static sluice_result step(sluice_pipeline *pipeline, setting *on) {
         .parts         = {{"inputs", load_tokens, on}, {"targets", load_tokens, on}},
         .learning_rate = 1e-4};
     sluice_result result = {0};
-    bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+    bench_check(sluice_pipeline_step(&result, pipeline, &batch));
     return result;
 }
 
@@ -312,16 +312,16 @@ static void measure_run(const task *with) {
     const int ranks              = widths[with->width];
     const sluice_device_ops *ops = NULL;
     bench_check(sluice_device_find(&ops, on.device));
-    bench_check(ops->room(0, ranks, &to->before, &to->reserve));
+    bench_check(ops->memory(&to->before, &to->reserve, 0, ranks));
     sluice_model *const model       = make_model(&on);
     sluice_pipeline *const pipeline = make_pipeline(with, model);
     for (int r = 0; r < ranks; r++)
         to->planned += sluice_program_memory(sluice_pipeline_program(pipeline), r).arena;
     for (int n = 0; n < WARM; n++) (void)step(pipeline, &on);
-    bench_check(sluice_pipeline_digest(pipeline, &to->digest));
+    bench_check(sluice_pipeline_digest(&to->digest, pipeline));
     time_steps(to, pipeline, &on, ranks);
-    bench_check(ops->room(0, ranks, &to->with, &to->reserve));
-    sluice_pipeline_free(pipeline);
+    bench_check(ops->memory(&to->with, &to->reserve, 0, ranks));
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     to->done = true;
 }

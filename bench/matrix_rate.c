@@ -62,7 +62,7 @@ static float *fill(const bench_matrices *on, size_t bytes) {
         random = random * 1664525U + 1013904223U;
         x[i]   = (float)(int32_t)random * 0x1p-31F;
     }
-    bench_check(on->ops->arena_alloc(on->device, &there, bytes));
+    bench_check(on->ops->arena_alloc(&there, on->device, bytes));
     bench_check(on->ops->upload(on->stream, there, x, bytes));
     bench_check(on->ops->synchronize(on->stream));
     free(x);
@@ -73,7 +73,7 @@ void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int o
                          sluice_precision precision, const sluice_matmul *products, int count) {
     *on = (bench_matrices){.ops = ops, .operations = ops->operations(precision)};
     bench_check(ops->open(&on->device, ordinal, 1, 0, false));
-    bench_check(ops->stream_create(on->device, SLUICE_STREAM_COMPUTE, &on->stream));
+    bench_check(ops->stream_create(&on->stream, on->device, SLUICE_STREAM_COMPUTE));
     for (int k = 0; k < count; k++) {
         make_room(&on->c_bytes, products[k].rows, products[k].columns);
         make_room(&on->a_bytes, products[k].rows, products[k].inner);

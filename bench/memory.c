@@ -88,7 +88,8 @@ static planned make_plan(const sluice_model *model, const setting *on, const var
     if (evenly)
         split_evenly(made.split, sluice_model_layer_count(model), ranks);
     else
-        bench_check(sluice_split_model(made.split, model, ranks, on->samples, on->microbatches));
+        bench_check(
+            sluice_split_from_model(made.split, model, ranks, on->samples, on->microbatches));
     for (int s = 0; s < ranks; s++) made.recompute[s] = v->recompute;
     train.samples   = on->samples;
     train.recompute = made.recompute;
@@ -107,7 +108,7 @@ static void free_plan(planned *plan) {
 static void describe_stage(const planned *plan, int stage, size_t *input, size_t *inner) {
     const int64_t samples = sluice_program_samples(plan->program, 0);
     int first, last;
-    sluice_program_stage_layers(plan->program, stage, &first, &last);
+    sluice_program_stage_layers(&first, &last, plan->program, stage);
     const sluice_shape edge =
         sluice_model_layer_input(plan->model, first, samples, SLUICE_PRECISION_FP32);
     *input = sluice_shape_bytes(&edge);
@@ -165,8 +166,8 @@ static void print_rank(const planned *plan, int rank) {
     const size_t kept                = kept_bytes(&bytes);
     int first, last, count;
     const sluice_instruction *const peak =
-        &sluice_program_list(plan->program, rank, &count)[bytes.peak];
-    sluice_program_stage_layers(plan->program, rank, &first, &last);
+        &sluice_program_list(&count, plan->program, rank)[bytes.peak];
+    sluice_program_stage_layers(&first, &last, plan->program, rank);
     printf(
         "| %d | %d | %d-%d | %.1f | %.1f | %.1f | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.3f | ",
         plan->ranks, rank, first, last, mib(bytes.parameters), mib(bytes.gradients),
@@ -286,8 +287,8 @@ static sluice_pipeline *make_pipeline(const planned *plan, const setting *on) {
     options.threads                 = 1;
     options.device                  = "cpu";
     options.recompute               = plan->recompute;
-    bench_check(
-        sluice_pipeline_create(&pipeline, plan->model, plan->schedule, plan->split, &options));
+    bench_check(sluice_pipeline_plan_and_open(&pipeline, plan->model, plan->schedule, plan->split,
+                                              &options));
     return pipeline;
 }
 
@@ -302,9 +303,9 @@ static bench_resident run_steps(const planned *plan, const setting *on) {
     const bench_resident before     = bench_resident_now();
     sluice_pipeline *const pipeline = make_pipeline(plan, on);
     sluice_result result;
-    for (int n = 0; n < STEPS; n++) bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+    for (int n = 0; n < STEPS; n++) bench_check(sluice_pipeline_step(&result, pipeline, &batch));
     bench_resident after = bench_resident_now();
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     after.arenas -= before.arenas;
     after.all -= before.all;
     return after;

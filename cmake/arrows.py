@@ -27,7 +27,7 @@ BELOW = {
                 "timeline",
     "train": "base device partition schedule model optimizer program planner executor "
              "timeline io",
-    "io": "base",
+    "io": "base device partition schedule model optimizer program planner",
     "timeline": "base program",
     "draw": "base timeline",
     "cli": "public",
@@ -35,16 +35,17 @@ BELOW = {
 # The room of each public header; sluice.h is the front page, and public like all of them.
 PUBLIC = {
     "allocator": "base", "export": "base", "status": "base", "tensor": "base",
-    "partition": "partition", "schedule": "schedule",
+    "queues": "base",
+    "partition": "partition", "schedule": "schedule", "transports": "transport",
     "device": "device", "operations": "device", "layer": "model", "model": "model",
     "family": "model", "gpt2": "model",
     "optimizer": "optimizer",
     "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
     "pipeline": "executor", "virtual": "executor", "run": "train", "train": "train",
-    "data": "io", "file": "io", "profile": "io", "sluice": "public",
+    "data": "io", "file": "io", "profile": "planner", "sluice": "public",
 }
 # Rooms whose private headers are for themselves alone, but for these doors.
-DOORS = {"device": set(), "transport": {"runtime/transport/transport.h"}, "schedule": set(),
+DOORS = {"device": set(), "transport": {"runtime/transport/transport.h", "runtime/transport/registry.h"}, "schedule": set(),
          "model": set(), "io": {"runtime/io/config_file.h"}, "draw": set(), "train": set(), "cli": set()}
 # Backends: folders in a room that know the room's own headers and not each other.
 BACKENDS = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual",
@@ -54,10 +55,7 @@ EXCEPTIONS = {  # (file, included): why
     ("runtime/base/version.c", "sluice/sluice.h"): "sluice_version() is of the front page",
     ("runtime/device/cuda/portable.h", "simt.h"):
         "of the emulation, which compiles the kernels with its own folder in the include path",
-    ("include/sluice/profile.h", "sluice/partition.h"): "cost tables go to planner/",
-    ("include/sluice/profile.h", "sluice/program.h"): "cost tables go to planner/",
-    ("include/sluice/profile.h", "sluice/schedule.h"): "cost tables go to planner/",
-    ("runtime/program/timeline.c", "sluice/timeline.h"):
+    ("runtime/program/simulate/spans.c", "sluice/timeline.h"):
         "makes the time line of a simulation; timeline.h is about both",
     ("runtime/device/plugin.h", "runtime/transport/transport.h"):
         "a plug-in offers lists of devices and of transports",
@@ -67,8 +65,8 @@ EXCEPTIONS = {  # (file, included): why
         "NCCL enqueues on this device's streams",
     ("runtime/transport/nccl/transport.c", "runtime/device/cuda/transport.h"):
         "a plug-in offers lists of devices and of transports",
-    ("runtime/executor/transport.c", "runtime/device/plugin.h"):
-        "asks the loader for a transport; a registry will",
+    ("runtime/transport/registry.c", "runtime/device/plugin.h"):
+        "a plug-in offers lists of devices and of transports",
 }
 
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')

@@ -16,10 +16,6 @@ MIRRORED = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual
 OPAQUE = {"sluice__transport"}
 # File names that occur twice for now: {name: why}.
 TWICE = {
-    "clock.c": "executor/ gets a file and a header per concern",
-    "internal.h": "the same, and program/ gets folders",
-    "ledger.h": "program/ledger.h goes into a folder of program/",
-    "place.c": "`place` has four meanings, in executor/ and program/ too",
 }
 TAG = re.compile(r"^(?:typedef )?(?:struct|union|enum) (sluice__\w+) \{")
 FUNCTION_TYPE = re.compile(r"^typedef [^(;]*?\b(sluice__\w+)\(")

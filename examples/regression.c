@@ -33,10 +33,10 @@ int main(void) {
                   sluice_model_add(model, sluice_layer_linear(), &narrow, "narrow") ||
                   sluice_model_add(model, sluice_layer_squared_error(), NULL, "error") ||
                   sluice_schedule_generate(&schedule, "1f1b", &plan) ||
-                  sluice_pipeline_create(&pipe, model, schedule, NULL, &settings);
-    for (int n = 0; n < 400 && !failed; n++) failed = sluice_pipeline_step(pipe, &batch, &result);
+                  sluice_pipeline_plan_and_open(&pipe, model, schedule, NULL, &settings);
+    for (int n = 0; n < 400 && !failed; n++) failed = sluice_pipeline_step(&result, pipe, &batch);
     printf("%s%g\n", failed ? sluice_last_error()->what : "squared error ", result.loss);
-    sluice_pipeline_free(pipe);
+    sluice_pipeline_close(pipe);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
     return failed || result.loss > 0.001;

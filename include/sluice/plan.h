@@ -76,7 +76,7 @@ SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
 
 /* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
  * `microbatches`: sluice_split_minmax() over what the layers describe. */
-SLUICE_API sluice_status sluice_split_model(sluice_split *out, const sluice_model *model,
-                                            int stages, int64_t samples, int microbatches);
+SLUICE_API sluice_status sluice_split_from_model(sluice_split *out, const sluice_model *model,
+                                                 int stages, int64_t samples, int microbatches);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "sluice/model.h"
 #include "sluice/partition.h"
+#include "sluice/queues.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 
@@ -43,9 +44,11 @@ typedef enum sluice_instruction_kind {
 
 /* "F", "post-send"; never NULL. */
 SLUICE_API const char *sluice_instruction_name(sluice_instruction_kind kind);
+/* F, B, I, W and recompute: what takes a stage's time. */
+SLUICE_API bool sluice_instruction_computes(sluice_instruction_kind kind);
 
 /* What a buffer is to an instruction. Which roles a kind of instruction reads and writes is in one
- * table (runtime/program/slots.c). */
+ * table (runtime/program/memory/slots.c). */
 typedef enum sluice_role {
     SLUICE_ROLE_INPUT           = 0, /* of the stage; of a post-send: what is sent */
     SLUICE_ROLE_OUTPUT          = 1, /* of the stage; of a post-receive: where it arrives */
@@ -53,7 +56,7 @@ typedef enum sluice_role {
     SLUICE_ROLE_INPUT_GRADIENT  = 3,
     SLUICE_ROLE_SAVED_INPUT     = 4, /* saved by F until I has run */
     SLUICE_ROLE_SAVED_WEIGHT    = 5, /* saved by F until W has run */
-    SLUICE_ROLE_HANDED          = 6, /* left by I for W */
+    SLUICE_ROLE_STASH           = 6, /* left by I for W */
     SLUICE_ROLE_BATCH   = 7, /* parts of the batch that layers read by name; filled before F */
     SLUICE_ROLE_SCRATCH = 8  /* of this instruction alone */
 } sluice_role;
@@ -123,20 +126,6 @@ typedef struct sluice_instruction {
 
 typedef struct sluice_program sluice_program; /* immutable once built */
 
-/*
- * How a transport orders transfers. It is strict rendezvous in both: a transfer begins when both
- * ends are posted and everything before it in its queues is complete; nothing is buffered.
- *
- * A channel is a queue from one rank to another. There is one for each pair of stages that an edge
- * joins, so that what passes one stage boundary never waits for what passes another.
- */
-typedef enum sluice_queues {
-    SLUICE_QUEUES_PER_CHANNEL = 0, /* local, mpi */
-    SLUICE_QUEUES_PER_RANK    = 1  /* one for all communication of a rank, in which posts of one
-                                    * group are issued as one: nccl, with a stream and a resident
-                                    * kernel per GPU */
-} sluice_queues;
-
 /* What a stage holds for one micro-batch, in bytes, and for good: for programs without a model. */
 typedef struct sluice_stage_bytes {
     size_t output;    /* that crosses to the next stage; its gradient is as large */
@@ -168,7 +157,8 @@ typedef struct sluice_program_options {
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
  * must outlive the program. Of uneven micro-batches the larger come first.
- * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
+ * E_ARGUMENT, E_UNSUPPORTED (a precision that does not exist), E_SCHEDULE (the schedule cannot
+ * work: the first thing that is wrong), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,
                                                 const sluice_schedule *schedule,
@@ -182,14 +172,14 @@ SLUICE_API int sluice_program_stages(const sluice_program *program);
 SLUICE_API int sluice_program_microbatches(const sluice_program *program);
 SLUICE_API int sluice_program_stage_rank(const sluice_program *program, int stage);
 /* Layers of `stage`: *first .. *last, both included; 0..-1 without a model. */
-SLUICE_API void sluice_program_stage_layers(const sluice_program *program, int stage, int *first,
-                                            int *last);
+SLUICE_API void sluice_program_stage_layers(int *first, int *last, const sluice_program *program,
+                                            int stage);
 /* Samples of micro-batch `i`, and the index in the minibatch of its first one. */
 SLUICE_API int64_t sluice_program_samples(const sluice_program *program, int i);
 SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, int i);
 /* Borrowed; `*count` gets the length. */
-SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
-                                                         int *count);
+SLUICE_API const sluice_instruction *sluice_program_list(int *count, const sluice_program *program,
+                                                         int rank);
 /* Slots of every instruction: SLUICE_ROLES, and more where a stage has several inputs or outputs.
  */
 SLUICE_API int sluice_program_slot_count(const sluice_program *program);
@@ -217,7 +207,7 @@ typedef struct sluice_program_bytes {
 SLUICE_API const char *sluice_memory_kind_name(int kind);
 SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank);
 /* Most stage-activations that the rank holds at once: F begun, B (or W) not ended. */
-SLUICE_API int sluice_program_peak_live(const sluice_program *program, int rank);
+SLUICE_API int sluice_program_peak_activations(const sluice_program *program, int rank);
 
 /* ---- verification: logic ---- */
 
@@ -236,11 +226,6 @@ SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
 
 /* ---- simulation: time ---- */
 
-/* Costs of one stage's actions, in any unit of time. B costs input + weight. */
-typedef struct sluice_stage_cost {
-    double forward, input, weight;
-} sluice_stage_cost;
-
 /* A transfer takes latency + size / bandwidth; bandwidth 0: size does not matter. */
 typedef struct sluice_link_cost {
     int from, to; /* ranks */
@@ -258,8 +243,8 @@ typedef struct sluice_link_cost {
  * queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its begin.
  */
 typedef struct sluice_simulation_costs {
-    const sluice_stage_cost *stages; /* one per stage */
-    double activation_transfer;      /* of the payload, on any link */
+    const sluice_cost *stages;  /* one per stage */
+    double activation_transfer; /* of the payload, on any link */
     double gradient_transfer;
     double update;                 /* norm and update, each rank */
     const double *recompute;       /* per stage; NULL: as long as F */
@@ -270,15 +255,15 @@ typedef struct sluice_simulation_costs {
 } sluice_simulation_costs;
 
 typedef struct sluice_rank_times {
-    double *begin, *end;   /* per instruction; each begins where the one before it ends */
-    bool *critical;        /* per instruction: on the critical path */
-    int *live;             /* per instruction: stage-activations held while it runs */
-    size_t *live_bytes;    /* per instruction: bytes of the arena alive while it runs; NULL in a
-                            * program of which no bytes are known */
-    double busy;           /* time in compute instructions */
-    double first, last;    /* begin of the first compute instruction, end of the last */
-    double inner_idle;     /* idle share between first and last */
-    int peak_microbatches; /* most stage-activations held at once: F begun, B (or W) not ended */
+    double *begin, *end;  /* per instruction; each begins where the one before it ends */
+    bool *critical;       /* per instruction: on the critical path */
+    int *live;            /* per instruction: stage-activations held while it runs */
+    size_t *live_bytes;   /* per instruction: bytes of the arena alive while it runs; NULL in a
+                           * program of which no bytes are known */
+    double busy;          /* time in compute instructions */
+    double first, last;   /* begin of the first compute instruction, end of the last */
+    double inner_idle;    /* idle share between first and last */
+    int peak_activations; /* most stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
 
 /* One transfer of the step; those of ties, which come after it, are not among them. */

@@ -5,8 +5,8 @@
  *
  *     sluice_run_open(&run, pipeline, model, corpus, &options);
  *     while (!sluice_run_is_done(run)) {
- *         sluice_run_step(run, &result);
- *         if (sluice_run_evaluates(run)) sluice_run_evaluate(run, &loss);
+ *         sluice_run_step(&result, run);
+ *         if (sluice_run_evaluates(run)) sluice_run_evaluate(&loss, run);
  *     }
  */
 #ifndef SLUICE_RUN_H
@@ -37,7 +37,7 @@ typedef struct sluice_run_options {
 
 /*
  * A minibatch has the samples that the pipeline was made for. All three are borrowed, and must
- * outlive the run; `model` is the pipeline's. Release with sluice_run_free().
+ * outlive the run; `model` is the pipeline's. Release with sluice_run_close().
  * E_ARGUMENT (the model reads of a batch what a corpus does not have, windows of another length
  * than the model's sequences, a number out of its range), E_HOST_MEMORY.
  */
@@ -46,7 +46,7 @@ SLUICE_API sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipe
                                          const sluice_run_options *options);
 /* NULL is fine. After E_DEADLINE a rank may still read the corpus through the run, whose memory is
  * then left to it. */
-SLUICE_API void sluice_run_free(sluice_run *run);
+SLUICE_API void sluice_run_close(sluice_run *run);
 
 typedef struct sluice_run_result {
     int64_t step; /* this one, from 1 */
@@ -66,10 +66,10 @@ typedef struct sluice_run_result {
  * E_NONFINITE (one more than may be skipped), E_ARGUMENT (all steps are done), and what
  * sluice_pipeline_step() returns.
  */
-SLUICE_API sluice_status sluice_run_step(sluice_run *run, sluice_run_result *result);
+SLUICE_API sluice_status sluice_run_step(sluice_run_result *result, sluice_run *run);
 
 /* The mean loss of the same held-out windows each time, spread over all that are held out. */
-SLUICE_API sluice_status sluice_run_evaluate(sluice_run *run, double *loss);
+SLUICE_API sluice_status sluice_run_evaluate(double *loss, sluice_run *run);
 SLUICE_API int64_t sluice_run_held_out(const sluice_run *run); /* how many they are */
 
 SLUICE_API bool sluice_run_is_done(const sluice_run *run); /* all steps are */

@@ -41,12 +41,14 @@
 #include "sluice/plan.h"
 #include "sluice/profile.h"
 #include "sluice/program.h"
+#include "sluice/queues.h"
 #include "sluice/run.h"
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 #include "sluice/tensor.h"
 #include "sluice/timeline.h"
 #include "sluice/train.h"
+#include "sluice/transports.h"
 #include "sluice/virtual.h"
 
 /* "0.1.0". */

@@ -5,8 +5,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/executor/report.h"
-#include "runtime/program/ledger.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/instruction.h"
+#include "runtime/program/simulate/charges.h"
+#include "runtime/program/simulate/idle.h"
 
 struct sluice__accounts {
     double *inner_idle;      /* [ranks] */
@@ -39,25 +40,19 @@ const sluice_ledger *sluice__ledgers(const sluice_pipeline *pipeline) {
     return pipeline->accounts->ledger;
 }
 
-/* Idle shares from the instructions' times; the step's pipeline part ends with its last action. */
+/* As the simulator defines them, from the instructions' measured times. */
 static void measure_idle(sluice_pipeline *pipeline, sluice_result *result) {
     double makespan = 0, busy = 0;
     for (int r = 0; r < pipeline->ranks; r++) {
         const sluice__rank_program *mine = &pipeline->program->rank[r];
-        const double *const begin        = sluice__report_begins(pipeline, r);
-        const double *const end          = sluice__report_ends(pipeline, r);
-        double own = 0, first = -1, last = 0;
-        for (int n = 0; n < mine->count; n++) {
-            if (!sluice__is_compute(&mine->list[n])) continue;
-            if (first < 0) first = begin[n];
-            last = end[n];
-            own += end[n] - begin[n];
-        }
-        pipeline->accounts->inner_idle[r] = last > first ? 1 - own / (last - first) : 0;
-        busy += own;
-        if (last > makespan) makespan = last;
+        const sluice__idle idle =
+            sluice__idle_of(mine->list, mine->count, sluice__report_begins(pipeline, r),
+                            sluice__report_ends(pipeline, r));
+        pipeline->accounts->inner_idle[r] = idle.inner;
+        busy += idle.busy;
+        if (idle.drain > makespan) makespan = idle.drain;
     }
-    result->makespan_idle = makespan > 0 ? 1 - busy / (makespan * pipeline->ranks) : 0;
+    result->makespan_idle = sluice__makespan_idle(pipeline->ranks, makespan, busy);
     result->inner_idle    = pipeline->accounts->inner_idle;
 }
 
@@ -74,8 +69,8 @@ void sluice__account(sluice_pipeline *pipeline, sluice_result *result) {
                                                         .meeting  = report->meeting,
                                                         .on_core  = report->on_core};
     }
-    sluice__book(accounts->ledger, pipeline->program, accounts->partners, accounts->records,
-                 result->seconds, NULL);
+    sluice__charge(accounts->ledger, pipeline->program, accounts->partners, accounts->records,
+                   result->seconds, NULL);
     result->ledger = accounts->ledger;
 }
 
@@ -85,8 +80,7 @@ static double seconds_of(const sluice_pipeline *pipeline, int r, int n) {
     return sluice__report_ends(pipeline, r)[n] - sluice__report_begins(pipeline, r)[n];
 }
 
-static void add_cost(sluice_stage_cost *cost, sluice_instruction_kind kind, double time,
-                     double weight) {
+static void add_cost(sluice_cost *cost, sluice_instruction_kind kind, double time, double weight) {
     if (kind == SLUICE_INSTRUCTION_FORWARD) cost->forward += time;
     if (kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) cost->input += time;
     if (kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT) cost->weight += time;
@@ -96,9 +90,9 @@ static void add_cost(sluice_stage_cost *cost, sluice_instruction_kind kind, doub
     }
 }
 
-void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_cost *costs) {
+void sluice_pipeline_stage_costs(sluice_cost *costs, const sluice_pipeline *pipeline) {
     const sluice_program *program = pipeline->program;
-    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_stage_cost){0, 0, 0};
+    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_cost){0, 0, 0};
     for (int r = 0; r < pipeline->ranks; r++)
         for (int n = 0; n < program->rank[r].count; n++) {
             const sluice_instruction *at = &program->rank[r].list[n];
@@ -110,8 +104,8 @@ void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_c
         }
 }
 
-void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, double *recompute,
-                                 double *updates) {
+void sluice_pipeline_other_costs(double *recompute, double *updates,
+                                 const sluice_pipeline *pipeline) {
     const sluice_program *program = pipeline->program;
     for (int s = 0; s < program->stages; s++) {
         const int r                      = program->stage_rank[s];

@@ -32,7 +32,7 @@ static sluice_status add(XXH3_state_t *hash, sluice_pipeline *pipeline,
     return status;
 }
 
-sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest) {
+sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline) {
     const sluice__states *const states = &pipeline->states;
     const sluice__state **order        = NULL;
     XXH3_state_t *hash                 = XXH3_createState();

@@ -14,7 +14,8 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/account.h"
 #include "runtime/executor/report.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/instruction.h"
+#include "runtime/program/simulate/idle.h"
 
 /* What the ranks saw of one transfer. */
 typedef struct sight {
@@ -135,11 +136,9 @@ static sluice_status measure_ranks(measurement *m) {
         const double *const end                = sluice__report_ends(m->pipeline, r);
         result->rank[r].begin                  = sluice__report_begins(m->pipeline, r);
         result->rank[r].end                    = sluice__report_ends(m->pipeline, r);
-        for (int n = 0; n < mine->count; n++) {
-            if (sluice__is_compute(&mine->list[n]))
-                result->makespan = fmax(result->makespan, end[n]);
-            result->step = fmax(result->step, end[n]);
-        }
+        const int drain                        = sluice__drain_of(mine->list, mine->count);
+        result->makespan = fmax(result->makespan, drain > 0 ? end[drain - 1] : 0);
+        if (mine->count > 0) result->step = fmax(result->step, end[mine->count - 1]);
     }
     return SLUICE_OK;
 }

@@ -19,7 +19,7 @@
 #include "runtime/executor/report.h"
 #include "runtime/executor/stage.h"
 #include "runtime/executor/update.h"
-#include "runtime/program/transfers.h"
+#include "runtime/program/instruction.h"
 
 /* `context` is the bytes of a sample. */
 static sluice_status load_zeros(void *context, void *to, int64_t first, int64_t samples) {

@@ -104,15 +104,15 @@ static sluice_status full_name(char **out, const char *layer_name, const char *p
 static sluice_status check_description(const sluice_layer_kind *kind,
                                        const sluice_layer_description *d) {
     if (d->parameter_count < 0 || d->parameter_count > SLUICE_LAYER_PARAMETERS ||
-        d->saved_count < 0 || d->saved_count > SLUICE_LAYER_SAVED || d->handed_count < 0 ||
-        d->handed_count > SLUICE_LAYER_HANDED || d->batch_count < 0 ||
+        d->saved_count < 0 || d->saved_count > SLUICE_LAYER_SAVED || d->stash_count < 0 ||
+        d->stash_count > SLUICE_LAYER_STASH || d->batch_count < 0 ||
         d->batch_count > SLUICE_LAYER_BATCH)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "layer kind '%s' describes %d parameters, %d saved and %d handed "
                             "tensors and %d parts of the batch; there may be %d, %d, %d and %d",
-                            kind->name, d->parameter_count, d->saved_count, d->handed_count,
+                            kind->name, d->parameter_count, d->saved_count, d->stash_count,
                             d->batch_count, SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED,
-                            SLUICE_LAYER_HANDED, SLUICE_LAYER_BATCH);
+                            SLUICE_LAYER_STASH, SLUICE_LAYER_BATCH);
     if (d->output.rank < 1 || d->output.rank > SLUICE_MAX_DIMS || d->output.dims[0] != 1) {
         char text[SLUICE__SHAPE_TEXT];
         return sluice__fail(SLUICE_E_ARGUMENT,

@@ -3,7 +3,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/planner/planner.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 
 /* Rank by rank, micro-batch by micro-batch, the rank's stages. */
 static void fill_lists(const sluice_program *step, int microbatches, sluice_action *next,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be none. */
+/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be
+ * none. */
 #include <assert.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/planner/planner.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 
 /* ---- checks ---- */
 
@@ -72,9 +73,9 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
     settings.recompute              = options->recompute;
     if (!split) {
         SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
-        SLUICE__TRY_OUT(sluice_split_model(even, plan->model, sluice_schedule_stages(schedule),
-                                           options->samples,
-                                           sluice_schedule_microbatches(schedule)));
+        SLUICE__TRY_OUT(sluice_split_from_model(even, plan->model, sluice_schedule_stages(schedule),
+                                                options->samples,
+                                                sluice_schedule_microbatches(schedule)));
         split = even;
     }
     status = sluice_program_compile(&plan->programs[SLUICE_PLAN_STEP], schedule, plan->model, split,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* compile.c -- schedule, split and model become a program; what can be asked of it. */
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/lowered.h"
+#include "runtime/program/lower/lowered.h"
+#include "runtime/program/pass_check.h"
 
 /* Everything that could be held at one time can be counted. */
 static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, int microbatches) {
@@ -48,6 +50,9 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "%d optimizer state tensors per parameter; there can be 0 to %d",
                             options->states, SLUICE_UPDATE_STATES);
+    if ((int)options->precision < 0 || (int)options->precision >= SLUICE_PRECISIONS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "precision %d does not exist",
+                            (int)options->precision);
     if (!model && options->bytes) SLUICE__TRY(check_bytes(options->bytes, stages, m));
     if (!model) return SLUICE_OK;
     if (options->bytes)
@@ -103,7 +108,7 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
     for (int s = 0; s < program->stages; s++) {
         if (program->options.bytes)
             sluice__layout_sized(&program->layouts[s], &program->options.bytes[s]);
-        else if (!program->model)
+        else if (!split)
             sluice__layout_abstract(&program->layouts[s], s == program->stages - 1);
         else
             SLUICE__TRY(sluice__layout_make(
@@ -173,7 +178,9 @@ static sluice_status make_list(sluice_program *program, sluice__rank_links *link
     sluice__lowered lowered = {0};
     sluice_status status    = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__lower_rank(&lowered, program, links, r, depth));
+    assert(sluice__lowered_check(program, &lowered));
     SLUICE__TRY_OUT(sluice__plan_rank(program, r, &lowered));
+    assert(sluice__program_check(program, r));
 out:
     sluice__lowered_free(&lowered);
     sluice__rank_links_free(links); /* so that large programs fit */
@@ -292,60 +299,4 @@ void sluice_program_free(sluice_program *program) {
     sluice__free(program->stage_rank);
     sluice__free(program->recompute);
     sluice__free(program);
-}
-
-/* ---- what can be asked ---- */
-
-int sluice_program_ranks(const sluice_program *program) {
-    return program->ranks;
-}
-int sluice_program_stages(const sluice_program *program) {
-    return program->stages;
-}
-int sluice_program_microbatches(const sluice_program *program) {
-    return program->microbatches;
-}
-
-int sluice_program_stage_rank(const sluice_program *program, int stage) {
-    return program->stage_rank[stage];
-}
-
-int sluice__layer_stage(const sluice_program *program, int layer) {
-    int s = 0;
-    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
-    return s;
-}
-
-void sluice_program_stage_layers(const sluice_program *program, int stage, int *first, int *last) {
-    *first = program->layouts[stage].first;
-    *last  = *first + program->layouts[stage].count - 1;
-}
-
-int64_t sluice_program_samples(const sluice_program *program, int i) {
-    return program->first_sample[i + 1] - program->first_sample[i];
-}
-
-int64_t sluice_program_first_sample(const sluice_program *program, int i) {
-    return program->first_sample[i];
-}
-
-const sluice_instruction *sluice_program_list(const sluice_program *program, int rank, int *count) {
-    *count = program->rank[rank].count;
-    return program->rank[rank].list;
-}
-
-int sluice_program_slot_count(const sluice_program *program) {
-    return program->edges.slot_count;
-}
-
-int sluice_program_edge_count(const sluice_program *program) {
-    return program->edges.count;
-}
-
-sluice_edge sluice_program_edge(const sluice_program *program, int edge) {
-    return program->edges.list[edge].is;
-}
-
-sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank) {
-    return program->rank[rank].bytes;
 }

@@ -2,7 +2,7 @@
 /* instruction.c -- instructions in words. */
 #include <stdio.h>
 
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 
 const char *sluice_instruction_name(sluice_instruction_kind kind) {
     switch (kind) {
@@ -35,6 +35,10 @@ void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruct
         snprintf(out, bytes, "%s", sluice_instruction_name(instruction->kind));
 }
 
+bool sluice_instruction_computes(sluice_instruction_kind kind) {
+    return sluice__is_compute(&(sluice_instruction){.kind = kind});
+}
+
 const char *sluice_memory_kind_name(int kind) {
     static const char *const names[SLUICE_MEMORY_KINDS] = {
         [SLUICE_ROLE_INPUT]           = "stage inputs",
@@ -43,7 +47,7 @@ const char *sluice_memory_kind_name(int kind) {
         [SLUICE_ROLE_INPUT_GRADIENT]  = "gradients of stage inputs",
         [SLUICE_ROLE_SAVED_INPUT]     = "saved activations, until I",
         [SLUICE_ROLE_SAVED_WEIGHT]    = "saved activations, until W",
-        [SLUICE_ROLE_HANDED]          = "left by I for W",
+        [SLUICE_ROLE_STASH]           = "left by I for W",
         [SLUICE_ROLE_BATCH]           = "parts of the batch",
         [SLUICE_ROLE_SCRATCH]         = "scratch",
         [SLUICE_MEMORY_TIES]          = "tied gradients of other ranks",

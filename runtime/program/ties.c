@@ -2,7 +2,7 @@
 /* ties.c -- tied parameters: who holds one, and the edges that bring each holder every use's
  * gradient. */
 #include "runtime/base/error.h"
-#include "runtime/program/internal.h"
+#include "runtime/program/compiled.h"
 
 bool sluice__is_tied(const sluice_model *model, int first) {
     for (int u = first + 1; u < sluice_model_use_count(model); u++)

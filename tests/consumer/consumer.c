@@ -43,11 +43,11 @@ int main(void) {
     if (!strstr(sluice_last_error()->what, "2f2b")) return fail();
     if (make_model(&model) != SLUICE_OK) return fail();
     if (sluice_schedule_generate(&schedule, "1f1b", &plan) != SLUICE_OK) return fail();
-    if (sluice_pipeline_create(&pipeline, model, schedule, NULL, &settings) != SLUICE_OK)
+    if (sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings) != SLUICE_OK)
         return fail();
-    if (sluice_pipeline_digest(pipeline, &digest) != SLUICE_OK) return fail();
+    if (sluice_pipeline_digest(&digest, pipeline) != SLUICE_OK) return fail();
     printf("sluice %s %016llx\n", sluice_version(), (unsigned long long)digest);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
     return 0;

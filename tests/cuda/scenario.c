@@ -48,7 +48,7 @@ static int threads(void) {
 }
 
 void scenario_begin(void) {
-    sluice_set_allocator(&(sluice_allocator){resize, NULL});
+    sluice_allocator_set(&(sluice_allocator){resize, NULL});
     scenario_settings = emu_settings_now();
     threads_at_first  = threads();
 }
@@ -127,7 +127,8 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
     options.precision               = s->is_gpt ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_TF32;
     options.deadline_s              = s->deadline_s;
     SLUICE__TRY(sluice_schedule_generate(&schedule, s->schedule, &shape));
-    const sluice_status status = sluice_pipeline_create(out, model, schedule, NULL, &options);
+    const sluice_status status =
+        sluice_pipeline_plan_and_open(out, model, schedule, NULL, &options);
     sluice_schedule_free(schedule);
     return status;
 }
@@ -162,13 +163,13 @@ static sluice_batch make_batch(const scenario *s, int64_t samples) {
 static sluice_status step(sluice_pipeline *pipeline, const scenario *s) {
     const sluice_batch batch = make_batch(s, SAMPLES);
     sluice_result result;
-    return sluice_pipeline_step(pipeline, &batch, &result);
+    return sluice_pipeline_step(&result, pipeline, &batch);
 }
 
 static sluice_status evaluate(sluice_pipeline *pipeline, const scenario *s) {
     const sluice_batch batch = make_batch(s, 3);
     double loss;
-    return sluice_pipeline_evaluate(pipeline, &batch, &loss);
+    return sluice_pipeline_evaluate(&loss, pipeline, &batch);
 }
 
 static sluice_status write_parameter(sluice_pipeline *pipeline, const scenario *s) {
@@ -189,11 +190,11 @@ static sluice_status run_phase(scenario_phase phase, const scenario *s, const sl
     case SCENARIO_EVALUATE:
         return evaluate(*pipeline, s);
     case SCENARIO_READ:
-        return sluice_pipeline_digest(*pipeline, &end->digest);
+        return sluice_pipeline_digest(&end->digest, *pipeline);
     case SCENARIO_WRITE:
         return write_parameter(*pipeline, s);
     default:
-        sluice_pipeline_free(*pipeline);
+        sluice_pipeline_close(*pipeline);
         return SLUICE_OK;
     }
 }
@@ -218,7 +219,7 @@ static void expect_refusals(sluice_pipeline *pipeline, const scenario *s, const 
     expect_kept(step(pipeline, s), end, words);
     expect_kept(evaluate(pipeline, s), end, words);
     if (sluice__now() - begin > 1) fail_msg("%s: refusals take %g s", words, sluice__now() - begin);
-    const sluice_status read = sluice_pipeline_digest(pipeline, &digest); /* may still be done */
+    const sluice_status read = sluice_pipeline_digest(&digest, pipeline); /* may still be done */
     if (read != SLUICE_OK) expect_kept(read, end, words);
 }
 

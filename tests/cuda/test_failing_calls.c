@@ -221,7 +221,7 @@ static void memory_of_the_host_may_run_out(void **state) {
 static sluice_status describe(const sluice_device_ops *ops, sluice_stream *stream) {
     char text[64];
     (void)stream;
-    return ops->describe(0, text, sizeof text);
+    return ops->describe(text, sizeof text, 0);
 }
 
 /* A product without an inner dimension is beta times what stands there. */
@@ -230,7 +230,7 @@ static sluice_status multiply_nothing(const sluice_device_ops *ops, sluice_strea
     const sluice_matmul nothing = {.rows = 2, .columns = 2, .alpha = 1, .beta = beta};
     sluice_matmul product       = nothing;
     void *c                     = NULL;
-    SLUICE__TRY(ops->arena_alloc(NULL, &c, 4 * sizeof(float)));
+    SLUICE__TRY(ops->arena_alloc(&c, NULL, 4 * sizeof(float)));
     product.c                  = c;
     const sluice_status status = ops->operations(SLUICE_PRECISION_FP32)->matmul(stream, &product);
     (void)ops->synchronize(stream);
@@ -263,7 +263,7 @@ static void the_rest_may_fail(void **state) {
     emu_restart(&scenario_settings);
     assert_ok(sluice_device_find(&ops, "cuda"));
     assert_ok(ops->open(&device, 0, 1, 0, false));
-    assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream));
+    assert_ok(ops->stream_create(&stream, device, SLUICE_STREAM_COMPUTE));
     for (size_t k = 0; k < sizeof rest / sizeof *rest; k++) {
         char text[160];
         (void)snprintf(text, sizeof text,

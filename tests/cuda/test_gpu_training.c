@@ -123,8 +123,9 @@ static sluice_status create(const char *device, int ranks, int ranks_per_device)
     options.samples                 = 8;
     options.device                  = device;
     options.ranks_per_device        = ranks_per_device;
-    const sluice_status status = sluice_pipeline_create(&pipeline, model, schedule, NULL, &options);
-    sluice_pipeline_free(pipeline);
+    const sluice_status status =
+        sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
     return status;
@@ -184,8 +185,8 @@ static void a_number_outside_its_table_is_told_where_it_is(void **state) {
                            "classes",
                            k / 2);
         }
-        assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT, says);
-        sluice_pipeline_free(pipeline);
+        assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT, says);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }

@@ -135,12 +135,12 @@ static void a_step_allocates_nothing(void **state) {
     const long before        = emu_calls("ncclAllGather");
     double held_out          = 0;
     sluice_result result;
-    for (; n < 3; n++) assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &held_out));
+    for (; n < 3; n++) assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+    assert_ok(sluice_pipeline_evaluate(&held_out, pipeline, &batch));
     emu_forbid(NULL);
     if (emu_calls("ncclAllGather") - before != (long)3 * 4)
         fail_msg("%ld gathers in 3 steps of 4 ranks", emu_calls("ncclAllGather") - before);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 

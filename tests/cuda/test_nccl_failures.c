@@ -33,11 +33,11 @@ static sluice_status train_once(const stack *with, bool inputs) {
     int64_t n                = inputs ? 0 : -1;
     sluice_status status     = stack_create(&pipeline, with, model);
     const sluice_batch batch = stack_batch(with->samples, &n);
-    if (status == SLUICE_OK) status = sluice_pipeline_step(pipeline, &batch, &result);
-    if (status == SLUICE_OK) status = sluice_pipeline_evaluate(pipeline, &batch, &held_out);
+    if (status == SLUICE_OK) status = sluice_pipeline_step(&result, pipeline, &batch);
+    if (status == SLUICE_OK) status = sluice_pipeline_evaluate(&held_out, pipeline, &batch);
     const sluice_error error = *sluice_last_error();
     if (counted) count = emu_calls(counted);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
@@ -131,7 +131,7 @@ static void finalizing_may_fail(void **state) {
         with.deadline             = 0.5;
         assert_ok(stack_create(&pipeline, &with, model));
         const double start = sluice__now();
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
         if (sluice__now() - start > 20) fail_msg("ncclCommFinalize %d: not in time", nth);
         expect_nothing_left();
@@ -212,7 +212,7 @@ static void a_stuck_rank_is_given_up(void **state) {
         assert_ok(stack_create(&pipeline, &with, model));
         const sluice_batch batch   = stack_batch(with.samples, &n);
         const double start         = sluice__now();
-        const sluice_status status = sluice_pipeline_step(pipeline, &batch, &result);
+        const sluice_status status = sluice_pipeline_step(&result, pipeline, &batch);
         char where[64];
         (void)snprintf(where, sizeof where, "rank %d is at %dF0", trial, trial);
         const char *const what = sluice_last_error()->what;
@@ -220,7 +220,7 @@ static void a_stuck_rank_is_given_up(void **state) {
             !strstr(what, where) || !strstr(what, "waits for "))
             fail_msg("rank %d is stuck: %s: '%s'", trial, sluice_status_name(status), what);
         if (sluice__now() - start > 10) fail_msg("trial %d: not in time", trial);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         atomic_store(&accident.released, true); /* it comes back, and frees what is left */
         for (int k = 0; k < 200 && emu_communicators() > 0; k++)
             nanosleep(&(struct timespec){0, 10000000}, NULL);
@@ -302,7 +302,7 @@ static sluice_status try_it(const char *device, const char *transport, int ranks
     const stack with           = {"1f1b", transport, device, ranks, 4, 4, 0, each, 0, NULL, NULL};
     const sluice_status status = stack_create(&pipeline, &with, model);
     const sluice_error error   = *sluice_last_error();
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
@@ -316,7 +316,7 @@ static void what_cannot_be_is_refused(void **state) {
     (void)state;
     stack_devices(2, 1, true);
     assert_refused(try_it("cpu", "nccl", 2, 0), SLUICE_E_ARGUMENT,
-                   "transport nccl joins GPUs, and the device is cpu");
+                   "transport nccl joins devices of kind cuda, and the device is cpu");
     expect_hint("use --device cuda, or --transport local");
     assert_refused(try_it("cuda", "carrier pigeons", 2, 0), SLUICE_E_ARGUMENT,
                    "no transport is called 'carrier pigeons'");

@@ -26,9 +26,9 @@ static int open_gpu(void **state) {
     assert_ok(sluice_device_find(&ops, "cuda"));
     assert_ok(sluice__nccl_load(&nccl));
     assert_ok(ops->open(&device, 0, 1, 0, false));
-    assert_ok(ops->stream_create(device, SLUICE_STREAM_TRANSFERS, &stream));
-    assert_ok(ops->arena_alloc(device, &there, (size_t)2 * BYTES));
-    assert_ok(ops->host_alloc(device, &here, BYTES));
+    assert_ok(ops->stream_create(&stream, device, SLUICE_STREAM_TRANSFERS));
+    assert_ok(ops->arena_alloc(&there, device, (size_t)2 * BYTES));
+    assert_ok(ops->host_alloc(&here, device, BYTES));
     from = there;
     to   = from + COUNT;
     host = here;

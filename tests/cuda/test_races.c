@@ -78,7 +78,7 @@ static bool is_overlooked(const sluice_event *event) {
 
 static sluice_status query(sluice_event *event, bool *done) {
     *done = is_overlooked(event);
-    return *done ? SLUICE_OK : world.cuda->query(event, done);
+    return *done ? SLUICE_OK : world.cuda->query(done, event);
 }
 
 static sluice_status synchronize(sluice_stream *stream) {
@@ -125,13 +125,13 @@ static int two_steps(void) {
     sluice_result result;
     options.samples = chosen->microbatches;
     options.device  = "cuda";
-    child_ok(sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, &parts));
+    child_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options, &parts));
     sluice_status status = SLUICE_OK;
     for (int64_t n = 0; n < 2 && status == SLUICE_OK; n++) {
         const sluice_batch batch = make_batch(chosen->microbatches, &n);
-        status                   = sluice_pipeline_step(pipeline, &batch, &result);
+        status                   = sluice_pipeline_step(&result, pipeline, &batch);
     }
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
     if (world.lost != NONE) (void)sleep(5); /* a report may be under way, on another thread */

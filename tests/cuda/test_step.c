@@ -53,10 +53,10 @@ static void run_steps(sluice_pipeline *pipeline, const setting *with) {
     for (int64_t n = 0; n < 2; n++) {
         sluice_result result;
         const sluice_batch batch = make_batch(with->samples, &n);
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         const sluice_batch held_out =
             make_batch(sluice_program_samples(program, 0) * with->microbatches, &n);
-        assert_ok(sluice_pipeline_evaluate(pipeline, &held_out, &loss));
+        assert_ok(sluice_pipeline_evaluate(&loss, pipeline, &held_out));
     }
 }
 
@@ -72,7 +72,7 @@ static void a_step_neither_allocates_nor_chooses(void **state) {
         run_steps(pipeline, with);
         emu_forbid(NULL);
         expect_none(&before, with);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }

@@ -34,7 +34,7 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
     const int count                 = 1;
     sluice_schedule *schedule       = NULL;
     sluice_split *split             = malloc(sizeof *split);
-    sluice_stage_cost cost;
+    sluice_cost cost;
     sluice_stage_bytes held;
     double recompute, update;
     const sluice_profile_costs room = {&cost, &recompute, &held, &update};

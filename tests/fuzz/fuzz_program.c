@@ -36,11 +36,11 @@ static void check_times(const sluice_simulation *simulation) {
 }
 
 static void simulate(const sluice_program *program) {
-    const int stages         = sluice_program_stages(program);
-    sluice_stage_cost *costs = calloc((size_t)stages, sizeof *costs);
-    double *recompute        = calloc((size_t)stages, sizeof *recompute);
+    const int stages   = sluice_program_stages(program);
+    sluice_cost *costs = calloc((size_t)stages, sizeof *costs);
+    double *recompute  = calloc((size_t)stages, sizeof *recompute);
     if (!costs || !recompute) abort();
-    for (int s = 0; s < stages; s++) costs[s] = (sluice_stage_cost){1 + s % 3, 0.5, 0.25 * s};
+    for (int s = 0; s < stages; s++) costs[s] = (sluice_cost){1 + s % 3, 0.5, 0.25 * s};
     const sluice_simulation_costs all = {
         .stages = costs, .recompute = recompute, .update = 1, .latency = 0.125, .bandwidth = 4};
     sluice_simulation *simulation = NULL;

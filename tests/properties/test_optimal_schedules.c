@@ -200,7 +200,7 @@ static int search_all(search *in) {
 
 static bool is_split(const sluice_schedule *schedule) {
     int count                       = 0;
-    const sluice_action *const list = sluice_schedule_list(schedule, 0, &count);
+    const sluice_action *const list = sluice_schedule_list(&count, schedule, 0);
     for (int a = 0; a < count; a++)
         if (list[a].kind == SLUICE_ACTION_I) return true;
     return false;

@@ -44,10 +44,10 @@ static void test_bf16_has_the_bits_of_a_plain_loop(void **state) {
             with.schedule  = schedules[k / 4 % SCHEDULES].name;
             with.chunks    = schedules[k / 4 % SCHEDULES].chunks;
             with.ranks     = 1 + k % 4;
-            with.threads   = 1 + k % 2;
+            with.threads   = with.ranks == 2 ? 2 : 1;
             with.recompute = recompute[k / 4 / SCHEDULES];
             if (with.chunks * with.ranks > 7) continue; /* more stages than layers */
-            if (!getenv("SLUICE_LONG") && (k + kind) % 3 != 0) continue;
+            if (!getenv("SLUICE_LONG") && (k + kind) % 11 != 0) continue;
             const outcome piped = train(&with);
             assert_same(&plain, &piped, &with);
             runs++;
@@ -100,11 +100,10 @@ static sluice_model *make_other_model(bool tied, float dropout) {
     sluice_model *model;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {LENGTH}}));
     assert_ok(sluice_model_add(model, sluice_layer_embedding(), &words, "words"));
-    for (int block = 0; block < 2; block++) {
-        const char *const names[] = {"0.attention", "0.mlp", "1.attention", "1.mlp"};
-        assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, names[2 * block]));
-        assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, names[2 * block + 1]));
-    }
+    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "0.attention"));
+    assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, "0.mlp"));
+    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "1.attention"));
+    assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, "1.mlp"));
     assert_ok(sluice_model_add(model, sluice_layer_layernorm(), &last, "norm"));
     assert_ok(sluice_model_add(model, sluice_layer_classifier(), &head, "head"));
     if (tied) assert_ok(sluice_model_tie(model, "head.weight", "words.wte.weight"));
@@ -196,7 +195,7 @@ static void write_other_values(sluice_pipeline *pipeline, const char *name, uint
 static void step_once(sluice_pipeline *pipeline, const setting *with, int64_t n) {
     sluice_result result;
     const sluice_batch batch = make_batch(with->samples, &n);
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
 }
 
 static void test_working_copies_follow_their_masters(void **state) {
@@ -221,7 +220,7 @@ static void test_working_copies_follow_their_masters(void **state) {
         }
         write_other_values(pipeline, norm, &random);
         assert_int_equal(wrong_copies(pipeline), 0);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
@@ -241,7 +240,7 @@ static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
         sluice_pipeline *pipeline = make_pipeline(&with, model);
         step_once(pipeline, &with, 0);
         const int wrong = wrong_copies(pipeline);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
         bf16_device_inject(BF16_SOUND);
         if (wrong == 0) fail_msg("fault %d leaves no wrong copy", fault);
@@ -254,12 +253,10 @@ static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
 
 static atomic_size_t sent;
 
-static sluice_status count_and_send(sluice__transport *transport, int from, int to, int index,
-                                    const void *buffer, size_t bytes, uint64_t content,
-                                    sluice__mark mark) {
-    atomic_fetch_add(&sent, bytes);
-    return sluice__transport_local()->post_send(transport, from, to, index, buffer, bytes, content,
-                                                mark);
+static sluice_status count_and_send(sluice__transport *transport, const sluice__message *message,
+                                    const void *buffer, sluice__mark mark) {
+    atomic_fetch_add(&sent, message->bytes);
+    return sluice__transport_local()->post_send(transport, message, buffer, mark);
 }
 
 static const sluice__transport_ops *counting_transport(void) {
@@ -278,7 +275,7 @@ static size_t sent_in_a_step(const setting *with, sluice_precision precision) {
     sluice_pipeline *pipeline = make_pipeline(with, model);
     atomic_store(&sent, 0);
     step_once(pipeline, with, 0);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return atomic_load(&sent);
 }

@@ -60,7 +60,7 @@ static bool ascends(const sluice_schedule *schedule) {
     memset(last, -1, sizeof last);
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) {
         int count;
-        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *list = sluice_schedule_list(&count, schedule, r);
         for (int n = 0; n < count; n++)
             for (int half = 0; half < 2; half++) {
                 const sluice_action_kind kind = half == 0 ? SLUICE_ACTION_I : SLUICE_ACTION_W;
@@ -115,8 +115,8 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule_description about;
         assert_ok(sluice_schedule_describe(&about, *name));
-        const int most = about.most_chunks == 0 ? 3 : about.most_chunks;
-        for (int v = about.least_chunks; v <= most; v++)
+        const int most = about.max_chunks == 0 ? 3 : about.max_chunks;
+        for (int v = about.min_chunks; v <= most; v++)
             for (int p = 1; p * v <= LAYERS && p <= 5; p++)
                 for (int k = 0; k < 3; k++) {
                     setting with   = *base;
@@ -243,8 +243,8 @@ static void test_dropout_is_of_training_only(void **state) {
         sluice_pipeline *pipeline = make_pipeline(&with, models[k]);
         int64_t n                 = 3;
         const sluice_batch batch  = make_batch(5, &n);
-        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &held_out[k]));
-        sluice_pipeline_free(pipeline);
+        assert_ok(sluice_pipeline_evaluate(&held_out[k], pipeline, &batch));
+        sluice_pipeline_close(pipeline);
         sluice_model_free(models[k]);
     }
     if (held_out[0] != held_out[1])

@@ -56,7 +56,7 @@ static int group_length(const sluice_action *list, int left) {
 static bool run_rank(action_times *times, ends *known, const sluice_schedule *schedule, int r,
                      int *at) {
     int count                       = 0;
-    const sluice_action *const list = sluice_schedule_list(schedule, r, &count);
+    const sluice_action *const list = sluice_schedule_list(&count, schedule, r);
     const int before                = *at;
     while (*at < count) {
         const int length = group_length(list + *at, count - *at);
@@ -97,7 +97,7 @@ action_times time_actions(const sluice_schedule *schedule) {
     }
     for (int r = 0; r < p; r++) {
         int count                       = 0;
-        const sluice_action *const list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *const list = sluice_schedule_list(&count, schedule, r);
         times.finishes &= at[r] == count;
         times.peak[r] = peak_of(list, count);
     }

@@ -47,63 +47,62 @@ typedef struct tensor {
     int64_t count;
     bool is_written;
     void *bf16;
-    float *wide;
+    float *wide; /* its values */
 } tensor;
 
 #define WRITES(pointer) _Generic(&(pointer), void ** : true, const void ** : false)
 #define TENSOR(name, rows, columns)                                                                \
     { &wide.name, (rows) * (columns), WRITES(wide.name), NULL, NULL }
 
-/* One that is there twice (y == residual) is one block here, too. */
-static float *find_block(const tensor *list, const tensor *of) {
+/* Memory for all of them as floats. */
+static float *make_block(const tensor *list, int count) {
+    size_t elements = 1;
+    for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
+    float *const block = malloc(elements * sizeof *block);
+    if (!block) (void)sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensors");
+    return block;
+}
+
+/* One that is there twice (y == residual) is one here, too; else the next of the block. */
+static float *find_wide(const tensor *list, const tensor *of, float **next) {
     for (const tensor *t = list; t < of; t++)
         if (t->bf16 == of->bf16) return t->wide;
-    return NULL;
+    float *const wide = *next;
+    *next += of->count;
+    sluice__convert(wide, SLUICE_TYPE_F32, of->bf16, SLUICE_TYPE_BF16, of->count);
+    return wide;
 }
 
-static void release(const tensor *list, int count) {
-    for (int k = count - 1; k >= 0; k--)
-        if (list[k].wide != find_block(list, &list[k])) free(list[k].wide);
-}
-
-/* Point each field at a block of floats with the values of its tensor, written ones included: what
- * the operation leaves alone stays what it was. */
-static sluice_status widen(tensor *list, int count) {
-    for (int k = 0; k < count; k++) {
-        tensor *const t = &list[k];
+/* Point each field at floats with the values of its tensor, written ones included: what the
+ * operation leaves alone stays what it was. */
+static void widen(tensor *list, int count, float *block) {
+    for (tensor *t = list; t < list + count; t++) {
         memcpy(&t->bf16, t->field, sizeof t->bf16);
         if (!t->bf16) continue;
-        t->wide = find_block(list, t);
-        if (!t->wide) {
-            t->wide = malloc((size_t)t->count * sizeof *t->wide + 1);
-            if (!t->wide) {
-                release(list, k);
-                return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensor");
-            }
-            sluice__convert(t->wide, SLUICE_TYPE_F32, t->bf16, SLUICE_TYPE_BF16, t->count);
-        }
+        t->wide = find_wide(list, t, &block);
         memcpy(t->field, &t->wide, sizeof t->wide);
     }
-    return SLUICE_OK;
 }
 
-static sluice_status narrow(const tensor *list, int count, sluice_status status) {
-    for (int k = 0; k < count; k++)
-        if (list[k].bf16 && list[k].is_written)
-            sluice__convert(list[k].bf16, SLUICE_TYPE_BF16, list[k].wide, SLUICE_TYPE_F32,
-                            list[k].count);
-    release(list, count);
-    return status;
+static void narrow(const tensor *list, int count) {
+    for (const tensor *t = list; t < list + count; t++)
+        if (t->bf16 && t->is_written)
+            sluice__convert(t->bf16, SLUICE_TYPE_BF16, t->wide, SLUICE_TYPE_F32, t->count);
 }
 
 /* The row `row`, whose bf16 tensors are the ones that follow; `wide` is a copy of the arguments. */
 #define ROW(row, args, ...)                                                                        \
     static sluice_status bf16_##row(sluice_stream *stream, const args *arguments) {                \
-        args wide       = *arguments;                                                              \
-        tensor list[]   = {__VA_ARGS__};                                                           \
-        const int count = (int)(sizeof list / sizeof *list);                                       \
-        SLUICE__TRY(widen(list, count));                                                           \
-        return narrow(list, count, fp32()->row(stream, &wide));                                    \
+        args wide          = *arguments;                                                           \
+        tensor list[]      = {__VA_ARGS__};                                                        \
+        const int count    = (int)(sizeof list / sizeof *list);                                    \
+        float *const block = make_block(list, count);                                              \
+        if (!block) return SLUICE_E_HOST_MEMORY;                                                   \
+        widen(list, count, block);                                                                 \
+        const sluice_status status = fp32()->row(stream, &wide);                                   \
+        narrow(list, count);                                                                       \
+        free(block);                                                                               \
+        return status;                                                                             \
     }
 
 /* ---- the rows ---- */
@@ -138,7 +137,7 @@ ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
     TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 
-/* Of the positions only the first `length` are sure to be there. */
+/* Only the first `length` positions are sure to be there. */
 ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
     TENSOR(table, wide.vocabulary, wide.width), TENSOR(positions, wide.length, wide.width))
 

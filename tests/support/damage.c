@@ -5,7 +5,7 @@
 copy copy_of(const sluice_program *program) {
     copy made = {.program = program};
     for (int r = 0; r < sluice_program_ranks(program); r++) {
-        const sluice_instruction *list = sluice_program_list(program, r, &made.counts[r]);
+        const sluice_instruction *list = sluice_program_list(&made.counts[r], program, r);
         const size_t bytes             = (size_t)made.counts[r] * sizeof *list;
         made.lists[r]                  = malloc(bytes + 4 * sizeof *list); /* room for additions */
         memcpy(made.lists[r], list, bytes);

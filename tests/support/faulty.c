@@ -18,10 +18,8 @@ static struct {
     bool fired;
     struct {
         bool is_full;
-        int from, to, channel;
+        sluice__message message;
         const void *buffer;
-        size_t bytes;
-        uint64_t content;
         sluice__mark mark;
     } held;
 } faulty = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -56,41 +54,34 @@ static bool faulty_fires(void) {
     return fires;
 }
 
-static sluice_status faulty_post_send(sluice__transport *transport, int from, int to, int channel,
-                                      const void *buffer, size_t bytes, uint64_t content,
-                                      sluice__mark mark) {
+static sluice_status faulty_post_send(sluice__transport *transport, const sluice__message *message,
+                                      const void *buffer, sluice__mark mark) {
     faulty_sleep();
     if (faulty_fires()) {
         if (faulty.kind == FAULTY_FAIL) return sluice__fail(SLUICE_E_DEVICE, "the cable is cut");
         if (faulty.kind == FAULTY_DROP) return SLUICE_OK;
         pthread_mutex_lock(&faulty.lock);
         faulty.held.is_full = true;
-        faulty.held.from    = from;
-        faulty.held.to      = to;
-        faulty.held.channel = channel;
+        faulty.held.message = *message;
         faulty.held.buffer  = buffer;
-        faulty.held.bytes   = bytes;
-        faulty.held.content = content;
         faulty.held.mark    = mark;
         pthread_mutex_unlock(&faulty.lock);
         return SLUICE_OK;
     }
-    SLUICE__TRY(under->post_send(transport, from, to, channel, buffer, bytes, content, mark));
+    SLUICE__TRY(under->post_send(transport, message, buffer, mark));
     pthread_mutex_lock(&faulty.lock);
-    const bool releases = faulty.held.is_full && faulty.held.from == from;
+    const bool releases = faulty.held.is_full && faulty.held.message.from == message->from;
     if (releases) faulty.held.is_full = false;
     pthread_mutex_unlock(&faulty.lock);
     if (!releases) return SLUICE_OK;
-    return under->post_send(transport, from, faulty.held.to, faulty.held.channel,
-                            faulty.held.buffer, faulty.held.bytes, faulty.held.content,
-                            faulty.held.mark);
+    return under->post_send(transport, &faulty.held.message, faulty.held.buffer, faulty.held.mark);
 }
 
-static sluice_status faulty_post_receive(sluice__transport *transport, int from, int to,
-                                         int channel, void *buffer, size_t bytes, uint64_t content,
+static sluice_status faulty_post_receive(sluice__transport *transport,
+                                         const sluice__message *message, void *buffer,
                                          sluice__mark mark) {
     faulty_sleep();
-    return under->post_receive(transport, from, to, channel, buffer, bytes, content, mark);
+    return under->post_receive(transport, message, buffer, mark);
 }
 
 static sluice_status faulty_wait(sluice__transport *transport, const sluice__transfer_end *at,

@@ -251,28 +251,28 @@ static int number_of(const sluice__transport *transport, int from, int to, int i
     return c;
 }
 
-static sluice_status post(sluice__transport *transport, int rank, int c, bool sends,
-                          const posted *what, uint64_t content) {
-    end *const at = &transport->ends[sends][c];
+static sluice_status post(sluice__transport *transport, const sluice__message *message, bool sends,
+                          const posted *what) {
+    const int rank = sends ? message->from : message->to;
+    const int c    = number_of(transport, message->from, message->to, message->channel);
+    end *const at  = &transport->ends[sends][c];
     SLUICE__TRY(check_caller(transport, rank));
     SLUICE__TRY(isolated_announce(transport->queues, c, sends,
-                                  (isolated_announcement){what->bytes, content}));
+                                  (isolated_announcement){message->bytes, message->content}));
     at->posts[at->posted++] = *what;
     return move(transport, rank);
 }
 
-static sluice_status isolated_post_send(sluice__transport *transport, int from, int to, int channel,
-                                        const void *buffer, size_t bytes, uint64_t content,
+static sluice_status isolated_post_send(sluice__transport *transport,
+                                        const sluice__message *message, const void *buffer,
                                         sluice__mark mark) {
-    return post(transport, from, number_of(transport, from, to, channel), true,
-                &(posted){buffer, NULL, bytes, mark}, content);
+    return post(transport, message, true, &(posted){buffer, NULL, message->bytes, mark});
 }
 
-static sluice_status isolated_post_receive(sluice__transport *transport, int from, int to,
-                                           int channel, void *buffer, size_t bytes,
-                                           uint64_t content, sluice__mark mark) {
-    return post(transport, to, number_of(transport, from, to, channel), false,
-                &(posted){NULL, buffer, bytes, mark}, content);
+static sluice_status isolated_post_receive(sluice__transport *transport,
+                                           const sluice__message *message, void *buffer,
+                                           sluice__mark mark) {
+    return post(transport, message, false, &(posted){NULL, buffer, message->bytes, mark});
 }
 
 /* Posts never block here, so a group is nothing more than its posts. */

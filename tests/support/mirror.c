@@ -29,7 +29,7 @@ void *mirror_block(size_t bytes) {
     block->here  = malloc(bytes > 0 ? bytes : 1);
     block->bytes = bytes;
     assert_non_null(block->here);
-    assert_ok(mirror.real->arena_alloc(mirror.device, &block->there, bytes));
+    assert_ok(mirror.real->arena_alloc(&block->there, mirror.device, bytes));
     return block->here;
 }
 

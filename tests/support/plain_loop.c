@@ -13,7 +13,7 @@ typedef struct plain_layer {
     int first_use;
     void *input; /* the output is the next one's input */
     float *output_gradient;
-    void *saved[SLUICE_LAYER_SAVED], *handed[SLUICE_LAYER_HANDED], *scratch;
+    void *saved[SLUICE_LAYER_SAVED], *handed[SLUICE_LAYER_STASH], *scratch;
 } plain_layer;
 
 /* A block as an arena would give it: aligned, and full of NaN. */
@@ -50,7 +50,7 @@ plain_loop plain_loop_open_in(const sluice_model *model, const sluice_device_ops
                        .uses       = sluice_model_use_count(model)};
     assert_non_null(loop.operations);
     assert_ok(ops->open(&loop.device, 0, threads, 0, false));
-    assert_ok(ops->stream_create(loop.device, SLUICE_STREAM_COMPUTE, &loop.stream));
+    assert_ok(ops->stream_create(&loop.stream, loop.device, SLUICE_STREAM_COMPUTE));
     loop.parameters = calloc((size_t)(unsigned)loop.uses + 1, sizeof *loop.parameters);
     assert_non_null(loop.parameters);
     float ***const lists[] = {&loop.masters, &loop.gradients, &loop.firsts, &loop.seconds};
@@ -118,7 +118,7 @@ static plain_layer *plain_layers_make(const plain_loop *loop, int64_t samples) {
         layer->output_gradient = plain_alloc(sluice_shape_bytes(&layer->d.output));
         for (int i = 0; i < layer->d.saved_count; i++)
             layer->saved[i] = plain_alloc(layer->d.saved[i].bytes);
-        for (int i = 0; i < layer->d.handed_count; i++)
+        for (int i = 0; i < layer->d.stash_count; i++)
             layer->handed[i] = plain_alloc(layer->d.handed[i]);
         /* Of all actions: they never run at the same time. */
         layer->scratch = plain_alloc(layer->d.scratch_forward + layer->d.scratch_evaluate +
@@ -133,7 +133,7 @@ static void plain_layers_free(const plain_loop *loop, plain_layer *layers) {
         free(layers[l].output_gradient);
         free(layers[l].scratch);
         for (int i = 0; i < layers[l].d.saved_count; i++) free(layers[l].saved[i]);
-        for (int i = 0; i < layers[l].d.handed_count; i++) free(layers[l].handed[i]);
+        for (int i = 0; i < layers[l].d.stash_count; i++) free(layers[l].handed[i]);
     }
     free(layers);
 }

@@ -86,13 +86,13 @@ static sluice__mark next_mark(rank_thread *me) {
 }
 
 sluice_status rank_send(rank_thread *me, int to, int channel, int slot, int count) {
-    return me->ops->post_send(me->transport, me->rank, to, channel, at_slot(me, slot),
-                              (size_t)count * sizeof(int64_t), 0, next_mark(me));
+    const sluice__message message = {me->rank, to, channel, (size_t)count * sizeof(int64_t), 0};
+    return me->ops->post_send(me->transport, &message, at_slot(me, slot), next_mark(me));
 }
 
 sluice_status rank_receive(rank_thread *me, int from, int channel, int slot, int count) {
-    return me->ops->post_receive(me->transport, from, me->rank, channel, at_slot(me, slot),
-                                 (size_t)count * sizeof(int64_t), 0, next_mark(me));
+    const sluice__message message = {from, me->rank, channel, (size_t)count * sizeof(int64_t), 0};
+    return me->ops->post_receive(me->transport, &message, at_slot(me, slot), next_mark(me));
 }
 
 sluice__transfer_end rank_sent(const rank_thread *me, int to, int channel, int k) {
@@ -110,7 +110,7 @@ sluice_status rank_wait(rank_thread *me, const sluice__transfer_end *at, double 
     SLUICE__TRY(me->ops->wait(me->transport, at, seconds, over, &happens));
     if (!*over || !happens) return SLUICE_OK;
     for (;;) {
-        SLUICE__TRY(me->device_ops->query(happens, over));
+        SLUICE__TRY(me->device_ops->query(over, happens));
         if (*over || sluice__now() >= end) break;
         SLUICE__TRY(me->ops->poll(me->transport, me->rank));
         (void)nanosleep(&(struct timespec){0, 20000}, NULL);
@@ -126,11 +126,11 @@ static sluice_status open_rank(rank_thread *me) {
     const sluice_device_ops *const ops = me->device_ops;
     void *arena                        = NULL;
     SLUICE__TRY(ops->open(&me->device, me->rank, 1, 0, false));
-    SLUICE__TRY(ops->stream_create(me->device, SLUICE_STREAM_TRANSFERS, &me->stream));
-    SLUICE__TRY(ops->arena_alloc(me->device, &arena, arena_bytes));
+    SLUICE__TRY(ops->stream_create(&me->stream, me->device, SLUICE_STREAM_TRANSFERS));
+    SLUICE__TRY(ops->arena_alloc(&arena, me->device, arena_bytes));
     me->arena = arena;
     for (int e = 0; e < RANK_MARKS; e++)
-        SLUICE__TRY(ops->event_create(me->device, false, &me->marks[e]));
+        SLUICE__TRY(ops->event_create(&me->marks[e], me->device, false));
     SLUICE__TRY(ops->zero(me->stream, arena, arena_bytes));
     return ops->synchronize(me->stream);
 }

@@ -16,8 +16,8 @@ sluice_schedule *generate_schedule(const char *name, int p, int m);
 sluice_schedule *parse_schedule(const char *text);
 
 /* Costs of stages that are all alike; everything else is the caller's to set. */
-sluice_simulation_costs equal_costs(sluice_stage_cost stages[MAX_STAGES], double forward,
-                                    double input, double weight);
+sluice_simulation_costs equal_costs(sluice_cost stages[MAX_STAGES], double forward, double input,
+                                    double weight);
 
 sluice_simulation *simulate(const sluice_program *program, const sluice_simulation_costs *costs);
 

@@ -30,7 +30,7 @@ extern struct small_gpt_defaults {
     int steps; /* fewer than STEPS, where each takes long; 0: STEPS */
     sluice_model *(*make)(bool tied, float dropout); /* what is trained; NULL: a GPT */
     sluice_precision precision;
-    sluice__parts parts; /* a device of a test's, a transport, who watches */
+    sluice__parts parts; /* a test's device or transport, and what watches */
 } small_gpt;
 int small_gpt_steps(void);
 
@@ -64,7 +64,7 @@ outcome train_by(const setting *with, const sluice_schedule *schedule);
 outcome train(const setting *with);
 
 /* The losses, norms and weights of the same steps by a loop over the layers: no executor, no memory
- * plan, no transport; of `ops`, in small_gpt's precision, the minibatch of the setting's AdamW. */
+ * plan, no transport; on a device of kind `ops`, in small_gpt's precision, by AdamW. */
 outcome train_plainly(const setting *with, const sluice_device_ops *ops);
 
 void print_setting(char *out, size_t bytes, const setting *with);

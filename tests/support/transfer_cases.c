@@ -135,9 +135,10 @@ static void receive_first(rank_thread *me) {
 
 /* One end of one number, with this content, or of two numbers. */
 static sluice_status post(rank_thread *me, bool sends, size_t bytes, uint64_t content) {
-    const sluice__mark mark = {me->stream, me->marks[0]};
-    return sends ? me->ops->post_send(me->transport, 0, 1, 0, me->arena, bytes, content, mark)
-                 : me->ops->post_receive(me->transport, 0, 1, 0, me->arena, bytes, content, mark);
+    const sluice__mark mark       = {me->stream, me->marks[0]};
+    const sluice__message message = {0, 1, 0, bytes, content};
+    return sends ? me->ops->post_send(me->transport, &message, me->arena, mark)
+                 : me->ops->post_receive(me->transport, &message, me->arena, mark);
 }
 
 /* Rank `second` posts when the other has, and is refused. */

@@ -52,7 +52,7 @@ static sluice_status weigh_describe(sluice_layer_description *out, const void *c
     out->parameter_count              = 1;
     out->parameters[0]                = (sluice_parameter){.name        = "gain",
                                                            .shape       = {SLUICE_TYPE_F32, 1, {input->dims[2]}},
-                                                           .initializer = SLUICE_INIT_NORMAL,
+                                                           .initializer = SLUICE_INITIALIZER_NORMAL,
                                                            .scale       = 0.5F};
     out->weight_reads_output_gradient = true;
     return SLUICE_OK;

@@ -61,7 +61,7 @@ static void draw(char *text, size_t bytes, const char *name, int ranks, int m) {
     memset(p.rows, ' ', sizeof p.rows);
     for (int r = 0; r < ranks; r++) {
         int count;
-        const sluice_instruction *list = sluice_program_list(program, r, &count);
+        const sluice_instruction *list = sluice_program_list(&count, program, r);
         char *const row                = p.rows[2 * (size_t)r];
         memcpy(row, "rank ", 5);
         row[5] = (char)('0' + r);

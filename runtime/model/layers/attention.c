@@ -117,7 +117,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__add_saved(&d, sluice__bytes_of(SLUICE_TYPE_F32, rows, c->heads),
                       SLUICE_UNTIL_INPUT);                /* LSE */
     sluice__add_saved(&d, attended, SLUICE_UNTIL_WEIGHT); /* ATTENDED */
-    sluice__add_handed(&d, qkv);                          /* QKV_GRADIENT */
+    sluice__add_stash(&d, qkv);                           /* QKV_GRADIENT */
     const size_t rest = sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
                                        sluice__norm_scratch(input));
     d.scratch_input   = sluice__piece(sluice__larger(whole, attended)) +

@@ -115,7 +115,7 @@ void sluice__add_matrix(sluice_layer_description *description, const char *name,
     description->parameters[description->parameter_count++] = (sluice_parameter){
         .name        = name,
         .shape       = {SLUICE_TYPE_F32, 2, {rows, columns}},
-        .initializer = SLUICE_INIT_NORMAL,
+        .initializer = SLUICE_INITIALIZER_NORMAL,
         .scale       = scale,
         .decays      = true,
     };
@@ -127,7 +127,7 @@ void sluice__add_vector(sluice_layer_description *description, const char *name,
     description->parameters[description->parameter_count++] = (sluice_parameter){
         .name        = name,
         .shape       = {SLUICE_TYPE_F32, 1, {count}},
-        .initializer = SLUICE_INIT_CONSTANT,
+        .initializer = SLUICE_INITIALIZER_CONSTANT,
         .scale       = value,
     };
 }
@@ -137,9 +137,9 @@ void sluice__add_saved(sluice_layer_description *description, size_t bytes, slui
     description->saved[description->saved_count++] = (sluice_saved){bytes, until};
 }
 
-void sluice__add_handed(sluice_layer_description *description, size_t bytes) {
-    assert(description->handed_count < SLUICE_LAYER_HANDED);
-    description->handed[description->handed_count++] = bytes;
+void sluice__add_stash(sluice_layer_description *description, size_t bytes) {
+    assert(description->stash_count < SLUICE_LAYER_STASH);
+    description->handed[description->stash_count++] = bytes;
 }
 
 void sluice__add_batch(sluice_layer_description *description, const char *name,
@@ -158,14 +158,14 @@ void sluice__set_loss(sluice_layer_description *description, const sluice_shape 
     description->weight_is_empty  = true;
 }
 
-void sluice__cost_product(sluice_cost *cost, sluice_type type, int64_t rows, int64_t inner,
+void sluice__cost_product(sluice_work *cost, sluice_type type, int64_t rows, int64_t inner,
                           int64_t columns) {
     const double r = (double)rows, i = (double)inner, c = (double)columns;
     cost->flops += 2 * r * i * c;
     cost->bytes += (double)sluice_type_bytes(type) * (r * i + i * c + r * c);
 }
 
-void sluice__cost_pass(sluice_cost *cost, sluice_type type, int64_t count, int tensors, int flops) {
+void sluice__cost_pass(sluice_work *cost, sluice_type type, int64_t count, int tensors, int flops) {
     cost->flops += (double)count * flops;
     cost->bytes += (double)sluice_type_bytes(type) * (double)count * tensors;
 }

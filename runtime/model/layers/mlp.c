@@ -62,7 +62,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);  /* NORMED */
     sluice__add_saved(&d, hidden, SLUICE_UNTIL_INPUT);  /* BEFORE_GELU */
     sluice__add_saved(&d, hidden, SLUICE_UNTIL_WEIGHT); /* AFTER_GELU */
-    sluice__add_handed(&d, hidden);                     /* HIDDEN_GRADIENT */
+    sluice__add_stash(&d, hidden);                      /* HIDDEN_GRADIENT */
     d.scratch_input = sluice__piece(whole) + sluice__norm_scratch(input);
     *out            = d;
     return SLUICE_OK;

@@ -47,7 +47,7 @@ static void fall_ill(ailment what, int number, int action, int microbatch) {
 static sluice_status patient_describe(sluice_layer_description *out, const void *config,
                                       const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)precision;
-    *out = (sluice_layer_description){.output = *input, .handed_count = 1, .handed = {4}};
+    *out = (sluice_layer_description){.output = *input, .stash_count = 1, .handed = {4}};
     return SLUICE_OK;
 }
 
@@ -137,7 +137,7 @@ static sluice_pipeline *make_pipeline(const sluice_model *model, const char *nam
     const sluice_split split        = split_for(ranks);
     sluice_pipeline *pipeline;
     const sluice__parts parts = {.transport = joined_by};
-    assert_ok(sluice__pipeline_create(&pipeline, model, schedule, &split, &options, &parts));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, &split, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -174,12 +174,12 @@ static sluice_status step(sluice_pipeline *pipeline, int64_t n) {
     source from              = {n, false};
     const sluice_batch batch = make_batch(&from);
     sluice_result result;
-    return sluice_pipeline_step(pipeline, &batch, &result);
+    return sluice_pipeline_step(&result, pipeline, &batch);
 }
 
 static uint64_t digest_of(sluice_pipeline *pipeline) {
     uint64_t digest;
-    assert_ok(sluice_pipeline_digest(pipeline, &digest));
+    assert_ok(sluice_pipeline_digest(&digest, pipeline));
     return digest;
 }
 
@@ -209,7 +209,7 @@ static void test_a_failing_layer_is_named(void **state) {
         fall_ill(HEALTHY, 0, 0, 0);
         assert_refused(step(pipeline, 2), SLUICE_E_DEVICE, rows[k].says); /* kept */
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
@@ -247,9 +247,9 @@ static void test_a_stuck_rank_is_given_up(void **state) {
         if (sluice__now() - start > 10) fail_msg("row %zu took %g s", k, sluice__now() - start);
         assert_true(atomic_load(&illness.stuck));
         uint64_t digest; /* nobody is there to ask */
-        if (sluice_pipeline_digest(pipeline, &digest) != SLUICE_E_DEADLINE)
+        if (sluice_pipeline_digest(&digest, pipeline) != SLUICE_E_DEADLINE)
             fail_msg("row %zu: parameters are read from a rank that is stuck", k);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         wait_until_gone();
         sluice_model_free(model);
     }
@@ -267,7 +267,7 @@ static void test_a_rank_may_come_back_late(void **state) {
     fall_ill(HEALTHY, 0, 0, 0);
     (void)digest_of(pipeline);
     assert_int_equal(step(pipeline, 1), SLUICE_E_DEADLINE); /* kept */
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -283,7 +283,7 @@ static sluice_status train_on(const sluice__transport_ops *joined_by, const char
     for (int n = 0; n < STEPS && status == SLUICE_OK; n++) status = step(pipeline, n);
     const sluice_error error = *sluice_last_error();
     if (status == SLUICE_OK) *digest = digest_of(pipeline);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
@@ -387,7 +387,7 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 2)); /* it works on */
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
@@ -401,10 +401,10 @@ static void test_inputs_that_are_not_finite_are_named(void **state) {
     sluice_result result;
     fall_ill(HEALTHY, 0, 0, 0);
     assert_refused(
-        sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_NONFINITE,
+        sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_NONFINITE,
         "step 1, micro-batch 1: the loss is nan because the inputs are not finite; nothing "
         "was updated");
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -423,7 +423,7 @@ static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
                 fail_msg("step %d: %s", n, sluice_status_name(got));
         }
         digests[with] = digest_of(pipeline);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
     if (digests[0] != digests[1]) fail_msg("the minibatch left a trace");

@@ -302,14 +302,14 @@ static void *failing_resize(void *context, void *block, size_t old_bytes, size_t
 static void test_every_allocation_may_fail(void **unused) {
     (void)unused;
     int left = 0, failures = 0;
-    sluice_set_allocator(&(sluice_allocator){failing_resize, &left});
+    sluice_allocator_set(&(sluice_allocator){failing_resize, &left});
     for (sluice_model *model = NULL; !model; failures++) {
         left                       = failures;
         const sluice_status status = sluice_gpt_model(&model, &tiny, 8);
         assert_int_equal(status, model ? SLUICE_OK : SLUICE_E_HOST_MEMORY);
         sluice_model_free(model);
     }
-    sluice_set_allocator(NULL);
+    sluice_allocator_set(NULL);
     assert_true(failures > 29); /* a name for each parameter alone */
 }
 
@@ -321,7 +321,8 @@ static void test_initial_values(void **unused) {
     static float values[COUNT], again[COUNT];
     sluice_parameter_use use = {
         .name      = "a",
-        .parameter = {"a", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INIT_NORMAL, 0.02F, true, false}};
+        .parameter = {
+            "a", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INITIALIZER_NORMAL, 0.02F, true, false}};
     sluice_parameter_initialize(values, &use, 1);
     double sum = 0, squares = 0, fourth = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -341,7 +342,7 @@ static void test_initial_values(void **unused) {
     use.name = "b";
     sluice_parameter_initialize(again, &use, 1);
     assert_memory_not_equal(values, again, sizeof values);
-    use.parameter.initializer = SLUICE_INIT_CONSTANT;
+    use.parameter.initializer = SLUICE_INITIALIZER_CONSTANT;
     sluice_parameter_initialize(again, &use, 1);
     assert_true(again[0] == 0.02F && again[COUNT - 1] == 0.02F);
 }

@@ -2,7 +2,7 @@
 /* test_compile.c -- lowering, memory plan, and a verifier that must notice every planted damage. */
 #include "tests/support/support.h"
 
-#include "runtime/program/place.h"
+#include "runtime/program/memory/placement.h"
 #include "sluice/program.h"
 
 /* ---- placement ---- */

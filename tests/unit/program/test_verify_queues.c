@@ -135,7 +135,7 @@ static void tied_models_run_over_one_queue_per_rank(void **state) {
         options.queues    = PER_RANK;
         options.samples   = 11;
         options.recompute = recompute;
-        assert_ok(sluice_split_model(split, model, sluice_schedule_stages(schedule), 11, 8));
+        assert_ok(sluice_split_from_model(split, model, sluice_schedule_stages(schedule), 11, 8));
         assert_ok(sluice_program_compile(&program, schedule, model, split, &options));
         sluice_program_free(program);
         sluice_schedule_free(schedule);
@@ -230,7 +230,7 @@ static void random_schedules_that_can_run_do(void **state) {
             settings.queues    = (sluice_queues)queues;
             settings.recompute = recompute;
             assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
-            sluice_stage_cost stages[MAX_STAGES];
+            sluice_cost stages[MAX_STAGES];
             const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
             sluice_simulation_free(simulate(program, &costs));
             sluice_program_free(program);

@@ -28,14 +28,13 @@ static void call_for_another(rank_thread *me, const char *says) {
     const sluice__transport_ops *const ops = me->ops;
     const sluice__mark mark                = {me->stream, me->marks[0]};
     const sluice__transfer_end sends = {1, 0, 0, 0, true}, receives = {0, 1, 0, 0, false};
+    const sluice__message sent = {1, 0, 0, 8, 0}, received = {0, 1, 0, 8, 0};
     const sluice_status expected = SLUICE_E_ARGUMENT;
     double all[2]                = {0};
     bool done                    = false;
     sluice_event *over           = NULL;
-    check_refused(me, ops->post_send(me->transport, 1, 0, 0, me->arena, 8, 0, mark), expected,
-                  says);
-    check_refused(me, ops->post_receive(me->transport, 0, 1, 0, me->arena, 8, 0, mark), expected,
-                  says);
+    check_refused(me, ops->post_send(me->transport, &sent, me->arena, mark), expected, says);
+    check_refused(me, ops->post_receive(me->transport, &received, me->arena, mark), expected, says);
     check_refused(me, ops->group_begin(me->transport, 1), expected, says);
     check_refused(me, ops->group_end(me->transport, 1), expected, says);
     check_refused(me, ops->wait(me->transport, &sends, 0, &done, &over), expected, says);

@@ -6,6 +6,8 @@
 #include "tests/support/isolated_transport.h"
 #include "tests/support/transport_cases.h"
 
+#include <stdatomic.h>
+
 #include "sluice/device.h"
 
 static const sluice__transport_ops *right; /* what a mistake is made in */
@@ -36,33 +38,34 @@ static sluice_status join_at_once(sluice__transport *transport, int rank, sluice
 }
 
 /* There are two channels, and it takes the wrong one. */
-static sluice_status receive_on_the_other(sluice__transport *transport, int from, int to,
-                                          int channel, void *buffer, size_t bytes, uint64_t content,
+static sluice_status receive_on_the_other(sluice__transport *transport,
+                                          const sluice__message *message, void *buffer,
                                           sluice__mark mark) {
-    return right->post_receive(transport, from, to, 1 - channel, buffer, bytes, content, mark);
+    sluice__message other = *message;
+    other.channel         = 1 - message->channel;
+    return right->post_receive(transport, &other, buffer, mark);
 }
 
-/* Only every second send is made: the kth is the 2kth. */
-static sluice_status send_sometimes(sluice__transport *transport, int from, int to, int channel,
-                                    const void *buffer, size_t bytes, uint64_t content,
-                                    sluice__mark mark) {
-    static int sends;
-    if (sends++ % 2 == 1) return SLUICE_OK;
-    return right->post_send(transport, from, to, channel, buffer, bytes, content, mark);
+/* Only every second send is made. */
+static sluice_status send_sometimes(sluice__transport *transport, const sluice__message *message,
+                                    const void *buffer, sluice__mark mark) {
+    static atomic_int sends;
+    if (atomic_fetch_add(&sends, 1) % 2 == 1) return SLUICE_OK;
+    return right->post_send(transport, message, buffer, mark);
 }
 
-static sluice_status send_anything(sluice__transport *transport, int from, int to, int channel,
-                                   const void *buffer, size_t bytes, uint64_t content,
-                                   sluice__mark mark) {
-    (void)content;
-    return right->post_send(transport, from, to, channel, buffer, bytes, 1, mark);
+static sluice_status send_anything(sluice__transport *transport, const sluice__message *message,
+                                   const void *buffer, sluice__mark mark) {
+    sluice__message same = *message;
+    same.content         = 1;
+    return right->post_send(transport, &same, buffer, mark);
 }
 
-static sluice_status receive_anything(sluice__transport *transport, int from, int to, int channel,
-                                      void *buffer, size_t bytes, uint64_t content,
-                                      sluice__mark mark) {
-    (void)content;
-    return right->post_receive(transport, from, to, channel, buffer, bytes, 1, mark);
+static sluice_status receive_anything(sluice__transport *transport, const sluice__message *message,
+                                      void *buffer, sluice__mark mark) {
+    sluice__message same = *message;
+    same.content         = 1;
+    return right->post_receive(transport, &same, buffer, mark);
 }
 
 /* Parts in a wrong order. */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* room.c -- the GPUs of this machine: how many, what they hold, which reach each other's memory. */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/cuda.h"
+
+/* CUDA leaves the count untouched when it fails: the code is what counts. */
+sluice_status sluice__cuda_count(int *count) {
+    int found               = 0;
+    const cudaError_t error = cudaGetDeviceCount(&found);
+    *count                  = 0;
+    if (error == cudaErrorInsufficientDriver) {
+        int needed = 0;
+        (void)cudaGetLastError();
+        (void)cudaRuntimeGetVersion(&needed);
+        sluice__fail(SLUICE_E_DEVICE,
+                     "there is no NVIDIA driver here, or one older than CUDA %d.%d (CUDA error %d)",
+                     needed / 1000, needed % 1000 / 10, (int)error);
+        return sluice__hint(SLUICE_E_DEVICE, "install the driver of the GPU, or use --device cpu");
+    }
+    if (error == cudaErrorNoDevice || (error == cudaSuccess && found == 0)) {
+        (void)cudaGetLastError();
+        sluice__fail(SLUICE_E_DEVICE, "the NVIDIA driver shows no GPU");
+        return sluice__hint(SLUICE_E_DEVICE, "see what nvidia-smi and CUDA_VISIBLE_DEVICES say");
+    }
+    SLUICE__TRY(sluice__cuda_status(error, "counting GPUs"));
+    *count = found;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal) {
+    struct cudaDeviceProp properties;
+    SLUICE__TRY(sluice__cuda_status(cudaGetDeviceProperties(&properties, ordinal),
+                                    "asking for the properties of a GPU"));
+    (void)snprintf(out, bytes, "%s, %.1f GiB, sm_%d%d", properties.name,
+                   (double)properties.totalGlobalMem / 1073741824.0, properties.major,
+                   properties.minor);
+    return SLUICE_OK;
+}
+
+/* What a context and cuBLAS take beside arenas, not measured: generous. Per rank the workspace,
+ * partial sums and tables of its stream. */
+static const size_t reserve_per_device = (size_t)512 << 20, reserve_per_rank = (size_t)48 << 20;
+
+sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks) {
+    size_t total;
+    int before; /* the caller's own choice */
+    SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));
+    SLUICE__TRY(sluice__cuda_status(cudaSetDevice(ordinal), "choosing a GPU"));
+    const cudaError_t error = cudaMemGetInfo(available, &total);
+    const cudaError_t back  = cudaSetDevice(before);
+    SLUICE__TRY(sluice__cuda_status(error, "asking for free memory"));
+    SLUICE__TRY(sluice__cuda_status(back, "choosing a GPU"));
+    *reserve = reserve_per_device + (size_t)ranks * reserve_per_rank;
+    return SLUICE_OK;
+}
+
+/* ---- peers: GPUs of this process that are open ---- */
+
+enum { DEVICES = 64 };
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int opened[DEVICES]; /* ranks that have each open; under the lock */
+
+/* From `from` on, memory of `to` can be named. Without it copies go through the host. */
+static sluice_status reach(int from, int to) {
+    int can = 0;
+    SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to), "asking for peers"));
+    if (!can) return SLUICE_OK;
+    SLUICE__TRY(sluice__cuda_status(cudaSetDevice(from), "choosing a GPU"));
+    const cudaError_t error = cudaDeviceEnablePeerAccess(to, 0);
+    if (error != cudaErrorPeerAccessAlreadyEnabled && error != cudaErrorTooManyPeers &&
+        error != cudaErrorPeerAccessUnsupported)
+        return sluice__cuda_status(error, "reaching a peer's memory");
+    (void)cudaGetLastError();
+    return SLUICE_OK;
+}
+
+sluice_status sluice__cuda_meet_peers(const sluice_device *device) {
+    const int mine = device->ordinal;
+    if (mine >= DEVICES)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "cuda:%d is past the first %d GPUs", mine,
+                            DEVICES);
+    sluice_status status = SLUICE_OK;
+    pthread_mutex_lock(&lock);
+    for (int other = 0; other < DEVICES && opened[mine] == 0 && status == SLUICE_OK; other++) {
+        if (other == mine || opened[other] == 0) continue;
+        status = reach(mine, other);
+        if (status == SLUICE_OK) status = reach(other, mine);
+    }
+    if (status == SLUICE_OK) status = sluice__cuda_status(cudaSetDevice(mine), "choosing a GPU");
+    if (status == SLUICE_OK) opened[mine]++;
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+void sluice__cuda_leave_peers(const sluice_device *device) {
+    pthread_mutex_lock(&lock);
+    opened[device->ordinal]--;
+    pthread_mutex_unlock(&lock);
+}

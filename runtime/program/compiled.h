@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* compiled.h -- a compiled program's insides, for the files that make it and the executor. */
+#ifndef SLUICE_PROGRAM_COMPILED_H
+#define SLUICE_PROGRAM_COMPILED_H
+
+#include "runtime/program/edges.h"
+#include "runtime/program/instruction.h"
+#include "runtime/program/memory/layout.h"
+#include "runtime/program/memory/placement.h"
+#include "sluice/program.h"
+
+/* One copy of a parameter's values on a rank: all its uses there share it. Offsets in the arena. */
+typedef struct sluice__value {
+    int use;       /* its first use on this rank */
+    bool is_first; /* that is also the model's first use: counts for norm, digest and file */
+    size_t master, gradient, states[SLUICE_UPDATE_STATES];
+    size_t working, working_bytes; /* its copy that layers read; 0 bytes: they read the master */
+    int64_t count;                 /* elements */
+} sluice__value;
+
+/* A tied parameter that a rank holds: where each of its uses' gradients can be read there. */
+typedef struct sluice__tie {
+    int first; /* the model's first use */
+    int edge;  /* of the first term; the others follow it */
+    int terms;
+    int *uses;       /* [terms], in layer order */
+    size_t *offsets; /* [terms] */
+    size_t sum;      /* the gradient that the update reads */
+} sluice__tie;
+
+typedef struct sluice__rank_program {
+    sluice_instruction *list;
+    int count;
+    sluice_slot *rows;     /* what `slots` of the list point to */
+    sluice__value *values; /* in model order */
+    int value_count;
+    sluice__tie *ties;
+    int tie_count;
+    size_t losses, partials; /* doubles: one per micro-batch, one per value */
+    size_t *alive;           /* per instruction: bytes in use; NULL where no bytes are known */
+    sluice_program_bytes bytes;
+} sluice__rank_program;
+
+struct sluice_program {
+    const sluice_model *model; /* or NULL */
+    sluice_program_options options;
+    int ranks, stages, microbatches;
+    bool trains;
+    bool sized; /* bytes are known: there is a model, or the options say them */
+    int *stage_rank;
+    bool *recompute;         /* per stage */
+    int64_t *first_sample;   /* [microbatches + 1] */
+    sluice__layout *layouts; /* per stage */
+    sluice__edges edges;
+    size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank, of
+                                         * what layers read and what they write */
+    size_t *layer_states; /* [layer * SLUICE_LAYER_STATES + k]: offsets on the layer's rank */
+    sluice__rank_program *rank;
+};
+
+/* ---- compile.c ---- */
+
+/* As sluice_program_compile(), without a model, for stages that are joined by `tensors` rather than
+ * in a line: an output may go over stages, and a stage may have several inputs and outputs. */
+sluice_status sluice__program_compile_edges(sluice_program **out, const sluice_schedule *schedule,
+                                            const sluice__tensor *tensors, int count,
+                                            const sluice_program_options *options);
+
+int sluice__layer_stage(const sluice_program *program, int layer);
+
+/* ---- memory/slots.c ---- */
+
+/* Bytes of slot k in a compute instruction: what crosses an edge is as long as that micro-batch,
+ * what stays inside the stage is sized for the largest. 0: not used. */
+size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at, int k);
+/* Bytes of what crosses an edge for micro-batch i; of a tie, i is -1. */
+size_t sluice__edge_bytes(const sluice_program *program, int edge, int i);
+
+/* ---- ties.c ---- */
+/* The edges of tied parameters: from each use's stage to each holder's first. E_HOST_MEMORY. */
+sluice_status sluice__add_tie_edges(sluice_program *program);
+/* Does some later use take the values of use `first`? */
+bool sluice__is_tied(const sluice_model *model, int first);
+/* The stage, and its rank, that a use of a parameter is on. */
+int sluice__use_stage(const sluice_program *program, int use);
+int sluice__use_rank(const sluice_program *program, int use);
+/* The first of the edges that bring `rank` the terms of parameter `first`, side by side in the
+ * order of uses; -1: there are none. */
+int sluice__tie_edge(const sluice_program *program, int rank, int first);
+
+/* ---- memory/arena.c ---- */
+struct sluice__lowered;
+/* Give `bytes` of the arena, count them as `*kind`, and return their offset. */
+size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes);
+sluice_status sluice__plan_permanent(sluice_program *program);
+/* Fill program->rank[rank] from the lowered list, which it takes. */
+sluice_status sluice__plan_rank(sluice_program *program, int rank, struct sluice__lowered *lowered);
+
+/* ---- memory/layer_state.c ---- */
+/* Permanent bytes for the state of every layer, on its rank. E_HOST_MEMORY. */
+sluice_status sluice__plan_layer_states(sluice_program *program);
+/* State k of a layer, as its kind describes it. */
+const sluice_layer_state *sluice__layer_state(const sluice_program *program, int layer, int k);
+int sluice__layer_state_count(const sluice_program *program, int layer);
+int sluice__layer_rank(const sluice_program *program, int layer);
+
+/* ---- verify/ ---- */
+/* `*deadlock` says whether what is wrong is that. */
+sluice_status sluice__verify(const sluice_program *program, const sluice_instruction *const *lists,
+                             const int *counts, sluice_queues queues, bool *deadlock);
+
+/* ---- simulate/: what things cost ---- */
+sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks);
+double sluice__action_cost(const sluice_simulation_costs *costs, const sluice_instruction *compute);
+double sluice__update_cost(const sluice_simulation_costs *costs, int rank);
+
+#endif

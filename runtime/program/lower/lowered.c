@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* lowered.c -- growing a rank's list. */
+#include "runtime/program/lower/lowered.h"
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+
+const sluice_instruction sluice__blank = {
+    .microbatch = -1, .after = -1, .post = -1, .edge = -1, .peer = -1, .transfer = -1};
+
+sluice_status sluice__add_instruction(sluice__lowered *out, const sluice_instruction *instruction) {
+    if (out->count == out->capacity) {
+        const int capacity = out->capacity ? 2 * out->capacity : 256;
+        SLUICE__TRY(sluice__grow(&out->list, (size_t)capacity, sizeof *out->list));
+        out->capacity = capacity;
+    }
+    out->list[out->count++] = *instruction;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__add_life(sluice__lowered *out, int *life, int kind) {
+    if (out->life_count == out->life_capacity) {
+        const int capacity = out->life_capacity ? 2 * out->life_capacity : 256;
+        SLUICE__TRY(sluice__grow(&out->lives, (size_t)capacity, sizeof *out->lives));
+        out->life_capacity = capacity;
+    }
+    *life             = out->life_count++;
+    out->lives[*life] = (sluice__life){.begin = out->count, .end = out->count, .kind = kind};
+    return SLUICE_OK;
+}
+
+static sluice_status add_use(sluice__lowered *out, const sluice__use *use) {
+    if (out->use_count == out->use_capacity) {
+        const int capacity = out->use_capacity ? 2 * out->use_capacity : 256;
+        SLUICE__TRY(sluice__grow(&out->uses, (size_t)capacity, sizeof *out->uses));
+        out->use_capacity = capacity;
+    }
+    out->uses[out->use_count++] = *use;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__use_life(sluice__lowered *out, int life, int slot, size_t bytes) {
+    const sluice__use use = {out->count - 1, life, slot, bytes, 0};
+    sluice__life *used    = &out->lives[life];
+    if (used->bytes < bytes) used->bytes = bytes;
+    used->end = use.instruction;
+    return add_use(out, &use);
+}
+
+sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, int slot, size_t bytes) {
+    const sluice__use use = {out->count - 1, -1, slot, bytes, offset};
+    return add_use(out, &use);
+}
+
+void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges) {
+    const sluice__edge *edge = &edges->list[post->edge];
+    post->payload            = (uint8_t)edge->is.payload;
+    post->channel            = (uint16_t)edges->channels[edge->channel].index;
+}
+
+/* The first use of instruction n. */
+static const sluice__use *find_use(const sluice__lowered *out, int n) {
+    int low = 0, high = out->use_count;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (out->uses[middle].instruction < n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &out->uses[low];
+}
+
+sluice_status sluice__add_wait(sluice__lowered *out, int posted) {
+    sluice_instruction instruction = out->list[posted];
+    const sluice__use use          = *find_use(out, posted);
+    instruction.kind               = SLUICE_INSTRUCTION_WAIT;
+    instruction.post               = posted;
+    instruction.group              = 0;
+    SLUICE__TRY(sluice__add_instruction(out, &instruction));
+    if (use.life < 0) return sluice__use_permanent(out, use.offset, use.slot, use.bytes);
+    return sluice__use_life(out, use.life, use.slot, use.bytes);
+}
+
+void sluice__lowered_free(sluice__lowered *lowered) {
+    sluice__free(lowered->list);
+    sluice__free(lowered->uses);
+    sluice__free(lowered->lives);
+    sluice__free(lowered->tie_lives);
+    *lowered = (sluice__lowered){0};
+}

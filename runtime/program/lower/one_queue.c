@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * one_queue.c -- one order of all transfers, for transports in which each rank has one queue.
+ *
+ * Transfers are sorted by when their producers end (F, I and W take 1, transfers nothing), then by
+ * the pair of ranks, stage, kind and micro-batch. Those of one time and one pair are a group, which
+ * both ranks issue as one: there, activations and gradients are exchanged. It is one kernel of the
+ * pair's communicator; those of other pairs stand before or behind it in the rank's one queue.
+ *
+ * Of the pairs of one time come first those of ranks 0 1, 2 3, 4 5, ..., then 1 2, 3 4, ..., then
+ * ranks that are no neighbours. Ascending, each would wait for the one before, along the pipeline.
+ *
+ * Every rank issues its groups in that order. Whatever the first group that is not done waits for,
+ * compute or an earlier group, comes before it in the order: so there is always one that can go on.
+ */
+#include <stdlib.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/program/lower/wiring.h"
+
+typedef struct entry {
+    int64_t time;
+    int turn;      /* of the pair, among those of one time */
+    int low, high; /* the two ranks */
+    int rank, block;
+    const sluice_action *action; /* the producer */
+    int made;                    /* which of the edges that it makes something for */
+} entry;
+
+typedef struct ordering {
+    sluice__rank_links *ranks;
+    const sluice__wiring *wiring;
+    entry *entries;
+    int count, capacity;
+    int *numbers; /* [channel] */
+} ordering;
+
+static int compare(const void *left, const void *right) {
+    const entry *a = left, *b = right;
+    if (a->time != b->time) return a->time < b->time ? -1 : 1;
+    if (a->turn != b->turn) return a->turn < b->turn ? -1 : 1;
+    if (a->low != b->low) return a->low < b->low ? -1 : 1;
+    if (a->high != b->high) return a->high < b->high ? -1 : 1;
+    if (a->action->stage != b->action->stage) return a->action->stage < b->action->stage ? -1 : 1;
+    if (a->action->kind != b->action->kind) return a->action->kind < b->action->kind ? -1 : 1;
+    if (a->action->microbatch != b->action->microbatch)
+        return a->action->microbatch < b->action->microbatch ? -1 : 1;
+    return a->made < b->made ? -1 : a->made > b->made;
+}
+
+/* The k-th of what `action` makes for other stages. */
+static sluice_status add_entry(ordering *all, int r, int block, const sluice_action *action, int k,
+                               int64_t time) {
+    sluice__handover made = {0};
+    bool exists;
+    SLUICE__TRY(sluice__find_handover(&made, &exists, all->wiring, action, k, block));
+    if (!exists) return SLUICE_OK;
+    if (all->count == all->capacity) {
+        const int capacity = all->capacity ? 2 * all->capacity : 64;
+        SLUICE__TRY(sluice__grow(&all->entries, (size_t)capacity, sizeof *all->entries));
+        all->capacity = capacity;
+    }
+    const int low              = made.from < made.to ? made.from : made.to;
+    const int high             = made.from + made.to - low;
+    const int turn             = high - low == 1 ? low % 2 : 2;
+    all->entries[all->count++] = (entry){time, turn, low, high, r, block, action, k};
+    return SLUICE_OK;
+}
+
+static sluice_status add_block(ordering *all, int r, int b, int64_t end) {
+    const sluice__block *block = &all->ranks[r].blocks[b];
+    for (int n = 0; n < block->count; n++) {
+        const sluice_action *action = &all->ranks[r].actions[block->first + n];
+        const int count             = sluice__count_made(all->wiring, action);
+        for (int k = 0; k < count; k++) SLUICE__TRY(add_entry(all, r, b, action, k, end));
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status add_entries(ordering *all, int64_t *const *ends, bool *reached) {
+    *reached = true;
+    for (int r = 0; r < all->wiring->ranks; r++)
+        for (int b = 0; b < all->ranks[r].block_count; b++) {
+            if (ends[r][b] == INT64_MAX) *reached = false;
+            SLUICE__TRY(add_block(all, r, b, ends[r][b]));
+        }
+    return SLUICE_OK;
+}
+
+/* Both posts of an entry, at the end of their ranks' queues. */
+static sluice_status add_posts(ordering *all, const entry *at, int group) {
+    sluice__handover made = {0};
+    bool exists;
+    SLUICE__TRY(
+        sluice__find_handover(&made, &exists, all->wiring, at->action, at->made, at->block));
+    const int channel  = all->wiring->edges->list[made.send.edge].channel;
+    made.send.transfer = made.receive.transfer = all->numbers[channel]++;
+    made.send.group = made.receive.group = group;
+    SLUICE__TRY(sluice__add_post(&all->ranks[made.from], &made.send));
+    return sluice__add_post(&all->ranks[made.to], &made.receive);
+}
+
+static bool are_grouped(const entry *a, const entry *b) {
+    return a->time == b->time && a->low == b->low && a->high == b->high;
+}
+
+/* A rank's only post of a group is no worse for its number. */
+static sluice_status issue(ordering *all) {
+    for (int k = 0, group = 0; k < all->count; k++) {
+        if (k == 0 || !are_grouped(&all->entries[k - 1], &all->entries[k])) group++;
+        SLUICE__TRY(add_posts(all, &all->entries[k], group));
+    }
+    return SLUICE_OK;
+}
+
+/* ---- where a rank posts them ---- */
+
+/* The group of post k: posts *first .. *last. */
+static void find_group(const sluice__rank_links *rank, int k, int *first, int *last) {
+    *first = *last = k;
+    if (rank->posts[k].group == 0) return;
+    while (*first > 0 && rank->posts[*first - 1].group == rank->posts[k].group) --*first;
+    while (*last + 1 < rank->post_count && rank->posts[*last + 1].group == rank->posts[k].group)
+        ++*last;
+}
+
+/* A receive as late as it may be, unless one behind it in the queue must come earlier; then nothing
+ * before its producer, or before what is ahead of it. */
+static void place_posts(sluice__rank_links *rank) {
+    sluice__post *posts = rank->posts;
+    int first, last;
+    for (int k = rank->post_count - 1, latest = rank->block_count; k >= 0; k = first - 1) {
+        find_group(rank, k, &first, &last);
+        for (int n = first; n <= last; n++)
+            if (posts[n].at < latest) latest = posts[n].at;
+        for (int n = first; n <= last; n++) posts[n].at = latest;
+    }
+    for (int k = 0, earliest = 0; k < rank->post_count; k = last + 1) {
+        find_group(rank, k, &first, &last);
+        if (posts[k].at > earliest) earliest = posts[k].at;
+        for (int n = first; n <= last; n++)
+            if (posts[n].sends && posts[n].block + 1 > earliest) earliest = posts[n].block + 1;
+        for (int n = first; n <= last; n++) posts[n].at = earliest;
+    }
+}
+
+static sluice_status order(ordering *all, int64_t **ends, bool *reached) {
+    const size_t channels = (size_t)all->wiring->edges->channel_count;
+    SLUICE__TRY(sluice__unit_times(ends, all->wiring, all->ranks));
+    SLUICE__TRY(add_entries(all, ends, reached));
+    if (!*reached) return SLUICE_OK;
+    if (all->count > 0) /* one rank has none, and qsort() wants an array */
+        qsort(all->entries, (size_t)all->count, sizeof *all->entries, compare);
+    SLUICE__TRY(sluice__alloc(&all->numbers, channels, sizeof *all->numbers));
+    SLUICE__TRY(issue(all));
+    for (int r = 0; r < all->wiring->ranks; r++) place_posts(&all->ranks[r]);
+    return SLUICE_OK;
+}
+
+sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                     bool *reached) {
+    const size_t p       = (size_t)wiring->ranks;
+    ordering all         = {.ranks = ranks, .wiring = wiring};
+    int64_t **ends       = NULL;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&ends, p, sizeof *ends));
+    SLUICE__TRY_OUT(order(&all, ends, reached));
+out:
+    for (size_t r = 0; ends && r < p; r++) sluice__free(ends[r]);
+    sluice__free(ends);
+    sluice__free(all.entries);
+    sluice__free(all.numbers);
+    return status;
+}

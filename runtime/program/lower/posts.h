@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* posts.h -- which transfers a schedule needs, and where in each rank's list they are posted. */
+#ifndef SLUICE_PROGRAM_POSTS_H
+#define SLUICE_PROGRAM_POSTS_H
+
+#include "runtime/program/edges.h"
+
+/* Consecutive actions of a rank that are carried out as one: an overlap group, or one action. */
+typedef struct sluice__block {
+    int first, count; /* in the schedule's list, compute actions only inside */
+} sluice__block;
+
+typedef struct sluice__post {
+    bool sends;
+    int edge;           /* that is carried */
+    int peer, transfer; /* number in its channel */
+    int stage;          /* that gives or takes it */
+    int microbatch;
+    int at;       /* posted before this block of its own rank (== block count: after the last) */
+    int block;    /* of a send, its producer's block; of a receive, its consumer's */
+    int group;    /* > 0: posts with this number are issued as one */
+    int order;    /* of a send: its number among those to its peer, in any channel */
+    int released; /* of a send: those to its peer below this number are waited for before its
+                   * producer's block */
+} sluice__post;
+
+typedef struct sluice__rank_links {
+    sluice_action *actions; /* compute actions only */
+    int action_count;
+    sluice__block *blocks;
+    int block_count;
+    sluice__post *posts; /* in the order in which they are posted */
+    int post_count, post_capacity;
+} sluice__rank_links;
+
+/* Every stage runs every micro-batch forward, so that tables of stages x micro-batches are no
+ * larger than the schedule itself. E_SCHEDULE names the first that is missing; E_HOST_MEMORY. */
+sluice_status sluice__check_forwards(const sluice_schedule *schedule);
+
+/*
+ * The posts of every rank. Schedules that name their transfers keep their places. Otherwise a send
+ * is posted right after its producer, a receive no later than before the block preceding its
+ * consumer; with a queue per channel in the order of the channel's sends, with a queue per rank in
+ * one order of all transfers (one_queue.c). Release with sluice__links_free().
+ * E_SCHEDULE, E_HOST_MEMORY.
+ */
+sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule *schedule,
+                                 const sluice__edges *edges, sluice_queues queues);
+void sluice__links_free(sluice__rank_links *links, int ranks);
+void sluice__rank_links_free(sluice__rank_links *links); /* what is inside */
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* wiring.h -- what the files that make posts share: where everything is, and what one transfer
+ * needs. */
+#ifndef SLUICE_PROGRAM_WIRING_H
+#define SLUICE_PROGRAM_WIRING_H
+
+#include "runtime/program/lower/posts.h"
+
+typedef struct sluice__wiring {
+    const sluice_schedule *schedule;
+    const sluice__edges *edges;
+    int ranks, stages, microbatches;
+    /* Where each F and each B-or-I is: its block on its rank, or -1. */
+    int *block; /* [backward][stage][microbatch] */
+} sluice__wiring;
+
+static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward, int stage,
+                                    int microbatch) {
+    return &wiring->block[((size_t)backward * (size_t)wiring->stages + (size_t)stage) *
+                              (size_t)wiring->microbatches +
+                          (size_t)microbatch];
+}
+
+sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *post);
+/* Stable, by the block before which they are posted. E_HOST_MEMORY. */
+sluice_status sluice__sort_posts(sluice__rank_links *rank);
+
+/* A transfer that a schedule needs but does not name: its send and its receive. */
+typedef struct sluice__handover {
+    int from, to; /* ranks */
+    sluice__post send, receive;
+} sluice__handover;
+/* That of what `action`, in `block` of its rank, makes for the k-th of the edges that it makes
+ * something for; `*exists` is false if it stays on its rank. E_SCHEDULE if nobody uses it. */
+sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
+                                    const sluice__wiring *wiring, const sluice_action *action,
+                                    int k, int block);
+/* How many edges an action makes something for. */
+int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action);
+
+/* When each rank's blocks end if F, I and W take 1 and transfers nothing (unit_times.c): a list per
+ * rank, to be freed one by one; INT64_MAX where a block is never reached. E_HOST_MEMORY. */
+sluice_status sluice__unit_times(int64_t **ends, const sluice__wiring *wiring,
+                                 const sluice__rank_links *ranks);
+
+/* Set `order` and `released` of every send (outstanding.c). E_HOST_MEMORY. */
+sluice_status sluice__release_sends(sluice__rank_links *ranks, const sluice__wiring *wiring);
+
+/* Posts of every rank in one order of all transfers (one_queue.c). `*reached` is false, and
+ * there are none, if some block can never be reached: the schedule stops over any queues.
+ * E_SCHEDULE, E_HOST_MEMORY. */
+sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                     bool *reached);
+
+#endif

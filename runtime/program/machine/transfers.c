@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* transfers.c -- which posts of two ranks belong together. */
+#include "runtime/program/machine/transfers.h"
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/program/compiled.h"
+
+static int transfers_of(const sluice__queue *queue) {
+    return queue->sends > queue->receives ? queue->sends : queue->receives;
+}
+
+/* The queue of a channel, new if nothing was posted there before. */
+static sluice__queue *open_queue(sluice__transfers *transfers, int channel) {
+    int *const index = &transfers->queue_of[channel];
+    if (*index < 0) {
+        const sluice__channel_key *key = &transfers->edges->channels[channel];
+        *index                         = transfers->queue_count++;
+        transfers->queues[*index] =
+            (sluice__queue){.channel = channel, .from = key->from, .to = key->to};
+    }
+    return &transfers->queues[*index];
+}
+
+static void count_posts(sluice__transfers *transfers) {
+    for (int r = 0; r < transfers->ranks; r++)
+        for (int n = 0; n < transfers->counts[r]; n++) {
+            const sluice_instruction *post = &transfers->lists[r][n];
+            if (!sluice__is_post(post)) continue;
+            sluice__queue *queue =
+                open_queue(transfers, transfers->edges->list[post->edge].channel);
+            if (post->sends)
+                queue->sends++;
+            else
+                queue->receives++;
+        }
+}
+
+/* Every queue's transfers stand side by side. */
+static sluice_status allocate_transfers(sluice__transfers *transfers) {
+    for (int q = 0; q < transfers->queue_count; q++) {
+        sluice__queue *queue = &transfers->queues[q];
+        queue->first         = transfers->count;
+        transfers->count += transfers_of(queue);
+        queue->sends = queue->receives = 0; /* counted again as they are numbered */
+    }
+    const size_t count = (size_t)transfers->count;
+    SLUICE__TRY(sluice__alloc(&transfers->times, count, sizeof *transfers->times));
+    SLUICE__TRY(sluice__alloc(&transfers->send_at, count, sizeof *transfers->send_at));
+    SLUICE__TRY(sluice__alloc(&transfers->receive_at, count, sizeof *transfers->receive_at));
+    for (size_t t = 0; t < count; t++) transfers->send_at[t] = transfers->receive_at[t] = -1;
+    return SLUICE_OK;
+}
+
+static void number_posts(sluice__transfers *transfers) {
+    for (int r = 0; r < transfers->ranks; r++)
+        for (int n = 0; n < transfers->counts[r]; n++) {
+            const sluice_instruction *post = &transfers->lists[r][n];
+            if (!sluice__is_post(post)) continue;
+            sluice__queue *queue = sluice__queue_of(transfers, post);
+            if (post->sends)
+                transfers->send_at[queue->first + queue->sends++] = n;
+            else
+                transfers->receive_at[queue->first + queue->receives++] = n;
+        }
+}
+
+/* What each of them is, as its send says, or its receive where there is no send. */
+static void describe_transfers(sluice__transfers *transfers) {
+    for (int q = 0; q < transfers->queue_count; q++) {
+        const sluice__queue *queue = &transfers->queues[q];
+        const int end              = queue->first + transfers_of(queue);
+        for (int t = queue->first; t < end; t++) {
+            const int send = transfers->send_at[t];
+            const sluice_instruction *post =
+                send >= 0 ? &transfers->lists[queue->from][send]
+                          : &transfers->lists[queue->to][transfers->receive_at[t]];
+            const sluice_edge *edge = &transfers->edges->list[post->edge].is;
+            transfers->times[t]     = (sluice_transfer_times){.from       = queue->from,
+                                                              .to         = queue->to,
+                                                              .payload    = edge->payload,
+                                                              .stage      = edge->producer,
+                                                              .microbatch = post->microbatch,
+                                                              .edge       = post->edge,
+                                                              .sent       = -1,
+                                                              .received   = -1,
+                                                              .begin      = -1,
+                                                              .end        = -1};
+        }
+    }
+}
+
+sluice_status sluice__transfers_make(sluice__transfers *out, int ranks, const sluice__edges *edges,
+                                     const sluice_instruction *const *lists, const int *counts) {
+    const size_t channels = (size_t)edges->channel_count;
+    sluice_status status  = SLUICE_OK;
+    *out = (sluice__transfers){.ranks = ranks, .edges = edges, .lists = lists, .counts = counts};
+    SLUICE__TRY_OUT(sluice__alloc(&out->queue_of, channels, sizeof *out->queue_of));
+    SLUICE__TRY_OUT(sluice__alloc(&out->queues, channels, sizeof *out->queues));
+    for (size_t c = 0; c < channels; c++) out->queue_of[c] = -1;
+    count_posts(out);
+    SLUICE__TRY_OUT(allocate_transfers(out));
+    number_posts(out);
+    describe_transfers(out);
+out:
+    if (status != SLUICE_OK) sluice__transfers_free(out);
+    return status;
+}
+
+void sluice__transfers_free(sluice__transfers *transfers) {
+    sluice__free(transfers->queue_of);
+    sluice__free(transfers->queues);
+    sluice__free(transfers->times);
+    sluice__free(transfers->send_at);
+    sluice__free(transfers->receive_at);
+    *transfers = (sluice__transfers){0};
+}
+
+int sluice__post_at(const sluice__transfers *transfers, int t, int rank) {
+    return transfers->times[t].from == rank ? transfers->send_at[t] : transfers->receive_at[t];
+}

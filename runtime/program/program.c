@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* program.c -- what can be asked of a compiled program. */
+#include "runtime/program/compiled.h"
+
+int sluice_program_ranks(const sluice_program *program) {
+    return program->ranks;
+}
+int sluice_program_stages(const sluice_program *program) {
+    return program->stages;
+}
+int sluice_program_microbatches(const sluice_program *program) {
+    return program->microbatches;
+}
+
+int sluice_program_stage_rank(const sluice_program *program, int stage) {
+    return program->stage_rank[stage];
+}
+
+int sluice__layer_stage(const sluice_program *program, int layer) {
+    int s = 0;
+    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
+    return s;
+}
+
+void sluice_program_stage_layers(int *first, int *last, const sluice_program *program, int stage) {
+    *first = program->layouts[stage].first;
+    *last  = *first + program->layouts[stage].count - 1;
+}
+
+int64_t sluice_program_samples(const sluice_program *program, int i) {
+    return program->first_sample[i + 1] - program->first_sample[i];
+}
+
+int64_t sluice_program_first_sample(const sluice_program *program, int i) {
+    return program->first_sample[i];
+}
+
+const sluice_instruction *sluice_program_list(int *count, const sluice_program *program, int rank) {
+    *count = program->rank[rank].count;
+    return program->rank[rank].list;
+}
+
+int sluice_program_slot_count(const sluice_program *program) {
+    return program->edges.slot_count;
+}
+
+int sluice_program_edge_count(const sluice_program *program) {
+    return program->edges.count;
+}
+
+sluice_edge sluice_program_edge(const sluice_program *program, int edge) {
+    return program->edges.list[edge].is;
+}
+
+sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank) {
+    return program->rank[rank].bytes;
+}

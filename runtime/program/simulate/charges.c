@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* charges.c -- which entry of a ledger an instruction's time belongs to. */
+#include "runtime/program/simulate/charges.h"
+
+#include <math.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/program/compiled.h"
+#include "runtime/program/machine/transfers.h"
+
+const char *sluice_ledger_name(sluice_ledger_entry entry) {
+    switch (entry) {
+#define X(name, code, text)                                                                        \
+    case SLUICE_LEDGER_##name:                                                                     \
+        return text;
+        SLUICE_LEDGER_MAP(X)
+#undef X
+    }
+    return "unknown entry";
+}
+
+/* ---- the other ends of waits ---- */
+
+static sluice_status find_partners(int **partners, const sluice_program *program,
+                                   const sluice__transfers *transfers) {
+    for (int r = 0; r < program->ranks; r++) {
+        const sluice__rank_program *mine = &program->rank[r];
+        SLUICE__TRY(sluice__alloc(&partners[r], (size_t)mine->count, sizeof **partners));
+        for (int n = 0; n < mine->count; n++) {
+            const sluice_instruction *at = &mine->list[n];
+            if (at->kind != SLUICE_INSTRUCTION_WAIT) continue;
+            partners[r][n] =
+                sluice__post_at(transfers, sluice__transfer_of(transfers, at), at->peer);
+        }
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__partners_make(int ***out, const sluice_program *program) {
+    const size_t p                   = (size_t)program->ranks;
+    const sluice_instruction **lists = NULL;
+    int *counts = NULL, **partners = NULL;
+    sluice__transfers transfers = {0};
+    sluice_status status        = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
+    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
+    SLUICE__TRY_OUT(sluice__alloc(&partners, p, sizeof *partners));
+    for (int r = 0; r < program->ranks; r++) {
+        lists[r]  = program->rank[r].list;
+        counts[r] = program->rank[r].count;
+    }
+    SLUICE__TRY_OUT(
+        sluice__transfers_make(&transfers, program->ranks, &program->edges, lists, counts));
+    SLUICE__TRY_OUT(find_partners(partners, program, &transfers));
+    *out     = partners;
+    partners = NULL; /* now the caller's */
+out:
+    sluice__partners_free(partners, program);
+    sluice__transfers_free(&transfers);
+    sluice__free(lists);
+    sluice__free(counts);
+    return status;
+}
+
+void sluice__partners_free(int **partners, const sluice_program *program) {
+    for (int r = 0; partners && r < program->ranks; r++) sluice__free(partners[r]);
+    sluice__free(partners);
+}
+
+/* ---- booking ---- */
+
+typedef struct booking {
+    const sluice_program *program;
+    int *const *partners;
+    const sluice__record *records;
+    const sluice_simulation_costs *costs;
+} booking;
+
+/* At the other end of what a wait waits for. */
+static int other_stage(const sluice_program *program, const sluice_instruction *at) {
+    const sluice_edge *edge = &program->edges.list[at->edge].is;
+    return at->sends ? edge->consumer : edge->producer;
+}
+
+/* Until both ends have posted a rank waits for its neighbour; from then on for what moves. */
+static void book_wait(sluice_ledger *out, const booking *book, int r, int n) {
+    const sluice_instruction *at = &book->program->rank[r].list[n];
+    const sluice__record *mine   = &book->records[r];
+    const double time            = mine->end[n] - mine->begin[n];
+    if (at->microbatch < 0) { /* after the drain */
+        out->time[SLUICE_LEDGER_IDLE] += time;
+        return;
+    }
+    const double theirs = book->records[at->peer].begin[book->partners[r][n]];
+    const double posted = fmax(mine->begin[n], fmax(mine->begin[at->post], theirs));
+    const double moving = fmax(0, mine->end[n] - posted);
+    const bool up       = other_stage(book->program, at) < at->stage;
+    out->time[up ? SLUICE_LEDGER_UPSTREAM : SLUICE_LEDGER_DOWNSTREAM] += time - moving;
+    out->time[SLUICE_LEDGER_TRANSFER] += moving;
+}
+
+static void book_backward(sluice_ledger *out, const booking *book, int r, int n) {
+    const sluice__record *mine = &book->records[r];
+    const double time          = mine->end[n] - mine->begin[n];
+    double weight              = 0;
+    if (mine->weight) {
+        weight = mine->weight[n];
+    } else {
+        const sluice_cost *cost = &book->costs->stages[book->program->rank[r].list[n].stage];
+        const double both       = cost->input + cost->weight;
+        weight                  = both > 0 ? time * cost->weight / both : 0;
+    }
+    out->time[SLUICE_LEDGER_WEIGHT] += weight;
+    out->time[SLUICE_LEDGER_INPUT] += time - weight;
+}
+
+static void book_norm(sluice_ledger *out, const sluice__record *mine, int n) {
+    const double time    = mine->end[n] - mine->begin[n];
+    const double meeting = mine->meeting < 0 ? time : mine->meeting;
+    out->time[SLUICE_LEDGER_IDLE] += meeting;
+    out->time[SLUICE_LEDGER_UPDATE] += time - meeting;
+}
+
+static sluice_ledger_entry entry_of(sluice_instruction_kind kind) {
+    switch (kind) {
+    case SLUICE_INSTRUCTION_BACKWARD_INPUT:
+        return SLUICE_LEDGER_INPUT;
+    case SLUICE_INSTRUCTION_BACKWARD_WEIGHT:
+        return SLUICE_LEDGER_WEIGHT;
+    case SLUICE_INSTRUCTION_RECOMPUTE:
+        return SLUICE_LEDGER_RECOMPUTE;
+    case SLUICE_INSTRUCTION_POST_SEND:
+    case SLUICE_INSTRUCTION_POST_RECEIVE:
+        return SLUICE_LEDGER_TRANSFER;
+    case SLUICE_INSTRUCTION_TIE_REDUCE:
+    case SLUICE_INSTRUCTION_UPDATE:
+        return SLUICE_LEDGER_UPDATE;
+    default:
+        return SLUICE_LEDGER_FORWARD;
+    }
+}
+
+static void book_rank(sluice_ledger *out, const booking *book, int r) {
+    const sluice__rank_program *mine = &book->program->rank[r];
+    const sluice__record *record     = &book->records[r];
+    for (int n = 0; n < mine->count; n++) {
+        const sluice_instruction_kind kind = mine->list[n].kind;
+        if (kind == SLUICE_INSTRUCTION_WAIT)
+            book_wait(out, book, r, n);
+        else if (kind == SLUICE_INSTRUCTION_BACKWARD)
+            book_backward(out, book, r, n);
+        else if (kind == SLUICE_INSTRUCTION_NORM)
+            book_norm(out, record, n);
+        else
+            out->time[entry_of(kind)] += record->end[n] - record->begin[n];
+    }
+}
+
+void sluice__charge(sluice_ledger *out, const sluice_program *program, int *const *partners,
+                    const sluice__record *records, double step,
+                    const sluice_simulation_costs *costs) {
+    const booking book = {program, partners, records, costs};
+    for (int r = 0; r < program->ranks; r++) {
+        out[r] = (sluice_ledger){.step = step, .on_core = records[r].on_core};
+        book_rank(&out[r], &book, r);
+        out[r].time[SLUICE_LEDGER_IDLE] += records[r].started + (step - records[r].finished);
+        out[r].unaccounted = step;
+        for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) out[r].unaccounted -= out[r].time[e];
+    }
+}
+
+sluice_status sluice_simulation_ledger(sluice_ledger *out, const sluice_program *program,
+                                       const sluice_simulation *simulation,
+                                       const sluice_simulation_costs *costs) {
+    const size_t p          = (size_t)program->ranks;
+    sluice__record *records = NULL;
+    int **partners          = NULL;
+    sluice_status status    = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice__alloc(&records, p, sizeof *records));
+    SLUICE__TRY_OUT(sluice__partners_make(&partners, program));
+    for (int r = 0; r < program->ranks; r++) {
+        const int count = program->rank[r].count;
+        records[r] =
+            (sluice__record){.begin    = simulation->rank[r].begin,
+                             .end      = simulation->rank[r].end,
+                             .finished = count > 0 ? simulation->rank[r].end[count - 1] : 0,
+                             .meeting  = -1};
+    }
+    sluice__charge(out, program, partners, records, simulation->step, costs);
+out:
+    sluice__partners_free(partners, program);
+    sluice__free(records);
+    return status;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * critical_path.c -- the critical path: from the end of the step back through what determined each
+ * begin, which is something that ended at just that time.
+ *
+ *   an instruction   the one before it on its rank; of a wait that stood still, the transfer
+ *   a transfer       its send's post, its receive's post, or what was before it in a queue; that it
+ *                    waited for its link is its own time
+ */
+#include "runtime/program/simulate/simulator.h"
+
+typedef struct walk {
+    sluice_simulation *result;
+    const sluice__machine *machine;
+    int rank, at; /* the instruction reached */
+    int transfer; /* or the transfer; -1 */
+} walk;
+
+/* From an instruction. */
+static void leave_instruction(walk *path) {
+    sluice_rank_times *times     = &path->result->rank[path->rank];
+    const sluice__transfers *all = &path->machine->transfers;
+    const sluice_instruction *at = &all->lists[path->rank][path->at];
+    const double lasts           = times->end[path->at] - times->begin[path->at];
+    times->critical[path->at]    = true;
+    if (at->kind == SLUICE_INSTRUCTION_WAIT && lasts > 0) {
+        path->transfer = sluice__transfer_of(all, at);
+        return;
+    }
+    if (sluice__is_compute(at)) {
+        path->result->critical_compute += lasts;
+        path->result->critical_actions++;
+    }
+    path->at--;
+}
+
+/* A transfer in the group before that of the post at `n`, in the rank's list, which ended at `end`;
+ * -1: none did. */
+static int find_before(const walk *path, int rank, int n, double end) {
+    const sluice__transfers *all   = &path->machine->transfers;
+    const sluice_instruction *list = all->lists[rank];
+    const int group                = list[n].group;
+    int before                     = 0; /* 0: still in the post's own group; then the one before */
+    bool found                     = false;
+    for (n--; n >= 0; n--) {
+        if (!sluice__is_post(&list[n])) continue;
+        if (!found && group > 0 && list[n].group == group) continue;
+        if (found && (before == 0 || list[n].group != before)) return -1;
+        found       = true;
+        before      = list[n].group;
+        const int t = sluice__transfer_of(all, &list[n]);
+        if (all->times[t].end == end) return t;
+    }
+    return -1;
+}
+
+/* The transfer whose end let this one begin. */
+static int transfer_before(const walk *path, int t) {
+    const sluice__transfers *all       = &path->machine->transfers;
+    const sluice_transfer_times *times = &all->times[t];
+    if (path->machine->queues == SLUICE_QUEUES_PER_CHANNEL) return t - 1; /* of the same channel */
+    const int before = find_before(path, times->from, all->send_at[t], times->begin);
+    return before >= 0 ? before : find_before(path, times->to, all->receive_at[t], times->begin);
+}
+
+/* When the last post of the group was reached that the post at `n` is in, and which that was. */
+static int last_of_group(const walk *path, int rank, int n) {
+    const sluice__transfers *all   = &path->machine->transfers;
+    const sluice_instruction *list = all->lists[rank];
+    const int group                = list[n].group;
+    if (group == 0 || path->machine->queues == SLUICE_QUEUES_PER_CHANNEL) return n;
+    int last = n;
+    for (n++; n < all->counts[rank]; n++) {
+        if (!sluice__is_post(&list[n])) continue;
+        if (list[n].group != group) break;
+        last = n;
+    }
+    return last;
+}
+
+static bool leave_by_post(walk *path, int rank, int post, double begin) {
+    const int last = last_of_group(path, rank, post);
+    if (path->result->rank[rank].begin[last] != begin) return false;
+    path->rank     = rank;
+    path->at       = last;
+    path->transfer = -1;
+    return true;
+}
+
+/* From a transfer. */
+static void leave_transfer(walk *path) {
+    const sluice__transfers *all = &path->machine->transfers;
+    const int t                  = path->transfer;
+    sluice_transfer_times *times = &all->times[t];
+    if (!times->critical && times->end > times->begin) path->result->critical_transfers++;
+    times->critical = true;
+    path->result->critical_transfer += times->end - times->begin;
+    if (leave_by_post(path, times->from, all->send_at[t], times->begin)) return;
+    if (leave_by_post(path, times->to, all->receive_at[t], times->begin)) return;
+    path->transfer = transfer_before(path, t);
+    if (path->transfer < 0) path->at = -1; /* cannot be: something let it begin */
+}
+
+void sluice__mark_critical(sluice_simulation *result, const sluice__machine *machine) {
+    const sluice__transfers *all = &machine->transfers;
+    walk path                    = {result, machine, 0, -1, -1};
+    for (int r = 0; r < result->ranks; r++) {
+        const int drain = sluice__drain_of(all->lists[r], all->counts[r]);
+        if (drain == 0 || result->rank[r].end[drain - 1] != result->makespan) continue;
+        path.rank = r;
+        path.at   = drain - 1;
+        break;
+    }
+    while (path.transfer >= 0 || path.at >= 0) {
+        if (path.transfer >= 0)
+            leave_transfer(&path);
+        else
+            leave_instruction(&path);
+    }
+}

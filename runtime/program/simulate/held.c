@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* held.c -- how many stage-activations a rank holds at each point of its list. */
+#include "runtime/program/compiled.h"
+#include "runtime/program/simulate/simulator.h"
+
+static bool ends_activation(sluice_instruction_kind kind) {
+    return kind == SLUICE_INSTRUCTION_BACKWARD || kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
+}
+
+/* One is held from its F to its B or W; a rank without any holds it for F only. */
+int sluice__count_live(int *live, const sluice_instruction *list, int count) {
+    bool trains = false;
+    for (int n = 0; n < count && !trains; n++) trains = ends_activation(list[n].kind);
+    int held = 0, peak = 0;
+    for (int n = 0; n < count; n++) {
+        const sluice_instruction_kind kind = list[n].kind;
+        held += kind == SLUICE_INSTRUCTION_FORWARD;
+        if (held > peak) peak = held;
+        if (live) live[n] = held;
+        held -= trains ? ends_activation(kind) : kind == SLUICE_INSTRUCTION_FORWARD;
+    }
+    return peak;
+}
+
+int sluice_program_peak_activations(const sluice_program *program, int rank) {
+    return sluice__count_live(NULL, program->rank[rank].list, program->rank[rank].count);
+}

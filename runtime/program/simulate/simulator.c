@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * simulator.c -- when every instruction of a program begins and ends, given what actions cost: the
+ * abstract machine of machine.h with a clock on every rank.
+ *
+ * Members of an overlap group stand side by side, their waits before them and their posts behind
+ * them, so one after another without a gap is what makes a group atomic.
+ */
+#include <math.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/program/compiled.h"
+#include "runtime/program/simulate/simulator.h"
+
+typedef struct simulator {
+    const sluice_program *program;
+    const sluice_simulation_costs *costs;
+    sluice_simulation *result;
+    sluice__machine machine;
+    const sluice_instruction **lists;
+    int *counts;
+    double *clocks;           /* [ranks] */
+    int norms, norms_reached; /* the global norm is a meeting of all ranks that have one */
+    bool *at_norm;            /* [ranks] */
+    double norm_time;
+} simulator;
+
+/* ---- what things cost ---- */
+
+static double payload_cost(const sluice_simulation_costs *costs, sluice_payload payload) {
+    return payload == SLUICE_PAYLOAD_ACTIVATION ? costs->activation_transfer
+           : payload == SLUICE_PAYLOAD_GRADIENT ? costs->gradient_transfer
+                                                : 0;
+}
+
+static sluice__duration transfer_cost(const void *context, const sluice__transfers *all, int t) {
+    const simulator *sim                 = context;
+    const sluice_simulation_costs *costs = sim->costs;
+    const sluice_transfer_times *times   = &all->times[t];
+    const double size = sim->program->sized ? (double)sluice__edge_bytes(sim->program, times->edge,
+                                                                         times->microbatch)
+                                            : 1;
+    double latency = costs->latency, bandwidth = costs->bandwidth;
+    for (int l = 0; l < costs->link_count; l++)
+        if (costs->links[l].from == times->from && costs->links[l].to == times->to) {
+            latency   = costs->links[l].latency;
+            bandwidth = costs->links[l].bandwidth;
+        }
+    return (sluice__duration){payload_cost(costs, times->payload) + latency,
+                              bandwidth > 0 ? size / bandwidth : 0};
+}
+
+/* Does any transfer's size matter? */
+static bool have_bandwidth(const sluice_simulation_costs *costs) {
+    for (int l = 0; l < costs->link_count; l++)
+        if (costs->links[l].bandwidth > 0) return true;
+    return costs->bandwidth > 0;
+}
+
+double sluice__action_cost(const sluice_simulation_costs *costs,
+                           const sluice_instruction *instruction) {
+    const sluice_cost *const cost = &costs->stages[instruction->stage];
+    switch (instruction->kind) {
+    case SLUICE_INSTRUCTION_BACKWARD:
+        return cost->input + cost->weight;
+    case SLUICE_INSTRUCTION_BACKWARD_INPUT:
+        return cost->input;
+    case SLUICE_INSTRUCTION_BACKWARD_WEIGHT:
+        return cost->weight;
+    case SLUICE_INSTRUCTION_RECOMPUTE:
+        return costs->recompute ? costs->recompute[instruction->stage] : cost->forward;
+    default:
+        return cost->forward;
+    }
+}
+
+double sluice__update_cost(const sluice_simulation_costs *costs, int rank) {
+    return costs->updates ? costs->updates[rank] : costs->update;
+}
+
+/* ---- the run ---- */
+
+/* False while some rank has not come to its norm; the last to come wakes the others. */
+static bool meet_at_norm(simulator *sim, int r) {
+    if (!sim->at_norm[r]) {
+        sim->at_norm[r] = true;
+        sim->norm_time  = fmax(sim->norm_time, sim->clocks[r]);
+        if (++sim->norms_reached == sim->norms)
+            for (int other = 0; other < sim->result->ranks; other++)
+                if (other != r && sim->at_norm[other])
+                    sluice__machine_wake(&sim->machine, other, sim->norm_time);
+    }
+    return sim->norms_reached == sim->norms;
+}
+
+static sluice_status step(void *context, int r, bool *blocked) {
+    simulator *const sim                        = context;
+    const int n                                 = sim->machine.ranks[r].at;
+    const sluice_instruction *const instruction = &sim->lists[r][n];
+    double now                                  = sim->clocks[r];
+    int transfer;
+    switch (instruction->kind) {
+    case SLUICE_INSTRUCTION_POST_SEND:
+    case SLUICE_INSTRUCTION_POST_RECEIVE:
+        *blocked = !sluice__machine_post(&sim->machine, r, now);
+        break;
+    case SLUICE_INSTRUCTION_WAIT:
+        *blocked = !sluice__machine_wait(&sim->machine, r, &transfer);
+        if (!*blocked) now = fmax(now, sim->machine.transfers.times[transfer].end);
+        break;
+    case SLUICE_INSTRUCTION_TIE_REDUCE:
+        break;
+    case SLUICE_INSTRUCTION_NORM:
+        *blocked = !meet_at_norm(sim, r);
+        now      = sim->norm_time;
+        break;
+    case SLUICE_INSTRUCTION_UPDATE:
+        now += sluice__update_cost(sim->costs, r);
+        break;
+    default:
+        now += sluice__action_cost(sim->costs, instruction);
+        break;
+    }
+    if (*blocked) return SLUICE_OK;
+    sim->result->rank[r].end[n] = now;
+    sim->clocks[r]              = now;
+    return SLUICE_OK;
+}
+
+/* ---- what comes of it ---- */
+
+static sluice__idle sum_up_rank(sluice_rank_times *times, const sluice_instruction *list,
+                                int count) {
+    const sluice__idle idle = sluice__idle_of(list, count, times->begin, times->end);
+    times->first            = idle.first;
+    times->last             = idle.last;
+    times->busy             = idle.busy;
+    times->inner_idle       = idle.inner;
+    times->peak_activations = sluice__count_live(times->live, list, count);
+    return idle;
+}
+
+/* How long rank r stood still for what it received. */
+static void find_exposed(simulator *sim, int r) {
+    const sluice_rank_times *rank = &sim->result->rank[r];
+    for (int n = 0; n < sim->counts[r]; n++) {
+        const sluice_instruction *wait = &sim->lists[r][n];
+        if (wait->kind != SLUICE_INSTRUCTION_WAIT || wait->sends) continue;
+        sluice__transfers *all       = &sim->machine.transfers;
+        sluice_transfer_times *times = &all->times[sluice__transfer_of(all, wait)];
+        times->exposed               = fmax(0, times->end - fmax(times->begin, rank->begin[n]));
+    }
+}
+
+static void sum_up_transfers(sluice_simulation *result) {
+    for (int t = 0; t < result->transfer_count; t++) {
+        result->transferring += result->transfers[t].end - result->transfers[t].begin;
+        result->exposed += result->transfers[t].exposed;
+    }
+}
+
+static sluice_status sum_up(simulator *sim) {
+    sluice_simulation *const result = sim->result;
+    double busy                     = 0;
+    for (int r = 0; r < result->ranks; r++) {
+        const sluice__idle idle = sum_up_rank(&result->rank[r], sim->lists[r], sim->counts[r]);
+        find_exposed(sim, r);
+        busy += idle.busy;
+        result->makespan = fmax(result->makespan, idle.drain);
+        result->step     = fmax(result->step, sim->clocks[r]);
+    }
+    result->makespan_idle = sluice__makespan_idle(result->ranks, result->makespan, busy);
+    sluice__mark_critical(result, &sim->machine);
+    SLUICE__TRY(sluice__take_transfers(result, &sim->machine.transfers));
+    sum_up_transfers(result);
+    return SLUICE_OK;
+}
+
+/* ---- the whole ---- */
+
+static bool is_time(double value) {
+    return isfinite(value) && value >= 0;
+}
+
+static sluice_status check_links(const sluice_simulation_costs *costs) {
+    if (!is_time(costs->latency) || !is_time(costs->bandwidth))
+        return sluice__fail(
+            SLUICE_E_ARGUMENT,
+            "links have latency %g and bandwidth %g; give finite numbers, 0 or more",
+            costs->latency, costs->bandwidth);
+    for (int l = 0; l < costs->link_count; l++) {
+        const sluice_link_cost *link = &costs->links[l];
+        if (!is_time(link->latency) || !is_time(link->bandwidth))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "the link from rank %d to rank %d has latency %g and bandwidth %g; "
+                                "give finite numbers, 0 or more",
+                                link->from, link->to, link->latency, link->bandwidth);
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks) {
+    for (int s = 0; s < stages; s++) {
+        const sluice_cost *const cost = &costs->stages[s];
+        if (!is_time(cost->forward) || !is_time(cost->input) || !is_time(cost->weight))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "stage %d costs %g, %g, %g; a cost is a finite number, 0 or more",
+                                s, cost->forward, cost->input, cost->weight);
+        if (costs->recompute && !is_time(costs->recompute[s]))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "stage %d costs %g to recompute; a cost is a finite number, 0 or "
+                                "more",
+                                s, costs->recompute[s]);
+    }
+    for (int r = 0; costs->updates && r < ranks; r++)
+        if (!is_time(costs->updates[r]))
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "the update of rank %d costs %g; a cost is a finite number, 0 or "
+                                "more",
+                                r, costs->updates[r]);
+    if (!is_time(costs->activation_transfer) || !is_time(costs->gradient_transfer) ||
+        !is_time(costs->update))
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "transfers cost %g and %g, the update %g; a cost is a finite number, "
+                            "0 or more",
+                            costs->activation_transfer, costs->gradient_transfer, costs->update);
+    return check_links(costs);
+}
+
+static sluice_status make_rank(simulator *sim, int r) {
+    sluice_rank_times *rank              = &sim->result->rank[r];
+    const sluice__rank_program *compiled = &sim->program->rank[r];
+    const size_t count                   = (size_t)compiled->count;
+    sim->lists[r]                        = compiled->list;
+    sim->counts[r]                       = compiled->count;
+    for (size_t n = 0; n < count; n++)
+        sim->norms += compiled->list[n].kind == SLUICE_INSTRUCTION_NORM;
+    /* Each instruction begins where the one before it ends. */
+    SLUICE__TRY(sluice__alloc(&rank->begin, count + 1, sizeof *rank->begin));
+    rank->end = rank->begin + 1;
+    SLUICE__TRY(sluice__alloc(&rank->critical, count, sizeof *rank->critical));
+    SLUICE__TRY(sluice__alloc(&rank->live, count, sizeof *rank->live));
+    if (!compiled->alive) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&rank->live_bytes, count, sizeof *rank->live_bytes));
+    for (size_t n = 0; n < count; n++) rank->live_bytes[n] = compiled->alive[n];
+    return SLUICE_OK;
+}
+
+static sluice_status make_room(simulator *sim) {
+    const size_t p = (size_t)sim->program->ranks;
+    SLUICE__TRY(sluice__alloc(&sim->result, 1, sizeof *sim->result));
+    sim->result->ranks = sim->program->ranks;
+    SLUICE__TRY(sluice__alloc(&sim->result->rank, p, sizeof *sim->result->rank));
+    SLUICE__TRY(sluice__alloc(&sim->lists, p, sizeof *sim->lists));
+    SLUICE__TRY(sluice__alloc(&sim->counts, p, sizeof *sim->counts));
+    SLUICE__TRY(sluice__alloc(&sim->clocks, p, sizeof *sim->clocks));
+    SLUICE__TRY(sluice__alloc(&sim->at_norm, p, sizeof *sim->at_norm));
+    for (int r = 0; r < sim->program->ranks; r++) SLUICE__TRY(make_rank(sim, r));
+    SLUICE__TRY(sluice__machine_make(&sim->machine, sim->program->ranks, &sim->program->edges,
+                                     sim->lists, sim->counts, sim->program->options.queues));
+    sim->machine.duration = transfer_cost;
+    sim->machine.context  = sim;
+    return have_bandwidth(sim->costs) ? sluice__machine_share(&sim->machine) : SLUICE_OK;
+}
+
+sluice_status sluice_program_simulate(sluice_simulation **out, const sluice_program *program,
+                                      const sluice_simulation_costs *costs) {
+    SLUICE__TRY(sluice__check_costs(costs, program->stages, program->ranks));
+    simulator sim        = {.program = program, .costs = costs};
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(make_room(&sim));
+    SLUICE__TRY_OUT(sluice__machine_run(&sim.machine, step, &sim));
+    if (sluice__first_unfinished(&sim.machine) >= 0)
+        SLUICE__TRY_OUT(sluice__name_deadlock(&sim.machine));
+    SLUICE__TRY_OUT(sum_up(&sim));
+    *out       = sim.result;
+    sim.result = NULL; /* now the caller's */
+out:
+    sluice_simulation_free(sim.result);
+    sluice__machine_free(&sim.machine);
+    sluice__free(sim.lists);
+    sluice__free(sim.counts);
+    sluice__free(sim.clocks);
+    sluice__free(sim.at_norm);
+    return status;
+}
+
+void sluice_simulation_free(sluice_simulation *simulation) {
+    if (!simulation) return;
+    for (int r = 0; simulation->rank && r < simulation->ranks; r++) {
+        sluice__free(simulation->rank[r].begin); /* with `end` */
+        sluice__free(simulation->rank[r].critical);
+        sluice__free(simulation->rank[r].live);
+        sluice__free(simulation->rank[r].live_bytes);
+    }
+    sluice__free(simulation->rank);
+    sluice__free(simulation->transfers);
+    sluice__free(simulation);
+}
