@@ -3,8 +3,10 @@
  * test_theorem.c -- the theorem: losses, norms and weights have the same bits for any number of
  * ranks and threads and any schedule.
  *
- * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value.
+ * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value. With the
+ * argument "isolated" ranks share no memory but the queues of a transport.
  */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
 
 #include "tests/support/random_schedule.h"
@@ -249,7 +251,8 @@ static void test_dropout_is_of_training_only(void **state) {
     if (plain.loss[0] == drops.loss[0]) fail_msg("nothing is dropped in training");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_bits_are_the_same_however_it_is_split),
         cmocka_unit_test(test_every_schedule_has_the_bits_or_the_numbers_of_one_rank),

@@ -172,6 +172,9 @@ const sluice__transport_ops *sluice__cuda_transport(void) {
     static const sluice__transport_ops table = {
         .name         = "nccl",
         .one_queue    = true,
+        .meets        = true,
+        .compares     = false,
+        .paces        = false,
         .describe     = describe,
         .open         = open_transport,
         .close        = close_transport,

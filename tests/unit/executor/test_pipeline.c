@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_pipeline.c -- a pipeline's memory, and what happens when something fails. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
 
 #include <math.h>
@@ -91,7 +92,8 @@ static void test_a_deadline_names_who_waits(void **state) {
     options.threads                 = 1;
     options.deadline_s              = 0.2;
     sluice_pipeline *pipeline;
-    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options,
+                                             &small_gpt.parts));
     trouble slow             = {0, 1, 1.0};
     const sluice_batch batch = {
         2, 22, {{"inputs", load_badly, &slow}, {"targets", load_shifted, &slow}}, 1e-3};
@@ -170,7 +172,8 @@ static void test_wrong_calls_are_refused(void **state) {
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_step_allocates_nothing),
         cmocka_unit_test(test_a_failing_callback_stops_every_rank),
