@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gpu_train.c -- training GPT-2 on one card with one, two and four ranks: tokens per second, the
- * share of what the card's matrix products could do, memory planned and measured, where the ranks'
- * time went. Prints Markdown; fails if the ranks change the bits, or take more memory than planned
- * and kept in reserve.
+ * share of the card's matrix product rate, memory planned and measured, where the ranks' time went.
+ * Prints Markdown; fails if the number of ranks changes the bits, or if more memory is taken than
+ * was planned and reserved.
  *
  *   gpu_train                   GPT-2 124M in fp32 and TF32 on cuda:0: bench/results/gpu-*.md
  *   gpu_train --quick           a tiny GPT
  *   gpu_train --device cpu ...  another kind of device
  *
- * A process for each measurement: memory is compared with what was there before, and what fails
- * takes nothing with it.
+ * Each measurement has a process: memory is compared with what was available before, and a failure
+ * does not stop the others.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,8 +38,8 @@ static const int widths[WIDTHS] = {1, 2, 4};
 typedef struct setting {
     const char *preset, *device;
     int64_t length, samples;
-    int microbatches, least, most; /* steps that are timed */
-    double seconds;                /* no further step after so many */
+    int microbatches, least, most; /* steps to time */
+    double seconds;                /* no step starts later than this */
     int64_t square;
     int rounds;
     double target; /* seconds of a round of products */
@@ -60,15 +60,15 @@ typedef struct run {
     double makespan_idle;
     double ledger[SLUICE_LEDGER_ENTRIES], unaccounted; /* shares of the ranks' time */
     size_t planned, reserve;
-    size_t before, with; /* what the device had left; SIZE_MAX: it does not say */
+    size_t before, with; /* available memory of the device; SIZE_MAX: it does not say */
     uint64_t digest;     /* after WARM steps */
 } run;
 
-/* What the processes leave for the first one. */
+/* What the child processes report to the first one, in shared memory. */
 typedef struct findings {
-    char words[128];  /* what the device is */
+    char words[128];  /* description of the device */
     double opened;    /* seconds to find and open it, in a new process */
-    size_t available; /* bytes that it has left then */
+    size_t available; /* bytes available then */
     bool has[PRECISIONS];
     double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
     run runs[PRECISIONS][WIDTHS];
@@ -89,7 +89,7 @@ static sluice_model *make_model(const setting *on) {
     return model;
 }
 
-/* The head multiplies a slab of rows at a time; its scratch says of how many. */
+/* The head multiplies a slab of rows at a time; how many follows from its scratch size. */
 static int64_t slab_rows(int64_t rows, int64_t classes) {
     return (int64_t)(sluice_classifier_scratch(rows, classes) /
                      (sizeof(double) + (size_t)classes * sizeof(float)));
@@ -111,7 +111,7 @@ static void list_products(product list[LAYERS], const setting *on) {
         list[LAYERS - 1].action[a] = bench_head((bench_action)a, slab, w, c.vocabulary);
 }
 
-/* What the layers say of a step: products, attention and all else. */
+/* FLOPs of a step as the layers describe them: products, attention and everything else. */
 static double step_flops(const setting *on) {
     sluice_model *const model = make_model(on);
     double flops              = 0;
@@ -153,8 +153,8 @@ static void look_at_device(const task *with) {
     bench_check(sluice_device_find(&ops, with->on->device));
     bench_check(ops->open(&device, 0, 1, 0, false));
     found->opened = bench_now() - before;
-    bench_check(ops->describe(0, found->words, sizeof found->words));
-    bench_check(ops->room(0, 1, &found->available, &reserve));
+    bench_check(ops->describe(found->words, sizeof found->words, 0));
+    bench_check(ops->memory(&found->available, &reserve, 0, 1));
     for (int p = 0; p < PRECISIONS; p++)
         found->has[p] = ops->operations((sluice_precision)p) != NULL;
     ops->close(device);
@@ -181,7 +181,7 @@ static void measure_products(const task *with) {
     all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
     bench_check(sluice_device_find(&ops, on->device));
     bench_matrices_open(&matrices, ops, 0, (sluice_precision)with->precision, all, PRODUCTS + 1);
-    /* Once before it counts, that the clock of a card is as high as it will be. */
+    /* An uncounted round first, so that the card's clock has risen. */
     (void)bench_matrices_seconds(&matrices, &all[PRODUCTS], on->rounds, on->target);
     for (int k = 0; k <= PRODUCTS; k++)
         with->found->seconds[with->precision][k / BENCH_ACTIONS][k % BENCH_ACTIONS] =
@@ -194,7 +194,8 @@ static double square_rate(const setting *on, const findings *found, int precisio
     return bench_matmul_flops(&square) / found->seconds[precision][SQUARE][0];
 }
 
-/* All products of a micro-batch, one after another: FLOPs, and seconds as measured apart. */
+/* All products of a micro-batch, one after another: FLOPs, and the sum of the seconds measured for
+ * each. */
 static double own_flops(const product list[LAYERS], const findings *found, int precision,
                         double *seconds) {
     double flops = 0;
@@ -243,7 +244,7 @@ static void print_rates(const setting *on, const findings *found) {
 
 /* ---- training ---- */
 
-/* Tokens that follow no rule, the same ones in every step. */
+/* Random tokens, the same ones in every step. */
 static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
     const setting *const on  = context;
     const int64_t vocabulary = config_of(on).vocabulary;
@@ -266,7 +267,7 @@ static sluice_pipeline *make_pipeline(const task *with, const sluice_model *mode
     options.ranks_per_device        = plan.ranks;
     options.precision               = (sluice_precision)with->precision;
     bench_check(sluice_schedule_generate(&schedule, "1f1b", &plan));
-    bench_check(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    bench_check(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -278,7 +279,7 @@ static sluice_result step(sluice_pipeline *pipeline, setting *on) {
         .parts         = {{"inputs", load_tokens, on}, {"targets", load_tokens, on}},
         .learning_rate = 1e-4};
     sluice_result result = {0};
-    bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+    bench_check(sluice_pipeline_step(&result, pipeline, &batch));
     return result;
 }
 
@@ -312,16 +313,16 @@ static void measure_run(const task *with) {
     const int ranks              = widths[with->width];
     const sluice_device_ops *ops = NULL;
     bench_check(sluice_device_find(&ops, on.device));
-    bench_check(ops->room(0, ranks, &to->before, &to->reserve));
+    bench_check(ops->memory(&to->before, &to->reserve, 0, ranks));
     sluice_model *const model       = make_model(&on);
     sluice_pipeline *const pipeline = make_pipeline(with, model);
     for (int r = 0; r < ranks; r++)
         to->planned += sluice_program_memory(sluice_pipeline_program(pipeline), r).arena;
     for (int n = 0; n < WARM; n++) (void)step(pipeline, &on);
-    bench_check(sluice_pipeline_digest(pipeline, &to->digest));
+    bench_check(sluice_pipeline_digest(&to->digest, pipeline));
     time_steps(to, pipeline, &on, ranks);
-    bench_check(ops->room(0, ranks, &to->with, &to->reserve));
-    sluice_pipeline_free(pipeline);
+    bench_check(ops->memory(&to->with, &to->reserve, 0, ranks));
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     to->done = true;
 }
@@ -400,7 +401,7 @@ static void print_ledgers(const findings *found) {
     printf("\n");
 }
 
-/* Of a run beside the first of its precision. */
+/* A run against the first one of its precision. */
 static bool is_as_promised(const run *it, const run *first, int precision, int ranks) {
     if (!it->done) return false;
     if (first->done && it->digest != first->digest) {

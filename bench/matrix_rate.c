@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* matrix_rate.c -- products of matrices, timed one kind after another on a device of their own. */
+/* matrix_rate.c -- matrix products, timed one kind after another on a separate device. */
 #include "matrix_rate.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static void make_room(size_t *bytes, int64_t rows, int64_t columns) {
     if (needed > *bytes) *bytes = needed;
 }
 
-/* Uniform in -1 .. 1: what is multiplied has a say in how fast a GPU may run. */
+/* Uniform in -1 .. 1: a GPU's clock depends on the numbers that it multiplies. */
 static float *fill(const bench_matrices *on, size_t bytes) {
     void *there     = NULL;
     float *const x  = bench_alloc(bytes / sizeof *x, sizeof *x);
@@ -62,7 +62,7 @@ static float *fill(const bench_matrices *on, size_t bytes) {
         random = random * 1664525U + 1013904223U;
         x[i]   = (float)(int32_t)random * 0x1p-31F;
     }
-    bench_check(on->ops->arena_alloc(on->device, &there, bytes));
+    bench_check(on->ops->arena_alloc(&there, on->device, bytes));
     bench_check(on->ops->upload(on->stream, there, x, bytes));
     bench_check(on->ops->synchronize(on->stream));
     free(x);
@@ -73,7 +73,7 @@ void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int o
                          sluice_precision precision, const sluice_matmul *products, int count) {
     *on = (bench_matrices){.ops = ops, .operations = ops->operations(precision)};
     bench_check(ops->open(&on->device, ordinal, 1, 0, false));
-    bench_check(ops->stream_create(on->device, SLUICE_STREAM_COMPUTE, &on->stream));
+    bench_check(ops->stream_create(&on->stream, on->device, SLUICE_STREAM_COMPUTE));
     for (int k = 0; k < count; k++) {
         make_room(&on->c_bytes, products[k].rows, products[k].columns);
         make_room(&on->a_bytes, products[k].rows, products[k].inner);
@@ -110,7 +110,7 @@ double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *pro
     args.a                      = on->a;
     args.b                      = on->b;
     if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
-    (void)seconds_of(on, &args, 1); /* what is chosen or loaded at the first */
+    (void)seconds_of(on, &args, 1); /* algorithms are chosen and kernels loaded at the first */
     const double wish = target / seconds_of(on, &args, 1);
     const int times   = wish < 1 ? 1 : wish > MOST_TIMES ? MOST_TIMES : (int)wish;
     for (int r = 0; r < rounds; r++) seconds[r] = seconds_of(on, &args, times);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c -- activation memory three ways: what the published formulas say, what is planned, what
- * a run touches. Prints Markdown; fails if a plan keeps more than its formula says, or a run
- * touches more than was planned.
+ * memory.c -- activation memory three ways: by the published formulas, as planned, and as touched
+ * by a run. Prints Markdown; fails if a plan keeps more than its formula says, or a run touches
+ * more than was planned.
  *
  *   memory             GPT-2 124M planned, a small GPT run: bench/results/memory-*.md
  *   memory --quick     a tiny GPT for both
@@ -19,7 +19,7 @@
 
 enum { STEPS = 3, MOST_RANKS = 8 };
 
-/* What is to be trained: N samples of `length` tokens in M micro-batches. */
+/* What is trained: N samples of `length` tokens in M micro-batches. */
 typedef struct setting {
     const char *preset;
     int64_t length, samples;
@@ -69,8 +69,8 @@ typedef struct planned {
     bool recompute[MOST_RANKS];
 } planned;
 
-/* As many layers on every stage, as the formulas assume: where they do not divide, the first ones
- * have one less. */
+/* Equally many layers on every stage, as the formulas assume; where that is impossible, the first
+ * stages have one less. */
 static void split_evenly(sluice_split *split, int layers, int stages) {
     split->stages = stages;
     for (int s = 0; s <= stages; s++) split->first[s] = layers * s / stages;
@@ -88,7 +88,8 @@ static planned make_plan(const sluice_model *model, const setting *on, const var
     if (evenly)
         split_evenly(made.split, sluice_model_layer_count(model), ranks);
     else
-        bench_check(sluice_split_model(made.split, model, ranks, on->samples, on->microbatches));
+        bench_check(
+            sluice_split_from_model(made.split, model, ranks, on->samples, on->microbatches));
     for (int s = 0; s < ranks; s++) made.recompute[s] = v->recompute;
     train.samples   = on->samples;
     train.recompute = made.recompute;
@@ -102,12 +103,12 @@ static void free_plan(planned *plan) {
     free(plan->split);
 }
 
-/* N/M x and N/M y of the formulas: what a micro-batch's stage input takes, and what its layers
- * keep for their backward. */
+/* N/M x and N/M y of the formulas: bytes of a micro-batch's stage input, and of what its layers
+ * save for backward. */
 static void describe_stage(const planned *plan, int stage, size_t *input, size_t *inner) {
     const int64_t samples = sluice_program_samples(plan->program, 0);
     int first, last;
-    sluice_program_stage_layers(plan->program, stage, &first, &last);
+    sluice_program_stage_layers(&first, &last, plan->program, stage);
     const sluice_shape edge =
         sluice_model_layer_input(plan->model, first, samples, SLUICE_PRECISION_FP32);
     *input = sluice_shape_bytes(&edge);
@@ -135,7 +136,7 @@ static size_t formula_bytes(const planned *plan, int rank) {
     return flight * input + (plan->variant->recompute ? 1 : flight) * inner;
 }
 
-/* What the formulas speak of, at the moment when the rank needs most. */
+/* The share that the formulas describe, at the rank's peak. */
 static size_t kept_bytes(const sluice_program_bytes *bytes) {
     return bytes->at_peak[SLUICE_ROLE_INPUT] + bytes->at_peak[SLUICE_ROLE_SAVED_INPUT] +
            bytes->at_peak[SLUICE_ROLE_SAVED_WEIGHT];
@@ -165,8 +166,8 @@ static void print_rank(const planned *plan, int rank) {
     const size_t kept                = kept_bytes(&bytes);
     int first, last, count;
     const sluice_instruction *const peak =
-        &sluice_program_list(plan->program, rank, &count)[bytes.peak];
-    sluice_program_stage_layers(plan->program, rank, &first, &last);
+        &sluice_program_list(&count, plan->program, rank)[bytes.peak];
+    sluice_program_stage_layers(&first, &last, plan->program, rank);
     printf(
         "| %d | %d | %d-%d | %.1f | %.1f | %.1f | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.3f | ",
         plan->ranks, rank, first, last, mib(bytes.parameters), mib(bytes.gradients),
@@ -198,7 +199,7 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
     return as_said;
 }
 
-/* Activations of the rank that has most. */
+/* Activations of the rank with the most. */
 static size_t fullest(const planned *plan) {
     size_t most = 0;
     for (int r = 0; r < plan->ranks; r++) {
@@ -286,12 +287,12 @@ static sluice_pipeline *make_pipeline(const planned *plan, const setting *on) {
     options.threads                 = 1;
     options.device                  = "cpu";
     options.recompute               = plan->recompute;
-    bench_check(
-        sluice_pipeline_create(&pipeline, plan->model, plan->schedule, plan->split, &options));
+    bench_check(sluice_pipeline_plan_and_open(&pipeline, plan->model, plan->schedule, plan->split,
+                                              &options));
     return pipeline;
 }
 
-/* What `STEPS` steps touch. */
+/* Memory that `STEPS` steps touch. */
 static bench_resident run_steps(const planned *plan, const setting *on) {
     int64_t length           = on->length;
     const sluice_batch batch = {
@@ -302,9 +303,9 @@ static bench_resident run_steps(const planned *plan, const setting *on) {
     const bench_resident before     = bench_resident_now();
     sluice_pipeline *const pipeline = make_pipeline(plan, on);
     sluice_result result;
-    for (int n = 0; n < STEPS; n++) bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+    for (int n = 0; n < STEPS; n++) bench_check(sluice_pipeline_step(&result, pipeline, &batch));
     bench_resident after = bench_resident_now();
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     after.arenas -= before.arenas;
     after.all -= before.all;
     return after;
@@ -333,7 +334,7 @@ static bool print_run(const sluice_model *model, const setting *on, const varian
     return false;
 }
 
-/* In a process of its own, that nothing freed before is used again. */
+/* In a separate process, so that no memory freed earlier is reused. */
 static bool print_run_apart(const sluice_model *model, const setting *on, const variant *v,
                             int ranks) {
     (void)fflush(stdout);

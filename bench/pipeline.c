@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pipeline.c -- training on the CPU beside its simulation: is a step as long as the simulator says,
- * given what its actions took, and do the schedules gain over each other what it says? Prints
- * Markdown; fails only if a ledger does not account for its step.
+ * pipeline.c -- training on the CPU against its simulation: does a step take what the simulator
+ * says, given the times of its actions, and are the differences between schedules those that it
+ * predicts? Prints Markdown; fails only if a ledger does not account for its step.
  *
  *   pipeline            gpt-mini on 2 ranks: bench/results/pipeline-*.md; about a minute
  *   pipeline --quick    gpt-nano, 3 steps
@@ -57,7 +57,7 @@ static void open_subject(subject *it, const sluice_model *model, const setting *
     options.threads                 = 1;
     *it                             = (subject){.name = name};
     bench_check(sluice_schedule_generate(&schedule, name, &plan));
-    bench_check(sluice_pipeline_create(&it->pipeline, model, schedule, NULL, &options));
+    bench_check(sluice_pipeline_plan_and_open(&it->pipeline, model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
 }
 
@@ -65,10 +65,10 @@ static void open_subject(subject *it, const sluice_model *model, const setting *
 static double simulate(const sluice_pipeline *pipeline, sluice_ledger ledger[RANKS]) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     sluice_simulation *simulation       = NULL;
-    sluice_stage_cost cost[MOST_STAGES];
+    sluice_cost cost[MOST_STAGES];
     double recompute[MOST_STAGES], updates[RANKS];
-    sluice_pipeline_stage_costs(pipeline, cost);
-    sluice_pipeline_other_costs(pipeline, recompute, updates);
+    sluice_pipeline_stage_costs(cost, pipeline);
+    sluice_pipeline_other_costs(recompute, updates, pipeline);
     const sluice_simulation_costs costs = {
         .stages = cost, .recompute = recompute, .updates = updates};
     bench_check(sluice_program_simulate(&simulation, program, &costs));
@@ -102,7 +102,7 @@ static void run_step(subject *it, setting *on, bool counts) {
         .learning_rate = 1e-4};
     sluice_result result = {0};
     sluice_ledger simulated[RANKS];
-    bench_check(sluice_pipeline_step(it->pipeline, &batch, &result));
+    bench_check(sluice_pipeline_step(&result, it->pipeline, &batch));
     if (!counts) return;
     const double step        = simulate(it->pipeline, simulated);
     it->measured[it->steps]  = result.seconds;
@@ -132,7 +132,7 @@ static void print_errors(const subject *subjects) {
     }
 }
 
-/* Every entry in % of the simulated steps: what the two differ in is the error. */
+/* Every entry in % of the simulated steps: the differences add up to the error. */
 static void print_ledgers(const subject *subjects) {
     printf("\n## Where the error is\n\nThe ledgers of both ranks, over all steps, in %% of the "
            "simulated time: as measured, and simulated below.\n\n| schedule | ");
@@ -158,7 +158,7 @@ static void print_ledgers(const subject *subjects) {
 }
 
 /* Against 1F1B: as measured; as simulated, each from its own actions; and how much of the
- * difference is that the actions themselves take longer or shorter. */
+ * difference comes from actions that take longer or shorter. */
 static void print_gains(const subject *subjects) {
     const subject *const base = &subjects[1];
     printf("\n## Against 1f1b\n\nHow much shorter a step is (medians); simulated from each "
@@ -198,8 +198,8 @@ int main(int argc, char **argv) {
         "%s, %lld samples of %lld tokens in %d micro-batches, %d ranks of one thread, %d steps of "
         "each schedule in turn.\n%s\n\n",
         on->preset, (long long)on->samples, (long long)on->length, on->microbatches, RANKS,
-        on->steps, sluice_pipeline_lacks(subjects[0].pipeline));
-    /* In turn, that what else the machine does is shared by all; the first ones only warm up. */
+        on->steps, sluice_pipeline_degradations(subjects[0].pipeline));
+    /* In turn, so that other load on the machine hits all alike; the first steps only warm up. */
     for (int n = -2; n < on->steps; n++)
         for (int k = 0; k < SCHEDULES; k++) run_step(&subjects[k], on, n >= 0);
     print_errors(subjects);
@@ -207,7 +207,7 @@ int main(int argc, char **argv) {
     print_gains(subjects);
     for (int k = 0; k < SCHEDULES; k++) {
         accounted = accounted && (quick || subjects[k].worst < 0.01);
-        sluice_pipeline_free(subjects[k].pipeline);
+        sluice_pipeline_close(subjects[k].pipeline);
     }
     sluice_model_free(model);
     if (!accounted) (void)fprintf(stderr, "bench: more than 1 %% of a step is unaccounted\n");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtual.c -- schedules on virtual devices: does the executor take the time that the simulator
- * says? Prints Markdown; fails only if a run takes less time than the simulation, which cannot be.
+ * predicts? Prints Markdown; fails only if a run takes less time than the simulation, which is
+ * impossible.
  *
  *   virtual            p = 2 .. 128, actions of 10 ms: bench/results/virtual-*.md; about 15 min
  *   virtual --quick    p = 2 and 4, actions of 1 ms
@@ -23,9 +24,9 @@ typedef struct setting {
 
 typedef struct finding {
     double simulated;
-    double measured, least; /* seconds of a step: the middle of three, the least of them */
-    double bare;            /* seconds that a thread which only sleeps wakes late */
-    int actions;            /* of the rank that has most */
+    double measured, least; /* seconds of a step: median and minimum of three */
+    double bare;            /* seconds by which a thread that only sleeps wakes late */
+    int actions;            /* of the rank with the most */
     double unaccounted;     /* largest share of any rank's step */
 } finding;
 
@@ -43,7 +44,7 @@ static sluice_schedule *make_schedule(const setting *on) {
 static void count_actions(finding *found, const sluice_program *program) {
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         int count = 0, actions = 0;
-        const sluice_instruction *const list = sluice_program_list(program, r, &count);
+        const sluice_instruction *const list = sluice_program_list(&count, program, r);
         for (int n = 0; n < count; n++) actions += sluice_instruction_computes(list[n].kind);
         if (actions > found->actions) found->actions = actions;
     }
@@ -54,7 +55,7 @@ static void run_steps(finding *found, sluice_pipeline *pipeline, const setting *
     double seconds[3];
     for (int k = 0; k < 3; k++) {
         sluice_result result = {0};
-        bench_check(sluice_pipeline_step(pipeline, &batch, &result));
+        bench_check(sluice_pipeline_step(&result, pipeline, &batch));
         seconds[k] = result.seconds;
         for (int r = 0; r < on->ranks; r++)
             if (result.ledger[r].unaccounted > found->unaccounted * result.seconds)
@@ -67,26 +68,25 @@ static void run_steps(finding *found, sluice_pipeline *pipeline, const setting *
 static void measure(finding *found, const setting *on) {
     sluice_schedule *const schedule = make_schedule(on);
     const int stages                = sluice_schedule_stages(schedule);
-    sluice_stage_cost *const cost   = bench_alloc((size_t)stages, sizeof *cost);
+    sluice_cost *const cost         = bench_alloc((size_t)stages, sizeof *cost);
     sluice_simulation_costs costs   = {.stages = cost};
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_model *model             = NULL;
     sluice_pipeline *pipeline       = NULL;
     sluice_simulation *simulation   = NULL;
-    for (int s = 0; s < stages; s++)
-        cost[s] = (sluice_stage_cost){on->forward, on->input, on->weight};
+    for (int s = 0; s < stages; s++) cost[s] = (sluice_cost){on->forward, on->input, on->weight};
     options.device  = "virtual";
     options.samples = on->microbatches;
     options.costs   = &costs;
     bench_check(sluice_virtual_model(&model, NULL, stages, 2));
-    bench_check(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    bench_check(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     bench_check(sluice_program_simulate(&simulation, program, &costs));
     found->simulated = simulation->step;
     count_actions(found, program);
     run_steps(found, pipeline, on);
     sluice_simulation_free(simulation);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     sluice_schedule_free(schedule);
     free(cost);
@@ -178,7 +178,7 @@ static bool print_schedules(int most, double length) {
  */
 static bool print_gpipe(double length) {
     static const int ranks[] = {2, 4, 8}, microbatches[] = {1, 4, 32};
-    const double work = 256 * length; /* of F of the whole, as of I and of W */
+    const double work = 256 * length; /* of F of the whole model; I and W take as long */
     bool possible     = true;
     double first      = 0;
     printf(

@@ -7,7 +7,7 @@
 #include "runtime/base/error.h"
 #include "sluice/partition.h"
 
-static sluice_status check_costs(const sluice_layer_cost *costs, int layers, int stages) {
+static sluice_status check_costs(const sluice_cost *costs, int layers, int stages) {
     if (stages < 1 || stages > SLUICE_MAX_STAGES)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d stages are not between 1 and %d", stages,
                             SLUICE_MAX_STAGES);
@@ -65,7 +65,7 @@ static double solve(const table *t) {
     return *best_of(t, t->stages - 1, 0);
 }
 
-sluice_status sluice_split_minmax(sluice_split *out, const sluice_layer_cost *costs, int layers,
+sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs, int layers,
                                   int stages) {
     SLUICE__TRY(check_costs(costs, layers, stages));
     const size_t width   = (size_t)layers + 1;

@@ -24,7 +24,7 @@ typedef struct sluice_allocator {
  * Call it before any other function, or while no sluice object exists. Device arenas
  * (the memory plan's bytes) do not pass through it.
  */
-SLUICE_API void sluice_set_allocator(const sluice_allocator *allocator);
+SLUICE_API void sluice_allocator_set(const sluice_allocator *allocator);
 
 /* Give back a text that a `char **` output parameter handed over. NULL is fine. */
 SLUICE_API void sluice_text_free(char *text);

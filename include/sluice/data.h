@@ -23,14 +23,14 @@ typedef struct sluice_corpus sluice_corpus; /* files are mapped, not read */
  * (llm.c: 256 little-endian int32 of header: magic 20240520, version 1, token count; then uint16
  * tokens).
  *
- * `length` is T >= 1. Release with sluice_corpus_free().
+ * `length` is T >= 1. Release with sluice_corpus_close().
  *
  * E_ARGUMENT (nothing there, too short for a training and a held-out window, text and tokens
  * mixed), E_IO, E_PARSE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_corpus_open(sluice_corpus **out, const char *const *paths,
                                             int count, int64_t length);
-SLUICE_API void sluice_corpus_free(sluice_corpus *corpus); /* NULL is fine */
+SLUICE_API void sluice_corpus_close(sluice_corpus *corpus); /* NULL is fine */
 
 SLUICE_API int64_t sluice_corpus_length(const sluice_corpus *corpus); /* T */
 SLUICE_API int64_t sluice_corpus_tokens(const sluice_corpus *corpus);
@@ -46,7 +46,7 @@ SLUICE_API int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t se
 /* The k-th held-out window. */
 SLUICE_API int64_t sluice_corpus_held_out(const sluice_corpus *corpus, int64_t k);
 /* T inputs, T targets (the inputs' next tokens) of `window`; either may be NULL. Any thread. */
-SLUICE_API void sluice_corpus_window(const sluice_corpus *corpus, int64_t window, int32_t *inputs,
-                                     int32_t *targets);
+SLUICE_API void sluice_corpus_window(int32_t *inputs, int32_t *targets, const sluice_corpus *corpus,
+                                     int64_t window);
 
 #endif

@@ -43,10 +43,10 @@ typedef struct sluice_device_ops {
      * ordinal. E_DEVICE with the reason if they cannot be used. */
     sluice_status (*count)(int *count);
     /* What device `ordinal` is, in a few words. */
-    sluice_status (*describe)(int ordinal, char *out, size_t bytes);
+    sluice_status (*describe)(char *out, size_t bytes, int ordinal);
     /* Bytes that device `ordinal` still has, and what to keep of them beside the arenas of `ranks`
      * ranks; SIZE_MAX and 0: unknown. */
-    sluice_status (*room)(int ordinal, int ranks, size_t *available, size_t *reserve);
+    sluice_status (*memory)(size_t *available, size_t *reserve, int ordinal, int ranks);
 
     /* ---- device: opened by the thread that will drive it; may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from
@@ -55,17 +55,17 @@ typedef struct sluice_device_ops {
     void (*close)(sluice_device *device); /* NULL is fine */
     /* What it could not have of what it asked the machine for, and works without: "" if nothing.
      * Borrowed, until the next call. */
-    const char *(*lacks)(sluice_device *device);
-    sluice_status (*arena_alloc)(sluice_device *device, void **out, size_t bytes);
+    const char *(*degradations)(sluice_device *device);
+    sluice_status (*arena_alloc)(void **out, sluice_device *device, size_t bytes);
     void (*arena_free)(sluice_device *device, void *arena, size_t bytes);
     /* Host memory from and to which copies run beside everything else. */
-    sluice_status (*host_alloc)(sluice_device *device, void **out, size_t bytes);
+    sluice_status (*host_alloc)(void **out, sluice_device *device, size_t bytes);
     void (*host_free)(sluice_device *device, void *block); /* NULL is fine */
-    sluice_status (*stream_create)(sluice_device *device, sluice_stream_kind kind,
-                                   sluice_stream **out);
+    sluice_status (*stream_create)(sluice_stream **out, sluice_device *device,
+                                   sluice_stream_kind kind);
     void (*stream_destroy)(sluice_stream *stream);
     /* `timed`: seconds() may be asked about it. */
-    sluice_status (*event_create)(sluice_device *device, bool timed, sluice_event **out);
+    sluice_status (*event_create)(sluice_event **out, sluice_device *device, bool timed);
     void (*event_destroy)(sluice_event *event);
 
     /* ---- order: events cross streams, of other devices too ---- */
@@ -73,11 +73,11 @@ typedef struct sluice_device_ops {
      * waited for an earlier one goes on waiting for that. Never recorded, it has happened. */
     sluice_status (*record)(sluice_stream *stream, sluice_event *event);
     sluice_status (*wait)(sluice_stream *stream, sluice_event *event); /* the stream waits */
-    sluice_status (*query)(sluice_event *event, bool *done);           /* never blocks */
+    sluice_status (*query)(bool *done, sluice_event *event);           /* never blocks */
     sluice_status (*synchronize)(sluice_stream *stream);               /* the host waits */
     /* From one event to another of the same device, both over, by the device's clock.
      * E_UNSUPPORTED: operations are over when they return, and the host's clock is as good. */
-    sluice_status (*seconds)(sluice_event *from, sluice_event *to, double *seconds);
+    sluice_status (*seconds)(double *seconds, sluice_event *from, sluice_event *to);
 
     /* ---- data: host blocks must live until the stream passes; copy() also between devices ---- */
     sluice_status (*upload)(sluice_stream *stream, void *to, const void *from_host, size_t bytes);

@@ -10,7 +10,7 @@
  *                       | saved
  *                       v
  *   input_gradient <--- I <---- output_gradient
- *                       | handed
+ *                       | stash
  *                       v
  *                       W ----> gradients of parameters
  */
@@ -28,7 +28,7 @@
 enum {
     SLUICE_LAYER_PARAMETERS = 12,
     SLUICE_LAYER_SAVED      = 8,
-    SLUICE_LAYER_HANDED     = 4,
+    SLUICE_LAYER_STASH      = 4,
     SLUICE_LAYER_BATCH      = 4,
     SLUICE_LAYER_STATES     = 4,
     SLUICE_BATCH_PARTS      = 8 /* of a batch, its "inputs" among them */
@@ -42,8 +42,8 @@ typedef enum sluice_until {
 } sluice_until;
 
 typedef enum sluice_initializer {
-    SLUICE_INIT_CONSTANT = 0, /* every element is `scale` */
-    SLUICE_INIT_NORMAL   = 1  /* mean 0, standard deviation `scale` */
+    SLUICE_INITIALIZER_CONSTANT = 0, /* every element is `scale` */
+    SLUICE_INITIALIZER_NORMAL   = 1  /* mean 0, standard deviation `scale` */
 } sluice_initializer;
 
 /*
@@ -95,10 +95,10 @@ typedef struct sluice_layer_state {
     sluice_lifetime lifetime;
 } sluice_layer_state;
 
-typedef struct sluice_cost {
+typedef struct sluice_work {
     double flops; /* floating-point operations, a multiply-add is two */
     double bytes; /* of memory traffic, estimated */
-} sluice_cost;
+} sluice_work;
 
 /* All sizes are for the micro-batch whose input shape was given to `describe`. */
 typedef struct sluice_layer_description {
@@ -107,11 +107,11 @@ typedef struct sluice_layer_description {
     sluice_parameter parameters[SLUICE_LAYER_PARAMETERS];
     int saved_count; /* tensors that F saves */
     sluice_saved saved[SLUICE_LAYER_SAVED];
-    int handed_count;                   /* tensors that I leaves for W */
-    size_t handed[SLUICE_LAYER_HANDED]; /* bytes */
-    sluice_until input_until;           /* how long `input` itself must stay */
-    bool weight_reads_output_gradient;  /* W reads `output_gradient` too */
-    bool forward_is_empty;              /* in training F does nothing (a loss: its I does all) */
+    int stash_count;                   /* tensors that I leaves for W */
+    size_t stash[SLUICE_LAYER_STASH];  /* bytes */
+    sluice_until input_until;          /* how long `input` itself must stay */
+    bool weight_reads_output_gradient; /* W reads `output_gradient` too */
+    bool forward_is_empty;             /* in training F does nothing (a loss: its I does all) */
     bool weight_is_empty;
     int batch_count; /* parts of the batch that it reads, its input apart */
     sluice_batch_read batch[SLUICE_LAYER_BATCH];
@@ -120,7 +120,7 @@ typedef struct sluice_layer_description {
     bool is_loss;              /* its output has no elements, nothing follows */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
-    sluice_cost forward, input, weight; /* of F, I and W in training */
+    sluice_work forward, input, weight; /* of F, I and W in training */
 } sluice_layer_description;
 
 /* What random numbers depend on, and nothing else (Philox4x32-10). */
@@ -150,7 +150,7 @@ typedef struct sluice_layer_call {
     const void *const *parameters; /* as the operations read them: master or working copy */
     float *const *gradients;       /* fp32 in every precision */
     void *const *saved;            /* written by F */
-    void *const *handed;           /* written by I, read by W */
+    void *const *stash;            /* written by I, read by W */
     void *const *states;           /* as the description lists them; of every action */
     void *scratch;                 /* of this action */
     bool first_write;              /* of the gradients that this action writes */
@@ -180,6 +180,7 @@ typedef struct sluice_layer_variant {
 } sluice_layer_variant;
 
 typedef struct sluice_layer_kind {
+    size_t size;      /* sizeof(sluice_layer_kind) */
     const char *name; /* "linear" */
     size_t config_bytes;
     /* Pure. `input`'s first dimension is the number of samples. E_ARGUMENT with a sentence if

@@ -17,10 +17,6 @@
 #include "sluice/status.h"
 #include "sluice/tensor.h"
 
-/* The built-in kinds, once: adding one is a row here and its file in runtime/optimizer/. The first
- * is the default. */
-#define SLUICE_OPTIMIZER_MAP(X) X(adamw) X(sgd)
-
 enum { SLUICE_OPTIMIZER_OPTIONS = 8 };
 
 /* A tensor that is kept of every parameter, in its shape: zero before the first update. */
@@ -59,12 +55,7 @@ typedef struct sluice_optimizer_kind {
                             const sluice_optimizer_step *step);
 } sluice_optimizer_kind;
 
-/* sluice_optimizer_adamw(), sluice_optimizer_sgd() */
-#define X(name) SLUICE_API const sluice_optimizer_kind *sluice_optimizer_##name(void);
-SLUICE_OPTIMIZER_MAP(X)
-#undef X
-
-/* All built-in kinds; NULL ends the list. */
+/* All built-in kinds, the default first; NULL ends the list. */
 SLUICE_API const sluice_optimizer_kind *const *sluice_optimizers(void);
 /* The built-in kind called `name`. E_ARGUMENT with the list of names. */
 SLUICE_API sluice_status sluice_optimizer_find(const sluice_optimizer_kind **out, const char *name);
@@ -76,23 +67,37 @@ SLUICE_API sluice_status sluice_optimizer_set(void *config, const sluice_optimiz
 SLUICE_API sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kind,
                                                 const void *config);
 
-/* ---- configurations of the built-in kinds; weight decay is of parameters that decay: matrices
- * ----
- */
+/* ---- built-in kinds, with their configurations; weight decay is of matrices only ---- */
 
 /* AdamW (Loshchilov & Hutter 2019); states m and v. */
 typedef struct sluice_adamw_config {
     double beta1, beta2, epsilon, weight_decay;
 } sluice_adamw_config;
-#define SLUICE_ADAMW_CONFIG_INIT                                                                   \
-    { 0.9, 0.95, 1e-8, 0.1 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_ADAMW_CONFIG_INIT \
+    {                            \
+        /* beta1        */ 0.9,  \
+        /* beta2        */ 0.95, \
+        /* epsilon      */ 1e-8, \
+        /* weight_decay */ 0.1   \
+    }
+/* clang-format on */
+SLUICE_API const sluice_optimizer_kind *sluice_optimizer_adamw(void);
 
 /* Gradient descent with decoupled weight decay. With momentum (Polyak 1964) it keeps a velocity,
  * and nothing where that is 0. */
 typedef struct sluice_sgd_config {
     double momentum, weight_decay;
 } sluice_sgd_config;
-#define SLUICE_SGD_CONFIG_INIT                                                                     \
-    { 0, 0.1 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_SGD_CONFIG_INIT \
+    {                          \
+        /* momentum     */ 0,  \
+        /* weight_decay */ 0.1 \
+    }
+/* clang-format on */
+SLUICE_API const sluice_optimizer_kind *sluice_optimizer_sgd(void);
 
 #endif

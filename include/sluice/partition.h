@@ -7,10 +7,12 @@
 
 #include "sluice/status.h"
 
-/* What one layer costs for one micro-batch. Any unit of time, the same everywhere. */
-typedef struct sluice_layer_cost {
+/* What the actions of a layer, or of a stage, cost for one micro-batch: one row of a cost table,
+ * from profile to partition to simulation. Any unit of time, the same everywhere; B costs input +
+ * weight. */
+typedef struct sluice_cost {
     double forward, input, weight; /* of F, I, W */
-} sluice_layer_cost;
+} sluice_cost;
 
 enum { SLUICE_MAX_STAGES = 4096 };
 
@@ -28,7 +30,7 @@ typedef struct sluice_split {
  * then the one whose stage boundaries come earliest. Every stage gets at least one layer.
  * E_ARGUMENT if stages > layers or a cost is negative or not finite; E_HOST_MEMORY.
  */
-SLUICE_API sluice_status sluice_split_minmax(sluice_split *out, const sluice_layer_cost *costs,
+SLUICE_API sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs,
                                              int layers, int stages);
 
 /* The split written "3,5,2" (layers per stage), which must cover `layers` in `stages`

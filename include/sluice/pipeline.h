@@ -49,11 +49,27 @@ typedef struct sluice_pipeline_options {
     const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
                             * GPUs, one rank on each), "auto": local here; NULL: auto */
 } sluice_pipeline_options;
-#define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        sizeof(sluice_pipeline_options), 1, 0, 0, 0, 0, 1.0, 1, 600.0, 0, 0, 0, 0,                 \
-            SLUICE_PRECISION_FP32, 0                                                               \
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_PIPELINE_OPTIONS_INIT                            \
+    {                                                           \
+        /* size             */ sizeof(sluice_pipeline_options), \
+        /* samples          */ 1,                               \
+        /* device           */ 0,                               \
+        /* threads          */ 0,                               \
+        /* optimizer        */ 0,                               \
+        /* optimizer_config */ 0,                               \
+        /* clip             */ 1.0,                             \
+        /* seed             */ 1,                               \
+        /* deadline_s       */ 600.0,                           \
+        /* recompute        */ 0,                               \
+        /* memory_limit     */ 0,                               \
+        /* costs            */ 0,                               \
+        /* ranks_per_device */ 0,                               \
+        /* precision        */ SLUICE_PRECISION_FP32,           \
+        /* transport        */ 0                                \
     }
+/* clang-format on */
 
 /*
  * The plan of a run with these options (plan.h): of their first half all that is decided before
@@ -66,19 +82,20 @@ SLUICE_API sluice_status sluice_pipeline_plan(sluice_plan **out, const sluice_mo
 /*
  * Make a plan ready to run: threads, devices, memory, initial weights. Options are those that it
  * was planned with. The plan may go; its model must outlive the pipeline. Release with
- * sluice_pipeline_free().
+ * sluice_pipeline_close().
  * E_ARGUMENT, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
  */
 SLUICE_API sluice_status sluice_pipeline_open(sluice_pipeline **out, sluice_plan *plan,
                                               const sluice_pipeline_options *options);
 /* Both at once. `split` NULL: the min-max split over the FLOPs that the layers describe. */
-SLUICE_API sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                                const sluice_schedule *schedule,
-                                                const sluice_split *split,
-                                                const sluice_pipeline_options *options);
+SLUICE_API sluice_status sluice_pipeline_plan_and_open(sluice_pipeline **out,
+                                                       const sluice_model *model,
+                                                       const sluice_schedule *schedule,
+                                                       const sluice_split *split,
+                                                       const sluice_pipeline_options *options);
 /* NULL is fine. Waits for no rank that is stuck: then all ranks keep what they have, memory of
  * devices and of the host, until it comes back, and the last of them frees it. */
-SLUICE_API void sluice_pipeline_free(sluice_pipeline *pipeline);
+SLUICE_API void sluice_pipeline_close(sluice_pipeline *pipeline);
 
 /*
  * Fill `to` (host memory) with one part of the batch, for samples first .. first + samples - 1 of
@@ -126,11 +143,11 @@ typedef struct sluice_result {
  * context must stay until it comes back.
  * E_ARGUMENT, E_CALLBACK, E_SCHEDULE, E_DEVICE.
  */
-SLUICE_API sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
-                                              sluice_result *result);
+SLUICE_API sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipeline,
+                                              const sluice_batch *batch);
 /* The loss of any number of samples, forward only, over the same stages. */
-SLUICE_API sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline,
-                                                  const sluice_batch *batch, double *loss);
+SLUICE_API sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
+                                                  const sluice_batch *batch);
 
 /* ---- what a run is made of: to save it, and to go on elsewhere ---- */
 
@@ -165,8 +182,9 @@ SLUICE_API sluice_status sluice_pipeline_read_state(void *out, size_t bytes,
 SLUICE_API sluice_status sluice_pipeline_write_state(sluice_pipeline *pipeline, const char *name,
                                                      const void *values, size_t bytes);
 /* The same of a parameter, by its elements. */
-SLUICE_API sluice_status sluice_pipeline_read_parameter(sluice_pipeline *pipeline, const char *name,
-                                                        float *values, int64_t count);
+SLUICE_API sluice_status sluice_pipeline_read_parameter(float *values, int64_t count,
+                                                        sluice_pipeline *pipeline,
+                                                        const char *name);
 SLUICE_API sluice_status sluice_pipeline_write_parameter(sluice_pipeline *pipeline,
                                                          const char *name, const float *values,
                                                          int64_t count);
@@ -185,25 +203,24 @@ SLUICE_API sluice_status sluice_pipeline_set_counters(sluice_pipeline *pipeline,
 
 /* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order; then the same of each
  * state of a layer. */
-SLUICE_API sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest);
+SLUICE_API sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline);
 
 /* The compiled step, borrowed: for its plan, for simulation. */
 SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline);
 /* Measured seconds of one stage's actions in the last step, mean over its micro-batches;
  * `costs` has one entry per stage. For the simulator. I and W within a B were timed apart. */
-SLUICE_API void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline,
-                                            sluice_stage_cost *costs);
+SLUICE_API void sluice_pipeline_stage_costs(sluice_cost *costs, const sluice_pipeline *pipeline);
 /* The rest that the simulator asks for: `recompute` of one micro-batch per stage, 0 where there was
  * none; `updates` per rank: all of its ledger's entry. */
-SLUICE_API void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, double *recompute,
-                                            double *updates);
+SLUICE_API void sluice_pipeline_other_costs(double *recompute, double *updates,
+                                            const sluice_pipeline *pipeline);
 /* The last step as it was measured, in seconds ("s") since its start; no critical path is known.
  * Release with sluice_timeline_free(). E_ARGUMENT before the first step, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_pipeline_timeline(sluice_timeline **out,
                                                   const sluice_pipeline *pipeline);
 /* What the pipeline asked the machine for and does without (a core for each thread, huge pages),
  * one sentence a line; "" if nothing. Borrowed. */
-SLUICE_API const char *sluice_pipeline_lacks(const sluice_pipeline *pipeline);
+SLUICE_API const char *sluice_pipeline_degradations(const sluice_pipeline *pipeline);
 SLUICE_API int sluice_pipeline_threads(const sluice_pipeline *pipeline); /* of each rank */
 SLUICE_API const char *sluice_pipeline_device(const sluice_pipeline *pipeline);
 

@@ -71,7 +71,7 @@ SLUICE_API sluice_status sluice_profile_split(sluice_split *out, const sluice_pr
  * E_ARGUMENT if the split is not one of these layers into these stages.
  */
 typedef struct sluice_profile_costs {
-    sluice_stage_cost *costs;
+    sluice_cost *costs;
     double *recompute;
     sluice_stage_bytes *bytes;
     double *updates;

@@ -56,7 +56,7 @@ typedef enum sluice_role {
     SLUICE_ROLE_INPUT_GRADIENT  = 3,
     SLUICE_ROLE_SAVED_INPUT     = 4, /* saved by F until I has run */
     SLUICE_ROLE_SAVED_WEIGHT    = 5, /* saved by F until W has run */
-    SLUICE_ROLE_HANDED          = 6, /* left by I for W */
+    SLUICE_ROLE_STASH           = 6, /* left by I for W */
     SLUICE_ROLE_BATCH   = 7, /* parts of the batch that layers read by name; filled before F */
     SLUICE_ROLE_SCRATCH = 8  /* of this instruction alone */
 } sluice_role;
@@ -130,7 +130,7 @@ typedef struct sluice_program sluice_program; /* immutable once built */
 typedef struct sluice_stage_bytes {
     size_t output;    /* that crosses to the next stage; its gradient is as large */
     size_t saved;     /* by F until W, its input included where the backward reads it */
-    size_t handed;    /* left by I for W */
+    size_t stash;     /* left by I for W */
     size_t scratch;   /* of each action, while it runs */
     size_t permanent; /* parameters, their gradients and optimizer state */
 } sluice_stage_bytes;
@@ -148,16 +148,26 @@ typedef struct sluice_program_options {
     const sluice_stage_bytes *bytes; /* per stage, of a program without a model; NULL: every buffer
                                       * is one unit, and no bytes are known */
 } sluice_program_options;
-#define SLUICE_PROGRAM_OPTIONS_INIT                                                                \
-    {                                                                                              \
-        sizeof(sluice_program_options), 1, 2, SLUICE_PRECISION_FP32, 0, 0,                         \
-            SLUICE_QUEUES_PER_CHANNEL, 0                                                           \
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_PROGRAM_OPTIONS_INIT                         \
+    {                                                       \
+        /* size          */ sizeof(sluice_program_options), \
+        /* samples       */ 1,                              \
+        /* states        */ 2,                              \
+        /* precision     */ SLUICE_PRECISION_FP32,          \
+        /* working_bytes */ 0,                              \
+        /* recompute     */ 0,                              \
+        /* queues        */ SLUICE_QUEUES_PER_CHANNEL,      \
+        /* bytes         */ 0                               \
     }
+/* clang-format on */
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
  * must outlive the program. Of uneven micro-batches the larger come first.
- * E_ARGUMENT, E_SCHEDULE (the schedule cannot work: the first thing that is wrong), E_HOST_MEMORY.
+ * E_ARGUMENT, E_UNSUPPORTED (a precision that does not exist), E_SCHEDULE (the schedule cannot
+ * work: the first thing that is wrong), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,
                                                 const sluice_schedule *schedule,
@@ -171,14 +181,14 @@ SLUICE_API int sluice_program_stages(const sluice_program *program);
 SLUICE_API int sluice_program_microbatches(const sluice_program *program);
 SLUICE_API int sluice_program_stage_rank(const sluice_program *program, int stage);
 /* Layers of `stage`: *first .. *last, both included; 0..-1 without a model. */
-SLUICE_API void sluice_program_stage_layers(const sluice_program *program, int stage, int *first,
-                                            int *last);
+SLUICE_API void sluice_program_stage_layers(int *first, int *last, const sluice_program *program,
+                                            int stage);
 /* Samples of micro-batch `i`, and the index in the minibatch of its first one. */
 SLUICE_API int64_t sluice_program_samples(const sluice_program *program, int i);
 SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, int i);
 /* Borrowed; `*count` gets the length. */
-SLUICE_API const sluice_instruction *sluice_program_list(const sluice_program *program, int rank,
-                                                         int *count);
+SLUICE_API const sluice_instruction *sluice_program_list(int *count, const sluice_program *program,
+                                                         int rank);
 /* Slots of every instruction: SLUICE_ROLES, and more where a stage has several inputs or outputs.
  */
 SLUICE_API int sluice_program_slot_count(const sluice_program *program);
@@ -206,7 +216,7 @@ typedef struct sluice_program_bytes {
 SLUICE_API const char *sluice_memory_kind_name(int kind);
 SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank);
 /* Most stage-activations that the rank holds at once: F begun, B (or W) not ended. */
-SLUICE_API int sluice_program_peak_live(const sluice_program *program, int rank);
+SLUICE_API int sluice_program_peak_activations(const sluice_program *program, int rank);
 
 /* ---- verification: logic ---- */
 
@@ -225,11 +235,6 @@ SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
 
 /* ---- simulation: time ---- */
 
-/* Costs of one stage's actions, in any unit of time. B costs input + weight. */
-typedef struct sluice_stage_cost {
-    double forward, input, weight;
-} sluice_stage_cost;
-
 /* A transfer takes latency + size / bandwidth; bandwidth 0: size does not matter. */
 typedef struct sluice_link_cost {
     int from, to; /* ranks */
@@ -247,8 +252,8 @@ typedef struct sluice_link_cost {
  * queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its begin.
  */
 typedef struct sluice_simulation_costs {
-    const sluice_stage_cost *stages; /* one per stage */
-    double activation_transfer;      /* of the payload, on any link */
+    const sluice_cost *stages;  /* one per stage */
+    double activation_transfer; /* of the payload, on any link */
     double gradient_transfer;
     double update;                 /* norm and update, each rank */
     const double *recompute;       /* per stage; NULL: as long as F */
@@ -259,15 +264,15 @@ typedef struct sluice_simulation_costs {
 } sluice_simulation_costs;
 
 typedef struct sluice_rank_times {
-    double *begin, *end;   /* per instruction; each begins where the one before it ends */
-    bool *critical;        /* per instruction: on the critical path */
-    int *live;             /* per instruction: stage-activations held while it runs */
-    size_t *live_bytes;    /* per instruction: bytes of the arena alive while it runs; NULL in a
-                            * program of which no bytes are known */
-    double busy;           /* time in compute instructions */
-    double first, last;    /* begin of the first compute instruction, end of the last */
-    double inner_idle;     /* idle share between first and last */
-    int peak_microbatches; /* most stage-activations held at once: F begun, B (or W) not ended */
+    double *begin, *end;  /* per instruction; each begins where the one before it ends */
+    bool *critical;       /* per instruction: on the critical path */
+    int *live;            /* per instruction: stage-activations held while it runs */
+    size_t *live_bytes;   /* per instruction: bytes of the arena alive while it runs; NULL in a
+                           * program of which no bytes are known */
+    double busy;          /* time in compute instructions */
+    double first, last;   /* begin of the first compute instruction, end of the last */
+    double inner_idle;    /* idle share between first and last */
+    int peak_activations; /* most stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
 
 /* One transfer of the step; those of ties, which come after it, are not among them. */

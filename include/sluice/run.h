@@ -5,8 +5,8 @@
  *
  *     sluice_run_open(&run, pipeline, model, corpus, &options);
  *     while (!sluice_run_is_done(run)) {
- *         sluice_run_step(run, &result);
- *         if (sluice_run_evaluates(run)) sluice_run_evaluate(run, &loss);
+ *         sluice_run_step(&result, run);
+ *         if (sluice_run_evaluates(run)) sluice_run_evaluate(&loss, run);
  *     }
  */
 #ifndef SLUICE_RUN_H
@@ -32,12 +32,23 @@ typedef struct sluice_run_options {
     int64_t held_out;       /* windows of an evaluation, or all there are if those are fewer */
     int64_t evaluate_every; /* steps between evaluations; 0: after the last step only */
 } sluice_run_options;
-#define SLUICE_RUN_OPTIONS_INIT                                                                    \
-    { sizeof(sluice_run_options), 1, 1, {1e-3, 1e-4, 0, 1, SLUICE_DECAY_NONE}, 0, 64, 0 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_RUN_OPTIONS_INIT                                     \
+    {                                                               \
+        /* size           */ sizeof(sluice_run_options),            \
+        /* steps          */ 1,                                     \
+        /* seed           */ 1,                                     \
+        /* learning_rate  */ {1e-3, 1e-4, 0, 1, SLUICE_DECAY_NONE}, \
+        /* skip_nonfinite */ 0,                                     \
+        /* held_out       */ 64,                                    \
+        /* evaluate_every */ 0                                      \
+    }
+/* clang-format on */
 
 /*
  * A minibatch has the samples that the pipeline was made for. All three are borrowed, and must
- * outlive the run; `model` is the pipeline's. Release with sluice_run_free().
+ * outlive the run; `model` is the pipeline's. Release with sluice_run_close().
  * E_ARGUMENT (the model reads of a batch what a corpus does not have, windows of another length
  * than the model's sequences, a number out of its range), E_HOST_MEMORY.
  */
@@ -46,7 +57,7 @@ SLUICE_API sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipe
                                          const sluice_run_options *options);
 /* NULL is fine. After E_DEADLINE a rank may still read the corpus through the run, whose memory is
  * then left to it. */
-SLUICE_API void sluice_run_free(sluice_run *run);
+SLUICE_API void sluice_run_close(sluice_run *run);
 
 typedef struct sluice_run_result {
     int64_t step; /* this one, from 1 */
@@ -66,10 +77,10 @@ typedef struct sluice_run_result {
  * E_NONFINITE (one more than may be skipped), E_ARGUMENT (all steps are done), and what
  * sluice_pipeline_step() returns.
  */
-SLUICE_API sluice_status sluice_run_step(sluice_run *run, sluice_run_result *result);
+SLUICE_API sluice_status sluice_run_step(sluice_run_result *result, sluice_run *run);
 
 /* The mean loss of the same held-out windows each time, spread over all that are held out. */
-SLUICE_API sluice_status sluice_run_evaluate(sluice_run *run, double *loss);
+SLUICE_API sluice_status sluice_run_evaluate(double *loss, sluice_run *run);
 SLUICE_API int64_t sluice_run_held_out(const sluice_run *run); /* how many they are */
 
 SLUICE_API bool sluice_run_is_done(const sluice_run *run); /* all steps are */

@@ -58,8 +58,18 @@ typedef struct sluice_schedule_options {
                        * (rounded down), 1 to 2; more hides slow transfers for memory; 1 where 0 */
     int group;        /* interleaved: micro-batches of a round, p or more; p where 0 */
 } sluice_schedule_options;
-#define SLUICE_SCHEDULE_OPTIONS_INIT                                                               \
-    { sizeof(sluice_schedule_options), 1, 0, 1, 0, 0 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_SCHEDULE_OPTIONS_INIT                        \
+    {                                                       \
+        /* size         */ sizeof(sluice_schedule_options), \
+        /* ranks        */ 1,                               \
+        /* chunks       */ 0,                               \
+        /* microbatches */ 1,                               \
+        /* slack        */ 0,                               \
+        /* group        */ 0                                \
+    }
+/* clang-format on */
 
 /*
  * The schedule called `name`: one of sluice_schedule_names(). docs/schedules.md says what each is
@@ -75,9 +85,9 @@ SLUICE_API const char *const *sluice_schedule_names(void);
 
 /* What a name stands for; texts have static storage. */
 typedef struct sluice_schedule_description {
-    const char *name, *summary;            /* the summary is half a line */
-    int chunks, least_chunks, most_chunks; /* the default; most is 0 where any number will do */
-    bool takes_slack, takes_group;         /* other schedules refuse the option */
+    const char *name, *summary;         /* the summary is half a line */
+    int chunks, min_chunks, max_chunks; /* the default; most is 0 where any number will do */
+    bool takes_slack, takes_group;      /* other schedules refuse the option */
 } sluice_schedule_description;
 /* E_ARGUMENT if no schedule is called `name`; the hint lists those that there are. */
 SLUICE_API sluice_status sluice_schedule_describe(sluice_schedule_description *out,
@@ -103,8 +113,8 @@ SLUICE_API bool sluice_schedule_trains(const sluice_schedule *schedule);
 /* True if the lists name their transfers. */
 SLUICE_API bool sluice_schedule_communicates(const sluice_schedule *schedule);
 /* Borrowed from `schedule`; `*count` gets the length. */
-SLUICE_API const sluice_action *sluice_schedule_list(const sluice_schedule *schedule, int rank,
-                                                     int *count);
+SLUICE_API const sluice_action *sluice_schedule_list(int *count, const sluice_schedule *schedule,
+                                                     int rank);
 
 /*
  * Text form: one CSV row per rank, the format of torch.distributed.pipelining. Parsing takes any

@@ -48,7 +48,7 @@ typedef struct sluice_timeline_rank {
     sluice_timeline_level *levels; /* by time */
     int level_count;
     int stages; /* how many it runs */
-    int peak_held;
+    int peak_activations;
     size_t peak_bytes; /* 0: unknown */
     double inner_idle; /* idle share between its first and its last span */
     bool has_ledger;   /* of a measured one; a simulation's may be put there */

@@ -25,7 +25,7 @@ static void *default_resize(void *context, void *block, size_t old_bytes, size_t
 static const sluice_allocator default_allocator = {default_resize, NULL};
 static sluice_allocator allocator               = {default_resize, NULL};
 
-void sluice_set_allocator(const sluice_allocator *replacement) {
+void sluice_allocator_set(const sluice_allocator *replacement) {
     allocator = replacement ? *replacement : default_allocator;
 }
 

@@ -21,7 +21,7 @@ static counts count(const sluice_program *program) {
     counts all = {0, 0};
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         int length                     = 0;
-        const sluice_instruction *list = sluice_program_list(program, r, &length);
+        const sluice_instruction *list = sluice_program_list(&length, program, r);
         for (int n = 0; n < length; n++) {
             all.actions += sluice_instruction_computes(list[n].kind) &&
                            list[n].kind != SLUICE_INSTRUCTION_RECOMPUTE;
@@ -46,7 +46,7 @@ static int print_proof(const sluice_schedule *schedule, const sluice_program *pr
         all.transfers);
     printf("  most live stage-activations, rank by rank:");
     for (int r = 0; r < sluice_program_ranks(program); r++)
-        printf(" %d", sluice_program_peak_live(program, r));
+        printf(" %d", sluice_program_peak_activations(program, r));
     printf("\n");
     return CLI_OK;
 }
@@ -58,9 +58,9 @@ static int print_json(const sluice_schedule *schedule, const sluice_program *pro
     json_t *const live   = json_array();
     bool good            = object != NULL;
     for (int r = 0; r < sluice_program_ranks(program); r++)
-        good =
-            json_array_append_new(live, json_integer(sluice_program_peak_live(program, r))) == 0 &&
-            good;
+        good = json_array_append_new(
+                   live, json_integer(sluice_program_peak_activations(program, r))) == 0 &&
+               good;
     json_add(object, &good, "actions", json_integer(all.actions));
     json_add(object, &good, "transfers", json_integer(all.transfers));
     json_add(object, &good, "peak_live", live);

@@ -35,7 +35,7 @@ static void print_cuda(void) {
         return;
     }
     for (int d = 0; d < count; d++)
-        if (cuda->describe(d, words, sizeof words) == SLUICE_OK)
+        if (cuda->describe(words, sizeof words, d) == SLUICE_OK)
             printf("%-10scuda:%d, %s\n", d == 0 ? "cuda" : "", d, words);
 }
 

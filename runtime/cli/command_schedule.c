@@ -46,14 +46,14 @@ static void print_numbers(const sluice_simulation *simulation) {
     printf("rank  inner idle  peak micro-batches\n");
     for (int r = 0; r < simulation->ranks; r++)
         printf("%4d  %8.1f %%  %18d\n", r, 100 * simulation->rank[r].inner_idle,
-               simulation->rank[r].peak_microbatches);
+               simulation->rank[r].peak_activations);
 }
 
 static int print_program(const sluice_program *program, const schedule_options *options) {
-    const int stages              = sluice_program_stages(program);
-    sluice_stage_cost *const unit = malloc((size_t)stages * sizeof *unit);
+    const int stages        = sluice_program_stages(program);
+    sluice_cost *const unit = malloc((size_t)stages * sizeof *unit);
     if (!unit) return cli_fail(CLI_FAILED, "host memory exhausted");
-    for (int s = 0; s < stages; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
+    for (int s = 0; s < stages; s++) unit[s] = (sluice_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
     sluice_simulation *simulation       = NULL;
     int failed =

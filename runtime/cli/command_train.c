@@ -51,7 +51,7 @@ static int report(train_run *run, sluice_status status) {
 
 static int evaluate(train_run *run, double *loss, const char *when) {
     const long long windows = (long long)sluice_run_held_out(run->problem.run);
-    CLI_TRY(report(run, sluice_run_evaluate(run->problem.run, loss)));
+    CLI_TRY(report(run, sluice_run_evaluate(loss, run->problem.run)));
     if (!run->talks) return CLI_OK;
     train_progress_leave(&run->progress);
     printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when, windows,
@@ -62,7 +62,7 @@ static int evaluate(train_run *run, double *loss, const char *when) {
 
 static int digest(train_run *run) {
     uint64_t value = 0;
-    CLI_TRY(cli_report(sluice_pipeline_digest(run->problem.pipeline, &value)));
+    CLI_TRY(cli_report(sluice_pipeline_digest(&value, run->problem.pipeline)));
     snprintf(run->weights, sizeof run->weights, "%016" PRIx64, value);
     run->step.weights = run->weights;
     return CLI_OK;
@@ -80,7 +80,7 @@ static void show_step(train_run *run) {
 
 /* One step and, where they are due, held-out loss and digest. */
 static int run_step(train_run *run, train_step *step) {
-    CLI_TRY(report(run, sluice_run_step(run->problem.run, &step->run)));
+    CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
     run->interrupted = interrupt_seen != 0;
     show_step(run);
     step->held_out = NAN;

@@ -61,7 +61,7 @@ static int read_entry(cost_list *list, const char *text, size_t bytes) {
                         "each, as in 1,1,1;2,1,1",
                         list->text);
     if (list->count < list->stages) {
-        list->out->stages[list->count]    = (sluice_stage_cost){numbers[0], numbers[1], numbers[2]};
+        list->out->stages[list->count]    = (sluice_cost){numbers[0], numbers[1], numbers[2]};
         list->out->recompute[list->count] = count == 4 ? numbers[3] : numbers[0];
     }
     list->count++;

@@ -17,7 +17,7 @@ extern const cli_option cost_options[];
 
 typedef struct given_costs {
     sluice_simulation_costs costs; /* points into what follows */
-    sluice_stage_cost *stages;
+    sluice_cost *stages;
     double *recompute; /* per stage; NULL: as F */
     double *updates;   /* per rank */
     sluice_link_cost *links;

@@ -13,8 +13,8 @@ int train_read_costs(train_costs *out, const sluice_pipeline *pipeline) {
     out->updates = calloc((size_t)sluice_program_ranks(program), sizeof *out->updates);
     if (!out->stages || !out->recompute || !out->updates)
         return cli_fail(CLI_FAILED, "host memory exhausted");
-    sluice_pipeline_stage_costs(pipeline, out->stages);
-    sluice_pipeline_other_costs(pipeline, out->recompute, out->updates);
+    sluice_pipeline_stage_costs(out->stages, pipeline);
+    sluice_pipeline_other_costs(out->recompute, out->updates, pipeline);
     out->costs = (sluice_simulation_costs){
         .stages = out->stages, .recompute = out->recompute, .updates = out->updates};
     return CLI_OK;

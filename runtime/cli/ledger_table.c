@@ -60,8 +60,8 @@ int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *mea
                costs->given ? "from the costs" : "from its measured actions");
         print_head();
         print_rows(measured, simulated, ranks);
-        if (sluice_pipeline_lacks(pipeline)[0])
-            printf("note: %s\n", sluice_pipeline_lacks(pipeline));
+        if (sluice_pipeline_degradations(pipeline)[0])
+            printf("note: %s\n", sluice_pipeline_degradations(pipeline));
         putchar('\n');
     }
     sluice_simulation_free(simulation);

@@ -38,7 +38,7 @@ static void print_kind(const char *name, size_t bytes) {
 
 static void print_peak(const sluice_program_bytes *bytes, const sluice_program *program, int r) {
     int count;
-    const sluice_instruction *const at = &sluice_program_list(program, r, &count)[bytes->peak];
+    const sluice_instruction *const at = &sluice_program_list(&count, program, r)[bytes->peak];
     printf("  the peak is first reached at instruction %d of %d, %s", bytes->peak, count,
            sluice_instruction_name(at->kind));
     if (at->microbatch >= 0) printf(" of stage %d, micro-batch %d", at->stage, at->microbatch);

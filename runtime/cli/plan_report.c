@@ -24,7 +24,7 @@ static int measure_stage(stage_share *share, const train_problem *problem, int s
                          int64_t samples) {
     const sluice_model *const model = problem->model;
     int first = 0, last = 0;
-    sluice_program_stage_layers(sluice_pipeline_program(problem->pipeline), stage, &first, &last);
+    sluice_program_stage_layers(&first, &last, sluice_pipeline_program(problem->pipeline), stage);
     *share = (stage_share){0, 0};
     for (int l = first; l <= last; l++) {
         sluice_layer_description layer;
@@ -42,7 +42,7 @@ static void print_stage(const train_problem *problem, int stage, const stage_sha
                         double all_flops) {
     const sluice_program *const program = sluice_pipeline_program(problem->pipeline);
     int first = 0, last = 0;
-    sluice_program_stage_layers(program, stage, &first, &last);
+    sluice_program_stage_layers(&first, &last, program, stage);
     printf("%4d  %5d  %11s  %6.2f  %5.1f %%  %s", sluice_program_stage_rank(program, stage), stage,
            cli_quantity((double)share->parameters).text, share->flops / 1e9,
            100 * share->flops / all_flops, sluice_model_layer_name(problem->model, first));
@@ -125,7 +125,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     if (strcmp(device, "cpu") == 0) printf(", %d thread%s each", threads, threads == 1 ? "" : "s");
     printf("), ");
     print_sizes(program);
-    print_lacks(sluice_pipeline_lacks(problem->pipeline));
+    print_lacks(sluice_pipeline_degradations(problem->pipeline));
     putchar('\n');
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');

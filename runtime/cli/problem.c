@@ -51,7 +51,7 @@ static int choose_length(train_problem *problem, const train_options *options) {
 static bool find_large_token(int64_t *found, const train_problem *problem, int64_t window,
                              int32_t *tokens) {
     const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
-    sluice_corpus_window(problem->corpus, window, tokens, tokens + problem->seq);
+    sluice_corpus_window(tokens, tokens + problem->seq, problem->corpus, window);
     for (int64_t t = 0; t < 2 * problem->seq; t++) {
         if (tokens[t] < vocabulary) continue;
         *found = tokens[t];
@@ -179,12 +179,12 @@ int train_make_run(train_problem *problem, const train_options *options) {
 }
 
 void train_free_problem(train_problem *problem) {
-    sluice_run_free(problem->run);
-    sluice_pipeline_free(problem->pipeline);
+    sluice_run_close(problem->run);
+    sluice_pipeline_close(problem->pipeline);
     sluice_plan_free(problem->plan);
     free(problem->split);
     free(problem->recompute);
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
-    sluice_corpus_free(problem->corpus);
+    sluice_corpus_close(problem->corpus);
 }

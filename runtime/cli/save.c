@@ -59,8 +59,8 @@ static int read_tensors(const train_problem *problem, sluice_named_tensor *tenso
         values[*count]  = room;
         tensors[*count] = (sluice_named_tensor){use->name, *shape, room};
         ++*count;
-        CLI_TRY(cli_report(sluice_pipeline_read_parameter(problem->pipeline, use->name, room,
-                                                          sluice_shape_count(shape))));
+        CLI_TRY(cli_report(sluice_pipeline_read_parameter(room, sluice_shape_count(shape),
+                                                          problem->pipeline, use->name)));
     }
     return CLI_OK;
 }

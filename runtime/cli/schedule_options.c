@@ -59,7 +59,7 @@ static const char *const transports[] = {"local", "mpi", "nccl", NULL};
 
 /* clang-format off */
 const cli_option tool_options[] = {
-    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local or mpi: a queue for each directed link (the default); nccl: one for each rank", cli_take_word, .field = offsetof(tool_choice, transport), .words = transports},
+    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local or mpi: a queue for each stage boundary (the default); nccl: one for each rank", cli_take_word, .field = offsetof(tool_choice, transport), .words = transports},
     {"json", 0, CLI_CHECK | CLI_SIMULATE, NULL, "Print an object for scripts", cli_take_flag, .field = offsetof(tool_choice, json)},
     {0}};
 /* clang-format on */
@@ -71,5 +71,5 @@ sluice_queues tool_queues(const tool_choice *choice) {
 
 const char *tool_queues_text(const tool_choice *choice) {
     return tool_queues(choice) == SLUICE_QUEUES_PER_RANK ? "one queue of groups per rank"
-                                                         : "a queue per directed link";
+                                                         : "a queue per stage boundary";
 }

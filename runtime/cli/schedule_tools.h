@@ -19,7 +19,7 @@ typedef struct tool_choice {
 extern const cli_option tool_options[];
 
 sluice_queues tool_queues(const tool_choice *choice);
-/* "a queue per directed link". */
+/* "a queue per stage boundary". */
 const char *tool_queues_text(const tool_choice *choice);
 
 /* ---- schedule_tools_json.c: objects for scripts ---- */

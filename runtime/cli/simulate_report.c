@@ -53,7 +53,7 @@ static void print_ranks(const sluice_simulation *simulation, const sluice_progra
     for (int r = 0; r < simulation->ranks; r++) {
         const sluice_rank_times *const rank = &simulation->rank[r];
         printf("%4d  %10g  %8.1f %%  %11.1f %%  %4d", r, rank->busy, 100 * rank->inner_idle,
-               100 * makespan_idle(simulation, r), rank->peak_microbatches);
+               100 * makespan_idle(simulation, r), rank->peak_activations);
         if (sized) printf("  %10s", cli_bytes(sluice_program_memory(program, r).live).text);
         printf("\n");
     }
@@ -103,7 +103,7 @@ static json_t *busy_of(const sluice_simulation *simulation, const sluice_program
 static json_t *live_of(const sluice_simulation *simulation, const sluice_program *program,
                        int rank) {
     (void)program;
-    return json_integer(simulation->rank[rank].peak_microbatches);
+    return json_integer(simulation->rank[rank].peak_activations);
 }
 
 static json_t *bytes_of(const sluice_simulation *simulation, const sluice_program *program,

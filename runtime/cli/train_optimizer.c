@@ -63,11 +63,11 @@ typedef struct named {
     size_t field;
 } named;
 
-static const named names[] = {{"weight-decay", "weight_decay", FIELD(weight_decay)},
-                              {"betas", "beta1", FIELD(betas[0])},
-                              {"betas", "beta2", FIELD(betas[1])},
-                              {"momentum", "momentum", FIELD(momentum)}};
-enum { NAMES = sizeof names / sizeof *names };
+static const named rows[] = {{"weight-decay", "weight_decay", FIELD(weight_decay)},
+                             {"betas", "beta1", FIELD(betas[0])},
+                             {"betas", "beta2", FIELD(betas[1])},
+                             {"momentum", "momentum", FIELD(momentum)}};
+enum { ROWS = sizeof rows / sizeof *rows };
 
 static bool has(const sluice_optimizer_kind *kind, const char *name) {
     const sluice_optimizer_option *option = kind->options;
@@ -82,10 +82,10 @@ static double value_of(const train_optimizer *optimizer, const named *row) {
 }
 
 static int check(const train_optimizer *optimizer) {
-    for (int k = 0; k < NAMES; k++)
-        if (value_of(optimizer, &names[k]) >= 0 && !has(optimizer->kind, names[k].name))
+    for (int k = 0; k < ROWS; k++)
+        if (value_of(optimizer, &rows[k]) >= 0 && !has(optimizer->kind, rows[k].name))
             return cli_fail(CLI_USAGE, "optimizer %s has no %s; leave --%s out",
-                            optimizer->kind->name, names[k].option, names[k].option);
+                            optimizer->kind->name, rows[k].option, rows[k].option);
     return CLI_OK;
 }
 
@@ -95,10 +95,9 @@ int train_settle_optimizer(train_optimizer *optimizer) {
     optimizer->config = calloc(1, optimizer->kind->config_bytes + 1);
     if (!optimizer->config) return cli_fail(CLI_FAILED, "host memory exhausted");
     memcpy(optimizer->config, optimizer->kind->defaults, optimizer->kind->config_bytes);
-    for (int k = 0; k < NAMES; k++)
-        if (value_of(optimizer, &names[k]) >= 0)
-            CLI_TRY(
-                cli_report(sluice_optimizer_set(optimizer->config, optimizer->kind, names[k].name,
-                                                value_of(optimizer, &names[k]))));
+    for (int k = 0; k < ROWS; k++)
+        if (value_of(optimizer, &rows[k]) >= 0)
+            CLI_TRY(cli_report(sluice_optimizer_set(optimizer->config, optimizer->kind,
+                                                    rows[k].name, value_of(optimizer, &rows[k]))));
     return CLI_OK;
 }

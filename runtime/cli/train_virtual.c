@@ -31,7 +31,7 @@ static int prepare(virtual_run *run) {
     settings.deadline_s   = options->timeout;
     settings.memory_limit = options->memory_limit;
     return cli_report(
-        sluice_pipeline_create(&run->pipeline, run->model, run->schedule, NULL, &settings));
+        sluice_pipeline_plan_and_open(&run->pipeline, run->model, run->schedule, NULL, &settings));
 }
 
 static int simulate(virtual_run *run) {
@@ -70,7 +70,7 @@ static int run_steps(virtual_run *run) {
     const train_options *const options = run->options;
     const sluice_batch batch = sluice_virtual_batch(sluice_schedule_microbatches(run->schedule));
     for (int64_t n = 1; n <= options->steps; n++) {
-        CLI_TRY(cli_report(sluice_pipeline_step(run->pipeline, &batch, &run->result)));
+        CLI_TRY(cli_report(sluice_pipeline_step(&run->result, run->pipeline, &batch)));
         if (!options->quiet || n == options->steps) print_step(run, n);
     }
     return CLI_OK;
@@ -98,7 +98,7 @@ static int run_all(virtual_run *run) {
 int train_virtual(const train_options *options) {
     virtual_run run  = {.options = options};
     const int failed = run_all(&run);
-    sluice_pipeline_free(run.pipeline);
+    sluice_pipeline_close(run.pipeline);
     sluice_model_free(run.model);
     given_costs_free(&run.costs);
     sluice_schedule_free(run.schedule);

@@ -126,7 +126,7 @@ int train_virtual(const train_options *options);
 /* What the simulator needs to tell the last step: what its actions took, in seconds. */
 typedef struct train_costs {
     sluice_simulation_costs costs; /* points into what follows */
-    sluice_stage_cost *stages;
+    sluice_cost *stages;
     double *recompute, *updates;
     bool given; /* by the command line rather than measured */
 } train_costs;

@@ -12,7 +12,7 @@ static inline int64_t sluice__blocks(int64_t count, int64_t block) {
     return (count + block - 1) / block;
 }
 
-static inline int64_t sluice__least(int64_t a, int64_t b) {
+static inline int64_t sluice__min(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
@@ -21,7 +21,7 @@ static inline int64_t sluice__least(int64_t a, int64_t b) {
 enum { SLUICE__SLAB_ROWS = 256 };
 
 static inline int64_t sluice__slab_rows(int64_t rows) {
-    return sluice__least(rows, SLUICE__SLAB_ROWS);
+    return sluice__min(rows, SLUICE__SLAB_ROWS);
 }
 
 #endif

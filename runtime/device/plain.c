@@ -14,26 +14,26 @@ sluice_status sluice__plain_count(int *count) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__plain_describe(int ordinal, char *out, size_t bytes) {
+sluice_status sluice__plain_describe(char *out, size_t bytes, int ordinal) {
     (void)ordinal;
     const int cores = sluice__usable_cores();
     (void)snprintf(out, bytes, "%d core%s", cores, cores == 1 ? "" : "s");
     return SLUICE_OK;
 }
 
-sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size_t *reserve) {
+sluice_status sluice__plain_memory(size_t *available, size_t *reserve, int ordinal, int ranks) {
     (void)ordinal, (void)ranks;
     *available = SIZE_MAX;
     *reserve   = 0;
     return SLUICE_OK;
 }
 
-sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes) {
+sluice_status sluice__plain_host_alloc(void **out, sluice_device *device, size_t bytes) {
     (void)device;
     return sluice__alloc(out, bytes, 1);
 }
 
-sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds) {
+sluice_status sluice__plain_seconds(double *seconds, sluice_event *from, sluice_event *to) {
     (void)from, (void)to, (void)seconds;
     return sluice__fail(SLUICE_E_UNSUPPORTED, "this device has no clock of its own");
 }
@@ -50,8 +50,8 @@ size_t sluice__plain_working_bytes(const sluice_shape *parameter) {
 
 /* ---- streams and events ---- */
 
-sluice_status sluice__plain_stream_create(sluice_device *device, sluice_stream_kind kind,
-                                          sluice_stream **out) {
+sluice_status sluice__plain_stream_create(sluice_stream **out, sluice_device *device,
+                                          sluice_stream_kind kind) {
     (void)kind;
     sluice_stream *stream = NULL;
     SLUICE__TRY(sluice__alloc(&stream, 1, sizeof *stream));
@@ -69,7 +69,7 @@ struct sluice_event {
     char nothing;
 };
 
-sluice_status sluice__plain_event_create(sluice_device *device, bool timed, sluice_event **out) {
+sluice_status sluice__plain_event_create(sluice_event **out, sluice_device *device, bool timed) {
     static sluice_event happened;
     (void)device, (void)timed;
     *out = &happened;
@@ -85,7 +85,7 @@ sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__plain_query(sluice_event *event, bool *done) {
+sluice_status sluice__plain_query(bool *done, sluice_event *event) {
     (void)event;
     *done = true;
     return SLUICE_OK;

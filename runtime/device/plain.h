@@ -13,18 +13,18 @@ struct sluice_stream {
 };
 
 sluice_status sluice__plain_count(int *count);
-sluice_status sluice__plain_describe(int ordinal, char *out, size_t bytes);
-sluice_status sluice__plain_room(int ordinal, int ranks, size_t *available, size_t *reserve);
-sluice_status sluice__plain_host_alloc(sluice_device *device, void **out, size_t bytes);
-sluice_status sluice__plain_seconds(sluice_event *from, sluice_event *to, double *seconds);
-sluice_status sluice__plain_stream_create(sluice_device *device, sluice_stream_kind kind,
-                                          sluice_stream **out);
+sluice_status sluice__plain_describe(char *out, size_t bytes, int ordinal);
+sluice_status sluice__plain_memory(size_t *available, size_t *reserve, int ordinal, int ranks);
+sluice_status sluice__plain_host_alloc(void **out, sluice_device *device, size_t bytes);
+sluice_status sluice__plain_seconds(double *seconds, sluice_event *from, sluice_event *to);
+sluice_status sluice__plain_stream_create(sluice_stream **out, sluice_device *device,
+                                          sluice_stream_kind kind);
 void sluice__plain_stream_destroy(sluice_stream *stream);
-sluice_status sluice__plain_event_create(sluice_device *device, bool timed, sluice_event **out);
+sluice_status sluice__plain_event_create(sluice_event **out, sluice_device *device, bool timed);
 void sluice__plain_event_destroy(sluice_event *event);
 /* To record, and to wait: what a stream would wait for has happened. */
 sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event);
-sluice_status sluice__plain_query(sluice_event *event, bool *done);
+sluice_status sluice__plain_query(bool *done, sluice_event *event);
 sluice_status sluice__plain_synchronize(sluice_stream *stream);
 void sluice__plain_host_free(sluice_device *device, void *block);
 /* 0: layers read the masters of parameters. */

@@ -62,7 +62,8 @@ static void note_peaks(sluice__page *page) {
             page->microbatches = timeline->microbatches;
         for (int r = 0; r < timeline->ranks; r++) {
             const sluice_timeline_rank *const rank = &timeline->rank[r];
-            if (rank->peak_held > page->peak_held) page->peak_held = rank->peak_held;
+            if (rank->peak_activations > page->peak_activations)
+                page->peak_activations = rank->peak_activations;
             if (rank->peak_bytes > page->peak_bytes) page->peak_bytes = rank->peak_bytes;
             if (rank->peak_bytes == 0 && rank->span_count > 0) knows_bytes = false;
         }
@@ -308,7 +309,7 @@ static double put_legend(sluice__sheet *sheet, const sluice__page *page, double 
             "<rect class=\"critical\" x=\"1\" y=\"1\" width=\"20\" height=\"10\" fill=\"none\" "
             "stroke=\"#0b0e13\" stroke-width=\"1.6\"/>",
             "critical path");
-    if (page->peak_held > 0 || page->peak_bytes > 0)
+    if (page->peak_activations > 0 || page->peak_bytes > 0)
         put_entry(sheet, &at,
                   "<path class=\"memory\" fill=\"#dfe3e9\" stroke=\"#8b95a3\" stroke-width=\"0.7\" "
                   "d=\"M0 12V7H7V2H15V7H22V12Z\"/>",

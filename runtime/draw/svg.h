@@ -41,7 +41,7 @@ typedef struct sluice__page {
     int microbatches;
     int chunks;
     bool critical, flows, exposed, idle, numbered;
-    int peak_held;
+    int peak_activations;
     size_t peak_bytes; /* 0: some time line does not know its bytes */
 
     double time_factor; /* from a time line's unit to the one shown */

@@ -136,9 +136,9 @@ static void put_idle(sluice__sheet *sheet, sluice__page *page, const sluice_time
 
 /* As a share of the page's peak. */
 static double level_height(const sluice__page *page, const sluice_timeline_level *level) {
-    const double share = page->peak_bytes > 0  ? (double)level->bytes / (double)page->peak_bytes
-                         : page->peak_held > 0 ? (double)level->held / page->peak_held
-                                               : 0;
+    const double share = page->peak_bytes > 0 ? (double)level->bytes / (double)page->peak_bytes
+                         : page->peak_activations > 0 ? (double)level->held / page->peak_activations
+                                                      : 0;
     return share * page->strip;
 }
 
@@ -174,7 +174,7 @@ static void put_shares(sluice__sheet *sheet, const sluice__page *page,
     if (page->peak_bytes > 0)
         (void)sluice__bytes_text(peak, rank->peak_bytes);
     else
-        (void)snprintf(peak, sizeof peak, "%d", rank->peak_held);
+        (void)snprintf(peak, sizeof peak, "%d", rank->peak_activations);
     const double y = page->row / 2 + 4;
     sluice__put(
         sheet,

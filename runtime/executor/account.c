@@ -69,8 +69,8 @@ void sluice__account(sluice_pipeline *pipeline, sluice_result *result) {
                                                         .meeting  = report->meeting,
                                                         .on_core  = report->on_core};
     }
-    sluice__book(accounts->ledger, pipeline->program, accounts->partners, accounts->records,
-                 result->seconds, NULL);
+    sluice__charge(accounts->ledger, pipeline->program, accounts->partners, accounts->records,
+                   result->seconds, NULL);
     result->ledger = accounts->ledger;
 }
 
@@ -80,8 +80,7 @@ static double seconds_of(const sluice_pipeline *pipeline, int r, int n) {
     return sluice__report_ends(pipeline, r)[n] - sluice__report_begins(pipeline, r)[n];
 }
 
-static void add_cost(sluice_stage_cost *cost, sluice_instruction_kind kind, double time,
-                     double weight) {
+static void add_cost(sluice_cost *cost, sluice_instruction_kind kind, double time, double weight) {
     if (kind == SLUICE_INSTRUCTION_FORWARD) cost->forward += time;
     if (kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) cost->input += time;
     if (kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT) cost->weight += time;
@@ -91,9 +90,9 @@ static void add_cost(sluice_stage_cost *cost, sluice_instruction_kind kind, doub
     }
 }
 
-void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_cost *costs) {
+void sluice_pipeline_stage_costs(sluice_cost *costs, const sluice_pipeline *pipeline) {
     const sluice_program *program = pipeline->program;
-    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_stage_cost){0, 0, 0};
+    for (int s = 0; s < program->stages; s++) costs[s] = (sluice_cost){0, 0, 0};
     for (int r = 0; r < pipeline->ranks; r++)
         for (int n = 0; n < program->rank[r].count; n++) {
             const sluice_instruction *at = &program->rank[r].list[n];
@@ -105,8 +104,8 @@ void sluice_pipeline_stage_costs(const sluice_pipeline *pipeline, sluice_stage_c
         }
 }
 
-void sluice_pipeline_other_costs(const sluice_pipeline *pipeline, double *recompute,
-                                 double *updates) {
+void sluice_pipeline_other_costs(double *recompute, double *updates,
+                                 const sluice_pipeline *pipeline) {
     const sluice_program *program = pipeline->program;
     for (int s = 0; s < program->stages; s++) {
         const int r                      = program->stage_rank[s];

@@ -78,7 +78,7 @@ static sluice_status check_room(const sluice_pipeline *pipeline, int r) {
     if (r > 0 && pipeline->ordinals[r - 1] == ordinal) return SLUICE_OK;
     for (int q = r; q < pipeline->ranks && pipeline->ordinals[q] == ordinal; last = q++)
         needed += sluice_plan_arena(pipeline->plan, q);
-    if (pipeline->ops->room(ordinal, last - r + 1, &available, &reserve) != SLUICE_OK)
+    if (pipeline->ops->memory(&available, &reserve, ordinal, last - r + 1) != SLUICE_OK)
         return named(pipeline, ordinal);
     for (int q = r; q <= last; q++) reserve += sluice__transport_reserve(pipeline, q);
     if (available == SIZE_MAX || needed + reserve <= available) return SLUICE_OK;

@@ -31,12 +31,12 @@ sluice_status sluice__note_device(sluice__rank *rank, void *unused) {
     sluice_pipeline *pipeline = rank->pipeline;
     (void)unused;
     pthread_mutex_lock(&pipeline->lock);
-    const char *text = pipeline->ops->lacks(rank->device);
+    const char *text = pipeline->ops->degradations(rank->device);
     if (text[0] != '\0' && !strstr(pipeline->degradations, text)) add_line(pipeline, "%s", text);
     pthread_mutex_unlock(&pipeline->lock);
     return SLUICE_OK;
 }
 
-const char *sluice_pipeline_lacks(const sluice_pipeline *pipeline) {
+const char *sluice_pipeline_degradations(const sluice_pipeline *pipeline) {
     return pipeline->degradations;
 }

@@ -33,7 +33,7 @@ static int layers_of(const sluice_program *program) {
 /* ---- make ---- */
 
 static sluice_status create(const sluice__rank *rank, sluice_event **out) {
-    return rank->pipeline->ops->event_create(rank->device, true, out);
+    return rank->pipeline->ops->event_create(out, rank->device, true);
 }
 
 static sluice_status make_parts(sluice__rank *rank) {
@@ -114,7 +114,7 @@ static sluice_status read_parts(const sluice__rank *rank, int stage, double *sec
     for (int l = layout->first; l < layout->first + layout->count; l++) {
         double part                 = 0;
         sluice_event *const *around = rank->clock->parts + (ptrdiff_t)2 * l;
-        SLUICE__TRY(rank->pipeline->ops->seconds(around[0], around[1], &part));
+        SLUICE__TRY(rank->pipeline->ops->seconds(&part, around[0], around[1]));
         *seconds += part;
     }
     return SLUICE_OK;
@@ -143,8 +143,8 @@ sluice_status sluice__clock_read(sluice__rank *rank) {
     if (!is_timed(rank)) return SLUICE_OK;
     for (int n = 0; n < rank->clock->count; n++) {
         double begin = 0, end = 0;
-        SLUICE__TRY(ops->seconds(rank->clock->events[0], rank->clock->events[2 * n + 1], &begin));
-        SLUICE__TRY(ops->seconds(rank->clock->events[0], rank->clock->events[2 * n + 2], &end));
+        SLUICE__TRY(ops->seconds(&begin, rank->clock->events[0], rank->clock->events[2 * n + 1]));
+        SLUICE__TRY(ops->seconds(&end, rank->clock->events[0], rank->clock->events[2 * n + 2]));
         rank->report->begin[n]  = rank->clock->start + begin;
         rank->report->end[n]    = rank->clock->start + end;
         rank->report->weight[n] = 0;

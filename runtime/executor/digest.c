@@ -25,14 +25,14 @@ static sluice_status add(XXH3_state_t *hash, sluice_pipeline *pipeline,
     const sluice_status status = sluice__state_move(pipeline, state, values, NULL);
     if (status == SLUICE_OK) {
         XXH3_64bits_update(hash, state->is.name, strlen(state->is.name) + 1);
-        XXH3_64bits_update(hash, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(hash, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
         XXH3_64bits_update(hash, values, bytes);
     }
     sluice__free(values);
     return status;
 }
 
-sluice_status sluice_pipeline_digest(sluice_pipeline *pipeline, uint64_t *digest) {
+sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline) {
     const sluice__states *const states = &pipeline->states;
     const sluice__state **order        = NULL;
     XXH3_state_t *hash                 = XXH3_createState();

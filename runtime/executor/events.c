@@ -56,10 +56,10 @@ sluice_status sluice__events_make(sluice__rank *rank) {
     struct sluice__events *const events = rank->events;
     events->ahead                       = choose_ahead(rank);
     for (int e = 0; e < AHEAD; e++)
-        SLUICE__TRY(ops->event_create(rank->device, false, &events->computed[e]));
+        SLUICE__TRY(ops->event_create(&events->computed[e], rank->device, false));
     for (int e = 0; e < MARKS; e++)
-        SLUICE__TRY(ops->event_create(rank->device, false, &events->marks[e]));
-    return ops->event_create(rank->device, false, &events->idle);
+        SLUICE__TRY(ops->event_create(&events->marks[e], rank->device, false));
+    return ops->event_create(&events->idle, rank->device, false);
 }
 
 void sluice__events_free(sluice__rank *rank) {
@@ -89,7 +89,7 @@ static int first_open(const sluice__rank *rank) {
          c++) {
         const int e = c % AHEAD;
         bool done   = false;
-        if (rank->pipeline->ops->query(rank->events->computed[e], &done) != SLUICE_OK || !done)
+        if (rank->pipeline->ops->query(&done, rank->events->computed[e]) != SLUICE_OK || !done)
             return rank->events->computed_at[e];
     }
     return -1;
@@ -103,7 +103,7 @@ static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
     bool done                       = true;
     if (pipeline->transport_ops->wait(pipeline->transport, &end, 0, &done, &over) != SLUICE_OK)
         return false;
-    return !done || (over && pipeline->ops->query(over, &done) == SLUICE_OK && !done);
+    return !done || (over && pipeline->ops->query(&done, over) == SLUICE_OK && !done);
 }
 
 /* The first transfer that is not over of those that instruction `last` comes after, among the last
@@ -152,7 +152,7 @@ sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     sluice_pipeline *pipeline        = rank->pipeline;
     static const struct timespec nap = {0, 20000}; /* 20 us: less than a launch and its return */
     for (bool done = false;;) {
-        if (pipeline->ops->query(event, &done) != SLUICE_OK) return blame(rank);
+        if (pipeline->ops->query(&done, event) != SLUICE_OK) return blame(rank);
         atomic_store(&sluice__position_of(rank)->awaits, !done);
         if (done) return SLUICE_OK;
         if (atomic_load(&pipeline->failed)) return sluice__stopped();

@@ -18,6 +18,7 @@
  *
  *   rank_loop.c         the loop over one rank's instructions
  *   stage.c             F, B, I, W: an instruction becomes calls of layers
+ *   calls.c             those calls, bound when the pipeline is opened
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
  *   connect.c           which transport joins the ranks, and what it carries
@@ -117,7 +118,7 @@ struct sluice_pipeline {
 };
 
 /* The plan's programs may differ in their micro-batches: the most that one has. */
-static inline int sluice__most_microbatches(const sluice_pipeline *pipeline) {
+static inline int sluice__max_microbatches(const sluice_pipeline *pipeline) {
     int most = 0;
     for (int k = 0; k < pipeline->plan->count; k++)
         if (pipeline->plan->programs[k]->microbatches > most)
@@ -132,11 +133,13 @@ static inline sluice__position *sluice__position_of(const sluice__rank *rank) {
 
 /* ---- open.c ---- */
 
-/* As sluice_pipeline_create() and sluice_pipeline_open(), of these parts; NULL: the usual one. */
-sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                      const sluice_schedule *schedule, const sluice_split *split,
-                                      const sluice_pipeline_options *options,
-                                      const sluice__parts *parts);
+/* As sluice_pipeline_plan_and_open() and sluice_pipeline_open(), of these parts; NULL: the usual
+ * one. */
+sluice_status sluice__pipeline_plan_and_open(sluice_pipeline **out, const sluice_model *model,
+                                             const sluice_schedule *schedule,
+                                             const sluice_split *split,
+                                             const sluice_pipeline_options *options,
+                                             const sluice__parts *parts);
 sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
                                     const sluice_pipeline_options *options,
                                     const sluice__parts *parts);

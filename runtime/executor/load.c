@@ -133,9 +133,9 @@ sluice_status sluice__loads_make(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     SLUICE__TRY(sluice__alloc(&rank->loads, 1, sizeof *rank->loads));
     for (int s = 0; s < STAGINGS; s++) {
-        SLUICE__TRY(ops->event_create(rank->device, false, &rank->loads->staged[s]));
+        SLUICE__TRY(ops->event_create(&rank->loads->staged[s], rank->device, false));
         SLUICE__TRY(
-            ops->host_alloc(rank->device, &rank->loads->staging[s], largest_part(rank->pipeline)));
+            ops->host_alloc(&rank->loads->staging[s], rank->device, largest_part(rank->pipeline)));
     }
     return SLUICE_OK;
 }

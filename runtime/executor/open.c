@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* open.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/executor/account.h"
+#include "runtime/executor/calls.h"
 #include "runtime/executor/choose_devices.h"
 #include "runtime/executor/connect.h"
 #include "runtime/executor/degradations.h"
@@ -72,10 +74,7 @@ static sluice_status choose_operations(sluice_pipeline *pipeline) {
 static sluice_status check_kinds(const sluice_pipeline *pipeline) {
     for (int l = 0; l < sluice_model_layer_count(pipeline->model); l++) {
         const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, l);
-        bool found                    = kind->forward != NULL;
-        for (const sluice_layer_variant *v = kind->variants; v && v->device; v++)
-            found = found || strcmp(v->device, pipeline->ops->name) == 0;
-        if (!found)
+        if (!sluice__has_code(kind, pipeline->ops->name))
             return sluice__fail(SLUICE_E_UNSUPPORTED, "layer '%s': kind '%s' has no code for %s",
                                 sluice_model_layer_name(pipeline->model, l), kind->name,
                                 pipeline->ops->name);
@@ -113,7 +112,7 @@ static sluice_status allocate_run(sluice_pipeline *pipeline) {
                               (size_t)sluice_model_batch_count(pipeline->model),
                               sizeof *pipeline->run.parts));
     return sluice__alloc(&pipeline->run.first_sample,
-                         (size_t)sluice__most_microbatches(pipeline) + 1, sizeof(int64_t));
+                         (size_t)sluice__max_microbatches(pipeline) + 1, sizeof(int64_t));
 }
 
 static sluice_status start_ranks(sluice_pipeline *pipeline) {
@@ -140,6 +139,7 @@ static const sluice_device_ops *built_in(const char *name) {
 
 static sluice_status plan_options(sluice_plan_options *out, const sluice_pipeline_options *from,
                                   const sluice__parts *parts) {
+    assert(from->optimizer); /* options that were taken name one */
     const sluice_device_ops *const device = parts->device ? parts->device : built_in(from->device);
     const sluice_operations *const operations = device ? device->operations(from->precision) : NULL;
     *out                                      = (sluice_plan_options)SLUICE_PLAN_OPTIONS_INIT;
@@ -252,7 +252,7 @@ static void destroy(sluice_pipeline *pipeline) {
     sluice__free(pipeline);
 }
 
-void sluice_pipeline_free(sluice_pipeline *pipeline) {
+void sluice_pipeline_close(sluice_pipeline *pipeline) {
     if (!pipeline) return;
     if (!pipeline->rank || sluice__workers_stop(pipeline)) destroy(pipeline);
 }
@@ -286,7 +286,7 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
         return SLUICE_OK;
     }
     const sluice_error error = *sluice_last_error();
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     return sluice__fail_again(&error);
 }
 
@@ -295,10 +295,11 @@ sluice_status sluice_pipeline_open(sluice_pipeline **out, sluice_plan *plan,
     return sluice__pipeline_open(out, plan, options, &(sluice__parts){0});
 }
 
-sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                      const sluice_schedule *schedule, const sluice_split *split,
-                                      const sluice_pipeline_options *options,
-                                      const sluice__parts *parts) {
+sluice_status sluice__pipeline_plan_and_open(sluice_pipeline **out, const sluice_model *model,
+                                             const sluice_schedule *schedule,
+                                             const sluice_split *split,
+                                             const sluice_pipeline_options *options,
+                                             const sluice__parts *parts) {
     sluice_plan *plan = NULL;
     SLUICE__TRY(make_plan(&plan, model, schedule, split, options, parts));
     const sluice_status status = sluice__pipeline_open(out, plan, options, parts);
@@ -306,8 +307,10 @@ sluice_status sluice__pipeline_create(sluice_pipeline **out, const sluice_model 
     return status;
 }
 
-sluice_status sluice_pipeline_create(sluice_pipeline **out, const sluice_model *model,
-                                     const sluice_schedule *schedule, const sluice_split *split,
-                                     const sluice_pipeline_options *options) {
-    return sluice__pipeline_create(out, model, schedule, split, options, &(sluice__parts){0});
+sluice_status sluice_pipeline_plan_and_open(sluice_pipeline **out, const sluice_model *model,
+                                            const sluice_schedule *schedule,
+                                            const sluice_split *split,
+                                            const sluice_pipeline_options *options) {
+    return sluice__pipeline_plan_and_open(out, model, schedule, split, options,
+                                          &(sluice__parts){0});
 }

@@ -62,7 +62,7 @@ void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin
                                             : sluice__update_cost(costs, rank->index)));
     if (at->kind != SLUICE_INSTRUCTION_BACKWARD) return;
     /* Its halves are not told apart as it runs: the table divides them. */
-    const sluice_stage_cost *cost = &costs->stages[at->stage];
-    const double both             = cost->input + cost->weight;
-    rank->report->weight_s        = both > 0 ? (sluice__now() - begin) * cost->weight / both : 0;
+    const sluice_cost *cost = &costs->stages[at->stage];
+    const double both       = cost->input + cost->weight;
+    rank->report->weight_s  = both > 0 ? (sluice__now() - begin) * cost->weight / both : 0;
 }

@@ -46,15 +46,16 @@ static sluice_status post_one(sluice__rank *rank, const sluice_instruction *at) 
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
     SLUICE__TRY(sluice__transfers_after(rank, at->after));
-    const sluice__mark mark = sluice__next_mark(rank);
-    if (at->sends) {
-        const sluice_slot *slot = &at->slots[SLUICE_ROLE_INPUT];
-        return ops->post_send(transport, rank->index, at->peer, at->channel,
-                              rank->arena + slot->offset, slot->bytes, content_of(at), mark);
-    }
-    const sluice_slot *slot = &at->slots[SLUICE_ROLE_OUTPUT];
-    return ops->post_receive(transport, at->peer, rank->index, at->channel,
-                             rank->arena + slot->offset, slot->bytes, content_of(at), mark);
+    const sluice__mark mark       = sluice__next_mark(rank);
+    const sluice_slot *slot       = sluice__post_slot(at);
+    const sluice__message message = {.from    = at->sends ? rank->index : at->peer,
+                                     .to      = at->sends ? at->peer : rank->index,
+                                     .channel = at->channel,
+                                     .bytes   = slot->bytes,
+                                     .content = content_of(at)};
+    unsigned char *const buffer   = rank->arena + slot->offset;
+    return at->sends ? ops->post_send(transport, &message, buffer, mark)
+                     : ops->post_receive(transport, &message, buffer, mark);
 }
 
 /* Instruction n of the rank's list, with the begin or end of its group. */

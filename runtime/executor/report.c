@@ -25,7 +25,7 @@ static size_t count_of(const sluice_pipeline *pipeline, int r) {
 }
 
 static size_t losses_of(const sluice_pipeline *pipeline, int r) {
-    return r == pipeline->loss_rank ? (size_t)sluice__most_microbatches(pipeline) : 0;
+    return r == pipeline->loss_rank ? (size_t)sluice__max_microbatches(pipeline) : 0;
 }
 
 static size_t bytes_of(const sluice_pipeline *pipeline, int r) {
@@ -83,8 +83,7 @@ sluice_status sluice__report_send(sluice__rank *rank) {
     (void)append(to, draft->losses, losses_of(pipeline, rank->index) * sizeof(double));
     SLUICE__TRY(sluice__give(rank, SLUICE__GATHER_REPORT, draft->sent));
     if (rank->local > 0) return SLUICE_OK;
-    return sluice__gather_all(rank, SLUICE__GATHER_REPORT, pipeline->reports->all,
-                              "the other ranks' reports");
+    return sluice__gather_all(rank, SLUICE__GATHER_REPORT, pipeline->reports->all, NULL);
 }
 
 /* ---- on the caller's thread ---- */

@@ -154,8 +154,8 @@ static sluice_status move_parameter(sluice_pipeline *pipeline, const char *name,
     return sluice__state_move(pipeline, state, to, from);
 }
 
-sluice_status sluice_pipeline_read_parameter(sluice_pipeline *pipeline, const char *name,
-                                             float *values, int64_t count) {
+sluice_status sluice_pipeline_read_parameter(float *values, int64_t count,
+                                             sluice_pipeline *pipeline, const char *name) {
     return move_parameter(pipeline, name, count, values, NULL);
 }
 

@@ -12,8 +12,8 @@
 #include "runtime/executor/load.h"
 #include "runtime/executor/nonfinite.h"
 #include "runtime/executor/pass.h"
-#include "runtime/executor/report.h"
 #include "runtime/executor/rank_loop.h"
+#include "runtime/executor/report.h"
 
 /* ---- step ---- */
 
@@ -45,8 +45,8 @@ static sluice_status report_updates(sluice_pipeline *pipeline, sluice_status sta
     return sluice__fail_again(&full);
 }
 
-sluice_status sluice_pipeline_step(sluice_pipeline *pipeline, const sluice_batch *batch,
-                                   sluice_result *result) {
+sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipeline,
+                                   const sluice_batch *batch) {
     const sluice_program *program = pipeline->program;
     SLUICE__TRY(check_batch(pipeline, batch));
     SLUICE__TRY(sluice__check_number("the learning rate", batch->learning_rate, 0, 1e300));
@@ -94,8 +94,8 @@ sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sl
     return SLUICE_OK;
 }
 
-sluice_status sluice_pipeline_evaluate(sluice_pipeline *pipeline, const sluice_batch *batch,
-                                       double *loss) {
+sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
+                                       const sluice_batch *batch) {
     return sluice__evaluate(loss, pipeline, pipeline->forward, batch);
 }
 

@@ -41,14 +41,14 @@ sluice_status sluice__tensors_make(sluice__rank *rank) {
     const sluice__rank_program *mine = &pipeline->program->rank[rank->index];
     const size_t count               = (size_t)mine->value_count;
     const size_t uses                = (size_t)sluice_model_use_count(pipeline->model);
-    const size_t m                   = (size_t)sluice__most_microbatches(pipeline);
+    const size_t m                   = (size_t)sluice__max_microbatches(pipeline);
     SLUICE__TRY(sluice__alloc(&rank->tensors, 1, sizeof *rank->tensors));
     struct sluice__tensors *const tensors = rank->tensors;
     SLUICE__TRY(sluice__alloc(&tensors->all, count, sizeof *tensors->all));
     SLUICE__TRY(sluice__alloc(&tensors->counted, count, sizeof *tensors->counted));
     SLUICE__TRY(sluice__alloc(&tensors->terms, uses, sizeof *tensors->terms));
     void *block = NULL;
-    SLUICE__TRY(pipeline->ops->host_alloc(rank->device, &block, (m + count) * sizeof(double)));
+    SLUICE__TRY(pipeline->ops->host_alloc(&block, rank->device, (m + count) * sizeof(double)));
     tensors->mine = block;
     return sluice__alloc(&tensors->gathered, m + uses, sizeof *tensors->gathered);
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/executor/calls.h"
 #include "runtime/executor/connect.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
@@ -40,10 +41,10 @@ static sluice_status open_device(sluice__rank *rank) {
     const int threads         = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, pipeline->ordinals[rank->index], threads,
                                     rank->local * threads, pipeline->pin));
-    SLUICE__TRY(pipeline->ops->stream_create(rank->device, SLUICE_STREAM_COMPUTE, &rank->stream));
+    SLUICE__TRY(pipeline->ops->stream_create(&rank->stream, rank->device, SLUICE_STREAM_COMPUTE));
     sluice__progress(&pipeline->deadline);
     SLUICE__TRY(
-        pipeline->ops->stream_create(rank->device, SLUICE_STREAM_TRANSFERS, &rank->transfers));
+        pipeline->ops->stream_create(&rank->transfers, rank->device, SLUICE_STREAM_TRANSFERS));
     return sluice__events_make(rank);
 }
 
@@ -52,6 +53,7 @@ static void close_device(sluice__rank *rank) {
     sluice__leave_transport(rank);
     sluice__loads_free(rank);
     sluice__tensors_free(rank);
+    sluice__calls_free(rank);
     sluice__events_free(rank);
     sluice__clock_free(rank);
     sluice__report_free(rank);

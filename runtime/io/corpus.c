@@ -231,11 +231,11 @@ sluice_status sluice_corpus_open(sluice_corpus **out, const char *const *paths, 
     SLUICE__TRY_OUT(cut(corpus));
     *out = corpus;
 out:
-    if (status != SLUICE_OK) sluice_corpus_free(corpus);
+    if (status != SLUICE_OK) sluice_corpus_close(corpus);
     return status;
 }
 
-void sluice_corpus_free(sluice_corpus *corpus) {
+void sluice_corpus_close(sluice_corpus *corpus) {
     if (!corpus) return;
     for (int k = 0; k < corpus->count; k++) sluice__unmap(&corpus->pieces[k].file);
     sluice__free(corpus->pieces);
@@ -295,8 +295,8 @@ static int32_t read_token(const sluice_corpus *corpus, const piece *from, int64_
                              : from->file.bytes[index];
 }
 
-void sluice_corpus_window(const sluice_corpus *corpus, int64_t window, int32_t *inputs,
-                          int32_t *targets) {
+void sluice_corpus_window(int32_t *inputs, int32_t *targets, const sluice_corpus *corpus,
+                          int64_t window) {
     const int64_t begin = window * corpus->length;
     int at              = find_piece(corpus, begin);
     for (int64_t t = 0; t <= corpus->length; t++) {

@@ -27,7 +27,7 @@ static void normal_four(double out[4], int64_t element, uint64_t key) {
 
 void sluice_parameter_initialize(float *values, const sluice_parameter_use *use, uint64_t seed) {
     const int64_t count = sluice_shape_count(&use->parameter.shape);
-    if (use->parameter.initializer == SLUICE_INIT_CONSTANT) {
+    if (use->parameter.initializer == SLUICE_INITIALIZER_CONSTANT) {
         for (int64_t i = 0; i < count; i++) values[i] = use->parameter.scale;
         return;
     }

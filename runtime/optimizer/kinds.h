@@ -5,8 +5,11 @@
 
 #include "sluice/optimizer.h"
 
+/* The list, once. The first is the default. */
+#define SLUICE__OPTIMIZER_MAP(X) X(adamw) X(sgd)
+
 #define X(name) extern const sluice_optimizer_kind sluice__optimizer_##name;
-SLUICE_OPTIMIZER_MAP(X)
+SLUICE__OPTIMIZER_MAP(X)
 #undef X
 
 /* The largest double that is less than 1, for rates that must be. */

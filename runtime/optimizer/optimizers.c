@@ -9,14 +9,14 @@
 /* ---- the list ---- */
 
 #define X(name) &sluice__optimizer_##name,
-static const sluice_optimizer_kind *const optimizers[] = {SLUICE_OPTIMIZER_MAP(X) NULL};
+static const sluice_optimizer_kind *const optimizers[] = {SLUICE__OPTIMIZER_MAP(X) NULL};
 #undef X
 
 #define X(name)                                                                                    \
     const sluice_optimizer_kind *sluice_optimizer_##name(void) {                                   \
         return &sluice__optimizer_##name;                                                          \
     }
-SLUICE_OPTIMIZER_MAP(X)
+SLUICE__OPTIMIZER_MAP(X)
 #undef X
 
 const sluice_optimizer_kind *const *sluice_optimizers(void) {

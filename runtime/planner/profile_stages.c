@@ -36,11 +36,11 @@ sluice_status sluice_profile_find(const sluice_profile_table **out, const sluice
 
 sluice_status sluice_profile_split(sluice_split *out, const sluice_profile_table *table,
                                    int stages) {
-    sluice_layer_cost *costs;
+    sluice_cost *costs;
     SLUICE__TRY(sluice__alloc(&costs, (size_t)table->layer_count, sizeof *costs));
     for (int l = 0; l < table->layer_count; l++) {
         const sluice_profile_layer *layer = &table->layers[l];
-        costs[l] = (sluice_layer_cost){layer->forward_s, layer->input_s, layer->weight_s};
+        costs[l] = (sluice_cost){layer->forward_s, layer->input_s, layer->weight_s};
     }
     const sluice_status status = sluice_split_minmax(out, costs, table->layer_count, stages);
     sluice__free(costs);
@@ -64,7 +64,7 @@ static sluice_status check_split(const sluice_profile_table *table, const sluice
 
 static void sum_stage(const sluice_profile_costs *out, int s, const sluice_profile_layer *layers,
                       int count) {
-    out->costs[s]     = (sluice_stage_cost){0, 0, 0};
+    out->costs[s]     = (sluice_cost){0, 0, 0};
     out->recompute[s] = 0;
     out->bytes[s]     = (sluice_stage_bytes){.output = layers[count - 1].output_bytes};
     for (int l = 0; l < count; l++) {
@@ -73,7 +73,7 @@ static void sum_stage(const sluice_profile_costs *out, int s, const sluice_profi
         out->costs[s].weight += layers[l].weight_s;
         out->recompute[s] += layers[l].recompute_s;
         out->bytes[s].saved += layers[l].saved_bytes;
-        out->bytes[s].handed += layers[l].input_to_weight_bytes;
+        out->bytes[s].stash += layers[l].input_to_weight_bytes;
         if (out->bytes[s].scratch < layers[l].scratch_bytes)
             out->bytes[s].scratch = layers[l].scratch_bytes;
     }

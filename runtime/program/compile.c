@@ -13,8 +13,8 @@ static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, in
     double all = 0;
     for (int s = 0; s < count; s++)
         all += (double)stages[s].permanent +
-               (4.0 * (double)stages[s].output + (double)stages[s].saved +
-                (double)stages[s].handed + (double)stages[s].scratch) *
+               (4.0 * (double)stages[s].output + (double)stages[s].saved + (double)stages[s].stash +
+                (double)stages[s].scratch) *
                    microbatches;
     if (all < 0.5 * (double)SIZE_MAX) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted",
@@ -50,6 +50,9 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "%d optimizer state tensors per parameter; there can be 0 to %d",
                             options->states, SLUICE_UPDATE_STATES);
+    if ((int)options->precision < 0 || (int)options->precision >= SLUICE_PRECISIONS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "precision %d does not exist",
+                            (int)options->precision);
     if (!model && options->bytes) SLUICE__TRY(check_bytes(options->bytes, stages, m));
     if (!model) return SLUICE_OK;
     if (options->bytes)
@@ -105,7 +108,7 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
     for (int s = 0; s < program->stages; s++) {
         if (program->options.bytes)
             sluice__layout_sized(&program->layouts[s], &program->options.bytes[s]);
-        else if (!program->model)
+        else if (!split)
             sluice__layout_abstract(&program->layouts[s], s == program->stages - 1);
         else
             SLUICE__TRY(sluice__layout_make(

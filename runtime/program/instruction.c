@@ -47,7 +47,7 @@ const char *sluice_memory_kind_name(int kind) {
         [SLUICE_ROLE_INPUT_GRADIENT]  = "gradients of stage inputs",
         [SLUICE_ROLE_SAVED_INPUT]     = "saved activations, until I",
         [SLUICE_ROLE_SAVED_WEIGHT]    = "saved activations, until W",
-        [SLUICE_ROLE_HANDED]          = "left by I for W",
+        [SLUICE_ROLE_STASH]           = "left by I for W",
         [SLUICE_ROLE_BATCH]           = "parts of the batch",
         [SLUICE_ROLE_SCRATCH]         = "scratch",
         [SLUICE_MEMORY_TIES]          = "tied gradients of other ranks",

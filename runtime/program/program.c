@@ -22,7 +22,7 @@ int sluice__layer_stage(const sluice_program *program, int layer) {
     return s;
 }
 
-void sluice_program_stage_layers(const sluice_program *program, int stage, int *first, int *last) {
+void sluice_program_stage_layers(int *first, int *last, const sluice_program *program, int stage) {
     *first = program->layouts[stage].first;
     *last  = *first + program->layouts[stage].count - 1;
 }
@@ -35,7 +35,7 @@ int64_t sluice_program_first_sample(const sluice_program *program, int i) {
     return program->first_sample[i];
 }
 
-const sluice_instruction *sluice_program_list(const sluice_program *program, int rank, int *count) {
+const sluice_instruction *sluice_program_list(int *count, const sluice_program *program, int rank) {
     *count = program->rank[rank].count;
     return program->rank[rank].list;
 }

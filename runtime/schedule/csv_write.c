@@ -65,7 +65,7 @@ sluice_status sluice_schedule_print(char **out, const sluice_schedule *schedule)
     sluice_status status = SLUICE_OK;
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) {
         int count                       = 0;
-        const sluice_action *const list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *const list = sluice_schedule_list(&count, schedule, r);
         SLUICE__TRY_OUT(add_row(&to, list, count));
     }
     assert(to.bytes);           /* a schedule has a rank */

@@ -120,7 +120,7 @@ static sluice_status check_chunks(const row *of, const sluice_schedule_options *
     if (o->chunks < 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d chunks are fewer than 1", o->chunks);
     const int v = o->chunks ? o->chunks : about->chunks;
-    if (v < about->least_chunks || (about->most_chunks > 0 && v > about->most_chunks))
+    if (v < about->min_chunks || (about->max_chunks > 0 && v > about->max_chunks))
         return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has %d stage%s per rank, not %d",
                                          about->name, about->chunks, about->chunks > 1 ? "s" : "",
                                          v),

@@ -191,7 +191,7 @@ int sluice_schedule_microbatches(const sluice_schedule *schedule) {
 int sluice_schedule_stage_rank(const sluice_schedule *schedule, int stage) {
     return schedule->placement[stage];
 }
-const sluice_action *sluice_schedule_list(const sluice_schedule *schedule, int rank, int *count) {
+const sluice_action *sluice_schedule_list(int *count, const sluice_schedule *schedule, int rank) {
     *count = schedule->counts[rank];
     return schedule->lists[rank];
 }

@@ -46,16 +46,16 @@ static int64_t window_of(const loader *from, int64_t sample) {
 static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
     const loader *from = context;
     for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(from->corpus, window_of(from, first + k),
-                             (int32_t *)to + k * from->length, NULL);
+        sluice_corpus_window((int32_t *)to + k * from->length, NULL, from->corpus,
+                             window_of(from, first + k));
     return SLUICE_OK;
 }
 
 static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
     const loader *from = context;
     for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(from->corpus, window_of(from, first + k), NULL,
-                             (int32_t *)to + k * from->length);
+        sluice_corpus_window(NULL, (int32_t *)to + k * from->length, from->corpus,
+                             window_of(from, first + k));
     return SLUICE_OK;
 }
 
@@ -92,7 +92,7 @@ static sluice_status skip(sluice_run *run) {
     return SLUICE_OK;
 }
 
-sluice_status sluice_run_step(sluice_run *run, sluice_run_result *result) {
+sluice_status sluice_run_step(sluice_run_result *result, sluice_run *run) {
     if (sluice_run_is_done(run))
         return sluice__fail(SLUICE_E_ARGUMENT, "all %" PRId64 " steps of the run are done",
                             run->options.steps);
@@ -100,7 +100,7 @@ sluice_status sluice_run_step(sluice_run *run, sluice_run_result *result) {
     sluice_batch batch  = draw(run, run->state.minibatch, run->samples);
     batch.learning_rate = sluice_learning_rate_at(&run->options.learning_rate, step);
     sluice_result measured;
-    const sluice_status status = sluice_pipeline_step(run->pipeline, &batch, &measured);
+    const sluice_status status = sluice_pipeline_step(&measured, run->pipeline, &batch);
     if (status == SLUICE_E_DEADLINE) run->stuck = true;
     if (status == SLUICE_E_NONFINITE)
         SLUICE__TRY(skip(run));
@@ -117,9 +117,9 @@ sluice_status sluice_run_step(sluice_run *run, sluice_run_result *result) {
     return SLUICE_OK;
 }
 
-sluice_status sluice_run_evaluate(sluice_run *run, double *loss) {
+sluice_status sluice_run_evaluate(double *loss, sluice_run *run) {
     const sluice_batch batch   = draw(run, -1, run->held_out);
-    const sluice_status status = sluice_pipeline_evaluate(run->pipeline, &batch, loss);
+    const sluice_status status = sluice_pipeline_evaluate(loss, run->pipeline, &batch);
     if (status == SLUICE_E_DEADLINE) run->stuck = true;
     return status;
 }
@@ -243,11 +243,11 @@ sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipeline,
     if (status == SLUICE_OK)
         *out = run;
     else
-        sluice_run_free(run);
+        sluice_run_close(run);
     return status;
 }
 
-void sluice_run_free(sluice_run *run) {
+void sluice_run_close(sluice_run *run) {
     if (!run || run->stuck) return;
     sluice__free(run->inner_idle);
     sluice__free(run->ledger);

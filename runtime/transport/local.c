@@ -40,6 +40,7 @@ typedef struct queue {
     atomic_int complete;
     sluice__wire *wire; /* that says when transfers are over; NULL: with their copy */
     int from, to, index;
+    bool is_open;
 } queue;
 
 struct sluice__transport {
@@ -86,15 +87,16 @@ static sluice_status open_queue(sluice__transport *transport, const sluice__chan
     opened->to       = channel->to;
     opened->index    = channel->index;
     opened->capacity = channel->transfers;
+    opened->is_open  = true;
     pthread_mutex_init(&opened->lock, NULL);
     sluice__condition_init(&opened->moved);
     transport->queue_count++;
     return sluice__alloc(&opened->waiting, (size_t)channel->transfers, sizeof *opened->waiting);
 }
 
-/* The wire of link number `l`, if it takes time, for all of its queues. */
-static sluice_status make_wire(sluice__transport *transport, int l,
-                               const sluice__channel *channel) {
+/* The wire of the channel's link, if that takes time, for all of its queues. */
+static sluice_status make_wire(sluice__transport *transport, const sluice__channel *channel) {
+    const int l     = channel->from * transport->ranks + channel->to;
     const int first = transport->first[l], count = transport->first[l + 1] - first;
     int *transfers;
     if (transport->wires[l] || (channel->latency_s <= 0 && channel->bytes_per_s <= 0))
@@ -114,24 +116,21 @@ static sluice_status open_channels(sluice__transport *transport, const sluice__c
     SLUICE__TRY(index_queues(transport, channels, count));
     for (int k = 0; k < count; k++) SLUICE__TRY(open_queue(transport, &channels[k]));
     SLUICE__TRY(sluice__alloc(&transport->wires, pairs, sizeof *transport->wires));
-    for (int k = 0; k < count; k++)
-        SLUICE__TRY(make_wire(transport, channels[k].from * transport->ranks + channels[k].to,
-                              &channels[k]));
+    for (int k = 0; k < count; k++) SLUICE__TRY(make_wire(transport, &channels[k]));
     return SLUICE_OK;
 }
 
 static void local_close(sluice__transport *transport) {
     if (!transport) return;
-    for (int k = 0; transport->queues && k < transport->first[transport->ranks * transport->ranks];
-         k++) {
+    const int pairs = transport->ranks * transport->ranks;
+    for (int k = 0; transport->queues && k < transport->first[pairs]; k++) {
         queue *closed = &transport->queues[k];
-        if (closed->capacity == 0) continue; /* it was not opened */
+        if (!closed->is_open) continue;
         pthread_mutex_destroy(&closed->lock);
         pthread_cond_destroy(&closed->moved);
         sluice__free(closed->waiting);
     }
-    for (int l = 0; transport->wires && l < transport->ranks * transport->ranks; l++)
-        sluice__wire_free(transport->wires[l]);
+    for (int l = 0; transport->wires && l < pairs; l++) sluice__wire_free(transport->wires[l]);
     for (int g = 0; g < SLUICE__GATHERS; g++) sluice__host_gather_close(transport->gathers[g]);
     sluice__free(transport->queues);
     sluice__free(transport->first);
@@ -219,7 +218,9 @@ static sluice_status post(sluice__transport *transport, queue *at, bool sends, c
     int *own = sends ? &at->sent : &at->received, other = sends ? at->received : at->sent;
     const int k          = (*own)++;
     sluice_status status = SLUICE_OK;
-    if (k >= at->capacity) {
+    if (atomic_load(&transport->aborted)) {
+        status = stopped();
+    } else if (k >= at->capacity) {
         status = sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
                               at->capacity, at->from, at->to);
     } else if (k >= other) {
@@ -232,19 +233,20 @@ static sluice_status post(sluice__transport *transport, queue *at, bool sends, c
     return status;
 }
 
-static sluice_status local_post_send(sluice__transport *transport, int from, int to, int channel,
-                                     const void *buffer, size_t bytes, uint64_t content,
-                                     sluice__mark mark) {
-    posted mine = {NULL, bytes, content, mark};
+static sluice_status local_post_send(sluice__transport *transport, const sluice__message *message,
+                                     const void *buffer, sluice__mark mark) {
+    posted mine = {NULL, message->bytes, message->content, mark};
     memcpy(&mine.buffer, &buffer, sizeof buffer); /* only read: it is the copy's source */
-    return post(transport, queue_of(transport, from, to, channel), true, &mine);
+    return post(transport, queue_of(transport, message->from, message->to, message->channel), true,
+                &mine);
 }
 
-static sluice_status local_post_receive(sluice__transport *transport, int from, int to, int channel,
-                                        void *buffer, size_t bytes, uint64_t content,
+static sluice_status local_post_receive(sluice__transport *transport,
+                                        const sluice__message *message, void *buffer,
                                         sluice__mark mark) {
-    const posted mine = {buffer, bytes, content, mark};
-    return post(transport, queue_of(transport, from, to, channel), false, &mine);
+    const posted mine = {buffer, message->bytes, message->content, mark};
+    return post(transport, queue_of(transport, message->from, message->to, message->channel), false,
+                &mine);
 }
 
 /* Posts never block here, so a group is nothing more than its posts. */
@@ -275,10 +277,9 @@ static sluice_status wait_for_copy(const sluice__transport *transport, queue *at
 /* Until transfer k, whose ends are posted, is over too. */
 static sluice_status wait_for_wire(const sluice__transport *transport, queue *at, int k, double end,
                                    bool *done) {
-    double over  = 0;
-    bool certain = false;
     for (*done = false; !*done;) {
-        certain                    = sluice__wire_over(at->wire, at->index, k, &over);
+        double over                = 0;
+        const bool certain         = sluice__wire_over(at->wire, at->index, k, &over);
         const double until         = over < end ? over : end;
         const struct timespec then = sluice__time_at(until);
         pthread_mutex_lock(&at->lock);
@@ -338,6 +339,9 @@ const sluice__transport_ops *sluice__transport_local(void) {
         .name         = "local",
         .describe     = local_describe,
         .one_queue    = false,
+        .meets        = false,
+        .compares     = true,
+        .paces        = true,
         .open         = local_open,
         .close        = local_close,
         .reserve      = local_reserve,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario.c -- runs a pipeline from create to free, phase by phase. */
+/* scenario.c -- runs a pipeline from open to close, phase by phase. */
 #include "scenario.h"
 
 #include <dirent.h>
@@ -40,7 +40,7 @@ static void *resize(void *context, void *block, size_t old_bytes, size_t new_byt
 
 static int threads(void) {
     DIR *const tasks = opendir("/proc/self/task");
-    int count        = -2; /* . and .. */
+    int count        = -2; /* the entries . and .. */
     assert_non_null(tasks);
     while (readdir(tasks)) count++;
     (void)closedir(tasks);
@@ -48,7 +48,7 @@ static int threads(void) {
 }
 
 void scenario_begin(void) {
-    sluice_set_allocator(&(sluice_allocator){resize, NULL});
+    sluice_allocator_set(&(sluice_allocator){resize, NULL});
     scenario_settings = emu_settings_now();
     threads_at_first  = threads();
 }
@@ -70,7 +70,7 @@ bool scenario_threads_end(double seconds) {
     return true;
 }
 
-/* A thread that was joined may be seen a moment longer. */
+/* A joined thread may stay visible for a short time. */
 bool scenario_nothing_is_left(double seconds, char *left, size_t bytes) {
     for (const double end = sluice__now() + seconds;;) {
         char things[160];
@@ -127,7 +127,8 @@ static sluice_status make_pipeline(sluice_pipeline **out, const sluice_model *mo
     options.precision               = s->is_gpt ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_TF32;
     options.deadline_s              = s->deadline_s;
     SLUICE__TRY(sluice_schedule_generate(&schedule, s->schedule, &shape));
-    const sluice_status status = sluice_pipeline_create(out, model, schedule, NULL, &options);
+    const sluice_status status =
+        sluice_pipeline_plan_and_open(out, model, schedule, NULL, &options);
     sluice_schedule_free(schedule);
     return status;
 }
@@ -150,7 +151,7 @@ static sluice_status load_numbers(void *context, void *to, int64_t first, int64_
     return SLUICE_OK;
 }
 
-/* Fewer than there are micro-batches when evaluating: some are empty. */
+/* Fewer than the micro-batches of an evaluation: some are empty. */
 static sluice_batch make_batch(const scenario *s, int64_t samples) {
     sluice_load *const load = s->is_gpt ? load_tokens : load_numbers;
     return (sluice_batch){
@@ -162,13 +163,13 @@ static sluice_batch make_batch(const scenario *s, int64_t samples) {
 static sluice_status step(sluice_pipeline *pipeline, const scenario *s) {
     const sluice_batch batch = make_batch(s, SAMPLES);
     sluice_result result;
-    return sluice_pipeline_step(pipeline, &batch, &result);
+    return sluice_pipeline_step(&result, pipeline, &batch);
 }
 
 static sluice_status evaluate(sluice_pipeline *pipeline, const scenario *s) {
     const sluice_batch batch = make_batch(s, 3);
     double loss;
-    return sluice_pipeline_evaluate(pipeline, &batch, &loss);
+    return sluice_pipeline_evaluate(&loss, pipeline, &batch);
 }
 
 static sluice_status write_parameter(sluice_pipeline *pipeline, const scenario *s) {
@@ -189,11 +190,11 @@ static sluice_status run_phase(scenario_phase phase, const scenario *s, const sl
     case SCENARIO_EVALUATE:
         return evaluate(*pipeline, s);
     case SCENARIO_READ:
-        return sluice_pipeline_digest(*pipeline, &end->digest);
+        return sluice_pipeline_digest(&end->digest, *pipeline);
     case SCENARIO_WRITE:
         return write_parameter(*pipeline, s);
     default:
-        sluice_pipeline_free(*pipeline);
+        sluice_pipeline_close(*pipeline);
         return SLUICE_OK;
     }
 }
@@ -218,7 +219,7 @@ static void expect_refusals(sluice_pipeline *pipeline, const scenario *s, const 
     expect_kept(step(pipeline, s), end, words);
     expect_kept(evaluate(pipeline, s), end, words);
     if (sluice__now() - begin > 1) fail_msg("%s: refusals take %g s", words, sluice__now() - begin);
-    const sluice_status read = sluice_pipeline_digest(pipeline, &digest); /* may still be done */
+    const sluice_status read = sluice_pipeline_digest(&digest, pipeline); /* may still be done */
     if (read != SLUICE_OK) expect_kept(read, end, words);
 }
 
@@ -240,7 +241,7 @@ outcome scenario_run(const scenario *s, void (*at)(scenario_phase), const char *
     }
     const bool is_kept = end.failed_in > SCENARIO_CREATE && end.failed_in < SCENARIO_FREE;
     const bool is_own  = end.status == SLUICE_E_HOST_MEMORY && end.failed_in >= SCENARIO_READ;
-    if (is_kept && !is_own) /* memory of the call's own: nothing has happened */
+    if (is_kept && !is_own) /* allocated by the call itself: nothing has happened */
         expect_refusals(pipeline, s, &end, words);
     sluice_status freed;
     if (at) at(SCENARIO_FREE);

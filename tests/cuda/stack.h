@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stack.h -- a stack of small linear layers, deep enough for any schedule, on emulated GPUs that
- * can be made anew. */
+ * can be restarted. */
 #ifndef SLUICE_TESTS_CUDA_STACK_H
 #define SLUICE_TESTS_CUDA_STACK_H
 
@@ -22,7 +22,7 @@ typedef struct stack {
     int ranks_per_device;
     double deadline; /* 0: long */
     void (*watch)(sluice__rank *rank, const sluice_instruction *at);
-    const sluice__transport_ops *instead; /* of the one that is named; NULL: none */
+    const sluice__transport_ops *instead; /* used instead of the named one; NULL: none */
 } stack;
 
 typedef struct stack_outcome {
@@ -32,7 +32,8 @@ typedef struct stack_outcome {
 
 /* ---- the devices ---- */
 
-/* Whole devices, by other seeds; reported if anything of those before is left. */
+/* Restart with intact devices and other seeds; reported if anything is left on the devices
+ * before. */
 static inline void stack_devices(int devices, uint64_t seed, bool lazy) {
     emu_settings settings = emu_settings_now();
     settings.devices      = devices;
@@ -102,7 +103,7 @@ static inline sluice_status stack_create(sluice_pipeline **out, const stack *wit
     options.deadline_s              = with->deadline > 0 ? with->deadline : 60;
     const sluice__parts parts       = {.watch = with->watch, .transport = with->instead};
     const sluice_status status =
-        sluice__pipeline_create(out, model, schedule, NULL, &options, &parts);
+        sluice__pipeline_plan_and_open(out, model, schedule, NULL, &options, &parts);
     sluice_schedule_free(schedule);
     return status;
 }
@@ -115,15 +116,15 @@ static inline stack_outcome stack_train(const stack *with) {
     for (int64_t n = 0; n < STACK_STEPS; n++) {
         const sluice_batch batch = stack_batch(with->samples, &n);
         sluice_result result;
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
     }
     int64_t other            = 99;
     const sluice_batch batch = stack_batch(3, &other);
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &out.held_out));
-    assert_ok(sluice_pipeline_digest(pipeline, &out.digest));
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_evaluate(&out.held_out, pipeline, &batch));
+    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return out;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_nccl_failures.c -- whatever NCCL fails at, loses or keeps waiting for, every rank stops in
- * time, one sentence says why, and nothing is left behind.
+ * test_nccl_failures.c -- if an NCCL call fails, a partner is lost or a wait does not end, every
+ * rank stops in time, one message says why, and nothing is left behind.
  */
 #include "stack.h"
 
@@ -20,9 +20,10 @@ enum { RANKS = 4 };
 
 static const stack usual = {"1f1b", "nccl", NULL, RANKS, 6, 6, 0, 0, 60, NULL, NULL};
 
-/* From creation to a step and an evaluation; the first failure, kept as this thread's. Everything
- * is freed in any case. */
-static const char *counted; /* a function of NCCL, and how often it was called before the end */
+/* Open a pipeline, run a step and an evaluation; returns the first failure, with its message in
+ * this thread. Everything is freed in any case. */
+static const char
+    *counted; /* a function of NCCL, and how often it was called before the pipeline was closed */
 static long count;
 
 static sluice_status train_once(const stack *with, bool inputs) {
@@ -33,11 +34,11 @@ static sluice_status train_once(const stack *with, bool inputs) {
     int64_t n                = inputs ? 0 : -1;
     sluice_status status     = stack_create(&pipeline, with, model);
     const sluice_batch batch = stack_batch(with->samples, &n);
-    if (status == SLUICE_OK) status = sluice_pipeline_step(pipeline, &batch, &result);
-    if (status == SLUICE_OK) status = sluice_pipeline_evaluate(pipeline, &batch, &held_out);
+    if (status == SLUICE_OK) status = sluice_pipeline_step(&result, pipeline, &batch);
+    if (status == SLUICE_OK) status = sluice_pipeline_evaluate(&held_out, pipeline, &batch);
     const sluice_error error = *sluice_last_error();
     if (counted) count = emu_calls(counted);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
@@ -72,7 +73,7 @@ static const struct call {
      "rank [0-3].*: gathering the parts of the norm: NCCL says '.*' \\(injected\\)"},
 };
 
-/* How often a training calls `function`. */
+/* Number of calls of `function` in a training. */
 static long count_calls(const char *function) {
     stack_devices(RANKS, 1, true);
     counted = function;
@@ -88,12 +89,12 @@ static void fail_at(const struct call *call, int nth, uint64_t seed) {
     const double start         = sluice__now();
     const sluice_status status = train_once(&usual, true);
     emu_fail_call("nothing", 1, 0);
-    if (count < nth) { /* how often it is asked is a matter of time */
+    if (count < nth) { /* how often it is polled depends on timing */
         expect_nothing_left();
         return;
     }
     failed++;
-    char pattern[256]; /* one rank may have come to its update, and another not */
+    char pattern[256]; /* one rank may have reached its update, and another not */
     (void)snprintf(pattern, sizeof pattern, "%s(; some parameters may be updated already)?",
                    call->says);
     if (status != SLUICE_E_DEVICE || !test_matches(sluice_last_error()->what, pattern))
@@ -119,7 +120,7 @@ static void every_call_may_fail(void **state) {
     counted = NULL;
 }
 
-/* The end of training is no place for a failure: what it owned is gone all the same. */
+/* A failure when the pipeline is closed has no effect: everything it owned is freed. */
 static void finalizing_may_fail(void **state) {
     (void)state;
     for (int nth = 1; nth <= 5; nth++) {
@@ -131,7 +132,7 @@ static void finalizing_may_fail(void **state) {
         with.deadline             = 0.5;
         assert_ok(stack_create(&pipeline, &with, model));
         const double start = sluice__now();
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
         if (sluice__now() - start > 20) fail_msg("ncclCommFinalize %d: not in time", nth);
         expect_nothing_left();
@@ -196,7 +197,7 @@ static void a_partner_that_dies_is_named(void **state) {
 }
 
 /* Kernels wait on their GPUs for a rank whose host is stuck: the others see the deadline pass, and
- * get their GPUs back without it. */
+ * free their GPUs without it. */
 static void a_stuck_rank_is_given_up(void **state) {
     (void)state;
     for (int trial = 0; trial < 3; trial++) {
@@ -212,7 +213,7 @@ static void a_stuck_rank_is_given_up(void **state) {
         assert_ok(stack_create(&pipeline, &with, model));
         const sluice_batch batch   = stack_batch(with.samples, &n);
         const double start         = sluice__now();
-        const sluice_status status = sluice_pipeline_step(pipeline, &batch, &result);
+        const sluice_status status = sluice_pipeline_step(&result, pipeline, &batch);
         char where[64];
         (void)snprintf(where, sizeof where, "rank %d is at %dF0", trial, trial);
         const char *const what = sluice_last_error()->what;
@@ -220,8 +221,8 @@ static void a_stuck_rank_is_given_up(void **state) {
             !strstr(what, where) || !strstr(what, "waits for "))
             fail_msg("rank %d is stuck: %s: '%s'", trial, sluice_status_name(status), what);
         if (sluice__now() - start > 10) fail_msg("trial %d: not in time", trial);
-        sluice_pipeline_free(pipeline);
-        atomic_store(&accident.released, true); /* it comes back, and frees what is left */
+        sluice_pipeline_close(pipeline);
+        atomic_store(&accident.released, true); /* it returns, and frees what is left */
         for (int k = 0; k < 200 && emu_communicators() > 0; k++)
             nanosleep(&(struct timespec){0, 10000000}, NULL);
         nanosleep(&(struct timespec){0, 200000000}, NULL);
@@ -230,8 +231,8 @@ static void a_stuck_rank_is_given_up(void **state) {
     }
 }
 
-/* What the verifier is there for: each rank in its own order, ungrouped, as over links. On every
- * GPU a kernel waits for a partner whose GPU has another one. */
+/* The case that the verifier prevents: each rank in its own order, ungrouped, as over links. On
+ * every GPU a kernel waits for a partner whose GPU runs another one. */
 static void kernels_that_never_meet_are_given_up(void **state) {
     (void)state;
     static sluice__transport_ops unordered;
@@ -257,7 +258,7 @@ static void kernels_that_never_meet_are_given_up(void **state) {
     }
 }
 
-/* A rank that fails by itself lets the others go at once, from the middle of their transfers. */
+/* A rank that fails releases the others at once, in the middle of their transfers. */
 static void a_failing_rank_stops_the_others(void **state) {
     (void)state;
     for (int trial = 0; trial < 6; trial++) {
@@ -302,7 +303,7 @@ static sluice_status try_it(const char *device, const char *transport, int ranks
     const stack with           = {"1f1b", transport, device, ranks, 4, 4, 0, each, 0, NULL, NULL};
     const sluice_status status = stack_create(&pipeline, &with, model);
     const sluice_error error   = *sluice_last_error();
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
@@ -316,7 +317,7 @@ static void what_cannot_be_is_refused(void **state) {
     (void)state;
     stack_devices(2, 1, true);
     assert_refused(try_it("cpu", "nccl", 2, 0), SLUICE_E_ARGUMENT,
-                   "transport nccl joins GPUs, and the device is cpu");
+                   "transport nccl joins devices of kind cuda, and the device is cpu");
     expect_hint("use --device cuda, or --transport local");
     assert_refused(try_it("cuda", "carrier pigeons", 2, 0), SLUICE_E_ARGUMENT,
                    "no transport is called 'carrier pigeons'");
@@ -330,7 +331,7 @@ static void what_cannot_be_is_refused(void **state) {
     assert_ok(try_it("cuda", NULL, 4, 0));
 }
 
-/* What communicators take is kept free of arenas. */
+/* Memory for communicators is kept free of arenas. */
 static void communicators_have_their_reserve(void **state) {
     (void)state;
     emu_settings settings = emu_settings_now();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_step.c -- what a step on GPUs must not do: allocate, create, wait for a whole device, copy
- * from memory that is not pinned, fill a queue, or choose algorithms that the rehearsal has not
+ * from memory that is not pinned, fill a queue, or choose algorithms that the warm-up has not
  * chosen.
  */
 #include <cuda_runtime_api.h>
@@ -16,7 +16,7 @@ static const setting settings[] = {
     {"interleaved", 2, 1, 4, 7, true, "adamw", 0, 0, 2},
 };
 
-/* Calls and events that a step has none of. */
+/* Calls and events that a step must not have. */
 static const char *const calls[]  = {"cublasLtMatmulAlgoGetHeuristic", "cudaMemGetInfo"};
 static const char *const events[] = {"pageable copy", "full queue"};
 enum { CALLS = sizeof calls / sizeof *calls, EVENTS = sizeof events / sizeof *events };
@@ -46,17 +46,17 @@ static void expect_none(const counts *before, const setting *with) {
                      now.events[e] - before->events[e]);
 }
 
-/* As many samples as the forward program takes at once: a smaller rest may be a new shape. */
+/* As many samples as the forward program takes at once: a smaller remainder may be a new shape. */
 static void run_steps(sluice_pipeline *pipeline, const setting *with) {
     const sluice_program *program = sluice_pipeline_program(pipeline);
     double loss                   = 0;
     for (int64_t n = 0; n < 2; n++) {
         sluice_result result;
         const sluice_batch batch = make_batch(with->samples, &n);
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         const sluice_batch held_out =
             make_batch(sluice_program_samples(program, 0) * with->microbatches, &n);
-        assert_ok(sluice_pipeline_evaluate(pipeline, &held_out, &loss));
+        assert_ok(sluice_pipeline_evaluate(&loss, pipeline, &held_out));
     }
 }
 
@@ -72,7 +72,7 @@ static void a_step_neither_allocates_nor_chooses(void **state) {
         run_steps(pipeline, with);
         emu_forbid(NULL);
         expect_none(&before, with);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }

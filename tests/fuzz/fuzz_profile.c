@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_profile.c -- any bytes as a profile. Oracle: in what is accepted every number is finite and
- * not negative, tables ascend, and stages cost what their layers do.
+ * fuzz_profile.c -- any bytes as a profile. Oracle: in an accepted profile every number is finite
+ * and not negative, tables ascend, and a stage costs as much as its layers.
  */
 #include <math.h>
 #include <stdint.h>
@@ -27,14 +27,14 @@ static void check_layer(const sluice_profile_layer *layer) {
         fail("a layer that cannot be");
 }
 
-/* One stage of everything costs what everything costs. */
+/* A single stage costs as much as all layers. */
 static void check_sum(const sluice_profile *profile, const sluice_profile_table *table) {
     const sluice_action f           = {SLUICE_ACTION_F, 0, 0, 0};
     const sluice_action *const list = &f;
     const int count                 = 1;
     sluice_schedule *schedule       = NULL;
     sluice_split *split             = malloc(sizeof *split);
-    sluice_stage_cost cost;
+    sluice_cost cost;
     sluice_stage_bytes held;
     double recompute, update;
     const sluice_profile_costs room = {&cost, &recompute, &held, &update};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_program.c -- any bytes as a schedule that is compiled over both kinds of queues. Oracle:
- * what runs in one queue per rank also runs in a queue per link, and without transfers of its own
- * the other way round; what compiles can be simulated, its critical path is as long as the step, no
- * rank is busy for longer, and every transfer begins when both ends are posted.
+ * fuzz_program.c -- any bytes as a schedule that is compiled over both kinds of queues. Oracle: a
+ * schedule that runs in one queue per rank also runs in a queue per link, and the other way round
+ * unless it places its own transfers; what compiles can be simulated, its critical path is as long
+ * as the step, no rank is busy for longer, and every transfer begins when both ends are posted.
  */
 #include <math.h>
 #include <stdint.h>
@@ -36,11 +36,11 @@ static void check_times(const sluice_simulation *simulation) {
 }
 
 static void simulate(const sluice_program *program) {
-    const int stages         = sluice_program_stages(program);
-    sluice_stage_cost *costs = calloc((size_t)stages, sizeof *costs);
-    double *recompute        = calloc((size_t)stages, sizeof *recompute);
+    const int stages   = sluice_program_stages(program);
+    sluice_cost *costs = calloc((size_t)stages, sizeof *costs);
+    double *recompute  = calloc((size_t)stages, sizeof *recompute);
     if (!costs || !recompute) abort();
-    for (int s = 0; s < stages; s++) costs[s] = (sluice_stage_cost){1 + s % 3, 0.5, 0.25 * s};
+    for (int s = 0; s < stages; s++) costs[s] = (sluice_cost){1 + s % 3, 0.5, 0.25 * s};
     const sluice_simulation_costs all = {
         .stages = costs, .recompute = recompute, .update = 1, .latency = 0.125, .bandwidth = 4};
     sluice_simulation *simulation = NULL;
@@ -52,7 +52,7 @@ static void simulate(const sluice_program *program) {
     free(costs);
 }
 
-/* NULL: it was refused, in a sentence. */
+/* NULL: it was refused with an error message. */
 static sluice_program *compile(const sluice_schedule *schedule, sluice_queues queues) {
     sluice_program *program        = NULL;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_schedule.c -- any bytes as a schedule's text form. Oracle: what is accepted prints to a text
- * that parses to the same schedule, and printing that gives the same text.
+ * fuzz_schedule.c -- any bytes as a schedule's text form. Oracle: an accepted schedule prints to a
+ * text that parses to the same schedule and prints to the same text.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@ static void fail(const char *what, const char *text) {
 
 static bool lists_are_equal(const sluice_schedule *a, const sluice_schedule *b, int r) {
     int count = 0, other = 0;
-    const sluice_action *const x = sluice_schedule_list(a, r, &count);
-    const sluice_action *const y = sluice_schedule_list(b, r, &other);
+    const sluice_action *const x = sluice_schedule_list(&count, a, r);
+    const sluice_action *const y = sluice_schedule_list(&other, b, r);
     if (count != other) return false;
     for (int k = 0; k < count; k++)
         if (x[k].kind != y[k].kind || x[k].stage != y[k].stage ||

@@ -99,7 +99,7 @@ static outcome train(const setting *with, const sluice__parts *parts) {
     options.threads   = 1;
     options.recompute = recompute;
     sluice_pipeline *pipeline;
-    assert_ok(sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, parts));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options, parts));
     outcome out = {0};
     for (int64_t n = 0; n < STEPS; n++) {
         sluice_result result;
@@ -109,14 +109,14 @@ static outcome train(const setting *with, const sluice__parts *parts) {
             (double)(with->samples * from.length),
             {{"inputs", load_tokens, &from}, {"targets", load_tokens, &from}},
             1e-3};
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
     }
-    assert_ok(sluice_pipeline_digest(pipeline, &out.digest));
+    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
     for (int r = 0; r < with->ranks; r++)
         out.bytes[r] = sluice_program_memory(sluice_pipeline_program(pipeline), r);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
     return out;
@@ -128,10 +128,6 @@ static void assert_same(const outcome *a, const outcome *b, const setting *with)
             fail_msg("%s: step %d has loss %.17g, norm %.17g; without watching %.17g, %.17g",
                      words_of(with), n, b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
     if (a->digest != b->digest) fail_msg("%s: other weights than without watching", words_of(with));
-}
-
-static size_t permanent_of(const sluice_program_bytes *bytes) {
-    return bytes->arena - bytes->transient;
 }
 
 /* ---- dead bytes full of NaN ---- */
@@ -156,6 +152,10 @@ static void test_nobody_reads_dead_bytes(void **state) {
 
 /* ThreadSanitizer's matrix product is a plain, instrumented one: pages of work would take hours. */
 #if !defined(__SANITIZE_THREAD__)
+
+static size_t permanent_of(const sluice_program_bytes *bytes) {
+    return bytes->arena - bytes->transient;
+}
 
 /* Every dimension makes whole pages of a micro-batch of 16 samples. */
 static const sizes large = {64, 64, 2};
@@ -217,7 +217,7 @@ static sluice_status open_mine(sluice_device **out, int ordinal, int threads, in
     return sluice_devices()[0]->open(out, ordinal, threads, first_core, pin);
 }
 
-static sluice_status alloc_pages(sluice_device *device, void **out, size_t bytes) {
+static sluice_status alloc_pages(void **out, sluice_device *device, size_t bytes) {
     (void)device;
     struct arena *arena = &arenas[my_rank];
     arena->bytes        = (bytes / PAGE + 2) * PAGE;

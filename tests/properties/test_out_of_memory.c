@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_out_of_memory.c -- host memory may run out anywhere: each call then ends in a status and a
- * sentence, nothing leaks, and no file is left half written.
+ * test_out_of_memory.c -- host memory may run out anywhere: each call then returns a status and a
+ * message, nothing leaks, and no file is left half written.
  *
- * Each scenario uses some public calls from beginning to end. It runs again and again, and each
- * time the next allocation fails: of ours, or of the JSON library's.
+ * Each scenario makes some public calls from beginning to end. It runs again and again, and each
+ * time the next allocation fails: one of ours, or one of the JSON library.
  */
 #include "tests/support/files.h"
 #include "tests/support/support.h"
@@ -21,7 +21,7 @@
 /* ---- memory that runs out once ---- */
 
 static atomic_int requests, fail_at, alive;
-static bool json_failed; /* the one that failed was of the JSON library */
+static bool json_failed; /* the failed one belonged to the JSON library */
 
 static bool is_refused(void) {
     return atomic_fetch_add(&requests, 1) == atomic_load(&fail_at);
@@ -53,7 +53,7 @@ static void json_release(void *block) {
     free(block);
 }
 
-/* ---- what the scenarios share ---- */
+/* ---- shared by the scenarios ---- */
 
 static folder files;
 enum { LENGTH = 8, SAMPLES = 4 };
@@ -99,7 +99,7 @@ static sluice_status schedules_as_text(void) {
 
 static sluice_status splits(void) {
     static sluice_split split;
-    const sluice_layer_cost costs[4] = {{1, 1, 1}, {2, 1, 1}, {1, 3, 1}, {1, 1, 1}};
+    const sluice_cost costs[4] = {{1, 1, 1}, {2, 1, 1}, {1, 3, 1}, {1, 1, 1}};
     SLUICE__TRY(sluice_split_minmax(&split, costs, 4, 3));
     return sluice_split_parse(&split, "1,2,1", 5, 4, 3);
 }
@@ -116,7 +116,7 @@ static sluice_status models_and_programs(void) {
     sluice_status status           = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_gpt_model(&model, &gpt, LENGTH));
     SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));
-    SLUICE__TRY_OUT(sluice_split_model(&split, model, 2, SAMPLES, 2));
+    SLUICE__TRY_OUT(sluice_split_from_model(&split, model, 2, SAMPLES, 2));
     SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, model, &split, &options));
     options.recompute = NULL;
     SLUICE__TRY_OUT(sluice_program_compile(&bare, schedule, NULL, NULL, &options));
@@ -133,8 +133,8 @@ static sluice_status corpora(void) {
     const char *const paths[] = {folder_path(&files, "texts")};
     SLUICE__TRY(sluice_corpus_open(&corpus, paths, 1, LENGTH));
     int32_t inputs[LENGTH], targets[LENGTH];
-    sluice_corpus_window(corpus, sluice_corpus_sample(corpus, 1, 0, 2, 1), inputs, targets);
-    sluice_corpus_free(corpus);
+    sluice_corpus_window(inputs, targets, corpus, sluice_corpus_sample(corpus, 1, 0, 2, 1));
+    sluice_corpus_close(corpus);
     return SLUICE_OK;
 }
 
@@ -176,9 +176,9 @@ static sluice_status devices(void) {
     void *arena                  = NULL;
     sluice_status status         = SLUICE_OK;
     SLUICE__TRY_OUT(ops->open(&device, 0, 2, 0, false));
-    SLUICE__TRY_OUT(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream));
-    SLUICE__TRY_OUT(ops->event_create(device, false, &event));
-    SLUICE__TRY_OUT(ops->arena_alloc(device, &arena, 4096));
+    SLUICE__TRY_OUT(ops->stream_create(&stream, device, SLUICE_STREAM_COMPUTE));
+    SLUICE__TRY_OUT(ops->event_create(&event, device, false));
+    SLUICE__TRY_OUT(ops->arena_alloc(&arena, device, 4096));
 out:
     if (arena) ops->arena_free(device, arena, 4096);
     if (event) ops->event_destroy(event);
@@ -193,7 +193,7 @@ static sluice_status take_nothing(void *context, const char *text, size_t bytes)
 }
 
 static sluice_status drawings(void) {
-    const sluice_stage_cost stages[2]    = {{1, 1, 1}, {1, 1, 1}};
+    const sluice_cost stages[2]          = {{1, 1, 1}, {1, 1, 1}};
     const sluice_simulation_costs costs  = {.stages = stages, .activation_transfer = 0.5};
     const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule            = NULL;
@@ -242,7 +242,7 @@ static sluice_status profiles(void) {
     sluice_schedule *schedule         = NULL;
     sluice_program *program           = NULL;
     sluice_simulation *simulation     = NULL;
-    sluice_stage_cost stages[2];
+    sluice_cost stages[2];
     sluice_stage_bytes bytes[2];
     double recompute[2], updates[2];
     const sluice_profile_costs room = {stages, recompute, bytes, updates};
@@ -250,7 +250,8 @@ static sluice_status profiles(void) {
     options.bytes                   = bytes;
     options.queues                  = SLUICE_QUEUES_PER_RANK;
     sluice_status status            = SLUICE_OK;
-    /* jansson 2.14 itself falls over where a list runs out of memory: ours alone fails here. */
+    /* jansson 2.14 itself crashes if memory runs out in a list, so only our allocations fail
+     * here. */
     json_set_alloc_funcs(malloc, free);
     status = sluice_profile_parse(&profile, text, sizeof text - 1, "p");
     json_set_alloc_funcs(json_allocate, json_release);
@@ -274,7 +275,7 @@ out:
     return status;
 }
 
-/* What runs over links, in its own order over one queue per rank. */
+/* A program made for links, verified in its own order over one queue per rank. */
 static sluice_status deadlocks(void) {
     const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule            = NULL;
@@ -284,7 +285,7 @@ static sluice_status deadlocks(void) {
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));
     SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
-    for (int r = 0; r < 2; r++) lists[r] = sluice_program_list(program, r, &counts[r]);
+    for (int r = 0; r < 2; r++) lists[r] = sluice_program_list(&counts[r], program, r);
     status = sluice_program_verify(program, lists, counts, SLUICE_QUEUES_PER_RANK);
 out:
     sluice_program_free(program);
@@ -292,7 +293,7 @@ out:
     return status;
 }
 
-/* A pipeline from create to free; `limit` and `bad` are how it may end otherwise. */
+/* A pipeline from open to close; `limit` and `bad` are other ways for it to end. */
 static sluice_status live(size_t limit, bool bad) {
     sluice_model *model             = NULL;
     sluice_schedule *schedule       = NULL;
@@ -309,17 +310,17 @@ static sluice_status live(size_t limit, bool bad) {
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_gpt_model(&model, &gpt, LENGTH));
     SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));
-    SLUICE__TRY_OUT(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
-    SLUICE__TRY_OUT(sluice_pipeline_read_parameter(pipeline, "transformer.ln_f.weight", gain, 8));
+    SLUICE__TRY_OUT(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
+    SLUICE__TRY_OUT(sluice_pipeline_read_parameter(gain, 8, pipeline, "transformer.ln_f.weight"));
     if (bad) gain[2] = NAN;
     SLUICE__TRY_OUT(sluice_pipeline_write_parameter(pipeline, "transformer.ln_f.weight", gain, 8));
-    SLUICE__TRY_OUT(sluice_pipeline_step(pipeline, &batch, &result));
+    SLUICE__TRY_OUT(sluice_pipeline_step(&result, pipeline, &batch));
     SLUICE__TRY_OUT(sluice_pipeline_timeline(&timeline, pipeline));
-    SLUICE__TRY_OUT(sluice_pipeline_evaluate(pipeline, &batch, &loss));
-    SLUICE__TRY_OUT(sluice_pipeline_digest(pipeline, &digest));
+    SLUICE__TRY_OUT(sluice_pipeline_evaluate(&loss, pipeline, &batch));
+    SLUICE__TRY_OUT(sluice_pipeline_digest(&digest, pipeline));
 out:
     sluice_timeline_free(timeline);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
     return status;
@@ -371,7 +372,7 @@ static int files_left(void) {
 }
 
 static void check_outcome(const scenario *of, int at, sluice_status status) {
-    /* jansson takes some failures of its own for a text that ends too early. */
+    /* jansson reports some failed allocations as a text that ends too early. */
     if (status != of->end && status != SLUICE_E_HOST_MEMORY &&
         !(json_failed && status == SLUICE_E_PARSE))
         fail_msg("%s, failure %d: %s: %s", of->name, at, sluice_status_name(status),
@@ -420,12 +421,12 @@ static void test_every_allocation_may_fail(void **state) {
     files = folder_make();
     folder_write(&files, "texts/a.txt", "the first of two files, and not the shorter one", 47);
     folder_write(&files, "texts/b.txt", "the second", 10);
-    sluice_set_allocator(&(sluice_allocator){resize, NULL});
+    sluice_allocator_set(&(sluice_allocator){resize, NULL});
     json_set_alloc_funcs(json_allocate, json_release);
     for (size_t k = 0; k < sizeof scenarios / sizeof *scenarios; k++)
         if (is_run(&scenarios[k])) fail_each(&scenarios[k]);
     json_set_alloc_funcs(malloc, free);
-    sluice_set_allocator(NULL);
+    sluice_allocator_set(NULL);
     folder_remove(&files);
 }
 

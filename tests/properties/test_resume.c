@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_resume.c -- a run whose state is taken out by name and put into another pipeline goes on
- * with the same bits, whatever the other's ranks, split and schedule: with every optimizer, tied
+ * test_resume.c -- a run whose state is read by name and written into another pipeline goes on with
+ * the same bits, whatever the other's ranks, split and schedule: with every optimizer, tied
  * parameters, dropout, and layers that keep state.
  */
 #include "tests/support/small_gpt.h"
@@ -9,11 +9,11 @@
 
 enum { BEFORE = 3, ALL = 6, SAMPLES = 8, MICROBATCHES = 4 };
 
-/* ---- what is run, and how ---- */
+/* ---- what to run, and how ---- */
 
 typedef struct problem {
     const char *label, *optimizer;
-    double momentum; /* of sgd */
+    double momentum; /* SGD's */
     bool is_gpt, tied;
 } problem;
 
@@ -27,12 +27,12 @@ static const problem problems[] = {
 enum { PROBLEMS = sizeof problems / sizeof *problems };
 
 typedef struct way {
-    const char *schedule, *split; /* NULL: left to the library */
+    const char *schedule, *split; /* NULL: the library chooses */
     int ranks;
     bool recompute;
 } way;
 
-/* Of 7 layers, and of 6. */
+/* Splits of 7 layers, and of 6. */
 static const way gpt_ways[]      = {{"gpipe", NULL, 1, false},
                                     {"1f1b", "3,4", 2, false},
                                     {"zbv", NULL, 2, false},
@@ -67,8 +67,8 @@ static sluice_pipeline *open_way(const problem *p, const way *how, const sluice_
     if (how->split)
         assert_ok(sluice_split_parse(&split, how->split, strlen(how->split),
                                      sluice_model_layer_count(model), how->ranks));
-    assert_ok(
-        sluice_pipeline_create(&pipeline, model, schedule, how->split ? &split : NULL, &options));
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, how->split ? &split : NULL,
+                                            &options));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -92,7 +92,7 @@ static void run_steps(course *to, sluice_pipeline *pipeline, const problem *p, i
     for (int64_t n = from; n < end; n++) {
         sluice_result result;
         const sluice_batch batch = batch_of(p, &n);
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         to->loss[n] = result.loss;
         to->norm[n] = result.norm;
     }
@@ -101,11 +101,11 @@ static void run_steps(course *to, sluice_pipeline *pipeline, const problem *p, i
 static void finish(course *to, sluice_pipeline *pipeline, const problem *p) {
     int64_t n                = 77;
     const sluice_batch batch = batch_of(p, &n);
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &to->held_out));
-    assert_ok(sluice_pipeline_digest(pipeline, &to->digest));
+    assert_ok(sluice_pipeline_evaluate(&to->held_out, pipeline, &batch));
+    assert_ok(sluice_pipeline_digest(&to->digest, pipeline));
 }
 
-/* ---- state, taken out and put in ---- */
+/* ---- state, read and written ---- */
 
 typedef struct luggage {
     int count;
@@ -160,11 +160,11 @@ static void run_through(course *out, luggage *end, const problem *p, const way *
     run_steps(out, pipeline, p, 0, ALL);
     finish(out, pipeline, p);
     take_out(end, pipeline);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
-/* Half one way, half another, which began with other weights. */
+/* One half on a pipeline, the other on a second one that began with other weights. */
 static void run_in_two(course *out, luggage *end, const problem *p, const way *first,
                        const way *second) {
     luggage carried         = {0};
@@ -172,13 +172,13 @@ static void run_in_two(course *out, luggage *end, const problem *p, const way *f
     sluice_pipeline *before = open_way(p, first, models[0], 5);
     run_steps(out, before, p, 0, BEFORE);
     take_out(&carried, before);
-    sluice_pipeline_free(before);
+    sluice_pipeline_close(before);
     sluice_pipeline *after = open_way(p, second, models[1], 6);
     put_in(&carried, after);
     run_steps(out, after, p, BEFORE, ALL);
     finish(out, after, p);
     take_out(end, after);
-    sluice_pipeline_free(after);
+    sluice_pipeline_close(after);
     for (int k = 0; k < 2; k++) sluice_model_free(models[k]);
     drop(&carried);
 }

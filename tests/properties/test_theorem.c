@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_theorem.c -- the theorem: losses, norms and weights have the same bits whatever the ranks,
- * the schedule and the threads.
+ * test_theorem.c -- the theorem: losses, norms and weights have the same bits for any number of
+ * ranks and threads and any schedule.
  *
- * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value. Under
- * ThreadSanitizer two steps are made: the second uses every buffer again, and no later one adds a
- * pair of accesses.
+ * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value. With the
+ * argument "isolated" ranks share no memory but the queues of a transport. Under ThreadSanitizer
+ * two steps are made: the second uses every buffer again, and later ones add no pair of accesses.
  */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
 
 #include "tests/support/random_schedule.h"
@@ -52,16 +53,15 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     }
 }
 
-/* ---- every schedule there is ---- */
+/* ---- every built-in schedule ---- */
 
-/* Whether B with I, and B with W, ascend in micro-batch on every stage: what the theorem asks for.
- */
+/* Whether B with I, and B with W, ascend in micro-batch on every stage: the theorem's condition. */
 static bool ascends(const sluice_schedule *schedule) {
     int last[2][64];
     memset(last, -1, sizeof last);
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) {
         int count;
-        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *list = sluice_schedule_list(&count, schedule, r);
         for (int n = 0; n < count; n++)
             for (int half = 0; half < 2; half++) {
                 const sluice_action_kind kind = half == 0 ? SLUICE_ACTION_I : SLUICE_ACTION_W;
@@ -73,7 +73,7 @@ static bool ascends(const sluice_schedule *schedule) {
     return true;
 }
 
-/* Other sums, the same numbers but for rounding. */
+/* Sums in another order: equal up to rounding. */
 static void assert_close(const outcome *a, const outcome *b, const setting *with) {
     char words[192];
     print_setting(words, sizeof words, with);
@@ -84,7 +84,7 @@ static void assert_close(const outcome *a, const outcome *b, const setting *with
                      b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
 }
 
-/* One rank, one micro-batch after another: what all others are held to. */
+/* One rank, one micro-batch after another: the reference for all others. */
 static outcome train_on_one_rank(const setting *with) {
     setting one   = *with;
     one.schedule  = "gpipe";
@@ -96,7 +96,7 @@ static outcome train_on_one_rank(const setting *with) {
 
 enum { LAYERS = 7 };
 
-/* True if the bits were compared, else only the numbers. */
+/* True if the bits were compared; else the numbers were, up to rounding. */
 static bool compare_with_one_rank(const outcome *one, const setting *with,
                                   const sluice_schedule *schedule) {
     const outcome other = train_by(with, schedule);
@@ -108,7 +108,7 @@ static bool compare_with_one_rank(const outcome *one, const setting *with,
     return same;
 }
 
-/* Schedule x ranks x chunks x recomputation, of one kind of run; a selection unless SLUICE_LONG. */
+/* Schedule x ranks x chunks x recomputation for one kind of run; a selection unless SLUICE_LONG. */
 static void compare_schedules(const setting *base, int kind, int *runs, int *rounded) {
     static const unsigned recompute[] = {0, 0xFFFF, 5};
     const outcome one                 = train_on_one_rank(base);
@@ -116,8 +116,8 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule_description about;
         assert_ok(sluice_schedule_describe(&about, *name));
-        const int most = about.most_chunks == 0 ? 3 : about.most_chunks;
-        for (int v = about.least_chunks; v <= most; v++)
+        const int most = about.max_chunks == 0 ? 3 : about.max_chunks;
+        for (int v = about.min_chunks; v <= most; v++)
             for (int p = 1; p * v <= LAYERS && p <= 5; p++)
                 for (int k = 0; k < 3; k++) {
                     setting with   = *base;
@@ -163,7 +163,7 @@ static void test_two_generators_descend(void **state) {
     }
 }
 
-/* Schedules as files bring them: halves out of step, overlap groups, transfers named. */
+/* Schedules as files may contain them: halves out of step, overlap groups, explicit transfers. */
 static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -189,7 +189,7 @@ static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
     }
 }
 
-/* Whatever can run at all: any stage on any rank, in any order. */
+/* Anything that can run: any stage on any rank, in any order. */
 static void test_random_schedules_have_the_numbers_of_one_rank(void **state) {
     (void)state;
     uint64_t random = test_seed();
@@ -244,8 +244,8 @@ static void test_dropout_is_of_training_only(void **state) {
         sluice_pipeline *pipeline = make_pipeline(&with, models[k]);
         int64_t n                 = 3;
         const sluice_batch batch  = make_batch(5, &n);
-        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &held_out[k]));
-        sluice_pipeline_free(pipeline);
+        assert_ok(sluice_pipeline_evaluate(&held_out[k], pipeline, &batch));
+        sluice_pipeline_close(pipeline);
         sluice_model_free(models[k]);
     }
     if (held_out[0] != held_out[1])
@@ -253,10 +253,11 @@ static void test_dropout_is_of_training_only(void **state) {
     if (plain.loss[0] == drops.loss[0]) fail_msg("nothing is dropped in training");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 #ifdef __SANITIZE_THREAD__
     if (!getenv("SLUICE_LONG")) small_gpt.steps = 2;
 #endif
+    small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_bits_are_the_same_however_it_is_split),
         cmocka_unit_test(test_every_schedule_has_the_bits_or_the_numbers_of_one_rank),

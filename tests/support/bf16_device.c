@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bf16_device.c -- operations in bf16 made of the cpu's in fp32: widen, run, narrow. */
+/* bf16_device.c -- bf16 operations made of the cpu's fp32 ones: widen, run, narrow. */
 #include "tests/support/bf16_device.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ static const sluice_operations *fp32(void) {
     return sluice_devices()[0]->operations(SLUICE_PRECISION_FP32);
 }
 
-/* In double, where infinity stands for the number after the largest one. */
+/* In double, where infinity is replaced by the number that would follow the largest one. */
 static double number_of(uint16_t half) {
     const uint32_t bits = (uint32_t)half << 16;
     float value;
@@ -41,69 +41,69 @@ uint16_t bf16_nearest(float value) {
 
 /* ---- the bf16 tensors of one call ---- */
 
-/* A `void *` of an argument struct. The structs say const of what is only read. */
+/* A `void *` field of an argument struct; it is const in the struct if it is only read. */
 typedef struct tensor {
-    void *field; /* where the pointer is */
+    void *field; /* address of the pointer */
     int64_t count;
     bool is_written;
     void *bf16;
-    float *wide;
+    float *wide; /* its values */
 } tensor;
 
 #define WRITES(pointer) _Generic(&(pointer), void ** : true, const void ** : false)
 #define TENSOR(name, rows, columns)                                                                \
     { &wide.name, (rows) * (columns), WRITES(wide.name), NULL, NULL }
 
-/* One that is there twice (y == residual) is one block here, too. */
-static float *find_block(const tensor *list, const tensor *of) {
+/* One block for all of them as floats. */
+static float *make_block(const tensor *list, int count) {
+    size_t elements = 1;
+    for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
+    float *const block = malloc(elements * sizeof *block);
+    if (!block) (void)sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensors");
+    return block;
+}
+
+/* The same tensor given twice (y == residual) gets one array; else the next of the block. */
+static float *find_wide(const tensor *list, const tensor *of, float **next) {
     for (const tensor *t = list; t < of; t++)
         if (t->bf16 == of->bf16) return t->wide;
-    return NULL;
+    float *const wide = *next;
+    *next += of->count;
+    sluice__convert(wide, SLUICE_TYPE_F32, of->bf16, SLUICE_TYPE_BF16, of->count);
+    return wide;
 }
 
-static void release(const tensor *list, int count) {
-    for (int k = count - 1; k >= 0; k--)
-        if (list[k].wide != find_block(list, &list[k])) free(list[k].wide);
-}
-
-/* Point each field at a block of floats with the values of its tensor, written ones included: what
- * the operation leaves alone stays what it was. */
-static sluice_status widen(tensor *list, int count) {
-    for (int k = 0; k < count; k++) {
-        tensor *const t = &list[k];
+/* Point each field at floats with the values of its tensor, outputs included: elements that the
+ * operation does not write keep their values. */
+static void widen(tensor *list, int count, float *block) {
+    for (tensor *t = list; t < list + count; t++) {
         memcpy(&t->bf16, t->field, sizeof t->bf16);
         if (!t->bf16) continue;
-        t->wide = find_block(list, t);
-        if (!t->wide) {
-            t->wide = malloc((size_t)t->count * sizeof *t->wide + 1);
-            if (!t->wide) {
-                release(list, k);
-                return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a test's tensor");
-            }
-            sluice__convert(t->wide, SLUICE_TYPE_F32, t->bf16, SLUICE_TYPE_BF16, t->count);
-        }
+        t->wide = find_wide(list, t, &block);
         memcpy(t->field, &t->wide, sizeof t->wide);
     }
-    return SLUICE_OK;
 }
 
-static sluice_status narrow(const tensor *list, int count, sluice_status status) {
-    for (int k = 0; k < count; k++)
-        if (list[k].bf16 && list[k].is_written)
-            sluice__convert(list[k].bf16, SLUICE_TYPE_BF16, list[k].wide, SLUICE_TYPE_F32,
-                            list[k].count);
-    release(list, count);
-    return status;
+static void narrow(const tensor *list, int count) {
+    for (const tensor *t = list; t < list + count; t++)
+        if (t->bf16 && t->is_written)
+            sluice__convert(t->bf16, SLUICE_TYPE_BF16, t->wide, SLUICE_TYPE_F32, t->count);
 }
 
-/* The row `row`, whose bf16 tensors are the ones that follow; `wide` is a copy of the arguments. */
+/* An operation whose bf16 tensors are the fields listed after it; `wide` is a copy of the
+ * arguments. */
 #define ROW(row, args, ...)                                                                        \
     static sluice_status bf16_##row(sluice_stream *stream, const args *arguments) {                \
-        args wide       = *arguments;                                                              \
-        tensor list[]   = {__VA_ARGS__};                                                           \
-        const int count = (int)(sizeof list / sizeof *list);                                       \
-        SLUICE__TRY(widen(list, count));                                                           \
-        return narrow(list, count, fp32()->row(stream, &wide));                                    \
+        args wide          = *arguments;                                                           \
+        tensor list[]      = {__VA_ARGS__};                                                        \
+        const int count    = (int)(sizeof list / sizeof *list);                                    \
+        float *const block = make_block(list, count);                                              \
+        if (!block) return SLUICE_E_HOST_MEMORY;                                                   \
+        widen(list, count, block);                                                                 \
+        const sluice_status status = fp32()->row(stream, &wide);                                   \
+        narrow(list, count);                                                                       \
+        free(block);                                                                               \
+        return status;                                                                             \
     }
 
 /* ---- the rows ---- */
@@ -138,7 +138,7 @@ ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
     TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 
-/* Of the positions only the first `length` are sure to be there. */
+/* Only the first `length` positions are sure to exist. */
 ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
     TENSOR(table, wide.vocabulary, wide.width), TENSOR(positions, wide.length, wide.width))
 
@@ -158,7 +158,7 @@ ROW(relu, sluice_relu, TENSOR(y, 1, wide.count), TENSOR(x, 1, wide.count))
 ROW(relu_backward, sluice_relu_backward, TENSOR(dx, 1, wide.count), TENSOR(dy, 1, wide.count),
     TENSOR(x, 1, wide.count))
 
-/* Gradients are fp32, here as there. */
+/* Gradients are fp32 in both precisions. */
 static sluice_status bf16_sum(sluice_stream *stream, const sluice_sum *arguments) {
     return fp32()->sum(stream, arguments);
 }
@@ -187,7 +187,7 @@ static sluice_status bf16_store_working(sluice_stream *stream, const sluice_stor
     return SLUICE_OK;
 }
 
-/* The tensors without their working copies, which the fp32 update would take for floats. */
+/* The tensors without their working copies, which the fp32 update would treat as floats. */
 static sluice_update_tensor *masters_of(const sluice_update_tensor *tensors, int count) {
     sluice_update_tensor *const list = calloc((size_t)(unsigned)count + 1, sizeof *list);
     if (!list) return NULL;

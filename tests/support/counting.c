@@ -19,7 +19,7 @@ static void *count_and_resize(void *context, void *block, size_t old_bytes, size
 
 void count_allocations(void) {
     static const sluice_allocator counting = {count_and_resize, NULL};
-    sluice_set_allocator(&counting);
+    sluice_allocator_set(&counting);
 }
 
 int counted_allocations(void) {

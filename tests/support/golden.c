@@ -7,7 +7,7 @@ static void golden_bless(const char *path, const char *text) {
     if (!file || fputs(text, file) == EOF || fclose(file) != 0) fail_msg("cannot write %s", path);
 }
 
-/* The first line in which they differ, and its number. */
+/* Print the first line in which they differ, and its number. */
 static void golden_differs(const char *name, const char *text, const char *expected) {
     int line = 1;
     for (size_t at = 0, start = 0; text[at] || expected[at]; at++) {

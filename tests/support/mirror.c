@@ -29,7 +29,7 @@ void *mirror_block(size_t bytes) {
     block->here  = malloc(bytes > 0 ? bytes : 1);
     block->bytes = bytes;
     assert_non_null(block->here);
-    assert_ok(mirror.real->arena_alloc(mirror.device, &block->there, bytes));
+    assert_ok(mirror.real->arena_alloc(&block->there, mirror.device, bytes));
     return block->here;
 }
 
@@ -44,8 +44,8 @@ void mirror_release(void *here) {
     }
 }
 
-/* The twin of an address in a block, or else just past one, since the next may begin there; NULL:
- * it is in none. */
+/* The twin of an address in a block or, failing that, just past one (where another may begin);
+ * NULL: in none. */
 static void *mirror_twin(const void *address) {
     const uintptr_t at = (uintptr_t)address;
     for (int i = 0; i < 2 * MIRRORED; i++) {
@@ -57,8 +57,8 @@ static void *mirror_twin(const void *address) {
     return NULL;
 }
 
-/* The pointers that a struct begins with. What comes after them is no address, and might look like
- * one, a number beside padding: the first that is neither NULL nor in a block ends them. */
+/* Translate the pointers at the start of a struct, up to the first that is neither NULL nor in a
+ * block: what follows is no address, though a number next to padding may look like one. */
 static void mirror_translate(void *args, size_t bytes) {
     for (size_t at = 0; at + sizeof(void *) <= bytes; at += sizeof(void *)) {
         void *pointer;
@@ -85,7 +85,7 @@ static sluice_status mirror_end(sluice_stream *stream, sluice_status status) {
     return mirror.real->synchronize(stream);
 }
 
-/* ---- pointers in arrays of the host, which an operation may have beside its struct's ---- */
+/* ---- pointers in host arrays that an operation's struct refers to ---- */
 
 typedef struct mirror_arrays {
     const float *inputs[MIRRORED];
@@ -109,7 +109,7 @@ static const sluice_update_tensor *mirror_tensors(mirror_arrays *room,
     return room->tensors;
 }
 
-/* What is in arrays of `args`, which has been translated otherwise. */
+/* Translate the arrays of `args`, whose own pointers have been translated. */
 #define mirror_translate_arrays(room, args)                                                        \
     _Generic(args, sluice_sum *                                                                    \
              : mirror_sum_arrays, sluice_sum_squares *                                             \
@@ -152,7 +152,7 @@ static void mirror_sgd_arrays(mirror_arrays *room, sluice_sgd *args) {
 SLUICE_OPERATION_MAP(X)
 #undef X
 
-/* Those of the precision that was asked for last. */
+/* The real operations of the precision that was asked for last. */
 static const sluice_operations *mirror_operations(sluice_precision precision) {
     static sluice_operations table;
     mirror.operations = mirror.real->operations(precision);

@@ -27,7 +27,7 @@ double reference_distance(const float *got, const double *expected, int64_t coun
     double most = 0.01, distance = 0;
     for (int64_t i = 0; i < count; i++) {
         const double difference = fabs((double)got[i] - expected[i]);
-        if (!(difference <= distance)) distance = difference; /* NaN is far away, too */
+        if (!(difference <= distance)) distance = difference; /* NaN differs, too */
         most = fmax(most, fabs(expected[i]));
     }
     return distance / most;
@@ -35,7 +35,7 @@ double reference_distance(const float *got, const double *expected, int64_t coun
 
 /* ---- dropout ---- */
 
-/* What element `element` of sample `sample` is multiplied by. */
+/* The factor of element `element` of sample `sample`. */
 static double reference_factor(const sluice_dropout *dropout, int64_t sample, int64_t element) {
     const int64_t block = element / 4, first = dropout->first_sample;
     const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(first + sample),
@@ -53,7 +53,7 @@ void reference_drop(double *x, int64_t samples, int64_t elements, const sluice_d
             x[s * elements + e] *= reference_factor(dropout, s, e);
 }
 
-/* Of the probability of a key, as sluice_attention says. */
+/* The factor of a key's probability, as sluice_attention defines it. */
 static double reference_key_factor(const sluice_dropout *dropout, int64_t sample, int64_t head,
                                    int64_t length, int64_t query, int64_t key) {
     return reference_factor(dropout, sample,
@@ -144,7 +144,7 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
 
 /* ---- attention ---- */
 
-/* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its place. */
+/* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its index. */
 typedef struct reference_head {
     int64_t sample, number, stride, q, k, v;
 } reference_head;
@@ -207,7 +207,7 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
         const reference_head h = reference_head_at(index, length, heads, kv_heads, width);
         for (int64_t i = 0; i < length; i++) {
             const double *const g = dout + ((h.sample * length + i) * heads + h.number) * width;
-            double mean           = 0; /* of dp under p */
+            double mean           = 0; /* mean of dp, weighted by p */
             (void)reference_probabilities(p, qkv + h.q, qkv + h.k, i, h.stride, width);
             for (int64_t j = 0; j <= i; j++) {
                 const double factor =

@@ -28,9 +28,9 @@ sluice_schedule *parse_schedule(const char *text) {
     return schedule;
 }
 
-sluice_simulation_costs equal_costs(sluice_stage_cost stages[MAX_STAGES], double forward,
-                                    double input, double weight) {
-    for (int s = 0; s < MAX_STAGES; s++) stages[s] = (sluice_stage_cost){forward, input, weight};
+sluice_simulation_costs equal_costs(sluice_cost stages[MAX_STAGES], double forward, double input,
+                                    double weight) {
+    for (int s = 0; s < MAX_STAGES; s++) stages[s] = (sluice_cost){forward, input, weight};
     return (sluice_simulation_costs){.stages = stages};
 }
 

@@ -71,8 +71,8 @@ static sluice_pipeline *make_scheduled_pipeline(const setting *with,
     for (int s = 0; s < 16; s++) recompute[s] = with->recompute >> s & 1;
     options.recompute = recompute;
     sluice_pipeline *pipeline;
-    assert_ok(
-        sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, &small_gpt.parts));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options,
+                                             &small_gpt.parts));
     return pipeline;
 }
 
@@ -98,7 +98,7 @@ outcome train_by(const setting *with, const sluice_schedule *schedule) {
     for (int64_t n = 0; n < small_gpt_steps(); n++) {
         sluice_result result;
         const sluice_batch batch = make_batch(with->samples, &n);
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
         if (!(result.seconds > 0) || !(result.makespan_idle >= 0 && result.makespan_idle < 1))
@@ -106,9 +106,9 @@ outcome train_by(const setting *with, const sluice_schedule *schedule) {
     }
     int64_t other            = 99;
     const sluice_batch batch = make_batch(5, &other);
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &out.held_out));
-    assert_ok(sluice_pipeline_digest(pipeline, &out.digest));
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_evaluate(&out.held_out, pipeline, &batch));
+    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return out;
 }
@@ -121,7 +121,7 @@ outcome train(const setting *with) {
     return out;
 }
 
-/* Forward only, in micro-batches of `most` samples. */
+/* Forward only, in micro-batches of at most `max_samples` samples. */
 static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples, int64_t most) {
     int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
     int64_t sizes[8];

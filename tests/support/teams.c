@@ -14,7 +14,7 @@ void open_teams(void) {
     assert_non_null(operations);
     for (int t = 0; t < TEAMS; t++) {
         assert_ok(ops->open(&devices[t], 0, t + 1, 0, false));
-        assert_ok(ops->stream_create(devices[t], SLUICE_STREAM_COMPUTE, &streams[t]));
+        assert_ok(ops->stream_create(&streams[t], devices[t], SLUICE_STREAM_COMPUTE));
     }
 }
 
@@ -24,6 +24,6 @@ int close_teams(void **state) {
         ops->stream_destroy(streams[t]);
         ops->close(devices[t]);
     }
-    sluice_set_allocator(NULL);
+    sluice_allocator_set(NULL);
     return 0;
 }

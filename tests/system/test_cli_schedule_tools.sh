@@ -26,7 +26,7 @@ json() {
 # ---- check: what is proven ----
 
 run check 1f1b -p 4 -m 8
-prints "proven: 1f1b runs to its end over a queue per directed link (local), and computes what it should"
+prints "proven: 1f1b runs to its end over a queue per stage boundary (local), and computes what it should"
 prints "4 ranks, 4 stages, 8 micro-batches"
 prints "64 actions: F, then B or I and W, once per micro-batch and stage, in order"
 prints "48 transfers: each send meets its receive"
@@ -85,7 +85,7 @@ refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to si
 # ---- simulate: times ----
 
 run simulate 1f1b -p 4 -m 16 --link 0.5 --columns 100
-prints "1f1b: 4 ranks, 4 stages, 16 micro-batches; F = I = W = 1, B = 2; a queue per directed link (local)"
+prints "1f1b: 4 ranks, 4 stages, 16 micro-batches; F = I = W = 1, B = 2; a queue per stage boundary (local)"
 prints "makespan 71, step 71, makespan idle 32.4 %"
 prints "critical path: compute 57 in 38 actions, transfer 14 in 28 transfers"
 prints "transfers: 96, which take 48: 22.5 hidden behind compute, 25.5 exposed"

@@ -108,13 +108,13 @@ SLUICE__VERSIONS(soften_row,
 /* Add keys key .. key + keys - 1 to the running result of queries query .. query + queries - 1. */
 static void add_keys(const head *h, float *out, float *scores, float *most, float *sum,
                      int64_t query, int64_t queries, int64_t key) {
-    const int64_t keys = sluice__least(BLOCK, h->length - key);
+    const int64_t keys = sluice__min(BLOCK, h->length - key);
     score(scores, h->q + query * h->in_stride, h->in_stride, queries, h->k + key * h->in_stride,
           h->in_stride, keys, h->width);
     for (int64_t i = 0; i < queries; i++) {
         float shrink;
         soften_row(scores + i * BLOCK, &most[i], &sum[i], &shrink, h->scale,
-                   sluice__least(keys, query + i - key + 1), keys);
+                   sluice__min(keys, query + i - key + 1), keys);
         if (h->dropout) {
             float factors[BLOCK];
             draw_row(factors, h, query + i, key);
@@ -148,7 +148,7 @@ static void forward_task(const void *argument, int64_t task, int thread) {
     const sluice_attention *const args = job->args;
     const head h                       = head_at(&job->layout, task / job->blocks);
     const int64_t query                = task % job->blocks * BLOCK;
-    const int64_t queries              = sluice__least(BLOCK, h.length - query);
+    const int64_t queries              = sluice__min(BLOCK, h.length - query);
     float *const out                   = (float *)args->out + h.out + query * h.out_stride;
     float most[BLOCK], sum[BLOCK];
     for (int64_t i = 0; i < queries; i++) most[i] = -3e38f, sum[i] = 0;
@@ -241,8 +241,8 @@ static void add_product(float *to, const float *a, bool transpose, int64_t rows,
 
 static void backward_pair(const head *h, const gradients *g, float *workspace, int64_t query,
                           int64_t key) {
-    const int64_t queries   = sluice__least(BLOCK, h->length - query),
-                  keys      = sluice__least(BLOCK, h->length - key);
+    const int64_t queries   = sluice__min(BLOCK, h->length - query),
+                  keys      = sluice__min(BLOCK, h->length - key);
     const float *const q    = h->q + query * h->in_stride;
     const float *const k    = h->k + key * h->in_stride;
     const float *const dout = g->dout + query * h->out_stride;
@@ -257,7 +257,7 @@ static void backward_pair(const head *h, const gradients *g, float *workspace, i
             multiply_row(ds + i * BLOCK, factors, keys);
         }
         slopes_row(p + i * BLOCK, ds + i * BLOCK, g->lse[query + i], g->delta[query + i], h->scale,
-                   sluice__least(keys, query + i - key + 1), keys);
+                   sluice__min(keys, query + i - key + 1), keys);
         if (h->dropout) multiply_row(p + i * BLOCK, factors, keys);
     }
     add_product(g->dv + key * h->in_stride, p, true, keys, queries, dout, h->out_stride, h,

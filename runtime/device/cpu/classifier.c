@@ -79,7 +79,7 @@ static void gradient_task(const void *argument, int64_t task, int thread) {
 /* The slab that begins with row `first`. A gradient that is not asked for has no tiles. */
 static slab_job slab_at(const sluice_classifier *args, int64_t first) {
     const int64_t most    = sluice__slab_rows(args->rows);
-    const int64_t rows    = sluice__least(most, args->rows - first);
+    const int64_t rows    = sluice__min(most, args->rows - first);
     const int64_t classes = args->classes, width = args->width;
     slab_job job         = {.args      = args,
                             .first     = first,

@@ -21,7 +21,7 @@ struct sluice_device {
     float *workspaces; /* SLUICE__WORKSPACE for each thread */
     double partials[SLUICE__PARTIALS];
     bool small_pages; /* an arena got no huge ones */
-    char lacks[160];
+    char degradations[160];
 };
 
 /* Blocks of a reduction to one number: at most SLUICE__PARTIALS. */
@@ -33,7 +33,7 @@ static inline int64_t sluice__reduction_block(int64_t count) {
 /* Rows that one task of a row-wise operation takes: enough work to be worth handing out. */
 static inline int64_t sluice__row_block(int64_t width) {
     const int64_t rows = 8192 / (width > 0 ? width : 1);
-    return rows < 1 ? 1 : sluice__least(rows, 64);
+    return rows < 1 ? 1 : sluice__min(rows, 64);
 }
 
 /* out (+)= the sum over blocks of partials (blocks, columns), in order of blocks. */

@@ -59,7 +59,7 @@ static bool huge_pages_are_off(void) {
     return is_read && strstr(text, "[never]") != NULL;
 }
 
-static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
+static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes) {
     if (bytes > SIZE_MAX - 3 * (size_t)HUGE_PAGE) return refuse_arena(bytes);
     const size_t size = whole_pages(bytes);
     char *const region =
@@ -75,18 +75,18 @@ static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes
     return SLUICE_OK;
 }
 
-static const char *lacks(sluice_device *device) {
-    const int unpinned = sluice__team_unpinned(device->team);
-    size_t length      = 0;
-    device->lacks[0]   = '\0';
+static const char *degradations(sluice_device *device) {
+    const int unpinned      = sluice__team_unpinned(device->team);
+    size_t length           = 0;
+    device->degradations[0] = '\0';
     if (unpinned > 0)
-        length = (size_t)snprintf(device->lacks, sizeof device->lacks,
+        length = (size_t)snprintf(device->degradations, sizeof device->degradations,
                                   "%d thread%s cannot be bound to a core", unpinned,
                                   unpinned == 1 ? "" : "s");
     if (device->small_pages)
-        (void)snprintf(device->lacks + length, sizeof device->lacks - length,
+        (void)snprintf(device->degradations + length, sizeof device->degradations - length,
                        "%sthere are no huge pages", length > 0 ? "; " : "");
-    return device->lacks;
+    return device->degradations;
 }
 
 static void arena_free(sluice_device *device, void *arena, size_t bytes) {
@@ -115,10 +115,10 @@ const sluice_device_ops sluice__cpu_ops = {
     .computes       = true,
     .count          = sluice__plain_count,
     .describe       = sluice__plain_describe,
-    .room           = sluice__plain_room,
+    .memory         = sluice__plain_memory,
     .open           = open_device,
     .close          = close_device,
-    .lacks          = lacks,
+    .degradations   = degradations,
     .arena_alloc    = arena_alloc,
     .arena_free     = arena_free,
     .host_alloc     = sluice__plain_host_alloc,

@@ -78,13 +78,13 @@ static void drop_task(const void *argument, int64_t task, int thread) {
     const float *const x = args->x, *const residual = args->residual;
     const int64_t pieces = sluice__blocks(args->elements, PIECE), sample = task / pieces;
     const int64_t begin = task % pieces * PIECE;
-    const int64_t end   = sluice__least(args->elements, begin + PIECE);
+    const int64_t end   = sluice__min(args->elements, begin + PIECE);
     for (int64_t e = begin; e < end; e += SLUICE__DRAWN) {
         float factors[SLUICE__DRAWN];
         const int64_t at = sample * args->elements + e;
         sluice__draw_factors(factors, &args->dropout, sample, e);
         multiply(y + at, x + at, residual ? residual + at : NULL, factors,
-                 sluice__least(SLUICE__DRAWN, end - e));
+                 sluice__min(SLUICE__DRAWN, end - e));
     }
 }
 

@@ -11,7 +11,7 @@ typedef struct range {
 
 static range block_at(int64_t task, int64_t block, int64_t count) {
     const int64_t first = task * block;
-    return (range){first, sluice__least(block, count - first)};
+    return (range){first, sluice__min(block, count - first)};
 }
 
 /* ---- y = max(x, 0) and its gradient ---- */
@@ -69,7 +69,7 @@ static void sum_task(const void *argument, int64_t task, int thread) {
     const sluice_sum *const args = argument;
     const range at               = block_at(task, BLOCK, args->count);
     for (int64_t piece = 0; piece < at.count; piece += PIECE)
-        sum_piece(args, at.first + piece, sluice__least(PIECE, at.count - piece));
+        sum_piece(args, at.first + piece, sluice__min(PIECE, at.count - piece));
 }
 
 sluice_status sluice__cpu_sum(sluice_stream *stream, const sluice_sum *args) {

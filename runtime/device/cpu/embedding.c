@@ -39,7 +39,7 @@ static void forward_task(const void *job, int64_t task, int thread) {
     const int64_t block = sluice__row_block(width), first = task * block;
     float *const y           = args->y;
     const float *const table = args->table, *const positions = args->positions;
-    for (int64_t i = first; i < sluice__least(rows, first + block); i++) {
+    for (int64_t i = first; i < sluice__min(rows, first + block); i++) {
         const float *const row = table + args->tokens[i] * width;
         if (positions)
             add_row(y + i * width, row, positions + i % args->length * width, width);
@@ -64,7 +64,7 @@ static void backward_task(const void *job, int64_t task, int thread) {
     (void)thread;
     const sluice_embedding_backward *const args = job;
     const int64_t width = args->width, first = task * COLUMNS;
-    const int64_t count = sluice__least(COLUMNS, width - first);
+    const int64_t count = sluice__min(COLUMNS, width - first);
     for (int64_t i = 0; i < args->samples * args->length; i++) {
         const float *const dy = (const float *)args->dy + i * width + first;
         accumulate(args->dtable + args->tokens[i] * width + first, dy, count);

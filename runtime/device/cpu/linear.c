@@ -154,7 +154,7 @@ static void weight_task(const void *argument, int64_t task, int thread) {
     const int64_t block = task - job->tiled.count, first = block * SLUICE__COLUMN_SUM_ROWS;
     add_rows((float *)args->scratch + block * args->outputs,
              (const float *)args->dy + first * args->outputs,
-             sluice__least(SLUICE__COLUMN_SUM_ROWS, args->rows - first), args->outputs);
+             sluice__min(SLUICE__COLUMN_SUM_ROWS, args->rows - first), args->outputs);
 }
 
 sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,

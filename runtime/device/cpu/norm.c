@@ -49,7 +49,7 @@ static void forward_task(const void *job, int64_t task, int thread) {
     (void)thread;
     const sluice_norm *const args = job;
     const int64_t block           = sluice__row_block(args->width);
-    rows(args, task * block, sluice__least(args->rows, (task + 1) * block));
+    rows(args, task * block, sluice__min(args->rows, (task + 1) * block));
 }
 
 sluice_status sluice__cpu_norm(sluice_stream *stream, const sluice_norm *args) {
@@ -138,7 +138,7 @@ static void backward_task(const void *job, int64_t task, int thread) {
     const int64_t first                    = task * SLUICE__COLUMN_SUM_ROWS;
     backward_rows(args, (float *)args->scratch + task * args->width,
                   args->dbias ? dbias_partials(args) + task * args->width : NULL, first,
-                  sluice__least(args->rows, first + SLUICE__COLUMN_SUM_ROWS));
+                  sluice__min(args->rows, first + SLUICE__COLUMN_SUM_ROWS));
 }
 
 sluice_status sluice__cpu_norm_backward(sluice_stream *stream, const sluice_norm_backward *args) {

@@ -58,8 +58,8 @@ sluice__tiled sluice__cut(const sluice_matmul *p) {
 sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index) {
     const int64_t row    = index / tiled->across * tiled->tile_rows;
     const int64_t column = index % tiled->across * tiled->tile_columns;
-    return (sluice__tile){row, column, sluice__least(tiled->tile_rows, tiled->whole.rows - row),
-                          sluice__least(tiled->tile_columns, tiled->whole.columns - column)};
+    return (sluice__tile){row, column, sluice__min(tiled->tile_rows, tiled->whole.rows - row),
+                          sluice__min(tiled->tile_columns, tiled->whole.columns - column)};
 }
 
 void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile) {

@@ -36,7 +36,7 @@ static void squares_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const squares_job *const job = argument;
     const int64_t first          = task * job->block;
-    square_sum(&job->partials[task], job->x + first, sluice__least(job->block, job->count - first));
+    square_sum(&job->partials[task], job->x + first, sluice__min(job->block, job->count - first));
 }
 
 static double sum_squares(sluice_device *device, const float *x, int64_t count) {
@@ -94,7 +94,7 @@ static part part_at(const sluice_update_tensor *tensor, int64_t task) {
     part p              = {.master   = tensor->master + first,
                            .working  = tensor->working ? (float *)tensor->working + first : NULL,
                            .gradient = tensor->gradient + first,
-                           .count    = sluice__least(BLOCK, tensor->count - first),
+                           .count    = sluice__min(BLOCK, tensor->count - first),
                            .decays   = tensor->decays};
     for (int s = 0; s < SLUICE_UPDATE_STATES; s++)
         p.states[s] = tensor->states[s] ? tensor->states[s] + first : NULL;

@@ -87,7 +87,7 @@ sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classi
                                     "checking targets"));
     for (int64_t first = 0; first < args->rows; first += most) {
         const slab at = {.first  = first,
-                         .rows   = sluice__least(most, args->rows - first),
+                         .rows   = sluice__min(most, args->rows - first),
                          .losses = args->scratch,
                          .logits = (float *)((double *)args->scratch + most)};
         SLUICE__TRY(run_slab(stream, args, &at, precision));

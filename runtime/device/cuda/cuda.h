@@ -63,15 +63,15 @@ sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long
 
 /* ---- room.c ---- */
 sluice_status sluice__cuda_count(int *count);
-sluice_status sluice__cuda_describe(int ordinal, char *out, size_t bytes);
-sluice_status sluice__cuda_room(int ordinal, int ranks, size_t *available, size_t *reserve);
+sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
+sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);
 /* Let `device` reach the memory of the others that are open, and them reach its. */
 sluice_status sluice__cuda_meet_peers(const sluice_device *device);
 void sluice__cuda_leave_peers(const sluice_device *device);
 
 /* ---- stream.c ---- */
-sluice_status sluice__cuda_stream_create(sluice_device *device, sluice_stream_kind kind,
-                                         sluice_stream **out);
+sluice_status sluice__cuda_stream_create(sluice_stream **out, sluice_device *device,
+                                         sluice_stream_kind kind);
 void sluice__cuda_stream_destroy(sluice_stream *stream);
 
 /* ---- products.c ---- */

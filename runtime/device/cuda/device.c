@@ -46,14 +46,14 @@ static sluice_status open_device(sluice_device **out, int ordinal, int threads, 
     return status;
 }
 
-static const char *lacks(sluice_device *device) {
+static const char *degradations(sluice_device *device) {
     (void)device;
     return "";
 }
 
 /* ---- memory ---- */
 
-static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
+static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes) {
     (void)device;
     return sluice__cuda_take(out, bytes, "allocating an arena");
 }
@@ -63,7 +63,7 @@ static void arena_free(sluice_device *device, void *arena, size_t bytes) {
     if (arena) sluice__cuda_given_back(cudaFree(arena));
 }
 
-static sluice_status host_alloc(sluice_device *device, void **out, size_t bytes) {
+static sluice_status host_alloc(void **out, sluice_device *device, size_t bytes) {
     (void)device;
     return sluice__cuda_pin(out, bytes, cudaHostAllocPortable);
 }
@@ -78,7 +78,7 @@ static void host_free(sluice_device *device, void *block) {
 /* What a GPU was doing when it failed: all that is known. */
 static const char at_work[] = "running on the GPU";
 
-static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
+static sluice_status event_create(sluice_event **out, sluice_device *device, bool timed) {
     (void)device;
     sluice_event *event = NULL;
     SLUICE__TRY(sluice__alloc(&event, 1, sizeof *event));
@@ -112,7 +112,7 @@ static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
 
 /* What kernels found wrong with their input is told with the end of what was recorded after them.
  */
-static sluice_status query_event(sluice_event *event, bool *done) {
+static sluice_status query_event(bool *done, sluice_event *event) {
     const cudaError_t error = cudaEventQuery(event->handle);
     *done                   = error == cudaSuccess;
     if (error == cudaErrorNotReady) {
@@ -133,7 +133,7 @@ static sluice_status synchronize(sluice_stream *stream) {
     return status;
 }
 
-static sluice_status seconds_between(sluice_event *from, sluice_event *to, double *seconds) {
+static sluice_status seconds_between(double *seconds, sluice_event *from, sluice_event *to) {
     float milliseconds = 0;
     SLUICE__TRY(sluice__cuda_status(cudaEventElapsedTime(&milliseconds, from->handle, to->handle),
                                     "reading the clock of a GPU"));
@@ -175,10 +175,10 @@ const sluice_device_ops sluice__cuda_ops = {
     .computes       = true,
     .count          = sluice__cuda_count,
     .describe       = sluice__cuda_describe,
-    .room           = sluice__cuda_room,
+    .memory         = sluice__cuda_memory,
     .open           = open_device,
     .close          = close_device,
-    .lacks          = lacks,
+    .degradations   = degradations,
     .arena_alloc    = arena_alloc,
     .arena_free     = arena_free,
     .host_alloc     = host_alloc,

@@ -38,8 +38,8 @@ static sluice_status make_room(sluice_stream *stream) {
     return table_make(&stream->update, stream->room + workspace + partials_bytes + table_bytes);
 }
 
-sluice_status sluice__cuda_stream_create(sluice_device *device, sluice_stream_kind kind,
-                                         sluice_stream **out) {
+sluice_status sluice__cuda_stream_create(sluice_stream **out, sluice_device *device,
+                                         sluice_stream_kind kind) {
     sluice_stream *stream = NULL;
     sluice_status status  = SLUICE_OK;
     const int priority    = kind == SLUICE_STREAM_TRANSFERS ? device->high_priority : 0;

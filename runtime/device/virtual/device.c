@@ -27,13 +27,13 @@ static void close_device(sluice_device *device) {
     sluice__free(device);
 }
 
-static const char *lacks(sluice_device *device) {
+static const char *degradations(sluice_device *device) {
     (void)device;
     return "";
 }
 
 /* Nothing may touch it, and it takes no memory. */
-static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
+static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes) {
     (void)device;
     void *const region = mmap(NULL, bytes > 0 ? bytes : 1, PROT_NONE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -91,10 +91,10 @@ const sluice_device_ops sluice__virtual_ops = {
     .computes       = false,
     .count          = sluice__plain_count,
     .describe       = sluice__plain_describe,
-    .room           = sluice__plain_room,
+    .memory         = sluice__plain_memory,
     .open           = open_device,
     .close          = close_device,
-    .lacks          = lacks,
+    .degradations   = degradations,
     .arena_alloc    = arena_alloc,
     .arena_free     = arena_free,
     .host_alloc     = sluice__plain_host_alloc,

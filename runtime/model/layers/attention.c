@@ -11,7 +11,7 @@
 #include "runtime/model/layers/norm.h"
 
 enum { NORMED, QKV, LSE, ATTENDED }; /* saved, after what the norm saves */
-enum { QKV_GRADIENT };               /* handed */
+enum { QKV_GRADIENT };               /* stash */
 
 /* What every action begins with. */
 typedef struct parts {
@@ -117,7 +117,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__add_saved(&d, sluice__bytes_of(SLUICE_TYPE_F32, rows, c->heads),
                       SLUICE_UNTIL_INPUT);                /* LSE */
     sluice__add_saved(&d, attended, SLUICE_UNTIL_WEIGHT); /* ATTENDED */
-    sluice__add_handed(&d, qkv);                          /* QKV_GRADIENT */
+    sluice__add_stash(&d, qkv);                           /* QKV_GRADIENT */
     const size_t rest = sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
                                        sluice__norm_scratch(input));
     d.scratch_input   = sluice__piece(sluice__larger(whole, attended)) +
@@ -165,22 +165,21 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
     SLUICE__TRY(
         call->operations->attention_backward(call->stream, &(sluice_attention_backward){
-                                                               .dqkv = call->handed[QKV_GRADIENT],
-                                                               .dout = inner,
-                                                               .out  = saved(call, &p, ATTENDED),
-                                                               .lse  = saved(call, &p, LSE),
-                                                               .qkv  = saved(call, &p, QKV),
-                                                               .scratch     = rest,
-                                                               .samples     = p.samples,
-                                                               .length      = p.length,
-                                                               .heads       = p.heads,
+                                                               .dqkv    = call->stash[QKV_GRADIENT],
+                                                               .dout    = inner,
+                                                               .out     = saved(call, &p, ATTENDED),
+                                                               .lse     = saved(call, &p, LSE),
+                                                               .qkv     = saved(call, &p, QKV),
+                                                               .scratch = rest,
+                                                               .samples = p.samples,
+                                                               .length  = p.length,
+                                                               .heads   = p.heads,
                                                                .kv_heads    = p.kv_heads,
                                                                .head_width  = p.head_width,
                                                                .rotary_base = c->rotary_base,
                                                                .dropout     = dropout_of(call),
                                                            }));
-    SLUICE__TRY(
-        sluice__dense_backward_input(call, &p.qkv, inner, call->handed[QKV_GRADIENT], NULL));
+    SLUICE__TRY(sluice__dense_backward_input(call, &p.qkv, inner, call->stash[QKV_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, inner, call->output_gradient, rest);
 }
 
@@ -190,11 +189,12 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     SLUICE__TRY(
         sluice__branch_backward_weight(call, &p.projection, saved(call, &p, ATTENDED), c->dropout));
     return sluice__dense_backward_weight(call, &p.qkv, saved(call, &p, NORMED),
-                                         call->handed[QKV_GRADIENT], call->scratch);
+                                         call->stash[QKV_GRADIENT], call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_attention(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "attention",
         .config_bytes    = sizeof(sluice_attention_config),
         .describe        = describe,

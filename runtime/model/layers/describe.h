@@ -49,7 +49,7 @@ void sluice__add_matrix(sluice_layer_description *description, const char *name,
 void sluice__add_vector(sluice_layer_description *description, const char *name, int64_t count,
                         float value);
 void sluice__add_saved(sluice_layer_description *description, size_t bytes, sluice_until until);
-void sluice__add_handed(sluice_layer_description *description, size_t bytes);
+void sluice__add_stash(sluice_layer_description *description, size_t bytes);
 /* A part of the batch that the layer reads. */
 void sluice__add_batch(sluice_layer_description *description, const char *name,
                        const sluice_shape *shape, sluice_until until);
@@ -63,9 +63,9 @@ void sluice__set_loss(sluice_layer_description *description, const sluice_shape 
 /* Operations for an element of a dropout: ten rounds of Philox for four of them. */
 enum { SLUICE__DROP_FLOPS = 20 };
 /* One product of (rows, inner) with (inner, columns). */
-void sluice__cost_product(sluice_cost *cost, sluice_type type, int64_t rows, int64_t inner,
+void sluice__cost_product(sluice_work *cost, sluice_type type, int64_t rows, int64_t inner,
                           int64_t columns);
 /* One pass over `tensors` tensors of `count` elements, `flops` operations for each element. */
-void sluice__cost_pass(sluice_cost *cost, sluice_type type, int64_t count, int tensors, int flops);
+void sluice__cost_pass(sluice_work *cost, sluice_type type, int64_t count, int tensors, int flops);
 
 #endif

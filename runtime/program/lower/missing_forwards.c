@@ -11,7 +11,7 @@ static sluice_status name_missing(const sluice_schedule *schedule, int stage) {
     bool *has;
     int count, missing = 0;
     SLUICE__TRY(sluice__alloc(&has, (size_t)m, sizeof *has));
-    const sluice_action *list = sluice_schedule_list(schedule, rank, &count);
+    const sluice_action *list = sluice_schedule_list(&count, schedule, rank);
     for (int k = 0; k < count; k++)
         if (list[k].kind == SLUICE_ACTION_F && list[k].stage == stage && list[k].microbatch >= 0)
             has[list[k].microbatch] = true;
@@ -29,7 +29,7 @@ sluice_status sluice__check_forwards(const sluice_schedule *schedule) {
     SLUICE__TRY(sluice__alloc(&forwards, (size_t)stages, sizeof *forwards));
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) {
         int count;
-        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *list = sluice_schedule_list(&count, schedule, r);
         for (int k = 0; k < count; k++)
             if (list[k].kind == SLUICE_ACTION_F) forwards[list[k].stage]++;
     }

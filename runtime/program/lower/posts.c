@@ -129,7 +129,7 @@ static sluice_status named_post(sluice__rank_links *rank, int r, const sluice__w
 static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice__wiring *wiring,
                                  const numbering *numbers) {
     int count, computed = 0, block = 0;
-    const sluice_action *list = sluice_schedule_list(wiring->schedule, r, &count);
+    const sluice_action *list = sluice_schedule_list(&count, wiring->schedule, r);
     for (int k = 0; k < count; k++) {
         if (is_compute(list[k].kind)) computed++;
         if (!is_transfer(list[k].kind)) continue;
@@ -248,7 +248,7 @@ sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule
     SLUICE__TRY_OUT(sluice__alloc(&ranks, (size_t)p, sizeof *ranks));
     for (int r = 0; r < p; r++) {
         int count;
-        const sluice_action *list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *list = sluice_schedule_list(&count, schedule, r);
         SLUICE__TRY_OUT(take_actions(&ranks[r], list, count, r));
     }
     SLUICE__TRY_OUT(find_blocks(&wiring, ranks));

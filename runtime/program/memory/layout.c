@@ -77,15 +77,15 @@ static void keep_inside(sluice__layout *layout, sluice__layer_spots *kept) {
         for (int k = 0; k < layer->saved_count; k++)
             keep(layout, &kept[l].saved[k], role_until(layer->saved[k].until),
                  layer->saved[k].bytes);
-        for (int k = 0; k < layer->handed_count; k++)
-            keep(layout, &kept[l].handed[k], SLUICE_ROLE_HANDED, layer->handed[k]);
+        for (int k = 0; k < layer->stash_count; k++)
+            keep(layout, &kept[l].stash[k], SLUICE_ROLE_STASH, layer->stash[k]);
         if (l + 1 == layout->count) break;
         const sluice_layer_description *next = &layout->descriptions[l + 1];
         const size_t bytes                   = sluice_shape_bytes(&layer->output);
         if (next->input_until != SLUICE_UNTIL_FORWARD)
             keep(layout, &kept[l].output, role_until(next->input_until), bytes);
         if (layer->weight_reads_output_gradient)
-            keep(layout, &kept[l].output_gradient, SLUICE_ROLE_HANDED, bytes);
+            keep(layout, &kept[l].output_gradient, SLUICE_ROLE_STASH, bytes);
     }
 }
 
@@ -130,8 +130,8 @@ static void backward_lives(scratch_plan *plan, const sluice__layout *layout, slu
         const sluice_layer_description *layer = &layout->descriptions[l];
         const int input = 2 * (layout->count - 1 - l), weight = input + 1;
         if (both)
-            for (int k = 0; k < layer->handed_count; k++)
-                add_life(plan, &spots[l].handed[k], layer->handed[k], input, weight);
+            for (int k = 0; k < layer->stash_count; k++)
+                add_life(plan, &spots[l].stash[k], layer->stash[k], input, weight);
         if (mode != SLUICE__BACKWARD_WEIGHT) {
             add_life(plan, &spots[l].scratch, layer->scratch_input, input, input);
             if (l + 1 < layout->count && !spots[l].output_gradient.present)
@@ -165,7 +165,7 @@ static void forget_inside(sluice__layer_spots *spots, int count, sluice__mode mo
         }
         if (mode == SLUICE__RECOMPUTE && l + 1 == count) spots[l].output.present = false;
         if (mode == SLUICE__BACKWARD) {
-            for (int k = 0; k < SLUICE_LAYER_HANDED; k++) spots[l].handed[k].present = false;
+            for (int k = 0; k < SLUICE_LAYER_STASH; k++) spots[l].stash[k].present = false;
             if (l + 1 < count) spots[l].output_gradient.present = false;
         }
     }
@@ -177,7 +177,7 @@ static sluice_status place_mode(sluice__layout *layout, const sluice__layer_spot
     for (int l = 0; l < layout->count; l++) spots[l] = kept[l];
     forget_inside(spots, layout->count, mode);
     scratch_plan plan    = {0};
-    const size_t most    = (size_t)layout->count * (SLUICE_LAYER_SAVED + SLUICE_LAYER_HANDED + 4);
+    const size_t most    = (size_t)layout->count * (SLUICE_LAYER_SAVED + SLUICE_LAYER_STASH + 4);
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&plan.lives, most, sizeof *plan.lives));
     SLUICE__TRY_OUT(sluice__alloc(&plan.spots, most, sizeof *plan.spots));
@@ -236,14 +236,14 @@ out:
 void sluice__layout_abstract(sluice__layout *out, bool is_last) {
     *out = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT}; /* of the loss */
     out->bytes[SLUICE_ROLE_INPUT] = out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = SLUICE__ALIGNMENT;
-    out->bytes[SLUICE_ROLE_HANDED]                                       = SLUICE__ALIGNMENT;
+    out->bytes[SLUICE_ROLE_STASH]                                        = SLUICE__ALIGNMENT;
     if (is_last) out->bytes[SLUICE_ROLE_BATCH] = SLUICE__ALIGNMENT;
 }
 
 void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stage) {
     *out                                 = (sluice__layout){0};
     out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = stage->saved;
-    out->bytes[SLUICE_ROLE_HANDED]       = stage->handed;
+    out->bytes[SLUICE_ROLE_STASH]        = stage->stash;
     for (int mode = 0; mode < SLUICE__MODES; mode++) out->scratch[mode] = stage->scratch;
 }
 

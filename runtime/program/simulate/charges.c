@@ -107,9 +107,9 @@ static void book_backward(sluice_ledger *out, const booking *book, int r, int n)
     if (mine->weight) {
         weight = mine->weight[n];
     } else {
-        const sluice_stage_cost *cost = &book->costs->stages[book->program->rank[r].list[n].stage];
-        const double both             = cost->input + cost->weight;
-        weight                        = both > 0 ? time * cost->weight / both : 0;
+        const sluice_cost *cost = &book->costs->stages[book->program->rank[r].list[n].stage];
+        const double both       = cost->input + cost->weight;
+        weight                  = both > 0 ? time * cost->weight / both : 0;
     }
     out->time[SLUICE_LEDGER_WEIGHT] += weight;
     out->time[SLUICE_LEDGER_INPUT] += time - weight;
@@ -157,9 +157,9 @@ static void book_rank(sluice_ledger *out, const booking *book, int r) {
     }
 }
 
-void sluice__book(sluice_ledger *out, const sluice_program *program, int *const *partners,
-                  const sluice__record *records, double step,
-                  const sluice_simulation_costs *costs) {
+void sluice__charge(sluice_ledger *out, const sluice_program *program, int *const *partners,
+                    const sluice__record *records, double step,
+                    const sluice_simulation_costs *costs) {
     const booking book = {program, partners, records, costs};
     for (int r = 0; r < program->ranks; r++) {
         out[r] = (sluice_ledger){.step = step, .on_core = records[r].on_core};
@@ -187,7 +187,7 @@ sluice_status sluice_simulation_ledger(sluice_ledger *out, const sluice_program 
                              .finished = count > 0 ? simulation->rank[r].end[count - 1] : 0,
                              .meeting  = -1};
     }
-    sluice__book(out, program, partners, records, simulation->step, costs);
+    sluice__charge(out, program, partners, records, simulation->step, costs);
 out:
     sluice__partners_free(partners, program);
     sluice__free(records);

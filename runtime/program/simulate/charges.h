@@ -21,7 +21,8 @@ sluice_status sluice__partners_make(int ***out, const sluice_program *program);
 void sluice__partners_free(int **partners, const sluice_program *program);
 
 /* `out` and `records`: one per rank. `costs` may be NULL where every record has its `weight`. */
-void sluice__book(sluice_ledger *out, const sluice_program *program, int *const *partners,
-                  const sluice__record *records, double step, const sluice_simulation_costs *costs);
+void sluice__charge(sluice_ledger *out, const sluice_program *program, int *const *partners,
+                    const sluice__record *records, double step,
+                    const sluice_simulation_costs *costs);
 
 #endif

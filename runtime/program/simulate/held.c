@@ -22,6 +22,6 @@ int sluice__count_live(int *live, const sluice_instruction *list, int count) {
     return peak;
 }
 
-int sluice_program_peak_live(const sluice_program *program, int rank) {
+int sluice_program_peak_activations(const sluice_program *program, int rank) {
     return sluice__count_live(NULL, program->rank[rank].list, program->rank[rank].count);
 }

@@ -60,7 +60,7 @@ static bool have_bandwidth(const sluice_simulation_costs *costs) {
 
 double sluice__action_cost(const sluice_simulation_costs *costs,
                            const sluice_instruction *instruction) {
-    const sluice_stage_cost *const cost = &costs->stages[instruction->stage];
+    const sluice_cost *const cost = &costs->stages[instruction->stage];
     switch (instruction->kind) {
     case SLUICE_INSTRUCTION_BACKWARD:
         return cost->input + cost->weight;
@@ -132,12 +132,12 @@ static sluice_status step(void *context, int r, bool *blocked) {
 
 static sluice__idle sum_up_rank(sluice_rank_times *times, const sluice_instruction *list,
                                 int count) {
-    const sluice__idle idle  = sluice__idle_of(list, count, times->begin, times->end);
-    times->first             = idle.first;
-    times->last              = idle.last;
-    times->busy              = idle.busy;
-    times->inner_idle        = idle.inner;
-    times->peak_microbatches = sluice__count_live(times->live, list, count);
+    const sluice__idle idle = sluice__idle_of(list, count, times->begin, times->end);
+    times->first            = idle.first;
+    times->last             = idle.last;
+    times->busy             = idle.busy;
+    times->inner_idle       = idle.inner;
+    times->peak_activations = sluice__count_live(times->live, list, count);
     return idle;
 }
 
@@ -202,7 +202,7 @@ static sluice_status check_links(const sluice_simulation_costs *costs) {
 
 sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks) {
     for (int s = 0; s < stages; s++) {
-        const sluice_stage_cost *const cost = &costs->stages[s];
+        const sluice_cost *const cost = &costs->stages[s];
         if (!is_time(cost->forward) || !is_time(cost->input) || !is_time(cost->weight))
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "stage %d costs %g, %g, %g; a cost is a finite number, 0 or more",

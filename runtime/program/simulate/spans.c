@@ -48,7 +48,7 @@ static void add_spans(sluice_timeline_rank *rank, finder *find, const sluice_ins
 
 /* A later level at the same time replaces the earlier: it lasted no time. */
 static void add_level(sluice_timeline_rank *rank, sluice_timeline_level level) {
-    if (level.held > rank->peak_held) rank->peak_held = level.held;
+    if (level.held > rank->peak_activations) rank->peak_activations = level.held;
     if (level.bytes > rank->peak_bytes) rank->peak_bytes = level.bytes;
     if (rank->level_count > 0 && rank->levels[rank->level_count - 1].time >= level.time)
         rank->level_count--;

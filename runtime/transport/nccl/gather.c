@@ -43,7 +43,7 @@ static sluice_status wait_norm(sluice__transport *transport, int rank, double se
     const double end                  = sluice__now() + seconds;
     for (*done = false;;) {
         SLUICE__TRY(sluice__nccl_poll(transport, rank));
-        SLUICE__TRY(transport->ops->query(me->gathered, done));
+        SLUICE__TRY(transport->ops->query(done, me->gathered));
         if (*done || sluice__now() > end) return SLUICE_OK;
         sluice__nccl_nap();
     }

@@ -78,11 +78,10 @@ sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_d
 void sluice__nccl_leave(sluice__transport *transport, int rank);
 
 /* ---- post.c ---- */
-sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to, int channel,
-                                     const void *buffer, size_t bytes, uint64_t content,
-                                     sluice__mark mark);
-sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to, int channel,
-                                        void *buffer, size_t bytes, uint64_t content,
+sluice_status sluice__nccl_post_send(sluice__transport *transport, const sluice__message *message,
+                                     const void *buffer, sluice__mark mark);
+sluice_status sluice__nccl_post_receive(sluice__transport *transport,
+                                        const sluice__message *message, void *buffer,
                                         sluice__mark mark);
 sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank);
 sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank);

@@ -37,13 +37,13 @@ static size_t room_bytes(const sluice__transport *transport) {
 static sluice_status make_room(sluice__transport *transport, sluice__nccl_rank *me) {
     const sluice_device_ops *const ops = transport->ops;
     void *there = NULL, *here = NULL;
-    SLUICE__TRY(ops->arena_alloc(me->device, &there, room_bytes(transport)));
+    SLUICE__TRY(ops->arena_alloc(&there, me->device, room_bytes(transport)));
     me->gather_there = there;
-    SLUICE__TRY(ops->host_alloc(me->device, &here, gather_bytes(transport)));
+    SLUICE__TRY(ops->host_alloc(&here, me->device, gather_bytes(transport)));
     me->gather_here = here;
     for (int e = 0; e < me->event_count; e++)
-        SLUICE__TRY(ops->event_create(me->device, false, &me->events[e]));
-    SLUICE__TRY(ops->event_create(me->device, false, &me->gathered));
+        SLUICE__TRY(ops->event_create(&me->events[e], me->device, false));
+    SLUICE__TRY(ops->event_create(&me->gathered, me->device, false));
     SLUICE__TRY(ops->zero(me->stream, there, room_bytes(transport)));
     return ops->synchronize(me->stream);
 }

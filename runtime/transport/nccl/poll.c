@@ -53,7 +53,7 @@ sluice_status sluice__nccl_await(sluice__transport *transport, int rank, sluice_
                                  const char *what) {
     const double end = sluice__now() + transport->seconds;
     for (bool done = false;;) {
-        SLUICE__TRY(transport->ops->query(event, &done));
+        SLUICE__TRY(transport->ops->query(&done, event));
         if (done) return SLUICE_OK;
         SLUICE__TRY(sluice__nccl_poll(transport, rank));
         SLUICE__TRY(look_again(transport, end, what));

@@ -15,50 +15,57 @@ void sluice__nccl_forget(sluice__transport *transport) {
 static sluice__nccl_end *find_end(const sluice__transport *transport, int from, int to, int channel,
                                   bool sends) {
     const int first = transport->first_channel[from * transport->ranks + to];
-    return &transport->ends[2 * (first + channel) + sends];
+    return &transport->ends[(ptrdiff_t)2 * (first + channel) + sends];
 }
 
-/* One end of the next transfer between `rank` and `peer`. */
+/* One end of the next transfer of a channel. */
 typedef struct post {
-    int rank, peer, channel;
+    const sluice__message *message;
     bool sends;
     const void *from; /* of a send */
     void *to;         /* of a receive */
-    size_t bytes;
 } post;
+
+static int rank_of(const post *at) {
+    return at->sends ? at->message->from : at->message->to;
+}
+
+static int peer_of(const post *at) {
+    return at->sends ? at->message->to : at->message->from;
+}
 
 static void describe(char *out, size_t bytes, const post *at) {
     (void)snprintf(out, bytes, "%s %zu bytes %s rank %d", at->sends ? "sending" : "receiving",
-                   at->bytes, at->sends ? "to" : "from", at->peer);
+                   at->message->bytes, at->sends ? "to" : "from", peer_of(at));
 }
 
 static sluice_status call(const sluice__transport *transport, const post *at, int pair) {
     const sluice__nccl *const nccl    = transport->nccl;
-    const sluice__nccl_rank *const me = &transport->rank[at->rank];
-    const int number                  = transport->pairs[pair].low == at->rank; /* the peer's */
+    const sluice__nccl_rank *const me = &transport->rank[rank_of(at)];
+    const int number                  = transport->pairs[pair].low == rank_of(at); /* the peer's */
     cudaStream_t stream               = me->stream->handle;
     char words[96];
     describe(words, sizeof words, at);
     SLUICE__TRY(sluice__nccl_status(
         transport,
-        at->sends ? nccl->Send(at->from, at->bytes, ncclInt8, number, me->pairs[pair], stream)
-                  : nccl->Recv(at->to, at->bytes, ncclInt8, number, me->pairs[pair], stream),
+        at->sends
+            ? nccl->Send(at->from, at->message->bytes, ncclInt8, number, me->pairs[pair], stream)
+            : nccl->Recv(at->to, at->message->bytes, ncclInt8, number, me->pairs[pair], stream),
         words));
     return me->groups ? SLUICE_OK : sluice__nccl_settle(transport, me->pairs[pair], words);
 }
 
 static sluice_status make(sluice__transport *transport, const post *at, sluice__mark mark) {
-    sluice__nccl_rank *const me = &transport->rank[at->rank];
-    sluice__nccl_end *const end = find_end(transport, at->sends ? at->rank : at->peer,
-                                           at->sends ? at->peer : at->rank, at->channel, at->sends);
-    const int pair              = transport->pair_of[at->rank * transport->ranks + at->peer];
+    sluice__nccl_rank *const me = &transport->rank[rank_of(at)];
+    sluice__nccl_end *const end =
+        find_end(transport, at->message->from, at->message->to, at->message->channel, at->sends);
+    const int pair = transport->pair_of[rank_of(at) * transport->ranks + peer_of(at)];
     (void)mark;
     assert(mark.stream == me->stream); /* the one that all kernels stand in */
     SLUICE__TRY(sluice__nccl_go_on(transport));
     if (end->posted == end->capacity)
         return sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
-                            end->capacity, at->sends ? at->rank : at->peer,
-                            at->sends ? at->peer : at->rank);
+                            end->capacity, at->message->from, at->message->to);
     sluice_event *const over = me->events[me->events_used];
     SLUICE__TRY(call(transport, at, pair));
     end->over[end->posted++] = over;
@@ -68,18 +75,16 @@ static sluice_status make(sluice__transport *transport, const post *at, sluice__
     return transport->ops->record(me->stream, over);
 }
 
-sluice_status sluice__nccl_post_send(sluice__transport *transport, int from, int to, int channel,
-                                     const void *buffer, size_t bytes, uint64_t content,
-                                     sluice__mark mark) {
-    (void)content; /* NCCL carries no names: the verifier has compared them */
-    return make(transport, &(post){from, to, channel, true, buffer, NULL, bytes}, mark);
+/* NCCL carries no names, so `content` is not looked at: the verifier has compared them. */
+sluice_status sluice__nccl_post_send(sluice__transport *transport, const sluice__message *message,
+                                     const void *buffer, sluice__mark mark) {
+    return make(transport, &(post){message, true, buffer, NULL}, mark);
 }
 
-sluice_status sluice__nccl_post_receive(sluice__transport *transport, int from, int to, int channel,
-                                        void *buffer, size_t bytes, uint64_t content,
+sluice_status sluice__nccl_post_receive(sluice__transport *transport,
+                                        const sluice__message *message, void *buffer,
                                         sluice__mark mark) {
-    (void)content;
-    return make(transport, &(post){to, from, channel, false, NULL, buffer, bytes}, mark);
+    return make(transport, &(post){message, false, NULL, buffer}, mark);
 }
 
 sluice_status sluice__nccl_group_begin(sluice__transport *transport, int rank) {

@@ -26,6 +26,6 @@ int main(int count, char **arguments) {
                    s + 1 < numbers[1]   ? ""
                    : n + 1 < numbers[2] ? "],\n"
                                         : "]]\n");
-    sluice_corpus_free(corpus);
+    sluice_corpus_close(corpus);
     return 0;
 }

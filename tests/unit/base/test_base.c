@@ -16,10 +16,10 @@ static void *refuse(void *context, void *block, size_t old_bytes, size_t new_byt
 static void a_refused_allocation_is_a_sentence(void **state) {
     (void)state;
     const sluice_allocator refusing = {refuse, NULL};
-    sluice_set_allocator(&refusing);
+    sluice_allocator_set(&refusing);
     void *block                = NULL;
     const sluice_status status = sluice__alloc(&block, 3, 8);
-    sluice_set_allocator(NULL);
+    sluice_allocator_set(NULL);
     assert_int_equal(status, SLUICE_E_HOST_MEMORY);
     assert_string_equal(sluice_last_error()->what, "24 bytes of host memory are not to be had");
     assert_null(block);

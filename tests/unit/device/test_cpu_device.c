@@ -240,7 +240,7 @@ static void *drive_a_device(void *result) {
     for (int i = 0; i < 48 * 80; i++) b[i] = (float)(i % 7) / 8;
     const sluice_matmul args = {c, a, b, 64, 80, 48, 1, 0, false, false};
     if (ops->open(&device, 0, 2, 0, true) != SLUICE_OK) return NULL;
-    if (ops->stream_create(device, SLUICE_STREAM_COMPUTE, &stream) != SLUICE_OK) return NULL;
+    if (ops->stream_create(&stream, device, SLUICE_STREAM_COMPUTE) != SLUICE_OK) return NULL;
     bool right = true;
     for (int n = 0; n < 50; n++) right = right && operations->matmul(stream, &args) == SLUICE_OK;
     ops->stream_destroy(stream);
@@ -317,7 +317,7 @@ static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
     const int before     = counted_allocations();
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         void *arena = NULL;
-        assert_ok(ops->arena_alloc(devices[0], &arena, sizes[s]));
+        assert_ok(ops->arena_alloc(&arena, devices[0], sizes[s]));
         assert_int_equal((uintptr_t)arena % (2 << 20), 0);
         for (size_t i = 0; i < sizes[s]; i += 4096) assert_int_equal(((char *)arena)[i], 0);
         memset(arena, 1, sizes[s]);
@@ -325,9 +325,9 @@ static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
     }
     assert_int_equal(counted_allocations(), before);
     void *arena = NULL;
-    assert_refused(ops->arena_alloc(devices[0], &arena, (size_t)1 << 60), SLUICE_E_DEVICE_MEMORY,
+    assert_refused(ops->arena_alloc(&arena, devices[0], (size_t)1 << 60), SLUICE_E_DEVICE_MEMORY,
                    "an arena of 1152921504606846976 bytes is not to be had");
-    assert_refused(ops->arena_alloc(devices[0], &arena, SIZE_MAX), SLUICE_E_DEVICE_MEMORY,
+    assert_refused(ops->arena_alloc(&arena, devices[0], SIZE_MAX), SLUICE_E_DEVICE_MEMORY,
                    "an arena of 18446744073709551615 bytes is not to be had");
     assert_null(arena);
 }
@@ -337,7 +337,7 @@ static void data_moves_and_events_are_done(void **state) {
     char from[5] = "abcd", to[5] = "wxyz";
     sluice_event *event = NULL;
     bool done           = false;
-    assert_ok(ops->event_create(devices[0], false, &event));
+    assert_ok(ops->event_create(&event, devices[0], false));
     assert_ok(ops->upload(streams[0], to, from, 2));
     assert_string_equal(to, "abyz");
     assert_ok(ops->zero(streams[0], to + 2, 1));
@@ -348,7 +348,7 @@ static void data_moves_and_events_are_done(void **state) {
     assert_ok(ops->copy(streams[0], NULL, NULL, 0));
     assert_ok(ops->record(streams[0], event));
     assert_ok(ops->wait(streams[1], event));
-    assert_ok(ops->query(event, &done));
+    assert_ok(ops->query(&done, event));
     assert_true(done);
     assert_ok(ops->synchronize(streams[0]));
     ops->event_destroy(event);
@@ -381,14 +381,14 @@ static void a_failed_allocation_leaves_no_device(void **state) {
         const sluice_allocator failing = {resize_or_fail, &f};
         const sluice_device_ops *cpu   = NULL;
         sluice_device *device          = NULL;
-        sluice_set_allocator(&failing);
+        sluice_allocator_set(&failing);
         assert_ok(sluice_device_find(&cpu, "cpu"));
         status = cpu->open(&device, 0, 3, 0, false);
         assert_true(status == SLUICE_OK || status == SLUICE_E_HOST_MEMORY);
         assert_true((device != NULL) == (status == SLUICE_OK));
         cpu->close(device);
         assert_int_equal(f.alive, 0);
-        sluice_set_allocator(NULL);
+        sluice_allocator_set(NULL);
     }
 }
 

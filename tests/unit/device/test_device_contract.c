@@ -25,9 +25,9 @@ static int open_device(void **state) {
     operations = ops->operations(SLUICE_PRECISION_FP32);
     assert_non_null(operations);
     assert_ok(ops->open(&device, 0, 2, 0, false));
-    assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &compute));
-    assert_ok(ops->stream_create(device, SLUICE_STREAM_COMPUTE, &compute_too));
-    assert_ok(ops->stream_create(device, SLUICE_STREAM_TRANSFERS, &transfers));
+    assert_ok(ops->stream_create(&compute, device, SLUICE_STREAM_COMPUTE));
+    assert_ok(ops->stream_create(&compute_too, device, SLUICE_STREAM_COMPUTE));
+    assert_ok(ops->stream_create(&transfers, device, SLUICE_STREAM_TRANSFERS));
     return 0;
 }
 
@@ -42,27 +42,27 @@ static int close_device(void **state) {
 
 static void *arena(size_t bytes) {
     void *made = NULL;
-    assert_ok(ops->arena_alloc(device, &made, bytes));
+    assert_ok(ops->arena_alloc(&made, device, bytes));
     assert_non_null(made);
     return made;
 }
 
 static void *pinned(size_t bytes) {
     void *made = NULL;
-    assert_ok(ops->host_alloc(device, &made, bytes));
+    assert_ok(ops->host_alloc(&made, device, bytes));
     assert_non_null(made);
     return made;
 }
 
 static sluice_event *event(bool timed) {
     sluice_event *made = NULL;
-    assert_ok(ops->event_create(device, timed, &made));
+    assert_ok(ops->event_create(&made, device, timed));
     return made;
 }
 
 static bool is_over(sluice_event *it) {
     bool done = false;
-    assert_ok(ops->query(it, &done));
+    assert_ok(ops->query(&done, it));
     return done;
 }
 
@@ -76,9 +76,9 @@ static void what_there_is_can_be_asked(void **state) {
     for (int ordinal = 0; ordinal < (count > 0 ? count : 1); ordinal++) {
         char words[128]  = "";
         size_t available = 0, reserve = 1, for_more = 0;
-        assert_ok(ops->describe(ordinal, words, sizeof words));
-        assert_ok(ops->room(ordinal, 1, &available, &reserve));
-        assert_ok(ops->room(ordinal, 4, &available, &for_more));
+        assert_ok(ops->describe(words, sizeof words, ordinal));
+        assert_ok(ops->memory(&available, &reserve, ordinal, 1));
+        assert_ok(ops->memory(&available, &for_more, ordinal, 4));
         print_message("%s:%d: %s\n", device_name, ordinal, words);
         if (words[0] == '\0' || available == 0 || for_more < reserve)
             fail_msg("'%s' has %zu bytes, keeps %zu for one rank and %zu for four", words,
@@ -92,7 +92,7 @@ static void what_there_is_can_be_asked(void **state) {
         assert_refused(ops->open(&none, count, 1, 0, false), SLUICE_E_ARGUMENT, text);
         assert_null(none);
     }
-    assert_non_null(ops->lacks(device));
+    assert_non_null(ops->degradations(device));
 }
 
 /* An arena is taken from what is left, and comes back. */
@@ -100,11 +100,11 @@ static void arenas_are_counted(void **state) {
     (void)state;
     enum { BYTES = 64 << 20 };
     size_t before = 0, with = 0, after = 0, reserve;
-    assert_ok(ops->room(0, 1, &before, &reserve));
+    assert_ok(ops->memory(&before, &reserve, 0, 1));
     void *const made = arena(BYTES);
-    assert_ok(ops->room(0, 1, &with, &reserve));
+    assert_ok(ops->memory(&with, &reserve, 0, 1));
     ops->arena_free(device, made, BYTES);
-    assert_ok(ops->room(0, 1, &after, &reserve));
+    assert_ok(ops->memory(&after, &reserve, 0, 1));
     if (before == SIZE_MAX) return; /* not known, always */
     if (before - with < BYTES || after < with + BYTES)
         fail_msg("%zu bytes were left, %zu beside an arena of %d, %zu without it again", before,
@@ -245,10 +245,10 @@ static void timed_events_add_up(void **state) {
         assert_ok(ops->record(compute, at[e]));
     }
     assert_ok(ops->synchronize(compute));
-    const sluice_status status = ops->seconds(at[0], at[2], &whole);
+    const sluice_status status = ops->seconds(&whole, at[0], at[2]);
     if (status == SLUICE_OK) {
-        assert_ok(ops->seconds(at[0], at[1], &first));
-        assert_ok(ops->seconds(at[1], at[2], &second));
+        assert_ok(ops->seconds(&first, at[0], at[1]));
+        assert_ok(ops->seconds(&second, at[1], at[2]));
         if (!(first >= 0 && second >= 0 && fabs(first + second - whole) < 5e-6))
             fail_msg("%g s and then %g s are %g s", first, second, whole);
     } else
@@ -276,10 +276,10 @@ typedef struct partner {
 static sluice_status hand_over(partner *it) {
     const size_t bytes = HANDED * sizeof(float);
     SLUICE__TRY(ops->open(&it->device, it->ordinal, 1, 0, false));
-    SLUICE__TRY(ops->stream_create(it->device, SLUICE_STREAM_COMPUTE, &it->stream));
-    SLUICE__TRY(ops->arena_alloc(it->device, &it->block, bytes));
-    SLUICE__TRY(ops->host_alloc(it->device, &it->here, bytes));
-    SLUICE__TRY(ops->event_create(it->device, false, &it->ready));
+    SLUICE__TRY(ops->stream_create(&it->stream, it->device, SLUICE_STREAM_COMPUTE));
+    SLUICE__TRY(ops->arena_alloc(&it->block, it->device, bytes));
+    SLUICE__TRY(ops->host_alloc(&it->here, it->device, bytes));
+    SLUICE__TRY(ops->event_create(&it->ready, it->device, false));
     for (int i = 0; i < HANDED; i++) ((float *)it->here)[i] = (float)i;
     SLUICE__TRY(ops->upload(it->stream, it->block, it->here, bytes));
     SLUICE__TRY(operations->relu(it->stream, &(sluice_relu){it->block, it->block, HANDED}));

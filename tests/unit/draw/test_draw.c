@@ -24,7 +24,7 @@ typedef struct prices {
 static const prices textbook = {1, 1, 1, 0, 0}, slow_links = {1, 1, 1, 0.5, 0.25};
 
 static sluice_timeline *make(sluice_schedule *schedule, prices price) {
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, price.forward, price.input, price.weight);
     costs.activation_transfer = costs.gradient_transfer = price.transfer;
     costs.update                                        = price.update;

@@ -110,7 +110,7 @@ static sluice_pipeline *make_pipeline(const setting *with, const sluice_model *m
     options.threads   = 1;
     options.precision = with->precision;
     options.recompute = recompute;
-    assert_ok(sluice__pipeline_create(&pipeline, model, schedule, &split, &options, &parts));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, &split, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -129,7 +129,7 @@ static outcome train(const setting *with) {
     fill(&from);
     for (int n = 0; n < STEPS; n++) {
         sluice_result result;
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
     }
@@ -137,9 +137,9 @@ static outcome train(const setting *with) {
     const bool apart = with->ranks > 1, two = with->config.narrow;
     const int times = apart || (two && with->precision == SLUICE_PRECISION_BF16) ? 2 : 1;
     assert_int_equal(atomic_load(&from.loads), STEPS * MICROBATCHES * times);
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &out.held_out));
-    assert_ok(sluice_pipeline_digest(pipeline, &out.digest));
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_evaluate(&out.held_out, pipeline, &batch));
+    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     if (with->poisoned) poison_end(with->ranks);
     return out;
@@ -249,7 +249,7 @@ static void test_parts_are_kept_as_long_as_layers_say(void **state) {
         sluice_pipeline *const pipeline = make_pipeline(&with, model);
         int count, recomputes = 0;
         const sluice_instruction *const list =
-            sluice_program_list(sluice_pipeline_program(pipeline), 1, &count);
+            sluice_program_list(&count, sluice_pipeline_program(pipeline), 1);
         for (int n = 0; n < count; n++) {
             if (list[n].peer >= 0 || list[n].microbatch < 0) continue;
             const size_t samples = list[n].microbatch == 0 ? 3 : 2;
@@ -259,7 +259,7 @@ static void test_parts_are_kept_as_long_as_layers_say(void **state) {
             recomputes += list[n].kind == SLUICE_INSTRUCTION_RECOMPUTE;
         }
         if ((recomputes > 0) != (with.recompute > 0)) fail_msg("%d are recomputed", recomputes);
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
@@ -278,18 +278,18 @@ static void test_a_batch_without_a_part_is_refused(void **state) {
     double loss;
     fill(&from);
     batch.parts[2].name = "weight";
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the model reads 'weights', and the batch has targets, more, weight, inputs");
-    assert_refused(sluice_pipeline_evaluate(pipeline, &batch, &loss), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_evaluate(&loss, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the model reads 'weights', and the batch has targets, more, weight, inputs");
     batch.parts[2] = (sluice_batch_part){"weights", NULL, &from};
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "nothing loads 'weights' of the batch");
     memset(batch.parts, 0, sizeof batch.parts);
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the model reads 'inputs', and the batch has nothing");
-    assert_ok(sluice_pipeline_step(pipeline, &whole, &result)); /* it works on */
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_step(&result, pipeline, &whole)); /* it works on */
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -311,8 +311,10 @@ static sluice_status reader_describe(sluice_layer_description *out, const void *
     return SLUICE_OK;
 }
 
-static const sluice_layer_kind reader = {
-    .name = "reader", .config_bytes = sizeof(reader_config), .describe = reader_describe};
+static const sluice_layer_kind reader = {.size         = sizeof(sluice_layer_kind),
+                                         .name         = "reader",
+                                         .config_bytes = sizeof(reader_config),
+                                         .describe     = reader_describe};
 
 static reader_config reads(const char *name, sluice_shape shape, sluice_shape in_bf16) {
     return (reader_config){name, {shape, shape, in_bf16}};

@@ -73,7 +73,7 @@ static sluice_status try_pipeline(sluice_pipeline **out, const sluice_model *mod
     options.precision    = precision;
     options.memory_limit = limit;
     const sluice_status status =
-        sluice__pipeline_create(out, model, schedule, NULL, &options, &parts);
+        sluice__pipeline_plan_and_open(out, model, schedule, NULL, &options, &parts);
     sluice_schedule_free(schedule);
     return status;
 }
@@ -90,12 +90,12 @@ static outcome train(numbers *from, int ranks, sluice_precision precision) {
     sluice_result result;
     outcome out;
     assert_ok(try_pipeline(&pipeline, model, ranks, precision, 0));
-    for (int n = 0; n < 3; n++) assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &out.held_out));
-    assert_ok(sluice_pipeline_digest(pipeline, &out.digest));
+    for (int n = 0; n < 3; n++) assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+    assert_ok(sluice_pipeline_evaluate(&out.held_out, pipeline, &batch));
+    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
     out.loss = result.loss;
     out.norm = result.norm;
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return out;
 }
@@ -161,7 +161,7 @@ static void test_targets_stay_floats(void **state) {
 static void expect_nonfinite(sluice_pipeline *pipeline, numbers *from, const char *says) {
     sluice_result result;
     const sluice_batch batch = batch_of(from);
-    const sluice_status got  = sluice_pipeline_step(pipeline, &batch, &result);
+    const sluice_status got  = sluice_pipeline_step(&result, pipeline, &batch);
     if (got != SLUICE_E_NONFINITE || !test_matches(sluice_last_error()->what, says))
         fail_msg("%s: '%s', expected '%s'", sluice_status_name(got), sluice_last_error()->what,
                  says);
@@ -181,15 +181,15 @@ static void test_what_overflows_in_bf16_is_named(void **state) {
                      "output of layer 'second' \\(stage [12], rank [12]\\); nothing was updated");
     bias[2] = 0;
     assert_ok(sluice_pipeline_write_parameter(pipeline, "second.bias", bias, WIDTH));
-    from.inputs[4 * WIDTH] = -FLT_MAX;
+    from.inputs[(size_t)4 * WIDTH] = -FLT_MAX;
     expect_nonfinite(pipeline, &from,
                      "step 2, micro-batch 1: the loss is (inf|nan) because the inputs are not "
                      "finite; nothing was updated");
-    from.inputs[4 * WIDTH] = 0;
+    from.inputs[(size_t)4 * WIDTH] = 0;
     sluice_result result;
     const sluice_batch batch = batch_of(&from);
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &result)); /* it works on */
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch)); /* it works on */
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -204,9 +204,9 @@ static void test_the_limit_is_of_the_precision(void **state) {
     assert_ok(sluice_gpt_model(&model, &config, 16));
     assert_ok(try_pipeline(&pipeline, model, 1, SLUICE_PRECISION_BF16, 0));
     const size_t limit = pipeline->rank[0].arena_bytes;
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     assert_ok(try_pipeline(&pipeline, model, 1, SLUICE_PRECISION_BF16, limit));
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     pipeline = NULL;
     assert_int_equal(try_pipeline(&pipeline, model, 1, SLUICE_PRECISION_BF16, limit - 1),
                      SLUICE_E_DEVICE_MEMORY);
@@ -262,7 +262,7 @@ static void test_a_plan_for_something_else_is_refused(void **state) {
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_ok(sluice__pipeline_open(&pipeline, plan, &options, &parts));
     sluice_plan_free(plan);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
 }
@@ -282,7 +282,7 @@ static void test_built_in_devices_refuse_bf16(void **state) {
         (void)snprintf(says, sizeof says, "device %s does not compute in bf16", name);
         options.device    = name;
         options.precision = SLUICE_PRECISION_BF16;
-        assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
+        assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
                        SLUICE_E_UNSUPPORTED, says);
         assert_string_equal(sluice_last_error()->hint, "it computes in: fp32");
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_pipeline.c -- a pipeline's memory, and what happens when something fails. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ static void *count_and_resize(void *context, void *block, size_t old_bytes, size
 static void test_a_step_allocates_nothing(void **state) {
     (void)state;
     const sluice_allocator counting = {count_and_resize, NULL};
-    sluice_set_allocator(&counting);
+    sluice_allocator_set(&counting);
     const setting with        = {"1f1b", 3, 2, 3, 7, true, "adamw", 0, 0, 0};
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
@@ -36,13 +37,13 @@ static void test_a_step_allocates_nothing(void **state) {
         sluice_result result;
         double loss;
         const sluice_batch batch = make_batch(7, &n);
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &loss));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+        assert_ok(sluice_pipeline_evaluate(&loss, pipeline, &batch));
     }
     const int during = atomic_load(&allocations) - before;
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
-    sluice_set_allocator(NULL);
+    sluice_allocator_set(NULL);
     if (during != 0) fail_msg("%d allocations in three steps and evaluations", during);
 }
 
@@ -76,9 +77,9 @@ static void test_a_failing_callback_stops_every_rank(void **state) {
     sluice_result result;
     static const char says[] =
         "rank 0, stage 0, 0F2: loading 'inputs' of samples 4 to 5 failed: the disk is gone";
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_CALLBACK, says);
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_CALLBACK, says);
-    sluice_pipeline_free(pipeline);
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_CALLBACK, says);
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_CALLBACK, says);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -91,15 +92,16 @@ static void test_a_deadline_names_who_waits(void **state) {
     options.threads                 = 1;
     options.deadline_s              = 0.2;
     sluice_pipeline *pipeline;
-    assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options,
+                                             &small_gpt.parts));
     trouble slow             = {0, 1, 1.0};
     const sluice_batch batch = {
         2, 22, {{"inputs", load_badly, &slow}, {"targets", load_shifted, &slow}}, 1e-3};
     sluice_result result;
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_DEADLINE,
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_DEADLINE,
                    "rank 1, stage 1, 1RECV_F1: no rank finished anything for 0.2 s: rank 1 waits "
                    "for 1RECV_F1; rank 0 is at 0F1");
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
 }
@@ -110,20 +112,20 @@ static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = make_pipeline(&with, model);
     float values[24];
-    assert_ok(sluice_pipeline_read_parameter(pipeline, "transformer.ln_f.weight", values, 24));
+    assert_ok(sluice_pipeline_read_parameter(values, 24, pipeline, "transformer.ln_f.weight"));
     values[3] = NAN;
     assert_ok(sluice_pipeline_write_parameter(pipeline, "transformer.ln_f.weight", values, 24));
     uint64_t before, after;
-    assert_ok(sluice_pipeline_digest(pipeline, &before));
+    assert_ok(sluice_pipeline_digest(&before, pipeline));
     int64_t n                = 0;
     const sluice_batch batch = make_batch(4, &n);
     sluice_result result;
-    const sluice_status got = sluice_pipeline_step(pipeline, &batch, &result);
+    const sluice_status got = sluice_pipeline_step(&result, pipeline, &batch);
     if (got != SLUICE_E_NONFINITE || !strstr(sluice_last_error()->what, "nothing was updated"))
         fail_msg("%s: %s", sluice_status_name(got), sluice_last_error()->what);
-    assert_ok(sluice_pipeline_digest(pipeline, &after));
+    assert_ok(sluice_pipeline_digest(&after, pipeline));
     if (before != after) fail_msg("the weights changed");
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -136,41 +138,42 @@ static void test_wrong_calls_are_refused(void **state) {
     sluice_batch batch        = make_batch(5, &n);
     sluice_result result;
     float value = 0;
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "a minibatch of 5 samples in a pipeline for 4");
     batch              = make_batch(4, &n);
     batch.total_weight = NAN;
-    assert_refused(sluice_pipeline_step(pipeline, &batch, &result), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the batch's total weight is nan; it must be from 1e-300 to 1e+300");
-    assert_refused(sluice_pipeline_read_parameter(pipeline, "wte", &value, 1), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_pipeline_read_parameter(&value, 1, pipeline, "wte"), SLUICE_E_ARGUMENT,
                    "there is no parameter 'wte'");
-    assert_refused(sluice_pipeline_read_parameter(pipeline, "transformer.ln_f.bias", &value, 1),
+    assert_refused(sluice_pipeline_read_parameter(&value, 1, pipeline, "transformer.ln_f.bias"),
                    SLUICE_E_ARGUMENT, "parameter 'transformer.ln_f.bias' has 24 elements, not 1");
     batch = make_batch(4, &n);
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+    sluice_pipeline_close(pipeline);
 
     sluice_schedule *schedule       = make_schedule("gpipe", 8, 4);
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     options.samples                 = 4;
-    assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
+    assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
                    SLUICE_E_ARGUMENT, "8 stages need as many layers, and there are 7");
     sluice_schedule_free(schedule);
     schedule        = make_schedule("gpipe", 2, 4);
     options.samples = 3;
-    assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
+    assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
                    SLUICE_E_ARGUMENT, "4 micro-batches of a minibatch of 3 samples");
     options.samples            = 4;
     sluice_adamw_config config = SLUICE_ADAMW_CONFIG_INIT;
     config.beta2               = 1;
     options.optimizer_config   = &config;
-    assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
+    assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
                    SLUICE_E_ARGUMENT, "beta2 is 1; it must be from 0 to 1");
     sluice_schedule_free(schedule);
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_step_allocates_nothing),
         cmocka_unit_test(test_a_failing_callback_stops_every_rank),

@@ -22,7 +22,7 @@ static sluice_pipeline *open_pipeline(const sluice_model *model, const char *sch
     options.threads   = 1;
     options.recompute = all;
     assert_ok(sluice_optimizer_find(&options.optimizer, optimizer));
-    assert_ok(sluice_pipeline_create(&pipeline, model, list, &even, &options));
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, list, &even, &options));
     sluice_schedule_free(list);
     return pipeline;
 }
@@ -61,11 +61,11 @@ static void test_everything_is_listed_by_name(void **state) {
     assert_int_equal(second.rank, 1);
     assert_int_equal(second.kind, SLUICE_STATE_OPTIMIZER);
     assert_int_equal(sluice_shape_count(&second.shape), 24);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
 
     pipeline = open_pipeline(model, "1f1b", 2, false, "sgd"); /* without momentum */
     assert_int_equal(sluice_pipeline_state_count(pipeline), distinct);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -81,7 +81,7 @@ static void test_state_of_layers_is_listed_and_planned(void **state) {
     for (int r = 0; r < 2; r++)
         bytes += sluice_program_memory(sluice_pipeline_program(pipeline), r).layer_states;
     assert_int_equal(bytes, 4 * 256); /* two of each layer, each in blocks of 256 */
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -96,14 +96,14 @@ static void test_wrong_names_and_sizes_are_refused(void **state) {
         sluice_pipeline_write_state(pipeline, "adamw.m/transformer.ln_f.bias", values, 4),
         SLUICE_E_ARGUMENT, "state 'adamw.m/transformer.ln_f.bias' has 96 bytes, not 4");
     assert_refused(
-        sluice_pipeline_read_parameter(pipeline, "adamw.m/transformer.ln_f.bias", values, 24),
+        sluice_pipeline_read_parameter(values, 24, pipeline, "adamw.m/transformer.ln_f.bias"),
         SLUICE_E_ARGUMENT, "there is no parameter 'adamw.m/transformer.ln_f.bias'");
     const sluice_counters wrong = {2, 3, 1};
     assert_refused(sluice_pipeline_set_counters(pipeline, &wrong), SLUICE_E_ARGUMENT,
                    "3 updates in 2 steps");
     const sluice_counters now = sluice_pipeline_counters(pipeline);
     assert_true(now.steps == 0 && now.updates == 0 && now.seed == 1);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -125,7 +125,7 @@ static void test_what_is_written_is_read(void **state) {
         assert_memory_equal(put, got, bytes);
         free(put), free(got);
     }
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -143,8 +143,8 @@ static void test_a_tied_parameter_is_written_to_every_holder(void **state) {
         const sluice_batch batch  = make_batch(SAMPLES, &n);
         assert_ok(
             sluice_pipeline_write_state(pipeline, "transformer.wte.weight", values, sizeof values));
-        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &loss[k]));
-        sluice_pipeline_free(pipeline);
+        assert_ok(sluice_pipeline_evaluate(&loss[k], pipeline, &batch));
+        sluice_pipeline_close(pipeline);
     }
     if (loss[0] != loss[1]) fail_msg("the loss is %.17g, and %.17g on 3 ranks", loss[0], loss[1]);
     sluice_model_free(model);
@@ -189,12 +189,12 @@ static void test_a_layer_keeps_state(void **state) {
                 sluice_result result;
                 double loss;
                 const sluice_batch batch = stateful_batch(&n);
-                assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-                assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &loss));
+                assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+                assert_ok(sluice_pipeline_evaluate(&loss, pipeline, &batch));
             }
             expect_forwards(pipeline, 3 * MICROBATCHES, words);
-            assert_ok(sluice_pipeline_digest(pipeline, &digests[runs++]));
-            sluice_pipeline_free(pipeline);
+            assert_ok(sluice_pipeline_digest(&digests[runs++], pipeline));
+            sluice_pipeline_close(pipeline);
         }
     for (int k = 2; k < runs; k += 2) assert_true(digests[k] == digests[0]);
     sluice_model_free(model);
@@ -206,12 +206,12 @@ static void test_state_of_layers_is_in_the_digest(void **state) {
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
     const float values[2]     = {5, 6};
     uint64_t before, after;
-    assert_ok(sluice_pipeline_digest(pipeline, &before));
+    assert_ok(sluice_pipeline_digest(&before, pipeline));
     assert_ok(sluice_pipeline_write_state(pipeline, "state/second_counter.forwards", values,
                                           sizeof values));
-    assert_ok(sluice_pipeline_digest(pipeline, &after));
+    assert_ok(sluice_pipeline_digest(&after, pipeline));
     assert_true(before != after);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
@@ -225,12 +225,12 @@ static void test_looking_for_a_cause_leaves_state_alone(void **state) {
     const sluice_batch batch  = stateful_batch(&n);
     sluice_result result;
     assert_ok(sluice_pipeline_write_state(pipeline, "narrow.bias", bias, sizeof bias));
-    const sluice_status got = sluice_pipeline_step(pipeline, &batch, &result);
+    const sluice_status got = sluice_pipeline_step(&result, pipeline, &batch);
     if (got != SLUICE_E_NONFINITE) fail_msg("%s", sluice_status_name(got));
     expect_forwards(pipeline, MICROBATCHES, "a step that is not finite");
     const sluice_counters counters = sluice_pipeline_counters(pipeline);
     assert_true(counters.steps == 1 && counters.updates == 0);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 

@@ -148,8 +148,8 @@ static void watch(sluice__rank *rank, const sluice_instruction *at) {
 
 /* ---- a device whose order is looked at ---- */
 
-static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes) {
-    SLUICE__TRY(cpu->arena_alloc(device, out, bytes));
+static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes) {
+    SLUICE__TRY(cpu->arena_alloc(out, device, bytes));
     pthread_mutex_lock(&world.lock);
     int r = 0;
     while (world.arenas[r]) r++;
@@ -160,16 +160,16 @@ static sluice_status arena_alloc(sluice_device *device, void **out, size_t bytes
     return SLUICE_OK;
 }
 
-static sluice_status stream_create(sluice_device *device, sluice_stream_kind kind,
-                                   sluice_stream **out) {
-    SLUICE__TRY(cpu->stream_create(device, kind, out));
+static sluice_status stream_create(sluice_stream **out, sluice_device *device,
+                                   sluice_stream_kind kind) {
+    SLUICE__TRY(cpu->stream_create(out, device, kind));
     pthread_mutex_lock(&world.lock);
     world.streams[number_of(NULL)] = *out;
     pthread_mutex_unlock(&world.lock);
     return SLUICE_OK;
 }
 
-static sluice_status event_create(sluice_device *device, bool timed, sluice_event **out) {
+static sluice_status event_create(sluice_event **out, sluice_device *device, bool timed) {
     (void)device, (void)timed;
     pthread_mutex_lock(&world.lock);
     *out = &world.events[world.event_count++];
@@ -197,7 +197,7 @@ static sluice_status wait(sluice_stream *stream, sluice_event *event) {
     return SLUICE_OK;
 }
 
-static sluice_status query(sluice_event *event, bool *done) {
+static sluice_status query(bool *done, sluice_event *event) {
     pthread_mutex_lock(&world.lock);
     join(&host, &event->at);
     pthread_mutex_unlock(&world.lock);
@@ -251,13 +251,13 @@ static void run_one(const char *name, const sluice_schedule *schedule, int micro
     options.samples = microbatches;
     options.threads = 1;
     forget();
-    assert_ok(sluice__pipeline_create(&pipeline, model, schedule, NULL, &options, &parts));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options, &parts));
     for (; n < 2; n++) {
         const sluice_batch batch = make_batch(microbatches, &n);
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &held_out));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+        assert_ok(sluice_pipeline_evaluate(&held_out, pipeline, &batch));
     }
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     if (world.wrong[0] != '\0')
         fail_msg("%s, %d ranks, %d micro-batches: %s", name, sluice_schedule_ranks(schedule),
                  microbatches, world.wrong);

@@ -29,7 +29,7 @@ static lab open_lab(sluice_schedule *schedule, const sluice_simulation_costs *co
     options.costs     = costs;
     options.recompute = recompute;
     assert_ok(sluice_virtual_model(&it.model, bytes, sluice_schedule_stages(schedule), 2));
-    assert_ok(sluice_pipeline_create(&it.pipeline, it.model, schedule, NULL, &options));
+    assert_ok(sluice_pipeline_plan_and_open(&it.pipeline, it.model, schedule, NULL, &options));
     simulation   = simulate(sluice_pipeline_program(it.pipeline), costs);
     it.simulated = simulation->step;
     it.batch     = sluice_virtual_batch(options.samples);
@@ -38,7 +38,7 @@ static lab open_lab(sluice_schedule *schedule, const sluice_simulation_costs *co
 }
 
 static void close_lab(lab *it) {
-    sluice_pipeline_free(it->pipeline);
+    sluice_pipeline_close(it->pipeline);
     sluice_model_free(it->model);
     sluice_schedule_free(it->schedule);
 }
@@ -49,7 +49,7 @@ static void assert_takes(lab *it, const char *what) {
     double least = INFINITY;
     for (int n = 0; n < 20; n++) {
         sluice_result result;
-        assert_ok(sluice_pipeline_step(it->pipeline, &it->batch, &result));
+        assert_ok(sluice_pipeline_step(&result, it->pipeline, &it->batch));
         if (result.seconds < it->simulated)
             fail_msg("%s: a step of %.6f s, simulated %.6f s", what, result.seconds, it->simulated);
         least = fmin(least, result.seconds);
@@ -72,10 +72,10 @@ static void test_a_step_takes_what_was_simulated(void **state) {
         {"looped-bfs", 2, 4, false},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_stage_cost cost[MAX_STAGES];
+        sluice_cost cost[MAX_STAGES];
         bool recompute[MAX_STAGES] = {rows[k].recompute, false, rows[k].recompute};
         for (int s = 0; s < MAX_STAGES; s++)
-            cost[s] = (sluice_stage_cost){1e-3 + 2e-4 * (s % 3), 2e-3, 1.5e-3};
+            cost[s] = (sluice_cost){1e-3 + 2e-4 * (s % 3), 2e-3, 1.5e-3};
         const sluice_simulation_costs costs = {.stages = cost, .latency = 5e-4, .update = 1e-3};
         lab it = open_lab(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), &costs, NULL,
                           recompute);
@@ -87,7 +87,7 @@ static void test_a_step_takes_what_was_simulated(void **state) {
 /* What was asked for is in the ledger, and what is in the simulation's. */
 static void test_the_ledger_is_that_of_the_costs(void **state) {
     (void)state;
-    sluice_stage_cost cost[MAX_STAGES];
+    sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 2e-3, 3e-3, 1e-3);
     const bool recompute[3]       = {true, false, true};
     const double updates[3]       = {1e-3, 2e-3, 3e-3};
@@ -98,7 +98,7 @@ static void test_the_ledger_is_that_of_the_costs(void **state) {
     sluice_ledger said[3];
     sluice_result result;
     assert_ok(sluice_simulation_ledger(said, program, simulation, &costs));
-    assert_ok(sluice_pipeline_step(it.pipeline, &it.batch, &result));
+    assert_ok(sluice_pipeline_step(&result, it.pipeline, &it.batch));
     static const sluice_ledger_entry entries[] = {SLUICE_LEDGER_FORWARD, SLUICE_LEDGER_INPUT,
                                                   SLUICE_LEDGER_WEIGHT, SLUICE_LEDGER_RECOMPUTE,
                                                   SLUICE_LEDGER_UPDATE};
@@ -130,7 +130,7 @@ static void test_messages_take_their_links_time(void **state) {
         {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_stage_cost cost[MAX_STAGES];
+        sluice_cost cost[MAX_STAGES];
         sluice_simulation_costs costs     = equal_costs(cost, 0, 0, 0);
         const sluice_stage_bytes bytes[2] = {{.output = rows[k].output}, {.output = 4}};
         costs.latency                     = rows[k].latency;
@@ -149,13 +149,13 @@ static void test_messages_take_their_links_time(void **state) {
 static void test_memory_is_address_space(void **state) {
     (void)state;
     const size_t much = (size_t)1 << 35;
-    sluice_stage_cost cost[MAX_STAGES];
+    sluice_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     sluice_stage_bytes bytes[4];
     for (int s = 0; s < 4; s++) bytes[s] = (sluice_stage_bytes){much / 8, much, 64, 64, much};
     lab it = open_lab(generate_schedule("1f1b", 4, 4), &costs, bytes, NULL);
     sluice_result result;
-    assert_ok(sluice_pipeline_step(it.pipeline, &it.batch, &result));
+    assert_ok(sluice_pipeline_step(&result, it.pipeline, &it.batch));
     const sluice_program_bytes planned =
         sluice_program_memory(sluice_pipeline_program(it.pipeline), 0);
     if (planned.parameters + planned.gradients + planned.states < much ||
@@ -170,7 +170,7 @@ static void test_memory_is_address_space(void **state) {
  */
 static void test_real_models_run_too(void **state) {
     (void)state;
-    sluice_stage_cost cost[MAX_STAGES];
+    sluice_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 1e-3, 1e-3, 1e-3);
     const sluice_gpt_config config      = {40, 16, 24, 2, 3, true, 0.1F};
     sluice_schedule *schedule           = generate_schedule("zbv", 3, 6);
@@ -184,14 +184,14 @@ static void test_real_models_run_too(void **state) {
     options.device  = "virtual";
     options.samples = 13;
     options.costs   = &costs;
-    assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-    assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &loss));
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+    assert_ok(sluice_pipeline_evaluate(&loss, pipeline, &batch));
     if (result.seconds < 0.036) fail_msg("36 actions of 1 ms take %g s", result.seconds);
     float value;
-    assert_refused(sluice_pipeline_read_parameter(pipeline, "transformer.ln_f.weight", &value, 1),
+    assert_refused(sluice_pipeline_read_parameter(&value, 1, pipeline, "transformer.ln_f.weight"),
                    SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     sluice_schedule_free(schedule);
 }
@@ -204,7 +204,7 @@ static sluice_status refuse_third(void *context, void *to, int64_t first, int64_
 /* A rank that sleeps an hour is woken when another one fails. */
 static void test_a_failure_ends_every_sleep(void **state) {
     (void)state;
-    sluice_stage_cost cost[MAX_STAGES];
+    sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     cost[0].forward               = 0.1; /* rank 1 begins while the second runs */
     cost[1].forward               = 3600;
@@ -212,18 +212,18 @@ static void test_a_failure_ends_every_sleep(void **state) {
     sluice_result result;
     it.batch.parts[0].load = refuse_third;
     assert_refused(
-        sluice_pipeline_step(it.pipeline, &it.batch, &result), SLUICE_E_CALLBACK,
+        sluice_pipeline_step(&result, it.pipeline, &it.batch), SLUICE_E_CALLBACK,
         "rank 0, stage 0, 0F2: loading 'inputs' of samples 2 to 2 failed: the disk is gone");
     close_lab(&it);
 }
 
 static void test_wrong_costs_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost cost[MAX_STAGES];
+    sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs good = equal_costs(cost, 0, 0, 0), bad = good, negative = good;
-    static const sluice_stage_cost less[] = {{0, 0, 0}, {0, -1, 0}};
-    bad.gradient_transfer                 = 1;
-    negative.stages                       = less;
+    static const sluice_cost less[] = {{0, 0, 0}, {0, -1, 0}};
+    bad.gradient_transfer           = 1;
+    negative.stages                 = less;
     const struct {
         const char *device;
         const sluice_simulation_costs *costs;
@@ -245,14 +245,14 @@ static void test_wrong_costs_are_refused(void **state) {
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         options.device = rows[k].device;
         options.costs  = rows[k].costs;
-        assert_refused(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options),
+        assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
                        rows[k].status, rows[k].says);
     }
     const sluice_gpt_config config = {40, 16, 24, 2, 3, true, 0};
     assert_ok(sluice_gpt_model(&real, &config, 12));
     options.device = "cpu";
     options.costs  = &good;
-    assert_refused(sluice_pipeline_create(&pipeline, real, schedule, NULL, &options),
+    assert_refused(sluice_pipeline_plan_and_open(&pipeline, real, schedule, NULL, &options),
                    SLUICE_E_ARGUMENT,
                    "there are costs for a virtual device, and the device is cpu");
     const sluice_virtual_config none = {.parameters = -1};

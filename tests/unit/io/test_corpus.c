@@ -41,13 +41,13 @@ static void test_files_are_joined_in_order_of_their_names(void **state) {
     static const char all[] = "az\nbcd\nefgh";
     for (int64_t w = 0; w < 5; w++) {
         int32_t inputs[2], targets[2];
-        sluice_corpus_window(corpus, w, inputs, targets);
+        sluice_corpus_window(inputs, targets, corpus, w);
         for (int t = 0; t < 2; t++)
             if (inputs[t] != all[2 * w + t] || targets[t] != all[2 * w + t + 1])
                 fail_msg("window %d: '%c' -> '%c', expected '%c' -> '%c'", (int)w, inputs[t],
                          targets[t], all[2 * w + t], all[2 * w + t + 1]);
     }
-    sluice_corpus_free(corpus);
+    sluice_corpus_close(corpus);
     folder_remove(&in);
 }
 
@@ -70,15 +70,15 @@ static void test_token_files_are_read(void **state) {
     sluice_corpus *corpus;
     assert_ok(open_names(&corpus, &in, (const char *const[]){"a.bin", NULL}, 2));
     assert_int_equal(sluice_corpus_vocabulary(corpus), 50257);
-    sluice_corpus_free(corpus);
+    sluice_corpus_close(corpus);
     assert_ok(open_names(&corpus, &in, (const char *const[]){"a.bin", "b.bin", NULL}, 3));
     assert_int_equal(sluice_corpus_vocabulary(corpus), 60001);
     assert_int_equal(sluice_corpus_tokens(corpus), 8);
     int32_t inputs[3], targets[3];
-    sluice_corpus_window(corpus, 1, inputs, targets);
+    sluice_corpus_window(inputs, targets, corpus, 1);
     assert_memory_equal(inputs, ((int32_t[]){4, 5, 6}), sizeof inputs);
     assert_memory_equal(targets, ((int32_t[]){5, 6, 60000}), sizeof targets);
-    sluice_corpus_free(corpus);
+    sluice_corpus_close(corpus);
     folder_remove(&in);
 }
 
@@ -107,7 +107,7 @@ static void test_each_epoch_has_every_training_window_once(void **state) {
         for (int w = 0; w < 106; w++)
             if (seen[e][w] != 1) fail_msg("epoch %d has window %d %d times", e, w, seen[e][w]);
     if (moved < 90) fail_msg("the second epoch moves only %d of 106 windows", moved);
-    sluice_corpus_free(corpus);
+    sluice_corpus_close(corpus);
     folder_remove(&in);
 }
 

@@ -168,7 +168,7 @@ static void layers_become_stages(void **state) {
     sluice_profile *profile   = parse(five);
     sluice_split *split       = malloc(sizeof *split);
     sluice_schedule *schedule = generate_schedule("1f1b", 3, 4);
-    sluice_stage_cost costs[3];
+    sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[3];
     const sluice_profile_costs room = {costs, recompute, bytes, updates};
@@ -181,7 +181,7 @@ static void layers_become_stages(void **state) {
     assert_near("W", costs[2].weight, 1);
     assert_near("recompute", recompute[1], 0.75);
     assert_int_equal(bytes[1].saved, 30);
-    assert_int_equal(bytes[1].handed, 60);
+    assert_int_equal(bytes[1].stash, 60);
     assert_int_equal(bytes[1].scratch, 30);
     assert_int_equal(bytes[1].output, 40);
     assert_int_equal(bytes[1].permanent, 3 * 10000 * 4);
@@ -205,7 +205,7 @@ static void ties_on_one_rank_are_counted_once(void **state) {
     sluice_profile *profile   = parse(five);
     sluice_split *split       = malloc(sizeof *split);
     sluice_schedule *schedule = parse_schedule("0F0,2F0,2B0,0B0\n1F0,1B0\n");
-    sluice_stage_cost costs[3];
+    sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[2];
     const sluice_profile_costs room = {costs, recompute, bytes, updates};

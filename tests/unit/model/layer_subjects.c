@@ -18,7 +18,7 @@ static const sluice_layernorm_config layernorm   = {.width = 7};
 static const sluice_classifier_config classifier = {6, LAYER_CLASSES, 0.5F};
 static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
 
-/* Other than GPT-2's: RMS norms, no biases, fewer key/value heads, a head width of its own, no
+/* Other than GPT-2's: RMS norms, no biases, fewer key/value heads, another head width, no
  * positions. */
 static const sluice_layernorm_config rms        = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
 static const sluice_linear_config plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};

@@ -38,7 +38,7 @@ static void test_descriptions(void **unused) {
     assert_int_equal(d.saved_count, 6);
     assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
-    assert_int_equal(d.handed[0], 2 * 10 * 36 * 4);
+    assert_int_equal(d.stash[0], 2 * 10 * 36 * 4);
     const double products = 2.0 * 20 * 12 * (36 + 12), triangle = 20.0 * 10 * 12;
     assert_true(d.weight.flops >= products && d.weight.flops < 1.1 * products);
     assert_true(d.forward.flops >= products + 2 * triangle &&
@@ -51,7 +51,7 @@ static void test_descriptions(void **unused) {
     assert_int_equal(d.weight_per_sample, 10);
     assert_int_equal(d.batch_count, 1);
     assert_string_equal(d.batch[0].name, "targets");
-    assert_int_equal(d.batch[0].shape.rank, 2);
+    assert_int_equal(d.batch[0].shape.dim_count, 2);
     assert_int_equal(sluice_shape_count(&d.batch[0].shape), 20);
     assert_int_equal(sluice_shape_count(&d.output), 0);
     assert_true(d.forward.flops == 0 && d.weight.flops == 0);
@@ -72,7 +72,7 @@ static void test_descriptions_of_less(void **unused) {
     assert_ok(sluice_layer_attention()->describe(
         &d, &llama, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
     static const char *const names[] = {"../ln_1.weight", "c_attn.weight", "c_proj.weight"};
-    static const int64_t counts[]    = {12, 12 * (4 + 2 * 2) * 2, 4 * 2 * 12};
+    static const int64_t counts[] = {12, 192, 96}; /* of 4 heads of 2, and 2 of keys and values */
     assert_int_equal(d.parameter_count, 3);
     for (int p = 0; p < 3; p++) {
         assert_string_equal(d.parameters[p].name, names[p]);
@@ -96,17 +96,27 @@ static void test_descriptions_of_less(void **unused) {
     assert_int_equal(d.parameter_count, 1);
 }
 
-static void test_refusals(void **unused) {
-    (void)unused;
+typedef struct refusal {
+    const sluice_layer_kind *kind;
+    const void *config;
+    const sluice_shape *input;
+    const char *text;
+} refusal;
+
+static void check_refusals(const refusal *bad, size_t count) {
     sluice_layer_description d;
-    const sluice_shape rows   = {SLUICE_TYPE_F32, 3, {2, 8, 12}};
-    const sluice_shape tokens = {SLUICE_TYPE_I32, 2, {2, 10}};
-    const struct {
-        const sluice_layer_kind *kind;
-        const void *config;
-        const sluice_shape *input;
-        const char *text;
-    } bad[] = {
+    for (size_t i = 0; i < count; i++)
+        assert_refused(
+            bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
+            SLUICE_E_ARGUMENT, bad[i].text);
+}
+
+static const sluice_shape rows   = {SLUICE_TYPE_F32, 3, {2, 8, 12}};
+static const sluice_shape tokens = {SLUICE_TYPE_I32, 2, {2, 10}};
+
+static void test_refusals_of_attention(void **unused) {
+    (void)unused;
+    const refusal bad[] = {
         {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 5}, &rows,
          "attention has width 12, which 5 heads do not divide"},
         {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 0}, &rows,
@@ -127,6 +137,14 @@ static void test_refusals(void **unused) {
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
          "attention has a rotary base of inf; it must be a finite number, at least 0"},
+    };
+    check_refusals(bad, sizeof bad / sizeof *bad);
+}
+
+static void test_refusals(void **unused) {
+    (void)unused;
+    sluice_layer_description d;
+    const refusal bad[] = {
         {sluice_layer_layernorm(), &(sluice_layernorm_config){12, {(sluice_norm_kind)2, 0}}, &rows,
          "layernorm has a norm of kind 2, which does not exist"},
         {sluice_layer_mlp(),
@@ -156,10 +174,7 @@ static void test_refusals(void **unused) {
          &(sluice_shape){SLUICE_TYPE_F32, 2, {1 << 30, 1 << 30}},
          "squared-error would need a tensor of 1073741824 x 1073741824 elements, more than 2^48"},
     };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_refused(
-            bad[i].kind->describe(&d, bad[i].config, bad[i].input, SLUICE_PRECISION_FP32),
-            SLUICE_E_ARGUMENT, bad[i].text);
+    check_refusals(bad, sizeof bad / sizeof *bad);
     assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, (sluice_precision)7),
                    SLUICE_E_UNSUPPORTED, "relu does not compute in precision 7");
     assert_refused(sluice_layer_relu()->describe(&d, NULL, &rows, SLUICE_PRECISION_BF16),
@@ -172,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_descriptions),
         cmocka_unit_test(test_descriptions_of_less),
+        cmocka_unit_test(test_refusals_of_attention),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("layer descriptions", tests, NULL, NULL);

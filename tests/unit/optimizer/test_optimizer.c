@@ -221,7 +221,7 @@ static sluice_pipeline *make_pipeline_of(const sluice_optimizer_kind *kind, cons
     options.optimizer_config        = config;
     sluice_schedule *schedule       = make_schedule("1f1b", 2, 2);
     sluice_pipeline *pipeline       = NULL;
-    assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &options));
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -239,7 +239,7 @@ static void test_a_pipeline_plans_what_is_kept(void **state) {
                 fail_msg("%s keeps %zu bytes for parameters of %zu", rows[r].label, bytes.states,
                          bytes.parameters);
         }
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
     }
     sluice_model_free(model);
 }
@@ -277,10 +277,10 @@ static void test_a_custom_kind_trains(void **state) {
     sluice_batch batch               = make_batch(4, &n);
     batch.learning_rate              = 2e-3;
     sluice_result first, result;
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &first));
-    for (int k = 0; k < 9; k++) assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+    assert_ok(sluice_pipeline_step(&first, pipeline, &batch));
+    for (int k = 0; k < 9; k++) assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
     if (!(result.loss < first.loss)) fail_msg("the loss is %g, then %g", first.loss, result.loss);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 

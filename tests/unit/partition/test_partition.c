@@ -53,11 +53,10 @@ static void minmax_equals_exhaustive_search(void **state) {
         const int layers = test_random_int(&random, 1, 9);
         const int stages = test_random_int(&random, 1, layers);
         double totals[9] = {0};
-        sluice_layer_cost costs[9];
+        sluice_cost costs[9];
         for (int l = 0; l < layers; l++) {
-            costs[l] =
-                (sluice_layer_cost){test_random_int(&random, 0, 5), test_random_int(&random, 0, 5),
-                                    test_random_int(&random, 0, 5)};
+            costs[l] = (sluice_cost){test_random_int(&random, 0, 5), test_random_int(&random, 0, 5),
+                                     test_random_int(&random, 0, 5)};
             totals[l] = costs[l].forward + costs[l].input + costs[l].weight;
         }
         sluice_split split;
@@ -77,8 +76,8 @@ static void minmax_equals_exhaustive_search(void **state) {
 /* A head that is dearer than any two other layers leaves these even all the same. */
 static void one_dear_layer_leaves_the_others_even(void **state) {
     (void)state;
-    sluice_layer_cost costs[13];
-    for (int l = 0; l < 13; l++) costs[l] = (sluice_layer_cost){1, 1, 1};
+    sluice_cost costs[13];
+    for (int l = 0; l < 13; l++) costs[l] = (sluice_cost){1, 1, 1};
     costs[12].input = 20;
     sluice_split split;
     assert_ok(sluice_split_minmax(&split, costs, 13, 5));
@@ -87,7 +86,7 @@ static void one_dear_layer_leaves_the_others_even(void **state) {
 
 static void impossible_splits_are_refused_with_the_numbers(void **state) {
     (void)state;
-    const sluice_layer_cost costs[2] = {{1, 1, 1}, {1, NAN, 1}};
+    const sluice_cost costs[2] = {{1, 1, 1}, {1, NAN, 1}};
     sluice_split split;
     assert_refused(sluice_split_minmax(&split, costs, 2, 3), SLUICE_E_ARGUMENT,
                    "3 stages need as many layers, and there are 2");

@@ -85,16 +85,16 @@ static void a_pipeline_runs_every_program_of_its_plan(void **state) {
     sluice_plan_free(plan);
     const sluice_batch batch = make_batch(6, &n);
     for (int turn = 0; turn < 2; turn++) {
-        assert_ok(sluice_pipeline_evaluate(pipeline, &batch, &usual));
+        assert_ok(sluice_pipeline_evaluate(&usual, pipeline, &batch));
         assert_ok(sluice__evaluate(&other, pipeline, third, &batch));
         if (fabs(usual - other) > 1e-6 * fabs(usual))
             fail_msg("turn %d: %.9g by the evaluation, %.9g by the third program", turn, usual,
                      other);
         if (usual == before) fail_msg("the step between changed nothing: %.9g", usual);
         before = usual;
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
     }
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_schedule_free(schedule);
     sluice_model_free(model);
 }

@@ -16,7 +16,7 @@ static void assert_path(const char *what, const sluice_program *program,
     int actions = 0;
     for (int r = 0; r < simulation->ranks; r++) {
         int count;
-        const sluice_instruction *list = sluice_program_list(program, r, &count);
+        const sluice_instruction *list = sluice_program_list(&count, program, r);
         for (int n = 0; n < count; n++) {
             if (!simulation->rank[r].critical[n] || !sluice_instruction_computes(list[n].kind))
                 continue;
@@ -43,11 +43,11 @@ static void the_critical_path_is_as_long_as_the_step(void **state) {
         while (names[count]) count++;
         const char *name = names[test_random_int(&random, 0, count - 1)];
         const int p = 2 * test_random_int(&random, 1, 4), m = p * test_random_int(&random, 1, 3);
-        sluice_stage_cost stages[MAX_STAGES];
+        sluice_cost stages[MAX_STAGES];
         for (int s = 0; s < MAX_STAGES; s++)
-            stages[s] = (sluice_stage_cost){0.1 * test_random_int(&random, 0, 9),
-                                            0.1 * test_random_int(&random, 0, 9),
-                                            0.1 * test_random_int(&random, 0, 9)};
+            stages[s] = (sluice_cost){0.1 * test_random_int(&random, 0, 9),
+                                      0.1 * test_random_int(&random, 0, 9),
+                                      0.1 * test_random_int(&random, 0, 9)};
         const sluice_simulation_costs costs = {.stages    = stages,
                                                .update    = 3,
                                                .latency   = 0.1 * test_random_int(&random, 0, 5),
@@ -66,7 +66,7 @@ static void the_critical_path_is_as_long_as_the_step(void **state) {
 /* 1f1b, two ranks, one micro-batch: everything is critical, there and back. */
 static void a_path_goes_through_transfers(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.activation_transfer     = 0.5;
     costs.gradient_transfer       = 0.25;
@@ -100,7 +100,7 @@ static void assert_transfer(const sluice_transfer_times *got, const sluice_trans
  */
 static void transfers_say_who_stood_still(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 2, 1, 1);
     costs.activation_transfer     = 1;
     costs.gradient_transfer       = 0.5;
@@ -124,7 +124,7 @@ static void transfers_say_who_stood_still(void **state) {
 
 static void transfers_come_in_the_order_in_which_they_begin(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 0.9, 1.1);
     costs.activation_transfer     = 0.3;
     for (int queues = 0; queues < 2; queues++) {
@@ -149,18 +149,18 @@ static void transfers_come_in_the_order_in_which_they_begin(void **state) {
 
 static void live_activations_are_counted_from_f_to_b(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *program =
         compile_over(parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n"), SLUICE_QUEUES_PER_CHANNEL);
     sluice_simulation *simulation = simulate(program, &costs);
     static const int want[]       = {1, 2, 2, 2, 1, 1, 0, 0}; /* with norm and update */
     int count;
-    (void)sluice_program_list(program, 0, &count);
+    (void)sluice_program_list(&count, program, 0);
     assert_int_equal(count, 8);
     for (int n = 0; n < count; n++) assert_int_equal(simulation->rank[0].live[n], want[n]);
-    assert_int_equal(simulation->rank[0].peak_microbatches, 2);
-    assert_int_equal(sluice_program_peak_live(program, 0), 2);
+    assert_int_equal(simulation->rank[0].peak_activations, 2);
+    assert_int_equal(sluice_program_peak_activations(program, 0), 2);
     assert_null(simulation->rank[0].live_bytes);
     sluice_simulation_free(simulation);
     sluice_program_free(program);

@@ -51,7 +51,7 @@ static void every_schedule_takes_a_skip(void **state) {
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         for (int queues = 0; queues < 2; queues++) {
             sluice_program *program = compile_skip(names[k], 8, (sluice_queues)queues);
-            sluice_stage_cost stages[MAX_STAGES];
+            sluice_cost stages[MAX_STAGES];
             const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
             sluice_simulation *simulation       = simulate(program, &costs);
             assert_int_equal(simulation->transfer_count, 8 * 8);
@@ -64,7 +64,7 @@ static void every_schedule_takes_a_skip(void **state) {
  * F0 0-1, F3 begins at 10 when the skip is there, B3 11-12, B2 13-14, B1 15-16, B0 17-18. */
 static void a_stage_waits_for_all_its_inputs(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_link_cost slow   = {0, 3, 9, 0};
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 0);
     costs.latency                 = 1;
@@ -186,7 +186,7 @@ static const sluice__tensor two_on_one[] = {{0, 1, 1000, 0}, {0, 1, 500, 0}};
 static void two_tensors_follow_one_another(void **state) {
     (void)state;
     const sluice_stage_bytes bytes[2] = {{.saved = 10}, {.saved = 10}};
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs  = equal_costs(stages, 1, 1, 0);
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule      = generate_schedule("1f1b", 2, 1);
@@ -240,7 +240,7 @@ static void latencies_overlap_and_bytes_do_not(void **state) {
     (void)state;
     static const sluice__tensor tensors[] = {
         {0, 1, UNIT, 0}, {0, 2, UNIT, 0}, {1, 3, UNIT, 0}, {2, 3, UNIT, 0}};
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.latency                 = 4;
     costs.bandwidth               = 1.0 / 3;
@@ -304,7 +304,7 @@ static void random_edges_compile_and_run(void **state) {
             sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
             options.queues                 = (sluice_queues)queues;
             assert_ok(sluice__program_compile_edges(&program, schedule, tensors, count, &options));
-            sluice_stage_cost stages[MAX_STAGES];
+            sluice_cost stages[MAX_STAGES];
             sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
             costs.latency                 = 0.5;
             costs.bandwidth               = 4;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* test_ledger.c -- where a step's time went: by hand, as sums, and as measured by a real run. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
 #include <time.h>
 
+#include "runtime/executor/executor.h"
 #include "sluice/ledger.h"
 #include "sluice/pipeline.h"
+
+static sluice__parts parts; /* the usual transport, or, by the argument, the isolated one */
 
 enum { MAX_RANKS = 8 };
 
@@ -34,7 +38,7 @@ static void test_entries_are_those_counted_by_hand(void **state) {
         const bool recompute[2]         = {table[k].recompute, false};
         const double again[2]           = {2, 2};
         sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
-        sluice_stage_cost cost[MAX_STAGES];
+        sluice_cost cost[MAX_STAGES];
         sluice_simulation_costs costs = equal_costs(cost, 1, 2, 3);
         sluice_schedule *schedule     = generate_schedule(table[k].schedule, 2, 2);
         sluice_program *program;
@@ -78,12 +82,11 @@ static void test_simulated_ledgers_sum_to_the_step(void **state) {
         const int stages          = sluice_schedule_stages(schedule);
         const bool trains         = sluice_schedule_trains(schedule);
         sluice_program *program   = compile_over(schedule, (sluice_queues)(k % 2));
-        sluice_stage_cost cost[MAX_STAGES];
+        sluice_cost cost[MAX_STAGES];
         sluice_simulation_costs costs = equal_costs(cost, 1, 1, 1);
         double forward = 0, input = 0, weight = 0, got[3] = {0, 0, 0};
         for (int s = 0; s < stages; s++) {
-            cost[s] =
-                (sluice_stage_cost){test_random_int(&seed, 0, 9), test_random_int(&seed, 0, 9),
+            cost[s] = (sluice_cost){test_random_int(&seed, 0, 9), test_random_int(&seed, 0, 9),
                                     test_random_int(&seed, 0, 9)};
             forward += m * cost[s].forward;
             input += trains ? m * cost[s].input : 0;
@@ -133,7 +136,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         out->batch[0]    = (sluice_batch_read){"targets", *input, SLUICE_UNTIL_INPUT};
     }
     if (takes->is_loss) out->output.dims[1] = 0;
-    out->forward = out->input = out->weight = (sluice_cost){1, 1};
+    out->forward = out->input = out->weight = (sluice_work){1, 1};
     return SLUICE_OK;
 }
 
@@ -156,7 +159,8 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     return take(((const slow_config *)call->config)->weight);
 }
 
-static const sluice_layer_kind slow = {.name            = "slow",
+static const sluice_layer_kind slow = {.size            = sizeof(sluice_layer_kind),
+                                       .name            = "slow",
                                        .config_bytes    = sizeof(slow_config),
                                        .describe        = describe,
                                        .forward         = forward,
@@ -182,7 +186,7 @@ static sluice_pipeline *make_slow_pipeline(sluice_model **model, const char *nam
     options.samples   = 4;
     options.threads   = 1;
     options.recompute = stages;
-    assert_ok(sluice_pipeline_create(&pipeline, *model, schedule, NULL, &options));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, *model, schedule, NULL, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -207,7 +211,7 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
         const sluice_batch batch  = {
              4, 4, {{"inputs", load_zeros, NULL}, {"targets", load_zeros, NULL}}, 1e-3};
         sluice_result result = {0};
-        for (int n = 0; n < 2; n++) assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        for (int n = 0; n < 2; n++) assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_FORWARD, 4 * 8e-3);
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_INPUT, 4 * 1e-3);
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_WEIGHT, 4 * 3e-3);
@@ -237,7 +241,7 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
             if (!(ledger->on_core > 0 && ledger->on_core < result.seconds))
                 fail_msg("%s: %g s of %g s on a core", name, ledger->on_core, result.seconds);
         }
-        sluice_pipeline_free(pipeline);
+        sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
@@ -251,11 +255,11 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
     const sluice_batch batch           = {
                   4, 4, {{"inputs", load_zeros, NULL}, {"targets", load_zeros, NULL}}, 1e-3};
     sluice_result result = {0};
-    sluice_stage_cost cost[2];
+    sluice_cost cost[2];
     double recompute[2], updates[2];
-    assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
-    sluice_pipeline_stage_costs(pipeline, cost);
-    sluice_pipeline_other_costs(pipeline, recompute, updates);
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+    sluice_pipeline_stage_costs(cost, pipeline);
+    sluice_pipeline_other_costs(recompute, updates, pipeline);
     for (int s = 0; s < 2; s++)
         if (cost[s].forward < 1e-3 * layers[s].forward || cost[s].input < 1e-3 * layers[s].input ||
             cost[s].weight < 1e-3 * layers[s].weight)
@@ -266,11 +270,12 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
     for (int r = 0; r < 2; r++)
         if (updates[r] != result.ledger[r].time[SLUICE_LEDGER_UPDATE])
             fail_msg("rank %d updates in %g s", r, updates[r]);
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_are_those_counted_by_hand),
         cmocka_unit_test(test_simulated_ledgers_sum_to_the_step),

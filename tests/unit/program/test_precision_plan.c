@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_precision_plan.c -- what a run's precision changes of the memory plan and of transfers. */
-#include "sluice/gpt2.h"
 #include "runtime/program/compiled.h"
+#include "sluice/gpt2.h"
 #include "sluice/plan.h"
 #include "tests/support/support.h"
 
@@ -26,8 +26,8 @@ static sluice_program *compile(const sluice_model *model, const char *name, int 
     sluice_split split;
     sluice_program *program;
     assert_ok(sluice_schedule_generate(&schedule, name, &shape));
-    assert_ok(
-        sluice_split_model(&split, model, sluice_schedule_stages(schedule), SAMPLES, MICROBATCHES));
+    assert_ok(sluice_split_from_model(&split, model, sluice_schedule_stages(schedule), SAMPLES,
+                                      MICROBATCHES));
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.samples                = SAMPLES;
     options.precision              = precision;
@@ -60,8 +60,8 @@ static void pair_free(pair *p) {
 
 static void check_slots(const sluice_program *wide, const sluice_program *narrow, int rank) {
     int count, other;
-    const sluice_instruction *const a = sluice_program_list(wide, rank, &count);
-    const sluice_instruction *const b = sluice_program_list(narrow, rank, &other);
+    const sluice_instruction *const a = sluice_program_list(&count, wide, rank);
+    const sluice_instruction *const b = sluice_program_list(&other, narrow, rank);
     assert_int_equal(count, other);
     for (int n = 0; n < count; n++) {
         assert_int_equal(a[n].kind, b[n].kind);
@@ -103,8 +103,8 @@ static void test_saved_activations_are_half(void **state) {
         size_t fp32 = wide.saved_count > 0 ? STATISTICS : 0;
         if (strcmp(sluice_model_layer_kind(model, l)->name, "attention") == 0) fp32 += LSE;
         assert_int_equal(saved[1] - fp32, (saved[0] - fp32) / 2);
-        for (int k = 0; k < wide.handed_count; k++)
-            assert_int_equal(narrow.handed[k], wide.handed[k] / 2);
+        for (int k = 0; k < wide.stash_count; k++)
+            assert_int_equal(narrow.stash[k], wide.stash[k] / 2);
         for (int k = 0; k < wide.parameter_count; k++)
             assert_int_equal(narrow.parameters[k].shape.type, SLUICE_TYPE_F32);
         assert_int_equal(sluice_shape_bytes(&narrow.output), sluice_shape_bytes(&wide.output) / 2);
@@ -124,7 +124,7 @@ static size_t copies_of(const pair *p, int rank) {
         const sluice_parameter_use *const use = sluice_model_use(p->model, u);
         int first = 0, last = 0, stage = 0;
         for (; stage < sluice_program_stages(p->narrow); stage++) {
-            sluice_program_stage_layers(p->narrow, stage, &first, &last);
+            sluice_program_stage_layers(&first, &last, p->narrow, stage);
             if (use->layer <= last) break;
         }
         if (sluice_program_stage_rank(p->narrow, stage) != rank || taken[use->first]) continue;
@@ -194,9 +194,27 @@ static void test_tf32_is_planned_as_fp32(void **state) {
     pair_free(&p);
 }
 
+static void test_a_precision_that_does_not_exist_is_refused(void **state) {
+    (void)state;
+    sluice_model *const model      = make_model(true);
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_schedule_options shape  = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_schedule *schedule      = NULL;
+    sluice_program *program        = NULL;
+    sluice_split split             = {.stages = 1, .first = {0, sluice_model_layer_count(model)}};
+    assert_ok(sluice_schedule_generate(&schedule, "gpipe", &shape));
+    options.samples   = SAMPLES;
+    options.precision = (sluice_precision)SLUICE_PRECISIONS;
+    assert_refused(sluice_program_compile(&program, schedule, model, &split, &options),
+                   SLUICE_E_UNSUPPORTED, "precision 3 does not exist");
+    assert_null(program);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+}
+
 /* A device may want other copies: packed ones, or none of some parameters. */
 static size_t pack_matrices(const sluice_shape *parameter) {
-    return parameter->rank == 2 ? sluice_shape_bytes(parameter) + 1000 : 0;
+    return parameter->dim_count == 2 ? sluice_shape_bytes(parameter) + 1000 : 0;
 }
 
 static void test_a_device_says_what_its_copies_take(void **state) {
@@ -232,9 +250,9 @@ static void test_a_device_says_what_its_copies_take(void **state) {
 
 static void test_transfers_take_half_the_time(void **state) {
     (void)state;
-    pair p                                   = pair_make(false, "1f1b", 3, NULL);
-    static const sluice_stage_cost stages[3] = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}};
-    const sluice_simulation_costs costs      = {.stages = stages, .bandwidth = 4096};
+    pair p                              = pair_make(false, "1f1b", 3, NULL);
+    static const sluice_cost stages[3]  = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}};
+    const sluice_simulation_costs costs = {.stages = stages, .bandwidth = 4096};
     sluice_simulation *wide, *narrow;
     assert_ok(sluice_program_simulate(&wide, p.wide, &costs));
     assert_ok(sluice_program_simulate(&narrow, p.narrow, &costs));
@@ -254,6 +272,7 @@ int main(void) {
         cmocka_unit_test(test_masters_stay_and_copies_are_counted),
         cmocka_unit_test(test_every_holder_of_a_tie_has_a_copy),
         cmocka_unit_test(test_tf32_is_planned_as_fp32),
+        cmocka_unit_test(test_a_precision_that_does_not_exist_is_refused),
         cmocka_unit_test(test_a_device_says_what_its_copies_take),
         cmocka_unit_test(test_transfers_take_half_the_time),
     };

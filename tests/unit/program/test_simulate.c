@@ -24,7 +24,7 @@ static sluice_program *parse(const char *text) {
 /* ---- the textbook: equal stages, free transfers ---- */
 
 static void assert_textbook(const char *name, int p, int m) {
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program       = generate(name, p, m);
     sluice_simulation *const simulation = simulate(program, &costs);
@@ -35,7 +35,7 @@ static void assert_textbook(const char *name, int p, int m) {
     assert_near(what, simulation->step, simulation->makespan);
     for (int r = 0; r < p; r++) {
         const int expected = strcmp(name, "1f1b") != 0 ? m : m < p - r ? m : p - r;
-        const int got      = simulation->rank[r].peak_microbatches;
+        const int got      = simulation->rank[r].peak_activations;
         if (got != expected) fail_msg("%s: rank %d holds %d, expected %d", what, r, got, expected);
         assert_near(what, simulation->rank[r].busy, 3.0 * m);
         /* A rank begins when the pipe has filled up to it, and is the earlier done. */
@@ -62,12 +62,12 @@ static void makespans_bubbles_and_peaks_are_the_textbooks(void **state) {
 
 static void forward_only_keeps_nothing(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program       = generate("forward-only", 3, 5);
     sluice_simulation *const simulation = simulate(program, &costs);
     assert_near("makespan", simulation->makespan, 7);
-    for (int r = 0; r < 3; r++) assert_int_equal(simulation->rank[r].peak_microbatches, 1);
+    for (int r = 0; r < 3; r++) assert_int_equal(simulation->rank[r].peak_activations, 1);
     sluice_simulation_free(simulation);
     sluice_program_free(program);
 }
@@ -84,7 +84,7 @@ static void assert_makespan(sluice_program *program, const sluice_simulation_cos
 
 static void a_transfer_takes_its_links_time(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 0.5, 1.5);
     costs.activation_transfer     = 0.5;
     costs.gradient_transfer       = 0.25;
@@ -94,7 +94,7 @@ static void a_transfer_takes_its_links_time(void **state) {
 
 static void a_link_carries_one_transfer_at_a_time(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.activation_transfer     = 2;
     /* They arrive at 3, 5, 7; the last F ends at 8; three B of 2; the first rank's last B. */
@@ -103,7 +103,7 @@ static void a_link_carries_one_transfer_at_a_time(void **state) {
 
 static void a_transfer_starts_when_both_ends_are_posted(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.activation_transfer     = 5;
     /* The second activation is ready at 2, but stage 1 asks for it at 9, after its first B. */
@@ -118,7 +118,7 @@ static void a_transfer_starts_when_both_ends_are_posted(void **state) {
 
 static void halves_of_backward_cost_what_they_say(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs       = equal_costs(stages, 1, 10, 100);
     costs.update                        = 1000;
     sluice_program *const program       = parse("0F0,0I0,0W0\n1F0,1I0,1W0\n");
@@ -127,7 +127,7 @@ static void halves_of_backward_cost_what_they_say(void **state) {
     assert_near("makespan", simulation->makespan, 1 + 1 + 10 + 10 + 100);
     assert_near("step", simulation->step, simulation->makespan + 1000);
     assert_near("idle", simulation->makespan_idle, 1 - 222.0 / 244.0);
-    assert_int_equal(simulation->rank[0].peak_microbatches, 1);
+    assert_int_equal(simulation->rank[0].peak_activations, 1);
     sluice_simulation_free(simulation);
     sluice_program_free(program);
 }
@@ -139,7 +139,7 @@ static double time_of(const sluice_program *program, const sluice_simulation *si
                       sluice_instruction_kind kind, int stage, int i, bool begin) {
     const int r                          = sluice_program_stage_rank(program, stage);
     int count                            = 0;
-    const sluice_instruction *const list = sluice_program_list(program, r, &count);
+    const sluice_instruction *const list = sluice_program_list(&count, program, r);
     for (int n = 0; n < count; n++)
         if (list[n].kind == kind && list[n].stage == stage && list[n].microbatch == i)
             return begin ? simulation->rank[r].begin[n] : simulation->rank[r].end[n];
@@ -161,7 +161,7 @@ static void assert_fed_in_time(const sluice_program *program, const sluice_simul
 static void assert_sequential(const sluice_program *program, const sluice_simulation *simulation) {
     for (int r = 0; r < simulation->ranks; r++) {
         int count = 0;
-        (void)sluice_program_list(program, r, &count);
+        (void)sluice_program_list(&count, program, r);
         double clock = 0;
         for (int n = 0; n < count; n++) {
             assert_near("begin", simulation->rank[r].begin[n], clock);
@@ -176,11 +176,11 @@ static void nothing_runs_before_what_it_needs(void **state) {
     uint64_t random = test_seed();
     for (int trial = 0; trial < 40; trial++) {
         const int p = test_random_int(&random, 1, 7), m = test_random_int(&random, 1, 12);
-        sluice_stage_cost stages[MAX_STAGES];
+        sluice_cost stages[MAX_STAGES];
         for (int s = 0; s < p; s++)
-            stages[s] = (sluice_stage_cost){test_random_int(&random, 0, 9) * 0.1,
-                                            test_random_int(&random, 0, 9) * 0.1,
-                                            test_random_int(&random, 0, 9) * 0.1};
+            stages[s] = (sluice_cost){test_random_int(&random, 0, 9) * 0.1,
+                                      test_random_int(&random, 0, 9) * 0.1,
+                                      test_random_int(&random, 0, 9) * 0.1};
         const sluice_simulation_costs costs = {.stages              = stages,
                                                .activation_transfer = trial % 4 * 0.3,
                                                .gradient_transfer   = trial % 3 * 0.7,
@@ -203,7 +203,7 @@ static void nothing_runs_before_what_it_needs(void **state) {
 
 static void costs_that_are_no_times_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program = generate("1f1b", 2, 2);
     sluice_simulation *simulation = NULL;
@@ -221,7 +221,7 @@ static void costs_that_are_no_times_are_refused(void **state) {
 /* Verification lets no such program through, so one is cut short behind its back. */
 static void a_program_that_cannot_finish_is_named(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     sluice_program *const program       = generate("1f1b", 2, 1);
     sluice_simulation *simulation       = NULL;
@@ -248,7 +248,7 @@ static void assert_drawing(sluice_program *program, const sluice_simulation_cost
 
 static void time_lines_look_as_they_should(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     assert_drawing(generate("1f1b", 3, 4), &costs, 70,
                    "rank 0 |F0-F1-F2-............B0====F3-B1====...B2====...B3====|\n"
@@ -269,7 +269,7 @@ static void time_lines_look_as_they_should(void **state) {
 
 static void unequal_actions_are_as_wide_as_they_last(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 0.75, 0.75);
     /* 60 columns of time, 12 of them for each forward and 18 for each backward. */
     assert_drawing(generate("1f1b", 2, 1), &costs, 69,
@@ -284,9 +284,9 @@ static void time_lines_fit_their_columns(void **state) {
     for (int trial = 0; trial < 60; trial++) {
         const int p = test_random_int(&random, 1, 12), m = test_random_int(&random, 1, 40);
         const int columns = test_random_int(&random, 40, 160);
-        sluice_stage_cost stages[MAX_STAGES];
+        sluice_cost stages[MAX_STAGES];
         for (int s = 0; s < p; s++)
-            stages[s] = (sluice_stage_cost){0.1 + 0.01 * test_random_int(&random, 0, 9), 0.1, 0.2};
+            stages[s] = (sluice_cost){0.1 + 0.01 * test_random_int(&random, 0, 9), 0.1, 0.2};
         const sluice_simulation_costs costs = {.stages = stages};
         sluice_program *const program       = generate("1f1b", p, m);
         sluice_simulation *const simulation = simulate(program, &costs);
@@ -337,12 +337,12 @@ static sluice_status simulate_and_draw(const sluice_program *program,
 
 static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     /* Made under the same allocator, for blocks go back where they came from. */
     faulty f                         = {.fail_at = -1};
     const sluice_allocator allocator = {resize, &f};
-    sluice_set_allocator(&allocator);
+    sluice_allocator_set(&allocator);
     sluice_program *const program = generate("1f1b", 3, 4);
     const int before              = f.alive;
     sluice_status status          = SLUICE_E_HOST_MEMORY;
@@ -354,7 +354,7 @@ static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) 
         if (f.alive != before) fail_msg("%d blocks leak at request %d", f.alive - before, failures);
     }
     sluice_program_free(program);
-    sluice_set_allocator(NULL);
+    sluice_allocator_set(NULL);
     assert_int_equal(status, SLUICE_OK);
     assert_true(failures > 10);
     assert_int_equal(f.alive, 0);

@@ -22,7 +22,7 @@ static sluice_program *parse(const char *text) {
 /* ---- facts ---- */
 
 static sluice_simulation *run_named(const char *name, int p, int m, double slack, double latency) {
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs   = equal_costs(stages, 1, 1, 1);
     sluice_schedule *schedule       = NULL;
     sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -48,7 +48,7 @@ static void hand_offs_cost_1f1b_most(void **state) {
     assert_near("1f1b", once->makespan, 71);
     assert_near("gpipe", gpipe->makespan, 60);
     assert_near("1f1b, slack 2", tolerant->makespan, 60);
-    for (int r = 0; r < 4; r++) assert_int_equal(tolerant->rank[r].peak_microbatches, peaks[r]);
+    for (int r = 0; r < 4; r++) assert_int_equal(tolerant->rank[r].peak_activations, peaks[r]);
     sluice_simulation_free(once);
     sluice_simulation_free(gpipe);
     sluice_simulation_free(tolerant);
@@ -79,7 +79,7 @@ static void a_barrier_makes_zb2p_no_faster_than_zb1p(void **state) {
  * until 5. */
 static void one_queue_carries_one_thing_at_a_time(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     costs.latency                 = 2;
     assert_makespan(compile_over(generate_schedule("forward-only", 3, 2), PER_LINK), &costs, 9);
@@ -90,7 +90,7 @@ static void one_queue_carries_one_thing_at_a_time(void **state) {
  * over two links. */
 static void a_group_carries_its_transfers_at_once(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 2, 1, 1);
     costs.latency                 = 0.5;
     sluice_program *program       = compile_over(generate_schedule("1f1b", 2, 6), PER_RANK);
@@ -106,7 +106,7 @@ static void a_group_carries_its_transfers_at_once(void **state) {
 
 static void links_may_differ(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs  = equal_costs(stages, 1, 1, 1);
     const sluice_link_cost links[] = {{0, 1, 100, 1}, {1, 2, 4, 0}, {2, 1, 0, 0.5}, {0, 1, 3, 0}};
     costs.latency                  = 1;
@@ -123,7 +123,7 @@ static void links_may_differ(void **state) {
 
 static void a_recompute_costs_what_it_says(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs   = equal_costs(stages, 1, 1, 1);
     const double recompute[]        = {0.5, 0.25};
     const bool all[]                = {true, true};
@@ -144,7 +144,7 @@ static void a_recompute_costs_what_it_says(void **state) {
 
 static void updates_come_after_the_last_rank(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     const double updates[]        = {7, 2};
     costs.update                  = 5;
@@ -167,7 +167,7 @@ static void updates_come_after_the_last_rank(void **state) {
  * gets F1's activation when both are done, at 7. */
 static void groups_are_atomic(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     assert_makespan(parse("0F0,(0F1;0B0)OVERLAP_F_B,0B1\n1F0,1B0,1F1,1B1\n"), &costs, 12);
     assert_makespan(parse("0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n"), &costs, 9);
@@ -184,7 +184,7 @@ static void groups_wait_before_and_send_behind(void **state) {
         int groups = 0;
         for (int r = 0; r < 4; r++) {
             int count;
-            const sluice_instruction *list = sluice_program_list(program, r, &count);
+            const sluice_instruction *list = sluice_program_list(&count, program, r);
             for (int n = 0; n + 1 < count; n++) {
                 if (!sluice_instruction_computes(list[n].kind) || list[n].group == 0) continue;
                 /* Nothing stands between two of one group. */
@@ -207,10 +207,10 @@ static void groups_wait_before_and_send_behind(void **state) {
 /* One rank, one stage, two micro-batches one after the other: saved 1000 (aligned to 1024) each. */
 static void live_bytes_follow_the_plan(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     const sluice_stage_bytes bytes      = {
-             .saved = 1000, .handed = 300, .scratch = 40, .permanent = 9000};
+             .saved = 1000, .stash = 300, .scratch = 40, .permanent = 9000};
     sluice_schedule *schedule       = parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n");
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_program *program         = NULL;
@@ -241,7 +241,7 @@ static void live_bytes_follow_the_plan(void **state) {
 /* Stage 0 gives 3000 bytes to stage 1, over 1000 bytes per time. */
 static void sizes_decide_what_transfers_take(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs    = equal_costs(stages, 1, 1, 1);
     const sluice_stage_bytes bytes[] = {{.output = 3000, .saved = 1}, {.output = 70, .saved = 1}};
     sluice_schedule *schedule        = generate_schedule("gpipe", 2, 1);
@@ -282,7 +282,7 @@ static void sized_programs_compile(void **state) {
 
 static void bad_costs_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs good = equal_costs(stages, 1, 1, 1);
     sluice_program *program            = compile_over(generate_schedule("1f1b", 2, 2), PER_LINK);
     sluice_simulation *simulation      = NULL;

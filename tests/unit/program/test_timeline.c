@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* test_timeline.c -- time lines say what simulations and pipelines say. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
 #include <math.h>
 
+#include "runtime/executor/executor.h"
 #include "runtime/executor/report.h"
 #include "sluice/timeline.h"
+
+static sluice__parts parts; /* the usual transport, or, by the argument, the isolated one */
 
 typedef struct scene {
     sluice_program *program;
@@ -24,11 +28,11 @@ static void scene_free(scene *made) {
 static scene scene_random(uint64_t *random, int trial) {
     static const char *const names[] = {"gpipe", "1f1b", "forward-only", "gpipe-lifo"};
     const int p = test_random_int(random, 1, 6), m = test_random_int(random, 1, 12);
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     for (int s = 0; s < p; s++)
-        stages[s] = (sluice_stage_cost){test_random_int(random, 1, 9) * 0.1,
-                                        test_random_int(random, 0, 9) * 0.1,
-                                        test_random_int(random, 1, 9) * 0.1};
+        stages[s] =
+            (sluice_cost){test_random_int(random, 1, 9) * 0.1, test_random_int(random, 0, 9) * 0.1,
+                          test_random_int(random, 1, 9) * 0.1};
     const sluice_simulation_costs costs = {.stages              = stages,
                                            .activation_transfer = trial % 4 * 0.3,
                                            .gradient_transfer   = trial % 3 * 0.7,
@@ -50,7 +54,7 @@ static void assert_spans(const char *words, const sluice_program *program,
     for (int r = 0; r < timeline->ranks; r++) {
         const sluice_timeline_rank *const rank = &timeline->rank[r];
         int count = 0, n = 0;
-        const sluice_instruction *const list = sluice_program_list(program, r, &count);
+        const sluice_instruction *const list = sluice_program_list(&count, program, r);
         double clock                         = 0;
         for (int i = 0; i < count; i++) {
             if (!sluice_instruction_computes(list[i].kind)) continue;
@@ -92,7 +96,7 @@ static void numbers_are_the_simulations(void **state) {
         for (int r = 0; r < made.timeline->ranks; r++) {
             const sluice_timeline_rank *const rank = &made.timeline->rank[r];
             assert_near(made.words, rank->inner_idle, made.simulation->rank[r].inner_idle);
-            assert_int_equal(rank->peak_held, made.simulation->rank[r].peak_microbatches);
+            assert_int_equal(rank->peak_activations, made.simulation->rank[r].peak_activations);
             assert_int_equal(rank->peak_bytes, 0); /* nobody knows any */
             assert_int_equal(rank->stages, 1);
         }
@@ -103,7 +107,7 @@ static void numbers_are_the_simulations(void **state) {
 
 static void stages_of_a_rank_are_numbered(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     scene made      = {.program = compile_over(parse_schedule("0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n"),
                                                SLUICE_QUEUES_PER_CHANNEL)};
@@ -192,7 +196,8 @@ static void assert_levels(const char *words, const sluice_timeline_rank *rank, b
         const sluice_timeline_level *const level = &rank->levels[n];
         if (n > 0 && level->time <= rank->levels[n - 1].time)
             fail_msg("%s: level %d is not later than the one before", words, n);
-        if (level->held > rank->peak_held) fail_msg("%s: level %d is above the peak", words, n);
+        if (level->held > rank->peak_activations)
+            fail_msg("%s: level %d is above the peak", words, n);
     }
     for (int n = 0, at = 0; n < rank->span_count; n++) {
         const double middle = (rank->spans[n].begin + rank->spans[n].end) / 2;
@@ -220,7 +225,7 @@ static void levels_are_what_the_spans_say(void **state) {
 
 static void times_that_are_not_finite_are_refused(void **state) {
     (void)state;
-    sluice_stage_cost stages[MAX_STAGES];
+    sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1e308, 1e308, 1e308);
     scene made                          = {.program =
                                                compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_CHANNEL)};
@@ -260,7 +265,7 @@ static int find_transfer(const sluice_program *program, int r, const sluice_time
     const int next                       = flow->payload == SLUICE_PAYLOAD_ACTIVATION ? 1 : -1;
     const int stage                      = sends ? flow->stage : flow->stage + next;
     int count                            = 0;
-    const sluice_instruction *const list = sluice_program_list(program, r, &count);
+    const sluice_instruction *const list = sluice_program_list(&count, program, r);
     for (int n = 0; n < count; n++)
         if (list[n].kind == kind && list[n].sends == sends && list[n].payload == flow->payload &&
             list[n].stage == stage && list[n].microbatch == flow->microbatch)
@@ -333,21 +338,23 @@ static void a_measured_step_is_a_time_line_too(void **state) {
             const sluice_batch batch         = {
                         SAMPLES, SAMPLES, {{"inputs", load, NULL}, {"targets", load, NULL}}, 0.01};
             settings.samples = SAMPLES;
-            assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &settings));
+            assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings,
+                                                     &parts));
             assert_refused(sluice_pipeline_timeline(&none, pipeline), SLUICE_E_ARGUMENT,
                            "there is no time line before the first step");
             for (int step = 1; step <= 5; step++) {
                 sluice_result result;
-                assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+                assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
                 assert_measured(pipeline, &result, p, m, step);
             }
-            sluice_pipeline_free(pipeline);
+            sluice_pipeline_close(pipeline);
             sluice_schedule_free(schedule);
         }
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_the_programs_actions),
         cmocka_unit_test(numbers_are_the_simulations),

@@ -55,9 +55,9 @@ static shape random_shape(uint64_t *random, int most_ranks) {
     shape of = {.name = names[test_random_int(random, 0, count - 1)]};
     sluice_schedule_description about;
     assert_ok(sluice_schedule_describe(&about, of.name));
-    of.p = test_random_int(random, 1, most_ranks);
-    of.m = test_random_int(random, 1, 4 * of.p + 2);
-    of.v = test_random_int(random, about.least_chunks, about.most_chunks ? about.most_chunks : 4);
+    of.p     = test_random_int(random, 1, most_ranks);
+    of.m     = test_random_int(random, 1, 4 * of.p + 2);
+    of.v     = test_random_int(random, about.min_chunks, about.max_chunks ? about.max_chunks : 4);
     of.slack = about.takes_slack ? 1 + 0.125 * test_random_int(random, 0, 8) : 1;
     of.group = about.takes_group ? of.p + test_random_int(random, 0, of.p) : 0;
     return of;
@@ -121,7 +121,7 @@ static void assert_complete(const shape *of, const sluice_schedule *schedule) {
                            {calloc(stages, sizeof(int)), calloc(stages, sizeof(int))}};
     for (int r = 0; r < of->p; r++) {
         int count                       = 0;
-        const sluice_action *const list = sluice_schedule_list(schedule, r, &count);
+        const sluice_action *const list = sluice_schedule_list(&count, schedule, r);
         for (int a = 0; a < count; a++) note(&at, of, &list[a]);
     }
     const bool trains = strcmp(of->name, "forward-only") != 0;
@@ -334,7 +334,7 @@ static void makespans_idle_and_memory_are_as_documented(void **state) {
             for (int m = 1; m <= 4 * p + 1; m++) {
                 if (!everything && p > 8 && test_random_int(&random, 0, 3) > 0) continue;
                 shape of = {formulas[n].name, p, about.chunks, m, 0, 1};
-                if (about.most_chunks == 0) of.v = test_random_int(&random, 1, 4);
+                if (about.max_chunks == 0) of.v = test_random_int(&random, 1, 4);
                 if (about.takes_slack) of.slack = 1 + 0.125 * test_random_int(&random, 0, 8);
                 if (about.takes_group) of.group = p + test_random_int(&random, 0, p);
                 assert_formula(&formulas[n], &of);
@@ -358,8 +358,8 @@ static sluice_program *compile(const shape *of, sluice_queues queues) {
 /* With unit costs. */
 static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice_queues queues) {
     sluice_program *const program = compile(of, queues);
-    sluice_stage_cost unit[MAX_RANKS];
-    for (int s = 0; s < MAX_RANKS; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
+    sluice_cost unit[MAX_RANKS];
+    for (int s = 0; s < MAX_RANKS; s++) unit[s] = (sluice_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
     assert_ok(sluice_program_simulate(out, program, &costs));
     return program;
@@ -380,9 +380,9 @@ static void assert_agreement(const shape *of, sluice_queues queues) {
             fail_msg("%s: rank %d is busy for %g from %g to %g; its actions for %d from %d to %d",
                      say(of).text, r, rank->busy, rank->first, rank->last, times.busy[r],
                      times.begin[r], times.end[r]);
-        if (sluice_schedule_trains(schedule) && rank->peak_microbatches != times.peak[r])
+        if (sluice_schedule_trains(schedule) && rank->peak_activations != times.peak[r])
             fail_msg("%s: rank %d holds %d, its actions %d", say(of).text, r,
-                     rank->peak_microbatches, times.peak[r]);
+                     rank->peak_activations, times.peak[r]);
     }
     sluice_simulation_free(simulation);
     sluice_program_free(program);
@@ -430,9 +430,9 @@ static void slack_hides_transfers(void **state) {
     (void)state;
     for (int p = 2; p <= 8; p++) {
         for (int m = 2 * p; m <= 4 * p; m += p) {
-            sluice_stage_cost unit[MAX_RANKS];
+            sluice_cost unit[MAX_RANKS];
             double makespan[2];
-            for (int s = 0; s < p; s++) unit[s] = (sluice_stage_cost){1, 1, 1};
+            for (int s = 0; s < p; s++) unit[s] = (sluice_cost){1, 1, 1};
             const sluice_simulation_costs costs = {
                 .stages = unit, .activation_transfer = 1, .gradient_transfer = 1};
             for (int k = 0; k < 2; k++) {

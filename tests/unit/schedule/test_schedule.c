@@ -10,7 +10,7 @@
 /* Actions of overlap groups with a star. */
 static void describe_list(char *text, const sluice_schedule *schedule, int rank) {
     int count                       = 0;
-    const sluice_action *const list = sluice_schedule_list(schedule, rank, &count);
+    const sluice_action *const list = sluice_schedule_list(&count, schedule, rank);
     text[0]                         = '\0';
     for (int a = 0; a < count; a++)
         text += sprintf(text, "%s%d%s%d%s", a ? " " : "", list[a].stage,
@@ -180,8 +180,8 @@ static void assert_equal(const sluice_schedule *a, const sluice_schedule *b, con
     assert_int_equal(sluice_schedule_microbatches(a), sluice_schedule_microbatches(b));
     for (int r = 0; r < sluice_schedule_ranks(a); r++) {
         int count = 0, other = 0;
-        const sluice_action *const x = sluice_schedule_list(a, r, &count);
-        const sluice_action *const y = sluice_schedule_list(b, r, &other);
+        const sluice_action *const x = sluice_schedule_list(&count, a, r);
+        const sluice_action *const y = sluice_schedule_list(&other, b, r);
         if (count != other) fail_msg("%s: rank %d has %d actions and %d", what, r, count, other);
         for (int k = 0; k < count; k++)
             if (x[k].kind != y[k].kind || x[k].stage != y[k].stage ||

@@ -46,7 +46,7 @@ static sluice_pipeline *open_pipeline(const sluice_model *model) {
     settings.optimizer = sluice_optimizer_sgd(); /* has no state of its own */
     settings.threads   = 1;
     assert_ok(sluice_schedule_generate(&schedule, "1f1b", &plan));
-    assert_ok(sluice_pipeline_create(&pipeline, model, schedule, NULL, &settings));
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -62,16 +62,16 @@ static setting open_all(const sluice_run_options *options) {
 }
 
 static void close_all(setting *with) {
-    sluice_run_free(with->run);
-    sluice_pipeline_free(with->pipeline);
+    sluice_run_close(with->run);
+    sluice_pipeline_close(with->pipeline);
     sluice_model_free(with->model);
-    sluice_corpus_free(with->corpus);
+    sluice_corpus_close(with->corpus);
     folder_remove(&with->files);
 }
 
 static uint64_t digest(const setting *with) {
     uint64_t value = 0;
-    assert_ok(sluice_pipeline_digest(with->pipeline, &value));
+    assert_ok(sluice_pipeline_digest(&value, with->pipeline));
     return value;
 }
 
@@ -87,9 +87,8 @@ static sluice_status load_by_hand(void *context, void *to, int64_t first, int64_
     const hand *by = context;
     for (int64_t k = first; k < first + samples; k++) {
         int32_t *const values = (int32_t *)to + (k - first) * LENGTH;
-        sluice_corpus_window(by->corpus,
-                             sluice_corpus_sample(by->corpus, 7, by->minibatch, SAMPLES, k),
-                             by->targets ? NULL : values, by->targets ? values : NULL);
+        sluice_corpus_window(by->targets ? NULL : values, by->targets ? values : NULL, by->corpus,
+                             sluice_corpus_sample(by->corpus, 7, by->minibatch, SAMPLES, k));
     }
     return SLUICE_OK;
 }
@@ -106,11 +105,11 @@ static uint64_t train_by_hand(const setting *with, double *losses) {
             {{"inputs", load_by_hand, &inputs}, {"targets", load_by_hand, &targets}},
             sluice_learning_rate_at(&rate, n + 1)};
         sluice_result result;
-        assert_ok(sluice_pipeline_step(pipeline, &batch, &result));
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
         losses[n] = result.loss;
     }
-    assert_ok(sluice_pipeline_digest(pipeline, &value));
-    sluice_pipeline_free(pipeline);
+    assert_ok(sluice_pipeline_digest(&value, pipeline));
+    sluice_pipeline_close(pipeline);
     return value;
 }
 
@@ -123,7 +122,7 @@ static void test_steps_are_those_by_hand(void **state) {
     for (int64_t n = 0; n < STEPS; n++) {
         sluice_run_result got;
         assert_false(sluice_run_is_done(with.run));
-        assert_ok(sluice_run_step(with.run, &got));
+        assert_ok(sluice_run_step(&got, with.run));
         assert_int_equal(got.step, n + 1);
         assert_true(got.result.loss == losses[n]);
         assert_true(got.learning_rate == sluice_learning_rate_at(&options.learning_rate, n + 1));
@@ -133,7 +132,7 @@ static void test_steps_are_those_by_hand(void **state) {
     assert_true(sluice_run_is_done(with.run));
     assert_true(digest(&with) == expected);
     sluice_run_result none;
-    assert_refused(sluice_run_step(with.run, &none), SLUICE_E_ARGUMENT,
+    assert_refused(sluice_run_step(&none, with.run), SLUICE_E_ARGUMENT,
                    "all 6 steps of the run are done");
     close_all(&with);
 }
@@ -149,14 +148,14 @@ static void test_evaluations_are_due_and_disturb_nothing(void **state) {
     const uint64_t expected = train_by_hand(&with, losses);
     sluice_run_result got;
     assert_int_equal(sluice_run_held_out(with.run), WINDOWS * 5 / 100);
-    assert_ok(sluice_run_evaluate(with.run, &before));
-    assert_ok(sluice_run_evaluate(with.run, &again));
+    assert_ok(sluice_run_evaluate(&before, with.run));
+    assert_ok(sluice_run_evaluate(&again, with.run));
     assert_true(before == again);
     for (int64_t n = 1; n <= STEPS; n++) {
-        assert_ok(sluice_run_step(with.run, &got));
+        assert_ok(sluice_run_step(&got, with.run));
         const double seconds = got.result.ledger[1].time[0], idle = got.result.inner_idle[1];
         assert_int_equal(sluice_run_evaluates(with.run), n == 4 || n == STEPS);
-        assert_ok(sluice_run_evaluate(with.run, &after));
+        assert_ok(sluice_run_evaluate(&after, with.run));
         assert_true(got.result.ledger[1].time[0] == seconds && got.result.inner_idle[1] == idle);
     }
     assert_true(after < before);
@@ -169,7 +168,7 @@ static void test_evaluations_are_due_and_disturb_nothing(void **state) {
 static void set_one_weight(const setting *with, float value) {
     float weights[8];
     assert_ok(
-        sluice_pipeline_read_parameter(with->pipeline, "transformer.ln_f.weight", weights, 8));
+        sluice_pipeline_read_parameter(weights, 8, with->pipeline, "transformer.ln_f.weight"));
     weights[3] = value;
     assert_ok(
         sluice_pipeline_write_parameter(with->pipeline, "transformer.ln_f.weight", weights, 8));
@@ -181,22 +180,22 @@ static void test_minibatches_are_skipped_as_long_as_that_is_allowed(void **state
     options.skip_nonfinite     = 2;
     setting with               = open_all(&options);
     sluice_run_result first, got;
-    assert_ok(sluice_run_step(with.run, &first));
+    assert_ok(sluice_run_step(&first, with.run));
     set_one_weight(&with, NAN);
     for (int n = 2; n <= 3; n++) {
-        assert_ok(sluice_run_step(with.run, &got));
+        assert_ok(sluice_run_step(&got, with.run));
         assert_int_equal(got.step, n);
         assert_int_equal(got.skipped, n - 1);
         assert_non_null(strstr(got.reason, "the loss is nan"));
         assert_true(got.result.loss == first.result.loss); /* of the last that was not skipped */
     }
     const sluice_run_state before = sluice_run_get_state(with.run);
-    assert_int_equal(sluice_run_step(with.run, &got), SLUICE_E_NONFINITE);
+    assert_int_equal(sluice_run_step(&got, with.run), SLUICE_E_NONFINITE);
     assert_non_null(strstr(sluice_last_error()->what, "the loss is nan"));
     const sluice_run_state after = sluice_run_get_state(with.run);
     assert_memory_equal(&before, &after, sizeof before);
     set_one_weight(&with, 1);
-    assert_ok(sluice_run_step(with.run, &got));
+    assert_ok(sluice_run_step(&got, with.run));
     assert_int_equal(got.step, 4);
     assert_int_equal(got.skipped, 2);
     assert_null(got.reason);
@@ -211,7 +210,7 @@ static void copy_parameters(const setting *from, const setting *to) {
         const int64_t count                   = sluice_shape_count(&use->parameter.shape);
         float *const values                   = calloc((size_t)count, sizeof *values);
         assert_non_null(values);
-        assert_ok(sluice_pipeline_read_parameter(from->pipeline, use->name, values, count));
+        assert_ok(sluice_pipeline_read_parameter(values, count, from->pipeline, use->name));
         assert_ok(sluice_pipeline_write_parameter(to->pipeline, use->name, values, count));
         free(values);
     }
@@ -226,7 +225,7 @@ static void test_a_run_goes_on_from_its_state(void **state) {
     double losses[STEPS];
     const uint64_t expected = train_by_hand(&one, losses);
     sluice_run_result got;
-    for (int n = 0; n < 3; n++) assert_ok(sluice_run_step(one.run, &got));
+    for (int n = 0; n < 3; n++) assert_ok(sluice_run_step(&got, one.run));
     const sluice_run_state at = sluice_run_get_state(one.run);
     assert_int_equal(at.step, 3);
     assert_int_equal(at.minibatch, 3);
@@ -234,7 +233,7 @@ static void test_a_run_goes_on_from_its_state(void **state) {
     copy_parameters(&one, &two);
     assert_ok(sluice_run_set_state(two.run, &at));
     for (int n = 3; n < STEPS; n++) {
-        assert_ok(sluice_run_step(two.run, &got));
+        assert_ok(sluice_run_step(&got, two.run));
         assert_int_equal(got.step, n + 1);
         assert_true(got.result.loss == losses[n]);
     }
@@ -278,8 +277,8 @@ static void test_what_cannot_be_run_is_refused(void **state) {
                    SLUICE_E_ARGUMENT,
                    "\"inputs\" of the model's batches are 8 tokens of a sample; the corpus has "
                    "windows of 9");
-    sluice_corpus_free(other);
-    sluice_run_free(NULL);
+    sluice_corpus_close(other);
+    sluice_run_close(NULL);
     close_all(&with);
 }
 
@@ -299,9 +298,9 @@ static void test_a_model_of_other_things_is_refused(void **state) {
     assert_refused(sluice_run_open(&run, pipeline, model, corpus, &options), SLUICE_E_ARGUMENT,
                    "\"inputs\" of the model's batches are not tokens (int32), which is what a "
                    "corpus has");
-    sluice_pipeline_free(pipeline);
+    sluice_pipeline_close(pipeline);
     sluice_model_free(model);
-    sluice_corpus_free(corpus);
+    sluice_corpus_close(corpus);
     folder_remove(&files);
 }
 

@@ -30,7 +30,7 @@ sluice_status sluice__cuda_count(int *count) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__cuda_describe(int ordinal, char *out, size_t bytes) {
+sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal) {
     struct cudaDeviceProp properties;
     SLUICE__TRY(sluice__cuda_status(cudaGetDeviceProperties(&properties, ordinal),
                                     "asking for the properties of a GPU"));
@@ -44,7 +44,7 @@ sluice_status sluice__cuda_describe(int ordinal, char *out, size_t bytes) {
  * partial sums and tables of its stream. */
 static const size_t reserve_per_device = (size_t)512 << 20, reserve_per_rank = (size_t)48 << 20;
 
-sluice_status sluice__cuda_room(int ordinal, int ranks, size_t *available, size_t *reserve) {
+sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks) {
     size_t total;
     int before; /* the caller's own choice */
     SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* own_schedule.c -- a schedule of one's own: built from lists, proven, simulated, and trained with.
- */
+/* custom_schedule.c -- a custom schedule: built from lists, verified, simulated, trained with. */
 #include "sluice/sluice.h"
 #include <stdio.h>
 
@@ -29,7 +28,7 @@ int main(void) {
     sluice_model *model           = NULL;
     sluice_pipeline *pipe         = NULL;
     char *drawing                 = NULL;
-    const sluice_stage_cost each = {1, 1, 1}, stages[P] = {each, each};
+    const sluice_cost each = {1, 1, 1}, stages[P] = {each, each};
     const sluice_simulation_costs costs   = {.stages = stages, .latency = 0.25};
     const sluice_program_options abstract = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_pipeline_options settings      = SLUICE_PIPELINE_OPTIONS_INIT;
@@ -40,7 +39,7 @@ int main(void) {
                                              .learning_rate = 0.01};
     sluice_result result                  = {0};
     settings.samples                      = SAMPLES;
-    bool failed = make_schedule(&schedule) || /* compiling proves it: order, deadlock, memory */
+    bool failed = make_schedule(&schedule) || /* compiling verifies order, deadlocks and memory */
                   sluice_program_compile(&program, schedule, NULL, NULL, &abstract) ||
                   sluice_program_simulate(&simulation, program, &costs) ||
                   sluice_simulation_draw(&drawing, simulation, program, 80) ||
@@ -48,11 +47,11 @@ int main(void) {
                   sluice_model_add(model, sluice_layer_linear(), &wide, "wide") ||
                   sluice_model_add(model, sluice_layer_linear(), &narrow, "narrow") ||
                   sluice_model_add(model, sluice_layer_squared_error(), NULL, "error") ||
-                  sluice_pipeline_create(&pipe, model, schedule, NULL, &settings);
+                  sluice_pipeline_plan_and_open(&pipe, model, schedule, NULL, &settings);
     if (!failed) printf("%sidle %.1f %%\n", drawing, 100 * simulation->makespan_idle);
-    for (int n = 0; n < 200 && !failed; n++) failed = sluice_pipeline_step(pipe, &batch, &result);
+    for (int n = 0; n < 200 && !failed; n++) failed = sluice_pipeline_step(&result, pipe, &batch);
     printf("%s%g\n", failed ? sluice_last_error()->what : "squared error ", result.loss);
-    sluice_pipeline_free(pipe);
+    sluice_pipeline_close(pipe);
     sluice_model_free(model);
     sluice_text_free(drawing);
     sluice_simulation_free(simulation);
