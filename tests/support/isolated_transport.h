@@ -5,7 +5,8 @@
  *
  * Bytes travel as messages. A sender copies them out of its device when both ends of the transfer
  * are posted, and the receiver copies them into its own, each on its own thread, in whichever call
- * it makes next; nobody sees an address of another rank. Every call for a rank must come from the
+ * it makes next (so that whoever computes for long keeps its receivers waiting); nobody sees an
+ * address of another rank. Every call for a rank must come from the
  * thread that joined as that rank, between its join() and its leave(), and fails otherwise. Gathers
  * are copied once for each reader.
  *
