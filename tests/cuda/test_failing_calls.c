@@ -200,11 +200,11 @@ static void fail_a_request(scenario_phase phase) {
 static void memory_of_the_host_may_run_out(void **state) {
     (void)state;
     uint64_t random = test_seed();
-    const int all = whole[0].requests, most = getenv("SLUICE_LONG") ? all : 60;
+    const int all = whole[0].requests, limit = getenv("SLUICE_LONG") ? all : 60;
     int cases = 0;
     for (failing_request = 0; failing_request < all; failing_request++) {
         char words[64];
-        if (test_random_int(&random, 1, all) > most) continue;
+        if (test_random_int(&random, 1, all) > limit) continue;
         (void)snprintf(words, sizeof words, "request %d for host memory", failing_request);
         const outcome end = scenario_run(&scenarios[0], fail_a_request, words);
         if (end.status != SLUICE_E_HOST_MEMORY || end.error.what[0] == '\0')

@@ -72,12 +72,12 @@ static const int codes[] = {cudaErrorIllegalAddress, cudaErrorECCUncorrectable,
 
 /* A rank of the failed GPU, with the call or instruction that noticed it. */
 static void expect_fault(const outcome *end, int rank) {
-    char place[160], pattern[512];
-    (void)snprintf(place, sizeof place,
+    char where[160], pattern[512];
+    (void)snprintf(where, sizeof where,
                    "rank %d(, stage %d, %d([FBIW]|(SEND|RECV)_[FB])[0-9]|, [a-z][a-z0-9 -]*)?",
                    rank, rank, rank);
     (void)snprintf(pattern, sizeof pattern,
-                   "%s: [a-zA-Z0-9 ']+: %s(; some parameters may be updated already)?", place,
+                   "%s: [a-zA-Z0-9 ']+: %s(; some parameters may be updated already)?", where,
                    reason(injected.code));
     if (end->failed_in != injected.phase)
         fail_msg("%s: '%s' fails", injected.words,

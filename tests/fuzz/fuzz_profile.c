@@ -37,11 +37,11 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
     sluice_cost cost;
     sluice_stage_bytes held;
     double recompute, update;
-    const sluice_profile_costs room = {&cost, &recompute, &held, &update};
+    const sluice_profile_costs out = {&cost, &recompute, &held, &update};
     if (!split || sluice_schedule_from_lists(&schedule, "one", &list, &count, 1) != SLUICE_OK)
         fail("one stage");
     if (sluice_profile_split(split, table, 1) == SLUICE_OK) {
-        if (sluice_profile_stages(&room, profile, table, split, schedule, 2) != SLUICE_OK)
+        if (sluice_profile_stages(&out, profile, table, split, schedule, 2) != SLUICE_OK)
             fail("its own split does not fit");
         double forward = 0;
         for (int l = 0; l < table->layer_count; l++) forward += table->layers[l].forward_s;

@@ -20,12 +20,12 @@ static void fail(const char *what, double number) {
 }
 
 static void check_times(const sluice_simulation *simulation) {
-    const double path = simulation->critical_compute + simulation->critical_transfer;
-    const double most = simulation->makespan * (1 + 1e-12) + 1e-12;
+    const double path  = simulation->critical_compute + simulation->critical_transfer;
+    const double limit = simulation->makespan * (1 + 1e-12) + 1e-12;
     if (fabs(path - simulation->makespan) > 1e-9 * (1 + path))
         fail("the path is not the step", path);
     for (int r = 0; r < simulation->ranks; r++)
-        if (simulation->rank[r].busy > most) fail("busy for longer than the step", r);
+        if (simulation->rank[r].busy > limit) fail("busy for longer than the step", r);
     for (int t = 0; t < simulation->transfer_count; t++) {
         const sluice_transfer_times *const at = &simulation->transfers[t];
         if (at->begin < at->sent || at->begin < at->received || at->exposed < 0 ||

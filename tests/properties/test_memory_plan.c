@@ -278,12 +278,12 @@ static void measure(const struct arena *arena, size_t permanent, size_t *live, s
         change[t->instruction + 1]--;
         last[t->page] = t->instruction;
     }
-    int now = 0, most = 0;
+    int now = 0, peak = 0;
     for (int n = 0; n < arena->count; n++) {
         now += change[n];
-        if (now > most) most = now;
+        if (now > peak) peak = now;
     }
-    *live = (size_t)most * PAGE;
+    *live = (size_t)peak * PAGE;
     free(change);
     free(last);
 }

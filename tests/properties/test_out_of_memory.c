@@ -245,11 +245,11 @@ static sluice_status profiles(void) {
     sluice_cost stages[2];
     sluice_stage_bytes bytes[2];
     double recompute[2], updates[2];
-    const sluice_profile_costs room = {stages, recompute, bytes, updates};
-    sluice_program_options options  = SLUICE_PROGRAM_OPTIONS_INIT;
-    options.bytes                   = bytes;
-    options.queues                  = SLUICE_QUEUES_PER_RANK;
-    sluice_status status            = SLUICE_OK;
+    const sluice_profile_costs out = {stages, recompute, bytes, updates};
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    options.bytes                  = bytes;
+    options.queues                 = SLUICE_QUEUES_PER_RANK;
+    sluice_status status           = SLUICE_OK;
     /* jansson 2.14 itself crashes if memory runs out in a list, so only our allocations fail
      * here. */
     json_set_alloc_funcs(malloc, free);
@@ -259,7 +259,7 @@ static sluice_status profiles(void) {
     SLUICE__TRY_OUT(sluice_profile_find(&table, profile, 0));
     SLUICE__TRY_OUT(sluice_profile_split(&split, table, 2));
     SLUICE__TRY_OUT(make_schedule(&schedule, "zb1p", 2));
-    SLUICE__TRY_OUT(sluice_profile_stages(&room, profile, table, &split, schedule, 2));
+    SLUICE__TRY_OUT(sluice_profile_stages(&out, profile, table, &split, schedule, 2));
     SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
     const sluice_simulation_costs costs = {.stages     = stages,
                                            .recompute  = recompute,

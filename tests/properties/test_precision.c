@@ -184,9 +184,9 @@ static int holders(const sluice_pipeline *pipeline, const char *name) {
 }
 
 static void write_other_values(sluice_pipeline *pipeline, const char *name, uint64_t *random) {
-    enum { MOST = VOCABULARY * 24 };
-    float values[MOST];
-    const int64_t count = strcmp(name, "transformer.wte.weight") == 0 ? MOST : 24;
+    enum { MAX = VOCABULARY * 24 };
+    float values[MAX];
+    const int64_t count = strcmp(name, "transformer.wte.weight") == 0 ? MAX : 24;
     for (int64_t k = 0; k < count; k++)
         values[k] = (float)test_random_int(random, -1000000, 1000000) / 3e6F;
     assert_ok(sluice_pipeline_write_parameter(pipeline, name, values, count));

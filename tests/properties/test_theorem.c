@@ -116,8 +116,8 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule_description about;
         assert_ok(sluice_schedule_describe(&about, *name));
-        const int most = about.max_chunks == 0 ? 3 : about.max_chunks;
-        for (int v = about.min_chunks; v <= most; v++)
+        const int max_chunks = about.max_chunks == 0 ? 3 : about.max_chunks;
+        for (int v = about.min_chunks; v <= max_chunks; v++)
             for (int p = 1; p * v <= LAYERS && p <= 5; p++)
                 for (int k = 0; k < 3; k++) {
                     setting with   = *base;

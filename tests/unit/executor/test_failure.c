@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_failure.c -- whatever goes wrong in a step ends it on every rank, soon, in one sentence:
- * layers that fail or get stuck, links that lose, swap or break, numbers that are no numbers.
+ * test_failure.c -- whatever goes wrong in a step ends it on every rank, soon, with one message:
+ * layers that fail or get stuck, links that lose, swap or break, numbers that are not finite.
  */
 #include "tests/support/faulty.h"
 #include "tests/support/isolated_transport.h"
@@ -20,16 +20,16 @@ enum { WIDTH = 6, SAMPLES = 8, MICROBATCHES = 4 };
 
 static const sluice__transport_ops *transport; /* `local`, or as the argument says */
 
-/* ---- a layer that passes its input on, until it does not ---- */
+/* ---- a layer that passes its input on until it fails ---- */
 
 typedef enum ailment { HEALTHY, FAILS, STICKS, OVERFLOWS } ailment;
 enum { IN_F, IN_I, IN_W };
 
 typedef struct patient_config {
-    int number; /* which one of the model's */
+    int number; /* its index in the model */
 } patient_config;
 
-/* The one that is ill: at which action of which micro-batch. */
+/* The faulty layer: the action and the micro-batch at which it fails. */
 static struct {
     atomic_int what, number, action, microbatch;
     atomic_bool released, stuck;
@@ -99,7 +99,7 @@ static const sluice_layer_kind patient = {.size            = sizeof(sluice_layer
                                           .backward_input  = patient_backward_input,
                                           .backward_weight = patient_backward_weight};
 
-/* ---- a model of patients between linear layers, one pair for each of three stages ---- */
+/* ---- a model of such layers between linear ones, a pair for each of three stages ---- */
 
 static sluice_model *make_model(void) {
     sluice_model *model;
@@ -116,7 +116,7 @@ static sluice_model *make_model(void) {
     return model;
 }
 
-/* One stage has everything, or each of three has a linear layer and its patient. */
+/* One stage has everything, or each of three has a linear layer and a layer that may fail. */
 static sluice_split split_for(int ranks) {
     sluice_split split = {.stages = ranks};
     for (int s = 1; s < ranks; s++) split.first[s] = 2 * s;
@@ -218,7 +218,7 @@ static void test_a_failing_layer_is_named(void **state) {
 /* ---- layers that get stuck ---- */
 
 static void wait_until_gone(void) {
-    atomic_store(&illness.released, true); /* the rank comes back, and frees its pipeline */
+    atomic_store(&illness.released, true); /* the rank returns, and frees its pipeline */
     nanosleep(&(struct timespec){0, 200000000}, NULL);
 }
 
@@ -247,7 +247,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
             fail_msg("row %zu: %s: %s", k, sluice_status_name(got), what);
         if (sluice__now() - start > 10) fail_msg("row %zu took %g s", k, sluice__now() - start);
         assert_true(atomic_load(&illness.stuck));
-        uint64_t digest; /* nobody is there to ask */
+        uint64_t digest; /* no other rank has the answer */
         if (sluice_pipeline_digest(&digest, pipeline) != SLUICE_E_DEADLINE)
             fail_msg("row %zu: parameters are read from a rank that is stuck", k);
         sluice_pipeline_close(pipeline);
@@ -256,8 +256,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
     }
 }
 
-/* A rank that comes back after the failure, but before the pipeline is freed, is joined as usual.
- */
+/* A rank that returns after the failure, but before the pipeline is closed, is joined as usual. */
 static void test_a_rank_may_come_back_late(void **state) {
     (void)state;
     sluice_model *model       = make_model();
@@ -289,7 +288,7 @@ static sluice_status train_on(const sluice__transport_ops *joined_by, const char
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
 
-/* Delays of up to a millisecond anywhere change no bit. */
+/* Delays of up to a millisecond anywhere do not change the bits. */
 static void test_delays_change_nothing(void **state) {
     (void)state;
     uint64_t expected = 0, digest = 0;
@@ -304,8 +303,8 @@ static void test_delays_change_nothing(void **state) {
     }
 }
 
-/* A sentence that names a rank and what it is at: "rank 1, stage 1, 1RECV_F2: ...". A rank that is
- * done with its micro-batches may be the first to see it: then the others are named. */
+/* A message that names a rank and its instruction: "rank 1, stage 1, 1RECV_F2: ...". A rank that
+ * has finished its micro-batches may be the first to notice: then the others are named. */
 static bool names_the_place(const char *what) {
     return test_matches(what, "rank [0-2], stage [0-2], [0-2][A-Z_]+[0-3]: .{10,}|"
                               "rank [0-2], norm: .*rank [0-2] waits for [0-2][A-Z_]+[0-3].*");
@@ -317,7 +316,7 @@ static void test_a_fault_of_a_link_is_told(void **state) {
     fall_ill(HEALTHY, 0, 0, 0);
     assert_ok(train_on(transport, "gpipe", 60, &expected));
     const int trials = getenv("SLUICE_LONG") ? 300 : 30;
-    int told = 0, harmless = 0;
+    int reported = 0, harmless = 0;
     for (int trial = 0; trial < trials; trial++) {
         const faulty_kind kind = (faulty_kind)(FAULTY_DROP + trial % 3);
         const int n            = test_random_int(&random, 0, 33); /* a step has 16 sends */
@@ -329,7 +328,7 @@ static void test_a_fault_of_a_link_is_told(void **state) {
         const char *what     = sluice_last_error()->what;
         if (seconds > 15) fail_msg("trial %d took %g s", trial, seconds);
         if (status == SLUICE_OK) {
-            /* Sends of two links may change places: nobody is to notice. */
+            /* Sends on two links may be swapped: that has no effect. */
             if (faulty_fired() && kind != FAULTY_REORDER) fail_msg("trial %d: not noticed", trial);
             if (digest != expected) fail_msg("trial %d: other bits", trial);
             harmless++;
@@ -341,13 +340,13 @@ static void test_a_fault_of_a_link_is_told(void **state) {
         if (!faulty_fired() || !fits || !names_the_place(what))
             fail_msg("trial %d, fault %d at send %d: %s: %s", trial, (int)kind, n,
                      sluice_status_name(status), what);
-        told++;
+        reported++;
     }
-    print_message("%d faults told, %d without effect\n", told, harmless);
-    if (told < trials / 2) fail_msg("only %d of %d faults were told", told, trials);
+    print_message("%d faults reported, %d without effect\n", reported, harmless);
+    if (reported < trials / 2) fail_msg("only %d of %d faults were reported", reported, trials);
 }
 
-/* ---- numbers that are no numbers ---- */
+/* ---- numbers that are not finite ---- */
 
 static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
     (void)state;
@@ -387,7 +386,7 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
                      sluice_last_error()->what, rows[k].says);
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
         fall_ill(HEALTHY, 0, 0, 0);
-        assert_ok(step(pipeline, 2)); /* it works on */
+        assert_ok(step(pipeline, 2)); /* the pipeline still works */
         sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
@@ -409,7 +408,7 @@ static void test_inputs_that_are_not_finite_are_named(void **state) {
     sluice_model_free(model);
 }
 
-/* A minibatch that was not finite leaves no trace: as if it had not been there. */
+/* A minibatch that was not finite leaves no trace: the bits are as if it had been left out. */
 static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
     (void)state;
     uint64_t digests[2];

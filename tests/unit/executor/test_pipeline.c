@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pipeline.c -- a pipeline's memory, and what happens when something fails. */
+/* test_pipeline.c -- a pipeline's memory, and its failures. */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
 
