@@ -39,6 +39,7 @@ sluice_status sluice__transport_find(const sluice__transport_entry **out, const 
 sluice_status sluice__transport_load(const sluice__transport_ops **out,
                                      const sluice__transport_entry *entry) {
     const sluice__transport_ops *ops = sluice__transport_local();
+    assert(entry);
     if (entry->plugin) SLUICE__TRY(sluice__plugin_transport(&ops, entry->plugin, entry->name));
     assert(ops->one_queue == entry->one_queue);
     *out = ops;
@@ -60,6 +61,7 @@ sluice_status sluice_transport_describe(char *out, size_t bytes, const char *nam
 sluice_status sluice_transport_queues(sluice_queues *out, const char *name) {
     const sluice__transport_entry *entry = NULL;
     SLUICE__TRY(sluice__transport_find(&entry, name));
+    assert(entry);
     *out = entry->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
 }

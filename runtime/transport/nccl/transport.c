@@ -57,9 +57,10 @@ static sluice_status make_ends(sluice__transport *transport, const sluice__chann
     for (int k = 0; k < count; k++) {
         const sluice__channel *const at = &channels[k];
         const int c = transport->first_channel[at->from * p + at->to] + at->index;
-        SLUICE__TRY(make_end(&transport->ends[2 * c], &transport->rank[at->to], at->transfers));
         SLUICE__TRY(
-            make_end(&transport->ends[2 * c + 1], &transport->rank[at->from], at->transfers));
+            make_end(&transport->ends[(ptrdiff_t)2 * c], &transport->rank[at->to], at->transfers));
+        SLUICE__TRY(make_end(&transport->ends[(ptrdiff_t)2 * c + 1], &transport->rank[at->from],
+                             at->transfers));
     }
     return SLUICE_OK;
 }
@@ -170,6 +171,9 @@ static sluice_status describe(char *out, size_t bytes) {
 const sluice__transport_ops sluice__nccl_ops = {
     .name         = "nccl",
     .one_queue    = true,
+    .meets        = true,
+    .compares     = false,
+    .paces        = false,
     .describe     = describe,
     .open         = open_transport,
     .close        = close_transport,

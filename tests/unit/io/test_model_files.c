@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_model_files.c -- safetensors and config.json: what is written is read, what is broken is
- * refused.
- */
+/* test_model_files.c -- safetensors and config.json: files written are read back, broken ones are
+ * refused. */
 #include "tests/support/files.h"
 
 #include "sluice/file.h"
@@ -32,7 +31,7 @@ static void test_what_is_written_is_read(void **state) {
     for (int k = 0; k < 3; k++) {
         const sluice_named_tensor *got = sluice_safetensors_find(file, tensors[k].name);
         assert_non_null(got);
-        assert_int_equal(got->shape.rank, tensors[k].shape.rank);
+        assert_int_equal(got->shape.dim_count, tensors[k].shape.dim_count);
         assert_memory_equal(got->shape.dims, tensors[k].shape.dims, sizeof got->shape.dims);
         assert_memory_equal(got->values, tensors[k].values, sluice_shape_bytes(&got->shape));
     }
@@ -66,7 +65,7 @@ static void test_broken_headers_are_named(void **state) {
     static const struct {
         const char *header;
         size_t data;
-        const char *says; /* in the sentence */
+        const char *says; /* in the message */
     } cases[] = {
         {"[]", 0, "is not a JSON object"},
         {"{", 0, "the header of"},
