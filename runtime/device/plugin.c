@@ -18,7 +18,7 @@
 typedef struct search {
     const char *file;
     char found[PATH_MAX]; /* "": not yet */
-    char looked[512];     /* folders, for the sentence */
+    char looked[512];     /* folders, for the error */
 } search;
 
 static void look_in(search *s, const char *folder, size_t length) {
@@ -80,7 +80,7 @@ static sluice_status enter(const sluice__plugin **out, void *library, const char
     sluice__plugin_entry *entry           = NULL;
     void *const symbol                    = dlsym(library, SLUICE__PLUGIN_ENTRY);
     if (!symbol) return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is not a Sluice plug-in", path);
-    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no such cast */
+    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from an object to a function */
     const sluice__plugin *const plugin = entry(&host);
     if (plugin->version != host.version || plugin->table_bytes != host.table_bytes) {
         sluice__fail(
