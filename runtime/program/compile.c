@@ -240,7 +240,8 @@ static sluice_status compile(sluice_program **out, const sluice_schedule *schedu
                              int tensor_count) {
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     if (options->size == 0 || options->size > sizeof settings) {
-        sluice__fail(SLUICE_E_ARGUMENT, "program options of %zu bytes", options->size);
+        sluice__fail(SLUICE_E_ARGUMENT, "program options of %zu bytes are not known",
+                     options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PROGRAM_OPTIONS_INIT");
     }
     memcpy(&settings, options, options->size);
