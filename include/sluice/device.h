@@ -68,7 +68,7 @@ typedef struct sluice_device_ops {
     void (*event_destroy)(sluice_event *event);
 
     /* ---- order: events work across streams and devices ---- */
-    /* An event stands for its latest recording, on a stream of its own device. Work that waits for
+    /* An event stands for its latest recording, on a stream of the same device. Work that waits for
      * an earlier recording keeps waiting for that one. An event never recorded counts as done. */
     sluice_status (*record)(sluice_stream *stream, sluice_event *event);
     sluice_status (*wait)(sluice_stream *stream, sluice_event *event); /* the stream waits */

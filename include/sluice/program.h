@@ -106,7 +106,7 @@ typedef struct sluice_instruction {
     int after;      /* this rank's instruction, on another stream, that a post follows; -1: none */
 
     /* posts; of a wait: copied from the post it waits for */
-    int post;         /* of a wait: index of its post; -1 */
+    int post;         /* index of the post that a wait waits for; -1 */
     int edge;         /* what is carried: sluice_program_edge(); of a tie-reduce, the first one that
                        * it sums; -1 */
     int peer;         /* the other rank; -1 */
@@ -273,7 +273,7 @@ typedef struct sluice_rank_times {
     double busy;          /* time in compute instructions */
     double first, last;   /* begin of the first compute instruction, end of the last */
     double inner_idle;    /* idle share between first and last */
-    int peak_activations; /* most stage-activations held at once: F begun, B (or W) not ended */
+    int peak_activations; /* max stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
 
 /* One transfer of the step, before the drain: transfers of ties are not among them. */

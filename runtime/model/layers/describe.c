@@ -11,7 +11,7 @@
 
 /* A layer's saved, stashed and scratch bytes are all below a few thousand times the bytes of its
  * largest tensor: with at most 2^48 elements in that one, no sum of them reaches 2^63. */
-static const int64_t most_elements = (int64_t)1 << 48;
+static const int64_t max_elements = (int64_t)1 << 48;
 
 /* Every piece of scratch begins at a cache line. */
 enum { PIECE = 64 };
@@ -78,7 +78,7 @@ sluice_status sluice__check_width(const char *kind, const char *what, int64_t wi
 
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns) {
     int64_t count = 0;
-    if (!__builtin_mul_overflow(rows, columns, &count) && count <= most_elements) return SLUICE_OK;
+    if (!__builtin_mul_overflow(rows, columns, &count) && count <= max_elements) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "%s would need a tensor of %" PRId64 " x %" PRId64
                         " elements, more than 2^48",

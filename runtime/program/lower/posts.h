@@ -17,10 +17,10 @@ typedef struct sluice__post {
     int stage;          /* at this rank's end of the edge */
     int microbatch;
     int at;       /* posted before this block of its rank (== block count: after the last) */
-    int block;    /* of a send, its producer's block; of a receive, its consumer's */
+    int block;    /* its producer's block if it sends, else its consumer's */
     int group;    /* > 0: posts with this number are issued as one */
-    int order;    /* of a send: its number among the sends to its peer, over all channels */
-    int released; /* of a send: before its producer's block, sends to its peer with numbers below
+    int order;    /* sends: number among the sends to its peer, over all channels */
+    int released; /* sends: before its producer's block, sends to its peer with numbers below
                    * this are waited for */
 } sluice__post;
 

@@ -33,7 +33,7 @@ static int compare_extents(const void *left, const void *right) {
     return compare_bytes(left, right);
 }
 
-/* The lowest offset free during `buffer`; `placed` ascends by offset. */
+/* The lowest offset that is free during the lifetime of `buffer`; `placed` ascends by offset. */
 static size_t lowest_offset(const sluice__buffer *buffer, const sluice__buffer *const *placed,
                             int count) {
     size_t offset      = 0;
