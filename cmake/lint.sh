@@ -28,9 +28,9 @@ find bench examples include partition runtime tests -regex '.*\.\(c\|h\|cu\|cuh\
 # The walls between rooms: who may include whom, and that a private name means one thing.
 python3 cmake/arrows.py || failed=1
 python3 cmake/names.py || failed=1
+python3 cmake/backends.py || failed=1
 bash cmake/ranks.sh || failed=1
 # Counted for now, not refused; each line of it is in the folder of this build.
-python3 cmake/backends.py >"$build/backends.txt"
 bash cmake/words.sh >"$build/words.txt" 2> >(tail -1 >&2)
 [ $failed -eq 0 ] && echo "lint: nothing found"
 exit $failed
