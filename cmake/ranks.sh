@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ranks.sh: no file of the executor looks into another rank. Ranks are reached through the pipeline's
+# ranks.sh: no file of the executor reads another rank. Ranks are reached through the pipeline's
 # list of them, which only open.c, that makes them, and workers.c, that starts and ends them, may use.
 set -u
 found=$(grep -nE 'pipeline(->|\.)rank\b' runtime/executor/*.c runtime/executor/*.h |

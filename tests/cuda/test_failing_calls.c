@@ -165,7 +165,7 @@ static void every_call_may_fail(void **state) {
         injected.scenario = s;
         for (int n = 0; n < whole[s].count; n++)
             cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
-        print_message("%s: %d calls failed at %d places\n", scenarios[s].name, cases,
+        print_message("%s: %d calls failed at %d call sites\n", scenarios[s].name, cases,
                       whole[s].count);
         census_expect_same(&whole[s], &scenarios[s]);
     }

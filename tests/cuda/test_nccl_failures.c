@@ -169,18 +169,18 @@ static void stick(sluice__rank *rank, const sluice_instruction *at) {
     while (!atomic_load(&accident.released)) nanosleep(&(struct timespec){0, 1000000}, NULL);
 }
 
-static const sluice_instruction_kind places[] = {
+static const sluice_instruction_kind kinds[] = {
     SLUICE_INSTRUCTION_FORWARD, SLUICE_INSTRUCTION_BACKWARD, SLUICE_INSTRUCTION_POST_SEND,
     SLUICE_INSTRUCTION_WAIT, SLUICE_INSTRUCTION_NORM};
-enum { PLACES = sizeof places / sizeof *places };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void a_partner_that_dies_is_named(void **state) {
     (void)state;
-    for (int trial = 0; trial < 2 * PLACES; trial++) {
+    for (int trial = 0; trial < 2 * KINDS; trial++) {
         stack with = usual;
         with.watch = lose;
         stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
-        set_accident(trial % RANKS, places[trial / 2]);
+        set_accident(trial % RANKS, kinds[trial / 2]);
         const double start         = sluice__now();
         const sluice_status status = train_once(&with, true);
         const char *const says =

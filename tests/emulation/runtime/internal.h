@@ -12,45 +12,44 @@ enum { EMU__DEVICES = 8, EMU__PAGE = 4096, EMU__EXIT_REPORT = 97 };
 
 void emu__lock(void);
 void emu__unlock(void);
-void emu__wake(void);         /* something changed: everyone looks again (locked) */
-bool emu__sleep(int ms);      /* locked before and after; false: nobody woke us */
-uint64_t emu__progress(void); /* how often woken (locked) */
+void emu__wake(void);         /* something changed: all waiters check again (locked) */
+bool emu__sleep(int ms);      /* locked before and after; false: timed out */
+uint64_t emu__progress(void); /* number of wake-ups (locked) */
 
 /* ---- settings.c ---- */
 
 extern emu_settings emu__settings;
 void emu__start(void); /* reads the environment, once (locked) */
 uint64_t emu__random(uint64_t *state);
-uint64_t emu__seed(uint64_t salt); /* the state of a generator of one's own */
+uint64_t emu__seed(uint64_t salt); /* initial state of a random generator */
 
-/* ---- report.c: everything that is wrong ends here, in a sentence, and the process with it ---- */
+/* ---- report.c: every mistake ends the process here, with a message ---- */
 
 _Noreturn void emu__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void emu__catch_faults(void);
-/* The file and line of an address of code; false if that is not to be had. */
+/* The file and line of a code address; false if unknown. */
 bool emu__line(const void *address, char *text, size_t bytes);
-void emu__fault_stack(void); /* faults of this thread are handled on a stack of their own */
+void emu__fault_stack(void); /* this thread's faults are handled on a separate stack */
 
-/* ---- error.c: an error is a thread's, until that thread looks at it; a broken device's is for
- * good */
+/* ---- error.c: an error belongs to a thread until that thread reads it; a broken device's is
+ * permanent */
 
-/* What every function of the API begins with: an error to return at once, or success. Where it is
- * called from is known by the address that the function returns to. */
+/* Every function of the API begins with this: returns an error to return at once, or success. The
+ * call site is known by the function's return address. */
 #define emu__enter(function) emu__enter_from(function, __builtin_return_address(0))
 cudaError_t emu__enter_from(const char *function, const void *from);
 cudaError_t emu__fail(cudaError_t code, const char *function);
 void emu__expect_no_error(const char *function, bool launch); /* before anything is enqueued */
 cudaError_t emu__broken(int device);
-void emu__errors_forget(void); /* this thread's, and all devices' */
+void emu__errors_forget(void); /* clears this thread's error, and those of all devices */
 
-/* Breaks it: emu_break_device(). (locked) */
+/* The device fails: emu_break_device(). (locked) */
 void emu__break(int device, cudaError_t code);
 
-/* Of a device that is broken, too: for calls that only look, or choose a device. */
+/* Also allowed on a broken device: for calls that only query or choose a device. */
 #define emu__enter_any(function) emu__enter_any_from(function, __builtin_return_address(0))
 cudaError_t emu__enter_any_from(const char *function, const void *from);
-/* For calls that give things back: they do so whatever they then return. False: there is nothing.
- */
+/* For calls that release: they do so whatever they return. False: there is nothing to release. */
 #define emu__enter_back(function, error)                                                           \
     emu__enter_back_from(function, __builtin_return_address(0), error)
 bool emu__enter_back_from(const char *function, const void *from, cudaError_t *error);
@@ -67,15 +66,16 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *e
 #define emu__count_call(function) emu__count_call_from(function, __builtin_return_address(0))
 void emu__count_call_from(const char *function, const void *from); /* reports a forbidden one */
 void emu__count(const char *what);
-void emu__live(const char *what, int more); /* things that must be given back (locked) */
+void emu__live(const char *what, int more); /* objects that must be released (locked) */
 void emu__counts_forget(void);
 
 /* ---- inject.c ---- */
 
 struct emu__operation;
-int emu__injected(const char *function, const void *from); /* the call's failure, or 0 */
-void emu__inject_into(struct emu__operation *operation);   /* that is being enqueued (locked) */
-bool emu__hanging(void);                                   /* something does, as it was asked to */
+int emu__injected(const char *function,
+                  const void *from); /* the failure injected into the call, or 0 */
+void emu__inject_into(struct emu__operation *operation); /* that is being enqueued (locked) */
+bool emu__hanging(void); /* an operation hangs because a test asked for it */
 void emu__injected_forget(void);
 
 /* ---- device.c ---- */
@@ -200,7 +200,7 @@ bool emu__skips(const char *file, int line); /* emu_skip_barrier() says so */
 
 void emu__grid_free(void *grid);
 /* Where in a kernel this thread of the host is: "block (1,0,0), thread (3,0,0)", or "". */
-const char *emu__grid_place(char *text, size_t bytes);
+const char *emu__grid_position(char *text, size_t bytes);
 /* What of its own the running kernel has outgrown if it touched `address`, or "". */
 const char *emu__grid_touched(const void *address);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_barriers.c -- kernels that lack a barrier: their own, and those of runtime/device/cuda.
- */
+/* planted_barriers.c -- kernels without one of their barriers: test kernels, and those of
+ * runtime/device/cuda. */
 #include "planted.h"
 
 /* The `nth` barrier of a function of lanes.cuh, as emu_skip_barrier() takes it. */

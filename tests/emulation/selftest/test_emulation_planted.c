@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Planted bugs: little programs with one mistake each, and the same programs without it. The
+ * Planted bugs: small programs with one mistake each, and the same programs without it. The
  * emulation must find every mistake, in both modes, and nothing else.
  *
- * A mistake of order is found by its timing: within SEEDS seeds. Any other is found at every seed.
- * In builds with ThreadSanitizer those of order are left to test_emulation_races.c, which knows
- * them all.
+ * A mistake of order is found by timing, within SEEDS seeds; any other is found with every seed. In
+ * builds with ThreadSanitizer those of order are left to test_emulation_races.c, which has them
+ * all.
  */
 #include "planted.h"
 
@@ -21,9 +21,9 @@ static const bool sees_order = false;
 struct program {
     const char *name;
     int (*body)(void);
-    bool by_timing;       /* at some seeds, not at all */
-    int status;           /* how it is found */
-    const char *sentence; /* a part of what is said; "" where wrong numbers say it */
+    bool by_timing;       /* found with some seeds, not all */
+    int status;           /* expected exit of the child */
+    const char *sentence; /* a part of the report; "" if wrong numbers show it */
 };
 
 /* clang-format off */
@@ -40,7 +40,7 @@ static const struct program table[] = {
     {"the same, unseen backward", planted_barrier_missed_forward, true, CHILD_WRONG, ""},
     {"sent slot received into too early", planted_sent_slot_received_into, true, CHILD_WRONG, ""},
     {"product too early", planted_product_too_early, true, CHILD_WRONG, ""},
-    {"__syncwarp in __syncthreads' place", planted_warp_barrier_as_barrier, true, CHILD_WRONG, ""},
+    {"__syncwarp instead of __syncthreads", planted_warp_barrier_as_barrier, true, CHILD_WRONG, ""},
     {"second barrier of block_sum", planted_second_barrier_of_sum, true, CHILD_WRONG, ""},
     {"second barrier of block_max", planted_second_barrier_of_max, true, CHILD_WRONG, ""},
     {"write past the end", planted_past_end, false, CHILD_REPORTED, "past_end: byte 2000 of allocation"},
@@ -106,7 +106,7 @@ static child_result run(const struct program *it, bool with_bug, int seed, bool 
     return child_run(it->body, variables);
 }
 
-/* Found as the table says; or by a sanitizer, which may come first to a byte outside. */
+/* Found as the table says, or by a sanitizer, which may be the first to see an access outside. */
 static bool is_found(const struct program *it, const child_result *result) {
     if (strstr(result->text, "AddressSanitizer") || strstr(result->text, "runtime error"))
         return true;

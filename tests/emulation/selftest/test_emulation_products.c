@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the emulated cuBLASLt: products against sums in double, and what an algorithm is good
- * for. */
+/* Tests of the emulated cuBLASLt: products against sums in double, and the shapes that an algorithm
+ * may be used for. */
 #include "everywhere.h"
 #include "multiply.h"
 #include "rig.h"
@@ -110,26 +110,26 @@ static void sizes(void) {
     rig_free(&r);
 }
 
-/* A product fills its workspace with what is no number. */
+/* A product fills its workspace with NaNs. */
 static void workspace(void) {
     rig r                   = rig_new();
     cublasLtHandle_t handle = handle_new();
-    float *const room       = rig_memory(0, RIG_BYTES);
+    float *const memory     = rig_memory(0, RIG_BYTES);
     multiplication p        = multiplication_of(4, 4, 4);
-    child_ok(launch_fill(room, 1, RIG_COUNT, r.compute[0]));
+    child_ok(launch_fill(memory, 1, RIG_COUNT, r.compute[0]));
     child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
-    expect_code(rig_holds(room, 1, r.compute[0]), CHILD_RIGHT);
-    p.workspace       = room;
+    expect_code(rig_holds(memory, 1, r.compute[0]), CHILD_RIGHT);
+    p.workspace       = memory;
     p.workspace_bytes = RIG_BYTES;
     child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
-    expect_code(rig_holds(room, 1, r.compute[0]), CHILD_WRONG);
-    p.workspace       = room + 1;
+    expect_code(rig_holds(memory, 1, r.compute[0]), CHILD_WRONG);
+    p.workspace       = memory + 1;
     p.workspace_bytes = 256;
     expect_code(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]),
                 CUBLAS_STATUS_INVALID_VALUE);
     child_ok(cublasLtDestroy(handle));
     child_ok(cudaStreamSynchronize(r.compute[0]));
-    child_ok(cudaFree(room));
+    child_ok(cudaFree(memory));
     rig_free(&r);
 }
 
@@ -153,8 +153,7 @@ static void tf32(void) {
     rig_free(&r);
 }
 
-/* Whether 2^24 + 1 + 1 is summed forward, in fp32, is the algorithm's affair, and each shape's own.
- */
+/* Whether 2^24 + 1 + 1 is summed forward in fp32 depends on the algorithm and the shape. */
 static void orders(void) {
     enum { MOST = 16 };
     rig r                   = rig_new();
