@@ -308,7 +308,7 @@ static void expect_algorithm(const algorithm *chosen, const described *of,
                     chosen->reduction);
     for (int i = 0; i < 4; i++)
         if ((uintptr_t)at[i] % chosen->alignment[i] != 0)
-            emu__report("cublasLtMatmul: %c is at %p, the algorithm counts on multiples of %u",
+            emu__report("cublasLtMatmul: %c is at %p, the algorithm requires multiples of %u",
                         "ABCD"[i], at[i], chosen -> alignment[i]);
 }
 
@@ -327,14 +327,14 @@ static bool exists(cudaStream_t stream) {
 
 /* The stream's entry, or one of a destroyed stream. */
 static int workspace_of(cudaStream_t stream) {
-    enum { MOST = sizeof workspaces / sizeof *workspaces };
+    enum { MAX_STREAMS = sizeof workspaces / sizeof *workspaces };
     int free_one = 0;
-    for (int w = 0; w < MOST; w++) {
+    for (int w = 0; w < MAX_STREAMS; w++) {
         if (workspaces[w].stream == stream) return w;
         if (workspaces[w].stream && !exists(workspaces[w].stream)) workspaces[w].stream = NULL;
         if (!workspaces[w].stream) free_one = w;
     }
-    if (workspaces[free_one].stream) emu__report("more than %d streams multiply", (int)MOST);
+    if (workspaces[free_one].stream) emu__report("more than %d streams multiply", (int)MAX_STREAMS);
     return free_one;
 }
 

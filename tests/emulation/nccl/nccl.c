@@ -106,7 +106,7 @@ static void expect_living(const struct ncclComm *comm, const char *function) {
     const struct ncclComm *c = emu__communicators;
     while (c && c != comm) c = c->next;
     if (!c)
-        emu__report("%s: %p is no communicator, or one that is gone", function, (const void *)comm);
+        emu__report("%s: %p is not a communicator, or was destroyed", function, (const void *)comm);
     expect_thread(comm->device, function);
 }
 

@@ -115,7 +115,7 @@ static bool blocks(const emu__batch *batch) {
     const bool first = batch->kernels[0]->comm->blocking;
     for (int k = 1; k < batch->count; k++)
         if (batch->kernels[k]->comm->blocking != first)
-            emu__report("ncclGroupEnd: communicators that block and that do not, in one group");
+            emu__report("ncclGroupEnd: blocking and non-blocking communicators in one group");
     return first;
 }
 

@@ -72,7 +72,7 @@ void emu__count_call_from(const char *function, const void *from) {
                             : emu__forbidden_by_library && strncmp(function, "nccl", 4) != 0
                                 ? emu__forbidden_by_library()
                                 : NULL;
-    if (why) emu__report("%s is called, and may not be: %s", function, why);
+    if (why) emu__report("%s is not allowed now: %s", function, why);
     emu__unlock();
 }
 

@@ -2,8 +2,8 @@
 /*
  * error.c -- the one place that keeps errors as CUDA does, and reports an unread one.
  *
- * A call's error stays the thread's last one until cudaGetLastError() takes it; until then the next
- * check sees the failure of another call. Enqueuing work over such an error is a mistake.
+ * A call's error stays the thread's last one until take it with cudaGetLastError(); until then the
+ * next check sees the failure of another call. Enqueuing work over such an error is a mistake.
  */
 #include "internal.h"
 
@@ -128,8 +128,8 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *e
 
 void emu__expect_no_error(const char *function, bool launch) {
     if (last == cudaSuccess || (last == cudaErrorNotReady && !launch)) return;
-    emu__report("%s is called although nobody looked at %s, from %s of the same thread: "
-                "cudaGetLastError() takes it",
+    emu__report("%s is called over an unread %s from %s of the same thread: "
+                "take it with cudaGetLastError()",
                 function, cudaGetErrorName(last), last_function);
 }
 

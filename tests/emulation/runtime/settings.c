@@ -86,6 +86,6 @@ uint64_t emu__seed(uint64_t salt) {
 
 void *emu__need(size_t bytes) {
     void *const block = calloc(1, bytes ? bytes : 1);
-    if (!block) emu__report("the host has no %zu bytes", bytes);
+    if (!block) emu__report("out of host memory: %zu bytes requested", bytes);
     return block;
 }

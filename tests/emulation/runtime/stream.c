@@ -19,8 +19,7 @@ void emu__expect_stream(cudaStream_t stream, const char *function) {
         emu__report("%s uses the default stream, which waits for others: name a stream", function);
     const struct CUstream_st *s = emu__streams;
     while (s && s != stream) s = s->next;
-    if (!s)
-        emu__report("%s: %p is not a stream, or one that is destroyed", function, (void *)stream);
+    if (!s) emu__report("%s: %p is not a stream, or was destroyed", function, (void *)stream);
 }
 
 void emu__asked_from(const void *caller) {
