@@ -10,7 +10,7 @@
  *                       | saved
  *                       v
  *   input_gradient <--- I <---- output_gradient
- *                       | handed
+ *                       | stash
  *                       v
  *                       W ----> gradients of parameters
  */
@@ -108,7 +108,7 @@ typedef struct sluice_layer_description {
     int saved_count; /* tensors that F saves */
     sluice_saved saved[SLUICE_LAYER_SAVED];
     int stash_count;                   /* tensors that I leaves for W */
-    size_t handed[SLUICE_LAYER_STASH]; /* bytes */
+    size_t stash[SLUICE_LAYER_STASH];  /* bytes */
     sluice_until input_until;          /* how long `input` itself must stay */
     bool weight_reads_output_gradient; /* W reads `output_gradient` too */
     bool forward_is_empty;             /* in training F does nothing (a loss: its I does all) */
@@ -150,7 +150,7 @@ typedef struct sluice_layer_call {
     const void *const *parameters; /* as the operations read them: master or working copy */
     float *const *gradients;       /* fp32 in every precision */
     void *const *saved;            /* written by F */
-    void *const *handed;           /* written by I, read by W */
+    void *const *stash;            /* written by I, read by W */
     void *const *states;           /* as the description lists them; of every action */
     void *scratch;                 /* of this action */
     bool first_write;              /* of the gradients that this action writes */
@@ -180,6 +180,7 @@ typedef struct sluice_layer_variant {
 } sluice_layer_variant;
 
 typedef struct sluice_layer_kind {
+    size_t size;      /* sizeof(sluice_layer_kind) */
     const char *name; /* "linear" */
     size_t config_bytes;
     /* Pure. `input`'s first dimension is the number of samples. E_ARGUMENT with a sentence if

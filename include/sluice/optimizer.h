@@ -73,8 +73,16 @@ SLUICE_API sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kin
 typedef struct sluice_adamw_config {
     double beta1, beta2, epsilon, weight_decay;
 } sluice_adamw_config;
-#define SLUICE_ADAMW_CONFIG_INIT                                                                   \
-    { 0.9, 0.95, 1e-8, 0.1 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_ADAMW_CONFIG_INIT \
+    {                            \
+        /* beta1        */ 0.9,  \
+        /* beta2        */ 0.95, \
+        /* epsilon      */ 1e-8, \
+        /* weight_decay */ 0.1   \
+    }
+/* clang-format on */
 SLUICE_API const sluice_optimizer_kind *sluice_optimizer_adamw(void);
 
 /* Gradient descent with decoupled weight decay. With momentum (Polyak 1964) it keeps a velocity,
@@ -82,8 +90,14 @@ SLUICE_API const sluice_optimizer_kind *sluice_optimizer_adamw(void);
 typedef struct sluice_sgd_config {
     double momentum, weight_decay;
 } sluice_sgd_config;
-#define SLUICE_SGD_CONFIG_INIT                                                                     \
-    { 0, 0.1 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_SGD_CONFIG_INIT \
+    {                          \
+        /* momentum     */ 0,  \
+        /* weight_decay */ 0.1 \
+    }
+/* clang-format on */
 SLUICE_API const sluice_optimizer_kind *sluice_optimizer_sgd(void);
 
 #endif

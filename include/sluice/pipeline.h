@@ -49,11 +49,27 @@ typedef struct sluice_pipeline_options {
     const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
                             * GPUs, one rank on each), "auto": local here; NULL: auto */
 } sluice_pipeline_options;
-#define SLUICE_PIPELINE_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        sizeof(sluice_pipeline_options), 1, 0, 0, 0, 0, 1.0, 1, 600.0, 0, 0, 0, 0,                 \
-            SLUICE_PRECISION_FP32, 0                                                               \
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_PIPELINE_OPTIONS_INIT                            \
+    {                                                           \
+        /* size             */ sizeof(sluice_pipeline_options), \
+        /* samples          */ 1,                               \
+        /* device           */ 0,                               \
+        /* threads          */ 0,                               \
+        /* optimizer        */ 0,                               \
+        /* optimizer_config */ 0,                               \
+        /* clip             */ 1.0,                             \
+        /* seed             */ 1,                               \
+        /* deadline_s       */ 600.0,                           \
+        /* recompute        */ 0,                               \
+        /* memory_limit     */ 0,                               \
+        /* costs            */ 0,                               \
+        /* ranks_per_device */ 0,                               \
+        /* precision        */ SLUICE_PRECISION_FP32,           \
+        /* transport        */ 0                                \
     }
+/* clang-format on */
 
 /*
  * The plan of a run with these options (plan.h): of their first half all that is decided before

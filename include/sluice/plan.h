@@ -43,11 +43,22 @@ typedef struct sluice_plan_options {
     const sluice_plan_forward *forwards; /* more programs */
     int forward_count;
 } sluice_plan_options;
-#define SLUICE_PLAN_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(sluice_plan_options), 1, SLUICE_PRECISION_FP32, 0, 2, SLUICE_QUEUES_PER_CHANNEL, 0, \
-            0, 0, 0                                                                                \
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_PLAN_OPTIONS_INIT                         \
+    {                                                    \
+        /* size          */ sizeof(sluice_plan_options), \
+        /* samples       */ 1,                           \
+        /* precision     */ SLUICE_PRECISION_FP32,       \
+        /* working_bytes */ 0,                           \
+        /* states        */ 2,                           \
+        /* queues        */ SLUICE_QUEUES_PER_CHANNEL,   \
+        /* recompute     */ 0,                           \
+        /* memory_limit  */ 0,                           \
+        /* forwards      */ 0,                           \
+        /* forward_count */ 0                            \
     }
+/* clang-format on */
 
 /*
  * Compile `schedule` for `model`, and the programs that go with it. `split` NULL: the min-max split

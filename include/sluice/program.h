@@ -130,7 +130,7 @@ typedef struct sluice_program sluice_program; /* immutable once built */
 typedef struct sluice_stage_bytes {
     size_t output;    /* that crosses to the next stage; its gradient is as large */
     size_t saved;     /* by F until W, its input included where the backward reads it */
-    size_t handed;    /* left by I for W */
+    size_t stash;     /* left by I for W */
     size_t scratch;   /* of each action, while it runs */
     size_t permanent; /* parameters, their gradients and optimizer state */
 } sluice_stage_bytes;
@@ -148,11 +148,20 @@ typedef struct sluice_program_options {
     const sluice_stage_bytes *bytes; /* per stage, of a program without a model; NULL: every buffer
                                       * is one unit, and no bytes are known */
 } sluice_program_options;
-#define SLUICE_PROGRAM_OPTIONS_INIT                                                                \
-    {                                                                                              \
-        sizeof(sluice_program_options), 1, 2, SLUICE_PRECISION_FP32, 0, 0,                         \
-            SLUICE_QUEUES_PER_CHANNEL, 0                                                           \
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_PROGRAM_OPTIONS_INIT                         \
+    {                                                       \
+        /* size          */ sizeof(sluice_program_options), \
+        /* samples       */ 1,                              \
+        /* states        */ 2,                              \
+        /* precision     */ SLUICE_PRECISION_FP32,          \
+        /* working_bytes */ 0,                              \
+        /* recompute     */ 0,                              \
+        /* queues        */ SLUICE_QUEUES_PER_CHANNEL,      \
+        /* bytes         */ 0                               \
     }
+/* clang-format on */
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`

@@ -32,8 +32,19 @@ typedef struct sluice_run_options {
     int64_t held_out;       /* windows of an evaluation, or all there are if those are fewer */
     int64_t evaluate_every; /* steps between evaluations; 0: after the last step only */
 } sluice_run_options;
-#define SLUICE_RUN_OPTIONS_INIT                                                                    \
-    { sizeof(sluice_run_options), 1, 1, {1e-3, 1e-4, 0, 1, SLUICE_DECAY_NONE}, 0, 64, 0 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_RUN_OPTIONS_INIT                                     \
+    {                                                               \
+        /* size           */ sizeof(sluice_run_options),            \
+        /* steps          */ 1,                                     \
+        /* seed           */ 1,                                     \
+        /* learning_rate  */ {1e-3, 1e-4, 0, 1, SLUICE_DECAY_NONE}, \
+        /* skip_nonfinite */ 0,                                     \
+        /* held_out       */ 64,                                    \
+        /* evaluate_every */ 0                                      \
+    }
+/* clang-format on */
 
 /*
  * A minibatch has the samples that the pipeline was made for. All three are borrowed, and must

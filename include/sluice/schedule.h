@@ -58,8 +58,18 @@ typedef struct sluice_schedule_options {
                        * (rounded down), 1 to 2; more hides slow transfers for memory; 1 where 0 */
     int group;        /* interleaved: micro-batches of a round, p or more; p where 0 */
 } sluice_schedule_options;
-#define SLUICE_SCHEDULE_OPTIONS_INIT                                                               \
-    { sizeof(sluice_schedule_options), 1, 0, 1, 0, 0 }
+/* One field a line, in the order of the struct: C++17 has no designated initializers. */
+/* clang-format off */
+#define SLUICE_SCHEDULE_OPTIONS_INIT                        \
+    {                                                       \
+        /* size         */ sizeof(sluice_schedule_options), \
+        /* ranks        */ 1,                               \
+        /* chunks       */ 0,                               \
+        /* microbatches */ 1,                               \
+        /* slack        */ 0,                               \
+        /* group        */ 0                                \
+    }
+/* clang-format on */
 
 /*
  * The schedule called `name`: one of sluice_schedule_names(). docs/schedules.md says what each is

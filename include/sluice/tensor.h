@@ -61,11 +61,11 @@ enum { SLUICE_MAX_DIMS = 4 };
 /* Row-major and contiguous; the last dimension is the fastest. Unused dims are 0. */
 typedef struct sluice_shape {
     sluice_type type;
-    int rank; /* number of dimensions, 0..SLUICE_MAX_DIMS */
+    int dim_count; /* 0 .. SLUICE_MAX_DIMS */
     int64_t dims[SLUICE_MAX_DIMS];
 } sluice_shape;
 
-/* Elements (1 when rank is 0). */
+/* Elements (1 when dim_count is 0). */
 SLUICE_API int64_t sluice_shape_count(const sluice_shape *shape);
 /* Bytes: elements times the element's size. */
 SLUICE_API size_t sluice_shape_bytes(const sluice_shape *shape);

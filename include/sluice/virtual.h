@@ -23,7 +23,7 @@
 
 /* A layer that has sizes and nothing else; only the device "virtual" has code for it. */
 typedef struct sluice_virtual_config {
-    size_t output, saved, handed, scratch; /* bytes for each sample of a micro-batch */
+    size_t output, saved, stash, scratch; /* bytes for each sample of a micro-batch */
     int64_t parameters;
     bool is_loss; /* the last layer of a model */
 } sluice_virtual_config;

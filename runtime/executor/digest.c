@@ -25,7 +25,7 @@ static sluice_status add(XXH3_state_t *hash, sluice_pipeline *pipeline,
     const sluice_status status = sluice__state_move(pipeline, state, values, NULL);
     if (status == SLUICE_OK) {
         XXH3_64bits_update(hash, state->is.name, strlen(state->is.name) + 1);
-        XXH3_64bits_update(hash, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(hash, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
         XXH3_64bits_update(hash, values, bytes);
     }
     sluice__free(values);

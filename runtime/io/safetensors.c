@@ -56,7 +56,7 @@ static sluice_status bad(const sluice_safetensors *in, const char *name, const c
 
 static sluice_status read_shape(const sluice_safetensors *in, const char *name, const json_t *dims,
                                 sluice_shape *out) {
-    sluice_shape shape = {.type = SLUICE_TYPE_F32, .rank = (int)json_array_size(dims)};
+    sluice_shape shape = {.type = SLUICE_TYPE_F32, .dim_count = (int)json_array_size(dims)};
     if (!json_is_array(dims)) return bad(in, name, "has no list of dimensions");
     if (json_array_size(dims) > SLUICE_MAX_DIMS)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
@@ -64,7 +64,7 @@ static sluice_status read_shape(const sluice_safetensors *in, const char *name, 
                             "the most",
                             name, in->path, json_array_size(dims), SLUICE_MAX_DIMS);
     int64_t elements = 1;
-    for (int k = 0; k < shape.rank; k++) {
+    for (int k = 0; k < shape.dim_count; k++) {
         const json_t *dim = json_array_get(dims, (size_t)k);
         shape.dims[k]     = json_is_integer(dim) ? json_integer_value(dim) : -1;
         if (shape.dims[k] < 0 || __builtin_mul_overflow(elements, shape.dims[k], &elements) ||
@@ -180,7 +180,7 @@ const sluice_named_tensor *sluice_safetensors_find(const sluice_safetensors *fil
 static json_t *describe_tensor(const sluice_named_tensor *tensor, size_t begin) {
     json_t *dims = json_array();
     bool good    = dims != NULL;
-    for (int k = 0; k < tensor->shape.rank && good; k++)
+    for (int k = 0; k < tensor->shape.dim_count && good; k++)
         good = json_array_append_new(dims, json_integer(tensor->shape.dims[k])) == 0;
     const size_t end = begin + sluice_shape_bytes(&tensor->shape);
     if (good)

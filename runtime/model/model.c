@@ -35,11 +35,11 @@ struct sluice_model {
 };
 
 sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample) {
-    if (sample->rank < 0 || sample->rank >= SLUICE_MAX_DIMS)
+    if (sample->dim_count < 0 || sample->dim_count >= SLUICE_MAX_DIMS)
         return sluice__fail(SLUICE_E_ARGUMENT, "a sample has %d dimensions; there may be 0 to %d",
-                            sample->rank, SLUICE_MAX_DIMS - 1);
-    sluice_shape input = {sample->type, sample->rank + 1, {1}};
-    for (int d = 0; d < sample->rank; d++) {
+                            sample->dim_count, SLUICE_MAX_DIMS - 1);
+    sluice_shape input = {sample->type, sample->dim_count + 1, {1}};
+    for (int d = 0; d < sample->dim_count; d++) {
         if (sample->dims[d] < 1)
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "a sample's dimension %d is %" PRId64 "; it must be at least 1", d,
@@ -108,12 +108,13 @@ static sluice_status check_description(const sluice_layer_kind *kind,
         d->stash_count > SLUICE_LAYER_STASH || d->batch_count < 0 ||
         d->batch_count > SLUICE_LAYER_BATCH)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' describes %d parameters, %d saved and %d handed "
+                            "layer kind '%s' describes %d parameters, %d saved and %d stashed "
                             "tensors and %d parts of the batch; there may be %d, %d, %d and %d",
                             kind->name, d->parameter_count, d->saved_count, d->stash_count,
                             d->batch_count, SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED,
                             SLUICE_LAYER_STASH, SLUICE_LAYER_BATCH);
-    if (d->output.rank < 1 || d->output.rank > SLUICE_MAX_DIMS || d->output.dims[0] != 1) {
+    if (d->output.dim_count < 1 || d->output.dim_count > SLUICE_MAX_DIMS ||
+        d->output.dims[0] != 1) {
         char text[SLUICE__SHAPE_TEXT];
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "layer kind '%s' makes %s of 1 sample; its output must begin with the "
@@ -128,8 +129,8 @@ static sluice_status check_description(const sluice_layer_kind *kind,
 }
 
 static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->type == b->type && a->rank == b->rank &&
-           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+    return a->type == b->type && a->dim_count == b->dim_count &&
+           memcmp(a->dims, b->dims, (size_t)a->dim_count * sizeof a->dims[0]) == 0;
 }
 
 static sluice_status check_state(const sluice_layer_kind *kind, const sluice_layer_state *state,
@@ -161,6 +162,15 @@ static sluice_status check_states(const sluice_layer_kind *kind, const void *con
     for (int k = 0; k < d->state_count; k++)
         SLUICE__TRY(check_state(kind, &d->states[k], &two.states[k]));
     return SLUICE_OK;
+}
+
+/* The size says which fields the kind has: it was compiled against a header of that size. */
+static sluice_status check_size(const sluice_layer_kind *kind, const char *name) {
+    if (kind->size > 0 && kind->size <= sizeof *kind) return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT,
+                 "the kind of layer '%s' has a size of %zu bytes; this library knows 1 to %zu",
+                 name, kind->size, sizeof *kind);
+    return sluice__hint(SLUICE_E_ARGUMENT, "set .size to sizeof(sluice_layer_kind)");
 }
 
 static sluice_status check_name(const sluice_model *model, const char *name) {
@@ -278,8 +288,9 @@ static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
                            added->kind->describe(&other, added->config, &added->input[p],
                                                  (sluice_precision)p) == SLUICE_OK;
         outputs[p] = takes ? other.output : d->output;
-        if (takes) SLUICE__TRY(check_description(added->kind, &other));
-        if (takes) SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
+        if (!takes) continue;
+        SLUICE__TRY(check_description(added->kind, &other));
+        SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
     }
     return SLUICE_OK;
 }
@@ -291,6 +302,7 @@ static void drop_uses(sluice_model *model, int count) {
 sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
                                const void *config, const char *name) {
     sluice_layer_description d = {0};
+    SLUICE__TRY(check_size(kind, name));
     SLUICE__TRY(describe_next(model, kind, config, name, &d));
 
     const int uses = model->use_count, parts = model->batch_count;

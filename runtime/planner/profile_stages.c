@@ -73,7 +73,7 @@ static void sum_stage(const sluice_profile_costs *out, int s, const sluice_profi
         out->costs[s].weight += layers[l].weight_s;
         out->recompute[s] += layers[l].recompute_s;
         out->bytes[s].saved += layers[l].saved_bytes;
-        out->bytes[s].handed += layers[l].input_to_weight_bytes;
+        out->bytes[s].stash += layers[l].input_to_weight_bytes;
         if (out->bytes[s].scratch < layers[l].scratch_bytes)
             out->bytes[s].scratch = layers[l].scratch_bytes;
     }

@@ -13,8 +13,8 @@ static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, in
     double all = 0;
     for (int s = 0; s < count; s++)
         all += (double)stages[s].permanent +
-               (4.0 * (double)stages[s].output + (double)stages[s].saved +
-                (double)stages[s].handed + (double)stages[s].scratch) *
+               (4.0 * (double)stages[s].output + (double)stages[s].saved + (double)stages[s].stash +
+                (double)stages[s].scratch) *
                    microbatches;
     if (all < 0.5 * (double)SIZE_MAX) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted",

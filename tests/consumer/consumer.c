@@ -12,8 +12,8 @@ static sluice_status make_model(sluice_model **out) {
     sluice_linear_config layer;
     memset(&sample, 0, sizeof sample);
     memset(&layer, 0, sizeof layer);
-    sample.rank    = 1;
-    sample.dims[0] = 8;
+    sample.dim_count = 1;
+    sample.dims[0]   = 8;
     layer.inputs = layer.outputs = 8;
     sluice_status status         = sluice_model_create(&model, &sample);
     if (status == SLUICE_OK)

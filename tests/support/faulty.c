@@ -24,6 +24,8 @@ static struct {
     } held;
 } faulty = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static const sluice__transport_ops *under; /* the one with the fault in it */
+
 void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed) {
     faulty.kind         = kind;
     faulty.n            = n;
@@ -54,7 +56,6 @@ static bool faulty_fires(void) {
 
 static sluice_status faulty_post_send(sluice__transport *transport, const sluice__message *message,
                                       const void *buffer, sluice__mark mark) {
-    const sluice__transport_ops *local = sluice__transport_local();
     faulty_sleep();
     if (faulty_fires()) {
         if (faulty.kind == FAULTY_FAIL) return sluice__fail(SLUICE_E_DEVICE, "the cable is cut");
@@ -67,31 +68,32 @@ static sluice_status faulty_post_send(sluice__transport *transport, const sluice
         pthread_mutex_unlock(&faulty.lock);
         return SLUICE_OK;
     }
-    SLUICE__TRY(local->post_send(transport, message, buffer, mark));
+    SLUICE__TRY(under->post_send(transport, message, buffer, mark));
     pthread_mutex_lock(&faulty.lock);
     const bool releases = faulty.held.is_full && faulty.held.message.from == message->from;
     if (releases) faulty.held.is_full = false;
     pthread_mutex_unlock(&faulty.lock);
     if (!releases) return SLUICE_OK;
-    return local->post_send(transport, &faulty.held.message, faulty.held.buffer, faulty.held.mark);
+    return under->post_send(transport, &faulty.held.message, faulty.held.buffer, faulty.held.mark);
 }
 
 static sluice_status faulty_post_receive(sluice__transport *transport,
                                          const sluice__message *message, void *buffer,
                                          sluice__mark mark) {
     faulty_sleep();
-    return sluice__transport_local()->post_receive(transport, message, buffer, mark);
+    return under->post_receive(transport, message, buffer, mark);
 }
 
 static sluice_status faulty_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                  double seconds, bool *done, sluice_event **over) {
     faulty_sleep();
-    return sluice__transport_local()->wait(transport, at, seconds, done, over);
+    return under->wait(transport, at, seconds, done, over);
 }
 
-const sluice__transport_ops *faulty_transport(void) {
+const sluice__transport_ops *faulty_transport(const sluice__transport_ops *healthy) {
     static sluice__transport_ops table;
-    table              = *sluice__transport_local();
+    under              = healthy;
+    table              = *healthy;
     table.name         = "faulty";
     table.post_send    = faulty_post_send;
     table.post_receive = faulty_post_receive;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * faulty.h -- the `local` transport with one fault and delays, which pipelines must survive or
- * report. One at a time in a process: the table of functions has no context.
+ * faulty.h -- a transport with one fault and delays, which pipelines must survive or report. One at
+ * a time in a process: the table of functions has no context.
  */
 #ifndef SLUICE_TESTS_FAULTY_H
 #define SLUICE_TESTS_FAULTY_H
@@ -21,6 +21,7 @@ typedef enum faulty_kind {
 void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed);
 bool faulty_fired(void); /* since then */
 
-const sluice__transport_ops *faulty_transport(void);
+/* `healthy`, with the fault in it. */
+const sluice__transport_ops *faulty_transport(const sluice__transport_ops *healthy);
 
 #endif

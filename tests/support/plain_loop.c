@@ -13,7 +13,7 @@ typedef struct plain_layer {
     int first_use;
     void *input; /* the output is the next layer's input */
     float *output_gradient;
-    void *saved[SLUICE_LAYER_SAVED], *handed[SLUICE_LAYER_STASH], *scratch;
+    void *saved[SLUICE_LAYER_SAVED], *stash[SLUICE_LAYER_STASH], *scratch;
 } plain_layer;
 
 /* A block aligned as in an arena, and full of NaN. */
@@ -119,7 +119,7 @@ static plain_layer *plain_layers_make(const plain_loop *loop, int64_t samples) {
         for (int i = 0; i < layer->d.saved_count; i++)
             layer->saved[i] = plain_alloc(layer->d.saved[i].bytes);
         for (int i = 0; i < layer->d.stash_count; i++)
-            layer->handed[i] = plain_alloc(layer->d.handed[i]);
+            layer->stash[i] = plain_alloc(layer->d.stash[i]);
         /* Shared by all actions: they never run at the same time. */
         layer->scratch = plain_alloc(layer->d.scratch_forward + layer->d.scratch_evaluate +
                                      layer->d.scratch_input + layer->d.scratch_weight);
@@ -133,7 +133,7 @@ static void plain_layers_free(const plain_loop *loop, plain_layer *layers) {
         free(layers[l].output_gradient);
         free(layers[l].scratch);
         for (int i = 0; i < layers[l].d.saved_count; i++) free(layers[l].saved[i]);
-        for (int i = 0; i < layers[l].d.stash_count; i++) free(layers[l].handed[i]);
+        for (int i = 0; i < layers[l].d.stash_count; i++) free(layers[l].stash[i]);
     }
     free(layers);
 }
@@ -158,7 +158,7 @@ static sluice_layer_call plain_call(const plain_loop *loop, plain_layer *layers,
         .parameters      = (const void *const *)loop->parameters + layer->first_use,
         .gradients       = loop->gradients + layer->first_use,
         .saved           = layer->saved,
-        .handed          = layer->handed,
+        .stash           = layer->stash,
         .scratch         = layer->scratch,
     };
 }
@@ -363,7 +363,7 @@ uint64_t plain_loop_digest(const plain_loop *loop) {
     for (int k = 0; k < count; k++) {
         const sluice_shape *const shape = &list[k]->parameter.shape;
         XXH3_64bits_update(state, list[k]->name, strlen(list[k]->name) + 1);
-        XXH3_64bits_update(state, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(state, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
         XXH3_64bits_update(state, loop->masters[list[k]->first],
                            plain_use_bytes(loop, list[k]->first));
     }

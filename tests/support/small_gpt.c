@@ -150,7 +150,7 @@ outcome train_plainly(const setting *with, const sluice_device_ops *ops) {
     const plain_batch batch = {inputs, targets, sizes, with->microbatches,
                                (double)(with->samples * (LENGTH - 1))};
     outcome out             = {0};
-    for (int64_t n = 0; n < STEPS; n++) {
+    for (int64_t n = 0; n < small_gpt_steps(); n++) {
         assert_ok(load_inputs(&n, inputs, 0, with->samples));
         assert_ok(load_targets(&n, targets, 0, with->samples));
         out.loss[n] = plain_loop_step(&loop, &batch);

@@ -36,7 +36,8 @@ static sluice_status count_backward(const sluice_layer_call *call) {
     return SLUICE_OK;
 }
 
-static const sluice_layer_kind counter = {.name           = "counter",
+static const sluice_layer_kind counter = {.size           = sizeof(sluice_layer_kind),
+                                          .name           = "counter",
                                           .describe       = describe_counter,
                                           .forward        = count_forward,
                                           .backward_input = count_backward};

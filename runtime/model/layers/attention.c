@@ -11,7 +11,7 @@
 #include "runtime/model/layers/norm.h"
 
 enum { NORMED, QKV, LSE, ATTENDED }; /* saved, after what the norm saves */
-enum { QKV_GRADIENT };               /* handed */
+enum { QKV_GRADIENT };               /* stash */
 
 /* What every action begins with. */
 typedef struct parts {
@@ -165,22 +165,21 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
     SLUICE__TRY(
         call->operations->attention_backward(call->stream, &(sluice_attention_backward){
-                                                               .dqkv = call->handed[QKV_GRADIENT],
-                                                               .dout = inner,
-                                                               .out  = saved(call, &p, ATTENDED),
-                                                               .lse  = saved(call, &p, LSE),
-                                                               .qkv  = saved(call, &p, QKV),
-                                                               .scratch     = rest,
-                                                               .samples     = p.samples,
-                                                               .length      = p.length,
-                                                               .heads       = p.heads,
+                                                               .dqkv    = call->stash[QKV_GRADIENT],
+                                                               .dout    = inner,
+                                                               .out     = saved(call, &p, ATTENDED),
+                                                               .lse     = saved(call, &p, LSE),
+                                                               .qkv     = saved(call, &p, QKV),
+                                                               .scratch = rest,
+                                                               .samples = p.samples,
+                                                               .length  = p.length,
+                                                               .heads   = p.heads,
                                                                .kv_heads    = p.kv_heads,
                                                                .head_width  = p.head_width,
                                                                .rotary_base = c->rotary_base,
                                                                .dropout     = dropout_of(call),
                                                            }));
-    SLUICE__TRY(
-        sluice__dense_backward_input(call, &p.qkv, inner, call->handed[QKV_GRADIENT], NULL));
+    SLUICE__TRY(sluice__dense_backward_input(call, &p.qkv, inner, call->stash[QKV_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, inner, call->output_gradient, rest);
 }
 
@@ -190,11 +189,12 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     SLUICE__TRY(
         sluice__branch_backward_weight(call, &p.projection, saved(call, &p, ATTENDED), c->dropout));
     return sluice__dense_backward_weight(call, &p.qkv, saved(call, &p, NORMED),
-                                         call->handed[QKV_GRADIENT], call->scratch);
+                                         call->stash[QKV_GRADIENT], call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_attention(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "attention",
         .config_bytes    = sizeof(sluice_attention_config),
         .describe        = describe,

@@ -9,7 +9,7 @@
 
 #include "runtime/base/error.h"
 
-/* A layer's saved, handed and scratch bytes are all below a few thousand times the bytes of its
+/* A layer's saved, stashed and scratch bytes are all below a few thousand times the bytes of its
  * largest tensor, so that none of their sums reaches 2^63 when that one has at most 2^48 elements.
  */
 static const int64_t most_elements = (int64_t)1 << 48;
@@ -20,7 +20,7 @@ enum { PIECE = 64 };
 const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape) {
     char dims[SLUICE__SHAPE_TEXT - 24] = "";
     size_t length                      = 0;
-    for (int d = 0; d < shape->rank && d < SLUICE_MAX_DIMS; d++)
+    for (int d = 0; d < shape->dim_count && d < SLUICE_MAX_DIMS; d++)
         length += (size_t)snprintf(dims + length, sizeof dims - length, "%s%" PRId64,
                                    d > 0 ? ", " : "", shape->dims[d]);
     (void)snprintf(text, SLUICE__SHAPE_TEXT, "(%s) %s", dims, sluice_type_name(shape->type));
@@ -37,10 +37,10 @@ static sluice_status refuse_input(const char *kind, const sluice_shape *input, s
 
 sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
                                   int min, int max) {
-    if (input->type != type || input->rank < min || input->rank > max)
+    if (input->type != type || input->dim_count < min || input->dim_count > max)
         return refuse_input(kind, input, type, min, max);
     int64_t count = 1;
-    for (int d = 0; d < input->rank; d++) {
+    for (int d = 0; d < input->dim_count; d++) {
         if (input->dims[d] < (d == 0 ? 0 : 1)) return refuse_input(kind, input, type, min, max);
         SLUICE__TRY(sluice__check_elements(kind, count, input->dims[d]));
         count *= input->dims[d];
@@ -88,13 +88,13 @@ sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t col
 
 int64_t sluice__rows(const sluice_shape *shape) {
     int64_t rows = 1;
-    for (int d = 0; d < shape->rank - 1; d++) rows *= shape->dims[d];
+    for (int d = 0; d < shape->dim_count - 1; d++) rows *= shape->dims[d];
     return rows;
 }
 
 int64_t sluice__width(const sluice_shape *shape) {
-    assert(shape->rank >= 1);
-    return shape->dims[shape->rank - 1];
+    assert(shape->dim_count >= 1);
+    return shape->dims[shape->dim_count - 1];
 }
 
 size_t sluice__bytes_of(sluice_type type, int64_t rows, int64_t columns) {
@@ -139,7 +139,7 @@ void sluice__add_saved(sluice_layer_description *description, size_t bytes, slui
 
 void sluice__add_stash(sluice_layer_description *description, size_t bytes) {
     assert(description->stash_count < SLUICE_LAYER_STASH);
-    description->handed[description->stash_count++] = bytes;
+    description->stash[description->stash_count++] = bytes;
 }
 
 void sluice__add_batch(sluice_layer_description *description, const char *name,

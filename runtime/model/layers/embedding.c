@@ -108,6 +108,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_embedding(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "embedding",
         .config_bytes    = sizeof(sluice_embedding_config),
         .describe        = describe,

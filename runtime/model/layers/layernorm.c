@@ -40,6 +40,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_layernorm(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "layernorm",
         .config_bytes    = sizeof(sluice_layernorm_config),
         .describe        = describe,

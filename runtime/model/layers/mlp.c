@@ -7,7 +7,7 @@
 #include "runtime/model/layers/norm.h"
 
 enum { NORMED, BEFORE_GELU, AFTER_GELU }; /* saved, after what the norm saves */
-enum { HIDDEN_GRADIENT };                 /* handed: that of BEFORE_GELU */
+enum { HIDDEN_GRADIENT };                 /* stash: that of BEFORE_GELU */
 
 /* What every action begins with. */
 typedef struct parts {
@@ -85,10 +85,10 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     void *const rest   = (char *)call->scratch + sluice__piece(used);
     const void *projected;
     SLUICE__TRY(sluice__branch_gradient(call, &projected, normed, c->dropout));
-    SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->handed[HIDDEN_GRADIENT],
+    SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->stash[HIDDEN_GRADIENT],
                                              projected, saved(call, &p, BEFORE_GELU)));
     SLUICE__TRY(
-        sluice__dense_backward_input(call, &p.expand, normed, call->handed[HIDDEN_GRADIENT], NULL));
+        sluice__dense_backward_input(call, &p.expand, normed, call->stash[HIDDEN_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, normed, call->output_gradient, rest);
 }
 
@@ -98,11 +98,12 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, saved(call, &p, AFTER_GELU),
                                                c->dropout));
     return sluice__dense_backward_weight(call, &p.expand, saved(call, &p, NORMED),
-                                         call->handed[HIDDEN_GRADIENT], call->scratch);
+                                         call->stash[HIDDEN_GRADIENT], call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_mlp(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "mlp",
         .config_bytes    = sizeof(sluice_mlp_config),
         .describe        = describe,

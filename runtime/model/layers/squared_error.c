@@ -5,7 +5,7 @@
 
 static int64_t elements_per_sample(const sluice_shape *input) {
     int64_t elements = 1;
-    for (int d = 1; d < input->rank; d++) elements *= input->dims[d];
+    for (int d = 1; d < input->dim_count; d++) elements *= input->dims[d];
     return elements;
 }
 
@@ -51,6 +51,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_squared_error(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "squared-error",
         .describe        = describe,
         .forward         = forward,

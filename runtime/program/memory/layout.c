@@ -78,7 +78,7 @@ static void keep_inside(sluice__layout *layout, sluice__layer_spots *kept) {
             keep(layout, &kept[l].saved[k], role_until(layer->saved[k].until),
                  layer->saved[k].bytes);
         for (int k = 0; k < layer->stash_count; k++)
-            keep(layout, &kept[l].handed[k], SLUICE_ROLE_STASH, layer->handed[k]);
+            keep(layout, &kept[l].stash[k], SLUICE_ROLE_STASH, layer->stash[k]);
         if (l + 1 == layout->count) break;
         const sluice_layer_description *next = &layout->descriptions[l + 1];
         const size_t bytes                   = sluice_shape_bytes(&layer->output);
@@ -131,7 +131,7 @@ static void backward_lives(scratch_plan *plan, const sluice__layout *layout, slu
         const int input = 2 * (layout->count - 1 - l), weight = input + 1;
         if (both)
             for (int k = 0; k < layer->stash_count; k++)
-                add_life(plan, &spots[l].handed[k], layer->handed[k], input, weight);
+                add_life(plan, &spots[l].stash[k], layer->stash[k], input, weight);
         if (mode != SLUICE__BACKWARD_WEIGHT) {
             add_life(plan, &spots[l].scratch, layer->scratch_input, input, input);
             if (l + 1 < layout->count && !spots[l].output_gradient.present)
@@ -165,7 +165,7 @@ static void forget_inside(sluice__layer_spots *spots, int count, sluice__mode mo
         }
         if (mode == SLUICE__RECOMPUTE && l + 1 == count) spots[l].output.present = false;
         if (mode == SLUICE__BACKWARD) {
-            for (int k = 0; k < SLUICE_LAYER_STASH; k++) spots[l].handed[k].present = false;
+            for (int k = 0; k < SLUICE_LAYER_STASH; k++) spots[l].stash[k].present = false;
             if (l + 1 < count) spots[l].output_gradient.present = false;
         }
     }
@@ -243,7 +243,7 @@ void sluice__layout_abstract(sluice__layout *out, bool is_last) {
 void sluice__layout_sized(sluice__layout *out, const sluice_stage_bytes *stage) {
     *out                                 = (sluice__layout){0};
     out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = stage->saved;
-    out->bytes[SLUICE_ROLE_STASH]        = stage->handed;
+    out->bytes[SLUICE_ROLE_STASH]        = stage->stash;
     for (int mode = 0; mode < SLUICE__MODES; mode++) out->scratch[mode] = stage->scratch;
 }
 

@@ -2,7 +2,7 @@
 /*
  * layout.h -- where each layer's tensors lie inside the buffers of its stage.
  *
- * A stage's instruction gets a few buffers by role (input, output, saved, handed, scratch, ...);
+ * A stage's instruction gets a few buffers by role (input, output, saved, stash, scratch, ...);
  * a layer's tensor is a role and an offset in that role's buffer. The offsets are for the largest
  * micro-batch; smaller ones use fewer rows of the same places.
  */
@@ -31,7 +31,7 @@ typedef struct sluice__spot {
 typedef struct sluice__layer_spots {
     sluice__spot input, output, output_gradient, input_gradient;
     sluice__spot batch[SLUICE_LAYER_BATCH]; /* as the description lists them */
-    sluice__spot saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_STASH];
+    sluice__spot saved[SLUICE_LAYER_SAVED], stash[SLUICE_LAYER_STASH];
     sluice__spot scratch;        /* of F, I or W */
     sluice__spot scratch_weight; /* of W inside B */
 } sluice__layer_spots;

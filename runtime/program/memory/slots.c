@@ -18,7 +18,7 @@ sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
 }
 
 /* 'r' reads, 'w' writes, '-' does not use. Columns: input, output, output gradient, input gradient,
- * saved until I, saved until W, handed, batch, scratch. A post-send reads its input, a post-receive
+ * saved until I, saved until W, stash, batch, scratch. A post-send reads its input, a post-receive
  * writes its output; F's parts of the batch come from the host. */
 static const char role_table[][SLUICE_ROLES + 1] = {
     [SLUICE_INSTRUCTION_FORWARD]         = "rw--ww-w-",

@@ -47,7 +47,7 @@ static const struct program table[] = {
     {"write before the start", planted_before_start, false, CHILD_REPORTED, "before_start: a byte 4 before allocation"},
     {"read far past the end", planted_far_read, false, CHILD_REPORTED,
      "'far_read', block (0,0,0), thread (0,0,0) touches allocation"},
-    {"write past a shared array", planted_shared_past_end, false, CHILD_REPORTED, "after the end of shared array 'room'"},
+    {"write past a shared array", planted_shared_past_end, false, CHILD_REPORTED, "after the end of shared array 'shared'"},
     {"write past dynamic shared memory", planted_dynamic_past_end, false, CHILD_REPORTED, "past the end of dynamic shared memory"},
     {"stack overflow", planted_stack_overflow, false, CHILD_REPORTED, "touches more than the stack of a CUDA thread"},
     {"kernel on freed memory", planted_kernel_uses_freed, false, CHILD_REPORTED, "which is freed"},

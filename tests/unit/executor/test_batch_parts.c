@@ -311,8 +311,10 @@ static sluice_status reader_describe(sluice_layer_description *out, const void *
     return SLUICE_OK;
 }
 
-static const sluice_layer_kind reader = {
-    .name = "reader", .config_bytes = sizeof(reader_config), .describe = reader_describe};
+static const sluice_layer_kind reader = {.size         = sizeof(sluice_layer_kind),
+                                         .name         = "reader",
+                                         .config_bytes = sizeof(reader_config),
+                                         .describe     = reader_describe};
 
 static reader_config reads(const char *name, sluice_shape shape, sluice_shape in_bf16) {
     return (reader_config){name, {shape, shape, in_bf16}};

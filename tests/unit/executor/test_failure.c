@@ -4,6 +4,7 @@
  * layers that fail or get stuck, links that lose, swap or break, numbers that are not finite.
  */
 #include "tests/support/faulty.h"
+#include "tests/support/isolated_transport.h"
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -16,6 +17,8 @@
 #include "sluice/pipeline.h"
 
 enum { WIDTH = 6, SAMPLES = 8, MICROBATCHES = 4 };
+
+static const sluice__transport_ops *transport; /* `local`, or as the argument says */
 
 /* ---- a layer that passes its input on until it fails ---- */
 
@@ -44,7 +47,7 @@ static void fall_ill(ailment what, int number, int action, int microbatch) {
 static sluice_status patient_describe(sluice_layer_description *out, const void *config,
                                       const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)precision;
-    *out = (sluice_layer_description){.output = *input, .stash_count = 1, .handed = {4}};
+    *out = (sluice_layer_description){.output = *input, .stash_count = 1, .stash = {4}};
     return SLUICE_OK;
 }
 
@@ -88,7 +91,8 @@ static sluice_status patient_backward_weight(const sluice_layer_call *call) {
     return patient_act(call, IN_W);
 }
 
-static const sluice_layer_kind patient = {.name            = "patient",
+static const sluice_layer_kind patient = {.size            = sizeof(sluice_layer_kind),
+                                          .name            = "patient",
                                           .config_bytes    = sizeof(patient_config),
                                           .describe        = patient_describe,
                                           .forward         = patient_forward,
@@ -121,7 +125,7 @@ static sluice_split split_for(int ranks) {
 }
 
 static sluice_pipeline *make_pipeline(const sluice_model *model, const char *name, int ranks,
-                                      double deadline, const sluice__transport_ops *transport) {
+                                      double deadline, const sluice__transport_ops *joined_by) {
     sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
     shape.ranks                   = ranks;
     shape.microbatches            = MICROBATCHES;
@@ -133,7 +137,7 @@ static sluice_pipeline *make_pipeline(const sluice_model *model, const char *nam
     options.deadline_s              = deadline;
     const sluice_split split        = split_for(ranks);
     sluice_pipeline *pipeline;
-    const sluice__parts parts = {.transport = transport};
+    const sluice__parts parts = {.transport = joined_by};
     assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, &split, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
@@ -194,9 +198,8 @@ static void test_a_failing_layer_is_named(void **state) {
         {1, 2, IN_I, 1, "rank 0, stage 0, 0B1: this layer is ill"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model = make_model();
-        sluice_pipeline *pipeline =
-            make_pipeline(model, "1f1b", rows[k].ranks, 60, sluice__transport_local());
+        sluice_model *model       = make_model();
+        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60, transport);
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
@@ -231,9 +234,8 @@ static void test_a_stuck_rank_is_given_up(void **state) {
          "1RECV_F1; rank 0 is at 0F1; rank 2 waits for 2RECV_F1"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model = make_model();
-        sluice_pipeline *pipeline =
-            make_pipeline(model, "gpipe", rows[k].ranks, 0.3, sluice__transport_local());
+        sluice_model *model       = make_model();
+        sluice_pipeline *pipeline = make_pipeline(model, "gpipe", rows[k].ranks, 0.3, transport);
         fall_ill(STICKS, rows[k].number, IN_F, 1);
         const double start      = sluice__now();
         const sluice_status got = step(pipeline, 0);
@@ -258,7 +260,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
 static void test_a_rank_may_come_back_late(void **state) {
     (void)state;
     sluice_model *model       = make_model();
-    sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 0.2, sluice__transport_local());
+    sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 0.2, transport);
     fall_ill(STICKS, 2, IN_I, 0);
     assert_int_equal(step(pipeline, 0), SLUICE_E_DEADLINE);
     wait_until_gone();
@@ -273,10 +275,10 @@ static void test_a_rank_may_come_back_late(void **state) {
 
 enum { STEPS = 2 };
 
-static sluice_status train_on(const sluice__transport_ops *transport, const char *schedule,
+static sluice_status train_on(const sluice__transport_ops *joined_by, const char *schedule,
                               double deadline, uint64_t *digest) {
     sluice_model *model       = make_model();
-    sluice_pipeline *pipeline = make_pipeline(model, schedule, 3, deadline, transport);
+    sluice_pipeline *pipeline = make_pipeline(model, schedule, 3, deadline, joined_by);
     sluice_status status      = SLUICE_OK;
     for (int n = 0; n < STEPS && status == SLUICE_OK; n++) status = step(pipeline, n);
     const sluice_error error = *sluice_last_error();
@@ -291,12 +293,12 @@ static void test_delays_change_nothing(void **state) {
     (void)state;
     uint64_t expected = 0, digest = 0;
     fall_ill(HEALTHY, 0, 0, 0);
-    assert_ok(train_on(sluice__transport_local(), "gpipe", 60, &expected));
+    assert_ok(train_on(transport, "gpipe", 60, &expected));
     const uint64_t seed = test_seed();
     const int trials    = getenv("SLUICE_LONG") ? 200 : 12;
     for (int trial = 0; trial < trials; trial++) {
         faulty_start(FAULTY_NOTHING, 0, 1000, seed + (uint64_t)trial);
-        assert_ok(train_on(faulty_transport(), trial % 2 ? "1f1b" : "gpipe", 60, &digest));
+        assert_ok(train_on(faulty_transport(transport), trial % 2 ? "1f1b" : "gpipe", 60, &digest));
         if (digest != expected) fail_msg("trial %d: other bits with delays", trial);
     }
 }
@@ -312,7 +314,7 @@ static void test_a_fault_of_a_link_is_told(void **state) {
     (void)state;
     uint64_t random = test_seed(), expected = 0, digest = 0;
     fall_ill(HEALTHY, 0, 0, 0);
-    assert_ok(train_on(sluice__transport_local(), "gpipe", 60, &expected));
+    assert_ok(train_on(transport, "gpipe", 60, &expected));
     const int trials = getenv("SLUICE_LONG") ? 300 : 30;
     int reported = 0, harmless = 0;
     for (int trial = 0; trial < trials; trial++) {
@@ -321,7 +323,7 @@ static void test_a_fault_of_a_link_is_told(void **state) {
         faulty_start(kind, n, 100, (uint64_t)trial);
         const double start = sluice__now();
         const sluice_status status =
-            train_on(faulty_transport(), trial % 2 ? "1f1b" : "gpipe", 0.4, &digest);
+            train_on(faulty_transport(transport), trial % 2 ? "1f1b" : "gpipe", 0.4, &digest);
         const double seconds = sluice__now() - start;
         const char *what     = sluice_last_error()->what;
         if (seconds > 15) fail_msg("trial %d took %g s", trial, seconds);
@@ -372,9 +374,8 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
          "1\\); nothing was updated"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model = make_model();
-        sluice_pipeline *pipeline =
-            make_pipeline(model, "1f1b", rows[k].ranks, 60, sluice__transport_local());
+        sluice_model *model       = make_model();
+        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60, transport);
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
@@ -394,7 +395,7 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
 static void test_inputs_that_are_not_finite_are_named(void **state) {
     (void)state;
     sluice_model *model       = make_model();
-    sluice_pipeline *pipeline = make_pipeline(model, "gpipe", 3, 60, sluice__transport_local());
+    sluice_pipeline *pipeline = make_pipeline(model, "gpipe", 3, 60, transport);
     source from               = {0, true};
     const sluice_batch batch  = make_batch(&from);
     sluice_result result;
@@ -413,7 +414,7 @@ static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
     uint64_t digests[2];
     for (int with = 0; with < 2; with++) {
         sluice_model *model       = make_model();
-        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 60, sluice__transport_local());
+        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 60, transport);
         for (int n = 0; n < 4; n++) {
             fall_ill(n == 2 ? OVERFLOWS : HEALTHY, 1, n % 2 ? IN_I : IN_F, 1);
             if (n == 2 && !with) continue;
@@ -428,7 +429,9 @@ static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
     if (digests[0] != digests[1]) fail_msg("the minibatch left a trace");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    transport = isolated_if_asked(argc, argv);
+    if (!transport) transport = sluice__transport_local();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failing_layer_is_named),
         cmocka_unit_test(test_a_stuck_rank_is_given_up),

@@ -101,7 +101,7 @@ static void touch_gradients(const sluice__rank *rank, const sluice_instruction *
     const sluice__layout *layout = at->stage >= 0 ? &pipeline->program->layouts[at->stage] : NULL;
     const bool weighs =
         at->kind == SLUICE_INSTRUCTION_BACKWARD || at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
-    for (int u = 0; u < sluice_model_use_count(pipeline->model) && weighs; u++) {
+    for (int u = 0; u < sluice_model_use_count(pipeline->model) && layout && weighs; u++) {
         const sluice_parameter_use *use = sluice_model_use(pipeline->model, u);
         if (use->layer >= layout->first && use->layer < layout->first + layout->count)
             touch_offset(rank, pipeline->program->use_gradients[u],

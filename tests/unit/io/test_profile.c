@@ -181,7 +181,7 @@ static void layers_become_stages(void **state) {
     assert_near("W", costs[2].weight, 1);
     assert_near("recompute", recompute[1], 0.75);
     assert_int_equal(bytes[1].saved, 30);
-    assert_int_equal(bytes[1].handed, 60);
+    assert_int_equal(bytes[1].stash, 60);
     assert_int_equal(bytes[1].scratch, 30);
     assert_int_equal(bytes[1].output, 40);
     assert_int_equal(bytes[1].permanent, 3 * 10000 * 4);

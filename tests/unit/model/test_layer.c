@@ -56,7 +56,7 @@ typedef struct bench {
     sluice_layer_description d;
     guarded input, output, output_gradient, input_gradient, targets, loss, scratch;
     guarded parameters[SLUICE_LAYER_PARAMETERS], gradients[SLUICE_LAYER_PARAMETERS];
-    guarded saved[SLUICE_LAYER_SAVED], handed[SLUICE_LAYER_STASH];
+    guarded saved[SLUICE_LAYER_SAVED], stash[SLUICE_LAYER_STASH];
     double total_weight;
     bool training;          /* of the last action, so that the reference drops the same elements */
     double *output_weights; /* output_gradient in float64: the test's loss is its dot product with
@@ -103,7 +103,7 @@ static void bench_make(bench *b, const subject *what, int threads, uint64_t *sta
         fill_floats(&b->parameters[p], state);
     }
     for (int i = 0; i < b->d.saved_count; i++) b->saved[i] = guarded_make(b->d.saved[i].bytes);
-    for (int i = 0; i < b->d.stash_count; i++) b->handed[i] = guarded_make(b->d.handed[i]);
+    for (int i = 0; i < b->d.stash_count; i++) b->stash[i] = guarded_make(b->d.stash[i]);
     if (what->tokens > 0)
         fill_integers(&b->input, 0, what->tokens, state);
     else
@@ -126,7 +126,7 @@ static void check_guards(const bench *b) {
         guarded_check(&b->gradients[p], "gradient", p);
     }
     for (int i = 0; i < b->d.saved_count; i++) guarded_check(&b->saved[i], "saved tensor", i);
-    for (int i = 0; i < b->d.stash_count; i++) guarded_check(&b->handed[i], "handed tensor", i);
+    for (int i = 0; i < b->d.stash_count; i++) guarded_check(&b->stash[i], "stash tensor", i);
 }
 
 static void bench_free(bench *b) {
@@ -137,7 +137,7 @@ static void bench_free(bench *b) {
     for (int p = 0; p < b->d.parameter_count; p++) free(b->parameters[p].whole);
     for (int p = 0; p < b->d.parameter_count; p++) free(b->gradients[p].whole);
     for (int i = 0; i < b->d.saved_count; i++) free(b->saved[i].whole);
-    for (int i = 0; i < b->d.stash_count; i++) free(b->handed[i].whole);
+    for (int i = 0; i < b->d.stash_count; i++) free(b->stash[i].whole);
     free(b->output_weights);
     b->ops->stream_destroy(b->stream);
     b->ops->close(b->device);
@@ -149,25 +149,25 @@ static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, s
     const void *parameters[SLUICE_LAYER_PARAMETERS] = {NULL};
     float *gradients[SLUICE_LAYER_PARAMETERS]       = {NULL};
     void *saved[SLUICE_LAYER_SAVED]                 = {NULL};
-    void *handed[SLUICE_LAYER_STASH]                = {NULL};
+    void *stash[SLUICE_LAYER_STASH]                 = {NULL};
     for (int p = 0; p < b->d.parameter_count; p++) {
         parameters[p] = data_of(&b->parameters[p]);
         if (b->d.parameters[p].gradient_by_input == is_input)
             gradients[p] = data_of(&b->gradients[p]);
     }
     for (int i = 0; i < b->d.saved_count; i++) saved[i] = data_of(&b->saved[i]);
-    for (int i = 0; i < b->d.stash_count; i++) handed[i] = data_of(&b->handed[i]);
+    for (int i = 0; i < b->d.stash_count; i++) stash[i] = data_of(&b->stash[i]);
     const guarded workspace = guarded_make(scratch);
     call.ops                = b->ops;
     call.operations         = b->ops->operations(SLUICE_PRECISION_FP32);
     call.stream             = b->stream;
     call.config             = b->subject->config;
     call.name               = b->subject->name;
-    if (call.input_shape.rank == 0) call.input_shape = b->subject->input;
+    if (call.input_shape.dim_count == 0) call.input_shape = b->subject->input;
     call.parameters   = parameters;
     call.gradients    = gradients;
     call.saved        = saved;
-    call.handed       = handed;
+    call.stash        = stash;
     call.scratch      = data_of(&workspace);
     call.total_weight = b->total_weight;
     call.random       = keys;

@@ -38,7 +38,7 @@ static void test_descriptions(void **unused) {
     assert_int_equal(d.saved_count, 6);
     assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
-    assert_int_equal(d.handed[0], 2 * 10 * 36 * 4);
+    assert_int_equal(d.stash[0], 2 * 10 * 36 * 4);
     const double products = 2.0 * 20 * 12 * (36 + 12), triangle = 20.0 * 10 * 12;
     assert_true(d.weight.flops >= products && d.weight.flops < 1.1 * products);
     assert_true(d.forward.flops >= products + 2 * triangle &&
@@ -51,7 +51,7 @@ static void test_descriptions(void **unused) {
     assert_int_equal(d.weight_per_sample, 10);
     assert_int_equal(d.batch_count, 1);
     assert_string_equal(d.batch[0].name, "targets");
-    assert_int_equal(d.batch[0].shape.rank, 2);
+    assert_int_equal(d.batch[0].shape.dim_count, 2);
     assert_int_equal(sluice_shape_count(&d.batch[0].shape), 20);
     assert_int_equal(sluice_shape_count(&d.output), 0);
     assert_true(d.forward.flops == 0 && d.weight.flops == 0);

@@ -27,6 +27,7 @@ static void a_third_program_shares_the_region_of_the_step(void **state) {
     sluice_model *model       = make_model(true);
     sluice_schedule *schedule = make_schedule("1f1b", 2, 4);
     sluice_plan *plan         = make_plan(model, schedule, &single);
+    assert_ptr_equal(sluice_plan_model(plan), model);
     assert_int_equal(sluice_plan_program_count(plan), 3);
     assert_string_equal(sluice_plan_program_name(plan, SLUICE_PLAN_STEP), "step");
     assert_string_equal(sluice_plan_program_name(plan, SLUICE_PLAN_EVALUATION), "evaluation");

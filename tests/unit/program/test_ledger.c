@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* test_ledger.c -- where a step's time went: computed by hand, as sums, and as measured in a real
  * run. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
 #include <time.h>
 
+#include "runtime/executor/executor.h"
 #include "sluice/ledger.h"
 #include "sluice/pipeline.h"
+
+static sluice__parts parts; /* the usual transport, or, by the argument, the isolated one */
 
 enum { MAX_RANKS = 8 };
 
@@ -156,7 +160,8 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     return take(((const slow_config *)call->config)->weight);
 }
 
-static const sluice_layer_kind slow = {.name            = "slow",
+static const sluice_layer_kind slow = {.size            = sizeof(sluice_layer_kind),
+                                       .name            = "slow",
                                        .config_bytes    = sizeof(slow_config),
                                        .describe        = describe,
                                        .forward         = forward,
@@ -182,7 +187,7 @@ static sluice_pipeline *make_slow_pipeline(sluice_model **model, const char *nam
     options.samples   = 4;
     options.threads   = 1;
     options.recompute = stages;
-    assert_ok(sluice_pipeline_plan_and_open(&pipeline, *model, schedule, NULL, &options));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, *model, schedule, NULL, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -270,7 +275,8 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_are_those_counted_by_hand),
         cmocka_unit_test(test_simulated_ledgers_sum_to_the_step),

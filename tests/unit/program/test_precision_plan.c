@@ -104,7 +104,7 @@ static void test_saved_activations_are_half(void **state) {
         if (strcmp(sluice_model_layer_kind(model, l)->name, "attention") == 0) fp32 += LSE;
         assert_int_equal(saved[1] - fp32, (saved[0] - fp32) / 2);
         for (int k = 0; k < wide.stash_count; k++)
-            assert_int_equal(narrow.handed[k], wide.handed[k] / 2);
+            assert_int_equal(narrow.stash[k], wide.stash[k] / 2);
         for (int k = 0; k < wide.parameter_count; k++)
             assert_int_equal(narrow.parameters[k].shape.type, SLUICE_TYPE_F32);
         assert_int_equal(sluice_shape_bytes(&narrow.output), sluice_shape_bytes(&wide.output) / 2);
@@ -214,7 +214,7 @@ static void test_a_precision_that_does_not_exist_is_refused(void **state) {
 
 /* A device may want other copies: packed ones, or none of some parameters. */
 static size_t pack_matrices(const sluice_shape *parameter) {
-    return parameter->rank == 2 ? sluice_shape_bytes(parameter) + 1000 : 0;
+    return parameter->dim_count == 2 ? sluice_shape_bytes(parameter) + 1000 : 0;
 }
 
 static void test_a_device_says_what_its_copies_take(void **state) {

@@ -210,7 +210,7 @@ static void live_bytes_follow_the_plan(void **state) {
     sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     const sluice_stage_bytes bytes      = {
-             .saved = 1000, .handed = 300, .scratch = 40, .permanent = 9000};
+             .saved = 1000, .stash = 300, .scratch = 40, .permanent = 9000};
     sluice_schedule *schedule       = parse_schedule("0F0,0F1,0I0,0W0,0I1,0W1\n");
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_program *program         = NULL;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* test_timeline.c -- time lines agree with simulations and pipelines. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
 #include <math.h>
 
+#include "runtime/executor/executor.h"
 #include "runtime/executor/report.h"
 #include "sluice/timeline.h"
+
+static sluice__parts parts; /* the usual transport, or, by the argument, the isolated one */
 
 typedef struct scene {
     sluice_program *program;
@@ -334,7 +338,8 @@ static void a_measured_step_is_a_time_line_too(void **state) {
             const sluice_batch batch         = {
                         SAMPLES, SAMPLES, {{"inputs", load, NULL}, {"targets", load, NULL}}, 0.01};
             settings.samples = SAMPLES;
-            assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings));
+            assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings,
+                                                     &parts));
             assert_refused(sluice_pipeline_timeline(&none, pipeline), SLUICE_E_ARGUMENT,
                            "there is no time line before the first step");
             for (int step = 1; step <= 5; step++) {
@@ -348,7 +353,8 @@ static void a_measured_step_is_a_time_line_too(void **state) {
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_the_programs_actions),
         cmocka_unit_test(numbers_are_the_simulations),

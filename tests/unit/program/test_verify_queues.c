@@ -96,6 +96,27 @@ static void groups_matter(void **state) {
     sluice_program_free(program);
 }
 
+/* A group is one kernel of two ranks' communicator. */
+static void groups_are_of_two_ranks(void **state) {
+    (void)state;
+    sluice_program *program   = compile_over(generate_schedule("1f1b", 4, 8), PER_RANK);
+    copy joined               = copy_of(program);
+    sluice_instruction *first = NULL, *second = NULL;
+    for (int n = 0; n < joined.counts[1] && !second; n++) {
+        sluice_instruction *const at = &joined.lists[1][n];
+        if (at->kind != SLUICE_INSTRUCTION_POST_SEND && at->kind != SLUICE_INSTRUCTION_POST_RECEIVE)
+            continue;
+        if (first && at->peer != first->peer) second = at;
+        first = second ? first : at;
+    }
+    second->group = first->group;
+    assert_refused(verify_copy(&joined, PER_RANK), SLUICE_E_SCHEDULE,
+                   "rank 1 issues 1RECV_F1 with rank 0 and 1SEND_F0 with rank 2 as one");
+    assert_ok(verify_copy(&joined, PER_LINK));
+    free_copy(&joined);
+    sluice_program_free(program);
+}
+
 /* With a model: embedding and head share their weights from the first rank to the last, whose
  * gradients are exchanged after the drain, in one order everywhere; stages may recompute. */
 static void tied_models_run_over_one_queue_per_rank(void **state) {
@@ -383,6 +404,7 @@ int main(void) {
         cmocka_unit_test(own_orders_deadlock_in_one_queue),
         cmocka_unit_test(what_runs_in_one_queue_runs_in_many),
         cmocka_unit_test(groups_matter),
+        cmocka_unit_test(groups_are_of_two_ranks),
         cmocka_unit_test(tied_models_run_over_one_queue_per_rank),
         cmocka_unit_test(chains_can_be_followed),
         cmocka_unit_test(long_chains_are_cut),
