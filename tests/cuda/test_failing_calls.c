@@ -255,7 +255,7 @@ static const struct {
     {"cudaMemsetAsync", "clearing memory", clear},
 };
 
-static void the_rest_may_fail(void **state) {
+static void calls_outside_pipelines_may_fail(void **state) {
     (void)state;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
@@ -332,7 +332,7 @@ static void no_function_and_no_kernel_is_missing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_function_and_no_kernel_is_missing),
-        cmocka_unit_test(the_rest_may_fail),
+        cmocka_unit_test(calls_outside_pipelines_may_fail),
         cmocka_unit_test(memory_of_the_gpu_and_pinned_memory_may_run_out),
         cmocka_unit_test(memory_of_the_host_may_run_out),
         cmocka_unit_test(every_call_may_fail),

@@ -416,7 +416,7 @@ static bool is_run(const scenario *of) {
 #endif
 }
 
-static void test_every_allocation_may_fail(void **state) {
+static void every_allocation_may_fail(void **state) {
     (void)state;
     files = folder_make();
     folder_write(&files, "texts/a.txt", "the first of two files, and not the shorter one", 47);
@@ -431,6 +431,6 @@ static void test_every_allocation_may_fail(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);
 }

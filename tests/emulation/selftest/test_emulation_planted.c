@@ -139,14 +139,14 @@ static void expect_silence(const struct program *it, bool lazy) {
     }
 }
 
-static void test_bugs_are_found(void **state) {
+static void planted_bugs_are_found(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int lazy = 0; lazy < 2 && !(table[i].by_timing && sees_order); lazy++)
             expect_found(&table[i], lazy);
 }
 
-static void test_nothing_else_is(void **state) {
+static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int lazy = 0; lazy < 2 && !(table[i].by_timing && sees_order); lazy++)
@@ -155,8 +155,8 @@ static void test_nothing_else_is(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bugs_are_found),
-        cmocka_unit_test(test_nothing_else_is),
+        cmocka_unit_test(planted_bugs_are_found),
+        cmocka_unit_test(nothing_else_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

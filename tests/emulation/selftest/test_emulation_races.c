@@ -70,7 +70,7 @@ static void expect_silence(const struct program *it, int seed, bool lazy) {
                  lazy ? "lazy" : "async", result.status, result.text);
 }
 
-static void test_nothing_else_is(void **state) {
+static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int s = 0; s < 2 * seeds(); s++) expect_silence(&table[i], s / 2 + 1, s % 2);
@@ -116,7 +116,7 @@ int main(void) {
 #ifdef __SANITIZE_THREAD__
         cmocka_unit_test(test_races_are_reported),
 #endif
-        cmocka_unit_test(test_nothing_else_is),
+        cmocka_unit_test(nothing_else_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
