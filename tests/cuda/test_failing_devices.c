@@ -14,7 +14,7 @@ static const double deadline = 0.4, grace = 1, slack = 5; /* seconds */
 static const scenario one_each    = {"a GPT on two GPUs", "1f1b", "cuda", true, 30, false};
 static const scenario both_on_one = {"a GPT on one GPU", "zb1p", "cuda:1", true, 30, false};
 static const scenario impatient   = {"a GPT in haste", "1f1b", "cuda", true, 0.4, false};
-static const scenario elsewhere   = {"beside it", "1f1b", "cuda:2", true, 30, true};
+static const scenario elsewhere   = {"on another GPU", "1f1b", "cuda:2", true, 30, true};
 static const scenario same_gpu    = {"on the same GPU", "1f1b", "cuda:0", true, 0.4, true};
 
 static call_census whole[2]; /* for one_each, both_on_one */

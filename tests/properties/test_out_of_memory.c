@@ -147,7 +147,7 @@ static sluice_status weight_files(void) {
     sluice_status status                = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_safetensors_write(path, tensors, 2));
     SLUICE__TRY_OUT(sluice_safetensors_open(&file, path));
-    if (sluice_safetensors_count(file) != 2) fail_msg("a file lacks a tensor");
+    if (sluice_safetensors_count(file) != 2) fail_msg("a tensor is missing in the file");
 out:
     sluice_safetensors_close(file);
     (void)unlink(path);

@@ -253,7 +253,7 @@ const char *ncclGetErrorString(ncclResult_t result) {
     return (size_t)result < sizeof texts / sizeof *texts ? texts[result] : "unknown result code";
 }
 
-/* ---- ending ---- */
+/* ---- finalize and abort ---- */
 
 ncclResult_t ncclCommFinalize(ncclComm_t comm) {
     ENTER(comm);

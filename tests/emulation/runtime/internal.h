@@ -123,11 +123,11 @@ typedef struct emu__operation {
     emu__function *begin;          /* or NULL: it is ready, and will run now (locked) */
     void *argument;
     struct CUevent_st *event;
-    uint64_t ticket; /* of the event: which record */
+    uint64_t ticket; /* which record of the event */
     struct emu__record *record;
     const void *caller; /* who asked for it */
     emu__promise asked;
-    unsigned also; /* devices whose memory it touches beside its own, a bit each */
+    unsigned also; /* further devices whose memory it accesses, a bit each */
     bool delayed, hangs;
     cudaError_t fault; /* that it ends with */
 } emu__operation;
@@ -138,11 +138,11 @@ struct CUstream_st {
     int device, number, priority, queued;
     uint64_t enqueued; /* in all */
     unsigned flags;
-    int slowness; /* delays are this much longer */
+    int slowness; /* factor of its delays */
     bool running, closing;
     uint64_t random;
     void *thread; /* the pthread of asynchronous mode */
-    void *grid;   /* what grid.c keeps between kernels */
+    void *grid;   /* state of grid.c between kernels */
     void *who;    /* see order.h */
     emu__promise done, stack;
 };
@@ -161,9 +161,10 @@ void emu__streams_forget(void);
 void emu__choices_forget(void);
 struct CUstream_st *emu__running_stream(void); /* whose work this thread executes, or NULL */
 const char *emu__running_what(void);
-void emu__rely_on_stream(struct CUstream_st *stream); /* what it did is known now (locked, idle) */
+/* From now on this thread is ordered after the stream's work. (locked, idle) */
+void emu__rely_on_stream(struct CUstream_st *stream);
 void emu__rely_on_device(int device);
-void emu__asked_from(const void *caller); /* of what this thread enqueues next */
+void emu__asked_from(const void *caller); /* call site of what this thread enqueues next */
 void emu__host_touches(const void *at, size_t bytes, bool writes); /* by the call itself */
 
 /* Waits on the host until `done(argument)`, running work if lazy. (locked) */
@@ -173,7 +174,7 @@ bool emu__device_idle(void *device); /* an int * */
 
 /* ---- event.c ---- */
 
-/* One record of an event: it lives as long as somebody may wait for it. */
+/* One record of an event: it exists as long as something may wait for it. */
 typedef struct emu__record {
     emu__promise reached;
     int users;
@@ -199,21 +200,22 @@ bool emu__skips(const char *file, int line); /* emu_skip_barrier() says so */
 /* ---- grid.c ---- */
 
 void emu__grid_free(void *grid);
-/* Where in a kernel this thread of the host is: "block (1,0,0), thread (3,0,0)", or "". */
+/* The position of this host thread in a kernel: "block (1,0,0), thread (3,0,0)", or "". */
 const char *emu__grid_position(char *text, size_t bytes);
-/* What of its own the running kernel has outgrown if it touched `address`, or "". */
+/* The limit that the running kernel has exceeded if it accessed `address`, or "". */
 const char *emu__grid_touched(const void *address);
 
 /* ---- for the libraries that stand on this one (cuBLAS, NCCL) ---- */
 
-/* What every function of such a library begins with: counted, and not from a host function. 0, or
- * the failure that it is to have. */
+/* Every function of such a library begins with this: counts the call, which must not come from a
+ * host function. Returns the injected failure, or 0. */
 #define emu__enter_library(function) emu__enter_library_from(function, __builtin_return_address(0))
 int emu__enter_library_from(const char *function, const void *from);
-/* Why nothing may be allocated or waited for now, or NULL: asked at each such call (locked). */
+/* The reason why nothing may be allocated or waited for now, or NULL; called at each such call
+ * (locked). */
 extern const char *(*emu__forbidden_by_library)(void);
 extern void (*emu__library_report)(void);  /* adds to a report what it waits for */
-extern void (*emu__library_restart)(void); /* reports what lives (locked) */
+extern void (*emu__library_restart)(void); /* reports objects that still exist (locked) */
 
 cudaError_t emu__work(cudaStream_t stream, const char *what, emu__function *run, void *argument,
                       emu__function *release);

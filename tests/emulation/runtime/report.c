@@ -72,10 +72,10 @@ bool emu__line(const void *address, char *text, size_t bytes) {
     (void)snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", in.dli_fname,
                    (size_t)((const char *)address - 1 - (const char *)in.dli_fbase));
     FILE *const answer = popen(command, "r");
-    const bool told    = answer && fgets(text, (int)bytes, answer) && text[0] != '?';
+    const bool found   = answer && fgets(text, (int)bytes, answer) && text[0] != '?';
     if (answer) (void)pclose(answer);
-    if (told) text[strcspn(text, "\n")] = '\0';
-    return told;
+    if (found) text[strcspn(text, "\n")] = '\0';
+    return found;
 }
 
 /* The file and line of the innermost frame outside the C library: the fault may be in memcpy. */

@@ -31,7 +31,7 @@ static void numbers_are_rounded_without_trailing_zeros(void **state) {
     (void)state;
     static const struct {
         double value;
-        int places;
+        int digits;
         const char *expected;
     } rows[] = {
         {0, 3, "0"},
@@ -52,9 +52,9 @@ static void numbers_are_rounded_without_trailing_zeros(void **state) {
         {-2e30, 2, "-2e+30"},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        const sluice__number got = sluice__fixed(rows[r].value, rows[r].places);
+        const sluice__number got = sluice__fixed(rows[r].value, rows[r].digits);
         if (strcmp(got.text, rows[r].expected) != 0)
-            fail_msg("%.17g with %d places: '%s', expected '%s'", rows[r].value, rows[r].places,
+            fail_msg("%.17g with %d digits: '%s', expected '%s'", rows[r].value, rows[r].digits,
                      got.text, rows[r].expected);
     }
 }

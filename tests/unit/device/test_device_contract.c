@@ -107,7 +107,7 @@ static void arenas_reduce_available_memory(void **state) {
     assert_ok(ops->memory(&after, &reserve, 0, 1));
     if (before == SIZE_MAX) return; /* always unknown */
     if (before - with < BYTES || after < with + BYTES)
-        fail_msg("%zu bytes were left, %zu beside an arena of %d, %zu without it again", before,
+        fail_msg("%zu bytes were left, %zu next to an arena of %d, %zu without it again", before,
                  with, BYTES, after);
 }
 
@@ -264,7 +264,7 @@ enum { BLOCK_COUNT = 100003 };
 typedef struct partner {
     int ordinal;
     pthread_barrier_t meeting; /* passed on, or not; taken */
-    sluice_status status;      /* of the thread that passes it on */
+    sluice_status status;      /* status of the thread that passes it on */
     char said[sizeof((sluice_error *)0)->what];
     sluice_device *device;
     sluice_stream *stream;

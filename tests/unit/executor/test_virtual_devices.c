@@ -127,7 +127,7 @@ static void transfers_take_the_time_of_their_link(void **state) {
         /* 3 transfers there, one after another; 3 back, the last after them: at least one more */
         {"latency", 0.005, 0, 0, 4, 4 * 0.005},
         {"bandwidth", 0, 1e8, 0, 1000000, 4 * 0.010},
-        {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
+        {"separate links", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_cost cost[MAX_STAGES];

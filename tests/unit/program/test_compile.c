@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_compile.c -- lowering, memory plan, and a verifier that must notice every planted damage. */
+/* test_compile.c -- lowering, the memory plan, and verification of every schedule. */
 #include "tests/support/support.h"
 
 #include "runtime/program/memory/placement.h"
@@ -80,7 +80,7 @@ static size_t place_plainly(sluice__life *lives, int count, bool by_extent) {
     return total;
 }
 
-/* Few moments, where most meet most, and many, where the index leaves most of them out. */
+/* Few ticks, where most buffers overlap, and many, where the index excludes most of them. */
 static void the_index_of_buffers_changes_nothing(void **state) {
     (void)state;
     uint64_t random = test_seed();
@@ -122,7 +122,8 @@ static void equal_sizes_need_no_more_than_their_peak(void **state) {
     }
 }
 
-/* The largest first would put the small long life above the brief large one, for nothing. */
+/* Placing the largest first would needlessly put the small long-lived buffer above the large
+ * short-lived one. */
 static void a_long_lived_buffer_goes_below_short_lived_ones(void **state) {
     (void)state;
     sluice__life lives[] = {
@@ -159,7 +160,7 @@ static void every_schedule_compiles_and_verifies(void **state) {
     }
 }
 
-/* ---- schedules of one's own ---- */
+/* ---- custom schedules ---- */
 
 static const struct own {
     const char *csv, *says; /* NULL: it compiles */
@@ -196,7 +197,7 @@ static void custom_schedules_compile_or_are_refused(void **state) {
     }
 }
 
-/* Of uneven micro-batches the larger come first. */
+/* Larger micro-batches come first. */
 static void microbatches_cover_the_minibatch(void **state) {
     (void)state;
     const int64_t first[] = {0, 3, 6, 8, 10};

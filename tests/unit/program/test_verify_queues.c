@@ -358,7 +358,7 @@ static const struct damage {
     {"a post less", drop_post},          {"an action less", drop_compute},
     {"an action twice", repeat_compute}, {"a wait less", drop_wait},
     {"a wait too late", wait_late},      {"another micro-batch", carry_another},
-    {"a slot too small", shrink_slot},   {"a send beside its producer", forget_stream},
+    {"a slot too small", shrink_slot},   {"a send that overtakes its producer", forget_stream},
     {"crossed over", cross_over},
 };
 enum { DAMAGES = sizeof damages / sizeof *damages };
