@@ -1,9 +1,27 @@
 #!/usr/bin/env bash
-# ranks.sh: no file of the executor looks into another rank. Ranks are reached through the pipeline's
-# list of them, which only open.c, that makes them, and workers.c, that starts and ends them, may use.
+# ranks.sh: no file of the executor looks into another rank. A rank's struct and its device's memory are touched by
+# its own thread; what others must know it says in its position, its report or through the transport. Only open.c,
+# which makes the ranks, and workers.c, which starts and ends them, may use the pipeline's list of them.
 set -u
-found=$(grep -nE 'pipeline(->|\.)rank\b' runtime/executor/*.c runtime/executor/*.h |
-    grep -vE '^runtime/executor/(open|workers)\.c:')
-[ -z "$found" ] && exit 0
-printf '%s: reads the ranks of the pipeline: use positions or reports\n' "$found"
-exit 1
+failed=0
+
+# refuse WHY PATTERN [BUT]: no line of the executor, those two files apart, matches the pattern (grep -E) and not BUT.
+refuse() {
+    local found
+    found=$(grep -nE -- "$2" runtime/executor/*.c runtime/executor/*.h |
+        grep -vE '^runtime/executor/(open|workers)\.c:' | grep -vE -- "${3:-^$}")
+    [ -z "$found" ] && return
+    sed "s|\$|   -- $1|" <<<"$found"
+    failed=1
+}
+
+refuse 'reads the ranks of the pipeline: use positions or reports' 'pipeline(->|\.)rank\b'
+refuse 'call a pipeline pipeline: its ranks are looked for by that name' '\bsluice_pipeline \*+(const )?\w+' \
+    '\bsluice_pipeline \*+(const )?(pipeline|out)\b'
+refuse 'goes from one rank to its neighbour: use positions or reports' \
+    '(^|[^[:alnum:]_.>])rank *(\[|\+\+|--|[-+] *[[:alnum:](&])'
+refuse 'a rank other than the one that was given' '\bsluice__rank \*(const )?\w+ *='
+refuse 'memory that all ranks share: keep it in the pipeline or in the rank' '^ *static [^(]*(=|;)' '\bconst\b'
+refuse "keeps an address of a rank where others find it" \
+    'pipeline(->|\.)[^=;]*[^-+=!<>|&]=[^=].*\brank->(arena|report|tensors|events|clock|loads|device|stream|transfers)\b'
+exit $failed

@@ -2,6 +2,7 @@
 /* connect.c -- which transport joins a pipeline's ranks, what it carries for them, and when. */
 #include "runtime/executor/connect.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -109,10 +110,12 @@ sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void 
                                  const char *words) {
     const sluice_pipeline *pipeline = rank->pipeline;
     for (bool done = false;;) {
-        const double seconds = sluice__patience(&pipeline->deadline);
+        const double patience = sluice__patience(&pipeline->deadline);
+        const double seconds  = words ? fmax(patience, 0) : 1;
         SLUICE__TRY(pipeline->transport_ops->wait_gather(pipeline->transport, which, rank->index,
-                                                         all, seconds > 0 ? seconds : 0, &done));
+                                                         all, seconds, &done));
         if (done) return SLUICE_OK;
-        if (sluice__patience(&pipeline->deadline) <= 0) return sluice__deadline_passed(rank, words);
+        if (words && sluice__patience(&pipeline->deadline) <= 0)
+            return sluice__deadline_passed(rank, words);
     }
 }

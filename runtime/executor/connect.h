@@ -19,7 +19,8 @@ void sluice__leave_transport(const sluice__rank *rank);
 sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at);
 /* Give this rank's bytes. */
 sluice_status sluice__give(sluice__rank *rank, sluice__gather which, const void *mine);
-/* Wait for those of all, with the pipeline's deadline; `words`: what for. */
+/* Wait for those of all, with the pipeline's deadline; `words`: what for. NULL: until the pipeline
+ * fails, for a rank that has finished is not the one to say that others are late. */
 sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void *all,
                                  const char *words);
 

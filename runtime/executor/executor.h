@@ -18,6 +18,7 @@
  *
  *   rank_loop.c         the loop over one rank's instructions
  *   stage.c             F, B, I, W: an instruction becomes calls of layers
+ *   calls.c             those calls, bound when the pipeline is opened
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
  *   connect.c           which transport joins the ranks, and what it carries

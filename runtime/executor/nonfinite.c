@@ -13,8 +13,8 @@
 
 #include "runtime/base/error.h"
 #include "runtime/executor/pass.h"
-#include "runtime/executor/report.h"
 #include "runtime/executor/rank_loop.h"
+#include "runtime/executor/report.h"
 
 /* Only micro-batch i of the step has samples: they are number `as` of the run. */
 static void keep_one(sluice_pipeline *pipeline, int i, int as) {

@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/executor/account.h"
+#include "runtime/executor/calls.h"
 #include "runtime/executor/choose_devices.h"
 #include "runtime/executor/connect.h"
 #include "runtime/executor/degradations.h"
@@ -73,10 +74,7 @@ static sluice_status choose_operations(sluice_pipeline *pipeline) {
 static sluice_status check_kinds(const sluice_pipeline *pipeline) {
     for (int l = 0; l < sluice_model_layer_count(pipeline->model); l++) {
         const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, l);
-        bool found                    = kind->forward != NULL;
-        for (const sluice_layer_variant *v = kind->variants; v && v->device; v++)
-            found = found || strcmp(v->device, pipeline->ops->name) == 0;
-        if (!found)
+        if (!sluice__has_code(kind, pipeline->ops->name))
             return sluice__fail(SLUICE_E_UNSUPPORTED, "layer '%s': kind '%s' has no code for %s",
                                 sluice_model_layer_name(pipeline->model, l), kind->name,
                                 pipeline->ops->name);

@@ -4,6 +4,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/executor/calls.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
 #include "runtime/executor/load.h"
@@ -71,6 +72,8 @@ sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused) {
     SLUICE__TRY(take_arena(rank));
     SLUICE__TRY(sluice__tensors_make(rank));
     sluice__tensors_bind(rank);
+    SLUICE__TRY(sluice__calls_make(rank));
+    sluice__calls_bind(rank);
     SLUICE__TRY(sluice__loads_make(rank));
     SLUICE__TRY(sluice__report_make(rank));
     return sluice__clock_make(rank, (int)count);
@@ -82,6 +85,7 @@ static sluice_status renew_arena(sluice__rank *rank) {
     rank->arena = NULL;
     SLUICE__TRY(take_arena(rank));
     sluice__tensors_bind(rank);
+    sluice__calls_bind(rank);
     return SLUICE_OK;
 }
 

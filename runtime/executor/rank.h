@@ -36,6 +36,7 @@ struct sluice__rank {
     struct sluice__clock *clock;     /* clock.c: of devices that work on by themselves; or NULL */
     struct sluice__loads *loads;     /* load.c */
     struct sluice__tensors *tensors; /* update.c */
+    struct sluice__calls *calls;     /* calls.c */
     struct sluice__report_draft *report; /* report.h */
 };
 

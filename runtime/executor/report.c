@@ -83,8 +83,7 @@ sluice_status sluice__report_send(sluice__rank *rank) {
     (void)append(to, draft->losses, losses_of(pipeline, rank->index) * sizeof(double));
     SLUICE__TRY(sluice__give(rank, SLUICE__GATHER_REPORT, draft->sent));
     if (rank->local > 0) return SLUICE_OK;
-    return sluice__gather_all(rank, SLUICE__GATHER_REPORT, pipeline->reports->all,
-                              "the other ranks' reports");
+    return sluice__gather_all(rank, SLUICE__GATHER_REPORT, pipeline->reports->all, NULL);
 }
 
 /* ---- on the caller's thread ---- */

@@ -6,6 +6,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/executor/calls.h"
 #include "runtime/executor/connect.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
@@ -52,6 +53,7 @@ static void close_device(sluice__rank *rank) {
     sluice__leave_transport(rank);
     sluice__loads_free(rank);
     sluice__tensors_free(rank);
+    sluice__calls_free(rank);
     sluice__events_free(rank);
     sluice__clock_free(rank);
     sluice__report_free(rank);

@@ -288,8 +288,9 @@ static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
                            added->kind->describe(&other, added->config, &added->input[p],
                                                  (sluice_precision)p) == SLUICE_OK;
         outputs[p] = takes ? other.output : d->output;
-        if (takes) SLUICE__TRY(check_description(added->kind, &other));
-        if (takes) SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
+        if (!takes) continue;
+        SLUICE__TRY(check_description(added->kind, &other));
+        SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
     }
     return SLUICE_OK;
 }

@@ -87,6 +87,11 @@ out:
 }
 
 #ifndef NDEBUG
+static bool values_agree(const sluice__value *a, const sluice__value *b) {
+    return a->use == b->use && a->master == b->master && a->working == b->working &&
+           a->gradient == b->gradient && memcmp(a->states, b->states, sizeof a->states) == 0;
+}
+
 /* Every program of a plan has parameters and state at the offsets of the step. */
 static bool regions_agree(const sluice_program *a, const sluice_program *b) {
     const int layers = sluice_model_layer_count(a->model);
@@ -97,7 +102,7 @@ static bool regions_agree(const sluice_program *a, const sluice_program *b) {
         const sluice__rank_program *x = &a->rank[r], *y = &b->rank[r];
         if (x->value_count != y->value_count) return false;
         for (int k = 0; k < x->value_count; k++)
-            if (memcmp(&x->values[k], &y->values[k], sizeof x->values[k]) != 0) return false;
+            if (!values_agree(&x->values[k], &y->values[k])) return false;
     }
     return true;
 }

@@ -218,7 +218,9 @@ static sluice_status post(sluice__transport *transport, queue *at, bool sends, c
     int *own = sends ? &at->sent : &at->received, other = sends ? at->received : at->sent;
     const int k          = (*own)++;
     sluice_status status = SLUICE_OK;
-    if (k >= at->capacity) {
+    if (atomic_load(&transport->aborted)) {
+        status = stopped();
+    } else if (k >= at->capacity) {
         status = sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
                               at->capacity, at->from, at->to);
     } else if (k >= other) {
@@ -337,6 +339,9 @@ const sluice__transport_ops *sluice__transport_local(void) {
         .name         = "local",
         .describe     = local_describe,
         .one_queue    = false,
+        .meets        = false,
+        .compares     = true,
+        .paces        = true,
         .open         = local_open,
         .close        = local_close,
         .reserve      = local_reserve,

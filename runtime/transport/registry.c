@@ -2,6 +2,7 @@
 /* registry.c -- the one list of transports. */
 #include "runtime/transport/registry.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ sluice_status sluice__transport_find(const sluice__transport_entry **out, const 
 sluice_status sluice__transport_load(const sluice__transport_ops **out,
                                      const sluice__transport_entry *entry) {
     const sluice_device_ops *device = NULL;
+    assert(entry);
     if (!entry->device) {
         *out = sluice__transport_local();
         return SLUICE_OK;
@@ -53,6 +55,7 @@ sluice_status sluice_transport_describe(char *out, size_t bytes, const char *nam
 sluice_status sluice_transport_queues(sluice_queues *out, const char *name) {
     const sluice__transport_entry *entry = NULL;
     SLUICE__TRY(sluice__transport_find(&entry, name));
+    assert(entry);
     *out = entry->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
 }

@@ -42,7 +42,8 @@ typedef struct sluice__mark {
 } sluice__mark;
 
 /* What a post carries, through which channel. `content` says what it is, the same number at both
- * ends: it matches nothing, but a transport that sees both refuses two that differ (E_SCHEDULE). */
+ * ends: it matches nothing, but a transport that compares refuses two that differ (E_SCHEDULE), as
+ * it does two sizes (E_ARGUMENT). */
 typedef struct sluice__message {
     int from, to, channel;
     size_t bytes;
@@ -64,8 +65,13 @@ enum { SLUICE__GATHERS = 2 };
 
 typedef struct sluice__transport_ops {
     const char *name;
+    /* ---- what it is like ---- */
     bool one_queue; /* for all transfers of a rank, in which a group is one; else one for each
                      * channel */
+    bool meets;     /* join() waits for all other ranks; else for none */
+    bool compares;  /* it sees both ends of a transfer, and refuses two that differ */
+    bool paces;     /* a channel's latency_s and bytes_per_s are kept to; else ignored */
+
     /* What it is here, in a few words; E_UNSUPPORTED: it cannot be used, and why. */
     sluice_status (*describe)(char *out, size_t bytes);
     /* For the local ranks of `world`, which must outlive it. `gathers`: bytes that each rank gives
@@ -91,12 +97,13 @@ typedef struct sluice__transport_ops {
 
     /* On rank `from`'s thread, or `to`'s. The buffer is ready when the work now on the mark's
      * stream is done, and in use until the transfer is over: who touches it next waits for that.
-     * E_SCHEDULE, E_STOPPED after abort(). */
+     * E_ARGUMENT for more transfers than the channel has; E_SCHEDULE; E_STOPPED after abort(). */
     sluice_status (*post_send)(sluice__transport *transport, const sluice__message *message,
                                const void *buffer, sluice__mark mark);
     sluice_status (*post_receive)(sluice__transport *transport, const sluice__message *message,
                                   void *buffer, sluice__mark mark);
-    /* Posts between these two are issued as one; order among them does not matter. */
+    /* Posts between these two, all with the same other rank, are issued as one; order among those
+     * of different directions does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);
     /* On the thread of that end's rank, until the transfer goes on without any host, at most

@@ -47,7 +47,7 @@ static sluice_status put(sluice__bootstrap *bootstrap, const char *key, const vo
         return status;
     }
     added->bytes = bytes;
-    memcpy(added->blob, blob, bytes);
+    if (bytes > 0) memcpy(added->blob, blob, bytes);
     pthread_mutex_lock(&bootstrap->lock);
     added->next        = bootstrap->entries;
     bootstrap->entries = added;
@@ -65,7 +65,7 @@ static sluice_status get(sluice__bootstrap *bootstrap, void *blob, size_t bytes,
     for (; !found && !bootstrap->aborted && late == 0; found = find(bootstrap, key))
         late = pthread_cond_timedwait(&bootstrap->changed, &bootstrap->lock, &end);
     const bool fits = found && found->bytes == bytes, aborted = bootstrap->aborted;
-    if (fits) memcpy(blob, found->blob, bytes);
+    if (fits && bytes > 0) memcpy(blob, found->blob, bytes);
     pthread_mutex_unlock(&bootstrap->lock);
     if (fits) return SLUICE_OK;
     if (found)
@@ -88,6 +88,7 @@ static sluice_status meet(sluice__bootstrap *bootstrap, double seconds) {
     while (bootstrap->meetings == meeting && !bootstrap->aborted && late == 0)
         late = pthread_cond_timedwait(&bootstrap->changed, &bootstrap->lock, &end);
     const bool met = bootstrap->meetings != meeting, aborted = bootstrap->aborted;
+    if (!met) bootstrap->here--; /* it goes, and may come again */
     pthread_mutex_unlock(&bootstrap->lock);
     if (aborted) return stopped();
     if (met) return SLUICE_OK;

@@ -26,7 +26,8 @@ typedef struct sluice__bootstrap_ops {
     /* The blob of `bytes` under a key, once it is there. E_DEADLINE, E_STOPPED after abort(). */
     sluice_status (*get)(sluice__bootstrap *bootstrap, void *blob, size_t bytes, const char *key,
                          double seconds);
-    /* Until every rank has come here as often as the caller. E_DEADLINE, E_STOPPED. */
+    /* Until every rank has come here as often as the caller. Giving up does not count as coming.
+     * E_DEADLINE, E_STOPPED. */
     sluice_status (*meet)(sluice__bootstrap *bootstrap, double seconds);
     /* From any thread, for good: waits end. */
     void (*abort)(sluice__bootstrap *bootstrap);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* consumer.c -- somebody's program on the installed library: C11, C17 and C++17 alike. It makes a
- * pipeline, so that everything the library needs is linked, and asks for a failure's sentence. */
+/* consumer.c -- a program against the installed library, in C11, C17 and C++17 alike. It opens a
+ * pipeline, so that everything the library needs is linked, and prints the message of a failure. */
 #include <sluice/sluice.h>
 
 #include <stdio.h>

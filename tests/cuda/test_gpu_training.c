@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_gpu_training.c -- training on the GPUs that are here, emulated or real, one or many: the
+ * test_gpu_training.c -- training on the GPUs of this machine, emulated or real, one or many: the
  * theorem among GPUs, bit for bit, and agreement with the cpu.
  *
  * GPUs and cpu differ in the order of sums and in exp(): TRAINING_STEPS steps of AdamW with
@@ -12,7 +12,7 @@
 
 #include "sluice/device.h"
 
-#ifndef TRAINING_STEPS /* fewer where each takes long */
+#ifndef TRAINING_STEPS /* fewer if a step takes long */
 #define TRAINING_STEPS STEPS
 #endif
 
@@ -88,8 +88,8 @@ static void training_does_not_depend_on_the_pipeline(void **state) {
     }
 }
 
-/* One, two and four ranks of one card with as many micro-batches, and the four on other places:
- * neighbours on one GPU hand over on it, others between two. It is all the same. */
+/* One, two and four ranks on one card with as many micro-batches, and four ranks spread
+ * differently: neighbours on one GPU copy within it, others between two. The bits are the same. */
 static void ranks_share_gpus_as_told(void **state) {
     (void)state;
     setting with      = {"1f1b", 1, 1, 4, 8, true, "adamw", 0, 0.1F, 0};
@@ -145,7 +145,7 @@ static void bad_places_are_refused(void **state) {
                    "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");
 }
 
-/* What a kernel finds is told by the step, of the micro-batch that has it. */
+/* The step reports what a kernel finds, and names the micro-batch. */
 static int64_t bad_sample;
 
 static sluice_status load_bad_tokens(void *context, void *to, int64_t first, int64_t samples) {
@@ -160,7 +160,7 @@ static sluice_status load_bad_targets(void *context, void *to, int64_t first, in
     return SLUICE_OK;
 }
 
-/* Of more micro-batches than the host runs ahead. */
+/* With more micro-batches than the host runs ahead. */
 static void a_number_outside_its_table_is_told_where_it_is(void **state) {
     (void)state;
     enum { SAMPLES = 10 };

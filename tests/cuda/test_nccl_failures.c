@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_nccl_failures.c -- whatever NCCL fails at, loses or keeps waiting for, every rank stops in
- * time, one sentence says why, and nothing is left behind.
+ * test_nccl_failures.c -- if an NCCL call fails, a partner is lost or a wait does not end, every
+ * rank stops in time, one message says why, and nothing is left behind.
  */
 #include "stack.h"
 
@@ -20,9 +20,10 @@ enum { RANKS = 4 };
 
 static const stack usual = {"1f1b", "nccl", NULL, RANKS, 6, 6, 0, 0, 60, NULL, NULL};
 
-/* From creation to a step and an evaluation; the first failure, kept as this thread's. Everything
- * is freed in any case. */
-static const char *counted; /* a function of NCCL, and how often it was called before the end */
+/* Open a pipeline, run a step and an evaluation; returns the first failure, with its message in
+ * this thread. Everything is freed in any case. */
+static const char
+    *counted; /* a function of NCCL, and how often it was called before the pipeline was closed */
 static long count;
 
 static sluice_status train_once(const stack *with, bool inputs) {
@@ -72,7 +73,7 @@ static const struct call {
      "rank [0-3].*: gathering the parts of the norm: NCCL says '.*' \\(injected\\)"},
 };
 
-/* How often a training calls `function`. */
+/* Number of calls of `function` in a training. */
 static long count_calls(const char *function) {
     stack_devices(RANKS, 1, true);
     counted = function;
@@ -88,12 +89,12 @@ static void fail_at(const struct call *call, int nth, uint64_t seed) {
     const double start         = sluice__now();
     const sluice_status status = train_once(&usual, true);
     emu_fail_call("nothing", 1, 0);
-    if (count < nth) { /* how often it is asked is a matter of time */
+    if (count < nth) { /* how often it is polled depends on timing */
         expect_nothing_left();
         return;
     }
     failed++;
-    char pattern[256]; /* one rank may have come to its update, and another not */
+    char pattern[256]; /* one rank may have reached its update, and another not */
     (void)snprintf(pattern, sizeof pattern, "%s(; some parameters may be updated already)?",
                    call->says);
     if (status != SLUICE_E_DEVICE || !test_matches(sluice_last_error()->what, pattern))
@@ -119,7 +120,7 @@ static void every_call_may_fail(void **state) {
     counted = NULL;
 }
 
-/* The end of training is no place for a failure: what it owned is gone all the same. */
+/* A failure when the pipeline is closed has no effect: everything it owned is freed. */
 static void finalizing_may_fail(void **state) {
     (void)state;
     for (int nth = 1; nth <= 5; nth++) {
@@ -196,7 +197,7 @@ static void a_partner_that_dies_is_named(void **state) {
 }
 
 /* Kernels wait on their GPUs for a rank whose host is stuck: the others see the deadline pass, and
- * get their GPUs back without it. */
+ * free their GPUs without it. */
 static void a_stuck_rank_is_given_up(void **state) {
     (void)state;
     for (int trial = 0; trial < 3; trial++) {
@@ -221,7 +222,7 @@ static void a_stuck_rank_is_given_up(void **state) {
             fail_msg("rank %d is stuck: %s: '%s'", trial, sluice_status_name(status), what);
         if (sluice__now() - start > 10) fail_msg("trial %d: not in time", trial);
         sluice_pipeline_close(pipeline);
-        atomic_store(&accident.released, true); /* it comes back, and frees what is left */
+        atomic_store(&accident.released, true); /* it returns, and frees what is left */
         for (int k = 0; k < 200 && emu_communicators() > 0; k++)
             nanosleep(&(struct timespec){0, 10000000}, NULL);
         nanosleep(&(struct timespec){0, 200000000}, NULL);
@@ -230,8 +231,8 @@ static void a_stuck_rank_is_given_up(void **state) {
     }
 }
 
-/* What the verifier is there for: each rank in its own order, ungrouped, as over links. On every
- * GPU a kernel waits for a partner whose GPU has another one. */
+/* The case that the verifier prevents: each rank in its own order, ungrouped, as over links. On
+ * every GPU a kernel waits for a partner whose GPU runs another one. */
 static void kernels_that_never_meet_are_given_up(void **state) {
     (void)state;
     static sluice__transport_ops unordered;
@@ -257,7 +258,7 @@ static void kernels_that_never_meet_are_given_up(void **state) {
     }
 }
 
-/* A rank that fails by itself lets the others go at once, from the middle of their transfers. */
+/* A rank that fails releases the others at once, in the middle of their transfers. */
 static void a_failing_rank_stops_the_others(void **state) {
     (void)state;
     for (int trial = 0; trial < 6; trial++) {
@@ -330,7 +331,7 @@ static void what_cannot_be_is_refused(void **state) {
     assert_ok(try_it("cuda", NULL, 4, 0));
 }
 
-/* What communicators take is kept free of arenas. */
+/* Memory for communicators is kept free of arenas. */
 static void communicators_have_their_reserve(void **state) {
     (void)state;
     emu_settings settings = emu_settings_now();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_nccl_library.c -- the plug-in's loader against the real libnccl, which needs no GPU for
- * that: it is there and new enough, every function is its own, and it makes identities.
+ * this: the library is found and new enough, every function comes from it, and it makes identities.
  */
 #include "tests/support/support.h"
 
@@ -27,7 +27,7 @@ static void expect_from_libnccl(const char *name, const void *function) {
     if (!address || dladdr(address, &info) == 0 || !info.dli_fname ||
         !strstr(info.dli_fname, "libnccl.so"))
         fail_msg("%s is from %s", name, info.dli_fname ? info.dli_fname : "nowhere");
-    /* "ncclSend" and "pncclSend" are one. */
+    /* "ncclSend" and "pncclSend" are the same function. */
     if (info.dli_sname && !strstr(info.dli_sname, name))
         fail_msg("%s is called %s there", name, info.dli_sname);
 }

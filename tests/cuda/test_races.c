@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_races.c -- training on emulated GPUs with one kind of wait left out of the executor:
- * ThreadSanitizer must report it at every seed, in both modes, and nothing where all are there.
+ * ThreadSanitizer must report it at every seed, in both modes, and nothing if no wait is missing.
  *
- * It is left out between the executor, which is the real one, and the cuda device. The wait of
- * transfers for the end of a send has no row: test_stream_order.c finds no schedule that needs it.
+ * The wait is dropped between the real executor and the cuda device. The wait of transfers for the
+ * end of a send has no row: test_stream_order.c finds no schedule that needs it.
  */
 #include "tests/support/child.h"
 #include "tests/support/small_gpt.h"
@@ -12,16 +12,16 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/executor.h"
 
-enum { SEEDS = 2, RACES = 66 /* what ThreadSanitizer exits with */ };
+enum { SEEDS = 2, RACES = 66 /* ThreadSanitizer's exit status */ };
 
 enum wait {
     NONE,
     AFTER,     /* transfers, for the compute instruction that a post comes after */
     READY,     /* a copy, for the other end */
     RECEIVED,  /* compute, for the copy of a receive */
-    SENT,      /* compute, for the copy of a send, whose bytes are used again */
-    SENT_FROM, /* transfers, for the same: no program of today needs it, so that none can show it */
-    STAGED,    /* host, for the upload of a block that it fills again */
+    SENT,      /* compute, for the copy of a send, whose buffer is reused */
+    SENT_FROM, /* transfers, for the same: no program needs it today, so that none can show it */
+    STAGED,    /* host, for the upload of a block that it refills */
     GATHERED   /* host, for the losses and sums that it reads */
 };
 
@@ -30,7 +30,7 @@ static struct {
     const sluice_device_ops *cuda;
 } world;
 
-/* Which instruction this thread, a rank's, is at. */
+/* The instruction that this rank's thread is executing. */
 static _Thread_local struct {
     const sluice__rank *rank;
     const sluice_instruction *at;
@@ -63,7 +63,7 @@ static sluice_status wait_unless_lost(sluice_stream *stream, sluice_event *event
     return world.cuda->wait(stream, event);
 }
 
-/* Whether the host does not wait for `event`, as it should. */
+/* Whether the host skips its wait for `event`. */
 static bool is_overlooked(const sluice_event *event) {
     if (!here.at) return false;
     switch (world.lost) {
@@ -166,7 +166,7 @@ static bool is_like(const struct program *it, const struct program *other) {
            it->microbatches == other->microbatches;
 }
 
-/* Rows of one pipeline follow each other: it is run once. */
+/* Rows of one pipeline follow each other, so that it runs once. */
 static void test_nothing_else_is(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

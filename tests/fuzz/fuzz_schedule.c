@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_schedule.c -- any bytes as a schedule's text form. Oracle: what is accepted prints to a text
- * that parses to the same schedule, and printing that gives the same text.
+ * fuzz_schedule.c -- any bytes as a schedule's text form. Oracle: an accepted schedule prints to a
+ * text that parses to the same schedule and prints to the same text.
  */
 #include <stdint.h>
 #include <stdio.h>

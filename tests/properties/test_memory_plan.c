@@ -130,10 +130,6 @@ static void assert_same(const outcome *a, const outcome *b, const setting *with)
     if (a->digest != b->digest) fail_msg("%s: other weights than without watching", words_of(with));
 }
 
-static size_t permanent_of(const sluice_program_bytes *bytes) {
-    return bytes->arena - bytes->transient;
-}
-
 /* ---- dead bytes full of NaN ---- */
 
 static void test_nobody_reads_dead_bytes(void **state) {
@@ -156,6 +152,10 @@ static void test_nobody_reads_dead_bytes(void **state) {
 
 /* ThreadSanitizer's matrix product is a plain, instrumented one: pages of work would take hours. */
 #if !defined(__SANITIZE_THREAD__)
+
+static size_t permanent_of(const sluice_program_bytes *bytes) {
+    return bytes->arena - bytes->transient;
+}
 
 /* Every dimension makes whole pages of a micro-batch of 16 samples. */
 static const sizes large = {64, 64, 2};
@@ -278,12 +278,12 @@ static void measure(const struct arena *arena, size_t permanent, size_t *live, s
         change[t->instruction + 1]--;
         last[t->page] = t->instruction;
     }
-    int now = 0, most = 0;
+    int now = 0, peak = 0;
     for (int n = 0; n < arena->count; n++) {
         now += change[n];
-        if (now > most) most = now;
+        if (now > peak) peak = now;
     }
-    *live = (size_t)most * PAGE;
+    *live = (size_t)peak * PAGE;
     free(change);
     free(last);
 }

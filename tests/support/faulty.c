@@ -7,11 +7,11 @@
 
 #include "runtime/base/error.h"
 
-/* What is wrong, and what has happened so far. */
+/* The fault, and what has happened so far. */
 static struct {
     faulty_kind kind;
-    int n;        /* of the faulty send, over all channels, from 0 */
-    int delay_us; /* most, before any post or wait */
+    int n;        /* index of the faulty send, over all channels, from 0 */
+    int delay_us; /* maximum delay before any post or wait */
     uint64_t random;
     pthread_mutex_t lock;
     int sends;
@@ -23,6 +23,8 @@ static struct {
         sluice__mark mark;
     } held;
 } faulty = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const sluice__transport_ops *under; /* the one with the fault in it */
 
 void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed) {
     faulty.kind         = kind;
@@ -39,11 +41,11 @@ static void faulty_sleep(void) {
     pthread_mutex_lock(&faulty.lock);
     const long us = test_random_int(&faulty.random, 0, faulty.delay_us);
     pthread_mutex_unlock(&faulty.lock);
-    if (us % 3 == 0) return; /* most waits are short, some are not there */
+    if (us % 3 == 0) return; /* most waits are short, some are left out */
     nanosleep(&(struct timespec){0, us * 1000}, NULL);
 }
 
-/* Whether this send is the faulty one. */
+/* Whether this is the faulty send. */
 static bool faulty_fires(void) {
     pthread_mutex_lock(&faulty.lock);
     const bool fires = faulty.kind != FAULTY_NOTHING && faulty.sends++ == faulty.n;
@@ -54,7 +56,6 @@ static bool faulty_fires(void) {
 
 static sluice_status faulty_post_send(sluice__transport *transport, const sluice__message *message,
                                       const void *buffer, sluice__mark mark) {
-    const sluice__transport_ops *local = sluice__transport_local();
     faulty_sleep();
     if (faulty_fires()) {
         if (faulty.kind == FAULTY_FAIL) return sluice__fail(SLUICE_E_DEVICE, "the cable is cut");
@@ -67,31 +68,32 @@ static sluice_status faulty_post_send(sluice__transport *transport, const sluice
         pthread_mutex_unlock(&faulty.lock);
         return SLUICE_OK;
     }
-    SLUICE__TRY(local->post_send(transport, message, buffer, mark));
+    SLUICE__TRY(under->post_send(transport, message, buffer, mark));
     pthread_mutex_lock(&faulty.lock);
     const bool releases = faulty.held.is_full && faulty.held.message.from == message->from;
     if (releases) faulty.held.is_full = false;
     pthread_mutex_unlock(&faulty.lock);
     if (!releases) return SLUICE_OK;
-    return local->post_send(transport, &faulty.held.message, faulty.held.buffer, faulty.held.mark);
+    return under->post_send(transport, &faulty.held.message, faulty.held.buffer, faulty.held.mark);
 }
 
 static sluice_status faulty_post_receive(sluice__transport *transport,
                                          const sluice__message *message, void *buffer,
                                          sluice__mark mark) {
     faulty_sleep();
-    return sluice__transport_local()->post_receive(transport, message, buffer, mark);
+    return under->post_receive(transport, message, buffer, mark);
 }
 
 static sluice_status faulty_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                  double seconds, bool *done, sluice_event **over) {
     faulty_sleep();
-    return sluice__transport_local()->wait(transport, at, seconds, done, over);
+    return under->wait(transport, at, seconds, done, over);
 }
 
-const sluice__transport_ops *faulty_transport(void) {
+const sluice__transport_ops *faulty_transport(const sluice__transport_ops *healthy) {
     static sluice__transport_ops table;
-    table              = *sluice__transport_local();
+    under              = healthy;
+    table              = *healthy;
     table.name         = "faulty";
     table.post_send    = faulty_post_send;
     table.post_receive = faulty_post_receive;

@@ -29,7 +29,7 @@ static int64_t rows64(const sluice_shape *shape) {
     return rows;
 }
 
-/* A layer's parameters, of which the next is taken. */
+/* A layer's parameters, taken one by one. */
 typedef struct parameters64 {
     const double *const *next;
 } parameters64;

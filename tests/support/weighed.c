@@ -21,7 +21,7 @@ static sluice_status missing(const sluice_layer_call *call, const char *what) {
     return sluice__fail(SLUICE_E_DEVICE, "layer '%s' is not given %s", call->name, what);
 }
 
-/* What both need of a call: rows of `width` elements. */
+/* Tensors of a call that both layers need: rows of `width` elements. */
 typedef struct rows {
     int64_t count, width, elements;
     sluice_type type;

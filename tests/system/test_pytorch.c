@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_pytorch.c -- the command trains as PyTorch does: tests/system/reference/ has weights,
- * tokens, and the losses and norms of 10 steps (make.py made them); `sluice train --init`
- * reproduces them.
+ * tokens, and the losses and norms of 10 steps, made by make.py; `sluice train --init` reproduces
+ * them.
  */
 #include "tests/support/files.h"
 

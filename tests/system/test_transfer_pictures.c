@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_transfer_pictures.c -- docs/gpu.md draws the transfers of some schedules in the order in
- * which GPUs issue them: as the programs have it.
+ * which GPUs issue them; the order must be that of the programs.
  *
- * A column is a group, one kernel on each of two GPUs; what is sent stands in its sender's row,
- * between the rows is which way it goes.
+ * A column is a group, one kernel on each of two GPUs; a transfer stands in its sender's row, and
+ * the arrows between the rows show its direction.
  */
 #include "tests/support/damage.h"
 

@@ -30,7 +30,8 @@ sluice_status sluice__check_lists(const sluice__verifier *v);
 /* The k-th send of each channel carries what its k-th receive expects, and both have number k.
  * E_SCHEDULE. */
 sluice_status sluice__check_transfers(const sluice__verifier *v);
-/* The same for all sends from one rank to another, as if they had one channel. E_SCHEDULE. */
+/* The same for all sends from one rank to another, as if they had one channel; and posts that are
+ * issued as one must have the same peer. E_SCHEDULE. */
 sluice_status sluice__check_one_queue(const sluice__verifier *v);
 /* Every post is waited for. E_SCHEDULE, E_HOST_MEMORY. */
 sluice_status sluice__check_waits(const sluice__verifier *v);

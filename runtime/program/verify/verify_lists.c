@@ -250,9 +250,30 @@ sluice_status sluice__check_transfers(const sluice__verifier *v) {
     return SLUICE_OK;
 }
 
-/* A single channel between two ranks is checked already. */
+/* Posts that are issued as one must have the same peer: with several peers they would be several
+ * kernels, the second of which waits for the first. */
+static sluice_status check_groups(const sluice__verifier *v, int r) {
+    const sluice_instruction *before = NULL;
+    for (int n = 0; n < v->counts[r]; n++) {
+        const sluice_instruction *at = &v->lists[r][n];
+        if (!sluice__is_post(at)) continue;
+        if (before && at->group > 0 && at->group == before->group && at->peer != before->peer) {
+            char first[SLUICE__WORDS], second[SLUICE__WORDS];
+            sluice__describe_instruction(first, sizeof first, before);
+            sluice__describe_instruction(second, sizeof second, at);
+            return sluice__fail(SLUICE_E_SCHEDULE,
+                                "rank %d issues %s with rank %d and %s with rank %d as one", r,
+                                first, before->peer, second, at->peer);
+        }
+        before = at;
+    }
+    return SLUICE_OK;
+}
+
+/* Orders can differ only where two ranks have several channels. */
 sluice_status sluice__check_one_queue(const sluice__verifier *v) {
     const sluice__edges *edges = &v->program->edges;
+    for (int r = 0; r < v->program->ranks; r++) SLUICE__TRY(check_groups(v, r));
     for (int c = 0; c < edges->channel_count; c++)
         if (edges->channels[c].index == 1)
             SLUICE__TRY(check_one_order(v, edges->channels[c].from, edges->channels[c].to));

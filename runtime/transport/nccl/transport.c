@@ -57,9 +57,10 @@ static sluice_status make_ends(sluice__transport *transport, const sluice__chann
     for (int k = 0; k < count; k++) {
         const sluice__channel *const at = &channels[k];
         const int c = transport->first_channel[at->from * p + at->to] + at->index;
-        SLUICE__TRY(make_end(&transport->ends[2 * c], &transport->rank[at->to], at->transfers));
         SLUICE__TRY(
-            make_end(&transport->ends[2 * c + 1], &transport->rank[at->from], at->transfers));
+            make_end(&transport->ends[(ptrdiff_t)2 * c], &transport->rank[at->to], at->transfers));
+        SLUICE__TRY(make_end(&transport->ends[(ptrdiff_t)2 * c + 1], &transport->rank[at->from],
+                             at->transfers));
     }
     return SLUICE_OK;
 }
@@ -171,6 +172,9 @@ const sluice__transport_ops *sluice__cuda_transport(void) {
     static const sluice__transport_ops table = {
         .name         = "nccl",
         .one_queue    = true,
+        .meets        = true,
+        .compares     = false,
+        .paces        = false,
         .describe     = describe,
         .open         = open_transport,
         .close        = close_transport,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_base.c -- failures carry their words, and allocation fails as a sentence. */
+/* test_base.c -- failures carry their message, and so does a failed allocation. */
 #include "tests/support/support.h"
 
 #include "runtime/base/alloc.h"
@@ -79,7 +79,7 @@ static void a_failure_clears_the_hint_before_it(void **state) {
     assert_string_equal(sluice_status_name(SLUICE_E_IO), "E_IO");
 }
 
-/* The known answers that the method's authors publish. */
+/* The known answers published by the method's authors. */
 static void philox_gives_the_known_answers(void **state) {
     (void)state;
     static const struct {

@@ -44,11 +44,11 @@ static void check_rounding(float value) {
                  bf16_nearest(value));
 }
 
-/* Between every two neighbours: the middle, and the floats next to it. */
+/* Between any two neighbours: the middle, and the floats next to it. */
 static void test_ties_go_to_even(void **state) {
     (void)state;
     for (uint32_t half = 0; half < 65536; half++) {
-        if ((half & 0x7fff) > 0x7f7f) continue; /* infinities and NaN have no middle above them */
+        if ((half & 0x7fff) > 0x7f7f) continue; /* nothing lies above infinities and NaN */
         const float middle    = float_of_bits(half << 16 | 0x8000);
         const uint16_t beyond = (uint16_t)(half + 1);
         assert_int_equal(narrowed(middle), half % 2 == 0 ? half : beyond);
@@ -82,7 +82,7 @@ static void test_what_is_no_number_stays_none(void **state) {
     }
 }
 
-/* Into the block that they come from, as batches are. */
+/* In place, as batches are converted. */
 static void test_in_place(void **state) {
     (void)state;
     enum { COUNT = 1000 };
@@ -101,7 +101,7 @@ static void test_in_place(void **state) {
     assert_memory_equal(values, expected, sizeof expected);
 }
 
-/* Tensors in files begin anywhere. */
+/* Tensors in files may begin at any byte. */
 static void test_unaligned(void **state) {
     (void)state;
     const float value = 3.140625F; /* a bf16 */

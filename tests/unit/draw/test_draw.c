@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_draw.c -- pictures and traces: against golden files, well-formed whatever they show, and
- * with one box, span and arrow for every action and transfer.
+ * test_draw.c -- pictures and traces: equal to golden files, well-formed whatever they show, with
+ * one box, span and arrow for every action and transfer.
  */
 #include <jansson.h>
 
@@ -143,10 +143,10 @@ static void pictures_are_well_formed_and_have_every_action(void **state) {
                               trial % 3 * 0.4, trial % 2};
         sluice_timeline *timeline = make_named(names[trial % 3], p, m, price);
         char *text                = picture_of(timeline);
-        /* One tooltip for every action, and the picture's own title. */
-        const int told = xml_count(text, "title") - 1;
-        if (told != count_spans(timeline))
-            fail_msg("%s: %d actions, %d are drawn", timeline->title, count_spans(timeline), told);
+        /* One tooltip for every action, and the picture's title. */
+        const int drawn = xml_count(text, "title") - 1;
+        if (drawn != count_spans(timeline))
+            fail_msg("%s: %d actions, %d are drawn", timeline->title, count_spans(timeline), drawn);
         assert_int_equal(count_text(text, ">rank "), p);
         char *again = picture_of(timeline);
         assert_string_equal(text, again);
@@ -195,7 +195,7 @@ static void a_large_picture_is_no_large_file(void **state) {
 static void titles_may_be_anything(void **state) {
     (void)state;
     static const char *const titles[][2] = {
-        /* as given, as JSON reads it */
+        /* as given, and as JSON reads it */
         {"a < b & c > \"d\" 'e' \\", "a < b & c > \"d\" 'e' \\"},
         {"caf\xC3\xA9 \xF0\x9F\x8C\x8A", "caf\xC3\xA9 \xF0\x9F\x8C\x8A"},
         {"\x01 \x1f \xff \xC0\x80 \xED\xA0\x80 \xC3",
@@ -240,7 +240,7 @@ static long long ticks_of(const json_t *event, const char *key) {
     return ticks;
 }
 
-/* The span on a thread that contains a time; NULL. */
+/* The span on a thread that contains a time; NULL: none. */
 static const json_t *span_around(const json_t *events, double thread, long long time) {
     size_t n;
     const json_t *event;
@@ -278,7 +278,7 @@ static void assert_no_overlap(const json_t *events, const sluice_timeline *timel
     }
 }
 
-/* Every arrow leaves from inside a span of its micro-batch and arrives in one of the same. */
+/* Every arrow begins inside a span of its micro-batch and ends inside another. */
 static void assert_arrows(const json_t *events) {
     size_t n;
     const json_t *event;
@@ -327,7 +327,7 @@ static void seconds_stay_seconds_and_other_units_fit(void **state) {
     (void)state;
     static const struct {
         const char *unit;
-        double cost, microseconds; /* of an F, and what it becomes */
+        double cost, microseconds; /* an F's cost, and its duration in the trace */
     } rows[] = {
         {"s", 0.25, 250000},
         {"s", 1e-7, 0.1},
@@ -388,7 +388,7 @@ static void a_trace_stops_where_its_taker_fails(void **state) {
     int pieces                 = 3;
     assert_refused(sluice_timeline_trace(take_little, &pieces, &one, 1), SLUICE_E_IO,
                    "no more than this");
-    assert_int_equal(pieces, -1); /* it was asked once too often, and not again */
+    assert_int_equal(pieces, -1); /* it was called once too often, and not again */
     sluice_timeline_free(timeline);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_batch_parts.c -- parts of the batch that layers read by name, wherever their stage is: they
- * are loaded there, kept as long as the layer says, and the bits are those of one rank.
+ * test_batch_parts.c -- parts of the batch that layers read by name, on any stage: they are loaded
+ * there, kept as long as the layer says, and the bits are those of one rank.
  */
 #include "tests/support/bf16_device.h"
 #include "tests/support/plain_loop.h"
@@ -30,7 +30,7 @@ static sluice_model *make_model(weigh_config config) {
 typedef struct minibatch {
     float inputs[SAMPLES * ROWS * WIDTH], targets[SAMPLES * ROWS * WIDTH];
     float weights[SAMPLES * ROWS];
-    atomic_int loads; /* of weights */
+    atomic_int loads; /* number of weights */
 } minibatch;
 
 static void fill(minibatch *out) {
@@ -84,7 +84,7 @@ typedef struct setting {
     bool poisoned;
 } setting;
 
-/* From 3 stages on the weighing layer is alone on stage 1. */
+/* With 3 or more stages the weighing layer is alone on stage 1. */
 static sluice_split split_for(int stages) {
     static const int first[][LAYERS + 1] = {
         {0, 5}, {0, 2, 5}, {0, 1, 2, 5}, {0, 1, 2, 4, 5}, {0, 1, 2, 3, 4, 5}};
@@ -133,7 +133,7 @@ static outcome train(const setting *with) {
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
     }
-    /* Once for each stage, and where one reads them in two types, twice. */
+    /* Loaded once for each stage, or twice if a stage reads them in two types. */
     const bool apart = with->ranks > 1, two = with->config.narrow;
     const int times = apart || (two && with->precision == SLUICE_PRECISION_BF16) ? 2 : 1;
     assert_int_equal(atomic_load(&from.loads), STEPS * MICROBATCHES * times);
@@ -208,7 +208,7 @@ static void test_parts_reach_the_layers_that_name_them(void **state) {
     print_message("%d runs compared\n", runs);
 }
 
-/* In bf16 it matters in which type a layer reads the weights. */
+/* In bf16 the type in which a layer reads the weights changes the bits. */
 static void test_a_layer_chooses_the_type_it_reads(void **state) {
     (void)state;
     setting with       = {{SLUICE_UNTIL_INPUT, false}, SLUICE_PRECISION_BF16, "1f1b", 3, 0, false};
@@ -220,7 +220,7 @@ static void test_a_layer_chooses_the_type_it_reads(void **state) {
 
 /* ---- how long parts are kept ---- */
 
-/* Whether the instruction of the weighing layer's own stage must still have its part. */
+/* Whether the weighing layer's stage must still have its part at this instruction. */
 static bool needs_part(const sluice_instruction *at, sluice_until until) {
     switch (at->kind) {
     case SLUICE_INSTRUCTION_FORWARD:
@@ -288,14 +288,14 @@ static void test_a_batch_without_a_part_is_refused(void **state) {
     memset(batch.parts, 0, sizeof batch.parts);
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the model reads 'inputs', and the batch has nothing");
-    assert_ok(sluice_pipeline_step(&result, pipeline, &whole)); /* it works on */
+    assert_ok(sluice_pipeline_step(&result, pipeline, &whole)); /* the pipeline still works */
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
 /* ---- models whose layers disagree ---- */
 
-/* Reads what its configuration says. */
+/* Reads the parts that its configuration names. */
 typedef struct reader_config {
     const char *name;
     sluice_shape shape[SLUICE_PRECISIONS];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_bf16_pipeline.c -- what a pipeline in bf16 does with the caller's floats, with numbers that
- * bf16 does not have, and with devices that do not compute in it. */
+/* test_bf16_pipeline.c -- a bf16 pipeline with the caller's floats, with numbers that bf16 cannot
+ * represent, and on devices without bf16. */
 #include "sluice/gpt2.h"
 #include "tests/support/bf16_device.h"
 #include "tests/support/plain_loop.h"
@@ -156,7 +156,7 @@ static void test_targets_stay_floats(void **state) {
     if (given.loss == other.loss) fail_msg("targets are rounded: loss %.17g", given.loss);
 }
 
-/* ---- numbers that are no numbers ---- */
+/* ---- numbers that are not finite ---- */
 
 static void expect_nonfinite(sluice_pipeline *pipeline, numbers *from, const char *says) {
     sluice_result result;
@@ -167,7 +167,7 @@ static void expect_nonfinite(sluice_pipeline *pipeline, numbers *from, const cha
                  says);
 }
 
-/* The largest float is infinite as a bf16: first as a parameter, then as an input. */
+/* The largest float is infinite in bf16: first as a parameter, then as an input. */
 static void test_what_overflows_in_bf16_is_named(void **state) {
     (void)state;
     numbers from              = make_numbers();
@@ -188,14 +188,14 @@ static void test_what_overflows_in_bf16_is_named(void **state) {
     from.inputs[(size_t)4 * WIDTH] = 0;
     sluice_result result;
     const sluice_batch batch = batch_of(&from);
-    assert_ok(sluice_pipeline_step(&result, pipeline, &batch)); /* it works on */
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch)); /* the pipeline still works */
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
 /* ---- what is refused ---- */
 
-/* Edges and activations are smaller, masters stay: a large batch fits in bf16 alone. */
+/* Edges and activations are smaller, masters are not: a large batch fits only in bf16. */
 static void test_the_limit_is_of_the_precision(void **state) {
     (void)state;
     const sluice_gpt_config config = {8, 16, 32, 2, 4, true, 0};
@@ -233,7 +233,7 @@ static size_t no_copies(const sluice_shape *parameter) {
     return 0;
 }
 
-/* A plan that was made for other copies, or another precision, than the device is opened with. */
+/* A plan for other working copies, or another precision, than those of the device. */
 static void test_a_plan_for_something_else_is_refused(void **state) {
     (void)state;
     const sluice__parts parts       = {.device = bf16_device()};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_failure.c -- whatever goes wrong in a step ends it on every rank, soon, in one sentence:
- * layers that fail or get stuck, links that lose, swap or break, numbers that are no numbers.
+ * test_failure.c -- whatever goes wrong in a step ends it on every rank, soon, with one message:
+ * layers that fail or get stuck, links that lose, swap or break, numbers that are not finite.
  */
 #include "tests/support/faulty.h"
+#include "tests/support/isolated_transport.h"
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -17,16 +18,18 @@
 
 enum { WIDTH = 6, SAMPLES = 8, MICROBATCHES = 4 };
 
-/* ---- a layer that passes its input on, until it does not ---- */
+static const sluice__transport_ops *transport; /* `local`, or as the argument says */
+
+/* ---- a layer that passes its input on until it fails ---- */
 
 typedef enum ailment { HEALTHY, FAILS, STICKS, OVERFLOWS } ailment;
 enum { IN_F, IN_I, IN_W };
 
 typedef struct patient_config {
-    int number; /* which one of the model's */
+    int number; /* its index in the model */
 } patient_config;
 
-/* The one that is ill: at which action of which micro-batch. */
+/* The faulty layer: the action and the micro-batch at which it fails. */
 static struct {
     atomic_int what, number, action, microbatch;
     atomic_bool released, stuck;
@@ -96,7 +99,7 @@ static const sluice_layer_kind patient = {.size            = sizeof(sluice_layer
                                           .backward_input  = patient_backward_input,
                                           .backward_weight = patient_backward_weight};
 
-/* ---- a model of patients between linear layers, one pair for each of three stages ---- */
+/* ---- a model of such layers between linear ones, a pair for each of three stages ---- */
 
 static sluice_model *make_model(void) {
     sluice_model *model;
@@ -113,7 +116,7 @@ static sluice_model *make_model(void) {
     return model;
 }
 
-/* One stage has everything, or each of three has a linear layer and its patient. */
+/* One stage has everything, or each of three has a linear layer and a layer that may fail. */
 static sluice_split split_for(int ranks) {
     sluice_split split = {.stages = ranks};
     for (int s = 1; s < ranks; s++) split.first[s] = 2 * s;
@@ -122,7 +125,7 @@ static sluice_split split_for(int ranks) {
 }
 
 static sluice_pipeline *make_pipeline(const sluice_model *model, const char *name, int ranks,
-                                      double deadline, const sluice__transport_ops *transport) {
+                                      double deadline, const sluice__transport_ops *joined_by) {
     sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
     shape.ranks                   = ranks;
     shape.microbatches            = MICROBATCHES;
@@ -134,7 +137,7 @@ static sluice_pipeline *make_pipeline(const sluice_model *model, const char *nam
     options.deadline_s              = deadline;
     const sluice_split split        = split_for(ranks);
     sluice_pipeline *pipeline;
-    const sluice__parts parts = {.transport = transport};
+    const sluice__parts parts = {.transport = joined_by};
     assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, &split, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
@@ -195,9 +198,8 @@ static void test_a_failing_layer_is_named(void **state) {
         {1, 2, IN_I, 1, "rank 0, stage 0, 0B1: this layer is ill"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model = make_model();
-        sluice_pipeline *pipeline =
-            make_pipeline(model, "1f1b", rows[k].ranks, 60, sluice__transport_local());
+        sluice_model *model       = make_model();
+        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60, transport);
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
@@ -216,7 +218,7 @@ static void test_a_failing_layer_is_named(void **state) {
 /* ---- layers that get stuck ---- */
 
 static void wait_until_gone(void) {
-    atomic_store(&illness.released, true); /* the rank comes back, and frees its pipeline */
+    atomic_store(&illness.released, true); /* the rank returns, and frees its pipeline */
     nanosleep(&(struct timespec){0, 200000000}, NULL);
 }
 
@@ -232,9 +234,8 @@ static void test_a_stuck_rank_is_given_up(void **state) {
          "1RECV_F1; rank 0 is at 0F1; rank 2 waits for 2RECV_F1"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model = make_model();
-        sluice_pipeline *pipeline =
-            make_pipeline(model, "gpipe", rows[k].ranks, 0.3, sluice__transport_local());
+        sluice_model *model       = make_model();
+        sluice_pipeline *pipeline = make_pipeline(model, "gpipe", rows[k].ranks, 0.3, transport);
         fall_ill(STICKS, rows[k].number, IN_F, 1);
         const double start      = sluice__now();
         const sluice_status got = step(pipeline, 0);
@@ -246,7 +247,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
             fail_msg("row %zu: %s: %s", k, sluice_status_name(got), what);
         if (sluice__now() - start > 10) fail_msg("row %zu took %g s", k, sluice__now() - start);
         assert_true(atomic_load(&illness.stuck));
-        uint64_t digest; /* nobody is there to ask */
+        uint64_t digest; /* no other rank has the answer */
         if (sluice_pipeline_digest(&digest, pipeline) != SLUICE_E_DEADLINE)
             fail_msg("row %zu: parameters are read from a rank that is stuck", k);
         sluice_pipeline_close(pipeline);
@@ -255,12 +256,11 @@ static void test_a_stuck_rank_is_given_up(void **state) {
     }
 }
 
-/* A rank that comes back after the failure, but before the pipeline is freed, is joined as usual.
- */
+/* A rank that returns after the failure, but before the pipeline is closed, is joined as usual. */
 static void test_a_rank_may_come_back_late(void **state) {
     (void)state;
     sluice_model *model       = make_model();
-    sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 0.2, sluice__transport_local());
+    sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 0.2, transport);
     fall_ill(STICKS, 2, IN_I, 0);
     assert_int_equal(step(pipeline, 0), SLUICE_E_DEADLINE);
     wait_until_gone();
@@ -275,10 +275,10 @@ static void test_a_rank_may_come_back_late(void **state) {
 
 enum { STEPS = 2 };
 
-static sluice_status train_on(const sluice__transport_ops *transport, const char *schedule,
+static sluice_status train_on(const sluice__transport_ops *joined_by, const char *schedule,
                               double deadline, uint64_t *digest) {
     sluice_model *model       = make_model();
-    sluice_pipeline *pipeline = make_pipeline(model, schedule, 3, deadline, transport);
+    sluice_pipeline *pipeline = make_pipeline(model, schedule, 3, deadline, joined_by);
     sluice_status status      = SLUICE_OK;
     for (int n = 0; n < STEPS && status == SLUICE_OK; n++) status = step(pipeline, n);
     const sluice_error error = *sluice_last_error();
@@ -288,23 +288,23 @@ static sluice_status train_on(const sluice__transport_ops *transport, const char
     return status == SLUICE_OK ? status : sluice__fail_again(&error);
 }
 
-/* Delays of up to a millisecond anywhere change no bit. */
+/* Delays of up to a millisecond anywhere do not change the bits. */
 static void test_delays_change_nothing(void **state) {
     (void)state;
     uint64_t expected = 0, digest = 0;
     fall_ill(HEALTHY, 0, 0, 0);
-    assert_ok(train_on(sluice__transport_local(), "gpipe", 60, &expected));
+    assert_ok(train_on(transport, "gpipe", 60, &expected));
     const uint64_t seed = test_seed();
     const int trials    = getenv("SLUICE_LONG") ? 200 : 12;
     for (int trial = 0; trial < trials; trial++) {
         faulty_start(FAULTY_NOTHING, 0, 1000, seed + (uint64_t)trial);
-        assert_ok(train_on(faulty_transport(), trial % 2 ? "1f1b" : "gpipe", 60, &digest));
+        assert_ok(train_on(faulty_transport(transport), trial % 2 ? "1f1b" : "gpipe", 60, &digest));
         if (digest != expected) fail_msg("trial %d: other bits with delays", trial);
     }
 }
 
-/* A sentence that names a rank and what it is at: "rank 1, stage 1, 1RECV_F2: ...". A rank that is
- * done with its micro-batches may be the first to see it: then the others are named. */
+/* A message that names a rank and its instruction: "rank 1, stage 1, 1RECV_F2: ...". A rank that
+ * has finished its micro-batches may be the first to notice: then the others are named. */
 static bool names_the_place(const char *what) {
     return test_matches(what, "rank [0-2], stage [0-2], [0-2][A-Z_]+[0-3]: .{10,}|"
                               "rank [0-2], norm: .*rank [0-2] waits for [0-2][A-Z_]+[0-3].*");
@@ -314,21 +314,21 @@ static void test_a_fault_of_a_link_is_told(void **state) {
     (void)state;
     uint64_t random = test_seed(), expected = 0, digest = 0;
     fall_ill(HEALTHY, 0, 0, 0);
-    assert_ok(train_on(sluice__transport_local(), "gpipe", 60, &expected));
+    assert_ok(train_on(transport, "gpipe", 60, &expected));
     const int trials = getenv("SLUICE_LONG") ? 300 : 30;
-    int told = 0, harmless = 0;
+    int reported = 0, harmless = 0;
     for (int trial = 0; trial < trials; trial++) {
         const faulty_kind kind = (faulty_kind)(FAULTY_DROP + trial % 3);
         const int n            = test_random_int(&random, 0, 33); /* a step has 16 sends */
         faulty_start(kind, n, 100, (uint64_t)trial);
         const double start = sluice__now();
         const sluice_status status =
-            train_on(faulty_transport(), trial % 2 ? "1f1b" : "gpipe", 0.4, &digest);
+            train_on(faulty_transport(transport), trial % 2 ? "1f1b" : "gpipe", 0.4, &digest);
         const double seconds = sluice__now() - start;
         const char *what     = sluice_last_error()->what;
         if (seconds > 15) fail_msg("trial %d took %g s", trial, seconds);
         if (status == SLUICE_OK) {
-            /* Sends of two links may change places: nobody is to notice. */
+            /* Sends on two links may be swapped: that has no effect. */
             if (faulty_fired() && kind != FAULTY_REORDER) fail_msg("trial %d: not noticed", trial);
             if (digest != expected) fail_msg("trial %d: other bits", trial);
             harmless++;
@@ -340,13 +340,13 @@ static void test_a_fault_of_a_link_is_told(void **state) {
         if (!faulty_fired() || !fits || !names_the_place(what))
             fail_msg("trial %d, fault %d at send %d: %s: %s", trial, (int)kind, n,
                      sluice_status_name(status), what);
-        told++;
+        reported++;
     }
-    print_message("%d faults told, %d without effect\n", told, harmless);
-    if (told < trials / 2) fail_msg("only %d of %d faults were told", told, trials);
+    print_message("%d faults reported, %d without effect\n", reported, harmless);
+    if (reported < trials / 2) fail_msg("only %d of %d faults were reported", reported, trials);
 }
 
-/* ---- numbers that are no numbers ---- */
+/* ---- numbers that are not finite ---- */
 
 static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
     (void)state;
@@ -374,9 +374,8 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
          "1\\); nothing was updated"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        sluice_model *model = make_model();
-        sluice_pipeline *pipeline =
-            make_pipeline(model, "1f1b", rows[k].ranks, 60, sluice__transport_local());
+        sluice_model *model       = make_model();
+        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60, transport);
         fall_ill(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
@@ -387,7 +386,7 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
                      sluice_last_error()->what, rows[k].says);
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
         fall_ill(HEALTHY, 0, 0, 0);
-        assert_ok(step(pipeline, 2)); /* it works on */
+        assert_ok(step(pipeline, 2)); /* the pipeline still works */
         sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
@@ -396,7 +395,7 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
 static void test_inputs_that_are_not_finite_are_named(void **state) {
     (void)state;
     sluice_model *model       = make_model();
-    sluice_pipeline *pipeline = make_pipeline(model, "gpipe", 3, 60, sluice__transport_local());
+    sluice_pipeline *pipeline = make_pipeline(model, "gpipe", 3, 60, transport);
     source from               = {0, true};
     const sluice_batch batch  = make_batch(&from);
     sluice_result result;
@@ -409,13 +408,13 @@ static void test_inputs_that_are_not_finite_are_named(void **state) {
     sluice_model_free(model);
 }
 
-/* A minibatch that was not finite leaves no trace: as if it had not been there. */
+/* A minibatch that was not finite leaves no trace: the bits are as if it had been left out. */
 static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
     (void)state;
     uint64_t digests[2];
     for (int with = 0; with < 2; with++) {
         sluice_model *model       = make_model();
-        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 60, sluice__transport_local());
+        sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 60, transport);
         for (int n = 0; n < 4; n++) {
             fall_ill(n == 2 ? OVERFLOWS : HEALTHY, 1, n % 2 ? IN_I : IN_F, 1);
             if (n == 2 && !with) continue;
@@ -430,7 +429,9 @@ static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
     if (digests[0] != digests[1]) fail_msg("the minibatch left a trace");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    transport = isolated_if_asked(argc, argv);
+    if (!transport) transport = sluice__transport_local();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failing_layer_is_named),
         cmocka_unit_test(test_a_stuck_rank_is_given_up),

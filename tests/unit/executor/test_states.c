@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_states.c -- the state of a run: what is listed, read and written by name, counters, and what
+/* test_states.c -- the state of a run: listed, read and written by name; counters; state that
  * layers keep. */
 #include "tests/support/small_gpt.h"
 #include "tests/support/stateful.h"
@@ -15,7 +15,7 @@ static sluice_pipeline *open_pipeline(const sluice_model *model, const char *sch
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_pipeline *pipeline       = NULL;
     const int layers                = sluice_model_layer_count(model);
-    static sluice_split even; /* as many layers on each rank, or one more */
+    static sluice_split even; /* the same number of layers on each rank, or one more */
     even.stages = ranks;
     for (int s = 0; s <= ranks; s++) even.first[s] = s * layers / ranks;
     options.samples   = SAMPLES;
@@ -69,7 +69,7 @@ static void test_everything_is_listed_by_name(void **state) {
     sluice_model_free(model);
 }
 
-/* What lasts a sequence is not of the run. */
+/* State that lasts for one sequence does not belong to the run. */
 static void test_state_of_layers_is_listed_and_planned(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
@@ -80,7 +80,7 @@ static void test_state_of_layers_is_listed_and_planned(void **state) {
     assert_int_equal(find(pipeline, "state/second_counter.forwards").rank, 1);
     for (int r = 0; r < 2; r++)
         bytes += sluice_program_memory(sluice_pipeline_program(pipeline), r).layer_states;
-    assert_int_equal(bytes, 4 * 256); /* two of each layer, each in blocks of 256 */
+    assert_int_equal(bytes, 4 * 256); /* two for each layer, each in blocks of 256 */
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
@@ -129,7 +129,7 @@ static void test_what_is_written_is_read(void **state) {
     sluice_model_free(model);
 }
 
-/* The table is on the first rank, and as the head on the last: both read what was written. */
+/* The table is on the first rank, and is the head on the last: both read what was written. */
 static void test_a_tied_parameter_is_written_to_every_holder(void **state) {
     (void)state;
     enum { COUNT = VOCABULARY * 24 };
@@ -150,7 +150,7 @@ static void test_a_tied_parameter_is_written_to_every_holder(void **state) {
     sluice_model_free(model);
 }
 
-/* ---- what layers keep ---- */
+/* ---- state of layers ---- */
 
 static sluice_batch stateful_batch(int64_t *n) {
     return (sluice_batch){
@@ -215,7 +215,7 @@ static void test_state_of_layers_is_in_the_digest(void **state) {
     sluice_model_free(model);
 }
 
-/* A step that is looked into again counts once. */
+/* A step that is repeated to find a cause counts once. */
 static void test_looking_for_a_cause_leaves_state_alone(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();

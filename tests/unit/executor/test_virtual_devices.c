@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_virtual_devices.c -- virtual devices: a step takes what the simulator says, on the real
- * executor. */
+/* test_virtual_devices.c -- virtual devices: on the real executor a step takes the time that the
+ * simulator predicts. */
 #include "tests/support/schedule_tools.h"
 
 #include <math.h>
@@ -43,19 +43,19 @@ static void close_lab(lab *it) {
     sluice_schedule_free(it->schedule);
 }
 
-/* A step can take no less than was simulated; on a machine that others use too, one of some takes
+/* A step cannot take less time than simulated; on a shared machine at least one of several takes
  * little more. */
 static void assert_takes(lab *it, const char *what) {
-    double least = INFINITY;
+    double fastest = INFINITY;
     for (int n = 0; n < 20; n++) {
         sluice_result result;
         assert_ok(sluice_pipeline_step(&result, it->pipeline, &it->batch));
         if (result.seconds < it->simulated)
             fail_msg("%s: a step of %.6f s, simulated %.6f s", what, result.seconds, it->simulated);
-        least = fmin(least, result.seconds);
-        if (least < 1.4 * it->simulated + 2e-3) return;
+        fastest = fmin(fastest, result.seconds);
+        if (fastest < 1.4 * it->simulated + 2e-3) return;
     }
-    fail_msg("%s: 20 steps of at least %.6f s, simulated %.6f s", what, least, it->simulated);
+    fail_msg("%s: 20 steps of at least %.6f s, simulated %.6f s", what, fastest, it->simulated);
 }
 
 static void test_a_step_takes_what_was_simulated(void **state) {
@@ -84,7 +84,7 @@ static void test_a_step_takes_what_was_simulated(void **state) {
     }
 }
 
-/* What was asked for is in the ledger, and what is in the simulation's. */
+/* The ledger has the requested costs, as the simulation's ledger does. */
 static void test_the_ledger_is_that_of_the_costs(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
@@ -122,9 +122,9 @@ static void test_messages_take_their_links_time(void **state) {
         double latency, bandwidth;
         int links;
         size_t output;
-        double least; /* seconds, counted by hand */
+        double fastest; /* seconds, counted by hand */
     } rows[] = {
-        /* 3 transfers there, one after another; 3 back, the last after them: one more at least */
+        /* 3 transfers there, one after another; 3 back, the last after them: at least one more */
         {"latency", 0.005, 0, 0, 4, 4 * 0.005},
         {"bandwidth", 0, 1e8, 0, 1000000, 4 * 0.010},
         {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
@@ -139,13 +139,14 @@ static void test_messages_take_their_links_time(void **state) {
         costs.link_count                  = rows[k].links;
         lab it = open_lab(generate_schedule("gpipe", 2, 3), &costs, bytes, NULL);
         assert_takes(&it, rows[k].what);
-        if (it.simulated < rows[k].least - 1e-9)
-            fail_msg("%s: simulated %g s, by hand %g s", rows[k].what, it.simulated, rows[k].least);
+        if (it.simulated < rows[k].fastest - 1e-9)
+            fail_msg("%s: simulated %g s, by hand %g s", rows[k].what, it.simulated,
+                     rows[k].fastest);
         close_lab(&it);
     }
 }
 
-/* More than any machine has: address space only. */
+/* More memory than any machine has: only address space is used. */
 static void test_memory_is_address_space(void **state) {
     (void)state;
     const size_t much = (size_t)1 << 35;

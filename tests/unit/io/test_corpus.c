@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_corpus.c -- corpora: which files, which windows, in which order; and what is refused. */
+/* test_corpus.c -- corpora: their files, windows and order, and refusals. */
 #include "tests/support/files.h"
 
 #include "runtime/io/permutation.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_model_files.c -- safetensors and config.json: what is written is read, what is broken is
- * refused.
- */
+/* test_model_files.c -- safetensors and config.json: files written are read back, broken ones are
+ * refused. */
 #include "tests/support/files.h"
 
 #include "sluice/file.h"
@@ -66,7 +65,7 @@ static void test_broken_headers_are_named(void **state) {
     static const struct {
         const char *header;
         size_t data;
-        const char *says; /* in the sentence */
+        const char *says; /* in the message */
     } cases[] = {
         {"[]", 0, "is not a JSON object"},
         {"{", 0, "the header of"},

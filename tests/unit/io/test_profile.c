@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_profile.c -- profiles: what is read, what is refused, and what stages come to. */
+/* test_profile.c -- profiles: reading, refusals, and the costs of stages. */
 #include "tests/support/schedule_tools.h"
 
 #include "sluice/profile.h"
@@ -112,7 +112,7 @@ static void what_is_wrong_is_named(void **state) {
     assert_int_equal(sluice_profile_read(&profile, "no/such/file.json"), SLUICE_E_IO);
 }
 
-/* Any byte of a good profile exchanged: read, or refused; never a crash. */
+/* Any byte of a good profile replaced: it is read or refused, and nothing crashes. */
 static void damaged_profiles_are_survived(void **state) {
     (void)state;
     uint64_t random = test_seed();
@@ -171,11 +171,11 @@ static void layers_become_stages(void **state) {
     sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[3];
-    const sluice_profile_costs room = {costs, recompute, bytes, updates};
+    const sluice_profile_costs out = {costs, recompute, bytes, updates};
     assert_ok(sluice_profile_split(split, &profile->tables[0], 3));
     assert_int_equal(split->first[1], 1);
     assert_int_equal(split->first[2], 4);
-    assert_ok(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2));
+    assert_ok(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2));
     assert_near("F", costs[1].forward, 1.5);
     assert_near("I", costs[1].input, 1.5);
     assert_near("W", costs[2].weight, 1);
@@ -185,14 +185,14 @@ static void layers_become_stages(void **state) {
     assert_int_equal(bytes[1].scratch, 30);
     assert_int_equal(bytes[1].output, 40);
     assert_int_equal(bytes[1].permanent, 3 * 10000 * 4);
-    assert_int_equal(bytes[2].permanent, 400 * 4); /* a copy of its own: the tie crosses ranks */
+    assert_int_equal(bytes[2].permanent, 400 * 4); /* a separate copy: the tie crosses ranks */
     assert_near("update", updates[0], 3.5);
     assert_near("update", updates[2], 2);
     split->first[3] = 4;
-    assert_refused(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2),
+    assert_refused(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2),
                    SLUICE_E_ARGUMENT, "the split covers 4 layers, the profile has 5");
     split->stages = 2;
-    assert_refused(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2),
+    assert_refused(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2),
                    SLUICE_E_ARGUMENT, "the split has 2 stages, the schedule '1f1b' has 3");
     sluice_schedule_free(schedule);
     sluice_profile_free(profile);
@@ -208,11 +208,12 @@ static void ties_on_one_rank_are_counted_once(void **state) {
     sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[2];
-    const sluice_profile_costs room = {costs, recompute, bytes, updates};
+    const sluice_profile_costs out = {costs, recompute, bytes, updates};
     assert_ok(sluice_profile_split(split, &profile->tables[0], 3));
-    assert_ok(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2));
+    assert_ok(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2));
     assert_int_equal(bytes[0].permanent, 700 * 4);
-    assert_int_equal(bytes[2].permanent, 400); /* the gradient alone: all of it is in stage 0's */
+    assert_int_equal(bytes[2].permanent,
+                     400); /* the gradient alone: the rest is in stage 0's bytes */
     assert_near("update", updates[0], 3.5);
     sluice_schedule_free(schedule);
     sluice_profile_free(profile);

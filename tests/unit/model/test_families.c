@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_families.c -- every family: its presets, its config.json and its models; and what no family
- * is. */
+/* test_families.c -- every family: its presets, config.json and models; and unknown families. */
 #include "tests/support/files.h"
 
 #include "sluice/gpt2.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_layer_descriptions.c -- what the layer kinds say of themselves, and what they refuse. */
+/* test_layer_descriptions.c -- descriptions of the layer kinds, and what they refuse. */
 #include "sluice/layer.h"
 #include "tests/support/support.h"
 
@@ -65,7 +65,8 @@ static void test_descriptions(void **unused) {
     assert_false(d.parameters[1].decays);
 }
 
-/* What other configurations leave out: biases, means, keys and values of most heads, positions. */
+/* Tensors that other configurations leave out: biases, means, keys and values of most heads,
+ * positions. */
 static void test_descriptions_of_less(void **unused) {
     (void)unused;
     sluice_layer_description d;
@@ -81,7 +82,7 @@ static void test_descriptions_of_less(void **unused) {
     assert_int_equal(d.saved_count, 5);                  /* no mean */
     assert_int_equal(d.saved[0].bytes, 2 * 10 * 4);      /* rstd */
     assert_int_equal(d.saved[2].bytes, 2 * 10 * 16 * 4); /* q of 4 heads, k and v of 2 */
-    assert_int_equal(d.saved[3].bytes, 2 * 10 * 4 * 4);  /* of each query head */
+    assert_int_equal(d.saved[3].bytes, 2 * 10 * 4 * 4);  /* for each query head */
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 8 * 4);  /* narrower than the layer */
     assert_int_equal(sluice_shape_count(&d.output), 2 * 10 * 12);
 

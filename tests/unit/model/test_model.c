@@ -24,7 +24,7 @@ static void test_preset_counts(void **unused) {
         int layers;
     } presets[] = {
         {"gpt-nano", 256, 224640, 11},     {"gpt-mini", 256, 1255424, 15},
-        {"gpt2-124m", 256, 124439808, 27}, /* its vocabulary is not open */
+        {"gpt2-124m", 256, 124439808, 27}, /* its vocabulary is fixed */
         {"gpt2-350m", 0, 354823168, 51},   {"gpt2-774m", 0, 774030080, 75},
         {"gpt2-1.5b", 0, 1557611200, 99},
     };
@@ -102,7 +102,7 @@ static void test_ties(void **unused) {
     const sluice_parameter_use *use = sluice_model_use(model, last);
     assert_int_equal(use->first, 0);
     assert_string_equal(use->name, "transformer.wte.weight");
-    assert_true(use->parameter.gradient_by_input); /* the classifier's own way stays */
+    assert_true(use->parameter.gradient_by_input); /* the classifier's initializer stays */
     assert_int_equal(sluice_model_use(untied, last)->first, last);
     assert_int_equal(sluice_model_parameter_count(untied) - sluice_model_parameter_count(model),
                      13 * 12);
@@ -185,7 +185,7 @@ static void test_names_may_not_meet(void **unused) {
                    SLUICE_E_ARGUMENT,
                    "layers 'block.left' and 'block.right' both call a parameter "
                    "'block.ln_1.weight'");
-    /* What was refused has left nothing behind. */
+    /* A refused call leaves nothing behind. */
     assert_int_equal(sluice_model_use_count(model), 6);
     assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "right"));
     assert_string_equal(sluice_model_use(model, 6)->name, "ln_1.weight");
@@ -216,7 +216,7 @@ static void test_gpt_refusals(void **unused) {
     assert_null(model);
 }
 
-/* A kind of one's own that describes what cannot be is refused when it is added. */
+/* A custom kind with an impossible description is refused when it is added. */
 static sluice_status describe_too_much(sluice_layer_description *out, const void *config,
                                        const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)precision;
@@ -309,7 +309,7 @@ static void test_kinds_of_unknown_size(void **unused) {
 
 /* ---- no host memory ---- */
 
-/* The allocation number `left` from now on fails, once. */
+/* Allocation number `left` from now fails, once. */
 static void *failing_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
     (void)old_bytes;
     int *const left = context;
@@ -331,7 +331,7 @@ static void test_every_allocation_may_fail(void **unused) {
         sluice_model_free(model);
     }
     sluice_allocator_set(NULL);
-    assert_true(failures > 29); /* a name for each parameter alone */
+    assert_true(failures > 29); /* a unique name for each parameter */
 }
 
 /* ---- initial values ---- */
@@ -355,7 +355,7 @@ static void test_initial_values(void **unused) {
     assert_true(fabs(squares / COUNT - 1) < 5 * sqrt(2.0 / COUNT));
     assert_true(fabs(fourth / COUNT - 3) < 5 * sqrt(96.0 / COUNT));
 
-    use.layer = 7, use.index = 3, use.first = 20; /* where it stands does not matter */
+    use.layer = 7, use.index = 3, use.first = 20; /* its position does not matter */
     sluice_parameter_initialize(again, &use, 1);
     assert_memory_equal(values, again, sizeof values);
     sluice_parameter_initialize(again, &use, 2);
@@ -388,7 +388,7 @@ static void test_gpt_scales(void **unused) {
 
 enum { SAMPLES = 3, LENGTH = 7 };
 
-/* One list of float64 per parameter, all zero; that of a tied use is its first use's. */
+/* One list of float64 zeros per parameter; a tied use shares its first use's. */
 static double **lists_make(const plain_loop *loop) {
     double **const lists = calloc((size_t)(unsigned)loop->uses + 1, sizeof *lists);
     assert_non_null(lists);
@@ -405,7 +405,7 @@ static void lists_free(const plain_loop *loop, double **lists) {
     free(lists);
 }
 
-/* Add float32 values of each use to the lists, or only those of first uses. */
+/* Add float32 values of each use, or only of first uses, to the lists. */
 static double **widen(const plain_loop *loop, float *const *values, bool with_ties) {
     double **const wide = lists_make(loop);
     for (int u = 0; u < loop->uses; u++) {
@@ -465,8 +465,8 @@ static void check_model_gradients(plain_loop *loop, const int32_t *tokens, const
     lists_free(loop, gradients);
 }
 
-/* Matrices large enough that every part of the model matters to the loss; biases and gains with
- * values of their own. */
+/* Matrices large enough that every part of the model matters to the loss; biases and gains that are
+ * not 0 and 1. */
 static void enlarge(const plain_loop *loop, uint64_t *state) {
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
@@ -534,7 +534,7 @@ static void train(plain_loop *loop, const int32_t *tokens, double losses[STEPS],
     }
 }
 
-/* Training brings the loss down, and its bits do not depend on the number of threads. */
+/* Training lowers the loss, and its bits do not depend on the number of threads. */
 static void test_training(void **unused) {
     (void)unused;
     uint64_t state               = test_seed();

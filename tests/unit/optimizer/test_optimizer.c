@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_optimizer.c -- every optimizer against float64, whole and cut in two; its options by name;
- * what it keeps of each parameter; and a custom kind that trains.
+ * its state of each parameter; and a custom kind that trains.
  */
 #include "tests/support/reference64.h"
 #include "tests/support/small_gpt.h"
@@ -75,7 +75,7 @@ static void test_every_kind_has_a_row(void **state) {
 
 /* ---- the numbers ---- */
 
-/* One parameter and all that belongs to it, as one or as two tensors. */
+/* One parameter and its state, as one or as two tensors. */
 typedef struct parameter {
     float *master, *working, *gradient, *states[SLUICE_UPDATE_STATES];
     sluice_update_tensor tensors[2];
@@ -155,7 +155,7 @@ static void test_updates_agree_with_float64(void **state) {
     for (int r = 0; r < ROWS; r++) check_numbers(&rows[r]);
 }
 
-/* What an elementwise optimizer does to a tensor it does to its halves. */
+/* An elementwise optimizer updates the halves of a tensor as it does the whole. */
 static void test_elementwise_updates_may_be_cut(void **state) {
     (void)state;
     for (int r = 0; r < ROWS; r++) {
@@ -244,7 +244,7 @@ static void test_a_pipeline_plans_what_is_kept(void **state) {
     sluice_model_free(model);
 }
 
-/* A custom kind, of devices whose memory the host reaches: steps of one size, by sign. */
+/* A custom kind, for devices whose memory the host can access: steps of one size, by sign. */
 static sluice_status step_by_sign(sluice_stream *stream, const sluice_operations *table,
                                   const sluice_update_tensor *tensors, int count,
                                   const void *config, const sluice_optimizer_step *step) {

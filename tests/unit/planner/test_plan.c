@@ -27,6 +27,7 @@ static void a_third_program_shares_the_region_of_the_step(void **state) {
     sluice_model *model       = make_model(true);
     sluice_schedule *schedule = make_schedule("1f1b", 2, 4);
     sluice_plan *plan         = make_plan(model, schedule, &single);
+    assert_ptr_equal(sluice_plan_model(plan), model);
     assert_int_equal(sluice_plan_program_count(plan), 3);
     assert_string_equal(sluice_plan_program_name(plan, SLUICE_PLAN_STEP), "step");
     assert_string_equal(sluice_plan_program_name(plan, SLUICE_PLAN_EVALUATION), "evaluation");
@@ -46,7 +47,7 @@ static void a_third_program_shares_the_region_of_the_step(void **state) {
     sluice_model_free(model);
 }
 
-/* A program of few samples of which one alone is larger than all of a step's micro-batches. */
+/* A program of few samples, one of which is larger than all of a step's micro-batches. */
 static void the_arena_is_that_of_the_largest_program(void **state) {
     (void)state;
     static const sluice_plan_forward large = {"large", 2, 50};
@@ -67,7 +68,7 @@ static void the_arena_is_that_of_the_largest_program(void **state) {
     sluice_model_free(model);
 }
 
-/* The plan goes before the pipeline; the third program gives the loss that the second gives. */
+/* The plan is freed before the pipeline; the third program gives the same loss as the second. */
 static void a_pipeline_runs_every_program_of_its_plan(void **state) {
     (void)state;
     sluice_model *model             = make_model(true);

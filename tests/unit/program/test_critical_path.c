@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_critical_path.c -- what a simulation says beside times: the critical path, what transfers
- * hide, what is live. */
+/* test_critical_path.c -- what a simulation says in addition to times: the critical path, hidden
+ * transfers, live activations. */
 #include "tests/support/schedule_tools.h"
 
 static sluice_program *generate(const char *name, int p, int m) {
@@ -9,7 +9,7 @@ static sluice_program *generate(const char *name, int p, int m) {
 
 /* ---- the critical path ---- */
 
-/* Everything on the path, laid end to end, is the makespan; and nothing on it overlaps. */
+/* The parts of the path do not overlap and add up to the makespan. */
 static void assert_path(const char *what, const sluice_program *program,
                         const sluice_simulation *simulation) {
     double compute = 0, transfer = 0;
@@ -145,7 +145,7 @@ static void transfers_come_in_the_order_in_which_they_begin(void **state) {
     }
 }
 
-/* ---- what is live ---- */
+/* ---- live activations ---- */
 
 static void live_activations_are_counted_from_f_to_b(void **state) {
     (void)state;

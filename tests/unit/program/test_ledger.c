@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ledger.c -- where a step's time went: by hand, as sums, and as measured by a real run. */
+/* test_ledger.c -- where a step's time went: computed by hand, as sums, and as measured in a real
+ * run. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
 #include <time.h>
 
+#include "runtime/executor/executor.h"
 #include "sluice/ledger.h"
 #include "sluice/pipeline.h"
+
+static sluice__parts parts; /* the usual transport, or, by the argument, the isolated one */
 
 enum { MAX_RANKS = 8 };
 
@@ -62,8 +67,8 @@ static void test_entries_are_those_counted_by_hand(void **state) {
     }
 }
 
-/* Of every schedule under random costs: nothing is negative, everything sums to the step, and what
- * is computed is what its actions cost. */
+/* For every schedule under random costs: no entry is negative, all entries sum to the step, and
+ * compute entries are the costs of the actions. */
 static void test_simulated_ledgers_sum_to_the_step(void **state) {
     (void)state;
     uint64_t seed = test_seed();
@@ -113,7 +118,7 @@ static void test_simulated_ledgers_sum_to_the_step(void **state) {
     }
 }
 
-/* ---- measured: layers that take their time ---- */
+/* ---- measured: layers of known duration ---- */
 
 /* Milliseconds, of each action. */
 typedef struct slow_config {
@@ -182,7 +187,7 @@ static sluice_pipeline *make_slow_pipeline(sluice_model **model, const char *nam
     options.samples   = 4;
     options.threads   = 1;
     options.recompute = stages;
-    assert_ok(sluice_pipeline_plan_and_open(&pipeline, *model, schedule, NULL, &options));
+    assert_ok(sluice__pipeline_plan_and_open(&pipeline, *model, schedule, NULL, &options, &parts));
     sluice_schedule_free(schedule);
     return pipeline;
 }
@@ -214,8 +219,8 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
         assert_at_least(name, &result.ledger[0], SLUICE_LEDGER_RECOMPUTE, k > 0 ? 8e-3 : 0);
         assert_at_least(name, &result.ledger[1], SLUICE_LEDGER_INPUT, 4 * 2e-3);
         assert_at_least(name, &result.ledger[1], SLUICE_LEDGER_WEIGHT, 4 * 1e-3);
-        /* Rank 1 gets its first input 8 ms after the step's start, and comes to the norm first: it
-         * may begin late itself, but not both wait less and idle less. */
+        /* Rank 1 gets its first input 8 ms after the step's start, and reaches the norm first: it
+         * may start late itself, but cannot both wait less and idle less. */
         if (result.ledger[1].time[SLUICE_LEDGER_UPSTREAM] +
                 result.ledger[1].time[SLUICE_LEDGER_IDLE] <
             8e-3)
@@ -242,7 +247,7 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
     }
 }
 
-/* What is fed to the simulator: halves of B apart, recomputation, updates. */
+/* The simulator's input: separate halves of B, recomputation, updates. */
 static void test_measured_costs_are_those_of_the_actions(void **state) {
     (void)state;
     static const slow_config layers[2] = {{2, 1, 6, false}, {1, 5, 1, true}};
@@ -270,7 +275,8 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_are_those_counted_by_hand),
         cmocka_unit_test(test_simulated_ledgers_sum_to_the_step),

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* test_precision_plan.c -- what a run's precision changes of the memory plan and of transfers. */
+/* test_precision_plan.c -- the effect of a run's precision on the memory plan and on transfers. */
 #include "runtime/program/compiled.h"
 #include "sluice/gpt2.h"
 #include "sluice/plan.h"
 #include "tests/support/support.h"
 
 enum { LENGTH = 8, WIDTH = 32, VOCABULARY = 48, SAMPLES = 7, MICROBATCHES = 3 };
-/* A micro-batch of one sample is whole alignment units in both precisions, so that halves are
- * halves to the byte. */
+/* A micro-batch of one sample fills whole alignment units in both precisions, so that halves are
+ * exact. */
 _Static_assert(LENGTH *WIDTH * 2 % 256 == 0, "edges are whole units");
 
 static sluice_model *make_model(bool tied) {
@@ -37,7 +37,7 @@ static sluice_program *compile(const sluice_model *model, const char *name, int 
     return program;
 }
 
-/* The same program in both; TF32 is planned as fp32 is. */
+/* The same program in both precisions; TF32 is planned as fp32 is. */
 typedef struct pair {
     sluice_model *model;
     sluice_program *wide, *narrow;
@@ -56,7 +56,7 @@ static void pair_free(pair *p) {
     sluice_model_free(p->model);
 }
 
-/* ---- what comes and goes ---- */
+/* ---- transient buffers ---- */
 
 static void check_slots(const sluice_program *wide, const sluice_program *narrow, int rank) {
     int count, other;
@@ -88,7 +88,7 @@ static void test_edges_are_half(void **state) {
     }
 }
 
-/* What F saves of a layer: activations are half of what they are in fp32, statistics stay. */
+/* Tensors that F saves: activations are half as large as in fp32, statistics the same. */
 static void test_saved_activations_are_half(void **state) {
     (void)state;
     sluice_model *const model = make_model(true);
@@ -112,9 +112,9 @@ static void test_saved_activations_are_half(void **state) {
     sluice_model_free(model);
 }
 
-/* ---- what stays ---- */
+/* ---- permanent buffers ---- */
 
-/* Bytes of the working copies of rank `rank`: of each parameter with a use there, once. */
+/* Bytes of the working copies of rank `rank`: once for each parameter used there. */
 static size_t copies_of(const pair *p, int rank) {
     size_t bytes      = 0;
     const int uses    = sluice_model_use_count(p->model);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_simulate.c -- simulated times against the textbook, by hand and by dependency; time lines.
- */
+/* test_simulate.c -- simulated times against the textbook, hand calculation and dependencies; time
+ * lines. */
 #include "tests/support/schedule_tools.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ static void assert_textbook(const char *name, int p, int m) {
         const int got      = simulation->rank[r].peak_activations;
         if (got != expected) fail_msg("%s: rank %d holds %d, expected %d", what, r, got, expected);
         assert_near(what, simulation->rank[r].busy, 3.0 * m);
-        /* A rank begins when the pipe has filled up to it, and is the earlier done. */
+        /* A rank begins when the pipeline has filled up to it, and finishes that much earlier. */
         assert_near(what, simulation->rank[r].first, r);
         assert_near(what, simulation->rank[r].last, simulation->makespan - 2.0 * r);
         assert_near(what, simulation->rank[r].inner_idle,
@@ -218,7 +218,7 @@ static void costs_that_are_no_times_are_refused(void **state) {
     sluice_program_free(program);
 }
 
-/* Verification lets no such program through, so one is cut short behind its back. */
+/* Verification rejects such programs, so one is cut short afterwards. */
 static void a_program_that_cannot_finish_is_named(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
@@ -339,7 +339,7 @@ static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) 
     (void)state;
     sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
-    /* Made under the same allocator, for blocks go back where they came from. */
+    /* Made under the same allocator, since blocks are freed by the allocator that made them. */
     faulty f                         = {.fail_at = -1};
     const sluice_allocator allocator = {resize, &f};
     sluice_allocator_set(&allocator);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_simulated_costs.c -- simulations by hand: links, queues, recomputation, updates, groups,
- * bytes; and facts about schedules that follow from them. */
+ * bytes; and facts about schedules that follow. */
 #include "tests/support/schedule_tools.h"
 
 #include <math.h>
@@ -54,8 +54,8 @@ static void hand_offs_cost_1f1b_most(void **state) {
     sluice_simulation_free(tolerant);
 }
 
-/* zb2p's ranks never idle inside, but they begin and end at different times: while a step ends for
- * all ranks at once, that is worth nothing. */
+/* zb2p's ranks never idle inside, but begin and end at different times; as a step ends for all
+ * ranks at once, that gains nothing. */
 static void a_barrier_makes_zb2p_no_faster_than_zb1p(void **state) {
     (void)state;
     for (int p = 2; p <= 8; p *= 2)
@@ -75,8 +75,8 @@ static void a_barrier_makes_zb2p_no_faster_than_zb1p(void **state) {
 /* ---- links and queues ---- */
 
 /* Forward only, three ranks, two micro-batches, F = 1, transfers 2. Over links the second
- * activation arrives at 5 while rank 1 passes the first one on, from 4; in one queue that must wait
- * until 5. */
+ * activation arrives at 5 while rank 1 passes the first one on, from 4; in one queue the latter
+ * must wait until 5. */
 static void one_queue_carries_one_thing_at_a_time(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
@@ -187,7 +187,7 @@ static void groups_wait_before_and_send_behind(void **state) {
             const sluice_instruction *list = sluice_program_list(&count, program, r);
             for (int n = 0; n + 1 < count; n++) {
                 if (!sluice_instruction_computes(list[n].kind) || list[n].group == 0) continue;
-                /* Nothing stands between two of one group. */
+                /* No instruction stands between two of one group. */
                 int next = n + 1;
                 while (next < count && !(sluice_instruction_computes(list[next].kind) &&
                                          list[next].group == list[n].group))
@@ -226,7 +226,7 @@ static void live_bytes_follow_the_plan(void **state) {
                                          1024 + 512 + 256,
                                          0,
                                          0};
-    const size_t base                 = 9216 + 256; /* losses beside what is permanent */
+    const size_t base                 = 9216 + 256; /* losses, in addition to permanent memory */
     for (int n = 0; n < 8; n++)
         if (simulation->rank[0].live_bytes[n] != base + want[n])
             fail_msg("instruction %d: %zu bytes, expected %zu", n,
@@ -238,7 +238,7 @@ static void live_bytes_follow_the_plan(void **state) {
     sluice_schedule_free(schedule);
 }
 
-/* Stage 0 gives 3000 bytes to stage 1, over 1000 bytes per time. */
+/* Stage 0 sends 3000 bytes to stage 1, at 1000 bytes per unit of time. */
 static void sizes_decide_what_transfers_take(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
@@ -255,7 +255,7 @@ static void sizes_decide_what_transfers_take(void **state) {
     assert_makespan(program, &costs, 1 + 3.5 + 1 + 2 + 3.5 + 2);
 }
 
-/* Sizes of their own for every stage: plans hold, over both kinds of queues. */
+/* Different sizes for every stage: plans hold over both kinds of queues. */
 static void sized_programs_compile(void **state) {
     (void)state;
     uint64_t random = test_seed();

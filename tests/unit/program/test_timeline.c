@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* test_timeline.c -- time lines say what simulations and pipelines say. */
+/* test_timeline.c -- time lines agree with simulations and pipelines. */
+#include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
 #include <math.h>
 
+#include "runtime/executor/executor.h"
 #include "runtime/executor/report.h"
 #include "sluice/timeline.h"
+
+static sluice__parts parts; /* the usual transport, or, by the argument, the isolated one */
 
 typedef struct scene {
     sluice_program *program;
@@ -43,8 +47,8 @@ static scene scene_random(uint64_t *random, int trial) {
 
 /* ---- spans ---- */
 
-/* They are the list's compute instructions in order; `begin` and `end` NULL: times are not known.
- */
+/* Fails unless the spans are the list's compute instructions in order; `begin` and `end` NULL:
+ * times are unknown. */
 static void assert_spans(const char *words, const sluice_program *program,
                          const sluice_timeline *timeline, const sluice_simulation *simulation) {
     for (int r = 0; r < timeline->ranks; r++) {
@@ -93,7 +97,7 @@ static void numbers_are_the_simulations(void **state) {
             const sluice_timeline_rank *const rank = &made.timeline->rank[r];
             assert_near(made.words, rank->inner_idle, made.simulation->rank[r].inner_idle);
             assert_int_equal(rank->peak_activations, made.simulation->rank[r].peak_activations);
-            assert_int_equal(rank->peak_bytes, 0); /* nobody knows any */
+            assert_int_equal(rank->peak_bytes, 0); /* none is known */
             assert_int_equal(rank->stages, 1);
         }
         assert_string_equal(made.timeline->unit, "units of cost");
@@ -126,7 +130,7 @@ static const sluice_timeline_span *span_at(const sluice_timeline *timeline, int 
     return &timeline->rank[r].spans[n];
 }
 
-/* Both ends of every flow are the actions that made and use what it carries. */
+/* The ends of every flow are the actions that produce and consume what it carries. */
 static void assert_flows(const char *words, const sluice_timeline *timeline) {
     double clock = 0;
     for (int f = 0; f < timeline->flow_count; f++) {
@@ -162,7 +166,7 @@ static void flows_join_producers_and_consumers(void **state) {
         assert_flows(made.words, made.timeline);
         for (int f = 0; f < made.timeline->flow_count; f++) {
             const sluice_timeline_flow *const flow = &made.timeline->flows[f];
-            /* Simulated, what is used has arrived. */
+            /* In a simulation a transfer arrives before it is used. */
             if (span_at(made.timeline, flow->to, flow->consumer)->begin < flow->end - 1e-9)
                 fail_msg("%s: flow %d ends after its consumer begins", made.words, f);
             assert_near(made.words, flow->exposed, made.simulation->transfers[f].exposed);
@@ -173,7 +177,7 @@ static void flows_join_producers_and_consumers(void **state) {
 
 /* ---- levels ---- */
 
-/* What spans say: begun forwards without an ended B or W, at `time`. */
+/* Activations by the spans: forwards begun without an ended B or W, at `time`. */
 static int held_at(const sluice_timeline_rank *rank, double time, bool trains) {
     int held = 0;
     for (int n = 0; n < rank->span_count; n++) {
@@ -271,8 +275,8 @@ static int find_transfer(const sluice_program *program, int r, const sluice_time
     return -1;
 }
 
-/* A transfer is on its way once both ends are posted; a receiver that waits for it at its end stood
- * still for it since then, or since it began to wait. */
+/* A transfer is on its way once both ends are posted; a receiver still waiting at its end has
+ * stalled since then, or since it began to wait. */
 static void assert_rendezvous(const sluice_pipeline *pipeline, const sluice_timeline *timeline) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     for (int f = 0; f < timeline->flow_count; f++) {
@@ -334,7 +338,8 @@ static void a_measured_step_is_a_time_line_too(void **state) {
             const sluice_batch batch         = {
                         SAMPLES, SAMPLES, {{"inputs", load, NULL}, {"targets", load, NULL}}, 0.01};
             settings.samples = SAMPLES;
-            assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings));
+            assert_ok(sluice__pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings,
+                                                     &parts));
             assert_refused(sluice_pipeline_timeline(&none, pipeline), SLUICE_E_ARGUMENT,
                            "there is no time line before the first step");
             for (int step = 1; step <= 5; step++) {
@@ -348,7 +353,8 @@ static void a_measured_step_is_a_time_line_too(void **state) {
     sluice_model_free(model);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_the_programs_actions),
         cmocka_unit_test(numbers_are_the_simulations),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_verify.c -- a verifier that must notice every planted damage, over both kinds of queues. */
+/* test_verify.c -- the verifier must notice every planted damage, over both kinds of queues. */
 #include "tests/support/damage.h"
 
 static const sluice_payload ACTIVATION = SLUICE_PAYLOAD_ACTIVATION;
@@ -51,7 +51,7 @@ static void backward_first(copy *c) {
                       find_instruction(c, 2, SLUICE_INSTRUCTION_BACKWARD, 2, 0));
 }
 
-/* Micro-batch 1's saved tensors lie over micro-batch 0's, which its B still needs. */
+/* Micro-batch 1's saved tensors overlap micro-batch 0's, which its B still needs. */
 static void overwrite(copy *c) {
     const int first  = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0);
     const int second = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
@@ -120,7 +120,7 @@ static void stranger(copy *c) {
     c->lists[2][find_post(c, 2, true, GRADIENT, 2, 0)].peer = 3;
 }
 
-/* On a device whose transfers run beside compute, the bytes could leave before they are there. */
+/* On a device whose transfers overlap compute, the bytes could be sent before they are written. */
 static void send_early(copy *c) {
     c->lists[1][find_post(c, 1, true, GRADIENT, 1, 2)].after = -1;
 }
@@ -210,8 +210,8 @@ static void every_damage_is_named(void **state) {
         for (int queues = 0; queues < 2; queues++) assert_named(&damages[k], (sluice_queues)queues);
 }
 
-/* Any two instructions exchanged: either the verifier objects, or it still is a program that ends.
- * It never crashes, and it objects to most. */
+/* Any two instructions swapped: either the verifier objects, or the program still finishes. It
+ * never crashes, and objects to most. */
 static void random_exchanges_are_survived(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "gpipe-lifo", "1f1b"};

@@ -108,7 +108,7 @@ static void bad_options_are_refused(void **state) {
     }
 }
 
-/* A caller built before slack and group were appended hands over a shorter struct. */
+/* A caller built before slack and group were appended passes a shorter struct. */
 static void shorter_options_keep_the_defaults(void **state) {
     (void)state;
     sluice_schedule_options options = {offsetof(sluice_schedule_options, slack), 2, 0, 2, -7, -7};
@@ -217,7 +217,7 @@ static void every_schedule_prints_and_parses_to_itself(void **state) {
     }
 }
 
-/* Groups are told apart by their numbers, whatever they are; an idle rank is an empty row. */
+/* Groups are distinguished by their numbers, whatever they are; an idle rank is an empty row. */
 static void lists_of_ones_own_print_and_parse_to_themselves(void **state) {
     (void)state;
     const sluice_action first[]        = {{SLUICE_ACTION_F, 0, 0, 7}, {SLUICE_ACTION_B, 0, 0, 7},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_run.c -- a training run over a text file: what its steps draw, what it counts and skips, and
- * that one that goes on from a state is the one that never stopped. */
+/* test_run.c -- a training run over a text file: what its steps draw, count and skip; and a run
+ * that continues from a state equals one that never stopped. */
 #include <math.h>
 
 #include "tests/support/files.h"
@@ -43,7 +43,7 @@ static sluice_pipeline *open_pipeline(const sluice_model *model) {
     sluice_schedule *schedule;
     sluice_pipeline *pipeline;
     settings.samples   = SAMPLES;
-    settings.optimizer = sluice_optimizer_sgd(); /* has no state of its own */
+    settings.optimizer = sluice_optimizer_sgd(); /* has no state */
     settings.threads   = 1;
     assert_ok(sluice_schedule_generate(&schedule, "1f1b", &plan));
     assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings));
@@ -75,7 +75,7 @@ static uint64_t digest(const setting *with) {
     return value;
 }
 
-/* ---- by hand: what a run does, from the corpus and the pipeline alone ---- */
+/* ---- a run by hand, from the corpus and the pipeline alone ---- */
 
 typedef struct hand {
     const sluice_corpus *corpus;
@@ -187,7 +187,8 @@ static void test_minibatches_are_skipped_as_long_as_that_is_allowed(void **state
         assert_int_equal(got.step, n);
         assert_int_equal(got.skipped, n - 1);
         assert_non_null(strstr(got.reason, "the loss is nan"));
-        assert_true(got.result.loss == first.result.loss); /* of the last that was not skipped */
+        assert_true(got.result.loss ==
+                    first.result.loss); /* of the last minibatch that was not skipped */
     }
     const sluice_run_state before = sluice_run_get_state(with.run);
     assert_int_equal(sluice_run_step(&got, with.run), SLUICE_E_NONFINITE);
@@ -220,7 +221,7 @@ static void test_a_run_goes_on_from_its_state(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     setting one                = open_all(&options);
-    options.seed               = 99; /* the state's is taken */
+    options.seed               = 99; /* the state's seed is used */
     setting two                = open_all(&options);
     double losses[STEPS];
     const uint64_t expected = train_by_hand(&one, losses);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attention.c -- causal attention, and what of it a device has not. */
+/* attention.c -- causal attention, and its options that a device may refuse. */
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"
 

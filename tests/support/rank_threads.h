@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rank_threads.h -- the ranks of a transport's test: each on a thread of its own, with a device,
+ * the stream of its marks and memory there. Its thread opens the device, joins, carries out the
+ * test's script, leaves and closes, as a pipeline's ranks do.
+ *
+ * Threads cannot use cmocka's assertions: they check(), and the first that finds something wrong
+ * stops all. What it found is the run's outcome.
+ */
+#ifndef SLUICE_TESTS_RANK_THREADS_H
+#define SLUICE_TESTS_RANK_THREADS_H
+
+#include "runtime/transport/transport.h"
+#include "tests/support/support.h"
+
+/* What is tested. */
+typedef struct rank_kind {
+    const sluice__transport_ops *ops;
+    const sluice_device_ops *device;
+} rank_kind;
+
+/* What a script needs. */
+typedef struct rank_setup {
+    int ranks;
+    const sluice__channel *channels;
+    int count;
+    const size_t *gathers[SLUICE__GATHERS]; /* [ranks]; NULL: RANK_GIVES bytes from each */
+    bool joins_itself;                      /* the script calls join() */
+    double join_s;                          /* 0: long */
+} rank_setup;
+
+enum { RANKS_MAX = 8, RANK_GIVES = 8, RANK_SLOTS = 64, RANK_MARKS = 64 };
+
+/* Seconds for what happens, on however busy a machine: whatever takes longer does not. 20. */
+extern double rank_patience;
+
+typedef struct rank_threads rank_threads;
+
+typedef struct rank_thread {
+    rank_threads *all;
+    const sluice__transport_ops *ops;
+    sluice__transport *transport;
+    const sluice_device_ops *device_ops;
+    sluice_device *device;
+    sluice_stream *stream;
+    unsigned char *arena; /* RANK_SLOTS numbers */
+    sluice_event *marks[RANK_MARKS];
+    int rank, ranks, posts;
+} rank_thread;
+
+/* Carry `script` out on every rank: true, or false with what was wrong first in `said`. */
+bool rank_threads_run(char *said, size_t bytes, const rank_kind *kind, const rank_setup *setup,
+                      void (*script)(rank_thread *me));
+
+/* ---- for scripts ---- */
+
+/* Something is wrong: all ranks stop. */
+void rank_wrong(rank_thread *me, const char *format, ...) SLUICE_PRINTF(2, 3);
+/* `call` has returned `expected`, and said `text`, unless that is NULL. */
+bool rank_says(rank_thread *me, const char *call, sluice_status got, sluice_status expected,
+               const char *text);
+
+#define check(me, condition, ...)                                                                  \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            rank_wrong(me, __VA_ARGS__);                                                           \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+#define check_ok(me, call)                                                                         \
+    do {                                                                                           \
+        if (!rank_says(me, #call, (call), SLUICE_OK, NULL)) return;                                \
+    } while (0)
+#define check_refused(me, call, status, text)                                                      \
+    do {                                                                                           \
+        if (!rank_says(me, #call, (call), status, text)) return;                                   \
+    } while (0)
+
+/* Every rank comes here before any goes on: of the test, unknown to the transport. E_STOPPED:
+ * something is wrong elsewhere. */
+sluice_status rank_meet(rank_thread *me);
+/* The same, and in between one rank calls begin(). */
+sluice_status rank_begin(rank_thread *me);
+
+/* A number in the rank's memory. */
+sluice_status rank_write(rank_thread *me, int slot, int64_t value);
+sluice_status rank_read(rank_thread *me, int slot, int64_t *value);
+
+/* The next transfer of a channel, of `count` numbers from or to slot `slot` on. */
+sluice_status rank_send(rank_thread *me, int to, int channel, int slot, int count);
+sluice_status rank_receive(rank_thread *me, int from, int channel, int slot, int count);
+
+/* Until the transfer is over, on its device too, at most `seconds`. */
+sluice_status rank_wait(rank_thread *me, const sluice__transfer_end *at, double seconds,
+                        bool *over);
+sluice__transfer_end rank_sent(const rank_thread *me, int to, int channel, int k);
+sluice__transfer_end rank_received(const rank_thread *me, int from, int channel, int k);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* transfer_cases.c -- what transports promise of transfers and gathers. */
+#include "tests/support/transport_cases.h"
+
+#include "runtime/base/clock.h"
+
+/* ---- order ---- */
+
+static const sluice__channel there[] = {{0, 1, 0, 3, 0, 0}};
+
+/* Two of three receives meet sends; the last comes later. */
+static void send_three(rank_thread *me, int first) {
+    for (int k = 0; k < 3; k++) check_ok(me, rank_write(me, k, first + k));
+    for (int k = 0; k < 2; k++) check_ok(me, rank_send(me, 1, 0, k, 1));
+    check_over(me, rank_sent(me, 1, 0, 0), brief_s, false); /* nobody receives yet */
+    check_ok(me, rank_meet(me));
+    check_over(me, rank_sent(me, 1, 0, 1), rank_patience, true);
+    check_ok(me, rank_meet(me));
+    check_ok(me, rank_send(me, 1, 0, 2, 1));
+    for (int k = 0; k < 3; k++) check_over(me, rank_sent(me, 1, 0, k), rank_patience, true);
+}
+
+static void receive_three(rank_thread *me, int first) {
+    check_ok(me, rank_meet(me));
+    for (int k = 0; k < 3; k++) check_ok(me, rank_receive(me, 0, 0, 10 + k, 1));
+    check_over(me, rank_received(me, 0, 0, 1), rank_patience, true);
+    check_over(me, rank_received(me, 0, 0, 2), brief_s, false);
+    check_ok(me, rank_meet(me));
+    for (int k = 0; k < 3; k++) check_over(me, rank_received(me, 0, 0, k), rank_patience, true);
+    for (int k = 0; k < 3; k++) check_number(me, 10 + k, first + k);
+}
+
+static void kth_meets_kth(rank_thread *me) {
+    for (int run = 0; run < 2; run++) {
+        if (me->rank == 0)
+            send_three(me, 100 * run + 10);
+        else
+            receive_three(me, 100 * run + 10);
+        check_ok(me, rank_begin(me));
+    }
+}
+
+/* Both ranks send first, and only then receive. In one queue the two are a group. */
+static void send_both_ways(rank_thread *me) {
+    const int other    = 1 - me->rank;
+    const bool is_one  = me->ops->one_queue;
+    const int64_t mine = 7 + me->rank;
+    check_ok(me, rank_write(me, 0, mine));
+    if (is_one) check_ok(me, me->ops->group_begin(me->transport, me->rank));
+    check_ok(me, rank_send(me, other, 0, 0, 1));
+    if (!is_one) check_ok(me, rank_meet(me));
+    if (!is_one) check_over(me, rank_sent(me, other, 0, 0), brief_s, false);
+    if (!is_one) check_ok(me, rank_meet(me));
+    check_ok(me, rank_receive(me, other, 0, 1, 1));
+    if (is_one) check_ok(me, me->ops->group_end(me->transport, me->rank));
+    check_over(me, rank_received(me, other, 0, 0), rank_patience, true);
+    check_over(me, rank_sent(me, other, 0, 0), rank_patience, true);
+    check_number(me, 1, 7 + other);
+}
+
+static const sluice__channel ring[] = {{0, 1, 0, 1, 0, 0}, {1, 0, 0, 1, 0, 0}};
+
+/* What is posted on one channel does not wait for another. In one queue it is posted first. */
+static void send_on_two(rank_thread *me) {
+    for (int k = 0; k < 3; k++) check_ok(me, rank_write(me, k, k + 1));
+    if (me->ops->one_queue) check_ok(me, rank_send(me, 1, 1, 2, 1));
+    for (int k = 0; k < 2; k++) check_ok(me, rank_send(me, 1, 0, k, 1));
+    if (!me->ops->one_queue) check_ok(me, rank_send(me, 1, 1, 2, 1));
+    check_over(me, rank_sent(me, 1, 1, 0), rank_patience, true);
+    check_over(me, rank_sent(me, 1, 0, 0), brief_s, false);
+    check_ok(me, rank_meet(me));
+    for (int k = 0; k < 2; k++) check_over(me, rank_sent(me, 1, 0, k), rank_patience, true);
+}
+
+static void receive_on_two(rank_thread *me) {
+    check_ok(me, rank_receive(me, 0, 1, 12, 1));
+    check_over(me, rank_received(me, 0, 1, 0), rank_patience, true);
+    check_number(me, 12, 3);
+    check_ok(me, rank_meet(me));
+    for (int k = 0; k < 2; k++) check_ok(me, rank_receive(me, 0, 0, 10 + k, 1));
+    for (int k = 0; k < 2; k++) check_over(me, rank_received(me, 0, 0, k), rank_patience, true);
+    for (int k = 0; k < 2; k++) check_number(me, 10 + k, k + 1);
+}
+
+static void use_two(rank_thread *me) {
+    if (me->rank == 0)
+        send_on_two(me);
+    else
+        receive_on_two(me);
+}
+
+static const sluice__channel two[] = {{0, 1, 0, 2, 0, 0}, {0, 1, 1, 1, 0, 0}};
+
+/* ---- rendezvous ---- */
+
+/* Alone, an end waits as long as it is told to, and no longer. */
+static void send_alone(rank_thread *me) {
+    const double start = sluice__now();
+    check_ok(me, rank_write(me, 0, 5));
+    check_ok(me, rank_send(me, 1, 0, 0, 1));
+    check_over(me, rank_sent(me, 1, 0, 0), 2 * brief_s, false);
+    const double waited = sluice__now() - start;
+    check(me, waited > brief_s && waited < 10, "waiting for %g s took %g s", 2 * brief_s, waited);
+    check_ok(me, rank_meet(me));
+    check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
+}
+
+static void wait_alone(rank_thread *me) {
+    if (me->rank == 0) {
+        send_alone(me);
+        return;
+    }
+    check_over(me, rank_received(me, 0, 0, 0), 0, false); /* not even posted */
+    check_ok(me, rank_meet(me));
+    check_ok(me, rank_receive(me, 0, 0, 1, 1));
+    check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
+    check_number(me, 1, 5);
+}
+
+/* The receiver waits first, and is woken. */
+static void receive_first(rank_thread *me) {
+    if (me->rank == 1) check_ok(me, rank_receive(me, 0, 0, 1, 2));
+    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), brief_s, false);
+    check_ok(me, rank_meet(me));
+    if (me->rank == 0) check_ok(me, rank_write(me, 0, 8));
+    if (me->rank == 0) check_ok(me, rank_write(me, 1, 9));
+    if (me->rank == 0) check_ok(me, rank_send(me, 1, 0, 0, 2));
+    if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
+    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
+    if (me->rank == 1) check_number(me, 1, 8);
+    if (me->rank == 1) check_number(me, 2, 9);
+}
+
+/* ---- what is refused ---- */
+
+/* One end of one number, with this content, or of two numbers. */
+static sluice_status post(rank_thread *me, bool sends, size_t bytes, uint64_t content) {
+    const sluice__mark mark       = {me->stream, me->marks[0]};
+    const sluice__message message = {0, 1, 0, bytes, content};
+    return sends ? me->ops->post_send(me->transport, &message, me->arena, mark)
+                 : me->ops->post_receive(me->transport, &message, me->arena, mark);
+}
+
+/* Rank `second` posts when the other has, and is refused. */
+static void differ(rank_thread *me) {
+    static const char other[] = "what is sent is not what is received next: the two ends of the "
+                                "channel disagree on the order of transfers";
+    for (int second = 0; second < 2; second++) {
+        const bool sends = me->rank == 0, comes_first = me->rank != second;
+        if (comes_first) check_ok(me, post(me, sends, sends ? 16 : 8, 1));
+        check_ok(me, rank_meet(me));
+        if (!comes_first)
+            check_refused(me, post(me, sends, sends ? 16 : 8, 1), SLUICE_E_ARGUMENT,
+                          "a send of 16 bytes meets a receive of 8");
+        check_ok(me, rank_begin(me));
+        if (comes_first) check_ok(me, post(me, sends, 8, 1));
+        check_ok(me, rank_meet(me));
+        if (!comes_first) check_refused(me, post(me, sends, 8, 2), SLUICE_E_SCHEDULE, other);
+        check_ok(me, rank_begin(me));
+    }
+}
+
+static bool compares(const sluice__transport_ops *ops) {
+    return ops->compares;
+}
+
+static void post_one_too_many(rank_thread *me) {
+    static const char says[] = "more than 3 transfers from rank 0 to rank 1";
+    for (int k = 0; k < 3; k++) check_ok(me, post(me, me->rank == 0, 8, (uint64_t)k));
+    check_refused(me, post(me, me->rank == 0, 8, 3), SLUICE_E_ARGUMENT, says);
+    if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 2), rank_patience, true);
+    if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 2), rank_patience, true);
+}
+
+/* ---- runs ---- */
+
+/* Numbers and gathers begin anew. */
+static void run_again(rank_thread *me) {
+    for (int run = 0; run < 3; run++) {
+        const double mine = 10 * run + me->rank;
+        double all[2]     = {0};
+        bool done         = true;
+        if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), 0, false);
+        if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), 0, false);
+        check_ok(me, me->ops->wait_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, all, 0,
+                                          &done));
+        check(me, !done, "run %d begins with a report of the last one", run);
+        if (me->rank == 0) check_ok(me, rank_write(me, 0, run));
+        check_ok(me, me->rank == 0 ? rank_send(me, 1, 0, 0, 1) : rank_receive(me, 0, 0, 0, 1));
+        if (me->rank == 0) check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
+        if (me->rank == 1) check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
+        if (me->rank == 1) check_number(me, 0, run);
+        check_ok(me, me->ops->post_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, &mine));
+        check_ok(me, me->ops->wait_gather(me->transport, SLUICE__GATHER_REPORT, me->rank, all,
+                                          rank_patience, &done));
+        check(me, done && all[0] == 10 * run && all[1] == 10 * run + 1, "run %d gathers %g and %g",
+              run, all[0], all[1]);
+        check_ok(me, rank_begin(me));
+    }
+}
+
+/* ---- gathers ---- */
+
+/* In a gather rank r gives r numbers. */
+static void give_unevenly(rank_thread *me) {
+    for (int run = 0; run < 2; run++)
+        for (int g = 0; g < SLUICE__GATHERS; g++) {
+            const sluice__gather which = (sluice__gather)g;
+            double mine[3], all[3] = {0};
+            bool done = true;
+            for (int k = 0; k < me->rank; k++) mine[k] = 100 * run + 10 * g + me->rank + 0.25 * k;
+            if (me->rank == 1) check_ok(me, rank_meet(me));
+            check_ok(me, me->ops->post_gather(me->transport, which, me->rank, mine));
+            if (me->rank != 1)
+                check_ok(me,
+                         me->ops->wait_gather(me->transport, which, me->rank, all, brief_s, &done));
+            check(me, me->rank == 1 || !done, "gather %d is over before rank 1 gives", g);
+            if (me->rank != 1) check_ok(me, rank_meet(me));
+            check_ok(me, me->ops->wait_gather(me->transport, which, me->rank, all, rank_patience,
+                                              &done));
+            check(me, done, "gather %d is not over", g);
+            const double base = 100 * run + 10 * g;
+            check(me, all[0] == base + 1 && all[1] == base + 2 && all[2] == base + 2.25,
+                  "gather %d hands out %g, %g, %g", g, all[0], all[1], all[2]);
+            check_ok(me, rank_begin(me));
+        }
+}
+
+static const size_t each[3] = {0, sizeof(double), 2 * sizeof(double)};
+
+/* ---- links of virtual devices ---- */
+
+/* Never early; how late is the machine's affair, within reason. */
+static void check_time(rank_thread *me, int channel, int k, double start, double expected) {
+    check_over(me, rank_received(me, 0, channel, k), rank_patience, true);
+    const double got = sluice__now() - start;
+    check(me, got > expected - 1e-6 && got < expected + 2,
+          "transfer %d of channel %d is over after %g s, expected %g", k, channel, got, expected);
+}
+
+/* A link of 0.1 s and 800 bytes a second: 40 bytes on one channel are there after 0.15 s, 80 bytes
+ * that are posted on another at the same time after 0.25 s, and what follows on the first channel,
+ * 40 bytes, after 0.3 s. */
+static void share_a_link(rank_thread *me) {
+    static const int channel[] = {0, 1, 0}, count[] = {5, 10, 5};
+    for (int k = 0; k < 3 && me->rank == 0; k++)
+        check_ok(me, rank_send(me, 1, channel[k], 0, count[k]));
+    check_ok(me, rank_meet(me));
+    for (int c = 0; c < 2 && me->rank == 0; c++)
+        check_over(me, rank_sent(me, 1, c, 1 - c), rank_patience, true);
+    if (me->rank == 0) return;
+    const double start = sluice__now();
+    for (int k = 0; k < 3; k++) check_ok(me, rank_receive(me, 0, channel[k], 0, count[k]));
+    check_time(me, 0, 0, start, 0.15);
+    check_time(me, 1, 0, start, 0.25);
+    check_time(me, 0, 1, start, 0.30);
+}
+
+static const sluice__channel paced[] = {{0, 1, 0, 2, 0.1, 800}, {0, 1, 1, 1, 0.1, 800}};
+
+static bool paces(const sluice__transport_ops *ops) {
+    return ops->paces;
+}
+
+const transport_case transfer_cases[] = {
+    {"the kth send meets the kth receive", {2, there, 1, {0}, false, 0}, kth_meets_kth, NULL},
+    {"two directions are apart", {2, ring, 2, {0}, false, 0}, send_both_ways, NULL},
+    {"two channels are apart", {2, two, 2, {0}, false, 0}, use_two, NULL},
+    {"a transfer waits for both ends", {2, there, 1, {0}, false, 0}, wait_alone, NULL},
+    {"a receiver may come first", {2, there, 1, {0}, false, 0}, receive_first, NULL},
+    {"ends that differ are refused", {2, there, 1, {0}, false, 0}, differ, compares},
+    {"one transfer too many is refused", {2, there, 1, {0}, false, 0}, post_one_too_many, NULL},
+    {"a run forgets the last", {2, there, 1, {0}, false, 0}, run_again, NULL},
+    {"gathers hand out all parts", {3, there, 1, {each, each}, false, 0}, give_unevenly, NULL},
+    {"channels share their link", {2, paced, 2, {0}, false, 0}, share_a_link, paces},
+    {0},
+};
+
+const transport_case *transport_case_find(const char *name) {
+    const transport_case *const lists[] = {transfer_cases, exchange_cases, lifetime_cases};
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (const transport_case *at = lists[l]; at->name; at++)
+            if (strcmp(at->name, name) == 0) return at;
+    return NULL;
+}
