@@ -4,7 +4,7 @@
 # many there are. Fails only with --strict, which `lint` does not say yet.
 set -u
 
-# A pattern (grep -E, case ignored), '|', and what to say instead.
+# A pattern (grep -P, case ignored), '|', and what to say instead.
 table='\blacks?\b = degradations, warnings
 \bfurnish = allocate
 \brehears(e|al) = warm up
@@ -14,10 +14,10 @@ table='\blacks?\b = degradations, warnings
 \b(a|the|this|that|each|same|one) moment\b = time, tick
 \blaboratory = schedule tools
 \b(least|most)_|\b(MOST|LEAST)_ = min, max
-\bof (one.s|its|his|their|our) own\b|\bof one.s own\b = custom, user-defined
+\bof (one.s|his|our) own\b = custom, user-defined
 \bdear(er|est)\b = most expensive, bottleneck
 \b(make_)?room\b = available, workspace, capacity, reserve: the one meant
-\bplaces?\b = offset, placement, device of a rank, index: the one meant
+(?<!in )(?<!one )\bplaces?\b = offset, placement, device of a rank, index: the one meant
 \b(life|lives)\b = lifetime of a buffer
 \btold\b = report, error
 \b(story|stories|ending|endings)\b = scenario, outcome
@@ -29,7 +29,7 @@ is no plug-in = is not a Sluice plug-in
 \bshall\b = must, will
 \bwho(ever)? (has|is|wants|sees|counts|touches|writes|reads|knows|makes|leaves)\b = a caller that, whoever
 \bbeside\b = in addition to, next to
-(^|[.*/] )Of (the|a|an|uneven|every|each|all|those|several|what|sums|no)\b = subject first'
+(?-i)(^|[.*/] )Of (the|a|an|uneven|every|each|all|those|several|what|sums|no)\b = subject first'
 
 # What is searched: sources, scripts and documents; not the records of past runs, nor this table.
 files=$(git ls-files -- bench cmake docs examples include partition runtime tests '*.md' '*.txt' |
@@ -39,7 +39,7 @@ found=0
 while IFS= read -r line; do
     pattern=${line% = *} say=${line##* = }
     # shellcheck disable=SC2086 # a list of files without blanks
-    hits=$(grep -HniE -- "$pattern" $files | cut -c 1-160)
+    hits=$(grep -HniP -- "$pattern" $files | cut -c 1-160)
     [ -n "$hits" ] || continue
     count=$(wc -l <<<"$hits")
     found=$((found + count))

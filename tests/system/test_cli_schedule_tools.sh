@@ -144,8 +144,8 @@ refuse 1 "costs 'no.txt' cannot be read: No such file or directory" "${s[@]}" --
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${s[@]}" --costs 1,1,1 --profile "$profile"
 refuse 2 "--split divides a profile's layers; name one with --profile" "${s[@]}" --split 1,1
 refuse 2 "--microbatch-size chooses a table of a profile; name one with --profile" "${s[@]}" --microbatch-size 2
-refuse 2 "the profile has tables of micro-batches of 1, 2, and none is named; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
-refuse 2 "the profile has no table of micro-batches of 3; there are 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
+refuse 2 "the profile has tables for micro-batches of 1, 2, and none is chosen; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
+refuse 2 "the profile has no table for micro-batches of 3; it has 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
 refuse 1 "cannot read 'no.json': No such file or directory" "${s[@]}" --profile no.json
 refuse 2 "split: 5 layers are listed, the model has 8; --split '2,3' must list the layers of each stage" "${s[@]}" --profile "$profile" --microbatch-size 1 --split 2,3
 refuse 2 "9 stages need as many layers, and there are 8; ask for at most 8 stages" simulate 1f1b -p 9 -m 2 --profile "$profile" --microbatch-size 1

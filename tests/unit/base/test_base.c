@@ -21,7 +21,7 @@ static void a_refused_allocation_is_reported(void **state) {
     const sluice_status status = sluice__alloc(&block, 3, 8);
     sluice_allocator_set(NULL);
     assert_int_equal(status, SLUICE_E_HOST_MEMORY);
-    assert_string_equal(sluice_last_error()->what, "24 bytes of host memory are not to be had");
+    assert_string_equal(sluice_last_error()->what, "out of host memory: 24 bytes requested");
     assert_null(block);
     assert_refused(sluice__alloc(&block, SIZE_MAX, 8), SLUICE_E_HOST_MEMORY,
                    "18446744073709551615 elements of 8 bytes overflow a size");

@@ -167,7 +167,7 @@ static void wrong_calls_are_refused(void **state) {
     schedule        = make_schedule("gpipe", 2, 4);
     options.samples = 3;
     assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
-                   SLUICE_E_ARGUMENT, "4 micro-batches of a minibatch of 3 samples");
+                   SLUICE_E_ARGUMENT, "a minibatch of 3 samples cannot fill 4 micro-batches");
     options.samples            = 4;
     sluice_adamw_config config = SLUICE_ADAMW_CONFIG_INIT;
     config.beta2               = 1;

@@ -144,9 +144,9 @@ static void tables_are_found_by_size(void **state) {
     assert_ok(sluice_profile_find(&table, two, 8));
     assert_int_equal(table->microbatch, 8);
     assert_refused(sluice_profile_find(&table, two, 0), SLUICE_E_ARGUMENT,
-                   "the profile has tables of micro-batches of 2, 8, and none is named");
+                   "the profile has tables for micro-batches of 2, 8, and none is chosen");
     assert_refused(sluice_profile_find(&table, two, 4), SLUICE_E_ARGUMENT,
-                   "the profile has no table of micro-batches of 4; there are 2, 8");
+                   "the profile has no table for micro-batches of 4; it has 2, 8");
     sluice_profile_free(one);
     sluice_profile_free(two);
 }

@@ -128,7 +128,7 @@ static void bad_attention_is_refused(void **unused) {
          "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
-         "attention has scale nan; it must be a finite number from 0 on"},
+         "attention has scale nan; it must be a finite number, at least 0"},
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
          "attention has dropout 1; it must be from 0 to below 1"},

@@ -319,7 +319,7 @@ static void sizes_that_overflow_are_refused(void **state) {
     settings.bytes                   = bytes;
     assert_refused(sluice_program_compile(&program, schedule, NULL, NULL, &settings),
                    SLUICE_E_ARGUMENT,
-                   "the stages hold 1.84467e+19 bytes, more than can be counted");
+                   "the stages hold 1.84467e+19 bytes, more than an address space");
     sluice_schedule_free(schedule);
 }
 

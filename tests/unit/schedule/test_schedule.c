@@ -139,7 +139,7 @@ static void bad_lists_are_refused(void **state) {
         {{SLUICE_ACTION_IDLE, 0, 0, 0},
          {SLUICE_ACTION_IDLE, 0, 0, 0},
          SLUICE_E_SCHEDULE,
-         "no rank has anything to do"},
+         "the schedule has no actions"},
         {{SLUICE_ACTION_F, 0, -1, 0},
          {SLUICE_ACTION_F, 1, 0, 0},
          SLUICE_E_ARGUMENT,
