@@ -274,7 +274,7 @@ static bool layouts_meet(const described *d) {
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-                                              cublasLtMatmulPreference_t wishes, int most,
+                                              cublasLtMatmulPreference_t wishes, int requested,
                                               cublasLtMatmulHeuristicResult_t *results,
                                               int *count) {
     const cublasStatus_t entered = enter(__func__, handle);
@@ -282,7 +282,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     preference p;
     *count = 0;
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
-    if (most < 1 || memcmp(c, d, sizeof(layout)) != 0 || !layouts_meet(&of))
+    if (requested < 1 || memcmp(c, d, sizeof(layout)) != 0 || !layouts_meet(&of))
         return CUBLAS_STATUS_INVALID_VALUE;
     memcpy(&p, wishes, sizeof p);
     const uint64_t hash    = hash_of(&of);

@@ -88,8 +88,8 @@ static void multiply(const emu__product *p) {
 
 /* Both ends only: filling all of it would take longer than the product. */
 static void fill_workspace(const emu__product *p) {
-    enum { MOST = 64 * 1024 };
-    const size_t bytes = p->workspace_bytes < MOST ? p->workspace_bytes : MOST;
+    enum { MAX_BYTES = 64 * 1024 };
+    const size_t bytes = p->workspace_bytes < MAX_BYTES ? p->workspace_bytes : MAX_BYTES;
     char *const end    = (char *)p->workspace + p->workspace_bytes;
     emu__writes(p->workspace, bytes);
     memset(p->workspace, 0xFF, bytes);

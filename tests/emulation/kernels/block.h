@@ -10,7 +10,7 @@
 enum { EMU__THREADS = 1024, EMU__LANES = 32, EMU__WARPS = EMU__THREADS / EMU__LANES };
 /* ThreadSanitizer must not take thread 0 of one block for thread 0 of the next: fibers change. */
 enum { EMU__SPARES = EMU__TELLS ? 7 : 0 };
-enum { EMU__SHARED_MOST = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
+enum { EMU__SHARED_MAX = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
 
 enum emu__state { EMU__READY, EMU__AT_BARRIER, EMU__AT_WARP, EMU__RETURNED };
 

@@ -15,25 +15,25 @@ enum { GAP = 64, POISON = 0xFF, BETWEEN = 0xA5, SHARED_BYTES = 512 * 1024, FUNCT
 
 static struct {
     const void *function;
-    size_t most; /* limit of dynamic bytes, set by cudaFuncSetAttribute */
+    size_t limit; /* limit of dynamic bytes, set by cudaFuncSetAttribute */
 } limits[FUNCTIONS];
 
 size_t emu__shared_limit(const void *function) {
-    size_t most = EMU__SHARED_PLAIN;
+    size_t limit = EMU__SHARED_PLAIN;
     emu__lock();
     for (int f = 0; f < FUNCTIONS && limits[f].function; f++)
-        if (limits[f].function == function) most = limits[f].most;
+        if (limits[f].function == function) limit = limits[f].limit;
     emu__unlock();
-    return most;
+    return limit;
 }
 
-static cudaError_t set_limit(const void *function, int most) {
-    if (most < 0 || most > EMU__SHARED_MOST) return cudaErrorInvalidValue;
+static cudaError_t set_limit(const void *function, int limit) {
+    if (limit < 0 || limit > EMU__SHARED_MAX) return cudaErrorInvalidValue;
     emu__lock();
     for (int f = 0; f < FUNCTIONS; f++) {
         if (limits[f].function && limits[f].function != function) continue;
         limits[f].function = function;
-        limits[f].most     = (size_t)most;
+        limits[f].limit    = (size_t)limit;
         emu__unlock();
         return cudaSuccess;
     }

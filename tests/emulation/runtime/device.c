@@ -151,10 +151,10 @@ cudaError_t cudaDeviceGetPCIBusId(char *text, int bytes, int device) {
     return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+cudaError_t cudaDeviceGetStreamPriorityRange(int *lowest, int *highest) {
     EMU__ENTER();
-    if (least) *least = 0;
-    if (greatest) *greatest = -5;
+    if (lowest) *lowest = 0;
+    if (highest) *highest = -5;
     return cudaSuccess;
 }
 

@@ -28,7 +28,7 @@ SEEN_HERE int snprintf(char *to, size_t bytes, const char *format, ...);
  * NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
 void *__libc_calloc(size_t count, size_t bytes);
 void __libc_free(void *block);
-int __vsnprintf_chk(char *to, size_t most, int flags, size_t bytes, const char *format,
+int __vsnprintf_chk(char *to, size_t limit, int flags, size_t bytes, const char *format,
                     va_list arguments);
 /* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 

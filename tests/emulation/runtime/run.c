@@ -164,10 +164,10 @@ static struct CUstream_st *choose(struct CUstream_st *const *ready, unsigned cou
 }
 
 bool emu__step_any(void) {
-    enum { MOST = 256 };
-    struct CUstream_st *ready[MOST];
+    enum { MAX_STREAMS = 256 };
+    struct CUstream_st *ready[MAX_STREAMS];
     unsigned count = 0;
-    for (struct CUstream_st *s = emu__streams; s && count < MOST; s = s->next)
+    for (struct CUstream_st *s = emu__streams; s && count < MAX_STREAMS; s = s->next)
         if (emu__ready(s)) ready[count++] = s;
     if (count == 0) return false;
     emu__step(choose(ready, count));
@@ -182,11 +182,11 @@ static bool delay(struct CUstream_st *stream) {
     if (head->delayed || head->kind == EMU__RECORD || head->kind == EMU__WAIT) return false;
     head->delayed    = true;
     const uint64_t r = emu__random(&stream->random);
-    const long most  = (long)emu__settings.delay_us * stream->slowness;
-    if (r % 4 != 0 || most == 0) return false;
+    const long limit = (long)emu__settings.delay_us * stream->slowness;
+    if (r % 4 != 0 || limit == 0) return false;
     stream->running = true;
     emu__unlock();
-    const long us = (long)((r >> 8) % (uint64_t)most);
+    const long us = (long)((r >> 8) % (uint64_t)limit);
     (void)nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
     emu__lock();
     stream->running = false;

@@ -36,9 +36,9 @@ __global__ void sums_and_maxima(float *y, const float *x) {
     SLUICE__SHARED(float, maxima, LANES);
     const float mine       = x[threadIdx.x];
     const float sum        = block_sum(mine, sums) + block_sum(2 * mine, sums);
-    const float most       = block_max(mine, maxima) + block_max(2 * mine, maxima);
+    const float largest    = block_max(mine, maxima) + block_max(2 * mine, maxima);
     y[2 * threadIdx.x]     = sum;
-    y[2 * threadIdx.x + 1] = most;
+    y[2 * threadIdx.x + 1] = largest;
 }
 
 } // namespace

@@ -155,20 +155,20 @@ static void tf32(void) {
 
 /* Whether 2^24 + 1 + 1 is summed forward in fp32 depends on the algorithm and the shape. */
 static void orders(void) {
-    enum { MOST = 16 };
+    enum { MAX_ROWS = 16 };
     rig r                   = rig_new();
     cublasLtHandle_t handle = handle_new();
     float column[3]         = {16777216, 1, 1}, got;
     int sums[2]             = {0, 0};
     child_ok(launch_fill(r.x[0], 1, RIG_COUNT, r.compute[0]));
     child_ok(cudaMemcpyAsync(r.y[0], column, sizeof column, cudaMemcpyHostToDevice, r.compute[0]));
-    for (int m = 1; m <= MOST; m++) {
+    for (int m = 1; m <= MAX_ROWS; m++) {
         const multiplication p = multiplication_of(m, 1, 3);
         child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
         child_ok(cudaMemcpyAsync(&got, r.z[0], sizeof got, cudaMemcpyDeviceToHost, r.compute[0]));
         sums[got == 16777218]++;
     }
-    expect_that(sums[0] > 0 && sums[1] > 0, "%d of %d backward", sums[1], MOST);
+    expect_that(sums[0] > 0 && sums[1] > 0, "%d of %d backward", sums[1], MAX_ROWS);
     child_ok(cublasLtDestroy(handle));
     rig_free(&r);
 }

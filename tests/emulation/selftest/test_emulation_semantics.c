@@ -108,11 +108,11 @@ static void streams_are_independent(void) {
 }
 
 static void priorities(void) {
-    rig r     = rig_new();
-    int least = 9, greatest = 9, priority = 9;
+    rig r      = rig_new();
+    int lowest = 9, highest = 9, priority = 9;
     unsigned flags = 9;
-    child_ok(cudaDeviceGetStreamPriorityRange(&least, &greatest));
-    expect_that(least == 0 && greatest == -5, "%d to %d", least, greatest);
+    child_ok(cudaDeviceGetStreamPriorityRange(&lowest, &highest));
+    expect_that(lowest == 0 && highest == -5, "%d to %d", lowest, highest);
     child_ok(cudaStreamGetPriority(r.copies[0], &priority));
     expect_that(priority == -5, "%d", priority);
     child_ok(cudaStreamGetFlags(r.copies[0], &flags));

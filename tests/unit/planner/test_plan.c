@@ -56,11 +56,11 @@ static void the_arena_is_that_of_the_largest_program(void **state) {
     sluice_plan *small                     = make_plan(model, schedule, NULL),
                 *all                       = make_plan(model, schedule, &large);
     for (int r = 0; r < 2; r++) {
-        const size_t step = sluice_program_memory(sluice_plan_program(small, 0), r).arena;
-        const size_t most = sluice_program_memory(sluice_plan_program(all, 2), r).arena;
+        const size_t step     = sluice_program_memory(sluice_plan_program(small, 0), r).arena;
+        const size_t expected = sluice_program_memory(sluice_plan_program(all, 2), r).arena;
         assert_int_equal(sluice_plan_arena(small, r), step);
-        assert_true(most > step);
-        assert_int_equal(sluice_plan_arena(all, r), most);
+        assert_true(expected > step);
+        assert_int_equal(sluice_plan_arena(all, r), expected);
     }
     sluice_plan_free(small);
     sluice_plan_free(all);
