@@ -31,7 +31,7 @@ sluice_status sluice__check_lists(const sluice__verifier *v);
  * E_SCHEDULE. */
 sluice_status sluice__check_transfers(const sluice__verifier *v);
 /* The same for all sends from one rank to another, as if they had one channel; and posts that are
- * issued as one are with one other rank. E_SCHEDULE. */
+ * issued as one must have the same peer. E_SCHEDULE. */
 sluice_status sluice__check_one_queue(const sluice__verifier *v);
 /* Every post is waited for. E_SCHEDULE, E_HOST_MEMORY. */
 sluice_status sluice__check_waits(const sluice__verifier *v);

@@ -250,8 +250,8 @@ sluice_status sluice__check_transfers(const sluice__verifier *v) {
     return SLUICE_OK;
 }
 
-/* Posts that are issued as one are with one other rank: with several they would be several kernels,
- * of which the second waits for the first. */
+/* Posts that are issued as one must have the same peer: with several peers they would be several
+ * kernels, the second of which waits for the first. */
 static sluice_status check_groups(const sluice__verifier *v, int r) {
     const sluice_instruction *before = NULL;
     for (int n = 0; n < v->counts[r]; n++) {
@@ -270,7 +270,7 @@ static sluice_status check_groups(const sluice__verifier *v, int r) {
     return SLUICE_OK;
 }
 
-/* A single channel between two ranks is checked already. */
+/* Orders can differ only where two ranks have several channels. */
 sluice_status sluice__check_one_queue(const sluice__verifier *v) {
     const sluice__edges *edges = &v->program->edges;
     for (int r = 0; r < v->program->ranks; r++) SLUICE__TRY(check_groups(v, r));
