@@ -140,7 +140,8 @@ static void bad_devices_are_refused(void **state) {
     assert_refused(create("cuda:0,9", 2, 0), SLUICE_E_ARGUMENT, text);
     assert_refused(create("cuda:0,0", 2, 0), SLUICE_E_ARGUMENT,
                    "device 'cuda:0,0' is not a list of devices, each named once");
-    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:' is not a list of devices, each named once");
+    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT,
+                   "device 'cuda:' is not a list of devices, each named once");
     assert_refused(create("cuda:0", 2, 1), SLUICE_E_ARGUMENT,
                    "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");
 }
