@@ -116,7 +116,7 @@ static void exchange(rank_thread *me, const transfer drawn[TRANSFERS]) {
     }
 }
 
-static void exchange_by_chance(rank_thread *me) {
+static void exchange_at_random(rank_thread *me) {
     uint64_t random = 1;
     for (int run = 0; run < RUNS; run++) {
         transfer drawn[TRANSFERS];
@@ -138,6 +138,6 @@ static const sluice__channel ring[RING] = {{0, 1, 0, ROUNDS, 0, 0},
 
 const transport_case exchange_cases[] = {
     {"a ring of ranks", {RING, ring, RING, {0}, false, 0}, go_round, NULL},
-    {"transfers by chance", {RANKS, mesh, CHANNELS, {0}, false, 0}, exchange_by_chance, NULL},
+    {"transfers at random", {RANKS, mesh, CHANNELS, {0}, false, 0}, exchange_at_random, NULL},
     {0},
 };
