@@ -229,12 +229,12 @@ static void a_gpu_may_be_lost_while_the_host_is_busy(void **state) {
 static void expect_deadline(const outcome *end) {
     const char *const pattern =
         injected.phase == SCENARIO_READ || injected.phase == SCENARIO_WRITE
-            ? "no rank finished anything for 0.4 s while parameters moved: rank [01] is (not "
+            ? "no rank finished anything for 0.4 s while parameters were copied: rank [01] is (not "
               ")?done; "
               "rank [01] is (not )?done"
         : injected.phase == SCENARIO_CREATE
             ? "(rank [01](, stage [01], [01][FBIW][0-9])?: )?no rank finished anything for 0.4 s( "
-              "while it was made)?: .*rank [01] .*"
+              "while the pipeline was opened)?: .*rank [01] .*"
             : "rank [01](, stage [01], [01]([FBIW]|(SEND|RECV)_[FB])[0-9]|, [a-z][a-z0-9 -]*)?: no "
               "rank finished anything for 0.4 s: rank [01] waits for .*; rank [01] .*";
     if (end->failed_in != injected.phase)

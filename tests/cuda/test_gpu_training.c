@@ -135,12 +135,12 @@ static void bad_devices_are_refused(void **state) {
     (void)state;
     char text[128];
     const int there = devices();
-    snprintf(text, sizeof text, "there is no cuda:9: this machine has %d GPU%s", there,
+    snprintf(text, sizeof text, "there is no cuda:9: this machine has %d cuda device%s", there,
              there == 1 ? "" : "s");
     assert_refused(create("cuda:0,9", 2, 0), SLUICE_E_ARGUMENT, text);
     assert_refused(create("cuda:0,0", 2, 0), SLUICE_E_ARGUMENT,
-                   "device 'cuda:0,0' does not name GPUs");
-    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:' does not name GPUs");
+                   "device 'cuda:0,0' is not a list of devices, each named once");
+    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:' is not a list of devices, each named once");
     assert_refused(create("cuda:0", 2, 1), SLUICE_E_ARGUMENT,
                    "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");
 }

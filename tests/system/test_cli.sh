@@ -85,7 +85,7 @@ refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes 
 names=$("$command" schedule --list | sed 's/ .*//')
 [ "$(wc -w <<<"$names")" -ge 12 ] || complain "schedule --list prints: $names"
 refuse_train 2 "no schedule is called '2f2b'; choose one of: $(paste -sd, <<<"$names" | sed 's/,/, /g')" --schedule 2f2b
-refuse_train 2 "schedule 'forward-only' runs nothing backward and so trains nothing; choose another of those that \`sluice schedule --list\` prints" --schedule forward-only
+refuse_train 2 "schedule 'forward-only' has no backward and trains nothing; choose another of those that \`sluice schedule --list\` prints" --schedule forward-only
 refuse_train 1 "schedule 'no.csv' cannot be opened: No such file or directory; give a readable file, or a name without '/'" --schedule no.csv
 refuse_train 2 "--microbatches 17 of --batch 16 would leave some empty; at most 16 are possible" --microbatches 17
 refuse_train 2 "--stages 3 is not a multiple of --ranks 2, and every rank has the same number of stages; name one of them" --ranks 2 --stages 3
@@ -105,8 +105,8 @@ refuse_train 2 "split: expected a number from 1 to 11 at byte 2; --split '3,x' $
 refuse_train 2 "split: 2 stages are listed, 3 are wanted; --split '5,6' $must" --split 5,6 --ranks 3
 refuse_train 2 "--seq 129 is longer than the 128 positions of gpt-nano; give at most 128" --seq 129
 refuse_train 1 "--out 'text.txt' cannot be written to: Not a directory; name another folder" --out text.txt
-refuse_train 1 "--out 'text.txt/x' cannot be made: Not a directory; name another folder" --out text.txt/x
-refuse_train 1 "--out 'no/x' cannot be made: No such file or directory; name another folder" --out no/x
+refuse_train 1 "--out 'text.txt/x' cannot be created: Not a directory; name another folder" --out text.txt/x
+refuse_train 1 "--out 'no/x' cannot be created: No such file or directory; name another folder" --out no/x
 refuse_train 1 "log 'hollow' cannot be written: Is a directory; name another with --log" --log hollow
 recompute='give none, full, or stages from 0 to 1, as in 0,1'
 refuse_train 2 "--recompute is 'all'; $recompute" --ranks 2 --recompute all
@@ -119,7 +119,7 @@ refuse 2 "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8" sch
 refuse 2 "-p is missing; say how many ranks" schedule 1f1b -m 2
 refuse 2 "-m is missing; say how many micro-batches" schedule 1f1b -p 2
 refuse 2 "--ranks is '0'; $count 4096" schedule 1f1b -p 0 -m 2
-refuse 2 "'gpipe' is one schedule too many; name one" schedule 1f1b gpipe -p 2 -m 2
+refuse 2 "'gpipe' is a second schedule; name one" schedule 1f1b gpipe -p 2 -m 2
 refuse 2 "4096 ranks x 4097 micro-batches x 1 chunks are more than 16777216; name fewer" schedule 1f1b -p 4096 -m 4097
 refuse 2 "4096 ranks x 1048576 micro-batches x 4096 chunks are more than 16777216; name fewer" schedule interleaved -p 4096 -m 1048576 -v 4096
 refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to simulate; sluice schedule --csv prints them" schedule 1f1b -p 4096 -m 2049
@@ -276,7 +276,7 @@ refuse 1 "'transformer.wte.weight' in one/model.safetensors has shape (256, 16) 
 sed 's/"tie_word_embeddings": true/"tie_word_embeddings": false/' one/config.json >untied.json
 refuse_train 1 "one/model.safetensors has no tensor 'lm_head.weight'; $must" --model untied.json --init one/model.safetensors
 train untied --model untied.json --steps 1
-refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the model has not; $must" --model tiny.json --init untied/model.safetensors
+refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the model does not have; $must" --model tiny.json --init untied/model.safetensors
 
 # Token files, and a model that knows fewer tokens than they may hold.
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero | tr '\0' '\1'; } >ones.bin
@@ -289,7 +289,7 @@ refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model
 # A number that is not finite stops the run with a message.
 "$command" train "${little[@]}" --optimizer sgd --lr 1e30 --clip 0 --steps 9 --out wild >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a diverging run does not exit with 1"
-grep -q "^sluice: step [2-9], micro-batch 0: the loss is nan; the first that is not finite is the output of layer 'transformer.h.[0-3].*' (stage [01], rank [01]); nothing was updated; use a lower learning rate" stderr.txt ||
+grep -q "^sluice: step [2-9], micro-batch 0: the loss is nan; the first value that is not finite is the output of layer 'transformer.h.[0-3].*' (stage [01], rank [01]); nothing was updated; use a lower learning rate" stderr.txt ||
     complain "a diverging run says '$(cat stderr.txt)'"
 "$command" train "${little[@]}" --optimizer sgd --lr 1e30 --clip 0 --steps 9 --skip-nonfinite 2 --out skips >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a diverging run that may skip does not exit with 1"

@@ -30,7 +30,7 @@ prints "proven: 1f1b runs to its end over a queue per stage boundary (local), an
 prints "4 ranks, 4 stages, 8 micro-batches"
 prints "64 actions: F, then B or I and W, once per micro-batch and stage, in order"
 prints "48 transfers: each send meets its receive"
-prints "most live stage-activations, rank by rank: 4 3 2 1"
+prints "peak stage-activations, rank by rank: 4 3 2 1"
 run check forward-only -p 2 -m 3 --transport mpi
 prints "6 actions: F, once"
 run check zbv -p 4 -m 8 --transport nccl --json
@@ -78,8 +78,8 @@ json '(o["proven"], "cell 2" in o["reason"])' "(False, True)"
 refuse 2 "no schedule is named; for example: sluice check 1f1b -p 4 -m 8" check
 refuse 2 "-p is missing; say how many ranks" check 1f1b -m 4
 refuse 2 "-m is missing; say how many micro-batches" check 1f1b -p 4
-refuse 2 "'b' is one schedule too many; name one" check a b
-refuse 2 "--transport is 'gloo'; choose one of: local, mpi, nccl" check 1f1b -p 2 -m 2 --transport gloo
+refuse 2 "'b' is a second schedule; name one" check a b
+refuse 2 "--transport is 'gloo'; choose one of: local, nccl, mpi" check 1f1b -p 2 -m 2 --transport gloo
 refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to simulate; sluice schedule --csv prints them" check 1f1b -p 4096 -m 2049
 
 # ---- simulate: times ----
@@ -120,7 +120,7 @@ json '(o["makespan"], o["transport"])' "(11.0, 'nccl')"
 profile=$source/examples/profile.json
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 2
 prints "seconds on an example, not measured, layers 2,2,2,2"
-prints "bytes: most in use at once, parameters, gradients and optimizer state included"
+prints "bytes: peak in use, with parameters, gradients and optimizer state"
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 1 --json
 json '(o["makespan"] > 0.02, o["step"] > o["makespan"], len(o["peak_bytes"]))' "(True, True, 4)"
 json 'o["peak_bytes"][1] > 1 << 20' True
@@ -155,9 +155,9 @@ link='give latency or latency,bandwidth, the bandwidth more than 0, as in 0.5,2 
 refuse 2 "--link is '1,0'; $link" "${s[@]}" --link 1,0
 refuse 2 "--link is '1,2,3'; $link" "${s[@]}" --link 1,2,3
 refuse 2 "--link is ''; give a finite number, at least 0" "${s[@]}" --link ''
-refuse 2 "--link is '0-2:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0-2:1
-refuse 2 "--link is '0:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0:1
-refuse 2 "--link is '1-1:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 1-1:1
+refuse 2 "--link is '0-2:1'; before ':' give two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0-2:1
+refuse 2 "--link is '0:1'; before ':' give two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0:1
+refuse 2 "--link is '1-1:1'; before ':' give two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 1-1:1
 refuse 2 "--update is 'soon'; give a finite number, at least 0" "${s[@]}" --update soon
 refuse 2 "--recompute is '2'; give none, full, or stages from 0 to 1, as in 0,1" "${s[@]}" --recompute 2
 refuse 1 "$chain" simulate stuck.csv
@@ -179,7 +179,7 @@ printf '0.001,0.001,0.001\n0.002,0.001,0.001\n' >own.txt
 run train --device virtual --costs @own.txt --schedule own.csv
 prints "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
 v=(train --device virtual)
-refuse 2 "there are no costs; say with --costs F,I,W or --profile FILE what the virtual devices take" "${v[@]}"
+refuse 2 "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE" "${v[@]}"
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
 for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x" "--json"; do
     name=${option%% *}
@@ -187,9 +187,9 @@ for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "
     refuse 2 "$name means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 $option
 done
 refuse 2 "--data means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 text.txt
-refuse 2 "--costs says what virtual devices take; add --device virtual" train --data x --costs 1,1,1
-refuse 2 "--profile says what virtual devices take; add --device virtual" train --data x --device cpu --profile x
-refuse 2 "--microbatch-size says what virtual devices take; add --device virtual" train --data x --microbatch-size 2
+refuse 2 "--costs gives times for virtual devices; add --device virtual" train --data x --costs 1,1,1
+refuse 2 "--profile gives times for virtual devices; add --device virtual" train --data x --device cpu --profile x
+refuse 2 "--microbatch-size gives times for virtual devices; add --device virtual" train --data x --microbatch-size 2
 refuse 2 "no device is called 'abacus'; choose one of: cpu virtual cuda auto" train --device abacus
 refuse 2 "--costs is '1,1'; $costs" "${v[@]}" --costs 1,1
 refuse 2 "schedule 'forward-only' has no backward actions" "${v[@]}" --costs 1,1,1 --schedule forward-only

@@ -327,9 +327,9 @@ static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
     assert_int_equal(counted_allocations(), before);
     void *arena = NULL;
     assert_refused(ops->arena_alloc(&arena, devices[0], (size_t)1 << 60), SLUICE_E_DEVICE_MEMORY,
-                   "an arena of 1152921504606846976 bytes is not to be had");
+                   "out of host memory: an arena of 1152921504606846976 bytes was requested");
     assert_refused(ops->arena_alloc(&arena, devices[0], SIZE_MAX), SLUICE_E_DEVICE_MEMORY,
-                   "an arena of 18446744073709551615 bytes is not to be had");
+                   "out of host memory: an arena of 18446744073709551615 bytes was requested");
     assert_null(arena);
 }
 

@@ -284,7 +284,7 @@ static void a_batch_without_a_part_is_refused(void **state) {
                    "the model reads 'weights', and the batch has targets, more, weight, inputs");
     batch.parts[2] = (sluice_batch_part){"weights", NULL, &from};
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
-                   "nothing loads 'weights' of the batch");
+                   "the batch has no callback that loads 'weights'");
     memset(batch.parts, 0, sizeof batch.parts);
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the model reads 'inputs', and the batch has nothing");

@@ -176,9 +176,10 @@ static void an_overflow_in_bf16_is_named(void **state) {
     sluice_pipeline *pipeline = NULL;
     assert_ok(try_pipeline(&pipeline, model, 3, SLUICE_PRECISION_BF16, 0));
     assert_ok(sluice_pipeline_write_parameter(pipeline, "second.bias", bias, WIDTH));
-    expect_nonfinite(pipeline, &from,
-                     "step 1, micro-batch 0: the loss is inf; the first that is not finite is the "
-                     "output of layer 'second' \\(stage [12], rank [12]\\); nothing was updated");
+    expect_nonfinite(
+        pipeline, &from,
+        "step 1, micro-batch 0: the loss is inf; the first value that is not finite is the output "
+        "of layer 'second' \\(stage [12], rank [12]\\); nothing was updated");
     bias[2] = 0;
     assert_ok(sluice_pipeline_write_parameter(pipeline, "second.bias", bias, WIDTH));
     from.inputs[(size_t)4 * WIDTH] = -FLT_MAX;
@@ -256,7 +257,7 @@ static void a_plan_for_something_else_is_refused(void **state) {
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_refused(
         sluice__pipeline_open(&pipeline, plan, &options, &parts), SLUICE_E_ARGUMENT,
-        "device bf16-test wants a copy of 72 bytes of 'first.weight', and 0 are planned");
+        "device bf16-test needs a working copy of 72 bytes for 'first.weight', and the plan has 0");
     sluice_plan_free(plan);
     planned.working_bytes = NULL; /* the usual ones */
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));

@@ -355,21 +355,24 @@ static void the_first_layer_that_is_not_finite_is_named(void **state) {
         const char *says;
     } rows[] = {
         {3, 1, IN_F, 2,
-         "step 2, micro-batch 2: the loss is inf; the first that is not finite is the output of "
+         "step 2, micro-batch 2: the loss is inf; the first value that is not finite is the output "
+         "of "
          "layer "
          "'fragile1' \\(stage 1, rank 1\\); nothing was updated"},
         {1, 1, IN_F, 0,
-         "step 2, micro-batch 0: the loss is inf; the first that is not finite is the output of "
+         "step 2, micro-batch 0: the loss is inf; the first value that is not finite is the output "
+         "of "
          "layer "
          "'fragile1' \\(stage 0, rank 0\\); nothing was updated"},
         {3, 2, IN_F, 3,
-         "step 2, micro-batch 3: the loss is inf; the first that is not finite is the output of "
+         "step 2, micro-batch 3: the loss is inf; the first value that is not finite is the output "
+         "of "
          "layer "
          "'fragile2' \\(stage 2, rank 2\\); nothing was updated"},
         {3, 1, IN_I, 1,
-         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); backward, "
-         "the "
-         "first that is not finite is the gradient of 'linear1.bias' in layer 'linear1' \\(stage "
+         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); in "
+         "backward the first value that is not finite is the gradient of 'linear1.bias' in layer "
+         "'linear1' \\(stage "
          "1, rank "
          "1\\); nothing was updated"},
     };

@@ -145,7 +145,7 @@ static void wrong_calls_are_refused(void **state) {
     sluice_result result;
     float value = 0;
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
-                   "a minibatch of 5 samples in a pipeline for 4");
+                   "the minibatch has 5 samples, and the pipeline is for 4");
     batch              = make_batch(4, &n);
     batch.total_weight = NAN;
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,

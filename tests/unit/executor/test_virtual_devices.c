@@ -231,7 +231,7 @@ static void wrong_costs_are_refused(void **state) {
         sluice_status status;
         const char *says;
     } rows[] = {
-        {"virtual", NULL, SLUICE_E_ARGUMENT, "a virtual device needs to be told what actions take"},
+        {"virtual", NULL, SLUICE_E_ARGUMENT, "a virtual device needs the costs of actions"},
         {"virtual", &bad, SLUICE_E_ARGUMENT, "activations take 0 s and gradients 1 s on any link"},
         {"virtual", &negative, SLUICE_E_ARGUMENT,
          "stage 1 costs 0, -1, 0; a cost is a finite number, 0 or more"},
@@ -254,8 +254,7 @@ static void wrong_costs_are_refused(void **state) {
     options.device = "cpu";
     options.costs  = &good;
     assert_refused(sluice_pipeline_plan_and_open(&pipeline, real, schedule, NULL, &options),
-                   SLUICE_E_ARGUMENT,
-                   "there are costs for a virtual device, and the device is cpu");
+                   SLUICE_E_ARGUMENT, "costs are for virtual devices, and the device is cpu");
     const sluice_virtual_config none = {.parameters = -1};
     sluice_model_free(real);
     assert_ok(sluice_model_create(&real, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));

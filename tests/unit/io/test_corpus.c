@@ -156,7 +156,7 @@ static void bad_corpora_are_refused(void **state) {
          "'%s/short.bin' says it has 4 tokens, but 6 bytes follow its header",
          SLUICE_E_PARSE},
         {{"header.bin"},
-         "'%s/header.bin' has 3 bytes, a token file's header has 1024",
+         "'%s/header.bin' has 3 bytes, fewer than a token file's header, which has 1024",
          SLUICE_E_PARSE},
         {{"text", "good.bin"},
          "'%s/good.bin' does not go with the paths before it: text and token files cannot be mixed",
