@@ -332,7 +332,7 @@ static const emu_site *between_ranks(void) {
 }
 
 /* Its receives are posted, and the second of them hangs. */
-static sluice_status fail_beside_it(void) {
+static sluice_status fail_during_hang(void) {
     int device = 0;
     (void)cudaGetDevice(&device);
     if (device == 0) return SLUICE_OK;
@@ -340,9 +340,9 @@ static sluice_status fail_beside_it(void) {
     return sluice_fail(SLUICE_E_CALLBACK, "no data");
 }
 
-static void begin_to_fail_beside(scenario_phase phase) {
+static void begin_to_fail_during_hang(scenario_phase phase) {
     inject_in_phase(phase);
-    scenario_while_loading = phase == injected.phase ? fail_beside_it : NULL;
+    scenario_while_loading = phase == injected.phase ? fail_during_hang : NULL;
 }
 
 static void memory_that_a_copy_may_write_is_not_freed(void **state) {
@@ -354,7 +354,7 @@ static void memory_that_a_copy_may_write_is_not_freed(void **state) {
     injected.nth                   = 2;
     injected.code                  = 0;
     describe(forwards.name);
-    const outcome end = scenario_run(&forwards, begin_to_fail_beside, injected.words);
+    const outcome end = scenario_run(&forwards, begin_to_fail_during_hang, injected.words);
     if (end.status != SLUICE_E_CALLBACK ||
         strcmp(end.error.what,
                "rank 1, stage 1, 1F0: loading 'targets' of samples 0 to 1 failed: no data") != 0)

@@ -378,7 +378,7 @@ static void check_outcome(const scenario *of, int at, sluice_status status) {
         fail_msg("%s, failure %d: %s: %s", of->name, at, sluice_status_name(status),
                  sluice_last_error()->what);
     if (status != SLUICE_OK && sluice_last_error()->what[0] == '\0')
-        fail_msg("%s, failure %d: %s without a sentence", of->name, at, sluice_status_name(status));
+        fail_msg("%s, failure %d: %s without a message", of->name, at, sluice_status_name(status));
     if (atomic_load(&alive) != 0)
         fail_msg("%s, failure %d: %d allocations are left", of->name, at, atomic_load(&alive));
 }

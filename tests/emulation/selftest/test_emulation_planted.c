@@ -21,9 +21,9 @@ static const bool sees_order = false;
 struct program {
     const char *name;
     int (*body)(void);
-    bool by_timing;       /* found with some seeds, not all */
-    int status;           /* expected exit of the child */
-    const char *sentence; /* a part of the report; "" if wrong numbers show it */
+    bool by_timing;     /* found with some seeds, not all */
+    int status;         /* expected exit of the child */
+    const char *report; /* a part of the report; "" if wrong numbers show it */
 };
 
 /* clang-format off */
@@ -110,7 +110,7 @@ static child_result run(const struct program *it, bool with_bug, int seed, bool 
 static bool is_found(const struct program *it, const child_result *result) {
     if (strstr(result->text, "AddressSanitizer") || strstr(result->text, "runtime error"))
         return true;
-    return result->status == it->status && strstr(result->text, it->sentence) != NULL;
+    return result->status == it->status && strstr(result->text, it->report) != NULL;
 }
 
 static void expect_found(const struct program *it, bool lazy) {
@@ -121,7 +121,7 @@ static void expect_found(const struct program *it, bool lazy) {
         found += is_found(it, &result);
         if (!is_found(it, &result) && (!it->by_timing || result.status != CHILD_RIGHT))
             fail_msg("%s, seed %d, %s: status %d, not %d with '%s'\n%s", it->name, seed,
-                     lazy ? "lazy" : "async", result.status, it->status, it->sentence, result.text);
+                     lazy ? "lazy" : "async", result.status, it->status, it->report, result.text);
     }
     if (it->by_timing)
         print_message("%s, %s: at %d of %d seeds\n", it->name, lazy ? "lazy" : "async", found,

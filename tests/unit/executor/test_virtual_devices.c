@@ -11,17 +11,17 @@
 #include "sluice/virtual.h"
 
 /* A pipeline of a virtual layer per stage; `costs` must outlive it. */
-typedef struct lab {
+typedef struct setup {
     sluice_schedule *schedule;
     sluice_model *model;
     sluice_pipeline *pipeline;
     sluice_batch batch;
     double simulated;
-} lab;
+} setup;
 
-static lab open_lab(sluice_schedule *schedule, const sluice_simulation_costs *costs,
-                    const sluice_stage_bytes *bytes, const bool *recompute) {
-    lab it                          = {.schedule = schedule};
+static setup open_setup(sluice_schedule *schedule, const sluice_simulation_costs *costs,
+                        const sluice_stage_bytes *bytes, const bool *recompute) {
+    setup it                        = {.schedule = schedule};
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_simulation *simulation;
     options.device    = "virtual";
@@ -37,7 +37,7 @@ static lab open_lab(sluice_schedule *schedule, const sluice_simulation_costs *co
     return it;
 }
 
-static void close_lab(lab *it) {
+static void close_setup(setup *it) {
     sluice_pipeline_close(it->pipeline);
     sluice_model_free(it->model);
     sluice_schedule_free(it->schedule);
@@ -45,7 +45,7 @@ static void close_lab(lab *it) {
 
 /* A step cannot take less time than simulated; on a shared machine at least one of several takes
  * little more. */
-static void assert_takes(lab *it, const char *what) {
+static void assert_takes(setup *it, const char *what) {
     double fastest = INFINITY;
     for (int n = 0; n < 20; n++) {
         sluice_result result;
@@ -77,10 +77,10 @@ static void a_step_takes_what_was_simulated(void **state) {
         for (int s = 0; s < MAX_STAGES; s++)
             cost[s] = (sluice_cost){1e-3 + 2e-4 * (s % 3), 2e-3, 1.5e-3};
         const sluice_simulation_costs costs = {.stages = cost, .latency = 5e-4, .update = 1e-3};
-        lab it = open_lab(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), &costs, NULL,
-                          recompute);
+        setup it = open_setup(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), &costs,
+                              NULL, recompute);
         assert_takes(&it, rows[k].schedule);
-        close_lab(&it);
+        close_setup(&it);
     }
 }
 
@@ -92,7 +92,7 @@ static void the_ledger_is_that_of_the_costs(void **state) {
     const bool recompute[3]       = {true, false, true};
     const double updates[3]       = {1e-3, 2e-3, 3e-3};
     costs.updates                 = updates;
-    lab it = open_lab(generate_schedule("1f1b", 3, 4), &costs, NULL, recompute);
+    setup it = open_setup(generate_schedule("1f1b", 3, 4), &costs, NULL, recompute);
     const sluice_program *program = sluice_pipeline_program(it.pipeline);
     sluice_simulation *simulation = simulate(program, &costs);
     sluice_ledger said[3];
@@ -110,7 +110,7 @@ static void the_ledger_is_that_of_the_costs(void **state) {
                          said[r].time[entries[e]]);
     if (said[0].time[SLUICE_LEDGER_RECOMPUTE] == 0) fail_msg("nothing is recomputed");
     sluice_simulation_free(simulation);
-    close_lab(&it);
+    close_setup(&it);
 }
 
 /* Messages take their link's time: latency, size over bandwidth, one after another. */
@@ -137,12 +137,12 @@ static void transfers_take_the_time_of_their_link(void **state) {
         costs.bandwidth                   = rows[k].bandwidth;
         costs.links                       = slow;
         costs.link_count                  = rows[k].links;
-        lab it = open_lab(generate_schedule("gpipe", 2, 3), &costs, bytes, NULL);
+        setup it = open_setup(generate_schedule("gpipe", 2, 3), &costs, bytes, NULL);
         assert_takes(&it, rows[k].what);
         if (it.simulated < rows[k].fastest - 1e-9)
             fail_msg("%s: simulated %g s, by hand %g s", rows[k].what, it.simulated,
                      rows[k].fastest);
-        close_lab(&it);
+        close_setup(&it);
     }
 }
 
@@ -154,7 +154,7 @@ static void memory_is_only_address_space(void **state) {
     const sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     sluice_stage_bytes bytes[4];
     for (int s = 0; s < 4; s++) bytes[s] = (sluice_stage_bytes){much / 8, much, 64, 64, much};
-    lab it = open_lab(generate_schedule("1f1b", 4, 4), &costs, bytes, NULL);
+    setup it = open_setup(generate_schedule("1f1b", 4, 4), &costs, bytes, NULL);
     sluice_result result;
     assert_ok(sluice_pipeline_step(&result, it.pipeline, &it.batch));
     const sluice_program_bytes planned =
@@ -164,7 +164,7 @@ static void memory_is_only_address_space(void **state) {
         fail_msg("%zu + %zu + %zu bytes are permanent, of %zu", planned.parameters,
                  planned.gradients, planned.states, much);
     if (planned.transient < 4 * much) fail_msg("only %zu bytes are transient", planned.transient);
-    close_lab(&it);
+    close_setup(&it);
 }
 
 /* A real model's program, its ties and its recomputation included, at the costs of another machine.
@@ -209,13 +209,13 @@ static void a_failure_ends_every_sleep(void **state) {
     sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     cost[0].forward               = 0.1; /* rank 1 begins while the second runs */
     cost[1].forward               = 3600;
-    lab it                        = open_lab(generate_schedule("gpipe", 2, 3), &costs, NULL, NULL);
+    setup it = open_setup(generate_schedule("gpipe", 2, 3), &costs, NULL, NULL);
     sluice_result result;
     it.batch.parts[0].load = refuse_third;
     assert_refused(
         sluice_pipeline_step(&result, it.pipeline, &it.batch), SLUICE_E_CALLBACK,
         "rank 0, stage 0, 0F2: loading 'inputs' of samples 2 to 2 failed: the disk is gone");
-    close_lab(&it);
+    close_setup(&it);
 }
 
 static void wrong_costs_are_refused(void **state) {
