@@ -91,16 +91,18 @@ typedef struct sluice_device_ops {
     const sluice_operations *(*operations)(sluice_precision precision);
 } sluice_device_ops;
 
-/* The built-in kinds of device, best first, NULL-terminated. "cuda" is not among them: it is loaded
- * on request. */
+/* The built-in kinds of device, best first, NULL-terminated. */
 SLUICE_API const sluice_device_ops *const *sluice_devices(void);
+/* NULL-terminated: the names of the kinds that are plug-ins ("cuda"), loaded when they are first
+ * looked up. */
+SLUICE_API const char *const *sluice_device_plugins(void);
 /*
- * The table called `name`. "cuda:0,2" is "cuda" restricted to GPUs 0 and 2; "auto" is "cuda" if
- * that can be used here, else "cpu". "cuda" is a plug-in, libsluice_cuda.so, which is searched for
- * in the folders of SLUICE_PLUGIN_PATH (separated by colons), in the folder of this library, in
- * that of the program, and in the lib folder next to the program's. From any thread. E_ARGUMENT:
- * unknown name, with the list of names; E_UNSUPPORTED: the plug-in is missing, does not load or
- * does not fit; E_DEVICE: it loads but cannot use a GPU, and why.
+ * The table called `name`. "cuda:0,2" is "cuda" restricted to devices 0 and 2; "auto" is the first
+ * plug-in that can be used here, else "cpu". The plug-in "cuda" is the file libsluice_cuda.so,
+ * which is searched for in the folders of SLUICE_PLUGIN_PATH (separated by colons), in the folder
+ * of this library, in that of the program, and in the lib folder next to the program's. From any
+ * thread. E_ARGUMENT: unknown name, with the list of names; E_UNSUPPORTED: the plug-in is missing,
+ * does not load or does not fit; E_DEVICE: it loads but has no device to use, and why.
  */
 SLUICE_API sluice_status sluice_device_find(const sluice_device_ops **out, const char *name);
 

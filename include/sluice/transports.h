@@ -12,6 +12,8 @@
 #include "sluice/queues.h"
 #include "sluice/status.h"
 
+/* The name of transport number `index`, from 0; NULL past the last. "auto" is not among them. */
+SLUICE_API const char *sluice_transport_name(int index);
 /* A short description of it on this machine ("NCCL 2.28.9"). E_UNSUPPORTED, E_DEVICE: why it cannot
  * be used. */
 SLUICE_API sluice_status sluice_transport_describe(char *out, size_t bytes, const char *name);

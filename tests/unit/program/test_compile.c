@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_compile.c -- lowering, memory plan, and a verifier that must notice every planted damage. */
+/* test_compile.c -- lowering, the memory plan, and verification of every schedule. */
 #include "tests/support/support.h"
 
 #include "runtime/program/memory/placement.h"
@@ -7,7 +7,7 @@
 
 /* ---- placement ---- */
 
-static void test_placed_lives_never_share_bytes_while_alive(void **state) {
+static void buffers_alive_together_never_share_bytes(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 200; round++) {
@@ -81,8 +81,8 @@ static size_t place_plainly(sluice__buffer *buffers, int count, bool by_extent) 
     return total;
 }
 
-/* Few ticks, where most meet most, and many, where the index leaves most of them out. */
-static void test_the_index_of_lives_changes_nothing(void **state) {
+/* Few ticks, where most buffers overlap, and many, where the index excludes most of them. */
+static void the_index_of_buffers_changes_nothing(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 60; round++) {
@@ -106,7 +106,7 @@ static void test_the_index_of_lives_changes_nothing(void **state) {
     }
 }
 
-static void test_equal_sizes_are_placed_in_their_peak(void **state) {
+static void equal_sizes_need_no_more_than_their_peak(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 100; round++) {
@@ -124,8 +124,9 @@ static void test_equal_sizes_are_placed_in_their_peak(void **state) {
     }
 }
 
-/* The largest first would put the small long buffer above the brief large one, for nothing. */
-static void test_a_long_life_goes_below_brief_ones(void **state) {
+/* Placing the largest first would needlessly put the small long-lived buffer above the large
+ * short-lived one. */
+static void a_long_lived_buffer_goes_below_short_lived_ones(void **state) {
     (void)state;
     sluice__buffer buffers[] = {
         {768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
@@ -151,7 +152,7 @@ static sluice_program *compile(const char *name, int p, int m) {
 
 static const char *const trained[] = {"gpipe", "gpipe-lifo", "1f1b"};
 
-static void test_every_schedule_compiles_and_verifies(void **state) {
+static void every_schedule_compiles_and_verifies(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 100; round++) {
@@ -161,7 +162,7 @@ static void test_every_schedule_compiles_and_verifies(void **state) {
     }
 }
 
-/* ---- schedules of one's own ---- */
+/* ---- custom schedules ---- */
 
 static const struct own {
     const char *csv, *says; /* NULL: it compiles */
@@ -180,7 +181,7 @@ static const struct own {
     {"0F0,0W0,0I0\n", "0W0 of rank 0 comes before 0I0"},
 };
 
-static void test_schedules_of_ones_own(void **state) {
+static void custom_schedules_compile_or_are_refused(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof owns / sizeof *owns; k++) {
         sluice_schedule *schedule;
@@ -198,8 +199,8 @@ static void test_schedules_of_ones_own(void **state) {
     }
 }
 
-/* Of uneven micro-batches the larger come first. */
-static void test_microbatches_cover_the_minibatch(void **state) {
+/* Larger micro-batches come first. */
+static void microbatches_cover_the_minibatch(void **state) {
     (void)state;
     const int64_t first[] = {0, 3, 6, 8, 10};
     sluice_schedule *schedule;
@@ -220,13 +221,13 @@ static void test_microbatches_cover_the_minibatch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_placed_lives_never_share_bytes_while_alive),
-        cmocka_unit_test(test_the_index_of_lives_changes_nothing),
-        cmocka_unit_test(test_equal_sizes_are_placed_in_their_peak),
-        cmocka_unit_test(test_a_long_life_goes_below_brief_ones),
-        cmocka_unit_test(test_every_schedule_compiles_and_verifies),
-        cmocka_unit_test(test_schedules_of_ones_own),
-        cmocka_unit_test(test_microbatches_cover_the_minibatch),
+        cmocka_unit_test(buffers_alive_together_never_share_bytes),
+        cmocka_unit_test(the_index_of_buffers_changes_nothing),
+        cmocka_unit_test(equal_sizes_need_no_more_than_their_peak),
+        cmocka_unit_test(a_long_lived_buffer_goes_below_short_lived_ones),
+        cmocka_unit_test(every_schedule_compiles_and_verifies),
+        cmocka_unit_test(custom_schedules_compile_or_are_refused),
+        cmocka_unit_test(microbatches_cover_the_minibatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,7 +212,7 @@ static void every_damage_is_named(void **state) {
 
 /* Any two instructions swapped: either the verifier objects, or the program still finishes. It
  * never crashes, and objects to most. */
-static void random_exchanges_are_survived(void **state) {
+static void random_swaps_never_crash_the_verifier(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "gpipe-lifo", "1f1b"};
     uint64_t random                  = test_seed();
@@ -235,7 +235,7 @@ static void random_exchanges_are_survived(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_damage_is_named),
-        cmocka_unit_test(random_exchanges_are_survived),
+        cmocka_unit_test(random_swaps_never_crash_the_verifier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
