@@ -43,7 +43,7 @@ typedef struct sluice_device_ops {
     sluice_status (*count)(int *count);
     /* A short description of device `ordinal`. */
     sluice_status (*describe)(char *out, size_t bytes, int ordinal);
-    /* Free bytes of device `ordinal`, and how many of them to reserve when `ranks` ranks place
+    /* Free bytes of device `ordinal`, and how many of them to reserve when `ranks` ranks put
      * their arenas there; SIZE_MAX and 0: unknown. */
     sluice_status (*memory)(size_t *available, size_t *reserve, int ordinal, int ranks);
 
