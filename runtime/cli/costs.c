@@ -26,14 +26,14 @@ static int no_memory(void) {
 
 /* ---- numbers between separators ---- */
 
-/* Up to `most` numbers separated by commas, as long as `bytes`; how many there are, or 0. */
-static int read_numbers(double *out, int most, const char *option, const char *text, size_t bytes) {
+/* Up to `max` numbers separated by commas, as long as `bytes`; how many there are, or 0. */
+static int read_numbers(double *out, int max, const char *option, const char *text, size_t bytes) {
     int count = 0;
     for (size_t at = 0; at <= bytes; count++) {
         const char *const comma = memchr(text + at, ',', bytes - at);
         const size_t length     = comma ? (size_t)(comma - text) - at : bytes - at;
         char number[64];
-        if (count == most || length >= sizeof number) return 0;
+        if (count == max || length >= sizeof number) return 0;
         memcpy(number, text + at, length);
         number[length] = 0;
         if (cli_read_number(&out[count], option, number, 0, false) != CLI_OK) return -1;
@@ -132,8 +132,8 @@ static int read_profile(given_costs *out, const cost_choice *choice,
     out->bytes   = calloc((size_t)stages, sizeof *out->bytes);
     out->updates = calloc((size_t)sluice_schedule_ranks(schedule), sizeof *out->updates);
     if (!out->bytes || !out->updates) return no_memory();
-    const sluice_profile_costs room = {out->stages, out->recompute, out->bytes, out->updates};
-    return cli_report(sluice_profile_stages(&room, out->profile, table, out->split, schedule,
+    const sluice_profile_costs arrays = {out->stages, out->recompute, out->bytes, out->updates};
+    return cli_report(sluice_profile_stages(&arrays, out->profile, table, out->split, schedule,
                                             cli_usual_states()));
 }
 

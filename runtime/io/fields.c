@@ -41,13 +41,13 @@ sluice_status sluice__field_number(double *out, const json_t *object, const char
     return SLUICE_OK;
 }
 
-sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key,
-                                  int64_t least, const char *where) {
+sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key, int64_t min,
+                                  const char *where) {
     const json_t *value;
     SLUICE__TRY(find(&value, object, key, where));
-    if (!json_is_integer(value) || json_integer_value(value) < least)
+    if (!json_is_integer(value) || json_integer_value(value) < min)
         return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a whole number of %lld or more",
-                            where, key, (long long)least);
+                            where, key, (long long)min);
     *out = json_integer_value(value);
     return SLUICE_OK;
 }

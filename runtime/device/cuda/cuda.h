@@ -32,7 +32,7 @@ struct sluice_stream {
     /* The rest only of streams that compute. */
     cublasLtHandle_t products;
     struct sluice__cuda_algorithm *algorithms; /* products.c's */
-    unsigned char *room;       /* device memory: cuBLAS's workspace, partials, tables */
+    unsigned char *memory;     /* on the device: cuBLAS's workspace, partials, tables */
     double *partials;          /* (SLUICE__CUDA_TENSORS, SLUICE__CUDA_PARTIALS) */
     sluice__cuda_fault *fault; /* pinned */
     unsigned long long epoch;  /* events recorded so far: what was found before which of them */

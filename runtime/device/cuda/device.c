@@ -13,10 +13,11 @@ static void close_device(sluice_device *device) {
 }
 
 static sluice_status set_up(sluice_device *device) {
-    int least = 0, major = 0;
+    int low_priority = 0, major = 0;
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(device->ordinal), "choosing a GPU"));
-    SLUICE__TRY(sluice__cuda_status(
-        cudaDeviceGetStreamPriorityRange(&least, &device->high_priority), "asking for priorities"));
+    SLUICE__TRY(
+        sluice__cuda_status(cudaDeviceGetStreamPriorityRange(&low_priority, &device->high_priority),
+                            "asking for priorities"));
     SLUICE__TRY(sluice__cuda_status(
         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device->ordinal),
         "asking for the properties of a GPU"));

@@ -212,7 +212,7 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
     return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
                                                 &d.b, args->a, &d.a, &args->beta, args->c, &d.c,
-                                                args->c, &d.c, &chosen->algorithm, stream->room,
+                                                args->c, &d.c, &chosen->algorithm, stream->memory,
                                                 stream->device->workspace, stream->handle),
                                  "multiplying matrices");
 }

@@ -26,7 +26,7 @@ static sluice_status meet(sluice__transport *transport) {
 /* ---- what a rank needs ---- */
 
 static size_t gather_bytes(const sluice__transport *transport) {
-    return (size_t)transport->ranks * transport->gather_most;
+    return (size_t)transport->ranks * transport->gather_max;
 }
 
 static size_t room_bytes(const sluice__transport *transport) {
@@ -34,7 +34,7 @@ static size_t room_bytes(const sluice__transport *transport) {
     return (gathered + 255) / 256 * 256 + (size_t)2 * WARM_BYTES;
 }
 
-static sluice_status make_room(sluice__transport *transport, sluice__nccl_rank *me) {
+static sluice_status allocate_buffers(sluice__transport *transport, sluice__nccl_rank *me) {
     const sluice_device_ops *const ops = transport->ops;
     void *there = NULL, *here = NULL;
     SLUICE__TRY(ops->arena_alloc(&there, me->device, room_bytes(transport)));
@@ -171,7 +171,7 @@ sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_d
     me->device                  = device;
     me->stream                  = stream;
     atomic_store(&transport->seconds, seconds); /* the same from every rank */
-    SLUICE__TRY(make_room(transport, me));
+    SLUICE__TRY(allocate_buffers(transport, me));
     SLUICE__TRY(make_ids(transport, rank));
     SLUICE__TRY(meet(transport));
     SLUICE__TRY(make_all(transport, rank));

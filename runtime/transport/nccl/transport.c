@@ -109,7 +109,7 @@ static sluice_status take_gathers(sluice__transport *transport,
     SLUICE__TRY(sluice__alloc(&transport->norm_bytes, (size_t)transport->ranks, sizeof(size_t)));
     for (int r = 0; r < transport->ranks; r++) {
         transport->norm_bytes[r] = norm[r];
-        if (norm[r] > transport->gather_most) transport->gather_most = norm[r];
+        if (norm[r] > transport->gather_max) transport->gather_max = norm[r];
     }
     return sluice__host_gather_open(&transport->reports, gathers[SLUICE__GATHER_REPORT],
                                     transport->ranks);
