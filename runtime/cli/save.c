@@ -34,7 +34,7 @@ static bool can_write(const char *out) {
 int train_prepare_out(const char *out, bool *made) {
     *made = mkdir(out, 0777) == 0;
     if (!*made && errno != EEXIST)
-        return cli_fail(CLI_FAILED, "--out '%s' cannot be made: %s; name another folder", out,
+        return cli_fail(CLI_FAILED, "--out '%s' cannot be created: %s; name another folder", out,
                         strerror(errno));
     if (can_write(out)) return CLI_OK;
     return cli_fail(CLI_FAILED, "--out '%s' cannot be written to: %s; name another folder", out,

@@ -117,10 +117,10 @@ static sluice_status check_tables(const sluice_profile *profile, const char *nam
             if (!texts_equal(table->layers[l].name, first->layers[l].name) ||
                 !texts_equal(table->layers[l].kind, first->layers[l].kind) ||
                 !texts_equal(table->layers[l].tie, first->layers[l].tie))
-                return sluice__fail(SLUICE_E_PARSE,
-                                    "%s: layer %d is another one in the table of micro-batches of "
-                                    "%lld than in that of %lld",
-                                    name, l, size, (long long)first->microbatch);
+                return sluice__fail(
+                    SLUICE_E_PARSE,
+                    "%s: layer %d differs between the tables of micro-batches of %lld and %lld",
+                    name, l, size, (long long)first->microbatch);
     }
     return SLUICE_OK;
 }
@@ -183,7 +183,7 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
     SLUICE__TRY(read_default_link(profile, object, name));
     if (!links) return SLUICE_OK;
     if (!json_is_array(links) || json_array_size(links) > MOST_LAYERS)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of %d at most", name,
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at most %d", name,
                             MOST_LAYERS);
     const size_t count = json_array_size(links);
     SLUICE__TRY(sluice__alloc(&profile->links, count, sizeof *profile->links));
@@ -205,7 +205,8 @@ static sluice_status read_profile(sluice_profile *profile, json_t *object, const
     int64_t version;
     SLUICE__TRY(sluice__field_count(&version, object, "sluice_profile", 1, name));
     if (version != VERSION)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is a profile of version %lld; this is %d",
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "%s is a profile of version %lld, and this library reads version %d",
                             name, (long long)version, VERSION);
     SLUICE__TRY(sluice__fields_check(object, known, name));
     SLUICE__TRY(copy_field(&profile->device, object, "device", name));

@@ -9,7 +9,7 @@ static census_site *find_place(call_census *in, const emu_site *site) {
         if (in->list[n].site.from == site->from &&
             strcmp(in->list[n].site.function, site->function) == 0)
             return &in->list[n];
-    if (in->count == CENSUS_SITES) fail_msg("more than %d places call", CENSUS_SITES);
+    if (in->count == CENSUS_SITES) fail_msg("more than %d call sites", CENSUS_SITES);
     in->list[in->count].site = *site;
     return &in->list[in->count++];
 }

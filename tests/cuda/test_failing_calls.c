@@ -165,7 +165,7 @@ static void every_call_may_fail(void **state) {
         injected.scenario = s;
         for (int n = 0; n < whole[s].count; n++)
             cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
-        print_message("%s: %d calls failed at %d places\n", scenarios[s].name, cases,
+        print_message("%s: %d calls failed at %d call sites\n", scenarios[s].name, cases,
                       whole[s].count);
         census_expect_same(&whole[s], &scenarios[s]);
     }
@@ -255,7 +255,7 @@ static const struct {
     {"cudaMemsetAsync", "clearing memory", clear},
 };
 
-static void the_rest_may_fail(void **state) {
+static void calls_outside_pipelines_may_fail(void **state) {
     (void)state;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
@@ -332,7 +332,7 @@ static void no_function_and_no_kernel_is_missing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_function_and_no_kernel_is_missing),
-        cmocka_unit_test(the_rest_may_fail),
+        cmocka_unit_test(calls_outside_pipelines_may_fail),
         cmocka_unit_test(memory_of_the_gpu_and_pinned_memory_may_run_out),
         cmocka_unit_test(memory_of_the_host_may_run_out),
         cmocka_unit_test(every_call_may_fail),

@@ -194,7 +194,7 @@ static child_result run(const struct program *it, bool loses, int s) {
     return child_run(two_steps, variables);
 }
 
-static void test_a_lost_wait_is_reported(void **state) {
+static void a_lost_wait_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int s = 0; s < 2 * SEEDS; s++) {
@@ -213,7 +213,7 @@ static bool is_like(const struct program *it, const struct program *other) {
 }
 
 /* Rows of one pipeline follow each other, so that it runs once. */
-static void test_nothing_else_is(void **state) {
+static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int s = 0; s < 2 * SEEDS && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
@@ -227,8 +227,8 @@ static void test_nothing_else_is(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_lost_wait_is_reported),
-        cmocka_unit_test(test_nothing_else_is),
+        cmocka_unit_test(a_lost_wait_is_reported),
+        cmocka_unit_test(nothing_else_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

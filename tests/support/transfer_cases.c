@@ -93,7 +93,7 @@ static const sluice__channel two[] = {{0, 1, 0, 2, 0, 0}, {0, 1, 1, 1, 0, 0}};
 
 /* ---- rendezvous ---- */
 
-/* Alone, an end waits as long as it is told to, and no longer. */
+/* An end without a partner waits until its deadline, and no longer. */
 static void send_alone(rank_thread *me) {
     const double start = sluice__now();
     check_ok(me, rank_write(me, 0, 5));

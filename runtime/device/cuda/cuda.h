@@ -61,7 +61,7 @@ sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
 /* What a kernel noted before that epoch: E_ARGUMENT in a sentence. */
 sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch);
 
-/* ---- room.c ---- */
+/* ---- gpus.c ---- */
 sluice_status sluice__cuda_count(int *count);
 sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);

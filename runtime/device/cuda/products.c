@@ -167,7 +167,7 @@ static sluice_status warm(sluice_stream *stream) {
                                    .inner   = 1,
                                    .alpha   = 1};
     SLUICE__TRY(sluice__cuda_multiply(stream, &product, SLUICE_PRECISION_FP32));
-    return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming cuBLAS");
+    return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming up cuBLAS");
 }
 
 sluice_status sluice__cuda_products_make(sluice_stream *stream) {

@@ -186,7 +186,7 @@ static uint64_t digest_of(sluice_pipeline *pipeline) {
 
 /* ---- layers that fail ---- */
 
-static void test_a_failing_layer_is_named(void **state) {
+static void a_failing_layer_is_named(void **state) {
     (void)state;
     static const struct {
         int ranks, number, action, microbatch;
@@ -222,7 +222,7 @@ static void wait_until_gone(void) {
     nanosleep(&(struct timespec){0, 200000000}, NULL);
 }
 
-static void test_a_stuck_rank_is_given_up(void **state) {
+static void a_stuck_rank_is_given_up(void **state) {
     (void)state;
     static const struct {
         int ranks, number;
@@ -257,7 +257,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
 }
 
 /* A rank that returns after the failure, but before the pipeline is closed, is joined as usual. */
-static void test_a_rank_may_come_back_late(void **state) {
+static void a_rank_may_return_late(void **state) {
     (void)state;
     sluice_model *model       = make_model();
     sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 0.2, transport);
@@ -289,7 +289,7 @@ static sluice_status train_on(const sluice__transport_ops *joined_by, const char
 }
 
 /* Delays of up to a millisecond anywhere do not change the bits. */
-static void test_delays_change_nothing(void **state) {
+static void delays_change_nothing(void **state) {
     (void)state;
     uint64_t expected = 0, digest = 0;
     fall_ill(HEALTHY, 0, 0, 0);
@@ -310,7 +310,7 @@ static bool names_the_place(const char *what) {
                               "rank [0-2], norm: .*rank [0-2] waits for [0-2][A-Z_]+[0-3].*");
 }
 
-static void test_a_fault_of_a_link_is_told(void **state) {
+static void a_fault_of_a_link_is_reported(void **state) {
     (void)state;
     uint64_t random = test_seed(), expected = 0, digest = 0;
     fall_ill(HEALTHY, 0, 0, 0);
@@ -348,28 +348,31 @@ static void test_a_fault_of_a_link_is_told(void **state) {
 
 /* ---- numbers that are not finite ---- */
 
-static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
+static void the_first_layer_that_is_not_finite_is_named(void **state) {
     (void)state;
     static const struct {
         int ranks, number, action, microbatch;
         const char *says;
     } rows[] = {
         {3, 1, IN_F, 2,
-         "step 2, micro-batch 2: the loss is inf; the first that is not finite is the output of "
+         "step 2, micro-batch 2: the loss is inf; the first value that is not finite is the output "
+         "of "
          "layer "
          "'patient1' \\(stage 1, rank 1\\); nothing was updated"},
         {1, 1, IN_F, 0,
-         "step 2, micro-batch 0: the loss is inf; the first that is not finite is the output of "
+         "step 2, micro-batch 0: the loss is inf; the first value that is not finite is the output "
+         "of "
          "layer "
          "'patient1' \\(stage 0, rank 0\\); nothing was updated"},
         {3, 2, IN_F, 3,
-         "step 2, micro-batch 3: the loss is inf; the first that is not finite is the output of "
+         "step 2, micro-batch 3: the loss is inf; the first value that is not finite is the output "
+         "of "
          "layer "
          "'patient2' \\(stage 2, rank 2\\); nothing was updated"},
         {3, 1, IN_I, 1,
-         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); backward, "
-         "the "
-         "first that is not finite is the gradient of 'linear1.bias' in layer 'linear1' \\(stage "
+         "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); in "
+         "backward the first value that is not finite is the gradient of 'linear1.bias' in layer "
+         "'linear1' \\(stage "
          "1, rank "
          "1\\); nothing was updated"},
     };
@@ -392,7 +395,7 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
     }
 }
 
-static void test_inputs_that_are_not_finite_are_named(void **state) {
+static void inputs_that_are_not_finite_are_named(void **state) {
     (void)state;
     sluice_model *model       = make_model();
     sluice_pipeline *pipeline = make_pipeline(model, "gpipe", 3, 60, transport);
@@ -409,7 +412,7 @@ static void test_inputs_that_are_not_finite_are_named(void **state) {
 }
 
 /* A minibatch that was not finite leaves no trace: the bits are as if it had been left out. */
-static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
+static void a_skipped_minibatch_leaves_no_trace(void **state) {
     (void)state;
     uint64_t digests[2];
     for (int with = 0; with < 2; with++) {
@@ -433,14 +436,14 @@ int main(int argc, char **argv) {
     transport = isolated_if_asked(argc, argv);
     if (!transport) transport = sluice__transport_local();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_failing_layer_is_named),
-        cmocka_unit_test(test_a_stuck_rank_is_given_up),
-        cmocka_unit_test(test_a_rank_may_come_back_late),
-        cmocka_unit_test(test_delays_change_nothing),
-        cmocka_unit_test(test_a_fault_of_a_link_is_told),
-        cmocka_unit_test(test_the_first_layer_that_is_not_finite_is_named),
-        cmocka_unit_test(test_inputs_that_are_not_finite_are_named),
-        cmocka_unit_test(test_a_skipped_minibatch_leaves_no_trace),
+        cmocka_unit_test(a_failing_layer_is_named),
+        cmocka_unit_test(a_stuck_rank_is_given_up),
+        cmocka_unit_test(a_rank_may_return_late),
+        cmocka_unit_test(delays_change_nothing),
+        cmocka_unit_test(a_fault_of_a_link_is_reported),
+        cmocka_unit_test(the_first_layer_that_is_not_finite_is_named),
+        cmocka_unit_test(inputs_that_are_not_finite_are_named),
+        cmocka_unit_test(a_skipped_minibatch_leaves_no_trace),
     };
     return cmocka_run_group_tests_name("failure", tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ static void assert_takes(lab *it, const char *what) {
     fail_msg("%s: 20 steps of at least %.6f s, simulated %.6f s", what, fastest, it->simulated);
 }
 
-static void test_a_step_takes_what_was_simulated(void **state) {
+static void a_step_takes_what_was_simulated(void **state) {
     (void)state;
     static const struct {
         const char *schedule;
@@ -85,7 +85,7 @@ static void test_a_step_takes_what_was_simulated(void **state) {
 }
 
 /* The ledger has the requested costs, as the simulation's ledger does. */
-static void test_the_ledger_is_that_of_the_costs(void **state) {
+static void the_ledger_is_that_of_the_costs(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 2e-3, 3e-3, 1e-3);
@@ -114,7 +114,7 @@ static void test_the_ledger_is_that_of_the_costs(void **state) {
 }
 
 /* Messages take their link's time: latency, size over bandwidth, one after another. */
-static void test_messages_take_their_links_time(void **state) {
+static void transfers_take_the_time_of_their_link(void **state) {
     (void)state;
     static const sluice_link_cost slow[] = {{0, 1, 0, 1e8}, {1, 0, 0.004, 0}};
     static const struct {
@@ -127,7 +127,7 @@ static void test_messages_take_their_links_time(void **state) {
         /* 3 transfers there, one after another; 3 back, the last after them: at least one more */
         {"latency", 0.005, 0, 0, 4, 4 * 0.005},
         {"bandwidth", 0, 1e8, 0, 1000000, 4 * 0.010},
-        {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
+        {"separate links", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_cost cost[MAX_STAGES];
@@ -147,7 +147,7 @@ static void test_messages_take_their_links_time(void **state) {
 }
 
 /* More memory than any machine has: only address space is used. */
-static void test_memory_is_address_space(void **state) {
+static void memory_is_only_address_space(void **state) {
     (void)state;
     const size_t much = (size_t)1 << 35;
     sluice_cost cost[MAX_STAGES];
@@ -169,7 +169,7 @@ static void test_memory_is_address_space(void **state) {
 
 /* A real model's program, its ties and its recomputation included, at the costs of another machine.
  */
-static void test_real_models_run_too(void **state) {
+static void real_models_run_on_virtual_devices(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 1e-3, 1e-3, 1e-3);
@@ -203,7 +203,7 @@ static sluice_status refuse_third(void *context, void *to, int64_t first, int64_
 }
 
 /* A rank that sleeps an hour is woken when another one fails. */
-static void test_a_failure_ends_every_sleep(void **state) {
+static void a_failure_ends_every_sleep(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
@@ -218,7 +218,7 @@ static void test_a_failure_ends_every_sleep(void **state) {
     close_lab(&it);
 }
 
-static void test_wrong_costs_are_refused(void **state) {
+static void wrong_costs_are_refused(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs good = equal_costs(cost, 0, 0, 0), bad = good, negative = good;
@@ -231,7 +231,7 @@ static void test_wrong_costs_are_refused(void **state) {
         sluice_status status;
         const char *says;
     } rows[] = {
-        {"virtual", NULL, SLUICE_E_ARGUMENT, "a virtual device needs to be told what actions take"},
+        {"virtual", NULL, SLUICE_E_ARGUMENT, "a virtual device needs the costs of actions"},
         {"virtual", &bad, SLUICE_E_ARGUMENT, "activations take 0 s and gradients 1 s on any link"},
         {"virtual", &negative, SLUICE_E_ARGUMENT,
          "stage 1 costs 0, -1, 0; a cost is a finite number, 0 or more"},
@@ -254,8 +254,7 @@ static void test_wrong_costs_are_refused(void **state) {
     options.device = "cpu";
     options.costs  = &good;
     assert_refused(sluice_pipeline_plan_and_open(&pipeline, real, schedule, NULL, &options),
-                   SLUICE_E_ARGUMENT,
-                   "there are costs for a virtual device, and the device is cpu");
+                   SLUICE_E_ARGUMENT, "costs are for virtual devices, and the device is cpu");
     const sluice_virtual_config none = {.parameters = -1};
     sluice_model_free(real);
     assert_ok(sluice_model_create(&real, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}));
@@ -268,13 +267,13 @@ static void test_wrong_costs_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_step_takes_what_was_simulated),
-        cmocka_unit_test(test_the_ledger_is_that_of_the_costs),
-        cmocka_unit_test(test_messages_take_their_links_time),
-        cmocka_unit_test(test_memory_is_address_space),
-        cmocka_unit_test(test_real_models_run_too),
-        cmocka_unit_test(test_a_failure_ends_every_sleep),
-        cmocka_unit_test(test_wrong_costs_are_refused),
+        cmocka_unit_test(a_step_takes_what_was_simulated),
+        cmocka_unit_test(the_ledger_is_that_of_the_costs),
+        cmocka_unit_test(transfers_take_the_time_of_their_link),
+        cmocka_unit_test(memory_is_only_address_space),
+        cmocka_unit_test(real_models_run_on_virtual_devices),
+        cmocka_unit_test(a_failure_ends_every_sleep),
+        cmocka_unit_test(wrong_costs_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
