@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench.h -- what every bench shares: how it begins, how it fails, what it reads of its process. */
+/* bench.h -- what every bench shares: its heading, its failures, and what it reads about its own
+ * process. */
 #ifndef SLUICE_BENCH_BENCH_H
 #define SLUICE_BENCH_BENCH_H
 
@@ -9,24 +10,23 @@
 
 /* "# title", then the version, the processor with its cores, and the date. */
 void bench_begin(const char *title);
-/* End the process with the library's sentence unless `status` is OK. */
+/* End the process with the library's error message unless `status` is OK. */
 void bench_check(sluice_status status);
 /* Zeroed elements; the process ends if there is no memory. Release with free(). */
 void *bench_alloc(size_t count, size_t size);
 
-/* Seconds since some moment. */
+/* Seconds since an arbitrary start. */
 double bench_now(void);
 
-/* Of at least one value: the one that a share `at` (0 to 1) of them are below, and the middle one.
- */
+/* The value below which a share `at` (0 to 1) of at least one value lies, and the median. */
 double bench_quantile(const double *values, int count, double at);
 double bench_median(const double *values, int count);
 
-/* What of this process lies in memory now, in bytes. */
+/* Resident memory of this process, in bytes. */
 typedef struct bench_resident {
     size_t all;
-    size_t arenas; /* of mappings that asked for huge pages, as only the cpu device's arenas do;
-                    * 0 where the kernel does not say */
+    size_t arenas; /* mappings that asked for huge pages, as only the cpu device's arenas do; 0
+                      where the kernel does not say */
 } bench_resident;
 bench_resident bench_resident_now(void);
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gpu_train.c -- training GPT-2 on one card with one, two and four ranks: tokens per second, the
- * share of what the card's matrix products could do, memory planned and measured, where the ranks'
- * time went. Prints Markdown; fails if the ranks change the bits, or take more memory than planned
- * and kept in reserve.
+ * share of the card's matrix product rate, memory planned and measured, where the ranks' time went.
+ * Prints Markdown; fails if the number of ranks changes the bits, or if more memory is taken than
+ * was planned and reserved.
  *
  *   gpu_train                   GPT-2 124M in fp32 and TF32 on cuda:0: bench/results/gpu-*.md
  *   gpu_train --quick           a tiny GPT
  *   gpu_train --device cpu ...  another kind of device
  *
- * A process for each measurement: memory is compared with what was there before, and what fails
- * takes nothing with it.
+ * Each measurement has a process: memory is compared with what was available before, and a failure
+ * does not stop the others.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@
 enum {
     PRECISIONS = 2,
     WIDTHS     = 3,
-    MOST_RANKS = 4,
+    MAX_RANKS  = 4,
     WARM       = 2,
     LAYERS     = 5,
     SQUARE     = LAYERS,
@@ -38,8 +38,8 @@ static const int widths[WIDTHS] = {1, 2, 4};
 typedef struct setting {
     const char *preset, *device;
     int64_t length, samples;
-    int microbatches, least, most; /* steps that are timed */
-    double seconds;                /* no further step after so many */
+    int microbatches, min_steps, max_steps; /* steps to time */
+    double seconds;                         /* no step starts later than this */
     int64_t square;
     int rounds;
     double target; /* seconds of a round of products */
@@ -60,15 +60,15 @@ typedef struct run {
     double makespan_idle;
     double ledger[SLUICE_LEDGER_ENTRIES], unaccounted; /* shares of the ranks' time */
     size_t planned, reserve;
-    size_t before, with; /* what the device had left; SIZE_MAX: it does not say */
+    size_t before, with; /* available memory of the device; SIZE_MAX: it does not say */
     uint64_t digest;     /* after WARM steps */
 } run;
 
-/* What the processes leave for the first one. */
+/* What the child processes report to the first one, in shared memory. */
 typedef struct findings {
-    char words[128];  /* what the device is */
+    char words[128];  /* description of the device */
     double opened;    /* seconds to find and open it, in a new process */
-    size_t available; /* bytes that it has left then */
+    size_t available; /* bytes available then */
     bool has[PRECISIONS];
     double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
     run runs[PRECISIONS][WIDTHS];
@@ -76,27 +76,27 @@ typedef struct findings {
 
 /* ---- the model ---- */
 
-static sluice_gpt_config config_of(const setting *on) {
+static sluice_gpt_config model_config(const setting *on) {
     sluice_gpt_config config;
     bench_check(sluice_gpt_preset(&config, on->preset, 256));
     return config;
 }
 
 static sluice_model *make_model(const setting *on) {
-    const sluice_gpt_config config = config_of(on);
+    const sluice_gpt_config config = model_config(on);
     sluice_model *model            = NULL;
     bench_check(sluice_gpt_model(&model, &config, on->length));
     return model;
 }
 
-/* The head multiplies a slab of rows at a time; its scratch says of how many. */
+/* The head multiplies a slab of rows at a time; how many follows from its scratch size. */
 static int64_t slab_rows(int64_t rows, int64_t classes) {
     return (int64_t)(sluice_classifier_scratch(rows, classes) /
                      (sizeof(double) + (size_t)classes * sizeof(float)));
 }
 
 static void list_products(product list[LAYERS], const setting *on) {
-    const sluice_gpt_config c = config_of(on);
+    const sluice_gpt_config c = model_config(on);
     const int64_t rows = on->samples / on->microbatches * on->length, w = c.width;
     const int64_t slab              = slab_rows(rows, c.vocabulary);
     const int64_t sides[][2]        = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
@@ -111,7 +111,7 @@ static void list_products(product list[LAYERS], const setting *on) {
         list[LAYERS - 1].action[a] = bench_head((bench_action)a, slab, w, c.vocabulary);
 }
 
-/* What the layers say of a step: products, attention and all else. */
+/* FLOPs of a step as the layers describe them: products, attention and everything else. */
 static double step_flops(const setting *on) {
     sluice_model *const model = make_model(on);
     double flops              = 0;
@@ -133,7 +133,7 @@ typedef struct task {
     int precision, width; /* width: an index into `widths` */
 } task;
 
-static bool apart(void (*work)(const task *), const task *with) {
+static bool run_in_child(void (*work)(const task *), const task *with) {
     (void)fflush(stdout);
     const pid_t child = fork();
     if (child == 0) {
@@ -144,7 +144,7 @@ static bool apart(void (*work)(const task *), const task *with) {
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-static void look_at_device(const task *with) {
+static void inspect_device(const task *with) {
     findings *const found        = with->found;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
@@ -181,7 +181,7 @@ static void measure_products(const task *with) {
     all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
     bench_check(sluice_device_find(&ops, on->device));
     bench_matrices_open(&matrices, ops, 0, (sluice_precision)with->precision, all, PRODUCTS + 1);
-    /* Once before it counts, that the clock of a card is as high as it will be. */
+    /* An uncounted round first, so that the card's clock has risen. */
     (void)bench_matrices_seconds(&matrices, &all[PRODUCTS], on->rounds, on->target);
     for (int k = 0; k <= PRODUCTS; k++)
         with->found->seconds[with->precision][k / BENCH_ACTIONS][k % BENCH_ACTIONS] =
@@ -194,9 +194,10 @@ static double square_rate(const setting *on, const findings *found, int precisio
     return bench_matmul_flops(&square) / found->seconds[precision][SQUARE][0];
 }
 
-/* All products of a micro-batch, one after another: FLOPs, and seconds as measured apart. */
-static double own_flops(const product list[LAYERS], const findings *found, int precision,
-                        double *seconds) {
+/* All products of a micro-batch, one after another: FLOPs, and the sum of the seconds measured for
+ * each. */
+static double product_flops(const product list[LAYERS], const findings *found, int precision,
+                            double *seconds) {
     double flops = 0;
     *seconds     = 0;
     for (int k = 0; k < LAYERS; k++)
@@ -231,7 +232,7 @@ static void print_rates(const setting *on, const findings *found) {
     printf("\n| all of a micro-batch | | |");
     for (int p = 0; p < PRECISIONS; p++) {
         double seconds;
-        const double flops = own_flops(list, found, p, &seconds);
+        const double flops = product_flops(list, found, p, &seconds);
         if (found->has[p]) printf(" %.2f | | |", 1e-12 * flops / seconds);
     }
     printf("\n| a square | %" PRId64 " x %" PRId64 " x %" PRId64 " | |", on->square, on->square,
@@ -243,10 +244,10 @@ static void print_rates(const setting *on, const findings *found) {
 
 /* ---- training ---- */
 
-/* Tokens that follow no rule, the same ones in every step. */
+/* Random tokens, the same ones in every step. */
 static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
     const setting *const on  = context;
-    const int64_t vocabulary = config_of(on).vocabulary;
+    const int64_t vocabulary = model_config(on).vocabulary;
     for (int64_t k = 0; k < samples * on->length; k++) {
         const uint32_t hashed = (uint32_t)(first * on->length + k) * 2654435761U;
         ((int32_t *)to)[k]    = (int32_t)((int64_t)(hashed >> 4) % vocabulary);
@@ -291,9 +292,9 @@ static void add_ledgers(run *to, const sluice_ledger *ledgers, int ranks) {
 }
 
 static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int ranks) {
-    enum { MOST = 64 };
-    double seconds[MOST] = {0}, all = 0;
-    while (to->steps < on->most && (to->steps < on->least || all < on->seconds)) {
+    enum { MAX_STEPS = 64 };
+    double seconds[MAX_STEPS] = {0}, all = 0;
+    while (to->steps < on->max_steps && (to->steps < on->min_steps || all < on->seconds)) {
         const sluice_result result  = step(pipeline, on);
         all += seconds[to->steps++] = result.seconds;
         to->loss                    = result.loss;
@@ -346,10 +347,10 @@ static void print_limits(const setting *on, double flops) {
         "no action runs.\n"
         "- planned: the arenas. measured: what the device has left less than before the pipeline "
         "was made, after the last step;\n  its context was there before. elsewhere: measured less "
-        "planned; reserve: what a pipeline asks for beside its arenas.\n"
+        "planned; reserve: what a pipeline asks for in addition to its arenas.\n"
         "- weights: digest after %d steps; the same for every K of a precision, or the bench "
         "fails.\n\n",
-        on->least, on->most, WARM, WARM);
+        on->min_steps, on->max_steps, WARM, WARM);
     printf("| precision | K | step, ms | tokens/s | TFLOP/s | of the square | of all products | "
            "makespan idle | idle | planned, MiB | measured | elsewhere | reserve | loss | weights "
            "|\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
@@ -362,7 +363,7 @@ static void print_run(const task *with, double flops) {
     product list[LAYERS];
     double seconds;
     list_products(list, on);
-    const double own  = own_flops(list, found, with->precision, &seconds),
+    const double own  = product_flops(list, found, with->precision, &seconds),
                  rate = flops / it->seconds;
     printf("| %s | %d | ", sluice_precision_name((sluice_precision)with->precision),
            widths[with->width]);
@@ -400,7 +401,7 @@ static void print_ledgers(const findings *found) {
     printf("\n");
 }
 
-/* Of a run beside the first of its precision. */
+/* A run against the first one of its precision. */
 static bool is_as_promised(const run *it, const run *first, int precision, int ranks) {
     if (!it->done) return false;
     if (first->done && it->digest != first->digest) {
@@ -424,7 +425,7 @@ static bool train(const setting *on, findings *found) {
     for (int p = 0; p < PRECISIONS; p++)
         for (int w = 0; w < WIDTHS && found->has[p]; w++) {
             const task with = {on, found, p, w};
-            (void)apart(measure_run, &with);
+            (void)run_in_child(measure_run, &with);
             print_run(&with, flops);
             as_promised =
                 is_as_promised(&found->runs[p][w], &found->runs[p][0], p, widths[w]) && as_promised;
@@ -450,10 +451,10 @@ int main(int argc, char **argv) {
     if (found == MAP_FAILED) return 1;
     task with = {&on, found, 0, 0};
     bench_begin("Training on a GPU");
-    if (!apart(look_at_device, &with)) return 1;
+    if (!run_in_child(inspect_device, &with)) return 1;
     print_device(&on, found);
     for (with.precision = 0; with.precision < PRECISIONS; with.precision++)
-        if (found->has[with.precision] && !apart(measure_products, &with)) return 1;
+        if (found->has[with.precision] && !run_in_child(measure_products, &with)) return 1;
     print_rates(&on, found);
     return train(&on, found) ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c -- where and when a bench ran, and how it stops. */
+/* machine.c -- machine, date and clock of a benchmark, and how it stops. */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

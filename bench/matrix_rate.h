@@ -5,7 +5,7 @@
 
 #include "sluice/device.h"
 
-/* A device with one stream, and room for the largest product that is measured. */
+/* A device with one stream, and matrices large enough for every product that is measured. */
 typedef struct bench_matrices {
     const sluice_device_ops *ops;
     const sluice_operations *operations;
@@ -15,16 +15,16 @@ typedef struct bench_matrices {
     size_t c_bytes, a_bytes, b_bytes;
 } bench_matrices;
 
-/* The size of a product: its pointers are not looked at. The same products, F, I and W, that a
- * layer of `rows` x `inputs` to `outputs` asks for. */
+/* The size of a product; its pointers are ignored. The products of F, I and W of a linear layer
+ * from `rows` x `inputs` to `outputs`. */
 typedef enum bench_action { BENCH_F, BENCH_I, BENCH_W, BENCH_ACTIONS } bench_action;
 sluice_matmul bench_linear(bench_action action, int64_t rows, int64_t inputs, int64_t outputs);
-/* The same of a head whose weights are (classes, width). */
+/* The same for a head whose weights are (classes, width). */
 sluice_matmul bench_head(bench_action action, int64_t rows, int64_t width, int64_t classes);
 double bench_matmul_flops(const sluice_matmul *product);
 
-/* Device `ordinal` of `ops`, which computes in `precision`, one of float; filled with numbers for
- * `count` products. The process ends with a sentence if that cannot be had. */
+/* Device `ordinal` of `ops`, which computes in `precision`, one of float, with matrices filled for
+ * `count` products. The process ends with an error message if that fails. */
 void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int ordinal,
                          sluice_precision precision, const sluice_matmul *products, int count);
 void bench_matrices_close(bench_matrices *on);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c -- activation memory three ways: what the published formulas say, what is planned, what
- * a run touches. Prints Markdown; fails if a plan keeps more than its formula says, or a run
- * touches more than was planned.
+ * memory.c -- activation memory three ways: by the published formulas, as planned, and as touched
+ * by a run. Prints Markdown; fails if a plan keeps more than its formula says, or a run touches
+ * more than was planned.
  *
  *   memory             GPT-2 124M planned, a small GPT run: bench/results/memory-*.md
  *   memory --quick     a tiny GPT for both
@@ -17,9 +17,9 @@
 
 #include "bench.h"
 
-enum { STEPS = 3, MOST_RANKS = 8 };
+enum { STEPS = 3, MAX_RANKS = 8 };
 
-/* What is to be trained: N samples of `length` tokens in M micro-batches. */
+/* What is trained: N samples of `length` tokens in M micro-batches. */
 typedef struct setting {
     const char *preset;
     int64_t length, samples;
@@ -66,11 +66,11 @@ typedef struct planned {
     sluice_schedule *schedule;
     sluice_split *split;
     sluice_program *program;
-    bool recompute[MOST_RANKS];
+    bool recompute[MAX_RANKS];
 } planned;
 
-/* As many layers on every stage, as the formulas assume: where they do not divide, the first ones
- * have one less. */
+/* Equally many layers on every stage, as the formulas assume; where that is impossible, the first
+ * stages have one less. */
 static void split_evenly(sluice_split *split, int layers, int stages) {
     split->stages = stages;
     for (int s = 0; s <= stages; s++) split->first[s] = layers * s / stages;
@@ -103,8 +103,8 @@ static void free_plan(planned *plan) {
     free(plan->split);
 }
 
-/* N/M x and N/M y of the formulas: what a micro-batch's stage input takes, and what its layers
- * keep for their backward. */
+/* N/M x and N/M y of the formulas: bytes of a micro-batch's stage input, and of what its layers
+ * save for backward. */
 static void describe_stage(const planned *plan, int stage, size_t *input, size_t *inner) {
     const int64_t samples = sluice_program_samples(plan->program, 0);
     int first, last;
@@ -125,8 +125,8 @@ static void describe_stage(const planned *plan, int stage, size_t *input, size_t
 }
 
 static int in_flight(const planned *plan, int rank) {
-    const int m = sluice_program_microbatches(plan->program), most = plan->ranks - rank;
-    return strcmp(plan->variant->schedule, "1f1b") == 0 && most < m ? most : m;
+    const int m = sluice_program_microbatches(plan->program), held = plan->ranks - rank;
+    return strcmp(plan->variant->schedule, "1f1b") == 0 && held < m ? held : m;
 }
 
 static size_t formula_bytes(const planned *plan, int rank) {
@@ -136,7 +136,7 @@ static size_t formula_bytes(const planned *plan, int rank) {
     return flight * input + (plan->variant->recompute ? 1 : flight) * inner;
 }
 
-/* What the formulas speak of, at the moment when the rank needs most. */
+/* The share that the formulas describe, at the rank's peak. */
 static size_t kept_bytes(const sluice_program_bytes *bytes) {
     return bytes->at_peak[SLUICE_ROLE_INPUT] + bytes->at_peak[SLUICE_ROLE_SAVED_INPUT] +
            bytes->at_peak[SLUICE_ROLE_SAVED_WEIGHT];
@@ -179,7 +179,7 @@ static void print_rank(const planned *plan, int rank) {
     printf(" |\n");
 }
 
-static bool print_ranks(const sluice_model *model, const setting *on, int most) {
+static bool print_ranks(const sluice_model *model, const setting *on, int max_ranks) {
     bool as_said = true;
     for (int v = 0; v < VARIANTS; v++) {
         printf("\n### %s: %s\n\n", title_of(&variants[v]), variants[v].formula);
@@ -187,7 +187,7 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
                "formula | kept "
                "| working | activations | arena | arena/live | peak at |\n");
         printf("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
-        for (int p = 1; p <= most; p *= 2) {
+        for (int p = 1; p <= max_ranks; p *= 2) {
             planned plan = make_plan(model, on, &variants[v], p, false);
             for (int r = 0; r < p; r++) {
                 print_rank(&plan, r);
@@ -199,26 +199,26 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
     return as_said;
 }
 
-/* Activations of the rank that has most. */
+/* Activations of the rank with the most. */
 static size_t fullest(const planned *plan) {
-    size_t most = 0;
+    size_t peak = 0;
     for (int r = 0; r < plan->ranks; r++) {
         const size_t transient = sluice_program_memory(plan->program, r).transient;
-        if (transient > most) most = transient;
+        if (transient > peak) peak = transient;
     }
-    return most;
+    return peak;
 }
 
-static void print_fullest(const sluice_model *model, const setting *on, int most) {
+static void print_fullest(const sluice_model *model, const setting *on, int max_ranks) {
     printf("\n### Activations of the fullest rank\n\n| split | schedule |");
-    for (int p = 1; p <= most; p *= 2) printf(" P = %d |", p);
+    for (int p = 1; p <= max_ranks; p *= 2) printf(" P = %d |", p);
     printf("\n|:--|:--|");
-    for (int p = 1; p <= most; p *= 2) printf("--:|");
+    for (int p = 1; p <= max_ranks; p *= 2) printf("--:|");
     for (int k = 0; k < 2 * VARIANTS; k++) {
         const bool evenly      = k >= VARIANTS;
         const variant *const v = &variants[k % VARIANTS];
         printf("\n| %s | %s |", evenly ? "even in layers" : "even in FLOPs", title_of(v));
-        for (int p = 1; p <= most; p *= 2) {
+        for (int p = 1; p <= max_ranks; p *= 2) {
             planned plan = make_plan(model, on, v, p, evenly);
             printf(" %.1f |", mib(fullest(&plan)));
             free_plan(&plan);
@@ -249,7 +249,7 @@ static void print_cuts(const sluice_model *model, const setting *on, int ranks, 
     printf("\n");
 }
 
-static bool print_plans(const setting *on, int most) {
+static bool print_plans(const setting *on, int max_ranks) {
     sluice_model *const model = make_model(on);
     printf("## %s, planned\n\nN = %" PRId64 " samples of %" PRId64
            " tokens, M = %d micro-batches, adamw, fp32; MiB.\n\n",
@@ -259,14 +259,14 @@ static bool print_plans(const setting *on, int most) {
         "- formula: without recomputation GPipe keeps N (x + y), with it N x + N/M y, the paper's\n"
         "  O(N + L/K N/M) (Huang et al. 2019, section 2.3; their K is P here). 1F1B holds\n"
         "  min(M, P - r) micro-batches on rank r where GPipe holds M.\n"
-        "- kept: stage inputs and saved activations alive when the rank needs most.\n"
+        "- kept: stage inputs and saved activations alive at the peak of the rank.\n"
         "- working: what else is alive then: what is sent and received, scratch, gradients of\n"
         "  tied parameters.\n"
         "- activations: kept + working + gaps, as laid out; peak at: when that is.\n"
         "- even in FLOPs: the split that a pipeline has unless it is given one.\n");
-    print_fullest(model, on, most);
-    print_cuts(model, on, most < 4 ? most : 4, 1);
-    const bool as_said = print_ranks(model, on, most);
+    print_fullest(model, on, max_ranks);
+    print_cuts(model, on, max_ranks < 4 ? max_ranks : 4, 1);
+    const bool as_said = print_ranks(model, on, max_ranks);
     sluice_model_free(model);
     return as_said;
 }
@@ -292,7 +292,7 @@ static sluice_pipeline *make_pipeline(const planned *plan, const setting *on) {
     return pipeline;
 }
 
-/* What `STEPS` steps touch. */
+/* Memory that `STEPS` steps touch. */
 static bench_resident run_steps(const planned *plan, const setting *on) {
     int64_t length           = on->length;
     const sluice_batch batch = {
@@ -326,7 +326,7 @@ static bool print_run(const sluice_model *model, const setting *on, const varian
         printf(" %.2f | %.4f | %.2f |\n", mib(touched.arenas),
                (double)touched.arenas / (double)arenas, mib(touched.all) - mib(touched.arenas));
     else
-        printf(" not told here | | %.2f, arenas included |\n", mib(touched.all));
+        printf(" not measured here | | %.2f, arenas included |\n", mib(touched.all));
     free_plan(&plan);
     if (touched.arenas <= pages) return true;
     (void)fprintf(stderr, "bench: %s on %d ranks touches %zu bytes, planned are %zu\n", title_of(v),
@@ -334,7 +334,7 @@ static bool print_run(const sluice_model *model, const setting *on, const varian
     return false;
 }
 
-/* In a process of its own, that nothing freed before is used again. */
+/* In a separate process, so that no memory freed earlier is reused. */
 static bool print_run_apart(const sluice_model *model, const setting *on, const variant *v,
                             int ranks) {
     (void)fflush(stdout);
@@ -347,7 +347,7 @@ static bool print_run_apart(const sluice_model *model, const setting *on, const 
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-static bool print_runs(const setting *on, int most) {
+static bool print_runs(const setting *on, int max_ranks) {
     sluice_model *const model = make_model(on);
     bool as_planned           = true;
     printf("\n## %s, run\n\n%d steps, N = %" PRId64 " samples of %" PRId64
@@ -361,7 +361,7 @@ static bool print_runs(const setting *on, int most) {
         "  programs, staging. A process per row.\n\n");
     printf("| P | schedule | arenas, planned | touched | touched/planned | elsewhere |\n");
     printf("|--:|:--|--:|--:|--:|--:|\n");
-    for (int p = 1; p <= most; p *= 2)
+    for (int p = 1; p <= max_ranks; p *= 2)
         for (int v = 0; v < VARIANTS; v++)
             as_planned = print_run_apart(model, on, &variants[v], p) && as_planned;
     sluice_model_free(model);
@@ -378,7 +378,7 @@ int main(int argc, char **argv) {
     }
     (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     bench_begin("Activation memory: formula, plan, run");
-    const bool as_said    = print_plans(quick ? &tiny : &large, quick ? 2 : MOST_RANKS);
+    const bool as_said    = print_plans(quick ? &tiny : &large, quick ? 2 : MAX_RANKS);
     const bool as_planned = print_runs(quick ? &tiny : &small, quick ? 2 : 4);
     return as_said && as_planned ? 0 : 1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pipeline.c -- training on the CPU beside its simulation: is a step as long as the simulator says,
- * given what its actions took, and do the schedules gain over each other what it says? Prints
- * Markdown; fails only if a ledger does not account for its step.
+ * pipeline.c -- training on the CPU against its simulation: does a step take what the simulator
+ * says, given the times of its actions, and are the differences between schedules those that it
+ * predicts? Prints Markdown; fails only if a ledger does not account for its step.
  *
  *   pipeline            gpt-mini on 2 ranks: bench/results/pipeline-*.md; about a minute
  *   pipeline --quick    gpt-nano, 3 steps
@@ -13,7 +13,7 @@
 
 #include "bench.h"
 
-enum { RANKS = 2, SCHEDULES = 4, MOST_STAGES = 4, MOST_STEPS = 64 };
+enum { RANKS = 2, SCHEDULES = 4, MAX_STAGES = 4, MAX_STEPS = 64 };
 
 typedef struct setting {
     const char *preset;
@@ -28,9 +28,9 @@ typedef struct subject {
     const char *name;
     sluice_pipeline *pipeline;
     int steps;
-    double measured[MOST_STEPS], simulated[MOST_STEPS]; /* seconds */
-    double error[MOST_STEPS];                           /* measured / simulated - 1 */
-    double computed[MOST_STEPS];                        /* seconds in F, I and W, all ranks */
+    double measured[MAX_STEPS], simulated[MAX_STEPS]; /* seconds */
+    double error[MAX_STEPS];                          /* measured / simulated - 1 */
+    double computed[MAX_STEPS];                       /* seconds in F, I and W, all ranks */
     double ledger[2]
                  [SLUICE_LEDGER_ENTRIES]; /* measured, simulated: seconds of all ranks and steps */
     double unaccounted;                   /* the same */
@@ -65,8 +65,8 @@ static void open_subject(subject *it, const sluice_model *model, const setting *
 static double simulate(const sluice_pipeline *pipeline, sluice_ledger ledger[RANKS]) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     sluice_simulation *simulation       = NULL;
-    sluice_cost cost[MOST_STAGES];
-    double recompute[MOST_STAGES], updates[RANKS];
+    sluice_cost cost[MAX_STAGES];
+    double recompute[MAX_STAGES], updates[RANKS];
     sluice_pipeline_stage_costs(cost, pipeline);
     sluice_pipeline_other_costs(recompute, updates, pipeline);
     const sluice_simulation_costs costs = {
@@ -132,7 +132,7 @@ static void print_errors(const subject *subjects) {
     }
 }
 
-/* Every entry in % of the simulated steps: what the two differ in is the error. */
+/* Every entry in % of the simulated steps: the differences add up to the error. */
 static void print_ledgers(const subject *subjects) {
     printf("\n## Where the error is\n\nThe ledgers of both ranks, over all steps, in %% of the "
            "simulated time: as measured, and simulated below.\n\n| schedule | ");
@@ -158,7 +158,7 @@ static void print_ledgers(const subject *subjects) {
 }
 
 /* Against 1F1B: as measured; as simulated, each from its own actions; and how much of the
- * difference is that the actions themselves take longer or shorter. */
+ * difference comes from actions that take longer or shorter. */
 static void print_gains(const subject *subjects) {
     const subject *const base = &subjects[1];
     printf("\n## Against 1f1b\n\nHow much shorter a step is (medians); simulated from each "
@@ -199,7 +199,7 @@ int main(int argc, char **argv) {
         "each schedule in turn.\n%s\n\n",
         on->preset, (long long)on->samples, (long long)on->length, on->microbatches, RANKS,
         on->steps, sluice_pipeline_degradations(subjects[0].pipeline));
-    /* In turn, that what else the machine does is shared by all; the first ones only warm up. */
+    /* In turn, so that other load on the machine hits all alike; the first steps only warm up. */
     for (int n = -2; n < on->steps; n++)
         for (int k = 0; k < SCHEDULES; k++) run_step(&subjects[k], on, n >= 0);
     print_errors(subjects);

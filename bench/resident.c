@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* resident.c -- what lies in memory, as /proc/self/smaps counts it: pages that were touched. */
+/* resident.c -- resident memory, as /proc/self/smaps counts it: pages that were touched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -18,15 +18,17 @@ int main(void) {
     sluice_model *model               = NULL;
     sluice_schedule *schedule         = NULL;
     sluice_pipeline *pipe             = NULL;
-    sluice_schedule_options plan      = {sizeof plan, .ranks = 2, .microbatches = 4};
+    sluice_schedule_options plan      = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_pipeline_options settings  = SLUICE_PIPELINE_OPTIONS_INIT;
-    settings.samples                  = SAMPLES;
     const sluice_batch batch          = {SAMPLES, SAMPLES,
                                          .parts = {{"inputs", load_x, NULL}, {"targets", load_y, NULL}},
                                          .learning_rate = 0.01};
     sluice_result result              = {0};
     const sluice_linear_config wide   = {.inputs = 1, .outputs = 32},
                                narrow = {.inputs = 32, .outputs = 1};
+    plan.ranks                        = 2;
+    plan.microbatches                 = 4;
+    settings.samples                  = SAMPLES;
     bool failed = sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {1}}) ||
                   sluice_model_add(model, sluice_layer_linear(), &wide, "wide") ||
                   sluice_model_add(model, sluice_layer_relu(), NULL, "relu") ||

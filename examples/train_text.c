@@ -14,10 +14,12 @@ typedef struct parts {
 } parts;
 
 static bool make(parts *p, const char *const *paths, int count) {
-    const sluice_schedule_options plan = {sizeof plan, .ranks = 2, .microbatches = 4};
-    sluice_pipeline_options settings   = SLUICE_PIPELINE_OPTIONS_INIT;
-    sluice_run_options how             = SLUICE_RUN_OPTIONS_INIT;
+    sluice_schedule_options plan     = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_run_options how           = SLUICE_RUN_OPTIONS_INIT;
     sluice_model_config config;
+    plan.ranks         = 2;
+    plan.microbatches  = 4;
     settings.samples   = SAMPLES;
     how.steps          = STEPS;
     how.evaluate_every = 20;

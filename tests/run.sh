@@ -16,5 +16,5 @@ for preset in dev clang asan tsan release; do
 done
 for preset in asan tsan release; do
     echo "== $preset"
-    ctest --preset "$preset"
+    ctest --preset "$preset" --parallel "$(nproc)" # but for those that hold something to a time
 done

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ledger.h -- where a rank's step went: the same entries of a step that was measured and of one
- * that was simulated.
+ * ledger.h -- where the time of a rank's step went. A measured step and a simulated one have the
+ * same entries.
  *
- * Every entry is a time of its own, idle too: an instruction's begin and end, read from the clock.
- * None is what is left over; what is left over is `unaccounted`.
- *
- *   F, recompute   those actions, with the loading of inputs and targets
- *   I, W           those actions, and the two halves of each B, told apart layer by layer
- *   wait-up        standing still for the neighbour towards the model's input: for an activation
- * from there to be sent, for a gradient to there to be received wait-down      the same towards the
- * loss: gradients from there, activations to there transfer       posting, copying, and standing
- * still while what both ends have posted moves update         sums of tied gradients, partial
- * norms, the optimizer idle           before the rank's first instruction, waiting for all ranks at
- * the norm (and for tied gradients), and after its last one until the step is over
+ * Every entry is the sum of intervals read from the clock, idle included; none is computed as the
+ * rest of the others. What no entry covers is `unaccounted`.
  */
+/* clang-format off */
+/*
+ *   F, recompute   those actions, with the loading of inputs and targets
+ *   I, W           those actions, and the two halves of each B, measured layer by layer
+ *   wait-up        blocked on the neighbour towards the model's input: it has not yet sent an
+ *                  activation, or not yet taken a gradient
+ *   wait-down      blocked on the neighbour towards the loss: it has not yet sent a gradient, or
+ *                  not yet taken an activation
+ *   transfer       posting, copying, and waiting while what both ends have posted is moved
+ *   update         sums of tied gradients, partial norms, the optimizer
+ *   idle           before the rank's first instruction, while it waits for all ranks at the norm
+ *                  (and for tied gradients), and after its last instruction until the step ends
+ */
+/* clang-format on */
 #ifndef SLUICE_LEDGER_H
 #define SLUICE_LEDGER_H
 
@@ -47,12 +52,12 @@ SLUICE_API const char *sluice_ledger_name(sluice_ledger_entry entry);
 
 typedef struct sluice_ledger {
     double time[SLUICE_LEDGER_ENTRIES]; /* seconds, or the unit of the simulation's costs */
-    double step;                        /* the whole */
+    double step;                        /* the whole step */
     double unaccounted;                 /* step less all entries: the loop between instructions */
-    double on_core; /* of it: while the rank's own thread had a core; 0 where that is not known */
+    double on_core; /* part of it during which the rank's thread was on a core; 0: unknown */
 } sluice_ledger;
 
-/* What a simulation under `costs` says of each rank; `out` has one for each. E_HOST_MEMORY. */
+/* One ledger per rank of a simulation under `costs`, into `out`. E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_simulation_ledger(sluice_ledger *out, const sluice_program *program,
                                                   const sluice_simulation *simulation,
                                                   const sluice_simulation_costs *costs);

@@ -25,15 +25,15 @@ typedef enum sluice_type {
 #undef X
 } sluice_type;
 
-/* Bytes of an element; 0 for a value that is no type. */
+/* Bytes of an element; 0 for an unknown type. */
 SLUICE_API size_t sluice_type_bytes(sluice_type type);
 /* "float32"; never NULL. */
 SLUICE_API const char *sluice_type_name(sluice_type type);
 
 /*
  * The arithmetic of a run: the element type of activations and of the parameters as layers read
- * them, and what products round to. Masters of parameters, their gradients and optimizer state are
- * fp32 in all of them. Values are ABI: append.
+ * them, and how products are rounded. Masters of parameters, their gradients and optimizer state
+ * are fp32 in every precision. Values are ABI: append.
  */
 /* clang-format off */
 #define SLUICE_PRECISION_MAP(X)   \
@@ -61,11 +61,11 @@ enum { SLUICE_MAX_DIMS = 4 };
 /* Row-major and contiguous; the last dimension is the fastest. Unused dims are 0. */
 typedef struct sluice_shape {
     sluice_type type;
-    int rank; /* number of dimensions, 0..SLUICE_MAX_DIMS */
+    int dim_count; /* 0 .. SLUICE_MAX_DIMS */
     int64_t dims[SLUICE_MAX_DIMS];
 } sluice_shape;
 
-/* Elements (1 when rank is 0). */
+/* Elements (1 when dim_count is 0). */
 SLUICE_API int64_t sluice_shape_count(const sluice_shape *shape);
 /* Bytes: elements times the element's size. */
 SLUICE_API size_t sluice_shape_bytes(const sluice_shape *shape);

@@ -2,53 +2,45 @@
 /* tensor.c -- element types, precisions, and the size of a shape. */
 #include "sluice/tensor.h"
 
-size_t sluice_type_bytes(sluice_type type) {
-    switch (type) {
-#define X(name, code, bytes, text)                                                                 \
-    case SLUICE_TYPE_##name:                                                                       \
-        return bytes;
-        SLUICE_TYPE_MAP(X)
+static const struct {
+    size_t bytes;
+    const char *name;
+} types[] = {
+#define X(name, code, bytes, text) [SLUICE_TYPE_##name] = {bytes, text},
+    SLUICE_TYPE_MAP(X)
 #undef X
-    }
-    return 0;
+};
+
+static const struct {
+    sluice_type type;
+    const char *name;
+} precisions[] = {
+#define X(name, code, type, text) [SLUICE_PRECISION_##name] = {SLUICE_TYPE_##type, text},
+    SLUICE_PRECISION_MAP(X)
+#undef X
+};
+_Static_assert(sizeof precisions / sizeof *precisions == SLUICE_PRECISIONS, "one row for each");
+
+size_t sluice_type_bytes(sluice_type type) {
+    return (size_t)type < sizeof types / sizeof *types ? types[type].bytes : 0;
 }
 
 const char *sluice_type_name(sluice_type type) {
-    switch (type) {
-#define X(name, code, bytes, text)                                                                 \
-    case SLUICE_TYPE_##name:                                                                       \
-        return text;
-        SLUICE_TYPE_MAP(X)
-#undef X
-    }
-    return "of an unknown type";
+    return (size_t)type < sizeof types / sizeof *types ? types[type].name : "of an unknown type";
 }
 
 const char *sluice_precision_name(sluice_precision precision) {
-    switch (precision) {
-#define X(name, code, type, text)                                                                  \
-    case SLUICE_PRECISION_##name:                                                                  \
-        return text;
-        SLUICE_PRECISION_MAP(X)
-#undef X
-    }
-    return "an unknown precision";
+    return (size_t)precision < SLUICE_PRECISIONS ? precisions[precision].name
+                                                 : "an unknown precision";
 }
 
 sluice_type sluice_precision_type(sluice_precision precision) {
-    switch (precision) {
-#define X(name, code, type, text)                                                                  \
-    case SLUICE_PRECISION_##name:                                                                  \
-        return SLUICE_TYPE_##type;
-        SLUICE_PRECISION_MAP(X)
-#undef X
-    }
-    return SLUICE_TYPE_F32;
+    return (size_t)precision < SLUICE_PRECISIONS ? precisions[precision].type : SLUICE_TYPE_F32;
 }
 
 int64_t sluice_shape_count(const sluice_shape *shape) {
     int64_t count = 1;
-    for (int d = 0; d < shape->rank; d++) count *= shape->dims[d];
+    for (int d = 0; d < shape->dim_count; d++) count *= shape->dims[d];
     return count;
 }
 

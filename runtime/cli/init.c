@@ -30,14 +30,15 @@ static const sluice_named_tensor *find_tensor(const weights *in, const char *nam
 
 static void print_shape(char *out, size_t bytes, const sluice_shape *shape) {
     size_t length = (size_t)snprintf(out, bytes, "(");
-    for (int d = 0; d < shape->rank; d++)
+    for (int d = 0; d < shape->dim_count; d++)
         length += (size_t)snprintf(out + length, bytes - length, "%s%lld", d ? ", " : "",
                                    (long long)shape->dims[d]);
     snprintf(out + length, bytes - length, ")");
 }
 
 static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+    return a->dim_count == b->dim_count &&
+           memcmp(a->dims, b->dims, (size_t)a->dim_count * sizeof a->dims[0]) == 0;
 }
 
 /* ---- checks: before the first value is written ---- */
@@ -90,7 +91,7 @@ static int check_extra(const train_problem *problem, const weights *in) {
         if (is_known(problem, tensor->name) || is_ignored(in, tensor->name)) continue;
         if (is_tied && is_same_head(in, tensor)) continue;
         return cli_fail(CLI_FAILED,
-                        "%s has a tensor '%s' that the model has not; --model must be "
+                        "%s has a tensor '%s' that the model does not have; --model must be "
                         "the model it was saved from",
                         in->path, tensor->name);
     }

@@ -152,7 +152,7 @@ static void bind_tables(sluice__call *call, const sluice__rank *rank, const slui
     for (int k = 0; k < SLUICE_LAYER_SAVED; k++)
         call->saved[k] = find(rank, slots, &spots->saved[k]);
     for (int k = 0; k < SLUICE_LAYER_STASH; k++)
-        call->stash[k] = find(rank, slots, &spots->handed[k]);
+        call->stash[k] = find(rank, slots, &spots->stash[k]);
     for (int k = 0; k < SLUICE_LAYER_BATCH; k++)
         call->batch[k] = find(rank, slots, &spots->batch[k]);
 }
@@ -187,7 +187,7 @@ static void bind_call(sluice__call *call, sluice__rank *rank, const sluice__stag
         .parameters      = tables->parameters,
         .gradients       = tables->gradients,
         .saved           = call->saved,
-        .handed          = call->stash,
+        .stash           = call->stash,
         .states          = tables->states,
         .scratch         = find(rank, set->slots, scratch),
         .batch           = call->batch,

@@ -25,7 +25,7 @@ static sluice_status add(XXH3_state_t *hash, sluice_pipeline *pipeline,
     const sluice_status status = sluice__state_move(pipeline, state, values, NULL);
     if (status == SLUICE_OK) {
         XXH3_64bits_update(hash, state->is.name, strlen(state->is.name) + 1);
-        XXH3_64bits_update(hash, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(hash, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
         XXH3_64bits_update(hash, values, bytes);
     }
     sluice__free(values);
@@ -38,7 +38,7 @@ sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline
     XXH3_state_t *hash                 = XXH3_createState();
     int count                          = 0;
     sluice_status status               = SLUICE_OK;
-    if (!hash) return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a digest");
+    if (!hash) return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for a digest");
     XXH3_64bits_reset(hash);
     SLUICE__TRY_OUT(sluice__alloc(&order, (size_t)states->count, sizeof *order));
     for (int k = 0; k < states->count; k++)

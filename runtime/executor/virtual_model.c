@@ -26,8 +26,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
                              false}},
         .saved_count     = sizes->saved > 0,
         .saved           = {{samples * sizes->saved, SLUICE_UNTIL_WEIGHT}},
-        .stash_count     = sizes->handed > 0,
-        .handed          = {samples * sizes->handed},
+        .stash_count     = sizes->stash > 0,
+        .stash           = {samples * sizes->stash},
         .is_loss         = sizes->is_loss,
         .batch_count     = sizes->is_loss,
         .batch = {{"targets", {SLUICE_TYPE_F32, 1, {input->dims[0]}}, SLUICE_UNTIL_INPUT}},
@@ -52,7 +52,8 @@ static sluice_status do_nothing(const sluice_layer_call *call) {
 const sluice_layer_kind *sluice_layer_virtual(void) {
     static const sluice_layer_variant variants[] = {{"virtual", do_nothing, do_nothing, do_nothing},
                                                     {NULL, NULL, NULL, NULL}};
-    static const sluice_layer_kind kind          = {.name         = "virtual",
+    static const sluice_layer_kind kind          = {.size         = sizeof(sluice_layer_kind),
+                                                    .name         = "virtual",
                                                     .config_bytes = sizeof(sluice_virtual_config),
                                                     .describe     = describe,
                                                     .variants     = variants};
@@ -65,7 +66,7 @@ static sluice_status add_stage(sluice_model *model, const sluice_stage_bytes *by
     const sluice_virtual_config config = {
         .output     = bytes ? bytes->output : 0,
         .saved      = bytes ? bytes->saved : 0,
-        .handed     = bytes ? bytes->handed : 0,
+        .stash      = bytes ? bytes->stash : 0,
         .scratch    = bytes ? bytes->scratch : 0,
         .parameters = bytes ? (int64_t)((bytes->permanent + each - 1) / each) : 0,
         .is_loss    = stage == stages - 1};

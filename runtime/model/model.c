@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* model.c -- the model: a list of layers and the list of the parameters that they use. */
+/* model.c -- a model: the list of its layers and the list of the parameters that they use. */
 #include "sluice/model.h"
 
 #include <assert.h>
@@ -20,26 +20,26 @@ typedef struct layer {
 
 typedef struct use {
     sluice_parameter_use use;
-    char *name; /* owned; that of a tied use is only the layer's word for it */
+    char *name; /* owned; the name within this layer, also of a tied use */
 } use;
 
 struct sluice_model {
     layer *layers;
     use *uses;
     int layer_count, use_count;
-    sluice_shape next[SLUICE_PRECISIONS]; /* input of the layer to come, for one sample */
-    sluice_batch_read *batch;             /* what the layers read, each name once */
+    sluice_shape next[SLUICE_PRECISIONS]; /* input of the next layer to be added, for one sample */
+    sluice_batch_read *batch;             /* parts that the layers read, each name once */
     int batch_count;
     bool has_loss;
     int64_t weight_per_sample; /* 0 without a loss */
 };
 
 sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample) {
-    if (sample->rank < 0 || sample->rank >= SLUICE_MAX_DIMS)
+    if (sample->dim_count < 0 || sample->dim_count >= SLUICE_MAX_DIMS)
         return sluice__fail(SLUICE_E_ARGUMENT, "a sample has %d dimensions; there may be 0 to %d",
-                            sample->rank, SLUICE_MAX_DIMS - 1);
-    sluice_shape input = {sample->type, sample->rank + 1, {1}};
-    for (int d = 0; d < sample->rank; d++) {
+                            sample->dim_count, SLUICE_MAX_DIMS - 1);
+    sluice_shape input = {sample->type, sample->dim_count + 1, {1}};
+    for (int d = 0; d < sample->dim_count; d++) {
         if (sample->dims[d] < 1)
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "a sample's dimension %d is %" PRId64 "; it must be at least 1", d,
@@ -55,7 +55,7 @@ sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample
     }
     model->batch[model->batch_count++] = (sluice_batch_read){.name = "inputs", .shape = input};
     for (int p = 0; p < SLUICE_PRECISIONS; p++) {
-        model->next[p] = input; /* floats enter as activations do */
+        model->next[p] = input; /* floats have the type of activations */
         if (input.type == SLUICE_TYPE_F32)
             model->next[p].type = sluice_precision_type((sluice_precision)p);
     }
@@ -83,8 +83,7 @@ static int find_use(const sluice_model *model, int begin, int end, const char *n
     return -1;
 }
 
-/* "<layer>.<parameter>"; "../" at the parameter's beginning takes the layer's last component away.
- */
+/* "<layer>.<parameter>"; a leading "../" of the parameter removes the layer's last component. */
 static sluice_status full_name(char **out, const char *layer_name, const char *parameter) {
     static const char up[] = "../";
     int length             = (int)strlen(layer_name);
@@ -100,7 +99,7 @@ static sluice_status full_name(char **out, const char *layer_name, const char *p
     return SLUICE_OK;
 }
 
-/* A custom kind may describe what cannot be: say so here, not in a crash later. */
+/* A custom kind may describe something impossible: report it here, instead of crashing later. */
 static sluice_status check_description(const sluice_layer_kind *kind,
                                        const sluice_layer_description *d) {
     if (d->parameter_count < 0 || d->parameter_count > SLUICE_LAYER_PARAMETERS ||
@@ -108,12 +107,13 @@ static sluice_status check_description(const sluice_layer_kind *kind,
         d->stash_count > SLUICE_LAYER_STASH || d->batch_count < 0 ||
         d->batch_count > SLUICE_LAYER_BATCH)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' describes %d parameters, %d saved and %d handed "
+                            "layer kind '%s' describes %d parameters, %d saved and %d stashed "
                             "tensors and %d parts of the batch; there may be %d, %d, %d and %d",
                             kind->name, d->parameter_count, d->saved_count, d->stash_count,
                             d->batch_count, SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED,
                             SLUICE_LAYER_STASH, SLUICE_LAYER_BATCH);
-    if (d->output.rank < 1 || d->output.rank > SLUICE_MAX_DIMS || d->output.dims[0] != 1) {
+    if (d->output.dim_count < 1 || d->output.dim_count > SLUICE_MAX_DIMS ||
+        d->output.dims[0] != 1) {
         char text[SLUICE__SHAPE_TEXT];
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "layer kind '%s' makes %s of 1 sample; its output must begin with the "
@@ -128,8 +128,8 @@ static sluice_status check_description(const sluice_layer_kind *kind,
 }
 
 static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->type == b->type && a->rank == b->rank &&
-           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+    return a->type == b->type && a->dim_count == b->dim_count &&
+           memcmp(a->dims, b->dims, (size_t)a->dim_count * sizeof a->dims[0]) == 0;
 }
 
 static sluice_status check_state(const sluice_layer_kind *kind, const sluice_layer_state *state,
@@ -146,7 +146,7 @@ static sluice_status check_state(const sluice_layer_kind *kind, const sluice_lay
                         sluice__shape_text(two, &for_two->shape));
 }
 
-/* State belongs to the layer, not to a micro-batch: asked for two samples, it is the same. */
+/* State belongs to the layer, not to a micro-batch: for two samples it has the same shape. */
 static sluice_status check_states(const sluice_layer_kind *kind, const void *config,
                                   const sluice_shape *input, const sluice_layer_description *d) {
     sluice_layer_description two = {0};
@@ -161,6 +161,15 @@ static sluice_status check_states(const sluice_layer_kind *kind, const void *con
     for (int k = 0; k < d->state_count; k++)
         SLUICE__TRY(check_state(kind, &d->states[k], &two.states[k]));
     return SLUICE_OK;
+}
+
+/* The size says which fields the kind has: those of the header it was compiled against. */
+static sluice_status check_size(const sluice_layer_kind *kind, const char *name) {
+    if (kind->size > 0 && kind->size <= sizeof *kind) return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT,
+                 "the kind of layer '%s' has a size of %zu bytes; this library knows 1 to %zu",
+                 name, kind->size, sizeof *kind);
+    return sluice__hint(SLUICE_E_ARGUMENT, "set .size to sizeof(sluice_layer_kind)");
 }
 
 static sluice_status check_name(const sluice_model *model, const char *name) {
@@ -219,11 +228,11 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
     return SLUICE_OK;
 }
 
-/* Append what the layer reads of the batch and no earlier one does. */
+/* Append the parts of the batch that the layer reads and no earlier layer does. */
 static sluice_status add_batch(sluice_model *model, const char *name,
                                const sluice_layer_description *d) {
-    const int most = model->batch_count + d->batch_count;
-    SLUICE__TRY(sluice__grow(&model->batch, (size_t)most, sizeof *model->batch));
+    const int max = model->batch_count + d->batch_count;
+    SLUICE__TRY(sluice__grow(&model->batch, (size_t)max, sizeof *model->batch));
     for (int k = 0; k < d->batch_count; k++) {
         const sluice_batch_read *const read = &d->batch[k];
         int known                           = 0;
@@ -249,7 +258,8 @@ static sluice_status add_batch(sluice_model *model, const char *name,
     return SLUICE_OK;
 }
 
-/* In another precision the layer reads what it reads in fp32: floats as such, or as activations. */
+/* In another precision the layer reads the same parts as in fp32; floats may be activations there.
+ */
 static sluice_status check_reads(const char *name, const sluice_layer_description *d,
                                  const sluice_layer_description *other,
                                  sluice_precision precision) {
@@ -269,7 +279,7 @@ static sluice_status check_reads(const char *name, const sluice_layer_descriptio
     return SLUICE_OK;
 }
 
-/* In each precision what the layer gives to the next; in one that it refuses, as in fp32. */
+/* The output in each precision; in one that the layer refuses, that of fp32. */
 static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
                                   const sluice_layer_description *d) {
     for (int p = 0; p < SLUICE_PRECISIONS; p++) {
@@ -278,8 +288,9 @@ static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
                            added->kind->describe(&other, added->config, &added->input[p],
                                                  (sluice_precision)p) == SLUICE_OK;
         outputs[p] = takes ? other.output : d->output;
-        if (takes) SLUICE__TRY(check_description(added->kind, &other));
-        if (takes) SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
+        if (!takes) continue;
+        SLUICE__TRY(check_description(added->kind, &other));
+        SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
     }
     return SLUICE_OK;
 }
@@ -291,6 +302,7 @@ static void drop_uses(sluice_model *model, int count) {
 sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
                                const void *config, const char *name) {
     sluice_layer_description d = {0};
+    SLUICE__TRY(check_size(kind, name));
     SLUICE__TRY(describe_next(model, kind, config, name, &d));
 
     const int uses = model->use_count, parts = model->batch_count;
@@ -342,7 +354,7 @@ sluice_status sluice_model_tie(sluice_model *model, const char *name, const char
                             name, sluice__shape_text(a, &tied->parameter.shape), first,
                             sluice__shape_text(b, &earlier->parameter.shape));
     }
-    /* What is about the values is the first use's; what is about the action remains. */
+    /* The values' properties are those of the first use; those of the gradient remain its own. */
     tied->first                 = f;
     tied->name                  = earlier->name;
     tied->parameter.initializer = earlier->parameter.initializer;

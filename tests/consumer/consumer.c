@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* consumer.c -- somebody's program on the installed library: C11, C17 and C++17 alike. It makes a
- * pipeline, so that everything the library needs is linked, and asks for a failure's sentence. */
+/* consumer.c -- a program against the installed library, in C11, C17 and C++17 alike. It opens a
+ * pipeline, so that everything the library needs is linked, and prints the message of a failure. */
 #include <sluice/sluice.h>
 
 #include <stdio.h>
@@ -12,8 +12,8 @@ static sluice_status make_model(sluice_model **out) {
     sluice_linear_config layer;
     memset(&sample, 0, sizeof sample);
     memset(&layer, 0, sizeof layer);
-    sample.rank    = 1;
-    sample.dims[0] = 8;
+    sample.dim_count = 1;
+    sample.dims[0]   = 8;
     layer.inputs = layer.outputs = 8;
     sluice_status status         = sluice_model_create(&model, &sample);
     if (status == SLUICE_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario.c -- runs a pipeline from create to free, phase by phase. */
+/* scenario.c -- runs a pipeline from open to close, phase by phase. */
 #include "scenario.h"
 
 #include <dirent.h>
@@ -40,7 +40,7 @@ static void *resize(void *context, void *block, size_t old_bytes, size_t new_byt
 
 static int threads(void) {
     DIR *const tasks = opendir("/proc/self/task");
-    int count        = -2; /* . and .. */
+    int count        = -2; /* the entries . and .. */
     assert_non_null(tasks);
     while (readdir(tasks)) count++;
     (void)closedir(tasks);
@@ -70,7 +70,7 @@ bool scenario_threads_end(double seconds) {
     return true;
 }
 
-/* A thread that was joined may be seen a moment longer. */
+/* A joined thread may stay visible for a short time. */
 bool scenario_nothing_is_left(double seconds, char *left, size_t bytes) {
     for (const double end = sluice__now() + seconds;;) {
         char things[160];
@@ -151,7 +151,7 @@ static sluice_status load_numbers(void *context, void *to, int64_t first, int64_
     return SLUICE_OK;
 }
 
-/* Fewer than there are micro-batches when evaluating: some are empty. */
+/* Fewer than the micro-batches of an evaluation: some are empty. */
 static sluice_batch make_batch(const scenario *s, int64_t samples) {
     sluice_load *const load = s->is_gpt ? load_tokens : load_numbers;
     return (sluice_batch){
@@ -241,7 +241,7 @@ outcome scenario_run(const scenario *s, void (*at)(scenario_phase), const char *
     }
     const bool is_kept = end.failed_in > SCENARIO_CREATE && end.failed_in < SCENARIO_FREE;
     const bool is_own  = end.status == SLUICE_E_HOST_MEMORY && end.failed_in >= SCENARIO_READ;
-    if (is_kept && !is_own) /* memory of the call's own: nothing has happened */
+    if (is_kept && !is_own) /* allocated by the call itself: nothing has happened */
         expect_refusals(pipeline, s, &end, words);
     sluice_status freed;
     if (at) at(SCENARIO_FREE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario.h -- a pipeline on two emulated GPUs from create to free, in phases, and what may be
- * left of it when something fails.
+ * scenario.h -- a pipeline on two emulated GPUs from open to close, in phases, and what a failure
+ * may leave behind.
  */
 #ifndef SLUICE_TESTS_CUDA_SCENARIO_H
 #define SLUICE_TESTS_CUDA_SCENARIO_H
@@ -29,45 +29,45 @@ typedef enum scenario_phase {
 
 extern const char *const scenario_phase_words[SCENARIO_END];
 
-/* A rank for each GPU, unless one has them both. */
+/* One rank on each GPU, unless one GPU has both. */
 typedef struct scenario {
     const char *name, *schedule, *device;
     bool is_gpt; /* tied, with dropout, AdamW; else linear layers and relu, TF32, SGD */
     double deadline_s;
-    bool goes_on; /* beside what is there, instead of in an emulation begun anew */
+    bool goes_on; /* next to pipelines that exist, instead of in a restarted emulation */
 } scenario;
 
 typedef struct outcome {
     scenario_phase failed_in; /* END: nothing failed */
     sluice_status status;
     sluice_error error;
-    double seconds;      /* of the phase that failed */
-    double free_seconds; /* of the last phase */
-    uint64_t digest;     /* of the parameters after two steps */
-    sluice_model *model; /* of a rank that is stuck: to be freed when all have come back */
+    double seconds;      /* duration of the phase that failed */
+    double free_seconds; /* duration of the last phase */
+    uint64_t digest;     /* digest of the parameters after two steps */
+    sluice_model *model; /* of a stuck rank: to be freed when all ranks have returned */
 } outcome;
 
-/* Settings of the emulation that each run begins with. */
+/* Emulation settings at the start of each run. */
 extern emu_settings scenario_settings;
 
-/* Host memory is counted from now on. */
+/* Start counting requests for host memory. */
 void scenario_begin(void);
-/* The request for host memory number `n` from now (0: the next) fails; -1: none does. */
+/* Let request number `n` from now (0: the next) for host memory fail; -1: none. */
 void scenario_fail_memory(int n);
-int scenario_requests(void); /* since then */
+int scenario_requests(void); /* requests since then */
 
 /* Called while each micro-batch is loaded, on the rank's thread; or NULL. */
 extern sluice_status (*scenario_while_loading)(void);
 
-/* From the beginning to the end, or to what fails; after that the pipeline must refuse to go on, in
- * the same words. `at` is called when each phase begins, END too; or NULL. `words`: which
- * case this is. */
+/* Run all phases, or up to a failure, after which the pipeline must refuse to go on with the same
+ * message. `at` is called when each phase begins, END too; or NULL. `words`: the name of the
+ * case. */
 outcome scenario_run(const scenario *s, void (*at)(scenario_phase), const char *words);
-/* No thread is left, after up to `seconds`. */
+/* Fails if a thread is left after `seconds`. */
 bool scenario_threads_end(double seconds);
-/* No handle, no byte, no thread. */
+/* Fails if a handle, a byte or a thread is left. */
 void scenario_expect_nothing_left(const char *words);
-/* The same, after up to `seconds`. */
+/* The same, after at most `seconds`. */
 bool scenario_nothing_is_left(double seconds, char *left, size_t bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stack.h -- a stack of small linear layers, deep enough for any schedule, on emulated GPUs that
- * can be made anew. */
+ * can be restarted. */
 #ifndef SLUICE_TESTS_CUDA_STACK_H
 #define SLUICE_TESTS_CUDA_STACK_H
 
@@ -22,7 +22,7 @@ typedef struct stack {
     int ranks_per_device;
     double deadline; /* 0: long */
     void (*watch)(sluice__rank *rank, const sluice_instruction *at);
-    const sluice__transport_ops *instead; /* of the one that is named; NULL: none */
+    const sluice__transport_ops *instead; /* used instead of the named one; NULL: none */
 } stack;
 
 typedef struct stack_outcome {
@@ -32,7 +32,8 @@ typedef struct stack_outcome {
 
 /* ---- the devices ---- */
 
-/* Whole devices, by other seeds; reported if anything of those before is left. */
+/* Restart with intact devices and other seeds; reported if anything is left on the devices
+ * before. */
 static inline void stack_devices(int devices, uint64_t seed, bool lazy) {
     emu_settings settings = emu_settings_now();
     settings.devices      = devices;

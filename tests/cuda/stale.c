@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stale.c -- a plug-in of another version than the library's, for tests. */
+/* stale.c -- a plug-in whose version differs from the library's, for tests. */
 #include "runtime/device/plugin.h"
 
 __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;

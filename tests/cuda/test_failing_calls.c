@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_failing_calls.c -- every place of the backend that calls CUDA or cuBLAS, and every launch of
- * a kernel, fails: at its first use, at its last and between, in each phase of a pipeline.
- * Memory runs out, too: the GPU's, pinned memory, the host's.
+ * test_failing_calls.c -- every call site of CUDA and cuBLAS in the backend, and every kernel
+ * launch, fails: at its first use, at its last and between, in each phase of a pipeline. Memory
+ * runs out, too: the GPU's, pinned memory, the host's.
  *
- * The places are those that call in a run without failures, so that a new one is tried by itself;
- * that no function and no kernel of the backend is missing among them is checked.
+ * The call sites are those of a run without failures, so that a new one is covered automatically; a
+ * test checks that no function and no kernel of the backend is missing among them.
  */
 #include "call_census.h"
 
@@ -24,7 +24,7 @@ static call_census whole[SCENARIOS];
 static int run_without_failures(void **state) {
     (void)state;
     scenario_begin();
-    scenario_settings.major = 8; /* of all that, only the workspaces depend on it: they are small */
+    scenario_settings.major = 8; /* only the workspaces depend on it: they are small */
     for (int s = 0; s < SCENARIOS; s++) census_take(&whole[s], &scenarios[s]);
     return 0;
 }
@@ -58,8 +58,8 @@ static bool gives_back(const char *function) {
     return false;
 }
 
-/* Who fails: a pipeline is made by the caller's thread at first, then by ranks that rehearse, too;
- * a run's last calls belong to no instruction; parameters are moved by a rank. */
+/* Who fails: a pipeline is opened by the caller's thread at first, then by ranks that also warm up;
+ * a run's last calls belong to no instruction; a rank moves parameters. */
 static void who(char *out, size_t bytes, int device) {
     switch (injected.phase) {
     case SCENARIO_CREATE:
@@ -92,7 +92,7 @@ static sluice_status expected_status(void) {
                                                                  : SLUICE_E_DEVICE_MEMORY;
 }
 
-static void expect_sentence(const outcome *end, int device) {
+static void expect_message(const outcome *end, int device) {
     char rank[128], pattern[512];
     who(rank, sizeof rank, device);
     (void)snprintf(pattern, sizeof pattern,
@@ -107,8 +107,8 @@ static void expect_sentence(const outcome *end, int device) {
     if (end->seconds > 10) complain("it took %g s", end->seconds);
 }
 
-/* One thing fails, once. What gives back has nobody to report to, and whether somebody looks once
- * more is a matter of time. */
+/* One call fails, once. Calls that release have nobody to report to, and how often a call polls
+ * depends on timing. */
 static void run_case(void) {
     const call_census *const usual = &whole[injected.scenario];
     (void)snprintf(injected.words, sizeof injected.words, "%s, %s, call %d of %s, code %d",
@@ -123,7 +123,7 @@ static void run_case(void) {
     if (census_is_poll(injected.site) && end.failed_in > injected.phase)
         injected.phase = end.failed_in;
     if (is_told)
-        expect_sentence(&end, device);
+        expect_message(&end, device);
     else if (end.failed_in != SCENARIO_END || end.digest != usual->end.digest)
         complain("%s", end.failed_in == SCENARIO_END ? "other bits" : end.error.what);
     if (end.free_seconds > 10) complain("freeing took %g s", end.free_seconds);
@@ -132,15 +132,15 @@ static void run_case(void) {
 
 /* ---- the sweep ---- */
 
-/* Of few calls all are tried, of many the ends and one or so between. The second step calls as the
- * first does: one call or so of each place. */
+/* If there are few calls all are tried, else the ends and about one between. The second step makes
+ * the same calls as the first: about one call of each site. */
 static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) {
     if (getenv("SLUICE_LONG") || calls <= few) return true;
     if (phase != SCENARIO_AGAIN && (nth == 1 || nth == calls)) return true;
     return test_random_int(random, 1, (int)calls) == 1;
 }
 
-static int try_place(const census_site *at, int code, int few, uint64_t *random) {
+static int try_site(const census_site *at, int code, int few, uint64_t *random) {
     int cases = 0;
     for (int phase = 0; phase < SCENARIO_END; phase++) {
         const long calls = census_calls(at, phase);
@@ -164,8 +164,8 @@ static void every_call_may_fail(void **state) {
         int cases         = 0;
         injected.scenario = s;
         for (int n = 0; n < whole[s].count; n++)
-            cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
-        print_message("%s: %d calls failed at %d places\n", scenarios[s].name, cases,
+            cases += try_site(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
+        print_message("%s: %d calls failed at %d call sites\n", scenarios[s].name, cases,
                       whole[s].count);
         census_expect_same(&whole[s], &scenarios[s]);
     }
@@ -183,7 +183,7 @@ static void memory_of_the_gpu_and_pinned_memory_may_run_out(void **state) {
         const census_site *const at = &whole[0].list[n];
         if (strcmp(at->site.function, "cudaMalloc") == 0 ||
             strcmp(at->site.function, "cudaHostAlloc") == 0)
-            cases += try_place(at, cudaErrorMemoryAllocation, FEW, &random);
+            cases += try_site(at, cudaErrorMemoryAllocation, FEW, &random);
     }
     print_message("%d allocations failed\n", cases);
     if (cases < 20) fail_msg("only %d allocations failed", cases);
@@ -200,11 +200,11 @@ static void fail_a_request(scenario_phase phase) {
 static void memory_of_the_host_may_run_out(void **state) {
     (void)state;
     uint64_t random = test_seed();
-    const int all = whole[0].requests, most = getenv("SLUICE_LONG") ? all : 60;
+    const int all = whole[0].requests, limit = getenv("SLUICE_LONG") ? all : 60;
     int cases = 0;
     for (failing_request = 0; failing_request < all; failing_request++) {
         char words[64];
-        if (test_random_int(&random, 1, all) > most) continue;
+        if (test_random_int(&random, 1, all) > limit) continue;
         (void)snprintf(words, sizeof words, "request %d for host memory", failing_request);
         const outcome end = scenario_run(&scenarios[0], fail_a_request, words);
         if (end.status != SLUICE_E_HOST_MEMORY || end.error.what[0] == '\0')
@@ -224,7 +224,7 @@ static sluice_status describe(const sluice_device_ops *ops, sluice_stream *strea
     return ops->describe(text, sizeof text, 0);
 }
 
-/* A product without an inner dimension is beta times what stands there. */
+/* A product without an inner dimension is beta times the old content. */
 static sluice_status multiply_nothing(const sluice_device_ops *ops, sluice_stream *stream,
                                       float beta) {
     const sluice_matmul nothing = {.rows = 2, .columns = 2, .alpha = 1, .beta = beta};
@@ -255,7 +255,7 @@ static const struct {
     {"cudaMemsetAsync", "clearing memory", clear},
 };
 
-static void the_rest_may_fail(void **state) {
+static void calls_outside_pipelines_may_fail(void **state) {
     (void)state;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
@@ -291,7 +291,7 @@ static bool was_called(const char *function) {
     return false;
 }
 
-/* They say what a failure is, and the version: there is nothing to fail. */
+/* They return error strings and the version, and cannot fail. */
 static bool only_tells(const char *function) {
     static const char *const names[] = {"cudaGetErrorName",      "cudaGetErrorString",
                                         "cudaGetLastError",      "cudaRuntimeGetVersion",
@@ -301,7 +301,7 @@ static bool only_tells(const char *function) {
     return false;
 }
 
-/* Each line of what `command` prints. */
+/* Call for each line that `command` prints. */
 static int expect_called(const char *command) {
     char name[128];
     int count        = 0;
@@ -332,7 +332,7 @@ static void no_function_and_no_kernel_is_missing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_function_and_no_kernel_is_missing),
-        cmocka_unit_test(the_rest_may_fail),
+        cmocka_unit_test(calls_outside_pipelines_may_fail),
         cmocka_unit_test(memory_of_the_gpu_and_pinned_memory_may_run_out),
         cmocka_unit_test(memory_of_the_host_may_run_out),
         cmocka_unit_test(every_call_may_fail),

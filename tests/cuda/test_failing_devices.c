@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_failing_devices.c -- devices that fail while they work: a kernel or a copy faults, which is
- * found out later; a GPU is lost in mid-step; work that never ends. Each ends soon, on every rank,
- * in a sentence, and everything is given back: by a GPU that hangs when it goes on.
+ * noticed later; a GPU is lost in mid-step; work never ends. Each ends soon, on every rank, with
+ * one message, and everything is released; on a GPU that hangs, when it goes on.
  */
 #include "call_census.h"
 
@@ -14,15 +14,15 @@ static const double deadline = 0.4, grace = 1, slack = 5; /* seconds */
 static const scenario one_each    = {"a GPT on two GPUs", "1f1b", "cuda", true, 30, false};
 static const scenario both_on_one = {"a GPT on one GPU", "zb1p", "cuda:1", true, 30, false};
 static const scenario impatient   = {"a GPT in haste", "1f1b", "cuda", true, 0.4, false};
-static const scenario elsewhere   = {"beside it", "1f1b", "cuda:2", true, 30, true};
+static const scenario elsewhere   = {"on another GPU", "1f1b", "cuda:2", true, 30, true};
 static const scenario same_gpu    = {"on the same GPU", "1f1b", "cuda:0", true, 0.4, true};
 
-static call_census whole[2]; /* of one_each, both_on_one */
+static call_census whole[2]; /* for one_each, both_on_one */
 
 static int run_without_failures(void **state) {
     (void)state;
     scenario_begin();
-    scenario_settings.major = 8; /* of all that, only the workspaces depend on it: they are small */
+    scenario_settings.major = 8; /* only the workspaces depend on it: they are small */
     census_take(&whole[0], &one_each);
     census_take(&whole[1], &both_on_one);
     return 0;
@@ -70,14 +70,14 @@ static const char *reason(int code) {
 static const int codes[] = {cudaErrorIllegalAddress, cudaErrorECCUncorrectable,
                             cudaErrorLaunchFailure};
 
-/* A rank of the GPU that failed, at what it found that by. */
+/* A rank of the failed GPU, with the call or instruction that noticed it. */
 static void expect_fault(const outcome *end, int rank) {
-    char place[160], pattern[512];
-    (void)snprintf(place, sizeof place,
+    char where[160], pattern[512];
+    (void)snprintf(where, sizeof where,
                    "rank %d(, stage %d, %d([FBIW]|(SEND|RECV)_[FB])[0-9]|, [a-z][a-z0-9 -]*)?",
                    rank, rank, rank);
     (void)snprintf(pattern, sizeof pattern,
-                   "%s: [a-zA-Z0-9 ']+: %s(; some parameters may be updated already)?", place,
+                   "%s: [a-zA-Z0-9 ']+: %s(; some parameters may be updated already)?", where,
                    reason(injected.code));
     if (end->failed_in != injected.phase)
         fail_msg("%s: '%s' fails", injected.words,
@@ -92,7 +92,7 @@ static void expect_fault(const outcome *end, int rank) {
 
 /* ---- work that faults ---- */
 
-/* Once in each phase, at whatever place enqueues work there. */
+/* Once in each phase, at any call that enqueues work in it. */
 static int fault_at(const census_site *at, uint64_t *random) {
     int cases = 0;
     for (int phase = 0; phase < SCENARIO_FREE; phase++) {
@@ -124,16 +124,16 @@ static void whatever_is_enqueued_may_fault(void **state) {
     census_expect_same(&whole[0], &one_each);
 }
 
-/* Kernels that run once in a certain action of each micro-batch. A GPU that failed says so to any
- * call: where a later one is the first to report it, that one is named, and where the end of an
- * earlier instruction was not yet seen, that one is. */
+/* Kernels that run once in a certain action of each micro-batch. A failed GPU reports this at any
+ * call: the message may name a later action, whose call was the first to report it, or an earlier
+ * one, whose end had not been seen yet. */
 static const struct {
     const char *kernel;
     int rank;
     char action;
 } of_actions[] = {{"add_rows", 0, 'F'}, {"scatter", 0, 'B'}, {"lose_rows", 1, 'B'}};
 
-static void the_micro_batch_is_named(void **state) {
+static void a_fault_names_its_micro_batch(void **state) {
     (void)state;
     enum { ACTIONS = sizeof of_actions / sizeof *of_actions, MICROBATCHES = 3 };
     int named = 0;
@@ -167,7 +167,7 @@ static long work_in(const call_census *of, int phase) {
     return work;
 }
 
-/* Which of two ranks on one GPU finds out first is a matter of time. */
+/* Which of two ranks on one GPU notices first depends on timing. */
 static void lose(const scenario *s, const call_census *usual, uint64_t *random) {
     static const emu_site any = {NULL, NULL, 0};
     injected.site             = &any;
@@ -205,7 +205,7 @@ static void begin_to_lose(scenario_phase phase) {
     scenario_while_loading = phase == injected.phase ? lose_while_loading : NULL;
 }
 
-/* Whatever the ranks are at when one of them loads a micro-batch. */
+/* Whatever the ranks are doing when one of them loads a micro-batch. */
 static void a_gpu_may_be_lost_while_the_host_is_busy(void **state) {
     (void)state;
     static const emu_site loading = {"loading", NULL, 0};
@@ -229,12 +229,12 @@ static void a_gpu_may_be_lost_while_the_host_is_busy(void **state) {
 static void expect_deadline(const outcome *end) {
     const char *const pattern =
         injected.phase == SCENARIO_READ || injected.phase == SCENARIO_WRITE
-            ? "no rank finished anything for 0.4 s while parameters moved: rank [01] is (not "
+            ? "no rank finished anything for 0.4 s while parameters were copied: rank [01] is (not "
               ")?done; "
               "rank [01] is (not )?done"
         : injected.phase == SCENARIO_CREATE
             ? "(rank [01](, stage [01], [01][FBIW][0-9])?: )?no rank finished anything for 0.4 s( "
-              "while it was made)?: .*rank [01] .*"
+              "while the pipeline was opened)?: .*rank [01] .*"
             : "rank [01](, stage [01], [01]([FBIW]|(SEND|RECV)_[FB])[0-9]|, [a-z][a-z0-9 -]*)?: no "
               "rank finished anything for 0.4 s: rank [01] waits for .*; rank [01] .*";
     if (end->failed_in != injected.phase)
@@ -249,7 +249,7 @@ static void expect_deadline(const outcome *end) {
         fail_msg("%s: freeing took %g s", injected.words, end->free_seconds);
 }
 
-/* A pipeline on another GPU does not care. */
+/* A pipeline on another GPU is not affected. */
 static void expect_others_go_on(void) {
     const outcome well = scenario_run(&elsewhere, NULL, injected.words);
     if (well.failed_in != SCENARIO_END || well.digest != whole[0].end.digest)
@@ -257,7 +257,7 @@ static void expect_others_go_on(void) {
                  well.failed_in == SCENARIO_END ? "other bits" : well.error.what);
 }
 
-/* One on the same GPU may have to wait for it, and comes to its end. */
+/* One on the same GPU may have to wait, and finishes. */
 static outcome expect_same_gpu_ends(void) {
     scenario other = same_gpu;
     if (emu_fired() == 1) other.device = "cuda:1";
@@ -270,7 +270,7 @@ static outcome expect_same_gpu_ends(void) {
     return end;
 }
 
-/* What was given up is given back when the work ends after all. */
+/* What was given up is released when the work ends after all. */
 static void hang(const census_site *at, scenario_phase phase, int nth, bool same) {
     char left[256];
     outcome other  = {.model = NULL};
@@ -318,7 +318,7 @@ static void work_may_never_end(void **state) {
 
 /* ---- a rank that fails while another's copy into its memory hangs ---- */
 
-/* The only copies that are made in evaluations, and neither before nor when parameters move. */
+/* These copies are made in evaluations only, neither before nor when parameters move. */
 static const emu_site *between_ranks(void) {
     for (int n = 0; n < whole[0].count; n++) {
         const census_site *const at = &whole[0].list[n];
@@ -332,7 +332,7 @@ static const emu_site *between_ranks(void) {
 }
 
 /* Its receives are posted, and the second of them hangs. */
-static sluice_status fail_beside_it(void) {
+static sluice_status fail_during_hang(void) {
     int device = 0;
     (void)cudaGetDevice(&device);
     if (device == 0) return SLUICE_OK;
@@ -340,12 +340,12 @@ static sluice_status fail_beside_it(void) {
     return sluice_fail(SLUICE_E_CALLBACK, "no data");
 }
 
-static void begin_to_fail_beside(scenario_phase phase) {
+static void begin_to_fail_during_hang(scenario_phase phase) {
     inject_in_phase(phase);
-    scenario_while_loading = phase == injected.phase ? fail_beside_it : NULL;
+    scenario_while_loading = phase == injected.phase ? fail_during_hang : NULL;
 }
 
-static void no_memory_is_freed_that_a_copy_may_write(void **state) {
+static void memory_that_a_copy_may_write_is_not_freed(void **state) {
     (void)state;
     static const scenario forwards = {"forwards first", "gpipe", "cuda", true, 0.4, false};
     injected.site                  = between_ranks();
@@ -354,13 +354,13 @@ static void no_memory_is_freed_that_a_copy_may_write(void **state) {
     injected.nth                   = 2;
     injected.code                  = 0;
     describe(forwards.name);
-    const outcome end = scenario_run(&forwards, begin_to_fail_beside, injected.words);
+    const outcome end = scenario_run(&forwards, begin_to_fail_during_hang, injected.words);
     if (end.status != SLUICE_E_CALLBACK ||
         strcmp(end.error.what,
                "rank 1, stage 1, 1F0: loading 'targets' of samples 0 to 1 failed: no data") != 0)
         fail_msg("%s: '%s'", injected.words, end.error.what);
     if (end.seconds > deadline + grace + slack) fail_msg("it took %g s", end.seconds);
-    (void)nanosleep(&(struct timespec){0, 100000000}, NULL); /* who would free does so now */
+    (void)nanosleep(&(struct timespec){0, 100000000}, NULL); /* closing frees the memory now */
     emu_release();
     if (!scenario_threads_end(slack)) fail_msg("%s: not all ranks come back", injected.words);
     scenario_expect_nothing_left(injected.words);
@@ -370,10 +370,10 @@ static void no_memory_is_freed_that_a_copy_may_write(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_enqueued_may_fault),
-        cmocka_unit_test(the_micro_batch_is_named),
+        cmocka_unit_test(a_fault_names_its_micro_batch),
         cmocka_unit_test(a_gpu_may_be_lost_at_any_work),
         cmocka_unit_test(a_gpu_may_be_lost_while_the_host_is_busy),
-        cmocka_unit_test(no_memory_is_freed_that_a_copy_may_write),
+        cmocka_unit_test(memory_that_a_copy_may_write_is_not_freed),
         cmocka_unit_test(work_may_never_end),
     };
     return cmocka_run_group_tests(tests, run_without_failures, NULL);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_nccl.c -- training through NCCL, emulated strictly: one kernel resident on each GPU, nothing
- * buffered. Every schedule comes to its end, with the bits of `local`, and of one rank where B and
+ * buffered. Every schedule finishes, with the bits of `local`, and with those of one rank if B and
  * W ascend in micro-batch.
  */
 #include "stack.h"
 
 #include "tests/support/small_gpt.h"
 
-/* Its descending sums have bits of their own: what one rank has is those of the theorem. */
+/* Its sums descend, so that its bits differ from the theorem's, which are those of one rank. */
 static bool ascends(const char *schedule) {
     return strcmp(schedule, "gpipe-lifo") != 0 && strcmp(schedule, "looped-bfs") != 0;
 }
@@ -51,8 +51,8 @@ static void train_everywhere(const char *schedule, int ranks, int m, uint64_t *r
     }
 }
 
-/* The fewest micro-batches, from as many as ranks, that the schedule takes; 0: it does not train.
- */
+/* The minimum number of micro-batches, from the number of ranks on, that the schedule takes; 0: it
+ * does not train. */
 static int microbatches_for(const char *name, int ranks) {
     for (int m = ranks; m <= 4 * ranks; m += ranks) {
         sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -87,7 +87,7 @@ static void every_schedule_has_the_same_bits(void **state) {
     assert_true(trained >= (tiny ? 2 : brief ? 24 : 30));
 }
 
-/* Tied weights cross after the drain; dropout; fewer micro-batches than ranks. */
+/* Tied weights are sent after the drain; dropout; fewer micro-batches than ranks. */
 static const setting gpts[] = {
     {"1f1b", 4, 1, 5, 9, true, "adamw", 0, 0, 0},
     {"interleaved", 2, 1, 4, 8, true, "adamw", 0x3, 0.1F, 2},
@@ -109,8 +109,8 @@ static void gpts_have_the_same_bits(void **state) {
     }
 }
 
-/* One GPU has nobody to talk to, and all the same gathers. */
-static void one_rank_needs_no_partner(void **state) {
+/* One GPU has no partner, and gathers all the same. */
+static void one_rank_works_without_a_partner(void **state) {
     (void)state;
     stack with = {"gpipe", "local", NULL, 1, 4, 8, 0, 0, 0, NULL, NULL};
     stack_devices(1, 1, true);
@@ -120,8 +120,7 @@ static void one_rank_needs_no_partner(void **state) {
     expect_bits(&with, "local", 1, &local, &got);
 }
 
-/* What is asked of NCCL in a step is asked of a rank's own thread, allocates nothing and waits for
- * no device: a step may come at any time. */
+/* NCCL calls of a step come from the rank's own thread, allocate nothing and wait for no device. */
 static void a_step_allocates_nothing(void **state) {
     (void)state;
     const stack with          = {"1f1b", "nccl", NULL, 4, 8, 8, 0, 0, 0, NULL, NULL};
@@ -150,7 +149,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_schedule_has_the_same_bits),
         cmocka_unit_test(gpts_have_the_same_bits),
-        cmocka_unit_test(one_rank_needs_no_partner),
+        cmocka_unit_test(one_rank_works_without_a_partner),
         cmocka_unit_test(a_step_allocates_nothing),
     };
     return cmocka_run_group_tests_name("nccl", tests, NULL, NULL);

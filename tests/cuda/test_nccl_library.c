@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_nccl_library.c -- the plug-in's loader against the real libnccl, which needs no GPU for
- * that: it is there and new enough, every function is its own, and it makes identities.
+ * this: the library is found and new enough, every function comes from it, and it makes identities.
  */
 #include "tests/support/support.h"
 
@@ -27,12 +27,12 @@ static void expect_from_libnccl(const char *name, const void *function) {
     if (!address || dladdr(address, &info) == 0 || !info.dli_fname ||
         !strstr(info.dli_fname, "libnccl.so"))
         fail_msg("%s is from %s", name, info.dli_fname ? info.dli_fname : "nowhere");
-    /* "ncclSend" and "pncclSend" are one. */
+    /* "ncclSend" and "pncclSend" are the same function. */
     if (info.dli_sname && !strstr(info.dli_sname, name))
         fail_msg("%s is called %s there", name, info.dli_sname);
 }
 
-static void every_function_is_found_there(void **state) {
+static void every_function_is_found_in_it(void **state) {
     (void)state;
     const sluice__nccl *nccl = NULL;
     int count                = 0;
@@ -43,7 +43,7 @@ static void every_function_is_found_there(void **state) {
     print_message("%d functions\n", count);
 }
 
-static void identities_differ(void **state) {
+static void every_identity_is_different(void **state) {
     (void)state;
     const sluice__nccl *nccl = NULL;
     ncclUniqueId one = {{0}}, other = {{0}};
@@ -58,8 +58,8 @@ static void identities_differ(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_library_is_the_real_one),
-        cmocka_unit_test(every_function_is_found_there),
-        cmocka_unit_test(identities_differ),
+        cmocka_unit_test(every_function_is_found_in_it),
+        cmocka_unit_test(every_identity_is_different),
     };
     return cmocka_run_group_tests_name("NCCL's library", tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_nccl_self.c -- what NCCL can do on one GPU, where it takes one rank: a communicator of one
- * is made without blocking, sends to itself in a group, gathers, is finalized, or aborted with a
- * kernel in its stream. On whatever GPU and libnccl there are: real or emulated.
+ * test_nccl_self.c -- what NCCL can do on one GPU, where it allows one rank: a communicator of one
+ * rank is made without blocking, sends to itself in a group, gathers, is finalized, or aborted with
+ * a kernel in its stream. On any GPU and libnccl, real or emulated.
  */
 #include "tests/support/support.h"
 
@@ -51,7 +51,7 @@ static int close_gpu(void **state) {
             fail_msg("%s: %s", #call, nccl->GetErrorString(got_));                                 \
     } while (0)
 
-/* Until it has done what it was asked; a minute is for ever. */
+/* Wait until it is done, for at most a minute. */
 static void settle(ncclComm_t comm) {
     ncclResult_t state = ncclInProgress;
     for (int ms = 0; state == ncclInProgress; ms++) {
@@ -73,7 +73,7 @@ static ncclComm_t join_alone(void) {
     return comm;
 }
 
-/* What is sent, and what is where it shall arrive. */
+/* Fill what is sent, and the buffer where it arrives. */
 static void fill(float first) {
     for (int i = 0; i < COUNT; i++) host[i] = first + (float)i;
     assert_ok(ops->upload(stream, from, host, BYTES));

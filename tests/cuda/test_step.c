@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_step.c -- what a step on GPUs must not do: allocate, create, wait for a whole device, copy
- * from memory that is not pinned, fill a queue, or choose algorithms that the rehearsal has not
+ * from memory that is not pinned, fill a queue, or choose algorithms that the warm-up has not
  * chosen.
  */
 #include <cuda_runtime_api.h>
@@ -16,7 +16,7 @@ static const setting settings[] = {
     {"interleaved", 2, 1, 4, 7, true, "adamw", 0, 0, 2},
 };
 
-/* Calls and events that a step has none of. */
+/* Calls and events that a step must not have. */
 static const char *const calls[]  = {"cublasLtMatmulAlgoGetHeuristic", "cudaMemGetInfo"};
 static const char *const events[] = {"pageable copy", "full queue"};
 enum { CALLS = sizeof calls / sizeof *calls, EVENTS = sizeof events / sizeof *events };
@@ -46,7 +46,7 @@ static void expect_none(const counts *before, const setting *with) {
                      now.events[e] - before->events[e]);
 }
 
-/* As many samples as the forward program takes at once: a smaller rest may be a new shape. */
+/* As many samples as the forward program takes at once: a smaller remainder may be a new shape. */
 static void run_steps(sluice_pipeline *pipeline, const setting *with) {
     const sluice_program *program = sluice_pipeline_program(pipeline);
     double loss                   = 0;

@@ -5,7 +5,7 @@
  *   replay RUNS CORPUS...   RUNS mutations (SLUICE_LONG=1: a hundred times as many) of the files
  *                           in the folders
  *
- * The same seed (SLUICE_SEED) makes the same inputs, so that what it finds is found again.
+ * The same seed (SLUICE_SEED) makes the same inputs, so that a failure can be repeated.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -34,7 +34,7 @@ static void die(const char *what, const char *path) {
 static void read_file(const char *folder, const char *name) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (file_count == MAX_FILES) die("no room for", path);
+    if (file_count == MAX_FILES) die("too many files: no slot for", path);
     FILE *const file = fopen(path, "rb");
     if (!file) die("cannot open", path);
     input *const to = &files[file_count++];
@@ -44,7 +44,7 @@ static void read_file(const char *folder, const char *name) {
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b) {
-    return strcmp((*a)->d_name, (*b)->d_name); /* the same everywhere, unlike alphasort */
+    return strcmp((*a)->d_name, (*b)->d_name); /* independent of the locale, unlike alphasort */
 }
 
 static void read_folder(const char *path) {
@@ -66,7 +66,7 @@ static size_t random_below(size_t limit) {
     return (size_t)((state * 2685821657736338717u) >> 33) % limit;
 }
 
-/* Replace `old` bytes at `at` by `count` others, as far as they fit. */
+/* Replace `old` bytes at `at` with `count` others, as far as they fit. */
 static void splice(size_t at, size_t old, const uint8_t *bytes, size_t count) {
     if (at + old > tried.count || tried.count - old + count > MAX_BYTES) return;
     memmove(tried.bytes + at + count, tried.bytes + at + old, tried.count - at - old);
@@ -74,7 +74,7 @@ static void splice(size_t at, size_t old, const uint8_t *bytes, size_t count) {
     tried.count = tried.count - old + count;
 }
 
-/* Whole pieces between separators change places or go: what is left is often still well formed. */
+/* Whole pieces between separators are swapped or removed: the rest is often still well formed. */
 static size_t piece_at(size_t at) {
     size_t end = at;
     while (end < tried.count && !strchr(",;()\n \"{}[]:", tried.bytes[end])) end++;
@@ -93,19 +93,19 @@ static void mutate(void) {
     const size_t length = piece_at(at) < sizeof piece ? piece_at(at) : 0;
     memcpy(piece, tried.bytes + at, length);
     switch (random_below(6)) {
-    case 0: /* another byte, mostly of those that the format uses */
+    case 0: /* another byte, mostly one that the format uses */
         splice(at, left > 0, &any, 1);
         break;
-    case 1: /* some missing */
+    case 1: /* bytes removed */
         splice(at, old, &any, 0);
         break;
-    case 2: /* some of another file */
+    case 2: /* bytes of another file */
         splice(at, random_below(2) * old, other->bytes + from, count);
         break;
-    case 3: /* a piece less */
+    case 3: /* a piece removed */
         splice(at, length, &any, 0);
         break;
-    default: /* a piece elsewhere */
+    default: /* a piece moved */
         splice(at, length, &any, 0);
         splice(random_below(tried.count + 1), 0, piece, length);
         break;
@@ -113,7 +113,7 @@ static void mutate(void) {
 }
 
 static void try_input(void) {
-    /* A block of its own size, so that a byte too far is found. */
+    /* An exact-size block, so that reading a byte too far is found. */
     uint8_t *const exact = malloc(tried.count > 0 ? tried.count : 1);
     if (!exact) die("out of memory for", "an input");
     memcpy(exact, tried.bytes, tried.count);

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_optimal_schedules.c -- no order of the actions is faster than the schedules that claim to be
- * the fastest: all orders of tiny cases, searched.
+ * the fastest, by an exhaustive search of tiny cases.
  *
  * A micro-batch passes a chain of steps of one tick each: F of every stage, then I of every stage
- * back (or B, which is two steps that must follow each other). W of a stage is a step beside the
- * chain that its I sets free. A state is how far each micro-batch is; micro-batches are alike, so
- * states are sorted. From all states that can be reached in t ticks follow, by any choice of each
- * rank (a step that is possible, or none), those of t + 1. The first tick that reaches the state
- * where all is done is the optimum.
+ * back (or B, which is two steps that must follow each other). W of a stage is a step outside the
+ * chain, enabled by its I. A state is the progress of each micro-batch; micro-batches are alike, so
+ * states are sorted. Every choice of each rank (a possible step, or none) leads from the states
+ * reachable in t ticks to those of t + 1. The first tick that reaches the final state is the
+ * optimum.
  */
 #include "tests/support/action_times.h"
 
 enum { MAX_STAGES = 6, MAX_MICROBATCHES = 5, MAX_CODES = 160 };
 
-/* How far a micro-batch is. */
+/* Progress of a micro-batch. */
 typedef struct code {
-    int steps;        /* of the chain, done */
+    int steps;        /* steps of the chain that are done */
     unsigned weights; /* bit s: W of stage s is done */
 } code;
 
 typedef struct search {
     int p, stages, m;
-    bool split;         /* I and W instead of B */
-    const int *rank_of; /* per stage */
-    const int *room;    /* per rank: most activations */
-    int chain;          /* steps of the whole chain */
+    bool split;          /* I and W instead of B */
+    const int *rank_of;  /* per stage */
+    const int *capacity; /* per rank: maximum number of activations */
+    int chain;           /* steps of the whole chain */
     code codes[MAX_CODES];
     int code_count;
 } search;
@@ -37,7 +37,7 @@ typedef struct situation {
 
 /* ---- one micro-batch ---- */
 
-/* Which stage does the chain's step; the second half of a B is `*is_second`. */
+/* The stage that does this step of the chain; `*is_second`: it is the second half of a B. */
 static int stage_of_step(const search *in, int step, bool *is_second) {
     const int back = step - in->stages;
     *is_second     = !in->split && back >= 0 && back % 2 == 1;
@@ -84,14 +84,14 @@ static void list_codes(search *in) {
 /* ---- sets of states ---- */
 
 typedef struct frontier {
-    situation *list; /* room for all */
+    situation *list; /* large enough for all */
     size_t count;
 } frontier;
 
 typedef struct sets {
     uint8_t *seen; /* a bit for each state */
     frontier turns[2];
-    int next; /* of the two, the one that is filled */
+    int next; /* index of the one being filled */
 } sets;
 
 static void sort(situation *at, int m) {
@@ -123,7 +123,8 @@ static int held(const search *in, const situation *before, int r) {
     return count;
 }
 
-/* The chain's next step of micro-batch k, if it is rank r's: -1 where it is not, or has no room. */
+/* The chain's next step of micro-batch k, if it is rank r's; -1 if it is not, or if the rank's
+ * memory is full. */
 static int chain_stage(const search *in, const situation *before, int r, int k, bool *must) {
     const code *const at = &in->codes[before->of[k]];
     *must                = false;
@@ -131,12 +132,12 @@ static int chain_stage(const search *in, const situation *before, int r, int k, 
     const int s = stage_of_step(in, at->steps, must);
     if (in->rank_of[s] != r) return -1;
     const bool is_forward = at->steps < in->stages;
-    return is_forward && held(in, before, r) == in->room[r] ? -1 : s;
+    return is_forward && held(in, before, r) == in->capacity[r] ? -1 : s;
 }
 
 static void choose(const search *in, sets *known, const situation *before, situation after, int r);
 
-/* `k`'s code becomes another, whatever other ranks did to it in this tick. */
+/* Change the code of `k`, whatever other ranks did to it in this tick. */
 static void choose_step(const search *in, sets *known, const situation *before, situation after,
                         int r, int k, code step) {
     const code at = in->codes[after.of[k]];
@@ -144,14 +145,14 @@ static void choose_step(const search *in, sets *known, const situation *before, 
     choose(in, known, before, after, r + 1);
 }
 
-/* All that ranks r and above can do. */
+/* Everything that ranks r and above can do. */
 static void choose(const search *in, sets *known, const situation *before, situation after, int r) {
     if (r == in->p) {
         reach(in, known, after);
         return;
     }
     bool must = false;
-    for (int k = 0; k < in->m; k++) { /* the second half of a B leaves no choice */
+    for (int k = 0; k < in->m; k++) { /* the second half of a B must follow */
         if (chain_stage(in, before, r, k, &must) < 0 || !must) continue;
         choose_step(in, known, before, after, r, k, (code){1, 0});
         return;
@@ -167,7 +168,7 @@ static void choose(const search *in, sets *known, const situation *before, situa
     }
 }
 
-/* The least makespan, or -1 if not all can be done. */
+/* The minimum makespan, or -1 if the actions cannot all be done. */
 static int search_all(search *in) {
     list_codes(in);
     size_t states = 1;
@@ -206,19 +207,18 @@ static bool is_split(const sluice_schedule *schedule) {
     return false;
 }
 
-/* The least makespan of the schedule's stages on their ranks: in the memory that it takes, or in
- * any. */
+/* The minimum makespan of the schedule's stages on their ranks, within its memory or any memory. */
 static int optimum(const sluice_schedule *schedule, const action_times *times, bool any_memory) {
-    int rank_of[MAX_STAGES], room[MAX_RANKS];
-    search in = {.p       = sluice_schedule_ranks(schedule),
-                 .stages  = sluice_schedule_stages(schedule),
-                 .m       = sluice_schedule_microbatches(schedule),
-                 .split   = is_split(schedule),
-                 .rank_of = rank_of,
-                 .room    = room};
+    int rank_of[MAX_STAGES], capacity[MAX_RANKS];
+    search in = {.p        = sluice_schedule_ranks(schedule),
+                 .stages   = sluice_schedule_stages(schedule),
+                 .m        = sluice_schedule_microbatches(schedule),
+                 .split    = is_split(schedule),
+                 .rank_of  = rank_of,
+                 .capacity = capacity};
     assert_true(in.stages <= MAX_STAGES && in.m <= MAX_MICROBATCHES);
     for (int s = 0; s < in.stages; s++) rank_of[s] = sluice_schedule_stage_rank(schedule, s);
-    for (int r = 0; r < in.p; r++) room[r] = any_memory ? in.stages * in.m : times->peak[r];
+    for (int r = 0; r < in.p; r++) capacity[r] = any_memory ? in.stages * in.m : times->peak[r];
     return search_all(&in);
 }
 
@@ -227,7 +227,7 @@ static void no_order_beats_the_schedules_that_claim_to_be_best(void **state) {
     static const struct {
         const char *name;
         int p, first, last; /* micro-batches */
-        bool any_memory;    /* best even where memory is no limit */
+        bool any_memory;    /* optimal even with unlimited memory */
     } rows[] = {
         {"gpipe", 2, 1, 3, true},       {"gpipe", 3, 1, 3, true},
         {"gpipe-lifo", 2, 1, 3, true},  {"1f1b", 2, 1, 3, true},
@@ -255,26 +255,26 @@ static void no_order_beats_the_schedules_that_claim_to_be_best(void **state) {
     }
 }
 
-/* What the search finds where the answer is known by hand. */
-static void the_search_knows_its_way(void **state) {
+/* The search on cases whose answer is known by hand. */
+static void the_search_finds_known_optima(void **state) {
     (void)state;
     static const int one[] = {0, 0}, two[] = {0, 1};
     const int much[] = {99, 99}, little[] = {1, 1}, none[] = {0, 0};
-    search in = {.p = 1, .stages = 1, .m = 2, .rank_of = one, .room = much};
+    search in = {.p = 1, .stages = 1, .m = 2, .rank_of = one, .capacity = much};
     assert_int_equal(search_all(&in), 6); /* F B F B */
-    in.room = none;
+    in.capacity = none;
     assert_int_equal(search_all(&in), -1);
-    in = (search){.p = 2, .stages = 2, .m = 1, .split = true, .rank_of = two, .room = much};
+    in = (search){.p = 2, .stages = 2, .m = 1, .split = true, .rank_of = two, .capacity = much};
     assert_int_equal(search_all(&in), 5); /* F F I I W */
     in.m = 2;
     assert_int_equal(search_all(&in), 7);
-    in.room = little;
+    in.capacity = little;
     assert_int_equal(search_all(&in), 10); /* one after the other */
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_search_knows_its_way),
+        cmocka_unit_test(the_search_finds_known_optima),
         cmocka_unit_test(no_order_beats_the_schedules_that_claim_to_be_best),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

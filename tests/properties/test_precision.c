@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_precision.c -- training in bf16, on a device of the tests: the theorem holds, every working
- * copy follows its master, and edges carry half the bytes.
+ * test_precision.c -- training in bf16, on a test device: the theorem holds, every working copy
+ * follows its master, and edges carry half the bytes.
  */
 #include "tests/support/small_gpt.h"
 
@@ -10,7 +10,7 @@
 #include "tests/support/bf16_device.h"
 #include "tests/support/poison.h"
 
-/* Small GPTs from here on are trained in bf16, or in fp32, on that device. */
+/* From now on small GPTs are trained on that device, in bf16 or in fp32. */
 static void choose(sluice_precision precision) {
     small_gpt.precision = precision;
     small_gpt.parts     = (sluice__parts){.device = bf16_device()};
@@ -24,14 +24,14 @@ static setting setting_of(int kind) {
                      tied,    "adamw", 0, kind & 4 ? 0.2F : 0, 0};
 }
 
-/* Schedules with B, with I and W apart, and with several stages per rank. */
+/* Schedules with B, with separate I and W, and with several stages per rank. */
 static const struct {
     const char *name;
     int chunks;
 } schedules[] = {{"gpipe", 0}, {"1f1b", 0}, {"zb1p", 0}, {"interleaved", 2}, {"zbv", 2}};
 enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
-static void test_bf16_has_the_bits_of_a_plain_loop(void **state) {
+static void bf16_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     static const unsigned recompute[] = {0, 0xFFFF, 5};
     int runs                          = 0;
@@ -56,7 +56,7 @@ static void test_bf16_has_the_bits_of_a_plain_loop(void **state) {
     print_message("%d runs compared\n", runs);
 }
 
-static void test_bf16_is_not_fp32(void **state) {
+static void bf16_differs_from_fp32(void **state) {
     (void)state;
     setting with = setting_of(1);
     with.ranks   = 3;
@@ -110,7 +110,7 @@ static sluice_model *make_other_model(bool tied, float dropout) {
     return model;
 }
 
-static void test_another_model_has_the_bits_of_a_plain_loop(void **state) {
+static void another_model_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     for (int kind = 0; kind < 16; kind++) {
         setting with = setting_of(kind % 8);
@@ -130,8 +130,8 @@ static void test_another_model_has_the_bits_of_a_plain_loop(void **state) {
     }
 }
 
-/* In bf16 other buffers are neighbours than in fp32: nobody reads what is dead there either. */
-static void test_nobody_reads_dead_bytes(void **state) {
+/* In bf16 the buffers have other neighbours than in fp32: dead bytes are not read there either. */
+static void dead_bytes_are_never_read(void **state) {
     (void)state;
     static const char *const names[] = {"1f1b", "zb1p", "gpipe", "1f1b"};
     for (int kind = 0; kind < 8; kind++) {
@@ -150,8 +150,8 @@ static void test_nobody_reads_dead_bytes(void **state) {
 
 /* ---- working copies ---- */
 
-/* Elements of working copies, over all ranks, that are not their master's rounded; the ranks are
- * idle, and the device's memory is the host's. */
+/* Elements of working copies, over all ranks, that differ from their rounded master; the ranks are
+ * idle, and the host can read the device's memory. */
 static int wrong_copies(const sluice_pipeline *pipeline) {
     int wrong = 0, values = 0;
     for (int r = 0; r < pipeline->ranks; r++) {
@@ -171,7 +171,7 @@ static int wrong_copies(const sluice_pipeline *pipeline) {
     return wrong;
 }
 
-/* How many ranks hold the parameter `name`. */
+/* Number of ranks that hold the parameter `name`. */
 static int holders(const sluice_pipeline *pipeline, const char *name) {
     int count = 0;
     for (int r = 0; r < pipeline->ranks; r++) {
@@ -184,9 +184,9 @@ static int holders(const sluice_pipeline *pipeline, const char *name) {
 }
 
 static void write_other_values(sluice_pipeline *pipeline, const char *name, uint64_t *random) {
-    enum { MOST = VOCABULARY * 24 };
-    float values[MOST];
-    const int64_t count = strcmp(name, "transformer.wte.weight") == 0 ? MOST : 24;
+    enum { MAX = VOCABULARY * 24 };
+    float values[MAX];
+    const int64_t count = strcmp(name, "transformer.wte.weight") == 0 ? MAX : 24;
     for (int64_t k = 0; k < count; k++)
         values[k] = (float)test_random_int(random, -1000000, 1000000) / 3e6F;
     assert_ok(sluice_pipeline_write_parameter(pipeline, name, values, count));
@@ -198,7 +198,7 @@ static void step_once(sluice_pipeline *pipeline, const setting *with, int64_t n)
     assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
 }
 
-static void test_working_copies_follow_their_masters(void **state) {
+static void working_copies_follow_their_masters(void **state) {
     (void)state;
     uint64_t random = test_seed();
     choose(SLUICE_PRECISION_BF16);
@@ -225,9 +225,9 @@ static void test_working_copies_follow_their_masters(void **state) {
     }
 }
 
-/* Bits of a device that leaves copies behind, or makes them badly, are others, and the copies say
- * so themselves: what the tests above would notice. */
-static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
+/* A device that does not update the copies, or rounds them wrongly, changes the bits, and the
+ * copies themselves differ from their masters: the tests above would notice. */
+static void wrong_working_copies_are_noticed(void **state) {
     (void)state;
     setting with = setting_of(1);
     with.ranks   = 2;
@@ -280,7 +280,7 @@ static size_t sent_in_a_step(const setting *with, sluice_precision precision) {
     return atomic_load(&sent);
 }
 
-static void test_edges_carry_half_the_bytes(void **state) {
+static void edges_carry_half_the_bytes(void **state) {
     (void)state;
     for (int ranks = 2; ranks <= 4; ranks++) {
         setting with          = setting_of(0);
@@ -290,7 +290,7 @@ static void test_edges_carry_half_the_bytes(void **state) {
         const size_t narrow   = sent_in_a_step(&with, SLUICE_PRECISION_BF16);
         assert_int_equal(wide, 4 * elements);
         assert_int_equal(narrow, 2 * elements);
-        with.tied         = true; /* its gradients cross in fp32, whatever the precision */
+        with.tied         = true; /* its gradients are sent in fp32 in every precision */
         const size_t ties = sent_in_a_step(&with, SLUICE_PRECISION_FP32) - wide;
         assert_true(ties >= 2 * sizeof(float) * VOCABULARY * 24);
         assert_int_equal(sent_in_a_step(&with, SLUICE_PRECISION_BF16), narrow + ties);
@@ -299,13 +299,13 @@ static void test_edges_carry_half_the_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bf16_has_the_bits_of_a_plain_loop),
-        cmocka_unit_test(test_bf16_is_not_fp32),
-        cmocka_unit_test(test_another_model_has_the_bits_of_a_plain_loop),
-        cmocka_unit_test(test_nobody_reads_dead_bytes),
-        cmocka_unit_test(test_working_copies_follow_their_masters),
-        cmocka_unit_test(test_a_device_that_gets_copies_wrong_is_noticed),
-        cmocka_unit_test(test_edges_carry_half_the_bytes),
+        cmocka_unit_test(bf16_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(bf16_differs_from_fp32),
+        cmocka_unit_test(another_model_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(dead_bytes_are_never_read),
+        cmocka_unit_test(working_copies_follow_their_masters),
+        cmocka_unit_test(wrong_working_copies_are_noticed),
+        cmocka_unit_test(edges_carry_half_the_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

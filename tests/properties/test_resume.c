@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_resume.c -- a run whose state is taken out by name and put into another pipeline goes on
- * with the same bits, whatever the other's ranks, split and schedule: with every optimizer, tied
+ * test_resume.c -- a run whose state is read by name and written into another pipeline goes on with
+ * the same bits, whatever the other's ranks, split and schedule: with every optimizer, tied
  * parameters, dropout, and layers that keep state.
  */
 #include "tests/support/small_gpt.h"
@@ -9,11 +9,11 @@
 
 enum { BEFORE = 3, ALL = 6, SAMPLES = 8, MICROBATCHES = 4 };
 
-/* ---- what is run, and how ---- */
+/* ---- what to run, and how ---- */
 
 typedef struct problem {
     const char *label, *optimizer;
-    double momentum; /* of sgd */
+    double momentum; /* SGD's */
     bool is_gpt, tied;
 } problem;
 
@@ -27,12 +27,12 @@ static const problem problems[] = {
 enum { PROBLEMS = sizeof problems / sizeof *problems };
 
 typedef struct way {
-    const char *schedule, *split; /* NULL: left to the library */
+    const char *schedule, *split; /* NULL: the library chooses */
     int ranks;
     bool recompute;
 } way;
 
-/* Of 7 layers, and of 6. */
+/* Splits of 7 layers, and of 6. */
 static const way gpt_ways[]      = {{"gpipe", NULL, 1, false},
                                     {"1f1b", "3,4", 2, false},
                                     {"zbv", NULL, 2, false},
@@ -105,7 +105,7 @@ static void finish(course *to, sluice_pipeline *pipeline, const problem *p) {
     assert_ok(sluice_pipeline_digest(&to->digest, pipeline));
 }
 
-/* ---- state, taken out and put in ---- */
+/* ---- state, read and written ---- */
 
 typedef struct luggage {
     int count;
@@ -164,7 +164,7 @@ static void run_through(course *out, luggage *end, const problem *p, const way *
     sluice_model_free(model);
 }
 
-/* Half one way, half another, which began with other weights. */
+/* One half on a pipeline, the other on a second one that began with other weights. */
 static void run_in_two(course *out, luggage *end, const problem *p, const way *first,
                        const way *second) {
     luggage carried         = {0};
@@ -208,7 +208,7 @@ static void compare(const problem *p, const way *ways) {
     drop(&expected);
 }
 
-static void test_a_run_goes_on_elsewhere_with_the_same_bits(void **state) {
+static void a_run_continues_elsewhere_with_the_same_bits(void **state) {
     (void)state;
     for (int k = 0; k < PROBLEMS; k++)
         compare(&problems[k], problems[k].is_gpt ? gpt_ways : counting_ways);
@@ -216,7 +216,7 @@ static void test_a_run_goes_on_elsewhere_with_the_same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_run_goes_on_elsewhere_with_the_same_bits),
+        cmocka_unit_test(a_run_continues_elsewhere_with_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_theorem.c -- the theorem: losses, norms and weights have the same bits whatever the ranks,
- * the schedule and the threads.
+ * test_theorem.c -- the theorem: losses, norms and weights have the same bits for any number of
+ * ranks and threads and any schedule.
  *
  * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value. With the
- * argument "isolated" ranks share no memory but the queues of a transport.
+ * argument "isolated" ranks share no memory but the queues of a transport. Under ThreadSanitizer
+ * two steps are made: the second uses every buffer again, and later ones add no pair of accesses.
  */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
@@ -15,7 +16,7 @@
 
 static int selected; /* another selection for another transport */
 
-static void test_the_bits_are_the_same_however_it_is_split(void **state) {
+static void the_bits_are_the_same_in_any_split(void **state) {
     (void)state;
     static const int ranks[]             = {1, 2, 3, 5};
     static const char *const schedules[] = {"gpipe", "1f1b"};
@@ -26,7 +27,8 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
         const float dropout = kind & 4 ? 0.2F : 0;
         setting with = {"gpipe", 1, 1, even ? 4 : 3, even ? 8 : 7, tied, "adamw", 0, dropout, 0};
         const outcome one = train(&with);
-        if (!(one.loss[4] < one.loss[0])) fail_msg("it does not learn");
+        if (small_gpt_steps() == STEPS && !(one.loss[STEPS - 1] < one.loss[0]))
+            fail_msg("it does not learn");
         for (int k = 0; k < 48; k++) {
             static const unsigned recompute[] = {0, 0xFF, 5};
             with.ranks                        = ranks[k / 4 % 4];
@@ -42,7 +44,7 @@ static void test_the_bits_are_the_same_however_it_is_split(void **state) {
     print_message("%d runs compared\n", runs);
 }
 
-static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
+static void a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     for (int kind = 0; kind < 8; kind++) {
         const bool even     = kind & 2;
@@ -53,10 +55,9 @@ static void test_a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     }
 }
 
-/* ---- every schedule there is ---- */
+/* ---- every built-in schedule ---- */
 
-/* Whether B with I, and B with W, ascend in micro-batch on every stage: what the theorem asks for.
- */
+/* Whether B with I, and B with W, ascend in micro-batch on every stage: the theorem's condition. */
 static bool ascends(const sluice_schedule *schedule) {
     int last[2][64];
     memset(last, -1, sizeof last);
@@ -74,18 +75,18 @@ static bool ascends(const sluice_schedule *schedule) {
     return true;
 }
 
-/* Other sums, the same numbers but for rounding. */
+/* Sums in another order: equal up to rounding. */
 static void assert_close(const outcome *a, const outcome *b, const setting *with) {
     char words[192];
     print_setting(words, sizeof words, with);
-    for (int n = 0; n < STEPS; n++)
+    for (int n = 0; n < small_gpt_steps(); n++)
         if (fabs(a->loss[n] - b->loss[n]) > 1e-5 * a->loss[n] ||
             fabs(a->norm[n] - b->norm[n]) > 1e-4 * a->norm[n])
             fail_msg("%s: step %d has loss %.9g, norm %.9g; one rank has %.9g, %.9g", words, n,
                      b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
 }
 
-/* One rank, one micro-batch after another: what all others are held to. */
+/* One rank, one micro-batch after another: the reference for all others. */
 static outcome train_on_one_rank(const setting *with) {
     setting one   = *with;
     one.schedule  = "gpipe";
@@ -97,7 +98,7 @@ static outcome train_on_one_rank(const setting *with) {
 
 enum { LAYERS = 7 };
 
-/* True if the bits were compared, else only the numbers. */
+/* True if the bits were compared; else the numbers were, up to rounding. */
 static bool compare_with_one_rank(const outcome *one, const setting *with,
                                   const sluice_schedule *schedule) {
     const outcome other = train_by(with, schedule);
@@ -109,7 +110,7 @@ static bool compare_with_one_rank(const outcome *one, const setting *with,
     return same;
 }
 
-/* Schedule x ranks x chunks x recomputation, of one kind of run; a selection unless SLUICE_LONG. */
+/* Schedule x ranks x chunks x recomputation for one kind of run; a selection unless SLUICE_LONG. */
 static void compare_schedules(const setting *base, int kind, int *runs, int *rounded) {
     static const unsigned recompute[] = {0, 0xFFFF, 5};
     const outcome one                 = train_on_one_rank(base);
@@ -117,8 +118,8 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule_description about;
         assert_ok(sluice_schedule_describe(&about, *name));
-        const int most = about.max_chunks == 0 ? 3 : about.max_chunks;
-        for (int v = about.min_chunks; v <= most; v++)
+        const int max_chunks = about.max_chunks == 0 ? 3 : about.max_chunks;
+        for (int v = about.min_chunks; v <= max_chunks; v++)
             for (int p = 1; p * v <= LAYERS && p <= 5; p++)
                 for (int k = 0; k < 3; k++) {
                     setting with   = *base;
@@ -139,7 +140,7 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
     }
 }
 
-static void test_every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state) {
+static void every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state) {
     (void)state;
     int runs = 0, rounded = 0;
     for (int kind = 0; kind < 8; kind++) {
@@ -153,7 +154,7 @@ static void test_every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **s
 }
 
 /* All but two of the generators keep the theorem's condition. */
-static void test_two_generators_descend(void **state) {
+static void all_but_two_generators_ascend(void **state) {
     (void)state;
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule *schedule = make_schedule(*name, 3, 6);
@@ -164,8 +165,8 @@ static void test_two_generators_descend(void **state) {
     }
 }
 
-/* Schedules as files bring them: halves out of step, overlap groups, transfers named. */
-static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
+/* Schedules as files may contain them: halves out of step, overlap groups, explicit transfers. */
+static void custom_schedules_have_the_bits_of_one_rank(void **state) {
     (void)state;
     static const char *const texts[] = {
         "0F0,0F1,0I0,0F2,0I1,0W0,0W1,0I2,0W2\n1F0,1I0,1F1,1I1,1F2,1W0,1W1,1I2,1W2\n",
@@ -190,8 +191,8 @@ static void test_schedules_of_ones_own_have_the_bits_of_one_rank(void **state) {
     }
 }
 
-/* Whatever can run at all: any stage on any rank, in any order. */
-static void test_random_schedules_have_the_numbers_of_one_rank(void **state) {
+/* Anything that can run: any stage on any rank, in any order. */
+static void random_schedules_have_the_numbers_of_one_rank(void **state) {
     (void)state;
     uint64_t random = test_seed();
     int same        = 0;
@@ -217,14 +218,14 @@ static void test_random_schedules_have_the_numbers_of_one_rank(void **state) {
     print_message("%d of them ascend\n", same);
 }
 
-static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
+static void many_microbatches_agree_with_one_to_rounding(void **state) {
     (void)state;
     for (int m = 2; m <= 7; m += 5) {
         setting with       = {"gpipe", 1, 1, 1, 7, false, "sgd", 0, m == 7 ? 0.2F : 0, 0};
         const outcome one  = train(&with);
         with.microbatches  = m;
         const outcome many = train(&with);
-        for (int n = 0; n < STEPS; n++)
+        for (int n = 0; n < small_gpt_steps(); n++)
             if (fabs(one.loss[n] - many.loss[n]) > 1e-5 * one.loss[n] ||
                 fabs(one.norm[n] - many.norm[n]) > 1e-4 * one.norm[n])
                 fail_msg("step %d, %d micro-batches: loss %.9g and %.9g, norm %.9g and %.9g", n, m,
@@ -233,7 +234,7 @@ static void test_many_microbatches_agree_with_one_to_rounding(void **state) {
 }
 
 /* Dropout happens, in training only, and anew in every step. */
-static void test_dropout_is_of_training_only(void **state) {
+static void dropout_is_applied_in_training_only(void **state) {
     (void)state;
     setting with            = {"1f1b", 2, 1, 4, 8, true, "sgd", 0, 0, 0};
     const outcome plain     = train(&with);
@@ -255,17 +256,20 @@ static void test_dropout_is_of_training_only(void **state) {
 }
 
 int main(int argc, char **argv) {
+#ifdef __SANITIZE_THREAD__
+    if (!getenv("SLUICE_LONG")) small_gpt.steps = 2;
+#endif
     small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     selected                        = small_gpt.parts.transport ? 3 : 0;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_bits_are_the_same_however_it_is_split),
-        cmocka_unit_test(test_every_schedule_has_the_bits_or_the_numbers_of_one_rank),
-        cmocka_unit_test(test_two_generators_descend),
-        cmocka_unit_test(test_schedules_of_ones_own_have_the_bits_of_one_rank),
-        cmocka_unit_test(test_random_schedules_have_the_numbers_of_one_rank),
-        cmocka_unit_test(test_a_pipeline_has_the_bits_of_a_plain_loop),
-        cmocka_unit_test(test_many_microbatches_agree_with_one_to_rounding),
-        cmocka_unit_test(test_dropout_is_of_training_only),
+        cmocka_unit_test(the_bits_are_the_same_in_any_split),
+        cmocka_unit_test(every_schedule_has_the_bits_or_the_numbers_of_one_rank),
+        cmocka_unit_test(all_but_two_generators_ascend),
+        cmocka_unit_test(custom_schedules_have_the_bits_of_one_rank),
+        cmocka_unit_test(random_schedules_have_the_numbers_of_one_rank),
+        cmocka_unit_test(a_pipeline_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(many_microbatches_agree_with_one_to_rounding),
+        cmocka_unit_test(dropout_is_applied_in_training_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

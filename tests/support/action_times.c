@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* action_times.c -- runs the lists as far as they go, again and again. */
+/* action_times.c -- runs the lists as far as they go, repeatedly. */
 #include "tests/support/action_times.h"
 
 /* When F, and B or I, of each stage and micro-batch ended; 0: not yet. */
@@ -12,12 +12,12 @@ static int *end_of(const ends *known, bool backward, int stage, int i) {
     return &known->of[(backward * known->stages + stage) * known->microbatches + i];
 }
 
-/* When the inputs of the group's actions are there; -1: not yet. */
+/* When the inputs of the group's actions are available; -1: not yet. */
 static int input_time(const ends *known, const sluice_action *list, int count) {
     int latest = 0;
     for (int k = 0; k < count; k++) {
         const int s = list[k].stage, i = list[k].microbatch;
-        int needs[2] = {1, 1}; /* 1: nothing, it was there from the start */
+        int needs[2] = {1, 1}; /* 1: nothing to wait for */
         if (list[k].kind == SLUICE_ACTION_F) {
             if (s > 0) needs[0] = *end_of(known, false, s - 1, i);
         } else if (list[k].kind == SLUICE_ACTION_W) {
@@ -34,8 +34,8 @@ static int input_time(const ends *known, const sluice_action *list, int count) {
     return latest;
 }
 
-/* Run the group at `list` from `begin`: it costs the sum, and delivers at its end. Ends are kept
- * one too late, so that 0 can mean never. */
+/* Run the group at `list` from `begin`: it takes the sum of its actions and delivers at its end.
+ * Ends are stored plus one, so that 0 can mean never. */
 static int run_group(ends *known, const sluice_action *list, int count, int begin) {
     int end = begin;
     for (int k = 0; k < count; k++) end += list[k].kind == SLUICE_ACTION_B ? 2 : 1;
@@ -52,7 +52,7 @@ static int group_length(const sluice_action *list, int left) {
     return length;
 }
 
-/* As far as rank r can go now; whether it did anything. */
+/* Run rank r as far as it can go now; returns whether it did anything. */
 static bool run_rank(action_times *times, ends *known, const sluice_schedule *schedule, int r,
                      int *at) {
     int count                       = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bf16_device.c -- operations in bf16 made of the cpu's in fp32: widen, run, narrow. */
+/* bf16_device.c -- bf16 operations made of the cpu's fp32 ones: widen, run, narrow. */
 #include "tests/support/bf16_device.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ static const sluice_operations *fp32(void) {
     return sluice_devices()[0]->operations(SLUICE_PRECISION_FP32);
 }
 
-/* In double, where infinity stands for the number after the largest one. */
+/* In double, where infinity is replaced by the number that would follow the largest one. */
 static double number_of(uint16_t half) {
     const uint32_t bits = (uint32_t)half << 16;
     float value;
@@ -41,9 +41,9 @@ uint16_t bf16_nearest(float value) {
 
 /* ---- the bf16 tensors of one call ---- */
 
-/* A `void *` of an argument struct. The structs say const of what is only read. */
+/* A `void *` field of an argument struct; it is const in the struct if it is only read. */
 typedef struct tensor {
-    void *field; /* where the pointer is */
+    void *field; /* address of the pointer */
     int64_t count;
     bool is_written;
     void *bf16;
@@ -54,7 +54,7 @@ typedef struct tensor {
 #define TENSOR(name, rows, columns)                                                                \
     { &wide.name, (rows) * (columns), WRITES(wide.name), NULL, NULL }
 
-/* Memory for all of them as floats. */
+/* One block for all of them as floats. */
 static float *make_block(const tensor *list, int count) {
     size_t elements = 1;
     for (int k = 0; k < count; k++) elements += (size_t)list[k].count;
@@ -63,7 +63,7 @@ static float *make_block(const tensor *list, int count) {
     return block;
 }
 
-/* One that is there twice (y == residual) is one here, too; else the next of the block. */
+/* The same tensor given twice (y == residual) gets one array; else the next of the block. */
 static float *find_wide(const tensor *list, const tensor *of, float **next) {
     for (const tensor *t = list; t < of; t++)
         if (t->bf16 == of->bf16) return t->wide;
@@ -73,8 +73,8 @@ static float *find_wide(const tensor *list, const tensor *of, float **next) {
     return wide;
 }
 
-/* Point each field at floats with the values of its tensor, written ones included: what the
- * operation leaves alone stays what it was. */
+/* Point each field at floats with the values of its tensor, outputs included: elements that the
+ * operation does not write keep their values. */
 static void widen(tensor *list, int count, float *block) {
     for (tensor *t = list; t < list + count; t++) {
         memcpy(&t->bf16, t->field, sizeof t->bf16);
@@ -90,7 +90,8 @@ static void narrow(const tensor *list, int count) {
             sluice__convert(t->bf16, SLUICE_TYPE_BF16, t->wide, SLUICE_TYPE_F32, t->count);
 }
 
-/* The row `row`, whose bf16 tensors are the ones that follow; `wide` is a copy of the arguments. */
+/* An operation whose bf16 tensors are the fields listed after it; `wide` is a copy of the
+ * arguments. */
 #define ROW(row, args, ...)                                                                        \
     static sluice_status bf16_##row(sluice_stream *stream, const args *arguments) {                \
         args wide          = *arguments;                                                           \
@@ -137,7 +138,7 @@ ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
     TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 
-/* Only the first `length` positions are sure to be there. */
+/* Only the first `length` positions are sure to exist. */
 ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
     TENSOR(table, wide.vocabulary, wide.width), TENSOR(positions, wide.length, wide.width))
 
@@ -157,7 +158,7 @@ ROW(relu, sluice_relu, TENSOR(y, 1, wide.count), TENSOR(x, 1, wide.count))
 ROW(relu_backward, sluice_relu_backward, TENSOR(dx, 1, wide.count), TENSOR(dy, 1, wide.count),
     TENSOR(x, 1, wide.count))
 
-/* Gradients are fp32, here as there. */
+/* Gradients are fp32 in both precisions. */
 static sluice_status bf16_sum(sluice_stream *stream, const sluice_sum *arguments) {
     return fp32()->sum(stream, arguments);
 }
@@ -186,7 +187,7 @@ static sluice_status bf16_store_working(sluice_stream *stream, const sluice_stor
     return SLUICE_OK;
 }
 
-/* The tensors without their working copies, which the fp32 update would take for floats. */
+/* The tensors without their working copies, which the fp32 update would treat as floats. */
 static sluice_update_tensor *masters_of(const sluice_update_tensor *tensors, int count) {
     sluice_update_tensor *const list = calloc((size_t)(unsigned)count + 1, sizeof *list);
     if (!list) return NULL;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h -- runs something in a process of its own, where the emulation may end it with a report.
- */
+/* child.h -- runs a function in a child process, which the emulation may end with a report. */
 #ifndef SLUICE_TESTS_SUPPORT_CHILD_H
 #define SLUICE_TESTS_SUPPORT_CHILD_H
 
@@ -11,7 +10,7 @@
 enum { CHILD_RIGHT = 0, CHILD_WRONG = 2, CHILD_CALL_FAILED = 3, CHILD_REPORTED = 97 };
 
 typedef struct child_result {
-    int status; /* of those above; or minus the signal that ended it */
+    int status; /* one of those above; or minus the signal that ended it */
     char text[16384];
 } child_result;
 

@@ -7,7 +7,7 @@ copy copy_of(const sluice_program *program) {
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         const sluice_instruction *list = sluice_program_list(&made.counts[r], program, r);
         const size_t bytes             = (size_t)made.counts[r] * sizeof *list;
-        made.lists[r]                  = malloc(bytes + 4 * sizeof *list); /* room for additions */
+        made.lists[r]                  = malloc(bytes + 4 * sizeof *list); /* space for additions */
         memcpy(made.lists[r], list, bytes);
     }
     return made;
@@ -83,7 +83,7 @@ void swap_instructions(copy *in, int r, int a, int b) {
     in->lists[r][b]               = held;
 }
 
-/* Where an index points when instruction `from` has gone to `to`. */
+/* The new value of an index after instruction `from` has moved to `to`. */
 static int moved_index(int index, int from, int to) {
     if (index == from) return to;
     if (to < from && index >= to && index < from) return index + 1;

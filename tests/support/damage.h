@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* damage.h -- copies of a program's lists that can be damaged, for tests of the verifier. */
+/* damage.h -- copies of a program's lists to damage, for tests of the verifier. */
 #ifndef SLUICE_TESTS_DAMAGE_H
 #define SLUICE_TESTS_DAMAGE_H
 
@@ -11,7 +11,7 @@ typedef struct copy {
     const sluice_program *program;
     sluice_instruction *lists[MAX_RANKS];
     int counts[MAX_RANKS];
-    sluice_slot *rows[MAX_ROWS]; /* of instructions whose slots were damaged */
+    sluice_slot *rows[MAX_ROWS]; /* slots of damaged instructions */
     int row_count;
 } copy;
 
@@ -21,7 +21,7 @@ void free_copy(copy *made);
 
 sluice_status verify_copy(const copy *made, sluice_queues queues);
 
-/* Slots of instruction n that are its own. */
+/* Slots of instruction n as a separate, writable copy. */
 sluice_slot *own_slots(copy *in, int r, int n);
 
 /* Position in rank r's list of the first instruction like this one. */
@@ -34,13 +34,13 @@ int find_post(const copy *in, int r, bool sends, sluice_payload payload, int sta
 /* The wait for the post at n. */
 int find_wait(const copy *in, int r, int post);
 
-/* Take instruction n out; the others keep pointing at what they did. */
+/* Remove instruction n; the others still refer to the same instructions. */
 void cut_out(copy *from, int r, int n);
 
-/* They change places, as they are. */
+/* Swap two instructions unchanged. */
 void swap_instructions(copy *in, int r, int a, int b);
 
-/* Instruction `from` goes to `to`; all keep pointing at what they did. */
+/* Move instruction `from` to `to`; all still refer to the same instructions. */
 void move_instruction(copy *in, int r, int from, int to);
 
 #endif

@@ -7,11 +7,11 @@
 
 #include "runtime/base/error.h"
 
-/* What is wrong, and what has happened so far. */
+/* The fault, and what has happened so far. */
 static struct {
     faulty_kind kind;
-    int n;        /* of the faulty send, over all channels, from 0 */
-    int delay_us; /* most, before any post or wait */
+    int n;        /* index of the faulty send, over all channels, from 0 */
+    int delay_us; /* maximum delay before any post or wait */
     uint64_t random;
     pthread_mutex_t lock;
     int sends;
@@ -41,11 +41,11 @@ static void faulty_sleep(void) {
     pthread_mutex_lock(&faulty.lock);
     const long us = test_random_int(&faulty.random, 0, faulty.delay_us);
     pthread_mutex_unlock(&faulty.lock);
-    if (us % 3 == 0) return; /* most waits are short, some are not there */
+    if (us % 3 == 0) return; /* most waits are short, some are left out */
     nanosleep(&(struct timespec){0, us * 1000}, NULL);
 }
 
-/* Whether this send is the faulty one. */
+/* Whether this is the faulty send. */
 static bool faulty_fires(void) {
     pthread_mutex_lock(&faulty.lock);
     const bool fires = faulty.kind != FAULTY_NOTHING && faulty.sends++ == faulty.n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * faulty.h -- a transport with one fault in it, and delays: what pipelines must survive
- * or report. One at a time in a process: the table has no room for a context.
+ * faulty.h -- a transport with one fault and delays, which pipelines must survive or report. One at
+ * a time in a process: the table of functions has no context.
  */
 #ifndef SLUICE_TESTS_FAULTY_H
 #define SLUICE_TESTS_FAULTY_H
@@ -16,8 +16,8 @@ typedef enum faulty_kind {
     FAULTY_FAIL     /* the nth send reports a failure */
 } faulty_kind;
 
-/* Send number `n`, over all links, from 0, is the faulty one; before any post or wait up to
- * `delay_us`. */
+/* Send number `n`, from 0 over all links, is the faulty one; every post and wait is delayed by up
+ * to `delay_us`. */
 void faulty_start(faulty_kind kind, int n, int delay_us, uint64_t seed);
 bool faulty_fired(void); /* since then */
 

@@ -7,7 +7,7 @@ static void golden_bless(const char *path, const char *text) {
     if (!file || fputs(text, file) == EOF || fclose(file) != 0) fail_msg("cannot write %s", path);
 }
 
-/* The first line in which they differ, and its number. */
+/* Print the first line in which they differ, and its number. */
 static void golden_differs(const char *name, const char *text, const char *expected) {
     int line = 1;
     for (size_t at = 0, start = 0; text[at] || expected[at]; at++) {
@@ -28,10 +28,10 @@ void assert_golden(const char *name, const char *text) {
     if (getenv("SLUICE_BLESS")) golden_bless(path, text);
     FILE *file = fopen(path, "rb");
     if (!file) fail_msg("there is no %s; SLUICE_BLESS=1 writes it", path);
-    const size_t room = strlen(text) + (1 << 16);
-    char *expected    = calloc(room, 1);
+    const size_t capacity = strlen(text) + (1 << 16);
+    char *expected        = calloc(capacity, 1);
     assert_non_null(expected);
-    (void)!fread(expected, 1, room - 1, file);
+    (void)!fread(expected, 1, capacity - 1, file);
     fclose(file);
     golden_differs(name, text, expected);
     free(expected);

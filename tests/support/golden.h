@@ -5,7 +5,7 @@
 
 #include "tests/support/support.h"
 
-/* `text` is what the file `name` has. */
+/* Fails unless `text` is the content of the file `name`. */
 void assert_golden(const char *name, const char *text);
 
 #endif

@@ -25,11 +25,11 @@ static void branch64(double *y, const layer64 *layer, float rate) {
 
 static int64_t rows64(const sluice_shape *shape) {
     int64_t rows = 1;
-    for (int d = 0; d < shape->rank - 1; d++) rows *= shape->dims[d];
+    for (int d = 0; d < shape->dim_count - 1; d++) rows *= shape->dims[d];
     return rows;
 }
 
-/* A layer's parameters, of which the next is taken. */
+/* A layer's parameters, taken one by one. */
 typedef struct parameters64 {
     const double *const *next;
 } parameters64;
@@ -44,7 +44,7 @@ static void norm64(double *y, const layer64 *layer, const sluice_norm_config *no
     const double *const bias = take64(from, norm->kind == SLUICE_NORM_LAYERNORM);
     const double epsilon     = norm->epsilon > 0 ? (double)norm->epsilon : 1e-5;
     reference_norm(y, layer->x, gain, bias, rows64(&layer->input),
-                   layer->input.dims[layer->input.rank - 1], norm->kind, epsilon);
+                   layer->input.dims[layer->input.dim_count - 1], norm->kind, epsilon);
 }
 
 static void dense64(double *y, const double *x, parameters64 *from, bool has_bias, int64_t rows,

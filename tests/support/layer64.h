@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* layer64.h -- every built-in layer kind forward, naively and in float64: what tests compare with.
- */
+/* layer64.h -- the forward of every built-in layer kind, naively and in float64, for comparison. */
 #ifndef SLUICE_TESTS_LAYER64_H
 #define SLUICE_TESTS_LAYER64_H
 
@@ -13,9 +12,9 @@ typedef struct layer64 {
     sluice_shape input;
     const double *const *parameters;
     const void *x;       /* double, or int32_t if the input is tokens */
-    const void *targets; /* of a loss: int32_t or float, as it describes */
+    const void *targets; /* of a loss layer: int32_t or float, as it describes */
     double total_weight;
-    bool training; /* dropout happens, with these keys */
+    bool training; /* dropout is applied, with these keys */
     const char *name;
     sluice_random_key random;
 } layer64;

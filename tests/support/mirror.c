@@ -44,8 +44,8 @@ void mirror_release(void *here) {
     }
 }
 
-/* The twin of an address in a block, or else just past one, since the next may begin there; NULL:
- * it is in none. */
+/* The twin of an address in a block or, failing that, just past one (where another may begin);
+ * NULL: in none. */
 static void *mirror_twin(const void *address) {
     const uintptr_t at = (uintptr_t)address;
     for (int i = 0; i < 2 * MIRRORED; i++) {
@@ -57,8 +57,8 @@ static void *mirror_twin(const void *address) {
     return NULL;
 }
 
-/* The pointers that a struct begins with. What comes after them is no address, and might look like
- * one, a number beside padding: the first that is neither NULL nor in a block ends them. */
+/* Translate the pointers at the start of a struct, up to the first that is neither NULL nor in a
+ * block: what follows is no address, though a number next to padding may look like one. */
 static void mirror_translate(void *args, size_t bytes) {
     for (size_t at = 0; at + sizeof(void *) <= bytes; at += sizeof(void *)) {
         void *pointer;
@@ -85,74 +85,74 @@ static sluice_status mirror_end(sluice_stream *stream, sluice_status status) {
     return mirror.real->synchronize(stream);
 }
 
-/* ---- pointers in arrays of the host, which an operation may have beside its struct's ---- */
+/* ---- pointers in host arrays that an operation's struct refers to ---- */
 
 typedef struct mirror_arrays {
     const float *inputs[MIRRORED];
     sluice_update_tensor tensors[MIRRORED];
 } mirror_arrays;
 
-static const float *const *mirror_inputs(mirror_arrays *room, const float *const *inputs,
+static const float *const *mirror_inputs(mirror_arrays *arrays, const float *const *inputs,
                                          int terms) {
     assert_true(terms <= MIRRORED);
-    for (int t = 0; t < terms; t++) room->inputs[t] = mirror_twin(inputs[t]);
-    return room->inputs;
+    for (int t = 0; t < terms; t++) arrays->inputs[t] = mirror_twin(inputs[t]);
+    return arrays->inputs;
 }
 
-static const sluice_update_tensor *mirror_tensors(mirror_arrays *room,
+static const sluice_update_tensor *mirror_tensors(mirror_arrays *arrays,
                                                   const sluice_update_tensor *tensors, int count) {
     assert_true(count <= MIRRORED);
     for (int t = 0; t < count; t++) {
-        room->tensors[t] = tensors[t];
-        mirror_translate(&room->tensors[t], offsetof(sluice_update_tensor, count));
+        arrays->tensors[t] = tensors[t];
+        mirror_translate(&arrays->tensors[t], offsetof(sluice_update_tensor, count));
     }
-    return room->tensors;
+    return arrays->tensors;
 }
 
-/* What is in arrays of `args`, which has been translated otherwise. */
-#define mirror_translate_arrays(room, args)                                                        \
+/* Translate the arrays of `args`, whose own pointers have been translated. */
+#define mirror_translate_arrays(arrays, args)                                                      \
     _Generic(args, sluice_sum *                                                                    \
              : mirror_sum_arrays, sluice_sum_squares *                                             \
              : mirror_squares_arrays, sluice_adamw *                                               \
              : mirror_adamw_arrays, sluice_sgd *                                                   \
              : mirror_sgd_arrays, default                                                          \
-             : mirror_no_arrays)(room, args)
+             : mirror_no_arrays)(arrays, args)
 
-static void mirror_no_arrays(mirror_arrays *room, void *args) {
-    (void)room, (void)args;
+static void mirror_no_arrays(mirror_arrays *arrays, void *args) {
+    (void)arrays, (void)args;
 }
 
-static void mirror_sum_arrays(mirror_arrays *room, sluice_sum *args) {
-    args->inputs = mirror_inputs(room, args->inputs, args->terms);
+static void mirror_sum_arrays(mirror_arrays *arrays, sluice_sum *args) {
+    args->inputs = mirror_inputs(arrays, args->inputs, args->terms);
 }
 
-static void mirror_squares_arrays(mirror_arrays *room, sluice_sum_squares *args) {
-    args->tensors = mirror_tensors(room, args->tensors, args->count);
+static void mirror_squares_arrays(mirror_arrays *arrays, sluice_sum_squares *args) {
+    args->tensors = mirror_tensors(arrays, args->tensors, args->count);
 }
 
-static void mirror_adamw_arrays(mirror_arrays *room, sluice_adamw *args) {
-    args->tensors = mirror_tensors(room, args->tensors, args->count);
+static void mirror_adamw_arrays(mirror_arrays *arrays, sluice_adamw *args) {
+    args->tensors = mirror_tensors(arrays, args->tensors, args->count);
 }
 
-static void mirror_sgd_arrays(mirror_arrays *room, sluice_sgd *args) {
-    args->tensors = mirror_tensors(room, args->tensors, args->count);
+static void mirror_sgd_arrays(mirror_arrays *arrays, sluice_sgd *args) {
+    args->tensors = mirror_tensors(arrays, args->tensors, args->count);
 }
 
 /* ---- operations ---- */
 
 #define X(row, args)                                                                               \
     static sluice_status mirror_##row(sluice_stream *stream, const args *arguments) {              \
-        static mirror_arrays room; /* outlives the stream's work */                                \
+        static mirror_arrays arrays; /* outlives the stream's work */                              \
         args moved = *arguments;                                                                   \
         mirror_translate(&moved, sizeof moved);                                                    \
-        mirror_translate_arrays(&room, &moved);                                                    \
+        mirror_translate_arrays(&arrays, &moved);                                                  \
         mirror_begin(stream);                                                                      \
         return mirror_end(stream, mirror.operations->row(stream, &moved));                         \
     }
 SLUICE_OPERATION_MAP(X)
 #undef X
 
-/* Those of the precision that was asked for last. */
+/* The real operations of the precision that was asked for last. */
 static const sluice_operations *mirror_operations(sluice_precision precision) {
     static sluice_operations table;
     mirror.operations = mirror.real->operations(precision);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mirror.h -- operations of a device whose memory the host cannot touch, on host memory: for tests.
+ * mirror.h -- operations of a device whose memory the host cannot access, on host memory.
  *
- * Every block made here has a twin on the device. An operation of mirror_ops() uploads all of them,
- * is carried out on the twins, waits, and downloads all of them again.
+ * Every block made here has a twin on the device. An operation of mirror_ops() uploads all blocks,
+ * runs on the twins, waits, and downloads all blocks.
  */
 #ifndef SLUICE_TESTS_MIRROR_H
 #define SLUICE_TESTS_MIRROR_H
 
 #include "sluice/device.h"
 
-/* The rows of `real`, with operations on blocks of mirror_block(). */
+/* The table `real`, with operations on blocks of mirror_block(). */
 const sluice_device_ops *mirror_ops(const sluice_device_ops *real);
 /* The device that holds the twins from now on. */
 void mirror_on(sluice_device *device);
 
 void *mirror_block(size_t bytes);
-/* NULL is fine. */
+/* NULL is allowed. */
 void mirror_release(void *here);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plain_loop.c -- every layer's F, I and W in the one order that needs no plan. */
+/* plain_loop.c -- every layer's F, I and W, one layer and micro-batch after another. */
 #include "tests/support/plain_loop.h"
 
 #include <math.h>
@@ -11,12 +11,12 @@
 typedef struct plain_layer {
     sluice_layer_description d;
     int first_use;
-    void *input; /* the output is the next one's input */
+    void *input; /* the output is the next layer's input */
     float *output_gradient;
-    void *saved[SLUICE_LAYER_SAVED], *handed[SLUICE_LAYER_STASH], *scratch;
+    void *saved[SLUICE_LAYER_SAVED], *stash[SLUICE_LAYER_STASH], *scratch;
 } plain_layer;
 
-/* A block as an arena would give it: aligned, and full of NaN. */
+/* A block aligned as in an arena, and full of NaN. */
 static void *plain_alloc(size_t bytes) {
     const size_t whole = bytes / 256 * 256 + 256;
     void *const block  = aligned_alloc(256, whole);
@@ -32,7 +32,7 @@ size_t plain_use_bytes(const plain_loop *loop, int u) {
     return (size_t)plain_use_count(loop, u) * sizeof(float);
 }
 
-/* A parameter as layers read it, made or made again from its master. */
+/* A parameter as layers read it, made from its master; again after each update. */
 static void plain_store(const plain_loop *loop, int u) {
     if (loop->parameters[u] == loop->masters[u]) return;
     assert_ok(loop->operations->store_working(
@@ -119,8 +119,8 @@ static plain_layer *plain_layers_make(const plain_loop *loop, int64_t samples) {
         for (int i = 0; i < layer->d.saved_count; i++)
             layer->saved[i] = plain_alloc(layer->d.saved[i].bytes);
         for (int i = 0; i < layer->d.stash_count; i++)
-            layer->handed[i] = plain_alloc(layer->d.handed[i]);
-        /* Of all actions: they never run at the same time. */
+            layer->stash[i] = plain_alloc(layer->d.stash[i]);
+        /* Shared by all actions: they never run at the same time. */
         layer->scratch = plain_alloc(layer->d.scratch_forward + layer->d.scratch_evaluate +
                                      layer->d.scratch_input + layer->d.scratch_weight);
     }
@@ -133,12 +133,12 @@ static void plain_layers_free(const plain_loop *loop, plain_layer *layers) {
         free(layers[l].output_gradient);
         free(layers[l].scratch);
         for (int i = 0; i < layers[l].d.saved_count; i++) free(layers[l].saved[i]);
-        for (int i = 0; i < layers[l].d.stash_count; i++) free(layers[l].handed[i]);
+        for (int i = 0; i < layers[l].d.stash_count; i++) free(layers[l].stash[i]);
     }
     free(layers);
 }
 
-/* Everything that any action of layer `l` may use; actions take what is theirs. */
+/* Everything that any action of layer `l` may use. */
 static sluice_layer_call plain_call(const plain_loop *loop, plain_layer *layers, int l,
                                     int64_t samples) {
     plain_layer *const layer = &layers[l];
@@ -158,15 +158,15 @@ static sluice_layer_call plain_call(const plain_loop *loop, plain_layer *layers,
         .parameters      = (const void *const *)loop->parameters + layer->first_use,
         .gradients       = loop->gradients + layer->first_use,
         .saved           = layer->saved,
-        .handed          = layer->handed,
+        .stash           = layer->stash,
         .scratch         = layer->scratch,
     };
 }
 
-/* ---- a micro-batch of the batch ---- */
+/* ---- a micro-batch of the minibatch ---- */
 
-/* Its samples of every part that the model reads: as the caller gives them, and floats in the type
- * of activations, too. */
+/* Its samples of every part that the model reads: as the caller gives them and, for floats, in the
+ * type of activations as well. */
 typedef struct plain_parts {
     void *given[SLUICE_BATCH_PARTS], *converted[SLUICE_BATCH_PARTS];
 } plain_parts;
@@ -212,7 +212,7 @@ static const void *plain_part(const plain_loop *loop, const plain_parts *parts, 
     return as_given ? parts->given[k] : parts->converted[k];
 }
 
-/* Those that a layer reads, as it lists them. */
+/* The parts that a layer reads, in the order of its list. */
 static void plain_parts_bind(const void **out, const plain_loop *loop, const plain_parts *parts,
                              const sluice_layer_description *d) {
     for (int k = 0; k < d->batch_count; k++)
@@ -363,7 +363,7 @@ uint64_t plain_loop_digest(const plain_loop *loop) {
     for (int k = 0; k < count; k++) {
         const sluice_shape *const shape = &list[k]->parameter.shape;
         XXH3_64bits_update(state, list[k]->name, strlen(list[k]->name) + 1);
-        XXH3_64bits_update(state, shape->dims, (size_t)shape->rank * sizeof *shape->dims);
+        XXH3_64bits_update(state, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
         XXH3_64bits_update(state, loop->masters[list[k]->first],
                            plain_use_bytes(loop, list[k]->first));
     }

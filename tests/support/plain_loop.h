@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plain_loop.h -- a model trained by a loop over its layers: what a pipeline must equal, bit by
+ * plain_loop.h -- a model trained by a loop over its layers, which a pipeline must equal bit for
  * bit.
  *
  * One thread of control, one micro-batch after another: F of every layer, then I and W of every
@@ -16,7 +16,7 @@
 
 typedef struct plain_loop {
     const sluice_model *model;
-    const sluice_device_ops *ops; /* of a device that can reach host memory */
+    const sluice_device_ops *ops; /* a device that can access host memory */
     const sluice_operations *operations;
     sluice_device *device;
     sluice_stream *stream;
@@ -27,7 +27,7 @@ typedef struct plain_loop {
     float **firsts, **seconds; /* optimizer state, per use; NULL where tied to an earlier one */
     int64_t step;              /* updates done */
     uint64_t seed;
-    const char *other_name; /* of a part of the batch besides inputs and targets; NULL: none */
+    const char *other_name; /* name of a part of the batch besides inputs and targets; NULL: none */
     const void *other;      /* that part of the next minibatch */
 } plain_loop;
 
@@ -46,7 +46,7 @@ size_t plain_use_bytes(const plain_loop *loop, int u);
 plain_loop plain_loop_open(const sluice_model *model, const sluice_device_ops *ops, int threads,
                            uint64_t seed);
 
-/* In another precision than fp32. */
+/* In a precision other than fp32. */
 plain_loop plain_loop_open_in(const sluice_model *model, const sluice_device_ops *ops,
                               sluice_precision precision, int threads, uint64_t seed);
 
@@ -64,7 +64,7 @@ double plain_loop_step(const plain_loop *loop, const plain_batch *batch);
  */
 double plain_loop_update(plain_loop *loop, const sluice_adamw *settings, double clip);
 
-/* What sluice_pipeline_digest() is of the same weights. */
+/* What sluice_pipeline_digest() gives for the same weights. */
 uint64_t plain_loop_digest(const plain_loop *loop);
 
 #endif

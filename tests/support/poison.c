@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* poison.c -- what of an arena is alive before each instruction, and NaN into the rest. */
+/* poison.c -- fills the bytes of an arena that are dead before an instruction with NaN. */
 #include "tests/support/poison.h"
 
 #include "tests/support/support.h"
@@ -14,13 +14,14 @@ static struct {
 } known[POISON_RANKS];
 
 static void mark(unsigned char *alive, size_t base, const sluice_slot *slot, bool is_alive) {
-    if (slot->bytes == 0 || slot->offset < base) return; /* permanent: a gradient that is sent */
+    if (slot->bytes == 0 || slot->offset < base)
+        return; /* permanent memory: a gradient that is sent */
     const size_t first = (slot->offset - base) / BLOCK;
     const size_t last  = (slot->offset - base + slot->bytes - 1) / BLOCK;
     memset(alive + first, is_alive, last - first + 1);
 }
 
-/* Of posts and waits the whole time between them counts: the copy comes when it comes. */
+/* Buffers of transfers are alive from post to wait: the copy may come at any time between. */
 static bool reads_role(const sluice_instruction *at, int role) {
     if (at->kind == SLUICE_INSTRUCTION_WAIT) return true;
     return sluice__role_is_read(at->kind, (sluice_role)role);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poison.h -- bytes of arenas that no later instruction reads before it writes them, full of NaN:
- * with them the bits of a step must stay the same. One pipeline at a time. */
+/* poison.h -- fills bytes of arenas that no later instruction reads before writing them with NaN;
+ * the bits of a step must not change. One pipeline at a time. */
 #ifndef SLUICE_TESTS_POISON_H
 #define SLUICE_TESTS_POISON_H
 
@@ -8,10 +8,10 @@
 
 enum { POISON_RANKS = 16 };
 
-/* What a pipeline of a test watches its steps with. */
+/* The hook through which a test's pipeline is watched. */
 void poison_the_dead(sluice__rank *rank, const sluice_instruction *at);
 
-/* The pipeline is gone; fails if one of its ranks was not watched. */
+/* Called after the pipeline is closed; fails if one of its ranks was not watched. */
 void poison_end(int ranks);
 
 #endif

@@ -35,7 +35,7 @@ static void do_action(random_schedule *s, sluice_action a) {
     s->lists[r][s->counts[r]++] = a;
 }
 
-/* Every rank has a stage at least, and any stage may be on any rank. */
+/* Every rank has at least one stage, and any stage may be on any rank. */
 static void place_stages(random_schedule *s, uint64_t *random) {
     for (int stage = 0; stage < s->stages; stage++)
         s->rank_of[stage] = stage < s->p ? stage : test_random_int(random, 0, s->p - 1);

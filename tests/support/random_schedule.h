@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* random_schedule.h -- schedules that can run, in random order: a list of what is ready is kept,
- * and something of it is done next. */
+/* random_schedule.h -- schedules that can run, in random order: the next action is drawn from a
+ * list of those that are ready. */
 #ifndef SLUICE_TESTS_RANDOM_SCHEDULE_H
 #define SLUICE_TESTS_RANDOM_SCHEDULE_H
 

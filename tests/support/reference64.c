@@ -24,18 +24,18 @@ double *reference_copy(const float *from, int64_t count) {
 }
 
 double reference_distance(const float *got, const double *expected, int64_t count) {
-    double most = 0.01, distance = 0;
+    double largest = 0.01, distance = 0;
     for (int64_t i = 0; i < count; i++) {
         const double difference = fabs((double)got[i] - expected[i]);
-        if (!(difference <= distance)) distance = difference; /* NaN is far away, too */
-        most = fmax(most, fabs(expected[i]));
+        if (!(difference <= distance)) distance = difference; /* NaN differs, too */
+        largest = fmax(largest, fabs(expected[i]));
     }
-    return distance / most;
+    return distance / largest;
 }
 
 /* ---- dropout ---- */
 
-/* What element `element` of sample `sample` is multiplied by. */
+/* The factor of element `element` of sample `sample`. */
 static double reference_factor(const sluice_dropout *dropout, int64_t sample, int64_t element) {
     const int64_t block = element / 4, first = dropout->first_sample;
     const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(first + sample),
@@ -53,7 +53,7 @@ void reference_drop(double *x, int64_t samples, int64_t elements, const sluice_d
             x[s * elements + e] *= reference_factor(dropout, s, e);
 }
 
-/* Of the probability of a key, as sluice_attention says. */
+/* The factor of a key's probability, as sluice_attention defines it. */
 static double reference_key_factor(const sluice_dropout *dropout, int64_t sample, int64_t head,
                                    int64_t length, int64_t query, int64_t key) {
     return reference_factor(dropout, sample,
@@ -144,7 +144,7 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
 
 /* ---- attention ---- */
 
-/* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its place. */
+/* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its index. */
 typedef struct reference_head {
     int64_t sample, number, stride, q, k, v;
 } reference_head;
@@ -165,16 +165,16 @@ static reference_head reference_head_at(int64_t index, int64_t length, int64_t h
 /* Probabilities of keys 0 .. query of one head; returns log of the sum of exponentials. */
 static double reference_probabilities(double *p, const double *q, const double *k, int64_t query,
                                       int64_t stride, int64_t width) {
-    double most = -INFINITY, sum = 0;
+    double largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j <= query; j++) {
         p[j] = 0;
         for (int64_t c = 0; c < width; c++) p[j] += q[query * stride + c] * k[j * stride + c];
         p[j] /= sqrt((double)width);
-        most = fmax(most, p[j]);
+        largest = fmax(largest, p[j]);
     }
-    for (int64_t j = 0; j <= query; j++) sum += exp(p[j] - most);
-    for (int64_t j = 0; j <= query; j++) p[j] = exp(p[j] - most) / sum;
-    return most + log(sum);
+    for (int64_t j = 0; j <= query; j++) sum += exp(p[j] - largest);
+    for (int64_t j = 0; j <= query; j++) p[j] = exp(p[j] - largest) / sum;
+    return largest + log(sum);
 }
 
 void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
@@ -207,7 +207,7 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
         const reference_head h = reference_head_at(index, length, heads, kv_heads, width);
         for (int64_t i = 0; i < length; i++) {
             const double *const g = dout + ((h.sample * length + i) * heads + h.number) * width;
-            double mean           = 0; /* of dp under p */
+            double mean           = 0; /* mean of dp, weighted by p */
             (void)reference_probabilities(p, qkv + h.q, qkv + h.k, i, h.stride, width);
             for (int64_t j = 0; j <= i; j++) {
                 const double factor =
@@ -242,16 +242,16 @@ double reference_classifier(double *dx, double *dw, const double *x, const doubl
     if (dw) memset(dw, 0, (size_t)(classes * width) * sizeof *dw);
     for (int64_t i = 0; i < rows; i++) {
         if (targets[i] < 0) continue;
-        double most = -INFINITY, sum = 0;
+        double largest = -INFINITY, sum = 0;
         for (int64_t c = 0; c < classes; c++) {
             z[c] = 0;
             for (int64_t j = 0; j < width; j++) z[c] += x[i * width + j] * w[c * width + j];
-            most = fmax(most, z[c]);
+            largest = fmax(largest, z[c]);
         }
-        for (int64_t c = 0; c < classes; c++) sum += exp(z[c] - most);
-        loss += scale * (most + log(sum) - z[targets[i]]);
+        for (int64_t c = 0; c < classes; c++) sum += exp(z[c] - largest);
+        loss += scale * (largest + log(sum) - z[targets[i]]);
         for (int64_t c = 0; c < classes; c++) {
-            const double g = scale * (exp(z[c] - most) / sum - (c == targets[i] ? 1 : 0));
+            const double g = scale * (exp(z[c] - largest) / sum - (c == targets[i] ? 1 : 0));
             for (int64_t j = 0; j < width; j++) {
                 if (dx) dx[i * width + j] += g * w[c * width + j];
                 if (dw) dw[c * width + j] += g * x[i * width + j];

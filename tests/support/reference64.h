@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reference64.h -- what the operations of a device mean: the naive loops, in float64.
+ * reference64.h -- what the operations of a device compute, as naive loops in float64.
  *
- * Everything is row-major. Gradients are stored, never accumulated. NULL stands for an operand
- * that is not there.
+ * Everything is row-major. Gradients are stored, never accumulated. NULL stands for an absent
+ * operand.
  */
 #ifndef SLUICE_TESTS_REFERENCE64_H
 #define SLUICE_TESTS_REFERENCE64_H
@@ -17,8 +17,8 @@
 double *reference_zeros(int64_t count);
 double *reference_copy(const float *from, int64_t count);
 /*
- * The largest difference, relative to the largest expected magnitude, or to 0.01 where all are
- * smaller: operands are about 1, and what cancels to less has no more digits.
+ * The largest difference, relative to the largest expected magnitude, or to 0.01 if all are
+ * smaller: operands are about 1, and sums that cancel to less have no more digits.
  */
 double reference_distance(const float *got, const double *expected, int64_t count);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule_tools.h -- what tests of the schedule tools share: programs without a model, costs. */
+/* schedule_tools.h -- programs without a model, and costs, for tests of the schedule tools. */
 #ifndef SLUICE_TESTS_SCHEDULE_TOOLS_H
 #define SLUICE_TESTS_SCHEDULE_TOOLS_H
 
@@ -15,7 +15,7 @@ sluice_program *compile_over(sluice_schedule *schedule, sluice_queues queues);
 sluice_schedule *generate_schedule(const char *name, int p, int m);
 sluice_schedule *parse_schedule(const char *text);
 
-/* Costs of stages that are all alike; everything else is the caller's to set. */
+/* The same costs for every stage; the caller sets everything else. */
 sluice_simulation_costs equal_costs(sluice_cost stages[MAX_STAGES], double forward, double input,
                                     double weight);
 

@@ -121,13 +121,14 @@ outcome train(const setting *with) {
     return out;
 }
 
-/* Forward only, in micro-batches of `most` samples. */
-static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples, int64_t most) {
+/* Forward only, in micro-batches of at most `max_samples` samples. */
+static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples,
+                               int64_t max_samples) {
     int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
     int64_t sizes[8];
     plain_batch batch = {inputs, targets, sizes, 0, (double)(samples * (LENGTH - 1))};
     for (int64_t left = samples; left > 0; left -= sizes[batch.microbatches++])
-        sizes[batch.microbatches] = left < most ? left : most;
+        sizes[batch.microbatches] = left < max_samples ? left : max_samples;
     assert_ok(load_inputs(&n, inputs, 0, samples));
     assert_ok(load_targets(&n, targets, 0, samples));
     return plain_loop_evaluate(loop, &batch);
@@ -149,7 +150,7 @@ outcome train_plainly(const setting *with, const sluice_device_ops *ops) {
     const plain_batch batch = {inputs, targets, sizes, with->microbatches,
                                (double)(with->samples * (LENGTH - 1))};
     outcome out             = {0};
-    for (int64_t n = 0; n < STEPS; n++) {
+    for (int64_t n = 0; n < small_gpt_steps(); n++) {
         assert_ok(load_inputs(&n, inputs, 0, with->samples));
         assert_ok(load_targets(&n, targets, 0, with->samples));
         out.loss[n] = plain_loop_step(&loop, &batch);

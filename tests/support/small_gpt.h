@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* small_gpt.h -- a GPT that trains in milliseconds, and what came of training it one way or
- * another. */
+/* small_gpt.h -- a GPT that trains in milliseconds, and the outcome of training it in one setting
+ * or another. */
 #ifndef SLUICE_TESTS_SMALL_GPT_H
 #define SLUICE_TESTS_SMALL_GPT_H
 
@@ -11,7 +11,7 @@
 
 enum { LENGTH = 12, VOCABULARY = 40, STEPS = 5 };
 
-typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as it is read */
+typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): ordered for readers */
     const char *schedule;
     int ranks, threads, microbatches;
     int64_t samples;
@@ -22,15 +22,15 @@ typedef struct setting { /* NOLINT(clang-analyzer-optin.performance.Padding): as
     int chunks; /* 0: the schedule's own */
 } setting;
 
-/* Of every pipeline that is made, until it is changed. */
+/* Settings of every pipeline made until they are changed. */
 extern struct small_gpt_defaults {
     const char *device;    /* NULL: cpu */
     const char *transport; /* NULL: auto */
     int ranks_per_device;
-    int steps; /* fewer than STEPS, where each takes long; 0: STEPS */
-    sluice_model *(*make)(bool tied, float dropout); /* what is trained; NULL: a GPT */
+    int steps; /* fewer than STEPS, if a step takes long; 0: STEPS */
+    sluice_model *(*make)(bool tied, float dropout); /* the model to train; NULL: a GPT */
     sluice_precision precision;
-    sluice__parts parts; /* a test's device or transport, and what watches */
+    sluice__parts parts; /* a test's device or transport, and a watcher */
 } small_gpt;
 int small_gpt_steps(void);
 
@@ -39,7 +39,8 @@ typedef struct outcome {
     uint64_t digest;
 } outcome;
 
-/* Token t of sample s of minibatch n: each follows from the one before, so it can be learned. */
+/* Token t of sample s of minibatch n: each depends on the one before, so that there is something to
+ * learn. */
 int32_t token(int64_t n, int64_t s, int64_t t);
 
 sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples);
@@ -58,7 +59,7 @@ sluice_pipeline *make_pipeline(const setting *with, const sluice_model *model);
 
 sluice_batch make_batch(int64_t samples, int64_t *n);
 
-/* `steps` minibatches and an evaluation: what came of it; the rest of an outcome is 0. */
+/* The outcome of `steps` minibatches and an evaluation; the rest of it is 0. */
 outcome train_by(const setting *with, const sluice_schedule *schedule);
 
 outcome train(const setting *with);

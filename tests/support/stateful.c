@@ -14,7 +14,8 @@ static sluice_status describe_counter(sluice_layer_description *out, const void 
     return SLUICE_OK;
 }
 
-/* On the cpu, whose memory the host reaches. Evaluation reads the state and leaves it. */
+/* On the cpu, whose memory the host can access. Evaluation reads the state and does not change
+ * it. */
 static sluice_status count_forward(const sluice_layer_call *call) {
     float *const state  = call->states[0];
     const int64_t count = sluice_shape_count(&call->input_shape);
@@ -27,7 +28,7 @@ static sluice_status count_forward(const sluice_layer_call *call) {
     return SLUICE_OK;
 }
 
-/* A straight-through gradient: any will do. */
+/* A straight-through gradient: any would do. */
 static sluice_status count_backward(const sluice_layer_call *call) {
     const int64_t count = sluice_shape_count(&call->input_shape);
     if (!call->input_gradient) return SLUICE_OK;
@@ -35,7 +36,8 @@ static sluice_status count_backward(const sluice_layer_call *call) {
     return SLUICE_OK;
 }
 
-static const sluice_layer_kind counter = {.name           = "counter",
+static const sluice_layer_kind counter = {.size           = sizeof(sluice_layer_kind),
+                                          .name           = "counter",
                                           .describe       = describe_counter,
                                           .forward        = count_forward,
                                           .backward_input = count_backward};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* support.h -- what every test uses: cmocka, assertions that speak, seeded random numbers. */
+/* support.h -- what every test uses: cmocka, assertions with messages, seeded random numbers. */
 #ifndef SLUICE_TESTS_SUPPORT_H
 #define SLUICE_TESTS_SUPPORT_H
 
@@ -17,7 +17,7 @@
 
 #include "sluice/status.h"
 
-/* Fail with the library's own words rather than "0 != 5". */
+/* Fail with the library's message rather than "0 != 5". */
 #define assert_ok(call)                                                                            \
     do {                                                                                           \
         const sluice_status got_ = (call);                                                         \
@@ -26,7 +26,7 @@
                      sluice_last_error()->what, sluice_last_error()->hint);                        \
     } while (0)
 
-/* The call fails with `status` and says exactly `text`. */
+/* The call fails with `status` and exactly the message `text`. */
 #define assert_refused(call, expected_status, text)                                                \
     do {                                                                                           \
         const sluice_status got_ = (call);                                                         \

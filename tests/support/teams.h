@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* teams.h -- one kind of device opened three times, with 1, 2 and 3 threads where it has those; as
- * long as they are open allocations may be counted (counting.h). */
+/* teams.h -- one kind of device opened three times, with 1, 2 and 3 threads if it has threads;
+ * while they are open, allocations may be counted (counting.h). */
 #ifndef SLUICE_TESTS_TEAMS_H
 #define SLUICE_TESTS_TEAMS_H
 

@@ -21,7 +21,7 @@ static sluice_status missing(const sluice_layer_call *call, const char *what) {
     return sluice__fail(SLUICE_E_DEVICE, "layer '%s' is not given %s", call->name, what);
 }
 
-/* What both need of a call: rows of `width` elements. */
+/* Tensors of a call that both layers need: rows of `width` elements. */
 typedef struct rows {
     int64_t count, width, elements;
     sluice_type type;
@@ -38,7 +38,7 @@ static rows rows_of(const sluice_layer_call *call) {
 static sluice_status weigh_describe(sluice_layer_description *out, const void *config,
                                     const sluice_shape *input, sluice_precision precision) {
     const weigh_config *const c = config;
-    if (input->rank != 3 || input->type != sluice_precision_type(precision))
+    if (input->dim_count != 3 || input->type != sluice_precision_type(precision))
         return sluice__fail(SLUICE_E_ARGUMENT, "weigh takes rows of activations");
     const sluice_type type = c->narrow ? input->type : SLUICE_TYPE_F32;
     *out                   = (sluice_layer_description){
@@ -103,7 +103,8 @@ static sluice_status weigh_backward_weight(const sluice_layer_call *call) {
 }
 
 const sluice_layer_kind *weigh_kind(void) {
-    static const sluice_layer_kind kind = {.name            = "weigh",
+    static const sluice_layer_kind kind = {.size            = sizeof(sluice_layer_kind),
+                                           .name            = "weigh",
                                            .config_bytes    = sizeof(weigh_config),
                                            .describe        = weigh_describe,
                                            .forward         = weigh_forward,
@@ -144,7 +145,8 @@ static sluice_status recall_backward_weight(const sluice_layer_call *call) {
 }
 
 const sluice_layer_kind *recall_kind(void) {
-    static const sluice_layer_kind kind = {.name            = "recall",
+    static const sluice_layer_kind kind = {.size            = sizeof(sluice_layer_kind),
+                                           .name            = "recall",
                                            .describe        = recall_describe,
                                            .forward         = recall_forward,
                                            .backward_input  = recall_backward_input,
@@ -159,7 +161,7 @@ enum { TARGETS, WEIGHTS };
 static sluice_status error_describe(sluice_layer_description *out, const void *config,
                                     const sluice_shape *input, sluice_precision precision) {
     (void)config;
-    if (input->rank != 3 || input->type != sluice_precision_type(precision))
+    if (input->dim_count != 3 || input->type != sluice_precision_type(precision))
         return sluice__fail(SLUICE_E_ARGUMENT, "weighed-error takes rows of activations");
     const int64_t samples = input->dims[0], length = input->dims[1], width = input->dims[2];
     const sluice_shape targets = {SLUICE_TYPE_F32, 3, {samples, length, width}};
@@ -208,7 +210,8 @@ static sluice_status error_backward_weight(const sluice_layer_call *call) {
 }
 
 const sluice_layer_kind *weighed_error_kind(void) {
-    static const sluice_layer_kind kind = {.name            = "weighed-error",
+    static const sluice_layer_kind kind = {.size            = sizeof(sluice_layer_kind),
+                                           .name            = "weighed-error",
                                            .describe        = error_describe,
                                            .forward         = error_forward,
                                            .backward_input  = error_backward_input,

@@ -4,8 +4,8 @@
  * its end: "weigh" applies a weight to each row, "recall" adds the inputs, "weighed-error" applies
  * a weight to each row's error.
  *
- * They compute on host memory, one element after another, in any precision; an action that finds a
- * part missing that its description asked for fails.
+ * They compute on host memory, one element after another, in any precision; an action fails if a
+ * part that its description asks for is missing.
  */
 #ifndef SLUICE_TESTS_WEIGHED_H
 #define SLUICE_TESTS_WEIGHED_H
@@ -13,11 +13,9 @@
 #include "sluice/layer.h"
 
 /*
- * (samples, length, width), read with "weights" (samples, length) until `until`, which says what is
- * made of them:
- *   FORWARD  y = x + weight
- *   INPUT    y = x weight
- *   WEIGHT   y = (x + gain) weight, with a parameter (width), "gain"
+ * (samples, length, width), read with "weights" (samples, length) until `until`, which selects the
+ * layer's function: FORWARD  y = x + weight INPUT    y = x weight WEIGHT   y = (x + gain) weight,
+ * with a parameter (width), "gain"
  */
 typedef struct weigh_config {
     sluice_until until;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* xml.c -- reads a text once, without a tree. */
+/* xml.c -- checks a text in one pass, without a tree. */
 #include "tests/support/xml.h"
 
 #include <ctype.h>
@@ -44,7 +44,7 @@ static void xml_reference(xml_reader *in) {
     in->at = end + 1;
 }
 
-/* One character of content or of a value. */
+/* One character of an element's content or an attribute's value. */
 static void xml_character(xml_reader *in) {
     const unsigned char *const c = (const unsigned char *)in->at;
     if (*c == '&') {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xml.h -- whether a text is well-formed XML, as far as pictures use it: one root, elements that
- * nest, attributes in double quotes and no two of one name, five entities and character references,
- * UTF-8. And how many elements of a name there are.
+ * nest, attributes in double quotes with unique names, five entities and character references,
+ * UTF-8. It counts elements by name, too.
  */
 #ifndef SLUICE_TESTS_XML_H
 #define SLUICE_TESTS_XML_H

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Call `number` gets `error`, if its third argument is `argument` or that is 0. */
+/* System call `number` fails with `error` if its third argument is `argument`, or if that is 0. */
 static int refuse(unsigned number, unsigned argument, unsigned error) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

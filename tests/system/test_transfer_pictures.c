@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_transfer_pictures.c -- docs/gpu.md draws the transfers of some schedules in the order in
- * which GPUs issue them: as the programs have it.
+ * which GPUs issue them; the order must be that of the programs.
  *
- * A column is a group, one kernel on each of two GPUs; what is sent stands in its sender's row,
- * between the rows is which way it goes.
+ * A column is a group, one kernel on each of two GPUs; a transfer stands in its sender's row, and
+ * the arrows between the rows show its direction.
  */
 #include "tests/support/damage.h"
 
@@ -77,7 +77,7 @@ static const struct drawn {
     int ranks, microbatches;
 } drawn[] = {{"gpipe", 3, 4}, {"1f1b", 3, 4}, {"zb1p", 3, 4}, {"looped-bfs", 3, 2}, {"zbv", 3, 3}};
 
-static void pictures_are_right(void **state) {
+static void pictures_show_the_programs_order(void **state) {
     (void)state;
     static char document[1 << 16];
     FILE *const file = fopen(SLUICE_SOURCE "/docs/gpu.md", "r");
@@ -97,6 +97,6 @@ static void pictures_are_right(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pictures_are_right)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pictures_show_the_programs_order)};
     return cmocka_run_group_tests_name("pictures", tests, NULL, NULL);
 }

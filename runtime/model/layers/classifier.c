@@ -18,13 +18,13 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     const sluice_classifier_config *const c = config;
     SLUICE__TRY(check(c, input, precision));
-    const int64_t rows           = sluice__rows(input);
-    sluice_layer_description d   = {.weight_per_sample = 1};
-    sluice_shape targets         = *input;
-    targets.type                 = SLUICE_TYPE_I32;
-    targets.dims[--targets.rank] = 0;
+    const int64_t rows                = sluice__rows(input);
+    sluice_layer_description d        = {.weight_per_sample = 1};
+    sluice_shape targets              = *input;
+    targets.type                      = SLUICE_TYPE_I32;
+    targets.dims[--targets.dim_count] = 0;
     sluice__set_loss(&d, input, &targets);
-    for (int dim = 1; dim < input->rank - 1; dim++) d.weight_per_sample *= input->dims[dim];
+    for (int dim = 1; dim < input->dim_count - 1; dim++) d.weight_per_sample *= input->dims[dim];
     sluice__add_matrix(&d, "weight", c->classes, c->width, c->scale);
     d.parameters[WEIGHT].gradient_by_input = true;
     d.scratch_evaluate = d.scratch_input = sluice_classifier_scratch(rows, c->classes);
@@ -57,7 +57,7 @@ static sluice_status classify(const sluice_layer_call *call, void *dx, float *dw
 }
 
 static sluice_status forward(const sluice_layer_call *call) {
-    /* Logits are computed once: in training it is I that computes them. */
+    /* In training I computes the logits: computing them here would do it twice. */
     return call->training ? SLUICE_OK : classify(call, NULL, NULL);
 }
 
@@ -66,12 +66,13 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
-    (void)call; /* I has made the gradient */
+    (void)call; /* I has computed the gradient */
     return SLUICE_OK;
 }
 
 const sluice_layer_kind *sluice_layer_classifier(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "classifier",
         .config_bytes    = sizeof(sluice_classifier_config),
         .describe        = describe,

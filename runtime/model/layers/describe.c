@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* describe.c -- what the layer kinds share when they describe themselves. */
+/* describe.c -- checks, sizes and costs that the layer kinds share in their descriptions. */
 #include "runtime/model/layers/describe.h"
 
 #include <assert.h>
@@ -9,18 +9,17 @@
 
 #include "runtime/base/error.h"
 
-/* A layer's saved, handed and scratch bytes are all below a few thousand times the bytes of its
- * largest tensor, so that none of their sums reaches 2^63 when that one has at most 2^48 elements.
- */
-static const int64_t most_elements = (int64_t)1 << 48;
+/* A layer's saved, stashed and scratch bytes are all below a few thousand times the bytes of its
+ * largest tensor: with at most 2^48 elements in that one, no sum of them reaches 2^63. */
+static const int64_t max_elements = (int64_t)1 << 48;
 
-/* The boundary that every piece of scratch begins at: a cache line. */
+/* Every piece of scratch begins at a cache line. */
 enum { PIECE = 64 };
 
 const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape) {
     char dims[SLUICE__SHAPE_TEXT - 24] = "";
     size_t length                      = 0;
-    for (int d = 0; d < shape->rank && d < SLUICE_MAX_DIMS; d++)
+    for (int d = 0; d < shape->dim_count && d < SLUICE_MAX_DIMS; d++)
         length += (size_t)snprintf(dims + length, sizeof dims - length, "%s%" PRId64,
                                    d > 0 ? ", " : "", shape->dims[d]);
     (void)snprintf(text, SLUICE__SHAPE_TEXT, "(%s) %s", dims, sluice_type_name(shape->type));
@@ -37,10 +36,10 @@ static sluice_status refuse_input(const char *kind, const sluice_shape *input, s
 
 sluice_status sluice__check_input(const char *kind, const sluice_shape *input, sluice_type type,
                                   int min, int max) {
-    if (input->type != type || input->rank < min || input->rank > max)
+    if (input->type != type || input->dim_count < min || input->dim_count > max)
         return refuse_input(kind, input, type, min, max);
     int64_t count = 1;
-    for (int d = 0; d < input->rank; d++) {
+    for (int d = 0; d < input->dim_count; d++) {
         if (input->dims[d] < (d == 0 ? 0 : 1)) return refuse_input(kind, input, type, min, max);
         SLUICE__TRY(sluice__check_elements(kind, count, input->dims[d]));
         count *= input->dims[d];
@@ -64,7 +63,7 @@ sluice_status sluice__check_count(const char *kind, const char *what, int64_t co
 
 sluice_status sluice__check_scale(const char *kind, const char *what, float scale) {
     if (isfinite(scale) && scale >= 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %g; it must be a finite number from 0 on",
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %g; it must be a finite number, at least 0",
                         kind, what, (double)scale);
 }
 
@@ -79,7 +78,7 @@ sluice_status sluice__check_width(const char *kind, const char *what, int64_t wi
 
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns) {
     int64_t count = 0;
-    if (!__builtin_mul_overflow(rows, columns, &count) && count <= most_elements) return SLUICE_OK;
+    if (!__builtin_mul_overflow(rows, columns, &count) && count <= max_elements) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "%s would need a tensor of %" PRId64 " x %" PRId64
                         " elements, more than 2^48",
@@ -88,13 +87,13 @@ sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t col
 
 int64_t sluice__rows(const sluice_shape *shape) {
     int64_t rows = 1;
-    for (int d = 0; d < shape->rank - 1; d++) rows *= shape->dims[d];
+    for (int d = 0; d < shape->dim_count - 1; d++) rows *= shape->dims[d];
     return rows;
 }
 
 int64_t sluice__width(const sluice_shape *shape) {
-    assert(shape->rank >= 1);
-    return shape->dims[shape->rank - 1];
+    assert(shape->dim_count >= 1);
+    return shape->dims[shape->dim_count - 1];
 }
 
 size_t sluice__bytes_of(sluice_type type, int64_t rows, int64_t columns) {
@@ -139,7 +138,7 @@ void sluice__add_saved(sluice_layer_description *description, size_t bytes, slui
 
 void sluice__add_stash(sluice_layer_description *description, size_t bytes) {
     assert(description->stash_count < SLUICE_LAYER_STASH);
-    description->handed[description->stash_count++] = bytes;
+    description->stash[description->stash_count++] = bytes;
 }
 
 void sluice__add_batch(sluice_layer_description *description, const char *name,

@@ -50,7 +50,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     return SLUICE_OK;
 }
 
-/* y = x after dropout, or nothing where there is none: `*out` is where the result stands. */
+/* y = x after dropout; `*out` is y, or x itself if nothing is dropped. */
 static sluice_status drop(const sluice_layer_call *call, const void **out, void *y, const void *x) {
     const sluice_embedding_config *const c = call->config;
     const sluice_dropout dropout =
@@ -108,6 +108,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_embedding(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "embedding",
         .config_bytes    = sizeof(sluice_embedding_config),
         .describe        = describe,

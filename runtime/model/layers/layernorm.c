@@ -34,12 +34,13 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
-    (void)call; /* I has made the gradients */
+    (void)call; /* I has computed the gradients */
     return SLUICE_OK;
 }
 
 const sluice_layer_kind *sluice_layer_layernorm(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "layernorm",
         .config_bytes    = sizeof(sluice_layernorm_config),
         .describe        = describe,

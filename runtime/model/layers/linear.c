@@ -34,7 +34,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         .input_until                  = SLUICE_UNTIL_WEIGHT,
         .weight_reads_output_gradient = true,
     };
-    d.output.dims[input->rank - 1] = c->outputs;
+    d.output.dims[input->dim_count - 1] = c->outputs;
     sluice__dense_describe(&d, &dense, input->type, "weight", "bias", scale);
     *out = d;
     return SLUICE_OK;
@@ -60,6 +60,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_linear(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "linear",
         .config_bytes    = sizeof(sluice_linear_config),
         .describe        = describe,

@@ -7,9 +7,9 @@
 #include "runtime/model/layers/norm.h"
 
 enum { NORMED, BEFORE_GELU, AFTER_GELU }; /* saved, after what the norm saves */
-enum { HIDDEN_GRADIENT };                 /* handed: that of BEFORE_GELU */
+enum { HIDDEN_GRADIENT };                 /* stash: that of BEFORE_GELU */
 
-/* What every action begins with. */
+/* What every action derives from configuration and input. */
 typedef struct parts {
     sluice__norm norm;
     sluice__dense expand, projection;
@@ -57,7 +57,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__dense_describe(&d, &p.projection, type, "c_proj.weight", "c_proj.bias",
                            c->projection_scale);
     sluice__branch_describe(&d, &p.projection, type, c->dropout);
-    sluice__cost_pass(&d.forward, type, p.expand.rows * c->hidden, 1, 12); /* GELU, and its slope */
+    sluice__cost_pass(&d.forward, type, p.expand.rows * c->hidden, 1,
+                      12); /* GELU and its derivative */
     sluice__cost_pass(&d.input, type, p.expand.rows * c->hidden, 1, 16);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);  /* NORMED */
     sluice__add_saved(&d, hidden, SLUICE_UNTIL_INPUT);  /* BEFORE_GELU */
@@ -85,10 +86,10 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     void *const rest   = (char *)call->scratch + sluice__piece(used);
     const void *projected;
     SLUICE__TRY(sluice__branch_gradient(call, &projected, normed, c->dropout));
-    SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->handed[HIDDEN_GRADIENT],
+    SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->stash[HIDDEN_GRADIENT],
                                              projected, saved(call, &p, BEFORE_GELU)));
     SLUICE__TRY(
-        sluice__dense_backward_input(call, &p.expand, normed, call->handed[HIDDEN_GRADIENT], NULL));
+        sluice__dense_backward_input(call, &p.expand, normed, call->stash[HIDDEN_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, normed, call->output_gradient, rest);
 }
 
@@ -98,11 +99,12 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
     SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, saved(call, &p, AFTER_GELU),
                                                c->dropout));
     return sluice__dense_backward_weight(call, &p.expand, saved(call, &p, NORMED),
-                                         call->handed[HIDDEN_GRADIENT], call->scratch);
+                                         call->stash[HIDDEN_GRADIENT], call->scratch);
 }
 
 const sluice_layer_kind *sluice_layer_mlp(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "mlp",
         .config_bytes    = sizeof(sluice_mlp_config),
         .describe        = describe,

@@ -44,6 +44,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_relu(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "relu",
         .describe        = describe,
         .forward         = forward,

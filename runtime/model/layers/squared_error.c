@@ -5,7 +5,7 @@
 
 static int64_t elements_per_sample(const sluice_shape *input) {
     int64_t elements = 1;
-    for (int d = 1; d < input->rank; d++) elements *= input->dims[d];
+    for (int d = 1; d < input->dim_count; d++) elements *= input->dims[d];
     return elements;
 }
 
@@ -36,7 +36,7 @@ static sluice_status compare(const sluice_layer_call *call, void *dx) {
 }
 
 static sluice_status forward(const sluice_layer_call *call) {
-    /* In training I makes the loss, with the gradient. */
+    /* In training I computes the loss with the gradient. */
     return call->training ? SLUICE_OK : compare(call, NULL);
 }
 
@@ -51,6 +51,7 @@ static sluice_status backward_weight(const sluice_layer_call *call) {
 
 const sluice_layer_kind *sluice_layer_squared_error(void) {
     static const sluice_layer_kind kind = {
+        .size            = sizeof(sluice_layer_kind),
         .name            = "squared-error",
         .describe        = describe,
         .forward         = forward,

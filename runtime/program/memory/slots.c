@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slots.c -- which buffers each kind of instruction uses, how, and of how many bytes. */
+/* slots.c -- which buffers each kind of instruction reads and writes, and their sizes. */
 #include "runtime/program/compiled.h"
 
 sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
@@ -18,7 +18,7 @@ sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
 }
 
 /* 'r' reads, 'w' writes, '-' does not use. Columns: input, output, output gradient, input gradient,
- * saved until I, saved until W, handed, batch, scratch. A post-send reads its input, a post-receive
+ * saved until I, saved until W, stash, batch, scratch. A post-send reads its input, a post-receive
  * writes its output; F's parts of the batch come from the host. */
 static const char role_table[][SLUICE_ROLES + 1] = {
     [SLUICE_INSTRUCTION_FORWARD]         = "rw--ww-w-",
@@ -66,7 +66,7 @@ static bool uses_role(const sluice_program *program, const sluice_instruction *a
     }
 }
 
-/* Of the micro-batch's part of what the model itself takes, in front of its first stage. */
+/* Bytes of the model's input for this micro-batch. */
 static size_t input_bytes(const sluice_program *program, const sluice_instruction *at) {
     const sluice__layout *layout = &program->layouts[at->stage];
     if (!program->model) return layout->bytes[SLUICE_ROLE_INPUT];
@@ -76,7 +76,7 @@ static size_t input_bytes(const sluice_program *program, const sluice_instructio
     return sluice_shape_bytes(&input);
 }
 
-/* Of what is the stage's own, and crosses no edge. */
+/* Bytes of a buffer that crosses no edge. */
 static size_t own_bytes(const sluice_program *program, const sluice_instruction *at,
                         sluice_role role) {
     const sluice__layout *layout = &program->layouts[at->stage];

@@ -15,7 +15,7 @@ void sluice__nccl_forget(sluice__transport *transport) {
 static sluice__nccl_end *find_end(const sluice__transport *transport, int from, int to, int channel,
                                   bool sends) {
     const int first = transport->first_channel[from * transport->ranks + to];
-    return &transport->ends[2 * (first + channel) + sends];
+    return &transport->ends[(ptrdiff_t)2 * (first + channel) + sends];
 }
 
 /* One end of the next transfer of a channel. */

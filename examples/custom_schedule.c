@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* own_schedule.c -- a schedule of one's own: built from lists, proven, simulated, and trained with.
- */
+/* custom_schedule.c -- a custom schedule: built from lists, verified, simulated, trained with. */
 #include "sluice/sluice.h"
 #include <stdio.h>
 
@@ -40,7 +39,7 @@ int main(void) {
                                              .learning_rate = 0.01};
     sluice_result result                  = {0};
     settings.samples                      = SAMPLES;
-    bool failed = make_schedule(&schedule) || /* compiling proves it: order, deadlock, memory */
+    bool failed = make_schedule(&schedule) || /* compiling verifies order, deadlocks and memory */
                   sluice_program_compile(&program, schedule, NULL, NULL, &abstract) ||
                   sluice_program_simulate(&simulation, program, &costs) ||
                   sluice_simulation_draw(&drawing, simulation, program, 80) ||
