@@ -34,7 +34,7 @@ static void join_without_one(rank_thread *me) {
     const double start = sluice__now();
     if (me->rank < me->ranks - 1)
         check_refused(me, join(me, 0.1), SLUICE_E_DEADLINE,
-                      "the ranks have not come together after 0.1 s");
+                      "the ranks did not all arrive within 0.1 s");
     const double seconds = sluice__now() - start;
     check(me, seconds < 10, "joining for 0.1 s took %g s", seconds);
 }

@@ -174,7 +174,7 @@ static void a_missed_meeting_does_not_count(void **state) {
     assert_ok(sluice__world_open(&world, 2));
     for (int n = 0; n < 3; n++)
         assert_refused(world.bootstrap_ops->meet(world.bootstrap, 0.02), SLUICE_E_DEADLINE,
-                       "the ranks have not come together after 0.02 s");
+                       "the ranks did not all arrive within 0.02 s");
     sluice__world_close(&world);
 }
 
