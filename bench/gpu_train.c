@@ -26,7 +26,7 @@
 enum {
     PRECISIONS = 2,
     WIDTHS     = 3,
-    MOST_RANKS = 4,
+    MAX_RANKS  = 4,
     WARM       = 2,
     LAYERS     = 5,
     SQUARE     = LAYERS,
@@ -38,8 +38,8 @@ static const int widths[WIDTHS] = {1, 2, 4};
 typedef struct setting {
     const char *preset, *device;
     int64_t length, samples;
-    int microbatches, least, most; /* steps to time */
-    double seconds;                /* no step starts later than this */
+    int microbatches, min_steps, max_steps; /* steps to time */
+    double seconds;                         /* no step starts later than this */
     int64_t square;
     int rounds;
     double target; /* seconds of a round of products */
@@ -76,14 +76,14 @@ typedef struct findings {
 
 /* ---- the model ---- */
 
-static sluice_gpt_config config_of(const setting *on) {
+static sluice_gpt_config model_config(const setting *on) {
     sluice_gpt_config config;
     bench_check(sluice_gpt_preset(&config, on->preset, 256));
     return config;
 }
 
 static sluice_model *make_model(const setting *on) {
-    const sluice_gpt_config config = config_of(on);
+    const sluice_gpt_config config = model_config(on);
     sluice_model *model            = NULL;
     bench_check(sluice_gpt_model(&model, &config, on->length));
     return model;
@@ -96,7 +96,7 @@ static int64_t slab_rows(int64_t rows, int64_t classes) {
 }
 
 static void list_products(product list[LAYERS], const setting *on) {
-    const sluice_gpt_config c = config_of(on);
+    const sluice_gpt_config c = model_config(on);
     const int64_t rows = on->samples / on->microbatches * on->length, w = c.width;
     const int64_t slab              = slab_rows(rows, c.vocabulary);
     const int64_t sides[][2]        = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
@@ -133,7 +133,7 @@ typedef struct task {
     int precision, width; /* width: an index into `widths` */
 } task;
 
-static bool apart(void (*work)(const task *), const task *with) {
+static bool run_in_child(void (*work)(const task *), const task *with) {
     (void)fflush(stdout);
     const pid_t child = fork();
     if (child == 0) {
@@ -144,7 +144,7 @@ static bool apart(void (*work)(const task *), const task *with) {
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-static void look_at_device(const task *with) {
+static void inspect_device(const task *with) {
     findings *const found        = with->found;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
@@ -196,8 +196,8 @@ static double square_rate(const setting *on, const findings *found, int precisio
 
 /* All products of a micro-batch, one after another: FLOPs, and the sum of the seconds measured for
  * each. */
-static double own_flops(const product list[LAYERS], const findings *found, int precision,
-                        double *seconds) {
+static double product_flops(const product list[LAYERS], const findings *found, int precision,
+                            double *seconds) {
     double flops = 0;
     *seconds     = 0;
     for (int k = 0; k < LAYERS; k++)
@@ -232,7 +232,7 @@ static void print_rates(const setting *on, const findings *found) {
     printf("\n| all of a micro-batch | | |");
     for (int p = 0; p < PRECISIONS; p++) {
         double seconds;
-        const double flops = own_flops(list, found, p, &seconds);
+        const double flops = product_flops(list, found, p, &seconds);
         if (found->has[p]) printf(" %.2f | | |", 1e-12 * flops / seconds);
     }
     printf("\n| a square | %" PRId64 " x %" PRId64 " x %" PRId64 " | |", on->square, on->square,
@@ -247,7 +247,7 @@ static void print_rates(const setting *on, const findings *found) {
 /* Random tokens, the same ones in every step. */
 static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
     const setting *const on  = context;
-    const int64_t vocabulary = config_of(on).vocabulary;
+    const int64_t vocabulary = model_config(on).vocabulary;
     for (int64_t k = 0; k < samples * on->length; k++) {
         const uint32_t hashed = (uint32_t)(first * on->length + k) * 2654435761U;
         ((int32_t *)to)[k]    = (int32_t)((int64_t)(hashed >> 4) % vocabulary);
@@ -292,9 +292,9 @@ static void add_ledgers(run *to, const sluice_ledger *ledgers, int ranks) {
 }
 
 static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int ranks) {
-    enum { MOST = 64 };
-    double seconds[MOST] = {0}, all = 0;
-    while (to->steps < on->most && (to->steps < on->least || all < on->seconds)) {
+    enum { MAX_STEPS = 64 };
+    double seconds[MAX_STEPS] = {0}, all = 0;
+    while (to->steps < on->max_steps && (to->steps < on->min_steps || all < on->seconds)) {
         const sluice_result result  = step(pipeline, on);
         all += seconds[to->steps++] = result.seconds;
         to->loss                    = result.loss;
@@ -347,10 +347,10 @@ static void print_limits(const setting *on, double flops) {
         "no action runs.\n"
         "- planned: the arenas. measured: what the device has left less than before the pipeline "
         "was made, after the last step;\n  its context was there before. elsewhere: measured less "
-        "planned; reserve: what a pipeline asks for beside its arenas.\n"
+        "planned; reserve: what a pipeline asks for in addition to its arenas.\n"
         "- weights: digest after %d steps; the same for every K of a precision, or the bench "
         "fails.\n\n",
-        on->least, on->most, WARM, WARM);
+        on->min_steps, on->max_steps, WARM, WARM);
     printf("| precision | K | step, ms | tokens/s | TFLOP/s | of the square | of all products | "
            "makespan idle | idle | planned, MiB | measured | elsewhere | reserve | loss | weights "
            "|\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
@@ -363,7 +363,7 @@ static void print_run(const task *with, double flops) {
     product list[LAYERS];
     double seconds;
     list_products(list, on);
-    const double own  = own_flops(list, found, with->precision, &seconds),
+    const double own  = product_flops(list, found, with->precision, &seconds),
                  rate = flops / it->seconds;
     printf("| %s | %d | ", sluice_precision_name((sluice_precision)with->precision),
            widths[with->width]);
@@ -425,7 +425,7 @@ static bool train(const setting *on, findings *found) {
     for (int p = 0; p < PRECISIONS; p++)
         for (int w = 0; w < WIDTHS && found->has[p]; w++) {
             const task with = {on, found, p, w};
-            (void)apart(measure_run, &with);
+            (void)run_in_child(measure_run, &with);
             print_run(&with, flops);
             as_promised =
                 is_as_promised(&found->runs[p][w], &found->runs[p][0], p, widths[w]) && as_promised;
@@ -451,10 +451,10 @@ int main(int argc, char **argv) {
     if (found == MAP_FAILED) return 1;
     task with = {&on, found, 0, 0};
     bench_begin("Training on a GPU");
-    if (!apart(look_at_device, &with)) return 1;
+    if (!run_in_child(inspect_device, &with)) return 1;
     print_device(&on, found);
     for (with.precision = 0; with.precision < PRECISIONS; with.precision++)
-        if (found->has[with.precision] && !apart(measure_products, &with)) return 1;
+        if (found->has[with.precision] && !run_in_child(measure_products, &with)) return 1;
     print_rates(&on, found);
     return train(&on, found) ? 0 : 1;
 }

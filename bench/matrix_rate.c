@@ -48,7 +48,7 @@ double bench_matmul_flops(const sluice_matmul *product) {
 
 /* ---- a device with three matrices ---- */
 
-static void make_room(size_t *bytes, int64_t rows, int64_t columns) {
+static void enlarge(size_t *bytes, int64_t rows, int64_t columns) {
     const size_t needed = (size_t)(rows * columns) * sizeof(float);
     if (needed > *bytes) *bytes = needed;
 }
@@ -75,9 +75,9 @@ void bench_matrices_open(bench_matrices *on, const sluice_device_ops *ops, int o
     bench_check(ops->open(&on->device, ordinal, 1, 0, false));
     bench_check(ops->stream_create(&on->stream, on->device, SLUICE_STREAM_COMPUTE));
     for (int k = 0; k < count; k++) {
-        make_room(&on->c_bytes, products[k].rows, products[k].columns);
-        make_room(&on->a_bytes, products[k].rows, products[k].inner);
-        make_room(&on->b_bytes, products[k].inner, products[k].columns);
+        enlarge(&on->c_bytes, products[k].rows, products[k].columns);
+        enlarge(&on->a_bytes, products[k].rows, products[k].inner);
+        enlarge(&on->b_bytes, products[k].inner, products[k].columns);
     }
     on->c = fill(on, on->c_bytes);
     on->a = fill(on, on->a_bytes);
@@ -103,16 +103,16 @@ static double seconds_of(const bench_matrices *on, const sluice_matmul *product,
 
 double bench_matrices_seconds(const bench_matrices *on, const sluice_matmul *product, int rounds,
                               double target) {
-    enum { MOST_ROUNDS = 15, MOST_TIMES = 2000 };
-    sluice_matmul args          = *product;
-    double seconds[MOST_ROUNDS] = {0};
-    args.c                      = on->c;
-    args.a                      = on->a;
-    args.b                      = on->b;
-    if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
+    enum { MAX_ROUNDS = 15, MAX_TIMES = 2000 };
+    sluice_matmul args         = *product;
+    double seconds[MAX_ROUNDS] = {0};
+    args.c                     = on->c;
+    args.a                     = on->a;
+    args.b                     = on->b;
+    if (rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
     (void)seconds_of(on, &args, 1); /* algorithms are chosen and kernels loaded at the first */
     const double wish = target / seconds_of(on, &args, 1);
-    const int times   = wish < 1 ? 1 : wish > MOST_TIMES ? MOST_TIMES : (int)wish;
+    const int times   = wish < 1 ? 1 : wish > MAX_TIMES ? MAX_TIMES : (int)wish;
     for (int r = 0; r < rounds; r++) seconds[r] = seconds_of(on, &args, times);
     return bench_median(seconds, rounds);
 }

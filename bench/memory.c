@@ -17,7 +17,7 @@
 
 #include "bench.h"
 
-enum { STEPS = 3, MOST_RANKS = 8 };
+enum { STEPS = 3, MAX_RANKS = 8 };
 
 /* What is trained: N samples of `length` tokens in M micro-batches. */
 typedef struct setting {
@@ -66,7 +66,7 @@ typedef struct planned {
     sluice_schedule *schedule;
     sluice_split *split;
     sluice_program *program;
-    bool recompute[MOST_RANKS];
+    bool recompute[MAX_RANKS];
 } planned;
 
 /* Equally many layers on every stage, as the formulas assume; where that is impossible, the first
@@ -125,8 +125,8 @@ static void describe_stage(const planned *plan, int stage, size_t *input, size_t
 }
 
 static int in_flight(const planned *plan, int rank) {
-    const int m = sluice_program_microbatches(plan->program), most = plan->ranks - rank;
-    return strcmp(plan->variant->schedule, "1f1b") == 0 && most < m ? most : m;
+    const int m = sluice_program_microbatches(plan->program), held = plan->ranks - rank;
+    return strcmp(plan->variant->schedule, "1f1b") == 0 && held < m ? held : m;
 }
 
 static size_t formula_bytes(const planned *plan, int rank) {
@@ -179,7 +179,7 @@ static void print_rank(const planned *plan, int rank) {
     printf(" |\n");
 }
 
-static bool print_ranks(const sluice_model *model, const setting *on, int most) {
+static bool print_ranks(const sluice_model *model, const setting *on, int max_ranks) {
     bool as_said = true;
     for (int v = 0; v < VARIANTS; v++) {
         printf("\n### %s: %s\n\n", title_of(&variants[v]), variants[v].formula);
@@ -187,7 +187,7 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
                "formula | kept "
                "| working | activations | arena | arena/live | peak at |\n");
         printf("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n");
-        for (int p = 1; p <= most; p *= 2) {
+        for (int p = 1; p <= max_ranks; p *= 2) {
             planned plan = make_plan(model, on, &variants[v], p, false);
             for (int r = 0; r < p; r++) {
                 print_rank(&plan, r);
@@ -201,24 +201,24 @@ static bool print_ranks(const sluice_model *model, const setting *on, int most) 
 
 /* Activations of the rank with the most. */
 static size_t fullest(const planned *plan) {
-    size_t most = 0;
+    size_t peak = 0;
     for (int r = 0; r < plan->ranks; r++) {
         const size_t transient = sluice_program_memory(plan->program, r).transient;
-        if (transient > most) most = transient;
+        if (transient > peak) peak = transient;
     }
-    return most;
+    return peak;
 }
 
-static void print_fullest(const sluice_model *model, const setting *on, int most) {
+static void print_fullest(const sluice_model *model, const setting *on, int max_ranks) {
     printf("\n### Activations of the fullest rank\n\n| split | schedule |");
-    for (int p = 1; p <= most; p *= 2) printf(" P = %d |", p);
+    for (int p = 1; p <= max_ranks; p *= 2) printf(" P = %d |", p);
     printf("\n|:--|:--|");
-    for (int p = 1; p <= most; p *= 2) printf("--:|");
+    for (int p = 1; p <= max_ranks; p *= 2) printf("--:|");
     for (int k = 0; k < 2 * VARIANTS; k++) {
         const bool evenly      = k >= VARIANTS;
         const variant *const v = &variants[k % VARIANTS];
         printf("\n| %s | %s |", evenly ? "even in layers" : "even in FLOPs", title_of(v));
-        for (int p = 1; p <= most; p *= 2) {
+        for (int p = 1; p <= max_ranks; p *= 2) {
             planned plan = make_plan(model, on, v, p, evenly);
             printf(" %.1f |", mib(fullest(&plan)));
             free_plan(&plan);
@@ -249,7 +249,7 @@ static void print_cuts(const sluice_model *model, const setting *on, int ranks, 
     printf("\n");
 }
 
-static bool print_plans(const setting *on, int most) {
+static bool print_plans(const setting *on, int max_ranks) {
     sluice_model *const model = make_model(on);
     printf("## %s, planned\n\nN = %" PRId64 " samples of %" PRId64
            " tokens, M = %d micro-batches, adamw, fp32; MiB.\n\n",
@@ -259,14 +259,14 @@ static bool print_plans(const setting *on, int most) {
         "- formula: without recomputation GPipe keeps N (x + y), with it N x + N/M y, the paper's\n"
         "  O(N + L/K N/M) (Huang et al. 2019, section 2.3; their K is P here). 1F1B holds\n"
         "  min(M, P - r) micro-batches on rank r where GPipe holds M.\n"
-        "- kept: stage inputs and saved activations alive when the rank needs most.\n"
+        "- kept: stage inputs and saved activations alive at the peak of the rank.\n"
         "- working: what else is alive then: what is sent and received, scratch, gradients of\n"
         "  tied parameters.\n"
         "- activations: kept + working + gaps, as laid out; peak at: when that is.\n"
         "- even in FLOPs: the split that a pipeline has unless it is given one.\n");
-    print_fullest(model, on, most);
-    print_cuts(model, on, most < 4 ? most : 4, 1);
-    const bool as_said = print_ranks(model, on, most);
+    print_fullest(model, on, max_ranks);
+    print_cuts(model, on, max_ranks < 4 ? max_ranks : 4, 1);
+    const bool as_said = print_ranks(model, on, max_ranks);
     sluice_model_free(model);
     return as_said;
 }
@@ -326,7 +326,7 @@ static bool print_run(const sluice_model *model, const setting *on, const varian
         printf(" %.2f | %.4f | %.2f |\n", mib(touched.arenas),
                (double)touched.arenas / (double)arenas, mib(touched.all) - mib(touched.arenas));
     else
-        printf(" not told here | | %.2f, arenas included |\n", mib(touched.all));
+        printf(" not measured here | | %.2f, arenas included |\n", mib(touched.all));
     free_plan(&plan);
     if (touched.arenas <= pages) return true;
     (void)fprintf(stderr, "bench: %s on %d ranks touches %zu bytes, planned are %zu\n", title_of(v),
@@ -347,7 +347,7 @@ static bool print_run_apart(const sluice_model *model, const setting *on, const 
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-static bool print_runs(const setting *on, int most) {
+static bool print_runs(const setting *on, int max_ranks) {
     sluice_model *const model = make_model(on);
     bool as_planned           = true;
     printf("\n## %s, run\n\n%d steps, N = %" PRId64 " samples of %" PRId64
@@ -361,7 +361,7 @@ static bool print_runs(const setting *on, int most) {
         "  programs, staging. A process per row.\n\n");
     printf("| P | schedule | arenas, planned | touched | touched/planned | elsewhere |\n");
     printf("|--:|:--|--:|--:|--:|--:|\n");
-    for (int p = 1; p <= most; p *= 2)
+    for (int p = 1; p <= max_ranks; p *= 2)
         for (int v = 0; v < VARIANTS; v++)
             as_planned = print_run_apart(model, on, &variants[v], p) && as_planned;
     sluice_model_free(model);
@@ -378,7 +378,7 @@ int main(int argc, char **argv) {
     }
     (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     bench_begin("Activation memory: formula, plan, run");
-    const bool as_said    = print_plans(quick ? &tiny : &large, quick ? 2 : MOST_RANKS);
+    const bool as_said    = print_plans(quick ? &tiny : &large, quick ? 2 : MAX_RANKS);
     const bool as_planned = print_runs(quick ? &tiny : &small, quick ? 2 : 4);
     return as_said && as_planned ? 0 : 1;
 }

@@ -13,7 +13,7 @@
 
 #include "bench.h"
 
-enum { RANKS = 2, SCHEDULES = 4, MOST_STAGES = 4, MOST_STEPS = 64 };
+enum { RANKS = 2, SCHEDULES = 4, MAX_STAGES = 4, MAX_STEPS = 64 };
 
 typedef struct setting {
     const char *preset;
@@ -28,9 +28,9 @@ typedef struct subject {
     const char *name;
     sluice_pipeline *pipeline;
     int steps;
-    double measured[MOST_STEPS], simulated[MOST_STEPS]; /* seconds */
-    double error[MOST_STEPS];                           /* measured / simulated - 1 */
-    double computed[MOST_STEPS];                        /* seconds in F, I and W, all ranks */
+    double measured[MAX_STEPS], simulated[MAX_STEPS]; /* seconds */
+    double error[MAX_STEPS];                          /* measured / simulated - 1 */
+    double computed[MAX_STEPS];                       /* seconds in F, I and W, all ranks */
     double ledger[2]
                  [SLUICE_LEDGER_ENTRIES]; /* measured, simulated: seconds of all ranks and steps */
     double unaccounted;                   /* the same */
@@ -65,8 +65,8 @@ static void open_subject(subject *it, const sluice_model *model, const setting *
 static double simulate(const sluice_pipeline *pipeline, sluice_ledger ledger[RANKS]) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     sluice_simulation *simulation       = NULL;
-    sluice_cost cost[MOST_STAGES];
-    double recompute[MOST_STAGES], updates[RANKS];
+    sluice_cost cost[MAX_STAGES];
+    double recompute[MAX_STAGES], updates[RANKS];
     sluice_pipeline_stage_costs(cost, pipeline);
     sluice_pipeline_other_costs(recompute, updates, pipeline);
     const sluice_simulation_costs costs = {

@@ -24,10 +24,10 @@ typedef struct setting {
 
 typedef struct finding {
     double simulated;
-    double measured, least; /* seconds of a step: median and minimum of three */
-    double bare;            /* seconds by which a thread that only sleeps wakes late */
-    int actions;            /* of the rank with the most */
-    double unaccounted;     /* largest share of any rank's step */
+    double measured, fastest; /* seconds of a step: median and minimum of three */
+    double bare;              /* seconds by which a thread that only sleeps wakes late */
+    int actions;              /* of the rank with the most */
+    double unaccounted;       /* largest share of any rank's step */
 } finding;
 
 /* ---- a step ---- */
@@ -61,7 +61,7 @@ static void run_steps(finding *found, sluice_pipeline *pipeline, const setting *
             if (result.ledger[r].unaccounted > found->unaccounted * result.seconds)
                 found->unaccounted = result.ledger[r].unaccounted / result.seconds;
     }
-    found->least    = bench_quantile(seconds, 3, 0);
+    found->fastest  = bench_quantile(seconds, 3, 0);
     found->measured = bench_median(seconds, 3);
 }
 
@@ -122,8 +122,8 @@ static void *sleep_often(void *argument) {
 
 static void sleep_barely(finding *found, const setting *on) {
     sleeper *const all = bench_alloc((size_t)on->ranks, sizeof *all);
-    const int most     = 400; /* enough for a mean */
-    const int actions  = found->actions < most ? found->actions : most;
+    const int limit    = 400; /* enough for a mean */
+    const int actions  = found->actions < limit ? found->actions : limit;
     double sum         = 0;
     for (int r = 0; r < on->ranks; r++) {
         all[r] = (sleeper){.on = on, .actions = actions};
@@ -145,14 +145,15 @@ static bool print_row(const setting *on) {
     sleep_barely(&found, on);
     printf("| %s | %d | %d | %.4f | %.4f | %+.2f %% | %+.2f %% | %.0f | %.0f | %.3f %% |\n",
            on->schedule, on->ranks, on->microbatches, found.simulated, found.measured,
-           100 * (found.measured / found.simulated - 1), 100 * (found.least / found.simulated - 1),
+           100 * (found.measured / found.simulated - 1),
+           100 * (found.fastest / found.simulated - 1),
            1e6 * (found.measured - found.simulated) / found.actions, 1e6 * found.bare,
            100 * found.unaccounted);
     (void)fflush(stdout);
-    return found.least >= found.simulated * (1 - 1e-6);
+    return found.fastest >= found.simulated * (1 - 1e-6);
 }
 
-static bool print_schedules(int most, double length) {
+static bool print_schedules(int limit, double length) {
     static const char *const schedules[] = {"gpipe", "1f1b", "interleaved", "zb1p", "zbv"};
     static const int ranks[]             = {2, 4, 8, 32, 128};
     bool possible                        = true;
@@ -165,7 +166,7 @@ static bool print_schedules(int most, double length) {
         "| schedule | p | m | simulated, s | measured, s | difference | least | per action, µs "
         "| bare loop, µs | unaccounted |\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         1e3 * length);
-    for (int p = 0; p < 5 && ranks[p] <= most; p++)
+    for (int p = 0; p < 5 && ranks[p] <= limit; p++)
         for (int k = 1; k <= 4; k += 3)
             for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
                 const setting on = {schedules[s], ranks[p], k * ranks[p], length, length, length};
@@ -196,7 +197,7 @@ static bool print_gpipe(double length) {
         printf("| %d | %d | %.3f | %.3f | %.3f |\n", p, m, found.measured, first / found.measured,
                (double)(p * m) / (m + p - 1));
         (void)fflush(stdout);
-        possible = possible && found.least >= found.simulated * (1 - 1e-6);
+        possible = possible && found.fastest >= found.simulated * (1 - 1e-6);
     }
     return possible;
 }

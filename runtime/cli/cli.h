@@ -41,10 +41,10 @@ int cli_cores(void);
 
 /* ---- numbers (numbers.c): `option` is named in the sentence that refuses `text` ---- */
 
-int cli_read_count(int64_t *out, const char *option, const char *text, int64_t least, int64_t most);
-int cli_read_int(int *out, const char *option, const char *text, int least, int most);
-/* A finite number; at least `least`, or more than it if `above`. */
-int cli_read_number(double *out, const char *option, const char *text, double least, bool above);
+int cli_read_count(int64_t *out, const char *option, const char *text, int64_t min, int64_t max);
+int cli_read_int(int *out, const char *option, const char *text, int min, int max);
+/* A finite number; at least `min`, or more than it if `above`. */
+int cli_read_number(double *out, const char *option, const char *text, double min, bool above);
 
 /* The whole of a file, with a zero behind it (file.c); free it. False: errno says why. */
 bool cli_read_file(char **out, size_t *bytes, const char *path);

@@ -44,7 +44,7 @@ static int print_proof(const sluice_schedule *schedule, const sluice_program *pr
         "  %lld transfers: each send meets its receive; nothing is read before it is written, or "
         "overwritten while it is needed\n",
         all.transfers);
-    printf("  most live stage-activations, rank by rank:");
+    printf("  peak stage-activations, rank by rank:");
     for (int r = 0; r < sluice_program_ranks(program); r++)
         printf(" %d", sluice_program_peak_activations(program, r));
     printf("\n");

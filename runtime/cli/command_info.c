@@ -22,29 +22,29 @@ static const char *blas_in_use(void) {
         return words;
     }
     return dlsym(RTLD_DEFAULT, "cblas_sgemm") ? "a CBLAS that does not say its name"
-                                              : "none: plain C products";
+                                              : "none: matrix products in plain C";
 }
 
-/* Which GPUs there are to work with, or the one sentence that says why there are none. */
-static void print_cuda(void) {
-    const sluice_device_ops *cuda = NULL;
-    int count                     = 0;
+/* The devices of a kind that is a plug-in, or the one sentence that says why there are none. */
+static void print_devices(const char *kind) {
+    const sluice_device_ops *ops = NULL;
+    int count                    = 0;
     char words[128];
-    if (sluice_device_find(&cuda, "cuda") != SLUICE_OK || cuda->count(&count) != SLUICE_OK) {
-        printf("cuda      no: %s\n", sluice_last_error()->what);
+    if (sluice_device_find(&ops, kind) != SLUICE_OK || ops->count(&count) != SLUICE_OK) {
+        printf("%-9s no: %s\n", kind, sluice_last_error()->what);
         return;
     }
     for (int d = 0; d < count; d++)
-        if (cuda->describe(words, sizeof words, d) == SLUICE_OK)
-            printf("%-10scuda:%d, %s\n", d == 0 ? "cuda" : "", d, words);
+        if (ops->describe(words, sizeof words, d) == SLUICE_OK)
+            printf("%-9s %s:%d, %s\n", d == 0 ? kind : "", kind, d, words);
 }
 
-static void print_nccl(void) {
+static void print_transport(const char *name) {
     char words[128];
-    if (sluice_transport_describe(words, sizeof words, "nccl") == SLUICE_OK)
-        printf("nccl      %s\n", words);
+    if (sluice_transport_describe(words, sizeof words, name) == SLUICE_OK)
+        printf("%-9s %s\n", name, words);
     else
-        printf("nccl      no: %s\n", sluice_last_error()->what);
+        printf("%-9s no: %s\n", name, sluice_last_error()->what);
 }
 
 int command_info(const cli_command *command, int argc, char **argv) {
@@ -55,8 +55,8 @@ int command_info(const cli_command *command, int argc, char **argv) {
     for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
         printf(" %s", (*device)->name);
     printf("\n");
-    print_cuda();
-    print_nccl();
+    for (const char *const *kind = sluice_device_plugins(); *kind; kind++) print_devices(*kind);
+    for (int t = 0; sluice_transport_name(t); t++) print_transport(sluice_transport_name(t));
     printf("BLAS      %s\n", blas_in_use());
     printf("cores     %d\n", cli_cores());
     return CLI_OK;

@@ -124,16 +124,20 @@ int cli_take_above(void *field, const cli_option *option, const char *name, cons
     return cli_read_number(field, name, text, option->min, true);
 }
 
+static const char *word_of(const cli_option *option, int index) {
+    return option->word_of ? option->word_of(index) : option->words[index];
+}
+
 int cli_read_word(int *out, const cli_option *option, const char *name, const char *text) {
     char choice[160] = "";
-    for (int w = 0; option->words[w]; w++) {
+    for (int w = 0; word_of(option, w); w++) {
         const size_t length = strlen(choice);
-        if (strcmp(text, option->words[w]) == 0) {
+        if (strcmp(text, word_of(option, w)) == 0) {
             *out = w;
             return CLI_OK;
         }
         snprintf(choice + length, sizeof choice - length, "%s%s", w > 0 ? ", " : "",
-                 option->words[w]);
+                 word_of(option, w));
     }
     return cli_fail(CLI_USAGE, "%s is '%s'; choose one of: %s", name, text, choice);
 }
@@ -141,7 +145,7 @@ int cli_read_word(int *out, const cli_option *option, const char *name, const ch
 int cli_take_word(void *field, const cli_option *option, const char *name, const char *text) {
     int word = 0;
     CLI_TRY(cli_read_word(&word, option, name, text));
-    *(const char **)field = option->words[word];
+    *(const char **)field = word_of(option, word);
     return CLI_OK;
 }
 

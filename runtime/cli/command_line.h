@@ -38,10 +38,11 @@ struct cli_option {
     const char *value; /* what --help calls it; NULL: a flag */
     const char *help;
     cli_reader *read;
-    size_t field;                 /* its offset in the struct that the table is for */
-    double min, max;              /* of a number */
-    const char *const *words;     /* to choose from; ends with NULL */
-    const char *(*help_of)(void); /* makes the help where that is not a constant, or NULL */
+    size_t field;                      /* its offset in the struct that the table is for */
+    double min, max;                   /* of a number */
+    const char *const *words;          /* to choose from; ends with NULL */
+    const char *(*help_of)(void);      /* makes the help where that is not a constant, or NULL */
+    const char *(*word_of)(int index); /* the words where those are not constants, or NULL */
 };
 
 /* Rows for one struct, which is at `offset` in the command's; ends with a row without a reader. */

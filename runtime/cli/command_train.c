@@ -168,7 +168,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
     if (!failed && options.trace) failed = cli_check_writable(options.trace);
     if (!failed) failed = train(&run);
     if (run.log && fclose(run.log) != 0 && !failed)
-        failed = cli_fail(CLI_FAILED, "the log cannot be written; make room and run again");
+        failed = cli_fail(CLI_FAILED, "the log cannot be written; free disk space and run again");
     if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
 out:
     if (!run.stuck) train_free_problem(&run.problem); /* else the process takes all with it */

@@ -19,17 +19,18 @@ typedef struct cli_command {
 #define CLI_COMMAND_MAP(X)                                                                         \
     X(train, "PATH...",                                                                            \
       "Train a language model on text through a pipeline of stages",                               \
-      "Only --data (or PATHs) must be named; defaults are in parentheses. --costs or --profile say "\
-      "what actions take on virtual devices. Ctrl-C finishes the step, saves, and exits with 130.")\
+      "Only --data (or PATHs) must be named; defaults are in parentheses. --costs or --profile "   \
+      "give the times of actions on virtual devices. Ctrl-C finishes the step, saves, and exits "  \
+      "with 130.")                                                                                 \
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \
       "Print a schedule's time line and its numbers",                                              \
       "--list prints the names. An argument with '/' or ending in .csv is a file, which says P, "  \
       "V and M.")                                                                                  \
     X(check, "NAME -p P -m M\nFILE.csv",                                                           \
       "Prove that a schedule runs, or say what is wrong with it",                                  \
-      "Proven is that it runs to its end and computes what it should. Exits with 0 if so, 1 if it "\
-      "is wrong, 2 if the command line is. A schedule that names its transfers is checked with "   \
-      "them where they are; to another they are added.")                                           \
+      "The proof is that it runs to its end and computes what it should. Exits with 0 if so, 1 if "\
+      "it is wrong, 2 if the command line is. A schedule that lists its transfers is checked with "\
+      "them where they stand; to others they are added.")                                          \
     X(simulate, "NAME -p P -m M\nFILE.csv",                                                        \
       "Say what a schedule costs: time, idle, transfers, memory",                                  \
       "Prints the time line, idle shares, the critical path, transfers and memory. Costs are per " \

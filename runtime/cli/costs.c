@@ -9,13 +9,13 @@
 #define FIELD(member) offsetof(cost_choice, member)
 /* clang-format off */
 const cli_option cost_options[] = {
-    {"costs", 0, CLI_VIRTUAL | CLI_SIMULATE, "F,I,W[,R]", "Of every stage's actions, B being I + W and R a recompute (F); for each stage with ';' between them, or @FILE; on virtual devices seconds (sluice simulate: 1,1,1)", cli_take_text, .field = FIELD(costs)},
+    {"costs", 0, CLI_VIRTUAL | CLI_SIMULATE, "F,I,W[,R]", "Costs of every stage's actions, where B is I + W and R a recompute (F); or a list for each stage with ';' between them, or @FILE; on virtual devices in seconds (sluice simulate: 1,1,1)", cli_take_text, .field = FIELD(costs)},
     {"profile", 0, CLI_VIRTUAL | CLI_SIMULATE, "FILE", "Seconds and bytes of layers instead, split over the stages", cli_take_text, .field = FIELD(profile)},
     {"microbatch-size", 0, CLI_VIRTUAL | CLI_SIMULATE, "N", "The profile's table of micro-batches of N samples (the only one)", cli_take_count, .field = FIELD(microbatch), .min = 1, .max = 1 << 30},
     {"split", 0, CLI_TRAIN | CLI_SIMULATE, "N,N,...", "Layers of each stage (balanced over FLOPs; a profile's so that the most expensive stage costs the least)", cli_take_text, .field = FIELD(split)},
     {"recompute", 0, CLI_TRAIN | CLI_SIMULATE, "STAGES", "none (the default), full, or stages, as in 0,2: forward again before backward", cli_take_text, .field = FIELD(recompute)},
-    {"link", 0, CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
-    {"update", 0, CLI_SIMULATE, "T", "Of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
+    {"link", 0, CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Cost of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
+    {"update", 0, CLI_SIMULATE, "T", "Time of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
     {0}};
 /* clang-format on */
 #undef FIELD
@@ -26,14 +26,14 @@ static int no_memory(void) {
 
 /* ---- numbers between separators ---- */
 
-/* Up to `most` numbers separated by commas, as long as `bytes`; how many there are, or 0. */
-static int read_numbers(double *out, int most, const char *option, const char *text, size_t bytes) {
+/* Up to `max` numbers separated by commas, as long as `bytes`; how many there are, or 0. */
+static int read_numbers(double *out, int max, const char *option, const char *text, size_t bytes) {
     int count = 0;
     for (size_t at = 0; at <= bytes; count++) {
         const char *const comma = memchr(text + at, ',', bytes - at);
         const size_t length     = comma ? (size_t)(comma - text) - at : bytes - at;
         char number[64];
-        if (count == most || length >= sizeof number) return 0;
+        if (count == max || length >= sizeof number) return 0;
         memcpy(number, text + at, length);
         number[length] = 0;
         if (cli_read_number(&out[count], option, number, 0, false) != CLI_OK) return -1;
@@ -132,8 +132,8 @@ static int read_profile(given_costs *out, const cost_choice *choice,
     out->bytes   = calloc((size_t)stages, sizeof *out->bytes);
     out->updates = calloc((size_t)sluice_schedule_ranks(schedule), sizeof *out->updates);
     if (!out->bytes || !out->updates) return no_memory();
-    const sluice_profile_costs room = {out->stages, out->recompute, out->bytes, out->updates};
-    return cli_report(sluice_profile_stages(&room, out->profile, table, out->split, schedule,
+    const sluice_profile_costs arrays = {out->stages, out->recompute, out->bytes, out->updates};
+    return cli_report(sluice_profile_stages(&arrays, out->profile, table, out->split, schedule,
                                             cli_usual_states()));
 }
 
@@ -149,8 +149,8 @@ static int read_pair(int *from, int *to, const char **rest, const char *text, in
     if (!is_pair || end == second || *end != ':' || a < 0 || b < 0 || a >= ranks || b >= ranks ||
         a == b)
         return cli_fail(CLI_USAGE,
-                        "--link is '%s'; in front of ':' stand two ranks from 0 to %d, as in 0-1",
-                        text, ranks - 1);
+                        "--link is '%s'; before ':' give two ranks from 0 to %d, as in 0-1", text,
+                        ranks - 1);
     *from = (int)a;
     *to   = (int)b;
     *rest = end + 1;

@@ -91,7 +91,7 @@ static int check_extra(const train_problem *problem, const weights *in) {
         if (is_known(problem, tensor->name) || is_ignored(in, tensor->name)) continue;
         if (is_tied && is_same_head(in, tensor)) continue;
         return cli_fail(CLI_FAILED,
-                        "%s has a tensor '%s' that the model has not; --model must be "
+                        "%s has a tensor '%s' that the model does not have; --model must be "
                         "the model it was saved from",
                         in->path, tensor->name);
     }

@@ -93,7 +93,7 @@ static int write_line(FILE *file, const json_t *object) {
     if (json_dumpf(object, file, JSON_COMPACT) == 0 && fputc('\n', file) != EOF &&
         fflush(file) == 0)
         return CLI_OK;
-    return cli_fail(CLI_FAILED, "the log cannot be written: %s; make room and run again",
+    return cli_fail(CLI_FAILED, "the log cannot be written: %s; free disk space and run again",
                     strerror(errno));
 }
 

@@ -61,7 +61,7 @@ static void print_rank(const sluice_plan *plan, int r) {
     print_kind("losses and norm partials", bytes.bookkeeping);
     for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++)
         print_kind(sluice_memory_kind_name(kind), bytes.at_peak[kind]);
-    print_kind("unused at the peak: gaps between places", bytes.arena - bytes.live);
+    print_kind("unused at the peak: gaps between buffers", bytes.arena - bytes.live);
     for (int k = SLUICE_PLAN_STEP + 1; k < sluice_plan_program_count(plan); k++) {
         const size_t needs = sluice_program_memory(sluice_plan_program(plan, k), r).arena;
         if (needs > bytes.arena)

@@ -13,33 +13,32 @@ static bool starts_like_a_number(const char *text) {
     return (text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == '.';
 }
 
-int cli_read_count(int64_t *out, const char *option, const char *text, int64_t least,
-                   int64_t most) {
+int cli_read_count(int64_t *out, const char *option, const char *text, int64_t min, int64_t max) {
     char *end             = NULL;
     errno                 = 0;
     const long long value = strtoll(text, &end, 10);
-    if (!starts_like_a_number(text) || end == text || *end != '\0' || errno != 0 || value < least ||
-        value > most)
+    if (!starts_like_a_number(text) || end == text || *end != '\0' || errno != 0 || value < min ||
+        value > max)
         return cli_fail(CLI_USAGE, "%s is '%s'; give a whole number from %lld to %lld", option,
-                        text, (long long)least, (long long)most);
+                        text, (long long)min, (long long)max);
     *out = value;
     return CLI_OK;
 }
 
-int cli_read_int(int *out, const char *option, const char *text, int least, int most) {
+int cli_read_int(int *out, const char *option, const char *text, int min, int max) {
     int64_t value = 0;
-    CLI_TRY(cli_read_count(&value, option, text, least, most));
+    CLI_TRY(cli_read_count(&value, option, text, min, max));
     *out = (int)value;
     return CLI_OK;
 }
 
-int cli_read_number(double *out, const char *option, const char *text, double least, bool above) {
+int cli_read_number(double *out, const char *option, const char *text, double min, bool above) {
     char *end          = NULL;
     const double value = strtod(text, &end);
     if (!starts_like_a_number(text) || end == text || *end != '\0' || !isfinite(value) ||
-        value < least || (above && value == least))
+        value < min || (above && value == min))
         return cli_fail(CLI_USAGE, "%s is '%s'; give a finite number, %s %g", option, text,
-                        above ? "more than" : "at least", least);
+                        above ? "more than" : "at least", min);
     *out = value;
     return CLI_OK;
 }

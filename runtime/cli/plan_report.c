@@ -77,11 +77,11 @@ static void print_memory(const sluice_program *program) {
 }
 
 static void print_sizes(const sluice_program *program) {
-    const int m           = sluice_program_microbatches(program);
-    const int64_t largest = sluice_program_samples(program, 0);
-    const int64_t least   = sluice_program_samples(program, m - 1);
+    const int m            = sluice_program_microbatches(program);
+    const int64_t largest  = sluice_program_samples(program, 0);
+    const int64_t smallest = sluice_program_samples(program, m - 1);
     printf("%d micro-batches of %lld", m, (long long)largest);
-    if (least != largest) printf(" to %lld", (long long)least);
+    if (smallest != largest) printf(" to %lld", (long long)smallest);
     printf(" samples\n");
 }
 

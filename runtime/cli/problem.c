@@ -98,7 +98,7 @@ static int check_schedule(const train_problem *problem, const train_options *opt
     const int m      = sluice_schedule_microbatches(problem->schedule);
     if (!sluice_schedule_trains(problem->schedule))
         return cli_fail(CLI_USAGE,
-                        "schedule '%s' runs nothing backward and so trains nothing; "
+                        "schedule '%s' has no backward and trains nothing; "
                         "choose another of those that `sluice schedule --list` prints",
                         options->schedule.name);
     if (stages > layers)

@@ -34,7 +34,7 @@ static bool can_write(const char *out) {
 int train_prepare_out(const char *out, bool *made) {
     *made = mkdir(out, 0777) == 0;
     if (!*made && errno != EEXIST)
-        return cli_fail(CLI_FAILED, "--out '%s' cannot be made: %s; name another folder", out,
+        return cli_fail(CLI_FAILED, "--out '%s' cannot be created: %s; name another folder", out,
                         strerror(errno));
     if (can_write(out)) return CLI_OK;
     return cli_fail(CLI_FAILED, "--out '%s' cannot be written to: %s; name another folder", out,
@@ -54,12 +54,12 @@ static int read_tensors(const train_problem *problem, sluice_named_tensor *tenso
         const sluice_parameter_use *const use = sluice_model_use(problem->model, u);
         if (use->first != u) continue;
         const sluice_shape *const shape = &use->parameter.shape;
-        float *const room               = malloc(sluice_shape_bytes(shape) + 1);
-        if (!room) return cli_fail(CLI_FAILED, "host memory exhausted");
-        values[*count]  = room;
-        tensors[*count] = (sluice_named_tensor){use->name, *shape, room};
+        float *const parameter          = malloc(sluice_shape_bytes(shape) + 1);
+        if (!parameter) return cli_fail(CLI_FAILED, "host memory exhausted");
+        values[*count]  = parameter;
+        tensors[*count] = (sluice_named_tensor){use->name, *shape, parameter};
         ++*count;
-        CLI_TRY(cli_report(sluice_pipeline_read_parameter(room, sluice_shape_count(shape),
+        CLI_TRY(cli_report(sluice_pipeline_read_parameter(parameter, sluice_shape_count(shape),
                                                           problem->pipeline, use->name)));
     }
     return CLI_OK;

@@ -8,7 +8,7 @@
 
 static int take_name(void *field, const cli_option *option, const char *name, const char *text) {
     if (*(const char **)field)
-        return cli_fail(CLI_USAGE, "'%s' is one schedule too many; name one", text);
+        return cli_fail(CLI_USAGE, "'%s' is a second schedule; name one", text);
     return cli_take_text(field, option, name, text);
 }
 
@@ -41,32 +41,41 @@ int cli_choose_schedule(sluice_schedule **out, cli_schedule_choice *choice, cons
     return cli_load_schedule(out, choice);
 }
 
-enum { MOST_SIMULATED = 1 << 23 };
+enum { MAX_SIMULATED = 1 << 23 };
 
 int cli_check_size(const sluice_schedule *schedule) {
     const int stages = sluice_schedule_stages(schedule);
     const int m      = sluice_schedule_microbatches(schedule);
-    if ((int64_t)stages * m <= MOST_SIMULATED) return CLI_OK;
+    if ((int64_t)stages * m <= MAX_SIMULATED) return CLI_OK;
     return cli_fail(CLI_USAGE,
                     "%d stages x %d micro-batches are more than %d, too many to simulate; sluice "
                     "schedule --csv prints them",
-                    stages, m, MOST_SIMULATED);
+                    stages, m, MAX_SIMULATED);
 }
 
 /* ---- over which queues ---- */
 
-static const char *const transports[] = {"local", "mpi", "nccl", NULL};
+/* A schedule can be checked for a transport that the library does not have yet. */
+static const char planned_transport[] = "mpi";
+
+static const char *transport_name(int index) {
+    const char *const name = sluice_transport_name(index);
+    if (name) return name;
+    return sluice_transport_name(index - 1) ? planned_transport : NULL; /* once, at the end */
+}
 
 /* clang-format off */
 const cli_option tool_options[] = {
-    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local or mpi: a queue for each stage boundary (the default); nccl: one for each rank", cli_take_word, .field = offsetof(tool_choice, transport), .words = transports},
+    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local or mpi: a queue for each stage boundary (the default); nccl: one for each rank", cli_take_word, .field = offsetof(tool_choice, transport), .word_of = transport_name},
     {"json", 0, CLI_CHECK | CLI_SIMULATE, NULL, "Print an object for scripts", cli_take_flag, .field = offsetof(tool_choice, json)},
     {0}};
 /* clang-format on */
 
 sluice_queues tool_queues(const tool_choice *choice) {
-    return strcmp(choice->transport, "nccl") == 0 ? SLUICE_QUEUES_PER_RANK
-                                                  : SLUICE_QUEUES_PER_CHANNEL;
+    sluice_queues queues = SLUICE_QUEUES_PER_CHANNEL;
+    if (strcmp(choice->transport, planned_transport) != 0)
+        (void)sluice_transport_queues(&queues, choice->transport); /* it has a name of the list */
+    return queues;
 }
 
 const char *tool_queues_text(const tool_choice *choice) {

@@ -66,15 +66,15 @@ static int load_file(sluice_schedule **out, const cli_schedule_choice *choice) {
 
 /* ---- by name ---- */
 
-enum { MOST_ACTIONS = 1 << 24 }; /* beyond it a typing error is likelier than a schedule */
+enum { MAX_ACTIONS = 1 << 24 }; /* beyond it a typing error is likelier than a schedule */
 
 static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
     sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
     const int64_t chunks            = choice->chunks ? choice->chunks : 1;
-    if (choice->ranks * chunks * choice->microbatches > MOST_ACTIONS)
+    if (choice->ranks * chunks * choice->microbatches > MAX_ACTIONS)
         return cli_fail(CLI_USAGE,
                         "%d ranks x %d micro-batches x %lld chunks are more than %d; name fewer",
-                        choice->ranks, choice->microbatches, (long long)chunks, MOST_ACTIONS);
+                        choice->ranks, choice->microbatches, (long long)chunks, MAX_ACTIONS);
     options.ranks        = choice->ranks;
     options.chunks       = choice->chunks;
     options.microbatches = choice->microbatches;

@@ -57,10 +57,8 @@ static void print_ranks(const sluice_simulation *simulation, const sluice_progra
         if (sized) printf("  %10s", cli_bytes(sluice_program_memory(program, r).live).text);
         printf("\n");
     }
-    printf("live: most stage-activations held at once, from F to B or W%s\n",
-           sized
-               ? "; bytes: most in use at once, parameters, gradients and optimizer state included"
-               : "");
+    printf("live: peak stage-activations, held from F to B or W%s\n",
+           sized ? "; bytes: peak in use, with parameters, gradients and optimizer state" : "");
 }
 
 int simulate_print(const simulate_options *options, const given_costs *costs,

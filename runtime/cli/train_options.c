@@ -45,10 +45,13 @@ static int take_seed(void *field, const cli_option *option, const char *name, co
     return CLI_OK;
 }
 
+static const char *transport_name(int index) {
+    return index == 0 ? "auto" : sluice_transport_name(index - 1);
+}
+
 /* ---- the tables ---- */
 
 static const char *const precisions[] = {"fp32", "tf32", "bf16", NULL};
-static const char *const transports[] = {"auto", "local", "nccl", NULL};
 static const char *const decays[]     = {
         [SLUICE_DECAY_NONE] = "none", [SLUICE_DECAY_COSINE] = "cosine", NULL};
 
@@ -66,12 +69,12 @@ static const cli_option data_options[] = {
 
 static const cli_option pipeline_options[] = {
     {"threads", 0, CLI_TRAINING, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
-    {"memory-limit", 0, CLI_TRAIN, "BYTES", "Of each rank, as in 2GiB: more is refused", train_take_bytes, .field = FIELD(memory_limit)},
+    {"memory-limit", 0, CLI_TRAIN, "BYTES", "Memory of each rank, as in 2GiB; a plan that needs more is refused", train_take_bytes, .field = FIELD(memory_limit)},
     {"explain-memory", 0, CLI_TRAINING, NULL, "Print the memory plan and exit", cli_take_flag, .field = FIELD(explain_memory)},
     {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", take_device, .field = FIELD(device)},
     {"ranks-per-device", 0, CLI_TRAINING, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
-    {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .words = transports},
-    {"precision", 0, CLI_TRAINING, "NAME", "Of the arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", take_precision, .field = FIELD(precision), .words = precisions},
+    {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .word_of = transport_name},
+    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", take_precision, .field = FIELD(precision), .words = precisions},
     {0}};
 
 static const cli_option training_options[] = {
@@ -82,15 +85,15 @@ static const cli_option training_options[] = {
     {"warmup", 0, CLI_TRAINING, "N", "Steps of linear warm-up (5 % of the steps)", cli_take_count, .field = FIELD(warmup), .min = 0, .max = MAX_COUNT},
     {"decay", 0, CLI_TRAINING, "NAME", "cosine (the default) or none", take_decay, .field = FIELD(decay), .words = decays},
     {"clip", 0, CLI_TRAINING, "X", "Largest global gradient norm, 0 for none (1)", cli_take_number, .field = FIELD(clip)},
-    {"dropout", 0, CLI_TRAINING, "P", "Rate at the places the model has for it, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
-    {"seed", 0, CLI_TRAINING, "N", "Of initial weights, the order of the data and dropout (1)", take_seed, .field = FIELD(seed)},
+    {"dropout", 0, CLI_TRAINING, "P", "Dropout rate, from 0 to below 1 (0, whatever a config.json says)", take_dropout, .field = FIELD(dropout)},
+    {"seed", 0, CLI_TRAINING, "N", "Seed of initial weights, the order of the data and dropout (1)", take_seed, .field = FIELD(seed)},
     {"skip-nonfinite", 0, CLI_TRAINING, "N", "Go on past up to N minibatches whose loss or gradient is not a finite number (0)", cli_take_count, .field = FIELD(skip_nonfinite), .min = 0, .max = MAX_COUNT},
     {"timeout", 0, CLI_TRAIN, "S", "Stop when no rank finishes anything for S seconds (600)", cli_take_above, .field = FIELD(timeout)},
     {0}};
 
 static const cli_option output_options[] = {
     {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
-    {"out", 0, CLI_TRAINING, "DIR", "Gets model.safetensors, config.json, log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
+    {"out", 0, CLI_TRAINING, "DIR", "Folder for model.safetensors, config.json and log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
     {"log", 0, CLI_TRAINING, "FILE", "Write the log there instead of into --out", cli_take_text, .field = FIELD(log)},
     {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},
     {"ledger", 0, CLI_TRAIN, NULL, "Print where each rank's time went in the last step, measured and simulated", cli_take_flag, .field = FIELD(ledger)},

@@ -17,7 +17,9 @@ static int settle_ranks(train_options *o) {
 
 /* Costs or training: one of them. */
 static int settle_device(train_options *o, const cli_strays *strays) {
-    o->is_virtual           = o->device && strcmp(o->device, "virtual") == 0;
+    const sluice_device_ops *ops = sluice_devices()[0];
+    if (o->device) CLI_TRY(cli_report(sluice_device_find(&ops, o->device)));
+    o->is_virtual           = !ops->computes;
     const char *const stray = cli_stray(strays, o->is_virtual ? CLI_VIRTUAL : CLI_TRAINING);
     if (!o->steps) o->steps = o->is_virtual ? 1 : 600;
     if (stray && o->is_virtual)
@@ -25,11 +27,12 @@ static int settle_device(train_options *o, const cli_strays *strays) {
             CLI_USAGE, "--%s means nothing to virtual devices, which compute nothing; leave it out",
             stray);
     if (stray)
-        return cli_fail(CLI_USAGE, "--%s says what virtual devices take; add --device virtual",
+        return cli_fail(CLI_USAGE, "--%s gives times for virtual devices; add --device virtual",
                         stray);
     if (o->is_virtual && !o->costs.costs && !o->costs.profile)
-        return cli_fail(CLI_USAGE, "there are no costs; say with --costs F,I,W or --profile FILE "
-                                   "what the virtual devices take");
+        return cli_fail(
+            CLI_USAGE,
+            "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE");
     return CLI_OK;
 }
 

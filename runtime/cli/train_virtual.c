@@ -46,15 +46,15 @@ static int simulate(virtual_run *run) {
 static void print_heading(const virtual_run *run) {
     const int ranks = sluice_schedule_ranks(run->schedule);
     const int m     = sluice_schedule_microbatches(run->schedule);
-    size_t most     = 0;
+    size_t largest  = 0;
     for (int r = 0; r < ranks; r++) {
         const size_t bytes = sluice_program_memory(sluice_pipeline_program(run->pipeline), r).arena;
-        if (bytes > most) most = bytes;
+        if (bytes > largest) largest = bytes;
     }
     printf("pipeline  %s on %d rank%s (virtual), %d stages, %d micro-batch%s\n",
            run->options->schedule.name, ranks, ranks == 1 ? "" : "s",
            sluice_schedule_stages(run->schedule), m, m == 1 ? "" : "es");
-    if (run->costs.bytes) printf("memory    at most %s of a rank\n", cli_bytes(most).text);
+    if (run->costs.bytes) printf("memory    at most %s of a rank\n", cli_bytes(largest).text);
     putchar('\n');
 }
 

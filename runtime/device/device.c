@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* device.c -- the one place that lists the kinds of device, and says what scratch they need. */
+/* device.c -- the one list of the kinds of device, and the scratch that operations need on them. */
 #include "sluice/device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
@@ -11,40 +12,61 @@
 #include "runtime/device/virtual/virtual.h"
 
 static const sluice_device_ops *const devices[] = {&sluice__cpu_ops, &sluice__virtual_ops, NULL};
+/* Each is the name of a plug-in and of the kind of device in it. */
+static const char *const plugged[] = {"cuda", NULL};
 
 const sluice_device_ops *const *sluice_devices(void) {
     return devices;
 }
 
-/* The plug-in, if it has a GPU to work with. */
-static sluice_status find_cuda(const sluice_device_ops **out) {
+const char *const *sluice_device_plugins(void) {
+    return plugged;
+}
+
+/* The plug-in's table, if there is a device to work with. */
+static sluice_status find_plugged(const sluice_device_ops **out, const char *name) {
     const sluice_device_ops *ops = NULL;
     int count                    = 0;
-    SLUICE__TRY(sluice__plugin_load(&ops, "cuda"));
+    SLUICE__TRY(sluice__plugin_device(&ops, name, name));
     SLUICE__TRY(ops->count(&count));
     *out = ops;
     return SLUICE_OK;
 }
 
+/* "name", or "name:" and a list of devices. */
+static bool is_kind(const char *text, const char *name) {
+    const size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && (text[length] == '\0' || text[length] == ':');
+}
+
+static void find_best(const sluice_device_ops **out) {
+    for (size_t p = 0; plugged[p]; p++)
+        if (find_plugged(out, plugged[p]) == SLUICE_OK) return;
+    *out = devices[0];
+}
+
+static sluice_status no_device(const char *name) {
+    char names[128] = "";
+    size_t used     = 0;
+    for (size_t d = 0; devices[d]; d++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", devices[d]->name);
+    for (size_t p = 0; plugged[p]; p++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", plugged[p]);
+    sluice__fail(SLUICE_E_ARGUMENT, "no device is called '%s'", name);
+    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of:%s auto", names);
+}
+
 sluice_status sluice_device_find(const sluice_device_ops **out, const char *name) {
     for (size_t d = 0; devices[d]; d++) {
-        if (strcmp(devices[d]->name, name) == 0) {
-            *out = devices[d];
-            return SLUICE_OK;
-        }
-    }
-    if (strcmp(name, "cuda") == 0 || strncmp(name, "cuda:", 5) == 0) return find_cuda(out);
-    if (strcmp(name, "auto") == 0) {
-        if (find_cuda(out) != SLUICE_OK) *out = devices[0];
+        if (strcmp(devices[d]->name, name) != 0) continue;
+        *out = devices[d];
         return SLUICE_OK;
     }
-    char names[128] = "";
-    for (size_t d = 0; devices[d]; d++) {
-        strncat(names, " ", sizeof names - strlen(names) - 1);
-        strncat(names, devices[d]->name, sizeof names - strlen(names) - 1);
-    }
-    const sluice_status status = sluice__fail(SLUICE_E_ARGUMENT, "no device is called '%s'", name);
-    return sluice__hint(status, "choose one of:%s cuda auto", names);
+    for (size_t p = 0; plugged[p]; p++)
+        if (is_kind(name, plugged[p])) return find_plugged(out, plugged[p]);
+    if (strcmp(name, "auto") != 0) return no_device(name);
+    find_best(out);
+    return SLUICE_OK;
 }
 
 size_t sluice_column_sum_scratch(int64_t rows, int64_t columns) {

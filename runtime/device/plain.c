@@ -35,7 +35,7 @@ sluice_status sluice__plain_host_alloc(void **out, sluice_device *device, size_t
 
 sluice_status sluice__plain_seconds(double *seconds, sluice_event *from, sluice_event *to) {
     (void)from, (void)to, (void)seconds;
-    return sluice__fail(SLUICE_E_UNSUPPORTED, "this device has no clock of its own");
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "this device has no clock");
 }
 
 void sluice__plain_host_free(sluice_device *device, void *block) {

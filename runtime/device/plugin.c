@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plugin.c -- finding and loading a backend's library, once per process. */
+/* plugin.c -- finds and loads backends' libraries, each once per process. */
 #include "runtime/device/plugin.h"
 
 #include <dlfcn.h>
@@ -13,7 +13,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-/* ---- where it may be ---- */
+/* ---- where it is looked for ---- */
 
 typedef struct search {
     const char *file;
@@ -41,7 +41,7 @@ static void look_in_list(search *s, const char *folders) {
 }
 
 /* The folder that `file` is in, with `below` after it. */
-static void look_beside(search *s, const char *file, const char *below) {
+static void look_next_to(search *s, const char *file, const char *below) {
     char folder[PATH_MAX];
     const char *const last = strrchr(file, '/');
     if (!last) return;
@@ -58,9 +58,9 @@ static void look_everywhere(search *s) {
     program[length > 0 ? length : 0] = '\0';
     if (dladdr(&here, &info) != 0 && realpath(info.dli_fname, library) &&
         strcmp(library, program) != 0)
-        look_beside(s, library, "");
-    look_beside(s, program, "");
-    look_beside(s, program, "/../" SLUICE_LIBDIR);
+        look_next_to(s, library, "");
+    look_next_to(s, program, "");
+    look_next_to(s, program, "/../" SLUICE_LIBDIR);
 }
 
 /* ---- loading ---- */
@@ -79,7 +79,7 @@ static sluice_status enter(const sluice__plugin **out, void *library, const char
                                              sluice__alloc,          sluice__free};
     sluice__plugin_entry *entry           = NULL;
     void *const symbol                    = dlsym(library, SLUICE__PLUGIN_ENTRY);
-    if (!symbol) return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is no plug-in of sluice", path);
+    if (!symbol) return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is not a Sluice plug-in", path);
     memcpy(&entry, &symbol, sizeof entry); /* ISO C has no such cast */
     const sluice__plugin *const plugin = entry(&host);
     if (plugin->version != host.version || plugin->table_bytes != host.table_bytes) {
@@ -103,33 +103,73 @@ static sluice_status load(const sluice__plugin **out, const char *name) {
     if (!library) {
         const char *const reason = dlerror();
         return sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in %s does not load: %s", s.found,
-                            reason ? reason : "for no known reason");
+                            reason ? reason : "the reason is unknown");
     }
     const sluice_status status = enter(out, library, s.found);
     if (status != SLUICE_OK) (void)dlclose(library);
     return status;
 }
 
-/* ---- the one plug-in there is: loaded, it stays; its tables and its threads' state are in use
- * until the process ends ---- */
+/* ---- those that are loaded ---- */
 
+/* They stay until the process ends: their tables and the state of their threads are in use. */
+enum { MAX_PLUGINS = 16, NAME_BYTES = 32 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static const sluice__plugin *loaded; /* under the lock */
+static struct {
+    char name[NAME_BYTES];
+    const sluice__plugin *plugin;
+} loaded[MAX_PLUGINS]; /* under the lock */
+static int loaded_count;
 
-sluice_status sluice__plugin_load(const sluice_device_ops **out, const char *name) {
-    sluice_status status = SLUICE_OK;
+static sluice_status load_once(const sluice__plugin **out, const char *name) {
+    for (int k = 0; k < loaded_count; k++) {
+        if (strcmp(loaded[k].name, name) != 0) continue;
+        *out = loaded[k].plugin;
+        return SLUICE_OK;
+    }
+    if (loaded_count == MAX_PLUGINS || strlen(name) >= NAME_BYTES)
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "the plug-in %s cannot be loaded: at most %d are, with names of less "
+                            "than %d bytes",
+                            name, (int)MAX_PLUGINS, (int)NAME_BYTES);
+    SLUICE__TRY(load(out, name));
+    memcpy(loaded[loaded_count].name, name, strlen(name) + 1);
+    loaded[loaded_count++].plugin = *out;
+    return SLUICE_OK;
+}
+
+static sluice_status find_plugin(const sluice__plugin **out, const char *name) {
     pthread_mutex_lock(&lock);
-    if (!loaded) status = load(&loaded, name);
-    *out = loaded ? loaded->ops : NULL;
+    const sluice_status status = load_once(out, name);
     pthread_mutex_unlock(&lock);
     return status;
 }
 
-sluice_status sluice__plugin_transport(const sluice__transport_ops **out) {
-    pthread_mutex_lock(&lock);
-    *out = loaded ? loaded->transport : NULL;
-    pthread_mutex_unlock(&lock);
-    if (*out) return SLUICE_OK;
-    sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in for GPUs was built without NCCL");
-    return sluice__hint(SLUICE_E_UNSUPPORTED, "build it where nccl.h is, or use --transport local");
+/* ---- what they offer ---- */
+
+sluice_status sluice__plugin_device(const sluice_device_ops **out, const char *plugin,
+                                    const char *name) {
+    const sluice__plugin *found = NULL;
+    SLUICE__TRY(find_plugin(&found, plugin));
+    for (int k = 0; found->devices[k]; k++) {
+        if (strcmp(found->devices[k]->name, name) != 0) continue;
+        *out = found->devices[k];
+        return SLUICE_OK;
+    }
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in %s has no device %s", plugin, name);
+}
+
+sluice_status sluice__plugin_transport(const sluice__transport_ops **out, const char *plugin,
+                                       const char *name) {
+    const sluice__plugin *found = NULL;
+    SLUICE__TRY(find_plugin(&found, plugin));
+    for (int k = 0; found->transports[k]; k++) {
+        if (strcmp(found->transports[k]->name, name) != 0) continue;
+        *out = found->transports[k];
+        return SLUICE_OK;
+    }
+    sluice__fail(SLUICE_E_UNSUPPORTED, "the plug-in %s was built without the transport %s", plugin,
+                 name);
+    return sluice__hint(SLUICE_E_UNSUPPORTED, "build it where %s.h is, or use --transport local",
+                        name);
 }

@@ -3,7 +3,7 @@
  * columns.c -- a time line as text: a row per rank, a column per slice of time.
  *
  *   rank 0 |F0-F1-......B0====F2-...     wide: a kind, a micro-batch, and a bar as long as it lasts
- *   rank 0 |ab..A=c...                   narrow: one letter where there is no room for more
+ *   rank 0 |ab..A=c...                   narrow: one letter where there is no width for more
  *
  * A column shows the action that runs in its middle. With colour, every column also has a style;
  * columns of one style share an escape sequence.
@@ -17,21 +17,22 @@
 #include "runtime/base/text.h"
 #include "sluice/timeline.h"
 
-enum { DEFAULT_COLUMNS = 80, LEAST_ROOM = 16, LETTERS = 26, LABEL_BYTES = 48 };
+enum { DEFAULT_COLUMNS = 80, MIN_WIDTH = 16, LETTERS = 26, LABEL_BYTES = 48 };
 
 struct picture {
     const sluice_timeline *timeline;
     bool colour;
-    int room;                                     /* columns of a row that show time */
+    int width;                                    /* columns of a row that show time */
     double scale;                                 /* columns per time */
     bool wide;                                    /* most actions have room for their labels */
     bool names_stages;                            /* some rank has more than one stage */
     bool kinds[SLUICE_INSTRUCTION_RECOMPUTE + 1]; /* which appear */
     double shortest;                              /* of the actions that take time; 0: none does */
-    bool regular;       /* all last a whole number of times as long as the shortest */
-    int label;          /* characters of the longest label */
-    int actions, roomy; /* that take time, and of them those with room for the longest label */
-    bool critical;      /* some are on the critical path */
+    bool regular; /* all last a whole number of times as long as the shortest */
+    int label;    /* characters of the longest label */
+    int actions,
+        wide_enough; /* that take time, and of them those with room for the longest label */
+    bool critical;   /* some are on the critical path */
 };
 
 /* What a kind of action looks like. Micro-batch i's narrow letter is first + i mod 26, or `first`
@@ -97,7 +98,7 @@ static void note_irregular(struct picture *picture, const sluice_timeline_span *
 static void note_room(struct picture *picture, const sluice_timeline_span *span, double lasts) {
     (void)span;
     picture->actions++;
-    picture->roomy += lasts * picture->scale > picture->label - 1e-9;
+    picture->wide_enough += lasts * picture->scale > picture->label - 1e-9;
 }
 
 /* Equal actions get equal widths where they are multiples of one length; else the row is used up.
@@ -107,13 +108,13 @@ static void choose_scale(struct picture *picture) {
     each_action(picture, note_action);
     picture->regular = true;
     each_action(picture, note_irregular);
-    picture->scale     = makespan > 0 ? picture->room / makespan : 0;
-    const double least = picture->scale * picture->shortest; /* columns of the shortest action */
+    picture->scale   = makespan > 0 ? picture->width / makespan : 0;
+    const double min = picture->scale * picture->shortest; /* columns of the shortest action */
     /* Wider than the label and one more would say nothing new. */
-    if (picture->regular && least >= 1)
-        picture->scale = fmin(floor(least + 1e-9), picture->label + 1) / picture->shortest;
+    if (picture->regular && min >= 1)
+        picture->scale = fmin(floor(min + 1e-9), picture->label + 1) / picture->shortest;
     each_action(picture, note_room);
-    picture->wide = 4 * picture->roomy >= 3 * picture->actions;
+    picture->wide = 4 * picture->wide_enough >= 3 * picture->actions;
 }
 
 /* ---- rows ---- */
@@ -136,7 +137,7 @@ static void draw_cell(char *row, int width, const struct picture *picture,
 /* The first column whose middle is not before `time`. */
 static int column_of(const struct picture *picture, double time) {
     const double column = ceil(time * picture->scale - 0.5 - 1e-9);
-    return column < picture->room ? (int)column : picture->room;
+    return column < picture->width ? (int)column : picture->width;
 }
 
 static int style_of(const struct picture *picture, const sluice_timeline_span *span) {
@@ -220,7 +221,7 @@ static sluice_status draw(sluice__text *text, struct picture *picture, char *row
     const int ranks   = picture->timeline->ranks;
     const int margin  = snprintf(NULL, 0, "rank %d ||", ranks - 1);
     const int numbers = margin - (int)strlen("rank  ||");
-    picture->room     = columns - margin > LEAST_ROOM ? columns - margin : LEAST_ROOM;
+    picture->width    = columns - margin > MIN_WIDTH ? columns - margin : MIN_WIDTH;
     choose_scale(picture);
     const int width = column_of(picture, picture->timeline->makespan);
     for (int r = 0; r < ranks; r++) {
@@ -237,13 +238,13 @@ sluice_status sluice_timeline_draw(char **out, const sluice_timeline *timeline, 
     if (columns <= 0) columns = DEFAULT_COLUMNS;
     struct picture picture = {
         .timeline = timeline, .colour = colour, .names_stages = timeline->stages > timeline->ranks};
-    const size_t room     = (size_t)columns + LEAST_ROOM;
+    const size_t width    = (size_t)columns + MIN_WIDTH;
     sluice__text text     = {0};
     char *row             = NULL;
     unsigned char *styles = NULL;
     sluice_status status  = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&row, room, 1));
-    SLUICE__TRY_OUT(sluice__alloc(&styles, room, 1));
+    SLUICE__TRY_OUT(sluice__alloc(&row, width, 1));
+    SLUICE__TRY_OUT(sluice__alloc(&styles, width, 1));
     SLUICE__TRY_OUT(draw(&text, &picture, row, styles, columns));
     *out       = text.bytes;
     text.bytes = NULL; /* now the caller's */

@@ -9,11 +9,11 @@
 #include "runtime/draw/svg.h"
 
 enum {
-    LEAST_PLOT   = 720,
-    MOST_PLOT    = 1800,
-    TICK_ROOM    = 64,     /* at least so far apart */
-    MOST_ACTIONS = 200000, /* of a picture: more are thinner than a pixel, and megabytes */
-    MOST_TOLD    = 20000,  /* up to so many have tooltips */
+    MIN_PLOT     = 720,
+    MAX_PLOT     = 1800,
+    TICK_SPACING = 64,     /* at least so far apart */
+    MAX_ACTIONS  = 200000, /* of a picture: more are thinner than a pixel, and megabytes */
+    MAX_TOOLTIPS = 20000,  /* up to so many have tooltips */
     HEAD         = 46,     /* above a time line's rows: title and numbers */
     BETWEEN      = 14,     /* below them */
     AXIS         = 40,
@@ -22,10 +22,10 @@ enum {
 
 /* ---- sizes ---- */
 
-static double most_makespan(const sluice__page *page) {
-    double most = 0;
-    for (int t = 0; t < page->count; t++) most = fmax(most, page->timelines[t]->makespan);
-    return most;
+static double max_makespan(const sluice__page *page) {
+    double max = 0;
+    for (int t = 0; t < page->count; t++) max = fmax(max, page->timelines[t]->makespan);
+    return max;
 }
 
 /* Look at every action once: which kinds there are, and how long those of the shortest kind last.
@@ -84,12 +84,12 @@ static void choose_heights(sluice__page *page) {
 
 /* Wide enough for the largest micro-batch number in the shortest kind of action. */
 static void choose_widths(sluice__page *page, double shortest, int width) {
-    const double makespan = most_makespan(page);
+    const double makespan = max_makespan(page);
     const double wanted   = snprintf(NULL, 0, "%d", page->microbatches - 1) * 6 + 4;
     page->plot            = width - SLUICE__LEFT - SLUICE__RIGHT;
     if (width <= 0) {
         page->plot = shortest > 0 ? makespan / shortest * wanted : 0;
-        page->plot = fmin(fmax(page->plot, LEAST_PLOT), MOST_PLOT);
+        page->plot = fmin(fmax(page->plot, MIN_PLOT), MAX_PLOT);
     }
     page->plot    = fmax(page->plot, 100);
     page->scale   = makespan > 0 ? page->plot / makespan : 0;
@@ -101,7 +101,7 @@ static void choose_widths(sluice__page *page, double shortest, int width) {
 /* Seconds are shown as the unit that gives the makespan a number of 1 or more. */
 static void choose_unit(sluice__page *page) {
     const char *const unit = page->timelines[0]->unit;
-    const double makespan  = most_makespan(page);
+    const double makespan  = max_makespan(page);
     const char *shown      = unit;
     page->time_factor      = 1;
     if (strcmp(unit, "s") == 0 && makespan < 1e-3) {
@@ -123,13 +123,13 @@ static sluice_status lay_out(sluice__page *page, int width) {
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "one picture cannot show time lines in '%s' and in '%s'", unit,
                                 page->timelines[t]->unit);
-    if (actions > MOST_ACTIONS) {
+    if (actions > MAX_ACTIONS) {
         sluice__fail(SLUICE_E_ARGUMENT, "a picture of %lld actions is too fine to see; at most %d",
-                     actions, MOST_ACTIONS);
+                     actions, MAX_ACTIONS);
         return sluice__hint(SLUICE_E_ARGUMENT,
                             "write a trace (.json), or draw fewer micro-batches");
     }
-    page->tells = actions <= MOST_TOLD;
+    page->has_tooltips = actions <= MAX_TOOLTIPS;
     note_peaks(page);
     choose_heights(page);
     choose_widths(page, shortest, width);
@@ -176,21 +176,21 @@ static void put_head(sluice__sheet *sheet, const sluice__page *page,
 
 /* The step between ticks: 1, 2 or 5 times a power of ten of the unit shown. */
 typedef struct ticks {
-    double step; /* in the unit shown */
-    int places;  /* decimals of its multiples */
+    double step;  /* in the unit shown */
+    int decimals; /* decimals of its multiples */
     int count;
 } ticks;
 
 static ticks choose_ticks(const sluice__page *page) {
-    const double makespan = most_makespan(page) * page->time_factor;
+    const double makespan = max_makespan(page) * page->time_factor;
     if (makespan <= 0) return (ticks){1, 0, 0};
-    const double least = makespan / page->plot * TICK_ROOM;
-    const double power = floor(log10(least));
-    const double ten   = pow(10, power);
-    const double times = least / ten;
-    const double step  = (times <= 1 ? 1 : times <= 2 ? 2 : times <= 5 ? 5 : 10) * ten;
-    const int places   = power < 0 ? (int)-power : 0;
-    return (ticks){step, places > 9 ? 9 : places, (int)floor(makespan / step + 1e-9)};
+    const double min_step = makespan / page->plot * TICK_SPACING;
+    const double power    = floor(log10(min_step));
+    const double ten      = pow(10, power);
+    const double times    = min_step / ten;
+    const double step     = (times <= 1 ? 1 : times <= 2 ? 2 : times <= 5 ? 5 : 10) * ten;
+    const int decimals    = power < 0 ? (int)-power : 0;
+    return (ticks){step, decimals > 9 ? 9 : decimals, (int)floor(makespan / step + 1e-9)};
 }
 
 static double tick_x(const sluice__page *page, const ticks *at, int k) {
@@ -218,7 +218,7 @@ static void put_axis(sluice__sheet *sheet, const sluice__page *page, double top)
     for (int k = 0; k <= at.count; k++)
         sluice__put(sheet, "<text x=\"%s\" y=\"%s\">%s</text>\n",
                     sluice__fixed(tick_x(page, &at, k), 2).text, sluice__fixed(top + 16, 2).text,
-                    sluice__fixed(k * at.step, at.places).text);
+                    sluice__fixed(k * at.step, at.decimals).text);
     sluice__put(sheet, "</g>\n<text class=\"dim\" fill=\"#5b6470\" x=\"%s\" y=\"%s\">",
                 sluice__fixed(SLUICE__LEFT + page->plot + 24, 2).text,
                 sluice__fixed(top + 16, 2).text);

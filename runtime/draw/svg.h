@@ -33,7 +33,7 @@ typedef struct sluice__page {
     double slit;       /* between boxes */
     double outline;    /* of boxes on the critical path */
     double narrow;     /* width of a box of the kind of action that is shortest on average */
-    bool tells;        /* boxes carry their times as tooltips */
+    bool has_tooltips; /* boxes carry their times as tooltips */
 
     /* what appears, for the legend */
     bool kinds[SLUICE__KINDS];

@@ -8,9 +8,9 @@
 /* A digit is so wide for its font size in the fonts asked for. */
 #define DIGIT_WIDTH 0.557
 /* What is narrower is left out: it would be a hairline, or nothing. */
-#define LEAST_IDLE  0.4
-#define LEAST_LEVEL 0.4
-#define LEAST_FLOW  1.0
+#define MIN_IDLE  0.4
+#define MIN_LEVEL 0.4
+#define MIN_FLOW  1.0
 
 double sluice__row_pitch(const sluice__page *page) {
     return page->row + page->above + page->strip + page->gap;
@@ -23,8 +23,8 @@ sluice__number sluice__percent(double share) {
     return number;
 }
 
-static bool is_wide(const sluice__page *page, double lasts, double least) {
-    return lasts * page->scale >= least;
+static bool is_wide(const sluice__page *page, double lasts, double min) {
+    return lasts * page->scale >= min;
 }
 
 static sluice__number pixels(double value) {
@@ -43,7 +43,7 @@ static void put_box(sluice__sheet *sheet, const sluice__page *page,
     const double width = fmax((span->end - span->begin) * page->scale - page->slit, 0.1);
     sluice__put(sheet, "<rect x=\"%s\" width=\"%s\" height=\"%s\"", pixels(x).text,
                 pixels(width).text, pixels(page->row).text);
-    if (!page->tells) {
+    if (!page->has_tooltips) {
         sluice__put(sheet, "/>\n");
         return;
     }
@@ -114,7 +114,7 @@ static void put_bar(sluice__sheet *sheet, const sluice__page *page, double begin
 
 static void put_idle_bar(sluice__sheet *sheet, sluice__page *page, bool *open, double begin,
                          double end) {
-    if (!is_wide(page, end - begin, LEAST_IDLE)) return;
+    if (!is_wide(page, end - begin, MIN_IDLE)) return;
     if (!*open) sluice__put(sheet, "<path fill=\"url(#idle)\" d=\"");
     *open = page->idle = true;
     put_bar(sheet, page, begin, end);
@@ -154,7 +154,7 @@ static void put_memory(sluice__sheet *sheet, const sluice__page *page,
         const sluice_timeline_level *const level = &rank->levels[n];
         if (level->time >= timeline->makespan) break;
         if (n + 1 < rank->level_count &&
-            !is_wide(page, rank->levels[n + 1].time - level->time, LEAST_LEVEL))
+            !is_wide(page, rank->levels[n + 1].time - level->time, MIN_LEVEL))
             continue;
         const double height = level_height(page, level);
         if (fabs(height - drawn) < 0.005) continue;
@@ -220,7 +220,7 @@ static void put_exposed(sluice__sheet *sheet, sluice__page *page, const sluice_t
                         double top) {
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
-        if (!is_wide(page, flow->exposed, LEAST_FLOW)) continue;
+        if (!is_wide(page, flow->exposed, MIN_FLOW)) continue;
         sluice__put(sheet,
                     "<rect fill=\"url(#exposed)\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"/>\n",
                     pixels((flow->end - flow->exposed) * page->scale + SLUICE__LEFT).text,
@@ -247,7 +247,7 @@ static void put_flows(sluice__sheet *sheet, sluice__page *page, const sluice_tim
     bool open = false;
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
-        if (critical ? !flow->critical : !is_wide(page, flow->end - flow->begin, LEAST_FLOW))
+        if (critical ? !flow->critical : !is_wide(page, flow->end - flow->begin, MIN_FLOW))
             continue;
         if (!open)
             sluice__put(sheet,
@@ -281,7 +281,7 @@ static void put_outlines(sluice__sheet *sheet, const sluice__page *page,
         next = n + 1;
         if (!rank->spans[n].critical) continue;
         while (page->narrow < 10 && next < rank->span_count && rank->spans[next].critical &&
-               !is_wide(page, rank->spans[next].begin - rank->spans[next - 1].end, LEAST_IDLE))
+               !is_wide(page, rank->spans[next].begin - rank->spans[next - 1].end, MIN_IDLE))
             next++;
         if (rank->spans[next - 1].end > rank->spans[n].begin)
             put_outline(sheet, page, rank->spans[n].begin, rank->spans[next - 1].end, top);

@@ -83,11 +83,11 @@ static void name_thread(trace *to, int r) {
     sluice__put(&to->sheet, ",\"name\":\"thread_name\",\"args\":{\"name\":\"rank %d", r);
     const int stages   = timeline->rank[r].stages;
     const char *before = stages > 1 ? " (stages " : " (stage ";
-    for (int s = 0, told = 0; s < timeline->stages && told < 8; s++) {
+    for (int s = 0, named = 0; s < timeline->stages && named < 8; s++) {
         if (timeline->stage_rank[s] != r) continue;
         sluice__put(&to->sheet, "%s%d", before, s);
         before = ", ";
-        told++;
+        named++;
     }
     sluice__put(&to->sheet, "%s\"}}", stages == 0 ? "" : stages > 8 ? ", ...)" : ")");
     begin_event(to, "M", r);

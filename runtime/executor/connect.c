@@ -15,17 +15,16 @@
 
 /* ---- which one ---- */
 
-/* In one process `local` reaches everything. */
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
     const sluice__transport_entry *entry = NULL;
     const char *const device             = pipeline->ops->name;
     if (pipeline->transport_ops) return SLUICE_OK; /* a test's */
     SLUICE__TRY(sluice__transport_find(&entry, pipeline->options.transport));
-    if (!entry->device || strcmp(entry->device, device) == 0)
+    if (sluice__transport_reaches(entry, device))
         return sluice__transport_load(&pipeline->transport_ops, entry);
     sluice__fail(SLUICE_E_ARGUMENT, "transport %s joins devices of kind %s, and the device is %s",
-                 entry->name, entry->device, device);
-    return sluice__hint(SLUICE_E_ARGUMENT, "use --device %s, or --transport local", entry->device);
+                 entry->name, entry->reaches, device);
+    return sluice__hint(SLUICE_E_ARGUMENT, "use --device %s, or --transport local", entry->reaches);
 }
 
 /* ---- what it carries ---- */

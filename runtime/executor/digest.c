@@ -38,7 +38,7 @@ sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline
     XXH3_state_t *hash                 = XXH3_createState();
     int count                          = 0;
     sluice_status status               = SLUICE_OK;
-    if (!hash) return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for a digest");
+    if (!hash) return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for a digest");
     XXH3_64bits_reset(hash);
     SLUICE__TRY_OUT(sluice__alloc(&order, (size_t)states->count, sizeof *order));
     for (int k = 0; k < states->count; k++)

@@ -113,9 +113,9 @@ static const sluice_instruction *first_pending(const sluice__rank *rank, int las
     const sluice_instruction *list   = mine->list;
     const sluice_instruction *found  = NULL;
     const int made                   = rank->events->posts - rank->events->first_post,
-              most                   = made < MARKS ? made : MARKS;
+              max                    = made < MARKS ? made : MARKS;
     const int at = atomic_load(&sluice__position_of(rank)->at); /* the count, after the last */
-    for (int n = at < mine->count ? at : mine->count - 1, posts = 0; n >= 0 && posts < most; n--) {
+    for (int n = at < mine->count ? at : mine->count - 1, posts = 0; n >= 0 && posts < max; n--) {
         posts += sluice__is_post(&list[n]);
         if (n < last && list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n]))
             found = &list[n];

@@ -119,11 +119,11 @@ struct sluice_pipeline {
 
 /* The plan's programs may differ in their micro-batches: the most that one has. */
 static inline int sluice__max_microbatches(const sluice_pipeline *pipeline) {
-    int most = 0;
+    int max = 0;
     for (int k = 0; k < pipeline->plan->count; k++)
-        if (pipeline->plan->programs[k]->microbatches > most)
-            most = pipeline->plan->programs[k]->microbatches;
-    return most;
+        if (pipeline->plan->programs[k]->microbatches > max)
+            max = pipeline->plan->programs[k]->microbatches;
+    return max;
 }
 
 /* Where the rank is. */

@@ -49,7 +49,8 @@ sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *
         const char *const name               = sluice_model_batch(model, k)->name;
         const sluice_batch_part *const found = find_part(batch, name);
         if (found && !found->load)
-            return sluice__fail(SLUICE_E_ARGUMENT, "nothing loads '%s' of the batch", name);
+            return sluice__fail(SLUICE_E_ARGUMENT, "the batch has no callback that loads '%s'",
+                                name);
         if (found) {
             if (parts) parts[k] = *found;
             continue;

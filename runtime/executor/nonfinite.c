@@ -68,11 +68,10 @@ static sluice_status explain_loss(sluice_pipeline *pipeline, const sluice__run *
                             step, i, shown(loss));
     /* Every output is finite: what is not is made by the loss itself. */
     if (layer < 0) layer = sluice_model_layer_count(pipeline->model) - 1;
-    return sluice__fail(
-        SLUICE_E_NONFINITE,
-        "step %lld, micro-batch %d: the loss is %g; the first that is not finite is "
-        "the output of %s; nothing was updated",
-        step, i, shown(loss), layer_words(words, sizeof words, pipeline, layer));
+    return sluice__fail(SLUICE_E_NONFINITE,
+                        "step %lld, micro-batch %d: the loss is %g; the first value that is not "
+                        "finite is the output of %s; nothing was updated",
+                        step, i, shown(loss), layer_words(words, sizeof words, pipeline, layer));
 }
 
 /* The first micro-batch that makes a gradient that is not finite by itself; -1: their sum does. */
@@ -96,8 +95,8 @@ static sluice_status explain_norm(sluice_pipeline *pipeline, const sluice__run *
     const sluice_parameter_use *bad = sluice_model_use(pipeline->model, use);
     return sluice__fail(
         SLUICE_E_NONFINITE,
-        "step %lld, %s: the loss is %g and the gradient norm %g; backward, the first "
-        "that is not finite is the gradient of '%s' in %s; nothing was updated",
+        "step %lld, %s: the loss is %g and the gradient norm %g; in backward the first value that "
+        "is not finite is the gradient of '%s' in %s; nothing was updated",
         (long long)how->step, where, loss, shown(norm), bad->name,
         layer_words(words, sizeof words, pipeline, bad->layer));
 }

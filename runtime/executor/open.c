@@ -27,7 +27,8 @@
 static sluice_status take_options(sluice_pipeline_options *out,
                                   const sluice_pipeline_options *options) {
     if (options->size == 0 || options->size > sizeof *out) {
-        sluice__fail(SLUICE_E_ARGUMENT, "pipeline options of %zu bytes", options->size);
+        sluice__fail(SLUICE_E_ARGUMENT, "the pipeline options have a size of %zu bytes",
+                     options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PIPELINE_OPTIONS_INIT");
     }
     memcpy(out, options, options->size);
@@ -180,9 +181,10 @@ static sluice_status check_working(const sluice_pipeline *pipeline,
         const size_t wanted  = pipeline->operations->working_bytes(&use->parameter.shape);
         const size_t planned = mine->values[k].working_bytes;
         if (wanted != planned)
-            return sluice__fail(SLUICE_E_ARGUMENT,
-                                "device %s wants a copy of %zu bytes of '%s', and %zu are planned",
-                                pipeline->ops->name, wanted, use->name, planned);
+            return sluice__fail(
+                SLUICE_E_ARGUMENT,
+                "device %s needs a working copy of %zu bytes for '%s', and the plan has %zu",
+                pipeline->ops->name, wanted, use->name, planned);
     }
     return SLUICE_OK;
 }

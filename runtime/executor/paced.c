@@ -17,10 +17,10 @@ sluice_status sluice__check_pace(const sluice_pipeline *pipeline) {
     if (!costs && pipeline->ops->computes) return SLUICE_OK;
     if (pipeline->ops->computes)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "there are costs for a virtual device, and the device is %s",
+                            "costs are for virtual devices, and the device is %s",
                             pipeline->ops->name);
     if (!costs) {
-        sluice__fail(SLUICE_E_ARGUMENT, "a virtual device needs to be told what actions take");
+        sluice__fail(SLUICE_E_ARGUMENT, "a virtual device needs the costs of actions");
         return sluice__hint(SLUICE_E_ARGUMENT, "set the option `costs`");
     }
     SLUICE__TRY(sluice__check_costs(costs, pipeline->program->stages, pipeline->ranks));

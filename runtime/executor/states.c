@@ -71,7 +71,7 @@ static sluice_status check_names(const sluice__states *states) {
     for (int k = 0; k < states->count; k++)
         for (int j = 0; states->list[k].is.kind == SLUICE_STATE_LAYER && j < k; j++)
             if (strcmp(states->list[j].is.name, states->list[k].is.name) == 0)
-                return sluice__fail(SLUICE_E_ARGUMENT, "two layers call their state '%s'",
+                return sluice__fail(SLUICE_E_ARGUMENT, "two layers have a state called '%s'",
                                     states->list[k].is.name);
     return SLUICE_OK;
 }

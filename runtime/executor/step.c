@@ -51,7 +51,8 @@ sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipel
     SLUICE__TRY(check_batch(pipeline, batch));
     SLUICE__TRY(sluice__check_number("the learning rate", batch->learning_rate, 0, 1e300));
     if (batch->samples != program->options.samples)
-        return sluice__fail(SLUICE_E_ARGUMENT, "a minibatch of %lld samples in a pipeline for %lld",
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "the minibatch has %lld samples, and the pipeline is for %lld",
                             (long long)batch->samples, (long long)program->options.samples);
     memcpy(pipeline->run.first_sample, program->first_sample,
            ((size_t)program->microbatches + 1) * sizeof(int64_t));

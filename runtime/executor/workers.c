@@ -140,7 +140,7 @@ sluice_status sluice__workers_start(sluice_pipeline *pipeline) {
     for (int r = 0; r < pipeline->world.local_count; r++) {
         const int error = pthread_create(&pipeline->rank[r].thread, NULL, work, &pipeline->rank[r]);
         if (error)
-            return sluice__fail(SLUICE_E_HOST_MEMORY, "no thread for rank %d: %s",
+            return sluice__fail(SLUICE_E_HOST_MEMORY, "cannot start a thread for rank %d: %s",
                                 pipeline->rank[r].index, strerror(error));
         pipeline->rank[r].has_thread = true;
     }
@@ -173,8 +173,8 @@ static const double grace = 1;
 static void give_up(sluice_pipeline *pipeline) {
     char others[512];
     const char *meanwhile = pipeline->run.program ? ""
-                            : pipeline->is_made   ? " while parameters moved"
-                                                  : " while it was made";
+                            : pipeline->is_made   ? " while parameters were copied"
+                                                  : " while the pipeline was opened";
     sluice__describe_ranks(pipeline, -1, others, sizeof others);
     sluice__fail(SLUICE_E_DEADLINE, "no rank finished anything for %g s%s: %s",
                  pipeline->deadline.seconds, meanwhile, others);

@@ -140,7 +140,8 @@ static int32_t header_word(const sluice__mapped *file, int word) {
 static sluice_status check_tokens(const sluice__mapped *file, const char *path) {
     const size_t header = HEADER_BYTES;
     if (file->size < header)
-        return sluice__fail(SLUICE_E_PARSE, "'%s' has %zu bytes, a token file's header has %zu",
+        return sluice__fail(SLUICE_E_PARSE,
+                            "'%s' has %zu bytes, fewer than a token file's header, which has %zu",
                             path, file->size, header);
     if (header_word(file, 0) != TOKEN_MAGIC)
         return sluice__fail(SLUICE_E_PARSE, "'%s' begins with %" PRId32 ", a token file with %d",

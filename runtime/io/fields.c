@@ -36,18 +36,18 @@ sluice_status sluice__field_number(double *out, const json_t *object, const char
     SLUICE__TRY(find(&value, object, key, where));
     const double number = json_is_number(value) ? json_number_value(value) : -1;
     if (!(number >= 0) || !isfinite(number))
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a number, 0 or more", where, key);
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a number of 0 or more", where, key);
     *out = number;
     return SLUICE_OK;
 }
 
-sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key,
-                                  int64_t least, const char *where) {
+sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key, int64_t min,
+                                  const char *where) {
     const json_t *value;
     SLUICE__TRY(find(&value, object, key, where));
-    if (!json_is_integer(value) || json_integer_value(value) < least)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a whole number, %lld or more", where,
-                            key, (long long)least);
+    if (!json_is_integer(value) || json_integer_value(value) < min)
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is not a whole number of %lld or more",
+                            where, key, (long long)min);
     *out = json_integer_value(value);
     return SLUICE_OK;
 }

@@ -17,9 +17,9 @@ sluice_status sluice__fields_check(json_t *object, const char *const *known, con
 /* A number that is not negative. E_PARSE. */
 sluice_status sluice__field_number(double *out, const json_t *object, const char *key,
                                    const char *where);
-/* A whole number, `least` or more. E_PARSE. */
-sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key,
-                                  int64_t least, const char *where);
+/* A whole number, `min` or more. E_PARSE. */
+sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key, int64_t min,
+                                  const char *where);
 /* A text, borrowed from the object. E_PARSE. */
 sluice_status sluice__field_text(const char **out, const json_t *object, const char *key,
                                  const char *where);

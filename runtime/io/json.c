@@ -5,7 +5,7 @@
 #include "runtime/base/error.h"
 
 static sluice_status no_memory(const char *what) {
-    return sluice__fail(SLUICE_E_HOST_MEMORY, "no memory for %s", what);
+    return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for %s", what);
 }
 
 sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what) {

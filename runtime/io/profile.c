@@ -11,7 +11,7 @@
 #include "runtime/io/mapped.h"
 #include "sluice/profile.h"
 
-enum { VERSION = 1, WHERE = 400, MOST_LAYERS = 1 << 20, MOST_RANK = 1 << 20 };
+enum { VERSION = 1, WHERE = 400, MAX_LAYERS = 1 << 20, MAX_RANK = 1 << 20 };
 
 static sluice_status copy_field(char **out, const json_t *object, const char *key,
                                 const char *where) {
@@ -76,9 +76,9 @@ static sluice_status read_table(sluice_profile_table *out, json_t *table, const 
     SLUICE__TRY(sluice__field_count(&out->microbatch, table, "microbatch", 1, where));
     SLUICE__TRY(sluice__field_list(&layers, table, "layers", where));
     const size_t count = json_array_size(layers);
-    if (count > MOST_LAYERS)
+    if (count > MAX_LAYERS)
         return sluice__fail(SLUICE_E_PARSE, "%s has %zu layers, more than %d", where, count,
-                            MOST_LAYERS);
+                            MAX_LAYERS);
     SLUICE__TRY(sluice__alloc(&out->layers, count, sizeof *out->layers));
     out->layer_count = (int)count;
     for (size_t l = 0; l < count; l++) {
@@ -117,10 +117,10 @@ static sluice_status check_tables(const sluice_profile *profile, const char *nam
             if (!texts_equal(table->layers[l].name, first->layers[l].name) ||
                 !texts_equal(table->layers[l].kind, first->layers[l].kind) ||
                 !texts_equal(table->layers[l].tie, first->layers[l].tie))
-                return sluice__fail(SLUICE_E_PARSE,
-                                    "%s: layer %d is another one in the table of micro-batches of "
-                                    "%lld than in that of %lld",
-                                    name, l, size, (long long)first->microbatch);
+                return sluice__fail(
+                    SLUICE_E_PARSE,
+                    "%s: layer %d differs between the tables of micro-batches of %lld and %lld",
+                    name, l, size, (long long)first->microbatch);
     }
     return SLUICE_OK;
 }
@@ -129,9 +129,9 @@ static sluice_status read_tables(sluice_profile *profile, const json_t *object, 
     const json_t *tables;
     SLUICE__TRY(sluice__field_list(&tables, object, "tables", name));
     const size_t count = json_array_size(tables);
-    if (count > MOST_LAYERS)
+    if (count > MAX_LAYERS)
         return sluice__fail(SLUICE_E_PARSE, "%s has %zu tables, more than %d", name, count,
-                            MOST_LAYERS);
+                            MAX_LAYERS);
     SLUICE__TRY(sluice__alloc(&profile->tables, count, sizeof *profile->tables));
     profile->table_count = (int)count;
     for (size_t t = 0; t < count; t++) {
@@ -159,7 +159,7 @@ static sluice_status read_link(sluice_link_cost *out, json_t *link, const char *
     SLUICE__TRY(sluice__fields_check(link, known, where));
     SLUICE__TRY(sluice__field_count(&from, link, "from", 0, where));
     SLUICE__TRY(sluice__field_count(&to, link, "to", 0, where));
-    if (from == to || from > MOST_RANK || to > MOST_RANK)
+    if (from == to || from > MAX_RANK || to > MAX_RANK)
         return sluice__fail(SLUICE_E_PARSE, "%s goes from rank %lld to rank %lld", where,
                             (long long)from, (long long)to);
     out->from = (int)from;
@@ -182,9 +182,9 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
     const json_t *links = json_object_get(object, "links");
     SLUICE__TRY(read_default_link(profile, object, name));
     if (!links) return SLUICE_OK;
-    if (!json_is_array(links) || json_array_size(links) > MOST_LAYERS)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of %d at most", name,
-                            MOST_LAYERS);
+    if (!json_is_array(links) || json_array_size(links) > MAX_LAYERS)
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at most %d", name,
+                            MAX_LAYERS);
     const size_t count = json_array_size(links);
     SLUICE__TRY(sluice__alloc(&profile->links, count, sizeof *profile->links));
     profile->link_count = (int)count;
@@ -205,7 +205,8 @@ static sluice_status read_profile(sluice_profile *profile, json_t *object, const
     int64_t version;
     SLUICE__TRY(sluice__field_count(&version, object, "sluice_profile", 1, name));
     if (version != VERSION)
-        return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is a profile of version %lld; this is %d",
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "%s is a profile of version %lld, and this library reads version %d",
                             name, (long long)version, VERSION);
     SLUICE__TRY(sluice__fields_check(object, known, name));
     SLUICE__TRY(copy_field(&profile->device, object, "device", name));

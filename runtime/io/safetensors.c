@@ -60,8 +60,7 @@ static sluice_status read_shape(const sluice_safetensors *in, const char *name, 
     if (!json_is_array(dims)) return bad(in, name, "has no list of dimensions");
     if (json_array_size(dims) > SLUICE_MAX_DIMS)
         return sluice__fail(SLUICE_E_UNSUPPORTED,
-                            "tensor '%.200s' of '%s' has %zu dimensions; %d is "
-                            "the most",
+                            "tensor '%.200s' of '%s' has %zu dimensions; at most %d are supported",
                             name, in->path, json_array_size(dims), SLUICE_MAX_DIMS);
     int64_t elements = 1;
     for (int k = 0; k < shape.dim_count; k++) {
@@ -69,7 +68,7 @@ static sluice_status read_shape(const sluice_safetensors *in, const char *name, 
         shape.dims[k]     = json_is_integer(dim) ? json_integer_value(dim) : -1;
         if (shape.dims[k] < 0 || __builtin_mul_overflow(elements, shape.dims[k], &elements) ||
             elements > INT64_MAX / 8)
-            return bad(in, name, "has a dimension that is no size");
+            return bad(in, name, "has a dimension that is not a size");
     }
     *out = shape;
     return SLUICE_OK;
@@ -87,7 +86,7 @@ static sluice_status read_tensor(const sluice_safetensors *in, const char *name,
                             type);
     SLUICE__TRY(read_shape(in, name, json_object_get(entry, "shape"), &out->shape));
     if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last))
-        return bad(in, name, "has no two data_offsets");
+        return bad(in, name, "does not have two data_offsets");
     const json_int_t begin = json_integer_value(first), end = json_integer_value(last);
     if (begin < 0 || end < begin || (uint64_t)end > in->data_bytes)
         return sluice__fail(
@@ -115,7 +114,7 @@ static sluice_status check_places(const sluice_safetensors *in) {
         const unsigned char *begin = (const unsigned char *)in->tensors[k].values;
         if (begin < at) return bad(in, in->tensors[k].name, "shares bytes with another");
         if (begin > at)
-            return bad(in, in->tensors[k].name, "comes after bytes that belong to none");
+            return bad(in, in->tensors[k].name, "comes after bytes that belong to no tensor");
         at = begin + sluice_shape_bytes(&in->tensors[k].shape);
     }
     if (at == in->data + in->data_bytes) return SLUICE_OK;

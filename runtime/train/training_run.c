@@ -230,7 +230,7 @@ sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipeline,
                               const sluice_run_options *options) {
     sluice_run_options settings = SLUICE_RUN_OPTIONS_INIT;
     if (options->size == 0 || options->size > sizeof settings) {
-        sluice__fail(SLUICE_E_ARGUMENT, "run options of %zu bytes", options->size);
+        sluice__fail(SLUICE_E_ARGUMENT, "the run options have a size of %zu bytes", options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_RUN_OPTIONS_INIT");
     }
     memcpy(&settings, options, options->size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.c -- the one list of transports. */
+/* registry.c -- the one list of transports, and what they can do. */
 #include "runtime/transport/registry.h"
 
 #include <assert.h>
@@ -12,10 +12,14 @@
 
 /* The first is what "auto" means. */
 static const sluice__transport_entry entries[] = {
-    {.name = "local", .one_queue = false, .device = NULL},
-    {.name = "nccl", .one_queue = true, .device = "cuda"},
+    {.name = "local", .one_queue = false, .reaches = NULL, .plugin = NULL},
+    {.name = "nccl", .one_queue = true, .reaches = "cuda", .plugin = "cuda"},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };
+
+const char *sluice_transport_name(int index) {
+    return index >= 0 && index < ENTRIES ? entries[index].name : NULL;
+}
 
 sluice_status sluice__transport_find(const sluice__transport_entry **out, const char *name) {
     if (!name || strcmp(name, "auto") == 0) name = entries[0].name;
@@ -34,14 +38,16 @@ sluice_status sluice__transport_find(const sluice__transport_entry **out, const 
 
 sluice_status sluice__transport_load(const sluice__transport_ops **out,
                                      const sluice__transport_entry *entry) {
-    const sluice_device_ops *device = NULL;
+    const sluice__transport_ops *ops = sluice__transport_local();
     assert(entry);
-    if (!entry->device) {
-        *out = sluice__transport_local();
-        return SLUICE_OK;
-    }
-    SLUICE__TRY(sluice__plugin_load(&device, entry->device));
-    return sluice__plugin_transport(out);
+    if (entry->plugin) SLUICE__TRY(sluice__plugin_transport(&ops, entry->plugin, entry->name));
+    assert(ops->one_queue == entry->one_queue);
+    *out = ops;
+    return SLUICE_OK;
+}
+
+bool sluice__transport_reaches(const sluice__transport_entry *entry, const char *device) {
+    return !entry->reaches || strcmp(entry->reaches, device) == 0;
 }
 
 sluice_status sluice_transport_describe(char *out, size_t bytes, const char *name) {

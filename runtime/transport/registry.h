@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.h -- the transports there are, by name, and what is known of each before it is loaded.
- */
+/* registry.h -- the transports by name, and the capabilities of each, known before it is loaded. */
 #ifndef SLUICE_TRANSPORT_REGISTRY_H
 #define SLUICE_TRANSPORT_REGISTRY_H
 
@@ -8,14 +7,16 @@
 
 typedef struct sluice__transport_entry {
     const char *name;
-    bool one_queue; /* as in its table */
-    /* The kind of device that it joins, whose plug-in has its table; NULL: built in, for any. */
-    const char *device;
+    bool one_queue;      /* as in its table */
+    const char *reaches; /* the kind of device whose memory it can move; NULL: any */
+    const char *plugin;  /* which has its table; NULL: built in */
 } sluice__transport_entry;
 
 /* The entry called `name`; NULL and "auto" are the one that reaches every rank of a process.
  * E_ARGUMENT with the list of names. */
 sluice_status sluice__transport_find(const sluice__transport_entry **out, const char *name);
+/* Whether it moves memory of the kind of device `device`. */
+bool sluice__transport_reaches(const sluice__transport_entry *entry, const char *device);
 /* Its table, loaded if it has to be. E_UNSUPPORTED, E_DEVICE: it cannot be used here, and why. */
 sluice_status sluice__transport_load(const sluice__transport_ops **out,
                                      const sluice__transport_entry *entry);

@@ -69,10 +69,10 @@ static sluice_status get(sluice__bootstrap *bootstrap, void *blob, size_t bytes,
     pthread_mutex_unlock(&bootstrap->lock);
     if (fits) return SLUICE_OK;
     if (found)
-        return sluice__fail(SLUICE_E_ARGUMENT, "'%s' of the bootstrap is not of %zu bytes", key,
+        return sluice__fail(SLUICE_E_ARGUMENT, "the bootstrap's '%s' does not have %zu bytes", key,
                             bytes);
     if (aborted) return stopped();
-    return sluice__fail(SLUICE_E_DEADLINE, "no rank has given '%s' after %g s", key, seconds);
+    return sluice__fail(SLUICE_E_DEADLINE, "no rank provided '%s' within %g s", key, seconds);
 }
 
 static sluice_status meet(sluice__bootstrap *bootstrap, double seconds) {
@@ -92,7 +92,7 @@ static sluice_status meet(sluice__bootstrap *bootstrap, double seconds) {
     pthread_mutex_unlock(&bootstrap->lock);
     if (aborted) return stopped();
     if (met) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_DEADLINE, "the ranks have not come together after %g s", seconds);
+    return sluice__fail(SLUICE_E_DEADLINE, "the ranks did not all arrive within %g s", seconds);
 }
 
 static void abort_waits(sluice__bootstrap *bootstrap) {

@@ -54,20 +54,20 @@ static void expect_nothing_left(void) {
 static const struct call {
     const char *function, *says;
 } calls[] = {
-    {"ncclGetUniqueId",
-     "rank [0-3]: making a communicator's identity: NCCL says '.*' \\(injected\\)"},
+    {"ncclGetUniqueId", "rank [0-3]: creating a communicator's id: NCCL says '.*' \\(injected\\)"},
     {"ncclCommInitRankConfig",
      "rank [0-3]: joining (ranks [0-3] and [0-3]|all ranks): NCCL says '.*' \\(injected\\)"},
     {"ncclCommGetAsyncError", "rank [0-3].*: .*: NCCL says '.*' \\(injected\\)"},
     {"ncclGroupStart",
-     "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|beginning "
+     "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|beginning "
      "a group): NCCL says '.*' \\(injected\\)"},
-    {"ncclGroupEnd", "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|issuing a "
-                     "group): NCCL says '.*' \\(injected\\)"},
+    {"ncclGroupEnd",
+     "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|issuing a "
+     "group): NCCL says '.*' \\(injected\\)"},
     {"ncclSend",
-     "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|sending [0-9]+ "
+     "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|sending [0-9]+ "
      "bytes to rank [0-3]): NCCL says '.*' \\(injected\\)"},
-    {"ncclRecv", "rank [0-3].*: (warming the transfers between ranks [0-3] and [0-3]|receiving "
+    {"ncclRecv", "rank [0-3].*: (warming up the transfers between ranks [0-3] and [0-3]|receiving "
                  "[0-9]+ bytes from rank [0-3]): NCCL says '.*' \\(injected\\)"},
     {"ncclAllGather",
      "rank [0-3].*: gathering the parts of the norm: NCCL says '.*' \\(injected\\)"},
@@ -169,18 +169,18 @@ static void stick(sluice__rank *rank, const sluice_instruction *at) {
     while (!atomic_load(&accident.released)) nanosleep(&(struct timespec){0, 1000000}, NULL);
 }
 
-static const sluice_instruction_kind places[] = {
+static const sluice_instruction_kind kinds[] = {
     SLUICE_INSTRUCTION_FORWARD, SLUICE_INSTRUCTION_BACKWARD, SLUICE_INSTRUCTION_POST_SEND,
     SLUICE_INSTRUCTION_WAIT, SLUICE_INSTRUCTION_NORM};
-enum { PLACES = sizeof places / sizeof *places };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void a_partner_that_dies_is_named(void **state) {
     (void)state;
-    for (int trial = 0; trial < 2 * PLACES; trial++) {
+    for (int trial = 0; trial < 2 * KINDS; trial++) {
         stack with = usual;
         with.watch = lose;
         stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
-        set_accident(trial % RANKS, places[trial / 2]);
+        set_accident(trial % RANKS, kinds[trial / 2]);
         const double start         = sluice__now();
         const sluice_status status = train_once(&with, true);
         const char *const says =
@@ -237,7 +237,7 @@ static void kernels_that_never_meet_are_given_up(void **state) {
     (void)state;
     static sluice__transport_ops unordered;
     const sluice__transport_ops *nccl = NULL;
-    assert_ok(sluice__plugin_transport(&nccl));
+    assert_ok(sluice__plugin_transport(&nccl, "cuda", "nccl"));
     unordered           = *nccl;
     unordered.one_queue = false;
     for (int trial = 0; trial < 4; trial++) {
@@ -313,7 +313,7 @@ static void expect_hint(const char *text) {
         fail_msg("the hint is '%s', not '%s'", sluice_last_error()->hint, text);
 }
 
-static void what_cannot_be_is_refused(void **state) {
+static void impossible_settings_are_refused(void **state) {
     (void)state;
     stack_devices(2, 1, true);
     assert_refused(try_it("cpu", "nccl", 2, 0), SLUICE_E_ARGUMENT,
@@ -323,16 +323,16 @@ static void what_cannot_be_is_refused(void **state) {
                    "no transport is called 'carrier pigeons'");
     expect_hint("choose one of: auto local nccl");
     assert_refused(try_it("cuda", "nccl", 4, 2), SLUICE_E_ARGUMENT,
-                   "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU");
-    expect_hint("use --transport local, or a GPU for each rank");
+                   "ranks 0 and 1 share cuda:0, and transport nccl takes one rank per device");
+    expect_hint("use --transport local, or a device for each rank");
     assert_refused(try_it("cuda", "nccl", 4, 0), SLUICE_E_ARGUMENT,
-                   "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU");
+                   "ranks 0 and 1 share cuda:0, and transport nccl takes one rank per device");
     assert_ok(try_it("cuda", "auto", 4, 0));
     assert_ok(try_it("cuda", NULL, 4, 0));
 }
 
 /* Memory for communicators is kept free of arenas. */
-static void communicators_have_their_reserve(void **state) {
+static void memory_is_reserved_for_communicators(void **state) {
     (void)state;
     emu_settings settings = emu_settings_now();
     stack_devices(4, 1, true);
@@ -342,7 +342,8 @@ static void communicators_have_their_reserve(void **state) {
     emu_restart(&settings);
     assert_ok(try_it("cuda", "local", 4, 0));
     assert_int_equal(try_it("cuda", "nccl", 4, 0), SLUICE_E_DEVICE_MEMORY);
-    if (!strstr(sluice_last_error()->what, "and a reserve of 816.00 MiB: it has 750.00 MiB left"))
+    if (!strstr(sluice_last_error()->what,
+                "and a reserve of 816.00 MiB, and it has 750.00 MiB available"))
         fail_msg("'%s'", sluice_last_error()->what);
     settings.memory_mib = 8192;
     emu_restart(&settings);
@@ -357,8 +358,8 @@ int main(void) {
         cmocka_unit_test(kernels_that_never_meet_are_given_up),
         cmocka_unit_test(a_failing_rank_stops_the_others),
         cmocka_unit_test(a_device_that_breaks_is_named),
-        cmocka_unit_test(what_cannot_be_is_refused),
-        cmocka_unit_test(communicators_have_their_reserve),
+        cmocka_unit_test(impossible_settings_are_refused),
+        cmocka_unit_test(memory_is_reserved_for_communicators),
     };
     return cmocka_run_group_tests_name("nccl failures", tests, NULL, NULL);
 }

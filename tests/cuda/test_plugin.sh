@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- why there is no GPU, in one sentence each; and training on
+# test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- the reasons for having no GPU, one message each; and training on
 # emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so; NCCL is the emulated
 # libnccl, if there is one.
 emulated=$(realpath "$2") stale=$(realpath "$3") nccl_library=${6-}
 . "$(dirname "$0")/../support/command.sh"
 cd "$work" || exit 1
 
-# Away from the folder that it was built in, so that no plug-in is beside it.
+# Outside the folder that it was built in, so that there is no plug-in next to it.
 cp "$command" sluice && command=$work/sluice
 unset SLUICE_PLUGIN_PATH
 export SLUICE_NCCL_LIBRARY=$nccl_library # a sanitizer's dlopen() looks elsewhere
@@ -16,10 +16,10 @@ train=(train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4)
 # ---- no plug-in, none that loads, none that fits ----
 
 away="build sluice where nvcc is, or name the plug-in's folder in SLUICE_PLUGIN_PATH"
-places="$work, $work/../$4"
+folders="$work, $work/../$4"
 "$command" info >info.txt || complain "info exits with $?"
-has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $places"
-refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $places; $away" "${train[@]}" --device cuda
+has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $folders"
+refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $folders; $away" "${train[@]}" --device cuda
 has info.txt "nccl      no: the plug-in libsluice_cuda.so is not here: "
 export SLUICE_PLUGIN_PATH=$work/nowhere:$work/text
 mkdir text && echo "no library" >text/libsluice_cuda.so
@@ -27,7 +27,7 @@ mkdir text && echo "no library" >text/libsluice_cuda.so
 has info.txt "cuda      no: the plug-in $work/text/libsluice_cuda.so does not load: "
 export SLUICE_PLUGIN_PATH=$stale
 "$command" info >info.txt
-has info.txt "libsluice_cuda.so is for version 4 of plug-ins with tables of 8 bytes, not for 3 with "
+has info.txt "libsluice_cuda.so is for version 5 of plug-ins with tables of 8 bytes, not for 4 with "
 
 # ---- no driver, no GPU, emulated GPUs ----
 
@@ -49,8 +49,8 @@ EMU_DRIVER=0 refuse 2 "there is no NVIDIA driver here, or one older than CUDA $5
 refuse 2 "--precision is 'fp8'; choose one of: fp32, tf32, bf16" "${train[@]}" --precision fp8
 refuse 1 "device cpu does not compute in tf32; it computes in: fp32" "${train[@]}" -p 1 --precision tf32
 refuse 1 "device cuda does not compute in bf16; it computes in: fp32, tf32" "${train[@]}" -p 1 --device cuda --precision bf16
-refuse 2 "there is no cuda:7: this machine has 2 GPUs" "${train[@]}" --device cuda:7
-EMU_MEMORY_MIB=600 refuse 1 "cuda:0 shall hold ranks 0 to 1, which need 4.15 MiB and a reserve of 608.00 MiB: it has 600.00 MiB left; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
+refuse 2 "there is no cuda:7: this machine has 2 cuda devices" "${train[@]}" --device cuda:7
+EMU_MEMORY_MIB=600 refuse 1 "ranks 0 to 1 on cuda:0 need 4.15 MiB and a reserve of 608.00 MiB, and it has 600.00 MiB available; use more micro-batches, recompute, fewer ranks per device or more devices" "${train[@]}" -p 2 --ranks-per-device 2 --device cuda
 EMU_DRIVER=0 "$command" "${train[@]}" --device auto --out auto >auto.txt 2>&1 || complain "auto: $(cat auto.txt)"
 has auto.txt "(cpu, "
 
@@ -61,20 +61,20 @@ refuse 2 "--transport is 'mpi'; choose one of: auto, local, nccl" "${train[@]}" 
 refuse 2 "transport nccl joins devices of kind cuda, and the device is cpu; use --device cuda, or --transport local" "${train[@]}" --transport nccl
 if [ -n "$nccl_library" ]; then
     nccl=(--device cuda --transport nccl -p 2)
-    refuse 2 "ranks 0 and 1 share cuda:0, and NCCL takes one rank per GPU; use --transport local, or a GPU for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2
+    refuse 2 "ranks 0 and 1 share cuda:0, and transport nccl takes one rank per device; use --transport local, or a device for each rank" "${train[@]}" "${nccl[@]}" --ranks-per-device 2
     instead="install NCCL 2.22 or later, name its file in SLUICE_NCCL_LIBRARY, or use --transport local"
     EMU_NCCL_VERSION=21805 refuse 1 "$nccl_library is NCCL 2.18.5, which is too old; $instead" "${train[@]}" "${nccl[@]}"
     echo "no library" >libnccl.so.2
     SLUICE_NCCL_LIBRARY=$work/libnccl.so.2 refuse 1 "NCCL does not load: $work/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
     SLUICE_NCCL_LIBRARY=libm.so.6 refuse 1 "libm.so.6 has no ncclGetVersion; $instead" "${train[@]}" "${nccl[@]}"
     printf '%s\n' 0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1 1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1 >first.csv
-    refuse 1 "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; with a queue for each channel, over --transport local, it may run" \
+    refuse 1 "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; it may run with a queue for each channel: --transport local" \
         train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 --schedule first.csv "${nccl[@]}"
     "$command" train --data text.txt --model gpt-nano --steps 1 --seq 16 --batch 4 --schedule first.csv --device cuda -p 2 --out first >first.txt 2>&1 ||
         complain "over links: $(cat first.txt)"
     "$command" "${train[@]}" "${nccl[@]}" --explain-memory >memory.txt || complain "--explain-memory with NCCL: $?"
 else
-    refuse 1 "the plug-in for GPUs was built without NCCL; build it where nccl.h is, or use --transport local" "${train[@]}" --device cuda --transport nccl -p 2
+    refuse 1 "the plug-in cuda was built without the transport nccl; build it where nccl.h is, or use --transport local" "${train[@]}" --device cuda --transport nccl -p 2
 fi
 
 # ---- the same bits on any GPUs ----

@@ -37,11 +37,11 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
     sluice_cost cost;
     sluice_stage_bytes held;
     double recompute, update;
-    const sluice_profile_costs room = {&cost, &recompute, &held, &update};
+    const sluice_profile_costs out = {&cost, &recompute, &held, &update};
     if (!split || sluice_schedule_from_lists(&schedule, "one", &list, &count, 1) != SLUICE_OK)
         fail("one stage");
     if (sluice_profile_split(split, table, 1) == SLUICE_OK) {
-        if (sluice_profile_stages(&room, profile, table, split, schedule, 2) != SLUICE_OK)
+        if (sluice_profile_stages(&out, profile, table, split, schedule, 2) != SLUICE_OK)
             fail("its own split does not fit");
         double forward = 0;
         for (int l = 0; l < table->layer_count; l++) forward += table->layers[l].forward_s;
@@ -54,7 +54,7 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_profile *profile = NULL;
     if (sluice_profile_parse(&profile, (const char *)data, bytes, "fuzz") != SLUICE_OK) {
-        if (profile || sluice_last_error()->what[0] == '\0') fail("a refusal without a sentence");
+        if (profile || sluice_last_error()->what[0] == '\0') fail("a refusal without a message");
         return 0;
     }
     if (!is_time(profile->latency_s) || !is_time(profile->bytes_per_s) ||

@@ -20,12 +20,12 @@ static void fail(const char *what, double number) {
 }
 
 static void check_times(const sluice_simulation *simulation) {
-    const double path = simulation->critical_compute + simulation->critical_transfer;
-    const double most = simulation->makespan * (1 + 1e-12) + 1e-12;
+    const double path  = simulation->critical_compute + simulation->critical_transfer;
+    const double limit = simulation->makespan * (1 + 1e-12) + 1e-12;
     if (fabs(path - simulation->makespan) > 1e-9 * (1 + path))
         fail("the path is not the step", path);
     for (int r = 0; r < simulation->ranks; r++)
-        if (simulation->rank[r].busy > most) fail("busy for longer than the step", r);
+        if (simulation->rank[r].busy > limit) fail("busy for longer than the step", r);
     for (int t = 0; t < simulation->transfer_count; t++) {
         const sluice_transfer_times *const at = &simulation->transfers[t];
         if (at->begin < at->sent || at->begin < at->received || at->exposed < 0 ||
@@ -58,8 +58,7 @@ static sluice_program *compile(const sluice_schedule *schedule, sluice_queues qu
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.queues                 = queues;
     if (sluice_program_compile(&program, schedule, NULL, NULL, &options) != SLUICE_OK) {
-        if (program || sluice_last_error()->what[0] == '\0')
-            fail("a refusal without a sentence", 0);
+        if (program || sluice_last_error()->what[0] == '\0') fail("a refusal without a message", 0);
         return NULL;
     }
     simulate(program);

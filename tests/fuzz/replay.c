@@ -34,7 +34,7 @@ static void die(const char *what, const char *path) {
 static void read_file(const char *folder, const char *name) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (file_count == MAX_FILES) die("no room for", path);
+    if (file_count == MAX_FILES) die("too many files: no slot for", path);
     FILE *const file = fopen(path, "rb");
     if (!file) die("cannot open", path);
     input *const to = &files[file_count++];

@@ -22,10 +22,10 @@ typedef struct code {
 
 typedef struct search {
     int p, stages, m;
-    bool split;         /* I and W instead of B */
-    const int *rank_of; /* per stage */
-    const int *room;    /* per rank: maximum number of activations */
-    int chain;          /* steps of the whole chain */
+    bool split;          /* I and W instead of B */
+    const int *rank_of;  /* per stage */
+    const int *capacity; /* per rank: maximum number of activations */
+    int chain;           /* steps of the whole chain */
     code codes[MAX_CODES];
     int code_count;
 } search;
@@ -132,7 +132,7 @@ static int chain_stage(const search *in, const situation *before, int r, int k, 
     const int s = stage_of_step(in, at->steps, must);
     if (in->rank_of[s] != r) return -1;
     const bool is_forward = at->steps < in->stages;
-    return is_forward && held(in, before, r) == in->room[r] ? -1 : s;
+    return is_forward && held(in, before, r) == in->capacity[r] ? -1 : s;
 }
 
 static void choose(const search *in, sets *known, const situation *before, situation after, int r);
@@ -209,16 +209,16 @@ static bool is_split(const sluice_schedule *schedule) {
 
 /* The minimum makespan of the schedule's stages on their ranks, within its memory or any memory. */
 static int optimum(const sluice_schedule *schedule, const action_times *times, bool any_memory) {
-    int rank_of[MAX_STAGES], room[MAX_RANKS];
-    search in = {.p       = sluice_schedule_ranks(schedule),
-                 .stages  = sluice_schedule_stages(schedule),
-                 .m       = sluice_schedule_microbatches(schedule),
-                 .split   = is_split(schedule),
-                 .rank_of = rank_of,
-                 .room    = room};
+    int rank_of[MAX_STAGES], capacity[MAX_RANKS];
+    search in = {.p        = sluice_schedule_ranks(schedule),
+                 .stages   = sluice_schedule_stages(schedule),
+                 .m        = sluice_schedule_microbatches(schedule),
+                 .split    = is_split(schedule),
+                 .rank_of  = rank_of,
+                 .capacity = capacity};
     assert_true(in.stages <= MAX_STAGES && in.m <= MAX_MICROBATCHES);
     for (int s = 0; s < in.stages; s++) rank_of[s] = sluice_schedule_stage_rank(schedule, s);
-    for (int r = 0; r < in.p; r++) room[r] = any_memory ? in.stages * in.m : times->peak[r];
+    for (int r = 0; r < in.p; r++) capacity[r] = any_memory ? in.stages * in.m : times->peak[r];
     return search_all(&in);
 }
 
@@ -256,25 +256,25 @@ static void no_order_beats_the_schedules_that_claim_to_be_best(void **state) {
 }
 
 /* The search on cases whose answer is known by hand. */
-static void the_search_knows_its_way(void **state) {
+static void the_search_finds_known_optima(void **state) {
     (void)state;
     static const int one[] = {0, 0}, two[] = {0, 1};
     const int much[] = {99, 99}, little[] = {1, 1}, none[] = {0, 0};
-    search in = {.p = 1, .stages = 1, .m = 2, .rank_of = one, .room = much};
+    search in = {.p = 1, .stages = 1, .m = 2, .rank_of = one, .capacity = much};
     assert_int_equal(search_all(&in), 6); /* F B F B */
-    in.room = none;
+    in.capacity = none;
     assert_int_equal(search_all(&in), -1);
-    in = (search){.p = 2, .stages = 2, .m = 1, .split = true, .rank_of = two, .room = much};
+    in = (search){.p = 2, .stages = 2, .m = 1, .split = true, .rank_of = two, .capacity = much};
     assert_int_equal(search_all(&in), 5); /* F F I I W */
     in.m = 2;
     assert_int_equal(search_all(&in), 7);
-    in.room = little;
+    in.capacity = little;
     assert_int_equal(search_all(&in), 10); /* one after the other */
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_search_knows_its_way),
+        cmocka_unit_test(the_search_finds_known_optima),
         cmocka_unit_test(no_order_beats_the_schedules_that_claim_to_be_best),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

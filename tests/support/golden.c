@@ -28,10 +28,10 @@ void assert_golden(const char *name, const char *text) {
     if (getenv("SLUICE_BLESS")) golden_bless(path, text);
     FILE *file = fopen(path, "rb");
     if (!file) fail_msg("there is no %s; SLUICE_BLESS=1 writes it", path);
-    const size_t room = strlen(text) + (1 << 16);
-    char *expected    = calloc(room, 1);
+    const size_t capacity = strlen(text) + (1 << 16);
+    char *expected        = calloc(capacity, 1);
     assert_non_null(expected);
-    (void)!fread(expected, 1, room - 1, file);
+    (void)!fread(expected, 1, capacity - 1, file);
     fclose(file);
     golden_differs(name, text, expected);
     free(expected);

@@ -92,60 +92,60 @@ typedef struct mirror_arrays {
     sluice_update_tensor tensors[MIRRORED];
 } mirror_arrays;
 
-static const float *const *mirror_inputs(mirror_arrays *room, const float *const *inputs,
+static const float *const *mirror_inputs(mirror_arrays *arrays, const float *const *inputs,
                                          int terms) {
     assert_true(terms <= MIRRORED);
-    for (int t = 0; t < terms; t++) room->inputs[t] = mirror_twin(inputs[t]);
-    return room->inputs;
+    for (int t = 0; t < terms; t++) arrays->inputs[t] = mirror_twin(inputs[t]);
+    return arrays->inputs;
 }
 
-static const sluice_update_tensor *mirror_tensors(mirror_arrays *room,
+static const sluice_update_tensor *mirror_tensors(mirror_arrays *arrays,
                                                   const sluice_update_tensor *tensors, int count) {
     assert_true(count <= MIRRORED);
     for (int t = 0; t < count; t++) {
-        room->tensors[t] = tensors[t];
-        mirror_translate(&room->tensors[t], offsetof(sluice_update_tensor, count));
+        arrays->tensors[t] = tensors[t];
+        mirror_translate(&arrays->tensors[t], offsetof(sluice_update_tensor, count));
     }
-    return room->tensors;
+    return arrays->tensors;
 }
 
 /* Translate the arrays of `args`, whose own pointers have been translated. */
-#define mirror_translate_arrays(room, args)                                                        \
+#define mirror_translate_arrays(arrays, args)                                                      \
     _Generic(args, sluice_sum *                                                                    \
              : mirror_sum_arrays, sluice_sum_squares *                                             \
              : mirror_squares_arrays, sluice_adamw *                                               \
              : mirror_adamw_arrays, sluice_sgd *                                                   \
              : mirror_sgd_arrays, default                                                          \
-             : mirror_no_arrays)(room, args)
+             : mirror_no_arrays)(arrays, args)
 
-static void mirror_no_arrays(mirror_arrays *room, void *args) {
-    (void)room, (void)args;
+static void mirror_no_arrays(mirror_arrays *arrays, void *args) {
+    (void)arrays, (void)args;
 }
 
-static void mirror_sum_arrays(mirror_arrays *room, sluice_sum *args) {
-    args->inputs = mirror_inputs(room, args->inputs, args->terms);
+static void mirror_sum_arrays(mirror_arrays *arrays, sluice_sum *args) {
+    args->inputs = mirror_inputs(arrays, args->inputs, args->terms);
 }
 
-static void mirror_squares_arrays(mirror_arrays *room, sluice_sum_squares *args) {
-    args->tensors = mirror_tensors(room, args->tensors, args->count);
+static void mirror_squares_arrays(mirror_arrays *arrays, sluice_sum_squares *args) {
+    args->tensors = mirror_tensors(arrays, args->tensors, args->count);
 }
 
-static void mirror_adamw_arrays(mirror_arrays *room, sluice_adamw *args) {
-    args->tensors = mirror_tensors(room, args->tensors, args->count);
+static void mirror_adamw_arrays(mirror_arrays *arrays, sluice_adamw *args) {
+    args->tensors = mirror_tensors(arrays, args->tensors, args->count);
 }
 
-static void mirror_sgd_arrays(mirror_arrays *room, sluice_sgd *args) {
-    args->tensors = mirror_tensors(room, args->tensors, args->count);
+static void mirror_sgd_arrays(mirror_arrays *arrays, sluice_sgd *args) {
+    args->tensors = mirror_tensors(arrays, args->tensors, args->count);
 }
 
 /* ---- operations ---- */
 
 #define X(row, args)                                                                               \
     static sluice_status mirror_##row(sluice_stream *stream, const args *arguments) {              \
-        static mirror_arrays room; /* outlives the stream's work */                                \
+        static mirror_arrays arrays; /* outlives the stream's work */                              \
         args moved = *arguments;                                                                   \
         mirror_translate(&moved, sizeof moved);                                                    \
-        mirror_translate_arrays(&room, &moved);                                                    \
+        mirror_translate_arrays(&arrays, &moved);                                                  \
         mirror_begin(stream);                                                                      \
         return mirror_end(stream, mirror.operations->row(stream, &moved));                         \
     }

@@ -24,13 +24,13 @@ double *reference_copy(const float *from, int64_t count) {
 }
 
 double reference_distance(const float *got, const double *expected, int64_t count) {
-    double most = 0.01, distance = 0;
+    double largest = 0.01, distance = 0;
     for (int64_t i = 0; i < count; i++) {
         const double difference = fabs((double)got[i] - expected[i]);
         if (!(difference <= distance)) distance = difference; /* NaN differs, too */
-        most = fmax(most, fabs(expected[i]));
+        largest = fmax(largest, fabs(expected[i]));
     }
-    return distance / most;
+    return distance / largest;
 }
 
 /* ---- dropout ---- */
@@ -165,16 +165,16 @@ static reference_head reference_head_at(int64_t index, int64_t length, int64_t h
 /* Probabilities of keys 0 .. query of one head; returns log of the sum of exponentials. */
 static double reference_probabilities(double *p, const double *q, const double *k, int64_t query,
                                       int64_t stride, int64_t width) {
-    double most = -INFINITY, sum = 0;
+    double largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j <= query; j++) {
         p[j] = 0;
         for (int64_t c = 0; c < width; c++) p[j] += q[query * stride + c] * k[j * stride + c];
         p[j] /= sqrt((double)width);
-        most = fmax(most, p[j]);
+        largest = fmax(largest, p[j]);
     }
-    for (int64_t j = 0; j <= query; j++) sum += exp(p[j] - most);
-    for (int64_t j = 0; j <= query; j++) p[j] = exp(p[j] - most) / sum;
-    return most + log(sum);
+    for (int64_t j = 0; j <= query; j++) sum += exp(p[j] - largest);
+    for (int64_t j = 0; j <= query; j++) p[j] = exp(p[j] - largest) / sum;
+    return largest + log(sum);
 }
 
 void reference_attention(double *out, double *lse, const double *qkv, int64_t samples,
@@ -242,16 +242,16 @@ double reference_classifier(double *dx, double *dw, const double *x, const doubl
     if (dw) memset(dw, 0, (size_t)(classes * width) * sizeof *dw);
     for (int64_t i = 0; i < rows; i++) {
         if (targets[i] < 0) continue;
-        double most = -INFINITY, sum = 0;
+        double largest = -INFINITY, sum = 0;
         for (int64_t c = 0; c < classes; c++) {
             z[c] = 0;
             for (int64_t j = 0; j < width; j++) z[c] += x[i * width + j] * w[c * width + j];
-            most = fmax(most, z[c]);
+            largest = fmax(largest, z[c]);
         }
-        for (int64_t c = 0; c < classes; c++) sum += exp(z[c] - most);
-        loss += scale * (most + log(sum) - z[targets[i]]);
+        for (int64_t c = 0; c < classes; c++) sum += exp(z[c] - largest);
+        loss += scale * (largest + log(sum) - z[targets[i]]);
         for (int64_t c = 0; c < classes; c++) {
-            const double g = scale * (exp(z[c] - most) / sum - (c == targets[i] ? 1 : 0));
+            const double g = scale * (exp(z[c] - largest) / sum - (c == targets[i] ? 1 : 0));
             for (int64_t j = 0; j < width; j++) {
                 if (dx) dx[i * width + j] += g * w[c * width + j];
                 if (dw) dw[c * width + j] += g * x[i * width + j];

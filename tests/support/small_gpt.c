@@ -122,12 +122,13 @@ outcome train(const setting *with) {
 }
 
 /* Forward only, in micro-batches of at most `max_samples` samples. */
-static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples, int64_t most) {
+static double evaluate_plainly(const plain_loop *loop, int64_t n, int64_t samples,
+                               int64_t max_samples) {
     int32_t inputs[8 * LENGTH], targets[8 * LENGTH];
     int64_t sizes[8];
     plain_batch batch = {inputs, targets, sizes, 0, (double)(samples * (LENGTH - 1))};
     for (int64_t left = samples; left > 0; left -= sizes[batch.microbatches++])
-        sizes[batch.microbatches] = left < most ? left : most;
+        sizes[batch.microbatches] = left < max_samples ? left : max_samples;
     assert_ok(load_inputs(&n, inputs, 0, samples));
     assert_ok(load_targets(&n, targets, 0, samples));
     return plain_loop_evaluate(loop, &batch);

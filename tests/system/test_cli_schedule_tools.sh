@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # test_cli_schedule_tools.sh COMMAND SOURCE -- sluice check and sluice simulate as a researcher meets
-# them: proofs, chains of who waits for whom, costs from options and profiles, and refusals by text.
+# them: proofs, chains of waits, costs from options and profiles, and refusals by text.
 . "$(dirname "$0")/../support/command.sh"
 source=$(realpath "$2")
 cd "$work" || exit 1
 
-# run ARGUMENT...: exits with 0, says nothing; what it prints is in stdout.txt.
+# run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
 run() {
     "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
     [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
 }
 
-# prints TEXT: what was printed last contains it.
+# prints TEXT: the last output contains it.
 prints() {
     has stdout.txt "$1"
 }
@@ -23,14 +23,14 @@ json() {
     [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
 }
 
-# ---- check: what is proven ----
+# ---- check: proofs ----
 
 run check 1f1b -p 4 -m 8
 prints "proven: 1f1b runs to its end over a queue per stage boundary (local), and computes what it should"
 prints "4 ranks, 4 stages, 8 micro-batches"
 prints "64 actions: F, then B or I and W, once per micro-batch and stage, in order"
 prints "48 transfers: each send meets its receive"
-prints "most live stage-activations, rank by rank: 4 3 2 1"
+prints "peak stage-activations, rank by rank: 4 3 2 1"
 run check forward-only -p 2 -m 3 --transport mpi
 prints "6 actions: F, once"
 run check zbv -p 4 -m 8 --transport nccl --json
@@ -43,14 +43,14 @@ prints "over one queue of groups per rank (nccl)"
 run check 1f1b -p 4 -m 8 --slack 2
 prints "rank by rank: 7 5 3 1"
 
-# ---- check: what is wrong ----
+# ---- check: mistakes ----
 
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv
 run check mine.csv
 printf '0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n' >stuck.csv
 chain='the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F1 <- rank 0'
 refuse 1 "stuck.csv: $chain" check stuck.csv
-# One with transfers is proven as it stands: each rank sends first, which one queue cannot do.
+# A schedule with transfers is checked as written: each rank sends first, which one queue cannot do.
 printf '0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n' >first.csv
 run check first.csv
 refuse 1 "first.csv: the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue" check first.csv --transport nccl
@@ -78,8 +78,8 @@ json '(o["proven"], "cell 2" in o["reason"])' "(False, True)"
 refuse 2 "no schedule is named; for example: sluice check 1f1b -p 4 -m 8" check
 refuse 2 "-p is missing; say how many ranks" check 1f1b -m 4
 refuse 2 "-m is missing; say how many micro-batches" check 1f1b -p 4
-refuse 2 "'b' is one schedule too many; name one" check a b
-refuse 2 "--transport is 'gloo'; choose one of: local, mpi, nccl" check 1f1b -p 2 -m 2 --transport gloo
+refuse 2 "'b' is a second schedule; name one" check a b
+refuse 2 "--transport is 'gloo'; choose one of: local, nccl, mpi" check 1f1b -p 2 -m 2 --transport gloo
 refuse 2 "4096 stages x 2049 micro-batches are more than 8388608, too many to simulate; sluice schedule --csv prints them" check 1f1b -p 4096 -m 2049
 
 # ---- simulate: times ----
@@ -120,7 +120,7 @@ json '(o["makespan"], o["transport"])' "(11.0, 'nccl')"
 profile=$source/examples/profile.json
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 2
 prints "seconds on an example, not measured, layers 2,2,2,2"
-prints "bytes: most in use at once, parameters, gradients and optimizer state included"
+prints "bytes: peak in use, with parameters, gradients and optimizer state"
 run simulate 1f1b -p 4 -m 8 --profile "$profile" --microbatch-size 1 --json
 json '(o["makespan"] > 0.02, o["step"] > o["makespan"], len(o["peak_bytes"]))' "(True, True, 4)"
 json 'o["peak_bytes"][1] > 1 << 20' True
@@ -144,8 +144,8 @@ refuse 1 "costs 'no.txt' cannot be read: No such file or directory" "${s[@]}" --
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${s[@]}" --costs 1,1,1 --profile "$profile"
 refuse 2 "--split divides a profile's layers; name one with --profile" "${s[@]}" --split 1,1
 refuse 2 "--microbatch-size chooses a table of a profile; name one with --profile" "${s[@]}" --microbatch-size 2
-refuse 2 "the profile has tables of micro-batches of 1, 2, and none is named; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
-refuse 2 "the profile has no table of micro-batches of 3; there are 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
+refuse 2 "the profile has tables for micro-batches of 1, 2, and none is chosen; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
+refuse 2 "the profile has no table for micro-batches of 3; it has 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
 refuse 1 "cannot read 'no.json': No such file or directory" "${s[@]}" --profile no.json
 refuse 2 "split: 5 layers are listed, the model has 8; --split '2,3' must list the layers of each stage" "${s[@]}" --profile "$profile" --microbatch-size 1 --split 2,3
 refuse 2 "9 stages need as many layers, and there are 8; ask for at most 8 stages" simulate 1f1b -p 9 -m 2 --profile "$profile" --microbatch-size 1
@@ -155,9 +155,9 @@ link='give latency or latency,bandwidth, the bandwidth more than 0, as in 0.5,2 
 refuse 2 "--link is '1,0'; $link" "${s[@]}" --link 1,0
 refuse 2 "--link is '1,2,3'; $link" "${s[@]}" --link 1,2,3
 refuse 2 "--link is ''; give a finite number, at least 0" "${s[@]}" --link ''
-refuse 2 "--link is '0-2:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0-2:1
-refuse 2 "--link is '0:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0:1
-refuse 2 "--link is '1-1:1'; in front of ':' stand two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 1-1:1
+refuse 2 "--link is '0-2:1'; before ':' give two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0-2:1
+refuse 2 "--link is '0:1'; before ':' give two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 0:1
+refuse 2 "--link is '1-1:1'; before ':' give two ranks from 0 to 1, as in 0-1" "${s[@]}" --link 1-1:1
 refuse 2 "--update is 'soon'; give a finite number, at least 0" "${s[@]}" --update soon
 refuse 2 "--recompute is '2'; give none, full, or stages from 0 to 1, as in 0,1" "${s[@]}" --recompute 2
 refuse 1 "$chain" simulate stuck.csv
@@ -179,7 +179,7 @@ printf '0.001,0.001,0.001\n0.002,0.001,0.001\n' >own.txt
 run train --device virtual --costs @own.txt --schedule own.csv
 prints "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
 v=(train --device virtual)
-refuse 2 "there are no costs; say with --costs F,I,W or --profile FILE what the virtual devices take" "${v[@]}"
+refuse 2 "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE" "${v[@]}"
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
 for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x" "--json"; do
     name=${option%% *}
@@ -187,9 +187,9 @@ for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "
     refuse 2 "$name means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 $option
 done
 refuse 2 "--data means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 text.txt
-refuse 2 "--costs says what virtual devices take; add --device virtual" train --data x --costs 1,1,1
-refuse 2 "--profile says what virtual devices take; add --device virtual" train --data x --device cpu --profile x
-refuse 2 "--microbatch-size says what virtual devices take; add --device virtual" train --data x --microbatch-size 2
+refuse 2 "--costs gives times for virtual devices; add --device virtual" train --data x --costs 1,1,1
+refuse 2 "--profile gives times for virtual devices; add --device virtual" train --data x --device cpu --profile x
+refuse 2 "--microbatch-size gives times for virtual devices; add --device virtual" train --data x --microbatch-size 2
 refuse 2 "no device is called 'abacus'; choose one of: cpu virtual cuda auto" train --device abacus
 refuse 2 "--costs is '1,1'; $costs" "${v[@]}" --costs 1,1
 refuse 2 "schedule 'forward-only' has no backward actions" "${v[@]}" --costs 1,1,1 --schedule forward-only

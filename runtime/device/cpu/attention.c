@@ -90,30 +90,30 @@ static void score(float *scores, const float *a, int64_t a_stride, int64_t queri
 /* ---- forward ---- */
 
 /* Row of scores to exponentials under the larger of the maxima; the first `seen` keys count. */
-SLUICE__LOOP void soften_row_loop(float *row, float *most, float *sum, float *shrink, float scale,
-                                  int64_t seen, int64_t keys) {
-    const float top = sluice__max(row, seen) * scale, before = *most;
+SLUICE__LOOP void soften_row_loop(float *row, float *largest, float *sum, float *shrink,
+                                  float scale, int64_t seen, int64_t keys) {
+    const float top = sluice__max(row, seen) * scale, before = *largest;
     const float now = top > before ? top : before;
     for (int64_t j = 0; j < seen; j++) row[j] = sluice__exp(row[j] * scale - now);
     for (int64_t j = seen; j < keys; j++) row[j] = 0;
-    *shrink = sluice__exp(before - now);
-    *sum    = *sum * *shrink + sluice__sum(row, seen);
-    *most   = now;
+    *shrink  = sluice__exp(before - now);
+    *sum     = *sum * *shrink + sluice__sum(row, seen);
+    *largest = now;
 }
 SLUICE__VERSIONS(soften_row,
-                 (float *row, float *most, float *sum, float *shrink, float scale, int64_t seen,
+                 (float *row, float *largest, float *sum, float *shrink, float scale, int64_t seen,
                   int64_t keys),
-                 (row, most, sum, shrink, scale, seen, keys))
+                 (row, largest, sum, shrink, scale, seen, keys))
 
 /* Add keys key .. key + keys - 1 to the running result of queries query .. query + queries - 1. */
-static void add_keys(const head *h, float *out, float *scores, float *most, float *sum,
+static void add_keys(const head *h, float *out, float *scores, float *largest, float *sum,
                      int64_t query, int64_t queries, int64_t key) {
     const int64_t keys = sluice__min(BLOCK, h->length - key);
     score(scores, h->q + query * h->in_stride, h->in_stride, queries, h->k + key * h->in_stride,
           h->in_stride, keys, h->width);
     for (int64_t i = 0; i < queries; i++) {
         float shrink;
-        soften_row(scores + i * BLOCK, &most[i], &sum[i], &shrink, h->scale,
+        soften_row(scores + i * BLOCK, &largest[i], &sum[i], &shrink, h->scale,
                    sluice__min(keys, query + i - key + 1), keys);
         if (h->dropout) {
             float factors[BLOCK];
@@ -150,14 +150,14 @@ static void forward_task(const void *argument, int64_t task, int thread) {
     const int64_t query                = task % job->blocks * BLOCK;
     const int64_t queries              = sluice__min(BLOCK, h.length - query);
     float *const out                   = (float *)args->out + h.out + query * h.out_stride;
-    float most[BLOCK], sum[BLOCK];
-    for (int64_t i = 0; i < queries; i++) most[i] = -3e38f, sum[i] = 0;
+    float largest[BLOCK], sum[BLOCK];
+    for (int64_t i = 0; i < queries; i++) largest[i] = -3e38f, sum[i] = 0;
     for (int64_t key = 0; key <= query; key += BLOCK)
-        add_keys(&h, out, job->workspaces + (int64_t)thread * SLUICE__WORKSPACE, most, sum, query,
-                 queries, key);
+        add_keys(&h, out, job->workspaces + (int64_t)thread * SLUICE__WORKSPACE, largest, sum,
+                 query, queries, key);
     for (int64_t i = 0; i < queries; i++) {
         sluice__scale(out + i * h.out_stride, 1.0f / sum[i], h.width);
-        args->lse[h.lse + query + i] = most[i] + logf(sum[i]);
+        args->lse[h.lse + query + i] = largest[i] + logf(sum[i]);
     }
 }
 

@@ -31,14 +31,14 @@ static void forward_task(const void *argument, int64_t task, int thread) {
 
 /* ---- softmax, loss and the gradient of the logits, in place ---- */
 
-SLUICE__LOOP void exponentials_loop(float *x, float *most, float *sum, int64_t count) {
+SLUICE__LOOP void exponentials_loop(float *x, float *largest, float *sum, int64_t count) {
     const float top = sluice__max(x, count);
     for (int64_t j = 0; j < count; j++) x[j] = sluice__exp(x[j] - top);
-    *most = top;
-    *sum  = sluice__sum(x, count);
+    *largest = top;
+    *sum     = sluice__sum(x, count);
 }
-SLUICE__VERSIONS(exponentials, (float *x, float *most, float *sum, int64_t count),
-                 (x, most, sum, count))
+SLUICE__VERSIONS(exponentials, (float *x, float *largest, float *sum, int64_t count),
+                 (x, largest, sum, count))
 
 static double lose_row(float *logits, int32_t target, int64_t classes, double scale) {
     if (target < 0) {
@@ -46,11 +46,11 @@ static double lose_row(float *logits, int32_t target, int64_t classes, double sc
         return 0;
     }
     const float chosen = logits[target];
-    float most, sum;
-    exponentials(logits, &most, &sum, classes);
+    float largest, sum;
+    exponentials(logits, &largest, &sum, classes);
     sluice__scale(logits, (float)(scale / (double)sum), classes);
     logits[target] -= (float)scale;
-    return log((double)sum) + (double)most - (double)chosen;
+    return log((double)sum) + (double)largest - (double)chosen;
 }
 
 static void loss_task(const void *argument, int64_t task, int thread) {
@@ -78,14 +78,14 @@ static void gradient_task(const void *argument, int64_t task, int thread) {
 
 /* The slab that begins with row `first`. A gradient that is not asked for has no tiles. */
 static slab_job slab_at(const sluice_classifier *args, int64_t first) {
-    const int64_t most    = sluice__slab_rows(args->rows);
-    const int64_t rows    = sluice__min(most, args->rows - first);
+    const int64_t slab    = sluice__slab_rows(args->rows);
+    const int64_t rows    = sluice__min(slab, args->rows - first);
     const int64_t classes = args->classes, width = args->width;
     slab_job job         = {.args      = args,
                             .first     = first,
                             .rows      = rows,
                             .losses    = args->scratch,
-                            .logits    = (float *)((double *)args->scratch + most),
+                            .logits    = (float *)((double *)args->scratch + slab),
                             .row_block = sluice__row_block(classes)};
     float *const dx      = args->dx;
     const float *const x = (const float *)args->x + first * width;

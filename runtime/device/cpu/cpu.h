@@ -26,8 +26,8 @@ struct sluice_device {
 
 /* Blocks of a reduction to one number: at most SLUICE__PARTIALS. */
 static inline int64_t sluice__reduction_block(int64_t count) {
-    const int64_t least = 16384, needed = sluice__blocks(count, SLUICE__PARTIALS);
-    return needed > least ? needed : least;
+    const int64_t min = 16384, needed = sluice__blocks(count, SLUICE__PARTIALS);
+    return needed > min ? needed : min;
 }
 
 /* Rows that one task of a row-wise operation takes: enough work to be worth handing out. */

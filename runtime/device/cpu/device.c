@@ -44,8 +44,8 @@ static size_t whole_pages(size_t bytes) {
 }
 
 static sluice_status refuse_arena(size_t bytes) {
-    const sluice_status status =
-        sluice__fail(SLUICE_E_DEVICE_MEMORY, "an arena of %zu bytes is not to be had", bytes);
+    const sluice_status status = sluice__fail(
+        SLUICE_E_DEVICE_MEMORY, "out of host memory: an arena of %zu bytes was requested", bytes);
     return sluice__hint(status, "make the batch smaller, use more micro-batches or more ranks");
 }
 

@@ -75,8 +75,8 @@ SLUICE__LOOP float sluice__sum(const float *x, int64_t count) {
 
 /* The largest of x[0 .. count - 1]; count > 0. */
 SLUICE__LOOP float sluice__max(const float *x, int64_t count) {
-    float most = x[0];
-    int64_t i  = 0;
+    float largest = x[0];
+    int64_t i     = 0;
     if (count >= SLUICE__LANES) {
         sluice__lanes best, a;
         sluice__load(&best, x);
@@ -86,10 +86,10 @@ SLUICE__LOOP float sluice__max(const float *x, int64_t count) {
             best                           = (sluice__lanes)(((sluice__lane_bits)a & larger) |
                                    ((sluice__lane_bits)best & ~larger));
         }
-        for (int l = 0; l < SLUICE__LANES; l++) most = best[l] > most ? best[l] : most;
+        for (int l = 0; l < SLUICE__LANES; l++) largest = best[l] > largest ? best[l] : largest;
     }
-    for (; i < count; i++) most = x[i] > most ? x[i] : most;
-    return most;
+    for (; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+    return largest;
 }
 
 #endif

@@ -7,31 +7,31 @@
 /* A tile's result and its epilogue's stay in a 512 KiB cache; smaller tiles pack their operands
  * too often. A product is cut until it keeps MANY threads busy, but no tile gets less work than
  * a few times what handing it out costs. */
-enum { MOST_ROWS = 128, MOST_COLUMNS = 512, LEAST = 32, MANY = 8, ALIGN = 16 };
-static const double least_work = 1 << 20; /* multiply-adds */
+enum { MAX_ROWS = 128, MAX_COLUMNS = 512, MIN_EXTENT = 32, MANY = 8, ALIGN = 16 };
+static const double min_work = 1 << 20; /* multiply-adds */
 
-/* The extent of equal parts that are at most `most` long, rounded so that vectors fit. */
-static int64_t part_of(int64_t extent, int64_t most) {
-    const int64_t parts = sluice__blocks(extent, most);
+/* The extent of equal parts that are at most `max` long, rounded so that vectors fit. */
+static int64_t part_of(int64_t extent, int64_t max) {
+    const int64_t parts = sluice__blocks(extent, max);
     if (parts <= 1) return extent > 0 ? extent : 1;
     return sluice__blocks(sluice__blocks(extent, parts), ALIGN) * ALIGN;
 }
 
 static void choose_tiles(sluice__tiled *tiled) {
     const sluice__product *const whole = &tiled->whole;
-    int64_t most_rows = MOST_ROWS, most_columns = MOST_COLUMNS;
+    int64_t max_rows = MAX_ROWS, max_columns = MAX_COLUMNS;
     for (;;) {
-        tiled->tile_rows    = part_of(whole->rows, most_rows);
-        tiled->tile_columns = part_of(whole->columns, most_columns);
+        tiled->tile_rows    = part_of(whole->rows, max_rows);
+        tiled->tile_columns = part_of(whole->columns, max_columns);
         tiled->across       = sluice__blocks(whole->columns, tiled->tile_columns);
         tiled->count        = sluice__blocks(whole->rows, tiled->tile_rows) * tiled->across;
         const double work =
             (double)tiled->tile_rows * (double)tiled->tile_columns * (double)whole->inner;
-        if (tiled->count >= MANY || work < 2 * least_work) return;
-        if (tiled->tile_rows >= tiled->tile_columns && tiled->tile_rows > LEAST)
-            most_rows = (tiled->tile_rows + 1) / 2;
-        else if (tiled->tile_columns > LEAST)
-            most_columns = (tiled->tile_columns + 1) / 2;
+        if (tiled->count >= MANY || work < 2 * min_work) return;
+        if (tiled->tile_rows >= tiled->tile_columns && tiled->tile_rows > MIN_EXTENT)
+            max_rows = (tiled->tile_rows + 1) / 2;
+        else if (tiled->tile_columns > MIN_EXTENT)
+            max_columns = (tiled->tile_columns + 1) / 2;
         else
             return;
     }

@@ -20,7 +20,7 @@ template <int R> struct shape {
 
 /* The softmax so far of one query. */
 struct running {
-    float most, sum;
+    float largest, sum;
 };
 
 template <int R>
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(THREADS, 2)
             const int64_t query = first + i;
             const bool seen     = mine <= query; /* of queries that do not exist, zeros */
             const float score   = seen ? scores[i] * scale : -INFINITY;
-            const float before = at[i].most, now = fmaxf(before, warp_max(score));
+            const float before = at[i].largest, now = fmaxf(before, warp_max(score));
             const float shrink = now > before ? expf(before - now) : 1;
             const float weight = seen ? expf(score - now) : 0;
             at[i]              = {now, at[i].sum * shrink + warp_sum(weight)};
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     store_rows<R, S::own>(floats(args.out) + h.out, h.out_stride, out, by, first, args.length,
                           args.head_width);
     for (int i = 0; i < S::own && lane_number() == 0; i++)
-        if (first + i < args.length) args.lse[h.rows + first + i] = at[i].most + logf(at[i].sum);
+        if (first + i < args.length) args.lse[h.rows + first + i] = at[i].largest + logf(at[i].sum);
 }
 
 template <int R> cudaError_t launch(const sluice_attention *args, cudaStream_t stream) {

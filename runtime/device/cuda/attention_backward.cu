@@ -20,31 +20,31 @@ template <int R> struct shape {
 };
 
 /* Where a block keeps what: two tiles, two sets of own rows, two sets of weights. */
-template <int R> struct room {
+template <int R> struct shared_layout {
     float *a, *b;          /* tiles */
     float *own_a, *own_b;  /* the block's own rows */
     float *first, *second; /* of this warp: (own, TILE) */
     float *lse, *delta;    /* of a tile's queries */
 };
 
-template <int R> __device__ inline room<R> room_at(float *shared) {
-    using S      = shape<R>;
-    room<R> made = {};
-    made.a       = shared;
-    made.b       = made.a + TILE * S::pitch;
-    made.own_a   = made.b + TILE * S::pitch;
-    made.own_b   = made.own_a + S::owned * S::width;
-    made.first   = made.own_b + S::owned * S::width + warp_number() * S::own * TILE;
-    made.second  = made.first + S::owned * TILE;
-    made.lse     = made.own_b + S::owned * (S::width + 2 * TILE);
-    made.delta   = made.lse + TILE;
+template <int R> __device__ inline shared_layout<R> layout_at(float *shared) {
+    using S               = shape<R>;
+    shared_layout<R> made = {};
+    made.a                = shared;
+    made.b                = made.a + TILE * S::pitch;
+    made.own_a            = made.b + TILE * S::pitch;
+    made.own_b            = made.own_a + S::owned * S::width;
+    made.first            = made.own_b + S::owned * S::width + warp_number() * S::own * TILE;
+    made.second           = made.first + S::owned * TILE;
+    made.lse              = made.own_b + S::owned * (S::width + 2 * TILE);
+    made.delta            = made.lse + TILE;
     return made;
 }
 
 /* Dot products of the warp's own rows with the tile's row of this lane, for both pairs. */
 template <int R>
 __device__ inline void dots(float (&a)[shape<R>::own], float (&b)[shape<R>::own],
-                            const room<R> &at) {
+                            const shared_layout<R> &at) {
     using S       = shape<R>;
     const int own = warp_number() * S::own * S::width, mine = lane_number() * S::pitch;
     for (int i = 0; i < S::own; i++) a[i] = b[i] = 0;
@@ -77,11 +77,11 @@ __global__ void __launch_bounds__(THREADS, 2)
                         const float scale, const draw d) {
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
-    const room<R> at    = room_at<R>(shared);
-    const head h        = head_of_block(args.length, args.heads, args.head_width, S::owned);
-    const int64_t first = h.first + warp_number() * S::own; /* query of this warp */
-    const int64_t end   = min(args.length, h.first + S::owned);
-    const float *from   = floats(args.qkv) + h.in;
+    const shared_layout<R> at = layout_at<R>(shared);
+    const head h              = head_of_block(args.length, args.heads, args.head_width, S::owned);
+    const int64_t first       = h.first + warp_number() * S::own; /* query of this warp */
+    const int64_t end         = min(args.length, h.first + S::owned);
+    const float *from         = floats(args.qkv) + h.in;
     load_rows<S::width>(at.own_a, S::width, S::owned, from, h.in_stride, h.first, args.length,
                         args.head_width);
     load_rows<S::width>(at.own_b, S::width, S::owned, floats(args.dout) + h.out, h.out_stride,
@@ -125,10 +125,10 @@ __global__ void __launch_bounds__(THREADS, 2)
                      const draw d) {
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
-    const room<R> at    = room_at<R>(shared);
-    const head h        = head_of_block(args.length, args.heads, args.head_width, S::owned);
-    const int64_t first = h.first + warp_number() * S::own; /* key of this warp */
-    const float *from   = floats(args.qkv) + h.in;
+    const shared_layout<R> at = layout_at<R>(shared);
+    const head h              = head_of_block(args.length, args.heads, args.head_width, S::owned);
+    const int64_t first       = h.first + warp_number() * S::own; /* key of this warp */
+    const float *from         = floats(args.qkv) + h.in;
     load_rows<S::width>(at.own_a, S::width, S::owned, from + h.all, h.in_stride, h.first,
                         args.length, args.head_width);
     load_rows<S::width>(at.own_b, S::width, S::owned, from + 2 * h.all, h.in_stride, h.first,

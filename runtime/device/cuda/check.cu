@@ -9,11 +9,11 @@ enum { THREADS = 256 };
 
 __global__ void look(sluice__cuda_fault *fault, const int32_t *values, int64_t count, int64_t limit,
                      bool negative_allowed, int what, unsigned long long epoch) {
-    SLUICE__SHARED(long long, room, LANES);
+    SLUICE__SHARED(long long, shared, LANES);
     long long nearest = 0; /* count - index of the first bad value: the largest wins */
     for (int64_t i = threadIdx.x; i < count && nearest == 0; i += blockDim.x)
         if (values[i] >= limit || (values[i] < 0 && !negative_allowed)) nearest = count - i;
-    nearest = block_max(nearest, room);
+    nearest = block_max(nearest, shared);
     if (threadIdx.x > 0 || nearest == 0 || fault->what != 0) return;
     atomicExch(&fault->index, static_cast<unsigned long long>(count - nearest));
     atomicExch(&fault->limit, static_cast<unsigned long long>(limit));

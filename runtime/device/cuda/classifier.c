@@ -79,17 +79,17 @@ static sluice_status run_nothing(sluice_stream *stream, const sluice_classifier 
 
 sluice_status sluice__cuda_classifier(sluice_stream *stream, const sluice_classifier *args,
                                       sluice_precision precision) {
-    const int64_t most = sluice__slab_rows(args->rows);
+    const int64_t slab_rows = sluice__slab_rows(args->rows);
     if (args->rows == 0) return run_nothing(stream, args);
     SLUICE__TRY(sluice__cuda_status(sluice__launch_check(stream->fault, args->targets, args->rows,
                                                          args->classes, true, SLUICE__FAULT_TARGET,
                                                          stream->epoch, stream->handle),
                                     "checking targets"));
-    for (int64_t first = 0; first < args->rows; first += most) {
+    for (int64_t first = 0; first < args->rows; first += slab_rows) {
         const slab at = {.first  = first,
-                         .rows   = sluice__min(most, args->rows - first),
+                         .rows   = sluice__min(slab_rows, args->rows - first),
                          .losses = args->scratch,
-                         .logits = (float *)((double *)args->scratch + most)};
+                         .logits = (float *)((double *)args->scratch + slab_rows)};
         SLUICE__TRY(run_slab(stream, args, &at, precision));
     }
     return SLUICE_OK;

@@ -10,35 +10,36 @@ enum { WIDE = 256, NARROW = LANES, ADDERS = 256 };
 /* A block a row. A target outside the classes has been noted by the check: it counts nothing. */
 __global__ void lose_rows(double *losses, float *logits, const int32_t *targets, int64_t classes,
                           double scale, bool gradients) {
-    SLUICE__SHARED(float, room, LANES);
+    SLUICE__SHARED(float, shared, LANES);
     const int64_t row   = blockIdx.x;
     float *const x      = logits + row * classes;
     const int32_t given = targets[row];
     const bool counts   = given >= 0 && given < classes;
     const float chosen  = counts ? x[given] : 0;
-    float most = -INFINITY, sum = 0;
-    for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) most = fmaxf(most, x[j]);
-    most = block_max(most, room);
-    for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) sum += expf(x[j] - most);
-    sum = block_sum(sum, room); /* past its barriers everyone has read `chosen` */
+    float largest = -INFINITY, sum = 0;
+    for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) largest = fmaxf(largest, x[j]);
+    largest = block_max(largest, shared);
+    for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) sum += expf(x[j] - largest);
+    sum = block_sum(sum, shared); /* past its barriers everyone has read `chosen` */
     if (threadIdx.x == 0)
-        losses[row] = counts ? log(static_cast<double>(sum)) + static_cast<double>(most) -
+        losses[row] = counts ? log(static_cast<double>(sum)) + static_cast<double>(largest) -
                                    static_cast<double>(chosen)
                              : 0;
     if (!gradients) return;
     const float by = static_cast<float>(scale / static_cast<double>(sum));
     for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) {
-        const float slope = expf(x[j] - most) * by - (j == given ? static_cast<float>(scale) : 0);
-        x[j]              = counts ? slope : 0;
+        const float slope =
+            expf(x[j] - largest) * by - (j == given ? static_cast<float>(scale) : 0);
+        x[j] = counts ? slope : 0;
     }
 }
 
 __global__ void add_losses(double *loss, const double *losses, int64_t rows, double scale,
                            bool first_write) {
-    SLUICE__SHARED(double, room, LANES);
+    SLUICE__SHARED(double, shared, LANES);
     double sum = 0;
     for (int64_t i = threadIdx.x; i < rows; i += blockDim.x) sum += losses[i];
-    sum = block_sum(sum, room);
+    sum = block_sum(sum, shared);
     if (threadIdx.x == 0) *loss = (first_write ? 0 : *loss) + scale * sum;
 }
 

@@ -32,7 +32,7 @@ struct sluice_stream {
     /* The rest only of streams that compute. */
     cublasLtHandle_t products;
     struct sluice__cuda_algorithm *algorithms; /* products.c's */
-    unsigned char *room;       /* device memory: cuBLAS's workspace, partials, tables */
+    unsigned char *memory;     /* on the device: cuBLAS's workspace, partials, tables */
     double *partials;          /* (SLUICE__CUDA_TENSORS, SLUICE__CUDA_PARTIALS) */
     sluice__cuda_fault *fault; /* pinned */
     unsigned long long epoch;  /* events recorded so far: what was found before which of them */
@@ -61,7 +61,7 @@ sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
 /* What a kernel noted before that epoch: E_ARGUMENT in a sentence. */
 sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch);
 
-/* ---- room.c ---- */
+/* ---- gpus.c ---- */
 sluice_status sluice__cuda_count(int *count);
 sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);

@@ -12,8 +12,8 @@ constexpr unsigned EVERY_LANE = 0xffffffffu;
 
 /* Blocks of a grid-stride loop. An empty grid is a launch error: ask for none. */
 static inline unsigned grid_for(int64_t count, int64_t block) {
-    const int64_t blocks = (count + block - 1) / block, most = 1 << 20;
-    return static_cast<unsigned>(blocks < most ? blocks : most);
+    const int64_t blocks = (count + block - 1) / block, max_blocks = 1 << 20;
+    return static_cast<unsigned>(blocks < max_blocks ? blocks : max_blocks);
 }
 
 __device__ inline int lane_number() {
@@ -58,24 +58,25 @@ template <class T> __device__ inline T warp_max(T value) {
     return value;
 }
 
-/* ---- a block of whole warps: `room` holds a value per warp; every thread gets the result ---- */
+/* ---- a block of whole warps: `shared` holds a value per warp; every thread gets the result ----
+ */
 
-template <class T> __device__ inline T block_sum(T value, T *room) {
+template <class T> __device__ inline T block_sum(T value, T *shared) {
     const int warps = static_cast<int>(blockDim.x) / LANES;
     value           = warp_sum(value);
-    __syncthreads(); /* the room may still be read */
-    if (lane_number() == 0) room[warp_number()] = value;
+    __syncthreads(); /* `shared` may still be read */
+    if (lane_number() == 0) shared[warp_number()] = value;
     __syncthreads();
-    return warp_sum(lane_number() < warps ? room[lane_number()] : T(0));
+    return warp_sum(lane_number() < warps ? shared[lane_number()] : T(0));
 }
 
-template <class T> __device__ inline T block_max(T value, T *room) {
+template <class T> __device__ inline T block_max(T value, T *shared) {
     const int warps = static_cast<int>(blockDim.x) / LANES;
     value           = warp_max(value);
     __syncthreads();
-    if (lane_number() == 0) room[warp_number()] = value;
+    if (lane_number() == 0) shared[warp_number()] = value;
     __syncthreads();
-    return warp_max(room[lane_number() < warps ? lane_number() : 0]);
+    return warp_max(shared[lane_number() < warps ? lane_number() : 0]);
 }
 
 #endif

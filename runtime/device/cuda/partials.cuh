@@ -6,9 +6,9 @@
 #include "runtime/device/cuda/kernels.h"
 
 __host__ __device__ inline int64_t partial_block(int64_t count) {
-    const int64_t least  = 16384;
-    const int64_t needed = (count + SLUICE__CUDA_PARTIALS - 1) / SLUICE__CUDA_PARTIALS;
-    return needed > least ? needed : least;
+    const int64_t min_block = 16384;
+    const int64_t needed    = (count + SLUICE__CUDA_PARTIALS - 1) / SLUICE__CUDA_PARTIALS;
+    return needed > min_block ? needed : min_block;
 }
 
 __host__ __device__ inline int64_t partial_blocks(int64_t count) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plugin.c -- the one function that libsluice_cuda.so exports, and what it borrows of the library.
+/* plugin.c -- the one function that libsluice_cuda.so exports, and the library's functions it uses.
  */
 #include "runtime/device/plugin.h"
 
@@ -51,17 +51,19 @@ void sluice__free(void *block) {
 
 __attribute__((visibility("default"))) sluice__plugin_entry sluice_plugin;
 
-/*
- * Before CUDA is first called: streams share no hardware queue, since that would order what events
- * leave free. Who has set this knows better.
- */
-const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
-    static sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, SLUICE__PLUGIN_TABLES,
-                                    &sluice__cuda_ops, NULL};
+static const sluice_device_ops *const devices[]        = {&sluice__cuda_ops, NULL};
+static const sluice__transport_ops *const transports[] = {
 #ifdef SLUICE__WITH_NCCL
-    plugin.transport = sluice__cuda_transport();
+    &sluice__nccl_ops,
 #endif
-    host = lent;
+    NULL};
+
+/* CUDA reads the variable when it is first called. Streams must share no hardware queue, since that
+ * would order what events leave free; a value that the user has set stays. */
+const sluice__plugin *sluice_plugin(const sluice__plugin_host *lent) {
+    static const sluice__plugin plugin = {SLUICE__PLUGIN_VERSION, SLUICE__PLUGIN_TABLES, devices,
+                                          transports};
+    host                               = lent;
     (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
     return &plugin;
 }

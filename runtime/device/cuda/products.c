@@ -167,7 +167,7 @@ static sluice_status warm(sluice_stream *stream) {
                                    .inner   = 1,
                                    .alpha   = 1};
     SLUICE__TRY(sluice__cuda_multiply(stream, &product, SLUICE_PRECISION_FP32));
-    return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming cuBLAS");
+    return sluice__cuda_status(cudaStreamSynchronize(stream->handle), "warming up cuBLAS");
 }
 
 sluice_status sluice__cuda_products_make(sluice_stream *stream) {
@@ -212,7 +212,7 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
     return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,
                                                 &d.b, args->a, &d.a, &args->beta, args->c, &d.c,
-                                                args->c, &d.c, &chosen->algorithm, stream->room,
+                                                args->c, &d.c, &chosen->algorithm, stream->memory,
                                                 stream->device->workspace, stream->handle),
                                  "multiplying matrices");
 }

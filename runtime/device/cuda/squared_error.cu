@@ -10,7 +10,7 @@ enum { THREADS = 256 };
 
 /* dx may be x: each element is read and then written by one thread. */
 __global__ void square_errors(const sluice_squared_error args, double *partials, int64_t block) {
-    SLUICE__SHARED(double, room, LANES);
+    SLUICE__SHARED(double, shared, LANES);
     const int64_t first = blockIdx.x * block, end = min(args.count, first + block);
     const float *x    = floats(args.x);
     float *dx         = floats(args.dx);
@@ -21,7 +21,7 @@ __global__ void square_errors(const sluice_squared_error args, double *partials,
         sum += static_cast<double>(error) * static_cast<double>(error);
         if (dx) dx[i] = twice * error;
     }
-    sum = block_sum(sum, room);
+    sum = block_sum(sum, shared);
     if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 

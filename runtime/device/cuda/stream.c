@@ -24,18 +24,18 @@ static void table_free(sluice__cuda_table *table) {
 }
 
 /* One block of device memory: workspace, partial sums, the two tables. */
-static sluice_status make_room(sluice_stream *stream) {
+static sluice_status allocate_workspace(sluice_stream *stream) {
     const size_t workspace = stream->device->workspace;
-    void *room = NULL, *fault = NULL;
-    SLUICE__TRY(sluice__cuda_take(&room, workspace + partials_bytes + 2 * table_bytes,
+    void *memory = NULL, *fault = NULL;
+    SLUICE__TRY(sluice__cuda_take(&memory, workspace + partials_bytes + 2 * table_bytes,
                                   "allocating a workspace"));
-    stream->room     = room;
-    stream->partials = (double *)(stream->room + workspace);
+    stream->memory   = memory;
+    stream->partials = (double *)(stream->memory + workspace);
     SLUICE__TRY(sluice__cuda_pin(&fault, sizeof *stream->fault, cudaHostAllocDefault));
     stream->fault  = fault;
     *stream->fault = (sluice__cuda_fault){0};
-    SLUICE__TRY(table_make(&stream->squares, stream->room + workspace + partials_bytes));
-    return table_make(&stream->update, stream->room + workspace + partials_bytes + table_bytes);
+    SLUICE__TRY(table_make(&stream->squares, stream->memory + workspace + partials_bytes));
+    return table_make(&stream->update, stream->memory + workspace + partials_bytes + table_bytes);
 }
 
 sluice_status sluice__cuda_stream_create(sluice_stream **out, sluice_device *device,
@@ -49,7 +49,7 @@ sluice_status sluice__cuda_stream_create(sluice_stream **out, sluice_device *dev
         cudaStreamCreateWithPriority(&stream->handle, cudaStreamNonBlocking, priority),
         "creating a stream"));
     if (kind == SLUICE_STREAM_COMPUTE) {
-        SLUICE__TRY_OUT(make_room(stream));
+        SLUICE__TRY_OUT(allocate_workspace(stream));
         SLUICE__TRY_OUT(sluice__cuda_products_make(stream));
     }
     *out   = stream;
@@ -66,7 +66,7 @@ void sluice__cuda_stream_destroy(sluice_stream *stream) {
     table_free(&stream->squares);
     table_free(&stream->update);
     if (stream->fault) sluice__cuda_given_back(cudaFreeHost(stream->fault));
-    if (stream->room) sluice__cuda_given_back(cudaFree(stream->room));
+    if (stream->memory) sluice__cuda_given_back(cudaFree(stream->memory));
     if (stream->handle) sluice__cuda_given_back(cudaStreamDestroy(stream->handle));
     sluice__free(stream);
 }

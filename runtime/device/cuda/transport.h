@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* transport.h -- the transport that the plug-in brings along, if it was built with one. */
+/* transport.h -- the transport that the plug-in offers, if it was built with it. */
 #ifndef SLUICE_DEVICE_CUDA_TRANSPORT_H
 #define SLUICE_DEVICE_CUDA_TRANSPORT_H
 
 #include "runtime/transport/transport.h"
 
 /* NCCL (runtime/transport/nccl/). */
-const sluice__transport_ops *sluice__cuda_transport(void);
+extern const sluice__transport_ops sluice__nccl_ops;
 
 #endif

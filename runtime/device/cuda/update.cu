@@ -74,7 +74,7 @@ cudaError_t launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t bl
 /* ---- the norm's parts ---- */
 
 __global__ void square_blocks(double *partials, const sluice__cuda_tensor *tensors) {
-    SLUICE__SHARED(double, room, LANES);
+    SLUICE__SHARED(double, shared, LANES);
     const sluice__cuda_tensor t = tensors[blockIdx.y];
     const int64_t block = partial_block(t.count), first = blockIdx.x * block;
     const int64_t end = min(t.count, first + block);
@@ -82,7 +82,7 @@ __global__ void square_blocks(double *partials, const sluice__cuda_tensor *tenso
     if (first >= end) return; /* a whole block */
     for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x)
         sum += static_cast<double>(t.gradient[i]) * static_cast<double>(t.gradient[i]);
-    sum = block_sum(sum, room);
+    sum = block_sum(sum, shared);
     if (threadIdx.x == 0) partials[blockIdx.y * SLUICE__CUDA_PARTIALS + blockIdx.x] = sum;
 }
 

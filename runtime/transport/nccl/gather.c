@@ -12,15 +12,15 @@
 sluice_status sluice__nccl_gather(sluice__transport *transport, int rank) {
     static const char what[]    = "gathering the parts of the norm";
     sluice__nccl_rank *const me = &transport->rank[rank];
-    const size_t most           = transport->gather_most;
+    const size_t max            = transport->gather_max;
     SLUICE__TRY(sluice__nccl_status(
         transport,
-        transport->nccl->AllGather(me->gather_there + (size_t)rank * most, me->gather_there, most,
+        transport->nccl->AllGather(me->gather_there + (size_t)rank * max, me->gather_there, max,
                                    ncclInt8, me->all, me->stream->handle),
         what));
     SLUICE__TRY(sluice__nccl_settle(transport, me->all, what));
     SLUICE__TRY(transport->ops->download(me->stream, me->gather_here, me->gather_there,
-                                         (size_t)transport->ranks * most));
+                                         (size_t)transport->ranks * max));
     return transport->ops->record(me->stream, me->gathered);
 }
 
@@ -33,7 +33,7 @@ sluice_status sluice__nccl_post_gather(sluice__transport *transport, sluice__gat
         return SLUICE_OK;
     }
     SLUICE__TRY(transport->ops->upload(me->stream,
-                                       me->gather_there + (size_t)rank * transport->gather_most,
+                                       me->gather_there + (size_t)rank * transport->gather_max,
                                        mine, transport->norm_bytes[rank]));
     return sluice__nccl_gather(transport, rank);
 }
@@ -57,7 +57,7 @@ sluice_status sluice__nccl_wait_gather(sluice__transport *transport, sluice__gat
         return sluice__host_gather_wait(transport->reports, all, seconds, done);
     SLUICE__TRY(wait_norm(transport, rank, seconds, done));
     for (int r = 0; *done && r < transport->ranks; r++) {
-        memcpy(to, me->gather_here + (size_t)r * transport->gather_most, transport->norm_bytes[r]);
+        memcpy(to, me->gather_here + (size_t)r * transport->gather_max, transport->norm_bytes[r]);
         to += transport->norm_bytes[r];
     }
     return SLUICE_OK;

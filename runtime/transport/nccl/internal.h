@@ -52,8 +52,8 @@ typedef struct sluice__nccl_rank {
     bool groups;   /* between group_begin and group_end */
     bool *touched; /* [pair_count]: by the open group */
     sluice_event *gathered;
-    unsigned char *gather_there; /* device memory: ranks * gather_most, then what warming moves */
-    unsigned char *gather_here;  /* pinned: ranks * gather_most */
+    unsigned char *gather_there; /* device memory: ranks * gather_max, then what warming moves */
+    unsigned char *gather_here;  /* pinned: ranks * gather_max */
 } sluice__nccl_rank;
 
 struct sluice__transport {
@@ -65,7 +65,7 @@ struct sluice__transport {
     int *first_channel;       /* [from * ranks + to]: where theirs begin; [ranks * ranks]: count */
     sluice__nccl_end *ends;   /* [2 * channel + sends]; each is its own rank's */
     const sluice__world *world;
-    size_t *norm_bytes, gather_most; /* of the norm's gather; the most that a rank gives */
+    size_t *norm_bytes, gather_max; /* of the norm's gather; the most that a rank gives */
     sluice__host_gather *reports;
     sluice__nccl_rank *rank;
     _Atomic double seconds; /* that any call may take */

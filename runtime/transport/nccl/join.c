@@ -26,7 +26,7 @@ static sluice_status meet(sluice__transport *transport) {
 /* ---- what a rank needs ---- */
 
 static size_t gather_bytes(const sluice__transport *transport) {
-    return (size_t)transport->ranks * transport->gather_most;
+    return (size_t)transport->ranks * transport->gather_max;
 }
 
 static size_t room_bytes(const sluice__transport *transport) {
@@ -34,7 +34,7 @@ static size_t room_bytes(const sluice__transport *transport) {
     return (gathered + 255) / 256 * 256 + (size_t)2 * WARM_BYTES;
 }
 
-static sluice_status make_room(sluice__transport *transport, sluice__nccl_rank *me) {
+static sluice_status allocate_buffers(sluice__transport *transport, sluice__nccl_rank *me) {
     const sluice_device_ops *const ops = transport->ops;
     void *there = NULL, *here = NULL;
     SLUICE__TRY(ops->arena_alloc(&there, me->device, room_bytes(transport)));
@@ -83,7 +83,7 @@ static void name_identity(char out[32], const sluice__transport *transport, int 
 }
 
 static sluice_status make_identity(sluice__transport *transport, int k) {
-    static const char what[]         = "making a communicator's identity";
+    static const char what[]         = "creating a communicator's id";
     const sluice__world *const world = transport->world;
     ncclUniqueId id;
     char key[32];
@@ -141,7 +141,7 @@ static sluice_status warm_pair(sluice__transport *transport, int rank, int k) {
     const int peer                 = transport->pairs[k].low == rank; /* its number of the two */
     unsigned char *const from = me->gather_there + room_bytes(transport) - (size_t)2 * WARM_BYTES;
     char words[64];
-    name_pair(words, sizeof words, "warming the transfers between", transport, k);
+    name_pair(words, sizeof words, "warming up the transfers between", transport, k);
     SLUICE__TRY(sluice__nccl_status(transport, nccl->GroupStart(), words));
     const ncclResult_t sent =
         nccl->Send(from, WARM_BYTES, ncclInt8, peer, me->pairs[k], me->stream->handle);
@@ -162,7 +162,7 @@ static sluice_status warm_all(sluice__transport *transport, int rank) {
         if (is_mine(transport, rank, k)) SLUICE__TRY(warm_pair(transport, rank, k));
     SLUICE__TRY(meet(transport));
     SLUICE__TRY(sluice__nccl_gather(transport, rank));
-    return sluice__nccl_await(transport, rank, me->gathered, "warming the gather");
+    return sluice__nccl_await(transport, rank, me->gathered, "warming up the gather");
 }
 
 sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_device *device,
@@ -171,7 +171,7 @@ sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_d
     me->device                  = device;
     me->stream                  = stream;
     atomic_store(&transport->seconds, seconds); /* the same from every rank */
-    SLUICE__TRY(make_room(transport, me));
+    SLUICE__TRY(allocate_buffers(transport, me));
     SLUICE__TRY(make_ids(transport, rank));
     SLUICE__TRY(meet(transport));
     SLUICE__TRY(make_all(transport, rank));
@@ -188,7 +188,7 @@ static ncclComm_t *number(sluice__transport *transport, sluice__nccl_rank *me, i
 }
 
 static sluice_status finalize(sluice__transport *transport, sluice__nccl_rank *me) {
-    static const char what[] = "taking leave of other ranks";
+    static const char what[] = "disconnecting from other ranks";
     for (int k = 0; k <= transport->pair_count; k++) {
         ncclComm_t comm = *number(transport, me, k);
         if (!comm) continue;

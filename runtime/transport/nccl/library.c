@@ -53,7 +53,7 @@ static sluice_status load(sluice__nccl *out) {
     if (!library) {
         const char *const reason = dlerror();
         return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "NCCL does not load: %s",
-                                    reason ? reason : "for no known reason"));
+                                    reason ? reason : "the reason is unknown"));
     }
     sluice_status status = find_all(out, library);
     if (status == SLUICE_OK) status = check_version(out);

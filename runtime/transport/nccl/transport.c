@@ -109,7 +109,7 @@ static sluice_status take_gathers(sluice__transport *transport,
     SLUICE__TRY(sluice__alloc(&transport->norm_bytes, (size_t)transport->ranks, sizeof(size_t)));
     for (int r = 0; r < transport->ranks; r++) {
         transport->norm_bytes[r] = norm[r];
-        if (norm[r] > transport->gather_most) transport->gather_most = norm[r];
+        if (norm[r] > transport->gather_max) transport->gather_max = norm[r];
     }
     return sluice__host_gather_open(&transport->reports, gathers[SLUICE__GATHER_REPORT],
                                     transport->ranks);
@@ -168,29 +168,26 @@ static sluice_status describe(char *out, size_t bytes) {
     return SLUICE_OK;
 }
 
-const sluice__transport_ops *sluice__cuda_transport(void) {
-    static const sluice__transport_ops table = {
-        .name         = "nccl",
-        .one_queue    = true,
-        .meets        = true,
-        .compares     = false,
-        .paces        = false,
-        .describe     = describe,
-        .open         = open_transport,
-        .close        = close_transport,
-        .reserve      = reserve,
-        .join         = sluice__nccl_join,
-        .leave        = sluice__nccl_leave,
-        .begin        = begin,
-        .post_send    = sluice__nccl_post_send,
-        .post_receive = sluice__nccl_post_receive,
-        .group_begin  = sluice__nccl_group_begin,
-        .group_end    = sluice__nccl_group_end,
-        .wait         = sluice__nccl_wait,
-        .poll         = sluice__nccl_poll,
-        .post_gather  = sluice__nccl_post_gather,
-        .wait_gather  = sluice__nccl_wait_gather,
-        .abort        = abort_all,
-    };
-    return &table;
-}
+const sluice__transport_ops sluice__nccl_ops = {
+    .name         = "nccl",
+    .one_queue    = true,
+    .meets        = true,
+    .compares     = false,
+    .paces        = false,
+    .describe     = describe,
+    .open         = open_transport,
+    .close        = close_transport,
+    .reserve      = reserve,
+    .join         = sluice__nccl_join,
+    .leave        = sluice__nccl_leave,
+    .begin        = begin,
+    .post_send    = sluice__nccl_post_send,
+    .post_receive = sluice__nccl_post_receive,
+    .group_begin  = sluice__nccl_group_begin,
+    .group_end    = sluice__nccl_group_end,
+    .wait         = sluice__nccl_wait,
+    .poll         = sluice__nccl_poll,
+    .post_gather  = sluice__nccl_post_gather,
+    .wait_gather  = sluice__nccl_wait_gather,
+    .abort        = abort_all,
+};

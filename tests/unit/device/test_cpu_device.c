@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_cpu_device.c -- the list of devices, the cpu's memory, threads and tiles, and the references
- * that operations are compared with (operations/).
+ * for operations (operations/).
  */
 #include "tests/support/reference64.h"
 #include "tests/support/teams.h"
@@ -34,7 +34,7 @@ static int open_devices(void **state) {
 enum { DIFFERENCE_ROWS = 5, DIFFERENCE_WIDTH = 6 };
 static const double difference_epsilon = 1e-3;
 
-/* What a reference reads, and the weights of its outputs in the sum that is differentiated. */
+/* The inputs of a reference, and the weights of its outputs in the sum that is differentiated. */
 typedef struct difference {
     double *x, *gain, *bias, *weights;
 } difference;
@@ -192,7 +192,7 @@ static void count_task(const void *job, int64_t task, int thread) {
     counts[task] += thread >= 0;
 }
 
-/* Short and long pauses between the jobs: workers that spin, and workers that sleep. */
+/* Short and long pauses between jobs: workers spin, or sleep. */
 static void every_task_runs_once(void **state) {
     (void)state;
     for (int threads = 1; threads <= 5; threads++) {
@@ -215,7 +215,8 @@ static void pinning_ends_with_the_team(void **state) {
     cpu_set_t before, during, after;
     const int cores    = sluice__cores(&before);
     sluice__team *team = NULL;
-    const bool may     = sched_setaffinity(0, sizeof before, &before) == 0; /* else it is noted */
+    const bool may =
+        sched_setaffinity(0, sizeof before, &before) == 0; /* else a warning is recorded */
     assert_ok(sluice__team_start(&team, 1, cores - 1, true));
     assert_int_equal(sluice__cores(&during), may ? 1 : cores);
     assert_int_equal(sluice__team_unpinned(team), !may);
@@ -227,11 +228,11 @@ static void pinning_ends_with_the_team(void **state) {
     assert_int_equal(sluice__team_unpinned(team), 1);
     sluice__team_stop(team);
     assert_ok(sluice__team_start(&team, 3, 0, false));
-    assert_int_equal(sluice__team_unpinned(team), 0); /* nobody asked */
+    assert_int_equal(sluice__team_unpinned(team), 0); /* nobody asked for it */
     sluice__team_stop(team);
 }
 
-/* Several ranks of one process: each thread opens, drives and closes a device of its own. */
+/* Several ranks in one process: each thread opens, drives and closes its device. */
 static void *drive_a_device(void *result) {
     sluice_device *device = NULL;
     sluice_stream *stream = NULL;
@@ -248,7 +249,7 @@ static void *drive_a_device(void *result) {
     return right ? result : NULL;
 }
 
-static void ranks_run_beside_each_other(void **state) {
+static void ranks_run_at_the_same_time(void **state) {
     (void)state;
     enum { RANKS = 3 };
     static float results[RANKS][64 * 80];
@@ -266,7 +267,7 @@ static void ranks_run_beside_each_other(void **state) {
 
 /* ---- registry, memory, order ---- */
 
-/* Of a table that is `bytes` long, from its first row on: what comes before may be 0. */
+/* A table of `bytes` bytes, from its first row on: fields before it may be 0. */
 static void expect_rows(const void *table, size_t first, size_t bytes, const char *what) {
     for (size_t at = first; at < bytes; at += sizeof(void *)) {
         void *row;
@@ -326,13 +327,13 @@ static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
     assert_int_equal(counted_allocations(), before);
     void *arena = NULL;
     assert_refused(ops->arena_alloc(&arena, devices[0], (size_t)1 << 60), SLUICE_E_DEVICE_MEMORY,
-                   "an arena of 1152921504606846976 bytes is not to be had");
+                   "out of host memory: an arena of 1152921504606846976 bytes was requested");
     assert_refused(ops->arena_alloc(&arena, devices[0], SIZE_MAX), SLUICE_E_DEVICE_MEMORY,
-                   "an arena of 18446744073709551615 bytes is not to be had");
+                   "out of host memory: an arena of 18446744073709551615 bytes was requested");
     assert_null(arena);
 }
 
-static void data_moves_and_events_are_done(void **state) {
+static void data_moves_and_events_complete(void **state) {
     (void)state;
     char from[5] = "abcd", to[5] = "wxyz";
     sluice_event *event = NULL;
@@ -400,12 +401,12 @@ int main(void) {
         cmocka_unit_test(tiles_cover_the_output_once),
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(pinning_ends_with_the_team),
-        cmocka_unit_test(ranks_run_beside_each_other),
+        cmocka_unit_test(ranks_run_at_the_same_time),
         cmocka_unit_test(every_row_of_every_table_is_filled),
         cmocka_unit_test(unknown_devices_are_refused_with_the_list),
         cmocka_unit_test(a_device_needs_a_thread),
         cmocka_unit_test(arenas_are_zero_aligned_and_outside_the_allocator),
-        cmocka_unit_test(data_moves_and_events_are_done),
+        cmocka_unit_test(data_moves_and_events_complete),
     };
     const int failed = cmocka_run_group_tests(alone, NULL, NULL);
     return failed + cmocka_run_group_tests(tests, open_devices, close_teams);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_device_contract.c -- what device.h promises beside arithmetic (test_operations.c), of the
- * kind of device named on the command line: memory, streams, events, copies, what there is.
+ * test_device_contract.c -- what device.h promises besides arithmetic (test_operations.c), for the
+ * kind of device named on the command line: memory, streams, events, copies, descriptions.
  */
 #include "tests/support/support.h"
 
@@ -15,7 +15,7 @@
 static const char *device_name;
 static bool on_cpu;
 static const sluice_device_ops *ops;
-static const sluice_operations *operations;              /* of fp32 */
+static const sluice_operations *operations;              /* for fp32 */
 static sluice_device *device;                            /* of ordinal 0 */
 static sluice_stream *compute, *compute_too, *transfers; /* of it */
 
@@ -66,9 +66,9 @@ static bool is_over(sluice_event *it) {
     return done;
 }
 
-/* ---- what there is ---- */
+/* ---- descriptions ---- */
 
-static void what_there_is_can_be_asked(void **state) {
+static void devices_describe_themselves(void **state) {
     (void)state;
     int count = -1;
     assert_ok(ops->count(&count));
@@ -95,8 +95,8 @@ static void what_there_is_can_be_asked(void **state) {
     assert_non_null(ops->degradations(device));
 }
 
-/* An arena is taken from what is left, and comes back. */
-static void arenas_are_counted(void **state) {
+/* An arena reduces the available memory, and freeing it gives that back. */
+static void arenas_reduce_available_memory(void **state) {
     (void)state;
     enum { BYTES = 64 << 20 };
     size_t before = 0, with = 0, after = 0, reserve;
@@ -105,9 +105,9 @@ static void arenas_are_counted(void **state) {
     assert_ok(ops->memory(&with, &reserve, 0, 1));
     ops->arena_free(device, made, BYTES);
     assert_ok(ops->memory(&after, &reserve, 0, 1));
-    if (before == SIZE_MAX) return; /* not known, always */
+    if (before == SIZE_MAX) return; /* always unknown */
     if (before - with < BYTES || after < with + BYTES)
-        fail_msg("%zu bytes were left, %zu beside an arena of %d, %zu without it again", before,
+        fail_msg("%zu bytes were left, %zu next to an arena of %d, %zu without it again", before,
                  with, BYTES, after);
 }
 
@@ -117,7 +117,7 @@ static void fill(unsigned char *bytes, size_t count, uint64_t *random) {
     for (size_t i = 0; i < count; i++) bytes[i] = (unsigned char)(test_random(random) >> 40);
 }
 
-static void data_goes_there_and_back(void **state) {
+static void data_is_copied_there_and_back(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 1, 3, 255, 4096, 65537, (1 << 20) + 13};
     uint64_t random             = test_seed();
@@ -141,7 +141,7 @@ static void data_goes_there_and_back(void **state) {
     ops->host_free(device, NULL);
 }
 
-/* What is enqueued first is done first. */
+/* Work runs in the order in which it was enqueued. */
 static void a_stream_keeps_its_order(void **state) {
     (void)state;
     enum { COUNT = 4099, TIMES = 200 };
@@ -164,7 +164,7 @@ static void a_stream_keeps_its_order(void **state) {
 
 /* ---- events ---- */
 
-static void an_event_is_its_last_record(void **state) {
+static void an_event_means_its_last_record(void **state) {
     (void)state;
     enum { COUNT = 1 << 16, TIMES = 20 };
     const size_t bytes = COUNT * sizeof(float);
@@ -172,7 +172,7 @@ static void an_event_is_its_last_record(void **state) {
     const float *const terms[] = {x, x + COUNT};
     const sluice_sum sum       = {x, terms, 2, COUNT};
     sluice_event *const it     = event(false);
-    assert_true(is_over(it)); /* never recorded, it holds nobody up */
+    assert_true(is_over(it)); /* an event that was never recorded holds nothing up */
     assert_ok(ops->wait(transfers, it));
     assert_ok(ops->synchronize(transfers));
     for (int i = 0; i < COUNT; i++) here[i] = 1;
@@ -195,11 +195,11 @@ static void an_event_is_its_last_record(void **state) {
     ops->arena_free(device, x, 2 * bytes);
 }
 
-/* x is counted up on one stream and copied away on another, which the first waits for before it
- * clears x: an order that is not kept shows in the copies. */
+/* One stream counts x up and another copies x away; the first waits for that before it clears x. A
+ * violated order shows in the copies. */
 static void streams_wait_for_events(void **state) {
     (void)state;
-    enum { COUNT = 1 << 16, ROUNDS = 12, MOST = 12 };
+    enum { COUNT = 1 << 16, ROUNDS = 12, MAX_TIMES = 12 };
     const size_t bytes = COUNT * sizeof(float);
     float *const x = arena(3 * bytes), *const one = x + COUNT, *const away = one + COUNT;
     float *const here           = pinned(ROUNDS * bytes);
@@ -212,7 +212,7 @@ static void streams_wait_for_events(void **state) {
     assert_ok(ops->upload(compute, one, here, bytes));
     assert_ok(ops->synchronize(compute));
     for (int n = 0; n < ROUNDS; n++) {
-        times[n] = test_random_int(&random, 1, MOST);
+        times[n] = test_random_int(&random, 1, MAX_TIMES);
         assert_ok(ops->zero(compute, x, bytes));
         for (int k = 0; k < times[n]; k++) assert_ok(operations->sum(compute, &sum));
         assert_ok(ops->record(compute, counted));
@@ -257,36 +257,36 @@ static void timed_events_add_up(void **state) {
     ops->arena_free(device, x, COUNT * sizeof *x);
 }
 
-/* ---- another thread's device, the same one or a neighbour ---- */
+/* ---- another thread's device: the same one or a neighbour ---- */
 
-enum { HANDED = 100003 };
+enum { BLOCK_COUNT = 100003 };
 
 typedef struct partner {
     int ordinal;
-    pthread_barrier_t meeting; /* handed over, or not; taken */
-    sluice_status status;      /* of whom hands over */
+    pthread_barrier_t meeting; /* passed on, or not; taken */
+    sluice_status status;      /* status of the thread that passes it on */
     char said[sizeof((sluice_error *)0)->what];
     sluice_device *device;
     sluice_stream *stream;
-    void *block, *here; /* HANDED numbers on its device, and on the host */
+    void *block, *here; /* BLOCK_COUNT numbers on its device, and on the host */
     sluice_event *ready;
 } partner;
 
-/* Fills a block and says by an event when it is. */
+/* Fills a block and records an event when that is done. */
 static sluice_status hand_over(partner *it) {
-    const size_t bytes = HANDED * sizeof(float);
+    const size_t bytes = BLOCK_COUNT * sizeof(float);
     SLUICE__TRY(ops->open(&it->device, it->ordinal, 1, 0, false));
     SLUICE__TRY(ops->stream_create(&it->stream, it->device, SLUICE_STREAM_COMPUTE));
     SLUICE__TRY(ops->arena_alloc(&it->block, it->device, bytes));
     SLUICE__TRY(ops->host_alloc(&it->here, it->device, bytes));
     SLUICE__TRY(ops->event_create(&it->ready, it->device, false));
-    for (int i = 0; i < HANDED; i++) ((float *)it->here)[i] = (float)i;
+    for (int i = 0; i < BLOCK_COUNT; i++) ((float *)it->here)[i] = (float)i;
     SLUICE__TRY(ops->upload(it->stream, it->block, it->here, bytes));
-    SLUICE__TRY(operations->relu(it->stream, &(sluice_relu){it->block, it->block, HANDED}));
+    SLUICE__TRY(operations->relu(it->stream, &(sluice_relu){it->block, it->block, BLOCK_COUNT}));
     return ops->record(it->stream, it->ready);
 }
 
-/* Nothing goes before it was taken. */
+/* The block is not freed before the other thread has taken it. */
 static void *be_partner(void *argument) {
     partner *const it = argument;
     it->status        = hand_over(it);
@@ -297,14 +297,14 @@ static void *be_partner(void *argument) {
     it->status = ops->synchronize(it->stream);
     ops->event_destroy(it->ready);
     ops->host_free(it->device, it->here);
-    ops->arena_free(it->device, it->block, HANDED * sizeof(float));
+    ops->arena_free(it->device, it->block, BLOCK_COUNT * sizeof(float));
     ops->stream_destroy(it->stream);
     ops->close(it->device);
     return NULL;
 }
 
 static sluice_status take(float *here, float *there, const partner *with) {
-    const size_t bytes = HANDED * sizeof(float);
+    const size_t bytes = BLOCK_COUNT * sizeof(float);
     if (with->status != SLUICE_OK) return with->status;
     SLUICE__TRY(ops->wait(transfers, with->ready));
     SLUICE__TRY(ops->copy(transfers, there, with->block, bytes));
@@ -314,7 +314,7 @@ static sluice_status take(float *here, float *there, const partner *with) {
 
 static void take_from(int ordinal) {
     partner with       = {.ordinal = ordinal};
-    const size_t bytes = HANDED * sizeof(float);
+    const size_t bytes = BLOCK_COUNT * sizeof(float);
     float *const there = arena(bytes), *const here = pinned(bytes);
     pthread_t thread;
     assert_int_equal(pthread_barrier_init(&with.meeting, NULL, 2), 0);
@@ -326,14 +326,14 @@ static void take_from(int ordinal) {
     (void)pthread_barrier_destroy(&with.meeting);
     if (with.status != SLUICE_OK) fail_msg("ordinal %d: %s", ordinal, with.said);
     assert_ok(taken);
-    for (int i = 0; i < HANDED; i++)
+    for (int i = 0; i < BLOCK_COUNT; i++)
         if (here[i] != (float)i)
             fail_msg("from ordinal %d comes %g as element %d", ordinal, (double)here[i], i);
     ops->host_free(device, here);
     ops->arena_free(device, there, bytes);
 }
 
-static void threads_hand_over_by_events(void **state) {
+static void threads_synchronize_by_events(void **state) {
     (void)state;
     int count = 0;
     assert_ok(ops->count(&count));
@@ -363,7 +363,7 @@ static void multiply(float *out, sluice_stream *stream, const sluice_operations 
     ops->arena_free(device, there, 3 * bytes);
 }
 
-static void tables_say_what_they_are(void **state) {
+static void tables_name_their_precision(void **state) {
     (void)state;
     assert_int_equal(ops->size, sizeof *ops);
     assert_true(ops->computes);
@@ -385,9 +385,9 @@ static void tables_say_what_they_are(void **state) {
     assert_null(ops->operations((sluice_precision)SLUICE_PRECISIONS));
 }
 
-/* TF32 has 10 bits of fraction: other numbers, and not far off. Only products that ask for it have
- * them, on a stream that has made the same in fp32. */
-static void tf32_is_asked_for(void **state) {
+/* TF32 has 10 bits of fraction: different numbers, but close. Only products that ask for it use it,
+ * on a stream that has computed the same in fp32. */
+static void tf32_is_used_on_request_only(void **state) {
     (void)state;
     const sluice_operations *const rounding = ops->operations(SLUICE_PRECISION_TF32);
     if (!rounding) return;
@@ -410,16 +410,16 @@ static void tf32_is_asked_for(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_there_is_can_be_asked),
-        cmocka_unit_test(arenas_are_counted),
-        cmocka_unit_test(data_goes_there_and_back),
+        cmocka_unit_test(devices_describe_themselves),
+        cmocka_unit_test(arenas_reduce_available_memory),
+        cmocka_unit_test(data_is_copied_there_and_back),
         cmocka_unit_test(a_stream_keeps_its_order),
-        cmocka_unit_test(an_event_is_its_last_record),
+        cmocka_unit_test(an_event_means_its_last_record),
         cmocka_unit_test(streams_wait_for_events),
         cmocka_unit_test(timed_events_add_up),
-        cmocka_unit_test(threads_hand_over_by_events),
-        cmocka_unit_test(tables_say_what_they_are),
-        cmocka_unit_test(tf32_is_asked_for),
+        cmocka_unit_test(threads_synchronize_by_events),
+        cmocka_unit_test(tables_name_their_precision),
+        cmocka_unit_test(tf32_is_used_on_request_only),
     };
     if (argc != 2) return 2;
     device_name = argv[1];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_operations.c -- every operation of one kind of device, named on the command line, against
- * float64, and the same bits each time: on the cpu with 1, 2, 3 threads, elsewhere on three
+ * test_operations.c -- every operation of the kind of device named on the command line against
+ * float64, with the same bits each time: on the cpu with 1, 2, 3 threads, elsewhere on three
  * streams.
  *
- * Tolerances are relative to the largest expected magnitude of the tensor; all devices keep the
- * same ones. The tests are in operations/.
+ * Tolerances are relative to the largest expected magnitude of the tensor, and the same for all
+ * devices. The tests are in operations/.
  */
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_draw.c -- pictures and traces: against golden files, well-formed whatever they show, and
- * with one box, span and arrow for every action and transfer.
+ * test_draw.c -- pictures and traces: equal to golden files, well-formed whatever they show, with
+ * one box, span and arrow for every action and transfer.
  */
 #include <jansson.h>
 
@@ -80,7 +80,7 @@ static json_t *load_trace(const sluice_timeline *timeline) {
 
 /* ---- golden ---- */
 
-static void drawings_are_the_golden_ones(void **state) {
+static void drawings_equal_the_golden_files(void **state) {
     (void)state;
     sluice_timeline *small = make_named("1f1b", 2, 2, slow_links);
     sluice_timeline *known = make_named("1f1b", 4, 8, textbook);
@@ -103,7 +103,7 @@ static void drawings_are_the_golden_ones(void **state) {
     sluice_timeline_free(split);
 }
 
-static void colours_are_of_kinds_and_the_critical_path_is_underlined(void **state) {
+static void colours_show_kinds_and_the_critical_path_is_underlined(void **state) {
     (void)state;
     sluice_timeline *timeline = make(parse_schedule("0F0,0I0,0W0\n1F0,1I0,1W0\n"), textbook);
     char *text                = NULL;
@@ -143,10 +143,10 @@ static void pictures_are_well_formed_and_have_every_action(void **state) {
                               trial % 3 * 0.4, trial % 2};
         sluice_timeline *timeline = make_named(names[trial % 3], p, m, price);
         char *text                = picture_of(timeline);
-        /* One tooltip for every action, and the picture's own title. */
-        const int told = xml_count(text, "title") - 1;
-        if (told != count_spans(timeline))
-            fail_msg("%s: %d actions, %d are drawn", timeline->title, count_spans(timeline), told);
+        /* One tooltip for every action, and the picture's title. */
+        const int drawn = xml_count(text, "title") - 1;
+        if (drawn != count_spans(timeline))
+            fail_msg("%s: %d actions, %d are drawn", timeline->title, count_spans(timeline), drawn);
         assert_int_equal(count_text(text, ">rank "), p);
         char *again = picture_of(timeline);
         assert_string_equal(text, again);
@@ -156,7 +156,7 @@ static void pictures_are_well_formed_and_have_every_action(void **state) {
     }
 }
 
-static void a_picture_of_nothing_is_one_too(void **state) {
+static void a_picture_of_nothing_is_well_formed(void **state) {
     (void)state;
     sluice_timeline *timeline = make_named("1f1b", 2, 2, (prices){0});
     char *text                = picture_of(timeline);
@@ -183,7 +183,7 @@ static void simulated_and_measured_share_one_scale(void **state) {
     sluice_timeline_free(slow);
 }
 
-static void a_large_picture_is_no_large_file(void **state) {
+static void a_large_picture_is_a_small_file(void **state) {
     (void)state;
     sluice_timeline *timeline = make_named("1f1b", 32, 128, slow_links);
     char *text                = picture_of(timeline);
@@ -195,7 +195,7 @@ static void a_large_picture_is_no_large_file(void **state) {
 static void titles_may_be_anything(void **state) {
     (void)state;
     static const char *const titles[][2] = {
-        /* as given, as JSON reads it */
+        /* as given, and as JSON reads it */
         {"a < b & c > \"d\" 'e' \\", "a < b & c > \"d\" 'e' \\"},
         {"caf\xC3\xA9 \xF0\x9F\x8C\x8A", "caf\xC3\xA9 \xF0\x9F\x8C\x8A"},
         {"\x01 \x1f \xff \xC0\x80 \xED\xA0\x80 \xC3",
@@ -240,7 +240,7 @@ static long long ticks_of(const json_t *event, const char *key) {
     return ticks;
 }
 
-/* The span on a thread that contains a time; NULL. */
+/* The span on a thread that contains a time; NULL: none. */
 static const json_t *span_around(const json_t *events, double thread, long long time) {
     size_t n;
     const json_t *event;
@@ -278,7 +278,7 @@ static void assert_no_overlap(const json_t *events, const sluice_timeline *timel
     }
 }
 
-/* Every arrow leaves from inside a span of its micro-batch and arrives in one of the same. */
+/* Every arrow begins inside a span of its micro-batch and ends inside another. */
 static void assert_arrows(const json_t *events) {
     size_t n;
     const json_t *event;
@@ -323,11 +323,11 @@ static void traces_have_every_action_and_transfer(void **state) {
     }
 }
 
-static void seconds_stay_seconds_and_other_units_fit(void **state) {
+static void seconds_are_kept_and_other_units_scaled(void **state) {
     (void)state;
     static const struct {
         const char *unit;
-        double cost, microseconds; /* of an F, and what it becomes */
+        double cost, microseconds; /* an F's cost, and its duration in the trace */
     } rows[] = {
         {"s", 0.25, 250000},
         {"s", 1e-7, 0.1},
@@ -381,20 +381,20 @@ static sluice_status take_little(void *context, const char *text, size_t bytes) 
     return --*pieces < 0 ? sluice_fail(SLUICE_E_IO, "no more than this") : SLUICE_OK;
 }
 
-static void a_trace_stops_where_its_taker_fails(void **state) {
+static void a_trace_stops_when_its_writer_fails(void **state) {
     (void)state;
     sluice_timeline *timeline  = make_named("1f1b", 32, 64, textbook);
     const sluice_timeline *one = timeline;
     int pieces                 = 3;
     assert_refused(sluice_timeline_trace(take_little, &pieces, &one, 1), SLUICE_E_IO,
                    "no more than this");
-    assert_int_equal(pieces, -1); /* it was asked once too often, and not again */
+    assert_int_equal(pieces, -1); /* it was called once too often, and not again */
     sluice_timeline_free(timeline);
 }
 
 /* ---- refusals ---- */
 
-static void pictures_that_cannot_be_are_refused(void **state) {
+static void impossible_pictures_are_refused(void **state) {
     (void)state;
     sluice_timeline *first = make_named("1f1b", 2, 2, textbook);
     sluice_timeline *other = make_named("1f1b", 2, 2, textbook);
@@ -420,18 +420,18 @@ static void pictures_that_cannot_be_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drawings_are_the_golden_ones),
-        cmocka_unit_test(colours_are_of_kinds_and_the_critical_path_is_underlined),
+        cmocka_unit_test(drawings_equal_the_golden_files),
+        cmocka_unit_test(colours_show_kinds_and_the_critical_path_is_underlined),
         cmocka_unit_test(pictures_are_well_formed_and_have_every_action),
-        cmocka_unit_test(a_picture_of_nothing_is_one_too),
+        cmocka_unit_test(a_picture_of_nothing_is_well_formed),
         cmocka_unit_test(simulated_and_measured_share_one_scale),
-        cmocka_unit_test(a_large_picture_is_no_large_file),
+        cmocka_unit_test(a_large_picture_is_a_small_file),
         cmocka_unit_test(titles_may_be_anything),
         cmocka_unit_test(traces_have_every_action_and_transfer),
-        cmocka_unit_test(seconds_stay_seconds_and_other_units_fit),
+        cmocka_unit_test(seconds_are_kept_and_other_units_scaled),
         cmocka_unit_test(two_time_lines_are_two_processes),
-        cmocka_unit_test(a_trace_stops_where_its_taker_fails),
-        cmocka_unit_test(pictures_that_cannot_be_are_refused),
+        cmocka_unit_test(a_trace_stops_when_its_writer_fails),
+        cmocka_unit_test(impossible_pictures_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_batch_parts.c -- parts of the batch that layers read by name, wherever their stage is: they
- * are loaded there, kept as long as the layer says, and the bits are those of one rank.
+ * test_batch_parts.c -- parts of the batch that layers read by name, on any stage: they are loaded
+ * there, kept as long as the layer says, and the bits are those of one rank.
  */
 #include "tests/support/bf16_device.h"
 #include "tests/support/plain_loop.h"
@@ -30,7 +30,7 @@ static sluice_model *make_model(weigh_config config) {
 typedef struct minibatch {
     float inputs[SAMPLES * ROWS * WIDTH], targets[SAMPLES * ROWS * WIDTH];
     float weights[SAMPLES * ROWS];
-    atomic_int loads; /* of weights */
+    atomic_int loads; /* number of weights */
 } minibatch;
 
 static void fill(minibatch *out) {
@@ -84,7 +84,7 @@ typedef struct setting {
     bool poisoned;
 } setting;
 
-/* From 3 stages on the weighing layer is alone on stage 1. */
+/* With 3 or more stages the weighing layer is alone on stage 1. */
 static sluice_split split_for(int stages) {
     static const int first[][LAYERS + 1] = {
         {0, 5}, {0, 2, 5}, {0, 1, 2, 5}, {0, 1, 2, 4, 5}, {0, 1, 2, 3, 4, 5}};
@@ -133,7 +133,7 @@ static outcome train(const setting *with) {
         out.loss[n] = result.loss;
         out.norm[n] = result.norm;
     }
-    /* Once for each stage, and where one reads them in two types, twice. */
+    /* Loaded once for each stage, or twice if a stage reads them in two types. */
     const bool apart = with->ranks > 1, two = with->config.narrow;
     const int times = apart || (two && with->precision == SLUICE_PRECISION_BF16) ? 2 : 1;
     assert_int_equal(atomic_load(&from.loads), STEPS * MICROBATCHES * times);
@@ -184,7 +184,7 @@ static void assert_same(const outcome *plain, const outcome *piped, const settin
              plain->loss[2]);
 }
 
-static void test_parts_reach_the_layers_that_name_them(void **state) {
+static void parts_reach_the_layers_that_name_them(void **state) {
     (void)state;
     static const char *const names[]  = {"gpipe", "1f1b", "zb1p"};
     static const unsigned recompute[] = {0, 0xFF, 2, 5};
@@ -208,8 +208,8 @@ static void test_parts_reach_the_layers_that_name_them(void **state) {
     print_message("%d runs compared\n", runs);
 }
 
-/* In bf16 it matters in which type a layer reads the weights. */
-static void test_a_layer_chooses_the_type_it_reads(void **state) {
+/* In bf16 the type in which a layer reads the weights changes the bits. */
+static void a_layer_chooses_the_type_it_reads(void **state) {
     (void)state;
     setting with       = {{SLUICE_UNTIL_INPUT, false}, SLUICE_PRECISION_BF16, "1f1b", 3, 0, false};
     const outcome wide = train(&with);
@@ -220,7 +220,7 @@ static void test_a_layer_chooses_the_type_it_reads(void **state) {
 
 /* ---- how long parts are kept ---- */
 
-/* Whether the instruction of the weighing layer's own stage must still have its part. */
+/* Whether the weighing layer's stage must still have its part at this instruction. */
 static bool needs_part(const sluice_instruction *at, sluice_until until) {
     switch (at->kind) {
     case SLUICE_INSTRUCTION_FORWARD:
@@ -236,7 +236,7 @@ static bool needs_part(const sluice_instruction *at, sluice_until until) {
     }
 }
 
-static void test_parts_are_kept_as_long_as_layers_say(void **state) {
+static void parts_are_kept_as_long_as_layers_ask(void **state) {
     (void)state;
     for (int kind = 0; kind < 12; kind++) {
         const setting with              = {{(sluice_until)(kind % 3), false},
@@ -266,7 +266,7 @@ static void test_parts_are_kept_as_long_as_layers_say(void **state) {
 
 /* ---- what is refused ---- */
 
-static void test_a_batch_without_a_part_is_refused(void **state) {
+static void a_batch_without_a_part_is_refused(void **state) {
     (void)state;
     static minibatch from;
     const setting with = {{SLUICE_UNTIL_INPUT, false}, SLUICE_PRECISION_FP32, "1f1b", 3, 0, false};
@@ -284,18 +284,18 @@ static void test_a_batch_without_a_part_is_refused(void **state) {
                    "the model reads 'weights', and the batch has targets, more, weight, inputs");
     batch.parts[2] = (sluice_batch_part){"weights", NULL, &from};
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
-                   "nothing loads 'weights' of the batch");
+                   "the batch has no callback that loads 'weights'");
     memset(batch.parts, 0, sizeof batch.parts);
     assert_refused(sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_ARGUMENT,
                    "the model reads 'inputs', and the batch has nothing");
-    assert_ok(sluice_pipeline_step(&result, pipeline, &whole)); /* it works on */
+    assert_ok(sluice_pipeline_step(&result, pipeline, &whole)); /* the pipeline still works */
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
 /* ---- models whose layers disagree ---- */
 
-/* Reads what its configuration says. */
+/* Reads the parts that its configuration names. */
 typedef struct reader_config {
     const char *name;
     sluice_shape shape[SLUICE_PRECISIONS];
@@ -320,7 +320,7 @@ static reader_config reads(const char *name, sluice_shape shape, sluice_shape in
     return (reader_config){name, {shape, shape, in_bf16}};
 }
 
-static void test_layers_that_disagree_are_refused(void **state) {
+static void layers_that_disagree_are_refused(void **state) {
     (void)state;
     const sluice_shape weights = {SLUICE_TYPE_F32, 2, {1, ROWS}};
     const sluice_shape longer  = {SLUICE_TYPE_F32, 2, {1, ROWS + 1}};
@@ -368,7 +368,7 @@ static void test_layers_that_disagree_are_refused(void **state) {
     sluice_model_free(model);
 }
 
-static void test_a_model_reads_so_many_parts(void **state) {
+static void a_model_reads_a_limited_number_of_parts(void **state) {
     (void)state;
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     const sluice_shape each          = {SLUICE_TYPE_F32, 1, {1}};
@@ -388,12 +388,12 @@ static void test_a_model_reads_so_many_parts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts_reach_the_layers_that_name_them),
-        cmocka_unit_test(test_a_layer_chooses_the_type_it_reads),
-        cmocka_unit_test(test_parts_are_kept_as_long_as_layers_say),
-        cmocka_unit_test(test_a_batch_without_a_part_is_refused),
-        cmocka_unit_test(test_layers_that_disagree_are_refused),
-        cmocka_unit_test(test_a_model_reads_so_many_parts),
+        cmocka_unit_test(parts_reach_the_layers_that_name_them),
+        cmocka_unit_test(a_layer_chooses_the_type_it_reads),
+        cmocka_unit_test(parts_are_kept_as_long_as_layers_ask),
+        cmocka_unit_test(a_batch_without_a_part_is_refused),
+        cmocka_unit_test(layers_that_disagree_are_refused),
+        cmocka_unit_test(a_model_reads_a_limited_number_of_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

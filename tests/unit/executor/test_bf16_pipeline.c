@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_bf16_pipeline.c -- what a pipeline in bf16 does with the caller's floats, with numbers that
- * bf16 does not have, and with devices that do not compute in it. */
+/* test_bf16_pipeline.c -- a bf16 pipeline with the caller's floats, with numbers that bf16 cannot
+ * represent, and on devices without bf16. */
 #include "sluice/gpt2.h"
 #include "tests/support/bf16_device.h"
 #include "tests/support/plain_loop.h"
@@ -130,7 +130,7 @@ static bool are_same(const outcome *a, const outcome *b) {
            a->digest == b->digest;
 }
 
-static void test_float_inputs_enter_rounded(void **state) {
+static void float_inputs_enter_rounded(void **state) {
     (void)state;
     numbers exact = make_numbers(), narrow = exact;
     for (int k = 0; k < COUNT; k++) narrow.inputs[k] = rounded(exact.inputs[k]);
@@ -147,7 +147,7 @@ static void test_float_inputs_enter_rounded(void **state) {
     if (are_same(&given, &other)) fail_msg("inputs are rounded in fp32, too");
 }
 
-static void test_targets_stay_floats(void **state) {
+static void targets_stay_floats(void **state) {
     (void)state;
     numbers exact = make_numbers(), narrow = exact;
     for (int k = 0; k < COUNT; k++) narrow.targets[k] = rounded(exact.targets[k]);
@@ -156,7 +156,7 @@ static void test_targets_stay_floats(void **state) {
     if (given.loss == other.loss) fail_msg("targets are rounded: loss %.17g", given.loss);
 }
 
-/* ---- numbers that are no numbers ---- */
+/* ---- numbers that are not finite ---- */
 
 static void expect_nonfinite(sluice_pipeline *pipeline, numbers *from, const char *says) {
     sluice_result result;
@@ -167,8 +167,8 @@ static void expect_nonfinite(sluice_pipeline *pipeline, numbers *from, const cha
                  says);
 }
 
-/* The largest float is infinite as a bf16: first as a parameter, then as an input. */
-static void test_what_overflows_in_bf16_is_named(void **state) {
+/* The largest float is infinite in bf16: first as a parameter, then as an input. */
+static void an_overflow_in_bf16_is_named(void **state) {
     (void)state;
     numbers from              = make_numbers();
     sluice_model *const model = make_model();
@@ -176,9 +176,10 @@ static void test_what_overflows_in_bf16_is_named(void **state) {
     sluice_pipeline *pipeline = NULL;
     assert_ok(try_pipeline(&pipeline, model, 3, SLUICE_PRECISION_BF16, 0));
     assert_ok(sluice_pipeline_write_parameter(pipeline, "second.bias", bias, WIDTH));
-    expect_nonfinite(pipeline, &from,
-                     "step 1, micro-batch 0: the loss is inf; the first that is not finite is the "
-                     "output of layer 'second' \\(stage [12], rank [12]\\); nothing was updated");
+    expect_nonfinite(
+        pipeline, &from,
+        "step 1, micro-batch 0: the loss is inf; the first value that is not finite is the output "
+        "of layer 'second' \\(stage [12], rank [12]\\); nothing was updated");
     bias[2] = 0;
     assert_ok(sluice_pipeline_write_parameter(pipeline, "second.bias", bias, WIDTH));
     from.inputs[(size_t)4 * WIDTH] = -FLT_MAX;
@@ -188,15 +189,15 @@ static void test_what_overflows_in_bf16_is_named(void **state) {
     from.inputs[(size_t)4 * WIDTH] = 0;
     sluice_result result;
     const sluice_batch batch = batch_of(&from);
-    assert_ok(sluice_pipeline_step(&result, pipeline, &batch)); /* it works on */
+    assert_ok(sluice_pipeline_step(&result, pipeline, &batch)); /* the pipeline still works */
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
 /* ---- what is refused ---- */
 
-/* Edges and activations are smaller, masters stay: a large batch fits in bf16 alone. */
-static void test_the_limit_is_of_the_precision(void **state) {
+/* Edges and activations are smaller, masters are not: a large batch fits only in bf16. */
+static void the_memory_limit_depends_on_the_precision(void **state) {
     (void)state;
     const sluice_gpt_config config = {8, 16, 32, 2, 4, true, 0};
     sluice_model *model            = NULL;
@@ -216,7 +217,7 @@ static void test_the_limit_is_of_the_precision(void **state) {
     sluice_model_free(model);
 }
 
-static void test_other_precisions_are_refused_by_name(void **state) {
+static void other_precisions_are_refused_by_name(void **state) {
     (void)state;
     sluice_model *const model = make_model();
     sluice_pipeline *pipeline = NULL;
@@ -233,8 +234,8 @@ static size_t no_copies(const sluice_shape *parameter) {
     return 0;
 }
 
-/* A plan that was made for other copies, or another precision, than the device is opened with. */
-static void test_a_plan_for_something_else_is_refused(void **state) {
+/* A plan for other working copies, or another precision, than those of the device. */
+static void a_plan_for_something_else_is_refused(void **state) {
     (void)state;
     const sluice__parts parts       = {.device = bf16_device()};
     sluice_schedule_options shape   = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -256,7 +257,7 @@ static void test_a_plan_for_something_else_is_refused(void **state) {
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
     assert_refused(
         sluice__pipeline_open(&pipeline, plan, &options, &parts), SLUICE_E_ARGUMENT,
-        "device bf16-test wants a copy of 72 bytes of 'first.weight', and 0 are planned");
+        "device bf16-test needs a working copy of 72 bytes for 'first.weight', and the plan has 0");
     sluice_plan_free(plan);
     planned.working_bytes = NULL; /* the usual ones */
     assert_ok(sluice_plan_make(&plan, model, schedule, NULL, &planned));
@@ -268,7 +269,7 @@ static void test_a_plan_for_something_else_is_refused(void **state) {
 }
 
 /* CUDA, too: tests/cuda/test_plugin.sh. */
-static void test_built_in_devices_refuse_bf16(void **state) {
+static void built_in_devices_refuse_bf16(void **state) {
     (void)state;
     sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_schedule *schedule     = NULL;
@@ -292,13 +293,13 @@ static void test_built_in_devices_refuse_bf16(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_float_inputs_enter_rounded),
-        cmocka_unit_test(test_targets_stay_floats),
-        cmocka_unit_test(test_what_overflows_in_bf16_is_named),
-        cmocka_unit_test(test_the_limit_is_of_the_precision),
-        cmocka_unit_test(test_other_precisions_are_refused_by_name),
-        cmocka_unit_test(test_a_plan_for_something_else_is_refused),
-        cmocka_unit_test(test_built_in_devices_refuse_bf16),
+        cmocka_unit_test(float_inputs_enter_rounded),
+        cmocka_unit_test(targets_stay_floats),
+        cmocka_unit_test(an_overflow_in_bf16_is_named),
+        cmocka_unit_test(the_memory_limit_depends_on_the_precision),
+        cmocka_unit_test(other_precisions_are_refused_by_name),
+        cmocka_unit_test(a_plan_for_something_else_is_refused),
+        cmocka_unit_test(built_in_devices_refuse_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

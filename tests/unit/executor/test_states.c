@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_states.c -- the state of a run: what is listed, read and written by name, counters, and what
+/* test_states.c -- the state of a run: listed, read and written by name; counters; state that
  * layers keep. */
 #include "tests/support/small_gpt.h"
 #include "tests/support/stateful.h"
@@ -15,7 +15,7 @@ static sluice_pipeline *open_pipeline(const sluice_model *model, const char *sch
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_pipeline *pipeline       = NULL;
     const int layers                = sluice_model_layer_count(model);
-    static sluice_split even; /* as many layers on each rank, or one more */
+    static sluice_split even; /* the same number of layers on each rank, or one more */
     even.stages = ranks;
     for (int s = 0; s <= ranks; s++) even.first[s] = s * layers / ranks;
     options.samples   = SAMPLES;
@@ -45,7 +45,7 @@ static sluice_state find(const sluice_pipeline *pipeline, const char *name) {
     return (sluice_state){0};
 }
 
-static void test_everything_is_listed_by_name(void **state) {
+static void everything_is_listed_by_name(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
@@ -69,8 +69,8 @@ static void test_everything_is_listed_by_name(void **state) {
     sluice_model_free(model);
 }
 
-/* What lasts a sequence is not of the run. */
-static void test_state_of_layers_is_listed_and_planned(void **state) {
+/* State that lasts for one sequence does not belong to the run. */
+static void state_of_layers_is_listed_and_planned(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "sgd");
@@ -80,12 +80,12 @@ static void test_state_of_layers_is_listed_and_planned(void **state) {
     assert_int_equal(find(pipeline, "state/second_counter.forwards").rank, 1);
     for (int r = 0; r < 2; r++)
         bytes += sluice_program_memory(sluice_pipeline_program(pipeline), r).layer_states;
-    assert_int_equal(bytes, 4 * 256); /* two of each layer, each in blocks of 256 */
+    assert_int_equal(bytes, 4 * 256); /* two for each layer, each in blocks of 256 */
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
 }
 
-static void test_wrong_names_and_sizes_are_refused(void **state) {
+static void wrong_names_and_sizes_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(false);
     sluice_pipeline *pipeline = open_pipeline(model, "gpipe", 2, false, "adamw");
@@ -109,7 +109,7 @@ static void test_wrong_names_and_sizes_are_refused(void **state) {
 
 /* ---- writing ---- */
 
-static void test_what_is_written_is_read(void **state) {
+static void what_is_written_is_read_back(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 3, false, "adamw");
@@ -129,8 +129,8 @@ static void test_what_is_written_is_read(void **state) {
     sluice_model_free(model);
 }
 
-/* The table is on the first rank, and as the head on the last: both read what was written. */
-static void test_a_tied_parameter_is_written_to_every_holder(void **state) {
+/* The table is on the first rank, and is the head on the last: both read what was written. */
+static void a_tied_parameter_is_written_to_every_rank_that_holds_it(void **state) {
     (void)state;
     enum { COUNT = VOCABULARY * 24 };
     static float values[COUNT];
@@ -150,7 +150,7 @@ static void test_a_tied_parameter_is_written_to_every_holder(void **state) {
     sluice_model_free(model);
 }
 
-/* ---- what layers keep ---- */
+/* ---- state of layers ---- */
 
 static sluice_batch stateful_batch(int64_t *n) {
     return (sluice_batch){
@@ -173,7 +173,7 @@ static void expect_forwards(sluice_pipeline *pipeline, float microbatches, const
 }
 
 /* Once for each micro-batch, recomputed or not; not in an evaluation. */
-static void test_a_layer_keeps_state(void **state) {
+static void a_layer_keeps_state(void **state) {
     (void)state;
     uint64_t digests[6];
     int runs            = 0;
@@ -200,7 +200,7 @@ static void test_a_layer_keeps_state(void **state) {
     sluice_model_free(model);
 }
 
-static void test_state_of_layers_is_in_the_digest(void **state) {
+static void state_of_layers_is_in_the_digest(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
@@ -215,8 +215,8 @@ static void test_state_of_layers_is_in_the_digest(void **state) {
     sluice_model_free(model);
 }
 
-/* A step that is looked into again counts once. */
-static void test_looking_for_a_cause_leaves_state_alone(void **state) {
+/* A step that is repeated to find a cause counts once. */
+static void finding_a_cause_does_not_change_state(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
@@ -236,14 +236,14 @@ static void test_looking_for_a_cause_leaves_state_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything_is_listed_by_name),
-        cmocka_unit_test(test_state_of_layers_is_listed_and_planned),
-        cmocka_unit_test(test_wrong_names_and_sizes_are_refused),
-        cmocka_unit_test(test_what_is_written_is_read),
-        cmocka_unit_test(test_a_tied_parameter_is_written_to_every_holder),
-        cmocka_unit_test(test_a_layer_keeps_state),
-        cmocka_unit_test(test_state_of_layers_is_in_the_digest),
-        cmocka_unit_test(test_looking_for_a_cause_leaves_state_alone),
+        cmocka_unit_test(everything_is_listed_by_name),
+        cmocka_unit_test(state_of_layers_is_listed_and_planned),
+        cmocka_unit_test(wrong_names_and_sizes_are_refused),
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(a_tied_parameter_is_written_to_every_rank_that_holds_it),
+        cmocka_unit_test(a_layer_keeps_state),
+        cmocka_unit_test(state_of_layers_is_in_the_digest),
+        cmocka_unit_test(finding_a_cause_does_not_change_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_stream_order.c -- on a device that runs on by itself, streams and events alone must order
- * whatever touches the same bytes.
+ * test_stream_order.c -- on an asynchronous device streams and events alone must order all accesses
+ * to the same bytes.
  *
  * The cpu computes; its streams and events get vector clocks (Mattern 1989), so that a missing wait
- * is found whatever the timing. An access is ordered before another if the other's stream knows of
- * it: from itself, through a wait, or through a host that saw an event happen.
+ * is found in any timing. An access is ordered before another if the other's stream knows of it:
+ * from itself, through a wait, or through a host that saw an event happen.
  */
 #include "tests/support/small_gpt.h"
 
@@ -17,14 +17,14 @@
 enum { RANKS = 4, STREAMS = 2 * RANKS, EVENTS = RANKS * 64, UNIT = 256, UNITS = 16384 };
 
 typedef struct moment {
-    int seen[STREAMS]; /* of each stream: accesses that are known to be over */
+    int seen[STREAMS]; /* for each stream: accesses known to be over */
 } moment;
 
 struct sluice_event {
-    moment at; /* when it was recorded last */
+    moment at; /* clock at the last record */
 };
 
-/* When who touched UNIT bytes of an arena last. */
+/* The last accesses to UNIT bytes of an arena. */
 typedef struct unit {
     int writer, written; /* stream, its access; 0: never */
     int read[STREAMS];
@@ -72,7 +72,7 @@ static void touch_unit(unit *at, int s, int now, bool writes, const char *what) 
         at->read[s] = now;
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static void touch(const sluice_stream *stream, const void *address, size_t bytes, bool writes,
                   const char *what) {
     const int s         = number_of(stream);
@@ -93,7 +93,7 @@ static void touch_offset(const sluice__rank *rank, size_t offset, size_t bytes, 
     touch(rank->stream, rank->arena + offset, bytes, writes, what);
 }
 
-/* Gradients that W adds to, and what tie-reduce and update go through. */
+/* Gradients that W adds to, and the tensors of tie-reduce and update. */
 static void touch_gradients(const sluice__rank *rank, const sluice_instruction *at,
                             const char *what) {
     const sluice_pipeline *pipeline  = rank->pipeline;
@@ -119,7 +119,7 @@ static void touch_gradients(const sluice__rank *rank, const sluice_instruction *
                      false, what);
 }
 
-/* Who posts second copies, on a stream of its own: let that be now the one and now the other. */
+/* The end that posts second copies, on a separate stream: vary which end that is. */
 static void dawdle(void) {
     static _Thread_local uint64_t random;
     if (random == 0) random = draws + (uintptr_t)&random;
@@ -146,7 +146,7 @@ static void watch(sluice__rank *rank, const sluice_instruction *at) {
     pthread_mutex_unlock(&world.lock);
 }
 
-/* ---- a device whose order is looked at ---- */
+/* ---- a device whose order is checked ---- */
 
 static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes) {
     SLUICE__TRY(cpu->arena_alloc(out, device, bytes));

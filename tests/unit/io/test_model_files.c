@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_model_files.c -- safetensors and config.json: what is written is read, what is broken is
- * refused.
- */
+/* test_model_files.c -- safetensors and config.json: files written are read back, broken ones are
+ * refused. */
 #include "tests/support/files.h"
 
 #include "sluice/file.h"
@@ -15,7 +14,7 @@ static void write_safetensors(const folder *in, const char *header, size_t data)
     folder_write(in, "f", bytes, 8 + length + data);
 }
 
-static void test_what_is_written_is_read(void **state) {
+static void what_is_written_is_read_back(void **state) {
     (void)state;
     const folder in = folder_make();
     const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-7};
@@ -41,7 +40,7 @@ static void test_what_is_written_is_read(void **state) {
     folder_remove(&in);
 }
 
-static void test_a_file_cut_anywhere_is_refused(void **state) {
+static void a_file_cut_anywhere_is_refused(void **state) {
     (void)state;
     const folder in                  = folder_make();
     const float values[]             = {1, 2, 3, 4, 5, 6};
@@ -61,12 +60,12 @@ static void test_a_file_cut_anywhere_is_refused(void **state) {
     folder_remove(&in);
 }
 
-static void test_broken_headers_are_named(void **state) {
+static void broken_headers_are_named(void **state) {
     (void)state;
     static const struct {
         const char *header;
         size_t data;
-        const char *says; /* in the sentence */
+        const char *says; /* in the message */
     } cases[] = {
         {"[]", 0, "is not a JSON object"},
         {"{", 0, "the header of"},
@@ -74,11 +73,12 @@ static void test_broken_headers_are_named(void **state) {
         {"{\"a\":{}}", 0, "tensor 'a' of * has no dtype"},
         {"{\"a\":{\"dtype\":\"BF16\"}}", 0, "is BF16; only F32 is read"},
         {"{\"a\":{\"dtype\":\"F32\"}}", 0, "has no list of dimensions"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1]}}", 0, "has 5 dimensions; 4 is the most"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1]}}", 0, "has a dimension that is no size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1]}}", 0,
+         "has 5 dimensions; at most 4 are supported"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1]}}", 0, "has a dimension that is not a size"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296]}}", 0,
-         "has a dimension that is no size"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "has no two data_offsets"},
+         "has a dimension that is not a size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "does not have two data_offsets"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4,
          "is at 0..8, but there are 4 bytes of data"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4,
@@ -87,7 +87,7 @@ static void test_broken_headers_are_named(void **state) {
          "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
          4, "shares bytes with another"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
-         "comes after bytes that belong to none"},
+         "comes after bytes that belong to no tensor"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8,
          "has 4 bytes after its last tensor"},
     };
@@ -105,13 +105,13 @@ static void test_broken_headers_are_named(void **state) {
     folder_remove(&in);
 }
 
-static void test_writing_where_it_cannot_be_done(void **state) {
+static void a_file_that_cannot_be_written_is_named(void **state) {
     (void)state;
     assert_refused(sluice_safetensors_write("/nowhere/at/all", NULL, 0), SLUICE_E_IO,
                    "cannot write '/nowhere/at/all': No such file or directory");
 }
 
-static void test_config_json(void **state) {
+static void config_json_is_written_and_read_back(void **state) {
     (void)state;
     const folder in                = folder_make();
     const sluice_gpt_config config = {300, 64, 48, 3, 4, false, 0.1F};
@@ -165,11 +165,11 @@ static void test_config_json(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_written_is_read),
-        cmocka_unit_test(test_a_file_cut_anywhere_is_refused),
-        cmocka_unit_test(test_broken_headers_are_named),
-        cmocka_unit_test(test_writing_where_it_cannot_be_done),
-        cmocka_unit_test(test_config_json),
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(a_file_cut_anywhere_is_refused),
+        cmocka_unit_test(broken_headers_are_named),
+        cmocka_unit_test(a_file_that_cannot_be_written_is_named),
+        cmocka_unit_test(config_json_is_written_and_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_profile.c -- profiles: what is read, what is refused, and what stages come to. */
+/* test_profile.c -- profiles: reading, refusals, and the costs of stages. */
 #include "tests/support/schedule_tools.h"
 
 #include "sluice/profile.h"
@@ -54,7 +54,8 @@ static const struct refusal {
 } refusals[] = {
     {"[]", SLUICE_E_PARSE, "'p' is not a JSON object"},
     {"{}", SLUICE_E_PARSE, "'p' has no \"sluice_profile\""},
-    {"{\"sluice_profile\": 2}", SLUICE_E_UNSUPPORTED, "'p' is a profile of version 2; this is 1"},
+    {"{\"sluice_profile\": 2}", SLUICE_E_UNSUPPORTED,
+     "'p' is a profile of version 2, and this library reads version 1"},
     {"{\"sluice_profile\": 1, \"devise\": 1}", SLUICE_E_PARSE,
      "'p' has a key \"devise\", which is not known"},
     {"{\"sluice_profile\": 1, \"device\": 1}", SLUICE_E_PARSE, "'p': \"device\" is not a text"},
@@ -62,17 +63,17 @@ static const struct refusal {
     {PROFILE("", ""), SLUICE_E_PARSE, "'p': \"tables\" is not a list of one or more"},
     {PROFILE("3", ""), SLUICE_E_PARSE, "'p', table 0 is not an object"},
     {PROFILE(TABLE("0", PLAIN), ""), SLUICE_E_PARSE,
-     "'p', table 0: \"microbatch\" is not a whole number, 1 or more"},
+     "'p', table 0: \"microbatch\" is not a whole number of 1 or more"},
     {PROFILE(TABLE("1", ""), ""), SLUICE_E_PARSE,
      "'p', table 0: \"layers\" is not a list of one or more"},
     {PROFILE(TABLE("1", PLAIN ", {}"), ""), SLUICE_E_PARSE,
      "'p', table 0, layer 1 has no \"name\""},
     {PROFILE(TABLE("1", LAYER("a", TIMES("-1", "2", "3", "4"), "5")), ""), SLUICE_E_PARSE,
-     "'p', table 0, layer 0: \"forward_s\" is not a number, 0 or more"},
+     "'p', table 0, layer 0: \"forward_s\" is not a number of 0 or more"},
     {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "\"4\""), "5")), ""), SLUICE_E_PARSE,
-     "'p', table 0, layer 0: \"recompute_s\" is not a number, 0 or more"},
+     "'p', table 0, layer 0: \"recompute_s\" is not a number of 0 or more"},
     {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "4"), "-5")), ""), SLUICE_E_PARSE,
-     "'p', table 0, layer 0: \"parameter_bytes\" is not a whole number, 0 or more"},
+     "'p', table 0, layer 0: \"parameter_bytes\" is not a whole number of 0 or more"},
     {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "4"), "99999999999")), ""), SLUICE_E_PARSE,
      "'p', table 0, layer 0: \"parameter_bytes\" is 9999999999900, more than 1 TiB"},
     {PROFILE(TABLE("1", LAYER("a", TIMES("1", "2", "3", "4") ", \"flops\": 1", "5")), ""),
@@ -82,14 +83,13 @@ static const struct refusal {
     {PROFILE(TABLE("2", PLAIN) ", " TABLE("1", PLAIN ", " PLAIN), ""), SLUICE_E_PARSE,
      "'p': the tables of micro-batches of 1 and 2 have 2 and 1 layers"},
     {PROFILE(TABLE("1", PLAIN) ", " TABLE("2", LAYER("b", TIMES("1", "2", "3", "4"), "5")), ""),
-     SLUICE_E_PARSE,
-     "'p': layer 0 is another one in the table of micro-batches of 2 than in that of 1"},
+     SLUICE_E_PARSE, "'p': layer 0 differs between the tables of micro-batches of 2 and 1"},
     {PROFILE(TABLE("1", PLAIN), ", \"default_link\": {\"latency_s\": 1}"), SLUICE_E_PARSE,
      "'p', the default link has no \"bytes_per_s\""},
     {PROFILE(TABLE("1", PLAIN), ", \"default_link\": {\"latency_s\": 1, \"bytes_per_s\": 0}"),
      SLUICE_E_PARSE, "'p', the default link: \"bytes_per_s\" is 0"},
     {PROFILE(TABLE("1", PLAIN), ", \"links\": {}"), SLUICE_E_PARSE,
-     "'p': \"links\" is not a list of 1048576 at most"},
+     "'p': \"links\" is not a list of at most 1048576"},
     {PROFILE(TABLE("1", PLAIN),
              ", \"links\": [{\"from\": 1, \"to\": 1, \"latency_s\": 1, \"bytes_per_s\": 1}]"),
      SLUICE_E_PARSE, "'p', link 0 goes from rank 1 to rank 1"},
@@ -97,7 +97,7 @@ static const struct refusal {
      SLUICE_E_PARSE, "'p' has no \"update_s_per_parameter\""},
 };
 
-static void what_is_wrong_is_named(void **state) {
+static void mistakes_are_named(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof refusals / sizeof *refusals; k++) {
         sluice_profile *profile = NULL;
@@ -112,8 +112,8 @@ static void what_is_wrong_is_named(void **state) {
     assert_int_equal(sluice_profile_read(&profile, "no/such/file.json"), SLUICE_E_IO);
 }
 
-/* Any byte of a good profile exchanged: read, or refused; never a crash. */
-static void damaged_profiles_are_survived(void **state) {
+/* Any byte of a good profile replaced: it is read or refused, and nothing crashes. */
+static void damaged_profiles_never_crash(void **state) {
     (void)state;
     uint64_t random = test_seed();
     const char good[] =
@@ -144,9 +144,9 @@ static void tables_are_found_by_size(void **state) {
     assert_ok(sluice_profile_find(&table, two, 8));
     assert_int_equal(table->microbatch, 8);
     assert_refused(sluice_profile_find(&table, two, 0), SLUICE_E_ARGUMENT,
-                   "the profile has tables of micro-batches of 2, 8, and none is named");
+                   "the profile has tables for micro-batches of 2, 8, and none is chosen");
     assert_refused(sluice_profile_find(&table, two, 4), SLUICE_E_ARGUMENT,
-                   "the profile has no table of micro-batches of 4; there are 2, 8");
+                   "the profile has no table for micro-batches of 4; it has 2, 8");
     sluice_profile_free(one);
     sluice_profile_free(two);
 }
@@ -163,7 +163,7 @@ static const char five[] = PROFILE(
                                                                    "4")),
     "");
 
-static void layers_become_stages(void **state) {
+static void stages_cost_what_their_layers_cost(void **state) {
     (void)state;
     sluice_profile *profile   = parse(five);
     sluice_split *split       = malloc(sizeof *split);
@@ -171,11 +171,11 @@ static void layers_become_stages(void **state) {
     sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[3];
-    const sluice_profile_costs room = {costs, recompute, bytes, updates};
+    const sluice_profile_costs out = {costs, recompute, bytes, updates};
     assert_ok(sluice_profile_split(split, &profile->tables[0], 3));
     assert_int_equal(split->first[1], 1);
     assert_int_equal(split->first[2], 4);
-    assert_ok(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2));
+    assert_ok(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2));
     assert_near("F", costs[1].forward, 1.5);
     assert_near("I", costs[1].input, 1.5);
     assert_near("W", costs[2].weight, 1);
@@ -185,14 +185,14 @@ static void layers_become_stages(void **state) {
     assert_int_equal(bytes[1].scratch, 30);
     assert_int_equal(bytes[1].output, 40);
     assert_int_equal(bytes[1].permanent, 3 * 10000 * 4);
-    assert_int_equal(bytes[2].permanent, 400 * 4); /* a copy of its own: the tie crosses ranks */
+    assert_int_equal(bytes[2].permanent, 400 * 4); /* a separate copy: the tie crosses ranks */
     assert_near("update", updates[0], 3.5);
     assert_near("update", updates[2], 2);
     split->first[3] = 4;
-    assert_refused(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2),
+    assert_refused(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2),
                    SLUICE_E_ARGUMENT, "the split covers 4 layers, the profile has 5");
     split->stages = 2;
-    assert_refused(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2),
+    assert_refused(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2),
                    SLUICE_E_ARGUMENT, "the split has 2 stages, the schedule '1f1b' has 3");
     sluice_schedule_free(schedule);
     sluice_profile_free(profile);
@@ -208,11 +208,12 @@ static void ties_on_one_rank_are_counted_once(void **state) {
     sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[2];
-    const sluice_profile_costs room = {costs, recompute, bytes, updates};
+    const sluice_profile_costs out = {costs, recompute, bytes, updates};
     assert_ok(sluice_profile_split(split, &profile->tables[0], 3));
-    assert_ok(sluice_profile_stages(&room, profile, &profile->tables[0], split, schedule, 2));
+    assert_ok(sluice_profile_stages(&out, profile, &profile->tables[0], split, schedule, 2));
     assert_int_equal(bytes[0].permanent, 700 * 4);
-    assert_int_equal(bytes[2].permanent, 400); /* the gradient alone: all of it is in stage 0's */
+    assert_int_equal(bytes[2].permanent,
+                     400); /* the gradient alone: the rest is in stage 0's bytes */
     assert_near("update", updates[0], 3.5);
     sluice_schedule_free(schedule);
     sluice_profile_free(profile);
@@ -222,10 +223,10 @@ static void ties_on_one_rank_are_counted_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_is_read),
-        cmocka_unit_test(what_is_wrong_is_named),
-        cmocka_unit_test(damaged_profiles_are_survived),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(damaged_profiles_never_crash),
         cmocka_unit_test(tables_are_found_by_size),
-        cmocka_unit_test(layers_become_stages),
+        cmocka_unit_test(stages_cost_what_their_layers_cost),
         cmocka_unit_test(ties_on_one_rank_are_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* layer_subjects.c -- the layers that are held to float64. */
+/* layer_subjects.c -- the layers that are compared with float64. */
 #include "tests/unit/model/layer_subjects.h"
 
 static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
@@ -18,8 +18,7 @@ static const sluice_layernorm_config layernorm   = {.width = 7};
 static const sluice_classifier_config classifier = {6, LAYER_CLASSES, 0.5F};
 static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
 
-/* Other than GPT-2's: RMS norms, no biases, fewer key/value heads, another head width, no
- * positions. */
+/* Unlike GPT-2's: RMS norms, no biases, fewer key/value heads, another head width, no positions. */
 static const sluice_layernorm_config rms        = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
 static const sluice_linear_config plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};
 static const sluice_embedding_config words_only = {11, 0, 6, 0.5F, 0, 0.2F};

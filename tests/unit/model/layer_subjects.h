@@ -16,6 +16,6 @@ typedef struct subject {
 extern const subject layer_subjects[];
 extern const int layer_subject_count;
 
-enum { LAYER_CLASSES = 13 }; /* that classifiers have */
+enum { LAYER_CLASSES = 13 }; /* of classifiers */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_layer.c -- each layer kind's F, I and W against float64, and against its own description. */
+/* test_layer.c -- each layer kind's F, I and W against float64 and against its description. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +11,11 @@
 #include "tests/support/support.h"
 #include "tests/unit/model/layer_subjects.h"
 
-enum { ROOM = 64 }; /* bytes before and after each buffer that nobody may touch */
+enum { MARGIN = 64 }; /* bytes before and after each buffer that must not change */
 enum { CHECKED = 10 };
 static const sluice_random_key keys = {7, 3, 5}; /* seed, step, first sample */
 
-/* ---- buffers that show who wrote or read where nothing was promised ---- */
+/* ---- buffers that reveal accesses outside the description ---- */
 
 typedef struct guarded {
     unsigned char *whole;
@@ -23,17 +23,17 @@ typedef struct guarded {
 } guarded;
 
 static void *data_of(const guarded *block) {
-    return block->whole + ROOM;
+    return block->whole + MARGIN;
 }
 
-/* NaN: whoever reads it, shows it. */
+/* NaN: reading it shows in the results. */
 static void poison(const guarded *block) {
     memset(data_of(block), 0xFF, block->bytes);
 }
 
 static guarded guarded_make(size_t bytes) {
-    const size_t whole  = (bytes / ROOM + 1) * ROOM + 2 * (size_t)ROOM;
-    const guarded block = {aligned_alloc(ROOM, whole), bytes};
+    const size_t whole  = (bytes / MARGIN + 1) * MARGIN + 2 * (size_t)MARGIN;
+    const guarded block = {aligned_alloc(MARGIN, whole), bytes};
     assert_non_null(block.whole);
     memset(block.whole, 0xA5, whole);
     poison(&block);
@@ -41,8 +41,8 @@ static guarded guarded_make(size_t bytes) {
 }
 
 static void guarded_check(const guarded *block, const char *what, int index) {
-    for (size_t i = 0; i < ROOM; i++)
-        if (block->whole[i] != 0xA5 || block->whole[ROOM + block->bytes + i] != 0xA5)
+    for (size_t i = 0; i < MARGIN; i++)
+        if (block->whole[i] != 0xA5 || block->whole[MARGIN + block->bytes + i] != 0xA5)
             fail_msg("%s %d was written outside its %zu bytes", what, index, block->bytes);
 }
 
@@ -58,8 +58,9 @@ typedef struct bench {
     guarded parameters[SLUICE_LAYER_PARAMETERS], gradients[SLUICE_LAYER_PARAMETERS];
     guarded saved[SLUICE_LAYER_SAVED], stash[SLUICE_LAYER_STASH];
     double total_weight;
-    bool training;          /* of the last action: the reference drops as it did */
-    double *output_weights; /* float64 of output_gradient: the test's loss is their dot product */
+    bool training;          /* of the last action, so that the reference drops the same elements */
+    double *output_weights; /* output_gradient in float64: the test's loss is its dot product with
+                               the output */
 } bench;
 
 static float random_float(uint64_t *state) {
@@ -71,9 +72,9 @@ static void fill_floats(const guarded *block, uint64_t *state) {
         ((float *)data_of(block))[i] = random_float(state);
 }
 
-static void fill_integers(const guarded *block, int least, int64_t below, uint64_t *state) {
+static void fill_integers(const guarded *block, int first, int64_t below, uint64_t *state) {
     for (size_t i = 0; i < block->bytes / sizeof(int32_t); i++)
-        ((int32_t *)data_of(block))[i] = test_random_int(state, least, (int)below - 1);
+        ((int32_t *)data_of(block))[i] = test_random_int(state, first, (int)below - 1);
 }
 
 static void fill_targets(bench *b, uint64_t *state) {
@@ -156,26 +157,26 @@ static void act(bench *b, sluice_layer_action *action, sluice_layer_call call, s
     }
     for (int i = 0; i < b->d.saved_count; i++) saved[i] = data_of(&b->saved[i]);
     for (int i = 0; i < b->d.stash_count; i++) stash[i] = data_of(&b->stash[i]);
-    const guarded room = guarded_make(scratch);
-    call.ops           = b->ops;
-    call.operations    = b->ops->operations(SLUICE_PRECISION_FP32);
-    call.stream        = b->stream;
-    call.config        = b->subject->config;
-    call.name          = b->subject->name;
+    const guarded workspace = guarded_make(scratch);
+    call.ops                = b->ops;
+    call.operations         = b->ops->operations(SLUICE_PRECISION_FP32);
+    call.stream             = b->stream;
+    call.config             = b->subject->config;
+    call.name               = b->subject->name;
     if (call.input_shape.dim_count == 0) call.input_shape = b->subject->input;
     call.parameters   = parameters;
     call.gradients    = gradients;
     call.saved        = saved;
     call.stash        = stash;
-    call.scratch      = data_of(&room);
+    call.scratch      = data_of(&workspace);
     call.total_weight = b->total_weight;
     call.random       = keys;
     b->training       = call.training;
     assert_ok(action(&call));
     assert_ok(b->ops->synchronize(b->stream));
-    guarded_check(&room, "scratch", 0);
+    guarded_check(&workspace, "scratch", 0);
     check_guards(b);
-    free(room.whole);
+    free(workspace.whole);
 }
 
 static void run_forward(bench *b, bool training) {
@@ -211,7 +212,7 @@ static void run_weight(bench *b, bool first_write) {
     act(b, b->subject->kind()->backward_weight, call, b->d.scratch_weight, false);
 }
 
-/* F, I, W, with everything that the description lets go poisoned as early as it may be. */
+/* F, I, W; whatever the description no longer needs is poisoned as early as possible. */
 static void run_training(bench *b, bool first_write, bool first_layer) {
     run_forward(b, true);
     poison(&b->output);
@@ -248,7 +249,7 @@ static void numbers_free(numbers *n) {
     free(n->y);
 }
 
-/* Output into n->y; returns the loss, that of the layer or the test's own. */
+/* Output into n->y; returns the layer's loss, or the test's. */
 static double loss_of(const bench *b, numbers *n) {
     layer64_forward(n->y, &(layer64){
                               .kind         = b->subject->kind(),
@@ -281,12 +282,12 @@ static double largest_of(const guarded *block) {
     return largest;
 }
 
-/* Elements of one gradient against central differences; `times` it was accumulated. */
+/* Elements of one gradient, accumulated `times` times, against central differences. */
 static void check_gradient(const bench *b, numbers *n, double *values, const guarded *gradient,
                            double times, const char *what, uint64_t *state) {
     const int64_t count = (int64_t)(gradient->bytes / sizeof(float));
     assert(values);
-    const double largest = largest_of(gradient); /* what its rounding is relative to */
+    const double largest = largest_of(gradient); /* its rounding is relative to this */
     for (int turn = 0; turn < CHECKED; turn++) {
         const int64_t i = turn < 2 ? turn * (count - 1) : test_random_int(state, 0, (int)count - 1);
         const double mid = values[i], step = 1e-5;
@@ -314,7 +315,7 @@ static void check_output(const bench *b, numbers *n) {
         return;
     }
     const int64_t count = sluice_shape_count(&b->d.output);
-    double largest      = 0; /* what rounding is relative to: sums cancel to less */
+    double largest      = 0; /* rounding is relative to this: sums cancel to less */
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(n->y[i]));
     for (int64_t i = 0; i < count; i++)
         check_near(((const float *)data_of(&b->output))[i], n->y[i], largest, "output", i);
@@ -346,14 +347,14 @@ static void check_forward(bench *b, uint64_t *state) {
     numbers_free(&n);
 }
 
-static void test_forward(void **unused) {
+static void forward_agrees_with_float64(void **unused) {
     (void)unused;
     for_each(check_forward);
 }
 
 static void check_backward(bench *b, uint64_t *state) {
     numbers n = numbers_make(b);
-    run_training(b, true, false); /* over gradients full of NaN */
+    run_training(b, true, false); /* onto gradients full of NaN */
     if (b->d.is_loss) check_output(b, &n);
     check_gradients(b, &n, 1, state);
     run_training(b, false, false);
@@ -361,7 +362,7 @@ static void check_backward(bench *b, uint64_t *state) {
     numbers_free(&n);
 }
 
-static void test_backward(void **unused) {
+static void gradients_agree_with_float64(void **unused) {
     (void)unused;
     for_each(check_backward);
 }
@@ -384,8 +385,8 @@ static void check_first_layer(bench *b, uint64_t *state) {
     }
 }
 
-/* A first layer has no input gradient to make, and makes the same gradients without. */
-static void test_first_layer(void **unused) {
+/* A first layer has no input gradient, and computes the same parameter gradients without it. */
+static void a_first_layer_needs_no_input_gradient(void **unused) {
     (void)unused;
     for_each(check_first_layer);
 }
@@ -409,17 +410,17 @@ static void check_no_samples(bench *b, uint64_t *state) {
     b->subject = original;
 }
 
-static void test_no_samples(void **unused) {
+static void layers_accept_no_samples(void **unused) {
     (void)unused;
     for_each(check_no_samples);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_backward),
-        cmocka_unit_test(test_first_layer),
-        cmocka_unit_test(test_no_samples),
+        cmocka_unit_test(forward_agrees_with_float64),
+        cmocka_unit_test(gradients_agree_with_float64),
+        cmocka_unit_test(a_first_layer_needs_no_input_gradient),
+        cmocka_unit_test(layers_accept_no_samples),
     };
     return cmocka_run_group_tests_name("layer", tests, NULL, NULL);
 }

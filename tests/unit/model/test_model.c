@@ -16,7 +16,7 @@
 
 /* ---- presets and names ---- */
 
-static void test_preset_counts(void **unused) {
+static void presets_have_their_published_sizes(void **unused) {
     (void)unused;
     const struct {
         const char *name;
@@ -24,7 +24,7 @@ static void test_preset_counts(void **unused) {
         int layers;
     } presets[] = {
         {"gpt-nano", 256, 224640, 11},     {"gpt-mini", 256, 1255424, 15},
-        {"gpt2-124m", 256, 124439808, 27}, /* its vocabulary is not open */
+        {"gpt2-124m", 256, 124439808, 27}, /* its vocabulary is fixed */
         {"gpt2-350m", 0, 354823168, 51},   {"gpt2-774m", 0, 774030080, 75},
         {"gpt2-1.5b", 0, 1557611200, 99},
     };
@@ -50,7 +50,7 @@ static sluice_model *make_gpt(const sluice_gpt_config *config, int64_t length) {
     return model;
 }
 
-static void test_names(void **unused) {
+static void names_are_those_of_gpt2(void **unused) {
     (void)unused;
     const char *const expected[] = {
         "transformer.wte.weight",
@@ -81,7 +81,7 @@ static void test_names(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_matrices_decay(void **unused) {
+static void only_matrices_decay(void **unused) {
     (void)unused;
     sluice_model *const model = make_gpt(&tiny, 8);
     for (int u = 0; u < sluice_model_use_count(model); u++) {
@@ -94,7 +94,7 @@ static void test_matrices_decay(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_ties(void **unused) {
+static void a_tied_head_shares_the_embedding(void **unused) {
     (void)unused;
     sluice_model *const model       = make_gpt(&tiny, 8);
     sluice_model *const untied      = make_gpt(&tiny_untied, 8);
@@ -102,7 +102,7 @@ static void test_ties(void **unused) {
     const sluice_parameter_use *use = sluice_model_use(model, last);
     assert_int_equal(use->first, 0);
     assert_string_equal(use->name, "transformer.wte.weight");
-    assert_true(use->parameter.gradient_by_input); /* the classifier's own way stays */
+    assert_true(use->parameter.gradient_by_input); /* the classifier's initializer stays */
     assert_int_equal(sluice_model_use(untied, last)->first, last);
     assert_int_equal(sluice_model_parameter_count(untied) - sluice_model_parameter_count(model),
                      13 * 12);
@@ -110,7 +110,7 @@ static void test_ties(void **unused) {
     sluice_model_free(untied);
 }
 
-static void test_tie_takes_the_first_initializer(void **unused) {
+static void a_tie_takes_the_first_initializer(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
@@ -131,7 +131,7 @@ static void test_tie_takes_the_first_initializer(void **unused) {
 
 /* ---- errors ---- */
 
-static void test_model_refusals(void **unused) {
+static void bad_models_are_refused(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
     assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 4, {1, 1, 1, 1}}),
@@ -175,7 +175,7 @@ static void test_model_refusals(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_names_may_not_meet(void **unused) {
+static void two_parameters_of_one_name_are_refused(void **unused) {
     (void)unused;
     const sluice_attention_config attention = {.width = 4, .heads = 2};
     sluice_model *model                     = NULL;
@@ -185,14 +185,14 @@ static void test_names_may_not_meet(void **unused) {
                    SLUICE_E_ARGUMENT,
                    "layers 'block.left' and 'block.right' both call a parameter "
                    "'block.ln_1.weight'");
-    /* What was refused has left nothing behind. */
+    /* A refused call leaves nothing behind. */
     assert_int_equal(sluice_model_use_count(model), 6);
     assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "right"));
     assert_string_equal(sluice_model_use(model, 6)->name, "ln_1.weight");
     sluice_model_free(model);
 }
 
-static void test_gpt_refusals(void **unused) {
+static void bad_gpts_are_refused(void **unused) {
     (void)unused;
     sluice_gpt_config config;
     sluice_model *model = NULL;
@@ -216,7 +216,7 @@ static void test_gpt_refusals(void **unused) {
     assert_null(model);
 }
 
-/* A kind of one's own that describes what cannot be is refused when it is added. */
+/* A custom kind with an impossible description is refused when it is added. */
 static sluice_status describe_too_much(sluice_layer_description *out, const void *config,
                                        const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)precision;
@@ -258,7 +258,7 @@ static sluice_status describe_many(sluice_layer_description *out, const void *co
     return SLUICE_OK;
 }
 
-static void test_foreign_kinds(void **unused) {
+static void custom_kinds_with_impossible_descriptions_are_refused(void **unused) {
     (void)unused;
     const sluice_layer_kind kinds[] = {
         {.size = sizeof(sluice_layer_kind), .name = "greedy", .describe = describe_too_much},
@@ -289,7 +289,7 @@ static void test_foreign_kinds(void **unused) {
 }
 
 /* A table without a size is older than the field; a larger one was made for a later header. */
-static void test_kinds_of_unknown_size(void **unused) {
+static void kinds_of_unknown_size(void **unused) {
     (void)unused;
     const sluice_layer_kind none = {.name = "none", .describe = describe_too_much};
     sluice_layer_kind later      = {.size = sizeof later + 8, .name = "later"};
@@ -309,7 +309,7 @@ static void test_kinds_of_unknown_size(void **unused) {
 
 /* ---- no host memory ---- */
 
-/* The allocation number `left` from now on fails, once. */
+/* Allocation number `left` from now fails, once. */
 static void *failing_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
     (void)old_bytes;
     int *const left = context;
@@ -320,7 +320,7 @@ static void *failing_resize(void *context, void *block, size_t old_bytes, size_t
     return (*left)-- == 0 ? NULL : realloc(block, new_bytes);
 }
 
-static void test_every_allocation_may_fail(void **unused) {
+static void every_allocation_may_fail(void **unused) {
     (void)unused;
     int left = 0, failures = 0;
     sluice_allocator_set(&(sluice_allocator){failing_resize, &left});
@@ -331,12 +331,12 @@ static void test_every_allocation_may_fail(void **unused) {
         sluice_model_free(model);
     }
     sluice_allocator_set(NULL);
-    assert_true(failures > 29); /* a name for each parameter alone */
+    assert_true(failures > 29); /* a unique name for each parameter */
 }
 
 /* ---- initial values ---- */
 
-static void test_initial_values(void **unused) {
+static void initial_values_are_normal_and_depend_on_seed_and_name(void **unused) {
     (void)unused;
     enum { COUNT = 40003 };
     static float values[COUNT], again[COUNT];
@@ -355,7 +355,7 @@ static void test_initial_values(void **unused) {
     assert_true(fabs(squares / COUNT - 1) < 5 * sqrt(2.0 / COUNT));
     assert_true(fabs(fourth / COUNT - 3) < 5 * sqrt(96.0 / COUNT));
 
-    use.layer = 7, use.index = 3, use.first = 20; /* where it stands does not matter */
+    use.layer = 7, use.index = 3, use.first = 20; /* its position does not matter */
     sluice_parameter_initialize(again, &use, 1);
     assert_memory_equal(values, again, sizeof values);
     sluice_parameter_initialize(again, &use, 2);
@@ -368,7 +368,7 @@ static void test_initial_values(void **unused) {
     assert_true(again[0] == 0.02F && again[COUNT - 1] == 0.02F);
 }
 
-static void test_gpt_scales(void **unused) {
+static void gpts_are_initialized_as_published(void **unused) {
     (void)unused;
     sluice_model *const model = make_gpt(&tiny, 8);
     for (int u = 0; u < sluice_model_use_count(model); u++) {
@@ -388,7 +388,7 @@ static void test_gpt_scales(void **unused) {
 
 enum { SAMPLES = 3, LENGTH = 7 };
 
-/* One list of float64 per parameter, all zero; that of a tied use is its first use's. */
+/* One list of float64 zeros per parameter; a tied use shares its first use's. */
 static double **lists_make(const plain_loop *loop) {
     double **const lists = calloc((size_t)(unsigned)loop->uses + 1, sizeof *lists);
     assert_non_null(lists);
@@ -405,7 +405,7 @@ static void lists_free(const plain_loop *loop, double **lists) {
     free(lists);
 }
 
-/* Add float32 values of each use to the lists, or only those of first uses. */
+/* Add float32 values of each use, or only of first uses, to the lists. */
 static double **widen(const plain_loop *loop, float *const *values, bool with_ties) {
     double **const wide = lists_make(loop);
     for (int u = 0; u < loop->uses; u++) {
@@ -465,8 +465,8 @@ static void check_model_gradients(plain_loop *loop, const int32_t *tokens, const
     lists_free(loop, gradients);
 }
 
-/* Matrices large enough that every part of the model matters to the loss; biases and gains with
- * values of their own. */
+/* Matrices large enough that every part of the model matters to the loss; biases and gains that are
+ * not 0 and 1. */
 static void enlarge(const plain_loop *loop, uint64_t *state) {
     for (int u = 0; u < loop->uses; u++) {
         const sluice_parameter_use *const use = sluice_model_use(loop->model, u);
@@ -511,7 +511,7 @@ static void check_whole_model(const sluice_gpt_config *config, uint64_t *state) 
     sluice_model_free(model);
 }
 
-static void test_whole_model(void **unused) {
+static void a_whole_model_agrees_with_float64(void **unused) {
     (void)unused;
     uint64_t state = test_seed();
     check_whole_model(&tiny, &state);
@@ -534,8 +534,8 @@ static void train(plain_loop *loop, const int32_t *tokens, double losses[STEPS],
     }
 }
 
-/* Training brings the loss down, and its bits do not depend on the number of threads. */
-static void test_training(void **unused) {
+/* Training lowers the loss, and its bits do not depend on the number of threads. */
+static void training_lowers_the_loss_with_any_number_of_threads(void **unused) {
     (void)unused;
     uint64_t state               = test_seed();
     sluice_model *const model    = make_gpt(&tiny, LENGTH);
@@ -562,7 +562,7 @@ static void test_training(void **unused) {
 }
 
 /* One update equals AdamW in float64 on the summed and clipped gradients. */
-static void test_update(void **unused) {
+static void an_update_agrees_with_float64(void **unused) {
     (void)unused;
     uint64_t state               = test_seed();
     sluice_model *const model    = make_gpt(&tiny, LENGTH);
@@ -599,22 +599,22 @@ static void test_update(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_preset_counts),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_matrices_decay),
-        cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_tie_takes_the_first_initializer),
-        cmocka_unit_test(test_model_refusals),
-        cmocka_unit_test(test_names_may_not_meet),
-        cmocka_unit_test(test_gpt_refusals),
-        cmocka_unit_test(test_foreign_kinds),
-        cmocka_unit_test(test_kinds_of_unknown_size),
-        cmocka_unit_test(test_every_allocation_may_fail),
-        cmocka_unit_test(test_initial_values),
-        cmocka_unit_test(test_gpt_scales),
-        cmocka_unit_test(test_whole_model),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_update),
+        cmocka_unit_test(presets_have_their_published_sizes),
+        cmocka_unit_test(names_are_those_of_gpt2),
+        cmocka_unit_test(only_matrices_decay),
+        cmocka_unit_test(a_tied_head_shares_the_embedding),
+        cmocka_unit_test(a_tie_takes_the_first_initializer),
+        cmocka_unit_test(bad_models_are_refused),
+        cmocka_unit_test(two_parameters_of_one_name_are_refused),
+        cmocka_unit_test(bad_gpts_are_refused),
+        cmocka_unit_test(custom_kinds_with_impossible_descriptions_are_refused),
+        cmocka_unit_test(kinds_of_unknown_size),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(initial_values_are_normal_and_depend_on_seed_and_name),
+        cmocka_unit_test(gpts_are_initialized_as_published),
+        cmocka_unit_test(a_whole_model_agrees_with_float64),
+        cmocka_unit_test(training_lowers_the_loss_with_any_number_of_threads),
+        cmocka_unit_test(an_update_agrees_with_float64),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* test_partition.c -- the min-max split is the best there is, and bad splits are refused. */
+/* test_partition.c -- the min-max split is optimal, and bad splits are refused. */
 #include "tests/support/support.h"
 
 #include <math.h>
 
 #include "sluice/partition.h"
 
-/* What a split is judged by: its dearest stage, then the sum of squares of all. */
+/* A split's rank: its most expensive stage, then the sum of squares of all stages. */
 typedef struct verdict {
-    double dearest, squares;
+    double bottleneck, squares;
 } verdict;
 
 static verdict worst(void) {
@@ -16,17 +16,18 @@ static verdict worst(void) {
 }
 
 static bool is_better(const verdict *a, const verdict *b) {
-    return a->dearest < b->dearest || (a->dearest == b->dearest && a->squares < b->squares);
+    return a->bottleneck < b->bottleneck ||
+           (a->bottleneck == b->bottleneck && a->squares < b->squares);
 }
 
-/* The best over every way to cut, by trying them all; `so_far` is of the stages before. */
+/* The best split by exhaustive search; `so_far` is the verdict on the stages before. */
 static void exhaustive(verdict *best, const verdict *so_far, const double *costs, int layers,
                        int stages) {
     double head = 0;
     for (int cut = 1; cut <= layers - stages + 1; cut++) {
         head += costs[cut - 1];
-        if (stages == 1 && cut < layers) continue; /* the last takes all */
-        const verdict now = {fmax(so_far->dearest, head), so_far->squares + head * head};
+        if (stages == 1 && cut < layers) continue; /* the last stage takes all */
+        const verdict now = {fmax(so_far->bottleneck, head), so_far->squares + head * head};
         if (stages > 1)
             exhaustive(best, &now, costs + cut, layers - cut, stages - 1);
         else if (is_better(&now, best))
@@ -40,7 +41,7 @@ static verdict judge(const sluice_split *split, const double *costs) {
         double stage = 0;
         if (split->first[s] >= split->first[s + 1]) return worst();
         for (int l = split->first[s]; l < split->first[s + 1]; l++) stage += costs[l];
-        v.dearest = fmax(v.dearest, stage);
+        v.bottleneck = fmax(v.bottleneck, stage);
         v.squares += stage * stage;
     }
     return v;
@@ -65,16 +66,16 @@ static void minmax_equals_exhaustive_search(void **state) {
         verdict expected  = worst();
         exhaustive(&expected, &(verdict){0, 0}, totals, layers, stages);
         assert_int_equal(split.first[stages], layers);
-        if (got.dearest != expected.dearest || got.squares != expected.squares)
-            fail_msg("trial %d, %d layers in %d stages: dearest stage %g, squares %g; the best are "
+        if (got.bottleneck != expected.bottleneck || got.squares != expected.squares)
+            fail_msg("trial %d, %d layers in %d stages: bottleneck %g, squares %g; the best are "
                      "%g, %g",
-                     trial, layers, stages, got.dearest, got.squares, expected.dearest,
+                     trial, layers, stages, got.bottleneck, got.squares, expected.bottleneck,
                      expected.squares);
     }
 }
 
-/* A head that is dearer than any two other layers leaves these even all the same. */
-static void one_dear_layer_leaves_the_others_even(void **state) {
+/* A head more expensive than any two other layers still leaves the others even. */
+static void one_expensive_layer_leaves_the_others_even(void **state) {
     (void)state;
     sluice_cost costs[13];
     for (int l = 0; l < 13; l++) costs[l] = (sluice_cost){1, 1, 1};
@@ -124,7 +125,7 @@ static void split_text_is_read_strictly(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(minmax_equals_exhaustive_search),
-        cmocka_unit_test(one_dear_layer_leaves_the_others_even),
+        cmocka_unit_test(one_expensive_layer_leaves_the_others_even),
         cmocka_unit_test(impossible_splits_are_refused_with_the_numbers),
         cmocka_unit_test(split_text_is_read_strictly),
     };

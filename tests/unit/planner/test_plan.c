@@ -47,7 +47,7 @@ static void a_third_program_shares_the_region_of_the_step(void **state) {
     sluice_model_free(model);
 }
 
-/* A program of few samples of which one alone is larger than all of a step's micro-batches. */
+/* A program of few samples, one of which is larger than all of a step's micro-batches. */
 static void the_arena_is_that_of_the_largest_program(void **state) {
     (void)state;
     static const sluice_plan_forward large = {"large", 2, 50};
@@ -56,11 +56,11 @@ static void the_arena_is_that_of_the_largest_program(void **state) {
     sluice_plan *small                     = make_plan(model, schedule, NULL),
                 *all                       = make_plan(model, schedule, &large);
     for (int r = 0; r < 2; r++) {
-        const size_t step = sluice_program_memory(sluice_plan_program(small, 0), r).arena;
-        const size_t most = sluice_program_memory(sluice_plan_program(all, 2), r).arena;
+        const size_t step     = sluice_program_memory(sluice_plan_program(small, 0), r).arena;
+        const size_t expected = sluice_program_memory(sluice_plan_program(all, 2), r).arena;
         assert_int_equal(sluice_plan_arena(small, r), step);
-        assert_true(most > step);
-        assert_int_equal(sluice_plan_arena(all, r), most);
+        assert_true(expected > step);
+        assert_int_equal(sluice_plan_arena(all, r), expected);
     }
     sluice_plan_free(small);
     sluice_plan_free(all);
@@ -68,7 +68,7 @@ static void the_arena_is_that_of_the_largest_program(void **state) {
     sluice_model_free(model);
 }
 
-/* The plan goes before the pipeline; the third program gives the loss that the second gives. */
+/* The plan is freed before the pipeline; the third program gives the same loss as the second. */
 static void a_pipeline_runs_every_program_of_its_plan(void **state) {
     (void)state;
     sluice_model *model             = make_model(true);
@@ -100,7 +100,7 @@ static void a_pipeline_runs_every_program_of_its_plan(void **state) {
     sluice_model_free(model);
 }
 
-static void what_cannot_be_planned_is_refused(void **state) {
+static void impossible_plans_are_refused(void **state) {
     (void)state;
     sluice_model *model = make_model(false), *open_end = NULL;
     sluice_schedule *schedule      = make_schedule("1f1b", 2, 2);
@@ -126,7 +126,7 @@ static void what_cannot_be_planned_is_refused(void **state) {
                    "program 'nothing' has 0 micro-batches of 1 samples; it needs at least 1 of 1");
     options.size = 0;
     assert_refused(sluice_plan_make(&plan, model, schedule, NULL, &options), SLUICE_E_ARGUMENT,
-                   "plan options of 0 bytes");
+                   "plan options of 0 bytes are not known");
     assert_null(plan);
     sluice_schedule_free(forward);
     sluice_schedule_free(schedule);
@@ -166,7 +166,7 @@ int main(void) {
         cmocka_unit_test(a_third_program_shares_the_region_of_the_step),
         cmocka_unit_test(the_arena_is_that_of_the_largest_program),
         cmocka_unit_test(a_pipeline_runs_every_program_of_its_plan),
-        cmocka_unit_test(what_cannot_be_planned_is_refused),
+        cmocka_unit_test(impossible_plans_are_refused),
         cmocka_unit_test(a_pipeline_refuses_a_plan_for_something_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_edges.c -- programs whose stages are no line: an edge that jumps over two stages, several
+/* test_edges.c -- programs whose stages are not a line: an edge that skips two stages, several
  * tensors on one boundary, channels that share a link. */
 #include "runtime/program/compiled.h"
 #include "tests/support/damage.h"
@@ -29,7 +29,7 @@ static sluice_program *compile_skip(const char *name, int m, sluice_queues queue
     return compile_joined(generate_schedule(name, 4, m), with_skip, 4, queues);
 }
 
-static void a_skip_is_an_edge_like_the_others(void **state) {
+static void a_skip_is_an_ordinary_edge(void **state) {
     (void)state;
     sluice_program *program = compile_skip("1f1b", 4, SLUICE_QUEUES_PER_CHANNEL);
     assert_int_equal(sluice_program_edge_count(program), 8);
@@ -40,7 +40,7 @@ static void a_skip_is_an_edge_like_the_others(void **state) {
     assert_int_equal(back.producer, 3);
     assert_int_equal(back.consumer, 0);
     assert_int_equal(back.payload, SLUICE_PAYLOAD_GRADIENT);
-    /* Stage 0 has an output and an output gradient more, stage 3 an input and an input gradient. */
+    /* Stage 0 has an additional output and output gradient, stage 3 an input and input gradient. */
     assert_int_equal(sluice_program_slot_count(program), SLUICE_ROLES + 2);
     sluice_program_free(program);
 }
@@ -86,7 +86,7 @@ static void a_stage_waits_for_all_its_inputs(void **state) {
     sluice_program_free(program);
 }
 
-/* ---- what is planted there is noticed ---- */
+/* ---- planted damage is noticed ---- */
 
 static int find_carrier(const copy *in, int r, int edge, int microbatch) {
     for (int n = 0; n < in->counts[r]; n++) {
@@ -116,14 +116,14 @@ static void receive_twice(copy *c) {
     }
 }
 
-/* What stage 0 saves of the next micro-batch lies over what still goes to stage 3. */
+/* Stage 0's saved tensors of the next micro-batch overlap what is still being sent to stage 3. */
 static void overwrite_sent(copy *c) {
     const int post   = find_carrier(c, 0, SKIP, 0);
     const int second = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
     own_slots(c, 0, second)[SLUICE_ROLE_SAVED_WEIGHT] = c->lists[0][post].slots[SLUICE_ROLE_INPUT];
 }
 
-/* Stage 3 scribbles over what is coming over the skip for the next micro-batch. */
+/* Stage 3 overwrites what arrives over the skip for the next micro-batch. */
 static void overwrite_received(copy *c) {
     const int post  = find_carrier(c, 3, SKIP, 1);
     const int first = find_instruction(c, 3, SLUICE_INSTRUCTION_BACKWARD, 3, 0);
@@ -161,7 +161,7 @@ static const struct damage {
      "3RECV_F0 of rank 3 comes from rank 0, channel 1, but its edge goes from rank 0 to rank 3"},
 };
 
-static void damage_to_a_skip_is_noticed(void **state) {
+static void damage_to_a_skip_is_found(void **state) {
     (void)state;
     sluice_program *program = compile_skip("1f1b", 4, SLUICE_QUEUES_PER_CHANNEL);
     for (size_t k = 0; k < sizeof damages / sizeof *damages; k++) {
@@ -206,8 +206,8 @@ static void two_tensors_follow_one_another(void **state) {
     sluice_schedule_free(schedule);
 }
 
-/* Received in the other order, each would get the other's place. */
-static void two_tensors_are_told_apart(void **state) {
+/* Received in the other order, each would land in the other's buffer. */
+static void two_tensors_on_a_boundary_are_distinguished(void **state) {
     (void)state;
     for (int queues = 0; queues < 2; queues++) {
         sluice_program *program =
@@ -258,7 +258,8 @@ static void latencies_overlap_and_bytes_do_not(void **state) {
     sluice_program_free(program);
 }
 
-/* In one queue, what one rank sends another meets its receives in order, whatever the channels. */
+/* In one queue, sends from one rank to another match its receives in order, whatever the
+ * channels. */
 static void one_queue_has_one_order(void **state) {
     (void)state;
     static const sluice__tensor tensors[] = {{0, 1, UNIT, 0}, {0, 2, UNIT, 0}, {1, 2, UNIT, 0}};
@@ -280,7 +281,7 @@ static void one_queue_has_one_order(void **state) {
 
 /* ---- any schedule, any edges ---- */
 
-/* A line, so that the schedule can run, and up to `more` edges beside it. */
+/* A line, so that the schedule can run, and up to `more` further edges. */
 static int make_tensors(sluice__tensor *tensors, int stages, int more, uint64_t *random) {
     int count = 0;
     for (int s = 0; s + 1 < stages; s++) tensors[count++] = (sluice__tensor){s, s + 1, UNIT, 0};
@@ -318,7 +319,7 @@ static void random_edges_compile_and_run(void **state) {
     }
 }
 
-static void edges_that_go_nowhere_are_refused(void **state) {
+static void bad_edges_are_refused(void **state) {
     (void)state;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule      = generate_schedule("1f1b", 2, 2);
@@ -332,16 +333,16 @@ static void edges_that_go_nowhere_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_skip_is_an_edge_like_the_others),
+        cmocka_unit_test(a_skip_is_an_ordinary_edge),
         cmocka_unit_test(every_schedule_takes_a_skip),
         cmocka_unit_test(a_stage_waits_for_all_its_inputs),
-        cmocka_unit_test(damage_to_a_skip_is_noticed),
+        cmocka_unit_test(damage_to_a_skip_is_found),
         cmocka_unit_test(two_tensors_follow_one_another),
-        cmocka_unit_test(two_tensors_are_told_apart),
+        cmocka_unit_test(two_tensors_on_a_boundary_are_distinguished),
         cmocka_unit_test(latencies_overlap_and_bytes_do_not),
         cmocka_unit_test(one_queue_has_one_order),
         cmocka_unit_test(random_edges_compile_and_run),
-        cmocka_unit_test(edges_that_go_nowhere_are_refused),
+        cmocka_unit_test(bad_edges_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_timeline.c -- time lines say what simulations and pipelines say. */
+/* test_timeline.c -- time lines agree with simulations and pipelines. */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/schedule_tools.h"
 
@@ -47,8 +47,8 @@ static scene scene_random(uint64_t *random, int trial) {
 
 /* ---- spans ---- */
 
-/* They are the list's compute instructions in order; `begin` and `end` NULL: times are not known.
- */
+/* Fails unless the spans are the list's compute instructions in order; `begin` and `end` NULL:
+ * times are unknown. */
 static void assert_spans(const char *words, const sluice_program *program,
                          const sluice_timeline *timeline, const sluice_simulation *simulation) {
     for (int r = 0; r < timeline->ranks; r++) {
@@ -85,7 +85,7 @@ static void spans_are_the_programs_actions(void **state) {
     }
 }
 
-static void numbers_are_the_simulations(void **state) {
+static void numbers_agree_with_the_simulation(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 60; trial++) {
@@ -97,7 +97,7 @@ static void numbers_are_the_simulations(void **state) {
             const sluice_timeline_rank *const rank = &made.timeline->rank[r];
             assert_near(made.words, rank->inner_idle, made.simulation->rank[r].inner_idle);
             assert_int_equal(rank->peak_activations, made.simulation->rank[r].peak_activations);
-            assert_int_equal(rank->peak_bytes, 0); /* nobody knows any */
+            assert_int_equal(rank->peak_bytes, 0); /* none is known */
             assert_int_equal(rank->stages, 1);
         }
         assert_string_equal(made.timeline->unit, "units of cost");
@@ -130,7 +130,7 @@ static const sluice_timeline_span *span_at(const sluice_timeline *timeline, int 
     return &timeline->rank[r].spans[n];
 }
 
-/* Both ends of every flow are the actions that made and use what it carries. */
+/* The ends of every flow are the actions that produce and consume what it carries. */
 static void assert_flows(const char *words, const sluice_timeline *timeline) {
     double clock = 0;
     for (int f = 0; f < timeline->flow_count; f++) {
@@ -166,7 +166,7 @@ static void flows_join_producers_and_consumers(void **state) {
         assert_flows(made.words, made.timeline);
         for (int f = 0; f < made.timeline->flow_count; f++) {
             const sluice_timeline_flow *const flow = &made.timeline->flows[f];
-            /* Simulated, what is used has arrived. */
+            /* In a simulation a transfer arrives before it is used. */
             if (span_at(made.timeline, flow->to, flow->consumer)->begin < flow->end - 1e-9)
                 fail_msg("%s: flow %d ends after its consumer begins", made.words, f);
             assert_near(made.words, flow->exposed, made.simulation->transfers[f].exposed);
@@ -177,7 +177,7 @@ static void flows_join_producers_and_consumers(void **state) {
 
 /* ---- levels ---- */
 
-/* What spans say: begun forwards without an ended B or W, at `time`. */
+/* Activations by the spans: forwards begun without an ended B or W, at `time`. */
 static int held_at(const sluice_timeline_rank *rank, double time, bool trains) {
     int held = 0;
     for (int n = 0; n < rank->span_count; n++) {
@@ -210,7 +210,7 @@ static void assert_levels(const char *words, const sluice_timeline_rank *rank, b
     }
 }
 
-static void levels_are_what_the_spans_say(void **state) {
+static void levels_agree_with_the_spans(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 60; trial++) {
@@ -275,8 +275,8 @@ static int find_transfer(const sluice_program *program, int r, const sluice_time
     return -1;
 }
 
-/* A transfer is on its way once both ends are posted; a receiver that waits for it at its end stood
- * still for it since then, or since it began to wait. */
+/* A transfer is on its way once both ends are posted; a receiver still waiting at its end has
+ * stalled since then, or since it began to wait. */
 static void assert_rendezvous(const sluice_pipeline *pipeline, const sluice_timeline *timeline) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
     for (int f = 0; f < timeline->flow_count; f++) {
@@ -326,7 +326,7 @@ static void assert_measured(const sluice_pipeline *pipeline, const sluice_result
     sluice_timeline_free(timeline);
 }
 
-static void a_measured_step_is_a_time_line_too(void **state) {
+static void a_measured_step_has_a_time_line(void **state) {
     (void)state;
     sluice_model *model = make_model();
     for (int p = 1; p <= 3; p++)
@@ -357,12 +357,12 @@ int main(int argc, char **argv) {
     parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_the_programs_actions),
-        cmocka_unit_test(numbers_are_the_simulations),
+        cmocka_unit_test(numbers_agree_with_the_simulation),
         cmocka_unit_test(stages_of_a_rank_are_numbered),
         cmocka_unit_test(flows_join_producers_and_consumers),
-        cmocka_unit_test(levels_are_what_the_spans_say),
+        cmocka_unit_test(levels_agree_with_the_spans),
         cmocka_unit_test(times_that_are_not_finite_are_refused),
-        cmocka_unit_test(a_measured_step_is_a_time_line_too),
+        cmocka_unit_test(a_measured_step_has_a_time_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_verify_queues.c -- the verifier over a queue per link and over a queue per rank: what it
- * must pass, and what it must stop. */
+ * must accept, and what it must refuse. */
 #include "tests/support/damage.h"
 #include "tests/support/random_schedule.h"
 
@@ -9,7 +9,7 @@
 
 static const sluice_queues PER_LINK = SLUICE_QUEUES_PER_CHANNEL, PER_RANK = SLUICE_QUEUES_PER_RANK;
 
-/* A schedule by name; NULL where the name does not take these numbers. */
+/* A schedule by name; NULL if the name does not take these numbers. */
 static sluice_schedule *try_generate(const char *name, int p, int m) {
     sluice_schedule *schedule       = NULL;
     sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -39,9 +39,9 @@ static void every_schedule_runs_over_both_kinds_of_queues(void **state) {
     }
 }
 
-/* As each rank's own program has them, one by one: per rank, receives stand before what they wait
- * for is sent. */
-static void own_orders_deadlock_in_one_queue(void **state) {
+/* In each rank's own order, one by one: in a queue per rank, receives block the sends that they
+ * wait for. */
+static void orders_of_each_rank_deadlock_in_one_queue(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "gpipe-lifo", "1f1b"};
     for (int k = 0; k < 3; k++)
@@ -60,8 +60,8 @@ static void own_orders_deadlock_in_one_queue(void **state) {
         }
 }
 
-/* The other way round all is well: what runs in one queue per rank runs in several. */
-static void what_runs_in_one_queue_runs_in_many(void **state) {
+/* The other way round it works: what runs in one queue per rank runs in several. */
+static void what_runs_in_one_queue_runs_in_several(void **state) {
     (void)state;
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule *schedule = try_generate(*name, 4, 8);
@@ -74,13 +74,13 @@ static void what_runs_in_one_queue_runs_in_many(void **state) {
     }
 }
 
-/* Without its groups, 1f1b stops: activation and gradient cross between neighbours at one time. */
-static void groups_matter(void **state) {
+/* Without its groups 1f1b deadlocks: activation and gradient cross between neighbours. */
+static void without_groups_one_queue_deadlocks(void **state) {
     (void)state;
     sluice_program *program = compile_over(generate_schedule("1f1b", 4, 8), PER_RANK);
     copy apart              = copy_of(program);
     for (int r = 0; r < 4; r++) {
-        /* Each rank sends first and receives then. */
+        /* Each rank sends first, then receives. */
         for (int n = 0; n < apart.counts[r]; n++) apart.lists[r][n].group = 0;
         for (int n = 0; n + 1 < apart.counts[r]; n++) {
             sluice_instruction *a = &apart.lists[r][n], *b = a + 1;
@@ -150,17 +150,18 @@ static const struct chain {
     const char *csv, *says; /* over a queue per rank; NULL: it runs */
 } chains[] = {
     {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL},
-    /* Two that send first: neither's kernel ever meets the other's. */
+    /* Both send first: neither's kernel ever meets the other's. */
     {"0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n"
      "1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n",
      "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank "
      "0's queue"},
-    /* Over links as well: rank 0 waits for what rank 1 makes of what it did not send yet. */
+    /* Over links as well: rank 0 waits for what rank 1 computes from data that rank 0 has not sent
+     * yet. */
     {"0F0,0RECV_B0,0B0,0SEND_F0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
      "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
 };
 
-static void chains_can_be_followed(void **state) {
+static void a_deadlock_names_its_chain(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof chains / sizeof *chains; k++) {
         sluice_schedule *schedule      = parse_schedule(chains[k].csv);
@@ -179,7 +180,7 @@ static void chains_can_be_followed(void **state) {
 }
 
 /* Forward only, P + 1 stages, the last one before the first on rank 0: a ring of all ranks. */
-static void long_chains_are_cut(void **state) {
+static void long_chains_are_shortened(void **state) {
     (void)state;
     enum { P = 40 };
     sluice_action lists[P][2];
@@ -216,7 +217,7 @@ static int rounds(int normal) {
     return getenv("SLUICE_LONG") ? 50 * normal : normal;
 }
 
-static void random_schedules_that_can_run_do(void **state) {
+static void random_schedules_compile_and_run(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < rounds(300); round++) {
@@ -291,7 +292,7 @@ static bool drop_wait(copy *c, int r, uint64_t *random) {
     return true;
 }
 
-/* A wait behind the action that uses what it waits for. */
+/* A wait after the action that uses its data. */
 static bool wait_late(copy *c, int r, uint64_t *random) {
     const int n = pick(random, c, r, is_receive_wait);
     if (n < 0) return false;
@@ -331,7 +332,7 @@ static bool forget_stream(copy *c, int r, uint64_t *random) {
     return true;
 }
 
-/* The stage's gradient is waited for before its activation is sent: nobody can go on. */
+/* The stage waits for its gradient before it sends its activation: no rank can go on. */
 static bool cross_over(copy *c, int r, uint64_t *random) {
     const int send = pick(random, c, r, is_post);
     if (send < 0 || !c->lists[r][send].sends ||
@@ -357,12 +358,12 @@ static const struct damage {
     {"a post less", drop_post},          {"an action less", drop_compute},
     {"an action twice", repeat_compute}, {"a wait less", drop_wait},
     {"a wait too late", wait_late},      {"another micro-batch", carry_another},
-    {"a slot too small", shrink_slot},   {"a send beside its producer", forget_stream},
+    {"a slot too small", shrink_slot},   {"a send that overtakes its producer", forget_stream},
     {"crossed over", cross_over},
 };
 enum { DAMAGES = sizeof damages / sizeof *damages };
 
-/* Damage what compiled; the verifier must object. */
+/* Damage a compiled program; the verifier must object. */
 static bool assert_refuses(const struct damage *damage, sluice_schedule *schedule,
                            sluice_queues queues, uint64_t *random) {
     sluice_program *program         = NULL;
@@ -382,7 +383,7 @@ static bool assert_refuses(const struct damage *damage, sluice_schedule *schedul
     return planted;
 }
 
-static void damage_to_random_schedules_is_noticed(void **state) {
+static void damage_to_random_schedules_is_found(void **state) {
     (void)state;
     uint64_t random      = test_seed();
     int planted[DAMAGES] = {0};
@@ -400,15 +401,15 @@ static void damage_to_random_schedules_is_noticed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_schedule_runs_over_both_kinds_of_queues),
-        cmocka_unit_test(own_orders_deadlock_in_one_queue),
-        cmocka_unit_test(what_runs_in_one_queue_runs_in_many),
-        cmocka_unit_test(groups_matter),
+        cmocka_unit_test(orders_of_each_rank_deadlock_in_one_queue),
+        cmocka_unit_test(what_runs_in_one_queue_runs_in_several),
+        cmocka_unit_test(without_groups_one_queue_deadlocks),
         cmocka_unit_test(groups_are_of_two_ranks),
         cmocka_unit_test(tied_models_run_over_one_queue_per_rank),
-        cmocka_unit_test(chains_can_be_followed),
-        cmocka_unit_test(long_chains_are_cut),
-        cmocka_unit_test(random_schedules_that_can_run_do),
-        cmocka_unit_test(damage_to_random_schedules_is_noticed),
+        cmocka_unit_test(a_deadlock_names_its_chain),
+        cmocka_unit_test(long_chains_are_shortened),
+        cmocka_unit_test(random_schedules_compile_and_run),
+        cmocka_unit_test(damage_to_random_schedules_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

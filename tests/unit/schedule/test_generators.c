@@ -9,11 +9,11 @@
 
 #include "sluice/program.h"
 
-static int least(int a, int b) {
+static int min_of(int a, int b) {
     return a < b ? a : b;
 }
 
-static int most(int a, int b) {
+static int max_of(int a, int b) {
     return a > b ? a : b;
 }
 
@@ -47,15 +47,15 @@ static words say(const shape *of) {
     return out;
 }
 
-/* Some shape of any schedule, of all options it takes. */
-static shape random_shape(uint64_t *random, int most_ranks) {
+/* A random shape of any schedule, with all options that it takes. */
+static shape random_shape(uint64_t *random, int max_ranks) {
     const char *const *const names = sluice_schedule_names();
     int count                      = 0;
     while (names[count]) count++;
     shape of = {.name = names[test_random_int(random, 0, count - 1)]};
     sluice_schedule_description about;
     assert_ok(sluice_schedule_describe(&about, of.name));
-    of.p     = test_random_int(random, 1, most_ranks);
+    of.p     = test_random_int(random, 1, max_ranks);
     of.m     = test_random_int(random, 1, 4 * of.p + 2);
     of.v     = test_random_int(random, about.min_chunks, about.max_chunks ? about.max_chunks : 4);
     of.slack = about.takes_slack ? 1 + 0.125 * test_random_int(random, 0, 8) : 1;
@@ -63,7 +63,7 @@ static shape random_shape(uint64_t *random, int most_ranks) {
     return of;
 }
 
-/* ---- every list is complete, in place and in order ---- */
+/* ---- every list is complete, on its rank and in order ---- */
 
 static bool is_vee(const char *name) {
     return strcmp(name, "zbv") == 0 || strcmp(name, "v-half") == 0 || strcmp(name, "v-min") == 0 ||
@@ -83,10 +83,10 @@ static void assert_placed(const shape *of, const sluice_schedule *schedule) {
     }
 }
 
-/* What has been done of each stage and micro-batch, and the last micro-batch of each stage. */
+/* The actions done of each stage and micro-batch, and the last micro-batch of each stage. */
 typedef struct progress {
     unsigned *done; /* bit per kind */
-    int *last[2];   /* of B or I, of B or W; per stage */
+    int *last[2];   /* last of B or I, and of B or W; per stage */
 } progress;
 
 static void note(progress *at, const shape *of, const sluice_action *action) {
@@ -136,7 +136,7 @@ static void assert_complete(const shape *of, const sluice_schedule *schedule) {
     free(at.last[1]);
 }
 
-static void lists_are_complete_placed_and_ascending(void **state) {
+static void lists_are_complete_on_their_rank_and_ascending(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 600; trial++) {
@@ -196,7 +196,7 @@ static void known_makespans_and_peaks_at_4_ranks_and_8_microbatches(void **state
     assert_null(sluice_schedule_names()[sizeof rows / sizeof rows[0]]); /* a row for every name */
 }
 
-/* A formula of docs/schedules.md, and where it holds. */
+/* A formula of docs/schedules.md, and its range. */
 typedef struct formula {
     const char *name;
     bool (*holds)(const shape *of);
@@ -228,7 +228,7 @@ static int whole_backward(const shape *of) {
     return 3 * (of->m + of->p - 1);
 }
 static int around(const shape *of) {
-    return 3 * (of->v * most(of->m, of->p) + least(of->m, of->p) - 1);
+    return 3 * (of->v * max_of(of->m, of->p) + min_of(of->m, of->p) - 1);
 }
 static int halves(const shape *of) {
     return 3 * of->m + of->p - 1;
@@ -257,13 +257,13 @@ static int all(const shape *of, int r) {
     return of->v * of->m;
 }
 static int below(const shape *of, int r) {
-    return least(of->m, (int)(of->slack * (of->p - 1 - r) + 1e-9) + 1);
+    return min_of(of->m, (int)(of->slack * (of->p - 1 - r) + 1e-9) + 1);
 }
 static int rounds_and_below(const shape *of, int r) {
-    const int rounds = most(1, of->m / (of->group ? of->group : of->p));
+    const int rounds = max_of(1, of->m / (of->group ? of->group : of->p));
     const int first  = (of->m + rounds - 1) / rounds;
-    return least(of->v * of->m,
-                 (of->v - 1) * first + (int)(of->slack * (of->p - 1 - r) + 1e-9) + 1);
+    return min_of(of->v * of->m,
+                  (of->v - 1) * first + (int)(of->slack * (of->p - 1 - r) + 1e-9) + 1);
 }
 static int one_p(const shape *of, int r) {
     (void)r;
@@ -283,7 +283,7 @@ static int two_p_and_one(const shape *of, int r) {
 }
 static int p_and_two(const shape *of, int r) {
     (void)r;
-    return least(of->p + 2, 2 * of->p);
+    return min_of(of->p + 2, 2 * of->p);
 }
 static int third(const shape *of, int r) {
     (void)r;
@@ -390,7 +390,7 @@ static void assert_agreement(const shape *of, sluice_queues queues) {
 }
 
 /* Idle share of the makespan: (p - 1) / (what is left of it, in the papers' units). */
-static void idle_shares_are_the_papers(void **state) {
+static void idle_shares_agree_with_the_papers(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -424,8 +424,7 @@ static void a_program_takes_as_long_as_its_actions(void **state) {
     }
 }
 
-/* Twice the warm-up: transfers no longer than F delay the first and the last micro-batch on their
- * way, and nobody else. */
+/* Twice the warm-up: transfers no longer than F delay only the first and the last micro-batch. */
 static void slack_hides_transfers(void **state) {
     (void)state;
     for (int p = 2; p <= 8; p++) {
@@ -455,10 +454,10 @@ static void slack_hides_transfers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_are_complete_placed_and_ascending),
+        cmocka_unit_test(lists_are_complete_on_their_rank_and_ascending),
         cmocka_unit_test(known_makespans_and_peaks_at_4_ranks_and_8_microbatches),
         cmocka_unit_test(makespans_idle_and_memory_are_as_documented),
-        cmocka_unit_test(idle_shares_are_the_papers),
+        cmocka_unit_test(idle_shares_agree_with_the_papers),
         cmocka_unit_test(a_program_takes_as_long_as_its_actions),
         cmocka_unit_test(slack_hides_transfers),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_run.c -- a training run over a text file: what its steps draw, what it counts and skips, and
- * that one that goes on from a state is the one that never stopped. */
+/* test_run.c -- a training run over a text file: what its steps draw, count and skip; and a run
+ * that continues from a state equals one that never stopped. */
 #include <math.h>
 
 #include "tests/support/files.h"
@@ -43,7 +43,7 @@ static sluice_pipeline *open_pipeline(const sluice_model *model) {
     sluice_schedule *schedule;
     sluice_pipeline *pipeline;
     settings.samples   = SAMPLES;
-    settings.optimizer = sluice_optimizer_sgd(); /* has no state of its own */
+    settings.optimizer = sluice_optimizer_sgd(); /* has no state */
     settings.threads   = 1;
     assert_ok(sluice_schedule_generate(&schedule, "1f1b", &plan));
     assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &settings));
@@ -75,7 +75,7 @@ static uint64_t digest(const setting *with) {
     return value;
 }
 
-/* ---- by hand: what a run does, from the corpus and the pipeline alone ---- */
+/* ---- a run by hand, from the corpus and the pipeline alone ---- */
 
 typedef struct hand {
     const sluice_corpus *corpus;
@@ -113,7 +113,7 @@ static uint64_t train_by_hand(const setting *with, double *losses) {
     return value;
 }
 
-static void test_steps_are_those_by_hand(void **state) {
+static void steps_equal_those_made_by_hand(void **state) {
     (void)state;
     const sluice_run_options options = run_options();
     setting with                     = open_all(&options);
@@ -139,7 +139,7 @@ static void test_steps_are_those_by_hand(void **state) {
 
 /* ---- evaluation ---- */
 
-static void test_evaluations_are_due_and_disturb_nothing(void **state) {
+static void evaluations_are_due_and_change_nothing(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     options.evaluate_every     = 4;
@@ -174,7 +174,7 @@ static void set_one_weight(const setting *with, float value) {
         sluice_pipeline_write_parameter(with->pipeline, "transformer.ln_f.weight", weights, 8));
 }
 
-static void test_minibatches_are_skipped_as_long_as_that_is_allowed(void **state) {
+static void minibatches_are_skipped_up_to_the_limit(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     options.skip_nonfinite     = 2;
@@ -187,7 +187,8 @@ static void test_minibatches_are_skipped_as_long_as_that_is_allowed(void **state
         assert_int_equal(got.step, n);
         assert_int_equal(got.skipped, n - 1);
         assert_non_null(strstr(got.reason, "the loss is nan"));
-        assert_true(got.result.loss == first.result.loss); /* of the last that was not skipped */
+        assert_true(got.result.loss ==
+                    first.result.loss); /* of the last minibatch that was not skipped */
     }
     const sluice_run_state before = sluice_run_get_state(with.run);
     assert_int_equal(sluice_run_step(&got, with.run), SLUICE_E_NONFINITE);
@@ -216,11 +217,11 @@ static void copy_parameters(const setting *from, const setting *to) {
     }
 }
 
-static void test_a_run_goes_on_from_its_state(void **state) {
+static void a_run_continues_from_its_state(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     setting one                = open_all(&options);
-    options.seed               = 99; /* the state's is taken */
+    options.seed               = 99; /* the state's seed is used */
     setting two                = open_all(&options);
     double losses[STEPS];
     const uint64_t expected = train_by_hand(&one, losses);
@@ -245,7 +246,7 @@ static void test_a_run_goes_on_from_its_state(void **state) {
 
 /* ---- refusals ---- */
 
-static void test_states_of_no_run_are_refused(void **state) {
+static void impossible_states_are_refused(void **state) {
     (void)state;
     const sluice_run_options options = run_options();
     setting with                     = open_all(&options);
@@ -259,7 +260,7 @@ static void test_states_of_no_run_are_refused(void **state) {
     close_all(&with);
 }
 
-static void test_what_cannot_be_run_is_refused(void **state) {
+static void impossible_runs_are_refused(void **state) {
     (void)state;
     const sluice_run_options good = run_options();
     sluice_run_options bad        = good;
@@ -282,7 +283,7 @@ static void test_what_cannot_be_run_is_refused(void **state) {
     close_all(&with);
 }
 
-static void test_a_model_of_other_things_is_refused(void **state) {
+static void a_model_without_tokens_is_refused(void **state) {
     (void)state;
     const folder files                = folder_make();
     const sluice_run_options options  = run_options();
@@ -306,13 +307,13 @@ static void test_a_model_of_other_things_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steps_are_those_by_hand),
-        cmocka_unit_test(test_evaluations_are_due_and_disturb_nothing),
-        cmocka_unit_test(test_minibatches_are_skipped_as_long_as_that_is_allowed),
-        cmocka_unit_test(test_a_run_goes_on_from_its_state),
-        cmocka_unit_test(test_states_of_no_run_are_refused),
-        cmocka_unit_test(test_what_cannot_be_run_is_refused),
-        cmocka_unit_test(test_a_model_of_other_things_is_refused),
+        cmocka_unit_test(steps_equal_those_made_by_hand),
+        cmocka_unit_test(evaluations_are_due_and_change_nothing),
+        cmocka_unit_test(minibatches_are_skipped_up_to_the_limit),
+        cmocka_unit_test(a_run_continues_from_its_state),
+        cmocka_unit_test(impossible_states_are_refused),
+        cmocka_unit_test(impossible_runs_are_refused),
+        cmocka_unit_test(a_model_without_tokens_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

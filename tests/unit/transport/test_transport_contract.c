@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_transport_contract.c -- the contract that every transport keeps (transport.h): of the one
- * that is named on the command line, `isolated` or one of the registry's.
+ * test_transport_contract.c -- the contract that every transport keeps (transport.h), for the one
+ * named on the command line: `isolated`, or one of the registry.
  */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/transport_cases.h"
@@ -19,7 +19,7 @@ static int choose(const char *name) {
     if (strcmp(name, kind.ops->name) == 0) return 0;
     if (sluice__transport_find(&entry, name) != SLUICE_OK ||
         sluice__transport_load(&kind.ops, entry) != SLUICE_OK ||
-        (entry->device && sluice_device_find(&kind.device, entry->device) != SLUICE_OK)) {
+        (entry->reaches && sluice_device_find(&kind.device, entry->reaches) != SLUICE_OK)) {
         (void)fprintf(stderr, "%s\n", sluice_last_error()->what);
         return 2;
     }

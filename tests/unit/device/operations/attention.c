@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attention.c -- causal attention, and what of it a device has not. */
+/* attention.c -- causal attention, and its options that a device may refuse. */
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"
 
@@ -87,7 +87,7 @@ static void expect_attention_refused(int64_t kv_heads, float rotary_base, const 
     assert_string_equal(sluice_last_error()->hint, hint);
 }
 
-void attention_that_a_device_has_not_is_refused(void **state) {
+void unsupported_attention_is_refused(void **state) {
     (void)state;
     expect_attention_refused(4, 10000,
                              "attention asks for rotary positions of base 10000, and no device has "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c -- running and comparing. */
+/* check.c -- runs operations and compares results. */
 #include "tests/unit/device/operations/check.h"
 
 #include <stdlib.h>

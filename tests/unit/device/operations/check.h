@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h -- how an operation is run on every team, and compared. */
+/* check.h -- runs an operation on every team, and compares the results. */
 #ifndef SLUICE_TESTS_OPERATIONS_CHECK_H
 #define SLUICE_TESTS_OPERATIONS_CHECK_H
 
@@ -12,11 +12,12 @@
 
 extern bool on_cpu;
 
-/* Opens the teams of the kind of device that is called so. */
+/* Opens the teams of the named kind of device. */
 void open_checked(const char *device);
 
-/* ---- arrays that the device can work on ---- */
-/* Exactly as large as asked, so that a sanitizer, or a guard, sees what is written past the end. */
+/* ---- arrays that the device can access ---- */
+/* Exactly as large as requested, so that a sanitizer or a guard page notices writes past the
+ * end. */
 void *block(size_t bytes);
 void release(void *made);
 float *floats(int64_t count);
@@ -28,22 +29,23 @@ enum { FLAT_COUNTS = 5 };
 extern const int64_t flat_counts[FLAT_COUNTS];
 
 /* ---- running ---- */
-/* What the operation says, or what is said of it later; `done`: of the first team's stream. */
+/* The status of the operation, or of the stream later; `done` is an event of the first team's
+ * stream. */
 sluice_status done_on(sluice_stream *stream, sluice_status status);
 sluice_status done(sluice_status status);
 
 typedef sluice_status action(sluice_stream *stream, float *out, const void *context);
-/* Run from the same old content of `out` on every team: the same bits each time. */
+/* Run with the same old content of `out` on every team: the bits must be the same. */
 void run_on_every_team(float *out, int64_t count, action *run, const void *context,
                        const char *label);
 
 /* ---- comparing ---- */
 void expect_close(const char *label, const char *tensor, const float *got, const double *expected,
                   int64_t count, double tolerance);
-/* The same for a gradient: what was there before counts unless it is the first write. */
+/* The same for a gradient: its old content counts unless this is the first write. */
 void expect_gradient(const char *label, const char *tensor, const float *got, const float *before,
                      double *expected, int64_t count, bool first_write, double tolerance);
-/* Until the next call. */
+/* Valid until the next call. */
 const char *label_of(const char *name, const int64_t *shape, int dims, int flags);
 
 #endif

@@ -52,7 +52,7 @@ void dropout_agrees(void **state) {
         for (int flags = 0; flags < 4; flags++) check_drop(&random, shapes[s], flags);
 }
 
-/* The share that is dropped is the rate, and the mean stays: a sample of 2^20 is within 4 sigma. */
+/* The dropped share equals the rate and the mean stays, within 4 sigma of a sample of 2^20. */
 void dropout_drops_its_share(void **state) {
     (void)state;
     enum { COUNT = 1 << 20 };
@@ -105,7 +105,7 @@ void relu_agrees(void **state) {
 
 static sluice_status run_sum(sluice_stream *stream, float *out, const void *context) {
     const flat_case *const c     = context;
-    const float *const inputs[3] = {c->x, out, c->dy}; /* out is one of them */
+    const float *const inputs[3] = {c->x, out, c->dy}; /* the output is one of the inputs */
     return operations->sum(stream, &(sluice_sum){out, inputs, 3, c->count});
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* norms.c -- layernorm and RMS, with and without what may be absent. */
+/* norms.c -- layernorm and RMS, with and without their optional operands. */
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"
 
@@ -8,7 +8,7 @@
 
 #include "tests/support/reference64.h"
 
-/* A residual, or one in place; gradients stored; no bias; RMS, which has none. */
+/* With a residual, or one in place; gradients stored; no bias; RMS, which never has one. */
 enum { RESIDUAL = 1, RESIDUAL_IN_PLACE = 2, STORES = 4, NO_BIAS = 8, RMS = 16, NORM_FLAGS = 32 };
 
 static const float norm_epsilon = 1e-4F;
@@ -19,7 +19,7 @@ typedef struct norm_case {
     int flags;
 } norm_case;
 
-/* out: y, rstd and, of a layernorm, mean */
+/* out: y, rstd and, for layernorm, mean */
 static sluice_status run_norm(sluice_stream *stream, float *out, const void *context) {
     const norm_case *const c = context;
     sluice_norm args         = c->forward;
@@ -102,7 +102,7 @@ static void expect_norm_backward(float *out, const float *old, const norm_case *
 static void check_norm(uint64_t *random, const int64_t shape[2], int flags) {
     const int64_t rows = shape[0], width = shape[1], count = rows * width, all = count + 2 * width;
     float *const x = random_floats(random, count), *const dy = random_floats(random, count);
-    for (int64_t i = 0; i < count; i++) x[i] += 3; /* a mean that is not lost in rounding */
+    for (int64_t i = 0; i < count; i++) x[i] += 3; /* a mean that does not get lost in rounding */
     float *const gain = random_floats(random, width), *const bias = random_floats(random, width);
     float *const residual = random_floats(random, count), *const old = random_floats(random, all);
     float *const y = random_floats(random, count + 2 * rows), *const out = floats(all);

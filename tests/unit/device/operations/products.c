@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* products.c -- matrix products, and what is done to their result. */
+/* products.c -- matrix products, and their epilogues. */
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"
 
@@ -123,7 +123,8 @@ static void check_backward_input(uint64_t *random, const int64_t shape[3], bool 
     float *const dy     = random_floats(random, rows * outputs);
     float *const w      = random_floats(random, inputs * outputs);
     float *const before = random_floats(random, count), *const dx = random_floats(random, count);
-    for (int64_t i = 0; i < count; i++) before[i] *= 6; /* where GELU bends, and where it is flat */
+    for (int64_t i = 0; i < count; i++)
+        before[i] *= 6; /* where GELU curves, and where it is flat */
     const sluice_linear_backward_input args = {.dy                = dy,
                                                .w                 = w,
                                                .before_activation = gelu ? before : NULL,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tables.c -- what reads rows of a table by number: embedding and classifier. */
+/* tables.c -- operations that read rows of a table by number: embedding and classifier. */
 #include "tests/unit/device/operations/check.h"
 #include "tests/unit/device/operations/tests.h"
 
@@ -35,8 +35,8 @@ static void check_embedding(uint64_t *random, const int64_t shape[4], bool has_p
     float *const dy = random_floats(random, rows * width), *const out = floats(all);
     memset(y, 0, (size_t)(rows * width) * sizeof *y);
     memcpy(out, tables, (size_t)all * sizeof *out);
-    const float *const places            = has_positions ? tables + table_count : NULL;
-    const sluice_embedding args          = {NULL,    tokens, tables, places,
+    const float *const position_rows     = has_positions ? tables + table_count : NULL;
+    const sluice_embedding args          = {NULL,    tokens, tables, position_rows,
                                             samples, length, width,  vocabulary};
     const sluice_embedding_backward back = {NULL,   NULL,  tokens,     dy,        samples,
                                             length, width, vocabulary, positions, first};
@@ -88,7 +88,7 @@ void a_token_outside_the_table_is_refused(void **state) {
     tokens[1]                            = -1;
     assert_refused(done(operations->embedding_backward(streams[0], &back)), SLUICE_E_ARGUMENT,
                    "token 1 is -1, and the table has 256 rows");
-    tokens[1] = 1, tokens[2] = 2; /* it was told once, and is forgotten */
+    tokens[1] = 1, tokens[2] = 2; /* the error was reported once, and is forgotten */
     assert_ok(done(operations->embedding(streams[0], &args)));
     release(tokens), release(tables), release(y);
 }
@@ -174,7 +174,7 @@ void a_target_past_the_classes_is_refused(void **state) {
     release(targets), release(x), release(w), release(dw), release(scratch), release(loss);
 }
 
-/* A step that went wrong must be seen in its loss. */
+/* An error in a step must show in its loss. */
 void a_nan_reaches_the_loss(void **state) {
     (void)state;
     int32_t *const targets = block(sizeof *targets);

@@ -46,11 +46,11 @@ static int64_t count_all(void) {
     return all;
 }
 
-/* What is different between one update and another. */
+/* Settings in which one update differs from another. */
 typedef struct update_kind {
     const char *name;
     bool is_sgd;
-    double momentum; /* of sgd */
+    double momentum; /* SGD's */
     int states;
 } update_kind;
 
@@ -62,7 +62,7 @@ typedef struct update_case {
 
 static const double rate = 0.05, decay = 0.1, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, clip = 0.5;
 
-/* out: of all tensors the masters, then the working copies, then each state. Every other tensor has
+/* out: the masters of all tensors, then the working copies, then each state. Every other tensor has
  * a copy. */
 static void tensors_at(sluice_update_tensor tensors[TENSORS], float *out, const update_case *c) {
     const int64_t all = count_all();
@@ -87,7 +87,7 @@ static sluice_status run_update(sluice_stream *stream, float *out, const void *c
     const sluice_sgd sgd     = {tensors, TENSORS, rate, decay, c->kind->momentum, clip, c->step};
     SLUICE__TRY(c->kind->is_sgd ? operations->sgd(stream, &sgd)
                                 : operations->adamw(stream, &adamw));
-    return ops->synchronize(stream); /* the tensors go with this function */
+    return ops->synchronize(stream); /* `tensors` is local to this function */
 }
 
 static void update_reference(double *out, const double *gradients, const update_case *c) {
@@ -107,18 +107,18 @@ static void update_reference(double *out, const double *gradients, const update_
     }
 }
 
-/* States of adamw begin with 0; a velocity may begin with anything. */
+/* AdamW's states begin at 0; a velocity may have any start. */
 static void check_update(const update_kind *kind) {
     uint64_t random   = test_seed();
-    const int64_t all = count_all(), room = (2 + kind->states) * all;
+    const int64_t all = count_all(), size = (2 + kind->states) * all;
     float *const gradients = random_floats(&random, all);
-    float *const out       = random_floats(&random, room);
-    for (int64_t i = 2 * all; i < room; i++) out[i] = kind->is_sgd ? NAN : 0;
-    double *const out64 = reference_copy(out, room), *const g64 = reference_copy(gradients, all);
+    float *const out       = random_floats(&random, size);
+    for (int64_t i = 2 * all; i < size; i++) out[i] = kind->is_sgd ? NAN : 0;
+    double *const out64 = reference_copy(out, size), *const g64 = reference_copy(gradients, all);
     for (int step = 1; step <= 3; step++) {
         const update_case c = {kind, gradients, step};
         update_reference(out64, g64, &c);
-        run_on_every_team(out, room, run_update, &c, kind->name);
+        run_on_every_team(out, size, run_update, &c, kind->name);
         expect_close(kind->name, "masters", out, out64, all, 1e-6);
         expect_close(kind->name, "working copies", out + all, out64 + all, all, 1e-6);
         for (int s = 0; s < kind->states; s++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* room.c -- the GPUs of this machine: how many, what they hold, which reach each other's memory. */
+/* gpus.c -- the GPUs of this machine: how many, how much memory, which reach each other's. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -10,7 +10,6 @@
 sluice_status sluice__cuda_count(int *count) {
     int found               = 0;
     const cudaError_t error = cudaGetDeviceCount(&found);
-    *count                  = 0;
     if (error == cudaErrorInsufficientDriver) {
         int needed = 0;
         (void)cudaGetLastError();
@@ -40,20 +39,21 @@ sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal) {
     return SLUICE_OK;
 }
 
-/* What a context and cuBLAS take beside arenas, not measured: generous. Per rank the workspace,
- * partial sums and tables of its stream. */
+/* A context and cuBLAS need memory in addition to arenas; so do a rank's workspace, partial sums
+ * and tables. Neither is measured: generous. */
 static const size_t reserve_per_device = (size_t)512 << 20, reserve_per_rank = (size_t)48 << 20;
 
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks) {
-    size_t total;
-    int before; /* the caller's own choice */
+    size_t free_bytes = 0, total = 0;
+    int before = 0; /* the caller's own choice */
     SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(ordinal), "choosing a GPU"));
-    const cudaError_t error = cudaMemGetInfo(available, &total);
+    const cudaError_t error = cudaMemGetInfo(&free_bytes, &total);
     const cudaError_t back  = cudaSetDevice(before);
     SLUICE__TRY(sluice__cuda_status(error, "asking for free memory"));
     SLUICE__TRY(sluice__cuda_status(back, "choosing a GPU"));
-    *reserve = reserve_per_device + (size_t)ranks * reserve_per_rank;
+    *available = free_bytes;
+    *reserve   = reserve_per_device + (size_t)ranks * reserve_per_rank;
     return SLUICE_OK;
 }
 
@@ -66,7 +66,8 @@ static int opened[DEVICES]; /* ranks that have each open; under the lock */
 /* From `from` on, memory of `to` can be named. Without it copies go through the host. */
 static sluice_status reach(int from, int to) {
     int can = 0;
-    SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to), "asking for peers"));
+    SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to),
+                                    "asking which GPUs reach each other"));
     if (!can) return SLUICE_OK;
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(from), "choosing a GPU"));
     const cudaError_t error = cudaDeviceEnablePeerAccess(to, 0);
