@@ -347,7 +347,7 @@ static void print_limits(const setting *on, double flops) {
         "no action runs.\n"
         "- planned: the arenas. measured: what the device has left less than before the pipeline "
         "was made, after the last step;\n  its context was there before. elsewhere: measured less "
-        "planned; reserve: what a pipeline asks for beside its arenas.\n"
+        "planned; reserve: what a pipeline asks for in addition to its arenas.\n"
         "- weights: digest after %d steps; the same for every K of a precision, or the bench "
         "fails.\n\n",
         on->min_steps, on->max_steps, WARM, WARM);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""arrows.py -- which room of the tree may include which, checked from the #include lines of
+"""arrows.py -- which module may include which, checked from the #include lines of
 include/, partition/ and runtime/. Run in the repository's root; prints FILE:LINE of each include
-against an arrow, and each exception that is needed no more.
+against an arrow, and each exception that is no longer needed.
 
     include <- base <- {partition, schedule, model, optimizer} <- program <- planner <- executor
             <- train <- cli;  device and transport below the executor; draw reads time lines;
@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-# Whom each room may include, besides itself. A room's public headers count as the room.
+# The modules that each module may include besides itself. Its public headers belong to it.
 BELOW = {
     "base": "",
     "partition": "base",
@@ -32,7 +32,7 @@ BELOW = {
     "draw": "base timeline",
     "cli": "public",
 }
-# The room of each public header; sluice.h is the front page, and public like all of them.
+# The module of each public header; sluice.h is the front page, and may include all of them.
 PUBLIC = {
     "allocator": "base", "export": "base", "status": "base", "tensor": "base",
     "queues": "base",
@@ -44,17 +44,17 @@ PUBLIC = {
     "pipeline": "executor", "virtual": "executor", "run": "train", "train": "train",
     "data": "io", "file": "io", "profile": "planner", "sluice": "public",
 }
-# Rooms whose private headers are for themselves alone, but for these doors.
+# Modules whose private headers are for themselves alone, except for these doors.
 DOORS = {"device": set(), "transport": {"runtime/transport/transport.h", "runtime/transport/registry.h"}, "schedule": set(),
          "model": set(), "io": {"runtime/io/config_file.h"}, "draw": set(), "train": set(), "cli": set()}
-# Backends: folders in a room that know the room's own headers and not each other.
+# Backends: folders in a module that know the module's own headers and not each other.
 BACKENDS = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual",
             "runtime/transport/local", "runtime/transport/nccl", "runtime/transport/mpi")
 
 EXCEPTIONS = {  # (file, included): why
-    ("runtime/base/version.c", "sluice/sluice.h"): "sluice_version() is of the front page",
+    ("runtime/base/version.c", "sluice/sluice.h"): "sluice_version() is declared on the front page",
     ("runtime/device/cuda/portable.h", "simt.h"):
-        "of the emulation, which compiles the kernels with its own folder in the include path",
+        "belongs to the emulation, which compiles the kernels with its own folder in the include path",
     ("runtime/program/simulate/spans.c", "sluice/timeline.h"):
         "makes the time line of a simulation; timeline.h is about both",
     ("runtime/device/plugin.h", "runtime/transport/transport.h"):
@@ -72,8 +72,8 @@ EXCEPTIONS = {  # (file, included): why
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
 
 
-def room_of(path):
-    """The room of a file of the repository; None: it is in no room."""
+def module_of(path):
+    """The module of a file of the repository; None: it is in none."""
     parts = path.split("/")
     if parts[0] == "partition":
         return "partition"
@@ -97,22 +97,22 @@ def resolve(path, name):
 
 def objection(path, target):
     """What is wrong with `path` including `target`, or None."""
-    here, there = room_of(path), target and room_of(target)
+    here, there = module_of(path), target and module_of(target)
     public = target and target.startswith("include/")
     if here is None:
-        return "is in no room; give it one in cmake/arrows.py"
+        return "is in no module; add it to one in cmake/arrows.py"
     if there is None:
-        return "is in no room of the tree"
+        return "is in no module"
     if here == "public":  # the front page
         return None if public else "is private"
     if here == "cli" and there != "cli":
         return None if public else "is private, and the command uses public headers only"
     if here != there and there not in BELOW[here].split():
-        return f"is of {there}, which {here} stands below or beside"
+        return f"belongs to {there}, which {here} may not include"
     if here != there and not public and target not in DOORS.get(there, {target}):
         return f"is private to {there}"
     if backend_of(target) not in (None, backend_of(path)):
-        # The room's list of backends names them; another backend does not.
+        # The module's list of backends names them; another backend does not.
         if backend_of(path) or not os.path.basename(path).startswith(there):
             return f"is inside {backend_of(target)}"
     return None
@@ -140,7 +140,7 @@ def main():
             print(f'{path}:{number}: "{name}" {wrong}')
             failed = 1
     for path, name in unused:
-        print(f'cmake/arrows.py:1: {path} includes "{name}" no more; take out the exception')
+        print(f'cmake/arrows.py:1: {path} includes "{name}" no longer; remove the exception')
         failed = 1
     return failed
 

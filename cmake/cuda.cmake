@@ -1,4 +1,4 @@
-# The CUDA compiler and libraries, if they are here: SLUICE_HAS_CUDA. Looks for nvcc in PATH, CUDACXX and
+# The CUDA compiler and libraries, if there are any: SLUICE_HAS_CUDA. Looks for nvcc in PATH, CUDACXX and
 # /usr/local/cuda.
 set(SLUICE_CUDA "AUTO" CACHE STRING "The plug-in for NVIDIA GPUs: AUTO (where nvcc is), ON (insist), OFF")
 set(SLUICE_CUDA_ARCHITECTURES "80-real;90-real;100-real;120" CACHE STRING "GPUs to compile the plug-in for")
@@ -26,7 +26,7 @@ else()
         set(SLUICE_HAS_CUDA ON)
         set(SLUICE_CUDA_WHY "${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}, for ${SLUICE_CUDA_ARCHITECTURES}")
     else()
-        set(SLUICE_CUDA_WHY "no nvcc, or no toolkit of version 12 or later with cuBLASLt beside it")
+        set(SLUICE_CUDA_WHY "no nvcc, or no toolkit of version 12 or later that includes cuBLASLt")
         if(SLUICE_CUDA STREQUAL "ON")
             message(FATAL_ERROR "There is ${SLUICE_CUDA_WHY}: set CUDACXX or CMAKE_CUDA_COMPILER to nvcc, "
                                 "or configure with -DSLUICE_CUDA=OFF.")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # cuda_resources.sh NVCC SOURCE BUILD [ARCHITECTURE...]: compile every kernel for every architecture, warnings
-# as errors, and print its registers, shared memory and spills. Fails if something does not compile, or takes
+# as errors, and print its registers, shared memory and spills. Fails if something does not compile, or uses
 # local memory: by spilling, or for an array on the stack.
 set -u -o pipefail
 nvcc=$1 source=$2 build=$3

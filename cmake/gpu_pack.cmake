@@ -1,5 +1,5 @@
-# What tests/gpu.sh packs for a machine with a GPU: programs in bin, libraries in lib, found from where they are.
-# RPATH, not RUNPATH: what a library in lib needs is looked for there, too.
+# What tests/gpu.sh packs for a machine with a GPU: programs in bin, libraries in lib, found relative to their own folder.
+# RPATH, not RUNPATH: libraries needed by a library in lib are also looked up there.
 function(sluice_packed component)
     set_target_properties(${ARGN} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
     foreach(target ${ARGN})

@@ -1,6 +1,6 @@
-# What `cmake --install` puts where: libraries, the command, headers, and for who builds on them a
+# What `cmake --install` puts where: libraries, the command, headers, and, for programs that use them, a
 # CMake package (find_package(sluice): sluice::sluice is static, sluice::shared is not) and sluice.pc.
-# Both find the prefix from their own place, so that `--prefix elsewhere` stays right.
+# Both find the prefix relative to their own path, so that `--prefix elsewhere` stays right.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(SLUICE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)

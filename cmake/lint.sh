@@ -9,8 +9,8 @@ for tool in "$SLUICE_CLANG_TIDY" "$SLUICE_CPPCHECK" "$SLUICE_CLANG_FORMAT"; do
     esac
 done
 failed=0
-# One process per file: several in one make the analyzer see phantoms in every va_list.
-tidy() { # tidy FILE: says something only if there is something
+# One process per file: several in one process give false findings in every va_list.
+tidy() { # tidy FILE: prints only findings
     local said
     said=$("$SLUICE_CLANG_TIDY" -p "$build" --quiet "$1" 2>&1) && return
     printf '%s\n' "$said"
@@ -25,12 +25,13 @@ find bench examples include partition runtime tests -regex '.*\.\(c\|h\|cu\|cuh\
     xargs -0 "$SLUICE_CLANG_FORMAT" --dry-run -Werror || failed=1
 "$SLUICE_CPPCHECK" --project="$build/compile_commands.json" --enable=all --inline-suppr --quiet \
     --suppressions-list=cmake/cppcheck.txt --error-exitcode=1 || failed=1
-# The walls between rooms: who may include whom, and that a private name means one thing.
+# The walls between modules: which may include which, and one meaning for each private name.
 python3 cmake/arrows.py || failed=1
 python3 cmake/names.py || failed=1
 python3 cmake/backends.py || failed=1
 bash cmake/ranks.sh || failed=1
-# Counted for now, not refused; each line of it is in the folder of this build.
+bash cmake/words.sh --strict || failed=1
+# The rest is counted for now, not refused; the lines are in the folder of this build.
 bash cmake/words.sh >"$build/words.txt" 2> >(tail -1 >&2)
 [ $failed -eq 0 ] && echo "lint: nothing found"
 exit $failed

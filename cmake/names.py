@@ -9,7 +9,7 @@ import re
 import sys
 
 SOURCES = (".c", ".h", ".cu", ".cuh")
-# Folders of backends: each has the same files, so that one is read beside another.
+# Folders of backends: each has the same files, so that one can be read next to another.
 MIRRORED = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual",
             "runtime/transport/nccl")
 # Opaque types of a seam: each kind behind it defines its own, and no two meet in one file.
@@ -45,8 +45,8 @@ def repeated_names():
     found = definitions()
     for name in sorted(found):
         if len(found[name]) > 1 and name not in OPAQUE:
-            for place in found[name]:
-                yield f"{place}: {name} is defined {len(found[name])} times; rename one"
+            for line in found[name]:
+                yield f"{line}: {name} is defined {len(found[name])} times; rename one"
 
 
 def repeated_files():
@@ -60,7 +60,7 @@ def repeated_files():
                 yield f"{path}:1: {len(found[name])} files are called {name}; rename one"
     for name in TWICE:
         if len(found[name]) < 2:
-            yield f"cmake/names.py:1: {name} is unique now; take it out of TWICE"
+            yield f"cmake/names.py:1: {name} is unique now; remove it from TWICE"
 
 
 def main():

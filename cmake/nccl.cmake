@@ -1,4 +1,4 @@
-# NCCL's header, if it is here: SLUICE_HAS_NCCL. The library itself is loaded when it is asked for.
+# NCCL's header, if there is one: SLUICE_HAS_NCCL. The library itself is loaded at first use.
 set(SLUICE_NCCL "AUTO" CACHE STRING "NCCL between GPUs: AUTO (where nccl.h is), ON (insist), OFF")
 find_path(SLUICE_NCCL_HEADERS nccl.h
           HINTS $ENV{NCCL_HOME}/include ${CUDAToolkit_INCLUDE_DIRS} ${SLUICE_CUDA_HEADERS}

@@ -25,17 +25,17 @@ static sluice_status check_costs(const sluice_cost *costs, int layers, int stage
     return SLUICE_OK;
 }
 
-/* One stage in front of others that are cut as well as can be: the dearest of all; or, with a limit
- * that no stage may pass, the sum of squares. */
+/* The cost of one stage in front of others that are cut optimally: the most expensive of all; or,
+ * with a limit that no stage may exceed, the sum of squares. */
 static double join(double stage, double rest, double limit) {
     if (limit < 0) return fmax(stage, rest);
     return stage > limit ? INFINITY : stage * stage + rest;
 }
 
-/* A cost table, and the least joined cost of k + 1 stages over layers n .. layers - 1: best[k][n].
+/* A cost table, and the lowest joined cost of k + 1 stages over layers n .. layers - 1: best[k][n].
  */
 typedef struct table {
-    double *prefix; /* [layers + 1]: cost of the layers before */
+    double *prefix; /* [layers + 1]: cost of all layers before this one */
     double *best;
     int layers, stages;
     double limit;
@@ -45,22 +45,22 @@ static double *best_of(const table *t, int k, int n) {
     return &t->best[(size_t)k * ((size_t)t->layers + 1) + (size_t)n];
 }
 
-/* Of k + 1 stages over layers n and later, the first of which ends before `cut`. */
+/* The cost of k + 1 stages over layers n and later, the first of which ends before `cut`. */
 static double cost_of(const table *t, int k, int n, int cut) {
     const double stage = t->prefix[cut] - t->prefix[n];
     return k == 0 ? join(stage, 0, t->limit) : join(stage, *best_of(t, k - 1, cut), t->limit);
 }
 
-/* The last stages are solved first, so that walking forward afterwards can take, at every stage,
- * the earliest boundary that still reaches the optimum, which is returned. */
+/* Fill `best`, and return the optimum. The last stages are solved first: walking forward
+ * afterwards, each stage can take the earliest boundary that still reaches the optimum. */
 static double solve(const table *t) {
     for (int n = 0; n < t->layers; n++) *best_of(t, 0, n) = cost_of(t, 0, n, t->layers);
     for (int k = 1; k < t->stages; k++)
         for (int n = 0; n <= t->layers - k - 1; n++) {
-            double least = INFINITY;
+            double lowest = INFINITY;
             for (int cut = n + 1; cut <= t->layers - k; cut++)
-                least = fmin(least, cost_of(t, k, n, cut));
-            *best_of(t, k, n) = least;
+                lowest = fmin(lowest, cost_of(t, k, n, cut));
+            *best_of(t, k, n) = lowest;
         }
     return *best_of(t, t->stages - 1, 0);
 }
@@ -75,7 +75,7 @@ sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs, i
     SLUICE__TRY_OUT(sluice__alloc(&t.best, (size_t)stages * width, sizeof *t.best));
     for (int l = 0; l < layers; l++)
         t.prefix[l + 1] = t.prefix[l] + costs[l].forward + costs[l].input + costs[l].weight;
-    t.limit = solve(&t); /* the dearest stage */
+    t.limit = solve(&t); /* the cost of the bottleneck stage */
     (void)solve(&t);
     out->stages        = stages;
     out->first[0]      = 0;

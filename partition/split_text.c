@@ -3,12 +3,12 @@
 #include "runtime/base/error.h"
 #include "sluice/partition.h"
 
-/* A count at `*at`, which moves past it; 0 where there is none or it exceeds `most`. */
-static int parse_count(const char *text, size_t bytes, size_t *at, int most) {
+/* Read a count at `*at`, which moves past it; 0 if there is none or it exceeds `max`. */
+static int parse_count(const char *text, size_t bytes, size_t *at, int max) {
     int count = 0;
     while (*at < bytes && text[*at] >= '0' && text[*at] <= '9') {
         count = 10 * count + (text[*at] - '0');
-        if (count > most) return 0;
+        if (count > max) return 0;
         (*at)++;
     }
     return count;

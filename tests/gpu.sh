@@ -8,8 +8,8 @@
 #
 #   --pack --from BUILD    pack what a build has, build nothing
 #   --pack --emulated      the plug-in on emulated libraries, for tests of this script
-#   --run --quick          as little as runs everything once
-#   --run --seconds N      less time, or more: what does not begin in it is listed as not run
+#   --run --quick          run everything once, as little as possible
+#   --run --seconds N      less time, or more: parts that do not begin in time are listed as not run
 set -u -o pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -48,7 +48,7 @@ pack)
     pack
     ;;
 run)
-    if [ -e "$here/about" ]; then # a packed folder's own
+    if [ -e "$here/about" ]; then # in a packed folder
         folder=$here
     else
         folder=${folder:-$here/../build/gpu-pack}

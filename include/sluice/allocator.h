@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* allocator.h -- the one door through which the library takes host memory. */
+/* allocator.h -- the one way in which the library allocates host memory. */
 #ifndef SLUICE_ALLOCATOR_H
 #define SLUICE_ALLOCATOR_H
 
@@ -8,7 +8,7 @@
 #include "sluice/export.h"
 
 /*
- * One function does everything, and is told the old size so it need not store it:
+ * One function does everything; it is passed the old size, so that it need not store it:
  *   resize(c, NULL, 0, n)   a new block of n bytes, or NULL
  *   resize(c, b, o, n)      b grown or shrunk from o to n; on NULL b is still valid
  *   resize(c, b, o, 0)      b is gone; returns NULL
@@ -26,7 +26,7 @@ typedef struct sluice_allocator {
  */
 SLUICE_API void sluice_allocator_set(const sluice_allocator *allocator);
 
-/* Give back a text that a `char **` output parameter handed over. NULL is fine. */
+/* Free a text that was returned through a `char **` output parameter. NULL is fine. */
 SLUICE_API void sluice_text_free(char *text);
 
 #endif

@@ -16,16 +16,17 @@
 typedef struct sluice_corpus sluice_corpus; /* files are mapped, not read */
 
 /*
- * `paths`: text files and folders; tokens are bytes, files are joined by one newline. Of a folder
- * all files, recursively, in the order of their names; left out are hidden ones, those that are
- * empty or have a NUL byte in their first 8 KiB, links, and folders inside it that are a build
- * (CMakeCache.txt) or hold trained weights (model.safetensors). Or token files, all ending ".bin"
- * (llm.c: 256 little-endian int32 of header: magic 20240520, version 1, token count; then uint16
- * tokens).
+ * `paths` are either text files and folders, or token files.
+ * Text: tokens are bytes, files are joined by one newline. A folder stands for all files in it,
+ * recursively, in the order of their names, except hidden files, empty files, files with a NUL byte
+ * in their first 8 KiB, links, and folders that are a build (CMakeCache.txt) or hold trained
+ * weights (model.safetensors).
+ * Token files all end in ".bin" and have llm.c's format: 256 little-endian int32 of header (magic
+ * 20240520, version 1, token count), then uint16 tokens.
  *
  * `length` is T >= 1. Release with sluice_corpus_close().
  *
- * E_ARGUMENT (nothing there, too short for a training and a held-out window, text and tokens
+ * E_ARGUMENT (no tokens, too few for a training and a held-out window, text and token files
  * mixed), E_IO, E_PARSE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_corpus_open(sluice_corpus **out, const char *const *paths,
@@ -35,7 +36,7 @@ SLUICE_API void sluice_corpus_close(sluice_corpus *corpus); /* NULL is fine */
 SLUICE_API int64_t sluice_corpus_length(const sluice_corpus *corpus); /* T */
 SLUICE_API int64_t sluice_corpus_tokens(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_files(const sluice_corpus *corpus);
-/* 256 for text, 50257 (or more, if a larger token is there) for token files. */
+/* 256 for text; for token files 50257, or more if a larger token occurs. */
 SLUICE_API int64_t sluice_corpus_vocabulary(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_training_windows(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_held_out_windows(const sluice_corpus *corpus);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device.h -- what a device can do: one const table per kind of device.
+ * device.h -- what a device can do: one const table for each kind of device.
  *
- * Layers are written against this table and its operations (operations.h), and so run on every
- * device.
+ * Layers call this table and its operations (operations.h), and therefore run on every device.
  *
  * Rules for every row:
  *   - Work is enqueued on a stream; work on one stream is sequential. A device that is not
- *     `asynchronous` completes everything before it returns, the most boring legal way.
- *   - Nothing is allocated and nothing synchronizes, except the rows that say so.
+ *     `asynchronous` completes all work before the call returns.
+ *   - No row allocates or synchronizes, except those that say so.
  *   - No row is NULL. A device that cannot do something returns E_UNSUPPORTED.
  */
 #ifndef SLUICE_DEVICE_H
@@ -21,8 +20,8 @@
 #include "sluice/operations.h"
 #include "sluice/status.h"
 
-/* What a stream is for. Arithmetic runs on streams that compute; those for transfers only copy, and
- * where that is possible they are served first. */
+/* What a stream is for. Arithmetic runs on compute streams; transfer streams only copy, and have
+ * priority where the device supports that. */
 typedef enum sluice_stream_kind {
     SLUICE_STREAM_COMPUTE   = 0,
     SLUICE_STREAM_TRANSFERS = 1
@@ -34,75 +33,76 @@ typedef struct sluice_device_ops {
     size_t size;      /* sizeof(sluice_device_ops) */
     const char *name; /* "cpu", "cuda", "virtual" (virtual.h): what --device accepts */
 
-    /* ---- what it is like ---- */
-    bool asynchronous; /* work goes on after the call that enqueued it has returned */
-    bool computes; /* values are made and held; else only time passes, and `costs` say how much */
+    /* ---- properties ---- */
+    bool asynchronous; /* work continues after the call that enqueued it has returned */
+    bool computes;     /* it computes and stores values; else only time passes, as `costs` say */
 
-    /* ---- what there is; from any thread ---- */
-    /* `*count` gets the number of devices of this kind; 0: one machine is all of them, by any
-     * ordinal. E_DEVICE with the reason if they cannot be used. */
+    /* ---- what is available; from any thread ---- */
+    /* `*count` gets the number of devices of this kind; 0: any ordinal names this machine. E_DEVICE
+     * with the reason if the devices cannot be used. */
     sluice_status (*count)(int *count);
-    /* What device `ordinal` is, in a few words. */
+    /* A short description of device `ordinal`. */
     sluice_status (*describe)(char *out, size_t bytes, int ordinal);
-    /* Bytes that device `ordinal` still has, and what to keep of them beside the arenas of `ranks`
-     * ranks; SIZE_MAX and 0: unknown. */
+    /* Free bytes of device `ordinal`, and how many of them to reserve when `ranks` ranks put
+     * their arenas there; SIZE_MAX and 0: unknown. */
     sluice_status (*memory)(size_t *available, size_t *reserve, int ordinal, int ranks);
 
-    /* ---- device: opened by the thread that will drive it; may allocate ---- */
+    /* ---- device: opened by the thread that will drive it; these rows may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from
      * `first_core` on. One thread drives devices of one ordinal only. */
     sluice_status (*open)(sluice_device **out, int ordinal, int threads, int first_core, bool pin);
     void (*close)(sluice_device *device); /* NULL is fine */
-    /* What it could not have of what it asked the machine for, and works without: "" if nothing.
+    /* What the device requested from the machine, did not get and works without; "" if nothing.
      * Borrowed, until the next call. */
     const char *(*degradations)(sluice_device *device);
     sluice_status (*arena_alloc)(void **out, sluice_device *device, size_t bytes);
     void (*arena_free)(sluice_device *device, void *arena, size_t bytes);
-    /* Host memory from and to which copies run beside everything else. */
+    /* Host memory that copies can use while everything else runs (pinned, on a GPU). */
     sluice_status (*host_alloc)(void **out, sluice_device *device, size_t bytes);
     void (*host_free)(sluice_device *device, void *block); /* NULL is fine */
     sluice_status (*stream_create)(sluice_stream **out, sluice_device *device,
                                    sluice_stream_kind kind);
     void (*stream_destroy)(sluice_stream *stream);
-    /* `timed`: seconds() may be asked about it. */
+    /* `timed`: seconds() accepts it. */
     sluice_status (*event_create)(sluice_event **out, sluice_device *device, bool timed);
     void (*event_destroy)(sluice_event *event);
 
-    /* ---- order: events cross streams, of other devices too ---- */
-    /* An event stands for the last time that it was recorded, on a stream of its own device. What
-     * waited for an earlier one goes on waiting for that. Never recorded, it has happened. */
+    /* ---- order: events work across streams and devices ---- */
+    /* An event stands for its latest recording, on a stream of the same device. Work that waits for
+     * an earlier recording keeps waiting for that one. An event never recorded counts as done. */
     sluice_status (*record)(sluice_stream *stream, sluice_event *event);
     sluice_status (*wait)(sluice_stream *stream, sluice_event *event); /* the stream waits */
     sluice_status (*query)(bool *done, sluice_event *event);           /* never blocks */
     sluice_status (*synchronize)(sluice_stream *stream);               /* the host waits */
-    /* From one event to another of the same device, both over, by the device's clock.
-     * E_UNSUPPORTED: operations are over when they return, and the host's clock is as good. */
+    /* Time from one event to another of the same device, both done, by the device's clock.
+     * E_UNSUPPORTED: operations are done when they return, so the host's clock serves as well. */
     sluice_status (*seconds)(double *seconds, sluice_event *from, sluice_event *to);
 
-    /* ---- data: host blocks must live until the stream passes; copy() also between devices ---- */
+    /* ---- data: host blocks must stay valid until the stream is past the copy; copy() also works
+     * between devices ---- */
     sluice_status (*upload)(sluice_stream *stream, void *to, const void *from_host, size_t bytes);
     sluice_status (*download)(sluice_stream *stream, void *to_host, const void *from, size_t bytes);
     sluice_status (*copy)(sluice_stream *stream, void *to, const void *from, size_t bytes);
     sluice_status (*zero)(sluice_stream *stream, void *to, size_t bytes);
 
     /* ---- arithmetic ---- */
-    /* The operations of a run's `precision`, static storage; NULL: this kind of device does not
-     * compute in it. From any thread. */
+    /* The operations for `precision`, static storage; NULL: this kind of device does not compute in
+     * it. From any thread. */
     const sluice_operations *(*operations)(sluice_precision precision);
 } sluice_device_ops;
 
-/* NULL-terminated, best first: every kind of device that is built in. */
+/* The built-in kinds of device, best first, NULL-terminated. */
 SLUICE_API const sluice_device_ops *const *sluice_devices(void);
 /* NULL-terminated: the names of the kinds that are plug-ins ("cuda"), loaded when they are first
  * looked up. */
 SLUICE_API const char *const *sluice_device_plugins(void);
 /*
- * The table called `name`; "cuda:0,2" is "cuda", with the devices that a pipeline may use, and
- * "auto" is the first plug-in that can be used here, else "cpu". The plug-in "cuda" is the file
- * libsluice_cuda.so, in a folder of SLUICE_PLUGIN_PATH (between colons), next to this library, next
- * to the program, or in the lib folder that belongs to the program's. From any thread. E_ARGUMENT:
- * there is none, with the list of names; E_UNSUPPORTED: the plug-in is not found, or does not load
- * or fit; E_DEVICE: it has no device to work with, and why.
+ * The table called `name`. "cuda:0,2" is "cuda" restricted to devices 0 and 2; "auto" is the first
+ * plug-in that can be used here, else "cpu". The plug-in "cuda" is the file libsluice_cuda.so,
+ * which is searched for in the folders of SLUICE_PLUGIN_PATH (separated by colons), in the folder
+ * of this library, in that of the program, and in the lib folder next to the program's. From any
+ * thread. E_ARGUMENT: unknown name, with the list of names; E_UNSUPPORTED: the plug-in is missing,
+ * does not load or does not fit; E_DEVICE: it loads but has no device to use, and why.
  */
 SLUICE_API sluice_status sluice_device_find(const sluice_device_ops **out, const char *name);
 

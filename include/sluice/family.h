@@ -2,9 +2,9 @@
 /*
  * family.h -- model families: from a preset's name or a config.json to a model.
  *
- * A family turns a configuration into layers and names. The library has a table of them; a program
- * that asks this header only trains any of them. What is one family's own is in its header
- * (gpt2.h).
+ * A family turns a configuration into layers and names. The library has a table of families; a
+ * program that uses only this header can train any of them. Fields that only one family has are in
+ * that family's header (gpt2.h).
  */
 #ifndef SLUICE_FAMILY_H
 #define SLUICE_FAMILY_H
@@ -21,43 +21,43 @@ typedef struct sluice_family {
     size_t size;
     const char *name; /* "gpt2": also the "model_type" of its config.json */
     const char *const *presets;
-    /* Of its files with weights: */
-    const char *prefix;         /* names may lack it ("transformer.") */
-    const char *const *ignored; /* tensors whose names end so carry nothing that is learned */
-    const char *head;           /* where it is tied, a file may have this one too if it equals */
+    /* Its files of weights: */
+    const char *prefix;         /* names may come without it ("transformer.") */
+    const char *const *ignored; /* tensors whose names end so hold nothing learned */
+    const char *head;           /* a file of a tied model may have this tensor if it equals */
     const char *embedding;      /* this one */
 } sluice_family;
 
-/* All there are; ends with NULL. */
+/* All of them; NULL ends the list. */
 SLUICE_API const sluice_family *const *sluice_families(void);
 
 /* A configuration of one family: a plain value. */
 typedef struct sluice_model_config {
     const sluice_family *family;
-    float dropout;   /* rate at the family's places; that of a run, no file says it: 0 */
-    int64_t own[24]; /* known to the family's code only */
+    float dropout;   /* rate wherever the family drops; belongs to a run, so files give 0 */
+    int64_t own[24]; /* only the family's code reads it */
 } sluice_model_config;
 
-/* The configuration called `name`, of whichever family has it. `vocabulary` is used where the
- * preset leaves that open. E_ARGUMENT with the list of names. */
+/* The preset called `name`, of any family. `vocabulary` is used where the preset leaves it open.
+ * E_ARGUMENT with the list of names. */
 SLUICE_API sluice_status sluice_model_config_preset(sluice_model_config *out, const char *name,
                                                     int64_t vocabulary);
-/* Hugging Face's config.json: "model_type" says which family reads it, GPT-2 where that is missing.
- * E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (another type, or a value that
- * changes the arithmetic into one that is not computed here). */
+/* Hugging Face's config.json: "model_type" says which family reads it, GPT-2 where it is missing.
+ * E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (another type, or a value that calls
+ * for arithmetic that is not implemented). */
 SLUICE_API sluice_status sluice_model_config_read(sluice_model_config *out, const char *path);
-/* Dropout is written. E_IO, E_HOST_MEMORY. */
+/* Dropout is written too. E_IO, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_model_config_write(const char *path,
                                                    const sluice_model_config *config);
 
-/* What every family has a number for. */
+/* Numbers that every family has. */
 typedef struct sluice_model_numbers {
     int64_t blocks, width, heads;
-    int64_t vocabulary, positions; /* of a sequence: at most */
+    int64_t vocabulary, positions; /* longest sequence */
     bool tied;                     /* the output head uses the token embedding */
 } sluice_model_numbers;
 SLUICE_API sluice_model_numbers sluice_model_config_numbers(const sluice_model_config *config);
-/* "6 blocks, width 128, 4 heads, vocabulary 256", cut to `bytes` with its zero. */
+/* "6 blocks, width 128, 4 heads, vocabulary 256", truncated to `bytes` including its NUL. */
 SLUICE_API void sluice_model_config_summary(char *out, size_t bytes,
                                             const sluice_model_config *config);
 

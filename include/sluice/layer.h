@@ -2,9 +2,9 @@
 /*
  * layer.h -- a kind of layer is one const table: what it needs, and its three actions.
  *
- * Built-in kinds and kinds of one's own are made the same way. `describe` is pure and says
- * everything that partitioner, memory plan and simulator need; forward (F), backward_input
- * (I) and backward_weight (W) enqueue work on a stream through the device's table.
+ * Built-in and custom kinds are made the same way. `describe` is pure and returns everything that
+ * partitioner, memory plan and simulator need; forward (F), backward_input (I) and backward_weight
+ * (W) enqueue work on a stream through the device's table.
  *
  *            input ---- F ----> output
  *                       | saved
@@ -31,10 +31,10 @@ enum {
     SLUICE_LAYER_STASH      = 4,
     SLUICE_LAYER_BATCH      = 4,
     SLUICE_LAYER_STATES     = 4,
-    SLUICE_BATCH_PARTS      = 8 /* of a batch, its "inputs" among them */
+    SLUICE_BATCH_PARTS      = 8 /* of a batch, "inputs" included */
 };
 
-/* How long into the backward pass something is needed. Ordered: later is larger. */
+/* How far into the backward pass something is needed. Ordered: later is larger. */
 typedef enum sluice_until {
     SLUICE_UNTIL_FORWARD = 0, /* not in the backward pass */
     SLUICE_UNTIL_INPUT   = 1, /* until the layer's I has run */
@@ -56,7 +56,7 @@ typedef struct sluice_parameter {
     sluice_shape shape;
     sluice_initializer initializer;
     float scale;
-    bool decays;            /* weight decay applies: matrices */
+    bool decays;            /* weight decay applies (to matrices) */
     bool gradient_by_input; /* I writes its gradient; else W does */
 } sluice_parameter;
 
@@ -66,11 +66,10 @@ typedef struct sluice_saved {
 } sluice_saved;
 
 /*
- * A part of the batch that the layer reads by name, wherever its stage is: "targets" of a loss,
- * positions, weights of loss terms. Layers that read one name agree on its type and shape. In
- * another precision than fp32 a layer may ask for floats in the type of that precision's
- * activations instead. What "inputs" of the batch holds is also the input of the model's first
- * layer.
+ * A part of the batch that the layer reads by name, on whichever stage it is: "targets" of a loss,
+ * positions, weights of loss terms. Layers that read the same name agree on its type and shape; in
+ * a precision other than fp32 a layer may request floats in the type of that precision's
+ * activations. The batch's "inputs" are also the input of the model's first layer.
  */
 typedef struct sluice_batch_read {
     const char *name;   /* static storage */
@@ -81,13 +80,13 @@ typedef struct sluice_batch_read {
 /* How long state of a layer lasts. */
 typedef enum sluice_lifetime {
     SLUICE_LIFETIME_RUN      = 0, /* running statistics: saved, and in the digest */
-    SLUICE_LIFETIME_SEQUENCE = 1  /* a key/value cache: zero again where a sequence begins */
+    SLUICE_LIFETIME_SEQUENCE = 1  /* a key/value cache: zeroed where a sequence begins */
 } sluice_lifetime;
 
 /*
- * What a layer keeps from one call to the next and is no parameter: zero at first, changed by the
- * layer's own actions, in the order in which its stage runs them. Its shape is the layer's: the
- * same for any number of samples.
+ * What a layer keeps from one call to the next besides its parameters: zero at first, changed by
+ * the layer's actions in the order in which its stage runs them. Its shape does not depend on the
+ * number of samples.
  */
 typedef struct sluice_layer_state {
     const char *name;   /* within the layer, "running_mean"; static storage */
@@ -97,7 +96,7 @@ typedef struct sluice_layer_state {
 
 typedef struct sluice_work {
     double flops; /* floating-point operations, a multiply-add is two */
-    double bytes; /* of memory traffic, estimated */
+    double bytes; /* memory traffic, estimated */
 } sluice_work;
 
 /* All sizes are for the micro-batch whose input shape was given to `describe`. */
@@ -110,10 +109,10 @@ typedef struct sluice_layer_description {
     int stash_count;                   /* tensors that I leaves for W */
     size_t stash[SLUICE_LAYER_STASH];  /* bytes */
     sluice_until input_until;          /* how long `input` itself must stay */
-    bool weight_reads_output_gradient; /* W reads `output_gradient` too */
-    bool forward_is_empty;             /* in training F does nothing (a loss: its I does all) */
+    bool weight_reads_output_gradient; /* W also reads `output_gradient` */
+    bool forward_is_empty;             /* in training F does nothing (a loss: I does it all) */
     bool weight_is_empty;
-    int batch_count; /* parts of the batch that it reads, its input apart */
+    int batch_count; /* parts of the batch that it reads, besides its input */
     sluice_batch_read batch[SLUICE_LAYER_BATCH];
     int state_count;
     sluice_layer_state states[SLUICE_LAYER_STATES];
@@ -123,16 +122,16 @@ typedef struct sluice_layer_description {
     sluice_work forward, input, weight; /* of F, I and W in training */
 } sluice_layer_description;
 
-/* What random numbers depend on, and nothing else (Philox4x32-10). */
+/* All that random numbers depend on (Philox4x32-10). */
 typedef struct sluice_random_key {
     uint64_t seed;
     int64_t step;
     int64_t first_sample; /* index in the minibatch of the micro-batch's first sample */
 } sluice_random_key;
 
-/* One call of F, I or W. Tensors without a type here have the one that the description gave them.
- * Pointers that an action does not use are NULL. No two buffers of one call overlap. Actions that
- * the description calls empty need not be called. */
+/* One call of F, I or W. `void *` tensors have the type that the description gave them. Pointers
+ * that an action does not use are NULL. No two buffers of one call overlap. Actions that the
+ * description calls empty may be skipped. */
 typedef struct sluice_layer_call {
     const sluice_device_ops *ops;        /* for copies, and for custom kernels */
     const sluice_operations *operations; /* of the run's precision */
@@ -151,13 +150,13 @@ typedef struct sluice_layer_call {
     float *const *gradients;       /* fp32 in every precision */
     void *const *saved;            /* written by F */
     void *const *stash;            /* written by I, read by W */
-    void *const *states;           /* as the description lists them; of every action */
+    void *const *states;           /* as the description lists them; for every action */
     void *scratch;                 /* of this action */
     bool first_write;              /* of the gradients that this action writes */
 
-    /* The action was done before for the same micro-batch, and is done again: F for what it saves,
-     * or all to find out what is not finite. It must not change the layer's state, which has gone
-     * on since. */
+    /* The action has run before for this micro-batch and runs again: F for what it saves, or all
+     * actions to find out what is not finite. It must not change the layer's state, which later
+     * calls have already changed. */
     bool repeated;
 
     const void *const *batch; /* as the description lists them; I and W as `until` says */
@@ -166,14 +165,14 @@ typedef struct sluice_layer_call {
     sluice_random_key random;
 } sluice_layer_call;
 
-/* The dropout of one place of a layer, told apart by `purpose`; rate 0 unless `call` trains. Its
- * key is a hash of seed, purpose and the layer's name. */
+/* One of a layer's dropouts, identified by `purpose`; rate 0 unless `call` trains. Its key is a
+ * hash of seed, purpose and the layer's name. */
 SLUICE_API sluice_dropout sluice_layer_dropout(const sluice_layer_call *call, const char *purpose,
                                                float rate);
 
 typedef sluice_status sluice_layer_action(const sluice_layer_call *call);
 
-/* The actions for one kind of device, for kinds that call kernels of their own. */
+/* The actions on one kind of device, for layer kinds that call custom kernels. */
 typedef struct sluice_layer_variant {
     const char *device; /* "cpu", "cuda"; NULL ends the list */
     sluice_layer_action *forward, *backward_input, *backward_weight;
@@ -184,17 +183,17 @@ typedef struct sluice_layer_kind {
     const char *name; /* "linear" */
     size_t config_bytes;
     /* Pure. `input`'s first dimension is the number of samples. E_ARGUMENT with a sentence if
-     * configuration or shape make no sense. */
+     * configuration or shape is invalid. */
     sluice_status (*describe)(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision);
-    /* For every device without a variant; all three NULL if there is none such. */
+    /* For every device without a variant; all three NULL if every device has one. */
     sluice_layer_action *forward, *backward_input, *backward_weight;
     const sluice_layer_variant *variants; /* or NULL */
 } sluice_layer_kind;
 
 /* ---- built-in kinds, and their configurations; `dropout` is a rate from 0 to below 1 ---- */
 
-/* What a layer begins with: kind, and epsilon (1e-5 where that is 0). */
+/* The norm that a layer begins with, and its epsilon (1e-5 where that is 0). */
 typedef struct sluice_norm_config {
     sluice_norm_kind kind;
     float epsilon;
@@ -216,7 +215,7 @@ typedef struct sluice_attention_config {
     float dropout;
     int64_t kv_heads;   /* key/value heads, which divide `heads`; 0: as many as heads */
     int64_t head_width; /* 0: width / heads */
-    float rotary_base;  /* of rotary positions; 0: none */
+    float rotary_base;  /* of rotary positions; 0: no rotation */
     bool qkv_has_no_bias, projection_has_no_bias;
     sluice_norm_config norm;
 } sluice_attention_config;
@@ -252,8 +251,8 @@ SLUICE_API const sluice_layer_kind *sluice_layer_layernorm(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_classifier(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_linear(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_relu(void); /* no configuration */
-/* No configuration; the batch's "targets" are as the input, fp32. A sample's term is its mean of (x
- * - target)^2. */
+/* No configuration; the batch's "targets" have the input's shape and are fp32. A sample's term is
+ * the mean of its (x - target)^2. */
 SLUICE_API const sluice_layer_kind *sluice_layer_squared_error(void);
 
 #endif

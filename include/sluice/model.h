@@ -16,13 +16,13 @@
 
 typedef struct sluice_model sluice_model;
 
-/* One use of a parameter by a layer, in layer order. Borrowed from its model, until that changes.
- * Of a tied one, initializer, scale and decay are the first use's. */
+/* One use of a parameter by a layer, in layer order. Borrowed from its model, until that changes. A
+ * tied parameter has the initializer, scale and decay of its first use. */
 typedef struct sluice_parameter_use {
-    const char *name; /* full name; of a tied one, the name of the first use */
+    const char *name; /* full name; if tied, the name of the first use */
     int layer;
     int index; /* within the layer's description */
-    int first; /* position, in the list of uses, of the first use: itself if not tied */
+    int first; /* index of the first use in the list of uses: its own if not tied */
     sluice_parameter parameter;
 } sluice_parameter_use;
 
@@ -34,13 +34,13 @@ SLUICE_API sluice_status sluice_model_create(sluice_model **out, const sluice_sh
 SLUICE_API void sluice_model_free(sluice_model *model); /* NULL is fine */
 
 /* Append a layer. `kind` is kept (static tables); `config` (kind->config_bytes) and `name` are
- * copied. E_ARGUMENT if the layer does not accept its input's shape, the name is taken, or a
- * loss came before, or it reads a part of the batch as another type or shape
- * than an earlier layer does. */
+ * copied. E_ARGUMENT if the layer does not accept its input's shape, the name is taken, a loss came
+ * before, the layer reads a part of the batch as another type or shape than an earlier layer does,
+ * or the kind's size is not one that the library knows. */
 SLUICE_API sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
                                           const void *config, const char *name);
 
-/* The parameter called `name`, of the last layer added, uses the values of `first`, of an
+/* Make the parameter `name` of the last layer added use the values of `first`, a parameter of an
  * earlier layer. E_ARGUMENT if either is unknown or their shapes differ. */
 SLUICE_API sluice_status sluice_model_tie(sluice_model *model, const char *name, const char *first);
 
@@ -48,21 +48,21 @@ SLUICE_API int sluice_model_layer_count(const sluice_model *model);
 SLUICE_API const char *sluice_model_layer_name(const sluice_model *model, int layer);
 SLUICE_API const sluice_layer_kind *sluice_model_layer_kind(const sluice_model *model, int layer);
 SLUICE_API const void *sluice_model_layer_config(const sluice_model *model, int layer);
-/* Input shape of a layer for `samples` samples: what the layer before it describes as its output in
- * that precision. In a precision that some earlier layer refuses, as in fp32. */
+/* Input shape of a layer for `samples` samples: the output that the layer before it describes in
+ * that precision. In a precision that an earlier layer refuses it is that of fp32. */
 SLUICE_API sluice_shape sluice_model_layer_input(const sluice_model *model, int layer,
                                                  int64_t samples, sluice_precision precision);
-/* What the layer needs for a micro-batch of `samples` samples (>= 1). Cannot fail on a layer that
- * sluice_model_add() accepted, other than by E_ARGUMENT when sizes overflow. */
+/* What the layer needs for a micro-batch of `samples` samples (>= 1). Fails only by E_ARGUMENT,
+ * when sizes overflow. */
 SLUICE_API sluice_status sluice_model_describe(sluice_layer_description *out,
                                                const sluice_model *model, int layer,
                                                int64_t samples, sluice_precision precision);
 
 /*
- * What the model reads of a batch, by name: "inputs", which the first layer takes, then what layers
- * read in layer order, each name once. The shape is of one sample (first dimension 1) as the caller
- * gives it: floats are fp32 in every precision. `until` is not filled. Borrowed, until the model
- * changes.
+ * The parts of a batch that the model reads: "inputs", which the first layer takes, then those that
+ * layers read, in layer order, each name once. The shape is that of one sample (first dimension 1)
+ * as the caller supplies it: floats are fp32 in every precision. `until` is not set. Borrowed,
+ * until the model changes.
  */
 SLUICE_API int sluice_model_batch_count(const sluice_model *model);
 SLUICE_API const sluice_batch_read *sluice_model_batch(const sluice_model *model, int index);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * operations.h -- the arithmetic that layers and updates are made of: one const table per kind of
- * device and precision.
+ * operations.h -- the arithmetic that layers and updates consist of: one const table for each kind
+ * of device and precision.
  *
  * Every pointer in an argument struct is memory of the device (the caller's arena) unless it says
- * "host"; tensors are row-major and contiguous. A `void *` tensor has elements of the table's
- * `type`, which is that of the run's precision: activations, their gradients, and parameters as
- * layers read them. Everything else says its type: statistics, gradients of parameters, masters and
+ * "host"; tensors are row-major and contiguous. The elements of a `void *` tensor have the table's
+ * `type`, that of the run's precision: activations, their gradients, and parameters as layers read
+ * them. All other tensors declare their type: statistics, gradients of parameters, masters and
  * optimizer state are fp32 in every precision, losses and sums of squares fp64.
  *
  * Rules for every operation:
  *   - Work is enqueued on `stream`; work on one stream is sequential. Nothing is allocated and
  *     nothing synchronizes. The cpu completes every operation before it returns.
- *   - Results do not depend on the number of threads: reductions use blocks fixed by
- *     shape, matrix products fixed tiles of the output.
+ *   - Results do not depend on the number of threads: reductions use blocks and matrix products
+ *     use tiles that depend on the shape only.
  *   - `first_write`: true stores a gradient (=), false accumulates onto it (+=).
- *   - No row is NULL. What a device cannot do, E_UNSUPPORTED says in a sentence.
+ *   - No row is NULL. An operation that a device cannot do returns E_UNSUPPORTED with a sentence.
  *   - An operation on zero rows or samples succeeds and writes nothing, except that a
  *     gradient with `first_write` becomes zero and a loss becomes 0.
  *   - In each struct the pointers come first: tests translate them as a block.
@@ -35,8 +35,8 @@ typedef struct sluice_stream sluice_stream; /* a queue of work on a device */
 typedef struct sluice_event sluice_event;   /* a point in a stream's work */
 
 /*
- * All of them, once: name and argument struct. Prototypes, tables and the tests' mirror are made
- * from this list. A new operation is a row here, its struct below, one file per device and its
+ * All operations: name and argument struct. Prototypes, tables and the tests' mirror are made from
+ * this list. A new operation takes a row here, its struct below, one file per device and its
  * float64 reference.
  */
 /* clang-format off */
@@ -67,7 +67,7 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
  * Which elements dropout (Srivastava et al. 2014) sets to zero; the others are divided by 1 - rate.
  * Element e of sample s of a micro-batch draws word e mod 4 of Philox4x32-10 for `key` and the
  * counter (e / 4, first_sample + s, step, e / 2^34), and is dropped where that is below rate *
- * 2^32: nothing depends on micro-batches, stages or how often it is drawn.
+ * 2^32: nothing depends on micro-batches, stages or the number of draws.
  */
 typedef struct sluice_dropout {
     float rate; /* 0: nothing is dropped; below 1 */
@@ -84,7 +84,7 @@ typedef struct sluice_drop {
     sluice_dropout dropout;
 } sluice_drop;
 
-/* c = alpha * op(a) op(b) + beta * c, op(x) = x or its transpose. For custom layers. */
+/* c = alpha * op(a) op(b) + beta * c, where op(x) is x or its transpose. For custom layers. */
 typedef struct sluice_matmul {
     void *c;       /* (rows, columns) */
     const void *a; /* (rows, inner), or (inner, rows) if transpose_a */
@@ -174,9 +174,9 @@ typedef struct sluice_norm_backward {
  * Nothing of size (length, length) is ever in memory. A row of qkv is q (heads, head_width), then k
  * and v, each (kv_heads, head_width): query head h attends with key/value head
  * h / (heads / kv_heads) (grouped queries, Ainslie et al. 2023). With a rotary base q and k are
- * rotated by their position as they are read (Su et al. 2021). `dropout` is of the probabilities:
- * that of head h, query q, key k is element (h * length + q) * L + k of its sample, L being
- * `length` rounded up to a multiple of 4. `lse` knows nothing of it.
+ * rotated by their position as they are read (Su et al. 2021). `dropout` applies to the
+ * probabilities: that of head h, query q, key k is element (h * length + q) * L + k of its sample,
+ * where L is `length` rounded up to a multiple of 4. `lse` is that before dropout.
  */
 typedef struct sluice_attention {
     void *out;       /* (samples, length, heads * head_width) */
@@ -199,15 +199,15 @@ typedef struct sluice_attention_backward {
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
 
-/* y = tokens' rows of `table` + rows of `positions`. A token outside the table: E_ARGUMENT, from
- * this row or, where the device looks later, from a query() which finds that an event recorded
- * after it is over, and from the next synchronize() of the stream. The same holds for the gradient,
- * and for a target of the classifier past its classes. */
+/* y = tokens' rows of `table` + rows of `positions`. A token outside the table is E_ARGUMENT: from
+ * this row or, where the device checks later, from a query() that finds a later event done and from
+ * the next synchronize() of the stream. The same holds for the gradient, and for a target of the
+ * classifier past its classes. */
 typedef struct sluice_embedding {
     void *y;               /* (samples, length, width) */
     const int32_t *tokens; /* (samples, length), each 0..vocabulary-1 */
     const void *table;     /* (vocabulary, width) */
-    const void *positions; /* (at least length, width), or NULL: none are added */
+    const void *positions; /* (at least length, width), or NULL: not added */
     int64_t samples, length, width, vocabulary;
 } sluice_embedding;
 
@@ -222,9 +222,9 @@ typedef struct sluice_embedding_backward {
 } sluice_embedding_backward;
 
 /*
- * The output head with its loss, a slab of rows at a time: logits = x w^T are never all
- * in memory. loss = scale * sum over rows with target >= 0 of -log softmax(logits)[target];
- * rows with a negative target count nothing. With dx and dw NULL only the loss is made.
+ * The output head with its loss, a slab of rows at a time: the logits x w^T are never all in
+ * memory. loss = scale * sum over rows with target >= 0 of -log softmax(logits)[target]; rows with
+ * a negative target are masked. With dx and dw NULL only the loss is computed.
  */
 typedef struct sluice_classifier {
     double *loss;           /* (1), stored */
@@ -280,7 +280,7 @@ enum { SLUICE_UPDATE_STATES = 2 };
 /* One tensor of the update. Tensors of one rank come in model order. */
 typedef struct sluice_update_tensor {
     float *master; /* what the update computes with */
-    void *working; /* its copy that layers read, written too; NULL: none */
+    void *working; /* the copy that layers read, updated too; NULL: none */
     const float *gradient;
     float *states[SLUICE_UPDATE_STATES]; /* optimizer state, as the optimizer kind lists it */
     int64_t count;
@@ -310,8 +310,8 @@ typedef struct sluice_adamw {
     int64_t step;          /* counts from 1 */
 } sluice_adamw;
 
-/* Gradient descent with decoupled weight decay; with momentum (Polyak 1964; states[0] is the
- * velocity v = momentum v + g), or none where that is 0. */
+/* Gradient descent with decoupled weight decay and, unless it is 0, momentum (Polyak 1964):
+ * states[0] is the velocity v = momentum v + g. */
 typedef struct sluice_sgd {
     const sluice_update_tensor *tensors; /* host */
     int count;
@@ -335,9 +335,9 @@ typedef struct sluice_operations {
 #undef X
 } sluice_operations;
 
-/* ---- scratch that operations ask for, in bytes: pure functions of the shape ---- */
+/* ---- scratch that operations need, in bytes: pure functions of the shape ---- */
 
-/* Partial sums of a sum over rows, per column. */
+/* For sums over rows, per column. */
 SLUICE_API size_t sluice_column_sum_scratch(int64_t rows, int64_t columns);
 SLUICE_API size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads);
 SLUICE_API size_t sluice_classifier_scratch(int64_t rows, int64_t classes);

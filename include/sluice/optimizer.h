@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * optimizer.h -- a kind of optimizer is one const table: its options, the state that it keeps of
+ * optimizer.h -- a kind of optimizer is one const table: its options, the state that it keeps for
  * every parameter, and the update.
  *
  * Built-in and custom kinds are made the same way. `update` enqueues work on a stream, through the
@@ -19,20 +19,20 @@
 
 enum { SLUICE_OPTIMIZER_OPTIONS = 8 };
 
-/* A tensor that is kept of every parameter, in its shape: zero before the first update. */
+/* A tensor kept for every parameter, with its shape; zero before the first update. */
 typedef struct sluice_optimizer_state {
-    const char *name; /* "m": that of parameter P is called "<optimizer>.m/P" */
+    const char *name; /* "m": for parameter P it is called "<optimizer>.m/P" */
     sluice_type type; /* F32 */
 } sluice_optimizer_state;
 
-/* A number of the configuration: a double at `offset`, from `min` to `max`. */
+/* A number in the configuration: a double at `offset`, from `min` to `max`. */
 typedef struct sluice_optimizer_option {
     const char *name; /* NULL ends the list */
     size_t offset;
     double min, max;
 } sluice_optimizer_option;
 
-/* What one update is made with, besides the configuration. */
+/* What an update depends on besides the configuration. */
 typedef struct sluice_optimizer_step {
     double learning_rate;
     double gradient_scale; /* multiplies every gradient: the clip factor */
@@ -43,13 +43,13 @@ typedef struct sluice_optimizer_kind {
     size_t size;      /* sizeof(sluice_optimizer_kind) */
     const char *name; /* "adamw" */
     size_t config_bytes;
-    const void *defaults;                                      /* values of the configuration */
-    sluice_optimizer_option options[SLUICE_OPTIMIZER_OPTIONS]; /* all but the last may be used */
-    double learning_rate; /* a usual one, where none is named */
+    const void *defaults;                                      /* a configuration */
+    sluice_optimizer_option options[SLUICE_OPTIMIZER_OPTIONS]; /* ended by one without a name */
+    double learning_rate;                                      /* the default */
     sluice_optimizer_state states[SLUICE_UPDATE_STATES];
-    int (*state_count)(const void *config); /* the first of `states` that are kept; pure */
-    bool elementwise; /* each element is updated by itself: tensors may be cut anywhere */
-    /* Enqueue the update of `count` tensors, which outlive the stream's work. */
+    int (*state_count)(const void *config); /* how many of `states` are kept; pure */
+    bool elementwise; /* each element is updated by itself: tensors may be split anywhere */
+    /* Enqueue the update of `count` tensors; the array outlives the stream's work. */
     sluice_status (*update)(sluice_stream *stream, const sluice_operations *operations,
                             const sluice_update_tensor *tensors, int count, const void *config,
                             const sluice_optimizer_step *step);
@@ -59,15 +59,15 @@ typedef struct sluice_optimizer_kind {
 SLUICE_API const sluice_optimizer_kind *const *sluice_optimizers(void);
 /* The built-in kind called `name`. E_ARGUMENT with the list of names. */
 SLUICE_API sluice_status sluice_optimizer_find(const sluice_optimizer_kind **out, const char *name);
-/* Set an option of `config` by name. E_ARGUMENT: `kind` has none of that name, or the value is out
- * of its range. */
+/* Set an option of `config` by name. E_ARGUMENT: `kind` has no such option, or the value is out of
+ * range. */
 SLUICE_API sluice_status sluice_optimizer_set(void *config, const sluice_optimizer_kind *kind,
                                               const char *name, double value);
-/* Whether kind and configuration make sense. E_ARGUMENT with the first thing that does not. */
+/* Check kind and configuration. E_ARGUMENT with the first thing that is wrong. */
 SLUICE_API sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kind,
                                                 const void *config);
 
-/* ---- built-in kinds, with their configurations; weight decay is of matrices only ---- */
+/* ---- built-in kinds, with their configurations; weight decay applies to matrices only ---- */
 
 /* AdamW (Loshchilov & Hutter 2019); states m and v. */
 typedef struct sluice_adamw_config {
@@ -85,8 +85,8 @@ typedef struct sluice_adamw_config {
 /* clang-format on */
 SLUICE_API const sluice_optimizer_kind *sluice_optimizer_adamw(void);
 
-/* Gradient descent with decoupled weight decay. With momentum (Polyak 1964) it keeps a velocity,
- * and nothing where that is 0. */
+/* Gradient descent with decoupled weight decay. With momentum (Polyak 1964) it keeps a velocity;
+ * with momentum 0 it keeps nothing. */
 typedef struct sluice_sgd_config {
     double momentum, weight_decay;
 } sluice_sgd_config;

@@ -7,9 +7,8 @@
 
 #include "sluice/status.h"
 
-/* What the actions of a layer, or of a stage, cost for one micro-batch: one row of a cost table,
- * from profile to partition to simulation. Any unit of time, the same everywhere; B costs input +
- * weight. */
+/* What the actions of a layer or stage cost for one micro-batch: a row of a cost table, used by
+ * profile, partition and simulation. The unit of time is the caller's; B costs input + weight. */
 typedef struct sluice_cost {
     double forward, input, weight; /* of F, I, W */
 } sluice_cost;
@@ -17,7 +16,7 @@ typedef struct sluice_cost {
 enum { SLUICE_MAX_STAGES = 4096 };
 
 /* Stage s holds layers first[s] .. first[s + 1] - 1; first[stages] is the layer count.
- * Owned by whoever declares it: a plain value. */
+ * A plain value. */
 typedef struct sluice_split {
     int stages;
     int first[SLUICE_MAX_STAGES + 1];
@@ -25,9 +24,10 @@ typedef struct sluice_split {
 
 /*
  * The split whose most expensive stage is cheapest: exact, by dynamic programming over
- * (stages, layers), O(stages * layers^2). Among equals the one whose stages' costs have the least
- * sum of squares (one layer that is dearer than all others must not leave these as they fall), and
- * then the one whose stage boundaries come earliest. Every stage gets at least one layer.
+ * (stages, layers), O(stages * layers^2). Among equals, the one whose stage costs have the
+ * smallest sum of squares (so that the other stages are balanced even where one layer alone is the
+ * bottleneck), then the one whose stage boundaries come earliest. Every stage gets at least one
+ * layer.
  * E_ARGUMENT if stages > layers or a cost is negative or not finite; E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs,

@@ -2,10 +2,11 @@
 /*
  * pipeline.h -- a model, a schedule and devices made into something that trains.
  *
- * A pipeline has one worker thread per rank, from create to free. Calls come from one thread at a
- * time and return when every rank is done. After a failure (other than E_ARGUMENT before anything
- * is done, E_NONFINITE, and E_HOST_MEMORY of reading and writing parameters) the pipeline refuses
- * further steps with the same sentence; its parameters can still be read, where a device can.
+ * A pipeline has one worker thread per rank, from open to close. Call it from one thread at a time;
+ * calls return when every rank is done. After a failure the pipeline refuses further steps with the
+ * same sentence; its parameters can still be read as long as the device works. Exceptions are
+ * E_ARGUMENT before anything is done, E_NONFINITE, and E_HOST_MEMORY while parameters are read or
+ * written.
  */
 #ifndef SLUICE_PIPELINE_H
 #define SLUICE_PIPELINE_H
@@ -31,7 +32,7 @@ typedef struct sluice_pipeline_options {
     size_t size;        /* sizeof(sluice_pipeline_options), set by the initializer */
     int64_t samples;    /* of a minibatch; at least one per micro-batch */
     const char *device; /* "cpu", "virtual" (virtual.h), "cuda", "cuda:0,2" (GPUs 0 and 2 only),
-                         * "auto": cuda where that can be used, else cpu; NULL: cpu */
+                         * "auto": cuda where it can be used, else cpu; NULL: cpu */
     int threads;        /* compute threads of each rank; 0: cores / ranks, at least 1 */
     /* NULL: the first of sluice_optimizers(), AdamW */
     const sluice_optimizer_kind *optimizer;
@@ -40,10 +41,9 @@ typedef struct sluice_pipeline_options {
     uint64_t seed;                /* of the initial weights */
     double deadline_s;            /* longest time without any rank finishing an instruction */
     const bool *recompute;        /* per stage, as in sluice_program_options; NULL: none */
-    size_t memory_limit;          /* bytes of each rank's arena; more is refused. 0: no limit */
-    const sluice_simulation_costs
-        *costs;           /* of device "virtual", and of no other: what actions,
-                           * links and updates take, in seconds; must outlive the pipeline */
+    size_t memory_limit;          /* limit on the bytes of each rank's arena; 0: none */
+    const sluice_simulation_costs *costs; /* for device "virtual" only: how long actions, links and
+                                           * updates take, in seconds; must outlive the pipeline */
     int ranks_per_device; /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
     sluice_precision precision; /* one that the device has operations for */
     const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
@@ -72,16 +72,16 @@ typedef struct sluice_pipeline_options {
 /* clang-format on */
 
 /*
- * The plan of a run with these options (plan.h): of their first half all that is decided before
- * anything is allocated, and what device and transport are known to ask of a plan. Pure.
+ * The plan of a run with these options (plan.h): everything that is decided before anything is
+ * allocated, including what device and transport require of a plan. Pure.
  */
 SLUICE_API sluice_status sluice_pipeline_plan(sluice_plan **out, const sluice_model *model,
                                               const sluice_schedule *schedule,
                                               const sluice_split *split,
                                               const sluice_pipeline_options *options);
 /*
- * Make a plan ready to run: threads, devices, memory, initial weights. Options are those that it
- * was planned with. The plan may go; its model must outlive the pipeline. Release with
+ * Make a plan ready to run: threads, devices, memory, initial weights. Pass the options that it was
+ * planned with. The plan may be freed; its model must outlive the pipeline. Release with
  * sluice_pipeline_close().
  * E_ARGUMENT, E_HOST_MEMORY, E_DEVICE_MEMORY, E_UNSUPPORTED, E_DEVICE.
  */
@@ -93,15 +93,15 @@ SLUICE_API sluice_status sluice_pipeline_plan_and_open(sluice_pipeline **out,
                                                        const sluice_schedule *schedule,
                                                        const sluice_split *split,
                                                        const sluice_pipeline_options *options);
-/* NULL is fine. Waits for no rank that is stuck: then all ranks keep what they have, memory of
- * devices and of the host, until it comes back, and the last of them frees it. */
+/* NULL is fine. Does not wait for a rank that is stuck: then all ranks keep their device and host
+ * memory until that rank returns, and the last of them frees it. */
 SLUICE_API void sluice_pipeline_close(sluice_pipeline *pipeline);
 
 /*
  * Fill `to` (host memory) with one part of the batch, for samples first .. first + samples - 1 of
- * the minibatch: (samples, ..) of the shape and type that sluice_model_batch() says. Runs on a
- * rank's thread, several ranks' at once, and once for each stage that reads the part and each type
- * that it reads it in. Anything but OK stops the step: say why with sluice_fail().
+ * the minibatch, in the shape and type of sluice_model_batch(). Called on the threads of ranks, on
+ * several at once, and once for each stage that reads the part and each type in which it does.
+ * Anything but OK stops the step: say why with sluice_fail().
  */
 typedef sluice_status sluice_load(void *context, void *to, int64_t first, int64_t samples);
 
@@ -113,12 +113,12 @@ typedef struct sluice_batch_part {
 } sluice_batch_part;
 
 typedef struct sluice_batch {
-    int64_t samples;     /* of this minibatch: for a step, those of the options */
+    int64_t samples;     /* of this minibatch; for a step, as in the options */
     double total_weight; /* loss terms of the minibatch (unmasked tokens, samples): the loss is
-                          * the sum of its terms divided by this */
-    /* Every one that the model reads; others are ignored. The first without a name ends them. */
+                          * the sum of the terms divided by this */
+    /* All that the model reads; others are ignored. One without a name ends the list. */
     sluice_batch_part parts[SLUICE_BATCH_PARTS];
-    double learning_rate; /* of a step */
+    double learning_rate; /* for a step */
 } sluice_batch;
 
 typedef struct sluice_result {
@@ -133,23 +133,24 @@ typedef struct sluice_result {
 } sluice_result;
 
 /*
- * One optimizer step. On failure parameters are as before this step, or the failure says so.
- * E_NONFINITE: loss or gradient norm is not a finite number, no parameter was updated (state of
- * layers is what their forwards made of it). The sentence says in which micro-batch and layer that
- * began, for which the callbacks are asked again; the pipeline works on, and the minibatch counts
- * as a step.
- * E_DEADLINE: no rank finished an instruction for deadline_s seconds. A rank that is stuck inside a
- * layer, a callback or a device is left behind (one second later), with what it uses: model and
- * context must stay until it comes back.
+ * One optimizer step. On failure parameters are as before this step, unless the error says
+ * otherwise.
+ * E_NONFINITE: loss or gradient norm is not a finite number, and no parameter was updated (the
+ * forwards have changed the state of layers). The error says in which micro-batch and layer this
+ * began; to find out, the callbacks are called again. The pipeline can go on, and the minibatch
+ * counts as a step.
+ * E_DEADLINE: no rank finished an instruction for deadline_s seconds. A rank that is stuck in a
+ * layer, a callback or a device is abandoned one second later, with what it uses: model and context
+ * must remain valid until it returns.
  * E_ARGUMENT, E_CALLBACK, E_SCHEDULE, E_DEVICE.
  */
 SLUICE_API sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipeline,
                                               const sluice_batch *batch);
-/* The loss of any number of samples, forward only, over the same stages. */
+/* The loss of any number of samples: forward only, through the same stages. */
 SLUICE_API sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
                                                   const sluice_batch *batch);
 
-/* ---- what a run is made of: to save it, and to go on elsewhere ---- */
+/* ---- the state of a run: to save it, and to resume it elsewhere ---- */
 
 typedef enum sluice_state_kind {
     SLUICE_STATE_PARAMETER = 0, /* "transformer.wte.weight": the fp32 master */
@@ -161,27 +162,27 @@ typedef struct sluice_state {
     const char *name; /* borrowed from the pipeline */
     sluice_shape shape;
     sluice_state_kind kind;
-    int rank; /* that it is read from; a tied parameter is on others, too */
+    int rank; /* it is read from this rank; a tied parameter is on others, too */
 } sluice_state;
 
 /*
- * Parameters in the order of the model, tied ones once; each one's optimizer state; state of
- * layers. The same names, shapes and order however the model is split and scheduled.
+ * Parameters in model order, tied ones once; the optimizer state of each; the state of layers.
+ * Names, shapes and order do not depend on split and schedule.
  */
 SLUICE_API int sluice_pipeline_state_count(const sluice_pipeline *pipeline);
 SLUICE_API sluice_state sluice_pipeline_state_at(const sluice_pipeline *pipeline, int index);
 
 /*
- * One of them, in its type, between host memory and the ranks. `bytes` are those of its shape. What
- * is written reaches every rank that holds it, and what layers read of a parameter follows.
- * E_ARGUMENT: there is none of that name, or it has other bytes; E_UNSUPPORTED on virtual devices;
- * E_HOST_MEMORY, E_DEVICE.
+ * Copy one of them, in its type, between host memory and the ranks. `bytes` is the size of its
+ * shape. A write reaches every rank that holds it, and updates the working copies of parameters.
+ * E_ARGUMENT: unknown name, or another size; E_UNSUPPORTED on virtual devices; E_HOST_MEMORY,
+ * E_DEVICE.
  */
 SLUICE_API sluice_status sluice_pipeline_read_state(void *out, size_t bytes,
                                                     sluice_pipeline *pipeline, const char *name);
 SLUICE_API sluice_status sluice_pipeline_write_state(sluice_pipeline *pipeline, const char *name,
                                                      const void *values, size_t bytes);
-/* The same of a parameter, by its elements. */
+/* The same for a parameter, in elements. */
 SLUICE_API sluice_status sluice_pipeline_read_parameter(float *values, int64_t count,
                                                         sluice_pipeline *pipeline,
                                                         const char *name);
@@ -189,37 +190,37 @@ SLUICE_API sluice_status sluice_pipeline_write_parameter(sluice_pipeline *pipeli
                                                          const char *name, const float *values,
                                                          int64_t count);
 
-/* What the next step depends on besides its batch and all state. */
+/* What the next step depends on besides its batch and the state above. */
 typedef struct sluice_counters {
     int64_t steps;   /* minibatches so far */
-    int64_t updates; /* those that were finite */
+    int64_t updates; /* of which were finite */
     uint64_t seed;   /* of initial weights and dropout */
 } sluice_counters;
 SLUICE_API sluice_counters sluice_pipeline_counters(const sluice_pipeline *pipeline);
-/* E_ARGUMENT: there cannot be fewer steps than updates, nor fewer than 0; or the pipeline's own
+/* E_ARGUMENT: fewer steps than updates, or a negative number; or the pipeline's earlier
  * failure. */
 SLUICE_API sluice_status sluice_pipeline_set_counters(sluice_pipeline *pipeline,
                                                       const sluice_counters *counters);
 
-/* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order; then the same of each
+/* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order, then over those of each
  * state of a layer. */
 SLUICE_API sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline);
 
-/* The compiled step, borrowed: for its plan, for simulation. */
+/* The compiled step, borrowed: to print its memory, to simulate it. */
 SLUICE_API const sluice_program *sluice_pipeline_program(const sluice_pipeline *pipeline);
-/* Measured seconds of one stage's actions in the last step, mean over its micro-batches;
- * `costs` has one entry per stage. For the simulator. I and W within a B were timed apart. */
+/* Measured seconds of each stage's actions in the last step, mean over its micro-batches; `costs`
+ * has one entry per stage. For the simulator. I and W within a B are timed separately. */
 SLUICE_API void sluice_pipeline_stage_costs(sluice_cost *costs, const sluice_pipeline *pipeline);
-/* The rest that the simulator asks for: `recompute` of one micro-batch per stage, 0 where there was
- * none; `updates` per rank: all of its ledger's entry. */
+/* The other costs that the simulator takes: `recompute` of one micro-batch, per stage, 0 where
+ * nothing was recomputed; `updates` per rank: the ledger's entry. */
 SLUICE_API void sluice_pipeline_other_costs(double *recompute, double *updates,
                                             const sluice_pipeline *pipeline);
-/* The last step as it was measured, in seconds ("s") since its start; no critical path is known.
+/* The last step as measured, in seconds ("s") since its start; its critical path is unknown.
  * Release with sluice_timeline_free(). E_ARGUMENT before the first step, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_pipeline_timeline(sluice_timeline **out,
                                                   const sluice_pipeline *pipeline);
-/* What the pipeline asked the machine for and does without (a core for each thread, huge pages),
- * one sentence a line; "" if nothing. Borrowed. */
+/* What the pipeline requested from the machine and works without (a core for each thread, huge
+ * pages), one sentence a line; "" if nothing. Borrowed. */
 SLUICE_API const char *sluice_pipeline_degradations(const sluice_pipeline *pipeline);
 SLUICE_API int sluice_pipeline_threads(const sluice_pipeline *pipeline); /* of each rank */
 SLUICE_API const char *sluice_pipeline_device(const sluice_pipeline *pipeline);

@@ -4,8 +4,8 @@
  * programs, and every byte of each rank's arena.
  *
  * A plan holds programs over one region of parameters and state: the step, the evaluation, and any
- * that the caller adds. Making one is pure: no device is asked, no memory but the host's is taken.
- * sluice_pipeline_open() (pipeline.h) makes it run.
+ * that the caller adds. Making a plan is pure: it uses no device and no memory but the host's.
+ * sluice_pipeline_open() (pipeline.h) makes it ready to run.
  */
 #ifndef SLUICE_PLAN_H
 #define SLUICE_PLAN_H
@@ -22,24 +22,23 @@
 
 typedef struct sluice_plan sluice_plan; /* immutable once made */
 
-/* A program besides the step and its evaluation: forward only, over the step's stages. */
+/* A program besides step and evaluation: forward only, over the step's stages. */
 typedef struct sluice_plan_forward {
     const char *name; /* copied */
     int microbatches; /* at least 1 */
-    int64_t samples;  /* of each micro-batch, at most */
+    int64_t samples;  /* largest micro-batch */
 } sluice_plan_forward;
 
 typedef struct sluice_plan_options {
     size_t size;     /* sizeof(sluice_plan_options), set by the initializer */
     int64_t samples; /* of a minibatch; at least one per micro-batch */
     sluice_precision precision;
-    /* Of the operations that will run it, as in sluice_program_options; NULL: the usual ones. */
+    /* From the operations that will run it, as in sluice_program_options; NULL: the default. */
     size_t (*working_bytes)(const sluice_shape *parameter);
     int states;            /* optimizer state tensors per parameter: state_count() of the kind */
     sluice_queues queues;  /* of the transport: sluice_transport_queues() */
     const bool *recompute; /* per stage, as in sluice_program_options; NULL: none */
-    size_t memory_limit;   /* bytes of each rank's arena; a plan that needs more is refused. 0: no
-                            * limit */
+    size_t memory_limit;   /* limit on the bytes of each rank's arena; 0: none */
     const sluice_plan_forward *forwards; /* more programs */
     int forward_count;
 } sluice_plan_options;
@@ -62,16 +61,16 @@ typedef struct sluice_plan_options {
 
 /*
  * Compile `schedule` for `model`, and the programs that go with it. `split` NULL: the min-max split
- * over the FLOPs that the layers describe. `model` must outlive the plan and every pipeline that
- * was opened from it; all else is copied.
- * E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY; E_DEVICE_MEMORY: a rank needs more than the limit, with
- * ways out that were planned and fit.
+ * over the FLOPs that the layers describe. `model` must outlive the plan and every pipeline opened
+ * from it; all else is copied.
+ * E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY; E_DEVICE_MEMORY: a rank needs more than the limit; the
+ * hint lists remedies, each of which was planned and fits.
  */
 SLUICE_API sluice_status sluice_plan_make(sluice_plan **out, const sluice_model *model,
                                           const sluice_schedule *schedule,
                                           const sluice_split *split,
                                           const sluice_plan_options *options);
-/* NULL is fine. What was opened from it keeps what it needs. */
+/* NULL is fine. Pipelines opened from it keep what they need. */
 SLUICE_API void sluice_plan_free(sluice_plan *plan);
 
 /* The first two programs of every plan. */
@@ -82,10 +81,10 @@ SLUICE_API const sluice_program *sluice_plan_program(const sluice_plan *plan, in
 /* "step", "evaluation"; borrowed. */
 SLUICE_API const char *sluice_plan_program_name(const sluice_plan *plan, int index);
 SLUICE_API const sluice_model *sluice_plan_model(const sluice_plan *plan);
-/* Bytes that a rank allocates: the arena of the program that needs most. */
+/* Bytes that a rank allocates: the largest arena of its programs. */
 SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
 
-/* The split of `model` whose stages' FLOPs are most even for micro-batches of `samples` /
+/* The split that balances the FLOPs of the stages of `model` for micro-batches of `samples` /
  * `microbatches`: sluice_split_minmax() over what the layers describe. */
 SLUICE_API sluice_status sluice_split_from_model(sluice_split *out, const sluice_model *model,
                                                  int stages, int64_t samples, int microbatches);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.h -- a schedule made executable: per rank a flat list of instructions, with
- * transfers inserted, every buffer placed, and the whole verified.
+ * program.h -- a schedule made executable: a flat list of instructions for each rank, with
+ * transfers inserted and every buffer placed, and verified as a whole.
  *
- * The same instructions are verified (sluice_program_verify), simulated
- * (sluice_program_simulate) and executed (pipeline.h). A program without a model has
- * buffers of one unit each: enough to verify, simulate and draw a schedule.
+ * The same instructions are verified (sluice_program_verify), simulated (sluice_program_simulate)
+ * and executed (pipeline.h). In a program without a model every buffer is one unit: enough to
+ * verify, simulate and draw a schedule.
  */
 #ifndef SLUICE_PROGRAM_H
 #define SLUICE_PROGRAM_H
@@ -44,11 +44,11 @@ typedef enum sluice_instruction_kind {
 
 /* "F", "post-send"; never NULL. */
 SLUICE_API const char *sluice_instruction_name(sluice_instruction_kind kind);
-/* F, B, I, W and recompute: what takes a stage's time. */
+/* F, B, I, W and recompute. */
 SLUICE_API bool sluice_instruction_computes(sluice_instruction_kind kind);
 
-/* What a buffer is to an instruction. Which roles a kind of instruction reads and writes is in one
- * table (runtime/program/memory/slots.c). */
+/* What a buffer is to an instruction. The roles that a kind of instruction reads and writes are in
+ * one table: `role_table` in runtime/program/memory/slots.c. */
 typedef enum sluice_role {
     SLUICE_ROLE_INPUT           = 0, /* of the stage; of a post-send: what is sent */
     SLUICE_ROLE_OUTPUT          = 1, /* of the stage; of a post-receive: where it arrives */
@@ -75,7 +75,7 @@ typedef struct sluice_slot {
     X(TIE,        2, "tied gradient")
 /* clang-format on */
 
-/* ACTIVATION: an output of the producer's F: 0SEND_F1 pairs with 1RECV_F1. GRADIENT: an input
+/* ACTIVATION: an output of the producer's F (0SEND_F1 pairs with 1RECV_F1). GRADIENT: an input
  * gradient of its B or I. TIE: after the drain, the gradient of a use of a tied parameter. */
 typedef enum sluice_payload {
 #define X(name, code, text) SLUICE_PAYLOAD_##name = (code),
@@ -86,11 +86,11 @@ typedef enum sluice_payload {
 /* "tied gradient"; never NULL. */
 SLUICE_API const char *sluice_payload_name(sluice_payload payload);
 
-/* One tensor that goes from a stage to another, or stays where both are on one rank. Once for every
- * micro-batch, or, of a tie, once in the step. */
+/* A tensor that one stage passes to another, over a transport unless both are on one rank: once for
+ * every micro-batch, or, for a tie, once in the step. */
 typedef struct sluice_edge {
     int producer, consumer; /* stages */
-    int tensor; /* which of those between the two, from 0; of a tie, the use of the model's
+    int tensor; /* its number among those between the two, from 0; of a tie, the use of the model's
                  * parameter whose gradient it is */
     sluice_payload payload;
 } sluice_edge;
@@ -99,37 +99,37 @@ typedef struct sluice_edge {
  * large programs have a hundred million. */
 typedef struct sluice_instruction {
     sluice_instruction_kind kind;
-    int stage;      /* that computes; of a post: that gives or takes what is carried */
+    int stage;      /* that computes; of a post: the one at this rank's end of the edge */
     int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
     int group;      /* > 0: consecutive actions with this number overlap; consecutive posts with it
                      * are issued as one, where a rank has one queue */
-    int after;      /* own-rank instruction whose end a post needs, on another stream; -1: none */
+    int after;      /* this rank's instruction, on another stream, that a post follows; -1: none */
 
     /* posts; of a wait: copied from the post it waits for */
-    int post;         /* of a wait: index of its post; -1 */
-    int edge;         /* what is carried: sluice_program_edge(); of a tie-reduce, the first of those
-                       * that it sums; -1 */
+    int post;         /* index of the post that a wait waits for; -1 */
+    int edge;         /* what is carried: sluice_program_edge(); of a tie-reduce, the first one that
+                       * it sums; -1 */
     int peer;         /* the other rank; -1 */
     int transfer;     /* its number among the transfers of its channel, from 0; -1 */
-    uint16_t channel; /* which of those between the two ranks in that direction */
+    uint16_t channel; /* its number among the channels between the two ranks in that direction */
     uint8_t payload;  /* a sluice_payload, the edge's */
     bool sends : 1;   /* a send rather than a receive */
 
-    bool signals : 1;    /* some post comes `after` this one */
-    bool recomputed : 1; /* of F: it saves nothing, a recompute does before the backward */
-    bool first_input : 1, first_weight : 1; /* first_write of B-or-I's and of B-or-W's gradients */
+    bool signals : 1;    /* a post comes `after` this one */
+    bool recomputed : 1; /* of F: it saves nothing; a recompute before the backward does */
+    bool first_input : 1, first_weight : 1; /* first_write for gradients by B or I, by B or W */
 
-    /* [sluice_program_slot_count()], by role; then those of a stage's further edges, where it has
-     * several of one role. Shared by instructions that use the same bytes. */
+    /* [sluice_program_slot_count()]: one by role, then those of further edges where a stage has
+     * several in one role. Shared by instructions that use the same bytes. */
     const sluice_slot *slots;
 } sluice_instruction;
 
 typedef struct sluice_program sluice_program; /* immutable once built */
 
-/* What a stage holds for one micro-batch, in bytes, and for good: for programs without a model. */
+/* Bytes that a stage holds, for each micro-batch and permanently: for programs without a model. */
 typedef struct sluice_stage_bytes {
-    size_t output;    /* that crosses to the next stage; its gradient is as large */
-    size_t saved;     /* by F until W, its input included where the backward reads it */
+    size_t output;    /* sent to the next stage; its gradient is as large */
+    size_t saved;     /* by F until W, with its input where the backward reads it */
     size_t stash;     /* left by I for W */
     size_t scratch;   /* of each action, while it runs */
     size_t permanent; /* parameters, their gradients and optimizer state */
@@ -140,12 +140,12 @@ typedef struct sluice_program_options {
     int64_t samples; /* of a minibatch; at least one per micro-batch */
     int states;      /* optimizer state tensors per parameter: state_count() of the kind */
     sluice_precision precision;
-    /* As in sluice_operations; NULL: of a precision whose type is not fp32, an element each. */
+    /* As in sluice_operations; NULL: where the type is not fp32, one of it for each element. */
     size_t (*working_bytes)(const sluice_shape *parameter);
-    const bool *recompute; /* per stage: F keeps its input only, and is done again before its
-                            * backward (unless that follows at once); NULL: none does */
+    const bool *recompute; /* per stage: F keeps its input only, and runs again before its backward
+                            * (unless that follows at once); NULL: no stage recomputes */
     sluice_queues queues;
-    const sluice_stage_bytes *bytes; /* per stage, of a program without a model; NULL: every buffer
+    const sluice_stage_bytes *bytes; /* per stage, for a program without a model; NULL: every buffer
                                       * is one unit, and no bytes are known */
 } sluice_program_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
@@ -165,9 +165,9 @@ typedef struct sluice_program_options {
 
 /*
  * Compile: lower, plan the memory, verify. `model` and `split` are both given or both NULL; `model`
- * must outlive the program. Of uneven micro-batches the larger come first.
- * E_ARGUMENT, E_UNSUPPORTED (a precision that does not exist), E_SCHEDULE (the schedule cannot
- * work: the first thing that is wrong), E_HOST_MEMORY.
+ * must outlive the program. Where micro-batches are uneven, larger ones come first.
+ * E_ARGUMENT, E_UNSUPPORTED (a precision that does not exist), E_SCHEDULE (the first thing that is
+ * wrong with the schedule), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_compile(sluice_program **out,
                                                 const sluice_schedule *schedule,
@@ -192,7 +192,7 @@ SLUICE_API const sluice_instruction *sluice_program_list(int *count, const sluic
 /* Slots of every instruction: SLUICE_ROLES, and more where a stage has several inputs or outputs.
  */
 SLUICE_API int sluice_program_slot_count(const sluice_program *program);
-/* Tensors that go between stages; one of them, `edge` from 0. */
+/* The tensors that stages pass to each other; one of them, `edge` from 0. */
 SLUICE_API int sluice_program_edge_count(const sluice_program *program);
 SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int edge);
 
@@ -202,15 +202,15 @@ SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int ed
 enum { SLUICE_MEMORY_TIES = SLUICE_ROLES, SLUICE_MEMORY_KINDS = SLUICE_ROLES + 1 };
 
 typedef struct sluice_program_bytes {
-    size_t parameters; /* permanent, as all up to `transient`: fp32 masters */
-    size_t working;    /* copies of them that layers read, where the precision differs */
+    size_t parameters; /* fp32 masters; permanent, like everything before `transient` */
+    size_t working;    /* the copies that layers read, where the precision differs */
     size_t gradients, states, layer_states;
-    size_t bookkeeping; /* losses, norm partials: permanent */
-    size_t transient;   /* highest byte of everything that comes and goes */
-    size_t live;        /* peak of what is needed at one time, permanent included */
-    size_t arena;       /* all: what the rank allocates, once */
+    size_t bookkeeping; /* losses, norm partials */
+    size_t transient;   /* region of the buffers that are needed for part of the step */
+    size_t live;        /* peak of what is needed at one time, permanent bytes included */
+    size_t arena;       /* total: what the rank allocates, once */
     int peak;           /* the first instruction at which `live` is needed */
-    size_t at_peak[SLUICE_MEMORY_KINDS]; /* transient bytes alive there, by role */
+    size_t at_peak[SLUICE_MEMORY_KINDS]; /* transient bytes alive there, by kind */
 } sluice_program_bytes;
 /* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */
 SLUICE_API const char *sluice_memory_kind_name(int kind);
@@ -221,13 +221,13 @@ SLUICE_API int sluice_program_peak_activations(const sluice_program *program, in
 /* ---- verification: logic ---- */
 
 /*
- * Prove that lists of instructions (ranks of them) can run and mean what the schedule means: each
- * micro-batch F then B (or I then W) once per stage, order across stages, a receive for every
- * send, no deadlock under strict rendezvous in `queues`, no slot read before it is written or
- * overwritten while live. E_SCHEDULE names the first thing that is wrong (a deadlock as a chain of
- * who waits for whom); E_HOST_MEMORY.
- * sluice_program_compile() has called it; it is public for lists of one's own, and for asking
- * whether a program would also run over queues other than its own.
+ * Prove that lists of instructions, one per rank, can run and mean what the schedule means: each
+ * stage runs F, then B (or I then W) once for each micro-batch, stages follow each other in order,
+ * every send has a receive, strict rendezvous in `queues` cannot deadlock, and no slot is read
+ * before it is written or overwritten while live. E_SCHEDULE names the first thing that is wrong
+ * (a deadlock as the chain of ranks that wait for each other); E_HOST_MEMORY.
+ * sluice_program_compile() calls it; it is public for custom lists, and to find out whether a
+ * program would also run over other queues than those that it was compiled for.
  */
 SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
                                                const sluice_instruction *const *lists,
@@ -242,24 +242,25 @@ typedef struct sluice_link_cost {
 } sluice_link_cost;
 
 /*
- * A transfer's time is that of its payload plus that of its link. Its size is in bytes, or 1 in a
- * program of which no bytes are known. Start from {.stages = ...}: what is left out is free.
+ * A transfer takes the time of its payload plus that of its link. Its size is in bytes, or 1 in a
+ * program whose bytes are not known. Start from {.stages = ...}: what is left out costs nothing.
  *
  * Channels of one link (the same two ranks, the same direction) share its bandwidth: latencies
- * overlap, bytes are served one transfer after another. A transfer that begins (both ends posted,
- * the one before it in its channel over) is ready after payload and latency; ready ones are served
- * in the order in which they became so, the lower channel first where that is the same. Over one
- * queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its begin.
+ * overlap, bytes are served one transfer after another. A transfer begins when both ends are posted
+ * and the one before it in its channel is done, and is ready after payload and latency; ready ones
+ * are served in the order in which they became ready, at the same time the lower channel first.
+ * Over one queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its
+ * begin.
  */
 typedef struct sluice_simulation_costs {
     const sluice_cost *stages;  /* one per stage */
-    double activation_transfer; /* of the payload, on any link */
+    double activation_transfer; /* time of the payload, on any link */
     double gradient_transfer;
     double update;                 /* norm and update, each rank */
     const double *recompute;       /* per stage; NULL: as long as F */
     const double *updates;         /* per rank; NULL: `update` */
     double latency, bandwidth;     /* of every link */
-    const sluice_link_cost *links; /* of those that are otherwise; the last one that fits counts */
+    const sluice_link_cost *links; /* exceptions; the last one that matches counts */
     int link_count;
 } sluice_simulation_costs;
 
@@ -268,27 +269,27 @@ typedef struct sluice_rank_times {
     bool *critical;       /* per instruction: on the critical path */
     int *live;            /* per instruction: stage-activations held while it runs */
     size_t *live_bytes;   /* per instruction: bytes of the arena alive while it runs; NULL in a
-                           * program of which no bytes are known */
+                           * program whose bytes are not known */
     double busy;          /* time in compute instructions */
     double first, last;   /* begin of the first compute instruction, end of the last */
     double inner_idle;    /* idle share between first and last */
-    int peak_activations; /* most stage-activations held at once: F begun, B (or W) not ended */
+    int peak_activations; /* max stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
 
-/* One transfer of the step; those of ties, which come after it, are not among them. */
+/* One transfer of the step, before the drain: transfers of ties are not among them. */
 typedef struct sluice_transfer_times {
     int from, to; /* ranks */
     sluice_payload payload;
-    int stage, microbatch; /* the stage that made what is carried */
+    int stage, microbatch; /* the producer */
     int edge;
     bool critical;
     double sent, received; /* when each end was posted */
     double begin, end;
-    double exposed; /* of end - begin: how long the receiving rank stood still for it */
+    double exposed; /* the part of end - begin during which the receiving rank was blocked */
 } sluice_transfer_times;
 
 typedef struct sluice_simulation {
-    double makespan;      /* of the compute and its transfers, update excluded */
+    double makespan;      /* of compute and its transfers, without the update */
     double makespan_idle; /* idle share of ranks * makespan */
     double step;          /* with the update */
     int ranks;

@@ -52,11 +52,11 @@ typedef struct sluice_schedule sluice_schedule; /* immutable once built */
 typedef struct sluice_schedule_options {
     size_t size;      /* sizeof(sluice_schedule_options), set by the initializer */
     int ranks;        /* p, 1 or more */
-    int chunks;       /* v, 1 or more; the schedule's own default where 0 */
+    int chunks;       /* v, 1 or more; 0: the schedule's default */
     int microbatches; /* m, 1 to 1048576 */
     double slack;     /* 1f1b, interleaved: rank r warms up with slack * (p - 1 - r) forwards
-                       * (rounded down), 1 to 2; more hides slow transfers for memory; 1 where 0 */
-    int group;        /* interleaved: micro-batches of a round, p or more; p where 0 */
+                       * (rounded down), 1 to 2; more spends memory to hide slow transfers; 0: 1 */
+    int group;        /* interleaved: micro-batches of a round, p or more; 0: p */
 } sluice_schedule_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -72,31 +72,30 @@ typedef struct sluice_schedule_options {
 /* clang-format on */
 
 /*
- * The schedule called `name`: one of sluice_schedule_names(). docs/schedules.md says what each is
- * for, what it costs and whose it is. Stage s is on rank s mod p; in zbv, v-half, v-min and
- * dualpipev on rank s where s < p, else on 2 p - 1 - s.
- * On success `*out` is owned by the caller; release with sluice_schedule_free().
- * On failure `*out` is left untouched. E_ARGUMENT, E_HOST_MEMORY.
+ * The schedule called `name`, one of sluice_schedule_names(). docs/schedules.md says what each is
+ * for, what it costs and who published it. Stage s is on rank s mod p; in zbv, v-half, v-min and
+ * dualpipev it is on rank s where s < p, else on 2 p - 1 - s.
+ * Release with sluice_schedule_free(). E_ARGUMENT, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_schedule_generate(sluice_schedule **out, const char *name,
                                                   const sluice_schedule_options *options);
 /* Names that sluice_schedule_generate() knows: NULL-terminated, static storage. */
 SLUICE_API const char *const *sluice_schedule_names(void);
 
-/* What a name stands for; texts have static storage. */
+/* What is known about a name; texts have static storage. */
 typedef struct sluice_schedule_description {
-    const char *name, *summary;         /* the summary is half a line */
-    int chunks, min_chunks, max_chunks; /* the default; most is 0 where any number will do */
+    const char *name, *summary;         /* the summary takes half a line */
+    int chunks, min_chunks, max_chunks; /* the default; max 0: no limit */
     bool takes_slack, takes_group;      /* other schedules refuse the option */
 } sluice_schedule_description;
-/* E_ARGUMENT if no schedule is called `name`; the hint lists those that there are. */
+/* E_ARGUMENT if no schedule is called `name`; the hint lists the names. */
 SLUICE_API sluice_status sluice_schedule_describe(sluice_schedule_description *out,
                                                   const char *name);
 
 /*
- * A schedule of one's own, from lists. `lists[r]` holds `counts[r]` actions. Stages 0..max must
- * each appear on exactly one rank. `name` is copied; so are the lists, with their groups numbered
- * from 1. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY.
+ * A custom schedule, from lists. `lists[r]` holds `counts[r]` actions. Stages 0..max must each
+ * appear on exactly one rank. `name` is copied; so are the lists, with their groups renumbered from
+ * 1. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_schedule_from_lists(sluice_schedule **out, const char *name,
                                                     const sluice_action *const *lists,
@@ -117,8 +116,8 @@ SLUICE_API const sluice_action *sluice_schedule_list(int *count, const sluice_sc
                                                      int rank);
 
 /*
- * Text form: one CSV row per rank, the format of torch.distributed.pipelining. Parsing takes any
- * bytes and reports line, cell and byte; printing gives a text that parses to the same schedule.
+ * Text form: one CSV row per rank, the format of torch.distributed.pipelining. Parsing accepts any
+ * bytes and reports line, cell and byte; a printed text parses to the same schedule.
  * Free the text with sluice_text_free(). E_PARSE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_schedule_parse(sluice_schedule **out, const char *text,

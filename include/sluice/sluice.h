@@ -2,24 +2,25 @@
 /*
  * sluice.h -- pipeline-parallel training, in C. One include for everything.
  *
- *   model       layers with parameters       model.h, layer.h, device.h
- *   family      preset, config.json -> model      family.h, gpt2.h
- *   partition   layers      -> stages        partition.h
- *   schedule    stages x m  -> actions       schedule.h
- *   program     actions     -> instructions: verified, planned, simulated    program.h
- *   optimizer   gradients   -> parameters, and the state it keeps             optimizer.h
- *   plan        programs over one region of memory, nothing allocated yet   plan.h
- *   pipeline    instructions -> a trained minibatch, over rank threads       pipeline.h
- *   run         a corpus, step by step, with counters                        run.h, train.h
- *   ledger      where the time of a rank's step went                         ledger.h
- *   virtual     devices that take their time and compute nothing             virtual.h
- *   profile     what layers cost -> what stages cost and hold     profile.h
- *   files       corpora, weights                                             data.h, file.h
+ *   model      layers with parameters                         model.h, layer.h, device.h
+ *   family     preset, config.json -> model                   family.h, gpt2.h
+ *   partition  layers -> stages                               partition.h
+ *   schedule   stages x micro-batches -> actions              schedule.h
+ *   program    actions -> instructions: verified, simulated   program.h
+ *   optimizer  gradients -> parameters, and its state         optimizer.h
+ *   plan       programs over one region of memory             plan.h
+ *   pipeline   instructions -> a trained minibatch            pipeline.h
+ *   run        a corpus, step by step, with counters          run.h, train.h
+ *   ledger     where the time of a rank's step went           ledger.h
+ *   virtual    devices that only take time                    virtual.h
+ *   profile    costs of layers -> costs of stages             profile.h
+ *   files      corpora, weights                               data.h, file.h
  *
  * Rules that hold for every function:
  *   - Output parameters come first. On failure they are left untouched.
- *   - A function that fills `T **out` gives ownership; sluice_T_free() takes it back and accepts
- *     NULL. A returned `const T *` is borrowed from its argument.
+ *   - A function that fills `T **out` passes ownership to the caller, who releases it with
+ *     sluice_T_free() or sluice_T_close(); both accept NULL.
+ *   - A returned `const T *` is borrowed from the argument.
  *   - NULL where a pointer is required is a bug in the caller, not a status.
  *   - No function prints, exits or aborts. What failed, and what to do: sluice_last_error().
  */

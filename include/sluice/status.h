@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* status.h -- how every call says whether it worked, and what to do when it did not. */
+/* status.h -- how every call reports whether it worked, and what to do if it did not. */
 #ifndef SLUICE_STATUS_H
 #define SLUICE_STATUS_H
 
@@ -39,7 +39,7 @@ SLUICE_API const char *sluice_status_text(sluice_status status);
 
 typedef struct sluice_error {
     sluice_status status;
-    char what[768]; /* the fact, with the numbers that made it true */
+    char what[768]; /* the fact, with its numbers */
     char hint[512]; /* the change that would fix it; "" if none is known */
 } sluice_error;
 
@@ -48,7 +48,7 @@ SLUICE_API const sluice_error *sluice_last_error(void);
 
 /*
  * For callbacks and layer kinds written outside the library: record a failure for the
- * calling thread (printf style) and return `status`, so that it ends in one expression.
+ * calling thread (printf style) and return `status`, so that one expression does both.
  */
 SLUICE_API sluice_status sluice_fail(sluice_status status, const char *format, ...)
     SLUICE_PRINTF(2, 3);

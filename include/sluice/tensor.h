@@ -25,15 +25,15 @@ typedef enum sluice_type {
 #undef X
 } sluice_type;
 
-/* Bytes of an element; 0 for a value that is no type. */
+/* Bytes of an element; 0 for an unknown type. */
 SLUICE_API size_t sluice_type_bytes(sluice_type type);
 /* "float32"; never NULL. */
 SLUICE_API const char *sluice_type_name(sluice_type type);
 
 /*
  * The arithmetic of a run: the element type of activations and of the parameters as layers read
- * them, and what products round to. Masters of parameters, their gradients and optimizer state are
- * fp32 in all of them. Values are ABI: append.
+ * them, and how products are rounded. Masters of parameters, their gradients and optimizer state
+ * are fp32 in every precision. Values are ABI: append.
  */
 /* clang-format off */
 #define SLUICE_PRECISION_MAP(X)   \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timeline.h -- a time line: who computed what when, simulated or measured, and its pictures.
+ * timeline.h -- a time line: what each rank computed when, simulated or measured, and its pictures.
  *
- * A time line is a plain value that stands alone: the program, simulation or pipeline that it was
- * made from may go. Title and unit may be overwritten. Simulated and measured ones are drawn by the
- * same code, and into the same picture.
+ * A time line is a plain value: the program, simulation or pipeline that it was made from may be
+ * freed. Title and unit may be overwritten. Simulated and measured time lines are drawn by the same
+ * code, and can share a picture.
  */
 #ifndef SLUICE_TIMELINE_H
 #define SLUICE_TIMELINE_H
@@ -27,11 +27,11 @@ typedef struct sluice_timeline_span {
 /* A transfer between ranks. */
 typedef struct sluice_timeline_flow {
     int from, to;           /* ranks */
-    int producer, consumer; /* spans of `from` and of `to`; -1: not among them */
+    int producer, consumer; /* indices of spans of `from` and of `to`; -1: none */
     sluice_payload payload;
-    int stage, microbatch; /* the stage that made what is carried */
+    int stage, microbatch; /* of the producer */
     double begin, end;
-    double exposed; /* how long `to` stood still for it, up to its end */
+    double exposed; /* how long `to` was blocked by it, up to its end */
     bool critical;
 } sluice_timeline_flow;
 
@@ -39,7 +39,7 @@ typedef struct sluice_timeline_flow {
 typedef struct sluice_timeline_level {
     double time;
     int held;     /* stage-activations: F begun, B (or W) not ended */
-    size_t bytes; /* of its arena that are alive; 0 where that is unknown */
+    size_t bytes; /* of its arena that are alive; 0: unknown */
 } sluice_timeline_level;
 
 typedef struct sluice_timeline_rank {
@@ -47,11 +47,11 @@ typedef struct sluice_timeline_rank {
     int span_count;
     sluice_timeline_level *levels; /* by time */
     int level_count;
-    int stages; /* how many it runs */
+    int stages; /* number of stages that it runs */
     int peak_activations;
     size_t peak_bytes; /* 0: unknown */
     double inner_idle; /* idle share between its first and its last span */
-    bool has_ledger;   /* of a measured one; a simulation's may be put there */
+    bool has_ledger;   /* set if measured; a simulation's ledger may be added */
     sluice_ledger ledger;
 } sluice_timeline_rank;
 
@@ -62,10 +62,10 @@ typedef struct sluice_timeline {
     char unit[SLUICE_TIMELINE_UNIT_BYTES];   /* of every time here; "s" is drawn as ms or µs too */
     int ranks, stages, microbatches;
     int *stage_rank; /* per stage */
-    int *chunk;      /* per stage: its number among the stages of its rank */
-    int chunks;      /* most stages of a rank */
+    int *chunk;      /* per stage: its index among the stages of its rank */
+    int chunks;      /* largest number of stages on a rank */
     sluice_timeline_rank *rank;
-    sluice_timeline_flow *flows; /* by begin; none where they are unknown */
+    sluice_timeline_flow *flows; /* by begin; none if unknown */
     int flow_count;
     double makespan;      /* of compute and transfers */
     double step;          /* with the update */
@@ -73,8 +73,9 @@ typedef struct sluice_timeline {
 } sluice_timeline;
 
 /*
- * The time line of a simulation, in the simulation's unit ("units of cost" until the caller says
- * better). Release with sluice_timeline_free(). E_ARGUMENT if a time is not finite, E_HOST_MEMORY.
+ * The time line of a simulation, in the simulation's unit ("units of cost" until the caller
+ * overwrites it). Release with sluice_timeline_free(). E_ARGUMENT if a time is not finite,
+ * E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_timeline_from_simulation(sluice_timeline **out,
                                                          const sluice_program *program,
@@ -82,38 +83,38 @@ SLUICE_API sluice_status sluice_timeline_from_simulation(sluice_timeline **out,
 SLUICE_API void sluice_timeline_free(sluice_timeline *timeline); /* NULL is fine */
 
 /*
- * As text, a row per rank, at most `columns` wide (80 if 0): each action is as wide as it is long,
- * with its micro-batch's number where there is room; idle is '.'. `colour` adds the escape
+ * As text, a row per rank, at most `columns` wide (80 if 0): the width of an action is its
+ * duration, with its micro-batch's number where that fits; idle is '.'. `colour` adds the escape
  * sequences of ANSI terminals and underlines the critical path.
  * Free with sluice_text_free(). E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_timeline_draw(char **out, const sluice_timeline *timeline,
                                               int columns, bool colour);
 
-/* The same of a simulation, without colours. E_ARGUMENT, E_HOST_MEMORY. */
+/* The same for a simulation, without colours. E_ARGUMENT, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_simulation_draw(char **out, const sluice_simulation *simulation,
                                                 const sluice_program *program, int columns);
 
 /*
  * As one SVG picture, `count` (>= 1) time lines below each other on the same scale; they must have
- * the same unit. It needs no font, style sheet or script, and is dark where its reader asks for
- * that. `width` in pixels, 0: chosen so that micro-batch numbers have room if possible.
+ * the same unit. It needs no font, style sheet or script, and is dark where the viewer prefers
+ * that. `width` in pixels; 0: chosen so that micro-batch numbers fit if possible.
  * Free with sluice_text_free(). E_ARGUMENT (units differ; too many actions for a picture),
  * E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_timeline_svg(char **out, const sluice_timeline *const *timelines,
                                              int count, int width);
 
-/* Takes the next `bytes` bytes of a text that is too long to be kept whole; not terminated.
- * Anything but OK stops the writing: say why with sluice_fail(). */
+/* Called with the next `bytes` bytes of a text that is too long to be kept in memory; not
+ * terminated. Anything but OK stops the writing: say why with sluice_fail(). */
 typedef sluice_status sluice_take_text(void *context, const char *text, size_t bytes);
 
 /*
  * As a trace in Chrome's Trace Event Format (JSON), which Perfetto and chrome://tracing load: a
  * process per time line, a thread per rank, a complete event per action, an arrow per transfer,
- * counters for what is held. A time in "s" stays what it is; a unit of another kind becomes 1 ms
- * (the file says so). Given to `take` piece by piece, so that a million actions need no more memory
- * than a few. E_HOST_MEMORY, and what `take` returns.
+ * counters for what is held. Times in "s" are kept; one of any other unit becomes 1 ms (the file
+ * says so). Passed to `take` piece by piece, so that a million actions need no more memory than a
+ * few. E_HOST_MEMORY, and what `take` returns.
  */
 SLUICE_API sluice_status sluice_timeline_trace(sluice_take_text *take, void *context,
                                                const sluice_timeline *const *timelines, int count);

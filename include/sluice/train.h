@@ -9,7 +9,7 @@
 
 typedef enum sluice_decay {
     SLUICE_DECAY_NONE   = 0,
-    SLUICE_DECAY_COSINE = 1 /* half a cosine from peak to least (Loshchilov & Hutter 2017) */
+    SLUICE_DECAY_COSINE = 1 /* half a cosine from `peak` to `least` (Loshchilov & Hutter 2017) */
 } sluice_decay;
 
 typedef struct sluice_learning_rate {
@@ -18,7 +18,7 @@ typedef struct sluice_learning_rate {
     sluice_decay decay;
 } sluice_learning_rate;
 
-/* Of step `step`, which counts from 1. */
+/* The rate of step `step`, counted from 1. */
 SLUICE_API double sluice_learning_rate_at(const sluice_learning_rate *rate, int64_t step);
 
 #endif

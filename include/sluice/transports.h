@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * transports.h -- what carries tensors between ranks, by name: "local" (copies within this
- * process), "nccl" (between GPUs, one rank on each); "auto" and NULL are the one that reaches every
- * rank here. From any thread. E_ARGUMENT: there is none of that name.
+ * process), "nccl" (between GPUs, one rank on each); "auto" and NULL mean the one that reaches
+ * every rank here. From any thread. E_ARGUMENT: unknown name.
  */
 #ifndef SLUICE_TRANSPORTS_H
 #define SLUICE_TRANSPORTS_H
@@ -14,10 +14,10 @@
 
 /* The name of transport number `index`, from 0; NULL past the last. "auto" is not among them. */
 SLUICE_API const char *sluice_transport_name(int index);
-/* What it is on this machine, in a few words ("NCCL 2.28.9"). E_UNSUPPORTED, E_DEVICE: it cannot be
- * used, and why. */
+/* A short description of it on this machine ("NCCL 2.28.9"). E_UNSUPPORTED, E_DEVICE: why it cannot
+ * be used. */
 SLUICE_API sluice_status sluice_transport_describe(char *out, size_t bytes, const char *name);
-/* How it orders transfers: what a plan for it must know. Nothing is loaded for the answer. */
+/* How it orders transfers, which a plan for it must know. Loads nothing. */
 SLUICE_API sluice_status sluice_transport_queues(sluice_queues *out, const char *name);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * virtual.h -- devices that compute nothing and take their time: any schedule run by the real
- * executor over the real transport, on as many ranks as wanted, in one process.
+ * virtual.h -- devices that compute nothing and only take time: any schedule run by the real
+ * executor over the real transport, on any number of ranks, in one process.
  *
  * The device "virtual" does no arithmetic and holds no values: its memory is address space, and its
- * operations return at once. What an action takes, pipeline options say (`costs`, in seconds): it
- * is over at an absolute deadline, so long after the executor issued it. A message takes its link's
- * time from the moment when both of its ends are posted and the link is free. Losses, norms and
- * values are meaningless.
+ * operations return at once. Pipeline options (`costs`, in seconds) say how long an action takes:
+ * it ends at an absolute deadline, that long after the executor issued it. A message takes its
+ * link's time once both of its ends are posted and the link is free. Losses, norms and values are
+ * meaningless.
  *
- * Any model can be run so, if each kind of its layers has code for every device. Where there are
- * only costs, or bytes of stages, sluice_virtual_model() makes one.
+ * Any model can be run this way if the kinds of its layers have code for every device. Where only
+ * costs, or bytes of stages, are known, sluice_virtual_model() makes a model of them.
  */
 #ifndef SLUICE_VIRTUAL_H
 #define SLUICE_VIRTUAL_H
@@ -21,7 +21,7 @@
 #include "sluice/program.h"
 #include "sluice/status.h"
 
-/* A layer that has sizes and nothing else; only the device "virtual" has code for it. */
+/* A layer that has sizes and nothing else; it runs on the device "virtual" only. */
 typedef struct sluice_virtual_config {
     size_t output, saved, stash, scratch; /* bytes for each sample of a micro-batch */
     int64_t parameters;
@@ -30,9 +30,9 @@ typedef struct sluice_virtual_config {
 SLUICE_API const sluice_layer_kind *sluice_layer_virtual(void);
 
 /*
- * A model of a layer per stage, "stage0" ..., that hold what `bytes` says of each (NULL: next to
- * nothing) where every micro-batch is one sample. Permanent bytes become parameters that with
- * gradients and `states` tensors of optimizer state take as much; sizes are rounded up to whole
+ * A model with one layer per stage, "stage0" ..., whose memory is that of `bytes` (NULL: next to
+ * nothing) when every micro-batch is one sample. Permanent bytes become parameters that take as
+ * much with their gradients and `states` tensors of optimizer state; sizes are rounded up to whole
  * floats. Release with sluice_model_free(). E_ARGUMENT, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_virtual_model(sluice_model **out, const sluice_stage_bytes *bytes,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc.c -- the one place that takes and gives back host memory. */
+/* alloc.c -- the one place that allocates and frees host memory. */
 #include "runtime/base/alloc.h"
 
 #include <stdint.h>
@@ -8,7 +8,8 @@
 
 #include "runtime/base/error.h"
 
-/* The block's size stands before it, 16 bytes wide so that what follows keeps malloc's alignment.
+/* The block's size is stored in front of it, in 16 bytes so that the block keeps malloc's
+ * alignment.
  */
 enum { HEADER = 16 };
 
@@ -46,8 +47,7 @@ sluice_status sluice__grow(void *block, size_t count, size_t size) {
     char *whole            = allocator.resize(allocator.context, old ? (char *)old - HEADER : NULL,
                                    old ? old_bytes + HEADER : 0, bytes + HEADER);
     if (!whole)
-        return sluice__fail(SLUICE_E_HOST_MEMORY, "%zu bytes of host memory are not to be had",
-                            bytes);
+        return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory: %zu bytes requested", bytes);
     memcpy(whole, &bytes, sizeof bytes);
     if (bytes > old_bytes) memset(whole + HEADER + old_bytes, 0, bytes - old_bytes);
     void *const grown = whole + HEADER;

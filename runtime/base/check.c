@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c -- numbers that a caller gives are in their ranges. */
+/* check.c -- whether a number that the caller passed is in range. */
 #include "runtime/base/check.h"
 
 #include "runtime/base/error.h"

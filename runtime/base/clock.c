@@ -24,8 +24,8 @@ struct timespec sluice__time_at(double time) {
     return (struct timespec){(time_t)time, (long)((time - whole) * 1e9)};
 }
 
-/* A thread wakes about this much late. With a core of its own it asks to be woken earlier by as
- * much, and looks at the clock for what is left; without one it would keep others from waking. */
+/* A thread wakes about this late. A thread that has a core to itself asks to be woken that much
+ * earlier and spins for the rest; without one, spinning would keep other threads from waking. */
 static const double lateness = 60e-6;
 
 void sluice__sleep_until(double time, bool has_core) {
@@ -34,7 +34,7 @@ void sluice__sleep_until(double time, bool has_core) {
     int interrupted          = EINTR;
     while (interrupted == EINTR)
         interrupted = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-    double now = sluice__now(); /* a core that is yielded may be gone for a whole time slice */
+    double now = sluice__now(); /* no yield: it may cost a whole time slice */
     while (now < time) now = sluice__now();
 }
 

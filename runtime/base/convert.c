@@ -24,7 +24,7 @@ static float float_of(uint16_t value) {
     return result;
 }
 
-/* By memcpy: one block seen as two types, which may also be unaligned in a file. */
+/* By memcpy: the block is accessed as two types, and may be unaligned in a file. */
 static void narrow(unsigned char *to, const unsigned char *from, int64_t count) {
     for (int64_t k = 0; k < count; k++) {
         float wide;

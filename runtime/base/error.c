@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* error.c -- the one place that keeps a thread's last failure; it needs no memory to do so. */
+/* error.c -- the one place that keeps a thread's last failure, without allocating. */
 #include "runtime/base/error.h"
 
 #include <stdarg.h>
@@ -12,7 +12,7 @@ const sluice_error *sluice_last_error(void) {
 }
 
 static void record(sluice_status status, const char *format, va_list arguments) {
-    /* Formatted aside first: an argument may be the last error's own text. */
+    /* Into a copy first: an argument may be the text of the last error. */
     char text[sizeof last_error.what];
     (void)vsnprintf(text, sizeof text, format, arguments);
     (void)snprintf(last_error.what, sizeof last_error.what, "%s", text);

@@ -18,12 +18,12 @@ void sluice__philox(uint32_t out[4], const uint32_t counter[4], uint64_t key) {
     out[0] = a, out[1] = b, out[2] = c, out[3] = d;
 }
 
-/* FNV-1a, 64 bit: `hash` carried on over one byte. */
+/* One byte of FNV-1a, 64 bit. */
 static uint64_t hash_byte(uint64_t hash, unsigned char byte) {
     return (hash ^ byte) * 0x100000001B3U;
 }
 
-/* The end of a text counts too, so that two texts in a row are not one. */
+/* With the NUL, so that two texts are not hashed as their concatenation. */
 static uint64_t hash_text(uint64_t hash, const char *text) {
     do hash = hash_byte(hash, (unsigned char)*text);
     while (*text++ != '\0');

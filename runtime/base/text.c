@@ -10,15 +10,15 @@
 #include "runtime/base/error.h"
 
 sluice_status sluice__text_add_list(sluice__text *text, const char *format, va_list arguments) {
-    const size_t room = text->capacity - text->length;
-    char *const end   = text->bytes ? text->bytes + text->length : NULL;
+    const size_t available = text->capacity - text->length;
+    char *const end        = text->bytes ? text->bytes + text->length : NULL;
     va_list again;
     va_copy(again, arguments);
-    const int length     = vsnprintf(end, room, format, arguments);
+    const int length     = vsnprintf(end, available, format, arguments);
     sluice_status status = SLUICE_OK;
     if (length < 0) {
         status = sluice__fail(SLUICE_E_ARGUMENT, "a text cannot be formatted");
-    } else if ((size_t)length >= room) { /* it did not fit: once more, with room */
+    } else if ((size_t)length >= available) { /* it did not fit: grow, and once more */
         const size_t needed   = text->length + (size_t)length + 1;
         const size_t capacity = needed > 2 * text->capacity ? needed : 2 * text->capacity;
         if (end) *end = '\0';
@@ -41,11 +41,11 @@ sluice_status sluice__text_add(sluice__text *text, const char *format, ...) {
     return status;
 }
 
-sluice__number sluice__fixed(double value, int places) {
+sluice__number sluice__fixed(double value, int decimals) {
     sluice__number number;
     double scale = 1;
-    for (int p = 0; p < places; p++) scale *= 10;
-    if (!(fabs(value) * scale < 1e15)) { /* no decimals are left that mean anything */
+    for (int p = 0; p < decimals; p++) scale *= 10;
+    if (!(fabs(value) * scale < 1e15)) { /* too large for exact decimals */
         (void)snprintf(number.text, sizeof number.text, "%.0e", value);
         return number;
     }
@@ -53,8 +53,8 @@ sluice__number sluice__fixed(double value, int places) {
     int length = snprintf(number.text, sizeof number.text, "%s%lld", value < 0 && units ? "-" : "",
                           units / one);
     if (units % one == 0) return number;
-    length += snprintf(number.text + length, sizeof number.text - (size_t)length, ".%0*lld", places,
-                       units % one);
+    length += snprintf(number.text + length, sizeof number.text - (size_t)length, ".%0*lld",
+                       decimals, units % one);
     while (number.text[length - 1] == '0') number.text[--length] = '\0';
     return number;
 }

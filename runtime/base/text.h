@@ -8,7 +8,7 @@
 
 #include "sluice/status.h"
 
-/* Starts as {0}. `bytes` ends with a zero once anything was added; free it with sluice__free(). */
+/* Starts as {0}. `bytes` is NUL-terminated once anything was added; free it with sluice__free(). */
 typedef struct sluice__text {
     char *bytes;
     size_t length, capacity;
@@ -19,13 +19,13 @@ sluice_status sluice__text_add(sluice__text *text, const char *format, ...) SLUI
 sluice_status sluice__text_add_list(sluice__text *text, const char *format, va_list arguments)
     SLUICE_PRINTF(2, 0);
 
-/* A number as text, held by value: sluice__fixed(x, 2).text is an argument for "%s". */
+/* A number as text, by value: sluice__fixed(x, 2).text is an argument for "%s". */
 typedef struct sluice__number {
     char text[40];
 } sluice__number;
-/* Rounded to at most `places` (0 to 9) decimals, without trailing zeros; a point in every locale.
+/* Rounded to at most `decimals` (0 to 9), without trailing zeros, with a point in every locale.
  * `value` is finite. */
-sluice__number sluice__fixed(double value, int places);
+sluice__number sluice__fixed(double value, int decimals);
 
 /* "24.9 MiB". Returns `out`. */
 const char *sluice__bytes_text(char out[32], size_t bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* version.c -- the one place that says which version this is; CMake knows the number. */
+/* version.c -- the library's version, which CMake defines. */
 #include "sluice/sluice.h"
 
 const char *sluice_version(void) {

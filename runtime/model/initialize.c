@@ -5,7 +5,7 @@
 #include "runtime/base/random.h"
 #include "sluice/model.h"
 
-/* Two standard normal numbers of two uniform ones (Box & Muller 1958). */
+/* Two standard normal numbers from two uniform ones (Box & Muller 1958). */
 static void normal_pair(double out[2], uint32_t a, uint32_t b) {
     const double pi     = 3.14159265358979323846;
     const double first  = (a + 0.5) / 4294967296.0; /* never 0, whose logarithm is not finite */

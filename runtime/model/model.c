@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* model.c -- the model: a list of layers and the list of the parameters that they use. */
+/* model.c -- a model: the list of its layers and the list of the parameters that they use. */
 #include "sluice/model.h"
 
 #include <assert.h>
@@ -20,15 +20,15 @@ typedef struct layer {
 
 typedef struct use {
     sluice_parameter_use use;
-    char *name; /* owned; that of a tied use is only the layer's word for it */
+    char *name; /* owned; the name within this layer, also of a tied use */
 } use;
 
 struct sluice_model {
     layer *layers;
     use *uses;
     int layer_count, use_count;
-    sluice_shape next[SLUICE_PRECISIONS]; /* input of the layer to come, for one sample */
-    sluice_batch_read *batch;             /* what the layers read, each name once */
+    sluice_shape next[SLUICE_PRECISIONS]; /* input of the next layer to be added, for one sample */
+    sluice_batch_read *batch;             /* parts that the layers read, each name once */
     int batch_count;
     bool has_loss;
     int64_t weight_per_sample; /* 0 without a loss */
@@ -55,7 +55,7 @@ sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample
     }
     model->batch[model->batch_count++] = (sluice_batch_read){.name = "inputs", .shape = input};
     for (int p = 0; p < SLUICE_PRECISIONS; p++) {
-        model->next[p] = input; /* floats enter as activations do */
+        model->next[p] = input; /* floats have the type of activations */
         if (input.type == SLUICE_TYPE_F32)
             model->next[p].type = sluice_precision_type((sluice_precision)p);
     }
@@ -83,8 +83,7 @@ static int find_use(const sluice_model *model, int begin, int end, const char *n
     return -1;
 }
 
-/* "<layer>.<parameter>"; "../" at the parameter's beginning takes the layer's last component away.
- */
+/* "<layer>.<parameter>"; a leading "../" of the parameter removes the layer's last component. */
 static sluice_status full_name(char **out, const char *layer_name, const char *parameter) {
     static const char up[] = "../";
     int length             = (int)strlen(layer_name);
@@ -100,7 +99,7 @@ static sluice_status full_name(char **out, const char *layer_name, const char *p
     return SLUICE_OK;
 }
 
-/* A custom kind may describe what cannot be: say so here, not in a crash later. */
+/* A custom kind may describe something impossible: report it here, instead of crashing later. */
 static sluice_status check_description(const sluice_layer_kind *kind,
                                        const sluice_layer_description *d) {
     if (d->parameter_count < 0 || d->parameter_count > SLUICE_LAYER_PARAMETERS ||
@@ -147,7 +146,7 @@ static sluice_status check_state(const sluice_layer_kind *kind, const sluice_lay
                         sluice__shape_text(two, &for_two->shape));
 }
 
-/* State belongs to the layer, not to a micro-batch: asked for two samples, it is the same. */
+/* State belongs to the layer, not to a micro-batch: for two samples it has the same shape. */
 static sluice_status check_states(const sluice_layer_kind *kind, const void *config,
                                   const sluice_shape *input, const sluice_layer_description *d) {
     sluice_layer_description two = {0};
@@ -164,7 +163,7 @@ static sluice_status check_states(const sluice_layer_kind *kind, const void *con
     return SLUICE_OK;
 }
 
-/* The size says which fields the kind has: it was compiled against a header of that size. */
+/* The size says which fields the kind has: those of the header it was compiled against. */
 static sluice_status check_size(const sluice_layer_kind *kind, const char *name) {
     if (kind->size > 0 && kind->size <= sizeof *kind) return SLUICE_OK;
     sluice__fail(SLUICE_E_ARGUMENT,
@@ -229,11 +228,11 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
     return SLUICE_OK;
 }
 
-/* Append what the layer reads of the batch and no earlier one does. */
+/* Append the parts of the batch that the layer reads and no earlier layer does. */
 static sluice_status add_batch(sluice_model *model, const char *name,
                                const sluice_layer_description *d) {
-    const int most = model->batch_count + d->batch_count;
-    SLUICE__TRY(sluice__grow(&model->batch, (size_t)most, sizeof *model->batch));
+    const int max = model->batch_count + d->batch_count;
+    SLUICE__TRY(sluice__grow(&model->batch, (size_t)max, sizeof *model->batch));
     for (int k = 0; k < d->batch_count; k++) {
         const sluice_batch_read *const read = &d->batch[k];
         int known                           = 0;
@@ -259,7 +258,8 @@ static sluice_status add_batch(sluice_model *model, const char *name,
     return SLUICE_OK;
 }
 
-/* In another precision the layer reads what it reads in fp32: floats as such, or as activations. */
+/* In another precision the layer reads the same parts as in fp32; floats may be activations there.
+ */
 static sluice_status check_reads(const char *name, const sluice_layer_description *d,
                                  const sluice_layer_description *other,
                                  sluice_precision precision) {
@@ -279,7 +279,7 @@ static sluice_status check_reads(const char *name, const sluice_layer_descriptio
     return SLUICE_OK;
 }
 
-/* In each precision what the layer gives to the next; in one that it refuses, as in fp32. */
+/* The output in each precision; in one that the layer refuses, that of fp32. */
 static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
                                   const sluice_layer_description *d) {
     for (int p = 0; p < SLUICE_PRECISIONS; p++) {
@@ -354,7 +354,7 @@ sluice_status sluice_model_tie(sluice_model *model, const char *name, const char
                             name, sluice__shape_text(a, &tied->parameter.shape), first,
                             sluice__shape_text(b, &earlier->parameter.shape));
     }
-    /* What is about the values is the first use's; what is about the action remains. */
+    /* The values' properties are those of the first use; those of the gradient remain its own. */
     tied->first                 = f;
     tied->name                  = earlier->name;
     tied->parameter.initializer = earlier->parameter.initializer;

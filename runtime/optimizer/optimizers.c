@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* optimizers.c -- the list of the optimizers, and what all kinds share: options by name, checks. */
+/* optimizers.c -- the list of optimizers, and what all kinds share: options by name, checks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ const sluice_optimizer_kind *const *sluice_optimizers(void) {
     return optimizers;
 }
 
-/* Append `name` to a list for a hint; the first one without a comma. */
+/* Append `name` to the comma-separated list of a hint. */
 static void list_name(char *names, size_t bytes, const char *name) {
     const size_t used = strlen(names);
     (void)snprintf(names + used, bytes - used, "%s%s", used > 0 ? ", " : "", name);
@@ -72,10 +72,11 @@ sluice_status sluice_optimizer_set(void *config, const sluice_optimizer_kind *ki
 static sluice_status check_states(const sluice_optimizer_kind *kind, const void *config) {
     const int count = kind->state_count(config);
     if (count < 0 || count > SLUICE_UPDATE_STATES)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "optimizer '%s' keeps %d tensors of every parameter; there can be 0 to "
-                            "%d",
-                            kind->name, count, SLUICE_UPDATE_STATES);
+        return sluice__fail(
+            SLUICE_E_ARGUMENT,
+            "optimizer '%s' keeps %d tensors for every parameter; there can be 0 to "
+            "%d",
+            kind->name, count, SLUICE_UPDATE_STATES);
     for (int k = 0; k < count; k++)
         if (!kind->states[k].name || kind->states[k].type != SLUICE_TYPE_F32)
             return sluice__fail(SLUICE_E_ARGUMENT,
@@ -86,8 +87,8 @@ static sluice_status check_states(const sluice_optimizer_kind *kind, const void 
 
 sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kind, const void *config) {
     if (kind->size != sizeof *kind) {
-        sluice__fail(SLUICE_E_ARGUMENT, "an optimizer kind of %zu bytes; it has %zu", kind->size,
-                     sizeof *kind);
+        sluice__fail(SLUICE_E_ARGUMENT, "an optimizer kind has a size of %zu bytes, not %zu",
+                     kind->size, sizeof *kind);
         return sluice__hint(SLUICE_E_ARGUMENT, "set .size to sizeof(sluice_optimizer_kind)");
     }
     for (const sluice_optimizer_option *option = kind->options; option->name; option++) {

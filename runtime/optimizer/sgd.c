@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sgd.c -- gradient descent with decoupled weight decay, and momentum (Polyak 1964) if wanted: 12
- * bytes a parameter with its gradient then, 8 without. */
+/* sgd.c -- gradient descent with decoupled weight decay and optional momentum (Polyak 1964). With
+ * its gradient a parameter takes 12 bytes, without momentum 8. */
 #include "runtime/optimizer/kinds.h"
 
 static const sluice_sgd_config defaults = SLUICE_SGD_CONFIG_INIT;

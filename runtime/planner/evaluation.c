@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* evaluation.c -- forward-only programs that go with a step: for evaluation, on the same arenas. */
+/* evaluation.c -- forward-only programs that accompany a step, for evaluation, on the same arenas.
+ */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/planner/planner.h"
 #include "runtime/program/compiled.h"
 
-/* Rank by rank, micro-batch by micro-batch, the rank's stages. */
+/* Each rank runs its stages in order, one micro-batch after the other. */
 static void fill_lists(const sluice_program *step, int microbatches, sluice_action *next,
                        const sluice_action **lists, int *counts) {
     for (int r = 0; r < step->ranks; r++) {
@@ -26,14 +27,14 @@ static void copy_split(sluice_split *split, const sluice_program *step) {
 
 sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step,
                                       const char *name, int microbatches, int64_t samples) {
-    const size_t p = (size_t)step->ranks, most = (size_t)step->stages * (size_t)microbatches;
+    const size_t p = (size_t)step->ranks, count = (size_t)step->stages * (size_t)microbatches;
     sluice_action *actions      = NULL;
     const sluice_action **lists = NULL;
     int *counts                 = NULL;
     sluice_split *split         = NULL;
     sluice_schedule *schedule   = NULL;
     sluice_status status        = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&actions, most, sizeof *actions));
+    SLUICE__TRY_OUT(sluice__alloc(&actions, count, sizeof *actions));
     SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
     SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
     SLUICE__TRY_OUT(sluice__alloc(&split, 1, sizeof *split));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* make_plan.c -- a plan: the programs of a run over one region, or the reason why there can be
- * none. */
+/* make_plan.c -- a plan: the programs of a run over one region, or the reason why it is refused. */
 #include <assert.h>
 #include <string.h>
 
@@ -14,7 +13,7 @@
 
 static sluice_status take_options(sluice_plan_options *out, const sluice_plan_options *options) {
     if (options->size == 0 || options->size > sizeof *out) {
-        sluice__fail(SLUICE_E_ARGUMENT, "plan options of %zu bytes", options->size);
+        sluice__fail(SLUICE_E_ARGUMENT, "plan options of %zu bytes are not known", options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PLAN_OPTIONS_INIT");
     }
     memcpy(out, options, options->size);
@@ -38,18 +37,18 @@ static sluice_status check(const sluice_model *model, const sluice_schedule *sch
                         sluice_schedule_name(schedule));
 }
 
-/* The arenas are known: refuse those that are too large, with ways out that were planned. */
+/* Refuse arenas that exceed the limit, with remedies that were planned. */
 static sluice_status check_limit(const sluice_plan *plan, const sluice_schedule *schedule,
                                  const sluice_plan_options *options) {
     const size_t limit = options->memory_limit;
     for (int r = 0; limit > 0 && r < plan->ranks; r++) {
         const size_t needed = sluice_plan_arena(plan, r);
         if (needed <= limit) continue;
-        char all[32], most[32], missing[32], remedies[400];
+        char all[32], max[32], missing[32], remedies[400];
         sluice__fail(SLUICE_E_DEVICE_MEMORY,
                      "rank %d needs %s, which is %s more than the limit of %s per rank", r,
                      sluice__bytes_text(all, needed), sluice__bytes_text(missing, needed - limit),
-                     sluice__bytes_text(most, limit));
+                     sluice__bytes_text(max, limit));
         const sluice_error refusal = *sluice_last_error();
         sluice__describe_remedies(remedies, sizeof remedies, plan->model, schedule, options);
         sluice__fail_again(&refusal);
@@ -81,8 +80,7 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
     status = sluice_program_compile(&plan->programs[SLUICE_PLAN_STEP], schedule, plan->model, split,
                                     &settings);
     if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
-        (void)sluice__hint(status,
-                           "with a queue for each channel, over --transport local, it may run");
+        (void)sluice__hint(status, "it may run with a queue for each channel: --transport local");
 out:
     sluice__free(even);
     return status;
@@ -94,7 +92,7 @@ static bool values_agree(const sluice__value *a, const sluice__value *b) {
            a->gradient == b->gradient && memcmp(a->states, b->states, sizeof a->states) == 0;
 }
 
-/* Every program of a plan sees parameters and state where the step has them. */
+/* Every program of a plan has parameters and state at the offsets of the step. */
 static bool regions_agree(const sluice_program *a, const sluice_program *b) {
     const int layers = sluice_model_layer_count(a->model);
     if (memcmp(a->layer_states, b->layer_states,
@@ -156,7 +154,7 @@ sluice_status sluice_plan_make(sluice_plan **out, const sluice_model *model,
     SLUICE__TRY_OUT(compile_step(plan, schedule, split, &settings));
     SLUICE__TRY_OUT(compile_forwards(plan, &settings));
     SLUICE__TRY_OUT(check_limit(plan, schedule, &settings));
-    plan->options.recompute = NULL; /* the caller's may go */
+    plan->options.recompute = NULL; /* the caller may free it */
     plan->options.forwards  = NULL;
     *out                    = plan;
     plan                    = NULL;
@@ -180,7 +178,7 @@ void sluice_plan_free(sluice_plan *plan) {
     sluice__free(plan);
 }
 
-/* ---- what can be asked ---- */
+/* ---- queries ---- */
 
 int sluice_plan_program_count(const sluice_plan *plan) {
     return plan->count;

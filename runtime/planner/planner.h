@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* planner.h -- what the planner's files, and those who run a plan, share. */
+/* planner.h -- the plan's struct, and declarations that the planner's files share. */
 #ifndef SLUICE_PLANNER_PLANNER_H
 #define SLUICE_PLANNER_PLANNER_H
 
@@ -10,13 +10,13 @@
 struct sluice_plan {
     atomic_int holders; /* the caller, and every pipeline opened from it */
     const sluice_model *model;
-    sluice_plan_options options; /* its pointers are the caller's, and gone */
+    sluice_plan_options options; /* pointers in it are not valid */
     sluice_program **programs;
     char **names;
     int count, ranks;
 };
 
-/* One holder more; each calls sluice_plan_free(). */
+/* Add a holder; each of them calls sluice_plan_free(). */
 void sluice__plan_hold(sluice_plan *plan);
 
 /* The same stages on the same ranks as in `step`, forward only, in `microbatches` micro-batches of
@@ -24,8 +24,8 @@ void sluice__plan_hold(sluice_plan *plan);
 sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step,
                                       const char *name, int microbatches, int64_t samples);
 
-/* In words: up to four other ways to run the minibatch in `options->memory_limit` bytes per rank,
- * least change first; each was planned and fits. */
+/* A text with up to four other ways to run the minibatch in `options->memory_limit` bytes per rank,
+ * smallest change first; each was planned and fits. */
 void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
                                const sluice_schedule *schedule, const sluice_plan_options *options);
 

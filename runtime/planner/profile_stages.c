@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* profile_stages.c -- a profile's layers as stages: the split, and what the stages cost and hold.
- */
+/* profile_stages.c -- layers of a profile made into stages: the split, costs and memory. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,10 +26,10 @@ sluice_status sluice_profile_find(const sluice_profile_table **out, const sluice
     }
     if (microbatch == 0)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "the profile has tables of micro-batches of %s, and none is named",
+                            "the profile has tables for micro-batches of %s, and none is chosen",
                             sizes);
     return sluice__fail(SLUICE_E_ARGUMENT,
-                        "the profile has no table of micro-batches of %lld; there are %s",
+                        "the profile has no table for micro-batches of %lld; it has %s",
                         (long long)microbatch, sizes);
 }
 
@@ -85,7 +84,7 @@ static int rank_of_layer(const sluice_split *split, const sluice_schedule *sched
     return sluice_schedule_stage_rank(schedule, s);
 }
 
-/* An earlier layer on the rank that shares parameters with `layer`; NULL: none. */
+/* An earlier layer on `rank` that shares parameters with `layer`; NULL: none. */
 static const sluice_profile_layer *find_tied(const sluice_profile_table *table,
                                              const sluice_split *split,
                                              const sluice_schedule *schedule, int layer, int rank) {
@@ -101,7 +100,7 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* What tied layers have in common is at most as large as the smaller of them. */
+/* Tied layers share at most as much as the smaller of them has. */
 static void add_permanent(const sluice_profile_costs *out, const sluice_profile *profile,
                           const sluice_profile_layer *layer, const sluice_profile_layer *tied,
                           int stage, int rank, int states) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* remedy.c -- what would fit where a plan does not: each way out is planned before it is named. */
+/* remedy.c -- what would fit where a plan does not: each remedy is planned before it is named. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,12 +9,12 @@
 #include "runtime/base/text.h"
 #include "runtime/planner/planner.h"
 
-enum { MOST_REMEDIES = 4, MOST_RANKS = 64, WORDS = 96 };
+enum { MAX_REMEDIES = 4, MAX_RANKS = 64, WORDS = 96 };
 
 /* Another way to run the same minibatch. */
 typedef struct candidate {
     const char *schedule;
-    int ranks, chunks, microbatches; /* chunks 0: the schedule's own */
+    int ranks, chunks, microbatches; /* chunks 0: the schedule's default */
     bool recompute;
 } candidate;
 
@@ -42,7 +42,7 @@ static sluice_status plan(size_t *largest, const search *s, const candidate *wit
     SLUICE__TRY_OUT(sluice__alloc(&recompute, (size_t)stages, sizeof *recompute));
     for (int k = 0; k < stages; k++) recompute[k] = with->recompute;
     options.recompute    = recompute;
-    options.memory_limit = 0; /* whether it fits is the caller's to see */
+    options.memory_limit = 0; /* the caller compares */
     SLUICE__TRY_OUT(sluice_plan_make(&made, s->model, schedule, NULL, &options));
     *largest = 0;
     for (int r = 0; r < with->ranks; r++) {
@@ -76,11 +76,11 @@ static void describe(char words[WORDS], const candidate *now, const candidate *w
     if (with->ranks != now->ranks) add_words(words, "%d ranks", with->ranks);
 }
 
-/* Name `with` if it fits; whether it does. */
+/* Whether `with` fits; if so, it is added to the text. */
 static bool try_candidate(search *s, const candidate *with) {
     size_t largest = 0;
     char words[WORDS], size[32];
-    if (s->found == MOST_REMEDIES || plan(&largest, s, with) != SLUICE_OK ||
+    if (s->found == MAX_REMEDIES || plan(&largest, s, with) != SLUICE_OK ||
         largest > s->options->memory_limit)
         return false;
     describe(words, &s->now, with);
@@ -91,22 +91,22 @@ static bool try_candidate(search *s, const candidate *with) {
     return true;
 }
 
-/* The smallest doubling of one number that fits, all else as in `from`. */
-static bool try_doublings(search *s, const candidate *from, bool ranks, int most) {
+/* Double one number of `from` until it fits, up to `max`. */
+static bool try_doublings(search *s, const candidate *from, bool ranks, int max) {
     candidate with = *from;
     for (;;) {
         int *number = ranks ? &with.ranks : &with.microbatches;
-        if (*number >= most) return false;
-        *number = 2 * *number < most ? 2 * *number : most;
+        if (*number >= max) return false;
+        *number = 2 * *number < max ? 2 * *number : max;
         if (try_candidate(s, &with)) return true;
     }
 }
 
 static void try_all(search *s, candidate from) {
-    const int layers     = sluice_model_layer_count(s->model);
-    const int most       = layers / (from.chunks > 0 ? from.chunks : 1);
-    const int most_ranks = most < MOST_RANKS ? most : MOST_RANKS;
-    const int64_t m      = s->options->samples < 4096 ? s->options->samples : 4096;
+    const int layers    = sluice_model_layer_count(s->model);
+    const int max       = layers / (from.chunks > 0 ? from.chunks : 1);
+    const int max_ranks = max < MAX_RANKS ? max : MAX_RANKS;
+    const int64_t m     = s->options->samples < 4096 ? s->options->samples : 4096;
     try_doublings(s, &from, false, (int)m);
     if (strcmp(from.schedule, "1f1b") != 0) {
         candidate other = from;
@@ -114,7 +114,7 @@ static void try_all(search *s, candidate from) {
         other.chunks    = 0;
         try_candidate(s, &other);
     }
-    try_doublings(s, &from, true, most_ranks);
+    try_doublings(s, &from, true, max_ranks);
 }
 
 void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *model,
@@ -142,7 +142,7 @@ void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *mode
         const size_t length = strlen("these fit: ");
         if (s.used + length < bytes) {
             memmove(out + length, out, s.used + 1);
-            /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a prefix of what is there */
+            /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): inserted in front of the text */
             memcpy(out, "these fit: ", length);
         }
     }

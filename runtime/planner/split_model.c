@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* split_model.c -- a model's stages of equal FLOPs. */
+/* split_model.c -- the split that balances the FLOPs of a model's stages. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "sluice/plan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compile.c -- schedule, split and model become a program; what can be asked of it. */
+/* compile.c -- from schedule, split and model to a program. */
 #include <assert.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "runtime/program/lower/lowered.h"
 #include "runtime/program/pass_check.h"
 
-/* Everything that could be held at one time can be counted. */
+/* The sum of everything that could be held at one time must not overflow. */
 static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, int microbatches) {
     double all = 0;
     for (int s = 0; s < count; s++)
@@ -17,11 +17,11 @@ static sluice_status check_bytes(const sluice_stage_bytes *stages, int count, in
                 (double)stages[s].scratch) *
                    microbatches;
     if (all < 0.5 * (double)SIZE_MAX) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than can be counted",
+    return sluice__fail(SLUICE_E_ARGUMENT, "the stages hold %g bytes, more than an address space",
                         all);
 }
 
-/* What the tables that follow are sized by is in proportion to the schedule. */
+/* Numbers that size tables must be in proportion to the schedule. */
 static sluice_status check_size(const sluice_schedule *schedule) {
     const int p = sluice_schedule_ranks(schedule), stages = sluice_schedule_stages(schedule);
     if (p > SLUICE_MAX_STAGES || stages > SLUICE_MAX_STAGES)
@@ -40,8 +40,8 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
     const int stages = sluice_schedule_stages(schedule);
     const int m      = sluice_schedule_microbatches(schedule);
     if (options->samples < m) {
-        sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches of a minibatch of %lld samples", m,
-                     (long long)options->samples);
+        sluice__fail(SLUICE_E_ARGUMENT, "a minibatch of %lld samples cannot fill %d micro-batches",
+                     (long long)options->samples, m);
         return sluice__hint(SLUICE_E_ARGUMENT,
                             "use at most %lld micro-batches, or larger minibatches",
                             (long long)options->samples);
@@ -57,8 +57,8 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
     if (!model) return SLUICE_OK;
     if (options->bytes)
         return sluice__fail(SLUICE_E_ARGUMENT,
-                            "bytes per stage are given beside a model, which says "
-                            "them itself");
+                            "bytes per stage are given together with a model, which "
+                            "determines them");
     if (split->stages != stages)
         return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
                             split->stages, sluice_schedule_name(schedule), stages);
@@ -72,7 +72,7 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
     return SLUICE_OK;
 }
 
-/* Of uneven micro-batches the larger come first. */
+/* Where micro-batches are uneven, larger ones come first. */
 static void cut_minibatch(sluice_program *program) {
     const int64_t n = program->options.samples, m = program->microbatches;
     for (int64_t i = 0; i <= m; i++)
@@ -99,7 +99,7 @@ static sluice_status start(sluice_program *program, const sluice_schedule *sched
         program->stage_rank[s] = sluice_schedule_stage_rank(schedule, s);
         program->recompute[s]  = options->recompute && options->recompute[s];
     }
-    program->options.recompute = program->recompute; /* the caller's may go */
+    program->options.recompute = program->recompute; /* the caller may free its list */
     cut_minibatch(program);
     return SLUICE_OK;
 }
@@ -119,7 +119,7 @@ static sluice_status lay_out(sluice_program *program, const sluice_split *split)
     return SLUICE_OK;
 }
 
-/* What a stage of a line gives to the next one. It has a place even if it is said to be empty. */
+/* The output of a stage in a line. It takes at least a byte, so that it has an address. */
 static sluice__tensor output_of(const sluice_program *program, int s) {
     sluice__tensor output = {.producer = s, .consumer = s + 1, .bytes = SLUICE__ALIGNMENT};
     if (program->options.bytes) {
@@ -144,7 +144,7 @@ static sluice_status join_line(sluice_program *program) {
     return status;
 }
 
-/* The table of edges: of `tensors`, or of a line of stages where they are NULL. */
+/* Make the table of edges: of `tensors`, or of a line of stages if that is NULL. */
 static sluice_status join_stages(sluice_program *program, const sluice__tensor *tensors,
                                  int count) {
     if (tensors)
@@ -165,7 +165,7 @@ static void free_lists(sluice__rank_program *rank) {
     rank->count = 0;
 }
 
-/* Forget the lists of a lowering that did not do. */
+/* Free the lists of a lowering that deadlocked. */
 static void drop_lists(sluice_program *program, const sluice_program_bytes *permanent) {
     for (int r = 0; r < program->ranks; r++) {
         free_lists(&program->rank[r]);
@@ -183,7 +183,7 @@ static sluice_status make_list(sluice_program *program, sluice__rank_links *link
     assert(sluice__program_check(program, r));
 out:
     sluice__lowered_free(&lowered);
-    sluice__rank_links_free(links); /* so that large programs fit */
+    sluice__rank_links_free(links); /* early, so that large programs fit into memory */
     return status;
 }
 
@@ -217,17 +217,17 @@ static sluice_status try_depth(sluice_program *program, const sluice_schedule *s
     return status == SLUICE_OK ? verify(program, deadlock) : status;
 }
 
-/* Two sends of a link may be outstanding; more where the schedule would stop otherwise. */
+/* Two sends of a link may be outstanding; more if the schedule would deadlock otherwise. */
 static sluice_status make_lists(sluice_program *program, const sluice_schedule *schedule) {
     sluice_program_bytes *permanent;
     SLUICE__TRY(sluice__alloc(&permanent, (size_t)program->ranks, sizeof *permanent));
     for (int r = 0; r < program->ranks; r++) permanent[r] = program->rank[r].bytes;
-    const int most       = 2 * program->stages * program->microbatches;
+    const int max        = 2 * program->stages * program->microbatches;
     sluice_status status = SLUICE_OK;
     for (int depth = 2;; depth *= 2) {
         bool deadlock = false;
         status        = try_depth(program, schedule, depth, &deadlock);
-        if (status == SLUICE_OK || !deadlock || depth >= most) break;
+        if (status == SLUICE_OK || !deadlock || depth >= max) break;
         drop_lists(program, permanent);
     }
     sluice__free(permanent);
@@ -240,7 +240,8 @@ static sluice_status compile(sluice_program **out, const sluice_schedule *schedu
                              int tensor_count) {
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     if (options->size == 0 || options->size > sizeof settings) {
-        sluice__fail(SLUICE_E_ARGUMENT, "program options of %zu bytes", options->size);
+        sluice__fail(SLUICE_E_ARGUMENT, "program options of %zu bytes are not known",
+                     options->size);
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_PROGRAM_OPTIONS_INIT");
     }
     memcpy(&settings, options, options->size);
@@ -256,7 +257,7 @@ static sluice_status compile(sluice_program **out, const sluice_schedule *schedu
     SLUICE__TRY_OUT(join_stages(program, tensors, tensor_count));
     SLUICE__TRY_OUT(sluice__plan_permanent(program));
     SLUICE__TRY_OUT(make_lists(program, schedule));
-    program->options.bytes = NULL; /* the caller's may go */
+    program->options.bytes = NULL; /* the caller may free it */
     *out                   = program;
 out:
     if (status != SLUICE_OK) sluice_program_free(program);

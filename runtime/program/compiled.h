@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compiled.h -- a compiled program's insides, for the files that make it and the executor. */
+/* compiled.h -- the structs of a compiled program, for the files that make it and the executor. */
 #ifndef SLUICE_PROGRAM_COMPILED_H
 #define SLUICE_PROGRAM_COMPILED_H
 
@@ -9,18 +9,18 @@
 #include "runtime/program/memory/placement.h"
 #include "sluice/program.h"
 
-/* One copy of a parameter's values on a rank: all its uses there share it. Offsets in the arena. */
+/* A parameter on a rank, shared by all its uses there. Offsets are into the arena. */
 typedef struct sluice__value {
     int use;       /* its first use on this rank */
-    bool is_first; /* that is also the model's first use: counts for norm, digest and file */
+    bool is_first; /* that is also the model's first use: counted in norm, digest and file */
     size_t master, gradient, states[SLUICE_UPDATE_STATES];
-    size_t working, working_bytes; /* its copy that layers read; 0 bytes: they read the master */
+    size_t working, working_bytes; /* the copy that layers read; 0 bytes: they read the master */
     int64_t count;                 /* elements */
 } sluice__value;
 
-/* A tied parameter that a rank holds: where each of its uses' gradients can be read there. */
+/* A tied parameter that a rank holds, and the offsets of the gradients of all its uses there. */
 typedef struct sluice__tie {
-    int first; /* the model's first use */
+    int first; /* the model's first use of it */
     int edge;  /* of the first term; the others follow it */
     int terms;
     int *uses;       /* [terms], in layer order */
@@ -31,7 +31,7 @@ typedef struct sluice__tie {
 typedef struct sluice__rank_program {
     sluice_instruction *list;
     int count;
-    sluice_slot *rows;     /* what `slots` of the list point to */
+    sluice_slot *rows;     /* `slots` of the list point into it */
     sluice__value *values; /* in model order */
     int value_count;
     sluice__tie *ties;
@@ -46,7 +46,7 @@ struct sluice_program {
     sluice_program_options options;
     int ranks, stages, microbatches;
     bool trains;
-    bool sized; /* bytes are known: there is a model, or the options say them */
+    bool sized; /* bytes are known, from a model or from the options */
     int *stage_rank;
     bool *recompute;         /* per stage */
     int64_t *first_sample;   /* [microbatches + 1] */
@@ -61,7 +61,7 @@ struct sluice_program {
 /* ---- compile.c ---- */
 
 /* As sluice_program_compile(), without a model, for stages that are joined by `tensors` rather than
- * in a line: an output may go over stages, and a stage may have several inputs and outputs. */
+ * in a line: an output may skip stages, and a stage may have several inputs and outputs. */
 sluice_status sluice__program_compile_edges(sluice_program **out, const sluice_schedule *schedule,
                                             const sluice__tensor *tensors, int count,
                                             const sluice_program_options *options);
@@ -70,34 +70,34 @@ int sluice__layer_stage(const sluice_program *program, int layer);
 
 /* ---- memory/slots.c ---- */
 
-/* Bytes of slot k in a compute instruction: what crosses an edge is as long as that micro-batch,
- * what stays inside the stage is sized for the largest. 0: not used. */
+/* Bytes of slot k in a compute instruction. What crosses an edge has the size of that micro-batch,
+ * what stays inside the stage that of the largest one. 0: not used. */
 size_t sluice__slot_bytes(const sluice_program *program, const sluice_instruction *at, int k);
-/* Bytes of what crosses an edge for micro-batch i; of a tie, i is -1. */
+/* Bytes that cross an edge for micro-batch i, which is -1 for a tie. */
 size_t sluice__edge_bytes(const sluice_program *program, int edge, int i);
 
 /* ---- ties.c ---- */
 /* The edges of tied parameters: from each use's stage to each holder's first. E_HOST_MEMORY. */
 sluice_status sluice__add_tie_edges(sluice_program *program);
-/* Does some later use take the values of use `first`? */
+/* Whether a later use shares the values of use `first`. */
 bool sluice__is_tied(const sluice_model *model, int first);
-/* The stage, and its rank, that a use of a parameter is on. */
+/* The stage that a use of a parameter is on, and the rank of that stage. */
 int sluice__use_stage(const sluice_program *program, int use);
 int sluice__use_rank(const sluice_program *program, int use);
-/* The first of the edges that bring `rank` the terms of parameter `first`, side by side in the
- * order of uses; -1: there are none. */
+/* The first of the edges that carry the terms of parameter `first` to `rank`; the others follow it
+ * in the order of uses. -1: there are none. */
 int sluice__tie_edge(const sluice_program *program, int rank, int first);
 
 /* ---- memory/arena.c ---- */
 struct sluice__lowered;
-/* Give `bytes` of the arena, count them as `*kind`, and return their offset. */
+/* Take `bytes` from the arena, count them in `*kind`, and return their offset. */
 size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes);
 sluice_status sluice__plan_permanent(sluice_program *program);
-/* Fill program->rank[rank] from the lowered list, which it takes. */
+/* Fill program->rank[rank] from the lowered list, whose instructions it takes over. */
 sluice_status sluice__plan_rank(sluice_program *program, int rank, struct sluice__lowered *lowered);
 
 /* ---- memory/layer_state.c ---- */
-/* Permanent bytes for the state of every layer, on its rank. E_HOST_MEMORY. */
+/* Take permanent bytes for the state of every layer, on its rank. E_HOST_MEMORY. */
 sluice_status sluice__plan_layer_states(sluice_program *program);
 /* State k of a layer, as its kind describes it. */
 const sluice_layer_state *sluice__layer_state(const sluice_program *program, int layer, int k);
@@ -105,11 +105,11 @@ int sluice__layer_state_count(const sluice_program *program, int layer);
 int sluice__layer_rank(const sluice_program *program, int layer);
 
 /* ---- verify/ ---- */
-/* `*deadlock` says whether what is wrong is that. */
+/* `*deadlock`: whether the failure is one. */
 sluice_status sluice__verify(const sluice_program *program, const sluice_instruction *const *lists,
                              const int *counts, sluice_queues queues, bool *deadlock);
 
-/* ---- simulate/: what things cost ---- */
+/* ---- simulate/: costs ---- */
 sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks);
 double sluice__action_cost(const sluice_simulation_costs *costs, const sluice_instruction *compute);
 double sluice__update_cost(const sluice_simulation_costs *costs, int rank);

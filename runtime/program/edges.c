@@ -32,7 +32,7 @@ static sluice_status check_tensor(const sluice__tensor *tensor, int stages) {
                         tensor->producer, tensor->consumer, stages);
 }
 
-/* By producer, then consumer; those of one pair of stages stay in their order. */
+/* By producer, then consumer; stable, so that tensors between two stages keep their order. */
 static void sort_tensors(const sluice__tensor **sorted, int count) {
     for (int k = 1; k < count; k++) {
         const sluice__tensor *tensor = sorted[k];
@@ -52,7 +52,7 @@ static bool same_stages(const sluice_edge *a, const sluice_edge *b) {
     return a->producer == b->producer && a->consumer == b->consumer;
 }
 
-/* The k-th activation and its gradient. */
+/* Add the k-th activation and its gradient. */
 static void add_pair(sluice__edges *edges, const sluice__tensor *from, int k) {
     sluice__edge *there = &edges->list[k], *back = &edges->list[edges->activations + k];
     *there = (sluice__edge){{from->producer, from->consumer, 0, SLUICE_PAYLOAD_ACTIVATION},
@@ -75,13 +75,14 @@ static void index_edges(sluice__edges *edges) {
         edges->first_output[s + 1] += edges->first_output[s];
         edges->first_input[s + 1] += edges->first_input[s];
     }
-    for (int e = count - 1; e >= 0; e--) /* from each stage's end, and so back in order */
+    for (int e = count - 1; e >= 0;
+         e--) /* backwards, because each stage's list is filled from its end */
         edges->inputs[--edges->first_input[edges->list[e].is.consumer + 1]] = e;
     for (int s = 0; s < stages; s++) edges->first_input[s] = edges->first_input[s + 1];
     edges->first_input[stages] = count;
 }
 
-/* One for each role, and one for each further edge of a role. */
+/* One slot for each role, and one for each further edge in a role. */
 static int count_slots(const sluice__edges *edges, int stage) {
     int slots = SLUICE_ROLES;
     for (int role = 0; role < SLUICE__EDGE_ROLES; role++) {
@@ -117,15 +118,15 @@ static sluice_status make_slots(sluice__edges *edges) {
 
 sluice_status sluice__edges_make(sluice__edges *out, const sluice__tensor *tensors, int count,
                                  int stages) {
-    const size_t n = (size_t)count, most = (size_t)stages + 1;
+    const size_t n = (size_t)count, bounds = (size_t)stages + 1;
     const sluice__tensor **sorted = NULL;
     sluice_status status          = SLUICE_OK;
     *out = (sluice__edges){.stages = stages, .count = 2 * count, .activations = count};
     for (int k = 0; k < count; k++) SLUICE__TRY(check_tensor(&tensors[k], stages));
     SLUICE__TRY_OUT(sluice__alloc(&sorted, n, sizeof *sorted));
     SLUICE__TRY_OUT(sluice__alloc(&out->list, 2 * n, sizeof *out->list));
-    SLUICE__TRY_OUT(sluice__alloc(&out->first_output, most, sizeof *out->first_output));
-    SLUICE__TRY_OUT(sluice__alloc(&out->first_input, most, sizeof *out->first_input));
+    SLUICE__TRY_OUT(sluice__alloc(&out->first_output, bounds, sizeof *out->first_output));
+    SLUICE__TRY_OUT(sluice__alloc(&out->first_input, bounds, sizeof *out->first_input));
     SLUICE__TRY_OUT(sluice__alloc(&out->inputs, n, sizeof *out->inputs));
     for (int k = 0; k < count; k++) sorted[k] = &tensors[k];
     sort_tensors(sorted, count);
@@ -157,8 +158,8 @@ void sluice__edges_free(sluice__edges *edges) {
 
 /* ---- channels ---- */
 
-/* The channel of an earlier edge between the same two stages; -1: there is none. Activations and
- * gradients of two stages stand side by side; ties are few. */
+/* The channel of an earlier edge between the same two stages; -1: none. Activations and gradients
+ * between two stages are adjacent; ties are few, so they are searched. */
 static int find_channel(const sluice__edges *edges, int e) {
     const sluice__edge *edge = &edges->list[e];
     if (e > 0 && same_stages(&edge[-1].is, &edge->is)) return edge[-1].channel;
@@ -167,7 +168,7 @@ static int find_channel(const sluice__edges *edges, int e) {
     return -1;
 }
 
-/* `last[rank]` and `before[channel]`: the sender's channels, latest first. */
+/* `last[rank]` and `before[channel]` chain a sender's channels, latest first. */
 static int open_channel(sluice__edges *edges, int from, int to, int *last, int *before) {
     int index = 0;
     for (int c = last[from]; c >= 0; c = before[c]) index += edges->channels[c].to == to;
@@ -200,7 +201,7 @@ out:
     return status;
 }
 
-/* ---- of one stage ---- */
+/* ---- the edges of one stage ---- */
 
 static bool is_input(sluice_role role) {
     return role == SLUICE_ROLE_INPUT || role == SLUICE_ROLE_INPUT_GRADIENT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* instruction.c -- instructions in words. */
+/* instruction.c -- names of instructions and kinds of memory. */
 #include <stdio.h>
 
 #include "runtime/program/compiled.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* instruction.h -- the one place that says what an instruction is: whether it computes or posts,
- * and how it is called. */
+/* instruction.h -- the one place that classifies instructions (compute, post) and names them. */
 #ifndef SLUICE_PROGRAM_INSTRUCTION_H
 #define SLUICE_PROGRAM_INSTRUCTION_H
 
@@ -20,11 +19,11 @@ static inline const sluice_slot *sluice__post_slot(const sluice_instruction *pos
     return &post->slots[post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
 }
 
-/* Enough for the words of any instruction. */
+/* Bytes that the description of any instruction fits into. */
 enum { SLUICE__WORDS = 96 };
 
-/* "1RECV_F3", "the send of a tied gradient to rank 0": what an instruction does, in the words of
- * the text form. */
+/* "1RECV_F3", "the send of a tied gradient to rank 0": an instruction, written as in the text form
+ * of schedules. */
 void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruction *instruction);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pass_check.c -- is what a pass has made in order? The verifier proves what it means. */
+/* pass_check.c -- whether the output of a pass is well-formed. The verifier proves what it means.
+ */
 #include "runtime/program/pass_check.h"
 
 #include "runtime/program/lower/lowered.h"
@@ -25,14 +26,14 @@ bool sluice__lowered_check(const sluice_program *program, const sluice__lowered 
         if (!is_sound(program, lowered->list, n)) return false;
     for (int k = 0; k < lowered->use_count; k++) {
         const sluice__use *use = &lowered->uses[k];
-        if (!is_below(use->instruction, lowered->count) || use->life >= lowered->life_count ||
+        if (!is_below(use->instruction, lowered->count) || use->buffer >= lowered->buffer_count ||
             !is_below(use->slot, program->edges.slot_count) ||
             (k > 0 && use->instruction < use[-1].instruction))
             return false;
-        if (use->life < 0) continue;
-        const sluice__life *life = &lowered->lives[use->life];
-        if (use->instruction < life->begin || use->instruction > life->end ||
-            use->bytes > life->bytes)
+        if (use->buffer < 0) continue;
+        const sluice__buffer *buffer = &lowered->buffers[use->buffer];
+        if (use->instruction < buffer->begin || use->instruction > buffer->end ||
+            use->bytes > buffer->bytes)
             return false;
     }
     return true;

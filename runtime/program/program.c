@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.c -- what can be asked of a compiled program. */
+/* program.c -- queries about a compiled program. */
 #include "runtime/program/compiled.h"
 
 int sluice_program_ranks(const sluice_program *program) {

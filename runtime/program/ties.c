@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ties.c -- tied parameters: who holds one, and the edges that bring each holder every use's
- * gradient. */
+/* ties.c -- tied parameters: which ranks hold one, and the edges that carry the gradient of every
+ * use to each of them. */
 #include "runtime/base/error.h"
 #include "runtime/program/compiled.h"
 
@@ -27,7 +27,7 @@ static int first_held(const sluice_program *program, int rank, int first) {
     return -1;
 }
 
-/* To a holder: the gradient of each use, its own among them. */
+/* An edge to the holder from each use, its own included. */
 static sluice_status add_terms(sluice_program *program, int first, int holder) {
     const sluice_model *model = program->model;
     for (int u = first; u < sluice_model_use_count(model); u++) {
@@ -61,6 +61,6 @@ int sluice__tie_edge(const sluice_program *program, int rank, int first) {
     for (int e = 2 * edges->activations; e < edges->count; e++)
         if (edges->list[e].is.tensor == first &&
             program->stage_rank[edges->list[e].is.consumer] == rank)
-            return e; /* the parameter's first use is the first of its terms */
+            return e; /* the first term is the parameter's first use */
     return -1;
 }

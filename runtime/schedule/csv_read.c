@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * csv_read.c -- schedules from text, strictly: one row per rank, a cell is nothing (an idle step),
- * an action (stage, type, micro-batch) or an overlap group.
+ * csv_read.c -- schedules from text, parsed strictly: one row per rank; a cell is empty (an idle
+ * step), an action (stage, type, micro-batch) or an overlap group.
  *
- * There are two dialects. In the older one BW is the full backward and B its input half, which
- * are B and I since; a text that has a BW is of the older.
+ * There are two dialects. The older one calls the full backward BW and its input half B; the newer
+ * one calls them B and I. A text that contains BW is of the older one.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,12 +19,13 @@
 typedef struct reader {
     const char *text;
     size_t bytes, at;
-    int line, cell; /* of `at`, counted from 1 */
+    int line, cell; /* at `at`, from 1 */
     bool older;
-    sluice_action **lists; /* of every row so far, the last perhaps not whole */
+    sluice_action **lists; /* of all rows so far; the last may be incomplete */
     int *counts;
-    int rows, room_for_rows, room; /* the last: of the last row's actions */
-    sluice__keys seen;             /* actions, and what is known of each stage */
+    int rows, row_capacity;
+    int capacity;      /* of the last row */
+    sluice__keys seen; /* actions, and what is known about each stage */
 } reader;
 
 SLUICE_PRINTF(3, 4)
@@ -64,8 +65,8 @@ static sluice_status read_number(reader *in, int *out) {
     int number = 0;
     while (next_is_digit(in)) {
         number = 10 * number + (in->text[in->at] - '0');
-        if (number > SLUICE__MOST_NUMBER)
-            return refuse(in, in->at, "a number above %d", SLUICE__MOST_NUMBER);
+        if (number > SLUICE__MAX_NUMBER)
+            return refuse(in, in->at, "a number above %d", SLUICE__MAX_NUMBER);
         in->at++;
     }
     if (in->at - start > 1 && in->text[start] == '0')
@@ -80,7 +81,7 @@ static bool is_word(const char *word, size_t length, const char *name) {
     return strlen(name) == length && memcmp(name, word, length) == 0;
 }
 
-/* The kind that a word is; IDLE if it is none. */
+/* The kind that a word names; IDLE if none. */
 static sluice_action_kind kind_of(const reader *in, const char *word, size_t length) {
     if (in->older && is_word(word, length, "BW")) return SLUICE_ACTION_B;
     if (in->older && is_word(word, length, "B")) return SLUICE_ACTION_I;
@@ -114,16 +115,16 @@ static bool is_compute(sluice_action_kind kind) {
 
 /* ---- what was seen ---- */
 
-/* What is known of a stage: its line, and flags. */
+/* What is known about a stage: its line, and flags. */
 enum { UNSHARDED = 1, RESHARDED = 2, REDUCED = 4, LINE = 8 };
 
 static uint64_t key_of(sluice_action_kind kind, int stage, int microbatch) {
     return 1 + (((uint64_t)kind << 42) | ((uint64_t)stage << 21) | (uint64_t)microbatch);
 }
 
-/* Parameters must be whole where they are used, and gradients complete before they are reduced. */
-static sluice_status check_place(const reader *in, size_t start, const sluice_action *action,
-                                 int *known) {
+/* Parameters must be whole where they are used, and gradients complete when they are reduced. */
+static sluice_status check_stage_state(const reader *in, size_t start, const sluice_action *action,
+                                       int *known) {
     const int s = action->stage;
     switch (action->kind) {
     case SLUICE_ACTION_UNSHARD:
@@ -160,7 +161,7 @@ static sluice_status check_seen(reader *in, size_t start, const sluice_action *a
     if (*known == 0) *known = in->line * LINE;
     if (*known / LINE != in->line)
         return refuse(in, start, "stage %d, which is line %d's,", action->stage, *known / LINE);
-    return check_place(in, start, action, known);
+    return check_stage_state(in, start, action, known);
 }
 
 /* ---- rows ---- */
@@ -168,10 +169,10 @@ static sluice_status check_seen(reader *in, size_t start, const sluice_action *a
 static sluice_status add_action(reader *in, sluice_action action) {
     sluice_action **const list = &in->lists[in->rows - 1];
     int *const count           = &in->counts[in->rows - 1];
-    if (*count == in->room) {
-        const int room = in->room ? 2 * in->room : 16;
-        SLUICE__TRY(sluice__grow(list, (size_t)room, sizeof **list));
-        in->room = room;
+    if (*count == in->capacity) {
+        const int capacity = in->capacity ? 2 * in->capacity : 16;
+        SLUICE__TRY(sluice__grow(list, (size_t)capacity, sizeof **list));
+        in->capacity = capacity;
     }
     (*list)[(*count)++] = action;
     return SLUICE_OK;
@@ -189,7 +190,7 @@ static sluice_status read_action(reader *in, int group) {
     return add_action(in, action);
 }
 
-/* From behind the parenthesis. */
+/* A group, from after its opening parenthesis. */
 static sluice_status read_group(reader *in, int group) {
     SLUICE__TRY(read_action(in, group));
     while (next_is(in, ';')) {
@@ -214,15 +215,15 @@ static sluice_status read_cell(reader *in) {
 }
 
 static sluice_status begin_row(reader *in) {
-    if (in->rows == SLUICE__MOST_NUMBER) return refuse(in, in->at, "more rows than %d", in->rows);
-    if (in->rows == in->room_for_rows) {
-        const int room = in->room_for_rows ? 2 * in->room_for_rows : 16;
-        SLUICE__TRY(sluice__grow(&in->lists, (size_t)room, sizeof *in->lists));
-        SLUICE__TRY(sluice__grow(&in->counts, (size_t)room, sizeof *in->counts));
-        in->room_for_rows = room;
+    if (in->rows == SLUICE__MAX_NUMBER) return refuse(in, in->at, "more rows than %d", in->rows);
+    if (in->rows == in->row_capacity) {
+        const int capacity = in->row_capacity ? 2 * in->row_capacity : 16;
+        SLUICE__TRY(sluice__grow(&in->lists, (size_t)capacity, sizeof *in->lists));
+        SLUICE__TRY(sluice__grow(&in->counts, (size_t)capacity, sizeof *in->counts));
+        in->row_capacity = capacity;
     }
     in->rows++;
-    in->room = 0;
+    in->capacity = 0;
     return SLUICE_OK;
 }
 
@@ -237,7 +238,7 @@ static sluice_status read_row(reader *in) {
     if (in->at < in->bytes && !next_is_line_end(in))
         return refuse(in, in->at, "expected ',' or a new line");
     skip_line_end(in);
-    sluice_action **const list = &in->lists[in->rows - 1]; /* as long as it needs to be */
+    sluice_action **const list = &in->lists[in->rows - 1]; /* shrunk to its length */
     return sluice__grow(list, (size_t)in->counts[in->rows - 1], sizeof **list);
 }
 

@@ -7,15 +7,15 @@
 #include "runtime/base/error.h"
 #include "runtime/schedule/csv.h"
 
-/* Large schedules have tens of millions of cells: a text that is written into by hand. */
+/* Large schedules have tens of millions of cells, for which printf is too slow. */
 typedef struct writer {
     char *bytes;
     size_t length, capacity;
 } writer;
 
-enum { CELL_BYTES = 64 }; /* more than any action with all that can stand around it */
+enum { CELL_BYTES = 64 }; /* more than any action takes with what surrounds it */
 
-static sluice_status make_room(writer *to) {
+static sluice_status reserve_cell(writer *to) {
     if (to->capacity - to->length >= CELL_BYTES) return SLUICE_OK;
     const size_t capacity = to->capacity ? 2 * to->capacity : 1024;
     SLUICE__TRY(sluice__grow(&to->bytes, capacity, 1));
@@ -49,13 +49,13 @@ static sluice_status add_row(writer *to, const sluice_action *list, int count) {
         const int group   = list[a].group;
         const bool opens  = group > 0 && (a == 0 || list[a - 1].group != group);
         const bool closes = group > 0 && (a + 1 == count || list[a + 1].group != group);
-        SLUICE__TRY(make_room(to));
+        SLUICE__TRY(reserve_cell(to));
         if (a > 0) add_text(to, group > 0 && !opens ? ";" : ",");
         if (opens) add_text(to, "(");
         add_action(to, &list[a]);
         if (closes) add_text(to, ")" SLUICE__OVERLAP);
     }
-    SLUICE__TRY(make_room(to));
+    SLUICE__TRY(reserve_cell(to));
     add_text(to, "\n");
     return SLUICE_OK;
 }
@@ -69,7 +69,7 @@ sluice_status sluice_schedule_print(char **out, const sluice_schedule *schedule)
         SLUICE__TRY_OUT(add_row(&to, list, count));
     }
     assert(to.bytes);           /* a schedule has a rank */
-    to.bytes[to.length] = '\0'; /* its row leaves room */
+    to.bytes[to.length] = '\0'; /* its row has reserved that byte */
     *out                = to.bytes;
     to.bytes            = NULL; /* now the caller's */
 out:

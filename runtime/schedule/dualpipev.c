@@ -8,12 +8,12 @@
  */
 #include "runtime/schedule/generators.h"
 
-/* A rank's list and how far it is; micro-batches from m on are only pretended. */
+/* A rank's list and how far it has come; actions of micro-batches from m on are not written. */
 typedef struct writer {
     sluice__list *to;
     int p, r, m;
     int forwards[2], backwards[2]; /* per chunk */
-    int cursor;                    /* in the list: every I before it has its W */
+    int cursor;                    /* in the list: every I before it has had its W */
     int groups;
 } writer;
 
@@ -25,7 +25,7 @@ static bool add(writer *at, sluice_action_kind kind, int chunk) {
     return true;
 }
 
-/* F of `chunk` and B of the other, as one. */
+/* F of `chunk` and B of the other chunk, overlapped. */
 static void add_pair(writer *at, int chunk) {
     const bool f = add(at, SLUICE_ACTION_F, chunk), b = add(at, SLUICE_ACTION_B, 1 - chunk);
     if (!f || !b) return;
@@ -33,7 +33,7 @@ static void add_pair(writer *at, int chunk) {
     for (int k = 1; k <= 2; k++) at->to->actions[at->to->count - k].group = at->groups;
 }
 
-/* W of the I longest done; false if each has its own. */
+/* The W of the oldest I without one; false if there is none. */
 static bool add_weight(writer *at) {
     const sluice__list *const list = at->to;
     while (at->cursor < list->count && list->actions[at->cursor].kind != SLUICE_ACTION_I)
@@ -44,7 +44,7 @@ static bool add_weight(writer *at) {
     return true;
 }
 
-/* Until the first micro-batch has turned at the loss and its gradient is back. */
+/* Until the first micro-batch has reached the loss and its gradient has come back. */
 static void fill(writer *at, int below) {
     for (int k = 0; k < 2 * below; k++) (void)add(at, SLUICE_ACTION_F, 0);
     for (int k = 0; k <= at->r; k++) {
@@ -58,13 +58,13 @@ static void fill(writer *at, int below) {
     }
 }
 
-/* Backwards without forwards: first whole, then in halves, to pass gradients on sooner. */
+/* Backwards without forwards: first whole, then in halves, which passes gradients on sooner. */
 static void drain(writer *at, int below) {
     for (int k = 0; k < below; k++) {
         (void)add(at, SLUICE_ACTION_B, 1);
         add_pair(at, 1);
     }
-    for (int k = 0; k < 2 * (at->r + 1); k++) /* chunks in turn, the second half of them halved */
+    for (int k = 0; k < 2 * (at->r + 1); k++) /* chunks alternate; the second half are split */
         (void)add(at, k > at->r ? SLUICE_ACTION_I : SLUICE_ACTION_B, 1 - k % 2);
     for (int k = 0; k < below; k++) {
         (void)add_weight(at);
@@ -74,8 +74,8 @@ static void drain(writer *at, int below) {
     }
 }
 
-/* It takes 2 p micro-batches; with fewer, the list is that of 2 p without those that there are
- * not. */
+/* The schedule needs 2 p micro-batches; with fewer, the list is that of 2 p without the actions of
+ * the missing ones. */
 void sluice__emit_dualpipev(sluice__list *to, const sluice__shape *of, int r) {
     const int p = of->p, below = p - 1 - r;
     const int m = of->m < 2 * p ? 2 * p : of->m;
@@ -84,7 +84,8 @@ void sluice__emit_dualpipev(sluice__list *to, const sluice__shape *of, int r) {
     for (int k = 0; k < m - 2 * p + r + 1; k++) {
         if (k > 0 || below > 0) {
             add_pair(&at, 0);
-        } else { /* the last rank's first gradient comes late: its forward need not wait for it */
+        } else { /* the last rank's first gradient comes late: do not hold its forward back for it
+                  */
             (void)add(&at, SLUICE_ACTION_F, 0);
             (void)add(&at, SLUICE_ACTION_B, 1);
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.c -- the built-in schedules by name: one table, and what can be wrong with options. */
+/* generate.c -- the built-in schedules by name: one table, and the checks of options. */
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "runtime/base/error.h"
 #include "runtime/schedule/generators.h"
 
-/* A new schedule is a row here, an emitter in the file of its idea, and its section in
- * docs/schedules.md. Columns: name, in one line; chunks: default, least, most (0: any); takes
- * slack, takes group; most actions per stage and micro-batch; one of the two emitters. */
+/* A new schedule takes a row here, an emitter in the file of its idea, and its section in
+ * docs/schedules.md. Columns: name, summary; chunks: default, min, max (0: any); takes slack, takes
+ * group; max actions per stage and micro-batch; one of the two emitters. */
 /* clang-format off */
 #define SCHEDULE_MAP(X)                                                                              \
     X("gpipe", "all forwards, then all backwards",                                                   \
@@ -42,21 +42,21 @@
 
 typedef struct row {
     sluice_schedule_description about;
-    int actions; /* most per stage and micro-batch */
+    int actions; /* max per stage and micro-batch */
     sluice__emit *emit;
     sluice__emit_all *emit_all;
 } row;
 
 /* clang-format off */
 static const row rows[] = {
-#define X(name, summary, chunks, least, most, slack, group, actions, emit, emit_all)               \
-    {{name, summary, chunks, least, most, slack, group}, actions, emit, emit_all},
+#define X(name, summary, chunks, min, max, slack, group, actions, emit, emit_all)                  \
+    {{name, summary, chunks, min, max, slack, group}, actions, emit, emit_all},
     SCHEDULE_MAP(X)
 #undef X
 };
 
 static const char *const names[] = {
-#define X(name, summary, chunks, least, most, slack, group, actions, emit, emit_all) name,
+#define X(name, summary, chunks, min, max, slack, group, actions, emit, emit_all) name,
     SCHEDULE_MAP(X)
 #undef X
     NULL
@@ -93,11 +93,11 @@ sluice_status sluice_schedule_describe(sluice_schedule_description *out, const c
 
 /* ---- options ---- */
 
-/* Callers built against the first header know nothing of slack and group. */
-enum { LEAST_SIZE = offsetof(sluice_schedule_options, slack) };
+/* Callers built against the first header have no slack and group. */
+enum { MIN_SIZE = offsetof(sluice_schedule_options, slack) };
 
 static sluice_status check_size(size_t size) {
-    if (size >= LEAST_SIZE && size <= sizeof(sluice_schedule_options)) return SLUICE_OK;
+    if (size >= MIN_SIZE && size <= sizeof(sluice_schedule_options)) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "schedule options of %zu bytes are not known; start from "
                         "SLUICE_SCHEDULE_OPTIONS_INIT",
@@ -109,9 +109,9 @@ static sluice_status check_counts(const sluice_schedule_options *o) {
     if (o->microbatches < 1)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches are fewer than 1",
                             o->microbatches);
-    if (o->microbatches > SLUICE__MOST_NUMBER)
+    if (o->microbatches > SLUICE__MAX_NUMBER)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d micro-batches are more than %d", o->microbatches,
-                            SLUICE__MOST_NUMBER);
+                            SLUICE__MAX_NUMBER);
     return SLUICE_OK;
 }
 
@@ -126,9 +126,9 @@ static sluice_status check_chunks(const row *of, const sluice_schedule_options *
                                          v),
                             "leave the number of chunks out, or choose interleaved or looped-bfs, "
                             "which take any");
-    if ((int64_t)v * o->ranks > SLUICE__MOST_NUMBER)
+    if ((int64_t)v * o->ranks > SLUICE__MAX_NUMBER)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks x %d chunks are more than %d stages",
-                            o->ranks, v, SLUICE__MOST_NUMBER);
+                            o->ranks, v, SLUICE__MAX_NUMBER);
     if ((int64_t)v * o->microbatches * of->actions > INT_MAX)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "%d chunks x %d micro-batches are more than a list holds", v,
@@ -175,15 +175,16 @@ static sluice_status make_shape(sluice__shape *out, const row *of,
 
 static sluice_status fill_lists(sluice__list *lists, const row *of, const sluice__shape *shape) {
     for (int r = 0; r < shape->p; r++) {
-        lists[r].room = shape->v * shape->m * of->actions;
-        SLUICE__TRY(sluice__alloc(&lists[r].actions, (size_t)lists[r].room, sizeof(sluice_action)));
+        lists[r].capacity = shape->v * shape->m * of->actions;
+        SLUICE__TRY(
+            sluice__alloc(&lists[r].actions, (size_t)lists[r].capacity, sizeof(sluice_action)));
         if (of->emit) of->emit(&lists[r], shape, r);
     }
     return of->emit_all ? of->emit_all(lists, shape) : SLUICE_OK;
 }
 
-static sluice_status hand_over(sluice_schedule **out, const char *name, sluice__list *lists,
-                               int p) {
+static sluice_status adopt_lists(sluice_schedule **out, const char *name, sluice__list *lists,
+                                 int p) {
     sluice_action **actions = NULL;
     int *counts             = NULL;
     sluice_status status;
@@ -210,7 +211,7 @@ sluice_status sluice_schedule_generate(sluice_schedule **out, const char *name,
     sluice__list *lists = NULL;
     SLUICE__TRY(sluice__alloc(&lists, (size_t)shape.p, sizeof *lists));
     sluice_status status = fill_lists(lists, of, &shape);
-    if (status == SLUICE_OK) status = hand_over(out, name, lists, shape.p);
+    if (status == SLUICE_OK) status = adopt_lists(out, name, lists, shape.p);
     for (int r = 0; r < shape.p; r++) sluice__free(lists[r].actions);
     sluice__free(lists);
     return status;

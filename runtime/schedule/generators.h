@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* generators.h -- what the generators, the text form and the schedule object share. */
+/* generators.h -- declarations that generators, text form and schedule object share. */
 #ifndef SLUICE_SCHEDULE_GENERATORS_H
 #define SLUICE_SCHEDULE_GENERATORS_H
 
@@ -7,30 +7,30 @@
 
 #include "sluice/schedule.h"
 
-/* Numbers of stages and micro-batches end here, in lists and in the text form. */
-enum { SLUICE__MOST_NUMBER = 1 << 20 };
+/* The largest number of a stage or micro-batch, in lists and in the text form. */
+enum { SLUICE__MAX_NUMBER = 1 << 20 };
 
-/* What a generator is told: the options, checked, with the schedule's defaults filled in. */
+/* A generator's input: the options, checked, with the schedule's defaults filled in. */
 typedef struct sluice__shape {
     int p, v, m;
     double slack; /* 1 to 2 */
     int group;    /* micro-batches of a round, >= 1 */
 } sluice__shape;
 
-/* A rank's list while it is written; the generator's table says how much room it has. */
+/* A rank's list while it is written; its capacity follows from the table of schedules. */
 typedef struct sluice__list {
     sluice_action *actions;
-    int count, room;
+    int count, capacity;
 } sluice__list;
 
 static inline void sluice__write(sluice__list *to, sluice_action_kind kind, int stage, int i) {
-    assert(to->count < to->room);
+    assert(to->count < to->capacity);
     to->actions[to->count++] = (sluice_action){kind, stage, i, 0};
 }
 
 /* Rank r's list: a pure function of its arguments. */
 typedef void sluice__emit(sluice__list *to, const sluice__shape *of, int r);
-/* All ranks' lists at once, where one rank's order follows from the others'. */
+/* All ranks' lists at once, where a rank's order depends on the others'. */
 typedef sluice_status sluice__emit_all(sluice__list *to, const sluice__shape *of);
 
 sluice__emit sluice__emit_forward_only, sluice__emit_gpipe, sluice__emit_gpipe_lifo,
@@ -47,8 +47,8 @@ static inline int sluice__vee_stage(int p, int r, int chunk) {
 }
 
 /*
- * The schedule made of these lists, which it takes, whether it succeeds or not: `lists`, its
- * `ranks` blocks and `counts` come from sluice__alloc(). Otherwise as sluice_schedule_from_lists().
+ * As sluice_schedule_from_lists(), but takes ownership of `lists`, its `ranks` blocks and `counts`,
+ * which come from sluice__alloc(), whether it succeeds or not.
  */
 sluice_status sluice__schedule_adopt(sluice_schedule **out, const char *name, sluice_action **lists,
                                      int *counts, int ranks);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* keys.c -- open addressing with linear probes. */
+/* keys.c -- the map from keys to numbers: a hash table with linear probing. */
 #include "runtime/schedule/keys.h"
 
 #include "runtime/base/alloc.h"
@@ -25,10 +25,10 @@ static sluice_status grow(sluice__keys *keys) {
 
 sluice_status sluice__keys_find(int **number, sluice__keys *keys, uint64_t key) {
     if (2 * keys->count >= keys->capacity) SLUICE__TRY(grow(keys));
-    sluice__key *const place = find(keys, key);
-    keys->count += place->key == 0;
-    place->key = key;
-    *number    = &place->number;
+    sluice__key *const entry = find(keys, key);
+    keys->count += entry->key == 0;
+    entry->key = key;
+    *number    = &entry->number;
     return SLUICE_OK;
 }
 

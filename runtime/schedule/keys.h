@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* keys.h -- a number for each of a set of keys: what the reader has seen so far. */
+/* keys.h -- a map from keys to numbers: what the reader has seen so far. */
 #ifndef SLUICE_SCHEDULE_KEYS_H
 #define SLUICE_SCHEDULE_KEYS_H
 
@@ -9,17 +9,17 @@
 #include "sluice/status.h"
 
 typedef struct sluice__key {
-    uint64_t key; /* 0: none here */
+    uint64_t key; /* 0: empty */
     int number;
 } sluice__key;
 
-/* Starts as {0}; give it back with sluice__keys_free(). */
+/* Starts as {0}; release with sluice__keys_free(). */
 typedef struct sluice__keys {
     sluice__key *table;
     size_t capacity, count; /* the capacity is a power of two, never full */
 } sluice__keys;
 
-/* `*number` gets the place of `key`'s number, 0 if the key is new; valid until the next call.
+/* `*number` points to the number of `key`, which is 0 if the key is new; valid until the next call.
  * `key` is not 0. E_HOST_MEMORY. */
 sluice_status sluice__keys_find(int **number, sluice__keys *keys, uint64_t key);
 void sluice__keys_free(sluice__keys *keys);

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.c -- v stages per rank, stage s on rank s mod p: a micro-batch goes round the ranks v times.
- */
+/* loop.c -- v stages per rank, stage s on rank s mod p: micro-batches pass all ranks v times. */
 #include "runtime/schedule/generators.h"
 
 /* ---- interleaved ---- */
 
-/* Micro-batches go round in groups: `size` of them (one more in each of the first `larger` rounds)
- * do all their chunks before the next group's begin. */
+/* Micro-batches run in rounds: `size` of them (one more in each of the first `larger` rounds) pass
+ * all chunks before the next round begins. */
 typedef struct rounds {
     int v, size, larger;
 } rounds;
 
-/* Fewer micro-batches than ranks in a round would have a rank wait for the round's own way back,
- * so what does not fill a round of its own is spread over the others. */
+/* In a round with fewer micro-batches than ranks, a rank would wait for the first to come around
+ * again; so a remainder is spread over the other rounds. */
 static rounds cut_rounds(const sluice__shape *of) {
     const int count = of->m < of->group ? 1 : of->m / of->group;
     return (rounds){of->v, of->m / count, of->m % count};
 }
 
-/* Action number k of its direction: which chunk, counted in that direction, and micro-batch. */
+/* Chunk (counted in the direction of travel) and micro-batch of action number k of a direction. */
 static void find_turn(int *chunk, int *i, const rounds *cut, int k) {
     const int larger_actions = cut->larger * (cut->size + 1) * cut->v;
     const bool is_larger     = k < larger_actions;
@@ -30,9 +29,9 @@ static void find_turn(int *chunk, int *i, const rounds *cut, int k) {
 }
 
 /*
- * 1F1B over v smaller stages per rank: the pipe fills v times faster, so idle time shrinks v-fold,
- * for v times the transfers. The warm-up is 1F1B's after all chunks but the last have seen the
- * first round. (Narayanan et al. 2021, Megatron-LM.)
+ * 1F1B over v smaller stages per rank: the pipeline fills v times faster, so idle time shrinks
+ * v-fold, at v times the transfers. Warm-up: the first round through all chunks but the last, then
+ * that of 1F1B. (Narayanan et al. 2021, Megatron-LM.)
  */
 void sluice__emit_interleaved(sluice__list *to, const sluice__shape *of, int r) {
     const rounds cut = cut_rounds(of);
@@ -54,8 +53,8 @@ void sluice__emit_interleaved(sluice__list *to, const sluice__shape *of, int r) 
 /* ---- looped, breadth first ---- */
 
 /*
- * Every micro-batch does a chunk before any does the next: one round of all m, forward, and the
- * same way back. A stage's parameters are needed, and its gradients made, in one run of consecutive
+ * All micro-batches pass one chunk before any enters the next: one round of all m forward, and one
+ * backward. A stage uses its parameters and computes its gradients in one run of consecutive
  * actions, which suits sharded parameters. (Lamy-Poirier 2023, Breadth-First Pipeline Parallelism.)
  */
 void sluice__emit_looped_bfs(sluice__list *to, const sluice__shape *of, int r) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c -- the schedule object: lists of actions and where each stage is placed. */
+/* schedule.c -- the schedule object: lists of actions, and the rank of each stage. */
 #include "runtime/schedule/generators.h"
 
 #include <stdint.h>
@@ -38,7 +38,7 @@ void sluice_schedule_free(sluice_schedule *schedule) {
     sluice__free(schedule);
 }
 
-/* ---- what a list may hold ---- */
+/* ---- what a list may contain ---- */
 
 static bool is_compute(sluice_action_kind kind) {
     return kind >= SLUICE_ACTION_F && kind <= SLUICE_ACTION_W;
@@ -59,17 +59,17 @@ static sluice_status check_action(const sluice_action *action, int r, int a) {
                             a);
     if (action->kind == SLUICE_ACTION_IDLE) return SLUICE_OK;
     const bool wrong = has_microbatch(action->kind)
-                           ? action->microbatch < 0 || action->microbatch > SLUICE__MOST_NUMBER
+                           ? action->microbatch < 0 || action->microbatch > SLUICE__MAX_NUMBER
                            : action->microbatch != -1;
-    if (wrong || action->stage < 0 || action->stage > SLUICE__MOST_NUMBER)
+    if (wrong || action->stage < 0 || action->stage > SLUICE__MAX_NUMBER)
         return sluice__fail(SLUICE_E_ARGUMENT, "rank %d, action %d: %s of stage %d, micro-batch %d",
                             r, a, sluice_action_name(action->kind), action->stage,
                             action->microbatch);
     return SLUICE_OK;
 }
 
-/* Overlap groups are numbered from 1 in each list and what is idle names nothing, so that lists
- * that mean the same are the same. */
+/* A normal form, so that lists with one meaning are equal: overlap groups are numbered from 1 in
+ * each list, and idle actions name no stage. */
 static void tidy(sluice_action *action, int *group, int *groups, bool first) {
     const int before = *group;
     *group           = action->group > 0 ? action->group : 0;
@@ -98,10 +98,11 @@ static sluice_status take_list(sluice_schedule *schedule, int r) {
     return SLUICE_OK;
 }
 
-/* Every stage has exactly one rank. A list names a stage by its number, which may be huge: the
- * first that is missing is among as many as there are actions. */
+/* Every stage must be on exactly one rank. Stage numbers may be huge; but if a stage is missing,
+ * the first one missing is not above the number of actions, which bounds the table. */
 static sluice_status place_stages(sluice_schedule *schedule) {
-    if (schedule->stages == 0) return sluice__fail(SLUICE_E_SCHEDULE, "no rank has anything to do");
+    if (schedule->stages == 0)
+        return sluice__fail(SLUICE_E_SCHEDULE, "the schedule has no actions");
     int64_t actions = 0;
     for (int r = 0; r < schedule->ranks; r++) actions += schedule->counts[r];
     const int count = actions < schedule->stages ? (int)actions + 1 : schedule->stages;
@@ -125,7 +126,7 @@ static sluice_status place_stages(sluice_schedule *schedule) {
     return SLUICE_OK;
 }
 
-/* ---- made ---- */
+/* ---- make ---- */
 
 static void free_lists(sluice_action **lists, int *counts, int ranks) {
     for (int r = 0; lists && r < ranks; r++) sluice__free(lists[r]);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * v_half.c -- two stages per rank as a V, half of 1F1B's memory: list scheduling under a limit.
- * (Qi et al. 2024, Pipeline Parallelism with Controllable Memory, has the placement and the
- * block that sets the order; how it is packed is ours.)
+ * (Placement and building block: Qi et al. 2024, Pipeline Parallelism with Controllable Memory.
+ * The packing is ours.)
  *
- * A block says when each rank does F and I of a micro-batch if one enters every 6 ticks: down the
- * ranks a tick a rank, back up two, both forward and backward. That is an order in which everything
- * can run with p + 2 stage-activations a rank, but it idles while the pipe fills and drains. So
- * each tick each rank does the first action of that order that it can do now: an action may run
- * ahead of others that still wait for their input, as long as the rest, run in order, stays within
- * the limit. W has no place in the order: it is done when there is nothing else to do, or when its
- * memory is needed. Some action is always first in the order of all ranks, and that one can run:
- * it never gets stuck.
+ * The building block says when each rank does F and I of a micro-batch if one enters every 6 ticks:
+ * down the ranks at one tick a rank, back up at two, both forward and backward. In that order
+ * everything can run with p + 2 stage-activations a rank, but ranks idle while the pipeline fills
+ * and drains. So in each tick each rank does the first action of that order that can run now: an
+ * action may run ahead of others that still wait for their input, as long as the rest, run in
+ * order, stays within the limit. W is not in the order: it is done when nothing else can run, or
+ * when its memory is needed. The packing never gets stuck: the action that is first in the order of
+ * all ranks can always run.
  */
 #include <stdint.h>
 
@@ -21,14 +21,14 @@
 
 enum { PERIOD = 6, STREAMS = 4, NOTHING = -1, DO_W = STREAMS };
 
-/* The streams of a rank. Where two are due at once the earlier here goes first. */
+/* The streams of a rank. If two are due at once, the one listed first goes first. */
 enum stream { I_UP, I_DOWN, F_UP, F_DOWN };
 
 typedef struct rank_state {
     int first[STREAMS]; /* when micro-batch 0 is due */
     int done[STREAMS];
     int pending; /* I done, W not */
-    int cursor;  /* in the rank's own list: every I before it has its W */
+    int cursor;  /* in the rank's list: every I before it has had its W */
 } rank_state;
 
 typedef struct packing {
@@ -52,13 +52,13 @@ static void place_block(int first[STREAMS], int p, int r) {
     first[I_UP]    = 4 * deep + 7 + 2 * (deep - r);
 }
 
-/* When the stream's next action is due. */
+/* The tick at which the stream's next action is due. */
 static int due(const rank_state *rank, int q) {
     return rank->first[q] + PERIOD * rank->done[q];
 }
 
-/* Micro-batches whose input of this stream is there: what the stage before has done, and for
- * gradients also this stage's own forward. */
+/* How many micro-batches have the input that this stream needs: those done by the stage before, or
+ * at the turn of the V by another stream of this rank. */
 static int input_count(const packing *at, int r, int q) {
     const rank_state *const own = &at->rank[r];
     switch (q) {
@@ -78,11 +78,11 @@ static int held_by(const rank_state *rank) {
 }
 
 /*
- * A forward that runs ahead of the order adds one to all that is held until its turn. Most is held
- * before the next I is due: from there on, one I at least stands between any two forwards of the
- * other stream. So what that stream still begins before then must have room too.
+ * A forward that runs ahead of the order adds one to everything held until it is due. The peak
+ * comes before the next I is due: after that, there is at least one I between any two forwards of
+ * the other stream. So the forwards that the other stream begins before then must fit, too.
  */
-static bool has_room(const packing *at, const rank_state *rank, int q) {
+static bool fits_limit(const packing *at, const rank_state *rank, int q) {
     const int other = q == F_DOWN ? F_UP : F_DOWN;
     int until       = due(rank, q);
     for (int i = I_UP; i <= I_DOWN; i++)
@@ -98,7 +98,7 @@ static int choose(const packing *at, int r) {
     int best                     = NOTHING;
     for (int q = 0; q < STREAMS; q++) {
         if (rank->done[q] == at->m || rank->done[q] == input_count(at, r, q)) continue;
-        if (is_forward(q) && !has_room(at, rank, q)) continue;
+        if (is_forward(q) && !fits_limit(at, rank, q)) continue;
         if (best == NOTHING || due(rank, q) < due(rank, best)) best = q;
     }
     const bool full =
@@ -109,7 +109,7 @@ static int choose(const packing *at, int r) {
 
 static void carry_out(packing *at, sluice__list *to, int r, int what) {
     rank_state *const rank = &at->rank[r];
-    if (what == DO_W) { /* of the I longest done */
+    if (what == DO_W) { /* for the oldest I without one */
         while (to->actions[rank->cursor].kind != SLUICE_ACTION_I) rank->cursor++;
         const sluice_action i = to->actions[rank->cursor++];
         sluice__write(to, SLUICE_ACTION_W, i.stage, i.microbatch);
@@ -129,7 +129,7 @@ sluice_status sluice__emit_v_half(sluice__list *to, const sluice__shape *of) {
     SLUICE__TRY_OUT(sluice__alloc(&at.rank, (size_t)of->p, sizeof *at.rank));
     SLUICE__TRY_OUT(sluice__alloc(&choices, (size_t)of->p, sizeof *choices));
     for (int r = 0; r < of->p; r++) place_block(at.rank[r].first, of->p, r);
-    while (left > 0) { /* a tick: all choose by what was done before it */
+    while (left > 0) { /* a tick: all choose by the state before it */
         const int64_t before = left;
         for (int r = 0; r < of->p; r++) choices[r] = choose(&at, r);
         for (int r = 0; r < of->p; r++) {
@@ -137,10 +137,10 @@ sluice_status sluice__emit_v_half(sluice__list *to, const sluice__shape *of) {
             carry_out(&at, &to[r], r, choices[r]);
             left--;
         }
-        if (left == before) /* a block whose order does not stay within the limit */
-            SLUICE__TRY_OUT(sluice__fail(SLUICE_E_SCHEDULE,
-                                         "v-half: %lld actions of %d ranks have no room",
-                                         (long long)left, of->p));
+        if (left == before) /* the order of the block exceeds the limit */
+            SLUICE__TRY_OUT(sluice__fail(
+                SLUICE_E_SCHEDULE, "v-half: %lld actions of %d ranks do not fit its memory limit",
+                (long long)left, of->p));
     }
 out:
     sluice__free(choices);

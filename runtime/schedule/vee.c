@@ -3,16 +3,16 @@
  * vee.c -- two stages per rank placed as a V, the backward in halves.
  *
  * Stages go down the ranks and back up: rank 0 has the first and the last, rank p - 1 the two in
- * the middle. What a rank must keep of one chunk for long it keeps of the other for short, so all
- * ranks hold alike, and where the loss is, the gradient starts at once. (Qi et al. 2024, Pipeline
- * Parallelism with Controllable Memory, which also has the building blocks below; zbv: Qi et al.
- * 2023.)
+ * the middle. A rank that keeps activations of one chunk for long keeps those of the other briefly,
+ * so memory is even over the ranks; and the rank with the loss has the first stage, too. (Qi et al.
+ * 2024, Pipeline Parallelism with Controllable Memory, which also has the building blocks below;
+ * zbv: Qi et al. 2023.)
  */
 #include "runtime/schedule/generators.h"
 
 /* ---- zbv: the memory of 1F1B, no idle time ---- */
 
-/* A rank's list and how far it is; micro-batches from m on are only pretended. */
+/* A rank's list and how far it has come; actions of micro-batches from m on are not written. */
 typedef struct writer {
     sluice__list *to;
     int p, r, m;
@@ -30,11 +30,11 @@ static void add_backward(writer *at, int chunk) {
 }
 
 /*
- * Rank r starts r late and then never stands still: forwards until the first micro-batch comes
- * back up (2(p - r) - 1 of them, then r pairs of both chunks), the second chunk alone until its
- * gradient has turned at the loss and is back on the first, all six actions of one micro-batch in
- * turn, and at the end W's in the gaps between the last gradients. That takes 2 p - 1
- * micro-batches; with fewer, the list is that of 2 p - 1 without those that there are not.
+ * Rank r starts r ticks late and then never idles: forwards until the first micro-batch comes back
+ * up (2(p - r) - 1 of them, then r pairs of both chunks); the second chunk alone until the gradient
+ * reaches the first chunk; then all six actions of a micro-batch in turn; and at the end W in the
+ * gaps between the last gradients. This needs 2 p - 1 micro-batches; with fewer, the list is that
+ * of 2 p - 1 without the actions of the missing ones.
  */
 void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
     const int p = of->p;
@@ -77,8 +77,7 @@ static const struct {
     {SLUICE_ACTION_I, 0}, {SLUICE_ACTION_W, 1}, {SLUICE_ACTION_W, 0},
 };
 
-/* The first time after `time` in whose place of the period nothing is done yet; now something is.
- */
+/* The first tick after `time` whose slot in the period is free; takes the slot. */
 static int take_free(bool taken[PERIOD], int time) {
     do time++;
     while (taken[time % PERIOD]);
@@ -87,11 +86,12 @@ static int take_free(bool taken[PERIOD], int time) {
 }
 
 /*
- * When rank r does each action of micro-batch 0 in the pattern that repeats every 6. A micro-batch
- * runs down, up, down and up the ranks without ever waiting, which makes its stay the shortest
- * there is. Forwards down and gradients down fall on the parity of r, the ways up on the other,
- * so they never meet; of each parity one place stays free for a W. A longer turn at the loss keeps
- * the two ways down apart where 2 p divides by the period.
+ * When rank r does each action of micro-batch 0 in the pattern that repeats every 6 ticks. A
+ * micro-batch runs down, up, down and up the ranks without waiting, so that its activations are
+ * held as briefly as possible. Forwards and gradients on their way down fall on ticks of the parity
+ * of r, those on their way up on the other parity, so they never collide; in each parity one slot
+ * is left for a W. Where 2 p is a multiple of the period, a longer turn at the first stage keeps
+ * the two ways down apart.
  */
 static void place_block(int time[STREAMS], int p, int r) {
     const int turn     = p % 3 == 0 ? 3 : 1;
@@ -112,7 +112,7 @@ static int find_earliest(const int next[STREAMS], const int done[STREAMS], int m
     return first;
 }
 
-/* Fixed places in time give an order; idle places in it close up when it runs. */
+/* Fixed ticks give an order; idle ticks in it vanish when it runs. */
 void sluice__emit_v_min(sluice__list *to, const sluice__shape *of, int r) {
     int next[STREAMS], done[STREAMS] = {0};
     place_block(next, of->p, r);

@@ -1,5 +1,5 @@
 # installed.sh -- sourced by tests of what `cmake --install` makes: BUILD CC CXX SANITIZERS. Installs
-# into a folder of its own, which is $prefix; sources are in $here. Ends with `finish`.
+# into a separate folder, $prefix; sources are in $here. Ends with `finish`.
 set -u
 here=$(dirname "$(realpath "$0")")
 build=$1 cc=$2 cxx=$3 sanitizers=${4:-}

@@ -3,11 +3,11 @@
 # and C++17, static and shared, found by pkg-config and by find_package().
 . "$(dirname "$0")/installed.sh"
 export PKG_CONFIG_PATH=$libraries/pkgconfig
-said= # what the first one prints; all must print the same
+said= # output of the first one; all must print the same
 
-run() { # run PROGRAM [VARIABLE=VALUE]: how it goes, and whether it uses the shared library
+run() { # run PROGRAM [VARIABLE=VALUE]: checks its output, and whether it uses the shared library
     local got
-    [ -x "$1" ] || return # said already: it does not build
+    [ -x "$1" ] || return # reported already: it does not build
     got=$(env "${2:-_=}" "$1" 2>&1) || complain "${1##*/} exits with $?: $got"
     said=${said:-$got}
     [ "$got" = "$said" ] || complain "${1##*/} prints '$got', the first one '$said'"
@@ -21,7 +21,7 @@ run() { # run PROGRAM [VARIABLE=VALUE]: how it goes, and whether it uses the sha
 
 with_pkg_config() { # with_pkg_config COMPILER LANGUAGE STANDARD
     local static
-    # The archive is named, or the linker would take the shared library that lies beside it.
+    # The archive is named, or the linker would take the shared library next to it.
     static=$(pkg-config --static --libs sluice | sed 's/-lsluice\>/-l:libsluice.a/')
     # shellcheck disable=SC2046,SC2086 # lists of flags
     "$1" -x "$2" "-std=$3" "${strict[@]}" $(pkg-config --cflags sluice) "$here/consumer.c" -x none $static \

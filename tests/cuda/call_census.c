@@ -4,12 +4,12 @@
 
 static call_census *noting;
 
-static census_site *find_place(call_census *in, const emu_site *site) {
+static census_site *find_site(call_census *in, const emu_site *site) {
     for (int n = 0; n < in->count; n++)
         if (in->list[n].site.from == site->from &&
             strcmp(in->list[n].site.function, site->function) == 0)
             return &in->list[n];
-    if (in->count == CENSUS_SITES) fail_msg("more than %d places call", CENSUS_SITES);
+    if (in->count == CENSUS_SITES) fail_msg("more than %d call sites", CENSUS_SITES);
     in->list[in->count].site = *site;
     return &in->list[in->count++];
 }
@@ -19,7 +19,7 @@ static void note_calls(scenario_phase phase) {
     if (phase == SCENARIO_CREATE) scenario_fail_memory(-1); /* it is counted */
     if (phase == SCENARIO_END) noting->requests = scenario_requests();
     for (int n = 0; emu_site_at(n, &site); n++)
-        find_place(noting, &site)->before[phase] = site.calls;
+        find_site(noting, &site)->before[phase] = site.calls;
 }
 
 void census_take(call_census *out, const scenario *s) {
@@ -52,7 +52,7 @@ void census_expect_same(const call_census *usual, const scenario *s) {
     if (now.end.digest != usual->end.digest) fail_msg("%s: other bits", s->name);
     for (int n = 0; n < usual->count; n++) {
         const census_site *const before = &usual->list[n];
-        const census_site *const after  = find_place(&now, &before->site);
+        const census_site *const after  = find_site(&now, &before->site);
         for (int phase = 0; phase < SCENARIO_END; phase++)
             if (!census_is_poll(&before->site) &&
                 census_calls(before, phase) != census_calls(after, phase))

@@ -6,7 +6,7 @@ test_operations=$1 kernels=$2/runtime/device/cuda
 report=$(mktemp) && trap 'rm -f "$report"' EXIT
 export EMU_MODE=lazy TSAN_OPTIONS=halt_on_error=1:atexit_sleep_ms=0
 
-# No kernel uses the room of block_max before it: tests/emulation/selftest/races.cu does.
+# No kernel uses the shared memory of block_max before it: tests/emulation/selftest/races.cu does.
 needed_by_none=$(grep -n -A 99 'T block_max(' "$kernels/lanes.cuh" | grep -m 1 '__syncthreads()')
 needed_by_none=lanes.cuh:${needed_by_none%%-*}
 

@@ -92,7 +92,7 @@ static sluice_status expected_status(void) {
                                                                  : SLUICE_E_DEVICE_MEMORY;
 }
 
-static void expect_sentence(const outcome *end, int device) {
+static void expect_message(const outcome *end, int device) {
     char rank[128], pattern[512];
     who(rank, sizeof rank, device);
     (void)snprintf(pattern, sizeof pattern,
@@ -123,7 +123,7 @@ static void run_case(void) {
     if (census_is_poll(injected.site) && end.failed_in > injected.phase)
         injected.phase = end.failed_in;
     if (is_told)
-        expect_sentence(&end, device);
+        expect_message(&end, device);
     else if (end.failed_in != SCENARIO_END || end.digest != usual->end.digest)
         complain("%s", end.failed_in == SCENARIO_END ? "other bits" : end.error.what);
     if (end.free_seconds > 10) complain("freeing took %g s", end.free_seconds);
@@ -140,7 +140,7 @@ static bool is_tried(int phase, int nth, long calls, int few, uint64_t *random) 
     return test_random_int(random, 1, (int)calls) == 1;
 }
 
-static int try_place(const census_site *at, int code, int few, uint64_t *random) {
+static int try_site(const census_site *at, int code, int few, uint64_t *random) {
     int cases = 0;
     for (int phase = 0; phase < SCENARIO_END; phase++) {
         const long calls = census_calls(at, phase);
@@ -164,8 +164,8 @@ static void every_call_may_fail(void **state) {
         int cases         = 0;
         injected.scenario = s;
         for (int n = 0; n < whole[s].count; n++)
-            cases += try_place(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
-        print_message("%s: %d calls failed at %d places\n", scenarios[s].name, cases,
+            cases += try_site(&whole[s].list[n], cudaErrorLaunchFailure, 1, &random);
+        print_message("%s: %d calls failed at %d call sites\n", scenarios[s].name, cases,
                       whole[s].count);
         census_expect_same(&whole[s], &scenarios[s]);
     }
@@ -183,7 +183,7 @@ static void memory_of_the_gpu_and_pinned_memory_may_run_out(void **state) {
         const census_site *const at = &whole[0].list[n];
         if (strcmp(at->site.function, "cudaMalloc") == 0 ||
             strcmp(at->site.function, "cudaHostAlloc") == 0)
-            cases += try_place(at, cudaErrorMemoryAllocation, FEW, &random);
+            cases += try_site(at, cudaErrorMemoryAllocation, FEW, &random);
     }
     print_message("%d allocations failed\n", cases);
     if (cases < 20) fail_msg("only %d allocations failed", cases);
@@ -255,7 +255,7 @@ static const struct {
     {"cudaMemsetAsync", "clearing memory", clear},
 };
 
-static void the_rest_may_fail(void **state) {
+static void calls_outside_pipelines_may_fail(void **state) {
     (void)state;
     const sluice_device_ops *ops = NULL;
     sluice_device *device        = NULL;
@@ -332,7 +332,7 @@ static void no_function_and_no_kernel_is_missing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_function_and_no_kernel_is_missing),
-        cmocka_unit_test(the_rest_may_fail),
+        cmocka_unit_test(calls_outside_pipelines_may_fail),
         cmocka_unit_test(memory_of_the_gpu_and_pinned_memory_may_run_out),
         cmocka_unit_test(memory_of_the_host_may_run_out),
         cmocka_unit_test(every_call_may_fail),

@@ -14,7 +14,7 @@ static const double deadline = 0.4, grace = 1, slack = 5; /* seconds */
 static const scenario one_each    = {"a GPT on two GPUs", "1f1b", "cuda", true, 30, false};
 static const scenario both_on_one = {"a GPT on one GPU", "zb1p", "cuda:1", true, 30, false};
 static const scenario impatient   = {"a GPT in haste", "1f1b", "cuda", true, 0.4, false};
-static const scenario elsewhere   = {"beside it", "1f1b", "cuda:2", true, 30, true};
+static const scenario elsewhere   = {"on another GPU", "1f1b", "cuda:2", true, 30, true};
 static const scenario same_gpu    = {"on the same GPU", "1f1b", "cuda:0", true, 0.4, true};
 
 static call_census whole[2]; /* for one_each, both_on_one */
@@ -133,7 +133,7 @@ static const struct {
     char action;
 } of_actions[] = {{"add_rows", 0, 'F'}, {"scatter", 0, 'B'}, {"lose_rows", 1, 'B'}};
 
-static void the_micro_batch_is_named(void **state) {
+static void a_fault_names_its_micro_batch(void **state) {
     (void)state;
     enum { ACTIONS = sizeof of_actions / sizeof *of_actions, MICROBATCHES = 3 };
     int named = 0;
@@ -332,7 +332,7 @@ static const emu_site *between_ranks(void) {
 }
 
 /* Its receives are posted, and the second of them hangs. */
-static sluice_status fail_beside_it(void) {
+static sluice_status fail_during_hang(void) {
     int device = 0;
     (void)cudaGetDevice(&device);
     if (device == 0) return SLUICE_OK;
@@ -340,12 +340,12 @@ static sluice_status fail_beside_it(void) {
     return sluice_fail(SLUICE_E_CALLBACK, "no data");
 }
 
-static void begin_to_fail_beside(scenario_phase phase) {
+static void begin_to_fail_during_hang(scenario_phase phase) {
     inject_in_phase(phase);
-    scenario_while_loading = phase == injected.phase ? fail_beside_it : NULL;
+    scenario_while_loading = phase == injected.phase ? fail_during_hang : NULL;
 }
 
-static void no_memory_is_freed_that_a_copy_may_write(void **state) {
+static void memory_that_a_copy_may_write_is_not_freed(void **state) {
     (void)state;
     static const scenario forwards = {"forwards first", "gpipe", "cuda", true, 0.4, false};
     injected.site                  = between_ranks();
@@ -354,7 +354,7 @@ static void no_memory_is_freed_that_a_copy_may_write(void **state) {
     injected.nth                   = 2;
     injected.code                  = 0;
     describe(forwards.name);
-    const outcome end = scenario_run(&forwards, begin_to_fail_beside, injected.words);
+    const outcome end = scenario_run(&forwards, begin_to_fail_during_hang, injected.words);
     if (end.status != SLUICE_E_CALLBACK ||
         strcmp(end.error.what,
                "rank 1, stage 1, 1F0: loading 'targets' of samples 0 to 1 failed: no data") != 0)
@@ -370,10 +370,10 @@ static void no_memory_is_freed_that_a_copy_may_write(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_enqueued_may_fault),
-        cmocka_unit_test(the_micro_batch_is_named),
+        cmocka_unit_test(a_fault_names_its_micro_batch),
         cmocka_unit_test(a_gpu_may_be_lost_at_any_work),
         cmocka_unit_test(a_gpu_may_be_lost_while_the_host_is_busy),
-        cmocka_unit_test(no_memory_is_freed_that_a_copy_may_write),
+        cmocka_unit_test(memory_that_a_copy_may_write_is_not_freed),
         cmocka_unit_test(work_may_never_end),
     };
     return cmocka_run_group_tests(tests, run_without_failures, NULL);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_gpu_pack.sh BUILD [nvcc] -- the folder that tests/gpu.sh packs: what is in it, and that it runs from another
-# place, on emulated libraries. With nvcc: the folder with the plug-in for GPUs, as far as goes without one.
+# test_gpu_pack.sh BUILD [nvcc] -- the folder that tests/gpu.sh packs: its content, and that it runs from another
+# folder, on emulated libraries. With nvcc: the folder with the plug-in for GPUs, as far as possible without one.
 set -u
 build=$(realpath "$1") has_nvcc=${2-}
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -9,7 +9,7 @@ gpu=$source/tests/gpu.sh
 cd "$work" || exit 1
 clean=(env -i "PATH=$work/tools:$PATH" "HOME=$work" EMU_MODE=lazy EMU_DEVICES=1)
 
-# says STATUS TEXT COMMAND...: exits with STATUS, and the last line it says has TEXT.
+# says STATUS TEXT COMMAND...: exits with STATUS, and its last line has TEXT.
 says() {
     local status=$1 text=$2 got
     shift 2
@@ -19,7 +19,7 @@ says() {
     tail -1 said.txt | grep -qF -- "$text" || complain "'$*' says '$(tail -1 said.txt)', expected '$text'"
 }
 
-# looks_right FOLDER: small, and nothing in it is looked for where it was built.
+# looks_right FOLDER: small, and nothing in it is loaded from the folder in which it was built.
 looks_right() {
     local file name path bytes
     bytes=$(du -sb "$1" | cut -f1)
@@ -39,14 +39,14 @@ looks_right() {
 # ---- packed on emulated libraries, and carried elsewhere ----
 
 says 0 "there: bash packed/gpu.sh --run" bash "$gpu" --pack packed --from "$build" --emulated
-mkdir "another place" && mv packed "another place/" && folder="$work/another place/packed"
+mkdir "another folder" && mv packed "another folder/" && folder="$work/another folder/packed"
 looks_right "$folder"
 for file in bin/sluice bin/test_device_contract bin/test_operations bin/test_gpu_training bin/gpu_train gpu.sh; do
     [ -e "$folder/$file" ] || complain "$file is not packed"
 done
 [ -s "$folder/needs" ] && complain "the emulation needs $(cat "$folder/needs")"
 
-# A sanitizer that finds nothing, and says that it was here.
+# A sanitizer that finds nothing, and reports that it ran.
 mkdir tools records
 printf '#!/bin/sh\necho "sanitizer: $*"\n' >tools/compute-sanitizer && chmod +x tools/compute-sanitizer
 says 0 "record: $work/records/gpu-" "${clean[@]}" OUT="$work/records" bash "$folder/gpu.sh" --run --quick --seconds 1590
@@ -58,7 +58,7 @@ for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPU
 for text in threads_hand_over_by_events updates_agree ranks_share_gpus_as_told \
     "gpt-nano, tf32, K = 4: weights " "sanitizer: --tool racecheck --error-exitcode 9"; do has "${record%.md}.log" "$text"; done
 
-# ---- what fails, what is not over, what does not begin ----
+# ---- parts that fail, do not end, or do not begin ----
 
 cp -r "$folder" stubs
 printf '#!/bin/sh\necho "element 7 is wrong"\nexit 3\n' >stubs/bin/test_device_contract
@@ -75,7 +75,7 @@ says 1 "gpu.sh: there is no GPU to run on: the NVIDIA driver shows no GPU" "${cl
 says 1 "there is no GPU to run on: there is no NVIDIA driver here" "${clean[@]}" EMU_DRIVER=0 bash "$folder/gpu.sh" --run
 ls "$folder"/gpu-* 2>/dev/null && complain "a record of nothing"
 
-# ---- what is refused ----
+# ---- refusals ----
 
 says 1 "records has other things in it: name a new folder" bash "$gpu" --pack records --from "$build" --emulated
 says 1 "--arch is 'hopper': give a number, as 90 for sm_90" bash "$gpu" --pack packed --arch hopper

@@ -90,7 +90,7 @@ static void training_does_not_depend_on_the_pipeline(void **state) {
 
 /* One, two and four ranks on one card with as many micro-batches, and four ranks spread
  * differently: neighbours on one GPU copy within it, others between two. The bits are the same. */
-static void ranks_share_gpus_as_told(void **state) {
+static void ranks_share_gpus_as_requested(void **state) {
     (void)state;
     setting with      = {"1f1b", 1, 1, 4, 8, true, "adamw", 0, 0.1F, 0};
     small_gpt.device  = "cuda:0";
@@ -131,7 +131,7 @@ static sluice_status create(const char *device, int ranks, int ranks_per_device)
     return status;
 }
 
-static void bad_places_are_refused(void **state) {
+static void bad_devices_are_refused(void **state) {
     (void)state;
     char text[128];
     const int there = devices();
@@ -140,7 +140,8 @@ static void bad_places_are_refused(void **state) {
     assert_refused(create("cuda:0,9", 2, 0), SLUICE_E_ARGUMENT, text);
     assert_refused(create("cuda:0,0", 2, 0), SLUICE_E_ARGUMENT,
                    "device 'cuda:0,0' is not a list of devices, each named once");
-    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT, "device 'cuda:' is not a list of devices, each named once");
+    assert_refused(create("cuda:", 2, 0), SLUICE_E_ARGUMENT,
+                   "device 'cuda:' is not a list of devices, each named once");
     assert_refused(create("cuda:0", 2, 1), SLUICE_E_ARGUMENT,
                    "2 ranks, 1 on a device, need 2 devices of kind cuda, and there are 1");
 }
@@ -161,7 +162,7 @@ static sluice_status load_bad_targets(void *context, void *to, int64_t first, in
 }
 
 /* With more micro-batches than the host runs ahead. */
-static void a_number_outside_its_table_is_told_where_it_is(void **state) {
+static void an_index_outside_its_table_is_reported_with_its_micro_batch(void **state) {
     (void)state;
     enum { SAMPLES = 10 };
     const setting with = {"1f1b", 2, 1, SAMPLES, SAMPLES, true, "adamw", 0, 0, 0};
@@ -196,9 +197,9 @@ int main(void) {
     small_gpt.steps                 = TRAINING_STEPS;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
-        cmocka_unit_test(ranks_share_gpus_as_told),
-        cmocka_unit_test(bad_places_are_refused),
-        cmocka_unit_test(a_number_outside_its_table_is_told_where_it_is),
+        cmocka_unit_test(ranks_share_gpus_as_requested),
+        cmocka_unit_test(bad_devices_are_refused),
+        cmocka_unit_test(an_index_outside_its_table_is_reported_with_its_micro_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

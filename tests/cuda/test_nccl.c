@@ -110,7 +110,7 @@ static void gpts_have_the_same_bits(void **state) {
 }
 
 /* One GPU has no partner, and gathers all the same. */
-static void one_rank_needs_no_partner(void **state) {
+static void one_rank_works_without_a_partner(void **state) {
     (void)state;
     stack with = {"gpipe", "local", NULL, 1, 4, 8, 0, 0, 0, NULL, NULL};
     stack_devices(1, 1, true);
@@ -149,7 +149,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_schedule_has_the_same_bits),
         cmocka_unit_test(gpts_have_the_same_bits),
-        cmocka_unit_test(one_rank_needs_no_partner),
+        cmocka_unit_test(one_rank_works_without_a_partner),
         cmocka_unit_test(a_step_allocates_nothing),
     };
     return cmocka_run_group_tests_name("nccl", tests, NULL, NULL);

@@ -169,18 +169,18 @@ static void stick(sluice__rank *rank, const sluice_instruction *at) {
     while (!atomic_load(&accident.released)) nanosleep(&(struct timespec){0, 1000000}, NULL);
 }
 
-static const sluice_instruction_kind places[] = {
+static const sluice_instruction_kind kinds[] = {
     SLUICE_INSTRUCTION_FORWARD, SLUICE_INSTRUCTION_BACKWARD, SLUICE_INSTRUCTION_POST_SEND,
     SLUICE_INSTRUCTION_WAIT, SLUICE_INSTRUCTION_NORM};
-enum { PLACES = sizeof places / sizeof *places };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void a_partner_that_dies_is_named(void **state) {
     (void)state;
-    for (int trial = 0; trial < 2 * PLACES; trial++) {
+    for (int trial = 0; trial < 2 * KINDS; trial++) {
         stack with = usual;
         with.watch = lose;
         stack_devices(RANKS, (uint64_t)trial + 1, trial % 2 == 0);
-        set_accident(trial % RANKS, places[trial / 2]);
+        set_accident(trial % RANKS, kinds[trial / 2]);
         const double start         = sluice__now();
         const sluice_status status = train_once(&with, true);
         const char *const says =
@@ -313,7 +313,7 @@ static void expect_hint(const char *text) {
         fail_msg("the hint is '%s', not '%s'", sluice_last_error()->hint, text);
 }
 
-static void what_cannot_be_is_refused(void **state) {
+static void impossible_settings_are_refused(void **state) {
     (void)state;
     stack_devices(2, 1, true);
     assert_refused(try_it("cpu", "nccl", 2, 0), SLUICE_E_ARGUMENT,
@@ -332,7 +332,7 @@ static void what_cannot_be_is_refused(void **state) {
 }
 
 /* Memory for communicators is kept free of arenas. */
-static void communicators_have_their_reserve(void **state) {
+static void memory_is_reserved_for_communicators(void **state) {
     (void)state;
     emu_settings settings = emu_settings_now();
     stack_devices(4, 1, true);
@@ -358,8 +358,8 @@ int main(void) {
         cmocka_unit_test(kernels_that_never_meet_are_given_up),
         cmocka_unit_test(a_failing_rank_stops_the_others),
         cmocka_unit_test(a_device_that_breaks_is_named),
-        cmocka_unit_test(what_cannot_be_is_refused),
-        cmocka_unit_test(communicators_have_their_reserve),
+        cmocka_unit_test(impossible_settings_are_refused),
+        cmocka_unit_test(memory_is_reserved_for_communicators),
     };
     return cmocka_run_group_tests_name("nccl failures", tests, NULL, NULL);
 }

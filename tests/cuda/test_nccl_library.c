@@ -32,7 +32,7 @@ static void expect_from_libnccl(const char *name, const void *function) {
         fail_msg("%s is called %s there", name, info.dli_sname);
 }
 
-static void every_function_is_found_there(void **state) {
+static void every_function_is_found_in_it(void **state) {
     (void)state;
     const sluice__nccl *nccl = NULL;
     int count                = 0;
@@ -43,7 +43,7 @@ static void every_function_is_found_there(void **state) {
     print_message("%d functions\n", count);
 }
 
-static void identities_differ(void **state) {
+static void every_identity_is_different(void **state) {
     (void)state;
     const sluice__nccl *nccl = NULL;
     ncclUniqueId one = {{0}}, other = {{0}};
@@ -58,8 +58,8 @@ static void identities_differ(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_library_is_the_real_one),
-        cmocka_unit_test(every_function_is_found_there),
-        cmocka_unit_test(identities_differ),
+        cmocka_unit_test(every_function_is_found_in_it),
+        cmocka_unit_test(every_identity_is_different),
     };
     return cmocka_run_group_tests_name("NCCL's library", tests, NULL, NULL);
 }

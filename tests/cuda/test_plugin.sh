@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- why there is no GPU, in one sentence each; and training on
+# test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- the reasons for having no GPU, one message each; and training on
 # emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so; NCCL is the emulated
 # libnccl, if there is one.
 emulated=$(realpath "$2") stale=$(realpath "$3") nccl_library=${6-}
 . "$(dirname "$0")/../support/command.sh"
 cd "$work" || exit 1
 
-# Away from the folder that it was built in, so that no plug-in is beside it.
+# Outside the folder that it was built in, so that there is no plug-in next to it.
 cp "$command" sluice && command=$work/sluice
 unset SLUICE_PLUGIN_PATH
 export SLUICE_NCCL_LIBRARY=$nccl_library # a sanitizer's dlopen() looks elsewhere
@@ -16,10 +16,10 @@ train=(train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4)
 # ---- no plug-in, none that loads, none that fits ----
 
 away="build sluice where nvcc is, or name the plug-in's folder in SLUICE_PLUGIN_PATH"
-places="$work, $work/../$4"
+folders="$work, $work/../$4"
 "$command" info >info.txt || complain "info exits with $?"
-has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $places"
-refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $places; $away" "${train[@]}" --device cuda
+has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $folders"
+refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $folders; $away" "${train[@]}" --device cuda
 has info.txt "nccl      no: the plug-in libsluice_cuda.so is not here: "
 export SLUICE_PLUGIN_PATH=$work/nowhere:$work/text
 mkdir text && echo "no library" >text/libsluice_cuda.so
@@ -68,7 +68,7 @@ if [ -n "$nccl_library" ]; then
     SLUICE_NCCL_LIBRARY=$work/libnccl.so.2 refuse 1 "NCCL does not load: $work/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
     SLUICE_NCCL_LIBRARY=libm.so.6 refuse 1 "libm.so.6 has no ncclGetVersion; $instead" "${train[@]}" "${nccl[@]}"
     printf '%s\n' 0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1 1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1 >first.csv
-    refuse 1 "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; with a queue for each channel, over --transport local, it may run" \
+    refuse 1 "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; it may run with a queue for each channel: --transport local" \
         train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 --schedule first.csv "${nccl[@]}"
     "$command" train --data text.txt --model gpt-nano --steps 1 --seq 16 --batch 4 --schedule first.csv --device cuda -p 2 --out first >first.txt 2>&1 ||
         complain "over links: $(cat first.txt)"

@@ -11,6 +11,8 @@
 
 #include "runtime/base/error.h"
 #include "runtime/executor/executor.h"
+#include "runtime/executor/rank.h"
+#include "runtime/program/instruction.h"
 
 enum { SEEDS = 2, RACES = 66 /* ThreadSanitizer's exit status */ };
 
@@ -30,10 +32,26 @@ static struct {
     const sluice_device_ops *cuda;
 } world;
 
-/* The instruction that this rank's thread is executing. */
+/* The purpose of an event, from when its rank recorded it on its compute stream. */
+enum purpose {
+    OTHER,    /* of a transfer, or of another rank */
+    COMPUTED, /* a compute instruction has ended */
+    LOADED,   /* an upload has read its block of host memory */
+    DRAINED   /* the compute stream is idle */
+};
+
+enum { EVENTS = 1024 };
+
+/* Of this thread, which drives a rank: its instruction, and the events that it recorded. */
 static _Thread_local struct {
     const sluice__rank *rank;
     const sluice_instruction *at;
+    bool uploads; /* and has recorded nothing since */
+    struct {
+        const sluice_event *event;
+        enum purpose purpose;
+    } events[EVENTS];
+    int count;
 } here;
 
 static void watch(sluice__rank *rank, const sluice_instruction *at) {
@@ -43,10 +61,37 @@ static void watch(sluice__rank *rank, const sluice_instruction *at) {
 
 /* ---- a device that loses a wait ---- */
 
-static bool is_one_of(const sluice_event *event, sluice_event *const *events, int count) {
-    for (int e = 0; e < count; e++)
-        if (events[e] == event) return true;
-    return false;
+/* Index of the event among those of this thread, or their count. */
+static int find_event(const sluice_event *event) {
+    int e = 0;
+    while (e < here.count && here.events[e].event != event) e++;
+    return e;
+}
+
+static enum purpose purpose_of(const sluice_event *event) {
+    const int e = find_event(event);
+    return e < here.count ? here.events[e].purpose : OTHER;
+}
+
+static enum purpose purpose_now(const sluice_stream *stream) {
+    if (!here.at || stream != here.rank->stream) return OTHER;
+    if (here.uploads) return LOADED;
+    return sluice__is_compute(here.at) ? COMPUTED : DRAINED;
+}
+
+static sluice_status record(sluice_stream *stream, sluice_event *event) {
+    const int e = find_event(event);
+    if (e == EVENTS) return sluice__fail(SLUICE_E_ARGUMENT, "a rank has over %d events", EVENTS);
+    here.events[e].event   = event;
+    here.events[e].purpose = purpose_now(stream);
+    here.count += e == here.count;
+    here.uploads = false;
+    return world.cuda->record(stream, event);
+}
+
+static sluice_status upload(sluice_stream *stream, void *to, const void *from, size_t bytes) {
+    here.uploads = true;
+    return world.cuda->upload(stream, to, from, bytes);
 }
 
 static enum wait which(const sluice_stream *stream, const sluice_event *event) {
@@ -55,7 +100,7 @@ static enum wait which(const sluice_stream *stream, const sluice_event *event) {
         if (!here.at->sends) return RECEIVED;
         return stream == here.rank->transfers ? SENT_FROM : SENT;
     }
-    return is_one_of(event, here.rank->computed, SLUICE__AHEAD) ? AFTER : READY;
+    return purpose_of(event) == COMPUTED ? AFTER : READY;
 }
 
 static sluice_status wait_unless_lost(sluice_stream *stream, sluice_event *event) {
@@ -65,18 +110,17 @@ static sluice_status wait_unless_lost(sluice_stream *stream, sluice_event *event
 
 /* Whether the host skips its wait for `event`. */
 static bool is_overlooked(const sluice_event *event) {
-    if (!here.at) return false;
     switch (world.lost) {
     case STAGED:
-        return is_one_of(event, here.rank->staged, SLUICE__STAGINGS);
+        return purpose_of(event) == LOADED;
     case GATHERED:
-        return event == here.rank->idle;
+        return purpose_of(event) == DRAINED;
     default:
         return false;
     }
 }
 
-static sluice_status query(sluice_event *event, bool *done) {
+static sluice_status query(bool *done, sluice_event *event) {
     *done = is_overlooked(event);
     return *done ? SLUICE_OK : world.cuda->query(done, event);
 }
@@ -89,6 +133,8 @@ static const sluice_device_ops *losing(void) {
     static sluice_device_ops mine;
     child_ok(sluice_device_find(&world.cuda, "cuda"));
     mine             = *world.cuda;
+    mine.record      = record;
+    mine.upload      = upload;
     mine.wait        = wait_unless_lost;
     mine.query       = query;
     mine.synchronize = synchronize;
@@ -148,7 +194,7 @@ static child_result run(const struct program *it, bool loses, int s) {
     return child_run(two_steps, variables);
 }
 
-static void test_a_lost_wait_is_reported(void **state) {
+static void a_lost_wait_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int s = 0; s < 2 * SEEDS; s++) {
@@ -167,7 +213,7 @@ static bool is_like(const struct program *it, const struct program *other) {
 }
 
 /* Rows of one pipeline follow each other, so that it runs once. */
-static void test_nothing_else_is(void **state) {
+static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int s = 0; s < 2 * SEEDS && !(i > 0 && is_like(&table[i], &table[i - 1])); s++) {
@@ -181,8 +227,8 @@ static void test_nothing_else_is(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_lost_wait_is_reported),
-        cmocka_unit_test(test_nothing_else_is),
+        cmocka_unit_test(a_lost_wait_is_reported),
+        cmocka_unit_test(nothing_else_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_profile *profile = NULL;
     if (sluice_profile_parse(&profile, (const char *)data, bytes, "fuzz") != SLUICE_OK) {
-        if (profile || sluice_last_error()->what[0] == '\0') fail("a refusal without a sentence");
+        if (profile || sluice_last_error()->what[0] == '\0') fail("a refusal without a message");
         return 0;
     }
     if (!is_time(profile->latency_s) || !is_time(profile->bytes_per_s) ||

@@ -58,8 +58,7 @@ static sluice_program *compile(const sluice_schedule *schedule, sluice_queues qu
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.queues                 = queues;
     if (sluice_program_compile(&program, schedule, NULL, NULL, &options) != SLUICE_OK) {
-        if (program || sluice_last_error()->what[0] == '\0')
-            fail("a refusal without a sentence", 0);
+        if (program || sluice_last_error()->what[0] == '\0') fail("a refusal without a message", 0);
         return NULL;
     }
     simulate(program);

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     char *text = NULL, *again = NULL;
     const sluice_status status = sluice_schedule_parse(&first, (const char *)data, bytes);
     if (status != SLUICE_OK) {
-        if (first || sluice_last_error()->what[0] == '\0') fail("a refusal without a sentence", "");
+        if (first || sluice_last_error()->what[0] == '\0') fail("a refusal without a message", "");
         return 0;
     }
     if (sluice_schedule_print(&text, first) != SLUICE_OK) fail("what is accepted must print", "");

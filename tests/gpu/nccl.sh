@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # nccl.sh FOLDER GPUS MODEL OPTION... -- the command trains on so many GPUs, a rank on each, through NCCL and
-# without: the same weights. On one GPU that is joining, gathering and taking leave.
+# without: the same weights. On one GPU that covers joining, gathering and leaving.
 set -u
 folder=$1 gpus=$2 model=$3
 shift 3

@@ -1,10 +1,10 @@
 # pack.sh -- the folder that goes to a machine with a GPU; sourced by gpu.sh.
-most_bytes=50000000
+max_bytes=50000000
 
-# What comes with a machine, or with its CUDA, and is not packed.
+# Libraries of the machine, or of its CUDA, that are not packed.
 comes_with_it='^(linux-vdso|ld-linux.*|libc|libm|libdl|librt|libpthread|libresolv|libstdc\+\+|libgcc_s)\.so'
 
-# A folder of its own: nothing but what was packed before is ever removed.
+# Only a folder that was packed before, or a new one: nothing else is ever removed.
 make_folder() {
     if [ -e "$folder/about" ]; then
         rm -rf "$folder"
@@ -15,14 +15,14 @@ make_folder() {
     folder=$(cd "$folder" && pwd)
 }
 
-# Products of the cpu are plain C: OpenBLAS would be nine tenths of the folder, and here the cpu only checks.
+# The cpu multiplies in plain C: OpenBLAS would be nine tenths of the folder, and here the cpu only checks.
 build() {
     from=$here/../build/gpu$emulated
     local -a options=(-DCMAKE_BUILD_TYPE=Release -DSLUICE_TESTS=ON -DSLUICE_BENCH=ON -DSLUICE_BLAS=plain)
     if [ -n "$emulated" ]; then
         options+=(-DSLUICE_CUDA=OFF -DSLUICE_EMULATION=ON)
     else
-        # With the lines of kernels, for sanitizers to name.
+        # With line numbers of kernels, for reports of sanitizers.
         options+=(-DSLUICE_CUDA=ON "-DSLUICE_CUDA_ARCHITECTURES=$arch-real" -DCMAKE_CUDA_FLAGS=-lineinfo -DSLUICE_EMULATION=OFF)
     fi
     mkdir -p "$from" || refuse "$from cannot be made"
@@ -32,7 +32,7 @@ build() {
         { cat "$from.log" >&2; refuse "the build fails"; }
 }
 
-# The libraries that what is packed so far asks for, found as the loader finds them here.
+# Libraries that the packed files need, found as the loader finds them here.
 add_libraries() {
     local name path
     while read -r name path; do
@@ -42,7 +42,7 @@ add_libraries() {
         grep -vE "$comes_with_it" | grep -vE '^lib(cu|nv)' | grep -vF " $folder/")
 }
 
-# What the plug-in needs of the machine's CUDA.
+# CUDA libraries of the machine that the plug-in needs.
 list_needs() {
     readelf -d "$folder/lib/libsluice_cuda.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
         grep -vE "$comes_with_it" | while read -r name; do
@@ -50,7 +50,7 @@ list_needs() {
     done >"$folder/needs"
 }
 
-# Nothing is looked for where it was built.
+# Nothing is loaded from the folder in which it was built.
 check_paths() {
     local found
     found=$(for file in "$folder"/bin/* "$folder"/lib/*; do
@@ -59,7 +59,7 @@ check_paths() {
     [ -z "$found" ] || refuse "looked for in other folders: $found"
 }
 
-# From what the build has written down of itself.
+# From the build's own records.
 describe() {
     local commit glibc made=' on emulated libraries'
     commit=$(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo "no commit")
@@ -90,7 +90,7 @@ pack() {
     cp "$here/gpu.sh" "$folder/" && cp "$here"/gpu/{libraries,nccl,ranks,run}.sh "$folder/gpu/" || exit 1
     describe >"$folder/about"
     bytes=$(du -sb "$folder" | cut -f1)
-    [ "$bytes" -lt $most_bytes ] || refuse "$folder has $bytes bytes, more than $most_bytes"
+    [ "$bytes" -lt $max_bytes ] || refuse "$folder has $bytes bytes, more than $max_bytes"
     printf '%s: %s.%s MB\n%s\n' "$folder" $((bytes / 1000000)) $((bytes / 100000 % 10)) "$(cat "$folder/about")"
     echo "there: bash ${folder##*/}/gpu.sh --run"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ranks.sh FOLDER MODEL OPTION... -- the command trains on one card with 1, 2 and 4 ranks and as many
-# micro-batches: the same weights, in fp32 and in TF32, which are not each other's.
+# micro-batches: the same weights, in fp32 and in TF32, which differ from each other.
 set -u
 folder=$1 model=$2
 shift 2

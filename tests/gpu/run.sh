@@ -11,24 +11,24 @@ add_row() { # add_row NAME OUTCOME TIME
     write_record
 }
 
-# part NAME SECONDS COMMAND...: within its share of the 530 seconds, and what is left of all; what it says is
-# left in $work/said. Not over in time it has failed, unless it `may_be_cut`.
+# part NAME SECONDS COMMAND...: within its share of the 530 seconds, and what is left of all; its output is
+# in $work/said. If it does not end in time it has failed, unless it `may_be_cut`.
 part() {
-    local name=$1 most=$(($2 * seconds / 530 + 1)) left=$((deadline - SECONDS)) begin status time
+    local name=$1 limit=$(($2 * seconds / 530 + 1)) left=$((deadline - SECONDS)) begin status time
     shift 2
     : >"$work/said"
     [ "$left" -ge 2 ] || { add_row "$name" "not run: no time is left" ""; return; }
-    [ "$most" -le "$left" ] || most=$left
+    [ "$limit" -le "$left" ] || limit=$left
     begin=$EPOCHREALTIME
-    timeout -k 5 "$most" "$@" >"$work/said" 2>&1 </dev/null
+    timeout -k 5 "$limit" "$@" >"$work/said" 2>&1 </dev/null
     status=$?
     time=$(awk "BEGIN { printf \"%.1f s\", ${EPOCHREALTIME/,/.} - ${begin/,/.} }")
     { printf '\n==== %s: %s\n\n' "$name" "$*"; cat "$work/said"; } >>"$log"
     case $status in
     0) add_row "$name" passed "$time"; return ;;
     124 | 137)
-        [ -z "${may_be_cut-}" ] || { add_row "$name" "not run to its end: it takes more than $most s" "$time"; return; }
-        set -- "FAILED: not over after $most s"
+        [ -z "${may_be_cut-}" ] || { add_row "$name" "not run to its end: it takes more than $limit s" "$time"; return; }
+        set -- "FAILED: not over after $limit s"
         ;;
     *) set -- "FAILED: exit status $status" ;;
     esac
@@ -37,7 +37,7 @@ part() {
     add_row "$name" "$1" "$time"
 }
 
-# Small cases under each of compute-sanitizer's tools that looks for something. How long that takes nobody knows.
+# Small cases under each of compute-sanitizer's checking tools. How long they take is unknown.
 sanitize() {
     local sanitizer tool may_be_cut=yes
     sanitizer=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin command -v compute-sanitizer)
@@ -54,12 +54,12 @@ sanitize() {
 
 # NCCL, if the machine has it: on one GPU what is possible there, and between up to four.
 try_nccl() {
-    local gpus place
+    local gpus source
     gpus=$(grep -c 'cuda:[0-9]*, ' "$work/info")
     if [ ! -e "$folder/lib/libnccl.so.2" ]; then
-        place=$(cuda_folders | folder_of libnccl.so.2)
-        [ -n "$place" ] || { add_row NCCL "not run: there is no libnccl.so.2 here" ""; return; }
-        export SLUICE_NCCL_LIBRARY=$place/libnccl.so.2
+        source=$(cuda_folders | folder_of libnccl.so.2)
+        [ -n "$source" ] || { add_row NCCL "not run: there is no libnccl.so.2 here" ""; return; }
+        export SLUICE_NCCL_LIBRARY=$source/libnccl.so.2
         found_libraries+=("$(realpath "$SLUICE_NCCL_LIBRARY")")
     fi
     [ ! -e "$folder/bin/test_nccl_self" ] || part "NCCL, alone" 20 "$folder/bin/test_nccl_self"

@@ -132,7 +132,7 @@ static void assert_same(const outcome *a, const outcome *b, const setting *with)
 
 /* ---- dead bytes full of NaN ---- */
 
-static void test_nobody_reads_dead_bytes(void **state) {
+static void dead_bytes_are_never_read(void **state) {
     (void)state;
     static const setting settings[] = {
         {"gpipe", 1, 3, 7, true, 0, 0, &little}, {"1f1b", 2, 4, 8, true, 0, 0.1F, &little},
@@ -323,7 +323,7 @@ static void check_pages(const setting *with) {
     }
 }
 
-static void test_what_is_touched_is_the_plan(void **state) {
+static void a_step_touches_what_was_planned(void **state) {
     (void)state;
     static const setting settings[] = {
         {"gpipe", 1, 2, 32, true, 0, 0, &large},   {"gpipe", 2, 4, 64, true, 0, 0, &large},
@@ -388,7 +388,7 @@ static void check_evaluation(uint64_t *random, int trial) {
     sluice_model_free(model);
 }
 
-static void test_evaluation_needs_no_more_than_a_step(void **state) {
+static void evaluation_needs_no_more_than_a_step(void **state) {
     (void)state;
     uint64_t random  = test_seed();
     const int trials = getenv("SLUICE_LONG") ? 20000 : 300;
@@ -397,10 +397,10 @@ static void test_evaluation_needs_no_more_than_a_step(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nobody_reads_dead_bytes),
-        cmocka_unit_test(test_evaluation_needs_no_more_than_a_step),
+        cmocka_unit_test(dead_bytes_are_never_read),
+        cmocka_unit_test(evaluation_needs_no_more_than_a_step),
 #if !defined(__SANITIZE_THREAD__)
-        cmocka_unit_test(test_what_is_touched_is_the_plan),
+        cmocka_unit_test(a_step_touches_what_was_planned),
 #endif
     };
 #if defined(__SANITIZE_THREAD__)

@@ -256,7 +256,7 @@ static void no_order_beats_the_schedules_that_claim_to_be_best(void **state) {
 }
 
 /* The search on cases whose answer is known by hand. */
-static void the_search_knows_its_way(void **state) {
+static void the_search_finds_known_optima(void **state) {
     (void)state;
     static const int one[] = {0, 0}, two[] = {0, 1};
     const int much[] = {99, 99}, little[] = {1, 1}, none[] = {0, 0};
@@ -274,7 +274,7 @@ static void the_search_knows_its_way(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_search_knows_its_way),
+        cmocka_unit_test(the_search_finds_known_optima),
         cmocka_unit_test(no_order_beats_the_schedules_that_claim_to_be_best),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

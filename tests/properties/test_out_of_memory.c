@@ -147,7 +147,7 @@ static sluice_status weight_files(void) {
     sluice_status status                = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_safetensors_write(path, tensors, 2));
     SLUICE__TRY_OUT(sluice_safetensors_open(&file, path));
-    if (sluice_safetensors_count(file) != 2) fail_msg("a file lacks a tensor");
+    if (sluice_safetensors_count(file) != 2) fail_msg("a tensor is missing in the file");
 out:
     sluice_safetensors_close(file);
     (void)unlink(path);
@@ -378,7 +378,7 @@ static void check_outcome(const scenario *of, int at, sluice_status status) {
         fail_msg("%s, failure %d: %s: %s", of->name, at, sluice_status_name(status),
                  sluice_last_error()->what);
     if (status != SLUICE_OK && sluice_last_error()->what[0] == '\0')
-        fail_msg("%s, failure %d: %s without a sentence", of->name, at, sluice_status_name(status));
+        fail_msg("%s, failure %d: %s without a message", of->name, at, sluice_status_name(status));
     if (atomic_load(&alive) != 0)
         fail_msg("%s, failure %d: %d allocations are left", of->name, at, atomic_load(&alive));
 }
@@ -416,7 +416,7 @@ static bool is_run(const scenario *of) {
 #endif
 }
 
-static void test_every_allocation_may_fail(void **state) {
+static void every_allocation_may_fail(void **state) {
     (void)state;
     files = folder_make();
     folder_write(&files, "texts/a.txt", "the first of two files, and not the shorter one", 47);
@@ -431,6 +431,6 @@ static void test_every_allocation_may_fail(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static const struct {
 } schedules[] = {{"gpipe", 0}, {"1f1b", 0}, {"zb1p", 0}, {"interleaved", 2}, {"zbv", 2}};
 enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
-static void test_bf16_has_the_bits_of_a_plain_loop(void **state) {
+static void bf16_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     static const unsigned recompute[] = {0, 0xFFFF, 5};
     int runs                          = 0;
@@ -56,7 +56,7 @@ static void test_bf16_has_the_bits_of_a_plain_loop(void **state) {
     print_message("%d runs compared\n", runs);
 }
 
-static void test_bf16_is_not_fp32(void **state) {
+static void bf16_differs_from_fp32(void **state) {
     (void)state;
     setting with = setting_of(1);
     with.ranks   = 3;
@@ -110,7 +110,7 @@ static sluice_model *make_other_model(bool tied, float dropout) {
     return model;
 }
 
-static void test_another_model_has_the_bits_of_a_plain_loop(void **state) {
+static void another_model_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     for (int kind = 0; kind < 16; kind++) {
         setting with = setting_of(kind % 8);
@@ -131,7 +131,7 @@ static void test_another_model_has_the_bits_of_a_plain_loop(void **state) {
 }
 
 /* In bf16 the buffers have other neighbours than in fp32: dead bytes are not read there either. */
-static void test_nobody_reads_dead_bytes(void **state) {
+static void dead_bytes_are_never_read(void **state) {
     (void)state;
     static const char *const names[] = {"1f1b", "zb1p", "gpipe", "1f1b"};
     for (int kind = 0; kind < 8; kind++) {
@@ -198,7 +198,7 @@ static void step_once(sluice_pipeline *pipeline, const setting *with, int64_t n)
     assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
 }
 
-static void test_working_copies_follow_their_masters(void **state) {
+static void working_copies_follow_their_masters(void **state) {
     (void)state;
     uint64_t random = test_seed();
     choose(SLUICE_PRECISION_BF16);
@@ -227,7 +227,7 @@ static void test_working_copies_follow_their_masters(void **state) {
 
 /* A device that does not update the copies, or rounds them wrongly, changes the bits, and the
  * copies themselves differ from their masters: the tests above would notice. */
-static void test_a_device_that_gets_copies_wrong_is_noticed(void **state) {
+static void wrong_working_copies_are_noticed(void **state) {
     (void)state;
     setting with = setting_of(1);
     with.ranks   = 2;
@@ -280,7 +280,7 @@ static size_t sent_in_a_step(const setting *with, sluice_precision precision) {
     return atomic_load(&sent);
 }
 
-static void test_edges_carry_half_the_bytes(void **state) {
+static void edges_carry_half_the_bytes(void **state) {
     (void)state;
     for (int ranks = 2; ranks <= 4; ranks++) {
         setting with          = setting_of(0);
@@ -299,13 +299,13 @@ static void test_edges_carry_half_the_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bf16_has_the_bits_of_a_plain_loop),
-        cmocka_unit_test(test_bf16_is_not_fp32),
-        cmocka_unit_test(test_another_model_has_the_bits_of_a_plain_loop),
-        cmocka_unit_test(test_nobody_reads_dead_bytes),
-        cmocka_unit_test(test_working_copies_follow_their_masters),
-        cmocka_unit_test(test_a_device_that_gets_copies_wrong_is_noticed),
-        cmocka_unit_test(test_edges_carry_half_the_bytes),
+        cmocka_unit_test(bf16_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(bf16_differs_from_fp32),
+        cmocka_unit_test(another_model_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(dead_bytes_are_never_read),
+        cmocka_unit_test(working_copies_follow_their_masters),
+        cmocka_unit_test(wrong_working_copies_are_noticed),
+        cmocka_unit_test(edges_carry_half_the_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

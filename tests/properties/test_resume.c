@@ -208,7 +208,7 @@ static void compare(const problem *p, const way *ways) {
     drop(&expected);
 }
 
-static void test_a_run_goes_on_elsewhere_with_the_same_bits(void **state) {
+static void a_run_continues_elsewhere_with_the_same_bits(void **state) {
     (void)state;
     for (int k = 0; k < PROBLEMS; k++)
         compare(&problems[k], problems[k].is_gpt ? gpt_ways : counting_ways);
@@ -216,7 +216,7 @@ static void test_a_run_goes_on_elsewhere_with_the_same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_run_goes_on_elsewhere_with_the_same_bits),
+        cmocka_unit_test(a_run_continues_elsewhere_with_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

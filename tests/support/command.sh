@@ -1,5 +1,5 @@
-# command.sh -- what tests of the command share; sourced with the command as $1. They run in an empty
-# folder of their own, and end with `finish`.
+# command.sh -- functions for tests of the command; sourced with the command as $1. Each test runs in
+# an empty folder, and ends with `finish`.
 set -u
 command=$(realpath "$1")
 work=$(mktemp -d)
@@ -11,7 +11,7 @@ complain() {
     failures=$((failures + 1))
 }
 
-# refuse STATUS TEXT ARGUMENT...: exits with STATUS, says exactly TEXT, prints and leaves nothing.
+# refuse STATUS TEXT ARGUMENT...: exits with STATUS and exactly the message TEXT, prints nothing and leaves no file.
 refuse() {
     local status=$1 text=$2 got
     shift 2

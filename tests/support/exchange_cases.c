@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_cases.c -- many transfers among many ranks: round a ring, and by chance. */
+/* exchange_cases.c -- many transfers among many ranks: round a ring, and at random. */
 #include "tests/support/transport_cases.h"
 
 enum { RING = 4, ROUNDS = 300 };
 
 /* Receive from the rank before, send to the next. In one queue, where the second waits for the
- * first, neighbours take them up in different orders. */
+ * first, neighbours use different orders. */
 static void pass_on(rank_thread *me, int k) {
     const int next = (me->rank + 1) % RING, before = (me->rank + RING - 1) % RING;
     const bool sends_first = me->ops->one_queue ? me->rank % 2 == 0 : k % 2 == 0;
@@ -16,7 +16,7 @@ static void pass_on(rank_thread *me, int k) {
     check_over(me, rank_sent(me, next, 0, k), rank_patience, true);
 }
 
-/* Hand a number round the ring, each adding one; then gather. */
+/* Pass a number round the ring, each rank adding one; then gather. */
 static void go_round(rank_thread *me) {
     int64_t number   = 0;
     double all[RING] = {0};
@@ -37,7 +37,7 @@ static void go_round(rank_thread *me) {
               ROUNDS + r);
 }
 
-/* ---- by chance ---- */
+/* ---- at random ---- */
 
 enum {
     RANKS     = 3,
@@ -58,11 +58,12 @@ static const sluice__channel mesh[CHANNELS] = {BETWEEN(0, 1), BETWEEN(1, 0), BET
 
 typedef struct transfer {
     const sluice__channel *channel;
-    int k, count, slot; /* of its channel; numbers, from this slot on at its receiver */
+    int k, count,
+        slot; /* index in its channel; count of numbers, from this slot on at its receiver */
     int64_t first;
 } transfer;
 
-/* The same on every rank: what is carried in a run, in an order that all can keep. */
+/* The transfers of a run, the same on every rank, in an order that all ranks can keep. */
 static void draw(transfer out[TRANSFERS], uint64_t *random) {
     int next[CHANNELS] = {0}, slot[RANKS] = {0};
     for (int t = 0; t < TRANSFERS; t++) {
@@ -89,7 +90,7 @@ static int order(const rank_thread *me, const transfer drawn[TRANSFERS], int ord
     return count;
 }
 
-/* What is sent stands behind what is received. */
+/* Sent numbers are stored after received ones. */
 enum { SENT_FROM = 4 * TRANSFERS - 4 };
 
 static sluice_status post_end(rank_thread *me, const transfer *of, bool sends) {
@@ -115,7 +116,7 @@ static void exchange(rank_thread *me, const transfer drawn[TRANSFERS]) {
     }
 }
 
-static void exchange_by_chance(rank_thread *me) {
+static void exchange_at_random(rank_thread *me) {
     uint64_t random = 1;
     for (int run = 0; run < RUNS; run++) {
         transfer drawn[TRANSFERS];
@@ -137,6 +138,6 @@ static const sluice__channel ring[RING] = {{0, 1, 0, ROUNDS, 0, 0},
 
 const transport_case exchange_cases[] = {
     {"a ring of ranks", {RING, ring, RING, {0}, false, 0}, go_round, NULL},
-    {"transfers by chance", {RANKS, mesh, CHANNELS, {0}, false, 0}, exchange_by_chance, NULL},
+    {"transfers at random", {RANKS, mesh, CHANNELS, {0}, false, 0}, exchange_at_random, NULL},
     {0},
 };

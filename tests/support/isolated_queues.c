@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* isolated_queues.c -- the only memory that ranks of the isolated transport share: copies, under
- * one lock. */
+/* isolated_queues.c -- the only memory that ranks of the isolated transport share: copies of data,
+ * under one lock. */
 #include "tests/support/isolated_queues.h"
 
 #include <pthread.h>
@@ -150,7 +150,7 @@ static sluice_status check_both_ends(const transfer *of) {
     return SLUICE_OK;
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static sluice_status announce(isolated_queues *queues, queue *at, bool sends,
                               isolated_announcement end) {
     const int k = at->posted[sends];
@@ -201,7 +201,7 @@ void *isolated_take(isolated_queues *queues, int channel, int k) {
 
 /* ---- gathers ---- */
 
-/* Under the lock. */
+/* Called with the lock held. */
 static sluice_status give(isolated_queues *queues, boxes *to, int rank, const void *mine) {
     if (queues->aborted) return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
     if (to->given[rank])

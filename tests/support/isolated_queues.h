@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * isolated_queues.h -- what the ranks of the isolated transport share: what is announced and sent
- * on each channel, and what each has given to each in a gather. Everything goes in and out as a
- * copy, from any thread.
+ * isolated_queues.h -- shared state of the isolated transport's ranks: posts and messages of each
+ * channel, and each rank's contributions to gathers. Everything goes in and out as a copy, from any
+ * thread.
  */
 #ifndef SLUICE_TESTS_ISOLATED_QUEUES_H
 #define SLUICE_TESTS_ISOLATED_QUEUES_H
@@ -22,21 +22,22 @@ sluice_status isolated_queues_open(isolated_queues **out, const sluice__channel 
                                    int count, const size_t *const gathers[SLUICE__GATHERS],
                                    int ranks);
 void isolated_queues_close(isolated_queues *queues); /* NULL is fine */
-/* Everything is forgotten. */
+/* Forget everything. */
 void isolated_queues_begin(isolated_queues *queues);
 void isolated_queues_abort(isolated_queues *queues);
 
 /* ---- channels, by their number in the list at open ---- */
 
-/* One end of the channel's next transfer is posted. E_ARGUMENT: that is one too many, or the other
- * end has another size; E_SCHEDULE: another content. E_STOPPED. */
+/* Post one end of the channel's next transfer. E_ARGUMENT: one too many, or the other end has
+ * another size; E_SCHEDULE: another content. E_STOPPED. */
 sluice_status isolated_announce(isolated_queues *queues, int channel, bool sends,
                                 isolated_announcement end);
-/* Whether both ends of transfer k are posted, and its message is not there yet. */
+/* Whether both ends of transfer k are posted, and its message has not arrived yet. */
 bool isolated_wants(isolated_queues *queues, int channel, int k);
-/* The message of transfer k, from malloc(), which is the queue's from now on. */
+/* Put the message of transfer k, from malloc(), which the queue owns from now on. */
 void isolated_put(isolated_queues *queues, int channel, int k, void *message);
-/* The message of transfer k, which is the caller's from now on; NULL: it is not there yet. */
+/* Take the message of transfer k, which the caller owns from now on; NULL: it has not arrived
+ * yet. */
 void *isolated_take(isolated_queues *queues, int channel, int k);
 
 /* ---- gathers ---- */
@@ -44,14 +45,15 @@ void *isolated_take(isolated_queues *queues, int channel, int k);
 /* E_ARGUMENT: this rank has given already. E_HOST_MEMORY, E_STOPPED. */
 sluice_status isolated_give(isolated_queues *queues, sluice__gather which, int rank,
                             const void *mine);
-/* Copies what all have given to `rank`; false: someone has not yet. */
+/* Copies what all ranks have given to `rank`; false: one has not yet. */
 bool isolated_read(isolated_queues *queues, sluice__gather which, int rank, void *all);
 
 /* ---- waiting ---- */
 
-/* Changes so far. */
+/* Number of changes so far. */
 long isolated_changes(isolated_queues *queues);
-/* Until there are more than `seen`, or it is `end` by the clock, or all is aborted. */
+/* Wait until there are more changes than `seen`, the clock reaches `end`, or everything is
+ * aborted. */
 void isolated_sleep(isolated_queues *queues, long seen, double end);
 bool isolated_is_aborted(isolated_queues *queues);
 

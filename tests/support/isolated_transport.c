@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* isolated_transport.c -- the table of the isolated transport, and what each of its ranks has for
- * itself: who it is, and its own ends of the channels. */
+/* isolated_transport.c -- the table of the isolated transport, and the private state of its ranks:
+ * identity and ends of channels. */
 #include "tests/support/isolated_transport.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #include "runtime/base/error.h"
 #include "tests/support/isolated_queues.h"
 
-/* What is posted at one end of a channel; `moved` of them are over. */
+/* Transfers posted at one end of a channel; `moved` of them are over. */
 typedef struct posted {
     const void *from; /* of a send */
     void *to;         /* of a receive */
@@ -26,7 +26,8 @@ typedef struct end {
     int posted, moved;
 } end;
 
-/* Which thread is a rank, if any is; under the transport's lock, since a wrong one asks, too. */
+/* The thread of each rank, if it has one; under the transport's lock, since wrong threads read it,
+ * too. */
 typedef struct identity {
     pthread_t thread;
     bool joined, left;
@@ -38,7 +39,7 @@ struct sluice__transport {
     sluice__channel *channels; /* [count] */
     int count;
     isolated_queues *queues;
-    end *ends[2];         /* [sends][count]: each is touched by its rank's thread alone */
+    end *ends[2];         /* [sends][count]: each is used by its rank's thread alone */
     identity *identities; /* [ranks] */
     pthread_mutex_t lock;
 };
@@ -117,7 +118,7 @@ static size_t isolated_reserve(const sluice__channel *channels, int count, int r
     return 0;
 }
 
-/* ---- who calls ---- */
+/* ---- calling threads ---- */
 
 /* Whether the calling thread may speak for `rank`. */
 static sluice_status check_caller(sluice__transport *transport, int rank) {
@@ -133,7 +134,7 @@ static sluice_status check_caller(sluice__transport *transport, int rank) {
     return SLUICE_OK;
 }
 
-/* What one process says to another when they meet: that they are of one run. */
+/* The identity by which processes of one run recognize each other. */
 typedef struct hello {
     int ranks, channels;
 } hello;
@@ -169,7 +170,7 @@ static sluice_status isolated_join(sluice__transport *transport, int rank, sluic
     return greet(transport, rank, seconds);
 }
 
-/* It has no status to return: a wrong thread ends the program. */
+/* It returns no status: a wrong thread ends the program. */
 static void isolated_leave(sluice__transport *transport, int rank) {
     pthread_mutex_lock(&transport->lock);
     identity *const me = &transport->identities[rank];
@@ -191,7 +192,7 @@ static void isolated_begin(sluice__transport *transport) {
 
 /* ---- what a rank can move ---- */
 
-/* The sender's half of transfer k: out of its device, into a message. */
+/* The sender's half of transfer k: copy from its device into a message. */
 static sluice_status copy_out(sluice__transport *transport, int channel, const posted *what,
                               int k) {
     const sluice_device_ops *const ops = transport->ops;
@@ -206,7 +207,7 @@ static sluice_status copy_out(sluice__transport *transport, int channel, const p
     return ops->record(what->mark.stream, what->mark.event);
 }
 
-/* And the receiver's. */
+/* The receiver's half. */
 static sluice_status copy_in(const sluice__transport *transport, const posted *what,
                              void *message) {
     const sluice_device_ops *const ops = transport->ops;
@@ -232,7 +233,7 @@ static sluice_status move_in(sluice__transport *transport, int c) {
     return SLUICE_OK;
 }
 
-/* All that the rank can do for its transfers by itself: on its own thread, in every call. */
+/* Do everything that the rank can do for its transfers: on its thread, in every call. */
 static sluice_status move(sluice__transport *transport, int rank) {
     for (int c = 0; c < transport->count; c++) {
         if (transport->channels[c].from == rank) SLUICE__TRY(move_out(transport, c));
@@ -275,7 +276,7 @@ static sluice_status isolated_post_receive(sluice__transport *transport,
     return post(transport, message, false, &(posted){NULL, buffer, message->bytes, mark});
 }
 
-/* Posts never block here, so a group is nothing more than its posts. */
+/* Posts never block here, so a group is just its posts. */
 static sluice_status isolated_group(sluice__transport *transport, int rank) {
     return check_caller(transport, rank);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lifetime_cases.c -- how ranks come together, how they are stopped, how they part. */
+/* lifetime_cases.c -- how ranks join, are stopped, and leave. */
 #include "tests/support/transport_cases.h"
 
 #include <time.h>
@@ -29,7 +29,7 @@ static bool meets_nobody(const sluice__transport_ops *ops) {
     return !ops->meets;
 }
 
-/* The last rank does not come. */
+/* The last rank does not join. */
 static void join_without_one(rank_thread *me) {
     const double start = sluice__now();
     if (me->rank < me->ranks - 1)
@@ -39,7 +39,7 @@ static void join_without_one(rank_thread *me) {
     check(me, seconds < 10, "joining for 0.1 s took %g s", seconds);
 }
 
-/* Nor is it missed. */
+/* And is not needed. */
 static void join_alone(rank_thread *me) {
     if (me->rank < me->ranks - 1) check_ok(me, join(me, 0.1));
 }
@@ -49,7 +49,7 @@ static void come_late(rank_thread *me) {
     check_ok(me, join(me, rank_patience));
 }
 
-/* One never comes, and another gives up waiting for it. */
+/* One never joins, and another gives up waiting for it. */
 static void abort_a_join(rank_thread *me) {
     const double start = sluice__now();
     if (me->rank == 0) check_refused(me, join(me, rank_patience), SLUICE_E_STOPPED, stopped);
@@ -89,7 +89,7 @@ static void stop_who_waits(rank_thread *me) {
     check(me, seconds < enough, "whoever waits is stopped after %g s", seconds);
 }
 
-/* Nothing begins any more, and what would wait does not. */
+/* After an abort nothing begins, and no call waits. */
 static void go_on_after_abort(rank_thread *me) {
     const sluice__transfer_end at =
         me->rank == 0 ? rank_sent(me, 1, 0, 0) : rank_received(me, 0, 0, 0);
@@ -111,7 +111,7 @@ static void go_on_after_abort(rank_thread *me) {
     check(me, seconds < rank_patience / 2, "what cannot go on took %g s", seconds);
 }
 
-/* One leaves in the middle, as a rank that fails does, and then the other. */
+/* One leaves in the middle, as a failing rank does, and then the other. */
 static void leave_in_the_middle(rank_thread *me) {
     if (me->rank == 0) {
         check_ok(me, rank_send(me, 1, 0, 0, 1));

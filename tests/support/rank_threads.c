@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rank_threads.c -- threads that are the ranks of a transport's test. */
+/* rank_threads.c -- threads as the ranks of a transport's test. */
 #include "tests/support/rank_threads.h"
 
 #include <pthread.h>
@@ -24,7 +24,7 @@ struct rank_threads {
 
 double rank_patience = 20;
 
-/* ---- what is wrong ---- */
+/* ---- failures ---- */
 
 static void stop_all(const rank_threads *all) {
     all->script_world.bootstrap_ops->abort(all->script_world.bootstrap);
@@ -54,7 +54,7 @@ bool rank_says(rank_thread *me, const char *call, sluice_status got, sluice_stat
     return false;
 }
 
-/* ---- what scripts do ---- */
+/* ---- functions for scripts ---- */
 
 sluice_status rank_meet(rank_thread *me) {
     const sluice__world *const world = &me->all->script_world;

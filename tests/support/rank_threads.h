@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rank_threads.h -- the ranks of a transport's test: each on a thread of its own, with a device,
- * the stream of its marks and memory there. Its thread opens the device, joins, carries out the
- * test's script, leaves and closes, as a pipeline's ranks do.
+ * rank_threads.h -- the ranks of a transport's test: each on a separate thread, with a device, a
+ * stream for its marks and memory there. Its thread opens the device, joins, runs the test's
+ * script, leaves and closes, as a pipeline's ranks do.
  *
- * Threads cannot use cmocka's assertions: they check(), and the first that finds something wrong
- * stops all. What it found is the run's outcome.
+ * Threads cannot use cmocka's assertions: they check(), and the first failure stops all ranks and
+ * is the run's outcome.
  */
 #ifndef SLUICE_TESTS_RANK_THREADS_H
 #define SLUICE_TESTS_RANK_THREADS_H
@@ -13,13 +13,13 @@
 #include "runtime/transport/transport.h"
 #include "tests/support/support.h"
 
-/* What is tested. */
+/* The transport to test. */
 typedef struct rank_kind {
     const sluice__transport_ops *ops;
     const sluice_device_ops *device;
 } rank_kind;
 
-/* What a script needs. */
+/* The setup that a script needs. */
 typedef struct rank_setup {
     int ranks;
     const sluice__channel *channels;
@@ -31,7 +31,7 @@ typedef struct rank_setup {
 
 enum { RANKS_MAX = 8, RANK_GIVES = 8, RANK_SLOTS = 64, RANK_MARKS = 64 };
 
-/* Seconds for what happens, on however busy a machine: whatever takes longer does not. 20. */
+/* Seconds in which something must happen, on a busy machine, too: 20. */
 extern double rank_patience;
 
 typedef struct rank_threads rank_threads;
@@ -48,15 +48,15 @@ typedef struct rank_thread {
     int rank, ranks, posts;
 } rank_thread;
 
-/* Carry `script` out on every rank: true, or false with what was wrong first in `said`. */
+/* Run `script` on every rank: true, or false with the first failure in `said`. */
 bool rank_threads_run(char *said, size_t bytes, const rank_kind *kind, const rank_setup *setup,
                       void (*script)(rank_thread *me));
 
 /* ---- for scripts ---- */
 
-/* Something is wrong: all ranks stop. */
+/* Report a failure: all ranks stop. */
 void rank_wrong(rank_thread *me, const char *format, ...) SLUICE_PRINTF(2, 3);
-/* `call` has returned `expected`, and said `text`, unless that is NULL. */
+/* Check that a call returned `expected`, with the message `text` unless that is NULL. */
 bool rank_says(rank_thread *me, const char *call, sluice_status got, sluice_status expected,
                const char *text);
 
@@ -76,10 +76,9 @@ bool rank_says(rank_thread *me, const char *call, sluice_status got, sluice_stat
         if (!rank_says(me, #call, (call), status, text)) return;                                   \
     } while (0)
 
-/* Every rank comes here before any goes on: of the test, unknown to the transport. E_STOPPED:
- * something is wrong elsewhere. */
+/* A barrier of the test, unknown to the transport. E_STOPPED: another rank has failed. */
 sluice_status rank_meet(rank_thread *me);
-/* The same, and in between one rank calls begin(). */
+/* The same, and one rank calls begin() before any goes on. */
 sluice_status rank_begin(rank_thread *me);
 
 /* A number in the rank's memory. */
@@ -90,7 +89,7 @@ sluice_status rank_read(rank_thread *me, int slot, int64_t *value);
 sluice_status rank_send(rank_thread *me, int to, int channel, int slot, int count);
 sluice_status rank_receive(rank_thread *me, int from, int channel, int slot, int count);
 
-/* Until the transfer is over, on its device too, at most `seconds`. */
+/* Wait until the transfer is over, on its device too, at most `seconds`. */
 sluice_status rank_wait(rank_thread *me, const sluice__transfer_end *at, double seconds,
                         bool *over);
 sluice__transfer_end rank_sent(const rank_thread *me, int to, int channel, int k);

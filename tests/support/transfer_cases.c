@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* transfer_cases.c -- what transports promise of transfers and gathers. */
+/* transfer_cases.c -- what transports promise about transfers and gathers. */
 #include "tests/support/transport_cases.h"
 
 #include "runtime/base/clock.h"
@@ -8,11 +8,11 @@
 
 static const sluice__channel there[] = {{0, 1, 0, 3, 0, 0}};
 
-/* Two of three receives meet sends; the last comes later. */
+/* Two of three receives match sends; the last send comes later. */
 static void send_three(rank_thread *me, int first) {
     for (int k = 0; k < 3; k++) check_ok(me, rank_write(me, k, first + k));
     for (int k = 0; k < 2; k++) check_ok(me, rank_send(me, 1, 0, k, 1));
-    check_over(me, rank_sent(me, 1, 0, 0), brief_s, false); /* nobody receives yet */
+    check_over(me, rank_sent(me, 1, 0, 0), brief_s, false); /* not received yet */
     check_ok(me, rank_meet(me));
     check_over(me, rank_sent(me, 1, 0, 1), rank_patience, true);
     check_ok(me, rank_meet(me));
@@ -93,7 +93,7 @@ static const sluice__channel two[] = {{0, 1, 0, 2, 0, 0}, {0, 1, 1, 1, 0, 0}};
 
 /* ---- rendezvous ---- */
 
-/* Alone, an end waits as long as it is told to, and no longer. */
+/* An end without a partner waits until its deadline, and no longer. */
 static void send_alone(rank_thread *me) {
     const double start = sluice__now();
     check_ok(me, rank_write(me, 0, 5));
@@ -131,7 +131,7 @@ static void receive_first(rank_thread *me) {
     if (me->rank == 1) check_number(me, 2, 9);
 }
 
-/* ---- what is refused ---- */
+/* ---- refusals ---- */
 
 /* One end of one number, with this content, or of two numbers. */
 static sluice_status post(rank_thread *me, bool sends, size_t bytes, uint64_t content) {
@@ -141,7 +141,7 @@ static sluice_status post(rank_thread *me, bool sends, size_t bytes, uint64_t co
                  : me->ops->post_receive(me->transport, &message, me->arena, mark);
 }
 
-/* Rank `second` posts when the other has, and is refused. */
+/* Rank `second` posts after the other, and is refused. */
 static void differ(rank_thread *me) {
     static const char other[] = "what is sent is not what is received next: the two ends of the "
                                 "channel disagree on the order of transfers";
@@ -174,7 +174,7 @@ static void post_one_too_many(rank_thread *me) {
 
 /* ---- runs ---- */
 
-/* Numbers and gathers begin anew. */
+/* Numbering of transfers and gathers starts again. */
 static void run_again(rank_thread *me) {
     for (int run = 0; run < 3; run++) {
         const double mine = 10 * run + me->rank;
@@ -230,7 +230,7 @@ static const size_t each[3] = {0, sizeof(double), 2 * sizeof(double)};
 
 /* ---- links of virtual devices ---- */
 
-/* Never early; how late is the machine's affair, within reason. */
+/* Never early; how late depends on the machine, within reason. */
 static void check_time(rank_thread *me, int channel, int k, double start, double expected) {
     check_over(me, rank_received(me, 0, channel, k), rank_patience, true);
     const double got = sluice__now() - start;
@@ -238,9 +238,9 @@ static void check_time(rank_thread *me, int channel, int k, double start, double
           "transfer %d of channel %d is over after %g s, expected %g", k, channel, got, expected);
 }
 
-/* A link of 0.1 s and 800 bytes a second: 40 bytes on one channel are there after 0.15 s, 80 bytes
- * that are posted on another at the same time after 0.25 s, and what follows on the first channel,
- * 40 bytes, after 0.3 s. */
+/* A link of 0.1 s and 800 bytes a second: 40 bytes on one channel arrive after 0.15 s, 80 bytes
+ * posted on another at the same time after 0.25 s, and the next 40 bytes on the first channel after
+ * 0.3 s. */
 static void share_a_link(rank_thread *me) {
     static const int channel[] = {0, 1, 0}, count[] = {5, 10, 5};
     for (int k = 0; k < 3 && me->rank == 0; k++)

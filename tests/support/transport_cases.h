@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport_cases.h -- the contract of a transport, in cases: each is carried out by ranks on
- * threads of their own (rank_threads.h), over any transport. What a transport cannot do by its
- * nature its table says.
+ * transport_cases.h -- the contract of a transport, in cases: ranks on separate threads
+ * (rank_threads.h) run each case, over any transport. Its table says what a transport cannot do by
+ * design.
  */
 #ifndef SLUICE_TESTS_TRANSPORT_CASES_H
 #define SLUICE_TESTS_TRANSPORT_CASES_H
@@ -13,7 +13,7 @@ typedef struct transport_case {
     const char *name;
     rank_setup setup;
     void (*script)(rank_thread *me);
-    /* Whether a transport with this table can be asked for it; NULL: any can. */
+    /* Whether the case applies to a transport with this table; NULL: to any. */
     bool (*applies)(const sluice__transport_ops *ops);
 } transport_case;
 
@@ -23,10 +23,10 @@ extern const transport_case transfer_cases[], exchange_cases[], lifetime_cases[]
 /* The case of this name. */
 const transport_case *transport_case_find(const char *name);
 
-/* Seconds in which something must not happen: it is looked for briefly. */
+/* Seconds in which something must not happen: it is polled briefly. */
 static const double brief_s = 0.03;
 
-/* The transfer is over within `seconds`, or is not. */
+/* Fails unless the transfer is over within `seconds`, or is not, as expected. */
 #define check_over(me, at, seconds, expected)                                                      \
     do {                                                                                           \
         const sluice__transfer_end at_ = (at);                                                     \

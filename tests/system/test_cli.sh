@@ -4,7 +4,7 @@
 deny=$(realpath "$2")
 cd "$work" || exit 1
 
-# refuse_train STATUS TEXT OPTION...: the same of a run that would be good without the options.
+# refuse_train STATUS TEXT OPTION...: the same for a run that would work without the options.
 refuse_train() {
     local status=$1 text=$2
     shift 2
@@ -13,7 +13,7 @@ refuse_train() {
 
 little=(--data text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --threads 1)
 
-# train NAME OPTION...: a little run into folder NAME; its output in NAME.txt.
+# train NAME OPTION...: a short run into folder NAME; its output in NAME.txt.
 train() {
     local name=$1
     shift
@@ -174,16 +174,16 @@ tail -1 one/log.jsonl | grep -q "\"weights\":\"$digest\"}\$" || complain "logged
 
 refuse_train 2 "--ledger prints a table and --quiet prints none; leave one of them out" --ledger --quiet
 refuse_train 2 "--ledger prints a table and --json prints none; leave one of them out" --ledger --json
-train booked --ranks 2 --steps 2 --ledger --trace booked.json
-has booked.txt "where the last step's time went, in milliseconds: as measured, and simulated from its measured actions"
-[ "$(grep -Ec '^(0|1|simulated|all, %)  ' booked.txt)" = 6 ] || complain "--ledger prints: $(grep -A9 '^rank ' booked.txt)"
-# Entries of every row sum to its step, but for rounding.
+train ledger --ranks 2 --steps 2 --ledger --trace ledger.json
+has ledger.txt "where the last step's time went, in milliseconds: as measured, and simulated from its measured actions"
+[ "$(grep -Ec '^(0|1|simulated|all, %)  ' ledger.txt)" = 6 ] || complain "--ledger prints: $(grep -A9 '^rank ' ledger.txt)"
+# Entries of every row sum to its step, up to rounding.
 awk '/^(0|1|simulated) / { sum = $11; for (f = 2; f <= 10; f++) sum += $f
     if (sum - $12 > 0.06 || $12 - sum > 0.06 || NF < 12) bad = 1; rows++ } END { exit bad || rows != 5 }' \
-    <(sed -n '/^rank .*unaccounted/,$p' booked.txt) || complain "--ledger does not sum up: $(cat booked.txt)"
-[ "$(grep -o '"wait-down"' booked.json | wc -l)" = 4 ] || complain "a trace has no ledgers of both time lines"
+    <(sed -n '/^rank .*unaccounted/,$p' ledger.txt) || complain "--ledger does not sum up: $(cat ledger.txt)"
+[ "$(grep -o '"wait-down"' ledger.json | wc -l)" = 4 ] || complain "a trace has no ledgers of both time lines"
 
-# The same bits however it is cut, and however it is shown.
+# The same bits in any split, and with any output.
 train two --ranks 2 --steps 4 --quiet
 [ "$(cat two.txt)" = "weights $digest" ] || complain "2 ranks: '$(cat two.txt)', 1 rank: $digest"
 train three --split 2,5,4 --schedule gpipe --steps 4 --json
@@ -200,7 +200,7 @@ cmp -s one/model.safetensors two/model.safetensors || complain "equal weights, u
 
 # ---- memory ----
 
-# A model that does not fit one rank's memory: refused there with remedies, trained by 2 and by 4.
+# A model that does not fit in one rank's memory: refused there with remedies, trained by 2 and by 4.
 "$command" train "${little[@]}" --ranks 1 --steps 4 --memory-limit 400KiB --out big >big.txt 2>big.err
 [ $? -eq 1 ] || complain "a run over its memory limit does not exit with 1"
 has big.err "sluice: rank 0 needs 487.00 KiB, which is 87.00 KiB more than the limit of 400.00 KiB per rank; these fit: 2 ranks (381.75 KiB)"
@@ -216,7 +216,7 @@ has plan.txt "149.0 KiB  optimizer state"
 has plan.txt "74.5 KiB  optimizer state"
 [ -e plan ] && complain "--explain-memory trains"
 
-# Recomputation saves memory and changes no bit.
+# Recomputation saves memory and does not change the bits.
 "$command" train "${little[@]}" --ranks 2 --explain-memory --recompute 0 >plan.txt
 has plan.txt "rank 0: arena 304.5 KiB (311808 bytes)"
 train again --ranks 2 --steps 4 --recompute full
@@ -231,7 +231,7 @@ has plan.txt "149.0 KiB  optimizer state"
 has plan.txt "28.0 KiB  saved activations, until W"
 refuse_train 1 "device cpu does not compute in bf16; it computes in: fp32" --precision bf16
 
-# Dropout draws the same numbers however it is cut, and recomputed; it is told, and saved.
+# Dropout draws the same numbers in any split, and with recomputation; it is printed, and saved.
 train drops --ranks 1 --steps 4 --dropout 0.3
 has drops.txt "5 samples (80 tokens), dropout 0.3"
 has drops/config.json '"resid_pdrop": 0.3,'
@@ -240,8 +240,8 @@ dropped=$(digest_of drops.txt)
 train drops3 --ranks 3 --schedule gpipe --recompute 0,2 --threads 2 --steps 4 --dropout 0.3
 [ "$(digest_of drops3.txt)" = "$dropped" ] || complain "dropout on 3 ranks: $(tail -1 drops3.txt)"
 
-# A machine that gives less: the same bits, and a note.
-poorly() { # poorly NOTE COMMAND...: that command before a run of 2 ranks
+# A machine without huge pages or pinning: the same bits, and a note.
+degraded() { # degraded NOTE COMMAND...: a run of 2 ranks under that command
     local note=$1
     shift
     "$@" "$command" train "${little[@]}" --ranks 2 --steps 4 --out poor >poor.txt 2>poor.err
@@ -251,10 +251,10 @@ poorly() { # poorly NOTE COMMAND...: that command before a run of 2 ranks
     has poor.txt "note      $note"
     [ "$(digest_of poor.txt)" = "$digest" ] || complain "'$*': $(tail -1 poor.txt)"
 }
-poorly "2 compute threads share 1 core: none is bound to one, and those that wait sleep" taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')"
-poorly "there are no huge pages" "$deny" huge-pages
+degraded "2 compute threads share 1 core: none is bound to one, and those that wait sleep" taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')"
+degraded "there are no huge pages" "$deny" huge-pages
 if [ "$(nproc)" -ge 2 ]; then
-    poorly "1 thread cannot be bound to a core" "$deny" pin
+    degraded "1 thread cannot be bound to a core" "$deny" pin
 else
     echo "not run: a machine without the right to bind threads (there is one core, nothing is bound)"
 fi
@@ -263,7 +263,7 @@ has crowd.txt "note      12 compute threads share $(nproc) core"
 has crowd.txt "note: 12 compute threads share $(nproc) core"
 [ "$(digest_of crowd.txt)" = "$digest" ] || complain "4 ranks of 3 threads: $(tail -1 crowd.txt)"
 
-# What was saved is where the next run starts.
+# The next run starts from what was saved.
 train next --init one/model.safetensors --steps 1
 value_of() { sed -n "$2s/.*\"$1\":\([0-9.]*\).*/\1/p" "$3"; }
 [ "$(value_of held_out_loss 4 one/log.jsonl)" = "$(value_of held_out_loss_before 1 next/log.jsonl)" ] ||
@@ -286,7 +286,7 @@ refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model
 "$command" train --data zeros.bin --model one/config.json --seq 16 --batch 4 --steps 1 --out zeros --quiet >zeros.txt ||
     complain "training on a token file exits with $?"
 
-# A number that is not finite stops the run in a sentence.
+# A number that is not finite stops the run with a message.
 "$command" train "${little[@]}" --optimizer sgd --lr 1e30 --clip 0 --steps 9 --out wild >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a diverging run does not exit with 1"
 grep -q "^sluice: step [2-9], micro-batch 0: the loss is nan; the first value that is not finite is the output of layer 'transformer.h.[0-3].*' (stage [01], rank [01]); nothing was updated; use a lower learning rate" stderr.txt ||
@@ -297,14 +297,14 @@ grep -q "^sluice: step [2-9], micro-batch 0: the loss is nan; the first value th
 tail -1 skips/log.jsonl | grep -q '^{"step":[3-9],"lr":.*,"reason":"step [3-9], micro-batch 0: .*","skipped":2}$' ||
     complain "a skipped step is logged as '$(tail -1 skips/log.jsonl)'"
 
-# A rank that takes too long stops all of them in a sentence.
+# A rank that takes too long stops all of them with a message.
 "$command" train --data text.txt --model gpt-mini --seq 128 --batch 128 --microbatches 2 --ranks 2 --threads 1 --timeout 0.01 --out late >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a run past its deadline does not exit with 1"
 grep -Eq '^sluice: rank 1, stage 1, 1RECV_F0: no rank finished anything for 0.01 s: rank 1 waits for 1RECV_F0; rank 0 (is at 0F0|has not begun); ' stderr.txt ||
     complain "a run past its deadline says '$(cat stderr.txt)'"
 
-# Ctrl-C: the step is finished, what there is is saved.
-set -m # without job control a shell makes background jobs deaf to it
+# Ctrl-C: the step is finished, and the weights are saved.
+set -m # without job control a shell lets background jobs ignore it
 "$command" train "${little[@]}" --steps 100000 --out broken >broken.txt 2>broken.err &
 running=$!
 for ((tries = 0; tries < 200; tries++)); do

@@ -10,7 +10,7 @@ counts() {
     [ "$got" -eq "$3" ] || complain "$1 has $got lines with '$2', expected $3"
 }
 
-# well_formed FILE...: by the readers that are installed here.
+# well_formed FILE...: by the readers that are installed.
 well_formed() {
     for file in "$@"; do
         case $file in
@@ -75,7 +75,7 @@ refuse 1 "'no/x.svg' cannot be written: No such file or directory; name another 
 
 # ---- training ----
 
-# train NAME OPTION...: a little run with its last step drawn; its output in NAME.txt.
+# train NAME OPTION...: a short run with its last step drawn; its output in NAME.txt.
 train() {
     local name=$1
     shift
@@ -100,7 +100,7 @@ counts step.json '"name":"process_name"' 2
 "$command" train "${little[@]}" --steps 1 --out /dev/null/x --trace new.svg 2>/dev/null
 [ -e new.svg ] && complain "a run that is refused leaves a drawing behind"
 
-# ---- colour: on a terminal that wants it ----
+# ---- colour: on a terminal that supports it ----
 
 on_terminal() { script -qec "$*" /dev/null; }
 escape=$(printf '\033')

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # test_cli_schedule_tools.sh COMMAND SOURCE -- sluice check and sluice simulate as a researcher meets
-# them: proofs, chains of who waits for whom, costs from options and profiles, and refusals by text.
+# them: proofs, chains of waits, costs from options and profiles, and refusals by text.
 . "$(dirname "$0")/../support/command.sh"
 source=$(realpath "$2")
 cd "$work" || exit 1
 
-# run ARGUMENT...: exits with 0, says nothing; what it prints is in stdout.txt.
+# run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
 run() {
     "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
     [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
 }
 
-# prints TEXT: what was printed last contains it.
+# prints TEXT: the last output contains it.
 prints() {
     has stdout.txt "$1"
 }
@@ -23,7 +23,7 @@ json() {
     [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
 }
 
-# ---- check: what is proven ----
+# ---- check: proofs ----
 
 run check 1f1b -p 4 -m 8
 prints "proven: 1f1b runs to its end over a queue per stage boundary (local), and computes what it should"
@@ -43,14 +43,14 @@ prints "over one queue of groups per rank (nccl)"
 run check 1f1b -p 4 -m 8 --slack 2
 prints "rank by rank: 7 5 3 1"
 
-# ---- check: what is wrong ----
+# ---- check: mistakes ----
 
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv
 run check mine.csv
 printf '0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n' >stuck.csv
 chain='the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F1 <- rank 0'
 refuse 1 "stuck.csv: $chain" check stuck.csv
-# One with transfers is proven as it stands: each rank sends first, which one queue cannot do.
+# A schedule with transfers is checked as written: each rank sends first, which one queue cannot do.
 printf '0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n' >first.csv
 run check first.csv
 refuse 1 "first.csv: the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue" check first.csv --transport nccl
@@ -144,8 +144,8 @@ refuse 1 "costs 'no.txt' cannot be read: No such file or directory" "${s[@]}" --
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${s[@]}" --costs 1,1,1 --profile "$profile"
 refuse 2 "--split divides a profile's layers; name one with --profile" "${s[@]}" --split 1,1
 refuse 2 "--microbatch-size chooses a table of a profile; name one with --profile" "${s[@]}" --microbatch-size 2
-refuse 2 "the profile has tables of micro-batches of 1, 2, and none is named; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
-refuse 2 "the profile has no table of micro-batches of 3; there are 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
+refuse 2 "the profile has tables for micro-batches of 1, 2, and none is chosen; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
+refuse 2 "the profile has no table for micro-batches of 3; it has 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
 refuse 1 "cannot read 'no.json': No such file or directory" "${s[@]}" --profile no.json
 refuse 2 "split: 5 layers are listed, the model has 8; --split '2,3' must list the layers of each stage" "${s[@]}" --profile "$profile" --microbatch-size 1 --split 2,3
 refuse 2 "9 stages need as many layers, and there are 8; ask for at most 8 stages" simulate 1f1b -p 9 -m 2 --profile "$profile" --microbatch-size 1

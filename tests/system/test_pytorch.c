@@ -68,14 +68,14 @@ static const char *const options[] = {"--ranks 1 --microbatches 1",
                                       "--ranks 2 --microbatches 4 --schedule 1f1b",
                                       "--ranks 3 --microbatches 3 --schedule gpipe"};
 
-static void test_tied(void **state) {
+static void a_tied_model_trains_as_in_pytorch(void **state) {
     (void)state;
     json_t *reference = load_reference();
     for (int k = 0; k < 3; k++) compare(json_object_get(reference, "tied"), "tied", options[k]);
     json_decref(reference);
 }
 
-static void test_untied(void **state) {
+static void an_untied_model_trains_as_in_pytorch(void **state) {
     (void)state;
     json_t *reference = load_reference();
     for (int k = 0; k < 3; k++) compare(json_object_get(reference, "untied"), "untied", options[k]);
@@ -84,8 +84,8 @@ static void test_untied(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tied),
-        cmocka_unit_test(test_untied),
+        cmocka_unit_test(a_tied_model_trains_as_in_pytorch),
+        cmocka_unit_test(an_untied_model_trains_as_in_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@ golden=$2/tests/golden/schedule
 docs=$2/docs/schedules.md
 pictures=$2/docs/schedules
 
-# block NAME: what stands between the fences of the section of that name.
+# block NAME: the text between the fences of the section of that name.
 block() {
     awk -v heading="## $1" '/^## /{here = $0 == heading} /^```$/{inside = 0}
                             here && inside; /^```text$/{inside = 1}' "$docs"
@@ -51,7 +51,7 @@ done
     complain "docs/schedules has files that no schedule has: $(ls "$pictures")"
 [ "$(find "$golden" -type f | wc -l)" -eq "$(wc -w <<<"$names")" ] ||
     complain "tests/golden/schedule has files that no schedule has: $(ls "$golden")"
-# The table of hand-off latency is what the command says.
+# The table of hand-off latency agrees with the command.
 row() { # row "NAME IN THE TABLE" DIVISOR SCHEDULE OPTION...: the same row from the simulator
     local title=$1 divisor=$2 free slow peak
     shift 2

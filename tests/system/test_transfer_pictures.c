@@ -77,7 +77,7 @@ static const struct drawn {
     int ranks, microbatches;
 } drawn[] = {{"gpipe", 3, 4}, {"1f1b", 3, 4}, {"zb1p", 3, 4}, {"looped-bfs", 3, 2}, {"zbv", 3, 3}};
 
-static void pictures_are_right(void **state) {
+static void pictures_show_the_programs_order(void **state) {
     (void)state;
     static char document[1 << 16];
     FILE *const file = fopen(SLUICE_SOURCE "/docs/gpu.md", "r");
@@ -97,6 +97,6 @@ static void pictures_are_right(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pictures_are_right)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pictures_show_the_programs_order)};
     return cmocka_run_group_tests_name("pictures", tests, NULL, NULL);
 }

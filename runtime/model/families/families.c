@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* families.c -- the table of model families, and which of them a name or a file means. */
+/* families.c -- the table of model families, and how a name or a file selects one. */
 #include "runtime/model/families/families.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 enum { NAMES = 400 };
 
-/* A config.json without a model_type is the first one's. */
+/* A config.json without a model_type belongs to the first. */
 static const sluice_family *const families[] = {&sluice__family_gpt2.about, NULL};
 
 const sluice_family *const *sluice_families(void) {
@@ -99,7 +99,7 @@ sluice_status sluice_model_config_write(const char *path, const sluice_model_con
     return status;
 }
 
-/* ---- what a family says of a configuration ---- */
+/* ---- what a family derives from a configuration ---- */
 
 sluice_model_numbers sluice_model_config_numbers(const sluice_model_config *config) {
     return family_of(config)->numbers(config);

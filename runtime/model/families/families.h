@@ -6,9 +6,9 @@
 #include "runtime/io/config_file.h"
 #include "sluice/family.h"
 
-/* Configurations given are this family's. Outputs have no family and no dropout yet. */
+/* Configurations passed in are of this family. Outputs have no family and no dropout yet. */
 typedef struct sluice__family {
-    sluice_family about; /* first: a program's sluice_family is this one's */
+    sluice_family about; /* first, so that a sluice_family can be cast back */
     /* `name` is one of about.presets. */
     sluice_status (*preset)(sluice_model_config *out, const char *name, int64_t vocabulary);
     sluice_status (*read)(sluice_model_config *out, const sluice__config_file *file);

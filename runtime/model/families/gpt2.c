@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gpt2.c -- the GPT-2 family (Radford et al. 2019): presets, its config.json as far as that changes
- * what is computed, and a model's layers. */
+/* gpt2.c -- the GPT-2 family (Radford et al. 2019): presets, the keys of its config.json that
+ * change the arithmetic, and a model's layers. */
 #include "sluice/gpt2.h"
 
 #include <assert.h>
@@ -13,9 +13,9 @@
 #include "runtime/model/families/families.h"
 
 static_assert(sizeof(sluice_gpt_config) <= sizeof(((sluice_model_config *)0)->own),
-              "a configuration holds this family's");
+              "a sluice_model_config holds a configuration of this family");
 
-/* ---- presets: a vocabulary of 0 is the caller's choice ---- */
+/* ---- presets: where the vocabulary is 0, the caller chooses it ---- */
 
 static const char *const preset_names[]  = {"gpt-nano",  "gpt-mini",  "gpt2-124m", "gpt2-350m",
                                             "gpt2-774m", "gpt2-1.5b", NULL};
@@ -27,7 +27,7 @@ static const sluice_gpt_config presets[] = {
 enum { PRESETS = sizeof presets / sizeof *presets };
 static_assert(PRESETS + 1 == sizeof preset_names / sizeof *preset_names, "a name for each");
 
-/* Blocks are told apart by number in a name of this many bytes. */
+/* Bytes of a layer name, which contains the number of its block. */
 enum { NAME = 48, MAX_LAYERS = 10000 };
 
 /* GPT-2's standard deviation of initial weights. */
@@ -67,7 +67,7 @@ static sluice_status check_config(const sluice_gpt_config *config, int64_t lengt
 }
 
 static sluice_status add_block(sluice_model *model, const sluice_gpt_config *config, int64_t n) {
-    /* The residual stream adds up 2 * layers projections: each starts as much smaller. */
+    /* The residual stream sums 2 * layers projections: each starts smaller by its root. */
     const float projection = initial_scale / sqrtf(2 * (float)config->layers);
     char name[NAME];
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".attn", n);
@@ -119,7 +119,7 @@ out:
     return status;
 }
 
-/* ---- as any family's configuration ---- */
+/* ---- conversion to the configuration of any family ---- */
 
 void sluice_gpt_to_model_config(sluice_model_config *out, const sluice_gpt_config *config) {
     *out = (sluice_model_config){.family = &sluice__family_gpt2.about, .dropout = config->dropout};
@@ -171,7 +171,8 @@ static sluice_status make_model(sluice_model **out, const sluice_model_config *c
 
 /* ---- config.json ---- */
 
-/* Values that change the arithmetic: only these are computed here. A missing key has this value. */
+/* Keys that change the arithmetic: only these values are supported. A missing key has this value.
+ */
 static const char *const known[][2] = {
     {"model_type", "\"gpt2\""},
     {"activation_function", "\"gelu_new\""},
@@ -200,7 +201,7 @@ static sluice_status read_sizes(sluice_gpt_config *out, const sluice__config_fil
     return sluice__config_count(&out->heads, file, "n_head");
 }
 
-/* Dropout keys are not read: a run says its own. */
+/* Dropout keys are not read: dropout belongs to a run. */
 static sluice_status read_file(sluice_model_config *out, const sluice__config_file *file) {
     sluice_gpt_config own = {0};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -240,7 +241,7 @@ static void write_file(sluice__config_file *file, const sluice_model_config *con
 
 /* ---- the family ---- */
 
-/* Causal masks that some files carry along; attention here needs none. */
+/* Causal masks, which some files contain; attention here needs none. */
 static const char *const masks[] = {".attn.bias", ".attn.masked_bias", NULL};
 
 const sluice__family sluice__family_gpt2 = {

@@ -13,7 +13,7 @@
 enum { NORMED, QKV, LSE, ATTENDED }; /* saved, after what the norm saves */
 enum { QKV_GRADIENT };               /* stash */
 
-/* What every action begins with. */
+/* What every action derives from configuration and input. */
 typedef struct parts {
     int64_t samples, length, heads, kv_heads, head_width;
     sluice__norm norm;
@@ -78,15 +78,15 @@ static sluice_status check(const sluice_attention_config *c, const sluice_shape 
     return sluice__check_elements("attention", p.qkv.rows, p.qkv.outputs);
 }
 
-/* Under the causal mask half of each (length, length) product is done: two of them forward, five
- * backward, where the scores are made again. */
+/* The causal mask halves each (length, length) product: two of them forward, five backward, where
+ * the scores are computed again. */
 static void add_attention_costs(sluice_layer_description *d, const parts *p, sluice_type type,
                                 float dropout) {
     const int64_t elements = p->projection.rows * p->projection.inputs;
     const double half      = (double)elements * (double)p->length;
     d->forward.flops += 2 * half;
     d->input.flops += 5 * half;
-    if (dropout > 0) { /* a draw for each probability, which has head_width elements in a product */
+    if (dropout > 0) { /* one draw for each probability, that is for head_width products */
         d->forward.flops += half / (double)p->head_width * SLUICE__DROP_FLOPS;
         d->input.flops += half / (double)p->head_width * SLUICE__DROP_FLOPS;
     }
@@ -155,12 +155,12 @@ static sluice_status forward(const sluice_layer_call *call) {
 static sluice_status backward_input(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
-    /* First the gradient of what was attended, then that of the normed rows: never both. */
+    /* `inner` holds first the gradient of ATTENDED, then that of NORMED, never both. */
     const int64_t widest = p.qkv.inputs > p.projection.inputs ? p.qkv.inputs : p.projection.inputs;
     void *const inner    = call->scratch;
     void *const rest     = (char *)call->scratch +
                        sluice__piece(sluice__bytes_of(call->input_shape.type, p.qkv.rows, widest));
-    const void *projected; /* gradient of what the projection made; `rest` has room for it */
+    const void *projected; /* gradient of the projection's output; it fits into `rest` */
     SLUICE__TRY(sluice__branch_gradient(call, &projected, rest, c->dropout));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
     SLUICE__TRY(

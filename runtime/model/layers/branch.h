@@ -6,18 +6,19 @@
 
 #include "runtime/model/layers/dense.h"
 
-/* A rate is from 0 to below 1. E_ARGUMENT with a sentence that begins with the layer's `kind`. */
+/* `rate` must be from 0 to below 1. E_ARGUMENT with a sentence that begins with the layer's `kind`.
+ */
 sluice_status sluice__check_rate(const char *kind, float rate);
 
-/* Costs and scratch of the dropout of (rows, width) at the end of a branch; after those of the
- * projection. */
+/* Costs and scratch of the dropout at the end of a branch; to be called after those of the
+ * projection were added. */
 void sluice__branch_describe(sluice_layer_description *description, const sluice__dense *projection,
                              sluice_type type, float rate);
 /* output = input + dropout(x w + b). */
 sluice_status sluice__branch_forward(const sluice_layer_call *call, const sluice__dense *projection,
                                      const void *x, float rate);
-/* The gradient of what the projection made: `output_gradient` itself without dropout, else its
- * product with the factors, in `gradient` of the size of the output. */
+/* The gradient of the projection's output: `output_gradient` itself without dropout, else after
+ * dropout, in `gradient`, which is as large as the output. */
 sluice_status sluice__branch_gradient(const sluice_layer_call *call, const void **out,
                                       void *gradient, float rate);
 /* Gradients of the projection's weight and bias, in the call's scratch. */

@@ -57,7 +57,7 @@ static sluice_status classify(const sluice_layer_call *call, void *dx, float *dw
 }
 
 static sluice_status forward(const sluice_layer_call *call) {
-    /* Logits are computed once: in training it is I that computes them. */
+    /* In training I computes the logits: computing them here would do it twice. */
     return call->training ? SLUICE_OK : classify(call, NULL, NULL);
 }
 
@@ -66,7 +66,7 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
-    (void)call; /* I has made the gradient */
+    (void)call; /* I has computed the gradient */
     return SLUICE_OK;
 }
 

@@ -7,23 +7,23 @@
 
 typedef struct sluice__dense {
     int weight; /* index among the layer's parameters */
-    int bias;   /* the next one; -1: there is none */
+    int bias;   /* likewise; -1: none */
     int64_t rows, inputs, outputs;
 } sluice__dense;
 
-/* A matrix whose weight is parameter `*next` of the layer; `*next` moves past what it takes. */
+/* A matrix whose weight is parameter `*next` of the layer; `*next` moves past its parameters. */
 sluice__dense sluice__dense_at(int *next, bool has_bias, int64_t rows, int64_t inputs,
                                int64_t outputs);
 
-/* Append weight and bias (`bias` is not used where there is none), the costs of all three actions,
- * and the scratch of W. */
+/* Append weight and bias (if it has one, called `bias`), the costs of all three actions, and the
+ * scratch of W. */
 void sluice__dense_describe(sluice_layer_description *description, const sluice__dense *dense,
                             sluice_type type, const char *weight, const char *bias, float scale);
 
-/* y = x w + b (+ residual); `gelu`, if there is one, gets gelu(y). */
+/* y = x w + b (+ residual); `gelu`, unless NULL, gets gelu(y). */
 sluice_status sluice__dense_forward(const sluice_layer_call *call, const sluice__dense *dense,
                                     void *y, const void *x, const void *residual, void *gelu);
-/* dx = dy w^T, times gelu'(before_gelu) if that is there. */
+/* dx = dy w^T, times gelu'(before_gelu) unless that is NULL. */
 sluice_status sluice__dense_backward_input(const sluice_layer_call *call,
                                            const sluice__dense *dense, void *dx, const void *dy,
                                            const void *before_gelu);

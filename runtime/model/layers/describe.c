@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* describe.c -- what the layer kinds share when they describe themselves. */
+/* describe.c -- checks, sizes and costs that the layer kinds share in their descriptions. */
 #include "runtime/model/layers/describe.h"
 
 #include <assert.h>
@@ -10,11 +10,10 @@
 #include "runtime/base/error.h"
 
 /* A layer's saved, stashed and scratch bytes are all below a few thousand times the bytes of its
- * largest tensor, so that none of their sums reaches 2^63 when that one has at most 2^48 elements.
- */
-static const int64_t most_elements = (int64_t)1 << 48;
+ * largest tensor: with at most 2^48 elements in that one, no sum of them reaches 2^63. */
+static const int64_t max_elements = (int64_t)1 << 48;
 
-/* The boundary that every piece of scratch begins at: a cache line. */
+/* Every piece of scratch begins at a cache line. */
 enum { PIECE = 64 };
 
 const char *sluice__shape_text(char text[SLUICE__SHAPE_TEXT], const sluice_shape *shape) {
@@ -64,7 +63,7 @@ sluice_status sluice__check_count(const char *kind, const char *what, int64_t co
 
 sluice_status sluice__check_scale(const char *kind, const char *what, float scale) {
     if (isfinite(scale) && scale >= 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %g; it must be a finite number from 0 on",
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s has %s %g; it must be a finite number, at least 0",
                         kind, what, (double)scale);
 }
 
@@ -79,7 +78,7 @@ sluice_status sluice__check_width(const char *kind, const char *what, int64_t wi
 
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns) {
     int64_t count = 0;
-    if (!__builtin_mul_overflow(rows, columns, &count) && count <= most_elements) return SLUICE_OK;
+    if (!__builtin_mul_overflow(rows, columns, &count) && count <= max_elements) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "%s would need a tensor of %" PRId64 " x %" PRId64
                         " elements, more than 2^48",

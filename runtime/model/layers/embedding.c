@@ -50,7 +50,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     return SLUICE_OK;
 }
 
-/* y = x after dropout, or nothing where there is none: `*out` is where the result stands. */
+/* y = x after dropout; `*out` is y, or x itself if nothing is dropped. */
 static sluice_status drop(const sluice_layer_call *call, const void **out, void *y, const void *x) {
     const sluice_embedding_config *const c = call->config;
     const sluice_dropout dropout =

@@ -34,7 +34,7 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 }
 
 static sluice_status backward_weight(const sluice_layer_call *call) {
-    (void)call; /* I has made the gradients */
+    (void)call; /* I has computed the gradients */
     return SLUICE_OK;
 }
 

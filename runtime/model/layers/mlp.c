@@ -9,7 +9,7 @@
 enum { NORMED, BEFORE_GELU, AFTER_GELU }; /* saved, after what the norm saves */
 enum { HIDDEN_GRADIENT };                 /* stash: that of BEFORE_GELU */
 
-/* What every action begins with. */
+/* What every action derives from configuration and input. */
 typedef struct parts {
     sluice__norm norm;
     sluice__dense expand, projection;
@@ -57,7 +57,8 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     sluice__dense_describe(&d, &p.projection, type, "c_proj.weight", "c_proj.bias",
                            c->projection_scale);
     sluice__branch_describe(&d, &p.projection, type, c->dropout);
-    sluice__cost_pass(&d.forward, type, p.expand.rows * c->hidden, 1, 12); /* GELU, and its slope */
+    sluice__cost_pass(&d.forward, type, p.expand.rows * c->hidden, 1,
+                      12); /* GELU and its derivative */
     sluice__cost_pass(&d.input, type, p.expand.rows * c->hidden, 1, 16);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT);  /* NORMED */
     sluice__add_saved(&d, hidden, SLUICE_UNTIL_INPUT);  /* BEFORE_GELU */

@@ -43,7 +43,7 @@ size_t sluice__norm_scratch(const sluice_shape *input) {
     return 2 * sluice_column_sum_scratch(sluice__rows(input), sluice__width(input));
 }
 
-/* The mean is there for a layernorm only, before the reciprocal standard deviation. */
+/* Only a layernorm saves the mean, before the reciprocal standard deviation. */
 static float *mean_of(const sluice_layer_call *call, const sluice__norm *norm) {
     return norm->saved_count > 1 ? call->saved[0] : NULL;
 }
@@ -73,7 +73,7 @@ sluice_status sluice__norm_forward(const sluice_layer_call *call, const sluice__
 sluice_status sluice__norm_backward(const sluice_layer_call *call, const sluice__norm *norm,
                                     const void *dy, const void *residual, void *scratch) {
     const bool has_bias = norm->parameter_count > BIAS;
-    /* Nobody wants the input gradient of a model's first layer, but gain and bias need the pass. */
+    /* A model's first layer has no input gradient, but those of gain and bias need the pass. */
     return call->operations->norm_backward(call->stream,
                                            &(sluice_norm_backward){
                                                .dx       = call->input_gradient,

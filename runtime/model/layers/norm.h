@@ -2,10 +2,9 @@
 /*
  * norm.h -- the norm that a layer begins with, alone or before attention or MLP.
  *
- * Such a layer keeps the norm's gain, and its bias if it has one, as its first parameters, and the
- * mean (of a layernorm) and reciprocal standard deviation of each row of its input as its first
- * saved tensors. Its I ends with the backward of the norm, which makes the gradients while it is
- * there.
+ * The norm's gain, and its bias if it has one, are the layer's first parameters; the mean (of a
+ * layernorm) and reciprocal standard deviation of each row are its first saved tensors. The layer's
+ * I ends with the backward of the norm, which computes the gradients of gain and bias as well.
  */
 #ifndef SLUICE_MODEL_LAYERS_NORM_H
 #define SLUICE_MODEL_LAYERS_NORM_H
@@ -15,15 +14,15 @@
 typedef struct sluice__norm {
     sluice_norm_kind kind;
     float epsilon;
-    int parameter_count, saved_count; /* that it takes of the layer's, from 0 on */
+    int parameter_count, saved_count; /* how many of the layer's it has, from 0 on */
 } sluice__norm;
 
 /* E_ARGUMENT with a sentence that begins with the layer's `kind`. */
 sluice_status sluice__check_norm(const char *kind, const sluice_norm_config *config);
 sluice__norm sluice__norm_of(const sluice_norm_config *config);
 
-/* Append parameters (`bias` is not used where there is none), saved tensors and costs; the first
- * thing in a description. */
+/* Append parameters (`bias` is unused if there is none), saved tensors and costs; to be called
+ * first. */
 void sluice__norm_describe(sluice_layer_description *description, const sluice__norm *norm,
                            const char *gain, const char *bias, const sluice_shape *input);
 /* Bytes that sluice__norm_backward() needs. */

@@ -36,7 +36,7 @@ static sluice_status compare(const sluice_layer_call *call, void *dx) {
 }
 
 static sluice_status forward(const sluice_layer_call *call) {
-    /* In training I makes the loss, with the gradient. */
+    /* In training I computes the loss with the gradient. */
     return call->training ? SLUICE_OK : compare(call, NULL);
 }
 

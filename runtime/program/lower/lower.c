@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lower.c -- a rank's actions become instructions on named buffers, with posts and waits. */
+/* lower.c -- from a rank's actions to instructions on buffers, with posts and waits. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/lower/lowered.h"
@@ -10,23 +10,23 @@ typedef struct lowering {
     const sluice__rank_links *links;
     sluice__lowered *out;
     int rank, depth;
-    int *local_stage, *local_edge; /* number among the rank's own; -1 */
-    int stages, edges;             /* of the rank */
+    int *local_stage, *local_edge; /* number among those of this rank; -1: on none of its stages */
+    int stages, edges;             /* of this rank */
     int *known;                    /* buffer of each (edge, micro-batch), then of each (own role,
                                     * stage, micro-batch); -1 */
     int *post_at;                  /* instruction of each post of `links` */
     bool *waited;                  /* of each post */
-    int *sends, *first_send;       /* posts of the sends to each peer, in order; where its begin */
-    int *released;                 /* so many of the sends to each peer are waited for */
-    int *send_of;                  /* post of (local edge, micro-batch): its send; -1 */
-    int *of_block, *next_of_block; /* first post that a block makes or uses; the next; -1 */
-    bool *wrote_input, *wrote_weight; /* per stage: its first gradient is written */
+    int *sends, *first_send;       /* posts that send, by peer; [peer]: index of its first */
+    int *released;                 /* [peer]: how many of the sends to it have been waited for */
+    int *send_of;                  /* of (local edge, micro-batch): the post that sends it; -1 */
+    int *of_block, *next_of_block; /* first post that a block produces or uses; the next; -1 */
+    bool *wrote_input, *wrote_weight; /* per stage: its first gradient has been written */
     bool *recomputed;                 /* [local stage][micro-batch]: its F saved nothing */
-    int *slot_lives;                  /* of an instruction, while it is added */
+    int *slot_buffers;                /* of an instruction, while it is added */
     size_t *slot_bytes;
 } lowering;
 
-/* Roles of buffers that cross no edge: what the model takes, and what stays inside. */
+/* Roles of buffers that cross no edge: the model's input, and what stays inside a stage. */
 enum { OWN_ROLES = SLUICE_ROLE_SCRATCH - SLUICE__EDGE_ROLES + 1 };
 
 static size_t of_edge(const lowering *at, int edge, int i) {
@@ -43,7 +43,7 @@ static size_t of_own(const lowering *at, sluice_role role, int stage, int i) {
            of_stage(at, stage, i);
 }
 
-/* What the buffer of an edge is to the rank: its consumer's, if that is here. */
+/* The role of an edge's buffer on this rank: that of the consumer, if it is here. */
 static sluice_role kind_of_edge(const lowering *at, int edge) {
     const sluice_edge *is = &at->program->edges.list[edge].is;
     const bool here       = at->program->stage_rank[is->consumer] == at->rank;
@@ -52,25 +52,26 @@ static sluice_role kind_of_edge(const lowering *at, int edge) {
     return here ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT;
 }
 
-static sluice_status find_life(lowering *at, int *life, size_t key, sluice_role kind) {
+static sluice_status find_buffer(lowering *at, int *buffer, size_t key, sluice_role kind) {
     int *known = &at->known[key];
-    if (*known < 0) SLUICE__TRY(sluice__add_life(at->out, known, (int)kind));
-    *life = *known;
+    if (*known < 0) SLUICE__TRY(sluice__add_buffer(at->out, known, (int)kind));
+    *buffer = *known;
     return SLUICE_OK;
 }
 
-/* The buffer of (edge, micro-batch) on this rank, new if it is not known yet. Two stages of one
- * rank share it. */
-static sluice_status find_edge_life(lowering *at, int *life, int edge, int i) {
-    return find_life(at, life, of_edge(at, edge, i), kind_of_edge(at, edge));
+/* The buffer of (edge, micro-batch) on this rank, created on first use. Two stages of one rank
+ * share it. */
+static sluice_status find_edge_buffer(lowering *at, int *buffer, int edge, int i) {
+    return find_buffer(at, buffer, of_edge(at, edge, i), kind_of_edge(at, edge));
 }
 
-/* That of slot k of a compute instruction. */
-static sluice_status find_slot_life(lowering *at, int *life, const sluice_instruction *of, int k) {
+/* The buffer of slot k of a compute instruction. */
+static sluice_status find_slot_buffer(lowering *at, int *buffer, const sluice_instruction *of,
+                                      int k) {
     const sluice__slot_key key = sluice__slot_key_of(&at->program->edges, of->stage, k);
-    if (key.role == SLUICE_ROLE_SCRATCH) return sluice__add_life(at->out, life, (int)key.role);
-    if (key.edge >= 0) return find_edge_life(at, life, key.edge, of->microbatch);
-    return find_life(at, life, of_own(at, key.role, of->stage, of->microbatch), key.role);
+    if (key.role == SLUICE_ROLE_SCRATCH) return sluice__add_buffer(at->out, buffer, (int)key.role);
+    if (key.edge >= 0) return find_edge_buffer(at, buffer, key.edge, of->microbatch);
+    return find_buffer(at, buffer, of_own(at, key.role, of->stage, of->microbatch), key.role);
 }
 
 /* ---- compute ---- */
@@ -88,7 +89,7 @@ static sluice_instruction_kind compute_kind(sluice_action_kind kind) {
     }
 }
 
-/* The first writer of a step stores, the others accumulate. */
+/* The first write of a step stores, the others accumulate. */
 static void mark_first(lowering *at, sluice_instruction *instruction) {
     const sluice_instruction_kind kind = instruction->kind;
     if (kind == SLUICE_INSTRUCTION_BACKWARD || kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) {
@@ -106,12 +107,12 @@ static sluice_status add_on_buffers(lowering *at, const sluice_instruction *inst
     for (int k = 0; k < slots; k++) {
         at->slot_bytes[k] = sluice__slot_bytes(at->program, instruction, k);
         if (at->slot_bytes[k] > 0)
-            SLUICE__TRY(find_slot_life(at, &at->slot_lives[k], instruction, k));
+            SLUICE__TRY(find_slot_buffer(at, &at->slot_buffers[k], instruction, k));
     }
     SLUICE__TRY(sluice__add_instruction(at->out, instruction));
     for (int k = 0; k < slots; k++)
         if (at->slot_bytes[k] > 0)
-            SLUICE__TRY(sluice__use_life(at->out, at->slot_lives[k], k, at->slot_bytes[k]));
+            SLUICE__TRY(sluice__use_buffer(at->out, at->slot_buffers[k], k, at->slot_bytes[k]));
     return SLUICE_OK;
 }
 
@@ -119,7 +120,7 @@ static bool is_backward(sluice_action_kind kind) {
     return kind == SLUICE_ACTION_B || kind == SLUICE_ACTION_I;
 }
 
-/* F number `k` of the rank is done again before its backward: the stage recomputes, and the
+/* Whether the F at action `k` runs again before its backward: the stage recomputes, and the
  * backward does not follow at once. */
 static bool is_recomputed(const lowering *at, int k) {
     const sluice_action *f = &at->links->actions[k];
@@ -130,7 +131,7 @@ static bool is_recomputed(const lowering *at, int k) {
              next->microbatch == f->microbatch);
 }
 
-/* Action number `k` of the rank. */
+/* Add the compute instruction of the rank's action `k`. */
 static sluice_status add_compute(lowering *at, int k) {
     const sluice_action *action    = &at->links->actions[k];
     sluice_instruction instruction = sluice__blank;
@@ -147,7 +148,7 @@ static sluice_status add_compute(lowering *at, int k) {
     return add_on_buffers(at, &instruction);
 }
 
-/* What the block's backward actions need again; it need not wait for their gradients. */
+/* Recompute what the block's backward actions need, before their gradients are waited for. */
 static sluice_status add_recomputes(lowering *at, const sluice__block *block) {
     for (int k = block->first; k < block->first + block->count; k++) {
         const sluice_action *action    = &at->links->actions[k];
@@ -177,12 +178,12 @@ static sluice_status add_post(lowering *at, int which) {
     instruction.peer       = post->peer;
     instruction.transfer   = post->transfer;
     sluice__name_channel(&instruction, &at->program->edges);
-    int life;
-    SLUICE__TRY(find_edge_life(at, &life, post->edge, post->microbatch));
+    int buffer;
+    SLUICE__TRY(find_edge_buffer(at, &buffer, post->edge, post->microbatch));
     SLUICE__TRY(sluice__add_instruction(at->out, &instruction));
     at->post_at[which] = at->out->count - 1;
-    return sluice__use_life(at->out, life, post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT,
-                            sluice__edge_bytes(at->program, post->edge, post->microbatch));
+    return sluice__use_buffer(at->out, buffer, post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT,
+                              sluice__edge_bytes(at->program, post->edge, post->microbatch));
 }
 
 static sluice_status wait_for(lowering *at, int which) {
@@ -191,8 +192,8 @@ static sluice_status wait_for(lowering *at, int which) {
     return sluice__add_wait(at->out, at->post_at[which]);
 }
 
-/* The sends whose slots are free by the time that this one's producer begins; `depth` to a
- * peer may be outstanding in any case. */
+/* Wait for the sends that will be done by the time that the producer of `post` begins; `depth`
+ * sends to a peer may be outstanding in any case. */
 static sluice_status wait_for_sends(lowering *at, const sluice__post *post, int posted) {
     const int far   = post->order + 1 - at->depth;
     const int last  = post->released < far ? post->released : far;
@@ -205,14 +206,15 @@ static sluice_status wait_for_sends(lowering *at, const sluice__post *post, int 
     return SLUICE_OK;
 }
 
-/* A gradient that has arrived proves that the output it belongs to did: that need not be kept. */
+/* When a gradient has arrived, the output that it belongs to has, too, and its send need not be
+ * outstanding any longer. */
 static sluice_status wait_for_output(lowering *at, const sluice__post *gradient, int posted) {
     const int output = sluice__reverse_of(&at->program->edges, gradient->edge);
     const int which  = at->send_of[of_edge(at, output, gradient->microbatch)];
     return which >= 0 && which < posted ? wait_for(at, which) : SLUICE_OK;
 }
 
-/* Before block `b`: its inputs are there, and the slots of its sends are few. */
+/* Before block `b`: wait for its inputs, and for earlier sends so that few are outstanding. */
 static sluice_status add_waits(lowering *at, int b, int posted) {
     for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
         if (at->links->posts[k].sends)
@@ -246,7 +248,7 @@ static sluice_status lower_steps(lowering *at) {
 
 /* ---- all ---- */
 
-/* The posts that each block makes or uses, in their order. */
+/* Chain the posts that each block produces or uses, in order. */
 static sluice_status group_posts(lowering *at) {
     const sluice__rank_links *links = at->links;
     SLUICE__TRY(sluice__alloc(&at->of_block, (size_t)links->block_count, sizeof *at->of_block));
@@ -261,7 +263,7 @@ static sluice_status group_posts(lowering *at) {
     return SLUICE_OK;
 }
 
-/* Sends to a peer are numbered from 0 in the order in which they are posted. */
+/* List the sends to each peer in the order in which they are posted. */
 static sluice_status index_sends(lowering *at) {
     const sluice__rank_links *links = at->links;
     const int p                     = at->program->ranks;
@@ -319,7 +321,7 @@ static sluice_status prepare(lowering *at) {
     SLUICE__TRY(index_sends(at));
     SLUICE__TRY(index_stages(at));
     SLUICE__TRY(make_tables(at));
-    SLUICE__TRY(sluice__alloc(&at->slot_lives, slots, sizeof *at->slot_lives));
+    SLUICE__TRY(sluice__alloc(&at->slot_buffers, slots, sizeof *at->slot_buffers));
     SLUICE__TRY(sluice__alloc(&at->slot_bytes, slots, sizeof *at->slot_bytes));
     SLUICE__TRY(sluice__alloc(&at->wrote_input, stages, sizeof *at->wrote_input));
     return sluice__alloc(&at->wrote_weight, stages, sizeof *at->wrote_weight);
@@ -335,7 +337,7 @@ sluice_status sluice__lower_rank(sluice__lowered *out, const sluice_program *pro
 out:
     sluice__free(at.local_stage);
     sluice__free(at.local_edge);
-    sluice__free(at.slot_lives);
+    sluice__free(at.slot_buffers);
     sluice__free(at.slot_bytes);
     sluice__free(at.known);
     sluice__free(at.post_at);

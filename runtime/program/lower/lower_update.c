@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* lower_update.c -- after the drain: gradients of tied parameters are exchanged and summed, then
- * norm and update. */
+/* lower_update.c -- what follows the drain: the exchange and the sums of tied gradients, norm and
+ * update. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/lower/lowered.h"
 
-/* One rank while that is lowered. */
+/* One rank while this part of it is lowered. */
 typedef struct lowering {
     const sluice_program *program;
     sluice__lowered *out;
     int rank;
-    int *numbers; /* [channel]: of its next transfer */
+    int *numbers; /* [channel]: number of its next transfer */
 } lowering;
 
-/* The rank's end of a tie's edge. */
+/* Post the rank's end of a tie's edge. */
 static sluice_status add_post(const lowering *at, int edge) {
     const sluice__edge *tie            = &at->program->edges.list[edge];
     const sluice__channel_key *through = &at->program->edges.channels[tie->channel];
@@ -26,17 +26,17 @@ static sluice_status add_post(const lowering *at, int edge) {
     post.peer     = sends ? through->to : through->from;
     post.transfer = at->numbers[tie->channel]++;
     sluice__name_channel(&post, &at->program->edges);
-    int life = -1;
-    if (!sends) SLUICE__TRY(sluice__add_life(at->out, &life, SLUICE_MEMORY_TIES));
+    int buffer = -1;
+    if (!sends) SLUICE__TRY(sluice__add_buffer(at->out, &buffer, SLUICE_MEMORY_TIES));
     SLUICE__TRY(sluice__add_instruction(at->out, &post));
     if (sends)
         return sluice__use_permanent(at->out, at->program->use_gradients[tie->is.tensor],
                                      SLUICE_ROLE_INPUT, tie->bytes);
-    at->out->tie_lives[tie->is.tensor] = life;
-    return sluice__use_life(at->out, life, SLUICE_ROLE_OUTPUT, tie->bytes);
+    at->out->tie_buffers[tie->is.tensor] = buffer;
+    return sluice__use_buffer(at->out, buffer, SLUICE_ROLE_OUTPUT, tie->bytes);
 }
 
-/* Use u's gradient, from its rank to every other holder. */
+/* Send the gradient of use u from its rank to every other holder. */
 static sluice_status exchange_use(const lowering *at, int u) {
     const sluice__edges *edges = &at->program->edges;
     for (int e = 2 * edges->activations; e < edges->count; e++) {
@@ -47,7 +47,7 @@ static sluice_status exchange_use(const lowering *at, int u) {
     return SLUICE_OK;
 }
 
-/* In one order of (use, holder) on every rank. */
+/* In the same order of (use, holder) on every rank. */
 static sluice_status exchange_ties(const lowering *at) {
     const int begin = at->out->count;
     for (int u = 0; u < sluice_model_use_count(at->program->model); u++)
@@ -66,14 +66,14 @@ static sluice_status reduce_ties(const lowering *at) {
         reduce.stage              = at->program->edges.list[reduce.edge].is.consumer;
         SLUICE__TRY(sluice__add_instruction(at->out, &reduce));
         for (int k = 0; k < rank->ties[t].terms; k++) {
-            const int life = at->out->tie_lives[rank->ties[t].uses[k]];
-            if (life >= 0) at->out->lives[life].end = at->out->count - 1;
+            const int buffer = at->out->tie_buffers[rank->ties[t].uses[k]];
+            if (buffer >= 0) at->out->buffers[buffer].end = at->out->count - 1;
         }
     }
     return SLUICE_OK;
 }
 
-/* What has passed each channel in the step: ties' transfers are numbered on from there. */
+/* Count the step's transfers of each channel: the numbers of ties continue from there. */
 static void count_transfers(const lowering *at, const sluice__rank_links *links) {
     for (int k = 0; k < links->post_count; k++) {
         const sluice__post *post = &links->posts[k];
@@ -85,8 +85,8 @@ static void count_transfers(const lowering *at, const sluice__rank_links *links)
 static sluice_status add_ties(lowering *at, const sluice__rank_links *links) {
     const int uses       = sluice_model_use_count(at->program->model);
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY(sluice__alloc(&at->out->tie_lives, (size_t)uses, sizeof *at->out->tie_lives));
-    for (int u = 0; u < uses; u++) at->out->tie_lives[u] = -1;
+    SLUICE__TRY(sluice__alloc(&at->out->tie_buffers, (size_t)uses, sizeof *at->out->tie_buffers));
+    for (int u = 0; u < uses; u++) at->out->tie_buffers[u] = -1;
     SLUICE__TRY_OUT(
         sluice__alloc(&at->numbers, (size_t)at->program->edges.channel_count, sizeof(int)));
     count_transfers(at, links);

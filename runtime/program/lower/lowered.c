@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lowered.c -- growing a rank's list. */
+/* lowered.c -- append to a rank's lists of instructions, buffers and uses. */
 #include "runtime/program/lower/lowered.h"
 
 #include "runtime/base/alloc.h"
@@ -18,14 +18,14 @@ sluice_status sluice__add_instruction(sluice__lowered *out, const sluice_instruc
     return SLUICE_OK;
 }
 
-sluice_status sluice__add_life(sluice__lowered *out, int *life, int kind) {
-    if (out->life_count == out->life_capacity) {
-        const int capacity = out->life_capacity ? 2 * out->life_capacity : 256;
-        SLUICE__TRY(sluice__grow(&out->lives, (size_t)capacity, sizeof *out->lives));
-        out->life_capacity = capacity;
+sluice_status sluice__add_buffer(sluice__lowered *out, int *buffer, int kind) {
+    if (out->buffer_count == out->buffer_capacity) {
+        const int capacity = out->buffer_capacity ? 2 * out->buffer_capacity : 256;
+        SLUICE__TRY(sluice__grow(&out->buffers, (size_t)capacity, sizeof *out->buffers));
+        out->buffer_capacity = capacity;
     }
-    *life             = out->life_count++;
-    out->lives[*life] = (sluice__life){.begin = out->count, .end = out->count, .kind = kind};
+    *buffer               = out->buffer_count++;
+    out->buffers[*buffer] = (sluice__buffer){.begin = out->count, .end = out->count, .kind = kind};
     return SLUICE_OK;
 }
 
@@ -39,9 +39,9 @@ static sluice_status add_use(sluice__lowered *out, const sluice__use *use) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__use_life(sluice__lowered *out, int life, int slot, size_t bytes) {
-    const sluice__use use = {out->count - 1, life, slot, bytes, 0};
-    sluice__life *used    = &out->lives[life];
+sluice_status sluice__use_buffer(sluice__lowered *out, int buffer, int slot, size_t bytes) {
+    const sluice__use use = {out->count - 1, buffer, slot, bytes, 0};
+    sluice__buffer *used  = &out->buffers[buffer];
     if (used->bytes < bytes) used->bytes = bytes;
     used->end = use.instruction;
     return add_use(out, &use);
@@ -78,14 +78,14 @@ sluice_status sluice__add_wait(sluice__lowered *out, int posted) {
     instruction.post               = posted;
     instruction.group              = 0;
     SLUICE__TRY(sluice__add_instruction(out, &instruction));
-    if (use.life < 0) return sluice__use_permanent(out, use.offset, use.slot, use.bytes);
-    return sluice__use_life(out, use.life, use.slot, use.bytes);
+    if (use.buffer < 0) return sluice__use_permanent(out, use.offset, use.slot, use.bytes);
+    return sluice__use_buffer(out, use.buffer, use.slot, use.bytes);
 }
 
 void sluice__lowered_free(sluice__lowered *lowered) {
     sluice__free(lowered->list);
     sluice__free(lowered->uses);
-    sluice__free(lowered->lives);
-    sluice__free(lowered->tie_lives);
+    sluice__free(lowered->buffers);
+    sluice__free(lowered->tie_buffers);
     *lowered = (sluice__lowered){0};
 }

@@ -4,7 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/program/lower/posts.h"
 
-/* The first micro-batch of which `stage` has no F among its rank's actions. */
+/* Name the first micro-batch that `stage` has no F for. */
 static sluice_status name_missing(const sluice_schedule *schedule, int stage) {
     const int m    = sluice_schedule_microbatches(schedule);
     const int rank = sluice_schedule_stage_rank(schedule, stage);
@@ -17,7 +17,7 @@ static sluice_status name_missing(const sluice_schedule *schedule, int stage) {
             has[list[k].microbatch] = true;
     while (missing < m && has[missing]) missing++;
     sluice__free(has);
-    if (missing == m) return SLUICE_OK; /* one is there more than once: verification says so */
+    if (missing == m) return SLUICE_OK; /* another one occurs twice, which verification reports */
     return sluice__fail(SLUICE_E_SCHEDULE, "stage %d of rank %d never does F of micro-batch %d",
                         stage, rank, missing);
 }

@@ -2,16 +2,18 @@
 /*
  * one_queue.c -- one order of all transfers, for transports in which each rank has one queue.
  *
- * Transfers are sorted by when their producers end (F, I and W take 1, transfers nothing), then by
- * the pair of ranks, stage, kind and micro-batch. Those of one time and one pair are a group, which
- * both ranks issue as one: there, activations and gradients are exchanged. It is one kernel of the
- * pair's communicator; those of other pairs stand before or behind it in the rank's one queue.
+ * Transfers are sorted by the time at which their producers end (F, I and W take 1, transfers
+ * nothing), then by pair of ranks, stage, kind and micro-batch. Transfers of one time and one pair
+ * form a group, which both ranks issue as one, so that activations and gradients are exchanged. A
+ * group is one kernel of the pair's communicator; groups of other pairs come before or after it in
+ * the rank's one queue.
  *
- * Of the pairs of one time come first those of ranks 0 1, 2 3, 4 5, ..., then 1 2, 3 4, ..., then
- * ranks that are no neighbours. Ascending, each would wait for the one before, along the pipeline.
+ * At one time the pairs of ranks 0 1, 2 3, 4 5, ... come first, then 1 2, 3 4, ..., then ranks that
+ * are not neighbours. In ascending order, each pair would wait for the one before it, all along the
+ * pipeline.
  *
- * Every rank issues its groups in that order. Whatever the first group that is not done waits for,
- * compute or an earlier group, comes before it in the order: so there is always one that can go on.
+ * Every rank issues its groups in that order. Everything that the first unfinished group waits for,
+ * compute or earlier groups, comes before it in the order: so some group can always proceed.
  */
 #include <stdlib.h>
 
@@ -21,11 +23,11 @@
 
 typedef struct entry {
     int64_t time;
-    int turn;      /* of the pair, among those of one time */
+    int turn;      /* of the pair, among the pairs of one time */
     int low, high; /* the two ranks */
     int rank, block;
     const sluice_action *action; /* the producer */
-    int made;                    /* which of the edges that it makes something for */
+    int made;                    /* number among the edges that it produces for */
 } entry;
 
 typedef struct ordering {
@@ -49,12 +51,12 @@ static int compare(const void *left, const void *right) {
     return a->made < b->made ? -1 : a->made > b->made;
 }
 
-/* The k-th of what `action` makes for other stages. */
+/* Add the k-th transfer that `action` produces for other stages. */
 static sluice_status add_entry(ordering *all, int r, int block, const sluice_action *action, int k,
                                int64_t time) {
-    sluice__handover made = {0};
+    sluice__derived made = {0};
     bool exists;
-    SLUICE__TRY(sluice__find_handover(&made, &exists, all->wiring, action, k, block));
+    SLUICE__TRY(sluice__find_derived(&made, &exists, all->wiring, action, k, block));
     if (!exists) return SLUICE_OK;
     if (all->count == all->capacity) {
         const int capacity = all->capacity ? 2 * all->capacity : 64;
@@ -88,12 +90,11 @@ static sluice_status add_entries(ordering *all, int64_t *const *ends, bool *reac
     return SLUICE_OK;
 }
 
-/* Both posts of an entry, at the end of their ranks' queues. */
+/* Append both posts of an entry to the queues of their ranks. */
 static sluice_status add_posts(ordering *all, const entry *at, int group) {
-    sluice__handover made = {0};
+    sluice__derived made = {0};
     bool exists;
-    SLUICE__TRY(
-        sluice__find_handover(&made, &exists, all->wiring, at->action, at->made, at->block));
+    SLUICE__TRY(sluice__find_derived(&made, &exists, all->wiring, at->action, at->made, at->block));
     const int channel  = all->wiring->edges->list[made.send.edge].channel;
     made.send.transfer = made.receive.transfer = all->numbers[channel]++;
     made.send.group = made.receive.group = group;
@@ -105,7 +106,7 @@ static bool are_grouped(const entry *a, const entry *b) {
     return a->time == b->time && a->low == b->low && a->high == b->high;
 }
 
-/* A rank's only post of a group is no worse for its number. */
+/* A group of a single post gets a number, too: that does no harm. */
 static sluice_status issue(ordering *all) {
     for (int k = 0, group = 0; k < all->count; k++) {
         if (k == 0 || !are_grouped(&all->entries[k - 1], &all->entries[k])) group++;
@@ -114,7 +115,7 @@ static sluice_status issue(ordering *all) {
     return SLUICE_OK;
 }
 
-/* ---- where a rank posts them ---- */
+/* ---- when a rank posts them ---- */
 
 /* The group of post k: posts *first .. *last. */
 static void find_group(const sluice__rank_links *rank, int k, int *first, int *last) {
@@ -125,8 +126,8 @@ static void find_group(const sluice__rank_links *rank, int k, int *first, int *l
         ++*last;
 }
 
-/* A receive as late as it may be, unless one behind it in the queue must come earlier; then nothing
- * before its producer, or before what is ahead of it. */
+/* First pass: a receive is posted as late as it may be, unless a later one in the queue must come
+ * earlier. Second pass: nothing is posted before its producer, or before what precedes it. */
 static void place_posts(sluice__rank_links *rank) {
     sluice__post *posts = rank->posts;
     int first, last;
@@ -150,7 +151,7 @@ static sluice_status order(ordering *all, int64_t **ends, bool *reached) {
     SLUICE__TRY(sluice__unit_times(ends, all->wiring, all->ranks));
     SLUICE__TRY(add_entries(all, ends, reached));
     if (!*reached) return SLUICE_OK;
-    if (all->count > 0) /* one rank has none, and qsort() wants an array */
+    if (all->count > 0) /* a single rank has none, and qsort() needs an array */
         qsort(all->entries, (size_t)all->count, sizeof *all->entries, compare);
     SLUICE__TRY(sluice__alloc(&all->numbers, channels, sizeof *all->numbers));
     SLUICE__TRY(issue(all));

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outstanding.c -- how many sends to a peer may be on their way, so that none holds its rank up.
+ * outstanding.c -- how many sends to a peer may be outstanding, so that none holds up its rank.
  *
- * A send ends when its receive is posted, which may be long after: what goes round to a rank's next
- * chunk is asked for when that chunk begins. Its sender goes on to its next block meanwhile, and
- * before that waits only for sends whose receives are posted by then (F, I and W take 1, transfers
- * nothing), in the order in which they were posted. Two may be outstanding in any case.
+ * A send ends when its receive is posted, which may be much later: what comes around to a rank's
+ * next chunk is received when that chunk begins. Meanwhile its sender goes on to its next block,
+ * before which it waits only for sends whose receives are posted by then (F, I and W take 1,
+ * transfers nothing), in the order in which they were posted. Two may be outstanding in any case.
  */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/lower/wiring.h"
 
-enum { LEAST = 2 };
+enum { MIN_OUTSTANDING = 2 };
 
 typedef struct releases {
     const sluice__edges *edges;
@@ -19,10 +19,10 @@ typedef struct releases {
     int *first;        /* [channel]: index of its first transfer below */
     int64_t *received; /* per transfer: when its receive is posted */
 
-    /* of one rank, while its sends are looked at */
-    int *sends;    /* posts that send, those to one peer side by side */
-    int *peer;     /* [peer]: where its own begin */
-    int *released; /* [peer]: so many of them have ended by now */
+    /* of one rank, while its sends are processed */
+    int *sends;    /* posts that send, by peer */
+    int *peer;     /* [peer]: index of its first */
+    int *released; /* [peer]: how many of them have ended by now */
 } releases;
 
 static int transfer_of(const releases *all, const sluice__post *post) {
@@ -31,16 +31,16 @@ static int transfer_of(const releases *all, const sluice__post *post) {
 
 static sluice_status count_sends(releases *all, const sluice__rank_links *ranks) {
     const size_t channels = (size_t)all->edges->channel_count, p = (size_t)all->ranks;
-    int most = 0;
+    int max = 0;
     SLUICE__TRY(sluice__alloc(&all->first, channels + 1, sizeof *all->first));
     for (int r = 0; r < all->ranks; r++) {
-        if (ranks[r].post_count > most) most = ranks[r].post_count;
+        if (ranks[r].post_count > max) max = ranks[r].post_count;
         for (int k = 0; k < ranks[r].post_count; k++)
             if (ranks[r].posts[k].sends)
                 all->first[all->edges->list[ranks[r].posts[k].edge].channel + 1]++;
     }
     for (size_t c = 0; c < channels; c++) all->first[c + 1] += all->first[c];
-    SLUICE__TRY(sluice__alloc(&all->sends, (size_t)most, sizeof *all->sends));
+    SLUICE__TRY(sluice__alloc(&all->sends, (size_t)max, sizeof *all->sends));
     SLUICE__TRY(sluice__alloc(&all->peer, p + 1, sizeof *all->peer));
     SLUICE__TRY(sluice__alloc(&all->released, p, sizeof *all->released));
     SLUICE__TRY(sluice__alloc(&all->received, (size_t)all->first[channels], sizeof(int64_t)));
@@ -53,12 +53,12 @@ static void note_receives(releases *all, const sluice__rank_links *rank, const i
         const sluice__post *const post = &rank->posts[k];
         const int channel              = all->edges->list[post->edge].channel;
         if (post->sends || transfer_of(all, post) >= all->first[channel + 1])
-            continue; /* a receive without a send: verification says so */
+            continue; /* a receive without a send, which verification reports */
         all->received[transfer_of(all, post)] = post->at > 0 ? ends[post->at - 1] : 0;
     }
 }
 
-/* The rank's sends by peer, in the order in which they are posted. */
+/* Sort the rank's sends by peer, in the order in which they are posted. */
 static void order_sends(releases *all, sluice__rank_links *rank) {
     for (int q = 0; q <= all->ranks; q++) all->peer[q] = 0;
     for (int k = 0; k < rank->post_count; k++)
@@ -86,7 +86,7 @@ static void release_sends(releases *all, sluice__rank_links *rank, const int64_t
         const int *sends    = &all->sends[all->peer[post->peer]];
         int *const released = &all->released[post->peer];
         const int64_t begin = begin_of(rank, post->block, ends);
-        while (*released <= post->order - LEAST &&
+        while (*released <= post->order - MIN_OUTSTANDING &&
                all->received[transfer_of(all, &rank->posts[sends[*released]])] <= begin)
             ++*released;
         post->released = *released;

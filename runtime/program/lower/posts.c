@@ -21,7 +21,7 @@ static sluice_status check_microbatch(const sluice_action *action, int rank) {
                         sluice_action_name(action->kind), rank);
 }
 
-/* Compute actions of a rank, and the blocks that they form. */
+/* Collect the compute actions of a rank, and the blocks that they form. */
 static sluice_status take_actions(sluice__rank_links *rank, const sluice_action *list, int count,
                                   int r) {
     SLUICE__TRY(sluice__alloc(&rank->actions, (size_t)count, sizeof *rank->actions));
@@ -56,7 +56,7 @@ static sluice_status find_blocks(sluice__wiring *wiring, const sluice__rank_link
     return SLUICE_OK;
 }
 
-/* A transfer's number is the count of earlier ones of its channel, at either end. */
+/* Counters of each channel's posts, from which transfers get their numbers at either end. */
 typedef struct numbering {
     int *sent, *received; /* [channel] */
 } numbering;
@@ -67,7 +67,7 @@ static bool sends(sluice_action_kind kind) {
     return kind == SLUICE_ACTION_SEND_F || kind == SLUICE_ACTION_SEND_B;
 }
 
-/* What the edges that a named transfer stands for are to its stage. */
+/* The role of the edges that a named transfer stands for. */
 static sluice_role named_role(sluice_action_kind kind) {
     switch (kind) {
     case SLUICE_ACTION_SEND_F:
@@ -81,7 +81,7 @@ static sluice_role named_role(sluice_action_kind kind) {
     }
 }
 
-/* What a named transfer needs on its own rank: the producer's block, or the consumer's. */
+/* The block on the transfer's rank that produces what it sends, or uses what it receives. */
 static sluice_status find_block(int *block, const sluice__wiring *wiring,
                                 const sluice_action *action, int rank) {
     const sluice_role role = named_role(action->kind);
@@ -94,12 +94,12 @@ static sluice_status find_block(int *block, const sluice__wiring *wiring,
     return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %s", action->stage,
                         sluice_action_name(action->kind), action->microbatch, rank,
                         edges == 0            ? "other end: the pipeline stops at that stage"
-                        : sends(action->kind) ? "action that makes what it sends"
+                        : sends(action->kind) ? "action that produces what it sends"
                                               : "action that uses what it receives");
 }
 
-/* A post for each edge that the action stands for, before block `at`; stages of one rank share
- * memory. */
+/* Add a post before block `at` for each edge that the action stands for, except edges between
+ * stages of one rank, which share memory. */
 static sluice_status named_post(sluice__rank_links *rank, int r, const sluice__wiring *wiring,
                                 const numbering *numbers, const sluice_action *action, int at) {
     const sluice__edges *edges = wiring->edges;
@@ -139,16 +139,16 @@ static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_
     return SLUICE_OK;
 }
 
-/* ---- schedules that leave transfers to us ---- */
+/* ---- schedules that do not ---- */
 
-/* What one action makes for other ranks. */
+/* Add both posts of everything that an action produces for other ranks. */
 static sluice_status derive_post(sluice__rank_links *ranks, const sluice__wiring *wiring,
                                  const numbering *numbers, const sluice_action *action, int block) {
     const int count = sluice__count_made(wiring, action);
     for (int k = 0; k < count; k++) {
-        sluice__handover made = {0};
+        sluice__derived made = {0};
         bool exists;
-        SLUICE__TRY(sluice__find_handover(&made, &exists, wiring, action, k, block));
+        SLUICE__TRY(sluice__find_derived(&made, &exists, wiring, action, k, block));
         if (!exists) continue;
         const int channel  = wiring->edges->list[made.send.edge].channel;
         made.send.transfer = made.receive.transfer = numbers->sent[channel]++;
@@ -167,8 +167,8 @@ static sluice_status derive_posts(sluice__rank_links *ranks, int r, const sluice
     return SLUICE_OK;
 }
 
-/* A receive may not be posted after a later one of its channel, whose posts stand in its order.
- * `later`: per channel, where the last one looked at is posted. */
+/* The receives of a channel must be posted in order: move each one no later than the next.
+ * `later`: per channel, the block before which the next one is posted. */
 static void order_receives(sluice__rank_links *rank, const sluice__edges *edges, int *later) {
     for (int c = 0; c < edges->channel_count; c++) later[c] = rank->block_count;
     for (int k = rank->post_count - 1; k >= 0; k--) {
@@ -180,9 +180,9 @@ static void order_receives(sluice__rank_links *rank, const sluice__edges *edges,
     }
 }
 
-/* Posts of a rank with the same place: sends first, then receives, by peer; those of one peer stay
- * in the order in which they are sent. */
-static void order_within_places(sluice__rank_links *rank) {
+/* Posts before the same block: sends first, then receives, by peer; stable, so that those of one
+ * peer stay in the order in which they are sent. */
+static void order_within_blocks(sluice__rank_links *rank) {
     sluice__post *posts = rank->posts;
     for (int k = 1; k < rank->post_count; k++) {
         const sluice__post post = posts[k];
@@ -202,10 +202,10 @@ static sluice_status derive_all(sluice__rank_links *ranks, const sluice__wiring 
                                 const numbering *numbers) {
     for (int r = 0; r < wiring->ranks; r++) SLUICE__TRY(derive_posts(ranks, r, wiring, numbers));
     for (int r = 0; r < wiring->ranks; r++) {
-        /* `received` is not needed otherwise */
+        /* derived posts do not use `received` otherwise */
         order_receives(&ranks[r], wiring->edges, numbers->received);
         SLUICE__TRY(sluice__sort_posts(&ranks[r]));
-        order_within_places(&ranks[r]);
+        order_within_blocks(&ranks[r]);
     }
     return SLUICE_OK;
 }

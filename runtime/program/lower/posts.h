@@ -5,23 +5,23 @@
 
 #include "runtime/program/edges.h"
 
-/* Consecutive actions of a rank that are carried out as one: an overlap group, or one action. */
+/* Consecutive actions of a rank that run as one: an overlap group, or a single action. */
 typedef struct sluice__block {
-    int first, count; /* in the schedule's list, compute actions only inside */
+    int first, count; /* in `actions` of its rank */
 } sluice__block;
 
 typedef struct sluice__post {
     bool sends;
-    int edge;           /* that is carried */
+    int edge;           /* what is carried */
     int peer, transfer; /* number in its channel */
-    int stage;          /* that gives or takes it */
+    int stage;          /* at this rank's end of the edge */
     int microbatch;
-    int at;       /* posted before this block of its own rank (== block count: after the last) */
-    int block;    /* of a send, its producer's block; of a receive, its consumer's */
+    int at;       /* posted before this block of its rank (== block count: after the last) */
+    int block;    /* its producer's block if it sends, else its consumer's */
     int group;    /* > 0: posts with this number are issued as one */
-    int order;    /* of a send: its number among those to its peer, in any channel */
-    int released; /* of a send: those to its peer below this number are waited for before its
-                   * producer's block */
+    int order;    /* sends: number among the sends to its peer, over all channels */
+    int released; /* sends: before its producer's block, sends to its peer with numbers below
+                   * this are waited for */
 } sluice__post;
 
 typedef struct sluice__rank_links {
@@ -33,20 +33,20 @@ typedef struct sluice__rank_links {
     int post_count, post_capacity;
 } sluice__rank_links;
 
-/* Every stage runs every micro-batch forward, so that tables of stages x micro-batches are no
- * larger than the schedule itself. E_SCHEDULE names the first that is missing; E_HOST_MEMORY. */
+/* Check that every stage runs every micro-batch forward, so that tables of stages x micro-batches
+ * are no larger than the schedule. E_SCHEDULE names the first one missing; E_HOST_MEMORY. */
 sluice_status sluice__check_forwards(const sluice_schedule *schedule);
 
 /*
- * The posts of every rank. Schedules that name their transfers keep their places. Otherwise a send
- * is posted right after its producer, a receive no later than before the block preceding its
- * consumer; with a queue per channel in the order of the channel's sends, with a queue per rank in
- * one order of all transfers (one_queue.c). Release with sluice__links_free().
+ * The posts of every rank. Transfers that a schedule names are posted where it names them.
+ * Otherwise a send is posted right after its producer, a receive at the latest before the block
+ * that precedes its consumer; with a queue per channel in the order of the channel's sends, with a
+ * queue per rank in one order of all transfers (one_queue.c). Release with sluice__links_free().
  * E_SCHEDULE, E_HOST_MEMORY.
  */
 sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule *schedule,
                                  const sluice__edges *edges, sluice_queues queues);
 void sluice__links_free(sluice__rank_links *links, int ranks);
-void sluice__rank_links_free(sluice__rank_links *links); /* what is inside */
+void sluice__rank_links_free(sluice__rank_links *links); /* the contents only */
 
 #endif

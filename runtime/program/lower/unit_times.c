@@ -9,7 +9,7 @@ typedef struct clockwork {
     const sluice__rank_links *ranks;
     int64_t **ends; /* per rank and block; INT64_MAX: not reached yet */
     int *at;        /* per rank: its next block */
-    int *runnable;  /* ranks that may go on */
+    int *runnable;  /* ranks that may proceed */
     bool *queued;
     int count;
 } clockwork;
@@ -20,7 +20,8 @@ static void wake(clockwork *clocks, int r) {
     clocks->runnable[clocks->count++] = r;
 }
 
-/* When what `action` needs from other ranks is there; INT64_MAX: not yet, or never. */
+/* When everything that `action` needs from other ranks has arrived; INT64_MAX: not yet, or never.
+ */
 static int64_t input_time(const clockwork *clocks, const sluice_action *action) {
     const sluice__edges *edges = clocks->wiring->edges;
     sluice_role made, taken;
@@ -28,7 +29,7 @@ static int64_t input_time(const clockwork *clocks, const sluice_action *action) 
     if (!sluice__role_made(action->kind, &made, &taken)) return 0;
     for (int k = 0; k < sluice__edge_count(edges, taken, action->stage); k++) {
         const sluice__edge *edge = &edges->list[sluice__edge_of(edges, taken, action->stage, k)];
-        if (edge->channel < 0) continue; /* in its list: verification sees to the order there */
+        if (edge->channel < 0) continue; /* on this rank: verification checks the order there */
         const int block   = *sluice__block_of(clocks->wiring, action->kind != SLUICE_ACTION_F,
                                               edge->is.producer, action->microbatch);
         const int q       = edges->channels[edge->channel].from;
@@ -38,7 +39,7 @@ static int64_t input_time(const clockwork *clocks, const sluice_action *action) 
     return last;
 }
 
-/* Whoever uses what `action` made may go on. */
+/* Ranks that use the output of `action` may proceed. */
 static void wake_users(clockwork *clocks, const sluice_action *action) {
     const sluice__edges *edges = clocks->wiring->edges;
     sluice_role made, taken;
@@ -49,7 +50,7 @@ static void wake_users(clockwork *clocks, const sluice_action *action) {
     }
 }
 
-/* Rank r's next block; false if it cannot be done yet. */
+/* Run the next block of rank r; false if it cannot run yet. */
 static bool run_block(clockwork *clocks, int r) {
     const sluice__rank_links *rank     = &clocks->ranks[r];
     const int b                        = clocks->at[r];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wiring.c -- posts in order, and both ends of one transfer. */
+/* wiring.c -- append and sort posts; both ends of a transfer. */
 #include "runtime/program/lower/wiring.h"
 
 #include "runtime/base/alloc.h"
@@ -16,7 +16,7 @@ sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *pos
 }
 
 sluice_status sluice__sort_posts(sluice__rank_links *rank) {
-    int *next            = NULL; /* where the next post of each block goes */
+    int *next            = NULL; /* [block]: index for its next post */
     sluice__post *sorted = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&next, (size_t)rank->block_count + 2, sizeof *next));
@@ -41,17 +41,16 @@ int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action
                : 0;
 }
 
-static sluice_status nobody_uses(const sluice__wiring *wiring, const sluice_action *action,
-                                 const sluice_edge *edge) {
+static sluice_status refuse_unused(const sluice__wiring *wiring, const sluice_action *action,
+                                   const sluice_edge *edge) {
     return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %d%s%d to follow it",
                         action->stage, sluice_action_name(action->kind), action->microbatch,
                         sluice_schedule_stage_rank(wiring->schedule, action->stage), edge->consumer,
                         sluice__is_backward(edge->payload) ? "B" : "F", action->microbatch);
 }
 
-sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
-                                    const sluice__wiring *wiring, const sluice_action *action,
-                                    int k, int block) {
+sluice_status sluice__find_derived(sluice__derived *out, bool *exists, const sluice__wiring *wiring,
+                                   const sluice_action *action, int k, int block) {
     sluice_role made, taken;
     (void)sluice__role_made(action->kind, &made, &taken);
     const int e              = sluice__edge_of(wiring->edges, made, action->stage, k);
@@ -61,21 +60,21 @@ sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
     const sluice__channel_key *channel = &wiring->edges->channels[edge->channel];
     const int consumer = *sluice__block_of(wiring, sluice__is_backward(edge->is.payload),
                                            edge->is.consumer, action->microbatch);
-    if (consumer < 0) return nobody_uses(wiring, action, &edge->is);
-    *out = (sluice__handover){.from    = channel->from,
-                              .to      = channel->to,
-                              .send    = {.sends      = true,
-                                          .edge       = e,
-                                          .peer       = channel->to,
-                                          .stage      = edge->is.producer,
-                                          .microbatch = action->microbatch,
-                                          .at         = block + 1,
-                                          .block      = block},
-                              .receive = {.edge       = e,
-                                          .peer       = channel->from,
-                                          .stage      = edge->is.consumer,
-                                          .microbatch = action->microbatch,
-                                          .at         = consumer > 0 ? consumer - 1 : 0,
-                                          .block      = consumer}};
+    if (consumer < 0) return refuse_unused(wiring, action, &edge->is);
+    *out = (sluice__derived){.from    = channel->from,
+                             .to      = channel->to,
+                             .send    = {.sends      = true,
+                                         .edge       = e,
+                                         .peer       = channel->to,
+                                         .stage      = edge->is.producer,
+                                         .microbatch = action->microbatch,
+                                         .at         = block + 1,
+                                         .block      = block},
+                             .receive = {.edge       = e,
+                                         .peer       = channel->from,
+                                         .stage      = edge->is.consumer,
+                                         .microbatch = action->microbatch,
+                                         .at         = consumer > 0 ? consumer - 1 : 0,
+                                         .block      = consumer}};
     return SLUICE_OK;
 }

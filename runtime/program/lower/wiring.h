@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wiring.h -- what the files that make posts share: where everything is, and what one transfer
- * needs. */
+/* wiring.h -- what the files that make posts share: the blocks of actions, and both ends of a
+ * transfer. */
 #ifndef SLUICE_PROGRAM_WIRING_H
 #define SLUICE_PROGRAM_WIRING_H
 
@@ -10,7 +10,7 @@ typedef struct sluice__wiring {
     const sluice_schedule *schedule;
     const sluice__edges *edges;
     int ranks, stages, microbatches;
-    /* Where each F and each B-or-I is: its block on its rank, or -1. */
+    /* The block of each F and each B or I on its rank; -1: none. */
     int *block; /* [backward][stage][microbatch] */
 } sluice__wiring;
 
@@ -22,33 +22,32 @@ static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward,
 }
 
 sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *post);
-/* Stable, by the block before which they are posted. E_HOST_MEMORY. */
+/* Sort by the block before which they are posted; stable. E_HOST_MEMORY. */
 sluice_status sluice__sort_posts(sluice__rank_links *rank);
 
 /* A transfer that a schedule needs but does not name: its send and its receive. */
-typedef struct sluice__handover {
+typedef struct sluice__derived {
     int from, to; /* ranks */
     sluice__post send, receive;
-} sluice__handover;
-/* That of what `action`, in `block` of its rank, makes for the k-th of the edges that it makes
- * something for; `*exists` is false if it stays on its rank. E_SCHEDULE if nobody uses it. */
-sluice_status sluice__find_handover(sluice__handover *out, bool *exists,
-                                    const sluice__wiring *wiring, const sluice_action *action,
-                                    int k, int block);
-/* How many edges an action makes something for. */
+} sluice__derived;
+/* The transfer over the k-th edge that `action`, in `block` of its rank, produces for; `*exists` is
+ * false if the edge stays on the rank. E_SCHEDULE if the schedule has no consumer for it. */
+sluice_status sluice__find_derived(sluice__derived *out, bool *exists, const sluice__wiring *wiring,
+                                   const sluice_action *action, int k, int block);
+/* How many edges an action produces for. */
 int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action);
 
 /* When each rank's blocks end if F, I and W take 1 and transfers nothing (unit_times.c): a list per
- * rank, to be freed one by one; INT64_MAX where a block is never reached. E_HOST_MEMORY. */
+ * rank, each to be freed; INT64_MAX where a block is never reached. E_HOST_MEMORY. */
 sluice_status sluice__unit_times(int64_t **ends, const sluice__wiring *wiring,
                                  const sluice__rank_links *ranks);
 
 /* Set `order` and `released` of every send (outstanding.c). E_HOST_MEMORY. */
 sluice_status sluice__release_sends(sluice__rank_links *ranks, const sluice__wiring *wiring);
 
-/* Posts of every rank in one order of all transfers (one_queue.c). `*reached` is false, and
- * there are none, if some block can never be reached: the schedule stops over any queues.
- * E_SCHEDULE, E_HOST_MEMORY. */
+/* Make the posts of every rank, in one order of all transfers (one_queue.c). `*reached` is false,
+ * and no posts are made, if some block can never be reached: the schedule deadlocks over any
+ * queues. E_SCHEDULE, E_HOST_MEMORY. */
 sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
                                      bool *reached);
 

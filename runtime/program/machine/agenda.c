@@ -4,9 +4,9 @@
 
 #include "runtime/base/alloc.h"
 
-sluice_status sluice__agenda_make(sluice__agenda *out, int most) {
+sluice_status sluice__agenda_make(sluice__agenda *out, int max) {
     *out = (sluice__agenda){0};
-    return sluice__alloc(&out->heap, (size_t)most, sizeof *out->heap);
+    return sluice__alloc(&out->heap, (size_t)max, sizeof *out->heap);
 }
 
 static bool is_before(const sluice__entry *a, const sluice__entry *b) {

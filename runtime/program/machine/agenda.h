@@ -7,10 +7,10 @@
 
 #include "sluice/status.h"
 
-/* Of entries at one time, ranks come before transfers, and lower numbers first. */
+/* At one time, ranks come before transfers, and lower numbers first. */
 typedef struct sluice__entry {
     double time;
-    bool is_transfer; /* that is ready; else a rank that goes on */
+    bool is_transfer; /* that is ready; else a rank that proceeds */
     int number;
 } sluice__entry;
 
@@ -19,10 +19,10 @@ typedef struct sluice__agenda {
     int count;
 } sluice__agenda;
 
-/* Room for `most` entries at a time; free `heap` with sluice__free(). E_HOST_MEMORY. */
-sluice_status sluice__agenda_make(sluice__agenda *out, int most);
+/* An agenda of up to `max` entries; free `heap` with sluice__free(). E_HOST_MEMORY. */
+sluice_status sluice__agenda_make(sluice__agenda *out, int max);
 void sluice__agenda_add(sluice__agenda *agenda, sluice__entry entry);
-/* The earliest, taken off; there is one. */
+/* Remove the earliest entry and return it; there must be one. */
 sluice__entry sluice__agenda_take(sluice__agenda *agenda);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* deadlock.c -- why a machine stands still, as a chain that a person can follow. */
+/* deadlock.c -- why a machine is stuck: the chain of ranks and queues that wait for each other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,12 +8,12 @@
 #include "runtime/program/compiled.h"
 #include "runtime/program/machine/machine.h"
 
-/* What stands still: a rank, at an instruction of its list, or its queue, at a post. */
+/* What is stuck: a rank, at an instruction of its list, or its queue, at a post. */
 typedef struct link_of_chain {
     int rank;
     bool in_queue;
     int at;       /* instruction; -1: the rank has ended */
-    int transfer; /* that is not complete; -1: it waits for no transfer */
+    int transfer; /* the incomplete one that it waits for; -1: none */
 } link_of_chain;
 
 static link_of_chain rank_itself(const sluice__machine *machine, int r) {
@@ -40,14 +40,14 @@ static link_of_chain head_of_queue(const sluice__machine *machine, int r) {
     return (link_of_chain){r, true, n, sluice__transfer_of(&machine->transfers, post)};
 }
 
-/* Does the end of transfer `t` on rank r stand ready? If not, `*why` says what keeps it. */
+/* Whether the end of transfer `t` on rank r is ready; if not, `*why` is what it waits for. */
 static bool end_is_ready(const sluice__machine *machine, int t, int r, link_of_chain *why) {
     const sluice__machine_rank *rank = &machine->ranks[r];
     const int post                   = sluice__post_at(&machine->transfers, t, r);
     *why                             = rank_itself(machine, r);
     if (post < 0 || post >= rank->at) return false;
     if (machine->queues == SLUICE_QUEUES_PER_CHANNEL) return true;
-    if (rank->issued < rank->head_end) return false; /* the rest of the group is still to come */
+    if (rank->issued < rank->head_end) return false; /* the rest of the group is not posted yet */
     if (post <= rank->posts[rank->head_end - 1]) return true;
     *why = head_of_queue(machine, r);
     return false;
@@ -63,7 +63,7 @@ static link_of_chain next_link(const sluice__machine *machine, const link_of_cha
     return why;
 }
 
-/* ---- in words ---- */
+/* ---- as text ---- */
 
 static void name_link(char *out, size_t bytes, const sluice__machine *machine,
                       const link_of_chain *link, bool first) {
@@ -81,16 +81,16 @@ static void name_link(char *out, size_t bytes, const sluice__machine *machine,
              words);
 }
 
-/* Print links `from` .. `to` - 1, then where the chain closes; as many as there is room for. */
+/* Print links `from` .. `to` - 1 and where the chain closes; those that do not fit are counted. */
 static void print_chain(char *out, size_t bytes, const sluice__machine *machine,
                         const link_of_chain *chain, int from, int to, bool closes) {
-    enum { ROOM = 160 }; /* of one link, or of what stands for the rest */
+    enum { LINK_BYTES = 160 }; /* reserved for one link, or for the count */
     size_t used = 0;
     for (int k = from; k < to; k++) {
         char words[128];
         name_link(words, sizeof words, machine, &chain[k], k == from);
         used += (size_t)snprintf(out + used, bytes - used, "%s%s", k > from ? " <- " : "", words);
-        if (used + ROOM < bytes || k + 1 == to) continue;
+        if (used + LINK_BYTES < bytes || k + 1 == to) continue;
         used += (size_t)snprintf(out + used, bytes - used, " <- ... %d more", to - k - 1);
         break;
     }
@@ -99,20 +99,20 @@ static void print_chain(char *out, size_t bytes, const sluice__machine *machine,
                  chain[from].in_queue ? "'s queue" : "");
 }
 
-/* Every rank and every queue stands at one thing, so a chain of more than those closes. */
+/* Every rank and every queue waits for one thing, so a longer chain than that must close. */
 static sluice_status follow(const sluice__machine *machine, link_of_chain *chain, int *seen) {
     const int p        = machine->transfers.ranks;
     int count          = 0;
     link_of_chain next = rank_itself(machine, sluice__first_unfinished(machine));
     char text[640];
     for (;;) {
-        int *place = &seen[next.rank + (next.in_queue ? p : 0)];
-        if (*place > 0) {
-            print_chain(text, sizeof text, machine, chain, *place - 1, count, true);
+        int *index = &seen[next.rank + (next.in_queue ? p : 0)];
+        if (*index > 0) {
+            print_chain(text, sizeof text, machine, chain, *index - 1, count, true);
             break;
         }
         chain[count++] = next;
-        *place         = count;
+        *index         = count;
         if (next.transfer < 0) {
             print_chain(text, sizeof text, machine, chain, 0, count, false);
             break;
@@ -123,12 +123,12 @@ static sluice_status follow(const sluice__machine *machine, link_of_chain *chain
 }
 
 sluice_status sluice__name_deadlock(const sluice__machine *machine) {
-    const size_t most    = 2 * (size_t)machine->transfers.ranks;
+    const size_t max     = 2 * (size_t)machine->transfers.ranks;
     link_of_chain *chain = NULL;
-    int *seen            = NULL; /* per rank, then per queue: 1 + its place in the chain */
+    int *seen            = NULL; /* per rank, then per queue: 1 + its index in the chain */
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&chain, most, sizeof *chain));
-    SLUICE__TRY_OUT(sluice__alloc(&seen, most, sizeof *seen));
+    SLUICE__TRY_OUT(sluice__alloc(&chain, max, sizeof *chain));
+    SLUICE__TRY_OUT(sluice__alloc(&seen, max, sizeof *seen));
     status = follow(machine, chain, seen);
 out:
     sluice__free(chain);

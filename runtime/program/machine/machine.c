@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c -- ranks that run, park and are woken; when a transfer begins and ends. */
+/* machine.c -- run, park and wake ranks; when a transfer begins and ends. */
 #include "runtime/program/machine/machine.h"
 
 #include <math.h>
@@ -7,9 +7,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-/* ---- making one ---- */
+/* ---- make and free ---- */
 
-/* Where the group that starts at the rank's head ends. */
+/* Find the end of the group that starts at the rank's head. */
 static void find_head(const sluice__machine *machine, int r) {
     sluice__machine_rank *rank     = &machine->ranks[r];
     const sluice_instruction *list = machine->transfers.lists[r];
@@ -126,7 +126,7 @@ bool sluice__machine_wait(sluice__machine *machine, int rank, int *transfer) {
 
 /* ---- transfers ---- */
 
-/* It is over at `end`, and who waits for it goes on. */
+/* A transfer ends at `end`: wake the ranks that wait for it. */
 static void finish(sluice__machine *machine, int t, double end) {
     sluice_transfer_times *times = &machine->transfers.times[t];
     times->end                   = end;
@@ -139,7 +139,7 @@ static sluice__duration duration_of(const sluice__machine *machine, int t) {
                              : (sluice__duration){0, 0};
 }
 
-/* Both ends are there at `begin`: it runs. */
+/* Both ends are ready at `begin`: the transfer runs. */
 static void carry(sluice__machine *machine, int t, double begin) {
     const sluice__duration lasts      = duration_of(machine, t);
     machine->transfers.times[t].begin = begin;
@@ -152,15 +152,15 @@ static bool is_shared(const sluice__machine *machine, int q) {
     return machine->shares && machine->link_of[q] >= 0;
 }
 
-/* Both ends are there at `begin`: it is served once it is ready. */
+/* Both ends are posted at `begin`: the transfer is served once it is ready. */
 static void begin_shared(sluice__machine *machine, int t, double begin) {
     const double ready                = begin + duration_of(machine, t).latency;
     machine->transfers.times[t].begin = begin;
     sluice__agenda_add(&machine->agenda, (sluice__entry){ready, true, t});
 }
 
-/* Everything at the queue's head that is posted at both ends; of a shared link one, and the next
- * when that is over. */
+/* Run everything at the queue's head that is posted at both ends; on a shared link only the first,
+ * and the next one when that has ended. */
 static void advance_queue(sluice__machine *machine, int q) {
     const sluice__queue *queue = &machine->transfers.queues[q];
     const int count            = queue->sends > queue->receives ? queue->sends : queue->receives;
@@ -179,7 +179,7 @@ static void advance_queue(sluice__machine *machine, int q) {
     }
 }
 
-/* The link's time, as soon as what was ready before has had its own. */
+/* Give the link's time to a transfer, after those that were ready before it. */
 static void serve(sluice__machine *machine, int t, double ready) {
     const sluice_transfer_times *times = &machine->transfers.times[t];
     const int channel                  = machine->transfers.edges->list[times->edge].channel;
@@ -192,7 +192,7 @@ static void serve(sluice__machine *machine, int t, double ready) {
     advance_queue(machine, q);
 }
 
-/* The queues of one link get its number. */
+/* Number the links that several queues share; returns how many. */
 static int number_links(const sluice__machine *machine) {
     const sluice__queue *queues = machine->transfers.queues;
     int links                   = 0;
@@ -233,8 +233,8 @@ static void complete_at(sluice__machine *machine, int r, double end) {
     machine->advanced[machine->advanced_count++] = r;
 }
 
-/* The group at the rank's head, if all of it is issued, meets the other ends that are resident; for
- * the others, its transfers' `begin` says since when this end is. */
+/* If the group at the rank's head is issued as a whole, run its transfers whose other ends are
+ * resident; for the rest, `begin` records since when this end is resident. */
 static void enter_head(sluice__machine *machine, int r) {
     sluice__machine_rank *rank     = &machine->ranks[r];
     const sluice__transfers *all   = &machine->transfers;

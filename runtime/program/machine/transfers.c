@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* transfers.c -- which posts of two ranks belong together. */
+/* transfers.c -- match the posts of two ranks. */
 #include "runtime/program/machine/transfers.h"
 
 #include "runtime/base/alloc.h"
@@ -10,7 +10,7 @@ static int transfers_of(const sluice__queue *queue) {
     return queue->sends > queue->receives ? queue->sends : queue->receives;
 }
 
-/* The queue of a channel, new if nothing was posted there before. */
+/* The queue of a channel, created on its first post. */
 static sluice__queue *open_queue(sluice__transfers *transfers, int channel) {
     int *const index = &transfers->queue_of[channel];
     if (*index < 0) {
@@ -36,7 +36,7 @@ static void count_posts(sluice__transfers *transfers) {
         }
 }
 
-/* Every queue's transfers stand side by side. */
+/* The transfers of a queue are adjacent. */
 static sluice_status allocate_transfers(sluice__transfers *transfers) {
     for (int q = 0; q < transfers->queue_count; q++) {
         sluice__queue *queue = &transfers->queues[q];
@@ -65,7 +65,7 @@ static void number_posts(sluice__transfers *transfers) {
         }
 }
 
-/* What each of them is, as its send says, or its receive where there is no send. */
+/* Describe each transfer by its send, or by its receive if there is no send. */
 static void describe_transfers(sluice__transfers *transfers) {
     for (int q = 0; q < transfers->queue_count; q++) {
         const sluice__queue *queue = &transfers->queues[q];

@@ -13,7 +13,7 @@ typedef struct sluice__queue {
     int channel;         /* in the table of edges */
     int from, to;        /* ranks */
     int first;           /* index of its first transfer */
-    int sends, receives; /* posts; as many transfers as the larger */
+    int sends, receives; /* posts; the larger is the number of transfers */
 } sluice__queue;
 
 typedef struct sluice__transfers {
@@ -21,7 +21,7 @@ typedef struct sluice__transfers {
     const sluice__edges *edges;             /* borrowed */
     const sluice_instruction *const *lists; /* borrowed */
     const int *counts;                      /* borrowed */
-    int *queue_of;         /* [channel]: in `queues`; -1: nothing is posted there */
+    int *queue_of;         /* [channel]: index into `queues`; -1: nothing is posted there */
     sluice__queue *queues; /* in the order in which the lists first post there */
     int queue_count;
     int count;
@@ -29,8 +29,8 @@ typedef struct sluice__transfers {
     int *send_at, *receive_at;    /* [count]: instruction of the post; -1: there is none */
 } sluice__transfers;
 
-/* Count and number them: the lists' own numbers are not looked at, but every post's edge must join
- * its ranks. Start from {0}; release with sluice__transfers_free(). E_HOST_MEMORY. */
+/* Count and number the transfers of `lists`, whose own numbers are ignored; every post's edge must
+ * join its ranks. Start from {0}; release with sluice__transfers_free(). E_HOST_MEMORY. */
 sluice_status sluice__transfers_make(sluice__transfers *out, int ranks, const sluice__edges *edges,
                                      const sluice_instruction *const *lists, const int *counts);
 void sluice__transfers_free(sluice__transfers *transfers);

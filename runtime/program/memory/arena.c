@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena.c -- every byte of a rank's arena: what is permanent, and what comes and goes.
+ * arena.c -- every byte of a rank's arena: permanent ones, and transient buffers.
  *
  *   offset       instructions of the rank's list ----------------------------->
  *      ^  +--------------------------------------------------------------------+
@@ -15,8 +15,8 @@
  *      |  |  masters, one for each value                                       |  parameters
  *      0  +--------------------------------------------------------------------+
  *
- * Transient buffers are placed by when they are used (placement.c). An instruction's slots are
- * ranges of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
+ * Transient buffers are placed by their lifetimes (placement.c). An instruction's slots are ranges
+ * of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
  */
 #include <string.h>
 
@@ -26,7 +26,7 @@
 #include "runtime/program/memory/rows.h"
 #include "runtime/program/memory/streams.h"
 
-_Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of life is counted");
+_Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of buffer is counted");
 
 /* ---- permanent: masters, working copies, gradients, optimizer state, bookkeeping ---- */
 
@@ -62,7 +62,7 @@ static void add_value(sluice_program *program, sluice__rank_program *rank, int u
     program->use_values[u] = value->master;
 }
 
-/* Of the copy of a parameter that layers read; 0: they read its master. */
+/* Bytes of a parameter's working copy, which layers read; 0: they read its master. */
 static size_t working_bytes(const sluice_program *program, int use) {
     const sluice_shape *shape = &sluice_model_use(program->model, use)->parameter.shape;
     const sluice_type type    = sluice_precision_type(program->options.precision);
@@ -143,7 +143,7 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
 
 /* ---- transient: the lowered list's buffers ---- */
 
-/* The slots of the next instruction, whose uses begin at `*next`. */
+/* Fill in the slots of instruction n, whose uses begin at `*next`. */
 static void fill_row(sluice__rows *rows, const sluice__lowered *lowered, int n, int *next,
                      size_t base) {
     sluice_slot *row = sluice__rows_blank(rows);
@@ -151,11 +151,11 @@ static void fill_row(sluice__rows *rows, const sluice__lowered *lowered, int n, 
         const sluice__use *use = &lowered->uses[*next];
         row[use->slot].bytes   = use->bytes;
         row[use->slot].offset =
-            use->life >= 0 ? base + lowered->lives[use->life].offset : use->offset;
+            use->buffer >= 0 ? base + lowered->buffers[use->buffer].offset : use->offset;
     }
 }
 
-/* Every instruction's slots, each row of them kept once; `row_of` gets an index each. */
+/* Make a row of slots for every instruction, equal ones once; `row_of[n]` gets its index. */
 static sluice_status make_rows(sluice__rows *rows, int *row_of, const sluice__lowered *lowered,
                                size_t base) {
     int next = 0;
@@ -191,14 +191,14 @@ static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
                       const sluice__lowered *lowered, size_t base) {
     for (int t = 0; t < rank->tie_count; t++)
         for (int k = 0; k < rank->ties[t].terms; k++) {
-            const int use  = rank->ties[t].uses[k];
-            const int life = lowered->tie_lives[use];
+            const int use    = rank->ties[t].uses[k];
+            const int buffer = lowered->tie_buffers[use];
             rank->ties[t].offsets[k] =
-                life >= 0 ? base + lowered->lives[life].offset : program->use_gradients[use];
+                buffer >= 0 ? base + lowered->buffers[buffer].offset : program->use_gradients[use];
         }
 }
 
-/* A post runs on another stream than compute: it comes after what touched its bytes. */
+/* A post runs on another stream than compute: order it after what last touched its bytes. */
 static sluice_status order_streams(sluice__rank_program *rank, int width) {
     sluice__streams streams = {.slot_count = width, .last = -1};
     sluice_status status    = SLUICE_OK;
@@ -218,15 +218,15 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     const size_t base          = rank->bytes.arena;
     size_t total, peak;
     int at;
-    SLUICE__TRY(sluice__place(lowered->lives, lowered->life_count, &total));
+    SLUICE__TRY(sluice__place(lowered->buffers, lowered->buffer_count, &total));
     if (program->sized)
         SLUICE__TRY(sluice__alloc(&rank->alive, (size_t)lowered->count, sizeof *rank->alive));
-    SLUICE__TRY(
-        sluice__peak(lowered->lives, lowered->life_count, lowered->count, &peak, &at, rank->alive));
+    SLUICE__TRY(sluice__peak(lowered->buffers, lowered->buffer_count, lowered->count, &peak, &at,
+                             rank->alive));
     for (int n = 0; rank->alive && n < lowered->count; n++) rank->alive[n] += base;
-    sluice__alive(lowered->lives, lowered->life_count, at, rank->bytes.at_peak);
+    sluice__alive(lowered->buffers, lowered->buffer_count, at, rank->bytes.at_peak);
     SLUICE__TRY(sluice__grow(&lowered->list, (size_t)lowered->count, sizeof *lowered->list));
-    rank->list    = lowered->list; /* no longer than it must be */
+    rank->list    = lowered->list; /* shrunk to its length */
     rank->count   = lowered->count;
     lowered->list = NULL;
     SLUICE__TRY(bind_slots(rank, lowered, base, program->edges.slot_count));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* layer_state.c -- what layers keep and is no parameter: permanent bytes on each layer's rank. */
+/* layer_state.c -- the state of layers: permanent bytes on each layer's rank. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/compiled.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* layout.c -- places of the layers' tensors inside their stage's buffers, action by action. */
+/* layout.c -- offsets of the layers' tensors inside their stage's buffers, for each action. */
 #include "runtime/program/memory/layout.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/program/memory/placement.h"
 
-/* ---- what stays from one action to another: one after another in its role's buffer ---- */
+/* ---- what outlives an action: side by side in the buffer of its role ---- */
 
 static void keep(sluice__layout *layout, sluice__spot *spot, sluice_role role, size_t bytes) {
     if (bytes == 0) return;
@@ -42,7 +42,7 @@ static int find_in_batch(const sluice_model *model, const char *name) {
     return index; /* the model lists every name that a layer reads */
 }
 
-/* The stage's part that `read` names, new if no layer before has read it in that type. */
+/* The stage's part that `read` names, created unless a layer before has read it in that type. */
 static const sluice__part *find_part(sluice__layout *layout, const sluice_model *model,
                                      const sluice_batch_read *read, sluice__spot *spot) {
     const int index = find_in_batch(model, read->name);
@@ -70,7 +70,7 @@ static void keep_parts(sluice__layout *layout, sluice__layer_spots *kept,
 
 /* ---- what stays inside the stage ---- */
 
-/* In training, with I and W apart: everything that outlives its action. */
+/* Everything that outlives its action in training, with I and W separate. */
 static void keep_inside(sluice__layout *layout, sluice__layer_spots *kept) {
     for (int l = 0; l < layout->count; l++) {
         const sluice_layer_description *layer = &layout->descriptions[l];
@@ -89,41 +89,41 @@ static void keep_inside(sluice__layout *layout, sluice__layer_spots *kept) {
     }
 }
 
-/* ---- what lives within one action: placed in its scratch ---- */
+/* ---- what is used within one action only: placed in its scratch ---- */
 
 typedef struct scratch_plan {
-    sluice__life *lives;
+    sluice__buffer *buffers;
     sluice__spot **spots;
     int count;
 } scratch_plan;
 
-static void add_life(scratch_plan *plan, sluice__spot *spot, size_t bytes, int begin, int end) {
+static void add_buffer(scratch_plan *plan, sluice__spot *spot, size_t bytes, int begin, int end) {
     if (bytes == 0) return;
-    plan->lives[plan->count] = (sluice__life){.bytes = bytes, .begin = begin, .end = end};
-    plan->spots[plan->count] = spot;
+    plan->buffers[plan->count] = (sluice__buffer){.bytes = bytes, .begin = begin, .end = end};
+    plan->spots[plan->count]   = spot;
     plan->count++;
 }
 
-static void forward_lives(scratch_plan *plan, const sluice__layout *layout, sluice__mode mode) {
+static void forward_buffers(scratch_plan *plan, const sluice__layout *layout, sluice__mode mode) {
     sluice__layer_spots *spots = layout->spots[mode];
     for (int l = 0; l < layout->count; l++) {
         const sluice_layer_description *layer = &layout->descriptions[l];
         size_t scratch                        = layer->scratch_forward;
         if (mode == SLUICE__RECOMPUTE && l + 1 == layout->count)
-            add_life(plan, &spots[l].output, sluice_shape_bytes(&layer->output), l, l);
+            add_buffer(plan, &spots[l].output, sluice_shape_bytes(&layer->output), l, l);
         if (mode == SLUICE__FORWARD_ONLY) {
             if (layer->scratch_evaluate > scratch) scratch = layer->scratch_evaluate;
             for (int k = 0; k < layer->saved_count; k++)
-                add_life(plan, &spots[l].saved[k], layer->saved[k].bytes, l, l);
+                add_buffer(plan, &spots[l].saved[k], layer->saved[k].bytes, l, l);
         }
-        add_life(plan, &spots[l].scratch, scratch, l, l);
+        add_buffer(plan, &spots[l].scratch, scratch, l, l);
         if (l + 1 < layout->count && !spots[l].output.present)
-            add_life(plan, &spots[l].output, sluice_shape_bytes(&layer->output), l, l + 1);
+            add_buffer(plan, &spots[l].output, sluice_shape_bytes(&layer->output), l, l + 1);
     }
 }
 
-/* Moments: layer l's I at 2 t, its W at 2 t + 1, t counting from the stage's last layer. */
-static void backward_lives(scratch_plan *plan, const sluice__layout *layout, sluice__mode mode) {
+/* Ticks: layer l's I at 2 t, its W at 2 t + 1, where t counts from the stage's last layer. */
+static void backward_buffers(scratch_plan *plan, const sluice__layout *layout, sluice__mode mode) {
     sluice__layer_spots *spots = layout->spots[mode];
     const bool both            = mode == SLUICE__BACKWARD;
     for (int l = 0; l < layout->count; l++) {
@@ -131,20 +131,20 @@ static void backward_lives(scratch_plan *plan, const sluice__layout *layout, slu
         const int input = 2 * (layout->count - 1 - l), weight = input + 1;
         if (both)
             for (int k = 0; k < layer->stash_count; k++)
-                add_life(plan, &spots[l].stash[k], layer->stash[k], input, weight);
+                add_buffer(plan, &spots[l].stash[k], layer->stash[k], input, weight);
         if (mode != SLUICE__BACKWARD_WEIGHT) {
-            add_life(plan, &spots[l].scratch, layer->scratch_input, input, input);
+            add_buffer(plan, &spots[l].scratch, layer->scratch_input, input, input);
             if (l + 1 < layout->count && !spots[l].output_gradient.present)
-                add_life(plan, &spots[l].output_gradient, sluice_shape_bytes(&layer->output),
-                         input - 2, layer->weight_reads_output_gradient ? weight : input);
+                add_buffer(plan, &spots[l].output_gradient, sluice_shape_bytes(&layer->output),
+                           input - 2, layer->weight_reads_output_gradient ? weight : input);
         }
         sluice__spot *scratch = both ? &spots[l].scratch_weight : &spots[l].scratch;
         if (mode != SLUICE__BACKWARD_INPUT)
-            add_life(plan, scratch, layer->scratch_weight, weight, weight);
+            add_buffer(plan, scratch, layer->scratch_weight, weight, weight);
     }
 }
 
-/* What one layer writes, the next one reads (or the one before, of gradients). */
+/* What one layer writes, the next one reads; gradients the other way. */
 static void join_layers(sluice__layer_spots *spots, int count) {
     for (int l = 1; l < count; l++) {
         spots[l].input          = spots[l - 1].output;
@@ -156,7 +156,7 @@ static bool is_forward(sluice__mode mode) {
     return mode <= SLUICE__RECOMPUTE;
 }
 
-/* Forget the kept places of tensors that this mode has in its scratch. */
+/* Drop the kept offsets of tensors that are in scratch in this mode. */
 static void forget_inside(sluice__layer_spots *spots, int count, sluice__mode mode) {
     for (int l = 0; l < count; l++) {
         if (mode == SLUICE__FORWARD_ONLY) {
@@ -177,25 +177,25 @@ static sluice_status place_mode(sluice__layout *layout, const sluice__layer_spot
     for (int l = 0; l < layout->count; l++) spots[l] = kept[l];
     forget_inside(spots, layout->count, mode);
     scratch_plan plan    = {0};
-    const size_t most    = (size_t)layout->count * (SLUICE_LAYER_SAVED + SLUICE_LAYER_STASH + 4);
+    const size_t max     = (size_t)layout->count * (SLUICE_LAYER_SAVED + SLUICE_LAYER_STASH + 4);
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&plan.lives, most, sizeof *plan.lives));
-    SLUICE__TRY_OUT(sluice__alloc(&plan.spots, most, sizeof *plan.spots));
+    SLUICE__TRY_OUT(sluice__alloc(&plan.buffers, max, sizeof *plan.buffers));
+    SLUICE__TRY_OUT(sluice__alloc(&plan.spots, max, sizeof *plan.spots));
     if (is_forward(mode))
-        forward_lives(&plan, layout, mode);
+        forward_buffers(&plan, layout, mode);
     else
-        backward_lives(&plan, layout, mode);
-    SLUICE__TRY_OUT(sluice__place(plan.lives, plan.count, &layout->scratch[mode]));
+        backward_buffers(&plan, layout, mode);
+    SLUICE__TRY_OUT(sluice__place(plan.buffers, plan.count, &layout->scratch[mode]));
     for (int k = 0; k < plan.count; k++)
-        *plan.spots[k] = (sluice__spot){true, SLUICE_ROLE_SCRATCH, plan.lives[k].offset};
+        *plan.spots[k] = (sluice__spot){true, SLUICE_ROLE_SCRATCH, plan.buffers[k].offset};
     join_layers(spots, layout->count);
 out:
-    sluice__free(plan.lives);
+    sluice__free(plan.buffers);
     sluice__free(plan.spots);
     return status;
 }
 
-/* The model's input, or what the stage before describes as its output. */
+/* The model's input, or the output that the stage before describes. */
 static sluice_shape input_of(const sluice__layout *before, const sluice_model *model,
                              int64_t samples, sluice_precision precision) {
     return before ? sluice__layout_output(before, samples)
@@ -234,7 +234,7 @@ out:
 }
 
 void sluice__layout_abstract(sluice__layout *out, bool is_last) {
-    *out = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT}; /* of the loss */
+    *out = (sluice__layout){.batch_until = SLUICE_UNTIL_INPUT}; /* as a loss needs it */
     out->bytes[SLUICE_ROLE_INPUT] = out->bytes[SLUICE_ROLE_SAVED_WEIGHT] = SLUICE__ALIGNMENT;
     out->bytes[SLUICE_ROLE_STASH]                                        = SLUICE__ALIGNMENT;
     if (is_last) out->bytes[SLUICE_ROLE_BATCH] = SLUICE__ALIGNMENT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ranges.c -- a sorted array: programs use the same few ranges again and again, so that most
- * changes find their range and replace its number. */
+/* ranges.c -- a sorted array: programs use the same few ranges again and again, so most changes
+ * find their range and replace its value. */
 #include "runtime/program/memory/ranges.h"
 
 #include <string.h>

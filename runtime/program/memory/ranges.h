@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranges.h -- who was last at which bytes: disjoint ranges with a number each, in order. */
+/* ranges.h -- which instruction last touched which bytes: disjoint ranges, each with a value. */
 #ifndef SLUICE_PROGRAM_RANGES_H
 #define SLUICE_PROGRAM_RANGES_H
 
@@ -19,7 +19,7 @@ typedef struct sluice__ranges {
     int count, capacity;
 } sluice__ranges;
 
-/* Bytes begin .. end - 1 have `value` from now on; what lay across the ends keeps its other bytes.
+/* Give bytes begin .. end - 1 the value `value`; ranges across their ends keep the rest.
  * E_HOST_MEMORY. */
 sluice_status sluice__ranges_set(sluice__ranges *ranges, size_t begin, size_t end, int64_t value);
 

@@ -24,7 +24,7 @@ static uint64_t hash(const sluice__rows *rows, const sluice_slot *row) {
     return h ^ (h >> 32);
 }
 
-/* Where the row is in the table, or should be. */
+/* The row's entry in the table, or the free one where it belongs. */
 static int *find_entry(const sluice__rows *rows, const sluice_slot *row) {
     const uint64_t mask = (uint64_t)rows->table_size - 1;
     for (uint64_t at = hash(rows, row) & mask;; at = (at + 1) & mask) {
@@ -34,7 +34,7 @@ static int *find_entry(const sluice__rows *rows, const sluice_slot *row) {
     }
 }
 
-/* Twice as many; the table stays at most half full. */
+/* Double; the table stays at most half full. */
 sluice_status sluice__rows_grow(sluice__rows *rows) {
     if (rows->count < rows->capacity) return SLUICE_OK;
     const int capacity = rows->capacity ? 2 * rows->capacity : 64;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slots.c -- which buffers each kind of instruction uses, how, and of how many bytes. */
+/* slots.c -- which buffers each kind of instruction reads and writes, and their sizes. */
 #include "runtime/program/compiled.h"
 
 sluice__mode sluice__mode_of(const sluice_instruction *at, bool trains) {
@@ -66,7 +66,7 @@ static bool uses_role(const sluice_program *program, const sluice_instruction *a
     }
 }
 
-/* Of the micro-batch's part of what the model itself takes, in front of its first stage. */
+/* Bytes of the model's input for this micro-batch. */
 static size_t input_bytes(const sluice_program *program, const sluice_instruction *at) {
     const sluice__layout *layout = &program->layouts[at->stage];
     if (!program->model) return layout->bytes[SLUICE_ROLE_INPUT];
@@ -76,7 +76,7 @@ static size_t input_bytes(const sluice_program *program, const sluice_instructio
     return sluice_shape_bytes(&input);
 }
 
-/* Of what is the stage's own, and crosses no edge. */
+/* Bytes of a buffer that crosses no edge. */
 static size_t own_bytes(const sluice_program *program, const sluice_instruction *at,
                         sluice_role role) {
     const sluice__layout *layout = &program->layouts[at->stage];

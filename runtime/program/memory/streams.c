@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* streams.c -- who touched a post's bytes before it. */
+/* streams.c -- which compute instruction last touched the bytes of a post. */
 #include "runtime/program/memory/streams.h"
 
 #include "runtime/base/error.h"
 #include "runtime/program/instruction.h"
 
-/* Note that compute instruction `n` touches its slots. */
+/* Record that compute instruction `n` touches its slots. */
 static sluice_status note_compute(sluice__streams *streams, const sluice_instruction *at, int n) {
     for (int k = 0; k < streams->slot_count; k++) {
         const sluice_slot *slot = &at->slots[k];

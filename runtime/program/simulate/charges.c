@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* charges.c -- which entry of a ledger an instruction's time belongs to. */
+/* charges.c -- charge the time of each instruction to an entry of the ledger. */
 #include "runtime/program/simulate/charges.h"
 
 #include <math.h>
@@ -68,46 +68,46 @@ void sluice__partners_free(int **partners, const sluice_program *program) {
     sluice__free(partners);
 }
 
-/* ---- booking ---- */
+/* ---- charging ---- */
 
-typedef struct booking {
+typedef struct charging {
     const sluice_program *program;
     int *const *partners;
     const sluice__record *records;
     const sluice_simulation_costs *costs;
-} booking;
+} charging;
 
-/* At the other end of what a wait waits for. */
+/* The stage at the other end of the transfer that a wait waits for. */
 static int other_stage(const sluice_program *program, const sluice_instruction *at) {
     const sluice_edge *edge = &program->edges.list[at->edge].is;
     return at->sends ? edge->consumer : edge->producer;
 }
 
-/* Until both ends have posted a rank waits for its neighbour; from then on for what moves. */
-static void book_wait(sluice_ledger *out, const booking *book, int r, int n) {
-    const sluice_instruction *at = &book->program->rank[r].list[n];
-    const sluice__record *mine   = &book->records[r];
+/* Until both ends are posted, a rank waits for its neighbour; from then on, for the transfer. */
+static void charge_wait(sluice_ledger *out, const charging *charged, int r, int n) {
+    const sluice_instruction *at = &charged->program->rank[r].list[n];
+    const sluice__record *mine   = &charged->records[r];
     const double time            = mine->end[n] - mine->begin[n];
     if (at->microbatch < 0) { /* after the drain */
         out->time[SLUICE_LEDGER_IDLE] += time;
         return;
     }
-    const double theirs = book->records[at->peer].begin[book->partners[r][n]];
+    const double theirs = charged->records[at->peer].begin[charged->partners[r][n]];
     const double posted = fmax(mine->begin[n], fmax(mine->begin[at->post], theirs));
     const double moving = fmax(0, mine->end[n] - posted);
-    const bool up       = other_stage(book->program, at) < at->stage;
+    const bool up       = other_stage(charged->program, at) < at->stage;
     out->time[up ? SLUICE_LEDGER_UPSTREAM : SLUICE_LEDGER_DOWNSTREAM] += time - moving;
     out->time[SLUICE_LEDGER_TRANSFER] += moving;
 }
 
-static void book_backward(sluice_ledger *out, const booking *book, int r, int n) {
-    const sluice__record *mine = &book->records[r];
+static void charge_backward(sluice_ledger *out, const charging *charged, int r, int n) {
+    const sluice__record *mine = &charged->records[r];
     const double time          = mine->end[n] - mine->begin[n];
     double weight              = 0;
     if (mine->weight) {
         weight = mine->weight[n];
     } else {
-        const sluice_cost *cost = &book->costs->stages[book->program->rank[r].list[n].stage];
+        const sluice_cost *cost = &charged->costs->stages[charged->program->rank[r].list[n].stage];
         const double both       = cost->input + cost->weight;
         weight                  = both > 0 ? time * cost->weight / both : 0;
     }
@@ -115,7 +115,7 @@ static void book_backward(sluice_ledger *out, const booking *book, int r, int n)
     out->time[SLUICE_LEDGER_INPUT] += time - weight;
 }
 
-static void book_norm(sluice_ledger *out, const sluice__record *mine, int n) {
+static void charge_norm(sluice_ledger *out, const sluice__record *mine, int n) {
     const double time    = mine->end[n] - mine->begin[n];
     const double meeting = mine->meeting < 0 ? time : mine->meeting;
     out->time[SLUICE_LEDGER_IDLE] += meeting;
@@ -141,17 +141,17 @@ static sluice_ledger_entry entry_of(sluice_instruction_kind kind) {
     }
 }
 
-static void book_rank(sluice_ledger *out, const booking *book, int r) {
-    const sluice__rank_program *mine = &book->program->rank[r];
-    const sluice__record *record     = &book->records[r];
+static void charge_rank(sluice_ledger *out, const charging *charged, int r) {
+    const sluice__rank_program *mine = &charged->program->rank[r];
+    const sluice__record *record     = &charged->records[r];
     for (int n = 0; n < mine->count; n++) {
         const sluice_instruction_kind kind = mine->list[n].kind;
         if (kind == SLUICE_INSTRUCTION_WAIT)
-            book_wait(out, book, r, n);
+            charge_wait(out, charged, r, n);
         else if (kind == SLUICE_INSTRUCTION_BACKWARD)
-            book_backward(out, book, r, n);
+            charge_backward(out, charged, r, n);
         else if (kind == SLUICE_INSTRUCTION_NORM)
-            book_norm(out, record, n);
+            charge_norm(out, record, n);
         else
             out->time[entry_of(kind)] += record->end[n] - record->begin[n];
     }
@@ -160,10 +160,10 @@ static void book_rank(sluice_ledger *out, const booking *book, int r) {
 void sluice__charge(sluice_ledger *out, const sluice_program *program, int *const *partners,
                     const sluice__record *records, double step,
                     const sluice_simulation_costs *costs) {
-    const booking book = {program, partners, records, costs};
+    const charging charged = {program, partners, records, costs};
     for (int r = 0; r < program->ranks; r++) {
         out[r] = (sluice_ledger){.step = step, .on_core = records[r].on_core};
-        book_rank(&out[r], &book, r);
+        charge_rank(&out[r], &charged, r);
         out[r].time[SLUICE_LEDGER_IDLE] += records[r].started + (step - records[r].finished);
         out[r].unaccounted = step;
         for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) out[r].unaccounted -= out[r].time[e];

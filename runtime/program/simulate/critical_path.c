@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * critical_path.c -- the critical path: from the end of the step back through what determined each
- * begin, which is something that ended at just that time.
+ * begin, which is something that ended at exactly that time.
  *
- *   an instruction   the one before it on its rank; of a wait that stood still, the transfer
- *   a transfer       its send's post, its receive's post, or what was before it in a queue; that it
- *                    waited for its link is its own time
+ *   an instruction   the one before it on its rank; for a wait that blocked, the transfer
+ *   a transfer       its send's post, its receive's post, or what was before it in a queue; waiting
+ *                    for its link counts as its own time
  */
 #include "runtime/program/simulate/simulator.h"
 
@@ -16,7 +16,7 @@ typedef struct walk {
     int transfer; /* or the transfer; -1 */
 } walk;
 
-/* From an instruction. */
+/* Step back from an instruction. */
 static void leave_instruction(walk *path) {
     sluice_rank_times *times     = &path->result->rank[path->rank];
     const sluice__transfers *all = &path->machine->transfers;
@@ -34,8 +34,8 @@ static void leave_instruction(walk *path) {
     path->at--;
 }
 
-/* A transfer in the group before that of the post at `n`, in the rank's list, which ended at `end`;
- * -1: none did. */
+/* A transfer that ended at `end`, in the group before that of the post at `n` of the rank's list;
+ * -1: none. */
 static int find_before(const walk *path, int rank, int n, double end) {
     const sluice__transfers *all   = &path->machine->transfers;
     const sluice_instruction *list = all->lists[rank];
@@ -54,7 +54,7 @@ static int find_before(const walk *path, int rank, int n, double end) {
     return -1;
 }
 
-/* The transfer whose end let this one begin. */
+/* The transfer whose end allowed this one to begin. */
 static int transfer_before(const walk *path, int t) {
     const sluice__transfers *all       = &path->machine->transfers;
     const sluice_transfer_times *times = &all->times[t];
@@ -63,7 +63,7 @@ static int transfer_before(const walk *path, int t) {
     return before >= 0 ? before : find_before(path, times->to, all->receive_at[t], times->begin);
 }
 
-/* When the last post of the group was reached that the post at `n` is in, and which that was. */
+/* The last post of the group of the post at `n`. */
 static int last_of_group(const walk *path, int rank, int n) {
     const sluice__transfers *all   = &path->machine->transfers;
     const sluice_instruction *list = all->lists[rank];
@@ -87,7 +87,7 @@ static bool leave_by_post(walk *path, int rank, int post, double begin) {
     return true;
 }
 
-/* From a transfer. */
+/* Step back from a transfer. */
 static void leave_transfer(walk *path) {
     const sluice__transfers *all = &path->machine->transfers;
     const int t                  = path->transfer;
@@ -98,7 +98,7 @@ static void leave_transfer(walk *path) {
     if (leave_by_post(path, times->from, all->send_at[t], times->begin)) return;
     if (leave_by_post(path, times->to, all->receive_at[t], times->begin)) return;
     path->transfer = transfer_before(path, t);
-    if (path->transfer < 0) path->at = -1; /* cannot be: something let it begin */
+    if (path->transfer < 0) path->at = -1; /* impossible: something allowed it to begin */
 }
 
 void sluice__mark_critical(sluice_simulation *result, const sluice__machine *machine) {

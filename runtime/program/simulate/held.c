@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* held.c -- how many stage-activations a rank holds at each point of its list. */
+/* held.c -- how many stage-activations a rank holds during each instruction. */
 #include "runtime/program/compiled.h"
 #include "runtime/program/simulate/simulator.h"
 
@@ -7,7 +7,7 @@ static bool ends_activation(sluice_instruction_kind kind) {
     return kind == SLUICE_INSTRUCTION_BACKWARD || kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
 }
 
-/* One is held from its F to its B or W; a rank without any holds it for F only. */
+/* An activation is held from its F to its B or W; on a rank without backward, during F only. */
 int sluice__count_live(int *live, const sluice_instruction *list, int count) {
     bool trains = false;
     for (int n = 0; n < count && !trains; n++) trains = ends_activation(list[n].kind);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.c -- idle shares and makespan, from when instructions begin and end. */
+/* idle.c -- idle shares, from the times of instructions. */
 #include "runtime/program/simulate/idle.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ int sluice__drain_of(const sluice_instruction *list, int count) {
     return n;
 }
 
-/* Sums of the same numbers in another order may differ by a rounding: never below zero. */
+/* Never below zero, though sums of the same numbers in another order may differ by a rounding. */
 static double idle_share(double busy, double time) {
     return time > 0 ? fmax(0, 1 - busy / time) : 0;
 }

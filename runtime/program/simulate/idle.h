@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.h -- how long ranks stand idle: the one definition for simulation, time line and
- * measurement.
+/* idle.h -- how long ranks are idle: the one definition for simulation, time line and measurement.
  *
  *   0 ............ first ====== == ===== last ... drain . ties, norm, update
  *                  |<------ inner idle ------>|
@@ -18,13 +17,13 @@ typedef struct sluice__idle {
     double drain;       /* end of the rank's part of compute and transfers */
 } sluice__idle;
 
-/* Where a rank's part of the step's compute and transfers is over: the first instruction of what
- * comes after it (ties, norm, update), or the list's length. */
+/* The first instruction after a rank's part of compute and transfers (of ties, norm or update), or
+ * the list's length. */
 int sluice__drain_of(const sluice_instruction *list, int count);
-/* Of one rank, whose instructions begin and end then. */
+/* The idle time of one rank, from the times of its instructions. */
 sluice__idle sluice__idle_of(const sluice_instruction *list, int count, const double *begin,
                              const double *end);
-/* The idle share of `ranks` until the makespan, of which they were busy for `busy` together. */
+/* The idle share of `ranks` until the makespan, given the sum of their busy times. */
 double sluice__makespan_idle(int ranks, double makespan, double busy);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * simulator.c -- when every instruction of a program begins and ends, given what actions cost: the
+ * simulator.c -- when every instruction of a program begins and ends, given costs of actions: the
  * abstract machine of machine.h with a clock on every rank.
  *
- * Members of an overlap group stand side by side, their waits before them and their posts behind
- * them, so one after another without a gap is what makes a group atomic.
+ * The actions of an overlap group are adjacent, with their waits before and their posts after all
+ * of them: they run without a gap, which makes the group atomic.
  */
 #include <math.h>
 
@@ -21,12 +21,12 @@ typedef struct simulator {
     const sluice_instruction **lists;
     int *counts;
     double *clocks;           /* [ranks] */
-    int norms, norms_reached; /* the global norm is a meeting of all ranks that have one */
+    int norms, norms_reached; /* all ranks that have a norm meet there */
     bool *at_norm;            /* [ranks] */
     double norm_time;
 } simulator;
 
-/* ---- what things cost ---- */
+/* ---- costs ---- */
 
 static double payload_cost(const sluice_simulation_costs *costs, sluice_payload payload) {
     return payload == SLUICE_PAYLOAD_ACTIVATION ? costs->activation_transfer
@@ -51,7 +51,7 @@ static sluice__duration transfer_cost(const void *context, const sluice__transfe
                               bandwidth > 0 ? size / bandwidth : 0};
 }
 
-/* Does any transfer's size matter? */
+/* Whether the size of any transfer matters. */
 static bool have_bandwidth(const sluice_simulation_costs *costs) {
     for (int l = 0; l < costs->link_count; l++)
         if (costs->links[l].bandwidth > 0) return true;
@@ -81,7 +81,7 @@ double sluice__update_cost(const sluice_simulation_costs *costs, int rank) {
 
 /* ---- the run ---- */
 
-/* False while some rank has not come to its norm; the last to come wakes the others. */
+/* False while a rank has not reached its norm; the last one to reach it wakes the others. */
 static bool meet_at_norm(simulator *sim, int r) {
     if (!sim->at_norm[r]) {
         sim->at_norm[r] = true;
@@ -128,7 +128,7 @@ static sluice_status step(void *context, int r, bool *blocked) {
     return SLUICE_OK;
 }
 
-/* ---- what comes of it ---- */
+/* ---- results ---- */
 
 static sluice__idle sum_up_rank(sluice_rank_times *times, const sluice_instruction *list,
                                 int count) {
@@ -141,7 +141,7 @@ static sluice__idle sum_up_rank(sluice_rank_times *times, const sluice_instructi
     return idle;
 }
 
-/* How long rank r stood still for what it received. */
+/* Set how long rank r was blocked by each of its receives. */
 static void find_exposed(simulator *sim, int r) {
     const sluice_rank_times *rank = &sim->result->rank[r];
     for (int n = 0; n < sim->counts[r]; n++) {
@@ -247,7 +247,7 @@ static sluice_status make_rank(simulator *sim, int r) {
     return SLUICE_OK;
 }
 
-static sluice_status make_room(simulator *sim) {
+static sluice_status prepare(simulator *sim) {
     const size_t p = (size_t)sim->program->ranks;
     SLUICE__TRY(sluice__alloc(&sim->result, 1, sizeof *sim->result));
     sim->result->ranks = sim->program->ranks;
@@ -269,7 +269,7 @@ sluice_status sluice_program_simulate(sluice_simulation **out, const sluice_prog
     SLUICE__TRY(sluice__check_costs(costs, program->stages, program->ranks));
     simulator sim        = {.program = program, .costs = costs};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(make_room(&sim));
+    SLUICE__TRY_OUT(prepare(&sim));
     SLUICE__TRY_OUT(sluice__machine_run(&sim.machine, step, &sim));
     if (sluice__first_unfinished(&sim.machine) >= 0)
         SLUICE__TRY_OUT(sluice__name_deadlock(&sim.machine));

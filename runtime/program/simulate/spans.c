@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spans.c -- a program's times (simulated, or measured and put into the same form) made into a
- * time line that stands alone.
+ * spans.c -- from a program's times, simulated or measured, to a time line that needs neither
+ * program nor simulation.
  */
 #include "sluice/timeline.h"
 
@@ -13,7 +13,7 @@
 #include "runtime/program/compiled.h"
 #include "runtime/program/simulate/simulator.h"
 
-/* Which span runs a stage's F, and its B or I, of a micro-batch: indices, -1 where none does. */
+/* The spans of each stage's F, and B or I, for each micro-batch: indices, -1: none. */
 typedef struct finder {
     int microbatches;
     int *forward, *backward; /* [stage * microbatches + micro-batch] */
@@ -46,7 +46,7 @@ static void add_spans(sluice_timeline_rank *rank, finder *find, const sluice_ins
 
 /* ---- levels ---- */
 
-/* A later level at the same time replaces the earlier: it lasted no time. */
+/* A later level at the same time replaces the earlier one, which had no duration. */
 static void add_level(sluice_timeline_rank *rank, sluice_timeline_level level) {
     if (level.held > rank->peak_activations) rank->peak_activations = level.held;
     if (level.bytes > rank->peak_bytes) rank->peak_bytes = level.bytes;
@@ -59,7 +59,7 @@ static void add_level(sluice_timeline_rank *rank, sluice_timeline_level level) {
     rank->levels[rank->level_count++] = level;
 }
 
-/* What is held while an instruction runs, the program knows whoever made the times. */
+/* What is held during an instruction follows from the program alone, measured or simulated. */
 static sluice_status add_levels(sluice_timeline_rank *rank, const sluice__rank_program *program,
                                 const sluice_rank_times *times) {
     int *held = NULL;
@@ -77,7 +77,7 @@ static sluice_status add_levels(sluice_timeline_rank *rank, const sluice__rank_p
 
 /* ---- flows ---- */
 
-/* The span that does `stage`'s part for what is carried; -1 */
+/* The span on `stage` that produces or uses a payload; -1: none. */
 static int find_span(const finder *find, sluice_payload payload, int stage, int microbatch) {
     if (microbatch < 0 || microbatch >= find->microbatches) return -1;
     const size_t at = (size_t)stage * (size_t)find->microbatches + (size_t)microbatch;
@@ -123,8 +123,8 @@ static void number_chunks(sluice_timeline *timeline, const sluice_program *progr
     }
 }
 
-static sluice_status make_room(sluice_timeline *timeline, finder *find,
-                               const sluice_program *program, const sluice_simulation *simulation) {
+static sluice_status allocate(sluice_timeline *timeline, finder *find,
+                              const sluice_program *program, const sluice_simulation *simulation) {
     const size_t stages  = (size_t)timeline->stages;
     const size_t actions = stages * (size_t)find->microbatches;
     SLUICE__TRY(sluice__alloc(&timeline->stage_rank, stages, sizeof(int)));
@@ -179,7 +179,7 @@ sluice_status sluice_timeline_from_simulation(sluice_timeline **out, const sluic
     SLUICE__TRY_OUT(sluice__alloc(&timeline, 1, sizeof *timeline));
     timeline->stages       = sluice_program_stages(program);
     timeline->microbatches = find.microbatches;
-    SLUICE__TRY_OUT(make_room(timeline, &find, program, simulation));
+    SLUICE__TRY_OUT(allocate(timeline, &find, program, simulation));
     SLUICE__TRY_OUT(fill(timeline, &find, program, simulation));
     (void)snprintf(timeline->unit, sizeof timeline->unit, "units of cost");
     *out     = timeline;

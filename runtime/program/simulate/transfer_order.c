@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* transfer_order.c -- a simulation's transfers in the order in which they begin: each channel's are
- * already, so they are merged. */
+/* transfer_order.c -- a simulation's transfers by begin: those of each channel are sorted already,
+ * so channels are merged. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/simulate/simulator.h"
 
-/* Queues by their next transfer, the earliest on top. */
+/* A heap of queues by their next transfers, the earliest on top. */
 typedef struct merge {
     const sluice_transfer_times *times;
-    int *next; /* per queue: its first transfer not taken yet */
+    int *next; /* per queue: its first transfer that is not merged yet */
     int *heap; /* queues */
     int count;
 } merge;
 
-/* What is sent once, after the drain, comes after everything else, in any queue. */
+/* Transfers of ties, after the drain, come after everything else, in any queue. */
 static bool is_before(const merge *queues, int a, int b) {
     const sluice_transfer_times *x = &queues->times[queues->next[a]];
     const sluice_transfer_times *y = &queues->times[queues->next[b]];
@@ -35,7 +35,7 @@ static void sink(merge *queues, int at) {
     }
 }
 
-/* `order[k]` gets the place of the k-th transfer. */
+/* `order[k]` gets the index of the k-th transfer. */
 static sluice_status find_order(int *order, const sluice__transfers *all) {
     merge queues         = {.times = all->times};
     sluice_status status = SLUICE_OK;
@@ -60,7 +60,7 @@ out:
     return status;
 }
 
-/* Bring the transfers into their order where they are; `order` is used up. */
+/* Permute the transfers in place; `order` is overwritten. */
 static void apply_order(sluice_transfer_times *times, int *order, int count) {
     for (int k = 0; k < count; k++) {
         if (order[k] < 0) continue;

@@ -14,7 +14,7 @@ static bool labels_equal(const sluice__label *a, const sluice__label *b) {
            a->microbatch == b->microbatch;
 }
 
-/* Which of a stage's edges, where it has several of one role; else nothing. */
+/* Append which edge it is, if the stage has several in one role. */
 static void name_further(char words[SLUICE__WORDS], const sluice__edges *edges,
                          const sluice_edge *edge) {
     const sluice_role role =
@@ -63,7 +63,7 @@ sluice__label sluice__label_of_edge(int edge, int microbatch) {
     return (sluice__label){edge, 0, SLUICE_ROLE_INPUT, microbatch};
 }
 
-/* What a mark says. */
+/* The label that a mark stands for. */
 static sluice__label label_of_mark(const sluice__labelled *memory, int64_t mark) {
     const int slots                  = memory->program->edges.slot_count;
     const sluice_instruction *writer = &memory->list[mark / slots];
@@ -88,7 +88,7 @@ sluice_status sluice__write_label(sluice__labelled *memory, const sluice_slot *s
                               (int64_t)writer * memory->program->edges.slot_count + k);
 }
 
-/* The failure of a read: what is in those bytes instead. */
+/* The error of a read that fails: what the bytes hold instead. */
 static sluice_status missing(const sluice__labelled *memory, const sluice_slot *slot,
                              const sluice__label *needs, int reader) {
     const sluice__ranges *written = &memory->written;
@@ -99,7 +99,7 @@ static sluice_status missing(const sluice__labelled *memory, const sluice_slot *
          k < written->count && written->list[k].begin < slot->offset + slot->bytes; k++) {
         const int64_t mark        = written->list[k].value;
         const sluice__label found = label_of_mark(memory, mark);
-        if (labels_equal(&found, needs)) continue; /* the part that is still whole */
+        if (labels_equal(&found, needs)) continue; /* the part that is intact */
         sluice__describe_instruction(writes, sizeof writes,
                                      &memory->list[mark / memory->program->edges.slot_count]);
         return sluice__fail(SLUICE_E_SCHEDULE,
@@ -127,7 +127,6 @@ sluice_status sluice__read_label(const sluice__labelled *memory, const sluice_sl
     char reads[SLUICE__WORDS], name[SLUICE__WORDS];
     sluice__describe_instruction(reads, sizeof reads, &memory->list[reader]);
     name_label(name, &memory->program->edges, needs);
-    return sluice__fail(SLUICE_E_SCHEDULE,
-                        "%s of rank %d reads %s before its receive was waited for", reads,
-                        memory->rank, name);
+    return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d reads %s before the wait for its receive",
+                        reads, memory->rank, name);
 }

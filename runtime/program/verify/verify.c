@@ -2,11 +2,11 @@
 /*
  * verify.c -- the proof that a program can run and means what its schedule means.
  *
- * First what the lists say by themselves: each micro-batch done once by every stage, and the k-th
- * send of a channel carrying what its k-th receive expects. Then the abstract machine runs
+ * First the lists are checked without running them: every stage runs each micro-batch once, and the
+ * k-th send of a channel carries what its k-th receive expects. Then the abstract machine runs
  * every rank's list under strict rendezvous, with names in its memory (labels.h). Order across
- * stages follows from that: F of a stage can only find its input after F of the stage before has
- * made it and a transfer has brought it.
+ * stages follows from that: F of a stage only finds its input after F of the stage before has
+ * written it and a transfer has delivered it.
  */
 #include "runtime/program/verify/verify.h"
 

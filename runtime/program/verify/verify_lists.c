@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* verify_lists.c -- what can be told of lists of instructions without running them. */
+/* verify_lists.c -- what can be checked about lists of instructions without running them. */
 #include <stdio.h>
 
 #include "runtime/base/alloc.h"
@@ -29,8 +29,8 @@ static sluice_status check_wait(const sluice_instruction *list, int n, int r) {
     const sluice_instruction *wait = &list[n];
     if (wait->post < 0 || wait->post >= n || !sluice__is_post(&list[wait->post]))
         return sluice__fail(SLUICE_E_SCHEDULE,
-                            "instruction %d of rank %d waits for instruction %d, which is no post "
-                            "before it",
+                            "instruction %d of rank %d waits for instruction %d, which is not an "
+                            "earlier post",
                             n, r, wait->post);
     const sluice_instruction *post = &list[wait->post];
     if (wait->peer == post->peer && wait->transfer == post->transfer &&
@@ -92,14 +92,15 @@ static sluice_status wrong_stage(const sluice__verifier *v, int r, const sluice_
         words, r, sluice_payload_name(edge->payload), edge->producer, edge->consumer);
 }
 
-/* A post's edge is one that its rank gives or takes, and the post says so. */
+/* A post's edge has an end on its rank, and the post's fields agree with the edge. */
 static sluice_status check_edge(const sluice__verifier *v, int r, int n) {
     const sluice_instruction *at = &v->lists[r][n];
     const sluice__edges *edges   = &v->program->edges;
     if (at->edge < 0 || at->edge >= edges->count || edges->list[at->edge].channel < 0)
-        return sluice__fail(SLUICE_E_SCHEDULE,
-                            "instruction %d of rank %d posts edge %d, which joins no two ranks", n,
-                            r, at->edge);
+        return sluice__fail(
+            SLUICE_E_SCHEDULE,
+            "instruction %d of rank %d posts edge %d, which does not join two ranks", n, r,
+            at->edge);
     const sluice__edge *edge           = &edges->list[at->edge];
     const sluice__channel_key *through = &edges->channels[edge->channel];
     if (r != (at->sends ? through->from : through->to) ||
@@ -129,15 +130,15 @@ static sluice_status check_instruction(const sluice__verifier *v, unsigned char 
 static sluice_status check_complete(const sluice_program *program, const unsigned char *done) {
     for (int s = 0; s < program->stages; s++)
         for (int i = 0; i < program->microbatches; i++) {
-            const unsigned did = done[(size_t)s * (size_t)program->microbatches + (size_t)i];
-            const char *lacks  = !(did & SLUICE__DID_F)                      ? "F"
-                                 : program->trains && !(did & SLUICE__DID_I) ? "B (or I)"
-                                 : program->trains && !(did & SLUICE__DID_W) ? "W"
-                                                                             : NULL;
-            if (lacks)
+            const unsigned did  = done[(size_t)s * (size_t)program->microbatches + (size_t)i];
+            const char *missing = !(did & SLUICE__DID_F)                      ? "F"
+                                  : program->trains && !(did & SLUICE__DID_I) ? "B (or I)"
+                                  : program->trains && !(did & SLUICE__DID_W) ? "W"
+                                                                              : NULL;
+            if (missing)
                 return sluice__fail(SLUICE_E_SCHEDULE,
                                     "stage %d of rank %d never does %s of micro-batch %d", s,
-                                    program->stage_rank[s], lacks, i);
+                                    program->stage_rank[s], missing, i);
         }
     return SLUICE_OK;
 }
@@ -162,7 +163,7 @@ static bool posts_match(const sluice_instruction *send, const sluice_instruction
            sluice__post_slot(send)->bytes == sluice__post_slot(receive)->bytes;
 }
 
-/* Which of several channels; nothing where there is one. */
+/* Which channel it is, if there are several between the two ranks. */
 static void name_channel(char words[SLUICE__WORDS], const sluice__edges *edges,
                          const sluice__queue *queue) {
     words[0] = '\0';
@@ -204,11 +205,12 @@ static sluice_status check_transfer(const sluice__verifier *v, const sluice__que
         return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d has no send on rank %d", received,
                             queue->to, queue->from);
     if (!posts_match(send, receive)) return mismatch(v, queue, k, send, receive);
-    return sluice__fail(SLUICE_E_SCHEDULE, "%s is numbered %d and %s %d, but they are %d", sent,
+    return sluice__fail(SLUICE_E_SCHEDULE,
+                        "%s has number %d and %s number %d, but both are number %d", sent,
                         send->transfer, received, receive->transfer, k);
 }
 
-/* The next send of the rank to `peer` (or receive from it), from instruction `n` on; -1. */
+/* The rank's next send to `peer` (or receive from it) from instruction `n` on; -1: none. */
 static int next_post(const sluice__verifier *v, int r, int n, int peer, bool sends) {
     for (; n < v->counts[r]; n++) {
         const sluice_instruction *at = &v->lists[r][n];
@@ -217,7 +219,7 @@ static int next_post(const sluice__verifier *v, int r, int n, int peer, bool sen
     return -1;
 }
 
-/* In one queue, what a rank sends to another meets that one's receives in order, whatever their
+/* With one queue, the sends of a rank to another meet the receives there in order, whatever their
  * channels. */
 static sluice_status check_one_order(const sluice__verifier *v, int from, int to) {
     int send = next_post(v, from, 0, to, true), receive = next_post(v, to, 0, from, false);
@@ -248,8 +250,8 @@ sluice_status sluice__check_transfers(const sluice__verifier *v) {
     return SLUICE_OK;
 }
 
-/* Posts that are issued as one are with one other rank: with several they would be several kernels,
- * of which the second waits for the first. */
+/* Posts that are issued as one must have the same peer: with several peers they would be several
+ * kernels, the second of which waits for the first. */
 static sluice_status check_groups(const sluice__verifier *v, int r) {
     const sluice_instruction *before = NULL;
     for (int n = 0; n < v->counts[r]; n++) {
@@ -268,7 +270,7 @@ static sluice_status check_groups(const sluice__verifier *v, int r) {
     return SLUICE_OK;
 }
 
-/* Orders differ only where two ranks have several channels. */
+/* Orders can differ only where two ranks have several channels. */
 sluice_status sluice__check_one_queue(const sluice__verifier *v) {
     const sluice__edges *edges = &v->program->edges;
     for (int r = 0; r < v->program->ranks; r++) SLUICE__TRY(check_groups(v, r));
@@ -278,7 +280,7 @@ sluice_status sluice__check_one_queue(const sluice__verifier *v) {
     return SLUICE_OK;
 }
 
-/* ---- every post is waited for, or its bytes could be used while they travel ---- */
+/* ---- every post is waited for, else its bytes could be used during the transfer ---- */
 
 static sluice_status check_rank_waits(const sluice_instruction *list, int count, int r,
                                       bool *waited) {

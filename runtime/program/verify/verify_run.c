@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* verify_run.c -- one instruction on the verifier's machine: what it needs must be there, by name.
- */
+/* verify_run.c -- one instruction on the verifier's machine: its inputs must be there, by name. */
 #include "runtime/base/error.h"
 #include "runtime/program/verify/verify.h"
 
 /* ---- compute ---- */
 
-/* After what must come before it. */
+/* F comes before everything else of its micro-batch, I before W. */
 static sluice_status check_order(const sluice__verifier *v, int r, const sluice_instruction *at) {
     unsigned char *done =
         &v->done[(size_t)at->stage * (size_t)v->program->microbatches + (size_t)at->microbatch];
@@ -44,12 +43,11 @@ static sluice_status check_first(const sluice__verifier *v, int r, const sluice_
     return SLUICE_OK;
 }
 
-/* Which slots of an instruction what follows is about. */
 static sluice_role role_of(const sluice__verifier *v, const sluice_instruction *at, int k) {
     return sluice__slot_key_of(&v->program->edges, at->stage, k).role;
 }
 
-/* The caller fills what no edge brings, on the instruction that reads it. */
+/* A stage input that no edge carries is loaded by the F that reads it. */
 static bool is_loaded(const sluice__verifier *v, const sluice_instruction *at, int k) {
     return k == SLUICE_ROLE_INPUT && at->kind == SLUICE_INSTRUCTION_FORWARD &&
            sluice__edge_count(&v->program->edges, SLUICE_ROLE_INPUT, at->stage) == 0;
@@ -92,7 +90,7 @@ static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instru
                                        sluice__role_is_written(at->kind, role)))
             SLUICE__TRY(sluice__write_label(memory, &at->slots[k], n, k));
     }
-    /* What this instruction itself writes must not lie over what it reads. */
+    /* What this instruction writes must not overlap what it reads. */
     for (int k = 0; k < slots; k++) {
         if (at->slots[k].bytes == 0 || role_of(v, at, k) == SLUICE_ROLE_SCRATCH) continue;
         const sluice__label holds = sluice__label_of(&v->program->edges, at, k);
@@ -112,8 +110,8 @@ static sluice_status run_post(sluice__verifier *v, int r, const sluice_instructi
     else if (at->microbatch >= 0)
         SLUICE__TRY(sluice__read_label(&v->memory[r], sluice__post_slot(at), &holds, n, true));
     else if (v->weights_left[r] > 0)
-        return sluice__fail(SLUICE_E_SCHEDULE, "rank %d sends a tied gradient with %d W to come", r,
-                            v->weights_left[r]);
+        return sluice__fail(SLUICE_E_SCHEDULE, "rank %d sends a tied gradient before %d of its W",
+                            r, v->weights_left[r]);
     (void)sluice__machine_post(&v->machine, r, 0);
     return SLUICE_OK;
 }
@@ -134,11 +132,11 @@ static sluice_status run_wait(sluice__verifier *v, int r, const sluice_instructi
 
 static sluice_status check_whole(const sluice__verifier *v, int r, const sluice_instruction *at) {
     if (v->weights_left[r] == 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_SCHEDULE, "the %s of rank %d comes with %d W (or B) still to do",
+    return sluice__fail(SLUICE_E_SCHEDULE, "the %s of rank %d comes before %d of its W (or B)",
                         sluice_instruction_name(at->kind), r, v->weights_left[r]);
 }
 
-/* Every gradient that a tie sums is there. */
+/* All gradients that a tie sums must be there. */
 static sluice_status check_terms(const sluice__verifier *v, int r, const sluice__tie *tie) {
     for (int k = 0; k < tie->terms; k++) {
         const sluice_slot slot    = {tie->offsets[k], 1};
@@ -155,11 +153,11 @@ static sluice_status check_tie(const sluice__verifier *v, int r, const sluice_in
     SLUICE__TRY(check_whole(v, r, at));
     for (int t = 0; t < rank->tie_count; t++)
         if (rank->ties[t].edge == at->edge) return check_terms(v, r, &rank->ties[t]);
-    return sluice__fail(SLUICE_E_SCHEDULE, "rank %d has no tied gradients from edge %d on to sum",
-                        r, at->edge);
+    return sluice__fail(SLUICE_E_SCHEDULE, "rank %d has no tied gradients to sum at edge %d", r,
+                        at->edge);
 }
 
-/* Compute may still be at the bytes of a post that does not come after it. */
+/* Compute may still use the bytes of a post that is not ordered after it. */
 static sluice_status check_streams(const sluice__verifier *v, int r, const sluice_instruction *at) {
     const int n = v->machine.ranks[r].at;
     int after;
@@ -169,7 +167,7 @@ static sluice_status check_streams(const sluice__verifier *v, int r, const sluic
     sluice__describe_instruction(words, sizeof words, at);
     if (at->after >= n)
         return sluice__fail(SLUICE_E_SCHEDULE,
-                            "%s of rank %d, instruction %d, is to come after the end of %d", words,
+                            "%s of rank %d, instruction %d, must come after the end of %d", words,
                             r, n, at->after);
     sluice__describe_instruction(touches, sizeof touches, &v->lists[r][after]);
     return sluice__fail(SLUICE_E_SCHEDULE,

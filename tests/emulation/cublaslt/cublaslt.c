@@ -3,10 +3,10 @@
  * cublaslt.c -- the one place for cuBLASLt: handles, descriptions, the choice of algorithms, and
  * products queued on a stream.
  *
- * Matrices are column-major. As the library does, it answers differently for different shapes: in
- * which order an algorithm sums and how much workspace it takes depend on what it was chosen for,
- * and it is of use for nothing else. An algorithm that may split its sums is reported, since the
- * project has forsworn them. A product fills the ends of its workspace with NaNs.
+ * Matrices are column-major. As in the library, answers depend on the shape: the order in which an
+ * algorithm sums and the workspace it takes depend on what it was chosen for, and it may be used
+ * for nothing else. An algorithm that may split its sums is reported, since the project forbids
+ * them. A product fills the ends of its workspace with NaNs.
  */
 #include "internal.h"
 #include "product.h"
@@ -23,7 +23,7 @@ struct cublasLtContext {
 
 static struct cublasLtContext *handles; /* (locked) */
 
-/* cuBLAS says what failed by its status, and leaves no error of the thread behind. */
+/* cuBLAS reports failures by its status, and leaves no error of the thread behind. */
 static cublasStatus_t status_of(cudaError_t code) {
     if (code == cudaSuccess) return CUBLAS_STATUS_SUCCESS;
     (void)cudaGetLastError();
@@ -62,7 +62,7 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
     return status_of(error);
 }
 
-/* Inlined, so that the place that calls is known. */
+/* Inlined, so that the call site is known. */
 static inline __attribute__((always_inline)) cublasStatus_t enter(const char *function,
                                                                   cublasLtHandle_t handle) {
     const cublasStatus_t entered = status_of(emu__enter(function));
@@ -74,7 +74,7 @@ static inline __attribute__((always_inline)) cublasStatus_t enter(const char *fu
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* Of functions that need no device. */
+/* For functions that need no device. */
 #define ENTER_ANY()                                                                                \
     do {                                                                                           \
         const cublasStatus_t entered_ = status_of(emu__enter_any(__func__));                       \
@@ -139,10 +139,10 @@ typedef struct algorithm {
     uint32_t alignment[4];
 } algorithm;
 
-_Static_assert(sizeof(operation) <= sizeof(cublasLtMatmulDescOpaque_t), "room");
-_Static_assert(sizeof(layout) <= sizeof(cublasLtMatrixLayoutOpaque_t), "room");
-_Static_assert(sizeof(preference) <= sizeof(cublasLtMatmulPreferenceOpaque_t), "room");
-_Static_assert(sizeof(algorithm) <= sizeof(cublasLtMatmulAlgo_t), "room");
+_Static_assert(sizeof(operation) <= sizeof(cublasLtMatmulDescOpaque_t), "fits");
+_Static_assert(sizeof(layout) <= sizeof(cublasLtMatrixLayoutOpaque_t), "fits");
+_Static_assert(sizeof(preference) <= sizeof(cublasLtMatmulPreferenceOpaque_t), "fits");
+_Static_assert(sizeof(algorithm) <= sizeof(cublasLtMatmulAlgo_t), "fits");
 
 cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t out, size_t size,
                                                cublasComputeType_t compute, cudaDataType_t scale) {
@@ -220,7 +220,7 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t t
 
 /* ---- algorithms ---- */
 
-/* A product as it is described; without addresses. */
+/* A product's description, without addresses. */
 typedef struct described {
     operation how;
     layout a, b, c;
@@ -274,7 +274,7 @@ static bool layouts_meet(const described *d) {
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t how,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-                                              cublasLtMatmulPreference_t wishes, int most,
+                                              cublasLtMatmulPreference_t wishes, int requested,
                                               cublasLtMatmulHeuristicResult_t *results,
                                               int *count) {
     const cublasStatus_t entered = enter(__func__, handle);
@@ -282,7 +282,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     preference p;
     *count = 0;
     if (entered != CUBLAS_STATUS_SUCCESS) return entered;
-    if (most < 1 || memcmp(c, d, sizeof(layout)) != 0 || !layouts_meet(&of))
+    if (requested < 1 || memcmp(c, d, sizeof(layout)) != 0 || !layouts_meet(&of))
         return CUBLAS_STATUS_INVALID_VALUE;
     memcpy(&p, wishes, sizeof p);
     const uint64_t hash    = hash_of(&of);
@@ -308,33 +308,33 @@ static void expect_algorithm(const algorithm *chosen, const described *of,
                     chosen->reduction);
     for (int i = 0; i < 4; i++)
         if ((uintptr_t)at[i] % chosen->alignment[i] != 0)
-            emu__report("cublasLtMatmul: %c is at %p, the algorithm counts on multiples of %u",
+            emu__report("cublasLtMatmul: %c is at %p, the algorithm requires multiples of %u",
                         "ABCD"[i], at[i], chosen -> alignment[i]);
 }
 
-/* ---- workspaces: products of two streams that share one spoil each other, now and then ---- */
+/* ---- workspaces: products of two streams that share one may corrupt each other ---- */
 
 static struct {
     cudaStream_t stream;
     const char *from, *to;
 } workspaces[256]; /* the last of each stream (locked) */
 
-static bool lives(cudaStream_t stream) {
+static bool exists(cudaStream_t stream) {
     const struct CUstream_st *s = emu__streams;
     while (s && s != stream) s = s->next;
     return s != NULL;
 }
 
-/* The stream's place, or one of a stream that is gone. */
+/* The stream's entry, or one of a destroyed stream. */
 static int workspace_of(cudaStream_t stream) {
-    enum { MOST = sizeof workspaces / sizeof *workspaces };
+    enum { MAX_STREAMS = sizeof workspaces / sizeof *workspaces };
     int free_one = 0;
-    for (int w = 0; w < MOST; w++) {
+    for (int w = 0; w < MAX_STREAMS; w++) {
         if (workspaces[w].stream == stream) return w;
-        if (workspaces[w].stream && !lives(workspaces[w].stream)) workspaces[w].stream = NULL;
+        if (workspaces[w].stream && !exists(workspaces[w].stream)) workspaces[w].stream = NULL;
         if (!workspaces[w].stream) free_one = w;
     }
-    if (workspaces[free_one].stream) emu__report("more than %d streams multiply", (int)MOST);
+    if (workspaces[free_one].stream) emu__report("more than %d streams multiply", (int)MAX_STREAMS);
     return free_one;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* product.c -- the one place that multiplies: sums in the order of k or against it, the same bits
- * at every run.
- */
+/* product.c -- the one place that multiplies: sums in ascending or descending order of k, with the
+ * same bits in every run. */
 #include "product.h"
 
 #include <stdint.h>
@@ -36,7 +35,7 @@ void emu__product_expect_memory(const emu__product *p, int device, const char *w
     }
 }
 
-/* Round to nearest even at 10 bits of fraction: what a tensor core reads. NaNs stay. */
+/* Round to nearest even at 10 bits of fraction, as tensor cores do. NaNs stay. */
 static float to_tf32(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -71,7 +70,7 @@ static void column(const emu__product *p, float *restrict sum, const float *rest
     }
 }
 
-/* With beta 0 c is not read: it may hold NaNs. */
+/* With beta 0, c is not read, so it may hold NaNs. */
 static void multiply(const emu__product *p) {
     float *const a   = packed(p->a, p->m, p->k, p->lda, p->transpose_a, p->tf32);
     float *const b   = packed(p->b, p->k, p->n, p->ldb, p->transpose_b, p->tf32);
@@ -87,10 +86,10 @@ static void multiply(const emu__product *p) {
     free(sum);
 }
 
-/* Both ends: filling all of it would take longer than the product. */
+/* Both ends only: filling all of it would take longer than the product. */
 static void fill_workspace(const emu__product *p) {
-    enum { MOST = 64 * 1024 };
-    const size_t bytes = p->workspace_bytes < MOST ? p->workspace_bytes : MOST;
+    enum { MAX_BYTES = 64 * 1024 };
+    const size_t bytes = p->workspace_bytes < MAX_BYTES ? p->workspace_bytes : MAX_BYTES;
     char *const end    = (char *)p->workspace + p->workspace_bytes;
     emu__writes(p->workspace, bytes);
     memset(p->workspace, 0xFF, bytes);

@@ -21,7 +21,7 @@ typedef struct emu__product {
 
 void emu__product_expect_memory(const emu__product *product, int device, const char *what);
 void emu__product_run(void *product);
-/* What it reads and writes, said to ThreadSanitizer. */
+/* Report what it reads and writes to ThreadSanitizer. */
 void emu__product_tell(const emu__product *product);
 
 #endif

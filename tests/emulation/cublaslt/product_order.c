@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* product_order.c -- the one place that says which bytes a product reads and writes. */
+/* product_order.c -- the one place that reports which bytes a product reads and writes. */
 #include "internal.h"
 #include "product.h"
 
-/* Columns with what is between them left out, for others may use it meanwhile. */
+/* Columns without the bytes between them, which others may use meanwhile. */
 static void tell(const float *at, int rows, int columns, int leading, bool writes) {
     const bool dense    = leading == rows;
     const size_t height = (size_t)rows * (dense ? (size_t)columns : 1) * sizeof *at;

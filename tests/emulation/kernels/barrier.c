@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* barrier.c -- the one place where the threads of a block meet: at one line, and all of them. */
+/* barrier.c -- the one place where the threads of a block meet: all of them, at one line. */
 #include "block.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 static struct {
-    char file[64]; /* without folders */
+    char file[64]; /* without its folders */
     int line;
 } skipped;
 
@@ -48,8 +48,8 @@ static void open_barrier(struct emu__grid *g, const struct emu__thread *last) {
     emu__meet(them, g->threads);
 }
 
-/* A thread that has returned is missed for ever: on a GPU that may pass or hang, so it is wrong.
- * The count stays until all have read it, since the next barrier needs them all. */
+/* A thread that has returned never arrives: a GPU may pass or hang then, so this is an error. The
+ * count is kept until all have read it, since the next barrier needs them all. */
 int emu_barrier_count(int predicate, const char *file, int line) {
     struct emu__grid *const g   = emu__grid;
     struct emu__thread *const t = emu__this_thread();

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* block.h -- a block of CUDA threads while it runs: shared by grid.c, barrier.c, warp.c, shared.c.
- */
+/* block.h -- a running block of CUDA threads: shared by grid.c, barrier.c, warp.c, shared.c. */
 #ifndef SLUICE_TESTS_EMULATION_BLOCK_H
 #define SLUICE_TESTS_EMULATION_BLOCK_H
 
@@ -9,21 +8,21 @@
 #include "internal.h"
 
 enum { EMU__THREADS = 1024, EMU__LANES = 32, EMU__WARPS = EMU__THREADS / EMU__LANES };
-/* To ThreadSanitizer thread 0 of one block must not be thread 0 of the next: fibers change. */
+/* ThreadSanitizer must not take thread 0 of one block for thread 0 of the next: fibers change. */
 enum { EMU__SPARES = EMU__TELLS ? 7 : 0 };
-enum { EMU__SHARED_MOST = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
+enum { EMU__SHARED_MAX = 232448, EMU__SHARED_PLAIN = 49152, EMU__ARRAYS = 64 };
 
 enum emu__state { EMU__READY, EMU__AT_BARRIER, EMU__AT_WARP, EMU__RETURNED };
 
 struct emu__thread {
-    struct emu_thread seen; /* by the kernel; first, so that emu_thread leads here */
+    struct emu_thread seen; /* read by the kernel; first, so that emu_thread points here */
     enum emu__state state;
     emu__fiber *fiber;
     const char *file; /* where it waits */
     int line;
-    unsigned mask;            /* for whom, at a warp function */
-    bool yes;                 /* what it said at a counting barrier */
-    uint64_t met[EMU__LANES]; /* what the lanes of its last meeting left */
+    unsigned mask;            /* mask of the lanes it waits for, at a warp function */
+    bool yes;                 /* its vote at a counting barrier */
+    uint64_t met[EMU__LANES]; /* values that the lanes left at its last meeting */
 };
 
 struct emu__warp {
@@ -38,18 +37,18 @@ struct emu__array {
     size_t bytes;
 };
 
-/* All that a stream needs for kernels: those of one stream never run beside each other. */
+/* What a stream needs for kernels: those of one stream never run at the same time. */
 struct emu__grid {
     struct emu_block seen;
     emu_kernel kernel;
     emu__fiber_home home;
     unsigned threads, live, at_barrier, ready_count;
-    int yes; /* how many said it at the last barrier */
+    int yes; /* count of votes at the last barrier */
     struct emu__thread thread[EMU__THREADS];
     emu__fiber fiber[EMU__THREADS + EMU__SPARES];
-    unsigned fibers, turn_of_fibers; /* that this kernel uses; which of them is thread 0's */
+    unsigned fibers, turn_of_fibers; /* fibers that this kernel uses; index of thread 0's */
     emu__promise begun, ended, met;
-    const void *caller; /* of the launch */
+    const void *caller; /* call site of the launch */
     struct emu__warp warp[EMU__WARPS];
     unsigned ready[EMU__THREADS], turn[EMU__THREADS];
     enum { EMU__FORWARD, EMU__REVERSE, EMU__SHUFFLED } order;
@@ -61,19 +60,19 @@ struct emu__grid {
     unsigned arrays;
 };
 
-extern __thread struct emu__grid *emu__grid; /* that runs on this thread of the host */
+extern __thread struct emu__grid *emu__grid; /* the thread that runs on this host thread */
 
 _Noreturn void emu__kernel_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void emu__make_ready(struct emu__thread *thread);
 void emu__give_way(struct emu__thread *thread);
-/* What either of these threads, which all wait, did until now is known to all of them. */
+/* All of these threads wait; from here each is ordered after what the others did before. */
 void emu__meet(struct emu__thread *const *threads, unsigned count);
 void emu__shared_map(struct emu__grid *grid);
 void emu__shared_unmap(struct emu__grid *grid);
-void emu__shared_begin(struct emu__grid *grid); /* of a block */
+void emu__shared_begin(struct emu__grid *grid); /* at the start of a block */
 void emu__shared_end(struct emu__grid *grid);
 bool emu__shared_overflowed(const struct emu__grid *grid, const void *address);
-size_t emu__shared_limit(const void *function);                      /* of the dynamic part */
+size_t emu__shared_limit(const void *function);                      /* limit of the dynamic part */
 unsigned emu__lanes_of(const struct emu__grid *grid, unsigned warp); /* that the block has */
 
 static inline struct emu__thread *emu__this_thread(void) {

@@ -2,8 +2,8 @@
 /*
  * fiber.c -- the one place that changes stacks: six registers on x86-64, ucontext elsewhere.
  *
- * swapcontext() asks the kernel for the signal mask at each switch and costs ten times as much;
- * EMU_FIBERS=ucontext takes it all the same, so that it is tested here.
+ * swapcontext() asks the kernel for the signal mask at each switch and takes ten times as long;
+ * EMU_FIBERS=ucontext selects it nevertheless, so that it is tested here.
  */
 #include "fiber.h"
 
@@ -19,7 +19,7 @@
 enum { STACK = 256 * 1024, COLOURS = 64, COLOUR = 64 };
 
 #if defined(__x86_64__)
-/* Callee-saved registers go on the old stack, come off the new one, and so does the return. */
+/* Push callee-saved registers on the old stack, pop them from the new one, and return there. */
 void emu__switch(void **save, void *load);
 __asm__(".text\n"
         ".globl emu__switch\n"
@@ -81,7 +81,8 @@ void emu__fiber_make(emu__fiber *fiber, void (*body)(void), unsigned colour, con
         makecontext(fiber->context, body, 0);
         return;
     }
-    /* What emu__switch pops: six registers and the body; and none for the body to return to. */
+    /* What emu__switch pops: six registers and the body's address; the body has nowhere to return
+     * to. */
     const size_t top = STACK - 64 - colour % COLOURS * COLOUR;
     void **at        = (void **)(void *)(fiber->stack + top);
     *--at            = NULL;
@@ -114,7 +115,7 @@ void emu__fiber_yield(emu__fiber_home *home, emu__fiber *fiber) {
         (void)swapcontext(fiber->context, &home->context);
     else
         emu__switch(&fiber->pointer, home->pointer);
-    /* A kernel's next launch may be run by another thread of the host: its stack, then. */
+    /* Another host thread may run the stream's next kernel: remember its stack. */
     emu__finish_switch(fiber->sanitizer, &home->stack_bottom, &home->stack_bytes);
 }
 

@@ -3,9 +3,9 @@
  * grid.c -- the one place that runs a kernel: its blocks one after another, a fiber per CUDA
  * thread.
  *
- * Between two barriers the threads of a block run forward, backward or shuffled, and the blocks
- * come in such an order, too, by the seed (EMU_ORDER chooses one for good): a kernel that is right
- * in all of them does not depend on luck.
+ * Between two barriers the threads of a block run forward, backward or shuffled, by the seed, and
+ * so do the blocks (EMU_ORDER fixes the order). A kernel that is right in all orders does not
+ * depend on luck.
  */
 #include "block.h"
 
@@ -18,7 +18,7 @@ __thread struct emu_thread *emu_thread;
 __thread struct emu_block *emu_block;
 __thread struct emu__grid *emu__grid;
 
-const char *emu__grid_place(char *text, size_t bytes) {
+const char *emu__grid_position(char *text, size_t bytes) {
     const struct emu__grid *const g = emu__grid;
     text[0]                         = '\0';
     if (!g || !emu_thread) return text;
@@ -57,8 +57,8 @@ struct emu_block *emu_block_now(void) {
 
 /* ---- threads ---- */
 
-/* Not inlined: a fiber that starts anew may do so on another thread of the host, where the address
- * of a __thread variable that the compiler kept would be wrong. */
+/* Not inlined: a fiber may restart on another host thread, where an address of a __thread variable
+ * that the compiler kept would be wrong. */
 __attribute__((noinline)) static struct emu__grid *this_grid(void) {
     return emu__grid;
 }
@@ -93,7 +93,7 @@ void emu__meet(struct emu__thread *const *threads, unsigned count) {
     (void)emu__act_for(me);
 }
 
-/* A thread's fiber outlives the thread and serves the next block's, or the next kernel's. */
+/* A fiber outlives its CUDA thread and serves a thread of the next block or kernel. */
 static void fiber_body(void) {
     emu__fiber_entered(&this_grid()->home);
     for (;;) {
@@ -146,7 +146,7 @@ static const char *waits_how(const struct emu__thread *thread) {
     return thread->state == EMU__AT_BARRIER ? "__syncthreads" : "a warp function";
 }
 
-/* Nobody can go on: some wait for others that are elsewhere, or have returned. */
+/* No thread can go on: some wait for others that wait elsewhere, or have returned. */
 static _Noreturn void report_divergence(const struct emu__grid *g) {
     const struct emu__thread *first = &g->thread[0], *other = NULL;
     while (first->state == EMU__RETURNED) first++;
@@ -246,7 +246,8 @@ static void make_threads(struct emu__grid *g) {
     }
 }
 
-/* Shuffled: block i of a run is i times an odd step, modulo a power of two that holds them all. */
+/* Shuffled: the i-th block to run is i times an odd step, modulo a power of two not below their
+ * number. */
 static void run_blocks(struct emu__grid *g) {
     const dim3 of        = g->kernel.grid;
     const uint64_t count = (uint64_t)of.x * of.y * of.z;
@@ -264,7 +265,7 @@ static void run_blocks(struct emu__grid *g) {
     }
 }
 
-/* A kernel's threads rely on what came before it in its stream, and not on each other. */
+/* A kernel's threads are ordered after earlier work of its stream, and not among each other. */
 static void tell_beginning(struct emu__grid *g) {
     emu__give(&g->begun);
     for (unsigned i = 0; i < g->fibers; i++) {
@@ -323,7 +324,7 @@ static inline __attribute__((always_inline)) cudaError_t check_launch(const emu_
                                       : emu__fail(cudaErrorInvalidConfiguration, kernel->name);
 }
 
-/* As on a GPU the failure stays the thread's last error where nobody takes it: see simt.h. */
+/* As on a GPU the failure stays the thread's last error until it is taken: see simt.h. */
 cudaError_t emu_launch_kernel(const emu_kernel *kernel, cudaStream_t stream) {
     emu__asked_from(__builtin_return_address(0));
     const cudaError_t checked = check_launch(kernel);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grid.h -- what a kernel compiled for the CPU asks of the emulation: the two sides of simt.h. */
+/* grid.h -- what a kernel compiled for the CPU needs from the emulation, behind simt.h. */
 #ifndef SLUICE_TESTS_EMULATION_GRID_H
 #define SLUICE_TESTS_EMULATION_GRID_H
 
@@ -20,11 +20,11 @@ struct emu_block {
     dim3 block, grid;
     unsigned char *dynamic_shared;
 };
-/* A CUDA thread begins and ends on one thread of the host, so that both may be cached. */
+/* A CUDA thread begins and ends on one host thread, so that both may be cached. */
 extern __thread struct emu_thread *emu_thread;
 extern __thread struct emu_block *emu_block;
-/* The same, where the reading of such a variable must not be seen by ThreadSanitizer: at a time a
- * thread of the host, and its variables, may have been another's. */
+/* The same, hidden from ThreadSanitizer: it may still attribute a host thread's variables to an
+ * earlier thread. */
 struct emu_thread *emu_thread_now(void);
 struct emu_block *emu_block_now(void);
 
@@ -46,7 +46,7 @@ cudaError_t emu_launch_kernel(const emu_kernel *kernel, cudaStream_t stream);
 
 void emu_barrier(const char *file, int line);
 int emu_barrier_count(int predicate, const char *file,
-                      int line); /* how many of the block say yes */
+                      int line); /* number of the block's threads that say yes */
 uint64_t emu_shuffle(unsigned mask, uint64_t value, unsigned from, const char *file, int line);
 unsigned emu_ballot(unsigned mask, int predicate, const char *file, int line);
 void emu_warp_barrier(unsigned mask, const char *file, int line);

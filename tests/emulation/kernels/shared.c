@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shared.c -- the one place for shared memory of blocks, and how much a kernel may have.
+ * shared.c -- the one place for shared memory of blocks and its limits.
  *
- * Arrays lie from the bottom up with bytes between them that nobody may write; the dynamic part
- * ends at a page that cannot be touched. Every block finds all of it filled with 0xFF.
+ * Arrays are laid out from the bottom up with guard bytes between them; the dynamic part ends at a
+ * page that cannot be accessed. At the start of every block all of it is filled with 0xFF.
  */
 #include "block.h"
 #include "sanitize.h"
@@ -11,29 +11,29 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { GAP = 64, POISON = 0xFF, BETWEEN = 0xA5, ROOM = 512 * 1024, FUNCTIONS = 256 };
+enum { GAP = 64, POISON = 0xFF, BETWEEN = 0xA5, SHARED_BYTES = 512 * 1024, FUNCTIONS = 256 };
 
 static struct {
     const void *function;
-    size_t most; /* dynamic bytes, as cudaFuncSetAttribute said */
+    size_t limit; /* limit of dynamic bytes, set by cudaFuncSetAttribute */
 } limits[FUNCTIONS];
 
 size_t emu__shared_limit(const void *function) {
-    size_t most = EMU__SHARED_PLAIN;
+    size_t limit = EMU__SHARED_PLAIN;
     emu__lock();
     for (int f = 0; f < FUNCTIONS && limits[f].function; f++)
-        if (limits[f].function == function) most = limits[f].most;
+        if (limits[f].function == function) limit = limits[f].limit;
     emu__unlock();
-    return most;
+    return limit;
 }
 
-static cudaError_t set_limit(const void *function, int most) {
-    if (most < 0 || most > EMU__SHARED_MOST) return cudaErrorInvalidValue;
+static cudaError_t set_limit(const void *function, int limit) {
+    if (limit < 0 || limit > EMU__SHARED_MAX) return cudaErrorInvalidValue;
     emu__lock();
     for (int f = 0; f < FUNCTIONS; f++) {
         if (limits[f].function && limits[f].function != function) continue;
         limits[f].function = function;
-        limits[f].most     = (size_t)most;
+        limits[f].limit    = (size_t)limit;
         emu__unlock();
         return cudaSuccess;
     }
@@ -48,7 +48,7 @@ cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute at
     return cudaSuccess; /* a hint about the cache */
 }
 
-/* Asked for to load a kernel early, here. Registers are known to nvcc alone: 0. */
+/* Called to load a kernel early. Only nvcc knows the registers: 0. */
 cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *out, const void *function) {
     EMU__ENTER();
     if (!function) return emu__fail(cudaErrorInvalidDeviceFunction, __func__);
@@ -60,70 +60,70 @@ cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *out, const void *fu
     return cudaSuccess;
 }
 
-/* ---- a stream's room ---- */
+/* ---- a stream's shared memory ---- */
 
 void emu__shared_map(struct emu__grid *grid) {
-    unsigned char *const room = mmap(NULL, ROOM + EMU__PAGE, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED || mprotect(room + ROOM, EMU__PAGE, PROT_NONE) != 0)
-        emu__report("no room for shared memory");
-    grid->shared = room;
-    emu__poison(room, ROOM);
+    unsigned char *const map = mmap(NULL, SHARED_BYTES + EMU__PAGE, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED || mprotect(map + SHARED_BYTES, EMU__PAGE, PROT_NONE) != 0)
+        emu__report("out of memory for shared memory");
+    grid->shared = map;
+    emu__poison(map, SHARED_BYTES);
 }
 
 void emu__shared_unmap(struct emu__grid *grid) {
-    emu__unpoison(grid->shared, ROOM);
-    (void)munmap(grid->shared, ROOM + EMU__PAGE);
+    emu__unpoison(grid->shared, SHARED_BYTES);
+    (void)munmap(grid->shared, SHARED_BYTES + EMU__PAGE);
 }
 
 bool emu__shared_overflowed(const struct emu__grid *grid, const void *address) {
     const unsigned char *const at = address;
-    return at >= grid->shared + ROOM && at < grid->shared + ROOM + EMU__PAGE;
+    return at >= grid->shared + SHARED_BYTES && at < grid->shared + SHARED_BYTES + EMU__PAGE;
 }
 
 /* ---- a block's ---- */
 
-static size_t dynamic_room(const struct emu__grid *grid) {
+static size_t dynamic_bytes(const struct emu__grid *grid) {
     return (grid->kernel.shared_bytes + 15) / 16 * 16;
 }
 
 void emu__shared_begin(struct emu__grid *grid) {
-    const size_t room = dynamic_room(grid), bytes = grid->kernel.shared_bytes;
-    unsigned char *const dynamic = grid->shared + ROOM - room;
-    emu__unpoison(dynamic, room);
+    const size_t available = dynamic_bytes(grid), bytes = grid->kernel.shared_bytes;
+    unsigned char *const dynamic = grid->shared + SHARED_BYTES - available;
+    emu__unpoison(dynamic, available);
     memset(dynamic, POISON, bytes);
-    memset(dynamic + bytes, BETWEEN, room - bytes);
-    emu__poison(dynamic + bytes, room - bytes);
+    memset(dynamic + bytes, BETWEEN, available - bytes);
+    emu__poison(dynamic + bytes, available - bytes);
     grid->seen.dynamic_shared = dynamic;
     grid->shared_used         = 0;
     grid->arrays              = 0;
 }
 
-static void expect_room(const struct emu__grid *g, size_t bytes, const char *name) {
+static void expect_enough(const struct emu__grid *g, size_t bytes, const char *name) {
     size_t total = bytes;
     for (unsigned a = 0; a < g->arrays; a++) total += g->array[a].bytes;
     const size_t limit = emu__shared_limit(g->kernel.function);
     if (g->arrays == EMU__ARRAYS || total > EMU__SHARED_PLAIN ||
         total + g->kernel.shared_bytes > limit)
         emu__kernel_report(
-            "with array '%s' it has %zu bytes of shared memory beside %zu dynamic ones: "
+            "with array '%s' it has %zu bytes of shared memory in addition to %zu dynamic ones: "
             "more than %d, or than %zu in all",
             name, total, g->kernel.shared_bytes, EMU__SHARED_PLAIN, limit);
 }
 
-/* The first thread to come makes the array, for all of the block. */
+/* The first thread that gets here makes the array for the whole block. */
 void *emu_shared(size_t bytes, const void *key, const char *name) {
     struct emu__grid *const g = emu__grid;
     for (unsigned a = 0; a < g->arrays; a++)
         if (g->array[a].key == key) return g->array[a].at;
-    expect_room(g, bytes, name);
-    const size_t room       = (bytes + 15) / 16 * 16 + GAP;
+    expect_enough(g, bytes, name);
+    const size_t padded     = (bytes + 15) / 16 * 16 + GAP;
     unsigned char *const at = g->shared + g->shared_used;
-    emu__unpoison(at, room);
+    emu__unpoison(at, padded);
     memset(at, POISON, bytes);
-    memset(at + bytes, BETWEEN, room - bytes);
-    emu__poison(at + bytes, room - bytes);
-    g->shared_used += room;
+    memset(at + bytes, BETWEEN, padded - bytes);
+    emu__poison(at + bytes, padded - bytes);
+    g->shared_used += padded;
     g->array[g->arrays++] = (struct emu__array){key, name, at, bytes};
     return at;
 }
@@ -135,7 +135,7 @@ static void expect_between(const unsigned char *from, const unsigned char *to, c
                                name);
 }
 
-/* To ThreadSanitizer the next block's shared memory is new: pages mapped anew, by nobody. */
+/* Map the pages again, so that ThreadSanitizer forgets the last block's accesses. */
 static void forget_accesses(unsigned char *from, const unsigned char *to) {
 #ifdef EMU_TSAN
     unsigned char *const page = from - (size_t)from % EMU__PAGE;
@@ -143,7 +143,7 @@ static void forget_accesses(unsigned char *from, const unsigned char *to) {
     AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
     if (mmap(page, (size_t)(to - page), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != page)
-        emu__report("no room for shared memory");
+        emu__report("out of memory for shared memory");
     AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
 #else
     (void)from, (void)to;
@@ -151,7 +151,8 @@ static void forget_accesses(unsigned char *from, const unsigned char *to) {
 }
 
 void emu__shared_end(struct emu__grid *grid) {
-    unsigned char *const end = grid->shared + ROOM, *const dynamic = end - dynamic_room(grid);
+    unsigned char *const end     = grid->shared + SHARED_BYTES;
+    unsigned char *const dynamic = end - dynamic_bytes(grid);
     emu__unpoison(grid->shared, grid->shared_used);
     emu__unpoison(dynamic, (size_t)(end - dynamic));
     for (unsigned a = 0; a < grid->arrays; a++) {

@@ -3,9 +3,9 @@
  * simt.h -- CUDA's kernel language for g++ and clang++, on top of the toolkit's real headers.
  *
  * Compiled without nvcc, the toolkit's headers turn __global__ and __device__ into nothing and
- * supply dim3, vector types and 16-bit floats; the rest of the language in use is here. What a
- * kernel's threads do together is done by grid.c, barrier.c and warp.c, which name the kernel's
- * file and line when it is done wrongly.
+ * supply dim3, vector types and 16-bit floats; the rest of the language in use is here. Collective
+ * functions of a kernel's threads are in grid.c, barrier.c and warp.c, which report misuse with the
+ * kernel's file and line.
  */
 #ifndef SLUICE_TESTS_EMULATION_SIMT_H
 #define SLUICE_TESTS_EMULATION_SIMT_H
@@ -20,7 +20,7 @@
 
 #include "grid.h"
 
-/* ---- words ---- */
+/* ---- keywords ---- */
 
 #if defined(__SANITIZE_THREAD__)
 #define EMU_THREAD emu_thread_now()
@@ -42,7 +42,7 @@
     static_assert(false, "write SLUICE__SHARED or SLUICE__DYNAMIC_SHARED");                        \
     int
 
-/* A variable of block scope; the key tells one array of a kernel from another. */
+/* A variable of block scope; the key distinguishes the arrays of a kernel. */
 #define SLUICE__SHARED(type, name, count)                                                          \
     static const char name##_key = 0;                                                              \
     type(&name)[count] =                                                                           \
@@ -50,7 +50,7 @@
 #define SLUICE__DYNAMIC_SHARED(type, name)                                                         \
     type *const name = reinterpret_cast<type *>(EMU_BLOCK->dynamic_shared)
 
-/* ---- barriers and warps: each call says where it stands ---- */
+/* ---- barriers and warps: each call passes its file and line ---- */
 
 struct emu_here {
     const char *file;
@@ -81,8 +81,8 @@ struct emu_here {
         return ballot(mask, !yes) == 0;
     }
 
-    /* Shuffles work within segments of `width` lanes; one that would read past its own reads
-     * itself. */
+    /* Shuffles work within segments of `width` lanes; a lane that would read outside its segment
+     * reads its own value. */
     template <class Value>
     Value from(unsigned mask, Value value, int lane, int width = warpSize) const {
         const unsigned w = static_cast<unsigned>(width);
@@ -132,7 +132,7 @@ struct emu_here {
 #define __shfl_down_sync    EMU_HERE.from_above
 #define __shfl_up_sync      EMU_HERE.from_below
 
-/* ---- atomics: really atomic, since kernels of several streams run beside each other ---- */
+/* ---- atomics: really atomic, since kernels of several streams run concurrently ---- */
 
 template <class Value, class Change> static inline Value emu_atomic(Value *at, Change change) {
     Value before, after;
@@ -181,7 +181,7 @@ static inline unsigned atomicInc(unsigned *at, unsigned limit) {
 #define __threadfence_block()  EMU_FENCE()
 #define __threadfence_system() EMU_FENCE()
 
-/* ---- arithmetic. glibc owns __expf and its like, and may own rsqrtf: macros only. ---- */
+/* ---- arithmetic. glibc defines __expf and its like, and may define rsqrtf: macros only. ---- */
 
 #define rsqrtf(x)          (1.0f / sqrtf(x))
 #define rsqrt(x)           (1.0 / sqrt(x))
@@ -255,7 +255,7 @@ static inline double max(double x, double y) {
     return fmax(x, y);
 }
 
-/* ---- a kernel's attributes: by its name, which nvcc alone lets C++ pass as an address ---- */
+/* ---- a kernel's attributes, by its name: only nvcc lets C++ pass it as an address ---- */
 
 template <class... Parameters>
 static inline cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...),
@@ -268,7 +268,7 @@ static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *out,
     return cudaFuncGetAttributes(out, reinterpret_cast<const void *>(kernel));
 }
 
-/* ---- launch: the arguments are copied now, the kernel runs when its stream comes to it ---- */
+/* ---- launch: the arguments are copied now, the kernel runs when its stream reaches it ---- */
 
 template <class... Parameters> struct emu_launch {
     void (*kernel)(Parameters...);

@@ -2,9 +2,9 @@
 /*
  * warp.c -- the one place where the lanes of a warp meet: shuffles, votes and __syncwarp.
  *
- * The last orders the memory accesses of the lanes in its mask. The others hand over values, and
- * CUDA says of them that they imply no memory barrier: what a lane wrote before a shuffle, another
- * may not read after it.
+ * __syncwarp orders the memory accesses of the lanes in its mask. Shuffles and votes exchange
+ * values and imply no memory barrier: after a shuffle a lane may not read what another wrote before
+ * it.
  */
 #include "block.h"
 
@@ -31,7 +31,7 @@ static void expect_same_call(const struct emu__thread *last, const struct emu__t
             other->line, other->mask);
 }
 
-/* Each lane gets a copy, for the others may have met again before it runs. */
+/* Each lane gets a copy, since the others may meet again before it runs. */
 static void wake_lanes(struct emu__grid *g, unsigned number, struct emu__thread *last,
                        bool in_order) {
     struct emu__warp *const warp = &g->warp[number];

@@ -2,7 +2,7 @@
 /*
  * communicator.h -- what the files of the emulated libnccl share. "Locked" means under emu__lock().
  *
- *   nccl.c          communicators: joined, asked, finalized, aborted
+ *   nccl.c          communicators: joined, queried, finalized, aborted
  *   nccl_group.c    calls become kernels, one for each communicator of a group, and are launched
  *   nccl_kernel.c   kernels meet their partners: strict rendezvous, nothing is buffered
  */
@@ -22,28 +22,29 @@ typedef struct emu__clique {
     struct emu__clique *next;
     ncclUniqueId id;
     int ranks, joined, living;
-    struct ncclComm *rank[EMU__RANKS]; /* NULL: not there yet, or gone */
+    struct ncclComm *rank[EMU__RANKS]; /* NULL: not joined yet, or gone */
     bool ever[EMU__RANKS];             /* has joined */
     bool aborted;                      /* by some rank */
 } emu__clique;
 
-/* A group on its way into streams, or one call that stands alone. */
+/* A group on its way into streams, or a single call. */
 typedef struct emu__batch {
     emu__kernel *kernels[EMU__CALLS]; /* one for each communicator, in the order of their calls */
-    uint64_t enqueued[EMU__CALLS];    /* what their streams held when the group ended */
+    uint64_t enqueued[EMU__CALLS];    /* operations in their streams when the group ended */
     int count;
-    int looks; /* that will find it in progress, beside those before it is connected */
+    int looks; /* polls that will find it in progress, in addition to those before it is connected
+                */
 } emu__batch;
 
-/* What has come of an edge: its first use connects it, for good. */
+/* State of an edge: its first use connects it permanently. */
 typedef enum emu__edge { EMU__UNUSED, EMU__WANTED, EMU__CONNECTED } emu__edge;
 
 struct ncclComm {
-    struct ncclComm *next; /* all that live, newest first */
+    struct ncclComm *next; /* all communicators that exist, newest first */
     emu__clique *clique;
     int number, rank, device, channels;
     bool blocking, aborted, lost, finalizing;
-    ncclResult_t error;                            /* that is told when asked; ncclSuccess: none */
+    ncclResult_t error;                            /* reported when queried; ncclSuccess: none */
     emu__batch *batch;                             /* in progress, or NULL */
     emu__kernel *head, *tail;                      /* launched and not over, in issue order */
     emu__edge sends[EMU__RANKS], gets[EMU__RANKS]; /* to and from each */
@@ -67,8 +68,8 @@ struct emu__kernel {
     emu__call calls[EMU__CALLS];
     int count;
     enum { EMU__QUEUED, EMU__CLAIMED, EMU__RESIDENT, EMU__OVER } state;
-    bool held; /* a place on its device */
-    /* Of its stream, to the partners that receive: what it sends is made. And theirs, to it. */
+    bool held; /* it is resident on its device */
+    /* Its stream's promise to receiving partners that its data is ready; and theirs to it. */
     emu__promise sends, arrived;
 };
 
@@ -76,16 +77,16 @@ struct emu__kernel {
 extern struct ncclComm *emu__communicators; /* (locked) */
 ncclResult_t emu__nccl_fail(ncclResult_t code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Counted, of a living communicator with nothing in progress, on the thread of its device. 0, or
- * the failure that this call is to have. (locked) */
+/* Count a call, and check that the communicator exists, has nothing in progress and is used by its
+ * device's thread. Returns the failure injected into the call, or 0. (locked) */
 void emu__expect_communicator(struct ncclComm *comm, const char *function);
-/* Those in `list` are aborted as one; locked before and after. */
+/* Abort the communicators in `list` together; locked before and after. */
 void emu__abort_all(struct ncclComm *const *list, int count);
 
 /* ---- nccl_group.c ---- */
 /* Inside a group of this thread: the communicator is aborted with the group's others. */
 bool emu__abort_later(struct ncclComm *comm);
-void emu__go_on(struct ncclComm *comm); /* somebody asks about it (locked) */
+void emu__go_on(struct ncclComm *comm); /* called when it is queried (locked) */
 
 /* ---- nccl_kernel.c ---- */
 size_t emu__type_bytes(ncclDataType_t type);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nccl.c -- the one place for communicators: who joins whom, what they say when they are asked, and
- * how they end.
+ * nccl.c -- the one place for communicators: joining, queries, and how they end.
  */
 #include "communicator.h"
 
@@ -26,9 +25,10 @@ ncclResult_t emu__nccl_fail(ncclResult_t code, const char *format, ...) {
     return code;
 }
 
-/* ---- what the emulation asks ---- */
+/* ---- called by the emulation ---- */
 
-/* A partner that this thread keeps waiting is on the device, and to allocate waits for that. */
+/* A kernel on the device waits for this thread's part, and an allocation would wait for that
+ * kernel. */
 static const char *is_communicating(void) {
     for (const struct ncclComm *c = emu__communicators; c; c = c->next) {
         if (!c->head || c->clique->aborted) continue;
@@ -63,7 +63,7 @@ static void print_all(void) {
 
 static void expect_none(void) {
     if (emu__communicators)
-        emu__report("emu_restart: communicator %d lives", emu__communicators->number);
+        emu__report("emu_restart: communicator %d still exists", emu__communicators->number);
 }
 
 __attribute__((constructor)) static void stand_on(void) {
@@ -106,7 +106,7 @@ static void expect_living(const struct ncclComm *comm, const char *function) {
     const struct ncclComm *c = emu__communicators;
     while (c && c != comm) c = c->next;
     if (!c)
-        emu__report("%s: %p is no communicator, or one that is gone", function, (const void *)comm);
+        emu__report("%s: %p is not a communicator, or was destroyed", function, (const void *)comm);
     expect_thread(comm->device, function);
 }
 
@@ -123,7 +123,7 @@ void emu__expect_communicator(struct ncclComm *comm, const char *function) {
                     function, comm->number);
 }
 
-/* Counted, and on the communicator's thread; leave with the failure that this call is to have. */
+/* Count a call and check its thread; leave with the failure injected into it. */
 #define ENTER(comm)                                                                                \
     do {                                                                                           \
         const int injected_ = emu__enter_library(__func__);                                        \
@@ -211,7 +211,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *out, int ranks, ncclUniqueId id,
     return refused != ncclSuccess ? refused : done ? ncclSuccess : ncclInProgress;
 }
 
-/* ---- asking ---- */
+/* ---- queries ---- */
 
 static bool all_finalize(void *argument) {
     const struct ncclComm *const comm = argument;
@@ -253,7 +253,7 @@ const char *ncclGetErrorString(ncclResult_t result) {
     return (size_t)result < sizeof texts / sizeof *texts ? texts[result] : "unknown result code";
 }
 
-/* ---- ending ---- */
+/* ---- finalize and abort ---- */
 
 ncclResult_t ncclCommFinalize(ncclComm_t comm) {
     ENTER(comm);
@@ -322,7 +322,8 @@ static void drop_batch(struct ncclComm *comm) {
     free(batch);
 }
 
-/* Kernels end, and it waits until they have: one behind another's in a stream ends after that. */
+/* Kernels end, and the call waits until they have: a kernel queued behind another's ends after that
+ * one. */
 void emu__abort_all(struct ncclComm *const *list, int count) {
     aborting those = {list, count};
     for (int k = 0; k < count; k++) {

@@ -3,9 +3,8 @@
  * nccl_group.c -- the one place where calls become kernels and are launched.
  *
  * The first use of an edge, in each direction, connects it: launching waits until the partner does
- * the same. A communicator that does not block is found in progress meanwhile, and now and then
- * longer; its kernel goes into its stream when that ends. Who put other work there before has put
- * it in front.
+ * the same. A non-blocking communicator is in progress meanwhile, and sometimes longer; its kernel
+ * enters its stream only afterwards, behind any work that was enqueued there in between.
  */
 #include "communicator.h"
 
@@ -35,7 +34,7 @@ static void want(emu__kernel *kernel) {
     }
 }
 
-/* The partner's side of the same edge; NULL: it is gone. */
+/* The partner's side of the same edge; NULL: the partner is gone. */
 static emu__edge *other_side(const struct ncclComm *comm, const emu__call *call, int peer) {
     struct ncclComm *const other = comm->clique->rank[peer];
     if (!other) return NULL;
@@ -44,7 +43,7 @@ static emu__edge *other_side(const struct ncclComm *comm, const emu__call *call,
                           : &other->sends[comm->rank];
 }
 
-/* It allocates, and so may wait for all that the device has begun. */
+/* Connecting allocates, and so may wait for everything that the device has begun. */
 static void expect_quiet(const struct ncclComm *comm) {
     for (const struct ncclComm *c = emu__communicators; c; c = c->next)
         if (c->device == comm->device && c->head && !c->clique->aborted)
@@ -53,7 +52,7 @@ static void expect_quiet(const struct ncclComm *comm) {
                         comm->number, comm->device);
 }
 
-/* Both sides at once, if all partners of the call want it. */
+/* Connect both sides at once, if all partners of the call are ready. */
 static void try_edge(struct ncclComm *comm, const emu__call *call) {
     const int first = call->peer < 0 ? 0 : call->peer;
     const int last  = call->peer < 0 ? comm->clique->ranks - 1 : call->peer;
@@ -116,11 +115,11 @@ static bool blocks(const emu__batch *batch) {
     const bool first = batch->kernels[0]->comm->blocking;
     for (int k = 1; k < batch->count; k++)
         if (batch->kernels[k]->comm->blocking != first)
-            emu__report("ncclGroupEnd: communicators that block and that do not, in one group");
+            emu__report("ncclGroupEnd: blocking and non-blocking communicators in one group");
     return first;
 }
 
-/* What the thread has collected goes its way. */
+/* Launch the calls that the thread has collected. */
 static ncclResult_t issue(void) {
     emu__batch *const batch = emu__need(sizeof *batch);
     *batch                  = group.batch;
@@ -175,7 +174,7 @@ ncclResult_t ncclGroupStart(void) {
     return ncclSuccess;
 }
 
-/* Leaves the group even if it is to fail. */
+/* Leaves the group even if a failure is injected. */
 ncclResult_t ncclGroupEnd(void) {
     const int injected = emu__enter_library(__func__);
     if (group.depth == 0)
@@ -237,7 +236,7 @@ static ncclResult_t add(struct ncclComm *comm, cudaStream_t stream, const emu__c
     return ncclSuccess;
 }
 
-/* Alone, a call is a group of its own. */
+/* A call outside a group is a group of one. */
 static ncclResult_t call(struct ncclComm *comm, cudaStream_t stream, const emu__call *what,
                          const char *name) {
     enter_group();

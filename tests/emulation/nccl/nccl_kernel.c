@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nccl_kernel.c -- the one place where transfers happen: when both ends are resident, and not
- * before.
+ * nccl_kernel.c -- the one place where transfers happen: only when both ends are resident.
  *
  * A kernel is two operations of its stream. The first is ready when everything issued earlier on
- * the communicator is over and the device has a place; it spoils what will be received, and meets
- * the partners that are there. The second is ready when all its calls are over. While it waits it
- * keeps its place, as a kernel that spins does.
+ * the communicator is over and the device has a free slot; it fills the receive buffers with NaNs,
+ * and meets the partners that are resident. The second is ready when all its calls are over. While
+ * it waits it occupies its slot, as a spinning kernel does.
  */
 #include "communicator.h"
 
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int places[EMU__DEVICES]; /* taken (locked) */
+static int slots_used[EMU__DEVICES]; /* slots in use (locked) */
 
 size_t emu__type_bytes(ncclDataType_t type) {
     static const size_t bytes[] = {1, 1, 4, 4, 8, 8, 2, 4, 8, 2, 1, 1};
@@ -37,14 +36,14 @@ static void end_if_over(emu__kernel *kernel) {
     kernel->state = EMU__OVER;
 }
 
-/* The kernel of `comm` that is on its device now; NULL if there is none. */
+/* The kernel of `comm` that is resident on its device now; NULL if there is none. */
 static emu__kernel *resident(const struct ncclComm *comm) {
     return comm && comm->head && comm->head->state == EMU__RESIDENT && !comm->aborted ? comm->head
                                                                                       : NULL;
 }
 
-/* Who receives comes after what its sender did before it sent, and not the other way round. `by` is
- * whose stream this runs in. */
+/* The receiver is ordered after what its sender did before sending, and not the other way round.
+ * `by` is the one whose stream this runs in. */
 static void tell(const emu__kernel *by, emu__kernel *receiver, emu__kernel *sender) {
     if (by == sender)
         emu__give_too(&receiver->arrived);
@@ -110,9 +109,9 @@ static void meet_all(const emu__kernel *last) {
 static bool may_begin(void *argument) {
     const emu__kernel *const kernel   = argument;
     const struct ncclComm *const comm = kernel->comm;
-    const int most                    = emu__settings.resident;
+    const int limit                   = emu__settings.resident;
     if (comm->aborted) return true;
-    return !comm->lost && comm->head == kernel && (most == 0 || places[comm->device] < most);
+    return !comm->lost && comm->head == kernel && (limit == 0 || slots_used[comm->device] < limit);
 }
 
 /* (locked) */
@@ -120,10 +119,10 @@ static void claim(void *argument) {
     emu__kernel *const kernel = argument;
     kernel->state             = EMU__CLAIMED;
     kernel->held              = true;
-    places[kernel->comm->device]++;
+    slots_used[kernel->comm->device]++;
 }
 
-/* What it will have read and written, in the name of its stream: from its begin to its end. */
+/* Report its reads and writes for its stream, from begin to end. */
 static void touch(const emu__kernel *kernel) {
     for (int k = 0; k < kernel->count; k++) {
         const emu__call *const call = &kernel->calls[k];
@@ -133,7 +132,8 @@ static void touch(const emu__kernel *kernel) {
     }
 }
 
-/* What is received may change at any time from now on; what all-gather sends in place may not. */
+/* Receive buffers may change at any time from now on; a block that all-gather sends in place may
+ * not. */
 static void spoil(const emu__kernel *kernel) {
     for (int k = 0; k < kernel->count; k++) {
         const emu__call *const call = &kernel->calls[k];
@@ -181,12 +181,12 @@ static void end(void *argument) {
     if (!kernel->comm->aborted) touch(kernel);
 }
 
-/* Also when the device broke under it. (locked) */
+/* Called also when the device failed under it. (locked) */
 static void retire(void *argument) {
     emu__kernel *const kernel   = argument;
     struct ncclComm *const comm = kernel->comm;
     emu__kernel **at            = &comm->head;
-    if (kernel->held) places[comm->device]--;
+    if (kernel->held) slots_used[comm->device]--;
     while (*at != kernel) at = &(*at)->next;
     *at        = kernel->next;
     comm->tail = NULL;

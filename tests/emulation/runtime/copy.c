@@ -2,8 +2,8 @@
 /*
  * copy.c -- the one place that copies and fills memory, in a stream's order.
  *
- * Pinned memory is read and written when the stream comes to it. Memory of the host that is not
- * pinned is read before the call returns, and written before it returns.
+ * Pinned memory is read and written when the stream reaches the copy. Host memory that is not
+ * pinned is read and written before the call returns.
  */
 #include "internal.h"
 
@@ -12,7 +12,7 @@
 
 struct copy {
     char *to;
-    const char *from; /* `staged`, where that is not NULL */
+    const char *from; /* `staged`, if that is not NULL */
     char *staged;
     size_t bytes;
     int value;
@@ -23,7 +23,7 @@ static void run_copy(void *argument) {
     if (!copy->staged) emu__reads(copy->from, copy->bytes);
     emu__writes(copy->to, copy->bytes);
     if (copy->to != copy->from)
-        memset(copy->to, 0xFF, copy->bytes); /* who reads too early sees NaNs */
+        memset(copy->to, 0xFF, copy->bytes); /* reading too early gives NaNs */
     memcpy(copy->to, copy->from, copy->bytes);
 }
 
@@ -38,7 +38,7 @@ static void release_copy(void *argument) {
     free(argument);
 }
 
-/* ---- what is wrong with a copy ---- */
+/* ---- checks of a copy ---- */
 
 static int device_of(const void *pointer) {
     const emu__allocation *const a = emu__find(pointer);
@@ -62,7 +62,7 @@ static bool kind_fits(enum cudaMemcpyKind kind, bool to_device, bool from_device
     }
 }
 
-/* A host address that is in no live allocation may be in a freed one, or on a guard page. */
+/* A host address in no live allocation may be in a freed one, or on a guard page. */
 static void expect_host_range(const void *from, size_t bytes, const char *what) {
     char text[192];
     for (int end = 0; end < 2; end++) {
@@ -96,7 +96,7 @@ static void expect_copy(const void *to, const void *from, size_t bytes, enum cud
 
 /* ---- the API ---- */
 
-/* Either side may lie on another device than the stream. */
+/* Either side may be on another device than the stream. */
 static unsigned devices_of(const void *to, const void *from) {
     const int target = device_of(to), source = device_of(from);
     return (target >= 0 ? 1U << target : 0) | (source >= 0 ? 1U << source : 0);

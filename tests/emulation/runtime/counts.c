@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counts.c -- the one place that knows how often each function was called, by whom, what lives
- * of what they made, and which may not be called now. */
+/* counts.c -- the one place that counts calls by function and call site and objects not released,
+ * and knows which calls are forbidden now. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int site_count;
 static const char *forbidden_why;
 const char *(*emu__forbidden_by_library)(void);
 
-/* Each may wait for a whole device, or allocate: nothing for the middle of a step. */
+/* Each may wait for a whole device, or allocate: not allowed in the middle of a step. */
 static const char *const slow[] = {"cudaMalloc",
                                    "cudaFree",
                                    "cudaMallocHost",
@@ -46,7 +46,7 @@ static struct count *find(struct count *table, const char *name) {
         if (!table[i].name) table[i].name = name;
         if (strcmp(table[i].name, name) == 0) return &table[i];
     }
-    emu__report("more than %d things are counted", NAMES);
+    emu__report("more than %d functions and events are counted", NAMES);
 }
 
 static bool is_slow(const char *function) {
@@ -58,7 +58,7 @@ static bool is_slow(const char *function) {
 static emu_site *find_site(const char *function, const void *from) {
     for (int i = 0; i < site_count; i++)
         if (sites[i].from == from && strcmp(sites[i].function, function) == 0) return &sites[i];
-    if (site_count == SITES) emu__report("more than %d places call CUDA", SITES);
+    if (site_count == SITES) emu__report("more than %d call sites of CUDA", SITES);
     sites[site_count] = (emu_site){function, from, 0};
     return &sites[site_count++];
 }
@@ -72,7 +72,7 @@ void emu__count_call_from(const char *function, const void *from) {
                             : emu__forbidden_by_library && strncmp(function, "nccl", 4) != 0
                                 ? emu__forbidden_by_library()
                                 : NULL;
-    if (why) emu__report("%s is called, and may not be: %s", function, why);
+    if (why) emu__report("%s is not allowed now: %s", function, why);
     emu__unlock();
 }
 
@@ -115,7 +115,7 @@ const char *emu_site_words(const emu_site *site, char *text, size_t bytes) {
     return text;
 }
 
-/* ---- what lives ---- */
+/* ---- objects not released ---- */
 
 void emu__live(const char *what, int more) {
     find(live, what)->count += more;
@@ -133,7 +133,7 @@ const char *emu_left(char *text, size_t bytes) {
     return text;
 }
 
-/* ---- what may not be ---- */
+/* ---- forbidden calls ---- */
 
 void emu_forbid(const char *why) {
     emu__lock();

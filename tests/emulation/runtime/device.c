@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* device.c -- the one place that knows which devices there are, and which reach which. */
+/* device.c -- the one place that knows which devices exist, and which can access each other's
+ * memory. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ void emu__devices_forget(void) {
 
 cudaError_t cudaGetDeviceCount(int *count) {
     const cudaError_t entered = emu__enter_any(__func__);
-    if (entered == cudaErrorNoDevice) *count = 0; /* an old driver leaves it as it was */
+    if (entered == cudaErrorNoDevice) *count = 0; /* an old driver leaves it unchanged */
     if (entered == cudaSuccess) *count = emu__settings.devices;
     return entered;
 }
@@ -66,8 +67,8 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
     return cudaSuccess;
 }
 
-/* One device for all: what an H100 says of itself where a program may ask, but for four processors.
- */
+/* The properties of an H100 that a program may ask for, except that there are four
+ * multiprocessors. */
 struct property {
     enum cudaDeviceAttr attribute;
     int value;
@@ -150,10 +151,10 @@ cudaError_t cudaDeviceGetPCIBusId(char *text, int bytes, int device) {
     return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+cudaError_t cudaDeviceGetStreamPriorityRange(int *lowest, int *highest) {
     EMU__ENTER();
-    if (least) *least = 0;
-    if (greatest) *greatest = -5;
+    if (lowest) *lowest = 0;
+    if (highest) *highest = -5;
     return cudaSuccess;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * error.c -- the one place that keeps errors as CUDA does, and reports one that nobody looked at.
+ * error.c -- the one place that keeps errors as CUDA does, and reports an unread one.
  *
- * A call's error stays the thread's last one until cudaGetLastError() takes it; until then whoever
- * looks next is told of somebody else's failure. Work enqueued over such an error is a mistake.
+ * A call's error stays the thread's last one until take it with cudaGetLastError(); until then the
+ * next check sees the failure of another call. Enqueuing work over such an error is a mistake.
  */
 #include "internal.h"
 
@@ -128,12 +128,12 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *e
 
 void emu__expect_no_error(const char *function, bool launch) {
     if (last == cudaSuccess || (last == cudaErrorNotReady && !launch)) return;
-    emu__report("%s is called although nobody looked at %s, from %s of the same thread: "
-                "cudaGetLastError() takes it",
+    emu__report("%s is called over an unread %s from %s of the same thread: "
+                "take it with cudaGetLastError()",
                 function, cudaGetErrorName(last), last_function);
 }
 
-/* An injected failure of these is of no use, and they must work without a device. */
+/* Injecting a failure here is of no use, and these must work without a device. */
 cudaError_t cudaGetLastError(void) {
     const cudaError_t code = cudaPeekAtLastError();
     last                   = cudaSuccess;

@@ -3,15 +3,15 @@
  * event.c -- the one place for events: records are numbered, and a wait names the record it waits
  * for.
  *
- * A wait means the last record asked for before the wait was; later records do not move it, and an
- * event that was never recorded holds nobody up.
+ * A wait refers to the last record enqueued before the wait; later records do not change that, and
+ * an event that was never recorded holds nothing up.
  */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-static struct CUevent_st *events; /* the destroyed ones, too: queued work may still name them */
+static struct CUevent_st *events; /* destroyed ones, too: queued work may still refer to them */
 static int last_number;
 
 static void expect_event(const struct CUevent_st *event, const char *function) {
@@ -73,7 +73,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
     return emu__fail(error != cudaSuccess ? error : emu__broken(event->device), __func__);
 }
 
-/* For the event and for the operation. */
+/* One reference for the event and one for the operation. */
 static emu__record *new_record(struct CUevent_st *event) {
     emu__record_let_go(event->last);
     event->last        = emu__need(sizeof *event->last);

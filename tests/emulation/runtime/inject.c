@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.c -- the one place for failures that a test asks for: of a call, or of what a call
- * enqueues.
+ * inject.c -- the one place for injected failures: of a call, or of what a call enqueues.
  */
 #include "internal.h"
 
@@ -10,12 +9,12 @@
 static struct {
     emu_site site;
     emu_fault kind;
-    int left; /* calls until it fires; 0: nothing is asked for, or it has fired */
+    int left; /* calls until it fires; 0: nothing is injected, or it has fired */
     int code, device;
 } fault = {.device = -1};
 
-static bool hanging;                 /* some operation does */
-static __thread bool next_is_faulty; /* what this thread's call enqueues */
+static bool hanging;                 /* an operation hangs */
+static __thread bool next_is_faulty; /* applies to what this thread's call enqueues */
 
 static bool is_meant(const char *function, const void *from) {
     const emu_site *const site = &fault.site;
@@ -23,7 +22,7 @@ static bool is_meant(const char *function, const void *from) {
            (!site->from || site->from == from);
 }
 
-/* ---- asked for ---- */
+/* ---- injection ---- */
 
 void emu_inject(const emu_site *site, emu_fault kind, int nth, int code) {
     emu__lock();

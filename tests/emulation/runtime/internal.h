@@ -12,45 +12,44 @@ enum { EMU__DEVICES = 8, EMU__PAGE = 4096, EMU__EXIT_REPORT = 97 };
 
 void emu__lock(void);
 void emu__unlock(void);
-void emu__wake(void);         /* something changed: everyone looks again (locked) */
-bool emu__sleep(int ms);      /* locked before and after; false: nobody woke us */
-uint64_t emu__progress(void); /* how often woken (locked) */
+void emu__wake(void);         /* something changed: all waiters check again (locked) */
+bool emu__sleep(int ms);      /* locked before and after; false: timed out */
+uint64_t emu__progress(void); /* number of wake-ups (locked) */
 
 /* ---- settings.c ---- */
 
 extern emu_settings emu__settings;
 void emu__start(void); /* reads the environment, once (locked) */
 uint64_t emu__random(uint64_t *state);
-uint64_t emu__seed(uint64_t salt); /* the state of a generator of one's own */
+uint64_t emu__seed(uint64_t salt); /* initial state of a random generator */
 
-/* ---- report.c: everything that is wrong ends here, in a sentence, and the process with it ---- */
+/* ---- report.c: every mistake ends the process here, with a message ---- */
 
 _Noreturn void emu__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void emu__catch_faults(void);
-/* The file and line of an address of code; false if that is not to be had. */
+/* The file and line of a code address; false if unknown. */
 bool emu__line(const void *address, char *text, size_t bytes);
-void emu__fault_stack(void); /* faults of this thread are handled on a stack of their own */
+void emu__fault_stack(void); /* this thread's faults are handled on a separate stack */
 
-/* ---- error.c: an error is a thread's, until that thread looks at it; a broken device's is for
- * good */
+/* ---- error.c: an error belongs to a thread until that thread reads it; a broken device's is
+ * permanent */
 
-/* What every function of the API begins with: an error to return at once, or success. Where it is
- * called from is known by the address that the function returns to. */
+/* Every function of the API begins with this: returns an error to return at once, or success. The
+ * call site is known by the function's return address. */
 #define emu__enter(function) emu__enter_from(function, __builtin_return_address(0))
 cudaError_t emu__enter_from(const char *function, const void *from);
 cudaError_t emu__fail(cudaError_t code, const char *function);
 void emu__expect_no_error(const char *function, bool launch); /* before anything is enqueued */
 cudaError_t emu__broken(int device);
-void emu__errors_forget(void); /* this thread's, and all devices' */
+void emu__errors_forget(void); /* clears this thread's error, and those of all devices */
 
-/* Breaks it: emu_break_device(). (locked) */
+/* The device fails: emu_break_device(). (locked) */
 void emu__break(int device, cudaError_t code);
 
-/* Of a device that is broken, too: for calls that only look, or choose a device. */
+/* Also allowed on a broken device: for calls that only query or choose a device. */
 #define emu__enter_any(function) emu__enter_any_from(function, __builtin_return_address(0))
 cudaError_t emu__enter_any_from(const char *function, const void *from);
-/* For calls that give things back: they do so whatever they then return. False: there is nothing.
- */
+/* For calls that release: they do so whatever they return. False: there is nothing to release. */
 #define emu__enter_back(function, error)                                                           \
     emu__enter_back_from(function, __builtin_return_address(0), error)
 bool emu__enter_back_from(const char *function, const void *from, cudaError_t *error);
@@ -67,15 +66,16 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *e
 #define emu__count_call(function) emu__count_call_from(function, __builtin_return_address(0))
 void emu__count_call_from(const char *function, const void *from); /* reports a forbidden one */
 void emu__count(const char *what);
-void emu__live(const char *what, int more); /* things that must be given back (locked) */
+void emu__live(const char *what, int more); /* objects that must be released (locked) */
 void emu__counts_forget(void);
 
 /* ---- inject.c ---- */
 
 struct emu__operation;
-int emu__injected(const char *function, const void *from); /* the call's failure, or 0 */
-void emu__inject_into(struct emu__operation *operation);   /* that is being enqueued (locked) */
-bool emu__hanging(void);                                   /* something does, as it was asked to */
+int emu__injected(const char *function,
+                  const void *from); /* the failure injected into the call, or 0 */
+void emu__inject_into(struct emu__operation *operation); /* that is being enqueued (locked) */
+bool emu__hanging(void); /* an operation hangs because a test asked for it */
 void emu__injected_forget(void);
 
 /* ---- device.c ---- */
@@ -123,11 +123,11 @@ typedef struct emu__operation {
     emu__function *begin;          /* or NULL: it is ready, and will run now (locked) */
     void *argument;
     struct CUevent_st *event;
-    uint64_t ticket; /* of the event: which record */
+    uint64_t ticket; /* which record of the event */
     struct emu__record *record;
     const void *caller; /* who asked for it */
     emu__promise asked;
-    unsigned also; /* devices whose memory it touches beside its own, a bit each */
+    unsigned also; /* further devices whose memory it accesses, a bit each */
     bool delayed, hangs;
     cudaError_t fault; /* that it ends with */
 } emu__operation;
@@ -138,11 +138,11 @@ struct CUstream_st {
     int device, number, priority, queued;
     uint64_t enqueued; /* in all */
     unsigned flags;
-    int slowness; /* delays are this much longer */
+    int slowness; /* factor of its delays */
     bool running, closing;
     uint64_t random;
     void *thread; /* the pthread of asynchronous mode */
-    void *grid;   /* what grid.c keeps between kernels */
+    void *grid;   /* state of grid.c between kernels */
     void *who;    /* see order.h */
     emu__promise done, stack;
 };
@@ -161,9 +161,10 @@ void emu__streams_forget(void);
 void emu__choices_forget(void);
 struct CUstream_st *emu__running_stream(void); /* whose work this thread executes, or NULL */
 const char *emu__running_what(void);
-void emu__rely_on_stream(struct CUstream_st *stream); /* what it did is known now (locked, idle) */
+/* From now on this thread is ordered after the stream's work. (locked, idle) */
+void emu__rely_on_stream(struct CUstream_st *stream);
 void emu__rely_on_device(int device);
-void emu__asked_from(const void *caller); /* of what this thread enqueues next */
+void emu__asked_from(const void *caller); /* call site of what this thread enqueues next */
 void emu__host_touches(const void *at, size_t bytes, bool writes); /* by the call itself */
 
 /* Waits on the host until `done(argument)`, running work if lazy. (locked) */
@@ -173,7 +174,7 @@ bool emu__device_idle(void *device); /* an int * */
 
 /* ---- event.c ---- */
 
-/* One record of an event: it lives as long as somebody may wait for it. */
+/* One record of an event: it exists as long as something may wait for it. */
 typedef struct emu__record {
     emu__promise reached;
     int users;
@@ -199,21 +200,22 @@ bool emu__skips(const char *file, int line); /* emu_skip_barrier() says so */
 /* ---- grid.c ---- */
 
 void emu__grid_free(void *grid);
-/* Where in a kernel this thread of the host is: "block (1,0,0), thread (3,0,0)", or "". */
-const char *emu__grid_place(char *text, size_t bytes);
-/* What of its own the running kernel has outgrown if it touched `address`, or "". */
+/* The position of this host thread in a kernel: "block (1,0,0), thread (3,0,0)", or "". */
+const char *emu__grid_position(char *text, size_t bytes);
+/* The limit that the running kernel has exceeded if it accessed `address`, or "". */
 const char *emu__grid_touched(const void *address);
 
 /* ---- for the libraries that stand on this one (cuBLAS, NCCL) ---- */
 
-/* What every function of such a library begins with: counted, and not from a host function. 0, or
- * the failure that it is to have. */
+/* Every function of such a library begins with this: counts the call, which must not come from a
+ * host function. Returns the injected failure, or 0. */
 #define emu__enter_library(function) emu__enter_library_from(function, __builtin_return_address(0))
 int emu__enter_library_from(const char *function, const void *from);
-/* Why nothing may be allocated or waited for now, or NULL: asked at each such call (locked). */
+/* The reason why nothing may be allocated or waited for now, or NULL; called at each such call
+ * (locked). */
 extern const char *(*emu__forbidden_by_library)(void);
 extern void (*emu__library_report)(void);  /* adds to a report what it waits for */
-extern void (*emu__library_restart)(void); /* reports what lives (locked) */
+extern void (*emu__library_restart)(void); /* reports objects that still exist (locked) */
 
 cudaError_t emu__work(cudaStream_t stream, const char *what, emu__function *run, void *argument,
                       emu__function *release);

@@ -2,8 +2,8 @@
 /*
  * lock.c -- the one lock and the one condition of the emulation.
  *
- * Bare futexes rather than a mutex: a sanitizer that follows the order which locks make must not
- * see this one, or the emulation's own locking would stand in for a wait that the program forgot.
+ * Bare futexes rather than a mutex: ThreadSanitizer must not see this lock, or the emulation's
+ * locking would hide a wait that the program forgot.
  */
 #include "internal.h"
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static _Atomic uint32_t lock;  /* 0 free, 1 held, 2 held and waited for */
-static _Atomic uint32_t wakes; /* what sleepers watch */
+static _Atomic uint32_t wakes; /* word that sleepers wait on */
 static uint64_t progress;
 
 static long futex(_Atomic uint32_t *word, int operation, uint32_t value,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c -- the one place that makes memory of devices and pinned memory out of the host's.
+ * memory.c -- the one place that makes device and pinned memory out of host memory.
  *
- * An allocation ends at a page that cannot be touched, is filled with 0xFF (a NaN in every float),
- * and its pages are never used again: a byte read too far, too early or too late is a fault or a
- * NaN. Memory of a device can be touched only while work of that device runs.
+ * An allocation ends at a page that cannot be accessed, is filled with 0xFF (a NaN in every float),
+ * and its pages are never reused: a byte read too far, too early or too late is a fault or a NaN.
+ * Memory of a device is accessible only while work of that device runs.
  */
 #include "internal.h"
 #include "sanitize.h"
@@ -17,12 +17,12 @@
 enum { ALIGNMENT = 256, POISON = 0xFF, HOST = -1, CHEAP = 256 * 1024 };
 
 static emu__allocation *allocations; /* newest first */
-static emu__allocation *freed;       /* kept to be named */
+static emu__allocation *freed;       /* kept so that reports can name it */
 static int last_number;
-static int running[EMU__DEVICES]; /* operations that may touch the device's memory */
+static int running[EMU__DEVICES]; /* operations that may access the device's memory */
 static bool open[EMU__DEVICES];
 
-/* ---- looking up ---- */
+/* ---- lookup ---- */
 
 static emu__allocation *find_any(emu__allocation *list, const void *pointer) {
     const char *const at = pointer;
@@ -76,7 +76,7 @@ void emu__expect_no_memory(void) {
             emu__report("emu_restart: %s is not freed", emu__describe(a->base, text, sizeof text));
 }
 
-/* ---- when memory may be touched ---- */
+/* ---- when memory is accessible ---- */
 
 static char *first_page(const emu__allocation *a) {
     return a->map + EMU__PAGE;
@@ -102,7 +102,7 @@ static void protect_device(int device, int protection) {
         if (a->device == device && !is_large(a)) protect(a, protection);
 }
 
-/* The first byte of a range that is not poison, or its end. */
+/* The first byte of a range that is not poison, or the end. */
 __attribute__((no_sanitize_address)) static const char *first_written(const char *at,
                                                                       const char *end) {
     while ((size_t)at % sizeof(uint64_t) == 0 && at + sizeof(uint64_t) <= end &&
@@ -112,7 +112,7 @@ __attribute__((no_sanitize_address)) static const char *first_written(const char
     return at;
 }
 
-/* Bytes beside an allocation, on its own pages, still hold what they were filled with. */
+/* Margins of an allocation on its own pages still hold their fill bytes. */
 static void expect_margins(const emu__allocation *a, const char *what) {
     const char *at = first_written(first_page(a), a->base);
     if (at < a->base)
@@ -137,7 +137,8 @@ static void set_open(int device, bool now) {
     protect_device(device, now ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
-/* Closing much memory is slow: where there is no hurry it waits until a host thread goes on. */
+/* Closing much memory is slow, so unless it is urgent it is postponed until a host thread goes
+ * on. */
 void emu__settle_memory(bool all) {
     for (int d = 0; d < emu__settings.devices; d++)
         if (open[d] && running[d] == 0 && (all || taken(d) <= CHEAP)) set_open(d, false);
@@ -152,7 +153,7 @@ unsigned emu__open_memory(int device, unsigned also) {
             running[d]++;
         }
     emu__settle_memory(emu__random(&random) % 16 ==
-                       0); /* of the others: this work may not touch it */
+                       0); /* of the others: this work may not access it */
     for (int d = 0; d < emu__settings.devices; d++)
         if (opened >> d & 1) set_open(d, true);
     return opened;
@@ -173,7 +174,7 @@ static size_t rounded(size_t bytes, size_t to) {
 }
 
 static emu__allocation *map_new(size_t bytes, int device) {
-    const size_t room = rounded(bytes, ALIGNMENT), pages = rounded(room, EMU__PAGE);
+    const size_t padded = rounded(bytes, ALIGNMENT), pages = rounded(padded, EMU__PAGE);
     const size_t map_bytes = pages + 2 * (size_t)EMU__PAGE;
     char *const map =
         mmap(NULL, map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -181,13 +182,13 @@ static emu__allocation *map_new(size_t bytes, int device) {
     emu__allocation *const a = emu__need(sizeof *a);
     a->map                   = map;
     a->map_bytes             = map_bytes;
-    a->base                  = map + EMU__PAGE + pages - room;
+    a->base                  = map + EMU__PAGE + pages - padded;
     a->bytes                 = bytes;
     a->device                = device;
     protect(a, PROT_READ | PROT_WRITE);
     memset(first_page(a), POISON, pages);
     emu__poison(first_page(a), (size_t)(a->base - first_page(a)));
-    emu__poison(a->base + bytes, room - bytes);
+    emu__poison(a->base + bytes, padded - bytes);
     return a;
 }
 
@@ -252,7 +253,7 @@ static cudaError_t free_one(void *pointer, bool host, const char *function, cuda
     emu__allocation *const a = emu__find(pointer);
     const bool right = a && a->base == pointer && !a->registered && host == (a->device == HOST);
     if (right) {
-        /* cudaFree waits for the device; nothing is promised of pinned memory. */
+        /* cudaFree waits for the device; for pinned memory CUDA promises nothing. */
         if (!host) emu__wait(emu__device_idle, &a->device, "cudaFree (it waits for the device)");
         if (host) emu__host_touches(a->base, a->bytes, true);
         release(a, function);
@@ -274,7 +275,7 @@ cudaError_t cudaFreeHost(void *pointer) {
     return emu__enter_back(__func__, &error) ? free_one(pointer, true, __func__, error) : error;
 }
 
-/* ---- pages of the host that are pinned where they are ---- */
+/* ---- host pages that are pinned in place ---- */
 
 cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned flags) {
     EMU__ENTER();
@@ -309,7 +310,7 @@ cudaError_t cudaHostUnregister(void *pointer) {
     return emu__fail(right ? cudaSuccess : cudaErrorHostMemoryNotRegistered, __func__);
 }
 
-/* ---- questions ---- */
+/* ---- queries ---- */
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
     EMU__ENTER();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * order.h -- what ThreadSanitizer is told: who does something, and which order CUDA promises.
+ * order.h -- tells ThreadSanitizer who does something, and which order CUDA promises.
  *
- * Every stream and every thread of a kernel is somebody (a fiber of the sanitizer), whoever's stack
- * it happens to run on; what one promises, another may rely on. These libraries are compiled
- * without ThreadSanitizer, lock with bare futexes and call no function that it intercepts
- * (plain_libc.c), so that nothing else makes an order. Without it all of this is nothing.
+ * Every stream and every thread of a kernel is an actor (a fiber of the sanitizer), whatever stack
+ * it runs on; one actor's promise is what another may rely on. These libraries are compiled without
+ * ThreadSanitizer, lock with bare futexes and call no function that it intercepts (plain_libc.c),
+ * so that nothing else creates an order. In other builds these functions do nothing.
  */
 #ifndef SLUICE_TESTS_EMULATION_ORDER_H
 #define SLUICE_TESTS_EMULATION_ORDER_H
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Something that one does before and others do after. */
+/* A point in time: what one actor did before it, others may rely on. */
 typedef struct emu__promise {
     int word;
 } emu__promise;
@@ -44,19 +44,19 @@ static inline void emu__nobody(void *who) {
     if (who) __tsan_destroy_fiber(who);
 }
 
-/* From now on this thread of the host acts for `who`; returns for whom until now. */
+/* From now on this host thread acts for `who`; returns the previous actor. */
 static inline void *emu__act_for(void *who) {
     void *const before = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(who, __tsan_switch_to_fiber_no_sync);
     return before;
 }
 
-/* All that was done until now; what was promised here before is forgotten. */
+/* Promise everything done until now; earlier promises here are forgotten. */
 static inline void emu__give(emu__promise *promise) {
     __tsan_atomic32_store(&promise->word, 0, __ATOMIC_RELEASE);
 }
 
-static inline void emu__give_too(emu__promise *promise) { /* beside what others gave */
+static inline void emu__give_too(emu__promise *promise) { /* in addition to what others gave */
     __tsan_release(promise);
 }
 
@@ -72,7 +72,7 @@ static inline void emu__writes(const void *at, size_t bytes) {
     if (bytes > 0) __tsan_write_range(at, bytes);
 }
 
-/* What is done in between is shown as called from there. */
+/* Accesses in between are reported as called from there. */
 static inline void emu__called_from(const void *caller) {
     __tsan_func_entry(caller);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plain_libc.c -- in builds with ThreadSanitizer: what the emulation, and gcc on its own account,
- * call of the C library, under the same names and seen by this library alone.
+ * plain_libc.c -- in builds with ThreadSanitizer: the C library functions that the emulation and
+ * gcc's generated code call, under the same names and visible to this library alone.
  *
- * The sanitizer intercepts the C library's own, even where the caller is not instrumented: it would
- * take the emulation's bookkeeping for the program's reads and writes.
+ * The sanitizer intercepts the C library's functions even if the caller is not instrumented: it
+ * would take the emulation's bookkeeping for the program's reads and writes.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,11 +24,11 @@ SEEN_HERE int clock_gettime(clockid_t clock, struct timespec *now);
 SEEN_HERE int vsnprintf(char *to, size_t bytes, const char *format, va_list arguments);
 SEEN_HERE int snprintf(char *to, size_t bytes, const char *format, ...);
 
-/* glibc's own heap, beside that of the sanitizer. NOLINTBEGIN(bugprone-reserved-identifier,cert-*)
- */
+/* glibc's own heap, separate from the sanitizer's.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
 void *__libc_calloc(size_t count, size_t bytes);
 void __libc_free(void *block);
-int __vsnprintf_chk(char *to, size_t most, int flags, size_t bytes, const char *format,
+int __vsnprintf_chk(char *to, size_t limit, int flags, size_t bytes, const char *format,
                     va_list arguments);
 /* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 

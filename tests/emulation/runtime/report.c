@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c -- the one place where a mistake found ends the process, saying what every stream waits
- * for. */
+/* report.c -- the one place where a mistake ends the process, with a list of what every stream
+ * waits for. */
 #include "internal.h"
 
 #include <dlfcn.h>
@@ -45,7 +45,7 @@ static _Noreturn void leave(void) {
     _exit(EMU__EXIT_REPORT);
 }
 
-/* Two threads may find something at once: the first to come speaks. */
+/* Two threads may find a mistake at once: the first one reports. */
 static void only_once(void) {
     static bool reporting;
     if (__atomic_exchange_n(&reporting, true, __ATOMIC_SEQ_CST))
@@ -64,7 +64,7 @@ void emu__report(const char *format, ...) {
     leave();
 }
 
-/* A call's own line is that of the byte before the address that it returns to. */
+/* The line of a call is that of the byte before its return address. */
 bool emu__line(const void *address, char *text, size_t bytes) {
     Dl_info in;
     char command[512];
@@ -72,13 +72,13 @@ bool emu__line(const void *address, char *text, size_t bytes) {
     (void)snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", in.dli_fname,
                    (size_t)((const char *)address - 1 - (const char *)in.dli_fbase));
     FILE *const answer = popen(command, "r");
-    const bool told    = answer && fgets(text, (int)bytes, answer) && text[0] != '?';
+    const bool found   = answer && fgets(text, (int)bytes, answer) && text[0] != '?';
     if (answer) (void)pclose(answer);
-    if (told) text[strcspn(text, "\n")] = '\0';
-    return told;
+    if (found) text[strcspn(text, "\n")] = '\0';
+    return found;
 }
 
-/* The file and line of the innermost frame outside the C library: it may be memcpy that faulted. */
+/* The file and line of the innermost frame outside the C library: the fault may be in memcpy. */
 static void print_line(void) {
     void *frames[32];
     const int count = backtrace(frames, 32);
@@ -94,7 +94,7 @@ static void print_line(void) {
     }
 }
 
-/* What was touched at `address`: "" if that is none of ours. */
+/* Describes the memory at `address`; "" if it is not the emulation's. */
 static const char *touched(const void *address, char *text, size_t bytes) {
     const char *const outgrown = emu__grid_touched(address);
     if (*outgrown) return outgrown;
@@ -106,16 +106,16 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
     char text[192];
     const char *const what = touched(info->si_addr, text, sizeof text);
     (void)context;
-    if (*what == '\0') { /* as it was before us */
+    if (*what == '\0') { /* the previous handler */
         (void)sigaction(signal_number, &previous[signal_number == SIGBUS], NULL);
         return;
     }
     only_once();
     const char *const running = emu__running_what();
     if (running) {
-        char place[128];
+        char where[128];
         (void)fprintf(stderr, "emulation: '%s'%s touches %s", running,
-                      emu__grid_place(place, sizeof place), what);
+                      emu__grid_position(where, sizeof where), what);
     } else {
         (void)fprintf(stderr, "emulation: code of the host touches %s", what);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c -- the one place where queued work is done: when, and in whose name.
+ * run.c -- the one place where queued work runs: when, and for which actor.
  *
- * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no thread:
- * nothing runs until a host thread blocks or asks, and then a ready operation of the seed's choice.
+ * Asynchronous mode has a thread per stream and delays by the seed. Lazy mode has no threads:
+ * nothing runs until a host thread blocks or polls; then the seed chooses among ready operations.
  */
 #include "internal.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static __thread struct CUstream_st *running; /* whose work this thread of the host does */
+static __thread struct CUstream_st *running; /* the stream whose work this host thread does */
 static __thread const char *running_what;
 
 struct CUstream_st *emu__running_stream(void) {
@@ -69,7 +69,7 @@ static void take_head(struct CUstream_st *stream) {
     free(head);
 }
 
-/* What the stream's head relies on: that it was asked for, and the record that it waits for. */
+/* The stream's head is ordered after its enqueuing, and after the record that it waits for. */
 static void begin(struct CUstream_st *stream) {
     emu__operation *const head = stream->head;
     void *const carrier        = emu__act_for(stream->who);
@@ -79,7 +79,7 @@ static void begin(struct CUstream_st *stream) {
     (void)emu__act_for(carrier);
 }
 
-/* And what others may rely on once it is over. */
+/* What others may rely on once it is over. */
 static void reach_record(struct CUstream_st *stream) {
     const emu__operation *const head = stream->head;
     if (head->kind != EMU__RECORD) return;
@@ -100,7 +100,7 @@ static void finish(struct CUstream_st *stream) {
     emu__wake();
 }
 
-/* Host functions run on a stack of the host, which was the carrier's before. */
+/* Host functions run on a host stack, which was the carrier's before. */
 static void give_stack(struct CUstream_st *stream) {
     emu__give(&stream->stack);
 }
@@ -113,7 +113,7 @@ static void *finish_alone(void *stream) {
     return NULL;
 }
 
-/* A host function may wait for what another thread does: lazy mode must not be held up by it. */
+/* A host function may wait for another thread: lazy mode must not be held up by it. */
 void emu__step(struct CUstream_st *stream) {
     pthread_t thread;
     stream->running = true;
@@ -128,7 +128,7 @@ void emu__step(struct CUstream_st *stream) {
     (void)emu__act_for(carrier);
 }
 
-/* A broken device does nothing more; what waits for its events elsewhere is let go. */
+/* A broken device does nothing more; work elsewhere that waits for its events is released. */
 void emu__drop_queued(int device) {
     for (struct CUstream_st *s = emu__streams; s; s = s->next)
         while (s->device == device && s->head && !s->running) {
@@ -150,7 +150,7 @@ void emu__choices_forget(void) {
     choices.seeded = false;
 }
 
-/* For sixteen operations at a time one stream is preferred to all others: the rest starve. */
+/* For sixteen operations at a time one stream is preferred: the others starve. */
 static struct CUstream_st *choose(struct CUstream_st *const *ready, unsigned count) {
     if (!choices.seeded) {
         choices.seeded = true;
@@ -164,10 +164,10 @@ static struct CUstream_st *choose(struct CUstream_st *const *ready, unsigned cou
 }
 
 bool emu__step_any(void) {
-    enum { MOST = 256 };
-    struct CUstream_st *ready[MOST];
+    enum { MAX_STREAMS = 256 };
+    struct CUstream_st *ready[MAX_STREAMS];
     unsigned count = 0;
-    for (struct CUstream_st *s = emu__streams; s && count < MOST; s = s->next)
+    for (struct CUstream_st *s = emu__streams; s && count < MAX_STREAMS; s = s->next)
         if (emu__ready(s)) ready[count++] = s;
     if (count == 0) return false;
     emu__step(choose(ready, count));
@@ -182,11 +182,11 @@ static bool delay(struct CUstream_st *stream) {
     if (head->delayed || head->kind == EMU__RECORD || head->kind == EMU__WAIT) return false;
     head->delayed    = true;
     const uint64_t r = emu__random(&stream->random);
-    const long most  = (long)emu__settings.delay_us * stream->slowness;
-    if (r % 4 != 0 || most == 0) return false;
+    const long limit = (long)emu__settings.delay_us * stream->slowness;
+    if (r % 4 != 0 || limit == 0) return false;
     stream->running = true;
     emu__unlock();
-    const long us = (long)((r >> 8) % (uint64_t)most);
+    const long us = (long)((r >> 8) % (uint64_t)limit);
     (void)nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
     emu__lock();
     stream->running = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sanitize.h -- what AddressSanitizer must be told of memory and stacks that it did not make. */
+/* sanitize.h -- tells AddressSanitizer about memory and stacks that it did not make. */
 #ifndef SLUICE_TESTS_EMULATION_SANITIZE_H
 #define SLUICE_TESTS_EMULATION_SANITIZE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* settings.c -- the one place that reads EMU_* variables, and the random numbers they seed. */
+/* settings.c -- the one place that reads EMU_* variables, and makes the random numbers that they
+ * seed. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -55,7 +56,7 @@ emu_settings emu_settings_now(void) {
 void emu_restart(const emu_settings *settings) {
     emu__lock();
     emu__start();
-    if (emu__streams) emu__report("emu_restart: stream %d lives", emu__streams->number);
+    if (emu__streams) emu__report("emu_restart: stream %d still exists", emu__streams->number);
     if (emu__library_restart) emu__library_restart();
     emu__expect_no_memory();
     emu__settings = *settings;
@@ -66,7 +67,7 @@ void emu_restart(const emu_settings *settings) {
     emu__errors_forget();
     emu__counts_forget();
     emu__injected_forget();
-    emu__catch_faults(); /* a test's framework may have put its own in the place */
+    emu__catch_faults(); /* a test framework may have installed its own */
     emu__unlock();
 }
 
@@ -85,6 +86,6 @@ uint64_t emu__seed(uint64_t salt) {
 
 void *emu__need(size_t bytes) {
     void *const block = calloc(1, bytes ? bytes : 1);
-    if (!block) emu__report("the host has no %zu bytes", bytes);
+    if (!block) emu__report("out of host memory: %zu bytes requested", bytes);
     return block;
 }

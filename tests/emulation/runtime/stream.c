@@ -19,8 +19,7 @@ void emu__expect_stream(cudaStream_t stream, const char *function) {
         emu__report("%s uses the default stream, which waits for others: name a stream", function);
     const struct CUstream_st *s = emu__streams;
     while (s && s != stream) s = s->next;
-    if (!s)
-        emu__report("%s: %p is not a stream, or one that is destroyed", function, (void *)stream);
+    if (!s) emu__report("%s: %p is not a stream, or was destroyed", function, (void *)stream);
 }
 
 void emu__asked_from(const void *caller) {
@@ -128,8 +127,8 @@ static void take_out(const struct CUstream_st *stream) {
     *at = stream->next;
 }
 
-/* What is queued is done first. CUDA would return before that; nothing can tell the difference, for
- * whoever calls may not rely on what was done. */
+/* Queued work is done first. CUDA would return before that, but no caller can tell, since it may
+ * not rely on what was done. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     cudaError_t error = cudaSuccess;
     if (!emu__enter_back(__func__, &error)) return error;
@@ -182,7 +181,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     return emu__fail(error, __func__);
 }
 
-/* Lazy: asking is what makes time pass, or a loop of questions would never end. */
+/* Lazy: polling makes progress, or a polling loop would never end. */
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
     EMU__ENTER();
     emu__lock();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wait.c -- the one place where a thread of the host waits for devices, and notices a deadlock. */
+/* wait.c -- the one place where a host thread waits for devices, and notices a deadlock. */
 #include "internal.h"
 
 bool emu__stream_idle(void *stream) {
@@ -25,7 +25,7 @@ void emu__rely_on_device(int device) {
         if (s->device == device && !s->head) emu__rely_on_stream(s);
 }
 
-/* Runs, or could: a thread that the machine holds up is not a deadlock. */
+/* It runs, or could run: a thread that the machine delays is not a deadlock. */
 static bool anything_goes_on(void) {
     for (const struct CUstream_st *s = emu__streams; s; s = s->next)
         if (s->running || emu__ready(s)) return true;
@@ -49,7 +49,7 @@ void emu__wait(bool (*done)(void *argument), void *argument, const char *what) {
         if (!emu__sleep(SLICE_MS) && emu__progress() == seen) idle_ms += SLICE_MS;
         if (emu__progress() != seen) idle_ms = 0;
         seen = emu__progress();
-        if (emu__hanging()) idle_ms = 0; /* as it was asked to */
+        if (emu__hanging()) idle_ms = 0; /* a test asked for the hang */
         if (idle_ms >= patience_ms())
             emu__report("deadlock: nothing has happened for %d ms while the host waits in %s",
                         idle_ms, what);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* everywhere.h -- runs the body of a test in children: in both modes, at several seeds. */
+/* everywhere.h -- runs the body of a test in child processes: in both modes, with several seeds. */
 #ifndef SLUICE_TESTS_EMULATION_EVERYWHERE_H
 #define SLUICE_TESTS_EMULATION_EVERYWHERE_H
 
 #include "tests/support/child.h"
 
-/* A body says what is wrong on stderr, with this, and goes on. */
+/* A body reports a failure on stderr with this, and goes on. */
 static int mistakes;
 
 #define expect_that(condition, ...)                                                                \
@@ -46,7 +46,7 @@ static void everywhere(const char *name, void (*body)(void), const char *variabl
     }
 }
 
-/* A test called test_<name> of the body <name>, with one more variable or NULL. */
+/* A test called test_<name> of the body <name>, with one more environment variable or NULL. */
 #define EVERYWHERE(name, variable)                                                                 \
     static void test_##name(void **state) {                                                        \
         (void)state;                                                                               \

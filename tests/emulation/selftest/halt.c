@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* halt.c -- tells ThreadSanitizer, where it is there, to end the process at the first race, and to
- * let the emulation find the line of a fault by calls that no other signal handler should make. */
+/* halt.c -- tells ThreadSanitizer, if present, to end the process at the first race, and to let the
+ * emulation look up the line of a fault with calls that a signal handler should not make
+ * otherwise. */
 #if defined(__SANITIZE_THREAD__)
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 

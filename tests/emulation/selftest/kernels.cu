@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels.cu -- kernels that are right, one for each word of the language that the emulation has.
- */
+/* kernels.cu -- correct kernels, one for each language feature that the emulation has. */
 #include "kernels.h"
 
 #include "runtime/device/cuda/portable.h"
@@ -56,7 +55,7 @@ __global__ void neighbour(float *y, const float *x, int by) {
     y[t] = kept[(t + by) & 63];
 }
 
-/* Half warps meet by themselves, as often as they like: the others must not be confused. */
+/* Half warps synchronize independently, any number of times, without confusing the others. */
 __device__ int half_sum(int value) {
     const unsigned mask = threadIdx.x % 32 < 16 ? 0xffffu : 0xffff0000u;
     const int rounds    = threadIdx.x % 32 < 16 ? 1 : 5;
@@ -98,12 +97,12 @@ __global__ void atomics(int *out) {
     atomicAdd(reinterpret_cast<unsigned *>(&out[6]), 2u);
 }
 
-/* log[0] counts; each note stands behind those before it. */
+/* log[0] counts; each note is appended to those before it. */
 __global__ void note(int *log, int what) {
     log[atomicAdd(&log[0], 1) + 1] = what;
 }
 
-__global__ void places(unsigned *out) {
+__global__ void positions(unsigned *out) {
     const unsigned block  = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
     unsigned *const at    = out + (block * blockDim.x * blockDim.y * blockDim.z + thread) * 6;
@@ -130,11 +129,11 @@ __global__ void bits(float *out) {
 }
 
 __global__ void large(float *out, int count) {
-    SLUICE__DYNAMIC_SHARED(float, room);
-    for (int i = static_cast<int>(threadIdx.x); i < count; i += 32) room[i] = 1;
+    SLUICE__DYNAMIC_SHARED(float, shared);
+    for (int i = static_cast<int>(threadIdx.x); i < count; i += 32) shared[i] = 1;
     __syncthreads();
     float sum = 0;
-    for (int i = 0; i < count; i++) sum += room[i];
+    for (int i = 0; i < count; i++) sum += shared[i];
     if (threadIdx.x == 0) *out = sum;
 }
 
@@ -178,8 +177,8 @@ cudaError_t launch_note(int *log, int what, cudaStream_t stream) {
     return SLUICE__LAUNCH(note, 1, 1, 0, stream, log, what);
 }
 
-cudaError_t launch_places(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream) {
-    return SLUICE__LAUNCH(places, grid, block, 0, stream, out);
+cudaError_t launch_positions(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream) {
+    return SLUICE__LAUNCH(positions, grid, block, 0, stream, out);
 }
 
 cudaError_t launch_bits(float *out, cudaStream_t stream) {

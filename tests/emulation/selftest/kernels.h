@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels.h -- kernels that the tests of the emulation launch: right ones, and ones with a bug. */
+/* kernels.h -- kernels that the tests of the emulation launch: correct ones, and ones with a
+ * bug. */
 #ifndef SLUICE_TESTS_EMULATION_KERNELS_H
 #define SLUICE_TESTS_EMULATION_KERNELS_H
 
@@ -9,11 +10,11 @@
 extern "C" {
 #endif
 
-/* ---- right: kernels.cu ---- */
+/* ---- correct: kernels.cu ---- */
 
 cudaError_t launch_fill(float *y, float value, int count, cudaStream_t stream);
 cudaError_t launch_add(float *z, const float *x, const float *y, int count, cudaStream_t stream);
-/* y = x, as many blocks of `threads` as are asked for: for launches that do not fit. */
+/* y = x with any number of blocks of `threads`: for launches that exceed limits. */
 cudaError_t launch_copy(float *y, const float *x, int count, int threads, size_t shared_bytes,
                         cudaStream_t stream);
 /* y[row] = sum of the row, by warps, an array in shared memory and one barrier. */
@@ -23,17 +24,17 @@ cudaError_t launch_reverse(float *y, const float *x, int count, cudaStream_t str
 /* out[0..11] per thread: see the test. One block of 96 threads. */
 cudaError_t launch_warp_words(int *out, cudaStream_t stream);
 cudaError_t launch_atomics(int *out, int blocks, cudaStream_t stream);
-/* log[0] counts the notes that follow it. */
+/* log[0] counts the notes after it. */
 cudaError_t launch_note(int *log, int what, cudaStream_t stream);
-/* out[i] = where thread i of the whole grid says it is: 3 block and 3 thread numbers. */
-cudaError_t launch_places(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream);
+/* out[i] = the position of thread i of the whole grid: 3 block and 3 thread numbers. */
+cudaError_t launch_positions(unsigned *out, dim3 grid, dim3 block, cudaStream_t stream);
 cudaError_t launch_bits(float *out, cudaStream_t stream);
 cudaError_t launch_neighbour(float *y, const float *x, int by, cudaStream_t stream);
 /* asks for more than 48 KiB, with and without the attribute */
 cudaError_t prepare_large(size_t bytes);
 cudaError_t launch_large(float *out, size_t bytes, cudaStream_t stream);
 
-/* ---- right, until something is left out: races.cu ---- */
+/* ---- correct unless a barrier is left out: races.cu ---- */
 
 cudaError_t launch_collide(float *y, bool apart, cudaStream_t stream);
 cudaError_t launch_swap_in_warp(float *y, const float *x, bool barrier, cudaStream_t stream);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* multiply.h -- a product through cuBLASLt, as the tests of it and planted bugs ask for one. */
+/* multiply.h -- a product through cuBLASLt, for its tests and planted bugs. */
 #ifndef SLUICE_TESTS_EMULATION_MULTIPLY_H
 #define SLUICE_TESTS_EMULATION_MULTIPLY_H
 
@@ -11,8 +11,8 @@ typedef struct multiplication {
     int m, n, k, lda, ldb, ldc;
     bool transpose_a, transpose_b, tf32;
     float alpha, beta;
-    uint32_t reduction; /* schemes allowed */
-    uint32_t alignment; /* of A that the algorithm may count on; 0: 4 */
+    uint32_t reduction; /* reduction schemes allowed */
+    uint32_t alignment; /* alignment of A that the algorithm may rely on; 0: 4 */
     int chosen_for;     /* n that the algorithm is chosen for; 0: n */
     void *workspace;
     size_t workspace_bytes;

@@ -17,7 +17,7 @@ __global__ void reverse_no_barrier(float *y, const float *x) {
     y[element()]      = kept[blockDim.x - 1 - threadIdx.x];
 }
 
-/* The same, and yet right where thread t - by happens to run before thread t. */
+/* The same, but right if thread t - by happens to run before thread t. */
 __global__ void neighbour_no_barrier(float *y, const float *x, int by) {
     SLUICE__SHARED(float, kept, 64);
     const int t = static_cast<int>(threadIdx.x);
@@ -39,18 +39,18 @@ __global__ void far_read(float *y, const float *x, int distance) {
 }
 
 __global__ void shared_past_end(float *y, int index) {
-    SLUICE__SHARED(float, room, 8);
-    float *const at = room; /* so that the bound of the array itself is not what finds it */
+    SLUICE__SHARED(float, shared, 8);
+    float *const at = shared; /* so that the compiler's bounds check does not find it first */
     at[index]       = 1;
     __syncthreads();
-    y[0] = room[0];
+    y[0] = shared[0];
 }
 
 __global__ void dynamic_past_end(float *y, int index) {
-    SLUICE__DYNAMIC_SHARED(float, room);
-    room[index] = 1;
+    SLUICE__DYNAMIC_SHARED(float, shared);
+    shared[index] = 1;
     __syncthreads();
-    y[0] = room[0];
+    y[0] = shared[0];
 }
 
 __global__ void divergent_barrier(float *y) {
@@ -58,7 +58,7 @@ __global__ void divergent_barrier(float *y) {
     y[threadIdx.x] = __shfl_xor_sync(0xffffffffu, 1.0f, 1);
 }
 
-/* Every thread comes to a barrier, but not to the same one. */
+/* Every thread reaches a barrier, but not the same one. */
 __global__ void two_barriers(float *y) {
     if (threadIdx.x < 32) {
         y[threadIdx.x] = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* planted.h -- little programs with one mistake each, which they make if `planted` is true. */
+/* planted.h -- small programs, each with a mistake if `planted` is true. */
 #ifndef SLUICE_TESTS_EMULATION_PLANTED_H
 #define SLUICE_TESTS_EMULATION_PLANTED_H
 
@@ -68,7 +68,7 @@ int planted_default_stream(void);
 int planted_destroyed_stream(void);
 int planted_destroyed_event(void);
 
-/* ---- of NCCL, where its header is ---- */
+/* ---- NCCL, if its header is available ---- */
 int planted_own_order(void);
 int planted_opposite_orders(void);
 int planted_two_streams(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_barriers.c -- kernels that lack a barrier: their own, and those of runtime/device/cuda.
- */
+/* planted_barriers.c -- kernels without one of their barriers: test kernels, and those of
+ * runtime/device/cuda. */
 #include "planted.h"
 
 /* The `nth` barrier of a function of lanes.cuh, as emu_skip_barrier() takes it. */
@@ -30,14 +30,14 @@ static rig rig_counted(void) {
 }
 
 static int sums_and_maxima(const char *function, int nth) {
-    enum { SUM = 3 * 64 * 65 / 2, MOST = 3 * 64 };
+    enum { SUM = 3 * 64 * 65 / 2, MAX = 3 * 64 };
     float y[128];
     int wrong = 0;
     rig r     = rig_counted();
     if (planted) skip_barrier_of(function, nth);
     child_ok(launch_sums_and_maxima(r.y[0], r.x[0], r.compute[0]));
     child_ok(cudaMemcpyAsync(y, r.y[0], sizeof y, cudaMemcpyDeviceToHost, r.compute[0]));
-    for (int i = 0; i < 128; i++) wrong += !(y[i] == (float)(i % 2 == 0 ? SUM : MOST));
+    for (int i = 0; i < 128; i++) wrong += !(y[i] == (float)(i % 2 == 0 ? SUM : MAX));
     rig_free(&r);
     return wrong ? CHILD_WRONG : CHILD_RIGHT;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_calls.c -- programs that call CUDA wrongly: errors unseen, the wrong device, a step that
+/* planted_calls.c -- programs that misuse CUDA: unread errors, the wrong device, a step that
  * waits. */
 #include "multiply.h"
 #include "planted.h"
 
 /* ---- errors and devices ---- */
 
-/* A launch that cannot be: nobody looks, and the next to look is blamed. */
+/* An impossible launch whose error is not read: the next check gets the blame. */
 int planted_forgotten_error(void) {
     rig r                    = rig_new();
     const cudaError_t failed = launch_copy(r.y[0], r.x[0], RIG_COUNT, 2048, 0, r.compute[0]);
@@ -16,8 +16,8 @@ int planted_forgotten_error(void) {
     return rig_finish(&r);
 }
 
-/* A device that broke says so at every later call: here the last one is the first that is checked.
- */
+/* A broken device reports this at every later call: here the last one is the first that is
+ * checked. */
 int planted_broken_device(void) {
     rig r = rig_new();
     child_ok(launch_fill(r.y[0], 1, RIG_COUNT, r.compute[0]));
@@ -41,7 +41,7 @@ int planted_wrong_device_launch_unchecked(void) {
     child_ok(cudaEventRecord(r.event[0][0], r.compute[0]));
     return rig_finish(&r);
 }
-/* Memory allocated while another device was current: it is over there. */
+/* Memory allocated while another device was current: it is on that device. */
 int planted_wrong_device_memory(void) {
     rig r          = rig_new();
     float *const m = rig_memory(planted ? 0 : 1, RIG_BYTES);
@@ -56,7 +56,7 @@ int planted_wrong_device_copy(void) {
     child_ok(cudaMemcpyPeerAsync(r.x[1], planted ? 0 : 1, r.y[0], 0, RIG_BYTES, r.copies[0]));
     return rig_finish(&r);
 }
-/* One product of the rig's blocks, which the mistake is made with. */
+/* One product of the rig's blocks, the subject of the mistake. */
 static int product_of(const multiplication *p, int device, int offset) {
     rig r                   = rig_new();
     cublasLtHandle_t handle = NULL;
@@ -73,18 +73,18 @@ int planted_wrong_device_product(void) {
 int planted_shared_workspace(void) {
     rig r                   = rig_new();
     cublasLtHandle_t handle = NULL;
-    char *const room        = rig_memory(0, 8192);
+    char *const memory      = rig_memory(0, 8192);
     multiplication p        = multiplication_of(4, 4, 4);
-    p.workspace             = room;
+    p.workspace             = memory;
     p.workspace_bytes       = 4096;
     child_ok(cublasLtCreate(&handle));
     child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
-    p.workspace = room + (planted ? 2048 : 4096);
+    p.workspace = memory + (planted ? 2048 : 4096);
     child_ok(cudaStreamSynchronize(r.compute[0]));
     child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.copies[0]));
     child_ok(cudaStreamSynchronize(r.copies[0]));
     child_ok(cublasLtDestroy(handle));
-    child_ok(cudaFree(room));
+    child_ok(cudaFree(memory));
     return rig_finish(&r);
 }
 int planted_product_past_end(void) {
@@ -107,7 +107,7 @@ int planted_foreign_algorithm(void) {
     return product_of(&p, 0, 0);
 }
 
-/* ---- a step's rules, deadlocks, and things that are gone ---- */
+/* ---- a step's rules, deadlocks, and use after release ---- */
 
 int planted_allocation_in_step(void) {
     rig r = rig_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_memory.c -- programs that touch what is not theirs, and kernels whose threads do not
+/* planted_memory.c -- programs that access memory they may not, and kernels whose threads do not
  * meet. */
 #include "planted.h"
 
@@ -52,7 +52,7 @@ int planted_copy_uses_freed(void) {
     if (!planted) child_ok(cudaFree(m));
     return rig_finish(&r);
 }
-/* Nobody promises that giving pinned memory back waits for a copy into it. */
+/* Freeing pinned memory is not promised to wait for a copy into it. */
 int planted_pinned_freed_early(void) {
     rig r      = rig_new();
     void *more = NULL;
@@ -64,7 +64,7 @@ int planted_pinned_freed_early(void) {
     return rig_finish(&r);
 }
 
-/* Work has been and gone: it may not leave its memory open behind it. */
+/* Work has finished: its memory must not stay accessible. */
 static rig rig_worked(void) {
     rig r = rig_new();
     child_ok(launch_fill(r.x[0], 1, RIG_COUNT, r.compute[0]));

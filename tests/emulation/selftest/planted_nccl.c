@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_nccl.c -- programs of two GPUs, a thread each, that use NCCL wrongly: orders that do not
- * meet, sizes, threads, and what must not happen while kernels wait for each other. */
+/* planted_nccl.c -- programs of two GPUs, a thread each, that misuse NCCL: orders that do not
+ * match, sizes, threads, and calls that are not allowed while kernels wait for each other. */
 #include <pthread.h>
 
 #include <nccl.h>
@@ -13,11 +13,11 @@ typedef struct side {
     rig *r;
     int device, other;
     ncclComm_t a, b;
-    pthread_barrier_t *both; /* threads come to a point */
+    pthread_barrier_t *both; /* threads reach a point */
     ncclUniqueId *ids;
     void (*body)(struct side *at);
-    bool blocks, aborts; /* communicators that do; the body has ended them */
-    bool is_cold;        /* the second is not warmed */
+    bool blocks, aborts; /* communicators that reach it; the body has ended them */
+    bool is_cold;        /* the second is not warmed up */
 } side;
 
 static void settle(ncclComm_t comm) {
@@ -100,7 +100,7 @@ static int run_both(void (*body)(side *at), bool blocks, bool aborts) {
 
 /* ---- order ---- */
 
-/* 1F1B between two stages: each sends what it has made, and receives then. */
+/* 1F1B between two stages: each sends its result, then receives. */
 static void exchange(side *at) {
     cudaStream_t stream = at->r->copies[at->device];
     if (!planted) child_ok(ncclGroupStart());
@@ -112,7 +112,7 @@ int planted_own_order(void) {
     return run_both(exchange, true, false);
 }
 
-/* Two communicators, one stream: each GPU begins with the one that the other ends with. */
+/* Two communicators on one stream: each GPU begins with the one that the other ends with. */
 static void cross(side *at) {
     const bool turned   = planted && at->device == 1;
     cudaStream_t stream = at->r->copies[at->device];
@@ -177,7 +177,7 @@ int planted_second_thread(void) {
 
 /* ---- while kernels wait ---- */
 
-/* To allocate may wait for the GPU, and the GPU for a partner who comes later. */
+/* An allocation may wait for the GPU, and the GPU for a partner that comes later. */
 static void allocate(side *at) {
     void *more = NULL;
     if (at->device == 0) {
@@ -200,7 +200,7 @@ static void dawdle(void *argument) {
     (void)usleep(20000);
 }
 
-/* The first transfer of an edge allocates, while the one before it waits for what takes time. */
+/* The first transfer of an edge allocates while the transfer before it waits for slow work. */
 static void connect_late(side *at) {
     const int d = at->device;
     if (d == 1) {
@@ -219,7 +219,7 @@ int planted_cold_edge(void) {
     return run_both(connect_late, true, false);
 }
 
-/* Not yet in the stream, a kernel is overtaken by what its thread puts there. */
+/* A kernel that has not entered the stream yet is overtaken by what its thread enqueues. */
 static void hurry(side *at) {
     cudaStream_t stream = at->r->copies[at->device];
     child_ok(ncclGroupStart());
@@ -234,8 +234,8 @@ int planted_stream_in_progress(void) {
     return run_both(hurry, false, false);
 }
 
-/* Two kernels without a partner stand behind each other: the first to be aborted must not be the
- * second alone. */
+/* Two kernels without a partner are queued one behind the other: the second may not be aborted
+ * alone first. */
 static void give_up(side *at) {
     receive(at, at->a, at->r->y[at->device], at->r->copies[at->device]);
     settle(at->a);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_order.c -- programs that lack a wait, or a barrier: what they compute depends on time. */
+/* planted_order.c -- programs without a necessary wait or barrier: their results depend on
+ * timing. */
 #include "planted.h"
 
-/* ---- order: device 0 computes, a copy takes it to device 1, which adds it up ---- */
+/* ---- order: device 0 computes, a copy takes the result to device 1, which adds it up ---- */
 
 static enum {
     NO_BUG,
@@ -19,7 +20,7 @@ static void maybe_wait(cudaStream_t stream, cudaEvent_t event, bool wait) {
 static void send_one(const rig *r, int i) {
     cudaEvent_t computed = r->event[0][0], copied = r->event[0][1], read = r->event[1][2];
     child_ok(cudaSetDevice(0));
-    maybe_wait(r->compute[0], copied, bug != SENT_SLOT_REUSED); /* y may still be on its way */
+    maybe_wait(r->compute[0], copied, bug != SENT_SLOT_REUSED); /* y may still be in transit */
     child_ok(launch_fill(r->y[0], (float)(i + 1), RIG_COUNT, r->compute[0]));
     child_ok(cudaEventRecord(computed, r->compute[0]));
     maybe_wait(r->copies[0], computed, bug != NO_COMPUTE_WAIT);
@@ -77,7 +78,7 @@ int planted_wait_before_record(void) {
     return result;
 }
 
-/* Pinned memory is read when the stream comes to it, not when the copy is asked for. */
+/* Pinned memory is read when the stream reaches the copy, not when it is enqueued. */
 int planted_pinned_source_changed(void) {
     rig r = rig_new();
     for (int i = 0; i < RIG_COUNT; i++) r.host[i] = 1;
@@ -111,13 +112,13 @@ int planted_missing_barrier(void) {
     child_ok(
         (planted ? launch_reverse_no_barrier : launch_reverse)(r.y[0], r.x[0], 256, r.compute[0]));
     child_ok(cudaMemcpyAsync(y, r.y[0], sizeof y, cudaMemcpyDeviceToHost, r.compute[0]));
-    for (int i = 0; i < 256; i++) wrong += !(y[i] == (float)(i ^ 63)); /* backwards in its 64 */
+    for (int i = 0; i < 256; i++) wrong += !(y[i] == (float)(i ^ 63)); /* reversed within its 64 */
     rig_free(&r);
     return wrong ? CHILD_WRONG : CHILD_RIGHT;
 }
 
-/* Right for nearly all threads in one order: what is wrong must show in another. The ends of the
- * circle are not looked at, so that this order alone is right. */
+/* Right for nearly all threads in one order: the mistake must show in another. The ends of the
+ * circle are not compared, so that this order alone is right. */
 static int neighbour(int by) {
     rig r = rig_new();
     float x[64], y[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* planted_races.c -- programs that lack a wait, most of them unseen: their numbers come out right.
- */
+/* planted_races.c -- programs without a necessary wait, whose results are mostly right all the
+ * same. */
 #include "multiply.h"
 #include "planted.h"
 
@@ -9,8 +9,8 @@ static void wait_for(cudaStream_t stream, cudaEvent_t event, cudaStream_t record
     if (!planted) child_ok(cudaStreamWaitEvent(stream, event, 0));
 }
 
-/* y of device 0 is on its way to device 1; what comes back into it has to wait until it is there.
- */
+/* y of device 0 is in transit to device 1; what is written into it must wait until it has
+ * arrived. */
 int planted_sent_slot_received_into(void) {
     rig r      = rig_new();
     int result = CHILD_RIGHT;
@@ -71,7 +71,7 @@ int planted_operand_overwritten(void) {
     return rig_finish(&r);
 }
 
-/* Long enough, here: nobody promises that. */
+/* Long enough here, but not guaranteed. */
 int planted_slept_instead_of_waiting(void) {
     rig r = rig_new();
     child_ok(launch_fill(r.x[0], 4, RIG_COUNT, r.compute[0]));
@@ -88,7 +88,7 @@ static void add_up(void *numbers) {
     const float *const at = numbers;
     for (int i = 0; i < RIG_COUNT; i++) added_up += at[i];
 }
-/* What a host function reads is changed after it was enqueued. */
+/* The input of a host function is changed after that was enqueued. */
 int planted_host_function_races(void) {
     rig r = rig_new();
     for (int i = 0; i < RIG_COUNT; i++) r.host[i] = 1;

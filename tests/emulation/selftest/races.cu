@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* races.cu -- kernels that are right as long as none of their barriers is left out. */
+/* races.cu -- kernels that are correct unless one of their barriers is left out. */
 #include "kernels.h"
 
 #include "runtime/device/cuda/lanes.cuh"
 
 namespace {
 
-/* Block i has elements of its own, or they all write to those of block 0. */
+/* Each block has separate elements, or all write to those of block 0. */
 __global__ void collide(float *y, bool apart) {
     y[apart ? first_element() : threadIdx.x] = static_cast<float>(threadIdx.x);
 }
 
-/* Values that a shuffle moves are right; memory needs the barrier all the same. */
+/* Values moved by a shuffle are right; memory still needs the barrier. */
 __global__ void swap_in_warp(float *y, const float *x, bool barrier) {
     SLUICE__SHARED(float, kept, LANES);
     kept[threadIdx.x] = x[threadIdx.x];
@@ -30,15 +30,15 @@ __global__ void swap_in_block(float *y, const float *x, bool all) {
     y[threadIdx.x] = kept[2 * LANES - 1 - threadIdx.x];
 }
 
-/* The room serves twice, so that all barriers of both functions are needed. */
+/* The shared array is used twice, so that all barriers of both functions are needed. */
 __global__ void sums_and_maxima(float *y, const float *x) {
     SLUICE__SHARED(float, sums, LANES);
     SLUICE__SHARED(float, maxima, LANES);
     const float mine       = x[threadIdx.x];
     const float sum        = block_sum(mine, sums) + block_sum(2 * mine, sums);
-    const float most       = block_max(mine, maxima) + block_max(2 * mine, maxima);
+    const float largest    = block_max(mine, maxima) + block_max(2 * mine, maxima);
     y[2 * threadIdx.x]     = sum;
-    y[2 * threadIdx.x + 1] = most;
+    y[2 * threadIdx.x + 1] = largest;
 }
 
 } // namespace

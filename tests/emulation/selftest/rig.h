@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rig.h -- what the little programs of the planted bugs have: two devices, two streams and a few
- * blocks each. */
+/* rig.h -- setup of the planted bugs' programs: two devices with two streams and a few blocks
+ * each. */
 #ifndef SLUICE_TESTS_EMULATION_RIG_H
 #define SLUICE_TESTS_EMULATION_RIG_H
 
@@ -43,7 +43,7 @@ static inline rig rig_new(void) {
     return r;
 }
 
-/* Everything is given back, so that the margins of each allocation are looked at once more. */
+/* Release everything, so that the margins of each allocation are checked once more. */
 static inline void rig_free(rig *r) {
     for (int d = 0; d < 2; d++) {
         child_ok(cudaSetDevice(d));
@@ -59,7 +59,7 @@ static inline void rig_free(rig *r) {
     child_ok(cudaFreeHost(r->host));
 }
 
-/* Whether all of a device's block holds `expected`, once `stream` is done. */
+/* Whether a device's block holds `expected` everywhere, once `stream` is done. */
 static inline int rig_holds(const float *block, float expected, cudaStream_t stream) {
     static float got[RIG_COUNT];
     child_ok(cudaMemcpyAsync(got, block, RIG_BYTES, cudaMemcpyDeviceToHost, stream));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the emulated cuBLASLt: products against sums in double, and what an algorithm is good
- * for. */
+/* Tests of the emulated cuBLASLt: products against sums in double, and the shapes that an algorithm
+ * may be used for. */
 #include "everywhere.h"
 #include "multiply.h"
 #include "rig.h"
@@ -110,26 +110,26 @@ static void sizes(void) {
     rig_free(&r);
 }
 
-/* A product fills its workspace with what is no number. */
+/* A product fills its workspace with NaNs. */
 static void workspace(void) {
     rig r                   = rig_new();
     cublasLtHandle_t handle = handle_new();
-    float *const room       = rig_memory(0, RIG_BYTES);
+    float *const memory     = rig_memory(0, RIG_BYTES);
     multiplication p        = multiplication_of(4, 4, 4);
-    child_ok(launch_fill(room, 1, RIG_COUNT, r.compute[0]));
+    child_ok(launch_fill(memory, 1, RIG_COUNT, r.compute[0]));
     child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
-    expect_code(rig_holds(room, 1, r.compute[0]), CHILD_RIGHT);
-    p.workspace       = room;
+    expect_code(rig_holds(memory, 1, r.compute[0]), CHILD_RIGHT);
+    p.workspace       = memory;
     p.workspace_bytes = RIG_BYTES;
     child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
-    expect_code(rig_holds(room, 1, r.compute[0]), CHILD_WRONG);
-    p.workspace       = room + 1;
+    expect_code(rig_holds(memory, 1, r.compute[0]), CHILD_WRONG);
+    p.workspace       = memory + 1;
     p.workspace_bytes = 256;
     expect_code(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]),
                 CUBLAS_STATUS_INVALID_VALUE);
     child_ok(cublasLtDestroy(handle));
     child_ok(cudaStreamSynchronize(r.compute[0]));
-    child_ok(cudaFree(room));
+    child_ok(cudaFree(memory));
     rig_free(&r);
 }
 
@@ -153,23 +153,22 @@ static void tf32(void) {
     rig_free(&r);
 }
 
-/* Whether 2^24 + 1 + 1 is summed forward, in fp32, is the algorithm's affair, and each shape's own.
- */
+/* Whether 2^24 + 1 + 1 is summed forward in fp32 depends on the algorithm and the shape. */
 static void orders(void) {
-    enum { MOST = 16 };
+    enum { MAX_ROWS = 16 };
     rig r                   = rig_new();
     cublasLtHandle_t handle = handle_new();
     float column[3]         = {16777216, 1, 1}, got;
     int sums[2]             = {0, 0};
     child_ok(launch_fill(r.x[0], 1, RIG_COUNT, r.compute[0]));
     child_ok(cudaMemcpyAsync(r.y[0], column, sizeof column, cudaMemcpyHostToDevice, r.compute[0]));
-    for (int m = 1; m <= MOST; m++) {
+    for (int m = 1; m <= MAX_ROWS; m++) {
         const multiplication p = multiplication_of(m, 1, 3);
         child_ok(multiply(handle, &p, r.x[0], r.y[0], r.z[0], r.compute[0]));
         child_ok(cudaMemcpyAsync(&got, r.z[0], sizeof got, cudaMemcpyDeviceToHost, r.compute[0]));
         sums[got == 16777218]++;
     }
-    expect_that(sums[0] > 0 && sums[1] > 0, "%d of %d backward", sums[1], MOST);
+    expect_that(sums[0] > 0 && sums[1] > 0, "%d of %d backward", sums[1], MAX_ROWS);
     child_ok(cublasLtDestroy(handle));
     rig_free(&r);
 }

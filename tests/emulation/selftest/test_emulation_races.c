@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Planted mistakes of order, with ThreadSanitizer: each must be reported at every seed of 1 to
- * seeds(), in both modes, as a race of the two functions that the table names; the same program
- * without its mistake at none. Builds without ThreadSanitizer run the latter alone.
+ * Planted mistakes of order, with ThreadSanitizer: each must be reported with every seed of
+ * 1 to seeds(), in both modes, as a race of the two functions that the table names; the same
+ * program without its mistake with none. Builds without ThreadSanitizer run only the latter.
  */
 #include "planted.h"
 
 bool planted;
 
-enum { RACES = 66 /* what ThreadSanitizer exits with */ };
+enum { RACES = 66 /* ThreadSanitizer's exit status */ };
 
-/* A process of its own for each program, mode and seed. */
+/* Each program, mode and seed runs in a separate process. */
 static int seeds(void) {
     return getenv("SLUICE_LONG") ? 10 : 2;
 }
@@ -39,9 +39,9 @@ static const struct program table[] = {
     {"missing __syncthreads", planted_missing_barrier, "reverse_no_barrier", "reverse_no_barrier"},
     {"the same, unseen forward", planted_barrier_missed_backward, "neighbour_no_barrier", "neighbour_no_barrier"},
     {"the same, unseen backward", planted_barrier_missed_forward, "neighbour_no_barrier", "neighbour_no_barrier"},
-    {"blocks that write to one place", planted_blocks_collide, "collide", "collide"},
+    {"blocks that write to one address", planted_blocks_collide, "collide", "collide"},
     {"shuffle taken for a barrier", planted_shuffle_as_barrier, "swap_in_warp", "swap_in_warp"},
-    {"__syncwarp in __syncthreads' place", planted_warp_barrier_as_barrier, "swap_in_block", "swap_in_block"},
+    {"__syncwarp instead of __syncthreads", planted_warp_barrier_as_barrier, "swap_in_block", "swap_in_block"},
     {"first barrier of block_sum", planted_first_barrier_of_sum, "block_sum", "block_sum"},
     {"second barrier of block_sum", planted_second_barrier_of_sum, "block_sum", "block_sum"},
     {"first barrier of block_max", planted_first_barrier_of_max, "block_max", "block_max"},
@@ -70,7 +70,7 @@ static void expect_silence(const struct program *it, int seed, bool lazy) {
                  lazy ? "lazy" : "async", result.status, result.text);
 }
 
-static void test_nothing_else_is(void **state) {
+static void nothing_else_is_reported(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int s = 0; s < 2 * seeds(); s++) expect_silence(&table[i], s / 2 + 1, s % 2);
@@ -78,7 +78,7 @@ static void test_nothing_else_is(void **state) {
 
 #ifdef __SANITIZE_THREAD__
 
-/* Whether a paragraph of a report has a frame of that function: " NAME ", " NAME(" or " NAME<". */
+/* Whether a paragraph of a report has a frame of the function: " NAME ", " NAME(" or " NAME<". */
 static bool has_frame(const char *at, const char *function) {
     const size_t length   = strlen(function);
     const char *const end = strstr(at, "\n\n");
@@ -116,7 +116,7 @@ int main(void) {
 #ifdef __SANITIZE_THREAD__
         cmocka_unit_test(test_races_are_reported),
 #endif
-        cmocka_unit_test(test_nothing_else_is),
+        cmocka_unit_test(nothing_else_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <pthread.h>
 
-/* A stream stands still from one to the other. */
+/* A stream stands still between the two. */
 static _Atomic bool gate_open;
 static void pass_gate(void *argument) {
     (void)argument;
@@ -28,8 +28,8 @@ static void event_never_recorded(void) {
     rig_free(&r);
 }
 
-/* A wait holds for the record before it: another record, even one that never comes, moves nothing.
- */
+/* A wait refers to the record before it: a later record, even one that never completes, changes
+ * nothing. */
 static void wait_means_the_last_record(void) {
     rig r = rig_new();
     child_ok(launch_fill(r.x[0], 5, RIG_COUNT, r.compute[0]));
@@ -53,7 +53,7 @@ static void event_of_another_device(void) {
     rig_free(&r);
 }
 
-/* Not ready is an answer, and all the same the thread's last error. */
+/* "Not ready" is an answer, and nevertheless becomes the thread's last error. */
 static void query(void) {
     rig r = rig_new();
     close_gate(r.compute[0]);
@@ -108,11 +108,11 @@ static void streams_are_independent(void) {
 }
 
 static void priorities(void) {
-    rig r     = rig_new();
-    int least = 9, greatest = 9, priority = 9;
+    rig r      = rig_new();
+    int lowest = 9, highest = 9, priority = 9;
     unsigned flags = 9;
-    child_ok(cudaDeviceGetStreamPriorityRange(&least, &greatest));
-    expect_that(least == 0 && greatest == -5, "%d to %d", least, greatest);
+    child_ok(cudaDeviceGetStreamPriorityRange(&lowest, &highest));
+    expect_that(lowest == 0 && highest == -5, "%d to %d", lowest, highest);
     child_ok(cudaStreamGetPriority(r.copies[0], &priority));
     expect_that(priority == -5, "%d", priority);
     child_ok(cudaStreamGetFlags(r.copies[0], &flags));
@@ -128,7 +128,7 @@ static void full_queue(void) {
     rig_free(&r);
 }
 
-/* Which of two streams comes first is the seed's choice, and the same at the same seed. */
+/* The seed chooses which of two streams comes first, the same for the same seed. */
 static int order_of_notes(uint64_t seed) {
     emu_settings settings = emu_settings_now();
     settings.seed         = seed;
@@ -177,7 +177,7 @@ static void fill_host(float *host, float value) {
     for (int i = 0; i < RIG_COUNT; i++) host[i] = value;
 }
 
-/* What is not pinned is read before the call returns, and written before it returns. */
+/* Memory that is not pinned is read and written before the call returns. */
 static void pageable_copies(void) {
     rig r = rig_new();
     float host[RIG_COUNT], back[RIG_COUNT];
@@ -354,7 +354,7 @@ static void injected_failure(void) {
     rig_free(&r);
 }
 
-/* For good, for that device alone; and nobody waits for it for ever. */
+/* A failure is permanent, for that device alone; and no wait for it is endless. */
 static void broken_device(void) {
     rig r = rig_new();
     close_gate(r.compute[0]);

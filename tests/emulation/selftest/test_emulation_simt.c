@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the kernel language on the CPU: every word of it, in every order of threads. */
+/* Tests of the kernel language on the CPU: every feature, in every order of threads. */
 #include "emu.h"
 #include "kernels.h"
 #include "tests/support/child.h"
@@ -92,12 +92,12 @@ static int atomics(void) {
     return wrong ? CHILD_WRONG : CHILD_RIGHT;
 }
 
-static int places(void) {
+static int positions(void) {
     const dim3 grid = {3, 2, 5}, block = {4, 3, 2};
     static unsigned out[30 * 24][6];
     unsigned *const device = device_new(sizeof out);
     int wrong              = 0;
-    child_ok(launch_places(device, grid, block, stream));
+    child_ok(launch_positions(device, grid, block, stream));
     fetch(out, device, sizeof out);
     for (unsigned i = 0; i < 30 * 24; i++) {
         const unsigned b = i / 24, t = i % 24;
@@ -118,7 +118,7 @@ static int bits(void) {
     return wrong ? CHILD_WRONG : CHILD_RIGHT;
 }
 
-/* 48 KiB of dynamic shared memory is what a kernel gets unasked. */
+/* A kernel gets 48 KiB of dynamic shared memory by default. */
 static int large(void) {
     float out           = 0;
     float *const device = device_new(sizeof out);
@@ -165,7 +165,7 @@ EVERYWHERE(warp_words)
 EVERYWHERE(row_sums)
 EVERYWHERE(reverse)
 EVERYWHERE(atomics)
-EVERYWHERE(places)
+EVERYWHERE(positions)
 EVERYWHERE(bits)
 EVERYWHERE(large)
 
@@ -173,7 +173,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_warp_words), cmocka_unit_test(test_row_sums),
         cmocka_unit_test(test_reverse),    cmocka_unit_test(test_atomics),
-        cmocka_unit_test(test_places),     cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_positions),  cmocka_unit_test(test_bits),
         cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ static void *refuse(void *context, void *block, size_t old_bytes, size_t new_byt
     return NULL;
 }
 
-static void a_refused_allocation_is_a_sentence(void **state) {
+static void a_refused_allocation_is_reported(void **state) {
     (void)state;
     const sluice_allocator refusing = {refuse, NULL};
     sluice_allocator_set(&refusing);
@@ -21,17 +21,17 @@ static void a_refused_allocation_is_a_sentence(void **state) {
     const sluice_status status = sluice__alloc(&block, 3, 8);
     sluice_allocator_set(NULL);
     assert_int_equal(status, SLUICE_E_HOST_MEMORY);
-    assert_string_equal(sluice_last_error()->what, "24 bytes of host memory are not to be had");
+    assert_string_equal(sluice_last_error()->what, "out of host memory: 24 bytes requested");
     assert_null(block);
     assert_refused(sluice__alloc(&block, SIZE_MAX, 8), SLUICE_E_HOST_MEMORY,
                    "18446744073709551615 elements of 8 bytes overflow a size");
 }
 
-static void numbers_are_rounded_and_have_no_idle_zeros(void **state) {
+static void numbers_are_rounded_without_trailing_zeros(void **state) {
     (void)state;
     static const struct {
         double value;
-        int places;
+        int digits;
         const char *expected;
     } rows[] = {
         {0, 3, "0"},
@@ -52,14 +52,14 @@ static void numbers_are_rounded_and_have_no_idle_zeros(void **state) {
         {-2e30, 2, "-2e+30"},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        const sluice__number got = sluice__fixed(rows[r].value, rows[r].places);
+        const sluice__number got = sluice__fixed(rows[r].value, rows[r].digits);
         if (strcmp(got.text, rows[r].expected) != 0)
-            fail_msg("%.17g with %d places: '%s', expected '%s'", rows[r].value, rows[r].places,
+            fail_msg("%.17g with %d digits: '%s', expected '%s'", rows[r].value, rows[r].digits,
                      got.text, rows[r].expected);
     }
 }
 
-static void a_text_grows_and_keeps_what_it_had(void **state) {
+static void a_text_grows_and_keeps_its_content(void **state) {
     (void)state;
     sluice__text text = {0};
     for (int i = 0; i < 100; i++) assert_ok(sluice__text_add(&text, "%d,", i));
@@ -113,9 +113,9 @@ static void shapes_know_their_size(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_refused_allocation_is_a_sentence),
-        cmocka_unit_test(numbers_are_rounded_and_have_no_idle_zeros),
-        cmocka_unit_test(a_text_grows_and_keeps_what_it_had),
+        cmocka_unit_test(a_refused_allocation_is_reported),
+        cmocka_unit_test(numbers_are_rounded_without_trailing_zeros),
+        cmocka_unit_test(a_text_grows_and_keeps_its_content),
         cmocka_unit_test(philox_gives_the_known_answers),
         cmocka_unit_test(shapes_know_their_size),
         cmocka_unit_test(a_failure_clears_the_hint_before_it),

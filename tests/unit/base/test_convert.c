@@ -25,7 +25,7 @@ static float widened(uint16_t half) {
     return value;
 }
 
-static void test_every_bf16_survives_as_a_float(void **state) {
+static void every_bf16_survives_as_a_float(void **state) {
     (void)state;
     for (uint32_t half = 0; half < 65536; half++) {
         const float value = widened((uint16_t)half);
@@ -45,7 +45,7 @@ static void check_rounding(float value) {
 }
 
 /* Between any two neighbours: the middle, and the floats next to it. */
-static void test_ties_go_to_even(void **state) {
+static void ties_are_rounded_to_even(void **state) {
     (void)state;
     for (uint32_t half = 0; half < 65536; half++) {
         if ((half & 0x7fff) > 0x7f7f) continue; /* nothing lies above infinities and NaN */
@@ -58,7 +58,7 @@ static void test_ties_go_to_even(void **state) {
     }
 }
 
-static void test_floats_go_to_the_nearest(void **state) {
+static void floats_are_rounded_to_the_nearest(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int k = 0; k < 2000000; k++) {
@@ -67,7 +67,7 @@ static void test_floats_go_to_the_nearest(void **state) {
     }
 }
 
-static void test_what_is_no_number_stays_none(void **state) {
+static void infinities_and_nans_stay(void **state) {
     (void)state;
     assert_int_equal(narrowed(INFINITY), 0x7f80);
     assert_int_equal(narrowed(-INFINITY), 0xff80);
@@ -83,7 +83,7 @@ static void test_what_is_no_number_stays_none(void **state) {
 }
 
 /* In place, as batches are converted. */
-static void test_in_place(void **state) {
+static void conversion_works_in_place(void **state) {
     (void)state;
     enum { COUNT = 1000 };
     uint64_t random = test_seed();
@@ -102,7 +102,7 @@ static void test_in_place(void **state) {
 }
 
 /* Tensors in files may begin at any byte. */
-static void test_unaligned(void **state) {
+static void conversion_works_unaligned(void **state) {
     (void)state;
     const float value = 3.140625F; /* a bf16 */
     unsigned char from[8], to[8];
@@ -112,7 +112,7 @@ static void test_unaligned(void **state) {
     assert_memory_equal(from + 3, &value, sizeof value);
 }
 
-static void test_what_it_can(void **state) {
+static void convertible_types_are_known(void **state) {
     (void)state;
     const sluice_type f32 = SLUICE_TYPE_F32, bf16 = SLUICE_TYPE_BF16, i32 = SLUICE_TYPE_I32;
     assert_true(sluice__converts(f32, f32) && sluice__converts(i32, i32));
@@ -124,13 +124,13 @@ static void test_what_it_can(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_bf16_survives_as_a_float),
-        cmocka_unit_test(test_ties_go_to_even),
-        cmocka_unit_test(test_floats_go_to_the_nearest),
-        cmocka_unit_test(test_what_is_no_number_stays_none),
-        cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_unaligned),
-        cmocka_unit_test(test_what_it_can),
+        cmocka_unit_test(every_bf16_survives_as_a_float),
+        cmocka_unit_test(ties_are_rounded_to_even),
+        cmocka_unit_test(floats_are_rounded_to_the_nearest),
+        cmocka_unit_test(infinities_and_nans_stay),
+        cmocka_unit_test(conversion_works_in_place),
+        cmocka_unit_test(conversion_works_unaligned),
+        cmocka_unit_test(convertible_types_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

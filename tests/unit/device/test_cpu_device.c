@@ -249,7 +249,7 @@ static void *drive_a_device(void *result) {
     return right ? result : NULL;
 }
 
-static void ranks_run_beside_each_other(void **state) {
+static void ranks_run_at_the_same_time(void **state) {
     (void)state;
     enum { RANKS = 3 };
     static float results[RANKS][64 * 80];
@@ -333,7 +333,7 @@ static void arenas_are_zero_aligned_and_outside_the_allocator(void **state) {
     assert_null(arena);
 }
 
-static void data_moves_and_events_are_done(void **state) {
+static void data_moves_and_events_complete(void **state) {
     (void)state;
     char from[5] = "abcd", to[5] = "wxyz";
     sluice_event *event = NULL;
@@ -401,12 +401,12 @@ int main(void) {
         cmocka_unit_test(tiles_cover_the_output_once),
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(pinning_ends_with_the_team),
-        cmocka_unit_test(ranks_run_beside_each_other),
+        cmocka_unit_test(ranks_run_at_the_same_time),
         cmocka_unit_test(every_row_of_every_table_is_filled),
         cmocka_unit_test(unknown_devices_are_refused_with_the_list),
         cmocka_unit_test(a_device_needs_a_thread),
         cmocka_unit_test(arenas_are_zero_aligned_and_outside_the_allocator),
-        cmocka_unit_test(data_moves_and_events_are_done),
+        cmocka_unit_test(data_moves_and_events_complete),
     };
     const int failed = cmocka_run_group_tests(alone, NULL, NULL);
     return failed + cmocka_run_group_tests(tests, open_devices, close_teams);

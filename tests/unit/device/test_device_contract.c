@@ -68,7 +68,7 @@ static bool is_over(sluice_event *it) {
 
 /* ---- descriptions ---- */
 
-static void what_there_is_can_be_asked(void **state) {
+static void devices_describe_themselves(void **state) {
     (void)state;
     int count = -1;
     assert_ok(ops->count(&count));
@@ -96,7 +96,7 @@ static void what_there_is_can_be_asked(void **state) {
 }
 
 /* An arena reduces the available memory, and freeing it gives that back. */
-static void arenas_are_counted(void **state) {
+static void arenas_reduce_available_memory(void **state) {
     (void)state;
     enum { BYTES = 64 << 20 };
     size_t before = 0, with = 0, after = 0, reserve;
@@ -107,7 +107,7 @@ static void arenas_are_counted(void **state) {
     assert_ok(ops->memory(&after, &reserve, 0, 1));
     if (before == SIZE_MAX) return; /* always unknown */
     if (before - with < BYTES || after < with + BYTES)
-        fail_msg("%zu bytes were left, %zu beside an arena of %d, %zu without it again", before,
+        fail_msg("%zu bytes were left, %zu next to an arena of %d, %zu without it again", before,
                  with, BYTES, after);
 }
 
@@ -117,7 +117,7 @@ static void fill(unsigned char *bytes, size_t count, uint64_t *random) {
     for (size_t i = 0; i < count; i++) bytes[i] = (unsigned char)(test_random(random) >> 40);
 }
 
-static void data_goes_there_and_back(void **state) {
+static void data_is_copied_there_and_back(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 1, 3, 255, 4096, 65537, (1 << 20) + 13};
     uint64_t random             = test_seed();
@@ -164,7 +164,7 @@ static void a_stream_keeps_its_order(void **state) {
 
 /* ---- events ---- */
 
-static void an_event_is_its_last_record(void **state) {
+static void an_event_means_its_last_record(void **state) {
     (void)state;
     enum { COUNT = 1 << 16, TIMES = 20 };
     const size_t bytes = COUNT * sizeof(float);
@@ -264,7 +264,7 @@ enum { BLOCK_COUNT = 100003 };
 typedef struct partner {
     int ordinal;
     pthread_barrier_t meeting; /* passed on, or not; taken */
-    sluice_status status;      /* of the thread that passes it on */
+    sluice_status status;      /* status of the thread that passes it on */
     char said[sizeof((sluice_error *)0)->what];
     sluice_device *device;
     sluice_stream *stream;
@@ -333,7 +333,7 @@ static void take_from(int ordinal) {
     ops->arena_free(device, there, bytes);
 }
 
-static void threads_hand_over_by_events(void **state) {
+static void threads_synchronize_by_events(void **state) {
     (void)state;
     int count = 0;
     assert_ok(ops->count(&count));
@@ -363,7 +363,7 @@ static void multiply(float *out, sluice_stream *stream, const sluice_operations 
     ops->arena_free(device, there, 3 * bytes);
 }
 
-static void tables_say_what_they_are(void **state) {
+static void tables_name_their_precision(void **state) {
     (void)state;
     assert_int_equal(ops->size, sizeof *ops);
     assert_true(ops->computes);
@@ -387,7 +387,7 @@ static void tables_say_what_they_are(void **state) {
 
 /* TF32 has 10 bits of fraction: different numbers, but close. Only products that ask for it use it,
  * on a stream that has computed the same in fp32. */
-static void tf32_is_asked_for(void **state) {
+static void tf32_is_used_on_request_only(void **state) {
     (void)state;
     const sluice_operations *const rounding = ops->operations(SLUICE_PRECISION_TF32);
     if (!rounding) return;
@@ -410,16 +410,16 @@ static void tf32_is_asked_for(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_there_is_can_be_asked),
-        cmocka_unit_test(arenas_are_counted),
-        cmocka_unit_test(data_goes_there_and_back),
+        cmocka_unit_test(devices_describe_themselves),
+        cmocka_unit_test(arenas_reduce_available_memory),
+        cmocka_unit_test(data_is_copied_there_and_back),
         cmocka_unit_test(a_stream_keeps_its_order),
-        cmocka_unit_test(an_event_is_its_last_record),
+        cmocka_unit_test(an_event_means_its_last_record),
         cmocka_unit_test(streams_wait_for_events),
         cmocka_unit_test(timed_events_add_up),
-        cmocka_unit_test(threads_hand_over_by_events),
-        cmocka_unit_test(tables_say_what_they_are),
-        cmocka_unit_test(tf32_is_asked_for),
+        cmocka_unit_test(threads_synchronize_by_events),
+        cmocka_unit_test(tables_name_their_precision),
+        cmocka_unit_test(tf32_is_used_on_request_only),
     };
     if (argc != 2) return 2;
     device_name = argv[1];

@@ -80,7 +80,7 @@ static json_t *load_trace(const sluice_timeline *timeline) {
 
 /* ---- golden ---- */
 
-static void drawings_are_the_golden_ones(void **state) {
+static void drawings_equal_the_golden_files(void **state) {
     (void)state;
     sluice_timeline *small = make_named("1f1b", 2, 2, slow_links);
     sluice_timeline *known = make_named("1f1b", 4, 8, textbook);
@@ -103,7 +103,7 @@ static void drawings_are_the_golden_ones(void **state) {
     sluice_timeline_free(split);
 }
 
-static void colours_are_of_kinds_and_the_critical_path_is_underlined(void **state) {
+static void colours_show_kinds_and_the_critical_path_is_underlined(void **state) {
     (void)state;
     sluice_timeline *timeline = make(parse_schedule("0F0,0I0,0W0\n1F0,1I0,1W0\n"), textbook);
     char *text                = NULL;
@@ -156,7 +156,7 @@ static void pictures_are_well_formed_and_have_every_action(void **state) {
     }
 }
 
-static void a_picture_of_nothing_is_one_too(void **state) {
+static void a_picture_of_nothing_is_well_formed(void **state) {
     (void)state;
     sluice_timeline *timeline = make_named("1f1b", 2, 2, (prices){0});
     char *text                = picture_of(timeline);
@@ -183,7 +183,7 @@ static void simulated_and_measured_share_one_scale(void **state) {
     sluice_timeline_free(slow);
 }
 
-static void a_large_picture_is_no_large_file(void **state) {
+static void a_large_picture_is_a_small_file(void **state) {
     (void)state;
     sluice_timeline *timeline = make_named("1f1b", 32, 128, slow_links);
     char *text                = picture_of(timeline);
@@ -323,7 +323,7 @@ static void traces_have_every_action_and_transfer(void **state) {
     }
 }
 
-static void seconds_stay_seconds_and_other_units_fit(void **state) {
+static void seconds_are_kept_and_other_units_scaled(void **state) {
     (void)state;
     static const struct {
         const char *unit;
@@ -381,7 +381,7 @@ static sluice_status take_little(void *context, const char *text, size_t bytes) 
     return --*pieces < 0 ? sluice_fail(SLUICE_E_IO, "no more than this") : SLUICE_OK;
 }
 
-static void a_trace_stops_where_its_taker_fails(void **state) {
+static void a_trace_stops_when_its_writer_fails(void **state) {
     (void)state;
     sluice_timeline *timeline  = make_named("1f1b", 32, 64, textbook);
     const sluice_timeline *one = timeline;
@@ -394,7 +394,7 @@ static void a_trace_stops_where_its_taker_fails(void **state) {
 
 /* ---- refusals ---- */
 
-static void pictures_that_cannot_be_are_refused(void **state) {
+static void impossible_pictures_are_refused(void **state) {
     (void)state;
     sluice_timeline *first = make_named("1f1b", 2, 2, textbook);
     sluice_timeline *other = make_named("1f1b", 2, 2, textbook);
@@ -420,18 +420,18 @@ static void pictures_that_cannot_be_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drawings_are_the_golden_ones),
-        cmocka_unit_test(colours_are_of_kinds_and_the_critical_path_is_underlined),
+        cmocka_unit_test(drawings_equal_the_golden_files),
+        cmocka_unit_test(colours_show_kinds_and_the_critical_path_is_underlined),
         cmocka_unit_test(pictures_are_well_formed_and_have_every_action),
-        cmocka_unit_test(a_picture_of_nothing_is_one_too),
+        cmocka_unit_test(a_picture_of_nothing_is_well_formed),
         cmocka_unit_test(simulated_and_measured_share_one_scale),
-        cmocka_unit_test(a_large_picture_is_no_large_file),
+        cmocka_unit_test(a_large_picture_is_a_small_file),
         cmocka_unit_test(titles_may_be_anything),
         cmocka_unit_test(traces_have_every_action_and_transfer),
-        cmocka_unit_test(seconds_stay_seconds_and_other_units_fit),
+        cmocka_unit_test(seconds_are_kept_and_other_units_scaled),
         cmocka_unit_test(two_time_lines_are_two_processes),
-        cmocka_unit_test(a_trace_stops_where_its_taker_fails),
-        cmocka_unit_test(pictures_that_cannot_be_are_refused),
+        cmocka_unit_test(a_trace_stops_when_its_writer_fails),
+        cmocka_unit_test(impossible_pictures_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

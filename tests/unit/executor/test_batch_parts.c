@@ -184,7 +184,7 @@ static void assert_same(const outcome *plain, const outcome *piped, const settin
              plain->loss[2]);
 }
 
-static void test_parts_reach_the_layers_that_name_them(void **state) {
+static void parts_reach_the_layers_that_name_them(void **state) {
     (void)state;
     static const char *const names[]  = {"gpipe", "1f1b", "zb1p"};
     static const unsigned recompute[] = {0, 0xFF, 2, 5};
@@ -209,7 +209,7 @@ static void test_parts_reach_the_layers_that_name_them(void **state) {
 }
 
 /* In bf16 the type in which a layer reads the weights changes the bits. */
-static void test_a_layer_chooses_the_type_it_reads(void **state) {
+static void a_layer_chooses_the_type_it_reads(void **state) {
     (void)state;
     setting with       = {{SLUICE_UNTIL_INPUT, false}, SLUICE_PRECISION_BF16, "1f1b", 3, 0, false};
     const outcome wide = train(&with);
@@ -236,7 +236,7 @@ static bool needs_part(const sluice_instruction *at, sluice_until until) {
     }
 }
 
-static void test_parts_are_kept_as_long_as_layers_say(void **state) {
+static void parts_are_kept_as_long_as_layers_ask(void **state) {
     (void)state;
     for (int kind = 0; kind < 12; kind++) {
         const setting with              = {{(sluice_until)(kind % 3), false},
@@ -266,7 +266,7 @@ static void test_parts_are_kept_as_long_as_layers_say(void **state) {
 
 /* ---- what is refused ---- */
 
-static void test_a_batch_without_a_part_is_refused(void **state) {
+static void a_batch_without_a_part_is_refused(void **state) {
     (void)state;
     static minibatch from;
     const setting with = {{SLUICE_UNTIL_INPUT, false}, SLUICE_PRECISION_FP32, "1f1b", 3, 0, false};
@@ -320,7 +320,7 @@ static reader_config reads(const char *name, sluice_shape shape, sluice_shape in
     return (reader_config){name, {shape, shape, in_bf16}};
 }
 
-static void test_layers_that_disagree_are_refused(void **state) {
+static void layers_that_disagree_are_refused(void **state) {
     (void)state;
     const sluice_shape weights = {SLUICE_TYPE_F32, 2, {1, ROWS}};
     const sluice_shape longer  = {SLUICE_TYPE_F32, 2, {1, ROWS + 1}};
@@ -368,7 +368,7 @@ static void test_layers_that_disagree_are_refused(void **state) {
     sluice_model_free(model);
 }
 
-static void test_a_model_reads_so_many_parts(void **state) {
+static void a_model_reads_a_limited_number_of_parts(void **state) {
     (void)state;
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     const sluice_shape each          = {SLUICE_TYPE_F32, 1, {1}};
@@ -388,12 +388,12 @@ static void test_a_model_reads_so_many_parts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts_reach_the_layers_that_name_them),
-        cmocka_unit_test(test_a_layer_chooses_the_type_it_reads),
-        cmocka_unit_test(test_parts_are_kept_as_long_as_layers_say),
-        cmocka_unit_test(test_a_batch_without_a_part_is_refused),
-        cmocka_unit_test(test_layers_that_disagree_are_refused),
-        cmocka_unit_test(test_a_model_reads_so_many_parts),
+        cmocka_unit_test(parts_reach_the_layers_that_name_them),
+        cmocka_unit_test(a_layer_chooses_the_type_it_reads),
+        cmocka_unit_test(parts_are_kept_as_long_as_layers_ask),
+        cmocka_unit_test(a_batch_without_a_part_is_refused),
+        cmocka_unit_test(layers_that_disagree_are_refused),
+        cmocka_unit_test(a_model_reads_a_limited_number_of_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,7 +130,7 @@ static bool are_same(const outcome *a, const outcome *b) {
            a->digest == b->digest;
 }
 
-static void test_float_inputs_enter_rounded(void **state) {
+static void float_inputs_enter_rounded(void **state) {
     (void)state;
     numbers exact = make_numbers(), narrow = exact;
     for (int k = 0; k < COUNT; k++) narrow.inputs[k] = rounded(exact.inputs[k]);
@@ -147,7 +147,7 @@ static void test_float_inputs_enter_rounded(void **state) {
     if (are_same(&given, &other)) fail_msg("inputs are rounded in fp32, too");
 }
 
-static void test_targets_stay_floats(void **state) {
+static void targets_stay_floats(void **state) {
     (void)state;
     numbers exact = make_numbers(), narrow = exact;
     for (int k = 0; k < COUNT; k++) narrow.targets[k] = rounded(exact.targets[k]);
@@ -168,7 +168,7 @@ static void expect_nonfinite(sluice_pipeline *pipeline, numbers *from, const cha
 }
 
 /* The largest float is infinite in bf16: first as a parameter, then as an input. */
-static void test_what_overflows_in_bf16_is_named(void **state) {
+static void an_overflow_in_bf16_is_named(void **state) {
     (void)state;
     numbers from              = make_numbers();
     sluice_model *const model = make_model();
@@ -197,7 +197,7 @@ static void test_what_overflows_in_bf16_is_named(void **state) {
 /* ---- what is refused ---- */
 
 /* Edges and activations are smaller, masters are not: a large batch fits only in bf16. */
-static void test_the_limit_is_of_the_precision(void **state) {
+static void the_memory_limit_depends_on_the_precision(void **state) {
     (void)state;
     const sluice_gpt_config config = {8, 16, 32, 2, 4, true, 0};
     sluice_model *model            = NULL;
@@ -217,7 +217,7 @@ static void test_the_limit_is_of_the_precision(void **state) {
     sluice_model_free(model);
 }
 
-static void test_other_precisions_are_refused_by_name(void **state) {
+static void other_precisions_are_refused_by_name(void **state) {
     (void)state;
     sluice_model *const model = make_model();
     sluice_pipeline *pipeline = NULL;
@@ -235,7 +235,7 @@ static size_t no_copies(const sluice_shape *parameter) {
 }
 
 /* A plan for other working copies, or another precision, than those of the device. */
-static void test_a_plan_for_something_else_is_refused(void **state) {
+static void a_plan_for_something_else_is_refused(void **state) {
     (void)state;
     const sluice__parts parts       = {.device = bf16_device()};
     sluice_schedule_options shape   = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -269,7 +269,7 @@ static void test_a_plan_for_something_else_is_refused(void **state) {
 }
 
 /* CUDA, too: tests/cuda/test_plugin.sh. */
-static void test_built_in_devices_refuse_bf16(void **state) {
+static void built_in_devices_refuse_bf16(void **state) {
     (void)state;
     sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_schedule *schedule     = NULL;
@@ -293,13 +293,13 @@ static void test_built_in_devices_refuse_bf16(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_float_inputs_enter_rounded),
-        cmocka_unit_test(test_targets_stay_floats),
-        cmocka_unit_test(test_what_overflows_in_bf16_is_named),
-        cmocka_unit_test(test_the_limit_is_of_the_precision),
-        cmocka_unit_test(test_other_precisions_are_refused_by_name),
-        cmocka_unit_test(test_a_plan_for_something_else_is_refused),
-        cmocka_unit_test(test_built_in_devices_refuse_bf16),
+        cmocka_unit_test(float_inputs_enter_rounded),
+        cmocka_unit_test(targets_stay_floats),
+        cmocka_unit_test(an_overflow_in_bf16_is_named),
+        cmocka_unit_test(the_memory_limit_depends_on_the_precision),
+        cmocka_unit_test(other_precisions_are_refused_by_name),
+        cmocka_unit_test(a_plan_for_something_else_is_refused),
+        cmocka_unit_test(built_in_devices_refuse_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

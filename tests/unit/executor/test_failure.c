@@ -22,12 +22,12 @@ static const sluice__transport_ops *transport; /* `local`, or as the argument sa
 
 /* ---- a layer that passes its input on until it fails ---- */
 
-typedef enum ailment { HEALTHY, FAILS, STICKS, OVERFLOWS } ailment;
+typedef enum fault_kind { HEALTHY, FAILS, STICKS, OVERFLOWS } fault_kind;
 enum { IN_F, IN_I, IN_W };
 
-typedef struct patient_config {
+typedef struct fragile_config {
     int number; /* its index in the model */
-} patient_config;
+} fragile_config;
 
 /* The faulty layer: the action and the micro-batch at which it fails. */
 static struct {
@@ -35,7 +35,7 @@ static struct {
     atomic_bool released, stuck;
 } illness;
 
-static void fall_ill(ailment what, int number, int action, int microbatch) {
+static void set_fault(fault_kind what, int number, int action, int microbatch) {
     atomic_store(&illness.what, what);
     atomic_store(&illness.number, number);
     atomic_store(&illness.action, action);
@@ -44,7 +44,7 @@ static void fall_ill(ailment what, int number, int action, int microbatch) {
     atomic_store(&illness.stuck, false);
 }
 
-static sluice_status patient_describe(sluice_layer_description *out, const void *config,
+static sluice_status fragile_describe(sluice_layer_description *out, const void *config,
                                       const sluice_shape *input, sluice_precision precision) {
     (void)config, (void)precision;
     *out = (sluice_layer_description){.output = *input, .stash_count = 1, .stash = {4}};
@@ -55,8 +55,8 @@ static void *pointer_to(float *value) {
     return value;
 }
 
-static sluice_status patient_act(const sluice_layer_call *call, int action) {
-    const patient_config *config = call->config;
+static sluice_status fragile_act(const sluice_layer_call *call, int action) {
+    const fragile_config *config = call->config;
     const int64_t count          = sluice_shape_count(&call->input_shape);
     float *const to              = action == IN_F ? call->output : call->input_gradient;
     const void *from             = action == IN_F ? call->input : call->output_gradient;
@@ -69,7 +69,7 @@ static sluice_status patient_act(const sluice_layer_call *call, int action) {
     static float infinity = INFINITY;
     switch (atomic_load(&illness.what)) {
     case FAILS:
-        return sluice_fail(SLUICE_E_DEVICE, "this layer is ill");
+        return sluice_fail(SLUICE_E_DEVICE, "this layer fails");
     case OVERFLOWS:
         return call->ops->upload(call->stream, to, pointer_to(&infinity), sizeof *to);
     default:
@@ -79,25 +79,25 @@ static sluice_status patient_act(const sluice_layer_call *call, int action) {
     }
 }
 
-static sluice_status patient_forward(const sluice_layer_call *call) {
-    return patient_act(call, IN_F);
+static sluice_status fragile_forward(const sluice_layer_call *call) {
+    return fragile_act(call, IN_F);
 }
 
-static sluice_status patient_backward_input(const sluice_layer_call *call) {
-    return patient_act(call, IN_I);
+static sluice_status fragile_backward_input(const sluice_layer_call *call) {
+    return fragile_act(call, IN_I);
 }
 
-static sluice_status patient_backward_weight(const sluice_layer_call *call) {
-    return patient_act(call, IN_W);
+static sluice_status fragile_backward_weight(const sluice_layer_call *call) {
+    return fragile_act(call, IN_W);
 }
 
-static const sluice_layer_kind patient = {.size            = sizeof(sluice_layer_kind),
-                                          .name            = "patient",
-                                          .config_bytes    = sizeof(patient_config),
-                                          .describe        = patient_describe,
-                                          .forward         = patient_forward,
-                                          .backward_input  = patient_backward_input,
-                                          .backward_weight = patient_backward_weight};
+static const sluice_layer_kind fragile = {.size            = sizeof(sluice_layer_kind),
+                                          .name            = "fragile",
+                                          .config_bytes    = sizeof(fragile_config),
+                                          .describe        = fragile_describe,
+                                          .forward         = fragile_forward,
+                                          .backward_input  = fragile_backward_input,
+                                          .backward_weight = fragile_backward_weight};
 
 /* ---- a model of such layers between linear ones, a pair for each of three stages ---- */
 
@@ -109,8 +109,8 @@ static sluice_model *make_model(void) {
         char name[32];
         (void)snprintf(name, sizeof name, "linear%d", k);
         assert_ok(sluice_model_add(model, sluice_layer_linear(), &linear, name));
-        (void)snprintf(name, sizeof name, "patient%d", k);
-        assert_ok(sluice_model_add(model, &patient, &(patient_config){k}, name));
+        (void)snprintf(name, sizeof name, "fragile%d", k);
+        assert_ok(sluice_model_add(model, &fragile, &(fragile_config){k}, name));
     }
     assert_ok(sluice_model_add(model, sluice_layer_squared_error(), NULL, "error"));
     return model;
@@ -186,28 +186,28 @@ static uint64_t digest_of(sluice_pipeline *pipeline) {
 
 /* ---- layers that fail ---- */
 
-static void test_a_failing_layer_is_named(void **state) {
+static void a_failing_layer_is_named(void **state) {
     (void)state;
     static const struct {
         int ranks, number, action, microbatch;
         const char *says;
     } rows[] = {
-        {3, 1, IN_F, 2, "rank 1, stage 1, 1F2: this layer is ill"},
-        {3, 0, IN_I, 0, "rank 0, stage 0, 0B0: this layer is ill"},
-        {3, 2, IN_W, 3, "rank 2, stage 2, 2B3: this layer is ill"},
-        {1, 2, IN_I, 1, "rank 0, stage 0, 0B1: this layer is ill"},
+        {3, 1, IN_F, 2, "rank 1, stage 1, 1F2: this layer fails"},
+        {3, 0, IN_I, 0, "rank 0, stage 0, 0B0: this layer fails"},
+        {3, 2, IN_W, 3, "rank 2, stage 2, 2B3: this layer fails"},
+        {1, 2, IN_I, 1, "rank 0, stage 0, 0B1: this layer fails"},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_model *model       = make_model();
         sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60, transport);
-        fall_ill(HEALTHY, 0, 0, 0);
+        set_fault(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
-        fall_ill(FAILS, rows[k].number, rows[k].action, rows[k].microbatch);
+        set_fault(FAILS, rows[k].number, rows[k].action, rows[k].microbatch);
         const double start = sluice__now();
         assert_refused(step(pipeline, 1), SLUICE_E_DEVICE, rows[k].says);
         if (sluice__now() - start > 20) fail_msg("row %zu took %g s", k, sluice__now() - start);
-        fall_ill(HEALTHY, 0, 0, 0);
+        set_fault(HEALTHY, 0, 0, 0);
         assert_refused(step(pipeline, 2), SLUICE_E_DEVICE, rows[k].says); /* kept */
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
         sluice_pipeline_close(pipeline);
@@ -222,7 +222,7 @@ static void wait_until_gone(void) {
     nanosleep(&(struct timespec){0, 200000000}, NULL);
 }
 
-static void test_a_stuck_rank_is_given_up(void **state) {
+static void a_stuck_rank_is_given_up(void **state) {
     (void)state;
     static const struct {
         int ranks, number;
@@ -236,7 +236,7 @@ static void test_a_stuck_rank_is_given_up(void **state) {
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_model *model       = make_model();
         sluice_pipeline *pipeline = make_pipeline(model, "gpipe", rows[k].ranks, 0.3, transport);
-        fall_ill(STICKS, rows[k].number, IN_F, 1);
+        set_fault(STICKS, rows[k].number, IN_F, 1);
         const double start      = sluice__now();
         const sluice_status got = step(pipeline, 0);
         const char *what        = sluice_last_error()->what;
@@ -257,14 +257,14 @@ static void test_a_stuck_rank_is_given_up(void **state) {
 }
 
 /* A rank that returns after the failure, but before the pipeline is closed, is joined as usual. */
-static void test_a_rank_may_come_back_late(void **state) {
+static void a_rank_may_return_late(void **state) {
     (void)state;
     sluice_model *model       = make_model();
     sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 0.2, transport);
-    fall_ill(STICKS, 2, IN_I, 0);
+    set_fault(STICKS, 2, IN_I, 0);
     assert_int_equal(step(pipeline, 0), SLUICE_E_DEADLINE);
     wait_until_gone();
-    fall_ill(HEALTHY, 0, 0, 0);
+    set_fault(HEALTHY, 0, 0, 0);
     (void)digest_of(pipeline);
     assert_int_equal(step(pipeline, 1), SLUICE_E_DEADLINE); /* kept */
     sluice_pipeline_close(pipeline);
@@ -289,10 +289,10 @@ static sluice_status train_on(const sluice__transport_ops *joined_by, const char
 }
 
 /* Delays of up to a millisecond anywhere do not change the bits. */
-static void test_delays_change_nothing(void **state) {
+static void delays_change_nothing(void **state) {
     (void)state;
     uint64_t expected = 0, digest = 0;
-    fall_ill(HEALTHY, 0, 0, 0);
+    set_fault(HEALTHY, 0, 0, 0);
     assert_ok(train_on(transport, "gpipe", 60, &expected));
     const uint64_t seed = test_seed();
     const int trials    = getenv("SLUICE_LONG") ? 200 : 12;
@@ -305,15 +305,15 @@ static void test_delays_change_nothing(void **state) {
 
 /* A message that names a rank and its instruction: "rank 1, stage 1, 1RECV_F2: ...". A rank that
  * has finished its micro-batches may be the first to notice: then the others are named. */
-static bool names_the_place(const char *what) {
+static bool names_rank_and_instruction(const char *what) {
     return test_matches(what, "rank [0-2], stage [0-2], [0-2][A-Z_]+[0-3]: .{10,}|"
                               "rank [0-2], norm: .*rank [0-2] waits for [0-2][A-Z_]+[0-3].*");
 }
 
-static void test_a_fault_of_a_link_is_told(void **state) {
+static void a_fault_of_a_link_is_reported(void **state) {
     (void)state;
     uint64_t random = test_seed(), expected = 0, digest = 0;
-    fall_ill(HEALTHY, 0, 0, 0);
+    set_fault(HEALTHY, 0, 0, 0);
     assert_ok(train_on(transport, "gpipe", 60, &expected));
     const int trials = getenv("SLUICE_LONG") ? 300 : 30;
     int reported = 0, harmless = 0;
@@ -337,7 +337,7 @@ static void test_a_fault_of_a_link_is_told(void **state) {
         const bool fits = kind == FAULTY_FAIL
                               ? status == SLUICE_E_DEVICE && strstr(what, "the cable is cut")
                               : status == SLUICE_E_DEADLINE || status == SLUICE_E_SCHEDULE;
-        if (!faulty_fired() || !fits || !names_the_place(what))
+        if (!faulty_fired() || !fits || !names_rank_and_instruction(what))
             fail_msg("trial %d, fault %d at send %d: %s: %s", trial, (int)kind, n,
                      sluice_status_name(status), what);
         reported++;
@@ -348,7 +348,7 @@ static void test_a_fault_of_a_link_is_told(void **state) {
 
 /* ---- numbers that are not finite ---- */
 
-static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
+static void the_first_layer_that_is_not_finite_is_named(void **state) {
     (void)state;
     static const struct {
         int ranks, number, action, microbatch;
@@ -358,17 +358,17 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
          "step 2, micro-batch 2: the loss is inf; the first value that is not finite is the output "
          "of "
          "layer "
-         "'patient1' \\(stage 1, rank 1\\); nothing was updated"},
+         "'fragile1' \\(stage 1, rank 1\\); nothing was updated"},
         {1, 1, IN_F, 0,
          "step 2, micro-batch 0: the loss is inf; the first value that is not finite is the output "
          "of "
          "layer "
-         "'patient1' \\(stage 0, rank 0\\); nothing was updated"},
+         "'fragile1' \\(stage 0, rank 0\\); nothing was updated"},
         {3, 2, IN_F, 3,
          "step 2, micro-batch 3: the loss is inf; the first value that is not finite is the output "
          "of "
          "layer "
-         "'patient2' \\(stage 2, rank 2\\); nothing was updated"},
+         "'fragile2' \\(stage 2, rank 2\\); nothing was updated"},
         {3, 1, IN_I, 1,
          "step 2, micro-batch 1: the loss is 0\\.[0-9]+ and the gradient norm (inf|nan); in "
          "backward the first value that is not finite is the gradient of 'linear1.bias' in layer "
@@ -379,30 +379,30 @@ static void test_the_first_layer_that_is_not_finite_is_named(void **state) {
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_model *model       = make_model();
         sluice_pipeline *pipeline = make_pipeline(model, "1f1b", rows[k].ranks, 60, transport);
-        fall_ill(HEALTHY, 0, 0, 0);
+        set_fault(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 0));
         const uint64_t before = digest_of(pipeline);
-        fall_ill(OVERFLOWS, rows[k].number, rows[k].action, rows[k].microbatch);
+        set_fault(OVERFLOWS, rows[k].number, rows[k].action, rows[k].microbatch);
         const sluice_status got = step(pipeline, 1);
         if (got != SLUICE_E_NONFINITE || !test_matches(sluice_last_error()->what, rows[k].says))
             fail_msg("row %zu: %s: '%s', expected '%s'", k, sluice_status_name(got),
                      sluice_last_error()->what, rows[k].says);
         if (digest_of(pipeline) != before) fail_msg("row %zu: the weights changed", k);
-        fall_ill(HEALTHY, 0, 0, 0);
+        set_fault(HEALTHY, 0, 0, 0);
         assert_ok(step(pipeline, 2)); /* the pipeline still works */
         sluice_pipeline_close(pipeline);
         sluice_model_free(model);
     }
 }
 
-static void test_inputs_that_are_not_finite_are_named(void **state) {
+static void inputs_that_are_not_finite_are_named(void **state) {
     (void)state;
     sluice_model *model       = make_model();
     sluice_pipeline *pipeline = make_pipeline(model, "gpipe", 3, 60, transport);
     source from               = {0, true};
     const sluice_batch batch  = make_batch(&from);
     sluice_result result;
-    fall_ill(HEALTHY, 0, 0, 0);
+    set_fault(HEALTHY, 0, 0, 0);
     assert_refused(
         sluice_pipeline_step(&result, pipeline, &batch), SLUICE_E_NONFINITE,
         "step 1, micro-batch 1: the loss is nan because the inputs are not finite; nothing "
@@ -412,14 +412,14 @@ static void test_inputs_that_are_not_finite_are_named(void **state) {
 }
 
 /* A minibatch that was not finite leaves no trace: the bits are as if it had been left out. */
-static void test_a_skipped_minibatch_leaves_no_trace(void **state) {
+static void a_skipped_minibatch_leaves_no_trace(void **state) {
     (void)state;
     uint64_t digests[2];
     for (int with = 0; with < 2; with++) {
         sluice_model *model       = make_model();
         sluice_pipeline *pipeline = make_pipeline(model, "1f1b", 3, 60, transport);
         for (int n = 0; n < 4; n++) {
-            fall_ill(n == 2 ? OVERFLOWS : HEALTHY, 1, n % 2 ? IN_I : IN_F, 1);
+            set_fault(n == 2 ? OVERFLOWS : HEALTHY, 1, n % 2 ? IN_I : IN_F, 1);
             if (n == 2 && !with) continue;
             const sluice_status got = step(pipeline, n);
             if (got != (n == 2 ? SLUICE_E_NONFINITE : SLUICE_OK))
@@ -436,14 +436,14 @@ int main(int argc, char **argv) {
     transport = isolated_if_asked(argc, argv);
     if (!transport) transport = sluice__transport_local();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_failing_layer_is_named),
-        cmocka_unit_test(test_a_stuck_rank_is_given_up),
-        cmocka_unit_test(test_a_rank_may_come_back_late),
-        cmocka_unit_test(test_delays_change_nothing),
-        cmocka_unit_test(test_a_fault_of_a_link_is_told),
-        cmocka_unit_test(test_the_first_layer_that_is_not_finite_is_named),
-        cmocka_unit_test(test_inputs_that_are_not_finite_are_named),
-        cmocka_unit_test(test_a_skipped_minibatch_leaves_no_trace),
+        cmocka_unit_test(a_failing_layer_is_named),
+        cmocka_unit_test(a_stuck_rank_is_given_up),
+        cmocka_unit_test(a_rank_may_return_late),
+        cmocka_unit_test(delays_change_nothing),
+        cmocka_unit_test(a_fault_of_a_link_is_reported),
+        cmocka_unit_test(the_first_layer_that_is_not_finite_is_named),
+        cmocka_unit_test(inputs_that_are_not_finite_are_named),
+        cmocka_unit_test(a_skipped_minibatch_leaves_no_trace),
     };
     return cmocka_run_group_tests_name("failure", tests, NULL, NULL);
 }

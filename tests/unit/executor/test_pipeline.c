@@ -24,7 +24,7 @@ static void *count_and_resize(void *context, void *block, size_t old_bytes, size
     return NULL;
 }
 
-static void test_a_step_allocates_nothing(void **state) {
+static void a_step_allocates_nothing(void **state) {
     (void)state;
     const sluice_allocator counting = {count_and_resize, NULL};
     sluice_allocator_set(&counting);
@@ -66,7 +66,7 @@ static sluice_status load_shifted(void *context, void *to, int64_t first, int64_
     return load_targets(&((trouble *)context)->n, to, first, samples);
 }
 
-static void test_a_failing_callback_stops_every_rank(void **state) {
+static void a_failing_callback_stops_every_rank(void **state) {
     (void)state;
     const setting with        = {"1f1b", 3, 1, 4, 8, true, "adamw", 0, 0, 0};
     sluice_model *model       = make_model(true);
@@ -83,7 +83,7 @@ static void test_a_failing_callback_stops_every_rank(void **state) {
     sluice_model_free(model);
 }
 
-static void test_a_deadline_names_who_waits(void **state) {
+static void a_deadline_names_the_waiting_rank(void **state) {
     (void)state;
     sluice_model *model             = make_model(false);
     sluice_schedule *schedule       = make_schedule("gpipe", 2, 2);
@@ -112,7 +112,7 @@ static void test_a_deadline_names_who_waits(void **state) {
     sluice_model_free(model);
 }
 
-static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
+static void a_loss_that_is_not_finite_updates_nothing(void **state) {
     (void)state;
     const setting with        = {"1f1b", 2, 1, 2, 4, true, "adamw", 0, 0, 0};
     sluice_model *model       = make_model(true);
@@ -135,7 +135,7 @@ static void test_a_loss_that_is_no_number_updates_nothing(void **state) {
     sluice_model_free(model);
 }
 
-static void test_wrong_calls_are_refused(void **state) {
+static void wrong_calls_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
     const setting with        = {"gpipe", 2, 1, 2, 4, true, "adamw", 0, 0, 0};
@@ -167,7 +167,7 @@ static void test_wrong_calls_are_refused(void **state) {
     schedule        = make_schedule("gpipe", 2, 4);
     options.samples = 3;
     assert_refused(sluice_pipeline_plan_and_open(&pipeline, model, schedule, NULL, &options),
-                   SLUICE_E_ARGUMENT, "4 micro-batches of a minibatch of 3 samples");
+                   SLUICE_E_ARGUMENT, "a minibatch of 3 samples cannot fill 4 micro-batches");
     options.samples            = 4;
     sluice_adamw_config config = SLUICE_ADAMW_CONFIG_INIT;
     config.beta2               = 1;
@@ -181,11 +181,11 @@ static void test_wrong_calls_are_refused(void **state) {
 int main(int argc, char **argv) {
     small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_step_allocates_nothing),
-        cmocka_unit_test(test_a_failing_callback_stops_every_rank),
-        cmocka_unit_test(test_a_deadline_names_who_waits),
-        cmocka_unit_test(test_a_loss_that_is_no_number_updates_nothing),
-        cmocka_unit_test(test_wrong_calls_are_refused),
+        cmocka_unit_test(a_step_allocates_nothing),
+        cmocka_unit_test(a_failing_callback_stops_every_rank),
+        cmocka_unit_test(a_deadline_names_the_waiting_rank),
+        cmocka_unit_test(a_loss_that_is_not_finite_updates_nothing),
+        cmocka_unit_test(wrong_calls_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static sluice_state find(const sluice_pipeline *pipeline, const char *name) {
     return (sluice_state){0};
 }
 
-static void test_everything_is_listed_by_name(void **state) {
+static void everything_is_listed_by_name(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
@@ -70,7 +70,7 @@ static void test_everything_is_listed_by_name(void **state) {
 }
 
 /* State that lasts for one sequence does not belong to the run. */
-static void test_state_of_layers_is_listed_and_planned(void **state) {
+static void state_of_layers_is_listed_and_planned(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "sgd");
@@ -85,7 +85,7 @@ static void test_state_of_layers_is_listed_and_planned(void **state) {
     sluice_model_free(model);
 }
 
-static void test_wrong_names_and_sizes_are_refused(void **state) {
+static void wrong_names_and_sizes_are_refused(void **state) {
     (void)state;
     sluice_model *model       = make_model(false);
     sluice_pipeline *pipeline = open_pipeline(model, "gpipe", 2, false, "adamw");
@@ -109,7 +109,7 @@ static void test_wrong_names_and_sizes_are_refused(void **state) {
 
 /* ---- writing ---- */
 
-static void test_what_is_written_is_read(void **state) {
+static void what_is_written_is_read_back(void **state) {
     (void)state;
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 3, false, "adamw");
@@ -130,7 +130,7 @@ static void test_what_is_written_is_read(void **state) {
 }
 
 /* The table is on the first rank, and is the head on the last: both read what was written. */
-static void test_a_tied_parameter_is_written_to_every_holder(void **state) {
+static void a_tied_parameter_is_written_to_every_rank_that_holds_it(void **state) {
     (void)state;
     enum { COUNT = VOCABULARY * 24 };
     static float values[COUNT];
@@ -173,7 +173,7 @@ static void expect_forwards(sluice_pipeline *pipeline, float microbatches, const
 }
 
 /* Once for each micro-batch, recomputed or not; not in an evaluation. */
-static void test_a_layer_keeps_state(void **state) {
+static void a_layer_keeps_state(void **state) {
     (void)state;
     uint64_t digests[6];
     int runs            = 0;
@@ -200,7 +200,7 @@ static void test_a_layer_keeps_state(void **state) {
     sluice_model_free(model);
 }
 
-static void test_state_of_layers_is_in_the_digest(void **state) {
+static void state_of_layers_is_in_the_digest(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
@@ -216,7 +216,7 @@ static void test_state_of_layers_is_in_the_digest(void **state) {
 }
 
 /* A step that is repeated to find a cause counts once. */
-static void test_looking_for_a_cause_leaves_state_alone(void **state) {
+static void finding_a_cause_does_not_change_state(void **state) {
     (void)state;
     sluice_model *model       = make_stateful_model();
     sluice_pipeline *pipeline = open_pipeline(model, "1f1b", 2, false, "adamw");
@@ -236,14 +236,14 @@ static void test_looking_for_a_cause_leaves_state_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything_is_listed_by_name),
-        cmocka_unit_test(test_state_of_layers_is_listed_and_planned),
-        cmocka_unit_test(test_wrong_names_and_sizes_are_refused),
-        cmocka_unit_test(test_what_is_written_is_read),
-        cmocka_unit_test(test_a_tied_parameter_is_written_to_every_holder),
-        cmocka_unit_test(test_a_layer_keeps_state),
-        cmocka_unit_test(test_state_of_layers_is_in_the_digest),
-        cmocka_unit_test(test_looking_for_a_cause_leaves_state_alone),
+        cmocka_unit_test(everything_is_listed_by_name),
+        cmocka_unit_test(state_of_layers_is_listed_and_planned),
+        cmocka_unit_test(wrong_names_and_sizes_are_refused),
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(a_tied_parameter_is_written_to_every_rank_that_holds_it),
+        cmocka_unit_test(a_layer_keeps_state),
+        cmocka_unit_test(state_of_layers_is_in_the_digest),
+        cmocka_unit_test(finding_a_cause_does_not_change_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,17 +11,17 @@
 #include "sluice/virtual.h"
 
 /* A pipeline of a virtual layer per stage; `costs` must outlive it. */
-typedef struct lab {
+typedef struct setup {
     sluice_schedule *schedule;
     sluice_model *model;
     sluice_pipeline *pipeline;
     sluice_batch batch;
     double simulated;
-} lab;
+} setup;
 
-static lab open_lab(sluice_schedule *schedule, const sluice_simulation_costs *costs,
-                    const sluice_stage_bytes *bytes, const bool *recompute) {
-    lab it                          = {.schedule = schedule};
+static setup open_setup(sluice_schedule *schedule, const sluice_simulation_costs *costs,
+                        const sluice_stage_bytes *bytes, const bool *recompute) {
+    setup it                        = {.schedule = schedule};
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_simulation *simulation;
     options.device    = "virtual";
@@ -37,7 +37,7 @@ static lab open_lab(sluice_schedule *schedule, const sluice_simulation_costs *co
     return it;
 }
 
-static void close_lab(lab *it) {
+static void close_setup(setup *it) {
     sluice_pipeline_close(it->pipeline);
     sluice_model_free(it->model);
     sluice_schedule_free(it->schedule);
@@ -45,7 +45,7 @@ static void close_lab(lab *it) {
 
 /* A step cannot take less time than simulated; on a shared machine at least one of several takes
  * little more. */
-static void assert_takes(lab *it, const char *what) {
+static void assert_takes(setup *it, const char *what) {
     double fastest = INFINITY;
     for (int n = 0; n < 20; n++) {
         sluice_result result;
@@ -58,7 +58,7 @@ static void assert_takes(lab *it, const char *what) {
     fail_msg("%s: 20 steps of at least %.6f s, simulated %.6f s", what, fastest, it->simulated);
 }
 
-static void test_a_step_takes_what_was_simulated(void **state) {
+static void a_step_takes_what_was_simulated(void **state) {
     (void)state;
     static const struct {
         const char *schedule;
@@ -77,22 +77,22 @@ static void test_a_step_takes_what_was_simulated(void **state) {
         for (int s = 0; s < MAX_STAGES; s++)
             cost[s] = (sluice_cost){1e-3 + 2e-4 * (s % 3), 2e-3, 1.5e-3};
         const sluice_simulation_costs costs = {.stages = cost, .latency = 5e-4, .update = 1e-3};
-        lab it = open_lab(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), &costs, NULL,
-                          recompute);
+        setup it = open_setup(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), &costs,
+                              NULL, recompute);
         assert_takes(&it, rows[k].schedule);
-        close_lab(&it);
+        close_setup(&it);
     }
 }
 
 /* The ledger has the requested costs, as the simulation's ledger does. */
-static void test_the_ledger_is_that_of_the_costs(void **state) {
+static void the_ledger_is_that_of_the_costs(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 2e-3, 3e-3, 1e-3);
     const bool recompute[3]       = {true, false, true};
     const double updates[3]       = {1e-3, 2e-3, 3e-3};
     costs.updates                 = updates;
-    lab it = open_lab(generate_schedule("1f1b", 3, 4), &costs, NULL, recompute);
+    setup it = open_setup(generate_schedule("1f1b", 3, 4), &costs, NULL, recompute);
     const sluice_program *program = sluice_pipeline_program(it.pipeline);
     sluice_simulation *simulation = simulate(program, &costs);
     sluice_ledger said[3];
@@ -110,11 +110,11 @@ static void test_the_ledger_is_that_of_the_costs(void **state) {
                          said[r].time[entries[e]]);
     if (said[0].time[SLUICE_LEDGER_RECOMPUTE] == 0) fail_msg("nothing is recomputed");
     sluice_simulation_free(simulation);
-    close_lab(&it);
+    close_setup(&it);
 }
 
 /* Messages take their link's time: latency, size over bandwidth, one after another. */
-static void test_messages_take_their_links_time(void **state) {
+static void transfers_take_the_time_of_their_link(void **state) {
     (void)state;
     static const sluice_link_cost slow[] = {{0, 1, 0, 1e8}, {1, 0, 0.004, 0}};
     static const struct {
@@ -127,7 +127,7 @@ static void test_messages_take_their_links_time(void **state) {
         /* 3 transfers there, one after another; 3 back, the last after them: at least one more */
         {"latency", 0.005, 0, 0, 4, 4 * 0.005},
         {"bandwidth", 0, 1e8, 0, 1000000, 4 * 0.010},
-        {"links of their own", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
+        {"separate links", 0, 0, 2, 1000000, 3 * 0.010 + 0.004},
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         sluice_cost cost[MAX_STAGES];
@@ -137,24 +137,24 @@ static void test_messages_take_their_links_time(void **state) {
         costs.bandwidth                   = rows[k].bandwidth;
         costs.links                       = slow;
         costs.link_count                  = rows[k].links;
-        lab it = open_lab(generate_schedule("gpipe", 2, 3), &costs, bytes, NULL);
+        setup it = open_setup(generate_schedule("gpipe", 2, 3), &costs, bytes, NULL);
         assert_takes(&it, rows[k].what);
         if (it.simulated < rows[k].fastest - 1e-9)
             fail_msg("%s: simulated %g s, by hand %g s", rows[k].what, it.simulated,
                      rows[k].fastest);
-        close_lab(&it);
+        close_setup(&it);
     }
 }
 
 /* More memory than any machine has: only address space is used. */
-static void test_memory_is_address_space(void **state) {
+static void memory_is_only_address_space(void **state) {
     (void)state;
     const size_t much = (size_t)1 << 35;
     sluice_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     sluice_stage_bytes bytes[4];
     for (int s = 0; s < 4; s++) bytes[s] = (sluice_stage_bytes){much / 8, much, 64, 64, much};
-    lab it = open_lab(generate_schedule("1f1b", 4, 4), &costs, bytes, NULL);
+    setup it = open_setup(generate_schedule("1f1b", 4, 4), &costs, bytes, NULL);
     sluice_result result;
     assert_ok(sluice_pipeline_step(&result, it.pipeline, &it.batch));
     const sluice_program_bytes planned =
@@ -164,12 +164,12 @@ static void test_memory_is_address_space(void **state) {
         fail_msg("%zu + %zu + %zu bytes are permanent, of %zu", planned.parameters,
                  planned.gradients, planned.states, much);
     if (planned.transient < 4 * much) fail_msg("only %zu bytes are transient", planned.transient);
-    close_lab(&it);
+    close_setup(&it);
 }
 
 /* A real model's program, its ties and its recomputation included, at the costs of another machine.
  */
-static void test_real_models_run_too(void **state) {
+static void real_models_run_on_virtual_devices(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(cost, 1e-3, 1e-3, 1e-3);
@@ -203,22 +203,22 @@ static sluice_status refuse_third(void *context, void *to, int64_t first, int64_
 }
 
 /* A rank that sleeps an hour is woken when another one fails. */
-static void test_a_failure_ends_every_sleep(void **state) {
+static void a_failure_ends_every_sleep(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(cost, 0, 0, 0);
     cost[0].forward               = 0.1; /* rank 1 begins while the second runs */
     cost[1].forward               = 3600;
-    lab it                        = open_lab(generate_schedule("gpipe", 2, 3), &costs, NULL, NULL);
+    setup it = open_setup(generate_schedule("gpipe", 2, 3), &costs, NULL, NULL);
     sluice_result result;
     it.batch.parts[0].load = refuse_third;
     assert_refused(
         sluice_pipeline_step(&result, it.pipeline, &it.batch), SLUICE_E_CALLBACK,
         "rank 0, stage 0, 0F2: loading 'inputs' of samples 2 to 2 failed: the disk is gone");
-    close_lab(&it);
+    close_setup(&it);
 }
 
-static void test_wrong_costs_are_refused(void **state) {
+static void wrong_costs_are_refused(void **state) {
     (void)state;
     sluice_cost cost[MAX_STAGES];
     sluice_simulation_costs good = equal_costs(cost, 0, 0, 0), bad = good, negative = good;
@@ -267,13 +267,13 @@ static void test_wrong_costs_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_step_takes_what_was_simulated),
-        cmocka_unit_test(test_the_ledger_is_that_of_the_costs),
-        cmocka_unit_test(test_messages_take_their_links_time),
-        cmocka_unit_test(test_memory_is_address_space),
-        cmocka_unit_test(test_real_models_run_too),
-        cmocka_unit_test(test_a_failure_ends_every_sleep),
-        cmocka_unit_test(test_wrong_costs_are_refused),
+        cmocka_unit_test(a_step_takes_what_was_simulated),
+        cmocka_unit_test(the_ledger_is_that_of_the_costs),
+        cmocka_unit_test(transfers_take_the_time_of_their_link),
+        cmocka_unit_test(memory_is_only_address_space),
+        cmocka_unit_test(real_models_run_on_virtual_devices),
+        cmocka_unit_test(a_failure_ends_every_sleep),
+        cmocka_unit_test(wrong_costs_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static void write_text(const folder *in, const char *name, const char *text) {
     folder_write(in, name, text, strlen(text));
 }
 
-static void test_files_are_joined_in_order_of_their_names(void **state) {
+static void files_are_joined_in_order_of_their_names(void **state) {
     (void)state;
     const folder in = folder_make();
     write_text(&in, "t/b.txt", "bcd");
@@ -61,7 +61,7 @@ static void write_tokens(const folder *in, const char *name, int32_t magic, int3
     folder_write(in, name, bytes, 1024 + 2 * count);
 }
 
-static void test_token_files_are_read(void **state) {
+static void token_files_are_read(void **state) {
     (void)state;
     const folder in         = folder_make();
     const uint16_t tokens[] = {1, 2, 50256, 4, 5}, more[] = {6, 60000, 8};
@@ -82,7 +82,7 @@ static void test_token_files_are_read(void **state) {
     folder_remove(&in);
 }
 
-static void test_each_epoch_has_every_training_window_once(void **state) {
+static void each_epoch_has_every_training_window_once(void **state) {
     (void)state;
     const folder in = folder_make();
     char text[1000];
@@ -111,7 +111,7 @@ static void test_each_epoch_has_every_training_window_once(void **state) {
     folder_remove(&in);
 }
 
-static void test_permutations_are_permutations(void **state) {
+static void permutations_are_permutations(void **state) {
     (void)state;
     for (uint64_t n = 1; n <= 300; n += n < 20 ? 1 : 37) {
         unsigned char seen[300] = {0};
@@ -122,7 +122,7 @@ static void test_permutations_are_permutations(void **state) {
     }
 }
 
-static void test_what_is_refused(void **state) {
+static void bad_corpora_are_refused(void **state) {
     (void)state;
     const folder in         = folder_make();
     const uint16_t tokens[] = {1, 2, 3};
@@ -176,11 +176,11 @@ static void test_what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files_are_joined_in_order_of_their_names),
-        cmocka_unit_test(test_token_files_are_read),
-        cmocka_unit_test(test_each_epoch_has_every_training_window_once),
-        cmocka_unit_test(test_permutations_are_permutations),
-        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(files_are_joined_in_order_of_their_names),
+        cmocka_unit_test(token_files_are_read),
+        cmocka_unit_test(each_epoch_has_every_training_window_once),
+        cmocka_unit_test(permutations_are_permutations),
+        cmocka_unit_test(bad_corpora_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ static void write_safetensors(const folder *in, const char *header, size_t data)
     folder_write(in, "f", bytes, 8 + length + data);
 }
 
-static void test_what_is_written_is_read(void **state) {
+static void what_is_written_is_read_back(void **state) {
     (void)state;
     const folder in = folder_make();
     const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-7};
@@ -40,7 +40,7 @@ static void test_what_is_written_is_read(void **state) {
     folder_remove(&in);
 }
 
-static void test_a_file_cut_anywhere_is_refused(void **state) {
+static void a_file_cut_anywhere_is_refused(void **state) {
     (void)state;
     const folder in                  = folder_make();
     const float values[]             = {1, 2, 3, 4, 5, 6};
@@ -60,7 +60,7 @@ static void test_a_file_cut_anywhere_is_refused(void **state) {
     folder_remove(&in);
 }
 
-static void test_broken_headers_are_named(void **state) {
+static void broken_headers_are_named(void **state) {
     (void)state;
     static const struct {
         const char *header;
@@ -105,13 +105,13 @@ static void test_broken_headers_are_named(void **state) {
     folder_remove(&in);
 }
 
-static void test_writing_where_it_cannot_be_done(void **state) {
+static void a_file_that_cannot_be_written_is_named(void **state) {
     (void)state;
     assert_refused(sluice_safetensors_write("/nowhere/at/all", NULL, 0), SLUICE_E_IO,
                    "cannot write '/nowhere/at/all': No such file or directory");
 }
 
-static void test_config_json(void **state) {
+static void config_json_is_written_and_read_back(void **state) {
     (void)state;
     const folder in                = folder_make();
     const sluice_gpt_config config = {300, 64, 48, 3, 4, false, 0.1F};
@@ -165,11 +165,11 @@ static void test_config_json(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_written_is_read),
-        cmocka_unit_test(test_a_file_cut_anywhere_is_refused),
-        cmocka_unit_test(test_broken_headers_are_named),
-        cmocka_unit_test(test_writing_where_it_cannot_be_done),
-        cmocka_unit_test(test_config_json),
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(a_file_cut_anywhere_is_refused),
+        cmocka_unit_test(broken_headers_are_named),
+        cmocka_unit_test(a_file_that_cannot_be_written_is_named),
+        cmocka_unit_test(config_json_is_written_and_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

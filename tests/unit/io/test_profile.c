@@ -97,7 +97,7 @@ static const struct refusal {
      SLUICE_E_PARSE, "'p' has no \"update_s_per_parameter\""},
 };
 
-static void what_is_wrong_is_named(void **state) {
+static void mistakes_are_named(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof refusals / sizeof *refusals; k++) {
         sluice_profile *profile = NULL;
@@ -113,7 +113,7 @@ static void what_is_wrong_is_named(void **state) {
 }
 
 /* Any byte of a good profile replaced: it is read or refused, and nothing crashes. */
-static void damaged_profiles_are_survived(void **state) {
+static void damaged_profiles_never_crash(void **state) {
     (void)state;
     uint64_t random = test_seed();
     const char good[] =
@@ -144,9 +144,9 @@ static void tables_are_found_by_size(void **state) {
     assert_ok(sluice_profile_find(&table, two, 8));
     assert_int_equal(table->microbatch, 8);
     assert_refused(sluice_profile_find(&table, two, 0), SLUICE_E_ARGUMENT,
-                   "the profile has tables of micro-batches of 2, 8, and none is named");
+                   "the profile has tables for micro-batches of 2, 8, and none is chosen");
     assert_refused(sluice_profile_find(&table, two, 4), SLUICE_E_ARGUMENT,
-                   "the profile has no table of micro-batches of 4; there are 2, 8");
+                   "the profile has no table for micro-batches of 4; it has 2, 8");
     sluice_profile_free(one);
     sluice_profile_free(two);
 }
@@ -163,7 +163,7 @@ static const char five[] = PROFILE(
                                                                    "4")),
     "");
 
-static void layers_become_stages(void **state) {
+static void stages_cost_what_their_layers_cost(void **state) {
     (void)state;
     sluice_profile *profile   = parse(five);
     sluice_split *split       = malloc(sizeof *split);
@@ -223,10 +223,10 @@ static void ties_on_one_rank_are_counted_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_is_read),
-        cmocka_unit_test(what_is_wrong_is_named),
-        cmocka_unit_test(damaged_profiles_are_survived),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(damaged_profiles_never_crash),
         cmocka_unit_test(tables_are_found_by_size),
-        cmocka_unit_test(layers_become_stages),
+        cmocka_unit_test(stages_cost_what_their_layers_cost),
         cmocka_unit_test(ties_on_one_rank_are_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void check_preset(const sluice_family *family, const char *name, const ch
     sluice_model_free(model);
 }
 
-static void test_every_preset_of_every_family(void **state) {
+static void every_preset_of_every_family_works(void **state) {
     (void)state;
     const folder in = folder_make();
     int count       = 0;
@@ -51,7 +51,7 @@ static void test_every_preset_of_every_family(void **state) {
     folder_remove(&in);
 }
 
-static void test_what_is_said_of_a_configuration(void **state) {
+static void configurations_are_summarized(void **state) {
     (void)state;
     sluice_model_config config;
     char text[80], cut[9];
@@ -65,7 +65,7 @@ static void test_what_is_said_of_a_configuration(void **state) {
     assert_true(numbers.tied);
 }
 
-static void test_dropout_is_the_run_s(void **state) {
+static void dropout_belongs_to_the_run(void **state) {
     (void)state;
     const folder in  = folder_make();
     const char *path = folder_path(&in, "config.json");
@@ -81,7 +81,7 @@ static void test_dropout_is_the_run_s(void **state) {
     folder_remove(&in);
 }
 
-static void test_unknown_ones_are_refused_with_the_names(void **state) {
+static void unknown_families_are_refused_with_the_known_names(void **state) {
     (void)state;
     static const char llama[] = "{\"model_type\": \"llama\", \"hidden_size\": 64}";
     const folder in           = folder_make();
@@ -100,7 +100,7 @@ static void test_unknown_ones_are_refused_with_the_names(void **state) {
     folder_remove(&in);
 }
 
-static void test_another_family_s_is_no_gpt_2_s(void **state) {
+static void another_familys_configuration_is_refused(void **state) {
     (void)state;
     const sluice_family other        = {sizeof other, "other", NULL, "", NULL, "", ""};
     const sluice_model_config config = {.family = &other};
@@ -111,11 +111,11 @@ static void test_another_family_s_is_no_gpt_2_s(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_preset_of_every_family),
-        cmocka_unit_test(test_what_is_said_of_a_configuration),
-        cmocka_unit_test(test_dropout_is_the_run_s),
-        cmocka_unit_test(test_unknown_ones_are_refused_with_the_names),
-        cmocka_unit_test(test_another_family_s_is_no_gpt_2_s),
+        cmocka_unit_test(every_preset_of_every_family_works),
+        cmocka_unit_test(configurations_are_summarized),
+        cmocka_unit_test(dropout_belongs_to_the_run),
+        cmocka_unit_test(unknown_families_are_refused_with_the_known_names),
+        cmocka_unit_test(another_familys_configuration_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,7 +347,7 @@ static void check_forward(bench *b, uint64_t *state) {
     numbers_free(&n);
 }
 
-static void test_forward(void **unused) {
+static void forward_agrees_with_float64(void **unused) {
     (void)unused;
     for_each(check_forward);
 }
@@ -362,7 +362,7 @@ static void check_backward(bench *b, uint64_t *state) {
     numbers_free(&n);
 }
 
-static void test_backward(void **unused) {
+static void gradients_agree_with_float64(void **unused) {
     (void)unused;
     for_each(check_backward);
 }
@@ -386,7 +386,7 @@ static void check_first_layer(bench *b, uint64_t *state) {
 }
 
 /* A first layer has no input gradient, and computes the same parameter gradients without it. */
-static void test_first_layer(void **unused) {
+static void a_first_layer_needs_no_input_gradient(void **unused) {
     (void)unused;
     for_each(check_first_layer);
 }
@@ -410,17 +410,17 @@ static void check_no_samples(bench *b, uint64_t *state) {
     b->subject = original;
 }
 
-static void test_no_samples(void **unused) {
+static void layers_accept_no_samples(void **unused) {
     (void)unused;
     for_each(check_no_samples);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_backward),
-        cmocka_unit_test(test_first_layer),
-        cmocka_unit_test(test_no_samples),
+        cmocka_unit_test(forward_agrees_with_float64),
+        cmocka_unit_test(gradients_agree_with_float64),
+        cmocka_unit_test(a_first_layer_needs_no_input_gradient),
+        cmocka_unit_test(layers_accept_no_samples),
     };
     return cmocka_run_group_tests_name("layer", tests, NULL, NULL);
 }

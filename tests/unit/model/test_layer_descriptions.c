@@ -30,7 +30,7 @@ static const sluice_attention_config llama       = {.width                  = 12
                                                     .norm                   = {SLUICE_NORM_RMS, 1e-6F}};
 
 /* The size of every tensor of a description, as text. */
-static void test_descriptions(void **unused) {
+static void descriptions_give_every_tensor(void **unused) {
     (void)unused;
     sluice_layer_description d;
     assert_ok(sluice_layer_attention()->describe(
@@ -67,7 +67,7 @@ static void test_descriptions(void **unused) {
 
 /* Tensors that other configurations leave out: biases, means, keys and values of most heads,
  * positions. */
-static void test_descriptions_of_less(void **unused) {
+static void optional_tensors_are_left_out(void **unused) {
     (void)unused;
     sluice_layer_description d;
     assert_ok(sluice_layer_attention()->describe(
@@ -115,7 +115,7 @@ static void check_refusals(const refusal *bad, size_t count) {
 static const sluice_shape rows   = {SLUICE_TYPE_F32, 3, {2, 8, 12}};
 static const sluice_shape tokens = {SLUICE_TYPE_I32, 2, {2, 10}};
 
-static void test_refusals_of_attention(void **unused) {
+static void bad_attention_is_refused(void **unused) {
     (void)unused;
     const refusal bad[] = {
         {sluice_layer_attention(), &(sluice_attention_config){.width = 12, .heads = 5}, &rows,
@@ -128,7 +128,7 @@ static void test_refusals_of_attention(void **unused) {
          "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
-         "attention has scale nan; it must be a finite number from 0 on"},
+         "attention has scale nan; it must be a finite number, at least 0"},
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 3, .dropout = 1}, &rows,
          "attention has dropout 1; it must be from 0 to below 1"},
@@ -142,7 +142,7 @@ static void test_refusals_of_attention(void **unused) {
     check_refusals(bad, sizeof bad / sizeof *bad);
 }
 
-static void test_refusals(void **unused) {
+static void bad_layers_are_refused(void **unused) {
     (void)unused;
     sluice_layer_description d;
     const refusal bad[] = {
@@ -186,10 +186,10 @@ static void test_refusals(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_descriptions),
-        cmocka_unit_test(test_descriptions_of_less),
-        cmocka_unit_test(test_refusals_of_attention),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(descriptions_give_every_tensor),
+        cmocka_unit_test(optional_tensors_are_left_out),
+        cmocka_unit_test(bad_attention_is_refused),
+        cmocka_unit_test(bad_layers_are_refused),
     };
     return cmocka_run_group_tests_name("layer descriptions", tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 
 /* ---- presets and names ---- */
 
-static void test_preset_counts(void **unused) {
+static void presets_have_their_published_sizes(void **unused) {
     (void)unused;
     const struct {
         const char *name;
@@ -50,7 +50,7 @@ static sluice_model *make_gpt(const sluice_gpt_config *config, int64_t length) {
     return model;
 }
 
-static void test_names(void **unused) {
+static void names_are_those_of_gpt2(void **unused) {
     (void)unused;
     const char *const expected[] = {
         "transformer.wte.weight",
@@ -81,7 +81,7 @@ static void test_names(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_matrices_decay(void **unused) {
+static void only_matrices_decay(void **unused) {
     (void)unused;
     sluice_model *const model = make_gpt(&tiny, 8);
     for (int u = 0; u < sluice_model_use_count(model); u++) {
@@ -94,7 +94,7 @@ static void test_matrices_decay(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_ties(void **unused) {
+static void a_tied_head_shares_the_embedding(void **unused) {
     (void)unused;
     sluice_model *const model       = make_gpt(&tiny, 8);
     sluice_model *const untied      = make_gpt(&tiny_untied, 8);
@@ -110,7 +110,7 @@ static void test_ties(void **unused) {
     sluice_model_free(untied);
 }
 
-static void test_tie_takes_the_first_initializer(void **unused) {
+static void a_tie_takes_the_first_initializer(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
@@ -131,7 +131,7 @@ static void test_tie_takes_the_first_initializer(void **unused) {
 
 /* ---- errors ---- */
 
-static void test_model_refusals(void **unused) {
+static void bad_models_are_refused(void **unused) {
     (void)unused;
     sluice_model *model = NULL;
     assert_refused(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 4, {1, 1, 1, 1}}),
@@ -175,7 +175,7 @@ static void test_model_refusals(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_names_may_not_meet(void **unused) {
+static void two_parameters_of_one_name_are_refused(void **unused) {
     (void)unused;
     const sluice_attention_config attention = {.width = 4, .heads = 2};
     sluice_model *model                     = NULL;
@@ -192,7 +192,7 @@ static void test_names_may_not_meet(void **unused) {
     sluice_model_free(model);
 }
 
-static void test_gpt_refusals(void **unused) {
+static void bad_gpts_are_refused(void **unused) {
     (void)unused;
     sluice_gpt_config config;
     sluice_model *model = NULL;
@@ -258,7 +258,7 @@ static sluice_status describe_many(sluice_layer_description *out, const void *co
     return SLUICE_OK;
 }
 
-static void test_foreign_kinds(void **unused) {
+static void custom_kinds_with_impossible_descriptions_are_refused(void **unused) {
     (void)unused;
     const sluice_layer_kind kinds[] = {
         {.size = sizeof(sluice_layer_kind), .name = "greedy", .describe = describe_too_much},
@@ -289,7 +289,7 @@ static void test_foreign_kinds(void **unused) {
 }
 
 /* A table without a size is older than the field; a larger one was made for a later header. */
-static void test_kinds_of_unknown_size(void **unused) {
+static void kinds_of_unknown_size(void **unused) {
     (void)unused;
     const sluice_layer_kind none = {.name = "none", .describe = describe_too_much};
     sluice_layer_kind later      = {.size = sizeof later + 8, .name = "later"};
@@ -320,7 +320,7 @@ static void *failing_resize(void *context, void *block, size_t old_bytes, size_t
     return (*left)-- == 0 ? NULL : realloc(block, new_bytes);
 }
 
-static void test_every_allocation_may_fail(void **unused) {
+static void every_allocation_may_fail(void **unused) {
     (void)unused;
     int left = 0, failures = 0;
     sluice_allocator_set(&(sluice_allocator){failing_resize, &left});
@@ -336,7 +336,7 @@ static void test_every_allocation_may_fail(void **unused) {
 
 /* ---- initial values ---- */
 
-static void test_initial_values(void **unused) {
+static void initial_values_are_normal_and_depend_on_seed_and_name(void **unused) {
     (void)unused;
     enum { COUNT = 40003 };
     static float values[COUNT], again[COUNT];
@@ -368,7 +368,7 @@ static void test_initial_values(void **unused) {
     assert_true(again[0] == 0.02F && again[COUNT - 1] == 0.02F);
 }
 
-static void test_gpt_scales(void **unused) {
+static void gpts_are_initialized_as_published(void **unused) {
     (void)unused;
     sluice_model *const model = make_gpt(&tiny, 8);
     for (int u = 0; u < sluice_model_use_count(model); u++) {
@@ -511,7 +511,7 @@ static void check_whole_model(const sluice_gpt_config *config, uint64_t *state) 
     sluice_model_free(model);
 }
 
-static void test_whole_model(void **unused) {
+static void a_whole_model_agrees_with_float64(void **unused) {
     (void)unused;
     uint64_t state = test_seed();
     check_whole_model(&tiny, &state);
@@ -535,7 +535,7 @@ static void train(plain_loop *loop, const int32_t *tokens, double losses[STEPS],
 }
 
 /* Training lowers the loss, and its bits do not depend on the number of threads. */
-static void test_training(void **unused) {
+static void training_lowers_the_loss_with_any_number_of_threads(void **unused) {
     (void)unused;
     uint64_t state               = test_seed();
     sluice_model *const model    = make_gpt(&tiny, LENGTH);
@@ -562,7 +562,7 @@ static void test_training(void **unused) {
 }
 
 /* One update equals AdamW in float64 on the summed and clipped gradients. */
-static void test_update(void **unused) {
+static void an_update_agrees_with_float64(void **unused) {
     (void)unused;
     uint64_t state               = test_seed();
     sluice_model *const model    = make_gpt(&tiny, LENGTH);
@@ -599,22 +599,22 @@ static void test_update(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_preset_counts),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_matrices_decay),
-        cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_tie_takes_the_first_initializer),
-        cmocka_unit_test(test_model_refusals),
-        cmocka_unit_test(test_names_may_not_meet),
-        cmocka_unit_test(test_gpt_refusals),
-        cmocka_unit_test(test_foreign_kinds),
-        cmocka_unit_test(test_kinds_of_unknown_size),
-        cmocka_unit_test(test_every_allocation_may_fail),
-        cmocka_unit_test(test_initial_values),
-        cmocka_unit_test(test_gpt_scales),
-        cmocka_unit_test(test_whole_model),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_update),
+        cmocka_unit_test(presets_have_their_published_sizes),
+        cmocka_unit_test(names_are_those_of_gpt2),
+        cmocka_unit_test(only_matrices_decay),
+        cmocka_unit_test(a_tied_head_shares_the_embedding),
+        cmocka_unit_test(a_tie_takes_the_first_initializer),
+        cmocka_unit_test(bad_models_are_refused),
+        cmocka_unit_test(two_parameters_of_one_name_are_refused),
+        cmocka_unit_test(bad_gpts_are_refused),
+        cmocka_unit_test(custom_kinds_with_impossible_descriptions_are_refused),
+        cmocka_unit_test(kinds_of_unknown_size),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(initial_values_are_normal_and_depend_on_seed_and_name),
+        cmocka_unit_test(gpts_are_initialized_as_published),
+        cmocka_unit_test(a_whole_model_agrees_with_float64),
+        cmocka_unit_test(training_lowers_the_loss_with_any_number_of_threads),
+        cmocka_unit_test(an_update_agrees_with_float64),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }

@@ -59,7 +59,7 @@ static const void *config_of(const struct row *row) {
     return row->config ? row->config : kind_of(row)->defaults;
 }
 
-static void test_every_kind_has_a_row(void **state) {
+static void every_kind_has_a_row(void **state) {
     (void)state;
     for (const sluice_optimizer_kind *const *kind = sluice_optimizers(); *kind; kind++) {
         int found = 0;
@@ -150,13 +150,13 @@ static void check_numbers(const struct row *row) {
     free_parameter(&p);
 }
 
-static void test_updates_agree_with_float64(void **state) {
+static void updates_agree_with_float64(void **state) {
     (void)state;
     for (int r = 0; r < ROWS; r++) check_numbers(&rows[r]);
 }
 
 /* An elementwise optimizer updates the halves of a tensor as it does the whole. */
-static void test_elementwise_updates_may_be_cut(void **state) {
+static void elementwise_updates_may_be_cut(void **state) {
     (void)state;
     for (int r = 0; r < ROWS; r++) {
         if (!kind_of(&rows[r])->elementwise) continue;
@@ -176,7 +176,7 @@ static void test_elementwise_updates_may_be_cut(void **state) {
 
 /* ---- options ---- */
 
-static void test_options_are_set_by_name(void **state) {
+static void options_are_set_by_name(void **state) {
     (void)state;
     sluice_sgd_config sgd = SLUICE_SGD_CONFIG_INIT;
     assert_ok(sluice_optimizer_set(&sgd, sluice_optimizer_sgd(), "momentum", 0.8));
@@ -189,7 +189,7 @@ static void test_options_are_set_by_name(void **state) {
     assert_true(sgd.momentum == 0.8);
 }
 
-static void test_what_makes_no_sense_is_refused(void **state) {
+static void bad_options_are_refused(void **state) {
     (void)state;
     const sluice_optimizer_kind *kind = NULL;
     assert_refused(sluice_optimizer_find(&kind, "adam"), SLUICE_E_ARGUMENT,
@@ -227,7 +227,7 @@ static sluice_pipeline *make_pipeline_of(const sluice_optimizer_kind *kind, cons
 }
 
 /* 16, 8 and 12 bytes a parameter. */
-static void test_a_pipeline_plans_what_is_kept(void **state) {
+static void a_pipeline_plans_the_state_of_its_optimizer(void **state) {
     (void)state;
     sluice_model *model = make_model(true);
     for (int r = 0; r < ROWS; r++) {
@@ -263,7 +263,7 @@ static int keep_one(const void *config) {
     return 1;
 }
 
-static void test_a_custom_kind_trains(void **state) {
+static void a_custom_kind_trains(void **state) {
     (void)state;
     const sluice_optimizer_kind kind = {.size        = sizeof kind,
                                         .name        = "sign",
@@ -293,13 +293,13 @@ static int open_cpu(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind_has_a_row),
-        cmocka_unit_test(test_updates_agree_with_float64),
-        cmocka_unit_test(test_elementwise_updates_may_be_cut),
-        cmocka_unit_test(test_options_are_set_by_name),
-        cmocka_unit_test(test_what_makes_no_sense_is_refused),
-        cmocka_unit_test(test_a_pipeline_plans_what_is_kept),
-        cmocka_unit_test(test_a_custom_kind_trains),
+        cmocka_unit_test(every_kind_has_a_row),
+        cmocka_unit_test(updates_agree_with_float64),
+        cmocka_unit_test(elementwise_updates_may_be_cut),
+        cmocka_unit_test(options_are_set_by_name),
+        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(a_pipeline_plans_the_state_of_its_optimizer),
+        cmocka_unit_test(a_custom_kind_trains),
     };
     return cmocka_run_group_tests(tests, open_cpu, close_teams);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_compile.c -- lowering, memory plan, and a verifier that must notice every planted damage. */
+/* test_compile.c -- lowering, the memory plan, and verification of every schedule. */
 #include "tests/support/support.h"
 
 #include "runtime/program/memory/placement.h"
@@ -7,43 +7,44 @@
 
 /* ---- placement ---- */
 
-static void test_placed_lives_never_share_bytes_while_alive(void **state) {
+static void buffers_alive_together_never_share_bytes(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 200; round++) {
-        sluice__life lives[60];
+        sluice__buffer buffers[60];
         const int count = test_random_int(&random, 1, 60);
         for (int k = 0; k < count; k++) {
             const int begin = test_random_int(&random, 0, 30);
-            lives[k]        = (sluice__life){(size_t)test_random_int(&random, 1, 5000), begin,
-                                             begin + test_random_int(&random, 0, 10), 0, 0};
+            buffers[k]      = (sluice__buffer){(size_t)test_random_int(&random, 1, 5000), begin,
+                                               begin + test_random_int(&random, 0, 10), 0, 0};
         }
         size_t total, peak;
         int at;
-        assert_ok(sluice__place(lives, count, &total));
-        assert_ok(sluice__peak(lives, count, 41, &peak, &at, NULL));
+        assert_ok(sluice__place(buffers, count, &total));
+        assert_ok(sluice__peak(buffers, count, 41, &peak, &at, NULL));
         if (total < peak) fail_msg("placed in %zu bytes, but %zu are alive at once", total, peak);
         for (int a = 0; a < count; a++)
             for (int b = 0; b < a; b++) {
-                const bool alive = lives[a].begin <= lives[b].end && lives[b].begin <= lives[a].end;
-                const bool share = lives[a].offset < lives[b].offset + lives[b].bytes &&
-                                   lives[b].offset < lives[a].offset + lives[a].bytes;
+                const bool alive =
+                    buffers[a].begin <= buffers[b].end && buffers[b].begin <= buffers[a].end;
+                const bool share = buffers[a].offset < buffers[b].offset + buffers[b].bytes &&
+                                   buffers[b].offset < buffers[a].offset + buffers[a].bytes;
                 if (alive && share)
                     fail_msg("round %d: buffers %d and %d share bytes", round, a, b);
             }
     }
 }
 
-/* The rule itself, without an index: those before `life` in `order` have their places. */
-static size_t lowest_offset(const sluice__life *lives, const int *order, int placed,
-                            const sluice__life *life) {
-    const size_t bytes = sluice__align(life->bytes);
+/* The rule itself, without an index: the buffers before `buffer` in `order` are placed. */
+static size_t lowest_offset(const sluice__buffer *buffers, const int *order, int placed,
+                            const sluice__buffer *buffer) {
+    const size_t bytes = sluice__align(buffer->bytes);
     size_t offset      = 0;
     for (bool moved = true; moved;) {
         moved = false;
         for (int k = 0; k < placed; k++) {
-            const sluice__life *other = &lives[order[k]];
-            const bool meets          = other->begin <= life->end && life->begin <= other->end &&
+            const sluice__buffer *other = &buffers[order[k]];
+            const bool meets = other->begin <= buffer->end && buffer->begin <= other->end &&
                                other->offset < offset + bytes &&
                                offset < other->offset + sluice__align(other->bytes);
             if (meets) offset = other->offset + sluice__align(other->bytes);
@@ -53,7 +54,7 @@ static size_t lowest_offset(const sluice__life *lives, const int *order, int pla
     return offset;
 }
 
-static bool goes_first(const sluice__life *a, const sluice__life *b, bool by_extent) {
+static bool goes_first(const sluice__buffer *a, const sluice__buffer *b, bool by_extent) {
     const double x = (double)a->bytes * (a->end - a->begin + 1);
     const double y = (double)b->bytes * (b->end - b->begin + 1);
     if (by_extent && (x > y || x < y)) return x > y;
@@ -62,41 +63,41 @@ static bool goes_first(const sluice__life *a, const sluice__life *b, bool by_ext
     return a < b;
 }
 
-static size_t place_plainly(sluice__life *lives, int count, bool by_extent) {
+static size_t place_plainly(sluice__buffer *buffers, int count, bool by_extent) {
     int order[300];
     size_t total = 0;
     for (int k = 0; k < count; k++) {
         int at = k;
-        for (; at > 0 && goes_first(&lives[k], &lives[order[at - 1]], by_extent); at--)
+        for (; at > 0 && goes_first(&buffers[k], &buffers[order[at - 1]], by_extent); at--)
             order[at] = order[at - 1];
         order[at] = k;
     }
     for (int k = 0; k < count; k++) {
-        sluice__life *life = &lives[order[k]];
-        life->offset       = lowest_offset(lives, order, k, life);
-        if (life->offset + sluice__align(life->bytes) > total)
-            total = life->offset + sluice__align(life->bytes);
+        sluice__buffer *buffer = &buffers[order[k]];
+        buffer->offset         = lowest_offset(buffers, order, k, buffer);
+        if (buffer->offset + sluice__align(buffer->bytes) > total)
+            total = buffer->offset + sluice__align(buffer->bytes);
     }
     return total;
 }
 
-/* Few moments, where most meet most, and many, where the index leaves most of them out. */
-static void test_the_index_of_lives_changes_nothing(void **state) {
+/* Few ticks, where most buffers overlap, and many, where the index excludes most of them. */
+static void the_index_of_buffers_changes_nothing(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 60; round++) {
-        sluice__life lives[300], plain[300];
-        memset(lives, 0, sizeof lives);
+        sluice__buffer buffers[300], plain[300];
+        memset(buffers, 0, sizeof buffers);
         const int count = test_random_int(&random, 2, 300);
         const int spans = round % 3 == 0 ? 30 : 3000, longest = round % 5 == 0 ? 400 : 25;
         for (int k = 0; k < count; k++) {
             const int begin = test_random_int(&random, 0, spans);
-            lives[k]        = (sluice__life){(size_t)test_random_int(&random, 1, 9) * 300, begin,
-                                             begin + test_random_int(&random, 0, longest), 0, 0};
+            buffers[k]      = (sluice__buffer){(size_t)test_random_int(&random, 1, 9) * 300, begin,
+                                               begin + test_random_int(&random, 0, longest), 0, 0};
         }
         size_t total;
-        for (int k = 0; k < count; k++) plain[k] = lives[k];
-        assert_ok(sluice__place(lives, count, &total));
+        for (int k = 0; k < count; k++) plain[k] = buffers[k];
+        assert_ok(sluice__place(buffers, count, &total));
         const size_t by_size = place_plainly(plain, count, false);
         const size_t by_area = place_plainly(plain, count, true);
         if (total != (by_size < by_area ? by_size : by_area))
@@ -105,30 +106,32 @@ static void test_the_index_of_lives_changes_nothing(void **state) {
     }
 }
 
-static void test_equal_sizes_are_placed_in_their_peak(void **state) {
+static void equal_sizes_need_no_more_than_their_peak(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 100; round++) {
-        sluice__life lives[80];
+        sluice__buffer buffers[80];
         for (int k = 0; k < 80; k++) {
             const int begin = test_random_int(&random, 0, 60);
-            lives[k] = (sluice__life){512, begin, begin + test_random_int(&random, 0, 20), 0, 0};
+            buffers[k] =
+                (sluice__buffer){512, begin, begin + test_random_int(&random, 0, 20), 0, 0};
         }
         size_t total, peak;
         int at;
-        assert_ok(sluice__place(lives, 80, &total));
-        assert_ok(sluice__peak(lives, 80, 81, &peak, &at, NULL));
+        assert_ok(sluice__place(buffers, 80, &total));
+        assert_ok(sluice__peak(buffers, 80, 81, &peak, &at, NULL));
         if (total != peak) fail_msg("placed in %zu bytes where %zu would do", total, peak);
     }
 }
 
-/* The largest first would put the small long life above the brief large one, for nothing. */
-static void test_a_long_life_goes_below_brief_ones(void **state) {
+/* Placing the largest first would needlessly put the small long-lived buffer above the large
+ * short-lived one. */
+static void a_long_lived_buffer_goes_below_short_lived_ones(void **state) {
     (void)state;
-    sluice__life lives[] = {
+    sluice__buffer buffers[] = {
         {768, 2, 2, 0, 0}, {512, 1, 4, 0, 0}, {256, 4, 5, 0, 0}, {768, 5, 5, 0, 0}};
     size_t total;
-    assert_ok(sluice__place(lives, 4, &total));
+    assert_ok(sluice__place(buffers, 4, &total));
     assert_int_equal(total, 1280);
 }
 
@@ -149,7 +152,7 @@ static sluice_program *compile(const char *name, int p, int m) {
 
 static const char *const trained[] = {"gpipe", "gpipe-lifo", "1f1b"};
 
-static void test_every_schedule_compiles_and_verifies(void **state) {
+static void every_schedule_compiles_and_verifies(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < 100; round++) {
@@ -159,7 +162,7 @@ static void test_every_schedule_compiles_and_verifies(void **state) {
     }
 }
 
-/* ---- schedules of one's own ---- */
+/* ---- custom schedules ---- */
 
 static const struct own {
     const char *csv, *says; /* NULL: it compiles */
@@ -178,7 +181,7 @@ static const struct own {
     {"0F0,0W0,0I0\n", "0W0 of rank 0 comes before 0I0"},
 };
 
-static void test_schedules_of_ones_own(void **state) {
+static void custom_schedules_compile_or_are_refused(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof owns / sizeof *owns; k++) {
         sluice_schedule *schedule;
@@ -196,8 +199,8 @@ static void test_schedules_of_ones_own(void **state) {
     }
 }
 
-/* Of uneven micro-batches the larger come first. */
-static void test_microbatches_cover_the_minibatch(void **state) {
+/* Larger micro-batches come first. */
+static void microbatches_cover_the_minibatch(void **state) {
     (void)state;
     const int64_t first[] = {0, 3, 6, 8, 10};
     sluice_schedule *schedule;
@@ -218,13 +221,13 @@ static void test_microbatches_cover_the_minibatch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_placed_lives_never_share_bytes_while_alive),
-        cmocka_unit_test(test_the_index_of_lives_changes_nothing),
-        cmocka_unit_test(test_equal_sizes_are_placed_in_their_peak),
-        cmocka_unit_test(test_a_long_life_goes_below_brief_ones),
-        cmocka_unit_test(test_every_schedule_compiles_and_verifies),
-        cmocka_unit_test(test_schedules_of_ones_own),
-        cmocka_unit_test(test_microbatches_cover_the_minibatch),
+        cmocka_unit_test(buffers_alive_together_never_share_bytes),
+        cmocka_unit_test(the_index_of_buffers_changes_nothing),
+        cmocka_unit_test(equal_sizes_need_no_more_than_their_peak),
+        cmocka_unit_test(a_long_lived_buffer_goes_below_short_lived_ones),
+        cmocka_unit_test(every_schedule_compiles_and_verifies),
+        cmocka_unit_test(custom_schedules_compile_or_are_refused),
+        cmocka_unit_test(microbatches_cover_the_minibatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,7 +98,7 @@ static void assert_transfer(const sluice_transfer_times *got, const sluice_trans
 /* gpipe, two ranks, two micro-batches, F = 2, activations take 1, gradients 0.5:
  *   rank 0 F0 0-2, F1 2-4; rank 1 F0 3-5, F1 5-7, B0 7-9, B1 9-11; rank 0 B0 9.5-11.5, B1 to 13.5
  */
-static void transfers_say_who_stood_still(void **state) {
+static void transfers_name_the_stalled_end(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 2, 1, 1);
@@ -170,7 +170,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_critical_path_is_as_long_as_the_step),
         cmocka_unit_test(a_path_goes_through_transfers),
-        cmocka_unit_test(transfers_say_who_stood_still),
+        cmocka_unit_test(transfers_name_the_stalled_end),
         cmocka_unit_test(transfers_come_in_the_order_in_which_they_begin),
         cmocka_unit_test(live_activations_are_counted_from_f_to_b),
     };

@@ -29,7 +29,7 @@ static sluice_program *compile_skip(const char *name, int m, sluice_queues queue
     return compile_joined(generate_schedule(name, 4, m), with_skip, 4, queues);
 }
 
-static void a_skip_is_an_edge_like_the_others(void **state) {
+static void a_skip_is_an_ordinary_edge(void **state) {
     (void)state;
     sluice_program *program = compile_skip("1f1b", 4, SLUICE_QUEUES_PER_CHANNEL);
     assert_int_equal(sluice_program_edge_count(program), 8);
@@ -161,7 +161,7 @@ static const struct damage {
      "3RECV_F0 of rank 3 comes from rank 0, channel 1, but its edge goes from rank 0 to rank 3"},
 };
 
-static void damage_to_a_skip_is_noticed(void **state) {
+static void damage_to_a_skip_is_found(void **state) {
     (void)state;
     sluice_program *program = compile_skip("1f1b", 4, SLUICE_QUEUES_PER_CHANNEL);
     for (size_t k = 0; k < sizeof damages / sizeof *damages; k++) {
@@ -207,7 +207,7 @@ static void two_tensors_follow_one_another(void **state) {
 }
 
 /* Received in the other order, each would land in the other's buffer. */
-static void two_tensors_are_told_apart(void **state) {
+static void two_tensors_on_a_boundary_are_distinguished(void **state) {
     (void)state;
     for (int queues = 0; queues < 2; queues++) {
         sluice_program *program =
@@ -319,7 +319,7 @@ static void random_edges_compile_and_run(void **state) {
     }
 }
 
-static void edges_that_go_nowhere_are_refused(void **state) {
+static void bad_edges_are_refused(void **state) {
     (void)state;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_schedule *schedule      = generate_schedule("1f1b", 2, 2);
@@ -333,16 +333,16 @@ static void edges_that_go_nowhere_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_skip_is_an_edge_like_the_others),
+        cmocka_unit_test(a_skip_is_an_ordinary_edge),
         cmocka_unit_test(every_schedule_takes_a_skip),
         cmocka_unit_test(a_stage_waits_for_all_its_inputs),
-        cmocka_unit_test(damage_to_a_skip_is_noticed),
+        cmocka_unit_test(damage_to_a_skip_is_found),
         cmocka_unit_test(two_tensors_follow_one_another),
-        cmocka_unit_test(two_tensors_are_told_apart),
+        cmocka_unit_test(two_tensors_on_a_boundary_are_distinguished),
         cmocka_unit_test(latencies_overlap_and_bytes_do_not),
         cmocka_unit_test(one_queue_has_one_order),
         cmocka_unit_test(random_edges_compile_and_run),
-        cmocka_unit_test(edges_that_go_nowhere_are_refused),
+        cmocka_unit_test(bad_edges_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

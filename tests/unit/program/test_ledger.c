@@ -23,7 +23,7 @@ static double sum_of(const sluice_ledger *ledger) {
 /* ---- simulated ---- */
 
 /* F 1, I 2, W 3, a transfer 0.5, the update 1; see the sums in each row. */
-static void test_entries_are_those_counted_by_hand(void **state) {
+static void entries_agree_with_hand_calculation(void **state) {
     (void)state;
     static const struct {
         const char *schedule;
@@ -69,7 +69,7 @@ static void test_entries_are_those_counted_by_hand(void **state) {
 
 /* For every schedule under random costs: no entry is negative, all entries sum to the step, and
  * compute entries are the costs of the actions. */
-static void test_simulated_ledgers_sum_to_the_step(void **state) {
+static void simulated_ledgers_sum_to_the_step(void **state) {
     (void)state;
     uint64_t seed = test_seed();
     for (int k = 0; k < (getenv("SLUICE_LONG") ? 2000 : 200); k++) {
@@ -201,7 +201,7 @@ static void assert_at_least(const char *what, const sluice_ledger *ledger,
 
 /* Sleeps are never shorter than asked for, so each entry has a bound that no busy machine breaks.
  */
-static void test_measured_entries_hold_what_was_slept(void **state) {
+static void measured_entries_contain_the_sleeps(void **state) {
     (void)state;
     static const slow_config layers[2] = {{8, 1, 3, false}, {1, 2, 1, true}};
     static const char *const names[]   = {"gpipe", "1f1b", "zb1p"};
@@ -248,7 +248,7 @@ static void test_measured_entries_hold_what_was_slept(void **state) {
 }
 
 /* The simulator's input: separate halves of B, recomputation, updates. */
-static void test_measured_costs_are_those_of_the_actions(void **state) {
+static void measured_costs_are_those_of_the_actions(void **state) {
     (void)state;
     static const slow_config layers[2] = {{2, 1, 6, false}, {1, 5, 1, true}};
     sluice_model *model                = NULL;
@@ -278,10 +278,10 @@ static void test_measured_costs_are_those_of_the_actions(void **state) {
 int main(int argc, char **argv) {
     parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries_are_those_counted_by_hand),
-        cmocka_unit_test(test_simulated_ledgers_sum_to_the_step),
-        cmocka_unit_test(test_measured_entries_hold_what_was_slept),
-        cmocka_unit_test(test_measured_costs_are_those_of_the_actions),
+        cmocka_unit_test(entries_agree_with_hand_calculation),
+        cmocka_unit_test(simulated_ledgers_sum_to_the_step),
+        cmocka_unit_test(measured_entries_contain_the_sleeps),
+        cmocka_unit_test(measured_costs_are_those_of_the_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ static void check_slots(const sluice_program *wide, const sluice_program *narrow
     }
 }
 
-static void test_edges_are_half(void **state) {
+static void edges_are_half_as_large(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "1f1b", "zb1p"};
     for (int k = 0; k < 6; k++) {
@@ -89,7 +89,7 @@ static void test_edges_are_half(void **state) {
 }
 
 /* Tensors that F saves: activations are half as large as in fp32, statistics the same. */
-static void test_saved_activations_are_half(void **state) {
+static void saved_activations_are_half_as_large(void **state) {
     (void)state;
     sluice_model *const model = make_model(true);
     enum { ROWS = 2 * LENGTH, STATISTICS = 2 * ROWS * 4, LSE = ROWS * 4 * 4 };
@@ -152,7 +152,7 @@ static void check_permanent(const pair *p, int ranks) {
     }
 }
 
-static void test_masters_stay_and_copies_are_counted(void **state) {
+static void masters_stay_and_copies_are_counted(void **state) {
     (void)state;
     static const bool recompute[8] = {false, true, true};
     for (int k = 0; k < 16; k++) {
@@ -164,7 +164,7 @@ static void test_masters_stay_and_copies_are_counted(void **state) {
 }
 
 /* Each rank that holds a tied parameter has a copy of it, and only one. */
-static void test_every_holder_of_a_tie_has_a_copy(void **state) {
+static void every_rank_with_a_tie_has_a_copy(void **state) {
     (void)state;
     const size_t table = (size_t)VOCABULARY * WIDTH * 2;
     for (int ranks = 1; ranks <= 3; ranks++) {
@@ -181,7 +181,7 @@ static void test_every_holder_of_a_tie_has_a_copy(void **state) {
     }
 }
 
-static void test_tf32_is_planned_as_fp32(void **state) {
+static void tf32_is_planned_as_fp32(void **state) {
     (void)state;
     pair p                = pair_make(true, "1f1b", 3, NULL);
     sluice_program *other = compile(p.model, "1f1b", 3, NULL, SLUICE_PRECISION_TF32);
@@ -194,7 +194,7 @@ static void test_tf32_is_planned_as_fp32(void **state) {
     pair_free(&p);
 }
 
-static void test_a_precision_that_does_not_exist_is_refused(void **state) {
+static void a_precision_that_does_not_exist_is_refused(void **state) {
     (void)state;
     sluice_model *const model      = make_model(true);
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
@@ -217,7 +217,7 @@ static size_t pack_matrices(const sluice_shape *parameter) {
     return parameter->dim_count == 2 ? sluice_shape_bytes(parameter) + 1000 : 0;
 }
 
-static void test_a_device_says_what_its_copies_take(void **state) {
+static void a_device_chooses_the_size_of_its_copies(void **state) {
     (void)state;
     sluice_model *const model      = make_model(false);
     sluice_schedule_options shape  = SLUICE_SCHEDULE_OPTIONS_INIT;
@@ -248,7 +248,7 @@ static void test_a_device_says_what_its_copies_take(void **state) {
 
 /* ---- transfers, simulated ---- */
 
-static void test_transfers_take_half_the_time(void **state) {
+static void transfers_take_half_the_time(void **state) {
     (void)state;
     pair p                              = pair_make(false, "1f1b", 3, NULL);
     static const sluice_cost stages[3]  = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}};
@@ -267,14 +267,14 @@ static void test_transfers_take_half_the_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edges_are_half),
-        cmocka_unit_test(test_saved_activations_are_half),
-        cmocka_unit_test(test_masters_stay_and_copies_are_counted),
-        cmocka_unit_test(test_every_holder_of_a_tie_has_a_copy),
-        cmocka_unit_test(test_tf32_is_planned_as_fp32),
-        cmocka_unit_test(test_a_precision_that_does_not_exist_is_refused),
-        cmocka_unit_test(test_a_device_says_what_its_copies_take),
-        cmocka_unit_test(test_transfers_take_half_the_time),
+        cmocka_unit_test(edges_are_half_as_large),
+        cmocka_unit_test(saved_activations_are_half_as_large),
+        cmocka_unit_test(masters_stay_and_copies_are_counted),
+        cmocka_unit_test(every_rank_with_a_tie_has_a_copy),
+        cmocka_unit_test(tf32_is_planned_as_fp32),
+        cmocka_unit_test(a_precision_that_does_not_exist_is_refused),
+        cmocka_unit_test(a_device_chooses_the_size_of_its_copies),
+        cmocka_unit_test(transfers_take_half_the_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

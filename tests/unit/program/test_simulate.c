@@ -48,7 +48,7 @@ static void assert_textbook(const char *name, int p, int m) {
     sluice_program_free(program);
 }
 
-static void makespans_bubbles_and_peaks_are_the_textbooks(void **state) {
+static void makespans_bubbles_and_peaks_agree_with_the_textbook(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "gpipe-lifo", "1f1b"};
     for (int p = 1; p <= 6; p++)
@@ -116,7 +116,7 @@ static void a_transfer_starts_when_both_ends_are_posted(void **state) {
                     &costs, 11 + 1 + 2 + 2);
 }
 
-static void halves_of_backward_cost_what_they_say(void **state) {
+static void halves_of_backward_take_their_costs(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs       = equal_costs(stages, 1, 10, 100);
@@ -201,7 +201,7 @@ static void nothing_runs_before_what_it_needs(void **state) {
 
 /* ---- refusals ---- */
 
-static void costs_that_are_no_times_are_refused(void **state) {
+static void costs_that_are_not_finite_are_refused(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
@@ -246,7 +246,7 @@ static void assert_drawing(sluice_program *program, const sluice_simulation_cost
     sluice_program_free(program);
 }
 
-static void time_lines_look_as_they_should(void **state) {
+static void time_lines_are_drawn_as_expected(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
@@ -267,7 +267,7 @@ static void time_lines_look_as_they_should(void **state) {
                    "a column is 0.333\n");
 }
 
-static void unequal_actions_are_as_wide_as_they_last(void **state) {
+static void widths_of_actions_show_their_durations(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 0.75, 0.75);
@@ -362,17 +362,17 @@ static void every_failed_allocation_is_reported_and_leaks_nothing(void **state) 
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(makespans_bubbles_and_peaks_are_the_textbooks),
+        cmocka_unit_test(makespans_bubbles_and_peaks_agree_with_the_textbook),
         cmocka_unit_test(forward_only_keeps_nothing),
         cmocka_unit_test(a_transfer_takes_its_links_time),
         cmocka_unit_test(a_link_carries_one_transfer_at_a_time),
         cmocka_unit_test(a_transfer_starts_when_both_ends_are_posted),
-        cmocka_unit_test(halves_of_backward_cost_what_they_say),
+        cmocka_unit_test(halves_of_backward_take_their_costs),
         cmocka_unit_test(nothing_runs_before_what_it_needs),
-        cmocka_unit_test(costs_that_are_no_times_are_refused),
+        cmocka_unit_test(costs_that_are_not_finite_are_refused),
         cmocka_unit_test(a_program_that_cannot_finish_is_named),
-        cmocka_unit_test(time_lines_look_as_they_should),
-        cmocka_unit_test(unequal_actions_are_as_wide_as_they_last),
+        cmocka_unit_test(time_lines_are_drawn_as_expected),
+        cmocka_unit_test(widths_of_actions_show_their_durations),
         cmocka_unit_test(time_lines_fit_their_columns),
         cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),
     };

@@ -39,7 +39,7 @@ static sluice_simulation *run_named(const char *name, int p, int m, double slack
 
 /* 1f1b waits for every hand-off of its steady state, twice per micro-batch; gpipe for none. A
  * longer warm-up buys that back with memory. */
-static void hand_offs_cost_1f1b_most(void **state) {
+static void hand_offs_slow_down_1f1b_most(void **state) {
     (void)state;
     static const int peaks[]    = {7, 5, 3, 1};
     sluice_simulation *once     = run_named("1f1b", 4, 16, 1, 0.5);
@@ -77,7 +77,7 @@ static void a_barrier_makes_zb2p_no_faster_than_zb1p(void **state) {
 /* Forward only, three ranks, two micro-batches, F = 1, transfers 2. Over links the second
  * activation arrives at 5 while rank 1 passes the first one on, from 4; in one queue the latter
  * must wait until 5. */
-static void one_queue_carries_one_thing_at_a_time(void **state) {
+static void one_queue_carries_one_transfer_at_a_time(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
@@ -104,7 +104,7 @@ static void a_group_carries_its_transfers_at_once(void **state) {
     sluice_program_free(program);
 }
 
-static void links_may_differ(void **state) {
+static void links_may_have_different_costs(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs  = equal_costs(stages, 1, 1, 1);
@@ -121,7 +121,7 @@ static void links_may_differ(void **state) {
 
 /* ---- recomputation, updates ---- */
 
-static void a_recompute_costs_what_it_says(void **state) {
+static void a_recompute_takes_its_cost(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     sluice_simulation_costs costs   = equal_costs(stages, 1, 1, 1);
@@ -176,7 +176,7 @@ static void groups_are_atomic(void **state) {
                     &costs, 12);
 }
 
-static void groups_wait_before_and_send_behind(void **state) {
+static void groups_wait_first_and_send_last(void **state) {
     (void)state;
     for (int queues = 0; queues < 2; queues++) {
         sluice_program *program =
@@ -205,7 +205,7 @@ static void groups_wait_before_and_send_behind(void **state) {
 /* ---- bytes ---- */
 
 /* One rank, one stage, two micro-batches one after the other: saved 1000 (aligned to 1024) each. */
-static void live_bytes_follow_the_plan(void **state) {
+static void live_bytes_agree_with_the_plan(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
     const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
@@ -310,7 +310,7 @@ static void bad_costs_are_refused(void **state) {
     sluice_program_free(program);
 }
 
-static void bytes_beyond_counting_are_refused(void **state) {
+static void sizes_that_overflow_are_refused(void **state) {
     (void)state;
     const sluice_stage_bytes bytes[] = {{.saved = (size_t)1 << 62}, {.saved = (size_t)1 << 62}};
     sluice_schedule *schedule        = generate_schedule("gpipe", 2, 2);
@@ -319,26 +319,26 @@ static void bytes_beyond_counting_are_refused(void **state) {
     settings.bytes                   = bytes;
     assert_refused(sluice_program_compile(&program, schedule, NULL, NULL, &settings),
                    SLUICE_E_ARGUMENT,
-                   "the stages hold 1.84467e+19 bytes, more than can be counted");
+                   "the stages hold 1.84467e+19 bytes, more than an address space");
     sluice_schedule_free(schedule);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hand_offs_cost_1f1b_most),
+        cmocka_unit_test(hand_offs_slow_down_1f1b_most),
         cmocka_unit_test(a_barrier_makes_zb2p_no_faster_than_zb1p),
-        cmocka_unit_test(one_queue_carries_one_thing_at_a_time),
+        cmocka_unit_test(one_queue_carries_one_transfer_at_a_time),
         cmocka_unit_test(a_group_carries_its_transfers_at_once),
-        cmocka_unit_test(links_may_differ),
-        cmocka_unit_test(a_recompute_costs_what_it_says),
+        cmocka_unit_test(links_may_have_different_costs),
+        cmocka_unit_test(a_recompute_takes_its_cost),
         cmocka_unit_test(updates_come_after_the_last_rank),
         cmocka_unit_test(groups_are_atomic),
-        cmocka_unit_test(groups_wait_before_and_send_behind),
-        cmocka_unit_test(live_bytes_follow_the_plan),
+        cmocka_unit_test(groups_wait_first_and_send_last),
+        cmocka_unit_test(live_bytes_agree_with_the_plan),
         cmocka_unit_test(sizes_decide_what_transfers_take),
         cmocka_unit_test(sized_programs_compile),
         cmocka_unit_test(bad_costs_are_refused),
-        cmocka_unit_test(bytes_beyond_counting_are_refused),
+        cmocka_unit_test(sizes_that_overflow_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

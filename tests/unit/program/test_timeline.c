@@ -85,7 +85,7 @@ static void spans_are_the_programs_actions(void **state) {
     }
 }
 
-static void numbers_are_the_simulations(void **state) {
+static void numbers_agree_with_the_simulation(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 60; trial++) {
@@ -210,7 +210,7 @@ static void assert_levels(const char *words, const sluice_timeline_rank *rank, b
     }
 }
 
-static void levels_are_what_the_spans_say(void **state) {
+static void levels_agree_with_the_spans(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 60; trial++) {
@@ -326,7 +326,7 @@ static void assert_measured(const sluice_pipeline *pipeline, const sluice_result
     sluice_timeline_free(timeline);
 }
 
-static void a_measured_step_is_a_time_line_too(void **state) {
+static void a_measured_step_has_a_time_line(void **state) {
     (void)state;
     sluice_model *model = make_model();
     for (int p = 1; p <= 3; p++)
@@ -357,12 +357,12 @@ int main(int argc, char **argv) {
     parts.transport                 = isolated_if_asked(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_the_programs_actions),
-        cmocka_unit_test(numbers_are_the_simulations),
+        cmocka_unit_test(numbers_agree_with_the_simulation),
         cmocka_unit_test(stages_of_a_rank_are_numbered),
         cmocka_unit_test(flows_join_producers_and_consumers),
-        cmocka_unit_test(levels_are_what_the_spans_say),
+        cmocka_unit_test(levels_agree_with_the_spans),
         cmocka_unit_test(times_that_are_not_finite_are_refused),
-        cmocka_unit_test(a_measured_step_is_a_time_line_too),
+        cmocka_unit_test(a_measured_step_has_a_time_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

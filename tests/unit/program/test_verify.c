@@ -164,7 +164,7 @@ static const struct damage {
     {"a send of other bytes", send_wrong_bytes,
      "0SEND_F0 of rank 0 needs the output of 0F0 at byte *, where nothing was written"},
     {"a wait left out", skip_wait,
-     "1F0 of rank 1 reads the output of 0F0 before its receive was waited for"},
+     "1F0 of rank 1 reads the output of 0F0 before the wait for its receive"},
     {"a send's wait left out", skip_send_wait, "1SEND_F3 of rank 1 is never waited for"},
     {"a wait for another post", wait_for_another,
      "instruction * of rank 1 waits for 1RECV_F1, but its post is 1RECV_F0"},
@@ -174,14 +174,15 @@ static const struct damage {
      "1B2 of rank 1 stores its gradient over those accumulated before"},
     {"an action left out", leave_out, "stage 0 of rank 0 never does B (or I) of micro-batch 3"},
     {"a write outside", write_parameters, "0F0 of rank 0 writes bytes 0..256, outside *"},
-    {"an update too early", update_early, "the update of rank 2 comes with 1 W (or B) still to do"},
-    {"a wrong number", number_wrongly, "0SEND_F2 is numbered 2 and 1RECV_F2 3, but they are 2"},
+    {"an update too early", update_early, "the update of rank 2 comes before 1 of its W (or B)"},
+    {"a wrong number", number_wrongly,
+     "0SEND_F2 has number 2 and 1RECV_F2 number 3, but both are number 2"},
     {"a send that may overtake its producer", send_early,
      "1SEND_B2 of rank 1 does not come after the end of 1B2, which touches its bytes"},
     {"a receive that may overtake the bytes' last user", receive_early,
      "1RECV_* of rank 1 does not come after the end of 1*, which touches its bytes"},
     {"a post after itself", post_after_itself,
-     "0SEND_F1 of rank 0, instruction *, is to come after the end of *"},
+     "0SEND_F1 of rank 0, instruction *, must come after the end of *"},
     {"a peer that is not there", stranger, "instruction * of rank 2 has peer 3 of 3"},
 };
 
@@ -211,7 +212,7 @@ static void every_damage_is_named(void **state) {
 
 /* Any two instructions swapped: either the verifier objects, or the program still finishes. It
  * never crashes, and objects to most. */
-static void random_exchanges_are_survived(void **state) {
+static void random_swaps_never_crash_the_verifier(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "gpipe-lifo", "1f1b"};
     uint64_t random                  = test_seed();
@@ -234,7 +235,7 @@ static void random_exchanges_are_survived(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_damage_is_named),
-        cmocka_unit_test(random_exchanges_are_survived),
+        cmocka_unit_test(random_swaps_never_crash_the_verifier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

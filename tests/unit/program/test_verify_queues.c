@@ -41,7 +41,7 @@ static void every_schedule_runs_over_both_kinds_of_queues(void **state) {
 
 /* In each rank's own order, one by one: in a queue per rank, receives block the sends that they
  * wait for. */
-static void own_orders_deadlock_in_one_queue(void **state) {
+static void orders_of_each_rank_deadlock_in_one_queue(void **state) {
     (void)state;
     static const char *const names[] = {"gpipe", "gpipe-lifo", "1f1b"};
     for (int k = 0; k < 3; k++)
@@ -61,7 +61,7 @@ static void own_orders_deadlock_in_one_queue(void **state) {
 }
 
 /* The other way round it works: what runs in one queue per rank runs in several. */
-static void what_runs_in_one_queue_runs_in_many(void **state) {
+static void what_runs_in_one_queue_runs_in_several(void **state) {
     (void)state;
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule *schedule = try_generate(*name, 4, 8);
@@ -75,7 +75,7 @@ static void what_runs_in_one_queue_runs_in_many(void **state) {
 }
 
 /* Without its groups 1f1b deadlocks: activation and gradient cross between neighbours. */
-static void groups_matter(void **state) {
+static void without_groups_one_queue_deadlocks(void **state) {
     (void)state;
     sluice_program *program = compile_over(generate_schedule("1f1b", 4, 8), PER_RANK);
     copy apart              = copy_of(program);
@@ -161,7 +161,7 @@ static const struct chain {
      "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
 };
 
-static void chains_can_be_followed(void **state) {
+static void a_deadlock_names_its_chain(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof chains / sizeof *chains; k++) {
         sluice_schedule *schedule      = parse_schedule(chains[k].csv);
@@ -180,7 +180,7 @@ static void chains_can_be_followed(void **state) {
 }
 
 /* Forward only, P + 1 stages, the last one before the first on rank 0: a ring of all ranks. */
-static void long_chains_are_cut(void **state) {
+static void long_chains_are_shortened(void **state) {
     (void)state;
     enum { P = 40 };
     sluice_action lists[P][2];
@@ -217,7 +217,7 @@ static int rounds(int normal) {
     return getenv("SLUICE_LONG") ? 50 * normal : normal;
 }
 
-static void random_schedules_that_can_run_do(void **state) {
+static void random_schedules_compile_and_run(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int round = 0; round < rounds(300); round++) {
@@ -358,7 +358,7 @@ static const struct damage {
     {"a post less", drop_post},          {"an action less", drop_compute},
     {"an action twice", repeat_compute}, {"a wait less", drop_wait},
     {"a wait too late", wait_late},      {"another micro-batch", carry_another},
-    {"a slot too small", shrink_slot},   {"a send beside its producer", forget_stream},
+    {"a slot too small", shrink_slot},   {"a send that overtakes its producer", forget_stream},
     {"crossed over", cross_over},
 };
 enum { DAMAGES = sizeof damages / sizeof *damages };
@@ -383,7 +383,7 @@ static bool assert_refuses(const struct damage *damage, sluice_schedule *schedul
     return planted;
 }
 
-static void damage_to_random_schedules_is_noticed(void **state) {
+static void damage_to_random_schedules_is_found(void **state) {
     (void)state;
     uint64_t random      = test_seed();
     int planted[DAMAGES] = {0};
@@ -401,15 +401,15 @@ static void damage_to_random_schedules_is_noticed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_schedule_runs_over_both_kinds_of_queues),
-        cmocka_unit_test(own_orders_deadlock_in_one_queue),
-        cmocka_unit_test(what_runs_in_one_queue_runs_in_many),
-        cmocka_unit_test(groups_matter),
+        cmocka_unit_test(orders_of_each_rank_deadlock_in_one_queue),
+        cmocka_unit_test(what_runs_in_one_queue_runs_in_several),
+        cmocka_unit_test(without_groups_one_queue_deadlocks),
         cmocka_unit_test(groups_are_of_two_ranks),
         cmocka_unit_test(tied_models_run_over_one_queue_per_rank),
-        cmocka_unit_test(chains_can_be_followed),
-        cmocka_unit_test(long_chains_are_cut),
-        cmocka_unit_test(random_schedules_that_can_run_do),
-        cmocka_unit_test(damage_to_random_schedules_is_noticed),
+        cmocka_unit_test(a_deadlock_names_its_chain),
+        cmocka_unit_test(long_chains_are_shortened),
+        cmocka_unit_test(random_schedules_compile_and_run),
+        cmocka_unit_test(damage_to_random_schedules_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

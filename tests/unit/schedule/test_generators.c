@@ -136,7 +136,7 @@ static void assert_complete(const shape *of, const sluice_schedule *schedule) {
     free(at.last[1]);
 }
 
-static void lists_are_complete_placed_and_ascending(void **state) {
+static void lists_are_complete_on_their_rank_and_ascending(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 600; trial++) {
@@ -390,7 +390,7 @@ static void assert_agreement(const shape *of, sluice_queues queues) {
 }
 
 /* Idle share of the makespan: (p - 1) / (what is left of it, in the papers' units). */
-static void idle_shares_are_the_papers(void **state) {
+static void idle_shares_agree_with_the_papers(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -454,10 +454,10 @@ static void slack_hides_transfers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_are_complete_placed_and_ascending),
+        cmocka_unit_test(lists_are_complete_on_their_rank_and_ascending),
         cmocka_unit_test(known_makespans_and_peaks_at_4_ranks_and_8_microbatches),
         cmocka_unit_test(makespans_idle_and_memory_are_as_documented),
-        cmocka_unit_test(idle_shares_are_the_papers),
+        cmocka_unit_test(idle_shares_agree_with_the_papers),
         cmocka_unit_test(a_program_takes_as_long_as_its_actions),
         cmocka_unit_test(slack_hides_transfers),
     };

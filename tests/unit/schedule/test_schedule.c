@@ -139,7 +139,7 @@ static void bad_lists_are_refused(void **state) {
         {{SLUICE_ACTION_IDLE, 0, 0, 0},
          {SLUICE_ACTION_IDLE, 0, 0, 0},
          SLUICE_E_SCHEDULE,
-         "no rank has anything to do"},
+         "the schedule has no actions"},
         {{SLUICE_ACTION_F, 0, -1, 0},
          {SLUICE_ACTION_F, 1, 0, 0},
          SLUICE_E_ARGUMENT,
@@ -218,7 +218,7 @@ static void every_schedule_prints_and_parses_to_itself(void **state) {
 }
 
 /* Groups are distinguished by their numbers, whatever they are; an idle rank is an empty row. */
-static void lists_of_ones_own_print_and_parse_to_themselves(void **state) {
+static void custom_lists_print_and_parse_to_themselves(void **state) {
     (void)state;
     const sluice_action first[]        = {{SLUICE_ACTION_F, 0, 0, 7}, {SLUICE_ACTION_B, 0, 0, 7},
                                           {SLUICE_ACTION_F, 0, 1, 3}, {SLUICE_ACTION_IDLE, 5, 5, 0},
@@ -238,7 +238,7 @@ static void lists_of_ones_own_print_and_parse_to_themselves(void **state) {
     sluice_schedule_free(schedule);
 }
 
-static void other_ways_to_write_it_mean_the_same(void **state) {
+static void alternative_spellings_mean_the_same(void **state) {
     (void)state;
     static const struct {
         const char *text, *printed;
@@ -341,8 +341,8 @@ int main(void) {
         cmocka_unit_test(text_prints_back_to_itself),
         cmocka_unit_test(bad_text_is_refused_with_line_cell_and_byte),
         cmocka_unit_test(every_schedule_prints_and_parses_to_itself),
-        cmocka_unit_test(lists_of_ones_own_print_and_parse_to_themselves),
-        cmocka_unit_test(other_ways_to_write_it_mean_the_same),
+        cmocka_unit_test(custom_lists_print_and_parse_to_themselves),
+        cmocka_unit_test(alternative_spellings_mean_the_same),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(shorter_options_keep_the_defaults),
         cmocka_unit_test(bad_lists_are_refused),

@@ -21,7 +21,7 @@ static void warmup_is_a_straight_line_from_the_first_step(void **state) {
     assert_rate(&rate, 4, 0.8);
 }
 
-static void cosine_falls_from_peak_to_least(void **state) {
+static void cosine_falls_from_peak_to_minimum(void **state) {
     (void)state;
     const sluice_learning_rate rate = {0.8, 0.2, 4, 20, SLUICE_DECAY_COSINE};
     assert_rate(&rate, 12, 0.5); /* half way */
@@ -33,7 +33,7 @@ static void cosine_falls_from_peak_to_least(void **state) {
                     sluice_learning_rate_at(&rate, step - 1));
 }
 
-static void without_decay_the_peak_stays(void **state) {
+static void without_decay_the_peak_is_kept(void **state) {
     (void)state;
     const sluice_learning_rate rate = {0.5, 0.1, 2, 5, SLUICE_DECAY_NONE};
     assert_rate(&rate, 1, 0.25);
@@ -42,7 +42,7 @@ static void without_decay_the_peak_stays(void **state) {
     assert_rate(&rate, 50, 0.5);
 }
 
-static void edges_of_the_warmup_hold(void **state) {
+static void the_ends_of_the_warmup_are_exact(void **state) {
     (void)state;
     const sluice_learning_rate none = {0.5, 0.1, 0, 2, SLUICE_DECAY_COSINE};
     assert_rate(&none, 1, 0.3);
@@ -57,9 +57,9 @@ static void edges_of_the_warmup_hold(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warmup_is_a_straight_line_from_the_first_step),
-        cmocka_unit_test(cosine_falls_from_peak_to_least),
-        cmocka_unit_test(without_decay_the_peak_stays),
-        cmocka_unit_test(edges_of_the_warmup_hold),
+        cmocka_unit_test(cosine_falls_from_peak_to_minimum),
+        cmocka_unit_test(without_decay_the_peak_is_kept),
+        cmocka_unit_test(the_ends_of_the_warmup_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,7 @@ static uint64_t train_by_hand(const setting *with, double *losses) {
     return value;
 }
 
-static void test_steps_are_those_by_hand(void **state) {
+static void steps_equal_those_made_by_hand(void **state) {
     (void)state;
     const sluice_run_options options = run_options();
     setting with                     = open_all(&options);
@@ -139,7 +139,7 @@ static void test_steps_are_those_by_hand(void **state) {
 
 /* ---- evaluation ---- */
 
-static void test_evaluations_are_due_and_disturb_nothing(void **state) {
+static void evaluations_are_due_and_change_nothing(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     options.evaluate_every     = 4;
@@ -174,7 +174,7 @@ static void set_one_weight(const setting *with, float value) {
         sluice_pipeline_write_parameter(with->pipeline, "transformer.ln_f.weight", weights, 8));
 }
 
-static void test_minibatches_are_skipped_as_long_as_that_is_allowed(void **state) {
+static void minibatches_are_skipped_up_to_the_limit(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     options.skip_nonfinite     = 2;
@@ -217,7 +217,7 @@ static void copy_parameters(const setting *from, const setting *to) {
     }
 }
 
-static void test_a_run_goes_on_from_its_state(void **state) {
+static void a_run_continues_from_its_state(void **state) {
     (void)state;
     sluice_run_options options = run_options();
     setting one                = open_all(&options);
@@ -246,7 +246,7 @@ static void test_a_run_goes_on_from_its_state(void **state) {
 
 /* ---- refusals ---- */
 
-static void test_states_of_no_run_are_refused(void **state) {
+static void impossible_states_are_refused(void **state) {
     (void)state;
     const sluice_run_options options = run_options();
     setting with                     = open_all(&options);
@@ -260,7 +260,7 @@ static void test_states_of_no_run_are_refused(void **state) {
     close_all(&with);
 }
 
-static void test_what_cannot_be_run_is_refused(void **state) {
+static void impossible_runs_are_refused(void **state) {
     (void)state;
     const sluice_run_options good = run_options();
     sluice_run_options bad        = good;
@@ -283,7 +283,7 @@ static void test_what_cannot_be_run_is_refused(void **state) {
     close_all(&with);
 }
 
-static void test_a_model_of_other_things_is_refused(void **state) {
+static void a_model_without_tokens_is_refused(void **state) {
     (void)state;
     const folder files                = folder_make();
     const sluice_run_options options  = run_options();
@@ -307,13 +307,13 @@ static void test_a_model_of_other_things_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steps_are_those_by_hand),
-        cmocka_unit_test(test_evaluations_are_due_and_disturb_nothing),
-        cmocka_unit_test(test_minibatches_are_skipped_as_long_as_that_is_allowed),
-        cmocka_unit_test(test_a_run_goes_on_from_its_state),
-        cmocka_unit_test(test_states_of_no_run_are_refused),
-        cmocka_unit_test(test_what_cannot_be_run_is_refused),
-        cmocka_unit_test(test_a_model_of_other_things_is_refused),
+        cmocka_unit_test(steps_equal_those_made_by_hand),
+        cmocka_unit_test(evaluations_are_due_and_change_nothing),
+        cmocka_unit_test(minibatches_are_skipped_up_to_the_limit),
+        cmocka_unit_test(a_run_continues_from_its_state),
+        cmocka_unit_test(impossible_states_are_refused),
+        cmocka_unit_test(impossible_runs_are_refused),
+        cmocka_unit_test(a_model_without_tokens_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_isolated_transport.c -- that the isolated transport isolates: only a rank's own thread may
- * speak for it, from join to leave, and nobody's memory is seen by another. */
+/* test_isolated_transport.c -- the isolated transport isolates: only a rank's thread may call for
+ * it, from join to leave, and no rank sees another's memory. */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/transport_cases.h"
 
@@ -21,9 +21,9 @@ static void expect_right(bool joins_itself, void (*script)(rank_thread *me)) {
     if (!run(said, &(rank_setup){2, there, 2, {0}, joins_itself, 0}, script)) fail_msg("%s", said);
 }
 
-/* ---- who may call ---- */
+/* ---- calling threads ---- */
 
-/* All that is called for a rank, as rank 1. */
+/* Every call for a rank, made for rank 1. */
 static void call_for_another(rank_thread *me, const char *says) {
     const sluice__transport_ops *const ops = me->ops;
     const sluice__mark mark                = {me->stream, me->marks[0]};
@@ -78,13 +78,15 @@ static void a_rank_speaks_between_join_and_leave(void **state) {
 
 /* ---- what is copied when ---- */
 
-/* The sender's memory is read when both ends are posted, and the receiver's written in its own
- * calls only. */
+/* The sender's memory is read when both ends are posted, and the receiver's written only in its
+ * calls. */
 static void look_at_memory(rank_thread *me) {
     if (me->rank == 0) {
         check_ok(me, rank_write(me, 0, 1));
         check_ok(me, rank_send(me, 1, 0, 0, 1));
-        check_ok(me, rank_write(me, 0, 2)); /* not for a user to do: to see that it is read late */
+        check_ok(
+            me, rank_write(me, 0,
+                           2)); /* a user must not do this: it shows that the memory is read late */
         check_ok(me, rank_meet(me));
         check_ok(me, rank_meet(me));
         check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
@@ -93,7 +95,7 @@ static void look_at_memory(rank_thread *me) {
         check_ok(me, rank_meet(me));
         check_ok(me, rank_receive(me, 0, 0, 5, 1));
         check_ok(me, rank_meet(me));
-        check_ok(me, rank_meet(me)); /* it is sent, and on its way */
+        check_ok(me, rank_meet(me)); /* it is sent, and in transit */
         check_number(me, 5, 0);
         check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
         check_number(me, 5, 2);

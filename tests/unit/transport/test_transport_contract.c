@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_transport_contract.c -- the contract that every transport keeps (transport.h): of the one
- * that is named on the command line, `isolated` or one of the registry's.
+ * test_transport_contract.c -- the contract that every transport keeps (transport.h), for the one
+ * named on the command line: `isolated`, or one of the registry.
  */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/transport_cases.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_transport_mistakes.c -- the cases of the contract find mistakes: transports that work, but
- * for one function, each fail the case that is about it.
+ * test_transport_mistakes.c -- the cases of the contract find mistakes: transports that work except
+ * for one function each fail the case about it.
  */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/transport_cases.h"
@@ -10,11 +10,11 @@
 
 #include "sluice/device.h"
 
-static const sluice__transport_ops *right; /* what a mistake is made in */
+static const sluice__transport_ops *right; /* the correct transport, in which a mistake is made */
 
 /* ---- mistakes ---- */
 
-/* What is posted is over: it is buffered, or nobody asked. */
+/* Every posted transfer counts as over. */
 static sluice_status wait_for_nobody(sluice__transport *transport, const sluice__transfer_end *at,
                                      double seconds, bool *done, sluice_event **over) {
     (void)transport, (void)at, (void)seconds;
@@ -37,7 +37,7 @@ static sluice_status join_at_once(sluice__transport *transport, int rank, sluice
     return SLUICE_OK;
 }
 
-/* There are two channels, and it takes the wrong one. */
+/* It takes the wrong one of two channels. */
 static sluice_status receive_on_the_other(sluice__transport *transport,
                                           const sluice__message *message, void *buffer,
                                           sluice__mark mark) {
@@ -79,7 +79,7 @@ static sluice_status gather_backwards(sluice__transport *transport, sluice__gath
     return status;
 }
 
-/* The report is what was gathered for the norm. */
+/* The report is the gather of the norm. */
 static sluice_status give_to_the_other(sluice__transport *transport, sluice__gather which, int rank,
                                        const void *mine) {
     return right->post_gather(transport, (sluice__gather)(1 - (int)which), rank, mine);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_world.c -- the bootstrap of a world of one process, and gathers through host memory: what
- * threads tell each other, how long they wait, and that an abort ends it. */
+/* test_world.c -- the bootstrap of a world of one process, and gathers through host memory:
+ * exchange among threads, deadlines, and aborts. */
 #include "tests/support/support.h"
 
 #include <pthread.h>
@@ -15,7 +15,7 @@ enum { RANKS = 4, ROUNDS = 200 };
 
 static const double long_s = 20;
 
-/* One rank's thread, and what came of it. */
+/* One rank's thread, and its outcome. */
 typedef struct rank {
     sluice__world *world;
     sluice__host_gather *gather;
@@ -35,7 +35,7 @@ static void start(pthread_t *threads, rank *ranks, int count, void *(*body)(void
         assert_int_equal(pthread_create(&threads[r], NULL, body, &ranks[r]), 0);
 }
 
-/* `body` on every rank's thread; each must return SLUICE_OK, or what is expected. */
+/* Run `body` on every rank's thread; each must return SLUICE_OK, or what is expected. */
 static void run(sluice__world *world, sluice__host_gather *gather, void *(*body)(void *)) {
     pthread_t threads[RANKS];
     rank ranks[RANKS];
@@ -79,7 +79,7 @@ static sluice_status get(const sluice__world *world, void *blob, size_t bytes, c
     return world->bootstrap_ops->get(world->bootstrap, blob, bytes, key, seconds);
 }
 
-/* Each gives a blob of its own size, when it likes, and reads those of all. */
+/* Each rank gives a blob of a different size, at any time, and reads those of all. */
 static sluice_status tell_all(const rank *me) {
     int mine[RANKS], other[RANKS];
     char key[16];
@@ -139,7 +139,7 @@ static void blobs_are_waited_for_in_vain(void **state) {
 
 static atomic_int arrived;
 
-/* Nobody is a meeting ahead of another. */
+/* No rank is a meeting ahead of another. */
 static sluice_status meet_often(const rank *me) {
     const sluice__world *const world = me->world;
     for (int n = 0; n < ROUNDS; n++) {
@@ -167,7 +167,7 @@ static void meetings_are_of_all_ranks(void **state) {
     sluice__world_close(&world);
 }
 
-/* A rank that gave up and comes again is one rank, not two. */
+/* A rank that gave up and comes again counts once. */
 static void a_missed_meeting_does_not_count(void **state) {
     (void)state;
     sluice__world world;

@@ -87,7 +87,7 @@ static void expect_attention_refused(int64_t kv_heads, float rotary_base, const 
     assert_string_equal(sluice_last_error()->hint, hint);
 }
 
-void attention_that_a_device_has_not_is_refused(void **state) {
+void unsupported_attention_is_refused(void **state) {
     (void)state;
     expect_attention_refused(4, 10000,
                              "attention asks for rotary positions of base 10000, and no device has "

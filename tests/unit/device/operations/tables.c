@@ -35,8 +35,8 @@ static void check_embedding(uint64_t *random, const int64_t shape[4], bool has_p
     float *const dy = random_floats(random, rows * width), *const out = floats(all);
     memset(y, 0, (size_t)(rows * width) * sizeof *y);
     memcpy(out, tables, (size_t)all * sizeof *out);
-    const float *const places            = has_positions ? tables + table_count : NULL;
-    const sluice_embedding args          = {NULL,    tokens, tables, places,
+    const float *const position_rows     = has_positions ? tables + table_count : NULL;
+    const sluice_embedding args          = {NULL,    tokens, tables, position_rows,
                                             samples, length, width,  vocabulary};
     const sluice_embedding_backward back = {NULL,   NULL,  tokens,     dy,        samples,
                                             length, width, vocabulary, positions, first};

@@ -12,7 +12,7 @@
     X(an_unknown_activation_is_refused) \
     X(norms_agree) \
     X(attention_agrees) \
-    X(attention_that_a_device_has_not_is_refused) \
+    X(unsupported_attention_is_refused) \
     X(embedding_agrees) \
     X(a_token_outside_the_table_is_refused) \
     X(classifier_agrees) \
