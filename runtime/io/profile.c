@@ -183,7 +183,7 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
     SLUICE__TRY(read_default_link(profile, object, name));
     if (!links) return SLUICE_OK;
     if (!json_is_array(links) || json_array_size(links) > MAX_LAYERS)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at max %d", name,
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at most %d", name,
                             MAX_LAYERS);
     const size_t count = json_array_size(links);
     SLUICE__TRY(sluice__alloc(&profile->links, count, sizeof *profile->links));
