@@ -2,6 +2,7 @@
 /* plugin.c -- finds and loads backends' libraries, each once per process. */
 #include "runtime/device/plugin.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
@@ -151,6 +152,7 @@ sluice_status sluice__plugin_device(const sluice_device_ops **out, const char *p
                                     const char *name) {
     const sluice__plugin *found = NULL;
     SLUICE__TRY(find_plugin(&found, plugin));
+    assert(found);
     for (int k = 0; found->devices[k]; k++) {
         if (strcmp(found->devices[k]->name, name) != 0) continue;
         *out = found->devices[k];
@@ -163,6 +165,7 @@ sluice_status sluice__plugin_transport(const sluice__transport_ops **out, const 
                                        const char *name) {
     const sluice__plugin *found = NULL;
     SLUICE__TRY(find_plugin(&found, plugin));
+    assert(found);
     for (int k = 0; found->transports[k]; k++) {
         if (strcmp(found->transports[k]->name, name) != 0) continue;
         *out = found->transports[k];

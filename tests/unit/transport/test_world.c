@@ -127,7 +127,7 @@ static void blobs_are_waited_for_in_vain(void **state) {
     assert_ok(put(&world, "a", &mine, sizeof mine));
     assert_ok(put(&world, "empty", NULL, 0));
     assert_refused(get(&world, &got, 4, "a", long_s), SLUICE_E_ARGUMENT,
-                   "'a' of the bootstrap is not of 4 bytes");
+                   "the bootstrap's 'a' does not have 4 bytes");
     assert_int_equal(got, 0);
     assert_ok(get(&world, &got, sizeof got, "a", 0));
     assert_int_equal(got, 7);
