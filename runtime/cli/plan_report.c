@@ -105,7 +105,7 @@ static void print_heading(const train_problem *problem, const train_options *opt
 }
 
 /* Each line of the degradations. */
-static void print_lacks(const char *lines) {
+static void print_degradations(const char *lines) {
     while (*lines) {
         const int length = (int)strcspn(lines, "\n");
         printf("note      %.*s\n", length, lines);
@@ -124,7 +124,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     if (strcmp(device, "cpu") == 0) printf(", %d thread%s each", threads, threads == 1 ? "" : "s");
     printf("), ");
     print_sizes(program);
-    print_lacks(sluice_pipeline_degradations(problem->pipeline));
+    print_degradations(sluice_pipeline_degradations(problem->pipeline));
     putchar('\n');
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');

@@ -94,7 +94,7 @@ static void note_irregular(struct picture *picture, const sluice_timeline_span *
     if (fabs(times - round(times)) > 1e-6) picture->regular = false;
 }
 
-static void note_room(struct picture *picture, const sluice_timeline_span *span, double lasts) {
+static void count_if_wide(struct picture *picture, const sluice_timeline_span *span, double lasts) {
     (void)span;
     picture->actions++;
     picture->wide_enough += lasts * picture->scale > picture->label - 1e-9;
@@ -112,7 +112,7 @@ static void choose_scale(struct picture *picture) {
     /* Wider than the label and one more shows nothing new. */
     if (picture->regular && min >= 1)
         picture->scale = fmin(floor(min + 1e-9), picture->label + 1) / picture->shortest;
-    each_action(picture, note_room);
+    each_action(picture, count_if_wide);
     picture->wide = 4 * picture->wide_enough >= 3 * picture->actions;
 }
 

@@ -49,23 +49,23 @@ enum { REPLACEMENT = 0xFFFD };
 /* The code point at `bytes` and its length in bytes; REPLACEMENT and 1 where there is none.
  */
 static uint32_t decode(const unsigned char *bytes, int *length) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char first     = bytes[0];
-    const int wants               = first < 0x80             ? 1
-                                    : (first & 0xE0) == 0xC0 ? 2
-                                    : (first & 0xF0) == 0xE0 ? 3
-                                    : (first & 0xF8) == 0xF0 ? 4
-                                                             : 0;
-    *length                       = 1;
-    if (wants <= 1) return wants == 1 ? first : REPLACEMENT;
-    uint32_t code = first & (0x7FU >> wants);
-    for (int n = 1; n < wants; n++) { /* the final zero is not a continuation either */
+    static const uint32_t min_code[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char first        = bytes[0];
+    const int length_here            = first < 0x80             ? 1
+                                       : (first & 0xE0) == 0xC0 ? 2
+                                       : (first & 0xF0) == 0xE0 ? 3
+                                       : (first & 0xF8) == 0xF0 ? 4
+                                                                : 0;
+    *length                          = 1;
+    if (length_here <= 1) return length_here == 1 ? first : REPLACEMENT;
+    uint32_t code = first & (0x7FU >> length_here);
+    for (int n = 1; n < length_here; n++) { /* the final zero is not a continuation either */
         if ((bytes[n] & 0xC0) != 0x80) return REPLACEMENT;
         code = code << 6 | (bytes[n] & 0x3FU);
     }
-    if (code < least[wants] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+    if (code < min_code[length_here] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
         return REPLACEMENT;
-    *length = wants;
+    *length = length_here;
     return code;
 }
 

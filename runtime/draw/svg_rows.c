@@ -73,7 +73,7 @@ static void put_boxes(sluice__sheet *sheet, const sluice__page *page,
     if (open) sluice__put(sheet, "</g>\n");
 }
 
-static bool has_room(const sluice__page *page, double lasts, int microbatch) {
+static bool number_fits(const sluice__page *page, double lasts, int microbatch) {
     const double number = snprintf(NULL, 0, "%d", microbatch) * DIGIT_WIDTH * page->digits;
     return lasts * page->scale - page->slit >= number + 1;
 }
@@ -81,8 +81,8 @@ static bool has_room(const sluice__page *page, double lasts, int microbatch) {
 /* If the largest number does not fit most boxes of a kind, none of that kind has a number: some
  * without would look like an error. */
 static bool is_numbered(const sluice__page *page, const sluice_timeline_span *span) {
-    return has_room(page, page->lasts[span->kind], page->microbatches - 1) &&
-           has_room(page, span->end - span->begin, span->microbatch);
+    return number_fits(page, page->lasts[span->kind], page->microbatches - 1) &&
+           number_fits(page, span->end - span->begin, span->microbatch);
 }
 
 static void put_numbers(sluice__sheet *sheet, sluice__page *page,

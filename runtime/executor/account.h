@@ -9,7 +9,7 @@ sluice_status sluice__account_make(sluice_pipeline *pipeline);
 void sluice__account_free(sluice_pipeline *pipeline);
 /* Fill what the last step says of its time; `result->seconds` is known. */
 void sluice__account(sluice_pipeline *pipeline, sluice_result *result);
-/* Of the last step: [ranks]. */
+/* Results of the last step: [ranks]. */
 const sluice_ledger *sluice__ledgers(const sluice_pipeline *pipeline);
 
 #endif

@@ -77,13 +77,13 @@ sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipel
 
 sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
                                const sluice_batch *batch) {
-    const int m        = by->microbatches;
-    const int64_t most = sluice_program_samples(by, 0);
+    const int m           = by->microbatches;
+    const int64_t largest = sluice_program_samples(by, 0);
     SLUICE__TRY(check_batch(pipeline, batch));
     double sum = 0;
     for (int64_t first = 0; first < batch->samples;) {
         for (int i = 0; i <= m; i++) {
-            const int64_t at              = first + i * most;
+            const int64_t at              = first + i * largest;
             pipeline->run.first_sample[i] = at < batch->samples ? at : batch->samples;
         }
         const sluice__run how = {.batch = *batch};

@@ -22,10 +22,10 @@ static sluice_status copy_field(char **out, const json_t *object, const char *ke
 
 static sluice_status read_bytes(size_t *out, const json_t *object, const char *key,
                                 const char *where) {
-    const int64_t most = (int64_t)1 << 40; /* so that sums over layers cannot overflow */
+    const int64_t max = (int64_t)1 << 40; /* so that sums over layers cannot overflow */
     int64_t bytes;
     SLUICE__TRY(sluice__field_count(&bytes, object, key, 0, where));
-    if (bytes > most)
+    if (bytes > max)
         return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is %lld, more than 1 TiB", where, key,
                             (long long)bytes);
     *out = (size_t)bytes;
@@ -183,7 +183,7 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
     SLUICE__TRY(read_default_link(profile, object, name));
     if (!links) return SLUICE_OK;
     if (!json_is_array(links) || json_array_size(links) > MAX_LAYERS)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at most %d", name,
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at max %d", name,
                             MAX_LAYERS);
     const size_t count = json_array_size(links);
     SLUICE__TRY(sluice__alloc(&profile->links, count, sizeof *profile->links));

@@ -87,7 +87,7 @@ typedef struct sluice__transport_ops {
 
     /* On every rank's thread, once all of them have allocated what they need: whatever the ranks
      * must agree on or connect happens here, in at most `seconds`; a post takes no longer, either.
-     * `stream` is that of all marks. Nothing may be allocated or given back between this and
+     * `stream` is that of all marks. Nothing may be allocated or freed between this and
      * leave(), which is called on the same thread, after abort() too; it may be called twice. */
     sluice_status (*join)(sluice__transport *transport, int rank, sluice_device *device,
                           sluice_stream *stream, double seconds);

@@ -207,7 +207,7 @@ static sluice_status finalize(sluice__transport *transport, sluice__nccl_rank *m
     return SLUICE_OK;
 }
 
-/* As one group: each abort waits until its kernels have left the stream, where those of all stand
+/* As one group: each abort waits until its kernels have left the stream, where those of all wait
  * in line.
  */
 static void abort_rank(sluice__transport *transport, sluice__nccl_rank *me) {
