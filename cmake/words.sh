@@ -4,7 +4,7 @@
 # many there are. --strict prints and counts those in the folders of $clean alone, and fails if there
 # are any: `lint` says this.
 set -u
-clean='bench cmake examples tests'
+clean='bench cmake examples include partition runtime/base runtime/model runtime/optimizer runtime/planner runtime/program runtime/schedule tests'
 
 # A pattern (grep -P, case ignored), ' = ', and what to say instead. What is good English, such as a
 # file that is "the one place for" something, an update "in place" or "handed over", is no match.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* command_check.c -- `sluice check`: a schedule is proven to run, or the first thing wrong is
- * named. */
+/* command_check.c -- `sluice check`: proves that a schedule runs, or names the first error. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,7 +69,7 @@ static int print_json(const sluice_schedule *schedule, const sluice_program *pro
 
 /* ---- what is wrong ---- */
 
-/* The sentence goes to standard error, and into the object. */
+/* The error goes to standard error and into the object. */
 static int say_wrong(const tool_choice *choice, bool said) {
     const sluice_error *const error = sluice_last_error();
     const char *const name          = choice->schedule.name;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* command_info.c -- `sluice info`: what this build is and what it finds here. */
+/* command_info.c -- `sluice info`: what this build is and what this machine has. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command_line.h"
 
-/* The library's own words, from whichever BLAS was linked in. */
+/* The description that the linked BLAS gives of itself. */
 static const char *blas_in_use(void) {
     static const char *const names[] = {"openblas_get_config", "bli_info_get_version_str"};
     static const char *const known[] = {"OpenBLAS", "BLIS"};
@@ -25,7 +25,7 @@ static const char *blas_in_use(void) {
                                               : "none: matrix products in plain C";
 }
 
-/* The devices of a kind that is a plug-in, or the one sentence that says why there are none. */
+/* Print the devices of a kind that is a plug-in, or the reason why there are none. */
 static void print_devices(const char *kind) {
     const sluice_device_ops *ops = NULL;
     int count                    = 0;

@@ -15,7 +15,7 @@ typedef struct parse {
     const cli_option *option[MAX_OPTIONS];
     char *base[MAX_OPTIONS]; /* the struct that the option's field is in */
     int count;
-    struct argp_option list[MAX_OPTIONS]; /* what argp is given of them, and headings */
+    struct argp_option list[MAX_OPTIONS]; /* what argp gets: options and headings */
     int listed;
     cli_strays strays;
 } parse;
@@ -54,7 +54,7 @@ static void note_strays(cli_strays *strays, const cli_option *option) {
         if (!(option->takers >> taker & 1)) strays->name[taker] = option->name;
 }
 
-/* argp wants an errno; the sentence is said already. */
+/* argp needs an errno; the error is printed already. */
 static error_t take(int key, char *text, struct argp_state *state) {
     parse *const all = state->input;
     if (key == ARGP_KEY_ARG) key = CLI_ARGUMENT;
@@ -82,7 +82,7 @@ int cli_parse(void *options, cli_strays *strays, const cli_command *command, uns
                                 .doc      = help};
     argv[0]                  = title;
     const error_t got        = argp_parse(&parser, argc, argv, 0, NULL, &all);
-    argv[0]                  = NULL; /* the title ends here */
+    argv[0]                  = NULL; /* the title is a local array */
     if (got != 0) return CLI_USAGE;
     if (strays) *strays = all.strays;
     return CLI_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* command_line.h -- options as tables: a row says what an option is called, who takes it, how its
- * text is read, and into which field. */
+/* command_line.h -- options as tables: a row has an option's name, the commands that take it, the
+ * reader of its text, and the field to fill. */
 #ifndef SLUICE_CLI_COMMAND_LINE_H
 #define SLUICE_CLI_COMMAND_LINE_H
 
@@ -22,27 +22,27 @@ enum {
     CLI_TAKERS   = 5
 };
 
-/* The key of a row for the arguments that are no options; others are a short option's letter, or
- * 0 where there is none. */
+/* The key of the row for arguments that are not options. Other keys are a short option's letter, or
+ * 0 without one. */
 enum { CLI_ARGUMENT = 1 };
 
 typedef struct cli_option cli_option;
 
-/* Read `text` into `field`; `name` ("--steps") is for the sentence that refuses it. */
+/* Read `text` into `field`; `name` ("--steps") is for the error. */
 typedef int cli_reader(void *field, const cli_option *option, const char *name, const char *text);
 
 struct cli_option {
     const char *name;
     int key;
     unsigned takers;
-    const char *value; /* what --help calls it; NULL: a flag */
+    const char *value; /* its name in --help; NULL: a flag */
     const char *help;
     cli_reader *read;
     size_t field;                      /* its offset in the struct that the table is for */
     double min, max;                   /* of a number */
     const char *const *words;          /* to choose from; ends with NULL */
-    const char *(*help_of)(void);      /* makes the help where that is not a constant, or NULL */
-    const char *(*word_of)(int index); /* the words where those are not constants, or NULL */
+    const char *(*help_of)(void);      /* makes a help that is not constant; or NULL */
+    const char *(*word_of)(int index); /* gives words that are not constant; or NULL */
 };
 
 /* Rows for one struct, which is at `offset` in the command's; ends with a row without a reader. */
@@ -53,7 +53,7 @@ typedef struct cli_option_table {
     const char *heading; /* of the group, or NULL */
 } cli_option_table;
 
-/* For each taker an option that was named although this one does not take it; or NULL. */
+/* For each taker an option that was given although this one does not take it; or NULL. */
 typedef struct cli_strays {
     const char *name[CLI_TAKERS];
 } cli_strays;
@@ -63,7 +63,7 @@ typedef struct cli_strays {
 int cli_parse(void *options, cli_strays *strays, const cli_command *command, unsigned takers,
               const cli_option_table *tables, int argc, char **argv);
 
-/* The option for one taker that this one does not take; or NULL. */
+/* An option that was given and that this taker does not take; or NULL. */
 const char *cli_stray(const cli_strays *strays, unsigned taker);
 
 /* Options of a cli_schedule_choice: its name and numbers (schedule_options.c). */
@@ -83,7 +83,7 @@ cli_reader cli_take_texts;  /* cli_texts: one more */
 /* The position of `text` among the row's words. */
 int cli_read_word(int *out, const cli_option *option, const char *name, const char *text);
 
-/* Texts of an option that may be named again, in order. Release `text` with free(). */
+/* Texts of an option that may be repeated, in order. Release `text` with free(). */
 typedef struct cli_texts {
     const char **text;
     int count;

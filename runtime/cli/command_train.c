@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* command_train.c -- `sluice train`: plan, steps, held-out losses, what came of it. */
+/* command_train.c -- `sluice train`: plan, steps, held-out losses, results. */
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -20,7 +20,7 @@ typedef struct train_run {
     char weights[17];
 } train_run;
 
-/* ---- Ctrl-C: the step in hand is finished; a second one ends the process at once ---- */
+/* ---- Ctrl-C: the current step is finished; a second one ends the process at once ---- */
 
 static volatile sig_atomic_t interrupt_seen;
 
@@ -29,7 +29,7 @@ static void see_interrupt(int signal_number) {
     interrupt_seen = 1;
 }
 
-/* Where a shell made background jobs deaf to it, they stay so. */
+/* A signal that a shell ignores for background jobs stays ignored. */
 static void watch_interrupts(void) {
     struct sigaction action = {0}, before = {0};
     action.sa_handler = see_interrupt;
@@ -41,7 +41,8 @@ static void watch_interrupts(void) {
 
 /* ---- steps ---- */
 
-/* A failure of the run is said below the live line; after a deadline its problem stays. */
+/* A failure of the run is printed below the live line. After a deadline the problem is not freed.
+ */
 static int report(train_run *run, sluice_status status) {
     if (status == SLUICE_OK) return CLI_OK;
     train_progress_leave(&run->progress);
@@ -78,7 +79,7 @@ static void show_step(train_run *run) {
         train_progress_step(&run->progress, &run->step);
 }
 
-/* One step and, where they are due, held-out loss and digest. */
+/* One step, with held-out loss and digest if they are due. */
 static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
     run->interrupted = interrupt_seen != 0;
@@ -105,7 +106,7 @@ static int run_steps(train_run *run) {
 
 /* ---- what came of it ---- */
 
-/* In a picture, in text, in a table: as far as they were asked for. */
+/* As a picture, as text, as a table: those that were requested. */
 static int show_last_step(const train_run *run) {
     const train_options *const options    = run->options;
     const sluice_pipeline *const pipeline = run->problem.pipeline;
@@ -169,9 +170,9 @@ int command_train(const cli_command *command, int argc, char **argv) {
     if (!failed) failed = train(&run);
     if (run.log && fclose(run.log) != 0 && !failed)
         failed = cli_fail(CLI_FAILED, "the log cannot be written; free disk space and run again");
-    if (failed && made) (void)rmdir(options.out); /* only if nothing got into it */
+    if (failed && made) (void)rmdir(options.out); /* only if it is empty */
 out:
-    if (!run.stuck) train_free_problem(&run.problem); /* else the process takes all with it */
+    if (!run.stuck) train_free_problem(&run.problem); /* else the end of the process frees all */
     train_free_options(&options);
     return failed;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.h -- the table of subcommands: what each is called, takes, does, and says of itself. */
+/* commands.h -- the table of subcommands: name, arguments, function and help of each. */
 #ifndef SLUICE_CLI_COMMANDS_H
 #define SLUICE_CLI_COMMANDS_H
 
@@ -13,7 +13,7 @@ typedef struct cli_command {
 
 /*
  * One row, three uses: the list of `sluice --help`, the command's own --help, and the choice of
- * what runs. A new row X(name, ...) runs command_<name>(), which a file of its own defines.
+ * what runs. A new row X(name, ...) runs command_<name>(), in a new file command_<name>.c.
  */
 /* clang-format off */
 #define CLI_COMMAND_MAP(X)                                                                         \

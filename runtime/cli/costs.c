@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* costs.c -- what stages and links cost, as the command line or a profile says. */
+/* costs.c -- costs of stages and links, from the command line or a profile. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static int no_memory(void) {
 
 /* ---- numbers between separators ---- */
 
-/* Up to `max` numbers separated by commas, as long as `bytes`; how many there are, or 0. */
+/* Read up to `max` numbers separated by commas from `bytes` bytes; returns how many, or 0. */
 static int read_numbers(double *out, int max, const char *option, const char *text, size_t bytes) {
     int count = 0;
     for (size_t at = 0; at <= bytes; count++) {
@@ -68,7 +68,7 @@ static int read_entry(cost_list *list, const char *text, size_t bytes) {
     return CLI_OK;
 }
 
-/* Entries end with ';' or a new line; the last one need not, and blank ones are none. */
+/* Entries end with ';' or a new line; the last one need not, and blank ones are skipped. */
 static int read_entries(cost_list *list, const char *text) {
     while (*text) {
         const size_t bytes = strcspn(text, ";\r\n");
@@ -157,7 +157,7 @@ static int read_pair(int *from, int *to, const char **rest, const char *text, in
     return CLI_OK;
 }
 
-/* Of one pair of ranks, in both directions; or of every link that is not named. */
+/* The cost of one pair of ranks, in both directions; or of every link that is not named. */
 static int read_link(given_costs *out, const char *text, int ranks) {
     double numbers[2] = {0, 0};
     int from = -1, to = -1;
@@ -181,7 +181,7 @@ static int read_link(given_costs *out, const char *text, int ranks) {
     return CLI_OK;
 }
 
-/* The profile's first: of those that fit, the last counts. */
+/* The profile's come first: the last one that fits counts. */
 static int read_links(given_costs *out, const cost_choice *choice, int ranks) {
     const int known = out->profile ? out->profile->link_count : 0;
     out->links = calloc((size_t)known + 2 * (size_t)choice->links.count + 1, sizeof *out->links);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* costs.h -- what stages and links cost, as the command line or a profile says. */
+/* costs.h -- costs of stages and links, from the command line or a profile. */
 #ifndef SLUICE_CLI_COSTS_H
 #define SLUICE_CLI_COSTS_H
 
 #include "command_line.h"
 
-/* Of each NULL: not named. */
+/* The options' texts; NULL: not given. */
 typedef struct cost_choice {
     const char *costs, *profile, *split, *recompute, *update;
-    int64_t microbatch; /* samples: the profile's table; 0: not named */
+    int64_t microbatch; /* samples: the profile's table; 0: not given */
     cli_texts links;
 } cost_choice;
 
@@ -23,14 +23,14 @@ typedef struct given_costs {
     sluice_link_cost *links;
     sluice_stage_bytes *bytes; /* NULL: none are known */
     bool *recomputes;          /* per stage */
-    sluice_split *split;       /* of a profile */
+    sluice_split *split;       /* of the profile's layers */
     sluice_profile *profile;
 } given_costs;
 
 /* Start from {0}; release with given_costs_free(), after a failure too. */
 int given_costs_read(given_costs *out, const cost_choice *choice, const sluice_schedule *schedule);
 void given_costs_free(given_costs *costs);
-/* Tensors of optimizer state for each parameter, where no optimizer is named. */
+/* Tensors of optimizer state per parameter, if no optimizer is given. */
 int cli_usual_states(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* drawing.c -- time lines written to files: what a file's ending asks for, and whether it can be.
+/* drawing.c -- time lines written to files: the format by suffix, and whether the file can be
+ * written.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static int cannot_write(const char *path) {
                     strerror(errno));
 }
 
-/* Permissions do not tell everything: open it, and leave things as they were. */
+/* Permissions are not enough to know: open the file, and leave everything as it was. */
 int cli_check_writable(const char *path) {
     const bool is_new = access(path, F_OK) != 0;
     FILE *const file  = fopen(path, "a");
@@ -50,7 +51,7 @@ static int write_all(const char *path, const char *picture, const sluice_timelin
     const bool closed          = fclose(file) == 0;
     if (status == SLUICE_OK && closed) return CLI_OK;
     const int failed = status == SLUICE_OK ? cannot_write(path) : cli_report(status);
-    unlink(path); /* half a drawing is none */
+    unlink(path); /* remove half a drawing */
     return failed;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* drawing.h -- how the commands that simulate a schedule show its time line. */
+/* drawing.h -- the time line of commands that simulate a schedule. */
 #ifndef SLUICE_CLI_DRAWING_H
 #define SLUICE_CLI_DRAWING_H
 
@@ -14,12 +14,12 @@ typedef struct drawing_choice {
 extern const cli_option drawing_options[];
 /* Columns of the time line in text. */
 int drawing_columns(const drawing_choice *choice);
-/* A const char *: a file that ends as a picture or a trace does. */
+/* A const char *: a file with the suffix of a picture or a trace. */
 cli_reader cli_take_drawing;
-/* Refuse files that cannot be written, before anything is done. */
+/* Refuse files that cannot be written, before the work. */
 int drawing_check(const drawing_choice *choice);
-/* Write those that were named. `schedule` is the argument that named it; `unit` of its times, NULL:
- * units of cost. */
+/* Write the files that were given. `schedule` is the command's argument; `unit` that of its times,
+ * NULL: units of cost. */
 int drawing_write(const drawing_choice *choice, const sluice_program *program,
                   const sluice_simulation *simulation, const char *schedule, const char *unit);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* file.c -- small files, read whole. */
+/* file.c -- reading small files. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli.h"
 
-/* With a zero behind it. NULL: no memory, or the stream cannot be read. */
+/* Followed by a zero. NULL: no memory, or the stream cannot be read. */
 static char *read_stream(FILE *file, size_t *bytes) {
     char *text    = NULL;
     size_t length = 0, capacity = 0;

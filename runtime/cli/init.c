@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* init.c -- weights from a safetensors file into the pipeline: all of them, and nothing else. */
+/* init.c -- weights from a safetensors file into the pipeline: exactly the model's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* A parameter's name as a file may have it too: without the family's prefix. */
+/* The other name that a file may use for a parameter: without the family's prefix. */
 static const char *short_name(const sluice_family *family, const char *name) {
     const size_t length = strlen(family->prefix);
     return strncmp(name, family->prefix, length) == 0 ? name + length : name;
@@ -69,14 +69,14 @@ static bool is_known(const train_problem *problem, const char *name) {
     return false;
 }
 
-/* What some files carry along and no model needs. */
+/* Tensors that some files have and no model needs. */
 static bool is_ignored(const weights *in, const char *name) {
     for (const char *const *end = in->family->ignored; *end; end++)
         if (ends_with(name, *end)) return true;
     return false;
 }
 
-/* With a tied embedding a file may have the head too, if it says the same. */
+/* With a tied embedding a file may also have the head, if it is equal. */
 static bool is_same_head(const weights *in, const sluice_named_tensor *tensor) {
     const sluice_named_tensor *const table = find_tensor(in, in->family->embedding);
     return strcmp(tensor->name, in->family->head) == 0 && table &&
@@ -106,7 +106,7 @@ static int write_use(const train_problem *problem, const weights *in,
     const size_t bytes                      = sluice_shape_bytes(&tensor->shape);
     float *const values                     = malloc(bytes > 0 ? bytes : 1);
     if (!values) return cli_fail(CLI_FAILED, "host memory exhausted");
-    memcpy(values, tensor->values, bytes); /* may be unaligned in the file */
+    memcpy(values, tensor->values, bytes); /* the file's may be unaligned */
     const int failed = cli_report(sluice_pipeline_write_parameter(
         problem->pipeline, use->name, values, sluice_shape_count(&tensor->shape)));
     free(values);

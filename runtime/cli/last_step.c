@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* last_step.c -- what the last step looked like, simulated from its own actions and as measured. */
+/* last_step.c -- the last step's time lines: simulated from its actions' times, and measured. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,7 +37,7 @@ static sluice_status simulate(sluice_timeline **out, sluice_ledger *ledger,
     return status;
 }
 
-/* With the ledger of each rank in it, in seconds. */
+/* A simulation's time line with the ledger of each rank, in seconds. */
 static int make_simulated(sluice_timeline **out, const sluice_pipeline *pipeline,
                           const train_costs *costs) {
     const sluice_program *const program = sluice_pipeline_program(pipeline);
@@ -55,7 +55,7 @@ static int make_simulated(sluice_timeline **out, const sluice_pipeline *pipeline
     return failed;
 }
 
-/* What is drawn as text, in milliseconds. */
+/* The time line for the text, in milliseconds. */
 static void count_in_milliseconds(sluice_timeline *timeline) {
     for (int r = 0; r < timeline->ranks; r++)
         for (int n = 0; n < timeline->rank[r].span_count; n++) {

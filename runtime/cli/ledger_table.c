@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ledger_table.c -- the table of where the last step's time went, measured beside simulated. */
+/* ledger_table.c -- the table of where the last step's time went, measured next to simulated. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static void print_head(void) {
 static void print_row(const char *name, const sluice_ledger *ledger, double scale, bool measured) {
     printf("%-9s", name);
     for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) printf(" %9.2f", scale * ledger->time[e]);
-    const double rest = scale * ledger->unaccounted; /* of sums of roundings -0.000 comes */
+    const double rest = scale * ledger->unaccounted; /* rounding may make a sum -0.000 */
     printf(" %11.3f %9.2f", fabs(rest) < 5e-4 ? 0 : rest, scale * ledger->step);
     if (measured) printf(" %9.2f", scale * ledger->on_core);
     putchar('\n');
@@ -39,7 +39,7 @@ static void print_rows(const sluice_ledger *measured, const sluice_ledger *simul
         add(&all[0], &measured[r]);
         add(&all[1], &simulated[r]);
     }
-    /* Shares of all ranks' time. */
+    /* Shares of the time of all ranks. */
     print_row("all, %", &all[0], 100 / all[0].step, true);
     if (all[1].step > 0) print_row("simulated", &all[1], 100 / all[1].step, false);
 }

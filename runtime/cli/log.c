@@ -21,7 +21,7 @@ int train_open_log(FILE **log, const train_options *options) {
                     strerror(errno));
 }
 
-/* jansson's own rule: a *_new function takes over the value, also a NULL one, and says so. */
+/* A *_new function of jansson takes over the value, accepts NULL, and returns the failure. */
 static bool add_number(json_t *object, const char *key, double value) {
     return json_object_set_new(object, key, json_real(value)) == 0;
 }
@@ -34,7 +34,7 @@ static bool add_inner_idle(json_t *object, const train_step *step) {
     return json_object_set_new(object, "inner_idle", list) == 0 && good;
 }
 
-/* By entry, in seconds. */
+/* The ledger by entry, in seconds. */
 static json_t *ledger_of(const sluice_ledger *ledger) {
     json_t *const object = json_object();
     bool good            = object != NULL;
@@ -59,7 +59,7 @@ static bool add_text(json_t *object, const char *key, const char *text) {
     return !text || json_object_set_new(object, key, json_string(text)) == 0;
 }
 
-/* A minibatch that was skipped has no numbers, but a reason. */
+/* A skipped minibatch has a reason instead of numbers. */
 static bool add_result(json_t *object, const train_step *step) {
     if (step->run.reason)
         return add_number(object, "lr", step->run.learning_rate) &&

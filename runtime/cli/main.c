@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c -- the command `sluice`: finds the subcommand in the table and hands the rest over. */
+/* main.c -- the command `sluice`: finds the subcommand in the table and runs it. */
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>

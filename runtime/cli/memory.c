@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c -- what `sluice train` is told about memory: the limit, what to recompute, the plan. */
+/* memory.c -- memory in `sluice train`: the limit, and the plan that --explain-memory prints. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +45,8 @@ static void print_peak(const sluice_program_bytes *bytes, const sluice_program *
     printf("\n");
 }
 
-/* What is allocated is the arena of the program that needs most; they share all but what comes and
- * goes. */
+/* The arena is that of the program that needs most: all share parameters and state, and activations
+ * use the same bytes. */
 static void print_rank(const sluice_plan *plan, int r) {
     const sluice_program *const step = sluice_plan_program(plan, SLUICE_PLAN_STEP);
     const sluice_program_bytes bytes = sluice_program_memory(step, r);

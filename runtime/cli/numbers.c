@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* numbers.c -- numbers from the command line, strictly; and numbers for people. */
+/* numbers.c -- strict reading of numbers from the command line, and printing numbers for people. */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "cli.h"
 
-/* strto* skip blanks and take signs: a number here starts with a digit, '-' or '.'. */
+/* strto* skip blanks and accept signs: a number here starts with a digit, '-' or '.'. */
 static bool starts_like_a_number(const char *text) {
     return (text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == '.';
 }

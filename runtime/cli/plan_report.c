@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* plan_report.c -- what is going to happen, said before it does: who holds what, and of how many
- * bytes. */
+/* plan_report.c -- the plan, printed before the run: stages, ranks, and their bytes. */
 #include <stdio.h>
 #include <string.h>
 
 #include "training.h"
 
-/* What stage `stage` costs in one step. */
+/* The cost of stage `stage` in one step. */
 typedef struct stage_share {
     double flops;
     int64_t parameters; /* distinct ones */
 } stage_share;
 
-/* A parameter used twice on one stage is there once. */
+/* A parameter used twice on one stage counts once. */
 static bool is_counted(const sluice_model *model, int use, int first, int last) {
     const sluice_parameter_use *const it = sluice_model_use(model, use);
     if (it->layer < first || it->layer > last) return false;
@@ -105,7 +104,7 @@ static void print_heading(const train_problem *problem, const train_options *opt
     putchar('\n');
 }
 
-/* Each line of what could not be had. */
+/* Each line of the degradations. */
 static void print_lacks(const char *lines) {
     while (*lines) {
         const int length = (int)strcspn(lines, "\n");

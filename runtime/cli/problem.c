@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.c -- from options to a pipeline that is ready: corpus, model, schedule, split. */
+/* problem.c -- from options to an open pipeline: corpus, model, schedule, split. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static bool is_config_file(const char *model) {
     return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
 }
 
-/* The presets of every family, and a file. */
+/* The presets of all families, and a file. */
 const char *train_model_help(void) {
     static char text[512];
     size_t length = 0;
@@ -60,7 +60,8 @@ static bool find_large_token(int64_t *found, const train_problem *problem, int64
     return false;
 }
 
-/* A model with fewer words than its corpus may have is fine if the text has none of the others. */
+/* A model with a smaller vocabulary than the corpus's is fine if the text has no token beyond it.
+ */
 static int check_tokens(const train_problem *problem) {
     const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
     if (sluice_corpus_vocabulary(problem->corpus) <= vocabulary) return CLI_OK;
@@ -79,7 +80,7 @@ static int check_tokens(const train_problem *problem) {
 }
 
 static int make_model(train_problem *problem, const train_options *options) {
-    CLI_TRY(read_config(problem, 256)); /* its positions; the corpus says how many words */
+    CLI_TRY(read_config(problem, 256)); /* of its positions; the vocabulary is the corpus's */
     CLI_TRY(choose_length(problem, options));
     CLI_TRY(cli_report_or(
         sluice_corpus_open(&problem->corpus, options->data.text, options->data.count, problem->seq),

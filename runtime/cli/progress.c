@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* progress.c -- how a run is going: one live line on a terminal, now and then a line elsewhere. */
+/* progress.c -- progress of a run: one live line on a terminal, a line now and then elsewhere. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static void print_duration(char part[PART_BYTES], double seconds) {
         snprintf(part, PART_BYTES, "%ld:%02ld left", s / 60, s % 60);
 }
 
-/* The parts of a line, the least important last: a narrow screen loses those. */
+/* The parts of a line, the least important last: a narrow screen drops those. */
 static void print_parts(char parts[PARTS][PART_BYTES], const train_progress *progress,
                         const train_step *step) {
     const double elapsed = train_clock() - progress->started;
@@ -51,7 +51,8 @@ static void print_line(char line[LINE_BYTES], char parts[PARTS][PART_BYTES], int
     size_t length = 0;
     for (int p = 0; p < PARTS; p++) {
         const size_t more = strlen(parts[p]) + (p ? 2 : 0);
-        if (length + more >= (size_t)columns && p > 0) return; /* the last column wraps */
+        if (length + more >= (size_t)columns && p > 0)
+            return; /* a terminal wraps after the last column */
         snprintf(line + length, LINE_BYTES - length, "%s%s", p ? "  " : "", parts[p]);
         length += more;
     }

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-/* One stage number; `*text` moves past it and the comma behind it. */
+/* Read one stage number; `*text` moves past it and a following comma. */
 static int read_stage(const char **text, const char *all, int stages, bool *recompute) {
     char *end        = NULL;
     const long stage = strtol(*text, &end, 10);

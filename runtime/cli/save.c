@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* save.c -- the folder that a run leaves behind: proven writable before, filled after. */
+/* save.c -- the folder of a run's results: proven writable before the run, filled after it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ bool train_path(char path[PATH_BYTES], const char *out, const char *name) {
     return length > 0 && length < PATH_BYTES;
 }
 
-/* Permissions do not tell (root passes them all, a full or read-only disk too): write a byte. */
+/* Permissions are not enough to know (root, a full or a read-only disk): write a byte. */
 static bool can_write(const char *out) {
     char path[PATH_BYTES];
     if (!train_path(path, out, ".writable-XXXXXX")) {
@@ -85,6 +85,6 @@ int train_save(const train_problem *problem, const char *out) {
     if (!train_path(path, out, "model.safetensors"))
         return cli_fail(CLI_FAILED, "--out is longer than a path may be");
     CLI_TRY(save_weights(problem, path));
-    (void)train_path(path, out, "config.json"); /* shorter: it fits */
+    (void)train_path(path, out, "config.json"); /* shorter, so that it fits */
     return cli_report(sluice_model_config_write(path, &problem->config));
 }

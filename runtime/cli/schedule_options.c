@@ -32,7 +32,7 @@ const cli_option cli_schedule_options[] = {
 int cli_choose_schedule(sluice_schedule **out, cli_schedule_choice *choice, const char *command) {
     if (!choice->name)
         return cli_fail(CLI_USAGE, "no schedule is named; for example: %s 1f1b -p 4 -m 8", command);
-    if (!cli_is_file(choice->name)) { /* a file says p and m itself */
+    if (!cli_is_file(choice->name)) { /* a file has p and m */
         if (choice->ranks == 0) return cli_fail(CLI_USAGE, "-p is missing; say how many ranks");
         if (choice->microbatches == 0)
             return cli_fail(CLI_USAGE, "-m is missing; say how many micro-batches");
@@ -74,7 +74,7 @@ const cli_option tool_options[] = {
 sluice_queues tool_queues(const tool_choice *choice) {
     sluice_queues queues = SLUICE_QUEUES_PER_CHANNEL;
     if (strcmp(choice->transport, planned_transport) != 0)
-        (void)sluice_transport_queues(&queues, choice->transport); /* it has a name of the list */
+        (void)sluice_transport_queues(&queues, choice->transport); /* the name is from the list */
     return queues;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule_source.c -- a schedule from what the command line names: a generator or a CSV file. */
+/* schedule_source.c -- loading the schedule of the command line: a generator or a CSV file. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static int parse_file(sluice_schedule **out, const char *path) {
     return cli_fail(CLI_FAILED, "%s: %s", path, sluice_last_error()->what);
 }
 
-/* ---- what was named must be what the file says ---- */
+/* ---- numbers that are given must be the file's ---- */
 
 static int check_number(const char *path, const char *what, int has, int named) {
     if (named == 0 || named == has) return CLI_OK;
@@ -66,7 +66,7 @@ static int load_file(sluice_schedule **out, const cli_schedule_choice *choice) {
 
 /* ---- by name ---- */
 
-enum { MAX_ACTIONS = 1 << 24 }; /* beyond it a typing error is likelier than a schedule */
+enum { MAX_ACTIONS = 1 << 24 }; /* beyond it a typing error is more likely than a schedule */
 
 static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
     sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;

@@ -11,11 +11,11 @@
 
 typedef struct tool_choice {
     cli_schedule_choice schedule;
-    const char *transport; /* as it was named */
+    const char *transport; /* as it was given */
     bool json;             /* print an object for scripts */
 } tool_choice;
 
-/* Options of a tool_choice, but for the schedule's: --transport and --json. */
+/* Options of a tool_choice, except for the schedule's: --transport and --json. */
 extern const cli_option tool_options[];
 
 sluice_queues tool_queues(const tool_choice *choice);
@@ -24,10 +24,11 @@ const char *tool_queues_text(const tool_choice *choice);
 
 /* ---- schedule_tools_json.c: objects for scripts ---- */
 
-/* Add to `object`, if `*good`, and say whether that went well. A key takes over a NULL value too.
+/* Add to `object` if `*good`, which becomes false on failure. Takes over `value`, which may be
+ * NULL.
  */
 void json_add(json_t *object, bool *good, const char *key, json_t *value);
-/* What a schedule is: its name and numbers, and the transport. NULL: no memory. */
+/* An object with the schedule's name and numbers, and the transport. NULL: no memory. */
 json_t *json_of_schedule(const sluice_schedule *schedule, const tool_choice *choice);
 /* Print `object` (NULL: no memory) as a line or more, and release it. */
 int json_print(json_t *object, bool good);

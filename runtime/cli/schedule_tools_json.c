@@ -6,7 +6,7 @@
 #include "schedule_tools.h"
 
 void json_add(json_t *object, bool *good, const char *key, json_t *value) {
-    /* jansson's own rule: this takes over the value, also a NULL one, and says so. */
+    /* This function of jansson takes over the value, accepts NULL, and returns the failure. */
     *good = json_object_set_new(object, key, value) == 0 && *good;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* simulate_report.c -- what `sluice simulate` says: to people, and to scripts. */
+/* simulate_report.c -- the output of `sluice simulate`, for people and for scripts. */
 #include <stdio.h>
 
 #include "simulate_report.h"
@@ -76,7 +76,7 @@ int simulate_print(const simulate_options *options, const given_costs *costs,
 
 /* ---- to scripts ---- */
 
-/* One number of each rank. */
+/* Add one number per rank. */
 typedef json_t *rank_number(const sluice_simulation *simulation, const sluice_program *program,
                             int rank);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* terminal.c -- the one place that writes to standard error and asks how wide the screen is. */
+/* terminal.c -- the one file that writes to standard error and asks for the screen's width. */
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 int cli_fail(int exit_status, const char *format, ...) {
     va_list arguments;
-    fflush(stdout); /* what was said before must stand before */
+    fflush(stdout); /* earlier output must come first */
     fputs("sluice: ", stderr);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);

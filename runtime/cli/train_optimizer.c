@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* train_optimizer.c -- the options of the optimizer: which one, and what of it is named. */
+/* train_optimizer.c -- the options of the optimizer: which one, and its configuration. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +57,7 @@ const cli_option train_optimizer_options[] = {
 
 /* ---- the configuration ---- */
 
-/* An option of the command line is one of the optimizer, or two. */
+/* An option of the command line sets one field of the optimizer's, or two. */
 typedef struct named {
     const char *option, *name;
     size_t field;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* train_settle.c -- the options of `sluice train` against each other: defaults, and what does not
- * go together. */
+/* train_settle.c -- the options of `sluice train` together: defaults, and combinations that are
+ * refused. */
 #include <string.h>
 
 #include "training.h"
 
-/* A split counts the stages itself. */
+/* A split has the number of stages. */
 static int settle_ranks(train_options *o) {
     cli_schedule_choice *const schedule = &o->schedule;
     if (o->costs.split && !schedule->ranks && !schedule->stages && !cli_is_file(schedule->name)) {
@@ -15,7 +15,7 @@ static int settle_ranks(train_options *o) {
     return cli_settle_ranks(schedule, cli_cores() >= 2 ? 2 : 1);
 }
 
-/* Costs or training: one of them. */
+/* Virtual devices take costs, others train: refuse options of the other kind. */
 static int settle_device(train_options *o, const cli_strays *strays) {
     const sluice_device_ops *ops = sluice_devices()[0];
     if (o->device) CLI_TRY(cli_report(sluice_device_find(&ops, o->device)));
@@ -37,7 +37,7 @@ static int settle_device(train_options *o, const cli_strays *strays) {
 }
 
 static int settle_microbatches(train_options *o) {
-    if (o->is_virtual) { /* of one sample each */
+    if (o->is_virtual) { /* micro-batches of one sample each */
         if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
             o->schedule.microbatches = 8;
         return CLI_OK;

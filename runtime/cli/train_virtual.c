@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* train_virtual.c -- `sluice train --device virtual`: a schedule run by the executor at given
- * costs. */
+/* train_virtual.c -- `sluice train --device virtual`: the executor runs a schedule at given costs.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -7,19 +7,18 @@
 
 #include "costs.h"
 
-/* ---- options (train_options.c, train_settle.c): 0 or NULL where "not named" means something of
- * its own ----
+/* ---- options (train_options.c, train_settle.c): 0 or NULL: not given ----
  */
 
-/* The update: what its options on the command line say, -1 where one is not named, and what they
- * come to. */
+/* The optimizer: its options on the command line, -1 where one is not given, and the resulting
+ * configuration. */
 typedef struct train_optimizer {
     const sluice_optimizer_kind *kind;
     double betas[2], momentum, weight_decay;
-    void *config; /* of the kind; release with free() */
+    void *config; /* the kind's configuration; release with free() */
 } train_optimizer;
 
-#define TRAIN_MODEL "gpt-mini" /* where none is named */
+#define TRAIN_MODEL "gpt-mini" /* if none is given */
 
 typedef struct train_options {
     cli_texts data;
@@ -45,18 +44,19 @@ typedef struct train_options {
     bool quiet, json, explain_memory, ledger;
 } train_options;
 
-/* Every option read, checked alone and, where that needs no files, against the others. */
+/* Read all options, and check each alone and, where that needs no files, with the others. */
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
-/* What --help says of --model. */
+/* The help of --model. */
 const char *train_model_help(void);
-/* What the options are when compared with each other: defaults, and refusals. */
+/* Set defaults, and refuse options that do not fit each other. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 
 /* ---- the optimizer (train_optimizer.c) ---- */
 
 extern const cli_option train_optimizer_options[]; /* of a train_optimizer */
-/* The configuration, from the options that are named; refuses those that the kind does not have. */
+/* Make the configuration from the options that are given; refuse those that the kind does not have.
+ */
 int train_settle_optimizer(train_optimizer *optimizer);
 
 /* ---- what is trained (problem.c) ---- */
@@ -75,10 +75,9 @@ typedef struct train_problem {
     sluice_run *run;
 } train_problem;
 
-/* Everything up to the first step, in an order that refuses before it is costly. On failure what
- * was made is there still: free it. */
+/* Everything up to the first step; cheap checks come first. On failure free what was made. */
 int train_prepare(train_problem *problem, const train_options *options);
-/* The plan alone; and with what runs it, pipeline and run. */
+/* Make the plan alone; and open what runs it, pipeline and run. */
 int train_make_plan(train_problem *problem, const train_options *options);
 int train_make_run(train_problem *problem, const train_options *options);
 void train_free_problem(train_problem *problem);
@@ -88,7 +87,7 @@ void train_free_problem(train_problem *problem);
 /* A size_t: "2GiB", "500 MiB" without the space, "1000000". */
 cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
-/* Print the plan of each rank, kind by kind; nothing is allocated for it. */
+/* Print each rank's plan, kind by kind; the plan's memory is not allocated. */
 int train_explain_memory(const train_problem *problem);
 
 /* ---- what is shown (plan_report.c, progress.c) ---- */
@@ -97,7 +96,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
 
 typedef struct train_progress {
     bool live;  /* one line, rewritten */
-    bool shown; /* it is on the screen now */
+    bool shown; /* the line is on the screen now */
     int64_t steps, every;
     double started, printed; /* seconds of a steady clock */
 } train_progress;
@@ -105,7 +104,7 @@ typedef struct train_progress {
 double train_clock(void);
 void train_progress_start(train_progress *progress, const train_options *options);
 
-/* What is known of a step when it is over. */
+/* The results of a step. */
 typedef struct train_step {
     sluice_run_result run;
     int ranks;
@@ -113,7 +112,7 @@ typedef struct train_step {
     const char *weights;              /* of the last step: 16 hex digits; NULL */
 } train_step;
 void train_progress_step(train_progress *progress, const train_step *step);
-/* Let the live line stand as it is: something else is printed below it. */
+/* End the live line: something else is printed below it. */
 void train_progress_leave(train_progress *progress);
 
 /* ---- virtual devices (train_virtual.c): costs instead of a model, no data, nothing to save ----
@@ -123,12 +122,12 @@ int train_virtual(const train_options *options);
 
 /* ---- the last step (last_step.c) ---- */
 
-/* What the simulator needs to tell the last step: what its actions took, in seconds. */
+/* The simulator's input for the last step: the times of its actions, in seconds. */
 typedef struct train_costs {
     sluice_simulation_costs costs; /* points into what follows */
     sluice_cost *stages;
     double *recompute, *updates;
-    bool given; /* by the command line rather than measured */
+    bool given; /* from the command line rather than measured */
 } train_costs;
 /* Release with train_free_costs(), after a failure too. */
 int train_read_costs(train_costs *out, const sluice_pipeline *pipeline);
@@ -136,24 +135,24 @@ void train_free_costs(train_costs *costs);
 
 int train_print_last_step(const sluice_pipeline *pipeline, const train_costs *costs,
                           double measured_idle);
-/* Simulated above, measured below, in one picture or trace. */
+/* Draw the simulated and the measured step in one picture or trace. */
 int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
                           const train_costs *costs, long long step);
-/* A row per rank as measured, one below it as simulated (ledger_table.c). */
+/* Print two rows per rank, measured and simulated (ledger_table.c). */
 int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *measured,
                        const train_costs *costs);
 
 /* ---- what is kept (log.c, save.c, init.c) ---- */
 
-/* Make the folder if it is not there and prove that files can be made in it; `*made` tells. */
+/* Create the folder if needed, which `*made` reports, and prove that files can be created in it. */
 int train_prepare_out(const char *out, bool *made);
 int train_open_log(FILE **log, const train_options *options);
-/* One JSON object on a line of each file that is not NULL. */
+/* Write one JSON object on a line of each file that is not NULL. */
 int train_log_step(FILE *log, FILE *copy, const train_step *step);
 
-/* Read --init into the pipeline: every parameter, its shape, and nothing else. */
+/* Read --init into the pipeline, which must have exactly the model's parameters. */
 int train_load_weights(const train_problem *problem, const char *path);
-/* model.safetensors and config.json. */
+/* Write model.safetensors and config.json. */
 int train_save(const train_problem *problem, const char *out);
 /* DIR/NAME in `path`; false if it does not fit. */
 enum { PATH_BYTES = 4096 };

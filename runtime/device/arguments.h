@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* arguments.h -- what no device can do yet, refused by all of them in the same words. */
+/* arguments.h -- what no device can do yet, refused by all in the same words. */
 #ifndef SLUICE_DEVICE_ARGUMENTS_H
 #define SLUICE_DEVICE_ARGUMENTS_H
 
 #include "runtime/base/error.h"
 #include "sluice/operations.h"
 
-/* `tensor` is what goes through the activation: NULL where nothing does. */
+/* `tensor` is what goes through the activation; NULL: nothing does. */
 static inline sluice_status sluice__check_activation(const void *tensor,
                                                      sluice_activation activation) {
     if (!tensor || activation == SLUICE_ACTIVATION_GELU) return SLUICE_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* blocks.h -- the sizes that scratch and its users share: constants, or functions of the shape. */
+/* blocks.h -- block sizes, which scratch and its users must agree on: constants, or functions of
+ * the shape. */
 #ifndef SLUICE_DEVICE_BLOCKS_H
 #define SLUICE_DEVICE_BLOCKS_H
 
@@ -16,8 +17,8 @@ static inline int64_t sluice__min(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Rows of logits that are in memory together: enough to keep the products efficient (each slab
- * reads all weights of the head and adds to all their gradients), few beside the minibatch. */
+/* Rows of logits that are in memory at once: enough to keep products efficient (each slab reads all
+ * weights of the head and adds to all their gradients), few compared with the minibatch. */
 enum { SLUICE__SLAB_ROWS = 256 };
 
 static inline int64_t sluice__slab_rows(int64_t rows) {

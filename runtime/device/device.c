@@ -12,7 +12,7 @@
 #include "runtime/device/virtual/virtual.h"
 
 static const sluice_device_ops *const devices[] = {&sluice__cpu_ops, &sluice__virtual_ops, NULL};
-/* Each is the name of a plug-in and of the kind of device in it. */
+/* Each name is that of a plug-in and of its kind of device. */
 static const char *const plugged[] = {"cuda", NULL};
 
 const sluice_device_ops *const *sluice_devices(void) {

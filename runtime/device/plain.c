@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plain.c -- what devices that are the machine itself say and give: streams in which everything has
- * happened. */
+/* plain.c -- what devices that are the host share: streams on which everything has happened. */
 #include "runtime/device/plain.h"
 
 #include <stdio.h>
@@ -64,7 +63,7 @@ void sluice__plain_stream_destroy(sluice_stream *stream) {
     sluice__free(stream);
 }
 
-/* One event is all of them. */
+/* All events are the same one. */
 struct sluice_event {
     char nothing;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plain.h -- rows of devices that are the machine itself: they have its memory and no number, and
- * every operation is over when it returns.
+ * plain.h -- rows of the tables of devices that are the host: its memory, no number of devices, and
+ * operations that are over when they return.
  */
 #ifndef SLUICE_DEVICE_PLAIN_H
 #define SLUICE_DEVICE_PLAIN_H
@@ -22,7 +22,7 @@ sluice_status sluice__plain_stream_create(sluice_stream **out, sluice_device *de
 void sluice__plain_stream_destroy(sluice_stream *stream);
 sluice_status sluice__plain_event_create(sluice_event **out, sluice_device *device, bool timed);
 void sluice__plain_event_destroy(sluice_event *event);
-/* To record, and to wait: what a stream would wait for has happened. */
+/* Recording and waiting: whatever a stream could wait for has happened. */
 sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event);
 sluice_status sluice__plain_query(bool *done, sluice_event *event);
 sluice_status sluice__plain_synchronize(sluice_stream *stream);

@@ -2,6 +2,7 @@
 /* plugin.c -- finds and loads backends' libraries, each once per process. */
 #include "runtime/device/plugin.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
@@ -18,7 +19,7 @@
 typedef struct search {
     const char *file;
     char found[PATH_MAX]; /* "": not yet */
-    char looked[512];     /* folders, for the sentence */
+    char looked[512];     /* folders, for the error */
 } search;
 
 static void look_in(search *s, const char *folder, size_t length) {
@@ -80,7 +81,7 @@ static sluice_status enter(const sluice__plugin **out, void *library, const char
     sluice__plugin_entry *entry           = NULL;
     void *const symbol                    = dlsym(library, SLUICE__PLUGIN_ENTRY);
     if (!symbol) return sluice__fail(SLUICE_E_UNSUPPORTED, "%s is not a Sluice plug-in", path);
-    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no such cast */
+    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from an object to a function */
     const sluice__plugin *const plugin = entry(&host);
     if (plugin->version != host.version || plugin->table_bytes != host.table_bytes) {
         sluice__fail(
@@ -151,6 +152,7 @@ sluice_status sluice__plugin_device(const sluice_device_ops **out, const char *p
                                     const char *name) {
     const sluice__plugin *found = NULL;
     SLUICE__TRY(find_plugin(&found, plugin));
+    assert(found);
     for (int k = 0; found->devices[k]; k++) {
         if (strcmp(found->devices[k]->name, name) != 0) continue;
         *out = found->devices[k];
@@ -163,6 +165,7 @@ sluice_status sluice__plugin_transport(const sluice__transport_ops **out, const 
                                        const char *name) {
     const sluice__plugin *found = NULL;
     SLUICE__TRY(find_plugin(&found, plugin));
+    assert(found);
     for (int k = 0; found->transports[k]; k++) {
         if (strcmp(found->transports[k]->name, name) != 0) continue;
         *out = found->transports[k];

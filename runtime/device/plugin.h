@@ -17,7 +17,7 @@ enum { SLUICE__PLUGIN_VERSION = 4 };
 #define SLUICE__PLUGIN_TABLES                                                                      \
     (sizeof(sluice_device_ops) + sizeof(sluice_operations) + sizeof(sluice__transport_ops))
 
-/* What the library lends. */
+/* What the library provides. */
 typedef struct sluice__plugin_host {
     int version;
     size_t table_bytes; /* SLUICE__PLUGIN_TABLES */

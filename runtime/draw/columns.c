@@ -3,7 +3,7 @@
  * columns.c -- a time line as text: a row per rank, a column per slice of time.
  *
  *   rank 0 |F0-F1-......B0====F2-...     wide: a kind, a micro-batch, and a bar as long as it lasts
- *   rank 0 |ab..A=c...                   narrow: one letter where there is no width for more
+ *   rank 0 |ab..A=c...                   narrow: one letter where more does not fit
  *
  * A column shows the action that runs in its middle. With colour, every column also has a style;
  * columns of one style share an escape sequence.
@@ -24,23 +24,22 @@ struct picture {
     bool colour;
     int width;                                    /* columns of a row that show time */
     double scale;                                 /* columns per time */
-    bool wide;                                    /* most actions have room for their labels */
+    bool wide;                                    /* the labels of most actions fit */
     bool names_stages;                            /* some rank has more than one stage */
-    bool kinds[SLUICE_INSTRUCTION_RECOMPUTE + 1]; /* which appear */
-    double shortest;                              /* of the actions that take time; 0: none does */
-    bool regular; /* all last a whole number of times as long as the shortest */
-    int label;    /* characters of the longest label */
-    int actions,
-        wide_enough; /* that take time, and of them those with room for the longest label */
-    bool critical;   /* some are on the critical path */
+    bool kinds[SLUICE_INSTRUCTION_RECOMPUTE + 1]; /* kinds that appear */
+    double shortest;          /* duration of the shortest action that takes time; 0: none does */
+    bool regular;             /* all durations are multiples of the shortest */
+    int label;                /* characters of the longest label */
+    int actions, wide_enough; /* those that take time; of these, those that fit the longest label */
+    bool critical;            /* some are on the critical path */
 };
 
-/* What a kind of action looks like. Micro-batch i's narrow letter is first + i mod 26, or `first`
- * itself where kinds share a letter of their own. */
+/* The look of a kind of action. Micro-batch i's narrow letter is first + i mod 26, or always
+ * `first` for kinds that share one letter. */
 static const struct look {
     char fill, first;
     bool numbered;
-    int colour; /* of an ANSI terminal's eight */
+    int colour; /* one of an ANSI terminal's eight */
     const char *words;
 } looks[] = {
     [SLUICE_INSTRUCTION_FORWARD]         = {'-', 'a', true, 4, "forward"},
@@ -50,7 +49,7 @@ static const struct look {
     [SLUICE_INSTRUCTION_RECOMPUTE]       = {'-', 'r', false, 5, "forward again"},
 };
 
-/* A style: 0 is idle, else a kind + 1 with these marks. */
+/* A style: 0 for idle, else a kind + 1 with these flags. */
 enum { STYLE_KIND = 15, STYLE_CRITICAL = 16, STYLE_ODD_CHUNK = 32 };
 
 static const char *short_name(sluice_instruction_kind kind) {
@@ -65,7 +64,7 @@ static int label_of(char label[LABEL_BYTES], const struct picture *picture,
     return snprintf(label, LABEL_BYTES, "%s%d", name, i);
 }
 
-/* ---- what is to be drawn, and how large ---- */
+/* ---- what is drawn, and its size ---- */
 
 /* Call `visit` for every action that takes time. */
 static void each_action(struct picture *picture,
@@ -101,7 +100,7 @@ static void note_room(struct picture *picture, const sluice_timeline_span *span,
     picture->wide_enough += lasts * picture->scale > picture->label - 1e-9;
 }
 
-/* Equal actions get equal widths where they are multiples of one length; else the row is used up.
+/* If all durations are multiples of one, equal actions get equal widths; else the row is filled.
  */
 static void choose_scale(struct picture *picture) {
     const double makespan = picture->timeline->makespan;
@@ -110,7 +109,7 @@ static void choose_scale(struct picture *picture) {
     each_action(picture, note_irregular);
     picture->scale   = makespan > 0 ? picture->width / makespan : 0;
     const double min = picture->scale * picture->shortest; /* columns of the shortest action */
-    /* Wider than the label and one more would say nothing new. */
+    /* Wider than the label and one more shows nothing new. */
     if (picture->regular && min >= 1)
         picture->scale = fmin(floor(min + 1e-9), picture->label + 1) / picture->shortest;
     each_action(picture, note_room);
@@ -127,7 +126,7 @@ static void draw_cell(char *row, int width, const struct picture *picture,
     if (!picture->wide) {
         const int i     = look->numbered ? span->microbatch % LETTERS : 0;
         label[length++] = (char)(look->first + i);
-    } else if (length > width) { /* half a number would be a wrong one */
+    } else if (length > width) { /* part of a number would be misread */
         label[0] = short_name(span->kind)[0];
         length   = 1;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sheet.c -- writing that stops at the first failure, and the escapes of XML and JSON. */
+/* sheet.c -- output that stops at the first failure, and escapes for XML and JSON. */
 #include "runtime/draw/sheet.h"
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 
 #include "runtime/base/alloc.h"
 
-enum { ENOUGH = 1 << 16 }; /* bytes, to be given away */
+enum { ENOUGH = 1 << 16 }; /* bytes, after which `take` gets them */
 
 static void give(sluice__sheet *sheet) {
     if (sheet->status != SLUICE_OK || sheet->text.length == 0) return;
@@ -46,7 +46,7 @@ sluice_status sluice__sheet_end(sluice__sheet *sheet) {
 
 enum { REPLACEMENT = 0xFFFD };
 
-/* The code point at `bytes` and how many bytes it takes: REPLACEMENT, and 1, where there is none.
+/* The code point at `bytes` and its length in bytes; REPLACEMENT and 1 where there is none.
  */
 static uint32_t decode(const unsigned char *bytes, int *length) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -59,7 +59,7 @@ static uint32_t decode(const unsigned char *bytes, int *length) {
     *length                       = 1;
     if (wants <= 1) return wants == 1 ? first : REPLACEMENT;
     uint32_t code = first & (0x7FU >> wants);
-    for (int n = 1; n < wants; n++) { /* the final zero is no continuation either */
+    for (int n = 1; n < wants; n++) { /* the final zero is not a continuation either */
         if ((bytes[n] & 0xC0) != 0x80) return REPLACEMENT;
         code = code << 6 | (bytes[n] & 0x3FU);
     }
@@ -71,7 +71,7 @@ static uint32_t decode(const unsigned char *bytes, int *length) {
 
 typedef void put_special(sluice__sheet *sheet, uint32_t code);
 
-/* Everything that `is_special` calls so goes through `special`, the rest as it is. */
+/* Characters for which `is_special` go through `special`, the rest unchanged. */
 static void put_escaped(sluice__sheet *sheet, const char *text, bool (*is_special)(uint32_t code),
                         put_special *special) {
     const unsigned char *at = (const unsigned char *)text;

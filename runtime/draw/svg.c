@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* svg.c -- a picture's page: how large everything is, titles, axis and legend. */
+/* svg.c -- a picture's page: sizes, titles, axis and legend. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +11,11 @@
 enum {
     MIN_PLOT     = 720,
     MAX_PLOT     = 1800,
-    TICK_SPACING = 64,     /* at least so far apart */
-    MAX_ACTIONS  = 200000, /* of a picture: more are thinner than a pixel, and megabytes */
-    MAX_TOOLTIPS = 20000,  /* up to so many have tooltips */
-    HEAD         = 46,     /* above a time line's rows: title and numbers */
-    BETWEEN      = 14,     /* below them */
+    TICK_SPACING = 64,    /* minimum distance of ticks */
+    MAX_ACTIONS = 200000, /* of a picture: more would be thinner than a pixel, and take megabytes */
+    MAX_TOOLTIPS = 20000, /* most actions of a picture with tooltips */
+    HEAD         = 46,    /* above a time line's rows: title and numbers */
+    BETWEEN      = 14,    /* below them */
     AXIS         = 40,
     LEGEND_LINE  = 20,
 };
@@ -28,7 +28,7 @@ static double max_makespan(const sluice__page *page) {
     return max;
 }
 
-/* Look at every action once: which kinds there are, and how long those of the shortest kind last.
+/* Scan all actions: which kinds there are, and the mean duration of the shortest kind.
  */
 static double survey(sluice__page *page, long long *actions) {
     double *const lasts             = page->lasts;
@@ -82,7 +82,7 @@ static void choose_heights(sluice__page *page) {
     page->digits = ranks <= 16 ? 10 : ranks <= 64 ? 9 : 0;
 }
 
-/* Wide enough for the largest micro-batch number in the shortest kind of action. */
+/* Wide enough to show the largest micro-batch number in the shortest kind of action. */
 static void choose_widths(sluice__page *page, double shortest, int width) {
     const double makespan = max_makespan(page);
     const double wanted   = snprintf(NULL, 0, "%d", page->microbatches - 1) * 6 + 4;
@@ -98,7 +98,7 @@ static void choose_widths(sluice__page *page, double shortest, int width) {
     page->outline = page->narrow >= 10 ? 1.6 : 1;
 }
 
-/* Seconds are shown as the unit that gives the makespan a number of 1 or more. */
+/* Seconds are shown in the largest unit in which the makespan is 1 or more. */
 static void choose_unit(sluice__page *page) {
     const char *const unit = page->timelines[0]->unit;
     const double makespan  = max_makespan(page);
@@ -139,7 +139,7 @@ static sluice_status lay_out(sluice__page *page, int width) {
 
 /* ---- titles ---- */
 
-/* Three digits that mean something. */
+/* Three significant digits. */
 static sluice__number short_number(double value) {
     const double size = fabs(value);
     return sluice__fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4);
@@ -177,7 +177,7 @@ static void put_head(sluice__sheet *sheet, const sluice__page *page,
 /* The step between ticks: 1, 2 or 5 times a power of ten of the unit shown. */
 typedef struct ticks {
     double step;  /* in the unit shown */
-    int decimals; /* decimals of its multiples */
+    int decimals; /* decimals of tick labels */
     int count;
 } ticks;
 
@@ -228,12 +228,12 @@ static void put_axis(sluice__sheet *sheet, const sluice__page *page, double top)
 
 /* ---- legend ---- */
 
-/* Where the next entry goes. */
+/* Position of the next entry. */
 typedef struct pen {
     double x, y, right;
 } pen;
 
-/* About, in the fonts asked for. */
+/* An estimate for the fonts requested. */
 static double width_of(const char *words) {
     double width = 0;
     for (const char *c = words; *c; c++)
@@ -241,7 +241,7 @@ static double width_of(const char *words) {
     return width;
 }
 
-/* Room for a swatch and its words; returns where the swatch begins. */
+/* Reserve space for a swatch and its words; returns where the swatch begins. */
 static double next_entry(pen *at, double swatch, const char *words) {
     const double width = swatch + 6 + width_of(words);
     if (at->x + width > at->right && at->x > SLUICE__LEFT) {
@@ -319,7 +319,7 @@ static double put_legend(sluice__sheet *sheet, const sluice__page *page, double 
 
 /* ---- the whole ---- */
 
-/* Returns where it ends. */
+/* Returns the y at which it ends. */
 static double put_body(sluice__sheet *sheet, sluice__page *page) {
     double bottom = 4;
     for (int t = 0; t < page->count; t++)

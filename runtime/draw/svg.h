@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svg.h -- the page that a picture is laid out on, for the files that draw its parts.
+ * svg.h -- the page of a picture, for the files that draw its parts.
  *
  *   svg.c       the page: sizes, titles, axis, legend
  *   svg_rows.c  a rank's row: boxes, numbers, idle, memory, critical path, transfers
@@ -8,8 +8,8 @@
  *
  *   title                            idle  peak
  *   rank 0  [F0][F1]////[B0  ][B1  ]  27 %    2     row     boxes on one scale
- *           ___---======---____                     strip   what is held, to the page's peak
- *   rank 1  ...                                     gap
+ *           ___---======---____                     strip   what is held, relative to the page's
+ * peak rank 1  ...                                     gap
  *           |----|----|----|----|                   axis
  *           legend
  */
@@ -29,31 +29,31 @@ typedef struct sluice__page {
     double plot;       /* width of what shows time */
     double row, strip; /* heights */
     double above, gap; /* above and below a strip */
-    int digits;        /* font size of the numbers in boxes; 0: rows are too low for them */
+    int digits;        /* font size of the numbers in boxes; 0: rows are too low for numbers */
     double slit;       /* between boxes */
     double outline;    /* of boxes on the critical path */
     double narrow;     /* width of a box of the kind of action that is shortest on average */
-    bool has_tooltips; /* boxes carry their times as tooltips */
+    bool has_tooltips; /* boxes show their times as tooltips */
 
-    /* what appears, for the legend */
+    /* kinds that appear, for the legend */
     bool kinds[SLUICE__KINDS];
     double lasts[SLUICE__KINDS]; /* on average */
     int microbatches;
     int chunks;
     bool critical, flows, exposed, idle, numbered;
     int peak_activations;
-    size_t peak_bytes; /* 0: some time line does not know its bytes */
+    size_t peak_bytes; /* 0: a time line does not have bytes */
 
-    double time_factor; /* from a time line's unit to the one shown */
+    double time_factor; /* converts a time line's unit to the one shown */
     char time_unit[SLUICE_TIMELINE_UNIT_BYTES];
 } sluice__page;
 
-/* Margins beside the plot, and where the columns in the right one end. */
+/* Margins left and right of the plot, and where the columns in the right one end. */
 enum { SLUICE__LEFT = 64, SLUICE__RIGHT = 136, SLUICE__IDLE_END = 58, SLUICE__PEAK_END = 126 };
 
 /* ---- svg_rows.c ---- */
 
-/* Every row of a time line, the first one's top at `top`. */
+/* All rows of a time line; the first begins at y = `top`. */
 void sluice__svg_rows(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                       double top);
 double sluice__row_pitch(const sluice__page *page);
@@ -61,9 +61,9 @@ sluice__number sluice__percent(double share); /* "12.5 %" */
 
 /* ---- svg_look.c ---- */
 
-/* Patterns, and the rules for dark pages. */
+/* Patterns, and the style sheet for dark pages. */
 void sluice__svg_style(sluice__sheet *sheet);
-/* "#6fa3dd": of a kind on a rank's `chunk`-th of `chunks` stages. */
+/* "#6fa3dd": the colour of a kind on a rank's `chunk`-th of `chunks` stages. */
 typedef struct sluice__colour {
     char text[8];
 } sluice__colour;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svg_look.c -- the one place for a picture's colours.
+ * svg_look.c -- the colours of a picture.
  *
- * Every element carries its light look as plain attributes, which all readers understand; the style
- * sheet only says what is different on a dark page. Boxes keep their colours: they are light
- * enough for dark numbers, and stand out on both pages. F, I and W are told apart by the three
- * common kinds of colour blindness (blue, green and yellow of unequal lightness).
+ * Every element has its light look in plain attributes, which all viewers understand; the style
+ * sheet has only the differences of a dark page. Boxes keep their colours, which are light enough
+ * for dark numbers and stand out on both pages. F, I and W are distinct for the three common kinds
+ * of colour blindness (blue, green and yellow of unequal lightness).
  */
 #include <stdio.h>
 
@@ -26,7 +26,7 @@ const char *sluice__kind_words(sluice_instruction_kind kind) {
     return looks[kind].words;
 }
 
-/* Later chunks are paler, the last one by two thirds. */
+/* Later chunks are paler, the last by two thirds. */
 sluice__colour sluice__colour_of(sluice_instruction_kind kind, int chunk, int chunks) {
     const struct look *const look = &looks[kind];
     const double pale             = chunks > 1 ? 0.66 * chunk / (chunks - 1) : 0;

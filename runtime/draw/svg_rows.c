@@ -5,9 +5,9 @@
 
 #include "runtime/draw/svg.h"
 
-/* A digit is so wide for its font size in the fonts asked for. */
+/* Width of a digit relative to the font size, in the fonts requested. */
 #define DIGIT_WIDTH 0.557
-/* What is narrower is left out: it would be a hairline, or nothing. */
+/* Narrower shapes are left out: they would be invisible. */
 #define MIN_IDLE  0.4
 #define MIN_LEVEL 0.4
 #define MIN_FLOW  1.0
@@ -78,8 +78,8 @@ static bool has_room(const sluice__page *page, double lasts, int microbatch) {
     return lasts * page->scale - page->slit >= number + 1;
 }
 
-/* Where its kind mostly has no room for the largest number, none has one: half of the numbers would
- * look like an error. */
+/* If the largest number does not fit most boxes of a kind, none of that kind has a number: some
+ * without would look like an error. */
 static bool is_numbered(const sluice__page *page, const sluice_timeline_span *span) {
     return has_room(page, page->lasts[span->kind], page->microbatches - 1) &&
            has_room(page, span->end - span->begin, span->microbatch);
@@ -191,7 +191,7 @@ static void begin_row(sluice__sheet *sheet, double top) {
     sluice__put(sheet, "<g transform=\"translate(%d %s)\">\n", SLUICE__LEFT, pixels(top).text);
 }
 
-/* What lies below the lines of transfers. */
+/* Drawn below the lines of transfers. */
 static void put_ground(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                        const sluice_timeline_rank *rank, double top) {
     begin_row(sheet, top);
@@ -230,7 +230,7 @@ static void put_exposed(sluice__sheet *sheet, sluice__page *page, const sluice_t
     }
 }
 
-/* From the sender's row to the receiver's, `lean` pixels wider to both sides. */
+/* A line from the sender's row to the receiver's, `lean` pixels wider on both sides. */
 static void put_line(sluice__sheet *sheet, const sluice__page *page,
                      const sluice_timeline_flow *flow, double top, double lean) {
     const double pitch = sluice__row_pitch(page);
@@ -241,7 +241,7 @@ static void put_line(sluice__sheet *sheet, const sluice__page *page,
                 pixels(top + flow->to * pitch + (down ? 0 : page->row)).text);
 }
 
-/* Those that take time, or those of the critical path. */
+/* Transfers that take time, or those of the critical path. */
 static void put_flows(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                       double top, bool critical) {
     bool open = false;
@@ -274,7 +274,7 @@ static void put_outline(sluice__sheet *sheet, const sluice__page *page, double b
                 pixels(page->row - page->outline).text, pixels(-width).text);
 }
 
-/* Boxes too narrow for outlines of their own share one with their neighbours. */
+/* Boxes that are too narrow for separate outlines share one with their neighbours. */
 static void put_outlines(sluice__sheet *sheet, const sluice__page *page,
                          const sluice_timeline_rank *rank, double top) {
     for (int n = 0, next; n < rank->span_count; n = next) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace.c -- time lines in Chrome's Trace Event Format, written as it goes: a million actions need
- * no more memory than their text.
+ * trace.c -- time lines in Chrome's Trace Event Format, written as a stream, so that a million
+ * actions need little memory.
  *
- * What the readers need, beyond the format's description:
+ * What viewers need, beyond the format's description:
  *   - thread ids are unique in the file: Perfetto names threads by their id alone
- *   - no process is 0, and no thread has its process' id: both have meanings of their own
+ *   - no process is 0, and no thread has its process's id: both have special meanings
  *   - arrows have whole numbers as ids, unique in the file
  *   - an arrow starts inside its slice, not at its end, and comes later in the file than both
  * slices
@@ -21,13 +21,13 @@
 #include "runtime/draw/sheet.h"
 #include "sluice/timeline.h"
 
-enum { THREADS = 10000 }; /* thread ids of a process; more than there can be ranks */
+enum { THREADS = 10000 }; /* thread ids of a process: more than ranks */
 
 typedef struct trace {
     sluice__sheet sheet;
     const sluice_timeline *timeline;
     int process;
-    double nanoseconds; /* per unit of the time line */
+    double nanoseconds; /* microseconds per unit of the time line */
     long long arrows;
     bool began; /* an event was written */
 } trace;
@@ -38,8 +38,8 @@ static int64_t ticks_of(const trace *to, double time) {
     return llround(time * to->nanoseconds);
 }
 
-/* "12.5002": microseconds, and two tenths of a nanosecond where they are no whole ones: without
- * those a product with 1000 that is cut off may lose a nanosecond. */
+/* "12.5002": microseconds; if not whole, with two tenths of a nanosecond, so that a viewer that
+ * multiplies by 1000 and truncates does not lose a nanosecond. */
 static sluice__number microseconds(int64_t ticks) {
     const long long whole = ticks / 1000, part = ticks % 1000;
     sluice__number number;
@@ -47,8 +47,8 @@ static sluice__number microseconds(int64_t ticks) {
     return number;
 }
 
-/* Seconds are seconds. Another unit becomes a millisecond, or a thousand or so times more or less
- * until the whole is neither lost in rounding nor too large to be written. */
+/* Seconds stay seconds. Any other unit is drawn as a millisecond, scaled by powers of a thousand
+ * until the makespan is neither lost in rounding nor too large to write. */
 static double choose_scale(const sluice_timeline *timeline) {
     double scale = strcmp(timeline->unit, "s") == 0 ? 1e9 : 1e6;
     while (timeline->step * scale > 1e14) scale /= 1000;
@@ -59,7 +59,7 @@ static double choose_scale(const sluice_timeline *timeline) {
 
 /* ---- events ---- */
 
-/* Up to what every event has; the caller closes it. */
+/* The fields that all events have; the caller closes the object. */
 static void begin_event(trace *to, const char *phase, int thread) {
     sluice__put(&to->sheet, "%s\n{\"ph\":\"%s\",\"pid\":%d,\"tid\":%d", to->began ? "," : "", phase,
                 to->process, to->process * THREADS + thread);
@@ -76,7 +76,7 @@ static void name_process(trace *to) {
                 to->process);
 }
 
-/* "rank 1 (stages 1, 6)": at most a few of them by number. */
+/* "rank 1 (stages 1, 6)": with at most a few stages by number. */
 static void name_thread(trace *to, int r) {
     const sluice_timeline *const timeline = to->timeline;
     begin_event(to, "M", r);
@@ -119,14 +119,14 @@ static void put_level(trace *to, int r, const sluice_timeline_level *level) {
 
 /* ---- arrows ---- */
 
-/* One end of an arrow, inside span `n` of rank r where there is one. */
+/* One end of an arrow, inside span `n` of rank r if there is one. */
 static void put_end(trace *to, const char *phase, int r, int64_t at) {
     begin_event(to, phase, r);
     sluice__put(&to->sheet, ",\"ts\":%s,\"id\":%lld,\"name\":\"transfer\",\"cat\":\"transfer\"",
                 microseconds(at).text, to->arrows);
 }
 
-/* Times of the transfer itself, where it takes any. */
+/* The transfer's own slice, if it takes time. */
 static void put_flow_notes(trace *to, const sluice_timeline_flow *flow) {
     sluice__put(&to->sheet, ",\"args\":{\"carries\":\"%s\",\"stage\":%d,\"microbatch\":%d",
                 flow->payload == SLUICE_PAYLOAD_ACTIVATION ? "activation" : "gradient", flow->stage,
@@ -171,7 +171,7 @@ static void put_timeline(trace *to) {
     for (int f = 0; f < timeline->flow_count; f++) put_flow(to, &timeline->flows[f]);
 }
 
-/* Per rank, by entry, in the time line's unit; nothing where a rank has none. */
+/* The ledger of each rank that has one, by entry, in the time line's unit. */
 static void put_ledgers(trace *to, const sluice_timeline *timeline) {
     if (timeline->ranks == 0 || !timeline->rank[0].has_ledger) return;
     sluice__put(&to->sheet, ",\"ledger\":[");
@@ -186,7 +186,7 @@ static void put_ledgers(trace *to, const sluice_timeline *timeline) {
     sluice__put(&to->sheet, "]");
 }
 
-/* What a reader of the numbers must know. */
+/* Metadata to interpret the numbers. */
 static void put_notes(trace *to, const sluice_timeline *const *timelines, int count) {
     sluice__put(&to->sheet,
                 "\n],\n\"displayTimeUnit\":\"ms\",\n\"otherData\":{\"made by\":\"sluice\"");

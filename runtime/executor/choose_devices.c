@@ -13,7 +13,7 @@
 #include "runtime/executor/connect.h"
 
 sluice_status sluice__choose_kind(sluice_pipeline *pipeline) {
-    if (pipeline->ops) return SLUICE_OK; /* a test's */
+    if (pipeline->ops) return SLUICE_OK; /* a test has set it */
     const char *name =
         pipeline->options.device ? pipeline->options.device : sluice_devices()[0]->name;
     return sluice_device_find(&pipeline->ops, name);

@@ -18,7 +18,7 @@
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
     const sluice__transport_entry *entry = NULL;
     const char *const device             = pipeline->ops->name;
-    if (pipeline->transport_ops) return SLUICE_OK; /* a test's */
+    if (pipeline->transport_ops) return SLUICE_OK; /* a test has set it */
     SLUICE__TRY(sluice__transport_find(&entry, pipeline->options.transport));
     if (sluice__transport_reaches(entry, device))
         return sluice__transport_load(&pipeline->transport_ops, entry);
@@ -29,7 +29,7 @@ sluice_status sluice__choose_transport(sluice_pipeline *pipeline) {
 
 /* ---- what it carries ---- */
 
-/* Transfers of each channel: the most that any program posts. All have the same edges. */
+/* A channel holds as many transfers as any program posts. All programs have the same edges. */
 static void count_transfers(const sluice_program *program, sluice__channel *channels) {
     for (int r = 0; r < program->ranks; r++)
         for (int n = 0; n < program->rank[r].count; n++) {

@@ -5,22 +5,23 @@
 
 #include "runtime/executor/executor.h"
 
-/* By the option. */
+/* The transport that the option names. */
 sluice_status sluice__choose_transport(sluice_pipeline *pipeline);
 /* The channels that the plan's programs use. */
 sluice_status sluice__count_channels(sluice_pipeline *pipeline);
 sluice_status sluice__open_transport(sluice_pipeline *pipeline);
-/* Bytes that it takes of the rank's device. */
+/* Bytes that it needs on the rank's device, in addition to the arena. */
 size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
-/* A task, when everything is allocated; and its end, on the rank's thread too. */
+/* A task, once everything is allocated; leaving happens on the rank's thread, too. */
 sluice_status sluice__join_rank(sluice__rank *rank, void *unused);
 void sluice__leave_transport(const sluice__rank *rank);
 /* The rank's end of the transfer that a post or wait is about. */
 sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at);
-/* Give this rank's bytes. */
+/* Provide this rank's bytes. */
 sluice_status sluice__give(sluice__rank *rank, sluice__gather which, const void *mine);
-/* Wait for those of all, with the pipeline's deadline; `words`: what for. NULL: until the pipeline
- * fails, for a rank that has finished is not the one to say that others are late. */
+/* Wait for the bytes of all ranks, up to the pipeline's deadline; `words` says what for. NULL:
+ * until the pipeline fails, for a rank that has finished is not the one to say that others are
+ * late. */
 sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void *all,
                                  const char *words);
 

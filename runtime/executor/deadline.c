@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* deadline.c -- how long nothing may happen. */
+/* deadline.c -- how long ranks may make no progress. */
 #include "runtime/executor/deadline.h"
 
 #include "runtime/base/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* deadline.h -- how long nothing may happen: counted from the last instruction that any rank of
- * this process finished. */
+/* deadline.h -- how long ranks may make no progress: counted from the end of the last instruction
+ * of any rank of this process. */
 #ifndef SLUICE_EXECUTOR_DEADLINE_H
 #define SLUICE_EXECUTOR_DEADLINE_H
 

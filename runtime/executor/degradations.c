@@ -20,7 +20,7 @@ SLUICE_PRINTF(2, 3) static void add_line(sluice_pipeline *pipeline, const char *
 void sluice__note_degradations(sluice_pipeline *pipeline) {
     const int threads = pipeline->threads * pipeline->world.local_count;
     if (pipeline->pin || !pipeline->ops->computes || pipeline->ops->asynchronous)
-        return; /* those mostly sleep */
+        return; /* threads of such devices mostly sleep */
     add_line(pipeline,
              "%d compute threads share %d core%s: none is bound to one, and those that "
              "wait sleep",

@@ -5,7 +5,7 @@
 
 #include "runtime/executor/executor.h"
 
-/* What threads and cores say of it; before ranks note theirs. */
+/* Those of threads and cores; before ranks note theirs. */
 void sluice__note_degradations(sluice_pipeline *pipeline);
 /* A task: what the rank's device could not have. */
 sluice_status sluice__note_device(sluice__rank *rank, void *unused);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_times.c -- when each instruction ran on a GPU, by events around it on the compute stream.
+ * device_times.c -- when each instruction ran on an asynchronous device, by events around it on the
+ * compute stream.
  *
- * The host only issues; what a wait holds up is the stream. Of the first B of each stage, events
- * around the W of its layers say how its time divides, and the stage's others divide alike.
+ * The host only issues: a wait holds up the stream. In the first B of each stage, events around the
+ * W of its layers measure how its time divides; the stage's other B are taken to divide alike.
  */
 #include "runtime/executor/device_times.h"
 
@@ -17,14 +18,14 @@ struct sluice__clock {
     sluice_event **events; /* the step's start, then begin and end of each instruction */
     sluice_event **parts;  /* begin and end of each layer's W in a B that is divided */
     int *divided;          /* per stage: the instruction of that B, counted from 1; 0: none */
-    double start;          /* of the step, seconds after its own */
+    double start;          /* of the step, in seconds after the run's start */
 };
 
 static bool is_timed(const sluice__rank *rank) {
     return rank->clock && rank->pipeline->run.timed;
 }
 
-/* Of the model, which a rank that comes back late may find gone. */
+/* Not asked of the model, which may be gone when a rank that was stuck comes back. */
 static int layers_of(const sluice_program *program) {
     const sluice__layout *const last = &program->layouts[program->stages - 1];
     return last->first + last->count;
@@ -84,7 +85,7 @@ static sluice_status mark(sluice__rank *rank, int e) {
                           : SLUICE_OK;
 }
 
-/* The stream is idle: it comes to this at once. */
+/* The stream is idle, so that this happens at once. */
 sluice_status sluice__clock_start(sluice__rank *rank) {
     if (rank->clock) rank->clock->start = sluice__now() - rank->pipeline->run.start;
     return mark(rank, 0);
@@ -107,7 +108,7 @@ sluice_status sluice__clock_part(sluice__rank *rank, const sluice_instruction *a
 
 /* ---- read ---- */
 
-/* The seconds of W in the stage's first B. */
+/* Seconds spent in W in the stage's first B. */
 static sluice_status read_parts(const sluice__rank *rank, int stage, double *seconds) {
     const sluice__layout *const layout = &rank->pipeline->program->layouts[stage];
     *seconds                           = 0;
@@ -120,7 +121,7 @@ static sluice_status read_parts(const sluice__rank *rank, int stage, double *sec
     return SLUICE_OK;
 }
 
-/* How the B that are divided, and all others of their stages, divide. */
+/* Divide the time of every B as that of its stage's first B was divided. */
 static sluice_status divide(sluice__rank *rank) {
     const sluice_program *program    = rank->pipeline->program;
     const sluice__rank_program *mine = &program->rank[rank->index];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* device_times.h -- when each instruction ran on a device that works on by itself. */
+/* device_times.h -- when each instruction ran on an asynchronous device. */
 #ifndef SLUICE_EXECUTOR_DEVICE_TIMES_H
 #define SLUICE_EXECUTOR_DEVICE_TIMES_H
 
 #include "runtime/executor/executor.h"
 
-/* Nothing where operations are over when they return. */
+/* Does nothing on devices that are not asynchronous. */
 sluice_status sluice__clock_make(sluice__rank *rank, int count);
 void sluice__clock_free(sluice__rank *rank);
 sluice_status sluice__clock_start(sluice__rank *rank);

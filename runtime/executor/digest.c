@@ -8,7 +8,8 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/executor.h"
 
-/* Parameters first, so that layers without state leave the digest as it is; then by name. */
+/* Parameters come first, so that the digest of a model without state is that of its parameters;
+ * then by name. */
 static int compare(const void *left, const void *right) {
     const sluice_state *a = &(*(const sluice__state *const *)left)->is;
     const sluice_state *b = &(*(const sluice__state *const *)right)->is;

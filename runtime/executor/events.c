@@ -6,10 +6,10 @@
  *                 \_after_\                 /
  *   transfers           post(F1) . copy . over            waits for what a post comes `after`
  *
- * Events are few and used again: to wait for a later recording of one is to wait for more than was
- * needed, never for less, and always for something that is enqueued already and waits for nothing
- * that is not. (A transport in which that could wait for a partner who is yet to come has events of
- * its own.) Of the last compute instructions none is forgotten before the host has seen its end.
+ * Events are few and reused. Waiting for a later recording of an event waits for more than needed,
+ * never for less, and only for work that is enqueued already and depends on nothing else. (A
+ * transport where such a wait could depend on a partner's later call has its own events.) The event
+ * of a compute instruction is reused only after the host has seen that instruction end.
  */
 #include "runtime/executor/events.h"
 
@@ -31,23 +31,23 @@ struct sluice__events {
     sluice_event *computed[AHEAD]; /* ends of the last compute instructions */
     int computed_at[AHEAD];        /* which those are */
     sluice_event *marks[MARKS];
-    sluice_event *idle; /* of the compute stream */
-    int ahead;          /* so many of those, that the launches of all fit into a stream's queue */
-    int posts;          /* so far */
+    sluice_event *idle;       /* of the compute stream */
+    int ahead;                /* compute instructions whose launches fit into a stream's queue */
+    int posts;                /* so far */
     int computes, first_post; /* of this run */
-    int over;                 /* of those computes, as the host has seen */
+    int over;                 /* computes that the host has seen end */
 };
 
-/* A host that fills a stream's queue is held up inside a launch, where it sees no deadline. */
+/* A host that fills a stream's queue blocks inside a launch, where it cannot check the deadline. */
 static int choose_ahead(const sluice__rank *rank) {
-    enum { QUEUE = 1024, LAUNCHES = 20, LEAST = 2 }; /* of a stream; of a layer in B, about */
+    enum { QUEUE = 1024, LAUNCHES = 20, MIN_AHEAD = 2 }; /* of a stream; of a layer in B, roughly */
     const sluice_program *program = rank->pipeline->program;
     int layers                    = 1;
     for (int s = 0; s < program->stages; s++)
         if (program->stage_rank[s] == rank->index && program->layouts[s].count > layers)
             layers = program->layouts[s].count;
     const int fit = QUEUE / (LAUNCHES * layers);
-    return fit < LEAST ? LEAST : fit > AHEAD ? AHEAD : fit;
+    return fit < MIN_AHEAD ? MIN_AHEAD : fit > AHEAD ? AHEAD : fit;
 }
 
 sluice_status sluice__events_make(sluice__rank *rank) {
@@ -82,8 +82,7 @@ void sluice__events_begin(sluice__rank *rank) {
     for (int e = 0; e < AHEAD; e++) events->computed_at[e] = -1;
 }
 
-/* The first compute instruction whose end cannot be told of: not yet, or because of what it did;
- * -1. */
+/* The first compute instruction that is not known to have ended, or that failed; -1. */
 static int first_open(const sluice__rank *rank) {
     for (int c = rank->events->over; rank->pipeline->run.program && c < rank->events->computes;
          c++) {
@@ -95,7 +94,7 @@ static int first_open(const sluice__rank *rank) {
     return -1;
 }
 
-/* Whether what the wait `at` waits for, issued already, is still to come. */
+/* Whether the transfer that the wait `at` is for, which is issued, is not over. */
 static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const sluice__transfer_end end  = sluice__end_of(rank, at);
@@ -106,15 +105,15 @@ static bool is_pending(const sluice__rank *rank, const sluice_instruction *at) {
     return !done || (over && pipeline->ops->query(&done, over) == SLUICE_OK && !done);
 }
 
-/* The first transfer that is not over of those that instruction `last` comes after, among the last
- * whose events were not used again since; NULL. */
+/* The first wait before instruction `last` whose transfer is not over, as far back as events have
+ * not been reused; NULL. */
 static const sluice_instruction *first_pending(const sluice__rank *rank, int last) {
     const sluice__rank_program *mine = &rank->pipeline->run.program->rank[rank->index];
     const sluice_instruction *list   = mine->list;
     const sluice_instruction *found  = NULL;
     const int made                   = rank->events->posts - rank->events->first_post,
               max                    = made < MARKS ? made : MARKS;
-    const int at = atomic_load(&sluice__position_of(rank)->at); /* the count, after the last */
+    const int at = atomic_load(&sluice__position_of(rank)->at); /* the count when all are issued */
     for (int n = at < mine->count ? at : mine->count - 1, posts = 0; n >= 0 && posts < max; n--) {
         posts += sluice__is_post(&list[n]);
         if (n < last && list[n].kind == SLUICE_INSTRUCTION_WAIT && is_pending(rank, &list[n]))
@@ -123,7 +122,7 @@ static const sluice_instruction *first_pending(const sluice__rank *rank, int las
     return found;
 }
 
-/* It waits for a partner, or works on. */
+/* The deadline passed while the device waits for a partner, or is still at work. */
 static sluice_status device_is_late(sluice__rank *rank) {
     const sluice_program *program = rank->pipeline->run.program;
     char whole[128]               = "its device";
@@ -140,7 +139,7 @@ static sluice_status device_is_late(sluice__rank *rank) {
     return sluice__deadline_passed(rank, whole);
 }
 
-/* What a device tells late is not of the instruction that the host has come to. */
+/* A device reports errors late: attribute this one to an earlier instruction than the host's. */
 static sluice_status blame(sluice__rank *rank) {
     const sluice_error error = *sluice_last_error();
     const int at             = first_open(rank);
@@ -162,7 +161,7 @@ sluice_status sluice__await(sluice__rank *rank, sluice_event *event) {
     }
 }
 
-/* Of the compute instructions of the run, those up to the one before `count`. */
+/* Wait for the first `count` compute instructions of the run. */
 static sluice_status await_computes(sluice__rank *rank, int count) {
     for (; rank->events->over < count; rank->events->over++)
         SLUICE__TRY(sluice__await(rank, rank->events->computed[rank->events->over % AHEAD]));
@@ -179,7 +178,7 @@ sluice_status sluice__after_compute(sluice__rank *rank, int n) {
     return rank->pipeline->ops->record(rank->stream, rank->events->computed[e]);
 }
 
-/* One that is no longer among the last has ended: the host waited for it. */
+/* An instruction whose event is reused has ended: the host waited for it. */
 sluice_status sluice__transfers_after(sluice__rank *rank, int n) {
     for (int e = 0; e < AHEAD && n >= 0; e++)
         if (rank->events->computed_at[e] == n)
@@ -191,8 +190,8 @@ sluice__mark sluice__next_mark(sluice__rank *rank) {
     return (sluice__mark){rank->transfers, rank->events->marks[rank->events->posts++ % MARKS]};
 }
 
-/* What was sent from may be received into next without any compute between them, and of two copies
- * on the two ends' streams the later need not come after the earlier. */
+/* A buffer may be sent and then received into without a compute in between, and the two copies may
+ * be on the streams of two ranks, which nothing else orders. */
 sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool sends) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     if (!over) return SLUICE_OK;
@@ -202,7 +201,8 @@ sluice_status sluice__work_after(sluice__rank *rank, sluice_event *over, bool se
 
 sluice_status sluice__drain(sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
-    SLUICE__TRY(await_computes(rank, rank->events->computes)); /* in order: who failed is known */
+    /* In order, so that the one that failed is known. */
+    SLUICE__TRY(await_computes(rank, rank->events->computes));
     SLUICE__TRY(ops->record(rank->stream, rank->events->idle));
     SLUICE__TRY(sluice__await(rank, rank->events->idle));
     return ops->synchronize(rank->stream);

@@ -10,11 +10,11 @@
  *   nonfinite.c         where a loss or gradient that is not a finite number comes from
  *   parameters.c        a rank's memory, and initial values
  *   states.h            what a run is made of: a list by name, read and written; its digest
- *   warm_up.c           everything once before the first step, where code is loaded as it is used
+ *   warm_up.c           everything once before the first step, where code is loaded on first use
  *   pass.c              all ranks carry out one program
  *   workers.c           a thread per rank that carries out one task after another
  *   choose_devices.c    which device a rank is on, and whether the arenas fit there
- *   degradations.c      what the machine did not give
+ *   degradations.c      what the machine was asked for and does not have
  *
  *   rank_loop.c         the loop over one rank's instructions
  *   stage.c             F, B, I, W: an instruction becomes calls of layers
@@ -23,11 +23,11 @@
  *   load.c              parts of the batch, from the caller's callbacks to the device
  *   connect.c           which transport joins the ranks, and what it carries
  *   events.c            order between streams, and how far the host runs ahead of them
- *   device_times.c      what a device that works on by itself took, by its own clock
+ *   device_times.c      how long work on an asynchronous device took, by its own clock
  *   paced.c             devices that take the time that a cost table says
- *   report.c            what a rank says of a run; position.h: where it is
+ *   report.c            what a rank reports of a run; position.h: where it is
  *   failure.c           the first failure anywhere, in words
- *   deadline.c          how long nothing may happen
+ *   deadline.c          how long ranks may make no progress
  *
  * The first half runs on the caller's thread, the second on the ranks'. Files call those below
  * them.
@@ -46,7 +46,7 @@
 /* What every rank's thread is asked to do; `argument` is shared by all of them. */
 typedef sluice_status sluice__task(sluice__rank *rank, void *argument);
 
-/* What tests put in the place of the usual parts of a pipeline. */
+/* Parts of a pipeline that tests replace; NULL: the usual one. */
 typedef struct sluice__parts {
     const sluice__transport_ops *transport;
     const sluice_device_ops *device;
@@ -57,13 +57,13 @@ typedef struct sluice__parts {
 /* One pass over a program. Set by the caller's thread while the ranks are idle. */
 typedef struct sluice__run {
     const sluice_program *program;
-    sluice_batch batch; /* a copy: a rank that was stuck may come back after its caller went on */
+    sluice_batch batch;       /* a copy: a stuck rank may come back after the caller has gone on */
     int64_t *first_sample;    /* [microbatches + 1] */
-    sluice_batch_part *parts; /* [of the model]: what fills each; copies, too */
-    int64_t step;             /* from 1: of training; 0 when evaluating */
+    sluice_batch_part *parts; /* what fills each part that the model reads; copies, too */
+    int64_t step;             /* number of the training step, from 1; 0: an evaluation */
     bool timed;               /* the times of instructions are kept */
     bool updates;             /* else the program stops before the update */
-    bool looks;               /* for outputs that are not finite */
+    bool looks;               /* check that outputs are finite */
     double start;             /* seconds of the monotonic clock */
 } sluice__run;
 
@@ -80,7 +80,7 @@ struct sluice_pipeline {
     void (*watch)(sluice__rank *rank, const sluice_instruction *at); /* or NULL */
     sluice__world world;
     sluice__transport *transport;
-    sluice__channel *channels; /* what any program posts at most */
+    sluice__channel *channels; /* with the most transfers that any program posts */
     int channel_count;
     int ranks;      /* of the world */
     int *ordinals;  /* [ranks]: of their devices */
@@ -88,7 +88,7 @@ struct sluice_pipeline {
     int loss_rank;  /* of the last stage */
     int threads;    /* of each rank */
     int cores;      /* that this process may use */
-    bool pin;       /* there is one for every thread */
+    bool pin;       /* bind threads to cores: there is one for each */
     bool is_made;
 
     /* ---- runs ---- */
@@ -107,8 +107,9 @@ struct sluice_pipeline {
     sluice__task *task; /* NULL: leave */
     void *argument;
     int generation;
-    int holders; /* of a pipeline that is being freed: the caller, and ranks left alone */
-    void (*destroy)(sluice_pipeline *pipeline); /* what the last of them calls */
+    int holders; /* who still uses a pipeline that is closed: the caller, and ranks that were
+                    abandoned */
+    void (*destroy)(sluice_pipeline *pipeline); /* called by the last of them */
 
     /* ---- failures: failure.c's ---- */
     atomic_bool failed;
@@ -117,7 +118,7 @@ struct sluice_pipeline {
     sluice__deadline deadline;
 };
 
-/* The plan's programs may differ in their micro-batches: the most that one has. */
+/* Micro-batches of the plan's program that has most of them. */
 static inline int sluice__max_microbatches(const sluice_pipeline *pipeline) {
     int max = 0;
     for (int k = 0; k < pipeline->plan->count; k++)
@@ -133,8 +134,7 @@ static inline sluice__position *sluice__position_of(const sluice__rank *rank) {
 
 /* ---- open.c ---- */
 
-/* As sluice_pipeline_plan_and_open() and sluice_pipeline_open(), of these parts; NULL: the usual
- * one. */
+/* As sluice_pipeline_plan_and_open() and sluice_pipeline_open(), with these parts. */
 sluice_status sluice__pipeline_plan_and_open(sluice_pipeline **out, const sluice_model *model,
                                              const sluice_schedule *schedule,
                                              const sluice_split *split,
@@ -146,7 +146,7 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
 
 /* ---- step.c ---- */
 
-/* The loss of the batch, by a forward-only program of the plan. */
+/* The loss of the batch, computed by the plan's forward-only program `by`. */
 sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sluice_program *by,
                                const sluice_batch *batch);
 

@@ -68,8 +68,8 @@ sluice_status sluice__stopped(void) {
     return sluice__fail(SLUICE_E_STOPPED, "another rank failed first");
 }
 
-/* Whether `error` takes the place of what the task has failed with so far; under the lock. That
- * another rank failed first is no reason of its own. */
+/* Whether `error` replaces the task's failure so far; under the lock. E_STOPPED only says that
+ * another rank failed. */
 static bool is_first(const sluice_pipeline *pipeline, const sluice_error *error) {
     return pipeline->failure.status == SLUICE_OK ||
            (pipeline->failure.status == SLUICE_E_STOPPED && error->status != SLUICE_E_STOPPED);

@@ -7,13 +7,13 @@
 
 /* Keep this thread's last error as the pipeline's, if it is the first; stop all ranks. */
 void sluice__fail_pipeline(sluice__rank *rank);
-/* E_STOPPED: for whoever sees that the pipeline has failed. */
+/* E_STOPPED, for a caller that finds that the pipeline has failed. */
 sluice_status sluice__stopped(void);
-/* Keep this thread's last error as it stands. */
+/* Keep this thread's last error unchanged. */
 void sluice__keep_failure(sluice_pipeline *pipeline);
-/* What each rank but `except` (or -1) is doing, for deadlines. */
+/* What each rank except `except` (-1: none) is doing, for the error of a deadline. */
 void sluice__describe_ranks(const sluice_pipeline *pipeline, int except, char *out, size_t bytes);
-/* E_DEADLINE: that the rank waits for what `words` say, and what the others do. */
+/* E_DEADLINE: the rank waits for `words`; the others are described. */
 sluice_status sluice__deadline_passed(sluice__rank *rank, const char *words);
 
 #endif

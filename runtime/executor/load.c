@@ -14,7 +14,7 @@ enum { STAGINGS = 4 };
 
 struct sluice__loads {
     void *staging[STAGINGS];        /* host memory for a part of one micro-batch */
-    sluice_event *staged[STAGINGS]; /* what it held has been read */
+    sluice_event *staged[STAGINGS]; /* its last upload has been read */
     int count;                      /* so far */
 };
 
@@ -32,7 +32,7 @@ static const sluice_batch_part *find_part(const sluice_batch *batch, const char 
     return NULL;
 }
 
-/* "inputs, targets": in `bytes` of room. */
+/* "inputs, targets", in at most `bytes`. */
 static void list_parts(char *out, size_t bytes, const sluice_batch *batch) {
     size_t used = 0;
     out[0]      = 0;
@@ -65,7 +65,7 @@ sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *
 
 /* ---- one part of one micro-batch ---- */
 
-/* The callback's own words, if it used sluice_fail(). */
+/* The callback's own error, if it used sluice_fail(). */
 static sluice_status callback_failed(sluice_status status, const char *name, int64_t first,
                                      int64_t samples) {
     const sluice_error error = *sluice_last_error();
@@ -75,7 +75,7 @@ static sluice_status callback_failed(sluice_status status, const char *name, int
                         said ? error.what : sluice_status_text(status));
 }
 
-/* Fill `to` of the arena, which wants elements of `type`. */
+/* Fill the buffer at `to` in the arena, whose elements are of `type`. */
 static sluice_status load(sluice__rank *rank, int index, int microbatch, void *to,
                           sluice_type type) {
     const sluice_pipeline *pipeline     = rank->pipeline;

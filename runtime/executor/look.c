@@ -19,7 +19,7 @@ static bool all_are_finite(const unsigned char *values, sluice_type type, int64_
     return true;
 }
 
-/* Tensors of integers are. */
+/* Tensors of integers count as finite. */
 static sluice_status is_finite(sluice__rank *rank, const void *values, const sluice_shape *shape,
                                bool *finite) {
     const sluice_device_ops *ops = rank->pipeline->ops;
@@ -39,7 +39,7 @@ sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_
     const sluice_model *model   = rank->pipeline->model;
     sluice__report *const facts = &rank->report->facts;
     bool input = true, output = true;
-    if (facts->bad_layer >= 0) return SLUICE_OK; /* the first is known */
+    if (facts->bad_layer >= 0) return SLUICE_OK; /* the first such layer is known */
     if (layer == 0) SLUICE__TRY(is_finite(rank, call->input, &call->input_shape, &input));
     if (layer + 1 < sluice_model_layer_count(model)) {
         const sluice_shape next =

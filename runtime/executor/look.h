@@ -5,8 +5,7 @@
 
 #include "runtime/executor/executor.h"
 
-/* After F of a layer in a run that looks: note in the report whether its input or output is not
- * finite. */
+/* After F of a layer, in a run that looks: note a non-finite input or output in the report. */
 sluice_status sluice__look_at(sluice__rank *rank, int layer, const sluice_layer_call *call);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * measured_timeline.c -- the last step's times in the form of a simulation, and so as a time line.
  *
- * A transfer begins when the later of its two posts is made. Where its receiver stood still for it,
- * it ends with that wait; where it did not, nobody saw the end: it is taken to be that of the
- * later post, which is exact where the later one to post copies.
+ * A transfer begins when the later of its two posts is made. If its receiver stood_still still for
+ * it, it ends with that wait. If not, its end was not observed, and that of the later post is
+ * taken, which is exact where the later poster copies.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 
 /* What the ranks saw of one transfer. */
 typedef struct sight {
-    const sluice_instruction *send; /* NULL: of a tie, or none */
+    const sluice_instruction *send; /* NULL: the transfer of a tie, or none */
     int from;
     double sent, send_done, received, receive_done;
     double wait, waited; /* the receiver's wait; -1: none */
@@ -27,7 +27,7 @@ typedef struct sight {
 
 typedef struct measurement {
     const sluice_pipeline *pipeline;
-    sluice_simulation result; /* its begins and ends are the ranks' own */
+    sluice_simulation result; /* its begins and ends point into the reports */
     int *first;               /* [channel]: of its transfers among the sights */
     sight *sights;
     int count;
@@ -40,7 +40,7 @@ static int channel_of(const measurement *m, const sluice_instruction *at) {
     return m->pipeline->program->edges.list[at->edge].channel;
 }
 
-/* Where the channels' transfers begin, once all sends are counted. */
+/* Count the sends of each channel, then turn the counts into first indices. */
 static void count_sends(measurement *m) {
     for (int r = 0; r < m->pipeline->ranks; r++) {
         const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
@@ -83,11 +83,11 @@ static void look_at(measurement *m, int r, int n) {
 /* ---- transfers ---- */
 
 static sluice_transfer_times times_of(const sight *seen) {
-    const bool send_last = seen->sent > seen->received;
-    const double posted  = send_last ? seen->sent : seen->received;
-    const double done    = send_last ? seen->send_done : seen->receive_done;
-    const bool stood     = seen->wait >= 0 && seen->wait < done;
-    const double end     = stood ? fmax(done, seen->waited) : done;
+    const bool send_last   = seen->sent > seen->received;
+    const double posted    = send_last ? seen->sent : seen->received;
+    const double done      = send_last ? seen->send_done : seen->receive_done;
+    const bool stood_still = seen->wait >= 0 && seen->wait < done;
+    const double end       = stood_still ? fmax(done, seen->waited) : done;
     return (sluice_transfer_times){.from       = seen->from,
                                    .to         = seen->send->peer,
                                    .payload    = (sluice_payload)seen->send->payload,
@@ -98,7 +98,7 @@ static sluice_transfer_times times_of(const sight *seen) {
                                    .received   = seen->received,
                                    .begin      = posted,
                                    .end        = end,
-                                   .exposed    = stood ? end - fmax(seen->wait, posted) : 0};
+                                   .exposed    = stood_still ? end - fmax(seen->wait, posted) : 0};
 }
 
 static int compare_transfers(const void *left, const void *right) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nonfinite.c -- where a loss or a gradient that is no finite number comes from.
+ * nonfinite.c -- where a loss or a gradient that is not finite comes from.
  *
- * A loss: the micro-batch is known from the losses; its forward is run again, and every layer's
- * output is looked at. A gradient behind finite losses: the layer is the last in the model with
- * such a gradient, for backward begins at the end; micro-batches are run again one by one.
+ * A loss: the losses say which micro-batch; its forward is repeated, and every layer's output is
+ * checked. A gradient, with finite losses: the layer is the last in the model with such a gradient,
+ * since backward begins at the end; micro-batches are repeated one by one.
  */
 #include "runtime/executor/nonfinite.h"
 
@@ -16,7 +16,7 @@
 #include "runtime/executor/rank_loop.h"
 #include "runtime/executor/report.h"
 
-/* Only micro-batch i of the step has samples: they are number `as` of the run. */
+/* Give samples to micro-batch i of the step alone, as number `as` of the run. */
 static void keep_one(sluice_pipeline *pipeline, int i, int as) {
     int64_t *first      = pipeline->run.first_sample;
     const int64_t begin = pipeline->program->first_sample[i];
@@ -49,7 +49,7 @@ static const char *layer_words(char *out, size_t bytes, const sluice_pipeline *p
     return out;
 }
 
-/* Printed, the sign of what is no number says nothing. */
+/* The sign of a NaN means nothing: print none. */
 static double shown(double value) {
     return isnan(value) ? (double)NAN : value;
 }
@@ -66,7 +66,7 @@ static sluice_status explain_loss(sluice_pipeline *pipeline, const sluice__run *
                             "step %lld, micro-batch %d: the loss is %g because the inputs are not "
                             "finite; nothing was updated",
                             step, i, shown(loss));
-    /* Every output is finite: what is not is made by the loss itself. */
+    /* Every output is finite, so that the loss itself is the first that is not. */
     if (layer < 0) layer = sluice_model_layer_count(pipeline->model) - 1;
     return sluice__fail(SLUICE_E_NONFINITE,
                         "step %lld, micro-batch %d: the loss is %g; the first value that is not "
@@ -74,7 +74,7 @@ static sluice_status explain_loss(sluice_pipeline *pipeline, const sluice__run *
                         step, i, shown(loss), layer_words(words, sizeof words, pipeline, layer));
 }
 
-/* The first micro-batch that makes a gradient that is not finite by itself; -1: their sum does. */
+/* The first micro-batch whose gradients alone are not finite; -1: only their sum is not. */
 static sluice_status find_microbatch(sluice_pipeline *pipeline, const sluice__run *how,
                                      int *found) {
     *found = -1;

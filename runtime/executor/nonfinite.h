@@ -5,8 +5,8 @@
 
 #include "runtime/executor/executor.h"
 
-/* The step's loss or norm is not finite: find out where that comes from. E_NONFINITE, or what came
- * between. */
+/* The step's loss or norm is not finite: find out where that comes from. E_NONFINITE, or the
+ * failure of doing so. */
 sluice_status sluice__explain_nonfinite(sluice_pipeline *pipeline, const sluice_batch *batch);
 
 #endif

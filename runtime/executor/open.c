@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* open.c -- a pipeline is made of model, schedule, devices and threads, and taken apart. */
+/* open.c -- opening a pipeline from model, schedule, devices and threads, and closing it. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,13 +48,13 @@ static sluice_status take_options(sluice_pipeline_options *out,
 static void choose_threads(sluice_pipeline *pipeline) {
     pipeline->cores   = sluice__usable_cores();
     pipeline->threads = pipeline->options.threads;
-    if (pipeline->options.costs) pipeline->threads = 1; /* that sleeps */
+    if (pipeline->options.costs) pipeline->threads = 1; /* it only sleeps */
     if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;
     if (pipeline->threads < 1) pipeline->threads = 1;
     pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
 }
 
-/* What the device does not compute in is refused by name. */
+/* Refuse a precision that the device does not compute in. */
 static sluice_status choose_operations(sluice_pipeline *pipeline) {
     const sluice_precision precision = pipeline->options.precision;
     pipeline->operations             = pipeline->ops->operations(precision);
@@ -71,7 +71,7 @@ static sluice_status choose_operations(sluice_pipeline *pipeline) {
     return sluice__hint(SLUICE_E_UNSUPPORTED, "it computes in: %s", names);
 }
 
-/* A missing function for this device is refused here, by name. */
+/* Refuse a layer that has no code for this device. */
 static sluice_status check_kinds(const sluice_pipeline *pipeline) {
     for (int l = 0; l < sluice_model_layer_count(pipeline->model); l++) {
         const sluice_layer_kind *kind = sluice_model_layer_kind(pipeline->model, l);
@@ -96,7 +96,8 @@ static sluice_status allocate_ranks(sluice_pipeline *pipeline) {
     const size_t p = (size_t)pipeline->ranks, local = (size_t)pipeline->world.local_count;
     SLUICE__TRY(sluice__alloc(&pipeline->positions, p, sizeof *pipeline->positions));
     SLUICE__TRY(sluice__alloc(&pipeline->ordinals, p, sizeof *pipeline->ordinals));
-    SLUICE__TRY(sluice__alloc(&pipeline->rank, local, sizeof *pipeline->rank)); /* the last */
+    SLUICE__TRY(sluice__alloc(&pipeline->rank, local,
+                              sizeof *pipeline->rank)); /* last: close looks at it */
     for (size_t r = 0; r < p; r++) atomic_init(&pipeline->positions[r].at, -1);
     for (int k = 0; k < pipeline->world.local_count; k++) {
         pipeline->rank[k].pipeline = pipeline;
@@ -128,8 +129,8 @@ static sluice_status start_ranks(sluice_pipeline *pipeline) {
 
 /* ---- plan ---- */
 
-/* The table of a kind of device that is built in; of others nothing is known before they are
- * loaded, and their working copies are the usual ones. */
+/* The table of a kind of device that is built in; NULL for a plug-in, which is not loaded to plan:
+ * its working copies are assumed to be the usual ones. */
 static const sluice_device_ops *built_in(const char *name) {
     const sluice_device_ops *const *devices = sluice_devices();
     if (!name) return devices[0];
@@ -140,7 +141,7 @@ static const sluice_device_ops *built_in(const char *name) {
 
 static sluice_status plan_options(sluice_plan_options *out, const sluice_pipeline_options *from,
                                   const sluice__parts *parts) {
-    assert(from->optimizer); /* options that were taken name one */
+    assert(from->optimizer); /* take_options() sets a default */
     const sluice_device_ops *const device = parts->device ? parts->device : built_in(from->device);
     const sluice_operations *const operations = device ? device->operations(from->precision) : NULL;
     *out                                      = (sluice_plan_options)SLUICE_PLAN_OPTIONS_INIT;
@@ -189,7 +190,7 @@ static sluice_status check_working(const sluice_pipeline *pipeline,
     return SLUICE_OK;
 }
 
-/* What device and transport ask of a plan is what it was made for. */
+/* Refuse a plan that was made for another device, transport, precision or optimizer. */
 static sluice_status check_plan(const sluice_pipeline *pipeline) {
     const sluice_plan_options *const made = &pipeline->plan->options;
     const bool one_queue                  = made->queues == SLUICE_QUEUES_PER_RANK;
@@ -233,7 +234,7 @@ static sluice_status open_all(sluice_pipeline *pipeline) {
     return SLUICE_OK;
 }
 
-/* Everything but the threads, which are gone, and what they have closed. */
+/* Free everything except the threads, which have ended, and what they have closed. */
 static void destroy(sluice_pipeline *pipeline) {
     if (pipeline->transport) pipeline->transport_ops->close(pipeline->transport);
     sluice__world_close(&pipeline->world);

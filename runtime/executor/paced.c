@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * paced.c -- virtual devices compute nothing: an action is over when it has taken what the
- * simulator would let it take, counted from when the executor began it.
+ * paced.c -- virtual devices compute nothing: an action takes as long as in the simulator, counted
+ * from its begin in the executor.
  */
 #include "runtime/executor/paced.h"
 
@@ -43,7 +43,7 @@ void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *channel
         }
 }
 
-/* In pieces, that a failure elsewhere ends it soon. */
+/* In short pieces, so that a failure elsewhere ends it soon. */
 static void sleep_until(const sluice_pipeline *pipeline, double time) {
     static const double piece = 0.05;
     double now                = sluice__now();
@@ -61,7 +61,7 @@ void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin
     sleep_until(pipeline, begin + (computes ? sluice__action_cost(costs, at)
                                             : sluice__update_cost(costs, rank->index)));
     if (at->kind != SLUICE_INSTRUCTION_BACKWARD) return;
-    /* Its halves are not told apart as it runs: the table divides them. */
+    /* The two halves of a B run as one: the table divides its time. */
     const sluice_cost *cost = &costs->stages[at->stage];
     const double both       = cost->input + cost->weight;
     rank->report->weight_s  = both > 0 ? (sluice__now() - begin) * cost->weight / both : 0;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* paced.h -- devices that compute nothing take the time that a cost table says. */
+/* paced.h -- devices that compute nothing take the time that a cost table gives. */
 #ifndef SLUICE_EXECUTOR_PACED_H
 #define SLUICE_EXECUTOR_PACED_H
 
 #include "runtime/executor/executor.h"
 
-/* Costs are given, and right, if and only if the device computes nothing. */
+/* Check that costs are given, and valid, if and only if the device computes nothing. */
 sluice_status sluice__check_pace(const sluice_pipeline *pipeline);
-/* What the links of a paced pipeline take, into what the transport is opened with. */
+/* Set the latency and bandwidth of a channel in a paced pipeline. */
 void sluice__pace_link(const sluice_pipeline *pipeline, sluice__channel *channel);
-/* Sleep until the instruction, begun at `begin` of the clock, has taken its time; of a pipeline
- * without costs nothing. */
+/* Sleep until the instruction, which began at `begin`, has taken its time; returns at once in a
+ * pipeline without costs. */
 void sluice__pace(sluice__rank *rank, const sluice_instruction *at, double begin);
 
 #endif

@@ -11,7 +11,7 @@
 #include "runtime/executor/report.h"
 #include "runtime/executor/update.h"
 
-/* What layers read of a parameter follows its master. */
+/* After the master come the values that layers read. */
 sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value) {
     if (value->working_bytes == 0) return SLUICE_OK;
     return rank->pipeline->operations->store_working(
@@ -79,7 +79,7 @@ sluice_status sluice__allocate_rank(sluice__rank *rank, void *unused) {
     return sluice__clock_make(rank, (int)count);
 }
 
-/* Taken anew, so that nothing of the warm-up is left in it. */
+/* A new arena, so that nothing of the warm-up is left in it. */
 static sluice_status renew_arena(sluice__rank *rank) {
     rank->pipeline->ops->arena_free(rank->device, rank->arena, rank->arena_bytes);
     rank->arena = NULL;

@@ -5,7 +5,7 @@
 
 #include "runtime/executor/executor.h"
 
-/* Run `program`; what `how` says of the run beside program, samples and start is taken from it. */
+/* Run `program`. `how` gives the rest of the run: all but program, samples and start. */
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
                                 const sluice__run *how, sluice__task *task);
 

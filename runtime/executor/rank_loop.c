@@ -30,13 +30,13 @@ static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait
     }
 }
 
-/* What a transfer carries, as one number for both of its ends. */
+/* A number for what a transfer carries, the same at both ends. */
 static uint64_t content_of(const sluice_instruction *at) {
     return (uint64_t)(uint32_t)at->edge << 32 | (uint32_t)(at->microbatch + 1);
 }
 
-/* Whether instructions n and n + 1 of the rank's list are posts that are issued as one. */
-static bool are_one(const sluice__rank_program *mine, int n) {
+/* Whether instructions n and n + 1 are posts of one group. */
+static bool are_grouped(const sluice__rank_program *mine, int n) {
     if (n < 0 || n + 1 >= mine->count) return false;
     const sluice_instruction *a = &mine->list[n], *b = a + 1;
     return sluice__is_post(a) && sluice__is_post(b) && a->group > 0 && a->group == b->group;
@@ -63,7 +63,7 @@ static sluice_status post(sluice__rank *rank, int n) {
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
     const sluice__rank_program *mine = &rank->pipeline->run.program->rank[rank->index];
-    const bool goes_on = are_one(mine, n), begun = are_one(mine, n - 1);
+    const bool goes_on = are_grouped(mine, n), begun = are_grouped(mine, n - 1);
     if (goes_on && !begun) SLUICE__TRY(ops->group_begin(transport, rank->index));
     SLUICE__TRY(post_one(rank, &mine->list[n]));
     return begun && !goes_on ? ops->group_end(transport, rank->index) : SLUICE_OK;
@@ -87,7 +87,7 @@ static sluice_status carry_out(sluice__rank *rank, const sluice_instruction *at,
     }
 }
 
-/* Issue instruction n; on a device that works on by itself it may be over later. */
+/* Issue instruction n; on an asynchronous device it ends later. */
 static sluice_status issue(sluice__rank *rank, const sluice_instruction *at, int n) {
     const bool computes = sluice__is_compute(at);
     if (computes) SLUICE__TRY(sluice__before_compute(rank));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c -- what a rank says of a run when it is over, and what the caller's side reads of it. */
+/* report.c -- what a rank reports of a run, and how the caller's thread reads it. */
 #include "runtime/executor/report.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "runtime/executor/connect.h"
 
 /*
- * A report on its way, and in the reports of all:
+ * A report as it is sent, and as it lies among those of all ranks:
  *
  *     facts | begin [count] | end [count] | weight [count] | losses [micro-batches]
  */

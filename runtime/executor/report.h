@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h -- what a rank says of a run when it is over. Losses, norms, idle shares, ledgers and
- * time lines are made of reports alone: they go through the transport, from wherever a rank is.
+ * report.h -- what a rank reports at the end of a run. Losses, norms, idle shares, ledgers and time
+ * lines are made from reports alone, which go through the transport, so that ranks may be in other
+ * processes.
  */
 #ifndef SLUICE_EXECUTOR_REPORT_H
 #define SLUICE_EXECUTOR_REPORT_H
@@ -14,20 +15,20 @@ typedef struct sluice__report {
     double loss, norm;           /* of a step: the same from every rank */
     int bad_microbatch, bad_use; /* the first whose loss is not finite; the last in the model whose
                                   * gradient is not; -1 */
-    int bad_layer, bad_input; /* of a run that looks: the first whose output is not finite, or -1;
-                               * whether the model's own input is not */
+    int bad_layer, bad_input; /* in a run that looks: the first layer whose output is not finite, or
+                                 -1; whether the model's input is not */
     double started, ended, on_core;
-    double meeting; /* of the norm: standing still for the others */
+    double meeting; /* seconds of waiting for the others in the norm */
 } sluice__report;
 
-/* What a rank writes on during a run. */
+/* The report that a rank writes during a run. */
 struct sluice__report_draft {
     sluice__report facts;
     double *begin, *end; /* per instruction of the step */
-    double *weight;      /* per instruction of the step: of a B, the seconds in W */
-    double weight_s;     /* those of the instruction being carried out */
+    double *weight;      /* per instruction of the step: seconds of a B spent in W */
+    double weight_s;     /* the same, of the current instruction */
     double *losses;      /* per micro-batch of an evaluation, on the rank that has them */
-    unsigned char *sent; /* all of this, one after another */
+    unsigned char *sent; /* all of the above, as it is sent */
 };
 
 /* ---- on a rank's thread ---- */
@@ -42,12 +43,12 @@ sluice_status sluice__report_send(sluice__rank *rank);
 
 /* ---- on the caller's thread, between runs ---- */
 
-/* Room for everybody's. */
+/* Memory for all ranks' reports. */
 sluice_status sluice__reports_make(sluice_pipeline *pipeline);
 void sluice__reports_free(sluice_pipeline *pipeline);
-/* Bytes of each rank's: [ranks]. */
+/* Bytes of each rank's report: [ranks]. */
 const size_t *sluice__report_bytes(const sluice_pipeline *pipeline);
-/* Rank r's of the last run. */
+/* Rank r's report of the last run. */
 const sluice__report *sluice__report_of(const sluice_pipeline *pipeline, int r);
 /* Its times per instruction of the step. */
 double *sluice__report_begins(const sluice_pipeline *pipeline, int r);

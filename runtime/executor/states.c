@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* states.c -- the list of what a run is made of, its entries by name, and its counters. */
+/* states.c -- the list of a run's state, its entries by name, and its counters. */
 #include <assert.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static bool is_first(const sluice_pipeline *pipeline, int use) {
     return sluice_model_use(pipeline->model, use)->first == use;
 }
 
-/* At most: a parameter for each use with its optimizer state, and every layer's state. */
+/* An upper bound: a parameter for each use, with its optimizer state, and every layer's state. */
 static size_t max_count(const sluice_pipeline *pipeline) {
     const size_t uses   = (size_t)sluice_model_use_count(pipeline->model);
     const size_t layers = (size_t)sluice_model_layer_count(pipeline->model);
@@ -51,7 +51,7 @@ static sluice_status add_optimizer_state(sluice__states *states, const sluice_pi
     return SLUICE_OK;
 }
 
-/* What lasts as long as a sequence is not of the run. */
+/* State that lasts as long as a sequence is not listed. */
 static sluice_status add_layer_state(sluice__states *states, const sluice_pipeline *pipeline,
                                      int layer, int index) {
     const sluice_layer_state *const it = sluice__layer_state(pipeline->program, layer, index);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * states.h -- what a run is made of, as one list: parameters, optimizer state, state of layers.
+ * states.h -- the state of a run as one list: parameters, optimizer state, state of layers.
  *
  *   states.c       the list, and its entries by name; counters
  *   states_move.c  one entry between host memory and the ranks that hold it
@@ -13,18 +13,18 @@
 
 #include "sluice/pipeline.h"
 
-/* An entry, and what it is in the program. */
+/* An entry, and where the program has it. */
 typedef struct sluice__state {
     sluice_state is;
-    char *owned; /* its name, unless that is the model's */
-    int first;   /* the parameter's first use, of a layer's state the layer */
-    int index;   /* which of the optimizer's, or of the layer's */
+    char *owned; /* its name, if that is not the model's string */
+    int first;   /* the parameter's first use, or the layer */
+    int index;   /* which state tensor of the optimizer, or of the layer */
 } sluice__state;
 
 typedef struct sluice__states {
     sluice__state *list;
     int count;
-    struct sluice__exchange *left; /* states_move.c: a stuck rank may still use them */
+    struct sluice__exchange *left; /* copies that a stuck rank may still use: states_move.c */
 } sluice__states;
 
 sluice_status sluice__states_make(sluice__states *states, const sluice_pipeline *pipeline);

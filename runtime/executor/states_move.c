@@ -8,8 +8,8 @@
 #include "runtime/executor/parameters.h"
 #include "runtime/executor/workers.h"
 
-/* The memory is the pipeline's: a rank that is stuck in a copy may go on after the caller has
- * gone. */
+/* The pipeline owns the memory: a rank that is stuck in a copy may use it after the caller has
+ * returned. */
 struct sluice__exchange {
     struct sluice__exchange *next;
     const sluice__state *state;
@@ -27,7 +27,7 @@ static sluice_status copy(sluice__rank *rank, struct sluice__exchange *with, siz
     return ops->download(rank->stream, with->values, rank->arena + offset, with->bytes);
 }
 
-/* Every rank that holds the parameter is written to; the one with its first use is read from. */
+/* A write goes to every rank that holds the parameter, a read to the one with its first use. */
 static sluice_status exchange_value(sluice__rank *rank, struct sluice__exchange *with,
                                     const sluice__value *value) {
     const bool is_parameter = with->state->is.kind == SLUICE_STATE_PARAMETER;

@@ -23,7 +23,7 @@ static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_b
     return sluice__check_number("the batch's total weight", batch->total_weight, 1e-300, 1e300);
 }
 
-/* Whether rank r had begun to update when it stopped. */
+/* Whether rank r had begun its update when it stopped. */
 static bool had_begun_update(const sluice_pipeline *pipeline, int r) {
     const sluice__rank_program *mine = &pipeline->program->rank[r];
     const int at                     = atomic_load(&pipeline->positions[r].at);
@@ -32,7 +32,7 @@ static bool had_begun_update(const sluice_pipeline *pipeline, int r) {
     return false;
 }
 
-/* A step that failed changes no parameter, or says so. */
+/* A failed step leaves all parameters unchanged, or its error says so. */
 static sluice_status report_updates(sluice_pipeline *pipeline, sluice_status status) {
     sluice_error full = *sluice_last_error();
     bool any          = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* update.c -- the end of a step: ties are summed, the norm is known to all, every rank updates. */
+/* update.c -- the end of a step: ties are summed, all ranks learn the norm, every rank updates. */
 #include "runtime/executor/update.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ struct sluice__tensors {
     const float **terms; /* the gradients that a tie sums */
     double *mine;        /* host memory: this rank's losses and partial sums */
     double *gathered;    /* all ranks', rank after rank */
-    double scale;        /* the step's clip factor; NaN: there is nothing to update with */
+    double scale;        /* the step's clip factor; NaN: no update */
 };
 
 static float *at_offset(const sluice__rank *rank, size_t offset) {
@@ -106,7 +106,7 @@ static int losses_of(const sluice_pipeline *pipeline, int r) {
     return r == pipeline->loss_rank ? pipeline->program->microbatches : 0;
 }
 
-/* Parameters that are counted on rank r: those whose first use is there. */
+/* Parameters that rank r counts in the norm: those whose first use is there. */
 static int counted_of(const sluice_pipeline *pipeline, int r) {
     const sluice__rank_program *mine = &pipeline->program->rank[r];
     int count                        = 0;
@@ -154,7 +154,7 @@ typedef struct sums {
     int bad_microbatch, bad_use; /* as in sluice__report */
 } sums;
 
-/* The partial sum of use `u`, which is a first one. */
+/* The partial sum of use `u`, which is its parameter's first. */
 static double partial_of(const sluice__rank *rank, int u) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const double *at                = rank->tensors->gathered;
@@ -170,8 +170,8 @@ static double partial_of(const sluice__rank *rank, int u) {
     return 0;
 }
 
-/* Losses in the order of micro-batches, squares in the order of the model: the same sum however
- * many ranks there are. */
+/* Losses are added in the order of micro-batches, squares in the order of the model, so that the
+ * sum does not depend on the number of ranks. */
 static sums add_up(const sluice__rank *rank) {
     const sluice_pipeline *pipeline = rank->pipeline;
     sums all                        = {0, 0, -1, -1};
@@ -190,8 +190,8 @@ static sums add_up(const sluice__rank *rank) {
     return all;
 }
 
-/* Every rank comes to the same numbers. Those that are not finite are no failure of a rank: it goes
- * on without an update. */
+/* Every rank computes the same numbers. If they are not finite, that is not a rank's failure: it
+ * goes on without an update. */
 sluice_status sluice__norm(sluice__rank *rank) {
     struct sluice__tensors *const tensors = rank->tensors;
     sluice__report *const facts           = &rank->report->facts;
@@ -225,7 +225,7 @@ sluice_status sluice__update(sluice__rank *rank) {
                                       options->optimizer_config, &step);
 }
 
-/* With a learning rate of 0 and nothing from others. */
+/* With a learning rate of 0, and without the other ranks. */
 sluice_status sluice__warm_up_update(sluice__rank *rank) {
     const sluice__rank_program *mine = &rank->pipeline->program->rank[rank->index];
     for (int n = 0; n < mine->count; n++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* virtual.c -- layers that have sizes and nothing else, and models made of them. */
+/* virtual_model.c -- layers that have sizes and nothing else, and models made of them. */
 #include "sluice/virtual.h"
 
 #include <stdio.h>

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * warm_up.c -- the work of a step and of an evaluation, done once on nothing before the first, on
- * devices that load code and choose algorithms as they go: while ranks communicate that may wait
- * for what waits for it.
+ * warm_up.c -- a step and an evaluation on dummy data before the first real ones, on devices that
+ * load code and choose algorithms on first use: doing so while ranks communicate may deadlock.
  *
- * Each rank by itself runs the compute instructions of the first micro-batch of each size, in the
- * program's order, on an arena of zeros (as tokens they are right), and the end of a step. Nothing
- * is received, and nobody looks at what comes out.
+ * Each rank alone runs the compute instructions of the first micro-batch of each size, in the
+ * program's order, on an arena of zeros (which are valid tokens), and the end of a step. Nothing is
+ * received, and the results are discarded.
  */
 #include "runtime/executor/warm_up.h"
 
@@ -21,7 +20,7 @@
 #include "runtime/executor/update.h"
 #include "runtime/program/instruction.h"
 
-/* `context` is the bytes of a sample. */
+/* `context` points to the bytes of a sample. */
 static sluice_status load_zeros(void *context, void *to, int64_t first, int64_t samples) {
     const size_t *const bytes = context;
     (void)first;

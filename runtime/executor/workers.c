@@ -15,7 +15,7 @@
 #include "runtime/executor/report.h"
 #include "runtime/executor/update.h"
 
-/* Sleep until there is a task that this rank has not done; NULL means leave. */
+/* Sleep until there is a task that this rank has not done; NULL: the thread ends. */
 static sluice__task *next_task(sluice__rank *rank, int *generation) {
     sluice_pipeline *pipeline = rank->pipeline;
     pthread_mutex_lock(&pipeline->lock);
@@ -35,7 +35,7 @@ static void finish_task(sluice__rank *rank, int generation) {
     pthread_mutex_unlock(&rank->pipeline->lock);
 }
 
-/* The device is opened, and closed, by the thread that drives it. */
+/* The thread that drives the device opens and closes it. */
 static sluice_status open_device(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
     const int threads         = pipeline->threads;
@@ -63,9 +63,9 @@ static void close_device(sluice__rank *rank) {
     ops->close(rank->device);
 }
 
-/* Other ranks may free what this one's streams still use as soon as all have finished the task. A
- * device that hangs keeps its rank here: it is stuck. */
-static sluice_status come_to_rest(const sluice__rank *rank) {
+/* Once all ranks have finished the task, others may free what this one's streams use. A device that
+ * hangs keeps its rank here: the rank is stuck. */
+static sluice_status wait_until_idle(const sluice__rank *rank) {
     const sluice_device_ops *ops = rank->pipeline->ops;
     const sluice_status first    = rank->transfers ? ops->synchronize(rank->transfers) : SLUICE_OK;
     const sluice_error error     = *sluice_last_error();
@@ -73,52 +73,51 @@ static sluice_status come_to_rest(const sluice__rank *rank) {
     return first != SLUICE_OK ? sluice__fail_again(&error) : last;
 }
 
-/* The failure of the task is reported before waiting for the device; what that finds then is of no
- * interest. */
+/* The task's failure is reported before waiting for the device, whose errors then do not matter. */
 static void do_task(sluice__rank *rank, sluice__task *task, bool is_open) {
     sluice_status status = is_open ? SLUICE_OK : open_device(rank);
     if (status == SLUICE_OK) status = task(rank, rank->pipeline->argument);
     if (status != SLUICE_OK) {
         sluice__fail_pipeline(rank);
-        sluice__leave_transport(rank); /* what waits for other ranks must not hold us up */
+        sluice__leave_transport(rank); /* nothing of this rank waits for others any more */
     }
-    if (come_to_rest(rank) != SLUICE_OK && status == SLUICE_OK) sluice__fail_pipeline(rank);
+    if (wait_until_idle(rank) != SLUICE_OK && status == SLUICE_OK) sluice__fail_pipeline(rank);
 }
 
 /* ---- leaving ---- */
 
 /* Under the lock. */
-static bool all_are_at_rest(const sluice_pipeline *pipeline, int generation) {
+static bool all_are_idle(const sluice_pipeline *pipeline, int generation) {
     for (int r = 0; r < pipeline->world.local_count; r++)
         if (pipeline->rank[r].finished < generation) return false;
     return true;
 }
 
-/* A rank that is stuck may have work under way that touches the memory of any other. */
-static void wait_for_rest(sluice_pipeline *pipeline, int last_generation) {
+/* A stuck rank may have work in flight that uses any other rank's memory. */
+static void wait_for_others(sluice_pipeline *pipeline, int last_generation) {
     pthread_mutex_lock(&pipeline->lock);
-    while (!all_are_at_rest(pipeline, last_generation))
+    while (!all_are_idle(pipeline, last_generation))
         pthread_cond_wait(&pipeline->changed, &pipeline->lock);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
-/* True for the last of those who still use a pipeline that is being freed. */
-static bool let_go(sluice_pipeline *pipeline) {
+/* True for the last user of a pipeline that is closed. */
+static bool release(sluice_pipeline *pipeline) {
     pthread_mutex_lock(&pipeline->lock);
     const bool is_last = --pipeline->holders == 0;
     pthread_mutex_unlock(&pipeline->lock);
     return is_last;
 }
 
-/* The last of those who were left alone while their pipeline was freed frees what is left. */
-static void leave(sluice__rank *rank, int generation) {
+/* The last abandoned rank of a closed pipeline frees it. */
+static void end_thread(sluice__rank *rank, int generation) {
     sluice_pipeline *pipeline = rank->pipeline;
     pthread_mutex_lock(&pipeline->lock);
-    const bool is_alone = rank->is_left_alone;
-    if (!is_alone) rank->finished = generation;
+    const bool is_abandoned = rank->is_abandoned;
+    if (!is_abandoned) rank->finished = generation;
     pthread_cond_broadcast(&pipeline->changed);
     pthread_mutex_unlock(&pipeline->lock);
-    if (is_alone && let_go(pipeline)) pipeline->destroy(pipeline);
+    if (is_abandoned && release(pipeline)) pipeline->destroy(pipeline);
 }
 
 static void *work(void *argument) {
@@ -130,9 +129,9 @@ static void *work(void *argument) {
         do_task(rank, task, is_open);
         finish_task(rank, generation);
     }
-    wait_for_rest(rank->pipeline, generation - 1);
+    wait_for_others(rank->pipeline, generation - 1);
     close_device(rank);
-    leave(rank, generation);
+    end_thread(rank, generation);
     return NULL;
 }
 
@@ -157,7 +156,7 @@ static int unfinished(const sluice_pipeline *pipeline) {
     return count;
 }
 
-static void announce(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
+static void start_task(sluice_pipeline *pipeline, sluice__task *task, void *argument) {
     for (int r = 0; r < pipeline->world.local_count; r++)
         atomic_store(&sluice__position_of(&pipeline->rank[r])->has_finished, false);
     pipeline->task     = task;
@@ -166,11 +165,11 @@ static void announce(sluice_pipeline *pipeline, sluice__task *task, void *argume
     pthread_cond_broadcast(&pipeline->changed);
 }
 
-/* Ranks that wait see for themselves that the deadline has passed; those that compute cannot. They
- * get this much longer, in seconds, before they are given up. */
+/* Ranks that wait notice by themselves that the deadline has passed; those that compute cannot.
+ * They get this many seconds more before they are abandoned. */
 static const double grace = 1;
 
-static void give_up(sluice_pipeline *pipeline) {
+static void fail_by_deadline(sluice_pipeline *pipeline) {
     char others[512];
     const char *meanwhile = pipeline->run.program ? ""
                             : pipeline->is_made   ? " while parameters were copied"
@@ -182,7 +181,7 @@ static void give_up(sluice_pipeline *pipeline) {
     sluice__keep_failure(pipeline);
 }
 
-/* Under the lock: whether every rank is done before the deadline, and that second, are over. */
+/* Under the lock: whether every rank finishes before the deadline and the grace period are over. */
 static bool watch(sluice_pipeline *pipeline) {
     while (unfinished(pipeline) > 0) {
         const double seconds = sluice__patience(&pipeline->deadline) + grace;
@@ -200,17 +199,17 @@ sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, 
     bool done        = false;
     if (!stuck) {
         pipeline->failure = (sluice_error){0};
-        announce(pipeline, task, argument);
+        start_task(pipeline, task, argument);
         done = watch(pipeline);
     }
     pthread_mutex_unlock(&pipeline->lock);
-    if (!stuck && !done) give_up(pipeline);
+    if (!stuck && !done) fail_by_deadline(pipeline);
     pthread_mutex_lock(&pipeline->lock);
     const sluice_error failure = pipeline->failure;
     pthread_mutex_unlock(&pipeline->lock);
     if (!stuck && failure.status == SLUICE_OK) return SLUICE_OK;
     if (pipeline->kept.status == SLUICE_OK) pipeline->kept = failure;
-    return sluice__fail_again(&pipeline->kept); /* what came later came of it */
+    return sluice__fail_again(&pipeline->kept); /* later failures are its consequences */
 }
 
 bool sluice__workers_are_stuck(sluice_pipeline *pipeline) {
@@ -220,14 +219,14 @@ bool sluice__workers_are_stuck(sluice_pipeline *pipeline) {
     return stuck;
 }
 
-/* Under the lock. They free what is left when they come back. */
-static void leave_alone(sluice_pipeline *pipeline) {
+/* Under the lock. Abandoned ranks free the pipeline when they come back. */
+static void abandon(sluice_pipeline *pipeline) {
     for (int r = 0; r < pipeline->world.local_count; r++) {
         sluice__rank *rank = &pipeline->rank[r];
         if (!rank->has_thread || rank->finished == pipeline->generation) continue;
         pthread_detach(rank->thread);
-        rank->has_thread    = false;
-        rank->is_left_alone = true;
+        rank->has_thread   = false;
+        rank->is_abandoned = true;
         pipeline->holders++;
     }
 }
@@ -237,10 +236,10 @@ bool sluice__workers_stop(sluice_pipeline *pipeline) {
     pipeline->holders = 1; /* the caller */
     sluice__progress(&pipeline->deadline);
     const bool stuck = unfinished(pipeline) > 0;
-    announce(pipeline, NULL, NULL);
-    if (stuck || !watch(pipeline)) leave_alone(pipeline);
+    start_task(pipeline, NULL, NULL);
+    if (stuck || !watch(pipeline)) abandon(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
     for (int r = 0; r < pipeline->world.local_count; r++)
         if (pipeline->rank[r].has_thread) pthread_join(pipeline->rank[r].thread, NULL);
-    return let_go(pipeline);
+    return release(pipeline);
 }

@@ -6,14 +6,14 @@
 #include "runtime/executor/executor.h"
 
 sluice_status sluice__workers_start(sluice_pipeline *pipeline);
-/* False if a thread is stuck inside a task, or in closing its device: all that are not done are
- * left alone, give nothing back before the last of them has come back, and that one calls the
+/* False if a thread is stuck inside a task, or in closing its device. Threads that are not done are
+ * then abandoned: they free nothing before the last of them has come back, which calls the
  * pipeline's `destroy`. */
 bool sluice__workers_stop(sluice_pipeline *pipeline);
-/* Every rank does `task`; returns when all are done, or when nothing has happened for so long that
- * the others are stuck: OK, or the first failure. */
+/* Every rank does `task`. Returns when all are done, or when the rest have made no progress for so
+ * long that they are stuck: OK, or the first failure. */
 sluice_status sluice__workers_do(sluice_pipeline *pipeline, sluice__task *task, void *argument);
-/* Whether a rank has not come back from the last task: what that was given stays in use. */
+/* Whether a rank is still inside the last task, whose argument then stays in use. */
 bool sluice__workers_are_stuck(sluice_pipeline *pipeline);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config_file.c -- a model's config.json by jansson: what it says of a key, and a new one. */
+/* config_file.c -- a model's config.json by jansson: reading keys, and writing a new file. */
 #include "runtime/io/config_file.h"
 
 #include <stdlib.h>
@@ -93,7 +93,7 @@ void sluice__config_create(sluice__config_file *out, const char *path) {
     *out = (sluice__config_file){.object = json_object(), .path = path};
 }
 
-/* jansson's own rule: a *_new function takes over the value, also a NULL one, and says so. */
+/* A *_new function of jansson takes over the value, accepts NULL, and returns the failure. */
 static void set(sluice__config_file *file, const char *key, json_t *value) {
     if (json_object_set_new(file->object, key, value) != 0) file->failed = true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_file.h -- a model's config.json, key by key: no JSON for those who read or write one.
- * Sentences name the key and the file.
+ * config_file.h -- a model's config.json, key by key, so that families see no JSON. Errors name the
+ * key and the file.
  */
 #ifndef SLUICE_IO_CONFIG_FILE_H
 #define SLUICE_IO_CONFIG_FILE_H
@@ -16,7 +16,7 @@ struct json_t;
 typedef struct sluice__config_file {
     struct json_t *object;
     const char *path; /* borrowed */
-    bool failed;      /* to take a value, of one that is written */
+    bool failed;      /* the last insertion's status, of a file that is written */
 } sluice__config_file;
 
 /* ---- reading ---- */
@@ -25,16 +25,16 @@ typedef struct sluice__config_file {
 sluice_status sluice__config_open(sluice__config_file *out, const char *path);
 void sluice__config_close(sluice__config_file *file);
 
-/* There, and not null. */
+/* Whether the key is present and not null. */
 bool sluice__config_has(const sluice__config_file *file, const char *key);
-/* What it is: `literal` is JSON, "text" in quotes, true, false, or a number. */
+/* Whether the value equals `literal`, which is JSON: "text" in quotes, true, false, or a number. */
 bool sluice__config_is(const sluice__config_file *file, const char *key, const char *literal);
 /* A count from 1 to 2^30. E_PARSE. */
 sluice_status sluice__config_count(int64_t *out, const sluice__config_file *file, const char *key);
 /* `otherwise` where the key is missing. E_PARSE. */
 sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, const char *key,
                                   bool otherwise);
-/* E_UNSUPPORTED: the value as it is in the file, and that only `supported` is. */
+/* E_UNSUPPORTED, with the value in the file and what is supported instead. */
 sluice_status sluice__config_unsupported(const sluice__config_file *file, const char *key,
                                          const char *supported);
 /* The key is missing, or is `literal`. E_UNSUPPORTED. */
@@ -50,7 +50,8 @@ void sluice__config_set_count(sluice__config_file *file, const char *key, int64_
 void sluice__config_set_number(sluice__config_file *file, const char *key, double number);
 void sluice__config_set_flag(sluice__config_file *file, const char *key, bool flag);
 void sluice__config_set_null(sluice__config_file *file, const char *key);
-/* Whole or not at all. The caller closes the file in either case. E_IO, E_HOST_MEMORY. */
+/* Written completely or not at all. The caller closes the file in either case. E_IO, E_HOST_MEMORY.
+ */
 sluice_status sluice__config_save(const sluice__config_file *file);
 
 #endif

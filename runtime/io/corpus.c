@@ -48,7 +48,7 @@ static sluice_status add_piece(sluice_corpus *corpus, sluice__mapped file, int64
         }
         corpus->capacity = capacity;
     }
-    /* Between two texts there is one newline, which belongs to no file. */
+    /* One newline, which belongs to no file, separates two texts. */
     if (corpus->count > 0 && !corpus->is_tokens) corpus->tokens++;
     corpus->pieces[corpus->count++] = (piece){file, corpus->tokens, count};
     corpus->tokens += count;
@@ -73,7 +73,7 @@ static sluice_status add_text(sluice_corpus *corpus, const char *path) {
     return add_piece(corpus, file, (int64_t)file.size);
 }
 
-/* A file found in a folder: what cannot be read as text is left out. */
+/* A file found in a folder: skipped if it is not text. */
 static sluice_status add_found(sluice_corpus *corpus, const char *path) {
     sluice__mapped file;
     if (sluice__map(&file, path) != SLUICE_OK) return SLUICE_OK;
@@ -86,7 +86,7 @@ static int compare_entries(const FTSENT **left, const FTSENT **right) {
     return strcmp((*left)->fts_name, (*right)->fts_name);
 }
 
-/* Folders of builds and of earlier runs are not what anybody wants to learn from. */
+/* Skip folders of builds and of earlier runs. */
 static bool is_made_by_tools(const char *folder) {
     static const char *const marks[] = {"CMakeCache.txt", "model.safetensors"};
     for (size_t k = 0; k < sizeof marks / sizeof *marks; k++) {
@@ -276,7 +276,7 @@ int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t seed, int64_t
     return (int64_t)sluice__permute(index % windows, windows, seed, index / windows);
 }
 
-/* The piece that holds `token`, or the one before the newline that it is. */
+/* The piece that holds `token`; for a separating newline, the piece before it. */
 static int find_piece(const sluice_corpus *corpus, int64_t token) {
     int low = 0, high = corpus->count - 1;
     while (low < high) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fields.c -- JSON objects that have just the fields that they should. */
+/* fields.c -- JSON objects with a fixed set of fields. */
 #include "runtime/io/fields.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fields.h -- fields of JSON objects, strictly: each that must be there is, and is what it should
- * be, and there are no others. `where` says which object it is: "'x.json', table 1".
+ * fields.h -- fields of JSON objects, strictly: required ones are present, all have the right type,
+ * and there are no others. `where` names the object: "'x.json', table 1".
  */
 #ifndef SLUICE_IO_FIELDS_H
 #define SLUICE_IO_FIELDS_H
@@ -11,7 +11,7 @@
 
 #include "sluice/status.h"
 
-/* `object` is one, with keys of the list `known` (NULL-terminated) only. E_PARSE. */
+/* `object` is an object, whose keys are all in the list `known` (NULL-terminated). E_PARSE. */
 sluice_status sluice__fields_check(json_t *object, const char *const *known, const char *where);
 
 /* A number that is not negative. E_PARSE. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json.c -- reading and printing JSON by jansson, with our own failures. */
+/* json.c -- reading and printing JSON by jansson, with Sluice's errors. */
 #include "runtime/io/json.h"
 
 #include "runtime/base/error.h"
@@ -30,7 +30,7 @@ sluice_status sluice__json_print(char **out, const json_t *value, size_t flags, 
     return SLUICE_OK;
 }
 
-/* By whoever gave it: a program may have told jansson to allocate its own way. */
+/* With jansson's own function: a program may have set jansson's allocator. */
 void sluice__json_free(char *text) {
     json_free_t release = NULL;
     json_get_alloc_funcs(NULL, &release);

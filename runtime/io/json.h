@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h -- reading and printing JSON by jansson, with our own failures. */
+/* json.h -- reading and printing JSON by jansson, with Sluice's errors. */
 #ifndef SLUICE_IO_JSON_H
 #define SLUICE_IO_JSON_H
 
@@ -8,8 +8,8 @@
 
 #include "sluice/status.h"
 
-/* An object, duplicate keys refused; release with json_decref(). `what` is what it is called in the
- * sentence: "the header of 'x'". E_PARSE with the line and byte, E_HOST_MEMORY. */
+/* An object, duplicate keys refused; release with json_decref(). `what` names it in the error: "the
+ * header of 'x'". E_PARSE with the line and byte, E_HOST_MEMORY. */
 sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what);
 /* The text of `value` (NULL: E_HOST_MEMORY); release with sluice__json_free(). */
 sluice_status sluice__json_print(char **out, const json_t *value, size_t flags, const char *what);

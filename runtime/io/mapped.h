@@ -12,7 +12,7 @@ typedef struct sluice__mapped {
     size_t size;
 } sluice__mapped;
 
-/* E_IO with the path and the system's reason; a folder is no file. */
+/* E_IO with the path and the system's reason; a folder is refused. */
 sluice_status sluice__map(sluice__mapped *out, const char *path);
 void sluice__unmap(sluice__mapped *file);
 

@@ -22,7 +22,7 @@ static sluice_status copy_field(char **out, const json_t *object, const char *ke
 
 static sluice_status read_bytes(size_t *out, const json_t *object, const char *key,
                                 const char *where) {
-    const int64_t most = (int64_t)1 << 40; /* so that sums over layers are far from overflowing */
+    const int64_t most = (int64_t)1 << 40; /* so that sums over layers cannot overflow */
     int64_t bytes;
     SLUICE__TRY(sluice__field_count(&bytes, object, key, 0, where));
     if (bytes > most)
@@ -98,7 +98,7 @@ static bool texts_equal(const char *a, const char *b) {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Every table is of the same layers, and of another micro-batch. */
+/* All tables have the same layers, and different micro-batches. */
 static sluice_status check_tables(const sluice_profile *profile, const char *name) {
     const sluice_profile_table *first = &profile->tables[0];
     for (int t = 1; t < profile->table_count; t++) {

@@ -16,10 +16,10 @@ enum { LENGTH_BYTES = 8, HEADER_MOST = 100000000 };
 struct sluice_safetensors {
     sluice__mapped file;
     const char *path; /* during opening */
-    json_t *header;   /* keeps the names */
+    json_t *header;   /* owns the names */
     const unsigned char *data;
     size_t data_bytes;
-    sluice_named_tensor *tensors; /* by place in the file */
+    sluice_named_tensor *tensors; /* in the order of the file */
     int count;
 };
 
@@ -107,7 +107,7 @@ static int compare_places(const void *left, const void *right) {
     return sluice_shape_bytes(&a->shape) < sluice_shape_bytes(&b->shape) ? -1 : 1;
 }
 
-/* The data is exactly the tensors, one after another. */
+/* The tensors fill the data without gaps or overlap. */
 static sluice_status check_places(const sluice_safetensors *in) {
     const unsigned char *at = in->data;
     for (int k = 0; k < in->count; k++) {
@@ -175,7 +175,7 @@ const sluice_named_tensor *sluice_safetensors_find(const sluice_safetensors *fil
 
 /* ---- writing ---- */
 
-/* NULL without memory, as jansson's own functions, which pass a NULL on. */
+/* NULL without memory, which jansson's functions pass on. */
 static json_t *describe_tensor(const sluice_named_tensor *tensor, size_t begin) {
     json_t *dims = json_array();
     bool good    = dims != NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* write.c -- a temporary file beside the real one, renamed when all of it is on the disk. */
+/* write.c -- a temporary file next to the real one, renamed once all of it is on the disk. */
 #include "runtime/io/write.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* write.h -- a file written whole or not at all. */
+/* write.h -- a file written completely or not at all. */
 #ifndef SLUICE_IO_WRITE_H
 #define SLUICE_IO_WRITE_H
 
@@ -11,13 +11,14 @@
 typedef struct sluice__writer {
     FILE *file;
     const char *path; /* borrowed */
-    char *temporary;  /* beside it, until all is written */
+    char *temporary;  /* next to it, until all is written */
 } sluice__writer;
 
 /* E_IO with the path and the system's reason; E_HOST_MEMORY. */
 sluice_status sluice__write_begin(sluice__writer *out, const char *path);
 sluice_status sluice__write(sluice__writer *writer, const void *bytes, size_t count);
-/* After a failure of any part pass its status: the temporary file goes, `path` is as before. */
+/* After a failure of any part pass its status: the temporary file is removed, `path` stays as
+ * before. */
 sluice_status sluice__write_end(sluice__writer *writer, sluice_status status);
 
 #endif

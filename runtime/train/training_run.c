@@ -9,7 +9,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-/* Which windows a batch has: what its callbacks ask. */
+/* The windows of a batch: the context of its callbacks. */
 typedef struct loader {
     const sluice_corpus *corpus;
     uint64_t seed;
@@ -59,8 +59,8 @@ static sluice_status load_targets(void *context, void *to, int64_t first, int64_
     return SLUICE_OK;
 }
 
-/* Minibatch `minibatch`, or the held-out windows. While a rank is stuck the last one stays: the
- * pipeline refuses it, and the rank may read the loader. */
+/* The batch with number `minibatch`, or the held-out windows. While a rank is stuck the loader
+ * stays as it is: the rank may read it, and the pipeline refuses the batch. */
 static sluice_batch draw(sluice_run *run, int64_t minibatch, int64_t samples) {
     if (!run->stuck)
         run->loader = (loader){run->corpus, run->state.seed, sluice_corpus_length(run->corpus),
@@ -73,7 +73,7 @@ static sluice_batch draw(sluice_run *run, int64_t minibatch, int64_t samples) {
 
 /* ---- steps ---- */
 
-/* The pipeline's own lists go with its next call. */
+/* Copied, since the pipeline's lists are gone with its next call. */
 static void keep_result(sluice_run *run, const sluice_result *result) {
     memcpy(run->inner_idle, result->inner_idle, (size_t)run->ranks * sizeof *run->inner_idle);
     memcpy(run->ledger, result->ledger, (size_t)run->ranks * sizeof *run->ledger);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* host_gather.c -- bytes from every rank of a process to whoever of them wants all. */
+/* host_gather.c -- bytes from every rank of a process to the ranks that ask for all. */
 #include "runtime/transport/host_gather.h"
 
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * local.c -- transfers among threads of one process: who posts second copies.
+ * local.c -- transfers among threads of one process: the end that posts second copies.
  *
- * On devices that run on by themselves nothing here waits for them: the copy's stream waits for the
- * first end's event, and whoever needs the bytes waits for the second's. Everything waits only for
- * what was enqueued before it, so that no circle can come about.
+ * Nothing here waits for asynchronous devices: the copy's stream waits for the first end's event,
+ * and users of the bytes wait for the second's. Everything waits only for work that was enqueued
+ * before it, so that no circular wait is possible.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,8 +18,8 @@
 #include "runtime/transport/transport.h"
 #include "runtime/transport/wire.h"
 
-/* Looks at a counter this often before it sleeps: about as long as a wake-up takes. Not at all
- * where ranks share cores: it would keep another one from what it waits for. */
+/* Polls of a counter before a thread sleeps, which take about as long as a wake-up. None where
+ * ranks share cores: a spinning rank would keep another from running. */
 enum { SPINS = 2000 };
 
 typedef struct posted {
@@ -30,7 +30,7 @@ typedef struct posted {
 } posted;
 
 /* A channel. At any time only one side is ahead: `waiting` holds its posts from `complete` on, and
- * before that the marks of those who copied. */
+ * before that the marks of the ends that copied. */
 typedef struct queue {
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -38,7 +38,7 @@ typedef struct queue {
     int capacity;
     int sent, received;
     atomic_int complete;
-    sluice__wire *wire; /* that says when transfers are over; NULL: with their copy */
+    sluice__wire *wire; /* says when transfers are over; NULL: when they are copied */
     int from, to, index;
     bool is_open;
 } queue;
@@ -47,7 +47,7 @@ struct sluice__transport {
     int ranks;
     int spins;
     const sluice_device_ops *ops;
-    queue *queues; /* those from -> to side by side, in the order of their numbers */
+    queue *queues; /* those of each from -> to are adjacent, in the order of their numbers */
     int queue_count;
     int *first;           /* [from * ranks + to]: of the queues; [ranks * ranks]: their count */
     sluice__wire **wires; /* [from * ranks + to]; NULL: none */
@@ -70,7 +70,7 @@ static sluice_status local_describe(char *out, size_t bytes) {
 
 /* ---- open and close ---- */
 
-/* Where the queues of each two ranks begin. */
+/* Find where the queues of each pair of ranks begin. */
 static sluice_status index_queues(sluice__transport *transport, const sluice__channel *channels,
                                   int count) {
     const size_t pairs = (size_t)transport->ranks * (size_t)transport->ranks;
@@ -94,7 +94,7 @@ static sluice_status open_queue(sluice__transport *transport, const sluice__chan
     return sluice__alloc(&opened->waiting, (size_t)channel->transfers, sizeof *opened->waiting);
 }
 
-/* The wire of the channel's link, if that takes time, for all of its queues. */
+/* Give all queues of the channel's link a wire, if the link takes time. */
 static sluice_status make_wire(sluice__transport *transport, const sluice__channel *channel) {
     const int l     = channel->from * transport->ranks + channel->to;
     const int first = transport->first[l], count = transport->first[l + 1] - first;
@@ -162,7 +162,7 @@ out:
     return status;
 }
 
-/* Nothing is allocated or connected: hosts hand over addresses. */
+/* Nothing is allocated or connected: ranks exchange addresses. */
 static size_t local_reserve(const sluice__channel *channels, int count, int ranks, int rank) {
     (void)channels, (void)count, (void)ranks, (void)rank;
     return 0;
@@ -249,14 +249,14 @@ static sluice_status local_post_receive(sluice__transport *transport,
                 &mine);
 }
 
-/* Posts never block here, so a group is nothing more than its posts. */
+/* Posts never block here, so that a group needs nothing. */
 static sluice_status local_group(sluice__transport *transport, int rank) {
     (void)transport;
     (void)rank;
     return SLUICE_OK;
 }
 
-/* Until both ends of transfer k are posted and it is copied. */
+/* Wait until both ends of transfer k are posted and it is copied. */
 static sluice_status wait_for_copy(const sluice__transport *transport, queue *at, int k,
                                    double seconds, bool *done) {
     for (int spin = 0; spin < transport->spins; spin++)
@@ -274,7 +274,7 @@ static sluice_status wait_for_copy(const sluice__transport *transport, queue *at
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
 }
 
-/* Until transfer k, whose ends are posted, is over too. */
+/* Wait until transfer k, whose ends are posted, is over on the wire, too. */
 static sluice_status wait_for_wire(const sluice__transport *transport, queue *at, int k, double end,
                                    bool *done) {
     for (*done = false; !*done;) {
@@ -292,7 +292,7 @@ static sluice_status wait_for_wire(const sluice__transport *transport, queue *at
     return !*done && atomic_load(&transport->aborted) ? stopped() : SLUICE_OK;
 }
 
-/* One copy is the end for both. */
+/* One copy ends the transfer for both ends. */
 static sluice_status local_wait(sluice__transport *transport, const sluice__transfer_end *of,
                                 double seconds, bool *done, sluice_event **over) {
     queue *at        = queue_of(transport, of->from, of->to, of->channel);
@@ -303,7 +303,7 @@ static sluice_status local_wait(sluice__transport *transport, const sluice__tran
     return at->wire ? wait_for_wire(transport, at, of->k, end, done) : SLUICE_OK;
 }
 
-/* Whoever copies, on a stream, is told by that stream's device. */
+/* The device of the stream that copies reports its errors. */
 static sluice_status local_poll(sluice__transport *transport, int rank) {
     (void)transport, (void)rank;
     return SLUICE_OK;

@@ -17,7 +17,7 @@ typedef struct sluice__transport_entry {
 sluice_status sluice__transport_find(const sluice__transport_entry **out, const char *name);
 /* Whether it moves memory of the kind of device `device`. */
 bool sluice__transport_reaches(const sluice__transport_entry *entry, const char *device);
-/* Its table, loaded if it has to be. E_UNSUPPORTED, E_DEVICE: it cannot be used here, and why. */
+/* Its table, loaded if necessary. E_UNSUPPORTED, E_DEVICE: it cannot be used here, and why. */
 sluice_status sluice__transport_load(const sluice__transport_ops **out,
                                      const sluice__transport_entry *entry);
 

@@ -25,17 +25,17 @@
 
 typedef struct sluice__transport sluice__transport; /* the channels among all ranks */
 
-/* The channel number `index`, from 0, of those from one rank to another, and how many transfers one
- * run may post on it. Between virtual devices, also what the link takes: all channels from -> to
- * are one link, and say the same. Their latencies overlap, their bytes follow one another
- * (program.h, at sluice_simulation_costs, says in which order). */
+/* Channel number `index`, from 0, of those from one rank to another, and how many transfers one run
+ * may post on it. Between virtual devices also the cost of the link: all channels from -> to are
+ * one link, and have the same. Their latencies overlap, their bytes follow one another (program.h,
+ * at sluice_simulation_costs, says in which order). */
 typedef struct sluice__channel {
     int from, to, index, transfers;
     double latency_s, bytes_per_s; /* 0: no time; size does not matter */
 } sluice__channel;
 
-/* Where a post's copy is enqueued if it is this end that copies, and an event of the same device:
- * the transport records it there when this end's buffer is ready, or when the copy is enqueued. */
+/* A stream, on which a post's copy is enqueued if this end copies, and an event of the same device,
+ * which the transport records there when this end's buffer is ready or the copy is enqueued. */
 typedef struct sluice__mark {
     sluice_stream *stream;
     sluice_event *event;
@@ -56,7 +56,7 @@ typedef struct sluice__transfer_end {
     bool sends;
 } sluice__transfer_end;
 
-/* What every rank gives, for others to know. */
+/* What every rank provides to the others. */
 typedef enum sluice__gather {
     SLUICE__GATHER_NORM   = 0, /* losses and partial sums of squares, before an update */
     SLUICE__GATHER_REPORT = 1  /* how the run went, at its end */
@@ -72,17 +72,17 @@ typedef struct sluice__transport_ops {
     bool compares;  /* it sees both ends of a transfer, and refuses two that differ */
     bool paces;     /* a channel's latency_s and bytes_per_s are kept to; else ignored */
 
-    /* What it is here, in a few words; E_UNSUPPORTED: it cannot be used, and why. */
+    /* What it is here, in a few words. E_UNSUPPORTED: it cannot be used, and why. */
     sluice_status (*describe)(char *out, size_t bytes);
-    /* For the local ranks of `world`, which must outlive it. `gathers`: bytes that each rank gives
-     * in each gather, [SLUICE__GATHERS][ranks]. `ops`: the ranks' device.
-     * E_HOST_MEMORY, E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
+    /* For the local ranks of `world`, which must outlive it. `gathers`: bytes that each rank
+     * provides in each gather, [SLUICE__GATHERS][ranks]. `ops`: the ranks' device. E_HOST_MEMORY,
+     * E_DEVICE, E_UNSUPPORTED: it cannot be used here, and why. */
     sluice_status (*open)(sluice__transport **out, const sluice__world *world,
                           const sluice__channel *channels, int count,
                           const size_t *const gathers[SLUICE__GATHERS],
                           const sluice_device_ops *ops);
     void (*close)(sluice__transport *transport); /* NULL is fine */
-    /* Bytes that joining takes of the device of `rank`, beside the arenas. */
+    /* Bytes that joining takes on the device of `rank`, in addition to the arenas. */
     size_t (*reserve)(const sluice__channel *channels, int count, int ranks, int rank);
 
     /* On every rank's thread, once all of them have allocated what they need: whatever the ranks
@@ -96,7 +96,7 @@ typedef struct sluice__transport_ops {
     void (*begin)(sluice__transport *transport);
 
     /* On rank `from`'s thread, or `to`'s. The buffer is ready when the work now on the mark's
-     * stream is done, and in use until the transfer is over: who touches it next waits for that.
+     * stream is done, and in use until the transfer is over: its next user waits for that.
      * E_ARGUMENT for more transfers than the channel has; E_SCHEDULE; E_STOPPED after abort(). */
     sluice_status (*post_send)(sluice__transport *transport, const sluice__message *message,
                                const void *buffer, sluice__mark mark);
@@ -106,22 +106,22 @@ typedef struct sluice__transport_ops {
      * of different directions does not matter. */
     sluice_status (*group_begin)(sluice__transport *transport, int rank);
     sluice_status (*group_end)(sluice__transport *transport, int rank);
-    /* On the thread of that end's rank, until the transfer goes on without any host, at most
+    /* On the thread of that end's rank, until the transfer can complete without the host, at most
      * `seconds`: `*done` says whether it does, and then `*over` is the event of its end, or NULL if
      * it is over. E_STOPPED after abort(). */
     sluice_status (*wait)(sluice__transport *transport, const sluice__transfer_end *at,
                           double seconds, bool *done, sluice_event **over);
-    /* What went wrong with a rank's transfers beside the calls that made them; never blocks. */
+    /* The status of a rank's transfers since they were posted; never blocks. */
     sluice_status (*poll)(sluice__transport *transport, int rank);
 
     /* Every rank gives its bytes (host memory), at most once per run and gather, when its transfers
-     * are over; wait_gather() hands out all of them, rank after rank, to the ranks that ask. */
+     * are over; wait_gather() copies all of them, rank after rank, to the ranks that ask. */
     sluice_status (*post_gather)(sluice__transport *transport, sluice__gather which, int rank,
                                  const void *mine);
     sluice_status (*wait_gather)(sluice__transport *transport, sluice__gather which, int rank,
                                  void *all, double seconds, bool *done);
 
-    /* From any thread, for good: waits end, and whoever leaves does not wait for others. */
+    /* From any thread, for good: waits end, and leave() does not wait for other ranks. */
     void (*abort)(sluice__transport *transport);
 } sluice__transport_ops;
 

@@ -61,7 +61,7 @@ void sluice__wire_begin(sluice__wire *wire) {
     wire->free = 0;
 }
 
-/* The queue whose head is ready first, and when that is; NULL: none has one. */
+/* The queue whose head is ready first, and when; NULL: all are empty. */
 static queue *find_ready(const sluice__wire *wire, double *ready) {
     queue *first = NULL;
     for (int c = 0; c < wire->channels; c++) {
@@ -77,7 +77,8 @@ static queue *find_ready(const sluice__wire *wire, double *ready) {
     return first;
 }
 
-/* What is posted from now on is ready after the latency: whatever is ready by then is certain. */
+/* A later post is ready after the latency at the earliest: the order of all that is ready by then
+ * is certain. */
 static void serve(sluice__wire *wire) {
     const double certain = sluice__now() + wire->latency_s;
     double ready         = 0;

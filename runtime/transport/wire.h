@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire.h -- when transfers between virtual devices are over: one wire for each two ranks and
- * direction, which the channels there share.
+ * wire.h -- when transfers between virtual devices are over: one wire per pair of ranks and
+ * direction, which its channels share.
  *
  *   posted ---- latency ----> ready ---- waits for the wire, then bytes / bandwidth ----> over
  *
- * Latencies overlap, bytes follow one another, in the order in which transfers are ready. Nobody
- * serves the wire: whoever asks works out what is certain by then.
+ * Latencies overlap, bytes follow one another, in the order in which transfers are ready. No thread
+ * serves the wire: a query computes what is certain by then.
  */
 #ifndef SLUICE_TRANSPORT_WIRE_H
 #define SLUICE_TRANSPORT_WIRE_H

@@ -22,7 +22,7 @@ struct sluice__bootstrap {
     pthread_cond_t changed;
     entry *entries;
     int ranks;
-    int here, meetings; /* ranks at the next meeting; meetings that are over */
+    int here, meetings; /* ranks that arrived at the barrier; barriers that are over */
     bool aborted;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.h -- the ranks of a run, which of them are in this process, and what they can tell each
- * other before any transport is there.
+ * world.h -- the ranks of a run, which of them are in this process, and how they exchange data
+ * before there is a transport.
  *
  * One process is a world in which all ranks are local. Nothing above a transport reads the memory
  * of a rank but that rank: what ranks must know of each other goes through the transport, or, while
@@ -17,17 +17,17 @@
 
 typedef struct sluice__bootstrap sluice__bootstrap;
 
-/* Small blobs under names, and a place to meet: between all ranks of a world, from their threads.
+/* Small blobs under names, and a barrier, between all ranks of a world; called from their threads.
  */
 typedef struct sluice__bootstrap_ops {
     /* Each key once. E_HOST_MEMORY. */
     sluice_status (*put)(sluice__bootstrap *bootstrap, const char *key, const void *blob,
                          size_t bytes);
-    /* The blob of `bytes` under a key, once it is there. E_DEADLINE, E_STOPPED after abort(). */
+    /* The blob of `bytes` under a key, once it is put. E_DEADLINE, E_STOPPED after abort(). */
     sluice_status (*get)(sluice__bootstrap *bootstrap, void *blob, size_t bytes, const char *key,
                          double seconds);
-    /* Until every rank has come here as often as the caller. Giving up does not count as coming.
-     * E_DEADLINE, E_STOPPED. */
+    /* A barrier: wait until every rank has called this as often as the caller. Giving up does not
+     * count as coming. E_DEADLINE, E_STOPPED. */
     sluice_status (*meet)(sluice__bootstrap *bootstrap, double seconds);
     /* From any thread, for good: waits end. */
     void (*abort)(sluice__bootstrap *bootstrap);

@@ -3,9 +3,9 @@
  * attention.c -- causal self-attention in blocks of queries and keys.
  *
  * Scores exist for one (block, block) pair at a time, in the thread's workspace. Forward keeps a
- * running maximum m and sum l per query; what was added to `out` under an older maximum is
- * scaled down when a larger one appears. Backward makes the probabilities again from lse; a task
- * is all query heads that share a key and value head, whose gradients it adds up in their order.
+ * running maximum m and sum l per query; what was added to `out` under a smaller maximum is scaled
+ * down when a larger one appears. Backward recomputes the probabilities from lse; a task is all
+ * query heads that share a key and value head, whose gradients it adds up in their order.
  */
 #include <math.h>
 

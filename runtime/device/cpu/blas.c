@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* blas.c -- the one place that knows which library multiplies matrices. */
+/* blas.c -- the one file that knows which library multiplies matrices. */
 #include "runtime/device/cpu/blas.h"
 
 #include <stddef.h>
 
-/* What is left of a product without an inner dimension; libraries differ in whether they do it. */
+/* A product whose inner dimension is 0: libraries differ in whether they apply beta. */
 static void scale_result(const sluice__product *p) {
     for (int64_t i = 0; i < p->rows; i++) {
         float *const row = p->c + i * p->c_stride;
@@ -20,8 +20,8 @@ static void scale_result(const sluice__product *p) {
 
 /*
  * The library's own threads would compete with the team's. Some libraries keep the number per
- * process, some per thread, and they name the setter differently: it is looked up by name, so
- * that the library can be exchanged underneath without building again.
+ * process, some per thread, and they name the setter differently: it is looked up by name, so that
+ * another library can be used without rebuilding.
  */
 void sluice__blas_use_one_thread(void) {
     static const char *const setters[] = {"openblas_set_num_threads", "bli_thread_set_num_threads",

@@ -76,7 +76,7 @@ static void gradient_task(const void *argument, int64_t task, int thread) {
 
 /* ---- slab by slab ---- */
 
-/* The slab that begins with row `first`. A gradient that is not asked for has no tiles. */
+/* The slab that begins at row `first`. A gradient that is not requested has no tiles. */
 static slab_job slab_at(const sluice_classifier *args, int64_t first) {
     const int64_t slab    = sluice__slab_rows(args->rows);
     const int64_t rows    = sluice__min(slab, args->rows - first);

@@ -11,7 +11,7 @@
 extern const sluice_device_ops sluice__cpu_ops;
 
 enum {
-    SLUICE__ATTENTION_BLOCK = 64, /* queries, and keys, that meet in one product */
+    SLUICE__ATTENTION_BLOCK = 64, /* queries, and keys, of one product */
     SLUICE__WORKSPACE       = 2 * SLUICE__ATTENTION_BLOCK * SLUICE__ATTENTION_BLOCK, /* floats */
     SLUICE__PARTIALS        = 64 /* most partial sums of a reduction to one number */
 };
@@ -20,7 +20,7 @@ struct sluice_device {
     sluice__team *team;
     float *workspaces; /* SLUICE__WORKSPACE for each thread */
     double partials[SLUICE__PARTIALS];
-    bool small_pages; /* an arena got no huge ones */
+    bool small_pages; /* an arena has no huge pages */
     char degradations[160];
 };
 
@@ -30,7 +30,7 @@ static inline int64_t sluice__reduction_block(int64_t count) {
     return needed > min ? needed : min;
 }
 
-/* Rows that one task of a row-wise operation takes: enough work to be worth handing out. */
+/* Rows that one task of a row-wise operation takes: enough work to be worth scheduling. */
 static inline int64_t sluice__row_block(int64_t width) {
     const int64_t rows = 8192 / (width > 0 ? width : 1);
     return rows < 1 ? 1 : sluice__min(rows, 64);
@@ -44,7 +44,7 @@ enum { SLUICE__DRAWN = 64 }; /* factors of dropout that are drawn together */
  * of 4, on, of sample `sample` of the micro-batch. */
 void sluice__draw_factors(float *factors, const sluice_dropout *dropout, int64_t sample,
                           int64_t element);
-/* Multiply `count` floats, on the calling thread. */
+/* Multiply `count` floats on the calling thread. */
 void sluice__scale(float *x, float by, int64_t count);
 /* Set `count` floats to zero, shared among the team. */
 void sluice__fill_zero(sluice_device *device, float *to, int64_t count);
@@ -52,7 +52,7 @@ void sluice__fill_zero(sluice_device *device, float *to, int64_t count);
 /* The operations of a precision: fp32 alone. */
 const sluice_operations *sluice__cpu_operations(sluice_precision precision);
 
-/* One function per operation: each in a file of its kind. */
+/* One function per operation. */
 #define X(name, args)                                                                              \
     sluice_status sluice__cpu_##name(sluice_stream *stream, const args *arguments);
 SLUICE_OPERATION_MAP(X)

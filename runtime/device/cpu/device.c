@@ -35,7 +35,7 @@ out:
     return status;
 }
 
-/* ---- arenas: whole huge pages, not touched before their user does ---- */
+/* ---- arenas: whole huge pages, first touched by their user ---- */
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -49,7 +49,7 @@ static sluice_status refuse_arena(size_t bytes) {
     return sluice__hint(status, "make the batch smaller, use more micro-batches or more ranks");
 }
 
-/* Transparent huge pages come on request, or always, or never: then the request is not refused. */
+/* The request succeeds even where transparent huge pages are always or never given. */
 static bool huge_pages_are_off(void) {
     char text[64] = "";
     FILE *file    = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
@@ -65,7 +65,8 @@ static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes
     char *const region =
         mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (region == MAP_FAILED) return refuse_arena(bytes);
-    /* One page more than needed, of which what lies before and after the aligned part goes back. */
+    /* One page more than needed is mapped; what lies before and after the aligned part is unmapped.
+     */
     const size_t before = (HUGE_PAGE - (uintptr_t)region % HUGE_PAGE) % HUGE_PAGE;
     if (before > 0) (void)munmap(region, before);
     (void)munmap(region + before + size, HUGE_PAGE - before);

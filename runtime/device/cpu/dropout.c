@@ -3,7 +3,7 @@
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/loops.h"
 
-/* Counters that are worked on side by side, as wide as the widest registers. */
+/* Counters computed in parallel, as many as fit into the widest registers. */
 enum { LANES = SLUICE__DRAWN / 4 };
 
 typedef struct draw {

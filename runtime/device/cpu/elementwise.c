@@ -50,7 +50,7 @@ sluice_status sluice__cpu_relu_backward(sluice_stream *stream, const sluice_relu
 
 /* ---- sum of arrays ---- */
 
-enum { PIECE = 256 }; /* elements that are summed aside, since `out` may be one of the inputs */
+enum { PIECE = 256 }; /* elements summed in a local array, since `out` may be one of the inputs */
 
 SLUICE__LOOP void sum_piece_loop(const sluice_sum *args, int64_t first, int64_t count) {
     float sum[PIECE];

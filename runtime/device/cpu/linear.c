@@ -45,7 +45,7 @@ SLUICE__LOOP void gelu_row_loop(float *restrict gelu, const float *restrict y, i
 SLUICE__VERSIONS(gelu_row, (float *restrict gelu, const float *restrict y, int64_t count),
                  (gelu, y, count))
 
-/* What is added to the product stands in y before it, so that y may be the residual. */
+/* y holds what is added to the product before the product, so that y may be the residual. */
 static void linear_task(const void *argument, int64_t task, int thread) {
     (void)thread;
     const linear_job *const job     = argument;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* norm.c -- layer and RMS normalization over the last dimension, row by row: the latter is the
- * former with a mean of 0. */
+/* norm.c -- layer and RMS normalization over the last dimension, row by row: RMS is the layernorm
+ * with a mean of 0. */
 #include <math.h>
 
 #include "runtime/device/cpu/cpu.h"
@@ -83,7 +83,7 @@ SLUICE__LOOP void row_sums(float *sum, float *dot, const float *dy, const float 
     }
 }
 
-/* A row's share of the gradients is added onto dgain and, if that is given, dbias. */
+/* Add a row's share of the gradients to dgain and, if given, dbias. */
 SLUICE__LOOP void add_row(float *restrict dgain, float *restrict dbias, const float *restrict dy,
                           const float *restrict x, float mean, float rstd, int64_t width) {
     for (int64_t j = 0; j < width; j++) dgain[j] += dy[j] * ((x[j] - mean) * rstd);

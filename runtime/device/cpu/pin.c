@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pin.c -- the one place that binds threads to cores. */
+/* pin.c -- the one file that binds threads to cores. */
 #include "runtime/device/cpu/pin.h"
 
 int sluice__cores(cpu_set_t *cores) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * team.c -- the one place that starts compute threads and shares work among them.
+ * team.c -- the one file that starts compute threads and shares work among them.
  *
  * A job is opened, drained and closed by the caller:
  *
@@ -44,7 +44,7 @@ struct sluice__team {
     sluice__team_task *function;
     const void *job;
     int64_t tasks;
-    char apart_next[64];      /* what is written often lies on cache lines of its own */
+    char apart_next[64];      /* keeps what is written often on separate cache lines */
     atomic_int_fast64_t next; /* the first task that nobody took */
     char apart_number[64];
     atomic_uint number; /* of the latest job */
@@ -58,8 +58,8 @@ struct sluice__team {
     atomic_bool caller_sleeps;
 };
 
-/* Compute threads of all devices of this process: with more of them than cores, a thread that
- * spins keeps the one that it waits for from running. */
+/* Compute threads of all devices of this process. If there are more than cores, a spinning thread
+ * keeps the one that it waits for from running. */
 static atomic_int threads_alive;
 
 static void relax(void) {

@@ -21,7 +21,7 @@ typedef void sluice__team_task(const void *job, int64_t task, int thread);
 /* Make the caller the first of `threads`. E_HOST_MEMORY, E_DEVICE if a thread cannot start. */
 sluice_status sluice__team_start(sluice__team **out, int threads, int first_core, bool pin);
 void sluice__team_stop(sluice__team *team); /* NULL is fine */
-/* Threads that were to be bound to a core and could not be. */
+/* Threads that could not be bound to a core. */
 int sluice__team_unpinned(const sluice__team *team);
 
 /* Run tasks 0 .. tasks - 1; all are complete on return. */

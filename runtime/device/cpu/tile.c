@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tile.c -- the one place that chooses tile sizes. */
+/* tile.c -- the one file that chooses tile sizes. */
 #include "runtime/device/cpu/tile.h"
 
 #include "runtime/device/blocks.h"
 
 /* A tile's result and its epilogue's stay in a 512 KiB cache; smaller tiles pack their operands
- * too often. A product is cut until it keeps MANY threads busy, but no tile gets less work than
- * a few times what handing it out costs. */
+ * too often. A product is cut until it keeps MANY threads busy, but every tile has several times
+ * more work than it costs to schedule. */
 enum { MAX_ROWS = 128, MAX_COLUMNS = 512, MIN_EXTENT = 32, MANY = 8, ALIGN = 16 };
 static const double min_work = 1 << 20; /* multiply-adds */
 

@@ -12,7 +12,7 @@
 typedef struct sluice__tiled {
     sluice__product whole;
     int64_t tile_rows, tile_columns; /* of a tile away from the edges */
-    int64_t across;                  /* tiles beside each other */
+    int64_t across;                  /* tiles in a row */
     int64_t count;
 } sluice__tiled;
 

@@ -68,7 +68,7 @@ sluice_status sluice__cpu_store_working(sluice_stream *stream, const sluice_stor
 
 enum { BLOCK = 16384 };
 
-/* Part of a tensor; states that the optimizer does not have are NULL. */
+/* A part of a tensor; states that the optimizer does not have are NULL. */
 typedef struct part {
     float *master, *working; /* `working` may be NULL */
     const float *gradient;
@@ -166,10 +166,10 @@ SLUICE__LOOP void sgd_part_loop(const part *p, float keep, float rate) {
 }
 SLUICE__VERSIONS(sgd_part, (const part *p, float keep, float rate), (p, keep, rate))
 
-/* The velocity holds scaled gradients: the clip factor is another one each step. */
+/* The velocity holds clipped gradients, since the clip factor differs each step. */
 typedef struct momentum_factors {
     float keep, rate, gradient, momentum;
-    bool starts; /* the velocity: what it was does not matter */
+    bool starts; /* the velocity, whose old value does not matter */
 } momentum_factors;
 
 SLUICE__LOOP void momentum_part_loop(const part *p, const momentum_factors *factors) {

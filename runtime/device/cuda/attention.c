@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attention.c -- causal self-attention; what its kernels can do is checked here. */
+/* attention.c -- causal self-attention; shapes that the kernels do not support are refused here. */
 #include <inttypes.h>
 
 #include "runtime/base/error.h"

@@ -2,8 +2,8 @@
 /*
  * attention.cu -- bound by reads of shared memory: causal attention with an online softmax.
  *
- * Scores exist for (a warp's queries, 32 keys) at a time. A running maximum and sum per query;
- * what was added up under an older maximum is scaled down when a larger one appears.
+ * Scores exist for (a warp's queries, 32 keys) at a time. Each query has a running maximum and sum;
+ * what was added up under a smaller maximum is scaled down when a larger one appears.
  */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/random.cuh"
@@ -57,13 +57,14 @@ __global__ void __launch_bounds__(THREADS, 2)
         load_rows<S::width>(v, S::pitch, TILE, from + 2 * h.all, h.in_stride, key, args.length,
                             args.head_width);
         __syncthreads();
-        if (first >= args.length || key >= first + S::own) continue; /* a whole warp sees nothing */
+        if (first >= args.length || key >= first + S::own)
+            continue; /* the whole warp sees nothing */
         float scores[S::own];
         score_tile<R>(scores, q, k);
         const int64_t mine = key + lane_number();
         for (int i = 0; i < S::own; i++) {
             const int64_t query = first + i;
-            const bool seen     = mine <= query; /* of queries that do not exist, zeros */
+            const bool seen     = mine <= query; /* zeros for queries that do not exist */
             const float score   = seen ? scores[i] * scale : -INFINITY;
             const float before = at[i].largest, now = fmaxf(before, warp_max(score));
             const float shrink = now > before ? expf(before - now) : 1;

@@ -2,7 +2,7 @@
 /*
  * attention_backward.cu -- bound by reads of shared memory: dq by query, then dk and dv by key.
  *
- * Probabilities are made again from lse, once for dq and once for dk and dv, so that every element
+ * Probabilities are recomputed from lse, once for dq and once for dk and dv, so that every element
  * has one writer: no atomics, the same bits each time. delta = sum over a row of dout * out.
  */
 #include "runtime/device/cuda/kernels.h"
@@ -11,7 +11,7 @@
 
 namespace {
 
-/* Columns in 32s, and rows of a warp: fewer of the widest, for shared memory. */
+/* Columns in 32s, and rows of a warp: fewer of the widest, which must fit into shared memory. */
 template <int R> struct shape {
     static constexpr int own = R < 8 ? 4 : 2, width = LANES * R, pitch = width + 1;
     static constexpr int owned = WARPS * own;
@@ -19,7 +19,7 @@ template <int R> struct shape {
         sizeof(float) * (2 * TILE * pitch + 2 * owned * width + 2 * owned * TILE + 2 * TILE);
 };
 
-/* Where a block keeps what: two tiles, two sets of own rows, two sets of weights. */
+/* A block's shared memory: two tiles, two sets of own rows, two sets of weights. */
 template <int R> struct shared_layout {
     float *a, *b;          /* tiles */
     float *own_a, *own_b;  /* the block's own rows */
@@ -57,7 +57,7 @@ __device__ inline void dots(float (&a)[shape<R>::own], float (&b)[shape<R>::own]
     }
 }
 
-/* delta (samples, heads, length), a warp an element. */
+/* delta (samples, heads, length), a warp per element. */
 __global__ void make_delta(const sluice_attention_backward args, float *delta, int64_t count) {
     const int64_t at = static_cast<int64_t>(blockIdx.x) * WARPS + warp_number();
     if (at >= count) return; /* a whole warp, and no barrier follows */
@@ -100,7 +100,8 @@ __global__ void __launch_bounds__(THREADS, 2)
         load_rows<S::width>(at.b, S::pitch, TILE, from + 2 * h.all, h.in_stride, key, args.length,
                             args.head_width);
         __syncthreads();
-        if (first >= args.length || key >= first + S::own) continue; /* a whole warp sees nothing */
+        if (first >= args.length || key >= first + S::own)
+            continue; /* the whole warp sees nothing */
         float scores[S::own], slopes[S::own];
         dots<R>(scores, slopes, at);
         const int64_t mine = key + lane_number();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.cu -- bound by latency: one block looks for the first index outside a table. */
+/* check.cu -- bound by latency: one block searches for the first index outside a table. */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
 

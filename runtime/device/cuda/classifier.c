@@ -66,7 +66,7 @@ static sluice_status run_slab(sluice_stream *stream, const sluice_classifier *ar
     return make_gradients(stream, args, at, precision);
 }
 
-/* Without rows the loss is 0, and a gradient that is stored is, too. */
+/* Without rows the loss is 0, and so is a gradient that is not accumulated. */
 static sluice_status run_nothing(sluice_stream *stream, const sluice_classifier *args) {
     SLUICE__TRY(sluice__cuda_status(
         cudaMemsetAsync(args->loss, 0, sizeof *args->loss, stream->handle), "clearing a loss"));

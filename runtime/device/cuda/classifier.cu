@@ -7,7 +7,7 @@ namespace {
 
 enum { WIDE = 256, NARROW = LANES, ADDERS = 256 };
 
-/* A block a row. A target outside the classes has been noted by the check: it counts nothing. */
+/* A block per row. The check has noted a target outside the classes, which has no effect here. */
 __global__ void lose_rows(double *losses, float *logits, const int32_t *targets, int64_t classes,
                           double scale, bool gradients) {
     SLUICE__SHARED(float, shared, LANES);
@@ -20,7 +20,7 @@ __global__ void lose_rows(double *losses, float *logits, const int32_t *targets,
     for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) largest = fmaxf(largest, x[j]);
     largest = block_max(largest, shared);
     for (int64_t j = threadIdx.x; j < classes; j += blockDim.x) sum += expf(x[j] - largest);
-    sum = block_sum(sum, shared); /* past its barriers everyone has read `chosen` */
+    sum = block_sum(sum, shared); /* after its barriers all threads have read `chosen` */
     if (threadIdx.x == 0)
         losses[row] = counts ? log(static_cast<double>(sum)) + static_cast<double>(largest) -
                                    static_cast<double>(chosen)

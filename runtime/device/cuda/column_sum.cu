@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* column_sum.cu -- bound by memory: sums over rows, in blocks fixed by shape, a thread a column. */
+/* column_sum.cu -- bound by memory: sums over rows, in blocks fixed by the shape, a thread per
+ * column. */
 #include "runtime/device/blocks.h"
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"

@@ -11,10 +11,10 @@
 
 extern const sluice_device_ops sluice__cuda_ops;
 
-/* Tensors of an update as the device has them. They are sent only when they change. */
+/* The device's table of an update's tensors, sent only when it changes. */
 typedef struct sluice__cuda_table {
     sluice__cuda_tensor *there; /* device memory: SLUICE__CUDA_TENSORS of them */
-    sluice__cuda_tensor *here;  /* pinned: what is there, once `sent` has happened */
+    sluice__cuda_tensor *here;  /* pinned: the table on the device, once `sent` has happened */
     cudaEvent_t sent;
     int count;
     int64_t blocks;
@@ -29,43 +29,44 @@ struct sluice_device {
 struct sluice_stream {
     sluice_device *device;
     cudaStream_t handle;
-    /* The rest only of streams that compute. */
+    /* The rest only for streams that compute. */
     cublasLtHandle_t products;
     struct sluice__cuda_algorithm *algorithms; /* products.c's */
     unsigned char *memory;     /* on the device: cuBLAS's workspace, partials, tables */
     double *partials;          /* (SLUICE__CUDA_TENSORS, SLUICE__CUDA_PARTIALS) */
     sluice__cuda_fault *fault; /* pinned */
-    unsigned long long epoch;  /* events recorded so far: what was found before which of them */
+    unsigned long long epoch;  /* events recorded so far, so that a fault is reported with the first
+                                  event after it */
     sluice__cuda_table squares, update;
 };
 
 struct sluice_event {
     cudaEvent_t handle;
     const sluice_stream *stream; /* of the last recording */
-    unsigned long long epoch;    /* work of the stream with a lower number came before it */
+    unsigned long long epoch;    /* work of the stream with a lower epoch comes before it */
 };
 
-/* What a fault says it found. */
+/* What a kernel found: the `what` of a fault. */
 enum { SLUICE__FAULT_TOKEN = 1, SLUICE__FAULT_TARGET = 2 };
 
 /* ---- failure.c ---- */
-/* OK, or E_DEVICE (E_DEVICE_MEMORY) with what was being done, and CUDA's reason. */
+/* OK, or E_DEVICE (E_DEVICE_MEMORY) with what was attempted and CUDA's reason. */
 sluice_status sluice__cuda_status(cudaError_t error, const char *what);
-/* What giving something back tells is an earlier failure, told elsewhere: it is taken, or the next
- * launch would be blamed. */
+/* An error of freeing something is an earlier failure, reported elsewhere: it is cleared, so that
+ * it is not attributed to the next launch. */
 void sluice__cuda_given_back(cudaError_t error);
 /* Device memory, and pinned host memory; at least a byte. */
 sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what);
 sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags);
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what);
-/* What a kernel noted before that epoch: E_ARGUMENT in a sentence. */
+/* E_ARGUMENT, with what a kernel noted before that epoch. */
 sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch);
 
 /* ---- gpus.c ---- */
 sluice_status sluice__cuda_count(int *count);
 sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal);
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks);
-/* Let `device` reach the memory of the others that are open, and them reach its. */
+/* Let `device` and the others that are open reach each other's memory. */
 sluice_status sluice__cuda_meet_peers(const sluice_device *device);
 void sluice__cuda_leave_peers(const sluice_device *device);
 
@@ -75,7 +76,7 @@ sluice_status sluice__cuda_stream_create(sluice_stream **out, sluice_device *dev
 void sluice__cuda_stream_destroy(sluice_stream *stream);
 
 /* ---- products.c ---- */
-/* The stream's cuBLAS, used once, so that nothing is loaded later. */
+/* The stream's cuBLAS, used once so that nothing is loaded later. */
 sluice_status sluice__cuda_products_make(sluice_stream *stream);
 void sluice__cuda_products_free(sluice_stream *stream);
 /* c = alpha op(a) op(b) + beta c of row-major matrices. */

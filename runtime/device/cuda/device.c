@@ -4,7 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
-/* ---- device: CUDA's choice of one is the calling thread's ---- */
+/* ---- device: CUDA's current device is per thread ---- */
 
 static void close_device(sluice_device *device) {
     if (!device) return;
@@ -26,7 +26,7 @@ static sluice_status set_up(sluice_device *device) {
     return sluice__cuda_status(sluice__prepare_attention_backward(), "preparing attention");
 }
 
-/* Compute threads are the GPU's own. */
+/* Compute threads are the GPU's. */
 static sluice_status open_device(sluice_device **out, int ordinal, int threads, int first_core,
                                  bool pin) {
     (void)threads, (void)first_core, (void)pin;
@@ -76,7 +76,7 @@ static void host_free(sluice_device *device, void *block) {
 
 /* ---- events ---- */
 
-/* What a GPU was doing when it failed: all that is known. */
+/* All that is known of what a GPU did when it failed. */
 static const char at_work[] = "running on the GPU";
 
 static sluice_status event_create(sluice_event **out, sluice_device *device, bool timed) {
@@ -111,13 +111,14 @@ static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
                                "waiting for an event");
 }
 
-/* What kernels found wrong with their input is told with the end of what was recorded after them.
+/* Errors that kernels found in their input are reported with the end of an event that was recorded
+ * after them.
  */
 static sluice_status query_event(bool *done, sluice_event *event) {
     const cudaError_t error = cudaEventQuery(event->handle);
     *done                   = error == cudaSuccess;
     if (error == cudaErrorNotReady) {
-        (void)cudaGetLastError(); /* else the next launch would be blamed */
+        (void)cudaGetLastError(); /* else it would be attributed to the next launch */
         return SLUICE_OK;
     }
     SLUICE__TRY(sluice__cuda_status(error, at_work));
@@ -125,7 +126,7 @@ static sluice_status query_event(bool *done, sluice_event *event) {
     return fault ? sluice__cuda_report(fault, event->epoch) : SLUICE_OK;
 }
 
-/* It is told here for the last time. */
+/* The last report of a fault, which is cleared. */
 static sluice_status synchronize(sluice_stream *stream) {
     SLUICE__TRY(sluice__cuda_status(cudaStreamSynchronize(stream->handle), at_work));
     if (!stream->fault) return SLUICE_OK;

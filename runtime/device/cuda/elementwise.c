@@ -21,7 +21,7 @@ sluice_status sluice__cuda_relu_backward(sluice_stream *stream, const sluice_rel
     return keep_positive(stream, args->dx, args->dy, args->x, args->count);
 }
 
-/* Pointers travel with the launch, so that there is no table to keep. */
+/* Pointers are parameters of the launch, so that no table is needed. */
 sluice_status sluice__cuda_sum(sluice_stream *stream, const sluice_sum *args,
                                sluice_precision precision) {
     (void)precision;

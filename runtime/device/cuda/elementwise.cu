@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* elementwise.cu -- bound by memory: flat arrays, an element a thread. */
+/* elementwise.cu -- bound by memory: flat arrays, an element per thread. */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
 
@@ -12,7 +12,7 @@ __global__ void keep_positive(float *y, const float *x, const float *where, int6
         y[i] = where[i] > 0 ? x[i] : 0;
 }
 
-/* Travels as a kernel's parameter: 2 of the 4 KiB that every device has for them. */
+/* A kernel's parameter: 2 of the 4 KiB that every device has for them. */
 struct terms {
     const float *at[SLUICE__CUDA_SUM_TERMS];
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* embedding.c -- rows of tables by token and position. A token outside the table is noted on the
- * device and told with the end of an event that was recorded later, or by synchronize(). */
+ * device and reported with the end of an event that was recorded later, or by synchronize(). */
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* embedding.cu -- bound by memory: rows of two tables are added, a thread a column. */
+/* embedding.cu -- bound by memory: rows of two tables are added, a thread per column. */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
 
@@ -7,7 +7,7 @@ namespace {
 
 enum { THREADS = 128 };
 
-/* A token outside the table has been noted by the check: here it must only do no harm. */
+/* The check has noted a token outside the table, which must only do no harm here. */
 __global__ void add_rows(const sluice_embedding args, int64_t rows) {
     const int64_t j = first_element();
     if (j >= args.width) return;

@@ -3,8 +3,8 @@
  * embedding_backward.cu -- bound by latency: each element of the tables has one thread that adds to
  * it, in order of rows, so that there are no atomics and the bits repeat.
  *
- * A block owns some columns of those tokens whose number leaves its remainder; it goes through all
- * rows, and takes those that are its own.
+ * A block owns some columns of those tokens whose number has its remainder; it goes through all
+ * rows and takes those of its tokens.
  */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
@@ -19,7 +19,7 @@ __global__ void scatter(const sluice_embedding_backward args, int64_t rows) {
     const float *dy = floats(args.dy);
     for (int64_t first = 0; first < rows; first += THREADS) {
         const int64_t mine = first + threadIdx.x;
-        __syncthreads(); /* the last ones may still be read */
+        __syncthreads(); /* the last tokens may still be read */
         tokens[threadIdx.x] = mine < rows ? args.tokens[mine] : -1;
         __syncthreads();
         for (int i = 0; i < THREADS && j < args.width; i++) {

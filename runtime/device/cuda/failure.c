@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.c -- what CUDA, cuBLAS and kernels say, made sentences. */
+/* failure.c -- errors of CUDA, cuBLAS and kernels, as sentences. */
 #include <stdio.h>
 
 #include "runtime/base/error.h"
@@ -7,7 +7,7 @@
 
 sluice_status sluice__cuda_status(cudaError_t error, const char *what) {
     if (error == cudaSuccess) return SLUICE_OK;
-    (void)cudaGetLastError(); /* it is told here: nobody else shall find it */
+    (void)cudaGetLastError(); /* cleared, since it is reported here */
     const bool memory          = error == cudaErrorMemoryAllocation;
     const sluice_status status = sluice__fail(
         memory ? SLUICE_E_DEVICE_MEMORY : SLUICE_E_DEVICE, "%s: %s (CUDA error %d, %s)", what,
@@ -28,7 +28,7 @@ sluice_status sluice__cuda_take(void **out, size_t bytes, const char *what) {
     return sluice__cuda_status(cudaMalloc(out, bytes > 0 ? bytes : 1), words);
 }
 
-/* Where it is short, that is the host's memory. */
+/* Where memory is exhausted, it is the host's. */
 sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags) {
     const cudaError_t error = cudaHostAlloc(out, bytes > 0 ? bytes : 1, flags);
     if (error != cudaErrorMemoryAllocation)
@@ -41,7 +41,7 @@ sluice_status sluice__cuda_pin(void **out, size_t bytes, unsigned flags) {
 
 /* ---- cuBLAS and kernels ---- */
 
-/* Where a GPU failed cuBLAS only says so, and CUDA says how. */
+/* If a GPU failed, cuBLAS says only that, and CUDA has the reason. */
 sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
     if (error == CUBLAS_STATUS_SUCCESS) return SLUICE_OK;
     SLUICE__TRY(sluice__cuda_status(cudaGetLastError(), what));
@@ -51,7 +51,7 @@ sluice_status sluice__cublas_status(cublasStatus_t error, const char *what) {
                         (int)error, cublasLtGetStatusName(error));
 }
 
-/* Kernels may still be at work: one that finds something writes `what` last. */
+/* Kernels may still run: one that finds something writes `what` last. */
 sluice_status sluice__cuda_report(const sluice__cuda_fault *fault, unsigned long long epoch) {
     const int what = __atomic_load_n(&fault->what, __ATOMIC_ACQUIRE);
     if (what == 0 || __atomic_load_n(&fault->epoch, __ATOMIC_RELAXED) >= epoch) return SLUICE_OK;

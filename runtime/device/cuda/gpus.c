@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
 
-/* CUDA leaves the count untouched when it fails: the code is what counts. */
+/* CUDA leaves the count untouched on failure: the error code decides. */
 sluice_status sluice__cuda_count(int *count) {
     int found               = 0;
     const cudaError_t error = cudaGetDeviceCount(&found);
@@ -40,12 +40,12 @@ sluice_status sluice__cuda_describe(char *out, size_t bytes, int ordinal) {
 }
 
 /* A context and cuBLAS need memory in addition to arenas; so do a rank's workspace, partial sums
- * and tables. Neither is measured: generous. */
+ * and tables. Estimates on the safe side, not measured. */
 static const size_t reserve_per_device = (size_t)512 << 20, reserve_per_rank = (size_t)48 << 20;
 
 sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordinal, int ranks) {
     size_t free_bytes = 0, total = 0;
-    int before = 0; /* the caller's own choice */
+    int before = 0; /* the caller's current device */
     SLUICE__TRY(sluice__cuda_status(cudaGetDevice(&before), "asking for the GPU in use"));
     SLUICE__TRY(sluice__cuda_status(cudaSetDevice(ordinal), "choosing a GPU"));
     const cudaError_t error = cudaMemGetInfo(&free_bytes, &total);
@@ -61,9 +61,9 @@ sluice_status sluice__cuda_memory(size_t *available, size_t *reserve, int ordina
 
 enum { DEVICES = 64 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int opened[DEVICES]; /* ranks that have each open; under the lock */
+static int opened[DEVICES]; /* ranks that have each device open; under the lock */
 
-/* From `from` on, memory of `to` can be named. Without it copies go through the host. */
+/* Let `from` access memory of `to`. Without it copies go through the host. */
 static sluice_status reach(int from, int to) {
     int can = 0;
     SLUICE__TRY(sluice__cuda_status(cudaDeviceCanAccessPeer(&can, from, to),

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernels.h -- the whole surface between C and CUDA C++.
+ * kernels.h -- the complete interface between C and CUDA C++.
  *
  * A launcher enqueues on `stream` and returns the launch error; it allocates nothing and
- * synchronizes nothing. An empty tensor is no launch. Argument structs are those of
- * operations.h: host memory that is read before the launcher returns, pointers in them are the
- * device's.
+ * synchronizes nothing. An empty tensor needs no launch. Argument structs are those of
+ * operations.h: host memory that is read before the launcher returns; pointers in them are to
+ * device memory.
  */
 #ifndef SLUICE_DEVICE_CUDA_KERNELS_H
 #define SLUICE_DEVICE_CUDA_KERNELS_H
@@ -29,13 +29,13 @@ enum {
     SLUICE__CUDA_UPDATE     = 4096  /* elements of one block of an update */
 };
 
-/* A value that an index must not have, found by a kernel. In host memory that the device writes,
- * whole numbers at a time and `what` last. */
+/* An index out of range that a kernel found. In host memory that the device writes, whole numbers
+ * at a time and `what` last. */
 typedef struct sluice__cuda_fault {
     unsigned long long index, limit; /* of the first bad one; values must be below `limit` */
-    unsigned long long epoch;        /* as the launcher was told */
+    unsigned long long epoch;        /* the launcher's argument */
     int value;
-    int what; /* 0: nothing was found; else as the launcher was told */
+    int what; /* 0: nothing was found; else the launcher's argument */
 } sluice__cuda_fault;
 
 /* One tensor of an update, in device memory. */
@@ -107,7 +107,7 @@ cudaError_t sluice__launch_add_losses(double *loss, const double *losses, int64_
 cudaError_t sluice__launch_squared_error(const sluice_squared_error *args, double *partials,
                                          cudaStream_t stream);
 /* If a value is >= limit (or negative and not `negative_allowed`), note the first in *fault, unless
- * something stands there. */
+ * one is noted already. */
 cudaError_t sluice__launch_check(sluice__cuda_fault *fault, const int32_t *values, int64_t count,
                                  int64_t limit, bool negative_allowed, int what,
                                  unsigned long long epoch, cudaStream_t stream);
@@ -122,13 +122,13 @@ cudaError_t sluice__launch_sum(float *out, const float *const *inputs, int terms
 cudaError_t sluice__launch_scale(float *x, float by, int64_t count, cudaStream_t stream);
 
 /* ---- update: `tensors` is device memory ---- */
-/* partials (count, SLUICE__CUDA_PARTIALS) is room; sums (count). */
+/* partials (count, SLUICE__CUDA_PARTIALS) is scratch; sums (count). */
 cudaError_t sluice__launch_sum_squares(double *sums, double *partials,
                                        const sluice__cuda_tensor *tensors, int count,
                                        cudaStream_t stream);
 cudaError_t sluice__launch_adamw(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
                                  const sluice__adamw_factors *factors, cudaStream_t stream);
-/* p = keep p - rate g; with momentum v = momentum v + clip factor * g, without the former where it
+/* p = keep p - rate g; with momentum v = momentum v + clip factor * g, without the old v where it
  * `starts`, and p = keep p - rate v. */
 cudaError_t sluice__launch_sgd(const sluice__cuda_tensor *tensors, int count, int64_t blocks,
                                const sluice__sgd_factors *factors, bool starts,

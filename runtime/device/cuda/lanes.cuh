@@ -10,7 +10,7 @@
 enum { LANES = 32 };
 constexpr unsigned EVERY_LANE = 0xffffffffu;
 
-/* Blocks of a grid-stride loop. An empty grid is a launch error: ask for none. */
+/* Blocks of a grid-stride loop. An empty grid is a launch error: do not launch. */
 static inline unsigned grid_for(int64_t count, int64_t block) {
     const int64_t blocks = (count + block - 1) / block, max_blocks = 1 << 20;
     return static_cast<unsigned>(blocks < max_blocks ? blocks : max_blocks);
@@ -24,7 +24,7 @@ __device__ inline int warp_number() {
     return static_cast<int>(threadIdx.x / LANES);
 }
 
-/* A tensor whose type the table of operations knows. */
+/* A tensor of the type of the table of operations. */
 __device__ inline const float *floats(const void *tensor) {
     return static_cast<const float *>(tensor);
 }

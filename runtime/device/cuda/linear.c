@@ -10,7 +10,7 @@ sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *ar
     return sluice__cuda_multiply(stream, args, precision);
 }
 
-/* A residual that stands where the result goes is added by the product, any other one after it. */
+/* The product adds a residual that is in the result's buffer; any other is added after it. */
 sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *args,
                                   sluice_precision precision) {
     SLUICE__TRY(sluice__check_activation(args->activated, args->activation));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* norm.cu -- bound by memory: a warp a row, which it reads three times, mostly from cache. */
+/* norm.cu -- bound by memory: a warp per row, which it reads three times, mostly from cache. */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
 

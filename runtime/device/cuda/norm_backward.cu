@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* norm_backward.cu -- bound by memory: a warp a row for dx, a thread a column for the rest. */
+/* norm_backward.cu -- bound by memory: a warp per row for dx, a thread per column for the rest. */
 #include "runtime/device/blocks.h"
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/lanes.cuh"
@@ -9,7 +9,7 @@ namespace {
 enum { WARPS = 4, THREADS = 128 };
 
 /* dx may be the residual: each element is read and then written by one thread. RMS is the layernorm
- * of a row whose mean is 0 and stays so. */
+ * of a row whose mean is constantly 0. */
 template <bool CENTRED> __global__ void gradient_of_input(const sluice_norm_backward args) {
     const int64_t row = static_cast<int64_t>(blockIdx.x) * WARPS + warp_number();
     if (row >= args.rows) return; /* a whole warp, and no barrier follows */

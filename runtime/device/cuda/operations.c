@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* operations.c -- tables of operations, one per precision that GPUs compute in: an operation is
- * written once and told which. */
+ * written once and gets the precision. */
 #include "runtime/device/cuda/cuda.h"
 
 static size_t working_bytes(const sluice_shape *parameter) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* partials.cuh -- reductions to one number: blocks fixed by the count, at most so many. */
+/* partials.cuh -- reductions to one number: blocks fixed by the count, whose number is limited. */
 #ifndef SLUICE_DEVICE_CUDA_PARTIALS_CUH
 #define SLUICE_DEVICE_CUDA_PARTIALS_CUH
 

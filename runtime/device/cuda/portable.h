@@ -3,12 +3,12 @@
  * portable.h -- the one header a kernel includes: what nvcc and the emulation's g++ spell
  * differently.
  *
- * A kernel is written in CUDA C++ with three words from here:
+ * A kernel is written in CUDA C++ with three macros from here:
  *   SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
- *   SLUICE__SHARED(float, room, 32);       instead of __shared__
+ *   SLUICE__SHARED(float, shared, 32);     instead of __shared__
  *   SLUICE__DYNAMIC_SHARED(float, rows);    the launch's shared_bytes, 16-byte aligned
- * A launch is a cudaError_t: the launch's own failure, or what this thread forgot before it.
- * A template kernel with commas in its name goes in parentheses.
+ * A launch is a cudaError_t: the launch's own failure, or an earlier one of this thread that was
+ * not cleared. A template kernel with commas in its name goes in parentheses.
  */
 #ifndef SLUICE_DEVICE_CUDA_PORTABLE_H
 #define SLUICE_DEVICE_CUDA_PORTABLE_H

@@ -4,7 +4,8 @@
  * algorithm that never splits a sum, chosen once per shape, so that the same product on the same
  * GPU has the same bits each time.
  *
- * cuBLAS is column-major: row-major C = A B is its C^T = B^T A^T, with every matrix as it lies.
+ * cuBLAS is column-major: row-major C = A B is its C^T = B^T A^T, with every matrix as it is in
+ * memory.
  */
 #include <inttypes.h>
 #include <limits.h>
@@ -28,10 +29,11 @@ struct sluice__cuda_algorithm {
     cublasLtMatmulAlgo_t algorithm;
 };
 
-/* More shapes than these displace each other: what is chosen is the same each time, only later. */
+/* More shapes than this evict each other, which costs time: the choice for a shape is always the
+ * same. */
 enum { ALGORITHMS = 512 };
 
-/* ---- a product in cuBLAS's words ---- */
+/* ---- a product as cuBLAS describes it ---- */
 
 typedef struct description {
     cublasLtMatmulDescOpaque_t product;
@@ -40,7 +42,7 @@ typedef struct description {
 
 static cublasStatus_t describe_matrix(cublasLtMatrixLayoutOpaque_t *out, int64_t rows,
                                       int64_t columns) {
-    /* The row-major matrix as it lies: its columns are cuBLAS's rows. */
+    /* The row-major matrix as it is in memory: its columns are cuBLAS's rows. */
     return cublasLtMatrixLayoutInit(out, CUDA_R_32F, (uint64_t)columns, (uint64_t)rows, columns);
 }
 
@@ -72,7 +74,7 @@ static sluice_status describe(description *d, const sluice_matmul *args,
 
 /* ---- its algorithm ---- */
 
-/* 256 is what cuBLAS counts on if it is told nothing. */
+/* cuBLAS assumes 256 by default. */
 static uint32_t alignment_of(const void *address) {
     const uintptr_t bits = (uintptr_t)address | 256;
     return (uint32_t)(bits & (~bits + 1));
@@ -98,8 +100,8 @@ static size_t home_of(const shape *s) {
     return (size_t)((hash >> 32) % ALGORITHMS);
 }
 
-/* The shape's place in the table: where it is, or the first that is free from its home on. */
-static struct sluice__cuda_algorithm *place_of(const sluice_stream *stream, const shape *s) {
+/* The shape's slot in the table: its own, or the first free one from its home slot on. */
+static struct sluice__cuda_algorithm *slot_of(const sluice_stream *stream, const shape *s) {
     const size_t home = home_of(s);
     for (size_t step = 0; step < ALGORITHMS; step++) {
         struct sluice__cuda_algorithm *const at = &stream->algorithms[(home + step) % ALGORITHMS];
@@ -116,7 +118,7 @@ static cublasStatus_t prefer(cublasLtMatmulPreferenceOpaque_t *out, const shape 
         cublasLtMatmulPreferenceAttributes_t what;
         const void *value;
         size_t size;
-    } wishes[] = {
+    } preferences[] = {
         {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes},
         {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reduction, sizeof reduction},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &s->b_alignment, sizeof s->b_alignment},
@@ -125,9 +127,10 @@ static cublasStatus_t prefer(cublasLtMatmulPreferenceOpaque_t *out, const shape 
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &s->c_alignment, sizeof s->c_alignment},
     };
     cublasStatus_t status = cublasLtMatmulPreferenceInit(out);
-    for (size_t w = 0; w < sizeof wishes / sizeof *wishes && status == CUBLAS_STATUS_SUCCESS; w++)
-        status = cublasLtMatmulPreferenceSetAttribute(out, wishes[w].what, wishes[w].value,
-                                                      wishes[w].size);
+    for (size_t w = 0;
+         w < sizeof preferences / sizeof *preferences && status == CUBLAS_STATUS_SUCCESS; w++)
+        status = cublasLtMatmulPreferenceSetAttribute(out, preferences[w].what,
+                                                      preferences[w].value, preferences[w].size);
     return status;
 }
 
@@ -154,8 +157,8 @@ static sluice_status choose(struct sluice__cuda_algorithm *out, const sluice_str
 
 /* ---- a stream's cuBLAS ---- */
 
-/* A product of one number loads the library's code; what it is multiplied with is cleared first. */
-static sluice_status warm(sluice_stream *stream) {
+/* A product of one number loads the library's code; its operands are cleared first. */
+static sluice_status warm_up(sluice_stream *stream) {
     float *const numbers = (float *)stream->partials;
     SLUICE__TRY(sluice__cuda_status(
         cudaMemsetAsync(numbers, 0, 3 * sizeof *numbers, stream->handle), "clearing memory"));
@@ -173,7 +176,7 @@ static sluice_status warm(sluice_stream *stream) {
 sluice_status sluice__cuda_products_make(sluice_stream *stream) {
     SLUICE__TRY(sluice__alloc(&stream->algorithms, ALGORITHMS, sizeof *stream->algorithms));
     SLUICE__TRY(sluice__cublas_status(cublasLtCreate(&stream->products), "starting cuBLAS"));
-    return warm(stream);
+    return warm_up(stream);
 }
 
 void sluice__cuda_products_free(sluice_stream *stream) {
@@ -183,7 +186,7 @@ void sluice__cuda_products_free(sluice_stream *stream) {
 
 /* ---- products ---- */
 
-/* What is left of a product without an inner dimension: beta * c. */
+/* A product whose inner dimension is 0: beta * c. */
 static sluice_status scale_only(sluice_stream *stream, const sluice_matmul *args) {
     const int64_t count = args->rows * args->columns;
     if (args->beta == 0)
@@ -207,7 +210,7 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
                             rows, inner, columns);
     description d;
     const shape s                               = shape_of(args, precision);
-    struct sluice__cuda_algorithm *const chosen = place_of(stream, &s);
+    struct sluice__cuda_algorithm *const chosen = slot_of(stream, &s);
     SLUICE__TRY(describe(&d, args, precision));
     if (memcmp(&chosen->of, &s, sizeof s) != 0) SLUICE__TRY(choose(chosen, stream, &d, &s));
     return sluice__cublas_status(cublasLtMatmul(stream->products, &d.product, &args->alpha, args->b,

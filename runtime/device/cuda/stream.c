@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c -- streams, and what one that computes needs beside it; all is there before a step. */
+/* stream.c -- streams, and what a computing stream needs; all is allocated before a step. */
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"

@@ -52,7 +52,7 @@ __device__ inline void load_rows(float *to, int pitch, int count, const float *f
     }
 }
 
-/* Element of a probability among those that dropout draws for. */
+/* Index of a probability among the elements that dropout draws for. */
 __device__ inline int64_t probability_of(const head &h, int64_t length, int64_t query,
                                          int64_t key) {
     return (h.number * length + query) * ((length + 3) / 4 * 4) + key;
@@ -84,7 +84,7 @@ __device__ inline void store_rows(float *to, int64_t stride, const float (&sums)
         }
 }
 
-/* More than 48 KiB of shared memory is had on request only. */
+/* More than 48 KiB of shared memory must be requested. */
 template <class Kernel> static inline cudaError_t ask_for_shared(Kernel *kernel, size_t bytes) {
     return cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
                                 cudaFuncAttributeMaxDynamicSharedMemorySize,

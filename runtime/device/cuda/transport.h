@@ -5,7 +5,7 @@
 
 #include "runtime/transport/transport.h"
 
-/* NCCL (runtime/transport/nccl/). */
+/* runtime/transport/nccl/ */
 extern const sluice__transport_ops sluice__nccl_ops;
 
 #endif

@@ -26,7 +26,7 @@ static bool is_there(const sluice__cuda_table *table, const sluice_update_tensor
     if (table->count != count) return false;
     for (int t = 0; t < count; t++) {
         const sluice__cuda_tensor entry = entry_of(&tensors[t], blocks);
-        if (memcmp(&table->here[t], &entry, sizeof entry) != 0) return false; /* it has no holes */
+        if (memcmp(&table->here[t], &entry, sizeof entry) != 0) return false; /* no padding */
         blocks += sluice__blocks(tensors[t].count, SLUICE__CUDA_UPDATE);
     }
     return true;
@@ -34,7 +34,7 @@ static bool is_there(const sluice__cuda_table *table, const sluice_update_tensor
 _Static_assert(sizeof(sluice__cuda_tensor) == 5 * sizeof(void *) + 3 * sizeof(int64_t),
                "entries are compared byte by byte");
 
-/* Training sends it once: a rank's tensors stay where they are. */
+/* Sent once in training: a rank's tensors do not move. */
 static sluice_status send(sluice_stream *stream, sluice__cuda_table *table,
                           const sluice_update_tensor *tensors, int count) {
     if (count > SLUICE__CUDA_TENSORS)
@@ -42,7 +42,7 @@ static sluice_status send(sluice_stream *stream, sluice__cuda_table *table,
                             "%d tensors on one rank, and cuda updates up to %d at once", count,
                             SLUICE__CUDA_TENSORS);
     if (is_there(table, tensors, count)) return SLUICE_OK;
-    /* The copy before this one may still be reading. An event never recorded has happened. */
+    /* The previous copy may still be reading. An event never recorded has happened. */
     SLUICE__TRY(sluice__cuda_status(cudaEventSynchronize(table->sent), "sending a table"));
     table->count  = -1;
     table->blocks = 0;

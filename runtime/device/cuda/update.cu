@@ -10,7 +10,7 @@ enum { THREADS = 256 };
 
 /* ---- optimizers ---- */
 
-/* The last tensor that begins at this block or before: blocks are numbered through. */
+/* The last tensor whose first block is this one or before it. */
 __device__ inline const sluice__cuda_tensor *tensor_of_block(const sluice__cuda_tensor *tensors,
                                                              int count) {
     int low = 0, high = count - 1;
@@ -46,7 +46,7 @@ __global__ void adamw_step(const sluice__cuda_tensor *tensors, int count,
     }
 }
 
-/* With a velocity, which the first step `starts`, or without. */
+/* With a velocity, which `starts` in the first step, or without one. */
 template <bool MOVES>
 __global__ void sgd_step(const sluice__cuda_tensor *tensors, int count, const sluice__sgd_factors f,
                          bool starts) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device.c -- a device whose memory is address space and whose operations do nothing: what they
- * take is the executor's to wait for (runtime/executor/paced.c).
+ * device.c -- a device whose memory is address space and whose operations do nothing: the executor
+ * waits for as long as they take (runtime/executor/paced.c).
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>

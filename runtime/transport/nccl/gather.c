@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gather.c -- the parts of the norm, as they are, from every rank to every rank: behind the step's
- * transfers in each rank's stream. Reports of a run, which the host makes, go through its memory.
+/* gather.c -- the norm's parts from every rank to every rank, after the step's transfers in each
+ * rank's stream. Reports of a run are made by the host and go through its memory.
  */
 #include <string.h>
 
@@ -8,7 +8,8 @@
 #include "runtime/base/error.h"
 #include "runtime/transport/nccl/internal.h"
 
-/* NCCL gathers as many from each: those with less send what lies behind it. */
+/* NCCL gathers the same count from every rank: those with fewer bytes send what follows them, too.
+ */
 sluice_status sluice__nccl_gather(sluice__transport *transport, int rank) {
     static const char what[]    = "gathering the parts of the norm";
     sluice__nccl_rank *const me = &transport->rank[rank];

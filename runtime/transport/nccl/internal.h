@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * internal.h -- the insides of the transport `nccl`: GPUs of one process, a rank on each.
+ * internal.h -- private parts of the transport `nccl`: GPUs of one process, a rank on each.
  *
  *   library.c    libnccl, loaded
  *   transport.c  the table; open and close
- *   join.c       a rank's communicators: made, warmed, finalized or aborted
+ *   join.c       a rank's communicators: created, warmed up, finalized or aborted
  *   post.c       sends and receives, alone and in groups
  *   gather.c     the parts of the norm; reports go through the host
- *   poll.c       what NCCL says, in sentences, and for how long it is listened to
+ *   poll.c       NCCL's errors as sentences, and waiting for NCCL
  *
  * Every two ranks that exchange anything have a communicator, and all together have one for the
  * gather. A rank's calls all come from its own thread, and its kernels stand in one stream in the
@@ -30,7 +30,7 @@
 #include "runtime/transport/nccl/library.h"
 #include "runtime/transport/transport.h"
 
-/* Two ranks that exchange something. */
+/* Two ranks that exchange anything. */
 typedef struct sluice__nccl_pair {
     int low, high;
 } sluice__nccl_pair;
@@ -41,7 +41,7 @@ typedef struct sluice__nccl_end {
     int capacity, posted;
 } sluice__nccl_end;
 
-/* What one rank has; its thread alone touches it between join and leave. */
+/* The data of one rank, used by its thread alone between join and leave. */
 typedef struct sluice__nccl_rank {
     ncclComm_t *pairs; /* [pair_count]: those that it belongs to and has made; else NULL */
     ncclComm_t all;    /* of the gather */
@@ -52,8 +52,9 @@ typedef struct sluice__nccl_rank {
     bool groups;   /* between group_begin and group_end */
     bool *touched; /* [pair_count]: by the open group */
     sluice_event *gathered;
-    unsigned char *gather_there; /* device memory: ranks * gather_max, then what warming moves */
-    unsigned char *gather_here;  /* pinned: ranks * gather_max */
+    unsigned char
+        *gather_there; /* device memory: ranks * gather_max, then buffers to warm up with */
+    unsigned char *gather_here; /* pinned: ranks * gather_max */
 } sluice__nccl_rank;
 
 struct sluice__transport {
@@ -91,7 +92,7 @@ sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__tran
 void sluice__nccl_forget(sluice__transport *transport);
 
 /* ---- gather.c ---- */
-/* Issue the all-gather of what is in device memory; until it is on its way. */
+/* Issue the all-gather of what is in device memory; returns when it is enqueued. */
 sluice_status sluice__nccl_gather(sluice__transport *transport, int rank);
 sluice_status sluice__nccl_post_gather(sluice__transport *transport, sluice__gather which, int rank,
                                        const void *mine);
@@ -99,14 +100,14 @@ sluice_status sluice__nccl_wait_gather(sluice__transport *transport, sluice__gat
                                        void *all, double seconds, bool *done);
 
 /* ---- poll.c ---- */
-/* OK, also for what is in progress, or E_DEVICE with what was being done and NCCL's reason. */
+/* OK, also for a call in progress, or E_DEVICE with what was attempted and NCCL's reason. */
 sluice_status sluice__nccl_status(const sluice__transport *transport, ncclResult_t result,
                                   const char *what);
-/* Until the communicator has done what it was asked. `what`: for the sentence. E_DEVICE,
+/* Wait until the communicator has done what it was asked. `what`: for the error. E_DEVICE,
  * E_DEADLINE, E_STOPPED. */
 sluice_status sluice__nccl_settle(const sluice__transport *transport, ncclComm_t comm,
                                   const char *what);
-/* Until an event of rank's stream has happened. */
+/* Wait until an event of the rank's stream has happened. */
 sluice_status sluice__nccl_await(sluice__transport *transport, int rank, sluice_event *event,
                                  const char *what);
 sluice_status sluice__nccl_poll(sluice__transport *transport, int rank);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * join.c -- a rank's communicators: made, warmed, and given back or aborted, on its own thread.
+ * join.c -- a rank's communicators: created, warmed up, and finalized or aborted, on its own
+ * thread.
  *
- * Everything the rank needs beside is allocated before the first of them, and nothing until the
- * last is gone: to allocate may wait for the whole device, where a kernel may wait for a partner.
- * Pairs are taken up in one order by all, so that two who wait for each other do so for the same.
+ * Everything else that the rank needs is allocated before the first of them, and nothing more until
+ * the last is gone: an allocation may wait for the whole device, where a kernel may wait for a
+ * partner. All ranks take their pairs in one order, so that two ranks that wait for each other wait
+ * for the same pair.
  */
 #include <stdio.h>
 
@@ -13,9 +15,9 @@
 
 /* Few channels: a transfer between neighbours needs no more, and each takes memory and some of the
  * GPU. The gather moves next to nothing. */
-enum { PAIR_CHANNELS = 8, ALL_CHANNELS = 1, WARM_BYTES = 256 };
+enum { PAIR_CHANNELS = 8, ALL_CHANNELS = 1, WARM_UP_BYTES = 256 };
 
-/* ---- all ranks come to a point ---- */
+/* ---- a barrier of all ranks ---- */
 
 static sluice_status meet(sluice__transport *transport) {
     const sluice__world *const world = transport->world;
@@ -29,26 +31,26 @@ static size_t gather_bytes(const sluice__transport *transport) {
     return (size_t)transport->ranks * transport->gather_max;
 }
 
-static size_t room_bytes(const sluice__transport *transport) {
+static size_t buffer_bytes(const sluice__transport *transport) {
     const size_t gathered = gather_bytes(transport);
-    return (gathered + 255) / 256 * 256 + (size_t)2 * WARM_BYTES;
+    return (gathered + 255) / 256 * 256 + (size_t)2 * WARM_UP_BYTES;
 }
 
 static sluice_status allocate_buffers(sluice__transport *transport, sluice__nccl_rank *me) {
     const sluice_device_ops *const ops = transport->ops;
     void *there = NULL, *here = NULL;
-    SLUICE__TRY(ops->arena_alloc(&there, me->device, room_bytes(transport)));
+    SLUICE__TRY(ops->arena_alloc(&there, me->device, buffer_bytes(transport)));
     me->gather_there = there;
     SLUICE__TRY(ops->host_alloc(&here, me->device, gather_bytes(transport)));
     me->gather_here = here;
     for (int e = 0; e < me->event_count; e++)
         SLUICE__TRY(ops->event_create(&me->events[e], me->device, false));
     SLUICE__TRY(ops->event_create(&me->gathered, me->device, false));
-    SLUICE__TRY(ops->zero(me->stream, there, room_bytes(transport)));
+    SLUICE__TRY(ops->zero(me->stream, there, buffer_bytes(transport)));
     return ops->synchronize(me->stream);
 }
 
-static void free_room(const sluice__transport *transport, sluice__nccl_rank *me) {
+static void free_buffers(const sluice__transport *transport, sluice__nccl_rank *me) {
     const sluice_device_ops *const ops = transport->ops;
     for (int e = 0; e < me->event_count; e++) {
         if (me->events[e]) ops->event_destroy(me->events[e]);
@@ -56,7 +58,7 @@ static void free_room(const sluice__transport *transport, sluice__nccl_rank *me)
     }
     if (me->gathered) ops->event_destroy(me->gathered);
     ops->host_free(me->device, me->gather_here);
-    ops->arena_free(me->device, me->gather_there, room_bytes(transport));
+    ops->arena_free(me->device, me->gather_there, buffer_bytes(transport));
     me->gathered     = NULL;
     me->gather_here  = NULL;
     me->gather_there = NULL;
@@ -74,35 +76,36 @@ static bool is_mine(const sluice__transport *transport, int rank, int k) {
     return transport->pairs[k].low == rank || transport->pairs[k].high == rank;
 }
 
-/* Under which the two ranks of pair k find its identity; of all ranks, k is the count of pairs. */
-static void name_identity(char out[32], const sluice__transport *transport, int k) {
+/* The key under which the two ranks of pair k find its id; the communicator of all ranks has the
+ * count of pairs as k. */
+static void name_id(char out[32], const sluice__transport *transport, int k) {
     if (k == transport->pair_count)
         (void)snprintf(out, 32, "nccl/all");
     else
         (void)snprintf(out, 32, "nccl/%d-%d", transport->pairs[k].low, transport->pairs[k].high);
 }
 
-static sluice_status make_identity(sluice__transport *transport, int k) {
+static sluice_status make_id(sluice__transport *transport, int k) {
     static const char what[]         = "creating a communicator's id";
     const sluice__world *const world = transport->world;
     ncclUniqueId id;
     char key[32];
-    name_identity(key, transport, k);
+    name_id(key, transport, k);
     SLUICE__TRY(sluice__nccl_status(transport, transport->nccl->GetUniqueId(&id), what));
     return world->bootstrap_ops->put(world->bootstrap, key, &id, sizeof id);
 }
 
-static sluice_status find_identity(ncclUniqueId *out, const sluice__transport *transport, int k) {
+static sluice_status find_id(ncclUniqueId *out, const sluice__transport *transport, int k) {
     const sluice__world *const world = transport->world;
     char key[32];
-    name_identity(key, transport, k);
+    name_id(key, transport, k);
     return world->bootstrap_ops->get(world->bootstrap, out, sizeof *out, key, transport->seconds);
 }
 
 static sluice_status make_ids(sluice__transport *transport, int rank) {
     for (int k = 0; k < transport->pair_count; k++)
-        if (transport->pairs[k].low == rank) SLUICE__TRY(make_identity(transport, k));
-    return rank == 0 ? make_identity(transport, transport->pair_count) : SLUICE_OK;
+        if (transport->pairs[k].low == rank) SLUICE__TRY(make_id(transport, k));
+    return rank == 0 ? make_id(transport, transport->pair_count) : SLUICE_OK;
 }
 
 /* `*out` is set as soon as there is something to abort. */
@@ -124,30 +127,31 @@ static sluice_status make_all(sluice__transport *transport, int rank) {
         char words[64];
         if (!is_mine(transport, rank, k)) continue;
         name_pair(words, sizeof words, "joining", transport, k);
-        SLUICE__TRY(find_identity(&id, transport, k));
+        SLUICE__TRY(find_id(&id, transport, k));
         SLUICE__TRY(make_one(transport, &me->pairs[k], 2, &id, transport->pairs[k].high == rank,
                              PAIR_CHANNELS, words));
     }
-    SLUICE__TRY(find_identity(&id, transport, transport->pair_count));
+    SLUICE__TRY(find_id(&id, transport, transport->pair_count));
     return make_one(transport, &me->all, transport->ranks, &id, rank, ALL_CHANNELS,
                     "joining all ranks");
 }
 
-/* The first transfer between two ranks connects them, in each direction, and the host waits for its
- * partner in that: here rather than in a step. */
-static sluice_status warm_pair(sluice__transport *transport, int rank, int k) {
+/* The first transfer between two ranks in each direction connects them, and the host waits for its
+ * partner in it: better here than in a step. */
+static sluice_status warm_up_pair(sluice__transport *transport, int rank, int k) {
     sluice__nccl_rank *const me    = &transport->rank[rank];
     const sluice__nccl *const nccl = transport->nccl;
-    const int peer                 = transport->pairs[k].low == rank; /* its number of the two */
-    unsigned char *const from = me->gather_there + room_bytes(transport) - (size_t)2 * WARM_BYTES;
+    const int peer                 = transport->pairs[k].low == rank; /* its rank in the pair */
+    unsigned char *const from =
+        me->gather_there + buffer_bytes(transport) - (size_t)2 * WARM_UP_BYTES;
     char words[64];
     name_pair(words, sizeof words, "warming up the transfers between", transport, k);
     SLUICE__TRY(sluice__nccl_status(transport, nccl->GroupStart(), words));
     const ncclResult_t sent =
-        nccl->Send(from, WARM_BYTES, ncclInt8, peer, me->pairs[k], me->stream->handle);
-    const ncclResult_t received =
-        nccl->Recv(from + WARM_BYTES, WARM_BYTES, ncclInt8, peer, me->pairs[k], me->stream->handle);
-    const ncclResult_t ended = nccl->GroupEnd();
+        nccl->Send(from, WARM_UP_BYTES, ncclInt8, peer, me->pairs[k], me->stream->handle);
+    const ncclResult_t received = nccl->Recv(from + WARM_UP_BYTES, WARM_UP_BYTES, ncclInt8, peer,
+                                             me->pairs[k], me->stream->handle);
+    const ncclResult_t ended    = nccl->GroupEnd();
     SLUICE__TRY(sluice__nccl_status(transport, sent, words));
     SLUICE__TRY(sluice__nccl_status(transport, received, words));
     SLUICE__TRY(sluice__nccl_status(transport, ended, words));
@@ -156,10 +160,10 @@ static sluice_status warm_pair(sluice__transport *transport, int rank, int k) {
     return sluice__nccl_await(transport, rank, me->gathered, words);
 }
 
-static sluice_status warm_all(sluice__transport *transport, int rank) {
+static sluice_status warm_up_all(sluice__transport *transport, int rank) {
     sluice__nccl_rank *const me = &transport->rank[rank];
     for (int k = 0; k < transport->pair_count; k++)
-        if (is_mine(transport, rank, k)) SLUICE__TRY(warm_pair(transport, rank, k));
+        if (is_mine(transport, rank, k)) SLUICE__TRY(warm_up_pair(transport, rank, k));
     SLUICE__TRY(meet(transport));
     SLUICE__TRY(sluice__nccl_gather(transport, rank));
     return sluice__nccl_await(transport, rank, me->gathered, "warming up the gather");
@@ -176,13 +180,13 @@ sluice_status sluice__nccl_join(sluice__transport *transport, int rank, sluice_d
     SLUICE__TRY(meet(transport));
     SLUICE__TRY(make_all(transport, rank));
     SLUICE__TRY(meet(transport));
-    SLUICE__TRY(warm_all(transport, rank));
+    SLUICE__TRY(warm_up_all(transport, rank));
     return meet(transport);
 }
 
 /* ---- and their end ---- */
 
-/* All that are there, in the order in which every rank takes them up. */
+/* Communicator k, in the order in which every rank takes them. */
 static ncclComm_t *number(sluice__transport *transport, sluice__nccl_rank *me, int k) {
     return k < transport->pair_count ? &me->pairs[k] : &me->all;
 }
@@ -203,7 +207,8 @@ static sluice_status finalize(sluice__transport *transport, sluice__nccl_rank *m
     return SLUICE_OK;
 }
 
-/* As one: each waits until nothing of it is left in the stream, where they stand behind each other.
+/* As one group: each abort waits until its kernels have left the stream, where those of all stand
+ * in line.
  */
 static void abort_rank(sluice__transport *transport, sluice__nccl_rank *me) {
     if (me->groups) (void)transport->nccl->GroupEnd();
@@ -223,6 +228,6 @@ void sluice__nccl_leave(sluice__transport *transport, int rank) {
     if (atomic_load(&transport->aborted) || finalize(transport, me) != SLUICE_OK)
         abort_rank(transport, me);
     (void)transport->ops->synchronize(me->stream); /* copies of a gather, behind its kernel */
-    free_room(transport, me);
+    free_buffers(transport, me);
     me->device = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* library.c -- the one place that loads libnccl. */
+/* library.c -- the one file that loads libnccl. */
 #include "runtime/transport/nccl/library.h"
 
 #include <dlfcn.h>
@@ -10,7 +10,7 @@
 
 #include "runtime/base/error.h"
 
-/* What the loader is asked for; who knows better names a file. */
+/* The loader's name for it; SLUICE_NCCL_LIBRARY names a file instead. */
 static const char *file_name(void) {
     const char *const named = getenv("SLUICE_NCCL_LIBRARY");
     return named && named[0] ? named : "libnccl.so.2";
@@ -25,7 +25,7 @@ static sluice_status instead(sluice_status status) {
 
 static sluice_status find(void *out, void *library, const char *name) {
     void *const symbol = dlsym(library, name);
-    memcpy(out, &symbol, sizeof symbol); /* ISO C has no such cast */
+    memcpy(out, &symbol, sizeof symbol); /* ISO C has no cast from an object to a function */
     if (symbol) return SLUICE_OK;
     return instead(sluice__fail(SLUICE_E_UNSUPPORTED, "%s has no %s", file_name(), name));
 }
@@ -61,7 +61,7 @@ static sluice_status load(sluice__nccl *out) {
     return status;
 }
 
-/* Loaded, it stays: its threads may outlive every communicator. */
+/* It is never unloaded: its threads may outlive every communicator. */
 sluice_status sluice__nccl_load(const sluice__nccl **out) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static sluice__nccl functions; /* under the lock until it is loaded */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.h -- the functions of NCCL that are used, found in libnccl.so.2 when they are first asked
- * for: a machine without it can do everything else.
+ * library.h -- the functions of NCCL that are used, looked up in libnccl.so.2 on first use, so that
+ * everything else works without it.
  */
 #ifndef SLUICE_TRANSPORT_NCCL_LIBRARY_H
 #define SLUICE_TRANSPORT_NCCL_LIBRARY_H
@@ -10,8 +10,8 @@
 
 #include "sluice/status.h"
 
-/* The oldest that will do: it can abort several communicators as one. Those of a GPU stand in one
- * stream, and the first would wait for the last. */
+/* The oldest version that works: it can abort several communicators as one group. Those of a GPU
+ * share a stream, where the first would wait for the last. */
 enum { SLUICE__NCCL_OLDEST = 22200 };
 
 /* clang-format off */

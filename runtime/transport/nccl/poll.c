@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* poll.c -- what NCCL says of calls and communicators, in sentences; and for how long it is waited
- * for. */
+/* poll.c -- the state of NCCL's calls and communicators: errors as sentences, and waiting. */
 #include <stdio.h>
 #include <time.h>
 
@@ -26,7 +25,7 @@ void sluice__nccl_nap(void) {
     (void)nanosleep(&(struct timespec){0, 20000}, NULL); /* less than a launch and its return */
 }
 
-/* After a look at which nothing was ready: whether to look again. */
+/* After a poll found nothing ready: nap, or fail when the time is over or a rank failed. */
 static sluice_status look_again(const sluice__transport *transport, double end, const char *what) {
     SLUICE__TRY(sluice__nccl_go_on(transport));
     if (sluice__now() > end)

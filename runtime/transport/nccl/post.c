@@ -61,7 +61,7 @@ static sluice_status make(sluice__transport *transport, const post *at, sluice__
         find_end(transport, at->message->from, at->message->to, at->message->channel, at->sends);
     const int pair = transport->pair_of[rank_of(at) * transport->ranks + peer_of(at)];
     (void)mark;
-    assert(mark.stream == me->stream); /* the one that all kernels stand in */
+    assert(mark.stream == me->stream); /* the stream of all kernels */
     SLUICE__TRY(sluice__nccl_go_on(transport));
     if (end->posted == end->capacity)
         return sluice__fail(SLUICE_E_ARGUMENT, "more than %d transfers from rank %d to rank %d",
@@ -75,7 +75,8 @@ static sluice_status make(sluice__transport *transport, const post *at, sluice__
     return transport->ops->record(me->stream, over);
 }
 
-/* NCCL carries no names, so `content` is not looked at: the verifier has compared them. */
+/* NCCL carries no such number, so that `content` is ignored: the verifier has compared both ends.
+ */
 sluice_status sluice__nccl_post_send(sluice__transport *transport, const sluice__message *message,
                                      const void *buffer, sluice__mark mark) {
     return make(transport, &(post){message, true, buffer, NULL}, mark);
@@ -106,7 +107,7 @@ sluice_status sluice__nccl_group_end(sluice__transport *transport, int rank) {
     return transport->ops->record(me->stream, me->events[me->events_used++]);
 }
 
-/* On its way with its post; when it is over, its stream knows. */
+/* Enqueued by its post; its stream records the end. */
 sluice_status sluice__nccl_wait(sluice__transport *transport, const sluice__transfer_end *at,
                                 double seconds, bool *done, sluice_event **over) {
     const sluice__nccl_end *const end =

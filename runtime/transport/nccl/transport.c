@@ -18,7 +18,7 @@ static bool exchange_anything(const sluice__channel *channels, int count, int a,
     return false;
 }
 
-/* Ascending by low, then high: every rank takes its pairs up in this order. */
+/* Ascending by low, then high: every rank takes its pairs in this order. */
 static sluice_status find_pairs(sluice__transport *transport, const sluice__channel *channels,
                                 int count) {
     const int p = transport->ranks;
@@ -43,7 +43,7 @@ static sluice_status make_end(sluice__nccl_end *end, sluice__nccl_rank *rank, in
     return sluice__alloc(&end->over, (size_t)transfers, sizeof *end->over);
 }
 
-/* Both ends of every channel; those between the same two ranks stand side by side. */
+/* Both ends of every channel; those between the same two ranks are adjacent. */
 static sluice_status make_ends(sluice__transport *transport, const sluice__channel *channels,
                                int count) {
     const int p        = transport->ranks;
@@ -138,7 +138,8 @@ out:
     return status;
 }
 
-/* Buffers of a communicator's channels, of which join.c allows few; not measured: generous. */
+/* Buffers of a communicator's channels, of which join.c allows few. An estimate on the safe side,
+ * not measured. */
 static const size_t pair_bytes = (size_t)96 << 20, all_bytes = (size_t)64 << 20;
 
 static size_t reserve(const sluice__channel *channels, int count, int ranks, int rank) {

@@ -121,13 +121,13 @@ static void blobs_are_waited_for_in_vain(void **state) {
     assert_ok(sluice__world_open(&world, 2));
     const double begin = sluice__now();
     assert_refused(get(&world, &got, sizeof got, "nobody's", 0.05), SLUICE_E_DEADLINE,
-                   "no rank has given 'nobody's' after 0.05 s");
+                   "no rank provided 'nobody's' within 0.05 s");
     const double seconds = sluice__now() - begin;
     if (seconds < 0.05 || seconds > 10) fail_msg("0.05 s took %g s", seconds);
     assert_ok(put(&world, "a", &mine, sizeof mine));
     assert_ok(put(&world, "empty", NULL, 0));
     assert_refused(get(&world, &got, 4, "a", long_s), SLUICE_E_ARGUMENT,
-                   "'a' of the bootstrap is not of 4 bytes");
+                   "the bootstrap's 'a' does not have 4 bytes");
     assert_int_equal(got, 0);
     assert_ok(get(&world, &got, sizeof got, "a", 0));
     assert_int_equal(got, 7);
@@ -174,7 +174,7 @@ static void a_missed_meeting_does_not_count(void **state) {
     assert_ok(sluice__world_open(&world, 2));
     for (int n = 0; n < 3; n++)
         assert_refused(world.bootstrap_ops->meet(world.bootstrap, 0.02), SLUICE_E_DEADLINE,
-                       "the ranks have not come together after 0.02 s");
+                       "the ranks did not all arrive within 0.02 s");
     sluice__world_close(&world);
 }
 
