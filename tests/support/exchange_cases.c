@@ -60,7 +60,6 @@ typedef struct transfer {
     const sluice__channel *channel;
     int k, count,
         slot; /* index in its channel; count of numbers, from this slot on at its receiver */
-    int64_t first;
 } transfer;
 
 /* The transfers of a run, the same on every rank, in an order that all ranks can keep. */
@@ -70,7 +69,7 @@ static void draw(transfer out[TRANSFERS], uint64_t *random) {
         const int c                       = test_random_int(random, 0, CHANNELS - 1);
         const sluice__channel *const from = &mesh[c];
         const int count                   = test_random_int(random, 1, 4);
-        out[t] = (transfer){from, next[c]++, count, slot[from->to], 1000 * (t + 1)};
+        out[t]                            = (transfer){from, next[c]++, count, slot[from->to]};
         slot[from->to] += count;
     }
 }

@@ -53,8 +53,10 @@ static void come_late(rank_thread *me) {
 static void abort_a_join(rank_thread *me) {
     const double start = sluice__now();
     if (me->rank == 0) check_refused(me, join(me, rank_patience), SLUICE_E_STOPPED, stopped);
-    if (me->rank == 1) nap(brief_s);
-    if (me->rank == 1) me->ops->abort(me->transport);
+    if (me->rank == 1) {
+        nap(brief_s);
+        me->ops->abort(me->transport);
+    }
     const double seconds = sluice__now() - start;
     check(me, seconds < rank_patience / 2, "the end of a join took %g s", seconds);
 }
@@ -83,8 +85,10 @@ static void stop_who_waits(rank_thread *me) {
     const double enough = rank_patience / 5;
     const double start  = sluice__now();
     if (me->rank < 2) check_refused(me, wait_to_be_stopped(me, enough), SLUICE_E_STOPPED, stopped);
-    if (me->rank == 2) nap(brief_s);
-    if (me->rank == 2) me->ops->abort(me->transport);
+    if (me->rank == 2) {
+        nap(brief_s);
+        me->ops->abort(me->transport);
+    }
     const double seconds = sluice__now() - start;
     check(me, seconds < enough, "whoever waits is stopped after %g s", seconds);
 }
