@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
-# words.sh [--strict] -- words that the project no longer uses, in names, comments, errors and
-# documents. Run in the repository's root; prints FILE:LINE of each with what to say instead, and how
-# many there are. --strict prints and counts those in the folders of $clean alone, and fails if there
-# are any: `lint` says this.
+# words.sh -- words that the project no longer uses, in names, comments, errors and documents. Run in
+# the repository's root; prints FILE:LINE of each with what to say instead, and fails if there are
+# any: `lint` runs this.
 set -u
-clean='bench cmake examples include partition runtime/base runtime/model runtime/optimizer runtime/planner runtime/program runtime/schedule tests'
 
 # A pattern (grep -P, case ignored), ' = ', and what to say instead. What is good English, such as a
 # file that is "the one place for" something, an update "in place" or "handed over", is no match.
@@ -36,7 +34,6 @@ not to be had|\b(is|are|was) to be had = out of host memory: N bytes requested
 
 # What is searched: sources, scripts and documents; not the records of past runs, nor this table.
 folders='bench cmake docs examples include partition runtime tests *.md *.txt'
-[ "${1:-}" = --strict ] && folders=$clean
 set -f # git expands the patterns
 # shellcheck disable=SC2086 # lists of folders and files without blanks
 files=$(git ls-files -- $folders |
@@ -48,10 +45,7 @@ while IFS= read -r line; do
     # shellcheck disable=SC2086
     hits=$(grep -HniP -- "$pattern" $files | cut -c 1-160)
     [ -n "$hits" ] || continue
-    count=$(wc -l <<<"$hits")
-    found=$((found + count))
+    found=$((found + $(wc -l <<<"$hits")))
     sed "s|\$|   -- say: ${say//|/\\|}|" <<<"$hits"
-    [ "${1:-}" = --strict ] || printf '%5d  %s -> %s\n' "$count" "$pattern" "$say" >&2
 done <<<"$table"
-[ "${1:-}" = --strict ] || echo "words: $found lines with words that are no longer used" >&2
-[ "${1:-}" != --strict ] || [ $found -eq 0 ]
+[ "$found" -eq 0 ]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connect.h -- which transport joins the ranks, and what it carries for them. */
+/* connect.h -- which transport joins the ranks; joining and leaving it. */
 #ifndef SLUICE_EXECUTOR_CONNECT_H
 #define SLUICE_EXECUTOR_CONNECT_H
 
@@ -15,14 +15,5 @@ size_t sluice__transport_reserve(const sluice_pipeline *pipeline, int rank);
 /* A task, once everything is allocated; leaving happens on the rank's thread, too. */
 sluice_status sluice__join_rank(sluice__rank *rank, void *unused);
 void sluice__leave_transport(const sluice__rank *rank);
-/* The rank's end of the transfer that a post or wait is about. */
-sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at);
-/* Provide this rank's bytes. */
-sluice_status sluice__give(sluice__rank *rank, sluice__gather which, const void *mine);
-/* Wait for the bytes of all ranks, up to the pipeline's deadline; `words` says what for. NULL:
- * until the pipeline fails, for a rank that has finished is not the one to say that others are
- * late. */
-sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void *all,
-                                 const char *words);
 
 #endif

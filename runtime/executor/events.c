@@ -19,7 +19,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/connect.h"
+#include "runtime/executor/exchange.h"
 #include "runtime/executor/failure.h"
 
 enum {

@@ -21,7 +21,8 @@
  *   calls.c             those calls, bound when the pipeline is opened
  *   update.c            ties, norm, clipping, update
  *   load.c              parts of the batch, from the caller's callbacks to the device
- *   connect.c           which transport joins the ranks, and what it carries
+ *   connect.c           which transport joins the ranks; joining and leaving it
+ *   exchange.c          what a rank asks of it in a run: its end of a transfer, gathers
  *   events.c            order between streams, and how far the host runs ahead of them
  *   device_times.c      how long work on an asynchronous device took, by its own clock
  *   paced.c             devices that take the time that a cost table says

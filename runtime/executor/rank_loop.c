@@ -4,9 +4,9 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/connect.h"
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
+#include "runtime/executor/exchange.h"
 #include "runtime/executor/failure.h"
 #include "runtime/executor/paced.h"
 #include "runtime/executor/report.h"

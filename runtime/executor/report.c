@@ -7,7 +7,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/connect.h"
+#include "runtime/executor/exchange.h"
 
 /*
  * A report as it is sent, and as it lies among those of all ranks:

@@ -8,8 +8,8 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/executor/connect.h"
 #include "runtime/executor/events.h"
+#include "runtime/executor/exchange.h"
 #include "runtime/executor/report.h"
 
 struct sluice__tensors {

@@ -3,7 +3,8 @@
 #ifndef SLUICE_PROGRAM_OVERLAPS_H
 #define SLUICE_PROGRAM_OVERLAPS_H
 
-#include "runtime/program/memory/placement.h"
+#include "runtime/program/memory/buffer.h"
+#include "sluice/status.h"
 
 typedef struct sluice__bucket {
     const sluice__buffer **buffers; /* ascending by offset */

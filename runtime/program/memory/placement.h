@@ -3,19 +3,10 @@
 #ifndef SLUICE_PROGRAM_PLACEMENT_H
 #define SLUICE_PROGRAM_PLACEMENT_H
 
-#include <stddef.h>
-
+#include "runtime/program/memory/buffer.h"
 #include "sluice/status.h"
 
 enum { SLUICE__ALIGNMENT = 256 };
-
-typedef struct sluice__buffer {
-    size_t bytes;
-    int begin, end; /* lifetime: first and last tick of use */
-    size_t offset;  /* set by sluice__place() */
-    int kind;       /* what it holds, to count bytes by kind: below SLUICE__KINDS */
-} sluice__buffer;
-enum { SLUICE__KINDS = 10 };
 
 /* `bytes`, rounded up to a multiple of the alignment. */
 size_t sluice__align(size_t bytes);
