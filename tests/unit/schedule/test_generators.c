@@ -365,18 +365,23 @@ static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice
     return program;
 }
 
+/* A queue per channel costs nothing. In one queue per rank a transfer may wait for an earlier one
+ * to another peer, which costs a little of an interleaved schedule (seen: 2 actions in 600). */
 static void assert_agreement(const shape *of, sluice_queues queues) {
     sluice_schedule *const schedule = generate(of);
     const action_times times        = time_actions(schedule);
     sluice_simulation *simulation   = NULL;
     sluice_program *const program   = simulate(&simulation, of, queues);
-    if (simulation->makespan != times.makespan)
-        fail_msg("%s: the program takes %g, its actions %d", say(of).text, simulation->makespan,
-                 times.makespan);
+    const bool waits                = queues == SLUICE_QUEUES_PER_RANK && of->v > 1 && of->p > 2;
+    const double late               = waits ? ceil(0.02 * times.makespan) : 0;
+    const double more               = simulation->makespan - times.makespan;
+    if (more < 0 || more > late)
+        fail_msg("%s: the program takes %g, its actions %d; expected at most %g more", say(of).text,
+                 simulation->makespan, times.makespan, late);
     for (int r = 0; r < of->p; r++) {
         const sluice_rank_times *const rank = &simulation->rank[r];
-        if (rank->busy != times.busy[r] || rank->first != times.begin[r] ||
-            rank->last != times.end[r])
+        if (rank->busy != times.busy[r] || fabs(rank->first - times.begin[r]) > late ||
+            fabs(rank->last - times.end[r]) > late)
             fail_msg("%s: rank %d is busy for %g from %g to %g; its actions for %d from %d to %d",
                      say(of).text, r, rank->busy, rank->first, rank->last, times.busy[r],
                      times.begin[r], times.end[r]);
@@ -416,6 +421,9 @@ static void idle_shares_agree_with_the_papers(void **state) {
 
 static void a_program_takes_as_long_as_its_actions(void **state) {
     (void)state;
+    const shape waits = {"interleaved", .p = 7, .v = 2, .m = 25, .group = 12, .slack = 2};
+    assert_agreement(&waits, SLUICE_QUEUES_PER_CHANNEL);
+    assert_agreement(&waits, SLUICE_QUEUES_PER_RANK);
     const bool everything = getenv("SLUICE_LONG") != NULL;
     uint64_t random       = test_seed();
     for (int trial = 0; trial < (everything ? 3000 : 300); trial++) {
