@@ -64,7 +64,7 @@ static void bf16_differs_from_fp32(void **state) {
     const outcome wide = train(&with);
     choose(SLUICE_PRECISION_BF16);
     const outcome narrow = train(&with);
-    for (int n = 0; n < STEPS; n++) {
+    for (int n = 0; n < small_gpt_steps(); n++) {
         const double off = wide.loss[n] - narrow.loss[n];
         if (off == 0 || off > 0.05 || off < -0.05)
             fail_msg("step %d: loss %.9g in bf16, %.9g in fp32", n, narrow.loss[n], wide.loss[n]);
