@@ -3,7 +3,7 @@
  * test_gpu_training.c -- training on the GPUs of this machine, emulated or real, one or many: the
  * theorem among GPUs, bit for bit, and agreement with the cpu.
  *
- * GPUs and cpu differ in the order of sums and in exp(): TRAINING_STEPS steps of AdamW with
+ * GPUs and cpu differ in the order of sums and in exp(): the steps of AdamW with
  * clipping leave losses and norms within `close` of each other, relative.
  */
 #include "tests/support/small_gpt.h"
@@ -11,10 +11,6 @@
 #include <math.h>
 
 #include "sluice/device.h"
-
-#ifndef TRAINING_STEPS /* fewer if a step takes long */
-#define TRAINING_STEPS STEPS
-#endif
 
 static const double close_enough = 2e-5;
 
@@ -194,7 +190,6 @@ static void an_index_outside_its_table_is_reported_with_its_micro_batch(void **s
 
 int main(void) {
     small_gpt.device                = "cuda";
-    small_gpt.steps                 = TRAINING_STEPS;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
         cmocka_unit_test(ranks_share_gpus_as_requested),

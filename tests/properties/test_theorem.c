@@ -4,8 +4,7 @@
  * ranks and threads and any schedule.
  *
  * SLUICE_LONG=1 runs the full product; otherwise a selection that covers every value. With the
- * argument "isolated" ranks share no memory but the queues of a transport. Under ThreadSanitizer
- * two steps are made: the second uses every buffer again, and later ones add no pair of accesses.
+ * argument "isolated" ranks share no memory but the queues of a transport.
  */
 #include "tests/support/isolated_transport.h"
 #include "tests/support/small_gpt.h"
@@ -256,9 +255,6 @@ static void dropout_is_applied_in_training_only(void **state) {
 }
 
 int main(int argc, char **argv) {
-#ifdef __SANITIZE_THREAD__
-    if (!getenv("SLUICE_LONG")) small_gpt.steps = 2;
-#endif
     small_gpt.parts.transport       = isolated_if_asked(argc, argv);
     selected                        = small_gpt.parts.transport ? 3 : 0;
     const struct CMUnitTest tests[] = {

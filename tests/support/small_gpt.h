@@ -27,12 +27,11 @@ extern struct small_gpt_defaults {
     const char *device;    /* NULL: cpu */
     const char *transport; /* NULL: auto */
     int ranks_per_device;
-    int steps; /* fewer than STEPS, if a step takes long; 0: STEPS */
     sluice_model *(*make)(bool tied, float dropout); /* the model to train; NULL: a GPT */
     sluice_precision precision;
     sluice__parts parts; /* a test's device or transport, and a watcher */
 } small_gpt;
-int small_gpt_steps(void);
+int small_gpt_steps(void); /* STEPS, or fewer under ThreadSanitizer */
 
 typedef struct outcome {
     double loss[STEPS], norm[STEPS], held_out;
