@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "gpu_products.h"
 #include "matrix_rate.h"
 
 enum {
@@ -28,29 +29,11 @@ enum {
     WIDTHS     = 3,
     MAX_RANKS  = 4,
     WARM       = 2,
-    LAYERS     = 5,
     SQUARE     = LAYERS,
     PRODUCTS   = LAYERS * BENCH_ACTIONS
 };
 
 static const int widths[WIDTHS] = {1, 2, 4};
-
-typedef struct setting {
-    const char *preset, *device;
-    int64_t length, samples;
-    int microbatches, min_steps, max_steps; /* steps to time */
-    double seconds;                         /* no step starts later than this */
-    int64_t square;
-    int rounds;
-    double target; /* seconds of a round of products */
-} setting;
-
-/* One kind of product of the model, and how often a micro-batch has it. */
-typedef struct product {
-    const char *name;
-    sluice_matmul action[BENCH_ACTIONS];
-    int times;
-} product;
 
 typedef struct run {
     bool done;
@@ -73,57 +56,6 @@ typedef struct findings {
     double seconds[PRECISIONS][LAYERS + 1][BENCH_ACTIONS];
     run runs[PRECISIONS][WIDTHS];
 } findings;
-
-/* ---- the model ---- */
-
-static sluice_gpt_config model_config(const setting *on) {
-    sluice_gpt_config config;
-    bench_check(sluice_gpt_preset(&config, on->preset, 256));
-    return config;
-}
-
-static sluice_model *make_model(const setting *on) {
-    const sluice_gpt_config config = model_config(on);
-    sluice_model *model            = NULL;
-    bench_check(sluice_gpt_model(&model, &config, on->length));
-    return model;
-}
-
-/* The head multiplies a slab of rows at a time; how many follows from its scratch size. */
-static int64_t slab_rows(int64_t rows, int64_t classes) {
-    return (int64_t)(sluice_classifier_scratch(rows, classes) /
-                     (sizeof(double) + (size_t)classes * sizeof(float)));
-}
-
-static void list_products(product list[LAYERS], const setting *on) {
-    const sluice_gpt_config c = model_config(on);
-    const int64_t rows = on->samples / on->microbatches * on->length, w = c.width;
-    const int64_t slab              = slab_rows(rows, c.vocabulary);
-    const int64_t sides[][2]        = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
-    static const char *const what[] = {"attention, in", "attention, out", "MLP, in", "MLP, out"};
-    for (int k = 0; k < LAYERS - 1; k++) {
-        list[k] = (product){.name = what[k], .times = (int)c.layers};
-        for (int a = 0; a < BENCH_ACTIONS; a++)
-            list[k].action[a] = bench_linear((bench_action)a, rows, sides[k][0], sides[k][1]);
-    }
-    list[LAYERS - 1] = (product){.name = "head, a slab", .times = (int)((rows + slab - 1) / slab)};
-    for (int a = 0; a < BENCH_ACTIONS; a++)
-        list[LAYERS - 1].action[a] = bench_head((bench_action)a, slab, w, c.vocabulary);
-}
-
-/* FLOPs of a step as the layers describe them: products, attention and everything else. */
-static double step_flops(const setting *on) {
-    sluice_model *const model = make_model(on);
-    double flops              = 0;
-    for (int l = 0; l < sluice_model_layer_count(model); l++) {
-        sluice_layer_description layer;
-        bench_check(sluice_model_describe(&layer, model, l, on->samples / on->microbatches,
-                                          SLUICE_PRECISION_FP32));
-        flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
-    }
-    sluice_model_free(model);
-    return flops * on->microbatches;
-}
 
 /* ---- processes ---- */
 

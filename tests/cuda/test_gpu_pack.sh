@@ -55,7 +55,7 @@ for part in contract operations training "1, 2, 4 ranks" "NCCL, one GPU" bench {
     has "$record" "| $part | passed |"
 done
 for text in "on emulated libraries" "cuda:0, emulated GPU 0" "| NCCL between GPUs | not run: there is one GPU |" "## Training on a GPU" "| tf32 | 4 |"; do has "$record" "$text"; done
-for text in threads_hand_over_by_events updates_agree ranks_share_gpus_as_told \
+for text in threads_synchronize_by_events updates_agree ranks_share_gpus_as_requested \
     "gpt-nano, tf32, K = 4: weights " "sanitizer: --tool racecheck --error-exitcode 9"; do has "${record%.md}.log" "$text"; done
 
 # ---- parts that fail, do not end, or do not begin ----
@@ -80,7 +80,7 @@ ls "$folder"/gpu-* 2>/dev/null && complain "a record of nothing"
 says 1 "records has other things in it: name a new folder" bash "$gpu" --pack records --from "$build" --emulated
 says 1 "--arch is 'hopper': give a number, as 90 for sm_90" bash "$gpu" --pack packed --arch hopper
 says 1 "this is a packed folder; pack from Sluice's sources" bash "$folder/gpu.sh" --pack packed
-says 2 "what does not begin in it is listed as not run" bash "$gpu" --walk
+says 2 "parts that do not begin in time are listed as not run" bash "$gpu" --walk
 
 # ---- the plug-in for GPUs ----
 

@@ -7,7 +7,8 @@
 #include "runtime/transport/nccl/internal.h"
 
 void sluice__nccl_forget(sluice__transport *transport) {
-    const int channels = transport->first_channel[transport->ranks * transport->ranks];
+    const int pairs    = transport->ranks * transport->ranks;
+    const int channels = transport->first_channel[pairs];
     for (int r = 0; r < transport->ranks; r++) transport->rank[r].events_used = 0;
     for (int e = 0; e < 2 * channels; e++) transport->ends[e].posted = 0;
 }
