@@ -39,7 +39,8 @@ static void bf16_has_the_bits_of_a_plain_loop(void **state) {
         setting with = setting_of(kind);
         choose(SLUICE_PRECISION_BF16);
         const outcome plain = train_plainly(&with, bf16_device());
-        if (!(plain.loss[4] < plain.loss[0])) fail_msg("it does not learn");
+        if (small_gpt_steps() == STEPS && !(plain.loss[STEPS - 1] < plain.loss[0]))
+            fail_msg("it does not learn");
         for (int k = 0; k < 4 * SCHEDULES * 3; k++) {
             with.schedule  = schedules[k / 4 % SCHEDULES].name;
             with.chunks    = schedules[k / 4 % SCHEDULES].chunks;
@@ -117,7 +118,8 @@ static void another_model_has_the_bits_of_a_plain_loop(void **state) {
         choose(kind < 8 ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_BF16);
         small_gpt.make      = make_other_model;
         const outcome plain = train_plainly(&with, bf16_device());
-        if (!(plain.loss[4] < plain.loss[0])) fail_msg("it does not learn");
+        if (small_gpt_steps() == STEPS && !(plain.loss[STEPS - 1] < plain.loss[0]))
+            fail_msg("it does not learn");
         with.schedule         = schedules[kind % SCHEDULES].name;
         with.chunks           = schedules[kind % SCHEDULES].chunks;
         with.ranks            = with.chunks > 0 ? 3 : 1 + kind % 4;
