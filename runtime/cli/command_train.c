@@ -55,7 +55,8 @@ static int evaluate(train_run *run, double *loss, const char *when) {
     CLI_TRY(report(run, sluice_run_evaluate(loss, run->problem.run)));
     if (!run->talks) return CLI_OK;
     train_progress_leave(&run->progress);
-    printf("held-out loss %.4f nats per token %s (%lld window%s)\n", *loss, when, windows,
+    const double shown = isnan(*loss) ? fabs(*loss) : *loss; /* nan has no sign worth saying */
+    printf("held-out loss %.4f nats per token %s (%lld window%s)\n", shown, when, windows,
            windows == 1 ? "" : "s");
     fflush(stdout);
     return CLI_OK;

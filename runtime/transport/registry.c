@@ -12,7 +12,7 @@
 
 /* The first is what "auto" means. */
 static const sluice__transport_entry entries[] = {
-    {.name = "local", .one_queue = false, .reaches = NULL, .plugin = NULL},
+    {.name = "local", .table = sluice__transport_local},
     {.name = "nccl", .one_queue = true, .reaches = "cuda", .plugin = "cuda"},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };
@@ -38,9 +38,9 @@ sluice_status sluice__transport_find(const sluice__transport_entry **out, const 
 
 sluice_status sluice__transport_load(const sluice__transport_ops **out,
                                      const sluice__transport_entry *entry) {
-    const sluice__transport_ops *ops = sluice__transport_local();
     assert(entry);
-    if (entry->plugin) SLUICE__TRY(sluice__plugin_transport(&ops, entry->plugin, entry->name));
+    const sluice__transport_ops *ops = entry->table ? entry->table() : NULL;
+    if (!ops) SLUICE__TRY(sluice__plugin_transport(&ops, entry->plugin, entry->name));
     assert(ops->one_queue == entry->one_queue);
     *out = ops;
     return SLUICE_OK;

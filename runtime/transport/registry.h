@@ -9,7 +9,8 @@ typedef struct sluice__transport_entry {
     const char *name;
     bool one_queue;      /* as in its table */
     const char *reaches; /* the kind of device whose memory it can move; NULL: any */
-    const char *plugin;  /* which has its table; NULL: built in */
+    const sluice__transport_ops *(*table)(void); /* of one that is built in */
+    const char *plugin;                          /* else: which has its table */
 } sluice__transport_entry;
 
 /* The entry called `name`; NULL and "auto" are the one that reaches every rank of a process.
