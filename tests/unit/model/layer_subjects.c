@@ -2,8 +2,8 @@
 /* layer_subjects.c -- the layers that are compared with float64. */
 #include "tests/unit/model/layer_subjects.h"
 
-static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
-static const sluice_attention_config attention = {
+const sluice_embedding_config layer_embedding = {11, 9, 6, 0.5F, 0.5F, 0};
+const sluice_attention_config layer_attention = {
     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
 static const sluice_attention_config one_head = {
     .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
@@ -14,22 +14,22 @@ static const sluice_attention_config few_keys  = {
      .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
 static const sluice_mlp_config few_hidden = {
     .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .dropout = 0.25F};
-static const sluice_layernorm_config layernorm   = {.width = 7};
-static const sluice_classifier_config classifier = {6, LAYER_CLASSES, 0.5F};
-static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
+const sluice_layernorm_config layer_layernorm   = {.width = 7};
+const sluice_classifier_config layer_classifier = {6, LAYER_CLASSES, 0.5F};
+const sluice_linear_config layer_linear         = {.inputs = 5, .outputs = 4};
 
 /* Unlike GPT-2's: RMS norms, no biases, fewer key/value heads, another head width, no positions. */
-static const sluice_layernorm_config rms        = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
-static const sluice_linear_config plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};
-static const sluice_embedding_config words_only = {11, 0, 6, 0.5F, 0, 0.2F};
-static const sluice_mlp_config plain_mlp        = {.width            = 6,
-                                                   .hidden           = 20,
-                                                   .scale            = 0.4F,
-                                                   .projection_scale = 0.4F,
-                                                   .has_no_bias      = true,
-                                                   .norm             = {SLUICE_NORM_RMS, 0}};
-static const sluice_attention_config grouped    = {
-       .width = 12, .heads = 4, .kv_heads = 2, .scale = 0.3F, .projection_scale = 0.3F};
+static const sluice_layernorm_config rms       = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
+const sluice_linear_config layer_plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};
+const sluice_embedding_config layer_words_only = {11, 0, 6, 0.5F, 0, 0.2F};
+const sluice_mlp_config layer_plain_mlp        = {.width            = 6,
+                                                  .hidden           = 20,
+                                                  .scale            = 0.4F,
+                                                  .projection_scale = 0.4F,
+                                                  .has_no_bias      = true,
+                                                  .norm             = {SLUICE_NORM_RMS, 0}};
+static const sluice_attention_config grouped   = {
+      .width = 12, .heads = 4, .kv_heads = 2, .scale = 0.3F, .projection_scale = 0.3F};
 static const sluice_attention_config one_key    = {.width                  = 12,
                                                    .heads                  = 4,
                                                    .kv_heads               = 1,
@@ -44,7 +44,7 @@ static const sluice_attention_config wide_heads = {.width            = 6,
                                                    .scale            = 0.3F,
                                                    .projection_scale = 0.3F,
                                                    .qkv_has_no_bias  = true};
-static const sluice_attention_config llama      = {.width                  = 12,
+const sluice_attention_config layer_llama       = {.width                  = 12,
                                                    .heads                  = 4,
                                                    .kv_heads               = 2,
                                                    .head_width             = 2,
@@ -55,28 +55,36 @@ static const sluice_attention_config llama      = {.width                  = 12,
                                                    .norm                   = {SLUICE_NORM_RMS, 1e-6F}};
 
 const subject layer_subjects[] = {
-    {"embedding", sluice_layer_embedding, &embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
-    {"attention", sluice_layer_attention, &attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"embedding", sluice_layer_embedding, &layer_embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"attention", sluice_layer_attention, &layer_attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
     {"attention, one token", sluice_layer_attention, &one_head, {SLUICE_TYPE_F32, 3, {3, 1, 5}}, 0},
     {"mlp", sluice_layer_mlp, &mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
     {"embedding, dropout", sluice_layer_embedding, &few_words, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
     {"attention, dropout", sluice_layer_attention, &few_keys, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
     {"mlp, dropout", sluice_layer_mlp, &few_hidden, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
-    {"layernorm", sluice_layer_layernorm, &layernorm, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
-    {"classifier", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 3, {3, 5, 6}}, 0},
-    {"classifier of rows", sluice_layer_classifier, &classifier, {SLUICE_TYPE_F32, 2, {4, 6}}, 0},
-    {"linear", sluice_layer_linear, &linear, {SLUICE_TYPE_F32, 4, {2, 3, 2, 5}}, 0},
+    {"layernorm", sluice_layer_layernorm, &layer_layernorm, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
+    {"classifier", sluice_layer_classifier, &layer_classifier, {SLUICE_TYPE_F32, 3, {3, 5, 6}}, 0},
+    {"classifier of rows",
+     sluice_layer_classifier,
+     &layer_classifier,
+     {SLUICE_TYPE_F32, 2, {4, 6}},
+     0},
+    {"linear", sluice_layer_linear, &layer_linear, {SLUICE_TYPE_F32, 4, {2, 3, 2, 5}}, 0},
     {"relu", sluice_layer_relu, NULL, {SLUICE_TYPE_F32, 2, {5, 8}}, 0},
     {"squared error", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 3, {4, 2, 3}}, 0},
     {"squared error, plain", sluice_layer_squared_error, NULL, {SLUICE_TYPE_F32, 1, {6}}, 0},
     {"RMS norm", sluice_layer_layernorm, &rms, {SLUICE_TYPE_F32, 3, {3, 4, 7}}, 0},
-    {"linear, no bias", sluice_layer_linear, &plain_linear, {SLUICE_TYPE_F32, 3, {2, 3, 5}}, 0},
+    {"linear, no bias",
+     sluice_layer_linear,
+     &layer_plain_linear,
+     {SLUICE_TYPE_F32, 3, {2, 3, 5}},
+     0},
     {"embedding, no positions",
      sluice_layer_embedding,
-     &words_only,
+     &layer_words_only,
      {SLUICE_TYPE_I32, 2, {3, 12}},
      11},
-    {"mlp, RMS, no bias", sluice_layer_mlp, &plain_mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"mlp, RMS, no bias", sluice_layer_mlp, &layer_plain_mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
     {"attention, 2 heads a key",
      sluice_layer_attention,
      &grouped,
@@ -88,6 +96,10 @@ const subject layer_subjects[] = {
      &wide_heads,
      {SLUICE_TYPE_F32, 3, {2, 7, 6}},
      0},
-    {"attention, all of it", sluice_layer_attention, &llama, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"attention, all of it",
+     sluice_layer_attention,
+     &layer_llama,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
 };
 const int layer_subject_count = sizeof layer_subjects / sizeof *layer_subjects;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* layer_subjects.h -- layers with configurations and inputs of many kinds, for test_layer.c. */
+/* layer_subjects.h -- layers with configurations and inputs of many kinds, compared with float64 in
+ * test_layer.c. */
 #ifndef SLUICE_TESTS_LAYER_SUBJECTS_H
 #define SLUICE_TESTS_LAYER_SUBJECTS_H
 
@@ -12,6 +13,14 @@ typedef struct subject {
     sluice_shape input;
     int64_t tokens; /* integer inputs are below this */
 } subject;
+
+/* Of some of them, for test_layer_descriptions.c. */
+extern const sluice_embedding_config layer_embedding, layer_words_only;
+extern const sluice_attention_config layer_attention, layer_llama;
+extern const sluice_layernorm_config layer_layernorm;
+extern const sluice_classifier_config layer_classifier;
+extern const sluice_linear_config layer_linear, layer_plain_linear;
+extern const sluice_mlp_config layer_plain_mlp;
 
 extern const subject layer_subjects[];
 extern const int layer_subject_count;

@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* test_layer_descriptions.c -- descriptions of the layer kinds, and what they refuse. */
-#include "sluice/layer.h"
 #include "tests/support/support.h"
+#include "tests/unit/model/layer_subjects.h"
 
 #include <math.h>
-
-static const sluice_embedding_config embedding = {11, 9, 6, 0.5F, 0.5F, 0};
-static const sluice_attention_config attention = {
-    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
-static const sluice_layernorm_config layernorm   = {.width = 7};
-static const sluice_classifier_config classifier = {6, 13, 0.5F};
-static const sluice_linear_config linear         = {.inputs = 5, .outputs = 4};
-static const sluice_linear_config plain_linear   = {.inputs = 5, .outputs = 4, .has_no_bias = true};
-static const sluice_embedding_config words_only  = {11, 0, 6, 0.5F, 0, 0.2F};
-static const sluice_mlp_config plain_mlp         = {.width            = 6,
-                                                    .hidden           = 20,
-                                                    .scale            = 0.4F,
-                                                    .projection_scale = 0.4F,
-                                                    .has_no_bias      = true,
-                                                    .norm             = {SLUICE_NORM_RMS, 0}};
-static const sluice_attention_config llama       = {.width                  = 12,
-                                                    .heads                  = 4,
-                                                    .kv_heads               = 2,
-                                                    .head_width             = 2,
-                                                    .scale                  = 0.3F,
-                                                    .projection_scale       = 0.3F,
-                                                    .qkv_has_no_bias        = true,
-                                                    .projection_has_no_bias = true,
-                                                    .norm                   = {SLUICE_NORM_RMS, 1e-6F}};
 
 /* The size of every tensor of a description, as text. */
 static void descriptions_give_every_tensor(void **unused) {
     (void)unused;
     sluice_layer_description d;
-    assert_ok(sluice_layer_attention()->describe(
-        &d, &attention, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_attention()->describe(&d, &layer_attention,
+                                                 &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}},
+                                                 SLUICE_PRECISION_FP32));
     assert_int_equal(d.saved_count, 6);
     assert_int_equal(d.saved[3].bytes, 2 * 10 * 36 * 4); /* q, k, v */
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 3 * 4);  /* one number per head, never T x T */
@@ -46,8 +23,9 @@ static void descriptions_give_every_tensor(void **unused) {
     assert_true(d.input.flops >= products + 5 * triangle &&
                 d.input.flops < 1.5 * products + 5 * triangle);
 
-    assert_ok(sluice_layer_classifier()->describe(
-        &d, &classifier, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_classifier()->describe(&d, &layer_classifier,
+                                                  &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}},
+                                                  SLUICE_PRECISION_FP32));
     assert_int_equal(d.weight_per_sample, 10);
     assert_int_equal(d.batch_count, 1);
     assert_string_equal(d.batch[0].name, "targets");
@@ -58,7 +36,7 @@ static void descriptions_give_every_tensor(void **unused) {
     assert_true(d.input.flops >= 6.0 * 20 * 6 * 13);
 
     assert_ok(sluice_layer_linear()->describe(
-        &d, &linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
+        &d, &layer_linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
     assert_int_equal(d.parameter_count, 2);
     assert_true(fabsf(d.parameters[0].scale - 1 / sqrtf(5)) < 1e-6F);
     assert_true(d.parameters[0].decays);
@@ -71,7 +49,7 @@ static void optional_tensors_are_left_out(void **unused) {
     (void)unused;
     sluice_layer_description d;
     assert_ok(sluice_layer_attention()->describe(
-        &d, &llama, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
+        &d, &layer_llama, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 12}}, SLUICE_PRECISION_FP32));
     static const char *const names[] = {"../ln_1.weight", "c_attn.weight", "c_proj.weight"};
     static const int64_t counts[] = {12, 192, 96}; /* of 4 heads of 2, and 2 of keys and values */
     assert_int_equal(d.parameter_count, 3);
@@ -86,14 +64,17 @@ static void optional_tensors_are_left_out(void **unused) {
     assert_int_equal(d.saved[4].bytes, 2 * 10 * 8 * 4);  /* narrower than the layer */
     assert_int_equal(sluice_shape_count(&d.output), 2 * 10 * 12);
 
-    assert_ok(sluice_layer_embedding()->describe(
-        &d, &words_only, &(sluice_shape){SLUICE_TYPE_I32, 2, {2, 1000}}, SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_embedding()->describe(&d, &layer_words_only,
+                                                 &(sluice_shape){SLUICE_TYPE_I32, 2, {2, 1000}},
+                                                 SLUICE_PRECISION_FP32));
     assert_int_equal(d.parameter_count, 1);
-    assert_ok(sluice_layer_mlp()->describe(
-        &d, &plain_mlp, &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}}, SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_mlp()->describe(&d, &layer_plain_mlp,
+                                           &(sluice_shape){SLUICE_TYPE_F32, 3, {2, 10, 6}},
+                                           SLUICE_PRECISION_FP32));
     assert_int_equal(d.parameter_count, 3);
-    assert_ok(sluice_layer_linear()->describe(
-        &d, &plain_linear, &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}}, SLUICE_PRECISION_FP32));
+    assert_ok(sluice_layer_linear()->describe(&d, &layer_plain_linear,
+                                              &(sluice_shape){SLUICE_TYPE_F32, 2, {3, 5}},
+                                              SLUICE_PRECISION_FP32));
     assert_int_equal(d.parameter_count, 1);
 }
 
@@ -124,7 +105,7 @@ static void bad_attention_is_refused(void **unused) {
          "attention has heads 0; it must be at least 1"},
         {sluice_layer_attention(), &(sluice_attention_config){.width = 16, .heads = 4}, &rows,
          "attention has width 16 but its input is (2, 8, 12) float32"},
-        {sluice_layer_attention(), &attention, &tokens,
+        {sluice_layer_attention(), &layer_attention, &tokens,
          "attention takes float32 with 3 dimensions of at least 1, not (2, 10) int32"},
         {sluice_layer_attention(),
          &(sluice_attention_config){.width = 12, .heads = 3, .scale = NAN}, &rows,
@@ -159,11 +140,11 @@ static void bad_layers_are_refused(void **unused) {
          "mlp has hidden width -1; it must be at least 1"},
         {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = INT64_MAX / 2}, &rows,
          "mlp would need a tensor of 12 x 4611686018427387903 elements, more than 2^48"},
-        {sluice_layer_layernorm(), &layernorm, &rows,
+        {sluice_layer_layernorm(), &layer_layernorm, &rows,
          "layernorm has width 7 but its input is (2, 8, 12) float32"},
-        {sluice_layer_embedding(), &embedding, &rows,
+        {sluice_layer_embedding(), &layer_embedding, &rows,
          "embedding takes int32 with 2 dimensions of at least 1, not (2, 8, 12) float32"},
-        {sluice_layer_embedding(), &embedding, &tokens,
+        {sluice_layer_embedding(), &layer_embedding, &tokens,
          "embedding has 9 positions, fewer than the 10 tokens of a sample"},
         {sluice_layer_classifier(), &(sluice_classifier_config){12, 0, 0}, &rows,
          "classifier has classes 0; it must be at least 1"},
