@@ -30,4 +30,14 @@ void sluice__plain_host_free(sluice_device *device, void *block);
 /* 0: layers read the masters of parameters. */
 size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 
+/* All of them but the last, in a device's table. */
+#define SLUICE__PLAIN_ROWS                                                                         \
+    .count = sluice__plain_count, .describe = sluice__plain_describe,                              \
+    .memory = sluice__plain_memory, .host_alloc = sluice__plain_host_alloc,                        \
+    .host_free = sluice__plain_host_free, .stream_create = sluice__plain_stream_create,            \
+    .stream_destroy = sluice__plain_stream_destroy, .event_create = sluice__plain_event_create,    \
+    .event_destroy = sluice__plain_event_destroy, .record = sluice__plain_order,                   \
+    .wait = sluice__plain_order, .query = sluice__plain_query,                                     \
+    .synchronize = sluice__plain_synchronize, .seconds = sluice__plain_seconds
+
 #endif
