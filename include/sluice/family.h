@@ -43,8 +43,8 @@ typedef struct sluice_model_config {
 SLUICE_API sluice_status sluice_model_config_preset(sluice_model_config *out, const char *name,
                                                     int64_t vocabulary);
 /* Hugging Face's config.json: "model_type" says which family reads it, GPT-2 where it is missing.
- * E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (another type, or a value that calls
- * for arithmetic that is not implemented). */
+ * E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (another type, or a value that would
+ * change the arithmetic). */
 SLUICE_API sluice_status sluice_model_config_read(sluice_model_config *out, const char *path);
 /* Dropout is written too. E_IO, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_model_config_write(const char *path,
