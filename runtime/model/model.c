@@ -120,6 +120,10 @@ static sluice_status check_description(const sluice_layer_kind *kind,
                             "samples dimension",
                             kind->name, sluice__shape_text(text, &d->output));
     }
+    if (d->state_count < 0 || d->state_count > SLUICE_LAYER_STATES)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "layer kind '%s' describes %d tensors of state; there may be %d",
+                            kind->name, d->state_count, SLUICE_LAYER_STATES);
     if (d->is_loss && d->weight_per_sample < 1)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "layer kind '%s' is a loss of %" PRId64 " terms per sample", kind->name,
@@ -152,23 +156,24 @@ static sluice_status check_states(const sluice_layer_kind *kind, const void *con
     sluice_layer_description two = {0};
     sluice_shape larger          = *input;
     if (d->state_count == 0) return SLUICE_OK;
-    if (d->state_count < 0 || d->state_count > SLUICE_LAYER_STATES)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' describes %d tensors of state; there may be %d",
-                            kind->name, d->state_count, SLUICE_LAYER_STATES);
     larger.dims[0] = 2;
     SLUICE__TRY(kind->describe(&two, config, &larger, SLUICE_PRECISION_FP32));
+    if (two.state_count != d->state_count)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "layer kind '%s' describes %d tensors of state for 1 sample and %d for "
+                            "2; state is the same for any number of samples",
+                            kind->name, d->state_count, two.state_count);
     for (int k = 0; k < d->state_count; k++)
         SLUICE__TRY(check_state(kind, &d->states[k], &two.states[k]));
     return SLUICE_OK;
 }
 
-/* The size says which fields the kind has: those of the header it was compiled against. */
+/* The size says which header the kind was compiled against; the first is this one. */
 static sluice_status check_size(const sluice_layer_kind *kind, const char *name) {
-    if (kind->size > 0 && kind->size <= sizeof *kind) return SLUICE_OK;
+    if (kind->size == sizeof *kind) return SLUICE_OK;
     sluice__fail(SLUICE_E_ARGUMENT,
-                 "the kind of layer '%s' has a size of %zu bytes; this library knows 1 to %zu",
-                 name, kind->size, sizeof *kind);
+                 "the kind of layer '%s' has a size of %zu bytes; this library knows %zu", name,
+                 kind->size, sizeof *kind);
     return sluice__hint(SLUICE_E_ARGUMENT, "set .size to sizeof(sluice_layer_kind)");
 }
 

@@ -287,19 +287,24 @@ static void custom_kinds_with_impossible_descriptions_are_refused(void **unused)
 /* A table without a size is older than the field; a larger one was made for a later header. */
 static void kinds_of_unknown_size(void **unused) {
     (void)unused;
-    const sluice_layer_kind none = {.name = "none", .describe = describe_too_much};
-    sluice_layer_kind later      = {.size = sizeof later + 8, .name = "later"};
-    sluice_model *model          = NULL;
+    const sluice_layer_kind none  = {.name = "none", .describe = describe_too_much};
+    const sluice_layer_kind later = {.size = sizeof later + 8, .name = "later"};
+    const sluice_layer_kind less  = {.size = sizeof less - 8, .name = "less"};
+    sluice_model *model           = NULL;
     char text[128];
     assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
     (void)snprintf(text, sizeof text,
-                   "the kind of layer 'mine' has a size of 0 bytes; this library knows 1 to %zu",
+                   "the kind of layer 'mine' has a size of 0 bytes; this library knows %zu",
                    sizeof none);
     assert_refused(sluice_model_add(model, &none, NULL, "mine"), SLUICE_E_ARGUMENT, text);
     (void)snprintf(text, sizeof text,
-                   "the kind of layer 'mine' has a size of %zu bytes; this library knows 1 to %zu",
+                   "the kind of layer 'mine' has a size of %zu bytes; this library knows %zu",
                    later.size, sizeof later);
     assert_refused(sluice_model_add(model, &later, NULL, "mine"), SLUICE_E_ARGUMENT, text);
+    (void)snprintf(text, sizeof text,
+                   "the kind of layer 'mine' has a size of %zu bytes; this library knows %zu",
+                   less.size, sizeof less);
+    assert_refused(sluice_model_add(model, &less, NULL, "mine"), SLUICE_E_ARGUMENT, text);
     sluice_model_free(model);
 }
 
