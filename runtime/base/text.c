@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c -- the one place that builds texts of unknown length. */
+/* text.c */
 #include "runtime/base/text.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
@@ -57,6 +58,11 @@ sluice__number sluice__fixed(double value, int decimals) {
                        decimals, units % one);
     while (number.text[length - 1] == '0') number.text[--length] = '\0';
     return number;
+}
+
+void sluice__add_name(char *names, size_t bytes, const char *separator, const char *name) {
+    const size_t used = strlen(names);
+    (void)snprintf(names + used, bytes - used, "%s%s", used > 0 ? separator : "", name);
 }
 
 const char *sluice__bytes_text(char out[32], size_t bytes) {

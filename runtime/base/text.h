@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h -- a text that grows as it is written. */
+/* text.h -- texts that grow as they are written. */
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
 
@@ -26,6 +26,9 @@ typedef struct sluice__number {
 /* Rounded to at most `decimals` (0 to 9), without trailing zeros, with a point in every locale.
  * `value` is finite. */
 sluice__number sluice__fixed(double value, int decimals);
+
+/* Append `name` to the list `names` of a hint, an array of `bytes`; what does not fit is cut. */
+void sluice__add_name(char *names, size_t bytes, const char *separator, const char *name);
 
 /* "24.9 MiB". Returns `out`. */
 const char *sluice__bytes_text(char out[32], size_t bytes);

@@ -2,10 +2,10 @@
 /* device.c -- the one list of the kinds of device, and the scratch that operations need on them. */
 #include "sluice/device.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/device/blocks.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/plugin.h"
@@ -47,13 +47,11 @@ static void find_best(const sluice_device_ops **out) {
 
 static sluice_status no_device(const char *name) {
     char names[128] = "";
-    size_t used     = 0;
     for (size_t d = 0; devices[d]; d++)
-        used += (size_t)snprintf(names + used, sizeof names - used, " %s", devices[d]->name);
-    for (size_t p = 0; plugged[p]; p++)
-        used += (size_t)snprintf(names + used, sizeof names - used, " %s", plugged[p]);
+        sluice__add_name(names, sizeof names, " ", devices[d]->name);
+    for (size_t p = 0; plugged[p]; p++) sluice__add_name(names, sizeof names, " ", plugged[p]);
     sluice__fail(SLUICE_E_ARGUMENT, "no device is called '%s'", name);
-    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of:%s auto", names);
+    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: %s auto", names);
 }
 
 sluice_status sluice_device_find(const sluice_device_ops **out, const char *name) {

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/check.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/optimizer/kinds.h"
 
 /* ---- the list ---- */
@@ -23,12 +25,6 @@ const sluice_optimizer_kind *const *sluice_optimizers(void) {
     return optimizers;
 }
 
-/* Append `name` to the comma-separated list of a hint. */
-static void list_name(char *names, size_t bytes, const char *name) {
-    const size_t used = strlen(names);
-    (void)snprintf(names + used, bytes - used, "%s%s", used > 0 ? ", " : "", name);
-}
-
 sluice_status sluice_optimizer_find(const sluice_optimizer_kind **out, const char *name) {
     char names[160] = "";
     for (size_t k = 0; optimizers[k]; k++) {
@@ -36,7 +32,7 @@ sluice_status sluice_optimizer_find(const sluice_optimizer_kind **out, const cha
             *out = optimizers[k];
             return SLUICE_OK;
         }
-        list_name(names, sizeof names, optimizers[k]->name);
+        sluice__add_name(names, sizeof names, ", ", optimizers[k]->name);
     }
     const sluice_status status =
         sluice__fail(SLUICE_E_ARGUMENT, "no optimizer is called '%s'", name);
@@ -45,22 +41,16 @@ sluice_status sluice_optimizer_find(const sluice_optimizer_kind **out, const cha
 
 /* ---- options ---- */
 
-static sluice_status check_option(const sluice_optimizer_option *option, double value) {
-    if (value >= option->min && value <= option->max) return SLUICE_OK; /* false for NaN */
-    return sluice__fail(SLUICE_E_ARGUMENT, "%s is %g; it must be from %g to %g", option->name,
-                        value, option->min, option->max);
-}
-
 sluice_status sluice_optimizer_set(void *config, const sluice_optimizer_kind *kind,
                                    const char *name, double value) {
     char names[160] = "";
     for (const sluice_optimizer_option *option = kind->options; option->name; option++) {
         if (strcmp(option->name, name) == 0) {
-            SLUICE__TRY(check_option(option, value));
+            SLUICE__TRY(sluice__check_number(option->name, value, option->min, option->max));
             memcpy((char *)config + option->offset, &value, sizeof value);
             return SLUICE_OK;
         }
-        list_name(names, sizeof names, option->name);
+        sluice__add_name(names, sizeof names, ", ", option->name);
     }
     const sluice_status status =
         sluice__fail(SLUICE_E_ARGUMENT, "optimizer '%s' has no option '%s'", kind->name, name);
@@ -94,7 +84,7 @@ sluice_status sluice_optimizer_check(const sluice_optimizer_kind *kind, const vo
     for (const sluice_optimizer_option *option = kind->options; option->name; option++) {
         double value;
         memcpy(&value, (const char *)config + option->offset, sizeof value);
-        SLUICE__TRY(check_option(option, value));
+        SLUICE__TRY(sluice__check_number(option->name, value, option->min, option->max));
     }
     return check_states(kind, config);
 }

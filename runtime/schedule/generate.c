@@ -2,11 +2,11 @@
 /* generate.c -- the built-in schedules by name: one table, and the checks of options. */
 #include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/schedule/generators.h"
 
 /* A new schedule takes a row here, an emitter in the file of its idea, and its section in
@@ -68,16 +68,13 @@ const char *const *sluice_schedule_names(void) {
 }
 
 static sluice_status find_row(const row **out, const char *name) {
-    char known[256];
-    size_t used = 0;
+    char known[256] = "";
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         if (strcmp(rows[n].about.name, name) == 0) {
             *out = &rows[n];
             return SLUICE_OK;
         }
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", n ? ", " : "",
-                                 rows[n].about.name);
-        assert(used < sizeof known);
+        sluice__add_name(known, sizeof known, ", ", rows[n].about.name);
     }
     const sluice_status status =
         sluice__fail(SLUICE_E_ARGUMENT, "no schedule is called '%s'", name);

@@ -3,10 +3,10 @@
 #include "runtime/transport/registry.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/device/plugin.h"
 #include "sluice/transports.h"
 
@@ -24,13 +24,12 @@ const char *sluice_transport_name(int index) {
 sluice_status sluice__transport_find(const sluice__transport_entry **out, const char *name) {
     if (!name || strcmp(name, "auto") == 0) name = entries[0].name;
     char names[128] = "auto";
-    size_t used     = strlen(names);
     for (int k = 0; k < ENTRIES; k++) {
         if (strcmp(entries[k].name, name) == 0) {
             *out = &entries[k];
             return SLUICE_OK;
         }
-        used += (size_t)snprintf(names + used, sizeof names - used, " %s", entries[k].name);
+        sluice__add_name(names, sizeof names, " ", entries[k].name);
     }
     sluice__fail(SLUICE_E_ARGUMENT, "no transport is called '%s'", name);
     return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: %s", names);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 enum { NAMES = 400 };
 
@@ -28,16 +29,11 @@ static bool has_preset(const sluice_family *family, const char *name) {
     return false;
 }
 
-static void append(char names[NAMES], const char *separator, const char *name) {
-    const size_t length = strlen(names);
-    (void)snprintf(names + length, NAMES - length, "%s%s", length > 0 ? separator : "", name);
-}
-
 sluice_status sluice__refuse_preset(const char *name, const sluice_family *const *among) {
     char names[NAMES] = "";
     for (; *among; among++)
         for (const char *const *preset = (*among)->presets; *preset; preset++)
-            append(names, ", ", *preset);
+            sluice__add_name(names, sizeof names, ", ", *preset);
     const sluice_status status =
         sluice__fail(SLUICE_E_ARGUMENT, "no model preset is called '%s'", name);
     return sluice__hint(status, "choose one of %s", names);
@@ -62,7 +58,7 @@ static sluice_status refuse_type(const sluice__config_file *file) {
     for (const sluice_family *const *family = families; *family; family++) {
         char quoted[64];
         (void)snprintf(quoted, sizeof quoted, "\"%s\"", (*family)->name);
-        append(names, " or ", quoted);
+        sluice__add_name(names, sizeof names, " or ", quoted);
     }
     return sluice__config_unsupported(file, "model_type", names);
 }
