@@ -30,16 +30,12 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
                                 .kv_heads   = kv_heads,
                                 .head_width = head_width,
                                 .norm       = sluice__norm_of(&config->norm)};
-    int next                 = p.norm.parameter_count;
+    int next                 = p.norm.count;
     p.qkv                    = sluice__dense_at(&next, !config->qkv_has_no_bias, rows, width,
                                                 (heads + 2 * kv_heads) * head_width);
     p.projection =
         sluice__dense_at(&next, !config->projection_has_no_bias, rows, heads * head_width, width);
     return p;
-}
-
-static void *saved(const sluice_layer_call *call, const parts *p, int which) {
-    return call->saved[p->norm.saved_count + which];
 }
 
 static sluice_status check_heads(const sluice_attention_config *c) {
@@ -134,22 +130,24 @@ static sluice_dropout dropout_of(const sluice_layer_call *call) {
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
-    SLUICE__TRY(sluice__norm_forward(call, &p.norm, saved(call, &p, NORMED)));
-    SLUICE__TRY(sluice__dense_forward(call, &p.qkv, saved(call, &p, QKV), saved(call, &p, NORMED),
-                                      NULL, NULL));
-    SLUICE__TRY(call->operations->attention(call->stream, &(sluice_attention){
-                                                              .out      = saved(call, &p, ATTENDED),
-                                                              .lse      = saved(call, &p, LSE),
-                                                              .qkv      = saved(call, &p, QKV),
-                                                              .samples  = p.samples,
-                                                              .length   = p.length,
-                                                              .heads    = p.heads,
-                                                              .kv_heads = p.kv_heads,
-                                                              .head_width  = p.head_width,
-                                                              .rotary_base = c->rotary_base,
-                                                              .dropout     = dropout_of(call),
-                                                          }));
-    return sluice__branch_forward(call, &p.projection, saved(call, &p, ATTENDED), c->dropout);
+    SLUICE__TRY(sluice__norm_forward(call, &p.norm, sluice__saved(call, &p.norm, NORMED)));
+    SLUICE__TRY(sluice__dense_forward(call, &p.qkv, sluice__saved(call, &p.norm, QKV),
+                                      sluice__saved(call, &p.norm, NORMED), NULL, NULL));
+    SLUICE__TRY(
+        call->operations->attention(call->stream, &(sluice_attention){
+                                                      .out = sluice__saved(call, &p.norm, ATTENDED),
+                                                      .lse = sluice__saved(call, &p.norm, LSE),
+                                                      .qkv = sluice__saved(call, &p.norm, QKV),
+                                                      .samples     = p.samples,
+                                                      .length      = p.length,
+                                                      .heads       = p.heads,
+                                                      .kv_heads    = p.kv_heads,
+                                                      .head_width  = p.head_width,
+                                                      .rotary_base = c->rotary_base,
+                                                      .dropout     = dropout_of(call),
+                                                  }));
+    return sluice__branch_forward(call, &p.projection, sluice__saved(call, &p.norm, ATTENDED),
+                                  c->dropout);
 }
 
 static sluice_status backward_input(const sluice_layer_call *call) {
@@ -163,22 +161,22 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     const void *projected; /* gradient of the projection's output; it fits into `rest` */
     SLUICE__TRY(sluice__branch_gradient(call, &projected, rest, c->dropout));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
-    SLUICE__TRY(
-        call->operations->attention_backward(call->stream, &(sluice_attention_backward){
-                                                               .dqkv    = call->stash[QKV_GRADIENT],
-                                                               .dout    = inner,
-                                                               .out     = saved(call, &p, ATTENDED),
-                                                               .lse     = saved(call, &p, LSE),
-                                                               .qkv     = saved(call, &p, QKV),
-                                                               .scratch = rest,
-                                                               .samples = p.samples,
-                                                               .length  = p.length,
-                                                               .heads   = p.heads,
-                                                               .kv_heads    = p.kv_heads,
-                                                               .head_width  = p.head_width,
-                                                               .rotary_base = c->rotary_base,
-                                                               .dropout     = dropout_of(call),
-                                                           }));
+    SLUICE__TRY(call->operations->attention_backward(
+        call->stream, &(sluice_attention_backward){
+                          .dqkv        = call->stash[QKV_GRADIENT],
+                          .dout        = inner,
+                          .out         = sluice__saved(call, &p.norm, ATTENDED),
+                          .lse         = sluice__saved(call, &p.norm, LSE),
+                          .qkv         = sluice__saved(call, &p.norm, QKV),
+                          .scratch     = rest,
+                          .samples     = p.samples,
+                          .length      = p.length,
+                          .heads       = p.heads,
+                          .kv_heads    = p.kv_heads,
+                          .head_width  = p.head_width,
+                          .rotary_base = c->rotary_base,
+                          .dropout     = dropout_of(call),
+                      }));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.qkv, inner, call->stash[QKV_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, inner, call->output_gradient, rest);
 }
@@ -186,9 +184,9 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
-    SLUICE__TRY(
-        sluice__branch_backward_weight(call, &p.projection, saved(call, &p, ATTENDED), c->dropout));
-    return sluice__dense_backward_weight(call, &p.qkv, saved(call, &p, NORMED),
+    SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection,
+                                               sluice__saved(call, &p.norm, ATTENDED), c->dropout));
+    return sluice__dense_backward_weight(call, &p.qkv, sluice__saved(call, &p.norm, NORMED),
                                          call->stash[QKV_GRADIENT], call->scratch);
 }
 

@@ -19,12 +19,12 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     const sluice_classifier_config *const c = config;
     SLUICE__TRY(check(c, input, precision));
     const int64_t rows                = sluice__rows(input);
-    sluice_layer_description d        = {.weight_per_sample = 1};
+    sluice_layer_description d        = {0};
     sluice_shape targets              = *input;
     targets.type                      = SLUICE_TYPE_I32;
     targets.dims[--targets.dim_count] = 0;
     sluice__set_loss(&d, input, &targets);
-    for (int dim = 1; dim < input->dim_count - 1; dim++) d.weight_per_sample *= input->dims[dim];
+    d.weight_per_sample = sluice__per_sample(&targets);
     sluice__add_matrix(&d, "weight", c->classes, c->width, c->scale);
     d.parameters[WEIGHT].gradient_by_input = true;
     d.scratch_evaluate = d.scratch_input = sluice_classifier_scratch(rows, c->classes);

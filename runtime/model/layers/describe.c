@@ -91,6 +91,12 @@ int64_t sluice__rows(const sluice_shape *shape) {
     return rows;
 }
 
+int64_t sluice__per_sample(const sluice_shape *shape) {
+    int64_t elements = 1;
+    for (int d = 1; d < shape->dim_count; d++) elements *= shape->dims[d];
+    return elements;
+}
+
 int64_t sluice__width(const sluice_shape *shape) {
     assert(shape->dim_count >= 1);
     return shape->dims[shape->dim_count - 1];

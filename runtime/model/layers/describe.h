@@ -33,6 +33,8 @@ sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t col
 /* Rows of a tensor: all its dimensions but the last. */
 int64_t sluice__rows(const sluice_shape *shape);
 int64_t sluice__width(const sluice_shape *shape);
+/* Elements of one sample. */
+int64_t sluice__per_sample(const sluice_shape *shape);
 /* Bytes of rows x columns elements, which the checks above have accepted. */
 size_t sluice__bytes_of(sluice_type type, int64_t rows, int64_t columns);
 /* A piece of a scratch buffer: `bytes` rounded up, so that the next piece is aligned too. */
@@ -41,8 +43,8 @@ size_t sluice__larger(size_t a, size_t b);
 
 /* ---- parameters and tensors, appended to a description ---- */
 
-/* Parameters are described as masters: fp32 in every precision. */
-/* (rows, columns), normally distributed, with weight decay. */
+/* Parameters are described as masters: fp32 in every precision. A matrix is (rows, columns),
+ * normally distributed, with weight decay. */
 void sluice__add_matrix(sluice_layer_description *description, const char *name, int64_t rows,
                         int64_t columns, float scale);
 /* (count), every element `value`: biases and gains. */

@@ -19,14 +19,10 @@ static parts parts_of(const sluice_mlp_config *config, const sluice_shape *input
     const int64_t rows = sluice__rows(input), width = config->width, hidden = config->hidden;
     const bool biased = !config->has_no_bias;
     parts p           = {.norm = sluice__norm_of(&config->norm)};
-    int next          = p.norm.parameter_count;
+    int next          = p.norm.count;
     p.expand          = sluice__dense_at(&next, biased, rows, width, hidden);
     p.projection      = sluice__dense_at(&next, biased, rows, hidden, width);
     return p;
-}
-
-static void *saved(const sluice_layer_call *call, const parts *p, int which) {
-    return call->saved[p->norm.saved_count + which];
 }
 
 static sluice_status check(const sluice_mlp_config *c, const sluice_shape *input,
@@ -72,10 +68,12 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_mlp_config *const c = call->config;
     const parts p                    = parts_of(c, &call->input_shape);
-    SLUICE__TRY(sluice__norm_forward(call, &p.norm, saved(call, &p, NORMED)));
-    SLUICE__TRY(sluice__dense_forward(call, &p.expand, saved(call, &p, BEFORE_GELU),
-                                      saved(call, &p, NORMED), NULL, saved(call, &p, AFTER_GELU)));
-    return sluice__branch_forward(call, &p.projection, saved(call, &p, AFTER_GELU), c->dropout);
+    SLUICE__TRY(sluice__norm_forward(call, &p.norm, sluice__saved(call, &p.norm, NORMED)));
+    SLUICE__TRY(sluice__dense_forward(call, &p.expand, sluice__saved(call, &p.norm, BEFORE_GELU),
+                                      sluice__saved(call, &p.norm, NORMED), NULL,
+                                      sluice__saved(call, &p.norm, AFTER_GELU)));
+    return sluice__branch_forward(call, &p.projection, sluice__saved(call, &p.norm, AFTER_GELU),
+                                  c->dropout);
 }
 
 static sluice_status backward_input(const sluice_layer_call *call) {
@@ -87,7 +85,7 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     const void *projected;
     SLUICE__TRY(sluice__branch_gradient(call, &projected, normed, c->dropout));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, call->stash[HIDDEN_GRADIENT],
-                                             projected, saved(call, &p, BEFORE_GELU)));
+                                             projected, sluice__saved(call, &p.norm, BEFORE_GELU)));
     SLUICE__TRY(
         sluice__dense_backward_input(call, &p.expand, normed, call->stash[HIDDEN_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, normed, call->output_gradient, rest);
@@ -96,9 +94,9 @@ static sluice_status backward_input(const sluice_layer_call *call) {
 static sluice_status backward_weight(const sluice_layer_call *call) {
     const sluice_mlp_config *const c = call->config;
     const parts p                    = parts_of(c, &call->input_shape);
-    SLUICE__TRY(sluice__branch_backward_weight(call, &p.projection, saved(call, &p, AFTER_GELU),
-                                               c->dropout));
-    return sluice__dense_backward_weight(call, &p.expand, saved(call, &p, NORMED),
+    SLUICE__TRY(sluice__branch_backward_weight(
+        call, &p.projection, sluice__saved(call, &p.norm, AFTER_GELU), c->dropout));
+    return sluice__dense_backward_weight(call, &p.expand, sluice__saved(call, &p.norm, NORMED),
                                          call->stash[HIDDEN_GRADIENT], call->scratch);
 }
 

@@ -21,7 +21,7 @@ sluice_status sluice__check_norm(const char *kind, const sluice_norm_config *con
 
 sluice__norm sluice__norm_of(const sluice_norm_config *config) {
     const int both = config->kind == SLUICE_NORM_LAYERNORM ? 2 : 1;
-    return (sluice__norm){config->kind, config->epsilon > 0 ? config->epsilon : 1e-5F, both, both};
+    return (sluice__norm){config->kind, config->epsilon > 0 ? config->epsilon : 1e-5F, both};
 }
 
 void sluice__norm_describe(sluice_layer_description *description, const sluice__norm *norm,
@@ -29,14 +29,18 @@ void sluice__norm_describe(sluice_layer_description *description, const sluice__
     const int64_t rows = sluice__rows(input), width = sluice__width(input);
     const size_t statistic = sluice__bytes_of(SLUICE_TYPE_F32, rows, 1);
     sluice__add_vector(description, gain, width, 1);
-    if (norm->parameter_count > BIAS) sluice__add_vector(description, bias, width, 0);
-    for (int p = 0; p < norm->parameter_count; p++)
-        description->parameters[p].gradient_by_input = true;
-    for (int k = 0; k < norm->saved_count; k++)
+    if (norm->count > BIAS) sluice__add_vector(description, bias, width, 0);
+    for (int k = 0; k < norm->count; k++) {
+        description->parameters[k].gradient_by_input = true;
         sluice__add_saved(description, statistic, SLUICE_UNTIL_INPUT);
+    }
     description->input_until = SLUICE_UNTIL_INPUT;
     sluice__cost_pass(&description->forward, input->type, rows * width, 2, 8);
     sluice__cost_pass(&description->input, input->type, rows * width, 3, 16);
+}
+
+void *sluice__saved(const sluice_layer_call *call, const sluice__norm *norm, int which) {
+    return call->saved[norm->count + which];
 }
 
 size_t sluice__norm_scratch(const sluice_shape *input) {
@@ -45,16 +49,16 @@ size_t sluice__norm_scratch(const sluice_shape *input) {
 
 /* Only a layernorm saves the mean, before the reciprocal standard deviation. */
 static float *mean_of(const sluice_layer_call *call, const sluice__norm *norm) {
-    return norm->saved_count > 1 ? call->saved[0] : NULL;
+    return norm->count > 1 ? call->saved[0] : NULL;
 }
 
 static float *rstd_of(const sluice_layer_call *call, const sluice__norm *norm) {
-    return call->saved[norm->saved_count - 1];
+    return call->saved[norm->count - 1];
 }
 
 sluice_status sluice__norm_forward(const sluice_layer_call *call, const sluice__norm *norm,
                                    void *y) {
-    const bool has_bias = norm->parameter_count > BIAS;
+    const bool has_bias = norm->count > BIAS;
     return call->operations->norm(call->stream,
                                   &(sluice_norm){
                                       .y       = y,
@@ -72,7 +76,7 @@ sluice_status sluice__norm_forward(const sluice_layer_call *call, const sluice__
 
 sluice_status sluice__norm_backward(const sluice_layer_call *call, const sluice__norm *norm,
                                     const void *dy, const void *residual, void *scratch) {
-    const bool has_bias = norm->parameter_count > BIAS;
+    const bool has_bias = norm->count > BIAS;
     /* A model's first layer has no input gradient, but those of gain and bias need the pass. */
     return call->operations->norm_backward(call->stream,
                                            &(sluice_norm_backward){

@@ -14,7 +14,7 @@
 typedef struct sluice__norm {
     sluice_norm_kind kind;
     float epsilon;
-    int parameter_count, saved_count; /* how many of the layer's it has, from 0 on */
+    int count; /* of the layer's parameters, from 0 on, and of its saved tensors: 2 or 1 */
 } sluice__norm;
 
 /* E_ARGUMENT with a sentence that begins with the layer's `kind`. */
@@ -25,6 +25,8 @@ sluice__norm sluice__norm_of(const sluice_norm_config *config);
  * first. */
 void sluice__norm_describe(sluice_layer_description *description, const sluice__norm *norm,
                            const char *gain, const char *bias, const sluice_shape *input);
+/* The layer's saved tensor `which`, counted from those of the norm on. */
+void *sluice__saved(const sluice_layer_call *call, const sluice__norm *norm, int which);
 /* Bytes that sluice__norm_backward() needs. */
 size_t sluice__norm_scratch(const sluice_shape *input);
 

@@ -3,12 +3,6 @@
 #include "runtime/base/error.h"
 #include "runtime/model/layers/describe.h"
 
-static int64_t elements_per_sample(const sluice_shape *input) {
-    int64_t elements = 1;
-    for (int d = 1; d < input->dim_count; d++) elements *= input->dims[d];
-    return elements;
-}
-
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     (void)config; /* it has none */
@@ -23,7 +17,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
 }
 
 static sluice_status compare(const sluice_layer_call *call, void *dx) {
-    const double terms = (double)elements_per_sample(&call->input_shape);
+    const double terms = (double)sluice__per_sample(&call->input_shape);
     return call->operations->squared_error(call->stream,
                                            &(sluice_squared_error){
                                                .loss    = call->loss,
