@@ -31,9 +31,9 @@ SLUICE_API const sluice_named_tensor *sluice_safetensors_tensor(const sluice_saf
 SLUICE_API const sluice_named_tensor *sluice_safetensors_find(const sluice_safetensors *file,
                                                               const char *name);
 
-/* Write a file, whole or not at all (a temporary file in the same folder, then a rename). The
- * metadata says
- * {"format": "pt"}, as Hugging Face's readers expect. E_IO with the reason, E_HOST_MEMORY. */
+/* Write a file, whole or not at all (a temporary file in the same folder, then a rename). Its
+ * metadata is {"format": "pt"}, as Hugging Face's readers expect. E_IO with the reason,
+ * E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_safetensors_write(const char *path,
                                                   const sluice_named_tensor *tensors, int count);
 

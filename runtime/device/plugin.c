@@ -153,7 +153,6 @@ sluice_status sluice__plugin_device(const sluice_device_ops **out, const char *p
     const sluice__plugin *found = NULL;
     SLUICE__TRY(find_plugin(&found, plugin));
     assert(found);
-    assert(found);
     for (int k = 0; found->devices[k]; k++) {
         if (strcmp(found->devices[k]->name, name) != 0) continue;
         *out = found->devices[k];
@@ -166,7 +165,6 @@ sluice_status sluice__plugin_transport(const sluice__transport_ops **out, const 
                                        const char *name) {
     const sluice__plugin *found = NULL;
     SLUICE__TRY(find_plugin(&found, plugin));
-    assert(found);
     assert(found);
     for (int k = 0; found->transports[k]; k++) {
         if (strcmp(found->transports[k]->name, name) != 0) continue;

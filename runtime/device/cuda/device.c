@@ -112,8 +112,7 @@ static sluice_status wait_event(sluice_stream *stream, sluice_event *event) {
 }
 
 /* Errors that kernels found in their input are reported with the end of an event that was recorded
- * after them.
- */
+ * after them. */
 static sluice_status query_event(bool *done, sluice_event *event) {
     const cudaError_t error = cudaEventQuery(event->handle);
     *done                   = error == cudaSuccess;
