@@ -31,9 +31,9 @@ static double max_makespan(const sluice__page *page) {
 /* Scan all actions: which kinds there are, and the mean duration of the shortest kind.
  */
 static double survey(sluice__page *page, long long *actions) {
-    double *const lasts             = page->lasts;
-    double shortest                 = 0;
-    long long counts[SLUICE__KINDS] = {0};
+    double *const lasts                    = page->lasts;
+    double shortest                        = 0;
+    long long counts[SLUICE__ACTION_KINDS] = {0};
     for (int t = 0; t < page->count; t++)
         for (int r = 0; r < page->timelines[t]->ranks; r++) {
             const sluice_timeline_rank *const rank = &page->timelines[t]->rank[r];
@@ -43,7 +43,7 @@ static double survey(sluice__page *page, long long *actions) {
                 counts[span->kind]++;
             }
         }
-    for (int k = 0; k < SLUICE__KINDS; k++) {
+    for (int k = 0; k < SLUICE__ACTION_KINDS; k++) {
         *actions += counts[k];
         page->kinds[k] = lasts[k] > 0;
         if (lasts[k] <= 0) continue;
@@ -283,7 +283,7 @@ static void put_entry(sluice__sheet *sheet, pen *at, const char *look, const cha
 /* Returns its height. */
 static double put_legend(sluice__sheet *sheet, const sluice__page *page, double top) {
     pen at = {SLUICE__LEFT, top + 12, SLUICE__LEFT + page->plot + SLUICE__RIGHT - 10};
-    for (int k = 0; k < SLUICE__KINDS; k++)
+    for (int k = 0; k < SLUICE__ACTION_KINDS; k++)
         if (page->kinds[k]) put_kind_entry(sheet, page, &at, (sluice_instruction_kind)k);
     if (page->numbered)
         put_entry(sheet, &at,

@@ -8,8 +8,8 @@
  *
  *   title                            idle  peak
  *   rank 0  [F0][F1]////[B0  ][B1  ]  27 %    2     row     boxes on one scale
- *           ___---======---____                     strip   what is held, relative to the page's
- * peak rank 1  ...                                     gap
+ *           ___---======---____                     strip   what is held / page's peak
+ *   rank 1  ...                                     gap
  *           |----|----|----|----|                   axis
  *           legend
  */
@@ -19,7 +19,7 @@
 #include "runtime/draw/sheet.h"
 #include "sluice/timeline.h"
 
-enum { SLUICE__KINDS = SLUICE_INSTRUCTION_RECOMPUTE + 1 };
+enum { SLUICE__ACTION_KINDS = SLUICE_INSTRUCTION_RECOMPUTE + 1 };
 
 /* All in pixels. */
 typedef struct sluice__page {
@@ -36,8 +36,8 @@ typedef struct sluice__page {
     bool has_tooltips; /* boxes show their times as tooltips */
 
     /* kinds that appear, for the legend */
-    bool kinds[SLUICE__KINDS];
-    double lasts[SLUICE__KINDS]; /* on average */
+    bool kinds[SLUICE__ACTION_KINDS];
+    double lasts[SLUICE__ACTION_KINDS]; /* on average */
     int microbatches;
     int chunks;
     bool critical, flows, exposed, idle, numbered;

@@ -14,7 +14,7 @@
 static const struct look {
     unsigned char red, green, blue;
     const char *words;
-} looks[SLUICE__KINDS] = {
+} looks[SLUICE__ACTION_KINDS] = {
     [SLUICE_INSTRUCTION_FORWARD]         = {104, 159, 222, "forward"},
     [SLUICE_INSTRUCTION_BACKWARD]        = {112, 190, 138, "backward"},
     [SLUICE_INSTRUCTION_BACKWARD_INPUT]  = {120, 205, 190, "input backward"},

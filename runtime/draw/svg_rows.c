@@ -207,7 +207,7 @@ static void put_row(sluice__sheet *sheet, sluice__page *page, const sluice_timel
     sluice__put(sheet, "<text class=\"ink\" text-anchor=\"end\" x=\"-8\" y=\"%s\">rank %d</text>\n",
                 pixels(page->row / 2 + 4).text, r);
     for (int chunk = 0; chunk < timeline->chunks; chunk++)
-        for (int kind = 0; kind < SLUICE__KINDS; kind++)
+        for (int kind = 0; kind < SLUICE__ACTION_KINDS; kind++)
             put_boxes(sheet, page, timeline, rank, kind, chunk);
     put_numbers(sheet, page, rank);
     put_shares(sheet, page, rank);

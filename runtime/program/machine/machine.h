@@ -6,11 +6,12 @@
  *             the end of that transfer is known
  *   queue     one per channel, or one per rank for all its channels; strict rendezvous: a transfer
  *             begins when both ends are posted and everything before it in its queues is complete
- *   link      the channels between two ranks in one direction, which share its bandwidth. A
- * transfer is ready its latency after it begins, and served after all that were ready before it on
- * the link group     consecutive posts of a rank's queue that are issued as one: it is resident
- * once its last post is reached and the group before it is done, and done when all its transfers
- *             are; a transfer begins when both its ends are resident
+ *   link      the channels between two ranks in one direction, which share its bandwidth: a
+ *             transfer is ready its latency after it begins, and served after all that were ready
+ *             before it on the link
+ *   group     consecutive posts of a rank's queue that are issued as one: it is resident once its
+ *             last post is reached and the group before it is done, and done when all its
+ *             transfers are; a transfer begins when both its ends are resident
  *
  * A rank runs until it parks, so every instruction is processed once, or twice if its rank parked
  * on it. Times are maxima and sums of earlier times: the order in which ranks run does not change
