@@ -7,17 +7,14 @@
 
 /* ---- readers ---- */
 
-enum { MAX_NAMES = 32 };
+static const char *kind_name(int index) {
+    return sluice_optimizers()[index] ? sluice_optimizers()[index]->name : NULL;
+}
 
 static int take_kind(void *field, const cli_option *option, const char *name, const char *text) {
-    const sluice_optimizer_kind *const *const kinds = sluice_optimizers();
-    const char *names[MAX_NAMES + 1]                = {NULL};
-    cli_option row                                  = *option;
-    int word                                        = 0;
-    for (int k = 0; k < MAX_NAMES && kinds[k]; k++) names[k] = kinds[k]->name;
-    row.words = names;
-    CLI_TRY(cli_read_word(&word, &row, name, text));
-    *(const sluice_optimizer_kind **)field = kinds[word];
+    int kind = 0;
+    CLI_TRY(cli_read_word(&kind, option, name, text));
+    *(const sluice_optimizer_kind **)field = sluice_optimizers()[kind];
     return CLI_OK;
 }
 
@@ -48,7 +45,7 @@ static int take_momentum(void *field, const cli_option *option, const char *name
 
 /* clang-format off */
 const cli_option train_optimizer_options[] = {
-    {"optimizer", 0, CLI_TRAINING, "NAME", "adamw (the default) or sgd", take_kind, .field = FIELD(kind)},
+    {"optimizer", 0, CLI_TRAINING, "NAME", "adamw (the default) or sgd", take_kind, .field = FIELD(kind), .word_of = kind_name},
     {"weight-decay", 0, CLI_TRAINING, "X", "On matrices only (0.1)", cli_take_number, .field = FIELD(weight_decay)},
     {"betas", 0, CLI_TRAINING, "A,B", "AdamW's betas (0.9,0.95)", take_betas, .field = FIELD(betas)},
     {"momentum", 0, CLI_TRAINING, "X", "Momentum of sgd, from 0 to below 1 (0)", take_momentum, .field = FIELD(momentum)},

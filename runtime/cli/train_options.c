@@ -49,11 +49,14 @@ static const char *transport_name(int index) {
     return index == 0 ? "auto" : sluice_transport_name(index - 1);
 }
 
+static const char *precision_name(int index) {
+    return index < SLUICE_PRECISIONS ? sluice_precision_name((sluice_precision)index) : NULL;
+}
+
 /* ---- the tables ---- */
 
-static const char *const precisions[] = {"fp32", "tf32", "bf16", NULL};
-static const char *const decays[]     = {
-        [SLUICE_DECAY_NONE] = "none", [SLUICE_DECAY_COSINE] = "cosine", NULL};
+static const char *const decays[] = {
+    [SLUICE_DECAY_NONE] = "none", [SLUICE_DECAY_COSINE] = "cosine", NULL};
 
 #define FIELD(member) offsetof(train_options, member)
 #define MAX_COUNT     (1 << 30)
@@ -74,7 +77,7 @@ static const cli_option pipeline_options[] = {
     {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", take_device, .field = FIELD(device)},
     {"ranks-per-device", 0, CLI_TRAINING, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
     {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .word_of = transport_name},
-    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", take_precision, .field = FIELD(precision), .words = precisions},
+    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", take_precision, .field = FIELD(precision), .word_of = precision_name},
     {0}};
 
 static const cli_option training_options[] = {
