@@ -9,12 +9,12 @@
 
 typedef enum sluice_decay {
     SLUICE_DECAY_NONE   = 0,
-    SLUICE_DECAY_COSINE = 1 /* half a cosine from `peak` to `least` (Loshchilov & Hutter 2017) */
+    SLUICE_DECAY_COSINE = 1 /* half a cosine from `peak` to `min` (Loshchilov & Hutter 2017) */
 } sluice_decay;
 
 typedef struct sluice_learning_rate {
-    double peak, least;
-    int64_t warmup, steps; /* linear from peak / warmup; `least` at step `steps` */
+    double peak, min;
+    int64_t warmup, steps; /* linear from peak / warmup; `min` at step `steps` */
     sluice_decay decay;
 } sluice_learning_rate;
 

@@ -11,7 +11,7 @@ double sluice_learning_rate_at(const sluice_learning_rate *rate, int64_t step) {
     if (step < rate->warmup) return rate->peak * (double)step / (double)rate->warmup;
     if (rate->decay == SLUICE_DECAY_NONE) return rate->peak;
     /* Also where the warm-up fills all steps, so as not to divide by zero. */
-    if (step >= rate->steps) return rate->least;
+    if (step >= rate->steps) return rate->min;
     const double share = (double)(step - rate->warmup) / (double)(rate->steps - rate->warmup);
-    return rate->least + (rate->peak - rate->least) * 0.5 * (1.0 + cos(pi * share));
+    return rate->min + (rate->peak - rate->min) * 0.5 * (1.0 + cos(pi * share));
 }
