@@ -132,7 +132,7 @@ static sluice_status device_is_late(sluice__rank *rank) {
     if (hold) {
         sluice__describe_instruction(whole, sizeof whole, hold);
     } else if (at >= 0) {
-        char words[96];
+        char words[SLUICE__WORDS];
         sluice__describe_instruction(words, sizeof words, &program->rank[rank->index].list[at]);
         (void)snprintf(whole, sizeof whole, "the end of %s on its device", words);
     }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.c */
+/* exchange.c -- a rank's end of a transfer, and its gathers. */
 #include "runtime/executor/exchange.h"
 
 #include <math.h>
 
 #include "runtime/base/error.h"
 #include "runtime/executor/failure.h"
-#include "runtime/program/instruction.h"
 
 sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
     return (sluice__transfer_end){.from    = at->sends ? rank->index : at->peer,

@@ -16,7 +16,7 @@ static const sluice_instruction *instruction_of(const sluice_pipeline *pipeline,
 static void describe_rank(const sluice_pipeline *pipeline, int r, char *out, size_t bytes) {
     const sluice__position *const position = &pipeline->positions[r];
     const sluice_instruction *at           = instruction_of(pipeline, r);
-    char words[96]; /* of the instruction */
+    char words[SLUICE__WORDS]; /* of the instruction */
     if (!pipeline->run.program) {
         snprintf(out, bytes, "rank %d is %s", r,
                  atomic_load(&position->has_finished) ? "done" : "not done");
@@ -92,7 +92,7 @@ void sluice__fail_pipeline(sluice__rank *rank) {
     const sluice_error *error    = sluice_last_error();
     const sluice_instruction *at = instruction_of(rank->pipeline, rank->index);
     sluice_error full            = *error;
-    char words[96]               = "";
+    char words[SLUICE__WORDS]    = "";
     if (at) sluice__describe_instruction(words, sizeof words, at);
     if (at && at->microbatch >= 0)
         snprintf(full.what, sizeof full.what, "rank %d, stage %d, %s: %.600s", rank->index,

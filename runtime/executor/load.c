@@ -8,6 +8,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/convert.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/executor/events.h"
 
 enum { STAGINGS = 4 };
@@ -32,19 +33,8 @@ static const sluice_batch_part *find_part(const sluice_batch *batch, const char 
     return NULL;
 }
 
-/* "inputs, targets", in at most `bytes`. */
-static void list_parts(char *out, size_t bytes, const sluice_batch *batch) {
-    size_t used = 0;
-    out[0]      = 0;
-    for (int k = 0; k < part_count(batch) && used < bytes; k++) {
-        const int added =
-            snprintf(out + used, bytes - used, "%s%s", k > 0 ? ", " : "", batch->parts[k].name);
-        used += added > 0 ? (size_t)added : 0;
-    }
-}
-
-sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *batch,
-                                 sluice_batch_part *parts) {
+sluice_status sluice__find_parts(sluice_pipeline *pipeline, const sluice_batch *batch) {
+    const sluice_model *const model = pipeline->model;
     for (int k = 0; k < sluice_model_batch_count(model); k++) {
         const char *const name               = sluice_model_batch(model, k)->name;
         const sluice_batch_part *const found = find_part(batch, name);
@@ -52,11 +42,12 @@ sluice_status sluice__find_parts(const sluice_model *model, const sluice_batch *
             return sluice__fail(SLUICE_E_ARGUMENT, "the batch has no callback that loads '%s'",
                                 name);
         if (found) {
-            if (parts) parts[k] = *found;
+            pipeline->run.parts[k] = *found;
             continue;
         }
-        char listed[160];
-        list_parts(listed, sizeof listed, batch);
+        char listed[160] = "";
+        for (int p = 0; p < part_count(batch); p++)
+            sluice__add_name(listed, sizeof listed, ", ", batch->parts[p].name);
         return sluice__fail(SLUICE_E_ARGUMENT, "the model reads '%s', and the batch has %s", name,
                             listed[0] != '\0' ? listed : "nothing");
     }

@@ -2,7 +2,7 @@
 /*
  * measured_timeline.c -- the last step's times in the form of a simulation, and so as a time line.
  *
- * A transfer begins when the later of its two posts is made. If its receiver stood_still still for
+ * A transfer begins when the later of its two posts is made. If its receiver stood still for
  * it, it ends with that wait. If not, its end was not observed, and that of the later post is
  * taken, which is exact where the later poster copies.
  */
@@ -133,11 +133,12 @@ static sluice_status measure_ranks(measurement *m) {
     result->ranks = m->pipeline->ranks;
     for (int r = 0; r < result->ranks; r++) {
         const sluice__rank_program *const mine = &m->pipeline->program->rank[r];
-        const double *const end                = sluice__report_ends(m->pipeline, r);
-        result->rank[r].begin                  = sluice__report_begins(m->pipeline, r);
-        result->rank[r].end                    = sluice__report_ends(m->pipeline, r);
-        const int drain                        = sluice__drain_of(mine->list, mine->count);
-        result->makespan = fmax(result->makespan, drain > 0 ? end[drain - 1] : 0);
+        double *const begin                    = sluice__report_begins(m->pipeline, r);
+        double *const end                      = sluice__report_ends(m->pipeline, r);
+        const sluice__idle idle = sluice__idle_of(mine->list, mine->count, begin, end);
+        result->rank[r].begin   = begin;
+        result->rank[r].end     = end;
+        result->makespan        = fmax(result->makespan, idle.drain);
         if (mine->count > 0) result->step = fmax(result->step, end[mine->count - 1]);
     }
     return SLUICE_OK;

@@ -3,8 +3,6 @@
 #include "runtime/executor/pass.h"
 
 #include "runtime/base/clock.h"
-#include "runtime/base/error.h"
-#include "runtime/executor/load.h"
 #include "runtime/executor/workers.h"
 
 sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program *program,
@@ -17,7 +15,6 @@ sluice_status sluice__carry_out(sluice_pipeline *pipeline, const sluice_program 
     run->parts               = parts;
     run->program             = program;
     run->start               = sluice__now();
-    SLUICE__TRY(sluice__find_parts(pipeline->model, &how->batch, parts));
     pipeline->transport_ops->begin(pipeline->transport);
     const sluice_status status = sluice__workers_do(pipeline, task, NULL);
     if (status != SLUICE_OK) return status; /* a rank may still be inside it */

@@ -24,7 +24,7 @@ static sluice_status wait_for(sluice__rank *rank, const sluice_instruction *wait
                                                   seconds > 0 ? seconds : 0, &done, &over));
         if (done) return sluice__work_after(rank, over, wait->sends);
         if (sluice__patience(&pipeline->deadline) > 0) continue;
-        char words[96];
+        char words[SLUICE__WORDS];
         sluice__describe_instruction(words, sizeof words, wait);
         return sluice__deadline_passed(rank, words);
     }
@@ -46,14 +46,15 @@ static sluice_status post_one(sluice__rank *rank, const sluice_instruction *at) 
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
     SLUICE__TRY(sluice__transfers_after(rank, at->after));
-    const sluice__mark mark       = sluice__next_mark(rank);
-    const sluice_slot *slot       = sluice__post_slot(at);
-    const sluice__message message = {.from    = at->sends ? rank->index : at->peer,
-                                     .to      = at->sends ? at->peer : rank->index,
-                                     .channel = at->channel,
-                                     .bytes   = slot->bytes,
-                                     .content = content_of(at)};
-    unsigned char *const buffer   = rank->arena + slot->offset;
+    const sluice__mark mark        = sluice__next_mark(rank);
+    const sluice_slot *slot        = sluice__post_slot(at);
+    const sluice__transfer_end end = sluice__end_of(rank, at);
+    const sluice__message message  = {.from    = end.from,
+                                      .to      = end.to,
+                                      .channel = end.channel,
+                                      .bytes   = slot->bytes,
+                                      .content = content_of(at)};
+    unsigned char *const buffer    = rank->arena + slot->offset;
     return at->sends ? ops->post_send(transport, &message, buffer, mark)
                      : ops->post_receive(transport, &message, buffer, mark);
 }

@@ -17,9 +17,9 @@
 
 /* ---- step ---- */
 
-static sluice_status check_batch(const sluice_pipeline *pipeline, const sluice_batch *batch) {
+static sluice_status take_batch(sluice_pipeline *pipeline, const sluice_batch *batch) {
     if (atomic_load(&pipeline->failed)) return sluice__fail_again(&pipeline->kept);
-    SLUICE__TRY(sluice__find_parts(pipeline->model, batch, NULL));
+    SLUICE__TRY(sluice__find_parts(pipeline, batch));
     return sluice__check_number("the batch's total weight", batch->total_weight, 1e-300, 1e300);
 }
 
@@ -48,7 +48,7 @@ static sluice_status report_updates(sluice_pipeline *pipeline, sluice_status sta
 sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipeline,
                                    const sluice_batch *batch) {
     const sluice_program *program = pipeline->program;
-    SLUICE__TRY(check_batch(pipeline, batch));
+    SLUICE__TRY(take_batch(pipeline, batch));
     SLUICE__TRY(sluice__check_number("the learning rate", batch->learning_rate, 0, 1e300));
     if (batch->samples != program->options.samples)
         return sluice__fail(SLUICE_E_ARGUMENT,
@@ -79,7 +79,7 @@ sluice_status sluice__evaluate(double *loss, sluice_pipeline *pipeline, const sl
                                const sluice_batch *batch) {
     const int m           = by->microbatches;
     const int64_t largest = sluice_program_samples(by, 0);
-    SLUICE__TRY(check_batch(pipeline, batch));
+    SLUICE__TRY(take_batch(pipeline, batch));
     double sum = 0;
     for (int64_t first = 0; first < batch->samples;) {
         for (int i = 0; i <= m; i++) {

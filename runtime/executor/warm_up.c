@@ -14,6 +14,7 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/events.h"
 #include "runtime/executor/failure.h"
+#include "runtime/executor/load.h"
 #include "runtime/executor/pass.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/stage.h"
@@ -75,5 +76,6 @@ sluice_status sluice__warm_up(sluice_pipeline *pipeline) {
         bytes[k]                            = sluice_shape_bytes(&read->shape);
         batch.parts[k] = (sluice_batch_part){read->name, load_zeros, &bytes[k]};
     }
+    SLUICE__TRY(sluice__find_parts(pipeline, &batch));
     return warm_up_both(pipeline, &batch);
 }
