@@ -110,13 +110,14 @@ static bool regions_agree(const sluice_program *a, const sluice_program *b) {
 
 static sluice_status compile_forwards(sluice_plan *plan, const sluice_plan_options *options) {
     const sluice_program *const step = plan->programs[SLUICE_PLAN_STEP];
-    SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION], step, "evaluation",
-                                        step->microbatches, sluice_program_samples(step, 0)));
+    SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION], step,
+                                        plan->names[SLUICE_PLAN_EVALUATION], step->microbatches,
+                                        sluice_program_samples(step, 0)));
     for (int k = 0; k < options->forward_count; k++) {
         const sluice_plan_forward *const forward = &options->forwards[k];
         SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION + 1 + k], step,
-                                            forward->name, forward->microbatches,
-                                            forward->samples));
+                                            plan->names[SLUICE_PLAN_EVALUATION + 1 + k],
+                                            forward->microbatches, forward->samples));
     }
     for (int k = 1; k < plan->count; k++) assert(regions_agree(step, plan->programs[k]));
     return SLUICE_OK;

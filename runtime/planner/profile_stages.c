@@ -5,6 +5,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/compiled.h"
 #include "sluice/profile.h"
 
 sluice_status sluice_profile_find(const sluice_profile_table **out, const sluice_profile *profile,
@@ -44,21 +45,6 @@ sluice_status sluice_profile_split(sluice_split *out, const sluice_profile_table
     const sluice_status status = sluice_split_minmax(out, costs, table->layer_count, stages);
     sluice__free(costs);
     return status;
-}
-
-static sluice_status check_split(const sluice_profile_table *table, const sluice_split *split,
-                                 const sluice_schedule *schedule) {
-    const int stages = sluice_schedule_stages(schedule);
-    if (split->stages != stages)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
-                            split->stages, sluice_schedule_name(schedule), stages);
-    if (split->first[0] != 0 || split->first[stages] != table->layer_count)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the split covers %d layers, the profile has %d",
-                            split->first[stages] - split->first[0], table->layer_count);
-    for (int s = 0; s < stages; s++)
-        if (split->first[s] >= split->first[s + 1])
-            return sluice__fail(SLUICE_E_ARGUMENT, "stage %d of the split has no layers", s);
-    return SLUICE_OK;
 }
 
 static void sum_stage(const sluice_profile_costs *out, int s, const sluice_profile_layer *layers,
@@ -116,7 +102,7 @@ static void add_permanent(const sluice_profile_costs *out, const sluice_profile 
 sluice_status sluice_profile_stages(const sluice_profile_costs *out, const sluice_profile *profile,
                                     const sluice_profile_table *table, const sluice_split *split,
                                     const sluice_schedule *schedule, int states) {
-    SLUICE__TRY(check_split(table, split, schedule));
+    SLUICE__TRY(sluice__check_split(split, schedule, table->layer_count, "profile"));
     for (int r = 0; r < sluice_schedule_ranks(schedule); r++) out->updates[r] = 0;
     for (int s = 0; s < split->stages; s++) {
         const int first = split->first[s], count = split->first[s + 1] - first;

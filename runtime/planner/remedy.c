@@ -130,20 +130,13 @@ void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *mode
                                    sluice_schedule_microbatches(schedule), all},
                        .out     = out,
                        .bytes   = bytes};
+    s.used          = (size_t)snprintf(out, bytes, "these fit: ");
     candidate again = s.now;
     again.recompute = true;
     if (!all) try_candidate(&s, &again);
     try_all(&s, s.now);
     if (!all && s.found == 0) try_all(&s, again);
     if (s.found == 0)
-        snprintf(out, bytes,
-                 "nothing that was tried fits: use smaller minibatches or a smaller model");
-    else {
-        const size_t length = strlen("these fit: ");
-        if (s.used + length < bytes) {
-            memmove(out + length, out, s.used + 1);
-            /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): inserted in front of the text */
-            memcpy(out, "these fit: ", length);
-        }
-    }
+        (void)snprintf(out, bytes,
+                       "nothing that was tried fits: use smaller minibatches or a smaller model");
 }

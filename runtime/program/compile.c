@@ -35,6 +35,21 @@ static sluice_status check_size(const sluice_schedule *schedule) {
     return sluice__check_forwards(schedule);
 }
 
+sluice_status sluice__check_split(const sluice_split *split, const sluice_schedule *schedule,
+                                  int layers, const char *what) {
+    const int stages = sluice_schedule_stages(schedule);
+    if (split->stages != stages)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
+                            split->stages, sluice_schedule_name(schedule), stages);
+    if (split->first[0] != 0 || split->first[stages] != layers)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the split covers %d layers, the %s has %d",
+                            split->first[stages] - split->first[0], what, layers);
+    for (int s = 0; s < stages; s++)
+        if (split->first[s] >= split->first[s + 1])
+            return sluice__fail(SLUICE_E_ARGUMENT, "stage %d of the split has no layers", s);
+    return SLUICE_OK;
+}
+
 static sluice_status check(const sluice_schedule *schedule, const sluice_model *model,
                            const sluice_split *split, const sluice_program_options *options) {
     const int stages = sluice_schedule_stages(schedule);
@@ -59,17 +74,7 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "bytes per stage are given together with a model, which "
                             "determines them");
-    if (split->stages != stages)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the split has %d stages, the schedule '%s' has %d",
-                            split->stages, sluice_schedule_name(schedule), stages);
-    const int layers = sluice_model_layer_count(model);
-    if (split->first[stages] != layers)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the split covers %d layers, the model has %d",
-                            split->first[stages], layers);
-    for (int s = 0; s < stages; s++)
-        if (split->first[s] >= split->first[s + 1] || split->first[0] != 0)
-            return sluice__fail(SLUICE_E_ARGUMENT, "stage %d of the split has no layers", s);
-    return SLUICE_OK;
+    return sluice__check_split(split, schedule, sluice_model_layer_count(model), "model");
 }
 
 /* Where micro-batches are uneven, larger ones come first. */
@@ -217,14 +222,14 @@ static sluice_status try_depth(sluice_program *program, const sluice_schedule *s
     return status == SLUICE_OK ? verify(program, deadlock) : status;
 }
 
-/* Two sends of a link may be outstanding; more if the schedule would deadlock otherwise. */
+/* Two sends to a peer may be outstanding; more if the schedule would deadlock otherwise. */
 static sluice_status make_lists(sluice_program *program, const sluice_schedule *schedule) {
     sluice_program_bytes *permanent;
     SLUICE__TRY(sluice__alloc(&permanent, (size_t)program->ranks, sizeof *permanent));
     for (int r = 0; r < program->ranks; r++) permanent[r] = program->rank[r].bytes;
     const int max        = 2 * program->stages * program->microbatches;
     sluice_status status = SLUICE_OK;
-    for (int depth = 2;; depth *= 2) {
+    for (int depth = SLUICE__MIN_OUTSTANDING;; depth *= 2) {
         bool deadlock = false;
         status        = try_depth(program, schedule, depth, &deadlock);
         if (status == SLUICE_OK || !deadlock || depth >= max) break;

@@ -66,6 +66,12 @@ sluice_status sluice__program_compile_edges(sluice_program **out, const sluice_s
                                             const sluice__tensor *tensors, int count,
                                             const sluice_program_options *options);
 
+/* The split must have a stage for each of the schedule's, cover `layers` layers of `what` ("model",
+ * "profile"), and leave no stage empty. E_ARGUMENT. */
+sluice_status sluice__check_split(const sluice_split *split, const sluice_schedule *schedule,
+                                  int layers, const char *what);
+
+/* The stage that a layer of the model is on. */
 int sluice__layer_stage(const sluice_program *program, int layer);
 
 /* ---- memory/slots.c ---- */
@@ -81,8 +87,7 @@ size_t sluice__edge_bytes(const sluice_program *program, int edge, int i);
 sluice_status sluice__add_tie_edges(sluice_program *program);
 /* Whether a later use shares the values of use `first`. */
 bool sluice__is_tied(const sluice_model *model, int first);
-/* The stage that a use of a parameter is on, and the rank of that stage. */
-int sluice__use_stage(const sluice_program *program, int use);
+/* The rank of the stage that a use of a parameter is on. */
 int sluice__use_rank(const sluice_program *program, int use);
 /* The first of the edges that carry the terms of parameter `first` to `rank`; the others follow it
  * in the order of uses. -1: there are none. */
@@ -92,8 +97,10 @@ int sluice__tie_edge(const sluice_program *program, int rank, int first);
 struct sluice__lowered;
 /* Take `bytes` from the arena, count them in `*kind`, and return their offset. */
 size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes);
+/* Offsets of what every rank keeps between steps: parameters, gradients, state. E_HOST_MEMORY. */
 sluice_status sluice__plan_permanent(sluice_program *program);
-/* Fill program->rank[rank] from the lowered list, whose instructions it takes over. */
+/* Fill program->rank[rank] from the lowered list, whose instructions it takes over.
+ * E_HOST_MEMORY. */
 sluice_status sluice__plan_rank(sluice_program *program, int rank, struct sluice__lowered *lowered);
 
 /* ---- memory/layer_state.c ---- */
@@ -105,12 +112,14 @@ int sluice__layer_state_count(const sluice_program *program, int layer);
 int sluice__layer_rank(const sluice_program *program, int layer);
 
 /* ---- verify/ ---- */
-/* `*deadlock`: whether the failure is one. */
+/* `*deadlock`: whether the failure is one. E_SCHEDULE, E_HOST_MEMORY. */
 sluice_status sluice__verify(const sluice_program *program, const sluice_instruction *const *lists,
                              const int *counts, sluice_queues queues, bool *deadlock);
 
 /* ---- simulate/: costs ---- */
+/* E_ARGUMENT names the first cost that is not a finite number, at least 0. */
 sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stages, int ranks);
+/* Of one instruction, in the unit of `costs`. */
 double sluice__action_cost(const sluice_simulation_costs *costs, const sluice_instruction *compute);
 double sluice__update_cost(const sluice_simulation_costs *costs, int rank);
 

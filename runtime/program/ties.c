@@ -10,12 +10,12 @@ bool sluice__is_tied(const sluice_model *model, int first) {
     return false;
 }
 
-int sluice__use_stage(const sluice_program *program, int use) {
+static int use_stage(const sluice_program *program, int use) {
     return sluice__layer_stage(program, sluice_model_use(program->model, use)->layer);
 }
 
 int sluice__use_rank(const sluice_program *program, int use) {
-    return program->stage_rank[sluice__use_stage(program, use)];
+    return program->stage_rank[use_stage(program, use)];
 }
 
 /* The first use on `rank` of the parameter whose first use is `first`; -1: it has none. */
@@ -34,8 +34,8 @@ static sluice_status add_terms(sluice_program *program, int first, int holder) {
         const sluice_parameter_use *use = sluice_model_use(model, u);
         if (use->first != first) continue;
         SLUICE__TRY(sluice__edges_add(
-            &program->edges, &(sluice__edge){.is      = {.producer = sluice__use_stage(program, u),
-                                                         .consumer = sluice__use_stage(program, holder),
+            &program->edges, &(sluice__edge){.is      = {.producer = use_stage(program, u),
+                                                         .consumer = use_stage(program, holder),
                                                          .tensor   = u,
                                                          .payload  = SLUICE_PAYLOAD_TIE},
                                              .channel = -1,

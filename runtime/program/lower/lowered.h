@@ -30,12 +30,12 @@ void sluice__lowered_free(sluice__lowered *lowered);
 /* An instruction with no field set. */
 extern const sluice_instruction sluice__blank;
 
+/* These append copies. E_HOST_MEMORY. */
 sluice_status sluice__add_instruction(sluice__lowered *out, const sluice_instruction *instruction);
-/* A new buffer, for the instruction about to be added. */
+/* A new buffer, for the instruction about to be added; `kind`: a role, or SLUICE_MEMORY_TIES. */
 sluice_status sluice__add_buffer(sluice__lowered *out, int *buffer, int kind);
 /* The last instruction uses `bytes` of `buffer`, or permanent bytes at `offset`, as its slot
- * `slot`.
- */
+ * `slot`. */
 sluice_status sluice__use_buffer(sluice__lowered *out, int buffer, int slot, size_t bytes);
 sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, int slot, size_t bytes);
 /* Set a post's payload and channel, which follow from its edge. */
@@ -44,12 +44,13 @@ void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges);
 sluice_status sluice__add_wait(sluice__lowered *out, int posted);
 
 /* ---- lower.c ---- */
-/* Lower the actions of `rank`; up to `depth` sends of a link may be outstanding. Start from {0};
+/* Lower the actions of `rank`; up to `depth` sends to a peer may be outstanding. Start from {0};
  * release with sluice__lowered_free(), on failure too. E_HOST_MEMORY. */
 sluice_status sluice__lower_rank(sluice__lowered *out, const sluice_program *program,
                                  const sluice__rank_links *links, int rank, int depth);
 
-/* ---- lower_update.c: what follows the drain of the step's transfers ---- */
+/* ---- lower_update.c ---- */
+/* Append what follows the drain of the step's transfers. E_HOST_MEMORY. */
 sluice_status sluice__lower_update(sluice__lowered *out, const sluice_program *program,
                                    const sluice__rank_links *links, int rank);
 

@@ -25,7 +25,7 @@ typedef struct entry {
     int64_t time;
     int turn;      /* of the pair, among the pairs of one time */
     int low, high; /* the two ranks */
-    int rank, block;
+    int block;
     const sluice_action *action; /* the producer */
     int made;                    /* number among the edges that it produces for */
 } entry;
@@ -52,7 +52,7 @@ static int compare(const void *left, const void *right) {
 }
 
 /* Add the k-th transfer that `action` produces for other stages. */
-static sluice_status add_entry(ordering *all, int r, int block, const sluice_action *action, int k,
+static sluice_status add_entry(ordering *all, int block, const sluice_action *action, int k,
                                int64_t time) {
     sluice__derived made = {0};
     bool exists;
@@ -66,7 +66,7 @@ static sluice_status add_entry(ordering *all, int r, int block, const sluice_act
     const int low              = made.from < made.to ? made.from : made.to;
     const int high             = made.from + made.to - low;
     const int turn             = high - low == 1 ? low % 2 : 2;
-    all->entries[all->count++] = (entry){time, turn, low, high, r, block, action, k};
+    all->entries[all->count++] = (entry){time, turn, low, high, block, action, k};
     return SLUICE_OK;
 }
 
@@ -75,7 +75,7 @@ static sluice_status add_block(ordering *all, int r, int b, int64_t end) {
     for (int n = 0; n < block->count; n++) {
         const sluice_action *action = &all->ranks[r].actions[block->first + n];
         const int count             = sluice__count_made(all->wiring, action);
-        for (int k = 0; k < count; k++) SLUICE__TRY(add_entry(all, r, b, action, k, end));
+        for (int k = 0; k < count; k++) SLUICE__TRY(add_entry(all, b, action, k, end));
     }
     return SLUICE_OK;
 }

@@ -11,8 +11,6 @@
 #include "runtime/base/error.h"
 #include "runtime/program/lower/wiring.h"
 
-enum { MIN_OUTSTANDING = 2 };
-
 typedef struct releases {
     const sluice__edges *edges;
     int ranks;
@@ -73,7 +71,7 @@ static void order_sends(releases *all, sluice__rank_links *rank) {
 static int64_t begin_of(const sluice__rank_links *rank, int b, const int64_t *ends) {
     int64_t begin = ends[b];
     for (int k = 0; k < rank->blocks[b].count; k++)
-        begin -= rank->actions[rank->blocks[b].first + k].kind == SLUICE_ACTION_B ? 2 : 1;
+        begin -= sluice__unit_time(rank->actions[rank->blocks[b].first + k].kind);
     return begin;
 }
 
@@ -86,7 +84,7 @@ static void release_sends(releases *all, sluice__rank_links *rank, const int64_t
         const int *sends    = &all->sends[all->peer[post->peer]];
         int *const released = &all->released[post->peer];
         const int64_t begin = begin_of(rank, post->block, ends);
-        while (*released <= post->order - MIN_OUTSTANDING &&
+        while (*released <= post->order - SLUICE__MIN_OUTSTANDING &&
                all->received[transfer_of(all, &rank->posts[sends[*released]])] <= begin)
             ++*released;
         post->released = *released;

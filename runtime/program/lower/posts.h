@@ -5,6 +5,9 @@
 
 #include "runtime/program/edges.h"
 
+/* Sends to a peer that may be outstanding in any case. */
+enum { SLUICE__MIN_OUTSTANDING = 2 };
+
 /* Consecutive actions of a rank that run as one: an overlap group, or a single action. */
 typedef struct sluice__block {
     int first, count; /* in `actions` of its rank */

@@ -60,7 +60,7 @@ static bool run_block(clockwork *clocks, int r) {
         const int64_t input = input_time(clocks, &actions[k]);
         if (input == INT64_MAX) return false;
         if (input > begin) begin = input;
-        lasts += actions[k].kind == SLUICE_ACTION_B ? 2 : 1;
+        lasts += sluice__unit_time(actions[k].kind);
     }
     clocks->ends[r][b] = begin + lasts;
     clocks->at[r]++;

@@ -21,6 +21,7 @@ static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward,
                           (size_t)microbatch];
 }
 
+/* Append a copy. E_HOST_MEMORY. */
 sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *post);
 /* Sort by the block before which they are posted; stable. E_HOST_MEMORY. */
 sluice_status sluice__sort_posts(sluice__rank_links *rank);
@@ -37,6 +38,10 @@ sluice_status sluice__find_derived(sluice__derived *out, bool *exists, const slu
 /* How many edges an action produces for. */
 int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action);
 
+/* What F, I and W take where nothing is known of their times: 1; B is an I and a W. */
+static inline int sluice__unit_time(sluice_action_kind kind) {
+    return kind == SLUICE_ACTION_B ? 2 : 1;
+}
 /* When each rank's blocks end if F, I and W take 1 and transfers nothing (unit_times.c): a list per
  * rank, each to be freed; INT64_MAX where a block is never reached. E_HOST_MEMORY. */
 sluice_status sluice__unit_times(int64_t **ends, const sluice__wiring *wiring,

@@ -67,7 +67,7 @@ static link_of_chain next_link(const sluice__machine *machine, const link_of_cha
 
 static void name_link(char *out, size_t bytes, const sluice__machine *machine,
                       const link_of_chain *link, bool first) {
-    char words[96];
+    char words[SLUICE__WORDS];
     if (link->at < 0) {
         snprintf(out, bytes, "rank %d has ended", link->rank);
         return;

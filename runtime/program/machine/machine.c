@@ -163,7 +163,7 @@ static void begin_shared(sluice__machine *machine, int t, double begin) {
  * and the next one when that has ended. */
 static void advance_queue(sluice__machine *machine, int q) {
     const sluice__queue *queue = &machine->transfers.queues[q];
-    const int count            = queue->sends > queue->receives ? queue->sends : queue->receives;
+    const int count            = sluice__queue_length(queue);
     int *resolved              = &machine->resolved[q];
     for (; *resolved < count; ++*resolved) {
         const int t                        = queue->first + *resolved;

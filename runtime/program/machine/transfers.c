@@ -6,10 +6,6 @@
 #include "runtime/base/error.h"
 #include "runtime/program/compiled.h"
 
-static int transfers_of(const sluice__queue *queue) {
-    return queue->sends > queue->receives ? queue->sends : queue->receives;
-}
-
 /* The queue of a channel, created on its first post. */
 static sluice__queue *open_queue(sluice__transfers *transfers, int channel) {
     int *const index = &transfers->queue_of[channel];
@@ -41,7 +37,7 @@ static sluice_status allocate_transfers(sluice__transfers *transfers) {
     for (int q = 0; q < transfers->queue_count; q++) {
         sluice__queue *queue = &transfers->queues[q];
         queue->first         = transfers->count;
-        transfers->count += transfers_of(queue);
+        transfers->count += sluice__queue_length(queue);
         queue->sends = queue->receives = 0; /* counted again as they are numbered */
     }
     const size_t count = (size_t)transfers->count;
@@ -69,7 +65,7 @@ static void number_posts(sluice__transfers *transfers) {
 static void describe_transfers(sluice__transfers *transfers) {
     for (int q = 0; q < transfers->queue_count; q++) {
         const sluice__queue *queue = &transfers->queues[q];
-        const int end              = queue->first + transfers_of(queue);
+        const int end              = queue->first + sluice__queue_length(queue);
         for (int t = queue->first; t < end; t++) {
             const int send = transfers->send_at[t];
             const sluice_instruction *post =

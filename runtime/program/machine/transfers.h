@@ -16,6 +16,10 @@ typedef struct sluice__queue {
     int sends, receives; /* posts; the larger is the number of transfers */
 } sluice__queue;
 
+static inline int sluice__queue_length(const sluice__queue *queue) {
+    return queue->sends > queue->receives ? queue->sends : queue->receives;
+}
+
 typedef struct sluice__transfers {
     int ranks;
     const sluice__edges *edges;             /* borrowed */

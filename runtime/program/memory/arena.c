@@ -26,8 +26,6 @@
 #include "runtime/program/memory/rows.h"
 #include "runtime/program/memory/streams.h"
 
-_Static_assert((int)SLUICE__KINDS == (int)SLUICE_MEMORY_KINDS, "every kind of buffer is counted");
-
 /* ---- permanent: masters, working copies, gradients, optimizer state, bookkeeping ---- */
 
 size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes) {

@@ -9,8 +9,7 @@ typedef struct sluice__buffer {
     size_t bytes;
     int begin, end; /* lifetime: first and last tick of use */
     size_t offset;  /* set by sluice__place() */
-    int kind;       /* what it holds, to count bytes by kind: below SLUICE__KINDS */
+    int kind;       /* what it holds, to count bytes by kind: below SLUICE_MEMORY_KINDS */
 } sluice__buffer;
-enum { SLUICE__KINDS = 10 };
 
 #endif

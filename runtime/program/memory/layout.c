@@ -44,14 +44,14 @@ static int find_in_batch(const sluice_model *model, const char *name) {
 
 /* The stage's part that `read` names, created unless a layer before has read it in that type. */
 static const sluice__part *find_part(sluice__layout *layout, const sluice_model *model,
-                                     const sluice_batch_read *read, sluice__spot *spot) {
+                                     const sluice_batch_read *read) {
     const int index = find_in_batch(model, read->name);
     for (int k = 0; k < layout->part_count; k++)
         if (layout->parts[k].index == index && layout->parts[k].shape.type == read->shape.type)
             return &layout->parts[k];
     sluice__part *part = &layout->parts[layout->part_count++];
     *part              = (sluice__part){index, layout->bytes[SLUICE_ROLE_BATCH], read->shape};
-    keep(layout, spot, SLUICE_ROLE_BATCH, sluice_shape_bytes(&read->shape));
+    layout->bytes[SLUICE_ROLE_BATCH] += sluice__align(sluice_shape_bytes(&read->shape));
     return part;
 }
 
@@ -60,10 +60,9 @@ static void keep_parts(sluice__layout *layout, sluice__layer_spots *kept,
     for (int l = 0; l < layout->count; l++)
         for (int k = 0; k < layout->descriptions[l].batch_count; k++) {
             const sluice_batch_read *read = &layout->descriptions[l].batch[k];
-            sluice__spot *spot            = &kept[l].batch[k];
-            const sluice__part *part      = find_part(layout, model, read, spot);
-            *spot = (sluice__spot){sluice_shape_bytes(&part->shape) > 0, SLUICE_ROLE_BATCH,
-                                   part->offset};
+            const sluice__part *part      = find_part(layout, model, read);
+            kept[l].batch[k]              = (sluice__spot){sluice_shape_bytes(&part->shape) > 0,
+                                                           SLUICE_ROLE_BATCH, part->offset};
             if (read->until > layout->batch_until) layout->batch_until = read->until;
         }
 }

@@ -4,7 +4,7 @@
 #define SLUICE_PROGRAM_PLACEMENT_H
 
 #include "runtime/program/memory/buffer.h"
-#include "sluice/status.h"
+#include "sluice/program.h"
 
 enum { SLUICE__ALIGNMENT = 256 };
 
@@ -24,6 +24,7 @@ sluice_status sluice__place(sluice__buffer *buffers, int count, size_t *total);
 sluice_status sluice__peak(const sluice__buffer *buffers, int count, int ticks, size_t *peak,
                            int *at, size_t *sums);
 /* (Aligned) bytes alive at `tick`, by kind. */
-void sluice__alive(const sluice__buffer *buffers, int count, int tick, size_t bytes[SLUICE__KINDS]);
+void sluice__alive(const sluice__buffer *buffers, int count, int tick,
+                   size_t bytes[SLUICE_MEMORY_KINDS]);
 
 #endif

@@ -244,7 +244,7 @@ sluice_status sluice__check_transfers(const sluice__verifier *v) {
     const sluice__transfers *all = &v->machine.transfers;
     for (int q = 0; q < all->queue_count; q++) {
         const sluice__queue *queue = &all->queues[q];
-        const int count = queue->sends > queue->receives ? queue->sends : queue->receives;
+        const int count            = sluice__queue_length(queue);
         for (int k = 0; k < count; k++) SLUICE__TRY(check_transfer(v, queue, k));
     }
     return SLUICE_OK;
