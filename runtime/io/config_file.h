@@ -16,7 +16,7 @@ struct json_t;
 typedef struct sluice__config_file {
     struct json_t *object;
     const char *path; /* borrowed */
-    bool failed;      /* the last insertion's status, of a file that is written */
+    bool failed;      /* an insertion failed, which sluice__config_save() reports */
 } sluice__config_file;
 
 /* ---- reading ---- */
@@ -43,8 +43,10 @@ sluice_status sluice__config_expect(const sluice__config_file *file, const char 
 
 /* ---- writing: values in the order of the calls, then all of it into the file ---- */
 
+/* An empty one for `path`, which is borrowed. Release with sluice__config_close(). */
 void sluice__config_create(sluice__config_file *out, const char *path);
 void sluice__config_set_text(sluice__config_file *file, const char *key, const char *text);
+/* A list of one text. */
 void sluice__config_set_texts(sluice__config_file *file, const char *key, const char *only);
 void sluice__config_set_count(sluice__config_file *file, const char *key, int64_t count);
 void sluice__config_set_number(sluice__config_file *file, const char *key, double number);
