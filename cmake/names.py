@@ -14,9 +14,6 @@ MIRRORED = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual
             "runtime/transport/nccl")
 # Opaque types of a seam: each kind behind it defines its own, and no two meet in one file.
 OPAQUE = {"sluice__transport"}
-# File names that occur twice for now: {name: why}.
-TWICE = {
-}
 TAG = re.compile(r"^(?:typedef )?(?:struct|union|enum) (sluice__\w+) \{")
 FUNCTION_TYPE = re.compile(r"^typedef [^(;]*?\b(sluice__\w+)\(")
 
@@ -55,12 +52,9 @@ def repeated_files():
         if os.path.dirname(path) not in MIRRORED:
             found[os.path.basename(path)].append(path)
     for name in sorted(found):
-        if len(found[name]) > 1 and name not in TWICE:
+        if len(found[name]) > 1:
             for path in found[name]:
                 yield f"{path}:1: {len(found[name])} files are called {name}; rename one"
-    for name in TWICE:
-        if len(found[name]) < 2:
-            yield f"cmake/names.py:1: {name} is unique now; remove it from TWICE"
 
 
 def main():

@@ -43,9 +43,10 @@ found=0
 while IFS= read -r line; do
     pattern=${line% = *} say=${line##* = }
     # shellcheck disable=SC2086
-    hits=$(grep -HniP -- "$pattern" $files | cut -c 1-160)
+    hits=$(grep -HniP -- "$pattern" $files)
+    [ $? -le 1 ] || exit 2 # a pattern that grep refuses finds nothing
     [ -n "$hits" ] || continue
     found=$((found + $(wc -l <<<"$hits")))
-    sed "s|\$|   -- say: ${say//|/\\|}|" <<<"$hits"
+    sed "s|\$|   -- say: ${say//|/\\|}|" <<<"$hits" | cut -c 1-200
 done <<<"$table"
 [ "$found" -eq 0 ]
