@@ -9,18 +9,8 @@ if [ -n "$sanitizers" ]; then
 fi
 prefix=$(mktemp -d "$build/installed.XXXXXX")
 trap 'rm -rf "$prefix"' EXIT
-failures=0
+. "$here/../support/complain.sh"
 strict=(-Wall -Wextra -Wpedantic -Werror)
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-finish() {
-    [ $failures -eq 0 ] && echo "all as expected"
-    exit $((failures > 0))
-}
 
 installed=$(cmake --install "$build" --prefix "$prefix/sluice" 2>&1) || { echo "$installed"; exit 1; }
 pc=$(find "$prefix/sluice" -name sluice.pc)

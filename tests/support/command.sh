@@ -4,12 +4,7 @@ set -u
 command=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
+. "$(dirname "${BASH_SOURCE[0]}")/complain.sh"
 
 # refuse STATUS TEXT ARGUMENT...: exits with STATUS and exactly the message TEXT, prints nothing and leaves no file.
 refuse() {
@@ -27,9 +22,4 @@ refuse() {
 # has FILE TEXT: the file contains the text.
 has() {
     grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 800 "$1")"
-}
-
-finish() {
-    [ $failures -eq 0 ] && echo "all as expected"
-    exit $((failures > 0))
 }

@@ -15,10 +15,6 @@ static sluice_status join(rank_thread *me, double seconds) {
     return me->ops->join(me->transport, me->rank, me->device, me->stream, seconds);
 }
 
-static void nap(double seconds) {
-    (void)nanosleep(&(struct timespec){0, (long)(seconds * 1e9)}, NULL);
-}
-
 /* ---- join ---- */
 
 static bool meets(const sluice__transport_ops *ops) {

@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <regex.h>
+#include <time.h>
 
 bool test_matches(const char *text, const char *pattern) {
     regex_t compiled;
@@ -13,6 +14,10 @@ bool test_matches(const char *text, const char *pattern) {
     const bool matches = regexec(&compiled, text, 0, NULL, 0) == 0;
     regfree(&compiled);
     return matches;
+}
+
+void nap(double seconds) {
+    (void)nanosleep(&(struct timespec){0, (long)(seconds * 1e9)}, NULL);
 }
 
 uint64_t test_seed(void) {

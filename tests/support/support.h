@@ -41,6 +41,7 @@ bool test_matches(const char *text, const char *pattern);
 
 /* xorshift64*; the seed comes from SLUICE_SEED or is 1, and is printed. */
 uint64_t test_seed(void);
+void nap(double seconds); /* less than 1 */
 
 uint64_t test_random(uint64_t *state);
 

@@ -63,7 +63,6 @@ bool emu__enter_back_from(const char *function, const void *from, cudaError_t *e
 
 /* ---- counts.c ---- */
 
-#define emu__count_call(function) emu__count_call_from(function, __builtin_return_address(0))
 void emu__count_call_from(const char *function, const void *from); /* reports a forbidden one */
 void emu__count(const char *what);
 void emu__live(const char *what, int more); /* objects that must be released (locked) */

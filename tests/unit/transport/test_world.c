@@ -47,10 +47,6 @@ static void run(sluice__world *world, sluice__host_gather *gather, void *(*body)
         if (ranks[r].status != SLUICE_OK) fail_msg("rank %d: %s", r, ranks[r].said);
 }
 
-static void nap(double seconds) {
-    (void)nanosleep(&(struct timespec){0, (long)(seconds * 1e9)}, NULL);
-}
-
 /* ---- the world ---- */
 
 static void one_process_has_all_ranks(void **state) {
