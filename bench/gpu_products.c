@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gpu_products.c */
+/* gpu_products.c -- what is trained on a card, and the matrix products in it. */
 #include "gpu_products.h"
 
 #include "bench.h"
