@@ -43,11 +43,13 @@ typedef struct sluice_pipeline_options {
     const bool *recompute;        /* per stage, as in sluice_program_options; NULL: none */
     size_t memory_limit;          /* limit on the bytes of each rank's arena; 0: none */
     const sluice_simulation_costs *costs; /* for device "virtual" only: how long actions, links and
-                                           * updates take, in seconds; must outlive the pipeline */
+                                           * updates take, in seconds; must outlive the pipeline.
+                                           * They also decide in sluice_program_options */
     int ranks_per_device; /* neighbouring ranks that share a GPU; 0: as few as the GPUs allow */
     sluice_precision precision; /* one that the device has operations for */
     const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
                             * GPUs, one rank on each), "auto": local here; NULL: auto */
+    int outstanding;       /* sends to each peer, as in sluice_program_options; 0: no limit */
 } sluice_pipeline_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -67,7 +69,8 @@ typedef struct sluice_pipeline_options {
         /* costs            */ 0,                               \
         /* ranks_per_device */ 0,                               \
         /* precision        */ SLUICE_PRECISION_FP32,           \
-        /* transport        */ 0                                \
+        /* transport        */ 0,                               \
+        /* outstanding      */ 0                                \
     }
 /* clang-format on */
 

@@ -41,6 +41,9 @@ typedef struct sluice_plan_options {
     size_t memory_limit;   /* limit on the bytes of each rank's arena; 0: none */
     const sluice_plan_forward *forwards; /* more programs */
     int forward_count;
+    const sluice_simulation_costs *costs; /* of the step, as in sluice_program_options; NULL: not
+                                           * known */
+    int outstanding;                      /* likewise; 0: no limit */
 } sluice_plan_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -55,7 +58,9 @@ typedef struct sluice_plan_options {
         /* recompute     */ 0,                           \
         /* memory_limit  */ 0,                           \
         /* forwards      */ 0,                           \
-        /* forward_count */ 0                            \
+        /* forward_count */ 0,                           \
+        /* costs         */ 0,                           \
+        /* outstanding   */ 0                            \
     }
 /* clang-format on */
 

@@ -135,6 +135,39 @@ typedef struct sluice_stage_bytes {
     size_t permanent; /* parameters, their gradients and optimizer state */
 } sluice_stage_bytes;
 
+/* ---- costs of actions and links ---- */
+
+/* A transfer takes latency + size / bandwidth; bandwidth 0: size does not matter. */
+typedef struct sluice_link_cost {
+    int from, to; /* ranks */
+    double latency, bandwidth;
+} sluice_link_cost;
+
+/*
+ * A transfer takes the time of its payload plus that of its link. Its size is in bytes, or 1 in a
+ * program whose bytes are not known. Start from {.stages = ...}: what is left out costs nothing.
+ *
+ * Channels of one link (the same two ranks, the same direction) share its bandwidth: latencies
+ * overlap, bytes are served one transfer after another. A transfer begins when both ends are posted
+ * and the one before it in its channel is done, and is ready after payload and latency; ready ones
+ * are served in the order in which they became ready, at the same time the lower channel first.
+ * Over one queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its
+ * begin.
+ */
+typedef struct sluice_simulation_costs {
+    const sluice_cost *stages;  /* one per stage */
+    double activation_transfer; /* time of the payload, on any link */
+    double gradient_transfer;
+    double update;                 /* norm and update, each rank */
+    const double *recompute;       /* per stage; NULL: as long as F */
+    const double *updates;         /* per rank; NULL: `update` */
+    double latency, bandwidth;     /* of every link */
+    const sluice_link_cost *links; /* exceptions; the last one that matches counts */
+    int link_count;
+} sluice_simulation_costs;
+
+/* ---- compile ---- */
+
 typedef struct sluice_program_options {
     size_t size;     /* sizeof(sluice_program_options), set by the initializer */
     int64_t samples; /* of a minibatch; at least one per micro-batch */
@@ -147,6 +180,13 @@ typedef struct sluice_program_options {
     sluice_queues queues;
     const sluice_stage_bytes *bytes; /* per stage, for a program without a model; NULL: every buffer
                                       * is one unit, and no bytes are known */
+    /* When a rank waits for what it has sent: a later wait keeps a buffer longer, an earlier one
+     * may hold up the rank. With costs, when the send has ended under them; where they hold, no
+     * rank is held up. Without, when it is certain to have ended, whatever actions take. A schedule
+     * that names its transfers is taken as it is. */
+    const sluice_simulation_costs *costs; /* NULL: not known */
+    int outstanding; /* at most so many sends to each peer are not waited for, more only where the
+                      * schedule would deadlock; 0: as many as follow from the above */
 } sluice_program_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -159,7 +199,9 @@ typedef struct sluice_program_options {
         /* working_bytes */ 0,                              \
         /* recompute     */ 0,                              \
         /* queues        */ SLUICE_QUEUES_PER_CHANNEL,      \
-        /* bytes         */ 0                               \
+        /* bytes         */ 0,                              \
+        /* costs         */ 0,                              \
+        /* outstanding   */ 0                               \
     }
 /* clang-format on */
 
@@ -215,6 +257,9 @@ typedef struct sluice_program_bytes {
 /* "saved activations, until I"; never NULL. `kind` below SLUICE_MEMORY_KINDS. */
 SLUICE_API const char *sluice_memory_kind_name(int kind);
 SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank);
+/* Most sends of the rank that are outstanding at once, before the drain: posted and not waited for.
+ * `*bytes` gets the most bytes that such sends occupy. */
+SLUICE_API int sluice_program_outstanding(size_t *bytes, const sluice_program *program, int rank);
 /* Most stage-activations that the rank holds at once: F begun, B (or W) not ended. */
 SLUICE_API int sluice_program_peak_activations(const sluice_program *program, int rank);
 
@@ -234,35 +279,6 @@ SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
                                                const int *counts, sluice_queues queues);
 
 /* ---- simulation: time ---- */
-
-/* A transfer takes latency + size / bandwidth; bandwidth 0: size does not matter. */
-typedef struct sluice_link_cost {
-    int from, to; /* ranks */
-    double latency, bandwidth;
-} sluice_link_cost;
-
-/*
- * A transfer takes the time of its payload plus that of its link. Its size is in bytes, or 1 in a
- * program whose bytes are not known. Start from {.stages = ...}: what is left out costs nothing.
- *
- * Channels of one link (the same two ranks, the same direction) share its bandwidth: latencies
- * overlap, bytes are served one transfer after another. A transfer begins when both ends are posted
- * and the one before it in its channel is done, and is ready after payload and latency; ready ones
- * are served in the order in which they became ready, at the same time the lower channel first.
- * Over one queue per rank nothing is shared: a transfer lasts latency + size / bandwidth from its
- * begin.
- */
-typedef struct sluice_simulation_costs {
-    const sluice_cost *stages;  /* one per stage */
-    double activation_transfer; /* time of the payload, on any link */
-    double gradient_transfer;
-    double update;                 /* norm and update, each rank */
-    const double *recompute;       /* per stage; NULL: as long as F */
-    const double *updates;         /* per rank; NULL: `update` */
-    double latency, bandwidth;     /* of every link */
-    const sluice_link_cost *links; /* exceptions; the last one that matches counts */
-    int link_count;
-} sluice_simulation_costs;
 
 typedef struct sluice_rank_times {
     double *begin, *end;  /* per instruction; each begins where the one before it ends */

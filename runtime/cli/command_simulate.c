@@ -19,6 +19,8 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
     settings.queues                 = tool_queues(&options->choice);
     settings.bytes                  = costs.bytes;
     settings.recompute              = costs.recomputes;
+    settings.outstanding            = (int)options->costs.outstanding;
+    settings.costs                  = costs.given ? &costs.costs : NULL;
     if (!failed)
         failed = cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
     if (!failed)

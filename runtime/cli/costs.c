@@ -15,6 +15,7 @@ const cli_option cost_options[] = {
     {"split", 0, CLI_TRAIN | CLI_SIMULATE, "N,N,...", "Layers of each stage (balanced over FLOPs; a profile's so that the most expensive stage costs the least)", cli_take_text, .field = FIELD(split)},
     {"recompute", 0, CLI_TRAIN | CLI_SIMULATE, "STAGES", "none (the default), full, or stages, as in 0,2: forward again before backward", cli_take_text, .field = FIELD(recompute)},
     {"link", 0, CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Cost of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
+    {"outstanding", 0, CLI_TRAIN | CLI_SIMULATE, "N", "Sends to each rank that may be outstanding: fewer take less memory and may hold up the sender (as many as have not ended under the given costs; without, as many as never hold it up)", cli_take_count, .field = FIELD(outstanding), .min = 1, .max = 1 << 30},
     {"update", 0, CLI_SIMULATE, "T", "Time of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
     {0}};
 /* clang-format on */
@@ -223,6 +224,7 @@ int given_costs_read(given_costs *out, const cost_choice *choice, const sluice_s
         CLI_TRY(read_costs(out, choice->costs ? choice->costs : "1,1,1", stages));
     CLI_TRY(cli_read_recompute(out->recomputes, choice->recompute, stages));
     CLI_TRY(read_links(out, choice, ranks));
+    out->given           = choice->profile || choice->costs || choice->links.count > 0;
     out->costs.stages    = out->stages;
     out->costs.recompute = out->recompute;
     out->costs.updates   = choice->update ? NULL : out->updates;

@@ -10,6 +10,7 @@ typedef struct cost_choice {
     const char *costs, *profile, *split, *recompute, *update;
     int64_t microbatch; /* samples: the profile's table; 0: not given */
     cli_texts links;
+    int64_t outstanding; /* sends; 0: not given */
 } cost_choice;
 
 /* Options of a cost_choice. */
@@ -25,6 +26,7 @@ typedef struct given_costs {
     bool *recomputes;          /* per stage */
     sluice_split *split;       /* of the profile's layers */
     sluice_profile *profile;
+    bool given; /* some cost is; else all actions take 1, and transfers nothing */
 } given_costs;
 
 /* Start from {0}; release with given_costs_free(), after a failure too. */

@@ -36,6 +36,14 @@ static void print_kind(const char *name, size_t bytes) {
     if (bytes > 0) printf("  %12s  %s\n", cli_bytes(bytes).text, name);
 }
 
+static void print_sends(const sluice_program *program, int r) {
+    size_t bytes    = 0;
+    const int sends = sluice_program_outstanding(&bytes, program, r);
+    if (sends > 0)
+        printf("  at most %d send%s outstanding, which keep%s %s\n", sends, sends > 1 ? "s" : "",
+               sends > 1 ? "" : "s", cli_bytes(bytes).text);
+}
+
 static void print_peak(const sluice_program_bytes *bytes, const sluice_program *program, int r) {
     int count;
     const sluice_instruction *const at = &sluice_program_list(&count, program, r)[bytes->peak];
@@ -68,6 +76,7 @@ static void print_rank(const sluice_plan *plan, int r) {
             printf("  %12s  more, for the %s\n", cli_bytes(needs - bytes.arena).text,
                    sluice_plan_program_name(plan, k));
     }
+    print_sends(step, r);
     print_peak(&bytes, step, r);
     printf("\n");
 }

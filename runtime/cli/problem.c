@@ -149,6 +149,7 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.seed                    = options->seed;
     settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
+    settings.outstanding             = (int)options->costs.outstanding;
     settings.memory_limit            = options->explain_memory ? 0 : options->memory_limit;
     return settings;
 }

@@ -49,16 +49,20 @@ static void print_times(const sluice_simulation *simulation) {
 
 static void print_ranks(const sluice_simulation *simulation, const sluice_program *program,
                         bool sized) {
-    printf("rank        busy  inner idle  makespan idle  live%s\n", sized ? "       bytes" : "");
+    printf("rank        busy  inner idle  makespan idle  live  sends%s\n",
+           sized ? "       bytes" : "");
     for (int r = 0; r < simulation->ranks; r++) {
         const sluice_rank_times *const rank = &simulation->rank[r];
-        printf("%4d  %10g  %8.1f %%  %11.1f %%  %4d", r, rank->busy, 100 * rank->inner_idle,
-               100 * makespan_idle(simulation, r), rank->peak_activations);
+        size_t kept                         = 0;
+        printf("%4d  %10g  %8.1f %%  %11.1f %%  %4d  %5d", r, rank->busy, 100 * rank->inner_idle,
+               100 * makespan_idle(simulation, r), rank->peak_activations,
+               sluice_program_outstanding(&kept, program, r));
         if (sized) printf("  %10s", cli_bytes(sluice_program_memory(program, r).live).text);
         printf("\n");
     }
-    printf("live: peak stage-activations, held from F to B or W%s\n",
-           sized ? "; bytes: peak in use, with parameters, gradients and optimizer state" : "");
+    printf(
+        "live: peak stage-activations, held from F to B or W; sends: most outstanding at once%s\n",
+        sized ? "; bytes: peak in use, with parameters, gradients and optimizer state" : "");
 }
 
 int simulate_print(const simulate_options *options, const given_costs *costs,
@@ -102,6 +106,13 @@ static json_t *live_of(const sluice_simulation *simulation, const sluice_program
                        int rank) {
     (void)program;
     return json_integer(simulation->rank[rank].peak_activations);
+}
+
+static json_t *sends_of(const sluice_simulation *simulation, const sluice_program *program,
+                        int rank) {
+    size_t bytes;
+    (void)simulation;
+    return json_integer(sluice_program_outstanding(&bytes, program, rank));
 }
 
 static json_t *bytes_of(const sluice_simulation *simulation, const sluice_program *program,
@@ -151,6 +162,7 @@ int simulate_print_json(const simulate_options *options, const given_costs *cost
     add_ranks(object, &good, "rank_makespan_idle", simulation, program, makespan_idle_of);
     add_ranks(object, &good, "busy", simulation, program, busy_of);
     add_ranks(object, &good, "peak_live", simulation, program, live_of);
+    add_ranks(object, &good, "peak_sends", simulation, program, sends_of);
     if (costs->bytes) add_ranks(object, &good, "peak_bytes", simulation, program, bytes_of);
     json_add(object, &good, "critical_path", critical_path(simulation, &good));
     json_add(object, &good, "transfers", transfers(simulation, &good));

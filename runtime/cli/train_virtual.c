@@ -28,6 +28,7 @@ static int prepare(virtual_run *run) {
     settings.samples      = sluice_schedule_microbatches(run->schedule);
     settings.costs        = &run->costs.costs;
     settings.recompute    = run->costs.recomputes;
+    settings.outstanding  = (int)options->costs.outstanding;
     settings.deadline_s   = options->timeout;
     settings.memory_limit = options->memory_limit;
     return cli_report(

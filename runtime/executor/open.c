@@ -151,6 +151,8 @@ static sluice_status plan_options(sluice_plan_options *out, const sluice_pipelin
     out->states       = from->optimizer->state_count(from->optimizer_config);
     out->recompute    = from->recompute;
     out->memory_limit = from->memory_limit;
+    out->costs        = from->costs;
+    out->outstanding  = from->outstanding;
     if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
     out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;

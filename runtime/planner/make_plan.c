@@ -70,6 +70,8 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
     settings.states                 = options->states;
     settings.queues                 = options->queues;
     settings.recompute              = options->recompute;
+    settings.costs                  = options->costs;
+    settings.outstanding            = options->outstanding;
     if (!split) {
         SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
         SLUICE__TRY_OUT(sluice_split_from_model(even, plan->model, sluice_schedule_stages(schedule),
@@ -155,8 +157,9 @@ sluice_status sluice_plan_make(sluice_plan **out, const sluice_model *model,
     SLUICE__TRY_OUT(compile_step(plan, schedule, split, &settings));
     SLUICE__TRY_OUT(compile_forwards(plan, &settings));
     SLUICE__TRY_OUT(check_limit(plan, schedule, &settings));
-    plan->options.recompute = NULL; /* the caller may free it */
+    plan->options.recompute = NULL; /* the caller may free these */
     plan->options.forwards  = NULL;
+    plan->options.costs     = NULL;
     *out                    = plan;
     plan                    = NULL;
 out:

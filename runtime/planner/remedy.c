@@ -9,13 +9,14 @@
 #include "runtime/base/text.h"
 #include "runtime/planner/planner.h"
 
-enum { MAX_REMEDIES = 4, MAX_RANKS = 64, WORDS = 96 };
+enum { MAX_REMEDIES = 4, MAX_RANKS = 64, WORDS = 96, FEW_SENDS = 2 };
 
 /* Another way to run the same minibatch. */
 typedef struct candidate {
     const char *schedule;
     int ranks, chunks, microbatches; /* chunks 0: the schedule's default */
     bool recompute;
+    int outstanding; /* sends; 0: no limit */
 } candidate;
 
 typedef struct search {
@@ -42,7 +43,9 @@ static sluice_status plan(size_t *largest, const search *s, const candidate *wit
     SLUICE__TRY_OUT(sluice__alloc(&recompute, (size_t)stages, sizeof *recompute));
     for (int k = 0; k < stages; k++) recompute[k] = with->recompute;
     options.recompute    = recompute;
-    options.memory_limit = 0; /* the caller compares */
+    options.outstanding  = with->outstanding;
+    options.costs        = NULL; /* those of other stages */
+    options.memory_limit = 0;    /* the caller compares */
     SLUICE__TRY_OUT(sluice_plan_make(&made, s->model, schedule, NULL, &options));
     *largest = 0;
     for (int r = 0; r < with->ranks; r++) {
@@ -74,6 +77,8 @@ static void describe(char words[WORDS], const candidate *now, const candidate *w
     if (with->microbatches != now->microbatches)
         add_words(words, "%d micro-batches", with->microbatches);
     if (with->ranks != now->ranks) add_words(words, "%d ranks", with->ranks);
+    if (with->outstanding != now->outstanding)
+        add_words(words, "%d outstanding sends", with->outstanding);
 }
 
 /* Whether `with` fits; if so, it is added to the text. */
@@ -127,10 +132,13 @@ void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *mode
                        .options = options,
                        .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
                                    stages / sluice_schedule_ranks(schedule),
-                                   sluice_schedule_microbatches(schedule), all},
+                                   sluice_schedule_microbatches(schedule), all, options->outstanding},
                        .out     = out,
                        .bytes   = bytes};
     s.used          = (size_t)snprintf(out, bytes, "these fit: ");
+    candidate few   = s.now;
+    few.outstanding = FEW_SENDS;
+    if (s.now.outstanding == 0) try_candidate(&s, &few);
     candidate again = s.now;
     again.recompute = true;
     if (!all) try_candidate(&s, &again);

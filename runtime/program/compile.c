@@ -65,6 +65,12 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "%d optimizer state tensors per parameter; there can be 0 to %d",
                             options->states, SLUICE_UPDATE_STATES);
+    if (options->outstanding < 0)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "at most %d outstanding sends; give 1 or more, or 0 for no limit",
+                            options->outstanding);
+    if (options->costs)
+        SLUICE__TRY(sluice__check_costs(options->costs, stages, sluice_schedule_ranks(schedule)));
     if ((int)options->precision < 0 || (int)options->precision >= SLUICE_PRECISIONS)
         return sluice__fail(SLUICE_E_UNSUPPORTED, "precision %d does not exist",
                             (int)options->precision);
@@ -178,11 +184,10 @@ static void drop_lists(sluice_program *program, const sluice_program_bytes *perm
     }
 }
 
-static sluice_status make_list(sluice_program *program, sluice__rank_links *links, int r,
-                               int depth) {
+static sluice_status make_list(sluice_program *program, sluice__rank_links *links, int r) {
     sluice__lowered lowered = {0};
     sluice_status status    = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__lower_rank(&lowered, program, links, r, depth));
+    SLUICE__TRY_OUT(sluice__lower_rank(&lowered, program, links, r));
     assert(sluice__lowered_check(program, &lowered));
     SLUICE__TRY_OUT(sluice__plan_rank(program, r, &lowered));
     assert(sluice__program_check(program, r));
@@ -210,29 +215,29 @@ out:
     return status;
 }
 
-/* Lower, plan and verify with `depth` outstanding sends per link. */
-static sluice_status try_depth(sluice_program *program, const sluice_schedule *schedule, int depth,
-                               bool *deadlock) {
+/* Lower, plan and verify with at most `outstanding` sends to a peer; 0: as many as decided. */
+static sluice_status try_lists(sluice_program *program, const sluice_schedule *schedule,
+                               int outstanding, bool *deadlock) {
     sluice__rank_links *links = NULL;
     sluice_status status      = SLUICE_OK;
-    SLUICE__TRY(sluice__links_make(&links, schedule, &program->edges, program->options.queues));
+    SLUICE__TRY(sluice__links_make(&links, schedule, program, outstanding));
     for (int r = 0; r < program->ranks && status == SLUICE_OK; r++)
-        status = make_list(program, &links[r], r, depth);
+        status = make_list(program, &links[r], r);
     sluice__links_free(links, program->ranks);
     return status == SLUICE_OK ? verify(program, deadlock) : status;
 }
 
-/* Two sends to a peer may be outstanding; more if the schedule would deadlock otherwise. */
+/* Where the limit on outstanding sends makes the schedule deadlock, it is raised. */
 static sluice_status make_lists(sluice_program *program, const sluice_schedule *schedule) {
     sluice_program_bytes *permanent;
     SLUICE__TRY(sluice__alloc(&permanent, (size_t)program->ranks, sizeof *permanent));
     for (int r = 0; r < program->ranks; r++) permanent[r] = program->rank[r].bytes;
     const int max        = 2 * program->stages * program->microbatches;
     sluice_status status = SLUICE_OK;
-    for (int depth = SLUICE__MIN_OUTSTANDING;; depth *= 2) {
+    for (int outstanding = program->options.outstanding;; outstanding *= 2) {
         bool deadlock = false;
-        status        = try_depth(program, schedule, depth, &deadlock);
-        if (status == SLUICE_OK || !deadlock || depth >= max) break;
+        status        = try_lists(program, schedule, outstanding, &deadlock);
+        if (status == SLUICE_OK || !deadlock || outstanding == 0 || outstanding >= max) break;
         drop_lists(program, permanent);
     }
     sluice__free(permanent);
@@ -262,7 +267,8 @@ static sluice_status compile(sluice_program **out, const sluice_schedule *schedu
     SLUICE__TRY_OUT(join_stages(program, tensors, tensor_count));
     SLUICE__TRY_OUT(sluice__plan_permanent(program));
     SLUICE__TRY_OUT(make_lists(program, schedule));
-    program->options.bytes = NULL; /* the caller may free it */
+    program->options.bytes = NULL; /* the caller may free them */
+    program->options.costs = NULL;
     *out                   = program;
 out:
     if (status != SLUICE_OK) sluice_program_free(program);

@@ -52,6 +52,24 @@ sluice_edge sluice_program_edge(const sluice_program *program, int edge) {
     return program->edges.list[edge].is;
 }
 
+int sluice_program_outstanding(size_t *bytes, const sluice_program *program, int rank) {
+    const sluice__rank_program *own = &program->rank[rank];
+    size_t now = 0, max = 0;
+    int count = 0, most = 0;
+    for (int n = 0; n < own->count; n++) {
+        const sluice_instruction *at = &own->list[n];
+        const bool waits             = at->kind == SLUICE_INSTRUCTION_WAIT;
+        if (!at->sends || at->microbatch < 0) continue;
+        const size_t size = sluice__edge_bytes(program, at->edge, at->microbatch);
+        count += waits ? -1 : 1;
+        now = waits ? now - size : now + size;
+        if (count > most) most = count;
+        if (now > max) max = now;
+    }
+    *bytes = max;
+    return most;
+}
+
 sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank) {
     return program->rank[rank].bytes;
 }

@@ -9,17 +9,14 @@ typedef struct lowering {
     const sluice_program *program;
     const sluice__rank_links *links;
     sluice__lowered *out;
-    int rank, depth;
+    int rank;
     int *local_stage, *local_edge; /* number among those of this rank; -1: on none of its stages */
     int stages, edges;             /* of this rank */
     int *known;                    /* buffer of each (edge, micro-batch), then of each (own role,
                                     * stage, micro-batch); -1 */
     int *post_at;                  /* instruction of each post of `links` */
     bool *waited;                  /* of each post */
-    int *sends, *first_send;       /* posts that send, by peer; [peer]: index of its first */
-    int *released;                 /* [peer]: how many of the sends to it have been waited for */
-    int *send_of;                  /* of (local edge, micro-batch): the post that sends it; -1 */
-    int *of_block, *next_of_block; /* first post that a block produces or uses; the next; -1 */
+    int *of_block, *next_of_block; /* first post that is waited for before a block; the next; -1 */
     bool *wrote_input, *wrote_weight; /* per stage: its first gradient has been written */
     bool *recomputed;                 /* [local stage][micro-batch]: its F saved nothing */
     int *slot_buffers;                /* of an instruction, while it is added */
@@ -76,7 +73,7 @@ static sluice_status find_slot_buffer(lowering *at, int *buffer, const sluice_in
 
 /* ---- compute ---- */
 
-static sluice_instruction_kind compute_kind(sluice_action_kind kind) {
+sluice_instruction_kind sluice__compute_kind(sluice_action_kind kind) {
     switch (kind) {
     case SLUICE_ACTION_B:
         return SLUICE_INSTRUCTION_BACKWARD;
@@ -116,32 +113,17 @@ static sluice_status add_on_buffers(lowering *at, const sluice_instruction *inst
     return SLUICE_OK;
 }
 
-static bool is_backward(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_B || kind == SLUICE_ACTION_I;
-}
-
-/* Whether the F at action `k` runs again before its backward: the stage recomputes, and the
- * backward does not follow at once. */
-static bool is_recomputed(const lowering *at, int k) {
-    const sluice_action *f = &at->links->actions[k];
-    if (!at->program->trains || !at->program->recompute[f->stage]) return false;
-    if (k + 1 == at->links->action_count) return true;
-    const sluice_action *next = f + 1;
-    return !(is_backward(next->kind) && next->stage == f->stage &&
-             next->microbatch == f->microbatch);
-}
-
 /* Add the compute instruction of the rank's action `k`. */
 static sluice_status add_compute(lowering *at, int k) {
     const sluice_action *action    = &at->links->actions[k];
     sluice_instruction instruction = sluice__blank;
-    instruction.kind               = compute_kind(action->kind);
+    instruction.kind               = sluice__compute_kind(action->kind);
     instruction.stage              = action->stage;
     instruction.microbatch         = action->microbatch;
     instruction.group              = action->group;
     if (action->kind == SLUICE_ACTION_F) {
-        const bool again                                                = is_recomputed(at, k);
-        instruction.recomputed                                          = again;
+        const bool again       = sluice__runs_again(at->program, at->links, k);
+        instruction.recomputed = again;
         at->recomputed[of_stage(at, action->stage, action->microbatch)] = again;
     }
     mark_first(at, &instruction);
@@ -153,7 +135,7 @@ static sluice_status add_recomputes(lowering *at, const sluice__block *block) {
     for (int k = block->first; k < block->first + block->count; k++) {
         const sluice_action *action    = &at->links->actions[k];
         sluice_instruction instruction = sluice__blank;
-        if (!is_backward(action->kind) ||
+        if (!sluice__needs_forward(action->kind) ||
             !at->recomputed[of_stage(at, action->stage, action->microbatch)])
             continue;
         instruction.kind       = SLUICE_INSTRUCTION_RECOMPUTE;
@@ -192,41 +174,12 @@ static sluice_status wait_for(lowering *at, int which) {
     return sluice__add_wait(at->out, at->post_at[which]);
 }
 
-/* Wait for the sends that will be done by the time that the producer of `post` begins; `depth`
- * sends to a peer may be outstanding in any case. */
-static sluice_status wait_for_sends(lowering *at, const sluice__post *post, int posted) {
-    const int far   = post->order + 1 - at->depth;
-    const int last  = post->released < far ? post->released : far;
-    int *const next = &at->released[post->peer];
-    for (; *next < last; ++*next) {
-        const int which = at->sends[at->first_send[post->peer] + *next];
-        if (which >= posted) break;
-        SLUICE__TRY(wait_for(at, which));
-    }
-    return SLUICE_OK;
-}
-
-/* When a gradient has arrived, the output that it belongs to has, too, and its send need not be
- * outstanding any longer. */
-static sluice_status wait_for_output(lowering *at, const sluice__post *gradient, int posted) {
-    const int output = sluice__reverse_of(&at->program->edges, gradient->edge);
-    const int which  = at->send_of[of_edge(at, output, gradient->microbatch)];
-    return which >= 0 && which < posted ? wait_for(at, which) : SLUICE_OK;
-}
-
-/* Before block `b`: wait for its inputs, and for earlier sends so that few are outstanding. */
+/* Before block `b`: wait for its inputs, and for sends that have ended by then. */
 static sluice_status add_waits(lowering *at, int b, int posted) {
-    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
-        if (at->links->posts[k].sends)
-            SLUICE__TRY(wait_for_sends(at, &at->links->posts[k], posted));
-    }
-    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k]) {
-        const sluice__post *post = &at->links->posts[k];
-        if (post->sends || k >= posted) continue;
-        SLUICE__TRY(wait_for(at, k));
-        if (sluice__is_backward(at->program->edges.list[post->edge].is.payload))
-            SLUICE__TRY(wait_for_output(at, post, posted));
-    }
+    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k])
+        if (k < posted && !at->links->posts[k].sends) SLUICE__TRY(wait_for(at, k));
+    for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k])
+        if (k < posted && at->links->posts[k].sends) SLUICE__TRY(wait_for(at, k));
     return SLUICE_OK;
 }
 
@@ -248,34 +201,19 @@ static sluice_status lower_steps(lowering *at) {
 
 /* ---- all ---- */
 
-/* Chain the posts that each block produces or uses, in order. */
+/* Chain the posts that are waited for before each block, in order. */
 static sluice_status group_posts(lowering *at) {
     const sluice__rank_links *links = at->links;
-    SLUICE__TRY(sluice__alloc(&at->of_block, (size_t)links->block_count, sizeof *at->of_block));
+    SLUICE__TRY(sluice__alloc(&at->of_block, (size_t)links->block_count + 1, sizeof *at->of_block));
     SLUICE__TRY(
         sluice__alloc(&at->next_of_block, (size_t)links->post_count, sizeof *at->next_of_block));
-    for (int b = 0; b < links->block_count; b++) at->of_block[b] = -1;
+    for (int b = 0; b <= links->block_count; b++) at->of_block[b] = -1;
     for (int k = links->post_count - 1; k >= 0; k--) {
-        int *const first     = &at->of_block[links->posts[k].block];
-        at->next_of_block[k] = *first;
-        *first               = k;
+        const sluice__post *post = &links->posts[k];
+        int *const first         = &at->of_block[post->sends ? post->until : post->block];
+        at->next_of_block[k]     = *first;
+        *first                   = k;
     }
-    return SLUICE_OK;
-}
-
-/* List the sends to each peer in the order in which they are posted. */
-static sluice_status index_sends(lowering *at) {
-    const sluice__rank_links *links = at->links;
-    const int p                     = at->program->ranks;
-    SLUICE__TRY(sluice__alloc(&at->sends, (size_t)links->post_count, sizeof *at->sends));
-    SLUICE__TRY(sluice__alloc(&at->first_send, (size_t)p + 1, sizeof *at->first_send));
-    SLUICE__TRY(sluice__alloc(&at->released, (size_t)p, sizeof *at->released));
-    for (int k = 0; k < links->post_count; k++)
-        if (links->posts[k].sends) at->first_send[links->posts[k].peer + 1]++;
-    for (int q = 0; q < p; q++) at->first_send[q + 1] += at->first_send[q];
-    for (int k = 0; k < links->post_count; k++)
-        if (links->posts[k].sends)
-            at->sends[at->first_send[links->posts[k].peer] + links->posts[k].order] = k;
     return SLUICE_OK;
 }
 
@@ -302,12 +240,6 @@ static sluice_status make_tables(lowering *at) {
     SLUICE__TRY(sluice__alloc(&at->recomputed, stages, sizeof *at->recomputed));
     SLUICE__TRY(sluice__alloc(&at->known, all, sizeof *at->known));
     for (size_t k = 0; k < all; k++) at->known[k] = -1;
-    SLUICE__TRY(sluice__alloc(&at->send_of, edges, sizeof *at->send_of));
-    for (size_t k = 0; k < edges; k++) at->send_of[k] = -1;
-    for (int k = 0; k < at->links->post_count; k++) {
-        const sluice__post *post = &at->links->posts[k];
-        if (post->sends) at->send_of[of_edge(at, post->edge, post->microbatch)] = k;
-    }
     return SLUICE_OK;
 }
 
@@ -318,7 +250,6 @@ static sluice_status prepare(lowering *at) {
     SLUICE__TRY(sluice__alloc(&at->post_at, posts, sizeof *at->post_at));
     SLUICE__TRY(sluice__alloc(&at->waited, posts, sizeof *at->waited));
     SLUICE__TRY(group_posts(at));
-    SLUICE__TRY(index_sends(at));
     SLUICE__TRY(index_stages(at));
     SLUICE__TRY(make_tables(at));
     SLUICE__TRY(sluice__alloc(&at->slot_buffers, slots, sizeof *at->slot_buffers));
@@ -328,8 +259,8 @@ static sluice_status prepare(lowering *at) {
 }
 
 sluice_status sluice__lower_rank(sluice__lowered *out, const sluice_program *program,
-                                 const sluice__rank_links *links, int rank, int depth) {
-    lowering at = {.program = program, .links = links, .out = out, .rank = rank, .depth = depth};
+                                 const sluice__rank_links *links, int rank) {
+    lowering at          = {.program = program, .links = links, .out = out, .rank = rank};
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(prepare(&at));
     SLUICE__TRY_OUT(lower_steps(&at));
@@ -342,10 +273,6 @@ out:
     sluice__free(at.known);
     sluice__free(at.post_at);
     sluice__free(at.waited);
-    sluice__free(at.sends);
-    sluice__free(at.first_send);
-    sluice__free(at.released);
-    sluice__free(at.send_of);
     sluice__free(at.of_block);
     sluice__free(at.next_of_block);
     sluice__free(at.wrote_input);

@@ -44,10 +44,12 @@ void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges);
 sluice_status sluice__add_wait(sluice__lowered *out, int posted);
 
 /* ---- lower.c ---- */
-/* Lower the actions of `rank`; up to `depth` sends to a peer may be outstanding. Start from {0};
- * release with sluice__lowered_free(), on failure too. E_HOST_MEMORY. */
+/* Lower the actions of `rank`. Start from {0}; release with sluice__lowered_free(), on failure too.
+ * E_HOST_MEMORY. */
 sluice_status sluice__lower_rank(sluice__lowered *out, const sluice_program *program,
-                                 const sluice__rank_links *links, int rank, int depth);
+                                 const sluice__rank_links *links, int rank);
+/* The instruction that runs an action that computes. */
+sluice_instruction_kind sluice__compute_kind(sluice_action_kind kind);
 
 /* ---- lower_update.c ---- */
 /* Append what follows the drain of the step's transfers. E_HOST_MEMORY. */

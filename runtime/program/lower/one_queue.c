@@ -2,8 +2,10 @@
 /*
  * one_queue.c -- one order of all transfers, for transports in which each rank has one queue.
  *
- * Transfers are sorted by the time at which their producers end (F, I and W take 1, transfers
- * nothing), then by pair of ranks, stage, kind and micro-batch. Transfers of one time and one pair
+ * Transfers are sorted by the time at which their producers end under the given costs (without:
+ * F, I and W take 1, transfers nothing), then by pair of ranks, stage, kind and micro-batch. No
+ * action takes less than a millionth of the longest one, so that nothing comes before what it waits
+ * for. Transfers of one time and one pair
  * form a group, which both ranks issue as one, so that activations and gradients are exchanged. A
  * group is one kernel of the pair's communicator; groups of other pairs come before or after it in
  * the rank's one queue.
@@ -15,14 +17,16 @@
  * Every rank issues its groups in that order. Everything that the first unfinished group waits for,
  * compute or earlier groups, comes before it in the order: so some group can always proceed.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/lower/wiring.h"
+#include "runtime/program/compiled.h"
+#include "runtime/program/lower/block_times.h"
 
 typedef struct entry {
-    int64_t time;
+    double time;
     int turn;      /* of the pair, among the pairs of one time */
     int low, high; /* the two ranks */
     int block;
@@ -53,7 +57,7 @@ static int compare(const void *left, const void *right) {
 
 /* Add the k-th transfer that `action` produces for other stages. */
 static sluice_status add_entry(ordering *all, int block, const sluice_action *action, int k,
-                               int64_t time) {
+                               double time) {
     sluice__derived made = {0};
     bool exists;
     SLUICE__TRY(sluice__find_derived(&made, &exists, all->wiring, action, k, block));
@@ -70,7 +74,7 @@ static sluice_status add_entry(ordering *all, int block, const sluice_action *ac
     return SLUICE_OK;
 }
 
-static sluice_status add_block(ordering *all, int r, int b, int64_t end) {
+static sluice_status add_block(ordering *all, int r, int b, double end) {
     const sluice__block *block = &all->ranks[r].blocks[b];
     for (int n = 0; n < block->count; n++) {
         const sluice_action *action = &all->ranks[r].actions[block->first + n];
@@ -80,12 +84,12 @@ static sluice_status add_block(ordering *all, int r, int b, int64_t end) {
     return SLUICE_OK;
 }
 
-static sluice_status add_entries(ordering *all, int64_t *const *ends, bool *reached) {
+static sluice_status add_entries(ordering *all, const sluice__block_times *times, bool *reached) {
     *reached = true;
     for (int r = 0; r < all->wiring->ranks; r++)
         for (int b = 0; b < all->ranks[r].block_count; b++) {
-            if (ends[r][b] == INT64_MAX) *reached = false;
-            SLUICE__TRY(add_block(all, r, b, ends[r][b]));
+            if (isinf(times->rank[r].end[b])) *reached = false;
+            SLUICE__TRY(add_block(all, r, b, times->rank[r].end[b]));
         }
     return SLUICE_OK;
 }
@@ -146,30 +150,44 @@ static void place_posts(sluice__rank_links *rank) {
     }
 }
 
-static sluice_status order(ordering *all, int64_t **ends, bool *reached) {
+/* The shortest duration at which transfers are ordered; 0 if all costs are 0. */
+static double shortest_time(const sluice_simulation_costs *costs, int stages) {
+    double longest = 0;
+    for (int s = 0; s < stages; s++)
+        longest = fmax(longest, fmax(costs->stages[s].forward,
+                                     costs->stages[s].input + costs->stages[s].weight));
+    return 1e-6 * longest;
+}
+
+/* Times at which every action takes some. */
+static sluice_status make_order_times(sluice__block_times *out, const ordering *all) {
+    const sluice_simulation_costs *costs = all->wiring->program->options.costs;
+    const double shortest                = costs ? shortest_time(costs, all->wiring->stages) : 0;
+    return sluice__block_times_make(out, all->wiring, all->ranks, shortest > 0 ? costs : NULL,
+                                    shortest);
+}
+
+static sluice_status order(ordering *all, sluice__block_times *ordered,
+                           const sluice__block_times *times, bool *reached) {
     const size_t channels = (size_t)all->wiring->edges->channel_count;
-    SLUICE__TRY(sluice__unit_times(ends, all->wiring, all->ranks));
-    SLUICE__TRY(add_entries(all, ends, reached));
+    SLUICE__TRY(make_order_times(ordered, all));
+    SLUICE__TRY(add_entries(all, ordered, reached));
     if (!*reached) return SLUICE_OK;
     if (all->count > 0) /* a single rank has none, and qsort() needs an array */
         qsort(all->entries, (size_t)all->count, sizeof *all->entries, compare);
     SLUICE__TRY(sluice__alloc(&all->numbers, channels, sizeof *all->numbers));
     SLUICE__TRY(issue(all));
+    if (times) sluice__receive_in_time(all->ranks, all->wiring, times);
     for (int r = 0; r < all->wiring->ranks; r++) place_posts(&all->ranks[r]);
     return SLUICE_OK;
 }
 
 sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                                     bool *reached) {
-    const size_t p       = (size_t)wiring->ranks;
-    ordering all         = {.ranks = ranks, .wiring = wiring};
-    int64_t **ends       = NULL;
-    sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&ends, p, sizeof *ends));
-    SLUICE__TRY_OUT(order(&all, ends, reached));
-out:
-    for (size_t r = 0; ends && r < p; r++) sluice__free(ends[r]);
-    sluice__free(ends);
+                                     const sluice__block_times *times, bool *reached) {
+    ordering all                = {.ranks = ranks, .wiring = wiring};
+    sluice__block_times ordered = {0};
+    const sluice_status status  = order(&all, &ordered, times, reached);
+    sluice__block_times_free(&ordered, wiring->ranks);
     sluice__free(all.entries);
     sluice__free(all.numbers);
     return status;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* posts.c -- from actions to posts of transfers. */
-#include "runtime/program/lower/wiring.h"
+#include "runtime/program/lower/block_times.h"
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/compiled.h"
 
 static bool is_compute(sluice_action_kind kind) {
     return kind == SLUICE_ACTION_F || kind == SLUICE_ACTION_B || kind == SLUICE_ACTION_I ||
@@ -199,8 +200,9 @@ static void order_within_blocks(sluice__rank_links *rank) {
 }
 
 static sluice_status derive_all(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                                const numbering *numbers) {
+                                const numbering *numbers, const sluice__block_times *times) {
     for (int r = 0; r < wiring->ranks; r++) SLUICE__TRY(derive_posts(ranks, r, wiring, numbers));
+    if (times) sluice__receive_in_time(ranks, wiring, times);
     for (int r = 0; r < wiring->ranks; r++) {
         /* derived posts do not use `received` otherwise */
         order_receives(&ranks[r], wiring->edges, numbers->received);
@@ -213,19 +215,19 @@ static sluice_status derive_all(sluice__rank_links *ranks, const sluice__wiring 
 /* ---- all ---- */
 
 static sluice_status make_posts(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                                sluice_queues queues) {
+                                const sluice__block_times *times) {
     const size_t channels = (size_t)wiring->edges->channel_count;
     const bool names      = sluice_schedule_communicates(wiring->schedule);
     numbering numbers     = {0};
     bool done             = false;
     sluice_status status  = SLUICE_OK;
-    if (!names && queues == SLUICE_QUEUES_PER_RANK)
-        SLUICE__TRY(sluice__order_globally(ranks, wiring, &done));
+    if (!names && wiring->program->options.queues == SLUICE_QUEUES_PER_RANK)
+        SLUICE__TRY(sluice__order_globally(ranks, wiring, times, &done));
     if (done) return SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&numbers.sent, channels, sizeof *numbers.sent));
     SLUICE__TRY_OUT(sluice__alloc(&numbers.received, channels, sizeof *numbers.received));
     if (!names)
-        SLUICE__TRY_OUT(derive_all(ranks, wiring, &numbers));
+        SLUICE__TRY_OUT(derive_all(ranks, wiring, &numbers, times));
     else
         for (int r = 0; r < wiring->ranks; r++)
             SLUICE__TRY_OUT(named_posts(ranks, r, wiring, &numbers));
@@ -235,25 +237,48 @@ out:
     return status;
 }
 
+/* Times decide if costs are given, or if there is nothing else to decide by; not where the schedule
+ * places transfers itself, at other times than these. */
+static bool decide_by_time(const sluice__wiring *wiring) {
+    const sluice_program *program = wiring->program;
+    return (program->options.costs || !program->trains) &&
+           !sluice_schedule_communicates(wiring->schedule);
+}
+
+static sluice_status make_links(sluice__rank_links *ranks, sluice__wiring *wiring,
+                                int outstanding) {
+    sluice__block_times times = {0};
+    sluice_status status      = SLUICE_OK;
+    for (int r = 0; r < wiring->ranks; r++) {
+        int count;
+        const sluice_action *list = sluice_schedule_list(&count, wiring->schedule, r);
+        SLUICE__TRY_OUT(take_actions(&ranks[r], list, count, r));
+    }
+    SLUICE__TRY_OUT(find_blocks(wiring, ranks));
+    const bool timed = decide_by_time(wiring);
+    if (timed)
+        SLUICE__TRY_OUT(
+            sluice__block_times_make(&times, wiring, ranks, wiring->program->options.costs, 0));
+    SLUICE__TRY_OUT(make_posts(ranks, wiring, timed ? &times : NULL));
+    SLUICE__TRY_OUT(sluice__end_sends(ranks, wiring, timed ? &times : NULL, outstanding));
+out:
+    sluice__block_times_free(&times, wiring->ranks);
+    return status;
+}
+
 sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule *schedule,
-                                 const sluice__edges *edges, sluice_queues queues) {
+                                 const sluice_program *program, int outstanding) {
     const int p               = sluice_schedule_ranks(schedule);
     sluice__rank_links *ranks = NULL;
-    sluice__wiring wiring     = {.schedule     = schedule,
-                                 .edges        = edges,
+    sluice__wiring wiring     = {.program      = program,
+                                 .schedule     = schedule,
+                                 .edges        = &program->edges,
                                  .ranks        = p,
                                  .stages       = sluice_schedule_stages(schedule),
                                  .microbatches = sluice_schedule_microbatches(schedule)};
     sluice_status status      = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&ranks, (size_t)p, sizeof *ranks));
-    for (int r = 0; r < p; r++) {
-        int count;
-        const sluice_action *list = sluice_schedule_list(&count, schedule, r);
-        SLUICE__TRY_OUT(take_actions(&ranks[r], list, count, r));
-    }
-    SLUICE__TRY_OUT(find_blocks(&wiring, ranks));
-    SLUICE__TRY_OUT(make_posts(ranks, &wiring, queues));
-    SLUICE__TRY_OUT(sluice__release_sends(ranks, &wiring));
+    SLUICE__TRY(sluice__alloc(&ranks, (size_t)p, sizeof *ranks));
+    SLUICE__TRY_OUT(make_links(ranks, &wiring, outstanding));
     *out  = ranks;
     ranks = NULL;
 out:

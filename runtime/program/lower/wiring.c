@@ -4,6 +4,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/compiled.h"
 
 sluice_status sluice__add_post(sluice__rank_links *rank, const sluice__post *post) {
     if (rank->post_count == rank->post_capacity) {
@@ -77,4 +78,13 @@ sluice_status sluice__find_derived(sluice__derived *out, bool *exists, const slu
                                          .at         = consumer > 0 ? consumer - 1 : 0,
                                          .block      = consumer}};
     return SLUICE_OK;
+}
+
+bool sluice__runs_again(const sluice_program *program, const sluice__rank_links *rank, int k) {
+    const sluice_action *f = &rank->actions[k];
+    if (!program->trains || !program->recompute[f->stage]) return false;
+    if (k + 1 == rank->action_count) return true;
+    const sluice_action *next = f + 1;
+    return !(sluice__needs_forward(next->kind) && next->stage == f->stage &&
+             next->microbatch == f->microbatch);
 }

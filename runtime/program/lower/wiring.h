@@ -7,6 +7,7 @@
 #include "runtime/program/lower/posts.h"
 
 typedef struct sluice__wiring {
+    const sluice_program *program;
     const sluice_schedule *schedule;
     const sluice__edges *edges;
     int ranks, stages, microbatches;
@@ -38,22 +39,29 @@ sluice_status sluice__find_derived(sluice__derived *out, bool *exists, const slu
 /* How many edges an action produces for. */
 int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action);
 
-/* What F, I and W take where nothing is known of their times: 1; B is an I and a W. */
-static inline int sluice__unit_time(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_B ? 2 : 1;
-}
-/* When each rank's blocks end if F, I and W take 1 and transfers nothing (unit_times.c): a list per
- * rank, each to be freed; INT64_MAX where a block is never reached. E_HOST_MEMORY. */
-sluice_status sluice__unit_times(int64_t **ends, const sluice__wiring *wiring,
-                                 const sluice__rank_links *ranks);
+/* ---- decisions by time and by evidence ---- */
 
-/* Set `order` and `released` of every send (outstanding.c). E_HOST_MEMORY. */
-sluice_status sluice__release_sends(sluice__rank_links *ranks, const sluice__wiring *wiring);
+struct sluice__block_times;
 
-/* Make the posts of every rank, in one order of all transfers (one_queue.c). `*reached` is false,
- * and no posts are made, if some block can never be reached: the schedule deadlocks over any
- * queues. E_SCHEDULE, E_HOST_MEMORY. */
+/* Move receives that would be posted later than their sends, under the given costs, to before the
+ * block at which their rank is when the send is posted (receives.c). */
+void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                             const struct sluice__block_times *times);
+
+/* Set `until` of every send (outstanding.c). `times`: of the program's costs; NULL: not known.
+ * E_HOST_MEMORY. */
+sluice_status sluice__end_sends(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                const struct sluice__block_times *times, int outstanding);
+
+/* Lower `until` of rank r's sends to the first block that cannot begin before the send has ended,
+ * whatever the times are (evidence.c). E_HOST_MEMORY. */
+sluice_status sluice__end_sends_by_evidence(sluice__rank_links *rank, int r,
+                                            const sluice__wiring *wiring);
+
+/* Make the posts of every rank, in one order of all transfers (one_queue.c); `times` as above.
+ * `*reached` is false, and no posts are made, if some block can never be reached: the schedule
+ * deadlocks over any queues. E_SCHEDULE, E_HOST_MEMORY. */
 sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                                     bool *reached);
+                                     const struct sluice__block_times *times, bool *reached);
 
 #endif

@@ -34,21 +34,26 @@ static double payload_cost(const sluice_simulation_costs *costs, sluice_payload 
                                                 : 0;
 }
 
-static sluice__duration transfer_cost(const void *context, const sluice__transfers *all, int t) {
-    const simulator *sim                 = context;
-    const sluice_simulation_costs *costs = sim->costs;
-    const sluice_transfer_times *times   = &all->times[t];
-    const double size = sim->program->sized ? (double)sluice__edge_bytes(sim->program, times->edge,
-                                                                         times->microbatch)
-                                            : 1;
+sluice__duration sluice__transfer_duration(const sluice_program *program,
+                                           const sluice_simulation_costs *costs, int edge,
+                                           int microbatch) {
+    const sluice__edge *carried        = &program->edges.list[edge];
+    const sluice__channel_key *channel = &program->edges.channels[carried->channel];
+    const double size = program->sized ? (double)sluice__edge_bytes(program, edge, microbatch) : 1;
     double latency = costs->latency, bandwidth = costs->bandwidth;
     for (int l = 0; l < costs->link_count; l++)
-        if (costs->links[l].from == times->from && costs->links[l].to == times->to) {
+        if (costs->links[l].from == channel->from && costs->links[l].to == channel->to) {
             latency   = costs->links[l].latency;
             bandwidth = costs->links[l].bandwidth;
         }
-    return (sluice__duration){payload_cost(costs, times->payload) + latency,
+    return (sluice__duration){payload_cost(costs, carried->is.payload) + latency,
                               bandwidth > 0 ? size / bandwidth : 0};
+}
+
+static sluice__duration duration_of(const void *context, const sluice__transfers *all, int t) {
+    const simulator *sim               = context;
+    const sluice_transfer_times *times = &all->times[t];
+    return sluice__transfer_duration(sim->program, sim->costs, times->edge, times->microbatch);
 }
 
 /* Whether the size of any transfer matters. */
@@ -259,7 +264,7 @@ static sluice_status prepare(simulator *sim) {
     for (int r = 0; r < sim->program->ranks; r++) SLUICE__TRY(make_rank(sim, r));
     SLUICE__TRY(sluice__machine_make(&sim->machine, sim->program->ranks, &sim->program->edges,
                                      sim->lists, sim->counts, sim->program->options.queues));
-    sim->machine.duration = transfer_cost;
+    sim->machine.duration = duration_of;
     sim->machine.context  = sim;
     return have_bandwidth(sim->costs) ? sluice__machine_share(&sim->machine) : SLUICE_OK;
 }

@@ -6,6 +6,12 @@
 #include "runtime/program/machine/machine.h"
 #include "runtime/program/simulate/idle.h"
 
+/* ---- simulator.c ---- */
+/* How long the transfer of an edge that crosses ranks takes; micro-batch -1: of a tie. */
+sluice__duration sluice__transfer_duration(const sluice_program *program,
+                                           const sluice_simulation_costs *costs, int edge,
+                                           int microbatch);
+
 /* ---- held.c ---- */
 /* `live[n]` gets the stage-activations that the rank holds during instruction n, unless `live` is
  * NULL. Returns the maximum. */
