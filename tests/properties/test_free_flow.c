@@ -146,6 +146,34 @@ static void assert_flows(const sluice_schedule *schedule, const sluice_simulatio
             (unsigned long long)seed, got, expected);
 }
 
+/* Most sends outstanding at once, of all ranks. */
+static int count_outstanding(const sluice_schedule *schedule, sluice_program_options options) {
+    sluice_program *program = NULL;
+    int most                = 0;
+    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &options));
+    for (int r = 0; r < sluice_program_ranks(program); r++) {
+        size_t bytes;
+        const int sends = sluice_program_outstanding(&bytes, program, r);
+        if (sends > most) most = sends;
+    }
+    sluice_program_free(program);
+    return most;
+}
+
+static void check_limits(const sluice_schedule *schedule, uint64_t seed) {
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    const int all                  = count_outstanding(schedule, options);
+    for (options.outstanding = 1; options.outstanding < 4; options.outstanding++) {
+        const int sends = count_outstanding(schedule, options);
+        if (sends > all)
+            fail_msg("%s, p=%d, m=%d (seed %llu): %d sends are outstanding with a limit of %d for "
+                     "each rank, and %d without a limit",
+                     sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
+                     sluice_schedule_microbatches(schedule), (unsigned long long)seed, sends,
+                     options.outstanding, all);
+    }
+}
+
 static void check_schedule(const sluice_schedule *schedule, uint64_t *random) {
     const uint64_t seed = *random;
     sluice_cost stages[MAX_STAGES];
@@ -162,6 +190,7 @@ static void check_schedule(const sluice_schedule *schedule, uint64_t *random) {
     options.queues = SLUICE_QUEUES_PER_CHANNEL;
     costs.latency  = random_cost(random) / 5;
     assert_flows(schedule, &costs, "costs and latency known", seed, options);
+    check_limits(schedule, seed);
 }
 
 static sluice_schedule *generate(const char *name, uint64_t *random) {

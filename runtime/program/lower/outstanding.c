@@ -54,6 +54,12 @@ static int block_of_send(const sends *all, int peer, int k) {
     return all->links->posts[all->posts[k]].block;
 }
 
+/* Wait for a send before `block`, or before the first one after its producer. */
+static void end_before(sluice__post *send, int block) {
+    if (block <= send->block) block = send->block + 1;
+    if (block < send->until) send->until = block;
+}
+
 /* The first block that begins at `time` or later. */
 static int first_block(const sluice__rank_links *links, const double *begin, double time) {
     int low = 0, high = links->block_count;
@@ -74,19 +80,15 @@ static void end_by_time(const sends *all, const sluice__wiring *wiring,
             sluice__post *const send = &all->links->posts[all->posts[k]];
             const double end = *sluice__arrival(times, wiring, send->edge, send->microbatch);
             const int few    = block_of_send(all, q, k + MIN_OUTSTANDING);
-            int first        = first_block(all->links, times->rank[r].begin, end);
-            if (isinf(end) || first < few) first = few;
-            if (first < send->until) send->until = first;
+            const int first  = first_block(all->links, times->rank[r].begin, end);
+            end_before(send, isinf(end) || first < few ? few : first);
         }
 }
 
 static void end_by_number(const sends *all, int peers, int outstanding) {
     for (int q = 0; q < peers; q++)
-        for (int k = all->peer[q]; k < all->peer[q + 1]; k++) {
-            sluice__post *const send = &all->links->posts[all->posts[k]];
-            const int first          = block_of_send(all, q, k + outstanding);
-            if (first < send->until) send->until = first;
-        }
+        for (int k = all->peer[q]; k < all->peer[q + 1]; k++)
+            end_before(&all->links->posts[all->posts[k]], block_of_send(all, q, k + outstanding));
 }
 
 static sluice_status end_rank(sluice__rank_links *links, int r, const sluice__wiring *wiring,
