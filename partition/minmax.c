@@ -16,12 +16,20 @@ static sluice_status check_costs(const sluice_cost *costs, int layers, int stage
             SLUICE_E_ARGUMENT, "%d stages need as many layers, and there are %d", stages, layers);
         return sluice__hint(status, "ask for at most %d stages", layers);
     }
+    double all = 0;
     for (int l = 0; l < layers; l++) {
         const double total = costs[l].forward + costs[l].input + costs[l].weight;
         if (!isfinite(total) || costs[l].forward < 0 || costs[l].input < 0 || costs[l].weight < 0)
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "layer %d has a cost that is negative or not finite", l);
+        all += total;
     }
+    if (!isfinite(all * all)) /* solve() adds up squares */
+        return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT,
+                                         "the layers cost %g in all, too much to be divided: its "
+                                         "square overflows",
+                                         all),
+                            "give the costs in a larger unit");
     return SLUICE_OK;
 }
 

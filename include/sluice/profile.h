@@ -44,6 +44,8 @@ typedef struct sluice_profile {
     int link_count;
     sluice_link_cost *links; /* latency in seconds, bandwidth in bytes per second */
     double update_s_per_parameter;
+    double overlap; /* what an overlap group takes, as a factor on the sum of its actions; 0 if the
+                     * file does not say: 1 */
 } sluice_profile;
 
 /* Read a file. E_IO, E_PARSE (which key of which layer is missing, unknown or wrong), E_UNSUPPORTED

@@ -164,6 +164,7 @@ typedef struct sluice_simulation_costs {
     double latency, bandwidth;     /* of every link */
     const sluice_link_cost *links; /* exceptions; the last one that matches counts */
     int link_count;
+    double overlap; /* factor on the costs of actions in overlap groups, at most 1; 0: 1 */
 } sluice_simulation_costs;
 
 /* ---- compile ---- */

@@ -3,6 +3,7 @@
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,9 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 
 /* Say "sluice: ..." on standard error; returns `exit_status`. */
 int cli_fail(int exit_status, const char *format, ...) SLUICE_PRINTF(2, 3);
+/* Say "sluice: warning: ..." on standard error, and add the sentence to `*list`, which is made if
+ * it is NULL: release it with json_decref(). */
+int cli_warn(json_t **list, const char *format, ...) SLUICE_PRINTF(2, 3);
 /* CLI_OK for OK; else print the library's error: CLI_USAGE for E_ARGUMENT, else CLI_FAILED.
  */
 int cli_report(sluice_status status);
@@ -89,8 +93,7 @@ int cli_check_writable(const char *path);
 /* Write time lines into one picture or trace, by the suffix of `path`. */
 int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count);
 
-/* Simulate and print the time line. Release `*out` with sluice_simulation_free(). */
-int cli_print_timeline(sluice_simulation **out, const sluice_program *program,
-                       const sluice_simulation_costs *costs, int columns);
+int cli_print_timeline(const sluice_program *program, const sluice_simulation *simulation,
+                       int columns);
 
 #endif

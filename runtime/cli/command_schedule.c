@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "costs.h"
 #include "drawing.h"
 
 typedef struct schedule_options {
     cli_schedule_choice schedule;
     drawing_choice drawing;
+    cost_choice costs;
     bool csv, list;
 } schedule_options;
 
@@ -21,6 +23,7 @@ static const cli_option own_options[] = {
 
 static const cli_option_table tables[] = {
     {cli_schedule_options, offsetof(schedule_options, schedule), 1, NULL},
+    {cost_options, offsetof(schedule_options, costs), 2, NULL},
     {own_options, 0, 2, NULL},
     {drawing_options, offsetof(schedule_options, drawing), 2, NULL},
     {0}};
@@ -29,6 +32,9 @@ static int check_files(const schedule_options *options) {
     if (options->csv && (options->drawing.svg || options->drawing.trace))
         return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
                                    "and --trace, or --csv");
+    if (options->csv && options->costs.overlap > 0)
+        return cli_fail(CLI_USAGE, "--csv prints no times, which --overlap changes; leave out one "
+                                   "of them");
     return drawing_check(&options->drawing);
 }
 
@@ -54,10 +60,11 @@ static int print_program(const sluice_program *program, const schedule_options *
     sluice_cost *const unit = malloc((size_t)stages * sizeof *unit);
     if (!unit) return cli_fail(CLI_FAILED, "host memory exhausted");
     for (int s = 0; s < stages; s++) unit[s] = (sluice_cost){1, 1, 1};
-    const sluice_simulation_costs costs = {.stages = unit};
+    const sluice_simulation_costs costs = {.stages = unit, .overlap = options->costs.overlap};
     sluice_simulation *simulation       = NULL;
-    int failed =
-        cli_print_timeline(&simulation, program, &costs, drawing_columns(&options->drawing));
+    int failed = cli_report(sluice_program_simulate(&simulation, program, &costs));
+    if (!failed)
+        failed = cli_print_timeline(program, simulation, drawing_columns(&options->drawing));
     if (!failed) {
         print_numbers(simulation);
         failed =
@@ -74,10 +81,15 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
     compile.samples                = sluice_schedule_microbatches(schedule);
     CLI_TRY(cli_check_size(schedule));
     CLI_TRY(cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
-    printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free\n",
+    printf("%s: %d ranks, %d stages, %d micro-batches; F = I = W = 1, B = 2, transfers free",
            sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),
            sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
-    const int failed = print_program(program, options);
+    if (options->costs.overlap > 0) printf(", groups x %g", options->costs.overlap);
+    putchar('\n');
+    json_t *warnings = NULL;
+    int failed       = cost_warn_of_overlap(&warnings, options->costs.overlap, program);
+    if (!failed) failed = print_program(program, options);
+    json_decref(warnings);
     sluice_program_free(program);
     return failed;
 }

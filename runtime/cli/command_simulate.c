@@ -23,6 +23,7 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
     settings.costs                  = costs.given ? &costs.costs : NULL;
     if (!failed)
         failed = cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    if (!failed) failed = given_costs_check(&costs, &options->costs, program);
     if (!failed)
         failed = options->choice.json ? simulate_print_json(options, &costs, schedule, program)
                                       : simulate_print(options, &costs, schedule, program);

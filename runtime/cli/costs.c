@@ -6,6 +6,18 @@
 
 #include "costs.h"
 
+static int take_overlap(void *field, const cli_option *option, const char *name, const char *text) {
+    double factor = 0;
+    (void)option;
+    CLI_TRY(cli_read_number(&factor, name, text, 0, true));
+    *(double *)field = factor;
+    if (factor <= 1) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "%s is '%s'; a group takes at most the sum of its actions: give a "
+                    "factor of more than 0, and at most 1",
+                    name, text);
+}
+
 #define FIELD(member) offsetof(cost_choice, member)
 /* clang-format off */
 const cli_option cost_options[] = {
@@ -14,9 +26,10 @@ const cli_option cost_options[] = {
     {"microbatch-size", 0, CLI_VIRTUAL | CLI_SIMULATE, "N", "The profile's table of micro-batches of N samples (the only one)", cli_take_count, .field = FIELD(microbatch), .min = 1, .max = 1 << 30},
     {"split", 0, CLI_TRAIN | CLI_SIMULATE, "N,N,...", "Layers of each stage (balanced over FLOPs; a profile's so that the most expensive stage costs the least)", cli_take_text, .field = FIELD(split)},
     {"recompute", 0, CLI_TRAIN | CLI_SIMULATE, "STAGES", "none (the default), full, or stages, as in 0,2: forward again before backward", cli_take_text, .field = FIELD(recompute)},
-    {"link", 0, CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Cost of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
+    {"link", 0, CLI_VIRTUAL | CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Cost of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
     {"outstanding", 0, CLI_TRAIN | CLI_SIMULATE, "N", "Sends to each rank that may be outstanding: fewer take less memory and may hold up the sender (as many as have not ended under the given costs; without, as many as never hold it up)", cli_take_count, .field = FIELD(outstanding), .min = 1, .max = 1 << 30},
-    {"update", 0, CLI_SIMULATE, "T", "Time of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
+    {"update", 0, CLI_VIRTUAL | CLI_SIMULATE, "T", "Time of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
+    {"overlap", 0, CLI_VIRTUAL | CLI_SCHEDULE | CLI_SIMULATE, "FACTOR", "Time of an overlap group: the sum of its actions' times FACTOR, which is more than 0 and at most 1 (1, or the profile's)", take_overlap, .field = FIELD(overlap)},
     {0}};
 /* clang-format on */
 #undef FIELD
@@ -224,9 +237,12 @@ int given_costs_read(given_costs *out, const cost_choice *choice, const sluice_s
         CLI_TRY(read_costs(out, choice->costs ? choice->costs : "1,1,1", stages));
     CLI_TRY(cli_read_recompute(out->recomputes, choice->recompute, stages));
     CLI_TRY(read_links(out, choice, ranks));
-    out->given           = choice->profile || choice->costs || choice->links.count > 0;
+    out->given = choice->profile || choice->costs || choice->links.count > 0 || choice->overlap > 0;
     out->costs.stages    = out->stages;
     out->costs.recompute = out->recompute;
+    out->costs.overlap   = choice->overlap > 0 ? choice->overlap
+                           : out->profile      ? out->profile->overlap
+                                               : 0;
     out->costs.updates   = choice->update ? NULL : out->updates;
     if (!choice->update) return CLI_OK;
     return cli_read_number(&out->costs.update, "--update", choice->update, 0, false);
@@ -241,4 +257,5 @@ void given_costs_free(given_costs *costs) {
     free(costs->bytes);
     free(costs->split);
     sluice_profile_free(costs->profile);
+    json_decref(costs->warnings);
 }

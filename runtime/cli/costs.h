@@ -8,10 +8,11 @@
 /* The options' texts; NULL: not given. */
 typedef struct cost_choice {
     const char *costs, *profile, *split, *recompute, *update;
+    double overlap;     /* of groups; 0: not given */
     int64_t microbatch; /* samples: the profile's table; 0: not given */
     cli_texts links;
     int64_t outstanding; /* sends; 0: not given */
-} cost_choice;
+} cost_choice;           /* release links.text with free() */
 
 /* Options of a cost_choice. */
 extern const cli_option cost_options[];
@@ -26,11 +27,16 @@ typedef struct given_costs {
     bool *recomputes;          /* per stage */
     sluice_split *split;       /* of the profile's layers */
     sluice_profile *profile;
-    bool given; /* some cost is; else all actions take 1, and transfers nothing */
+    bool given;       /* some cost is; else all actions take 1, and transfers nothing */
+    json_t *warnings; /* sentences; NULL: none */
 } given_costs;
 
 /* Start from {0}; release with given_costs_free(), after a failure too. */
 int given_costs_read(given_costs *out, const cost_choice *choice, const sluice_schedule *schedule);
+/* Warn of what was given and changes nothing in this program (cost_warnings.c). */
+int given_costs_check(given_costs *costs, const cost_choice *choice, const sluice_program *program);
+/* The same of --overlap alone. */
+int cost_warn_of_overlap(json_t **warnings, double overlap, const sluice_program *program);
 void given_costs_free(given_costs *costs);
 /* Tensors of optimizer state per parameter, if no optimizer is given. */
 int cli_usual_states(void);

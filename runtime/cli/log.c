@@ -10,6 +10,7 @@
 int train_open_log(FILE **log, const train_options *options) {
     char path[PATH_BYTES];
     const char *name = options->log;
+    if (!name && options->is_virtual) return CLI_OK;
     if (!name) {
         if (!train_path(path, options->out, "log.jsonl"))
             return cli_fail(CLI_USAGE, "--out is longer than a path may be");
@@ -73,10 +74,19 @@ static bool add_result(json_t *object, const train_step *step) {
            add_inner_idle(object, step) && add_ledgers(object, step);
 }
 
+/* Nothing is computed: times are all there is. */
+static bool add_virtual_result(json_t *object, const train_step *step) {
+    if (step->warnings && json_object_set(object, "warnings", step->warnings) != 0) return false;
+    return add_number(object, "step_s", step->run.result.seconds) &&
+           add_number(object, "simulated_s", step->simulated) &&
+           add_number(object, "makespan_idle", step->run.result.makespan_idle) &&
+           add_inner_idle(object, step) && add_ledgers(object, step);
+}
+
 static json_t *make_object(const train_step *step) {
     json_t *const object = json_object();
     bool good = object && json_object_set_new(object, "step", json_integer(step->run.step)) == 0 &&
-                add_result(object, step);
+                (step->is_virtual ? add_virtual_result(object, step) : add_result(object, step));
     if (good && step->run.skipped > 0)
         good = json_object_set_new(object, "skipped", json_integer(step->run.skipped)) == 0;
     if (good && !isnan(step->held_out_before))

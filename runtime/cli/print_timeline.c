@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-static int print(const sluice_program *program, const sluice_simulation *simulation, int columns) {
+int cli_print_timeline(const sluice_program *program, const sluice_simulation *simulation,
+                       int columns) {
     sluice_timeline *timeline = NULL;
     char *text                = NULL;
     CLI_TRY(cli_report(sluice_timeline_from_simulation(&timeline, program, simulation)));
@@ -12,17 +13,5 @@ static int print(const sluice_program *program, const sluice_simulation *simulat
     if (!failed) fputs(text, stdout);
     sluice_text_free(text);
     sluice_timeline_free(timeline);
-    return failed;
-}
-
-int cli_print_timeline(sluice_simulation **out, const sluice_program *program,
-                       const sluice_simulation_costs *costs, int columns) {
-    sluice_simulation *simulation = NULL;
-    CLI_TRY(cli_report(sluice_program_simulate(&simulation, program, costs)));
-    const int failed = print(program, simulation, columns);
-    if (failed)
-        sluice_simulation_free(simulation);
-    else
-        *out = simulation;
     return failed;
 }

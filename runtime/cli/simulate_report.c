@@ -32,6 +32,7 @@ static void print_head(const simulate_options *options, const given_costs *costs
     } else {
         printf("F = I = W = 1, B = 2");
     }
+    if (costs->costs.overlap > 0) printf("; groups x %g", costs->costs.overlap);
     printf("; %s (%s)\n", tool_queues_text(&options->choice), options->choice.transport);
 }
 
@@ -68,12 +69,14 @@ static void print_ranks(const sluice_simulation *simulation, const sluice_progra
 int simulate_print(const simulate_options *options, const given_costs *costs,
                    const sluice_schedule *schedule, const sluice_program *program) {
     sluice_simulation *simulation = NULL;
+    CLI_TRY(cli_report(sluice_program_simulate(&simulation, program, &costs->costs)));
     print_head(options, costs, schedule);
-    CLI_TRY(cli_print_timeline(&simulation, program, &costs->costs,
-                               drawing_columns(&options->drawing)));
-    print_times(simulation);
-    print_ranks(simulation, program, costs->bytes != NULL);
-    const int failed = draw(options, costs, program, simulation);
+    int failed = cli_print_timeline(program, simulation, drawing_columns(&options->drawing));
+    if (!failed) {
+        print_times(simulation);
+        print_ranks(simulation, program, costs->bytes != NULL);
+        failed = draw(options, costs, program, simulation);
+    }
     sluice_simulation_free(simulation);
     return failed;
 }
@@ -166,6 +169,7 @@ int simulate_print_json(const simulate_options *options, const given_costs *cost
     if (costs->bytes) add_ranks(object, &good, "peak_bytes", simulation, program, bytes_of);
     json_add(object, &good, "critical_path", critical_path(simulation, &good));
     json_add(object, &good, "transfers", transfers(simulation, &good));
+    if (costs->warnings) json_add(object, &good, "warnings", json_incref(costs->warnings));
     const int failed = draw(options, costs, program, simulation);
     sluice_simulation_free(simulation);
     const int unprinted = json_print(object, good);

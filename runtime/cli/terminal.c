@@ -21,6 +21,18 @@ int cli_fail(int exit_status, const char *format, ...) {
     return exit_status;
 }
 
+int cli_warn(json_t **list, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)cli_fail(CLI_OK, "warning: %s", text);
+    if (!*list) *list = json_array();
+    if (*list && json_array_append_new(*list, json_string(text)) == 0) return CLI_OK;
+    return cli_fail(CLI_FAILED, "host memory exhausted");
+}
+
 int cli_report_or(sluice_status status, const char *hint) {
     if (status == SLUICE_OK) return CLI_OK;
     const sluice_error *const error = sluice_last_error();

@@ -97,11 +97,11 @@ static const cli_option training_options[] = {
 static const cli_option output_options[] = {
     {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
     {"out", 0, CLI_TRAINING, "DIR", "Folder for model.safetensors, config.json and log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
-    {"log", 0, CLI_TRAINING, "FILE", "Write the log there instead of into --out", cli_take_text, .field = FIELD(log)},
+    {"log", 0, CLI_TRAIN, "FILE", "Write the log there instead of into --out (virtual devices: none without it)", cli_take_text, .field = FIELD(log)},
     {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},
     {"ledger", 0, CLI_TRAIN, NULL, "Print where each rank's time went in the last step, measured and simulated", cli_take_flag, .field = FIELD(ledger)},
     {"quiet", 0, CLI_TRAIN, NULL, "Print the last line only: the digest of the weights", cli_take_flag, .field = FIELD(quiet)},
-    {"json", 0, CLI_TRAINING, NULL, "Print the log's objects only", cli_take_flag, .field = FIELD(json)},
+    {"json", 0, CLI_TRAIN, NULL, "Print the log's objects only", cli_take_flag, .field = FIELD(json)},
     {0}};
 /* clang-format on */
 
@@ -138,5 +138,6 @@ int train_read_options(train_options *options, const cli_command *command, int a
 
 void train_free_options(train_options *options) {
     free((void *)options->data.text);
+    free((void *)options->costs.links.text);
     free(options->optimizer.config);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* train_virtual.c -- `sluice train --device virtual`: the executor runs a schedule at given costs.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,16 +13,25 @@ typedef struct virtual_run {
     given_costs costs;
     sluice_model *model;
     sluice_pipeline *pipeline;
-    double simulated; /* seconds of a step */
-    sluice_result result;
+    FILE *log;
+    bool talks;      /* neither --quiet nor --json */
+    train_step step; /* the last one */
 } virtual_run;
+
+/* A transfer's size is 1 where no bytes are given, and the model then sends a float. */
+static void count_in_floats(given_costs *costs) {
+    costs->costs.bandwidth *= sizeof(float);
+    for (int l = 0; l < costs->costs.link_count; l++) costs->links[l].bandwidth *= sizeof(float);
+}
 
 static int prepare(virtual_run *run) {
     const train_options *const options = run->options;
     sluice_pipeline_options settings   = SLUICE_PIPELINE_OPTIONS_INIT;
+    if (options->trace) CLI_TRY(cli_check_writable(options->trace));
     CLI_TRY(cli_load_schedule(&run->schedule, &options->schedule));
     CLI_TRY(cli_check_size(run->schedule));
     CLI_TRY(given_costs_read(&run->costs, &options->costs, run->schedule));
+    if (!run->costs.bytes) count_in_floats(&run->costs);
     CLI_TRY(cli_report(sluice_virtual_model(
         &run->model, run->costs.bytes, sluice_schedule_stages(run->schedule), cli_usual_states())));
     settings.device       = "virtual";
@@ -39,9 +49,28 @@ static int simulate(virtual_run *run) {
     sluice_simulation *simulation = NULL;
     CLI_TRY(cli_report(sluice_program_simulate(&simulation, sluice_pipeline_program(run->pipeline),
                                                &run->costs.costs)));
-    run->simulated = simulation->step;
+    run->step.simulated = simulation->step;
     sluice_simulation_free(simulation);
     return CLI_OK;
+}
+
+enum { TRUSTED = 20 }; /* actions that take this many times what a timer is late */
+
+/* Actions that are too short take longer than they should. */
+static int check_lateness(virtual_run *run) {
+    const double shortest = sluice_virtual_shortest_action(run->pipeline);
+    double lateness       = 0;
+    CLI_TRY(cli_report(sluice_virtual_lateness(&lateness, run->pipeline)));
+    if (shortest >= TRUSTED * lateness) return CLI_OK;
+    char larger[64] = "";
+    if (!run->costs.profile)
+        snprintf(larger, sizeof larger, "give --costs at least %.0f times as large, or ",
+                 ceil(TRUSTED * lateness / shortest));
+    return cli_warn(&run->costs.warnings,
+                    "the shortest action takes %.3g ms, less than %d times the %.3g ms by which "
+                    "timers are late here: steps take longer than they should; %ssimulate such "
+                    "times only (sluice simulate)",
+                    1e3 * shortest, TRUSTED, 1e3 * lateness, larger);
 }
 
 static void print_heading(const virtual_run *run) {
@@ -59,10 +88,11 @@ static void print_heading(const virtual_run *run) {
     putchar('\n');
 }
 
-static void print_step(const virtual_run *run, int64_t n) {
-    printf("step %lld/%lld  %.6g s, simulated %.6g s", (long long)n, (long long)run->options->steps,
-           run->result.seconds, run->simulated);
-    if (run->simulated > 0) printf(" (%+.2f %%)", 100 * (run->result.seconds / run->simulated - 1));
+static void print_step(const virtual_run *run) {
+    const double seconds = run->step.run.result.seconds, simulated = run->step.simulated;
+    printf("step %lld/%lld  %.6g s, simulated %.6g s", (long long)run->step.run.step,
+           (long long)run->options->steps, seconds, simulated);
+    if (simulated > 0) printf(" (%+.2f %%)", 100 * (seconds / simulated - 1));
     putchar('\n');
     fflush(stdout);
 }
@@ -70,11 +100,15 @@ static void print_step(const virtual_run *run, int64_t n) {
 static int run_steps(virtual_run *run) {
     const train_options *const options = run->options;
     const sluice_batch batch = sluice_virtual_batch(sluice_schedule_microbatches(run->schedule));
-    for (int64_t n = 1; n <= options->steps; n++) {
-        CLI_TRY(cli_report(sluice_pipeline_step(&run->result, run->pipeline, &batch)));
-        if (!options->quiet || n == options->steps) print_step(run, n);
+    train_step *const step   = &run->step;
+    for (step->run.step = 1;; step->run.step++) {
+        const bool is_last = step->run.step == options->steps;
+        step->warnings     = step->run.step == 1 ? run->costs.warnings : NULL;
+        CLI_TRY(cli_report(sluice_pipeline_step(&step->run.result, run->pipeline, &batch)));
+        if (run->talks || (is_last && !options->json)) print_step(run);
+        CLI_TRY(train_log_step(run->log, options->json ? stdout : NULL, step));
+        if (is_last) return CLI_OK;
     }
-    return CLI_OK;
 }
 
 static int show_last_step(const virtual_run *run) {
@@ -82,23 +116,31 @@ static int show_last_step(const virtual_run *run) {
     const train_costs costs            = {.costs = run->costs.costs, .given = true};
     if (options->trace)
         CLI_TRY(train_write_last_step(options->trace, run->pipeline, &costs, options->steps));
-    if (!options->quiet)
-        CLI_TRY(train_print_last_step(run->pipeline, &costs, run->result.makespan_idle));
-    return options->ledger ? train_print_ledger(run->pipeline, run->result.ledger, &costs) : CLI_OK;
+    const sluice_result *const result = &run->step.run.result;
+    if (run->talks) CLI_TRY(train_print_last_step(run->pipeline, &costs, result->makespan_idle));
+    return options->ledger ? train_print_ledger(run->pipeline, result->ledger, &costs) : CLI_OK;
 }
 
 static int run_all(virtual_run *run) {
-    if (run->options->trace) CLI_TRY(cli_check_writable(run->options->trace));
-    CLI_TRY(prepare(run));
+    run->step.ranks      = sluice_schedule_ranks(run->schedule);
+    run->step.is_virtual = true;
+    run->step.held_out = run->step.held_out_before = NAN;
+    CLI_TRY(given_costs_check(&run->costs, &run->options->costs,
+                              sluice_pipeline_program(run->pipeline)));
     CLI_TRY(simulate(run));
-    if (!run->options->quiet) print_heading(run);
+    CLI_TRY(check_lateness(run));
+    CLI_TRY(train_open_log(&run->log, run->options));
+    if (run->talks) print_heading(run);
     CLI_TRY(run_steps(run));
     return show_last_step(run);
 }
 
 int train_virtual(const train_options *options) {
-    virtual_run run  = {.options = options};
-    const int failed = run_all(&run);
+    virtual_run run = {.options = options, .talks = !options->quiet && !options->json};
+    int failed      = prepare(&run);
+    if (!failed) failed = run_all(&run);
+    if (run.log && fclose(run.log) != 0 && !failed)
+        failed = cli_fail(CLI_FAILED, "the log cannot be written; free disk space and run again");
     sluice_pipeline_close(run.pipeline);
     sluice_model_free(run.model);
     given_costs_free(&run.costs);

@@ -110,6 +110,10 @@ typedef struct train_step {
     int ranks;
     double held_out_before, held_out; /* NaN: not evaluated */
     const char *weights;              /* of the last step: 16 hex digits; NULL */
+    /* of virtual devices, whose losses and norms mean nothing */
+    bool is_virtual;
+    double simulated; /* seconds */
+    json_t *warnings; /* sentences about the run; borrowed; NULL: none */
 } train_step;
 void train_progress_step(train_progress *progress, const train_step *step);
 /* End the live line: something else is printed below it. */
@@ -146,6 +150,7 @@ int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *mea
 
 /* Create the folder if needed, which `*made` reports, and prove that files can be created in it. */
 int train_prepare_out(const char *out, bool *made);
+/* On virtual devices NULL, unless there is a --log. */
 int train_open_log(FILE **log, const train_options *options);
 /* Write one JSON object on a line of each file that is not NULL. */
 int train_log_step(FILE *log, FILE *copy, const train_step *step);

@@ -26,6 +26,7 @@
  *   events.c            order between streams, and how far the host runs ahead of them
  *   device_times.c      how long work on an asynchronous device took, by its own clock
  *   paced.c             devices that take the time that a cost table says
+ *   lateness.c          how late they wake up
  *   report.c            what a rank reports of a run; position.h: where it is
  *   failure.c           the first failure anywhere, in words
  *   deadline.c          how long ranks may make no progress

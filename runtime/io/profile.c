@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile.c -- reading profiles: what layers cost and hold (docs/formats.md). */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,12 +198,42 @@ static sluice_status read_links(sluice_profile *profile, const json_t *object, c
     return SLUICE_OK;
 }
 
+/* ---- sums ---- */
+
+/* Each time is finite; the sums that stages and ranks are made of have to be, too. */
+static sluice_status check_sums(const sluice_profile *profile, const char *name) {
+    for (int t = 0; t < profile->table_count; t++) {
+        const sluice_profile_table *table = &profile->tables[t];
+        double actions = 0, parameters = 0;
+        for (int l = 0; l < table->layer_count; l++) {
+            const sluice_profile_layer *layer = &table->layers[l];
+            actions += layer->forward_s + layer->input_s + layer->weight_s + layer->recompute_s;
+            parameters += (double)layer->parameters;
+        }
+        if (!isfinite(actions) || !isfinite(profile->update_s_per_parameter * parameters))
+            return sluice__fail(SLUICE_E_PARSE,
+                                "%s: the times of the %s for micro-batches of %lld add up to more "
+                                "than %g, the largest number",
+                                name, isfinite(actions) ? "updates" : "layers",
+                                (long long)table->microbatch, DBL_MAX);
+    }
+    return SLUICE_OK;
+}
+
 /* ---- the whole ---- */
 
+static sluice_status read_overlap(sluice_profile *profile, const json_t *object, const char *name) {
+    if (!json_object_get(object, "overlap")) return SLUICE_OK; /* groups cost their sum */
+    SLUICE__TRY(sluice__field_number(&profile->overlap, object, "overlap", name));
+    if (profile->overlap > 0 && profile->overlap <= 1) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_PARSE, "%s: \"overlap\" is %g; it is more than 0, and at most 1",
+                        name, profile->overlap);
+}
+
 static sluice_status read_profile(sluice_profile *profile, json_t *object, const char *name) {
-    static const char *const known[] = {
-        "sluice_profile",         "device", "tables", "default_link", "links",
-        "update_s_per_parameter", NULL};
+    static const char *const known[] = {"sluice_profile", "device", "tables",
+                                        "default_link",   "links",  "update_s_per_parameter",
+                                        "overlap",        NULL};
     int64_t version;
     SLUICE__TRY(sluice__field_count(&version, object, "sluice_profile", 1, name));
     if (version != VERSION)
@@ -212,8 +244,10 @@ static sluice_status read_profile(sluice_profile *profile, json_t *object, const
     SLUICE__TRY(copy_field(&profile->device, object, "device", name));
     SLUICE__TRY(read_tables(profile, object, name));
     SLUICE__TRY(read_links(profile, object, name));
-    return sluice__field_number(&profile->update_s_per_parameter, object, "update_s_per_parameter",
-                                name);
+    SLUICE__TRY(read_overlap(profile, object, name));
+    SLUICE__TRY(sluice__field_number(&profile->update_s_per_parameter, object,
+                                     "update_s_per_parameter", name));
+    return check_sums(profile, name);
 }
 
 sluice_status sluice_profile_parse(sluice_profile **out, const char *text, size_t bytes,

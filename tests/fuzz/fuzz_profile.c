@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         return 0;
     }
     if (!is_time(profile->latency_s) || !is_time(profile->bytes_per_s) ||
-        !is_time(profile->update_s_per_parameter))
+        !is_time(profile->update_s_per_parameter) ||
+        !(profile->overlap >= 0 && profile->overlap <= 1))
         fail("a link that cannot be");
     for (int t = 0; t < profile->table_count; t++) {
         const sluice_profile_table *const table = &profile->tables[t];

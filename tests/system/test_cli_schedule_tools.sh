@@ -115,6 +115,76 @@ json 'o["makespan"]' "16.0"
 run simulate gpipe -p 2 -m 2 --recompute 1 --transport nccl --json
 json '(o["makespan"], o["transport"])' "(11.0, 'nccl')"
 
+# ---- simulate: overlap groups that cost less than their sum ----
+
+for row in "4 16 95.5" "8 32 192.5"; do
+    read -r p m makespan <<<"$row"
+    run simulate dualpipev -p "$p" -m "$m" --overlap 0.9166667
+    prints "F = I = W = 1, B = 2; groups x 0.916667; a queue"
+    prints "makespan $makespan, step $makespan,"
+    run schedule dualpipev -p "$p" -m "$m" --overlap 0.9166667
+    prints "F = I = W = 1, B = 2, transfers free, groups x 0.916667"
+    prints "makespan $makespan,"
+done
+sed 's/"device"/"overlap": 0.5, "device"/' "$source/examples/profile.json" >overlap.json
+grep -q overlap overlap.json || complain "the example profile has no device"
+run simulate dualpipev -p 2 -m 6 --profile overlap.json --microbatch-size 1 --json
+half=$(python3 -c "import json; print(json.load(open('stdout.txt'))['busy'])")
+run simulate dualpipev -p 2 -m 6 --profile "$source/examples/profile.json" --microbatch-size 1 --overlap 0.5 --json
+json 'o["busy"]' "$half"
+run simulate dualpipev -p 2 -m 6 --profile overlap.json --microbatch-size 1 --overlap 1 --json
+json 'o["busy"][0] > '"$half"'[0]' True
+factor='a group takes at most the sum of its actions: give a factor of more than 0, and at most 1'
+refuse 2 "--overlap is '1.01'; $factor" simulate dualpipev -p 4 -m 16 --overlap 1.01
+refuse 2 "--overlap is '0'; give a finite number, more than 0" schedule dualpipev -p 4 -m 16 --overlap 0
+refuse 2 "--csv prints no times, which --overlap changes; leave out one of them" schedule dualpipev -p 4 -m 16 --csv --overlap 1
+
+# ---- simulate: options that change nothing, or are given twice ----
+
+# warns TEXT ARGUMENT...: exits with 0, and says the warning alone, in the object of --json, too.
+warns() {
+    local text=$1
+    shift
+    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+    [ "$(cat stderr.txt)" = "sluice: warning: $text" ] || complain "'$*' says '$(cat stderr.txt)', expected a warning: $text"
+    "$command" "$@" --json >stdout.txt 2>stderr.txt
+    json 'o["warnings"]' "['$text']"
+}
+s=(simulate 1f1b -p 4 -m 4)
+warns "--link 0-3 has no effect: no transfer goes between these ranks" "${s[@]}" --link 0-3:1
+warns "--link names the link between ranks 1 and 0 twice; the last one counts" "${s[@]}" --link 0-1:1 --link 1-0:2
+warns "--link gives the cost of every link 2 times; the last one counts" "${s[@]}" --link 1 --link 0-1:1 --link 2
+warns "--link has no effect: the schedule has no transfers" simulate gpipe -p 1 -m 2 --link 1
+warns "--overlap has no effect: the schedule has no overlap groups" "${s[@]}" --overlap 0.5
+sed 's/"links": \[/&{"from": 2, "to": 1, "latency_s": 1, "bytes_per_s": 1},/' "$source/examples/profile.json" >twice.json
+warns "the profile lists the link from rank 2 to rank 1 twice; the last one counts" "${s[@]}" --profile twice.json --microbatch-size 1
+run simulate interleaved -p 4 -m 4 --link 0-3:1 --json # the last rank sends to the first
+json '"warnings" in o' False
+run simulate forward-only -p 2 -m 4 --link 0-1:1
+
+# ---- simulate: times that overflow ----
+
+s=(simulate gpipe -p 2 -m 2)
+sum='add up to more than 1.79769e+308, the largest number'
+better='give smaller costs, or faster links'
+for json in "" --json; do
+    while IFS=: read -r options where; do
+        # shellcheck disable=SC2086 # options and their values; --json or nothing
+        refuse 2 "the costs $sum, when $where; $better" "${s[@]}" $options $json
+    done <<'END'
+--costs 1e308,1,1:rank 0 runs 0F1
+--costs 1,1e308,1e308:rank 1 runs 1B0
+--costs 1,1,1,1e308 --recompute full:rank 0 runs 0recompute1
+--link 1e308:the activation of stage 0 and micro-batch 1 goes from rank 0 to rank 1
+--link 0,1e-310:the activation of stage 0 and micro-batch 0 goes from rank 0 to rank 1
+END
+done
+refuse 2 "the times of 2 ranks and 4 transfers $sum; $better" "${s[@]}" --update 1e308 --json
+sed 's/"forward_s": [^,]*/"forward_s": 1e308/' "$source/examples/profile.json" >large.json
+refuse 1 "'large.json': the times of the layers for micro-batches of 1 $sum" "${s[@]}" --profile large.json --microbatch-size 1
+sed 's/"forward_s": [^,]*/"forward_s": 1e200/' "$source/examples/profile.json" >large.json
+refuse 2 "the layers cost 8e+200 in all, too much to be divided: its square overflows; give the costs in a larger unit" "${s[@]}" --profile large.json --microbatch-size 1
+
 # ---- simulate: profiles ----
 
 profile=$source/examples/profile.json
@@ -164,7 +234,13 @@ refuse 1 "$chain" simulate stuck.csv
 
 # ---- train on virtual devices ----
 
-run train --device virtual --costs 0.002,0.002,0.002 --schedule zbv -p 3 -m 6 --steps 2 --ledger --trace run.json
+# run_virtual ARGUMENT...: as run; on a busy machine timers may be late, which is said.
+run_virtual() {
+    "$command" train --device virtual "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+    grep -v '^sluice: warning: the shortest action takes ' stderr.txt | grep . && complain "'$*' says '$(cat stderr.txt)'"
+}
+
+run_virtual --costs 0.002,0.002,0.002 --schedule zbv -p 3 -m 6 --steps 2 --ledger --trace run.json
 prints "pipeline  zbv on 3 ranks (virtual), 6 stages, 6 micro-batches"
 prints "step 2/2  0."
 prints "one step, simulated from the costs (in milliseconds):"
@@ -172,16 +248,37 @@ prints "where the last step's time went, in milliseconds: as measured, and simul
 [ "$(grep -Ec '^(0|1|2|simulated|all, %)  ' stdout.txt)" = 8 ] || complain "--ledger prints: $(cat stdout.txt)"
 got=$(python3 -c "import json; o = json.load(open('run.json'))['otherData']; print(o['1']['step'] <= o['2']['step'], len(o['2']['ledger']), o['1']['ledger'][0]['F'])")
 [ "$got" = "True 3 0.024" ] || complain "a virtual run's trace says '$got'"
-run train --device virtual --profile "$profile" --microbatch-size 2 --schedule 1f1b -p 4 -m 4 --recompute full --quiet
+run_virtual --profile "$profile" --microbatch-size 2 --schedule 1f1b -p 4 -m 4 --recompute full --quiet
 [ "$(wc -l <stdout.txt)" = 1 ] || complain "--quiet prints: $(cat stdout.txt)"
 printf '0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n' >own.csv
 printf '0.001,0.001,0.001\n0.002,0.001,0.001\n' >own.txt
-run train --device virtual --costs @own.txt --schedule own.csv
+run_virtual --costs @own.txt --schedule own.csv
 prints "pipeline  own.csv on 2 ranks (virtual), 2 stages, 2 micro-batches"
+run_virtual --costs 0.002,0.002,0.002 --schedule dualpipev -p 4 -m 16 --overlap 0.9166667 --quiet
+prints ", simulated 0.191 s" # 95.5 actions
+[ -e sluice-out ] && complain "a virtual run leaves sluice-out behind"
+
+# Links as in sluice simulate, where a transfer's size is 1 without a profile; the log's objects.
+run simulate gpipe -p 2 -m 2 --costs 0.001,0.001,0.001 --link 0.002,250 --link 0-1:0.001,500 --update 0.003 --json
+step=$(python3 -c "import json; print('%.6f' % json.load(open('stdout.txt'))['step'])")
+run_virtual --costs 0.001,0.001,0.001 --schedule gpipe -p 2 -m 2 --link 0.002,250 --link 0-1:0.001,500 --update 0.003 --steps 2 --json --log run.jsonl
+cmp -s stdout.txt run.jsonl || complain "--json prints $(cat stdout.txt), and the log is $(cat run.jsonl)"
+[ "$(wc -l <run.jsonl)" = 2 ] || complain "the log of 2 steps is $(cat run.jsonl)"
+tail -1 run.jsonl >stdout.txt
+json '(sorted(o))' "['inner_idle', 'ledger', 'makespan_idle', 'simulated_s', 'step', 'step_s']"
+json '(o["step"], "%.6f" % o["simulated_s"], o["step_s"] >= o["simulated_s"], len(o["ledger"]))' "(2, '$step', True, 2)"
 v=(train --device virtual)
+# A nanosecond is shorter than any timer is late; no time at all is not.
+"$command" "${v[@]}" --costs 1e-9,1e-9,1e-9 -p 2 -m 2 --link 0-1:0 --link 0-1:0 --steps 2 --json >stdout.txt 2>stderr.txt
+grep -Eq '^sluice: warning: the shortest action takes 1e-06 ms, less than 20 times the [0-9.e-]+ ms by which timers are late here: steps take longer than they should; give --costs at least [0-9]+ times as large, or simulate such times only \(sluice simulate\)$' stderr.txt ||
+    complain "actions of a nanosecond: $(cat stderr.txt)"
+[ "$(wc -l <stderr.txt)" = 2 ] || complain "two warnings are $(cat stderr.txt)"
+[ "$(grep -c '"warnings":\["--link names the link between ranks 0 and 1 twice; the last one counts","the shortest action' stdout.txt)" = 1 ] ||
+    complain "the warnings are not in the first object alone: $(cat stdout.txt)"
+run "${v[@]}" --costs 0,0,0 -p 2 -m 2
 refuse 2 "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE" "${v[@]}"
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
-for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x" "--json"; do
+for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x"; do
     name=${option%% *}
     # shellcheck disable=SC2086 # an option and its value
     refuse 2 "$name means nothing to virtual devices, which compute nothing; leave it out" "${v[@]}" --costs 1,1,1 $option

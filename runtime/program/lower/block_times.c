@@ -33,8 +33,8 @@ static void wake(clockwork *clocks, int r) {
 
 static double action_time(const clockwork *clocks, const sluice_action *action) {
     if (!clocks->costs) return sluice__unit_time(action->kind);
-    const sluice_instruction same = {.kind  = sluice__compute_kind(action->kind),
-                                     .stage = action->stage};
+    const sluice_instruction same = {
+        .kind = sluice__compute_kind(action->kind), .stage = action->stage, .group = action->group};
     return fmax(sluice__action_cost(clocks->costs, &same), clocks->shortest);
 }
 

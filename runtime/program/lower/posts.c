@@ -39,6 +39,9 @@ static sluice_status take_actions(sluice__rank_links *rank, const sluice_action 
         else
             rank->blocks[rank->block_count++] = (sluice__block){n, 1};
     }
+    /* A group of one action overlaps with nothing. */
+    for (int b = 0; b < rank->block_count; b++)
+        if (rank->blocks[b].count == 1) rank->actions[rank->blocks[b].first].group = 0;
     return SLUICE_OK;
 }
 

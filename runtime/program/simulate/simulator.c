@@ -63,8 +63,9 @@ static bool have_bandwidth(const sluice_simulation_costs *costs) {
     return costs->bandwidth > 0;
 }
 
-double sluice__action_cost(const sluice_simulation_costs *costs,
-                           const sluice_instruction *instruction) {
+/* The cost of an action that runs by itself. */
+static double cost_alone(const sluice_simulation_costs *costs,
+                         const sluice_instruction *instruction) {
     const sluice_cost *const cost = &costs->stages[instruction->stage];
     switch (instruction->kind) {
     case SLUICE_INSTRUCTION_BACKWARD:
@@ -78,6 +79,13 @@ double sluice__action_cost(const sluice_simulation_costs *costs,
     default:
         return cost->forward;
     }
+}
+
+/* Members of a group share its time in proportion to their costs. */
+double sluice__action_cost(const sluice_simulation_costs *costs,
+                           const sluice_instruction *instruction) {
+    const double alone = cost_alone(costs, instruction);
+    return instruction->group > 0 && costs->overlap > 0 ? costs->overlap * alone : alone;
 }
 
 double sluice__update_cost(const sluice_simulation_costs *costs, int rank) {
@@ -168,12 +176,13 @@ static void sum_up_transfers(sluice_simulation *result) {
 static sluice_status sum_up(simulator *sim) {
     sluice_simulation *const result = sim->result;
     double busy                     = 0;
+    for (int r = 0; r < result->ranks; r++) result->step = fmax(result->step, sim->clocks[r]);
+    SLUICE__TRY(sluice__check_times(result, &sim->machine));
     for (int r = 0; r < result->ranks; r++) {
         const sluice__idle idle = sum_up_rank(&result->rank[r], sim->lists[r], sim->counts[r]);
         find_exposed(sim, r);
         busy += idle.busy;
         result->makespan = fmax(result->makespan, idle.drain);
-        result->step     = fmax(result->step, sim->clocks[r]);
     }
     result->makespan_idle = sluice__makespan_idle(result->ranks, result->makespan, busy);
     sluice__mark_critical(result, &sim->machine);
@@ -230,6 +239,11 @@ sluice_status sluice__check_costs(const sluice_simulation_costs *costs, int stag
                             "transfers cost %g and %g, the update %g; a cost is a finite number, "
                             "0 or more",
                             costs->activation_transfer, costs->gradient_transfer, costs->update);
+    if (!is_time(costs->overlap) || costs->overlap > 1)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "overlap groups cost %g times the sum of their actions; give a factor "
+                            "of more than 0, and at most 1",
+                            costs->overlap);
     return check_links(costs);
 }
 

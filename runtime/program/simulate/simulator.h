@@ -17,6 +17,11 @@ sluice__duration sluice__transfer_duration(const sluice_program *program,
  * NULL. Returns the maximum. */
 int sluice__count_live(int *live, const sluice_instruction *list, int count);
 
+/* ---- overflow.c ---- */
+/* E_ARGUMENT: a time, or a sum of them over ranks or transfers, is infinite. */
+sluice_status sluice__check_times(const sluice_simulation *simulation,
+                                  const sluice__machine *machine);
+
 /* ---- critical_path.c: mark the longest chain that ends with the makespan ---- */
 void sluice__mark_critical(sluice_simulation *result, const sluice__machine *machine);
 

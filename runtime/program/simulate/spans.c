@@ -168,9 +168,16 @@ static sluice_status fill(sluice_timeline *timeline, finder *find, const sluice_
     return SLUICE_OK;
 }
 
+/* A drawing divides by the makespan, and multiplies by what a time is in it. */
+static bool can_be_drawn(const sluice_simulation *simulation) {
+    static const double shortest = 1e-280;
+    return isfinite(simulation->makespan) && isfinite(simulation->step) &&
+           (simulation->makespan == 0 || simulation->makespan >= shortest);
+}
+
 sluice_status sluice_timeline_from_simulation(sluice_timeline **out, const sluice_program *program,
                                               const sluice_simulation *simulation) {
-    if (!isfinite(simulation->makespan) || !isfinite(simulation->step))
+    if (!can_be_drawn(simulation))
         return sluice__fail(SLUICE_E_ARGUMENT, "a makespan of %g and a step of %g cannot be drawn",
                             simulation->makespan, simulation->step);
     sluice_timeline *timeline = NULL;

@@ -84,6 +84,45 @@ static void a_step_takes_what_was_simulated(void **state) {
     }
 }
 
+/* The executor takes a group's time, not the sum of its actions. */
+static void groups_take_less_than_their_sum(void **state) {
+    (void)state;
+    sluice_cost cost[MAX_STAGES];
+    sluice_simulation_costs costs = equal_costs(cost, 2e-3, 2e-3, 2e-3);
+    costs.overlap                 = 2.75 / 3;
+    setup it = open_setup(generate_schedule("dualpipev", 4, 16), &costs, NULL, NULL);
+    assert_near("simulated", it.simulated, 95.5 * 2e-3);
+    double fastest = INFINITY; /* 102 actions, if groups took their sum */
+    for (int n = 0; n < 40 && fastest >= 102 * 2e-3; n++) {
+        sluice_result result;
+        assert_ok(sluice_pipeline_step(&result, it.pipeline, &it.batch));
+        fastest = fmin(fastest, result.seconds);
+        if (result.seconds < it.simulated)
+            fail_msg("a step of %g s, simulated %g s", result.seconds, it.simulated);
+    }
+    if (fastest >= 102 * 2e-3)
+        fail_msg("40 steps of at least %g s, simulated %g s: groups take the sum of their actions",
+                 fastest, it.simulated);
+    close_setup(&it);
+}
+
+static void lateness_is_measured(void **state) {
+    (void)state;
+    sluice_cost cost[MAX_STAGES];
+    sluice_simulation_costs costs = equal_costs(cost, 2e-3, 3e-3, 0);
+    costs.overlap                 = 0.5;
+    setup it        = open_setup(generate_schedule("dualpipev", 2, 6), &costs, NULL, NULL);
+    double lateness = -1;
+    assert_ok(sluice_virtual_lateness(&lateness, it.pipeline));
+    if (!(lateness >= 0) || lateness > 60) fail_msg("a timer is %g s late", lateness);
+    assert_near("shortest", sluice_virtual_shortest_action(it.pipeline), 1e-3); /* F in a group */
+    close_setup(&it);
+    const sluice_simulation_costs free = equal_costs(cost, 0, 0, 0);
+    it = open_setup(generate_schedule("1f1b", 2, 2), &free, NULL, NULL);
+    if (!isinf(sluice_virtual_shortest_action(it.pipeline))) fail_msg("actions that take no time");
+    close_setup(&it);
+}
+
 /* The ledger has the requested costs, as the simulation's ledger does. */
 static void the_ledger_is_that_of_the_costs(void **state) {
     (void)state;
@@ -268,6 +307,8 @@ static void wrong_costs_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_takes_what_was_simulated),
+        cmocka_unit_test(groups_take_less_than_their_sum),
+        cmocka_unit_test(lateness_is_measured),
         cmocka_unit_test(the_ledger_is_that_of_the_costs),
         cmocka_unit_test(transfers_take_the_time_of_their_link),
         cmocka_unit_test(memory_is_only_address_space),

@@ -42,6 +42,10 @@ static void the_example_is_read(void **state) {
     assert_int_equal(profile->links[1].from, 2);
     assert_near("latency", profile->latency_s, 2e-5);
     assert_near("bandwidth", profile->links[0].bandwidth, 1e9);
+    assert_near("overlap", profile->overlap, 0);
+    sluice_profile_free(profile);
+    profile = parse(PROFILE(TABLE("1", PLAIN), ", \"overlap\": 0.75"));
+    assert_near("overlap", profile->overlap, 0.75);
     sluice_profile_free(profile);
 }
 
@@ -93,6 +97,20 @@ static const struct refusal {
     {PROFILE(TABLE("1", PLAIN),
              ", \"links\": [{\"from\": 1, \"to\": 1, \"latency_s\": 1, \"bytes_per_s\": 1}]"),
      SLUICE_E_PARSE, "'p', link 0 goes from rank 1 to rank 1"},
+    {PROFILE(TABLE("1", PLAIN), ", \"overlap\": 0"), SLUICE_E_PARSE,
+     "'p': \"overlap\" is 0; it is more than 0, and at most 1"},
+    {PROFILE(TABLE("1", PLAIN), ", \"overlap\": 1.25"), SLUICE_E_PARSE,
+     "'p': \"overlap\" is 1.25; it is more than 0, and at most 1"},
+    {PROFILE(TABLE("1", PLAIN), ", \"overlap\": \"most\""), SLUICE_E_PARSE,
+     "'p': \"overlap\" is not a number of 0 or more"},
+    {PROFILE(TABLE("2", LAYER("a", TIMES("1", "1e308", "1", "1e308"), "5")), ""), SLUICE_E_PARSE,
+     "'p': the times of the layers for micro-batches of 2 add up to more than 1.79769e+308, the "
+     "largest number"},
+    {"{\"sluice_profile\": 1, \"device\": \"d\", \"tables\": [" TABLE(
+         "1", PLAIN) "], \"update_s_per_parameter\": 1e308}",
+     SLUICE_E_PARSE,
+     "'p': the times of the updates for micro-batches of 1 add up to more than 1.79769e+308, the "
+     "largest number"},
     {"{\"sluice_profile\": 1, \"device\": \"d\", \"tables\": [" TABLE("1", PLAIN) "]}",
      SLUICE_E_PARSE, "'p' has no \"update_s_per_parameter\""},
 };

@@ -95,6 +95,9 @@ static void impossible_splits_are_refused_with_the_numbers(void **state) {
                    "0 stages are not between 1 and 4096");
     assert_refused(sluice_split_minmax(&split, costs, 2, 2), SLUICE_E_ARGUMENT,
                    "layer 1 has a cost that is negative or not finite");
+    const sluice_cost large[2] = {{1e155, 1, 1}, {1, 1, 1}};
+    assert_refused(sluice_split_minmax(&split, large, 2, 2), SLUICE_E_ARGUMENT,
+                   "the layers cost 1e+155 in all, too much to be divided: its square overflows");
 }
 
 static void split_text_is_read_strictly(void **state) {

@@ -176,6 +176,45 @@ static void groups_are_atomic(void **state) {
                     &costs, 12);
 }
 
+/* A forward and a whole backward, F + I + W = 3, take 2.75 together. */
+static void groups_may_cost_less_than_their_sum(void **state) {
+    (void)state;
+    static const struct {
+        const char *schedule;
+        int p, m;
+        double overlap, makespan;
+    } rows[] = {
+        {"dualpipev", 4, 16, 0, 102},          {"dualpipev", 4, 16, 1, 102},
+        {"dualpipev", 4, 16, 2.75 / 3, 95.5},  {"dualpipev", 8, 32, 2.75 / 3, 192.5},
+        {"1f1b", 4, 8, 2.75 / 3, 3 * (8 + 3)}, /* it has no groups */
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        sluice_cost stages[MAX_STAGES];
+        sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
+        costs.overlap                 = rows[k].overlap;
+        assert_makespan(
+            compile_over(generate_schedule(rows[k].schedule, rows[k].p, rows[k].m), PER_LINK),
+            &costs, rows[k].makespan);
+    }
+}
+
+/* F of 1 and B of 4 take half of 5, of which F has a fifth; a group of one overlaps with nothing.
+ */
+static void members_share_the_time_of_their_group(void **state) {
+    (void)state;
+    sluice_cost stages[MAX_STAGES];
+    sluice_simulation_costs costs = equal_costs(stages, 1, 2, 2);
+    static const double ends[]    = {1, 1.5, 3.5, 7.5};
+    costs.overlap                 = 0.5;
+    sluice_program *program       = parse("(0F0)OVERLAP_F_B,(0F1;0B0)OVERLAP_F_B,0B1\n");
+    sluice_simulation *simulation = simulate(program, &costs);
+    for (int n = 0; n < 4; n++)
+        if (fabs(simulation->rank[0].end[n] - ends[n]) > 1e-12)
+            fail_msg("action %d ends at %g, expected %g", n, simulation->rank[0].end[n], ends[n]);
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+}
+
 static void groups_wait_first_and_send_last(void **state) {
     (void)state;
     for (int queues = 0; queues < 2; queues++) {
@@ -306,7 +345,47 @@ static void bad_costs_are_refused(void **state) {
     assert_refused(sluice_program_simulate(&simulation, program, &costs), SLUICE_E_ARGUMENT,
                    "the link from rank 1 to rank 0 has latency 1 and bandwidth inf; give finite "
                    "numbers, 0 or more");
+    costs         = good;
+    costs.overlap = 1.5;
+    assert_refused(sluice_program_simulate(&simulation, program, &costs), SLUICE_E_ARGUMENT,
+                   "overlap groups cost 1.5 times the sum of their actions; give a factor of more "
+                   "than 0, and at most 1");
     assert_null(simulation);
+    sluice_program_free(program);
+}
+
+/* Each cost is a number, and a sum of them is not. */
+static void costs_that_overflow_are_refused(void **state) {
+    (void)state;
+#define MORE_THAN "add up to more than 1.79769e+308, the largest number"
+    static const struct {
+        double forward, latency, bandwidth, update;
+        const char *says;
+    } rows[] = {
+        {1e308, 0, 0, 0, "the costs " MORE_THAN ", when rank 0 runs 0F1"},
+        {1, 1e308, 0, 0,
+         "the costs " MORE_THAN
+         ", when the activation of stage 0 and micro-batch 1 goes from rank 0 to rank 1"},
+        {1, 0, 1e-310, 0,
+         "the costs " MORE_THAN
+         ", when the activation of stage 0 and micro-batch 0 goes from rank 0 to rank 1"},
+        {1, 5e307, 0, 0,
+         "the costs " MORE_THAN
+         ", when the gradient of stage 1 and micro-batch 1 goes from rank 1 to rank 0"},
+        {1, 0, 0, 1e308, "the times of 2 ranks and 4 transfers " MORE_THAN},
+    };
+    sluice_program *program = compile_over(generate_schedule("gpipe", 2, 2), PER_LINK);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        sluice_cost stages[MAX_STAGES];
+        sluice_simulation_costs costs = equal_costs(stages, rows[k].forward, 1, 1);
+        sluice_simulation *simulation = NULL;
+        costs.latency                 = rows[k].latency;
+        costs.bandwidth               = rows[k].bandwidth;
+        costs.update                  = rows[k].update;
+        assert_refused(sluice_program_simulate(&simulation, program, &costs), SLUICE_E_ARGUMENT,
+                       rows[k].says);
+        assert_null(simulation);
+    }
     sluice_program_free(program);
 }
 
@@ -333,11 +412,14 @@ int main(void) {
         cmocka_unit_test(a_recompute_takes_its_cost),
         cmocka_unit_test(updates_come_after_the_last_rank),
         cmocka_unit_test(groups_are_atomic),
+        cmocka_unit_test(groups_may_cost_less_than_their_sum),
+        cmocka_unit_test(members_share_the_time_of_their_group),
         cmocka_unit_test(groups_wait_first_and_send_last),
         cmocka_unit_test(live_bytes_agree_with_the_plan),
         cmocka_unit_test(sizes_decide_what_transfers_take),
         cmocka_unit_test(sized_programs_compile),
         cmocka_unit_test(bad_costs_are_refused),
+        cmocka_unit_test(costs_that_overflow_are_refused),
         cmocka_unit_test(sizes_that_overflow_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

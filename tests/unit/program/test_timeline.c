@@ -223,16 +223,29 @@ static void levels_agree_with_the_spans(void **state) {
 
 /* ---- refusals ---- */
 
-static void times_that_are_not_finite_are_refused(void **state) {
+static void times_that_cannot_be_drawn_are_refused(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
-    const sluice_simulation_costs costs = equal_costs(stages, 1e308, 1e308, 1e308);
+    const sluice_simulation_costs costs = equal_costs(stages, 1, 1, 1);
     scene made                          = {.program =
                                                compile_over(generate_schedule("1f1b", 2, 2), SLUICE_QUEUES_PER_CHANNEL)};
-    made.simulation                     = simulate(made.program, &costs);
-    assert_refused(sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation),
-                   SLUICE_E_ARGUMENT, "a makespan of inf and a step of inf cannot be drawn");
-    assert_null(made.timeline);
+    static const struct {
+        double makespan, step;
+        const char *says;
+    } rows[] = {
+        {INFINITY, INFINITY, "a makespan of inf and a step of inf cannot be drawn"},
+        {1, INFINITY, "a makespan of 1 and a step of inf cannot be drawn"},
+        {1e-310, 1, "a makespan of 1e-310 and a step of 1 cannot be drawn"}, /* 1 / it is not */
+    };
+    made.simulation = simulate(made.program, &costs);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        made.simulation->makespan = rows[k].makespan;
+        made.simulation->step     = rows[k].step;
+        assert_refused(
+            sluice_timeline_from_simulation(&made.timeline, made.program, made.simulation),
+            SLUICE_E_ARGUMENT, rows[k].says);
+        assert_null(made.timeline);
+    }
     scene_free(&made);
 }
 
@@ -361,7 +374,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(stages_of_a_rank_are_numbered),
         cmocka_unit_test(flows_join_producers_and_consumers),
         cmocka_unit_test(levels_agree_with_the_spans),
-        cmocka_unit_test(times_that_are_not_finite_are_refused),
+        cmocka_unit_test(times_that_cannot_be_drawn_are_refused),
         cmocka_unit_test(a_measured_step_has_a_time_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
