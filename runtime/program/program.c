@@ -54,8 +54,8 @@ sluice_edge sluice_program_edge(const sluice_program *program, int edge) {
 
 int sluice_program_outstanding(size_t *bytes, const sluice_program *program, int rank) {
     const sluice__rank_program *own = &program->rank[rank];
-    size_t now = 0, max = 0;
-    int count = 0, most = 0;
+    size_t now = 0, max_bytes = 0;
+    int count = 0, max_count = 0;
     for (int n = 0; n < own->count; n++) {
         const sluice_instruction *at = &own->list[n];
         const bool waits             = at->kind == SLUICE_INSTRUCTION_WAIT;
@@ -63,11 +63,11 @@ int sluice_program_outstanding(size_t *bytes, const sluice_program *program, int
         const size_t size = sluice__edge_bytes(program, at->edge, at->microbatch);
         count += waits ? -1 : 1;
         now = waits ? now - size : now + size;
-        if (count > most) most = count;
-        if (now > max) max = now;
+        if (count > max_count) max_count = count;
+        if (now > max_bytes) max_bytes = now;
     }
-    *bytes = max;
-    return most;
+    *bytes = max_bytes;
+    return max_count;
 }
 
 sluice_program_bytes sluice_program_memory(const sluice_program *program, int rank) {

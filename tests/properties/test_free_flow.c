@@ -149,15 +149,15 @@ static void assert_flows(const sluice_schedule *schedule, const sluice_simulatio
 /* Most sends outstanding at once, of all ranks. */
 static int count_outstanding(const sluice_schedule *schedule, sluice_program_options options) {
     sluice_program *program = NULL;
-    int most                = 0;
+    int max                 = 0;
     assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &options));
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         size_t bytes;
         const int sends = sluice_program_outstanding(&bytes, program, r);
-        if (sends > most) most = sends;
+        if (sends > max) max = sends;
     }
     sluice_program_free(program);
-    return most;
+    return max;
 }
 
 static void check_limits(const sluice_schedule *schedule, uint64_t seed) {
