@@ -55,8 +55,12 @@ typedef struct sluice_schedule_options {
     int chunks;       /* v, 1 or more; 0: the schedule's default */
     int microbatches; /* m, 1 to 1048576 */
     double slack;     /* 1f1b, interleaved: rank r warms up with slack * (p - 1 - r) forwards
-                       * (rounded down), 1 to 2; more spends memory to hide slow transfers; 0: 1 */
+                       * (rounded down), 1 to 2; more spends memory to hide slow transfers; 0: the
+                       * schedule's default, 1 and 2 */
     int group;        /* interleaved: micro-batches of a round, p or more; 0: p */
+    int extra_warmup; /* interleaved: this many more forwards in every rank's warm-up, 0 or more; 1
+                       * makes a forward and the backward after it independent, so that they can
+                       * overlap */
 } sluice_schedule_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -67,7 +71,8 @@ typedef struct sluice_schedule_options {
         /* chunks       */ 0,                               \
         /* microbatches */ 1,                               \
         /* slack        */ 0,                               \
-        /* group        */ 0                                \
+        /* group        */ 0,                               \
+        /* extra_warmup */ 0                                \
     }
 /* clang-format on */
 
@@ -87,6 +92,8 @@ typedef struct sluice_schedule_description {
     const char *name, *summary;         /* the summary takes half a line */
     int chunks, min_chunks, max_chunks; /* the default; max 0: no limit */
     bool takes_slack, takes_group;      /* other schedules refuse the option */
+    double slack;                       /* the default, where it is taken */
+    bool takes_extra_warmup;
 } sluice_schedule_description;
 /* E_ARGUMENT if no schedule is called `name`; the hint lists the names. */
 SLUICE_API sluice_status sluice_schedule_describe(sluice_schedule_description *out,

@@ -69,6 +69,7 @@ typedef struct cli_schedule_choice {
     const char *name; /* of a schedule, or a CSV file if it has a '/' or ends in ".csv" */
     int ranks, chunks, stages, microbatches, group;
     double slack;
+    int extra_warmup;
 } cli_schedule_choice;
 
 bool cli_is_file(const char *name);

@@ -23,8 +23,9 @@ const cli_option cli_schedule_options[] = {
     {"chunks", 'v', CLI_ALL, "V", "Stages of each rank (the schedule's own)", cli_take_int, .field = FIELD(chunks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"stages", 0, CLI_TRAIN, "K", "Stages in all: ranks x chunks, one of which may be left out", cli_take_int, .field = FIELD(stages), .min = 1, .max = SLUICE_MAX_STAGES},
     {"microbatches", 'm', CLI_ALL, "M", "Micro-batches of a minibatch (sluice train: 8)", cli_take_int, .field = FIELD(microbatches), .min = 1, .max = MAX_MICROBATCHES},
-    {"slack", 0, CLI_ALL, "S", "Warm-up of 1f1b and interleaved, 1 to 2 (1)", cli_take_number, .field = FIELD(slack), .min = 1},
+    {"slack", 0, CLI_ALL, "S", "Warm-up of 1f1b (1) and interleaved (2), 1 to 2", cli_take_number, .field = FIELD(slack), .min = 1},
     {"group", 0, CLI_ALL, "N", "Micro-batches of a round of interleaved (P)", cli_take_int, .field = FIELD(group), .min = 1, .max = MAX_MICROBATCHES},
+    {"extra-warmup", 0, CLI_ALL, "N", "More forwards in the warm-up of interleaved (0)", cli_take_int, .field = FIELD(extra_warmup), .min = 0, .max = MAX_MICROBATCHES},
     {0}};
 /* clang-format on */
 #undef FIELD

@@ -45,10 +45,10 @@ static int check_named(const sluice_schedule *schedule, const cli_schedule_choic
                         "%s has %d stages on %d ranks and %d per rank are named; leave the number "
                         "out",
                         choice->name, stages, p, choice->chunks);
-    if (choice->slack != 0 || choice->group != 0)
+    if (choice->slack != 0 || choice->group != 0 || choice->extra_warmup != 0)
         return cli_fail(CLI_USAGE,
-                        "--slack and --group shape a schedule by name, and %s is a file; leave "
-                        "them out",
+                        "--slack, --group and --extra-warmup shape a schedule by name, and %s is a "
+                        "file; leave them out",
                         choice->name);
     return CLI_OK;
 }
@@ -80,6 +80,7 @@ static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
     options.microbatches = choice->microbatches;
     options.group        = choice->group;
     options.slack        = choice->slack;
+    options.extra_warmup = choice->extra_warmup;
     return cli_report(sluice_schedule_generate(out, choice->name, &options));
 }
 

@@ -21,7 +21,7 @@ static bool add(writer *at, sluice_action_kind kind, int chunk) {
     int *const next = kind == SLUICE_ACTION_F ? &at->forwards[chunk] : &at->backwards[chunk];
     const int i     = (*next)++;
     if (i >= at->m) return false;
-    sluice__write(at->to, kind, sluice__vee_stage(at->p, at->r, chunk), i);
+    sluice__write(at->to, kind, sluice__wave_stage(at->p, at->r, chunk), i);
     return true;
 }
 

@@ -10,34 +10,37 @@
 #include "runtime/schedule/generators.h"
 
 /* A new schedule takes a row here, an emitter in the file of its idea, and its section in
- * docs/schedules.md. Columns: name, summary; chunks: default, min, max (0: any); takes slack, takes
- * group; max actions per stage and micro-batch; one of the two emitters. */
+ * docs/schedules.md. Columns: name, summary; chunks: default, min, max (0: any); default slack (0:
+ * takes none); takes group and extra warm-up; max actions per stage and micro-batch; one of the two
+ * emitters. */
 /* clang-format off */
 #define SCHEDULE_MAP(X)                                                                              \
     X("gpipe", "all forwards, then all backwards",                                                   \
-      1, 1, 1, false, false, 2, sluice__emit_gpipe, NULL)                                            \
+      1, 1, 1, 0, false, 2, sluice__emit_gpipe, NULL)                                                \
     X("gpipe-lifo", "gpipe with backwards in descending order",                                      \
-      1, 1, 1, false, false, 2, sluice__emit_gpipe_lifo, NULL)                                       \
+      1, 1, 1, 0, false, 2, sluice__emit_gpipe_lifo, NULL)                                           \
     X("1f1b", "one forward, one backward: holds p micro-batches instead of m",                       \
-      1, 1, 1, true, false, 2, sluice__emit_1f1b, NULL)                                              \
+      1, 1, 1, 1, false, 2, sluice__emit_1f1b, NULL)                                                 \
     X("interleaved", "1f1b over several stages per rank: less idle, more transfers",                 \
-      2, 1, 0, true, true, 2, sluice__emit_interleaved, NULL)                                        \
+      2, 1, 0, 2, true, 2, sluice__emit_interleaved, NULL)                                           \
     X("looped-bfs", "several stages per rank, all micro-batches through one before the next",        \
-      2, 1, 0, false, false, 2, sluice__emit_looped_bfs, NULL)                                       \
+      2, 1, 0, 0, false, 2, sluice__emit_looped_bfs, NULL)                                           \
+    X("hanayo", "stages in waves, down the ranks and back up: no send at the turns",                 \
+      2, 1, 0, 0, false, 2, NULL, sluice__emit_hanayo)                                               \
     X("zb1p", "ZB-H1: backward in halves, a third of 1f1b's idle at its memory",                     \
-      1, 1, 1, false, false, 3, sluice__emit_zb1p, NULL)                                             \
+      1, 1, 1, 0, false, 3, sluice__emit_zb1p, NULL)                                                 \
     X("zb2p", "ZB-H2: backward in halves, no inner idle, twice 1f1b's memory",                       \
-      1, 1, 1, false, false, 3, sluice__emit_zb2p, NULL)                                             \
+      1, 1, 1, 0, false, 3, sluice__emit_zb2p, NULL)                                                 \
     X("zbv", "two stages per rank as a V, no inner idle, 1f1b's memory",                             \
-      2, 2, 2, false, false, 3, sluice__emit_zbv, NULL)                                              \
+      2, 2, 2, 0, false, 3, NULL, sluice__emit_zbv)                                                  \
     X("v-half", "a V with half of 1f1b's memory",                                                    \
-      2, 2, 2, false, false, 3, NULL, sluice__emit_v_half)                                           \
+      2, 2, 2, 0, false, 3, NULL, sluice__emit_v_half)                                               \
     X("v-min", "a V with a third of 1f1b's memory",                                                  \
-      2, 2, 2, false, false, 3, sluice__emit_v_min, NULL)                                            \
+      2, 2, 2, 0, false, 3, sluice__emit_v_min, NULL)                                                \
     X("dualpipev", "a V of forwards paired with backwards, to overlap",                              \
-      2, 2, 2, false, false, 3, sluice__emit_dualpipev, NULL)                                        \
+      2, 2, 2, 0, false, 3, sluice__emit_dualpipev, NULL)                                            \
     X("forward-only", "no backward: evaluation",                                                     \
-      1, 1, 1, false, false, 1, sluice__emit_forward_only, NULL)
+      1, 1, 1, 0, false, 1, sluice__emit_forward_only, NULL)
 /* clang-format on */
 
 typedef struct row {
@@ -49,14 +52,14 @@ typedef struct row {
 
 /* clang-format off */
 static const row rows[] = {
-#define X(name, summary, chunks, min, max, slack, group, actions, emit, emit_all)                  \
-    {{name, summary, chunks, min, max, slack, group}, actions, emit, emit_all},
+#define X(name, summary, chunks, min, max, slack, rounds, actions, emit, emit_all)                 \
+    {{name, summary, chunks, min, max, slack > 0, rounds, slack, rounds}, actions, emit, emit_all},
     SCHEDULE_MAP(X)
 #undef X
 };
 
 static const char *const names[] = {
-#define X(name, summary, chunks, min, max, slack, group, actions, emit, emit_all) name,
+#define X(name, summary, chunks, min, max, slack, rounds, actions, emit, emit_all) name,
     SCHEDULE_MAP(X)
 #undef X
     NULL
@@ -118,11 +121,11 @@ static sluice_status check_chunks(const row *of, const sluice_schedule_options *
         return sluice__fail(SLUICE_E_ARGUMENT, "%d chunks are fewer than 1", o->chunks);
     const int v = o->chunks ? o->chunks : about->chunks;
     if (v < about->min_chunks || (about->max_chunks > 0 && v > about->max_chunks))
-        return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has %d stage%s per rank, not %d",
-                                         about->name, about->chunks, about->chunks > 1 ? "s" : "",
-                                         v),
-                            "leave the number of chunks out, or choose interleaved or looped-bfs, "
-                            "which take any");
+        return sluice__hint(
+            sluice__fail(SLUICE_E_ARGUMENT, "%s has %d stage%s per rank, not %d", about->name,
+                         about->chunks, about->chunks > 1 ? "s" : "", v),
+            "leave the number of chunks out, or choose interleaved, looped-bfs or hanayo, "
+            "which take any");
     if ((int64_t)v * o->ranks > SLUICE__MAX_NUMBER)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks x %d chunks are more than %d stages",
                             o->ranks, v, SLUICE__MAX_NUMBER);
@@ -133,13 +136,24 @@ static sluice_status check_chunks(const row *of, const sluice_schedule_options *
     return SLUICE_OK;
 }
 
-static sluice_status check_slack_and_group(const row *of, const sluice_schedule_options *o) {
+static sluice_status check_warmup(const row *of, const sluice_schedule_options *o) {
     const sluice_schedule_description *const about = &of->about;
     if (o->slack != 0 && !(o->slack >= 1 && o->slack <= 2))
         return sluice__fail(SLUICE_E_ARGUMENT, "slack is %g; it must be from 1 to 2", o->slack);
     if (o->slack != 0 && o->slack != 1 && !about->takes_slack)
         return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has no warm-up slack", about->name),
                             "leave the slack out, or choose 1f1b or interleaved");
+    if (o->extra_warmup < 0 || o->extra_warmup > SLUICE__MAX_NUMBER)
+        return sluice__fail(SLUICE_E_ARGUMENT, "extra warm-up is %d; it must be from 0 to %d",
+                            o->extra_warmup, SLUICE__MAX_NUMBER);
+    if (o->extra_warmup > 0 && !about->takes_extra_warmup)
+        return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT, "%s has no extra warm-up", about->name),
+                            "leave the extra warm-up out, or choose interleaved");
+    return SLUICE_OK;
+}
+
+static sluice_status check_group(const row *of, const sluice_schedule_options *o) {
+    const sluice_schedule_description *const about = &of->about;
     if (o->group != 0 && !about->takes_group)
         return sluice__hint(sluice__fail(SLUICE_E_ARGUMENT,
                                          "%s has no rounds to group micro-batches in", about->name),
@@ -159,11 +173,13 @@ static sluice_status make_shape(sluice__shape *out, const row *of,
     memcpy(&o, given, given->size);
     SLUICE__TRY(check_counts(&o));
     SLUICE__TRY(check_chunks(of, &o));
-    SLUICE__TRY(check_slack_and_group(of, &o));
+    SLUICE__TRY(check_warmup(of, &o));
+    SLUICE__TRY(check_group(of, &o));
     *out = (sluice__shape){.p     = o.ranks,
                            .v     = o.chunks ? o.chunks : of->about.chunks,
                            .m     = o.microbatches,
-                           .slack = o.slack != 0 ? o.slack : 1,
+                           .slack = o.slack != 0 ? o.slack : of->about.slack,
+                           .extra = o.extra_warmup,
                            .group = o.group ? o.group : o.ranks};
     return SLUICE_OK;
 }

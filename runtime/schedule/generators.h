@@ -13,7 +13,8 @@ enum { SLUICE__MAX_NUMBER = 1 << 20 };
 /* A generator's input: the options, checked, with the schedule's defaults filled in. */
 typedef struct sluice__shape {
     int p, v, m;
-    double slack; /* 1 to 2 */
+    double slack; /* 1 to 2; 0 where the schedule takes none */
+    int extra;    /* forwards of the warm-up that every rank has in addition, >= 0 */
     int group;    /* micro-batches of a round, >= 1 */
 } sluice__shape;
 
@@ -37,14 +38,29 @@ sluice__emit sluice__emit_forward_only, sluice__emit_gpipe, sluice__emit_gpipe_l
     sluice__emit_1f1b;                                          /* one_chunk.c */
 sluice__emit sluice__emit_zb1p, sluice__emit_zb2p;              /* zero_bubble.c */
 sluice__emit sluice__emit_interleaved, sluice__emit_looped_bfs; /* loop.c */
-sluice__emit sluice__emit_zbv, sluice__emit_v_min;              /* vee.c */
+sluice__emit sluice__emit_v_min;                                /* vee.c */
+sluice__emit_all sluice__emit_zbv;                              /* vee.c */
 sluice__emit_all sluice__emit_v_half;                           /* v_half.c */
 sluice__emit sluice__emit_dualpipev;                            /* dualpipev.c */
+sluice__emit_all sluice__emit_hanayo;                           /* wave.c */
 
-/* V placement: down the ranks with the first chunk, and back up with the second. */
-static inline int sluice__vee_stage(int p, int r, int chunk) {
-    return chunk == 0 ? r : 2 * p - 1 - r;
+/* Down the ranks with the first chunk and back up with the second, which is a V; with more chunks
+ * again, which is a wave. */
+static inline int sluice__wave_stage(int p, int r, int chunk) {
+    return chunk * p + (chunk % 2 == 0 ? r : p - 1 - r);
 }
+
+/* What a free rank does first of what is ready, on stages in a wave: the oldest micro-batch, and
+ * its deepest stage. */
+typedef struct sluice__ready_rule {
+    bool split;      /* I and W; a W waits until nothing else is ready */
+    bool alternates; /* before all else: a forward after a backward, and the other way round */
+    bool deepest_backward; /* the deepest backward instead of the oldest */
+    int limit;             /* stage-activations of a rank; 0: none */
+} sluice__ready_rule;
+
+sluice_status sluice__emit_ready(sluice__list *to, const sluice__shape *of,
+                                 const sluice__ready_rule *rule); /* ready.c */
 
 /*
  * As sluice_schedule_from_lists(), but takes ownership of `lists`, its `ranks` blocks and `counts`,

@@ -31,13 +31,16 @@ static void find_turn(int *chunk, int *i, const rounds *cut, int k) {
 /*
  * 1F1B over v smaller stages per rank: the pipeline fills v times faster, so idle time shrinks
  * v-fold, at v times the transfers. Warm-up: the first round through all chunks but the last, then
- * that of 1F1B. (Narayanan et al. 2021, Megatron-LM.)
+ * that of 1F1B with its slack. (Narayanan et al. 2021, Megatron-LM, whose slack is 2.) With extra
+ * forwards no backward follows the forward that feeds it, so neighbours can overlap. (Moonshot AI
+ * 2025, Kimi K2.)
  */
 void sluice__emit_interleaved(sluice__list *to, const sluice__shape *of, int r) {
     const rounds cut = cut_rounds(of);
     const int all    = of->v * of->m;
     const int first  = (of->v - 1) * (cut.size + (cut.larger > 0));
-    const int warmup = first + (int)(of->slack * (of->p - 1 - r) + 1e-9);
+    const int below  = (int)(of->slack * (of->p - 1 - r) + 1e-9);
+    const int warmup = first + below + of->extra;
     int chunk, i;
     for (int f = 0, b = 0; b < all;) {
         if (f < all) {

@@ -117,7 +117,7 @@ static void carry_out(packing *at, sluice__list *to, int r, int what) {
         return;
     }
     sluice__write(to, is_forward(what) ? SLUICE_ACTION_F : SLUICE_ACTION_I,
-                  sluice__vee_stage(at->p, r, chunk_of(what)), rank->done[what]++);
+                  sluice__wave_stage(at->p, r, chunk_of(what)), rank->done[what]++);
     rank->pending += !is_forward(what);
 }
 

@@ -21,7 +21,7 @@ typedef struct writer {
 
 static void add(writer *at, sluice_action_kind kind, int chunk) {
     const int i = at->next[kind][chunk]++;
-    if (i < at->m) sluice__write(at->to, kind, sluice__vee_stage(at->p, at->r, chunk), i);
+    if (i < at->m) sluice__write(at->to, kind, sluice__wave_stage(at->p, at->r, chunk), i);
 }
 
 static void add_backward(writer *at, int chunk) {
@@ -29,16 +29,24 @@ static void add_backward(writer *at, int chunk) {
     add(at, SLUICE_ACTION_W, chunk);
 }
 
+/* Of a list that is made for more micro-batches than there are. With half p more, gradients come
+ * when the last phase begins; no other number is faster for m > p. */
+static int planned_microbatches(int p, int m) {
+    const int most = m > 2 * p - 1 ? m : 2 * p - 1;
+    const int more = m + (p > 2 ? p / 2 - 1 : 0);
+    return more < most ? more : most;
+}
+
 /*
  * Rank r starts r ticks late and then never idles: forwards until the first micro-batch comes back
  * up (2(p - r) - 1 of them, then r pairs of both chunks); the second chunk alone until the gradient
  * reaches the first chunk; then all six actions of a micro-batch in turn; and at the end W in the
  * gaps between the last gradients. This needs 2 p - 1 micro-batches; with fewer, the list is that
- * of 2 p - 1 without the actions of the missing ones.
+ * of more without the actions of the missing ones.
  */
-void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
+static void emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
     const int p = of->p;
-    const int m = of->m < 2 * p - 1 ? 2 * p - 1 : of->m;
+    const int m = planned_microbatches(p, of->m);
     writer at   = {.to = to, .p = p, .r = r, .m = of->m};
     for (int k = 0; k < 2 * (p - r) - 1; k++) add(&at, SLUICE_ACTION_F, 0);
     for (int k = 0; k < r; k++) {
@@ -62,6 +70,14 @@ void sluice__emit_zbv(sluice__list *to, const sluice__shape *of, int r) {
     while (at.next[SLUICE_ACTION_I][0] < m) add_backward(&at, 0);
     while (at.next[SLUICE_ACTION_W][1] < m) add(&at, SLUICE_ACTION_W, 1);
     while (at.next[SLUICE_ACTION_W][0] < m) add(&at, SLUICE_ACTION_W, 0);
+}
+
+/* Up to p micro-batches are never more than the memory holds: whatever is ready can be done. */
+sluice_status sluice__emit_zbv(sluice__list *to, const sluice__shape *of) {
+    const sluice__ready_rule rule = {.split = true};
+    if (of->m <= of->p) return sluice__emit_ready(to, of, &rule);
+    for (int r = 0; r < of->p; r++) emit_zbv(&to[r], of, r);
+    return SLUICE_OK;
 }
 
 /* ---- v-min: a third of 1F1B's memory ---- */
@@ -118,7 +134,7 @@ void sluice__emit_v_min(sluice__list *to, const sluice__shape *of, int r) {
     place_block(next, of->p, r);
     for (int k = 0; k < STREAMS * of->m; k++) {
         const int q = find_earliest(next, done, of->m);
-        sluice__write(to, streams[q].kind, sluice__vee_stage(of->p, r, streams[q].chunk),
+        sluice__write(to, streams[q].kind, sluice__wave_stage(of->p, r, streams[q].chunk),
                       done[q]++);
         next[q] += PERIOD;
     }

@@ -91,7 +91,7 @@ refuse_train 2 "--microbatches 17 of --batch 16 would leave some empty; at most 
 refuse_train 2 "--stages 3 is not a multiple of --ranks 2, and every rank has the same number of stages; name one of them" --ranks 2 --stages 3
 refuse_train 2 "--ranks 2 x --chunks 2 are not --stages 6; name two of them" --ranks 2 --chunks 2 --stages 6
 refuse_train 2 "3 stages do not divide into the 2 per rank of zbv; name --ranks" --schedule zbv --stages 3
-others='leave the number of chunks out, or choose interleaved or looped-bfs, which take any'
+others='leave the number of chunks out, or choose interleaved, looped-bfs or hanayo, which take any'
 refuse_train 2 "1f1b has 1 stage per rank, not 2; $others" --ranks 2 --stages 4
 refuse_train 2 "zbv has 2 stages per rank, not 3; $others" --schedule zbv --chunks 3
 refuse_train 2 "--slack is '0.5'; give a finite number, at least 1" --slack 0.5
@@ -147,7 +147,7 @@ has schedule.txt "makespan 9, makespan idle 33.3 %"
 "$command" schedule ./1f1b.csv --csv | cmp -s - 1f1b.csv || complain "a CSV file does not come back"
 refuse 2 "1f1b.csv has 2 ranks and 3 are named; leave the number out" schedule 1f1b.csv -p 3
 refuse 2 "1f1b.csv has 2 stages on 2 ranks and 2 per rank are named; leave the number out" schedule 1f1b.csv -v 2
-refuse 2 "--slack and --group shape a schedule by name, and 1f1b.csv is a file; leave them out" schedule 1f1b.csv --slack 2
+refuse 2 "--slack, --group and --extra-warmup shape a schedule by name, and 1f1b.csv is a file; leave them out" schedule 1f1b.csv --slack 2
 printf '0F0,0B0\n1F0,1Q0\n' >bad.csv
 "$command" schedule bad.csv >/dev/null 2>stderr.txt
 [ $? -eq 1 ] || complain "a bad CSV file does not exit with 1"
