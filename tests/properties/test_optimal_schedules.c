@@ -235,8 +235,9 @@ static void no_order_beats_the_schedules_that_claim_to_be_best(void **state) {
         {"interleaved", 3, 3, 3, true}, {"looped-bfs", 2, 2, 3, true},
         {"looped-bfs", 3, 3, 3, true},  {"zb1p", 2, 2, 4, true},
         {"zb1p", 3, 3, 4, true},        {"zb2p", 2, 3, 4, true},
-        {"zb2p", 3, 5, 5, true},        {"zbv", 2, 3, 3, true},
-        {"v-half", 2, 2, 3, true},      {"v-half", 3, 3, 3, false},
+        {"zb2p", 3, 5, 5, true},        {"zbv", 2, 1, 3, true},
+        {"zbv", 3, 1, 3, true},         {"v-half", 2, 2, 3, true},
+        {"v-half", 3, 3, 3, false},
     };
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         for (int m = rows[n].first; m <= rows[n].last; m++) {

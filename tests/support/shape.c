@@ -9,6 +9,7 @@ sluice_schedule *generate(const shape *of) {
     options.microbatches            = of->m;
     options.group                   = of->group;
     options.slack                   = of->slack;
+    options.extra_warmup            = of->extra;
     sluice_schedule *schedule       = NULL;
     assert_ok(sluice_schedule_generate(&schedule, of->name, &options));
     return schedule;
@@ -16,8 +17,8 @@ sluice_schedule *generate(const shape *of) {
 
 words say(const shape *of) {
     words out;
-    snprintf(out.text, sizeof out.text, "%s, p = %d, v = %d, m = %d, group %d, slack %g", of->name,
-             of->p, of->v, of->m, of->group, of->slack);
+    snprintf(out.text, sizeof out.text, "%s, p = %d, v = %d, m = %d, group %d, slack %g, extra %d",
+             of->name, of->p, of->v, of->m, of->group, of->slack, of->extra);
     return out;
 }
 
@@ -33,5 +34,6 @@ shape random_shape(uint64_t *random, int max_ranks) {
     of.v     = test_random_int(random, about.min_chunks, about.max_chunks ? about.max_chunks : 4);
     of.slack = about.takes_slack ? 1 + 0.125 * test_random_int(random, 0, 8) : 1;
     of.group = about.takes_group ? of.p + test_random_int(random, 0, of.p) : 0;
+    of.extra = about.takes_extra_warmup ? test_random_int(random, 0, 2) : 0;
     return of;
 }

@@ -12,6 +12,7 @@ typedef struct shape {
     const char *name;
     int p, v, m, group;
     double slack;
+    int extra;
 } shape;
 
 typedef struct words {

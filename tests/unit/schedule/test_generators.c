@@ -16,9 +16,9 @@ static int max_of(int a, int b) {
 
 /* ---- every list is complete, on its rank and in order ---- */
 
-static bool is_vee(const char *name) {
+static bool is_wave(const char *name) {
     return strcmp(name, "zbv") == 0 || strcmp(name, "v-half") == 0 || strcmp(name, "v-min") == 0 ||
-           strcmp(name, "dualpipev") == 0;
+           strcmp(name, "dualpipev") == 0 || strcmp(name, "hanayo") == 0;
 }
 
 static void assert_placed(const shape *of, const sluice_schedule *schedule) {
@@ -27,7 +27,8 @@ static void assert_placed(const shape *of, const sluice_schedule *schedule) {
     assert_int_equal(stages, of->p * of->v);
     assert_int_equal(sluice_schedule_microbatches(schedule), of->m);
     for (int s = 0; s < stages; s++) {
-        const int expected = is_vee(of->name) && s >= of->p ? 2 * of->p - 1 - s : s % of->p;
+        const bool upward  = is_wave(of->name) && s / of->p % 2 == 1;
+        const int expected = upward ? of->p - 1 - s % of->p : s % of->p;
         const int got      = sluice_schedule_stage_rank(schedule, s);
         if (got != expected)
             fail_msg("%s: stage %d on rank %d, expected %d", say(of).text, s, got, expected);
@@ -119,8 +120,9 @@ static void known_makespans_and_peaks_at_4_ranks_and_8_microbatches(void **state
         {"1f1b", 1, 33, {9, 0}, {4, 3, 2, 1}},
         {"zb1p", 1, 27, {3, 0}, {4, 4, 4, 4}},
         {"zb2p", 1, 27, {0, 0}, {7, 7, 7, 7}},
-        {"interleaved", 2, 57, {9, 0}, {8, 7, 6, 5}},
+        {"interleaved", 2, 57, {9, 0}, {11, 9, 7, 5}},
         {"looped-bfs", 2, 57, {9, 0}, {16, 16, 16, 16}},
+        {"hanayo", 2, 57, {9, 0}, {8, 9, 10, 11}},
         {"zbv", 2, 51, {0, 0}, {8, 8, 8, 8}},
         {"v-half", 2, 53, {5, 2}, {6, 6, 6, 6}},
         {"v-min", 2, 59, {11, 6}, {4, 4, 4, 4}},
@@ -174,6 +176,12 @@ static bool from_two_p_less_one(const shape *of) {
 static bool from_two_p(const shape *of) {
     return of->m >= 2 * of->p;
 }
+static bool one_wave_from_two_p(const shape *of) {
+    return of->v == 2 && of->m >= 2 * of->p;
+}
+static bool one_wave_to_p(const shape *of) {
+    return of->v == 2 && of->m <= of->p;
+}
 
 static int whole_backward(const shape *of) {
     return 3 * (of->m + of->p - 1);
@@ -199,6 +207,12 @@ static int vee_of_third(const shape *of) {
 static int pairs(const shape *of) {
     return 6 * of->m + 2 * (of->p - 1);
 }
+static int vee_of_few(const shape *of) {
+    return max_of(4 * of->p + 2 * of->m - 1, 3 * of->p + 4 * of->m - 1);
+}
+static int wave_of_few(const shape *of) {
+    return 6 * of->p + 4 * (of->m - 1);
+}
 static int one_way(const shape *of) {
     return of->m + of->p - 1;
 }
@@ -214,7 +228,7 @@ static int rounds_and_below(const shape *of, int r) {
     const int rounds = max_of(1, of->m / (of->group ? of->group : of->p));
     const int first  = (of->m + rounds - 1) / rounds;
     return min_of(of->v * of->m,
-                  (of->v - 1) * first + (int)(of->slack * (of->p - 1 - r) + 1e-9) + 1);
+                  (of->v - 1) * first + (int)(of->slack * (of->p - 1 - r) + 1e-9) + 1 + of->extra);
 }
 static int one_p(const shape *of, int r) {
     (void)r;
@@ -227,6 +241,10 @@ static int two_p_less_one(const shape *of, int r) {
 static int two_p(const shape *of, int r) {
     (void)r;
     return 2 * of->p;
+}
+static int three_p_less_one(const shape *of, int r) {
+    (void)r;
+    return 3 * of->p - 1;
 }
 static int two_p_and_one(const shape *of, int r) {
     (void)r;
@@ -251,6 +269,9 @@ static const formula formulas[] = {
     {"zb1p", below_p, halves_of_few, one_p, false, true},
     {"zb2p", from_two_p_less_one, halves, two_p_less_one, true, false},
     {"zbv", from_two_p_less_one, vee, two_p, true, false},
+    {"zbv", below_p, vee_of_few, all, false, true},
+    {"hanayo", one_wave_from_two_p, around, three_p_less_one, false, true},
+    {"hanayo", one_wave_to_p, wave_of_few, all, false, true},
     {"v-half", from_p, vee_of_half, p_and_two, false, true},
     {"v-min", from_two, vee_of_third, third, false, true},
     {"dualpipev", from_two_p, pairs, two_p_and_one, false, false},
@@ -284,9 +305,10 @@ static void makespans_idle_and_memory_are_as_documented(void **state) {
         for (int p = 1; p <= (everything ? 64 : 16); p++) {
             for (int m = 1; m <= 4 * p + 1; m++) {
                 if (!everything && p > 8 && test_random_int(&random, 0, 3) > 0) continue;
-                shape of = {formulas[n].name, p, about.chunks, m, 0, 1};
+                shape of = {formulas[n].name, p, about.chunks, m, 0, 1, 0};
                 if (about.max_chunks == 0) of.v = test_random_int(&random, 1, 4);
                 if (about.takes_slack) of.slack = 1 + 0.125 * test_random_int(&random, 0, 8);
+                if (about.takes_extra_warmup) of.extra = test_random_int(&random, 0, 3);
                 if (about.takes_group) of.group = p + test_random_int(&random, 0, p);
                 assert_formula(&formulas[n], &of);
             }

@@ -108,7 +108,7 @@ static void slack_hides_transfers(void **state) {
             const sluice_simulation_costs costs = {
                 .stages = unit, .activation_transfer = 1, .gradient_transfer = 1};
             for (int k = 0; k < 2; k++) {
-                const shape of                = {"1f1b", p, 1, m, 0, 1 + k};
+                const shape of                = {"1f1b", p, 1, m, 0, 1 + k, 0};
                 sluice_simulation *simulation = NULL;
                 sluice_program *const program = compile(&of, SLUICE_QUEUES_PER_CHANNEL);
                 assert_ok(sluice_program_simulate(&simulation, program, &costs));
