@@ -154,7 +154,8 @@ static bool print_row(const setting *on) {
 }
 
 static bool print_schedules(int limit, double length) {
-    static const char *const schedules[] = {"gpipe", "1f1b", "interleaved", "zb1p", "zbv"};
+    static const char *const schedules[] = {"gpipe",  "1f1b", "interleaved",
+                                            "hanayo", "zb1p", "zbv"};
     static const int ranks[]             = {2, 4, 8, 32, 128};
     bool possible                        = true;
     printf(

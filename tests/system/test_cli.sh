@@ -97,6 +97,7 @@ refuse_train 2 "zbv has 2 stages per rank, not 3; $others" --schedule zbv --chun
 refuse_train 2 "--slack is '0.5'; give a finite number, at least 1" --slack 0.5
 refuse_train 2 "slack is 2.5; it must be from 1 to 2" --slack 2.5
 refuse_train 2 "gpipe has no warm-up slack; leave the slack out, or choose 1f1b or interleaved" --schedule gpipe --slack 2
+refuse_train 2 "1f1b has no extra warm-up; leave the extra warm-up out, or choose interleaved" --extra-warmup 1
 refuse_train 2 "1f1b has no rounds to group micro-batches in; leave the group out, or choose interleaved" --group 2
 refuse_train 2 "12 stages are more than the 11 layers of gpt-nano; name at most 11" --ranks 12
 must='must list the layers of each stage'

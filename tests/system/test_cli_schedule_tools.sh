@@ -42,6 +42,11 @@ run check interleaved -p 2 -v 3 -m 4 --group 4 --transport nccl
 prints "over one queue of groups per rank (nccl)"
 run check 1f1b -p 4 -m 8 --slack 2
 prints "rank by rank: 7 5 3 1"
+run check interleaved -p 4 -m 8 --extra-warmup 1
+prints "rank by rank: 12 10 8 6"
+run check hanayo -p 4 -v 4 -m 4 --transport nccl
+prints "4 ranks, 16 stages, 4 micro-batches"
+prints "96 transfers" # of 15 boundaries, 3 lie inside a rank
 
 # ---- check: mistakes ----
 
