@@ -53,7 +53,7 @@ typedef struct row {
 /* clang-format off */
 static const row rows[] = {
 #define X(name, summary, chunks, min, max, slack, rounds, actions, emit, emit_all)                 \
-    {{name, summary, chunks, min, max, slack > 0, rounds, slack, rounds}, actions, emit, emit_all},
+    {{name, summary, chunks, min, max, (slack) > 0, rounds, slack, rounds}, actions, emit, emit_all},
     SCHEDULE_MAP(X)
 #undef X
 };

@@ -29,12 +29,12 @@ static void add_backward(writer *at, int chunk) {
     add(at, SLUICE_ACTION_W, chunk);
 }
 
-/* Of a list that is made for more micro-batches than there are. With half p more, gradients come
- * when the last phase begins; no other number is faster for m > p. */
+/* A list for half p more micro-batches than there are reaches its last phase when gradients come;
+ * no other number is faster for m > p. */
 static int planned_microbatches(int p, int m) {
-    const int most = m > 2 * p - 1 ? m : 2 * p - 1;
-    const int more = m + (p > 2 ? p / 2 - 1 : 0);
-    return more < most ? more : most;
+    const int needed = m > 2 * p - 1 ? m : 2 * p - 1;
+    const int more   = m + (p > 2 ? p / 2 - 1 : 0);
+    return more < needed ? more : needed;
 }
 
 /*

@@ -66,6 +66,9 @@ row "gpipe" 1 gpipe
 row "1f1b" 1 1f1b
 row "1f1b, slack 1.5" 1 1f1b --slack 1.5
 row "1f1b, slack 2" 1 1f1b --slack 2
+row "interleaved, slack 1, divided by v = 2" 2 interleaved --slack 1
+row "interleaved, divided by v = 2" 2 interleaved
+row "hanayo, divided by v = 2" 2 hanayo
 row "zb1p" 1 zb1p
 row "zb2p" 1 zb2p
 row "zbv, divided by v = 2" 2 zbv
