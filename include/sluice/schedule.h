@@ -15,19 +15,22 @@
 
 /* One table: the enum, and the text form's spelling. Values are ABI: append. */
 /* clang-format off */
-#define SLUICE_ACTION_MAP(X)        \
-    X(IDLE,        0, "")           \
-    X(F,           1, "F")          \
-    X(B,           2, "B")          \
-    X(I,           3, "I")          \
-    X(W,           4, "W")          \
-    X(SEND_F,      5, "SEND_F")     \
-    X(RECV_F,      6, "RECV_F")     \
-    X(SEND_B,      7, "SEND_B")     \
-    X(RECV_B,      8, "RECV_B")     \
-    X(UNSHARD,     9, "UNSHARD")    \
-    X(RESHARD,    10, "RESHARD")    \
-    X(REDUCE_GRAD,11, "REDUCE_GRAD")
+#define SLUICE_ACTION_MAP(X)                  \
+    X(IDLE,             0, "")                \
+    X(F,                1, "F")               \
+    X(B,                2, "B")               \
+    X(I,                3, "I")               \
+    X(W,                4, "W")               \
+    X(SEND_F,           5, "SEND_F")          \
+    X(RECV_F,           6, "RECV_F")          \
+    X(SEND_B,           7, "SEND_B")          \
+    X(RECV_B,           8, "RECV_B")          \
+    X(UNSHARD,          9, "UNSHARD")         \
+    X(RESHARD,         10, "RESHARD")         \
+    X(REDUCE_GRAD,     11, "REDUCE_GRAD")     \
+    X(WAIT_SEND_F,     12, "WAIT_SEND_F")     \
+    X(WAIT_SEND_B,     13, "WAIT_SEND_B")     \
+    X(WAIT_REDUCE_GRAD,14, "WAIT_REDUCE_GRAD")
 /* clang-format on */
 
 typedef enum sluice_action_kind {
@@ -43,7 +46,7 @@ SLUICE_API const char *sluice_action_name(sluice_action_kind kind);
 typedef struct sluice_action {
     sluice_action_kind kind;
     int stage;
-    int microbatch; /* -1 for UNSHARD, RESHARD, REDUCE_GRAD and IDLE */
+    int microbatch; /* -1 for UNSHARD, RESHARD, (WAIT_)REDUCE_GRAD and IDLE */
     int group;      /* > 0: consecutive actions of one rank with the same number overlap */
 } sluice_action;
 
@@ -123,8 +126,9 @@ SLUICE_API const sluice_action *sluice_schedule_list(int *count, const sluice_sc
                                                      int rank);
 
 /*
- * Text form: one CSV row per rank, the format of torch.distributed.pipelining. Parsing accepts any
- * bytes and reports line, cell and byte; a printed text parses to the same schedule.
+ * Text form: one CSV row per rank, the format of torch.distributed.pipelining; docs/formats.md has
+ * its grammar. Parsing accepts any bytes and reports line and cell, from 1, and byte, from 0; a
+ * printed text parses to the same schedule.
  * Free the text with sluice_text_free(). E_PARSE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_schedule_parse(sluice_schedule **out, const char *text,

@@ -69,20 +69,29 @@ static int print_json(const sluice_schedule *schedule, const sluice_program *pro
 
 /* ---- what is wrong ---- */
 
-/* The error goes to standard error and into the object. */
-static int say_wrong(const tool_choice *choice, bool said) {
+/* Print what is wrong as an object, if one is asked for. */
+static void print_reason(const tool_choice *choice) {
+    if (!choice->json) return;
     const sluice_error *const error = sluice_last_error();
-    const char *const name          = choice->schedule.name;
-    if (!said) (void)cli_fail(CLI_FAILED, "%s: %s", name, error->what);
-    if (!choice->json) return CLI_FAILED;
+    char reason[sizeof error->what + sizeof error->hint + 2];
+    snprintf(reason, sizeof reason, "%s%s%s", error->what, error->hint[0] ? "; " : "", error->hint);
     json_t *const object = json_object();
     bool good            = object != NULL;
-    json_add(object, &good, "schedule", json_string(name));
+    json_add(object, &good, "schedule", json_string(choice->schedule.name));
     json_add(object, &good, "transport", json_string(choice->transport));
     json_add(object, &good, "proven", json_false());
-    json_add(object, &good, "reason", json_string(error->what));
+    json_add(object, &good, "reason", json_string(reason));
     (void)json_print(object, good);
-    return CLI_FAILED;
+}
+
+/* What a file that did not become a schedule, which is reported already, exits with: 2 if it could
+ * not be read or parsed, 1 if it says something wrong. */
+static int refuse_file(const tool_choice *choice) {
+    const sluice_status status = sluice_last_error()->status;
+    if (status == SLUICE_OK) return CLI_USAGE; /* it could not be opened */
+    if (status != SLUICE_E_PARSE && status != SLUICE_E_SCHEDULE) return CLI_FAILED;
+    print_reason(choice);
+    return status == SLUICE_E_PARSE ? CLI_USAGE : CLI_FAILED;
 }
 
 static int check(const tool_choice *choice, const sluice_schedule *schedule) {
@@ -91,7 +100,13 @@ static int check(const tool_choice *choice, const sluice_schedule *schedule) {
     settings.queues                 = tool_queues(choice);
     CLI_TRY(cli_check_size(schedule));
     const sluice_status status = sluice_program_compile(&program, schedule, NULL, NULL, &settings);
-    if (status == SLUICE_E_SCHEDULE) return say_wrong(choice, false);
+    const sluice_error *const error = sluice_last_error();
+    if (status == SLUICE_E_SCHEDULE) {
+        (void)cli_fail(CLI_FAILED, "%s: %s%s%s", choice->schedule.name, error->what,
+                       error->hint[0] ? "; " : "", error->hint);
+        print_reason(choice);
+        return CLI_FAILED;
+    }
     CLI_TRY(cli_report(status));
     const int failed = choice->json ? print_json(schedule, program, choice)
                                     : print_proof(schedule, program, choice);
@@ -103,10 +118,8 @@ int command_check(const cli_command *command, int argc, char **argv) {
     tool_choice choice        = {.transport = "local"};
     sluice_schedule *schedule = NULL;
     CLI_TRY(cli_parse(&choice, NULL, command, CLI_CHECK, tables, argc, argv));
-    const int refused          = cli_choose_schedule(&schedule, &choice.schedule, "sluice check");
-    const sluice_status status = sluice_last_error()->status;
-    if (refused == CLI_FAILED && (status == SLUICE_E_PARSE || status == SLUICE_E_SCHEDULE))
-        return say_wrong(&choice, true);
+    const int refused = cli_choose_schedule(&schedule, &choice.schedule, "sluice check");
+    if (refused == CLI_FAILED && cli_is_file(choice.schedule.name)) return refuse_file(&choice);
     CLI_TRY(refused);
     const int failed = check(&choice, schedule);
     sluice_schedule_free(schedule);

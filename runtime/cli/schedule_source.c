@@ -23,7 +23,9 @@ static int parse_file(sluice_schedule **out, const char *path) {
     const sluice_status status = sluice_schedule_parse(out, text, bytes);
     free(text);
     if (status == SLUICE_OK) return CLI_OK;
-    return cli_fail(CLI_FAILED, "%s: %s", path, sluice_last_error()->what);
+    const sluice_error *const error = sluice_last_error();
+    return cli_fail(CLI_FAILED, "%s: %s%s%s", path, error->what, error->hint[0] ? "; " : "",
+                    error->hint);
 }
 
 /* ---- numbers that are given must be the file's ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * csv_read.c -- schedules from text, parsed strictly: one row per rank; a cell is empty (an idle
- * step), an action (stage, type, micro-batch) or an overlap group.
+ * csv_read.c -- schedules from text: one row per rank; a cell is empty (an idle step), an action
+ * (stage, type, micro-batch) or an overlap group. What spreadsheets add is ignored: a byte-order
+ * mark, blanks around cells, quotes around one, blank lines at the end.
  *
  * There are two dialects. The older one calls the full backward BW and its input half B; the newer
  * one calls them B and I. A text that contains BW is of the older one.
@@ -30,7 +31,7 @@ typedef struct reader {
 
 SLUICE_PRINTF(3, 4)
 static sluice_status refuse(const reader *in, size_t byte, const char *format, ...) {
-    char what[128];
+    char what[160];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
@@ -47,6 +48,10 @@ static bool next_is(const reader *in, char c) {
 
 static bool next_is_digit(const reader *in) {
     return in->at < in->bytes && in->text[in->at] >= '0' && in->text[in->at] <= '9';
+}
+
+static void skip_blanks(reader *in) {
+    while (next_is(in, ' ') || next_is(in, '\t')) in->at++;
 }
 
 static bool next_is_line_end(const reader *in) {
@@ -85,7 +90,7 @@ static bool is_word(const char *word, size_t length, const char *name) {
 static sluice_action_kind kind_of(const reader *in, const char *word, size_t length) {
     if (in->older && is_word(word, length, "BW")) return SLUICE_ACTION_B;
     if (in->older && is_word(word, length, "B")) return SLUICE_ACTION_I;
-    for (int k = SLUICE_ACTION_F; k <= SLUICE_ACTION_REDUCE_GRAD; k++)
+    for (int k = SLUICE_ACTION_F; k <= SLUICE__LAST_ACTION; k++)
         if (is_word(word, length, sluice_action_name((sluice_action_kind)k)))
             return (sluice_action_kind)k;
     return SLUICE_ACTION_IDLE;
@@ -105,10 +110,6 @@ static sluice_status read_kind(reader *in, sluice_action_kind *out) {
     return SLUICE_OK;
 }
 
-static bool has_microbatch(sluice_action_kind kind) {
-    return kind < SLUICE_ACTION_UNSHARD;
-}
-
 static bool is_compute(sluice_action_kind kind) {
     return kind <= SLUICE_ACTION_W;
 }
@@ -116,7 +117,7 @@ static bool is_compute(sluice_action_kind kind) {
 /* ---- what was seen ---- */
 
 /* What is known about a stage: its line, and flags. */
-enum { UNSHARDED = 1, RESHARDED = 2, REDUCED = 4, LINE = 8 };
+enum { UNSHARDED = 1, RESHARDED = 2, REDUCED = 4, REDUCTION_WAITED = 8, LINE = 16 };
 
 static uint64_t key_of(sluice_action_kind kind, int stage, int microbatch) {
     return 1 + (((uint64_t)kind << 42) | ((uint64_t)stage << 21) | (uint64_t)microbatch);
@@ -139,6 +140,12 @@ static sluice_status check_stage_state(const reader *in, size_t start, const slu
         if (*known & REDUCED) return refuse(in, start, "gradients of stage %d reduced again", s);
         *known |= REDUCED;
         return SLUICE_OK;
+    case SLUICE_ACTION_WAIT_REDUCE_GRAD:
+        if (!(*known & REDUCED))
+            return refuse(in, start, "%dWAIT_REDUCE_GRAD before %dREDUCE_GRAD", s, s);
+        if (*known & REDUCTION_WAITED) return refuse(in, start, "%dWAIT_REDUCE_GRAD again", s);
+        *known |= REDUCTION_WAITED;
+        return SLUICE_OK;
     default:
         if (!is_compute(action->kind)) return SLUICE_OK;
         if (*known & RESHARDED) return refuse(in, start, "stage %d used after it was resharded", s);
@@ -148,14 +155,28 @@ static sluice_status check_stage_state(const reader *in, size_t start, const slu
     }
 }
 
+/* A whole backward leaves nothing to a W: the writer of the text meant another dialect. */
+static sluice_status check_dialect(const reader *in, size_t start, const sluice_action *action) {
+    const int s = action->stage, i = action->microbatch;
+    if (action->kind != SLUICE_ACTION_W ||
+        sluice__keys_get(&in->seen, key_of(SLUICE_ACTION_B, s, i)) == 0)
+        return SLUICE_OK;
+    (void)refuse(in, start, "%dW%d follows %d%s%d, a whole backward,", s, i, s,
+                 in->older ? "BW" : "B", i);
+    if (in->older) return SLUICE_E_PARSE;
+    return sluice__hint(SLUICE_E_PARSE, "in the older dialect B is the input half of a backward: "
+                                        "write I for every such B");
+}
+
 static sluice_status check_seen(reader *in, size_t start, const sluice_action *action) {
     int *known = NULL;
-    if (has_microbatch(action->kind)) {
+    if (sluice__action_has_microbatch(action->kind)) {
         SLUICE__TRY(sluice__keys_find(&known, &in->seen,
                                       key_of(action->kind, action->stage, action->microbatch)));
         if (*known)
             return refuse(in, start, "%.*s a second time", (int)(in->at - start), in->text + start);
         *known = 1;
+        SLUICE__TRY(check_dialect(in, start, action));
     }
     SLUICE__TRY(sluice__keys_find(&known, &in->seen, key_of(SLUICE_ACTION_IDLE, action->stage, 0)));
     if (*known == 0) *known = in->line * LINE;
@@ -183,19 +204,28 @@ static sluice_status read_action(reader *in, int group) {
     sluice_action action = {SLUICE_ACTION_IDLE, 0, -1, group};
     SLUICE__TRY(read_number(in, &action.stage));
     SLUICE__TRY(read_kind(in, &action.kind));
-    if (has_microbatch(action.kind)) SLUICE__TRY(read_number(in, &action.microbatch));
+    if (sluice__action_has_microbatch(action.kind))
+        SLUICE__TRY(read_number(in, &action.microbatch));
     if (group > 0 && !is_compute(action.kind))
         return refuse(in, start, "%s in an overlap group", sluice_action_name(action.kind));
     SLUICE__TRY(check_seen(in, start, &action));
     return add_action(in, action);
 }
 
+/* An action in a group, with blanks around it. */
+static sluice_status read_member(reader *in, int group) {
+    skip_blanks(in);
+    SLUICE__TRY(read_action(in, group));
+    skip_blanks(in);
+    return SLUICE_OK;
+}
+
 /* A group, from after its opening parenthesis. */
 static sluice_status read_group(reader *in, int group) {
-    SLUICE__TRY(read_action(in, group));
+    SLUICE__TRY(read_member(in, group));
     while (next_is(in, ';')) {
         in->at++;
-        SLUICE__TRY(read_action(in, group));
+        SLUICE__TRY(read_member(in, group));
     }
     if (!next_is(in, ')')) return refuse(in, in->at, "expected ';' or ')'");
     in->at++;
@@ -206,12 +236,29 @@ static sluice_status read_group(reader *in, int group) {
     return SLUICE_OK;
 }
 
-static sluice_status read_cell(reader *in) {
-    if (in->at == in->bytes || next_is(in, ',') || next_is_line_end(in))
+/* What a cell contains, without the blanks and quotes around it. */
+static sluice_status read_content(reader *in) {
+    if (in->at == in->bytes || next_is(in, ',') || next_is(in, '"') || next_is_line_end(in))
         return add_action(in, (sluice_action){SLUICE_ACTION_IDLE, 0, -1, 0});
     if (!next_is(in, '(')) return read_action(in, 0);
     in->at++;
     return read_group(in, in->cell); /* the cell's number is unique within its row */
+}
+
+static sluice_status read_cell(reader *in) {
+    skip_blanks(in);
+    const bool quoted = next_is(in, '"');
+    if (quoted) {
+        in->at++;
+        skip_blanks(in);
+    }
+    SLUICE__TRY(read_content(in));
+    skip_blanks(in);
+    if (!quoted) return SLUICE_OK;
+    if (!next_is(in, '"')) return refuse(in, in->at, "expected a closing quote");
+    in->at++;
+    skip_blanks(in);
+    return SLUICE_OK;
 }
 
 static sluice_status begin_row(reader *in) {
@@ -250,13 +297,32 @@ static bool has_full_backward(const char *text, size_t bytes) {
     return false;
 }
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The text without blank lines at its end, which are no ranks. */
+static size_t trim(const char *text, size_t bytes) {
+    size_t end = bytes;
+    while (end > 0 && is_blank(text[end - 1])) end--;
+    if (end == 0) return 0;
+    const char *const line_end = memchr(text + end, '\n', bytes - end);
+    return line_end ? (size_t)(line_end - text) + 1 : bytes;
+}
+
+static bool has_byte_order_mark(const char *text, size_t bytes) {
+    return bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
+}
+
 sluice_status sluice_schedule_parse(sluice_schedule **out, const char *text, size_t bytes) {
-    reader in = {.text = text, .bytes = bytes, .line = 1, .cell = 1};
-    if (bytes == 0) return refuse(&in, 0, "no rows");
+    reader in = {.text = text, .line = 1, .cell = 1};
     if (bytes > 1 << 30) return refuse(&in, 0, "a text above 1 GiB");
-    in.older             = has_full_backward(text, bytes);
+    if (has_byte_order_mark(text, bytes)) in.at = 3;
+    in.bytes = in.at + trim(text + in.at, bytes - in.at);
+    if (in.at == in.bytes) return refuse(&in, in.at, "no rows");
+    in.older             = has_full_backward(text, in.bytes);
     sluice_status status = SLUICE_OK;
-    for (; in.at < bytes && status == SLUICE_OK; in.line++) status = read_row(&in);
+    for (; in.at < in.bytes && status == SLUICE_OK; in.line++) status = read_row(&in);
     sluice__keys_free(&in.seen);
     if (status == SLUICE_OK)
         return sluice__schedule_adopt(out, "csv", in.lists, in.counts, in.rows);

@@ -44,6 +44,7 @@ static void add_action(writer *to, const sluice_action *action) {
     if (action->microbatch >= 0) add_number(to, action->microbatch);
 }
 
+/* A row without actions is an empty cell in quotes: a blank line at the end would be no rank. */
 static sluice_status add_row(writer *to, const sluice_action *list, int count) {
     for (int a = 0; a < count; a++) {
         const int group   = list[a].group;
@@ -56,7 +57,7 @@ static sluice_status add_row(writer *to, const sluice_action *list, int count) {
         if (closes) add_text(to, ")" SLUICE__OVERLAP);
     }
     SLUICE__TRY(reserve_cell(to));
-    add_text(to, "\n");
+    add_text(to, count == 0 ? "\"\"\n" : "\n");
     return SLUICE_OK;
 }
 

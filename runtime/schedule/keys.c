@@ -32,6 +32,10 @@ sluice_status sluice__keys_find(int **number, sluice__keys *keys, uint64_t key) 
     return SLUICE_OK;
 }
 
+int sluice__keys_get(const sluice__keys *keys, uint64_t key) {
+    return keys->capacity > 0 ? find(keys, key)->number : 0;
+}
+
 void sluice__keys_free(sluice__keys *keys) {
     sluice__free(keys->table);
     *keys = (sluice__keys){0};

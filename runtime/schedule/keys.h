@@ -22,6 +22,8 @@ typedef struct sluice__keys {
 /* `*number` points to the number of `key`, which is 0 if the key is new; valid until the next call.
  * `key` is not 0. E_HOST_MEMORY. */
 sluice_status sluice__keys_find(int **number, sluice__keys *keys, uint64_t key);
+/* The number of `key`; 0: it is not there. */
+int sluice__keys_get(const sluice__keys *keys, uint64_t key);
 void sluice__keys_free(sluice__keys *keys);
 
 #endif

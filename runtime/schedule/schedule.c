@@ -44,13 +44,21 @@ static bool is_compute(sluice_action_kind kind) {
     return kind >= SLUICE_ACTION_F && kind <= SLUICE_ACTION_W;
 }
 
-static bool has_microbatch(sluice_action_kind kind) {
-    return kind >= SLUICE_ACTION_F && kind <= SLUICE_ACTION_RECV_B;
+static bool is_transfer(sluice_action_kind kind) {
+    return kind >= SLUICE_ACTION_SEND_F && kind <= SLUICE_ACTION_RECV_B;
+}
+
+static bool waits_for_send(sluice_action_kind kind) {
+    return kind == SLUICE_ACTION_WAIT_SEND_F || kind == SLUICE_ACTION_WAIT_SEND_B;
+}
+
+bool sluice__action_has_microbatch(sluice_action_kind kind) {
+    return is_compute(kind) || is_transfer(kind) || waits_for_send(kind);
 }
 
 static sluice_status check_action(const sluice_action *action, int r, int a) {
     const int kind = (int)action->kind;
-    if (kind < SLUICE_ACTION_IDLE || kind > SLUICE_ACTION_REDUCE_GRAD)
+    if (kind < SLUICE_ACTION_IDLE || kind > SLUICE__LAST_ACTION)
         return sluice__fail(SLUICE_E_ARGUMENT, "rank %d, action %d: there is no kind %d", r, a,
                             kind);
     if (action->group > 0 && !is_compute(action->kind))
@@ -58,7 +66,7 @@ static sluice_status check_action(const sluice_action *action, int r, int a) {
                             "rank %d, action %d: only F, B, I and W can be in an overlap group", r,
                             a);
     if (action->kind == SLUICE_ACTION_IDLE) return SLUICE_OK;
-    const bool wrong = has_microbatch(action->kind)
+    const bool wrong = sluice__action_has_microbatch(action->kind)
                            ? action->microbatch < 0 || action->microbatch > SLUICE__MAX_NUMBER
                            : action->microbatch != -1;
     if (wrong || action->stage < 0 || action->stage > SLUICE__MAX_NUMBER)
@@ -90,8 +98,7 @@ static sluice_status take_list(sluice_schedule *schedule, int r) {
         if (action->microbatch >= schedule->microbatches)
             schedule->microbatches = action->microbatch + 1;
         schedule->trains |= action->kind >= SLUICE_ACTION_B && action->kind <= SLUICE_ACTION_W;
-        schedule->communicates |=
-            action->kind >= SLUICE_ACTION_SEND_F && action->kind <= SLUICE_ACTION_RECV_B;
+        schedule->communicates |= is_transfer(action->kind) || waits_for_send(action->kind);
     }
     /* In the text form a row of one idle step is an empty row. */
     if (schedule->counts[r] == 1 && list[0].kind == SLUICE_ACTION_IDLE) schedule->counts[r] = 0;

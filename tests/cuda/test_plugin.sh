@@ -68,7 +68,7 @@ if [ -n "$nccl_library" ]; then
     SLUICE_NCCL_LIBRARY=$work/libnccl.so.2 refuse 1 "NCCL does not load: $work/libnccl.so.2: file too short; $instead" "${train[@]}" "${nccl[@]}"
     SLUICE_NCCL_LIBRARY=libm.so.6 refuse 1 "libm.so.6 has no ncclGetVersion; $instead" "${train[@]}" "${nccl[@]}"
     printf '%s\n' 0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1 1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1 >first.csv
-    refuse 1 "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; it may run with a queue for each channel: --transport local" \
+    refuse 1 "deadlock: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue; it may run with a queue for each channel: --transport local" \
         train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 --schedule first.csv "${nccl[@]}"
     "$command" train --data text.txt --model gpt-nano --steps 1 --seq 16 --batch 4 --schedule first.csv --device cuda -p 2 --out first >first.txt 2>&1 ||
         complain "over links: $(cat first.txt)"

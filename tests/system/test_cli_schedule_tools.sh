@@ -53,24 +53,49 @@ prints "96 transfers" # of 15 boundaries, 3 lie inside a rank
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv
 run check mine.csv
 printf '0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n' >stuck.csv
-chain='the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F1 <- rank 0'
+chain='deadlock: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F1 <- rank 0'
 refuse 1 "stuck.csv: $chain" check stuck.csv
 # A schedule with transfers is checked as written: each rank sends first, which one queue cannot do.
 printf '0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n' >first.csv
 run check first.csv
-refuse 1 "first.csv: the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue" check first.csv --transport nccl
+refuse 1 "first.csv: deadlock: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank 0's queue" check first.csv --transport nccl
 printf '0F0,0SEND_F0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n' >lost.csv
 refuse 1 "lost.csv: 1SEND_B0 of rank 1 has no receive on rank 0" check lost.csv
 printf '0F0,0F1,0B0,0B1\n1F0,1B0,1B1\n' >half.csv
-refuse 1 "half.csv: stage 1 of rank 1 never does F of micro-batch 1" check half.csv
+refuse 1 "half.csv: stage 1 of rank 1 never does F of micro-batch 1: nobody takes 0F1 of rank 0" check half.csv
+printf '0F0,0B0,0F1,0B1\n1F1,1B1,1F2,1B2\n' >shifted.csv
+refuse 1 "shifted.csv: 1F2 of rank 1 takes from 0F2, which rank 0 never does; 0F0 of rank 0, which nobody takes, has no 1F0 on rank 1; number micro-batches from 0 in every row" check shifted.csv
 printf '0F0,0B0\n1F0\n' >back.csv
 refuse 1 "back.csv: stage 1 of rank 1 never does B (or I) of micro-batch 0" check back.csv
 printf '0B0,0F0\n' >before.csv
 refuse 1 "before.csv: 0B0 of rank 0 comes before 0F0" check before.csv
 printf '0F0,0X0\n' >junk.csv
 "$command" check junk.csv >stdout.txt 2>stderr.txt
-[ $? -eq 1 ] || complain "a schedule that cannot be parsed does not exit with 1"
+[ $? -eq 2 ] || complain "a schedule that cannot be parsed does not exit with 2"
 grep -q "junk.csv: .*line 1, cell 2" stderr.txt || complain "no line and cell: $(cat stderr.txt)"
+
+refuse 2 "schedule './none.csv' cannot be opened: No such file or directory; give a readable file, or a name without '/'" check ./none.csv
+printf '0F0,0B0,0W0\n' >older.csv
+refuse 2 "older.csv: schedule: 0W0 follows 0B0, a whole backward, at line 1, cell 3, byte 8; in the older dialect B is the input half of a backward: write I for every such B" check older.csv
+printf '0F0\n0B0\n' >placed.csv
+"$command" check placed.csv >stdout.txt 2>stderr.txt
+[ $? -eq 2 ] || complain "a stage on two lines does not exit with 2"
+printf '0F0\n2F0\n' >gap.csv
+"$command" check gap.csv >stdout.txt 2>stderr.txt
+[ $? -eq 1 ] || complain "a stage that is on no rank does not exit with 1"
+# What spreadsheets add is ignored, and a blank last line is no rank.
+printf '\xef\xbb\xbf"0F0", 0B0\r\n1F0,"1B0" \r\n\r\n' >sheet.csv
+run check sheet.csv
+prints "2 ranks, 2 stages, 1 micro-batches"
+# Two boundaries between the same ranks: one queue needs one order.
+printf '0F0,0SEND_F0,3RECV_F0,3F0,0F1,3B0,3SEND_B0,0SEND_F1,3RECV_F1,3F1,3B1,3SEND_B1,0RECV_B0,0B0,0RECV_B1,0B1\n1RECV_F0,1F0,2F0,2SEND_F0,1RECV_F1,1F1,2F1,2SEND_F1,2RECV_B0,2B0,1B0,1SEND_B0,2RECV_B1,2B1,1B1,1SEND_B1\n' >vee.csv
+run check vee.csv
+refuse 1 "vee.csv: in one queue, transfer 1 from rank 0 to rank 1 is sent as 3SEND_B0 and received as 1RECV_F1" check vee.csv --transport nccl
+# Waits for sends stand where the file says.
+printf '0F0,0SEND_F0,0RECV_B0,0B0,0WAIT_SEND_F0\n1RECV_F0,1F0,1B0,1SEND_B0,1WAIT_SEND_B0\n' >waits.csv
+run check waits.csv
+printf '0F0,0WAIT_SEND_F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n' >early.csv
+refuse 1 "early.csv: 0WAIT_SEND_F0 of rank 0 does not follow 0SEND_F0" check early.csv
 
 "$command" check stuck.csv --json >stdout.txt 2>stderr.txt
 [ $? -eq 1 ] || complain "check --json of a wrong schedule does not exit with 1"

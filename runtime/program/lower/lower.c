@@ -16,6 +16,7 @@ typedef struct lowering {
                                     * stage, micro-batch); -1 */
     int *post_at;                  /* instruction of each post of `links` */
     bool *waited;                  /* of each post */
+    int named;                     /* waits that the schedule names, so far */
     int *of_block, *next_of_block; /* first post that is waited for before a block; the next; -1 */
     bool *wrote_input, *wrote_weight; /* per stage: its first gradient has been written */
     bool *recomputed;                 /* [local stage][micro-batch]: its F saved nothing */
@@ -174,6 +175,16 @@ static sluice_status wait_for(lowering *at, int which) {
     return sluice__add_wait(at->out, at->post_at[which]);
 }
 
+/* The waits that the schedule names before post `posted` and block `b`. */
+static sluice_status add_named_waits(lowering *at, int b, int posted) {
+    for (; at->named < at->links->wait_count; at->named++) {
+        const sluice__named_wait *wait = &at->links->waits[at->named];
+        if (wait->block > b || wait->posted > posted) break;
+        SLUICE__TRY(wait_for(at, wait->post));
+    }
+    return SLUICE_OK;
+}
+
 /* Before block `b`: wait for its inputs, and for sends that have ended by then. */
 static sluice_status add_waits(lowering *at, int b, int posted) {
     for (int k = at->of_block[b]; k >= 0; k = at->next_of_block[k])
@@ -187,8 +198,11 @@ static sluice_status lower_steps(lowering *at) {
     const sluice__rank_links *links = at->links;
     int posted                      = 0;
     for (int b = 0; b <= links->block_count; b++) {
-        for (; posted < links->post_count && links->posts[posted].at <= b; posted++)
+        for (; posted < links->post_count && links->posts[posted].at <= b; posted++) {
+            SLUICE__TRY(add_named_waits(at, b, posted));
             SLUICE__TRY(add_post(at, posted));
+        }
+        SLUICE__TRY(add_named_waits(at, b, posted));
         if (b == links->block_count) break;
         SLUICE__TRY(add_recomputes(at, &links->blocks[b]));
         SLUICE__TRY(add_waits(at, b, posted));
@@ -201,7 +215,8 @@ static sluice_status lower_steps(lowering *at) {
 
 /* ---- all ---- */
 
-/* Chain the posts that are waited for before each block, in order. */
+/* Chain the posts that are waited for before each block, in order; without sends whose waits the
+ * schedule names. */
 static sluice_status group_posts(lowering *at) {
     const sluice__rank_links *links = at->links;
     SLUICE__TRY(sluice__alloc(&at->of_block, (size_t)links->block_count + 1, sizeof *at->of_block));
@@ -210,9 +225,10 @@ static sluice_status group_posts(lowering *at) {
     for (int b = 0; b <= links->block_count; b++) at->of_block[b] = -1;
     for (int k = links->post_count - 1; k >= 0; k--) {
         const sluice__post *post = &links->posts[k];
-        int *const first         = &at->of_block[post->sends ? post->until : post->block];
-        at->next_of_block[k]     = *first;
-        *first                   = k;
+        if (post->waits_named) continue;
+        int *const first     = &at->of_block[post->sends ? post->until : post->block];
+        at->next_of_block[k] = *first;
+        *first               = k;
     }
     return SLUICE_OK;
 }

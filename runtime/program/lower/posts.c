@@ -71,6 +71,10 @@ static bool sends(sluice_action_kind kind) {
     return kind == SLUICE_ACTION_SEND_F || kind == SLUICE_ACTION_SEND_B;
 }
 
+static bool waits(sluice_action_kind kind) {
+    return kind == SLUICE_ACTION_WAIT_SEND_F || kind == SLUICE_ACTION_WAIT_SEND_B;
+}
+
 /* The role of the edges that a named transfer stands for. */
 static sluice_role named_role(sluice_action_kind kind) {
     switch (kind) {
@@ -136,9 +140,13 @@ static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_
     const sluice_action *list = sluice_schedule_list(&count, wiring->schedule, r);
     for (int k = 0; k < count; k++) {
         if (is_compute(list[k].kind)) computed++;
-        if (!is_transfer(list[k].kind)) continue;
         while (block < ranks[r].block_count && ranks[r].blocks[block].first < computed) block++;
+        if (waits(list[k].kind))
+            SLUICE__TRY(sluice__name_wait(&ranks[r], r, wiring, &list[k], block));
+        if (!is_transfer(list[k].kind)) continue;
+        const int posted = ranks[r].post_count;
         SLUICE__TRY(named_post(&ranks[r], r, wiring, numbers, &list[k], block));
+        if (sends(list[k].kind)) sluice__note_send(wiring, &list[k], posted);
     }
     return SLUICE_OK;
 }
@@ -258,6 +266,8 @@ static sluice_status make_links(sluice__rank_links *ranks, sluice__wiring *wirin
         SLUICE__TRY_OUT(take_actions(&ranks[r], list, count, r));
     }
     SLUICE__TRY_OUT(find_blocks(wiring, ranks));
+    if (sluice_schedule_communicates(wiring->schedule))
+        SLUICE__TRY_OUT(sluice__sent_make(&wiring->sent, wiring));
     const bool timed = decide_by_time(wiring);
     if (timed)
         SLUICE__TRY_OUT(
@@ -286,6 +296,7 @@ sluice_status sluice__links_make(sluice__rank_links **out, const sluice_schedule
     ranks = NULL;
 out:
     sluice__free(wiring.block);
+    sluice__free(wiring.sent);
     sluice__links_free(ranks, p);
     return status;
 }
@@ -294,6 +305,7 @@ void sluice__rank_links_free(sluice__rank_links *links) {
     sluice__free(links->actions);
     sluice__free(links->blocks);
     sluice__free(links->posts);
+    sluice__free(links->waits);
     *links = (sluice__rank_links){0};
 }
 

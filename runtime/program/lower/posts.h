@@ -12,6 +12,7 @@ typedef struct sluice__block {
 
 typedef struct sluice__post {
     bool sends;
+    bool waits_named;   /* sends: the schedule says where it is waited for: in `waits` */
     int edge;           /* what is carried */
     int peer, transfer; /* number in its channel */
     int stage;          /* at this rank's end of the edge */
@@ -23,6 +24,12 @@ typedef struct sluice__post {
                 * last) */
 } sluice__post;
 
+/* A wait for a send that the schedule names. */
+typedef struct sluice__named_wait {
+    int post;
+    int block, posted; /* it comes before that block of its rank, and after so many posts */
+} sluice__named_wait;
+
 typedef struct sluice__rank_links {
     sluice_action *actions; /* compute actions only */
     int action_count;
@@ -30,6 +37,8 @@ typedef struct sluice__rank_links {
     int block_count;
     sluice__post *posts; /* in the order in which they are posted */
     int post_count, post_capacity;
+    sluice__named_wait *waits; /* in the order of the row */
+    int wait_count, wait_capacity;
 } sluice__rank_links;
 
 /* Check that every stage runs every micro-batch forward, so that tables of stages x micro-batches

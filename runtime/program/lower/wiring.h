@@ -13,6 +13,7 @@ typedef struct sluice__wiring {
     int ranks, stages, microbatches;
     /* The block of each F and each B or I on its rank; -1: none. */
     int *block; /* [backward][stage][microbatch] */
+    int *sent;  /* the same: sends that a schedule names (named_waits.c), or NULL */
 } sluice__wiring;
 
 static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward, int stage,
@@ -38,6 +39,16 @@ sluice_status sluice__find_derived(sluice__derived *out, bool *exists, const slu
                                    const sluice_action *action, int k, int block);
 /* How many edges an action produces for. */
 int sluice__count_made(const sluice__wiring *wiring, const sluice_action *action);
+
+/* ---- named_waits.c: waits that a schedule names ---- */
+/* Free `*out` with sluice__free(). E_HOST_MEMORY. */
+sluice_status sluice__sent_make(int **out, const sluice__wiring *wiring);
+/* Note the first post of the send that `action` names. */
+void sluice__note_send(const sluice__wiring *wiring, const sluice_action *action, int first);
+/* Add the wait that `action` of rank r names, before `block`. E_SCHEDULE if it does not follow its
+ * send, or is the second one; E_HOST_MEMORY. */
+sluice_status sluice__name_wait(sluice__rank_links *rank, int r, const sluice__wiring *wiring,
+                                const sluice_action *action, int block);
 
 /* ---- decisions by time and by evidence ---- */
 

@@ -119,7 +119,7 @@ static sluice_status follow(const sluice__machine *machine, link_of_chain *chain
         }
         next = next_link(machine, &next);
     }
-    return sluice__fail(SLUICE_E_SCHEDULE, "the program stops: %s", text);
+    return sluice__fail(SLUICE_E_SCHEDULE, "deadlock: %s", text);
 }
 
 sluice_status sluice__name_deadlock(const sluice__machine *machine) {

@@ -44,10 +44,10 @@ sluice_status sluice__verify(const sluice_program *program, const sluice_instruc
     SLUICE__TRY_OUT(
         sluice__machine_make(&v.machine, program->ranks, &program->edges, lists, counts, queues));
     SLUICE__TRY_OUT(sluice__check_transfers(&v));
+    if (queues == SLUICE_QUEUES_PER_RANK) SLUICE__TRY_OUT(sluice__check_one_queue(&v));
     SLUICE__TRY_OUT(sluice__machine_run(&v.machine, sluice__verify_step, &v));
     *deadlock = sluice__first_unfinished(&v.machine) >= 0;
     if (*deadlock) SLUICE__TRY_OUT(sluice__name_deadlock(&v.machine));
-    if (queues == SLUICE_QUEUES_PER_RANK) SLUICE__TRY_OUT(sluice__check_one_queue(&v));
     SLUICE__TRY_OUT(sluice__check_waits(&v));
 out:
     for (int r = 0; v.memory && r < program->ranks; r++) sluice__free(v.memory[r].written.list);

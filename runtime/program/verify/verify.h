@@ -36,6 +36,12 @@ sluice_status sluice__check_one_queue(const sluice__verifier *v);
 /* Every post is waited for. E_SCHEDULE, E_HOST_MEMORY. */
 sluice_status sluice__check_waits(const sluice__verifier *v);
 
+/* ---- unmatched.c ---- */
+/* Name the posts over `edge` that one side of a queue makes alone. OK if there are none;
+ * E_SCHEDULE, E_HOST_MEMORY. */
+sluice_status sluice__name_unmatched(const sluice__verifier *v, const sluice__queue *queue,
+                                     int edge);
+
 /* ---- verify_run.c: run one instruction ---- */
 sluice__step sluice__verify_step;
 

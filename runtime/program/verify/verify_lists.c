@@ -195,6 +195,8 @@ static sluice_status check_transfer(const sluice__verifier *v, const sluice__que
     if (send && receive && posts_match(send, receive) && send->transfer == k &&
         receive->transfer == k)
         return SLUICE_OK;
+    if (send) SLUICE__TRY(sluice__name_unmatched(v, queue, send->edge));
+    if (receive) SLUICE__TRY(sluice__name_unmatched(v, queue, receive->edge));
     char sent[SLUICE__WORDS] = "", received[SLUICE__WORDS] = "";
     if (send) sluice__describe_instruction(sent, sizeof sent, send);
     if (receive) sluice__describe_instruction(received, sizeof received, receive);

@@ -175,8 +175,35 @@ static const struct own {
      "1SEND_B0 of rank 1 has no receive on rank 0"},
     {"0F0,0B0\n1F0\n", "stage 1 of rank 1 never does B (or I) of micro-batch 0"},
     {"0F0,0F1,0B0\n1F0,1F1,1B0,1B1\n", "1B1 of rank 1 has no 0B1 to follow it"},
-    {"0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", "the program stops: rank 0 waits for 0RECV_B0 <- "
+    {"0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", "deadlock: rank 0 waits for 0RECV_B0 <- "
                                            "rank 1 is at 1RECV_F1 <- rank 0"},
+    /* actions that are alone on either side of a stage boundary */
+    {"0F0,0F1,0B0,0B1\n1F1,1B1,1F2,1B2\n", "1F2 of rank 1 takes from 0F2, which rank 0 never does; "
+                                           "0F0 of rank 0, which nobody takes, has "
+                                           "no 1F0 on rank 1"},
+    {"0F0,0B0\n1F0,1B0,1F1,1B1\n",
+     "stage 0 of rank 0 never does F of micro-batch 1, which 1F1 of rank 1 needs"},
+    {"0F0,0B0,0F1,0B1\n1F0,1B0\n",
+     "stage 1 of rank 1 never does F of micro-batch 1: nobody takes 0F1 of rank 0"},
+    {"0F0,0F1,0SEND_F0,0B0,0B1\n1RECV_F1,1F0,1F1,1B0,1B1\n",
+     "1RECV_F1 of rank 1 has no send on rank 0, and 0SEND_F0 of rank 0, which nobody takes, has no "
+     "receive on rank 1"},
+    {"0F0,0F1,0SEND_F1,0B0,0B1\n1RECV_F0,1RECV_F1,1F0,1F1,1B0,1B1\n",
+     "1RECV_F0 of rank 1 has no send on rank 0"},
+    {"0F0,0F1,0SEND_F0,0SEND_F1,0B0,0B1\n1RECV_F1,1RECV_F0,1F0,1F1,1B0,1B1\n",
+     "transfer 0 from rank 0 to rank 1: the send is 0SEND_F0 (256 bytes), the receive is 1RECV_F1"},
+    /* waits for sends that the schedule names */
+    {"0F0,0SEND_F0,0RECV_B0,0B0,0WAIT_SEND_F0\n1RECV_F0,1F0,1B0,1SEND_B0,1WAIT_SEND_B0\n", NULL},
+    {"0F0,0SEND_F0,0WAIT_SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL},
+    {"0F0,0WAIT_SEND_F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
+     "0WAIT_SEND_F0 of rank 0 does not follow 0SEND_F0"},
+    {"0F0,0B0,0WAIT_SEND_F0\n1F0,1B0\n", "0WAIT_SEND_F0 of rank 0 does not follow 0SEND_F0"},
+    {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1WAIT_SEND_F0,1SEND_B0\n",
+     "1WAIT_SEND_F0 of rank 1 does not follow 1SEND_F0"},
+    /* Rank 0 waits for a send before it posts the receive that rank 1 waits for. */
+    {"0F0,0SEND_F0,0WAIT_SEND_F0,0F1,0SEND_F1,0WAIT_SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n"
+     "1RECV_F0,1F0,1B0,1SEND_B0,1WAIT_SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n",
+     "deadlock: rank 0 waits for 0SEND_F1 <- rank 1 is at 1SEND_B0 <- rank 0"},
     {"0UNSHARD\n", "the schedule computes nothing: no action has a micro-batch"},
     {"0F0,0W0,0I0\n", "0W0 of rank 0 comes before 0I0"},
 };

@@ -228,7 +228,7 @@ static void a_program_that_cannot_finish_is_named(void **state) {
     const int count                     = program->rank[0].count;
     program->rank[0].count              = 1; /* rank 0 does not send what rank 1 waits for */
     assert_refused(sluice_program_simulate(&simulation, program, &costs), SLUICE_E_SCHEDULE,
-                   "the program stops: rank 1 waits for 1RECV_F0 <- rank 0 has ended");
+                   "deadlock: rank 1 waits for 1RECV_F0 <- rank 0 has ended");
     program->rank[0].count = count;
     sluice_program_free(program);
 }

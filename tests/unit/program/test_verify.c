@@ -149,7 +149,7 @@ static const struct damage {
      "transfer 1 from rank 0 to rank 1: the send is 0SEND_F1 (256 bytes), the receive is 1RECV_F2 "
      "(256 bytes)"},
     {"an order that deadlocks", deadlock,
-     "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
+     "deadlock: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
     {"a micro-batch twice", duplicate, "2F0 of rank 2 is done twice"},
     {"a micro-batch that is not there", out_of_range, "1B4 of rank 1: micro-batches are 0 to 3"},
     {"a stage of another rank", wrong_rank, "2F0 is on rank 1, which does not have stage 2"},

@@ -51,7 +51,7 @@ static void orders_of_each_rank_deadlock_in_one_queue(void **state) {
             assert_ok(verify_copy(&own, PER_LINK));
             const sluice_status got = verify_copy(&own, PER_RANK);
             const char *what        = sluice_last_error()->what;
-            if (got != SLUICE_E_SCHEDULE || !strstr(what, "the program stops: ") ||
+            if (got != SLUICE_E_SCHEDULE || !strstr(what, "deadlock: ") ||
                 !strstr(what, "'s queue is at"))
                 fail_msg("%s, p = %d, in its own order: '%s'", names[k], p,
                          got == SLUICE_OK ? "(runs)" : what);
@@ -157,12 +157,12 @@ static const struct chain {
     /* Both send first: neither's kernel ever meets the other's. */
     {"0F0,0F1,0SEND_F0,0SEND_F1,0RECV_B0,0B0,0RECV_B1,0B1\n"
      "1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n",
-     "the program stops: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank "
+     "deadlock: rank 0's queue is at 0SEND_F1 <- rank 1's queue is at 1SEND_B0 <- rank "
      "0's queue"},
     /* Over links as well: rank 0 waits for what rank 1 computes from data that rank 0 has not sent
      * yet. */
     {"0F0,0RECV_B0,0B0,0SEND_F0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
-     "the program stops: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
+     "deadlock: rank 0 waits for 0RECV_B0 <- rank 1 is at 1RECV_F0 <- rank 0"},
 };
 
 static void a_deadlock_names_its_chain(void **state) {
@@ -205,7 +205,7 @@ static void long_chains_are_shortened(void **state) {
         assert_int_equal(sluice_program_compile(&program, schedule, NULL, NULL, &options),
                          SLUICE_E_SCHEDULE);
         static const char begin[] =
-            "the program stops: rank 0 waits for 40RECV_F0 <- rank 39 is at 39RECV_F0 <- rank 38 ";
+            "deadlock: rank 0 waits for 40RECV_F0 <- rank 39 is at 39RECV_F0 <- rank 38 ";
         static const char end[] = " is at 23RECV_F0 <- ... 22 more <- rank 0";
         const char *what        = sluice_last_error()->what;
         if (strncmp(what, begin, sizeof begin - 1) != 0 || strlen(what) < sizeof end ||

@@ -243,7 +243,8 @@ static void custom_lists_print_and_parse_to_themselves(void **state) {
     char *text = NULL;
     assert_ok(sluice_schedule_from_lists(&schedule, "mine", lists, counts, 3));
     assert_ok(sluice_schedule_print(&text, schedule));
-    assert_string_equal(text, "(0F0;0B0)OVERLAP_F_B,(0F1)OVERLAP_F_B,,(0B1)OVERLAP_F_B,0F2\n\n\n");
+    assert_string_equal(
+        text, "(0F0;0B0)OVERLAP_F_B,(0F1)OVERLAP_F_B,,(0B1)OVERLAP_F_B,0F2\n\"\"\n\"\"\n");
     assert_ok(sluice_schedule_parse(&again, text, strlen(text)));
     assert_equal(schedule, again, text);
     sluice_text_free(text);
@@ -262,6 +263,18 @@ static void alternative_spellings_mean_the_same(void **state) {
         {"0F0,0BW0,0F1,0B1,0W1\n", "0F0,0B0,0F1,0I1,0W1\n"}, /* the older dialect */
         {"0F0,0B0,0W0\n1F0,1BW0,1SEND_B0\n", "0F0,0I0,0W0\n1F0,1B0,1SEND_B0\n"},
         {"0F0,(0F1;0BW0)OVERLAP_F_B\n", "0F0,(0F1;0B0)OVERLAP_F_B\n"},
+        /* what spreadsheets and hands add */
+        {" 0F0 ,\t0B0\n1F0, 1B0 \n", "0F0,0B0\n1F0,1B0\n"},
+        {"\"0F0\",\"0B0\"\n\"1F0\", \" 1B0 \" ", "0F0,0B0\n1F0,1B0\n"},
+        {"0F0,\"\",0B0\r\n", "0F0,,0B0\n"},
+        {"\xEF\xBB\xBF"
+         "0F0,0B0\n",
+         "0F0,0B0\n"},
+        {"0F0, ( 0F1 ; 0B0 )OVERLAP_F_B \n", "0F0,(0F1;0B0)OVERLAP_F_B\n"},
+        {"0F0,0B0\n1F0,1B0\n\n", "0F0,0B0\n1F0,1B0\n"}, /* a blank last line is no rank */
+        {"0F0,0B0\n1F0,1B0\r\n \t\r\n\n  ", "0F0,0B0\n1F0,1B0\n"},
+        {"0F0,0B0\n\n1F0,1B0", "0F0,0B0\n\"\"\n1F0,1B0\n"}, /* in the middle it is */
+        {"0F0,0B0\n\"\"\n", "0F0,0B0\n\"\"\n"},
     };
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         sluice_schedule *schedule = NULL;
@@ -281,7 +294,9 @@ static void text_prints_back_to_itself(void **state) {
         "0F0,0SEND_F0,(0F1;0B0)OVERLAP_F_B\n1RECV_F0,1F0,1I0,1W0,1SEND_B0\n",
         "0UNSHARD,0F0,0RESHARD,0UNSHARD,0B0,0REDUCE_GRAD,0RESHARD\n",
         "0F1048576,,,\n",
-        "\n0F0\n\n",
+        "\"\"\n0F0\n\"\"\n",
+        "0F0,0SEND_F0,0RECV_B0,0B0,0WAIT_SEND_F0,0REDUCE_GRAD,0WAIT_REDUCE_GRAD\n"
+        "1RECV_F0,1F0,1B0,1SEND_B0,1WAIT_SEND_B0\n",
     };
     for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++) {
         sluice_schedule *schedule = NULL;
@@ -301,7 +316,26 @@ static void bad_text_is_refused_with_line_cell_and_byte(void **state) {
     } rows[] = {
         {"", "schedule: no rows at line 1, cell 1, byte 0"},
         {"0F0,0F\n", "schedule: expected a number at line 1, cell 2, byte 6"},
-        {"0F0\n1F0 ,1B0", "schedule: expected ',' or a new line at line 2, cell 1, byte 7"},
+        {"\n \n", "schedule: no rows at line 1, cell 1, byte 0"},
+        {"\xEF\xBB\xBF\n", "schedule: no rows at line 1, cell 1, byte 3"},
+        {"0F0\n1F0 x,1B0", "schedule: expected ',' or a new line at line 2, cell 1, byte 8"},
+        {"0F 0", "schedule: expected a number at line 1, cell 1, byte 2"},
+        {"0F0,\"0B0,0F1\"\n", "schedule: expected a closing quote at line 1, cell 2, byte 8"},
+        {"0F0,\"0B0", "schedule: expected a closing quote at line 1, cell 2, byte 8"},
+        {"0F0,0B0\"\n", "schedule: expected ',' or a new line at line 1, cell 2, byte 7"},
+        {"0F0,0B0\n,\n0F1,0W0", "schedule: stage 0, which is line 1's, at line 3, cell 1, byte 10"},
+        {"0F0,0B0,0F1,0W0\n",
+         "schedule: 0W0 follows 0B0, a whole backward, at line 1, cell 4, byte 12"},
+        {"0F0,0BW0,0W0\n",
+         "schedule: 0W0 follows 0BW0, a whole backward, at line 1, cell 3, byte 9"},
+        {"0F0,0SEND_F0,0WAIT_SEND_F0,0WAIT_SEND_F0\n",
+         "schedule: 0WAIT_SEND_F0 a second time at line 1, cell 4, byte 27"},
+        {"0F0,0WAIT_SEND\n", "schedule: expected a type of action (F, B, I, W, SEND_F, ...) at "
+                             "line 1, cell 2, byte 5"},
+        {"0F0,0B0,0WAIT_REDUCE_GRAD,0REDUCE_GRAD\n",
+         "schedule: 0WAIT_REDUCE_GRAD before 0REDUCE_GRAD at line 1, cell 3, byte 8"},
+        {"0F0,0REDUCE_GRAD,0WAIT_REDUCE_GRAD,0WAIT_REDUCE_GRAD\n",
+         "schedule: 0WAIT_REDUCE_GRAD again at line 1, cell 4, byte 35"},
         {"0F0,(0F1;0B0)X", "schedule: expected OVERLAP_F_B at line 1, cell 2, byte 13"},
         {"0F0,0F9999999", "schedule: a number above 1048576 at line 1, cell 2, byte 12"},
         {"0F0,0F01", "schedule: a number that begins with 0 at line 1, cell 2, byte 6"},
@@ -335,6 +369,16 @@ static void bad_text_is_refused_with_line_cell_and_byte(void **state) {
     }
 }
 
+/* Without a BW, a W after a B tells that B was meant as the input half. */
+static void the_older_dialect_is_refused_with_what_to_do(void **state) {
+    (void)state;
+    static const char text[]  = "0F0,0B0,0W0\n";
+    sluice_schedule *schedule = NULL;
+    assert_int_equal(sluice_schedule_parse(&schedule, text, sizeof text - 1), SLUICE_E_PARSE);
+    assert_string_equal(sluice_last_error()->hint, "in the older dialect B is the input half of a "
+                                                   "backward: write I for every such B");
+}
+
 static void every_name_makes_a_schedule_of_that_name(void **state) {
     (void)state;
     const char *const *name = sluice_schedule_names();
@@ -353,6 +397,7 @@ int main(void) {
         cmocka_unit_test(generators_list_the_expected_actions),
         cmocka_unit_test(text_prints_back_to_itself),
         cmocka_unit_test(bad_text_is_refused_with_line_cell_and_byte),
+        cmocka_unit_test(the_older_dialect_is_refused_with_what_to_do),
         cmocka_unit_test(every_schedule_prints_and_parses_to_itself),
         cmocka_unit_test(custom_lists_print_and_parse_to_themselves),
         cmocka_unit_test(alternative_spellings_mean_the_same),
