@@ -232,6 +232,14 @@ SLUICE_API int64_t sluice_program_first_sample(const sluice_program *program, in
 /* Borrowed; `*count` gets the length. */
 SLUICE_API const sluice_instruction *sluice_program_list(int *count, const sluice_program *program,
                                                          int rank);
+/*
+ * The program as a schedule that names every transfer, every wait for a send, and the reduction of
+ * a stage's gradients after its last backward. Compiled again, it has the same instructions in the
+ * same order, but for the order of waits before one action. What has no name there is left out: recomputation, ties and the update.
+ * Release with sluice_schedule_free(). E_HOST_MEMORY.
+ */
+SLUICE_API sluice_status sluice_program_schedule(sluice_schedule **out,
+                                                 const sluice_program *program);
 /* Slots of every instruction: SLUICE_ROLES, and more where a stage has several inputs or outputs.
  */
 SLUICE_API int sluice_program_slot_count(const sluice_program *program);

@@ -34,7 +34,7 @@ static void add_option(parse *all, const cli_option *option, char *base, int gro
             (struct argp_option){option->name,
                                  key_of(all, n),
                                  option->value,
-                                 0,
+                                 option->bare ? OPTION_ARG_OPTIONAL : 0,
                                  option->help_of ? option->help_of() : option->help,
                                  group};
 }
@@ -64,6 +64,7 @@ static error_t take(int key, char *text, struct argp_state *state) {
         char name[40];
         snprintf(name, sizeof name, "--%s", option->name);
         note_strays(&all->strays, option);
+        if (!text && option->bare) text = (char *)option->bare;
         return option->read(all->base[n] + option->field, option, name, text) ? EINVAL : 0;
     }
     return ARGP_ERR_UNKNOWN;

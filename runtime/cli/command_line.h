@@ -43,6 +43,7 @@ struct cli_option {
     const char *const *words;          /* to choose from; ends with NULL */
     const char *(*help_of)(void);      /* makes a help that is not constant; or NULL */
     const char *(*word_of)(int index); /* gives words that are not constant; or NULL */
+    const char *bare; /* what the value is where it is left out; NULL: it must be there */
 };
 
 /* Rows for one struct, which is at `offset` in the command's; ends with a row without a reader. */

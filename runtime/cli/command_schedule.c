@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "costs.h"
 #include "drawing.h"
@@ -11,12 +12,17 @@ typedef struct schedule_options {
     cli_schedule_choice schedule;
     drawing_choice drawing;
     cost_choice costs;
-    bool csv, list;
+    const char *csv; /* which text form; NULL: none */
+    bool list;
 } schedule_options;
 
+static const char *const forms[] = {"compute", "comms", NULL};
+
 static const cli_option own_options[] = {
-    {"csv", 0, CLI_SCHEDULE, NULL, "Print the schedule's text form instead", cli_take_flag,
-     .field = offsetof(schedule_options, csv)},
+    {"csv", 0, CLI_SCHEDULE, "FORM",
+     "Print the schedule's text form instead: what it computes; with --csv=comms its transfers and "
+     "waits, too, in an order for one queue per rank",
+     cli_take_word, .field = offsetof(schedule_options, csv), .words = forms, .bare = "compute"},
     {"list", 0, CLI_SCHEDULE, NULL, "Print the names there are", cli_take_flag,
      .field = offsetof(schedule_options, list)},
     {0}};
@@ -38,12 +44,32 @@ static int check_files(const schedule_options *options) {
     return drawing_check(&options->drawing);
 }
 
-static int print_csv(const sluice_schedule *schedule) {
+static int print_rows(const sluice_schedule *schedule) {
     char *text = NULL;
     CLI_TRY(cli_report(sluice_schedule_print(&text, schedule)));
     fputs(text, stdout);
     sluice_text_free(text);
     return CLI_OK;
+}
+
+/* Print the rows of the compiled program. One queue per rank is what the strictest user of such a
+ * file has, so an order for it suits all. */
+static int print_comms(const sluice_schedule *schedule) {
+    sluice_program *program        = NULL;
+    sluice_schedule *named         = NULL;
+    sluice_program_options compile = SLUICE_PROGRAM_OPTIONS_INIT;
+    compile.queues                 = SLUICE_QUEUES_PER_RANK;
+    CLI_TRY(cli_check_size(schedule));
+    CLI_TRY(cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &compile)));
+    int failed = cli_report(sluice_program_schedule(&named, program));
+    if (!failed) failed = print_rows(named);
+    sluice_schedule_free(named);
+    sluice_program_free(program);
+    return failed;
+}
+
+static int print_csv(const sluice_schedule *schedule, const char *form) {
+    return strcmp(form, "comms") == 0 ? print_comms(schedule) : print_rows(schedule);
 }
 
 static void print_numbers(const sluice_simulation *simulation) {
@@ -104,7 +130,8 @@ int command_schedule(const cli_command *command, int argc, char **argv) {
     }
     CLI_TRY(check_files(&options));
     CLI_TRY(cli_choose_schedule(&schedule, &options.schedule, "sluice schedule"));
-    const int failed = options.csv ? print_csv(schedule) : print_timeline(schedule, &options);
+    const int failed =
+        options.csv ? print_csv(schedule, options.csv) : print_timeline(schedule, &options);
     sluice_schedule_free(schedule);
     return failed;
 }
