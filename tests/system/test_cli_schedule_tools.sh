@@ -48,6 +48,26 @@ run check hanayo -p 4 -v 4 -m 4 --transport nccl
 prints "4 ranks, 16 stages, 4 micro-batches"
 prints "96 transfers" # of 15 boundaries, 3 lie inside a rank
 
+# ---- with transfers ----
+
+run schedule 1f1b -p 2 -m 2 --csv=comms
+[ "$(cat stdout.txt)" = "0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0RECV_B1,0WAIT_SEND_F0,0B0,0WAIT_SEND_F1,0B1,0REDUCE_GRAD,0WAIT_REDUCE_GRAD
+1RECV_F0,1F0,1RECV_F1,1B0,1SEND_B0,1F1,1B1,1REDUCE_GRAD,1WAIT_REDUCE_GRAD,1SEND_B1,1WAIT_SEND_B0,1WAIT_SEND_B1" ] ||
+    complain "--csv=comms prints $(cat stdout.txt)"
+for schedule in interleaved zbv dualpipev; do
+    run schedule $schedule -p 3 -m 7 --csv=comms
+    mv stdout.txt named.csv
+    for transport in local nccl; do
+        run check named.csv --transport $transport
+        prints "3 ranks, 6 stages, 7 micro-batches"
+    done
+    run schedule named.csv --csv=comms
+    cmp -s stdout.txt named.csv || complain "$schedule: --csv=comms of its own rows is another text"
+    run schedule named.csv --csv=compute
+    cmp -s stdout.txt named.csv || complain "$schedule: --csv=compute changes a file's rows"
+done
+refuse 2 "--csv is 'all'; choose one of: compute, comms" schedule 1f1b -p 2 -m 2 --csv=all
+
 # ---- check: mistakes ----
 
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv

@@ -29,6 +29,14 @@ void sluice__note_send(const sluice__wiring *wiring, const sluice_action *action
     *sent_of(wiring, action) = first;
 }
 
+/* Whether a post is part of the send that a wait names. */
+static bool is_of(const sluice__wiring *wiring, const sluice__post *post,
+                  const sluice_action *wait) {
+    return post->sends && post->stage == wait->stage && post->microbatch == wait->microbatch &&
+           sluice__is_backward(wiring->edges->list[post->edge].is.payload) ==
+               is_backward(wait->kind);
+}
+
 static sluice_status add_wait(sluice__rank_links *rank, const sluice__named_wait *wait) {
     if (rank->wait_count == rank->wait_capacity) {
         const int capacity = rank->wait_capacity ? 2 * rank->wait_capacity : 64;
@@ -52,12 +60,9 @@ sluice_status sluice__name_wait(sluice__rank_links *rank, int r, const sluice__w
     int *const first = sent_of(wiring, action);
     if (*first == NOT_SENT) return refuse(action, r, "does not follow");
     if (*first == WAITED) return refuse(action, r, "waits a second time for");
-    for (int k = *first; k < posted; k++) { /* a send over several edges has several posts */
-        const sluice__post *post = &rank->posts[k];
-        if (!post->sends || post->stage != action->stage || post->microbatch != action->microbatch)
-            break;
+    /* A send over several edges has several posts, one between stages of one rank has none. */
+    for (int k = *first; k < posted && is_of(wiring, &rank->posts[k], action); k++)
         SLUICE__TRY(add_wait(rank, &(sluice__named_wait){k, block, posted}));
-    }
     *first = WAITED;
     return SLUICE_OK;
 }

@@ -181,6 +181,11 @@ static const struct own {
     {"0F0,0F1,0B0,0B1\n1F1,1B1,1F2,1B2\n", "1F2 of rank 1 takes from 0F2, which rank 0 never does; "
                                            "0F0 of rank 0, which nobody takes, has "
                                            "no 1F0 on rank 1"},
+    {"0F0,0F1,0B0,0B1\n1F0,1F1,1B0,1B1\n2F1,2B1,2F2,2B2\n",
+     "2F2 of rank 2 takes from 1F2, which rank 1 never does; 1F0 of rank 1, which nobody takes, "
+     "has "
+     "no 2F0 on rank 2"},
+    {"0F1,0B1\n1F1,1B1\n", "stage 0 of rank 0 never does F of micro-batch 0"},
     {"0F0,0B0\n1F0,1B0,1F1,1B1\n",
      "stage 0 of rank 0 never does F of micro-batch 1, which 1F1 of rank 1 needs"},
     {"0F0,0B0,0F1,0B1\n1F0,1B0\n",
@@ -197,6 +202,10 @@ static const struct own {
     {"0F0,0SEND_F0,0WAIT_SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n", NULL},
     {"0F0,0WAIT_SEND_F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n",
      "0WAIT_SEND_F0 of rank 0 does not follow 0SEND_F0"},
+    /* within a rank a send is no transfer, and a wait for it waits for nothing */
+    {"0F0,0SEND_F0,1F0,1SEND_F0,0WAIT_SEND_F0,1RECV_B0,1B0,1SEND_B0,1WAIT_SEND_F0,1WAIT_SEND_B0,"
+     "0B0\n2RECV_F0,2F0,2B0,2SEND_B0\n",
+     NULL},
     {"0F0,0B0,0WAIT_SEND_F0\n1F0,1B0\n", "0WAIT_SEND_F0 of rank 0 does not follow 0SEND_F0"},
     {"0F0,0SEND_F0,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1WAIT_SEND_F0,1SEND_B0\n",
      "1WAIT_SEND_F0 of rank 1 does not follow 1SEND_F0"},
