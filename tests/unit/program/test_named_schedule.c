@@ -136,12 +136,32 @@ static void a_named_wait_stands_where_it_is_named(void **state) {
     }
 }
 
+/* A text cannot name a wait twice; lists can. */
+static void a_second_wait_is_refused(void **state) {
+    (void)state;
+    const sluice_action first[]  = {{SLUICE_ACTION_F, 0, 0, 0},
+                                    {SLUICE_ACTION_SEND_F, 0, 0, 0},
+                                    {SLUICE_ACTION_WAIT_SEND_F, 0, 0, 0},
+                                    {SLUICE_ACTION_WAIT_SEND_F, 0, 0, 0}};
+    const sluice_action second[] = {{SLUICE_ACTION_RECV_F, 1, 0, 0}, {SLUICE_ACTION_F, 1, 0, 0}};
+    const sluice_action *const lists[] = {first, second};
+    const int counts[]                 = {4, 2};
+    sluice_schedule *schedule          = NULL;
+    sluice_program *program            = NULL;
+    const sluice_program_options usual = SLUICE_PROGRAM_OPTIONS_INIT;
+    assert_ok(sluice_schedule_from_lists(&schedule, "twice", lists, counts, 2));
+    assert_refused(sluice_program_compile(&program, schedule, NULL, NULL, &usual),
+                   SLUICE_E_SCHEDULE, "0WAIT_SEND_F0 of rank 0 waits a second time for 0SEND_F0");
+    sluice_schedule_free(schedule);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_program_comes_back),
         cmocka_unit_test(random_programs_come_back),
         cmocka_unit_test(the_text_names_everything),
         cmocka_unit_test(a_named_wait_stands_where_it_is_named),
+        cmocka_unit_test(a_second_wait_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
