@@ -235,8 +235,8 @@ SLUICE_API const sluice_instruction *sluice_program_list(int *count, const sluic
 /*
  * The program as a schedule that names every transfer, every wait for a send, and the reduction of
  * a stage's gradients after its last backward. Compiled again, it has the same instructions in the
- * same order, but for the order of waits before one action. What has no name there is left out: recomputation, ties and the update.
- * Release with sluice_schedule_free(). E_HOST_MEMORY.
+ * same order, but for the order of waits before one action. What has no name there is left out:
+ * recomputation, ties and the update. Release with sluice_schedule_free(). E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_schedule(sluice_schedule **out,
                                                  const sluice_program *program);
