@@ -73,7 +73,8 @@ sluice_status sluice__config_unsupported(const sluice__config_file *file, const 
                                          const char *supported) {
     char *text = NULL;
     SLUICE__TRY(sluice__json_print(&text, json_object_get(file->object, key),
-                                   JSON_ENCODE_ANY | JSON_COMPACT, file->path));
+                                   JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9),
+                                   file->path));
     sluice__fail(SLUICE_E_UNSUPPORTED, "\"%s\" in '%s' is %.100s; only %s is supported", key,
                  file->path, text, supported);
     sluice__json_free(text);

@@ -5,6 +5,8 @@
  */
 #include "stack.h"
 
+#include "tests/support/rank_threads.h"
+
 #include <stdatomic.h>
 #include <time.h>
 
@@ -295,6 +297,43 @@ static void a_device_that_breaks_is_named(void **state) {
     }
 }
 
+/* ---- one pair of several ---- */
+
+static const sluice__channel chain[] = {{0, 1, 0, 1, 0, 0}, {1, 2, 0, 1, 0, 0}, {2, 3, 0, 1, 0, 0}};
+
+/* Rank 3 waits for a transfer that never comes, and rank 2 only looks. The broken pair is the last
+ * of three, the first of which is not theirs. */
+static void see_the_last_pair(rank_thread *me) {
+    static const char says[] = "transfers between ranks 2 and 3: NCCL says 'remote process exited "
+                               "or there was a network error' (a peer is gone)";
+    bool over                = false;
+    if (me->rank == 3) check_ok(me, rank_receive(me, 2, 0, 0, 1));
+    check_ok(me, rank_meet(me));
+    if (me->rank == 0) emu_lose_pair(2, 3, ncclRemoteError);
+    check_ok(me, rank_meet(me));
+    const sluice__transfer_end end = rank_received(me, 2, 0, 0);
+    if (me->rank == 3) check_refused(me, rank_wait(me, &end, 5, &over), SLUICE_E_DEVICE, says);
+    if (me->rank == 2)
+        check_refused(me, me->ops->poll(me->transport, me->rank), SLUICE_E_DEVICE, says);
+    if (me->rank < 2) check_ok(me, me->ops->poll(me->transport, me->rank));
+    check_ok(me, rank_meet(me));
+}
+
+static void an_error_of_the_last_pair_is_seen(void **state) {
+    (void)state;
+    static const rank_setup setup = {RANKS, chain, 3, {0}, false, 0};
+    for (int lazy = 0; lazy < 2; lazy++) {
+        rank_kind kind = {0};
+        char said[1024];
+        stack_devices(RANKS, 1, lazy);
+        assert_ok(sluice__plugin_transport(&kind.ops, "cuda", "nccl"));
+        assert_ok(sluice_device_find(&kind.device, "cuda"));
+        if (!rank_threads_run(said, sizeof said, &kind, &setup, see_the_last_pair))
+            fail_msg("transfers between ranks 2 and 3 fail: %s", said);
+        expect_nothing_left();
+    }
+}
+
 /* ---- what is refused ---- */
 
 static sluice_status try_it(const char *device, const char *transport, int ranks, int each) {
@@ -354,6 +393,7 @@ int main(void) {
         cmocka_unit_test(every_call_may_fail),
         cmocka_unit_test(finalizing_may_fail),
         cmocka_unit_test(a_partner_that_dies_is_named),
+        cmocka_unit_test(an_error_of_the_last_pair_is_seen),
         cmocka_unit_test(a_stuck_rank_is_given_up),
         cmocka_unit_test(kernels_that_never_meet_are_given_up),
         cmocka_unit_test(a_failing_rank_stops_the_others),

@@ -147,11 +147,14 @@ static sluice_status post(rank_thread *me, bool sends, size_t bytes, uint64_t co
                  : me->ops->post_receive(me->transport, &message, me->arena, mark);
 }
 
-/* Rank `second` posts after the other, and is refused. */
+/* Rank `second` posts after the other, and is refused. The first end's content is the lower number,
+ * then the higher one. */
 static void differ(rank_thread *me) {
     static const char other[] = "what is sent is not what is received next: the two ends of the "
                                 "channel disagree on the order of transfers";
-    for (int second = 0; second < 2; second++) {
+    for (int k = 0; k < 4; k++) {
+        const int second          = k % 2;
+        const uint64_t contents[] = {k < 2 ? 1 : 3, 2};
         const bool sends = me->rank == 0, comes_first = me->rank != second;
         if (comes_first) check_ok(me, post(me, sends, sends ? 16 : 8, 1));
         check_ok(me, rank_meet(me));
@@ -159,12 +162,77 @@ static void differ(rank_thread *me) {
             check_refused(me, post(me, sends, sends ? 16 : 8, 1), SLUICE_E_ARGUMENT,
                           "a send of 16 bytes meets a receive of 8");
         check_ok(me, rank_begin(me));
-        if (comes_first) check_ok(me, post(me, sends, 8, 1));
+        if (comes_first) check_ok(me, post(me, sends, 8, contents[0]));
         check_ok(me, rank_meet(me));
-        if (!comes_first) check_refused(me, post(me, sends, 8, 2), SLUICE_E_SCHEDULE, other);
+        if (!comes_first)
+            check_refused(me, post(me, sends, 8, contents[1]), SLUICE_E_SCHEDULE, other);
         check_ok(me, rank_begin(me));
     }
 }
+
+/* ---- bytes ---- */
+
+/* Of three numbers that lie between others at both ends, these alone are moved: a count in bytes,
+ * taken for a count of numbers, would move what follows, too. */
+static void move_between_guards(rank_thread *me) {
+    enum { GUARD = -7, FIRST = 20, COUNT = 3, SLOTS = RANK_SLOTS };
+    const bool sends = me->rank == 0;
+    for (int k = 0; k < SLOTS; k++) check_ok(me, rank_write(me, k, sends ? 100 + k : GUARD));
+    check_ok(me, rank_meet(me));
+    check_ok(me, sends ? rank_send(me, 1, 0, FIRST, COUNT) : rank_receive(me, 0, 0, FIRST, COUNT));
+    if (sends) {
+        check_over(me, rank_sent(me, 1, 0, 0), rank_patience, true);
+        return;
+    }
+    check_over(me, rank_received(me, 0, 0, 0), rank_patience, true);
+    for (int k = 0; k < SLOTS; k++) {
+        const bool is_moved = k >= FIRST && k < FIRST + COUNT;
+        int64_t got         = 0;
+        check_ok(me, rank_read(me, k, &got));
+        check(me, got == (is_moved ? 100 + k : GUARD),
+              "slot %d, %s the %d numbers received at slot %d, has %lld, expected %d", k,
+              is_moved ? "among" : "beside", COUNT, FIRST, (long long)got,
+              is_moved ? 100 + k : GUARD);
+    }
+}
+
+/* ---- what is posted later ---- */
+
+/* Rank 1 gets three numbers, the first of them in exchange for another. */
+static void take_three(rank_thread *me) {
+    for (int k = 0; k < 3; k++) {
+        check_over(me, rank_received(me, 0, 0, k), rank_patience, true);
+        check_number(me, 10 + k, k);
+        if (k == 2) return;
+        check_ok(me, rank_meet(me));
+        check_ok(me, rank_receive(me, 0, 0, 11 + k, 1));
+    }
+}
+
+/* A group, then a transfer alone, are over although what is posted after them has no partner yet.
+ */
+static void end_before_the_next(rank_thread *me) {
+    const int other = 1 - me->rank;
+    for (int k = 0; k < 3; k++) check_ok(me, rank_write(me, k, 20 * me->rank + k));
+    check_ok(me, me->ops->group_begin(me->transport, me->rank));
+    check_ok(me, rank_send(me, other, 0, 0, 1));
+    check_ok(me, rank_receive(me, other, 0, 10, 1));
+    check_ok(me, me->ops->group_end(me->transport, me->rank));
+    if (me->rank == 1) {
+        take_three(me);
+        return;
+    }
+    for (int k = 1; k < 3; k++) {
+        check_ok(me, rank_send(me, 1, 0, k, 1));
+        check_over(me, rank_sent(me, 1, 0, k - 1), rank_patience, true);
+        if (k == 1) check_over(me, rank_received(me, 1, 0, 0), rank_patience, true);
+        check_ok(me, rank_meet(me));
+    }
+    check_over(me, rank_sent(me, 1, 0, 2), rank_patience, true);
+    check_number(me, 10, 20);
+}
+
+static const sluice__channel exchange[] = {{0, 1, 0, 3, 0, 0}, {1, 0, 0, 1, 0, 0}};
 
 static bool compares(const sluice__transport_ops *ops) {
     return ops->compares;
@@ -275,6 +343,11 @@ const transport_case transfer_cases[] = {
     {"a transfer waits for both ends", {2, there, 1, {0}, false, 0}, wait_alone, NULL},
     {"a receiver may come first", {2, there, 1, {0}, false, 0}, receive_first, NULL},
     {"ends that differ are refused", {2, there, 1, {0}, false, 0}, differ, compares},
+    {"a transfer moves its bytes alone", {2, there, 1, {0}, false, 0}, move_between_guards, NULL},
+    {"transfers end before the next ones",
+     {2, exchange, 2, {0}, false, 0},
+     end_before_the_next,
+     NULL},
     {"one transfer too many is refused", {2, there, 1, {0}, false, 0}, post_one_too_many, NULL},
     {"a run forgets the last", {2, there, 1, {0}, false, 0}, run_again, NULL},
     {"gathers hand out all parts", {3, there, 1, {each, each}, false, 0}, give_unevenly, NULL},

@@ -42,8 +42,9 @@ static void name_label(char words[SLUICE__WORDS], const sluice__edges *edges,
                        const sluice__label *holds) {
     static const char *const own[SLUICE_ROLES] = {[SLUICE_ROLE_SAVED_INPUT]  = "saved tensors",
                                                   [SLUICE_ROLE_SAVED_WEIGHT] = "saved tensors",
-                                                  [SLUICE_ROLE_STASH] = "tensors from I for W",
-                                                  [SLUICE_ROLE_BATCH] = "parts of the batch"};
+                                                  [SLUICE_ROLE_STASH]   = "tensors from I for W",
+                                                  [SLUICE_ROLE_BATCH]   = "parts of the batch",
+                                                  [SLUICE_ROLE_SCRATCH] = "scratch"};
     if (holds->edge >= 0)
         name_edge(words, edges, holds);
     else if (holds->role == SLUICE_ROLE_INPUT)

@@ -90,9 +90,9 @@ static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instru
                                        sluice__role_is_written(at->kind, role)))
             SLUICE__TRY(sluice__write_label(memory, &at->slots[k], n, k));
     }
-    /* What this instruction writes must not overlap what it reads. */
+    /* What this instruction writes must not overlap what it reads, its scratch, or each other. */
     for (int k = 0; k < slots; k++) {
-        if (at->slots[k].bytes == 0 || role_of(v, at, k) == SLUICE_ROLE_SCRATCH) continue;
+        if (at->slots[k].bytes == 0) continue;
         const sluice__label holds = sluice__label_of(&v->program->edges, at, k);
         SLUICE__TRY(sluice__read_label(memory, &at->slots[k], &holds, n, true));
     }

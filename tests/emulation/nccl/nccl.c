@@ -93,6 +93,20 @@ void emu_lose_communicators(int device, int code) {
     emu__unlock();
 }
 
+void emu_lose_pair(int device, int other, int code) {
+    emu__lock();
+    for (struct ncclComm *c = emu__communicators; c; c = c->next) {
+        const emu__clique *const clique = c->clique;
+        if (clique->ranks != 2 || (c->device != device && c->device != other)) continue;
+        const struct ncclComm *const peer = clique->rank[1 - c->rank];
+        if (!peer || (peer->device != device && peer->device != other)) continue;
+        c->lost  = true;
+        c->error = (ncclResult_t)code;
+    }
+    emu__wake();
+    emu__unlock();
+}
+
 /* ---- who may call ---- */
 
 static void expect_thread(int device, const char *function) {

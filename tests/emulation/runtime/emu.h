@@ -89,6 +89,8 @@ int emu_communicators(void);
 /* The device leaves all its communicators, as if its process had died: nothing starts there any
  * more, and the other ranks see `code`. */
 void emu_lose_communicators(int device, int code);
+/* The communicator of these two devices alone is broken: both see `code`. */
+void emu_lose_pair(int device, int other, int code);
 
 #ifdef __cplusplus
 }

@@ -105,6 +105,55 @@ static void broken_headers_are_named(void **state) {
     folder_remove(&in);
 }
 
+/* Also in a file that fills its last page, past which nothing can be read. */
+static void a_header_longer_than_the_file_is_refused(void **state) {
+    (void)state;
+    const folder in = folder_make();
+    for (int whole_page = 0; whole_page < 2; whole_page++)
+        for (uint64_t beyond = 1; beyond <= 9; beyond++) {
+            char bytes[4096], expected[256];
+            const size_t size     = whole_page ? sizeof bytes : 34;
+            const uint64_t length = size - 8 + beyond;
+            sluice_safetensors *file;
+            memset(bytes, ' ', sizeof bytes);
+            memcpy(bytes, &length, 8);
+            memcpy(bytes + 8, "{}", 2);
+            folder_write(&in, "f", bytes, size);
+            const char *path = folder_path(&in, "f");
+            (void)snprintf(expected, sizeof expected,
+                           "'%s' says its header has %llu bytes, but %zu bytes follow", path,
+                           (unsigned long long)length, size - 8);
+            const sluice_status got = sluice_safetensors_open(&file, path);
+            if (got != SLUICE_E_PARSE || strcmp(sluice_last_error()->what, expected) != 0)
+                fail_msg("a header %d bytes longer than the rest of the file: '%s', expected '%s'",
+                         (int)beyond, got == SLUICE_OK ? "it is read" : sluice_last_error()->what,
+                         expected);
+        }
+    folder_remove(&in);
+}
+
+/* Readers that map a file want its values aligned. */
+static void data_begins_at_a_multiple_of_8(void **state) {
+    (void)state;
+    const folder in      = folder_make();
+    const float values[] = {1};
+    for (int letters = 1; letters <= 8; letters++) {
+        const char *const name           = &"abcdefgh"[8 - letters];
+        const sluice_named_tensor tensor = {name, {SLUICE_TYPE_F32, 1, {1}}, values};
+        uint64_t length                  = 0;
+        const char *path                 = folder_path(&in, "f");
+        assert_ok(sluice_safetensors_write(path, &tensor, 1));
+        FILE *file = fopen(path, "rb");
+        if (!file || fread(&length, sizeof length, 1, file) != 1) fail_msg("cannot read %s", path);
+        (void)fclose(file);
+        if (length % 8 != 0)
+            fail_msg("a header of %llu bytes is written: the data begins at byte %llu, which is no "
+                     "multiple of 8",
+                     (unsigned long long)length, (unsigned long long)length + 8);
+    }
+    folder_remove(&in);
+}
+
 static void a_file_that_cannot_be_written_is_named(void **state) {
     (void)state;
     assert_refused(sluice_safetensors_write("/nowhere/at/all", NULL, 0), SLUICE_E_IO,
@@ -141,6 +190,16 @@ static void config_json_is_written_and_read_back(void **state) {
         {"{\"vocab_size\":0}", "\"vocab_size\" in * is not a count from 1 to 1073741824"},
         {"{\"model_type\":\"llama\"}", "is \"llama\"; only \"gpt2\" is supported"},
         {"{\"activation_function\":\"relu\"}", "is \"relu\"; only \"gelu_new\" is supported"},
+        {"{\"layer_norm_epsilon\":1e-06}",
+         "\"layer_norm_epsilon\" in * is 1e-6; only 1e-5 is supported"},
+        {"{\"layer_norm_epsilon\":\"1e-5\"}", "is \"1e-5\"; only 1e-5 is supported"},
+        {"{\"scale_attn_weights\":false}", "is false; only true is supported"},
+        {"{\"scale_attn_weights\":1}", "is 1; only true is supported"},
+        {"{\"scale_attn_by_inverse_layer_idx\":true}",
+         "\"scale_attn_by_inverse_layer_idx\" in * is true; only false is supported"},
+        {"{\"add_cross_attention\":true}",
+         "\"add_cross_attention\" in * is true; only false is supported"},
+        {"{\"model_type\":null}", "is null; only \"gpt2\" is supported"},
         {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":3}",
          "is 4, which 3 heads do not divide"},
         {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
@@ -168,6 +227,8 @@ int main(void) {
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(a_file_cut_anywhere_is_refused),
         cmocka_unit_test(broken_headers_are_named),
+        cmocka_unit_test(a_header_longer_than_the_file_is_refused),
+        cmocka_unit_test(data_begins_at_a_multiple_of_8),
         cmocka_unit_test(a_file_that_cannot_be_written_is_named),
         cmocka_unit_test(config_json_is_written_and_read_back),
     };

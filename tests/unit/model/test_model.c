@@ -369,6 +369,28 @@ static void initial_values_are_normal_and_depend_on_seed_and_name(void **unused)
     assert_true(again[0] == 0.02F && again[COUNT - 1] == 0.02F);
 }
 
+/* Runs with a seed are repeated from these: the generator, the key and both normal numbers of a
+ * pair, computed by another program. */
+static void initial_values_are_the_known_ones(void **unused) {
+    (void)unused;
+    static const double expected[] = {
+        -0.009249597713402988, -0.019065225689983215, -0.021403466555724542, 0.021904760921710245,
+        0.025903574974859508,  0.031284264680872705,  0.020392984525495414,  0.0025940289513447195,
+        -0.01842385831325928,  -0.005104854161745935};
+    enum { COUNT = sizeof expected / sizeof *expected };
+    float values[COUNT];
+    const sluice_parameter_use use = {
+        .name      = "transformer.wte.weight",
+        .parameter = {
+            "wte", {SLUICE_TYPE_F32, 1, {COUNT}}, SLUICE_INITIALIZER_NORMAL, 0.02F, true, false}};
+    sluice_parameter_initialize(values, &use, 1);
+    for (int i = 0; i < COUNT; i++)
+        if (!(fabs((double)values[i] - expected[i]) < 1e-8))
+            fail_msg("element %d of '%s' begins as %.9g with seed 1, expected %.9g: recorded runs "
+                     "do not repeat",
+                     i, use.name, (double)values[i], expected[i]);
+}
+
 static void gpts_are_initialized_as_published(void **unused) {
     (void)unused;
     sluice_model *const model = make_gpt(&tiny, 8);
@@ -399,6 +421,7 @@ int main(void) {
         cmocka_unit_test(kinds_of_unknown_size),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(initial_values_are_normal_and_depend_on_seed_and_name),
+        cmocka_unit_test(initial_values_are_the_known_ones),
         cmocka_unit_test(gpts_are_initialized_as_published),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);

@@ -6,13 +6,17 @@
 
 #include "sluice/partition.h"
 
+enum { MAX_LAYERS = 9 };
+
 /* A split's rank: its most expensive stage, then the sum of squares of all stages. */
 typedef struct verdict {
     double bottleneck, squares;
+    int ends[MAX_LAYERS]; /* of its stages */
+    int stages;
 } verdict;
 
 static verdict worst(void) {
-    return (verdict){INFINITY, INFINITY};
+    return (verdict){.bottleneck = INFINITY, .squares = INFINITY};
 }
 
 static bool is_better(const verdict *a, const verdict *b) {
@@ -20,14 +24,20 @@ static bool is_better(const verdict *a, const verdict *b) {
            (a->bottleneck == b->bottleneck && a->squares < b->squares);
 }
 
-/* The best split by exhaustive search; `so_far` is the verdict on the stages before. */
+/* The best split by exhaustive search; `so_far` is the verdict on the stages before. Earlier
+ * boundaries are tried first, and among equals the first one stays. */
 static void exhaustive(verdict *best, const verdict *so_far, const double *costs, int layers,
                        int stages) {
-    double head = 0;
+    const int begin = so_far->stages > 0 ? so_far->ends[so_far->stages - 1] : 0;
+    double head     = 0;
     for (int cut = 1; cut <= layers - stages + 1; cut++) {
         head += costs[cut - 1];
         if (stages == 1 && cut < layers) continue; /* the last stage takes all */
-        const verdict now = {fmax(so_far->bottleneck, head), so_far->squares + head * head};
+        verdict now          = *so_far;
+        now.bottleneck       = fmax(now.bottleneck, head);
+        now.squares          = now.squares + head * head;
+        now.ends[now.stages] = begin + cut;
+        now.stages++;
         if (stages > 1)
             exhaustive(best, &now, costs + cut, layers - cut, stages - 1);
         else if (is_better(&now, best))
@@ -36,7 +46,7 @@ static void exhaustive(verdict *best, const verdict *so_far, const double *costs
 }
 
 static verdict judge(const sluice_split *split, const double *costs) {
-    verdict v = {0, 0};
+    verdict v = {0};
     for (int s = 0; s < split->stages; s++) {
         double stage = 0;
         if (split->first[s] >= split->first[s + 1]) return worst();
@@ -47,30 +57,42 @@ static verdict judge(const sluice_split *split, const double *costs) {
     return v;
 }
 
+/* Ties are common: costs are small whole numbers. */
+static void assert_earliest(const sluice_split *split, const verdict *expected, int trial) {
+    for (int s = 0; s < split->stages; s++)
+        if (split->first[s + 1] != expected->ends[s])
+            fail_msg("trial %d: stage %d of %d ends before layer %d; an equally good split whose "
+                     "boundaries come earlier ends it before layer %d",
+                     trial, s, split->stages, split->first[s + 1], expected->ends[s]);
+}
+
 static void minmax_equals_exhaustive_search(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (int trial = 0; trial < 500; trial++) {
-        const int layers = test_random_int(&random, 1, 9);
-        const int stages = test_random_int(&random, 1, layers);
-        double totals[9] = {0};
-        sluice_cost costs[9];
+        const int layers          = test_random_int(&random, 1, MAX_LAYERS);
+        const int stages          = test_random_int(&random, 1, layers);
+        double totals[MAX_LAYERS] = {0};
+        sluice_cost costs[MAX_LAYERS];
         for (int l = 0; l < layers; l++) {
-            costs[l] = (sluice_cost){test_random_int(&random, 0, 5), test_random_int(&random, 0, 5),
-                                     test_random_int(&random, 0, 5)};
+            const int most = trial % 2 ? 5 : 1;
+            costs[l] =
+                (sluice_cost){test_random_int(&random, 0, most), test_random_int(&random, 0, most),
+                              test_random_int(&random, 0, most)};
             totals[l] = costs[l].forward + costs[l].input + costs[l].weight;
         }
         sluice_split split;
         assert_ok(sluice_split_minmax(&split, costs, layers, stages));
         const verdict got = judge(&split, totals);
         verdict expected  = worst();
-        exhaustive(&expected, &(verdict){0, 0}, totals, layers, stages);
+        exhaustive(&expected, &(verdict){0}, totals, layers, stages);
         assert_int_equal(split.first[stages], layers);
         if (got.bottleneck != expected.bottleneck || got.squares != expected.squares)
             fail_msg("trial %d, %d layers in %d stages: bottleneck %g, squares %g; the best are "
                      "%g, %g",
                      trial, layers, stages, got.bottleneck, got.squares, expected.bottleneck,
                      expected.squares);
+        assert_earliest(&split, &expected, trial);
     }
 }
 

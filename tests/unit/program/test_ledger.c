@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "runtime/executor/executor.h"
+#include "runtime/program/simulate/charges.h"
+#include "sluice/gpt2.h"
 #include "sluice/ledger.h"
 #include "sluice/pipeline.h"
 
@@ -116,6 +118,127 @@ static void simulated_ledgers_sum_to_the_step(void **state) {
         sluice_simulation_free(simulation);
         sluice_program_free(program);
     }
+}
+
+/* ---- hand-made records: one instruction takes all the time ---- */
+
+/* What is charged for an instruction like this one. In a wait, the other end is posted before it,
+ * or not until its end. */
+static const struct charge {
+    const char *words;
+    sluice_instruction_kind kind;
+    sluice_payload payload; /* of posts and waits */
+    bool sends, late;
+    sluice_ledger_entry entry;
+} charges[] = {
+    {"F", SLUICE_INSTRUCTION_FORWARD, 0, false, false, SLUICE_LEDGER_FORWARD},
+    {"I", SLUICE_INSTRUCTION_BACKWARD_INPUT, 0, false, false, SLUICE_LEDGER_INPUT},
+    {"W", SLUICE_INSTRUCTION_BACKWARD_WEIGHT, 0, false, false, SLUICE_LEDGER_WEIGHT},
+    {"the sum of tied gradients", SLUICE_INSTRUCTION_TIE_REDUCE, 0, false, false,
+     SLUICE_LEDGER_UPDATE},
+    {"the norm", SLUICE_INSTRUCTION_NORM, 0, false, false, SLUICE_LEDGER_UPDATE},
+    {"the norm, spent meeting others", SLUICE_INSTRUCTION_NORM, 0, false, true, SLUICE_LEDGER_IDLE},
+    {"the update", SLUICE_INSTRUCTION_UPDATE, 0, false, false, SLUICE_LEDGER_UPDATE},
+    {"posting the send of an activation", SLUICE_INSTRUCTION_POST_SEND, SLUICE_PAYLOAD_ACTIVATION,
+     true, false, SLUICE_LEDGER_TRANSFER},
+    {"posting the receive of a gradient", SLUICE_INSTRUCTION_POST_RECEIVE, SLUICE_PAYLOAD_GRADIENT,
+     false, false, SLUICE_LEDGER_TRANSFER},
+    {"waiting while an activation arrives", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_ACTIVATION,
+     false, false, SLUICE_LEDGER_TRANSFER},
+    {"waiting for an activation not sent yet", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_ACTIVATION,
+     false, true, SLUICE_LEDGER_UPSTREAM},
+    {"waiting while a gradient arrives", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_GRADIENT, false,
+     false, SLUICE_LEDGER_TRANSFER},
+    {"waiting for a gradient not sent yet", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_GRADIENT, false,
+     true, SLUICE_LEDGER_DOWNSTREAM},
+    {"waiting while an activation leaves", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_ACTIVATION, true,
+     false, SLUICE_LEDGER_TRANSFER},
+    {"waiting for an activation not taken yet", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_ACTIVATION,
+     true, true, SLUICE_LEDGER_DOWNSTREAM},
+    {"waiting while a gradient leaves", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_GRADIENT, true,
+     false, SLUICE_LEDGER_TRANSFER},
+    {"waiting for a gradient not taken yet", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_GRADIENT, true,
+     true, SLUICE_LEDGER_UPSTREAM},
+    {"waiting for a tied gradient", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_TIE, false, true,
+     SLUICE_LEDGER_IDLE},
+    {"waiting while a tied gradient leaves", SLUICE_INSTRUCTION_WAIT, SLUICE_PAYLOAD_TIE, true,
+     false, SLUICE_LEDGER_IDLE},
+};
+
+static bool is_row(const struct charge *row, const sluice_instruction *at) {
+    const bool carries = at->kind == SLUICE_INSTRUCTION_POST_SEND ||
+                         at->kind == SLUICE_INSTRUCTION_POST_RECEIVE ||
+                         at->kind == SLUICE_INSTRUCTION_WAIT;
+    return at->kind == row->kind &&
+           (!carries || (at->payload == row->payload && at->sends == row->sends));
+}
+
+enum { MAX_LIST = 128 };
+
+/* On rank r instruction n alone takes time, from 0 to 1; all of the other rank's begin at `theirs`.
+ */
+static sluice_ledger charge_one(const sluice_program *program, int *const *partners, int r, int n,
+                                bool late) {
+    static const double nothing[MAX_LIST];
+    double begin[2][MAX_LIST], end[2][MAX_LIST];
+    sluice__record records[2];
+    sluice_ledger out[2];
+    const bool meets = late && program->rank[r].list[n].kind == SLUICE_INSTRUCTION_NORM;
+    for (int rank = 0; rank < 2; rank++) {
+        for (int k = 0; k < MAX_LIST; k++) begin[rank][k] = end[rank][k] = rank == r ? k > n : late;
+        records[rank] =
+            (sluice__record){begin[rank], end[rank], nothing, 0, 1, rank == r && meets ? 1 : 0, 0};
+    }
+    end[r][n] = 1;
+    sluice__charge(out, program, partners, records, 1, NULL);
+    return out[r];
+}
+
+static void assert_charged(const struct charge *row, const sluice_ledger *ledger, int r) {
+    for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++)
+        if (ledger->time[e] != (e == (int)row->entry))
+            fail_msg("1 s of rank %d for %s: %g s are charged to %s, all of it belongs to %s", r,
+                     row->words, ledger->time[e], sluice_ledger_name((sluice_ledger_entry)e),
+                     sluice_ledger_name(row->entry));
+}
+
+/* A tied model has every kind of instruction. */
+static sluice_program *compile_tied(const sluice_model *model, const char *name) {
+    static const sluice_split halves = {2, {0, 3, 7}}; /* two blocks make 7 layers */
+    sluice_schedule *schedule        = generate_schedule(name, 2, 2);
+    sluice_program_options options   = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_program *program          = NULL;
+    options.samples                  = 2;
+    assert_ok(sluice_program_compile(&program, schedule, model, &halves, &options));
+    sluice_schedule_free(schedule);
+    return program;
+}
+
+static void every_instruction_is_charged_to_its_entry(void **state) {
+    (void)state;
+    const sluice_gpt_config config = {8, 4, 8, 2, 2, true, 0};
+    sluice_model *model            = NULL;
+    int **partners                 = NULL;
+    assert_ok(sluice_gpt_model(&model, &config, 4));
+    sluice_program *program = compile_tied(model, "zb1p");
+    assert_ok(sluice__partners_make(&partners, program));
+    for (size_t k = 0; k < sizeof charges / sizeof *charges; k++) {
+        int found = 0;
+        for (int r = 0; r < 2; r++) {
+            const sluice__rank_program *mine = &program->rank[r];
+            assert_true(mine->count <= MAX_LIST);
+            for (int n = 0; n < mine->count; n++) {
+                if (!is_row(&charges[k], &mine->list[n])) continue;
+                const sluice_ledger got = charge_one(program, partners, r, n, charges[k].late);
+                assert_charged(&charges[k], &got, r);
+                found++;
+            }
+        }
+        if (found == 0) fail_msg("the program has no instruction for: %s", charges[k].words);
+    }
+    sluice__partners_free(partners, program);
+    sluice_program_free(program);
+    sluice_model_free(model);
 }
 
 /* ---- measured: layers of known duration ---- */
@@ -280,6 +403,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_agree_with_hand_calculation),
         cmocka_unit_test(simulated_ledgers_sum_to_the_step),
+        cmocka_unit_test(every_instruction_is_charged_to_its_entry),
         cmocka_unit_test(measured_entries_contain_the_sleeps),
         cmocka_unit_test(measured_costs_are_those_of_the_actions),
     };

@@ -134,6 +134,31 @@ static void receive_early(copy *c) {
     }
 }
 
+/* The output of a middle stage lies over the input that the same F reads. */
+static void output_over_input(copy *c) {
+    const int at       = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
+    sluice_slot *slots = own_slots(c, 1, at);
+
+    slots[SLUICE_ROLE_OUTPUT] = slots[SLUICE_ROLE_INPUT];
+}
+
+/* The same in a backward, over half of it only. */
+static void gradient_over_gradient(copy *c) {
+    const int at       = find_instruction(c, 1, SLUICE_INSTRUCTION_BACKWARD, 1, 1);
+    sluice_slot *slots = own_slots(c, 1, at);
+
+    slots[SLUICE_ROLE_INPUT_GRADIENT] = slots[SLUICE_ROLE_OUTPUT_GRADIENT];
+    slots[SLUICE_ROLE_INPUT_GRADIENT].offset += slots[SLUICE_ROLE_OUTPUT_GRADIENT].bytes / 2;
+}
+
+/* What F saves lies over its output. */
+static void saved_over_output(copy *c) {
+    const int at       = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
+    sluice_slot *slots = own_slots(c, 1, at);
+
+    slots[SLUICE_ROLE_SAVED_WEIGHT] = slots[SLUICE_ROLE_OUTPUT];
+}
+
 static void post_after_itself(copy *c) {
     const int post          = find_post(c, 0, true, ACTIVATION, 0, 1);
     c->lists[0][post].after = post;
@@ -181,6 +206,13 @@ static const struct damage {
      "1SEND_B2 of rank 1 does not come after the end of 1B2, which touches its bytes"},
     {"a receive that may overtake the bytes' last user", receive_early,
      "1RECV_* of rank 1 does not come after the end of 1*, which touches its bytes"},
+    {"an output over its own input", output_over_input,
+     "1F1 of rank 1 needs the output of 0F1 at byte *, which 1F1 has overwritten"},
+    {"an input gradient over half of the output gradient", gradient_over_gradient,
+     "1B1 of rank 1 needs the input gradient of stage 2, micro-batch 1 at byte *, which 1B1 has "
+     "overwritten"},
+    {"saved tensors over the output", saved_over_output,
+     "1F2 of rank 1 needs the output of 1F2 at byte *, which 1F2 has overwritten"},
     {"a post after itself", post_after_itself,
      "0SEND_F1 of rank 0, instruction *, must come after the end of *"},
     {"a peer that is not there", stranger, "instruction * of rank 2 has peer 3 of 3"},

@@ -21,6 +21,22 @@ static sluice_status run_attention_backward(sluice_stream *stream, float *out,
     return operations->attention_backward(stream, &args);
 }
 
+/* Numbers up to `magnitude`, or EXTREME: scores of +200 and -200, which without the maximum
+ * subtracted overflow, or leave nothing. All are exact, so that the tolerances stay. */
+enum { EXTREME = 0 };
+
+static void set_scores(float *qkv, uint64_t *random, const int64_t shape[5], float magnitude) {
+    const int64_t heads = shape[2], kv_heads = shape[3], width = shape[4];
+    const int64_t keys = (heads + kv_heads) * width, row = keys + kv_heads * width;
+    for (int64_t i = 0; i < shape[0] * shape[1] * row; i++) {
+        const int64_t at = i % row; /* queries, keys, then values */
+        if (magnitude != EXTREME)
+            qkv[i] *= magnitude;
+        else if (at < keys)
+            qkv[i] = at % width > 0 ? 0 : test_random_int(random, 0, 1) == 0 ? 20 : -20;
+    }
+}
+
 /* shape: samples, length, heads, kv_heads, head_width */
 static void check_attention(uint64_t *random, const int64_t shape[5], float magnitude, float rate) {
     const sluice_dropout dropout = {rate, 0x1234567890ABCDEF, 9, 3};
@@ -30,7 +46,7 @@ static void check_attention(uint64_t *random, const int64_t shape[5], float magn
     float *const qkv = random_floats(random, packed), *const dout = random_floats(random, count);
     float *const out = random_floats(random, count + rows), *const dqkv =
                                                                 random_floats(random, packed);
-    for (int64_t i = 0; i < packed; i++) qkv[i] *= magnitude;
+    set_scores(qkv, random, shape, magnitude);
     void *const scratch                  = block(sluice_attention_scratch(samples, length, heads));
     const sluice_attention args          = {NULL,  NULL,     qkv,   samples, length,
                                             heads, kv_heads, width, 0,       dropout};
@@ -65,6 +81,15 @@ void attention_agrees(void **state) {
         check_attention(&random, shapes[s], 8, 0); /* sharp softmax: the maximum moves */
         check_attention(&random, shapes[s], 2, 0.3F);
     }
+}
+
+/* A width of 4 halves the products of +-20 and +-20. */
+void attention_bears_extreme_scores(void **state) {
+    (void)state;
+    static const int64_t shapes[][5] = {{2, 5, 2, 2, 4}, {1, 70, 3, 3, 4}};
+    uint64_t random                  = test_seed();
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+        check_attention(&random, shapes[s], EXTREME, 0);
 }
 
 static void expect_attention_refused(int64_t kv_heads, float rotary_base, const char *what,

@@ -95,7 +95,7 @@ void a_token_outside_the_table_is_refused(void **state) {
 
 /* ---- classifier ---- */
 
-enum { NO_DX = 1, NO_DW = 2, FIRST = 4 };
+enum { NO_DX = 1, NO_DW = 2, FIRST = 4, EXTREME = 8 };
 
 typedef struct head_case {
     sluice_classifier args;
@@ -112,6 +112,14 @@ static sluice_status run_classifier(sluice_stream *stream, float *out, const voi
     return operations->classifier(stream, &args);
 }
 
+/* With a width of 1: logits of +200 and -200, which without the maximum subtracted overflow, or
+ * leave nothing. All are exact. */
+static void set_extremes(uint64_t *random, float *x, int64_t x_count, float *w, int64_t w_count) {
+    for (int64_t i = 0; i < x_count; i++) x[i] = test_random_int(random, 0, 1) == 0 ? 20 : -20;
+    for (int64_t i = 0; i < w_count; i++) w[i] = test_random_int(random, 0, 1) == 0 ? 10 : -10;
+    if (w_count > 1) w[0] = 10, w[1] = 10; /* with one input, all of them are low, too */
+}
+
 static void check_classifier(uint64_t *random, const int64_t shape[3], int flags) {
     const int64_t rows = shape[0], width = shape[1], classes = shape[2];
     const int64_t x_count = rows * width, w_count = classes * width, all = 2 + x_count + w_count;
@@ -121,6 +129,7 @@ static void check_classifier(uint64_t *random, const int64_t shape[3], int flags
     int32_t *const targets = random_integers(random, rows, -1, (int)classes - 1);
     void *const scratch    = block(sluice_classifier_scratch(rows, classes));
     memcpy(out, old, (size_t)all * sizeof *out);
+    if (flags & EXTREME) set_extremes(random, x, x_count, w, w_count);
     const head_case c = {.args  = {.x           = x,
                                    .w           = w,
                                    .targets     = targets,
@@ -156,6 +165,14 @@ void classifier_agrees(void **state) {
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 8; flags++) check_classifier(&random, shapes[s], flags);
+}
+
+void classifier_bears_extreme_logits(void **state) {
+    (void)state;
+    static const int64_t shapes[][3] = {{4, 1, 2}, {9, 1, 70}, {300, 1, 33}};
+    uint64_t random                  = test_seed();
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+        check_classifier(&random, shapes[s], EXTREME | FIRST);
 }
 
 void a_target_past_the_classes_is_refused(void **state) {

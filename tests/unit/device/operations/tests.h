@@ -12,10 +12,12 @@
     X(an_unknown_activation_is_refused) \
     X(norms_agree) \
     X(attention_agrees) \
+    X(attention_bears_extreme_scores) \
     X(unsupported_attention_is_refused) \
     X(embedding_agrees) \
     X(a_token_outside_the_table_is_refused) \
     X(classifier_agrees) \
+    X(classifier_bears_extreme_logits) \
     X(a_target_past_the_classes_is_refused) \
     X(a_nan_reaches_the_loss) \
     X(dropout_agrees) \

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* test_ties.c -- a parameter tied on three ranks: every holder gets the gradients of all others,
+ * and the bits are those of one rank. */
+#include "tests/support/schedule_tools.h"
+
+#include "sluice/model.h"
+#include "sluice/pipeline.h"
+
+enum { WIDTH = 4, HOLDERS = 3, STEPS = 3, SAMPLES = 6, MICROBATCHES = 3 };
+
+static sluice_model *make_model(void) {
+    static const sluice_linear_config linear = {.inputs = WIDTH, .outputs = WIDTH};
+    sluice_model *model                      = NULL;
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
+    for (int k = 0; k < HOLDERS; k++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "linear%d", k);
+        assert_ok(sluice_model_add(model, sluice_layer_linear(), &linear, name));
+        (void)snprintf(name, sizeof name, "linear%d.weight", k);
+        if (k > 0) assert_ok(sluice_model_tie(model, name, "linear0.weight"));
+    }
+    assert_ok(sluice_model_add(model, sluice_layer_squared_error(), NULL, "error"));
+    return model;
+}
+
+static sluice_status load(void *context, void *to, int64_t first, int64_t samples) {
+    const int64_t n = *(const int64_t *)context;
+    for (int64_t k = 0; k < samples * WIDTH; k++)
+        ((float *)to)[k] = (float)((5 * (first * WIDTH + k) + 3 * n) % 11) / 11;
+    return SLUICE_OK;
+}
+
+typedef struct outcome {
+    double loss[STEPS], norm[STEPS];
+    uint64_t digest;
+} outcome;
+
+/* Each linear layer on a rank of its own, or all on one. */
+static sluice_pipeline *open_pipeline(const sluice_model *model, const char *name, int ranks) {
+    static const sluice_split apart = {3, {0, 1, 2, 4}};
+    sluice_schedule *schedule       = generate_schedule(name, ranks, MICROBATCHES);
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_pipeline *pipeline       = NULL;
+    options.samples                 = SAMPLES;
+    assert_ok(sluice_pipeline_plan_and_open(&pipeline, model, schedule, ranks > 1 ? &apart : NULL,
+                                            &options));
+    sluice_schedule_free(schedule);
+    return pipeline;
+}
+
+static outcome train(const char *name, int ranks) {
+    sluice_model *model       = make_model();
+    sluice_pipeline *pipeline = open_pipeline(model, name, ranks);
+    outcome out               = {0};
+    for (int64_t n = 0; n < STEPS; n++) {
+        const sluice_batch batch = {
+            SAMPLES, SAMPLES, {{"inputs", load, &n}, {"targets", load, &n}}, 1e-2};
+        sluice_result result = {0};
+        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
+        out.loss[n] = result.loss;
+        out.norm[n] = result.norm;
+    }
+    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
+    sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+    return out;
+}
+
+static void three_holders_have_the_bits_of_one(void **state) {
+    (void)state;
+    static const char *const names[] = {"1f1b", "zb1p"};
+    const outcome one                = train("1f1b", 1);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        const outcome got = train(names[k], HOLDERS);
+        for (int n = 0; n < STEPS; n++)
+            if (got.loss[n] != one.loss[n] || got.norm[n] != one.norm[n])
+                fail_msg("a parameter tied on 3 ranks, %s: step %d has loss %.17g, norm %.17g; on "
+                         "one rank %.17g, %.17g",
+                         names[k], n, got.loss[n], got.norm[n], one.loss[n], one.norm[n]);
+        if (got.digest != one.digest)
+            fail_msg("a parameter tied on 3 ranks, %s: other weights than on one rank", names[k]);
+    }
+}
+
+/* Of every use to every other rank: in any schedule, over any queues. */
+static void every_holder_sends_to_every_other(void **state) {
+    (void)state;
+    sluice_model *model           = make_model();
+    sluice_pipeline *pipeline     = open_pipeline(model, "1f1b", HOLDERS);
+    const sluice_program *program = sluice_pipeline_program(pipeline);
+    int sent[HOLDERS][HOLDERS]    = {{0}};
+    for (int r = 0; r < HOLDERS; r++) {
+        int count;
+        const sluice_instruction *list = sluice_program_list(&count, program, r);
+        for (int n = 0; n < count; n++)
+            if (list[n].kind == SLUICE_INSTRUCTION_POST_SEND && list[n].microbatch < 0)
+                sent[r][list[n].peer]++;
+    }
+    for (int r = 0; r < HOLDERS; r++)
+        for (int peer = 0; peer < HOLDERS; peer++)
+            if (sent[r][peer] != (peer != r))
+                fail_msg("rank %d sends the tied gradient %d times to rank %d, expected %d", r,
+                         sent[r][peer], peer, peer != r);
+    sluice_pipeline_close(pipeline);
+    sluice_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_holders_have_the_bits_of_one),
+        cmocka_unit_test(every_holder_sends_to_every_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
