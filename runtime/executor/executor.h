@@ -30,6 +30,7 @@
  *   report.c            what a rank reports of a run; position.h: where it is
  *   failure.c           the first failure anywhere, in words
  *   deadline.c          how long ranks may make no progress
+ *   here.c              which rank a thread is, and at which instruction, for debuggers
  *
  * The first half runs on the caller's thread, the second on the ranks'. Files call those below
  * them.

@@ -8,6 +8,7 @@
 #include "runtime/executor/events.h"
 #include "runtime/executor/exchange.h"
 #include "runtime/executor/failure.h"
+#include "runtime/executor/here.h"
 #include "runtime/executor/paced.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/stage.h"
@@ -122,8 +123,10 @@ static sluice_status run_list(sluice__rank *rank) {
     for (int n = 0; n < mine->count; n++) {
         atomic_store(&position->at, n);
         if (atomic_load(&pipeline->failed)) return sluice__stopped();
+        sluice__where()->at = &mine->list[n];
         if (pipeline->watch) pipeline->watch(rank, &mine->list[n]);
         SLUICE__TRY(run_one(rank, &mine->list[n], n));
+        sluice__where()->at = NULL;
     }
     atomic_store(&position->at, mine->count);
     return SLUICE_OK;

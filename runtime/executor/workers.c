@@ -11,6 +11,7 @@
 #include "runtime/executor/device_times.h"
 #include "runtime/executor/events.h"
 #include "runtime/executor/failure.h"
+#include "runtime/executor/here.h"
 #include "runtime/executor/load.h"
 #include "runtime/executor/report.h"
 #include "runtime/executor/update.h"
@@ -123,6 +124,7 @@ static void end_thread(sluice__rank *rank, int generation) {
 static void *work(void *argument) {
     sluice__rank *rank = argument;
     int generation     = 0;
+    *sluice__where()   = (sluice__here){rank->index, NULL};
     for (bool is_open = false;; is_open = true) {
         sluice__task *task = next_task(rank, &generation);
         if (!task) break;

@@ -143,6 +143,10 @@ def configure():
 class Suite:
     def __init__(self, jobs):
         self.jobs = jobs
+        print("building the copy, without a mistake", flush=True)
+        built = self.build_all()
+        if built.returncode != 0:
+            sys.exit(f"the tree does not build:\n{built.stdout[-3000:]}")
         listed = json.loads(run(["ctest", "--test-dir", BUILD, "--show-only=json-v1"]).stdout)
         self.commands = {test["name"]: test.get("command", []) for test in listed["tests"]}
         known = run(["ninja", "-C", BUILD, "-t", "targets", "all"]).stdout
@@ -219,10 +223,7 @@ def check_intact(mistakes, suite):
     unknown = [name for name in names if name not in suite.commands]
     if unknown:
         sys.exit(f"there are no tests called {', '.join(unknown)}")
-    print(f"building, and {len(names)} tests without a mistake", flush=True)
-    built = suite.build(names)
-    if built.returncode != 0:
-        sys.exit(f"the tree does not build:\n{built.stdout[-3000:]}")
+    print(f"{len(names)} tests without a mistake", flush=True)
     for name in names:
         begin = time.monotonic()
         failed, said = suite.fails(name)

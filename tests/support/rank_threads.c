@@ -7,6 +7,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/executor/here.h"
 
 struct rank_threads {
     const rank_kind *kind;
@@ -154,6 +155,7 @@ static sluice_status join_rank(rank_thread *me) {
 /* Devices stay open until all have left: in some transports ranks read each other's memory. */
 static void *be_rank(void *argument) {
     rank_thread *const me = argument;
+    *sluice__where()      = (sluice__here){me->rank, NULL};
     if (rank_says(me, "open", open_rank(me), SLUICE_OK, NULL) &&
         rank_says(me, "meet", rank_meet(me), SLUICE_OK, NULL) &&
         rank_says(me, "join", join_rank(me), SLUICE_OK, NULL) &&

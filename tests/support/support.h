@@ -16,6 +16,14 @@
 #include <cmocka.h>
 
 #include "sluice/status.h"
+#include "tests/support/crash.h"
+
+#undef cmocka_run_group_tests
+#undef cmocka_run_group_tests_name
+#define cmocka_run_group_tests(tests, setup, teardown)                                             \
+    run_test_group(#tests, tests, sizeof(tests) / sizeof *(tests), setup, teardown)
+#define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
+    run_test_group(name, tests, sizeof(tests) / sizeof *(tests), setup, teardown)
 
 /* Fail with the library's message rather than "0 != 5". */
 #define assert_ok(call)                                                                            \

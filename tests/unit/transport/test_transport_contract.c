@@ -64,5 +64,5 @@ int main(int argc, char **argv) {
     count        = add(tests, count, transfer_cases);
     count        = add(tests, count, exchange_cases);
     count        = add(tests, count, lifetime_cases);
-    return _cmocka_run_group_tests(argv[1], tests, count, NULL, NULL);
+    return run_test_group(argv[1], tests, count, NULL, NULL);
 }
