@@ -16,12 +16,12 @@ static bool ascends(const char *schedule) {
 static void expect_bits(const stack *with, const char *of, uint64_t seed,
                         const stack_outcome *expected, const stack_outcome *got) {
     if (memcmp(expected, got, sizeof *got) == 0) return;
-    fail_msg("%s on %d GPUs, %d micro-batches, seed %llu: losses %.17g %.17g, held out %.17g, "
+    fail_msg("%s on %d GPUs, %d micro-batches, seed %llu: losses %.17g %.17g%s, held out %.17g, "
              "weights %016llx; %s has %.17g %.17g, %.17g, %016llx",
              with->schedule, with->ranks, with->microbatches, (unsigned long long)seed,
-             got->loss[0], got->loss[1], got->held_out, (unsigned long long)got->digest, of,
-             expected->loss[0], expected->loss[1], expected->held_out,
-             (unsigned long long)expected->digest);
+             got->loss[0], got->loss[1], test_not_finite(got->loss[1]), got->held_out,
+             (unsigned long long)got->digest, of, expected->loss[0], expected->loss[1],
+             expected->held_out, (unsigned long long)expected->digest);
 }
 
 static bool tiny;  /* two schedules on two GPUs, for ThreadSanitizer */

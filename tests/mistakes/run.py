@@ -43,10 +43,10 @@ class Mistake:
         text = "\0".join([self.file] + [part for pair in self.changes for part in pair])
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    def planted(self):
+    def planted(self, tree=ROOT):
         """The file's text with the mistake in it; None if it does not fit the code."""
         try:
-            text = (ROOT / self.file).read_text()
+            text = (tree / self.file).read_text()
         except FileNotFoundError:
             return None
         for old, new in self.changes:
@@ -198,7 +198,7 @@ def try_one(mistake, suite, whole):
     """The verdict, and what the test said."""
     target = TREE / mistake.file
     intact = target.read_text()
-    target.write_text(mistake.planted())
+    target.write_text(mistake.planted(TREE))
     try:
         built = suite.build(mistake.tests)
         if built.returncode != 0:

@@ -125,8 +125,9 @@ static outcome train(const setting *with, const sluice__parts *parts) {
 static void assert_same(const outcome *a, const outcome *b, const setting *with) {
     for (int n = 0; n < STEPS; n++)
         if (a->loss[n] != b->loss[n] || a->norm[n] != b->norm[n])
-            fail_msg("%s: step %d has loss %.17g, norm %.17g; without watching %.17g, %.17g",
-                     words_of(with), n, b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
+            fail_msg("%s: step %d has loss %.17g, norm %.17g%s; without watching %.17g, %.17g",
+                     words_of(with), n, b->loss[n], b->norm[n], test_not_finite(b->norm[n]),
+                     a->loss[n], a->norm[n]);
     if (a->digest != b->digest) fail_msg("%s: other weights than without watching", words_of(with));
 }
 

@@ -169,7 +169,9 @@ static int wrong_copies(const sluice_pipeline *pipeline) {
             values++;
         }
     }
-    if (values < sluice_model_use_count(pipeline->model) - 1) fail_msg("%d values", values);
+    if (values < sluice_model_use_count(pipeline->model) - 1)
+        fail_msg("the ranks hold %d values, and the model has %d uses of parameters", values,
+                 sluice_model_use_count(pipeline->model));
     return wrong;
 }
 

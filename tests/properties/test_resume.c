@@ -198,8 +198,9 @@ static void compare(const problem *p, const way *ways) {
         for (int n = 0; n < ALL; n++)
             if (memcmp(&whole.loss[n], &parts.loss[n], sizeof(double)) != 0 ||
                 memcmp(&whole.norm[n], &parts.norm[n], sizeof(double)) != 0)
-                fail_msg("%s: step %d has loss %.17g, norm %.17g; uninterrupted %.17g, %.17g",
-                         words, n, parts.loss[n], parts.norm[n], whole.loss[n], whole.norm[n]);
+                fail_msg("%s: step %d has loss %.17g, norm %.17g%s; uninterrupted %.17g, %.17g",
+                         words, n, parts.loss[n], parts.norm[n], test_not_finite(parts.norm[n]),
+                         whole.loss[n], whole.norm[n]);
         if (whole.digest != parts.digest || whole.held_out != parts.held_out)
             fail_msg("%s: other weights than uninterrupted", words);
         expect_same_state(&expected, &end, words);

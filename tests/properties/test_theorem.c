@@ -81,8 +81,8 @@ static void assert_close(const outcome *a, const outcome *b, const setting *with
     for (int n = 0; n < small_gpt_steps(); n++)
         if (fabs(a->loss[n] - b->loss[n]) > 1e-5 * a->loss[n] ||
             fabs(a->norm[n] - b->norm[n]) > 1e-4 * a->norm[n])
-            fail_msg("%s: step %d has loss %.9g, norm %.9g; one rank has %.9g, %.9g", words, n,
-                     b->loss[n], b->norm[n], a->loss[n], a->norm[n]);
+            fail_msg("%s: step %d has loss %.9g, norm %.9g%s; one rank has %.9g, %.9g", words, n,
+                     b->loss[n], b->norm[n], test_not_finite(b->norm[n]), a->loss[n], a->norm[n]);
 }
 
 /* One rank, one micro-batch after another: the reference for all others. */
@@ -149,7 +149,10 @@ static void every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state)
         compare_schedules(&base, kind, &runs, &rounded);
     }
     print_message("%d runs compared, %d of them to rounding\n", runs, rounded);
-    if (runs < 50 || rounded < 5 || rounded > runs / 2) fail_msg("that is not what there is");
+    if (runs < 50 || rounded < 5 || rounded > runs / 2)
+        fail_msg("of %d runs %d are compared to rounding; at least 50 runs, of these 5 and at most "
+                 "half, are expected",
+                 runs, rounded);
 }
 
 /* All but two of the generators keep the theorem's condition. */

@@ -23,12 +23,25 @@ double *reference_copy(const float *from, int64_t count) {
     return copy;
 }
 
+/* A NaN is infinitely far away. */
+static double difference_of(float got, double expected) {
+    const double difference = fabs((double)got - expected);
+    return isnan(difference) ? INFINITY : difference;
+}
+
+int64_t reference_worst(const float *got, const double *expected, int64_t count) {
+    int64_t worst = 0;
+    for (int64_t i = 1; i < count; i++)
+        if (difference_of(got[i], expected[i]) > difference_of(got[worst], expected[worst]))
+            worst = i;
+    return worst;
+}
+
 double reference_distance(const float *got, const double *expected, int64_t count) {
     double largest = 0.01, distance = 0;
     for (int64_t i = 0; i < count; i++) {
-        const double difference = fabs((double)got[i] - expected[i]);
-        if (!(difference <= distance)) distance = difference; /* NaN differs, too */
-        largest = fmax(largest, fabs(expected[i]));
+        distance = fmax(distance, difference_of(got[i], expected[i]));
+        largest  = fmax(largest, fabs(expected[i]));
     }
     return distance / largest;
 }

@@ -40,6 +40,7 @@ sluice_simulation *simulate(const sluice_program *program, const sluice_simulati
     return simulation;
 }
 
-void assert_near(const char *what, double got, double expected) {
-    if (!(fabs(got - expected) < 1e-9)) fail_msg("%s: %.12g, expected %.12g", what, got, expected);
+void test_near(const char *what, const char *of, double got, double expected) {
+    if (!(fabs(got - expected) < 1e-9))
+        fail_msg("%s: %s is %.12g, expected %.12g", what, of, got, expected);
 }

@@ -21,6 +21,8 @@ sluice_simulation_costs equal_costs(sluice_cost stages[MAX_STAGES], double forwa
 
 sluice_simulation *simulate(const sluice_program *program, const sluice_simulation_costs *costs);
 
-void assert_near(const char *what, double got, double expected);
+/* "1f1b, p = 2: simulation->makespan is 10, expected 12" */
+#define assert_near(what, got, expected) test_near(what, #got, got, expected)
+void test_near(const char *what, const char *of, double got, double expected);
 
 #endif

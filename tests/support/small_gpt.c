@@ -182,15 +182,16 @@ void assert_same(const outcome *a, const outcome *b, const setting *with) {
     print_setting(words, sizeof words, with);
     for (int n = 0; n < small_gpt_steps(); n++) {
         if (memcmp(&a->loss[n], &b->loss[n], sizeof(double)) != 0)
-            fail_msg("%s: step %d has loss %.17g, one rank has %.17g", words, n, b->loss[n],
-                     a->loss[n]);
+            fail_msg("%s: step %d has loss %.17g%s, one rank has %.17g", words, n, b->loss[n],
+                     test_not_finite(b->loss[n]), a->loss[n]);
         if (memcmp(&a->norm[n], &b->norm[n], sizeof(double)) != 0)
-            fail_msg("%s: step %d has norm %.17g, one rank has %.17g", words, n, b->norm[n],
-                     a->norm[n]);
+            fail_msg("%s: step %d has norm %.17g%s, one rank has %.17g", words, n, b->norm[n],
+                     test_not_finite(b->norm[n]), a->norm[n]);
     }
     if (a->digest != b->digest)
         fail_msg("%s: weights %016llx, one rank has %016llx", words, (unsigned long long)b->digest,
                  (unsigned long long)a->digest);
     if (memcmp(&a->held_out, &b->held_out, sizeof(double)) != 0)
-        fail_msg("%s: evaluates to %.17g, one rank to %.17g", words, b->held_out, a->held_out);
+        fail_msg("%s: evaluates to %.17g%s, one rank to %.17g", words, b->held_out,
+                 test_not_finite(b->held_out), a->held_out);
 }

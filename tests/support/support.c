@@ -2,6 +2,7 @@
 /* support.c -- patterns and seeded random numbers. */
 #include "tests/support/support.h"
 
+#include <math.h>
 #include <regex.h>
 #include <time.h>
 
@@ -14,6 +15,36 @@ bool test_matches(const char *text, const char *pattern) {
     const bool matches = regexec(&compiled, text, 0, NULL, 0) == 0;
     regfree(&compiled);
     return matches;
+}
+
+void test_same_number(long long got, long long expected, const char *what, const char *with,
+                      const char *file, int line) {
+    char digits[32];
+    if (got == expected) return;
+    (void)snprintf(digits, sizeof digits, "%lld", expected);
+    const bool is_literal = strcmp(digits, with) == 0;
+    print_error("ERROR: %s is %lld, expected %lld%s%s\n", what, got, expected,
+                is_literal ? "" : ", that is ", is_literal ? "" : with);
+    _fail(file, line);
+}
+
+void test_same_bytes(const void *got, const void *expected, size_t bytes, const char *what,
+                     const char *with, const char *file, int line) {
+    const unsigned char *const a = got, *const b = expected;
+    size_t first = 0, differ = 0;
+    for (size_t k = bytes; k-- > 0;)
+        if (a[k] != b[k]) first = k, differ++;
+    if (differ == 0) return;
+    print_error("ERROR: %s is not %s: %zu of %zu bytes differ, the first is byte %zu, which is "
+                "0x%02x and must be 0x%02x\n",
+                what, with, differ, bytes, first, a[first], b[first]);
+    _fail(file, line);
+}
+
+const char *test_not_finite(double value) {
+    return isfinite(value) ? ""
+                           : " (not a finite number: something was read before it was written, or "
+                             "before its transfer was over)";
 }
 
 void nap(double seconds) {

@@ -25,6 +25,32 @@
 #define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
     run_test_group(name, tests, sizeof(tests) / sizeof *(tests), setup, teardown)
 
+/* cmocka's assertions print numbers alone; these say what they are of. */
+#undef assert_int_equal
+#undef assert_true
+#undef assert_false
+#undef assert_memory_equal
+#define assert_int_equal(got, expected)                                                            \
+    test_same_number((long long)(got), (long long)(expected), #got, #expected, __FILE__, __LINE__)
+#define assert_true(condition)                                                                     \
+    do {                                                                                           \
+        if (!(condition)) fail_msg("this must be true: %s", #condition);                           \
+    } while (0)
+#define assert_false(condition)                                                                    \
+    do {                                                                                           \
+        if (condition) fail_msg("this must be false: %s", #condition);                             \
+    } while (0)
+#define assert_memory_equal(got, expected, bytes)                                                  \
+    test_same_bytes(got, expected, bytes, #got, #expected, __FILE__, __LINE__)
+
+void test_same_number(long long got, long long expected, const char *what, const char *with,
+                      const char *file, int line);
+void test_same_bytes(const void *got, const void *expected, size_t bytes, const char *what,
+                     const char *with, const char *file, int line);
+
+/* What a number that is not finite means in a result that is compared; "" for others. */
+const char *test_not_finite(double value);
+
 /* Fail with the library's message rather than "0 != 5". */
 #define assert_ok(call)                                                                            \
     do {                                                                                           \

@@ -74,9 +74,11 @@ static void three_holders_have_the_bits_of_one(void **state) {
         const outcome got = train(names[k], HOLDERS);
         for (int n = 0; n < STEPS; n++)
             if (got.loss[n] != one.loss[n] || got.norm[n] != one.norm[n])
-                fail_msg("a parameter tied on 3 ranks, %s: step %d has loss %.17g, norm %.17g; on "
-                         "one rank %.17g, %.17g",
-                         names[k], n, got.loss[n], got.norm[n], one.loss[n], one.norm[n]);
+                fail_msg(
+                    "a parameter tied on 3 ranks, %s: step %d has loss %.17g, norm %.17g%s; on "
+                    "one rank %.17g, %.17g",
+                    names[k], n, got.loss[n], got.norm[n], test_not_finite(got.norm[n]),
+                    one.loss[n], one.norm[n]);
         if (got.digest != one.digest)
             fail_msg("a parameter tied on 3 ranks, %s: other weights than on one rank", names[k]);
     }

@@ -242,6 +242,18 @@ static void every_damage_is_named(void **state) {
         for (int queues = 0; queues < 2; queues++) assert_named(&damages[k], (sluice_queues)queues);
 }
 
+/* In 1f1b a W is half of a B: here it is an action by itself. */
+static void a_w_left_out_is_named(void **state) {
+    (void)state;
+    sluice_program *program = compile_over(generate_schedule("zb1p", 3, 4), 0);
+    copy damaged            = copy_of(program);
+    cut_out(&damaged, 1, find_instruction(&damaged, 1, SLUICE_INSTRUCTION_BACKWARD_WEIGHT, 1, 3));
+    assert_refused(verify_copy(&damaged, 0), SLUICE_E_SCHEDULE,
+                   "stage 1 of rank 1 never does W of micro-batch 3");
+    free_copy(&damaged);
+    sluice_program_free(program);
+}
+
 /* Any two instructions swapped: either the verifier objects, or the program still finishes. It
  * never crashes, and objects to most. */
 static void random_swaps_never_crash_the_verifier(void **state) {
@@ -267,6 +279,7 @@ static void random_swaps_never_crash_the_verifier(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_damage_is_named),
+        cmocka_unit_test(a_w_left_out_is_named),
         cmocka_unit_test(random_swaps_never_crash_the_verifier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,8 +84,12 @@ void run_on_every_team(float *out, int64_t count, action *run, const void *conte
 void expect_close(const char *label, const char *tensor, const float *got, const double *expected,
                   int64_t count, double tolerance) {
     const double distance = reference_distance(got, expected, count);
-    if (!(distance <= tolerance))
-        fail_msg("%s: %s is %.3g away, allowed is %.3g", label, tensor, distance, tolerance);
+    if (distance <= tolerance) return;
+    const int64_t i = reference_worst(got, expected, count);
+    fail_msg("%s: element %lld of the %lld of %s is %.9g%s, expected %.9g: %.3g away, allowed is "
+             "%.3g",
+             label, (long long)i, (long long)count, tensor, (double)got[i],
+             test_not_finite((double)got[i]), expected[i], distance, tolerance);
 }
 
 void expect_gradient(const char *label, const char *tensor, const float *got, const float *before,
