@@ -11,7 +11,7 @@ typedef struct sluice__here {
     const sluice_instruction *at; /* NULL: outside a program */
 } sluice__here;
 
-/* Of the calling thread. */
+/* The calling thread's. */
 sluice__here *sluice__where(void);
 
 #endif

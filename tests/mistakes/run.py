@@ -93,7 +93,8 @@ def read_record():
 
 
 def write_record(record, mistakes):
-    lines = [record[m.digest()] for m in mistakes if m.digest() in record]
+    lines = [[m.digest(), record[m.digest()][1], m.name, record[m.digest()][3]]
+             for m in mistakes if m.digest() in record]
     caught = sum(fields[1].startswith("caught") for fields in lines)
     head = (f"# Written by run.py: {caught} of {len(lines)} mistakes caught"
             f" ({share(caught, len(lines))}), {len(mistakes)} are listed.\n"

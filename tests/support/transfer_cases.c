@@ -191,7 +191,7 @@ static void move_between_guards(rank_thread *me) {
         check_ok(me, rank_read(me, k, &got));
         check(me, got == (is_moved ? 100 + k : GUARD),
               "slot %d, %s the %d numbers received at slot %d, has %lld, expected %d", k,
-              is_moved ? "among" : "beside", COUNT, FIRST, (long long)got,
+              is_moved ? "among" : "next to", COUNT, FIRST, (long long)got,
               is_moved ? 100 + k : GUARD);
     }
 }

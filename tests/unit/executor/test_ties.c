@@ -84,7 +84,7 @@ static void three_holders_have_the_bits_of_one(void **state) {
     }
 }
 
-/* Of every use to every other rank: in any schedule, over any queues. */
+/* Each use's gradient goes from its rank to every other. */
 static void every_holder_sends_to_every_other(void **state) {
     (void)state;
     sluice_model *model           = make_model();

@@ -75,10 +75,10 @@ static void minmax_equals_exhaustive_search(void **state) {
         double totals[MAX_LAYERS] = {0};
         sluice_cost costs[MAX_LAYERS];
         for (int l = 0; l < layers; l++) {
-            const int most = trial % 2 ? 5 : 1;
+            const int max = trial % 2 ? 5 : 1;
             costs[l] =
-                (sluice_cost){test_random_int(&random, 0, most), test_random_int(&random, 0, most),
-                              test_random_int(&random, 0, most)};
+                (sluice_cost){test_random_int(&random, 0, max), test_random_int(&random, 0, max),
+                              test_random_int(&random, 0, max)};
             totals[l] = costs[l].forward + costs[l].input + costs[l].weight;
         }
         sluice_split split;
