@@ -129,6 +129,7 @@ static void bad_corpora_are_refused(void **state) {
     char says[256];
     sluice_corpus *corpus;
     write_text(&in, "text", "some text");
+    write_text(&in, "even", "0123456789abcdef"); /* the last token has no target */
     write_text(&in, "empty", "");
     write_text(&in, "nothing/.x", "hidden");
     folder_write(&in, "image", "P\0NG", 4);
@@ -146,6 +147,7 @@ static void bad_corpora_are_refused(void **state) {
         {{"nothing"}, "there is no text in the data", SLUICE_E_ARGUMENT},
         {{"image"}, "'%s/image' is not text: it has a zero byte", SLUICE_E_ARGUMENT},
         {{"text"}, "the data has 9 tokens; two sequences of 8 need 17", SLUICE_E_ARGUMENT},
+        {{"even"}, "the data has 16 tokens; two sequences of 8 need 17", SLUICE_E_ARGUMENT},
         {{"magic.bin"},
          "'%s/magic.bin' begins with 20240521, a token file with 20240520",
          SLUICE_E_PARSE},

@@ -3,6 +3,9 @@
  * refused. */
 #include "tests/support/files.h"
 
+#include <unistd.h>
+
+#include "runtime/io/write.h"
 #include "sluice/file.h"
 #include "sluice/gpt2.h"
 
@@ -160,6 +163,26 @@ static void a_file_that_cannot_be_written_is_named(void **state) {
                    "cannot write '/nowhere/at/all': No such file or directory");
 }
 
+static void a_file_that_is_not_complete_leaves_the_old_one(void **state) {
+    (void)state;
+    const folder in  = folder_make();
+    const char *path = folder_path(&in, "f");
+    char text[8]     = "";
+    sluice__writer writer;
+    folder_write(&in, "f", "old", 3);
+    assert_ok(sluice__write_begin(&writer, path));
+    assert_ok(sluice__write(&writer, "new", 2));
+    if (sluice__write_end(&writer, SLUICE_E_HOST_MEMORY) != SLUICE_E_HOST_MEMORY)
+        fail_msg("a file whose content could not be made is written without an error");
+    FILE *file = fopen(path, "rb");
+    if (!file) fail_msg("the old file is gone");
+    (void)!fread(text, 1, sizeof text - 1, file);
+    (void)fclose(file);
+    if (strcmp(text, "old") != 0) fail_msg("a part of a new file replaces the old one: '%s'", text);
+    if (access(folder_path(&in, "f.part"), F_OK) == 0) fail_msg("the part is left");
+    folder_remove(&in);
+}
+
 static void config_json_is_written_and_read_back(void **state) {
     (void)state;
     const folder in                = folder_make();
@@ -230,6 +253,7 @@ int main(void) {
         cmocka_unit_test(a_header_longer_than_the_file_is_refused),
         cmocka_unit_test(data_begins_at_a_multiple_of_8),
         cmocka_unit_test(a_file_that_cannot_be_written_is_named),
+        cmocka_unit_test(a_file_that_is_not_complete_leaves_the_old_one),
         cmocka_unit_test(config_json_is_written_and_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
