@@ -9,6 +9,7 @@ each mistake its own tests come first; only if none of them fails, the whole sui
 
     tests/mistakes/run.py                 go on where the record ends
     tests/mistakes/run.py --again nccl    those whose names contain "nccl", again
+    tests/mistakes/run.py --survivors     those that nothing has caught, again
     tests/mistakes/run.py --check         only find mistakes that no longer fit the code
     tests/mistakes/run.py --no-suite      leave the whole suite out
 
@@ -234,6 +235,11 @@ def check_intact(mistakes, suite):
             print(f"note: {name} took {time.monotonic() - begin:.0f} s", flush=True)
 
 
+def is_open(mistake, record, survivors):
+    fields = record.get(mistake.digest())
+    return not fields or (survivors and not fields[1].startswith("caught"))
+
+
 def report(record, mistakes, stale):
     verdicts = [record.get(mistake.digest(), ["", "not tried"])[1] for mistake in mistakes]
     tried = [verdict for verdict in verdicts if verdict != "not tried"]
@@ -253,6 +259,7 @@ def main():
     parser.add_argument("pattern", nargs="?", default="", help="only names that contain it")
     parser.add_argument("--check", action="store_true", help="only find stale mistakes")
     parser.add_argument("--again", action="store_true", help="those in the record, too")
+    parser.add_argument("--survivors", action="store_true", help="what nothing has caught, too")
     parser.add_argument("--no-suite", action="store_true", help="leave the whole suite out")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
@@ -263,7 +270,7 @@ def main():
         return report(record, mistakes, stale)
     chosen = [mistake for mistake in mistakes if mistake not in stale
               and options.pattern in mistake.name
-              and (options.again or mistake.digest() not in record)]
+              and (options.again or is_open(mistake, record, options.survivors))]
     if chosen:
         copy_tree()
         configure()
