@@ -131,6 +131,14 @@ static void overwrite_received(copy *c) {
     own_slots(c, 3, first)[SLUICE_ROLE_SCRATCH] = c->lists[3][post].slots[SLUICE_ROLE_OUTPUT];
 }
 
+/* Stage 0's output for stage 3, its last slot, lies over the scratch of the same F. */
+static void write_over_scratch(copy *c) {
+    const int at             = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
+    sluice_slot *const slots = own_slots(c, 0, at);
+
+    slots[SLUICE_ROLE_SCRATCH] = slots[SLUICE_ROLES];
+}
+
 static void carry_another_edge(copy *c) {
     const int post                          = find_carrier(c, 0, SKIP, 0);
     c->lists[0][find_wait(c, 0, post)].edge = 0;
@@ -155,6 +163,8 @@ static const struct damage {
      "0SEND_F0 of rank 0 needs the output of 0F0 for stage 3, tensor 0 at byte "},
     {"a skip overwritten before it is used", overwrite_received,
      " of rank 3 needs the output of 0F1 for stage 3, tensor 0 at byte "},
+    {"an output over the scratch of its own F", write_over_scratch,
+     "0F1 of rank 0 needs the scratch of stage 0, micro-batch 1 at byte "},
     {"an edge of other ranks", carry_another_edge,
      "0SEND_F0 of rank 0 goes to rank 3, channel 0, but its edge goes from rank 0 to rank 1"},
     {"a channel that is not there", number_another_channel,
