@@ -13,6 +13,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/executor/executor.h"
+#include "runtime/executor/here.h"
 
 enum { RANKS = 4, STREAMS = 2 * RANKS, EVENTS = RANKS * 64, UNIT = 256, UNITS = 16384 };
 
@@ -44,6 +45,7 @@ static struct {
 
 static uint64_t draws;
 static _Thread_local moment host; /* what this thread has seen happen */
+static _Thread_local const sluice__rank *me;
 static const sluice_device_ops *cpu;
 
 static void join(moment *to, const moment *from) {
@@ -130,6 +132,7 @@ static void dawdle(void) {
 /* Before each instruction: those of the compute stream touch their slots. */
 static void watch(sluice__rank *rank, const sluice_instruction *at) {
     char words[96];
+    me = rank;
     dawdle();
     if (sluice__is_post(at) || at->kind == SLUICE_INSTRUCTION_WAIT) return;
     sluice__describe_instruction(words, sizeof words, at);
@@ -181,8 +184,19 @@ static void event_destroy(sluice_event *event) {
     (void)event;
 }
 
+/* A post hands its bytes to whichever stream will copy: that it may is an access, too, at the mark.
+ */
+static void touch_posted(const sluice_stream *stream) {
+    const sluice_instruction *const at = sluice__where()->at;
+    if (!me || !at || stream != me->transfers || !sluice__is_post(at)) return;
+    const sluice_slot *const slot = sluice__post_slot(at);
+    touch(stream, me->arena + slot->offset, slot->bytes, !at->sends,
+          at->sends ? "the post of a send" : "the post of a receive");
+}
+
 static sluice_status record(sluice_stream *stream, sluice_event *event) {
     pthread_mutex_lock(&world.lock);
+    touch_posted(stream);
     moment *const clock = &world.clocks[number_of(stream)];
     join(clock, &host);
     event->at = *clock;
