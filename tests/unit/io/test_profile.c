@@ -84,6 +84,8 @@ static const struct refusal {
      SLUICE_E_PARSE, "'p', table 0, layer 0 has a key \"flops\", which is not known"},
     {PROFILE(TABLE("1", PLAIN) ", " TABLE("1", PLAIN), ""), SLUICE_E_PARSE,
      "'p' has two tables of micro-batches of 1"},
+    {PROFILE(TABLE("2", PLAIN) ", " TABLE("1", PLAIN) ", " TABLE("2", PLAIN), ""), SLUICE_E_PARSE,
+     "'p' has two tables of micro-batches of 2"},
     {PROFILE(TABLE("2", PLAIN) ", " TABLE("1", PLAIN ", " PLAIN), ""), SLUICE_E_PARSE,
      "'p': the tables of micro-batches of 1 and 2 have 2 and 1 layers"},
     {PROFILE(TABLE("1", PLAIN) ", " TABLE("2", LAYER("b", TIMES("1", "2", "3", "4"), "5")), ""),
@@ -189,7 +191,8 @@ static void stages_cost_what_their_layers_cost(void **state) {
     sluice_cost costs[3];
     sluice_stage_bytes bytes[3];
     double recompute[3], updates[3];
-    const sluice_profile_costs out = {costs, recompute, bytes, updates};
+    const sluice_profile_costs out             = {costs, recompute, bytes, updates};
+    profile->tables[0].layers[2].scratch_bytes = 50; /* of those of stage 1, 30 each, the second */
     assert_ok(sluice_profile_split(split, &profile->tables[0], 3));
     assert_int_equal(split->first[1], 1);
     assert_int_equal(split->first[2], 4);
@@ -200,7 +203,7 @@ static void stages_cost_what_their_layers_cost(void **state) {
     assert_near("recompute", recompute[1], 0.75);
     assert_int_equal(bytes[1].saved, 30);
     assert_int_equal(bytes[1].stash, 60);
-    assert_int_equal(bytes[1].scratch, 30);
+    assert_int_equal(bytes[1].scratch, 50);
     assert_int_equal(bytes[1].output, 40);
     assert_int_equal(bytes[1].permanent, 3 * 10000 * 4);
     assert_int_equal(bytes[2].permanent, 400 * 4); /* a separate copy: the tie crosses ranks */

@@ -6,6 +6,7 @@
 #include "tests/support/small_gpt.h"
 #include "tests/support/support.h"
 
+#include "runtime/base/text.h"
 #include "runtime/executor/executor.h"
 #include "sluice/plan.h"
 
@@ -134,6 +135,48 @@ static void impossible_plans_are_refused(void **state) {
     sluice_model_free(model);
 }
 
+/* The most bytes of any rank's arena; `limit` 0: none. */
+static sluice_status largest_arena(size_t *largest, const sluice_model *model, bool again,
+                                   size_t limit) {
+    const bool recompute[2]     = {again, again};
+    sluice_schedule *schedule   = make_schedule("1f1b", 2, 2);
+    sluice_plan_options options = SLUICE_PLAN_OPTIONS_INIT;
+    sluice_plan *plan           = NULL;
+    options.samples             = 6;
+    options.recompute           = recompute;
+    options.memory_limit        = limit;
+    const sluice_status status  = sluice_plan_make(&plan, model, schedule, NULL, &options);
+    *largest                    = 0;
+    for (int r = 0; r < 2 && status == SLUICE_OK; r++)
+        if (sluice_plan_arena(plan, r) > *largest) *largest = sluice_plan_arena(plan, r);
+    sluice_plan_free(plan);
+    sluice_schedule_free(schedule);
+    return status;
+}
+
+/* Recomputation is named, with its bytes on the largest rank, exactly where it fits. */
+static void a_remedy_that_is_named_fits(void **state) {
+    (void)state;
+    sluice_model *model = make_model(false);
+    size_t plain, again, none;
+    char expected[96], size[32];
+    assert_ok(largest_arena(&plain, model, false, 0));
+    assert_ok(largest_arena(&again, model, true, 0));
+    assert_true(again < plain);
+    (void)snprintf(expected, sizeof expected, "recompute every stage (%s)",
+                   sluice__bytes_text(size, again));
+    for (int fits = 0; fits < 2; fits++) {
+        const size_t limit = fits ? again : again - 1;
+        assert_int_equal(largest_arena(&none, model, false, limit), SLUICE_E_DEVICE_MEMORY);
+        const bool named = strstr(sluice_last_error()->hint, expected) != NULL;
+        if (named != (fits == 1) ||
+            (!fits && strstr(sluice_last_error()->hint, "recompute every stage (")))
+            fail_msg("%s takes %zu bytes, the limit is %zu, and the hint is '%s'", expected, again,
+                     limit, sluice_last_error()->hint);
+    }
+    sluice_model_free(model);
+}
+
 static void a_pipeline_refuses_a_plan_for_something_else(void **state) {
     (void)state;
     sluice_model *model             = make_model(false);
@@ -167,6 +210,7 @@ int main(void) {
         cmocka_unit_test(the_arena_is_that_of_the_largest_program),
         cmocka_unit_test(a_pipeline_runs_every_program_of_its_plan),
         cmocka_unit_test(impossible_plans_are_refused),
+        cmocka_unit_test(a_remedy_that_is_named_fits),
         cmocka_unit_test(a_pipeline_refuses_a_plan_for_something_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
