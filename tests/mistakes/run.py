@@ -190,7 +190,8 @@ def sentence(output):
                     r"^(.*(?:expected|not |exception).*\S)"):
         found = re.search(pattern, output, re.M)
         if found:
-            return " ".join(found.group(1).split())[:300]
+            said = " ".join(found.group(1).split())[:300]
+            return re.sub(r"/tmp/sluice-test-\w+", "FOLDER", said)
     return "(no sentence)"
 
 
