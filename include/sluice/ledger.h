@@ -10,11 +10,13 @@
 /*
  *   F, recompute   those actions, with the loading of inputs and targets
  *   I, W           those actions, and the two halves of each B, measured layer by layer
- *   wait-up        blocked on the neighbour towards the model's input: it has not yet sent an
- *                  activation, or not yet taken a gradient
- *   wait-down      blocked on the neighbour towards the loss: it has not yet sent a gradient, or
- *                  not yet taken an activation
- *   transfer       posting, copying, and waiting while what both ends have posted is moved
+ *   wait-up        a receive, blocked on the neighbour towards the model's input, which has not yet
+ *                  sent an activation
+ *   wait-down      a receive, blocked on the neighbour towards the loss, which has not yet sent a
+ *                  gradient
+ *   wait-send      blocked on a send of its own, until the neighbour has taken it
+ *   transfer       posting, copying, and waiting for a receive while what both ends have posted is
+ *                  moved
  *   update         sums of tied gradients, partial norms, the optimizer
  *   idle           before the rank's first instruction, while it waits for all ranks at the norm
  *                  (and for tied gradients), and after its last instruction until the step ends
@@ -37,7 +39,8 @@
     X(DOWNSTREAM, 5, "wait-down")     \
     X(TRANSFER,   6, "transfer")      \
     X(UPDATE,     7, "update")        \
-    X(IDLE,       8, "idle")
+    X(IDLE,       8, "idle")          \
+    X(SEND,       9, "wait-send")
 /* clang-format on */
 
 typedef enum sluice_ledger_entry {
@@ -45,7 +48,7 @@ typedef enum sluice_ledger_entry {
     SLUICE_LEDGER_MAP(X)
 #undef X
 } sluice_ledger_entry;
-enum { SLUICE_LEDGER_ENTRIES = 9 };
+enum { SLUICE_LEDGER_ENTRIES = 10 };
 
 /* "F", "wait-up"; never NULL. */
 SLUICE_API const char *sluice_ledger_name(sluice_ledger_entry entry);

@@ -310,8 +310,11 @@ typedef struct sluice_transfer_times {
     bool critical;
     double sent, received; /* when each end was posted */
     double begin, end;
-    double exposed; /* the part of end - begin during which the receiving rank was blocked */
+    /* The parts of end - begin, at its end, during which each rank was blocked by the transfer. */
+    double sender_blocked, receiver_blocked;
 } sluice_transfer_times;
+/* The part of end - begin during which either rank was blocked by it. */
+SLUICE_API double sluice_transfer_exposed(const sluice_transfer_times *transfer);
 
 typedef struct sluice_simulation {
     double makespan;      /* of compute and its transfers, without the update */

@@ -12,6 +12,7 @@
  *   pipeline   instructions -> a trained minibatch            pipeline.h
  *   run        a corpus, step by step, with counters          run.h, train.h
  *   ledger     where the time of a rank's step went           ledger.h
+ *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
  *   profile    costs of layers -> costs of stages             profile.h
  *   files      corpora, weights                               data.h, file.h
@@ -32,6 +33,7 @@
 #include "sluice/device.h"
 #include "sluice/family.h"
 #include "sluice/file.h"
+#include "sluice/gaps.h"
 #include "sluice/gpt2.h"
 #include "sluice/layer.h"
 #include "sluice/ledger.h"

@@ -32,6 +32,7 @@ typedef struct sluice_timeline_flow {
     int stage, microbatch; /* of the producer */
     double begin, end;
     double exposed; /* how long `to` was blocked by it, up to its end */
+    double stalled; /* how long `from` was */
     bool critical;
 } sluice_timeline_flow;
 

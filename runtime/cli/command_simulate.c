@@ -4,9 +4,17 @@
 
 #include <stdlib.h>
 
+static const cli_option own_options[] = {
+    {"why", 0, CLI_SIMULATE, "RANK",
+     "List each gap of this rank: what it waits for, for how long, and what the other end does",
+     cli_take_int, .field = offsetof(simulate_options, why), .min = 0,
+     .max = SLUICE_MAX_STAGES - 1},
+    {0}};
+
 static const cli_option_table tables[] = {
     {cli_schedule_options, offsetof(simulate_options, choice.schedule), 1, NULL},
     {cost_options, offsetof(simulate_options, costs), 2, NULL},
+    {own_options, 0, 3, NULL},
     {tool_options, offsetof(simulate_options, choice), 3, NULL},
     {drawing_options, offsetof(simulate_options, drawing), 3, NULL},
     {0}};
@@ -33,13 +41,14 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
 }
 
 int command_simulate(const cli_command *command, int argc, char **argv) {
-    simulate_options options  = {.choice = {.transport = "local"}};
+    simulate_options options  = {.choice = {.transport = "local"}, .why = -1};
     sluice_schedule *schedule = NULL;
     int failed = cli_parse(&options, NULL, command, CLI_SIMULATE, tables, argc, argv);
     if (!failed) failed = drawing_check(&options.drawing);
     if (!failed)
         failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");
     if (!failed) failed = cli_check_size(schedule);
+    if (!failed) failed = simulate_check_why(&options, schedule);
     if (!failed) failed = simulate(&options, schedule);
     sluice_schedule_free(schedule);
     free((void *)options.costs.links.text);

@@ -75,7 +75,8 @@ int simulate_print(const simulate_options *options, const given_costs *costs,
     if (!failed) {
         print_times(simulation);
         print_ranks(simulation, program, costs->bytes != NULL);
-        failed = draw(options, costs, program, simulation);
+        failed = simulate_print_why(options, program, simulation);
+        if (!failed) failed = draw(options, costs, program, simulation);
     }
     sluice_simulation_free(simulation);
     return failed;
@@ -170,7 +171,8 @@ int simulate_print_json(const simulate_options *options, const given_costs *cost
     json_add(object, &good, "critical_path", critical_path(simulation, &good));
     json_add(object, &good, "transfers", transfers(simulation, &good));
     if (costs->warnings) json_add(object, &good, "warnings", json_incref(costs->warnings));
-    const int failed = draw(options, costs, program, simulation);
+    int failed = simulate_add_why(object, &good, options, program, simulation);
+    if (!failed) failed = draw(options, costs, program, simulation);
     sluice_simulation_free(simulation);
     const int unprinted = json_print(object, good);
     return failed ? failed : unprinted;

@@ -11,6 +11,7 @@ typedef struct simulate_options {
     tool_choice choice;
     drawing_choice drawing;
     cost_choice costs;
+    int why; /* the rank whose gaps are listed; -1: none */
 } simulate_options;
 
 /* ---- simulate_report.c ---- */
@@ -18,5 +19,16 @@ int simulate_print(const simulate_options *options, const given_costs *costs,
                    const sluice_schedule *schedule, const sluice_program *program);
 int simulate_print_json(const simulate_options *options, const given_costs *costs,
                         const sluice_schedule *schedule, const sluice_program *program);
+
+/* ---- simulate_why.c: why a rank stands still ---- */
+
+/* Refuse a rank that the schedule does not have. */
+int simulate_check_why(const simulate_options *options, const sluice_schedule *schedule);
+/* Print each gap of `options->why`, unless that is -1. */
+int simulate_print_why(const simulate_options *options, const sluice_program *program,
+                       const sluice_simulation *simulation);
+/* The same as an object. */
+int simulate_add_why(json_t *object, bool *good, const simulate_options *options,
+                     const sluice_program *program, const sluice_simulation *simulation);
 
 #endif

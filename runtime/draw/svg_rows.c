@@ -216,17 +216,24 @@ static void put_row(sluice__sheet *sheet, sluice__page *page, const sluice_timel
 
 /* ---- between rows: transfers ---- */
 
+/* For `blocked` until the transfer's end, `rank` waits for it. */
+static void put_blocked(sluice__sheet *sheet, sluice__page *page, const sluice_timeline_flow *flow,
+                        int rank, double blocked, double top) {
+    if (!is_wide(page, blocked, MIN_FLOW)) return;
+    sluice__put(sheet,
+                "<rect fill=\"url(#exposed)\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"/>\n",
+                pixels((flow->end - blocked) * page->scale + SLUICE__LEFT).text,
+                pixels(top + rank * sluice__row_pitch(page)).text,
+                pixels(blocked * page->scale).text, pixels(page->row).text);
+    page->exposed = true;
+}
+
 static void put_exposed(sluice__sheet *sheet, sluice__page *page, const sluice_timeline *timeline,
                         double top) {
     for (int f = 0; f < timeline->flow_count; f++) {
         const sluice_timeline_flow *const flow = &timeline->flows[f];
-        if (!is_wide(page, flow->exposed, MIN_FLOW)) continue;
-        sluice__put(sheet,
-                    "<rect fill=\"url(#exposed)\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\"/>\n",
-                    pixels((flow->end - flow->exposed) * page->scale + SLUICE__LEFT).text,
-                    pixels(top + flow->to * sluice__row_pitch(page)).text,
-                    pixels(flow->exposed * page->scale).text, pixels(page->row).text);
-        page->exposed = true;
+        put_blocked(sheet, page, flow, flow->to, flow->exposed, top);
+        put_blocked(sheet, page, flow, flow->from, flow->stalled, top);
     }
 }
 

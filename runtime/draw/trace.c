@@ -136,6 +136,9 @@ static void put_flow_notes(trace *to, const sluice_timeline_flow *flow) {
                     microseconds(ticks_of(to, flow->begin)).text,
                     microseconds(ticks_of(to, flow->end)).text,
                     microseconds(ticks_of(to, flow->exposed)).text);
+    if (flow->stalled > 0)
+        sluice__put(&to->sheet, ",\"stalled_us\":%s",
+                    microseconds(ticks_of(to, flow->stalled)).text);
     sluice__put(&to->sheet, "%s}}", flow->critical ? ",\"critical\":true" : "");
 }
 

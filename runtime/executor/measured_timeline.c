@@ -22,7 +22,8 @@ typedef struct sight {
     const sluice_instruction *send; /* NULL: the transfer of a tie, or none */
     int from;
     double sent, send_done, received, receive_done;
-    double wait, waited; /* the receiver's wait; -1: none */
+    double wait, waited;           /* the receiver's wait; -1: none */
+    double send_wait, send_waited; /* the sender's */
 } sight;
 
 typedef struct measurement {
@@ -63,10 +64,10 @@ static void look_at(measurement *m, int r, int n) {
     const sluice_instruction *const at = &m->pipeline->program->rank[r].list[n];
     const double begin                 = sluice__report_begins(m->pipeline, r)[n];
     const double end                   = sluice__report_ends(m->pipeline, r)[n];
-    if (at->kind == SLUICE_INSTRUCTION_WAIT && !at->sends) {
-        sight *const seen = sight_of(m, at);
-        seen->wait        = begin;
-        seen->waited      = end;
+    if (at->kind == SLUICE_INSTRUCTION_WAIT) {
+        sight *const seen                                 = sight_of(m, at);
+        *(at->sends ? &seen->send_wait : &seen->wait)     = begin;
+        *(at->sends ? &seen->send_waited : &seen->waited) = end;
     } else if (sluice__is_post(at) && at->sends) {
         sight *const seen = sight_of(m, at);
         seen->sent        = begin;
@@ -82,23 +83,31 @@ static void look_at(measurement *m, int r, int n) {
 
 /* ---- transfers ---- */
 
+/* A sender's wait may end after the transfer has. */
+static double sender_blocked(const sight *seen, double posted, double end) {
+    if (seen->send_wait < 0) return 0;
+    return fmax(0, fmin(seen->send_waited, end) - fmax(seen->send_wait, posted));
+}
+
 static sluice_transfer_times times_of(const sight *seen) {
     const bool send_last   = seen->sent > seen->received;
     const double posted    = send_last ? seen->sent : seen->received;
     const double done      = send_last ? seen->send_done : seen->receive_done;
     const bool stood_still = seen->wait >= 0 && seen->wait < done;
     const double end       = stood_still ? fmax(done, seen->waited) : done;
-    return (sluice_transfer_times){.from       = seen->from,
-                                   .to         = seen->send->peer,
-                                   .payload    = (sluice_payload)seen->send->payload,
-                                   .stage      = seen->send->stage,
-                                   .microbatch = seen->send->microbatch,
-                                   .edge       = seen->send->edge,
-                                   .sent       = seen->sent,
-                                   .received   = seen->received,
-                                   .begin      = posted,
-                                   .end        = end,
-                                   .exposed    = stood_still ? end - fmax(seen->wait, posted) : 0};
+    return (sluice_transfer_times){.from           = seen->from,
+                                   .to             = seen->send->peer,
+                                   .payload        = (sluice_payload)seen->send->payload,
+                                   .stage          = seen->send->stage,
+                                   .microbatch     = seen->send->microbatch,
+                                   .edge           = seen->send->edge,
+                                   .sent           = seen->sent,
+                                   .received       = seen->received,
+                                   .begin          = posted,
+                                   .end            = end,
+                                   .sender_blocked = sender_blocked(seen, posted, end),
+                                   .receiver_blocked =
+                                       stood_still ? end - fmax(seen->wait, posted) : 0};
 }
 
 static int compare_transfers(const void *left, const void *right) {
@@ -114,7 +123,7 @@ static sluice_status measure_transfers(measurement *m) {
     count_sends(m);
     SLUICE__TRY(sluice__alloc(&m->sights, (size_t)m->count, sizeof *m->sights));
     SLUICE__TRY(sluice__alloc(&m->result.transfers, (size_t)m->count, sizeof *m->result.transfers));
-    for (int k = 0; k < m->count; k++) m->sights[k].wait = -1;
+    for (int k = 0; k < m->count; k++) m->sights[k].wait = m->sights[k].send_wait = -1;
     for (int r = 0; r < m->pipeline->ranks; r++)
         for (int n = 0; n < m->pipeline->program->rank[r].count; n++) look_at(m, r, n);
     for (int k = 0; k < m->count; k++)

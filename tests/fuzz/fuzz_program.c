@@ -28,8 +28,8 @@ static void check_times(const sluice_simulation *simulation) {
         if (simulation->rank[r].busy > limit) fail("busy for longer than the step", r);
     for (int t = 0; t < simulation->transfer_count; t++) {
         const sluice_transfer_times *const at = &simulation->transfers[t];
-        if (at->begin < at->sent || at->begin < at->received || at->exposed < 0 ||
-            at->exposed > at->end - at->begin + 1e-9)
+        if (at->begin < at->sent || at->begin < at->received || at->sender_blocked < 0 ||
+            at->receiver_blocked < 0 || sluice_transfer_exposed(at) > at->end - at->begin + 1e-9)
             fail("a transfer at the wrong time", t);
         if (t > 0 && at->begin < at[-1].begin) fail("a transfer out of order", t);
     }

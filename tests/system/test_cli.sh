@@ -168,7 +168,7 @@ has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
 digest=$(digest_of one.txt)
 [ -n "$digest" ] || complain "the last line of a run is '$(tail -1 one.txt)'"
 [ "$(wc -l <one/log.jsonl)" -eq 4 ] || complain "four steps are logged in $(wc -l <one/log.jsonl) lines"
-pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
+pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"wait-send":0.0,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
 sed -n 2p one/log.jsonl | grep -q "$pattern" || complain "logged: $(sed -n 2p one/log.jsonl)"
 head -1 one/log.jsonl | grep -q '"held_out_loss_before":5\.' || complain "logged: $(head -1 one/log.jsonl)"
 tail -1 one/log.jsonl | grep -q "\"weights\":\"$digest\"}\$" || complain "logged: $(tail -1 one/log.jsonl)"
@@ -179,8 +179,8 @@ train ledger --ranks 2 --steps 2 --ledger --trace ledger.json
 has ledger.txt "where the last step's time went, in milliseconds: as measured, and simulated from its measured actions"
 [ "$(grep -Ec '^(0|1|simulated|all, %)  ' ledger.txt)" = 6 ] || complain "--ledger prints: $(grep -A9 '^rank ' ledger.txt)"
 # Entries of every row sum to its step, up to rounding.
-awk '/^(0|1|simulated) / { sum = $11; for (f = 2; f <= 10; f++) sum += $f
-    if (sum - $12 > 0.06 || $12 - sum > 0.06 || NF < 12) bad = 1; rows++ } END { exit bad || rows != 5 }' \
+awk '/^(0|1|simulated) / { sum = $12; for (f = 2; f <= 11; f++) sum += $f
+    if (sum - $13 > 0.06 || $13 - sum > 0.06 || NF < 13) bad = 1; rows++ } END { exit bad || rows != 5 }' \
     <(sed -n '/^rank .*unaccounted/,$p' ledger.txt) || complain "--ledger does not sum up: $(cat ledger.txt)"
 [ "$(grep -o '"wait-down"' ledger.json | wc -l)" = 4 ] || complain "a trace has no ledgers of both time lines"
 

@@ -154,6 +154,35 @@ json '"peak_bytes" in o' False
 run simulate zb2p -p 4 -m 8 --json
 json '(o["makespan"], o["inner_idle"])' "(27.0, [0.0, 0.0, 0.0, 0.0])"
 
+# ---- simulate: why a rank stands still ----
+
+run simulate 1f1b -p 2 -m 2 --link 0.5 --why 1
+prints "rank 1 stands still for 4 of 10, in 3 gaps"
+prints "         0         1.5         1.5           1         0.5  receive of activation 0F0 from rank 0; rank 0 is at 0F0"
+prints "       7.5           8         0.5           0         0.5  send of gradient 1B1 to rank 0"
+prints "         8          10           2           2           0  norm; rank 0 is at 0B1"
+prints "receive          1         1.5           1         0.5"
+prints "send             1         0.5           0         0.5"
+prints "other ranks      1           2           2           0"
+run simulate forward-only -p 2 -m 8 --costs '1,1,1;10,1,1' --why 0
+prints "end of the step; rank 1 is at 1F"
+run simulate gpipe -p 2 -m 8 --why 0
+prints "; rank 1 is at 1F7, 1B0"
+run simulate gpipe -p 3 -m 8 --why 2 --transport nccl
+prints "rank 0 is at 0B6, 0B7"
+run simulate 1f1b -p 2 -m 2 --link 0.5 --why 0 --json
+json '(o["why"]["rank"], [g["kind"] for g in o["why"]["gaps"]])' "(0, ['receive', 'receive'])"
+json '[o["why"]["gaps"][0][key] for key in ("from", "to", "time", "absent", "transfer", "peer")]' \
+    "[2.0, 5.0, 3.0, 2.5, 0.5, 1]"
+json '(o["why"]["gaps"][0]["waits_for"], o["why"]["gaps"][0]["meanwhile"])' \
+    "('receive of gradient 1B0 from rank 1', ['1F0', '1B0'])"
+json 'o["why"]["totals"]["receive"]' "{'gaps': 2, 'time': 4.0, 'absent': 3.0, 'transfer': 1.0}"
+json 'o["why"]["totals"]["send"]["gaps"]' 0
+run simulate 1f1b -p 1 -m 1 --why 0
+prints "rank 0 stands still for 0 of 3, in 0 gaps"
+refuse 2 "--why is '2' and the schedule has 2 ranks; give one from 0 to 1" simulate 1f1b -p 2 -m 2 --why 2
+refuse 2 "--why is '-1'; give a whole number from 0 to 4095" simulate 1f1b -p 2 -m 2 --why -1
+
 # F, I, W of each stage, and one recomputed; a slow link between ranks 1 and 2; an update.
 run simulate gpipe -p 3 -m 1 --costs '1,1,1;2,0.5,0.5;1,1,1' --link 0.25 --link 1-2:3,2 --update 4 --json
 json '(o["makespan"], o["step"])' "(16.5, 20.5)"

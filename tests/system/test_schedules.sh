@@ -62,6 +62,17 @@ row() { # row "NAME IN THE TABLE" DIVISOR SCHEDULE OPTION...: the same row from 
     grep -qF "| $title | $(number <<<"$free") | $(number <<<"$slow") | $peak |" "$docs" ||
         complain "docs/schedules.md has no row | $title | $(number <<<"$free") | $(number <<<"$slow") | $peak |"
 }
+# The worked example of --why is what the command prints.
+why=(simulate 1f1b -p 4 -m 4 --link 0.5 --why 1)
+{
+    echo "\$ sluice ${why[*]}"
+    echo ...
+    "$command" "${why[@]}" | sed -n '/^rank 1 stands/,$p'
+} >"$work/why"
+[ -z "${SLUICE_BLESS:-}" ] || put "Why a rank stands still" "$work/why"
+block "Why a rank stands still" | diff -u "$work/why" - ||
+    complain "docs/schedules.md shows other gaps than the command; if intended, SLUICE_BLESS=1 and review the diff"
+
 row "gpipe" 1 gpipe
 row "1f1b" 1 1f1b
 row "1f1b, slack 1.5" 1 1f1b --slack 1.5

@@ -77,13 +77,8 @@ typedef struct charging {
     const sluice_simulation_costs *costs;
 } charging;
 
-/* The stage at the other end of the transfer that a wait waits for. */
-static int other_stage(const sluice_program *program, const sluice_instruction *at) {
-    const sluice_edge *edge = &program->edges.list[at->edge].is;
-    return at->sends ? edge->consumer : edge->producer;
-}
-
-/* Until both ends are posted, a rank waits for its neighbour; from then on, for the transfer. */
+/* Until both ends are posted, a receiver waits for its neighbour; from then on, for the transfer. A
+ * wait for a send is one entry: it ends when the neighbour lets go of the sender. */
 static void charge_wait(sluice_ledger *out, const charging *charged, int r, int n) {
     const sluice_instruction *at = &charged->program->rank[r].list[n];
     const sluice__record *mine   = &charged->records[r];
@@ -92,10 +87,14 @@ static void charge_wait(sluice_ledger *out, const charging *charged, int r, int 
         out->time[SLUICE_LEDGER_IDLE] += time;
         return;
     }
+    if (at->sends) {
+        out->time[SLUICE_LEDGER_SEND] += time;
+        return;
+    }
     const double theirs = charged->records[at->peer].begin[charged->partners[r][n]];
     const double posted = fmax(mine->begin[n], fmax(mine->begin[at->post], theirs));
     const double moving = fmax(0, mine->end[n] - posted);
-    const bool up       = other_stage(charged->program, at) < at->stage;
+    const bool up       = charged->program->edges.list[at->edge].is.producer < at->stage;
     out->time[up ? SLUICE_LEDGER_UPSTREAM : SLUICE_LEDGER_DOWNSTREAM] += time - moving;
     out->time[SLUICE_LEDGER_TRANSFER] += moving;
 }

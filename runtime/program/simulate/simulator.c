@@ -154,22 +154,28 @@ static sluice__idle sum_up_rank(sluice_rank_times *times, const sluice_instructi
     return idle;
 }
 
-/* Set how long rank r was blocked by each of its receives. */
-static void find_exposed(simulator *sim, int r) {
+/* Both parts are at the transfer's end: the longer contains the other. */
+double sluice_transfer_exposed(const sluice_transfer_times *transfer) {
+    return fmax(transfer->sender_blocked, transfer->receiver_blocked);
+}
+
+/* Set how long rank r was blocked by each of its transfers. */
+static void find_blocked(simulator *sim, int r) {
     const sluice_rank_times *rank = &sim->result->rank[r];
     for (int n = 0; n < sim->counts[r]; n++) {
         const sluice_instruction *wait = &sim->lists[r][n];
-        if (wait->kind != SLUICE_INSTRUCTION_WAIT || wait->sends) continue;
+        if (wait->kind != SLUICE_INSTRUCTION_WAIT) continue;
         sluice__transfers *all       = &sim->machine.transfers;
         sluice_transfer_times *times = &all->times[sluice__transfer_of(all, wait)];
-        times->exposed               = fmax(0, times->end - fmax(times->begin, rank->begin[n]));
+        const double blocked         = fmax(0, times->end - fmax(times->begin, rank->begin[n]));
+        *(wait->sends ? &times->sender_blocked : &times->receiver_blocked) = blocked;
     }
 }
 
 static void sum_up_transfers(sluice_simulation *result) {
     for (int t = 0; t < result->transfer_count; t++) {
         result->transferring += result->transfers[t].end - result->transfers[t].begin;
-        result->exposed += result->transfers[t].exposed;
+        result->exposed += sluice_transfer_exposed(&result->transfers[t]);
     }
 }
 
@@ -180,7 +186,7 @@ static sluice_status sum_up(simulator *sim) {
     SLUICE__TRY(sluice__check_times(result, &sim->machine));
     for (int r = 0; r < result->ranks; r++) {
         const sluice__idle idle = sum_up_rank(&result->rank[r], sim->lists[r], sim->counts[r]);
-        find_exposed(sim, r);
+        find_blocked(sim, r);
         busy += idle.busy;
         result->makespan = fmax(result->makespan, idle.drain);
     }

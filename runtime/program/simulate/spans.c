@@ -99,7 +99,8 @@ static void add_flows(sluice_timeline *timeline, const finder *find, const sluic
              .microbatch = times->microbatch,
              .begin      = times->begin,
              .end        = times->end,
-             .exposed    = times->exposed,
+             .exposed    = times->receiver_blocked,
+             .stalled    = times->sender_blocked,
              .critical   = times->critical,
         };
     }

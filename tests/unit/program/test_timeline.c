@@ -152,6 +152,9 @@ static void assert_flows(const char *words, const sluice_timeline *timeline) {
         if (!(flow->exposed >= 0 && flow->exposed <= flow->end - flow->begin + 1e-9))
             fail_msg("%s: flow %d lasts %g, %g of it exposed", words, f, flow->end - flow->begin,
                      flow->exposed);
+        if (!(flow->stalled >= 0 && flow->stalled <= flow->end - flow->begin + 1e-9))
+            fail_msg("%s: flow %d lasts %g and stalls its sender for %g", words, f,
+                     flow->end - flow->begin, flow->stalled);
         assert_true(flow->begin >= clock);
         clock = flow->begin;
     }
@@ -169,7 +172,8 @@ static void flows_join_producers_and_consumers(void **state) {
             /* In a simulation a transfer arrives before it is used. */
             if (span_at(made.timeline, flow->to, flow->consumer)->begin < flow->end - 1e-9)
                 fail_msg("%s: flow %d ends after its consumer begins", made.words, f);
-            assert_near(made.words, flow->exposed, made.simulation->transfers[f].exposed);
+            assert_near(made.words, flow->exposed, made.simulation->transfers[f].receiver_blocked);
+            assert_near(made.words, flow->stalled, made.simulation->transfers[f].sender_blocked);
         }
         scene_free(&made);
     }
