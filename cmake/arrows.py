@@ -40,7 +40,7 @@ PUBLIC = {
     "device": "device", "operations": "device", "layer": "model", "model": "model",
     "family": "model", "gpt2": "model",
     "optimizer": "optimizer",
-    "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
+    "gaps": "program", "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
     "pipeline": "executor", "virtual": "executor", "run": "train", "train": "train",
     "data": "io", "file": "io", "profile": "planner", "sluice": "public",
 }
