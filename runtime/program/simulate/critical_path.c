@@ -63,26 +63,11 @@ static int transfer_before(const walk *path, int t) {
     return before >= 0 ? before : find_before(path, times->to, all->receive_at[t], times->begin);
 }
 
-/* The last post of the group of the post at `n`. */
-static int last_of_group(const walk *path, int rank, int n) {
-    const sluice__transfers *all   = &path->machine->transfers;
-    const sluice_instruction *list = all->lists[rank];
-    const int group                = list[n].group;
-    if (group == 0 || path->machine->queues == SLUICE_QUEUES_PER_CHANNEL) return n;
-    int last = n;
-    for (n++; n < all->counts[rank]; n++) {
-        if (!sluice__is_post(&list[n])) continue;
-        if (list[n].group != group) break;
-        last = n;
-    }
-    return last;
-}
-
+/* Posts that are issued as one are adjacent, so that any of them begins with the last one. */
 static bool leave_by_post(walk *path, int rank, int post, double begin) {
-    const int last = last_of_group(path, rank, post);
-    if (path->result->rank[rank].begin[last] != begin) return false;
+    if (path->result->rank[rank].begin[post] != begin) return false;
     path->rank     = rank;
-    path->at       = last;
+    path->at       = post;
     path->transfer = -1;
     return true;
 }

@@ -63,6 +63,37 @@ static void the_critical_path_is_as_long_as_the_step(void **state) {
     }
 }
 
+/* The path goes by one post of a group as well as by its last one. */
+static void posts_that_are_issued_as_one_are_adjacent(void **state) {
+    (void)state;
+    int largest = 0;
+    for (const char *const *name = sluice_schedule_names(); *name; name++)
+        for (int p = 1; p <= 6; p++) {
+            sluice_program *program =
+                compile_over(generate_schedule(*name, p, 2 * p + 1), SLUICE_QUEUES_PER_RANK);
+            for (int r = 0; r < p; r++) {
+                int count;
+                const sluice_instruction *list = sluice_program_list(&count, program, r);
+                for (int n = 0, size = 0, last[2] = {0, -1}; n < count; n++) {
+                    const bool posts = list[n].kind == SLUICE_INSTRUCTION_POST_SEND ||
+                                       list[n].kind == SLUICE_INSTRUCTION_POST_RECEIVE;
+                    if (!posts || list[n].group == 0) continue;
+                    const bool same = list[n].group == last[0];
+                    if (same && last[1] != n - 1)
+                        fail_msg("%s, p = %d, rank %d: instruction %d lies between posts of group "
+                                 "%d",
+                                 *name, p, r, n - 1, list[n].group);
+                    size    = same ? size + 1 : 1;
+                    last[0] = list[n].group;
+                    last[1] = n;
+                    if (size > largest) largest = size;
+                }
+            }
+            sluice_program_free(program);
+        }
+    if (largest < 2) fail_msg("no group has several posts");
+}
+
 /* 1f1b, two ranks, one micro-batch: everything is critical, there and back. */
 static void a_path_goes_through_transfers(void **state) {
     (void)state;
@@ -170,6 +201,7 @@ static void live_activations_are_counted_from_f_to_b(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_critical_path_is_as_long_as_the_step),
+        cmocka_unit_test(posts_that_are_issued_as_one_are_adjacent),
         cmocka_unit_test(a_path_goes_through_transfers),
         cmocka_unit_test(transfers_name_the_stalled_end),
         cmocka_unit_test(transfers_come_in_the_order_in_which_they_begin),
