@@ -107,6 +107,7 @@ static void run(const setting *on) {
     sluice_cost *const cost       = bench_alloc((size_t)stages, sizeof *cost);
     sluice_simulation_costs costs = {.stages = cost, .latency = 0.1};
     for (int s = 0; s < stages; s++) cost[s] = (sluice_cost){1, 1, 1};
+    compile.costs = &costs;
     begin_part();
     bench_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile));
     end_part(&parts[COMPILE]);

@@ -269,6 +269,11 @@ SLUICE_API sluice_program_bytes sluice_program_memory(const sluice_program *prog
 /* Most sends of the rank that are outstanding at once, before the drain: posted and not waited for.
  * `*bytes` gets the most bytes that such sends occupy. */
 SLUICE_API int sluice_program_outstanding(size_t *bytes, const sluice_program *program, int rank);
+/* What a rank holds during each instruction: stage-activations, F begun and B (or W) not ended, and
+ * bytes of its arena, all 0 in a program whose bytes are not known. Each list has as many elements
+ * as the rank has instructions, or is NULL. */
+SLUICE_API void sluice_program_held(int *activations, size_t *bytes, const sluice_program *program,
+                                    int rank);
 /* Most stage-activations that the rank holds at once: F begun, B (or W) not ended. */
 SLUICE_API int sluice_program_peak_activations(const sluice_program *program, int rank);
 
@@ -292,29 +297,22 @@ SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
 typedef struct sluice_rank_times {
     double *begin, *end;  /* per instruction; each begins where the one before it ends */
     bool *critical;       /* per instruction: on the critical path */
-    int *live;            /* per instruction: stage-activations held while it runs */
-    size_t *live_bytes;   /* per instruction: bytes of the arena alive while it runs; NULL in a
-                           * program whose bytes are not known */
     double busy;          /* time in compute instructions */
     double first, last;   /* begin of the first compute instruction, end of the last */
     double inner_idle;    /* idle share between first and last */
     int peak_activations; /* max stage-activations held at once: F begun, B (or W) not ended */
 } sluice_rank_times;
 
-/* One transfer of the step, before the drain: transfers of ties are not among them. */
+/* One transfer of the step, before the drain: transfers of ties are not among them. Kept small. */
 typedef struct sluice_transfer_times {
-    int from, to; /* ranks */
-    sluice_payload payload;
-    int stage, microbatch; /* the producer */
-    int edge;
-    bool critical;
-    double sent, received; /* when each end was posted */
     double begin, end;
-    /* The parts of end - begin, at its end, during which each rank was blocked by the transfer. */
-    double sender_blocked, receiver_blocked;
+    int edge, microbatch;
+    int sender_at, receiver_at; /* instructions of `from` and of `to` that wait for it */
+    int16_t from, to;           /* ranks */
+    int16_t stage;              /* the producer */
+    uint8_t payload;            /* a sluice_payload */
+    bool critical;
 } sluice_transfer_times;
-/* The part of end - begin during which either rank was blocked by it. */
-SLUICE_API double sluice_transfer_exposed(const sluice_transfer_times *transfer);
 
 typedef struct sluice_simulation {
     double makespan;      /* of compute and its transfers, without the update */
@@ -328,6 +326,17 @@ typedef struct sluice_simulation {
     double critical_compute, critical_transfer; /* of the critical path, whose length is makespan */
     int critical_actions, critical_transfers;
 } sluice_simulation;
+
+/* When a transfer was posted by its sender, or by its receiver. */
+SLUICE_API double sluice_transfer_posted(const sluice_simulation *simulation,
+                                         const sluice_program *program,
+                                         const sluice_transfer_times *transfer, bool by_sender);
+/* The part of end - begin, at its end, during which its sender, or its receiver, was blocked by it;
+ * and that during which either was. */
+SLUICE_API double sluice_transfer_blocked(const sluice_simulation *simulation,
+                                          const sluice_transfer_times *transfer, bool sender);
+SLUICE_API double sluice_transfer_exposed(const sluice_simulation *simulation,
+                                          const sluice_transfer_times *transfer);
 
 /* Release with sluice_simulation_free(). E_ARGUMENT, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_program_simulate(sluice_simulation **out,

@@ -22,8 +22,8 @@ typedef struct sight {
     const sluice_instruction *send; /* NULL: the transfer of a tie, or none */
     int from;
     double sent, send_done, received, receive_done;
-    double wait, waited;           /* the receiver's wait; -1: none */
-    double send_wait, send_waited; /* the sender's */
+    double wait, waited;        /* the receiver's wait */
+    int sender_at, receiver_at; /* instructions that wait for it */
 } sight;
 
 typedef struct measurement {
@@ -65,9 +65,11 @@ static void look_at(measurement *m, int r, int n) {
     const double begin                 = sluice__report_begins(m->pipeline, r)[n];
     const double end                   = sluice__report_ends(m->pipeline, r)[n];
     if (at->kind == SLUICE_INSTRUCTION_WAIT) {
-        sight *const seen                                 = sight_of(m, at);
-        *(at->sends ? &seen->send_wait : &seen->wait)     = begin;
-        *(at->sends ? &seen->send_waited : &seen->waited) = end;
+        sight *const seen                                    = sight_of(m, at);
+        *(at->sends ? &seen->sender_at : &seen->receiver_at) = n;
+        if (at->sends) return;
+        seen->wait   = begin;
+        seen->waited = end;
     } else if (sluice__is_post(at) && at->sends) {
         sight *const seen = sight_of(m, at);
         seen->sent        = begin;
@@ -83,31 +85,22 @@ static void look_at(measurement *m, int r, int n) {
 
 /* ---- transfers ---- */
 
-/* A sender's wait may end after the transfer has. */
-static double sender_blocked(const sight *seen, double posted, double end) {
-    if (seen->send_wait < 0) return 0;
-    return fmax(0, fmin(seen->send_waited, end) - fmax(seen->send_wait, posted));
-}
-
 static sluice_transfer_times times_of(const sight *seen) {
     const bool send_last   = seen->sent > seen->received;
     const double posted    = send_last ? seen->sent : seen->received;
     const double done      = send_last ? seen->send_done : seen->receive_done;
-    const bool stood_still = seen->wait >= 0 && seen->wait < done;
+    const bool stood_still = seen->wait < done;
     const double end       = stood_still ? fmax(done, seen->waited) : done;
-    return (sluice_transfer_times){.from           = seen->from,
-                                   .to             = seen->send->peer,
-                                   .payload        = (sluice_payload)seen->send->payload,
-                                   .stage          = seen->send->stage,
-                                   .microbatch     = seen->send->microbatch,
-                                   .edge           = seen->send->edge,
-                                   .sent           = seen->sent,
-                                   .received       = seen->received,
-                                   .begin          = posted,
-                                   .end            = end,
-                                   .sender_blocked = sender_blocked(seen, posted, end),
-                                   .receiver_blocked =
-                                       stood_still ? end - fmax(seen->wait, posted) : 0};
+    return (sluice_transfer_times){.from        = (int16_t)seen->from,
+                                   .to          = (int16_t)seen->send->peer,
+                                   .payload     = seen->send->payload,
+                                   .stage       = (int16_t)seen->send->stage,
+                                   .microbatch  = seen->send->microbatch,
+                                   .edge        = seen->send->edge,
+                                   .sender_at   = seen->sender_at,
+                                   .receiver_at = seen->receiver_at,
+                                   .begin       = posted,
+                                   .end         = end};
 }
 
 static int compare_transfers(const void *left, const void *right) {
@@ -123,7 +116,6 @@ static sluice_status measure_transfers(measurement *m) {
     count_sends(m);
     SLUICE__TRY(sluice__alloc(&m->sights, (size_t)m->count, sizeof *m->sights));
     SLUICE__TRY(sluice__alloc(&m->result.transfers, (size_t)m->count, sizeof *m->result.transfers));
-    for (int k = 0; k < m->count; k++) m->sights[k].wait = m->sights[k].send_wait = -1;
     for (int r = 0; r < m->pipeline->ranks; r++)
         for (int n = 0; n < m->pipeline->program->rank[r].count; n++) look_at(m, r, n);
     for (int k = 0; k < m->count; k++)

@@ -19,7 +19,7 @@ static void fail(const char *what, double number) {
     abort();
 }
 
-static void check_times(const sluice_simulation *simulation) {
+static void check_times(const sluice_program *program, const sluice_simulation *simulation) {
     const double path  = simulation->critical_compute + simulation->critical_transfer;
     const double limit = simulation->makespan * (1 + 1e-12) + 1e-12;
     if (fabs(path - simulation->makespan) > 1e-9 * (1 + path))
@@ -28,8 +28,9 @@ static void check_times(const sluice_simulation *simulation) {
         if (simulation->rank[r].busy > limit) fail("busy for longer than the step", r);
     for (int t = 0; t < simulation->transfer_count; t++) {
         const sluice_transfer_times *const at = &simulation->transfers[t];
-        if (at->begin < at->sent || at->begin < at->received || at->sender_blocked < 0 ||
-            at->receiver_blocked < 0 || sluice_transfer_exposed(at) > at->end - at->begin + 1e-9)
+        if (at->begin < sluice_transfer_posted(simulation, program, at, true) ||
+            at->begin < sluice_transfer_posted(simulation, program, at, false) ||
+            sluice_transfer_exposed(simulation, at) > at->end - at->begin + 1e-9)
             fail("a transfer at the wrong time", t);
         if (t > 0 && at->begin < at[-1].begin) fail("a transfer out of order", t);
     }
@@ -46,7 +47,7 @@ static void simulate(const sluice_program *program) {
     sluice_simulation *simulation = NULL;
     if (sluice_program_simulate(&simulation, program, &all) != SLUICE_OK)
         fail("what compiles must simulate", 0);
-    check_times(simulation);
+    check_times(program, simulation);
     sluice_simulation_free(simulation);
     free(recompute);
     free(costs);

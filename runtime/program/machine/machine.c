@@ -28,6 +28,7 @@ static sluice_status make_queue(sluice__machine *machine, int r) {
     for (int n = 0; n < machine->transfers.counts[r]; n++)
         rank->post_count += sluice__is_post(&list[n]);
     SLUICE__TRY(sluice__alloc(&rank->posts, (size_t)rank->post_count, sizeof *rank->posts));
+    SLUICE__TRY(sluice__alloc(&rank->posted, (size_t)rank->post_count, sizeof *rank->posted));
     for (int n = 0, k = 0; n < machine->transfers.counts[r]; n++)
         if (sluice__is_post(&list[n])) rank->posts[k++] = n;
     find_head(machine, r);
@@ -46,6 +47,9 @@ sluice_status sluice__machine_make(sluice__machine *out, int ranks, const sluice
     SLUICE__TRY_OUT(sluice__alloc(&out->advanced, p, sizeof *out->advanced));
     SLUICE__TRY_OUT(
         sluice__alloc(&out->resolved, (size_t)out->transfers.queue_count, sizeof *out->resolved));
+    if (queues == SLUICE_QUEUES_PER_CHANNEL)
+        SLUICE__TRY_OUT(
+            sluice__alloc(&out->posted, (size_t)out->transfers.count, sizeof *out->posted));
     for (int r = 0; r < ranks; r++) {
         out->ranks[r].waits_for = -1;
         if (queues == SLUICE_QUEUES_PER_RANK) SLUICE__TRY_OUT(make_queue(out, r));
@@ -58,6 +62,9 @@ out:
 void sluice__machine_free(sluice__machine *machine) {
     for (int r = 0; machine->ranks && r < machine->transfers.ranks; r++)
         sluice__free(machine->ranks[r].posts);
+    for (int r = 0; machine->ranks && r < machine->transfers.ranks; r++)
+        sluice__free(machine->ranks[r].posted);
+    sluice__free(machine->posted);
     sluice__transfers_free(&machine->transfers);
     sluice__free(machine->ranks);
     sluice__free(machine->runnable);
@@ -159,6 +166,15 @@ static void begin_shared(sluice__machine *machine, int t, double begin) {
     sluice__agenda_add(&machine->agenda, (sluice__entry){ready, true, t});
 }
 
+/* Which ends of a transfer are posted; until it begins, `begin` is the time of the latest. */
+enum { POSTED_BY_SENDER = 1, POSTED_BY_RECEIVER = 2, POSTED_BOTH = 3, BEGUN = 4 };
+
+static void note_post(sluice__machine *machine, int t, bool sends, double now) {
+    double *begin = &machine->transfers.times[t].begin;
+    *begin        = fmax(*begin, now);
+    machine->posted[t] |= sends ? POSTED_BY_SENDER : POSTED_BY_RECEIVER;
+}
+
 /* Run everything at the queue's head that is posted at both ends; on a shared link only the first,
  * and the next one when that has ended. */
 static void advance_queue(sluice__machine *machine, int q) {
@@ -168,9 +184,10 @@ static void advance_queue(sluice__machine *machine, int q) {
     for (; *resolved < count; ++*resolved) {
         const int t                        = queue->first + *resolved;
         const sluice_transfer_times *times = &machine->transfers.times[t];
-        if (times->sent < 0 || times->received < 0 || times->begin >= 0) return;
-        double begin = fmax(times->sent, times->received);
+        if (machine->posted[t] != POSTED_BOTH) return;
+        double begin = times->begin;
         if (*resolved > 0) begin = fmax(begin, times[-1].end);
+        machine->posted[t] |= BEGUN;
         if (is_shared(machine, q)) {
             begin_shared(machine, t, begin);
             return;
@@ -242,11 +259,7 @@ static void enter_head(sluice__machine *machine, int r) {
     if (rank->head == rank->head_end || rank->issued < rank->head_end) return;
     const int begin = rank->head, end = rank->head_end;
     double since = rank->done;
-    for (int k = begin; k < end; k++) {
-        const sluice_instruction *post     = &list[rank->posts[k]];
-        const sluice_transfer_times *times = &all->times[sluice__transfer_of(all, post)];
-        since = fmax(since, post->sends ? times->sent : times->received);
-    }
+    for (int k = begin; k < end; k++) since = fmax(since, rank->posted[k]);
     for (int k = begin; k < end; k++) {
         const int t                  = sluice__transfer_of(all, &list[rank->posts[k]]);
         sluice_transfer_times *times = &all->times[t];
@@ -262,19 +275,20 @@ static void enter_head(sluice__machine *machine, int r) {
 
 bool sluice__machine_post(sluice__machine *machine, int rank, double now) {
     const sluice__transfers *all   = &machine->transfers;
-    const sluice_instruction *post = &all->lists[rank][machine->ranks[rank].at];
-    sluice_transfer_times *times   = &all->times[sluice__transfer_of(all, post)];
+    sluice__machine_rank *at       = &machine->ranks[rank];
+    const sluice_instruction *post = &all->lists[rank][at->at];
     if (machine->agenda.count > 0 && machine->agenda.heap[0].time < now) {
         sluice__machine_wake(machine, rank, now);
         return false;
     }
-    *(post->sends ? &times->sent : &times->received) = now;
     if (machine->queues == SLUICE_QUEUES_PER_CHANNEL) {
+        note_post(machine, sluice__transfer_of(all, post), post->sends, now);
         advance_queue(machine, (int)(sluice__queue_of(all, post) - all->queues));
         return true;
     }
     /* A group becomes resident with its last post. */
-    if (++machine->ranks[rank].issued == machine->ranks[rank].head_end) enter_head(machine, rank);
+    at->posted[at->issued] = now;
+    if (++at->issued == at->head_end) enter_head(machine, rank);
     while (machine->advanced_count > 0)
         enter_head(machine, machine->advanced[--machine->advanced_count]);
     return true;

@@ -30,7 +30,8 @@ typedef struct sluice__machine_rank {
     bool queued;   /* will be run */
 
     /* its queue, where queues are per rank */
-    int *posts; /* instructions, in order */
+    int *posts;     /* instructions, in order */
+    double *posted; /* when each was issued */
     int post_count;
     int issued;         /* posts reached so far */
     int head, head_end; /* of the first group that is not done: posts head .. head_end - 1 */
@@ -50,6 +51,7 @@ typedef struct sluice__machine {
     sluice_queues queues;
     sluice__transfers transfers;
     sluice__machine_rank *ranks;
+    unsigned char *posted;         /* per transfer, where queues are per channel: which ends are */
     int *resolved;                 /* per queue: how many of its transfers have an end */
     sluice__duration_of *duration; /* NULL: transfers take no time */
     const void *context;           /* of `duration` */

@@ -42,9 +42,9 @@ static sluice_status allocate_transfers(sluice__transfers *transfers) {
     }
     const size_t count = (size_t)transfers->count;
     SLUICE__TRY(sluice__alloc(&transfers->times, count, sizeof *transfers->times));
-    SLUICE__TRY(sluice__alloc(&transfers->send_at, count, sizeof *transfers->send_at));
-    SLUICE__TRY(sluice__alloc(&transfers->receive_at, count, sizeof *transfers->receive_at));
-    for (size_t t = 0; t < count; t++) transfers->send_at[t] = transfers->receive_at[t] = -1;
+    for (size_t t = 0; t < count; t++)
+        transfers->times[t] =
+            (sluice_transfer_times){.begin = -1, .end = -1, .sender_at = -1, .receiver_at = -1};
     return SLUICE_OK;
 }
 
@@ -55,9 +55,9 @@ static void number_posts(sluice__transfers *transfers) {
             if (!sluice__is_post(post)) continue;
             sluice__queue *queue = sluice__queue_of(transfers, post);
             if (post->sends)
-                transfers->send_at[queue->first + queue->sends++] = n;
+                transfers->times[queue->first + queue->sends++].sender_at = n;
             else
-                transfers->receive_at[queue->first + queue->receives++] = n;
+                transfers->times[queue->first + queue->receives++].receiver_at = n;
         }
 }
 
@@ -67,21 +67,17 @@ static void describe_transfers(sluice__transfers *transfers) {
         const sluice__queue *queue = &transfers->queues[q];
         const int end              = queue->first + sluice__queue_length(queue);
         for (int t = queue->first; t < end; t++) {
-            const int send = transfers->send_at[t];
-            const sluice_instruction *post =
-                send >= 0 ? &transfers->lists[queue->from][send]
-                          : &transfers->lists[queue->to][transfers->receive_at[t]];
-            const sluice_edge *edge = &transfers->edges->list[post->edge].is;
-            transfers->times[t]     = (sluice_transfer_times){.from       = queue->from,
-                                                              .to         = queue->to,
-                                                              .payload    = edge->payload,
-                                                              .stage      = edge->producer,
-                                                              .microbatch = post->microbatch,
-                                                              .edge       = post->edge,
-                                                              .sent       = -1,
-                                                              .received   = -1,
-                                                              .begin      = -1,
-                                                              .end        = -1};
+            sluice_transfer_times *times   = &transfers->times[t];
+            const sluice_instruction *post = times->sender_at >= 0
+                                                 ? &transfers->lists[queue->from][times->sender_at]
+                                                 : &transfers->lists[queue->to][times->receiver_at];
+            const sluice_edge *edge        = &transfers->edges->list[post->edge].is;
+            times->from                    = (int16_t)queue->from;
+            times->to                      = (int16_t)queue->to;
+            times->payload                 = (uint8_t)edge->payload;
+            times->stage                   = (int16_t)edge->producer;
+            times->microbatch              = post->microbatch;
+            times->edge                    = post->edge;
         }
     }
 }
@@ -107,11 +103,20 @@ void sluice__transfers_free(sluice__transfers *transfers) {
     sluice__free(transfers->queue_of);
     sluice__free(transfers->queues);
     sluice__free(transfers->times);
-    sluice__free(transfers->send_at);
-    sluice__free(transfers->receive_at);
     *transfers = (sluice__transfers){0};
 }
 
 int sluice__post_at(const sluice__transfers *transfers, int t, int rank) {
-    return transfers->times[t].from == rank ? transfers->send_at[t] : transfers->receive_at[t];
+    const sluice_transfer_times *times = &transfers->times[t];
+    return times->from == rank ? times->sender_at : times->receiver_at;
+}
+
+void sluice__transfers_name_waits(sluice__transfers *transfers) {
+    for (int r = 0; r < transfers->ranks; r++)
+        for (int n = 0; n < transfers->counts[r]; n++) {
+            const sluice_instruction *at = &transfers->lists[r][n];
+            if (at->kind != SLUICE_INSTRUCTION_WAIT) continue;
+            sluice_transfer_times *times = &transfers->times[sluice__transfer_of(transfers, at)];
+            *(at->sends ? &times->sender_at : &times->receiver_at) = n;
+        }
 }

@@ -29,8 +29,8 @@ typedef struct sluice__transfers {
     sluice__queue *queues; /* in the order in which the lists first post there */
     int queue_count;
     int count;
-    sluice_transfer_times *times; /* [count]: `sent`, `received`, `begin`, `end` -1 at first */
-    int *send_at, *receive_at;    /* [count]: instruction of the post; -1: there is none */
+    sluice_transfer_times *times; /* [count]: `begin`, `end` -1 at first; `sender_at`,
+                                   * `receiver_at`: instruction of the post; -1: there is none */
 } sluice__transfers;
 
 /* Count and number the transfers of `lists`, whose own numbers are ignored; every post's edge must
@@ -51,6 +51,9 @@ static inline int sluice__transfer_of(const sluice__transfers *transfers,
                                       const sluice_instruction *at) {
     return sluice__queue_of(transfers, at)->first + at->transfer;
 }
+
+/* Turn every `sender_at` and `receiver_at` from the post into the wait for it. */
+void sluice__transfers_name_waits(sluice__transfers *transfers);
 
 /* Instruction of the post at the end of transfer `t` that is on `rank`. */
 int sluice__post_at(const sluice__transfers *transfers, int t, int rank);

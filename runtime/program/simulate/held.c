@@ -22,6 +22,12 @@ int sluice__count_live(int *live, const sluice_instruction *list, int count) {
     return peak;
 }
 
+void sluice_program_held(int *activations, size_t *bytes, const sluice_program *program, int rank) {
+    const sluice__rank_program *mine = &program->rank[rank];
+    if (activations) (void)sluice__count_live(activations, mine->list, mine->count);
+    for (int n = 0; bytes && n < mine->count; n++) bytes[n] = mine->alive ? mine->alive[n] : 0;
+}
+
 int sluice_program_peak_activations(const sluice_program *program, int rank) {
     return sluice__count_live(NULL, program->rank[rank].list, program->rank[rank].count);
 }

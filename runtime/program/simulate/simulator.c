@@ -150,32 +150,15 @@ static sluice__idle sum_up_rank(sluice_rank_times *times, const sluice_instructi
     times->last             = idle.last;
     times->busy             = idle.busy;
     times->inner_idle       = idle.inner;
-    times->peak_activations = sluice__count_live(times->live, list, count);
+    times->peak_activations = sluice__count_live(NULL, list, count);
     return idle;
-}
-
-/* Both parts are at the transfer's end: the longer contains the other. */
-double sluice_transfer_exposed(const sluice_transfer_times *transfer) {
-    return fmax(transfer->sender_blocked, transfer->receiver_blocked);
-}
-
-/* Set how long rank r was blocked by each of its transfers. */
-static void find_blocked(simulator *sim, int r) {
-    const sluice_rank_times *rank = &sim->result->rank[r];
-    for (int n = 0; n < sim->counts[r]; n++) {
-        const sluice_instruction *wait = &sim->lists[r][n];
-        if (wait->kind != SLUICE_INSTRUCTION_WAIT) continue;
-        sluice__transfers *all       = &sim->machine.transfers;
-        sluice_transfer_times *times = &all->times[sluice__transfer_of(all, wait)];
-        const double blocked         = fmax(0, times->end - fmax(times->begin, rank->begin[n]));
-        *(wait->sends ? &times->sender_blocked : &times->receiver_blocked) = blocked;
-    }
 }
 
 static void sum_up_transfers(sluice_simulation *result) {
     for (int t = 0; t < result->transfer_count; t++) {
-        result->transferring += result->transfers[t].end - result->transfers[t].begin;
-        result->exposed += sluice_transfer_exposed(&result->transfers[t]);
+        const sluice_transfer_times *times = &result->transfers[t];
+        result->transferring += times->end - times->begin;
+        result->exposed += sluice_transfer_exposed(result, times);
     }
 }
 
@@ -186,12 +169,12 @@ static sluice_status sum_up(simulator *sim) {
     SLUICE__TRY(sluice__check_times(result, &sim->machine));
     for (int r = 0; r < result->ranks; r++) {
         const sluice__idle idle = sum_up_rank(&result->rank[r], sim->lists[r], sim->counts[r]);
-        find_blocked(sim, r);
         busy += idle.busy;
         result->makespan = fmax(result->makespan, idle.drain);
     }
     result->makespan_idle = sluice__makespan_idle(result->ranks, result->makespan, busy);
     sluice__mark_critical(result, &sim->machine);
+    sluice__transfers_name_waits(&sim->machine.transfers);
     SLUICE__TRY(sluice__take_transfers(result, &sim->machine.transfers));
     sum_up_transfers(result);
     return SLUICE_OK;
@@ -264,12 +247,7 @@ static sluice_status make_rank(simulator *sim, int r) {
     /* Each instruction begins where the one before it ends. */
     SLUICE__TRY(sluice__alloc(&rank->begin, count + 1, sizeof *rank->begin));
     rank->end = rank->begin + 1;
-    SLUICE__TRY(sluice__alloc(&rank->critical, count, sizeof *rank->critical));
-    SLUICE__TRY(sluice__alloc(&rank->live, count, sizeof *rank->live));
-    if (!compiled->alive) return SLUICE_OK;
-    SLUICE__TRY(sluice__alloc(&rank->live_bytes, count, sizeof *rank->live_bytes));
-    for (size_t n = 0; n < count; n++) rank->live_bytes[n] = compiled->alive[n];
-    return SLUICE_OK;
+    return sluice__alloc(&rank->critical, count, sizeof *rank->critical);
 }
 
 static sluice_status prepare(simulator *sim) {
@@ -316,8 +294,6 @@ void sluice_simulation_free(sluice_simulation *simulation) {
     for (int r = 0; simulation->rank && r < simulation->ranks; r++) {
         sluice__free(simulation->rank[r].begin); /* with `end` */
         sluice__free(simulation->rank[r].critical);
-        sluice__free(simulation->rank[r].live);
-        sluice__free(simulation->rank[r].live_bytes);
     }
     sluice__free(simulation->rank);
     sluice__free(simulation->transfers);

@@ -92,15 +92,15 @@ static void add_flows(sluice_timeline *timeline, const finder *find, const sluic
         timeline->flows[timeline->flow_count++]  = (sluice_timeline_flow){
              .from       = times->from,
              .to         = times->to,
-             .producer   = find_span(find, times->payload, edge->producer, times->microbatch),
-             .consumer   = find_span(find, times->payload, edge->consumer, times->microbatch),
-             .payload    = times->payload,
+             .producer   = find_span(find, edge->payload, edge->producer, times->microbatch),
+             .consumer   = find_span(find, edge->payload, edge->consumer, times->microbatch),
+             .payload    = (sluice_payload)times->payload,
              .stage      = times->stage,
              .microbatch = times->microbatch,
              .begin      = times->begin,
              .end        = times->end,
-             .exposed    = times->receiver_blocked,
-             .stalled    = times->sender_blocked,
+             .exposed    = sluice_transfer_blocked(simulation, times, false),
+             .stalled    = sluice_transfer_blocked(simulation, times, true),
              .critical   = times->critical,
         };
     }

@@ -188,8 +188,8 @@ static sluice_status mismatch(const sluice__verifier *v, const sluice__queue *qu
 
 /* The k-th transfer of `queue`. */
 static sluice_status check_transfer(const sluice__verifier *v, const sluice__queue *queue, int k) {
-    const int send_at                 = v->machine.transfers.send_at[queue->first + k];
-    const int receive_at              = v->machine.transfers.receive_at[queue->first + k];
+    const int send_at                 = v->machine.transfers.times[queue->first + k].sender_at;
+    const int receive_at              = v->machine.transfers.times[queue->first + k].receiver_at;
     const sluice_instruction *send    = send_at < 0 ? NULL : &v->lists[queue->from][send_at];
     const sluice_instruction *receive = receive_at < 0 ? NULL : &v->lists[queue->to][receive_at];
     if (send && receive && posts_match(send, receive) && send->transfer == k &&

@@ -3,6 +3,8 @@
  * transfers, live activations. */
 #include "tests/support/schedule_tools.h"
 
+#include <math.h>
+
 static sluice_program *generate(const char *name, int p, int m) {
     return compile_over(generate_schedule(name, p, m), SLUICE_QUEUES_PER_CHANNEL);
 }
@@ -113,18 +115,35 @@ static void a_path_goes_through_transfers(void **state) {
 
 /* ---- transfers ---- */
 
-static void assert_transfer(const sluice_transfer_times *got, const sluice_transfer_times *want) {
+typedef struct expected_transfer {
+    int from, to;
+    sluice_payload payload;
+    int stage, microbatch;
+    bool critical;
+    double sent, received, begin, end, sender_blocked, receiver_blocked;
+} expected_transfer;
+
+static void assert_transfer(const sluice_program *program, const sluice_simulation *simulation,
+                            int t, const expected_transfer *want) {
+    const sluice_transfer_times *got = &simulation->transfers[t];
     if (got->from != want->from || got->to != want->to || got->payload != want->payload ||
-        got->stage != want->stage || got->microbatch != want->microbatch)
-        fail_msg("transfer %d -> %d of stage %d, micro-batch %d; expected %d -> %d, %d, %d",
-                 got->from, got->to, got->stage, got->microbatch, want->from, want->to, want->stage,
-                 want->microbatch);
-    assert_near("sent", got->sent, want->sent);
-    assert_near("received", got->received, want->received);
+        got->stage != want->stage || got->microbatch != want->microbatch ||
+        got->critical != want->critical)
+        fail_msg("transfer %d -> %d of stage %d, micro-batch %d%s; expected %d -> %d, %d, %d%s",
+                 got->from, got->to, got->stage, got->microbatch, got->critical ? ", critical" : "",
+                 want->from, want->to, want->stage, want->microbatch,
+                 want->critical ? ", critical" : "");
+    assert_near("sent", sluice_transfer_posted(simulation, program, got, true), want->sent);
+    assert_near("received", sluice_transfer_posted(simulation, program, got, false),
+                want->received);
     assert_near("begin", got->begin, want->begin);
     assert_near("end", got->end, want->end);
-    assert_near("of it the sender is blocked", got->sender_blocked, want->sender_blocked);
-    assert_near("of it the receiver is blocked", got->receiver_blocked, want->receiver_blocked);
+    assert_near("of it the sender is blocked", sluice_transfer_blocked(simulation, got, true),
+                want->sender_blocked);
+    assert_near("of it the receiver is blocked", sluice_transfer_blocked(simulation, got, false),
+                want->receiver_blocked);
+    assert_near("exposed", sluice_transfer_exposed(simulation, got),
+                fmax(want->sender_blocked, want->receiver_blocked));
 }
 
 /* gpipe, two ranks, two micro-batches, F = 2, activations take 1, gradients 0.5:
@@ -139,15 +158,15 @@ static void transfers_name_the_stalled_end(void **state) {
     sluice_program *program       = generate("gpipe", 2, 2);
     sluice_simulation *simulation = simulate(program, &costs);
     const sluice_payload f = SLUICE_PAYLOAD_ACTIVATION, b = SLUICE_PAYLOAD_GRADIENT;
-    const sluice_transfer_times want[] = {
-        {0, 1, f, 0, 0, 0, true, 2, 0, 2, 3, 0, 1},
-        {0, 1, f, 0, 1, 0, true, 4, 0, 4, 5, 0, 0},
-        {1, 0, b, 1, 0, 1, true, 9, 2, 9, 9.5, 0, 0.5},
-        {1, 0, b, 1, 1, 1, true, 11, 4, 11, 11.5, 0.5, 0},
+    const expected_transfer want[] = {
+        {0, 1, f, 0, 0, true, 2, 0, 2, 3, 0, 1},
+        {0, 1, f, 0, 1, false, 4, 0, 4, 5, 0, 0},
+        {1, 0, b, 1, 0, true, 9, 2, 9, 9.5, 0, 0.5},
+        {1, 0, b, 1, 1, false, 11, 4, 11, 11.5, 0.5, 0},
     };
     assert_near("makespan", simulation->makespan, 13.5);
     assert_int_equal(simulation->transfer_count, 4);
-    for (int t = 0; t < 4; t++) assert_transfer(&simulation->transfers[t], &want[t]);
+    for (int t = 0; t < 4; t++) assert_transfer(program, simulation, t, &want[t]);
     assert_near("transferring", simulation->transferring, 3);
     assert_near("exposed", simulation->exposed, 2); /* with what blocks the last sender */
     sluice_simulation_free(simulation);
@@ -168,7 +187,10 @@ static void transfers_come_in_the_order_in_which_they_begin(void **state) {
         for (int t = 0; t < simulation->transfer_count; t++) {
             const sluice_transfer_times *at = &simulation->transfers[t];
             if (t > 0) assert_true(at->begin >= at[-1].begin);
-            assert_true(at->begin >= at->sent && at->begin >= at->received && at->end >= at->begin);
+            for (int sender = 0; sender < 2; sender++)
+                assert_true(at->begin >=
+                            sluice_transfer_posted(simulation, program, at, sender != 0));
+            assert_true(at->end >= at->begin);
             assert_false(seen[at->payload][at->stage][at->microbatch]);
             seen[at->payload][at->stage][at->microbatch] = true;
         }
@@ -190,10 +212,13 @@ static void live_activations_are_counted_from_f_to_b(void **state) {
     int count;
     (void)sluice_program_list(&count, program, 0);
     assert_int_equal(count, 8);
-    for (int n = 0; n < count; n++) assert_int_equal(simulation->rank[0].live[n], want[n]);
+    int held[8];
+    size_t bytes[8];
+    sluice_program_held(held, bytes, program, 0);
+    for (int n = 0; n < count; n++) assert_int_equal(held[n], want[n]);
+    for (int n = 0; n < count; n++) assert_int_equal(bytes[n], 0);
     assert_int_equal(simulation->rank[0].peak_activations, 2);
     assert_int_equal(sluice_program_peak_activations(program, 0), 2);
-    assert_null(simulation->rank[0].live_bytes);
     sluice_simulation_free(simulation);
     sluice_program_free(program);
 }

@@ -172,8 +172,11 @@ static void flows_join_producers_and_consumers(void **state) {
             /* In a simulation a transfer arrives before it is used. */
             if (span_at(made.timeline, flow->to, flow->consumer)->begin < flow->end - 1e-9)
                 fail_msg("%s: flow %d ends after its consumer begins", made.words, f);
-            assert_near(made.words, flow->exposed, made.simulation->transfers[f].receiver_blocked);
-            assert_near(made.words, flow->stalled, made.simulation->transfers[f].sender_blocked);
+            const sluice_transfer_times *const times = &made.simulation->transfers[f];
+            assert_near(made.words, flow->exposed,
+                        sluice_transfer_blocked(made.simulation, times, false));
+            assert_near(made.words, flow->stalled,
+                        sluice_transfer_blocked(made.simulation, times, true));
         }
         scene_free(&made);
     }
