@@ -95,33 +95,35 @@ typedef struct sluice_edge {
     sluice_payload payload;
 } sluice_edge;
 
-/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small:
- * large programs have a hundred million. */
+/* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small, as
+ * large programs have a hundred million: 32 bytes. */
 typedef struct sluice_instruction {
-    sluice_instruction_kind kind;
-    int stage;      /* that computes; of a post: the one at this rank's end of the edge */
+    /* [sluice_program_slot_count()]: one by role, then those of further edges where a stage has
+     * several in one role. Shared by instructions that use the same bytes. */
+    const sluice_slot *slots;
+
     int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
     int group;      /* > 0: consecutive actions with this number overlap; consecutive posts with it
                      * are issued as one, where a rank has one queue */
-    int after;      /* this rank's instruction, on another stream, that a post follows; -1: none */
+    union {
+        int after; /* this rank's instruction, on another stream, that it follows; -1: none */
+        int post;  /* of a wait: the post that it waits for */
+    };
 
     /* posts; of a wait: copied from the post it waits for */
-    int post;         /* index of the post that a wait waits for; -1 */
-    int edge;         /* what is carried: sluice_program_edge(); of a tie-reduce, the first one that
-                       * it sums; -1 */
-    int peer;         /* the other rank; -1 */
-    int transfer;     /* its number among the transfers of its channel, from 0; -1 */
-    uint16_t channel; /* its number among the channels between the two ranks in that direction */
-    uint8_t payload;  /* a sluice_payload, the edge's */
-    bool sends : 1;   /* a send rather than a receive */
+    int transfer;   /* its number among the transfers of its channel, from 0; -1 */
+    int16_t edge;   /* what is carried: sluice_program_edge(); of a tie-reduce, the first one that
+                     * it sums; -1 */
+    int16_t peer;   /* the other rank; -1 */
+    int16_t stage;  /* that computes; of a post: the one at this rank's end of the edge */
+    uint8_t kind;   /* a sluice_instruction_kind */
+    bool sends : 1; /* a send rather than a receive */
 
     bool signals : 1;    /* a post comes `after` this one */
     bool recomputed : 1; /* of F: it saves nothing; a recompute before the backward does */
     bool first_input : 1, first_weight : 1; /* first_write for gradients by B or I, by B or W */
 
-    /* [sluice_program_slot_count()]: one by role, then those of further edges where a stage has
-     * several in one role. Shared by instructions that use the same bytes. */
-    const sluice_slot *slots;
+    unsigned payload : 3; /* a sluice_payload, the edge's */
 } sluice_instruction;
 
 typedef struct sluice_program sluice_program; /* immutable once built */

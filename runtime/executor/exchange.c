@@ -8,9 +8,11 @@
 #include "runtime/executor/failure.h"
 
 sluice__transfer_end sluice__end_of(const sluice__rank *rank, const sluice_instruction *at) {
+    const sluice__edges *edges = &rank->pipeline->program->edges;
+    const int channel          = edges->list[at->edge].channel;
     return (sluice__transfer_end){.from    = at->sends ? rank->index : at->peer,
                                   .to      = at->sends ? at->peer : rank->index,
-                                  .channel = at->channel,
+                                  .channel = edges->channels[channel].index,
                                   .k       = at->transfer,
                                   .sends   = at->sends};
 }

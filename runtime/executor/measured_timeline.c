@@ -93,7 +93,7 @@ static sluice_transfer_times times_of(const sight *seen) {
     const double end       = stood_still ? fmax(done, seen->waited) : done;
     return (sluice_transfer_times){.from        = (int16_t)seen->from,
                                    .to          = (int16_t)seen->send->peer,
-                                   .payload     = seen->send->payload,
+                                   .payload     = (uint8_t)seen->send->payload,
                                    .stage       = (int16_t)seen->send->stage,
                                    .microbatch  = seen->send->microbatch,
                                    .edge        = seen->send->edge,

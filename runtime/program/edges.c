@@ -24,6 +24,14 @@ const char *sluice_payload_name(sluice_payload payload) {
 
 /* ---- making ---- */
 
+/* An instruction names its edge in 16 bits. */
+static sluice_status check_count(size_t count) {
+    if (count <= INT16_MAX) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED,
+                        "stages pass %zu tensors to each other; a program has at most %d", count,
+                        INT16_MAX);
+}
+
 static sluice_status check_tensor(const sluice__tensor *tensor, int stages) {
     if (tensor->producer >= 0 && tensor->producer < tensor->consumer && tensor->consumer < stages)
         return SLUICE_OK;
@@ -119,6 +127,7 @@ static sluice_status make_slots(sluice__edges *edges) {
 sluice_status sluice__edges_make(sluice__edges *out, const sluice__tensor *tensors, int count,
                                  int stages) {
     const size_t n = (size_t)count, bounds = (size_t)stages + 1;
+    SLUICE__TRY(check_count(2 * (size_t)count));
     const sluice__tensor **sorted = NULL;
     sluice_status status          = SLUICE_OK;
     *out = (sluice__edges){.stages = stages, .count = 2 * count, .activations = count};
@@ -140,6 +149,7 @@ out:
 
 sluice_status sluice__edges_add(sluice__edges *edges, const sluice__edge *edge) {
     const size_t count = (size_t)edges->count + 1;
+    SLUICE__TRY(check_count(count));
     SLUICE__TRY(sluice__grow(&edges->list, count, sizeof *edges->list));
     edges->list[edges->count++] = *edge;
     return SLUICE_OK;

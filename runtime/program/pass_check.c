@@ -12,7 +12,7 @@ static bool is_below(int value, int count) {
 /* One instruction, the n-th of its list. */
 static bool is_sound(const sluice_program *program, const sluice_instruction *list, int n) {
     const sluice_instruction *at = &list[n];
-    if (at->after >= n || at->post >= n || !is_below(at->stage, program->stages)) return false;
+    if (at->after >= n || !is_below(at->stage, program->stages)) return false;
     if (sluice__is_compute(at)) return is_below(at->microbatch, program->microbatches);
     if (at->kind == SLUICE_INSTRUCTION_WAIT && (at->post < 0 || !sluice__is_post(&list[at->post])))
         return false;

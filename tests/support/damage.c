@@ -71,10 +71,8 @@ void cut_out(copy *from, int r, int n) {
     sluice_instruction *list = from->lists[r];
     memmove(&list[n], &list[n + 1], (size_t)(from->counts[r] - n - 1) * sizeof *list);
     from->counts[r]--;
-    for (int k = 0; k < from->counts[r]; k++) {
-        if (list[k].post > n) list[k].post--;
+    for (int k = 0; k < from->counts[r]; k++) /* or its post */
         if (list[k].after > n) list[k].after--;
-    }
 }
 
 void swap_instructions(copy *in, int r, int a, int b) {
@@ -94,8 +92,6 @@ static int moved_index(int index, int from, int to) {
 void move_instruction(copy *in, int r, int from, int to) {
     const int step = from < to ? 1 : -1;
     for (int n = from; n != to; n += step) swap_instructions(in, r, n, n + step);
-    for (int n = 0; n < in->counts[r]; n++) {
-        in->lists[r][n].post  = moved_index(in->lists[r][n].post, from, to);
+    for (int n = 0; n < in->counts[r]; n++) /* or its post */
         in->lists[r][n].after = moved_index(in->lists[r][n].after, from, to);
-    }
 }

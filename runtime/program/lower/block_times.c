@@ -33,8 +33,9 @@ static void wake(clockwork *clocks, int r) {
 
 static double action_time(const clockwork *clocks, const sluice_action *action) {
     if (!clocks->costs) return sluice__unit_time(action->kind);
-    const sluice_instruction same = {
-        .kind = sluice__compute_kind(action->kind), .stage = action->stage, .group = action->group};
+    const sluice_instruction same = {.kind  = (uint8_t)sluice__compute_kind(action->kind),
+                                     .stage = (int16_t)action->stage,
+                                     .group = action->group};
     return fmax(sluice__action_cost(clocks->costs, &same), clocks->shortest);
 }
 
@@ -66,7 +67,7 @@ static double recompute_time(const clockwork *clocks, int r, const sluice__block
     for (int k = block->first; k < block->first + block->count; k++) {
         const sluice_action *action    = &clocks->ranks[r].actions[k];
         const sluice_instruction again = {.kind  = SLUICE_INSTRUCTION_RECOMPUTE,
-                                          .stage = action->stage};
+                                          .stage = (int16_t)action->stage};
         if (sluice__needs_forward(action->kind) && recomputes(clocks, r, action))
             all += sluice__action_cost(clocks->costs, &again);
     }

@@ -118,8 +118,8 @@ static sluice_status add_on_buffers(lowering *at, const sluice_instruction *inst
 static sluice_status add_compute(lowering *at, int k) {
     const sluice_action *action    = &at->links->actions[k];
     sluice_instruction instruction = sluice__blank;
-    instruction.kind               = sluice__compute_kind(action->kind);
-    instruction.stage              = action->stage;
+    instruction.kind               = (uint8_t)sluice__compute_kind(action->kind);
+    instruction.stage              = (int16_t)action->stage;
     instruction.microbatch         = action->microbatch;
     instruction.group              = action->group;
     if (action->kind == SLUICE_ACTION_F) {
@@ -140,7 +140,7 @@ static sluice_status add_recomputes(lowering *at, const sluice__block *block) {
             !at->recomputed[of_stage(at, action->stage, action->microbatch)])
             continue;
         instruction.kind       = SLUICE_INSTRUCTION_RECOMPUTE;
-        instruction.stage      = action->stage;
+        instruction.stage      = (int16_t)action->stage;
         instruction.microbatch = action->microbatch;
         SLUICE__TRY(add_on_buffers(at, &instruction));
     }
@@ -152,15 +152,10 @@ static sluice_status add_recomputes(lowering *at, const sluice__block *block) {
 static sluice_status add_post(lowering *at, int which) {
     const sluice__post *post       = &at->links->posts[which];
     sluice_instruction instruction = sluice__blank;
-    instruction.kind = post->sends ? SLUICE_INSTRUCTION_POST_SEND : SLUICE_INSTRUCTION_POST_RECEIVE;
-    instruction.stage      = post->stage;
-    instruction.microbatch = post->microbatch;
-    instruction.group      = post->group;
-    instruction.sends      = post->sends;
-    instruction.edge       = post->edge;
-    instruction.peer       = post->peer;
-    instruction.transfer   = post->transfer;
-    sluice__name_channel(&instruction, &at->program->edges);
+    instruction.microbatch         = post->microbatch;
+    instruction.group              = post->group;
+    instruction.transfer           = post->transfer;
+    sluice__name_post(&instruction, &at->program->edges, post->edge, post->sends);
     int buffer;
     SLUICE__TRY(find_edge_buffer(at, &buffer, post->edge, post->microbatch));
     SLUICE__TRY(sluice__add_instruction(at->out, &instruction));

@@ -19,13 +19,8 @@ static sluice_status add_post(const lowering *at, int edge) {
     const sluice__channel_key *through = &at->program->edges.channels[tie->channel];
     const bool sends                   = through->from == at->rank;
     sluice_instruction post            = sluice__blank;
-    post.kind     = sends ? SLUICE_INSTRUCTION_POST_SEND : SLUICE_INSTRUCTION_POST_RECEIVE;
-    post.sends    = sends;
-    post.stage    = sends ? tie->is.producer : tie->is.consumer;
-    post.edge     = edge;
-    post.peer     = sends ? through->to : through->from;
-    post.transfer = at->numbers[tie->channel]++;
-    sluice__name_channel(&post, &at->program->edges);
+    post.transfer                      = at->numbers[tie->channel]++;
+    sluice__name_post(&post, &at->program->edges, edge, sends);
     int buffer = -1;
     if (!sends) SLUICE__TRY(sluice__add_buffer(at->out, &buffer, SLUICE_MEMORY_TIES));
     SLUICE__TRY(sluice__add_instruction(at->out, &post));
@@ -62,8 +57,8 @@ static sluice_status reduce_ties(const lowering *at) {
     for (int t = 0; t < rank->tie_count; t++) {
         sluice_instruction reduce = sluice__blank;
         reduce.kind               = SLUICE_INSTRUCTION_TIE_REDUCE;
-        reduce.edge               = rank->ties[t].edge;
-        reduce.stage              = at->program->edges.list[reduce.edge].is.consumer;
+        reduce.edge               = (int16_t)rank->ties[t].edge;
+        reduce.stage              = (int16_t)at->program->edges.list[reduce.edge].is.consumer;
         SLUICE__TRY(sluice__add_instruction(at->out, &reduce));
         for (int k = 0; k < rank->ties[t].terms; k++) {
             const int buffer = at->out->tie_buffers[rank->ties[t].uses[k]];

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 
 const sluice_instruction sluice__blank = {
-    .microbatch = -1, .after = -1, .post = -1, .edge = -1, .peer = -1, .transfer = -1};
+    .microbatch = -1, .after = -1, .transfer = -1, .edge = -1, .peer = -1};
 
 sluice_status sluice__add_instruction(sluice__lowered *out, const sluice_instruction *instruction) {
     if (out->count == out->capacity) {
@@ -52,10 +52,15 @@ sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, int slo
     return add_use(out, &use);
 }
 
-void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges) {
-    const sluice__edge *edge = &edges->list[post->edge];
-    post->payload            = (uint8_t)edge->is.payload;
-    post->channel            = (uint16_t)edges->channels[edge->channel].index;
+void sluice__name_post(sluice_instruction *post, const sluice__edges *edges, int edge, bool sends) {
+    const sluice__edge *carries      = &edges->list[edge];
+    const sluice__channel_key *along = &edges->channels[carries->channel];
+    post->kind    = sends ? SLUICE_INSTRUCTION_POST_SEND : SLUICE_INSTRUCTION_POST_RECEIVE;
+    post->sends   = sends;
+    post->edge    = (int16_t)edge;
+    post->peer    = (int16_t)(sends ? along->to : along->from);
+    post->stage   = (int16_t)(sends ? carries->is.producer : carries->is.consumer);
+    post->payload = carries->is.payload & 7u;
 }
 
 /* The first use of instruction n. */

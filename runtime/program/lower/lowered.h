@@ -38,8 +38,8 @@ sluice_status sluice__add_buffer(sluice__lowered *out, int *buffer, int kind);
  * `slot`. */
 sluice_status sluice__use_buffer(sluice__lowered *out, int buffer, int slot, size_t bytes);
 sluice_status sluice__use_permanent(sluice__lowered *out, size_t offset, int slot, size_t bytes);
-/* Set a post's payload and channel, which follow from its edge. */
-void sluice__name_channel(sluice_instruction *post, const sluice__edges *edges);
+/* Set what follows from the edge over which a post sends or receives. */
+void sluice__name_post(sluice_instruction *post, const sluice__edges *edges, int edge, bool sends);
 /* Add a wait for the post at `posted`: a copy of it, so that it names what it waits for. */
 sluice_status sluice__add_wait(sluice__lowered *out, int posted);
 

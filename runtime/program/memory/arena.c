@@ -203,6 +203,7 @@ static sluice_status order_streams(sluice__rank_program *rank, int width) {
     for (int n = 0; n < rank->count; n++) {
         int after;
         SLUICE__TRY_OUT(sluice__streams_next(&streams, &rank->list[n], n, &after));
+        if (rank->list[n].kind == SLUICE_INSTRUCTION_WAIT) continue; /* it has a post instead */
         rank->list[n].after = after;
         if (after >= 0) rank->list[after].signals = true;
     }

@@ -76,11 +76,9 @@ static sluice_status wrong_ranks(const sluice__verifier *v, int r, const sluice_
     const sluice__channel_key *through = &edges->channels[edges->list[at->edge].channel];
     char words[SLUICE__WORDS];
     sluice__describe_instruction(words, sizeof words, at);
-    return sluice__fail(SLUICE_E_SCHEDULE,
-                        "%s of rank %d %s rank %d, channel %d, but its edge goes from rank %d to "
-                        "rank %d, channel %d",
-                        words, r, at->sends ? "goes to" : "comes from", at->peer, at->channel,
-                        through->from, through->to, through->index);
+    return sluice__fail(
+        SLUICE_E_SCHEDULE, "%s of rank %d %s rank %d, but its edge goes from rank %d to rank %d",
+        words, r, at->sends ? "goes to" : "comes from", at->peer, through->from, through->to);
 }
 
 static sluice_status wrong_stage(const sluice__verifier *v, int r, const sluice_instruction *at) {
@@ -104,7 +102,7 @@ static sluice_status check_edge(const sluice__verifier *v, int r, int n) {
     const sluice__edge *edge           = &edges->list[at->edge];
     const sluice__channel_key *through = &edges->channels[edge->channel];
     if (r != (at->sends ? through->from : through->to) ||
-        at->peer != (at->sends ? through->to : through->from) || at->channel != through->index)
+        at->peer != (at->sends ? through->to : through->from))
         return wrong_ranks(v, r, at);
     if (at->stage != (at->sends ? edge->is.producer : edge->is.consumer) ||
         at->payload != edge->is.payload)

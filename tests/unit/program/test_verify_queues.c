@@ -282,10 +282,8 @@ static bool repeat_compute(copy *c, int r, uint64_t *random) {
     const int n = pick(random, c, r, is_compute);
     memmove(&c->lists[r][n + 1], &c->lists[r][n], (size_t)(c->counts[r] - n) * sizeof *c->lists[r]);
     c->counts[r]++;
-    for (int k = 0; k < c->counts[r]; k++) {
-        if (c->lists[r][k].post > n) c->lists[r][k].post++;
+    for (int k = 0; k < c->counts[r]; k++) /* or its post */
         if (c->lists[r][k].after > n) c->lists[r][k].after++;
-    }
     return true;
 }
 
