@@ -110,6 +110,7 @@ static void run(const setting *on) {
     compile.costs = &costs;
     begin_part();
     bench_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile));
+    sluice_schedule_free(schedule);
     end_part(&parts[COMPILE]);
     begin_part();
     bench_check(sluice_program_simulate(&simulation, program, &costs));
@@ -121,7 +122,6 @@ static void run(const setting *on) {
     sluice_timeline_free(timeline);
     sluice_simulation_free(simulation);
     sluice_program_free(program);
-    sluice_schedule_free(schedule);
     free(cost);
 }
 

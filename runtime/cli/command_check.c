@@ -50,10 +50,9 @@ static int print_proof(const sluice_schedule *schedule, const sluice_program *pr
     return CLI_OK;
 }
 
-static int print_json(const sluice_schedule *schedule, const sluice_program *program,
-                      const tool_choice *choice) {
+static int print_json(const sluice_program *program, const tool_choice *choice) {
     const counts all     = count(program);
-    json_t *const object = json_of_schedule(schedule, choice);
+    json_t *const object = json_of_program(program, choice);
     json_t *const live   = json_array();
     bool good            = object != NULL;
     for (int r = 0; r < sluice_program_ranks(program); r++)
@@ -108,8 +107,8 @@ static int check(const tool_choice *choice, const sluice_schedule *schedule) {
         return CLI_FAILED;
     }
     CLI_TRY(cli_report(status));
-    const int failed = choice->json ? print_json(schedule, program, choice)
-                                    : print_proof(schedule, program, choice);
+    const int failed =
+        choice->json ? print_json(program, choice) : print_proof(schedule, program, choice);
     sluice_program_free(program);
     return failed;
 }

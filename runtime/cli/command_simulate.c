@@ -19,7 +19,8 @@ static const cli_option_table tables[] = {
     {drawing_options, offsetof(simulate_options, drawing), 3, NULL},
     {0}};
 
-static int simulate(const simulate_options *options, const sluice_schedule *schedule) {
+/* The schedule is freed as soon as it is a program, so that large ones fit into memory. */
+static int simulate(const simulate_options *options, sluice_schedule *schedule) {
     given_costs costs               = {0};
     sluice_program *program         = NULL;
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
@@ -31,10 +32,11 @@ static int simulate(const simulate_options *options, const sluice_schedule *sche
     settings.costs                  = costs.given ? &costs.costs : NULL;
     if (!failed)
         failed = cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
+    sluice_schedule_free(schedule);
     if (!failed) failed = given_costs_check(&costs, &options->costs, program);
     if (!failed)
-        failed = options->choice.json ? simulate_print_json(options, &costs, schedule, program)
-                                      : simulate_print(options, &costs, schedule, program);
+        failed = options->choice.json ? simulate_print_json(options, &costs, program)
+                                      : simulate_print(options, &costs, program);
     sluice_program_free(program);
     given_costs_free(&costs);
     return failed;
@@ -49,8 +51,10 @@ int command_simulate(const cli_command *command, int argc, char **argv) {
         failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");
     if (!failed) failed = cli_check_size(schedule);
     if (!failed) failed = simulate_check_why(&options, schedule);
-    if (!failed) failed = simulate(&options, schedule);
-    sluice_schedule_free(schedule);
+    if (!failed)
+        failed = simulate(&options, schedule);
+    else
+        sluice_schedule_free(schedule);
     free((void *)options.costs.links.text);
     return failed;
 }

@@ -29,7 +29,7 @@ const char *tool_queues_text(const tool_choice *choice);
  */
 void json_add(json_t *object, bool *good, const char *key, json_t *value);
 /* An object with the schedule's name and numbers, and the transport. NULL: no memory. */
-json_t *json_of_schedule(const sluice_schedule *schedule, const tool_choice *choice);
+json_t *json_of_program(const sluice_program *program, const tool_choice *choice);
 /* Print `object` (NULL: no memory) as a line or more, and release it. */
 int json_print(json_t *object, bool good);
 

@@ -10,13 +10,13 @@ void json_add(json_t *object, bool *good, const char *key, json_t *value) {
     *good = json_object_set_new(object, key, value) == 0 && *good;
 }
 
-json_t *json_of_schedule(const sluice_schedule *schedule, const tool_choice *choice) {
+json_t *json_of_program(const sluice_program *program, const tool_choice *choice) {
     json_t *const object = json_object();
     bool good            = object != NULL;
     json_add(object, &good, "schedule", json_string(choice->schedule.name));
-    json_add(object, &good, "ranks", json_integer(sluice_schedule_ranks(schedule)));
-    json_add(object, &good, "stages", json_integer(sluice_schedule_stages(schedule)));
-    json_add(object, &good, "microbatches", json_integer(sluice_schedule_microbatches(schedule)));
+    json_add(object, &good, "ranks", json_integer(sluice_program_ranks(program)));
+    json_add(object, &good, "stages", json_integer(sluice_program_stages(program)));
+    json_add(object, &good, "microbatches", json_integer(sluice_program_microbatches(program)));
     json_add(object, &good, "transport", json_string(choice->transport));
     if (good) return object;
     json_decref(object);

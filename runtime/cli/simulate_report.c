@@ -19,10 +19,10 @@ static int draw(const simulate_options *options, const given_costs *costs,
 /* ---- to people ---- */
 
 static void print_head(const simulate_options *options, const given_costs *costs,
-                       const sluice_schedule *schedule) {
-    const int stages = sluice_schedule_stages(schedule);
+                       const sluice_program *program) {
+    const int stages = sluice_program_stages(program);
     printf("%s: %d ranks, %d stages, %d micro-batches; ", options->choice.schedule.name,
-           sluice_schedule_ranks(schedule), stages, sluice_schedule_microbatches(schedule));
+           sluice_program_ranks(program), stages, sluice_program_microbatches(program));
     if (costs->profile) {
         printf("seconds on %s, layers", costs->profile->device);
         for (int s = 0; s < stages; s++)
@@ -67,10 +67,10 @@ static void print_ranks(const sluice_simulation *simulation, const sluice_progra
 }
 
 int simulate_print(const simulate_options *options, const given_costs *costs,
-                   const sluice_schedule *schedule, const sluice_program *program) {
+                   const sluice_program *program) {
     sluice_simulation *simulation = NULL;
     CLI_TRY(cli_report(sluice_program_simulate(&simulation, program, &costs->costs)));
-    print_head(options, costs, schedule);
+    print_head(options, costs, program);
     int failed = cli_print_timeline(program, simulation, drawing_columns(&options->drawing));
     if (!failed) {
         print_times(simulation);
@@ -154,10 +154,10 @@ static json_t *transfers(const sluice_simulation *simulation, bool *good) {
 }
 
 int simulate_print_json(const simulate_options *options, const given_costs *costs,
-                        const sluice_schedule *schedule, const sluice_program *program) {
+                        const sluice_program *program) {
     sluice_simulation *simulation = NULL;
     CLI_TRY(cli_report(sluice_program_simulate(&simulation, program, &costs->costs)));
-    json_t *const object = json_of_schedule(schedule, &options->choice);
+    json_t *const object = json_of_program(program, &options->choice);
     bool good            = object != NULL;
     json_add(object, &good, "makespan", json_real(simulation->makespan));
     json_add(object, &good, "step", json_real(simulation->step));

@@ -16,9 +16,9 @@ typedef struct simulate_options {
 
 /* ---- simulate_report.c ---- */
 int simulate_print(const simulate_options *options, const given_costs *costs,
-                   const sluice_schedule *schedule, const sluice_program *program);
+                   const sluice_program *program);
 int simulate_print_json(const simulate_options *options, const given_costs *costs,
-                        const sluice_schedule *schedule, const sluice_program *program);
+                        const sluice_program *program);
 
 /* ---- simulate_why.c: why a rank stands still ---- */
 

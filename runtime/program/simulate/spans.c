@@ -63,6 +63,7 @@ static void add_level(sluice_timeline_rank *rank, sluice_timeline_level level) {
 static sluice_status add_levels(sluice_timeline_rank *rank, const sluice__rank_program *program,
                                 const sluice_rank_times *times) {
     int *held = NULL;
+    SLUICE__TRY(sluice__alloc(&rank->levels, (size_t)program->count, sizeof *rank->levels));
     SLUICE__TRY(sluice__alloc(&held, (size_t)program->count, sizeof *held));
     (void)sluice__count_live(held, program->list, program->count);
     for (int i = 0; i < program->count; i++)
@@ -72,7 +73,7 @@ static sluice_status add_levels(sluice_timeline_rank *rank, const sluice__rank_p
                             .bytes = program->alive ? program->alive[i] : 0,
                         });
     sluice__free(held);
-    return SLUICE_OK;
+    return sluice__grow(&rank->levels, (size_t)rank->level_count, sizeof *rank->levels);
 }
 
 /* ---- flows ---- */
@@ -143,7 +144,6 @@ static sluice_status allocate(sluice_timeline *timeline, finder *find,
         const sluice__rank_program *const mine = &program->rank[r];
         SLUICE__TRY(sluice__alloc(&rank->spans, (size_t)count_spans(mine->list, mine->count),
                                   sizeof *rank->spans));
-        SLUICE__TRY(sluice__alloc(&rank->levels, (size_t)mine->count, sizeof *rank->levels));
     }
     return SLUICE_OK;
 }
