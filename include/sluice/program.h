@@ -96,12 +96,10 @@ typedef struct sluice_edge {
 } sluice_edge;
 
 /* Fields that a kind does not use are 0, or -1 where they are an index. Plain value, kept small, as
- * large programs have a hundred million: 32 bytes. */
+ * large programs have a hundred million: 28 bytes. */
 typedef struct sluice_instruction {
-    /* [sluice_program_slot_count()]: one by role, then those of further edges where a stage has
-     * several in one role. Shared by instructions that use the same bytes. */
-    const sluice_slot *slots;
-
+    int row;        /* which bytes it uses: sluice_program_slot(). Instructions that use the same
+                     * bytes have the same row */
     int microbatch; /* -1 for tie-reduce, norm, update and transfers of ties */
     int group;      /* > 0: consecutive actions with this number overlap; consecutive posts with it
                      * are issued as one, where a rank has one queue */
@@ -245,6 +243,10 @@ SLUICE_API sluice_status sluice_program_schedule(sluice_schedule **out,
 /* Slots of every instruction: SLUICE_ROLES, and more where a stage has several inputs or outputs.
  */
 SLUICE_API int sluice_program_slot_count(const sluice_program *program);
+/* Slot k of an instruction of `rank`: one by role, then those of further edges where a stage has
+ * several in one role. */
+SLUICE_API sluice_slot sluice_program_slot(const sluice_program *program, int rank,
+                                           const sluice_instruction *instruction, int k);
 /* The tensors that stages pass to each other; one of them, `edge` from 0. */
 SLUICE_API int sluice_program_edge_count(const sluice_program *program);
 SLUICE_API sluice_edge sluice_program_edge(const sluice_program *program, int edge);

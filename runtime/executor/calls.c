@@ -57,24 +57,25 @@ static sluice_layer_action *find_action(const sluice_layer_kind *kind, const cha
 
 /* ---- sets ---- */
 
-static int find_set(const program_calls *calls, const sluice_instruction *at, sluice__mode mode) {
+static int find_set(const program_calls *calls, const sluice_slot *slots, int stage,
+                    sluice__mode mode) {
     for (int k = calls->count - 1; k >= 0; k--) /* the newest is the likeliest */
-        if (calls->sets[k].slots == at->slots && calls->sets[k].stage == at->stage &&
+        if (calls->sets[k].slots == slots && calls->sets[k].stage == stage &&
             calls->sets[k].mode == mode)
             return k;
     return -1;
 }
 
 static sluice_status add_set(program_calls *calls, const sluice_program *program,
-                             const sluice_instruction *at, sluice__mode mode) {
-    const size_t layers = (size_t)program->layouts[at->stage].count;
+                             const sluice_slot *slots, int stage, sluice__mode mode) {
+    const size_t layers = (size_t)program->layouts[stage].count;
     if (calls->count == calls->capacity) {
         const int capacity = calls->capacity > 0 ? 2 * calls->capacity : 16;
         SLUICE__TRY(sluice__grow(&calls->sets, (size_t)capacity, sizeof *calls->sets));
         calls->capacity = capacity;
     }
     sluice__stage_calls *const set = &calls->sets[calls->count++];
-    *set                           = (sluice__stage_calls){at->slots, at->stage, mode, NULL, NULL};
+    *set                           = (sluice__stage_calls){slots, stage, mode, NULL, NULL};
     SLUICE__TRY(sluice__alloc(&set->first, layers, sizeof *set->first));
     return mode == SLUICE__BACKWARD ? sluice__alloc(&set->weight, layers, sizeof *set->weight)
                                     : SLUICE_OK;
@@ -87,10 +88,11 @@ static sluice_status index_program(program_calls *calls, const sluice_program *p
         const sluice_instruction *const at = &mine->list[n];
         calls->of[n]                       = -1;
         if (!sluice__is_compute(at)) continue;
-        const sluice__mode mode = sluice__mode_of(at, program->trains);
-        calls->of[n]            = find_set(calls, at, mode);
+        const sluice__mode mode  = sluice__mode_of(at, program->trains);
+        const sluice_slot *slots = mine->rows + at->row; /* of an action: all of them */
+        calls->of[n]             = find_set(calls, slots, at->stage, mode);
         if (calls->of[n] >= 0) continue;
-        SLUICE__TRY(add_set(calls, program, at, mode));
+        SLUICE__TRY(add_set(calls, program, slots, at->stage, mode));
         calls->of[n] = calls->count - 1;
     }
     return SLUICE_OK;

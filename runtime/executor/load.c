@@ -92,12 +92,13 @@ static sluice_status load(sluice__rank *rank, int index, int microbatch, void *t
 sluice_status sluice__load_parts(sluice__rank *rank, const sluice_instruction *at) {
     const sluice_program *program      = rank->pipeline->run.program;
     const sluice__layout *const layout = &program->layouts[at->stage];
-    unsigned char *const batch         = rank->arena + at->slots[SLUICE_ROLE_BATCH].offset;
+    const sluice__rank_program *mine   = &program->rank[rank->index];
+    unsigned char *const batch  = rank->arena + sluice__slot(mine, at, SLUICE_ROLE_BATCH).offset;
+    unsigned char *const inputs = rank->arena + sluice__slot(mine, at, SLUICE_ROLE_INPUT).offset;
     if (layout->first == 0) {
         const sluice_shape input =
             sluice_model_layer_input(rank->pipeline->model, 0, 1, program->options.precision);
-        SLUICE__TRY(load(rank, 0, at->microbatch, rank->arena + at->slots[SLUICE_ROLE_INPUT].offset,
-                         input.type));
+        SLUICE__TRY(load(rank, 0, at->microbatch, inputs, input.type));
     }
     for (int k = 0; k < layout->part_count; k++)
         SLUICE__TRY(load(rank, layout->parts[k].index, at->microbatch,

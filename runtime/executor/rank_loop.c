@@ -43,19 +43,20 @@ static bool are_grouped(const sluice__rank_program *mine, int n) {
     return sluice__is_post(a) && sluice__is_post(b) && a->group > 0 && a->group == b->group;
 }
 
-static sluice_status post_one(sluice__rank *rank, const sluice_instruction *at) {
+static sluice_status post_one(sluice__rank *rank, const sluice__rank_program *mine,
+                              const sluice_instruction *at) {
     const sluice__transport_ops *ops = rank->pipeline->transport_ops;
     sluice__transport *transport     = rank->pipeline->transport;
     SLUICE__TRY(sluice__transfers_after(rank, at->after));
     const sluice__mark mark        = sluice__next_mark(rank);
-    const sluice_slot *slot        = sluice__post_slot(at);
+    const sluice_slot slot         = sluice__post_slot(mine, at);
     const sluice__transfer_end end = sluice__end_of(rank, at);
     const sluice__message message  = {.from    = end.from,
                                       .to      = end.to,
                                       .channel = end.channel,
-                                      .bytes   = slot->bytes,
+                                      .bytes   = slot.bytes,
                                       .content = content_of(at)};
-    unsigned char *const buffer    = rank->arena + slot->offset;
+    unsigned char *const buffer    = rank->arena + slot.offset;
     return at->sends ? ops->post_send(transport, &message, buffer, mark)
                      : ops->post_receive(transport, &message, buffer, mark);
 }
@@ -67,7 +68,7 @@ static sluice_status post(sluice__rank *rank, int n) {
     const sluice__rank_program *mine = &rank->pipeline->run.program->rank[rank->index];
     const bool goes_on = are_grouped(mine, n), begun = are_grouped(mine, n - 1);
     if (goes_on && !begun) SLUICE__TRY(ops->group_begin(transport, rank->index));
-    SLUICE__TRY(post_one(rank, &mine->list[n]));
+    SLUICE__TRY(post_one(rank, mine, &mine->list[n]));
     return begun && !goes_on ? ops->group_end(transport, rank->index) : SLUICE_OK;
 }
 

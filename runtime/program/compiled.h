@@ -31,7 +31,9 @@ typedef struct sluice__tie {
 typedef struct sluice__rank_program {
     sluice_instruction *list;
     int count;
-    sluice_slot *rows;     /* `slots` of the list point into it */
+    sluice_slot *rows;     /* the list's slots: an action has `width` of them, other instructions
+                            * SLUICE__NARROW */
+    int row_slots, width;  /* length of `rows` */
     sluice__value *values; /* in model order */
     int value_count;
     sluice__tie *ties;
@@ -40,6 +42,26 @@ typedef struct sluice__rank_program {
     size_t *alive;           /* per instruction: bytes in use; NULL where no bytes are known */
     sluice_program_bytes bytes;
 } sluice__rank_program;
+
+/* Slots of instructions that are no actions: a post's input or output; a wait has its post's. */
+enum { SLUICE__NARROW = SLUICE_ROLE_OUTPUT + 1 };
+
+static inline int sluice__row_width(const sluice__rank_program *rank,
+                                    const sluice_instruction *at) {
+    return sluice__is_compute(at) ? rank->width : SLUICE__NARROW;
+}
+
+/* Slot k of an instruction of this rank. */
+static inline sluice_slot sluice__slot(const sluice__rank_program *rank,
+                                       const sluice_instruction *at, int k) {
+    return k < sluice__row_width(rank, at) ? rank->rows[at->row + k] : (sluice_slot){0, 0};
+}
+
+/* The slot that a post sends from, or receives into. */
+static inline sluice_slot sluice__post_slot(const sluice__rank_program *rank,
+                                            const sluice_instruction *post) {
+    return sluice__slot(rank, post, post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT);
+}
 
 struct sluice_program {
     const sluice_model *model; /* or NULL */

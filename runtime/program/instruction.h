@@ -14,11 +14,6 @@ static inline bool sluice__is_post(const sluice_instruction *at) {
     return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
 }
 
-/* The slot that a post sends from, or receives into. */
-static inline const sluice_slot *sluice__post_slot(const sluice_instruction *post) {
-    return &post->slots[post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT];
-}
-
 /* Bytes that the description of any instruction fits into. */
 enum { SLUICE__WORDS = 96 };
 

@@ -40,6 +40,11 @@ const sluice_instruction *sluice_program_list(int *count, const sluice_program *
     return program->rank[rank].list;
 }
 
+sluice_slot sluice_program_slot(const sluice_program *program, int rank,
+                                const sluice_instruction *instruction, int k) {
+    return sluice__slot(&program->rank[rank], instruction, k);
+}
+
 int sluice_program_slot_count(const sluice_program *program) {
     return program->edges.slot_count;
 }

@@ -237,10 +237,10 @@ static void free_pages(sluice_device *device, void *arena, size_t bytes) {
     arenas[my_rank].pages = NULL;
 }
 
-static void touch_slot(struct arena *arena, const sluice_slot *slot, bool writes) {
-    if (slot->bytes == 0) return;
-    const size_t first = (arena->shift + slot->offset) / PAGE;
-    const size_t last  = (arena->shift + slot->offset + slot->bytes - 1) / PAGE;
+static void touch_slot(struct arena *arena, sluice_slot slot, bool writes) {
+    if (slot.bytes == 0) return;
+    const size_t first = (arena->shift + slot.offset) / PAGE;
+    const size_t last  = (arena->shift + slot.offset + slot.bytes - 1) / PAGE;
     for (size_t page = first; page <= last; page++) note_touch(arena, (int)page, writes);
 }
 
@@ -255,7 +255,8 @@ static void watch_pages(sluice__rank *rank, const sluice_instruction *at) {
     (void)mprotect(arena->pages, arena->bytes, PROT_NONE);
     if (at->peer < 0) return;
     const sluice_role role = at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT;
-    touch_slot(arena, &at->slots[role], at->kind == SLUICE_INSTRUCTION_POST_RECEIVE);
+    touch_slot(arena, sluice__slot(step, at, (int)role),
+               at->kind == SLUICE_INSTRUCTION_POST_RECEIVE);
 }
 
 /* Pages that come and go, by the accesses of one rank: the most alive in one instruction, and the

@@ -2,7 +2,10 @@
 /* damage.c -- copies lists, finds instructions and moves them. */
 #include "tests/support/damage.h"
 
-copy copy_of(const sluice_program *program) {
+#include "runtime/base/alloc.h"
+#include "runtime/program/compiled.h"
+
+copy copy_of(sluice_program *program) {
     copy made = {.program = program};
     for (int r = 0; r < sluice_program_ranks(program); r++) {
         const sluice_instruction *list = sluice_program_list(&made.counts[r], program, r);
@@ -15,7 +18,6 @@ copy copy_of(const sluice_program *program) {
 
 void free_copy(copy *made) {
     for (int r = 0; r < sluice_program_ranks(made->program); r++) free(made->lists[r]);
-    for (int k = 0; k < made->row_count; k++) free(made->rows[k]);
 }
 
 sluice_status verify_copy(const copy *made, sluice_queues queues) {
@@ -25,13 +27,18 @@ sluice_status verify_copy(const copy *made, sluice_queues queues) {
 }
 
 sluice_slot *own_slots(copy *in, int r, int n) {
-    assert_true(in->row_count < MAX_ROWS);
-    const size_t bytes = (size_t)sluice_program_slot_count(in->program) * sizeof(sluice_slot);
-    sluice_slot *row   = malloc(bytes);
-    memcpy(row, in->lists[r][n].slots, bytes);
-    in->rows[in->row_count++] = row;
-    in->lists[r][n].slots     = row;
-    return row;
+    sluice__rank_program *mine = &in->program->rank[r];
+    sluice_instruction *at     = &in->lists[r][n];
+    const int width = sluice__row_width(mine, at), row = mine->row_slots;
+    mine->row_slots += width;
+    assert_ok(sluice__grow(&mine->rows, (size_t)mine->row_slots, sizeof *mine->rows));
+    memcpy(mine->rows + row, mine->rows + at->row, (size_t)width * sizeof *mine->rows);
+    at->row = row;
+    return mine->rows + row;
+}
+
+sluice_slot slot_of(const copy *in, int r, int n, sluice_role role) {
+    return sluice_program_slot(in->program, r, &in->lists[r][n], (int)role);
 }
 
 int find_instruction(const copy *in, int r, sluice_instruction_kind kind, int stage,

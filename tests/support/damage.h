@@ -5,24 +5,23 @@
 
 #include "tests/support/schedule_tools.h"
 
-enum { MAX_RANKS = 16, MAX_ROWS = 8 };
+enum { MAX_RANKS = 16 };
 
 typedef struct copy {
-    const sluice_program *program;
+    sluice_program *program;
     sluice_instruction *lists[MAX_RANKS];
     int counts[MAX_RANKS];
-    sluice_slot *rows[MAX_ROWS]; /* slots of damaged instructions */
-    int row_count;
 } copy;
 
-copy copy_of(const sluice_program *program);
+copy copy_of(sluice_program *program);
 
 void free_copy(copy *made);
 
 sluice_status verify_copy(const copy *made, sluice_queues queues);
 
-/* Slots of instruction n as a separate, writable copy. */
+/* Slots of instruction n as a separate, writable copy, until the next call. */
 sluice_slot *own_slots(copy *in, int r, int n);
+sluice_slot slot_of(const copy *in, int r, int n, sluice_role role);
 
 /* Position in rank r's list of the first instruction like this one. */
 int find_instruction(const copy *in, int r, sluice_instruction_kind kind, int stage,

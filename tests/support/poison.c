@@ -13,11 +13,11 @@ static struct {
     const sluice_instruction *list;
 } known[POISON_RANKS];
 
-static void mark(unsigned char *alive, size_t base, const sluice_slot *slot, bool is_alive) {
-    if (slot->bytes == 0 || slot->offset < base)
+static void mark(unsigned char *alive, size_t base, sluice_slot slot, bool is_alive) {
+    if (slot.bytes == 0 || slot.offset < base)
         return; /* permanent memory: a gradient that is sent */
-    const size_t first = (slot->offset - base) / BLOCK;
-    const size_t last  = (slot->offset - base + slot->bytes - 1) / BLOCK;
+    const size_t first = (slot.offset - base) / BLOCK;
+    const size_t last  = (slot.offset - base + slot.bytes - 1) / BLOCK;
     memset(alive + first, is_alive, last - first + 1);
 }
 
@@ -31,7 +31,7 @@ static void mark_terms(unsigned char *alive, size_t base, const sluice_model *mo
                        const sluice__tie *tie) {
     const size_t bytes = sluice_shape_bytes(&sluice_model_use(model, tie->first)->parameter.shape);
     for (int k = 0; k < tie->terms; k++)
-        mark(alive, base, &(sluice_slot){tie->offsets[k], bytes}, true);
+        mark(alive, base, (sluice_slot){tie->offsets[k], bytes}, true);
 }
 
 static void find_alive(const sluice__rank *rank) {
@@ -46,9 +46,9 @@ static void find_alive(const sluice__rank *rank) {
         memcpy(here, here + blocks, blocks);
         for (int role = 0; role < SLUICE_ROLES; role++)
             if (at->kind != SLUICE_INSTRUCTION_WAIT && !reads_role(at, role))
-                mark(here, base, &at->slots[role], false);
+                mark(here, base, sluice__slot(mine, at, role), false);
         for (int role = 0; role < SLUICE_ROLES; role++)
-            if (reads_role(at, role)) mark(here, base, &at->slots[role], true);
+            if (reads_role(at, role)) mark(here, base, sluice__slot(mine, at, role), true);
         for (int t = 0; t < mine->tie_count; t++)
             if (at->kind == SLUICE_INSTRUCTION_TIE_REDUCE && mine->ties[t].edge == at->edge)
                 mark_terms(here, base, rank->pipeline->model, &mine->ties[t]);

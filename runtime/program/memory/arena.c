@@ -153,35 +153,52 @@ static void fill_row(sluice__rows *rows, const sluice__lowered *lowered, int n, 
     }
 }
 
-/* Make a row of slots for every instruction, equal ones once; `row_of[n]` gets its index. */
-static sluice_status make_rows(sluice__rows *rows, int *row_of, const sluice__lowered *lowered,
-                               size_t base) {
+/* The rows of a rank: actions' are wide, others' are narrow. */
+typedef struct both_rows {
+    sluice__rows wide, narrow;
+} both_rows;
+
+/* Make a row of slots for every instruction, equal ones once; `row` gets its index. */
+static sluice_status make_rows(both_rows *rows, sluice__rank_program *rank,
+                               const sluice__lowered *lowered, size_t base) {
     int next = 0;
-    for (int n = 0; n < lowered->count; n++) {
-        SLUICE__TRY(sluice__rows_grow(rows));
-        fill_row(rows, lowered, n, &next, base);
-        row_of[n] = sluice__rows_keep(rows);
+    for (int n = 0; n < rank->count; n++) {
+        sluice__rows *of = sluice__is_compute(&rank->list[n]) ? &rows->wide : &rows->narrow;
+        SLUICE__TRY(sluice__rows_grow(of));
+        fill_row(of, lowered, n, &next, base);
+        rank->list[n].row = sluice__rows_keep(of);
+    }
+    return SLUICE_OK;
+}
+
+/* Join the rows, the narrow ones last, and number their slots. */
+static sluice_status join_rows(sluice__rank_program *rank, const both_rows *rows) {
+    const size_t wide   = (size_t)rows->wide.count * (size_t)rows->wide.width;
+    const size_t narrow = (size_t)rows->narrow.count * SLUICE__NARROW;
+    SLUICE__TRY(sluice__alloc(&rank->rows, wide + narrow, sizeof *rank->rows));
+    if (wide > 0) memcpy(rank->rows, rows->wide.slots, wide * sizeof *rank->rows);
+    if (narrow > 0) memcpy(rank->rows + wide, rows->narrow.slots, narrow * sizeof *rank->rows);
+    rank->row_slots = (int)(wide + narrow);
+    for (int n = 0; n < rank->count; n++) {
+        int *row = &rank->list[n].row;
+        *row     = sluice__is_compute(&rank->list[n]) ? *row * rank->width
+                                                      : (int)wide + *row * SLUICE__NARROW;
     }
     return SLUICE_OK;
 }
 
 static sluice_status bind_slots(sluice__rank_program *rank, const sluice__lowered *lowered,
                                 size_t base, int width) {
-    sluice__rows rows    = {.width = width};
-    int *row_of          = NULL;
+    both_rows rows       = {{.width = width}, {.width = SLUICE__NARROW}};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&row_of, (size_t)lowered->count, sizeof *row_of));
-    SLUICE__TRY_OUT(make_rows(&rows, row_of, lowered, base));
-    SLUICE__TRY_OUT(
-        sluice__grow(&rows.slots, (size_t)rows.count * (size_t)width, sizeof *rows.slots));
-    for (int n = 0; n < rank->count; n++)
-        rank->list[n].slots = rows.slots + (size_t)row_of[n] * (size_t)width;
-    rank->rows = rows.slots;
-    rows.slots = NULL;
+    rank->width          = width;
+    SLUICE__TRY_OUT(make_rows(&rows, rank, lowered, base));
+    SLUICE__TRY_OUT(join_rows(rank, &rows));
 out:
-    sluice__free(rows.slots);
-    sluice__free(rows.table);
-    sluice__free(row_of);
+    sluice__free(rows.wide.slots);
+    sluice__free(rows.wide.table);
+    sluice__free(rows.narrow.slots);
+    sluice__free(rows.narrow.table);
     return status;
 }
 
@@ -197,8 +214,8 @@ static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
 }
 
 /* A post runs on another stream than compute: order it after what last touched its bytes. */
-static sluice_status order_streams(sluice__rank_program *rank, int width) {
-    sluice__streams streams = {.slot_count = width, .last = -1};
+static sluice_status order_streams(sluice__rank_program *rank) {
+    sluice__streams streams = {.rank = rank, .last = -1};
     sluice_status status    = SLUICE_OK;
     for (int n = 0; n < rank->count; n++) {
         int after;
@@ -230,7 +247,7 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     lowered->list = NULL;
     SLUICE__TRY(bind_slots(rank, lowered, base, program->edges.slot_count));
     if (program->trains && program->model) bind_ties(program, rank, lowered, base);
-    SLUICE__TRY(order_streams(rank, program->edges.slot_count));
+    SLUICE__TRY(order_streams(rank));
     rank->bytes.transient = total;
     rank->bytes.live      = base + peak;
     rank->bytes.peak      = at;

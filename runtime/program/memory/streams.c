@@ -7,11 +7,11 @@
 
 /* Record that compute instruction `n` touches its slots. */
 static sluice_status note_compute(sluice__streams *streams, const sluice_instruction *at, int n) {
-    for (int k = 0; k < streams->slot_count; k++) {
-        const sluice_slot *slot = &at->slots[k];
-        if (slot->bytes > 0)
+    for (int k = 0; k < streams->rank->width; k++) {
+        const sluice_slot slot = sluice__slot(streams->rank, at, k);
+        if (slot.bytes > 0)
             SLUICE__TRY(
-                sluice__ranges_set(&streams->touched, slot->offset, slot->offset + slot->bytes, n));
+                sluice__ranges_set(&streams->touched, slot.offset, slot.offset + slot.bytes, n));
     }
     return SLUICE_OK;
 }
@@ -33,7 +33,8 @@ sluice_status sluice__streams_next(sluice__streams *streams, const sluice_instru
         return note_compute(streams, at, n);
     }
     if (!sluice__is_post(at)) return SLUICE_OK;
-    const bool of_step = at->sends && at->microbatch < 0;
-    *after = of_step ? streams->last : last_touch(&streams->touched, sluice__post_slot(at));
+    const bool of_step     = at->sends && at->microbatch < 0;
+    const sluice_slot slot = sluice__post_slot(streams->rank, at);
+    *after                 = of_step ? streams->last : last_touch(&streams->touched, &slot);
     return SLUICE_OK;
 }

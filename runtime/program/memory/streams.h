@@ -4,15 +4,15 @@
 #ifndef SLUICE_PROGRAM_STREAMS_H
 #define SLUICE_PROGRAM_STREAMS_H
 
+#include "runtime/program/compiled.h"
 #include "runtime/program/memory/ranges.h"
-#include "sluice/program.h"
 
-/* State after a prefix of a rank's list. Start from {.slot_count = ..., .last = -1}; free
- * `touched.list` with sluice__free(). */
+/* State after a prefix of a rank's list. Start from {.rank = ..., .last = -1}; free `touched.list`
+ * with sluice__free(). */
 typedef struct sluice__streams {
-    int slot_count;         /* of every instruction */
-    int last;               /* the last compute instruction; -1 */
-    sluice__ranges touched; /* the last compute instruction at each byte */
+    const sluice__rank_program *rank; /* whose slots the list has */
+    int last;                         /* the last compute instruction; -1 */
+    sluice__ranges touched;           /* the last compute instruction at each byte */
 } sluice__streams;
 
 /*

@@ -25,7 +25,7 @@ static sluice_status prepare(sluice__verifier *v) {
         v->weights_left[program->stage_rank[s]] += program->trains ? program->microbatches : 0;
     for (int r = 0; r < program->ranks; r++) {
         const sluice_program_bytes *bytes = &program->rank[r].bytes;
-        v->streams[r] = (sluice__streams){.slot_count = program->edges.slot_count, .last = -1};
+        v->streams[r] = (sluice__streams){.rank = &program->rank[r], .last = -1};
         v->memory[r]  = (sluice__labelled){.program = program,
                                            .list    = v->lists[r],
                                            .rank    = r,

@@ -110,10 +110,21 @@ static sluice_status check_edge(const sluice__verifier *v, int r, int n) {
     return SLUICE_OK;
 }
 
+static sluice_status check_row(const sluice__verifier *v, int r, int n) {
+    const sluice_instruction *at     = &v->lists[r][n];
+    const sluice__rank_program *mine = &v->program->rank[r];
+    if (at->row >= 0 && at->row <= mine->row_slots - sluice__row_width(mine, at)) return SLUICE_OK;
+    return sluice__fail(
+        SLUICE_E_SCHEDULE,
+        "instruction %d of rank %d has row %d of slots; the program's have %d slots", n, r, at->row,
+        mine->row_slots);
+}
+
 static sluice_status check_instruction(const sluice__verifier *v, unsigned char *done, int r,
                                        int n) {
     const sluice_instruction *at = &v->lists[r][n];
     const int p                  = v->program->ranks;
+    SLUICE__TRY(check_row(v, r, n));
     if (sluice__is_compute(at)) return check_compute(v, done, r, at);
     if (at->kind == SLUICE_INSTRUCTION_WAIT) return check_wait(v->lists[r], n, r);
     if (sluice__is_post(at) && (at->peer < 0 || at->peer >= p || at->peer == r))
@@ -156,9 +167,15 @@ out:
 
 /* ---- both ends of every transfer ---- */
 
-static bool posts_match(const sluice_instruction *send, const sluice_instruction *receive) {
+static size_t bytes_of(const sluice__verifier *v, int r, const sluice_instruction *post) {
+    return sluice__post_slot(&v->program->rank[r], post).bytes;
+}
+
+/* Each is on the other's peer. */
+static bool posts_match(const sluice__verifier *v, const sluice_instruction *send,
+                        const sluice_instruction *receive) {
     return send->edge == receive->edge && send->microbatch == receive->microbatch &&
-           sluice__post_slot(send)->bytes == sluice__post_slot(receive)->bytes;
+           bytes_of(v, receive->peer, send) == bytes_of(v, send->peer, receive);
 }
 
 /* Which channel it is, if there are several between the two ranks. */
@@ -180,8 +197,8 @@ static sluice_status mismatch(const sluice__verifier *v, const sluice__queue *qu
     return sluice__fail(SLUICE_E_SCHEDULE,
                         "transfer %d from rank %d to rank %d%s: the send is %s (%zu bytes), the "
                         "receive is %s (%zu bytes)",
-                        k, queue->from, queue->to, channel, sent, sluice__post_slot(send)->bytes,
-                        received, sluice__post_slot(receive)->bytes);
+                        k, queue->from, queue->to, channel, sent, bytes_of(v, queue->from, send),
+                        received, bytes_of(v, queue->to, receive));
 }
 
 /* The k-th transfer of `queue`. */
@@ -190,7 +207,7 @@ static sluice_status check_transfer(const sluice__verifier *v, const sluice__que
     const int receive_at              = v->machine.transfers.times[queue->first + k].receiver_at;
     const sluice_instruction *send    = send_at < 0 ? NULL : &v->lists[queue->from][send_at];
     const sluice_instruction *receive = receive_at < 0 ? NULL : &v->lists[queue->to][receive_at];
-    if (send && receive && posts_match(send, receive) && send->transfer == k &&
+    if (send && receive && posts_match(v, send, receive) && send->transfer == k &&
         receive->transfer == k)
         return SLUICE_OK;
     if (send) SLUICE__TRY(sluice__name_unmatched(v, queue, send->edge));
@@ -204,7 +221,7 @@ static sluice_status check_transfer(const sluice__verifier *v, const sluice__que
     if (!send)
         return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d has no send on rank %d", received,
                             queue->to, queue->from);
-    if (!posts_match(send, receive)) return mismatch(v, queue, k, send, receive);
+    if (!posts_match(v, send, receive)) return mismatch(v, queue, k, send, receive);
     return sluice__fail(SLUICE_E_SCHEDULE,
                         "%s has number %d and %s number %d, but both are number %d", sent,
                         send->transfer, received, receive->transfer, k);
@@ -225,7 +242,7 @@ static sluice_status check_one_order(const sluice__verifier *v, int from, int to
     int send = next_post(v, from, 0, to, true), receive = next_post(v, to, 0, from, false);
     for (int k = 0; send >= 0 && receive >= 0; k++) {
         const sluice_instruction *a = &v->lists[from][send], *b = &v->lists[to][receive];
-        if (!posts_match(a, b)) {
+        if (!posts_match(v, a, b)) {
             char sent[SLUICE__WORDS], received[SLUICE__WORDS];
             sluice__describe_instruction(sent, sizeof sent, a);
             sluice__describe_instruction(received, sizeof received, b);

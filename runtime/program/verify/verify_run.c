@@ -43,6 +43,10 @@ static sluice_status check_first(const sluice__verifier *v, int r, const sluice_
     return SLUICE_OK;
 }
 
+static sluice_slot slot_of(const sluice__verifier *v, int r, const sluice_instruction *at, int k) {
+    return sluice__slot(&v->program->rank[r], at, k);
+}
+
 static sluice_role role_of(const sluice__verifier *v, const sluice_instruction *at, int k) {
     return sluice__slot_key_of(&v->program->edges, at->stage, k).role;
 }
@@ -58,7 +62,7 @@ static sluice_status too_small(const sluice__verifier *v, int r, const sluice_in
     char words[SLUICE__WORDS];
     sluice__describe_instruction(words, sizeof words, at);
     return sluice__fail(SLUICE_E_SCHEDULE, "%s of rank %d has %zu bytes for role %d, needs %zu",
-                        words, r, at->slots[k].bytes, (int)role_of(v, at, k), needed);
+                        words, r, slot_of(v, r, at, k).bytes, (int)role_of(v, at, k), needed);
 }
 
 static sluice_status check_inputs(const sluice__verifier *v, int r, const sluice_instruction *at) {
@@ -66,13 +70,13 @@ static sluice_status check_inputs(const sluice__verifier *v, int r, const sluice
     for (int k = 0; k < slots; k++) {
         const sluice_role role = role_of(v, at, k);
         const size_t needed    = sluice__slot_bytes(v->program, at, k);
-        if (at->slots[k].bytes < needed) return too_small(v, r, at, k, needed);
+        const sluice_slot slot = slot_of(v, r, at, k);
+        if (slot.bytes < needed) return too_small(v, r, at, k, needed);
         if (needed == 0 || role == SLUICE_ROLE_SCRATCH || is_loaded(v, at, k) ||
             !sluice__role_is_read(at->kind, role))
             continue;
         const sluice__label holds = sluice__label_of(&v->program->edges, at, k);
-        SLUICE__TRY(
-            sluice__read_label(&v->memory[r], &at->slots[k], &holds, v->machine.ranks[r].at, true));
+        SLUICE__TRY(sluice__read_label(&v->memory[r], &slot, &holds, v->machine.ranks[r].at, true));
     }
     return SLUICE_OK;
 }
@@ -86,15 +90,17 @@ static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instru
     SLUICE__TRY(check_inputs(v, r, at));
     for (int k = 0; k < slots; k++) {
         const sluice_role role = role_of(v, at, k);
-        if (at->slots[k].bytes > 0 && (role == SLUICE_ROLE_SCRATCH || is_loaded(v, at, k) ||
-                                       sluice__role_is_written(at->kind, role)))
-            SLUICE__TRY(sluice__write_label(memory, &at->slots[k], n, k));
+        const sluice_slot slot = slot_of(v, r, at, k);
+        if (slot.bytes > 0 && (role == SLUICE_ROLE_SCRATCH || is_loaded(v, at, k) ||
+                               sluice__role_is_written(at->kind, role)))
+            SLUICE__TRY(sluice__write_label(memory, &slot, n, k));
     }
     /* What this instruction writes must not overlap what it reads, its scratch, or each other. */
     for (int k = 0; k < slots; k++) {
-        if (at->slots[k].bytes == 0) continue;
+        const sluice_slot slot = slot_of(v, r, at, k);
+        if (slot.bytes == 0) continue;
         const sluice__label holds = sluice__label_of(&v->program->edges, at, k);
-        SLUICE__TRY(sluice__read_label(memory, &at->slots[k], &holds, n, true));
+        SLUICE__TRY(sluice__read_label(memory, &slot, &holds, n, true));
     }
     return SLUICE_OK;
 }
@@ -103,12 +109,12 @@ static sluice_status run_compute(sluice__verifier *v, int r, const sluice_instru
 
 static sluice_status run_post(sluice__verifier *v, int r, const sluice_instruction *at) {
     const int n               = v->machine.ranks[r].at;
+    const sluice_slot slot    = sluice__post_slot(&v->program->rank[r], at);
     const sluice__label holds = sluice__label_of_edge(at->edge, at->microbatch);
     if (!at->sends)
-        SLUICE__TRY(
-            sluice__write_label(&v->memory[r], sluice__post_slot(at), n, SLUICE_ROLE_OUTPUT));
+        SLUICE__TRY(sluice__write_label(&v->memory[r], &slot, n, SLUICE_ROLE_OUTPUT));
     else if (at->microbatch >= 0)
-        SLUICE__TRY(sluice__read_label(&v->memory[r], sluice__post_slot(at), &holds, n, true));
+        SLUICE__TRY(sluice__read_label(&v->memory[r], &slot, &holds, n, true));
     else if (v->weights_left[r] > 0)
         return sluice__fail(SLUICE_E_SCHEDULE, "rank %d sends a tied gradient before %d of its W",
                             r, v->weights_left[r]);
@@ -120,14 +126,15 @@ static sluice_status run_wait(sluice__verifier *v, int r, const sluice_instructi
                               bool *blocked) {
     const int n                    = v->machine.ranks[r].at;
     const sluice_instruction *post = &v->lists[r][at->post];
+    const sluice_slot slot         = sluice__post_slot(&v->program->rank[r], post);
     const sluice__label holds      = sluice__label_of_edge(post->edge, post->microbatch);
     int transfer;
     *blocked = !sluice__machine_wait(&v->machine, r, &transfer);
     if (*blocked || (post->sends && post->microbatch < 0)) /* permanent bytes */
         return SLUICE_OK;
-    SLUICE__TRY(sluice__read_label(&v->memory[r], sluice__post_slot(post), &holds, n, post->sends));
+    SLUICE__TRY(sluice__read_label(&v->memory[r], &slot, &holds, n, post->sends));
     if (post->sends) return SLUICE_OK;
-    return sluice__write_label(&v->memory[r], sluice__post_slot(post), n, SLUICE_ROLE_OUTPUT);
+    return sluice__write_label(&v->memory[r], &slot, n, SLUICE_ROLE_OUTPUT);
 }
 
 static sluice_status check_whole(const sluice__verifier *v, int r, const sluice_instruction *at) {

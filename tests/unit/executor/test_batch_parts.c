@@ -248,13 +248,13 @@ static void parts_are_kept_as_long_as_layers_ask(void **state) {
         sluice_model *const model       = make_model(with.config);
         sluice_pipeline *const pipeline = make_pipeline(&with, model);
         int count, recomputes = 0;
-        const sluice_instruction *const list =
-            sluice_program_list(&count, sluice_pipeline_program(pipeline), 1);
+        const sluice_program *const program  = sluice_pipeline_program(pipeline);
+        const sluice_instruction *const list = sluice_program_list(&count, program, 1);
         for (int n = 0; n < count; n++) {
             if (list[n].peer >= 0 || list[n].microbatch < 0) continue;
             const size_t samples = list[n].microbatch == 0 ? 3 : 2;
             const size_t bytes   = samples * ROWS * sizeof(float);
-            assert_int_equal(list[n].slots[SLUICE_ROLE_BATCH].bytes,
+            assert_int_equal(sluice_program_slot(program, 1, &list[n], SLUICE_ROLE_BATCH).bytes,
                              needs_part(&list[n], with.config.until) ? bytes : 0);
             recomputes += list[n].kind == SLUICE_INSTRUCTION_RECOMPUTE;
         }

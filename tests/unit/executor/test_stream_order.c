@@ -138,9 +138,10 @@ static void watch(sluice__rank *rank, const sluice_instruction *at) {
     sluice__describe_instruction(words, sizeof words, at);
     pthread_mutex_lock(&world.lock);
     for (int role = 0; role < SLUICE_ROLES && sluice_instruction_computes(at->kind); role++) {
-        const sluice_slot *slot = &at->slots[role];
-        if (slot->bytes > 0)
-            touch_offset(rank, slot->offset, slot->bytes,
+        const sluice_slot slot =
+            sluice_program_slot(rank->pipeline->run.program, rank->index, at, role);
+        if (slot.bytes > 0)
+            touch_offset(rank, slot.offset, slot.bytes,
                          sluice__role_is_written(at->kind, (sluice_role)role) ||
                              role == SLUICE_ROLE_SCRATCH,
                          words);

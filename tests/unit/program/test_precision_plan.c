@@ -58,6 +58,11 @@ static void pair_free(pair *p) {
 
 /* ---- transient buffers ---- */
 
+static size_t bytes_of(const sluice_program *program, int rank, const sluice_instruction *at,
+                       int role) {
+    return sluice_program_slot(program, rank, at, role).bytes;
+}
+
 static void check_slots(const sluice_program *wide, const sluice_program *narrow, int rank) {
     int count, other;
     const sluice_instruction *const a = sluice_program_list(&count, wide, rank);
@@ -69,12 +74,15 @@ static void check_slots(const sluice_program *wide, const sluice_program *narrow
         for (int role = SLUICE_ROLE_INPUT; role <= SLUICE_ROLE_INPUT_GRADIENT; role++) {
             /* Tokens are integers in every precision. */
             const bool tokens = role == SLUICE_ROLE_INPUT && a[n].stage == 0 && a[n].peer < 0;
-            assert_int_equal(b[n].slots[role].bytes, a[n].slots[role].bytes / (tokens ? 1 : 2));
+            assert_int_equal(bytes_of(narrow, rank, &b[n], role),
+                             bytes_of(wide, rank, &a[n], role) / (tokens ? 1 : 2));
         }
-        assert_int_equal(b[n].slots[SLUICE_ROLE_BATCH].bytes, a[n].slots[SLUICE_ROLE_BATCH].bytes);
-        if (a[n].slots[SLUICE_ROLE_OUTPUT].bytes == 0) continue;
+        assert_int_equal(bytes_of(narrow, rank, &b[n], SLUICE_ROLE_BATCH),
+                         bytes_of(wide, rank, &a[n], SLUICE_ROLE_BATCH));
+        if (bytes_of(wide, rank, &a[n], SLUICE_ROLE_OUTPUT) == 0) continue;
         const size_t samples = (size_t)sluice_program_samples(wide, a[n].microbatch);
-        assert_int_equal(b[n].slots[SLUICE_ROLE_OUTPUT].bytes, samples * LENGTH * WIDTH * 2);
+        assert_int_equal(bytes_of(narrow, rank, &b[n], SLUICE_ROLE_OUTPUT),
+                         samples * LENGTH * WIDTH * 2);
     }
 }
 

@@ -53,10 +53,10 @@ static void backward_first(copy *c) {
 
 /* Micro-batch 1's saved tensors overlap micro-batch 0's, which its B still needs. */
 static void overwrite(copy *c) {
-    const int first  = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0);
-    const int second = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
-    own_slots(c, 0, second)[SLUICE_ROLE_SAVED_WEIGHT] =
-        c->lists[0][first].slots[SLUICE_ROLE_SAVED_WEIGHT];
+    const int first         = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0);
+    const int second        = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
+    const sluice_slot saved = slot_of(c, 0, first, SLUICE_ROLE_SAVED_WEIGHT);
+    own_slots(c, 0, second)[SLUICE_ROLE_SAVED_WEIGHT] = saved;
 }
 
 /* A receive arrives where another micro-batch's saved tensors are still needed. */
@@ -64,7 +64,7 @@ static void receive_over(copy *c) {
     const int saver        = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 0);
     const int post         = find_post(c, 1, false, ACTIVATION, 1, 2);
     const int user         = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
-    const sluice_slot live = c->lists[1][saver].slots[SLUICE_ROLE_SAVED_WEIGHT];
+    const sluice_slot live = slot_of(c, 1, saver, SLUICE_ROLE_SAVED_WEIGHT);
     own_slots(c, 1, post)[SLUICE_ROLE_OUTPUT] = live;
     own_slots(c, 1, user)[SLUICE_ROLE_INPUT]  = live;
 }
@@ -73,7 +73,8 @@ static void receive_over(copy *c) {
 static void send_wrong_bytes(copy *c) {
     const int good                          = find_post(c, 0, true, ACTIVATION, 0, 1);
     const int bad                           = find_post(c, 0, true, ACTIVATION, 0, 0);
-    own_slots(c, 0, bad)[SLUICE_ROLE_INPUT] = c->lists[0][good].slots[SLUICE_ROLE_INPUT];
+    const sluice_slot made                  = slot_of(c, 0, good, SLUICE_ROLE_INPUT);
+    own_slots(c, 0, bad)[SLUICE_ROLE_INPUT] = made;
 }
 
 static void skip_wait(copy *c) {
