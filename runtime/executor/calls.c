@@ -57,17 +57,17 @@ static sluice_layer_action *find_action(const sluice_layer_kind *kind, const cha
 
 /* ---- sets ---- */
 
-static int find_set(const program_calls *calls, const sluice_slot *slots, int stage,
-                    sluice__mode mode) {
+static int find_set(const program_calls *calls, const int *row, int stage, sluice__mode mode) {
     for (int k = calls->count - 1; k >= 0; k--) /* the newest is the likeliest */
-        if (calls->sets[k].slots == slots && calls->sets[k].stage == stage &&
+        if (calls->sets[k].row == row && calls->sets[k].stage == stage &&
             calls->sets[k].mode == mode)
             return k;
     return -1;
 }
 
 static sluice_status add_set(program_calls *calls, const sluice_program *program,
-                             const sluice_slot *slots, int stage, sluice__mode mode) {
+                             const sluice__rank_program *mine, const int *row, int stage,
+                             sluice__mode mode) {
     const size_t layers = (size_t)program->layouts[stage].count;
     if (calls->count == calls->capacity) {
         const int capacity = calls->capacity > 0 ? 2 * calls->capacity : 16;
@@ -75,7 +75,7 @@ static sluice_status add_set(program_calls *calls, const sluice_program *program
         calls->capacity = capacity;
     }
     sluice__stage_calls *const set = &calls->sets[calls->count++];
-    *set                           = (sluice__stage_calls){slots, stage, mode, NULL, NULL};
+    *set = (sluice__stage_calls){mine->slots, row, stage, mode, NULL, NULL};
     SLUICE__TRY(sluice__alloc(&set->first, layers, sizeof *set->first));
     return mode == SLUICE__BACKWARD ? sluice__alloc(&set->weight, layers, sizeof *set->weight)
                                     : SLUICE_OK;
@@ -88,11 +88,11 @@ static sluice_status index_program(program_calls *calls, const sluice_program *p
         const sluice_instruction *const at = &mine->list[n];
         calls->of[n]                       = -1;
         if (!sluice__is_compute(at)) continue;
-        const sluice__mode mode  = sluice__mode_of(at, program->trains);
-        const sluice_slot *slots = mine->rows + at->row; /* of an action: all of them */
-        calls->of[n]             = find_set(calls, slots, at->stage, mode);
+        const sluice__mode mode = sluice__mode_of(at, program->trains);
+        const int *row          = mine->rows + at->row;
+        calls->of[n]            = find_set(calls, row, at->stage, mode);
         if (calls->of[n] >= 0) continue;
-        SLUICE__TRY(add_set(calls, program, slots, at->stage, mode));
+        SLUICE__TRY(add_set(calls, program, mine, row, at->stage, mode));
         calls->of[n] = calls->count - 1;
     }
     return SLUICE_OK;
@@ -144,19 +144,18 @@ static void bind_layer(sluice__rank *rank, int layer) {
 }
 
 /* Where a tensor is; NULL if these instructions do not have it. */
-static void *find(const sluice__rank *rank, const sluice_slot *slots, const sluice__spot *spot) {
-    if (!spot->present || slots[spot->role].bytes == 0) return NULL;
-    return rank->arena + slots[spot->role].offset + spot->offset;
+static void *find(const sluice__rank *rank, const sluice__stage_calls *set,
+                  const sluice__spot *spot) {
+    if (!spot->present) return NULL;
+    const sluice_slot slot = set->slots[set->row[spot->role]];
+    return slot.bytes > 0 ? rank->arena + slot.offset + spot->offset : NULL;
 }
 
-static void bind_tables(sluice__call *call, const sluice__rank *rank, const sluice_slot *slots,
-                        const sluice__layer_spots *spots) {
-    for (int k = 0; k < SLUICE_LAYER_SAVED; k++)
-        call->saved[k] = find(rank, slots, &spots->saved[k]);
-    for (int k = 0; k < SLUICE_LAYER_STASH; k++)
-        call->stash[k] = find(rank, slots, &spots->stash[k]);
-    for (int k = 0; k < SLUICE_LAYER_BATCH; k++)
-        call->batch[k] = find(rank, slots, &spots->batch[k]);
+static void bind_tables(sluice__call *call, const sluice__rank *rank,
+                        const sluice__stage_calls *set, const sluice__layer_spots *spots) {
+    for (int k = 0; k < SLUICE_LAYER_SAVED; k++) call->saved[k] = find(rank, set, &spots->saved[k]);
+    for (int k = 0; k < SLUICE_LAYER_STASH; k++) call->stash[k] = find(rank, set, &spots->stash[k]);
+    for (int k = 0; k < SLUICE_LAYER_BATCH; k++) call->batch[k] = find(rank, set, &spots->batch[k]);
 }
 
 /* `scratch`: the one of this action among the layer's spots. */
@@ -172,7 +171,7 @@ static void bind_call(sluice__call *call, sluice__rank *rank, const sluice__stag
     call->action                                = find_action(kind, pipeline->ops->name, which);
     call->is_empty                              = which == ACTION_W && layer->weight_is_empty;
     call->is_empty_in_training                  = which == ACTION_F && layer->forward_is_empty;
-    bind_tables(call, rank, set->slots, spots);
+    bind_tables(call, rank, set, spots);
     call->with = (sluice_layer_call){
         .ops        = pipeline->ops,
         .operations = pipeline->operations,
@@ -182,16 +181,16 @@ static void bind_call(sluice__call *call, sluice__rank *rank, const sluice__stag
         .input_shape =
             sluice_model_layer_input(pipeline->model, index, 1, pipeline->operations->precision),
         .precision       = pipeline->operations->precision,
-        .input           = find(rank, set->slots, &spots->input),
-        .output          = find(rank, set->slots, &spots->output),
-        .output_gradient = find(rank, set->slots, &spots->output_gradient),
-        .input_gradient  = find(rank, set->slots, &spots->input_gradient),
+        .input           = find(rank, set, &spots->input),
+        .output          = find(rank, set, &spots->output),
+        .output_gradient = find(rank, set, &spots->output_gradient),
+        .input_gradient  = find(rank, set, &spots->input_gradient),
         .parameters      = tables->parameters,
         .gradients       = tables->gradients,
         .saved           = call->saved,
         .stash           = call->stash,
         .states          = tables->states,
-        .scratch         = find(rank, set->slots, scratch),
+        .scratch         = find(rank, set, scratch),
         .batch           = call->batch,
     };
 }

@@ -25,6 +25,7 @@ typedef struct sluice__call {
 /* The layers of a stage, for instructions of one kind on the same bytes. */
 typedef struct sluice__stage_calls {
     const sluice_slot *slots;
+    const int *row; /* of slots */
     int stage;
     sluice__mode mode;
     sluice__call *first;  /* [layers]: F or I; of a W alone, W */

@@ -169,9 +169,11 @@ static sluice_status join_stages(sluice_program *program, const sluice__tensor *
 static void free_lists(sluice__rank_program *rank) {
     sluice__free(rank->list);
     sluice__free(rank->rows);
+    sluice__free(rank->slots);
     sluice__free(rank->alive);
     rank->list  = NULL;
     rank->rows  = NULL;
+    rank->slots = NULL;
     rank->alive = NULL;
     rank->count = 0;
 }

@@ -31,9 +31,10 @@ typedef struct sluice__tie {
 typedef struct sluice__rank_program {
     sluice_instruction *list;
     int count;
-    sluice_slot *rows;     /* the list's slots: an action has `width` of them, other instructions
-                            * SLUICE__NARROW */
-    int row_slots, width;  /* length of `rows` */
+    sluice_slot *slots; /* that its instructions use, each once: sluice__slot() */
+    int slot_count;
+    int *rows;             /* of actions: `width` indices of slots each, equal rows once */
+    int row_length, width; /* ints of `rows` */
     sluice__value *values; /* in model order */
     int value_count;
     sluice__tie *ties;
@@ -43,24 +44,23 @@ typedef struct sluice__rank_program {
     sluice_program_bytes bytes;
 } sluice__rank_program;
 
-/* Slots of instructions that are no actions: a post's input or output; a wait has its post's. */
-enum { SLUICE__NARROW = SLUICE_ROLE_OUTPUT + 1 };
-
-static inline int sluice__row_width(const sluice__rank_program *rank,
-                                    const sluice_instruction *at) {
-    return sluice__is_compute(at) ? rank->width : SLUICE__NARROW;
-}
-
-/* Slot k of an instruction of this rank. */
+/* Slot k of an instruction of this rank. The `row` of a post, and of its wait, is the one slot that
+ * is sent from or received into; that of an action is a row of slots. Slot 0 is absent. */
 static inline sluice_slot sluice__slot(const sluice__rank_program *rank,
                                        const sluice_instruction *at, int k) {
-    return k < sluice__row_width(rank, at) ? rank->rows[at->row + k] : (sluice_slot){0, 0};
+    const int only = at->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT;
+    return rank->slots[sluice__is_compute(at) ? rank->rows[at->row + k] : k == only ? at->row : 0];
 }
 
 /* The slot that a post sends from, or receives into. */
 static inline sluice_slot sluice__post_slot(const sluice__rank_program *rank,
                                             const sluice_instruction *post) {
-    return sluice__slot(rank, post, post->sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT);
+    return rank->slots[post->row];
+}
+
+static inline bool sluice__has_row(const sluice__rank_program *rank, const sluice_instruction *at) {
+    return at->row >= 0 && (sluice__is_compute(at) ? at->row <= rank->row_length - rank->width
+                                                   : at->row < rank->slot_count);
 }
 
 struct sluice_program {
@@ -115,8 +115,14 @@ int sluice__use_rank(const sluice_program *program, int use);
  * in the order of uses. -1: there are none. */
 int sluice__tie_edge(const sluice_program *program, int rank, int first);
 
-/* ---- memory/arena.c ---- */
 struct sluice__lowered;
+/* ---- memory/bind.c ---- */
+/* Set the `row` of every instruction of the list, whose transient bytes begin at `base`, and the
+ * slots and rows of the rank. E_HOST_MEMORY. */
+sluice_status sluice__bind_slots(sluice__rank_program *rank, const struct sluice__lowered *lowered,
+                                 size_t base, int width);
+
+/* ---- memory/arena.c ---- */
 /* Take `bytes` from the arena, count them in `*kind`, and return their offset. */
 size_t sluice__take(sluice__rank_program *rank, size_t *kind, size_t bytes);
 /* Offsets of what every rank keeps between steps: parameters, gradients, state. E_HOST_MEMORY. */

@@ -49,9 +49,7 @@ bool sluice__program_check(const sluice_program *program, int rank) {
     if (bytes->transient > bytes->arena || bytes->live > bytes->arena) return false;
     for (int n = 0; n < mine->count; n++) {
         const sluice_instruction *at = &mine->list[n];
-        if (!is_sound(program, mine->list, n) || at->row < 0 ||
-            at->row > mine->row_slots - sluice__row_width(mine, at))
-            return false;
+        if (!is_sound(program, mine->list, n) || !sluice__has_row(mine, at)) return false;
         for (int k = 0; k < program->edges.slot_count; k++) {
             const sluice_slot slot = sluice__slot(mine, at, k);
             if (!fits(&slot, bytes->arena)) return false;

@@ -26,15 +26,27 @@ sluice_status verify_copy(const copy *made, sluice_queues queues) {
     return sluice_program_verify(made->program, lists, made->counts, queues);
 }
 
-sluice_slot *own_slots(copy *in, int r, int n) {
+/* The index of a new slot of rank r. */
+static int add_slot(copy *in, int r, sluice_slot slot) {
+    sluice__rank_program *mine = &in->program->rank[r];
+    assert_ok(sluice__grow(&mine->slots, (size_t)mine->slot_count + 1, sizeof slot));
+    mine->slots[mine->slot_count] = slot;
+    return mine->slot_count++;
+}
+
+void put_slot(copy *in, int r, int n, sluice_role role, sluice_slot slot) {
     sluice__rank_program *mine = &in->program->rank[r];
     sluice_instruction *at     = &in->lists[r][n];
-    const int width = sluice__row_width(mine, at), row = mine->row_slots;
-    mine->row_slots += width;
-    assert_ok(sluice__grow(&mine->rows, (size_t)mine->row_slots, sizeof *mine->rows));
+    const int index = add_slot(in, r, slot), row = mine->row_length, width = mine->width;
+    if (!sluice__is_compute(at)) {
+        at->row = index;
+        return;
+    }
+    mine->row_length += width;
+    assert_ok(sluice__grow(&mine->rows, (size_t)mine->row_length, sizeof *mine->rows));
     memcpy(mine->rows + row, mine->rows + at->row, (size_t)width * sizeof *mine->rows);
-    at->row = row;
-    return mine->rows + row;
+    mine->rows[row + (int)role] = index;
+    at->row                     = row;
 }
 
 sluice_slot slot_of(const copy *in, int r, int n, sluice_role role) {

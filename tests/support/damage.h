@@ -19,9 +19,9 @@ void free_copy(copy *made);
 
 sluice_status verify_copy(const copy *made, sluice_queues queues);
 
-/* Slots of instruction n as a separate, writable copy, until the next call. */
-sluice_slot *own_slots(copy *in, int r, int n);
+/* The slot of instruction n in a role, and another one for this instruction alone. */
 sluice_slot slot_of(const copy *in, int r, int n, sluice_role role);
+void put_slot(copy *in, int r, int n, sluice_role role, sluice_slot slot);
 
 /* Position in rank r's list of the first instruction like this one. */
 int find_instruction(const copy *in, int r, sluice_instruction_kind kind, int stage,

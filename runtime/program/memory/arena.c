@@ -18,12 +18,9 @@
  * Transient buffers are placed by their lifetimes (placement.c). An instruction's slots are ranges
  * of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
  */
-#include <string.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/lower/lowered.h"
-#include "runtime/program/memory/rows.h"
 #include "runtime/program/memory/streams.h"
 
 /* ---- permanent: masters, working copies, gradients, optimizer state, bookkeeping ---- */
@@ -141,67 +138,6 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
 
 /* ---- transient: the lowered list's buffers ---- */
 
-/* Fill in the slots of instruction n, whose uses begin at `*next`. */
-static void fill_row(sluice__rows *rows, const sluice__lowered *lowered, int n, int *next,
-                     size_t base) {
-    sluice_slot *row = sluice__rows_blank(rows);
-    for (; *next < lowered->use_count && lowered->uses[*next].instruction == n; ++*next) {
-        const sluice__use *use = &lowered->uses[*next];
-        row[use->slot].bytes   = use->bytes;
-        row[use->slot].offset =
-            use->buffer >= 0 ? base + lowered->buffers[use->buffer].offset : use->offset;
-    }
-}
-
-/* The rows of a rank: actions' are wide, others' are narrow. */
-typedef struct both_rows {
-    sluice__rows wide, narrow;
-} both_rows;
-
-/* Make a row of slots for every instruction, equal ones once; `row` gets its index. */
-static sluice_status make_rows(both_rows *rows, sluice__rank_program *rank,
-                               const sluice__lowered *lowered, size_t base) {
-    int next = 0;
-    for (int n = 0; n < rank->count; n++) {
-        sluice__rows *of = sluice__is_compute(&rank->list[n]) ? &rows->wide : &rows->narrow;
-        SLUICE__TRY(sluice__rows_grow(of));
-        fill_row(of, lowered, n, &next, base);
-        rank->list[n].row = sluice__rows_keep(of);
-    }
-    return SLUICE_OK;
-}
-
-/* Join the rows, the narrow ones last, and number their slots. */
-static sluice_status join_rows(sluice__rank_program *rank, const both_rows *rows) {
-    const size_t wide   = (size_t)rows->wide.count * (size_t)rows->wide.width;
-    const size_t narrow = (size_t)rows->narrow.count * SLUICE__NARROW;
-    SLUICE__TRY(sluice__alloc(&rank->rows, wide + narrow, sizeof *rank->rows));
-    if (wide > 0) memcpy(rank->rows, rows->wide.slots, wide * sizeof *rank->rows);
-    if (narrow > 0) memcpy(rank->rows + wide, rows->narrow.slots, narrow * sizeof *rank->rows);
-    rank->row_slots = (int)(wide + narrow);
-    for (int n = 0; n < rank->count; n++) {
-        int *row = &rank->list[n].row;
-        *row     = sluice__is_compute(&rank->list[n]) ? *row * rank->width
-                                                      : (int)wide + *row * SLUICE__NARROW;
-    }
-    return SLUICE_OK;
-}
-
-static sluice_status bind_slots(sluice__rank_program *rank, const sluice__lowered *lowered,
-                                size_t base, int width) {
-    both_rows rows       = {{.width = width}, {.width = SLUICE__NARROW}};
-    sluice_status status = SLUICE_OK;
-    rank->width          = width;
-    SLUICE__TRY_OUT(make_rows(&rows, rank, lowered, base));
-    SLUICE__TRY_OUT(join_rows(rank, &rows));
-out:
-    sluice__free(rows.wide.slots);
-    sluice__free(rows.wide.table);
-    sluice__free(rows.narrow.slots);
-    sluice__free(rows.narrow.table);
-    return status;
-}
-
 static void bind_ties(const sluice_program *program, sluice__rank_program *rank,
                       const sluice__lowered *lowered, size_t base) {
     for (int t = 0; t < rank->tie_count; t++)
@@ -245,7 +181,7 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     rank->list    = lowered->list; /* shrunk to its length */
     rank->count   = lowered->count;
     lowered->list = NULL;
-    SLUICE__TRY(bind_slots(rank, lowered, base, program->edges.slot_count));
+    SLUICE__TRY(sluice__bind_slots(rank, lowered, base, program->edges.slot_count));
     if (program->trains && program->model) bind_ties(program, rank, lowered, base);
     SLUICE__TRY(order_streams(rank));
     rank->bytes.transient = total;

@@ -113,11 +113,10 @@ static sluice_status check_edge(const sluice__verifier *v, int r, int n) {
 static sluice_status check_row(const sluice__verifier *v, int r, int n) {
     const sluice_instruction *at     = &v->lists[r][n];
     const sluice__rank_program *mine = &v->program->rank[r];
-    if (at->row >= 0 && at->row <= mine->row_slots - sluice__row_width(mine, at)) return SLUICE_OK;
-    return sluice__fail(
-        SLUICE_E_SCHEDULE,
-        "instruction %d of rank %d has row %d of slots; the program's have %d slots", n, r, at->row,
-        mine->row_slots);
+    if (sluice__has_row(mine, at)) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_SCHEDULE,
+                        "instruction %d of rank %d has row %d of slots, which does not exist", n, r,
+                        at->row);
 }
 
 static sluice_status check_instruction(const sluice__verifier *v, unsigned char *done, int r,

@@ -119,7 +119,7 @@ static void overwrite_sent(copy *c) {
     const int post         = find_carrier(c, 0, SKIP, 0);
     const int second       = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
     const sluice_slot sent = slot_of(c, 0, post, SLUICE_ROLE_INPUT);
-    own_slots(c, 0, second)[SLUICE_ROLE_SAVED_WEIGHT] = sent;
+    put_slot(c, 0, second, SLUICE_ROLE_SAVED_WEIGHT, sent);
 }
 
 /* Stage 3 overwrites what arrives over the skip for the next micro-batch. */
@@ -127,8 +127,8 @@ static void overwrite_received(copy *c) {
     const int post  = find_carrier(c, 3, SKIP, 1);
     const int first = find_instruction(c, 3, SLUICE_INSTRUCTION_BACKWARD, 3, 0);
     assert_true(post < first);
-    const sluice_slot received                  = slot_of(c, 3, post, SLUICE_ROLE_OUTPUT);
-    own_slots(c, 3, first)[SLUICE_ROLE_SCRATCH] = received;
+    const sluice_slot received = slot_of(c, 3, post, SLUICE_ROLE_OUTPUT);
+    put_slot(c, 3, first, SLUICE_ROLE_SCRATCH, received);
 }
 
 /* Stage 0's output for stage 3, its last slot, lies over the scratch of the same F. */

@@ -56,7 +56,7 @@ static void overwrite(copy *c) {
     const int first         = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0);
     const int second        = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
     const sluice_slot saved = slot_of(c, 0, first, SLUICE_ROLE_SAVED_WEIGHT);
-    own_slots(c, 0, second)[SLUICE_ROLE_SAVED_WEIGHT] = saved;
+    put_slot(c, 0, second, SLUICE_ROLE_SAVED_WEIGHT, saved);
 }
 
 /* A receive arrives where another micro-batch's saved tensors are still needed. */
@@ -65,16 +65,16 @@ static void receive_over(copy *c) {
     const int post         = find_post(c, 1, false, ACTIVATION, 1, 2);
     const int user         = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
     const sluice_slot live = slot_of(c, 1, saver, SLUICE_ROLE_SAVED_WEIGHT);
-    own_slots(c, 1, post)[SLUICE_ROLE_OUTPUT] = live;
-    own_slots(c, 1, user)[SLUICE_ROLE_INPUT]  = live;
+    put_slot(c, 1, post, SLUICE_ROLE_OUTPUT, live);
+    put_slot(c, 1, user, SLUICE_ROLE_INPUT, live);
 }
 
 /* What is sent is not what was made. */
 static void send_wrong_bytes(copy *c) {
-    const int good                          = find_post(c, 0, true, ACTIVATION, 0, 1);
-    const int bad                           = find_post(c, 0, true, ACTIVATION, 0, 0);
-    const sluice_slot made                  = slot_of(c, 0, good, SLUICE_ROLE_INPUT);
-    own_slots(c, 0, bad)[SLUICE_ROLE_INPUT] = made;
+    const int good         = find_post(c, 0, true, ACTIVATION, 0, 1);
+    const int bad          = find_post(c, 0, true, ACTIVATION, 0, 0);
+    const sluice_slot made = slot_of(c, 0, good, SLUICE_ROLE_INPUT);
+    put_slot(c, 0, bad, SLUICE_ROLE_INPUT, made);
 }
 
 static void skip_wait(copy *c) {
@@ -103,8 +103,10 @@ static void leave_out(copy *c) {
 }
 
 static void write_parameters(copy *c) {
-    own_slots(c, 0, find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0))[SLUICE_ROLE_OUTPUT]
-        .offset = 0;
+    const int first  = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 0);
+    sluice_slot slot = slot_of(c, 0, first, SLUICE_ROLE_OUTPUT);
+    slot.offset      = 0;
+    put_slot(c, 0, first, SLUICE_ROLE_OUTPUT, slot);
 }
 
 static void update_early(copy *c) {

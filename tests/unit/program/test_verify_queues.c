@@ -323,7 +323,10 @@ static bool carry_another(copy *c, int r, uint64_t *random) {
 static bool shrink_slot(copy *c, int r, uint64_t *random) {
     const int post = pick(random, c, r, is_post);
     if (post < 0) return false;
-    own_slots(c, r, post)[c->lists[r][post].sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT].bytes--;
+    const sluice_role role = c->lists[r][post].sends ? SLUICE_ROLE_INPUT : SLUICE_ROLE_OUTPUT;
+    sluice_slot slot       = slot_of(c, r, post, role);
+    slot.bytes--;
+    put_slot(c, r, post, role, slot);
     return true;
 }
 
