@@ -300,7 +300,7 @@ SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
 
 typedef struct sluice_rank_times {
     double *begin, *end;  /* per instruction; each begins where the one before it ends */
-    bool *critical;       /* per instruction: on the critical path */
+    uint8_t *critical;    /* a bit per instruction: sluice_is_critical(); NULL: unknown */
     double busy;          /* time in compute instructions */
     double first, last;   /* begin of the first compute instruction, end of the last */
     double inner_idle;    /* idle share between first and last */
@@ -310,12 +310,11 @@ typedef struct sluice_rank_times {
 /* One transfer of the step, before the drain: transfers of ties are not among them. Kept small. */
 typedef struct sluice_transfer_times {
     double begin, end;
-    int edge, microbatch;
     int sender_at, receiver_at; /* instructions of `from` and of `to` that wait for it */
     int16_t from, to;           /* ranks */
-    int16_t stage;              /* the producer */
-    uint8_t payload;            /* a sluice_payload */
-    bool critical;
+    int16_t edge;               /* what is carried: sluice_program_edge() */
+    uint8_t payload;            /* a sluice_payload, the edge's */
+    bool critical;              /* on the critical path */
 } sluice_transfer_times;
 
 typedef struct sluice_simulation {
@@ -331,6 +330,10 @@ typedef struct sluice_simulation {
     int critical_actions, critical_transfers;
 } sluice_simulation;
 
+/* Whether instruction n of a rank is on the critical path. */
+SLUICE_API bool sluice_is_critical(const sluice_rank_times *rank, int n);
+SLUICE_API int sluice_transfer_microbatch(const sluice_program *program,
+                                          const sluice_transfer_times *transfer);
 /* When a transfer was posted by its sender, or by its receiver. */
 SLUICE_API double sluice_transfer_posted(const sluice_simulation *simulation,
                                          const sluice_program *program,

@@ -94,8 +94,6 @@ static sluice_transfer_times times_of(const sight *seen) {
     return (sluice_transfer_times){.from        = (int16_t)seen->from,
                                    .to          = (int16_t)seen->send->peer,
                                    .payload     = (uint8_t)seen->send->payload,
-                                   .stage       = (int16_t)seen->send->stage,
-                                   .microbatch  = seen->send->microbatch,
                                    .edge        = seen->send->edge,
                                    .sender_at   = seen->sender_at,
                                    .receiver_at = seen->receiver_at,
@@ -107,7 +105,7 @@ static int compare_transfers(const void *left, const void *right) {
     const sluice_transfer_times *const a = left, *const b = right;
     if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
     if (a->from != b->from) return a->from < b->from ? -1 : 1;
-    return (a->microbatch > b->microbatch) - (a->microbatch < b->microbatch);
+    return (a->sender_at > b->sender_at) - (a->sender_at < b->sender_at);
 }
 
 static sluice_status measure_transfers(measurement *m) {

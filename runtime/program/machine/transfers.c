@@ -61,23 +61,22 @@ static void number_posts(sluice__transfers *transfers) {
         }
 }
 
-/* Describe each transfer by its send, or by its receive if there is no send. */
+const sluice_instruction *sluice__transfer_post(const sluice__transfers *transfers, int t) {
+    const sluice_transfer_times *times = &transfers->times[t];
+    return times->sender_at >= 0 ? &transfers->lists[times->from][times->sender_at]
+                                 : &transfers->lists[times->to][times->receiver_at];
+}
+
 static void describe_transfers(sluice__transfers *transfers) {
     for (int q = 0; q < transfers->queue_count; q++) {
         const sluice__queue *queue = &transfers->queues[q];
         const int end              = queue->first + sluice__queue_length(queue);
         for (int t = queue->first; t < end; t++) {
-            sluice_transfer_times *times   = &transfers->times[t];
-            const sluice_instruction *post = times->sender_at >= 0
-                                                 ? &transfers->lists[queue->from][times->sender_at]
-                                                 : &transfers->lists[queue->to][times->receiver_at];
-            const sluice_edge *edge        = &transfers->edges->list[post->edge].is;
-            times->from                    = (int16_t)queue->from;
-            times->to                      = (int16_t)queue->to;
-            times->payload                 = (uint8_t)edge->payload;
-            times->stage                   = (int16_t)edge->producer;
-            times->microbatch              = post->microbatch;
-            times->edge                    = post->edge;
+            sluice_transfer_times *times = &transfers->times[t];
+            times->from                  = (int16_t)queue->from;
+            times->to                    = (int16_t)queue->to;
+            times->edge                  = sluice__transfer_post(transfers, t)->edge;
+            times->payload               = (uint8_t)transfers->edges->list[times->edge].is.payload;
         }
     }
 }

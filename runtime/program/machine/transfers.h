@@ -52,6 +52,9 @@ static inline int sluice__transfer_of(const sluice__transfers *transfers,
     return sluice__queue_of(transfers, at)->first + at->transfer;
 }
 
+/* The post that describes transfer `t`: its send, or its receive if there is no send. */
+const sluice_instruction *sluice__transfer_post(const sluice__transfers *transfers, int t);
+
 /* Turn every `sender_at` and `receiver_at` from the post into the wait for it. */
 void sluice__transfers_name_waits(sluice__transfers *transfers);
 

@@ -4,6 +4,11 @@
 
 #include "runtime/program/compiled.h"
 
+int sluice_transfer_microbatch(const sluice_program *program,
+                               const sluice_transfer_times *transfer) {
+    return program->rank[transfer->from].list[transfer->sender_at].microbatch;
+}
+
 double sluice_transfer_posted(const sluice_simulation *simulation, const sluice_program *program,
                               const sluice_transfer_times *transfer, bool by_sender) {
     const int r    = by_sender ? transfer->from : transfer->to;

@@ -16,13 +16,21 @@ typedef struct walk {
     int transfer; /* or the transfer; -1 */
 } walk;
 
+static void mark(sluice_rank_times *times, int n) {
+    times->critical[n / 8] = (uint8_t)(times->critical[n / 8] | 1u << n % 8);
+}
+
+bool sluice_is_critical(const sluice_rank_times *rank, int n) {
+    return rank->critical && (rank->critical[n / 8] >> n % 8 & 1) != 0;
+}
+
 /* Step back from an instruction. */
 static void leave_instruction(walk *path) {
     sluice_rank_times *times     = &path->result->rank[path->rank];
     const sluice__transfers *all = &path->machine->transfers;
     const sluice_instruction *at = &all->lists[path->rank][path->at];
     const double lasts           = times->end[path->at] - times->begin[path->at];
-    times->critical[path->at]    = true;
+    mark(times, path->at);
     if (at->kind == SLUICE_INSTRUCTION_WAIT && lasts > 0) {
         path->transfer = sluice__transfer_of(all, at);
         return;

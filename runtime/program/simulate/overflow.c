@@ -34,12 +34,13 @@ static sluice_status check_transfers(const sluice__transfers *all) {
     for (int t = 0; t < all->count; t++) {
         const sluice_transfer_times *times = &all->times[t];
         if (isfinite(times->end) || !isfinite(times->begin)) continue;
+        const sluice_edge *edge = &all->edges->list[times->edge].is;
         sluice__fail(SLUICE_E_ARGUMENT,
                      "the costs " MORE_THAN
                      ", when the %s of stage %d and micro-batch %d goes from "
                      "rank %d to rank %d",
-                     DBL_MAX, sluice_payload_name(times->payload), times->stage, times->microbatch,
-                     times->from, times->to);
+                     DBL_MAX, sluice_payload_name(edge->payload), edge->producer,
+                     sluice__transfer_post(all, t)->microbatch, times->from, times->to);
         return give_smaller_costs();
     }
     return SLUICE_OK;

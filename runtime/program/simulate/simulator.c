@@ -53,7 +53,8 @@ sluice__duration sluice__transfer_duration(const sluice_program *program,
 static sluice__duration duration_of(const void *context, const sluice__transfers *all, int t) {
     const simulator *sim               = context;
     const sluice_transfer_times *times = &all->times[t];
-    return sluice__transfer_duration(sim->program, sim->costs, times->edge, times->microbatch);
+    return sluice__transfer_duration(sim->program, sim->costs, times->edge,
+                                     sluice__transfer_post(all, t)->microbatch);
 }
 
 /* Whether the size of any transfer matters. */
@@ -247,7 +248,7 @@ static sluice_status make_rank(simulator *sim, int r) {
     /* Each instruction begins where the one before it ends. */
     SLUICE__TRY(sluice__alloc(&rank->begin, count + 1, sizeof *rank->begin));
     rank->end = rank->begin + 1;
-    return sluice__alloc(&rank->critical, count, sizeof *rank->critical);
+    return sluice__alloc(&rank->critical, count / 8 + 1, sizeof *rank->critical);
 }
 
 static sluice_status prepare(simulator *sim) {

@@ -38,7 +38,7 @@ static void add_spans(sluice_timeline_rank *rank, finder *find, const sluice_ins
                                            .microbatch = list[i].microbatch,
                                            .begin      = times->begin[i],
                                            .end        = times->end[i],
-                                           .critical   = times->critical && times->critical[i]};
+                                           .critical   = sluice_is_critical(times, i)};
         remember(find, &span, rank->span_count);
         rank->spans[rank->span_count++] = span;
     }
@@ -90,14 +90,15 @@ static void add_flows(sluice_timeline *timeline, const finder *find, const sluic
     for (int t = 0; simulation->transfers && t < simulation->transfer_count; t++) {
         const sluice_transfer_times *const times = &simulation->transfers[t];
         const sluice_edge *const edge            = &program->edges.list[times->edge].is;
+        const int microbatch                     = sluice_transfer_microbatch(program, times);
         timeline->flows[timeline->flow_count++]  = (sluice_timeline_flow){
              .from       = times->from,
              .to         = times->to,
-             .producer   = find_span(find, edge->payload, edge->producer, times->microbatch),
-             .consumer   = find_span(find, edge->payload, edge->consumer, times->microbatch),
+             .producer   = find_span(find, edge->payload, edge->producer, microbatch),
+             .consumer   = find_span(find, edge->payload, edge->consumer, microbatch),
              .payload    = (sluice_payload)times->payload,
-             .stage      = times->stage,
-             .microbatch = times->microbatch,
+             .stage      = edge->producer,
+             .microbatch = microbatch,
              .begin      = times->begin,
              .end        = times->end,
              .exposed    = sluice_transfer_blocked(simulation, times, false),

@@ -17,7 +17,8 @@ typedef struct merge {
 static bool is_before(const merge *queues, int a, int b) {
     const sluice_transfer_times *x = &queues->times[queues->next[a]];
     const sluice_transfer_times *y = &queues->times[queues->next[b]];
-    const bool x_is_last = x->microbatch < 0, y_is_last = y->microbatch < 0;
+    const bool x_is_last           = x->payload == SLUICE_PAYLOAD_TIE,
+               y_is_last           = y->payload == SLUICE_PAYLOAD_TIE;
     if (x_is_last != y_is_last) return y_is_last;
     if (x->begin != y->begin) return x->begin < y->begin;
     return a < b;
@@ -87,7 +88,7 @@ sluice_status sluice__take_transfers(sluice_simulation *result, sluice__transfer
     result->transfer_count = transfers->count;
     transfers->times       = NULL;
     while (result->transfer_count > 0 &&
-           result->transfers[result->transfer_count - 1].microbatch < 0)
+           result->transfers[result->transfer_count - 1].payload == SLUICE_PAYLOAD_TIE)
         result->transfer_count--;
 out:
     sluice__free(order);

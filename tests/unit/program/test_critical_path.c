@@ -20,7 +20,8 @@ static void assert_path(const char *what, const sluice_program *program,
         int count;
         const sluice_instruction *list = sluice_program_list(&count, program, r);
         for (int n = 0; n < count; n++) {
-            if (!simulation->rank[r].critical[n] || !sluice_instruction_computes(list[n].kind))
+            if (!sluice_is_critical(&simulation->rank[r], n) ||
+                !sluice_instruction_computes(list[n].kind))
                 continue;
             compute += simulation->rank[r].end[n] - simulation->rank[r].begin[n];
             actions++;
@@ -126,11 +127,12 @@ typedef struct expected_transfer {
 static void assert_transfer(const sluice_program *program, const sluice_simulation *simulation,
                             int t, const expected_transfer *want) {
     const sluice_transfer_times *got = &simulation->transfers[t];
+    const int stage                  = sluice_program_edge(program, got->edge).producer;
+    const int microbatch             = sluice_transfer_microbatch(program, got);
     if (got->from != want->from || got->to != want->to || got->payload != want->payload ||
-        got->stage != want->stage || got->microbatch != want->microbatch ||
-        got->critical != want->critical)
+        stage != want->stage || microbatch != want->microbatch || got->critical != want->critical)
         fail_msg("transfer %d -> %d of stage %d, micro-batch %d%s; expected %d -> %d, %d, %d%s",
-                 got->from, got->to, got->stage, got->microbatch, got->critical ? ", critical" : "",
+                 got->from, got->to, stage, microbatch, got->critical ? ", critical" : "",
                  want->from, want->to, want->stage, want->microbatch,
                  want->critical ? ", critical" : "");
     assert_near("sent", sluice_transfer_posted(simulation, program, got, true), want->sent);
@@ -191,8 +193,10 @@ static void transfers_come_in_the_order_in_which_they_begin(void **state) {
                 assert_true(at->begin >=
                             sluice_transfer_posted(simulation, program, at, sender != 0));
             assert_true(at->end >= at->begin);
-            assert_false(seen[at->payload][at->stage][at->microbatch]);
-            seen[at->payload][at->stage][at->microbatch] = true;
+            bool *const here = &seen[at->payload][sluice_program_edge(program, at->edge).producer]
+                                    [sluice_transfer_microbatch(program, at)];
+            assert_false(*here);
+            *here = true;
         }
         sluice_simulation_free(simulation);
         sluice_program_free(program);
