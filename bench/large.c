@@ -141,10 +141,15 @@ int main(int argc, char **argv) {
     static const setting large[] = {
         {"1f1b", 256, 2048}, {"zb1p", 256, 2048}, {"interleaved", 128, 1024}, {"zbv", 128, 1024}};
     static const setting small[] = {{"1f1b", 8, 64}, {"zbv", 8, 64}};
-    const bool quick             = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    const setting *const rows    = quick ? small : large;
-    const int count = quick ? sizeof small / sizeof *small : sizeof large / sizeof *large;
-    bool good       = true;
+    const bool quick             = argc == 2 && strcmp(argv[1], "--quick") == 0;
+    const bool asked             = argc == 4;
+    const setting one            = {asked ? argv[1] : NULL, asked ? atoi(argv[2]) : 0,
+                         asked ? atoi(argv[3]) : 0};
+    const setting *const rows = asked ? &one : quick ? small : large;
+    const int count           = asked   ? 1
+                                : quick ? sizeof small / sizeof *small
+                                        : sizeof large / sizeof *large;
+    bool good                 = true;
     bench_begin("Large schedules: memory and time per action");
     printf(
         "Peak resident memory in bytes per action, while the schedule is generated, compiled,\n"

@@ -9,6 +9,11 @@
 #include "runtime/program/memory/placement.h"
 #include "sluice/program.h"
 
+/* Large programs have a hundred million of them. */
+_Static_assert(sizeof(sluice_instruction) == 28, "an instruction takes 28 bytes");
+_Static_assert(sizeof(sluice_transfer_times) == 32, "a transfer takes 32 bytes");
+_Static_assert((int)SLUICE_MAX_STAGES <= INT16_MAX, "ranks and stages have 16 bits");
+
 /* A parameter on a rank, shared by all its uses there. Offsets are into the arena. */
 typedef struct sluice__value {
     int use;       /* its first use on this rank */

@@ -322,6 +322,24 @@ static void random_edges_compile_and_run(void **state) {
     }
 }
 
+static void more_edges_than_an_instruction_can_name_are_refused(void **state) {
+    (void)state;
+    enum { TENSORS = 16384 };
+    sluice_program *program              = NULL;
+    const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_schedule *schedule            = generate_schedule("1f1b", 2, 1);
+    sluice__tensor *tensors              = calloc(TENSORS, sizeof *tensors);
+    assert_non_null(tensors);
+    for (int k = 0; k < TENSORS; k++) tensors[k] = (sluice__tensor){0, 1, 256, 0};
+    assert_int_equal(sluice__program_compile_edges(&program, schedule, tensors, TENSORS, &options),
+                     SLUICE_E_UNSUPPORTED);
+    assert_string_equal(sluice_last_error()->what,
+                        "stages pass 32768 tensors to each other; a program has at most 32767");
+    assert_null(program);
+    free(tensors);
+    sluice_schedule_free(schedule);
+}
+
 static void bad_edges_are_refused(void **state) {
     (void)state;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
@@ -345,6 +363,7 @@ int main(void) {
         cmocka_unit_test(latencies_overlap_and_bytes_do_not),
         cmocka_unit_test(one_queue_has_one_order),
         cmocka_unit_test(random_edges_compile_and_run),
+        cmocka_unit_test(more_edges_than_an_instruction_can_name_are_refused),
         cmocka_unit_test(bad_edges_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
