@@ -3,8 +3,9 @@
  * large.c -- bytes and seconds per action of large schedules: generated, compiled (lowered,
  * planned, verified), simulated and drawn, as `sluice simulate` does. Prints Markdown.
  *
- *   large            p = 256, m = 2048, and a few with stages that share a rank:
- * bench/results/large-*.md large --quick    p = 8, m = 64
+ *   large                  up to p = 256 and m = 2048: bench/results/large-*.md
+ *   large SCHEDULE P M     one
+ *   large --quick          p = 8, m = 64
  *
  * A row is a process of its own. `peak` is the largest resident memory, per action, while that part
  * runs; what stays of earlier parts is in it.
@@ -143,8 +144,8 @@ int main(int argc, char **argv) {
     static const setting small[] = {{"1f1b", 8, 64}, {"zbv", 8, 64}};
     const bool quick             = argc == 2 && strcmp(argv[1], "--quick") == 0;
     const bool asked             = argc == 4;
-    const setting one            = {asked ? argv[1] : NULL, asked ? atoi(argv[2]) : 0,
-                         asked ? atoi(argv[3]) : 0};
+    const setting one = {asked ? argv[1] : NULL, asked ? (int)strtol(argv[2], NULL, 10) : 0,
+                         asked ? (int)strtol(argv[3], NULL, 10) : 0};
     const setting *const rows = asked ? &one : quick ? small : large;
     const int count           = asked   ? 1
                                 : quick ? sizeof small / sizeof *small

@@ -33,9 +33,18 @@ static void entries_agree_with_hand_calculation(void **state) {
         double step, rows[2][SLUICE_LEDGER_ENTRIES];
     } table[] = {
         /*                                 F  I  W  again  up   down transfer update idle send */
-        {"gpipe", false, 20, {{2, 4, 6, 0, 0, 6.5, 0.5, 1, 0, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 5, 0.5}}},
-        {"1f1b", true, 21, {{2, 4, 6, 4, 0, 3.5, 0.5, 1, 0, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 6, 0.5}}},
-        {"zb1p", false, 16, {{2, 4, 6, 0, 0, 2.5, 0.5, 1, 0, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 1.5, 0}}},
+        {"gpipe",
+         false,
+         20,
+         {{2, 4, 6, 0, 0, 6.5, 0.5, 1, 0, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 5, 0.5}}},
+        {"1f1b",
+         true,
+         21,
+         {{2, 4, 6, 4, 0, 3.5, 0.5, 1, 0, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 6, 0.5}}},
+        {"zb1p",
+         false,
+         16,
+         {{2, 4, 6, 0, 0, 2.5, 0.5, 1, 0, 0}, {2, 4, 6, 0, 1, 0, 0.5, 1, 1.5, 0}}},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         const bool recompute[2]         = {table[k].recompute, false};
