@@ -67,9 +67,8 @@ static int transfer_before(const walk *path, int t) {
     const sluice__transfers *all       = &path->machine->transfers;
     const sluice_transfer_times *times = &all->times[t];
     if (path->machine->queues == SLUICE_QUEUES_PER_CHANNEL) return t - 1; /* of the same channel */
-    const int before = find_before(path, times->from, all->times[t].sender_at, times->begin);
-    return before >= 0 ? before
-                       : find_before(path, times->to, all->times[t].receiver_at, times->begin);
+    const int before = find_before(path, times->from, times->sender_at, times->begin);
+    return before >= 0 ? before : find_before(path, times->to, times->receiver_at, times->begin);
 }
 
 /* Posts that are issued as one are adjacent, so that any of them begins with the last one. */
@@ -89,8 +88,8 @@ static void leave_transfer(walk *path) {
     if (!times->critical && times->end > times->begin) path->result->critical_transfers++;
     times->critical = true;
     path->result->critical_transfer += times->end - times->begin;
-    if (leave_by_post(path, times->from, all->times[t].sender_at, times->begin)) return;
-    if (leave_by_post(path, times->to, all->times[t].receiver_at, times->begin)) return;
+    if (leave_by_post(path, times->from, times->sender_at, times->begin)) return;
+    if (leave_by_post(path, times->to, times->receiver_at, times->begin)) return;
     path->transfer = transfer_before(path, t);
     if (path->transfer < 0) path->at = -1; /* impossible: something allowed it to begin */
 }

@@ -11,8 +11,8 @@ typedef struct alone {
 
 static const sluice_instruction *post_of(const sluice__verifier *v, const sluice__queue *queue,
                                          int k, bool sends) {
-    const sluice__transfers *all = &v->machine.transfers;
-    const int at                 = (sends ? all->send_at : all->receive_at)[queue->first + k];
+    const sluice_transfer_times *times = &v->machine.transfers.times[queue->first + k];
+    const int at                       = sends ? times->sender_at : times->receiver_at;
     return at < 0 ? NULL : &v->lists[sends ? queue->from : queue->to][at];
 }
 

@@ -190,8 +190,8 @@ static void event_destroy(sluice_event *event) {
 static void touch_posted(const sluice_stream *stream) {
     const sluice_instruction *const at = sluice__where()->at;
     if (!me || !at || stream != me->transfers || !sluice__is_post(at)) return;
-    const sluice_slot *const slot = sluice__post_slot(at);
-    touch(stream, me->arena + slot->offset, slot->bytes, !at->sends,
+    const sluice_slot slot = sluice__post_slot(&me->pipeline->run.program->rank[me->index], at);
+    touch(stream, me->arena + slot.offset, slot.bytes, !at->sends,
           at->sends ? "the post of a send" : "the post of a receive");
 }
 

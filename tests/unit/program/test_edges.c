@@ -133,10 +133,8 @@ static void overwrite_received(copy *c) {
 
 /* Stage 0's output for stage 3, its last slot, lies over the scratch of the same F. */
 static void write_over_scratch(copy *c) {
-    const int at             = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
-    sluice_slot *const slots = own_slots(c, 0, at);
-
-    slots[SLUICE_ROLE_SCRATCH] = slots[SLUICE_ROLES];
+    const int at = find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1);
+    put_slot(c, 0, at, SLUICE_ROLE_SCRATCH, slot_of(c, 0, at, (sluice_role)SLUICE_ROLES));
 }
 
 static void carry_another_edge(copy *c) {

@@ -139,27 +139,22 @@ static void receive_early(copy *c) {
 
 /* The output of a middle stage lies over the input that the same F reads. */
 static void output_over_input(copy *c) {
-    const int at       = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
-    sluice_slot *slots = own_slots(c, 1, at);
-
-    slots[SLUICE_ROLE_OUTPUT] = slots[SLUICE_ROLE_INPUT];
+    const int at = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 1);
+    put_slot(c, 1, at, SLUICE_ROLE_OUTPUT, slot_of(c, 1, at, SLUICE_ROLE_INPUT));
 }
 
 /* The same in a backward, over half of it only. */
 static void gradient_over_gradient(copy *c) {
-    const int at       = find_instruction(c, 1, SLUICE_INSTRUCTION_BACKWARD, 1, 1);
-    sluice_slot *slots = own_slots(c, 1, at);
-
-    slots[SLUICE_ROLE_INPUT_GRADIENT] = slots[SLUICE_ROLE_OUTPUT_GRADIENT];
-    slots[SLUICE_ROLE_INPUT_GRADIENT].offset += slots[SLUICE_ROLE_OUTPUT_GRADIENT].bytes / 2;
+    const int at     = find_instruction(c, 1, SLUICE_INSTRUCTION_BACKWARD, 1, 1);
+    sluice_slot slot = slot_of(c, 1, at, SLUICE_ROLE_OUTPUT_GRADIENT);
+    slot.offset += slot.bytes / 2;
+    put_slot(c, 1, at, SLUICE_ROLE_INPUT_GRADIENT, slot);
 }
 
 /* What F saves lies over its output. */
 static void saved_over_output(copy *c) {
-    const int at       = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
-    sluice_slot *slots = own_slots(c, 1, at);
-
-    slots[SLUICE_ROLE_SAVED_WEIGHT] = slots[SLUICE_ROLE_OUTPUT];
+    const int at = find_instruction(c, 1, SLUICE_INSTRUCTION_FORWARD, 1, 2);
+    put_slot(c, 1, at, SLUICE_ROLE_SAVED_WEIGHT, slot_of(c, 1, at, SLUICE_ROLE_OUTPUT));
 }
 
 static void post_after_itself(copy *c) {
