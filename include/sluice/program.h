@@ -289,8 +289,9 @@ SLUICE_API int sluice_program_peak_activations(const sluice_program *program, in
  * every send has a receive, strict rendezvous in `queues` cannot deadlock, and no slot is read
  * before it is written or overwritten while live. E_SCHEDULE names the first thing that is wrong
  * (a deadlock as the chain of ranks that wait for each other); E_HOST_MEMORY.
- * sluice_program_compile() calls it; it is public for custom lists, and to find out whether a
- * program would also run over other queues than those that it was compiled for.
+ * sluice_program_compile() calls it; it is public for custom lists, whose rows are the program's,
+ * and to find out whether a program would also run over other queues than those that it was
+ * compiled for.
  */
 SLUICE_API sluice_status sluice_program_verify(const sluice_program *program,
                                                const sluice_instruction *const *lists,
