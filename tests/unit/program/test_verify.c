@@ -157,6 +157,14 @@ static void saved_over_output(copy *c) {
     put_slot(c, 1, at, SLUICE_ROLE_SAVED_WEIGHT, slot_of(c, 1, at, SLUICE_ROLE_OUTPUT));
 }
 
+static void use_no_row(copy *c) {
+    c->lists[0][find_instruction(c, 0, SLUICE_INSTRUCTION_FORWARD, 0, 1)].row = 1 << 20;
+}
+
+static void use_no_slot(copy *c) {
+    c->lists[0][find_post(c, 0, true, ACTIVATION, 0, 1)].row = -1;
+}
+
 static void post_after_itself(copy *c) {
     const int post          = find_post(c, 0, true, ACTIVATION, 0, 1);
     c->lists[0][post].after = post;
@@ -167,6 +175,10 @@ static const struct damage {
     void (*plant)(copy *);
     const char *says; /* `*` stands for anything */
 } damages[] = {
+    {"a row that does not exist", use_no_row,
+     "instruction * of rank 0 has row 1048576 of slots, which does not exist"},
+    {"a slot that does not exist", use_no_slot,
+     "instruction * of rank 0 has row -1 of slots, which does not exist"},
     {"a send is missing", miss_send, "1RECV_F3 of rank 1 has no send on rank 0"},
     {"receives in another order", cross_payloads,
      "transfer 1 from rank 0 to rank 1: the send is 0SEND_F1 (256 bytes), the receive is 1RECV_F2 "
