@@ -16,6 +16,7 @@
  *   virtual    devices that only take time                    virtual.h
  *   profile    costs of layers -> costs of stages             profile.h
  *   files      corpora, weights                               data.h, file.h
+ *   version    of the headers and of the library              version.h
  *
  * Rules that hold for every function:
  *   - Output parameters come first. On failure they are left untouched.
@@ -52,9 +53,7 @@
 #include "sluice/timeline.h"
 #include "sluice/train.h"
 #include "sluice/transports.h"
+#include "sluice/version.h"
 #include "sluice/virtual.h"
-
-/* "0.1.0". */
-SLUICE_API const char *sluice_version(void);
 
 #endif

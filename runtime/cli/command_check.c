@@ -10,6 +10,8 @@ static const cli_option_table tables[] = {
     {tool_options, 0, 2, NULL},
     {0}};
 
+const cli_command_line command_check_line = {CLI_CHECK, tables};
+
 /* ---- what was proven, in numbers ---- */
 
 typedef struct counts {
@@ -116,7 +118,7 @@ static int check(const tool_choice *choice, const sluice_schedule *schedule) {
 int command_check(const cli_command *command, int argc, char **argv) {
     tool_choice choice        = {.transport = "local"};
     sluice_schedule *schedule = NULL;
-    CLI_TRY(cli_parse(&choice, NULL, command, CLI_CHECK, tables, argc, argv));
+    CLI_TRY(cli_parse(&choice, NULL, command, argc, argv));
     const int refused = cli_choose_schedule(&schedule, &choice.schedule, "sluice check");
     if (refused == CLI_FAILED && cli_is_file(choice.schedule.name)) return refuse_file(&choice);
     CLI_TRY(refused);

@@ -47,9 +47,11 @@ static void print_transport(const char *name) {
         printf("%-9s no: %s\n", name, sluice_last_error()->what);
 }
 
+static const cli_option_table none[]     = {{0}};
+const cli_command_line command_info_line = {0, none};
+
 int command_info(const cli_command *command, int argc, char **argv) {
-    static const cli_option_table none[] = {{0}};
-    CLI_TRY(cli_parse(NULL, NULL, command, 0, none, argc, argv));
+    CLI_TRY(cli_parse(NULL, NULL, command, argc, argv));
     printf("version   sluice %s\n", sluice_version());
     printf("devices  ");
     for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)

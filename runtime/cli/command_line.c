@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 96, FIRST_KEY = 256 }; /* keys from there on stand for no letter */
+/* Keys from FIRST_KEY on stand for no letter. */
+enum { MAX_OPTIONS = 96, KEY_USAGE = 255, FIRST_KEY = 256 };
 
 typedef struct parse {
     const cli_option *option[MAX_OPTIONS];
@@ -35,17 +36,18 @@ static void add_option(parse *all, const cli_option *option, char *base, int gro
                                  key_of(all, n),
                                  option->value,
                                  option->bare ? OPTION_ARG_OPTIONAL : 0,
-                                 option->help_of ? option->help_of() : option->help,
+                                 cli_help_of(option),
                                  group};
 }
 
-static void add_tables(parse *all, const cli_option_table *table, unsigned takers, char *options) {
-    for (; table->rows; table++) {
+static void add_tables(parse *all, const cli_command_line *line, char *options) {
+    for (const cli_option_table *table = line->tables; table->rows; table++) {
         if (table->heading)
             all->list[all->listed++] =
                 (struct argp_option){.doc = table->heading, .group = table->group};
         for (const cli_option *row = table->rows; row->read; row++)
-            if (row->takers & takers) add_option(all, row, options + table->offset, table->group);
+            if (row->takers & line->takers)
+                add_option(all, row, options + table->offset, table->group);
     }
 }
 
@@ -54,9 +56,38 @@ static void note_strays(cli_strays *strays, const cli_option *option) {
         if (!(option->takers >> taker & 1)) strays->name[taker] = option->name;
 }
 
+/* Options of every command; argp's own are the same without -h and -V. */
+static void add_common(parse *all) {
+    static const struct argp_option common[] = {
+        {"help", 'h', NULL, 0, "Print this help", -1},
+        {NULL, '?', NULL, OPTION_HIDDEN, NULL, -1},
+        {"usage", KEY_USAGE, NULL, 0, "Print a short usage message", -1},
+        {"version", 'V', NULL, 0, "Print the version", -1}};
+    for (size_t n = 0; n < sizeof common / sizeof *common; n++)
+        all->list[all->listed++] = common[n];
+}
+
+static void take_common(int key, const struct argp_state *state) {
+    switch (key) {
+    case 'h':
+    case '?':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return;
+    case KEY_USAGE:
+        argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+        return;
+    case 'V':
+        printf("sluice %s\n", sluice_version());
+        exit(CLI_OK);
+    default:
+        return;
+    }
+}
+
 /* argp needs an errno; the error is printed already. */
 static error_t take(int key, char *text, struct argp_state *state) {
     parse *const all = state->input;
+    take_common(key, state);
     if (key == ARGP_KEY_ARG) key = CLI_ARGUMENT;
     for (int n = 0; n < all->count; n++) {
         if (key_of(all, n) != key) continue;
@@ -70,19 +101,20 @@ static error_t take(int key, char *text, struct argp_state *state) {
     return ARGP_ERR_UNKNOWN;
 }
 
-int cli_parse(void *options, cli_strays *strays, const cli_command *command, unsigned takers,
-              const cli_option_table *tables, int argc, char **argv) {
+int cli_parse(void *options, cli_strays *strays, const cli_command *command, int argc,
+              char **argv) {
     parse all = {0};
     char title[64], help[1024];
     snprintf(title, sizeof title, "sluice %s", command->name);
     snprintf(help, sizeof help, "%s.\v%s", command->summary, command->details);
-    add_tables(&all, tables, takers, options);
+    add_tables(&all, command->line, options);
+    add_common(&all);
     const struct argp parser = {.options  = all.list,
                                 .parser   = take,
                                 .args_doc = command->arguments[0] ? command->arguments : NULL,
                                 .doc      = help};
     argv[0]                  = title;
-    const error_t got        = argp_parse(&parser, argc, argv, 0, NULL, &all);
+    const error_t got        = argp_parse(&parser, argc, argv, ARGP_NO_HELP, NULL, &all);
     argv[0]                  = NULL; /* the title is a local array */
     if (got != 0) return CLI_USAGE;
     if (strays) *strays = all.strays;
@@ -93,6 +125,15 @@ const char *cli_stray(const cli_strays *strays, unsigned taker) {
     for (int n = 0; n < CLI_TAKERS; n++)
         if (taker >> n & 1) return strays->name[n];
     return NULL;
+}
+
+const char *cli_help_of(const cli_option *option) {
+    return option->help_of ? option->help_of() : option->help;
+}
+
+const char *cli_word_of(const cli_option *option, int index) {
+    if (option->word_of) return option->word_of(index);
+    return option->words ? option->words[index] : NULL;
 }
 
 /* ---- readers ---- */
@@ -125,20 +166,16 @@ int cli_take_above(void *field, const cli_option *option, const char *name, cons
     return cli_read_number(field, name, text, option->min, true);
 }
 
-static const char *word_of(const cli_option *option, int index) {
-    return option->word_of ? option->word_of(index) : option->words[index];
-}
-
 int cli_read_word(int *out, const cli_option *option, const char *name, const char *text) {
     char choice[160] = "";
-    for (int w = 0; word_of(option, w); w++) {
+    for (int w = 0; cli_word_of(option, w); w++) {
         const size_t length = strlen(choice);
-        if (strcmp(text, word_of(option, w)) == 0) {
+        if (strcmp(text, cli_word_of(option, w)) == 0) {
             *out = w;
             return CLI_OK;
         }
         snprintf(choice + length, sizeof choice - length, "%s%s", w > 0 ? ", " : "",
-                 word_of(option, w));
+                 cli_word_of(option, w));
     }
     return cli_fail(CLI_USAGE, "%s is '%s'; choose one of: %s", name, text, choice);
 }
@@ -146,7 +183,7 @@ int cli_read_word(int *out, const cli_option *option, const char *name, const ch
 int cli_take_word(void *field, const cli_option *option, const char *name, const char *text) {
     int word = 0;
     CLI_TRY(cli_read_word(&word, option, name, text));
-    *(const char **)field = word_of(option, word);
+    *(const char **)field = cli_word_of(option, word);
     return CLI_OK;
 }
 

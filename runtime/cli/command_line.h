@@ -16,10 +16,11 @@ enum {
     CLI_SCHEDULE = 1 << 2,
     CLI_CHECK    = 1 << 3,
     CLI_SIMULATE = 1 << 4,
+    CLI_HELP     = 1 << 5,
     CLI_TRAIN    = CLI_TRAINING | CLI_VIRTUAL,
     CLI_TOOLS    = CLI_SCHEDULE | CLI_CHECK | CLI_SIMULATE,
     CLI_ALL      = CLI_TRAIN | CLI_TOOLS,
-    CLI_TAKERS   = 5
+    CLI_TAKERS   = 6
 };
 
 /* The key of the row for arguments that are not options. Other keys are a short option's letter, or
@@ -40,7 +41,7 @@ struct cli_option {
     cli_reader *read;
     size_t field;                      /* its offset in the struct that the table is for */
     double min, max;                   /* of a number */
-    const char *const *words;          /* to choose from; ends with NULL */
+    const char *const *words;          /* to choose from, or to complete; ends with NULL */
     const char *(*help_of)(void);      /* makes a help that is not constant; or NULL */
     const char *(*word_of)(int index); /* gives words that are not constant; or NULL */
     const char *bare; /* what the value is where it is left out; NULL: it must be there */
@@ -54,15 +55,26 @@ typedef struct cli_option_table {
     const char *heading; /* of the group, or NULL */
 } cli_option_table;
 
+/* Which options a command takes: the rows of `tables` for one of `takers`; others do not exist for
+ * it. `tables` end with one without rows. */
+typedef struct cli_command_line {
+    unsigned takers;
+    const cli_option_table *tables;
+} cli_command_line;
+
 /* For each taker an option that was given although this one does not take it; or NULL. */
 typedef struct cli_strays {
     const char *name[CLI_TAKERS];
 } cli_strays;
 
-/* Read the command line into `options`. Rows for none of `takers` do not exist for this command.
- * `tables` end with one without rows; `strays` may be NULL. argv[0] is the command's name. */
-int cli_parse(void *options, cli_strays *strays, const cli_command *command, unsigned takers,
-              const cli_option_table *tables, int argc, char **argv);
+/* Read the command line into `options`; `strays` may be NULL. argv[0] is the command's name. -h, -V
+ * and the like print and end the process. */
+int cli_parse(void *options, cli_strays *strays, const cli_command *command, int argc, char **argv);
+
+/* The help of an option. */
+const char *cli_help_of(const cli_option *option);
+/* Word number `index` of those to choose from; NULL past the last, or if there are none. */
+const char *cli_word_of(const cli_option *option, int index);
 
 /* An option that was given and that this taker does not take; or NULL. */
 const char *cli_stray(const cli_strays *strays, unsigned taker);

@@ -34,6 +34,8 @@ static const cli_option_table tables[] = {
     {drawing_options, offsetof(schedule_options, drawing), 2, NULL},
     {0}};
 
+const cli_command_line command_schedule_line = {CLI_SCHEDULE, tables};
+
 static int check_files(const schedule_options *options) {
     if (options->csv && (options->drawing.svg || options->drawing.trace))
         return cli_fail(CLI_USAGE, "--csv prints the text form and draws nothing; leave out --svg "
@@ -123,7 +125,7 @@ static int print_timeline(const sluice_schedule *schedule, const schedule_option
 int command_schedule(const cli_command *command, int argc, char **argv) {
     schedule_options options  = {0};
     sluice_schedule *schedule = NULL;
-    CLI_TRY(cli_parse(&options, NULL, command, CLI_SCHEDULE, tables, argc, argv));
+    CLI_TRY(cli_parse(&options, NULL, command, argc, argv));
     if (options.list) {
         cli_list_schedules();
         return CLI_OK;

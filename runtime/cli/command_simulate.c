@@ -19,6 +19,8 @@ static const cli_option_table tables[] = {
     {drawing_options, offsetof(simulate_options, drawing), 3, NULL},
     {0}};
 
+const cli_command_line command_simulate_line = {CLI_SIMULATE, tables};
+
 /* The schedule is freed as soon as it is a program, so that large ones fit into memory. */
 static int simulate(const simulate_options *options, sluice_schedule *schedule) {
     given_costs costs               = {0};
@@ -45,7 +47,7 @@ static int simulate(const simulate_options *options, sluice_schedule *schedule) 
 int command_simulate(const cli_command *command, int argc, char **argv) {
     simulate_options options  = {.choice = {.transport = "local"}, .why = -1};
     sluice_schedule *schedule = NULL;
-    int failed = cli_parse(&options, NULL, command, CLI_SIMULATE, tables, argc, argv);
+    int failed                = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = drawing_check(&options.drawing);
     if (!failed)
         failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");

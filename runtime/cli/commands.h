@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.h -- the table of subcommands: name, arguments, function and help of each. */
+/* commands.h -- the table of subcommands: name, arguments, options, function and help of each. */
 #ifndef SLUICE_CLI_COMMANDS_H
 #define SLUICE_CLI_COMMANDS_H
+
+struct cli_command_line; /* command_line.h: which options it takes */
 
 typedef struct cli_command {
     const char *name;
@@ -9,11 +11,24 @@ typedef struct cli_command {
     const char *summary;   /* a sentence without its period */
     const char *details;   /* below the options in its --help */
     int (*run)(const struct cli_command *command, int argc, char **argv); /* an exit status */
+    const struct cli_command_line *line;
 } cli_command;
 
+/* All of them (commands.c); ends with one without a name. */
+extern const cli_command cli_commands[];
+/* The command with that name. */
+int cli_find_command(const cli_command **out, const char *name);
+
+/* ---- help (command_help.c, manual.c, completion.c): printed to standard output ---- */
+
+void cli_print_commands(void);
+void cli_print_manual(void);          /* sluice.1 */
+void cli_print_bash_completion(void); /* a script */
+
 /*
- * One row, three uses: the list of `sluice --help`, the command's own --help, and the choice of
- * what runs. A new row X(name, ...) runs command_<name>(), in a new file command_<name>.c.
+ * One row, four uses: the list of `sluice --help`, the command's own --help, the manual page and
+ * completion (manual.c, completion.c), and the choice of what runs. A new row X(name, ...) runs
+ * command_<name>() with the options of command_<name>_line, in a new file command_<name>.c.
  */
 /* clang-format off */
 #define CLI_COMMAND_MAP(X)                                                                         \
@@ -37,11 +52,15 @@ typedef struct cli_command {
       "action of a stage, in any unit; a profile's are seconds and bytes.")                        \
     X(info, "",                                                                                    \
       "Print version, devices, transports, BLAS, cores",                                           \
-      "Says what this build of Sluice is and what it finds on this machine.")
+      "Says what this build of Sluice is and what it finds on this machine.")                      \
+    X(help, "[COMMAND]",                                                                           \
+      "Print the commands, or the options of one",                                                 \
+      "The manual page and the completion of bash are made from the same tables as this help.")
 /* clang-format on */
 
 #define X(name, arguments, summary, details)                                                       \
-    int command_##name(const cli_command *command, int argc, char **argv);
+    int command_##name(const cli_command *command, int argc, char **argv);                         \
+    extern const struct cli_command_line command_##name##_line;
 CLI_COMMAND_MAP(X)
 #undef X
 

@@ -26,6 +26,15 @@ const char *train_model_help(void) {
     return text;
 }
 
+/* Preset number `index`, of all families. */
+const char *train_model_word(int index) {
+    int count = 0;
+    for (const sluice_family *const *family = sluice_families(); *family; family++)
+        for (const char *const *preset = (*family)->presets; *preset; preset++)
+            if (count++ == index) return *preset;
+    return NULL;
+}
+
 static int read_config(train_problem *problem, int64_t vocabulary) {
     return cli_report_or(
         is_config_file(problem->name)

@@ -12,13 +12,17 @@ static int take_name(void *field, const cli_option *option, const char *name, co
     return cli_take_text(field, option, name, text);
 }
 
+static const char *schedule_word(int index) {
+    return sluice_schedule_names()[index];
+}
+
 #define FIELD(member) offsetof(cli_schedule_choice, member)
 enum { MAX_MICROBATCHES = 1 << 20 };
 
 /* clang-format off */
 const cli_option cli_schedule_options[] = {
-    {"schedule", 0, CLI_TRAIN, "NAME|FILE", "1f1b (the default), another that `sluice schedule --list` prints, or a CSV file", cli_take_text, .field = FIELD(name)},
-    {"schedule", CLI_ARGUMENT, CLI_TOOLS, NULL, NULL, take_name, .field = FIELD(name)},
+    {"schedule", 0, CLI_TRAIN, "NAME|FILE", "1f1b (the default), another that `sluice schedule --list` prints, or a CSV file", cli_take_text, .field = FIELD(name), .word_of = schedule_word},
+    {"schedule", CLI_ARGUMENT, CLI_TOOLS, NULL, NULL, take_name, .field = FIELD(name), .word_of = schedule_word},
     {"ranks", 'p', CLI_ALL, "P", "Ranks (sluice train: 2, on one core 1)", cli_take_int, .field = FIELD(ranks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"chunks", 'v', CLI_ALL, "V", "Stages of each rank (the schedule's own)", cli_take_int, .field = FIELD(chunks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"stages", 0, CLI_TRAIN, "K", "Stages in all: ranks x chunks, one of which may be left out", cli_take_int, .field = FIELD(stages), .min = 1, .max = SLUICE_MAX_STAGES},
@@ -56,26 +60,16 @@ int cli_check_size(const sluice_schedule *schedule) {
 
 /* ---- over which queues ---- */
 
-/* A schedule can be checked for a transport that the library does not have yet. */
-static const char planned_transport[] = "mpi";
-
-static const char *transport_name(int index) {
-    const char *const name = sluice_transport_name(index);
-    if (name) return name;
-    return sluice_transport_name(index - 1) ? planned_transport : NULL; /* once, at the end */
-}
-
 /* clang-format off */
 const cli_option tool_options[] = {
-    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local or mpi: a queue for each stage boundary (the default); nccl: one for each rank", cli_take_word, .field = offsetof(tool_choice, transport), .word_of = transport_name},
+    {"transport", 0, CLI_CHECK | CLI_SIMULATE, "NAME", "local: a queue for each stage boundary (the default); nccl: one for each rank; neither need be usable here", cli_take_word, .field = offsetof(tool_choice, transport), .word_of = sluice_transport_name},
     {"json", 0, CLI_CHECK | CLI_SIMULATE, NULL, "Print an object for scripts", cli_take_flag, .field = offsetof(tool_choice, json)},
     {0}};
 /* clang-format on */
 
 sluice_queues tool_queues(const tool_choice *choice) {
     sluice_queues queues = SLUICE_QUEUES_PER_CHANNEL;
-    if (strcmp(choice->transport, planned_transport) != 0)
-        (void)sluice_transport_queues(&queues, choice->transport); /* the name is from the list */
+    (void)sluice_transport_queues(&queues, choice->transport); /* the name is from the list */
     return queues;
 }
 

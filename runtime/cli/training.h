@@ -49,6 +49,7 @@ int train_read_options(train_options *options, const cli_command *command, int a
 void train_free_options(train_options *options);
 /* The help of --model. */
 const char *train_model_help(void);
+const char *train_model_word(int index);
 /* Set defaults, and refuse options that do not fit each other. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 

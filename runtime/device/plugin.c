@@ -59,9 +59,9 @@ static void look_everywhere(search *s) {
     program[length > 0 ? length : 0] = '\0';
     if (dladdr(&here, &info) != 0 && realpath(info.dli_fname, library) &&
         strcmp(library, program) != 0)
-        look_next_to(s, library, "");
-    look_next_to(s, program, "");
-    look_next_to(s, program, "/../" SLUICE_LIBDIR);
+        look_next_to(s, library, "/sluice");
+    look_next_to(s, program, "/" SLUICE_PLUGINS_FROM_PROGRAM);
+    look_next_to(s, program, ""); /* where it was built */
 }
 
 /* ---- loading ---- */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_plugin.sh COMMAND EMULATED STALE LIBDIR CUDA NCCL -- the reasons for having no GPU, one message each; and training on
+# test_plugin.sh COMMAND EMULATED STALE LIBRARIES CUDA NCCL -- the reasons for having no GPU, one message each; and training on
 # emulated ones through the command. EMULATED and STALE are folders with a libsluice_cuda.so; NCCL is the emulated
 # libnccl, if there is one.
 emulated=$(realpath "$2") stale=$(realpath "$3") nccl_library=${6-}
@@ -16,7 +16,7 @@ train=(train --data text.txt --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4)
 # ---- no plug-in, none that loads, none that fits ----
 
 away="build sluice where nvcc is, or name the plug-in's folder in SLUICE_PLUGIN_PATH"
-folders="$work, $work/../$4"
+folders="$work/$4/sluice, $work"
 "$command" info >info.txt || complain "info exits with $?"
 has info.txt "cuda      no: the plug-in libsluice_cuda.so is not here: looked in $folders"
 refuse 2 "the plug-in libsluice_cuda.so is not here: looked in $folders; $away" "${train[@]}" --device cuda
