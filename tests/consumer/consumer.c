@@ -24,6 +24,10 @@ static sluice_status make_model(sluice_model **out) {
     return status;
 }
 
+#if SLUICE_VERSION_NUMBER < SLUICE_VERSION_OF(0, 1, 0)
+#error "the version of the headers is wrong"
+#endif
+
 static int fail(void) {
     fprintf(stderr, "%s\n", sluice_last_error()->what);
     return 1;
@@ -36,6 +40,11 @@ int main(void) {
     sluice_schedule *schedule        = NULL;
     sluice_pipeline *pipeline        = NULL;
     uint64_t digest                  = 0;
+    if (strcmp(sluice_version(), SLUICE_VERSION) != 0) {
+        fprintf(stderr, "the headers are of %s, the library of %s\n", SLUICE_VERSION,
+                sluice_version());
+        return 1;
+    }
     plan.ranks                       = 2;
     plan.microbatches                = 4;
     settings.samples                 = 4;
