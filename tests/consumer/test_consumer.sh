@@ -20,15 +20,14 @@ run() { # run PROGRAM [VARIABLE=VALUE]: checks its output, and whether it uses t
 # ---- pkg-config ----
 
 with_pkg_config() { # with_pkg_config COMPILER LANGUAGE STANDARD
-    local static
-    # The archive is named, or the linker would take the shared library next to it.
-    static=$(pkg-config --static --libs sluice | sed 's/-lsluice\>/-l:libsluice.a/')
-    # shellcheck disable=SC2046,SC2086 # lists of flags
-    "$1" -x "$2" "-std=$3" "${strict[@]}" $(pkg-config --cflags sluice) "$here/consumer.c" -x none $static \
+    local flags shared static
+    # It escapes blanks and quotes in paths. The archive is named, or the linker would take the shared library next to it.
+    eval "flags=($(pkg-config --cflags sluice)) shared=($(pkg-config --libs sluice))"
+    eval "static=($(pkg-config --static --libs sluice | sed 's/-lsluice\>/-l:libsluice.a/'))"
+    "$1" -x "$2" "-std=$3" "${strict[@]}" "${flags[@]}" "$here/consumer.c" -x none "${static[@]}" \
         -o "$prefix/$3-static" || complain "$3, static, does not build with pkg-config"
-    # shellcheck disable=SC2046
-    "$1" -x "$2" "-std=$3" "${strict[@]}" $(pkg-config --cflags sluice) "$here/consumer.c" -x none \
-        $(pkg-config --libs sluice) -o "$prefix/$3-shared" || complain "$3, shared, does not build with pkg-config"
+    "$1" -x "$2" "-std=$3" "${strict[@]}" "${flags[@]}" "$here/consumer.c" -x none "${shared[@]}" \
+        -o "$prefix/$3-shared" || complain "$3, shared, does not build with pkg-config"
     run "$prefix/$3-static"
     run "$prefix/$3-shared" "LD_LIBRARY_PATH=$libraries"
 }

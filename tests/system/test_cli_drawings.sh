@@ -102,14 +102,14 @@ counts step.json '"name":"process_name"' 2
 
 # ---- colour: on a terminal that supports it ----
 
-on_terminal() { script -qec "$*" /dev/null; }
+on_terminal() { script -qec "$(printf '%q ' "$@")" /dev/null; }
 escape=$(printf '\033')
 if command -v script >/dev/null; then
-    TERM=xterm on_terminal "'$command' schedule 1f1b -p 2 -m 2" >colour.txt
+    TERM=xterm on_terminal "$command" schedule 1f1b -p 2 -m 2 >colour.txt
     has colour.txt "$escape[0;1;4;34mF0"
-    TERM=xterm NO_COLOR=1 on_terminal "'$command' schedule 1f1b -p 2 -m 2" >plain.txt
+    TERM=xterm NO_COLOR=1 on_terminal "$command" schedule 1f1b -p 2 -m 2 >plain.txt
     grep -qF "$escape" plain.txt && complain "NO_COLOR is not heard"
-    TERM=dumb on_terminal "'$command' schedule 1f1b -p 2 -m 2" >plain.txt
+    TERM=dumb on_terminal "$command" schedule 1f1b -p 2 -m 2 >plain.txt
     grep -qF "$escape" plain.txt && complain "a dumb terminal gets colour"
 else
     echo "not run: colour on a terminal (there is no 'script' here)"

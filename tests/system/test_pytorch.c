@@ -39,12 +39,13 @@ static void compare(const json_t *kind, const char *name, const char *options) {
     const folder out = folder_make();
     char command[1024], line[4096];
     snprintf(command, sizeof command,
-             SLUICE_COMMAND " train --data " REFERENCE "/tokens.bin --model " REFERENCE
-                            "/%s/config.json --init " REFERENCE "/%s/model.safetensors --seq 16 "
-                            "--batch 4 --steps 10 --lr 1e-3 --decay none --warmup 0 "
-                            "--weight-decay 0.1 --betas 0.9,0.95 --clip 2 --seed 1 --threads 1 "
-                            "--json --out %s/out %s",
+             "\"$SLUICE\" train --data \"$REFERENCE/tokens.bin\" "
+             "--model \"$REFERENCE/%s/config.json\" --init \"$REFERENCE/%s/model.safetensors\" "
+             "--seq 16 --batch 4 --steps 10 --lr 1e-3 --decay none --warmup 0 --weight-decay 0.1 "
+             "--betas 0.9,0.95 --clip 2 --seed 1 --threads 1 --json --out %s/out %s",
              name, name, out.path, options);
+    setenv("SLUICE", SLUICE_COMMAND, 1); /* paths may have blanks and quotes */
+    setenv("REFERENCE", REFERENCE, 1);
     FILE *log = popen(command, "r");
     assert_non_null(log);
     int steps = 0;

@@ -69,7 +69,8 @@ bool emu__line(const void *address, char *text, size_t bytes) {
     Dl_info in;
     char command[512];
     if (!dladdr(address, &in) || !in.dli_fname) return false;
-    (void)snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", in.dli_fname,
+    (void)setenv("EMU_OBJECT", in.dli_fname, 1); /* its path may have blanks and quotes */
+    (void)snprintf(command, sizeof command, "addr2line -e \"$EMU_OBJECT\" 0x%zx 2>/dev/null",
                    (size_t)((const char *)address - 1 - (const char *)in.dli_fbase));
     FILE *const answer = popen(command, "r");
     const bool found   = answer && fgets(text, (int)bytes, answer) && text[0] != '?';
