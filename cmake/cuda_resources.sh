@@ -1,15 +1,28 @@
 #!/usr/bin/env bash
-# cuda_resources.sh NVCC SOURCE BUILD [ARCHITECTURE...]: compile every kernel for every architecture, warnings
-# as errors, and print its registers, shared memory and spills. Fails if something does not compile, or uses
-# local memory: by spilling, or for an array on the stack.
+# cuda_resources.sh NVCC SOURCE BUILD [--brief]: compile every kernel for every architecture, warnings as errors, and
+# print its registers, shared memory and spills. Fails if something does not compile, or uses local memory: by
+# spilling, or for an array on the stack.
+#
+# What passes on every architecture is noted in SOURCE/cmake/cuda_resources.stamp, which is committed: a digest of the
+# kernels and the version of nvcc. With --brief, and if that is what is there, one architecture stands for all.
 set -u -o pipefail
 nvcc=$1 source=$2 build=$3
-shift 3
-[ $# -gt 0 ] || set -- 80 90 100 120
+stamp=$source/cmake/cuda_resources.stamp
+now() {
+    "$nvcc" --version | tail -1
+    (cd "$source/runtime/device" && cat cuda/*.cu cuda/*.cuh cuda/kernels.h cuda/portable.h blocks.h) | sha256sum
+}
+all=(80 90 100 120)
+if [ "${4-}" = --brief ] && [ "$(now)" = "$(cat "$stamp" 2>/dev/null)" ]; then
+    all=(90)
+    echo "the kernels and nvcc are those of ${stamp##*/}, which passed on every architecture: here sm_90 alone"
+elif [ "${4-}" = --brief ]; then
+    echo "the kernels or nvcc are not those of ${stamp##*/}: every architecture; build the target cuda_resources and commit it"
+fi
 work=$build/cuda_resources
 mkdir -p "$work"
 codes=()
-for architecture in "$@"; do
+for architecture in "${all[@]}"; do
     codes+=("-gencode=arch=compute_$architecture,code=sm_$architecture")
 done
 one() { # one FILE: "file.cu sm_90 kernel registers shared spills" per kernel and architecture
@@ -34,4 +47,5 @@ one() { # one FILE: "file.cu sm_90 kernel registers shared spills" per kernel an
 failed=0
 for kernel in "$source"/runtime/device/cuda/*.cu; do one "$kernel" || failed=1; done
 [ $failed -eq 0 ] && echo "no kernel spills or has a stack frame"
+[ $failed -eq 0 ] && [ "${4-}" != --brief ] && now >"$stamp"
 exit $failed

@@ -4,9 +4,9 @@
 # two cores. Options are passed on: bash examples/quickstart.sh --steps 100
 set -eu
 cd "$(dirname "$0")/.."
-bash tests/packages.sh
+bash tests/packages.sh build
 echo "building a release in build/release"
-cmake --preset release -DSLUICE_TESTS=OFF >/dev/null
+cmake --preset release -DSLUICE_TESTS=OFF -DSLUICE_BENCH=OFF >/dev/null
 cmake --build --preset release -- --quiet
 echo
 set -- build/release/sluice train --data README.md HACKING.md docs/*.md include partition runtime examples "$@"

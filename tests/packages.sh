@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# packages.sh [lint]: install the Debian packages that a build and the tests need (and the linters)
-# and that are missing; say which.
+# packages.sh build|test|lint: install the Debian packages that are missing: those that a build needs, those of the tests,
+# too, or also the linters'; say which.
 set -eu
+level=${1:-test}
 missing=()
 need() { # need PACKAGE why
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' && return
@@ -9,12 +10,10 @@ need() { # need PACKAGE why
     missing+=("$1")
 }
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "no apt here: gcc, CMake >= 3.25, ninja, a CBLAS, jansson, xxHash and cmocka must be installed by hand"
+    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, a CBLAS, jansson and xxHash (for tests g++ and cmocka, too) must be installed by hand"
     exit 0
 fi
 need gcc "the compiler"
-need g++ "CUDA's kernels on the CPU, where CUDA's headers are"
-need binutils "names the line of a fault in a kernel"
 need libc6-dev "the C library's headers"
 need cmake "the build"
 need ninja-build "the build"
@@ -22,9 +21,13 @@ need pkg-config "finds the libraries"
 need libopenblas-dev "matrix products"
 need libjansson-dev "JSON"
 need libxxhash-dev "digests of weights"
-need libcmocka-dev "the tests"
-need python3-minimal "reads the drawings that a test makes"
-if [ "${1:-}" = lint ]; then
+if [ "$level" != build ]; then
+    need g++ "CUDA's kernels on the CPU, where CUDA's headers are"
+    need binutils "names the line of a fault in a kernel"
+    need libcmocka-dev "the tests"
+    need python3-minimal "reads the drawings that a test makes"
+fi
+if [ "$level" = lint ]; then
     need clang "a second compiler"
     need clang-format "lint"
     need clang-tidy "lint"
@@ -36,5 +39,9 @@ if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "only root can install these here; run: apt-get install ${missing[*]}"; exit 1; }
     as_root=(sudo)
 fi
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+# Old lists may do where there is no network for new ones; without the packages themselves nothing goes on.
+said=$("${as_root[@]}" apt-get update -qq 2>&1) || true
+said+=$'\n'$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" 2>&1) && exit 0
+why=$(sed -n 's/^E: //p' <<<"$said" | head -1)
+echo "these packages are missing and apt-get cannot install them, perhaps because this machine is offline (${why:-it says nothing}): ${missing[*]}" >&2
+exit 1

@@ -28,8 +28,11 @@ grep -q "\"$version\"" "$root/share/man/man1/sluice.1" || complain "the manual p
 
 # ---- nothing looks into the folder of the build ----
 
-for file in "$root/bin/sluice" "$libraries"/libsluice.so; do
+for file in "$root/bin/sluice" "$libraries"/libsluice.so*; do
+    [ -e "$file" ] || continue # BUILD_SHARED_LIBS=OFF
     paths=$(readelf -d "$file" | grep -E 'RPATH|RUNPATH')
+    # A command that needs the shared library finds it relative to itself.
+    readelf -d "$file" | grep -q 'NEEDED.*libsluice' && paths=$(grep -v '\[$ORIGIN/\.\./lib[a-z0-9_/-]*\]' <<<"$paths")
     [ -z "$paths" ] || complain "${file##*/} is installed with $paths"
 done
 found=$(grep -rlF "$(realpath "$build")" "$root/bin" "$root/include" "$libraries/pkgconfig" "$libraries/cmake" "$root/share")

@@ -112,7 +112,7 @@ if command -v script >/dev/null; then
     TERM=dumb on_terminal "$command" schedule 1f1b -p 2 -m 2 >plain.txt
     grep -qF "$escape" plain.txt && complain "a dumb terminal gets colour"
 else
-    echo "not run: colour on a terminal (there is no 'script' here)"
+    echo "not run: colour on a terminal (no 'script': the package bsdutils brings it)"
 fi
 grep -qF "$escape" drawn.txt && complain "a file gets colour"
 
