@@ -45,9 +45,9 @@ int main(void) {
                 sluice_version());
         return 1;
     }
-    plan.ranks                       = 2;
-    plan.microbatches                = 4;
-    settings.samples                 = 4;
+    plan.ranks        = 2;
+    plan.microbatches = 4;
+    settings.samples  = 4;
     if (sluice_schedule_generate(&schedule, "2f2b", &plan) != SLUICE_E_ARGUMENT) return fail();
     if (!strstr(sluice_last_error()->what, "2f2b")) return fail();
     if (make_model(&model) != SLUICE_OK) return fail();
