@@ -15,9 +15,10 @@ typedef struct rows {
     const sluice_schedule *schedule;
     const sluice_simulation_costs *costs;
     int stages, microbatches;
-    double *end[2]; /* [backward][stage * microbatches + i]: end of F, of B or I; < 0: not yet */
-    double *arrived[2]; /* likewise: of what it sends, at the next stage's rank */
-    double *last[2];    /* [stage]: when the last thing that it sent arrived */
+    /* [backward][stage * microbatches + i]: of what it sends, at the next stage's rank; < 0: not
+     * yet */
+    double *arrived[2];
+    double *last[2]; /* [stage]: when the last thing that it sent arrived */
 } rows;
 
 static size_t at(const rows *all, int stage, int i) {
