@@ -26,12 +26,14 @@ static bool takes_file(const char *value) {
     return strstr(value, "FILE") || strstr(value, "PATH") || strstr(value, "DIR");
 }
 
-/* What may follow an option with a value: its words, or a file. */
+/* What may follow an option with a value: its words, or a file. One that may be left out follows a
+ * '=' only. */
 static void print_value(const cli_option *option) {
     if (!option->value) return;
     printf("    ");
     if (isprint(option->key)) printf("-%c | ", option->key);
-    printf("--%s) words='", option->name);
+    if (!option->bare) printf("--%s | ", option->name);
+    printf("--%s=) words='", option->name);
     print_words(option);
     printf("' files=%s ;;\n", takes_file(option->value) ? "yes" : "''");
 }
@@ -53,8 +55,8 @@ void cli_print_bash_completion(void) {
          "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
          "  local options words files=''\n"
          "  # --option=value are three words.\n"
-         "  if [ \"$word\" = = ]; then word=''\n"
-         "  elif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+         "  if [ \"$word\" = = ]; then word='' before+==\n"
+         "  elif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD - 2]}=\n"
          "  fi\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then");
     printf("    mapfile -t COMPREPLY < <(compgen -W '");

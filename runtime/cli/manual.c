@@ -29,9 +29,9 @@ static void print_option(const cli_option *option) {
     print_text(option->name);
     printf("\\fR");
     if (option->value) {
-        printf("=\\fI");
+        printf(option->bare ? "[=\\fI" : "=\\fI");
         print_text(option->value);
-        printf("\\fR");
+        printf(option->bare ? "\\fR]" : "\\fR");
     }
     putchar('\n');
     print_text(cli_help_of(option));

@@ -62,6 +62,8 @@ offers "nccl" simulate --transport = n
 offers "local nccl" simulate --transport =
 offers "zb1p zb2p zbv" schedule zb
 offers "zbv" train --schedule zbv
+offers "compute comms" schedule --csv =
+offers "zbv" schedule --csv zbv # its value may be left out
 offers "mine.csv" check min
 offers "gpt-nano gpt-mini" train --model gpt-
 offers "--steps" train --data text.txt --ste
