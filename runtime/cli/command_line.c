@@ -32,12 +32,9 @@ static void add_option(parse *all, const cli_option *option, char *base, int gro
     all->base[n]   = base;
     if (option->key != CLI_ARGUMENT)
         all->list[all->listed++] =
-            (struct argp_option){option->name,
-                                 key_of(all, n),
-                                 option->value,
-                                 option->bare ? OPTION_ARG_OPTIONAL : 0,
-                                 cli_help_of(option),
-                                 group};
+            (struct argp_option){option->name,        key_of(all, n),
+                                 option->value,       option->bare ? OPTION_ARG_OPTIONAL : 0,
+                                 cli_help_of(option), group};
 }
 
 static void add_tables(parse *all, const cli_command_line *line, char *options) {
