@@ -7,8 +7,11 @@ if [ -n "$sanitizers" ]; then
     echo "not run: the library of this build is instrumented ($sanitizers), and its users are not"
     exit 77
 fi
-prefix=$(mktemp -d "$build/installed.XXXXXX")
-trap 'rm -rf "$prefix"' EXIT
+# A path with a blank, whatever the build's path is: pkg-config 1.8 prints nothing for a path with a quote.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+prefix="$folder/with a blank"
+mkdir "$prefix"
 . "$here/../support/complain.sh"
 strict=(-Wall -Wextra -Wpedantic -Werror)
 
