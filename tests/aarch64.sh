@@ -51,7 +51,8 @@ cmake -S "$source" -B "$build" -G Ninja "-DCMAKE_TOOLCHAIN_FILE=$folder/toolchai
 cmake --build "$build" -j "$(nproc)" -- -k 0 >"$folder/build.txt" 2>&1 || { grep -A8 -E 'FAILED|error' "$folder/build.txt"; exit 1; }
 run=(qemu-aarch64 -L "$root" -E "LD_LIBRARY_PATH=$libraries:$libraries/openblas-pthread" "$build/sluice")
 
-# Deadlines are those of a real machine: a second try. Scripts, and tests that start a program, start it as this machine's; what takes minutes here takes an hour there.
+# Deadlines are those of a real machine: a second try. Scripts, and tests that start a program, start it as this machine's;
+# what takes minutes here takes an hour there.
 ctest --test-dir "$build" -j "$(nproc)" --timeout 600 --repeat until-pass:2 >"$folder/test.txt" 2>&1 \
     -E '^(cli.*|schedules|transfers|packages|pytorch|crash|installed_.*|plain_build|theorem.*|resume|out_of_memory|memory_plan|fuzz_.*|bench_.*|example_.*)$' || true
 
