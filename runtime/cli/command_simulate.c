@@ -9,6 +9,11 @@ static const cli_option own_options[] = {
      "List each gap of this rank: what it waits for, for how long, and what the other end does",
      cli_take_int, .field = offsetof(simulate_options, why), .min = 0,
      .max = SLUICE_MAX_STAGES - 1},
+    {"csv", 0, CLI_SIMULATE, "FILE.csv",
+     "Write what was planned under these costs, too: a schedule with its transfers and waits, "
+     "which "
+     "sluice train --schedule FILE.csv runs as it is",
+     simulate_take_csv, .field = offsetof(simulate_options, csv)},
     {0}};
 
 static const cli_option_table tables[] = {
@@ -36,6 +41,7 @@ static int simulate(const simulate_options *options, sluice_schedule *schedule) 
         failed = cli_report(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
     sluice_schedule_free(schedule);
     if (!failed) failed = given_costs_check(&costs, &options->costs, program);
+    if (!failed) failed = simulate_write_csv(options, program);
     if (!failed)
         failed = options->choice.json ? simulate_print_json(options, &costs, program)
                                       : simulate_print(options, &costs, program);
@@ -49,6 +55,7 @@ int command_simulate(const cli_command *command, int argc, char **argv) {
     sluice_schedule *schedule = NULL;
     int failed                = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = drawing_check(&options.drawing);
+    if (!failed && options.csv) failed = cli_check_writable(options.csv);
     if (!failed)
         failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");
     if (!failed) failed = cli_check_size(schedule);

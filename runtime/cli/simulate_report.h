@@ -11,7 +11,8 @@ typedef struct simulate_options {
     tool_choice choice;
     drawing_choice drawing;
     cost_choice costs;
-    int why; /* the rank whose gaps are listed; -1: none */
+    int why;         /* the rank whose gaps are listed; -1: none */
+    const char *csv; /* a file for the program; NULL: none */
 } simulate_options;
 
 /* ---- simulate_report.c ---- */
@@ -19,6 +20,12 @@ int simulate_print(const simulate_options *options, const given_costs *costs,
                    const sluice_program *program);
 int simulate_print_json(const simulate_options *options, const given_costs *costs,
                         const sluice_program *program);
+
+/* ---- simulate_csv.c ---- */
+/* A const char *: a file with the suffix .csv. */
+cli_reader simulate_take_csv;
+/* Write the program to `options->csv`, if that was given. */
+int simulate_write_csv(const simulate_options *options, const sluice_program *program);
 
 /* ---- simulate_why.c: why a rank stands still ---- */
 

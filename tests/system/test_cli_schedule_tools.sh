@@ -70,6 +70,17 @@ refuse 2 "--csv is 'all'; choose one of: compute, comms" schedule 1f1b -p 2 -m 2
 
 # ---- check: mistakes ----
 
+# What was planned under costs runs as it is: the same time, the same sends outstanding.
+run simulate interleaved -p 4 -m 8 --costs 5,1,1 --csv planned.csv --json
+grep -v '"schedule"' stdout.txt >planned.txt
+run simulate planned.csv --costs 5,1,1 --json
+grep -v '"schedule"' stdout.txt >again.txt
+cmp -s planned.txt again.txt || complain "what simulate --csv wrote simulates otherwise: $(diff planned.txt again.txt)"
+run simulate interleaved -p 4 -m 8 --json
+sed -n '/"peak_sends"/,/]/p' stdout.txt >unplanned.txt
+sed -n '/"peak_sends"/,/]/p' planned.txt | cmp -s - unplanned.txt && complain "costs do not change what is outstanding"
+refuse 2 "--csv is 'plan.txt'; give a file that ends in .csv" simulate 1f1b -p 2 -m 2 --csv plan.txt
+
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv
 run check mine.csv
 printf '0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n' >stuck.csv
