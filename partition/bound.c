@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bound.c -- the one place that says what no split can have less of.
+ *
+ * With weights y of the ranks that add up to 1, the most expensive rank has at least
+ *
+ *     sum over ranks of y x load  >=  sum over layers of the least y x cost on any rank,
+ *
+ * and every boundary adds at least its cheapest transfer to the two ranks that it joins. The
+ * weights are the ranks' speeds: for equal devices this is the mean, for devices that differ by a
+ * factor it is what they would take if layers could be cut anywhere. No rank has less than the most
+ * expensive layer at its cheapest, either.
+ */
+#include <math.h>
+
+#include "partition/chain.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+
+void sluice__rank_weights(double *out, const sluice__chain *chain) {
+    double sum = 0;
+    for (int r = 0; r < chain->ranks; r++) {
+        const double time = chain->costs[chain->rank_costs[r]].time[chain->n];
+        const bool timed  = chain->problem.objective == SLUICE_OBJECTIVE_TIME && time > 0;
+        out[r]            = timed ? 1 / time : 1;
+        sum += out[r];
+    }
+    for (int r = 0; r < chain->ranks; r++) out[r] /= sum;
+}
+
+double sluice__layer_floor(const sluice__chain *chain, int rank, int layer) {
+    if (chain->is_excess) return 0;
+    const sluice_profile_layer *row = &chain->problem.layers[0][layer];
+    const bool is_tied              = chain->tie_before[layer] >= 0;
+    switch (chain->problem.objective) {
+    case SLUICE_OBJECTIVE_PARAMETERS:
+        return is_tied ? 0 : (double)row->parameters;
+    case SLUICE_OBJECTIVE_MEMORY:
+        return (double)row->parameter_bytes *
+               (is_tied ? 1 : 2 + chain->problem.states + chain->problem.working_share);
+    case SLUICE_OBJECTIVE_TIME:
+        break;
+    }
+    const sluice__rank_stages *at = &chain->rank[rank];
+    double least                  = INFINITY;
+    for (int k = 0; k < at->count; k++)
+        least = fmin(least,
+                     sluice__stage_compute(chain, at->stages[k], (sluice__span){layer, layer + 1}));
+    return least;
+}
+
+static double cheapest_cut(const sluice__chain *chain, int stage) {
+    const sluice__cut *cut = &chain->cuts[stage];
+    double least           = INFINITY;
+    if (cut->fixed == 0 && cut->per_byte == 0) return 0;
+    for (int l = chain->lowest[stage]; l <= chain->highest[stage]; l++)
+        least = fmin(least, (double)chain->problem.layers[0][l - 1].output_bytes);
+    return cut->fixed + cut->per_byte * least;
+}
+
+sluice_status sluice__bound(double *out, const sluice__chain *chain) {
+    double *weights, sum = 0, largest = 0;
+    SLUICE__TRY(sluice__alloc(&weights, (size_t)chain->ranks, sizeof *weights));
+    sluice__rank_weights(weights, chain);
+    for (int l = 0; l < chain->n; l++) {
+        double weighted = INFINITY, least = INFINITY;
+        for (int r = 0; r < chain->ranks; r++) {
+            const double cost = sluice__layer_floor(chain, r, l);
+            weighted          = fmin(weighted, weights[r] * cost);
+            least             = fmin(least, cost);
+        }
+        sum += weighted;
+        largest = fmax(largest, least);
+    }
+    for (int s = 1; s < chain->stages && chain->problem.objective == SLUICE_OBJECTIVE_TIME; s++)
+        sum += cheapest_cut(chain, s) *
+               (weights[chain->stage_rank[s - 1]] + weights[chain->stage_rank[s]]);
+    sluice__free(weights);
+    *out = fmax(sum, largest);
+    return SLUICE_OK;
+}

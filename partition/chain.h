@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chain.h -- a partition problem prepared for questions: what layers a .. b - 1 cost as stage s,
+ * and what a rank holds with the stages that it has.
+ */
+#ifndef SLUICE_PARTITION_CHAIN_H
+#define SLUICE_PARTITION_CHAIN_H
+
+#include "sluice/partition.h"
+
+enum { SLUICE__MAX_CHUNKS = 256 }; /* stages of a rank */
+
+/* A device's rows, summed: entry n is the sum over layers 0 .. n - 1. */
+typedef struct sluice__costs {
+    const sluice_profile_layer *layers;
+    double *time, *again; /* F + I + W; recompute */
+} sluice__costs;
+
+/* Time of both transfers of the boundary in front of a stage: fixed, and for each byte. */
+typedef struct sluice__cut {
+    double fixed, per_byte;
+} sluice__cut;
+
+/* Layers begin .. end - 1. */
+typedef struct sluice__span {
+    int begin, end;
+} sluice__span;
+
+/* A rank's stages in ascending order, and where its times are in the table of what is held. */
+typedef struct sluice__rank_stages {
+    int *stages;
+    int count;
+    int *counts;         /* [times][count][SLUICE_HELD_KINDS] */
+    int *running, *runs; /* [times]: the stage that computes, among `stages`, and what */
+    int times;
+} sluice__rank_stages;
+
+struct sluice__footprint;
+
+typedef struct sluice__chain {
+    sluice_partition problem;
+    int n, stages, ranks;
+    int *stage_rank;
+    sluice__costs *costs; /* of distinct devices */
+    int cost_count;
+    int *rank_costs;       /* index into costs */
+    sluice__cut *cuts;     /* [stages]; that of stage 0 is free */
+    int *lowest, *highest; /* [stages + 1]: where a stage may begin */
+    double *parameters;    /* sums */
+    int *tie_before;       /* [n]: the layer before that shares its parameters; -1 */
+    int *tied;             /* layers that share parameters */
+    int tied_count;
+    struct sluice__footprint *footprint; /* memory.c */
+    bool is_limited;                     /* some rank has a limit */
+    bool has_one_each;                   /* one stage per rank */
+    bool is_excess;            /* a rank's value is what it holds beyond its limit, for a refusal */
+    sluice__rank_stages *rank; /* [ranks] */
+} sluice__chain;
+
+/* Prepare a problem that has been checked; with_bytes: for questions about bytes, even where no
+ * limit and objective needs them. Release with sluice__chain_free(), after a failure too.
+ * E_ARGUMENT, E_HOST_MEMORY. */
+sluice_status sluice__chain_make(sluice__chain *out, const sluice_partition *problem,
+                                 bool with_bytes);
+void sluice__chain_free(sluice__chain *chain);
+
+/* check_partition.c: everything that does not need sums. E_ARGUMENT. */
+sluice_status sluice__check_partition(const sluice_partition *problem);
+
+/* F + I + W and recompute of a stage, without its cuts; then with them. */
+double sluice__stage_compute(const sluice__chain *chain, int stage, sluice__span span);
+double sluice__stage_time(const sluice__chain *chain, int stage, sluice__span span);
+/* Of a rank with these spans, one for each of its stages: ties within it count once. */
+double sluice__rank_time(const sluice__chain *chain, int rank, const sluice__span *spans);
+double sluice__rank_parameters(const sluice__chain *chain, int rank, const sluice__span *spans);
+
+/* ---- memory.c ---- */
+sluice_status sluice__footprint_make(sluice__chain *chain);
+void sluice__footprint_free(sluice__chain *chain);
+/* Bytes that the rank holds when it holds most. */
+double sluice__rank_bytes(const sluice__chain *chain, int rank, const sluice__span *spans);
+/* No more than sluice__rank_bytes(); grows with the span. */
+double sluice__permanent_bytes(const sluice__chain *chain, sluice__span span);
+
+/* The rank's value in the problem's objective; INFINITY if it exceeds its memory limit. */
+double sluice__rank_value(const sluice__chain *chain, int rank, const sluice__span *spans);
+/* No more than that for the one stage `stage` of a rank, or any share of a rank's stages; grows
+ * with the span. */
+double sluice__stage_floor(const sluice__chain *chain, int stage, sluice__span span);
+/* The spans of a rank's stages in a split, at most SLUICE__MAX_CHUNKS. */
+void sluice__spans_of(sluice__span *out, const sluice__chain *chain, int rank, const int *first);
+/* The same of a split, of its most expensive rank; `loads` gets each rank's unless it is NULL. */
+double sluice__split_value(const sluice__chain *chain, double *loads, const int *first);
+
+/* ---- exact.c: one stage per rank ---- */
+/* `first` gets the best split; `*value` is INFINITY if nothing fits. With a limit that is not
+ * negative, the split with the smallest sum of squares under it: there must be one.
+ * E_HOST_MEMORY. */
+sluice_status sluice__solve_chain(int *first, double *value, const sluice__chain *chain,
+                                  double limit);
+
+/* ---- several stages per rank ---- */
+/* anneal.c: improve `first`, which respects the pins, until it is within a thousandth of `bound` or
+ * long enough; `*value` as above. E_HOST_MEMORY. */
+sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, double bound);
+/* branch.c: look for something better than `*value`; true in `*is_proven` if all was looked at.
+ * E_HOST_MEMORY. */
+sluice_status sluice__branch(int *first, double *value, bool *is_proven,
+                             const sluice__chain *chain);
+
+/* bound.c: what no split can have less of. E_HOST_MEMORY. */
+sluice_status sluice__bound(double *out, const sluice__chain *chain);
+/* What a layer adds at least to a rank, in the problem's objective. */
+double sluice__layer_floor(const sluice__chain *chain, int rank, int layer);
+/* Weights of the ranks in that bound, by speed; they add up to 1. */
+void sluice__rank_weights(double *out, const sluice__chain *chain);
+
+#endif
