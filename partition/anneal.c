@@ -15,7 +15,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-enum { RESTARTS = 3, STEPS = 120000, MAX_SHIFT = 3 };
+enum { RESTARTS = 3, STEPS = 200000, STEPS_PER_STAGE = 1500, MAX_SHIFT = 3 };
 static const double hottest = 0.03, coldest = 1e-6; /* as a share of the energy */
 static const double excess_weight = 20, close_enough = 1.001;
 
@@ -99,21 +99,47 @@ static void keep_best(anneal *at) {
     memcpy(at->best, at->first, ((size_t)at->chain->stages + 1) * sizeof(int));
 }
 
+static int heaviest_rank(const anneal *at) {
+    int heaviest = 0;
+    for (int r = 1; r < at->chain->ranks; r++)
+        if (at->loads[r] > at->loads[heaviest]) heaviest = r;
+    return heaviest;
+}
+
+typedef struct change {
+    int from, to, shift; /* boundaries, and by how many layers */
+} change;
+
+/* A change that takes layers from a stage of the heaviest rank, towards either side. */
+static change relieve(anneal *at) {
+    const sluice__rank_stages *rank = &at->chain->rank[heaviest_rank(at)];
+    const int stage                 = rank->stages[draw_int(at, 0, rank->count - 1)];
+    const int last                  = at->chain->stages - 1;
+    const bool forwards             = stage == 0 || (stage < last && draw(at) % 2);
+    const bool alone                = draw(at) % 2;
+    if (forwards) return (change){stage + 1, alone ? stage + 1 : draw_int(at, stage + 1, last), -1};
+    return (change){alone ? stage : draw_int(at, 1, stage), stage, 1};
+}
+
+static change draw_change(anneal *at) {
+    const int last = at->chain->stages - 1, from = draw_int(at, 1, last);
+    if (draw(at) % 2) return relieve(at);
+    const int to    = draw(at) % 2 ? from : draw_int(at, from, last);
+    const int shift = draw_int(at, 1, MAX_SHIFT);
+    return (change){from, to, draw(at) % 2 ? shift : -shift};
+}
+
 /* One step at a temperature; returns the energy after it. */
 static double take_step(anneal *at, double energy, double temperature) {
-    const int stages = at->chain->stages, ranks = at->chain->ranks;
-    const int from   = draw_int(at, 1, stages - 1);
-    const bool alone = draw(at) % 2;
-    const int to     = alone ? from : draw_int(at, from, stages - 1);
-    int shift        = draw_int(at, 1, MAX_SHIFT);
-    if (draw(at) % 2) shift = -shift;
+    const int ranks     = at->chain->ranks;
+    const change by     = draw_change(at);
     const double chance = (double)(draw(at) >> 11) * 0x1p-53;
-    if (!move(at, from, to, shift)) return energy;
+    if (!move(at, by.from, by.to, by.shift)) return energy;
     memcpy(at->kept_loads, at->loads, (size_t)ranks * sizeof(double));
-    measure_some(at, from, to);
+    measure_some(at, by.from, by.to);
     const double after = energy_of(at);
     if (after <= energy || chance < exp((energy - after) / temperature)) return after;
-    for (int s = from; s <= to; s++) at->first[s] -= shift;
+    for (int s = by.from; s <= by.to; s++) at->first[s] -= by.shift;
     memcpy(at->loads, at->kept_loads, (size_t)ranks * sizeof(double));
     return energy;
 }
@@ -127,8 +153,9 @@ static double largest_load(const anneal *at) {
 static void run(anneal *at, double target) {
     measure_all(at);
     double energy = energy_of(at), lowest = INFINITY, temperature = hottest * energy;
-    const double cooling = pow(coldest / hottest, 1.0 / STEPS);
-    for (int k = 0; k < STEPS && at->best_value > target; k++) {
+    const int steps      = STEPS + STEPS_PER_STAGE * at->chain->stages;
+    const double cooling = pow(coldest / hottest, 1.0 / steps);
+    for (int k = 0; k < steps && at->best_value > target; k++) {
         energy = take_step(at, energy, temperature);
         temperature *= cooling;
         const double largest = largest_load(at);

@@ -52,14 +52,14 @@ typedef struct sluice_layout_layer {
 
 /*
  * The split that a layout of Megatron-LM writes, "Et*3|(tt|)*29,m|L": `|` a cut, `*n` repeats what
- * is before it, parentheses group, commas are ignored; stages in order. The layout must name the
+ * is before it, parentheses group, commas mean nothing; stages in order. The layout must name the
  * model's parts in the model's order, and leave no stage empty.
  * E_PARSE with the byte; E_ARGUMENT.
  */
 SLUICE_API sluice_status sluice_layout_parse(sluice_split *out, const char *text, size_t bytes,
                                              const sluice_layout_layer *layers, int count);
-/* The layout of a split: NULL in `*out` if a cut lies within a part, which `*inside` gets the
- * stage of: the first that begins there. Free with sluice_text_free(). E_HOST_MEMORY. */
+/* The layout of a split. If a cut lies within a part, `*out` gets NULL, and `*inside` the first
+ * stage that begins within one. Free with sluice_text_free(). E_ARGUMENT, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_layout_print(char **out, int *inside, const sluice_split *split,
                                              const sluice_layout_layer *layers, int count);
 
