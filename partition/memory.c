@@ -26,6 +26,7 @@ struct sluice__footprint {
     /* What an action needs within one layer that is neither the first nor the last of its stage:
      * [n * level + l] is the most of 2^level layers from l on. */
     double *scratch[SLUICE_RUNNINGS];
+    bool trains; /* something runs backward */
 };
 
 static double align(size_t bytes) {
@@ -178,6 +179,7 @@ static void add_entry(const sluice__chain *chain, const sluice_held *entry) {
     memcpy(&rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS],
            entry->counts, sizeof entry->counts);
     if (entry->running == SLUICE_RUNNING_NOTHING) return;
+    if (entry->running >= SLUICE_RUNNING_BACKWARD) chain->footprint->trains = true;
     rank->running[time] = k;
     rank->runs[time]    = (int)entry->running;
 }
@@ -271,7 +273,7 @@ static int root_of(const sluice__chain *chain, int layer) {
 /* Gradients of tied layers elsewhere, which are received after the drain. */
 static double received_ties(const sluice__chain *chain, const sluice__span *spans, int count) {
     double sum = 0;
-    for (int t = 0; t < chain->tied_count; t++) {
+    for (int t = 0; chain->footprint->trains && t < chain->tied_count; t++) {
         const int away = chain->tied[t];
         if (is_in(spans, count, away)) continue;
         for (int k = 0; k < chain->tied_count; k++) {
