@@ -177,7 +177,7 @@ static sluice_status prepare(anneal *at, const int *first) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, double bound) {
+sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain) {
     sluice__chain free_chain = *chain;
     free_chain.is_limited    = chain->is_excess && chain->is_limited;
     anneal at          = {.chain = &free_chain, .limited = chain, .random = 0x9E3779B97F4A7C15ULL};
@@ -191,7 +191,7 @@ sluice_status sluice__anneal(int *first, double *value, const sluice__chain *cha
     at.scale = fmax(largest_load(&at), 1e-300);
     for (int k = 0; k < RESTARTS && chain->stages > 1; k++) {
         memcpy(at.first, k % 2 ? at.best : first, bytes);
-        run(&at, bound * close_enough);
+        run(&at, chain->bound * close_enough);
     }
     memcpy(first, at.best, bytes);
     *value = at.best_value;

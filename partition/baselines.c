@@ -151,6 +151,7 @@ sluice_status sluice_partition_baseline(sluice_split *out, const sluice_partitio
     plain.objective = baseline == SLUICE_BASELINE_EQUAL_PARAMETERS ? SLUICE_OBJECTIVE_PARAMETERS
                                                                    : SLUICE_OBJECTIVE_TIME;
     SLUICE__TRY_OUT(sluice__chain_make(&chain, &plain, false));
+    SLUICE__TRY_OUT(sluice__bound(&chain.bound, &chain));
     SLUICE__TRY_OUT(run(first, &chain, baseline));
     out->stages = problem->stages;
     memcpy(out->first, first, ((size_t)problem->stages + 1) * sizeof *first);

@@ -53,6 +53,7 @@ typedef struct sluice__chain {
     struct sluice__footprint *footprint; /* memory.c */
     bool is_limited;                     /* some rank has a limit */
     bool has_one_each;                   /* one stage per rank */
+    double bound;                        /* no split has less; 0: not known */
     bool is_excess;            /* a rank's value is what it holds beyond its limit, for a refusal */
     sluice__rank_stages *rank; /* [ranks] */
 } sluice__chain;
@@ -79,13 +80,16 @@ sluice_status sluice__footprint_make(sluice__chain *chain);
 void sluice__footprint_free(sluice__chain *chain);
 /* Bytes that the rank holds when it holds most. */
 double sluice__rank_bytes(const sluice__chain *chain, int rank, const sluice__span *spans);
-/* No more than sluice__rank_bytes(); grows with the span. */
-double sluice__permanent_bytes(const sluice__chain *chain, sluice__span span);
+/* No more than sluice__rank_bytes() of the rank with this stage; grows with the span. */
+double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span);
 
-/* The rank's value in the problem's objective; INFINITY if it exceeds its memory limit. */
+/* Whether the rank holds no more than its limit. */
+bool sluice__rank_fits(const sluice__chain *chain, int rank, const sluice__span *spans);
+/* What the rank has in the problem's objective; the same, INFINITY if it does not fit. */
+double sluice__rank_cost(const sluice__chain *chain, int rank, const sluice__span *spans);
 double sluice__rank_value(const sluice__chain *chain, int rank, const sluice__span *spans);
-/* No more than that for the one stage `stage` of a rank, or any share of a rank's stages; grows
- * with the span. */
+/* No more than what a rank has that has this stage and no other; grows with the span. INFINITY
+ * where the stage alone exceeds the limit. */
 double sluice__stage_floor(const sluice__chain *chain, int stage, sluice__span span);
 /* The spans of a rank's stages in a split, at most SLUICE__MAX_CHUNKS. */
 void sluice__spans_of(sluice__span *out, const sluice__chain *chain, int rank, const int *first);
@@ -100,9 +104,9 @@ sluice_status sluice__solve_chain(int *first, double *value, const sluice__chain
                                   double limit);
 
 /* ---- several stages per rank ---- */
-/* anneal.c: improve `first`, which respects the pins, until it is within a thousandth of `bound` or
- * long enough; `*value` as above. E_HOST_MEMORY. */
-sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, double bound);
+/* anneal.c: improve `first`, which respects the pins, until it is within a thousandth of the bound
+ * or long enough; `*value` as above. E_HOST_MEMORY. */
+sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain);
 /* branch.c: look for something better than `*value`; true in `*is_proven` if all was looked at.
  * E_HOST_MEMORY. */
 sluice_status sluice__branch(int *first, double *value, bool *is_proven,

@@ -17,18 +17,38 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
+enum { ASKED = 64 }; /* layers of a stage, at most, for which `fits` is kept */
+
 typedef struct search {
     const sluice__chain *chain;
     int n, stages;
     int *low, *high;        /* [stages + 1]: where a stage may begin under the limit */
     unsigned char *reached; /* [stages + 1][n + 1] */
     int *first;             /* [stages + 1] */
+    uint64_t *asked, *fits; /* [stages][n + 1]: a bit for each number of layers; NULL: no limits */
     double **squares;       /* [stages + 1][position - low] */
 } search;
 
-static double value_of(const search *at, int stage, int begin, int end) {
+/* Whether a stage fits; asked once for most stages, since bytes take long. */
+static bool fits(const search *at, int stage, sluice__span span) {
+    const sluice__chain *chain = at->chain;
+    const int rank = chain->stage_rank[stage], layers = span.end - span.begin;
+    if (!chain->is_limited || chain->is_excess) return true;
+    if (layers > ASKED) return sluice__rank_fits(chain, rank, &span);
+    const size_t at_begin = (size_t)stage * ((size_t)at->n + 1) + (size_t)span.begin;
+    const uint64_t bit    = (uint64_t)1 << (layers - 1);
+    if (!(at->asked[at_begin] & bit)) {
+        at->asked[at_begin] |= bit;
+        if (sluice__rank_fits(chain, rank, &span)) at->fits[at_begin] |= bit;
+    }
+    return at->fits[at_begin] & bit;
+}
+
+/* What a stage costs; INFINITY if that is beyond the limit, or it does not fit. */
+static double value_of(const search *at, int stage, int begin, int end, double limit) {
     const sluice__span span = {begin, end};
-    return sluice__rank_value(at->chain, at->chain->stage_rank[stage], &span);
+    const double cost       = sluice__rank_cost(at->chain, at->chain->stage_rank[stage], &span);
+    return cost <= limit && fits(at, stage, span) ? cost : INFINITY;
 }
 
 static double floor_of(const search *at, int stage, int begin, int end) {
@@ -94,7 +114,7 @@ static int find_begin(const search *at, int s, int end, double limit) {
     for (int begin = smaller(end - 1, at->high[s]); begin >= at->low[s]; begin--) {
         if (!*reached_at(at, s, begin)) continue;
         if (floor_of(at, s, begin, end) > limit) return -1;
-        if (value_of(at, s, begin, end) <= limit) return begin;
+        if (value_of(at, s, begin, end, limit) <= limit) return begin;
     }
     return -1;
 }
@@ -121,22 +141,38 @@ static double trace(search *at, double limit) {
     at->first[at->stages] = at->n;
     for (int s = at->stages - 1; s >= 0; s--) {
         at->first[s] = find_begin(at, s, at->first[s + 1], limit);
-        largest      = fmax(largest, value_of(at, s, at->first[s], at->first[s + 1]));
+        largest      = fmax(largest, value_of(at, s, at->first[s], at->first[s + 1], limit));
     }
     return largest;
 }
 
-/* The smallest limit that can be met; INFINITY if none can. */
-static double bisect(search *at) {
+/* A limit that can be met, not far above `*low`, below which none can. Under a limit that is far
+ * above, stages may begin nearly anywhere, which takes long. */
+static double gallop(search *at, double *low) {
     static const double none = 1e300;
-    if (!reach(at, none)) return INFINITY;
-    double high = trace(at, none), low = 0;
-    if (reach(at, 0)) return 0;
+    for (double step = 0.02; step < 8 && *low > 0; step *= 2) {
+        const double limit = *low * (1 + step);
+        if (reach(at, limit)) return trace(at, limit);
+        *low = limit;
+    }
+    return reach(at, none) ? trace(at, none) : INFINITY;
+}
+
+/* The smallest limit that can be met; INFINITY if none can. Once the range is narrow, what has been
+ * reached is likely to be it: then nothing below can be met. */
+static double bisect(search *at) {
+    static const double narrow = 1e-6;
+    double low                 = at->chain->bound * (1 - 1e-9);
+    double high                = gallop(at, &low);
+    if (isinf(high) || reach(at, 0)) return isinf(high) ? high : 0;
     for (;;) {
-        const double middle = low + (high - low) / 2;
-        if (middle <= low || middle >= high) return high;
+        double middle = low + (high - low) / 2;
+        if (high - low < narrow * high) middle = nextafter(high, 0);
+        if (middle <= low) return high;
         if (reach(at, middle))
             high = trace(at, middle);
+        else if (high - low < narrow * high)
+            return high;
         else
             low = middle;
     }
@@ -145,8 +181,7 @@ static double bisect(search *at) {
 /* ---- the sum of squares under a limit ---- */
 
 static double squares_of(const search *at, int s, int begin, int end, double limit) {
-    const double value = value_of(at, s, begin, end);
-    if (value > limit) return INFINITY;
+    const double value = value_of(at, s, begin, end, limit);
     return value * value + at->squares[s + 1][end - at->low[s + 1]];
 }
 
@@ -183,15 +218,22 @@ static void walk(search *at, double limit) {
     }
 }
 
+static sluice_status prepare(search *at) {
+    const size_t begins = (size_t)at->stages + 1, all = begins * ((size_t)at->n + 1);
+    SLUICE__TRY(sluice__alloc(&at->low, begins, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&at->high, begins, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&at->reached, all, 1));
+    if (!at->chain->is_limited) return SLUICE_OK;
+    SLUICE__TRY(sluice__alloc(&at->asked, all, sizeof *at->asked));
+    return sluice__alloc(&at->fits, all, sizeof *at->fits);
+}
+
 sluice_status sluice__solve_chain(int *first, double *value, const sluice__chain *chain,
                                   double limit) {
     search at            = {.chain = chain, .n = chain->n, .stages = chain->stages, .first = first};
-    const size_t begins  = (size_t)chain->stages + 1;
     double found         = limit;
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&at.low, begins, sizeof(int)));
-    SLUICE__TRY_OUT(sluice__alloc(&at.high, begins, sizeof(int)));
-    SLUICE__TRY_OUT(sluice__alloc(&at.reached, begins * ((size_t)chain->n + 1), 1));
+    SLUICE__TRY_OUT(prepare(&at));
     if (limit < 0) found = bisect(&at);
     *value = found;
     if (isinf(found)) goto out;
@@ -204,5 +246,7 @@ out:
     sluice__free(at.low);
     sluice__free(at.high);
     sluice__free(at.reached);
+    sluice__free(at.asked);
+    sluice__free(at.fits);
     return status;
 }

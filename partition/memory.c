@@ -27,6 +27,7 @@ struct sluice__footprint {
      * [n * level + l] is the most of 2^level layers from l on. */
     double *scratch[SLUICE_RUNNINGS];
     bool trains; /* something runs backward */
+    int *held;   /* [stages][3]: until I, until W and stash, at the time when most is */
 };
 
 static double align(size_t bytes) {
@@ -212,6 +213,28 @@ static sluice_status fill_held(const sluice__chain *chain) {
     return SLUICE_OK;
 }
 
+/* The time at which each stage holds most, for sluice__bytes_floor(). */
+static sluice_status find_peaks(const sluice__chain *chain) {
+    int *held = NULL;
+    SLUICE__TRY(sluice__alloc(&held, 3 * (size_t)chain->stages, sizeof *held));
+    chain->footprint->held = held;
+    for (int s = 0; s < chain->stages; s++) {
+        const sluice__rank_stages *rank = &chain->rank[chain->stage_rank[s]];
+        const int k                     = index_of(rank, s);
+        for (int time = 0; time < rank->times; time++) {
+            const int *counts =
+                &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
+            const int until_input  = counts[SLUICE_HELD_SAVED_INPUT];
+            const int until_weight = counts[SLUICE_HELD_SAVED_WEIGHT];
+            if (until_input + until_weight <= held[3 * s] + held[3 * s + 1]) continue;
+            held[3 * s]     = until_input;
+            held[3 * s + 1] = until_weight;
+            held[3 * s + 2] = counts[SLUICE_HELD_STASH];
+        }
+    }
+    return SLUICE_OK;
+}
+
 sluice_status sluice__footprint_make(sluice__chain *chain) {
     SLUICE__TRY(sluice__alloc(&chain->footprint, 1, sizeof *chain->footprint));
     for (int k = 0; k < SUMS; k++)
@@ -220,13 +243,15 @@ sluice_status sluice__footprint_make(sluice__chain *chain) {
     for (int l = 0; l < chain->n; l++) fill_sums(chain, l);
     for (int running = 1; running < SLUICE_RUNNINGS; running++)
         SLUICE__TRY(fill_scratch(chain, (sluice_running)running));
-    return fill_held(chain);
+    SLUICE__TRY(fill_held(chain));
+    return find_peaks(chain);
 }
 
 void sluice__footprint_free(sluice__chain *chain) {
     if (!chain->footprint) return;
     for (int k = 0; k < SUMS; k++) sluice__free(chain->footprint->sums[k]);
     for (int k = 0; k < SLUICE_RUNNINGS; k++) sluice__free(chain->footprint->scratch[k]);
+    sluice__free(chain->footprint->held);
     sluice__free(chain->footprint);
 }
 
@@ -261,8 +286,12 @@ static double permanent_of(const sluice__chain *chain, const sluice__span *spans
     return sum;
 }
 
-double sluice__permanent_bytes(const sluice__chain *chain, sluice__span span) {
-    return permanent_of(chain, &span, 1);
+double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span) {
+    const int *held = &chain->footprint->held[3 * stage];
+    return permanent_of(chain, &span, 1) +
+           held[0] * sum_of(chain, SAVED_INPUT, span.begin, span.end) +
+           held[1] * sum_of(chain, SAVED_WEIGHT, span.begin, span.end) +
+           held[2] * sum_of(chain, STASH, span.begin, span.end);
 }
 
 static int root_of(const sluice__chain *chain, int layer) {

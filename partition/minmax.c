@@ -61,6 +61,7 @@ sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs, i
     problem.stages = problem.ranks = stages;
     problem.layers                 = all;
     SLUICE__TRY_OUT(sluice__chain_make(&chain, &problem, false));
+    SLUICE__TRY_OUT(sluice__bound(&chain.bound, &chain));
     SLUICE__TRY_OUT(sluice__solve_chain(first, &value, &chain, -1));
     out->stages = stages;
     memcpy(out->first, first, ((size_t)stages + 1) * sizeof *first);

@@ -31,23 +31,23 @@ static void start_evenly(int *first, const sluice__chain *chain, const double *w
 }
 
 static sluice_status solve_chunks(int *first, double *value, bool *is_best,
-                                  const sluice__chain *chain, double bound) {
+                                  const sluice__chain *chain) {
     double *weights;
     SLUICE__TRY(sluice__alloc(&weights, (size_t)chain->ranks, sizeof *weights));
     sluice__rank_weights(weights, chain);
     start_evenly(first, chain, weights);
     sluice__free(weights);
-    SLUICE__TRY(sluice__anneal(first, value, chain, bound));
-    *is_best = *value <= bound * (1 + rounding);
+    SLUICE__TRY(sluice__anneal(first, value, chain));
+    *is_best = *value <= chain->bound * (1 + rounding);
     if (*is_best || chain->stages > MAX_EXACT_STAGES) return SLUICE_OK;
     return sluice__branch(first, value, is_best, chain);
 }
 
-static sluice_status solve_any(int *first, double *value, bool *is_best, const sluice__chain *chain,
-                               double bound) {
+static sluice_status solve_any(int *first, double *value, bool *is_best,
+                               const sluice__chain *chain) {
     *is_best = true;
     if (chain->has_one_each) return sluice__solve_chain(first, value, chain, -1);
-    return solve_chunks(first, value, is_best, chain, bound);
+    return solve_chunks(first, value, is_best, chain);
 }
 
 /* The split that exceeds a limit by as little as possible says what is missing. */
@@ -58,7 +58,8 @@ static sluice_status refuse(const sluice__chain *chain, int *first, bool is_prov
     int rank = 0;
     double *loads;
     excess.is_excess = true;
-    SLUICE__TRY(solve_any(first, &beyond, &is_best, &excess, 0));
+    excess.bound     = 0;
+    SLUICE__TRY(solve_any(first, &beyond, &is_best, &excess));
     SLUICE__TRY(sluice__alloc(&loads, (size_t)chain->ranks, sizeof *loads));
     (void)sluice__split_value(&excess, loads, first);
     for (int r = 0; r < chain->ranks; r++)
@@ -75,16 +76,16 @@ static sluice_status refuse(const sluice__chain *chain, int *first, bool is_prov
         "recompute, use smaller micro-batches or more ranks, or raise the limit");
 }
 
-static sluice_status solve(sluice_partition_result *out, const sluice__chain *chain, int *first) {
-    double bound, value;
+static sluice_status solve(sluice_partition_result *out, sluice__chain *chain, int *first) {
+    double value;
     bool is_best;
-    SLUICE__TRY(sluice__bound(&bound, chain));
-    SLUICE__TRY(solve_any(first, &value, &is_best, chain, bound));
+    SLUICE__TRY(sluice__bound(&chain->bound, chain));
+    SLUICE__TRY(solve_any(first, &value, &is_best, chain));
     if (isinf(value)) return refuse(chain, first, is_best);
     out->split.stages = chain->stages;
     memcpy(out->split.first, first, ((size_t)chain->stages + 1) * sizeof(int));
     out->value   = value;
-    out->bound   = fmin(bound, value);
+    out->bound   = fmin(chain->bound, value);
     out->is_best = is_best;
     return SLUICE_OK;
 }

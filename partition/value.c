@@ -71,31 +71,41 @@ static double limit_of(const sluice__chain *chain, int rank) {
     return limit > 0 ? (double)limit : INFINITY;
 }
 
-double sluice__rank_value(const sluice__chain *chain, int rank, const sluice__span *spans) {
-    const bool counts_bytes = chain->problem.objective == SLUICE_OBJECTIVE_MEMORY;
-    double bytes            = 0;
-    if (chain->is_limited || counts_bytes || chain->is_excess)
-        bytes = sluice__rank_bytes(chain, rank, spans);
-    if (chain->is_excess) return fmax(0, bytes - limit_of(chain, rank));
-    if (bytes > limit_of(chain, rank)) return INFINITY;
-    if (counts_bytes) return bytes;
-    if (chain->problem.objective == SLUICE_OBJECTIVE_PARAMETERS)
-        return sluice__rank_parameters(chain, rank, spans);
-    return sluice__rank_time(chain, rank, spans);
+bool sluice__rank_fits(const sluice__chain *chain, int rank, const sluice__span *spans) {
+    const double limit = limit_of(chain, rank);
+    return isinf(limit) || sluice__rank_bytes(chain, rank, spans) <= limit;
 }
 
-double sluice__stage_floor(const sluice__chain *chain, int stage, sluice__span span) {
+double sluice__rank_cost(const sluice__chain *chain, int rank, const sluice__span *spans) {
     if (chain->is_excess)
-        return fmax(0, sluice__permanent_bytes(chain, span) -
-                           limit_of(chain, chain->stage_rank[stage]));
+        return fmax(0, sluice__rank_bytes(chain, rank, spans) - limit_of(chain, rank));
     switch (chain->problem.objective) {
     case SLUICE_OBJECTIVE_MEMORY:
-        return sluice__permanent_bytes(chain, span);
+        return sluice__rank_bytes(chain, rank, spans);
     case SLUICE_OBJECTIVE_PARAMETERS:
-        return parameters_of(chain, &span, 1);
+        return sluice__rank_parameters(chain, rank, spans);
     case SLUICE_OBJECTIVE_TIME:
         break;
     }
+    return sluice__rank_time(chain, rank, spans);
+}
+
+double sluice__rank_value(const sluice__chain *chain, int rank, const sluice__span *spans) {
+    if (!chain->is_excess && !sluice__rank_fits(chain, rank, spans)) return INFINITY;
+    return sluice__rank_cost(chain, rank, spans);
+}
+
+double sluice__stage_floor(const sluice__chain *chain, int stage, sluice__span span) {
+    const bool counts_bytes = chain->problem.objective == SLUICE_OBJECTIVE_MEMORY;
+    double bytes            = 0;
+    if (chain->is_limited || counts_bytes || chain->is_excess)
+        bytes = sluice__bytes_floor(chain, stage, span);
+    const double limit = limit_of(chain, chain->stage_rank[stage]);
+    if (chain->is_excess) return fmax(0, bytes - limit);
+    if (bytes > limit) return INFINITY;
+    if (counts_bytes) return bytes;
+    if (chain->problem.objective == SLUICE_OBJECTIVE_PARAMETERS)
+        return parameters_of(chain, &span, 1);
     return sluice__stage_compute(chain, stage, span);
 }
 
