@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * partition.c -- how long the partitioner takes, and how far above its lower bound it ends where
- * ranks have several stages, on random profiles. Prints Markdown.
+ * partition.c -- how long the partitioner takes, how far above its lower bound it ends where ranks
+ * have several stages, on random profiles, and how far its estimate of memory is from the plan.
+ * Prints Markdown.
  *
  *   partition             the record: bench/results/partition-*.md
  *   partition --quick     small problems; that it runs
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "sluice/gpt2.h"
 
 enum { PROFILES = 20, REPEATS = 5, MAX_RANKS = 256 };
 
@@ -116,6 +118,103 @@ static void gap_row(int layers, int ranks, int chunks, bool vee) {
     (void)fflush(stdout);
 }
 
+/* ---- the estimate of memory ---- */
+
+enum { SAMPLES = 2, MICROBATCHES = 8, MAX_CHUNKED = 64, MAX_ERRORS = 64 };
+
+typedef struct estimate {
+    const sluice_model *model;
+    sluice_schedule *schedule;
+    sluice_split split;
+    bool recompute[MAX_CHUNKED];
+    int stage_ranks[MAX_CHUNKED];
+} estimate;
+
+static sluice_program *compile(const estimate *e, bool with_model) {
+    sluice_program *program;
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    options.samples                = with_model ? SAMPLES * MICROBATCHES : MICROBATCHES;
+    options.recompute              = e->recompute;
+    bench_check(sluice_program_compile(&program, e->schedule, with_model ? e->model : NULL,
+                                       with_model ? &e->split : NULL, &options));
+    return program;
+}
+
+/* What the partitioner takes each rank to hold. */
+static void estimate_ranks(sluice_partition_load *loads, estimate *e) {
+    const sluice_profile_layer *layers[MAX_CHUNKED];
+    sluice_profile_layer *rows;
+    sluice_held *held;
+    sluice_program *program  = compile(e, false);
+    sluice_partition problem = SLUICE_PARTITION_INIT;
+    bench_check(sluice_model_rows(&rows, e->model, SAMPLES, SLUICE_PRECISION_FP32));
+    bench_check(sluice_program_held(&held, &problem.held_count, program));
+    problem.layer_count = sluice_model_layer_count(e->model);
+    problem.ranks       = sluice_schedule_ranks(e->schedule);
+    problem.stages      = sluice_schedule_stages(e->schedule);
+    problem.layers      = layers;
+    problem.held        = held;
+    problem.stage_ranks = e->stage_ranks;
+    for (int r = 0; r < problem.ranks; r++) layers[r] = rows;
+    for (int s = 0; s < problem.stages; s++)
+        e->stage_ranks[s] = sluice_schedule_stage_rank(e->schedule, s);
+    bench_check(sluice_partition_loads(loads, &problem, &e->split));
+    sluice_held_free(held);
+    sluice_model_rows_free(rows, problem.layer_count);
+    sluice_program_free(program);
+}
+
+/* Adds the ranks' errors in percent, with their sign. */
+static void add_errors(double *errors, int *count, const sluice_model *model, const char *name,
+                       int ranks, bool recompute, bool evenly) {
+    estimate e                    = {.model = model};
+    sluice_schedule_options shape = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_partition_load loads[MAX_CHUNKED];
+    shape.ranks        = ranks;
+    shape.microbatches = MICROBATCHES;
+    bench_check(sluice_schedule_generate(&e.schedule, name, &shape));
+    const int stages = sluice_schedule_stages(e.schedule), layers = sluice_model_layer_count(model);
+    for (int s = 0; s < stages; s++) e.recompute[s] = recompute;
+    bench_check(
+        sluice_split_from_model(&e.split, model, stages, SAMPLES * MICROBATCHES, MICROBATCHES));
+    for (int s = 0; evenly && s < stages; s++) e.split.first[s] = layers * s / stages;
+    estimate_ranks(loads, &e);
+    sluice_program *program = compile(&e, true);
+    for (int r = 0; r < ranks; r++)
+        errors[(*count)++] =
+            100 * (loads[r].bytes / (double)sluice_program_memory(program, r).arena - 1);
+    sluice_program_free(program);
+    sluice_schedule_free(e.schedule);
+}
+
+static void error_row(const sluice_model *model, const char *name) {
+    double errors[MAX_ERRORS], sizes[MAX_ERRORS];
+    int count = 0;
+    for (int ranks = 2; ranks <= 8; ranks *= 2)
+        for (int how = 0; how < 4; how++)
+            add_errors(errors, &count, model, name, ranks, how & 1, how & 2);
+    for (int k = 0; k < count; k++) sizes[k] = errors[k] < 0 ? -errors[k] : errors[k];
+    printf("| %s | %.2f %% | %.2f %% | %+.2f %% | %+.2f %% |\n", name, bench_median(sizes, count),
+           bench_quantile(sizes, count, 0.9), bench_quantile(errors, count, 0),
+           bench_quantile(errors, count, 1));
+}
+
+static void report_estimates(bool quick) {
+    sluice_gpt_config config;
+    sluice_model *model;
+    bench_check(sluice_gpt_preset(&config, quick ? "gpt-mini" : "gpt2-124m", 256));
+    if (quick) config.layers = 12;
+    bench_check(sluice_gpt_model(&model, &config, quick ? 64 : 1024));
+    printf("\n## Memory: estimate against plan\n\n"
+           "%s, %d micro-batches of %d samples, P = 2, 4, 8, adamw, fp32; each rank, with and "
+           "without recomputation, split evenly in FLOPs and in layers. What is not estimated is "
+           "gaps between buffers.\n\n"
+           "| schedule | off by, median | at 90 of 100 | from | to |\n|:--|--:|--:|--:|--:|\n",
+           quick ? "gpt-mini" : "gpt2-124m", MICROBATCHES, SAMPLES);
+    for (const char *const *name = sluice_schedule_names(); *name; name++) error_row(model, *name);
+    sluice_model_free(model);
+}
+
 int main(int argc, char **argv) {
     const bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
     bench_begin("Partitioner");
@@ -134,6 +233,7 @@ int main(int argc, char **argv) {
            "takes, median | longest |\n|--:|--:|:--|--:|--:|--:|--:|--:|\n",
            PROFILES);
     gap_row(16, 2, 2, false);
+    if (quick) report_estimates(true);
     if (quick) return 0;
     gap_row(27, 4, 2, false);
     gap_row(27, 4, 2, true);
@@ -143,5 +243,6 @@ int main(int argc, char **argv) {
     gap_row(99, 8, 4, false);
     gap_row(200, 16, 4, false);
     gap_row(500, 32, 4, true);
+    report_estimates(false);
     return 0;
 }

@@ -73,16 +73,40 @@ static double added_by(const branch *at, int stage, sluice__span span) {
     return floors[span.end] - floors[span.begin];
 }
 
+/* How much of the layers that are left, weighted, ranks with a stage at or after `stage` can have
+ * and still be better; negative: none. */
+static double left_for(const branch *at, int stage) {
+    double left = 0;
+    for (int r = 0; r < at->chain->ranks; r++)
+        if (at->last_stage[r] >= stage)
+            left += at->weights[r] * (at->value * (1 - rounding) - at->loads[r]);
+    return left;
+}
+
 /* Whether what begins like this, up to a boundary in front of `stage`, can be better. */
 static bool can_be_better(const branch *at, int stage, int layer) {
-    double sum = 0, weight = 0;
-    for (int r = 0; r < at->chain->ranks; r++) {
+    for (int r = 0; r < at->chain->ranks; r++)
         if (at->loads[r] >= at->value * (1 - rounding)) return false;
-        if (at->last_stage[r] < stage) continue;
-        sum += at->weights[r] * at->loads[r];
-        weight += at->weights[r];
+    return stage == at->chain->stages || *rest_of(at, stage, layer) < left_for(at, stage);
+}
+
+/* Where `stage` must end at the earliest. Its rank is complete then, if it is the rank's last: what
+ * is left must fit into the others. */
+static int first_end(const branch *at, int stage) {
+    const sluice__chain *chain = at->chain;
+    int low                    = chain->lowest[stage + 1];
+    if (low <= at->first[stage]) low = at->first[stage] + 1;
+    if (at->last_stage[chain->stage_rank[stage]] != stage || stage + 1 == chain->stages) return low;
+    const double left = left_for(at, stage + 1);
+    int high          = chain->highest[stage + 1] + 1;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (*rest_of(at, stage + 1, middle) < left)
+            high = middle;
+        else
+            low = middle + 1;
     }
-    return weight == 0 || sum + *rest_of(at, stage, layer) < weight * at->value * (1 - rounding);
+    return low;
 }
 
 /* The load of a rank whose stages are all there. */
@@ -104,9 +128,8 @@ static void descend(branch *at, int stage) { /* NOLINT(misc-no-recursion): at mo
     const sluice__chain *chain = at->chain;
     const int rank = chain->stage_rank[stage], begin = at->first[stage];
     const double load = at->loads[rank];
-    int end           = chain->lowest[stage + 1];
-    if (end <= begin) end = begin + 1;
-    for (; end <= chain->highest[stage + 1] && at->nodes > 0; end++, at->nodes--) {
+    for (int end = first_end(at, stage); end <= chain->highest[stage + 1] && at->nodes > 0;
+         end++, at->nodes--) {
         const sluice__span span = {begin, end};
         if (load + sluice__stage_floor(chain, stage, span) >= at->value &&
             chain->problem.objective == SLUICE_OBJECTIVE_TIME)
