@@ -15,7 +15,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-enum { RESTARTS = 3, STEPS = 200000, STEPS_PER_STAGE = 1500, MAX_SHIFT = 3 };
+enum { RESTARTS = 3, STEPS = 200000, STEPS_PER_STAGE = 1500, QUICK_STEPS = 10000, MAX_SHIFT = 3 };
 static const double hottest = 0.03, coldest = 1e-6; /* as a share of the energy */
 static const double excess_weight = 20, close_enough = 1.001;
 
@@ -150,10 +150,9 @@ static double largest_load(const anneal *at) {
     return largest;
 }
 
-static void run(anneal *at, double target) {
+static void run(anneal *at, int steps, double target) {
     measure_all(at);
     double energy = energy_of(at), lowest = INFINITY, temperature = hottest * energy;
-    const int steps      = STEPS + STEPS_PER_STAGE * at->chain->stages;
     const double cooling = pow(coldest / hottest, 1.0 / steps);
     for (int k = 0; k < steps && at->best_value > target; k++) {
         energy = take_step(at, energy, temperature);
@@ -177,7 +176,9 @@ static sluice_status prepare(anneal *at, const int *first) {
     return SLUICE_OK;
 }
 
-sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain) {
+sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, bool quickly) {
+    const int steps          = quickly ? QUICK_STEPS : STEPS + STEPS_PER_STAGE * chain->stages;
+    const int restarts       = quickly ? 1 : RESTARTS;
     sluice__chain free_chain = *chain;
     free_chain.is_limited    = chain->is_excess && chain->is_limited;
     anneal at          = {.chain = &free_chain, .limited = chain, .random = 0x9E3779B97F4A7C15ULL};
@@ -189,9 +190,9 @@ sluice_status sluice__anneal(int *first, double *value, const sluice__chain *cha
     keep_best(&at);
     measure_all(&at);
     at.scale = fmax(largest_load(&at), 1e-300);
-    for (int k = 0; k < RESTARTS && chain->stages > 1; k++) {
+    for (int k = 0; k < restarts && chain->stages > 1; k++) {
         memcpy(at.first, k % 2 ? at.best : first, bytes);
-        run(&at, chain->bound * close_enough);
+        run(&at, steps, chain->bound * close_enough);
     }
     memcpy(first, at.best, bytes);
     *value = at.best_value;

@@ -106,7 +106,7 @@ sluice_status sluice__solve_chain(int *first, double *value, const sluice__chain
 /* ---- several stages per rank ---- */
 /* anneal.c: improve `first`, which respects the pins, until it is within a thousandth of the bound
  * or long enough; `*value` as above. E_HOST_MEMORY. */
-sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain);
+sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, bool quickly);
 /* branch.c: look for something better than `*value`; true in `*is_proven` if all was looked at.
  * E_HOST_MEMORY. */
 sluice_status sluice__branch(int *first, double *value, bool *is_proven,

@@ -37,10 +37,13 @@ static sluice_status solve_chunks(int *first, double *value, bool *is_best,
     sluice__rank_weights(weights, chain);
     start_evenly(first, chain, weights);
     sluice__free(weights);
-    SLUICE__TRY(sluice__anneal(first, value, chain));
+    const bool is_exact = chain->stages <= MAX_EXACT_STAGES;
+    SLUICE__TRY(sluice__anneal(first, value, chain, is_exact));
     *is_best = *value <= chain->bound * (1 + rounding);
-    if (*is_best || chain->stages > MAX_EXACT_STAGES) return SLUICE_OK;
-    return sluice__branch(first, value, is_best, chain);
+    if (*is_best) return SLUICE_OK;
+    if (is_exact) SLUICE__TRY(sluice__branch(first, value, is_best, chain));
+    if (is_exact && !*is_best) SLUICE__TRY(sluice__anneal(first, value, chain, false));
+    return SLUICE_OK;
 }
 
 static sluice_status solve_any(int *first, double *value, bool *is_best,
