@@ -49,6 +49,28 @@ double sluice__layer_floor(const sluice__chain *chain, int rank, int layer) {
     return least;
 }
 
+/* Every stage has at least one of the layers that it may have. */
+static double stage_least(const sluice__chain *chain, int stage) {
+    const int rank = chain->stage_rank[stage];
+    double least   = INFINITY;
+    if (stage == 0) return sluice__layer_floor(chain, rank, 0);
+    if (stage == chain->stages - 1) return sluice__layer_floor(chain, rank, chain->n - 1);
+    for (int l = chain->lowest[stage]; l < chain->highest[stage + 1]; l++)
+        least = fmin(least, sluice__layer_floor(chain, rank, l));
+    return least;
+}
+
+static double largest_rank_least(const sluice__chain *chain) {
+    double largest = 0;
+    for (int r = 0; r < chain->ranks; r++) {
+        double sum = 0;
+        for (int k = 0; k < chain->rank[r].count; k++)
+            sum += stage_least(chain, chain->rank[r].stages[k]);
+        largest = fmax(largest, sum);
+    }
+    return largest;
+}
+
 static double cheapest_cut(const sluice__chain *chain, int stage) {
     const sluice__cut *cut = &chain->cuts[stage];
     double least           = INFINITY;
@@ -76,6 +98,6 @@ sluice_status sluice__bound(double *out, const sluice__chain *chain) {
         sum += cheapest_cut(chain, s) *
                (weights[chain->stage_rank[s - 1]] + weights[chain->stage_rank[s]]);
     sluice__free(weights);
-    *out = fmax(sum, largest);
+    *out = fmax(fmax(sum, largest), chain->has_one_each ? 0 : largest_rank_least(chain));
     return SLUICE_OK;
 }

@@ -112,6 +112,9 @@ sluice_status sluice__anneal(int *first, double *value, const sluice__chain *cha
 sluice_status sluice__branch(int *first, double *value, bool *is_proven,
                              const sluice__chain *chain);
 
+/* even.c: make loads even, and none larger than the largest. E_HOST_MEMORY. */
+sluice_status sluice__even_out(int *first, const sluice__chain *chain);
+
 /* bound.c: what no split can have less of. E_HOST_MEMORY. */
 sluice_status sluice__bound(double *out, const sluice__chain *chain);
 /* What a layer adds at least to a rank, in the problem's objective. */

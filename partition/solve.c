@@ -30,13 +30,8 @@ static void start_evenly(int *first, const sluice__chain *chain, const double *w
     }
 }
 
-static sluice_status solve_chunks(int *first, double *value, bool *is_best,
-                                  const sluice__chain *chain) {
-    double *weights;
-    SLUICE__TRY(sluice__alloc(&weights, (size_t)chain->ranks, sizeof *weights));
-    sluice__rank_weights(weights, chain);
-    start_evenly(first, chain, weights);
-    sluice__free(weights);
+static sluice_status search_chunks(int *first, double *value, bool *is_best,
+                                   const sluice__chain *chain) {
     const bool is_exact = chain->stages <= MAX_EXACT_STAGES;
     SLUICE__TRY(sluice__anneal(first, value, chain, is_exact));
     *is_best = *value <= chain->bound * (1 + rounding);
@@ -44,6 +39,17 @@ static sluice_status solve_chunks(int *first, double *value, bool *is_best,
     if (is_exact) SLUICE__TRY(sluice__branch(first, value, is_best, chain));
     if (is_exact && !*is_best) SLUICE__TRY(sluice__anneal(first, value, chain, false));
     return SLUICE_OK;
+}
+
+static sluice_status solve_chunks(int *first, double *value, bool *is_best,
+                                  const sluice__chain *chain) {
+    double *weights;
+    SLUICE__TRY(sluice__alloc(&weights, (size_t)chain->ranks, sizeof *weights));
+    sluice__rank_weights(weights, chain);
+    start_evenly(first, chain, weights);
+    sluice__free(weights);
+    SLUICE__TRY(search_chunks(first, value, is_best, chain));
+    return sluice__even_out(first, chain);
 }
 
 static sluice_status solve_any(int *first, double *value, bool *is_best,

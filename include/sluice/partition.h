@@ -202,8 +202,8 @@ typedef enum sluice_baseline {
     SLUICE_BASELINE_EQUAL_LAYERS     = 0, /* as many layers on each stage, up to one */
     SLUICE_BASELINE_EQUAL_PARAMETERS = 1, /* the largest stage has the fewest (DeepSpeed) */
     SLUICE_BASELINE_VARIANCE         = 2, /* stage costs with the smallest variance (GPipe) */
-    SLUICE_BASELINE_BLOCKS           = 3  /* Barany and Grolmusz 2013 (torchgpipe): the largest and
-                                           * smallest stage differ by at most one layer's cost */
+    SLUICE_BASELINE_BLOCKS = 3 /* Barany and Grolmusz 2013 (torchgpipe): with layers' costs
+                                * from 0 to 1, largest and smallest differ by at most 1 */
 } sluice_baseline;
 enum { SLUICE_BASELINES = 4 };
 /* "equal layers"; never NULL. */
