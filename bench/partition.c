@@ -133,7 +133,7 @@ typedef struct estimate {
 static sluice_program *compile(const estimate *e, bool with_model) {
     sluice_program *program;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    options.samples                = with_model ? SAMPLES * MICROBATCHES : MICROBATCHES;
+    options.samples                = (int64_t)MICROBATCHES * (with_model ? SAMPLES : 1);
     options.recompute              = e->recompute;
     bench_check(sluice_program_compile(&program, e->schedule, with_model ? e->model : NULL,
                                        with_model ? &e->split : NULL, &options));
@@ -175,8 +175,8 @@ static void add_errors(double *errors, int *count, const sluice_model *model, co
     bench_check(sluice_schedule_generate(&e.schedule, name, &shape));
     const int stages = sluice_schedule_stages(e.schedule), layers = sluice_model_layer_count(model);
     for (int s = 0; s < stages; s++) e.recompute[s] = recompute;
-    bench_check(
-        sluice_split_from_model(&e.split, model, stages, SAMPLES * MICROBATCHES, MICROBATCHES));
+    bench_check(sluice_split_from_model(&e.split, model, stages, (int64_t)SAMPLES * MICROBATCHES,
+                                        MICROBATCHES));
     for (int s = 0; evenly && s < stages; s++) e.split.first[s] = layers * s / stages;
     estimate_ranks(loads, &e);
     sluice_program *program = compile(&e, true);

@@ -62,8 +62,8 @@ static int largest_block(const blocks *at) {
 static int smallest_block(const blocks *at, int to) {
     int smallest = 0;
     for (int b = 1; b < at->count; b++) {
-        const double cost = block_cost(at, b), least = block_cost(at, smallest);
-        if (cost < least || (cost == least && abs(b - to) < abs(smallest - to))) smallest = b;
+        const double cost = block_cost(at, b), lowest = block_cost(at, smallest);
+        if (cost < lowest || (cost == lowest && abs(b - to) < abs(smallest - to))) smallest = b;
     }
     return smallest;
 }

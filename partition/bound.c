@@ -42,30 +42,30 @@ double sluice__layer_floor(const sluice__chain *chain, int rank, int layer) {
         break;
     }
     const sluice__rank_stages *at = &chain->rank[rank];
-    double least                  = INFINITY;
+    double lowest                 = INFINITY;
     for (int k = 0; k < at->count; k++)
-        least = fmin(least,
-                     sluice__stage_compute(chain, at->stages[k], (sluice__span){layer, layer + 1}));
-    return least;
+        lowest = fmin(
+            lowest, sluice__stage_compute(chain, at->stages[k], (sluice__span){layer, layer + 1}));
+    return lowest;
 }
 
 /* Every stage has at least one of the layers that it may have. */
-static double stage_least(const sluice__chain *chain, int stage) {
+static double cheapest_stage(const sluice__chain *chain, int stage) {
     const int rank = chain->stage_rank[stage];
-    double least   = INFINITY;
+    double lowest  = INFINITY;
     if (stage == 0) return sluice__layer_floor(chain, rank, 0);
     if (stage == chain->stages - 1) return sluice__layer_floor(chain, rank, chain->n - 1);
     for (int l = chain->lowest[stage]; l < chain->highest[stage + 1]; l++)
-        least = fmin(least, sluice__layer_floor(chain, rank, l));
-    return least;
+        lowest = fmin(lowest, sluice__layer_floor(chain, rank, l));
+    return lowest;
 }
 
-static double largest_rank_least(const sluice__chain *chain) {
+static double largest_forced(const sluice__chain *chain) {
     double largest = 0;
     for (int r = 0; r < chain->ranks; r++) {
         double sum = 0;
         for (int k = 0; k < chain->rank[r].count; k++)
-            sum += stage_least(chain, chain->rank[r].stages[k]);
+            sum += cheapest_stage(chain, chain->rank[r].stages[k]);
         largest = fmax(largest, sum);
     }
     return largest;
@@ -73,11 +73,11 @@ static double largest_rank_least(const sluice__chain *chain) {
 
 static double cheapest_cut(const sluice__chain *chain, int stage) {
     const sluice__cut *cut = &chain->cuts[stage];
-    double least           = INFINITY;
+    double lowest          = INFINITY;
     if (cut->fixed == 0 && cut->per_byte == 0) return 0;
     for (int l = chain->lowest[stage]; l <= chain->highest[stage]; l++)
-        least = fmin(least, (double)chain->problem.layers[0][l - 1].output_bytes);
-    return cut->fixed + cut->per_byte * least;
+        lowest = fmin(lowest, (double)chain->problem.layers[0][l - 1].output_bytes);
+    return cut->fixed + cut->per_byte * lowest;
 }
 
 sluice_status sluice__bound(double *out, const sluice__chain *chain) {
@@ -85,19 +85,19 @@ sluice_status sluice__bound(double *out, const sluice__chain *chain) {
     SLUICE__TRY(sluice__alloc(&weights, (size_t)chain->ranks, sizeof *weights));
     sluice__rank_weights(weights, chain);
     for (int l = 0; l < chain->n; l++) {
-        double weighted = INFINITY, least = INFINITY;
+        double weighted = INFINITY, lowest = INFINITY;
         for (int r = 0; r < chain->ranks; r++) {
             const double cost = sluice__layer_floor(chain, r, l);
             weighted          = fmin(weighted, weights[r] * cost);
-            least             = fmin(least, cost);
+            lowest            = fmin(lowest, cost);
         }
         sum += weighted;
-        largest = fmax(largest, least);
+        largest = fmax(largest, lowest);
     }
     for (int s = 1; s < chain->stages && chain->problem.objective == SLUICE_OBJECTIVE_TIME; s++)
         sum += cheapest_cut(chain, s) *
                (weights[chain->stage_rank[s - 1]] + weights[chain->stage_rank[s]]);
     sluice__free(weights);
-    *out = fmax(fmax(sum, largest), chain->has_one_each ? 0 : largest_rank_least(chain));
+    *out = fmax(fmax(sum, largest), chain->has_one_each ? 0 : largest_forced(chain));
     return SLUICE_OK;
 }

@@ -50,7 +50,7 @@ typedef struct sluice__chain {
     int *tie_before;       /* [n]: the layer before that shares its parameters; -1 */
     int *tied;             /* layers that share parameters */
     int tied_count;
-    struct sluice__footprint *footprint; /* memory.c */
+    struct sluice__footprint *footprint; /* footprint.c */
     bool is_limited;                     /* some rank has a limit */
     bool has_one_each;                   /* one stage per rank */
     double bound;                        /* no split has less; 0: not known */
@@ -71,11 +71,11 @@ sluice_status sluice__check_partition(const sluice_partition *problem);
 /* F + I + W and recompute of a stage, without its cuts; then with them. */
 double sluice__stage_compute(const sluice__chain *chain, int stage, sluice__span span);
 double sluice__stage_time(const sluice__chain *chain, int stage, sluice__span span);
-/* Of a rank with these spans, one for each of its stages: ties within it count once. */
+/* The same of a rank with these spans, one for each of its stages; ties within it count once. */
 double sluice__rank_time(const sluice__chain *chain, int rank, const sluice__span *spans);
 double sluice__rank_parameters(const sluice__chain *chain, int rank, const sluice__span *spans);
 
-/* ---- memory.c ---- */
+/* ---- footprint.c ---- */
 sluice_status sluice__footprint_make(sluice__chain *chain);
 void sluice__footprint_free(sluice__chain *chain);
 /* Bytes that the rank holds when it holds most. */
@@ -107,8 +107,8 @@ sluice_status sluice__solve_chain(int *first, double *value, const sluice__chain
 /* anneal.c: improve `first`, which respects the pins, until it is within a thousandth of the bound
  * or long enough; `*value` as above. E_HOST_MEMORY. */
 sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, bool quickly);
-/* branch.c: look for something better than `*value`; true in `*is_proven` if all was looked at.
- * E_HOST_MEMORY. */
+/* branch_and_bound.c: look for something better than `*value`; true in `*is_proven` if all was
+ * looked at. E_HOST_MEMORY. */
 sluice_status sluice__branch(int *first, double *value, bool *is_proven,
                              const sluice__chain *chain);
 

@@ -17,6 +17,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
+enum { MAX_GALLOPS = 9 };
 enum { ASKED = 64 }; /* layers of a stage, at most, for which `fits` is kept */
 
 typedef struct search {
@@ -34,7 +35,7 @@ static bool fits(const search *at, int stage, sluice__span span) {
     const sluice__chain *chain = at->chain;
     const int rank = chain->stage_rank[stage], layers = span.end - span.begin;
     if (!chain->is_limited || chain->is_excess) return true;
-    if (layers > ASKED) return sluice__rank_fits(chain, rank, &span);
+    if (layers < 1 || layers > ASKED) return sluice__rank_fits(chain, rank, &span);
     const size_t at_begin = (size_t)stage * ((size_t)at->n + 1) + (size_t)span.begin;
     const uint64_t bit    = (uint64_t)1 << (layers - 1);
     if (!(at->asked[at_begin] & bit)) {
@@ -150,7 +151,9 @@ static double trace(search *at, double limit) {
  * above, stages may begin nearly anywhere, which takes long. */
 static double gallop(search *at, double *low) {
     static const double none = 1e300;
-    for (double step = 0.02; step < 8 && *low > 0; step *= 2) {
+    double step              = 0.01;
+    for (int k = 0; k<MAX_GALLOPS && * low> 0; k++) {
+        step *= 2;
         const double limit = *low * (1 + step);
         if (reach(at, limit)) return trace(at, limit);
         *low = limit;

@@ -63,9 +63,8 @@ static void draw_split(sluice_split *split, uint64_t *random, int layers, int st
     split->first[stages] = layers;
     for (int s = 1; s < stages; s++) {
         const int left  = stages - s;
-        const int most  = layers - left;
         const int first = split->first[s - 1] + 1;
-        const int even  = first + 2 * (most - first) / (left + 1);
+        const int even  = first + 2 * (layers - left - first) / (left + 1);
         split->first[s] = test_random_int(random, first, even < first ? first : even);
     }
 }
@@ -84,12 +83,10 @@ static sluice_program *compile(const trial *t, const sluice_schedule *schedule,
                                const sluice_model *model) {
     sluice_program *program;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    options.samples                = t->samples * t->microbatches;
+    options.samples                = model ? t->samples * t->microbatches : t->microbatches;
     options.states                 = t->states;
-    options.precision              = t->precision;
+    options.precision              = model ? t->precision : SLUICE_PRECISION_FP32;
     options.recompute              = t->recompute;
-    if (!model) options.samples = t->microbatches;
-    if (!model) options.precision = SLUICE_PRECISION_FP32;
     assert_ok(
         sluice_program_compile(&program, schedule, model, model ? &t->split : NULL, &options));
     return program;

@@ -39,29 +39,33 @@ static void start_with(world *w, const double *costs, int layers, int ranks) {
 
 /* ---- known values ---- */
 
-static void assert_split(const world *w, const int *first, double value) {
+/* `counts`: layers per stage, or NULL. */
+static void assert_split(const world *w, const char *counts, double value) {
     sluice_partition_result result;
+    sluice_split expected;
     assert_ok(sluice_partition_solve(&result, &w->problem));
     assert_true(result.is_best && result.bound <= result.value);
     if (fabs(result.value - value) > 1e-9 * (1 + value))
         fail_msg("the most expensive rank has %g, expected %g", result.value, value);
-    for (int s = 0; first && s < w->problem.stages; s++)
-        if (result.split.first[s] != first[s])
-            fail_msg("stage %d begins at layer %d, expected %d", s, result.split.first[s],
-                     first[s]);
+    if (!counts) return;
+    assert_ok(sluice_split_parse(&expected, counts, strlen(counts), w->problem.layer_count,
+                                 w->problem.stages));
+    for (int s = 0; s < expected.stages; s++)
+        if (result.split.first[s] != expected.first[s])
+            fail_msg("%s: stage %d begins at layer %d", counts, s, result.split.first[s]);
 }
 
 static void known_values(void **state) {
     (void)state;
     world w;
     start_with(&w, (const double[]){1, 1, 30, 3}, 4, 3);
-    assert_split(&w, (const int[]){0, 2, 3}, 30);
+    assert_split(&w, "2,1,1", 30);
     start_with(&w, (const double[]){0, 1, 2, 3, 3, 3}, 6, 4);
     assert_split(&w, NULL, 3);
     start_with(&w, (const double[]){1, 2, 3, 4, 5, 6}, 6, 2);
-    assert_split(&w, (const int[]){0, 4}, 11);
+    assert_split(&w, "4,2", 11);
     start_with(&w, (const double[]){7}, 1, 1);
-    assert_split(&w, (const int[]){0}, 7);
+    assert_split(&w, "1", 7);
 }
 
 /* ---- all splits ---- */
@@ -266,7 +270,7 @@ static void a_faster_device_gets_more_layers(void **state) {
     (void)state;
     world w;
     start_equal(&w);
-    assert_split(&w, (const int[]){0, 4}, 8); /* a third and two thirds */
+    assert_split(&w, "4,8", 8); /* a third and two thirds */
 }
 
 static void a_slow_link_moves_the_cut_and_a_limit_moves_it_again(void **state) {
@@ -274,10 +278,10 @@ static void a_slow_link_moves_the_cut_and_a_limit_moves_it_again(void **state) {
     world w;
     start_equal(&w);
     w.problem.bandwidth = 8192; /* 8 s for most outputs, 1/8 s for that of layer 7, each way */
-    assert_split(&w, (const int[]){0, 8}, 16.25);
+    assert_split(&w, "8,4", 16.25);
     w.problem.memory_limits = w.limits;
     w.limits[0]             = 7 * 1048576 - 1;
-    assert_split(&w, (const int[]){0, 4}, 24);
+    assert_split(&w, "4,8", 24);
 }
 
 static void the_next_best_split_has_less_where_the_limit_is_lowered(void **state) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * branch.c -- the one place that proves a split best where ranks have several stages: all splits in
- * order, without those that begin in a way that cannot end below the best that is known.
+ * branch_and_bound.c -- the one place that proves a split best where ranks have several stages: all
+ * splits in order, without those that begin in a way that cannot end below the best that is known.
  *
  * The layers that are left go to ranks that have a stage left. Weighted as in bound.c, what these
  * ranks have and what is left is at least so much for one of them; ranks that are complete are
@@ -34,7 +34,7 @@ static double *rest_of(const branch *at, int stage, int layer) {
     return &at->rest[(size_t)stage * ((size_t)at->chain->n + 1) + (size_t)layer];
 }
 
-static double least(const branch *at, int stage, int layer) {
+static double cheapest(const branch *at, int stage, int layer) {
     double lowest = INFINITY;
     for (int r = 0; r < at->chain->ranks; r++)
         if (at->last_stage[r] >= stage)
@@ -59,7 +59,7 @@ static sluice_status prepare(branch *at) {
                 at->floors[(size_t)r * width + (size_t)l] + sluice__layer_floor(chain, r, l);
     for (int s = 0; s < chain->stages; s++)
         for (int l = chain->n - 1; l >= 0; l--)
-            *rest_of(at, s, l) = *rest_of(at, s, l + 1) + least(at, s, l);
+            *rest_of(at, s, l) = *rest_of(at, s, l + 1) + cheapest(at, s, l);
     return SLUICE_OK;
 }
 

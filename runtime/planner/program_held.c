@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * held.c -- what the stages of a program hold at each time of the step, by the lifetimes that
- * lowering gave their buffers: what partition must know of a schedule to tell bytes.
+ * program_held.c -- what the stages of a program hold at each time of the step, by the lifetimes
+ * that lowering gave their buffers: what partition must know of a schedule to tell bytes.
  *
  * A table has the times of each rank at which no other time of the rank holds as much of
  * everything.
@@ -35,13 +35,23 @@ typedef struct rank_walk {
 
 typedef struct table {
     sluice_held *list;
-    int count, capacity;
+    int count;
 } table;
 
 /* ---- when things happen ---- */
 
 static ticks *ticks_of(const rank_walk *w, int stage, int microbatch) {
-    return &w->at[w->local[stage] * sluice_program_microbatches(w->program) + microbatch];
+    return &w->at[(size_t)w->local[stage] * (size_t)sluice_program_microbatches(w->program) +
+                  (size_t)microbatch];
+}
+
+/* Counts of the k-th time that is kept; changes of counts at a tick. */
+static int *time_of(const rank_walk *w, int k) {
+    return &w->times[(size_t)k * (size_t)w->width];
+}
+
+static int *changes_at(const rank_walk *w, int tick) {
+    return &w->changes[(size_t)tick * (size_t)w->width];
 }
 
 static void note_transfer(const rank_walk *w, const sluice_instruction *at, int n) {
@@ -86,8 +96,8 @@ static void note(const rank_walk *w, const sluice_instruction *at, int n) {
 static void hold(const rank_walk *w, int stage, sluice_held_kind kind, int begin, int end) {
     const int column = w->local[stage] * SLUICE_HELD_KINDS + (int)kind;
     if (begin < 0 || end < begin) return;
-    w->changes[begin * w->width + column]++;
-    w->changes[(end + 1) * w->width + column]--;
+    changes_at(w, begin)[column]++;
+    changes_at(w, end + 1)[column]--;
 }
 
 static int later(int a, int b) {
@@ -185,20 +195,18 @@ static sluice_status keep_time(rank_walk *w, int running, int runs) {
     const size_t bytes = (size_t)w->width * sizeof(int);
     int kept           = 0;
     for (int k = 0; k < w->time_count; k++)
-        if (covers(&w->times[k * w->width], w->running[k], w->runs[k], w->now, running, runs,
-                   w->width))
+        if (covers(time_of(w, k), w->running[k], w->runs[k], w->now, running, runs, w->width))
             return SLUICE_OK;
     for (int k = 0; k < w->time_count; k++) {
-        if (covers(w->now, running, runs, &w->times[k * w->width], w->running[k], w->runs[k],
-                   w->width))
+        if (covers(w->now, running, runs, time_of(w, k), w->running[k], w->runs[k], w->width))
             continue;
-        memmove(&w->times[kept * w->width], &w->times[k * w->width], bytes);
+        memmove(time_of(w, kept), time_of(w, k), bytes);
         w->running[kept] = w->running[k];
         w->runs[kept++]  = w->runs[k];
     }
     w->time_count = kept;
     SLUICE__TRY(make_times_larger(w));
-    memcpy(&w->times[kept * w->width], w->now, bytes);
+    memcpy(time_of(w, kept), w->now, bytes);
     w->running[kept] = running;
     w->runs[kept]    = runs;
     w->time_count++;
@@ -209,7 +217,7 @@ static sluice_status keep_times(rank_walk *w) {
     for (int n = 0; n < w->count; n++) {
         const sluice_instruction *at = &w->list[n];
         const sluice_running runs    = running_of(w, at);
-        for (int k = 0; k < w->width; k++) w->now[k] += w->changes[n * w->width + k];
+        for (int k = 0; k < w->width; k++) w->now[k] += changes_at(w, n)[k];
         SLUICE__TRY(
             keep_time(w, runs == SLUICE_RUNNING_NOTHING ? 0 : w->local[at->stage], (int)runs));
     }
@@ -226,7 +234,7 @@ static sluice_status append(table *out, const rank_walk *w) {
             held->begins      = k == 0;
             held->running =
                 w->running[t] == k ? (sluice_running)w->runs[t] : SLUICE_RUNNING_NOTHING;
-            memcpy(held->counts, &w->times[t * w->width + k * SLUICE_HELD_KINDS],
+            memcpy(held->counts, time_of(w, t) + (size_t)k * SLUICE_HELD_KINDS,
                    sizeof held->counts);
         }
     return SLUICE_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c -- the one place that estimates what a rank holds: permanent bytes, and the most that it
- * holds at any time of the table of what is held.
+ * footprint.c -- the one place that estimates what a rank holds: permanent bytes, and the most that
+ * it holds at any time of the table of what is held.
  *
  * What a stage holds for one micro-batch follows from its layers as the memory plan lays them out
  * (runtime/program/memory/layout.c); sums and largest values over layers are prepared, so that a
@@ -31,7 +31,8 @@ struct sluice__footprint {
 };
 
 static double align(size_t bytes) {
-    return (double)((bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    const size_t units = (bytes + ALIGNMENT - 1) / ALIGNMENT;
+    return (double)(units * ALIGNMENT);
 }
 
 static const sluice_profile_layer *row_of(const sluice__chain *chain, int l) {
@@ -111,8 +112,9 @@ static sluice_status fill_scratch(sluice__chain *chain, sluice_running running) 
     for (int l = 0; l < n; l++) (*table)[l] = scratch_of(chain, running, l, l == 0, l == n - 1);
     for (int level = 1; level < levels; level++)
         for (int l = 0; l + (1 << level) <= n; l++) {
-            const double *below     = *table + (size_t)n * (size_t)(level - 1);
-            (*table)[n * level + l] = fmax(below[l], below[l + (1 << (level - 1))]);
+            const double *below = *table + (size_t)n * (size_t)(level - 1);
+            (*table)[(size_t)n * (size_t)level + (size_t)l] =
+                fmax(below[l], below[l + (1 << (level - 1))]);
         }
     return SLUICE_OK;
 }
@@ -220,16 +222,17 @@ static sluice_status find_peaks(const sluice__chain *chain) {
     chain->footprint->held = held;
     for (int s = 0; s < chain->stages; s++) {
         const sluice__rank_stages *rank = &chain->rank[chain->stage_rank[s]];
+        int *const largest_held         = &held[3 * (size_t)s];
         const int k                     = index_of(rank, s);
         for (int time = 0; time < rank->times; time++) {
             const int *counts =
                 &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
             const int until_input  = counts[SLUICE_HELD_SAVED_INPUT];
             const int until_weight = counts[SLUICE_HELD_SAVED_WEIGHT];
-            if (until_input + until_weight <= held[3 * s] + held[3 * s + 1]) continue;
-            held[3 * s]     = until_input;
-            held[3 * s + 1] = until_weight;
-            held[3 * s + 2] = counts[SLUICE_HELD_STASH];
+            if (until_input + until_weight <= largest_held[0] + largest_held[1]) continue;
+            largest_held[0] = until_input;
+            largest_held[1] = until_weight;
+            largest_held[2] = counts[SLUICE_HELD_STASH];
         }
     }
     return SLUICE_OK;
@@ -287,7 +290,7 @@ static double permanent_of(const sluice__chain *chain, const sluice__span *spans
 }
 
 double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span) {
-    const int *held = &chain->footprint->held[3 * stage];
+    const int *held = &chain->footprint->held[3 * (size_t)stage];
     return permanent_of(chain, &span, 1) +
            held[0] * sum_of(chain, SAVED_INPUT, span.begin, span.end) +
            held[1] * sum_of(chain, SAVED_WEIGHT, span.begin, span.end) +
