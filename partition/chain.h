@@ -83,6 +83,17 @@ double sluice__rank_bytes(const sluice__chain *chain, int rank, const sluice__sp
 /* No more than sluice__rank_bytes() of the rank with this stage; grows with the span. */
 double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span);
 
+/* What these are made of: permanent bytes of layers on one rank; gradients of tied layers that it
+ * receives after the drain; a stage's buffers for one micro-batch, by kind; its scratch. */
+double sluice__spans_permanent(const sluice__chain *chain, const sluice__span *spans, int count);
+double sluice__received_ties(const sluice__chain *chain, const sluice__span *spans, int count);
+void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *chain,
+                         sluice__span span);
+double sluice__stage_scratch(const sluice__chain *chain, sluice_running running, sluice__span span);
+/* gaps.c: bytes that the rank allocates, by the lifetimes that the problem has. E_HOST_MEMORY. */
+sluice_status sluice__rank_arena(double *out, const sluice__chain *chain, int rank,
+                                 const sluice__span *spans);
+
 /* Whether the rank holds no more than its limit. */
 bool sluice__rank_fits(const sluice__chain *chain, int rank, const sluice__span *spans);
 /* What the rank has in the problem's objective; the same, INFINITY if it does not fit. */

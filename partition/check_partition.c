@@ -88,6 +88,13 @@ static sluice_status check_stages(const sluice_partition *p) {
                                 "entry %d of what is held is about stage %d of %d, or belongs to "
                                 "no time",
                                 k, p->held[k].stage, p->stages);
+    for (int k = 0; k < p->buffer_count; k++) {
+        const sluice_held_buffer *b = &p->buffers[k];
+        if (b->stage < 0 || b->stage >= p->stages || b->begin < 0 || b->end < b->begin)
+            return sluice__fail(SLUICE_E_ARGUMENT,
+                                "buffer %d is of stage %d of %d, from instruction %d to %d", k,
+                                b->stage, p->stages, b->begin, b->end);
+    }
     return SLUICE_OK;
 }
 

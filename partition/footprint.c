@@ -13,8 +13,9 @@
 #include "partition/chain.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/placement.h"
 
-enum { ALIGNMENT = 256, LEVELS = 24 };
+enum { LEVELS = 24 };
 enum { UNTIL_INPUT = 1, UNTIL_WEIGHT = 2 };
 
 /* Sums over layers 0 .. n - 1 at index n. */
@@ -31,8 +32,7 @@ struct sluice__footprint {
 };
 
 static double align(size_t bytes) {
-    const size_t units = (bytes + ALIGNMENT - 1) / ALIGNMENT;
-    return (double)(units * ALIGNMENT);
+    return (double)sluice__align(bytes);
 }
 
 static const sluice_profile_layer *row_of(const sluice__chain *chain, int l) {
@@ -128,7 +128,8 @@ static double largest(const double *table, int n, int begin, int end) {
     return fmax(of[begin], of[end - (1 << level)]);
 }
 
-static double stage_scratch(const sluice__chain *chain, sluice_running running, sluice__span span) {
+double sluice__stage_scratch(const sluice__chain *chain, sluice_running running,
+                             sluice__span span) {
     const int last = span.end - 1;
     if (running == SLUICE_RUNNING_NOTHING) return 0;
     const double inner =
@@ -273,7 +274,7 @@ static double common_bytes(const sluice__chain *chain, int a, int b) {
 }
 
 /* Tied layers of a rank share master, working copy and state; each has its gradient. */
-static double permanent_of(const sluice__chain *chain, const sluice__span *spans, int count) {
+double sluice__spans_permanent(const sluice__chain *chain, const sluice__span *spans, int count) {
     double sum = 0;
     for (int k = 0; k < count; k++) sum += sum_of(chain, PERMANENT, spans[k].begin, spans[k].end);
     for (int t = 0; t < chain->tied_count; t++) {
@@ -291,7 +292,7 @@ static double permanent_of(const sluice__chain *chain, const sluice__span *spans
 
 double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span) {
     const int *held = &chain->footprint->held[3 * (size_t)stage];
-    return permanent_of(chain, &span, 1) +
+    return sluice__spans_permanent(chain, &span, 1) +
            held[0] * sum_of(chain, SAVED_INPUT, span.begin, span.end) +
            held[1] * sum_of(chain, SAVED_WEIGHT, span.begin, span.end) +
            held[2] * sum_of(chain, STASH, span.begin, span.end);
@@ -303,7 +304,7 @@ static int root_of(const sluice__chain *chain, int layer) {
 }
 
 /* Gradients of tied layers elsewhere, which are received after the drain. */
-static double received_ties(const sluice__chain *chain, const sluice__span *spans, int count) {
+double sluice__received_ties(const sluice__chain *chain, const sluice__span *spans, int count) {
     double sum = 0;
     for (int t = 0; chain->footprint->trains && t < chain->tied_count; t++) {
         const int away = chain->tied[t];
@@ -322,7 +323,8 @@ static double received_ties(const sluice__chain *chain, const sluice__span *span
 /* ---- transient ---- */
 
 /* Bytes of each kind for one micro-batch of layers of a stage. */
-static void kinds_of(double out[SLUICE_HELD_KINDS], const sluice__chain *chain, sluice__span span) {
+void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *chain,
+                         sluice__span span) {
     const sluice_profile_layer *head = row_of(chain, span.begin),
                                *tail = row_of(chain, span.end - 1);
     const double input =
@@ -346,7 +348,8 @@ static void kinds_of(double out[SLUICE_HELD_KINDS], const sluice__chain *chain, 
 static double held_at(const sluice__chain *chain, const sluice__rank_stages *rank, int time,
                       double (*kinds)[SLUICE_HELD_KINDS], const sluice__span *spans) {
     const int *counts = &rank->counts[(size_t)time * (size_t)rank->count * SLUICE_HELD_KINDS];
-    double sum = stage_scratch(chain, (sluice_running)rank->runs[time], spans[rank->running[time]]);
+    double sum =
+        sluice__stage_scratch(chain, (sluice_running)rank->runs[time], spans[rank->running[time]]);
     for (int k = 0; k < rank->count; k++)
         for (int kind = 0; kind < SLUICE_HELD_KINDS; kind++)
             sum += counts[k * SLUICE_HELD_KINDS + kind] * kinds[k][kind];
@@ -356,9 +359,9 @@ static double held_at(const sluice__chain *chain, const sluice__rank_stages *ran
 double sluice__rank_bytes(const sluice__chain *chain, int r, const sluice__span *spans) {
     const sluice__rank_stages *rank = &chain->rank[r];
     double kinds[SLUICE__MAX_CHUNKS][SLUICE_HELD_KINDS],
-        transient = received_ties(chain, spans, rank->count);
-    for (int k = 0; k < rank->count; k++) kinds_of(kinds[k], chain, spans[k]);
+        transient = sluice__received_ties(chain, spans, rank->count);
+    for (int k = 0; k < rank->count; k++) sluice__stage_kinds(kinds[k], chain, spans[k]);
     for (int time = 0; time < rank->times; time++)
         transient = fmax(transient, held_at(chain, rank, time, kinds, spans));
-    return permanent_of(chain, spans, rank->count) + transient;
+    return sluice__spans_permanent(chain, spans, rank->count) + transient;
 }

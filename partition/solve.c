@@ -128,21 +128,33 @@ static sluice_status check_split(const sluice_split *split, const sluice_partiti
     return SLUICE_OK;
 }
 
+static sluice_status load_ranks(sluice_partition_load *out, const sluice__chain *chain,
+                                const sluice_split *split) {
+    for (int r = 0; r < chain->ranks; r++) {
+        sluice__span spans[SLUICE__MAX_CHUNKS];
+        sluice__spans_of(spans, chain, r, split->first);
+        out[r]       = (sluice_partition_load){.seconds    = sluice__rank_time(chain, r, spans),
+                                               .bytes      = sluice__rank_bytes(chain, r, spans),
+                                               .parameters = sluice__rank_parameters(chain, r, spans)};
+        out[r].arena = out[r].bytes;
+        if (chain->problem.buffers) SLUICE__TRY(sluice__rank_arena(&out[r].arena, chain, r, spans));
+    }
+    return SLUICE_OK;
+}
+
 sluice_status sluice_partition_loads(sluice_partition_load *out, const sluice_partition *problem,
                                      const sluice_split *split) {
     sluice__chain chain;
-    sluice_status status = SLUICE_OK;
+    sluice_partition_load *loads = NULL;
+    sluice_status status         = SLUICE_OK;
     SLUICE__TRY(sluice__check_partition(problem));
     SLUICE__TRY(check_split(split, problem));
     SLUICE__TRY_OUT(sluice__chain_make(&chain, problem, true));
-    for (int r = 0; r < chain.ranks; r++) {
-        sluice__span spans[SLUICE__MAX_CHUNKS];
-        sluice__spans_of(spans, &chain, r, split->first);
-        out[r] = (sluice_partition_load){sluice__rank_time(&chain, r, spans),
-                                         sluice__rank_bytes(&chain, r, spans),
-                                         sluice__rank_parameters(&chain, r, spans)};
-    }
+    SLUICE__TRY_OUT(sluice__alloc(&loads, (size_t)chain.ranks, sizeof *loads));
+    SLUICE__TRY_OUT(load_ranks(loads, &chain, split));
+    memcpy(out, loads, (size_t)chain.ranks * sizeof *out);
 out:
+    sluice__free(loads);
     sluice__chain_free(&chain);
     return status;
 }

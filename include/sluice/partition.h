@@ -118,6 +118,15 @@ typedef struct sluice_held {
     int counts[SLUICE_HELD_KINDS];
 } sluice_held;
 
+/* A buffer of a stage and micro-batch, by the instructions of its rank that first and last use it.
+ */
+typedef struct sluice_held_buffer {
+    int stage;
+    sluice_held_kind kind;  /* unless `running` says that it is scratch */
+    sluice_running running; /* NOTHING: not scratch */
+    int begin, end;
+} sluice_held_buffer;
+
 typedef struct sluice_partition {
     size_t size; /* sizeof(sluice_partition), set by the initializer */
     int layer_count, stages, ranks;
@@ -135,6 +144,8 @@ typedef struct sluice_partition {
     const size_t *memory_limits; /* per rank, 0: none; NULL: none */
     const sluice_held *held;     /* NULL: every stage holds one micro-batch */
     int held_count;
+    const sluice_held_buffer *buffers; /* for sluice_partition_load.arena; NULL: not asked for */
+    int buffer_count;
     int states;           /* optimizer state tensors per parameter */
     double working_share; /* bytes of working copies as a share of the parameters' */
     int64_t max_nodes;    /* of the search where ranks have several stages; 0: 4 million */
@@ -160,6 +171,8 @@ typedef struct sluice_partition {
         /* memory_limits */ 0,                         \
         /* held          */ 0,                         \
         /* held_count    */ 0,                         \
+        /* buffers       */ 0,                         \
+        /* buffer_count  */ 0,                         \
         /* states        */ 2,                         \
         /* working_share */ 0,                         \
         /* max_nodes     */ 0                          \
@@ -180,7 +193,8 @@ typedef struct sluice_partition_result {
  * up to 16 stages (unless max_nodes end it, see `is_best`), a heuristic above that.
  *
  * Where a plan refuses the split, lower that rank's limit to one byte less than
- * sluice_partition_loads() says and solve again: the next best split that holds less there.
+ * sluice_partition_loads() says (`bytes`) and solve again: the next best split that holds less
+ * there.
  *
  * E_ARGUMENT: a number is out of range, pins contradict each other; E_DEVICE_MEMORY: nothing fits,
  * and what comes closest; E_HOST_MEMORY.
@@ -190,7 +204,11 @@ SLUICE_API sluice_status sluice_partition_solve(sluice_partition_result *out,
 
 /* What a split gives a rank: seconds for one micro-batch on all of its stages, and bytes. */
 typedef struct sluice_partition_load {
-    double seconds, bytes, parameters;
+    double seconds;
+    double bytes; /* held when most is held: what limits are compared with */
+    double
+        arena; /* with the gaps between buffers, if the problem has their lifetimes; else `bytes` */
+    double parameters;
 } sluice_partition_load;
 /* `out` gets one entry per rank. E_ARGUMENT, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_partition_loads(sluice_partition_load *out,

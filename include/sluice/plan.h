@@ -112,5 +112,10 @@ SLUICE_API sluice_status sluice_model_layout(sluice_layout_layer *out, const slu
 SLUICE_API sluice_status sluice_program_held(sluice_held **out, int *count,
                                              const sluice_program *program);
 SLUICE_API void sluice_held_free(sluice_held *held); /* NULL is fine */
+/* The lifetimes of its buffers: for sluice_partition.buffers. Release with
+ * sluice_held_buffers_free(). E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_program_held_buffers(sluice_held_buffer **out, int *count,
+                                                     const sluice_program *program);
+SLUICE_API void sluice_held_buffers_free(sluice_held_buffer *buffers); /* NULL is fine */
 
 #endif

@@ -27,6 +27,8 @@ typedef struct rank_walk {
     int *stages, stage_count;    /* of the rank */
     int *local;                  /* [all stages]: number among those; -1 */
     ticks *at;                   /* [stage_count][microbatches] */
+    sluice_held_buffer *buffers; /* to be filled; NULL: counts are wanted */
+    int buffer_count;
     int *changes;                /* [count + 1][width] */
     int *now;                    /* [width] */
     int *times, *running, *runs; /* [time][width], [time]: kept */
@@ -93,9 +95,14 @@ static void note(const rank_walk *w, const sluice_instruction *at, int n) {
 
 /* ---- lifetimes ---- */
 
-static void hold(const rank_walk *w, int stage, sluice_held_kind kind, int begin, int end) {
+static void hold(rank_walk *w, int stage, sluice_held_kind kind, int begin, int end) {
     const int column = w->local[stage] * SLUICE_HELD_KINDS + (int)kind;
     if (begin < 0 || end < begin) return;
+    if (w->buffers) {
+        w->buffers[w->buffer_count++] =
+            (sluice_held_buffer){stage, kind, SLUICE_RUNNING_NOTHING, begin, end};
+        return;
+    }
     changes_at(w, begin)[column]++;
     changes_at(w, end + 1)[column]--;
 }
@@ -109,7 +116,7 @@ static bool is_here(const rank_walk *w, int stage) {
 }
 
 /* The input is the output of the stage before, where that is on this rank. */
-static void hold_input(const rank_walk *w, int s, int i) {
+static void hold_input(rank_walk *w, int s, int i) {
     const ticks *t    = ticks_of(w, s, i);
     const int begin   = s == 0              ? t->forward
                         : is_here(w, s - 1) ? ticks_of(w, s - 1, i)->forward
@@ -120,7 +127,7 @@ static void hold_input(const rank_walk *w, int s, int i) {
     hold(w, s, SLUICE_HELD_INPUT_WEIGHT, begin, later(forward, t->weight));
 }
 
-static void hold_output(const rank_walk *w, int s, int i) {
+static void hold_output(rank_walk *w, int s, int i) {
     const ticks *t = ticks_of(w, s, i);
     if (s + 1 == sluice_program_stages(w->program)) return;
     if (!is_here(w, s + 1)) hold(w, s, SLUICE_HELD_OUTPUT, t->forward, t->sent);
@@ -129,7 +136,7 @@ static void hold_output(const rank_walk *w, int s, int i) {
     hold(w, s, SLUICE_HELD_OUTPUT_GRADIENT_WEIGHT, begin, t->weight);
 }
 
-static void hold_inside(const rank_walk *w, int s, int i) {
+static void hold_inside(rank_walk *w, int s, int i) {
     const ticks *t  = ticks_of(w, s, i);
     const int saved = t->again >= 0 ? t->again : t->forward;
     hold(w, s, SLUICE_HELD_SAVED_INPUT, saved, t->input);
@@ -140,7 +147,7 @@ static void hold_inside(const rank_walk *w, int s, int i) {
         hold(w, s, SLUICE_HELD_INPUT_GRADIENT, t->input, t->gradient_sent);
 }
 
-static void hold_all(const rank_walk *w) {
+static void hold_all(rank_walk *w) {
     for (int k = 0; k < w->stage_count; k++)
         for (int i = 0; i < sluice_program_microbatches(w->program); i++) {
             hold_input(w, w->stages[k], i);
@@ -255,8 +262,19 @@ static sluice_status prepare(rank_walk *w) {
     w->width         = w->stage_count * SLUICE_HELD_KINDS;
     SLUICE__TRY(sluice__alloc(&w->at, all, sizeof *w->at));
     for (size_t k = 0; k < all; k++) w->at[k] = (ticks){-1, -1, -1, -1, -1, -1, -1, -1, false};
+    for (int n = 0; n < w->count; n++) note(w, &w->list[n], n);
+    return SLUICE_OK;
+}
+
+static sluice_status prepare_counts(rank_walk *w) {
     SLUICE__TRY(sluice__alloc(&w->now, (size_t)w->width, sizeof(int)));
     return sluice__alloc(&w->changes, ((size_t)w->count + 1) * (size_t)w->width, sizeof(int));
+}
+
+static void release(const rank_walk *w) {
+    sluice__free(w->local);
+    sluice__free(w->stages);
+    sluice__free(w->at);
 }
 
 static sluice_status walk_rank(table *out, const sluice_program *program, int rank) {
@@ -264,14 +282,12 @@ static sluice_status walk_rank(table *out, const sluice_program *program, int ra
     sluice_status status = SLUICE_OK;
     w.list               = sluice_program_list(&w.count, program, rank);
     SLUICE__TRY_OUT(prepare(&w));
-    for (int n = 0; n < w.count; n++) note(&w, &w.list[n], n);
+    SLUICE__TRY_OUT(prepare_counts(&w));
     hold_all(&w);
     SLUICE__TRY_OUT(keep_times(&w));
     status = append(out, &w);
 out:
-    sluice__free(w.local);
-    sluice__free(w.stages);
-    sluice__free(w.at);
+    release(&w);
     sluice__free(w.now);
     sluice__free(w.changes);
     sluice__free(w.times);
@@ -295,4 +311,56 @@ out:
 
 void sluice_held_free(sluice_held *held) {
     sluice__free(held);
+}
+
+/* ---- lifetimes ---- */
+
+typedef struct buffer_list {
+    sluice_held_buffer *list;
+    int count;
+} buffer_list;
+
+/* Every instruction that computes has scratch of its own. */
+static void hold_scratch(rank_walk *w) {
+    for (int n = 0; n < w->count; n++) {
+        const sluice_running runs = running_of(w, &w->list[n]);
+        if (runs == SLUICE_RUNNING_NOTHING) continue;
+        w->buffers[w->buffer_count++] =
+            (sluice_held_buffer){w->list[n].stage, SLUICE_HELD_INPUT_FORWARD, runs, n, n};
+    }
+}
+
+static sluice_status list_rank(buffer_list *out, const sluice_program *program, int rank) {
+    rank_walk w          = {.program = program, .rank = rank};
+    sluice_status status = SLUICE_OK;
+    w.list               = sluice_program_list(&w.count, program, rank);
+    SLUICE__TRY_OUT(prepare(&w));
+    const size_t capacity = (size_t)out->count + (size_t)w.count +
+                            (size_t)w.width * (size_t)sluice_program_microbatches(program);
+    SLUICE__TRY_OUT(sluice__grow(&out->list, capacity, sizeof *out->list));
+    w.buffers = out->list + out->count;
+    hold_all(&w);
+    hold_scratch(&w);
+    out->count += w.buffer_count;
+out:
+    release(&w);
+    return status;
+}
+
+sluice_status sluice_program_held_buffers(sluice_held_buffer **out, int *count,
+                                          const sluice_program *program) {
+    buffer_list made     = {0};
+    sluice_status status = SLUICE_OK;
+    for (int r = 0; r < sluice_program_ranks(program); r++)
+        SLUICE__TRY_OUT(list_rank(&made, program, r));
+    *out      = made.list;
+    *count    = made.count;
+    made.list = NULL;
+out:
+    sluice__free(made.list);
+    return status;
+}
+
+void sluice_held_buffers_free(sluice_held_buffer *buffers) {
+    sluice__free(buffers);
 }

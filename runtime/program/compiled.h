@@ -6,7 +6,7 @@
 #include "runtime/program/edges.h"
 #include "runtime/program/instruction.h"
 #include "runtime/program/memory/layout.h"
-#include "runtime/program/memory/placement.h"
+#include "runtime/base/placement.h"
 #include "sluice/program.h"
 
 /* Large programs have a hundred million of them. */

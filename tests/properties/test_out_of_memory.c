@@ -113,10 +113,12 @@ static sluice_status partitions(void) {
     sluice_program *program        = NULL;
     sluice_profile_layer *rows     = NULL;
     sluice_held *held              = NULL;
+    sluice_held_buffer *buffers    = NULL;
     char *text                     = NULL;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_partition problem       = SLUICE_PARTITION_INIT;
     const size_t limits[2]         = {1 << 20, 1 << 20};
+    sluice_partition_load loads[2];
     sluice_layout_layer parts[5];
     int inside;
     sluice_status status = SLUICE_OK;
@@ -125,6 +127,7 @@ static sluice_status partitions(void) {
     options.samples = SAMPLES;
     SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
     SLUICE__TRY_OUT(sluice_program_held(&held, &problem.held_count, program));
+    SLUICE__TRY_OUT(sluice_program_held_buffers(&buffers, &problem.buffer_count, program));
     SLUICE__TRY_OUT(sluice_model_rows(&rows, model, 1, SLUICE_PRECISION_FP32));
     const sluice_profile_layer *layers[2] = {rows, rows};
     problem.layer_count                   = sluice_model_layer_count(model);
@@ -133,10 +136,13 @@ static sluice_status partitions(void) {
     problem.layers                        = layers;
     problem.held                          = held;
     problem.memory_limits                 = limits;
+    problem.buffers                       = buffers;
     SLUICE__TRY_OUT(sluice_partition_solve(&result, &problem));
+    SLUICE__TRY_OUT(sluice_partition_loads(loads, &problem, &result.split));
     problem.held       = NULL;
-    problem.held_count = 0;
-    problem.stages     = 2;
+    problem.buffers    = NULL;
+    problem.held_count = problem.buffer_count = 0;
+    problem.stages                            = 2;
     SLUICE__TRY_OUT(sluice_partition_solve(&result, &problem));
     for (int k = 0; k < SLUICE_BASELINES; k++)
         SLUICE__TRY_OUT(sluice_partition_baseline(&split, &problem, (sluice_baseline)k));
@@ -146,6 +152,7 @@ static sluice_status partitions(void) {
 out:
     sluice_text_free(text);
     sluice_held_free(held);
+    sluice_held_buffers_free(buffers);
     if (rows) sluice_model_rows_free(rows, sluice_model_layer_count(model));
     sluice_program_free(program);
     sluice_schedule_free(schedule);
