@@ -36,8 +36,7 @@ double sluice__layer_floor(const sluice__chain *chain, int rank, int layer) {
     case SLUICE_OBJECTIVE_PARAMETERS:
         return is_tied ? 0 : (double)row->parameters;
     case SLUICE_OBJECTIVE_MEMORY:
-        return (double)row->parameter_bytes *
-               (is_tied ? 1 : 2 + chain->problem.states + chain->problem.working_share);
+        return sluice__layer_bytes_floor(chain, rank, layer);
     case SLUICE_OBJECTIVE_TIME:
         break;
     }

@@ -130,17 +130,33 @@ static sluice_status bound_begins(sluice__chain *chain) {
 
 /* ---- parameters ---- */
 
+/* What tied layers have in common is no more than the smallest of them has. */
+static void share(const sluice__chain *chain, int layer) {
+    const sluice_profile_layer *row = &chain->problem.layers[0][layer];
+    const int before                = chain->tie_before[layer],
+              first                 = before < 0 ? layer : chain->tie_first[before];
+    const double parameters = (double)row->parameters, bytes = (double)row->parameter_bytes;
+    chain->tie_first[layer] = first;
+    if (before < 0 || parameters < chain->tie_parameters[first])
+        chain->tie_parameters[first] = parameters;
+    if (before < 0 || bytes < chain->tie_bytes[first]) chain->tie_bytes[first] = bytes;
+}
+
 static sluice_status find_ties(sluice__chain *chain) {
     const sluice_profile_layer *rows = chain->problem.layers[0];
-    SLUICE__TRY(sluice__alloc(&chain->tie_before, (size_t)chain->n, sizeof(int)));
-    SLUICE__TRY(sluice__alloc(&chain->tied, (size_t)chain->n, sizeof(int)));
+    const size_t n                   = (size_t)chain->n;
+    SLUICE__TRY(sluice__alloc(&chain->tie_before, n, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&chain->tie_first, n, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&chain->tie_parameters, n, sizeof(double)));
+    SLUICE__TRY(sluice__alloc(&chain->tie_bytes, n, sizeof(double)));
+    SLUICE__TRY(sluice__alloc(&chain->tied, n, sizeof(int)));
     for (int l = 0; l < chain->n; l++) {
         chain->tie_before[l] = -1;
-        if (!rows[l].tie) continue;
-        for (int k = chain->tied_count - 1; k >= 0 && chain->tie_before[l] < 0; k--)
+        for (int k = chain->tied_count - 1; rows[l].tie && k >= 0 && chain->tie_before[l] < 0; k--)
             if (strcmp(rows[chain->tied[k]].tie, rows[l].tie) == 0)
                 chain->tie_before[l] = chain->tied[k];
-        chain->tied[chain->tied_count++] = l;
+        if (rows[l].tie) chain->tied[chain->tied_count++] = l;
+        share(chain, l);
     }
     return SLUICE_OK;
 }
@@ -193,6 +209,9 @@ void sluice__chain_free(sluice__chain *chain) {
     sluice__free(chain->lowest);
     sluice__free(chain->highest);
     sluice__free(chain->tie_before);
+    sluice__free(chain->tie_first);
+    sluice__free(chain->tie_parameters);
+    sluice__free(chain->tie_bytes);
     sluice__free(chain->tied);
     sluice__free(chain->parameters);
     *chain = (sluice__chain){0};

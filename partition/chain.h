@@ -43,12 +43,14 @@ typedef struct sluice__chain {
     int *stage_rank;
     sluice__costs *costs; /* of distinct devices */
     int cost_count;
-    int *rank_costs;       /* index into costs */
-    sluice__cut *cuts;     /* [stages]; that of stage 0 is free */
-    int *lowest, *highest; /* [stages + 1]: where a stage may begin */
-    double *parameters;    /* sums */
-    int *tie_before;       /* [n]: the layer before that shares its parameters; -1 */
-    int *tied;             /* layers that share parameters */
+    int *rank_costs;                    /* index into costs */
+    sluice__cut *cuts;                  /* [stages]; that of stage 0 is free */
+    int *lowest, *highest;              /* [stages + 1]: where a stage may begin */
+    double *parameters;                 /* sums */
+    int *tie_before;                    /* [n]: the layer before that shares its parameters; -1 */
+    int *tie_first;                     /* [n]: the first layer of those; itself if it is alone */
+    double *tie_parameters, *tie_bytes; /* [n]: what all of them have, at tie_first */
+    int *tied;                          /* layers that share parameters */
     int tied_count;
     struct sluice__footprint *footprint; /* footprint.c */
     bool is_limited;                     /* some rank has a limit */
@@ -68,6 +70,11 @@ void sluice__chain_free(sluice__chain *chain);
 /* check_partition.c: everything that does not need sums. E_ARGUMENT. */
 sluice_status sluice__check_partition(const sluice_partition *problem);
 
+/* Whether a layer is in one of these; whether it is, and shares parameters with one before it that
+ * is, too. */
+bool sluice__is_in(const sluice__span *spans, int count, int layer);
+bool sluice__shares(const sluice__chain *chain, const sluice__span *spans, int count, int layer);
+
 /* F + I + W and recompute of a stage, without its cuts; then with them. */
 double sluice__stage_compute(const sluice__chain *chain, int stage, sluice__span span);
 double sluice__stage_time(const sluice__chain *chain, int stage, sluice__span span);
@@ -82,6 +89,8 @@ void sluice__footprint_free(sluice__chain *chain);
 double sluice__rank_bytes(const sluice__chain *chain, int rank, const sluice__span *spans);
 /* No more than sluice__rank_bytes() of the rank with this stage; grows with the span. */
 double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span);
+/* What a layer adds at least to any rank's bytes on `rank`: these add up. */
+double sluice__layer_bytes_floor(const sluice__chain *chain, int rank, int layer);
 
 /* What these are made of: permanent bytes of layers on one rank; gradients of tied layers that it
  * receives after the drain; a stage's buffers for one micro-batch, by kind; its scratch. */

@@ -199,7 +199,8 @@ static double fewest_squares(const search *at, int s, int begin, double limit) {
 
 static sluice_status fill_squares(search *at, double limit) {
     SLUICE__TRY(sluice__alloc(&at->squares, (size_t)at->stages + 1, sizeof *at->squares));
-    (void)find_band(at, limit);
+    /* Nothing is left only if a floor is rounded up beyond what it is the floor of. */
+    if (!find_band(at, limit)) (void)find_band(at, INFINITY);
     SLUICE__TRY(sluice__alloc(&at->squares[at->stages], 1, sizeof(double)));
     for (int s = at->stages - 1; s >= 0; s--) {
         const int width = at->high[s] - at->low[s] + 1;

@@ -216,24 +216,40 @@ static sluice_status fill_held(const sluice__chain *chain) {
     return SLUICE_OK;
 }
 
-/* The time at which each stage holds most, for sluice__bytes_floor(). */
+static const int *counts_of(const sluice__rank_stages *rank, int time, int k) {
+    return &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
+}
+
+/* The time at which most micro-batches' activations are held. */
+static int fullest_time(const sluice__rank_stages *rank) {
+    int fullest = 0, largest = -1;
+    for (int time = 0; time < rank->times; time++) {
+        int sum = 0;
+        for (int k = 0; k < rank->count; k++) {
+            const int *counts = counts_of(rank, time, k);
+            sum += counts[SLUICE_HELD_SAVED_INPUT] + counts[SLUICE_HELD_SAVED_WEIGHT];
+        }
+        if (sum <= largest) continue;
+        largest = sum;
+        fullest = time;
+    }
+    return fullest;
+}
+
+/* What every stage holds when its rank holds most activations: what a rank holds is no less. */
 static sluice_status find_peaks(const sluice__chain *chain) {
     int *held = NULL;
     SLUICE__TRY(sluice__alloc(&held, 3 * (size_t)chain->stages, sizeof *held));
     chain->footprint->held = held;
-    for (int s = 0; s < chain->stages; s++) {
-        const sluice__rank_stages *rank = &chain->rank[chain->stage_rank[s]];
-        int *const largest_held         = &held[3 * (size_t)s];
-        const int k                     = index_of(rank, s);
-        for (int time = 0; time < rank->times; time++) {
-            const int *counts =
-                &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
-            const int until_input  = counts[SLUICE_HELD_SAVED_INPUT];
-            const int until_weight = counts[SLUICE_HELD_SAVED_WEIGHT];
-            if (until_input + until_weight <= largest_held[0] + largest_held[1]) continue;
-            largest_held[0] = until_input;
-            largest_held[1] = until_weight;
-            largest_held[2] = counts[SLUICE_HELD_STASH];
+    for (int r = 0; r < chain->ranks; r++) {
+        const sluice__rank_stages *rank = &chain->rank[r];
+        const int time                  = fullest_time(rank);
+        for (int k = 0; k < rank->count && time < rank->times; k++) {
+            const int *counts = counts_of(rank, time, k);
+            int *const of     = &held[3 * (size_t)rank->stages[k]];
+            of[0]             = counts[SLUICE_HELD_SAVED_INPUT];
+            of[1]             = counts[SLUICE_HELD_SAVED_WEIGHT];
+            of[2]             = counts[SLUICE_HELD_STASH];
         }
     }
     return SLUICE_OK;
@@ -261,46 +277,37 @@ void sluice__footprint_free(sluice__chain *chain) {
 
 /* ---- permanent ---- */
 
-static bool is_in(const sluice__span *spans, int count, int layer) {
-    for (int k = 0; k < count; k++)
-        if (layer >= spans[k].begin && layer < spans[k].end) return true;
-    return false;
-}
-
-static double common_bytes(const sluice__chain *chain, int a, int b) {
-    return (double)(row_of(chain, a)->parameter_bytes < row_of(chain, b)->parameter_bytes
-                        ? row_of(chain, a)->parameter_bytes
-                        : row_of(chain, b)->parameter_bytes);
-}
-
 /* Tied layers of a rank share master, working copy and state; each has its gradient. */
 double sluice__spans_permanent(const sluice__chain *chain, const sluice__span *spans, int count) {
     double sum = 0;
     for (int k = 0; k < count; k++) sum += sum_of(chain, PERMANENT, spans[k].begin, spans[k].end);
-    for (int t = 0; t < chain->tied_count; t++) {
-        const int layer = chain->tied[t];
-        int first       = -1;
-        if (!is_in(spans, count, layer)) continue;
-        for (int l = chain->tie_before[layer]; l >= 0; l = chain->tie_before[l])
-            if (is_in(spans, count, l)) first = l;
-        if (first >= 0)
-            sum -= common_bytes(chain, first, layer) *
+    for (int t = 0; t < chain->tied_count; t++)
+        if (sluice__shares(chain, spans, count, chain->tied[t]))
+            sum -= chain->tie_bytes[chain->tie_first[chain->tied[t]]] *
                    (1 + chain->problem.states + chain->problem.working_share);
-    }
     return sum;
 }
 
-double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span) {
+static double activations_floor(const sluice__chain *chain, int stage, sluice__span span) {
     const int *held = &chain->footprint->held[3 * (size_t)stage];
-    return sluice__spans_permanent(chain, &span, 1) +
-           held[0] * sum_of(chain, SAVED_INPUT, span.begin, span.end) +
+    return held[0] * sum_of(chain, SAVED_INPUT, span.begin, span.end) +
            held[1] * sum_of(chain, SAVED_WEIGHT, span.begin, span.end) +
            held[2] * sum_of(chain, STASH, span.begin, span.end);
 }
 
-static int root_of(const sluice__chain *chain, int layer) {
-    while (chain->tie_before[layer] >= 0) layer = chain->tie_before[layer];
-    return layer;
+double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span) {
+    return sluice__spans_permanent(chain, &span, 1) + activations_floor(chain, stage, span);
+}
+
+double sluice__layer_bytes_floor(const sluice__chain *chain, int rank, int layer) {
+    const sluice__rank_stages *at = &chain->rank[rank];
+    const sluice__span span       = {layer, layer + 1};
+    const double gradient         = (double)row_of(chain, layer)->parameter_bytes;
+    double lowest                 = INFINITY;
+    for (int k = 0; k < at->count; k++)
+        lowest = fmin(lowest, activations_floor(chain, at->stages[k], span));
+    if (chain->tie_before[layer] >= 0) return lowest + gradient;
+    return lowest + sum_of(chain, PERMANENT, layer, layer + 1);
 }
 
 /* Gradients of tied layers elsewhere, which are received after the drain. */
@@ -308,12 +315,12 @@ double sluice__received_ties(const sluice__chain *chain, const sluice__span *spa
     double sum = 0;
     for (int t = 0; chain->footprint->trains && t < chain->tied_count; t++) {
         const int away = chain->tied[t];
-        if (is_in(spans, count, away)) continue;
+        if (sluice__is_in(spans, count, away)) continue;
         for (int k = 0; k < chain->tied_count; k++) {
             const int here = chain->tied[k];
-            if (!is_in(spans, count, here) || root_of(chain, here) != root_of(chain, away))
-                continue;
-            sum += common_bytes(chain, here, away);
+            if (chain->tie_first[here] != chain->tie_first[away]) continue;
+            if (!sluice__is_in(spans, count, here)) continue;
+            sum += chain->tie_bytes[chain->tie_first[away]];
             break;
         }
     }

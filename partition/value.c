@@ -35,20 +35,17 @@ double sluice__rank_time(const sluice__chain *chain, int rank, const sluice__spa
     return time;
 }
 
-static bool is_in(const sluice__span *spans, int count, int layer) {
+bool sluice__is_in(const sluice__span *spans, int count, int layer) {
     for (int k = 0; k < count; k++)
         if (layer >= spans[k].begin && layer < spans[k].end) return true;
     return false;
 }
 
-/* Parameters of `layer` that an earlier one of these layers has, too. */
-static double shared(const sluice__chain *chain, const sluice__span *spans, int count, int layer) {
-    const sluice_profile_layer *rows = chain->problem.layers[0];
-    int first                        = -1;
+bool sluice__shares(const sluice__chain *chain, const sluice__span *spans, int count, int layer) {
+    if (!sluice__is_in(spans, count, layer)) return false;
     for (int l = chain->tie_before[layer]; l >= 0; l = chain->tie_before[l])
-        if (is_in(spans, count, l)) first = l;
-    if (first < 0) return 0;
-    return fmin((double)rows[first].parameters, (double)rows[layer].parameters);
+        if (sluice__is_in(spans, count, l)) return true;
+    return false;
 }
 
 static double parameters_of(const sluice__chain *chain, const sluice__span *spans, int count) {
@@ -56,7 +53,8 @@ static double parameters_of(const sluice__chain *chain, const sluice__span *span
     for (int k = 0; k < count; k++)
         sum += chain->parameters[spans[k].end] - chain->parameters[spans[k].begin];
     for (int k = 0; k < chain->tied_count; k++)
-        if (is_in(spans, count, chain->tied[k])) sum -= shared(chain, spans, count, chain->tied[k]);
+        if (sluice__shares(chain, spans, count, chain->tied[k]))
+            sum -= chain->tie_parameters[chain->tie_first[chain->tied[k]]];
     return sum;
 }
 
