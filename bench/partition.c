@@ -149,8 +149,8 @@ static void estimate_ranks(sluice_partition_load *loads, estimate *e) {
     sluice_program *program  = compile(e, false);
     sluice_partition problem = SLUICE_PARTITION_INIT;
     bench_check(sluice_model_rows(&rows, e->model, SAMPLES, SLUICE_PRECISION_FP32));
-    bench_check(sluice_program_held(&held, &problem.held_count, program));
-    bench_check(sluice_program_held_buffers(&buffers, &problem.buffer_count, program));
+    bench_check(sluice_held_make(&held, &problem.held_count, program));
+    bench_check(sluice_held_buffers_make(&buffers, &problem.buffer_count, program));
     problem.layer_count = sluice_model_layer_count(e->model);
     problem.ranks       = sluice_schedule_ranks(e->schedule);
     problem.stages      = sluice_schedule_stages(e->schedule);

@@ -99,7 +99,8 @@ double sluice__received_ties(const sluice__chain *chain, const sluice__span *spa
 void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *chain,
                          sluice__span span);
 double sluice__stage_scratch(const sluice__chain *chain, sluice_running running, sluice__span span);
-/* gaps.c: bytes that the rank allocates, by the lifetimes that the problem has. E_HOST_MEMORY. */
+/* arena_estimate.c: bytes that the rank allocates, by the lifetimes that the problem has.
+ * E_HOST_MEMORY. */
 sluice_status sluice__rank_arena(double *out, const sluice__chain *chain, int rank,
                                  const sluice__span *spans);
 

@@ -108,7 +108,7 @@ enum { SLUICE_RUNNINGS = 7 };
 /*
  * What the stages of a rank hold at one time of the step: how many micro-batches' buffers of each
  * kind, and what runs. A table of these is what partition knows of a schedule
- * (sluice_program_held() in plan.h makes it). `begins` is set in the first entry of a time; a time
+ * (sluice_held_make() in plan.h makes it). `begins` is set in the first entry of a time; a time
  * has up to one entry for each stage of one rank.
  */
 typedef struct sluice_held {

@@ -109,13 +109,13 @@ SLUICE_API sluice_status sluice_model_layout(sluice_layout_layer *out, const slu
 /* What the stages of a program hold over the step: for sluice_partition.held. It depends on the
  * schedule and on which stages recompute, not on the model: a program without one will do. Release
  * with sluice_held_free(). E_HOST_MEMORY. */
-SLUICE_API sluice_status sluice_program_held(sluice_held **out, int *count,
-                                             const sluice_program *program);
+SLUICE_API sluice_status sluice_held_make(sluice_held **out, int *count,
+                                          const sluice_program *program);
 SLUICE_API void sluice_held_free(sluice_held *held); /* NULL is fine */
 /* The lifetimes of its buffers: for sluice_partition.buffers. Release with
  * sluice_held_buffers_free(). E_HOST_MEMORY. */
-SLUICE_API sluice_status sluice_program_held_buffers(sluice_held_buffer **out, int *count,
-                                                     const sluice_program *program);
+SLUICE_API sluice_status sluice_held_buffers_make(sluice_held_buffer **out, int *count,
+                                                  const sluice_program *program);
 SLUICE_API void sluice_held_buffers_free(sluice_held_buffer *buffers); /* NULL is fine */
 
 #endif

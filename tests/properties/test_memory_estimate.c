@@ -125,8 +125,8 @@ static void estimate(sluice_partition_load *loads, const trial *t, const sluice_
     sluice_partition problem = SLUICE_PARTITION_INIT;
     sluice_program *program  = compile(t, schedule, NULL);
     assert_ok(sluice_model_rows(&rows, model, t->samples, t->precision));
-    assert_ok(sluice_program_held(&held, &count, program));
-    assert_ok(sluice_program_held_buffers(&buffers, &problem.buffer_count, program));
+    assert_ok(sluice_held_make(&held, &count, program));
+    assert_ok(sluice_held_buffers_make(&buffers, &problem.buffer_count, program));
     const sluice_profile_layer *layers[MAX_RANKS] = {rows, rows, rows, rows};
     for (int s = 0; s < stages; s++) stage_ranks[s] = sluice_schedule_stage_rank(schedule, s);
     problem.layer_count   = sluice_model_layer_count(model);

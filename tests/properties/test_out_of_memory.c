@@ -126,8 +126,8 @@ static sluice_status partitions(void) {
     SLUICE__TRY_OUT(make_schedule(&schedule, "interleaved", 2));
     options.samples = SAMPLES;
     SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
-    SLUICE__TRY_OUT(sluice_program_held(&held, &problem.held_count, program));
-    SLUICE__TRY_OUT(sluice_program_held_buffers(&buffers, &problem.buffer_count, program));
+    SLUICE__TRY_OUT(sluice_held_make(&held, &problem.held_count, program));
+    SLUICE__TRY_OUT(sluice_held_buffers_make(&buffers, &problem.buffer_count, program));
     SLUICE__TRY_OUT(sluice_model_rows(&rows, model, 1, SLUICE_PRECISION_FP32));
     const sluice_profile_layer *layers[2] = {rows, rows};
     problem.layer_count                   = sluice_model_layer_count(model);

@@ -101,7 +101,7 @@ static void what_is_held_is_what_the_schedule_promises(void **state) {
     options.samples                = 8;
     assert_ok(sluice_schedule_generate(&schedule, "1f1b", &shape));
     assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &options));
-    assert_ok(sluice_program_held(&held, &count, program));
+    assert_ok(sluice_held_make(&held, &count, program));
     for (int k = 0; k < count; k++) {
         assert_true(held[k].begins);
         if (held[k].counts[SLUICE_HELD_SAVED_WEIGHT] > most[held[k].stage])

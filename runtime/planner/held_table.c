@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program_held.c -- what the stages of a program hold at each time of the step, by the lifetimes
+ * held_table.c -- what the stages of a program hold at each time of the step, by the lifetimes
  * that lowering gave their buffers: what partition must know of a schedule to tell bytes.
  *
  * A table has the times of each rank at which no other time of the rank holds as much of
@@ -296,7 +296,7 @@ out:
     return status;
 }
 
-sluice_status sluice_program_held(sluice_held **out, int *count, const sluice_program *program) {
+sluice_status sluice_held_make(sluice_held **out, int *count, const sluice_program *program) {
     table made           = {0};
     sluice_status status = SLUICE_OK;
     for (int r = 0; r < sluice_program_ranks(program); r++)
@@ -347,8 +347,8 @@ out:
     return status;
 }
 
-sluice_status sluice_program_held_buffers(sluice_held_buffer **out, int *count,
-                                          const sluice_program *program) {
+sluice_status sluice_held_buffers_make(sluice_held_buffer **out, int *count,
+                                       const sluice_program *program) {
     buffer_list made     = {0};
     sluice_status status = SLUICE_OK;
     for (int r = 0; r < sluice_program_ranks(program); r++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gaps.c -- what a rank allocates: its buffers placed as the memory plan places them, so that the
- * gaps between buffers of different sizes are counted; in the scratch of an action, too, which has
- * what its layers use one after the other (runtime/program/memory/layout.c).
+ * arena_estimate.c -- what a rank allocates: its buffers placed as the memory plan places them, so
+ * that the gaps between buffers of different sizes are counted; in the scratch of an action, too,
+ * which has what its layers use one after the other (runtime/program/memory/layout.c).
  */
 #include <math.h>
 
