@@ -20,11 +20,10 @@ typedef struct sluice_split {
 } sluice_split;
 
 /*
- * The split whose most expensive stage is cheapest: exact, by dynamic programming over
- * (stages, layers), O(stages * layers^2). Among equals, the one whose stage costs have the
- * smallest sum of squares (so that the other stages are balanced even where one layer alone is the
- * bottleneck), then the one whose stage boundaries come earliest. Every stage gets at least one
- * layer.
+ * The split whose most expensive stage is cheapest: exact; sluice_partition_solve() without
+ * devices, links and limits. Among equals, the one whose stage costs have the smallest sum of
+ * squares (so that the other stages are balanced even where one layer alone is the bottleneck),
+ * then the one whose stage boundaries come earliest. Every stage gets at least one layer.
  * E_ARGUMENT if stages > layers or a cost is negative or not finite; E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs,
