@@ -259,6 +259,9 @@ int main(int argc, char **argv) {
     gap_row(27, 4, 2, false);
     gap_row(27, 4, 2, true);
     gap_row(27, 4, 4, false);
+    gap_row(27, 8, 2, true);
+    gap_row(51, 8, 2, true);
+    gap_row(51, 8, 2, false);
     gap_row(99, 4, 2, true);
     gap_row(99, 8, 2, true);
     gap_row(99, 8, 4, false);
