@@ -36,7 +36,7 @@ BELOW = {
 PUBLIC = {
     "allocator": "base", "export": "base", "status": "base", "tensor": "base", "version": "base",
     "queues": "base",
-    "partition": "partition", "schedule": "schedule", "transports": "transport",
+    "cost_table": "partition", "partition": "partition", "schedule": "schedule", "transports": "transport",
     "device": "device", "operations": "device", "layer": "model", "model": "model",
     "family": "model", "gpt2": "model",
     "optimizer": "optimizer",

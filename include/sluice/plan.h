@@ -94,4 +94,28 @@ SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
 SLUICE_API sluice_status sluice_split_from_model(sluice_split *out, const sluice_model *model,
                                                  int stages, int64_t samples, int microbatches);
 
+/* ---- what partition.h must know of models and schedules ---- */
+
+/* A row for each layer of a model: bytes, and FLOPs in place of seconds. Release with
+ * sluice_model_rows_free(). E_ARGUMENT, E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_model_rows(sluice_profile_layer **out, const sluice_model *model,
+                                           int64_t samples, sluice_precision precision);
+SLUICE_API void sluice_model_rows_free(sluice_profile_layer *rows, int layers); /* NULL is fine */
+
+/* What each layer of a model is to a layout; `out` has one entry per layer. E_ARGUMENT: something
+ * else than embeddings, blocks of attention and mlp, and a loss that a norm may precede. */
+SLUICE_API sluice_status sluice_model_layout(sluice_layout_layer *out, const sluice_model *model);
+
+/* What the stages of a program hold over the step: for sluice_partition.held. It depends on the
+ * schedule and on which stages recompute, not on the model: a program without one will do. Release
+ * with sluice_held_free(). E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_held_make(sluice_held **out, int *count,
+                                          const sluice_program *program);
+SLUICE_API void sluice_held_free(sluice_held *held); /* NULL is fine */
+/* The lifetimes of its buffers: for sluice_partition.buffers. Release with
+ * sluice_held_buffers_free(). E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_held_buffers_make(sluice_held_buffer **out, int *count,
+                                                  const sluice_program *program);
+SLUICE_API void sluice_held_buffers_free(sluice_held_buffer *buffers); /* NULL is fine */
+
 #endif

@@ -15,19 +15,6 @@
 #include "sluice/schedule.h"
 #include "sluice/status.h"
 
-/* One layer, for one micro-batch: seconds and bytes, none of them negative. */
-typedef struct sluice_profile_layer {
-    char *name, *kind;
-    char *tie; /* a name that tied layers have in common; NULL: not tied */
-    double forward_s, input_s, weight_s, recompute_s; /* of F, I, W, and F again */
-    size_t parameter_bytes;
-    size_t saved_bytes; /* kept by F for I and W, with the layer's input where they read it */
-    size_t input_to_weight_bytes; /* left by I for W */
-    size_t scratch_bytes;         /* largest of its actions */
-    size_t output_bytes;          /* that the next layer reads */
-    int64_t parameters;
-} sluice_profile_layer;
-
 /* The layers, measured with micro-batches of `microbatch` samples. */
 typedef struct sluice_profile_table {
     int64_t microbatch;

@@ -137,12 +137,6 @@ typedef struct sluice_stage_bytes {
 
 /* ---- costs of actions and links ---- */
 
-/* A transfer takes latency + size / bandwidth; bandwidth 0: size does not matter. */
-typedef struct sluice_link_cost {
-    int from, to; /* ranks */
-    double latency, bandwidth;
-} sluice_link_cost;
-
 /*
  * A transfer takes the time of its payload plus that of its link. Its size is in bytes, or 1 in a
  * program whose bytes are not known. Start from {.stages = ...}: what is left out costs nothing.

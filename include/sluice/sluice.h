@@ -4,7 +4,7 @@
  *
  *   model      layers with parameters                         model.h, layer.h, device.h
  *   family     preset, config.json -> model                   family.h, gpt2.h
- *   partition  layers -> stages                               partition.h
+ *   partition  layers and their costs -> stages               partition.h, cost_table.h
  *   schedule   stages x micro-batches -> actions              schedule.h
  *   program    actions -> instructions: verified, simulated   program.h
  *   optimizer  gradients -> parameters, and its state         optimizer.h
@@ -30,6 +30,7 @@
 #define SLUICE_SLUICE_H
 
 #include "sluice/allocator.h"
+#include "sluice/cost_table.h"
 #include "sluice/data.h"
 #include "sluice/device.h"
 #include "sluice/family.h"

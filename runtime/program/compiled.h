@@ -3,10 +3,10 @@
 #ifndef SLUICE_PROGRAM_COMPILED_H
 #define SLUICE_PROGRAM_COMPILED_H
 
+#include "runtime/base/placement.h"
 #include "runtime/program/edges.h"
 #include "runtime/program/instruction.h"
 #include "runtime/program/memory/layout.h"
-#include "runtime/program/memory/placement.h"
 #include "sluice/program.h"
 
 /* Large programs have a hundred million of them. */

@@ -104,6 +104,62 @@ static sluice_status splits(void) {
     return sluice_split_parse(&split, "1,2,1", 5, 4, 3);
 }
 
+/* One stage per rank and several, limits, layouts, and a program's rows and what it holds. */
+static sluice_status partitions(void) {
+    static sluice_partition_result result;
+    static sluice_split split;
+    sluice_model *model            = NULL;
+    sluice_schedule *schedule      = NULL;
+    sluice_program *program        = NULL;
+    sluice_profile_layer *rows     = NULL;
+    sluice_held *held              = NULL;
+    sluice_held_buffer *buffers    = NULL;
+    char *text                     = NULL;
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_partition problem       = SLUICE_PARTITION_INIT;
+    const size_t limits[2]         = {1 << 20, 1 << 20};
+    sluice_partition_load loads[2];
+    sluice_layout_layer parts[5];
+    int inside;
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice_gpt_model(&model, &gpt, LENGTH));
+    SLUICE__TRY_OUT(make_schedule(&schedule, "interleaved", 2));
+    options.samples = SAMPLES;
+    SLUICE__TRY_OUT(sluice_program_compile(&program, schedule, NULL, NULL, &options));
+    SLUICE__TRY_OUT(sluice_held_make(&held, &problem.held_count, program));
+    SLUICE__TRY_OUT(sluice_held_buffers_make(&buffers, &problem.buffer_count, program));
+    SLUICE__TRY_OUT(sluice_model_rows(&rows, model, 1, SLUICE_PRECISION_FP32));
+    const sluice_profile_layer *layers[2] = {rows, rows};
+    problem.layer_count                   = sluice_model_layer_count(model);
+    problem.ranks                         = 2;
+    problem.stages                        = 4;
+    problem.layers                        = layers;
+    problem.held                          = held;
+    problem.memory_limits                 = limits;
+    problem.buffers                       = buffers;
+    SLUICE__TRY_OUT(sluice_partition_solve(&result, &problem));
+    SLUICE__TRY_OUT(sluice_partition_loads(loads, &problem, &result.split));
+    problem.held       = NULL;
+    problem.buffers    = NULL;
+    problem.held_count = problem.buffer_count = 0;
+    problem.stages                            = 2;
+    SLUICE__TRY_OUT(sluice_partition_solve(&result, &problem));
+    for (int k = 0; k < SLUICE_BASELINES; k++)
+        SLUICE__TRY_OUT(sluice_partition_baseline(&split, &problem, (sluice_baseline)k));
+    SLUICE__TRY_OUT(sluice_model_layout(parts, model));
+    SLUICE__TRY_OUT(sluice_layout_parse(&split, "Et|L", 4, parts, 5));
+    status = sluice_layout_print(&text, &inside, &split, parts, 5);
+out:
+    sluice_text_free(text);
+    sluice_held_free(held);
+    sluice_held_buffers_free(buffers);
+    if (rows) sluice_model_rows_free(rows, sluice_model_layer_count(model));
+    sluice_program_free(program);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+    return status;
+}
+
 static sluice_status models_and_programs(void) {
     static sluice_split split;
     sluice_model *model       = NULL;
@@ -349,6 +405,7 @@ typedef struct scenario {
 static const scenario scenarios[] = {
     {"schedules as text", schedules_as_text, SLUICE_OK, 40, false},
     {"splits", splits, SLUICE_OK, 2, false},
+    {"partitions", partitions, SLUICE_OK, 2, false},
     {"models and programs", models_and_programs, SLUICE_OK, 80, false},
     {"profiles", profiles, SLUICE_OK, 80, false},
     {"deadlocks", deadlocks, SLUICE_E_SCHEDULE, 60, false},

@@ -18,10 +18,15 @@
  * Transient buffers are placed by their lifetimes (placement.c). An instruction's slots are ranges
  * of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
  */
+#include <assert.h>
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/lower/lowered.h"
 #include "runtime/program/memory/streams.h"
+
+static_assert((int)SLUICE_MEMORY_KINDS <= (int)SLUICE__BUFFER_KINDS,
+              "a kind of buffer for each of memory");
 
 /* ---- permanent: masters, working copies, gradients, optimizer state, bookkeeping ---- */
 
@@ -176,7 +181,8 @@ sluice_status sluice__plan_rank(sluice_program *program, int r, sluice__lowered 
     SLUICE__TRY(sluice__peak(lowered->buffers, lowered->buffer_count, lowered->count, &peak, &at,
                              rank->alive));
     for (int n = 0; rank->alive && n < lowered->count; n++) rank->alive[n] += base;
-    sluice__alive(lowered->buffers, lowered->buffer_count, at, rank->bytes.at_peak);
+    sluice__alive(lowered->buffers, lowered->buffer_count, at, rank->bytes.at_peak,
+                  SLUICE_MEMORY_KINDS);
     SLUICE__TRY(sluice__grow(&lowered->list, (size_t)lowered->count, sizeof *lowered->list));
     rank->list    = lowered->list; /* shrunk to its length */
     rank->count   = lowered->count;

@@ -6,7 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/memory/placement.h"
+#include "runtime/base/placement.h"
 
 /* ---- what outlives an action: side by side in the buffer of its role ---- */
 

@@ -2,7 +2,7 @@
 /* test_compile.c -- lowering, the memory plan, and verification of every schedule. */
 #include "tests/support/support.h"
 
-#include "runtime/program/memory/placement.h"
+#include "runtime/base/placement.h"
 #include "sluice/program.h"
 
 /* ---- placement ---- */

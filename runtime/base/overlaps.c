@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* overlaps.c -- an index of placed buffers by lifetime. */
-#include "runtime/program/memory/overlaps.h"
+#include "runtime/base/overlaps.h"
 
 #include <stdlib.h>
 #include <string.h>

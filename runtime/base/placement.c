@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* placement.c -- greedy placement of buffers by lifetime. */
-#include "runtime/program/memory/placement.h"
+#include "runtime/base/placement.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/memory/overlaps.h"
+#include "runtime/base/overlaps.h"
 
 size_t sluice__align(size_t bytes) {
     const size_t mask = SLUICE__ALIGNMENT - 1;
@@ -103,7 +103,7 @@ static void put_first(chains *in, int key, int buffer) {
  * keep their offsets, and what repeats in a schedule repeats in its offsets. */
 static int take_vacant(chains *vacant, int kind) {
     int buffer = take_first(vacant, kind);
-    for (int other = 0; buffer < 0 && other < SLUICE_MEMORY_KINDS; other++)
+    for (int other = 0; buffer < 0 && other < SLUICE__BUFFER_KINDS; other++)
         buffer = take_first(vacant, other);
     return buffer;
 }
@@ -127,7 +127,7 @@ static void place_in_turn(sluice__buffer *buffers, int count, chains *ended, cha
 }
 
 static sluice_status place_equal(sluice__buffer *buffers, int count, size_t *total) {
-    int kinds[SLUICE_MEMORY_KINDS] = {0};
+    int kinds[SLUICE__BUFFER_KINDS] = {0};
     chains ended = {0}, vacant = {.first = kinds};
     sluice_status status = SLUICE_OK;
     const int ticks      = last_tick(buffers, count) + 1;
@@ -135,7 +135,7 @@ static sluice_status place_equal(sluice__buffer *buffers, int count, size_t *tot
     SLUICE__TRY_OUT(sluice__alloc(&ended.next, (size_t)count, sizeof *ended.next));
     vacant.next = ended.next;
     for (int t = 0; t < ticks; t++) ended.first[t] = -1;
-    for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++) vacant.first[kind] = -1;
+    for (int kind = 0; kind < SLUICE__BUFFER_KINDS; kind++) vacant.first[kind] = -1;
     place_in_turn(buffers, count, &ended, &vacant, total);
 out:
     sluice__free(ended.first);
@@ -190,9 +190,8 @@ sluice_status sluice__peak(const sluice__buffer *buffers, int count, int ticks, 
     return SLUICE_OK;
 }
 
-void sluice__alive(const sluice__buffer *buffers, int count, int tick,
-                   size_t bytes[SLUICE_MEMORY_KINDS]) {
-    for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++) bytes[kind] = 0;
+void sluice__alive(const sluice__buffer *buffers, int count, int tick, size_t *bytes, int kinds) {
+    for (int kind = 0; kind < kinds; kind++) bytes[kind] = 0;
     for (int k = 0; k < count; k++)
         if (buffers[k].begin <= tick && tick <= buffers[k].end)
             bytes[buffers[k].kind] += sluice__align(buffers[k].bytes);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* overlaps.h -- placed buffers, found by their lifetimes. */
-#ifndef SLUICE_PROGRAM_OVERLAPS_H
-#define SLUICE_PROGRAM_OVERLAPS_H
+#ifndef SLUICE_BASE_OVERLAPS_H
+#define SLUICE_BASE_OVERLAPS_H
 
-#include "runtime/program/memory/buffer.h"
+#include "runtime/base/buffer.h"
 #include "sluice/status.h"
 
 typedef struct sluice__bucket {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* placement.h -- buffers with lifetimes, placed so that buffers alive together do not overlap. */
-#ifndef SLUICE_PROGRAM_PLACEMENT_H
-#define SLUICE_PROGRAM_PLACEMENT_H
+#ifndef SLUICE_BASE_PLACEMENT_H
+#define SLUICE_BASE_PLACEMENT_H
 
-#include "runtime/program/memory/buffer.h"
-#include "sluice/program.h"
+#include "runtime/base/buffer.h"
+#include "sluice/status.h"
 
 enum { SLUICE__ALIGNMENT = 256 };
 
@@ -23,8 +23,7 @@ sluice_status sluice__place(sluice__buffer *buffers, int count, size_t *total);
  * the sums of all ticks in `sums` unless that is NULL. E_HOST_MEMORY. */
 sluice_status sluice__peak(const sluice__buffer *buffers, int count, int ticks, size_t *peak,
                            int *at, size_t *sums);
-/* (Aligned) bytes alive at `tick`, by kind. */
-void sluice__alive(const sluice__buffer *buffers, int count, int tick,
-                   size_t bytes[SLUICE_MEMORY_KINDS]);
+/* (Aligned) bytes alive at `tick`, by kind, of which there are `kinds`. */
+void sluice__alive(const sluice__buffer *buffers, int count, int tick, size_t *bytes, int kinds);
 
 #endif
