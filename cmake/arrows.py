@@ -25,6 +25,8 @@ BELOW = {
     "planner": "base device partition schedule model optimizer program",
     "executor": "base device partition schedule model optimizer program planner transport "
                 "timeline",
+    "measure": "base device partition schedule model optimizer program planner executor "
+               "transport timeline",
     "train": "base device partition schedule model optimizer program planner executor "
              "timeline io",
     "io": "base device partition schedule model optimizer program planner",

@@ -83,8 +83,8 @@ SLUICE_API sluice_status sluice_profile_read(sluice_profile **out, const char *p
 SLUICE_API sluice_status sluice_profile_parse(sluice_profile **out, const char *text, size_t bytes,
                                               const char *name);
 SLUICE_API void sluice_profile_free(sluice_profile *profile); /* NULL is fine */
-/* As JSON, which parses to the same profile: a layer a line, to be edited by hand. Free the text
- * with sluice_text_free(). E_HOST_MEMORY. */
+/* As JSON, which parses to the same profile, numbers of 9 digits: a layer a line, to be edited by
+ * hand. Free the text with sluice_text_free(). E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_profile_print(char **out, const sluice_profile *profile);
 /* The same into a file, whole or not at all. E_IO, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_profile_write(const char *path, const sluice_profile *profile);

@@ -113,7 +113,7 @@ static sluice_status add(sluice__text *text, const char *before, json_t *link,
         json_object_set_new(link, "spread",
                             json_pack("{s:f, s:f}", "latency_s", spread->latency_s, "bytes_per_s",
                                       spread->bytes_per_s));
-    status = sluice__json_print(&line, link, 0, "a link");
+    status = sluice__json_print(&line, link, SLUICE__COST_DIGITS, "a link");
     if (status == SLUICE_OK) status = sluice__text_add(text, "%s%s", before, line);
     sluice__json_free(line);
     json_decref(link);

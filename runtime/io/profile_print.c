@@ -11,8 +11,9 @@
 
 /* Add `value`, which is taken. */
 static sluice_status add(sluice__text *text, const char *before, json_t *value) {
-    char *line           = NULL;
-    sluice_status status = sluice__json_print(&line, value, JSON_ENCODE_ANY, "a profile");
+    char *line = NULL;
+    sluice_status status =
+        sluice__json_print(&line, value, JSON_ENCODE_ANY | SLUICE__COST_DIGITS, "a profile");
     if (status == SLUICE_OK) status = sluice__text_add(text, "%s%s", before, line);
     sluice__json_free(line);
     json_decref(value);
