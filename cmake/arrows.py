@@ -44,7 +44,7 @@ PUBLIC = {
     "optimizer": "optimizer",
     "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
     "pipeline": "executor", "virtual": "executor", "run": "train", "train": "train",
-    "data": "io", "file": "io", "profile": "planner", "sluice": "public",
+    "data": "io", "file": "io", "profile": "planner", "device_list": "planner", "sluice": "public",
 }
 # Modules whose private headers are for themselves alone, except for these doors.
 DOORS = {"device": set(), "transport": {"runtime/transport/transport.h", "runtime/transport/registry.h"}, "schedule": set(),

@@ -13,7 +13,7 @@
  *   run        a corpus, step by step, with counters          run.h, train.h
  *   ledger     where the time of a rank's step went           ledger.h
  *   virtual    devices that only take time                    virtual.h
- *   profile    costs of layers -> costs of stages             profile.h
+ *   profile    costs of layers -> costs of stages             profile.h, device_list.h
  *   files      corpora, weights                               data.h, file.h
  *
  * Rules that hold for every function:
@@ -30,6 +30,7 @@
 #include "sluice/allocator.h"
 #include "sluice/data.h"
 #include "sluice/device.h"
+#include "sluice/device_list.h"
 #include "sluice/family.h"
 #include "sluice/file.h"
 #include "sluice/gpt2.h"

@@ -26,7 +26,7 @@ typedef struct measurement {
 
 /* ---- options ---- */
 
-/* Insert a micro-batch size at its place. */
+/* Insert a micro-batch size so that they ascend. */
 static sluice_status add_size(measurement *m, int64_t samples) {
     int at = m->count;
     if (samples < 1 || samples > MAX_SAMPLES)
@@ -130,12 +130,12 @@ static void set_times(sluice_profile_layer *to, const sluice__times *times, int 
 
 /* Messages of a link are as long as the largest tensor between layers. */
 static size_t largest_output(const sluice_profile *profile) {
-    size_t most = 1;
+    size_t max = 1;
     for (int t = 0; t < profile->table_count; t++)
         for (int l = 0; l < profile->tables[t].layer_count; l++)
-            if (profile->tables[t].layers[l].output_bytes > most)
-                most = profile->tables[t].layers[l].output_bytes;
-    return most;
+            if (profile->tables[t].layers[l].output_bytes > max)
+                max = profile->tables[t].layers[l].output_bytes;
+    return max;
 }
 
 static sluice_status measure_with(measurement *m, int t, sluice__busy_ranks *all,
