@@ -5,7 +5,7 @@ include/, partition/ and runtime/. Run in the repository's root; prints FILE:LIN
 against an arrow, and each exception that is no longer needed.
 
     include <- base <- {partition, schedule, model, optimizer} <- program <- planner <- executor
-            <- train <- cli;  device and transport below the executor; draw reads time lines;
+            <- {measure, train} <- cli;  device and transport below the executor; draw reads time lines;
     io above base, and a model's family reads its config.json through a door of io
 """
 import os

@@ -268,10 +268,9 @@ static sluice_status make_layers(sluice_profile_table *table, const reader *r,
 
 static sluice_status make_profile(sluice_profile *profile, reader *r) {
     sluice__graph_order order = {0};
-    char device[480];
-    (void)snprintf(device, sizeof device, "PipeDream's profile %s", r->name);
+    if (r->graph.nodes == 0) return sluice__fail(SLUICE_E_PARSE, "%s has no nodes", r->name);
     SLUICE__TRY(index_nodes(r));
-    SLUICE__TRY(sluice__copy_text(&profile->device, device));
+    SLUICE__TRY(sluice__copy_text(&profile->device, "measured by PipeDream's profiler"));
     SLUICE__TRY(sluice__alloc(&profile->tables, 1, sizeof *profile->tables));
     profile->table_count          = 1;
     profile->tables[0].microbatch = 1; /* the text does not say */
