@@ -152,18 +152,12 @@ void sluice_device_list_free(sluice_device_list *list) {
 
 /* ---- print ---- */
 
-static sluice_status add_rank(sluice__text *text, const char *before,
-                              const sluice_device_list_rank *rank) {
-    char *line      = NULL;
-    json_t *const o = json_pack("{s:s}", "name", rank->name);
-    if (o && rank->profile) json_object_set_new(o, "profile", json_string(rank->profile));
-    if (o && rank->memory_bytes > 0)
-        json_object_set_new(o, "memory_bytes", json_integer((json_int_t)rank->memory_bytes));
-    sluice_status status = sluice__json_print(&line, o, 0, "a device");
-    if (status == SLUICE_OK) status = sluice__text_add(text, "%s%s", before, line);
-    sluice__json_free(line);
-    json_decref(o);
-    return status;
+static sluice_status add_rank(sluice__text *text, const sluice_device_list_rank *rank) {
+    SLUICE__TRY(sluice__json_add_text(text, "{\"name\": ", rank->name));
+    if (rank->profile) SLUICE__TRY(sluice__json_add_text(text, ", \"profile\": ", rank->profile));
+    if (rank->memory_bytes > 0)
+        SLUICE__TRY(sluice__text_add(text, ", \"memory_bytes\": %zu", rank->memory_bytes));
+    return sluice__text_add(text, "}");
 }
 
 static sluice_status add_all(sluice__text *text, const sluice_device_list *list) {
@@ -177,8 +171,10 @@ static sluice_status add_all(sluice__text *text, const sluice_device_list *list)
         .spreads     = list->link_spreads,
     };
     SLUICE__TRY(sluice__text_add(text, "{\"sluice_devices\": 1,\n \"ranks\": ["));
-    for (int r = 0; r < list->rank_count; r++)
-        SLUICE__TRY(add_rank(text, r == 0 ? "\n  " : ",\n  ", &list->ranks[r]));
+    for (int r = 0; r < list->rank_count; r++) {
+        SLUICE__TRY(sluice__text_add(text, r == 0 ? "\n  " : ",\n  "));
+        SLUICE__TRY(add_rank(text, &list->ranks[r]));
+    }
     SLUICE__TRY(sluice__text_add(text, "]"));
     SLUICE__TRY(sluice__link_costs_print(text, &links));
     return sluice__text_add(text, "}\n");

@@ -104,35 +104,29 @@ void sluice__link_costs_free(sluice__link_costs *links) {
 
 /* ---- print ---- */
 
-/* Takes the link. A spread of 0 is not known. */
-static sluice_status add(sluice__text *text, const char *before, json_t *link,
-                         const sluice_profile_link_spread *spread) {
-    char *line           = NULL;
-    sluice_status status = SLUICE_OK;
-    if (spread && (spread->latency_s > 0 || spread->bytes_per_s > 0))
-        json_object_set_new(link, "spread",
-                            json_pack("{s:f, s:f}", "latency_s", spread->latency_s, "bytes_per_s",
-                                      spread->bytes_per_s));
-    status = sluice__json_print(&line, link, SLUICE__COST_DIGITS, "a link");
-    if (status == SLUICE_OK) status = sluice__text_add(text, "%s%s", before, line);
-    sluice__json_free(line);
-    json_decref(link);
-    return status;
+/* What follows the ranks of a link, up to its end; a spread of 0 is not known. */
+static sluice_status add_speed(sluice__text *text, const char *latency_key, double latency,
+                               double bandwidth, const sluice_profile_link_spread *spread) {
+    SLUICE__TRY(sluice__json_add_number(text, latency_key, latency));
+    SLUICE__TRY(sluice__json_add_number(text, ", \"bytes_per_s\": ", bandwidth));
+    if (!spread || (spread->latency_s <= 0 && spread->bytes_per_s <= 0))
+        return sluice__text_add(text, "}");
+    SLUICE__TRY(sluice__json_add_number(text, ", \"spread\": {\"latency_s\": ", spread->latency_s));
+    SLUICE__TRY(sluice__json_add_number(text, ", \"bytes_per_s\": ", spread->bytes_per_s));
+    return sluice__text_add(text, "}}");
 }
 
 sluice_status sluice__link_costs_print(sluice__text *text, const sluice__link_costs *links) {
     if (links->has_default)
-        SLUICE__TRY(add(text, ",\n \"default_link\": ",
-                        json_pack("{s:f, s:f}", "latency_s", links->latency_s, "bytes_per_s",
-                                  links->bytes_per_s),
-                        &links->spread));
+        SLUICE__TRY(add_speed(text, ",\n \"default_link\": {\"latency_s\": ", links->latency_s,
+                              links->bytes_per_s, &links->spread));
     if (links->count == 0) return SLUICE_OK;
     for (int l = 0; l < links->count; l++) {
         const sluice_link_cost *const at = &links->list[l];
-        SLUICE__TRY(add(text, l == 0 ? ",\n \"links\": [\n  " : ",\n  ",
-                        json_pack("{s:i, s:i, s:f, s:f}", "from", at->from, "to", at->to,
-                                  "latency_s", at->latency, "bytes_per_s", at->bandwidth),
-                        links->spreads ? &links->spreads[l] : NULL));
+        SLUICE__TRY(sluice__text_add(text, "%s{\"from\": %d, \"to\": %d",
+                                     l == 0 ? ",\n \"links\": [\n  " : ",\n  ", at->from, at->to));
+        SLUICE__TRY(add_speed(text, ", \"latency_s\": ", at->latency, at->bandwidth,
+                              links->spreads ? &links->spreads[l] : NULL));
     }
     return sluice__text_add(text, "]");
 }

@@ -11,9 +11,6 @@
 
 enum { SLUICE__LINK_COSTS_WHERE = 400 }; /* bytes of a name in an error */
 
-/* Costs are printed with 9 digits, which a person can read. */
-#define SLUICE__COST_DIGITS JSON_REAL_PRECISION(9)
-
 typedef struct sluice__link_costs {
     bool has_default;
     double latency_s, bytes_per_s; /* of links that are not listed */

@@ -9,63 +9,71 @@
 #include "runtime/io/write.h"
 #include "sluice/profile.h"
 
-/* Add `value`, which is taken. */
-static sluice_status add(sluice__text *text, const char *before, json_t *value) {
-    char *line = NULL;
-    sluice_status status =
-        sluice__json_print(&line, value, JSON_ENCODE_ANY | SLUICE__COST_DIGITS, "a profile");
-    if (status == SLUICE_OK) status = sluice__text_add(text, "%s%s", before, line);
-    sluice__json_free(line);
-    json_decref(value);
-    return status;
-}
-
-static json_t *spread_of(const sluice_profile_spread *spread) {
-    return json_pack("{s:f, s:f, s:f, s:f}", "forward_s", spread->forward_s, "input_s",
-                     spread->input_s, "weight_s", spread->weight_s, "recompute_s",
-                     spread->recompute_s);
-}
+/* ---- layers ---- */
 
 static bool is_known(const sluice_profile_spread *spread) {
     return spread->forward_s > 0 || spread->input_s > 0 || spread->weight_s > 0 ||
            spread->recompute_s > 0;
 }
 
-static json_t *layer_of(const sluice_profile_layer *layer) {
-    json_t *const to = json_pack(
-        "{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "name", layer->name, "kind",
-        layer->kind, "forward_s", layer->forward_s, "input_s", layer->input_s, "weight_s",
-        layer->weight_s, "recompute_s", layer->recompute_s, "parameter_bytes",
-        (json_int_t)layer->parameter_bytes, "saved_bytes", (json_int_t)layer->saved_bytes,
-        "input_to_weight_bytes", (json_int_t)layer->input_to_weight_bytes, "scratch_bytes",
-        (json_int_t)layer->scratch_bytes, "output_bytes", (json_int_t)layer->output_bytes,
-        "parameters", (json_int_t)layer->parameters);
-    if (!to) return NULL;
-    if (layer->tie) json_object_set_new(to, "tie", json_string(layer->tie));
+static sluice_status add_times(sluice__text *text, const char *first, double forward, double input,
+                               double weight, double recompute) {
+    SLUICE__TRY(sluice__json_add_number(text, first, forward));
+    SLUICE__TRY(sluice__json_add_number(text, ", \"input_s\": ", input));
+    SLUICE__TRY(sluice__json_add_number(text, ", \"weight_s\": ", weight));
+    return sluice__json_add_number(text, ", \"recompute_s\": ", recompute);
+}
+
+static sluice_status add_sizes(sluice__text *text, const sluice_profile_layer *layer) {
+    return sluice__text_add(text,
+                            ", \"parameter_bytes\": %zu, \"saved_bytes\": %zu, "
+                            "\"input_to_weight_bytes\": %zu, \"scratch_bytes\": %zu, "
+                            "\"output_bytes\": %zu, \"parameters\": %lld",
+                            layer->parameter_bytes, layer->saved_bytes,
+                            layer->input_to_weight_bytes, layer->scratch_bytes, layer->output_bytes,
+                            (long long)layer->parameters);
+}
+
+static sluice_status add_layer(sluice__text *text, const sluice_profile_layer *layer) {
+    const sluice_profile_spread *const spread = &layer->spread;
+    SLUICE__TRY(sluice__json_add_text(text, "{\"name\": ", layer->name));
+    SLUICE__TRY(sluice__json_add_text(text, ", \"kind\": ", layer->kind));
+    if (layer->tie) SLUICE__TRY(sluice__json_add_text(text, ", \"tie\": ", layer->tie));
+    SLUICE__TRY(add_times(text, ", \"forward_s\": ", layer->forward_s, layer->input_s,
+                          layer->weight_s, layer->recompute_s));
+    SLUICE__TRY(add_sizes(text, layer));
     if (layer->state_bytes > 0)
-        json_object_set_new(to, "state_bytes", json_integer((json_int_t)layer->state_bytes));
-    if (is_known(&layer->spread)) json_object_set_new(to, "spread", spread_of(&layer->spread));
-    return to;
+        SLUICE__TRY(sluice__text_add(text, ", \"state_bytes\": %zu", layer->state_bytes));
+    if (is_known(spread)) {
+        SLUICE__TRY(add_times(text, ", \"spread\": {\"forward_s\": ", spread->forward_s,
+                              spread->input_s, spread->weight_s, spread->recompute_s));
+        SLUICE__TRY(sluice__text_add(text, "}"));
+    }
+    return sluice__text_add(text, "}");
 }
 
 static sluice_status add_table(sluice__text *text, const sluice_profile_table *table) {
     SLUICE__TRY(sluice__text_add(text, "{\"microbatch\": %lld, \"layers\": [",
                                  (long long)table->microbatch));
-    for (int l = 0; l < table->layer_count; l++)
-        SLUICE__TRY(add(text, l == 0 ? "\n   " : ",\n   ", layer_of(&table->layers[l])));
+    for (int l = 0; l < table->layer_count; l++) {
+        SLUICE__TRY(sluice__text_add(text, l == 0 ? "\n   " : ",\n   "));
+        SLUICE__TRY(add_layer(text, &table->layers[l]));
+    }
     return sluice__text_add(text, "]}");
 }
 
+/* ---- the whole ---- */
+
 static sluice_status add_word(sluice__text *text, const char *key, const char *word) {
-    return word ? add(text, key, json_string(word)) : SLUICE_OK;
+    return word ? sluice__json_add_text(text, key, word) : SLUICE_OK;
 }
 
 static sluice_status add_count(sluice__text *text, const char *key, int64_t count) {
-    return count > 0 ? sluice__text_add(text, "%s%lld", key, (long long)count) : SLUICE_OK;
+    return count > 0 ? sluice__json_add_count(text, key, count) : SLUICE_OK;
 }
 
 static sluice_status add_number(sluice__text *text, const char *key, double number) {
-    return number > 0 ? add(text, key, json_real(number)) : SLUICE_OK;
+    return number > 0 ? sluice__json_add_number(text, key, number) : SLUICE_OK;
 }
 
 static sluice_status add_links(sluice__text *text, const sluice_profile *profile) {
@@ -82,7 +90,8 @@ static sluice_status add_links(sluice__text *text, const sluice_profile *profile
 }
 
 static sluice_status add_all(sluice__text *text, const sluice_profile *profile) {
-    SLUICE__TRY(add(text, "{\"sluice_profile\": 1,\n \"device\": ", json_string(profile->device)));
+    SLUICE__TRY(
+        sluice__json_add_text(text, "{\"sluice_profile\": 1,\n \"device\": ", profile->device));
     SLUICE__TRY(add_word(text, ",\n \"model\": ", profile->model));
     SLUICE__TRY(add_word(text, ",\n \"precision\": ", profile->precision));
     SLUICE__TRY(add_word(text, ",\n \"optimizer\": ", profile->optimizer));
@@ -98,8 +107,8 @@ static sluice_status add_all(sluice__text *text, const sluice_profile *profile) 
     SLUICE__TRY(add_number(text, ",\n \"overlap\": ", profile->overlap));
     SLUICE__TRY(add_number(
         text, ",\n \"update_spread_s_per_parameter\": ", profile->update_spread_s_per_parameter));
-    SLUICE__TRY(
-        add(text, ",\n \"update_s_per_parameter\": ", json_real(profile->update_s_per_parameter)));
+    SLUICE__TRY(sluice__json_add_number(
+        text, ",\n \"update_s_per_parameter\": ", profile->update_s_per_parameter));
     return sluice__text_add(text, "}\n");
 }
 

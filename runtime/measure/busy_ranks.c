@@ -8,9 +8,9 @@
 #include "runtime/measure/busy_ranks.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 
 enum { MICROBATCHES = 3, COUNTED = MICROBATCHES - 1 };
@@ -152,12 +152,17 @@ sluice_status sluice__busy_ranks_open(sluice__busy_ranks *out, const sluice_mode
     *out = (sluice__busy_ranks){
         .count = options->ranks, .options = options, .model = model, .recomputes = recomputes};
     SLUICE__TRY(sluice__alloc(&out->rank, (size_t)out->count, sizeof *out->rank));
+    pthread_mutex_init(&out->lock, NULL);
+    sluice__condition_init(&out->changed);
     make_batch(out, samples);
     return plan_and_open(out, samples);
 }
 
 void sluice__busy_ranks_close(sluice__busy_ranks *all) {
-    for (int r = 0; all->rank && r < all->count; r++) sluice_pipeline_close(all->rank[r].pipeline);
+    if (!all->rank) return;
+    for (int r = 0; r < all->count; r++) sluice_pipeline_close(all->rank[r].pipeline);
+    pthread_mutex_destroy(&all->lock);
+    pthread_cond_destroy(&all->changed);
     sluice__free(all->rank);
     all->rank = NULL;
 }
@@ -172,7 +177,10 @@ void sluice__busy_rank_fail(sluice__busy_rank *rank) {
 static void *run_thread(void *argument) {
     sluice__busy_rank *const rank = argument;
     rank->all->task(rank);
-    atomic_fetch_add(&rank->all->left, 1);
+    pthread_mutex_lock(&rank->all->lock);
+    rank->all->left++;
+    pthread_cond_signal(&rank->all->changed);
+    pthread_mutex_unlock(&rank->all->lock);
     return NULL;
 }
 
@@ -188,21 +196,39 @@ static int start_threads(sluice__busy_ranks *all) {
     return all->count;
 }
 
+/* Until `started` threads have ended. */
+static void await_threads(sluice__busy_ranks *all, int started,
+                          void (*report)(void *context, int steps), void *context) {
+    pthread_mutex_lock(&all->lock);
+    while (all->left < started) {
+        const struct timespec soon = sluice__time_after(0.1);
+        (void)pthread_cond_timedwait(&all->changed, &all->lock, &soon);
+        if (report) report(context, atomic_load(&all->steps));
+    }
+    pthread_mutex_unlock(&all->lock);
+    for (int r = 0; r < started; r++) (void)pthread_join(all->rank[r].thread, NULL);
+}
+
+/* The first rank's failure that is not the consequence of another's. */
+static const sluice_error *find_failure(const sluice__busy_ranks *all) {
+    const sluice_error *found = NULL;
+    for (int r = 0; r < all->count; r++) {
+        const sluice_error *const error = &all->rank[r].error;
+        if (error->status == SLUICE_OK) continue;
+        if (!found || found->status == SLUICE_E_STOPPED) found = error;
+    }
+    return found;
+}
+
 sluice_status sluice__busy_ranks_do(sluice__busy_ranks *all, void (*task)(sluice__busy_rank *rank),
                                     void (*report)(void *context, int steps), void *context) {
     all->task = task;
+    all->left = 0;
     atomic_store(&all->steps, 0);
     atomic_store(&all->finished, 0);
-    atomic_store(&all->left, 0);
-    const int started = start_threads(all);
-    while (atomic_load(&all->left) < started) {
-        (void)nanosleep(&(struct timespec){0, 20000000}, NULL);
-        if (report) report(context, atomic_load(&all->steps));
-    }
-    for (int r = 0; r < started; r++) (void)pthread_join(all->rank[r].thread, NULL);
-    for (int r = 0; r < all->count; r++)
-        if (all->rank[r].error.status != SLUICE_OK) return sluice__fail_again(&all->rank[r].error);
-    return SLUICE_OK;
+    await_threads(all, start_threads(all), report, context);
+    const sluice_error *const failure = find_failure(all);
+    return failure ? sluice__fail_again(failure) : SLUICE_OK;
 }
 
 /* ---- steps ---- */

@@ -49,7 +49,9 @@ struct sluice__busy_ranks {
     void (*task)(sluice__busy_rank *rank); /* of each thread */
     void *argument;                        /* the task's */
     atomic_int steps, finished; /* steps that count, of all ranks; ranks that have made theirs */
-    atomic_int left;            /* threads that have ended */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int left; /* threads that have ended; under the lock */
     atomic_bool failed;
 };
 
