@@ -109,8 +109,10 @@ typedef struct sluice_profile_options {
     const void *optimizer_config;           /* NULL: the kind's defaults */
     int steps;                              /* of each rank, whose times count */
     int warm_up;                            /* steps before them */
-    const char *model;                      /* its name, for the profile; NULL: none */
-    int64_t sequence;                       /* likewise; 0: none */
+    int alike; /* measure at most so many layers that are alike, the first ones; the others are
+                * taken to cost the same, and need no memory; 0: all */
+    const char *model; /* its name, for the profile; NULL: none */
+    int64_t sequence;  /* likewise; 0: none */
     /* What fills the parts of a batch, ended by one without a name, for any samples; NULL: zeros */
     const struct sluice_batch_part *parts;
     sluice_profile_progress *progress; /* NULL: none */
@@ -132,6 +134,7 @@ typedef struct sluice_profile_options {
         /* optimizer_config */ 0,                              \
         /* steps            */ 9,                              \
         /* warm_up          */ 2,                              \
+        /* alike            */ 0,                              \
         /* model            */ 0,                              \
         /* sequence         */ 0,                              \
         /* parts            */ 0,                              \

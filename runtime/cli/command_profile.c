@@ -12,7 +12,7 @@ enum { MAX_SIZES = 256 };
 
 typedef struct profile_options {
     const char *model, *output, *device;
-    int threads, ranks, ranks_per_device;
+    int threads, ranks, ranks_per_device, alike;
     sluice_precision precision;
     int64_t seq, vocabulary, steps;
     struct {
@@ -63,6 +63,7 @@ static const cli_option measure_options[] = {
     {"device", 0, CLI_PROFILE, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), or auto (cuda where it can be used)", cli_take_device, .field = FIELD(device)},
     {"ranks-per-device", 0, CLI_PROFILE, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
     {"precision", 0, CLI_PROFILE, "NAME", "Precision of arithmetic: fp32 (the default), tf32, bf16", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
+    {"alike", 0, CLI_PROFILE, "N", "Measure N of the layers that are alike, and take the others to cost the same: a large model then needs less memory (all)", cli_take_int, .field = FIELD(alike), .min = 1, .max = SLUICE_MAX_STAGES},
     {"steps", 0, CLI_PROFILE, "N", "Steps of each rank whose times count (9)", cli_take_count, .field = FIELD(steps), .min = 1, .max = 10000},
     {0}};
 /* clang-format on */
@@ -119,8 +120,9 @@ static void show_progress(void *context, const char *what, int done, int all) {
     fflush(stdout);
 }
 
-static void print_table(const sluice_profile_table *table) {
-    double sum[4] = {0}, spread[4] = {0};
+/* F, I, W and recomputation of all layers, and how far their samples lie apart. */
+static void add_up(double sum[4], double spread[4], const sluice_profile_table *table) {
+    for (int k = 0; k < 4; k++) sum[k] = spread[k] = 0;
     for (int l = 0; l < table->layer_count; l++) {
         const sluice_profile_layer *const layer = &table->layers[l];
         const sluice_profile_spread *const s    = &layer->spread;
@@ -132,6 +134,11 @@ static void print_table(const sluice_profile_table *table) {
             spread[k] += apart[k];
         }
     }
+}
+
+static void print_table(const sluice_profile_table *table) {
+    double sum[4], spread[4];
+    add_up(sum, spread, table);
     printf("%11lld", (long long)table->microbatch);
     for (int k = 0; k < 4; k++)
         printf("  %9.3f %5.1f %%", 1e3 * sum[k], sum[k] > 0 ? 100 * spread[k] / sum[k] : 0);
@@ -154,8 +161,29 @@ static void print_summary(const sluice_profile *profile) {
            profile->optimizer);
 }
 
+enum { FAR_APART = 20 }; /* percent */
+
+static int check_spread(const sluice_profile *profile) {
+    json_t *said = NULL;
+    double worst = 0;
+    for (int t = 0; t < profile->table_count; t++) {
+        double sum[4], spread[4];
+        add_up(sum, spread, &profile->tables[t]);
+        for (int k = 0; k < 4; k++)
+            if (spread[k] > worst * sum[k]) worst = spread[k] / sum[k];
+    }
+    if (100 * worst <= FAR_APART) return CLI_OK;
+    const int failed = cli_warn(&said,
+                                "samples lie %.0f %% apart: something else used these cores while "
+                                "layers were measured; measure again when the machine is quiet",
+                                100 * worst);
+    json_decref(said);
+    return failed;
+}
+
 static int show(const sluice_profile *profile, const profile_options *options) {
     char *text = NULL;
+    CLI_TRY(check_spread(profile));
     if (!options->json) {
         print_summary(profile);
         return CLI_OK;
@@ -176,6 +204,7 @@ static int measure(sluice_profile **out, profile_subject *subject, const profile
     settings.threads                = options->threads;
     settings.ranks                  = options->ranks;
     settings.ranks_per_device       = options->ranks_per_device;
+    settings.alike                  = options->alike;
     settings.precision              = options->precision;
     settings.microbatches           = options->sizes.list;
     settings.microbatch_count       = options->sizes.count;

@@ -6,6 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/measure/alike.h"
 #include "runtime/measure/busy_ranks.h"
 #include "runtime/measure/describe_layers.h"
 #include "runtime/measure/link_times.h"
@@ -15,6 +16,7 @@ enum { MAX_STEPS = 10000, MAX_SAMPLES = 1 << 20, MAX_TABLES = 256 };
 
 typedef struct measurement {
     const sluice_model *model;
+    sluice__alike alike; /* what is measured of it */
     sluice_profile_options options;
     int64_t sizes[MAX_TABLES]; /* of micro-batches, ascending */
     int count;
@@ -78,6 +80,8 @@ static sluice_status take_options(measurement *m, const sluice_profile_options *
     if (o->steps < 1 || o->steps > MAX_STEPS || o->warm_up < 0 || o->warm_up > MAX_STEPS)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d steps after %d that do not count; use 1 to %d",
                             o->steps, o->warm_up, MAX_STEPS);
+    if (o->alike < 0)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d layers that are alike; use 0 or more", o->alike);
     const int layers = sluice_model_layer_count(m->model);
     if (layers < 1 || layers > SLUICE_MAX_STAGES)
         return sluice__fail(SLUICE_E_ARGUMENT, "the model has %d layers; 1 to %d can be measured",
@@ -128,6 +132,26 @@ static void set_times(sluice_profile_layer *to, const sluice__times *times, int 
     to->spread.weight_s     = w.spread;
 }
 
+/* What the layer before it costs that is like it. */
+static void copy_times(sluice_profile_layer *to, const sluice_profile_layer *like) {
+    to->forward_s   = like->forward_s;
+    to->input_s     = like->input_s;
+    to->weight_s    = like->weight_s;
+    to->recompute_s = like->recompute_s;
+    to->spread      = like->spread;
+}
+
+static void set_all_times(const measurement *m, sluice_profile_table *table,
+                          const sluice__times *times, bool recomputes) {
+    for (int l = 0; l < table->layer_count; l++) {
+        const int like = m->alike.like[l];
+        if (like == l)
+            set_times(&table->layers[l], times, m->alike.index[l], recomputes);
+        else
+            copy_times(&table->layers[l], &table->layers[like]);
+    }
+}
+
 /* Messages of a link are as long as the largest tensor between layers. */
 static size_t largest_output(const sluice_profile *profile) {
     size_t max = 1;
@@ -144,10 +168,9 @@ static sluice_status measure_with(measurement *m, int t, sluice__busy_ranks *all
     name_part(m, table->microbatch, all->recomputes);
     SLUICE__TRY(sluice__busy_ranks_measure(times, all, report, m));
     m->done++;
-    for (int l = 0; l < table->layer_count; l++)
-        set_times(&table->layers[l], times, l, all->recomputes);
+    set_all_times(m, table, times, all->recomputes);
     if (all->recomputes) return SLUICE_OK;
-    const double parameters      = (double)sluice_model_parameter_count(m->model);
+    const double parameters      = (double)sluice_model_parameter_count(m->alike.model);
     const sluice__summary update = sluice__summarize(times->update, times->updates);
     m->updates[t]                = parameters > 0 ? update.median / parameters : 0;
     m->update_spreads[t]         = parameters > 0 ? update.spread / parameters : 0;
@@ -164,8 +187,8 @@ static sluice_status measure_table(measurement *m, int t, bool recomputes) {
     sluice__times times                   = {0};
     sluice_status status                  = SLUICE_OK;
     SLUICE__TRY_OUT(
-        sluice__times_make(&times, sluice_model_layer_count(m->model), o->ranks, o->steps));
-    SLUICE__TRY_OUT(sluice__busy_ranks_open(&all, m->model, o, m->sizes[t], recomputes));
+        sluice__times_make(&times, sluice_model_layer_count(m->alike.model), o->ranks, o->steps));
+    SLUICE__TRY_OUT(sluice__busy_ranks_open(&all, m->alike.model, o, m->sizes[t], recomputes));
     SLUICE__TRY_OUT(measure_with(m, t, &all, &times));
 out:
     sluice__busy_ranks_close(&all);
@@ -211,6 +234,7 @@ static sluice_status make_tables(measurement *m) {
 }
 
 static sluice_status measure_all(measurement *m) {
+    SLUICE__TRY(sluice__alike_make(&m->alike, m->model, m->options.alike));
     SLUICE__TRY(make_tables(m));
     for (int t = 0; t < m->count; t++) {
         SLUICE__TRY(measure_table(m, t, true));
@@ -232,6 +256,7 @@ sluice_status sluice_profile_measure(sluice_profile **out, const sluice_model *m
         *out = m.profile;
     else
         sluice_profile_free(m.profile);
+    sluice__alike_free(&m.alike);
     sluice__free(m.updates);
     sluice__free(m.update_spreads);
     return status;

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "sluice/allocator.h"
+#include "sluice/gpt2.h"
 #include "sluice/profile.h"
 
 static const char *device = "cpu";
@@ -156,6 +157,33 @@ static void more_work_takes_longer(void **state) {
     sluice_model_free(model);
 }
 
+/* A model of four blocks, of which one is measured: all layers are listed, with their own names. */
+static void layers_that_are_alike_cost_the_same(void **state) {
+    (void)state;
+    const sluice_gpt_config gpt    = {VOCABULARY, LENGTH, 16, 4, 2, true, 0};
+    sluice_model *model            = NULL;
+    sluice_profile_options options = settings_of(1);
+    options.alike                  = 1;
+    assert_ok(sluice_gpt_model(&model, &gpt, LENGTH));
+    sluice_profile *profile                 = measure(model, &options);
+    const sluice_profile_table *const table = &profile->tables[0];
+    const int layers                        = sluice_model_layer_count(model);
+    assert_int_equal(table->layer_count, layers);
+    for (int l = 0; l < layers; l++) {
+        expect_sizes(&table->layers[l], model, l, 1);
+        expect_times(&table->layers[l], l == layers - 1);
+    }
+    for (int l = 3; l < layers - 2; l++) { /* attention and mlp of the blocks after the first */
+        assert_true(table->layers[l].forward_s == table->layers[l - 2].forward_s);
+        assert_true(table->layers[l].recompute_s == table->layers[l - 2].recompute_s);
+        assert_true(table->layers[l].spread.weight_s == table->layers[l - 2].spread.weight_s);
+    }
+    assert_true(table->layers[1].forward_s != table->layers[2].forward_s);
+    assert_string_equal(table->layers[0].tie, table->layers[layers - 1].tie);
+    sluice_profile_free(profile);
+    sluice_model_free(model);
+}
+
 /* ---- the caller's functions ---- */
 
 typedef struct seen {
@@ -245,6 +273,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(neighbours_have_links),
         cmocka_unit_test(a_measured_profile_can_be_used),
         cmocka_unit_test(more_work_takes_longer),
+        cmocka_unit_test(layers_that_are_alike_cost_the_same),
         cmocka_unit_test(progress_rises_to_its_end),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(a_failure_ends_all_ranks),
