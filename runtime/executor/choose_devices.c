@@ -116,6 +116,7 @@ sluice_status sluice__choose_ordinals(sluice_pipeline *pipeline) {
     SLUICE__TRY(choose(&devices, pipeline->ops->name, pipeline->options.device, there));
     assert(devices.count > 0);
     const int each = wanted > 0 ? wanted : (ranks + devices.count - 1) / devices.count;
+    assert(each > 0); /* there is a rank */
     if ((ranks + each - 1) / each > devices.count)
         return sluice__fail(
             SLUICE_E_ARGUMENT,

@@ -21,11 +21,11 @@ static const int64_t max_memory = (int64_t)1 << 50;
 static sluice_status resolve(char **out, const char *path, const char *name) {
     const char *const slash = strrchr(name, '/');
     const size_t folder     = slash && path[0] != '/' ? (size_t)(slash - name) + 1 : 0;
-    const size_t length     = strlen(path);
+    const size_t bytes      = strlen(path) + 1;
     char *text;
-    SLUICE__TRY(sluice__alloc(&text, folder + length + 1, 1));
+    SLUICE__TRY(sluice__alloc(&text, folder + bytes, 1));
     memcpy(text, name, folder);
-    memcpy(text + folder, path, length);
+    memcpy(text + folder, path, bytes);
     *out = text;
     return SLUICE_OK;
 }

@@ -34,10 +34,9 @@ typedef struct reader {
 } reader;
 
 bool sluice__is_pipedream(const char *text, size_t bytes) {
-    size_t k = 0;
-    while (k < bytes && (text[k] == ' ' || text[k] == '\t' || text[k] == '\n' || text[k] == '\r'))
-        k++;
-    return bytes - k >= 4 && memcmp(text + k, "node", 4) == 0;
+    for (; bytes > 4; text++, bytes--)
+        if (*text == '\0' || !strchr(" \t\r\n", *text)) return memcmp(text, "node", 4) == 0;
+    return false;
 }
 
 /* ---- words of a line ---- */
@@ -259,7 +258,7 @@ static sluice_status make_layers(sluice_profile_table *table, const reader *r,
     const int nodes = r->graph.nodes;
     SLUICE__TRY(sluice__alloc(&table->layers, (size_t)nodes, sizeof *table->layers));
     for (int from = 0, to = 0; to < nodes; to++) {
-        if (order->cross[to] < 0 && to < nodes - 1) continue;
+        if (to < nodes - 1 && order->cross[to] < 0) continue;
         SLUICE__TRY(make_layer(&table->layers[table->layer_count++], r, order, from, to));
         from = to + 1;
     }

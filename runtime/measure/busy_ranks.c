@@ -221,9 +221,11 @@ static const sluice_error *find_failure(const sluice__busy_ranks *all) {
 }
 
 sluice_status sluice__busy_ranks_do(sluice__busy_ranks *all, void (*task)(sluice__busy_rank *rank),
-                                    void (*report)(void *context, int steps), void *context) {
-    all->task = task;
-    all->left = 0;
+                                    void *argument, void (*report)(void *context, int steps),
+                                    void *context) {
+    all->task     = task;
+    all->argument = argument;
+    all->left     = 0;
     atomic_store(&all->steps, 0);
     atomic_store(&all->finished, 0);
     await_threads(all, start_threads(all), report, context);
@@ -292,5 +294,5 @@ static void run_steps(sluice__busy_rank *rank) {
 sluice_status sluice__busy_ranks_measure(sluice__times *times, sluice__busy_ranks *all,
                                          void (*report)(void *context, int steps), void *context) {
     all->times = times;
-    return sluice__busy_ranks_do(all, run_steps, report, context);
+    return sluice__busy_ranks_do(all, run_steps, NULL, report, context);
 }

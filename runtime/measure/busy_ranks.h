@@ -64,10 +64,12 @@ void sluice__busy_ranks_close(sluice__busy_ranks *all);
 /* Fill `times`. `report` is called now and then with the steps done so far, of all ranks. */
 sluice_status sluice__busy_ranks_measure(sluice__times *times, sluice__busy_ranks *all,
                                          void (*report)(void *context, int steps), void *context);
-/* Call `task` for every rank, each on a thread; it notes a failure with sluice__busy_rank_fail().
+/* Call `task` for every rank, each on a thread, which finds `argument` there; it notes a failure
+ * with sluice__busy_rank_fail().
  */
 sluice_status sluice__busy_ranks_do(sluice__busy_ranks *all, void (*task)(sluice__busy_rank *rank),
-                                    void (*report)(void *context, int steps), void *context);
+                                    void *argument, void (*report)(void *context, int steps),
+                                    void *context);
 /* The last error of this thread stops all ranks. */
 void sluice__busy_rank_fail(sluice__busy_rank *rank);
 

@@ -86,10 +86,8 @@ static sluice_status receive_from(end *e, int from, size_t bytes) {
 /* ---- a pair ---- */
 
 static sluice_status trip(end *e, int other, bool begins, size_t there, size_t back) {
-    if (begins) SLUICE__TRY(send_to(e, other, there));
-    if (begins) return receive_from(e, other, back);
-    SLUICE__TRY(receive_from(e, other, there));
-    return send_to(e, other, back);
+    SLUICE__TRY(begins ? send_to(e, other, there) : receive_from(e, other, there));
+    return begins ? receive_from(e, other, back) : send_to(e, other, back);
 }
 
 static sluice_status run_pair(end *e, pair *with) {
@@ -188,9 +186,9 @@ static sluice_status open_channels(link_test *test, const sluice__busy_ranks *al
     SLUICE__TRY_OUT(sluice__alloc(&channels, count, sizeof *channels));
     SLUICE__TRY_OUT(sluice__alloc(&none, (size_t)all->count, sizeof *none));
     for (int k = 0; k < test->count; k++) {
-        const pair *const at = &test->pairs[k];
-        channels[2 * k]      = (sluice__channel){at->a, at->b, 0, TRANSFERS, 0, 0};
-        channels[2 * k + 1]  = (sluice__channel){at->b, at->a, 0, TRANSFERS, 0, 0};
+        const pair *const at        = &test->pairs[k];
+        channels[2 * (size_t)k]     = (sluice__channel){at->a, at->b, 0, TRANSFERS, 0, 0};
+        channels[2 * (size_t)k + 1] = (sluice__channel){at->b, at->a, 0, TRANSFERS, 0, 0};
     }
     const size_t *const gathers[SLUICE__GATHERS] = {none, none};
     SLUICE__TRY_OUT(test->ops->open(&test->transport, &test->world, channels, (int)count, gathers,
@@ -275,9 +273,8 @@ sluice_status sluice__measure_links(sluice_profile *profile, sluice__busy_ranks 
     link_test test       = {0};
     sluice_status status = SLUICE_OK;
     if (all->count < 2) return SLUICE_OK;
-    all->argument = &test;
     SLUICE__TRY_OUT(open_test(&test, all, bytes));
-    SLUICE__TRY_OUT(sluice__busy_ranks_do(all, run_rank, NULL, NULL));
+    SLUICE__TRY_OUT(sluice__busy_ranks_do(all, run_rank, &test, NULL, NULL));
     SLUICE__TRY_OUT(set_links(profile, &test));
 out:
     close_test(&test);

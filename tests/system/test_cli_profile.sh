@@ -45,7 +45,7 @@ has q.json '"optimizer": "sgd"'
 [ "$(head -c 1 q.json)" = "{" ] || complain "--json prints something else first"
 grep -q '"links"' q.json && complain "one rank has links"
 
-# ---- who reads it ----
+# ---- what reads it ----
 
 for table in 1 4; do
     "$command" simulate 1f1b -p 2 -m 4 --profile p.json --microbatch-size $table >said.txt 2>err.txt || complain "simulate exits with $?: $(cat err.txt)"

@@ -76,7 +76,7 @@ static void several_tensors_are_not_cut(void **state) {
     sluice_profile_free(profile);
 }
 
-/* Of the nodes that are ready the one with the smallest number is next; two beginnings belong
+/* The node with the smallest number of those that are ready is next; two beginnings belong
  * together, as nothing crosses between them. */
 static void ties_go_by_number(void **state) {
     (void)state;

@@ -47,7 +47,7 @@ static void fill_layer(sluice_profile_layer *to, uint64_t *random) {
                                              some_time(random), some_time(random)};
 }
 
-/* Of the same layers: names, kinds and ties are shared by all tables. */
+/* All tables have the same layers: names, kinds and ties are shared. */
 static void fill_tables(sluice_profile *to, uint64_t *random, char **texts) {
     for (int t = 0; t < to->table_count; t++) {
         sluice_profile_table *const table = &to->tables[t];
