@@ -5,7 +5,7 @@ include/, partition/ and runtime/. Run in the repository's root; prints FILE:LIN
 against an arrow, and each exception that is no longer needed.
 
     include <- base <- {partition, schedule, model, optimizer} <- program <- planner <- executor
-            <- train <- cli;  device and transport below the executor; draw reads time lines;
+            <- {measure, train} <- cli;  device and transport below the executor; draw reads time lines;
     io above base, and a model's family reads its config.json through a door of io
 """
 import os
@@ -25,6 +25,8 @@ BELOW = {
     "planner": "base device partition schedule model optimizer program",
     "executor": "base device partition schedule model optimizer program planner transport "
                 "timeline",
+    "measure": "base device partition schedule model optimizer program planner executor "
+               "transport timeline",
     "train": "base device partition schedule model optimizer program planner executor "
              "timeline io",
     "io": "base device partition schedule model optimizer program planner",
@@ -42,7 +44,7 @@ PUBLIC = {
     "optimizer": "optimizer",
     "gaps": "program", "ledger": "program", "program": "program", "timeline": "timeline", "plan": "planner",
     "pipeline": "executor", "virtual": "executor", "run": "train", "train": "train",
-    "data": "io", "file": "io", "profile": "planner", "sluice": "public",
+    "data": "io", "file": "io", "profile": "planner", "device_list": "planner", "sluice": "public",
 }
 # Modules whose private headers are for themselves alone, except for these doors.
 DOORS = {"device": set(), "transport": {"runtime/transport/transport.h", "runtime/transport/registry.h"}, "schedule": set(),

@@ -31,6 +31,12 @@ typedef struct sluice_layer_memory {
     bool weight_reads_output_gradient;
 } sluice_layer_memory;
 
+/* How far the samples of a layer's times lie apart: the median of their distances from the median
+ * (MAD), in seconds. All 0: not known. */
+typedef struct sluice_profile_spread {
+    double forward_s, input_s, weight_s, recompute_s;
+} sluice_profile_spread;
+
 /* One layer, for one micro-batch: seconds and bytes, none of them negative. */
 typedef struct sluice_profile_layer {
     char *name, *kind;
@@ -41,7 +47,9 @@ typedef struct sluice_profile_layer {
     size_t input_to_weight_bytes; /* left by I for W */
     size_t scratch_bytes;         /* largest of its actions */
     size_t output_bytes;          /* that the next layer reads */
+    size_t state_bytes;           /* kept from one call to the next, besides parameters */
     int64_t parameters;
+    sluice_profile_spread spread;
     sluice_layer_memory memory; /* what `saved_bytes` and `scratch_bytes` consist of */
 } sluice_profile_layer;
 

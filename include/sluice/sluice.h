@@ -14,7 +14,7 @@
  *   ledger     where the time of a rank's step went           ledger.h
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
- *   profile    costs of layers -> costs of stages             profile.h
+ *   profile    costs of layers -> costs of stages             profile.h, device_list.h
  *   files      corpora, weights                               data.h, file.h
  *   version    of the headers and of the library              version.h
  *
@@ -33,6 +33,7 @@
 #include "sluice/cost_table.h"
 #include "sluice/data.h"
 #include "sluice/device.h"
+#include "sluice/device_list.h"
 #include "sluice/family.h"
 #include "sluice/file.h"
 #include "sluice/gaps.h"

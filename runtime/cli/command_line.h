@@ -17,10 +17,11 @@ enum {
     CLI_CHECK    = 1 << 3,
     CLI_SIMULATE = 1 << 4,
     CLI_HELP     = 1 << 5,
+    CLI_PROFILE  = 1 << 6,
     CLI_TRAIN    = CLI_TRAINING | CLI_VIRTUAL,
     CLI_TOOLS    = CLI_SCHEDULE | CLI_CHECK | CLI_SIMULATE,
     CLI_ALL      = CLI_TRAIN | CLI_TOOLS,
-    CLI_TAKERS   = 6
+    CLI_TAKERS   = 7
 };
 
 /* The key of the row for arguments that are not options. Other keys are a short option's letter, or

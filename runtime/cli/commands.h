@@ -50,6 +50,11 @@ void cli_print_bash_completion(void); /* a script */
       "Say what a schedule costs: time, idle, transfers, memory",                                  \
       "Prints the time line, idle shares, the critical path, transfers and memory. Costs are per " \
       "action of a stage, in any unit; a profile's are seconds and bytes.")                        \
+    X(profile, "MODEL -o FILE.json",                                                               \
+      "Measure what a model's layers and links cost here",                                         \
+      "MODEL is what sluice train --model takes: a preset's name or a config.json. Every rank "     \
+      "runs all layers, at the same time, as they will in training. The file is for sluice "       \
+      "simulate, and can be edited by hand.")                                                      \
     X(info, "",                                                                                    \
       "Print version, devices, transports, BLAS, cores",                                           \
       "Says what this build of Sluice is and what it finds on this machine.")                      \

@@ -3,59 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_options.h"
 #include "training.h"
 
-enum { DEFAULT_SEQ = 128 };
-
 /* ---- model and data ---- */
-
-static bool is_config_file(const char *model) {
-    const size_t length = strlen(model);
-    return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
-}
-
-/* The presets of all families, and a file. */
-const char *train_model_help(void) {
-    static char text[512];
-    size_t length = 0;
-    for (const sluice_family *const *family = sluice_families(); *family; family++)
-        for (const char *const *preset = (*family)->presets; *preset; preset++)
-            length += (size_t)snprintf(text + length, sizeof text - length, "%s%s, ", *preset,
-                                       strcmp(*preset, TRAIN_MODEL) == 0 ? " (the default)" : "");
-    snprintf(text + length, sizeof text - length, "or a config.json");
-    return text;
-}
-
-/* Preset number `index`, of all families. */
-const char *train_model_word(int index) {
-    int count = 0;
-    for (const sluice_family *const *family = sluice_families(); *family; family++)
-        for (const char *const *preset = (*family)->presets; *preset; preset++)
-            if (count++ == index) return *preset;
-    return NULL;
-}
-
-static int read_config(train_problem *problem, int64_t vocabulary) {
-    return cli_report_or(
-        is_config_file(problem->name)
-            ? sluice_model_config_read(&problem->config, problem->name)
-            : sluice_model_config_preset(&problem->config, problem->name, vocabulary),
-        "--model takes a preset's name or a config.json");
-}
-
-static int choose_length(train_problem *problem, const train_options *options) {
-    const int64_t positions = sluice_model_config_numbers(&problem->config).positions;
-    problem->seq            = options->seq ? options->seq : DEFAULT_SEQ;
-    if (problem->seq <= positions) return CLI_OK;
-    if (options->seq)
-        return cli_fail(CLI_USAGE,
-                        "--seq %lld is longer than the %lld positions of %s; give at "
-                        "most %lld",
-                        (long long)options->seq, (long long)positions, problem->name,
-                        (long long)positions);
-    problem->seq = positions;
-    return CLI_OK;
-}
 
 static bool find_large_token(int64_t *found, const train_problem *problem, int64_t window,
                              int32_t *tokens) {
@@ -89,12 +40,14 @@ static int check_tokens(const train_problem *problem) {
 }
 
 static int make_model(train_problem *problem, const train_options *options) {
-    CLI_TRY(read_config(problem, 256)); /* of its positions; the vocabulary is the corpus's */
-    CLI_TRY(choose_length(problem, options));
+    CLI_TRY(cli_read_model(&problem->config, problem->name,
+                           256)); /* of its positions; the vocabulary is the corpus's */
+    CLI_TRY(cli_choose_length(&problem->seq, options->seq, &problem->config, problem->name));
     CLI_TRY(cli_report_or(
         sluice_corpus_open(&problem->corpus, options->data.text, options->data.count, problem->seq),
         "--data takes readable text files, folders or .bin files"));
-    CLI_TRY(read_config(problem, sluice_corpus_vocabulary(problem->corpus)));
+    CLI_TRY(
+        cli_read_model(&problem->config, problem->name, sluice_corpus_vocabulary(problem->corpus)));
     CLI_TRY(check_tokens(problem));
     problem->config.dropout = options->dropout;
     return cli_report(sluice_model_from_config(&problem->model, &problem->config, problem->seq));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "drawing.h"
+#include "model_options.h"
 #include "training.h"
 
 /* ---- readers of what only training knows ---- */
@@ -13,20 +14,6 @@ static int take_decay(void *field, const cli_option *option, const char *name, c
     CLI_TRY(cli_read_word(&word, option, name, text));
     *(sluice_decay *)field = (sluice_decay)word;
     return CLI_OK;
-}
-
-static int take_precision(void *field, const cli_option *option, const char *name,
-                          const char *text) {
-    int word = 0;
-    CLI_TRY(cli_read_word(&word, option, name, text));
-    *(sluice_precision *)field = (sluice_precision)word; /* in the order of the enum */
-    return CLI_OK;
-}
-
-static int take_device(void *field, const cli_option *option, const char *name, const char *text) {
-    const sluice_device_ops *ops = NULL;
-    CLI_TRY(cli_report(sluice_device_find(&ops, text)));
-    return cli_take_text(field, option, name, text);
 }
 
 static int take_dropout(void *field, const cli_option *option, const char *name, const char *text) {
@@ -49,20 +36,6 @@ static const char *transport_name(int index) {
     return index == 0 ? "auto" : sluice_transport_name(index - 1);
 }
 
-/* Those that the command line completes: cuda:0,1 and the like are possible, too. */
-static const char *device_word(int index) {
-    int count = 0;
-    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
-        if (count++ == index) return (*device)->name;
-    for (const char *const *kind = sluice_device_plugins(); *kind; kind++)
-        if (count++ == index) return *kind;
-    return count == index ? "auto" : NULL;
-}
-
-static const char *precision_name(int index) {
-    return index < SLUICE_PRECISIONS ? sluice_precision_name((sluice_precision)index) : NULL;
-}
-
 /* ---- the tables ---- */
 
 static const char *const decays[] = {
@@ -75,7 +48,7 @@ static const char *const decays[] = {
 static const cli_option data_options[] = {
     {"data", 0, CLI_TRAINING, "PATH", "Text files and folders (bytes are tokens), or token files (.bin); more may follow", cli_take_texts, .field = FIELD(data)},
     {"data", CLI_ARGUMENT, CLI_TRAINING, NULL, NULL, cli_take_texts, .field = FIELD(data)},
-    {"model", 0, CLI_TRAINING, "PRESET|FILE", NULL, cli_take_text, .field = FIELD(model), .help_of = train_model_help, .word_of = train_model_word},
+    {"model", 0, CLI_TRAINING, "PRESET|FILE", NULL, cli_take_text, .field = FIELD(model), .help_of = cli_model_help, .word_of = cli_model_word},
     {"init", 0, CLI_TRAINING, "FILE", "Start from these weights (safetensors)", cli_take_text, .field = FIELD(init)},
     {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {0}};
@@ -84,10 +57,10 @@ static const cli_option pipeline_options[] = {
     {"threads", 0, CLI_TRAINING, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
     {"memory-limit", 0, CLI_TRAIN, "BYTES", "Memory of each rank, as in 2GiB; a plan that needs more is refused", train_take_bytes, .field = FIELD(memory_limit)},
     {"explain-memory", 0, CLI_TRAINING, NULL, "Print the memory plan and exit", cli_take_flag, .field = FIELD(explain_memory)},
-    {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", take_device, .field = FIELD(device), .word_of = device_word},
+    {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", cli_take_device, .field = FIELD(device), .word_of = cli_device_word},
     {"ranks-per-device", 0, CLI_TRAINING, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
     {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .word_of = transport_name},
-    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", take_precision, .field = FIELD(precision), .word_of = precision_name},
+    {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
     {0}};
 
 static const cli_option training_options[] = {
@@ -127,7 +100,7 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
 const cli_command_line command_train_line = {CLI_TRAIN, tables};
 
 static const train_options defaults = {
-    .model      = TRAIN_MODEL,
+    .model      = CLI_MODEL,
     .schedule   = {.name = "1f1b"},
     .out        = "sluice-out",
     .batch      = 16,

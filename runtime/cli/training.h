@@ -18,8 +18,6 @@ typedef struct train_optimizer {
     void *config; /* the kind's configuration; release with free() */
 } train_optimizer;
 
-#define TRAIN_MODEL "gpt-mini" /* if none is given */
-
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
@@ -47,9 +45,6 @@ typedef struct train_options {
 /* Read all options, and check each alone and, where that needs no files, with the others. */
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
-/* The help of --model. */
-const char *train_model_help(void);
-const char *train_model_word(int index);
 /* Set defaults, and refuse options that do not fit each other. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 

@@ -107,22 +107,24 @@ static sluice_status check_alone(const sluice_pipeline *pipeline, int r) {
 }
 
 sluice_status sluice__choose_ordinals(sluice_pipeline *pipeline) {
-    const int ranks = pipeline->ranks, wanted = pipeline->options.ranks_per_device;
+    const int ranks = pipeline->all_ranks, wanted = pipeline->options.ranks_per_device;
     chosen devices = {{0}, 0};
     int there      = 0;
     SLUICE__TRY(pipeline->ops->count(&there));
-    for (int r = 0; r < ranks; r++) pipeline->ordinals[r] = r;
+    for (int r = 0; r < pipeline->ranks; r++) pipeline->ordinals[r] = pipeline->first_rank + r;
     if (there == 0) return SLUICE_OK;
     SLUICE__TRY(choose(&devices, pipeline->ops->name, pipeline->options.device, there));
     assert(devices.count > 0);
     const int each = wanted > 0 ? wanted : (ranks + devices.count - 1) / devices.count;
+    assert(each > 0); /* there is a rank */
     if ((ranks + each - 1) / each > devices.count)
         return sluice__fail(
             SLUICE_E_ARGUMENT,
             "%d ranks, %d on a device, need %d devices of kind %s, and there are %d", ranks, each,
             (ranks + each - 1) / each, pipeline->ops->name, devices.count);
-    for (int r = 0; r < ranks; r++) pipeline->ordinals[r] = devices.ordinals[r / each];
-    for (int r = 0; r < ranks; r++) SLUICE__TRY(check_alone(pipeline, r));
-    for (int r = 0; r < ranks; r++) SLUICE__TRY(check_memory(pipeline, r));
+    for (int r = 0; r < pipeline->ranks; r++)
+        pipeline->ordinals[r] = devices.ordinals[(pipeline->first_rank + r) / each];
+    for (int r = 0; r < pipeline->ranks; r++) SLUICE__TRY(check_alone(pipeline, r));
+    for (int r = 0; r < pipeline->ranks; r++) SLUICE__TRY(check_memory(pipeline, r));
     return SLUICE_OK;
 }

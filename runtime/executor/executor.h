@@ -55,6 +55,10 @@ typedef struct sluice__parts {
     const sluice_device_ops *device;
     /* Called before each instruction of a run, on the rank's thread. */
     void (*watch)(sluice__rank *rank, const sluice_instruction *at);
+    /* The pipeline is one of several that run on this machine at the same time: its ranks are ranks
+     * `first_rank` and following of `all_ranks`, and take cores and devices as those would. 0: it
+     * is the only one. */
+    int first_rank, all_ranks;
 } sluice__parts;
 
 /* One pass over a program. Set by the caller's thread while the ranks are idle. */
@@ -85,13 +89,14 @@ struct sluice_pipeline {
     sluice__transport *transport;
     sluice__channel *channels; /* with the most transfers that any program posts */
     int channel_count;
-    int ranks;      /* of the world */
-    int *ordinals;  /* [ranks]: of their devices */
-    int *first_use; /* [layers + 1]: uses of each layer */
-    int loss_rank;  /* of the last stage */
-    int threads;    /* of each rank */
-    int cores;      /* that this process may use */
-    bool pin;       /* bind threads to cores: there is one for each */
+    int ranks;                 /* of the world */
+    int first_rank, all_ranks; /* its ranks among those that share the machine: sluice__parts */
+    int *ordinals;             /* [ranks]: of their devices */
+    int *first_use;            /* [layers + 1]: uses of each layer */
+    int loss_rank;             /* of the last stage */
+    int threads;               /* of each rank */
+    int cores;                 /* that this process may use */
+    bool pin;                  /* bind threads to cores: there is one for each */
     bool is_made;
 
     /* ---- runs ---- */

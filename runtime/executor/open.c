@@ -49,9 +49,9 @@ static void choose_threads(sluice_pipeline *pipeline) {
     pipeline->cores   = sluice__usable_cores();
     pipeline->threads = pipeline->options.threads;
     if (pipeline->options.costs) pipeline->threads = 1; /* it only sleeps */
-    if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->ranks;
+    if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->all_ranks;
     if (pipeline->threads < 1) pipeline->threads = 1;
-    pipeline->pin = pipeline->threads * pipeline->ranks <= pipeline->cores;
+    pipeline->pin = pipeline->threads * pipeline->all_ranks <= pipeline->cores;
 }
 
 /* Refuse a precision that the device does not compute in. */
@@ -275,6 +275,8 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
     pipeline->program       = plan->programs[SLUICE_PLAN_STEP];
     pipeline->forward       = plan->programs[SLUICE_PLAN_EVALUATION];
     pipeline->ranks         = plan->ranks;
+    pipeline->first_rank    = parts->first_rank;
+    pipeline->all_ranks     = parts->all_ranks > 0 ? parts->all_ranks : plan->ranks;
     pipeline->loss_rank     = pipeline->program->stage_rank[pipeline->program->stages - 1];
     pipeline->options       = settings;
     pipeline->transport_ops = parts->transport;

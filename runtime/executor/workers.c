@@ -41,7 +41,7 @@ static sluice_status open_device(sluice__rank *rank) {
     sluice_pipeline *pipeline = rank->pipeline;
     const int threads         = pipeline->threads;
     SLUICE__TRY(pipeline->ops->open(&rank->device, pipeline->ordinals[rank->index], threads,
-                                    rank->local * threads, pipeline->pin));
+                                    (pipeline->first_rank + rank->local) * threads, pipeline->pin));
     SLUICE__TRY(pipeline->ops->stream_create(&rank->stream, rank->device, SLUICE_STREAM_COMPUTE));
     sluice__progress(&pipeline->deadline);
     SLUICE__TRY(

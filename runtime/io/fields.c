@@ -52,6 +52,18 @@ sluice_status sluice__field_count(int64_t *out, const json_t *object, const char
     return SLUICE_OK;
 }
 
+sluice_status sluice__field_bytes(size_t *out, const json_t *object, const char *key,
+                                  const char *where) {
+    const int64_t max = (int64_t)1 << 40;
+    int64_t bytes     = 0;
+    SLUICE__TRY(sluice__field_count(&bytes, object, key, 0, where));
+    if (bytes > max)
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is %lld, more than 1 TiB", where, key,
+                            (long long)bytes);
+    *out = (size_t)bytes;
+    return SLUICE_OK;
+}
+
 sluice_status sluice__field_text(const char **out, const json_t *object, const char *key,
                                  const char *where) {
     const json_t *value;

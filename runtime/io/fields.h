@@ -7,6 +7,7 @@
 #define SLUICE_IO_FIELDS_H
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sluice/status.h"
@@ -19,6 +20,9 @@ sluice_status sluice__field_number(double *out, const json_t *object, const char
                                    const char *where);
 /* A whole number, `min` or more. E_PARSE. */
 sluice_status sluice__field_count(int64_t *out, const json_t *object, const char *key, int64_t min,
+                                  const char *where);
+/* A size in bytes, at most 1 TiB so that sums over layers cannot overflow. E_PARSE. */
+sluice_status sluice__field_bytes(size_t *out, const json_t *object, const char *key,
                                   const char *where);
 /* A text, borrowed from the object. E_PARSE. */
 sluice_status sluice__field_text(const char **out, const json_t *object, const char *key,

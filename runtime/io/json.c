@@ -36,3 +36,26 @@ void sluice__json_free(char *text) {
     json_get_alloc_funcs(NULL, &release);
     if (text) release(text);
 }
+
+/* Takes the value. */
+static sluice_status add(sluice__text *to, const char *before, json_t *value) {
+    char *text = NULL;
+    if (value) text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    json_decref(value);
+    if (!text) return no_memory("a file");
+    const sluice_status status = sluice__text_add(to, "%s%s", before, text);
+    sluice__json_free(text);
+    return status;
+}
+
+sluice_status sluice__json_add_text(sluice__text *to, const char *before, const char *text) {
+    return add(to, before, json_string(text));
+}
+
+sluice_status sluice__json_add_number(sluice__text *to, const char *before, double number) {
+    return add(to, before, json_real(number));
+}
+
+sluice_status sluice__json_add_count(sluice__text *to, const char *before, int64_t count) {
+    return sluice__text_add(to, "%s%lld", before, (long long)count);
+}

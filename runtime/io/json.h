@@ -5,7 +5,9 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "runtime/base/text.h"
 #include "sluice/status.h"
 
 /* An object, duplicate keys refused; release with json_decref(). `what` names it in the error: "the
@@ -14,5 +16,12 @@ sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, 
 /* The text of `value` (NULL: E_HOST_MEMORY); release with sluice__json_free(). */
 sluice_status sluice__json_print(char **out, const json_t *value, size_t flags, const char *what);
 void sluice__json_free(char *text); /* NULL is fine */
+
+/* Add `before`, and then a text or a number as JSON; a number with 9 digits, which a person can
+ * read. (Objects are not printed by jansson 2.14, which may lose a key when memory runs out.)
+ * E_HOST_MEMORY. */
+sluice_status sluice__json_add_text(sluice__text *to, const char *before, const char *text);
+sluice_status sluice__json_add_number(sluice__text *to, const char *before, double number);
+sluice_status sluice__json_add_count(sluice__text *to, const char *before, int64_t count);
 
 #endif

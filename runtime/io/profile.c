@@ -10,10 +10,13 @@
 #include "runtime/base/error.h"
 #include "runtime/io/fields.h"
 #include "runtime/io/json.h"
+#include "runtime/io/link_costs.h"
 #include "runtime/io/mapped.h"
+#include "runtime/io/pipedream.h"
+#include "runtime/io/profile_check.h"
 #include "sluice/profile.h"
 
-enum { VERSION = 1, WHERE = 400, MAX_LAYERS = 1 << 20, MAX_RANK = 1 << 20 };
+enum { VERSION = 1, WHERE = SLUICE__LINK_COSTS_WHERE, MAX_LAYERS = 1 << 20 };
 
 static sluice_status copy_field(char **out, const json_t *object, const char *key,
                                 const char *where) {
@@ -22,19 +25,28 @@ static sluice_status copy_field(char **out, const json_t *object, const char *ke
     return sluice__copy_text(out, text);
 }
 
-static sluice_status read_bytes(size_t *out, const json_t *object, const char *key,
-                                const char *where) {
-    const int64_t max = (int64_t)1 << 40; /* so that sums over layers cannot overflow */
-    int64_t bytes;
-    SLUICE__TRY(sluice__field_count(&bytes, object, key, 0, where));
-    if (bytes > max)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is %lld, more than 1 TiB", where, key,
-                            (long long)bytes);
-    *out = (size_t)bytes;
-    return SLUICE_OK;
+/* ---- tables ---- */
+
+static sluice_status read_spread(sluice_profile_spread *out, json_t *spread, const char *of) {
+    static const char *const known[] = {"forward_s", "input_s", "weight_s", "recompute_s", NULL};
+    char where[WHERE + 48];
+    (void)snprintf(where, sizeof where, "%s, the spread", of);
+    SLUICE__TRY(sluice__fields_check(spread, known, where));
+    SLUICE__TRY(sluice__field_number(&out->forward_s, spread, "forward_s", where));
+    SLUICE__TRY(sluice__field_number(&out->input_s, spread, "input_s", where));
+    SLUICE__TRY(sluice__field_number(&out->weight_s, spread, "weight_s", where));
+    return sluice__field_number(&out->recompute_s, spread, "recompute_s", where);
 }
 
-/* ---- tables ---- */
+/* What files may leave out. */
+static sluice_status read_layer_options(sluice_profile_layer *out, const json_t *layer,
+                                        const char *where) {
+    json_t *const spread = json_object_get(layer, "spread");
+    if (json_object_get(layer, "tie")) SLUICE__TRY(copy_field(&out->tie, layer, "tie", where));
+    if (json_object_get(layer, "state_bytes"))
+        SLUICE__TRY(sluice__field_bytes(&out->state_bytes, layer, "state_bytes", where));
+    return spread ? read_spread(&out->spread, spread, where) : SLUICE_OK;
+}
 
 static sluice_status read_layer(sluice_profile_layer *out, json_t *layer, const char *where) {
     static const char *const known[] = {"name",
@@ -50,20 +62,23 @@ static sluice_status read_layer(sluice_profile_layer *out, json_t *layer, const 
                                         "scratch_bytes",
                                         "output_bytes",
                                         "parameters",
+                                        "state_bytes",
+                                        "spread",
                                         NULL};
     SLUICE__TRY(sluice__fields_check(layer, known, where));
     SLUICE__TRY(copy_field(&out->name, layer, "name", where));
     SLUICE__TRY(copy_field(&out->kind, layer, "kind", where));
-    if (json_object_get(layer, "tie")) SLUICE__TRY(copy_field(&out->tie, layer, "tie", where));
+    SLUICE__TRY(read_layer_options(out, layer, where));
     SLUICE__TRY(sluice__field_number(&out->forward_s, layer, "forward_s", where));
     SLUICE__TRY(sluice__field_number(&out->input_s, layer, "input_s", where));
     SLUICE__TRY(sluice__field_number(&out->weight_s, layer, "weight_s", where));
     SLUICE__TRY(sluice__field_number(&out->recompute_s, layer, "recompute_s", where));
-    SLUICE__TRY(read_bytes(&out->parameter_bytes, layer, "parameter_bytes", where));
-    SLUICE__TRY(read_bytes(&out->saved_bytes, layer, "saved_bytes", where));
-    SLUICE__TRY(read_bytes(&out->input_to_weight_bytes, layer, "input_to_weight_bytes", where));
-    SLUICE__TRY(read_bytes(&out->scratch_bytes, layer, "scratch_bytes", where));
-    SLUICE__TRY(read_bytes(&out->output_bytes, layer, "output_bytes", where));
+    SLUICE__TRY(sluice__field_bytes(&out->parameter_bytes, layer, "parameter_bytes", where));
+    SLUICE__TRY(sluice__field_bytes(&out->saved_bytes, layer, "saved_bytes", where));
+    SLUICE__TRY(
+        sluice__field_bytes(&out->input_to_weight_bytes, layer, "input_to_weight_bytes", where));
+    SLUICE__TRY(sluice__field_bytes(&out->scratch_bytes, layer, "scratch_bytes", where));
+    SLUICE__TRY(sluice__field_bytes(&out->output_bytes, layer, "output_bytes", where));
     SLUICE__TRY(sluice__field_count(&out->parameters, layer, "parameters", 0, where));
     if (out->parameters > (int64_t)1 << 40)
         return sluice__fail(SLUICE_E_PARSE, "%s: \"parameters\" is %lld, more than 2^40", where,
@@ -147,61 +162,22 @@ static sluice_status read_tables(sluice_profile *profile, const json_t *object, 
 
 /* ---- links ---- */
 
-static sluice_status read_speed(double *latency, double *bandwidth, const json_t *link,
-                                const char *where) {
-    SLUICE__TRY(sluice__field_number(latency, link, "latency_s", where));
-    SLUICE__TRY(sluice__field_number(bandwidth, link, "bytes_per_s", where));
-    if (*bandwidth > 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_PARSE, "%s: \"bytes_per_s\" is 0", where);
-}
-
-static sluice_status read_link(sluice_link_cost *out, json_t *link, const char *where) {
-    static const char *const known[] = {"from", "to", "latency_s", "bytes_per_s", NULL};
-    int64_t from, to;
-    SLUICE__TRY(sluice__fields_check(link, known, where));
-    SLUICE__TRY(sluice__field_count(&from, link, "from", 0, where));
-    SLUICE__TRY(sluice__field_count(&to, link, "to", 0, where));
-    if (from == to || from > MAX_RANK || to > MAX_RANK)
-        return sluice__fail(SLUICE_E_PARSE, "%s goes from rank %lld to rank %lld", where,
-                            (long long)from, (long long)to);
-    out->from = (int)from;
-    out->to   = (int)to;
-    return read_speed(&out->latency, &out->bandwidth, link, where);
-}
-
-static sluice_status read_default_link(sluice_profile *profile, const json_t *object,
-                                       const char *name) {
-    static const char *const known[] = {"latency_s", "bytes_per_s", NULL};
-    json_t *const link               = json_object_get(object, "default_link");
-    char where[WHERE];
-    if (!link) return SLUICE_OK; /* transfers are free */
-    (void)snprintf(where, sizeof where, "%s, the default link", name);
-    SLUICE__TRY(sluice__fields_check(link, known, where));
-    return read_speed(&profile->latency_s, &profile->bytes_per_s, link, where);
-}
-
-static sluice_status read_links(sluice_profile *profile, const json_t *object, const char *name) {
-    const json_t *links = json_object_get(object, "links");
-    SLUICE__TRY(read_default_link(profile, object, name));
-    if (!links) return SLUICE_OK;
-    if (!json_is_array(links) || json_array_size(links) > MAX_LAYERS)
-        return sluice__fail(SLUICE_E_PARSE, "%s: \"links\" is not a list of at most %d", name,
-                            MAX_LAYERS);
-    const size_t count = json_array_size(links);
-    SLUICE__TRY(sluice__alloc(&profile->links, count, sizeof *profile->links));
-    profile->link_count = (int)count;
-    for (size_t l = 0; l < count; l++) {
-        char where[WHERE];
-        (void)snprintf(where, sizeof where, "%s, link %zu", name, l);
-        SLUICE__TRY(read_link(&profile->links[l], json_array_get(links, l), where));
-    }
+static sluice_status take_links(sluice_profile *profile, json_t *object, const char *name) {
+    sluice__link_costs links = {0};
+    SLUICE__TRY(sluice__link_costs_read(&links, object, name));
+    profile->latency_s           = links.latency_s;
+    profile->bytes_per_s         = links.bytes_per_s;
+    profile->default_link_spread = links.spread;
+    profile->link_count          = links.count;
+    profile->links               = links.list;
+    profile->link_spreads        = links.spreads;
     return SLUICE_OK;
 }
 
 /* ---- sums ---- */
 
 /* Each time is finite; the sums that stages and ranks are made of have to be, too. */
-static sluice_status check_sums(const sluice_profile *profile, const char *name) {
+sluice_status sluice__profile_check_sums(const sluice_profile *profile, const char *name) {
     for (int t = 0; t < profile->table_count; t++) {
         const sluice_profile_table *table = &profile->tables[t];
         double actions = 0, parameters = 0;
@@ -230,10 +206,61 @@ static sluice_status read_overlap(sluice_profile *profile, const json_t *object,
                         name, profile->overlap);
 }
 
+static sluice_status read_number_if(double *out, const json_t *object, const char *key,
+                                    const char *name) {
+    return json_object_get(object, key) ? sluice__field_number(out, object, key, name) : SLUICE_OK;
+}
+
+static sluice_status read_text_if(char **out, const json_t *object, const char *key,
+                                  const char *name) {
+    return json_object_get(object, key) ? copy_field(out, object, key, name) : SLUICE_OK;
+}
+
+static sluice_status read_count_if(int64_t *out, const json_t *object, const char *key, int64_t max,
+                                   const char *name) {
+    int64_t count;
+    if (!json_object_get(object, key)) return SLUICE_OK;
+    SLUICE__TRY(sluice__field_count(&count, object, key, 1, name));
+    if (count > max)
+        return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is %lld, more than %lld", name, key,
+                            (long long)count, (long long)max);
+    *out = count;
+    return SLUICE_OK;
+}
+
+/* How it was measured: files may leave it out. */
+static sluice_status read_circumstances(sluice_profile *profile, const json_t *object,
+                                        const char *name) {
+    enum { MAX_COUNT = 1 << 20 };
+    int64_t threads = 0, ranks = 0;
+    SLUICE__TRY(read_text_if(&profile->model, object, "model", name));
+    SLUICE__TRY(read_text_if(&profile->precision, object, "precision", name));
+    SLUICE__TRY(read_text_if(&profile->optimizer, object, "optimizer", name));
+    SLUICE__TRY(read_count_if(&profile->sequence, object, "sequence", (int64_t)1 << 40, name));
+    SLUICE__TRY(read_count_if(&threads, object, "threads", MAX_COUNT, name));
+    SLUICE__TRY(read_count_if(&ranks, object, "ranks", MAX_COUNT, name));
+    profile->threads = (int)threads;
+    profile->ranks   = (int)ranks;
+    return read_number_if(&profile->update_spread_s_per_parameter, object,
+                          "update_spread_s_per_parameter", name);
+}
+
 static sluice_status read_profile(sluice_profile *profile, json_t *object, const char *name) {
-    static const char *const known[] = {"sluice_profile", "device", "tables",
-                                        "default_link",   "links",  "update_s_per_parameter",
-                                        "overlap",        NULL};
+    static const char *const known[] = {"sluice_profile",
+                                        "device",
+                                        "model",
+                                        "precision",
+                                        "optimizer",
+                                        "sequence",
+                                        "threads",
+                                        "ranks",
+                                        "tables",
+                                        "default_link",
+                                        "links",
+                                        "update_s_per_parameter",
+                                        "update_spread_s_per_parameter",
+                                        "overlap",
+                                        NULL};
     int64_t version;
     SLUICE__TRY(sluice__field_count(&version, object, "sluice_profile", 1, name));
     if (version != VERSION)
@@ -243,11 +270,12 @@ static sluice_status read_profile(sluice_profile *profile, json_t *object, const
     SLUICE__TRY(sluice__fields_check(object, known, name));
     SLUICE__TRY(copy_field(&profile->device, object, "device", name));
     SLUICE__TRY(read_tables(profile, object, name));
-    SLUICE__TRY(read_links(profile, object, name));
+    SLUICE__TRY(take_links(profile, object, name));
+    SLUICE__TRY(read_circumstances(profile, object, name));
     SLUICE__TRY(read_overlap(profile, object, name));
     SLUICE__TRY(sluice__field_number(&profile->update_s_per_parameter, object,
                                      "update_s_per_parameter", name));
-    return check_sums(profile, name);
+    return sluice__profile_check_sums(profile, name);
 }
 
 sluice_status sluice_profile_parse(sluice_profile **out, const char *text, size_t bytes,
@@ -257,6 +285,7 @@ sluice_status sluice_profile_parse(sluice_profile **out, const char *text, size_
     sluice_profile *profile = NULL;
     sluice_status status    = SLUICE_OK;
     (void)snprintf(quoted, sizeof quoted, "'%s'", name);
+    if (sluice__is_pipedream(text, bytes)) return sluice__pipedream_parse(out, text, bytes, quoted);
     SLUICE__TRY(sluice__json_object(&object, text, bytes, quoted));
     SLUICE__TRY_OUT(sluice__alloc(&profile, 1, sizeof *profile));
     SLUICE__TRY_OUT(read_profile(profile, object, quoted));
@@ -292,6 +321,10 @@ void sluice_profile_free(sluice_profile *profile) {
         free_table(&profile->tables[t]);
     sluice__free(profile->tables);
     sluice__free(profile->links);
+    sluice__free(profile->link_spreads);
     sluice__free(profile->device);
+    sluice__free(profile->model);
+    sluice__free(profile->precision);
+    sluice__free(profile->optimizer);
     sluice__free(profile);
 }

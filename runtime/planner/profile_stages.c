@@ -95,7 +95,8 @@ static void add_permanent(const sluice_profile_costs *out, const sluice_profile 
                            : tied->parameters < layer->parameters ? tied->parameters
                                                                   : layer->parameters;
     const size_t own     = layer->parameter_bytes - shared;
-    out->bytes[stage].permanent += layer->parameter_bytes + own * (size_t)(1 + states);
+    out->bytes[stage].permanent +=
+        layer->parameter_bytes + own * (size_t)(1 + states) + layer->state_bytes;
     out->updates[rank] += profile->update_s_per_parameter * (double)(layer->parameters - common);
 }
 

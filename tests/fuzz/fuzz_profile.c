@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_profile.c -- any bytes as a profile. Oracle: in an accepted profile every number is finite
- * and not negative, tables ascend, and a stage costs as much as its layers.
+ * and not negative, tables ascend, a stage costs as much as its layers, and it prints as a profile
+ * that parses to the same.
  */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "sluice/allocator.h"
 #include "sluice/profile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -51,6 +54,19 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
     free(split);
 }
 
+/* What is printed of it parses, and prints the same. */
+static void check_print(const sluice_profile *profile) {
+    char *text = NULL, *again = NULL;
+    sluice_profile *same = NULL;
+    if (sluice_profile_print(&text, profile) != SLUICE_OK ||
+        sluice_profile_parse(&same, text, strlen(text), "printed") != SLUICE_OK ||
+        sluice_profile_print(&again, same) != SLUICE_OK || strcmp(text, again) != 0)
+        fail("what is printed is not the same");
+    sluice_text_free(text);
+    sluice_text_free(again);
+    sluice_profile_free(same);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_profile *profile = NULL;
     if (sluice_profile_parse(&profile, (const char *)data, bytes, "fuzz") != SLUICE_OK) {
@@ -61,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         !is_time(profile->update_s_per_parameter) ||
         !(profile->overlap >= 0 && profile->overlap <= 1))
         fail("a link that cannot be");
+    check_print(profile);
     for (int t = 0; t < profile->table_count; t++) {
         const sluice_profile_table *const table = &profile->tables[t];
         if (table->layer_count < 1 || (t > 0 && table->microbatch <= table[-1].microbatch))

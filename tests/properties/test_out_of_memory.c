@@ -331,6 +331,89 @@ out:
     return status;
 }
 
+/* Read without jansson's failures, as above; print what was read. */
+static sluice_status print_again(const char *text) {
+    static char whole[4096];
+    sluice_profile *profile = NULL;
+    char *printed           = NULL;
+    sluice_status status    = SLUICE_OK;
+    json_set_alloc_funcs(malloc, free);
+    status = sluice_profile_parse(&profile, text, strlen(text), "p");
+    json_set_alloc_funcs(json_allocate, json_release);
+    SLUICE__TRY_OUT(status);
+    SLUICE__TRY_OUT(sluice_profile_print(&printed, profile));
+    if (whole[0] == '\0' || atomic_load(&requests) <= atomic_load(&fail_at))
+        snprintf(whole, sizeof whole, "%s", printed);
+    assert_string_equal(printed, whole);
+out:
+    sluice_text_free(printed);
+    sluice_profile_free(profile);
+    return status;
+}
+
+static sluice_status printed_profiles(void) {
+    return print_again(
+        "{\"sluice_profile\": 1, \"device\": \"d\", \"tables\": [{\"microbatch\": 1, \"layers\": ["
+        "{\"name\": \"a\", \"kind\": \"k\", \"tie\": \"t\", \"forward_s\": 1, \"input_s\": 1, "
+        "\"weight_s\": 1, \"recompute_s\": 1, \"parameter_bytes\": 400, \"saved_bytes\": 100, "
+        "\"input_to_weight_bytes\": 9, \"scratch_bytes\": 8, \"output_bytes\": 70, \"parameters\": "
+        "1, "
+        "\"state_bytes\": 8, \"spread\": {\"forward_s\": 1, \"input_s\": 1, \"weight_s\": 1, "
+        "\"recompute_s\": 1}}]}], \"links\": [{\"from\": 0, \"to\": 1, \"latency_s\": 1, "
+        "\"bytes_per_s\": 9, \"spread\": {\"latency_s\": 1, \"bytes_per_s\": 1}}], \"model\": "
+        "\"m\", "
+        "\"update_s_per_parameter\": 0}");
+}
+
+static sluice_status graphs(void) {
+    static const char text[] =
+        "node1 -- A -- forward_compute_time=1, backward_compute_time=1, activation_size=8, "
+        "parameter_size=4\n"
+        "node2 -- B -- forward_compute_time=1, backward_compute_time=1, activation_size=8, "
+        "parameter_size=4\n\tnode1 -- node2\n";
+    sluice_profile *profile = NULL;
+    const sluice_status got = sluice_profile_parse(&profile, text, sizeof text - 1, "p");
+    sluice_profile_free(profile);
+    return got;
+}
+
+static sluice_status device_lists(void) {
+    static const char text[] =
+        "{\"sluice_devices\": 1, \"ranks\": [{\"name\": \"a\", \"profile\": \"p.json\", "
+        "\"memory_bytes\": 9}], \"default_link\": {\"latency_s\": 1, \"bytes_per_s\": 2}}";
+    sluice_device_list *list = NULL;
+    char *printed            = NULL;
+    sluice_status status     = SLUICE_OK;
+    json_set_alloc_funcs(malloc, free);
+    status = sluice_device_list_parse(&list, text, sizeof text - 1, "d");
+    json_set_alloc_funcs(json_allocate, json_release);
+    SLUICE__TRY_OUT(status);
+    SLUICE__TRY_OUT(sluice_device_list_print(&printed, list));
+    assert_non_null(strstr(printed, "p.json"));
+    assert_non_null(strstr(printed, "memory_bytes"));
+out:
+    sluice_text_free(printed);
+    sluice_device_list_free(list);
+    return status;
+}
+
+static sluice_status measured_profiles(void) {
+    sluice_profile_options options = SLUICE_PROFILE_OPTIONS_INIT;
+    sluice_model *model            = NULL;
+    sluice_profile *profile        = NULL;
+    sluice_status status           = SLUICE_OK;
+    options.ranks                  = 2;
+    options.threads                = 1;
+    options.steps                  = 1;
+    options.warm_up                = 0;
+    SLUICE__TRY_OUT(sluice_gpt_model(&model, &gpt, LENGTH));
+    SLUICE__TRY_OUT(sluice_profile_measure(&profile, model, &options));
+out:
+    sluice_profile_free(profile);
+    sluice_model_free(model);
+    return status;
+}
+
 /* A program made for links, verified in its own order over one queue per rank. */
 static sluice_status deadlocks(void) {
     const sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
@@ -408,6 +491,10 @@ static const scenario scenarios[] = {
     {"partitions", partitions, SLUICE_OK, 2, false},
     {"models and programs", models_and_programs, SLUICE_OK, 80, false},
     {"profiles", profiles, SLUICE_OK, 80, false},
+    {"printed profiles", printed_profiles, SLUICE_OK, 60, false},
+    {"graphs", graphs, SLUICE_OK, 15, false},
+    {"device lists", device_lists, SLUICE_OK, 15, false},
+    {"measured profiles", measured_profiles, SLUICE_OK, 200, true},
     {"deadlocks", deadlocks, SLUICE_E_SCHEDULE, 60, false},
     {"drawings", drawings, SLUICE_OK, 100, false},
     {"corpora", corpora, SLUICE_OK, 3, false},

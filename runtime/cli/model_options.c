@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* model_options.c -- reading which model, device and precision. */
+#include "model_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DEFAULT_SEQ = 128 };
+
+static bool is_config_file(const char *model) {
+    const size_t length = strlen(model);
+    return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
+}
+
+const char *cli_model_help(void) {
+    static char text[512];
+    size_t length = 0;
+    for (const sluice_family *const *family = sluice_families(); *family; family++)
+        for (const char *const *preset = (*family)->presets; *preset; preset++)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%s, ", *preset,
+                                       strcmp(*preset, CLI_MODEL) == 0 ? " (the default)" : "");
+    snprintf(text + length, sizeof text - length, "or a config.json");
+    return text;
+}
+
+/* Preset number `index`, of all families. */
+const char *cli_model_word(int index) {
+    int count = 0;
+    for (const sluice_family *const *family = sluice_families(); *family; family++)
+        for (const char *const *preset = (*family)->presets; *preset; preset++)
+            if (count++ == index) return *preset;
+    return NULL;
+}
+
+int cli_read_model(sluice_model_config *out, const char *name, int64_t vocabulary) {
+    return cli_report_or(is_config_file(name) ? sluice_model_config_read(out, name)
+                                              : sluice_model_config_preset(out, name, vocabulary),
+                         "--model takes a preset's name or a config.json");
+}
+
+int cli_choose_length(int64_t *out, int64_t given, const sluice_model_config *config,
+                      const char *name) {
+    const int64_t positions = sluice_model_config_numbers(config).positions;
+    if (given > positions)
+        return cli_fail(CLI_USAGE,
+                        "--seq %lld is longer than the %lld positions of %s; give at most %lld",
+                        (long long)given, (long long)positions, name, (long long)positions);
+    *out = given ? given : DEFAULT_SEQ < positions ? DEFAULT_SEQ : positions;
+    return CLI_OK;
+}
+
+int cli_take_device(void *field, const cli_option *option, const char *name, const char *text) {
+    const sluice_device_ops *ops = NULL;
+    CLI_TRY(cli_report(sluice_device_find(&ops, text)));
+    return cli_take_text(field, option, name, text);
+}
+
+const char *cli_device_word(int index) {
+    int count = 0;
+    for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)
+        if (count++ == index) return (*device)->name;
+    for (const char *const *kind = sluice_device_plugins(); *kind; kind++)
+        if (count++ == index) return *kind;
+    return count == index ? "auto" : NULL;
+}
+
+int cli_take_precision(void *field, const cli_option *option, const char *name, const char *text) {
+    int word = 0;
+    CLI_TRY(cli_read_word(&word, option, name, text));
+    *(sluice_precision *)field = (sluice_precision)word; /* in the order of the enum */
+    return CLI_OK;
+}
+
+const char *cli_precision_name(int index) {
+    return index < SLUICE_PRECISIONS ? sluice_precision_name((sluice_precision)index) : NULL;
+}

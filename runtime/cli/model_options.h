@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* model_options.h -- which model, device and precision: what several commands read alike. */
+#ifndef SLUICE_CLI_MODEL_OPTIONS_H
+#define SLUICE_CLI_MODEL_OPTIONS_H
+
+#include "command_line.h"
+
+#define CLI_MODEL "gpt-mini" /* what sluice train takes if none is given */
+
+/* The names of a model: the presets of all families, and a file. */
+const char *cli_model_help(void);
+const char *cli_model_word(int index); /* presets, to complete */
+/* The configuration of a preset, or of a config.json if `name` has a '/' or ends in ".json".
+ * `vocabulary` is used where a preset leaves it open. */
+int cli_read_model(sluice_model_config *out, const char *name, int64_t vocabulary);
+/* Tokens of a sample: `given` (--seq), or if that is 0 the usual number, or as many as the model
+ * has positions. */
+int cli_choose_length(int64_t *out, int64_t given, const sluice_model_config *config,
+                      const char *name);
+
+cli_reader cli_take_device; /* const char *: one that can be used here */
+/* Those that the command line completes: cuda:0,1 and the like are possible, too. */
+const char *cli_device_word(int index);
+cli_reader cli_take_precision;             /* sluice_precision */
+const char *cli_precision_name(int index); /* for the row's words */
+
+#endif
