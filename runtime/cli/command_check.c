@@ -35,10 +35,12 @@ static counts count(const sluice_program *program) {
 static int print_proof(const sluice_schedule *schedule, const sluice_program *program,
                        const tool_choice *choice) {
     const counts all = count(program);
+    const int ranks = sluice_schedule_ranks(schedule), stages = sluice_schedule_stages(schedule);
+    const int m = sluice_schedule_microbatches(schedule);
     printf("proven: %s runs to its end over %s (%s), and computes what it should\n",
            choice->schedule.name, tool_queues_text(choice), choice->transport);
-    printf("  %d ranks, %d stages, %d micro-batches\n", sluice_schedule_ranks(schedule),
-           sluice_schedule_stages(schedule), sluice_schedule_microbatches(schedule));
+    printf("  %d rank%s, %d stage%s, %d micro-batch%s\n", ranks, ranks == 1 ? "" : "s", stages,
+           stages == 1 ? "" : "s", m, m == 1 ? "" : "es");
     printf("  %lld actions: %s, once per micro-batch and stage, in order\n", all.actions,
            sluice_schedule_trains(schedule) ? "F, then B or I and W" : "F");
     printf(

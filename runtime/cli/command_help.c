@@ -29,20 +29,24 @@ static const cli_option options_of_help[] = {
 static const cli_option_table tables[]   = {{options_of_help, 0, 1, NULL}, {0}};
 const cli_command_line command_help_line = {CLI_HELP, tables};
 
-enum { MARGIN = 26 };
+/* The command's name and the first form of its arguments. */
+static int usage_length(const cli_command *command) {
+    return (int)strlen(command->name) + 1 + (int)strcspn(command->arguments, "\n");
+}
 
 void cli_print_commands(void) {
+    int margin = 0;
+    for (const cli_command *command = cli_commands; command->name; command++)
+        if (usage_length(command) + 2 > margin) margin = usage_length(command) + 2;
     puts("Usage: sluice COMMAND [OPTION...]\n"
          "Pipeline-parallel, micro-batching training.\n");
     for (const cli_command *command = cli_commands; command->name; command++) {
-        const int first  = (int)strcspn(command->arguments, "\n");
-        const int length = (int)strlen(command->name) + 1 + first;
+        const int first = (int)strcspn(command->arguments, "\n");
         printf("  sluice %s %.*s%*s%s\n", command->name, first, command->arguments,
-               length < MARGIN ? MARGIN - length : 1, "", command->summary);
+               margin - usage_length(command), "", command->summary);
     }
-    puts("\n"
-         "  sluice COMMAND --help            the options of a command\n"
-         "  sluice --version");
+    printf("\n  sluice %-*sthe options of a command\n  sluice --version\n", margin,
+           "COMMAND --help");
 }
 
 int command_help(const cli_command *command, int argc, char **argv) {
