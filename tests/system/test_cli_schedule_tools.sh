@@ -117,7 +117,7 @@ printf '0F0\n2F0\n' >gap.csv
 # What spreadsheets add is ignored, and a blank last line is no rank.
 printf '\xef\xbb\xbf"0F0", 0B0\r\n1F0,"1B0" \r\n\r\n' >sheet.csv
 run check sheet.csv
-prints "2 ranks, 2 stages, 1 micro-batches"
+prints "2 ranks, 2 stages, 1 micro-batch"
 # Two boundaries between the same ranks: one queue needs one order.
 printf '0F0,0SEND_F0,3RECV_F0,3F0,0F1,3B0,3SEND_B0,0SEND_F1,3RECV_F1,3F1,3B1,3SEND_B1,0RECV_B0,0B0,0RECV_B1,0B1\n1RECV_F0,1F0,2F0,2SEND_F0,1RECV_F1,1F1,2F1,2SEND_F1,2RECV_B0,2B0,1B0,1SEND_B0,2RECV_B1,2B1,1B1,1SEND_B1\n' >vee.csv
 run check vee.csv
