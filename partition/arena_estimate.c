@@ -41,8 +41,10 @@ static void add_forward(scratch *s, int l) {
     const bool is_last = l + 1 == s->span.end, is_only = s->running == SLUICE_RUNNING_FORWARD_ONLY;
     const size_t output = row_of(s, l)->output_bytes;
     add(s, is_only ? larger(m->scratch_forward, m->scratch_evaluate) : m->scratch_forward, l, l);
-    if (is_only) add(s, m->saved_until_input, l, l);
-    if (is_only) add(s, m->saved_until_weight, l, l);
+    if (is_only) {
+        add(s, m->saved_until_input, l, l);
+        add(s, m->saved_until_weight, l, l);
+    }
     if (is_last && s->running == SLUICE_RUNNING_RECOMPUTE) add(s, output, l, l);
     if (!is_last && (is_only || row_of(s, l + 1)->memory.input_until == 0))
         add(s, output, l, l + 1);

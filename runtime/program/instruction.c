@@ -36,7 +36,7 @@ void sluice__describe_instruction(char *out, size_t bytes, const sluice_instruct
 }
 
 bool sluice_instruction_computes(sluice_instruction_kind kind) {
-    return sluice__is_compute(&(sluice_instruction){.kind = kind});
+    return sluice__is_compute(&(sluice_instruction){.kind = (uint8_t)kind});
 }
 
 const char *sluice_memory_kind_name(int kind) {

@@ -55,8 +55,8 @@ static void fill_tables(sluice_profile *to, uint64_t *random, char **texts) {
         table->layers = calloc((size_t)table->layer_count, sizeof *table->layers);
         for (int l = 0; l < table->layer_count; l++) {
             fill_layer(&table->layers[l], random);
-            table->layers[l].name = texts[3 * l];
-            table->layers[l].kind = texts[3 * l + 1];
+            table->layers[l].name = texts[(size_t)3 * (size_t)l];
+            table->layers[l].kind = texts[(size_t)3 * (size_t)l + 1];
             table->layers[l].tie  = l % 2 ? texts[2] : NULL;
         }
     }
@@ -130,7 +130,7 @@ static void try_one(uint64_t *random) {
     sluice_profile_link_spread spreads[LINKS] = {0};
     sluice_profile *got                       = NULL;
     for (int k = 0; k < 3 * LAYERS + 4; k++) texts[k] = some_text(random, "t");
-    sluice_profile made = {.device      = texts[3 * LAYERS],
+    sluice_profile made = {.device      = texts[(size_t)3 * LAYERS],
                            .table_count = test_random_int(random, 1, TABLES),
                            .tables      = tables,
                            .link_count  = test_random_int(random, 0, LINKS),
