@@ -254,8 +254,10 @@ int main(int argc, char **argv) {
            "takes, median | longest |\n|--:|--:|:--|--:|--:|--:|--:|--:|\n",
            PROFILES);
     gap_row(16, 2, 2, false);
-    if (quick) report_estimates(true);
-    if (quick) return 0;
+    if (quick) {
+        report_estimates(true);
+        return 0;
+    }
     gap_row(27, 4, 2, false);
     gap_row(27, 4, 2, true);
     gap_row(27, 4, 4, false);
