@@ -35,6 +35,7 @@ double sluice__layer_floor(const sluice__chain *chain, int rank, int layer) {
     switch (chain->problem.objective) {
     case SLUICE_OBJECTIVE_PARAMETERS:
         return is_tied ? 0 : (double)row->parameters;
+    case SLUICE_OBJECTIVE_EXCESS: /* is not asked */
     case SLUICE_OBJECTIVE_MEMORY:
         return sluice__layer_bytes_floor(chain, rank, layer);
     case SLUICE_OBJECTIVE_TIME:

@@ -149,6 +149,21 @@ out:
     return status;
 }
 
+enum { MAX_LETTERS = 1 << 18 };
+
+sluice_status sluice_layout_stages(int *out, const char *text, size_t bytes) {
+    expansion e          = {.text = text, .bytes = bytes, .max = MAX_LETTERS};
+    sluice_status status = SLUICE_OK;
+    int stages           = 1;
+    SLUICE__TRY_OUT(sluice__alloc(&e.letters, (size_t)e.max, 1));
+    SLUICE__TRY_OUT(expand(&e));
+    for (int k = 0; k < e.count; k++) stages += e.letters[k] == '|';
+    *out = stages;
+out:
+    sluice__free(e.letters);
+    return status;
+}
+
 /* ---- from layers to letters ---- */
 
 /* Whether stages a and b have the same parts. */

@@ -88,7 +88,7 @@ static sluice_status refuse(const sluice__chain *chain, int *first, bool is_prov
 static sluice_status solve(sluice_partition_result *out, sluice__chain *chain, int *first) {
     double value;
     bool is_best;
-    SLUICE__TRY(sluice__bound(&chain->bound, chain));
+    if (!chain->is_excess) SLUICE__TRY(sluice__bound(&chain->bound, chain));
     SLUICE__TRY(solve_any(first, &value, &is_best, chain));
     if (isinf(value)) return refuse(chain, first, is_best);
     out->split.stages = chain->stages;
@@ -105,7 +105,9 @@ sluice_status sluice_partition_solve(sluice_partition_result *out,
     int *first           = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY(sluice__check_partition(problem));
-    SLUICE__TRY_OUT(sluice__chain_make(&chain, problem, false));
+    SLUICE__TRY_OUT(
+        sluice__chain_make(&chain, problem, problem->objective == SLUICE_OBJECTIVE_EXCESS));
+    chain.is_excess = problem->objective == SLUICE_OBJECTIVE_EXCESS;
     SLUICE__TRY_OUT(sluice__alloc(&first, (size_t)chain.stages + 1, sizeof *first));
     status = solve(out, &chain, first);
 out:

@@ -78,6 +78,7 @@ double sluice__rank_cost(const sluice__chain *chain, int rank, const sluice__spa
     if (chain->is_excess)
         return fmax(0, sluice__rank_bytes(chain, rank, spans) - limit_of(chain, rank));
     switch (chain->problem.objective) {
+    case SLUICE_OBJECTIVE_EXCESS: /* is_excess */
     case SLUICE_OBJECTIVE_MEMORY:
         return sluice__rank_bytes(chain, rank, spans);
     case SLUICE_OBJECTIVE_PARAMETERS:

@@ -57,6 +57,8 @@ typedef struct sluice_layout_layer {
  */
 SLUICE_API sluice_status sluice_layout_parse(sluice_split *out, const char *text, size_t bytes,
                                              const sluice_layout_layer *layers, int count);
+/* How many stages a layout writes, of whatever model. E_PARSE, E_ARGUMENT. */
+SLUICE_API sluice_status sluice_layout_stages(int *out, const char *text, size_t bytes);
 /* The layout of a split. If a cut lies within a part, `*out` gets NULL, and `*inside` the first
  * stage that begins within one. Free with sluice_text_free(). E_ARGUMENT, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_layout_print(char **out, int *inside, const sluice_split *split,
@@ -68,7 +70,8 @@ SLUICE_API sluice_status sluice_layout_print(char **out, int *inside, const slui
 typedef enum sluice_objective {
     SLUICE_OBJECTIVE_TIME       = 0, /* seconds for a micro-batch: F, I, W, recompute, links */
     SLUICE_OBJECTIVE_MEMORY     = 1, /* bytes */
-    SLUICE_OBJECTIVE_PARAMETERS = 2
+    SLUICE_OBJECTIVE_PARAMETERS = 2,
+    SLUICE_OBJECTIVE_EXCESS     = 3 /* bytes beyond the rank's limit, which then forbids nothing */
 } sluice_objective;
 
 /* Layer `layer` must be on stage `stage`. */

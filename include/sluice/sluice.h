@@ -15,6 +15,7 @@
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
  *   profile    costs of layers -> costs of stages             profile.h, device_list.h
+ *   search     the best split of a model or a profile          split_search.h
  *   files      corpora, weights                               data.h, file.h
  *   version    of the headers and of the library              version.h
  *
@@ -30,6 +31,7 @@
 #define SLUICE_SLUICE_H
 
 #include "sluice/allocator.h"
+#include "sluice/bars.h"
 #include "sluice/cost_table.h"
 #include "sluice/data.h"
 #include "sluice/device.h"
@@ -50,6 +52,7 @@
 #include "sluice/queues.h"
 #include "sluice/run.h"
 #include "sluice/schedule.h"
+#include "sluice/split_search.h"
 #include "sluice/status.h"
 #include "sluice/tensor.h"
 #include "sluice/timeline.h"

@@ -55,6 +55,12 @@ void cli_print_bash_completion(void); /* a script */
       "MODEL is what sluice train --model takes: a preset's name or a config.json. Every rank "     \
       "runs all layers, at the same time, as they will in training. The file is for sluice "       \
       "simulate, and can be edited by hand.")                                                      \
+    X(split, "MODEL|PROFILE --ranks P",                                                            \
+      "Split a model's layers over ranks, provably well",                                          \
+      "MODEL is what sluice train --model takes: a preset's name or a config.json, whose costs "   \
+      "are then estimated. PROFILE is a file of sluice profile, or a text of PipeDream's "         \
+      "profiler. The split is the one whose slowest rank takes least among those whose memory "    \
+      "plan fits; its layers are what --split of sluice train takes.")                             \
     X(info, "",                                                                                    \
       "Print version, devices, transports, BLAS, cores",                                           \
       "Says what this build of Sluice is and what it finds on this machine.")                      \

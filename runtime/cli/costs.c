@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "costs.h"
+#include "split_option.h"
 
 static int take_overlap(void *field, const cli_option *option, const char *name, const char *text) {
     double factor = 0;
@@ -23,9 +24,10 @@ static int take_overlap(void *field, const cli_option *option, const char *name,
 const cli_option cost_options[] = {
     {"costs", 0, CLI_VIRTUAL | CLI_SIMULATE, "F,I,W[,R]", "Costs of every stage's actions, where B is I + W and R a recompute (F); or a list for each stage with ';' between them, or @FILE; on virtual devices in seconds (sluice simulate: 1,1,1)", cli_take_text, .field = FIELD(costs)},
     {"profile", 0, CLI_VIRTUAL | CLI_SIMULATE, "FILE", "Seconds and bytes of layers instead, split over the stages", cli_take_text, .field = FIELD(profile)},
-    {"microbatch-size", 0, CLI_VIRTUAL | CLI_SIMULATE, "N", "The profile's table of micro-batches of N samples (the only one)", cli_take_count, .field = FIELD(microbatch), .min = 1, .max = 1 << 30},
-    {"split", 0, CLI_TRAIN | CLI_SIMULATE, "N,N,...", "Layers of each stage (balanced over FLOPs; a profile's so that the most expensive stage costs the least)", cli_take_text, .field = FIELD(split)},
-    {"recompute", 0, CLI_TRAIN | CLI_SIMULATE, "STAGES", "none (the default), full, or stages, as in 0,2: forward again before backward", cli_take_text, .field = FIELD(recompute)},
+    {"microbatch-size", 0, CLI_VIRTUAL | CLI_SIMULATE | CLI_SPLIT, "N", "Samples of a micro-batch: the profile's table of that size (the only one; of a model 1)", cli_take_count, .field = FIELD(microbatch), .min = 1, .max = 1 << 30},
+    {"split", 0, CLI_TRAIN | CLI_SIMULATE | CLI_SPLIT, "N,N,...", "Layers of each stage (balanced over FLOPs; a profile's so that the most expensive stage costs the least)", cli_take_text, .field = FIELD(split)},
+    {"layout", 0, CLI_TRAIN | CLI_SIMULATE | CLI_SPLIT, "LAYOUT", "The same as Megatron-LM writes it, as in 'Et*3|(tt|)*2tL': E embedding, t block, L loss, | a cut, *n repeats", cli_take_text, .field = FIELD(layout)},
+    {"recompute", 0, CLI_TRAIN | CLI_SIMULATE | CLI_SPLIT, "STAGES", "none (the default), full, or stages, as in 0,2: forward again before backward", cli_take_text, .field = FIELD(recompute)},
     {"link", 0, CLI_VIRTUAL | CLI_SIMULATE, "[A-B:]LATENCY[,BANDWIDTH]", "Cost of every link, or of that between ranks A and B; a transfer's size is in bytes, or 1 without a profile (free, or the profile's)", cli_take_texts, .field = FIELD(links)},
     {"outstanding", 0, CLI_TRAIN | CLI_SIMULATE, "N", "Sends to each rank that may be outstanding: fewer take less memory and may hold up the sender (as many as have not ended under the given costs; without, as many as never hold it up)", cli_take_count, .field = FIELD(outstanding), .min = 1, .max = 1 << 30},
     {"update", 0, CLI_VIRTUAL | CLI_SIMULATE, "T", "Time of norm and update on each rank (0, or the profile's)", cli_take_text, .field = FIELD(update)},
@@ -120,14 +122,12 @@ static int read_costs(given_costs *out, const char *text, int stages) {
 
 static int choose_split(given_costs *out, const cost_choice *choice,
                         const sluice_profile_table *table, int stages) {
+    CLI_TRY(cli_read_split(&out->split, choice->split, choice->layout, table->layers,
+                           table->layer_count, stages));
+    if (out->split) return CLI_OK;
     out->split = malloc(sizeof *out->split);
     if (!out->split) return no_memory();
-    if (!choice->split) return cli_report(sluice_profile_split(out->split, table, stages));
-    const sluice_status status = sluice_split_parse(
-        out->split, choice->split, strlen(choice->split), table->layer_count, stages);
-    if (status == SLUICE_OK) return CLI_OK;
-    return cli_fail(CLI_USAGE, "%s; --split '%s' must list the layers of each stage",
-                    sluice_last_error()->what, choice->split);
+    return cli_report(sluice_profile_split(out->split, table, stages));
 }
 
 int cli_usual_states(void) {
@@ -216,8 +216,10 @@ static int check_choice(const cost_choice *choice) {
     if (choice->costs && choice->profile)
         return cli_fail(CLI_USAGE,
                         "--costs and --profile both say what stages cost; name one of them");
-    if (choice->split && !choice->profile)
-        return cli_fail(CLI_USAGE, "--split divides a profile's layers; name one with --profile");
+    CLI_TRY(cli_check_split(choice->split, choice->layout));
+    if ((choice->split || choice->layout) && !choice->profile)
+        return cli_fail(CLI_USAGE, "--%s divides a profile's layers; name one with --profile",
+                        choice->split ? "split" : "layout");
     if (choice->microbatch && !choice->profile)
         return cli_fail(CLI_USAGE,
                         "--microbatch-size chooses a table of a profile; name one with --profile");

@@ -7,7 +7,7 @@
 
 /* The options' texts; NULL: not given. */
 typedef struct cost_choice {
-    const char *costs, *profile, *split, *recompute, *update;
+    const char *costs, *profile, *split, *layout, *recompute, *update;
     double overlap;     /* of groups; 0: not given */
     int64_t microbatch; /* samples: the profile's table; 0: not given */
     cli_texts links;

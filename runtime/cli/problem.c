@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model_options.h"
+#include "split_option.h"
 #include "training.h"
 
 /* ---- model and data ---- */
@@ -75,25 +76,14 @@ static int check_schedule(const train_problem *problem, const train_options *opt
     return CLI_OK;
 }
 
-static int make_split(train_problem *problem, const train_options *options) {
-    if (!options->costs.split) return CLI_OK;
-    problem->split = malloc(sizeof *problem->split);
-    if (!problem->split) return cli_fail(CLI_FAILED, "host memory exhausted");
-    const sluice_status status = sluice_split_parse(
-        problem->split, options->costs.split, strlen(options->costs.split),
-        sluice_model_layer_count(problem->model), sluice_schedule_stages(problem->schedule));
-    if (status == SLUICE_OK) return CLI_OK;
-    return cli_fail(CLI_USAGE, "%s; --split '%s' must list the layers of each stage",
-                    sluice_last_error()->what, options->costs.split);
-}
-
 int train_prepare(train_problem *problem, const train_options *options) {
     problem->name = options->model;
     CLI_TRY(make_model(problem, options));
     CLI_TRY(cli_load_schedule(&problem->schedule, &options->schedule));
     CLI_TRY(check_schedule(problem, options));
     CLI_TRY(train_choose_recompute(problem, options));
-    return make_split(problem, options);
+    return cli_read_split_of_model(&problem->split, options->costs.split, options->costs.layout,
+                                   problem->model, sluice_schedule_stages(problem->schedule));
 }
 
 static sluice_pipeline_options settings_of(const train_problem *problem,

@@ -3,15 +3,15 @@
  * refused. */
 #include <string.h>
 
+#include "split_option.h"
 #include "training.h"
 
 /* A split has the number of stages. */
 static int settle_ranks(train_options *o) {
     cli_schedule_choice *const schedule = &o->schedule;
-    if (o->costs.split && !schedule->ranks && !schedule->stages && !cli_is_file(schedule->name)) {
-        schedule->stages = 1;
-        for (const char *c = o->costs.split; *c; c++) schedule->stages += *c == ',';
-    }
+    CLI_TRY(cli_check_split(o->costs.split, o->costs.layout));
+    if (!schedule->ranks && !schedule->stages && !cli_is_file(schedule->name))
+        CLI_TRY(cli_stages_of_split(&schedule->stages, o->costs.split, o->costs.layout));
     return cli_settle_ranks(schedule, cli_cores() >= 2 ? 2 : 1);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* model_rows.c -- rows of a cost table from what a model's layers describe: work and bytes; and
- * what its layers are to a layout. */
+/* model_rows.c -- rows of a cost table from what a model's layers describe: work and bytes. */
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -92,35 +91,4 @@ void sluice_model_rows_free(sluice_profile_layer *rows, int layers) {
         sluice__free(rows[l].tie);
     }
     sluice__free(rows);
-}
-
-/* ---- layouts ---- */
-
-static bool is_kind(const sluice_model *model, int l, const sluice_layer_kind *kind) {
-    return sluice_model_layer_kind(model, l) == kind;
-}
-
-sluice_status sluice_model_layout(sluice_layout_layer *out, const sluice_model *model) {
-    const int layers = sluice_model_layer_count(model);
-    const bool norm  = layers >= 2 && is_kind(model, layers - 2, sluice_layer_layernorm());
-    const int loss   = layers - (norm ? 2 : 1);
-    for (int l = 0; l < layers; l++) {
-        if (l >= loss)
-            out[l] = (sluice_layout_layer){SLUICE_LAYOUT_PART_LOSS, l == loss};
-        else if (is_kind(model, l, sluice_layer_embedding()))
-            out[l] = (sluice_layout_layer){SLUICE_LAYOUT_PART_EMBEDDING, true};
-        else if (is_kind(model, l, sluice_layer_attention()))
-            out[l] = (sluice_layout_layer){SLUICE_LAYOUT_PART_BLOCK, true};
-        else if (is_kind(model, l, sluice_layer_mlp()) && l > 0 &&
-                 is_kind(model, l - 1, sluice_layer_attention()))
-            out[l] = (sluice_layout_layer){SLUICE_LAYOUT_PART_BLOCK, false};
-        else
-            return sluice__hint(
-                sluice__fail(SLUICE_E_ARGUMENT,
-                             "layer %d ('%s') is neither an embedding nor part of a block, and a "
-                             "layout has nothing else before its loss",
-                             l, sluice_model_layer_name(model, l)),
-                "give the number of layers of each stage instead");
-    }
-    return SLUICE_OK;
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* split_report.c -- what `sluice split` prints for people. */
+#include <stdio.h>
+#include <string.h>
+
+#include "split_command.h"
+
+cli_words split_seconds(double seconds) {
+    const bool long_enough = seconds >= 1 || seconds == 0;
+    cli_words words;
+    snprintf(words.text, sizeof words.text, "%.4g %s",
+             long_enough       ? seconds
+             : seconds >= 1e-3 ? 1e3 * seconds
+                               : 1e6 * seconds,
+             long_enough       ? "s"
+             : seconds >= 1e-3 ? "ms"
+                               : "us");
+    return words;
+}
+
+cli_words split_value(const split_job *job, double value) {
+    switch (job->options->objective) {
+    case SLUICE_OBJECTIVE_MEMORY:
+        return cli_bytes((size_t)value);
+    case SLUICE_OBJECTIVE_PARAMETERS:
+        return cli_quantity(value);
+    default:
+        return split_seconds(value);
+    }
+}
+
+static void print_heading(const split_job *job) {
+    const sluice_split_result *const r = job->result;
+    const int m                        = sluice_schedule_microbatches(job->schedule);
+    printf("%s: %d layers in %d stages on %d ranks (%s), %s, %d micro-batches of %lld sample%s\n",
+           job->options->subject, r->layer_count, r->stages, r->ranks, job->placement,
+           sluice_schedule_name(job->schedule), m, (long long)job->microbatch,
+           job->microbatch == 1 ? "" : "s");
+    if (r->is_estimate)
+        printf("times are an estimate: what layers describe, at the rates of a device of the kind "
+               "%s\n",
+               job->options->device ? job->options->device : "cpu");
+}
+
+static void print_stages(const sluice_split_result *r) {
+    printf("\nstage  rank  layers        time   parameters  which\n");
+    for (int s = 0; s < r->stages; s++) {
+        const int first = r->split.first[s], last = r->split.first[s + 1] - 1;
+        printf("%5d  %4d  %6d  %10s   %10s  %s", s, r->stage[s].rank, last - first + 1,
+               split_seconds(r->stage[s].seconds).text,
+               cli_quantity((double)r->stage[s].parameters).text, r->layers[first].name);
+        if (last > first) printf(" .. %s", r->layers[last].name);
+        putchar('\n');
+    }
+}
+
+static void print_ranks(const sluice_split_result *r) {
+    printf("\n rank        time   transfers      memory       limit      unused\n");
+    for (int k = 0; k < r->ranks; k++) {
+        const sluice_split_rank *const rank = &r->rank[k];
+        printf("%5d  %10s  %10s  %10s  ", k, split_seconds(rank->seconds).text,
+               split_seconds(rank->transfer).text, cli_bytes(rank->bytes).text);
+        if (rank->limit > 0)
+            printf("%10s  %10s\n", cli_bytes(rank->limit).text,
+                   cli_bytes(rank->limit - rank->bytes).text);
+        else
+            printf("%10s\n", "none");
+    }
+    printf("time is that of one micro-batch: F, I, W and transfers\n");
+}
+
+static const char *most_of(const split_job *job) {
+    static const char *const words[] = {"the slowest rank takes", "the fullest rank holds",
+                                        "the largest rank has"};
+    return words[job->options->objective];
+}
+
+static void print_proof(const split_job *job) {
+    const sluice_split_result *const r = job->result;
+    printf("\n%s %s, ", most_of(job), split_value(job, r->value).text);
+    if (r->is_best)
+        printf("proven best");
+    else
+        printf("within %.2g %% of the best: no split%s has less than %s",
+               r->best > 0 ? 100 * (r->value / r->best - 1) : 0, job->given ? "" : " that fits",
+               split_value(job, r->best).text);
+    printf("; layers that could be cut anywhere would reach %s", split_value(job, r->bound).text);
+    if (r->bound > 0) printf(" (%.3g %% less)", 100 * (1 - r->bound / r->value));
+    putchar('\n');
+    if (r->refused > 0)
+        printf("%d better split%s would need more memory than a limit allows\n", r->refused,
+               r->refused == 1 ? "" : "s");
+}
+
+static void print_counts(const sluice_split *split) {
+    for (int s = 0; s < split->stages; s++)
+        printf("%s%d", s > 0 ? "," : "", split->first[s + 1] - split->first[s]);
+}
+
+static void print_row(const split_job *job, const char *name, double value, size_t bytes,
+                      bool fits) {
+    const double own = job->result->value;
+    printf("%-18s %10s", name, split_value(job, value).text);
+    if (own > 0)
+        printf("  %+7.1f %%", 100 * (value / own - 1));
+    else
+        printf("  %9s", "");
+    printf("  %10s%s  ", cli_bytes(bytes).text, fits ? "" : " (does not fit)");
+}
+
+static void print_baselines(const split_job *job) {
+    const sluice_split_result *const r = job->result;
+    size_t largest                     = 0;
+    for (int k = 0; k < r->ranks; k++)
+        if (r->rank[k].bytes > largest) largest = r->rank[k].bytes;
+    printf("\nsplit               worst rank             most memory  layers of each stage\n");
+    print_row(job, job->given ? "this one" : "best", r->value, largest, true);
+    print_counts(&r->split);
+    putchar('\n');
+    for (int k = 0; k < SLUICE_BASELINES; k++) {
+        const sluice_split_baseline *const one = &r->baselines[k];
+        print_row(job, sluice_baseline_name((sluice_baseline)k), one->value, one->bytes, one->fits);
+        print_counts(&one->split);
+        putchar('\n');
+    }
+}
+
+void split_print(const split_job *job) {
+    const sluice_split_result *const r = job->result;
+    print_heading(job);
+    print_stages(r);
+    print_ranks(r);
+    print_proof(job);
+    print_baselines(job);
+    if (r->layout)
+        printf("\nlayout (Megatron-LM): %s\n", r->layout);
+    else
+        printf("\nno layout (Megatron-LM): %s\n", r->no_layout);
+}

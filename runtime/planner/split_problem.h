@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* split_problem.h -- a search for a split, for the files that do its parts. */
+#ifndef SLUICE_PLANNER_SPLIT_PROBLEM_H
+#define SLUICE_PLANNER_SPLIT_PROBLEM_H
+
+#include "sluice/split_search.h"
+
+typedef struct sluice__split_problem {
+    const sluice_schedule *schedule;
+    sluice_split_options options;
+    sluice_partition partition; /* points into what follows */
+    int layers, ranks;
+    int64_t microbatch;
+    sluice_profile_layer *estimate; /* rows of the model; NULL without one */
+    sluice_profile **read;          /* [ranks]: profiles of devices */
+    sluice_profile_layer **timed;   /* [ranks]: the model's rows at the times of a profile */
+    const sluice_profile_layer **rows;
+    const sluice_profile *profile;     /* rank 0's; NULL: estimated */
+    const sluice_profile_table *table; /* likewise */
+    bool is_estimate;
+    int *stage_ranks;
+    sluice_held *held;
+    sluice_link_cost *links;
+    size_t *limits, *allowed; /* [ranks]: 0 is none; allowed: what estimates may reach */
+} sluice__split_problem;
+
+/* split_costs.c: start from {0}; release with sluice__split_problem_free(), after a failure too. */
+sluice_status sluice__split_problem_make(sluice__split_problem *out,
+                                         const sluice_schedule *schedule,
+                                         const sluice_split_options *options);
+void sluice__split_problem_free(sluice__split_problem *problem);
+
+/* split_result.c: bytes that the plan of a split allocates on each rank. */
+sluice_status sluice__split_bytes(size_t *bytes, const sluice__split_problem *problem,
+                                  const sluice_split *split);
+/* The rank with the most bytes beyond its limit; -1: all fit. */
+int sluice__split_short_rank(const sluice__split_problem *problem, const size_t *bytes);
+/* What the split gives stages and ranks, whose plans have `bytes`; and the baselines. */
+sluice_status sluice__split_fill(sluice_split_result *out, const sluice__split_problem *problem,
+                                 const size_t *bytes);
+
+#endif
