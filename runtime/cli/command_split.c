@@ -218,6 +218,15 @@ static int prepare(split_job *job) {
                           job->layers, stages);
 }
 
+/* Working copies are those of the device, where it can be used here. */
+static size_t (*working_bytes_of(const split_options *options))(const sluice_shape *) {
+    const sluice_device_ops *ops = NULL;
+    if (sluice_device_find(&ops, options->device ? options->device : "cpu") != SLUICE_OK)
+        return NULL;
+    const sluice_operations *const operations = ops->operations(options->precision);
+    return operations ? operations->working_bytes : NULL;
+}
+
 static int search(split_job *job) {
     const split_options *const options = job->options;
     sluice_split_options settings      = SLUICE_SPLIT_OPTIONS_INIT;
@@ -227,6 +236,7 @@ static int search(split_job *job) {
     settings.microbatch                = options->costs.microbatch;
     settings.device                    = options->device;
     settings.precision                 = options->precision;
+    settings.working_bytes             = working_bytes_of(options);
     settings.states       = options->optimizer.kind->state_count(options->optimizer.config);
     settings.recompute    = job->recompute;
     settings.memory_limit = options->memory_limit;

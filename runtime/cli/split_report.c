@@ -54,22 +54,27 @@ static void print_stages(const sluice_split_result *r) {
     }
 }
 
-static void print_ranks(const sluice_split_result *r) {
-    printf("\n rank        time   transfers      memory       limit      unused\n");
+static void print_ranks(const split_job *job) {
+    const sluice_split_result *const r = job->result;
+    printf("\n rank        time   transfers      memory       limit      unused%s\n",
+           job->devices ? "  device" : "");
     for (int k = 0; k < r->ranks; k++) {
         const sluice_split_rank *const rank = &r->rank[k];
         printf("%5d  %10s  %10s  %10s  ", k, split_seconds(rank->seconds).text,
                split_seconds(rank->transfer).text, cli_bytes(rank->bytes).text);
         if (rank->limit > 0)
-            printf("%10s  %10s\n", cli_bytes(rank->limit).text,
+            printf("%10s  %10s", cli_bytes(rank->limit).text,
                    cli_bytes(rank->limit - rank->bytes).text);
         else
-            printf("%10s\n", "none");
+            printf("%10s", "none");
+        if (job->devices)
+            printf("%s  %s", rank->limit > 0 ? "" : "            ", job->devices->ranks[k].name);
+        putchar('\n');
     }
     printf("time is that of one micro-batch: F, I, W and transfers\n");
 }
 
-static const char *most_of(const split_job *job) {
+static const char *subject_of(const split_job *job) {
     static const char *const words[] = {"the slowest rank takes", "the fullest rank holds",
                                         "the largest rank has"};
     return words[job->options->objective];
@@ -77,16 +82,19 @@ static const char *most_of(const split_job *job) {
 
 static void print_proof(const split_job *job) {
     const sluice_split_result *const r = job->result;
-    printf("\n%s %s, ", most_of(job), split_value(job, r->value).text);
+    printf("\n%s %s, ", subject_of(job), split_value(job, r->value).text);
     if (r->is_best)
         printf("proven best");
     else
         printf("within %.2g %% of the best: no split%s has less than %s",
                r->best > 0 ? 100 * (r->value / r->best - 1) : 0, job->given ? "" : " that fits",
                split_value(job, r->best).text);
-    printf("; layers that could be cut anywhere would reach %s", split_value(job, r->bound).text);
-    if (r->bound > 0) printf(" (%.3g %% less)", 100 * (1 - r->bound / r->value));
-    putchar('\n');
+    const double gap = r->value > 0 ? 1 - r->bound / r->value : 0;
+    if (gap < 1e-6)
+        printf("; not even layers that could be cut anywhere would reach less\n");
+    else
+        printf("; layers that could be cut anywhere would reach %s (%.3g %% less)\n",
+               split_value(job, r->bound).text, 100 * gap);
     if (r->refused > 0)
         printf("%d better split%s would need more memory than a limit allows\n", r->refused,
                r->refused == 1 ? "" : "s");
@@ -129,7 +137,7 @@ void split_print(const split_job *job) {
     const sluice_split_result *const r = job->result;
     print_heading(job);
     print_stages(r);
-    print_ranks(r);
+    print_ranks(job);
     print_proof(job);
     print_baselines(job);
     if (r->layout)

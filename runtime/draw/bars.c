@@ -35,10 +35,10 @@ static sluice_status check(const sluice_bar_panel *panel) {
 }
 
 static double largest(const sluice_bar_panel *panel) {
-    double most = panel->line;
+    double max = panel->line;
     for (int k = 0; k < panel->count; k++)
-        most = fmax(most, fmax(extent(&panel->bars[k]), panel->bars[k].limit));
-    return most;
+        max = fmax(max, fmax(extent(&panel->bars[k]), panel->bars[k].limit));
+    return max;
 }
 
 static double row_of(const sluice_bar_panel *panel) {
@@ -138,8 +138,8 @@ static void put_legend(const sheet_of *at, const sluice_bar_panel *panel) {
 /* ---- the whole ---- */
 
 static void put_panel(sluice__sheet *sheet, const sluice_bar_panel *panel, double top) {
-    const double most = largest(panel);
-    const sheet_of at = {sheet, most > 0 ? PLOT / most : 0, top + PANEL, row_of(panel),
+    const double max  = largest(panel);
+    const sheet_of at = {sheet, max > 0 ? PLOT / max : 0, top + PANEL, row_of(panel),
                          row_of(panel) * BAR / ROW};
     put_words(sheet, "class=\"ink\" font-weight=\"bold\"", LEFT, top + 18, panel->title);
     sluice__put(sheet, "<path class=\"axis\" stroke=\"#6a7480\" d=\"M%d %sv%s\"/>\n", LEFT,

@@ -67,12 +67,12 @@ sluice_status sluice__split_bytes(size_t *bytes, const sluice__split_problem *pr
 }
 
 int sluice__split_short_rank(const sluice__split_problem *problem, const size_t *bytes) {
-    int rank    = -1;
-    size_t most = 0;
+    int rank   = -1;
+    size_t max = 0;
     for (int r = 0; r < problem->ranks; r++) {
         const size_t limit = problem->limits[r];
-        if (limit == 0 || bytes[r] <= limit || bytes[r] - limit <= most) continue;
-        most = bytes[r] - limit;
+        if (limit == 0 || bytes[r] <= limit || bytes[r] - limit <= max) continue;
+        max  = bytes[r] - limit;
         rank = r;
     }
     return rank;

@@ -124,7 +124,7 @@ static sluice_status find(search *s) {
     return SLUICE_OK;
 }
 
-/* The split that is given, and beside it what the best one without limits would have. */
+/* The split that is given; bounds are those of the best one without limits. */
 static sluice_status take_given(search *s) {
     sluice_partition partition = s->problem.partition;
     bool fits                  = false;
