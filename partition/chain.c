@@ -112,10 +112,26 @@ static void apply_pins(sluice__chain *chain) {
             chain->highest[s] = chain->highest[s + 1] - 1;
 }
 
+/* Two pins whose layers are in one order and whose stages in the other. */
+static sluice_status check_pins(const sluice_partition *p) {
+    for (int a = 0; a < p->pin_count; a++)
+        for (int b = 0; b < p->pin_count; b++)
+            if (p->pins[a].layer <= p->pins[b].layer && p->pins[a].stage > p->pins[b].stage)
+                return sluice__hint(
+                    sluice__fail(SLUICE_E_ARGUMENT,
+                                 "the pins contradict each other: layer %d is pinned to stage %d, "
+                                 "and layer %d to stage %d",
+                                 p->pins[a].layer, p->pins[a].stage, p->pins[b].layer,
+                                 p->pins[b].stage),
+                    "pin layers to stages in ascending order");
+    return SLUICE_OK;
+}
+
 static sluice_status bound_begins(sluice__chain *chain) {
     const size_t count = (size_t)chain->stages + 1;
     SLUICE__TRY(sluice__alloc(&chain->lowest, count, sizeof(int)));
     SLUICE__TRY(sluice__alloc(&chain->highest, count, sizeof(int)));
+    SLUICE__TRY(check_pins(&chain->problem));
     apply_pins(chain);
     for (int s = 0; s <= chain->stages; s++)
         if (chain->lowest[s] > chain->highest[s])

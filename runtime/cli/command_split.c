@@ -138,10 +138,10 @@ static int choose_schedule(split_job *job) {
     cli_schedule_choice choice         = options->schedule;
     if (!choice.name) choice.name = usual_schedule(options);
     if (!cli_is_file(choice.name)) {
-        if (!choice.stages)
+        if (!choice.ranks && job->devices) choice.ranks = job->devices->rank_count;
+        if (!choice.ranks && !choice.stages)
             CLI_TRY(
                 cli_stages_of_split(&choice.stages, options->costs.split, options->costs.layout));
-        if (!choice.ranks && job->devices) choice.ranks = job->devices->rank_count;
         if (!choice.ranks && !choice.stages)
             return cli_fail(CLI_USAGE, "-p is missing; say how many ranks");
         if (!choice.microbatches) choice.microbatches = 8;

@@ -59,9 +59,10 @@ int cli_read_split_of_model(sluice_split **out, const char *split, const char *l
 
 int cli_stages_of_split(int *out, const char *split, const char *layout) {
     *out = 0;
-    if (layout)
-        return cli_report_or(sluice_layout_stages(out, layout, strlen(layout)),
-                             "--layout takes a text such as 'Et*3|ttt|L'");
+    if (layout) {
+        if (sluice_layout_stages(out, layout, strlen(layout)) == SLUICE_OK) return CLI_OK;
+        return cli_fail(CLI_USAGE, "%s; --layout is '%s'", sluice_last_error()->what, layout);
+    }
     for (const char *c = split; c && *c; c++) *out += *c == ',';
     if (split) ++*out;
     return CLI_OK;

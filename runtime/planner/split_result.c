@@ -172,8 +172,8 @@ static sluice_status fill_layout(sluice_split_result *out) {
     const int layer   = out->split.first[inside];
     sluice__text text = {0};
     SLUICE__TRY(sluice__text_add(&text,
-                                 "stage %d begins within a block, with layer %d ('%s'), and a "
-                                 "layout cuts between blocks",
+                                 "stage %d begins with layer %d ('%s'), which is not the first of "
+                                 "a block or of the loss, and a layout cuts only there",
                                  inside, layer, out->layers[layer].name));
     out->no_layout = text.bytes;
     return SLUICE_OK;

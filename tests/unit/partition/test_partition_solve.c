@@ -338,8 +338,8 @@ static void bad_numbers_are_one_sentence(void **state) {
     w.pins[0]           = (sluice_pin){5, 0};
     w.pins[1]           = (sluice_pin){4, 1};
     assert_refused(sluice_partition_solve(&result, &w.problem), SLUICE_E_ARGUMENT,
-                   "the pins contradict each other: stage 1 would begin at layer 6 or later, and "
-                   "at layer 4 or earlier");
+                   "the pins contradict each other: layer 4 is pinned to stage 1, and layer 5 to "
+                   "stage 0");
     w.pins[1] = (sluice_pin){4, 2};
     assert_refused(sluice_partition_solve(&result, &w.problem), SLUICE_E_ARGUMENT,
                    "layer 4 is pinned to stage 2; there are layers 0 to 11 and stages 0 to 1");
