@@ -103,6 +103,7 @@ int split_print_json(const split_job *job) {
     json_t *const object                  = json_object();
     bool good                             = object != NULL;
     json_add(object, &good, job->model ? "model" : "profile", json_string(job->options->subject));
+    if (job->devices) json_add(object, &good, "devices", json_string(job->options->devices));
     json_add(object, &good, "schedule", json_string(sluice_schedule_name(job->schedule)));
     json_add(object, &good, "placement", json_string(job->placement));
     json_add(object, &good, "microbatches",

@@ -43,14 +43,20 @@ static void fill_memory(const picture *p, const sluice_split_result *r) {
     }
 }
 
+/* A path's file. */
+static const char *last_of(const char *path) {
+    const char *const slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static int draw(char **out, const split_job *job, const picture *p) {
     const sluice_split_result *const r = job->result;
     char title[256], line[64];
     const bool timed = job->options->objective == SLUICE_OBJECTIVE_TIME;
-    snprintf(title, sizeof title, "%s: %d layers in %d stages on %d ranks, %s",
-             strrchr(job->options->subject, '/') ? strrchr(job->options->subject, '/') + 1
-                                                 : job->options->subject,
-             r->layer_count, r->stages, r->ranks, sluice_schedule_name(job->schedule));
+    snprintf(title, sizeof title, "%s%s%s: %d layers in %d stages on %d ranks, %s",
+             last_of(job->options->subject), job->devices ? " on " : "",
+             job->devices ? last_of(job->options->devices) : "", r->layer_count, r->stages,
+             r->ranks, sluice_schedule_name(job->schedule));
     snprintf(line, sizeof line, "bound %s", split_seconds(r->bound).text);
     const sluice_bar_panel panels[] = {
         {.title     = r->is_estimate ? "time of a micro-batch, estimated" : "time of a micro-batch",

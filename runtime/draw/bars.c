@@ -68,7 +68,6 @@ static void put_box(const sheet_of *at, double x, double y, double width, const 
 
 static const char memory_look[] = "class=\"memory\" fill=\"#dfe3e9\" stroke=\"#8b95a3\" "
                                   "stroke-width=\"0.7\"";
-static const char rest_look[]   = "fill=\"url(#exposed)\"";
 static const char limit_look[]  = "class=\"critical\" stroke=\"#0b0e13\" stroke-width=\"2\"";
 static const char line_look[]   = "class=\"exposed\" stroke=\"#d9483b\" stroke-width=\"1.4\" "
                                   "stroke-dasharray=\"5 3\"";
@@ -79,6 +78,13 @@ static void put_part(const sheet_of *at, double x, double y, double width, int k
     (void)snprintf(look, sizeof look, "fill=\"%s\"",
                    sluice__colour_of(SLUICE_INSTRUCTION_FORWARD, k, parts).text);
     put_box(at, x, y, width, is_memory ? memory_look : look);
+}
+
+static void put_rest(const sheet_of *at, double x, double y, double width) {
+    char look[32];
+    (void)snprintf(look, sizeof look, "fill=\"%s\"",
+                   sluice__colour_of(SLUICE_INSTRUCTION_BACKWARD_WEIGHT, 0, 1).text);
+    put_box(at, x, y, width, look);
 }
 
 static void put_mark(const sheet_of *at, double x, double y, double length, const char *look) {
@@ -96,7 +102,7 @@ static void put_row(const sheet_of *at, const sluice_bar_panel *panel, int r) {
         put_part(at, x, y, bar->parts[k] * at->scale, k, bar->part_count, panel->is_memory);
         x += bar->parts[k] * at->scale;
     }
-    if (bar->rest > 0) put_box(at, x, y, bar->rest * at->scale, rest_look);
+    if (bar->rest > 0) put_rest(at, x, y, bar->rest * at->scale);
     if (bar->limit > 0) put_mark(at, LEFT + bar->limit * at->scale, y - 2, at->bar + 4, limit_look);
     put_words(at->sheet, "class=\"ink\"", LEFT + PLOT + 12, y + at->bar - 4, bar->text);
 }
@@ -122,7 +128,7 @@ static void put_legend(const sheet_of *at, const sluice_bar_panel *panel) {
     put_part(&small, x, y, 23, 0, 1, panel->is_memory);
     x = put_entry(at, x, y, panel->part_text);
     if (rests && panel->rest_text) {
-        put_box(&small, x, y, 23, rest_look);
+        put_rest(&small, x, y, 23);
         x = put_entry(at, x, y, panel->rest_text);
     }
     if (limits && panel->limit_text) {

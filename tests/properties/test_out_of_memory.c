@@ -397,6 +397,39 @@ out:
     return status;
 }
 
+/* A search, of which the first splits are refused or all, and its picture. */
+static sluice_status search_within(size_t limit) {
+    sluice_model *model          = NULL;
+    sluice_schedule *schedule    = NULL;
+    sluice_split_result *result  = NULL;
+    char *picture                = NULL;
+    sluice_split_options options = SLUICE_SPLIT_OPTIONS_INIT;
+    const double part            = 1;
+    const sluice_bar bar         = {"rank 0", "1 s", &part, 1, 1, 3};
+    const sluice_bar_panel panel = {"time", &bar, 1, 2, "bound", "stages", "links", "limit", false};
+    sluice_status status         = SLUICE_OK;
+    SLUICE__TRY_OUT(sluice_gpt_model(&model, &gpt, LENGTH));
+    SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));
+    options.model        = model;
+    options.memory_limit = limit;
+    SLUICE__TRY_OUT(sluice_split_search(&result, schedule, &options));
+    status = sluice_bars_svg(&picture, "a split", &panel, 1);
+out:
+    sluice_text_free(picture);
+    sluice_split_result_free(result);
+    sluice_schedule_free(schedule);
+    sluice_model_free(model);
+    return status;
+}
+
+static sluice_status searches(void) {
+    return search_within(1 << 20);
+}
+
+static sluice_status searches_in_vain(void) {
+    return search_within(1000);
+}
+
 static sluice_status measured_profiles(void) {
     sluice_profile_options options = SLUICE_PROFILE_OPTIONS_INIT;
     sluice_model *model            = NULL;
@@ -494,6 +527,8 @@ static const scenario scenarios[] = {
     {"printed profiles", printed_profiles, SLUICE_OK, 60, false},
     {"graphs", graphs, SLUICE_OK, 15, false},
     {"device lists", device_lists, SLUICE_OK, 15, false},
+    {"searches", searches, SLUICE_OK, 200, false},
+    {"searches in vain", searches_in_vain, SLUICE_E_DEVICE_MEMORY, 200, false},
     {"measured profiles", measured_profiles, SLUICE_OK, 200, true},
     {"deadlocks", deadlocks, SLUICE_E_SCHEDULE, 60, false},
     {"drawings", drawings, SLUICE_OK, 100, false},
