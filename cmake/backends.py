@@ -8,8 +8,8 @@ import os
 import re
 import sys
 
-# Their folders, and the registries: the lists of devices and of transports.
-HOME = ("runtime/device/cuda/", "runtime/transport/nccl/", "runtime/device/device.c",
+# Their folders, and the registries: the lists of devices, of their rates, and of transports.
+HOME = ("runtime/device/cuda/", "runtime/transport/nccl/", "runtime/device/device.c", "runtime/device/rates.c",
         "runtime/transport/registry.c")
 NAME = re.compile(r"cuda|nccl|gpu", re.IGNORECASE)
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"', re.DOTALL)

@@ -106,4 +106,15 @@ SLUICE_API const char *const *sluice_device_plugins(void);
  */
 SLUICE_API sluice_status sluice_device_find(const sluice_device_ops **out, const char *name);
 
+/* What a kind of device does in a second, for estimates; the device need not be here. */
+typedef struct sluice_device_rates {
+    double flops_per_s, bytes_per_s;    /* of layers */
+    double latency_s, link_bytes_per_s; /* of links between its ranks */
+} sluice_device_rates;
+/* `device` is a kind, or a device of that kind by name. E_ARGUMENT lists the kinds. */
+SLUICE_API sluice_status sluice_device_rates_of(sluice_device_rates *out, const char *device,
+                                                sluice_precision precision);
+/* The kinds whose rates are known: static storage; NULL: there are fewer. */
+SLUICE_API const char *sluice_device_rates_kind(int index);
+
 #endif

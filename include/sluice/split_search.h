@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sluice/device.h"
 #include "sluice/device_list.h"
 #include "sluice/model.h"
 #include "sluice/partition.h"
@@ -19,16 +20,6 @@
 #include "sluice/status.h"
 
 /* ---- costs without a profile ---- */
-
-/* What a kind of device does in a second, for estimates. */
-typedef struct sluice_device_rates {
-    double flops_per_s, bytes_per_s;    /* of layers */
-    double latency_s, link_bytes_per_s; /* of links between its ranks */
-    double update_bytes_per_s;          /* that the optimizer reads and writes */
-} sluice_device_rates;
-/* Of "cpu" (one thread) or "cuda", as in a device's name. E_ARGUMENT lists the kinds. */
-SLUICE_API sluice_status sluice_device_rates_of(sluice_device_rates *out, const char *device,
-                                                sluice_precision precision);
 
 /* sluice_model_rows() with seconds: an action takes what its FLOPs take, or its bytes if that is
  * more. Release with sluice_model_rows_free(). E_ARGUMENT, E_HOST_MEMORY. */

@@ -32,7 +32,6 @@ static int take_picture(void *field, const cli_option *option, const char *name,
 
 static const char *const placements[] = {"line", "loop", "v", NULL};
 static const char *const objectives[] = {"time", "memory", "parameters", NULL};
-static const char *const kinds[]      = {"cpu", "cuda", NULL};
 
 #define FIELD(member) offsetof(split_options, member)
 #define MAX_COUNT     (1 << 30)
@@ -45,7 +44,7 @@ static const cli_option split_own_options[] = {
     {"memory-limit", 0, CLI_SPLIT, "BYTES", "Memory of each rank for which --devices says none, as in 2GiB", train_take_bytes, .field = FIELD(memory_limit)},
     {"objective", 0, CLI_SPLIT, "NAME", "What the rank with most of it has least of: time (the default), memory or parameters", take_objective, .field = FIELD(objective), .words = objectives},
     {"pin", 0, CLI_SPLIT, "LAYER=STAGE", "Put a layer, by name or number, on a stage; may be repeated", cli_take_texts, .field = FIELD(pins)},
-    {"device", 0, CLI_SPLIT, "NAME", "Kind of device for which a model's costs are estimated: cpu (the default) or cuda", cli_take_word, .field = FIELD(device), .words = kinds},
+    {"device", 0, CLI_SPLIT, "NAME", "Kind of device for which a model's costs are estimated: cpu (the default) or cuda", cli_take_word, .field = FIELD(device), .word_of = sluice_device_rates_kind},
     {"precision", 0, CLI_SPLIT, "NAME", "Precision of a model's arithmetic: fp32 (the default), tf32, bf16", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
     {"seq", 0, CLI_SPLIT, "T", "Tokens per sample of a model (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {"vocabulary", 0, CLI_SPLIT, "N", "Of a preset that takes the data's (256: bytes)", cli_take_count, .field = FIELD(vocabulary), .min = 2, .max = MAX_COUNT},
@@ -182,7 +181,7 @@ static int read_pin(sluice_pin *out, const split_job *job, const char *text) {
     const char *const equals = strrchr(text, '=');
     if (!equals)
         return cli_fail(CLI_USAGE, "--pin is '%s'; give LAYER=STAGE, as in %s=0", text,
-                        job->rows[0].name);
+                        job->rows ? job->rows[0].name : "layer");
     CLI_TRY(find_layer(&out->layer, job, text, (size_t)(equals - text)));
     return cli_read_int(&out->stage, "the stage of --pin", equals + 1, 0,
                         sluice_schedule_stages(job->schedule) - 1);

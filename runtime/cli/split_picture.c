@@ -10,7 +10,9 @@
 typedef struct picture {
     sluice_bar *time, *memory; /* [ranks] */
     double *parts;             /* [stages]: seconds by rank, then bytes of the ranks */
-    cli_words *texts;          /* [3 * ranks]: label, time, memory */
+    struct {
+        cli_words label, time, memory;
+    } * texts; /* [ranks] */
 } picture;
 
 /* Seconds of the rank's stages stand next to each other. */
@@ -23,10 +25,10 @@ static void fill_time(const picture *p, const sluice_split_result *r) {
             if (r->stage[s].rank == k) p->parts[used + bar->part_count++] = r->stage[s].seconds;
         used += bar->part_count;
         bar->rest  = r->rank[k].transfer;
-        bar->label = p->texts[3 * k].text;
-        bar->text  = p->texts[3 * k + 1].text;
-        snprintf(p->texts[3 * k].text, sizeof p->texts->text, "rank %d", k);
-        p->texts[3 * k + 1] = split_seconds(r->rank[k].seconds);
+        bar->label = p->texts[k].label.text;
+        bar->text  = p->texts[k].time.text;
+        snprintf(p->texts[k].label.text, sizeof p->texts[k].label.text, "rank %d", k);
+        p->texts[k].time = split_seconds(r->rank[k].seconds);
     }
 }
 
@@ -34,11 +36,11 @@ static void fill_memory(const picture *p, const sluice_split_result *r) {
     for (int k = 0; k < r->ranks; k++) {
         sluice_bar *const bar   = &p->memory[k];
         p->parts[r->stages + k] = (double)r->rank[k].bytes;
-        p->texts[3 * k + 2]     = cli_bytes(r->rank[k].bytes);
+        p->texts[k].memory      = cli_bytes(r->rank[k].bytes);
         bar->parts              = &p->parts[r->stages + k];
         bar->part_count         = 1;
-        bar->label              = p->texts[3 * k].text;
-        bar->text               = p->texts[3 * k + 2].text;
+        bar->label              = p->texts[k].label.text;
+        bar->text               = p->texts[k].memory.text;
         bar->limit              = (double)r->rank[k].limit;
     }
 }
@@ -80,23 +82,22 @@ static int write_text(const char *path, const char *text) {
     if (!file) return cli_fail(CLI_FAILED, "'%s' cannot be written; name another file", path);
     const bool written = fputs(text, file) >= 0;
     if (fclose(file) == 0 && written) return CLI_OK;
-    remove(path); /* half a picture */
+    (void)remove(path); /* half a picture */
     return cli_fail(CLI_FAILED, "'%s' cannot be written; free disk space", path);
 }
 
 int split_write_svg(const split_job *job) {
     const size_t ranks = (size_t)job->result->ranks, stages = (size_t)job->result->stages;
     picture p  = {calloc(ranks, sizeof *p.time), calloc(ranks, sizeof *p.memory),
-                  calloc(stages + ranks, sizeof *p.parts), calloc(3 * ranks, sizeof *p.texts)};
+                  calloc(stages + ranks, sizeof *p.parts), calloc(ranks, sizeof *p.texts)};
     char *text = NULL;
     int failed = CLI_OK;
-    if (!p.time || !p.memory || !p.parts || !p.texts)
-        failed = cli_fail(CLI_FAILED, "host memory exhausted");
-    if (!failed) {
+    if (p.time && p.memory && p.parts && p.texts) {
         fill_time(&p, job->result);
         fill_memory(&p, job->result);
         failed = draw(&text, job, &p);
-    }
+    } else
+        failed = cli_fail(CLI_FAILED, "host memory exhausted");
     if (!failed) failed = write_text(job->options->svg, text);
     sluice_text_free(text);
     free(p.time);

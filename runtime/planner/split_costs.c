@@ -35,11 +35,12 @@ static sluice_status check_layers(const sluice__split_problem *p, int rank,
                                   const sluice_profile_table *table) {
     const sluice_profile_layer *known = p->estimate ? p->estimate : p->rows[0];
     const char *whose                 = p->estimate ? "the model" : "rank 0's profile";
-    if (p->layers > 0 && table->layer_count != p->layers)
+    if (!known) return SLUICE_OK; /* the first ones */
+    if (table->layer_count != p->layers)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "the profile of rank %d has %d layers, and %s has %d", rank,
                             table->layer_count, whose, p->layers);
-    for (int l = 0; p->layers > 0 && l < p->layers; l++)
+    for (int l = 0; l < p->layers; l++)
         if (strcmp(table->layers[l].name, known[l].name) != 0)
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "layer %d is '%s' in the profile of rank %d, and '%s' in %s", l,
@@ -152,8 +153,8 @@ static sluice_status gather_links(sluice__split_problem *p) {
         p->partition.latency   = devices->latency_s;
         p->partition.bandwidth = devices->bytes_per_s;
     }
-    if (known > 0 && !replaces) add_links(p, p->profile->links, known);
-    if (listed > 0) add_links(p, devices->links, listed);
+    if (p->profile && !replaces) add_links(p, p->profile->links, known);
+    if (devices) add_links(p, devices->links, listed);
     p->partition.links = p->links;
     return SLUICE_OK;
 }
