@@ -159,8 +159,11 @@ static sluice_status gather_links(sluice__split_problem *p) {
     return SLUICE_OK;
 }
 
-/* Estimates are at most 4 % of the plan and 64 KiB off (test_memory_estimate.c): they forbid no
- * split whose plan fits. */
+/* Estimates are at most 4 % of the plan and 64 KiB off (test_memory_estimate.c). */
+size_t sluice__split_allowed(size_t limit) {
+    return limit > 0 ? limit + limit / 20 + 65536 : 0;
+}
+
 static sluice_status gather_limits(sluice__split_problem *p) {
     const sluice_device_list *devices = p->options.devices;
     SLUICE__TRY(sluice__alloc(&p->limits, (size_t)p->ranks, sizeof *p->limits));
@@ -168,7 +171,7 @@ static sluice_status gather_limits(sluice__split_problem *p) {
     for (int r = 0; r < p->ranks; r++) {
         const size_t own = devices ? devices->ranks[r].memory_bytes : 0;
         p->limits[r]     = own > 0 ? own : p->options.memory_limit;
-        p->allowed[r]    = p->limits[r] > 0 ? p->limits[r] + p->limits[r] / 20 + 65536 : 0;
+        p->allowed[r]    = sluice__split_allowed(p->limits[r]);
     }
     p->partition.memory_limits = p->allowed;
     return SLUICE_OK;

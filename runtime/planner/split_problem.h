@@ -30,6 +30,14 @@ sluice_status sluice__split_problem_make(sluice__split_problem *out,
                                          const sluice_split_options *options);
 void sluice__split_problem_free(sluice__split_problem *problem);
 
+/* What an estimate may reach under a limit, so that it forbids no split whose plan fits; 0: any. */
+size_t sluice__split_allowed(size_t limit);
+
+/* split_proof.c: look for a split that has a smaller value and fits, which `split` gets. Proven:
+ * there is none. Neither: there are too many to look at. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY. */
+sluice_status sluice__split_prove(bool *is_proven, bool *is_found, sluice_split *split,
+                                  const sluice__split_problem *problem, double value);
+
 /* split_result.c: bytes that the plan of a split allocates on each rank. */
 sluice_status sluice__split_bytes(size_t *bytes, const sluice__split_problem *problem,
                                   const sluice_split *split);

@@ -23,7 +23,8 @@ typedef struct search {
     double bound, best;           /* of the first, which only estimates limit */
     bool is_proven;               /* that one is the best of them */
     int refused;
-    int short_rank; /* of the split that came closest to fitting; -1: none was planned */
+    bool needs_proof; /* the partitioner's word for the best is not enough */
+    int short_rank;   /* of the split that came closest to fitting; -1: none was planned */
     size_t needed, missing;
 } search;
 
@@ -87,19 +88,22 @@ static sluice_status say_what_is_missing(const search *s, const char *which) {
     return sluice__hint(SLUICE_E_DEVICE_MEMORY, "%s", remedies);
 }
 
-/* Look at the split with the least beyond the limits, too: it may even fit. */
-static sluice_status try_closest(bool *fits, search *s) {
+/* Look at the split with the least beyond the limits, and at all others that may fit after all. */
+static sluice_status try_closest(search *s) {
     sluice__split_problem *p   = &s->problem;
     sluice_partition partition = p->partition;
-    partition.objective        = SLUICE_OBJECTIVE_EXCESS;
-    partition.memory_limits    = p->limits;
+    bool fits = false, is_proven = false;
+    s->needs_proof          = true;
+    partition.objective     = SLUICE_OBJECTIVE_EXCESS;
+    partition.memory_limits = p->limits;
     SLUICE__TRY(sluice_partition_solve(&s->found, &partition));
-    SLUICE__TRY(plan_found(fits, s));
-    if (*fits) return SLUICE_OK;
-    return say_what_is_missing(s, s->refused < MAX_REFUSED
-                                      ? "no split fits: in the one that comes closest"
-                                      : "no split was found that fits: in the one that comes "
-                                        "closest");
+    SLUICE__TRY(plan_found(&fits, s));
+    if (fits) return SLUICE_OK;
+    SLUICE__TRY(sluice__split_prove(&is_proven, &fits, &s->found.split, p, INFINITY));
+    if (fits) return plan_found(&fits, s);
+    return say_what_is_missing(
+        s, is_proven ? "no split fits: in the one that comes closest"
+                     : "no split was found that fits: in the one that comes closest");
 }
 
 /* ---- the search ---- */
@@ -109,7 +113,7 @@ static sluice_status find(search *s) {
         const sluice_status status = s->refused == MAX_REFUSED
                                          ? SLUICE_E_DEVICE_MEMORY
                                          : sluice_partition_solve(&s->found, &s->problem.partition);
-        if (status == SLUICE_E_DEVICE_MEMORY) return try_closest(&fits, s);
+        if (status == SLUICE_E_DEVICE_MEMORY) return try_closest(s);
         SLUICE__TRY(status);
         if (s->refused == 0) {
             s->bound     = s->found.bound;
@@ -120,6 +124,7 @@ static sluice_status find(search *s) {
         if (fits) return SLUICE_OK;
         SLUICE__TRY(lower_limits(s));
         s->refused++;
+        s->needs_proof = true;
     }
     return SLUICE_OK;
 }
@@ -150,6 +155,23 @@ static double value_of(const search *s) {
     return value;
 }
 
+/* What was found after refusals is the best once all better ones are known not to fit. */
+static sluice_status prove(search *s) {
+    bool is_found = s->needs_proof, is_proven = false, fits;
+    double value = 0;
+    while (is_found) {
+        SLUICE__TRY(sluice_partition_loads(s->loads, &s->problem.partition, &s->found.split));
+        value = value_of(s);
+        SLUICE__TRY(
+            sluice__split_prove(&is_proven, &is_found, &s->found.split, &s->problem, value));
+        if (is_found) SLUICE__TRY(plan_found(&fits, s));
+    }
+    if (!is_proven) return SLUICE_OK;
+    s->is_proven = true;
+    s->best      = value;
+    return SLUICE_OK;
+}
+
 static sluice_status fill(sluice_split_result *out, search *s) {
     SLUICE__TRY(sluice_partition_loads(s->loads, &s->problem.partition, &s->found.split));
     out->split   = s->found.split;
@@ -171,6 +193,7 @@ sluice_status sluice_split_search(sluice_split_result **out, const sluice_schedu
     SLUICE__TRY_OUT(sluice__alloc(&s.bytes, (size_t)s.problem.ranks, sizeof *s.bytes));
     SLUICE__TRY_OUT(sluice__alloc(&result, 1, sizeof *result));
     SLUICE__TRY_OUT(s.problem.options.split ? take_given(&s) : find(&s));
+    SLUICE__TRY_OUT(prove(&s));
     SLUICE__TRY_OUT(fill(result, &s));
     *out   = result;
     result = NULL;
