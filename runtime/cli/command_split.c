@@ -59,6 +59,8 @@ static const cli_option_table tables[] = {{split_own_options, 0, 1, NULL},
                                           {train_optimizer_options, FIELD(optimizer), 3, NULL},
                                           {0}};
 
+const cli_command_line command_split_line = {CLI_SPLIT, tables};
+
 /* ---- model or profile ---- */
 
 /* What `sluice profile` writes has its key; PipeDream's text begins with a node. */
@@ -268,7 +270,7 @@ static void free_job(split_job *job) {
 int command_split(const cli_command *command, int argc, char **argv) {
     split_options options = {.optimizer = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1}};
     split_job job         = {.options = &options};
-    int failed            = cli_parse(&options, NULL, command, CLI_SPLIT, tables, argc, argv);
+    int failed            = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = train_settle_optimizer(&options.optimizer);
     if (!failed) failed = prepare(&job);
     if (!failed) failed = search(&job);

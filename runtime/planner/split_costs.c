@@ -188,7 +188,7 @@ static sluice_status gather_held(sluice__split_problem *p) {
     options.samples   = sluice_schedule_microbatches(p->schedule);
     options.recompute = p->options.recompute;
     SLUICE__TRY(sluice_program_compile(&program, p->schedule, NULL, NULL, &options));
-    const sluice_status status = sluice_program_held(&p->held, &p->partition.held_count, program);
+    const sluice_status status = sluice_held_make(&p->held, &p->partition.held_count, program);
     sluice_program_free(program);
     p->partition.held        = p->held;
     p->partition.stage_ranks = p->stage_ranks;
