@@ -38,7 +38,7 @@ static const char *const objectives[] = {"time", "memory", "parameters", NULL};
 
 /* clang-format off */
 static const cli_option split_own_options[] = {
-    {"subject", CLI_ARGUMENT, CLI_SPLIT, NULL, NULL, take_subject, .field = FIELD(subject)},
+    {"subject", CLI_ARGUMENT, CLI_SPLIT, NULL, NULL, take_subject, .field = FIELD(subject), .word_of = cli_model_word},
     {"placement", 0, CLI_SPLIT, "NAME", "line (one stage a rank, the default), loop (stage s on rank s mod P) or v (down and up again); chooses 1f1b, interleaved or zbv", cli_take_word, .field = FIELD(placement), .words = placements},
     {"devices", 0, CLI_SPLIT, "FILE", "The devices of the ranks, with their profiles, memory and links (docs/formats.md)", cli_take_text, .field = FIELD(devices)},
     {"memory-limit", 0, CLI_SPLIT, "BYTES", "Memory of each rank for which --devices says none, as in 2GiB", train_take_bytes, .field = FIELD(memory_limit)},

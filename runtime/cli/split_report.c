@@ -29,13 +29,18 @@ cli_words split_value(const split_job *job, double value) {
     }
 }
 
+static const char *plural(int count) {
+    return count == 1 ? "" : "s";
+}
+
 static void print_heading(const split_job *job) {
     const sluice_split_result *const r = job->result;
     const int m                        = sluice_schedule_microbatches(job->schedule);
-    printf("%s: %d layers in %d stages on %d ranks (%s), %s, %d micro-batches of %lld sample%s\n",
-           job->options->subject, r->layer_count, r->stages, r->ranks, job->placement,
-           sluice_schedule_name(job->schedule), m, (long long)job->microbatch,
-           job->microbatch == 1 ? "" : "s");
+    printf(
+        "%s: %d layer%s in %d stage%s on %d rank%s (%s), %s, %d micro-batch%s of %lld sample%s\n",
+        job->options->subject, r->layer_count, plural(r->layer_count), r->stages, plural(r->stages),
+        r->ranks, plural(r->ranks), job->placement, sluice_schedule_name(job->schedule), m,
+        m == 1 ? "" : "es", (long long)job->microbatch, plural((int)job->microbatch));
     if (r->is_estimate)
         printf("times are an estimate: what layers describe, at the rates of a device of the kind "
                "%s\n",
@@ -97,7 +102,7 @@ static void print_proof(const split_job *job) {
                split_value(job, r->bound).text, 100 * gap);
     if (r->refused > 0)
         printf("%d better split%s would need more memory than a limit allows\n", r->refused,
-               r->refused == 1 ? "" : "s");
+               plural(r->refused));
 }
 
 static void print_counts(const sluice_split *split) {
