@@ -31,17 +31,27 @@ static sluice_status look_at(proof *p) {
     return SLUICE_OK;
 }
 
-/* Stage `s` begins where the one before it ended. */
-static sluice_status go_on(proof *p, int s) {
-    const int stages = p->chain.stages, begin = p->split->first[s];
-    for (int end = begin + 1; end <= p->chain.highest[s + 1] && !is_over(p); end++) {
-        const sluice__span span = {begin, end};
+/* Depth first: stage `s` ends before layer first[s + 1], which grows until its rank has too much.
+ */
+static sluice_status look_at_all(proof *p) {
+    const sluice__chain *chain = &p->chain;
+    int *first                 = p->split->first;
+    first[0] = first[1] = 0;
+    for (int s = 0; s >= 0 && !is_over(p);) {
+        const sluice__span span = {first[s], ++first[s + 1]};
         p->nodes++;
-        if (end < p->chain.lowest[s + 1]) continue;
-        if (sluice__stage_floor(&p->chain, s, span) >= p->below) break; /* grows with the span */
-        if (sluice__rank_value(&p->chain, p->chain.stage_rank[s], &span) >= p->below) continue;
-        p->split->first[s + 1] = end;
-        SLUICE__TRY(s + 1 == stages ? look_at(p) : go_on(p, s + 1));
+        if (span.end > chain->highest[s + 1] ||
+            sluice__stage_floor(chain, s, span) >= p->below) { /* grows with the span */
+            s--;
+            continue;
+        }
+        if (span.end < chain->lowest[s + 1] ||
+            sluice__rank_value(chain, chain->stage_rank[s], &span) >= p->below)
+            continue;
+        if (s + 1 == chain->stages)
+            SLUICE__TRY(look_at(p));
+        else
+            first[++s + 1] = span.end;
     }
     return SLUICE_OK;
 }
@@ -52,7 +62,7 @@ static sluice_status run(proof *p, const sluice_partition *partition) {
         p->plans = MAX_PLANS + 1; /* too many to look at */
         return SLUICE_OK;
     }
-    return go_on(p, 0);
+    return look_at_all(p);
 }
 
 sluice_status sluice__split_prove(bool *is_proven, bool *is_found, sluice_split *split,

@@ -66,6 +66,18 @@ static void enumerate(all_splits *all, sluice_split *split, int s) {
     }
 }
 
+/* Nothing is found below the best, and the best just above it. */
+static void check_proof(const all_splits *all) {
+    static sluice_split split;
+    bool proven, found;
+    assert_ok(sluice__split_prove(&proven, &found, &split, &all->problem, all->best));
+    if (!proven || found) fail_msg("%g s are the best, and something is below them", all->best);
+    if (isinf(all->best)) return;
+    assert_ok(sluice__split_prove(&proven, &found, &split, &all->problem, all->best * 1.000001));
+    if (!found || value_of(&all->problem, &split) > all->best * (1 + 1e-9))
+        fail_msg("a split of %g s is not found", all->best);
+}
+
 static all_splits try_all(const sluice_schedule *schedule, const sluice_split_options *options) {
     static sluice_split split;
     all_splits all = {.best = INFINITY};
@@ -74,6 +86,7 @@ static all_splits try_all(const sluice_schedule *schedule, const sluice_split_op
     split.first[0]            = 0;
     split.first[split.stages] = all.problem.layers;
     enumerate(&all, &split, 1);
+    check_proof(&all);
     sluice__split_problem_free(&all.problem);
     return all;
 }
