@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* command_split.c -- `sluice split`: the best split of a model or profile over ranks. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,16 +101,38 @@ static int read_profile(split_job *job) {
     return CLI_OK;
 }
 
+static bool ends_in(const char *name, const char *ending) {
+    const size_t length = strlen(name), tail = strlen(ending);
+    return length > tail && strcmp(name + length - tail, ending) == 0;
+}
+
+/* What is no profile must be a model: a preset's name, or a config.json. */
+static int check_model_name(const char *name, bool is_file, int reason) {
+    if (is_file && !ends_in(name, ".json"))
+        return cli_fail(
+            CLI_USAGE, "'%s' is no profile, and a model is a preset's name or a config.json", name);
+    if (is_file || !(strchr(name, '/') || ends_in(name, ".json") || ends_in(name, ".txt")))
+        return CLI_OK;
+    return cli_fail(CLI_FAILED,
+                    "cannot read '%s': %s; give a preset's name, a config.json or a profile", name,
+                    strerror(reason));
+}
+
 static int read_subject(split_job *job) {
-    char *text   = NULL;
-    size_t bytes = 0;
-    if (!job->options->subject)
+    const char *const name = job->options->subject;
+    char *text             = NULL;
+    size_t bytes           = 0;
+    if (!name)
         return cli_fail(CLI_USAGE,
                         "no model or profile is named; for example: sluice split %s --ranks 4",
                         CLI_MODEL);
-    const bool profile = cli_read_file(&text, &bytes, job->options->subject) && is_profile(text);
+    const bool is_file = cli_read_file(&text, &bytes, name);
+    const int reason   = errno;
+    const bool profile = is_file && is_profile(text);
     free(text);
-    return profile ? read_profile(job) : read_model(job);
+    if (profile) return read_profile(job);
+    CLI_TRY(check_model_name(name, is_file, reason));
+    return read_model(job);
 }
 
 /* ---- schedule ---- */

@@ -42,13 +42,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     static sluice_split split, again;
     sluice_layout_layer layers[LAYERS];
     char *text = NULL;
-    int inside;
+    int inside, stages = 0;
     make_layers(layers);
     if (sluice_layout_parse(&split, (const char *)data, bytes, layers, LAYERS) != SLUICE_OK) {
         if (sluice_last_error()->what[0] == '\0') fail("a refusal without a message");
         return 0;
     }
     check_split(&split, layers);
+    if (sluice_layout_stages(&stages, (const char *)data, bytes) != SLUICE_OK ||
+        stages != split.stages)
+        fail("another number of stages without the model");
     if (sluice_layout_print(&text, &inside, &split, layers, LAYERS) != SLUICE_OK || !text)
         fail("a layout that is not printed");
     if (sluice_layout_parse(&again, text, strlen(text), layers, LAYERS) != SLUICE_OK)

@@ -151,6 +151,9 @@ refuse 2 "no model or profile is named; for example: sluice split gpt-mini --ran
 refuse 2 "'b' is a second model or profile; name one" split a b
 refuse 2 "-p is missing; say how many ranks" split six.txt
 refuse 2 "no model preset is called 'gpt-9'; choose one of gpt-nano, gpt-mini, gpt2-124m, gpt2-350m, gpt2-774m, gpt2-1.5b" split gpt-9 -p 2
+refuse 1 "cannot read 'none/p.json': No such file or directory; give a preset's name, a config.json or a profile" split none/p.json -p 2
+refuse 1 "cannot read 'none.txt': No such file or directory; give a preset's name, a config.json or a profile" split none.txt -p 2
+refuse 2 "'text.txt' is no profile, and a model is a preset's name or a config.json" split text.txt -p 2
 refuse 2 "7 stages are more than the 6 layers of six.txt; name at most 6" split six.txt -p 7
 refuse 2 "--ranks is '0'; give a whole number from 1 to 4096" split six.txt -p 0
 refuse 2 "--placement is v, and that of 1f1b with 2 stages on 2 ranks is line; leave one of them out" split six.txt -p 2 --placement v --schedule 1f1b
@@ -179,6 +182,8 @@ echo '{"sluice_devices": 1, "ranks": []}' >none.json
 [ "$(wc -l <stderr.txt)" = 1 ] || complain "no devices: $(cat stderr.txt)"
 echo '{"sluice_devices": 1, "ranks": [{"name": "a", "profile": "six.txt"}, {"name": "b", "profile": "graph.txt"}]}' >other.json
 refuse 2 "the profile of rank 1 has 2 layers, and rank 0's profile has 6" split six.txt --devices other.json
+sed 's/"forward_s": 0.5e-3/"forward_s": 1e300/' "$examples/planning/slow.json" >absurd.json
+refuse 2 "layer 0 on rank 0 takes 1e+300 s for F; it may take 0 to 1e+12" split absurd.json -p 2
 for cost in -1 nan 1e400; do
     sed "s/forward_compute_time=3.000/forward_compute_time=$cost/" six.txt >wrong.txt
     refuse 1 "'wrong.txt', line 3: the node's times are missing, or not numbers of 0 or more" split wrong.txt -p 2
