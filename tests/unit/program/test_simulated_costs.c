@@ -77,6 +77,36 @@ static void a_barrier_makes_zb2p_no_faster_than_zb1p(void **state) {
 /* Forward only, three ranks, two micro-batches, F = 1, transfers 2. Over links the second
  * activation arrives at 5 while rank 1 passes the first one on, from 4; in one queue the latter
  * must wait until 5. */
+/* A chain of unequal stages that only runs forward takes sum(F) + sum(links) + (m - 1) max(F), as
+ * long as no link takes longer than the slowest stage; with costs known, and without. */
+static void a_chain_takes_the_time_of_the_formula(void **state) {
+    (void)state;
+    static const struct {
+        int p, m;
+        double forward[4], link[3], expected;
+    } rows[] = {
+        {3, 100, {1.13, 2.90, 2.62}, {0, 0}, 293.75},
+        {4, 16, {0.5, 1, 1, 5}, {0.2, 0.1, 0.3}, 83.1},
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+        for (int known = 0; known < 2; known++) {
+            sluice_cost stages[MAX_STAGES] = {{0}};
+            sluice_link_cost links[3];
+            sluice_simulation_costs costs = {
+                .stages = stages, .links = links, .link_count = rows[k].p - 1};
+            sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+            sluice_schedule *schedule = generate_schedule("forward-only", rows[k].p, rows[k].m);
+            sluice_program *program   = NULL;
+            for (int s = 0; s < rows[k].p; s++) stages[s].forward = rows[k].forward[s];
+            for (int l = 0; l + 1 < rows[k].p; l++)
+                links[l] = (sluice_link_cost){.from = l, .to = l + 1, .latency = rows[k].link[l]};
+            if (known) options.costs = &costs;
+            assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &options));
+            sluice_schedule_free(schedule);
+            assert_makespan(program, &costs, rows[k].expected);
+        }
+}
+
 static void one_queue_carries_one_transfer_at_a_time(void **state) {
     (void)state;
     sluice_cost stages[MAX_STAGES];
@@ -407,6 +437,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hand_offs_slow_down_1f1b_most),
         cmocka_unit_test(a_barrier_makes_zb2p_no_faster_than_zb1p),
+        cmocka_unit_test(a_chain_takes_the_time_of_the_formula),
         cmocka_unit_test(one_queue_carries_one_transfer_at_a_time),
         cmocka_unit_test(a_group_carries_its_transfers_at_once),
         cmocka_unit_test(links_may_have_different_costs),
