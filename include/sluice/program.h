@@ -176,9 +176,9 @@ typedef struct sluice_program_options {
     const sluice_stage_bytes *bytes; /* per stage, for a program without a model; NULL: every buffer
                                       * is one unit, and no bytes are known */
     /* When a rank waits for what it has sent: a later wait keeps a buffer longer, an earlier one
-     * may hold up the rank. With costs, when the send has ended under them; where they hold, no
-     * rank is held up. Without, when it is certain to have ended, whatever actions take. A schedule
-     * that names its transfers is taken as it is. */
+     * may hold up the rank. With costs, when the send has ended under them; where they hold, and
+     * links have a latency only, no rank is held up. Without, when it is certain to have ended,
+     * whatever actions take. A schedule that names its transfers is taken as it is. */
     const sluice_simulation_costs *costs; /* NULL: not known */
     int outstanding; /* at most so many sends to each peer are not waited for, more only where the
                       * schedule would deadlock; 0: as many as follow from the above */
@@ -230,7 +230,8 @@ SLUICE_API const sluice_instruction *sluice_program_list(int *count, const sluic
  * The program as a schedule that names every transfer, every wait for a send, and the reduction of
  * a stage's gradients after its last backward. Compiled again, it has the same instructions in the
  * same order, but for the order of waits before one action. What has no name there is left out:
- * recomputation, ties and the update. Release with sluice_schedule_free(). E_HOST_MEMORY.
+ * recomputation, ties and the update. Release with sluice_schedule_free(). E_UNSUPPORTED (a stage
+ * with several inputs or outputs), E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_program_schedule(sluice_schedule **out,
                                                  const sluice_program *program);

@@ -55,7 +55,7 @@ int command_simulate(const cli_command *command, int argc, char **argv) {
     sluice_schedule *schedule = NULL;
     int failed                = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = drawing_check(&options.drawing);
-    if (!failed && options.csv) failed = cli_check_writable(options.csv);
+    if (!failed && options.csv) failed = simulate_check_csv(&options);
     if (!failed)
         failed = cli_choose_schedule(&schedule, &options.choice.schedule, "sluice simulate");
     if (!failed) failed = cli_check_size(schedule);

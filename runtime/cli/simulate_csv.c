@@ -13,6 +13,15 @@ int simulate_take_csv(void *field, const cli_option *option, const char *name, c
     return cli_take_text(field, option, name, text);
 }
 
+int simulate_check_csv(const simulate_options *options) {
+    if (tool_queues(&options->choice) == SLUICE_QUEUES_PER_RANK)
+        return cli_fail(CLI_USAGE,
+                        "--csv cannot say which transfers are issued as one, as they are over %s; "
+                        "leave out --transport",
+                        options->choice.transport);
+    return cli_check_writable(options->csv);
+}
+
 static int write_text(const char *path, const char *text) {
     FILE *const file = fopen(path, "w");
     if (!file) return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));

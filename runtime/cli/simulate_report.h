@@ -24,6 +24,8 @@ int simulate_print_json(const simulate_options *options, const given_costs *cost
 /* ---- simulate_csv.c ---- */
 /* A const char *: a file with the suffix .csv. */
 cli_reader simulate_take_csv;
+/* Refuse what a file cannot say, or a file that cannot be written. */
+int simulate_check_csv(const simulate_options *options);
 /* Write the program to `options->csv`, if that was given. */
 int simulate_write_csv(const simulate_options *options, const sluice_program *program);
 

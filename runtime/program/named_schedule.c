@@ -100,6 +100,10 @@ sluice_status sluice_program_schedule(sluice_schedule **out, const sluice_progra
     sluice_action **lists = NULL;
     int *counts           = NULL;
     sluice_status status  = SLUICE_OK;
+    if (program->edges.slot_count > SLUICE_ROLES)
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "a stage of the program has several inputs or outputs, and a schedule "
+                            "has one name for all of them");
     SLUICE__TRY_OUT(sluice__alloc(&to.left, (size_t)program->stages, sizeof *to.left));
     SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
     SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));

@@ -79,6 +79,14 @@ cmp -s planned.txt again.txt || complain "what simulate --csv wrote simulates ot
 run simulate interleaved -p 4 -m 8 --json
 sed -n '/"peak_sends"/,/]/p' stdout.txt >unplanned.txt
 sed -n '/"peak_sends"/,/]/p' planned.txt | cmp -s - unplanned.txt && complain "costs do not change what is outstanding"
+run simulate gpipe -p 4 -m 8 --recompute full --costs 1,1,1 --link 1 --outstanding 1 --csv again.csv --json
+grep '"makespan"' stdout.txt >planned.txt
+run simulate again.csv --recompute full --costs 1,1,1 --link 1 --json
+grep '"makespan"' stdout.txt | cmp -s - planned.txt || complain "a planned program that recomputes takes another time: $(grep '"makespan"' stdout.txt)"
+refuse 2 "--csv cannot say which transfers are issued as one, as they are over nccl; leave out --transport" simulate 1f1b -p 2 -m 2 --transport nccl --csv plan.csv
+for transport in local nccl; do
+    refuse 2 "the costs add up to more than 1.79769e+308, the largest number, when rank 0 runs 0F1; give smaller costs, or faster links" simulate zbv -p 2 -m 4 --costs 1e308,1e308,1e308 --transport $transport
+done
 refuse 2 "--csv is 'plan.txt'; give a file that ends in .csv" simulate 1f1b -p 2 -m 2 --csv plan.txt
 
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv

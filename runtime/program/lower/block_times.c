@@ -123,6 +123,7 @@ static bool run_block(clockwork *clocks, int r) {
     times->begin[b] = begin;
     times->end[b]   = begin + lasts;
     clocks->at[r]++;
+    if (isinf(times->end[b])) clocks->times->overflowed = true;
     for (int k = 0; k < block->count; k++) pass_on(clocks, &actions[k], times->end[b]);
     return true;
 }
@@ -156,13 +157,23 @@ static sluice_status make_times(sluice__block_times *out, const sluice__wiring *
     return SLUICE_OK;
 }
 
+/* A millionth of the longest action; 0 if all costs are 0. */
+static double shortest_time(const sluice_simulation_costs *costs, int stages) {
+    double longest = 0;
+    for (int s = 0; s < stages; s++)
+        longest = fmax(longest, fmax(costs->stages[s].forward,
+                                     costs->stages[s].input + costs->stages[s].weight));
+    return 1e-6 * longest;
+}
+
 sluice_status sluice__block_times_make(sluice__block_times *out, const sluice__wiring *wiring,
                                        const sluice__rank_links *ranks,
-                                       const sluice_simulation_costs *costs, double shortest) {
-    const size_t p   = (size_t)wiring->ranks;
-    clockwork clocks = {
-        .wiring = wiring, .ranks = ranks, .costs = costs, .shortest = shortest, .times = out};
+                                       const sluice_simulation_costs *costs) {
+    const size_t p       = (size_t)wiring->ranks;
+    clockwork clocks     = {.wiring = wiring, .ranks = ranks, .times = out};
     sluice_status status = SLUICE_OK;
+    clocks.shortest      = costs ? shortest_time(costs, wiring->stages) : 0;
+    clocks.costs         = clocks.shortest > 0 ? costs : NULL;
     SLUICE__TRY_OUT(make_times(out, wiring, ranks));
     SLUICE__TRY_OUT(
         sluice__alloc(&clocks.free_at, (size_t)wiring->edges->channel_count, sizeof(double)));

@@ -4,7 +4,7 @@
  * producer ends and the one before it in its channel is done.
  *
  * Decisions of the lowering are made by these times: in the run that they describe, no rank waits
- * for what it has sent.
+ * for what it has sent. Channels that share the bandwidth of a link are taken to have all of it.
  */
 #ifndef SLUICE_PROGRAM_BLOCK_TIMES_H
 #define SLUICE_PROGRAM_BLOCK_TIMES_H
@@ -20,6 +20,7 @@ typedef struct sluice__block_times {
     sluice__rank_times *rank;
     double *arrival; /* [activation or gradient edge][micro-batch]: at the consumer's rank; infinite
                       * where it never arrives, or stays on a rank */
+    bool overflowed; /* some time is infinite because costs are too large */
 } sluice__block_times;
 
 static inline double *sluice__arrival(const sluice__block_times *times,
@@ -27,12 +28,13 @@ static inline double *sluice__arrival(const sluice__block_times *times,
     return &times->arrival[(size_t)edge * (size_t)wiring->microbatches + (size_t)microbatch];
 }
 
-/* Under `costs`; NULL: F, I and W take 1 (B: 2), transfers nothing. No action takes less than
- * `shortest`. Start from {0}; release with sluice__block_times_free(), on failure too.
+/* Under `costs`; NULL, or all of them 0: F, I and W take 1 (B: 2), transfers nothing. Every action
+ * takes at least a millionth of the longest one, so that two of which one waits for the other never
+ * end at one time. Start from {0}; release with sluice__block_times_free(), on failure too.
  * E_HOST_MEMORY. */
 sluice_status sluice__block_times_make(sluice__block_times *out, const sluice__wiring *wiring,
                                        const sluice__rank_links *ranks,
-                                       const sluice_simulation_costs *costs, double shortest);
+                                       const sluice_simulation_costs *costs);
 void sluice__block_times_free(sluice__block_times *times, int ranks);
 
 /* What F, I and W take where nothing is known of their times: 1; B is an I and a W. */

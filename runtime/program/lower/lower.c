@@ -197,9 +197,9 @@ static sluice_status lower_steps(lowering *at) {
             SLUICE__TRY(add_named_waits(at, b, posted));
             SLUICE__TRY(add_post(at, posted));
         }
+        if (b < links->block_count) SLUICE__TRY(add_recomputes(at, &links->blocks[b]));
         SLUICE__TRY(add_named_waits(at, b, posted));
         if (b == links->block_count) break;
-        SLUICE__TRY(add_recomputes(at, &links->blocks[b]));
         SLUICE__TRY(add_waits(at, b, posted));
         for (int k = 0; k < links->blocks[b].count; k++)
             SLUICE__TRY(add_compute(at, links->blocks[b].first + k));

@@ -2,13 +2,10 @@
 /*
  * one_queue.c -- one order of all transfers, for transports in which each rank has one queue.
  *
- * Transfers are sorted by the time at which their producers end under the given costs (without:
- * F, I and W take 1, transfers nothing), then by pair of ranks, stage, kind and micro-batch. No
- * action takes less than a millionth of the longest one, so that nothing comes before what it waits
- * for. Transfers of one time and one pair
- * form a group, which both ranks issue as one, so that activations and gradients are exchanged. A
- * group is one kernel of the pair's communicator; groups of other pairs come before or after it in
- * the rank's one queue.
+ * Transfers are sorted by the time at which their producers end (block_times.h), then by pair of
+ * ranks, stage, kind and micro-batch. Transfers of one time and one pair form a group, which both
+ * ranks issue as one, so that activations and gradients are exchanged. A group is one kernel of the
+ * pair's communicator; groups of other pairs come before or after it in the rank's one queue.
  *
  * At one time the pairs of ranks 0 1, 2 3, 4 5, ... come first, then 1 2, 3 4, ..., then ranks that
  * are not neighbours. In ascending order, each pair would wait for the one before it, all along the
@@ -22,7 +19,6 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/compiled.h"
 #include "runtime/program/lower/block_times.h"
 
 typedef struct entry {
@@ -150,28 +146,11 @@ static void place_posts(sluice__rank_links *rank) {
     }
 }
 
-/* The shortest duration at which transfers are ordered; 0 if all costs are 0. */
-static double shortest_time(const sluice_simulation_costs *costs, int stages) {
-    double longest = 0;
-    for (int s = 0; s < stages; s++)
-        longest = fmax(longest, fmax(costs->stages[s].forward,
-                                     costs->stages[s].input + costs->stages[s].weight));
-    return 1e-6 * longest;
-}
-
-/* Times at which every action takes some. */
-static sluice_status make_order_times(sluice__block_times *out, const ordering *all) {
-    const sluice_simulation_costs *costs = all->wiring->program->options.costs;
-    const double shortest                = costs ? shortest_time(costs, all->wiring->stages) : 0;
-    return sluice__block_times_make(out, all->wiring, all->ranks, shortest > 0 ? costs : NULL,
-                                    shortest);
-}
-
-static sluice_status order(ordering *all, sluice__block_times *ordered,
+static sluice_status order(ordering *all, sluice__block_times *unit,
                            const sluice__block_times *times, bool *reached) {
     const size_t channels = (size_t)all->wiring->edges->channel_count;
-    SLUICE__TRY(make_order_times(ordered, all));
-    SLUICE__TRY(add_entries(all, ordered, reached));
+    if (!times) SLUICE__TRY(sluice__block_times_make(unit, all->wiring, all->ranks, NULL));
+    SLUICE__TRY(add_entries(all, times ? times : unit, reached));
     if (!*reached) return SLUICE_OK;
     if (all->count > 0) /* a single rank has none, and qsort() needs an array */
         qsort(all->entries, (size_t)all->count, sizeof *all->entries, compare);
@@ -184,10 +163,10 @@ static sluice_status order(ordering *all, sluice__block_times *ordered,
 
 sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
                                      const sluice__block_times *times, bool *reached) {
-    ordering all                = {.ranks = ranks, .wiring = wiring};
-    sluice__block_times ordered = {0};
-    const sluice_status status  = order(&all, &ordered, times, reached);
-    sluice__block_times_free(&ordered, wiring->ranks);
+    ordering all               = {.ranks = ranks, .wiring = wiring};
+    sluice__block_times unit   = {0};
+    const sluice_status status = order(&all, &unit, times, reached);
+    sluice__block_times_free(&unit, wiring->ranks);
     sluice__free(all.entries);
     sluice__free(all.numbers);
     return status;

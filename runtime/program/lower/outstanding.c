@@ -11,8 +11,8 @@
  *                 peer may be outstanding in any case, since no cost is exact
  *   by number     when so many more have been sent to the peer, if the caller has said how many
  *
- * Where a schedule only runs forward there is hardly any evidence, and nothing waits for a rank
- * that is ahead: F is taken to cost 1.
+ * A schedule that only runs forward has no answers, so that no send would be waited for before the
+ * end: there times decide in which F takes 1.
  */
 #include <math.h>
 
@@ -47,16 +47,16 @@ out:
     return status;
 }
 
-/* The block that produces for the k-th of `all`'s sends to `peer`; after the last if there are not
+/* The block after which the k-th of `all`'s sends is posted; after the last if `peer` does not get
  * so many. */
 static int block_of_send(const sends *all, int peer, int k) {
     if (k >= all->peer[peer + 1]) return all->links->block_count;
-    return all->links->posts[all->posts[k]].block;
+    return all->links->posts[all->posts[k]].at - 1;
 }
 
-/* Wait for a send before `block`, or before the first one after its producer. */
+/* Wait for a send before `block`, or before the first one after it is posted. */
 static void end_before(sluice__post *send, int block) {
-    if (block <= send->block) block = send->block + 1;
+    if (block < send->at) block = send->at;
     if (block < send->until) send->until = block;
 }
 

@@ -268,10 +268,11 @@ static sluice_status make_links(sluice__rank_links *ranks, sluice__wiring *wirin
     SLUICE__TRY_OUT(find_blocks(wiring, ranks));
     if (sluice_schedule_communicates(wiring->schedule))
         SLUICE__TRY_OUT(sluice__sent_make(&wiring->sent, wiring));
-    const bool timed = decide_by_time(wiring);
+    bool timed = decide_by_time(wiring);
     if (timed)
         SLUICE__TRY_OUT(
-            sluice__block_times_make(&times, wiring, ranks, wiring->program->options.costs, 0));
+            sluice__block_times_make(&times, wiring, ranks, wiring->program->options.costs));
+    timed = timed && !times.overflowed; /* the simulation says so */
     SLUICE__TRY_OUT(make_posts(ranks, wiring, timed ? &times : NULL));
     SLUICE__TRY_OUT(sluice__end_sends(ranks, wiring, timed ? &times : NULL, outstanding));
 out:

@@ -13,7 +13,9 @@ typedef struct sluice__wiring {
     int ranks, stages, microbatches;
     /* The block of each F and each B or I on its rank; -1: none. */
     int *block; /* [backward][stage][microbatch] */
-    int *sent;  /* the same: sends that a schedule names (named_waits.c), or NULL */
+    int *sent;  /* likewise, the first post of each send that a schedule names (named_waits.c), or
+                 * NULL
+                 */
 } sluice__wiring;
 
 static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward, int stage,

@@ -202,6 +202,10 @@ static void two_tensors_follow_one_another(void **state) {
     assert_near("the first", simulation->transfers[0].end, 11);
     assert_near("the second", simulation->transfers[1].end, 16);
     assert_near("makespan", simulation->makespan, 34);
+    sluice_schedule *named = NULL;
+    assert_refused(sluice_program_schedule(&named, program), SLUICE_E_UNSUPPORTED,
+                   "a stage of the program has several inputs or outputs, and a schedule has one "
+                   "name for all of them");
     sluice_simulation_free(simulation);
     sluice_program_free(program);
     sluice_schedule_free(schedule);
