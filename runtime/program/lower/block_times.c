@@ -189,6 +189,18 @@ out:
     return status;
 }
 
+int sluice__count_below(const double *times, int count, double limit) {
+    int low = 0, high = count;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (times[middle] < limit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void sluice__block_times_free(sluice__block_times *times, int ranks) {
     for (int r = 0; times->rank && r < ranks; r++) {
         sluice__free(times->rank[r].begin);

@@ -42,4 +42,23 @@ static inline int sluice__unit_time(sluice_action_kind kind) {
     return kind == SLUICE_ACTION_B ? 2 : 1;
 }
 
+/* How many of the first `count` ascending times come before `limit`. */
+int sluice__count_below(const double *times, int count, double limit);
+
+/* ---- decisions by these times ---- */
+
+/* Move receives that would be posted later than their sends to before the block at which their rank
+ * is when the send is posted (receives.c). */
+void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                             const sluice__block_times *times);
+/* Set `until` of every send (outstanding.c). `times`: of the program's costs; NULL: not known.
+ * E_HOST_MEMORY. */
+sluice_status sluice__end_sends(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                const sluice__block_times *times, int outstanding);
+/* Make the posts of every rank, in one order of all transfers (one_queue.c); `times` as above.
+ * `*reached` is false, and no posts are made, if some block can never be reached: the schedule
+ * deadlocks over any queues. E_SCHEDULE, E_HOST_MEMORY. */
+sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
+                                     const sluice__block_times *times, bool *reached);
+
 #endif

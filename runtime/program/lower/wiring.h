@@ -13,9 +13,9 @@ typedef struct sluice__wiring {
     int ranks, stages, microbatches;
     /* The block of each F and each B or I on its rank; -1: none. */
     int *block; /* [backward][stage][microbatch] */
-    int *sent;  /* likewise, the first post of each send that a schedule names (named_waits.c), or
-                 * NULL
-                 */
+    /* Likewise, where the schedule names its sends (named_waits.c): the index of the first post of
+     * each, or what says that it is not sent yet or has been waited for. */
+    int *sent;
 } sluice__wiring;
 
 static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward, int stage,
@@ -52,29 +52,10 @@ void sluice__note_send(const sluice__wiring *wiring, const sluice_action *action
 sluice_status sluice__name_wait(sluice__rank_links *rank, int r, const sluice__wiring *wiring,
                                 const sluice_action *action, int block);
 
-/* ---- decisions by time and by evidence ---- */
-
-struct sluice__block_times;
-
-/* Move receives that would be posted later than their sends, under the given costs, to before the
- * block at which their rank is when the send is posted (receives.c). */
-void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                             const struct sluice__block_times *times);
-
-/* Set `until` of every send (outstanding.c). `times`: of the program's costs; NULL: not known.
- * E_HOST_MEMORY. */
-sluice_status sluice__end_sends(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                                const struct sluice__block_times *times, int outstanding);
-
+/* ---- evidence.c ---- */
 /* Lower `until` of rank r's sends to the first block that cannot begin before the send has ended,
- * whatever the times are (evidence.c). E_HOST_MEMORY. */
+ * whatever the times are. E_HOST_MEMORY. */
 sluice_status sluice__end_sends_by_evidence(sluice__rank_links *rank, int r,
                                             const sluice__wiring *wiring);
-
-/* Make the posts of every rank, in one order of all transfers (one_queue.c); `times` as above.
- * `*reached` is false, and no posts are made, if some block can never be reached: the schedule
- * deadlocks over any queues. E_SCHEDULE, E_HOST_MEMORY. */
-sluice_status sluice__order_globally(sluice__rank_links *ranks, const sluice__wiring *wiring,
-                                     const struct sluice__block_times *times, bool *reached);
 
 #endif
