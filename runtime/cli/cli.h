@@ -50,8 +50,23 @@ int cli_read_int(int *out, const char *option, const char *text, int min, int ma
 /* A finite number; at least `min`, or more than it if `above`. */
 int cli_read_number(double *out, const char *option, const char *text, double min, bool above);
 
-/* The contents of a file, followed by a zero (file.c); free it. False: errno says why. */
+/* ---- files (file.c) ---- */
+
+/* Whether `name` has something in front of `ending`. */
+bool cli_ends_in(const char *name, const char *ending);
+/* What follows the last '/' of a path. */
+const char *cli_last_of(const char *path);
+/* The contents of a file, followed by a zero; free it. False: errno says why. */
 bool cli_read_file(char **out, size_t *bytes, const char *path);
+/* Refuse a file that cannot be written, before the work is done; the file stays as before. */
+int cli_check_writable(const char *path);
+/* Give the text of `what` to `take`, piece by piece. */
+typedef sluice_status cli_content(sluice_take_text *take, void *to, const void *what);
+/* Write a file anew; one that fails half-way is removed. */
+int cli_write_file(const char *path, cli_content *content, const void *what);
+int cli_write_text(const char *path, const char *text);
+
+/* ---- recomputation (recompute.c) and words for numbers (numbers.c) ---- */
 
 /* Which of `stages` stages recompute: `text` is none, full, or stages, as in 0,2; NULL: none. */
 int cli_read_recompute(bool *out, const char *text, int stages);
@@ -87,10 +102,6 @@ void cli_list_schedules(void);
 
 /* ---- drawings (drawing.c): .svg is a picture, .json a trace ---- */
 
-/* Refuse a file that does not end in .svg, or .json where traces are possible. */
-int cli_check_drawing(const char *option, const char *path, bool traces);
-/* Refuse a file that cannot be written, before the work is done; the file stays as before. */
-int cli_check_writable(const char *path);
 /* Write time lines into one picture or trace, by the suffix of `path`. */
 int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count);
 

@@ -8,8 +8,7 @@
 enum { DEFAULT_SEQ = 128 };
 
 static bool is_config_file(const char *model) {
-    const size_t length = strlen(model);
-    return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
+    return strchr(model, '/') || cli_ends_in(model, ".json");
 }
 
 const char *cli_model_help(void) {

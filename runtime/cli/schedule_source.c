@@ -8,8 +8,7 @@
 #include "cli.h"
 
 bool cli_is_file(const char *name) {
-    const size_t length = strlen(name);
-    return strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".csv") == 0);
+    return strchr(name, '/') || cli_ends_in(name, ".csv");
 }
 
 static int parse_file(sluice_schedule **out, const char *path) {
