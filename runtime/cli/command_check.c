@@ -60,9 +60,7 @@ static int print_json(const sluice_program *program, const tool_choice *choice) 
     json_t *const live   = json_array();
     bool good            = object != NULL;
     for (int r = 0; r < sluice_program_ranks(program); r++)
-        good = json_array_append_new(
-                   live, json_integer(sluice_program_peak_activations(program, r))) == 0 &&
-               good;
+        json_append(live, &good, json_integer(sluice_program_peak_activations(program, r)));
     json_add(object, &good, "actions", json_integer(all.actions));
     json_add(object, &good, "transfers", json_integer(all.transfers));
     json_add(object, &good, "peak_live", live);
