@@ -33,6 +33,8 @@ int cli_warn(json_t **list, const char *format, ...) SLUICE_PRINTF(2, 3);
 int cli_report(sluice_status status);
 /* The same, with `hint` if the library has none. */
 int cli_report_or(sluice_status status, const char *hint);
+/* Print the library's error as one of the file or schedule `name`; returns CLI_FAILED. */
+int cli_report_of(const char *name);
 
 /* ---- the terminal (terminal.c) ---- */
 
@@ -42,6 +44,8 @@ int cli_columns(int otherwise);
 bool cli_colour(void);
 /* Cores that this process may use. */
 int cli_cores(void);
+/* Ranks, if no number is given. */
+int cli_usual_ranks(void);
 
 /* ---- numbers (numbers.c): `option` is named in the error about `text` ---- */
 

@@ -101,10 +101,8 @@ static int check(const tool_choice *choice, const sluice_schedule *schedule) {
     settings.queues                 = tool_queues(choice);
     CLI_TRY(cli_check_size(schedule));
     const sluice_status status = sluice_program_compile(&program, schedule, NULL, NULL, &settings);
-    const sluice_error *const error = sluice_last_error();
     if (status == SLUICE_E_SCHEDULE) {
-        (void)cli_fail(CLI_FAILED, "%s: %s%s%s", choice->schedule.name, error->what,
-                       error->hint[0] ? "; " : "", error->hint);
+        (void)cli_report_of(choice->schedule.name);
         print_reason(choice);
         return CLI_FAILED;
     }

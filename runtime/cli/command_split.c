@@ -69,8 +69,7 @@ static int read_model(split_job *job) {
     const split_options *const options = job->options;
     sluice_model_config config;
     int64_t length = 0;
-    CLI_TRY(
-        cli_read_model(&config, options->subject, options->vocabulary ? options->vocabulary : 256));
+    CLI_TRY(cli_read_model(&config, options->subject, options->vocabulary));
     CLI_TRY(cli_choose_length(&length, options->seq, &config, options->subject));
     CLI_TRY(cli_report(sluice_model_from_config(&job->model, &config, length)));
     job->microbatch = options->costs.microbatch ? options->costs.microbatch : 1;
@@ -221,9 +220,7 @@ static int prepare(split_job *job) {
         CLI_TRY(cli_report(sluice_device_list_read(&job->devices, options->devices)));
     CLI_TRY(choose_schedule(job));
     const int stages = sluice_schedule_stages(job->schedule);
-    if (stages > job->layers)
-        return cli_fail(CLI_USAGE, "%d stages are more than the %d layers of %s; name at most %d",
-                        stages, job->layers, options->subject, job->layers);
+    CLI_TRY(cli_check_stages(stages, job->layers, options->subject));
     job->recompute = calloc((size_t)stages, sizeof *job->recompute);
     if (!job->recompute) return cli_fail(CLI_FAILED, "host memory exhausted");
     CLI_TRY(cli_read_recompute(job->recompute, options->costs.recompute, stages));
@@ -281,7 +278,7 @@ static void free_job(split_job *job) {
 }
 
 int command_split(const cli_command *command, int argc, char **argv) {
-    split_options options = {.optimizer = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1}};
+    split_options options = {.optimizer = TRAIN_OPTIMIZER_INIT};
     split_job job         = {.options = &options};
     int failed            = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = train_settle_optimizer(&options.optimizer);

@@ -5,6 +5,8 @@
 
 #include "cli.h"
 
+/* Refuse more stages than `name` has layers. */
+int cli_check_stages(int stages, int layers, const char *name);
 /* Refuse both at once. */
 int cli_check_split(const char *split, const char *layout);
 /* `*out` gets the split that one of the texts writes, of these layers; it stays unchanged if both
