@@ -69,7 +69,7 @@ row() { # row "NAME IN THE TABLE" DIVISOR SCHEDULE OPTION...: the same row from 
     shift 2
     free=$("$command" simulate "$@" -p 4 -m 16 --costs 1,1,1 --link 0 --json)
     slow=$("$command" simulate "$@" -p 4 -m 16 --costs 1,1,1 --link 0.5 --json)
-    has "$docs" "| $title | $(makespan "$divisor" <<<"$free") | $(makespan "$divisor" <<<"$slow") | $(ranks peak_live <<<"$slow") |"
+    has "$docs" "| $title | $(makespan "$divisor" <<<"$free") | $(makespan "$divisor" <<<"$slow") | $(ranks "peak_live" <<<"$slow") |"
 }
 row "gpipe" 1 gpipe
 row "1f1b" 1 1f1b

@@ -10,7 +10,7 @@ sends() { # sends "TITLE" ARGUMENT...: makespan and sends outstanding
     local title=$1 out
     shift
     out=$(simulate "$@" -p 4 -m 16)
-    has "$docs" "| $title | $(makespan <<<"$out") | $(ranks peak_sends <<<"$out") |"
+    has "$docs" "| $title | $(makespan <<<"$out") | $(ranks "peak_sends" <<<"$out") |"
 }
 queues() { # queues SCHEDULE COSTS: makespans over a queue for each boundary, and for each rank
     local row="| $1 | $2 |" link transport cell
