@@ -33,6 +33,8 @@ int cli_warn(json_t **list, const char *format, ...) SLUICE_PRINTF(2, 3);
 int cli_report(sluice_status status);
 /* The same, with `hint` if the library has none. */
 int cli_report_or(sluice_status status, const char *hint);
+/* Print the library's error as one of the file or schedule `name`; returns CLI_FAILED. */
+int cli_report_of(const char *name);
 
 /* ---- the terminal (terminal.c) ---- */
 
@@ -42,6 +44,8 @@ int cli_columns(int otherwise);
 bool cli_colour(void);
 /* Cores that this process may use. */
 int cli_cores(void);
+/* Ranks, if no number is given. */
+int cli_usual_ranks(void);
 
 /* ---- numbers (numbers.c): `option` is named in the error about `text` ---- */
 
@@ -50,8 +54,23 @@ int cli_read_int(int *out, const char *option, const char *text, int min, int ma
 /* A finite number; at least `min`, or more than it if `above`. */
 int cli_read_number(double *out, const char *option, const char *text, double min, bool above);
 
-/* The contents of a file, followed by a zero (file.c); free it. False: errno says why. */
+/* ---- files (file.c) ---- */
+
+/* Whether `name` has something in front of `ending`. */
+bool cli_ends_in(const char *name, const char *ending);
+/* What follows the last '/' of a path. */
+const char *cli_last_of(const char *path);
+/* The contents of a file, followed by a zero; free it. False: errno says why. */
 bool cli_read_file(char **out, size_t *bytes, const char *path);
+/* Refuse a file that cannot be written, before the work is done; the file stays as before. */
+int cli_check_writable(const char *path);
+/* Give the text of `what` to `take`, piece by piece. */
+typedef sluice_status cli_content(sluice_take_text *take, void *to, const void *what);
+/* Write a file anew; one that fails half-way is removed. */
+int cli_write_file(const char *path, cli_content *content, const void *what);
+int cli_write_text(const char *path, const char *text);
+
+/* ---- recomputation (recompute.c) and words for numbers (numbers.c) ---- */
 
 /* Which of `stages` stages recompute: `text` is none, full, or stages, as in 0,2; NULL: none. */
 int cli_read_recompute(bool *out, const char *text, int stages);
@@ -87,10 +106,6 @@ void cli_list_schedules(void);
 
 /* ---- drawings (drawing.c): .svg is a picture, .json a trace ---- */
 
-/* Refuse a file that does not end in .svg, or .json where traces are possible. */
-int cli_check_drawing(const char *option, const char *path, bool traces);
-/* Refuse a file that cannot be written, before the work is done; the file stays as before. */
-int cli_check_writable(const char *path);
 /* Write time lines into one picture or trace, by the suffix of `path`. */
 int cli_write_drawing(const char *path, const sluice_timeline *const *timelines, int count);
 

@@ -60,9 +60,7 @@ static int print_json(const sluice_program *program, const tool_choice *choice) 
     json_t *const live   = json_array();
     bool good            = object != NULL;
     for (int r = 0; r < sluice_program_ranks(program); r++)
-        good = json_array_append_new(
-                   live, json_integer(sluice_program_peak_activations(program, r))) == 0 &&
-               good;
+        json_append(live, &good, json_integer(sluice_program_peak_activations(program, r)));
     json_add(object, &good, "actions", json_integer(all.actions));
     json_add(object, &good, "transfers", json_integer(all.transfers));
     json_add(object, &good, "peak_live", live);
@@ -103,10 +101,8 @@ static int check(const tool_choice *choice, const sluice_schedule *schedule) {
     settings.queues                 = tool_queues(choice);
     CLI_TRY(cli_check_size(schedule));
     const sluice_status status = sluice_program_compile(&program, schedule, NULL, NULL, &settings);
-    const sluice_error *const error = sluice_last_error();
     if (status == SLUICE_E_SCHEDULE) {
-        (void)cli_fail(CLI_FAILED, "%s: %s%s%s", choice->schedule.name, error->what,
-                       error->hint[0] ? "; " : "", error->hint);
+        (void)cli_report_of(choice->schedule.name);
         print_reason(choice);
         return CLI_FAILED;
     }

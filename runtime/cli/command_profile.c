@@ -71,6 +71,8 @@ static const cli_option measure_options[] = {
 static const cli_option_table tables[] = {
     {measure_options, 0, 1, NULL}, {train_optimizer_options, FIELD(optimizer), 2, NULL}, {0}};
 
+const cli_command_line command_profile_line = {CLI_PROFILE, tables};
+
 static int settle(profile_options *o) {
     if (!o->model)
         return cli_fail(CLI_USAGE,
@@ -78,7 +80,7 @@ static int settle(profile_options *o) {
                         CLI_MODEL);
     if (!o->output && !o->json)
         return cli_fail(CLI_USAGE, "there is no -o; name the file to write, or print with --json");
-    if (!o->ranks) o->ranks = cli_cores() >= 2 ? 2 : 1;
+    if (!o->ranks) o->ranks = cli_usual_ranks();
     if (o->sizes.count == 0) o->sizes.list[o->sizes.count++] = 1;
     CLI_TRY(train_settle_optimizer(&o->optimizer));
     return o->output ? cli_check_writable(o->output) : CLI_OK;
@@ -104,8 +106,7 @@ static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t
 }
 
 static int make_subject(profile_subject *subject, const profile_options *options) {
-    CLI_TRY(cli_read_model(&subject->config, options->model,
-                           options->vocabulary ? options->vocabulary : 256));
+    CLI_TRY(cli_read_model(&subject->config, options->model, options->vocabulary));
     CLI_TRY(cli_choose_length(&subject->seq, options->seq, &subject->config, options->model));
     subject->vocabulary = sluice_model_config_numbers(&subject->config).vocabulary;
     return cli_report(sluice_model_from_config(&subject->model, &subject->config, subject->seq));
@@ -196,8 +197,6 @@ static int show(const sluice_profile *profile, const profile_options *options) {
 
 /* ---- the command ---- */
 
-const cli_command_line command_profile_line = {CLI_PROFILE, tables};
-
 static int measure(sluice_profile **out, profile_subject *subject, const profile_options *options) {
     const sluice_batch_part parts[] = {
         {"inputs", load_tokens, subject}, {"targets", load_tokens, subject}, {NULL, NULL, NULL}};
@@ -237,9 +236,8 @@ static int profile(const profile_options *options) {
 }
 
 int command_profile(const cli_command *command, int argc, char **argv) {
-    profile_options options = {
-        .optimizer = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1}};
-    int failed = cli_parse(&options, NULL, command, argc, argv);
+    profile_options options = {.optimizer = TRAIN_OPTIMIZER_INIT};
+    int failed              = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = settle(&options);
     if (!failed) failed = profile(&options);
     free(options.optimizer.config);

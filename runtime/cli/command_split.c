@@ -26,13 +26,8 @@ static int take_objective(void *field, const cli_option *option, const char *nam
     return CLI_OK;
 }
 
-static int take_picture(void *field, const cli_option *option, const char *name, const char *text) {
-    CLI_TRY(cli_check_drawing(name, text, false));
-    return cli_take_text(field, option, name, text);
-}
-
 static const char *const placements[] = {"line", "loop", "v", NULL};
-static const char *const objectives[] = {"time", "memory", "parameters", NULL};
+const char *const split_objectives[]  = {"time", "memory", "parameters", NULL};
 
 #define FIELD(member) offsetof(split_options, member)
 #define MAX_COUNT     (1 << 30)
@@ -43,14 +38,14 @@ static const cli_option split_own_options[] = {
     {"placement", 0, CLI_SPLIT, "NAME", "line (one stage a rank, the default), loop (stage s on rank s mod P) or v (down and up again); chooses 1f1b, interleaved or zbv", cli_take_word, .field = FIELD(placement), .words = placements},
     {"devices", 0, CLI_SPLIT, "FILE", "The devices of the ranks, with their profiles, memory and links (docs/formats.md)", cli_take_text, .field = FIELD(devices)},
     {"memory-limit", 0, CLI_SPLIT, "BYTES", "Memory of each rank for which --devices says none, as in 2GiB", train_take_bytes, .field = FIELD(memory_limit)},
-    {"objective", 0, CLI_SPLIT, "NAME", "What the rank with most of it has least of: time (the default), memory or parameters", take_objective, .field = FIELD(objective), .words = objectives},
+    {"objective", 0, CLI_SPLIT, "NAME", "What the rank with most of it has least of: time (the default), memory or parameters", take_objective, .field = FIELD(objective), .words = split_objectives},
     {"pin", 0, CLI_SPLIT, "LAYER=STAGE", "Put a layer, by name or number, on a stage; may be repeated", cli_take_texts, .field = FIELD(pins)},
     {"device", 0, CLI_SPLIT, "NAME", "Kind of device for which a model's costs are estimated: cpu (the default) or cuda", cli_take_word, .field = FIELD(device), .word_of = sluice_device_rates_kind},
     {"precision", 0, CLI_SPLIT, "NAME", "Precision of a model's arithmetic: fp32 (the default), tf32, bf16", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
     {"seq", 0, CLI_SPLIT, "T", "Tokens per sample of a model (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {"vocabulary", 0, CLI_SPLIT, "N", "Of a preset that takes the data's (256: bytes)", cli_take_count, .field = FIELD(vocabulary), .min = 2, .max = MAX_COUNT},
     {"json", 0, CLI_SPLIT, NULL, "Print an object for scripts", cli_take_flag, .field = FIELD(json)},
-    {"svg", 0, CLI_SPLIT, "FILE", "Draw time and memory of the ranks, against the bound and the limits", take_picture, .field = FIELD(svg)},
+    {"svg", 0, CLI_SPLIT, "FILE", "Draw time and memory of the ranks, against the bound and the limits", cli_take_picture, .field = FIELD(svg)},
     {0}};
 /* clang-format on */
 
@@ -74,8 +69,7 @@ static int read_model(split_job *job) {
     const split_options *const options = job->options;
     sluice_model_config config;
     int64_t length = 0;
-    CLI_TRY(
-        cli_read_model(&config, options->subject, options->vocabulary ? options->vocabulary : 256));
+    CLI_TRY(cli_read_model(&config, options->subject, options->vocabulary));
     CLI_TRY(cli_choose_length(&length, options->seq, &config, options->subject));
     CLI_TRY(cli_report(sluice_model_from_config(&job->model, &config, length)));
     job->microbatch = options->costs.microbatch ? options->costs.microbatch : 1;
@@ -101,17 +95,12 @@ static int read_profile(split_job *job) {
     return CLI_OK;
 }
 
-static bool ends_in(const char *name, const char *ending) {
-    const size_t length = strlen(name), tail = strlen(ending);
-    return length > tail && strcmp(name + length - tail, ending) == 0;
-}
-
 /* What is no profile must be a model: a preset's name, or a config.json. */
 static int check_model_name(const char *name, bool is_file, int reason) {
-    if (is_file && !ends_in(name, ".json"))
+    if (is_file && !cli_ends_in(name, ".json"))
         return cli_fail(
             CLI_USAGE, "'%s' is no profile, and a model is a preset's name or a config.json", name);
-    if (is_file || !(strchr(name, '/') || ends_in(name, ".json") || ends_in(name, ".txt")))
+    if (is_file || !(strchr(name, '/') || cli_ends_in(name, ".json") || cli_ends_in(name, ".txt")))
         return CLI_OK;
     return cli_fail(CLI_FAILED,
                     "cannot read '%s': %s; give a preset's name, a config.json or a profile", name,
@@ -231,9 +220,7 @@ static int prepare(split_job *job) {
         CLI_TRY(cli_report(sluice_device_list_read(&job->devices, options->devices)));
     CLI_TRY(choose_schedule(job));
     const int stages = sluice_schedule_stages(job->schedule);
-    if (stages > job->layers)
-        return cli_fail(CLI_USAGE, "%d stages are more than the %d layers of %s; name at most %d",
-                        stages, job->layers, options->subject, job->layers);
+    CLI_TRY(cli_check_stages(stages, job->layers, options->subject));
     job->recompute = calloc((size_t)stages, sizeof *job->recompute);
     if (!job->recompute) return cli_fail(CLI_FAILED, "host memory exhausted");
     CLI_TRY(cli_read_recompute(job->recompute, options->costs.recompute, stages));
@@ -291,7 +278,7 @@ static void free_job(split_job *job) {
 }
 
 int command_split(const cli_command *command, int argc, char **argv) {
-    split_options options = {.optimizer = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1}};
+    split_options options = {.optimizer = TRAIN_OPTIMIZER_INIT};
     split_job job         = {.options = &options};
     int failed            = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = train_settle_optimizer(&options.optimizer);

@@ -169,8 +169,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
     if (!failed) failed = train_prepare_out(options.out, &made);
     if (!failed && options.trace) failed = cli_check_writable(options.trace);
     if (!failed) failed = train(&run);
-    if (run.log && fclose(run.log) != 0 && !failed)
-        failed = cli_fail(CLI_FAILED, "the log cannot be written; free disk space and run again");
+    failed = train_close_log(run.log, failed);
     if (failed && made) (void)rmdir(options.out); /* only if it is empty */
 out:
     if (!run.stuck) train_free_problem(&run.problem); /* else the end of the process frees all */

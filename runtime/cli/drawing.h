@@ -14,8 +14,8 @@ typedef struct drawing_choice {
 extern const cli_option drawing_options[];
 /* Columns of the time line in text. */
 int drawing_columns(const drawing_choice *choice);
-/* A const char *: a file with the suffix of a picture or a trace. */
-cli_reader cli_take_drawing;
+cli_reader cli_take_picture; /* const char *: a file with the suffix of a picture */
+cli_reader cli_take_drawing; /* const char *: of a picture or a trace */
 /* Refuse files that cannot be written, before the work. */
 int drawing_check(const drawing_choice *choice);
 /* Write the files that were given. `schedule` is the command's argument; `unit` that of its times,

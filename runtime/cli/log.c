@@ -98,13 +98,22 @@ static json_t *make_object(const train_step *step) {
     return NULL;
 }
 
+static int cannot_write(void) {
+    return cli_fail(CLI_FAILED, "the log cannot be written: %s; free disk space and run again",
+                    strerror(errno));
+}
+
 static int write_line(FILE *file, const json_t *object) {
     if (!file) return CLI_OK;
     if (json_dumpf(object, file, JSON_COMPACT) == 0 && fputc('\n', file) != EOF &&
         fflush(file) == 0)
         return CLI_OK;
-    return cli_fail(CLI_FAILED, "the log cannot be written: %s; free disk space and run again",
-                    strerror(errno));
+    return cannot_write();
+}
+
+int train_close_log(FILE *log, int failed) {
+    if (!log || fclose(log) == 0 || failed) return failed;
+    return cannot_write();
 }
 
 int train_log_step(FILE *log, FILE *copy, const train_step *step) {

@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_SEQ = 128 };
+enum { DEFAULT_SEQ = 128, BYTES = 256 };
 
 static bool is_config_file(const char *model) {
-    const size_t length = strlen(model);
-    return strchr(model, '/') || (length > 5 && strcmp(model + length - 5, ".json") == 0);
+    return strchr(model, '/') || cli_ends_in(model, ".json");
 }
 
 const char *cli_model_help(void) {
@@ -34,7 +33,8 @@ const char *cli_model_word(int index) {
 
 int cli_read_model(sluice_model_config *out, const char *name, int64_t vocabulary) {
     return cli_report_or(is_config_file(name) ? sluice_model_config_read(out, name)
-                                              : sluice_model_config_preset(out, name, vocabulary),
+                                              : sluice_model_config_preset(
+                                                    out, name, vocabulary ? vocabulary : BYTES),
                          "--model takes a preset's name or a config.json");
 }
 

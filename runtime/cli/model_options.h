@@ -11,7 +11,7 @@
 const char *cli_model_help(void);
 const char *cli_model_word(int index); /* presets, to complete */
 /* The configuration of a preset, or of a config.json if `name` has a '/' or ends in ".json".
- * `vocabulary` is used where a preset leaves it open. */
+ * `vocabulary` is used where a preset leaves it open; 0: that of bytes. */
 int cli_read_model(sluice_model_config *out, const char *name, int64_t vocabulary);
 /* Tokens of a sample: `given` (--seq), or if that is 0 the usual number, or as many as the model
  * has positions. */

@@ -41,8 +41,8 @@ static int check_tokens(const train_problem *problem) {
 }
 
 static int make_model(train_problem *problem, const train_options *options) {
-    CLI_TRY(cli_read_model(&problem->config, problem->name,
-                           256)); /* of its positions; the vocabulary is the corpus's */
+    /* First for its positions: the vocabulary is the corpus's, which is read by their number. */
+    CLI_TRY(cli_read_model(&problem->config, problem->name, 0));
     CLI_TRY(cli_choose_length(&problem->seq, options->seq, &problem->config, problem->name));
     CLI_TRY(cli_report_or(
         sluice_corpus_open(&problem->corpus, options->data.text, options->data.count, problem->seq),
@@ -65,9 +65,7 @@ static int check_schedule(const train_problem *problem, const train_options *opt
                         "schedule '%s' has no backward and trains nothing; "
                         "choose another of those that `sluice schedule --list` prints",
                         options->schedule.name);
-    if (stages > layers)
-        return cli_fail(CLI_USAGE, "%d stages are more than the %d layers of %s; name at most %d",
-                        stages, layers, problem->name, layers);
+    CLI_TRY(cli_check_stages(stages, layers, problem->name));
     if (m > options->batch)
         return cli_fail(CLI_USAGE,
                         "%s has %d micro-batches and --batch %lld samples; name a larger "

@@ -8,8 +8,7 @@
 #include "cli.h"
 
 bool cli_is_file(const char *name) {
-    const size_t length = strlen(name);
-    return strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".csv") == 0);
+    return strchr(name, '/') || cli_ends_in(name, ".csv");
 }
 
 static int parse_file(sluice_schedule **out, const char *path) {
@@ -22,10 +21,7 @@ static int parse_file(sluice_schedule **out, const char *path) {
                         path, strerror(errno));
     const sluice_status status = sluice_schedule_parse(out, text, bytes);
     free(text);
-    if (status == SLUICE_OK) return CLI_OK;
-    const sluice_error *const error = sluice_last_error();
-    return cli_fail(CLI_FAILED, "%s: %s%s%s", path, error->what, error->hint[0] ? "; " : "",
-                    error->hint);
+    return status == SLUICE_OK ? CLI_OK : cli_report_of(path);
 }
 
 /* ---- numbers that are given must be the file's ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule_tools.h -- what `sluice check` and `sluice simulate` share. */
+/* schedule_tools.h -- what `sluice check` and `sluice simulate` share; and, of `sluice split`, too,
+ * objects for scripts. */
 #ifndef SLUICE_CLI_SCHEDULE_TOOLS_H
 #define SLUICE_CLI_SCHEDULE_TOOLS_H
 
@@ -24,10 +25,11 @@ const char *tool_queues_text(const tool_choice *choice);
 
 /* ---- schedule_tools_json.c: objects for scripts ---- */
 
-/* Add to `object` if `*good`, which becomes false on failure. Takes over `value`, which may be
- * NULL.
+/* Add to `object`; `*good` becomes false if that fails, or if either is NULL. Takes over `value`.
  */
 void json_add(json_t *object, bool *good, const char *key, json_t *value);
+/* The same at the end of a list. */
+void json_append(json_t *list, bool *good, json_t *value);
 /* An object with the schedule's name and numbers, and the transport. NULL: no memory. */
 json_t *json_of_program(const sluice_program *program, const tool_choice *choice);
 /* Print `object` (NULL: no memory) as a line or more, and release it. */

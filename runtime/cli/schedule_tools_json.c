@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule_tools_json.c -- what `sluice check` and `sluice simulate` print for scripts. */
+/* schedule_tools_json.c -- objects that commands print for scripts. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +8,10 @@
 void json_add(json_t *object, bool *good, const char *key, json_t *value) {
     /* This function of jansson takes over the value, accepts NULL, and returns the failure. */
     *good = json_object_set_new(object, key, value) == 0 && *good;
+}
+
+void json_append(json_t *list, bool *good, json_t *value) {
+    *good = json_array_append_new(list, value) == 0 && *good; /* takes over the value, too */
 }
 
 json_t *json_of_program(const sluice_program *program, const tool_choice *choice) {

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* simulate_csv.c -- `sluice simulate --csv`: what was planned, as a schedule that runs as it is. */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "simulate_report.h"
 
 int simulate_take_csv(void *field, const cli_option *option, const char *name, const char *text) {
-    const size_t length = strlen(text);
-    if (length < 5 || strcmp(text + length - 4, ".csv") != 0)
+    if (!cli_ends_in(text, ".csv"))
         return cli_fail(CLI_USAGE, "%s is '%s'; give a file that ends in .csv", name, text);
     return cli_take_text(field, option, name, text);
 }
@@ -22,21 +17,13 @@ int simulate_check_csv(const simulate_options *options) {
     return cli_check_writable(options->csv);
 }
 
-static int write_text(const char *path, const char *text) {
-    FILE *const file = fopen(path, "w");
-    if (!file) return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
-    const bool written = fputs(text, file) >= 0;
-    if (fclose(file) == 0 && written) return CLI_OK;
-    return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
-}
-
 int simulate_write_csv(const simulate_options *options, const sluice_program *program) {
     sluice_schedule *named = NULL;
     char *text             = NULL;
     if (!options->csv) return CLI_OK;
     CLI_TRY(cli_report(sluice_program_schedule(&named, program)));
     int failed = cli_report(sluice_schedule_print(&text, named));
-    if (!failed) failed = write_text(options->csv, text);
+    if (!failed) failed = cli_write_text(options->csv, text);
     sluice_text_free(text);
     sluice_schedule_free(named);
     return failed;

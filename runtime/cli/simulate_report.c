@@ -130,7 +130,7 @@ static void add_ranks(json_t *object, bool *good, const char *key,
                       rank_number *number) {
     json_t *const list = json_array();
     for (int r = 0; r < simulation->ranks; r++)
-        *good = json_array_append_new(list, number(simulation, program, r)) == 0 && *good;
+        json_append(list, good, number(simulation, program, r));
     json_add(object, good, key, list);
 }
 

@@ -117,7 +117,7 @@ static json_t *meanwhile(const sluice_gap *gap, bool *good, const sluice_program
         char words[WORDS];
         if (lasts(simulation, gap->peer, n) <= 0) continue;
         describe(words, program, gap->peer, n);
-        *good = json_array_append_new(list, json_string(words)) == 0 && *good;
+        json_append(list, good, json_string(words));
     }
     return list;
 }
@@ -164,9 +164,7 @@ int simulate_add_why(json_t *object, bool *good, const simulate_options *options
     json_t *const why = json_object(), *const list = json_array();
     add_up(totals, gaps, count);
     for (int g = 0; g < count; g++)
-        *good = json_array_append_new(
-                    list, json_of_gap(&gaps[g], good, options->why, program, simulation)) == 0 &&
-                *good;
+        json_append(list, good, json_of_gap(&gaps[g], good, options->why, program, simulation));
     sluice_gaps_free(gaps);
     json_add(why, good, "rank", json_integer(options->why));
     json_add(why, good, "gaps", list);

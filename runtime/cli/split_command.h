@@ -37,6 +37,9 @@ typedef struct split_job {
     sluice_split_result *result;
 } split_job;
 
+/* The words of --objective, in the order of the enum; ends with NULL (command_split.c). */
+extern const char *const split_objectives[];
+
 /* split_report.c */
 void split_print(const split_job *job);
 /* "12.3 ms", "34.1 MiB", "1.2 M": a value of the objective. */

@@ -27,6 +27,12 @@ static int parse_layout(sluice_split *out, const char *text, const sluice_profil
                     out->stages, stages);
 }
 
+int cli_check_stages(int stages, int layers, const char *name) {
+    if (stages <= layers) return CLI_OK;
+    return cli_fail(CLI_USAGE, "%d stages are more than the %d layers of %s; name at most %d",
+                    stages, layers, name, layers);
+}
+
 int cli_check_split(const char *split, const char *layout) {
     if (!split || !layout) return CLI_OK;
     return cli_fail(CLI_USAGE, "--split and --layout both say what stages have; name one of them");

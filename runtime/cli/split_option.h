@@ -5,7 +5,9 @@
 
 #include "cli.h"
 
-/* Refuse both at once. */
+/* Refuse more stages than `name` has layers. */
+int cli_check_stages(int stages, int layers, const char *name);
+/* Refuse --split and --layout at once. */
 int cli_check_split(const char *split, const char *layout);
 /* `*out` gets the split that one of the texts writes, of these layers; it stays unchanged if both
  * are NULL. Release it with free(). */

@@ -3,7 +3,6 @@
  * against the limits. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "split_command.h"
 
@@ -45,19 +44,13 @@ static void fill_memory(const picture *p, const sluice_split_result *r) {
     }
 }
 
-/* A path's file. */
-static const char *last_of(const char *path) {
-    const char *const slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static int draw(char **out, const split_job *job, const picture *p) {
     const sluice_split_result *const r = job->result;
     char title[256], line[64];
     const bool timed = job->options->objective == SLUICE_OBJECTIVE_TIME;
     snprintf(title, sizeof title, "%s%s%s: %d layers in %d stages on %d ranks, %s",
-             last_of(job->options->subject), job->devices ? " on " : "",
-             job->devices ? last_of(job->options->devices) : "", r->layer_count, r->stages,
+             cli_last_of(job->options->subject), job->devices ? " on " : "",
+             job->devices ? cli_last_of(job->options->devices) : "", r->layer_count, r->stages,
              r->ranks, sluice_schedule_name(job->schedule));
     snprintf(line, sizeof line, "bound %s", split_seconds(r->bound).text);
     const sluice_bar_panel panels[] = {
@@ -77,15 +70,6 @@ static int draw(char **out, const split_job *job, const picture *p) {
     return cli_report(sluice_bars_svg(out, title, panels, 2));
 }
 
-static int write_text(const char *path, const char *text) {
-    FILE *const file = fopen(path, "w");
-    if (!file) return cli_fail(CLI_FAILED, "'%s' cannot be written; name another file", path);
-    const bool written = fputs(text, file) >= 0;
-    if (fclose(file) == 0 && written) return CLI_OK;
-    (void)remove(path); /* half a picture */
-    return cli_fail(CLI_FAILED, "'%s' cannot be written; free disk space", path);
-}
-
 int split_write_svg(const split_job *job) {
     const size_t ranks = (size_t)job->result->ranks, stages = (size_t)job->result->stages;
     picture p  = {calloc(ranks, sizeof *p.time), calloc(ranks, sizeof *p.memory),
@@ -98,7 +82,7 @@ int split_write_svg(const split_job *job) {
         failed = draw(&text, job, &p);
     } else
         failed = cli_fail(CLI_FAILED, "host memory exhausted");
-    if (!failed) failed = write_text(job->options->svg, text);
+    if (!failed) failed = cli_write_text(job->options->svg, text);
     sluice_text_free(text);
     free(p.time);
     free(p.memory);

@@ -41,6 +41,12 @@ int cli_report_or(sluice_status status, const char *hint) {
                     hint[0] != '\0' ? "; " : "", hint);
 }
 
+int cli_report_of(const char *name) {
+    const sluice_error *const error = sluice_last_error();
+    return cli_fail(CLI_FAILED, "%s: %s%s%s", name, error->what, error->hint[0] ? "; " : "",
+                    error->hint);
+}
+
 int cli_report(sluice_status status) {
     return cli_report_or(status, "");
 }
@@ -62,4 +68,8 @@ int cli_cores(void) {
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
     return CPU_COUNT(&set);
+}
+
+int cli_usual_ranks(void) {
+    return cli_cores() >= 2 ? 2 : 1;
 }

@@ -99,20 +99,19 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
 
 const cli_command_line command_train_line = {CLI_TRAIN, tables};
 
-static const train_options defaults = {
-    .model      = CLI_MODEL,
-    .schedule   = {.name = "1f1b"},
-    .out        = "sluice-out",
-    .batch      = 16,
-    .eval_every = 100,
-    .warmup     = -1,
-    .lr         = -1,
-    .min_lr     = -1,
-    .clip       = 1,
-    .decay      = SLUICE_DECAY_COSINE,
-    .optimizer  = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1},
-    .seed       = 1,
-    .timeout    = 600};
+static const train_options defaults = {.model      = CLI_MODEL,
+                                       .schedule   = {.name = "1f1b"},
+                                       .out        = "sluice-out",
+                                       .batch      = 16,
+                                       .eval_every = 100,
+                                       .warmup     = -1,
+                                       .lr         = -1,
+                                       .min_lr     = -1,
+                                       .clip       = 1,
+                                       .decay      = SLUICE_DECAY_COSINE,
+                                       .optimizer  = TRAIN_OPTIMIZER_INIT,
+                                       .seed       = 1,
+                                       .timeout    = 600};
 
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv) {
     cli_strays strays;

@@ -12,7 +12,7 @@ static int settle_ranks(train_options *o) {
     CLI_TRY(cli_check_split(o->costs.split, o->costs.layout));
     if (!schedule->ranks && !schedule->stages && !cli_is_file(schedule->name))
         CLI_TRY(cli_stages_of_split(&schedule->stages, o->costs.split, o->costs.layout));
-    return cli_settle_ranks(schedule, cli_cores() >= 2 ? 2 : 1);
+    return cli_settle_ranks(schedule, cli_usual_ranks());
 }
 
 /* Virtual devices take costs, others train: refuse options of the other kind. */

@@ -139,8 +139,7 @@ int train_virtual(const train_options *options) {
     virtual_run run = {.options = options, .talks = !options->quiet && !options->json};
     int failed      = prepare(&run);
     if (!failed) failed = run_all(&run);
-    if (run.log && fclose(run.log) != 0 && !failed)
-        failed = cli_fail(CLI_FAILED, "the log cannot be written; free disk space and run again");
+    failed = train_close_log(run.log, failed);
     sluice_pipeline_close(run.pipeline);
     sluice_model_free(run.model);
     given_costs_free(&run.costs);

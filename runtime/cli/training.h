@@ -10,13 +10,16 @@
 /* ---- options (train_options.c, train_settle.c): 0 or NULL: not given ----
  */
 
-/* The optimizer: its options on the command line, -1 where one is not given, and the resulting
- * configuration. */
+/* The optimizer: its options on the command line, and the resulting configuration. */
 typedef struct train_optimizer {
     const sluice_optimizer_kind *kind;
     double betas[2], momentum, weight_decay;
     void *config; /* the kind's configuration; release with free() */
 } train_optimizer;
+
+/* No option is given. */
+#define TRAIN_OPTIMIZER_INIT                                                                       \
+    { .betas = {-1, -1}, .momentum = -1, .weight_decay = -1 }
 
 typedef struct train_options {
     cli_texts data;
@@ -150,6 +153,8 @@ int train_prepare_out(const char *out, bool *made);
 int train_open_log(FILE **log, const train_options *options);
 /* Write one JSON object on a line of each file that is not NULL. */
 int train_log_step(FILE *log, FILE *copy, const train_step *step);
+/* Close the log, unless it is NULL; returns `failed`, the exit status so far, or that of this. */
+int train_close_log(FILE *log, int failed);
 
 /* Read --init into the pipeline, which must have exactly the model's parameters. */
 int train_load_weights(const train_problem *problem, const char *path);

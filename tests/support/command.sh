@@ -23,3 +23,40 @@ refuse() {
 has() {
     grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 800 "$1")"
 }
+
+# run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
+run() {
+    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+    [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
+}
+
+# prints TEXT: the last output contains it.
+prints() {
+    has stdout.txt "$1"
+}
+
+# json EXPRESSION EXPECTED: of the object printed last, called o.
+json() {
+    local got
+    got=$(python3 -c "import json; o = json.load(open('stdout.txt')); print($1)" 2>&1)
+    [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
+}
+
+# makespan [DIVISOR]: of the object that simulate --json prints, on standard input.
+makespan() {
+    sed -n 's/^  "makespan": \([0-9.]*\),$/\1/p' | awk -v d="${1:-1}" '{printf "%g", $1 / d}'
+}
+
+# ranks KEY: a list of whole numbers of the same object, with a space between them.
+ranks() {
+    sed -n "/\"$1\"/,/]/p" | grep -o '[0-9]*' | paste -sd' '
+}
+
+# branches: PipeDream's text of 10 ms, then two branches that no cut divides, of 8 together, then 6.
+branches() {
+    local n forward backward
+    while read -r n forward backward; do
+        echo "node$n -- Conv2d(3, 64) -- forward_compute_time=$forward.000, backward_compute_time=$backward.000, activation_size=4096.000, parameter_size=400.000"
+    done <<<$'1 4 6\n2 1 2\n3 2 3\n4 2 4'
+    printf '\tnode1 -- node2\n\tnode1 -- node3\n\tnode2 -- node4\n\tnode3 -- node4\n'
+}

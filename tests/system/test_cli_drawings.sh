@@ -73,6 +73,18 @@ refuse 1 "'no/x.svg' cannot be written: No such file or directory; name another 
 "$command" simulate 1f1b -p 2 -m 3 --json >plain.json
 "$command" simulate 1f1b -p 2 -m 3 --json --svg s.svg | cmp -s - plain.json || complain "drawing changes what --json prints"
 
+# ---- a full disk ----
+
+for form in "--svg full.svg" "--trace full.json" "--csv full.csv"; do
+    ln -s /dev/full "${form#* }"
+    # shellcheck disable=SC2086 # an option and its value
+    "$command" simulate 1f1b -p 2 -m 2 $form >/dev/null 2>stderr.txt
+    [ $? -eq 1 ] || complain "$form on a full disk does not exit with 1"
+    [ "$(cat stderr.txt)" = "sluice: '${form#* }' cannot be written: No space left on device; name another file" ] ||
+        complain "$form on a full disk says '$(cat stderr.txt)'"
+    [ -e "${form#* }" ] && complain "$form on a full disk leaves half a file behind"
+done
+
 # ---- training ----
 
 # train NAME OPTION...: a short run with its last step drawn; its output in NAME.txt.

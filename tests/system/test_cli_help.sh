@@ -25,7 +25,7 @@ refuse 2 "--completion is 'fish'; choose one of: bash" help --completion fish
 commands=$(sed -n 's/^  sluice \([a-z]*\) .*/\1/p' all.txt)
 [ "$(wc -w <<<"$commands")" -ge 6 ] || complain "--help lists: $commands"
 
-# complete WORD...: what bash offers for the last word.
+# complete_line WORD...: what bash offers for the last word.
 complete_line() {
     bash -c '. ./sluice.bash; COMP_WORDS=(sluice "$@"); COMP_CWORD=$#; COMPREPLY=(); _sluice; printf "%s\n" "${COMPREPLY[@]}"' _ "$@"
 }

@@ -54,14 +54,7 @@ done
 "$command" train --device virtual --profile q.json --schedule gpipe -p 2 -m 2 >said.txt 2>err.txt || complain "train --device virtual exits with $?: $(cat err.txt)"
 has said.txt "simulated"
 
-# PipeDream's text: 10, then two branches that no cut divides, of 8 together, then 6.
-{
-    for node in "1 4 6" "2 1 2" "3 2 3" "4 2 4"; do
-        read -r n forward backward <<<"$node"
-        echo "node$n -- Conv2d(3, 64) -- forward_compute_time=$forward.000, backward_compute_time=$backward.000, activation_size=4096.000, parameter_size=400.000"
-    done
-    printf '\tnode1 -- node2\n\tnode1 -- node3\n\tnode2 -- node4\n\tnode3 -- node4\n'
-} >graph.txt
+branches >graph.txt
 "$command" simulate gpipe -p 2 -m 1 --profile graph.txt --json >said.txt 2>err.txt || complain "simulate of PipeDream's text exits with $?: $(cat err.txt)"
 has said.txt '"step": 0.024'
 "$command" simulate gpipe -p 2 -m 1 --profile graph.txt >said.txt

@@ -5,24 +5,6 @@
 source=$(realpath "$2")
 cd "$work" || exit 1
 
-# run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
-run() {
-    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
-    [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
-}
-
-# prints TEXT: the last output contains it.
-prints() {
-    has stdout.txt "$1"
-}
-
-# json EXPRESSION EXPECTED: of the object printed last, called o.
-json() {
-    local got
-    got=$(python3 -c "import json; o = json.load(open('stdout.txt')); print($1)" 2>&1)
-    [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
-}
-
 # ---- check: proofs ----
 
 run check 1f1b -p 4 -m 8
@@ -68,7 +50,7 @@ for schedule in interleaved zbv dualpipev; do
 done
 refuse 2 "--csv is 'all'; choose one of: compute, comms" schedule 1f1b -p 2 -m 2 --csv=all
 
-# ---- check: mistakes ----
+# ---- simulate: what is planned, as a file ----
 
 # What was planned under costs runs as it is: the same time, the same sends outstanding.
 run simulate interleaved -p 4 -m 8 --costs 5,1,1 --csv planned.csv --json
@@ -88,6 +70,8 @@ for transport in local nccl; do
     refuse 2 "the costs add up to more than 1.79769e+308, the largest number, when rank 0 runs 0F1; give smaller costs, or faster links" simulate zbv -p 2 -m 4 --costs 1e308,1e308,1e308 --transport $transport
 done
 refuse 2 "--csv is 'plan.txt'; give a file that ends in .csv" simulate 1f1b -p 2 -m 2 --csv plan.txt
+
+# ---- check: mistakes ----
 
 printf '0F0,0F1,0B0,0B1\n1F0,1F1,1B1,1B0\n' >mine.csv
 run check mine.csv

@@ -5,20 +5,6 @@
 examples=$(realpath "$2")/examples
 cd "$work" || exit 1
 
-# run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
-run() {
-    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
-    [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
-}
-prints() {
-    has stdout.txt "$1"
-}
-# json EXPRESSION EXPECTED: of the object printed last, called o.
-json() {
-    local got
-    got=$(python3 -c "import json; o = json.load(open('stdout.txt')); print($1)" 2>&1)
-    [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
-}
 # chain FILE MS...: PipeDream's text of nodes in a row that take so long.
 chain() {
     local file=$1 n=0
@@ -55,13 +41,7 @@ prints "equal layers            15 ms    +36.4 %"
 prints "no layout (Megatron-LM): layer 0 ('node1') is neither an embedding nor part of a block"
 
 # Two branches are one layer, whose name says so; 10 and 14 ms.
-{
-    for node in "1 4 6" "2 1 2" "3 2 3" "4 2 4"; do
-        read -r n forward backward <<<"$node"
-        echo "node$n -- Conv2d(3, 64) -- forward_compute_time=$forward.000, backward_compute_time=$backward.000, activation_size=4096.000, parameter_size=400.000"
-    done
-    printf '\tnode1 -- node2\n\tnode1 -- node3\n\tnode2 -- node4\n\tnode3 -- node4\n'
-} >graph.txt
+branches >graph.txt
 run split graph.txt -p 2
 prints "node2..node4"
 prints "the slowest rank takes 14 ms, proven best"

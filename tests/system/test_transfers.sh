@@ -1,20 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # test_transfers.sh COMMAND ROOT -- the tables of docs/transfers.md agree with `sluice simulate`.
-set -u
-command=$1
+. "$(dirname "$0")/../support/command.sh"
 docs=$2/docs/transfers.md
-. "$2/tests/support/complain.sh"
 
 simulate() { "$command" simulate "$@" --json; }
-makespan() { sed -n 's/^  "makespan": \([0-9.]*\),$/\1/p' | awk '{printf "%g", $1}'; }
-hold() { grep -qF "$1" "$docs" || complain "docs/transfers.md has no row $1"; }
 
 sends() { # sends "TITLE" ARGUMENT...: makespan and sends outstanding
     local title=$1 out
     shift
     out=$(simulate "$@" -p 4 -m 16)
-    hold "| $title | $(makespan <<<"$out") | $(sed -n '/"peak_sends"/,/]/p' <<<"$out" | grep -o '[0-9]*' | paste -sd' ') |"
+    has "$docs" "| $title | $(makespan <<<"$out") | $(ranks "peak_sends" <<<"$out") |"
 }
 queues() { # queues SCHEDULE COSTS: makespans over a queue for each boundary, and for each rank
     local row="| $1 | $2 |" link transport cell
@@ -25,7 +21,7 @@ queues() { # queues SCHEDULE COSTS: makespans over a queue for each boundary, an
         done
         row="$row $cell |"
     done
-    hold "$row"
+    has "$docs" "$row"
 }
 
 for name in gpipe 1f1b interleaved dualpipev; do
