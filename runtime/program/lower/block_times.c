@@ -7,7 +7,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/lower/lowered.h"
+#include "runtime/program/compiled.h"
 #include "runtime/program/simulate/simulator.h"
 
 typedef struct clockwork {
