@@ -18,6 +18,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/bisect.h"
 #include "runtime/program/lower/block_times.h"
 
 enum { MIN_OUTSTANDING = 2 };
@@ -60,19 +61,6 @@ static void end_before(sluice__post *send, int block) {
     if (block < send->until) send->until = block;
 }
 
-/* The first block that begins at `time` or later. */
-static int first_block(const sluice__rank_links *links, const double *begin, double time) {
-    int low = 0, high = links->block_count;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (begin[middle] < time)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void end_by_time(const sends *all, const sluice__wiring *wiring,
                         const sluice__block_times *times, int r) {
     for (int q = 0; q < wiring->ranks; q++)
@@ -80,7 +68,8 @@ static void end_by_time(const sends *all, const sluice__wiring *wiring,
             sluice__post *const send = &all->links->posts[all->posts[k]];
             const double end = *sluice__arrival(times, wiring, send->edge, send->microbatch);
             const int few    = block_of_send(all, q, k + MIN_OUTSTANDING);
-            const int first  = first_block(all->links, times->rank[r].begin, end);
+            const int first =
+                sluice__first_later(times->rank[r].begin, all->links->block_count, end, true);
             end_before(send, isinf(end) || first < few ? few : first);
         }
 }

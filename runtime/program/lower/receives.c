@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* receives.c -- receives that are posted when their sends are, so that transfers take the time of
  * their links and no more. */
+#include "runtime/program/bisect.h"
 #include "runtime/program/lower/block_times.h"
-
-/* The block that the rank has come to at `time`. */
-static int block_at(const sluice__rank_links *rank, const double *end, double time) {
-    int low = 0, high = rank->block_count;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (end[middle] <= time)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
 
 void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wiring,
                              const sluice__block_times *times) {
@@ -26,7 +14,8 @@ void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wi
             const int producer = *sluice__block_of(wiring, sluice__is_backward(edge->payload),
                                                    edge->producer, post->microbatch);
             const double sent  = times->rank[post->peer].end[producer];
-            const int at       = block_at(&ranks[r], times->rank[r].end, sent);
+            const int at =
+                sluice__first_later(times->rank[r].end, ranks[r].block_count, sent, false);
             if (at < post->at) post->at = at;
         }
 }
