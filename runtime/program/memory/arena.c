@@ -15,8 +15,8 @@
  *      |  |  masters, one for each value                                       |  parameters
  *      0  +--------------------------------------------------------------------+
  *
- * Transient buffers are placed by their lifetimes (placement.c). An instruction's slots are ranges
- * of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
+ * Transient buffers are placed by their lifetimes (base/placement.c). An instruction's slots are
+ * ranges of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
  */
 #include <assert.h>
 
