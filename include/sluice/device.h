@@ -111,7 +111,8 @@ typedef struct sluice_device_rates {
     double flops_per_s, bytes_per_s;    /* of layers */
     double latency_s, link_bytes_per_s; /* of links between its ranks */
 } sluice_device_rates;
-/* `device` is a kind, or a device of that kind by name. E_ARGUMENT lists the kinds. */
+/* `device` is a kind, or a device of that kind by name. E_ARGUMENT lists the kinds; E_UNSUPPORTED:
+ * there is no such precision. */
 SLUICE_API sluice_status sluice_device_rates_of(sluice_device_rates *out, const char *device,
                                                 sluice_precision precision);
 /* The kinds whose rates are known: static storage; NULL: there are fewer. */

@@ -117,7 +117,6 @@ typedef struct sluice_instruction {
     uint8_t kind;   /* a sluice_instruction_kind */
     bool sends : 1; /* a send rather than a receive */
 
-    bool signals : 1;    /* a post comes `after` this one */
     bool recomputed : 1; /* of F: it saves nothing; a recompute before the backward does */
     bool first_input : 1, first_weight : 1; /* first_write for gradients by B or I, by B or W */
 

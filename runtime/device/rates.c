@@ -25,6 +25,8 @@ const char *sluice_device_rates_kind(int index) {
 sluice_status sluice_device_rates_of(sluice_device_rates *out, const char *device,
                                      sluice_precision precision) {
     const size_t length = strcspn(device, ":"); /* in front of which of them */
+    if ((int)precision < 0 || (int)precision >= SLUICE_PRECISIONS)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "precision %d does not exist", (int)precision);
     for (size_t k = 0; k < KINDS; k++) {
         if (strlen(table[k].kind) != length || strncmp(table[k].kind, device, length) != 0)
             continue;

@@ -39,6 +39,23 @@ bool sluice_instruction_computes(sluice_instruction_kind kind) {
     return sluice__is_compute(&(sluice_instruction){.kind = (uint8_t)kind});
 }
 
+static const sluice_instruction_kind runs[] = {
+    [SLUICE_ACTION_F] = SLUICE_INSTRUCTION_FORWARD,
+    [SLUICE_ACTION_B] = SLUICE_INSTRUCTION_BACKWARD,
+    [SLUICE_ACTION_I] = SLUICE_INSTRUCTION_BACKWARD_INPUT,
+    [SLUICE_ACTION_W] = SLUICE_INSTRUCTION_BACKWARD_WEIGHT,
+};
+
+sluice_instruction_kind sluice__compute_kind(sluice_action_kind kind) {
+    return runs[kind];
+}
+
+sluice_action_kind sluice__action_run_by(sluice_instruction_kind kind) {
+    for (int action = SLUICE_ACTION_B; action <= SLUICE_ACTION_W; action++)
+        if (runs[action] == kind) return (sluice_action_kind)action;
+    return SLUICE_ACTION_F; /* a recompute, too */
+}
+
 const char *sluice_memory_kind_name(int kind) {
     static const char *const names[SLUICE_MEMORY_KINDS] = {
         [SLUICE_ROLE_INPUT]           = "stage inputs",

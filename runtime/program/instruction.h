@@ -14,6 +14,10 @@ static inline bool sluice__is_post(const sluice_instruction *at) {
     return at->kind == SLUICE_INSTRUCTION_POST_SEND || at->kind == SLUICE_INSTRUCTION_POST_RECEIVE;
 }
 
+/* The instruction that runs an action that computes; the action that a compute instruction runs. */
+sluice_instruction_kind sluice__compute_kind(sluice_action_kind kind);
+sluice_action_kind sluice__action_run_by(sluice_instruction_kind kind);
+
 /* Bytes that the description of any instruction fits into. */
 enum { SLUICE__WORDS = 96 };
 

@@ -12,19 +12,6 @@ typedef struct naming {
     int due;   /* stages that are complete and not named yet */
 } naming;
 
-static sluice_action_kind compute_kind(sluice_instruction_kind kind) {
-    switch (kind) {
-    case SLUICE_INSTRUCTION_BACKWARD:
-        return SLUICE_ACTION_B;
-    case SLUICE_INSTRUCTION_BACKWARD_INPUT:
-        return SLUICE_ACTION_I;
-    case SLUICE_INSTRUCTION_BACKWARD_WEIGHT:
-        return SLUICE_ACTION_W;
-    default:
-        return SLUICE_ACTION_F;
-    }
-}
-
 /* IDLE: the wait for a receive, which has no name. */
 static sluice_action_kind transfer_kind(const sluice_instruction *at) {
     const bool back = sluice__is_backward((sluice_payload)at->payload);
@@ -48,7 +35,7 @@ static void add(naming *to, sluice_action_kind kind, const sluice_instruction *a
 }
 
 static void add_compute(naming *to, const sluice_instruction *at) {
-    add(to, compute_kind(at->kind), at, at->group);
+    add(to, sluice__action_run_by(at->kind), at, at->group);
     if (at->kind == SLUICE_INSTRUCTION_BACKWARD || at->kind == SLUICE_INSTRUCTION_BACKWARD_WEIGHT)
         to->due += --to->left[at->stage] == 0;
 }

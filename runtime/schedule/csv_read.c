@@ -13,6 +13,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/schedule/action_kinds.h"
 #include "runtime/schedule/csv.h"
 #include "runtime/schedule/generators.h"
 #include "runtime/schedule/keys.h"
@@ -110,10 +111,6 @@ static sluice_status read_kind(reader *in, sluice_action_kind *out) {
     return SLUICE_OK;
 }
 
-static bool is_compute(sluice_action_kind kind) {
-    return kind <= SLUICE_ACTION_W;
-}
-
 /* ---- what was seen ---- */
 
 /* What is known about a stage: its line, and flags. */
@@ -147,7 +144,7 @@ static sluice_status check_stage_state(const reader *in, size_t start, const slu
         *known |= REDUCTION_WAITED;
         return SLUICE_OK;
     default:
-        if (!is_compute(action->kind)) return SLUICE_OK;
+        if (!sluice__action_computes(action->kind)) return SLUICE_OK;
         if (*known & RESHARDED) return refuse(in, start, "stage %d used after it was resharded", s);
         if (*known & REDUCED && action->kind != SLUICE_ACTION_F)
             return refuse(in, start, "a backward of stage %d after its gradients were reduced", s);
@@ -206,7 +203,7 @@ static sluice_status read_action(reader *in, int group) {
     SLUICE__TRY(read_kind(in, &action.kind));
     if (sluice__action_has_microbatch(action.kind))
         SLUICE__TRY(read_number(in, &action.microbatch));
-    if (group > 0 && !is_compute(action.kind))
+    if (group > 0 && !sluice__action_computes(action.kind))
         return refuse(in, start, "%s in an overlap group", sluice_action_name(action.kind));
     SLUICE__TRY(check_seen(in, start, &action));
     return add_action(in, action);

@@ -13,9 +13,6 @@ enum { SLUICE__MAX_NUMBER = 1 << 20 };
 /* The last row of SLUICE_ACTION_MAP. */
 enum { SLUICE__LAST_ACTION = SLUICE_ACTION_WAIT_REDUCE_GRAD };
 
-/* F, B, I, W, transfers, and waits for sends. */
-bool sluice__action_has_microbatch(sluice_action_kind kind);
-
 /* A generator's input: the options, checked, with the schedule's defaults filled in. */
 typedef struct sluice__shape {
     int p, v, m;

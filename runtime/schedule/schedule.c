@@ -7,6 +7,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/schedule/action_kinds.h"
 
 struct sluice_schedule {
     char *name;
@@ -40,28 +41,12 @@ void sluice_schedule_free(sluice_schedule *schedule) {
 
 /* ---- what a list may contain ---- */
 
-static bool is_compute(sluice_action_kind kind) {
-    return kind >= SLUICE_ACTION_F && kind <= SLUICE_ACTION_W;
-}
-
-static bool is_transfer(sluice_action_kind kind) {
-    return kind >= SLUICE_ACTION_SEND_F && kind <= SLUICE_ACTION_RECV_B;
-}
-
-static bool waits_for_send(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_WAIT_SEND_F || kind == SLUICE_ACTION_WAIT_SEND_B;
-}
-
-bool sluice__action_has_microbatch(sluice_action_kind kind) {
-    return is_compute(kind) || is_transfer(kind) || waits_for_send(kind);
-}
-
 static sluice_status check_action(const sluice_action *action, int r, int a) {
     const int kind = (int)action->kind;
     if (kind < SLUICE_ACTION_IDLE || kind > SLUICE__LAST_ACTION)
         return sluice__fail(SLUICE_E_ARGUMENT, "rank %d, action %d: there is no kind %d", r, a,
                             kind);
-    if (action->group > 0 && !is_compute(action->kind))
+    if (action->group > 0 && !sluice__action_computes(action->kind))
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "rank %d, action %d: only F, B, I and W can be in an overlap group", r,
                             a);
@@ -98,7 +83,8 @@ static sluice_status take_list(sluice_schedule *schedule, int r) {
         if (action->microbatch >= schedule->microbatches)
             schedule->microbatches = action->microbatch + 1;
         schedule->trains |= action->kind >= SLUICE_ACTION_B && action->kind <= SLUICE_ACTION_W;
-        schedule->communicates |= is_transfer(action->kind) || waits_for_send(action->kind);
+        schedule->communicates |=
+            sluice__action_transfers(action->kind) || sluice__action_waits_for_send(action->kind);
     }
     /* In the text form a row of one idle step is an empty row. */
     if (schedule->counts[r] == 1 && list[0].kind == SLUICE_ACTION_IDLE) schedule->counts[r] = 0;

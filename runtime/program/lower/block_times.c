@@ -7,7 +7,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/program/lower/lowered.h"
+#include "runtime/program/compiled.h"
 #include "runtime/program/simulate/simulator.h"
 
 typedef struct clockwork {
@@ -187,18 +187,6 @@ out:
     sluice__free(clocks.runnable);
     sluice__free(clocks.queued);
     return status;
-}
-
-int sluice__count_below(const double *times, int count, double limit) {
-    int low = 0, high = count;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (times[middle] < limit)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 void sluice__block_times_free(sluice__block_times *times, int ranks) {

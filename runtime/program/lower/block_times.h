@@ -42,9 +42,6 @@ static inline int sluice__unit_time(sluice_action_kind kind) {
     return kind == SLUICE_ACTION_B ? 2 : 1;
 }
 
-/* How many of the first `count` ascending times come before `limit`. */
-int sluice__count_below(const double *times, int count, double limit);
-
 /* ---- decisions by these times ---- */
 
 /* Move receives that would be posted later than their sends to before the block at which their rank

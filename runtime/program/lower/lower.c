@@ -74,19 +74,6 @@ static sluice_status find_slot_buffer(lowering *at, int *buffer, const sluice_in
 
 /* ---- compute ---- */
 
-sluice_instruction_kind sluice__compute_kind(sluice_action_kind kind) {
-    switch (kind) {
-    case SLUICE_ACTION_B:
-        return SLUICE_INSTRUCTION_BACKWARD;
-    case SLUICE_ACTION_I:
-        return SLUICE_INSTRUCTION_BACKWARD_INPUT;
-    case SLUICE_ACTION_W:
-        return SLUICE_INSTRUCTION_BACKWARD_WEIGHT;
-    default:
-        return SLUICE_INSTRUCTION_FORWARD;
-    }
-}
-
 /* The first write of a step stores, the others accumulate. */
 static void mark_first(lowering *at, sluice_instruction *instruction) {
     const sluice_instruction_kind kind = instruction->kind;

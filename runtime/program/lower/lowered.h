@@ -48,8 +48,6 @@ sluice_status sluice__add_wait(sluice__lowered *out, int posted);
  * E_HOST_MEMORY. */
 sluice_status sluice__lower_rank(sluice__lowered *out, const sluice_program *program,
                                  const sluice__rank_links *links, int rank);
-/* The instruction that runs an action that computes. */
-sluice_instruction_kind sluice__compute_kind(sluice_action_kind kind);
 
 /* ---- lower_update.c ---- */
 /* Append what follows the drain of the step's transfers. E_HOST_MEMORY. */

@@ -19,10 +19,8 @@ static bool is_backward(sluice_action_kind kind) {
 }
 
 static int *sent_of(const sluice__wiring *wiring, const sluice_action *action) {
-    return &wiring->sent[((size_t)is_backward(action->kind) * (size_t)wiring->stages +
-                          (size_t)action->stage) *
-                             (size_t)wiring->microbatches +
-                         (size_t)action->microbatch];
+    return &wiring->sent[sluice__wiring_at(wiring, is_backward(action->kind), action->stage,
+                                           action->microbatch)];
 }
 
 void sluice__note_send(const sluice__wiring *wiring, const sluice_action *action, int first) {

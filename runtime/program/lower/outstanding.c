@@ -18,6 +18,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/bisect.h"
 #include "runtime/program/lower/block_times.h"
 
 enum { MIN_OUTSTANDING = 2 };
@@ -68,7 +69,7 @@ static void end_by_time(const sends *all, const sluice__wiring *wiring,
             const double end = *sluice__arrival(times, wiring, send->edge, send->microbatch);
             const int few    = block_of_send(all, q, k + MIN_OUTSTANDING);
             const int first =
-                sluice__count_below(times->rank[r].begin, all->links->block_count, end);
+                sluice__first_later(times->rank[r].begin, all->links->block_count, end, true);
             end_before(send, isinf(end) || first < few ? few : first);
         }
 }

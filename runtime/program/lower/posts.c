@@ -5,16 +5,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/program/compiled.h"
-
-static bool is_compute(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_F || kind == SLUICE_ACTION_B || kind == SLUICE_ACTION_I ||
-           kind == SLUICE_ACTION_W;
-}
-
-static bool is_transfer(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_SEND_F || kind == SLUICE_ACTION_RECV_F ||
-           kind == SLUICE_ACTION_SEND_B || kind == SLUICE_ACTION_RECV_B;
-}
+#include "runtime/schedule/action_kinds.h"
 
 static sluice_status check_microbatch(const sluice_action *action, int rank) {
     if (action->microbatch >= 0) return SLUICE_OK;
@@ -28,7 +19,7 @@ static sluice_status take_actions(sluice__rank_links *rank, const sluice_action 
     SLUICE__TRY(sluice__alloc(&rank->actions, (size_t)count, sizeof *rank->actions));
     SLUICE__TRY(sluice__alloc(&rank->blocks, (size_t)count, sizeof *rank->blocks));
     for (int k = 0; k < count; k++) {
-        if (!is_compute(list[k].kind)) continue;
+        if (!sluice__action_computes(list[k].kind)) continue;
         SLUICE__TRY(check_microbatch(&list[k], r));
         const int n               = rank->action_count++;
         rank->actions[n]          = list[k];
@@ -67,14 +58,6 @@ typedef struct numbering {
 
 /* ---- schedules that name their transfers ---- */
 
-static bool sends(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_SEND_F || kind == SLUICE_ACTION_SEND_B;
-}
-
-static bool waits(sluice_action_kind kind) {
-    return kind == SLUICE_ACTION_WAIT_SEND_F || kind == SLUICE_ACTION_WAIT_SEND_B;
-}
-
 /* The role of the edges that a named transfer stands for. */
 static sluice_role named_role(sluice_action_kind kind) {
     switch (kind) {
@@ -101,9 +84,9 @@ static sluice_status find_block(int *block, const sluice__wiring *wiring,
     if (edges > 0 && *block >= 0) return SLUICE_OK;
     return sluice__fail(SLUICE_E_SCHEDULE, "%d%s%d of rank %d has no %s", action->stage,
                         sluice_action_name(action->kind), action->microbatch, rank,
-                        edges == 0            ? "other end: the pipeline stops at that stage"
-                        : sends(action->kind) ? "action that produces what it sends"
-                                              : "action that uses what it receives");
+                        edges == 0 ? "other end: the pipeline stops at that stage"
+                        : sluice__action_sends(action->kind) ? "action that produces what it sends"
+                                                             : "action that uses what it receives");
 }
 
 /* Add a post before block `at` for each edge that the action stands for, except edges between
@@ -112,7 +95,7 @@ static sluice_status named_post(sluice__rank_links *rank, int r, const sluice__w
                                 const numbering *numbers, const sluice_action *action, int at) {
     const sluice__edges *edges = wiring->edges;
     const sluice_role role     = named_role(action->kind);
-    const bool is_send         = sends(action->kind);
+    const bool is_send         = sluice__action_sends(action->kind);
     int block;
     SLUICE__TRY(find_block(&block, wiring, action, r));
     for (int k = 0; k < sluice__edge_count(edges, role, action->stage); k++) {
@@ -139,14 +122,14 @@ static sluice_status named_posts(sluice__rank_links *ranks, int r, const sluice_
     int count, computed = 0, block = 0;
     const sluice_action *list = sluice_schedule_list(&count, wiring->schedule, r);
     for (int k = 0; k < count; k++) {
-        if (is_compute(list[k].kind)) computed++;
+        if (sluice__action_computes(list[k].kind)) computed++;
         while (block < ranks[r].block_count && ranks[r].blocks[block].first < computed) block++;
-        if (waits(list[k].kind))
+        if (sluice__action_waits_for_send(list[k].kind))
             SLUICE__TRY(sluice__name_wait(&ranks[r], r, wiring, &list[k], block));
-        if (!is_transfer(list[k].kind)) continue;
+        if (!sluice__action_transfers(list[k].kind)) continue;
         const int posted = ranks[r].post_count;
         SLUICE__TRY(named_post(&ranks[r], r, wiring, numbers, &list[k], block));
-        if (sends(list[k].kind)) sluice__note_send(wiring, &list[k], posted);
+        if (sluice__action_sends(list[k].kind)) sluice__note_send(wiring, &list[k], posted);
     }
     return SLUICE_OK;
 }

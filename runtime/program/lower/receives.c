@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* receives.c -- receives that are posted when their sends are, so that transfers take the time of
  * their links and no more. */
-#include <math.h>
-
+#include "runtime/program/bisect.h"
 #include "runtime/program/lower/block_times.h"
 
 void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wiring,
@@ -15,8 +14,8 @@ void sluice__receive_in_time(sluice__rank_links *ranks, const sluice__wiring *wi
             const int producer = *sluice__block_of(wiring, sluice__is_backward(edge->payload),
                                                    edge->producer, post->microbatch);
             const double sent  = times->rank[post->peer].end[producer];
-            const int at       = sluice__count_below(times->rank[r].end, ranks[r].block_count,
-                                                     nextafter(sent, INFINITY));
+            const int at =
+                sluice__first_later(times->rank[r].end, ranks[r].block_count, sent, false);
             if (at < post->at) post->at = at;
         }
 }

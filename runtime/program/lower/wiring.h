@@ -12,17 +12,22 @@ typedef struct sluice__wiring {
     const sluice__edges *edges;
     int ranks, stages, microbatches;
     /* The block of each F and each B or I on its rank; -1: none. */
-    int *block; /* [backward][stage][microbatch] */
+    int *block; /* [backward][stage][microbatch]: sluice__wiring_at() */
     /* Likewise, where the schedule names its sends (named_waits.c): the index of the first post of
      * each, or what says that it is not sent yet or has been waited for. */
     int *sent;
 } sluice__wiring;
 
+static inline size_t sluice__wiring_at(const sluice__wiring *wiring, bool backward, int stage,
+                                       int microbatch) {
+    return ((size_t)backward * (size_t)wiring->stages + (size_t)stage) *
+               (size_t)wiring->microbatches +
+           (size_t)microbatch;
+}
+
 static inline int *sluice__block_of(const sluice__wiring *wiring, bool backward, int stage,
                                     int microbatch) {
-    return &wiring->block[((size_t)backward * (size_t)wiring->stages + (size_t)stage) *
-                              (size_t)wiring->microbatches +
-                          (size_t)microbatch];
+    return &wiring->block[sluice__wiring_at(wiring, backward, stage, microbatch)];
 }
 
 /* Append a copy. E_HOST_MEMORY. */

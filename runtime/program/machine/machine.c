@@ -60,10 +60,10 @@ out:
 }
 
 void sluice__machine_free(sluice__machine *machine) {
-    for (int r = 0; machine->ranks && r < machine->transfers.ranks; r++)
+    for (int r = 0; machine->ranks && r < machine->transfers.ranks; r++) {
         sluice__free(machine->ranks[r].posts);
-    for (int r = 0; machine->ranks && r < machine->transfers.ranks; r++)
         sluice__free(machine->ranks[r].posted);
+    }
     sluice__free(machine->posted);
     sluice__transfers_free(&machine->transfers);
     sluice__free(machine->ranks);

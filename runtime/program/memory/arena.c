@@ -15,8 +15,8 @@
  *      |  |  masters, one for each value                                       |  parameters
  *      0  +--------------------------------------------------------------------+
  *
- * Transient buffers are placed by their lifetimes (placement.c). An instruction's slots are ranges
- * of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
+ * Transient buffers are placed by their lifetimes (base/placement.c). An instruction's slots are
+ * ranges of the arena (rows.c); a layer's tensors lie inside its stage's buffers (layout.c).
  */
 #include <assert.h>
 
@@ -163,7 +163,6 @@ static sluice_status order_streams(sluice__rank_program *rank) {
         SLUICE__TRY_OUT(sluice__streams_next(&streams, &rank->list[n], n, &after));
         if (rank->list[n].kind == SLUICE_INSTRUCTION_WAIT) continue; /* it has a post instead */
         rank->list[n].after = after;
-        if (after >= 0) rank->list[after].signals = true;
     }
 out:
     sluice__free(streams.touched.list);

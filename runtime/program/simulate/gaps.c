@@ -7,6 +7,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/program/bisect.h"
 #include "runtime/program/compiled.h"
 #include "runtime/program/simulate/charges.h"
 
@@ -76,20 +77,6 @@ static void add_gap(search *all, sluice_gap gap) {
     all->count++;
 }
 
-/* The first of the peer's instructions that ends after `time`. */
-static int find_at(const search *all, int peer, double time) {
-    const double *end = all->simulation->rank[peer].end;
-    int low = 0, high = all->program->rank[peer].count;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (end[middle] > time)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
 /* Find what `gap->peer` runs while it is absent: instructions that take time. */
 static void find_meanwhile(const search *all, sluice_gap *gap) {
     const sluice_rank_times *peer = &all->simulation->rank[gap->peer];
@@ -97,7 +84,8 @@ static void find_meanwhile(const search *all, sluice_gap *gap) {
     const int count               = all->program->rank[gap->peer].count;
     gap->first = gap->last = -1;
     if (gap->absent <= 0) return;
-    for (int n = find_at(all, gap->peer, gap->begin); n < count && peer->begin[n] < until; n++) {
+    for (int n = sluice__first_later(peer->end, count, gap->begin, false);
+         n < count && peer->begin[n] < until; n++) {
         if (peer->end[n] <= peer->begin[n]) continue;
         if (gap->first < 0) gap->first = n;
         gap->last = n;

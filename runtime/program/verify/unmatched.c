@@ -16,23 +16,29 @@ static const sluice_instruction *post_of(const sluice__verifier *v, const sluice
     return at < 0 ? NULL : &v->lists[sends ? queue->from : queue->to][at];
 }
 
+/* In a table of an edge's micro-batches, behind an entry for a tie, whose number is -1. -1: the
+ * post is none over that edge, or of no such micro-batch. */
+static int index_of(const sluice_instruction *post, int edge, int m) {
+    const bool counts =
+        post && post->edge == edge && post->microbatch >= -1 && post->microbatch < m;
+    return counts ? post->microbatch + 1 : -1;
+}
+
 /* Find the first posts over `edge` whose micro-batch the other side does not post. */
 static sluice_status find_alone(alone *found, const sluice__verifier *v, const sluice__queue *queue,
                                 int edge) {
     const int m = v->program->microbatches, count = sluice__queue_length(queue);
-    bool *has;                         /* [sends][m + 1] */
-    const size_t side = (size_t)m + 1; /* a tie's number is -1 */
+    const size_t side = (size_t)m + 1;
+    bool *has; /* [sends][side] */
     SLUICE__TRY(sluice__alloc(&has, 2 * side, sizeof *has));
     for (int k = 0; k < 2 * count; k++) {
-        const sluice_instruction *post = post_of(v, queue, k / 2, k % 2);
-        if (post && post->edge == edge && post->microbatch < m)
-            has[(k % 2 ? side : 0) + (size_t)(post->microbatch + 1)] = true;
+        const int index = index_of(post_of(v, queue, k / 2, k % 2), edge, m);
+        if (index >= 0) has[(k % 2 ? side : 0) + (size_t)index] = true;
     }
     for (int k = 0; k < 2 * count; k++) {
         const sluice_instruction *post = post_of(v, queue, k / 2, k % 2);
-        if (!post || post->edge != edge || post->microbatch >= m ||
-            has[(k % 2 ? 0 : side) + (size_t)(post->microbatch + 1)])
-            continue;
+        const int index                = index_of(post, edge, m);
+        if (index < 0 || has[(k % 2 ? 0 : side) + (size_t)index]) continue;
         const sluice_instruction **const first = k % 2 ? &found->send : &found->receive;
         if (!*first) *first = post;
     }

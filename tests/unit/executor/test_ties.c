@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* test_ties.c -- a parameter tied on three ranks: every holder gets the gradients of all others,
  * and the bits are those of one rank. */
+#include "tests/support/linear_steps.h"
 #include "tests/support/schedule_tools.h"
 
 #include "sluice/model.h"
-#include "sluice/pipeline.h"
 
-enum { WIDTH = 4, HOLDERS = 3, STEPS = 3, SAMPLES = 6, MICROBATCHES = 3 };
+enum { HOLDERS = 3, SAMPLES = 6, MICROBATCHES = 3 };
 
 static sluice_model *make_model(void) {
-    static const sluice_linear_config linear = {.inputs = WIDTH, .outputs = WIDTH};
+    static const sluice_linear_config linear = {.inputs = LINEAR_WIDTH, .outputs = LINEAR_WIDTH};
     sluice_model *model                      = NULL;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {WIDTH}}));
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {LINEAR_WIDTH}}));
     for (int k = 0; k < HOLDERS; k++) {
         char name[32];
         (void)snprintf(name, sizeof name, "linear%d", k);
@@ -22,18 +22,6 @@ static sluice_model *make_model(void) {
     assert_ok(sluice_model_add(model, sluice_layer_squared_error(), NULL, "error"));
     return model;
 }
-
-static sluice_status load(void *context, void *to, int64_t first, int64_t samples) {
-    const int64_t n = *(const int64_t *)context;
-    for (int64_t k = 0; k < samples * WIDTH; k++)
-        ((float *)to)[k] = (float)((5 * (first * WIDTH + k) + 3 * n) % 11) / 11;
-    return SLUICE_OK;
-}
-
-typedef struct outcome {
-    double loss[STEPS], norm[STEPS];
-    uint64_t digest;
-} outcome;
 
 /* Each linear layer on a rank of its own, or all on one. */
 static sluice_pipeline *open_pipeline(const sluice_model *model, const char *name, int ranks) {
@@ -48,19 +36,10 @@ static sluice_pipeline *open_pipeline(const sluice_model *model, const char *nam
     return pipeline;
 }
 
-static outcome train(const char *name, int ranks) {
+static linear_outcome train(const char *name, int ranks) {
     sluice_model *model       = make_model();
     sluice_pipeline *pipeline = open_pipeline(model, name, ranks);
-    outcome out               = {0};
-    for (int64_t n = 0; n < STEPS; n++) {
-        const sluice_batch batch = {
-            SAMPLES, SAMPLES, {{"inputs", load, &n}, {"targets", load, &n}}, 1e-2};
-        sluice_result result = {0};
-        assert_ok(sluice_pipeline_step(&result, pipeline, &batch));
-        out.loss[n] = result.loss;
-        out.norm[n] = result.norm;
-    }
-    assert_ok(sluice_pipeline_digest(&out.digest, pipeline));
+    const linear_outcome out  = take_linear_steps(pipeline, SAMPLES);
     sluice_pipeline_close(pipeline);
     sluice_model_free(model);
     return out;
@@ -69,10 +48,10 @@ static outcome train(const char *name, int ranks) {
 static void three_holders_have_the_bits_of_one(void **state) {
     (void)state;
     static const char *const names[] = {"1f1b", "zb1p"};
-    const outcome one                = train("1f1b", 1);
+    const linear_outcome one         = train("1f1b", 1);
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-        const outcome got = train(names[k], HOLDERS);
-        for (int n = 0; n < STEPS; n++)
+        const linear_outcome got = train(names[k], HOLDERS);
+        for (int n = 0; n < LINEAR_STEPS; n++)
             if (got.loss[n] != one.loss[n] || got.norm[n] != one.norm[n])
                 fail_msg(
                     "a parameter tied on 3 ranks, %s: step %d has loss %.17g, norm %.17g%s; on "

@@ -157,6 +157,8 @@ static void an_estimate_is_work_at_the_rates_of_a_device(void **state) {
     sluice_profile_layer *rows, *flops;
     assert_ok(sluice_device_rates_of(&rates, "cuda:0,1", SLUICE_PRECISION_BF16));
     assert_true(rates.flops_per_s > 1e14);
+    assert_refused(sluice_device_rates_of(&rates, "cuda", (sluice_precision)SLUICE_PRECISIONS),
+                   SLUICE_E_UNSUPPORTED, "precision 3 does not exist");
     assert_refused(sluice_device_rates_of(&rates, "abacus", SLUICE_PRECISION_FP32),
                    SLUICE_E_ARGUMENT, "no rates are known for a device of the kind 'abacus'");
     rates.flops_per_s = 10;

@@ -170,6 +170,11 @@ static void post_after_itself(copy *c) {
     c->lists[0][post].after = post;
 }
 
+static void number_below_ties(copy *c) {
+    const int post               = find_post(c, 1, false, ACTIVATION, 1, 2);
+    c->lists[1][post].microbatch = c->lists[1][find_wait(c, 1, post)].microbatch = -(1 << 30);
+}
+
 static const struct damage {
     const char *name;
     void (*plant)(copy *);
@@ -179,6 +184,8 @@ static const struct damage {
      "instruction * of rank 0 has row 1048576 of slots, which does not exist"},
     {"a slot that does not exist", use_no_slot,
      "instruction * of rank 0 has row -1 of slots, which does not exist"},
+    {"a receive of a micro-batch below 0", number_below_ties,
+     "0SEND_F2 of rank 0 has no receive on rank 1"},
     {"a send is missing", miss_send, "1RECV_F3 of rank 1 has no send on rank 0"},
     {"receives in another order", cross_payloads,
      "transfer 1 from rank 0 to rank 1: the send is 0SEND_F1 (256 bytes), the receive is 1RECV_F2 "

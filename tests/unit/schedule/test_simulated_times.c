@@ -4,25 +4,17 @@
  * of the schedule's actions alone.
  */
 #include "tests/support/action_times.h"
+#include "tests/support/schedule_tools.h"
 #include "tests/support/shape.h"
 
 #include <math.h>
 
 #include "sluice/program.h"
 
-static sluice_program *compile(const shape *of, sluice_queues queues) {
-    sluice_schedule *const schedule = generate(of);
-    sluice_program *program         = NULL;
-    sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
-    settings.queues                 = queues;
-    assert_ok(sluice_program_compile(&program, schedule, NULL, NULL, &settings));
-    sluice_schedule_free(schedule);
-    return program;
-}
-
 /* With unit costs. */
-static sluice_program *simulate(sluice_simulation **out, const shape *of, sluice_queues queues) {
-    sluice_program *const program = compile(of, queues);
+static sluice_program *simulate_shape(sluice_simulation **out, const shape *of,
+                                      sluice_queues queues) {
+    sluice_program *const program = compile_over(generate(of), queues);
     sluice_cost unit[MAX_RANKS];
     for (int s = 0; s < MAX_RANKS; s++) unit[s] = (sluice_cost){1, 1, 1};
     const sluice_simulation_costs costs = {.stages = unit};
@@ -36,7 +28,7 @@ static void assert_agreement(const shape *of, sluice_queues queues) {
     sluice_schedule *const schedule = generate(of);
     const action_times times        = time_actions(schedule);
     sluice_simulation *simulation   = NULL;
-    sluice_program *const program   = simulate(&simulation, of, queues);
+    sluice_program *const program   = simulate_shape(&simulation, of, queues);
     const bool waits                = queues == SLUICE_QUEUES_PER_RANK && of->v > 1 && of->p > 2;
     const double late               = waits ? ceil(0.02 * times.makespan) : 0;
     const double more               = simulation->makespan - times.makespan;
@@ -74,7 +66,7 @@ static void idle_shares_agree_with_the_papers(void **state) {
             const shape of        = {.name = rows[n].name, .p = p, .v = rows[n].v, .m = 3 * p};
             const double expected = (p - 1.0) / (rows[n].scale * of.m + p - 1);
             sluice_simulation *simulation = NULL;
-            sluice_program *program       = simulate(&simulation, &of, SLUICE_QUEUES_PER_CHANNEL);
+            sluice_program *program = simulate_shape(&simulation, &of, SLUICE_QUEUES_PER_CHANNEL);
             if (fabs(simulation->makespan_idle - expected) > 1e-12)
                 fail_msg("%s: %g of the makespan is idle, expected %g", say(&of).text,
                          simulation->makespan_idle, expected);
@@ -110,7 +102,8 @@ static void slack_hides_transfers(void **state) {
             for (int k = 0; k < 2; k++) {
                 const shape of                = {"1f1b", p, 1, m, 0, 1 + k, 0};
                 sluice_simulation *simulation = NULL;
-                sluice_program *const program = compile(&of, SLUICE_QUEUES_PER_CHANNEL);
+                sluice_program *const program =
+                    compile_over(generate(&of), SLUICE_QUEUES_PER_CHANNEL);
                 assert_ok(sluice_program_simulate(&simulation, program, &costs));
                 makespan[k] = simulation->makespan;
                 sluice_simulation_free(simulation);
