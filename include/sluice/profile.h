@@ -24,7 +24,8 @@ typedef struct sluice_profile_table {
     sluice_profile_layer *layers;
 } sluice_profile_table;
 
-/* The same of a link: in seconds, and in bytes per second. */
+/* How far the samples of a link lie apart, as sluice_profile_spread says it of a layer. All 0: not
+ * known. */
 typedef struct sluice_profile_link_spread {
     double latency_s, bytes_per_s;
 } sluice_profile_link_spread;

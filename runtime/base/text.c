@@ -42,6 +42,15 @@ sluice_status sluice__text_add(sluice__text *text, const char *format, ...) {
     return status;
 }
 
+sluice_status sluice__text_take(char **out, sluice__text *text, sluice_status status) {
+    if (status == SLUICE_OK)
+        *out = text->bytes;
+    else
+        sluice__free(text->bytes);
+    *text = (sluice__text){0};
+    return status;
+}
+
 sluice__number sluice__fixed(double value, int decimals) {
     sluice__number number;
     double scale = 1;

@@ -19,6 +19,10 @@ sluice_status sluice__text_add(sluice__text *text, const char *format, ...) SLUI
 sluice_status sluice__text_add_list(sluice__text *text, const char *format, va_list arguments)
     SLUICE_PRINTF(2, 0);
 
+/* The end of a function that makes a text: its bytes if all was well, else none. Returns `status`.
+ */
+sluice_status sluice__text_take(char **out, sluice__text *text, sluice_status status);
+
 /* A number as text, by value: sluice__fixed(x, 2).text is an argument for "%s". */
 typedef struct sluice__number {
     char text[40];

@@ -25,12 +25,8 @@ void sluice__put(sluice__sheet *sheet, const char *format, ...) {
 }
 
 sluice_status sluice__sheet_take(char **out, sluice__sheet *sheet) {
-    const sluice_status status = sheet->status;
-    if (status == SLUICE_OK)
-        *out = sheet->text.bytes;
-    else
-        sluice__free(sheet->text.bytes);
-    *sheet = (sluice__sheet){0};
+    const sluice_status status = sluice__text_take(out, &sheet->text, sheet->status);
+    *sheet                     = (sluice__sheet){0};
     return status;
 }
 

@@ -181,11 +181,6 @@ static sluice_status add_all(sluice__text *text, const sluice_device_list *list)
 }
 
 sluice_status sluice_device_list_print(char **out, const sluice_device_list *list) {
-    sluice__text text          = {0};
-    const sluice_status status = add_all(&text, list);
-    if (status == SLUICE_OK)
-        *out = text.bytes;
-    else
-        sluice__free(text.bytes);
-    return status;
+    sluice__text text = {0};
+    return sluice__text_take(out, &text, add_all(&text, list));
 }

@@ -40,10 +40,10 @@ void sluice__json_free(char *text) {
 /* Takes the value. */
 static sluice_status add(sluice__text *to, const char *before, json_t *value) {
     char *text = NULL;
-    if (value) text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    sluice_status status =
+        sluice__json_print(&text, value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9), "a file");
     json_decref(value);
-    if (!text) return no_memory("a file");
-    const sluice_status status = sluice__text_add(to, "%s%s", before, text);
+    if (status == SLUICE_OK) status = sluice__text_add(to, "%s%s", before, text);
     sluice__json_free(text);
     return status;
 }

@@ -14,6 +14,7 @@
 #include "runtime/io/profile_check.h"
 
 enum { MAX_NODES = 1 << 20, WORD_BYTES = 64 };
+static const double max_bytes = (double)((int64_t)1 << 40);
 
 typedef struct node {
     int number; /* of "node3" */
@@ -107,7 +108,6 @@ static bool take_description(reader *r, char kind[WORD_BYTES]) {
 }
 
 static sluice_status take_costs(reader *r, node *out) {
-    const double max  = (double)((int64_t)1 << 40);
     double forward_ms = 0, backward_ms = 0;
     if (!skip(r, " -- forward_compute_time=") || !take_number(r, &forward_ms) ||
         !skip(r, ", backward_compute_time=") || !take_number(r, &backward_ms))
@@ -115,7 +115,7 @@ static sluice_status take_costs(reader *r, node *out) {
     if (!skip(r, ", activation_size=") || !take_sum(r, &out->activation) ||
         !skip(r, ", parameter_size=") || !take_number(r, &out->parameters))
         return refuse(r, "the node's sizes are missing, or not numbers of 0 or more");
-    if (!(out->activation <= max) || !(out->parameters <= max))
+    if (!(out->activation <= max_bytes) || !(out->parameters <= max_bytes))
         return refuse(r, "a size is more than 1 TiB");
     out->forward_s  = forward_ms / 1000;
     out->backward_s = backward_ms / 1000;
@@ -240,8 +240,7 @@ static sluice_status make_layer(sluice_profile_layer *layer, const reader *r,
         kept += at->activation;
         parameters += at->parameters;
     }
-    const double max = (double)((int64_t)1 << 40);
-    if (!(kept <= max) || !(parameters <= max))
+    if (!(kept <= max_bytes) || !(parameters <= max_bytes))
         return sluice__fail(SLUICE_E_PARSE,
                             "%s: the nodes from node%d to node%d take more than 1 TiB", r->name,
                             r->nodes[order->node[from]].number, r->nodes[order->node[to]].number);

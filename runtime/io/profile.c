@@ -25,6 +25,11 @@ static sluice_status copy_field(char **out, const json_t *object, const char *ke
     return sluice__copy_text(out, text);
 }
 
+static sluice_status copy_field_if(char **out, const json_t *object, const char *key,
+                                   const char *where) {
+    return json_object_get(object, key) ? copy_field(out, object, key, where) : SLUICE_OK;
+}
+
 /* ---- tables ---- */
 
 static sluice_status read_spread(sluice_profile_spread *out, json_t *spread, const char *of) {
@@ -42,7 +47,7 @@ static sluice_status read_spread(sluice_profile_spread *out, json_t *spread, con
 static sluice_status read_layer_options(sluice_profile_layer *out, const json_t *layer,
                                         const char *where) {
     json_t *const spread = json_object_get(layer, "spread");
-    if (json_object_get(layer, "tie")) SLUICE__TRY(copy_field(&out->tie, layer, "tie", where));
+    SLUICE__TRY(copy_field_if(&out->tie, layer, "tie", where));
     if (json_object_get(layer, "state_bytes"))
         SLUICE__TRY(sluice__field_bytes(&out->state_bytes, layer, "state_bytes", where));
     return spread ? read_spread(&out->spread, spread, where) : SLUICE_OK;
@@ -211,11 +216,6 @@ static sluice_status read_number_if(double *out, const json_t *object, const cha
     return json_object_get(object, key) ? sluice__field_number(out, object, key, name) : SLUICE_OK;
 }
 
-static sluice_status read_text_if(char **out, const json_t *object, const char *key,
-                                  const char *name) {
-    return json_object_get(object, key) ? copy_field(out, object, key, name) : SLUICE_OK;
-}
-
 static sluice_status read_count_if(int64_t *out, const json_t *object, const char *key, int64_t max,
                                    const char *name) {
     int64_t count;
@@ -233,9 +233,9 @@ static sluice_status read_circumstances(sluice_profile *profile, const json_t *o
                                         const char *name) {
     enum { MAX_COUNT = 1 << 20 };
     int64_t threads = 0, ranks = 0;
-    SLUICE__TRY(read_text_if(&profile->model, object, "model", name));
-    SLUICE__TRY(read_text_if(&profile->precision, object, "precision", name));
-    SLUICE__TRY(read_text_if(&profile->optimizer, object, "optimizer", name));
+    SLUICE__TRY(copy_field_if(&profile->model, object, "model", name));
+    SLUICE__TRY(copy_field_if(&profile->precision, object, "precision", name));
+    SLUICE__TRY(copy_field_if(&profile->optimizer, object, "optimizer", name));
     SLUICE__TRY(read_count_if(&profile->sequence, object, "sequence", (int64_t)1 << 40, name));
     SLUICE__TRY(read_count_if(&threads, object, "threads", MAX_COUNT, name));
     SLUICE__TRY(read_count_if(&ranks, object, "ranks", MAX_COUNT, name));

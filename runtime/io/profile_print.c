@@ -113,13 +113,8 @@ static sluice_status add_all(sluice__text *text, const sluice_profile *profile) 
 }
 
 sluice_status sluice_profile_print(char **out, const sluice_profile *profile) {
-    sluice__text text          = {0};
-    const sluice_status status = add_all(&text, profile);
-    if (status == SLUICE_OK)
-        *out = text.bytes;
-    else
-        sluice__free(text.bytes);
-    return status;
+    sluice__text text = {0};
+    return sluice__text_take(out, &text, add_all(&text, profile));
 }
 
 sluice_status sluice_profile_write(const char *path, const sluice_profile *profile) {

@@ -6,11 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-
-static bool shapes_are_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->type == b->type && a->dim_count == b->dim_count &&
-           memcmp(a->dims, b->dims, (size_t)a->dim_count * sizeof *a->dims) == 0;
-}
+#include "runtime/base/shapes.h"
 
 static sluice_shape input_of(const sluice_model *model, int layer) {
     return sluice_model_layer_input(model, layer, 1, SLUICE_PRECISION_FP32);
@@ -19,7 +15,7 @@ static sluice_shape input_of(const sluice_model *model, int layer) {
 static bool are_alike(const sluice_model *model, int a, int b) {
     const sluice_layer_kind *const kind = sluice_model_layer_kind(model, a);
     const sluice_shape x = input_of(model, a), y = input_of(model, b);
-    if (kind != sluice_model_layer_kind(model, b) || !shapes_are_equal(&x, &y)) return false;
+    if (kind != sluice_model_layer_kind(model, b) || !sluice__shapes_equal(&x, &y)) return false;
     return kind->config_bytes == 0 ||
            memcmp(sluice_model_layer_config(model, a), sluice_model_layer_config(model, b),
                   kind->config_bytes) == 0;
@@ -29,7 +25,7 @@ static bool are_alike(const sluice_model *model, int a, int b) {
 static bool can_be_left_out(const sluice_model *model, int layer) {
     if (layer == 0 || layer == sluice_model_layer_count(model) - 1) return false;
     const sluice_shape before = input_of(model, layer), after = input_of(model, layer + 1);
-    return shapes_are_equal(&before, &after);
+    return sluice__shapes_equal(&before, &after);
 }
 
 /* The last layer that is kept before `layer` and like it, and how many there are; -1: none. */

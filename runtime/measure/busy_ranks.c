@@ -19,7 +19,7 @@ enum { MICROBATCHES = 3, COUNTED = MICROBATCHES - 1 };
 
 sluice_status sluice__times_make(sluice__times *out, int layers, int ranks, int steps) {
     const size_t updates = (size_t)ranks * (size_t)steps, count = COUNTED * updates;
-    sluice__times times = {.layers = layers, .count = (int)count, .updates = (int)updates};
+    sluice__times times = {.count = (int)count, .updates = (int)updates};
     SLUICE__TRY(sluice__alloc(&times.actions, (size_t)layers * SLUICE__TIMES * count,
                               sizeof *times.actions));
     const sluice_status status = sluice__alloc(&times.update, updates, sizeof *times.update);

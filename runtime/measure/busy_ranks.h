@@ -16,15 +16,17 @@ enum { SLUICE__TIMES_F, SLUICE__TIMES_I, SLUICE__TIMES_W, SLUICE__TIMES_RECOMPUT
 
 /* Times of every action of every layer, and of updates. */
 typedef struct sluice__times {
-    int layers;
     int count;       /* samples of each */
-    double *actions; /* [layer][action][count] */
+    double *actions; /* [layer][action][count]: seconds */
     int updates;     /* samples */
-    double *update;  /* [updates] */
+    double *update;  /* [updates]: seconds */
 } sluice__times;
 
+/* For `steps` of each rank. Release with sluice__times_free(), after a failure too. E_HOST_MEMORY.
+ */
 sluice_status sluice__times_make(sluice__times *out, int layers, int ranks, int steps);
 void sluice__times_free(sluice__times *times);
+/* The samples of one action; borrowed. */
 double *sluice__times_of(const sluice__times *times, int layer, int action);
 
 typedef struct sluice__busy_ranks sluice__busy_ranks;

@@ -18,6 +18,7 @@ typedef struct measurement {
     const sluice_model *model;
     sluice__alike alike; /* what is measured of it */
     sluice_profile_options options;
+    const sluice_device_ops *device;
     int64_t sizes[MAX_TABLES]; /* of micro-batches, ascending */
     int count;
     sluice_profile *profile;
@@ -56,13 +57,13 @@ static sluice_status take_sizes(measurement *m) {
     return SLUICE_OK;
 }
 
-static sluice_status check_device(const char *name) {
-    const sluice_device_ops *ops = NULL;
-    SLUICE__TRY(sluice_device_find(&ops, name ? name : sluice_devices()[0]->name));
-    if (ops->computes) return SLUICE_OK;
+static sluice_status take_device(measurement *m) {
+    const char *const name = m->options.device ? m->options.device : sluice_devices()[0]->name;
+    SLUICE__TRY(sluice_device_find(&m->device, name));
+    if (m->device->computes) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "device %s computes nothing, so that there is nothing to measure",
-                        ops->name);
+                        m->device->name);
 }
 
 static sluice_status take_options(measurement *m, const sluice_profile_options *options) {
@@ -88,7 +89,7 @@ static sluice_status take_options(measurement *m, const sluice_profile_options *
                             layers, SLUICE_MAX_STAGES);
     if (!o->optimizer) o->optimizer = sluice_optimizers()[0];
     SLUICE__TRY(take_sizes(m));
-    return check_device(o->device);
+    return take_device(m);
 }
 
 /* ---- progress ---- */
@@ -198,19 +199,17 @@ out:
 
 /* ---- the whole ---- */
 
-static sluice_status describe_device(sluice_profile *profile, const char *name) {
-    const sluice_device_ops *ops = NULL;
+static sluice_status describe_device(const measurement *m) {
     char words[128], text[192];
-    SLUICE__TRY(sluice_device_find(&ops, name ? name : sluice_devices()[0]->name));
-    SLUICE__TRY(ops->describe(words, sizeof words, 0));
-    (void)snprintf(text, sizeof text, "%s: %s", ops->name, words);
-    return sluice__copy_text(&profile->device, text);
+    SLUICE__TRY(m->device->describe(words, sizeof words, 0));
+    (void)snprintf(text, sizeof text, "%s: %s", m->device->name, words);
+    return sluice__copy_text(&m->profile->device, text);
 }
 
 static sluice_status note_circumstances(measurement *m) {
     const sluice_profile_options *const o = &m->options;
     sluice_profile *const profile         = m->profile;
-    SLUICE__TRY(describe_device(profile, o->device));
+    SLUICE__TRY(describe_device(m));
     if (o->model) SLUICE__TRY(sluice__copy_text(&profile->model, o->model));
     SLUICE__TRY(sluice__copy_text(&profile->precision, sluice_precision_name(o->precision)));
     SLUICE__TRY(sluice__copy_text(&profile->optimizer, o->optimizer->name));

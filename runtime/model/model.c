@@ -8,6 +8,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/shapes.h"
 #include "runtime/base/text.h"
 #include "runtime/model/layers/describe.h"
 
@@ -131,18 +132,13 @@ static sluice_status check_description(const sluice_layer_kind *kind,
     return SLUICE_OK;
 }
 
-static bool shapes_equal(const sluice_shape *a, const sluice_shape *b) {
-    return a->type == b->type && a->dim_count == b->dim_count &&
-           memcmp(a->dims, b->dims, (size_t)a->dim_count * sizeof a->dims[0]) == 0;
-}
-
 static sluice_status check_state(const sluice_layer_kind *kind, const sluice_layer_state *state,
                                  const sluice_layer_state *for_two) {
     char one[SLUICE__SHAPE_TEXT], two[SLUICE__SHAPE_TEXT];
     if (!state->name || state->name[0] == '\0')
         return sluice__fail(SLUICE_E_ARGUMENT, "layer kind '%s' describes state without a name",
                             kind->name);
-    if (shapes_equal(&state->shape, &for_two->shape)) return SLUICE_OK;
+    if (sluice__shapes_equal(&state->shape, &for_two->shape)) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "layer kind '%s' describes '%s' as %s for 1 sample and %s for 2; state has "
                         "the same shape for any number of samples",
@@ -251,7 +247,7 @@ static sluice_status add_batch(sluice_model *model, const char *name,
         if (known == model->batch_count) {
             model->batch[model->batch_count++] =
                 (sluice_batch_read){.name = read->name, .shape = read->shape};
-        } else if (!shapes_equal(&model->batch[known].shape, &read->shape)) {
+        } else if (!sluice__shapes_equal(&model->batch[known].shape, &read->shape)) {
             char a[SLUICE__SHAPE_TEXT], b[SLUICE__SHAPE_TEXT];
             return sluice__fail(SLUICE_E_ARGUMENT,
                                 "layer '%s' reads '%s' of the batch as %s for one sample, which is "
@@ -275,7 +271,7 @@ static sluice_status check_reads(const char *name, const sluice_layer_descriptio
         if (known && read.shape.type == sluice_precision_type(precision) &&
             d->batch[k].shape.type == SLUICE_TYPE_F32)
             read.shape.type = SLUICE_TYPE_F32;
-        if (known && shapes_equal(&read.shape, &d->batch[k].shape)) continue;
+        if (known && sluice__shapes_equal(&read.shape, &d->batch[k].shape)) continue;
         return sluice__fail(
             SLUICE_E_ARGUMENT, "layer '%s' reads '%s' of the batch as %s in %s, and %s in fp32",
             name, read.name, sluice__shape_text(a, &read.shape), sluice_precision_name(precision),
@@ -353,7 +349,7 @@ sluice_status sluice_model_tie(sluice_model *model, const char *name, const char
                             first, name);
     sluice_parameter_use *const tied          = &model->uses[u].use;
     const sluice_parameter_use *const earlier = &model->uses[f].use;
-    if (!shapes_equal(&tied->parameter.shape, &earlier->parameter.shape)) {
+    if (!sluice__shapes_equal(&tied->parameter.shape, &earlier->parameter.shape)) {
         char a[SLUICE__SHAPE_TEXT], b[SLUICE__SHAPE_TEXT];
         return sluice__fail(SLUICE_E_ARGUMENT, "'%s' is %s, but '%s' is %s: they cannot be tied",
                             name, sluice__shape_text(a, &tied->parameter.shape), first,

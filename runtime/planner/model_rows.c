@@ -36,6 +36,8 @@ static void fill_row(sluice_profile_layer *row, const sluice_layer_description *
         row->parameter_bytes += sluice_shape_bytes(&layer->parameters[k].shape);
         row->parameters += sluice_shape_count(&layer->parameters[k].shape);
     }
+    for (int k = 0; k < layer->state_count; k++)
+        row->state_bytes += sluice_shape_bytes(&layer->states[k].shape);
     for (int k = 0; k < layer->stash_count; k++) row->input_to_weight_bytes += layer->stash[k];
     row->saved_bytes = row->memory.saved_until_input + row->memory.saved_until_weight +
                        (layer->input_until == SLUICE_UNTIL_FORWARD ? 0 : row->memory.input);

@@ -6,13 +6,10 @@
  * as the step, no rank is busy for longer, and every transfer begins when both ends are posted.
  */
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "sluice/program.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "tests/fuzz/fuzz.h"
 
 static void fail(const char *what, double number) {
     fprintf(stderr, "%s (%g): %s\n", what, number, sluice_last_error()->what);
@@ -59,7 +56,7 @@ static sluice_program *compile(const sluice_schedule *schedule, sluice_queues qu
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
     options.queues                 = queues;
     if (sluice_program_compile(&program, schedule, NULL, NULL, &options) != SLUICE_OK) {
-        if (program || sluice_last_error()->what[0] == '\0') fail("a refusal without a message", 0);
+        fuzz_check_refusal(program);
         return NULL;
     }
     simulate(program);

@@ -3,15 +3,11 @@
  * fuzz_schedule.c -- any bytes as a schedule's text form. Oracle: an accepted schedule prints to a
  * text that parses to the same schedule and prints to the same text.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sluice/allocator.h"
 #include "sluice/schedule.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "tests/fuzz/fuzz.h"
 
 static void fail(const char *what, const char *text) {
     fprintf(stderr, "%s:\n%s\n%s\n", what, sluice_last_error()->what, text);
@@ -47,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     char *text = NULL, *again = NULL;
     const sluice_status status = sluice_schedule_parse(&first, (const char *)data, bytes);
     if (status != SLUICE_OK) {
-        if (first || sluice_last_error()->what[0] == '\0') fail("a refusal without a message", "");
+        fuzz_check_refusal(first);
         return 0;
     }
     if (sluice_schedule_print(&text, first) != SLUICE_OK) fail("what is accepted must print", "");

@@ -8,12 +8,9 @@
  * The same seed (SLUICE_SEED) makes the same inputs, so that a failure can be repeated.
  */
 #include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "tests/fuzz/fuzz.h"
 
 enum { MAX_FILES = 256, MAX_BYTES = 1 << 14 };
 

@@ -32,6 +32,21 @@ static sluice_profile *measure(const sluice_model *model, const sluice_profile_o
 
 /* ---- what is listed ---- */
 
+/* What F keeps, and what I leaves for W, with tensors of the input, the batch and the gradient. */
+static void expect_kept(const sluice_profile_layer *layer, const sluice_layer_description *d,
+                        const sluice_shape *input) {
+    size_t saved = d->input_until > SLUICE_UNTIL_FORWARD ? sluice_shape_bytes(input) : 0;
+    size_t left  = d->weight_reads_output_gradient ? sluice_shape_bytes(&d->output) : 0;
+    for (int k = 0; k < d->saved_count; k++) saved += d->saved[k].bytes;
+    for (int k = 0; k < d->batch_count; k++)
+        if (d->batch[k].until > SLUICE_UNTIL_FORWARD)
+            saved += sluice_shape_bytes(&d->batch[k].shape);
+    for (int k = 0; k < d->stash_count; k++) left += d->stash[k];
+    assert_int_equal(layer->saved_bytes, saved);
+    assert_int_equal(layer->input_to_weight_bytes, left);
+    assert_false(layer->memory.is_known);
+}
+
 static void expect_sizes(const sluice_profile_layer *layer, const sluice_model *model, int l,
                          int64_t samples) {
     sluice_layer_description described;
@@ -43,6 +58,8 @@ static void expect_sizes(const sluice_profile_layer *layer, const sluice_model *
     assert_string_equal(layer->kind, sluice_model_layer_kind(model, l)->name);
     assert_int_equal(layer->parameters, parameters);
     assert_int_equal(layer->parameter_bytes, 4 * parameters);
+    const sluice_shape input = sluice_model_layer_input(model, l, samples, SLUICE_PRECISION_FP32);
+    expect_kept(layer, &described, &input);
     assert_int_equal(layer->output_bytes,
                      described.is_loss ? 0 : sluice_shape_bytes(&described.output));
 }

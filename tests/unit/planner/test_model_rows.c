@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_model_rows.c -- what partition knows of models and schedules: rows, layouts, what is held.
  */
-#include "tests/support/support.h"
+#include "tests/support/stateful.h"
 
 #include "sluice/gpt2.h"
 #include "sluice/plan.h"
@@ -33,6 +33,25 @@ static void rows_are_what_layers_describe(void **state) {
     assert_int_equal(rows[LAYERS - 1].output_bytes, 0);
     assert_int_equal(parameters - rows[LAYERS - 1].parameters, sluice_model_parameter_count(model));
     sluice_model_rows_free(rows, LAYERS);
+    sluice_model_free(model);
+}
+
+static void rows_have_the_state_of_layers(void **state) {
+    (void)state;
+    sluice_model *model = make_stateful_model();
+    const int layers    = sluice_model_layer_count(model);
+    sluice_profile_layer *rows;
+    assert_ok(sluice_model_rows(&rows, model, 2, SLUICE_PRECISION_FP32));
+    for (int l = 0; l < layers; l++) {
+        sluice_layer_description described;
+        size_t bytes = 0;
+        assert_ok(sluice_model_describe(&described, model, l, 2, SLUICE_PRECISION_FP32));
+        for (int k = 0; k < described.state_count; k++)
+            bytes += sluice_shape_bytes(&described.states[k].shape);
+        assert_int_equal(rows[l].state_bytes, bytes);
+        assert_true((bytes > 0) == (l == 1 || l == 3));
+    }
+    sluice_model_rows_free(rows, layers);
     sluice_model_free(model);
 }
 
@@ -116,6 +135,7 @@ static void what_is_held_is_what_the_schedule_promises(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_what_layers_describe),
+        cmocka_unit_test(rows_have_the_state_of_layers),
         cmocka_unit_test(rows_give_the_default_split),
         cmocka_unit_test(a_gpt_has_layouts),
         cmocka_unit_test(other_models_have_none),
