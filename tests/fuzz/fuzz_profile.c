@@ -6,19 +6,12 @@
  */
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "sluice/allocator.h"
 #include "sluice/profile.h"
+#include "tests/fuzz/oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-static void fail(const char *what) {
-    fprintf(stderr, "%s: %s\n", what, sluice_last_error()->what);
-    abort();
-}
 
 static bool is_time(double value) {
     return isfinite(value) && value >= 0;
@@ -27,7 +20,7 @@ static bool is_time(double value) {
 static void check_layer(const sluice_profile_layer *layer) {
     if (!layer->name || !layer->kind || !is_time(layer->forward_s) || !is_time(layer->input_s) ||
         !is_time(layer->weight_s) || !is_time(layer->recompute_s) || layer->parameters < 0)
-        fail("a layer that cannot be");
+        oracle_fail("a layer that cannot be");
 }
 
 /* A single stage costs as much as all layers. */
@@ -42,46 +35,34 @@ static void check_sum(const sluice_profile *profile, const sluice_profile_table 
     double recompute, update;
     const sluice_profile_costs out = {&cost, &recompute, &held, &update};
     if (!split || sluice_schedule_from_lists(&schedule, "one", &list, &count, 1) != SLUICE_OK)
-        fail("one stage");
+        oracle_fail("one stage");
     if (sluice_profile_split(split, table, 1) == SLUICE_OK) {
         if (sluice_profile_stages(&out, profile, table, split, schedule, 2) != SLUICE_OK)
-            fail("its own split does not fit");
+            oracle_fail("its own split does not fit");
         double forward = 0;
         for (int l = 0; l < table->layer_count; l++) forward += table->layers[l].forward_s;
-        if (fabs(forward - cost.forward) > 1e-9 * (1 + forward)) fail("a sum that is none");
+        if (fabs(forward - cost.forward) > 1e-9 * (1 + forward)) oracle_fail("a sum that is none");
     }
     sluice_schedule_free(schedule);
     free(split);
 }
 
-/* What is printed of it parses, and prints the same. */
-static void check_print(const sluice_profile *profile) {
-    char *text = NULL, *again = NULL;
-    sluice_profile *same = NULL;
-    if (sluice_profile_print(&text, profile) != SLUICE_OK ||
-        sluice_profile_parse(&same, text, strlen(text), "printed") != SLUICE_OK ||
-        sluice_profile_print(&again, same) != SLUICE_OK || strcmp(text, again) != 0)
-        fail("what is printed is not the same");
-    sluice_text_free(text);
-    sluice_text_free(again);
-    sluice_profile_free(same);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_profile *profile = NULL;
     if (sluice_profile_parse(&profile, (const char *)data, bytes, "fuzz") != SLUICE_OK) {
-        if (profile || sluice_last_error()->what[0] == '\0') fail("a refusal without a message");
+        if (profile || sluice_last_error()->what[0] == '\0')
+            oracle_fail("a refusal without a message");
         return 0;
     }
     if (!is_time(profile->latency_s) || !is_time(profile->bytes_per_s) ||
         !is_time(profile->update_s_per_parameter) ||
         !(profile->overlap >= 0 && profile->overlap <= 1))
-        fail("a link that cannot be");
-    check_print(profile);
+        oracle_fail("a link that cannot be");
+    oracle_print(profile);
     for (int t = 0; t < profile->table_count; t++) {
         const sluice_profile_table *const table = &profile->tables[t];
         if (table->layer_count < 1 || (t > 0 && table->microbatch <= table[-1].microbatch))
-            fail("tables that cannot be");
+            oracle_fail("tables that cannot be");
         for (int l = 0; l < table->layer_count; l++) check_layer(&table->layers[l]);
         check_sum(profile, table);
     }
