@@ -10,7 +10,7 @@ need() { # need PACKAGE why
     missing+=("$1")
 }
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, a CBLAS, jansson and xxHash (for tests g++ and cmocka, too) must be installed by hand"
+    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, a CBLAS, jansson and xxHash (for tests g++, cmocka and Python, too) must be installed by hand"
     exit 0
 fi
 need gcc "the compiler"
@@ -25,7 +25,7 @@ if [ "$level" != build ]; then
     need g++ "CUDA's kernels on the CPU, where CUDA's headers are"
     need binutils "names the line of a fault in a kernel"
     need libcmocka-dev "the tests"
-    need python3-minimal "reads the drawings that a test makes"
+    need python3 "reads what the command draws and prints for scripts"
 fi
 if [ "$level" = lint ]; then
     need clang "a second compiler"

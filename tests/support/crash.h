@@ -13,7 +13,8 @@
 
 struct CMUnitTest;
 
-/* As cmocka's function of groups. */
+/* As cmocka's function of groups; but tests have no setup of their own, and get their initial state
+ * or NULL, not what `setup` makes. */
 int run_test_group(const char *group, const struct CMUnitTest *tests, size_t count,
                    int (*setup)(void **state), int (*teardown)(void **state));
 

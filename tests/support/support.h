@@ -70,12 +70,13 @@ const char *test_not_finite(double value);
                      sluice_status_name(expected_status), (text));                                 \
     } while (0)
 
+void nap(double seconds); /* less than 1 */
+
 /* Whether the whole of `text` matches an extended regular expression. */
 bool test_matches(const char *text, const char *pattern);
 
 /* xorshift64*; the seed comes from SLUICE_SEED or is 1, and is printed. */
 uint64_t test_seed(void);
-void nap(double seconds); /* less than 1 */
 
 uint64_t test_random(uint64_t *state);
 

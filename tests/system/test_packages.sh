@@ -24,19 +24,19 @@ done
 
 # ---- a build needs no C++, no cmocka, no Python, no linter ----
 
-printf '%s\n' g++ libcmocka-dev python3-minimal clang cppcheck >missing
+printf '%s\n' g++ libcmocka-dev python3 clang cppcheck >missing
 says 0 build
 [ -e asked ] && complain "for a build alone it installs: $(cat asked)"
 says 0 test
-has asked "install -y -qq g++ libcmocka-dev python3-minimal"
+has asked "install -y -qq g++ libcmocka-dev python3"
 grep -q cppcheck asked && complain "for the tests it installs: $(cat asked)"
 says 0 lint
-has asked "install -y -qq g++ libcmocka-dev python3-minimal clang cppcheck"
+has asked "install -y -qq g++ libcmocka-dev python3 clang cppcheck"
 
 # ---- offline ----
 
 touch offline
 says 1 test
-[ "$(tail -n +4 said.txt)" = "these packages are missing and apt-get cannot install them, perhaps because this machine is offline (Failed to fetch http://there/update): g++ libcmocka-dev python3-minimal" ] ||
+[ "$(tail -n +4 said.txt)" = "these packages are missing and apt-get cannot install them, perhaps because this machine is offline (Failed to fetch http://there/update): g++ libcmocka-dev python3" ] ||
     complain "offline it says: $(cat said.txt)"
 finish

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_profile_files.c -- profiles printed and written, and read again. */
+#include "tests/support/files.h"
 #include "tests/support/schedule_tools.h"
 
 #include <unistd.h>
@@ -169,17 +170,16 @@ static void what_is_printed_parses_to_the_same(void **state) {
 
 static void files_are_written_whole_or_not_at_all(void **state) {
     (void)state;
-    char folder[]           = "/tmp/sluice-profile-XXXXXX", path[64];
+    const folder in         = folder_make();
+    const char *const path  = folder_path(&in, "p.json");
     sluice_profile *example = NULL, *got = NULL;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/p.json", folder);
     assert_ok(sluice_profile_read(&example, SLUICE_SOURCE "/examples/profile.json"));
     assert_ok(sluice_profile_write(path, example));
     assert_ok(sluice_profile_read(&got, path));
     expect_same(example, got);
     sluice_profile_free(got);
     unlink(path);
-    assert_int_equal(rmdir(folder), 0); /* nothing else is in it */
+    assert_int_equal(rmdir(in.path), 0); /* nothing else is in it */
     assert_int_equal(sluice_profile_write(path, example), SLUICE_E_IO);
     sluice_profile_free(example);
 }

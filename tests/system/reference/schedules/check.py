@@ -1,21 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Exchange schedules with torch.distributed.pipelining, as files, in both directions, and print a
-record: PyTorch's are checked by `sluice check`, Sluice's are loaded by PyTorch, which looks for
-cycles of sends, receives and waits.
+section of the record: PyTorch's are checked by `sluice check`, Sluice's are loaded by PyTorch,
+which looks for cycles of sends, receives and waits.
 
-    python3 tests/system/reference/schedules/check.py build/release/sluice >record.md
+    python3 tests/system/reference/schedules/check.py build/release/sluice >>record.md
 
 Needs torch; takes some minutes. run.py runs what is loaded here.
 """
 import collections
-import datetime
 import os
 import re
 import sys
 import tempfile
-
-import torch
 
 import pipelines as torch_side
 
@@ -47,7 +44,7 @@ class Tally:
             self.refusals.setdefault((row, column, kind), [0, example, said])[0] += 1
 
     def table(self, head, columns):
-        print(f"| {head} | " + " | ".join(columns) + " |\n|---" * 1 + "|---" * len(columns) + "|")
+        print(f"| {head} | " + " | ".join(columns) + " |\n|---" + "|---" * len(columns) + "|")
         for row in dict.fromkeys(key[0] for key in self.counts):
             cells = [f"{self.counts[row, c, 'good']} of {self.counts[row, c, 'all']}"
                      for c in columns]
@@ -89,23 +86,21 @@ def check_theirs(tally, sluice, path, name, numbers):
 
 
 def load_ours(tally, sluice, path, name, numbers):
-    p, v, m = numbers
-    options = [name, "-p", str(p), "-v", str(v), "-m", str(m), "--csv=comms"]
-    status, text, said = torch_side.run(sluice, "schedule", *options)
+    status, text, said = torch_side.comms(sluice, name, *numbers)
     if status == 2:
         return  # no such schedule
     with open(path, "w") as file:
         file.write(text)
     try:
         if status == 0:
-            torch_side.load(path, p, v, m)
+            torch_side.load(path, *numbers)
     except Exception as error:  # whatever PyTorch says is the result
         status, said = 1, f"{type(error).__name__}: {error}"
     tally.add(name, "loaded, no cycle", status == 0, "p={} v={} m={}".format(*numbers), said)
 
 
 def main(sluice):
-    names = [line.split()[0] for line in torch_side.run(sluice, "schedule", "--list")[1].splitlines()]
+    names = torch_side.names(sluice)
     theirs, ours = Tally(), Tally()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "schedule.csv")
@@ -115,17 +110,14 @@ def main(sluice):
                     for v in chunks(name):
                         check_theirs(theirs, sluice, path, name, (p, v, m))
                 for name in names:
-                    if name == "forward-only":
-                        continue  # PyTorch loads no file without backwards
                     for v in (1, 2, 3):
                         load_ours(ours, sluice, path, name, (p, v, m))
-    print(f"Made on {datetime.date.today()} with {torch_side.run(sluice, '--version')[1].strip()} "
-          f"and PyTorch {torch.__version__}, by check.py; p = {', '.join(map(str, RANKS))}.\n")
-    print("## PyTorch's files, proven by `sluice check`\n")
+    torch_side.print_head(sluice, "check.py", f"p = {torch_side.listed(RANKS)}")
+    print("### PyTorch's files, proven by `sluice check`\n")
     theirs.table("class", [f"{form}, {transport}" for form in ("compute", "comms")
                            for transport in ("local", "nccl")])
     theirs.list_refusals()
-    print("## Sluice's files (`--csv=comms`), loaded by PyTorch\n")
+    print("### Sluice's files (`--csv=comms`), loaded by PyTorch\n")
     ours.table("schedule", ["loaded, no cycle"])
     ours.list_refusals()
 

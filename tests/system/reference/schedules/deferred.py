@@ -4,11 +4,10 @@
 what PyTorch does when it runs them: a process per rank over gloo, gradients compared with those of
 one process. Prints a record.
 
-    python3 tests/system/reference/schedules/deferred.py build/release/sluice >record.md
+    python3 tests/system/reference/schedules/deferred.py build/release/sluice >>record.md
 
 Needs torch; takes a minute or two.
 """
-import datetime
 import json
 import os
 import re
@@ -84,9 +83,8 @@ def main(sluice):
         for case, name, verdict in made:
             row = rows.setdefault((name, kind_of(verdict), came[case[0]]), [0, case[0], verdict])
             row[0] += 1
-    print(f"Made on {datetime.date.today()} with {torch_side.run(sluice, '--version')[1].strip()} "
-          f"and PyTorch {torch_side.VERSION}, by deferred.py; p = {', '.join(map(str, RANKS))}; "
-          f"{sum(row[0] for row in rows.values())} orders with `defer_pp_recv=True`.\n")
+    torch_side.print_head(sluice, "deferred.py", f"p = {torch_side.listed(RANKS)}; "
+                          f"{sum(row[0] for row in rows.values())} orders with `defer_pp_recv=True`")
     print("| class | `sluice check --transport nccl` | PyTorch over gloo | orders | for example |\n"
           "|---|---|---|---|---|")
     for (name, kind, outcome), (count, example, sentence) in sorted(rows.items()):

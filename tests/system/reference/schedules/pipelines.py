@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Schedules of torch.distributed.pipelining as files, without processes; and what `sluice` says."""
 import csv
+import datetime
 import subprocess
 import types
 import warnings
@@ -69,3 +70,25 @@ def check(sluice, path, transport):
     """(whether it is proven, what is wrong otherwise)"""
     status, _, said = run(sluice, "check", path, "--transport", transport)
     return status == 0, said
+
+
+def names(sluice):
+    """Sluice's schedules; PyTorch loads no file without backwards."""
+    lines = run(sluice, "schedule", "--list")[1].splitlines()
+    return [line.split()[0] for line in lines if not line.startswith("forward-only")]
+
+
+def comms(sluice, name, p, v, m):
+    """(exit status, file with transfers, what is said); the status is 2 where the schedule has no
+    such numbers."""
+    return run(sluice, "schedule", name, "-p", str(p), "-v", str(v), "-m", str(m), "--csv=comms")
+
+
+def print_head(sluice, script, numbers):
+    """The first lines of a script's section of the record."""
+    print(f"\n## {script}\n\nMade on {datetime.date.today()} with {run(sluice, '--version')[1].strip()} "
+          f"and PyTorch {VERSION}, by {script}; {numbers}.\n")
+
+
+def listed(numbers):
+    return ", ".join(map(str, numbers))

@@ -3,11 +3,10 @@
 """Let PyTorch run Sluice's schedules (`--csv=comms`), a process per rank over gloo, compare every
 gradient with that of one process, and print a record.
 
-    python3 tests/system/reference/schedules/run.py build/release/sluice >record.md
+    python3 tests/system/reference/schedules/run.py build/release/sluice >>record.md
 
 Needs torch; takes some minutes.
 """
-import datetime
 import json
 import os
 import sys
@@ -29,8 +28,7 @@ def write_cases(sluice, folder, names, p):
     for name in names:
         for v in (1, 2, 3):
             for m in microbatches(p):
-                status, text, _ = torch_side.run(sluice, "schedule", name, "-p", str(p), "-v",
-                                                 str(v), "-m", str(m), "--csv=comms")
+                status, text, _ = torch_side.comms(sluice, name, p, v, m)
                 if status == 2:
                     continue  # the schedule has another number of stages per rank
                 case = f"{name}-p{p}-v{v}-m{m}"
@@ -43,8 +41,7 @@ def write_cases(sluice, folder, names, p):
 
 
 def main(sluice):
-    names = [line.split()[0] for line in torch_side.run(sluice, "schedule", "--list")[1].splitlines()
-             if not line.startswith("forward-only")]
+    names = torch_side.names(sluice)
     rows = {name: [0, 0, 0, 0.0] for name in names}  # cases, equal, equal bits, difference
     for p in RANKS:
         with tempfile.TemporaryDirectory() as folder:
@@ -60,9 +57,8 @@ def main(sluice):
                 row[1] += difference <= CLOSE
                 row[2] += equal
                 row[3] = max(row[3], difference)
-    print(f"Made on {datetime.date.today()} with {torch_side.run(sluice, '--version')[1].strip()} "
-          f"and PyTorch {torch_side.VERSION}, by run.py; p = {', '.join(map(str, RANKS))}, v = 1 to "
-          f"3, m = 1 to {4 * RANKS[-1] + 1}; {sum(row[0] for row in rows.values())} cases.\n")
+    torch_side.print_head(sluice, "run.py", f"p = {torch_side.listed(RANKS)}, v = 1 to 3, m = 1 to "
+                          f"{4 * RANKS[-1] + 1}; {sum(row[0] for row in rows.values())} cases")
     print("| schedule | cases | gradients equal to 1e-14 | to the bit | largest difference |")
     print("|---|---|---|---|---|")
     for name, row in rows.items():
