@@ -133,6 +133,10 @@ sluice_status sluice__anneal(int *first, double *value, const sluice__chain *cha
 sluice_status sluice__branch(int *first, double *value, bool *is_proven,
                              const sluice__chain *chain);
 
+/* value.c: move the begins of stages from .. to by `shift` layers; false, and nothing is moved,
+ * where pins or a stage without layers forbid it. */
+bool sluice__shift_begins(int *first, const sluice__chain *chain, int from, int to, int shift);
+
 /* even.c: make loads even, and none larger than the largest. E_HOST_MEMORY. */
 sluice_status sluice__even_out(int *first, const sluice__chain *chain);
 
