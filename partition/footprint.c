@@ -177,11 +177,14 @@ static int index_of(const sluice__rank_stages *rank, int stage) {
     return k;
 }
 
+static int *counts_of(const sluice__rank_stages *rank, int time, int k) {
+    return &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
+}
+
 static void add_entry(const sluice__chain *chain, const sluice_held *entry) {
     sluice__rank_stages *rank = &chain->rank[chain->stage_rank[entry->stage]];
     const int k = index_of(rank, entry->stage), time = rank->times - 1;
-    memcpy(&rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS],
-           entry->counts, sizeof entry->counts);
+    memcpy(counts_of(rank, time, k), entry->counts, sizeof entry->counts);
     if (entry->running == SLUICE_RUNNING_NOTHING) return;
     if (entry->running >= SLUICE_RUNNING_BACKWARD) chain->footprint->trains = true;
     rank->running[time] = k;
@@ -191,7 +194,7 @@ static void add_entry(const sluice__chain *chain, const sluice_held *entry) {
 static sluice_status add_time(const sluice__chain *chain, int r) {
     sluice__rank_stages *rank = &chain->rank[r];
     const size_t times = (size_t)rank->times + 1, width = (size_t)rank->count * SLUICE_HELD_KINDS;
-    if ((times & (times - 1)) == 0 || times == 1) { /* doubles */
+    if ((times & (times - 1)) == 0) { /* doubles */
         SLUICE__TRY(sluice__grow(&rank->counts, 2 * times * width, sizeof(int)));
         SLUICE__TRY(sluice__grow(&rank->running, 2 * times, sizeof(int)));
         SLUICE__TRY(sluice__grow(&rank->runs, 2 * times, sizeof(int)));
@@ -214,10 +217,6 @@ static sluice_status fill_held(const sluice__chain *chain) {
         add_entry(chain, &entry);
     }
     return SLUICE_OK;
-}
-
-static const int *counts_of(const sluice__rank_stages *rank, int time, int k) {
-    return &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
 }
 
 /* The time at which most micro-batches' activations are held. */
@@ -354,12 +353,12 @@ void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *cha
 
 static double held_at(const sluice__chain *chain, const sluice__rank_stages *rank, int time,
                       double (*kinds)[SLUICE_HELD_KINDS], const sluice__span *spans) {
-    const int *counts = &rank->counts[(size_t)time * (size_t)rank->count * SLUICE_HELD_KINDS];
     double sum =
         sluice__stage_scratch(chain, (sluice_running)rank->runs[time], spans[rank->running[time]]);
-    for (int k = 0; k < rank->count; k++)
-        for (int kind = 0; kind < SLUICE_HELD_KINDS; kind++)
-            sum += counts[k * SLUICE_HELD_KINDS + kind] * kinds[k][kind];
+    for (int k = 0; k < rank->count; k++) {
+        const int *counts = counts_of(rank, time, k);
+        for (int kind = 0; kind < SLUICE_HELD_KINDS; kind++) sum += counts[kind] * kinds[k][kind];
+    }
     return sum;
 }
 
