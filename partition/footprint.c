@@ -57,7 +57,7 @@ static double outputs(const sluice__chain *chain, int l, bool own, bool before) 
 
 static double backward_scratch(const sluice__chain *chain, int l, bool is_first, bool is_last) {
     const sluice_layer_memory *m = &row_of(chain, l)->memory;
-    const double stash           = align(row_of(chain, l)->input_to_weight_bytes);
+    const double stash           = align(m->stash);
     const double of_input        = align(m->scratch_input) + outputs(chain, l, !is_last, !is_first);
     const bool reads             = m->weight_reads_output_gradient && !is_last;
     const double of_weight       = align(m->scratch_weight) + outputs(chain, l, reads, !is_first);
@@ -148,7 +148,7 @@ static void fill_sums(const sluice__chain *chain, int l) {
     double of[SUMS]                 = {0};
     of[SAVED_INPUT]                 = align(m->saved_until_input);
     of[SAVED_WEIGHT]                = align(m->is_known ? m->saved_until_weight : row->saved_bytes);
-    of[STASH]                       = align(row->input_to_weight_bytes);
+    of[STASH]                       = align(m->is_known ? m->stash : row->input_to_weight_bytes);
     of[BATCH]                       = align(m->batch);
     of[PERMANENT] = parameters * (2 + chain->problem.states + chain->problem.working_share);
     if (l > 0 && m->input_until == UNTIL_INPUT) of[KEPT_INPUT] = output_of(chain, l - 1);
