@@ -150,7 +150,8 @@ static void fill_sums(const sluice__chain *chain, int l) {
     of[SAVED_WEIGHT]                = align(m->is_known ? m->saved_until_weight : row->saved_bytes);
     of[STASH]                       = align(m->is_known ? m->stash : row->input_to_weight_bytes);
     of[BATCH]                       = align(m->batch);
-    of[PERMANENT] = parameters * (2 + chain->problem.states + chain->problem.working_share);
+    of[PERMANENT] = parameters * (2 + chain->problem.states + chain->problem.working_share) +
+                    (double)row->state_bytes;
     if (l > 0 && m->input_until == UNTIL_INPUT) of[KEPT_INPUT] = output_of(chain, l - 1);
     if (l > 0 && m->input_until == UNTIL_WEIGHT) of[KEPT_WEIGHT] = output_of(chain, l - 1);
     if (m->weight_reads_output_gradient) of[GRADIENTS] = output_of(chain, l);
