@@ -79,19 +79,6 @@ static void measure_some(anneal *at, int from, int to) {
     }
 }
 
-/* Move boundaries from .. to by `shift`; false, and nothing is moved, where that is not allowed. */
-static bool move(anneal *at, int from, int to, int shift) {
-    const sluice__chain *chain = at->chain;
-    const int *first           = at->first;
-    if (shift < 0 ? first[from] + shift <= first[from - 1] : first[to] + shift >= first[to + 1])
-        return false;
-    for (int s = from; s <= to; s++)
-        if (first[s] + shift < chain->lowest[s] || first[s] + shift > chain->highest[s])
-            return false;
-    for (int s = from; s <= to; s++) at->first[s] += shift;
-    return true;
-}
-
 static void keep_best(anneal *at) {
     const double value = sluice__split_value(at->limited, NULL, at->first);
     if (value >= at->best_value) return;
@@ -134,7 +121,7 @@ static double take_step(anneal *at, double energy, double temperature) {
     const int ranks     = at->chain->ranks;
     const change by     = draw_change(at);
     const double chance = (double)(draw(at) >> 11) * 0x1p-53;
-    if (!move(at, by.from, by.to, by.shift)) return energy;
+    if (!sluice__shift_begins(at->first, at->chain, by.from, by.to, by.shift)) return energy;
     memcpy(at->kept_loads, at->loads, (size_t)ranks * sizeof(double));
     measure_some(at, by.from, by.to);
     const double after = energy_of(at);

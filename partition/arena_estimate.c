@@ -57,7 +57,7 @@ static void add_backward(scratch *s, int l) {
     const bool both       = s->running == SLUICE_RUNNING_BACKWARD;
     const bool runs_input = s->running != SLUICE_RUNNING_BACKWARD_WEIGHT;
     const bool is_stash   = !both && m->weight_reads_output_gradient;
-    if (both) add(s, row_of(s, l)->input_to_weight_bytes, input, weight);
+    if (both) add(s, m->stash, input, weight);
     if (runs_input) add(s, m->scratch_input, input, input);
     if (runs_input && l + 1 < s->span.end && !is_stash)
         add(s, row_of(s, l)->output_bytes, input - 2,

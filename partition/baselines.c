@@ -137,27 +137,20 @@ static sluice_status run(int *first, const sluice__chain *chain, sluice_baseline
 sluice_status sluice_partition_baseline(sluice_split *out, const sluice_partition *problem,
                                         sluice_baseline baseline) {
     SLUICE__TRY(sluice__check_partition(problem));
-    sluice_partition plain           = SLUICE_PARTITION_INIT;
+    const sluice_objective objective = baseline == SLUICE_BASELINE_EQUAL_PARAMETERS
+                                           ? SLUICE_OBJECTIVE_PARAMETERS
+                                           : SLUICE_OBJECTIVE_TIME;
     sluice__chain chain              = {0};
-    const sluice_profile_layer **all = NULL;
     int *first                       = NULL;
     sluice_status status             = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&all, (size_t)problem->stages, sizeof *all));
     SLUICE__TRY_OUT(sluice__alloc(&first, (size_t)problem->stages + 1, sizeof *first));
-    for (int s = 0; s < problem->stages; s++) all[s] = problem->layers[0];
-    plain.layer_count = problem->layer_count;
-    plain.stages = plain.ranks = problem->stages;
-    plain.layers               = all;
-    plain.objective = baseline == SLUICE_BASELINE_EQUAL_PARAMETERS ? SLUICE_OBJECTIVE_PARAMETERS
-                                                                   : SLUICE_OBJECTIVE_TIME;
-    SLUICE__TRY_OUT(sluice__chain_make(&chain, &plain, false));
-    SLUICE__TRY_OUT(sluice__bound(&chain.bound, &chain));
+    SLUICE__TRY_OUT(sluice__chain_make_plain(&chain, problem->layers[0], problem->layer_count,
+                                             problem->stages, objective));
     SLUICE__TRY_OUT(run(first, &chain, baseline));
     out->stages = problem->stages;
     memcpy(out->first, first, ((size_t)problem->stages + 1) * sizeof *first);
 out:
     sluice__chain_free(&chain);
     sluice__free(first);
-    sluice__free(all);
     return status;
 }

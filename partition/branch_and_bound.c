@@ -23,8 +23,7 @@ typedef struct branch {
     double value;    /* of the best */
     double *loads;   /* [ranks]: at least */
     double *weights; /* [ranks] */
-    double
-        *rest; /* [stages + 1][n + 1]: weighted layers from here on, on ranks with a stage left */
+    double *rest;    /* [stages + 1][n + 1]: weighted layers from there on, on ranks with a stage */
     double *floors;  /* [ranks][n + 1]: sums */
     int *last_stage; /* [ranks] */
     int64_t nodes;   /* that are left */

@@ -205,6 +205,22 @@ sluice_status sluice__chain_make(sluice__chain *out, const sluice_partition *pro
     return with_bytes ? sluice__footprint_make(out) : SLUICE_OK;
 }
 
+sluice_status sluice__chain_make_plain(sluice__chain *out, const sluice_profile_layer *rows,
+                                       int layers, int stages, sluice_objective objective) {
+    sluice_partition plain = SLUICE_PARTITION_INIT;
+    const sluice_profile_layer **all;
+    *out = (sluice__chain){0};
+    SLUICE__TRY(sluice__alloc(&all, (size_t)stages, sizeof *all));
+    for (int s = 0; s < stages; s++) all[s] = rows;
+    plain.layer_count = layers;
+    plain.stages = plain.ranks = stages;
+    plain.layers               = all;
+    plain.objective            = objective;
+    const sluice_status status = sluice__chain_make(out, &plain, false);
+    out->same_rows             = all;
+    return status == SLUICE_OK ? sluice__bound(&out->bound, out) : status;
+}
+
 void sluice__chain_free(sluice__chain *chain) {
     for (int k = 0; chain->costs && k < chain->cost_count; k++) {
         sluice__free(chain->costs[k].time);
@@ -217,6 +233,7 @@ void sluice__chain_free(sluice__chain *chain) {
         sluice__free(chain->rank[r].runs);
     }
     sluice__footprint_free(chain);
+    sluice__free(chain->same_rows);
     sluice__free(chain->costs);
     sluice__free(chain->rank_costs);
     sluice__free(chain->stage_rank);

@@ -39,6 +39,7 @@ struct sluice__footprint;
 
 typedef struct sluice__chain {
     sluice_partition problem;
+    const sluice_profile_layer **same_rows; /* problem.layers of a plain one; else NULL */
     int n, stages, ranks;
     int *stage_rank;
     sluice__costs *costs; /* of distinct devices */
@@ -65,6 +66,10 @@ typedef struct sluice__chain {
  * E_ARGUMENT, E_HOST_MEMORY. */
 sluice_status sluice__chain_make(sluice__chain *out, const sluice_partition *problem,
                                  bool with_bytes);
+/* The same of one stage per rank on equal devices that all have `rows`, which are borrowed, and
+ * nothing else; with its bound. */
+sluice_status sluice__chain_make_plain(sluice__chain *out, const sluice_profile_layer *rows,
+                                       int layers, int stages, sluice_objective objective);
 void sluice__chain_free(sluice__chain *chain);
 
 /* check_partition.c: everything that does not need sums. E_ARGUMENT. */
@@ -132,6 +137,10 @@ sluice_status sluice__anneal(int *first, double *value, const sluice__chain *cha
  * looked at. E_HOST_MEMORY. */
 sluice_status sluice__branch(int *first, double *value, bool *is_proven,
                              const sluice__chain *chain);
+
+/* value.c: move the begins of stages from .. to by `shift` layers; false, and nothing is moved,
+ * where pins or a stage without layers forbid it. */
+bool sluice__shift_begins(int *first, const sluice__chain *chain, int from, int to, int shift);
 
 /* even.c: make loads even, and none larger than the largest. E_HOST_MEMORY. */
 sluice_status sluice__even_out(int *first, const sluice__chain *chain);

@@ -64,6 +64,7 @@ static sluice_status check_rows(const sluice_partition *p, int r) {
         SLUICE__TRY(check_bytes(l, "bytes left by I for W", (double)row->input_to_weight_bytes));
         SLUICE__TRY(check_bytes(l, "bytes of scratch", (double)row->scratch_bytes));
         SLUICE__TRY(check_bytes(l, "bytes of output", (double)row->output_bytes));
+        SLUICE__TRY(check_bytes(l, "bytes of state", (double)row->state_bytes));
         SLUICE__TRY(check_bytes(l, "parameters", (double)row->parameters));
     }
     return SLUICE_OK;

@@ -22,16 +22,6 @@ typedef struct evening {
     double *loads, *changed; /* [ranks]; with a change, -1 where it changes nothing */
 } evening;
 
-static bool is_allowed(const evening *at, int from, int to, int shift) {
-    const int *first = at->first;
-    if (shift < 0 ? first[from] + shift <= first[from - 1] : first[to] + shift >= first[to + 1])
-        return false;
-    for (int s = from; s <= to; s++)
-        if (first[s] + shift < at->chain->lowest[s] || first[s] + shift > at->chain->highest[s])
-            return false;
-    return true;
-}
-
 /* What the sum of squares changes by; INFINITY if a load becomes too large. */
 static double change_of(const evening *at, int from, int to) {
     const sluice__chain *chain = at->chain;
@@ -51,8 +41,7 @@ static double change_of(const evening *at, int from, int to) {
 
 static bool try_move(const evening *at, int from, int to, int shift) {
     const int *rank = at->chain->stage_rank;
-    if (!is_allowed(at, from, to, shift)) return false;
-    for (int s = from; s <= to; s++) at->first[s] += shift;
+    if (!sluice__shift_begins(at->first, at->chain, from, to, shift)) return false;
     if (change_of(at, from, to) < -noticeable * at->value * at->value) {
         for (int s = from - 1; s <= to; s++) at->loads[rank[s]] = at->changed[rank[s]];
         return true;

@@ -152,7 +152,7 @@ static double trace(search *at, double limit) {
 static double gallop(search *at, double *low) {
     static const double none = 1e300;
     double step              = 0.01;
-    for (int k = 0; k<MAX_GALLOPS && * low> 0; k++) {
+    for (int k = 0; *low > 0 && k < MAX_GALLOPS; k++) {
         step *= 2;
         const double limit = *low * (1 + step);
         if (reach(at, limit)) return trace(at, limit);

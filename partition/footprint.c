@@ -57,7 +57,7 @@ static double outputs(const sluice__chain *chain, int l, bool own, bool before) 
 
 static double backward_scratch(const sluice__chain *chain, int l, bool is_first, bool is_last) {
     const sluice_layer_memory *m = &row_of(chain, l)->memory;
-    const double stash           = align(row_of(chain, l)->input_to_weight_bytes);
+    const double stash           = align(m->stash);
     const double of_input        = align(m->scratch_input) + outputs(chain, l, !is_last, !is_first);
     const bool reads             = m->weight_reads_output_gradient && !is_last;
     const double of_weight       = align(m->scratch_weight) + outputs(chain, l, reads, !is_first);
@@ -148,9 +148,10 @@ static void fill_sums(const sluice__chain *chain, int l) {
     double of[SUMS]                 = {0};
     of[SAVED_INPUT]                 = align(m->saved_until_input);
     of[SAVED_WEIGHT]                = align(m->is_known ? m->saved_until_weight : row->saved_bytes);
-    of[STASH]                       = align(row->input_to_weight_bytes);
+    of[STASH]                       = align(m->is_known ? m->stash : row->input_to_weight_bytes);
     of[BATCH]                       = align(m->batch);
-    of[PERMANENT] = parameters * (2 + chain->problem.states + chain->problem.working_share);
+    of[PERMANENT] = parameters * (2 + chain->problem.states + chain->problem.working_share) +
+                    (double)row->state_bytes;
     if (l > 0 && m->input_until == UNTIL_INPUT) of[KEPT_INPUT] = output_of(chain, l - 1);
     if (l > 0 && m->input_until == UNTIL_WEIGHT) of[KEPT_WEIGHT] = output_of(chain, l - 1);
     if (m->weight_reads_output_gradient) of[GRADIENTS] = output_of(chain, l);
@@ -177,11 +178,14 @@ static int index_of(const sluice__rank_stages *rank, int stage) {
     return k;
 }
 
+static int *counts_of(const sluice__rank_stages *rank, int time, int k) {
+    return &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
+}
+
 static void add_entry(const sluice__chain *chain, const sluice_held *entry) {
     sluice__rank_stages *rank = &chain->rank[chain->stage_rank[entry->stage]];
     const int k = index_of(rank, entry->stage), time = rank->times - 1;
-    memcpy(&rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS],
-           entry->counts, sizeof entry->counts);
+    memcpy(counts_of(rank, time, k), entry->counts, sizeof entry->counts);
     if (entry->running == SLUICE_RUNNING_NOTHING) return;
     if (entry->running >= SLUICE_RUNNING_BACKWARD) chain->footprint->trains = true;
     rank->running[time] = k;
@@ -191,7 +195,7 @@ static void add_entry(const sluice__chain *chain, const sluice_held *entry) {
 static sluice_status add_time(const sluice__chain *chain, int r) {
     sluice__rank_stages *rank = &chain->rank[r];
     const size_t times = (size_t)rank->times + 1, width = (size_t)rank->count * SLUICE_HELD_KINDS;
-    if ((times & (times - 1)) == 0 || times == 1) { /* doubles */
+    if ((times & (times - 1)) == 0) { /* doubles */
         SLUICE__TRY(sluice__grow(&rank->counts, 2 * times * width, sizeof(int)));
         SLUICE__TRY(sluice__grow(&rank->running, 2 * times, sizeof(int)));
         SLUICE__TRY(sluice__grow(&rank->runs, 2 * times, sizeof(int)));
@@ -214,10 +218,6 @@ static sluice_status fill_held(const sluice__chain *chain) {
         add_entry(chain, &entry);
     }
     return SLUICE_OK;
-}
-
-static const int *counts_of(const sluice__rank_stages *rank, int time, int k) {
-    return &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
 }
 
 /* The time at which most micro-batches' activations are held. */
@@ -354,12 +354,12 @@ void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *cha
 
 static double held_at(const sluice__chain *chain, const sluice__rank_stages *rank, int time,
                       double (*kinds)[SLUICE_HELD_KINDS], const sluice__span *spans) {
-    const int *counts = &rank->counts[(size_t)time * (size_t)rank->count * SLUICE_HELD_KINDS];
     double sum =
         sluice__stage_scratch(chain, (sluice_running)rank->runs[time], spans[rank->running[time]]);
-    for (int k = 0; k < rank->count; k++)
-        for (int kind = 0; kind < SLUICE_HELD_KINDS; kind++)
-            sum += counts[k * SLUICE_HELD_KINDS + kind] * kinds[k][kind];
+    for (int k = 0; k < rank->count; k++) {
+        const int *counts = counts_of(rank, time, k);
+        for (int kind = 0; kind < SLUICE_HELD_KINDS; kind++) sum += counts[kind] * kinds[k][kind];
+    }
     return sum;
 }
 

@@ -59,8 +59,8 @@ static sluice_status repeat(expansion *e, int begin) {
     if (count == 0)
         return sluice__fail(SLUICE_E_PARSE, "layout: expected a count from 1 to %d at byte %zu",
                             e->max, byte);
-    for (int k = 0; k < (count - 1) * length; k++)
-        SLUICE__TRY(add_letter(e, e->letters[begin + k]));
+    for (int time = 1; length > 0 && time < count; time++)
+        for (int k = 0; k < length; k++) SLUICE__TRY(add_letter(e, e->letters[begin + k]));
     return SLUICE_OK;
 }
 

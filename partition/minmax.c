@@ -45,30 +45,21 @@ static void fill_rows(sluice_profile_layer *rows, const sluice_cost *costs, int 
 sluice_status sluice_split_minmax(sluice_split *out, const sluice_cost *costs, int layers,
                                   int stages) {
     SLUICE__TRY(check_costs(costs, layers, stages));
-    sluice_partition problem         = SLUICE_PARTITION_INIT;
-    sluice__chain chain              = {0};
-    sluice_profile_layer *rows       = NULL;
-    const sluice_profile_layer **all = NULL;
-    int *first                       = NULL;
+    sluice__chain chain        = {0};
+    sluice_profile_layer *rows = NULL;
+    int *first                 = NULL;
     double value;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__alloc(&rows, (size_t)layers, sizeof *rows));
-    SLUICE__TRY_OUT(sluice__alloc(&all, (size_t)stages, sizeof *all));
     SLUICE__TRY_OUT(sluice__alloc(&first, (size_t)stages + 1, sizeof *first));
     fill_rows(rows, costs, layers);
-    for (int r = 0; r < stages; r++) all[r] = rows;
-    problem.layer_count = layers;
-    problem.stages = problem.ranks = stages;
-    problem.layers                 = all;
-    SLUICE__TRY_OUT(sluice__chain_make(&chain, &problem, false));
-    SLUICE__TRY_OUT(sluice__bound(&chain.bound, &chain));
+    SLUICE__TRY_OUT(sluice__chain_make_plain(&chain, rows, layers, stages, SLUICE_OBJECTIVE_TIME));
     SLUICE__TRY_OUT(sluice__solve_chain(first, &value, &chain, -1));
     out->stages = stages;
     memcpy(out->first, first, ((size_t)stages + 1) * sizeof *first);
 out:
     sluice__chain_free(&chain);
     sluice__free(first);
-    sluice__free(all);
     sluice__free(rows);
     return status;
 }

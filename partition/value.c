@@ -114,6 +114,16 @@ void sluice__spans_of(sluice__span *out, const sluice__chain *chain, int rank, c
         out[k] = (sluice__span){first[at->stages[k]], first[at->stages[k] + 1]};
 }
 
+bool sluice__shift_begins(int *first, const sluice__chain *chain, int from, int to, int shift) {
+    if (shift < 0 ? first[from] + shift <= first[from - 1] : first[to] + shift >= first[to + 1])
+        return false;
+    for (int s = from; s <= to; s++)
+        if (first[s] + shift < chain->lowest[s] || first[s] + shift > chain->highest[s])
+            return false;
+    for (int s = from; s <= to; s++) first[s] += shift;
+    return true;
+}
+
 double sluice__split_value(const sluice__chain *chain, double *loads, const int *first) {
     double largest = 0;
     for (int r = 0; r < chain->ranks; r++) {

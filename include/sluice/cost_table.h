@@ -26,6 +26,7 @@ typedef struct sluice_layer_memory {
     size_t input;    /* that the layer reads; the output of the layer before it */
     int input_until; /* a sluice_until (layer.h): how long it needs its input */
     size_t saved_until_input, saved_until_weight; /* tensors of its own that F saves */
+    size_t stash;                                 /* tensors of its own that I leaves for W */
     size_t batch;                                 /* parts of the batch that it reads */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight;
     bool weight_reads_output_gradient;
@@ -43,14 +44,15 @@ typedef struct sluice_profile_layer {
     char *tie; /* a name that tied layers have in common; NULL: not tied */
     double forward_s, input_s, weight_s, recompute_s; /* of F, I, W, and F again */
     size_t parameter_bytes;
-    size_t saved_bytes; /* kept by F for I and W, with the layer's input where they read it */
-    size_t input_to_weight_bytes; /* left by I for W */
+    size_t saved_bytes; /* kept by F for I and W, with the layer's input and the parts of the batch
+                         * that they read */
+    size_t input_to_weight_bytes; /* left by I for W, with the output's gradient if W reads it */
     size_t scratch_bytes;         /* largest of its actions */
     size_t output_bytes;          /* that the next layer reads */
     size_t state_bytes;           /* kept from one call to the next, besides parameters */
     int64_t parameters;
     sluice_profile_spread spread;
-    sluice_layer_memory memory; /* what `saved_bytes` and `scratch_bytes` consist of */
+    sluice_layer_memory memory; /* what the bytes above consist of */
 } sluice_profile_layer;
 
 #endif

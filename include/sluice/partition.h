@@ -208,8 +208,7 @@ SLUICE_API sluice_status sluice_partition_solve(sluice_partition_result *out,
 typedef struct sluice_partition_load {
     double seconds;
     double bytes; /* held when most is held: what limits are compared with */
-    double
-        arena; /* with the gaps between buffers, if the problem has their lifetimes; else `bytes` */
+    double arena; /* with the gaps between buffers, if their lifetimes are given; else `bytes` */
     double parameters;
 } sluice_partition_load;
 /* `out` gets one entry per rank. E_ARGUMENT, E_HOST_MEMORY. */
@@ -228,6 +227,8 @@ typedef enum sluice_baseline {
 enum { SLUICE_BASELINES = 4 };
 /* "equal layers"; never NULL. */
 SLUICE_API const char *sluice_baseline_name(sluice_baseline baseline);
+/* The split of a problem, of which only the first rank's rows and the number of stages count.
+ * E_ARGUMENT, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_partition_baseline(sluice_split *out,
                                                    const sluice_partition *problem,
                                                    sluice_baseline baseline);

@@ -5,8 +5,7 @@
 
 #include "sluice/profile.h"
 
-/* For micro-batches of `samples`. What is made so far belongs to the table after a failure, too.
- * E_ARGUMENT, E_HOST_MEMORY. */
+/* For micro-batches of `samples`; the layers belong to the table. E_ARGUMENT, E_HOST_MEMORY. */
 sluice_status sluice__describe_layers(sluice_profile_table *table, const sluice_model *model,
                                       int64_t samples, sluice_precision precision);
 

@@ -35,10 +35,12 @@ typedef struct rank_walk {
     int time_count, capacity;
 } rank_walk;
 
-typedef struct table {
-    sluice_held *list;
+/* What the walks over the ranks add to: one of the two. */
+typedef struct tables {
+    sluice_held *held;
+    sluice_held_buffer *buffers;
     int count;
-} table;
+} tables;
 
 /* ---- when things happen ---- */
 
@@ -231,12 +233,12 @@ static sluice_status keep_times(rank_walk *w) {
     return SLUICE_OK;
 }
 
-static sluice_status append(table *out, const rank_walk *w) {
+static sluice_status append(tables *out, const rank_walk *w) {
     const size_t count = (size_t)out->count + (size_t)w->time_count * (size_t)w->stage_count;
-    SLUICE__TRY(sluice__grow(&out->list, count, sizeof *out->list));
+    SLUICE__TRY(sluice__grow(&out->held, count, sizeof *out->held));
     for (int t = 0; t < w->time_count; t++)
         for (int k = 0; k < w->stage_count; k++) {
-            sluice_held *held = &out->list[out->count++];
+            sluice_held *held = &out->held[out->count++];
             held->stage       = w->stages[k];
             held->begins      = k == 0;
             held->running =
@@ -247,10 +249,11 @@ static sluice_status append(table *out, const rank_walk *w) {
     return SLUICE_OK;
 }
 
-/* ---- one rank, all ranks ---- */
+/* ---- one rank ---- */
 
 static sluice_status prepare(rank_walk *w) {
     const size_t stages = (size_t)sluice_program_stages(w->program);
+    w->list             = sluice_program_list(&w->count, w->program, w->rank);
     SLUICE__TRY(sluice__alloc(&w->local, stages, sizeof(int)));
     SLUICE__TRY(sluice__alloc(&w->stages, stages, sizeof(int)));
     for (int s = 0; s < (int)stages; s++) {
@@ -266,59 +269,24 @@ static sluice_status prepare(rank_walk *w) {
     return SLUICE_OK;
 }
 
-static sluice_status prepare_counts(rank_walk *w) {
-    SLUICE__TRY(sluice__alloc(&w->now, (size_t)w->width, sizeof(int)));
-    return sluice__alloc(&w->changes, ((size_t)w->count + 1) * (size_t)w->width, sizeof(int));
-}
-
 static void release(const rank_walk *w) {
     sluice__free(w->local);
     sluice__free(w->stages);
     sluice__free(w->at);
+    sluice__free(w->now);
+    sluice__free(w->changes);
+    sluice__free(w->times);
+    sluice__free(w->running);
+    sluice__free(w->runs);
 }
 
-static sluice_status walk_rank(table *out, const sluice_program *program, int rank) {
-    rank_walk w          = {.program = program, .rank = rank};
-    sluice_status status = SLUICE_OK;
-    w.list               = sluice_program_list(&w.count, program, rank);
-    SLUICE__TRY_OUT(prepare(&w));
-    SLUICE__TRY_OUT(prepare_counts(&w));
-    hold_all(&w);
-    SLUICE__TRY_OUT(keep_times(&w));
-    status = append(out, &w);
-out:
-    release(&w);
-    sluice__free(w.now);
-    sluice__free(w.changes);
-    sluice__free(w.times);
-    sluice__free(w.running);
-    sluice__free(w.runs);
-    return status;
+static sluice_status add_held(tables *out, rank_walk *w) {
+    SLUICE__TRY(sluice__alloc(&w->now, (size_t)w->width, sizeof(int)));
+    SLUICE__TRY(sluice__alloc(&w->changes, ((size_t)w->count + 1) * (size_t)w->width, sizeof(int)));
+    hold_all(w);
+    SLUICE__TRY(keep_times(w));
+    return append(out, w);
 }
-
-sluice_status sluice_held_make(sluice_held **out, int *count, const sluice_program *program) {
-    table made           = {0};
-    sluice_status status = SLUICE_OK;
-    for (int r = 0; r < sluice_program_ranks(program); r++)
-        SLUICE__TRY_OUT(walk_rank(&made, program, r));
-    *out      = made.list;
-    *count    = made.count;
-    made.list = NULL;
-out:
-    sluice__free(made.list);
-    return status;
-}
-
-void sluice_held_free(sluice_held *held) {
-    sluice__free(held);
-}
-
-/* ---- lifetimes ---- */
-
-typedef struct buffer_list {
-    sluice_held_buffer *list;
-    int count;
-} buffer_list;
 
 /* Every instruction that computes has scratch of its own. */
 static void hold_scratch(rank_walk *w) {
@@ -330,35 +298,55 @@ static void hold_scratch(rank_walk *w) {
     }
 }
 
-static sluice_status list_rank(buffer_list *out, const sluice_program *program, int rank) {
-    rank_walk w          = {.program = program, .rank = rank};
+static sluice_status add_buffers(tables *out, rank_walk *w) {
+    const size_t capacity = (size_t)out->count + (size_t)w->count +
+                            (size_t)w->width * (size_t)sluice_program_microbatches(w->program);
+    SLUICE__TRY(sluice__grow(&out->buffers, capacity, sizeof *out->buffers));
+    w->buffers = out->buffers + out->count;
+    hold_all(w);
+    hold_scratch(w);
+    out->count += w->buffer_count;
+    return SLUICE_OK;
+}
+
+/* ---- all ranks ---- */
+
+typedef sluice_status (*add_rank)(tables *out, rank_walk *w);
+
+static sluice_status walk_ranks(tables *out, const sluice_program *program, add_rank add) {
     sluice_status status = SLUICE_OK;
-    w.list               = sluice_program_list(&w.count, program, rank);
-    SLUICE__TRY_OUT(prepare(&w));
-    const size_t capacity = (size_t)out->count + (size_t)w.count +
-                            (size_t)w.width * (size_t)sluice_program_microbatches(program);
-    SLUICE__TRY_OUT(sluice__grow(&out->list, capacity, sizeof *out->list));
-    w.buffers = out->list + out->count;
-    hold_all(&w);
-    hold_scratch(&w);
-    out->count += w.buffer_count;
-out:
-    release(&w);
+    for (int r = 0; r < sluice_program_ranks(program) && status == SLUICE_OK; r++) {
+        rank_walk w = {.program = program, .rank = r};
+        status      = prepare(&w);
+        if (status == SLUICE_OK) status = add(out, &w);
+        release(&w);
+    }
+    if (status != SLUICE_OK) {
+        sluice__free(out->held);
+        sluice__free(out->buffers);
+    }
     return status;
+}
+
+sluice_status sluice_held_make(sluice_held **out, int *count, const sluice_program *program) {
+    tables made = {0};
+    SLUICE__TRY(walk_ranks(&made, program, add_held));
+    *out   = made.held;
+    *count = made.count;
+    return SLUICE_OK;
+}
+
+void sluice_held_free(sluice_held *held) {
+    sluice__free(held);
 }
 
 sluice_status sluice_held_buffers_make(sluice_held_buffer **out, int *count,
                                        const sluice_program *program) {
-    buffer_list made     = {0};
-    sluice_status status = SLUICE_OK;
-    for (int r = 0; r < sluice_program_ranks(program); r++)
-        SLUICE__TRY_OUT(list_rank(&made, program, r));
-    *out      = made.list;
-    *count    = made.count;
-    made.list = NULL;
-out:
-    sluice__free(made.list);
-    return status;
+    tables made = {0};
+    SLUICE__TRY(walk_ranks(&made, program, add_buffers));
+    *out   = made.buffers;
+    *count = made.count;
+    return SLUICE_OK;
 }
 
 void sluice_held_buffers_free(sluice_held_buffer *buffers) {

@@ -6,10 +6,19 @@
 #include "runtime/base/error.h"
 #include "sluice/plan.h"
 
-static void fill_memory(sluice_profile_layer *row, const sluice_layer_description *layer) {
+static size_t stash_bytes(const sluice_layer_description *layer) {
+    size_t sum = 0;
+    for (int k = 0; k < layer->stash_count; k++) sum += layer->stash[k];
+    return sum;
+}
+
+static void fill_memory(sluice_profile_layer *row, const sluice_layer_description *layer,
+                        const sluice_shape *input) {
     sluice_layer_memory *m = &row->memory;
     *m                     = (sluice_layer_memory){.is_known                     = true,
+                                                   .input                        = sluice_shape_bytes(input),
                                                    .input_until                  = (int)layer->input_until,
+                                                   .stash                        = stash_bytes(layer),
                                                    .scratch_forward              = layer->scratch_forward,
                                                    .scratch_evaluate             = layer->scratch_evaluate,
                                                    .scratch_input                = layer->scratch_input,
@@ -27,20 +36,30 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+/* The input and the parts of the batch belong to it where the backward reads them. */
+static size_t saved_bytes(const sluice_layer_memory *m, const sluice_layer_description *layer) {
+    size_t sum = m->saved_until_input + m->saved_until_weight;
+    if (layer->input_until > SLUICE_UNTIL_FORWARD) sum += m->input;
+    for (int k = 0; k < layer->batch_count; k++)
+        if (layer->batch[k].until > SLUICE_UNTIL_FORWARD)
+            sum += sluice_shape_bytes(&layer->batch[k].shape);
+    return sum;
+}
+
 /* What the files of profiles contain, too. */
 static void fill_row(sluice_profile_layer *row, const sluice_layer_description *layer) {
     row->forward_s = row->recompute_s = layer->forward.flops;
     row->input_s                      = layer->input.flops;
     row->weight_s                     = layer->weight.flops;
-    for (int k = 0; k < layer->parameter_count; k++) {
-        row->parameter_bytes += sluice_shape_bytes(&layer->parameters[k].shape);
+    for (int k = 0; k < layer->parameter_count; k++)
         row->parameters += sluice_shape_count(&layer->parameters[k].shape);
-    }
     for (int k = 0; k < layer->state_count; k++)
         row->state_bytes += sluice_shape_bytes(&layer->states[k].shape);
-    for (int k = 0; k < layer->stash_count; k++) row->input_to_weight_bytes += layer->stash[k];
-    row->saved_bytes = row->memory.saved_until_input + row->memory.saved_until_weight +
-                       (layer->input_until == SLUICE_UNTIL_FORWARD ? 0 : row->memory.input);
+    row->parameter_bytes = (size_t)row->parameters * sluice_type_bytes(SLUICE_TYPE_F32);
+    row->saved_bytes     = saved_bytes(&row->memory, layer);
+    row->input_to_weight_bytes =
+        row->memory.stash +
+        (layer->weight_reads_output_gradient ? sluice_shape_bytes(&layer->output) : 0);
     row->scratch_bytes =
         larger(larger(layer->scratch_forward, layer->scratch_input), layer->scratch_weight);
     row->output_bytes = layer->is_loss ? 0 : sluice_shape_bytes(&layer->output);
@@ -51,8 +70,7 @@ static sluice_status add_row(sluice_profile_layer *row, const sluice_model *mode
     sluice_layer_description layer;
     SLUICE__TRY(sluice_model_describe(&layer, model, l, samples, precision));
     const sluice_shape input = sluice_model_layer_input(model, l, samples, precision);
-    fill_memory(row, &layer);
-    row->memory.input = sluice_shape_bytes(&input);
+    fill_memory(row, &layer, &input);
     fill_row(row, &layer);
     SLUICE__TRY(sluice__copy_text(&row->name, sluice_model_layer_name(model, l)));
     return sluice__copy_text(&row->kind, sluice_model_layer_kind(model, l)->name);

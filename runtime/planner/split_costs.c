@@ -159,7 +159,8 @@ static sluice_status gather_links(sluice__split_problem *p) {
     return SLUICE_OK;
 }
 
-/* Estimates are at most 4 % of the plan and 64 KiB off (test_memory_estimate.c). */
+/* No plan allocates less than the estimate says is held, by more than this
+ * (test_memory_estimate.c). */
 size_t sluice__split_allowed(size_t limit) {
     return limit > 0 ? limit + limit / 20 + 65536 : 0;
 }

@@ -3,6 +3,7 @@
 #ifndef SLUICE_PLANNER_SPLIT_PROBLEM_H
 #define SLUICE_PLANNER_SPLIT_PROBLEM_H
 
+#include "sluice/plan.h"
 #include "sluice/split_search.h"
 
 typedef struct sluice__split_problem {
@@ -38,7 +39,12 @@ size_t sluice__split_allowed(size_t limit);
 sluice_status sluice__split_prove(bool *is_proven, bool *is_found, sluice_split *split,
                                   const sluice__split_problem *problem, double value);
 
-/* split_result.c: bytes that the plan of a split allocates on each rank. */
+/* split_result.c: how a split of the model is planned; without a limit. */
+sluice_plan_options sluice__split_plan_options(const sluice__split_problem *problem);
+/* What loads are worth in the objective: that of the rank with the most. */
+double sluice__split_value_of(const sluice__split_problem *problem,
+                              const sluice_partition_load *loads);
+/* Bytes that the plan of a split allocates on each rank. */
 sluice_status sluice__split_bytes(size_t *bytes, const sluice__split_problem *problem,
                                   const sluice_split *split);
 /* The rank with the most bytes beyond its limit; -1: all fit. */

@@ -8,19 +8,23 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/planner/split_problem.h"
-#include "sluice/plan.h"
 
 /* ---- the plan's bytes ---- */
 
-static sluice_status bytes_of_model(size_t *bytes, const sluice__split_problem *p,
-                                    const sluice_split *split) {
+sluice_plan_options sluice__split_plan_options(const sluice__split_problem *p) {
     sluice_plan_options options = SLUICE_PLAN_OPTIONS_INIT;
-    sluice_plan *plan           = NULL;
     options.samples             = p->microbatch * sluice_schedule_microbatches(p->schedule);
     options.precision           = p->options.precision;
     options.working_bytes       = p->options.working_bytes;
     options.states              = p->options.states;
     options.recompute           = p->options.recompute;
+    return options;
+}
+
+static sluice_status bytes_of_model(size_t *bytes, const sluice__split_problem *p,
+                                    const sluice_split *split) {
+    const sluice_plan_options options = sluice__split_plan_options(p);
+    sluice_plan *plan                 = NULL;
     SLUICE__TRY(sluice_plan_make(&plan, p->options.model, p->schedule, split, &options));
     for (int r = 0; r < p->ranks; r++) bytes[r] = sluice_plan_arena(plan, r);
     sluice_plan_free(plan);
@@ -113,13 +117,17 @@ static sluice_status fill_ranks(sluice_split_result *out, const sluice__split_pr
     return status;
 }
 
-/* ---- baselines ---- */
-
-static double value_of(const sluice__split_problem *p, const sluice_partition_load *load) {
-    return p->options.objective == SLUICE_OBJECTIVE_MEMORY       ? load->bytes
-           : p->options.objective == SLUICE_OBJECTIVE_PARAMETERS ? load->parameters
-                                                                 : load->seconds;
+double sluice__split_value_of(const sluice__split_problem *p, const sluice_partition_load *loads) {
+    const sluice_objective objective = p->options.objective;
+    double value                     = 0;
+    for (int r = 0; r < p->ranks; r++)
+        value = fmax(value, objective == SLUICE_OBJECTIVE_MEMORY       ? loads[r].bytes
+                            : objective == SLUICE_OBJECTIVE_PARAMETERS ? loads[r].parameters
+                                                                       : loads[r].seconds);
+    return value;
 }
+
+/* ---- baselines ---- */
 
 static sluice_status fill_baseline(sluice_split_baseline *out, const sluice__split_problem *p,
                                    sluice_baseline which) {
@@ -131,9 +139,9 @@ static sluice_status fill_baseline(sluice_split_baseline *out, const sluice__spl
     SLUICE__TRY_OUT(sluice_partition_baseline(&out->split, &p->partition, which));
     SLUICE__TRY_OUT(sluice_partition_loads(loads, &p->partition, &out->split));
     SLUICE__TRY_OUT(sluice__split_bytes(bytes, p, &out->split));
-    out->fits = sluice__split_short_rank(p, bytes) < 0;
+    out->fits  = sluice__split_short_rank(p, bytes) < 0;
+    out->value = sluice__split_value_of(p, loads);
     for (int r = 0; r < p->ranks; r++) {
-        out->value   = fmax(out->value, value_of(p, &loads[r]));
         out->seconds = fmax(out->seconds, loads[r].seconds);
         if (bytes[r] > out->bytes) out->bytes = bytes[r];
     }

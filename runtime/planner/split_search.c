@@ -62,12 +62,7 @@ static sluice_status lower_limits(search *s) {
 
 /* What would fit, if one limit is for all ranks of a model. */
 static void describe_remedies(char *out, size_t bytes, const sluice__split_problem *p) {
-    sluice_plan_options options = SLUICE_PLAN_OPTIONS_INIT;
-    options.samples             = p->microbatch * sluice_schedule_microbatches(p->schedule);
-    options.precision           = p->options.precision;
-    options.working_bytes       = p->options.working_bytes;
-    options.states              = p->options.states;
-    options.recompute           = p->options.recompute;
+    sluice_plan_options options = sluice__split_plan_options(p);
     options.memory_limit        = p->options.memory_limit;
     (void)snprintf(out, bytes, "%s",
                    "recompute, use smaller micro-batches or more ranks, or raise the limit");
@@ -108,6 +103,12 @@ static sluice_status try_closest(search *s) {
 
 /* ---- the search ---- */
 
+static void take_bounds(search *s) {
+    s->bound     = s->found.bound;
+    s->best      = s->found.is_best ? s->found.value : s->found.bound;
+    s->is_proven = s->found.is_best;
+}
+
 static sluice_status find(search *s) {
     for (bool fits = false; !fits;) {
         const sluice_status status = s->refused == MAX_REFUSED
@@ -115,11 +116,7 @@ static sluice_status find(search *s) {
                                          : sluice_partition_solve(&s->found, &s->problem.partition);
         if (status == SLUICE_E_DEVICE_MEMORY) return try_closest(s);
         SLUICE__TRY(status);
-        if (s->refused == 0) {
-            s->bound     = s->found.bound;
-            s->best      = s->found.is_best ? s->found.value : s->found.bound;
-            s->is_proven = s->found.is_best;
-        }
+        if (s->refused == 0) take_bounds(s);
         SLUICE__TRY(plan_found(&fits, s));
         if (fits) return SLUICE_OK;
         SLUICE__TRY(lower_limits(s));
@@ -135,24 +132,10 @@ static sluice_status take_given(search *s) {
     bool fits                  = false;
     partition.memory_limits    = NULL;
     SLUICE__TRY(sluice_partition_solve(&s->found, &partition));
-    s->bound       = s->found.bound;
-    s->best        = s->found.is_best ? s->found.value : s->found.bound;
-    s->is_proven   = s->found.is_best;
+    take_bounds(s);
     s->found.split = *s->problem.options.split;
     SLUICE__TRY(plan_found(&fits, s));
     return fits ? SLUICE_OK : say_what_is_missing(s, "the split does not fit:");
-}
-
-static double value_of(const search *s) {
-    double value = 0;
-    for (int r = 0; r < s->problem.ranks; r++) {
-        const sluice_partition_load *load = &s->loads[r];
-        const sluice_objective objective  = s->problem.options.objective;
-        value = fmax(value, objective == SLUICE_OBJECTIVE_MEMORY       ? load->bytes
-                            : objective == SLUICE_OBJECTIVE_PARAMETERS ? load->parameters
-                                                                       : load->seconds);
-    }
-    return value;
 }
 
 /* What was found after refusals is the best once all better ones are known not to fit. */
@@ -161,7 +144,7 @@ static sluice_status prove(search *s) {
     double value = 0;
     while (is_found) {
         SLUICE__TRY(sluice_partition_loads(s->loads, &s->problem.partition, &s->found.split));
-        value = value_of(s);
+        value = sluice__split_value_of(&s->problem, s->loads);
         SLUICE__TRY(
             sluice__split_prove(&is_proven, &is_found, &s->found.split, &s->problem, value));
         if (is_found) SLUICE__TRY(plan_found(&fits, s));
@@ -175,7 +158,7 @@ static sluice_status prove(search *s) {
 static sluice_status fill(sluice_split_result *out, search *s) {
     SLUICE__TRY(sluice_partition_loads(s->loads, &s->problem.partition, &s->found.split));
     out->split   = s->found.split;
-    out->value   = value_of(s);
+    out->value   = sluice__split_value_of(&s->problem, s->loads);
     out->bound   = fmin(s->bound, out->value);
     out->best    = fmin(s->best, out->value);
     out->is_best = s->is_proven && out->value <= s->best * (1 + rounding);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_memory_estimate.c -- what the partitioner takes ranks to hold against what the memory plan
- * of the same model, schedule and split allocates: within 10 % and 64 KiB, for every schedule.
+ * of the same model, schedule and split allocates: within 10 % and 64 KiB, for every schedule; and
+ * what they hold never so far above it that a search would forbid what fits.
  */
 #include "tests/support/support.h"
 
@@ -12,6 +13,7 @@
 
 enum { TRIALS = 1000, MAX_RANKS = 4, MAX_STAGES = 16 };
 static const double live_share = 0.25, arena_share = 0.1, bytes = 65536;
+static const double allowed_share = 0.05; /* sluice__split_allowed() */
 
 typedef struct trial {
     sluice_gpt_config config;
@@ -177,6 +179,8 @@ static void check_ranks(tally *all, const trial *t, int n, const sluice_program 
         const double arena = (double)plan.arena, live = (double)plan.live;
         if (!is_close(loads[r].bytes, live, live_share))
             fail_trial(t, n, r, "alive at once", loads[r].bytes, live);
+        if (loads[r].bytes > arena + allowed_share * arena + bytes)
+            fail_trial(t, n, r, "allocated, and the search would forbid it", loads[r].bytes, arena);
         if (!is_close(loads[r].arena, arena, arena_share))
             fail_trial(t, n, r, "allocated", loads[r].arena, arena);
         all->errors[all->count++] = fabs(loads[r].arena / arena - 1);

@@ -96,6 +96,18 @@ static void bad_layouts_are_refused(void **state) {
             rows[r].status, rows[r].what);
 }
 
+/* A repetition that is beyond any number of letters, as a product also beyond an int. */
+static void too_many_stages_are_refused(void **state) {
+    (void)state;
+    static const char large[] = "(t|*16384)*262144", empty[] = "()*262144t|L";
+    int stages = 0;
+    assert_refused(sluice_layout_stages(&stages, large, strlen(large)), SLUICE_E_ARGUMENT,
+                   "layout: it has more than 262144 letters and cuts, and the model does not have "
+                   "so many parts");
+    assert_ok(sluice_layout_stages(&stages, empty, strlen(empty)));
+    assert_int_equal(stages, 2);
+}
+
 /* Any text either reads, and prints as one that reads the same, or is refused with a sentence. */
 static void any_text_reads_the_same_once_printed(void **state) {
     (void)state;
@@ -134,6 +146,7 @@ int main(void) {
         cmocka_unit_test(a_published_layout_is_read_and_printed),
         cmocka_unit_test(a_cut_within_a_block_has_no_layout),
         cmocka_unit_test(bad_layouts_are_refused),
+        cmocka_unit_test(too_many_stages_are_refused),
         cmocka_unit_test(any_text_reads_the_same_once_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,29 @@ static void rows_have_the_state_of_layers(void **state) {
     sluice_model_free(model);
 }
 
+/* The state of layers is permanent, and a rank holds it. */
+static void the_state_of_layers_is_held(void **state) {
+    (void)state;
+    sluice_model *model = make_stateful_model();
+    const int layers    = sluice_model_layer_count(model);
+    sluice_profile_layer *rows;
+    sluice_partition problem = SLUICE_PARTITION_INIT;
+    sluice_partition_load with, without;
+    assert_ok(sluice_model_rows(&rows, model, 2, SLUICE_PRECISION_FP32));
+    assert_int_equal(rows[0].state_bytes, 0);
+    assert_int_equal(rows[1].state_bytes, (2 + 8) * sizeof(float)); /* "forwards" and "cache" */
+    const sluice_profile_layer *all = rows;
+    const sluice_split split        = {1, {0, layers}};
+    problem.layer_count             = layers;
+    problem.layers                  = &all;
+    assert_ok(sluice_partition_loads(&with, &problem, &split));
+    rows[1].state_bytes = 0;
+    assert_ok(sluice_partition_loads(&without, &problem, &split));
+    assert_true(with.bytes == without.bytes + (2 + 8) * sizeof(float));
+    sluice_model_rows_free(rows, layers);
+    sluice_model_free(model);
+}
+
 /* The exact partitioner on rows makes the split that a plan has by default. */
 static void rows_give_the_default_split(void **state) {
     (void)state;
@@ -136,6 +159,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_what_layers_describe),
         cmocka_unit_test(rows_have_the_state_of_layers),
+        cmocka_unit_test(the_state_of_layers_is_held),
         cmocka_unit_test(rows_give_the_default_split),
         cmocka_unit_test(a_gpt_has_layouts),
         cmocka_unit_test(other_models_have_none),
