@@ -16,6 +16,7 @@
  *   virtual    devices that only take time                    virtual.h
  *   profile    costs of layers -> costs of stages             profile.h, device_list.h
  *   search     the best split of a model or a profile          split_search.h
+ *              the best plan: schedule, ranks, recomputation   plan_search.h
  *   files      corpora, weights                               data.h, file.h
  *   version    of the headers and of the library              version.h
  *
@@ -47,6 +48,7 @@
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"
 #include "sluice/plan.h"
+#include "sluice/plan_search.h"
 #include "sluice/profile.h"
 #include "sluice/program.h"
 #include "sluice/queues.h"

@@ -64,22 +64,21 @@ static sluice_status time_rows(sluice__split_problem *p, int rank,
 }
 
 /* Ranks with equal profiles share rows. */
-static bool has_rows(sluice__split_problem *p, int rank, const sluice_profile *profile,
-                     const sluice_profile **of) {
-    of[rank] = profile;
+static bool has_rows(sluice__split_problem *p, int rank, const sluice_profile *profile) {
+    p->profiles[rank] = profile;
     for (int r = 0; r < rank; r++)
-        if (of[r] == profile) {
+        if (p->profiles[r] == profile) {
             p->rows[rank] = p->rows[r];
             return true;
         }
     return false;
 }
 
-static sluice_status add_rank(sluice__split_problem *p, int rank, const sluice_profile **of) {
+static sluice_status add_rank(sluice__split_problem *p, int rank) {
     const sluice_profile *profile;
     const sluice_profile_table *table;
     SLUICE__TRY(find_profile(&profile, p, rank));
-    if (has_rows(p, rank, profile, of)) return SLUICE_OK;
+    if (has_rows(p, rank, profile)) return SLUICE_OK;
     if (!profile) {
         p->is_estimate = true;
         p->rows[rank]  = p->estimate;
@@ -106,9 +105,7 @@ static void choose_microbatch(sluice__split_problem *p) {
 }
 
 static sluice_status gather_rows(sluice__split_problem *p) {
-    const size_t ranks        = (size_t)p->ranks;
-    const sluice_profile **of = NULL;
-    sluice_status status      = SLUICE_OK;
+    const size_t ranks = (size_t)p->ranks;
     SLUICE__TRY(sluice__alloc(&p->read, ranks, sizeof *p->read));
     SLUICE__TRY(sluice__alloc(&p->timed, ranks, sizeof *p->timed));
     SLUICE__TRY(sluice__alloc(&p->rows, ranks, sizeof *p->rows));
@@ -123,11 +120,9 @@ static sluice_status gather_rows(sluice__split_problem *p) {
         p->partition.latency   = rates.latency_s;
         p->partition.bandwidth = rates.link_bytes_per_s;
     }
-    SLUICE__TRY(sluice__alloc(&of, ranks, sizeof *of));
-    for (int r = 0; r < p->ranks; r++) SLUICE__TRY_OUT(add_rank(p, r, of));
-out:
-    sluice__free(of);
-    return status;
+    SLUICE__TRY(sluice__alloc(&p->profiles, ranks, sizeof *p->profiles));
+    for (int r = 0; r < p->ranks; r++) SLUICE__TRY(add_rank(p, r));
+    return SLUICE_OK;
 }
 
 /* ---- links, limits ---- */
@@ -249,6 +244,7 @@ void sluice__split_problem_free(sluice__split_problem *p) {
     sluice__free(p->read);
     sluice__free(p->timed);
     sluice__free((void *)p->rows);
+    sluice__free((void *)p->profiles);
     sluice_held_free(p->held);
     sluice__free(p->stage_ranks);
     sluice__free(p->links);

@@ -16,6 +16,7 @@ typedef struct sluice__split_problem {
     sluice_profile **read;          /* [ranks]: profiles of devices */
     sluice_profile_layer **timed;   /* [ranks]: the model's rows at the times of a profile */
     const sluice_profile_layer **rows;
+    const sluice_profile **profiles;   /* [ranks]: of each one's times; NULL: estimated */
     const sluice_profile *profile;     /* rank 0's; NULL: estimated */
     const sluice_profile_table *table; /* likewise */
     bool is_estimate;
@@ -33,6 +34,11 @@ void sluice__split_problem_free(sluice__split_problem *problem);
 
 /* What an estimate may reach under a limit, so that it forbids no split whose plan fits; 0: any. */
 size_t sluice__split_allowed(size_t limit);
+
+/* split_search.c: lower the limits of ranks whose plan has too many `bytes`, so that the next split
+ * holds less there. E_ARGUMENT, E_HOST_MEMORY. */
+sluice_status sluice__split_forbid(sluice__split_problem *problem, const sluice_split *split,
+                                   const size_t *bytes);
 
 /* split_proof.c: look for a split that has a smaller value and fits, which `split` gets. Proven:
  * there is none. Neither: there are too many to look at. E_ARGUMENT, E_SCHEDULE, E_HOST_MEMORY. */

@@ -46,16 +46,19 @@ static sluice_status plan_found(bool *fits, search *s) {
     return SLUICE_OK;
 }
 
-/* Forbid what the plan refused: the next split holds less on those ranks. */
-static sluice_status lower_limits(search *s) {
-    sluice__split_problem *p = &s->problem;
-    SLUICE__TRY(sluice_partition_loads(s->loads, &p->partition, &s->found.split));
-    for (int r = 0; r < p->ranks; r++) {
-        if (p->limits[r] == 0 || s->bytes[r] <= p->limits[r]) continue;
-        const double below = ceil(s->loads[r].bytes) - 1;
+sluice_status sluice__split_forbid(sluice__split_problem *problem, const sluice_split *split,
+                                   const size_t *bytes) {
+    sluice__split_problem *p = problem;
+    sluice_partition_load *loads;
+    SLUICE__TRY(sluice__alloc(&loads, (size_t)p->ranks, sizeof *loads));
+    const sluice_status status = sluice_partition_loads(loads, &p->partition, split);
+    for (int r = 0; status == SLUICE_OK && r < p->ranks; r++) {
+        if (p->limits[r] == 0 || bytes[r] <= p->limits[r]) continue;
+        const double below = ceil(loads[r].bytes) - 1;
         if (below < (double)p->allowed[r]) p->allowed[r] = below < 1 ? 1 : (size_t)below;
     }
-    return SLUICE_OK;
+    sluice__free(loads);
+    return status;
 }
 
 /* ---- nothing fits ---- */
@@ -119,7 +122,7 @@ static sluice_status find(search *s) {
         if (s->refused == 0) take_bounds(s);
         SLUICE__TRY(plan_found(&fits, s));
         if (fits) return SLUICE_OK;
-        SLUICE__TRY(lower_limits(s));
+        SLUICE__TRY(sluice__split_forbid(&s->problem, &s->found.split, s->bytes));
         s->refused++;
         s->needs_proof = true;
     }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* plan_search.c -- the search for a plan: always the configuration with the smallest bound next,
+ * until no bound is below what was found. */
+#include "sluice/plan_search.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/planner/plan_space.h"
+
+static const double rounding = 1e-12;
+
+typedef struct search {
+    sluice__plan_space space;
+    sluice_plan_choice *kept; /* the best first */
+    int count, capacity;
+    size_t *bytes; /* [ranks] */
+    bool any;      /* one that fits is enough */
+} search;
+
+/* ---- what is kept ---- */
+
+static bool are_alike(const sluice_plan_choice *a, const sluice__plan_configuration *b) {
+    return strcmp(a->schedule, b->schedule) == 0 && a->ranks == b->ranks &&
+           a->microbatches == b->microbatches;
+}
+
+/* Of those that are alike only the best is kept. */
+static int find_alike(const search *s, const sluice__plan_configuration *c) {
+    for (int k = 0; k < s->count; k++)
+        if (are_alike(&s->kept[k], c)) return k;
+    return -1;
+}
+
+/* A configuration that does not take less changes nothing. */
+static double step_to_beat(const search *s, const sluice__plan_configuration *c) {
+    const int alike = find_alike(s, c);
+    if (alike >= 0) return s->kept[alike].step;
+    return s->count < s->capacity ? INFINITY : s->kept[s->count - 1].step;
+}
+
+static void drop(search *s, int at) {
+    sluice__plan_choice_free(&s->kept[at]);
+    memmove(&s->kept[at], &s->kept[at + 1], (size_t)(--s->count - at) * sizeof *s->kept);
+}
+
+/* Takes the choice over. */
+static void keep(search *s, sluice_plan_choice *choice, const sluice__plan_configuration *c) {
+    const int alike = find_alike(s, c);
+    if (choice->step >= step_to_beat(s, c)) {
+        sluice__plan_choice_free(choice);
+        return;
+    }
+    if (alike >= 0) drop(s, alike);
+    if (s->count == s->capacity) drop(s, s->count - 1);
+    int at = s->count++;
+    for (; at > 0 && s->kept[at - 1].step > choice->step; at--) s->kept[at] = s->kept[at - 1];
+    s->kept[at] = *choice;
+}
+
+/* ---- the loop ---- */
+
+static sluice__plan_configuration *find_next(const search *s) {
+    sluice__plan_configuration *next = NULL;
+    for (int k = 0; k < s->space.count; k++) {
+        sluice__plan_configuration *c = s->space.list[k];
+        if (c->state != SLUICE__PLAN_CLOSED && (!next || c->bound < next->bound)) next = c;
+    }
+    return next;
+}
+
+static sluice_status simulate(search *s, sluice__plan_configuration *c) {
+    const sluice_plan_search_options *o = &s->space.options;
+    sluice_plan_choice choice           = {0};
+    bool fits                           = false;
+    SLUICE__TRY(sluice__plan_try(&choice, &fits, s->bytes, &s->space, c));
+    if (fits) {
+        keep(s, &choice, c);
+        sluice__plan_close(c);
+    } else {
+        SLUICE__TRY(sluice__plan_split_again(&s->space, c, s->bytes));
+    }
+    if (o->progress)
+        o->progress(o->context, s->space.simulations, o->effort, s->count ? s->kept[0].step : 0);
+    return SLUICE_OK;
+}
+
+static sluice_status go_on_with(search *s, sluice__plan_configuration *c) {
+    const bool is_worse = c->bound >= step_to_beat(s, c) * (1 - rounding);
+    if (is_worse && !s->space.options.exhaustive) {
+        sluice__plan_close(c);
+        return SLUICE_OK;
+    }
+    return c->state == SLUICE__PLAN_BOUND ? sluice__plan_split(&s->space, c) : simulate(s, c);
+}
+
+static sluice_status look(search *s) {
+    for (;;) {
+        sluice__plan_configuration *next = find_next(s);
+        if (!next || (s->any && s->count > 0)) return SLUICE_OK;
+        if (next->state == SLUICE__PLAN_SPLIT && s->space.simulations >= s->space.options.effort)
+            return SLUICE_OK;
+        SLUICE__TRY(go_on_with(s, next));
+    }
+}
+
+/* ---- the result ---- */
+
+static sluice_status begin(search *s, const sluice_plan_search_options *options) {
+    SLUICE__TRY(sluice__plan_space_make(&s->space, options));
+    s->capacity = s->space.options.runners_up + 1;
+    SLUICE__TRY(sluice__alloc(&s->kept, (size_t)s->capacity, sizeof *s->kept));
+    return sluice__alloc(&s->bytes, (size_t)s->space.ranks, sizeof *s->bytes);
+}
+
+static void end(search *s) {
+    for (int k = 0; k < s->count; k++) sluice__plan_choice_free(&s->kept[k]);
+    sluice__free(s->kept);
+    sluice__free(s->bytes);
+    sluice__plan_space_free(&s->space);
+}
+
+static sluice_status fill(sluice_plan_result **out, search *s) {
+    const sluice__plan_configuration *open = find_next(s);
+    sluice_plan_result *result;
+    SLUICE__TRY(sluice__alloc(&result, 1, sizeof *result));
+    *result = (sluice_plan_result){.choices        = s->kept,
+                                   .count          = s->count,
+                                   .simulations    = s->space.simulations,
+                                   .configurations = s->space.all,
+                                   .is_best        = !open || open->bound >= s->kept[0].step,
+                                   .bound          = s->kept[0].step,
+                                   .is_estimate    = s->space.is_estimate};
+    if (!result->is_best) result->bound = open->bound;
+    s->kept  = NULL;
+    s->count = 0;
+    *out     = result;
+    return SLUICE_OK;
+}
+
+sluice_status sluice_plan_search(sluice_plan_result **out,
+                                 const sluice_plan_search_options *options) {
+    search s             = {0};
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(begin(&s, options));
+    SLUICE__TRY_OUT(look(&s));
+    status = s.count > 0 ? fill(out, &s) : sluice__plan_say_what_is_missing(&s.space);
+out:
+    end(&s);
+    return status;
+}
+
+sluice_status sluice__plan_is_possible(bool *out, char *words, size_t bytes,
+                                       const sluice_plan_search_options *options) {
+    search s             = {.any = true};
+    sluice_status status = begin(&s, options);
+    if (status == SLUICE_OK) status = look(&s);
+    *out = s.count > 0;
+    if (*out) {
+        const sluice_plan_choice *c = &s.kept[0];
+        (void)snprintf(words, bytes, "%s on %d rank%s with %d micro-batch%s", c->schedule, c->ranks,
+                       c->ranks == 1 ? "" : "s", c->microbatches, c->microbatches == 1 ? "" : "es");
+    }
+    end(&s);
+    return status == SLUICE_E_ARGUMENT ? SLUICE_OK : status;
+}
+
+void sluice_plan_result_free(sluice_plan_result *result) {
+    if (!result) return;
+    for (int k = 0; k < result->count; k++) sluice__plan_choice_free(&result->choices[k]);
+    sluice__free(result->choices);
+    sluice__free(result);
+}

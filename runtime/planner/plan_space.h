@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* plan_space.h -- a search for a plan, for the files that do its parts. */
+#ifndef SLUICE_PLANNER_PLAN_SPACE_H
+#define SLUICE_PLANNER_PLAN_SPACE_H
+
+#include "runtime/planner/split_problem.h"
+#include "sluice/plan_search.h"
+
+/* Where a configuration is on its way. */
+typedef enum sluice__plan_state {
+    SLUICE__PLAN_BOUND  = 0, /* its bound holds for every split and schedule */
+    SLUICE__PLAN_SPLIT  = 1, /* it has a split, and its bound is that of its schedule */
+    SLUICE__PLAN_CLOSED = 2  /* simulated, or it does not fit */
+} sluice__plan_state;
+
+typedef struct sluice__plan_configuration {
+    const char *schedule;
+    int ranks, chunks, microbatches;
+    double slack;
+    uint64_t recompute; /* one bit per stage up to FEW_STAGES, above that the first so many */
+    sluice__plan_state state;
+    double bound;       /* on the step, seconds */
+    double first_bound; /* that of every split, whatever recomputes */
+    bool has_children;
+    /* once it has a split */
+    sluice_schedule *made;
+    bool *recomputes; /* per stage */
+    sluice__split_problem problem;
+    sluice_device_list devices; /* the first ones of the list */
+    sluice_split *split;
+    int refused;
+} sluice__plan_configuration;
+
+typedef struct sluice__plan_space {
+    sluice_plan_search_options options;
+    int layers, ranks; /* ranks at most */
+    bool has_limits;
+    sluice__plan_configuration **list;
+    int count;
+    int64_t all; /* configurations, with every set of stages that recompute */
+    bool is_estimate;
+    int simulations;
+} sluice__plan_space;
+
+enum { SLUICE__PLAN_FEW_STAGES = 4, SLUICE__PLAN_MAX_REFUSED = 40 };
+
+/* ---- plan_space.c ---- */
+
+/* Every configuration without recomputation, each with its first bound. Start from {0}; release
+ * with sluice__plan_space_free(), after a failure too. */
+sluice_status sluice__plan_space_make(sluice__plan_space *space,
+                                      const sluice_plan_search_options *options);
+void sluice__plan_space_free(sluice__plan_space *space);
+/* Drop what a configuration needed for its split. */
+void sluice__plan_close(sluice__plan_configuration *configuration);
+/* Add the configurations with more recomputation that follow this one, once. */
+sluice_status sluice__plan_add_children(sluice__plan_space *space,
+                                        sluice__plan_configuration *configuration);
+int sluice__plan_stages(const sluice__plan_configuration *configuration);
+
+/* ---- plan_split.c: the split of a configuration ---- */
+
+/* All but the split itself: the schedule and the problem. `*is_there` false: there is no such
+ * schedule. */
+sluice_status sluice__plan_prepare(bool *is_there, const sluice__plan_space *space,
+                                   sluice__plan_configuration *configuration);
+/* Find it, and the bound that follows; closed if there is none. */
+sluice_status sluice__plan_split(sluice__plan_space *space,
+                                 sluice__plan_configuration *configuration);
+/* Forbid the split, whose plan allocates `bytes`, and find the next. */
+sluice_status sluice__plan_split_again(sluice__plan_space *space,
+                                       sluice__plan_configuration *configuration,
+                                       const size_t *bytes);
+
+/* ---- plan_costs.c: seconds of a split's stages, transfers and updates ---- */
+
+typedef struct sluice__plan_costs {
+    sluice_simulation_costs costs; /* points into what follows */
+    sluice_cost *stages;
+    double *recompute, *updates;
+    size_t *outputs; /* per stage: bytes sent to the next one */
+} sluice__plan_costs;
+/* Start from {0}; release with sluice__plan_costs_free(), after a failure too. */
+sluice_status sluice__plan_costs_make(sluice__plan_costs *out,
+                                      const sluice__plan_configuration *configuration, int states);
+void sluice__plan_costs_free(sluice__plan_costs *costs);
+/* Seconds of a transfer between ranks; on one rank nothing. */
+double sluice__plan_transfer(const sluice__plan_costs *costs, int from, int to, size_t bytes);
+
+/* ---- plan_bound.c ---- */
+
+/* No simulation of the schedule under these costs ends before. E_HOST_MEMORY. */
+sluice_status sluice__plan_bound(double *out, const sluice_schedule *schedule,
+                                 const sluice__plan_costs *costs, const bool *recompute);
+
+/* ---- plan_try.c: compile and simulate ---- */
+
+/* One simulation. `*fits` false: a rank's plan exceeds its limit; `bytes` gets what the ranks'
+ * plans allocate. `choice` is filled where it fits: free it with sluice__plan_choice_free(). */
+sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *bytes,
+                               sluice__plan_space *space,
+                               const sluice__plan_configuration *configuration);
+void sluice__plan_choice_free(sluice_plan_choice *choice);
+
+/* ---- plan_search.c ---- */
+
+/* Whether there is a plan that fits; `words` say which. E_ARGUMENT counts as none. */
+sluice_status sluice__plan_is_possible(bool *out, char *words, size_t bytes,
+                                       const sluice_plan_search_options *options);
+
+/* ---- plan_missing.c ---- */
+
+/* Say which rank is short by how much, and what would fit. Returns E_DEVICE_MEMORY. */
+sluice_status sluice__plan_say_what_is_missing(sluice__plan_space *space);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* plan_try.c -- one simulation of a search for a plan: compile what it would run, read the memory
+ * off, and simulate. */
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/planner/plan_space.h"
+#include "sluice/plan.h"
+
+typedef struct trial {
+    const sluice__plan_configuration *configuration;
+    const sluice__split_problem *problem;
+    sluice__plan_costs costs;
+    sluice_plan *plan;       /* of a model; or */
+    sluice_program *program; /* of a profile's layers */
+    sluice_simulation *simulation;
+} trial;
+
+/* ---- compile ---- */
+
+static sluice_status compile_model(trial *t) {
+    const sluice_split_options *o = &t->problem->options;
+    sluice_plan_options options   = SLUICE_PLAN_OPTIONS_INIT;
+    options.samples               = t->problem->microbatch * t->configuration->microbatches;
+    options.precision             = o->precision;
+    options.working_bytes         = o->working_bytes;
+    options.states                = o->states;
+    options.recompute             = o->recompute;
+    options.costs                 = &t->costs.costs;
+    return sluice_plan_make(&t->plan, o->model, t->configuration->made, t->configuration->split,
+                            &options);
+}
+
+static sluice_status compile_rows(trial *t) {
+    const sluice__split_problem *p = t->problem;
+    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
+    sluice_profile_costs arrays    = {0};
+    const size_t stages            = (size_t)t->configuration->split->stages;
+    sluice_status status           = SLUICE_OK;
+    options.samples                = t->configuration->microbatches;
+    options.recompute              = p->options.recompute;
+    options.costs                  = &t->costs.costs;
+    SLUICE__TRY_OUT(sluice__alloc(&arrays.costs, stages, sizeof *arrays.costs));
+    SLUICE__TRY_OUT(sluice__alloc(&arrays.recompute, stages, sizeof *arrays.recompute));
+    SLUICE__TRY_OUT(sluice__alloc(&arrays.bytes, stages, sizeof *arrays.bytes));
+    SLUICE__TRY_OUT(sluice__alloc(&arrays.updates, (size_t)p->ranks, sizeof *arrays.updates));
+    SLUICE__TRY_OUT(sluice_profile_stages(&arrays, p->profile, p->table, t->configuration->split,
+                                          t->configuration->made, p->options.states));
+    options.bytes = arrays.bytes;
+    status = sluice_program_compile(&t->program, t->configuration->made, NULL, NULL, &options);
+out:
+    sluice__free(arrays.costs);
+    sluice__free(arrays.recompute);
+    sluice__free(arrays.bytes);
+    sluice__free(arrays.updates);
+    return status;
+}
+
+static void read_bytes(size_t *bytes, const trial *t) {
+    for (int r = 0; r < t->problem->ranks; r++)
+        bytes[r] =
+            t->plan ? sluice_plan_arena(t->plan, r) : sluice_program_memory(t->program, r).arena;
+}
+
+/* ---- the choice ---- */
+
+static void fill_ranks(sluice_plan_choice *out, const trial *t, const size_t *bytes) {
+    for (int r = 0; r < out->ranks; r++)
+        out->rank[r] = (sluice_plan_rank){.busy       = t->simulation->rank[r].busy,
+                                          .inner_idle = t->simulation->rank[r].inner_idle,
+                                          .update     = t->costs.updates[r],
+                                          .bytes      = bytes[r],
+                                          .limit      = t->problem->limits[r]};
+}
+
+static void fill_stages(sluice_plan_choice *out, const trial *t) {
+    const sluice__plan_configuration *c = t->configuration;
+    for (int s = 0; s < out->stages; s++)
+        out->stage[s] = (sluice_plan_stage){.rank        = t->problem->stage_ranks[s],
+                                            .first       = c->split->first[s],
+                                            .last        = c->split->first[s + 1] - 1,
+                                            .recompute   = c->recomputes[s],
+                                            .cost        = t->costs.stages[s],
+                                            .recompute_s = t->costs.recompute[s]};
+}
+
+static sluice_status fill(sluice_plan_choice *out, const trial *t, const size_t *bytes) {
+    const sluice__plan_configuration *c = t->configuration;
+    const sluice_simulation *simulation = t->simulation;
+    *out                                = (sluice_plan_choice){.schedule      = c->schedule,
+                                                               .ranks         = c->ranks,
+                                                               .chunks        = c->chunks,
+                                                               .stages        = sluice__plan_stages(c),
+                                                               .microbatches  = c->microbatches,
+                                                               .microbatch    = t->problem->microbatch,
+                                                               .slack         = c->slack,
+                                                               .step          = simulation->step,
+                                                               .makespan      = simulation->makespan,
+                                                               .makespan_idle = simulation->makespan_idle,
+                                                               .transferring  = simulation->transferring,
+                                                               .exposed       = simulation->exposed,
+                                                               .bound         = c->bound};
+    SLUICE__TRY(sluice__alloc(&out->rank, (size_t)out->ranks, sizeof *out->rank));
+    SLUICE__TRY(sluice__alloc(&out->stage, (size_t)out->stages, sizeof *out->stage));
+    fill_ranks(out, t, bytes);
+    fill_stages(out, t);
+    return SLUICE_OK;
+}
+
+void sluice__plan_choice_free(sluice_plan_choice *choice) {
+    sluice__free(choice->rank);
+    sluice__free(choice->stage);
+    *choice = (sluice_plan_choice){0};
+}
+
+/* ---- the simulation ---- */
+
+sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *bytes,
+                               sluice__plan_space *space,
+                               const sluice__plan_configuration *configuration) {
+    trial t              = {.configuration = configuration, .problem = &configuration->problem};
+    sluice_status status = SLUICE_OK;
+    space->simulations++;
+    SLUICE__TRY_OUT(sluice__plan_costs_make(&t.costs, configuration, space->options.states));
+    SLUICE__TRY_OUT(t.problem->options.model ? compile_model(&t) : compile_rows(&t));
+    read_bytes(bytes, &t);
+    *fits = sluice__split_short_rank(t.problem, bytes) < 0;
+    if (!*fits) goto out;
+    SLUICE__TRY_OUT(sluice_program_simulate(
+        &t.simulation, t.plan ? sluice_plan_program(t.plan, SLUICE_PLAN_STEP) : t.program,
+        &t.costs.costs));
+    status = fill(choice, &t, bytes);
+    if (status != SLUICE_OK) sluice__plan_choice_free(choice);
+out:
+    sluice_simulation_free(t.simulation);
+    sluice_program_free(t.program);
+    sluice_plan_free(t.plan);
+    sluice__plan_costs_free(&t.costs);
+    return status;
+}
