@@ -150,7 +150,8 @@ typedef struct sluice_partition {
     int buffer_count;
     int states;           /* optimizer state tensors per parameter */
     double working_share; /* bytes of working copies as a share of the parameters' */
-    int64_t max_nodes;    /* of the search where ranks have several stages; 0: 4 million */
+    int64_t max_nodes;    /* of the search where ranks have several stages, and steps of its
+                           * heuristics; 0: 4 million, and as many as are useful */
 } sluice_partition;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */

@@ -97,6 +97,10 @@ typedef struct sluice_plan_choice {
     double bound;                 /* on the step, before it was simulated */
     sluice_plan_rank *rank;
     sluice_plan_stage *stage;
+    double latency, bandwidth; /* of links, as in sluice_simulation_costs */
+    sluice_link_cost *links;
+    int link_count;
+    double overlap;
 } sluice_plan_choice;
 
 typedef struct sluice_plan_result {

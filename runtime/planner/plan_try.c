@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_try.c -- one simulation of a search for a plan: compile what it would run, read the memory
  * off, and simulate. */
+#include <string.h>
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/planner/plan_space.h"
@@ -83,6 +85,17 @@ static void fill_stages(sluice_plan_choice *out, const trial *t) {
                                             .recompute_s = t->costs.recompute[s]};
 }
 
+static sluice_status fill_links(sluice_plan_choice *out, const sluice_simulation_costs *costs) {
+    const size_t count = (size_t)costs->link_count;
+    out->latency       = costs->latency;
+    out->bandwidth     = costs->bandwidth;
+    out->overlap       = costs->overlap;
+    SLUICE__TRY(sluice__alloc(&out->links, count, sizeof *out->links));
+    if (count > 0) memcpy(out->links, costs->links, count * sizeof *out->links);
+    out->link_count = costs->link_count;
+    return SLUICE_OK;
+}
+
 static sluice_status fill(sluice_plan_choice *out, const trial *t, const size_t *bytes) {
     const sluice__plan_configuration *c = t->configuration;
     const sluice_simulation *simulation = t->simulation;
@@ -103,12 +116,13 @@ static sluice_status fill(sluice_plan_choice *out, const trial *t, const size_t 
     SLUICE__TRY(sluice__alloc(&out->stage, (size_t)out->stages, sizeof *out->stage));
     fill_ranks(out, t, bytes);
     fill_stages(out, t);
-    return SLUICE_OK;
+    return fill_links(out, &t->costs.costs);
 }
 
 void sluice__plan_choice_free(sluice_plan_choice *choice) {
     sluice__free(choice->rank);
     sluice__free(choice->stage);
+    sluice__free(choice->links);
     *choice = (sluice_plan_choice){0};
 }
 
