@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* command_split.c -- `sluice split`: the best split of a model or profile over ranks. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +8,9 @@
 #include "model_options.h"
 #include "split_command.h"
 #include "split_option.h"
+#include "subject.h"
 
 /* ---- options ---- */
-
-static int take_subject(void *field, const cli_option *option, const char *name, const char *text) {
-    if (*(const char **)field)
-        return cli_fail(CLI_USAGE, "'%s' is a second model or profile; name one", text);
-    return cli_take_text(field, option, name, text);
-}
 
 static int take_objective(void *field, const cli_option *option, const char *name,
                           const char *text) {
@@ -34,7 +28,7 @@ const char *const split_objectives[]  = {"time", "memory", "parameters", NULL};
 
 /* clang-format off */
 static const cli_option split_own_options[] = {
-    {"subject", CLI_ARGUMENT, CLI_SPLIT, NULL, NULL, take_subject, .field = FIELD(subject), .word_of = cli_model_word},
+    {"subject", CLI_ARGUMENT, CLI_SPLIT, NULL, NULL, cli_take_subject, .field = FIELD(subject), .word_of = cli_model_word},
     {"placement", 0, CLI_SPLIT, "NAME", "line (one stage a rank, the default), loop (stage s on rank s mod P) or v (down and up again); chooses 1f1b, interleaved or zbv", cli_take_word, .field = FIELD(placement), .words = placements},
     {"devices", 0, CLI_SPLIT, "FILE", "The devices of the ranks, with their profiles, memory and links (docs/formats.md)", cli_take_text, .field = FIELD(devices)},
     {"memory-limit", 0, CLI_SPLIT, "BYTES", "Memory of each rank for which --devices says none, as in 2GiB", train_take_bytes, .field = FIELD(memory_limit)},
@@ -58,12 +52,6 @@ static const cli_option_table tables[] = {{split_own_options, 0, 1, NULL},
 const cli_command_line command_split_line = {CLI_SPLIT, tables};
 
 /* ---- model or profile ---- */
-
-/* What `sluice profile` writes has its key; PipeDream's text begins with a node. */
-static bool is_profile(const char *text) {
-    return strncmp(text + strspn(text, " \t\r\n"), "node", 4) == 0 ||
-           strstr(text, "\"sluice_profile\"");
-}
 
 static int read_model(split_job *job) {
     const split_options *const options = job->options;
@@ -95,33 +83,10 @@ static int read_profile(split_job *job) {
     return CLI_OK;
 }
 
-/* What is no profile must be a model: a preset's name, or a config.json. */
-static int check_model_name(const char *name, bool is_file, int reason) {
-    if (is_file && !cli_ends_in(name, ".json"))
-        return cli_fail(
-            CLI_USAGE, "'%s' is no profile, and a model is a preset's name or a config.json", name);
-    if (is_file || !(strchr(name, '/') || cli_ends_in(name, ".json") || cli_ends_in(name, ".txt")))
-        return CLI_OK;
-    return cli_fail(CLI_FAILED,
-                    "cannot read '%s': %s; give a preset's name, a config.json or a profile", name,
-                    strerror(reason));
-}
-
 static int read_subject(split_job *job) {
-    const char *const name = job->options->subject;
-    char *text             = NULL;
-    size_t bytes           = 0;
-    if (!name)
-        return cli_fail(CLI_USAGE,
-                        "no model or profile is named; for example: sluice split %s --ranks 4",
-                        CLI_MODEL);
-    const bool is_file = cli_read_file(&text, &bytes, name);
-    const int reason   = errno;
-    const bool profile = is_file && is_profile(text);
-    free(text);
-    if (profile) return read_profile(job);
-    CLI_TRY(check_model_name(name, is_file, reason));
-    return read_model(job);
+    bool is_profile = false;
+    CLI_TRY(cli_find_subject(&is_profile, job->options->subject, "split " CLI_MODEL " --ranks 4"));
+    return is_profile ? read_profile(job) : read_model(job);
 }
 
 /* ---- schedule ---- */
@@ -229,15 +194,6 @@ static int prepare(split_job *job) {
                           job->layers, stages);
 }
 
-/* Working copies are those of the device, where it can be used here. */
-static size_t (*working_bytes_of(const split_options *options))(const sluice_shape *) {
-    const sluice_device_ops *ops = NULL;
-    if (sluice_device_find(&ops, options->device ? options->device : "cpu") != SLUICE_OK)
-        return NULL;
-    const sluice_operations *const operations = ops->operations(options->precision);
-    return operations ? operations->working_bytes : NULL;
-}
-
 static int search(split_job *job) {
     const split_options *const options = job->options;
     sluice_split_options settings      = SLUICE_SPLIT_OPTIONS_INIT;
@@ -247,7 +203,7 @@ static int search(split_job *job) {
     settings.microbatch                = options->costs.microbatch;
     settings.device                    = options->device;
     settings.precision                 = options->precision;
-    settings.working_bytes             = working_bytes_of(options);
+    settings.working_bytes             = cli_working_bytes(options->device, options->precision);
     settings.states       = options->optimizer.kind->state_count(options->optimizer.config);
     settings.recompute    = job->recompute;
     settings.memory_limit = options->memory_limit;

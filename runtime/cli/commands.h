@@ -61,6 +61,12 @@ void cli_print_bash_completion(void); /* a script */
       "are then estimated. PROFILE is a file of sluice profile, or a text of PipeDream's "         \
       "profiler. The split is the one whose slowest rank takes least among those whose memory "    \
       "plan fits; its layers are what --split of sluice train takes.")                             \
+    X(plan, "MODEL|PROFILE --devices 4x24GiB --batch B",                                           \
+      "Find the fastest way to run a model on given devices",                                      \
+      "MODEL and PROFILE are as for sluice split. Tries numbers of ranks, of stages of a rank and "\
+      "of micro-batches, schedules, recomputation and splits by compiling and simulating them; "   \
+      "what cannot be better than the best so far is ruled out by bounds. The same input gives "   \
+      "the same plan.")                                                                            \
     X(info, "",                                                                                    \
       "Print version, devices, transports, BLAS, cores",                                           \
       "Says what this build of Sluice is and what it finds on this machine.")                      \

@@ -45,10 +45,10 @@ static int take_momentum(void *field, const cli_option *option, const char *name
 
 /* clang-format off */
 const cli_option train_optimizer_options[] = {
-    {"optimizer", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT, "NAME", "adamw (the default) or sgd", take_kind, .field = FIELD(kind), .word_of = kind_name},
-    {"weight-decay", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT, "X", "On matrices only (0.1)", cli_take_number, .field = FIELD(weight_decay)},
-    {"betas", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT, "A,B", "AdamW's betas (0.9,0.95)", take_betas, .field = FIELD(betas)},
-    {"momentum", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT, "X", "Momentum of sgd, from 0 to below 1 (0)", take_momentum, .field = FIELD(momentum)},
+    {"optimizer", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT | CLI_PLAN, "NAME", "adamw (the default) or sgd", take_kind, .field = FIELD(kind), .word_of = kind_name},
+    {"weight-decay", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT | CLI_PLAN, "X", "On matrices only (0.1)", cli_take_number, .field = FIELD(weight_decay)},
+    {"betas", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT | CLI_PLAN, "A,B", "AdamW's betas (0.9,0.95)", take_betas, .field = FIELD(betas)},
+    {"momentum", 0, CLI_TRAINING | CLI_PROFILE | CLI_SPLIT | CLI_PLAN, "X", "Momentum of sgd, from 0 to below 1 (0)", take_momentum, .field = FIELD(momentum)},
     {0}};
 /* clang-format on */
 
