@@ -169,9 +169,11 @@ static void print_comparison(const plan_job *job) {
     for (int k = 0; k < job->count; k++) {
         const plan_answer *const answer = &job->answers[k];
         if (k == job->fastest) continue;
-        if (answer->result)
-            printf("; %s takes %.3g times as long", answer->devices,
-                   answer->result->choices[0].step / step);
+        const double ratio = answer->result ? answer->result->choices[0].step / step : 0;
+        if (ratio > 1.0005)
+            printf("; %s takes %.4g times as long", answer->devices, ratio);
+        else if (ratio > 0)
+            printf("; %s takes as long", answer->devices);
         else
             printf("; %s is too small", answer->devices);
     }

@@ -10,10 +10,11 @@
 #include "runtime/base/text.h"
 #include "runtime/planner/plan_space.h"
 
-enum { WORDS = 128, HINT = 600, MAX_RANKS = 256, FEW_SIMULATIONS = 60 };
+enum { WORDS = 128, HINT = 600, MAX_RANKS = 256, FEW_SIMULATIONS = 60, FEW_NODES = 300 };
 
 typedef struct closest {
-    const sluice__plan_configuration *of;
+    sluice__plan_configuration of; /* as it began */
+    bool is_known;
     sluice_split *split;
     double excess; /* bytes beyond a limit, estimated */
     size_t *bytes; /* [ranks]: of its plan */
@@ -21,7 +22,7 @@ typedef struct closest {
 
 /* ---- the plan that comes closest ---- */
 
-static sluice_status look_at(closest *best, sluice__plan_space *space,
+static sluice_status look_at(closest *best, const sluice__plan_space *space,
                              sluice__plan_configuration *c, sluice_partition_result *found) {
     bool is_there;
     SLUICE__TRY(sluice__plan_prepare(&is_there, space, c));
@@ -29,22 +30,28 @@ static sluice_status look_at(closest *best, sluice__plan_space *space,
     sluice_partition partition = c->problem.partition;
     partition.objective        = SLUICE_OBJECTIVE_EXCESS;
     partition.memory_limits    = c->problem.limits;
+    partition.max_nodes        = FEW_NODES;
     SLUICE__TRY(sluice_partition_solve(found, &partition));
     if (found->value >= best->excess) return SLUICE_OK;
-    best->excess = found->value;
-    best->of     = c;
-    *best->split = found->split;
+    best->excess   = found->value;
+    best->is_known = true;
+    *best->split   = found->split;
     return SLUICE_OK;
 }
 
-static sluice_status find_closest(closest *best, sluice__plan_space *space) {
+/* All stages recompute, as nothing fits with fewer. */
+static sluice_status find_closest(closest *best, const sluice__plan_space *space) {
     sluice_partition_result *found;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY(sluice__alloc(&found, 1, sizeof *found));
     for (int k = 0; status == SLUICE_OK && k < space->count; k++) {
-        sluice__plan_close(space->list[k]);
-        status = look_at(best, space, space->list[k], found);
-        sluice__plan_close(space->list[k]);
+        if (space->list[k]->recompute != 0) continue;
+        const sluice__plan_configuration began = sluice__plan_full(space->list[k]);
+        sluice__plan_configuration full        = began;
+        const double before                    = best->excess;
+        status                                 = look_at(best, space, &full, found);
+        if (best->excess < before) best->of = began;
+        sluice__plan_close(&full);
     }
     sluice__free(found);
     return status;
@@ -52,7 +59,7 @@ static sluice_status find_closest(closest *best, sluice__plan_space *space) {
 
 /* The bytes of its plan; a plan that fits nevertheless fails nothing but the search's patience. */
 static sluice_status plan_closest(bool *fits, closest *best, sluice__plan_space *space) {
-    sluice__plan_configuration again = *best->of;
+    sluice__plan_configuration again = best->of;
     sluice_plan_choice choice        = {0};
     bool is_there;
     sluice_status status = sluice__plan_prepare(&is_there, space, &again);
@@ -145,7 +152,7 @@ static sluice_status try_more_ranks(char *hint, const sluice__plan_space *space)
 static void name_limits(char *hint, const closest *best, const sluice__plan_space *space) {
     size_t largest = 0;
     char size[32];
-    for (int r = 0; r < best->of->ranks; r++)
+    for (int r = 0; r < best->of.ranks; r++)
         if (best->bytes[r] > limit_of(space, r) && best->bytes[r] > largest)
             largest = best->bytes[r];
     add(hint, "%s of memory for each rank that is short", sluice__bytes_text(size, largest));
@@ -165,7 +172,7 @@ static sluice_status find_changes(char *hint, const closest *best,
 static int short_rank(const closest *best, const sluice__plan_space *space) {
     int rank    = 0;
     size_t most = 0;
-    for (int r = 0; r < best->of->ranks; r++) {
+    for (int r = 0; r < best->of.ranks; r++) {
         const size_t limit = limit_of(space, r);
         if (limit == 0 || best->bytes[r] <= limit || best->bytes[r] - limit <= most) continue;
         most = best->bytes[r] - limit;
@@ -174,25 +181,17 @@ static int short_rank(const closest *best, const sluice__plan_space *space) {
     return rank;
 }
 
-static const char *recomputation_of(const sluice__plan_configuration *c) {
-    const int stages = sluice__plan_stages(c);
-    const uint64_t full =
-        stages <= SLUICE__PLAN_FEW_STAGES ? ((uint64_t)1 << stages) - 1 : (uint64_t)stages;
-    return c->recompute == 0      ? "without recomputation"
-           : c->recompute == full ? "recomputing everything"
-                                  : "recomputing some stages";
-}
-
 static sluice_status say(const closest *best, const sluice__plan_space *space) {
-    const sluice__plan_configuration *c = best->of;
+    const sluice__plan_configuration *c = &best->of;
     const int rank                      = short_rank(best, space);
     char needed[32], limit[32], missing[32], hint[HINT] = "";
     SLUICE__TRY(find_changes(hint, best, space));
     sluice__fail(SLUICE_E_DEVICE_MEMORY,
                  "no plan fits: in the one that comes closest (%s on %d rank%s, %d "
-                 "micro-batch%s, %s) rank %d needs %s, which is %s more than its limit of %s",
+                 "micro-batch%s, recomputing all stages) rank %d needs %s, which is %s more than "
+                 "its limit of %s",
                  c->schedule, c->ranks, c->ranks == 1 ? "" : "s", c->microbatches,
-                 c->microbatches == 1 ? "" : "es", recomputation_of(c), rank,
+                 c->microbatches == 1 ? "" : "es", rank,
                  sluice__bytes_text(needed, best->bytes[rank]),
                  sluice__bytes_text(missing, best->bytes[rank] - limit_of(space, rank)),
                  sluice__bytes_text(limit, limit_of(space, rank)));
@@ -215,7 +214,7 @@ sluice_status sluice__plan_say_what_is_missing(sluice__plan_space *space) {
     SLUICE__TRY_OUT(sluice__alloc(&best.split, 1, sizeof *best.split));
     SLUICE__TRY_OUT(sluice__alloc(&best.bytes, (size_t)space->ranks, sizeof *best.bytes));
     SLUICE__TRY_OUT(find_closest(&best, space));
-    if (!best.of) {
+    if (!best.is_known) {
         status = say_effort(space);
         goto out;
     }

@@ -38,18 +38,30 @@ static int64_t count_sets(const sluice__plan_space *space, int stages) {
     return stages <= SLUICE__PLAN_FEW_STAGES ? (int64_t)1 << stages : stages + 1;
 }
 
-sluice_status sluice__plan_add_children(sluice__plan_space *space,
-                                        sluice__plan_configuration *configuration) {
-    const int stages = sluice__plan_stages(configuration);
-    if (configuration->has_children || !space->has_limits) return SLUICE_OK;
-    configuration->has_children      = true;
-    sluice__plan_configuration child = {.schedule     = configuration->schedule,
+static sluice__plan_configuration as_it_began(const sluice__plan_configuration *configuration) {
+    return (sluice__plan_configuration){.schedule     = configuration->schedule,
                                         .ranks        = configuration->ranks,
                                         .chunks       = configuration->chunks,
                                         .microbatches = configuration->microbatches,
                                         .slack        = configuration->slack,
                                         .bound        = configuration->first_bound,
                                         .first_bound  = configuration->first_bound};
+}
+
+sluice__plan_configuration sluice__plan_full(const sluice__plan_configuration *configuration) {
+    sluice__plan_configuration full = as_it_began(configuration);
+    const int stages                = sluice__plan_stages(configuration);
+    full.recompute =
+        stages <= SLUICE__PLAN_FEW_STAGES ? ((uint64_t)1 << stages) - 1 : (uint64_t)stages;
+    return full;
+}
+
+sluice_status sluice__plan_add_children(sluice__plan_space *space,
+                                        sluice__plan_configuration *configuration) {
+    const int stages = sluice__plan_stages(configuration);
+    if (configuration->has_children || !space->has_limits) return SLUICE_OK;
+    configuration->has_children      = true;
+    sluice__plan_configuration child = as_it_began(configuration);
     const uint64_t set               = configuration->recompute;
     if (stages > SLUICE__PLAN_FEW_STAGES) {
         child.recompute = set + 1;

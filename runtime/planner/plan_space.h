@@ -57,6 +57,8 @@ void sluice__plan_close(sluice__plan_configuration *configuration);
 sluice_status sluice__plan_add_children(sluice__plan_space *space,
                                         sluice__plan_configuration *configuration);
 int sluice__plan_stages(const sluice__plan_configuration *configuration);
+/* The same, not yet split, with all stages recomputed. */
+sluice__plan_configuration sluice__plan_full(const sluice__plan_configuration *configuration);
 
 /* ---- plan_split.c: the split of a configuration ---- */
 

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/planner/plan_space.h"
 
-enum { MAX_NODES = 3000 }; /* of one partition: a search solves many */
+enum { MAX_NODES = 1000 }; /* of one partition: a search solves many */
 
 /* ---- what is split ---- */
 
@@ -71,39 +71,71 @@ out:
     return status;
 }
 
-/* Limits that change nothing leave recomputation nothing to win. */
-static sluice_status look_at_limits(bool *binding, const sluice__plan_configuration *c,
-                                    double value) {
-    sluice_partition_result *free_of_limits;
-    sluice_partition partition = c->problem.partition;
-    partition.memory_limits    = NULL;
-    SLUICE__TRY(sluice__alloc(&free_of_limits, 1, sizeof *free_of_limits));
-    const sluice_status status = sluice_partition_solve(free_of_limits, &partition);
-    *binding                   = status == SLUICE_OK && value > free_of_limits->value * (1 + 1e-9);
-    sluice__free(free_of_limits);
+static sluice_status is_allowed(bool *out, const sluice__split_problem *p,
+                                const sluice_split *split) {
+    sluice_partition_load *loads;
+    SLUICE__TRY(sluice__alloc(&loads, (size_t)p->ranks, sizeof *loads));
+    const sluice_status status = sluice_partition_loads(loads, &p->partition, split);
+    *out                       = true;
+    for (int r = 0; r < p->ranks; r++)
+        *out = *out && (p->allowed[r] == 0 || loads[r].bytes <= (double)p->allowed[r]);
+    sluice__free(loads);
     return status;
 }
 
-/* What recomputes more may be better where memory decides. */
+/* The best split without limits, if it is within them: to find it takes much less. `*binding`: it
+ * is not, and what recomputes more may then be better. */
+static sluice_status partition(sluice_partition_result *found, bool *binding,
+                               const sluice__plan_space *space,
+                               const sluice__plan_configuration *c) {
+    sluice_partition free_of_limits = c->problem.partition;
+    bool allowed                    = true;
+    free_of_limits.memory_limits    = NULL;
+    SLUICE__TRY(sluice_partition_solve(found, &free_of_limits));
+    if (space->has_limits) SLUICE__TRY(is_allowed(&allowed, &c->problem, &found->split));
+    *binding = !allowed;
+    return allowed ? SLUICE_OK : sluice_partition_solve(found, &c->problem.partition);
+}
+
 static sluice_status after_split(sluice__plan_space *space, sluice__plan_configuration *c,
-                                 double value) {
-    bool binding = space->options.exhaustive;
-    if (space->has_limits && !binding) SLUICE__TRY(look_at_limits(&binding, c, value));
-    if (binding) SLUICE__TRY(sluice__plan_add_children(space, c));
+                                 bool binding) {
+    if (binding || space->options.exhaustive) SLUICE__TRY(sluice__plan_add_children(space, c));
     c->state = SLUICE__PLAN_SPLIT;
     return set_bound(space, c);
+}
+
+/* What does not fit with all of its stages recomputed does not fit with fewer. */
+static sluice_status look_at_all(bool *fits, const sluice__plan_space *space,
+                                 const sluice__plan_configuration *c) {
+    sluice__plan_configuration full = sluice__plan_full(c);
+    sluice_partition_result *found;
+    bool is_there = false, binding;
+    SLUICE__TRY(sluice__alloc(&found, 1, sizeof *found));
+    sluice_status status = sluice__plan_prepare(&is_there, space, &full);
+    if (status == SLUICE_OK) status = partition(found, &binding, space, &full);
+    *fits = status == SLUICE_OK;
+    sluice__plan_close(&full);
+    sluice__free(found);
+    return status == SLUICE_E_DEVICE_MEMORY ? SLUICE_OK : status;
+}
+
+static sluice_status after_refusal(sluice__plan_space *space, sluice__plan_configuration *c) {
+    bool fits = true;
+    if (c->recompute == 0 && !space->options.exhaustive) SLUICE__TRY(look_at_all(&fits, space, c));
+    sluice__plan_close(c);
+    return fits ? sluice__plan_add_children(space, c) : SLUICE_OK;
 }
 
 static sluice_status solve(sluice__plan_space *space, sluice__plan_configuration *c) {
     sluice_partition_result *found;
     SLUICE__TRY(sluice__alloc(&found, 1, sizeof *found));
-    sluice_status status = sluice_partition_solve(found, &c->problem.partition);
+    bool binding         = false;
+    sluice_status status = partition(found, &binding, space, c);
     if (status == SLUICE_OK) {
         *c->split = found->split;
-        status    = after_split(space, c, found->value);
+        status    = after_split(space, c, binding);
     } else if (status == SLUICE_E_DEVICE_MEMORY) {
-        status = sluice__plan_add_children(space, c);
-        sluice__plan_close(c);
+        status = after_refusal(space, c);
     }
     sluice__free(found);
     return status;
