@@ -144,7 +144,7 @@ static sluice_status try_more_ranks(char *hint, const sluice__plan_space *space)
         if (options.ranks > space->layers) options.ranks = space->layers;
         SLUICE__TRY(sluice__plan_is_possible(&fits, words, sizeof words, &options));
     }
-    if (fits) add(hint, "%d ranks (%s)", options.ranks, words);
+    if (fits) add(hint, "more ranks (%s)", words);
     return SLUICE_OK;
 }
 

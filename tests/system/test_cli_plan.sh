@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# test_cli_plan.sh COMMAND SOURCE -- sluice plan: the best plan as a table, an object and a file; several
+# lists of devices; what is missing where nothing fits; bad input.
+. "$(dirname "$0")/../support/command.sh"
+examples=$(realpath "$2")/examples
+cd "$work" || exit 1
+
+run() { # run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
+    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+    [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
+}
+# json EXPRESSION EXPECTED: of the object printed last, called o.
+json() {
+    local got
+    got=$(python3 -c "import json; o = json.load(open('stdout.txt')); print($1)" 2>&1)
+    [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
+}
+
+# fails STATUS PART ARGUMENT...: exits with it, and says something with this part.
+fails() {
+    local status=$1 part=$2 got=0
+    shift 2
+    "$command" "$@" >stdout.txt 2>stderr.txt || got=$?
+    [ $got = "$status" ] || complain "'$*' exits with $got, expected $status"
+    has stderr.txt "$part"
+}
+
+# ---- the same input, the same plan, as it is kept ----
+
+run plan gpt-mini --devices 2x40MiB --batch 8 -m 4 -o plan.json --json
+cp stdout.txt first.txt
+json "o['answers'][0]['proven_best'], o['answers'][0]['estimate'], len(o['answers'][0]['plans']) > 1" "True True True"
+json "o['answers'][0]['plans'][0] == json.load(open('plan.json'))" True
+json "[p['predicted']['step_s'] for p in o['answers'][0]['plans']] == sorted(p['predicted']['step_s'] for p in o['answers'][0]['plans'])" True
+json "max(o['answers'][0]['plans'][0]['predicted']['bytes']) <= 40 << 20, o['answers'][0]['plans'][0]['microbatches']" "True [2, 2, 2, 2]"
+run plan gpt-mini --devices 2x40MiB --batch 8 -m 4 --json
+cmp -s stdout.txt first.txt || complain "the same input gives another plan"
+
+# ---- the table, and a comparison ----
+
+run plan gpt-mini --devices 2x40MiB --devices 1x80MiB --batch 4
+has stdout.txt "gpt-mini on 2x40MiB, batch 4 (estimate"
+has stdout.txt "the fastest is 2x40MiB with a step in"
+has stdout.txt "no other is faster"
+run plan "$examples/profile.json" --devices 2 --batch 4
+has stdout.txt "profile.json on 2, batch 4"
+run plan "$examples/planning/slow.json" --devices "$examples/planning/two-speeds.json" --batch 4 --json
+json "[r['device'] for r in o['answers'][0]['plans'][0]['ranks']]" "['slow', 'fast']"
+run plan gpt-mini --devices 2 --batch 8 --effort 1 --json
+json "o['answers'][0]['simulations'], o['answers'][0]['bound_s'] > 0" "1 True"
+
+# ---- memory ----
+
+# Only recomputation fits.
+run plan gpt-mini --devices 2x13MiB --batch 8 -m 8 --json
+json "any(s['recompute'] for r in o['answers'][0]['plans'][0]['ranks'] for s in r['stages'])" True
+fails 1 "no plan fits: in the one that comes closest (1f1b on 1 rank, 1 micro-batch, recomputing all stages) rank 0 needs" \
+    plan gpt-mini --devices 1x8MiB --batch 2 -m 1
+fails 1 "these fit: more ranks (" plan gpt-mini --devices 1x8MiB --batch 2 -m 1
+# What is said to fit does.
+limit=$("$command" plan gpt-mini --devices 1x8MiB --batch 2 -m 1 2>&1 | sed -n 's/.*or \([0-9.]*\) MiB of memory.*/\1/p')
+limit=$(python3 -c "print(int(($limit + 0.01) * 1048576))")
+run plan gpt-mini --devices "1x$limit" --batch 2 -m 1
+
+# ---- bad input ----
+
+fails 2 "no model or profile is named; for example: sluice plan gpt-mini --devices 4x24GiB --batch 16" plan
+fails 2 "there is no --batch" plan gpt-mini --devices 2
+fails 2 "there are no --devices; say how many and with how much memory" plan gpt-mini --batch 2
+fails 2 "the number of --devices is '0'" plan gpt-mini --devices 0x1GiB --batch 2
+fails 2 "the memory of --devices is '1furlong'" plan gpt-mini --devices 2x1furlong --batch 2
+fails 1 "nowhere.json" plan gpt-mini --devices nowhere.json --batch 2
+fails 2 "a batch of 8 does not divide into 3 micro-batches" plan gpt-mini --devices 2 --batch 8 -m 3
+fails 2 "the profile has no table for a size of micro-batches that divides a batch of 8" \
+    plan "$examples/profile.json" --devices 2 --batch 8 -m 1
+fails 2 "--seq is about a model" plan "$examples/profile.json" --devices 2 --batch 8 --seq 4
+finish
