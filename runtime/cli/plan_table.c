@@ -137,7 +137,7 @@ static void print_proof(const sluice_plan_result *result) {
     printf("%d of %lld configuration%s simulated; ", result->simulations,
            (long long)result->configurations, plural(result->configurations));
     if (result->is_best)
-        printf("no other is faster\n");
+        printf("no other is faster with the split that balances it\n");
     else
         printf("none is faster than %s, which more --effort may find\n",
                split_seconds(result->bound).text);

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/planner/plan_space.h"
 
-enum { MAX_NODES = 1000 }; /* of one partition: a search solves many */
+enum { MAX_NODES = 5000 }; /* of one partition: a search solves many */
 
 /* ---- what is split ---- */
 

@@ -9,7 +9,10 @@
 
 #include "sluice/plan_search.h"
 
-enum { TRIALS = 40, MAX_LAYERS = 10, BATCH = 8, SIZES = 3 };
+#ifndef SLUICE_TRIALS
+#define SLUICE_TRIALS 40
+#endif
+enum { TRIALS = SLUICE_TRIALS, MAX_LAYERS = 10, BATCH = 8, SIZES = 3 };
 
 /* ---- profiles ---- */
 
