@@ -69,6 +69,14 @@ SLUICE_API sluice_status sluice_plan_file_print(char **out, const sluice_plan_fi
 /* The same into a file, whole or not at all. E_IO, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_plan_file_write(const char *path, const sluice_plan_file *file);
 
+/* Stages in the order of `schedule`, which is the plan's: layers, which recompute, and, if the plan
+ * has them, seconds; each list has as many elements as there are stages, `updates` as ranks; NULL:
+ * not asked for. E_ARGUMENT: the schedule has other ranks or stages, or places them otherwise. */
+SLUICE_API sluice_status sluice_plan_file_stages(sluice_split *split, bool *recompute,
+                                                 sluice_cost *costs, double *recompute_s,
+                                                 double *updates, const sluice_plan_file *file,
+                                                 const sluice_schedule *schedule);
+
 /* What a plan says of the run besides the choice of a search; NULL and 0: nothing. */
 typedef struct sluice_plan_file_about {
     const char *model, *profile; /* one of them */

@@ -54,6 +54,7 @@ static const cli_option data_options[] = {
     {0}};
 
 static const cli_option pipeline_options[] = {
+    {"plan", 0, CLI_TRAINING, "FILE", "Run what sluice plan -o wrote: model, batch, schedule, split and recomputation are the plan's", cli_take_text, .field = FIELD(plan)},
     {"threads", 0, CLI_TRAINING, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
     {"memory-limit", 0, CLI_TRAIN, "BYTES", "Memory of each rank, as in 2GiB; a plan that needs more is refused", train_take_bytes, .field = FIELD(memory_limit)},
     {"explain-memory", 0, CLI_TRAINING, NULL, "Print the memory plan and exit", cli_take_flag, .field = FIELD(explain_memory)},
@@ -99,10 +100,7 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
 
 const cli_command_line command_train_line = {CLI_TRAIN, tables};
 
-static const train_options defaults = {.model      = CLI_MODEL,
-                                       .schedule   = {.name = "1f1b"},
-                                       .out        = "sluice-out",
-                                       .batch      = 16,
+static const train_options defaults = {.out        = "sluice-out",
                                        .eval_every = 100,
                                        .warmup     = -1,
                                        .lr         = -1,
@@ -117,10 +115,12 @@ int train_read_options(train_options *options, const cli_command *command, int a
     cli_strays strays;
     *options = defaults;
     CLI_TRY(cli_parse(options, &strays, command, argc, argv));
+    CLI_TRY(train_take_plan(options));
     return train_settle_options(options, &strays);
 }
 
 void train_free_options(train_options *options) {
+    sluice_plan_file_free(options->planned);
     free((void *)options->data.text);
     free((void *)options->costs.links.text);
     free(options->optimizer.config);

@@ -3,6 +3,7 @@
  * refused. */
 #include <string.h>
 
+#include "model_options.h"
 #include "split_option.h"
 #include "training.h"
 
@@ -62,7 +63,14 @@ static int settle_learning_rate(train_options *o) {
     return CLI_OK;
 }
 
+static void set_defaults(train_options *o) {
+    if (!o->model) o->model = CLI_MODEL;
+    if (!o->schedule.name) o->schedule.name = "1f1b";
+    if (!o->batch) o->batch = 16;
+}
+
 int train_settle_options(train_options *options, const cli_strays *strays) {
+    set_defaults(options);
     CLI_TRY(settle_device(options, strays));
     if (options->data.count == 0 && !options->is_virtual)
         return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");

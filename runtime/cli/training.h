@@ -24,6 +24,8 @@ typedef struct train_optimizer {
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
+    const char *plan;          /* the file */
+    sluice_plan_file *planned; /* what it says; NULL: there is none */
     const char *device;
     const char *transport; /* NULL: not named */
     bool is_virtual;
@@ -51,6 +53,9 @@ void train_free_options(train_options *options);
 /* Set defaults, and refuse options that do not fit each other. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 
+/* Read --plan, if it is given, and set the options that it decides; refuse those beside it. */
+int train_take_plan(train_options *options);
+
 /* ---- the optimizer (train_optimizer.c) ---- */
 
 extern const cli_option train_optimizer_options[]; /* of a train_optimizer */
@@ -67,8 +72,9 @@ typedef struct train_problem {
     sluice_corpus *corpus;
     sluice_model *model;
     sluice_schedule *schedule;
-    sluice_split *split; /* NULL: left to the library */
-    bool *recompute;     /* per stage */
+    sluice_split *split;         /* NULL: left to the library */
+    bool *recompute;             /* per stage */
+    struct train_costs *planned; /* seconds that --plan says; NULL: none */
     sluice_plan *plan;
     sluice_pipeline *pipeline;
     sluice_run *run;
@@ -78,6 +84,8 @@ typedef struct train_problem {
 int train_prepare(train_problem *problem, const train_options *options);
 /* Make the plan alone; and open what runs it, pipeline and run. */
 int train_make_plan(train_problem *problem, const train_options *options);
+/* Schedule, split, recomputation and costs of --plan (train_plan.c). */
+int train_make_planned(train_problem *problem, const train_options *options);
 int train_make_run(train_problem *problem, const train_options *options);
 void train_free_problem(train_problem *problem);
 

@@ -62,6 +62,28 @@ limit=$("$command" plan gpt-mini --devices 1x8MiB --batch 2 -m 1 2>&1 | sed -n '
 limit=$(python3 -c "print(int(($limit + 0.01) * 1048576))")
 run plan gpt-mini --devices "1x$limit" --batch 2 -m 1
 
+# ---- sluice train runs it as it is ----
+
+for n in $(seq 400); do echo "line $n of a text that is long enough to train on"; done >text.txt
+run plan gpt-mini --devices 2x14MiB --batch 8 -m 8 --seq 64 -o plan.json
+planned=$(python3 -c "import json; print(*json.load(open('plan.json'))['predicted']['bytes'])")
+run train text.txt --plan plan.json --explain-memory
+got=$(sed -n 's/^rank [0-9]*: arena [^(]*(\([0-9]*\) bytes.*/\1/p' stdout.txt | paste -sd' ')
+[ "$got" = "$planned" ] || complain "the plan has '$planned' bytes, and training '$got'"
+run train text.txt --plan plan.json --steps 3 --quiet --out planned
+cp stdout.txt planned.txt
+run train text.txt --batch 8 --seq 64 --microbatches 8 --ranks 1 --steps 3 --quiet --out plain
+cmp -s stdout.txt planned.txt || complain "the plan trains to '$(cat planned.txt)', one rank to '$(cat stdout.txt)'"
+fails 2 "--batch is what --plan decides; leave one of them out" train text.txt --plan plan.json --batch 8
+fails 2 "--split is what --plan decides" train text.txt --plan plan.json --split 7,8
+fails 1 "nowhere.json" train text.txt --plan nowhere.json
+sed 's/"vocabulary": 256/"vocabulary": 300/' plan.json >other.json
+fails 1 "'other.json' is for a vocabulary of 300, and the data's is 256" train text.txt --plan other.json
+sed 's/"name": "[a-z0-9-]*", "chunks": 2/"name": "gpipe", "chunks": 1/' plan.json >other.json
+fails 2 "the plan has 4 stages on 2 ranks, and its schedule 2 on 2" train text.txt --plan other.json
+run plan "$examples/profile.json" --devices 2 --batch 4 -o other.json
+fails 1 "is of a profile that names no model" train text.txt --plan other.json
+
 # ---- bad input ----
 
 fails 2 "no model or profile is named; for example: sluice plan gpt-mini --devices 4x24GiB --batch 16" plan
