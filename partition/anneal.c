@@ -164,9 +164,9 @@ static sluice_status prepare(anneal *at, const int *first) {
 }
 
 sluice_status sluice__anneal(int *first, double *value, const sluice__chain *chain, bool quickly) {
-    const int64_t most       = chain->problem.max_nodes;
+    const int64_t max        = chain->problem.max_nodes;
     const int usual          = quickly ? QUICK_STEPS : STEPS + STEPS_PER_STAGE * chain->stages;
-    const int steps          = most > 0 && most < usual ? (int)most : usual;
+    const int steps          = max > 0 && max < usual ? (int)max : usual;
     const int restarts       = quickly ? 1 : RESTARTS;
     sluice__chain free_chain = *chain;
     free_chain.is_limited    = chain->is_excess && chain->is_limited;

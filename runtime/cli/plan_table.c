@@ -24,10 +24,10 @@ static double update_of(const sluice_plan_choice *c) {
 }
 
 static double inner_idle_of(const sluice_plan_choice *c) {
-    double most = 0;
+    double max = 0;
     for (int r = 0; r < c->ranks; r++)
-        if (c->rank[r].inner_idle > most) most = c->rank[r].inner_idle;
-    return most;
+        if (c->rank[r].inner_idle > max) max = c->rank[r].inner_idle;
+    return max;
 }
 
 static int fullest_of(const sluice_plan_choice *c) {

@@ -8,7 +8,7 @@
 
 /* ---- options ---- */
 
-/* What the plan decides is not given beside it. */
+/* An option that is given although the plan decides it; NULL: there is none. */
 static const char *find_decided(const train_options *o) {
     const cli_schedule_choice *const s = &o->schedule;
     return o->model             ? "model"

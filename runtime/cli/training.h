@@ -53,7 +53,8 @@ void train_free_options(train_options *options);
 /* Set defaults, and refuse options that do not fit each other. */
 int train_settle_options(train_options *options, const cli_strays *strays);
 
-/* Read --plan, if it is given, and set the options that it decides; refuse those beside it. */
+/* Read --plan, if it is given, and set the options that it decides; refuse those
+ * that are given next to it. */
 int train_take_plan(train_options *options);
 
 /* ---- the optimizer (train_optimizer.c) ---- */

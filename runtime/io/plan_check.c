@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_check.c -- the parts of a plan agree: every layer once, micro-batches that make the batch.
  */
+#include "runtime/io/plan_check.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/io/plan_file.h"
 
 static sluice_status check_microbatches(const sluice_plan_file *file, const char *name) {
     int64_t sum = 0;

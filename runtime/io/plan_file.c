@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_file.c -- reading plans (docs/formats.md). */
-#include "runtime/io/plan_file.h"
+#include "runtime/io/plan_check.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/io/json.h"
 #include "runtime/io/link_costs.h"
-#include "runtime/io/plan_file.h"
+#include "runtime/io/plan_check.h"
 #include "runtime/io/write.h"
 
 static sluice_status add_word(sluice__text *text, const char *key, const char *word) {

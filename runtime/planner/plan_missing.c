@@ -2,7 +2,6 @@
 /* plan_missing.c -- where no plan fits: which rank is short by how much in the one that comes
  * closest, and what would fit, each planned before it is said. */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "runtime/base/alloc.h"
@@ -10,7 +9,7 @@
 #include "runtime/base/text.h"
 #include "runtime/planner/plan_space.h"
 
-enum { WORDS = 128, HINT = 600, MAX_RANKS = 256, FEW_SIMULATIONS = 60, FEW_NODES = 300 };
+enum { WORDS = 128, MAX_RANKS = 256, FEW_SIMULATIONS = 60, FEW_NODES = 300 };
 
 typedef struct closest {
     sluice__plan_configuration of; /* as it began */
@@ -94,28 +93,23 @@ static sluice_plan_search_options options_of(const sluice__plan_space *space) {
     return options;
 }
 
-SLUICE_PRINTF(2, 3) static void add(char *hint, const char *format, ...) {
-    size_t used = 0;
-    while (hint[used] != '\0') used++;
-    if (used > 0 && used + 6 < HINT) used += (size_t)snprintf(hint + used, HINT - used, ", or ");
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(hint + used, HINT - used, format, arguments);
-    va_end(arguments);
+static sluice_status begin_next(sluice__text *hint) {
+    return hint->bytes ? sluice__text_add(hint, ", or ") : SLUICE_OK;
 }
 
-static sluice_status try_more_microbatches(char *hint, const sluice__plan_space *space) {
+static sluice_status try_more_microbatches(sluice__text *hint, const sluice__plan_space *space) {
     sluice_plan_search_options options = options_of(space);
     char words[WORDS];
     bool fits = false;
     if (options.microbatches == 0) return SLUICE_OK;
     options.microbatches = 0;
     SLUICE__TRY(sluice__plan_is_possible(&fits, words, sizeof words, &options));
-    if (fits) add(hint, "another number of micro-batches (%s)", words);
-    return SLUICE_OK;
+    if (!fits) return SLUICE_OK;
+    SLUICE__TRY(begin_next(hint));
+    return sluice__text_add(hint, "another number of micro-batches (%s)", words);
 }
 
-static sluice_status try_smaller_batches(char *hint, const sluice__plan_space *space) {
+static sluice_status try_smaller_batches(sluice__text *hint, const sluice__plan_space *space) {
     sluice_plan_search_options options = options_of(space);
     char words[WORDS];
     bool fits            = false;
@@ -124,12 +118,13 @@ static sluice_status try_smaller_batches(char *hint, const sluice__plan_space *s
         options.batch /= 2;
         SLUICE__TRY(sluice__plan_is_possible(&fits, words, sizeof words, &options));
     }
-    if (fits) add(hint, "a batch of %lld (%s)", (long long)options.batch, words);
-    return SLUICE_OK;
+    if (!fits) return SLUICE_OK;
+    SLUICE__TRY(begin_next(hint));
+    return sluice__text_add(hint, "a batch of %lld (%s)", (long long)options.batch, words);
 }
 
 /* More of the same. */
-static sluice_status try_more_ranks(char *hint, const sluice__plan_space *space) {
+static sluice_status try_more_ranks(sluice__text *hint, const sluice__plan_space *space) {
     sluice_plan_search_options options = options_of(space);
     char words[WORDS];
     bool fits = false;
@@ -144,38 +139,41 @@ static sluice_status try_more_ranks(char *hint, const sluice__plan_space *space)
         if (options.ranks > space->layers) options.ranks = space->layers;
         SLUICE__TRY(sluice__plan_is_possible(&fits, words, sizeof words, &options));
     }
-    if (fits) add(hint, "more ranks (%s)", words);
-    return SLUICE_OK;
+    if (!fits) return SLUICE_OK;
+    SLUICE__TRY(begin_next(hint));
+    return sluice__text_add(hint, "more ranks (%s)", words);
 }
 
 /* With so much memory the plan that comes closest fits. */
-static void name_limits(char *hint, const closest *best, const sluice__plan_space *space) {
+static sluice_status name_limits(sluice__text *hint, const closest *best,
+                                 const sluice__plan_space *space) {
     size_t largest = 0;
     char size[32];
     for (int r = 0; r < best->of.ranks; r++)
         if (best->bytes[r] > limit_of(space, r) && best->bytes[r] > largest)
             largest = best->bytes[r];
-    add(hint, "%s of memory for each rank that is short", sluice__bytes_text(size, largest));
+    SLUICE__TRY(begin_next(hint));
+    return sluice__text_add(hint, "%s of memory for each rank that is short",
+                            sluice__bytes_text(size, largest));
 }
 
-static sluice_status find_changes(char *hint, const closest *best,
+static sluice_status find_changes(sluice__text *hint, const closest *best,
                                   const sluice__plan_space *space) {
     SLUICE__TRY(try_more_microbatches(hint, space));
     SLUICE__TRY(try_smaller_batches(hint, space));
     SLUICE__TRY(try_more_ranks(hint, space));
-    name_limits(hint, best, space);
-    return SLUICE_OK;
+    return name_limits(hint, best, space);
 }
 
 /* ---- the sentence ---- */
 
 static int short_rank(const closest *best, const sluice__plan_space *space) {
-    int rank    = 0;
-    size_t most = 0;
+    int rank   = 0;
+    size_t max = 0;
     for (int r = 0; r < best->of.ranks; r++) {
         const size_t limit = limit_of(space, r);
-        if (limit == 0 || best->bytes[r] <= limit || best->bytes[r] - limit <= most) continue;
-        most = best->bytes[r] - limit;
+        if (limit == 0 || best->bytes[r] <= limit || best->bytes[r] - limit <= max) continue;
+        max  = best->bytes[r] - limit;
         rank = r;
     }
     return rank;
@@ -184,8 +182,13 @@ static int short_rank(const closest *best, const sluice__plan_space *space) {
 static sluice_status say(const closest *best, const sluice__plan_space *space) {
     const sluice__plan_configuration *c = &best->of;
     const int rank                      = short_rank(best, space);
-    char needed[32], limit[32], missing[32], hint[HINT] = "";
-    SLUICE__TRY(find_changes(hint, best, space));
+    char needed[32], limit[32], missing[32];
+    sluice__text hint          = {0};
+    const sluice_status status = find_changes(&hint, best, space);
+    if (status != SLUICE_OK) {
+        sluice__free(hint.bytes);
+        return status;
+    }
     sluice__fail(SLUICE_E_DEVICE_MEMORY,
                  "no plan fits: in the one that comes closest (%s on %d rank%s, %d "
                  "micro-batch%s, recomputing all stages) rank %d needs %s, which is %s more than "
@@ -195,7 +198,9 @@ static sluice_status say(const closest *best, const sluice__plan_space *space) {
                  sluice__bytes_text(needed, best->bytes[rank]),
                  sluice__bytes_text(missing, best->bytes[rank] - limit_of(space, rank)),
                  sluice__bytes_text(limit, limit_of(space, rank)));
-    return sluice__hint(SLUICE_E_DEVICE_MEMORY, "these fit: %s", hint);
+    sluice__hint(SLUICE_E_DEVICE_MEMORY, "these fit: %s", hint.bytes);
+    sluice__free(hint.bytes);
+    return SLUICE_E_DEVICE_MEMORY;
 }
 
 static sluice_status say_effort(const sluice__plan_space *space) {

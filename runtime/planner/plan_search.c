@@ -28,7 +28,7 @@ static bool are_alike(const sluice_plan_choice *a, const sluice__plan_configurat
            a->microbatches == b->microbatches;
 }
 
-/* Of those that are alike only the best is kept. */
+/* Only the best of those that are alike is kept. */
 static int find_alike(const search *s, const sluice__plan_configuration *c) {
     for (int k = 0; k < s->count; k++)
         if (are_alike(&s->kept[k], c)) return k;
@@ -131,10 +131,13 @@ static sluice_status fill(sluice_plan_result **out, search *s) {
                                    .count          = s->count,
                                    .simulations    = s->space.simulations,
                                    .configurations = s->space.all,
-                                   .is_best        = !open || open->bound >= s->kept[0].step,
+                                   .is_best        = true,
                                    .bound          = s->kept[0].step,
                                    .is_estimate    = s->space.is_estimate};
-    if (!result->is_best) result->bound = open->bound;
+    if (open && open->bound < result->bound) {
+        result->is_best = false;
+        result->bound   = open->bound;
+    }
     s->kept  = NULL;
     s->count = 0;
     *out     = result;

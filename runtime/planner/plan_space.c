@@ -34,7 +34,7 @@ int sluice__plan_stages(const sluice__plan_configuration *configuration) {
 
 /* Sets of stages that recompute: all of them of few stages, of many the first so many. */
 static int64_t count_sets(const sluice__plan_space *space, int stages) {
-    if (!space->has_limits) return 1;
+    if (!space->has_limits || stages < 1) return 1;
     return stages <= SLUICE__PLAN_FEW_STAGES ? (int64_t)1 << stages : stages + 1;
 }
 
@@ -116,10 +116,10 @@ static sluice_status add_schedule(sluice__plan_space *space, const char *name, i
                                   int microbatches, const work *w) {
     sluice_schedule_description about;
     SLUICE__TRY(sluice_schedule_describe(&about, name));
-    const int most = about.max_chunks > 0 ? about.max_chunks : space->options.max_chunks;
+    const int max = about.max_chunks > 0 ? about.max_chunks : space->options.max_chunks;
     /* one stage per rank is what a schedule of one chunk is for */
-    const int least = about.chunks > 1 && about.min_chunks < 2 ? 2 : about.min_chunks;
-    for (int v = least; v <= most && v <= space->options.max_chunks; v++) {
+    const int min = about.chunks > 1 && about.min_chunks < 2 ? 2 : about.min_chunks;
+    for (int v = min; v <= max && v <= space->options.max_chunks; v++) {
         sluice__plan_configuration configuration = {
             .schedule = name, .ranks = ranks, .chunks = v, .microbatches = microbatches};
         SLUICE__TRY(add_slacks(space, &configuration, &about, w));
@@ -140,21 +140,21 @@ static sluice_status add_schedules(sluice__plan_space *space, int ranks, int mic
 
 /* ---- the work of a micro-batch ---- */
 
-static double least_seconds(const sluice__split_problem *p, int layer, int ranks, bool chain) {
-    double least = INFINITY;
+static double min_seconds(const sluice__split_problem *p, int layer, int ranks, bool chain) {
+    double min = INFINITY;
     for (int r = 0; r < ranks; r++) {
         const sluice_profile_layer *row = &p->rows[r][layer];
-        least = fmin(least, row->forward_s + row->input_s + (chain ? 0 : row->weight_s));
+        min = fmin(min, row->forward_s + row->input_s + (chain ? 0 : row->weight_s));
     }
-    return least;
+    return min;
 }
 
 static work work_of(const sluice__split_problem *p, int ranks) {
     work w = {.overlap = p->profile && p->profile->overlap > 0 ? p->profile->overlap : 1};
     for (int l = 0; l < p->layers; l++) {
-        const double seconds = least_seconds(p, l, ranks, false);
+        const double seconds = min_seconds(p, l, ranks, false);
         w.all += seconds;
-        w.chain += least_seconds(p, l, ranks, true);
+        w.chain += min_seconds(p, l, ranks, true);
         w.largest_layer = fmax(w.largest_layer, seconds);
     }
     return w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* plan_file.h -- what reading and printing plans share. */
-#ifndef SLUICE_IO_PLAN_FILE_H
-#define SLUICE_IO_PLAN_FILE_H
+/* plan_check.h -- what reading and printing plans share. */
+#ifndef SLUICE_IO_PLAN_CHECK_H
+#define SLUICE_IO_PLAN_CHECK_H
 
 #include "sluice/plan_file.h"
 
