@@ -60,8 +60,11 @@ static void take_schedule(cli_schedule_choice *out, const sluice_plan_file *file
     out->group        = file->group;
 }
 
+/* A rank's device may have a name of its own, which is no kind. */
 static bool is_kind(const char *name) {
-    return strcmp(name, "cpu") == 0 || strcmp(name, "cuda") == 0;
+    for (int k = 0; sluice_device_rates_kind(k); k++)
+        if (strcmp(name, sluice_device_rates_kind(k)) == 0) return true;
+    return false;
 }
 
 int train_take_plan(train_options *o) {
