@@ -40,7 +40,7 @@ typedef struct sluice_plan_search_options {
     int effort;          /* simulations, at most */
     int runners_up;      /* plans besides the best, each with another schedule, number of ranks or
                           * of micro-batches */
-    bool exhaustive;     /* simulate every configuration: for checks of the search */
+    bool exhaustive;     /* simulate every configuration with its balanced split: for checks */
     sluice_plan_progress *progress; /* NULL: none */
     void *context;
 } sluice_plan_search_options;
@@ -106,18 +106,20 @@ typedef struct sluice_plan_choice {
 typedef struct sluice_plan_result {
     sluice_plan_choice *choices; /* the best, then the runners-up */
     int count;
-    int simulations;
+    int simulations;        /* of configurations with their balanced splits */
+    int moves;              /* simulations of plans with moved cuts */
     int64_t configurations; /* that there are; the others were ruled out by bounds */
-    bool is_best;     /* no configuration is better; else the effort was used up, and none is known
-                       * to be below `bound` */
-    double bound;     /* seconds */
+    bool is_best; /* no configuration is better with its balanced split; else the effort was used
+                   * up, and none is known to be below `bound` */
+    double bound; /* seconds */
     bool is_estimate; /* some rank's seconds are estimated */
 } sluice_plan_result;
 
 /*
  * Find the configuration whose simulated step takes least among those whose memory plan fits. Its
  * parts: the number of ranks, chunks, micro-batches of equal size, a schedule with its slack, the
- * stages that recompute; the split is the one whose slowest rank takes least within the limits.
+ * stages that recompute; the split is the one whose slowest rank takes least within the limits, and
+ * of the plans that are kept the cuts are then moved while that shortens the step.
  * The same input gives the same plan.
  * E_ARGUMENT, E_IO and E_PARSE (a device's profile), E_HOST_MEMORY; E_DEVICE_MEMORY: nothing fits,
  * which rank is short by how much in the plan that comes closest, and in the hint the smallest

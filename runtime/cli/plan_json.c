@@ -38,6 +38,7 @@ static json_t *answer_of(const plan_job *job, const plan_answer *answer) {
     if (result) {
         json_add(object, &good, "estimate", json_boolean(result->is_estimate));
         json_add(object, &good, "simulations", json_integer(result->simulations));
+        json_add(object, &good, "moves", json_integer(result->moves));
         json_add(object, &good, "configurations", json_integer(result->configurations));
         json_add(object, &good, "proven_best", json_boolean(result->is_best));
         json_add(object, &good, "bound_s", json_real(result->bound));

@@ -134,8 +134,10 @@ static void print_why(const sluice_plan_result *result) {
 }
 
 static void print_proof(const sluice_plan_result *result) {
-    printf("%d of %lld configuration%s simulated; ", result->simulations,
+    printf("%d of %lld configuration%s simulated", result->simulations,
            (long long)result->configurations, plural(result->configurations));
+    if (result->moves > 0) printf(", and %d with moved cuts", result->moves);
+    printf("; ");
     if (result->is_best)
         printf("no other is faster with the split that balances it\n");
     else

@@ -18,6 +18,7 @@ typedef struct search {
     sluice_plan_choice *kept; /* the best first */
     int count, capacity;
     size_t *bytes; /* [ranks] */
+    int moves;     /* simulations of moved cuts */
     bool any;      /* one that fits is enough */
 } search;
 
@@ -107,6 +108,28 @@ static sluice_status look(search *s) {
     }
 }
 
+/* ---- moved cuts ---- */
+
+static void sort(search *s) {
+    for (int k = 1; k < s->count; k++)
+        for (int j = k; j > 0 && s->kept[j].step < s->kept[j - 1].step; j--) {
+            const sluice_plan_choice choice = s->kept[j];
+            s->kept[j]                      = s->kept[j - 1];
+            s->kept[j - 1]                  = choice;
+        }
+}
+
+/* A grid of all configurations is one of balanced splits. */
+static sluice_status move_cuts(search *s) {
+    const int before = s->space.simulations;
+    if (s->space.options.exhaustive) return SLUICE_OK;
+    for (int k = 0; k < s->count; k++)
+        SLUICE__TRY(sluice__plan_move_cuts(&s->kept[k], s->bytes, &s->space));
+    s->moves = s->space.simulations - before;
+    sort(s);
+    return SLUICE_OK;
+}
+
 /* ---- the result ---- */
 
 static sluice_status begin(search *s, const sluice_plan_search_options *options) {
@@ -129,7 +152,8 @@ static sluice_status fill(sluice_plan_result **out, search *s) {
     SLUICE__TRY(sluice__alloc(&result, 1, sizeof *result));
     *result = (sluice_plan_result){.choices        = s->kept,
                                    .count          = s->count,
-                                   .simulations    = s->space.simulations,
+                                   .simulations    = s->space.simulations - s->moves,
+                                   .moves          = s->moves,
                                    .configurations = s->space.all,
                                    .is_best        = true,
                                    .bound          = s->kept[0].step,
@@ -150,6 +174,7 @@ sluice_status sluice_plan_search(sluice_plan_result **out,
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(begin(&s, options));
     SLUICE__TRY_OUT(look(&s));
+    SLUICE__TRY_OUT(move_cuts(&s));
     status = s.count > 0 ? fill(out, &s) : sluice__plan_say_what_is_missing(&s.space);
 out:
     end(&s);

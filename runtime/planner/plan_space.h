@@ -74,6 +74,13 @@ sluice_status sluice__plan_split_again(sluice__plan_space *space,
                                        sluice__plan_configuration *configuration,
                                        const size_t *bytes);
 
+/* Whether the ranks' estimated bytes are within what they are allowed. */
+sluice_status sluice__plan_is_allowed(bool *out, const sluice__split_problem *problem,
+                                      const sluice_split *split);
+/* The bound on the step of the configuration with its split. */
+sluice_status sluice__plan_bound_of(double *out, const sluice__plan_space *space,
+                                    const sluice__plan_configuration *configuration);
+
 /* ---- plan_costs.c: seconds of a split's stages, transfers and updates ---- */
 
 typedef struct sluice__plan_costs {
@@ -103,6 +110,13 @@ sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *b
                                sluice__plan_space *space,
                                const sluice__plan_configuration *configuration);
 void sluice__plan_choice_free(sluice_plan_choice *choice);
+
+/* ---- plan_moves.c ---- */
+
+/* Replace a choice by one with moved cuts whose step is shorter, if there is one. `bytes` has an
+ * element for each rank. */
+sluice_status sluice__plan_move_cuts(sluice_plan_choice *choice, size_t *bytes,
+                                     sluice__plan_space *space);
 
 /* ---- plan_search.c ---- */
 

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/planner/plan_space.h"
 
-enum { MAX_NODES = 5000 }; /* of one partition: a search solves many */
+enum { MAX_NODES = 1500 }; /* of one partition: a search solves many */
 
 /* ---- what is split ---- */
 
@@ -59,20 +59,19 @@ sluice_status sluice__plan_prepare(bool *is_there, const sluice__plan_space *spa
 
 /* ---- the split ---- */
 
-static sluice_status set_bound(const sluice__plan_space *space, sluice__plan_configuration *c) {
+sluice_status sluice__plan_bound_of(double *out, const sluice__plan_space *space,
+                                    const sluice__plan_configuration *c) {
     sluice__plan_costs costs = {0};
-    double bound             = 0;
     sluice_status status     = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__plan_costs_make(&costs, c, space->options.states));
-    SLUICE__TRY_OUT(sluice__plan_bound(&bound, c->made, &costs, c->recomputes));
-    if (bound > c->bound) c->bound = bound;
+    status = sluice__plan_bound(out, c->made, &costs, c->recomputes);
 out:
     sluice__plan_costs_free(&costs);
     return status;
 }
 
-static sluice_status is_allowed(bool *out, const sluice__split_problem *p,
-                                const sluice_split *split) {
+sluice_status sluice__plan_is_allowed(bool *out, const sluice__split_problem *p,
+                                      const sluice_split *split) {
     sluice_partition_load *loads;
     SLUICE__TRY(sluice__alloc(&loads, (size_t)p->ranks, sizeof *loads));
     const sluice_status status = sluice_partition_loads(loads, &p->partition, split);
@@ -92,7 +91,8 @@ static sluice_status partition(sluice_partition_result *found, bool *binding,
     bool allowed                    = true;
     free_of_limits.memory_limits    = NULL;
     SLUICE__TRY(sluice_partition_solve(found, &free_of_limits));
-    if (space->has_limits) SLUICE__TRY(is_allowed(&allowed, &c->problem, &found->split));
+    if (space->has_limits)
+        SLUICE__TRY(sluice__plan_is_allowed(&allowed, &c->problem, &found->split));
     *binding = !allowed;
     return allowed ? SLUICE_OK : sluice_partition_solve(found, &c->problem.partition);
 }
@@ -100,8 +100,11 @@ static sluice_status partition(sluice_partition_result *found, bool *binding,
 static sluice_status after_split(sluice__plan_space *space, sluice__plan_configuration *c,
                                  bool binding) {
     if (binding || space->options.exhaustive) SLUICE__TRY(sluice__plan_add_children(space, c));
+    double bound;
+    SLUICE__TRY(sluice__plan_bound_of(&bound, space, c));
+    if (bound > c->bound) c->bound = bound;
     c->state = SLUICE__PLAN_SPLIT;
-    return set_bound(space, c);
+    return SLUICE_OK;
 }
 
 /* What does not fit with all of its stages recomputed does not fit with fewer. */
