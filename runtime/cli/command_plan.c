@@ -181,9 +181,9 @@ int plan_make_file(sluice_plan_file **out, const plan_job *job, const plan_answe
 }
 
 static int write_best(const plan_job *job) {
+    sluice_plan_file *file = NULL;
+    if (!job->options->output || !job->answers) return CLI_OK;
     const plan_answer *const answer = &job->answers[job->fastest];
-    sluice_plan_file *file          = NULL;
-    if (!job->options->output) return CLI_OK;
     CLI_TRY(plan_make_file(&file, job, answer, &answer->result->choices[0]));
     const int failed = cli_report(sluice_plan_file_write(job->options->output, file));
     sluice_plan_file_free(file);
@@ -210,7 +210,7 @@ static void free_job(plan_job *job) {
 }
 
 int command_plan(const cli_command *command, int argc, char **argv) {
-    plan_options options = {.optimizer = {.betas = {-1, -1}, .momentum = -1, .weight_decay = -1}};
+    plan_options options = {.optimizer = TRAIN_OPTIMIZER_INIT};
     plan_job job         = {.options = &options};
     int failed           = cli_parse(&options, NULL, command, argc, argv);
     if (!failed) failed = train_settle_optimizer(&options.optimizer);

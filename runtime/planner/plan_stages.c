@@ -20,31 +20,37 @@ static sluice_status check_numbers(const sluice_plan_file *file, const sluice_sc
         file->rank_count, sluice_schedule_stages(schedule), sluice_schedule_ranks(schedule));
 }
 
-/* Stage s is the next one of its rank, and follows the stage before it. */
-static sluice_status next_stage(const sluice_plan_file_stage **out, int *at, int layer, int s,
-                                const sluice_plan_file *file, const sluice_schedule *schedule) {
-    const int r                       = sluice_schedule_stage_rank(schedule, s);
-    const sluice_plan_file_rank *rank = &file->ranks[r];
-    *out                              = at[r] < rank->stage_count ? &rank->stages[at[r]++] : NULL;
-    if (*out && (*out)->first == layer) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT,
-                        "stage %d of the schedule is on rank %d and begins with layer %d, and the "
-                        "plan has no such stage there",
-                        s, r, layer);
+/* Stage s is the next one of its rank, and follows the stage before it; NULL: E_ARGUMENT. */
+static const sluice_plan_file_stage *next_stage(int *at, int layer, int s,
+                                                const sluice_plan_file *file,
+                                                const sluice_schedule *schedule) {
+    const int r                         = sluice_schedule_stage_rank(schedule, s);
+    const sluice_plan_file_rank *rank   = &file->ranks[r];
+    const sluice_plan_file_stage *stage = at[r] < rank->stage_count ? &rank->stages[at[r]++] : NULL;
+    if (stage && stage->first == layer) return stage;
+    sluice__fail(
+        SLUICE_E_ARGUMENT,
+        "stage %d of the schedule is on rank %d and begins with layer %d, and the plan has "
+        "no such stage there",
+        s, r, layer);
+    return NULL;
 }
 
 sluice_status sluice_plan_file_stages(sluice_split *split, bool *recompute, sluice_cost *costs,
                                       double *recompute_s, double *updates,
                                       const sluice_plan_file *file,
                                       const sluice_schedule *schedule) {
-    const sluice_plan_file_stage *stage;
     sluice_status status = SLUICE_OK;
     int *at, layer = 0;
     SLUICE__TRY(check_numbers(file, schedule));
     SLUICE__TRY(sluice__alloc(&at, (size_t)file->rank_count, sizeof *at));
     split->stages = sluice_schedule_stages(schedule);
     for (int s = 0; s < split->stages; s++) {
-        SLUICE__TRY_OUT(next_stage(&stage, at, layer, s, file, schedule));
+        const sluice_plan_file_stage *stage = next_stage(at, layer, s, file, schedule);
+        if (!stage) {
+            status = SLUICE_E_ARGUMENT;
+            goto out;
+        }
         split->first[s] = layer;
         layer           = stage->last + 1;
         if (recompute) recompute[s] = stage->recompute;
