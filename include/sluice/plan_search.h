@@ -107,12 +107,14 @@ typedef struct sluice_plan_result {
     sluice_plan_choice *choices; /* the best, then the runners-up */
     int count;
     int simulations;        /* of configurations with their balanced splits */
-    int moves;              /* simulations of plans with moved cuts */
+    int moves;              /* simulations of other splits */
     int64_t configurations; /* that there are; the others were ruled out by bounds */
     bool is_best; /* no configuration is better with its balanced split; else the effort was used
                    * up, and none is known to be below `bound` */
-    double bound; /* seconds */
-    bool is_estimate; /* some rank's seconds are estimated */
+    bool is_best_split; /* nor with any other split: all that could be faster were simulated; never
+                         * with limits, as more recomputation may then allow others */
+    double bound;       /* seconds */
+    bool is_estimate;   /* some rank's seconds are estimated */
 } sluice_plan_result;
 
 /*

@@ -41,6 +41,7 @@ static json_t *answer_of(const plan_job *job, const plan_answer *answer) {
         json_add(object, &good, "moves", json_integer(result->moves));
         json_add(object, &good, "configurations", json_integer(result->configurations));
         json_add(object, &good, "proven_best", json_boolean(result->is_best));
+        json_add(object, &good, "proven_split", json_boolean(result->is_best_split));
         json_add(object, &good, "bound_s", json_real(result->bound));
     }
     if (good) return object;

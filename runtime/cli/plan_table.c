@@ -136,9 +136,11 @@ static void print_why(const sluice_plan_result *result) {
 static void print_proof(const sluice_plan_result *result) {
     printf("%d of %lld configuration%s simulated", result->simulations,
            (long long)result->configurations, plural(result->configurations));
-    if (result->moves > 0) printf(", and %d with moved cuts", result->moves);
+    if (result->moves > 0) printf(", and %d other split%s", result->moves, plural(result->moves));
     printf("; ");
-    if (result->is_best)
+    if (result->is_best_split)
+        printf("no other is faster, however it is split\n");
+    else if (result->is_best)
         printf("no other is faster with the split that balances it\n");
     else
         printf("none is faster than %s, which more --effort may find\n",

@@ -76,21 +76,24 @@ static bool is_compute(const sluice_action *action) {
            action->kind == SLUICE_ACTION_I || action->kind == SLUICE_ACTION_W;
 }
 
-/* With the recomputation that comes before it, unless F has just run. */
-static double seconds_of(const chains *c, const sluice_action *action,
-                         const sluice_action *before) {
+static double seconds_of(const chains *c, const sluice_action *action) {
     const sluice_cost *cost = &c->costs->stages[action->stage];
     const double overlap    = c->costs->costs.overlap;
     double seconds          = action->kind == SLUICE_ACTION_F   ? cost->forward
                               : action->kind == SLUICE_ACTION_I ? cost->input
                               : action->kind == SLUICE_ACTION_W ? cost->weight
                                                                 : cost->input + cost->weight;
-    if (action->group > 0 && overlap > 0) seconds *= overlap;
+    return action->group > 0 && overlap > 0 ? seconds * overlap : seconds;
+}
+
+/* What comes before a backward, unless F has just run. It waits for nothing from other ranks. */
+static double recomputation_before(const chains *c, const sluice_action *action,
+                                   const sluice_action *before) {
     const bool follows = before && before->kind == SLUICE_ACTION_F &&
                          before->stage == action->stage && before->microbatch == action->microbatch;
     const bool again = c->recompute && c->recompute[action->stage] && !follows &&
                        (action->kind == SLUICE_ACTION_B || action->kind == SLUICE_ACTION_I);
-    return again ? seconds + c->costs->recompute[action->stage] : seconds;
+    return again ? c->costs->recompute[action->stage] : 0;
 }
 
 static double bound_of_rank(const chains *c, int rank) {
@@ -99,8 +102,9 @@ static double bound_of_rank(const chains *c, int rank) {
     double done = 0, begin = 0, bound = 0;
     for (int k = 0; k < count; k++) {
         if (!is_compute(&list[k])) continue;
+        done += recomputation_before(c, &list[k], before);
         begin = fmax(begin, into(c, &list[k]) - done);
-        done += seconds_of(c, &list[k], before);
+        done += seconds_of(c, &list[k]);
         bound  = fmax(bound, begin + done + out_of(c, &list[k]));
         before = &list[k];
     }

@@ -11,15 +11,17 @@
 #include "runtime/base/error.h"
 #include "runtime/planner/plan_space.h"
 
+enum { SPLITS_PER_EFFORT = 50 };
 static const double rounding = 1e-12;
 
 typedef struct search {
     sluice__plan_space space;
     sluice_plan_choice *kept; /* the best first */
     int count, capacity;
-    size_t *bytes; /* [ranks] */
-    int moves;     /* simulations of moved cuts */
-    bool any;      /* one that fits is enough */
+    size_t *bytes;      /* [ranks] */
+    int moves;          /* simulations of moved cuts */
+    bool is_best_split; /* no split of any configuration is better than the best */
+    bool any;           /* one that fits is enough */
 } search;
 
 /* ---- what is kept ---- */
@@ -130,6 +132,37 @@ static sluice_status move_cuts(search *s) {
     return SLUICE_OK;
 }
 
+/* ---- all splits ---- */
+
+/* The fastest split of a configuration, if it is faster than all that is kept. */
+static sluice_status look_at_splits(search *s, int64_t *left,
+                                    const sluice__plan_configuration *configuration) {
+    sluice_plan_choice best = {.step = s->kept[0].step};
+    const sluice_status status =
+        sluice__plan_try_all_splits(&best, s->bytes, left, &s->space, configuration);
+    if (status == SLUICE_OK && best.rank)
+        keep(s, &best, configuration);
+    else
+        sluice__plan_choice_free(&best);
+    return status;
+}
+
+/* Until there are no more that could be faster, or too many. */
+static sluice_status try_all_splits(search *s) {
+    int64_t left     = (int64_t)SPLITS_PER_EFFORT * s->space.options.effort;
+    const int before = s->space.simulations;
+    if (s->space.options.exhaustive || s->count == 0) return SLUICE_OK;
+    for (int k = 0; k < s->space.count && left > 0; k++) {
+        const sluice__plan_configuration *const c = s->space.list[k];
+        if (c->first_bound < s->kept[0].step * (1 - rounding))
+            SLUICE__TRY(look_at_splits(s, &left, c));
+    }
+    s->moves += s->space.simulations - before;
+    s->is_best_split =
+        left > 0 && s->space.simulations < s->space.options.effort && !s->space.has_limits;
+    return SLUICE_OK;
+}
+
 /* ---- the result ---- */
 
 static sluice_status begin(search *s, const sluice_plan_search_options *options) {
@@ -156,6 +189,7 @@ static sluice_status fill(sluice_plan_result **out, search *s) {
                                    .moves          = s->moves,
                                    .configurations = s->space.all,
                                    .is_best        = true,
+                                   .is_best_split  = s->is_best_split,
                                    .bound          = s->kept[0].step,
                                    .is_estimate    = s->space.is_estimate};
     if (open && open->bound < result->bound) {
@@ -175,6 +209,7 @@ sluice_status sluice_plan_search(sluice_plan_result **out,
     SLUICE__TRY_OUT(begin(&s, options));
     SLUICE__TRY_OUT(look(&s));
     SLUICE__TRY_OUT(move_cuts(&s));
+    SLUICE__TRY_OUT(try_all_splits(&s));
     status = s.count > 0 ? fill(out, &s) : sluice__plan_say_what_is_missing(&s.space);
 out:
     end(&s);

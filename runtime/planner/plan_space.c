@@ -56,6 +56,12 @@ sluice__plan_configuration sluice__plan_full(const sluice__plan_configuration *c
     return full;
 }
 
+sluice__plan_configuration sluice__plan_again(const sluice__plan_configuration *configuration) {
+    sluice__plan_configuration again = as_it_began(configuration);
+    again.recompute                  = configuration->recompute;
+    return again;
+}
+
 sluice_status sluice__plan_add_children(sluice__plan_space *space,
                                         sluice__plan_configuration *configuration) {
     const int stages = sluice__plan_stages(configuration);

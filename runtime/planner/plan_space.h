@@ -57,7 +57,8 @@ void sluice__plan_close(sluice__plan_configuration *configuration);
 sluice_status sluice__plan_add_children(sluice__plan_space *space,
                                         sluice__plan_configuration *configuration);
 int sluice__plan_stages(const sluice__plan_configuration *configuration);
-/* The same, not yet split, with all stages recomputed. */
+/* The same, not yet split; and with all stages recomputed. */
+sluice__plan_configuration sluice__plan_again(const sluice__plan_configuration *configuration);
 sluice__plan_configuration sluice__plan_full(const sluice__plan_configuration *configuration);
 
 /* ---- plan_split.c: the split of a configuration ---- */
@@ -117,6 +118,15 @@ void sluice__plan_choice_free(sluice_plan_choice *choice);
  * element for each rank. */
 sluice_status sluice__plan_move_cuts(sluice_plan_choice *choice, size_t *bytes,
                                      sluice__plan_space *space);
+
+/* ---- plan_all_splits.c ---- */
+
+/* Look at every split of a configuration that could be faster than `best`, which gets the fastest;
+ * `*left` counts splits down, and the space's simulations up to its effort: where either ends, so
+ * does this. */
+sluice_status sluice__plan_try_all_splits(sluice_plan_choice *best, size_t *bytes, int64_t *left,
+                                          sluice__plan_space *space,
+                                          const sluice__plan_configuration *configuration);
 
 /* ---- plan_search.c ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_split.c -- the split of a configuration, and the bound on its step that follows. */
+#include <math.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -102,7 +103,7 @@ static sluice_status after_split(sluice__plan_space *space, sluice__plan_configu
     if (binding || space->options.exhaustive) SLUICE__TRY(sluice__plan_add_children(space, c));
     double bound;
     SLUICE__TRY(sluice__plan_bound_of(&bound, space, c));
-    if (bound > c->bound) c->bound = bound;
+    c->bound = fmax(bound, c->first_bound); /* a split that was refused may have had another one */
     c->state = SLUICE__PLAN_SPLIT;
     return SLUICE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_plan_search.c -- the plan that is found against the best of all configurations, on random
- * profiles: never worse, and after few of the simulations, those with moved cuts among them. */
+ * profiles: never worse, and after few of the simulations; and against all splits. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -72,8 +72,8 @@ static void make(example *e, uint64_t *random) {
 /* ---- the search against all ---- */
 
 typedef struct tally {
-    int fit, none, shorter; /* than the grid's best, by moved cuts */
-    int64_t moves, simulations, all;
+    int fit, none, shorter; /* than the grid's best, by other splits */
+    int64_t splits, moves, simulations, all;
     double worst_share;
 } tally;
 
@@ -104,10 +104,95 @@ static void compare(tally *t, int n, const sluice_plan_result *found,
     t->all += grid->simulations;
     t->worst_share = fmax(t->worst_share, share);
     print_message("%2d  %-11s %d ranks x %d, %d micro-batches  %8.3f s  %4d of %5d  %5.1f %%  %2d "
-                  "moves  %5.2f %%\n",
+                  "splits  %5.2f %%\n",
                   n, found->choices[0].schedule, found->choices[0].ranks, found->choices[0].chunks,
                   found->choices[0].microbatches, step, found->simulations, grid->simulations,
                   100 * share, found->moves, 100 * (step / best - 1));
+}
+
+/* ---- all splits, without bounds ---- */
+
+typedef struct all_splits {
+    const sluice_profile *profile;
+    const sluice_plan_choice *of; /* whose configuration is split */
+    sluice_schedule *schedule;
+    sluice_split split;
+    double shortest; /* step */
+    int count;
+} all_splits;
+
+static void simulate_split(all_splits *a) {
+    sluice_cost stages[MAX_LAYERS];
+    double recompute[MAX_LAYERS], updates[MAX_LAYERS];
+    sluice_stage_bytes bytes[MAX_LAYERS];
+    const sluice_profile_costs arrays  = {stages, recompute, bytes, updates};
+    const sluice_profile *const p      = a->profile;
+    const sluice_simulation_costs cost = {.stages    = stages,
+                                          .recompute = recompute,
+                                          .updates   = updates,
+                                          .latency   = p->latency_s,
+                                          .bandwidth = p->bytes_per_s,
+                                          .overlap   = p->overlap};
+    sluice_program_options options     = SLUICE_PROGRAM_OPTIONS_INIT;
+    const sluice_profile_table *table  = NULL;
+    sluice_program *program            = NULL;
+    sluice_simulation *simulation      = NULL;
+    assert_ok(sluice_profile_find(&table, p, BATCH / a->of->microbatches));
+    assert_ok(sluice_profile_stages(&arrays, p, table, &a->split, a->schedule, 2));
+    options.samples = a->of->microbatches;
+    options.costs   = &cost;
+    options.bytes   = bytes;
+    assert_ok(sluice_program_compile(&program, a->schedule, NULL, NULL, &options));
+    assert_ok(sluice_program_simulate(&simulation, program, &cost));
+    a->shortest = fmin(a->shortest, simulation->step);
+    a->count++;
+    sluice_simulation_free(simulation);
+    sluice_program_free(program);
+}
+
+static void split_on(all_splits *a, int stage) {
+    const int stages = a->split.stages, layers = a->profile->tables[0].layer_count;
+    if (stage == stages) {
+        simulate_split(a);
+        return;
+    }
+    for (int begin = a->split.first[stage - 1] + 1; begin <= layers - stages + stage; begin++) {
+        a->split.first[stage] = begin;
+        split_on(a, stage + 1);
+    }
+}
+
+/* No split of what is found, and of the runners-up, has a shorter step than the best. */
+static void try_splits(tally *t, int n, const sluice_profile *profile,
+                       const sluice_plan_result *found) {
+    for (int k = 0; k < found->count; k++) {
+        check_choice(n, &found->choices[k]);
+        const sluice_plan_choice *const of = &found->choices[k];
+        sluice_schedule_options shape      = SLUICE_SCHEDULE_OPTIONS_INIT;
+        all_splits a                       = {profile, of, .shortest = INFINITY};
+        shape.ranks                        = of->ranks;
+        shape.chunks                       = of->chunks;
+        shape.microbatches                 = of->microbatches;
+        shape.slack                        = of->slack;
+        a.split.stages                     = of->stages;
+        a.split.first[of->stages]          = profile->tables[0].layer_count;
+        assert_ok(sluice_schedule_generate(&a.schedule, of->schedule, &shape));
+        split_on(&a, 1);
+        sluice_schedule_free(a.schedule);
+        t->splits += a.count;
+        if (a.shortest < found->choices[0].step * (1 - 1e-8))
+            fail_msg("profile %d: the plan takes %g s, and a split of %s on %d ranks %g", n,
+                     found->choices[0].step, of->schedule, of->ranks, a.shortest);
+    }
+}
+
+static void with_runners_up(tally *t, int n, const sluice_plan_search_options *alone) {
+    sluice_plan_search_options options = *alone;
+    sluice_plan_result *found          = NULL;
+    options.runners_up                 = 3;
+    assert_ok(sluice_plan_search(&found, &options));
+    if (found->is_best_split) try_splits(t, n, options.profile, found);
+    sluice_plan_result_free(found);
 }
 
 static void one_profile(tally *t, int n, uint64_t *random) {
@@ -128,10 +213,13 @@ static void one_profile(tally *t, int n, uint64_t *random) {
     options.exhaustive         = true;
     if (sluice_plan_search(&grid, &options) != status)
         fail_msg("profile %d: the search says %d, and the grid otherwise", n, (int)status);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK) {
         compare(t, n, found, grid);
-    else
+        options.exhaustive = false;
+        with_runners_up(t, n, &options);
+    } else {
         t->none++;
+    }
     sluice_plan_result_free(found);
     sluice_plan_result_free(grid);
 }
@@ -143,10 +231,12 @@ static void the_plan_is_the_best_of_the_grid(void **state) {
     for (int n = 0; n < TRIALS; n++) one_profile(&t, n, &random);
     print_message("%d fit, %d do not: %lld of %lld simulations, at most %.1f %% of a profile's\n",
                   t.fit, t.none, (long long)t.simulations, (long long)t.all, 100 * t.worst_share);
-    print_message("moved cuts: %lld simulations more, %d steps shorter than the grid's best\n",
+    print_message("other splits: %lld simulations more, %d steps shorter than the grid's best\n",
                   (long long)t.moves, t.shorter);
     assert_true(t.fit > TRIALS / 2);
-    if (t.shorter == 0) fail_msg("moved cuts never shortened a step");
+    print_message("%lld splits without bounds: none is better\n", (long long)t.splits);
+    if (t.splits == 0) fail_msg("no plan is proven the best of all splits");
+    if (t.shorter == 0) fail_msg("no other split ever shortened a step");
     if (10 * t.simulations > t.all)
         fail_msg("%lld of %lld simulations are more than a tenth", (long long)t.simulations,
                  (long long)t.all);
