@@ -20,7 +20,7 @@ typedef struct example {
     sluice_profile profile;
     sluice_profile_table tables[SIZES];
     sluice_profile_layer layers[SIZES][MAX_LAYERS];
-    char names[MAX_LAYERS][8];
+    char names[MAX_LAYERS][16];
     size_t permanent, saved; /* bytes of all layers, with samples of the batch */
 } example;
 
