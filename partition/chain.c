@@ -229,10 +229,12 @@ void sluice__chain_free(sluice__chain *chain) {
     for (int r = 0; chain->rank && r < chain->ranks; r++) {
         sluice__free(chain->rank[r].stages);
         sluice__free(chain->rank[r].counts);
+        sluice__free(chain->rank[r].amounts);
         sluice__free(chain->rank[r].running);
         sluice__free(chain->rank[r].runs);
     }
     sluice__footprint_free(chain);
+    sluice__free(chain->peaks);
     sluice__free(chain->same_rows);
     sluice__free(chain->costs);
     sluice__free(chain->rank_costs);

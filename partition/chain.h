@@ -30,7 +30,8 @@ typedef struct sluice__span {
 typedef struct sluice__rank_stages {
     int *stages;
     int count;
-    int *counts;         /* [times][count][SLUICE_HELD_KINDS] */
+    int *counts;         /* [times][count][SLUICE_HELD_KINDS], until `amounts` has them */
+    double *amounts;     /* [count][SLUICE_HELD_KINDS][times] */
     int *running, *runs; /* [times]: the stage that computes, among `stages`, and what */
     int times;
 } sluice__rank_stages;
@@ -54,10 +55,12 @@ typedef struct sluice__chain {
     int *tied;                          /* layers that share parameters */
     int tied_count;
     struct sluice__footprint *footprint; /* footprint.c */
-    bool is_limited;                     /* some rank has a limit */
-    bool has_one_each;                   /* one stage per rank */
-    double bound;                        /* no split has less; 0: not known */
-    bool is_excess;            /* a rank's value is what it holds beyond its limit, for a refusal */
+    bool trains;                         /* something runs backward */
+    int *peaks;        /* [stages][3]: until I, until W and stash, at the time when most is */
+    bool is_limited;   /* some rank has a limit */
+    bool has_one_each; /* one stage per rank */
+    double bound;      /* no split has less; 0: not known */
+    bool is_excess;    /* a rank's value is what it holds beyond its limit, for a refusal */
     sluice__rank_stages *rank; /* [ranks] */
 } sluice__chain;
 
@@ -96,6 +99,11 @@ double sluice__rank_bytes(const sluice__chain *chain, int rank, const sluice__sp
 double sluice__bytes_floor(const sluice__chain *chain, int stage, sluice__span span);
 /* What a layer adds at least to any rank's bytes on `rank`: these add up. */
 double sluice__layer_bytes_floor(const sluice__chain *chain, int rank, int layer);
+
+/* held_times.c: the table of what is held. E_HOST_MEMORY. */
+sluice_status sluice__held_times_make(sluice__chain *chain);
+/* The most that a rank's stages hold at any of its times. */
+double sluice__most_held(const sluice__chain *chain, int rank, const sluice__span *spans);
 
 /* What these are made of: permanent bytes of layers on one rank; gradients of tied layers that it
  * receives after the drain; a stage's buffers for one micro-batch, by kind; its scratch. */

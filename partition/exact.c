@@ -20,6 +20,13 @@
 enum { MAX_GALLOPS = 9 };
 enum { ASKED = 64 }; /* layers of a stage, at most, for which `fits` is kept */
 
+/* The stage that was asked for last of those with its number and end. */
+typedef struct known_cost {
+    int begin;
+    bool is_known;
+    double cost;
+} known_cost;
+
 typedef struct search {
     const sluice__chain *chain;
     int n, stages;
@@ -27,6 +34,7 @@ typedef struct search {
     unsigned char *reached; /* [stages + 1][n + 1] */
     int *first;             /* [stages + 1] */
     uint64_t *asked, *fits; /* [stages][n + 1]: a bit for each number of layers; NULL: no limits */
+    known_cost *costs;      /* [stages][n + 1]; NULL: costs are no bytes, which take long */
     double **squares;       /* [stages + 1][position - low] */
 } search;
 
@@ -45,10 +53,19 @@ static bool fits(const search *at, int stage, sluice__span span) {
     return at->fits[at_begin] & bit;
 }
 
+static double cost_of(const search *at, int stage, sluice__span span) {
+    const int rank = at->chain->stage_rank[stage];
+    if (!at->costs) return sluice__rank_cost(at->chain, rank, &span);
+    known_cost *known = &at->costs[(size_t)stage * ((size_t)at->n + 1) + (size_t)span.end];
+    if (!known->is_known || known->begin != span.begin)
+        *known = (known_cost){span.begin, true, sluice__rank_cost(at->chain, rank, &span)};
+    return known->cost;
+}
+
 /* What a stage costs; INFINITY if that is beyond the limit, or it does not fit. */
 static double value_of(const search *at, int stage, int begin, int end, double limit) {
     const sluice__span span = {begin, end};
-    const double cost       = sluice__rank_cost(at->chain, at->chain->stage_rank[stage], &span);
+    const double cost       = cost_of(at, stage, span);
     return cost <= limit && fits(at, stage, span) ? cost : INFINITY;
 }
 
@@ -227,6 +244,8 @@ static sluice_status prepare(search *at) {
     SLUICE__TRY(sluice__alloc(&at->low, begins, sizeof(int)));
     SLUICE__TRY(sluice__alloc(&at->high, begins, sizeof(int)));
     SLUICE__TRY(sluice__alloc(&at->reached, all, 1));
+    if (at->chain->is_excess || at->chain->problem.objective == SLUICE_OBJECTIVE_MEMORY)
+        SLUICE__TRY(sluice__alloc(&at->costs, all, sizeof *at->costs));
     if (!at->chain->is_limited) return SLUICE_OK;
     SLUICE__TRY(sluice__alloc(&at->asked, all, sizeof *at->asked));
     return sluice__alloc(&at->fits, all, sizeof *at->fits);
@@ -250,6 +269,7 @@ out:
     sluice__free(at.low);
     sluice__free(at.high);
     sluice__free(at.reached);
+    sluice__free(at.costs);
     sluice__free(at.asked);
     sluice__free(at.fits);
     return status;

@@ -27,8 +27,6 @@ struct sluice__footprint {
     /* What an action needs within one layer that is neither the first nor the last of its stage:
      * [n * level + l] is the most of 2^level layers from l on. */
     double *scratch[SLUICE_RUNNINGS];
-    bool trains; /* something runs backward */
-    int *held;   /* [stages][3]: until I, until W and stash, at the time when most is */
 };
 
 static double align(size_t bytes) {
@@ -162,98 +160,7 @@ static double sum_of(const sluice__chain *chain, int kind, int begin, int end) {
     return chain->footprint->sums[kind][end] - chain->footprint->sums[kind][begin];
 }
 
-/* ---- what is held, by rank and time ---- */
-
-/* The table that stands for none: one micro-batch on its way through the backward. */
-static const sluice_held one_microbatch = {
-    .running = SLUICE_RUNNING_BACKWARD,
-    .counts  = {1, 1,
-                1, [SLUICE_HELD_OUTPUT_GRADIENT_INPUT] = 1, [SLUICE_HELD_OUTPUT_GRADIENT_WEIGHT] = 1,
-                [SLUICE_HELD_INPUT_GRADIENT] = 1, [SLUICE_HELD_SAVED_INPUT] = 1,
-                [SLUICE_HELD_SAVED_WEIGHT] = 1, [SLUICE_HELD_BATCH] = 1}};
-
-static int index_of(const sluice__rank_stages *rank, int stage) {
-    int k = 0;
-    while (rank->stages[k] != stage) k++;
-    return k;
-}
-
-static int *counts_of(const sluice__rank_stages *rank, int time, int k) {
-    return &rank->counts[((size_t)time * (size_t)rank->count + (size_t)k) * SLUICE_HELD_KINDS];
-}
-
-static void add_entry(const sluice__chain *chain, const sluice_held *entry) {
-    sluice__rank_stages *rank = &chain->rank[chain->stage_rank[entry->stage]];
-    const int k = index_of(rank, entry->stage), time = rank->times - 1;
-    memcpy(counts_of(rank, time, k), entry->counts, sizeof entry->counts);
-    if (entry->running == SLUICE_RUNNING_NOTHING) return;
-    if (entry->running >= SLUICE_RUNNING_BACKWARD) chain->footprint->trains = true;
-    rank->running[time] = k;
-    rank->runs[time]    = (int)entry->running;
-}
-
-static sluice_status add_time(const sluice__chain *chain, int r) {
-    sluice__rank_stages *rank = &chain->rank[r];
-    const size_t times = (size_t)rank->times + 1, width = (size_t)rank->count * SLUICE_HELD_KINDS;
-    if ((times & (times - 1)) == 0) { /* doubles */
-        SLUICE__TRY(sluice__grow(&rank->counts, 2 * times * width, sizeof(int)));
-        SLUICE__TRY(sluice__grow(&rank->running, 2 * times, sizeof(int)));
-        SLUICE__TRY(sluice__grow(&rank->runs, 2 * times, sizeof(int)));
-    }
-    rank->times++;
-    return SLUICE_OK;
-}
-
-static sluice_status fill_held(const sluice__chain *chain) {
-    const sluice_partition *p = &chain->problem;
-    for (int k = 0; k < p->held_count; k++) {
-        if (p->held[k].begins) SLUICE__TRY(add_time(chain, chain->stage_rank[p->held[k].stage]));
-        add_entry(chain, &p->held[k]);
-    }
-    for (int s = 0; p->held_count == 0 && s < chain->stages; s++) {
-        sluice_held entry = one_microbatch;
-        entry.stage       = s;
-        if (chain->rank[chain->stage_rank[s]].times == 0)
-            SLUICE__TRY(add_time(chain, chain->stage_rank[s]));
-        add_entry(chain, &entry);
-    }
-    return SLUICE_OK;
-}
-
-/* The time at which most micro-batches' activations are held. */
-static int fullest_time(const sluice__rank_stages *rank) {
-    int fullest = 0, largest = -1;
-    for (int time = 0; time < rank->times; time++) {
-        int sum = 0;
-        for (int k = 0; k < rank->count; k++) {
-            const int *counts = counts_of(rank, time, k);
-            sum += counts[SLUICE_HELD_SAVED_INPUT] + counts[SLUICE_HELD_SAVED_WEIGHT];
-        }
-        if (sum <= largest) continue;
-        largest = sum;
-        fullest = time;
-    }
-    return fullest;
-}
-
-/* What every stage holds when its rank holds most activations: what a rank holds is no less. */
-static sluice_status find_peaks(const sluice__chain *chain) {
-    int *held = NULL;
-    SLUICE__TRY(sluice__alloc(&held, 3 * (size_t)chain->stages, sizeof *held));
-    chain->footprint->held = held;
-    for (int r = 0; r < chain->ranks; r++) {
-        const sluice__rank_stages *rank = &chain->rank[r];
-        const int time                  = fullest_time(rank);
-        for (int k = 0; k < rank->count && time < rank->times; k++) {
-            const int *counts = counts_of(rank, time, k);
-            int *const of     = &held[3 * (size_t)rank->stages[k]];
-            of[0]             = counts[SLUICE_HELD_SAVED_INPUT];
-            of[1]             = counts[SLUICE_HELD_SAVED_WEIGHT];
-            of[2]             = counts[SLUICE_HELD_STASH];
-        }
-    }
-    return SLUICE_OK;
-}
+/* ---- all ---- */
 
 sluice_status sluice__footprint_make(sluice__chain *chain) {
     SLUICE__TRY(sluice__alloc(&chain->footprint, 1, sizeof *chain->footprint));
@@ -263,15 +170,13 @@ sluice_status sluice__footprint_make(sluice__chain *chain) {
     for (int l = 0; l < chain->n; l++) fill_sums(chain, l);
     for (int running = 1; running < SLUICE_RUNNINGS; running++)
         SLUICE__TRY(fill_scratch(chain, (sluice_running)running));
-    SLUICE__TRY(fill_held(chain));
-    return find_peaks(chain);
+    return sluice__held_times_make(chain);
 }
 
 void sluice__footprint_free(sluice__chain *chain) {
     if (!chain->footprint) return;
     for (int k = 0; k < SUMS; k++) sluice__free(chain->footprint->sums[k]);
     for (int k = 0; k < SLUICE_RUNNINGS; k++) sluice__free(chain->footprint->scratch[k]);
-    sluice__free(chain->footprint->held);
     sluice__free(chain->footprint);
 }
 
@@ -289,7 +194,7 @@ double sluice__spans_permanent(const sluice__chain *chain, const sluice__span *s
 }
 
 static double activations_floor(const sluice__chain *chain, int stage, sluice__span span) {
-    const int *held = &chain->footprint->held[3 * (size_t)stage];
+    const int *held = &chain->peaks[3 * (size_t)stage];
     return held[0] * sum_of(chain, SAVED_INPUT, span.begin, span.end) +
            held[1] * sum_of(chain, SAVED_WEIGHT, span.begin, span.end) +
            held[2] * sum_of(chain, STASH, span.begin, span.end);
@@ -313,7 +218,7 @@ double sluice__layer_bytes_floor(const sluice__chain *chain, int rank, int layer
 /* Gradients of tied layers elsewhere, which are received after the drain. */
 double sluice__received_ties(const sluice__chain *chain, const sluice__span *spans, int count) {
     double sum = 0;
-    for (int t = 0; chain->footprint->trains && t < chain->tied_count; t++) {
+    for (int t = 0; chain->trains && t < chain->tied_count; t++) {
         const int away = chain->tied[t];
         if (sluice__is_in(spans, count, away)) continue;
         for (int k = 0; k < chain->tied_count; k++) {
@@ -352,23 +257,9 @@ void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *cha
     out[SLUICE_HELD_BATCH] = sum_of(chain, BATCH, span.begin, span.end);
 }
 
-static double held_at(const sluice__chain *chain, const sluice__rank_stages *rank, int time,
-                      double (*kinds)[SLUICE_HELD_KINDS], const sluice__span *spans) {
-    double sum =
-        sluice__stage_scratch(chain, (sluice_running)rank->runs[time], spans[rank->running[time]]);
-    for (int k = 0; k < rank->count; k++) {
-        const int *counts = counts_of(rank, time, k);
-        for (int kind = 0; kind < SLUICE_HELD_KINDS; kind++) sum += counts[kind] * kinds[k][kind];
-    }
-    return sum;
-}
-
 double sluice__rank_bytes(const sluice__chain *chain, int r, const sluice__span *spans) {
-    const sluice__rank_stages *rank = &chain->rank[r];
-    double kinds[SLUICE__MAX_CHUNKS][SLUICE_HELD_KINDS],
-        transient = sluice__received_ties(chain, spans, rank->count);
-    for (int k = 0; k < rank->count; k++) sluice__stage_kinds(kinds[k], chain, spans[k]);
-    for (int time = 0; time < rank->times; time++)
-        transient = fmax(transient, held_at(chain, rank, time, kinds, spans));
-    return sluice__spans_permanent(chain, spans, rank->count) + transient;
+    const int count      = chain->rank[r].count;
+    const double most    = sluice__most_held(chain, r, spans),
+                 of_ties = sluice__received_ties(chain, spans, count);
+    return sluice__spans_permanent(chain, spans, count) + (most > of_ties ? most : of_ties);
 }

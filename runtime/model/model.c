@@ -11,6 +11,7 @@
 #include "runtime/base/shapes.h"
 #include "runtime/base/text.h"
 #include "runtime/model/layers/describe.h"
+#include "runtime/model/names.h"
 
 typedef struct layer {
     const sluice_layer_kind *kind;
@@ -28,6 +29,7 @@ struct sluice_model {
     layer *layers;
     use *uses;
     int layer_count, use_count;
+    sluice__names layer_names, use_names; /* to their indices */
     sluice_shape next[SLUICE_PRECISIONS]; /* input of the next layer to be added, for one sample */
     sluice_batch_read *batch;             /* parts that the layers read, each name once */
     int batch_count;
@@ -71,33 +73,25 @@ void sluice_model_free(sluice_model *model) {
         sluice__free(model->layers[l].name);
     }
     for (int u = 0; u < model->use_count; u++) sluice__free(model->uses[u].name);
+    sluice__names_free(&model->layer_names);
+    sluice__names_free(&model->use_names);
     sluice__free(model->layers);
     sluice__free(model->uses);
     sluice__free(model->batch);
     sluice__free(model);
 }
 
-/* The first use called `name` among the uses begin .. end - 1, or -1. */
-static int find_use(const sluice_model *model, int begin, int end, const char *name) {
-    for (int u = begin; u < end; u++)
+/* The use called `name` from `begin` on, a layer's first, that has values of its own; -1: none. */
+static int find_in_layer(const sluice_model *model, int begin, const char *name) {
+    for (int u = begin; u < model->use_count; u++)
         if (model->uses[u].use.first == u && strcmp(model->uses[u].name, name) == 0) return u;
     return -1;
 }
 
-/* "<layer>.<parameter>"; a leading "../" of the parameter removes the layer's last component. */
-static sluice_status full_name(char **out, const char *layer_name, const char *parameter) {
-    static const char up[] = "../";
-    int length             = (int)strlen(layer_name);
-    if (strncmp(parameter, up, sizeof up - 1) == 0) {
-        const char *const dot = strrchr(layer_name, '.');
-        parameter += sizeof up - 1;
-        length = dot ? (int)(dot - layer_name) : 0;
-    }
-    sluice__text text = {0};
-    SLUICE__TRY(
-        sluice__text_add(&text, "%.*s%s%s", length, layer_name, length > 0 ? "." : "", parameter));
-    *out = text.bytes;
-    return SLUICE_OK;
+/* The same among the uses before `end`. */
+static int find_before(const sluice_model *model, int end, const char *name) {
+    const int u = sluice__names_find(&model->use_names, name);
+    return u >= 0 && u < end && model->uses[u].use.first == u ? u : -1;
 }
 
 /* A custom kind may describe something impossible: report it here, instead of crashing later. */
@@ -176,10 +170,9 @@ static sluice_status check_size(const sluice_layer_kind *kind, const char *name)
 static sluice_status check_name(const sluice_model *model, const char *name) {
     if (name[0] == '\0')
         return sluice__fail(SLUICE_E_ARGUMENT, "layer %d has an empty name", model->layer_count);
-    for (int l = 0; l < model->layer_count; l++)
-        if (strcmp(model->layers[l].name, name) == 0)
-            return sluice__fail(SLUICE_E_ARGUMENT, "layer %d is called '%s' already", l, name);
-    return SLUICE_OK;
+    const int l = sluice__names_find(&model->layer_names, name);
+    if (l < 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "layer %d is called '%s' already", l, name);
 }
 
 static sluice_status describe_next(const sluice_model *model, const sluice_layer_kind *kind,
@@ -209,12 +202,14 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
                               const sluice_layer_description *d) {
     SLUICE__TRY(sluice__grow(&model->uses, (size_t)(model->use_count + d->parameter_count),
                              sizeof *model->uses));
+    const int begin = model->use_count;
     for (int p = 0; p < d->parameter_count; p++) {
         char *full = NULL;
-        SLUICE__TRY(full_name(&full, name, d->parameters[p].name));
-        const int u     = model->use_count;
-        const int taken = find_use(model, 0, u, full);
-        model->uses[u]  = (use){{full, l, p, u, d->parameters[p]}, full};
+        SLUICE__TRY(sluice__parameter_name(&full, name, d->parameters[p].name));
+        const int u = model->use_count;
+        int taken   = find_before(model, begin, full);
+        if (taken < 0) taken = find_in_layer(model, begin, full);
+        model->uses[u] = (use){{full, l, p, u, d->parameters[p]}, full};
         model->use_count++;
         if (taken >= 0) {
             const sluice_status status =
@@ -319,8 +314,13 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
     SLUICE__TRY_OUT(add_uses(model, model->layer_count, name, &d));
     SLUICE__TRY_OUT(add_batch(model, name, &d));
     SLUICE__TRY_OUT(find_outputs(outputs, &added, &d));
+    SLUICE__TRY_OUT(sluice__names_reserve(&model->layer_names, 1));
+    SLUICE__TRY_OUT(sluice__names_reserve(&model->use_names, d.parameter_count));
 
     memcpy(model->next, outputs, sizeof outputs);
+    sluice__names_set(&model->layer_names, added.name, model->layer_count);
+    for (int u = uses; u < model->use_count; u++)
+        sluice__names_set(&model->use_names, model->uses[u].name, u);
     model->layers[model->layer_count++] = added;
     added                               = (layer){0}; /* now the model's */
     model->has_loss                     = d.is_loss;
@@ -339,11 +339,11 @@ sluice_status sluice_model_tie(sluice_model *model, const char *name, const char
     int last = model->use_count; /* the first use of the last layer */
     while (last > 0 && model->uses[last - 1].use.layer == model->layer_count - 1) last--;
 
-    const int u = find_use(model, last, model->use_count, name);
+    const int u = find_in_layer(model, last, name);
     if (u < 0)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "the last layer has no parameter '%s' that could be tied", name);
-    const int f = find_use(model, 0, last, first);
+    const int f = find_before(model, last, first);
     if (f < 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "no earlier layer has a parameter '%s' for '%s'",
                             first, name);

@@ -266,6 +266,7 @@ static sluice_status compile(sluice_program **out, const sluice_schedule *schedu
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(start(program, schedule, model, &settings));
     SLUICE__TRY_OUT(lay_out(program, split));
+    SLUICE__TRY_OUT(sluice__index_uses(program));
     SLUICE__TRY_OUT(join_stages(program, tensors, tensor_count));
     SLUICE__TRY_OUT(sluice__plan_permanent(program));
     SLUICE__TRY_OUT(make_lists(program, schedule));
@@ -306,6 +307,8 @@ void sluice_program_free(sluice_program *program) {
     sluice__free(program->rank);
     sluice__free(program->layouts);
     sluice__edges_free(&program->edges);
+    sluice__free(program->use_stage);
+    sluice__free(program->next_use);
     sluice__free(program->use_values);
     sluice__free(program->use_gradients);
     sluice__free(program->layer_states);

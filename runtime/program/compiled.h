@@ -79,6 +79,8 @@ struct sluice_program {
     int64_t *first_sample;   /* [microbatches + 1] */
     sluice__layout *layouts; /* per stage */
     sluice__edges edges;
+    int *use_stage; /* [uses]: the stage of each use of the model */
+    int *next_use;  /* [uses]: the next use of the same values; -1: there is none */
     size_t *use_values, *use_gradients; /* per use of the model: offsets on its layer's rank, of
                                          * what layers read and what they write */
     size_t *layer_states; /* [layer * SLUICE_LAYER_STATES + k]: offsets on the layer's rank */
@@ -110,12 +112,16 @@ size_t sluice__slot_bytes(const sluice_program *program, const sluice_instructio
 size_t sluice__edge_bytes(const sluice_program *program, int edge, int i);
 
 /* ---- ties.c ---- */
+/* program->use_stage and program->next_use. E_HOST_MEMORY. */
+sluice_status sluice__index_uses(sluice_program *program);
 /* The edges of tied parameters: from each use's stage to each holder's first. E_HOST_MEMORY. */
 sluice_status sluice__add_tie_edges(sluice_program *program);
 /* Whether a later use shares the values of use `first`. */
-bool sluice__is_tied(const sluice_model *model, int first);
+bool sluice__is_tied(const sluice_program *program, int first);
 /* The rank of the stage that a use of a parameter is on. */
 int sluice__use_rank(const sluice_program *program, int use);
+/* The first use on `rank` of the parameter whose first use is `first`; -1: it has none. */
+int sluice__first_held(const sluice_program *program, int rank, int first);
 /* The first of the edges that carry the terms of parameter `first` to `rank`; the others follow it
  * in the order of uses. -1: there are none. */
 int sluice__tie_edge(const sluice_program *program, int rank, int first);

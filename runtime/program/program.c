@@ -17,9 +17,15 @@ int sluice_program_stage_rank(const sluice_program *program, int stage) {
 }
 
 int sluice__layer_stage(const sluice_program *program, int layer) {
-    int s = 0;
-    while (layer >= program->layouts[s].first + program->layouts[s].count) s++;
-    return s;
+    int low = 0, high = program->stages - 1;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (layer < program->layouts[middle].first + program->layouts[middle].count)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }
 
 void sluice_program_stage_layers(int *first, int *last, const sluice_program *program, int stage) {

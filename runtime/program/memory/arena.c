@@ -46,19 +46,19 @@ static bool use_is_here(const sluice_program *program, int rank, int use) {
 }
 
 /* One value for all uses of a parameter on this rank. */
-static void add_value(sluice_program *program, sluice__rank_program *rank, int u) {
-    const int first = sluice_model_use(program->model, u)->first;
-    for (int k = 0; k < rank->value_count; k++)
-        if (sluice_model_use(program->model, rank->values[k].use)->first == first) {
-            program->use_values[u] = rank->values[k].master;
-            return;
-        }
+static void add_value(sluice_program *program, int r, int u) {
+    sluice__rank_program *rank = &program->rank[r];
+    const int first            = sluice_model_use(program->model, u)->first,
+              held             = sluice__first_held(program, r, first);
+    if (held != u) {
+        program->use_values[u] = program->use_values[held];
+        return;
+    }
     sluice__value *value = &rank->values[rank->value_count++];
-    const size_t bytes   = value_bytes(program, u);
     value->use           = u;
     value->is_first      = first == u;
     value->count  = sluice_shape_count(&sluice_model_use(program->model, u)->parameter.shape);
-    value->master = sluice__take(rank, &rank->bytes.parameters, bytes);
+    value->master = sluice__take(rank, &rank->bytes.parameters, value_bytes(program, u));
     program->use_values[u] = value->master;
 }
 
@@ -76,34 +76,41 @@ static void add_working(sluice_program *program, sluice__rank_program *rank, int
     value->working_bytes = working_bytes(program, value->use);
     if (value->working_bytes == 0) return;
     value->working = sluice__take(rank, &rank->bytes.working, value->working_bytes);
-    for (int u = first; u < sluice_model_use_count(program->model); u++)
-        if (sluice_model_use(program->model, u)->first == first && use_is_here(program, r, u))
-            program->use_values[u] = value->working;
+    for (int u = first; u >= 0; u = program->next_use[u])
+        if (use_is_here(program, r, u)) program->use_values[u] = value->working;
 }
 
 static sluice_status add_tie(sluice_program *program, int r, const sluice__value *value) {
     sluice__rank_program *rank = &program->rank[r];
     const int first            = sluice_model_use(program->model, value->use)->first;
-    const int uses             = sluice_model_use_count(program->model);
-    if (!sluice__is_tied(program->model, first)) return SLUICE_OK;
+    size_t terms               = 0;
+    if (!sluice__is_tied(program, first)) return SLUICE_OK;
+    SLUICE__TRY(sluice__grow(&rank->ties, (size_t)rank->tie_count + 1, sizeof *rank->ties));
     sluice__tie *tie = &rank->ties[rank->tie_count++];
     tie->first       = first;
     tie->edge        = sluice__tie_edge(program, r, first);
     tie->sum         = value->gradient;
-    SLUICE__TRY(sluice__alloc(&tie->uses, (size_t)uses, sizeof *tie->uses));
-    SLUICE__TRY(sluice__alloc(&tie->offsets, (size_t)uses, sizeof *tie->offsets));
-    for (int u = first; u < uses; u++)
-        if (sluice_model_use(program->model, u)->first == first) tie->uses[tie->terms++] = u;
+    for (int u = first; u >= 0; u = program->next_use[u]) terms++;
+    SLUICE__TRY(sluice__alloc(&tie->uses, terms, sizeof *tie->uses));
+    SLUICE__TRY(sluice__alloc(&tie->offsets, terms, sizeof *tie->offsets));
+    for (int u = first; u >= 0; u = program->next_use[u]) tie->uses[tie->terms++] = u;
     return SLUICE_OK;
+}
+
+/* Uses on the rank: no fewer than its values. */
+static size_t count_uses(const sluice_program *program, int r) {
+    size_t count = 0;
+    for (int u = 0; u < sluice_model_use_count(program->model); u++)
+        count += use_is_here(program, r, u);
+    return count;
 }
 
 static sluice_status plan_parameters(sluice_program *program, int r) {
     sluice__rank_program *rank = &program->rank[r];
     const int uses             = sluice_model_use_count(program->model);
-    SLUICE__TRY(sluice__alloc(&rank->values, (size_t)uses, sizeof *rank->values));
-    SLUICE__TRY(sluice__alloc(&rank->ties, (size_t)uses, sizeof *rank->ties));
+    SLUICE__TRY(sluice__alloc(&rank->values, count_uses(program, r), sizeof *rank->values));
     for (int u = 0; u < uses; u++)
-        if (use_is_here(program, r, u)) add_value(program, rank, u);
+        if (use_is_here(program, r, u)) add_value(program, r, u);
     for (int k = 0; k < rank->value_count; k++) add_working(program, rank, r, &rank->values[k]);
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u))
