@@ -77,6 +77,7 @@ def paper_rows(command, folder, limit, rows):
         check_parameters(search)
         per_device[recompute] = max(1, search.layers // devices)
         bytes_, rank = search.fullest()
+        print("gpipe_table.py: %d layers on %d devices" % (search.layers, devices), file=sys.stderr)
         yield (devices, microbatches, recompute, layers, count, search.layers, count_text(parameters(search.layers)),
                "%.2f" % (search.layers / layers), "%.2f GB (rank %d)" % (bytes_ / 1e9, rank), search.missing(),
                "%.1f s" % search.fitting.seconds, "%.0f MB" % (search.fitting.peak_bytes / 1e6))

@@ -117,7 +117,8 @@ double sluice__stage_scratch(const sluice__chain *chain, sluice_running running,
 sluice_status sluice__rank_arena(double *out, const sluice__chain *chain, int rank,
                                  const sluice__span *spans);
 
-/* Whether the rank holds no more than its limit. */
+/* Whether the rank may hold so many bytes; whether what it holds is no more than its limit. */
+bool sluice__bytes_fit(const sluice__chain *chain, int rank, double bytes);
 bool sluice__rank_fits(const sluice__chain *chain, int rank, const sluice__span *spans);
 /* What the rank has in the problem's objective; the same, INFINITY if it does not fit. */
 double sluice__rank_cost(const sluice__chain *chain, int rank, const sluice__span *spans);

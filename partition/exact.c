@@ -33,7 +33,7 @@ typedef struct search {
     int *low, *high;        /* [stages + 1]: where a stage may begin under the limit */
     unsigned char *reached; /* [stages + 1][n + 1] */
     int *first;             /* [stages + 1] */
-    uint64_t *asked, *fits; /* [stages][n + 1]: a bit for each number of layers; NULL: no limits */
+    uint64_t *asked, *fits; /* [stages][n + 1]: a bit for each number of layers; NULL: not asked */
     known_cost *costs;      /* [stages][n + 1]; NULL: costs are no bytes, which take long */
     double **squares;       /* [stages + 1][position - low] */
 } search;
@@ -66,7 +66,11 @@ static double cost_of(const search *at, int stage, sluice__span span) {
 static double value_of(const search *at, int stage, int begin, int end, double limit) {
     const sluice__span span = {begin, end};
     const double cost       = cost_of(at, stage, span);
-    return cost <= limit && fits(at, stage, span) ? cost : INFINITY;
+    if (cost > limit) return INFINITY;
+    const bool fits_rank = at->costs && !at->chain->is_excess
+                               ? sluice__bytes_fit(at->chain, at->chain->stage_rank[stage], cost)
+                               : fits(at, stage, span);
+    return fits_rank ? cost : INFINITY;
 }
 
 static double floor_of(const search *at, int stage, int begin, int end) {
@@ -246,7 +250,7 @@ static sluice_status prepare(search *at) {
     SLUICE__TRY(sluice__alloc(&at->reached, all, 1));
     if (at->chain->is_excess || at->chain->problem.objective == SLUICE_OBJECTIVE_MEMORY)
         SLUICE__TRY(sluice__alloc(&at->costs, all, sizeof *at->costs));
-    if (!at->chain->is_limited) return SLUICE_OK;
+    if (at->costs || !at->chain->is_limited) return SLUICE_OK; /* bytes say whether a stage fits */
     SLUICE__TRY(sluice__alloc(&at->asked, all, sizeof *at->asked));
     return sluice__alloc(&at->fits, all, sizeof *at->fits);
 }

@@ -69,6 +69,10 @@ static double limit_of(const sluice__chain *chain, int rank) {
     return limit > 0 ? (double)limit : INFINITY;
 }
 
+bool sluice__bytes_fit(const sluice__chain *chain, int rank, double bytes) {
+    return bytes <= limit_of(chain, rank);
+}
+
 bool sluice__rank_fits(const sluice__chain *chain, int rank, const sluice__span *spans) {
     const double limit = limit_of(chain, rank);
     return isinf(limit) || sluice__rank_bytes(chain, rank, spans) <= limit;
@@ -90,8 +94,12 @@ double sluice__rank_cost(const sluice__chain *chain, int rank, const sluice__spa
 }
 
 double sluice__rank_value(const sluice__chain *chain, int rank, const sluice__span *spans) {
-    if (!chain->is_excess && !sluice__rank_fits(chain, rank, spans)) return INFINITY;
-    return sluice__rank_cost(chain, rank, spans);
+    const bool counts_bytes = chain->problem.objective == SLUICE_OBJECTIVE_MEMORY;
+    const double cost       = sluice__rank_cost(chain, rank, spans);
+    if (chain->is_excess) return cost;
+    const bool fits =
+        counts_bytes ? sluice__bytes_fit(chain, rank, cost) : sluice__rank_fits(chain, rank, spans);
+    return fits ? cost : INFINITY;
 }
 
 double sluice__stage_floor(const sluice__chain *chain, int stage, sluice__span span) {
