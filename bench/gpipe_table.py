@@ -112,7 +112,7 @@ def main(command, quick):
         print("Made by `bench/gpipe_table.py`: width %d, %d heads, vocabulary %d, sequences of %d tokens, batch %d, fp32, SGD with "
               "momentum\n(parameter, gradient and momentum: 12 bytes each parameter). Bytes are those of the memory plan that "
               "`sluice train` would allocate;\ntime (all cores' seconds) and memory are those of the `sluice split` that finds "
-              "the split, plans it and its four baselines.\n(*) The search for a split ended before all were looked at."
+              "the split, plans it and its four baselines\n(a child's memory below the script's own, some 15 MB, is not seen). (*) The search for a split ended before all were looked at."
               % (WIDTH, HEADS, VOCABULARY, SEQUENCE, BATCH), flush=True)
         print_paper(command, folder, "16 GB", PAPER[:3] if quick else PAPER)
         if quick:

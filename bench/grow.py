@@ -88,7 +88,7 @@ def print_head(command, scale):
     print("%s, %s, %s.\nMade by `bench/grow.py`: width %d, %d heads, bytes as tokens, sequences of %d, batch %d, fp32, SGD with momentum, "
           "gpipe, at most %d MB on\neach rank (`--memory-limit`), trained for %d steps on this repository's sources and documents. "
           "All ranks share the cores,\nso that nothing is timed. Bytes are those of the plan, which `sluice train` allocates; the whole "
-          "process holds the ranks', the data and the program.\n"
+          "process holds the ranks',\nthe data, the program, and at the end the weights that it saves.\n"
           % (version, most_layers.processor(), datetime.date.today(), scale.width, HEADS, scale.sequence, BATCH, scale.limit / 1e6,
              scale.steps))
 
