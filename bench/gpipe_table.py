@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 
-import most_layers
+import max_layers
 
 WIDTH, HEADS, VOCABULARY, SEQUENCE, BATCH = 2048, 32, 32000, 1024, 32
 LIMITS = {"16 GB": 16 * 10**9, "16 GiB": 16 * 2**30}
@@ -32,16 +32,16 @@ class Search:
         self.fitting = self.refused = None
 
     def fits(self, layers):
-        most_layers.write_config(self.config, WIDTH, HEADS, layers, VOCABULARY, SEQUENCE)
-        run = most_layers.Run(self.arguments)
-        if most_layers.is_shortage(run):
+        max_layers.write_config(self.config, WIDTH, HEADS, layers, VOCABULARY, SEQUENCE)
+        run = max_layers.Run(self.arguments)
+        if max_layers.is_shortage(run):
             self.refused = run
             return False
         self.fitting = run
         return True
 
     def find(self, guess):
-        self.layers = most_layers.most(self.fits, guess)
+        self.layers = max_layers.largest(self.fits, guess)
         return self
 
     def fullest(self):
@@ -60,7 +60,7 @@ def count_text(count):
 
 
 def parameters(layers):
-    return most_layers.parameters(WIDTH, layers, VOCABULARY, SEQUENCE)
+    return max_layers.parameters(WIDTH, layers, VOCABULARY, SEQUENCE)
 
 
 def check_parameters(search):
@@ -85,7 +85,7 @@ def paper_rows(command, folder, limit, rows):
 
 def print_paper(command, folder, name, rows):
     print("\n## %s per device\n" % name)
-    print(most_layers.table(
+    print(max_layers.table(
         ["devices", "micro-batches", "recompute", "paper: layers", "parameters", "here: layers", "parameters", "ratio",
          "fullest rank", "one layer more lacks", "time of the command", "its memory"],
         paper_rows(command, folder, LIMITS[name], rows)), flush=True)
@@ -101,14 +101,14 @@ def print_one(command, folder):
         rows.append((microbatches, BATCH // microbatches, recompute, search.layers, count_text(parameters(search.layers)),
                      "%.2f GB" % (search.fullest()[0] / 1e9)))
     print("\n## One device of 16 GB, by the size of micro-batches\n")
-    print(most_layers.table(["micro-batches", "samples of one", "recompute", "layers", "parameters", "bytes"], rows))
+    print(max_layers.table(["micro-batches", "samples of one", "recompute", "layers", "parameters", "bytes"], rows))
 
 
 def main(command, quick):
     with tempfile.TemporaryDirectory() as folder:
-        version = most_layers.Run([command, "--version"]).out.split("\n")[0].strip()
+        version = max_layers.Run([command, "--version"]).out.split("\n")[0].strip()
         print("# GPipe's table: the most layers of Transformer-L, on paper\n")
-        print("%s, %s, %s." % (version, most_layers.processor(), datetime.date.today()))
+        print("%s, %s, %s." % (version, max_layers.processor(), datetime.date.today()))
         print("Made by `bench/gpipe_table.py`: width %d, %d heads, vocabulary %d, sequences of %d tokens, batch %d, fp32, SGD with "
               "momentum\n(parameter, gradient and momentum: 12 bytes each parameter). Bytes are those of the memory plan that "
               "`sluice train` would allocate;\ntime (all cores' seconds) and memory are those of the `sluice split` that finds "

@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 
-import most_layers
+import max_layers
 
 HEADS, VOCABULARY, BATCH = 4, 256, 8
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -43,26 +43,26 @@ class Case:
                        "--seq", str(scale.sequence), "--recompute", recompute, "--optimizer", "sgd", "--momentum", "0.9"]
 
     def split(self, layers, limited):
-        most_layers.write_config(self.config, self.scale.width, HEADS, layers, VOCABULARY, self.scale.sequence)
+        max_layers.write_config(self.config, self.scale.width, HEADS, layers, VOCABULARY, self.scale.sequence)
         limit = ["--memory-limit", str(self.scale.limit)] if limited else []
-        return most_layers.Run([self.command, "split", self.config, "--microbatch-size", str(BATCH // self.microbatches),
+        return max_layers.Run([self.command, "split", self.config, "--microbatch-size", str(BATCH // self.microbatches),
                                 "--objective", "memory", "--json"] + self.shared + limit)
 
     def fits(self, layers):
         run = self.split(layers, True)
-        if most_layers.is_shortage(run):
+        if max_layers.is_shortage(run):
             return False
         self.planned = run.json()
         return True
 
     def train(self, split):
-        return most_layers.Run([self.command, "train", "--data"] + [ROOT + "/" + path for path in DATA] +
+        return max_layers.Run([self.command, "train", "--data"] + [ROOT + "/" + path for path in DATA] +
                                ["--model", self.config, "--batch", str(BATCH), "--memory-limit", str(self.scale.limit), "--split",
                                 ",".join(map(str, split)), "--steps", str(self.scale.steps), "--out", self.folder + "/out", "--json"] +
                                self.shared)
 
     def run(self, guess):
-        self.layers = most_layers.most(self.fits, guess)
+        self.layers = max_layers.largest(self.fits, guess)
         assert self.fits(self.layers)  # and its split is the last that was planned
         run = self.train(self.planned["split"])
         if run.code != 0:
@@ -71,25 +71,25 @@ class Case:
         assert len(self.losses) == self.scale.steps and self.losses[-1] < self.losses[0], self.losses
         self.peak = run.peak_bytes
         more = self.train(self.split(self.layers + 1, False).json()["split"])
-        assert most_layers.is_shortage(more), "one block more trains, too"
+        assert max_layers.is_shortage(more), "one block more trains, too"
         self.refusal = more.err
         return self
 
     def row(self, one):
         fullest = max(rank["bytes"] for rank in self.planned["ranks"])
-        count = most_layers.parameters(self.scale.width, self.layers, VOCABULARY, self.scale.sequence)
+        count = max_layers.parameters(self.scale.width, self.layers, VOCABULARY, self.scale.sequence)
         return (self.ranks, self.microbatches, self.recompute, self.layers, "%.2f M" % (count / 1e6), "%.2f" % (self.layers / one),
                 "%.1f MB" % (fullest / 1e6), "%.3f → %.3f" % (self.losses[0], self.losses[-1]), "%.0f MB" % (self.peak / 1e6))
 
 
 def print_head(command, scale):
-    version = most_layers.Run([command, "--version"]).out.split("\n")[0].strip()
+    version = max_layers.Run([command, "--version"]).out.split("\n")[0].strip()
     print("# Models that grow with the ranks, under a limit of each\n")
     print("%s, %s, %s.\nMade by `bench/grow.py`: width %d, %d heads, bytes as tokens, sequences of %d, batch %d, fp32, SGD with momentum, "
           "gpipe, at most %d MB on\neach rank (`--memory-limit`), trained for %d steps on this repository's sources and documents. "
           "All ranks share the cores,\nso that nothing is timed. Bytes are those of the plan, which `sluice train` allocates; the whole "
           "process holds the ranks',\nthe data, the program, and at the end the weights that it saves.\n"
-          % (version, most_layers.processor(), datetime.date.today(), scale.width, HEADS, scale.sequence, BATCH, scale.limit / 1e6,
+          % (version, max_layers.processor(), datetime.date.today(), scale.width, HEADS, scale.sequence, BATCH, scale.limit / 1e6,
              scale.steps))
 
 
@@ -103,7 +103,7 @@ def main(command, quick):
             print("grow.py: %d blocks on %d ranks" % (cases[-1].layers, ranks), file=sys.stderr)
     one = [case.layers for case in cases if case.ranks == 1][-1]
     print_head(command, scale)
-    print(most_layers.table(["ranks", "micro-batches", "recompute", "blocks", "parameters", "of one rank's", "fullest rank",
+    print(max_layers.table(["ranks", "micro-batches", "recompute", "blocks", "parameters", "of one rank's", "fullest rank",
                              "loss, first → last step", "whole process"], [case.row(one) for case in cases]))
     print("\nOne block more, each time with the split whose fullest rank has least, is refused by `sluice train`:\n")
     for case in cases:

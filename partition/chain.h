@@ -103,7 +103,7 @@ double sluice__layer_bytes_floor(const sluice__chain *chain, int rank, int layer
 /* held_times.c: the table of what is held. E_HOST_MEMORY. */
 sluice_status sluice__held_times_make(sluice__chain *chain);
 /* The most that a rank's stages hold at any of its times. */
-double sluice__most_held(const sluice__chain *chain, int rank, const sluice__span *spans);
+double sluice__max_held(const sluice__chain *chain, int rank, const sluice__span *spans);
 
 /* What these are made of: permanent bytes of layers on one rank; gradients of tied layers that it
  * receives after the drain; a stage's buffers for one micro-batch, by kind; its scratch. */

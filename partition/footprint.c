@@ -259,7 +259,7 @@ void sluice__stage_kinds(double out[SLUICE_HELD_KINDS], const sluice__chain *cha
 
 double sluice__rank_bytes(const sluice__chain *chain, int r, const sluice__span *spans) {
     const int count      = chain->rank[r].count;
-    const double most    = sluice__most_held(chain, r, spans),
+    const double max     = sluice__max_held(chain, r, spans),
                  of_ties = sluice__received_ties(chain, spans, count);
-    return sluice__spans_permanent(chain, spans, count) + (most > of_ties ? most : of_ties);
+    return sluice__spans_permanent(chain, spans, count) + (max > of_ties ? max : of_ties);
 }

@@ -158,9 +158,9 @@ static void add_kinds(double *sums, const question *q, int begin, int count) {
         }
 }
 
-double sluice__most_held(const sluice__chain *chain, int r, const sluice__span *spans) {
+double sluice__max_held(const sluice__chain *chain, int r, const sluice__span *spans) {
     question q; /* is large: only what the rank has is set */
-    double sums[BLOCK], most = 0;
+    double sums[BLOCK], max = 0;
     q.chain = chain;
     q.rank  = &chain->rank[r];
     q.spans = spans;
@@ -172,7 +172,7 @@ double sluice__most_held(const sluice__chain *chain, int r, const sluice__span *
         const int left = q.rank->times - begin, count = left < BLOCK ? left : BLOCK;
         for (int n = 0; n < count; n++) sums[n] = scratch_at(&q, begin + n);
         add_kinds(sums, &q, begin, count);
-        for (int n = 0; n < count; n++) most = sums[n] > most ? sums[n] : most;
+        for (int n = 0; n < count; n++) max = sums[n] > max ? sums[n] : max;
     }
-    return most;
+    return max;
 }

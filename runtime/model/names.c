@@ -25,7 +25,7 @@ static uint32_t hash(const char *text) {
 }
 
 /* Where the name is, or would be. */
-static name *place_of(const sluice__names *names, const char *text) {
+static name *slot_of(const sluice__names *names, const char *text) {
     const uint32_t mask = (uint32_t)names->capacity - 1;
     uint32_t at         = hash(text) & mask;
     while (names->list[at].name && strcmp(names->list[at].name, text) != 0) at = (at + 1) & mask;
@@ -39,21 +39,21 @@ sluice_status sluice__names_reserve(sluice__names *names, int count) {
     if (larger.capacity == names->capacity) return SLUICE_OK;
     SLUICE__TRY(sluice__alloc(&larger.list, (size_t)larger.capacity, sizeof *larger.list));
     for (int k = 0; k < names->capacity; k++)
-        if (names->list[k].name) *place_of(&larger, names->list[k].name) = names->list[k];
+        if (names->list[k].name) *slot_of(&larger, names->list[k].name) = names->list[k];
     sluice__free(names->list);
     *names = larger;
     return SLUICE_OK;
 }
 
 void sluice__names_set(sluice__names *names, const char *text, int value) {
-    name *place = place_of(names, text);
-    names->count += !place->name;
-    *place = (name){text, value};
+    name *slot = slot_of(names, text);
+    names->count += !slot->name;
+    *slot = (name){text, value};
 }
 
 int sluice__names_find(const sluice__names *names, const char *text) {
-    const name *place = names->capacity > 0 ? place_of(names, text) : NULL;
-    return place && place->name ? place->value : -1;
+    const name *slot = names->capacity > 0 ? slot_of(names, text) : NULL;
+    return slot && slot->name ? slot->value : -1;
 }
 
 void sluice__names_free(sluice__names *names) {

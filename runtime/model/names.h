@@ -7,7 +7,7 @@
 
 /* Names are borrowed. Start from {0}; release with sluice__names_free(). */
 typedef struct sluice__names {
-    struct sluice__name *list; /* [capacity], a power of two; a place without a name is free */
+    struct sluice__name *list; /* [capacity], a power of two; a slot without a name is free */
     int capacity, count;
 } sluice__names;
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""most_layers.py -- what the scripts of bench/ share that look for the most layers which fit: the command, its time and
+"""max_layers.py -- what the scripts of bench/ share that look for the most layers which fit: the command, its time and
 memory, and the search."""
 import json
 import os
@@ -41,7 +41,7 @@ def parameters(width, layers, vocabulary, positions):
     return (vocabulary + positions + 2) * width + layers * (12 * width * width + 13 * width)
 
 
-def most(fits, guess):
+def largest(fits, guess):
     """The largest count that fits, near a guess; needs more layers to need more memory. 0: none does."""
     low, high, step = 0, None, max(1, guess // 64)
     at = max(1, guess)
