@@ -188,6 +188,23 @@ static void two_parameters_of_one_name_are_refused(void **unused) {
     sluice_model_free(model);
 }
 
+static void names_are_found_among_many(void **unused) {
+    (void)unused;
+    const sluice_linear_config linear = {.inputs = 4, .outputs = 4};
+    sluice_model *model               = NULL;
+    char name[16];
+    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_F32, 1, {4}}));
+    for (int l = 0; l < 300; l++) {
+        (void)snprintf(name, sizeof name, "l%d", l);
+        assert_ok(sluice_model_add(model, sluice_layer_linear(), &linear, name));
+        if (l == 299) assert_ok(sluice_model_tie(model, "l299.weight", "l123.weight"));
+    }
+    assert_int_equal(sluice_model_use(model, 598)->first, 246);
+    assert_refused(sluice_model_add(model, sluice_layer_linear(), &linear, "l7"), SLUICE_E_ARGUMENT,
+                   "layer 7 is called 'l7' already");
+    sluice_model_free(model);
+}
+
 static void bad_gpts_are_refused(void **unused) {
     (void)unused;
     sluice_gpt_config config;
@@ -416,6 +433,7 @@ int main(void) {
         cmocka_unit_test(a_tie_takes_the_first_initializer),
         cmocka_unit_test(bad_models_are_refused),
         cmocka_unit_test(two_parameters_of_one_name_are_refused),
+        cmocka_unit_test(names_are_found_among_many),
         cmocka_unit_test(bad_gpts_are_refused),
         cmocka_unit_test(custom_kinds_with_impossible_descriptions_are_refused),
         cmocka_unit_test(kinds_of_unknown_size),
