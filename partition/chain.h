@@ -55,8 +55,8 @@ typedef struct sluice__chain {
     int *tied;                          /* layers that share parameters */
     int tied_count;
     struct sluice__footprint *footprint; /* footprint.c */
-    bool trains;                         /* something runs backward */
     int *peaks;        /* [stages][3]: until I, until W and stash, at the time when most is */
+    bool trains;       /* something runs backward */
     bool is_limited;   /* some rank has a limit */
     bool has_one_each; /* one stage per rank */
     double bound;      /* no split has less; 0: not known */
