@@ -66,8 +66,8 @@ static void begin_stage(attempt *a, int s) {
 static bool extend_stage(attempt *a, int s) {
     sluice_split *const split = a->at.split;
     const int rank = a->at.problem.stage_ranks[s], layer = split->first[s + 1];
-    const int most = a->space->layers - (split->stages - 1 - s); /* a layer for each one to come */
-    if (layer < most) {
+    const int max = a->space->layers - (split->stages - 1 - s); /* a layer for each one to come */
+    if (layer < max) {
         a->loads[rank] += seconds_of(a, rank, layer);
         split->first[s + 1]++;
         if (a->loads[rank] < a->best->step) return true;

@@ -17,7 +17,7 @@ enum {
     MOVES      = 24, /* simulations for one plan, at most */
     FEW_STAGES = 16  /* with more of them only single cuts are moved */
 };
-static const double least_gain = 1e-9; /* of the step: rounding is no gain */
+static const double min_gain = 1e-9; /* of the step: rounding is no gain */
 
 typedef struct climb {
     sluice__plan_space *space;
@@ -35,7 +35,7 @@ static bool shift(sluice_split *split, int from, int to, int by) {
 }
 
 static sluice_status is_promising(bool *out, climb *c) {
-    const double below = c->best->step * (1 - least_gain);
+    const double below = c->best->step * (1 - min_gain);
     *out               = true;
     if (c->space->has_limits)
         SLUICE__TRY(sluice__plan_is_allowed(out, &c->at.problem, c->at.split));
@@ -50,7 +50,7 @@ static sluice_status simulate(bool *better, climb *c) {
     bool fits                 = false;
     c->left--;
     SLUICE__TRY(sluice__plan_try(&choice, &fits, c->bytes, c->space, &c->at));
-    *better = fits && choice.step < c->best->step * (1 - least_gain);
+    *better = fits && choice.step < c->best->step * (1 - min_gain);
     if (*better) {
         sluice__plan_choice_free(c->best);
         *c->best = choice;
