@@ -115,6 +115,7 @@ typedef struct sluice_plan_result {
                          * with limits, as more recomputation may then allow others */
     double bound;       /* seconds */
     bool is_estimate;   /* some rank's seconds are estimated */
+    bool is_limited;    /* a limit forbade a split that would have been tried */
 } sluice_plan_result;
 
 /*

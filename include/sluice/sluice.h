@@ -17,6 +17,7 @@
  *   profile    costs of layers -> costs of stages             profile.h, device_list.h
  *   search     the best split of a model or a profile          split_search.h
  *              the best plan: schedule, ranks, recomputation   plan_search.h
+ *              what would help the best plan                   plan_advice.h
  *              a plan, kept in a file                          plan_file.h
  *   files      corpora, weights                               data.h, file.h
  *   version    of the headers and of the library              version.h
@@ -49,6 +50,7 @@
 #include "sluice/partition.h"
 #include "sluice/pipeline.h"
 #include "sluice/plan.h"
+#include "sluice/plan_advice.h"
 #include "sluice/plan_file.h"
 #include "sluice/plan_search.h"
 #include "sluice/profile.h"

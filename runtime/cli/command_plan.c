@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drawing.h"
 #include "model_options.h"
 #include "plan_command.h"
 #include "subject.h"
@@ -23,6 +24,7 @@ static const cli_option plan_own_options[] = {
     {"seq", 0, CLI_PLAN, "T", "Tokens per sample of a model (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
     {"vocabulary", 0, CLI_PLAN, "N", "Of a preset that takes the data's (256: bytes)", cli_take_count, .field = FIELD(vocabulary), .min = 2, .max = MAX_COUNT},
     {"output", 'o', CLI_PLAN, "FILE", "Write the best plan there (JSON, docs/formats.md)", cli_take_text, .field = FIELD(output)},
+    {"svg", 0, CLI_PLAN, "FILE", "Draw time and memory of each rank of the best plan", cli_take_picture, .field = FIELD(svg)},
     {"device", 0, CLI_PLAN, "NAME", "Kind of device for which a model's costs are estimated: cpu (the default) or cuda", cli_take_word, .field = FIELD(device), .word_of = sluice_device_rates_kind},
     {"precision", 0, CLI_PLAN, "NAME", "Precision of a model's arithmetic: fp32 (the default), tf32, bf16", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
     {"effort", 0, CLI_PLAN, "N", "Simulations, at most (400)", cli_take_int, .field = FIELD(effort), .min = 1, .max = 1 << 20},
@@ -106,6 +108,7 @@ static int prepare(plan_job *job) {
     if (job->options->batch == 0)
         return cli_fail(CLI_USAGE, "there is no --batch; say how many samples a minibatch has");
     if (job->options->output) CLI_TRY(cli_check_writable(job->options->output));
+    if (job->options->svg) CLI_TRY(cli_check_writable(job->options->svg));
     CLI_TRY(read_all_devices(job));
     return is_profile ? read_profile(job) : read_model(job);
 }
@@ -138,7 +141,9 @@ static int search(plan_job *job, plan_answer *answer) {
     settings.context = job;
     if (options->effort) settings.effort = options->effort;
     if (!options->json && isatty(STDOUT_FILENO)) settings.progress = show_progress;
-    const sluice_status status = sluice_plan_search(&answer->result, &settings);
+    sluice_status status = sluice_plan_search(&answer->result, &settings);
+    if (status == SLUICE_OK)
+        status = sluice_plan_advise(&answer->advice, answer->result, &settings);
     if (job->live) printf("\r\033[K");
     return cli_report(status);
 }
@@ -192,6 +197,7 @@ static int write_best(const plan_job *job) {
 
 static int show(const plan_job *job) {
     CLI_TRY(write_best(job));
+    if (job->options->svg) CLI_TRY(plan_write_svg(job));
     if (job->options->json) return plan_print_json(job);
     plan_print(job);
     return CLI_OK;
@@ -201,6 +207,7 @@ static int show(const plan_job *job) {
 
 static void free_job(plan_job *job) {
     for (int k = 0; k < job->count; k++) {
+        sluice_plan_advice_free(job->answers[k].advice);
         sluice_plan_result_free(job->answers[k].result);
         sluice_device_list_free(job->answers[k].list);
     }

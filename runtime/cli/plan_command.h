@@ -8,7 +8,7 @@
 
 typedef struct plan_options {
     const char *subject; /* model or profile */
-    const char *output, *device;
+    const char *output, *svg, *device;
     cli_texts devices;
     int64_t batch, seq, vocabulary;
     int microbatches, effort;
@@ -24,6 +24,7 @@ typedef struct plan_answer {
     int ranks;                /* so many */
     size_t memory;            /* of each; 0: no limit */
     sluice_plan_result *result;
+    sluice_plan_advice *advice;
 } plan_answer;
 
 typedef struct plan_job {
@@ -41,7 +42,10 @@ typedef struct plan_job {
 int plan_make_file(sluice_plan_file **out, const plan_job *job, const plan_answer *answer,
                    const sluice_plan_choice *choice);
 
-void plan_print(const plan_job *job);     /* plan_table.c */
+void plan_print(const plan_job *job); /* plan_table.c */
+/* plan_advice.c: a sentence for each change */
+void plan_print_advice(const plan_job *job, const plan_answer *answer);
 int plan_print_json(const plan_job *job); /* plan_json.c */
+int plan_write_svg(const plan_job *job);  /* plan_picture.c */
 
 #endif

@@ -163,6 +163,7 @@ static void print_answer(const plan_job *job, const plan_answer *answer) {
     print_ranks(answer);
     putchar('\n');
     print_why(answer->result);
+    plan_print_advice(job, answer);
     print_proof(answer->result);
 }
 

@@ -74,9 +74,7 @@ static sluice_status plan_closest(bool *fits, closest *best, sluice__plan_space 
 /* ---- what would fit ---- */
 
 static size_t limit_of(const sluice__plan_space *space, int rank) {
-    const sluice_device_list *devices = space->options.devices;
-    const size_t own                  = devices ? devices->ranks[rank].memory_bytes : 0;
-    return own > 0 ? own : space->options.memory_limit;
+    return sluice__plan_limit(&space->options, rank);
 }
 
 static bool are_limits_equal(const sluice__plan_space *space) {

@@ -85,22 +85,6 @@ static sluice_status try_moves(bool *any, climb *c) {
     return SLUICE_OK;
 }
 
-static uint64_t recomputed(const sluice_plan_choice *choice) {
-    uint64_t set = 0, count = 0;
-    for (int s = 0; s < choice->stages; s++) {
-        if (!choice->stage[s].recompute) continue;
-        count++;
-        if (choice->stages <= SLUICE__PLAN_FEW_STAGES) set |= (uint64_t)1 << s;
-    }
-    return choice->stages <= SLUICE__PLAN_FEW_STAGES ? set : count;
-}
-
-static void take_split(sluice_split *split, const sluice_plan_choice *choice) {
-    split->stages = choice->stages;
-    for (int s = 0; s < choice->stages; s++) split->first[s] = choice->stage[s].first;
-    split->first[choice->stages] = choice->stage[choice->stages - 1].last + 1;
-}
-
 sluice_status sluice__plan_move_cuts(sluice_plan_choice *choice, size_t *bytes,
                                      sluice__plan_space *space) {
     const int left = space->options.effort - space->simulations;
@@ -108,17 +92,12 @@ sluice_status sluice__plan_move_cuts(sluice_plan_choice *choice, size_t *bytes,
                       .best  = choice,
                       .bytes = bytes,
                       .left  = left < MOVES ? left : MOVES,
-                      .at    = {.schedule     = choice->schedule,
-                                .ranks        = choice->ranks,
-                                .chunks       = choice->chunks,
-                                .microbatches = choice->microbatches,
-                                .slack        = choice->slack,
-                                .recompute    = recomputed(choice)}};
+                      .at    = sluice__plan_of(choice)};
     bool again, is_there;
     sluice_status status = SLUICE_OK;
     if (choice->stages < 2 || c.left < 1) return SLUICE_OK;
     SLUICE__TRY_OUT(sluice__plan_prepare(&is_there, space, &c.at));
-    take_split(c.at.split, choice);
+    sluice__plan_take_split(c.at.split, choice);
     do {
         again  = false;
         status = try_moves(&again, &c);

@@ -22,6 +22,7 @@ typedef struct search {
     int moves;          /* simulations of moved cuts */
     bool is_best_split; /* no split of any configuration is better than the best */
     bool any;           /* one that fits is enough */
+    double below;       /* only a step that takes less is kept; 0: any */
 } search;
 
 /* ---- what is kept ---- */
@@ -42,7 +43,8 @@ static int find_alike(const search *s, const sluice__plan_configuration *c) {
 static double step_to_beat(const search *s, const sluice__plan_configuration *c) {
     const int alike = find_alike(s, c);
     if (alike >= 0) return s->kept[alike].step;
-    return s->count < s->capacity ? INFINITY : s->kept[s->count - 1].step;
+    if (s->count == s->capacity) return s->kept[s->count - 1].step;
+    return s->below > 0 ? s->below : INFINITY;
 }
 
 static void drop(search *s, int at) {
@@ -191,7 +193,8 @@ static sluice_status fill(sluice_plan_result **out, search *s) {
                                    .is_best        = true,
                                    .is_best_split  = s->is_best_split,
                                    .bound          = s->kept[0].step,
-                                   .is_estimate    = s->space.is_estimate};
+                                   .is_estimate    = s->space.is_estimate,
+                                   .is_limited     = s->space.is_limited};
     if (open && open->bound < result->bound) {
         result->is_best = false;
         result->bound   = open->bound;
@@ -227,6 +230,22 @@ sluice_status sluice__plan_is_possible(bool *out, char *words, size_t bytes,
         (void)snprintf(words, bytes, "%s on %d rank%s with %d micro-batch%s", c->schedule, c->ranks,
                        c->ranks == 1 ? "" : "s", c->microbatches, c->microbatches == 1 ? "" : "es");
     }
+    end(&s);
+    return status == SLUICE_E_ARGUMENT ? SLUICE_OK : status;
+}
+
+sluice_status sluice__plan_search_below(sluice_plan_choice *out, int *simulations,
+                                        const sluice_plan_search_options *options, double below) {
+    search s             = {.below = below};
+    sluice_status status = begin(&s, options);
+    if (status == SLUICE_OK) status = look(&s);
+    if (status == SLUICE_OK) status = move_cuts(&s);
+    if (status == SLUICE_OK) status = try_all_splits(&s);
+    if (status == SLUICE_OK && s.count > 0) {
+        *out    = s.kept[0];
+        s.count = 0;
+    }
+    *simulations += s.space.simulations;
     end(&s);
     return status == SLUICE_E_ARGUMENT ? SLUICE_OK : status;
 }

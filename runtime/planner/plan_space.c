@@ -8,7 +8,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-enum { MAX_ACTIONS = 1 << 18, ALL_RANKS_TO = 8 };
+enum { ALL_RANKS_TO = 8 };
 
 /* What no split and no schedule change: seconds of a micro-batch on the fastest ranks. */
 typedef struct work {
@@ -87,7 +87,7 @@ static bool is_too_large(const sluice__plan_space *space,
                          const sluice__plan_configuration *configuration) {
     const int stages = sluice__plan_stages(configuration);
     return stages > space->layers || stages > SLUICE_MAX_STAGES ||
-           (int64_t)stages * configuration->microbatches * 3 > MAX_ACTIONS;
+           (int64_t)stages * configuration->microbatches * 3 > SLUICE__PLAN_MAX_ACTIONS;
 }
 
 static sluice_status add_one(sluice__plan_space *space, sluice__plan_configuration *configuration,
@@ -241,7 +241,7 @@ static sluice_status say_no_size(const sluice__plan_space *space) {
 static sluice_status add_sizes(sluice__plan_space *space) {
     sluice_status status = SLUICE_OK;
     bool is_tried_one    = false;
-    for (int64_t m = 1; m <= space->options.batch && m <= MAX_ACTIONS; m++) {
+    for (int64_t m = 1; m <= space->options.batch && m <= SLUICE__PLAN_MAX_ACTIONS; m++) {
         if (!is_possible(space, m)) continue;
         is_tried_one = true;
         status       = look_at_size(space, (int)m);
@@ -259,8 +259,13 @@ static sluice_status add_sizes(sluice__plan_space *space) {
 
 /* ---- all ---- */
 
-static sluice_status take_options(sluice__plan_space *space,
-                                  const sluice_plan_search_options *options) {
+size_t sluice__plan_limit(const sluice_plan_search_options *options, int rank) {
+    const size_t own = options->devices ? options->devices->ranks[rank].memory_bytes : 0;
+    return own > 0 ? own : options->memory_limit;
+}
+
+sluice_status sluice__plan_take_options(sluice__plan_space *space,
+                                        const sluice_plan_search_options *options) {
     sluice_plan_search_options *o = &space->options;
     *o                            = (sluice_plan_search_options)SLUICE_PLAN_SEARCH_OPTIONS_INIT;
     if (options->size == 0 || options->size > sizeof *o)
@@ -288,7 +293,7 @@ static sluice_status take_options(sluice__plan_space *space,
 
 sluice_status sluice__plan_space_make(sluice__plan_space *space,
                                       const sluice_plan_search_options *options) {
-    SLUICE__TRY(take_options(space, options));
+    SLUICE__TRY(sluice__plan_take_options(space, options));
     return add_sizes(space);
 }
 

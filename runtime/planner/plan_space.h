@@ -39,13 +39,23 @@ typedef struct sluice__plan_space {
     int count;
     int64_t all; /* configurations, with every set of stages that recompute */
     bool is_estimate;
+    bool is_limited; /* a limit forbade a split */
     int simulations;
 } sluice__plan_space;
 
-enum { SLUICE__PLAN_FEW_STAGES = 4, SLUICE__PLAN_MAX_REFUSED = 40 };
+enum {
+    SLUICE__PLAN_FEW_STAGES  = 4,
+    SLUICE__PLAN_MAX_REFUSED = 40,
+    SLUICE__PLAN_MAX_ACTIONS = 1 << 18
+};
 
 /* ---- plan_space.c ---- */
 
+/* Check the options, and set what follows from them alone. E_ARGUMENT. */
+sluice_status sluice__plan_take_options(sluice__plan_space *space,
+                                        const sluice_plan_search_options *options);
+/* Of a rank: its device's, or that of all; 0: none. */
+size_t sluice__plan_limit(const sluice_plan_search_options *options, int rank);
 /* Every configuration without recomputation, each with its first bound. Start from {0}; release
  * with sluice__plan_space_free(), after a failure too. */
 sluice_status sluice__plan_space_make(sluice__plan_space *space,
@@ -111,6 +121,9 @@ sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *b
                                sluice__plan_space *space,
                                const sluice__plan_configuration *configuration);
 void sluice__plan_choice_free(sluice_plan_choice *choice);
+/* The configuration that became it, not yet split; and its split. */
+sluice__plan_configuration sluice__plan_of(const sluice_plan_choice *choice);
+void sluice__plan_take_split(sluice_split *out, const sluice_plan_choice *choice);
 
 /* ---- plan_moves.c ---- */
 
@@ -133,6 +146,12 @@ sluice_status sluice__plan_try_all_splits(sluice_plan_choice *best, size_t *byte
 /* Whether there is a plan that fits; `words` say which. E_ARGUMENT counts as none. */
 sluice_status sluice__plan_is_possible(bool *out, char *words, size_t bytes,
                                        const sluice_plan_search_options *options);
+
+/* The best plan whose step takes less than `below` seconds, of those that the effort reaches;
+ * `out`, which starts from {0}, has 0 ranks if there is none. E_ARGUMENT counts as none. Adds to
+ * `*simulations`. */
+sluice_status sluice__plan_search_below(sluice_plan_choice *out, int *simulations,
+                                        const sluice_plan_search_options *options, double below);
 
 /* ---- plan_missing.c ---- */
 

@@ -135,6 +135,7 @@ static sluice_status solve(sluice__plan_space *space, sluice__plan_configuration
     SLUICE__TRY(sluice__alloc(&found, 1, sizeof *found));
     bool binding         = false;
     sluice_status status = partition(found, &binding, space, c);
+    space->is_limited    = space->is_limited || binding;
     if (status == SLUICE_OK) {
         *c->split = found->split;
         status    = after_split(space, c, binding);

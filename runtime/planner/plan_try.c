@@ -126,6 +126,33 @@ void sluice__plan_choice_free(sluice_plan_choice *choice) {
     *choice = (sluice_plan_choice){0};
 }
 
+/* ---- from a choice back to what was simulated ---- */
+
+static uint64_t recomputed(const sluice_plan_choice *choice) {
+    uint64_t set = 0, count = 0;
+    for (int s = 0; s < choice->stages; s++) {
+        if (!choice->stage[s].recompute) continue;
+        count++;
+        if (choice->stages <= SLUICE__PLAN_FEW_STAGES) set |= (uint64_t)1 << s;
+    }
+    return choice->stages <= SLUICE__PLAN_FEW_STAGES ? set : count;
+}
+
+void sluice__plan_take_split(sluice_split *split, const sluice_plan_choice *choice) {
+    split->stages = choice->stages;
+    for (int s = 0; s < choice->stages; s++) split->first[s] = choice->stage[s].first;
+    split->first[choice->stages] = choice->stage[choice->stages - 1].last + 1;
+}
+
+sluice__plan_configuration sluice__plan_of(const sluice_plan_choice *choice) {
+    return (sluice__plan_configuration){.schedule     = choice->schedule,
+                                        .ranks        = choice->ranks,
+                                        .chunks       = choice->chunks,
+                                        .microbatches = choice->microbatches,
+                                        .slack        = choice->slack,
+                                        .recompute    = recomputed(choice)};
+}
+
 /* ---- the simulation ---- */
 
 sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *bytes,
@@ -137,7 +164,8 @@ sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *b
     SLUICE__TRY_OUT(sluice__plan_costs_make(&t.costs, configuration, space->options.states));
     SLUICE__TRY_OUT(t.problem->options.model ? compile_model(&t) : compile_rows(&t));
     read_bytes(bytes, &t);
-    *fits = sluice__split_short_rank(t.problem, bytes) < 0;
+    *fits             = sluice__split_short_rank(t.problem, bytes) < 0;
+    space->is_limited = space->is_limited || !*fits;
     if (!*fits) goto out;
     SLUICE__TRY_OUT(sluice_program_simulate(
         &t.simulation, t.plan ? sluice_plan_program(t.plan, SLUICE_PLAN_STEP) : t.program,
