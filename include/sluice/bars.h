@@ -16,6 +16,7 @@ typedef struct sluice_bar {
     int part_count;
     double rest;  /* after them, in another colour; 0: none */
     double limit; /* a mark; 0: none */
+    double idle;  /* hatched, after all that; 0: none */
 } sluice_bar;
 
 typedef struct sluice_bar_panel {
@@ -24,8 +25,8 @@ typedef struct sluice_bar_panel {
     int count;
     double line; /* across all rows; 0: none */
     const char *line_text;
-    const char *part_text, *rest_text, *limit_text; /* for the legend; NULL: none */
-    bool is_memory;                                 /* the colour of memory */
+    const char *part_text, *rest_text, *limit_text, *idle_text; /* for the legend; NULL: none */
+    bool is_memory;                                             /* the colour of memory */
 } sluice_bar_panel;
 
 /* As one SVG picture, panels below each other, dark where the viewer prefers that. Free with

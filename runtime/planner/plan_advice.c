@@ -273,10 +273,12 @@ static sluice_status try_ranks(sluice_plan_choice *plan, advisor *a, int ranks, 
                                      (1 + max_loss) * a->best->step);
 }
 
+/* Where limits forbid something, the memory of every rank is needed. */
 static sluice_status advise_ranks(advisor *a) {
     sluice_plan_choice found = {0};
     const int before         = a->out->simulations;
     sluice_status status     = SLUICE_OK;
+    if (a->is_limited) return SLUICE_OK;
     for (int ranks = a->best->ranks - 1; ranks > 0; ranks = found.ranks - 1) {
         sluice_plan_choice plan = {0};
         const int left          = FOR_RANKS - (a->out->simulations - before);

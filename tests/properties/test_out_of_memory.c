@@ -405,8 +405,9 @@ static sluice_status search_within(size_t limit) {
     char *picture                = NULL;
     sluice_split_options options = SLUICE_SPLIT_OPTIONS_INIT;
     const double part            = 1;
-    const sluice_bar bar         = {"rank 0", "1 s", &part, 1, 1, 3};
-    const sluice_bar_panel panel = {"time", &bar, 1, 2, "bound", "stages", "links", "limit", false};
+    const sluice_bar bar         = {"rank 0", "1 s", &part, 1, 1, 3, 1};
+    const sluice_bar_panel panel = {"time",   &bar,    1,       2,      "bound",
+                                    "stages", "links", "limit", "idle", false};
     sluice_status status         = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_gpt_model(&model, &gpt, LENGTH));
     SLUICE__TRY_OUT(make_schedule(&schedule, "1f1b", 2));

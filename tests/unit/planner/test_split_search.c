@@ -233,8 +233,8 @@ static void impossible_options_are_refused(void **state) {
 
 static void bars_are_finite(void **state) {
     (void)state;
-    const double part            = NAN;
-    const sluice_bar bar         = {"rank 0", "?", &part, 1, 0, 0};
+    const double part    = NAN;
+    const sluice_bar bar = {.label = "rank 0", .text = "?", .parts = &part, .part_count = 1};
     const sluice_bar_panel panel = {.title = "time", .bars = &bar, .count = 1, .part_text = ""};
     char *picture;
     assert_refused(sluice_bars_svg(&picture, "t", &panel, 1), SLUICE_E_ARGUMENT,
