@@ -62,7 +62,8 @@ static void print_ranks(const sluice_plan_change *change, const sluice_plan_choi
     if (one)
         printf("rank %d buys ", plan->ranks);
     else
-        printf("ranks %d to %d buy ", plan->ranks, best->ranks - 1);
+        printf("ranks %d %s %d buy ", plan->ranks, plan->ranks + 2 == best->ranks ? "and" : "to",
+               best->ranks - 1);
     printf("%s%s: without %s a step takes %s (%s on %d rank%s)", nothing ? "" : "only ",
            nothing ? "nothing" : percent(change->gain).text, one ? "it" : "them",
            split_seconds(plan->step).text, plan->schedule, plan->ranks, plural(plan->ranks));

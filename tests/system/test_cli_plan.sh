@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_cli_plan.sh COMMAND SOURCE -- sluice plan: the best plan as a table, an object and a file; several
-# lists of devices; what is missing where nothing fits; bad input.
+# lists of devices; what is missing where nothing fits; what would help; the picture; bad input.
 . "$(dirname "$0")/../support/command.sh"
 examples=$(realpath "$2")/examples
 cd "$work" || exit 1
@@ -61,6 +61,81 @@ fails 1 "these fit: more ranks (" plan gpt-mini --devices 1x8MiB --batch 2 -m 1
 limit=$("$command" plan gpt-mini --devices 1x8MiB --batch 2 -m 1 2>&1 | sed -n 's/.*or \([0-9.]*\) MiB of memory.*/\1/p')
 limit=$(python3 -c "print(int(($limit + 0.01) * 1048576))")
 run plan gpt-mini --devices "1x$limit" --batch 2 -m 1
+
+# ---- what would help ----
+
+# kinds: of the changes that were printed last.
+kinds() { python3 -c "import json; print(*[c['kind'] for c in json.load(open('stdout.txt'))['answers'][0]['advice']])"; }
+# is_true EXPRESSION: of the object printed last, called o, its best plan, and its changes by kind, c.
+is_true() {
+    python3 - "$1" <<'EOF' || complain "'$1' is not true of the advice '$(kinds)'"
+import json, sys
+o = json.load(open('stdout.txt'))['answers'][0]
+best, c = o['plans'][0], {c['kind']: c for c in o['advice']}
+step = lambda plan: plan['predicted']['step_s']
+layers = lambda plan, rank: sum(s['last_layer'] - s['first_layer'] + 1 for s in plan['ranks'][rank]['stages'])
+near = lambda a, b: abs(a - b) < 1e-7 * abs(b)  # files have 9 digits
+sys.exit(not eval(sys.argv[1]))
+EOF
+}
+
+# A limit that forbids the best split: what the search finds without it, and layers for the rank that idles.
+slow="$examples/planning/slow.json"
+printf '{"sluice_devices": 1, "ranks": [{"name": "a", "memory_bytes": 25165824}, {"name": "b", "memory_bytes": 3145728}]}' >small.json
+run plan "$slow" --devices 2 --batch 8 -m 8 --json
+free=$(python3 -c "import json; print(json.load(open('stdout.txt'))['answers'][0]['plans'][0]['predicted']['step_s'])")
+[ "$(kinds)" = "" ] || complain "there is nothing to gain, and the advice is: $(kinds)"
+run plan "$slow" --devices small.json --batch 8 -m 8 --json
+[ "$(kinds)" = "limits layers" ] || complain "small.json: the advice is '$(kinds)'"
+is_true "near(step(c['limits']['plan']), $free) and near(c['limits']['gain'], 1 - $free / step(best))"
+is_true "c['limits']['short']['rank'] == 1 and c['limits']['short']['bytes'] > c['limits']['short']['limit'] == 3 << 20"
+is_true "c['layers']['short']['bytes'] == c['layers']['plan']['predicted']['bytes'][1]"
+is_true "layers(c['layers']['plan'], 1) == layers(best, 1) + c['layers']['layers']"
+is_true "near(c['layers']['gain'], 1 - step(c['layers']['plan']) / step(best)) and c['layers']['gain'] >= 0.01"
+is_true "o['advice_simulations'] <= 98"
+run plan "$slow" --devices small.json --batch 8 -m 8
+has stdout.txt "less: rank 1 would need"
+has stdout.txt "layers more there would save"
+
+# A larger batch fits, and a plan for it is at least as good.
+run plan gpt-mini --devices 2x20MiB --batch 8 --json
+[ "$(kinds)" = "batch" ] || complain "2x20MiB: the advice is '$(kinds)'"
+is_true "max(c['batch']['plan']['predicted']['bytes']) <= 20 << 20 and c['batch']['short'] is None"
+is_true "near(1 + c['batch']['gain'], c['batch']['plan']['batch'] / step(c['batch']['plan']) / (best['batch'] / step(best)))"
+read -r batch micro step <<<"$(python3 -c "
+import json
+p = [c for c in json.load(open('stdout.txt'))['answers'][0]['advice'] if c['kind'] == 'batch'][0]['plan']
+print(p['batch'], len(p['microbatches']), p['predicted']['step_s'])")"
+run plan gpt-mini --devices 2x20MiB --batch "$batch" -m "$micro" --json
+is_true "step(best) <= $step * (1 + 1e-7)"
+
+# One layer is most of the work: more than two ranks are of little use.
+python3 - <<'EOF' >peak.json
+import json
+layer = lambda n, s, w: dict(name=n, kind='linear', forward_s=s, input_s=s, weight_s=w, recompute_s=s, parameter_bytes=64, saved_bytes=64,
+                          input_to_weight_bytes=0, scratch_bytes=0, output_bytes=64, parameters=16)
+print(json.dumps(dict(sluice_profile=1, device='made up', tables=[dict(microbatch=1, layers=[
+    layer('a', 0.3, 0.3), layer('b', 0.3, 0.3), layer('c', 0.3, 0.3), layer('peak', 3, 0.01)])], update_s_per_parameter=0)))
+EOF
+run plan peak.json --devices 2 --batch 16 -m 16 --json
+two=$(python3 -c "import json; print(json.load(open('stdout.txt'))['answers'][0]['plans'][0]['predicted']['step_s'])")
+run plan peak.json --devices 4 --batch 16 --json
+[ "$(kinds)" = "ranks" ] || complain "peak.json: the advice is '$(kinds)'"
+is_true "near(step(c['ranks']['plan']), $two) and len(best['ranks']) == 4 and len(c['ranks']['plan']['ranks']) == 2"
+is_true "near(c['ranks']['gain'], 1 - step(best) / $two)"
+run plan peak.json --devices 4 --batch 16
+has stdout.txt "ranks 2 and 3 buy only"
+
+# ---- the picture ----
+
+run plan gpt-mini --devices 2x40MiB --devices 1x80MiB --batch 4 --svg plan.svg
+python3 -c "import xml.dom.minidom as x; x.parse('plan.svg')" || complain "the picture is not XML"
+for text in "gpt-mini, batch 4: the best plans" "2x40MiB: " "1x80MiB: memory of the plan" "rank 1" "idle " "step " "limit" \
+    "prefers-color-scheme:dark"; do has plan.svg "$text"; done
+run plan "$slow" --devices small.json --batch 8 -m 8 --svg plan.svg
+has plan.svg "rank 1, b"
+fails 2 "--svg is 'x.png'; name a file that ends in .svg" plan gpt-mini --devices 2 --batch 4 --svg x.png
+fails 1 "'nowhere/x.svg' cannot be written" plan gpt-mini --devices 2 --batch 4 --svg nowhere/x.svg
 
 # ---- sluice train runs it as it is ----
 
