@@ -43,7 +43,7 @@ int plan_make_file(sluice_plan_file **out, const plan_job *job, const plan_answe
                    const sluice_plan_choice *choice);
 
 void plan_print(const plan_job *job); /* plan_table.c */
-/* plan_advice.c: a sentence for each change */
+/* plan_changes.c: a sentence for each change */
 void plan_print_advice(const plan_job *job, const plan_answer *answer);
 int plan_print_json(const plan_job *job); /* plan_json.c */
 int plan_write_svg(const plan_job *job);  /* plan_picture.c */

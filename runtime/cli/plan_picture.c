@@ -8,11 +8,12 @@
 #include "plan_command.h"
 #include "split_command.h"
 
-enum { NAME = 36 }; /* characters of a device or a list of devices, at most */
+/* Characters of a device or a list of devices, at most; and bytes. */
+enum { NAME = 36, NAME_BYTES = 4 * NAME + 8 };
 
 typedef struct rank_row {
     double busy, bytes;
-    char label[4 * NAME + 32], time[64];
+    char label[NAME_BYTES + 32], time[64];
     cli_words memory;
 } rank_row;
 
@@ -20,17 +21,17 @@ typedef struct rank_row {
 typedef struct part {
     sluice_bar *time, *memory; /* [ranks] */
     rank_row *rows;
-    char title[4 * NAME + 160], memory_title[4 * NAME + 64], line[64];
+    char title[NAME_BYTES + 160], memory_title[NAME_BYTES + 64], line[64];
 } part;
 
 /* What is longer is cut, between characters. */
-static const char *shorten(char out[4 * NAME + 8], const char *name) {
+static const char *shorten(char out[NAME_BYTES], const char *name) {
     size_t bytes = 0;
     for (int k = 0; k < NAME && name[bytes]; k++) {
         bytes++;
-        while ((name[bytes] & 0xc0) == 0x80 && bytes < 4 * NAME) bytes++;
+        while (bytes < NAME_BYTES && (name[bytes] & 0xc0) == 0x80) bytes++;
     }
-    snprintf(out, 4 * NAME + 8, "%.*s%s", (int)bytes, name, name[bytes] ? "\xe2\x80\xa6" : "");
+    snprintf(out, NAME_BYTES, "%.*s%s", (int)bytes, name, name[bytes] ? "\xe2\x80\xa6" : "");
     return out;
 }
 
@@ -39,15 +40,12 @@ static const char *shorten(char out[4 * NAME + 8], const char *name) {
 static void fill_row(rank_row *row, int rank, const plan_answer *answer) {
     const sluice_plan_choice *const plan = &answer->result->choices[0];
     const double taken                   = plan->rank[rank].busy + plan->rank[rank].update;
-    char name[4 * NAME + 8];
+    char name[NAME_BYTES];
     row->busy   = plan->rank[rank].busy;
     row->bytes  = (double)plan->rank[rank].bytes;
     row->memory = cli_bytes(plan->rank[rank].bytes);
-    if (answer->list)
-        snprintf(row->label, sizeof row->label, "rank %d, %s", rank,
-                 shorten(name, answer->list->ranks[rank].name));
-    else
-        snprintf(row->label, sizeof row->label, "rank %d", rank);
+    shorten(name, answer->list ? answer->list->ranks[rank].name : "");
+    snprintf(row->label, sizeof row->label, "rank %d%s%s", rank, answer->list ? ", " : "", name);
     snprintf(row->time, sizeof row->time, "%s, idle %.0f %%", split_seconds(taken).text,
              100 * (1 - taken / plan->step));
 }
@@ -72,7 +70,7 @@ static void fill_bars(part *p, int rank, const sluice_plan_choice *plan) {
 
 static void fill_titles(part *p, const plan_answer *answer) {
     const sluice_plan_choice *const plan = &answer->result->choices[0];
-    char name[4 * NAME + 8];
+    char name[NAME_BYTES];
     shorten(name, cli_last_of(answer->devices));
     snprintf(p->title, sizeof p->title,
              "%s: %s on %d rank%s, %d micro-batch%s of %lld sample%s; time of a step%s", name,
@@ -124,7 +122,7 @@ static void add_panels(sluice_bar_panel *panels, const part *p, const sluice_pla
 }
 
 static int draw(char **out, const plan_job *job, part *parts, sluice_bar_panel *panels) {
-    char name[4 * NAME + 8], title[4 * NAME + 64];
+    char name[NAME_BYTES], title[NAME_BYTES + 64];
     int count = 0;
     for (int k = 0; k < job->count; k++) {
         const plan_answer *const answer = &job->answers[k];

@@ -36,7 +36,7 @@ typedef struct advisor {
 static sluice_plan_change *add(advisor *a, sluice_plan_change_kind kind, sluice_plan_choice *plan,
                                double gain) {
     sluice_plan_change *change = &a->out->changes[a->out->count++];
-    size_t most                = 0;
+    size_t max                 = 0;
     *change = (sluice_plan_change){.kind = kind, .plan = *plan, .gain = gain, .short_rank = -1};
     *plan   = (sluice_plan_choice){0};
     for (int r = 0; r < change->plan.ranks; r++) {
@@ -44,8 +44,8 @@ static sluice_plan_change *add(advisor *a, sluice_plan_change_kind kind, sluice_
         rank->limit            = sluice__plan_limit(&a->space.options, r);
         if (rank->limit == 0 || rank->bytes <= rank->limit) continue;
         change->short_ranks++;
-        if (rank->bytes - rank->limit <= most) continue;
-        most               = rank->bytes - rank->limit;
+        if (rank->bytes - rank->limit <= max) continue;
+        max                = rank->bytes - rank->limit;
         change->short_rank = r;
     }
     return change;
@@ -131,7 +131,7 @@ static double idle_of(const sluice_plan_choice *plan, int rank) {
     return 1 - (plan->rank[rank].busy + plan->rank[rank].update) / plan->step;
 }
 
-static int most_idle(const sluice_plan_choice *plan) {
+static int idlest(const sluice_plan_choice *plan) {
     int rank = 0;
     for (int r = 1; r < plan->ranks; r++)
         if (idle_of(plan, r) > idle_of(plan, rank)) rank = r;
@@ -182,7 +182,7 @@ static void say_layers(advisor *a, gain *found, int rank) {
 }
 
 static sluice_status advise_layers(advisor *a) {
-    const int rank       = most_idle(a->best);
+    const int rank       = idlest(a->best);
     trial t              = {0};
     gain found           = {0};
     sluice_status status = SLUICE_OK;

@@ -54,7 +54,7 @@ enum {
 /* Check the options, and set what follows from them alone. E_ARGUMENT. */
 sluice_status sluice__plan_take_options(sluice__plan_space *space,
                                         const sluice_plan_search_options *options);
-/* Of a rank: its device's, or that of all; 0: none. */
+/* A rank's: its device's, or that of all; 0: none. */
 size_t sluice__plan_limit(const sluice_plan_search_options *options, int rank);
 /* Every configuration without recomputation, each with its first bound. Start from {0}; release
  * with sluice__plan_space_free(), after a failure too. */

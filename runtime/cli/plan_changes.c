@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan_advice.c -- what would help the best plan of `sluice plan`, a sentence for each change. */
+/* plan_changes.c -- what would help the best plan of `sluice plan`, a sentence for each change. */
 #include <stdio.h>
 
 #include "plan_command.h"
