@@ -51,6 +51,12 @@ static sluice_plan_change *add(advisor *a, sluice_plan_change_kind kind, sluice_
     return change;
 }
 
+static bool is_said(const advisor *a, sluice_plan_change_kind kind) {
+    for (int k = 0; k < a->out->count; k++)
+        if (a->out->changes[k].kind == kind) return true;
+    return false;
+}
+
 static bool are_same(const sluice_plan_choice *a, const sluice_plan_choice *b) {
     if (strcmp(a->schedule, b->schedule) != 0 || a->ranks != b->ranks || a->stages != b->stages ||
         a->microbatches != b->microbatches || a->slack != b->slack)
@@ -119,7 +125,7 @@ static sluice_status advise_limits(advisor *a) {
     if (!a->is_limited) return SLUICE_OK;
     options.effort = min_int(options.effort, FOR_LIMITS);
     SLUICE__TRY(sluice__plan_search_below(&plan, &a->out->simulations, &options,
-                                          (1 - min_gain) * a->best->step));
+                                          (1 - min_gain) * a->best->step, true));
     if (plan.ranks > 0)
         (void)add(a, SLUICE_PLAN_CHANGE_LIMITS, &plan, 1 - plan.step / a->best->step);
     return SLUICE_OK;
@@ -270,23 +276,29 @@ static sluice_status try_ranks(sluice_plan_choice *plan, advisor *a, int ranks, 
         options.devices    = &devices;
     }
     return sluice__plan_search_below(plan, &a->out->simulations, &options,
-                                     (1 + max_loss) * a->best->step);
+                                     (1 + max_loss) * a->best->step, false);
 }
 
-/* Where limits forbid something, the memory of every rank is needed. */
+/* The fewest that are nearly as fast, by bisection. Where limits cost time, the memory of every
+ * rank is needed. */
 static sluice_status advise_ranks(advisor *a) {
     sluice_plan_choice found = {0};
     const int before         = a->out->simulations;
     sluice_status status     = SLUICE_OK;
-    if (a->is_limited) return SLUICE_OK;
-    for (int ranks = a->best->ranks - 1; ranks > 0; ranks = found.ranks - 1) {
+    int low = 1, high = a->best->ranks - 1;
+    if (is_said(a, SLUICE_PLAN_CHANGE_LIMITS)) return SLUICE_OK;
+    while (low <= high) {
         sluice_plan_choice plan = {0};
-        const int left          = FOR_RANKS - (a->out->simulations - before);
+        const int ranks = (low + high) / 2, left = FOR_RANKS - (a->out->simulations - before);
         if (left < 1) break;
         SLUICE__TRY_OUT(try_ranks(&plan, a, ranks, left));
-        if (plan.ranks == 0) break;
+        if (plan.ranks == 0) {
+            low = ranks + 1;
+            continue;
+        }
         sluice__plan_choice_free(&found);
         found = plan;
+        high  = plan.ranks - 1;
     }
     if (found.ranks > 0)
         (void)add(a, SLUICE_PLAN_CHANGE_RANKS, &found, 1 - a->best->step / found.step);

@@ -235,12 +235,13 @@ sluice_status sluice__plan_is_possible(bool *out, char *words, size_t bytes,
 }
 
 sluice_status sluice__plan_search_below(sluice_plan_choice *out, int *simulations,
-                                        const sluice_plan_search_options *options, double below) {
+                                        const sluice_plan_search_options *options, double below,
+                                        bool moves) {
     search s             = {.below = below};
     sluice_status status = begin(&s, options);
     if (status == SLUICE_OK) status = look(&s);
-    if (status == SLUICE_OK) status = move_cuts(&s);
-    if (status == SLUICE_OK) status = try_all_splits(&s);
+    if (status == SLUICE_OK && moves) status = move_cuts(&s);
+    if (status == SLUICE_OK && moves) status = try_all_splits(&s);
     if (status == SLUICE_OK && s.count > 0) {
         *out    = s.kept[0];
         s.count = 0;

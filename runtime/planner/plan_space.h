@@ -149,9 +149,10 @@ sluice_status sluice__plan_is_possible(bool *out, char *words, size_t bytes,
 
 /* The best plan whose step takes less than `below` seconds, of those that the effort reaches;
  * `out`, which starts from {0}, has 0 ranks if there is none. E_ARGUMENT counts as none. Adds to
- * `*simulations`. */
+ * `*simulations`. Without `moves` balanced splits alone are tried. */
 sluice_status sluice__plan_search_below(sluice_plan_choice *out, int *simulations,
-                                        const sluice_plan_search_options *options, double below);
+                                        const sluice_plan_search_options *options, double below,
+                                        bool moves);
 
 /* ---- plan_missing.c ---- */
 
