@@ -81,8 +81,9 @@ typedef struct sluice_plan_stage {
     int rank;
     int first, last; /* layers, both included */
     bool recompute;
-    sluice_cost cost;   /* seconds for a micro-batch */
-    double recompute_s; /* likewise, where it recomputes */
+    sluice_cost cost;    /* seconds for a micro-batch */
+    double recompute_s;  /* likewise, where it recomputes */
+    size_t output_bytes; /* that it sends to the next stage for a micro-batch */
 } sluice_plan_stage;
 
 /* A way to run it that fits, and what the simulation of it says. */
