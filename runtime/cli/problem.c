@@ -81,6 +81,10 @@ int train_prepare(train_problem *problem, const train_options *options) {
         CLI_TRY(train_make_planned(problem, options->planned, options->plan));
         return check_schedule(problem, options);
     }
+    if (options->plans_itself) {
+        CLI_TRY(train_plan_by_itself(problem, options));
+        return train_make_planned(problem, problem->own, "the plan");
+    }
     CLI_TRY(cli_load_schedule(&problem->schedule, &options->schedule));
     CLI_TRY(check_schedule(problem, options));
     CLI_TRY(train_choose_recompute(problem, options));
@@ -96,7 +100,7 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.ranks_per_device        = options->ranks_per_device;
     settings.transport               = options->transport;
     settings.precision               = options->precision;
-    settings.threads                 = options->threads;
+    settings.threads                 = problem->own ? problem->own->threads : options->threads;
     settings.optimizer               = options->optimizer.kind;
     settings.optimizer_config        = options->optimizer.config;
     settings.clip                    = options->clip;
@@ -142,6 +146,7 @@ void train_free_problem(train_problem *problem) {
     free(problem->split);
     free(problem->recompute);
     given_costs_free(&problem->planned);
+    sluice_plan_file_free(problem->own);
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
     sluice_corpus_close(problem->corpus);

@@ -72,19 +72,12 @@ void train_schedule_of(cli_schedule_choice *out, const sluice_plan_file *file, c
 
 /* ---- devices ---- */
 
-/* A rank's device may have a name of its own, which is no kind. */
-static bool is_kind(const char *name) {
-    for (int k = 0; sluice_device_rates_kind(k); k++)
-        if (strcmp(name, sluice_device_rates_kind(k)) == 0) return true;
-    return false;
-}
-
 /* The kind that all ranks are planned for. */
 static int take_device(train_options *o, const sluice_plan_file *file) {
     const char *const first = file->ranks[0].device;
     for (int r = 0; r < file->rank_count; r++) {
         const char *const device = file->ranks[r].device;
-        if (!is_kind(device))
+        if (!cli_has_rates(device))
             return cli_fail(CLI_USAGE,
                             "rank %d of '%s' is for '%s', which is no kind of device; say where to "
                             "run it, as in --device cpu or --device virtual",

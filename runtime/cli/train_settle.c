@@ -64,7 +64,17 @@ static int settle_learning_rate(train_options *o) {
     return CLI_OK;
 }
 
+/* Whether the run has a kind of device that can be planned for, and nothing is said that a plan
+ * decides. */
+static bool plans_itself(const train_options *o) {
+    const sluice_device_ops *ops = sluice_devices()[0];
+    if (o->plan || o->ranks_per_device || train_find_pipeline_option(o)) return false;
+    if (o->device && sluice_device_find(&ops, o->device) != SLUICE_OK) return false;
+    return cli_has_rates(ops->name);
+}
+
 static void set_defaults(train_options *o) {
+    o->plans_itself = plans_itself(o);
     if (!o->model) o->model = CLI_MODEL;
     if (!o->schedule.name) o->schedule.name = "1f1b";
     if (!o->batch) o->batch = 16;

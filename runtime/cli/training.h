@@ -29,6 +29,7 @@ typedef struct train_options {
     const char *device;
     const char *transport; /* NULL: not named */
     bool is_virtual;
+    bool plans_itself; /* no option shapes the pipeline */
     cli_schedule_choice schedule;
     cost_choice costs;   /* on virtual devices; split and recompute on all */
     double scale;        /* of costs on virtual devices; 0: 1 */
@@ -79,9 +80,10 @@ typedef struct train_problem {
     sluice_corpus *corpus;
     sluice_model *model;
     sluice_schedule *schedule;
-    sluice_split *split; /* NULL: left to the library */
-    bool *recompute;     /* per stage */
-    given_costs planned; /* what a plan says: `given` if it has seconds */
+    sluice_split *split;   /* NULL: left to the library */
+    bool *recompute;       /* per stage */
+    given_costs planned;   /* what a plan says: `given` if it has seconds */
+    sluice_plan_file *own; /* what the command planned by itself; NULL: it did not */
     sluice_plan *plan;
     sluice_pipeline *pipeline;
     sluice_run *run;
@@ -95,6 +97,12 @@ int train_make_plan(train_problem *problem, const train_options *options);
  * (train_planned.c). */
 int train_make_planned(train_problem *problem, const sluice_plan_file *file, const char *plan);
 int train_make_run(train_problem *problem, const train_options *options);
+/* Plan where no option shapes the pipeline, with the micro-batches that are given or usual; write
+ * it to DIR/plan.json, and say it, without a folder not where it is kept; nothing if the command
+ * has not planned by itself (train_auto.c). */
+int train_plan_by_itself(train_problem *problem, const train_options *options);
+int train_keep_plan(const train_problem *problem, const char *out);
+void train_print_own_plan(const train_problem *problem, const char *out);
 void train_free_problem(train_problem *problem);
 
 /* ---- memory (memory.c) ---- */

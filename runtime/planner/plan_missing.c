@@ -159,6 +159,7 @@ static sluice_status name_limits(sluice__text *hint, const closest *best,
 
 static sluice_status find_changes(sluice__text *hint, const closest *best,
                                   const sluice__plan_space *space) {
+    if (space->options.brief) return name_limits(hint, best, space);
     SLUICE__TRY(try_more_microbatches(hint, space));
     SLUICE__TRY(try_smaller_batches(hint, space));
     SLUICE__TRY(try_more_ranks(hint, space));
