@@ -8,9 +8,10 @@
 #include "subject.h"
 #include "training.h"
 
-enum { EFFORT = 60, RUNNERS_UP = 8, ALL_RANKS_TO = 8 }; /* for each number of ranks */
+enum { EFFORT = 60, RUNNERS_UP = 8, ALL_RANKS_TO = 8, MAX_SEARCHES = 24 };
 
-static const double alike = 1.02; /* steps that an estimate does not tell apart */
+/* Steps that an estimate does not tell apart. */
+static const double alike = 1.05;
 
 typedef struct auto_plan {
     const train_problem *problem;
@@ -19,9 +20,8 @@ typedef struct auto_plan {
     bool is_host;     /* ranks share the cores of this machine */
     int ranks;        /* at most */
     size_t limit;     /* bytes of a rank; 0: none */
-    sluice_plan_result *result;
-    const sluice_plan_choice *best; /* of it */
-    int threads;                    /* of its ranks; 0: they have none */
+    sluice_plan_result *found[MAX_SEARCHES];
+    int count;
 } auto_plan;
 
 /* ---- what there is ---- */
@@ -85,36 +85,13 @@ static sluice_plan_search_options settings_of(const auto_plan *it, int min_ranks
     return settings;
 }
 
-static size_t bytes_of(const sluice_plan_choice *choice) {
-    size_t most = 0;
-    for (int r = 0; r < choice->ranks; r++)
-        if (choice->rank[r].bytes > most) most = choice->rank[r].bytes;
-    return most;
-}
-
-/* Of those that are as good as the fastest the one that takes the least memory. */
-static void take(auto_plan *it, sluice_plan_result *found, int threads) {
-    sluice_plan_result_free(it->result);
-    it->result  = found;
-    it->threads = threads;
-    it->best    = found->choices;
-    for (int k = 1; k < found->count; k++)
-        if (found->choices[k].step <= alike * found->choices[0].step &&
-            bytes_of(&found->choices[k]) < bytes_of(it->best))
-            it->best = &found->choices[k];
-}
-
-/* The best plan for just so many ranks, if it is better than the best so far; none may fit. */
+/* A search for just so many ranks; none may fit. */
 static int look_at(auto_plan *it, int ranks) {
     const sluice_plan_search_options settings = settings_of(it, ranks, ranks);
-    sluice_plan_result *found                 = NULL;
-    const sluice_status status                = sluice_plan_search(&found, &settings);
+    const sluice_status status = sluice_plan_search(&it->found[it->count], &settings);
     if (status == SLUICE_E_DEVICE_MEMORY) return CLI_OK;
     CLI_TRY(cli_report(status));
-    if (it->best && it->best->step <= found->choices[0].step)
-        sluice_plan_result_free(found);
-    else
-        take(it, found, settings.threads);
+    it->count++;
     return CLI_OK;
 }
 
@@ -127,12 +104,39 @@ static bool is_tried(const auto_plan *it, int ranks) {
 static int search(auto_plan *it) {
     for (int ranks = 1; ranks <= it->ranks; ranks++)
         if (is_tried(it, ranks)) CLI_TRY(look_at(it, ranks));
-    if (it->best) return CLI_OK;
+    if (it->count > 0) return CLI_OK;
     const sluice_plan_search_options all = settings_of(it, 1, it->ranks); /* says what is missing */
-    CLI_TRY(cli_report(sluice_plan_search(&it->result, &all)));
-    it->best    = it->result->choices;
-    it->threads = all.threads;
+    CLI_TRY(cli_report(sluice_plan_search(&it->found[0], &all)));
+    it->count = 1;
     return CLI_OK;
+}
+
+/* ---- the choice ---- */
+
+static size_t bytes_of(const sluice_plan_choice *choice) {
+    size_t most = 0;
+    for (int r = 0; r < choice->ranks; r++)
+        if (choice->rank[r].bytes > most) most = choice->rank[r].bytes;
+    return most;
+}
+
+static double shortest_step(const auto_plan *it) {
+    double step = it->found[0]->choices[0].step;
+    for (int k = 1; k < it->count; k++)
+        if (it->found[k]->choices[0].step < step) step = it->found[k]->choices[0].step;
+    return step;
+}
+
+/* Of those that are as good as the fastest the one whose fullest rank takes the least memory. */
+static const sluice_plan_choice *choose(const auto_plan *it) {
+    const double most              = alike * shortest_step(it);
+    const sluice_plan_choice *best = NULL;
+    for (int k = 0; k < it->count; k++)
+        for (int c = 0; c < it->found[k]->count; c++) {
+            const sluice_plan_choice *const choice = &it->found[k]->choices[c];
+            if (choice->step <= most && (!best || bytes_of(choice) < bytes_of(best))) best = choice;
+        }
+    return best;
 }
 
 /* ---- the plan ---- */
@@ -144,24 +148,28 @@ static void set_batch(sluice_plan_file *file, int64_t batch) {
     for (int i = 0; i < m; i++) file->microbatches[i] = batch / m + (i < batch % m);
 }
 
+static int keep(const auto_plan *it, train_problem *problem) {
+    const sluice_plan_choice *const best = choose(it);
+    const sluice_plan_file_about about   = {
+          .model      = problem->name,
+          .sequence   = problem->seq,
+          .vocabulary = sluice_model_config_numbers(&problem->config).vocabulary,
+          .parameters = sluice_model_parameter_count(problem->model),
+          .optimizer  = it->options->optimizer.kind->name,
+          .precision  = cli_precision_name((int)it->options->precision),
+          .threads    = threads_of(it, best->ranks),
+          .device     = it->kind};
+    CLI_TRY(cli_report(sluice_plan_file_make(&problem->own, best, &about)));
+    set_batch(problem->own, it->options->batch);
+    return CLI_OK;
+}
+
 int train_plan_by_itself(train_problem *problem, const train_options *options) {
     auto_plan it = {.problem = problem, .options = options};
     int failed   = find_devices(&it);
     if (!failed) failed = search(&it);
-    if (!failed) {
-        const sluice_plan_file_about about = {
-            .model      = problem->name,
-            .sequence   = problem->seq,
-            .vocabulary = sluice_model_config_numbers(&problem->config).vocabulary,
-            .parameters = sluice_model_parameter_count(problem->model),
-            .optimizer  = options->optimizer.kind->name,
-            .precision  = cli_precision_name((int)options->precision),
-            .threads    = it.threads,
-            .device     = it.kind};
-        failed = cli_report(sluice_plan_file_make(&problem->own, it.best, &about));
-    }
-    if (!failed) set_batch(problem->own, options->batch);
-    sluice_plan_result_free(it.result);
+    if (!failed) failed = keep(&it, problem);
+    for (int k = 0; k < it.count; k++) sluice_plan_result_free(it.found[k]);
     return failed;
 }
 
