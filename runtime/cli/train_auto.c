@@ -63,12 +63,12 @@ static int threads_of(const auto_plan *it, int ranks) {
 
 /* ---- the search ---- */
 
-static sluice_plan_search_options settings_of(const auto_plan *it, int min_ranks, int ranks) {
+static sluice_plan_search_options settings_of(const auto_plan *it, int ranks) {
     const train_options *const options  = it->options;
     const int m                         = options->schedule.microbatches;
     sluice_plan_search_options settings = SLUICE_PLAN_SEARCH_OPTIONS_INIT;
     settings.model                      = it->problem->model;
-    settings.min_ranks                  = min_ranks;
+    settings.min_ranks                  = ranks;
     settings.ranks                      = ranks;
     settings.threads                    = threads_of(it, ranks);
     settings.batch         = (options->batch + m - 1) / m * m; /* all as large as the largest */
@@ -85,12 +85,12 @@ static sluice_plan_search_options settings_of(const auto_plan *it, int min_ranks
     return settings;
 }
 
-/* A search for just so many ranks; none may fit. */
-static int look_at(auto_plan *it, int ranks) {
-    const sluice_plan_search_options settings = settings_of(it, ranks, ranks);
-    const sluice_status status = sluice_plan_search(&it->found[it->count], &settings);
-    if (status == SLUICE_E_DEVICE_MEMORY) return CLI_OK;
-    CLI_TRY(cli_report(status));
+/* A search for just so many ranks; `*status` says whether a plan fits. */
+static int look_at(auto_plan *it, sluice_status *status, int ranks) {
+    const sluice_plan_search_options settings = settings_of(it, ranks);
+    *status = sluice_plan_search(&it->found[it->count], &settings);
+    if (*status == SLUICE_E_DEVICE_MEMORY) return CLI_OK;
+    CLI_TRY(cli_report(*status));
     it->count++;
     return CLI_OK;
 }
@@ -102,13 +102,10 @@ static bool is_tried(const auto_plan *it, int ranks) {
 
 /* Ranks that share cores are slower the more there are, so each number has a search of its own. */
 static int search(auto_plan *it) {
+    sluice_status status = SLUICE_OK;
     for (int ranks = 1; ranks <= it->ranks; ranks++)
-        if (is_tried(it, ranks)) CLI_TRY(look_at(it, ranks));
-    if (it->count > 0) return CLI_OK;
-    const sluice_plan_search_options all = settings_of(it, 1, it->ranks); /* says what is missing */
-    CLI_TRY(cli_report(sluice_plan_search(&it->found[0], &all)));
-    it->count = 1;
-    return CLI_OK;
+        if (is_tried(it, ranks)) CLI_TRY(look_at(it, &status, ranks));
+    return it->count > 0 ? CLI_OK : cli_report(status); /* what as many as there are lack */
 }
 
 /* ---- the choice ---- */

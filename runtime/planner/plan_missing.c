@@ -205,10 +205,10 @@ static sluice_status say(const closest *best, const sluice__plan_space *space) {
 }
 
 static sluice_status say_effort(const sluice__plan_space *space) {
-    return sluice__hint(sluice__fail(SLUICE_E_DEVICE_MEMORY,
-                                     "no plan that fits was found in %d simulations",
-                                     space->simulations),
-                        "allow more effort");
+    return sluice__hint(
+        sluice__fail(SLUICE_E_DEVICE_MEMORY, "no plan that fits was found in %d simulations",
+                     space->simulations),
+        space->options.brief ? "sluice plan --effort can look longer" : "allow more effort");
 }
 
 sluice_status sluice__plan_say_what_is_missing(sluice__plan_space *space) {
