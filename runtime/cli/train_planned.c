@@ -62,17 +62,19 @@ int train_load_planned(sluice_schedule **schedule, given_costs *costs, const slu
 
 /* ---- the model ---- */
 
-typedef struct planned_model {
-    const sluice_model *model;
-    const sluice_model_config *config;
-    const sluice_split *split;
-} planned_model;
+static int count_layers(const sluice_plan_file *file) {
+    int count = 0;
+    for (int r = 0; r < file->rank_count; r++)
+        for (int s = 0; s < file->ranks[r].stage_count; s++)
+            if (file->ranks[r].stages[s].last >= count) count = file->ranks[r].stages[s].last + 1;
+    return count;
+}
 
-static int check_model(const planned_model *it, const sluice_plan_file *file, const char *plan) {
-    const int layers         = it->split->first[it->split->stages];
-    const int own            = sluice_model_layer_count(it->model);
-    const int64_t vocabulary = sluice_model_config_numbers(it->config).vocabulary,
-                  parameters = sluice_model_parameter_count(it->model);
+static int check_model(const sluice_model *model, const sluice_model_config *config,
+                       const sluice_plan_file *file, const char *plan) {
+    const int layers = count_layers(file), own = sluice_model_layer_count(model);
+    const int64_t vocabulary = sluice_model_config_numbers(config).vocabulary,
+                  parameters = sluice_model_parameter_count(model);
     if (file->vocabulary != 0 && file->vocabulary != vocabulary)
         return cli_fail(CLI_FAILED,
                         "'%s' is for a vocabulary of %lld, and the data's is %lld; plan with "
@@ -96,21 +98,19 @@ int train_make_planned(train_problem *problem, const sluice_plan_file *file, con
     problem->recompute = costs->recomputes;
     costs->split       = NULL;
     costs->recomputes  = NULL;
-    return check_model(&(planned_model){problem->model, &problem->config, problem->split}, file,
-                       plan);
+    return check_model(problem->model, &problem->config, file, plan);
 }
 
 /* ---- virtual devices ---- */
 
 /* The plan's own model, with what its ties send after the last backward. */
-static int read_model(sluice_model **out, const given_costs *costs, const sluice_plan_file *file,
-                      const char *plan) {
+static int read_model(sluice_model **out, const sluice_plan_file *file, const char *plan) {
     sluice_model_config config;
     int64_t length = 0;
     CLI_TRY(cli_read_model(&config, file->model, file->vocabulary));
     CLI_TRY(cli_choose_length(&length, file->sequence, &config, file->model));
     CLI_TRY(cli_report(sluice_model_from_config(out, &config, length)));
-    return check_model(&(planned_model){*out, &config, costs->split}, file, plan);
+    return check_model(*out, &config, file, plan);
 }
 
 static void fill_outputs(sluice_stage_bytes *out, const sluice_plan_file *file,
@@ -135,9 +135,8 @@ static int make_layers(sluice_model **out, const sluice_plan_file *file,
     return failed;
 }
 
-int train_make_virtual_model(sluice_model **out, const given_costs *costs,
-                             const sluice_schedule *schedule, const train_options *options) {
+int train_make_virtual_model(sluice_model **out, const sluice_schedule *schedule,
+                             const train_options *options) {
     const sluice_plan_file *const file = options->planned;
-    return file->model ? read_model(out, costs, file, options->plan)
-                       : make_layers(out, file, schedule);
+    return file->model ? read_model(out, file, options->plan) : make_layers(out, file, schedule);
 }

@@ -65,7 +65,7 @@ static int read_planned(virtual_run *run) {
     run->split        = file->model ? run->costs.split : NULL; /* else a layer is a stage */
     run->samples      = file->model ? file->batch : file->microbatch_count;
     run->step.planned = file->step_s;
-    return train_make_virtual_model(&run->model, &run->costs, run->schedule, options);
+    return train_make_virtual_model(&run->model, run->schedule, options);
 }
 
 static int prepare(virtual_run *run) {

@@ -151,8 +151,8 @@ int train_virtual(const train_options *options);
  * layers as the plan has, or one for each stage if it names none (train_planned.c). */
 int train_load_planned(sluice_schedule **schedule, given_costs *costs, const sluice_plan_file *file,
                        const char *plan);
-int train_make_virtual_model(sluice_model **out, const given_costs *costs,
-                             const sluice_schedule *schedule, const train_options *options);
+int train_make_virtual_model(sluice_model **out, const sluice_schedule *schedule,
+                             const train_options *options);
 
 /* ---- the last step (last_step.c) ---- */
 
