@@ -115,6 +115,9 @@ typedef struct sluice_device_rates {
  * there is no such precision. */
 SLUICE_API sluice_status sluice_device_rates_of(sluice_device_rates *out, const char *device,
                                                 sluice_precision precision);
+/* How many times as fast a rank is with so many threads as with one; 1 where threads do not
+ * compute. E_ARGUMENT lists the kinds. */
+SLUICE_API sluice_status sluice_device_speedup(double *out, const char *device, int threads);
 /* The kinds whose rates are known: static storage; NULL: there are fewer. */
 SLUICE_API const char *sluice_device_rates_kind(int index);
 

@@ -20,8 +20,9 @@ typedef struct sluice_plan_file_stage {
     int first, last; /* layers, both included */
     bool recompute;
     bool has_cost;
-    sluice_cost cost;   /* seconds for a micro-batch */
-    double recompute_s; /* likewise */
+    sluice_cost cost;     /* seconds for a micro-batch */
+    double recompute_s;   /* likewise */
+    int64_t output_bytes; /* that it sends to the next stage for a micro-batch */
 } sluice_plan_file_stage;
 
 typedef struct sluice_plan_file_rank {
@@ -37,6 +38,7 @@ typedef struct sluice_plan_file_rank {
 typedef struct sluice_plan_file {
     char *model, *profile; /* one of them */
     int64_t sequence, vocabulary;
+    int64_t parameters; /* of the model */
     int64_t batch;
     int microbatch_count;
     int64_t *microbatches; /* samples of each */
@@ -81,6 +83,7 @@ SLUICE_API sluice_status sluice_plan_file_stages(sluice_split *split, bool *reco
 typedef struct sluice_plan_file_about {
     const char *model, *profile; /* one of them */
     int64_t sequence, vocabulary;
+    int64_t parameters; /* of the model */
     const char *optimizer, *precision;
     int threads;
     const char *device;                /* of every rank; NULL: "cpu" */

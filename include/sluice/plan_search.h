@@ -43,6 +43,10 @@ typedef struct sluice_plan_search_options {
     bool exhaustive;     /* simulate every configuration with its balanced split: for checks */
     sluice_plan_progress *progress; /* NULL: none */
     void *context;
+    int min_ranks;  /* at least */
+    int threads;    /* of each rank, in what is estimated; 0: 1 */
+    bool ascending; /* only schedules that train to the same bits (sluice_schedule_description) */
+    bool brief; /* where nothing fits, plan no changes that do: of those only more memory is said */
 } sluice_plan_search_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -65,7 +69,11 @@ typedef struct sluice_plan_search_options {
         /* runners_up    */ 3,                                  \
         /* exhaustive    */ false,                              \
         /* progress      */ 0,                                  \
-        /* context       */ 0                                   \
+        /* context       */ 0,                                  \
+        /* min_ranks     */ 1,                                  \
+        /* threads       */ 0,                                  \
+        /* ascending     */ false,                              \
+        /* brief         */ false                               \
     }
 /* clang-format on */
 
@@ -81,8 +89,9 @@ typedef struct sluice_plan_stage {
     int rank;
     int first, last; /* layers, both included */
     bool recompute;
-    sluice_cost cost;   /* seconds for a micro-batch */
-    double recompute_s; /* likewise, where it recomputes */
+    sluice_cost cost;    /* seconds for a micro-batch */
+    double recompute_s;  /* likewise, where it recomputes */
+    size_t output_bytes; /* that it sends to the next stage for a micro-batch */
 } sluice_plan_stage;
 
 /* A way to run it that fits, and what the simulation of it says. */

@@ -97,6 +97,8 @@ typedef struct sluice_schedule_description {
     bool takes_slack, takes_group;      /* other schedules refuse the option */
     double slack;                       /* the default, where it is taken */
     bool takes_extra_warmup;
+    bool ascending; /* gradients add up in ascending order of micro-batches on every stage: to the
+                     * same bits as in all others of which this is said */
 } sluice_schedule_description;
 /* E_ARGUMENT if no schedule is called `name`; the hint lists the names. */
 SLUICE_API sluice_status sluice_schedule_describe(sluice_schedule_description *out,

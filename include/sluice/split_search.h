@@ -52,6 +52,7 @@ typedef struct sluice_split_options {
     const sluice_pin *pins;
     int pin_count;
     const sluice_split *split; /* this one, instead of the best; NULL */
+    int threads;               /* of each rank, in what is estimated; 0: 1 */
 } sluice_split_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -71,7 +72,8 @@ typedef struct sluice_split_options {
         /* objective     */ SLUICE_OBJECTIVE_TIME,        \
         /* pins          */ 0,                            \
         /* pin_count     */ 0,                            \
-        /* split         */ 0                             \
+        /* split         */ 0,                            \
+        /* threads       */ 0                             \
     }
 /* clang-format on */
 

@@ -86,16 +86,19 @@ cli_words cli_quantity(double value); /* "1.21 M" */
 /* Which schedule. A number of 0 was not given: the schedule has a default, or a file says it. */
 typedef struct cli_schedule_choice {
     const char *name; /* of a schedule, or a CSV file if it has a '/' or ends in ".csv" */
+    const char *csv;  /* the schedule itself, as text; `name` is then for errors */
     int ranks, chunks, stages, microbatches, group;
     double slack;
     int extra_warmup;
 } cli_schedule_choice;
 
 bool cli_is_file(const char *name);
+/* Whether its lists are given, in a file or as text. */
+bool cli_has_lists(const cli_schedule_choice *choice);
 /* Set ranks and chunks of a schedule by name from those of ranks, chunks and stages that are given;
  * `ranks` is the default. A file's are left unchanged. */
 int cli_settle_ranks(cli_schedule_choice *choice, int ranks);
-/* Load the schedule; numbers given with a file must be those of the file. */
+/* Load the schedule; numbers given with a file or text must be those in it. */
 int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice);
 /* Load the schedule that the options name; `command` is for the error if they name none. */
 int cli_choose_schedule(sluice_schedule **out, cli_schedule_choice *choice, const char *command);

@@ -174,6 +174,7 @@ int plan_make_file(sluice_plan_file **out, const plan_job *job, const plan_answe
          .profile    = has_model ? NULL : job->options->subject,
          .sequence   = job->sequence,
          .vocabulary = job->vocabulary,
+         .parameters = job->model ? sluice_model_parameter_count(job->model) : 0,
          .optimizer  = job->options->optimizer.kind->name,
          .precision =
             profile ? profile->precision : cli_precision_name((int)job->options->precision),

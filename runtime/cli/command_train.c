@@ -144,6 +144,7 @@ static int train(train_run *run) {
     CLI_TRY(train_make_run(&run->problem, options));
     run->step.ranks = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
     CLI_TRY(train_open_log(&run->log, options));
+    CLI_TRY(train_keep_plan(&run->problem, options->out));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
     watch_interrupts();
     CLI_TRY(run_steps(run));
@@ -163,6 +164,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
     if (!failed) failed = train_prepare(&run.problem, &options);
     if (!failed && options.explain_memory) {
         failed = train_make_plan(&run.problem, &options);
+        if (!failed) train_print_own_plan(&run.problem, NULL);
         if (!failed) failed = train_explain_memory(&run.problem);
         goto out;
     }

@@ -34,9 +34,11 @@ void cli_print_bash_completion(void); /* a script */
 #define CLI_COMMAND_MAP(X)                                                                         \
     X(train, "PATH...",                                                                            \
       "Train a language model on text through a pipeline of stages",                               \
-      "Only --data (or PATHs) must be named; defaults are in parentheses. --costs or --profile "   \
-      "give the times of actions on virtual devices. Ctrl-C finishes the step, saves, and exits "  \
-      "with 130.")                                                                                 \
+      "Only --data (or PATHs) must be named; defaults are in parentheses. Where no option says "   \
+      "ranks, stages, schedule, split or recomputation, the run is planned, by an estimate, for "  \
+      "the cores or GPUs that are here, within --memory-limit; the number of micro-batches stays " \
+      "the usual one. --costs, --profile or --plan give the times of actions on virtual devices. " \
+      "Ctrl-C finishes the step, saves, and exits with 130.")                                      \
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \
       "Print a schedule's time line and its numbers",                                              \
       "--list prints the names. An argument with '/' or ending in .csv is a file, which says P, "  \

@@ -79,6 +79,7 @@ static bool add_virtual_result(json_t *object, const train_step *step) {
     if (step->warnings && json_object_set(object, "warnings", step->warnings) != 0) return false;
     return add_number(object, "step_s", step->run.result.seconds) &&
            add_number(object, "simulated_s", step->simulated) &&
+           (step->planned == 0 || add_number(object, "planned_s", step->planned)) &&
            add_number(object, "makespan_idle", step->run.result.makespan_idle) &&
            add_inner_idle(object, step) && add_ledgers(object, step);
 }

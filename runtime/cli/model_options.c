@@ -55,6 +55,23 @@ int cli_take_device(void *field, const cli_option *option, const char *name, con
     return cli_take_text(field, option, name, text);
 }
 
+bool cli_has_rates(const char *name) {
+    for (int k = 0; sluice_device_rates_kind(k); k++)
+        if (strcmp(name, sluice_device_rates_kind(k)) == 0) return true;
+    return false;
+}
+
+int cli_count_devices(int *out, const char *device) {
+    const sluice_device_ops *ops = NULL;
+    const char *const list       = strchr(device, ':');
+    CLI_TRY(cli_report(sluice_device_find(&ops, device)));
+    CLI_TRY(cli_report(ops->count(out)));
+    if (*out == 0 || !list) return CLI_OK;
+    *out = 1;
+    for (const char *at = list; *at != '\0'; at++) *out += *at == ',';
+    return CLI_OK;
+}
+
 const char *cli_device_word(int index) {
     int count = 0;
     for (const sluice_device_ops *const *device = sluice_devices(); *device; device++)

@@ -19,6 +19,11 @@ int cli_choose_length(int64_t *out, int64_t given, const sluice_model_config *co
                       const char *name);
 
 cli_reader cli_take_device; /* const char *: one that can be used here */
+/* Whether it is a kind of device of which it is known what it does in a second. */
+bool cli_has_rates(const char *kind);
+/* How many devices there are for a `--device`, which is one that can be used here; 0: as many as
+ * are wanted. */
+int cli_count_devices(int *out, const char *device);
 /* Those that the command line completes: cuda:0,1 and the like are possible, too. */
 const char *cli_device_word(int index);
 cli_reader cli_take_precision;             /* sluice_precision */

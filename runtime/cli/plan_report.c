@@ -117,6 +117,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     const sluice_program *const program = sluice_pipeline_program(problem->pipeline);
     const int ranks                     = sluice_program_ranks(program);
     print_heading(problem, options);
+    train_print_own_plan(problem, options->out);
     const char *const device = sluice_pipeline_device(problem->pipeline);
     const int threads        = sluice_pipeline_threads(problem->pipeline);
     printf("pipeline  %s on %d rank%s (%s", sluice_schedule_name(problem->schedule), ranks,

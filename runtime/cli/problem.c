@@ -78,8 +78,12 @@ int train_prepare(train_problem *problem, const train_options *options) {
     problem->name = options->model;
     CLI_TRY(make_model(problem, options));
     if (options->planned) {
-        CLI_TRY(train_make_planned(problem, options));
+        CLI_TRY(train_make_planned(problem, options->planned, options->plan));
         return check_schedule(problem, options);
+    }
+    if (options->plans_itself) {
+        CLI_TRY(train_plan_by_itself(problem, options));
+        return train_make_planned(problem, problem->own, "the plan");
     }
     CLI_TRY(cli_load_schedule(&problem->schedule, &options->schedule));
     CLI_TRY(check_schedule(problem, options));
@@ -96,7 +100,7 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.ranks_per_device        = options->ranks_per_device;
     settings.transport               = options->transport;
     settings.precision               = options->precision;
-    settings.threads                 = options->threads;
+    settings.threads                 = problem->own ? problem->own->threads : options->threads;
     settings.optimizer               = options->optimizer.kind;
     settings.optimizer_config        = options->optimizer.config;
     settings.clip                    = options->clip;
@@ -110,7 +114,7 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
 
 int train_make_plan(train_problem *problem, const train_options *options) {
     sluice_pipeline_options settings = settings_of(problem, options);
-    if (problem->planned) settings.costs = &problem->planned->costs;
+    if (problem->planned.given) settings.costs = &problem->planned.costs;
     return cli_report(sluice_pipeline_plan(&problem->plan, problem->model, problem->schedule,
                                            problem->split, &settings));
 }
@@ -141,8 +145,8 @@ void train_free_problem(train_problem *problem) {
     sluice_plan_free(problem->plan);
     free(problem->split);
     free(problem->recompute);
-    if (problem->planned) train_free_costs(problem->planned);
-    free(problem->planned);
+    given_costs_free(&problem->planned);
+    sluice_plan_file_free(problem->own);
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
     sluice_corpus_close(problem->corpus);

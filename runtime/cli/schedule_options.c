@@ -21,9 +21,9 @@ enum { MAX_MICROBATCHES = 1 << 20 };
 
 /* clang-format off */
 const cli_option cli_schedule_options[] = {
-    {"schedule", 0, CLI_TRAIN | CLI_SPLIT, "NAME|FILE", "1f1b (the default), another that `sluice schedule --list` prints, or a CSV file", cli_take_text, .field = FIELD(name), .word_of = schedule_word},
+    {"schedule", 0, CLI_TRAIN | CLI_SPLIT, "NAME|FILE", "1f1b (the default; sluice train: planned), another that `sluice schedule --list` prints, or a CSV file", cli_take_text, .field = FIELD(name), .word_of = schedule_word},
     {"schedule", CLI_ARGUMENT, CLI_TOOLS, NULL, NULL, take_name, .field = FIELD(name), .word_of = schedule_word},
-    {"ranks", 'p', CLI_ALL, "P", "Ranks (sluice train: 2, on one core 1)", cli_take_int, .field = FIELD(ranks), .min = 1, .max = SLUICE_MAX_STAGES},
+    {"ranks", 'p', CLI_ALL, "P", "Ranks (sluice train: planned; where another option shapes the pipeline, 2, on one core 1)", cli_take_int, .field = FIELD(ranks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"chunks", 'v', CLI_ALL, "V", "Stages of each rank (the schedule's own)", cli_take_int, .field = FIELD(chunks), .min = 1, .max = SLUICE_MAX_STAGES},
     {"stages", 0, CLI_TRAIN | CLI_SPLIT, "K", "Stages in all: ranks x chunks, one of which may be left out", cli_take_int, .field = FIELD(stages), .min = 1, .max = SLUICE_MAX_STAGES},
     {"microbatches", 'm', CLI_ALL, "M", "Micro-batches of a minibatch (sluice train, sluice split: 8)", cli_take_int, .field = FIELD(microbatches), .min = 1, .max = MAX_MICROBATCHES},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule_source.c -- loading the schedule of the command line: a generator or a CSV file. */
+/* schedule_source.c -- loading the schedule of the command line: a generator, or lists as CSV. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,14 @@ bool cli_is_file(const char *name) {
     return strchr(name, '/') || cli_ends_in(name, ".csv");
 }
 
+bool cli_has_lists(const cli_schedule_choice *choice) {
+    return choice->csv || cli_is_file(choice->name);
+}
+
+static int parse_text(sluice_schedule **out, const char *text, size_t bytes, const char *name) {
+    return sluice_schedule_parse(out, text, bytes) == SLUICE_OK ? CLI_OK : cli_report_of(name);
+}
+
 static int parse_file(sluice_schedule **out, const char *path) {
     char *text   = NULL;
     size_t bytes = 0;
@@ -19,9 +27,9 @@ static int parse_file(sluice_schedule **out, const char *path) {
                         "schedule '%s' cannot be opened: %s; give a readable file, or a "
                         "name without '/'",
                         path, strerror(errno));
-    const sluice_status status = sluice_schedule_parse(out, text, bytes);
+    const int failed = parse_text(out, text, bytes, path);
     free(text);
-    return status == SLUICE_OK ? CLI_OK : cli_report_of(path);
+    return failed;
 }
 
 /* ---- numbers that are given must be the file's ---- */
@@ -51,9 +59,10 @@ static int check_named(const sluice_schedule *schedule, const cli_schedule_choic
     return CLI_OK;
 }
 
-static int load_file(sluice_schedule **out, const cli_schedule_choice *choice) {
+static int load_lists(sluice_schedule **out, const cli_schedule_choice *choice) {
     sluice_schedule *schedule = NULL;
-    CLI_TRY(parse_file(&schedule, choice->name));
+    CLI_TRY(choice->csv ? parse_text(&schedule, choice->csv, strlen(choice->csv), choice->name)
+                        : parse_file(&schedule, choice->name));
     const int refused = check_named(schedule, choice);
     if (refused)
         sluice_schedule_free(schedule);
@@ -83,12 +92,12 @@ static int generate(sluice_schedule **out, const cli_schedule_choice *choice) {
 }
 
 int cli_load_schedule(sluice_schedule **out, const cli_schedule_choice *choice) {
-    return cli_is_file(choice->name) ? load_file(out, choice) : generate(out, choice);
+    return cli_has_lists(choice) ? load_lists(out, choice) : generate(out, choice);
 }
 
 int cli_settle_ranks(cli_schedule_choice *choice, int ranks) {
     sluice_schedule_description about;
-    if (cli_is_file(choice->name)) return CLI_OK;
+    if (cli_has_lists(choice)) return CLI_OK;
     CLI_TRY(cli_report(sluice_schedule_describe(&about, choice->name)));
     int *const p = &choice->ranks, *const v = &choice->chunks;
     const int k = choice->stages;

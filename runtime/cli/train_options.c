@@ -54,11 +54,12 @@ static const cli_option data_options[] = {
     {0}};
 
 static const cli_option pipeline_options[] = {
-    {"plan", 0, CLI_TRAINING, "FILE", "Run what sluice plan -o wrote: model, batch, schedule, split and recomputation are the plan's", cli_take_text, .field = FIELD(plan)},
+    {"plan", 0, CLI_TRAIN, "FILE", "Run what sluice plan -o wrote: model, batch, schedule, split and recomputation are the plan's; on virtual devices at its costs", cli_take_text, .field = FIELD(plan)},
     {"threads", 0, CLI_TRAINING, "N", "Compute threads of each rank (cores / ranks)", cli_take_int, .field = FIELD(threads), .min = 1, .max = 1024},
     {"memory-limit", 0, CLI_TRAIN, "BYTES", "Memory of each rank, as in 2GiB; a plan that needs more is refused", train_take_bytes, .field = FIELD(memory_limit)},
     {"explain-memory", 0, CLI_TRAINING, NULL, "Print the memory plan and exit", cli_take_flag, .field = FIELD(explain_memory)},
-    {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs or --profile say", cli_take_device, .field = FIELD(device), .word_of = cli_device_word},
+    {"device", 0, CLI_TRAIN, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), auto (cuda where it can be used), or virtual: nothing is computed, actions take the time that --costs, --profile or --plan say", cli_take_device, .field = FIELD(device), .word_of = cli_device_word},
+    {"scale", 0, CLI_VIRTUAL, "X", "Take X times as long as costs say (1): for those that are too short for timers", cli_take_above, .field = FIELD(scale)},
     {"ranks-per-device", 0, CLI_TRAINING, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
     {"transport", 0, CLI_TRAINING, "NAME", "Between ranks: local (copies within this process), nccl (GPUs, one rank on each), or auto (the default: local)", cli_take_word, .field = FIELD(transport), .word_of = transport_name},
     {"precision", 0, CLI_TRAINING, "NAME", "Precision of arithmetic: fp32 (the default), tf32 (products of GPUs only), bf16 (no device has it yet)", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},

@@ -1,33 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* train_plan.c -- `sluice train --plan`: a run as a plan says it, from options to costs. */
-#include <stdlib.h>
+/* train_plan.c -- `sluice train --plan`: the options that a plan decides. */
 #include <string.h>
 
 #include "model_options.h"
 #include "training.h"
 
-/* ---- options ---- */
-
-/* An option that is given although the plan decides it; NULL: there is none. */
-static const char *find_decided(const train_options *o) {
+const char *train_find_pipeline_option(const train_options *o) {
     const cli_schedule_choice *const s = &o->schedule;
-    return o->model             ? "model"
-           : o->batch           ? "batch"
-           : o->seq             ? "seq"
-           : s->name            ? "schedule"
+    return s->name              ? "schedule"
            : s->ranks           ? "ranks"
            : s->chunks          ? "chunks"
            : s->stages          ? "stages"
-           : s->microbatches    ? "microbatches"
            : s->slack > 0       ? "slack"
            : s->group           ? "group"
            : s->extra_warmup    ? "extra-warmup"
            : o->costs.split     ? "split"
            : o->costs.layout    ? "layout"
            : o->costs.recompute ? "recompute"
-           : o->precision       ? "precision"
-           : o->optimizer.kind  ? "optimizer"
                                 : NULL;
+}
+
+/* What else is given although the plan decides it; NULL: there is nothing. */
+static const char *find_decided(const train_options *o) {
+    const cost_choice *const c = &o->costs;
+    return o->model                   ? "model"
+           : o->batch                 ? "batch"
+           : o->seq                   ? "seq"
+           : o->schedule.microbatches ? "microbatches"
+           : o->precision             ? "precision"
+           : o->optimizer.kind        ? "optimizer"
+           : c->costs                 ? "costs"
+           : c->profile               ? "profile"
+           : c->microbatch            ? "microbatch-size"
+           : c->links.count > 0       ? "link"
+           : c->update                ? "update"
+           : c->overlap > 0           ? "overlap"
+                                      : train_find_pipeline_option(o);
 }
 
 static int take_optimizer(train_options *o, const char *name) {
@@ -51,20 +59,77 @@ static int take_precision(train_options *o, const char *name) {
                     name);
 }
 
-static void take_schedule(cli_schedule_choice *out, const sluice_plan_file *file) {
-    out->name         = file->schedule;
-    out->ranks        = file->rank_count;
-    out->chunks       = file->chunks;
-    out->microbatches = file->microbatch_count;
-    out->slack        = file->slack;
-    out->group        = file->group;
+void train_schedule_of(cli_schedule_choice *out, const sluice_plan_file *file, const char *name) {
+    *out = (cli_schedule_choice){.name = name, .csv = file->csv};
+    if (file->csv) return; /* it has the numbers */
+    *out = (cli_schedule_choice){.name         = file->schedule,
+                                 .ranks        = file->rank_count,
+                                 .chunks       = file->chunks,
+                                 .microbatches = file->microbatch_count,
+                                 .slack        = file->slack,
+                                 .group        = file->group};
 }
 
-/* A rank's device may have a name of its own, which is no kind. */
-static bool is_kind(const char *name) {
-    for (int k = 0; sluice_device_rates_kind(k); k++)
-        if (strcmp(name, sluice_device_rates_kind(k)) == 0) return true;
-    return false;
+/* ---- devices ---- */
+
+/* The kind that all ranks are planned for. */
+static int take_device(train_options *o, const sluice_plan_file *file) {
+    const char *const first = file->ranks[0].device;
+    for (int r = 0; r < file->rank_count; r++) {
+        const char *const device = file->ranks[r].device;
+        if (!cli_has_rates(device))
+            return cli_fail(CLI_USAGE,
+                            "rank %d of '%s' is for '%s', which is no kind of device; say where to "
+                            "run it, as in --device cpu or --device virtual",
+                            r, o->plan, device);
+        if (strcmp(device, first) != 0)
+            return cli_fail(CLI_USAGE,
+                            "rank 0 of '%s' is for %s and rank %d for %s, and a run has devices of "
+                            "one kind; say of which with --device",
+                            o->plan, first, r, device);
+    }
+    o->device = first;
+    return CLI_OK;
+}
+
+/* A rank is planned for a device of its own. */
+static int check_devices(const train_options *o, const sluice_plan_file *file) {
+    const sluice_device_ops *ops = NULL;
+    int there                    = 0;
+    CLI_TRY(cli_report_or(sluice_device_find(&ops, o->device),
+                          "run the plan on --device virtual, or say where with --device"));
+    CLI_TRY(cli_count_devices(&there, o->device));
+    if (there == 0 || file->rank_count <= there || o->ranks_per_device > 0) return CLI_OK;
+    return cli_fail(CLI_FAILED,
+                    "'%s' is for %d devices of the kind %s, and there %s %d; plan for --devices "
+                    "%d, let ranks share one with --ranks-per-device, or run it on --device "
+                    "virtual",
+                    o->plan, file->rank_count, ops->name, there == 1 ? "is" : "are", there, there);
+}
+
+/* ---- all ---- */
+
+static bool is_virtual(const char *device) {
+    const sluice_device_ops *ops = NULL;
+    return device && sluice_device_find(&ops, device) == SLUICE_OK && !ops->computes;
+}
+
+/* Costs are all that virtual devices need. */
+static int check_kind_of_plan(train_options *o, const sluice_plan_file *file) {
+    if (is_virtual(o->device))
+        return file->ranks[0].stages[0].has_cost
+                   ? CLI_OK
+                   : cli_fail(CLI_FAILED,
+                              "'%s' does not say how long its stages take, which is what virtual "
+                              "devices do; write it with sluice plan -o",
+                              o->plan);
+    if (!file->model)
+        return cli_fail(CLI_FAILED,
+                        "'%s' is of a profile that names no model; train a plan of a model, or run "
+                        "it on --device virtual",
+                        o->plan);
+    if (!o->device) CLI_TRY(take_device(o, file));
+    return check_devices(o, file);
 }
 
 int train_take_plan(train_options *o) {
@@ -74,87 +139,12 @@ int train_take_plan(train_options *o) {
         return cli_fail(CLI_USAGE, "--%s is what --plan decides; leave one of them out", decided);
     CLI_TRY(cli_report(sluice_plan_file_read(&o->planned, o->plan)));
     const sluice_plan_file *const file = o->planned;
-    if (!file->model)
-        return cli_fail(CLI_FAILED,
-                        "'%s' is of a profile that names no model; train a plan of a model",
-                        o->plan);
-    if (file->csv)
-        return cli_fail(CLI_FAILED,
-                        "'%s' has its schedule as CSV, which --plan does not take; put it into a "
-                        "file for --schedule",
-                        o->plan);
+    CLI_TRY(check_kind_of_plan(o, file));
     o->model = file->model;
     o->batch = file->batch;
     o->seq   = file->sequence;
     if (!o->threads) o->threads = file->threads;
-    if (!o->device && is_kind(file->ranks[0].device)) o->device = file->ranks[0].device;
-    take_schedule(&o->schedule, file);
+    train_schedule_of(&o->schedule, file, o->plan);
     CLI_TRY(take_precision(o, file->precision));
     return take_optimizer(o, file->optimizer);
-}
-
-/* ---- schedule, split, costs ---- */
-
-static int allocate(train_problem *problem) {
-    const size_t stages = (size_t)sluice_schedule_stages(problem->schedule),
-                 ranks  = (size_t)sluice_schedule_ranks(problem->schedule);
-    problem->split      = malloc(sizeof *problem->split);
-    problem->recompute  = calloc(stages, sizeof *problem->recompute);
-    problem->planned    = calloc(1, sizeof *problem->planned);
-    if (!problem->split || !problem->recompute || !problem->planned)
-        return cli_fail(CLI_FAILED, "host memory exhausted");
-    train_costs *const costs = problem->planned;
-    costs->stages            = calloc(stages, sizeof *costs->stages);
-    costs->recompute         = calloc(stages, sizeof *costs->recompute);
-    costs->updates           = calloc(ranks, sizeof *costs->updates);
-    return costs->stages && costs->recompute && costs->updates
-               ? CLI_OK
-               : cli_fail(CLI_FAILED, "host memory exhausted");
-}
-
-/* When sends are waited for follows these, as in what was simulated. */
-static void fill_costs(train_costs *costs, const sluice_plan_file *file) {
-    costs->costs = (sluice_simulation_costs){.stages     = costs->stages,
-                                             .recompute  = costs->recompute,
-                                             .updates    = costs->updates,
-                                             .latency    = file->latency_s,
-                                             .bandwidth  = file->bytes_per_s,
-                                             .links      = file->links,
-                                             .link_count = file->link_count,
-                                             .overlap    = file->overlap};
-}
-
-static int check_model(const train_problem *problem, const sluice_plan_file *file,
-                       const char *plan) {
-    const int layers         = problem->split->first[problem->split->stages];
-    const int own            = sluice_model_layer_count(problem->model);
-    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
-    if (layers != own)
-        return cli_fail(CLI_FAILED, "'%s' is for %d layers, and %s has %d", plan, layers,
-                        problem->name, own);
-    if (file->vocabulary == 0 || file->vocabulary == vocabulary) return CLI_OK;
-    return cli_fail(CLI_FAILED,
-                    "'%s' is for a vocabulary of %lld, and the data's is %lld; plan with "
-                    "--vocabulary %lld",
-                    plan, (long long)file->vocabulary, (long long)vocabulary,
-                    (long long)vocabulary);
-}
-
-int train_make_planned(train_problem *problem, const train_options *options) {
-    const sluice_plan_file *const file = options->planned;
-    CLI_TRY(cli_load_schedule(&problem->schedule, &options->schedule));
-    CLI_TRY(allocate(problem));
-    train_costs *const costs = problem->planned;
-    CLI_TRY(cli_report(sluice_plan_file_stages(problem->split, problem->recompute, costs->stages,
-                                               costs->recompute, costs->updates, file,
-                                               problem->schedule)));
-    CLI_TRY(check_model(problem, file, options->plan));
-    if (file->ranks[0].stages[0].has_cost) {
-        fill_costs(costs, file);
-        return CLI_OK;
-    }
-    train_free_costs(costs);
-    free(costs);
-    problem->planned = NULL;
-    return CLI_OK;
 }

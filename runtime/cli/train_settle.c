@@ -11,7 +11,7 @@
 static int settle_ranks(train_options *o) {
     cli_schedule_choice *const schedule = &o->schedule;
     CLI_TRY(cli_check_split(o->costs.split, o->costs.layout));
-    if (!schedule->ranks && !schedule->stages && !cli_is_file(schedule->name))
+    if (!schedule->ranks && !schedule->stages && !cli_has_lists(schedule))
         CLI_TRY(cli_stages_of_split(&schedule->stages, o->costs.split, o->costs.layout));
     return cli_settle_ranks(schedule, cli_usual_ranks());
 }
@@ -30,16 +30,17 @@ static int settle_device(train_options *o, const cli_strays *strays) {
     if (stray)
         return cli_fail(CLI_USAGE, "--%s gives times for virtual devices; add --device virtual",
                         stray);
-    if (o->is_virtual && !o->costs.costs && !o->costs.profile)
+    if (o->is_virtual && !o->planned && !o->costs.costs && !o->costs.profile)
         return cli_fail(
             CLI_USAGE,
-            "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE");
+            "there are no costs for the virtual devices; give --costs F,I,W, --profile FILE "
+            "or --plan FILE");
     return CLI_OK;
 }
 
 static int settle_microbatches(train_options *o) {
     if (o->is_virtual) { /* micro-batches of one sample each */
-        if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
+        if (o->schedule.microbatches == 0 && !cli_has_lists(&o->schedule))
             o->schedule.microbatches = 8;
         return CLI_OK;
     }
@@ -48,7 +49,7 @@ static int settle_microbatches(train_options *o) {
                         "--microbatches %d of --batch %lld would leave some empty; at "
                         "most %lld are possible",
                         o->schedule.microbatches, (long long)o->batch, (long long)o->batch);
-    if (o->schedule.microbatches == 0 && !cli_is_file(o->schedule.name))
+    if (o->schedule.microbatches == 0 && !cli_has_lists(&o->schedule))
         o->schedule.microbatches = o->batch < 8 ? (int)o->batch : 8;
     return CLI_OK;
 }
@@ -63,7 +64,17 @@ static int settle_learning_rate(train_options *o) {
     return CLI_OK;
 }
 
+/* Whether the run has a kind of device that can be planned for, and nothing is said that a plan
+ * decides. */
+static bool plans_itself(const train_options *o) {
+    const sluice_device_ops *ops = sluice_devices()[0];
+    if (o->plan || o->ranks_per_device || train_find_pipeline_option(o)) return false;
+    if (o->device && sluice_device_find(&ops, o->device) != SLUICE_OK) return false;
+    return cli_has_rates(ops->name);
+}
+
 static void set_defaults(train_options *o) {
+    o->plans_itself = plans_itself(o);
     if (!o->model) o->model = CLI_MODEL;
     if (!o->schedule.name) o->schedule.name = "1f1b";
     if (!o->batch) o->batch = 16;

@@ -29,8 +29,10 @@ typedef struct train_options {
     const char *device;
     const char *transport; /* NULL: not named */
     bool is_virtual;
+    bool plans_itself; /* no option shapes the pipeline */
     cli_schedule_choice schedule;
     cost_choice costs;   /* on virtual devices; split and recompute on all */
+    double scale;        /* of costs on virtual devices; 0: 1 */
     size_t memory_limit; /* per rank */
     int threads;
     int ranks_per_device; /* 0: not named */
@@ -56,6 +58,11 @@ int train_settle_options(train_options *options, const cli_strays *strays);
 /* Read --plan, if it is given, and set the options that it decides; refuse those
  * that are given next to it. */
 int train_take_plan(train_options *options);
+/* An option that is given and shapes the pipeline, but not the micro-batches; NULL: there is none.
+ */
+const char *train_find_pipeline_option(const train_options *options);
+/* The schedule of a plan, which errors call `name` if it is text. */
+void train_schedule_of(cli_schedule_choice *out, const sluice_plan_file *file, const char *name);
 
 /* ---- the optimizer (train_optimizer.c) ---- */
 
@@ -73,9 +80,10 @@ typedef struct train_problem {
     sluice_corpus *corpus;
     sluice_model *model;
     sluice_schedule *schedule;
-    sluice_split *split;         /* NULL: left to the library */
-    bool *recompute;             /* per stage */
-    struct train_costs *planned; /* seconds that --plan says; NULL: none */
+    sluice_split *split;   /* NULL: left to the library */
+    bool *recompute;       /* per stage */
+    given_costs planned;   /* what a plan says: `given` if it has seconds */
+    sluice_plan_file *own; /* what the command planned by itself; NULL: it did not */
     sluice_plan *plan;
     sluice_pipeline *pipeline;
     sluice_run *run;
@@ -85,9 +93,16 @@ typedef struct train_problem {
 int train_prepare(train_problem *problem, const train_options *options);
 /* Make the plan alone; and open what runs it, pipeline and run. */
 int train_make_plan(train_problem *problem, const train_options *options);
-/* Schedule, split, recomputation and costs of --plan (train_plan.c). */
-int train_make_planned(train_problem *problem, const train_options *options);
+/* Schedule, split, recomputation and costs of a plan, which errors call `plan`
+ * (train_planned.c). */
+int train_make_planned(train_problem *problem, const sluice_plan_file *file, const char *plan);
 int train_make_run(train_problem *problem, const train_options *options);
+/* Plan where no option shapes the pipeline, with the micro-batches that are given or usual; write
+ * it to DIR/plan.json, and say it, without a folder not where it is kept; nothing if the command
+ * has not planned by itself (train_auto.c). */
+int train_plan_by_itself(train_problem *problem, const train_options *options);
+int train_keep_plan(const train_problem *problem, const char *out);
+void train_print_own_plan(const train_problem *problem, const char *out);
 void train_free_problem(train_problem *problem);
 
 /* ---- memory (memory.c) ---- */
@@ -121,6 +136,7 @@ typedef struct train_step {
     /* of virtual devices, whose losses and norms mean nothing */
     bool is_virtual;
     double simulated; /* seconds */
+    double planned;   /* likewise, that --plan predicts; 0: it does not say */
     json_t *warnings; /* sentences about the run; borrowed; NULL: none */
 } train_step;
 void train_progress_step(train_progress *progress, const train_step *step);
@@ -131,6 +147,12 @@ void train_progress_leave(train_progress *progress);
  */
 
 int train_virtual(const train_options *options);
+/* Schedule, split, recomputation and costs of a plan; and what stands for its model, with as many
+ * layers as the plan has, or one for each stage if it names none (train_planned.c). */
+int train_load_planned(sluice_schedule **schedule, given_costs *costs, const sluice_plan_file *file,
+                       const char *plan);
+int train_make_virtual_model(sluice_model **out, const sluice_schedule *schedule,
+                             const train_options *options);
 
 /* ---- the last step (last_step.c) ---- */
 

@@ -14,6 +14,8 @@
 
 enum { WHERE = SLUICE__LINK_COSTS_WHERE, MAX_RANKS = SLUICE_MAX_STAGES, MAX_NUMBER = 1 << 30 };
 
+static const int64_t MAX_LARGE = (int64_t)1 << 50;
+
 /* ---- optional fields ---- */
 
 static sluice_status take_text(char **out, const json_t *object, const char *key,
@@ -77,13 +79,25 @@ static sluice_status read_cost(sluice_plan_file_stage *out, const json_t *stage,
     return sluice__field_number(&out->recompute_s, stage, "recompute_s", where);
 }
 
+/* Bytes and parameters may be more than what is counted elsewhere. */
+static sluice_status take_large(int64_t *out, const json_t *object, const char *key,
+                                const char *where) {
+    if (!json_object_get(object, key)) return SLUICE_OK;
+    SLUICE__TRY(sluice__field_count(out, object, key, 1, where));
+    if (*out <= MAX_LARGE) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_PARSE, "%s: \"%s\" is %lld, more than 2^50", where, key,
+                        (long long)*out);
+}
+
 static sluice_status read_stage(sluice_plan_file_stage *out, json_t *stage, const char *where) {
-    static const char *const known[] = {"first_layer", "last_layer", "recompute",   "forward_s",
-                                        "input_s",     "weight_s",   "recompute_s", NULL};
+    static const char *const known[] = {"first_layer", "last_layer",   "recompute",
+                                        "forward_s",   "input_s",      "weight_s",
+                                        "recompute_s", "output_bytes", NULL};
     SLUICE__TRY(sluice__fields_check(stage, known, where));
     SLUICE__TRY(read_layer(&out->first, stage, "first_layer", where));
     SLUICE__TRY(read_layer(&out->last, stage, "last_layer", where));
     SLUICE__TRY(read_recompute(&out->recompute, stage, where));
+    SLUICE__TRY(take_large(&out->output_bytes, stage, "output_bytes", where));
     return read_cost(out, stage, where);
 }
 
@@ -249,15 +263,17 @@ static sluice_status read_words(sluice_plan_file *file, const json_t *object, co
     SLUICE__TRY(take_text(&file->precision, object, "precision", quoted));
     SLUICE__TRY(take_count(&file->sequence, object, "sequence", quoted));
     SLUICE__TRY(take_count(&file->vocabulary, object, "vocabulary", quoted));
+    SLUICE__TRY(take_large(&file->parameters, object, "parameters", quoted));
     SLUICE__TRY(take_int(&file->threads, object, "threads", quoted));
     return take_number(&file->overlap, object, "overlap", quoted);
 }
 
 static sluice_status read_file(sluice_plan_file *file, json_t *object, const char *quoted) {
     static const char *const known[] = {
-        "sluice_plan",  "model",     "profile",   "sequence",     "vocabulary", "batch",
-        "microbatches", "schedule",  "optimizer", "precision",    "threads",    "replicas",
-        "ranks",        "predicted", "overlap",   "default_link", "links",      NULL};
+        "sluice_plan",  "model",        "profile",    "sequence",  "vocabulary",
+        "batch",        "microbatches", "schedule",   "optimizer", "precision",
+        "threads",      "replicas",     "ranks",      "predicted", "overlap",
+        "default_link", "links",        "parameters", NULL};
     SLUICE__TRY(check_version(object, quoted));
     SLUICE__TRY(sluice__fields_check(object, known, quoted));
     SLUICE__TRY(read_words(file, object, quoted));

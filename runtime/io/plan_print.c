@@ -33,6 +33,7 @@ static sluice_status add_stage(sluice__text *text, const sluice_plan_file_stage 
         SLUICE__TRY(sluice__json_add_number(text, ", \"weight_s\": ", stage->cost.weight));
         SLUICE__TRY(sluice__json_add_number(text, ", \"recompute_s\": ", stage->recompute_s));
     }
+    SLUICE__TRY(add_count(text, ", \"output_bytes\": ", stage->output_bytes));
     return sluice__text_add(text, "}");
 }
 
@@ -87,6 +88,7 @@ static sluice_status add_head(sluice__text *text, const sluice_plan_file *file) 
     SLUICE__TRY(add_word(text, ",\n \"profile\": ", file->profile));
     SLUICE__TRY(add_count(text, ",\n \"sequence\": ", file->sequence));
     SLUICE__TRY(add_count(text, ",\n \"vocabulary\": ", file->vocabulary));
+    SLUICE__TRY(add_count(text, ",\n \"parameters\": ", file->parameters));
     SLUICE__TRY(sluice__json_add_count(text, ",\n \"batch\": ", file->batch));
     for (int i = 0; i < file->microbatch_count; i++)
         SLUICE__TRY(sluice__json_add_count(text, i == 0 ? ",\n \"microbatches\": [" : ", ",

@@ -29,8 +29,7 @@ static sluice_status update_seconds(double *out, const sluice__split_problem *p,
         return SLUICE_OK;
     }
     sluice_device_rates rates;
-    const char *device = p->options.device ? p->options.device : "cpu";
-    SLUICE__TRY(sluice_device_rates_of(&rates, device, p->options.precision));
+    SLUICE__TRY(sluice__split_rates(&rates, p));
     *out = 4 * (3 + 2 * states) / rates.bytes_per_s;
     return SLUICE_OK;
 }

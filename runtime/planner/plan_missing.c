@@ -157,6 +157,7 @@ static sluice_status name_limits(sluice__text *hint, const closest *best,
 
 static sluice_status find_changes(sluice__text *hint, const closest *best,
                                   const sluice__plan_space *space) {
+    if (space->options.brief) return name_limits(hint, best, space);
     SLUICE__TRY(try_more_microbatches(hint, space));
     SLUICE__TRY(try_smaller_batches(hint, space));
     SLUICE__TRY(try_more_ranks(hint, space));
@@ -202,10 +203,10 @@ static sluice_status say(const closest *best, const sluice__plan_space *space) {
 }
 
 static sluice_status say_effort(const sluice__plan_space *space) {
-    return sluice__hint(sluice__fail(SLUICE_E_DEVICE_MEMORY,
-                                     "no plan that fits was found in %d simulations",
-                                     space->simulations),
-                        "allow more effort");
+    return sluice__hint(
+        sluice__fail(SLUICE_E_DEVICE_MEMORY, "no plan that fits was found in %d simulations",
+                     space->simulations),
+        space->options.brief ? "sluice plan --effort can look longer" : "allow more effort");
 }
 
 sluice_status sluice__plan_say_what_is_missing(sluice__plan_space *space) {

@@ -118,6 +118,13 @@ static bool is_for_training(const char *schedule) {
     return strcmp(schedule, "forward-only") != 0;
 }
 
+/* Whether it trains to the same bits as the others that are looked at. */
+static bool is_allowed(const sluice__plan_space *space, const char *schedule) {
+    sluice_schedule_description about;
+    return !space->options.ascending ||
+           (sluice_schedule_describe(&about, schedule) == SLUICE_OK && about.ascending);
+}
+
 static sluice_status add_schedule(sluice__plan_space *space, const char *name, int ranks,
                                   int microbatches, const work *w) {
     sluice_schedule_description about;
@@ -139,7 +146,8 @@ static sluice_status add_schedules(sluice__plan_space *space, int ranks, int mic
     const char *const *names = sluice_schedule_names();
     SLUICE__TRY(add_schedule(space, "1f1b", ranks, microbatches, w));
     for (int k = 0; ranks > 1 && names[k]; k++)
-        if (strcmp(names[k], "1f1b") != 0 && is_for_training(names[k]))
+        if (strcmp(names[k], "1f1b") != 0 && is_for_training(names[k]) &&
+            is_allowed(space, names[k]))
             SLUICE__TRY(add_schedule(space, names[k], ranks, microbatches, w));
     return SLUICE_OK;
 }
@@ -168,6 +176,7 @@ static work work_of(const sluice__split_problem *p, int ranks) {
 
 /* All numbers of ranks up to 8, then powers of two, and as many as there are. */
 static bool is_tried(const sluice__plan_space *space, int ranks) {
+    if (ranks < space->options.min_ranks) return false;
     return ranks <= ALL_RANKS_TO || (ranks & (ranks - 1)) == 0 || ranks == space->ranks;
 }
 
@@ -205,6 +214,7 @@ static sluice_status look_at_size(sluice__plan_space *space, int microbatches) {
     options.devices                     = o->devices;
     options.microbatch                  = o->batch / microbatches;
     options.device                      = o->device;
+    options.threads                     = o->threads;
     options.precision                   = o->precision;
     SLUICE__TRY(sluice_schedule_generate(&schedule, "gpipe", &shape));
     SLUICE__TRY_OUT(sluice__split_problem_make(&problem, schedule, &options));
@@ -279,7 +289,8 @@ sluice_status sluice__plan_take_options(sluice__plan_space *space,
         return sluice__fail(SLUICE_E_ARGUMENT, "there is neither a model nor a profile to plan");
     space->ranks = o->devices ? o->devices->rank_count : o->ranks;
     if (space->ranks < 1 || space->ranks > SLUICE_MAX_STAGES || o->batch < 1 || o->max_chunks < 1 ||
-        o->effort < 1 || o->microbatches < 0 || o->runners_up < 0)
+        o->effort < 1 || o->threads < 0 || o->min_ranks > space->ranks || o->microbatches < 0 ||
+        o->runners_up < 0)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "a plan is for 1 to %d ranks, and a batch, chunks and effort of 1 or "
                             "more; these are %d, %lld, %d and %d",

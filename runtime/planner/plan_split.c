@@ -32,6 +32,7 @@ static sluice_status make_problem(const sluice__plan_space *space, sluice__plan_
     options.profile       = o->profile;
     options.microbatch    = o->batch / c->microbatches;
     options.device        = o->device;
+    options.threads       = o->threads;
     options.precision     = o->precision;
     options.working_bytes = o->working_bytes;
     options.states        = o->states;

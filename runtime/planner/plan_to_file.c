@@ -13,6 +13,7 @@ static sluice_status copy(char **out, const char *text) {
 static sluice_status fill_words(sluice_plan_file *file, const sluice_plan_file_about *about) {
     file->sequence   = about->sequence;
     file->vocabulary = about->vocabulary;
+    file->parameters = about->parameters;
     file->threads    = about->threads;
     SLUICE__TRY(copy(&file->model, about->model));
     SLUICE__TRY(copy(&file->profile, about->profile));
@@ -36,8 +37,14 @@ static void add_stages(sluice_plan_file_rank *rank, int r, const sluice_plan_cho
     for (int s = 0; s < choice->stages; s++) {
         const sluice_plan_stage *stage = &choice->stage[s];
         if (stage->rank != r) continue;
-        rank->stages[rank->stage_count++] = (sluice_plan_file_stage){
-            stage->first, stage->last, stage->recompute, true, stage->cost, stage->recompute_s};
+        rank->stages[rank->stage_count++] =
+            (sluice_plan_file_stage){.first        = stage->first,
+                                     .last         = stage->last,
+                                     .recompute    = stage->recompute,
+                                     .has_cost     = true,
+                                     .cost         = stage->cost,
+                                     .recompute_s  = stage->recompute_s,
+                                     .output_bytes = (int64_t)stage->output_bytes};
     }
 }
 

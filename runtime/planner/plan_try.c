@@ -77,12 +77,13 @@ static void fill_ranks(sluice_plan_choice *out, const trial *t, const size_t *by
 static void fill_stages(sluice_plan_choice *out, const trial *t) {
     const sluice__plan_configuration *c = t->configuration;
     for (int s = 0; s < out->stages; s++)
-        out->stage[s] = (sluice_plan_stage){.rank        = t->problem->stage_ranks[s],
-                                            .first       = c->split->first[s],
-                                            .last        = c->split->first[s + 1] - 1,
-                                            .recompute   = c->recomputes[s],
-                                            .cost        = t->costs.stages[s],
-                                            .recompute_s = t->costs.recompute[s]};
+        out->stage[s] = (sluice_plan_stage){.rank         = t->problem->stage_ranks[s],
+                                            .first        = c->split->first[s],
+                                            .last         = c->split->first[s + 1] - 1,
+                                            .recompute    = c->recomputes[s],
+                                            .cost         = t->costs.stages[s],
+                                            .recompute_s  = t->costs.recompute[s],
+                                            .output_bytes = t->costs.outputs[s]};
 }
 
 static sluice_status fill_links(sluice_plan_choice *out, const sluice_simulation_costs *costs) {

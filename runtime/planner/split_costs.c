@@ -104,6 +104,16 @@ static void choose_microbatch(sluice__split_problem *p) {
     p->microbatch = profile && profile->table_count == 1 ? profile->tables[0].microbatch : 1;
 }
 
+sluice_status sluice__split_rates(sluice_device_rates *out, const sluice__split_problem *p) {
+    const char *device = p->options.device ? p->options.device : "cpu";
+    double speedup;
+    SLUICE__TRY(sluice_device_rates_of(out, device, p->options.precision));
+    SLUICE__TRY(sluice_device_speedup(&speedup, device, p->options.threads));
+    out->flops_per_s *= speedup;
+    out->bytes_per_s *= speedup;
+    return SLUICE_OK;
+}
+
 static sluice_status gather_rows(sluice__split_problem *p) {
     const size_t ranks = (size_t)p->ranks;
     SLUICE__TRY(sluice__alloc(&p->read, ranks, sizeof *p->read));
@@ -112,8 +122,7 @@ static sluice_status gather_rows(sluice__split_problem *p) {
     choose_microbatch(p);
     if (p->options.model) {
         sluice_device_rates rates;
-        const char *device = p->options.device ? p->options.device : "cpu";
-        SLUICE__TRY(sluice_device_rates_of(&rates, device, p->options.precision));
+        SLUICE__TRY(sluice__split_rates(&rates, p));
         SLUICE__TRY(sluice_model_estimate(&p->estimate, p->options.model, p->microbatch,
                                           p->options.precision, &rates));
         p->layers              = sluice_model_layer_count(p->options.model);

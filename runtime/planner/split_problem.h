@@ -32,6 +32,9 @@ sluice_status sluice__split_problem_make(sluice__split_problem *out,
                                          const sluice_split_options *options);
 void sluice__split_problem_free(sluice__split_problem *problem);
 
+/* What a rank does in a second where no profile says it: E_ARGUMENT, E_UNSUPPORTED. */
+sluice_status sluice__split_rates(sluice_device_rates *out, const sluice__split_problem *problem);
+
 /* What an estimate may reach under a limit, so that it forbids no split whose plan fits; 0: any. */
 size_t sluice__split_allowed(size_t limit);
 

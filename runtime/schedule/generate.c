@@ -11,36 +11,36 @@
 
 /* A new schedule takes a row here, an emitter in the file of its idea, and its section in
  * docs/schedules.md. Columns: name, summary; chunks: default, min, max (0: any); default slack (0:
- * takes none); takes group and extra warm-up; max actions per stage and micro-batch; one of the two
- * emitters. */
+ * takes none); takes group and extra warm-up; ascending; max actions per stage and micro-batch; one
+ * of the two emitters. */
 /* clang-format off */
 #define SCHEDULE_MAP(X)                                                                              \
     X("gpipe", "all forwards, then all backwards",                                                   \
-      1, 1, 1, 0, false, 2, sluice__emit_gpipe, NULL)                                                \
+      1, 1, 1, 0, false, true, 2, sluice__emit_gpipe, NULL)                                          \
     X("gpipe-lifo", "gpipe with backwards in descending order",                                      \
-      1, 1, 1, 0, false, 2, sluice__emit_gpipe_lifo, NULL)                                           \
+      1, 1, 1, 0, false, false, 2, sluice__emit_gpipe_lifo, NULL)                                    \
     X("1f1b", "one forward, one backward: holds p micro-batches instead of m",                       \
-      1, 1, 1, 1, false, 2, sluice__emit_1f1b, NULL)                                                 \
+      1, 1, 1, 1, false, true, 2, sluice__emit_1f1b, NULL)                                           \
     X("interleaved", "1f1b over several stages per rank: less idle, more transfers",                 \
-      2, 1, 0, 2, true, 2, sluice__emit_interleaved, NULL)                                           \
+      2, 1, 0, 2, true, true, 2, sluice__emit_interleaved, NULL)                                     \
     X("looped-bfs", "several stages per rank, all micro-batches through one before the next",        \
-      2, 1, 0, 0, false, 2, sluice__emit_looped_bfs, NULL)                                           \
+      2, 1, 0, 0, false, false, 2, sluice__emit_looped_bfs, NULL)                                    \
     X("hanayo", "stages in waves, down the ranks and back up: no send at the turns",                 \
-      2, 1, 0, 0, false, 2, NULL, sluice__emit_hanayo)                                               \
+      2, 1, 0, 0, false, true, 2, NULL, sluice__emit_hanayo)                                         \
     X("zb1p", "ZB-H1: backward in halves, a third of 1f1b's idle at its memory",                     \
-      1, 1, 1, 0, false, 3, sluice__emit_zb1p, NULL)                                                 \
+      1, 1, 1, 0, false, true, 3, sluice__emit_zb1p, NULL)                                           \
     X("zb2p", "ZB-H2: backward in halves, no inner idle, twice 1f1b's memory",                       \
-      1, 1, 1, 0, false, 3, sluice__emit_zb2p, NULL)                                                 \
+      1, 1, 1, 0, false, true, 3, sluice__emit_zb2p, NULL)                                           \
     X("zbv", "two stages per rank as a V, no inner idle, 1f1b's memory",                             \
-      2, 2, 2, 0, false, 3, NULL, sluice__emit_zbv)                                                  \
+      2, 2, 2, 0, false, true, 3, NULL, sluice__emit_zbv)                                            \
     X("v-half", "a V with half of 1f1b's memory",                                                    \
-      2, 2, 2, 0, false, 3, NULL, sluice__emit_v_half)                                               \
+      2, 2, 2, 0, false, true, 3, NULL, sluice__emit_v_half)                                         \
     X("v-min", "a V with a third of 1f1b's memory",                                                  \
-      2, 2, 2, 0, false, 3, sluice__emit_v_min, NULL)                                                \
+      2, 2, 2, 0, false, true, 3, sluice__emit_v_min, NULL)                                          \
     X("dualpipev", "a V of forwards paired with backwards, to overlap",                              \
-      2, 2, 2, 0, false, 3, sluice__emit_dualpipev, NULL)                                            \
+      2, 2, 2, 0, false, true, 3, sluice__emit_dualpipev, NULL)                                      \
     X("forward-only", "no backward: evaluation",                                                     \
-      1, 1, 1, 0, false, 1, sluice__emit_forward_only, NULL)
+      1, 1, 1, 0, false, true, 1, sluice__emit_forward_only, NULL)
 /* clang-format on */
 
 typedef struct row {
@@ -52,14 +52,15 @@ typedef struct row {
 
 /* clang-format off */
 static const row rows[] = {
-#define X(name, summary, chunks, min, max, slack, rounds, actions, emit, emit_all)                 \
-    {{name, summary, chunks, min, max, (slack) > 0, rounds, slack, rounds}, actions, emit, emit_all},
+#define X(name, summary, chunks, min, max, slack, rounds, ascending, actions, emit, emit_all)      \
+    {{name, summary, chunks, min, max, (slack) > 0, rounds, slack, rounds, ascending},             \
+     actions, emit, emit_all},
     SCHEDULE_MAP(X)
 #undef X
 };
 
 static const char *const names[] = {
-#define X(name, summary, chunks, min, max, slack, rounds, actions, emit, emit_all) name,
+#define X(name, summary, chunks, min, max, slack, rounds, ascending, actions, emit, emit_all) name,
     SCHEDULE_MAP(X)
 #undef X
     NULL

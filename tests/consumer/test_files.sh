@@ -11,7 +11,7 @@ for file in share/doc/sluice/{LICENSE,README.md,CHANGELOG.md,docs/schedules.md,d
 done
 
 # Links in the README lead somewhere, as far as they are about what is installed.
-grep -o '](\(docs\|tests/golden\)/[^)]*)' "$root/share/doc/sluice/README.md" | tr -d ']()' | while read -r link; do
+grep -o '](\(docs\|tests/golden\)/[^)]*)' "$root/share/doc/sluice/README.md" | tr -d ']()' | sed 's/#.*//' | while read -r link; do
     [ -e "$root/share/doc/sluice/$link" ] || echo "$link"
 done >"$prefix/missing"
 [ ! -s "$prefix/missing" ] || complain "the README shows what is not installed: $(paste -sd' ' "$prefix/missing")"

@@ -156,16 +156,20 @@ static void every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state)
                  runs, rounded);
 }
 
-/* All but two of the generators keep the theorem's condition. */
-static void all_but_two_generators_ascend(void **state) {
+/* The generators that are said to keep the theorem's condition do, all but two. */
+static void generators_ascend_that_are_said_to(void **state) {
     (void)state;
+    int others = 0;
     for (const char *const *name = sluice_schedule_names(); *name; name++) {
         sluice_schedule *schedule = make_schedule(*name, 3, 6);
-        const bool descends = strcmp(*name, "gpipe-lifo") == 0 || strcmp(*name, "looped-bfs") == 0;
-        if (ascends(schedule) == descends)
-            fail_msg("%s %s", *name, descends ? "ascends" : "does not ascend");
+        sluice_schedule_description about;
+        assert_ok(sluice_schedule_describe(&about, *name));
+        if (ascends(schedule) != about.ascending)
+            fail_msg("%s %s", *name, about.ascending ? "does not ascend" : "ascends");
+        others += !about.ascending;
         sluice_schedule_free(schedule);
     }
+    assert_int_equal(others, 2);
 }
 
 /* Schedules as files may contain them: halves out of step, overlap groups, explicit transfers. */
@@ -269,7 +273,7 @@ int main(int argc, char **argv) {
     };
     const struct CMUnitTest schedules[] = {
         cmocka_unit_test(every_schedule_has_the_bits_or_the_numbers_of_one_rank),
-        cmocka_unit_test(all_but_two_generators_ascend),
+        cmocka_unit_test(generators_ascend_that_are_said_to),
         cmocka_unit_test(custom_schedules_have_the_bits_of_one_rank),
         cmocka_unit_test(random_schedules_have_the_numbers_of_one_rank),
     };

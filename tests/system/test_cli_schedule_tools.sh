@@ -358,7 +358,7 @@ grep -Eq '^sluice: warning: the shortest action takes 1e-06 ms, less than 20 tim
 [ "$(grep -c '"warnings":\["--link names the link between ranks 0 and 1 twice; the last one counts","the shortest action' stdout.txt)" = 1 ] ||
     complain "the warnings are not in the first object alone: $(cat stdout.txt)"
 run "${v[@]}" --costs 0,0,0 -p 2 -m 2
-refuse 2 "there are no costs for the virtual devices; give --costs F,I,W or --profile FILE" "${v[@]}"
+refuse 2 "there are no costs for the virtual devices; give --costs F,I,W, --profile FILE or --plan FILE" "${v[@]}"
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${v[@]}" --costs 1,1,1 --profile "$profile"
 for option in "--data x" "--model gpt-nano" "--lr 1" "--batch 4" "--threads 1" "--out x"; do
     name=${option%% *}

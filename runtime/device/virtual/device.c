@@ -71,17 +71,22 @@ static sluice_status zero(sluice_stream *stream, void *to, size_t bytes) {
 SLUICE_OPERATION_MAP(X)
 #undef X
 
-static const sluice_operations fp32 = {.size          = sizeof fp32,
-                                       .precision     = SLUICE_PRECISION_FP32,
-                                       .type          = SLUICE_TYPE_F32,
-                                       .working_bytes = sluice__plain_working_bytes,
+/* Precisions differ in the bytes of tensors only. */
 #define X(row, args) .row = skip_##row,
-                                       SLUICE_OPERATION_MAP(X)
+#define TABLE(precision_, type_)                                                                   \
+    {                                                                                              \
+        .size = sizeof(sluice_operations), .precision = SLUICE_PRECISION_##precision_,             \
+        .type = SLUICE_TYPE_##type_, .working_bytes = sluice__plain_working_bytes,                 \
+        SLUICE_OPERATION_MAP(X)                                                                    \
+    }
+static const sluice_operations tables[] = {TABLE(FP32, F32), TABLE(TF32, F32), TABLE(BF16, BF16)};
+#undef TABLE
 #undef X
-};
 
 static const sluice_operations *operations(sluice_precision precision) {
-    return precision == SLUICE_PRECISION_FP32 ? &fp32 : NULL;
+    for (size_t k = 0; k < sizeof tables / sizeof *tables; k++)
+        if (tables[k].precision == precision) return &tables[k];
+    return NULL;
 }
 
 const sluice_device_ops sluice__virtual_ops = {
