@@ -111,10 +111,10 @@ static int search(auto_plan *it) {
 /* ---- the choice ---- */
 
 static size_t bytes_of(const sluice_plan_choice *choice) {
-    size_t most = 0;
+    size_t max = 0;
     for (int r = 0; r < choice->ranks; r++)
-        if (choice->rank[r].bytes > most) most = choice->rank[r].bytes;
-    return most;
+        if (choice->rank[r].bytes > max) max = choice->rank[r].bytes;
+    return max;
 }
 
 static double shortest_step(const auto_plan *it) {
@@ -124,14 +124,14 @@ static double shortest_step(const auto_plan *it) {
     return step;
 }
 
-/* Of those that are as good as the fastest the one whose fullest rank takes the least memory. */
+/* Some are as good as the fastest: of those, the one whose fullest rank has the smallest memory. */
 static const sluice_plan_choice *choose(const auto_plan *it) {
-    const double most              = alike * shortest_step(it);
+    const double max               = alike * shortest_step(it);
     const sluice_plan_choice *best = NULL;
     for (int k = 0; k < it->count; k++)
         for (int c = 0; c < it->found[k]->count; c++) {
             const sluice_plan_choice *const choice = &it->found[k]->choices[c];
-            if (choice->step <= most && (!best || bytes_of(choice) < bytes_of(best))) best = choice;
+            if (choice->step <= max && (!best || bytes_of(choice) < bytes_of(best))) best = choice;
         }
     return best;
 }
