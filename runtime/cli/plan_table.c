@@ -7,6 +7,8 @@
 #include "plan_command.h"
 #include "split_command.h"
 
+static const double as_fast = 1e-9; /* of a step */
+
 static const char *plural(int64_t count) {
     return count == 1 ? "" : "s";
 }
@@ -30,11 +32,11 @@ static double inner_idle_of(const sluice_plan_choice *c) {
     return max;
 }
 
-static int fullest_of(const sluice_plan_choice *c) {
-    int rank = 0;
-    for (int r = 1; r < c->ranks; r++)
-        if (c->rank[r].bytes > c->rank[rank].bytes) rank = r;
-    return rank;
+static size_t fullest_bytes(const sluice_plan_choice *c) {
+    size_t max = 0;
+    for (int r = 0; r < c->ranks; r++)
+        if (c->rank[r].bytes > max) max = c->rank[r].bytes;
+    return max;
 }
 
 static int recomputing_of(const sluice_plan_choice *c) {
@@ -54,7 +56,7 @@ static void print_choice(const plan_job *job, const sluice_plan_choice *c) {
     printf("%4d of %-4d %10s %10s ", recomputing_of(c), c->stages, split_seconds(c->step).text,
            cli_quantity((double)(samples * (job->sequence ? job->sequence : 1)) / c->step).text);
     printf("%6.1f %% %6.1f %% %10s\n", 100 * c->makespan_idle, 100 * inner_idle_of(c),
-           cli_bytes(c->rank[fullest_of(c)].bytes).text);
+           cli_bytes(fullest_bytes(c)).text);
 }
 
 static void print_choices(const plan_job *job, const sluice_plan_result *result) {
@@ -106,6 +108,16 @@ static void print_less_compute(const sluice_plan_choice *best, const sluice_plan
                split_seconds(compute_of(other)).text);
 }
 
+static void print_tie(const sluice_plan_choice *best, const sluice_plan_choice *other) {
+    printf("%s with %d micro-batch%s is as fast as %s on %d rank%s with %d", best->schedule,
+           best->microbatches, best->microbatches == 1 ? "" : "es", other->schedule, other->ranks,
+           plural(other->ranks), other->microbatches);
+    if (fullest_bytes(best) < fullest_bytes(other))
+        printf(", in %s of its fullest rank rather than %s", cli_bytes(fullest_bytes(best)).text,
+               cli_bytes(fullest_bytes(other)).text);
+    putchar('\n');
+}
+
 static void print_why(const sluice_plan_result *result) {
     const sluice_plan_choice *const best  = &result->choices[0];
     const sluice_plan_choice *const other = &result->choices[1];
@@ -118,6 +130,10 @@ static void print_why(const sluice_plan_result *result) {
         other->makespan * other->makespan_idle - best->makespan * best->makespan_idle;
     const double compute = compute_of(other) - compute_of(best);
     const double update  = update_of(other) - update_of(best);
+    if (gap < as_fast * best->step) {
+        print_tie(best, other);
+        return;
+    }
     printf(
         "%s with %d micro-batch%s is %.2g %% faster than %s on %d rank%s with %d: ", best->schedule,
         best->microbatches, best->microbatches == 1 ? "" : "es", 100 * gap / best->step,

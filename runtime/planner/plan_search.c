@@ -12,7 +12,7 @@
 #include "runtime/planner/plan_space.h"
 
 enum { SPLITS_PER_EFFORT = 50 };
-static const double rounding = 1e-12;
+static const double rounding = 1e-12, as_fast = 1e-9;
 
 typedef struct search {
     sluice__plan_space space;
@@ -114,9 +114,22 @@ static sluice_status look(search *s) {
 
 /* ---- moved cuts ---- */
 
+static size_t fullest_of(const sluice_plan_choice *choice) {
+    size_t max = 0;
+    for (int r = 0; r < choice->ranks; r++)
+        if (choice->rank[r].bytes > max) max = choice->rank[r].bytes;
+    return max;
+}
+
+/* Of plans that are as fast the one in less memory. */
+static bool is_better(const sluice_plan_choice *a, const sluice_plan_choice *b) {
+    if (fabs(a->step - b->step) > as_fast * b->step) return a->step < b->step;
+    return fullest_of(a) < fullest_of(b);
+}
+
 static void sort(search *s) {
     for (int k = 1; k < s->count; k++)
-        for (int j = k; j > 0 && s->kept[j].step < s->kept[j - 1].step; j--) {
+        for (int j = k; j > 0 && is_better(&s->kept[j], &s->kept[j - 1]); j--) {
             const sluice_plan_choice choice = s->kept[j];
             s->kept[j]                      = s->kept[j - 1];
             s->kept[j - 1]                  = choice;
@@ -130,7 +143,6 @@ static sluice_status move_cuts(search *s) {
     for (int k = 0; k < s->count; k++)
         SLUICE__TRY(sluice__plan_move_cuts(&s->kept[k], s->bytes, &s->space));
     s->moves = s->space.simulations - before;
-    sort(s);
     return SLUICE_OK;
 }
 
@@ -160,6 +172,7 @@ static sluice_status try_all_splits(search *s) {
             SLUICE__TRY(look_at_splits(s, &left, c));
     }
     s->moves += s->space.simulations - before;
+    sort(s);
     s->is_best_split =
         left > 0 && s->space.simulations < s->space.options.effort && !s->space.has_limits;
     return SLUICE_OK;
