@@ -151,6 +151,12 @@ static int train(train_run *run) {
     return finish(run);
 }
 
+static int explain_memory(train_problem *problem, const train_options *options) {
+    CLI_TRY(train_make_plan(problem, options));
+    train_print_own_plan(problem, NULL);
+    return train_explain_memory(problem);
+}
+
 int command_train(const cli_command *command, int argc, char **argv) {
     train_options options;
     train_run run = {.options = &options};
@@ -163,9 +169,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
     }
     if (!failed) failed = train_prepare(&run.problem, &options);
     if (!failed && options.explain_memory) {
-        failed = train_make_plan(&run.problem, &options);
-        if (!failed) train_print_own_plan(&run.problem, NULL);
-        if (!failed) failed = train_explain_memory(&run.problem);
+        failed = explain_memory(&run.problem, &options);
         goto out;
     }
     if (!failed) failed = train_prepare_out(options.out, &made);
