@@ -283,7 +283,9 @@ static void every_row_of_every_table_is_filled(void **state) {
         expect_rows(*device, offsetof(sluice_device_ops, count), sizeof **device, (*device)->name);
         for (int p = 0; p < SLUICE_PRECISIONS; p++) {
             const sluice_operations *const table = (*device)->operations((sluice_precision)p);
-            assert_int_equal(table != NULL, p == SLUICE_PRECISION_FP32);
+            /* virtual devices compute nothing, in any precision */
+            const bool is_virtual = strcmp((*device)->name, "virtual") == 0;
+            assert_int_equal(table != NULL, is_virtual || p == SLUICE_PRECISION_FP32);
             if (!table) continue;
             assert_int_equal(table->size, sizeof *table);
             assert_int_equal(table->precision, p);
