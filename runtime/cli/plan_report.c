@@ -128,6 +128,8 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     printf("), ");
     print_sizes(program);
     print_degradations(sluice_pipeline_degradations(problem->pipeline));
+    for (size_t k = 0; k < json_array_size(problem->notes); k++)
+        printf("note      %s\n", json_string_value(json_array_get(problem->notes, k)));
     putchar('\n');
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');

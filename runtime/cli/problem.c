@@ -85,15 +85,30 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
     settings.outstanding             = (int)options->costs.outstanding;
-    settings.memory_limit            = options->explain_memory ? 0 : options->memory_limit;
+    settings.memory_limit            = options->memory_limit;
     return settings;
 }
 
-int train_make_plan(train_problem *problem, const train_options *options) {
+static int plan_within(sluice_plan **out, const train_problem *problem,
+                       const train_options *options, size_t limit) {
     sluice_pipeline_options settings = settings_of(problem, options);
+    settings.memory_limit            = limit;
     if (problem->planned.given) settings.costs = &problem->planned.costs;
-    return cli_report(sluice_pipeline_plan(&problem->plan, problem->model, problem->schedule,
-                                           problem->split, &settings));
+    return cli_report(
+        sluice_pipeline_plan(out, problem->model, problem->schedule, problem->split, &settings));
+}
+
+/* A plan that is only explained may be too large. */
+int train_make_plan(train_problem *problem, const train_options *options) {
+    return plan_within(&problem->plan, problem, options,
+                       options->explain_memory ? 0 : options->memory_limit);
+}
+
+int train_check_limit(const train_problem *problem, const train_options *options) {
+    sluice_plan *plan = NULL;
+    const int refused = plan_within(&plan, problem, options, options->memory_limit);
+    sluice_plan_free(plan);
+    return refused;
 }
 
 static int make_pipeline(train_problem *problem, const train_options *options) {
@@ -112,11 +127,13 @@ int train_make_run(train_problem *problem, const train_options *options) {
     settings.skip_nonfinite = options->skip_nonfinite;
     settings.evaluate_every = options->eval_every;
     CLI_TRY(make_pipeline(problem, options));
-    return cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
-                                      problem->corpus, &settings));
+    CLI_TRY(cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
+                                       problem->corpus, &settings)));
+    return train_find_notes(problem, options);
 }
 
 void train_free_problem(train_problem *problem) {
+    json_decref(problem->notes);
     sluice_run_close(problem->run);
     sluice_pipeline_close(problem->pipeline);
     sluice_plan_free(problem->plan);

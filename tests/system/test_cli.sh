@@ -169,7 +169,7 @@ has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
 digest=$(digest_of one.txt)
 [ -n "$digest" ] || complain "the last line of a run is '$(tail -1 one.txt)'"
 [ "$(wc -l <one/log.jsonl)" -eq 4 ] || complain "four steps are logged in $(wc -l <one/log.jsonl) lines"
-pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"wait-send":0.0,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
+pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"epoch":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"wait-send":0.0,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
 sed -n 2p one/log.jsonl | grep -q "$pattern" || complain "logged: $(sed -n 2p one/log.jsonl)"
 head -1 one/log.jsonl | grep -q '"held_out_loss_before":5\.' || complain "logged: $(head -1 one/log.jsonl)"
 tail -1 one/log.jsonl | grep -q "\"weights\":\"$digest\"}\$" || complain "logged: $(tail -1 one/log.jsonl)"
