@@ -93,8 +93,8 @@ static sluice_status read_open_file(const sluice_corpus *corpus, const sluice__p
     const int64_t size   = is_tokens ? SLUICE__TOKEN_BYTES : 1;
     unsigned char bytes[SLUICE__CHUNK];
     while (begin < end) {
-        const int64_t most  = SLUICE__CHUNK / size;
-        const int64_t count = end - begin < most ? end - begin : most;
+        const int64_t max   = SLUICE__CHUNK / size;
+        const int64_t count = end - begin < max ? end - begin : max;
         const int64_t at = (is_tokens ? SLUICE__TOKEN_HEADER : 0) + (begin - piece->first) * size;
         SLUICE__TRY(read_bytes(bytes, (size_t)(count * size), file, piece, at));
         SLUICE__TRY(check_content(corpus, piece, bytes, count, at));

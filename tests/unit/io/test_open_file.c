@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_open_file.c -- whatever reads a file refuses what is none at once. */
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -74,6 +75,14 @@ static void make_link_to_device(const char *path) {
     assert_int_equal(symlink("/dev/zero", path), 0);
 }
 
+static char waits[160]; /* what is said of a reader that does */
+
+static void say_that_it_waits(int signal_number) {
+    (void)signal_number;
+    (void)!write(STDERR_FILENO, waits, strlen(waits));
+    _exit(1);
+}
+
 static void what_is_not_a_file_is_refused_at_once(void **state) {
     (void)state;
     static const struct {
@@ -81,6 +90,7 @@ static void what_is_not_a_file_is_refused_at_once(void **state) {
         void (*make)(const char *path);
     } kinds[] = {
         {"a FIFO", make_fifo}, {"a socket", make_socket}, {"a device", make_link_to_device}};
+    assert_true(signal(SIGALRM, say_that_it_waits) != SIG_ERR);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         const folder in        = folder_make();
         const char *const path = folder_path(&in, "it");
@@ -88,7 +98,9 @@ static void what_is_not_a_file_is_refused_at_once(void **state) {
         kinds[k].make(path);
         snprintf(says, sizeof says, "'%s' is %s, not a file", path, kinds[k].is);
         for (int r = 0; r < READERS; r++) {
-            alarm(10); /* a reader that waits ends the test */
+            snprintf(waits, sizeof waits, "the reader of a %s waits for %s\n", readers[r].name,
+                     kinds[k].is);
+            alarm(10);
             const sluice_status status = readers[r].read(path);
             alarm(0);
             if (status != SLUICE_E_IO || strcmp(sluice_last_error()->what, says) != 0)
