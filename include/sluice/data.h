@@ -13,31 +13,47 @@
 
 #include "sluice/status.h"
 
-typedef struct sluice_corpus sluice_corpus; /* files are mapped, not read */
+typedef struct sluice_corpus sluice_corpus; /* files are read window by window */
 
 /*
  * `paths` are either text files and folders, or token files.
- * Text: tokens are bytes, files are joined by one newline. A folder stands for all files in it,
- * recursively, in the order of their names, except hidden files, empty files, files with a NUL byte
- * in their first 8 KiB, links, and folders that are a build (CMakeCache.txt) or hold trained
- * weights (model.safetensors).
- * Token files all end in ".bin" and have llm.c's format: 256 little-endian int32 of header (magic
- * 20240520, version 1, token count), then uint16 tokens.
+ * Text: tokens are bytes, files are joined by one newline. Token files all end in ".bin" and have
+ * llm.c's format: 256 little-endian int32 of header (magic 20240520, version 1, token count), then
+ * uint16 tokens.
+ * A folder stands for all files of either kind in it, recursively, in the order of their names;
+ * links to files are those files. Hidden files are no data, nor is what sluice_corpus_left_out()
+ * says: files that cannot be read, are empty, have a NUL byte in their first 8 KiB or zeros at
+ * their end; FIFOs, sockets, devices and other links; folders that are a build (CMakeCache.txt) or
+ * hold trained weights (model.safetensors).
  *
  * `length` is T >= 1. Release with sluice_corpus_close().
+ *
+ * A file must stay as it is until the corpus is closed: reading checks that.
  *
  * E_ARGUMENT (no tokens, too few for a training and a held-out window, text and token files
  * mixed), E_IO, E_PARSE, E_HOST_MEMORY.
  */
 SLUICE_API sluice_status sluice_corpus_open(sluice_corpus **out, const char *const *paths,
                                             int count, int64_t length);
+/* The same without the files and folders that the caller writes to: a folder's are left out, a path
+ * that is one is refused (E_ARGUMENT). NULL, and what does not exist, is passed over. */
+SLUICE_API sluice_status sluice_corpus_open_except(sluice_corpus **out, const char *const *paths,
+                                                   int count, int64_t length,
+                                                   const char *const *written, int written_count);
 SLUICE_API void sluice_corpus_close(sluice_corpus *corpus); /* NULL is fine */
 
 SLUICE_API int64_t sluice_corpus_length(const sluice_corpus *corpus); /* T */
 SLUICE_API int64_t sluice_corpus_tokens(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_files(const sluice_corpus *corpus);
-/* 256 for text; for token files 50257, or more if a larger token occurs. */
+/* What folders have and the corpus does not: "3 files (1 unreadable, 1 not text, 1 link)"; "" for
+ * nothing. Borrowed. */
+SLUICE_API const char *sluice_corpus_left_out(const sluice_corpus *corpus);
+/* 256 for text; for token files 50257, or more if a larger token occurs in the first 256 MiB. */
 SLUICE_API int64_t sluice_corpus_vocabulary(const sluice_corpus *corpus);
+/* Refuse tokens that are not below the vocabulary of a model, rather than of the corpus: in the
+ * first 256 MiB now, later whenever a window has one. E_ARGUMENT with the file and the byte, E_IO.
+ */
+SLUICE_API sluice_status sluice_corpus_set_vocabulary(sluice_corpus *corpus, int64_t vocabulary);
 SLUICE_API int64_t sluice_corpus_training_windows(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_held_out_windows(const sluice_corpus *corpus);
 
@@ -46,8 +62,11 @@ SLUICE_API int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t se
                                         int64_t batch, int64_t sample);
 /* The k-th held-out window. */
 SLUICE_API int64_t sluice_corpus_held_out(const sluice_corpus *corpus, int64_t k);
-/* T inputs, T targets (the inputs' next tokens) of `window`; either may be NULL. Any thread. */
-SLUICE_API void sluice_corpus_window(int32_t *inputs, int32_t *targets, const sluice_corpus *corpus,
-                                     int64_t window);
+/* T inputs, T targets (the inputs' next tokens) of `window`; either may be NULL. Any thread. On
+ * failure what they hold means nothing. E_IO (a file cannot be read, is not as it was when the
+ * corpus was opened, or is zeros instead of text), E_ARGUMENT (a token that is not below the
+ * vocabulary), with the file and the byte. */
+SLUICE_API sluice_status sluice_corpus_window(int32_t *inputs, int32_t *targets,
+                                              const sluice_corpus *corpus, int64_t window);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file.h -- weights as safetensors. */
+/* file.h -- files: small ones whole, weights as safetensors. */
 #ifndef SLUICE_FILE_H
 #define SLUICE_FILE_H
 
@@ -8,6 +8,11 @@
 
 #include "sluice/status.h"
 #include "sluice/tensor.h"
+
+/* All bytes of a file of at most 1 GiB, followed by a zero. Free the text with sluice_text_free().
+ * What is not a regular file (a FIFO, a device) is refused at once. E_IO with the path and the
+ * reason, E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_file_read(char **out, size_t *bytes, const char *path);
 
 /* ---- safetensors: 8 bytes of header length, a JSON header, the data ---- */
 

@@ -60,8 +60,6 @@ int cli_read_number(double *out, const char *option, const char *text, double mi
 bool cli_ends_in(const char *name, const char *ending);
 /* What follows the last '/' of a path. */
 const char *cli_last_of(const char *path);
-/* The contents of a file, followed by a zero; free it. False: errno says why. */
-bool cli_read_file(char **out, size_t *bytes, const char *path);
 /* Refuse a file that cannot be written, before the work is done; the file stays as before. */
 int cli_check_writable(const char *path);
 /* Give the text of `what` to `take`, piece by piece. */

@@ -89,7 +89,7 @@ static void print_reason(const tool_choice *choice) {
  * not be read or parsed, 1 if it says something wrong. */
 static int refuse_file(const tool_choice *choice) {
     const sluice_status status = sluice_last_error()->status;
-    if (status == SLUICE_OK) return CLI_USAGE; /* it could not be opened */
+    if (status == SLUICE_E_IO) return CLI_USAGE; /* it could not be read */
     if (status != SLUICE_E_PARSE && status != SLUICE_E_SCHEDULE) return CLI_FAILED;
     print_reason(choice);
     return status == SLUICE_E_PARSE ? CLI_USAGE : CLI_FAILED;

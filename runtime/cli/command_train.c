@@ -84,6 +84,8 @@ static void show_step(train_run *run) {
 static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
     run->interrupted = interrupt_seen != 0;
+    step->epoch      = train_epoch(&run->problem, run->options);
+    step->warnings   = step->run.step == 1 ? run->problem.notes : NULL;
     show_step(run);
     step->held_out = NAN;
     if (step->run.step > 1) step->held_out_before = NAN;
@@ -154,7 +156,7 @@ static int train(train_run *run) {
 static int explain_memory(train_problem *problem, const train_options *options) {
     CLI_TRY(train_make_plan(problem, options));
     train_print_own_plan(problem, NULL);
-    return train_explain_memory(problem);
+    return train_explain_memory(problem, options);
 }
 
 int command_train(const cli_command *command, int argc, char **argv) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* costs.c -- costs of stages and links, from the command line or a profile. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,10 +110,10 @@ static int read_costs(given_costs *out, const char *text, int stages) {
     char *contents = NULL;
     size_t bytes   = 0;
     if (text[0] != '@') return read_entries(&list, text);
-    if (!cli_read_file(&contents, &bytes, text + 1))
-        return cli_fail(CLI_FAILED, "costs '%s' cannot be read: %s", text + 1, strerror(errno));
+    CLI_TRY(cli_report_or(sluice_file_read(&contents, &bytes, text + 1),
+                          "--costs @FILE takes a readable file"));
     const int failed = read_entries(&list, contents);
-    free(contents);
+    sluice_text_free(contents);
     return failed;
 }
 

@@ -60,13 +60,20 @@ static bool add_text(json_t *object, const char *key, const char *text) {
     return !text || json_object_set_new(object, key, json_string(text)) == 0;
 }
 
+static bool add_warnings(json_t *object, const train_step *step) {
+    return !step->warnings || json_object_set(object, "warnings", step->warnings) == 0;
+}
+
 /* A skipped minibatch has a reason instead of numbers. */
 static bool add_result(json_t *object, const train_step *step) {
+    if (!add_warnings(object, step)) return false;
     if (step->run.reason)
         return add_number(object, "lr", step->run.learning_rate) &&
+               add_number(object, "epoch", step->epoch) &&
                add_text(object, "reason", step->run.reason);
     return add_number(object, "loss", step->run.result.loss) &&
            add_number(object, "lr", step->run.learning_rate) &&
+           add_number(object, "epoch", step->epoch) &&
            add_number(object, "norm", step->run.result.norm) &&
            add_number(object, "tokens_per_s", step->run.tokens_per_s) &&
            add_number(object, "step_s", step->run.result.seconds) &&
@@ -76,7 +83,7 @@ static bool add_result(json_t *object, const train_step *step) {
 
 /* Nothing is computed: times are all there is. */
 static bool add_virtual_result(json_t *object, const train_step *step) {
-    if (step->warnings && json_object_set(object, "warnings", step->warnings) != 0) return false;
+    if (!add_warnings(object, step)) return false;
     return add_number(object, "step_s", step->run.result.seconds) &&
            add_number(object, "simulated_s", step->simulated) &&
            (step->planned == 0 || add_number(object, "planned_s", step->planned)) &&

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c -- memory in `sluice train`: the limit, and the plan that --explain-memory prints. */
+#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "training.h"
 
+/* What a unit stands for, in upper or lower case; 0: it is none. As GNU's tools have it, K, M, G
+ * and T are powers of 1024, and with a B powers of 1000. */
+static double unit_of(const char *name) {
+    static const char letters[] = "kmgt";
+    if (name[0] == '\0' || strcasecmp(name, "b") == 0) return 1;
+    const char *const letter = strchr(letters, tolower((unsigned char)name[0]));
+    if (!letter) return 0;
+    const int power = (int)(letter - letters) + 1;
+    if (strcasecmp(name + 1, "b") == 0) return pow(1000, power);
+    return name[1] == '\0' || strcasecmp(name + 1, "ib") == 0 ? pow(1024, power) : 0;
+}
+
 int train_take_bytes(void *field, const cli_option *option, const char *name, const char *text) {
     (void)option;
-    static const struct {
-        const char *name;
-        double factor;
-    } units[]          = {{"", 1},     {"B", 1},    {"KiB", 1024.0},       {"MiB", 1048576.0},
-                          {"kB", 1e3}, {"MB", 1e6}, {"GiB", 1073741824.0}, {"GB", 1e9}};
     char *end          = NULL;
     const double value = strtod(text, &end);
-    for (size_t k = 0; end != text && value > 0 && k < sizeof units / sizeof *units; k++) {
-        if (strcmp(end, units[k].name) != 0 || value * units[k].factor > 1e18) continue;
-        *(size_t *)field = (size_t)(value * units[k].factor);
+    const double bytes = end == text ? 0 : value * unit_of(end);
+    if (bytes >= 1 && bytes <= 1e18) {
+        *(size_t *)field = (size_t)bytes;
         return CLI_OK;
     }
     return cli_fail(CLI_USAGE, "%s is '%s'; give bytes, as in 2GiB, 500MiB or 1000000", name, text);
@@ -55,7 +65,7 @@ static void print_peak(const sluice_program_bytes *bytes, const sluice_program *
 
 /* The arena is that of the program that needs most: all share parameters and state, and activations
  * use the same bytes. */
-static void print_rank(const sluice_plan *plan, int r) {
+static void print_rank(const sluice_plan *plan, int r, size_t limit) {
     const sluice_program *const step = sluice_plan_program(plan, SLUICE_PLAN_STEP);
     const sluice_program_bytes bytes = sluice_program_memory(step, r);
     const size_t arena               = sluice_plan_arena(plan, r);
@@ -78,14 +88,19 @@ static void print_rank(const sluice_plan *plan, int r) {
     }
     print_sends(step, r);
     print_peak(&bytes, step, r);
+    if (limit > 0)
+        printf("  %s %s the limit of %s\n",
+               cli_bytes(arena > limit ? arena - limit : limit - arena).text,
+               arena > limit ? "more than" : "less than", cli_bytes(limit).text);
     printf("\n");
 }
 
-int train_explain_memory(const train_problem *problem) {
+int train_explain_memory(const train_problem *problem, const train_options *options) {
     const sluice_program *const step = sluice_plan_program(problem->plan, SLUICE_PLAN_STEP);
     printf("%s, %s, %d micro-batches of %lld samples; bytes of each rank, planned\n\n",
            problem->name, sluice_schedule_name(problem->schedule),
            sluice_program_microbatches(step), (long long)sluice_program_samples(step, 0));
-    for (int r = 0; r < sluice_program_ranks(step); r++) print_rank(problem->plan, r);
-    return CLI_OK;
+    for (int r = 0; r < sluice_program_ranks(step); r++)
+        print_rank(problem->plan, r, options->memory_limit);
+    return train_check_limit(problem, options);
 }

@@ -97,6 +97,8 @@ static void print_heading(const train_problem *problem, const train_options *opt
            (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,
            (long long)sluice_corpus_training_windows(corpus),
            (long long)sluice_corpus_held_out_windows(corpus));
+    if (sluice_corpus_left_out(corpus)[0])
+        printf("          left out: %s\n", sluice_corpus_left_out(corpus));
     printf("training  %lld steps of %lld samples (%lld tokens)%s%s", (long long)options->steps,
            (long long)options->batch, (long long)options->batch * problem->seq,
            options->init ? ", from " : "", options->init ? options->init : "");
@@ -126,6 +128,8 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     printf("), ");
     print_sizes(program);
     print_degradations(sluice_pipeline_degradations(problem->pipeline));
+    for (size_t k = 0; k < json_array_size(problem->notes); k++)
+        printf("note      %s\n", json_string_value(json_array_get(problem->notes, k)));
     putchar('\n');
     CLI_TRY(print_stages(problem, options->batch));
     putchar('\n');

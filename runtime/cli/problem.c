@@ -9,47 +9,24 @@
 
 /* ---- model and data ---- */
 
-static bool find_large_token(int64_t *found, const train_problem *problem, int64_t window,
-                             int32_t *tokens) {
-    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
-    sluice_corpus_window(tokens, tokens + problem->seq, problem->corpus, window);
-    for (int64_t t = 0; t < 2 * problem->seq; t++) {
-        if (tokens[t] < vocabulary) continue;
-        *found = tokens[t];
-        return true;
-    }
-    return false;
-}
-
-/* A model with a smaller vocabulary than the corpus's is fine if the text has no token beyond it.
- */
-static int check_tokens(const train_problem *problem) {
-    const int64_t vocabulary = sluice_model_config_numbers(&problem->config).vocabulary;
-    if (sluice_corpus_vocabulary(problem->corpus) <= vocabulary) return CLI_OK;
-    const int64_t windows = sluice_corpus_training_windows(problem->corpus) +
-                            sluice_corpus_held_out_windows(problem->corpus);
-    int32_t *const tokens = malloc(2 * (size_t)problem->seq * sizeof *tokens);
-    if (!tokens) return cli_fail(CLI_FAILED, "host memory exhausted");
-    int64_t token = -1, window = 0;
-    while (window < windows && !find_large_token(&token, problem, window, tokens)) window++;
-    free(tokens);
-    if (token < 0) return CLI_OK;
-    return cli_fail(CLI_USAGE,
-                    "the data has token %lld and %s knows 0 to %lld; use a model with a "
-                    "larger vocabulary",
-                    (long long)token, problem->name, (long long)vocabulary - 1);
+/* Without what this command writes itself: results, logs, and what it prints. */
+static sluice_status open_corpus(train_problem *problem, const train_options *options) {
+    const char *const written[] = {options->out, options->log, options->trace, "/dev/stdout",
+                                   "/dev/stderr"};
+    return sluice_corpus_open_except(&problem->corpus, options->data.text, options->data.count,
+                                     problem->seq, written, sizeof written / sizeof *written);
 }
 
 static int make_model(train_problem *problem, const train_options *options) {
     /* First for its positions: the vocabulary is the corpus's, which is read by their number. */
     CLI_TRY(cli_read_model(&problem->config, problem->name, 0));
     CLI_TRY(cli_choose_length(&problem->seq, options->seq, &problem->config, problem->name));
-    CLI_TRY(cli_report_or(
-        sluice_corpus_open(&problem->corpus, options->data.text, options->data.count, problem->seq),
-        "--data takes readable text files, folders or .bin files"));
+    CLI_TRY(cli_report_or(open_corpus(problem, options),
+                          "--data takes readable text files, folders or .bin files"));
     CLI_TRY(
         cli_read_model(&problem->config, problem->name, sluice_corpus_vocabulary(problem->corpus)));
-    CLI_TRY(check_tokens(problem));
+    CLI_TRY(cli_report(sluice_corpus_set_vocabulary(
+        problem->corpus, sluice_model_config_numbers(&problem->config).vocabulary)));
     problem->config.dropout = options->dropout;
     return cli_report(sluice_model_from_config(&problem->model, &problem->config, problem->seq));
 }
@@ -108,15 +85,30 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.deadline_s              = options->timeout;
     settings.recompute               = problem->recompute;
     settings.outstanding             = (int)options->costs.outstanding;
-    settings.memory_limit            = options->explain_memory ? 0 : options->memory_limit;
+    settings.memory_limit            = options->memory_limit;
     return settings;
 }
 
-int train_make_plan(train_problem *problem, const train_options *options) {
+static int plan_within(sluice_plan **out, const train_problem *problem,
+                       const train_options *options, size_t limit) {
     sluice_pipeline_options settings = settings_of(problem, options);
+    settings.memory_limit            = limit;
     if (problem->planned.given) settings.costs = &problem->planned.costs;
-    return cli_report(sluice_pipeline_plan(&problem->plan, problem->model, problem->schedule,
-                                           problem->split, &settings));
+    return cli_report(
+        sluice_pipeline_plan(out, problem->model, problem->schedule, problem->split, &settings));
+}
+
+/* A plan that is only explained may be too large. */
+int train_make_plan(train_problem *problem, const train_options *options) {
+    return plan_within(&problem->plan, problem, options,
+                       options->explain_memory ? 0 : options->memory_limit);
+}
+
+int train_check_limit(const train_problem *problem, const train_options *options) {
+    sluice_plan *plan = NULL;
+    const int refused = plan_within(&plan, problem, options, options->memory_limit);
+    sluice_plan_free(plan);
+    return refused;
 }
 
 static int make_pipeline(train_problem *problem, const train_options *options) {
@@ -135,11 +127,13 @@ int train_make_run(train_problem *problem, const train_options *options) {
     settings.skip_nonfinite = options->skip_nonfinite;
     settings.evaluate_every = options->eval_every;
     CLI_TRY(make_pipeline(problem, options));
-    return cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
-                                      problem->corpus, &settings));
+    CLI_TRY(cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
+                                       problem->corpus, &settings)));
+    return train_find_notes(problem, options);
 }
 
 void train_free_problem(train_problem *problem) {
+    json_decref(problem->notes);
     sluice_run_close(problem->run);
     sluice_pipeline_close(problem->pipeline);
     sluice_plan_free(problem->plan);

@@ -8,7 +8,7 @@
 
 #include "training.h"
 
-enum { PART_BYTES = 64, LINE_BYTES = 512, PARTS = 6, LINES = 20 };
+enum { PART_BYTES = 64, LINE_BYTES = 512, PARTS = 7, LINES = 20 };
 
 double train_clock(void) {
     struct timespec now;
@@ -45,6 +45,7 @@ static void print_parts(char parts[PARTS][PART_BYTES], const train_progress *pro
     snprintf(parts[3], PART_BYTES, "%s tok/s", cli_quantity(step->run.tokens_per_s).text);
     snprintf(parts[4], PART_BYTES, "bubble %.1f %%", 100 * step->run.result.makespan_idle);
     snprintf(parts[5], PART_BYTES, "lr %.1e", step->run.learning_rate);
+    snprintf(parts[6], PART_BYTES, "epoch %.2f", step->epoch);
 }
 
 static void print_line(char line[LINE_BYTES], char parts[PARTS][PART_BYTES], int columns) {

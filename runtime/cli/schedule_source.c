@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* schedule_source.c -- loading the schedule of the command line: a generator, or lists as CSV. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +21,10 @@ static int parse_text(sluice_schedule **out, const char *text, size_t bytes, con
 static int parse_file(sluice_schedule **out, const char *path) {
     char *text   = NULL;
     size_t bytes = 0;
-    if (!cli_read_file(&text, &bytes, path))
-        return cli_fail(CLI_FAILED,
-                        "schedule '%s' cannot be opened: %s; give a readable file, or a "
-                        "name without '/'",
-                        path, strerror(errno));
+    CLI_TRY(cli_report_or(sluice_file_read(&text, &bytes, path),
+                          "a schedule is a readable file, or a name without '/'"));
     const int failed = parse_text(out, text, bytes, path);
-    free(text);
+    sluice_text_free(text);
     return failed;
 }
 

@@ -2,8 +2,6 @@
 /* subject.c -- MODEL or PROFILE on the command line: which of them a name is. */
 #include "subject.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "model_options.h"
@@ -20,16 +18,16 @@ static bool is_profile(const char *text) {
            strstr(text, "\"sluice_profile\"");
 }
 
-/* What is no profile must be a model: a preset's name, or a config.json. */
-static int check_model_name(const char *name, bool is_file, int reason) {
+/* What is no profile must be a model: a preset's name, or a config.json. `read`: what came of
+ * reading it as a file. */
+static int check_model_name(const char *name, sluice_status read) {
+    const bool is_file = read == SLUICE_OK;
     if (is_file && !cli_ends_in(name, ".json"))
         return cli_fail(
             CLI_USAGE, "'%s' is no profile, and a model is a preset's name or a config.json", name);
     if (is_file || !(strchr(name, '/') || cli_ends_in(name, ".json") || cli_ends_in(name, ".txt")))
         return CLI_OK;
-    return cli_fail(CLI_FAILED,
-                    "cannot read '%s': %s; give a preset's name, a config.json or a profile", name,
-                    strerror(reason));
+    return cli_report_or(read, "give a preset's name, a config.json or a profile");
 }
 
 int cli_find_subject(bool *is_a_profile, const char *name, const char *example) {
@@ -37,11 +35,10 @@ int cli_find_subject(bool *is_a_profile, const char *name, const char *example) 
     size_t bytes = 0;
     if (!name)
         return cli_fail(CLI_USAGE, "no model or profile is named; for example: sluice %s", example);
-    const bool is_file = cli_read_file(&text, &bytes, name);
-    const int reason   = errno;
-    *is_a_profile      = is_file && is_profile(text);
-    free(text);
-    return *is_a_profile ? CLI_OK : check_model_name(name, is_file, reason);
+    const sluice_status read = sluice_file_read(&text, &bytes, name);
+    *is_a_profile            = read == SLUICE_OK && is_profile(text);
+    sluice_text_free(text);
+    return *is_a_profile ? CLI_OK : check_model_name(name, read);
 }
 
 size_t (*cli_working_bytes(const char *device, sluice_precision precision))(const sluice_shape *) {

@@ -87,12 +87,15 @@ typedef struct train_problem {
     sluice_plan *plan;
     sluice_pipeline *pipeline;
     sluice_run *run;
+    json_t *notes; /* sentences about options that do nothing sensible; NULL: there are none */
 } train_problem;
 
 /* Everything up to the first step; cheap checks come first. On failure free what was made. */
 int train_prepare(train_problem *problem, const train_options *options);
 /* Make the plan alone; and open what runs it, pipeline and run. */
 int train_make_plan(train_problem *problem, const train_options *options);
+/* Refuse a run that --memory-limit does not allow, without keeping its plan. */
+int train_check_limit(const train_problem *problem, const train_options *options);
 /* Schedule, split, recomputation and costs of a plan, which errors call `plan`
  * (train_planned.c). */
 int train_make_planned(train_problem *problem, const sluice_plan_file *file, const char *plan);
@@ -107,15 +110,21 @@ void train_free_problem(train_problem *problem);
 
 /* ---- memory (memory.c) ---- */
 
-/* A size_t: "2GiB", "500 MiB" without the space, "1000000". */
+/* A size_t: "2GiB", "2G" (the same), "500mb", "1000000". */
 cli_reader train_take_bytes;
 int train_choose_recompute(train_problem *problem, const train_options *options);
-/* Print each rank's plan, kind by kind; the plan's memory is not allocated. */
-int train_explain_memory(const train_problem *problem);
+/* Print each rank's plan, kind by kind; the plan's memory is not allocated. A plan that needs more
+ * than the limit is refused after that. */
+int train_explain_memory(const train_problem *problem, const train_options *options);
 
 /* ---- what is shown (plan_report.c, progress.c) ---- */
 
 int train_print_plan(const train_problem *problem, const train_options *options);
+/* Find what the options say and the run will not do: sentences for people and for the log
+ * (train_notes.c). */
+int train_find_notes(train_problem *problem, const train_options *options);
+/* How often all training windows were drawn so far. */
+double train_epoch(const train_problem *problem, const train_options *options);
 
 typedef struct train_progress {
     bool live;  /* one line, rewritten */
@@ -131,6 +140,7 @@ void train_progress_start(train_progress *progress, const train_options *options
 typedef struct train_step {
     sluice_run_result run;
     int ranks;
+    double epoch;                     /* how often all training windows were drawn, up to here */
     double held_out_before, held_out; /* NaN: not evaluated */
     const char *weights;              /* of the last step: 16 hex digits; NULL */
     /* of virtual devices, whose losses and norms mean nothing */

@@ -5,23 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/json.h"
-#include "runtime/io/mapped.h"
 #include "runtime/io/write.h"
+#include "sluice/file.h"
 
 enum { MAX_COUNT = 1 << 30 };
 
 /* ---- reading ---- */
 
 sluice_status sluice__config_open(sluice__config_file *out, const char *path) {
-    sluice__mapped file;
+    char *text;
+    size_t bytes;
     json_t *object = NULL;
     char what[512];
-    SLUICE__TRY(sluice__map(&file, path));
+    SLUICE__TRY(sluice_file_read(&text, &bytes, path));
     (void)snprintf(what, sizeof what, "'%s'", path);
-    const sluice_status status = sluice__json_object(&object, file.bytes, file.size, what);
-    sluice__unmap(&file);
+    const sluice_status status = sluice__json_object(&object, text, bytes, what);
+    sluice__free(text);
     SLUICE__TRY(status);
     *out = (sluice__config_file){.object = object, .path = path};
     return SLUICE_OK;

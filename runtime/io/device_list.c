@@ -10,7 +10,7 @@
 #include "runtime/io/fields.h"
 #include "runtime/io/json.h"
 #include "runtime/io/link_costs.h"
-#include "runtime/io/mapped.h"
+#include "sluice/file.h"
 
 enum { VERSION = 1, WHERE = SLUICE__LINK_COSTS_WHERE, MAX_RANKS = SLUICE_MAX_STAGES };
 static const int64_t max_memory = (int64_t)1 << 50;
@@ -130,11 +130,11 @@ out:
 }
 
 sluice_status sluice_device_list_read(sluice_device_list **out, const char *path) {
-    sluice__mapped file;
-    SLUICE__TRY(sluice__map(&file, path));
-    const sluice_status status =
-        sluice_device_list_parse(out, (const char *)file.bytes, file.size, path);
-    sluice__unmap(&file);
+    char *text;
+    size_t bytes;
+    SLUICE__TRY(sluice_file_read(&text, &bytes, path));
+    const sluice_status status = sluice_device_list_parse(out, text, bytes, path);
+    sluice__free(text);
     return status;
 }
 

@@ -10,7 +10,7 @@
 #include "runtime/io/fields.h"
 #include "runtime/io/json.h"
 #include "runtime/io/link_costs.h"
-#include "runtime/io/mapped.h"
+#include "sluice/file.h"
 
 enum { WHERE = SLUICE__LINK_COSTS_WHERE, MAX_RANKS = SLUICE_MAX_STAGES, MAX_NUMBER = 1 << 30 };
 
@@ -305,11 +305,11 @@ out:
 }
 
 sluice_status sluice_plan_file_read(sluice_plan_file **out, const char *path) {
-    sluice__mapped mapped;
-    SLUICE__TRY(sluice__map(&mapped, path));
-    const sluice_status status =
-        sluice_plan_file_parse(out, (const char *)mapped.bytes, mapped.size, path);
-    sluice__unmap(&mapped);
+    char *text;
+    size_t bytes;
+    SLUICE__TRY(sluice_file_read(&text, &bytes, path));
+    const sluice_status status = sluice_plan_file_parse(out, text, bytes, path);
+    sluice__free(text);
     return status;
 }
 

@@ -11,9 +11,9 @@
 #include "runtime/io/fields.h"
 #include "runtime/io/json.h"
 #include "runtime/io/link_costs.h"
-#include "runtime/io/mapped.h"
 #include "runtime/io/pipedream.h"
 #include "runtime/io/profile_check.h"
+#include "sluice/file.h"
 #include "sluice/profile.h"
 
 enum { VERSION = 1, WHERE = SLUICE__LINK_COSTS_WHERE, MAX_LAYERS = 1 << 20 };
@@ -298,11 +298,11 @@ out:
 }
 
 sluice_status sluice_profile_read(sluice_profile **out, const char *path) {
-    sluice__mapped file;
-    SLUICE__TRY(sluice__map(&file, path));
-    const sluice_status status =
-        sluice_profile_parse(out, (const char *)file.bytes, file.size, path);
-    sluice__unmap(&file);
+    char *text;
+    size_t bytes;
+    SLUICE__TRY(sluice_file_read(&text, &bytes, path));
+    const sluice_status status = sluice_profile_parse(out, text, bytes, path);
+    sluice__free(text);
     return status;
 }
 

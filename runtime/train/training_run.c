@@ -46,16 +46,16 @@ static int64_t window_of(const loader *from, int64_t sample) {
 static sluice_status load_inputs(void *context, void *to, int64_t first, int64_t samples) {
     const loader *from = context;
     for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window((int32_t *)to + k * from->length, NULL, from->corpus,
-                             window_of(from, first + k));
+        SLUICE__TRY(sluice_corpus_window((int32_t *)to + k * from->length, NULL, from->corpus,
+                                         window_of(from, first + k)));
     return SLUICE_OK;
 }
 
 static sluice_status load_targets(void *context, void *to, int64_t first, int64_t samples) {
     const loader *from = context;
     for (int64_t k = 0; k < samples; k++)
-        sluice_corpus_window(NULL, (int32_t *)to + k * from->length, from->corpus,
-                             window_of(from, first + k));
+        SLUICE__TRY(sluice_corpus_window(NULL, (int32_t *)to + k * from->length, from->corpus,
+                                         window_of(from, first + k)));
     return SLUICE_OK;
 }
 

@@ -189,9 +189,10 @@ static sluice_status corpora(void) {
     const char *const paths[] = {folder_path(&files, "texts")};
     SLUICE__TRY(sluice_corpus_open(&corpus, paths, 1, LENGTH));
     int32_t inputs[LENGTH], targets[LENGTH];
-    sluice_corpus_window(inputs, targets, corpus, sluice_corpus_sample(corpus, 1, 0, 2, 1));
+    const sluice_status status =
+        sluice_corpus_window(inputs, targets, corpus, sluice_corpus_sample(corpus, 1, 0, 2, 1));
     sluice_corpus_close(corpus);
-    return SLUICE_OK;
+    return status;
 }
 
 static sluice_status weight_files(void) {

@@ -86,7 +86,7 @@ names=$("$command" schedule --list | sed 's/ .*//')
 [ "$(wc -w <<<"$names")" -ge 12 ] || complain "schedule --list prints: $names"
 refuse_train 2 "no schedule is called '2f2b'; choose one of: $(paste -sd, <<<"$names" | sed 's/,/, /g')" --schedule 2f2b
 refuse_train 2 "schedule 'forward-only' has no backward and trains nothing; choose another of those that \`sluice schedule --list\` prints" --schedule forward-only
-refuse_train 1 "schedule 'no.csv' cannot be opened: No such file or directory; give a readable file, or a name without '/'" --schedule no.csv
+refuse_train 1 "cannot read 'no.csv': No such file or directory; a schedule is a readable file, or a name without '/'" --schedule no.csv
 refuse_train 2 "--microbatches 17 of --batch 16 would leave some empty; at most 16 are possible" --microbatches 17
 refuse_train 2 "--stages 3 is not a multiple of --ranks 2, and every rank has the same number of stages; name one of them" --ranks 2 --stages 3
 refuse_train 2 "--ranks 2 x --chunks 2 are not --stages 6; name two of them" --ranks 2 --chunks 2 --stages 6
@@ -105,7 +105,8 @@ refuse_train 2 "split: 8 layers are listed, the model has 11; --split '3,5' $mus
 refuse_train 2 "split: expected a number from 1 to 11 at byte 2; --split '3,x' $must" --split 3,x
 refuse_train 2 "split: 2 stages are listed, 3 are wanted; --split '5,6' $must" --split 5,6 --ranks 3
 refuse_train 2 "--seq 129 is longer than the 128 positions of gpt-nano; give at most 128" --seq 129
-refuse_train 1 "--out 'text.txt' cannot be written to: Not a directory; name another folder" --out text.txt
+refuse_train 1 "--out 'tiny.json' cannot be written to: Not a directory; name another folder" --out tiny.json
+refuse_train 2 "'text.txt' is written to, and cannot be data at the same time; name other data, or another folder for results" --log text.txt
 refuse_train 1 "--out 'text.txt/x' cannot be created: Not a directory; name another folder" --out text.txt/x
 refuse_train 1 "--out 'no/x' cannot be created: No such file or directory; name another folder" --out no/x
 refuse_train 1 "log 'hollow' cannot be written: Is a directory; name another with --log" --log hollow
@@ -168,7 +169,7 @@ has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
 digest=$(digest_of one.txt)
 [ -n "$digest" ] || complain "the last line of a run is '$(tail -1 one.txt)'"
 [ "$(wc -l <one/log.jsonl)" -eq 4 ] || complain "four steps are logged in $(wc -l <one/log.jsonl) lines"
-pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"wait-send":0.0,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
+pattern='^{"step":2,"loss":[0-9.]*,"lr":[0-9.e-]*,"epoch":[0-9.e-]*,"norm":[0-9.]*,"tokens_per_s":[0-9.]*,"step_s":[0-9.e-]*,"makespan_idle":[0-9.e-]*,"inner_idle":\[[0-9.e-]*\],"ledger":\[{"F":[0-9.e-]*,"I":[0-9.e-]*,"W":[0-9.e-]*,"recompute":0.0,"wait-up":0.0,"wait-down":0.0,"transfer":0.0,"update":[0-9.e-]*,"idle":[0-9.e-]*,"wait-send":0.0,"unaccounted":[0-9.e-]*,"on_core":[0-9.e-]*}\],"held_out_loss":[0-9.]*}$'
 sed -n 2p one/log.jsonl | grep -q "$pattern" || complain "logged: $(sed -n 2p one/log.jsonl)"
 head -1 one/log.jsonl | grep -q '"held_out_loss_before":5\.' || complain "logged: $(head -1 one/log.jsonl)"
 tail -1 one/log.jsonl | grep -q "\"weights\":\"$digest\"}\$" || complain "logged: $(tail -1 one/log.jsonl)"
@@ -281,7 +282,7 @@ refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the 
 
 # Token files, and a model that knows fewer tokens than they may hold.
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero | tr '\0' '\1'; } >ones.bin
-refuse 2 "the data has token 257 and one/config.json knows 0 to 255; use a model with a larger vocabulary" \
+refuse 2 "'ones.bin' has token 257 at byte 1024, which is not below the vocabulary of 256; use a model with a larger vocabulary" \
     train --data ones.bin --model one/config.json --seq 32
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero; } >zeros.bin
 "$command" train --data zeros.bin --model one/config.json --seq 16 --batch 4 --steps 1 --out zeros --quiet >zeros.txt ||

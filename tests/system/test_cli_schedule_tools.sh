@@ -97,7 +97,7 @@ printf '0F0,0X0\n' >junk.csv
 [ $? -eq 2 ] || complain "a schedule that cannot be parsed does not exit with 2"
 grep -q "junk.csv: .*line 1, cell 2" stderr.txt || complain "no line and cell: $(cat stderr.txt)"
 
-refuse 2 "schedule './none.csv' cannot be opened: No such file or directory; give a readable file, or a name without '/'" check ./none.csv
+refuse 2 "cannot read './none.csv': No such file or directory; a schedule is a readable file, or a name without '/'" check ./none.csv
 printf '0F0,0B0,0W0\n' >older.csv
 refuse 2 "older.csv: schedule: 0W0 follows 0B0, a whole backward, at line 1, cell 3, byte 8; in the older dialect B is the input half of a backward: write I for every such B" check older.csv
 printf '0F0\n0B0\n' >placed.csv
@@ -292,7 +292,7 @@ refuse 2 "--costs is 'x'; give a finite number, at least 0" "${s[@]}" --costs 1,
 refuse 2 "--costs is '-1'; give a finite number, at least 0" "${s[@]}" --costs 1,-1,1
 refuse 2 "--costs is ';', which lists nothing; give F,I,W" "${s[@]}" --costs ';'
 refuse 2 "--costs lists 3 stages and the schedule has 2; list one for all, or each" "${s[@]}" --costs '1,1,1;1,1,1;1,1,1'
-refuse 1 "costs 'no.txt' cannot be read: No such file or directory" "${s[@]}" --costs @no.txt
+refuse 1 "cannot read 'no.txt': No such file or directory; --costs @FILE takes a readable file" "${s[@]}" --costs @no.txt
 refuse 2 "--costs and --profile both say what stages cost; name one of them" "${s[@]}" --costs 1,1,1 --profile "$profile"
 refuse 2 "--split divides a profile's layers; name one with --profile" "${s[@]}" --split 1,1
 refuse 2 "--microbatch-size chooses a table of a profile; name one with --profile" "${s[@]}" --microbatch-size 2

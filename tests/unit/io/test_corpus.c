@@ -41,7 +41,7 @@ static void files_are_joined_in_order_of_their_names(void **state) {
     static const char all[] = "az\nbcd\nefgh";
     for (int64_t w = 0; w < 5; w++) {
         int32_t inputs[2], targets[2];
-        sluice_corpus_window(inputs, targets, corpus, w);
+        assert_ok(sluice_corpus_window(inputs, targets, corpus, w));
         for (int t = 0; t < 2; t++)
             if (inputs[t] != all[2 * w + t] || targets[t] != all[2 * w + t + 1])
                 fail_msg("window %d: '%c' -> '%c', expected '%c' -> '%c'", (int)w, inputs[t],
@@ -75,7 +75,7 @@ static void token_files_are_read(void **state) {
     assert_int_equal(sluice_corpus_vocabulary(corpus), 60001);
     assert_int_equal(sluice_corpus_tokens(corpus), 8);
     int32_t inputs[3], targets[3];
-    sluice_corpus_window(inputs, targets, corpus, 1);
+    assert_ok(sluice_corpus_window(inputs, targets, corpus, 1));
     assert_memory_equal(inputs, ((int32_t[]){4, 5, 6}), sizeof inputs);
     assert_memory_equal(targets, ((int32_t[]){5, 6, 60000}), sizeof targets);
     sluice_corpus_close(corpus);

@@ -86,9 +86,11 @@ typedef struct hand {
 static sluice_status load_by_hand(void *context, void *to, int64_t first, int64_t samples) {
     const hand *by = context;
     for (int64_t k = first; k < first + samples; k++) {
-        int32_t *const values = (int32_t *)to + (k - first) * LENGTH;
-        sluice_corpus_window(by->targets ? NULL : values, by->targets ? values : NULL, by->corpus,
-                             sluice_corpus_sample(by->corpus, 7, by->minibatch, SAMPLES, k));
+        int32_t *const values      = (int32_t *)to + (k - first) * LENGTH;
+        const int64_t window       = sluice_corpus_sample(by->corpus, 7, by->minibatch, SAMPLES, k);
+        const sluice_status status = sluice_corpus_window(
+            by->targets ? NULL : values, by->targets ? values : NULL, by->corpus, window);
+        if (status != SLUICE_OK) return status;
     }
     return SLUICE_OK;
 }

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* corpus_add.c -- which files are text, which are tokens, and which are neither. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/io/corpus.h"
+
+enum {
+    TOKEN_MAGIC = 20240520,
+    LOOK        = SLUICE__CHUNK /* first bytes, in which a zero means: not text */
+};
+
+/* A file that is looked at: its first bytes. */
+typedef struct candidate {
+    const char *path;
+    int file;
+    sluice__file_stamp stamp;
+    unsigned char head[LOOK];
+    size_t head_bytes;
+} candidate;
+
+static sluice_status look(candidate *it, const char *path) {
+    it->path = path;
+    SLUICE__TRY(sluice__open_file(&it->file, &it->stamp, path));
+    const sluice_status status =
+        sluice__read_at(&it->head_bytes, it->head, LOOK, it->file, 0, path);
+    if (status != SLUICE_OK) close(it->file);
+    return status;
+}
+
+/* ---- pieces ---- */
+
+static sluice_status check_kind(sluice_corpus *corpus, sluice__corpus_kind kind, const char *path) {
+    if (corpus->kind == SLUICE__CORPUS_EMPTY) corpus->kind = kind;
+    if (corpus->kind == kind) return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT,
+                 "'%s' does not go with the paths before it: text and token files cannot be mixed",
+                 path);
+    return sluice__hint(SLUICE_E_ARGUMENT, "name the files that are meant, all of one kind");
+}
+
+static sluice_status make_slot(sluice_corpus *corpus) {
+    if (corpus->count < corpus->capacity) return SLUICE_OK;
+    const int capacity = corpus->capacity ? 2 * corpus->capacity : 64;
+    SLUICE__TRY(sluice__grow(&corpus->pieces, (size_t)capacity, sizeof *corpus->pieces));
+    corpus->capacity = capacity;
+    return SLUICE_OK;
+}
+
+static sluice_status add_piece(sluice_corpus *corpus, const candidate *it, sluice__corpus_kind kind,
+                               int64_t count) {
+    sluice__piece piece = {.count = count, .stamp = it->stamp};
+    SLUICE__TRY(check_kind(corpus, kind, it->path));
+    SLUICE__TRY(make_slot(corpus));
+    SLUICE__TRY(sluice__copy_text(&piece.path, it->path));
+    /* One newline, which belongs to no file, separates two texts. */
+    if (corpus->count > 0 && kind == SLUICE__CORPUS_TEXT) corpus->tokens++;
+    piece.first                     = corpus->tokens;
+    corpus->pieces[corpus->count++] = piece;
+    corpus->tokens += count;
+    return SLUICE_OK;
+}
+
+/* ---- text ---- */
+
+static bool begins_as_text(const candidate *it) {
+    return !memchr(it->head, 0, it->head_bytes);
+}
+
+/* How many of the last bytes, beyond those that were looked at, are zeros. */
+static sluice_status count_last_zeros(int64_t *out, const candidate *it) {
+    unsigned char tail[LOOK];
+    const int64_t size = it->stamp.size, beyond = size - (int64_t)it->head_bytes;
+    const size_t wanted = beyond < LOOK ? (size_t)beyond : LOOK;
+    size_t got          = 0;
+    int64_t zeros       = 0;
+    SLUICE__TRY(sluice__read_at(&got, tail, wanted, it->file, size - (int64_t)wanted, it->path));
+    while (zeros < (int64_t)got && tail[got - 1 - (size_t)zeros] == 0) zeros++;
+    *out = zeros;
+    return SLUICE_OK;
+}
+
+static sluice_status add_text(sluice_corpus *corpus, const candidate *it) {
+    int64_t zeros = 0;
+    if (it->stamp.size == 0) return sluice__fail(SLUICE_E_ARGUMENT, "'%s' is empty", it->path);
+    if (!begins_as_text(it)) {
+        sluice__fail(SLUICE_E_ARGUMENT, "'%s' is not text: it has a zero byte", it->path);
+        return sluice__hint(SLUICE_E_ARGUMENT, "token files must be named .bin");
+    }
+    SLUICE__TRY(count_last_zeros(&zeros, it));
+    if (zeros < SLUICE__MIN_ZEROS)
+        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, it->stamp.size);
+    sluice__fail(SLUICE_E_ARGUMENT,
+                 "'%s' is not text to its end: from byte %" PRId64
+                 " on, at the latest, it has only zeros (%" PRId64 " bytes in all)",
+                 it->path, it->stamp.size - zeros, it->stamp.size);
+    return sluice__hint(SLUICE_E_ARGUMENT, "restore the file, or cut it off before the zeros");
+}
+
+/* ---- token files ---- */
+
+static int32_t header_word(const candidate *it, int word) {
+    const unsigned char *at = it->head + (ptrdiff_t)4 * word;
+    return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+                     (uint32_t)at[3] << 24);
+}
+
+static sluice_status check_length(const candidate *it) {
+    const int64_t bytes = it->stamp.size - SLUICE__TOKEN_HEADER, count = header_word(it, 2);
+    if (count >= 0 && bytes == SLUICE__TOKEN_BYTES * count) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_PARSE,
+                        "'%s' says it has %" PRId64 " tokens, but %" PRId64
+                        " bytes follow its header",
+                        it->path, count, bytes);
+}
+
+static sluice_status check_header(const candidate *it) {
+    if (it->head_bytes < SLUICE__TOKEN_HEADER)
+        return sluice__fail(SLUICE_E_PARSE,
+                            "'%s' has %zu bytes, fewer than a token file's header, which has %d",
+                            it->path, it->head_bytes, SLUICE__TOKEN_HEADER);
+    if (header_word(it, 0) != TOKEN_MAGIC)
+        return sluice__fail(SLUICE_E_PARSE, "'%s' begins with %" PRId32 ", a token file with %d",
+                            it->path, header_word(it, 0), TOKEN_MAGIC);
+    if (header_word(it, 1) != 1)
+        return sluice__fail(SLUICE_E_PARSE,
+                            "'%s' is a token file of version %" PRId32 "; known is 1", it->path,
+                            header_word(it, 1));
+    return check_length(it);
+}
+
+static sluice_status add_tokens(sluice_corpus *corpus, const candidate *it) {
+    SLUICE__TRY(check_header(it));
+    return add_piece(corpus, it, SLUICE__CORPUS_TOKENS, header_word(it, 2));
+}
+
+/* ---- found in a folder ---- */
+
+static bool is_token_file(const char *path) {
+    const size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".bin") == 0;
+}
+
+/* What the caller of a folder need not know of: the file is left out. Other failures, as of a disk,
+ * end the reading: the corpus would be another one. */
+static bool is_unreadable(int reason) {
+    return reason == EACCES || reason == EPERM || reason == ENOENT || reason == ELOOP ||
+           reason == ENAMETOOLONG;
+}
+
+static sluice_status add_candidate(sluice_corpus *corpus, const candidate *it) {
+    int64_t zeros = 0;
+    if (it->stamp.size == 0) {
+        corpus->left_out[SLUICE__LEFT_EMPTY]++;
+        return SLUICE_OK;
+    }
+    if (is_token_file(it->path) && it->head_bytes >= 4 && header_word(it, 0) == TOKEN_MAGIC)
+        return add_tokens(corpus, it);
+    if (!begins_as_text(it)) {
+        corpus->left_out[SLUICE__LEFT_NOT_TEXT]++;
+        return SLUICE_OK;
+    }
+    SLUICE__TRY(count_last_zeros(&zeros, it));
+    if (zeros < SLUICE__MIN_ZEROS)
+        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, it->stamp.size);
+    corpus->left_out[SLUICE__LEFT_ZEROS]++;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__corpus_add_found(sluice_corpus *corpus, const char *path) {
+    candidate it;
+    const sluice_status looked = look(&it, path);
+    if (looked != SLUICE_OK && !is_unreadable(errno)) return looked;
+    if (looked != SLUICE_OK) {
+        corpus->left_out[SLUICE__LEFT_UNREADABLE]++;
+        return SLUICE_OK;
+    }
+    const sluice_status status = add_candidate(corpus, &it);
+    close(it.file);
+    return status;
+}
+
+/* ---- named ---- */
+
+static sluice_status refuse_written(const char *path) {
+    sluice__fail(SLUICE_E_ARGUMENT, "'%s' is written to, and cannot be data at the same time",
+                 path);
+    return sluice__hint(SLUICE_E_ARGUMENT, "name other data, or another folder for results");
+}
+
+sluice_status sluice__corpus_add_path(sluice_corpus *corpus, const char *path) {
+    struct stat about;
+    candidate it;
+    if (stat(path, &about) != 0)
+        return sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", path, strerror(errno));
+    if (sluice__corpus_is_written(corpus, &about)) return refuse_written(path);
+    if (S_ISDIR(about.st_mode)) return sluice__corpus_add_folder(corpus, path);
+    SLUICE__TRY(look(&it, path));
+    const sluice_status status =
+        is_token_file(path) ? add_tokens(corpus, &it) : add_text(corpus, &it);
+    close(it.file);
+    return status;
+}
