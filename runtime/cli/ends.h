@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* ---- standard streams (streams.c) ---- */
+/* ---- standard streams (standard_streams.c) ---- */
 
 /* Open those that are closed, and check from here on every write to standard output: one that fails
  * is said on standard error, and the process ends there with CLI_FAILED. */

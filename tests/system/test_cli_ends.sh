@@ -90,6 +90,13 @@ started() {
     done
     complain "run '$1' has not begun: $(cat "$1.err")"
 }
+evaluated() { # the same before its first step
+    for ((tries = 0; tries < 400; tries++)); do
+        grep -q '^held-out' "$1.txt" 2>/dev/null && return
+        sleep 0.05
+    done
+    complain "run '$1' has not begun: $(cat "$1.err")"
+}
 endless() { exec "$command" train "${little[@]}" --steps 100000 --out "$1" >"$1.txt" 2>"$1.err"; }
 digest_of() { tail -1 "$1" | sed -n 's/^weights \([0-9a-f]\{16\}\)$/\1/p'; }
 
@@ -121,10 +128,7 @@ wait $!
 
 # A second signal does not wait for the step, which takes seconds here.
 "$command" train text.txt --model gpt-mini --seq 128 --batch 1024 --ranks 1 --threads 1 --steps 9 --out twice >twice.txt 2>twice.err &
-for ((tries = 0; tries < 400; tries++)); do
-    grep -q '^held-out' twice.txt && break
-    sleep 0.05
-done
+evaluated twice
 sleep 0.2
 kill -INT $!
 sleep 0.2
@@ -135,6 +139,11 @@ wait $!
 [ $SECONDS -le 2 ] || complain "a second signal takes $SECONDS s"
 [ "$(cat twice.err)" = "sluice: finishing step 1, then saving; again to stop without" ] || complain "two signals: '$(cat twice.err)'"
 [ -e twice/model.safetensors ] && complain "a second signal saves"
+
+# `timeout` sends its signal to the process and to the group: that is one.
+timeout --preserve-status 1 "$command" train "${little[@]}" --steps 100000 --quiet --out limited >/dev/null 2>limited.err
+[ $? -eq 143 ] && grep -q '^sluice: interrupted after step [0-9]* of 100000; saved in limited$' limited.err ||
+    complain "under timeout a run says '$(cat limited.err)'"
 
 # Other commands end at once, and so does a run before its first step.
 ends_at_once() { # ends_at_once ARGUMENT...: half a second after its start
@@ -150,11 +159,12 @@ ends_at_once plan gpt2-1.5b --devices 64x80GiB --batch 512 --effort 1000000 -o m
 ends_at_once profile gpt2-124m --microbatch 1,2,4 --ranks 1 --threads 1 -o made.json
 ends_at_once train --device virtual --costs 5,5,5 -p 2 -m 2
 
-# Time in which the process is stopped does not count against --timeout.
-"$command" train --device virtual --costs 0.6,0.3,0.3 -p 2 -m 1 --timeout 1 --quiet >stopped.txt 2>stopped.err &
-sleep 0.4
+# Time in which the process is stopped does not count against --timeout: not that of an action that goes on after it.
+"$command" train text.txt --model gpt-mini --seq 128 --batch 64 -m 1 --ranks 1 --threads 1 --steps 1 --timeout 1.5 --out stopped >stopped.txt 2>stopped.err &
+evaluated stopped
+sleep 0.1
 kill -STOP $!
-sleep 2.2
+sleep 3
 kill -CONT $!
 wait $! || complain "a run that was stopped for a while exits with $?: $(cat stopped.err)"
 "$command" train --device virtual --costs 3,3,3 -p 2 -m 1 --timeout 0.3 >/dev/null 2>stderr.txt
