@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "ends.h"
 #include "training.h"
@@ -35,8 +36,7 @@ static void announce_save(void) {
 
 /* ---- steps ---- */
 
-/* A failure of the run is printed below the live line. After a deadline the problem is not freed.
- */
+/* A failure of the run is printed below the live line. */
 static int report(train_run *run, sluice_status status) {
     if (status == SLUICE_OK) return CLI_OK;
     train_progress_leave(&run->progress);
@@ -196,8 +196,9 @@ int command_train(const cli_command *command, int argc, char **argv) {
     train_close_log(run.log);
     train_leave_out(&out, failed != CLI_OK);
 out:
-    if (run.failure != SLUICE_E_DEADLINE)
-        train_free_problem(&run.problem); /* else the end of the process frees all */
+    /* A rank may still be computing, with memory that exit() gives back. */
+    if (run.failure == SLUICE_E_DEADLINE) _exit(cli_close_streams(failed));
+    train_free_problem(&run.problem);
     train_free_options(&options);
     return failed;
 }
