@@ -124,11 +124,13 @@ int train_take_out(train_out *folder, const train_options *options, const sluice
     return check_space(folder->path, bytes);
 }
 
-void train_leave_out(train_out *folder, bool failed) {
+static void unlock(const train_out *folder) {
     char path[PATH_BYTES];
-    if (folder->lock >= 0) {
-        if (train_path(path, folder->path, "lock")) (void)unlink(path);
-        close(folder->lock);
-    }
+    if (train_path(path, folder->path, "lock")) (void)unlink(path);
+    close(folder->lock);
+}
+
+void train_leave_out(train_out *folder, bool failed) {
+    if (folder->lock >= 0) unlock(folder);
     if (failed && folder->made) (void)rmdir(folder->path); /* only if it is empty */
 }
