@@ -164,7 +164,7 @@ ends_at_once profile gpt2-124m --microbatch 1,2,4 --ranks 1 --threads 1 -o made.
 ends_at_once train --device virtual --costs 5,5,5 -p 2 -m 2
 
 # Time in which the process is stopped does not count against --timeout: not that of an action that goes on after it.
-"$command" train text.txt --model gpt-mini --seq 128 --batch 4 -m 1 --ranks 1 --threads 1 --steps 24 --timeout 1.5 --out stopped >stopped.txt 2>stopped.err &
+"$command" train text.txt --model gpt-mini --seq 32 --batch 4 -m 1 --ranks 1 --threads 1 --steps 60 --timeout 1.5 --out stopped >stopped.txt 2>stopped.err &
 evaluated stopped
 sleep 0.1
 kill -STOP $!
