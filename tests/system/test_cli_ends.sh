@@ -164,13 +164,15 @@ ends_at_once profile gpt2-124m --microbatch 1,2,4 --ranks 1 --threads 1 -o made.
 ends_at_once train --device virtual --costs 5,5,5 -p 2 -m 2
 
 # Time in which the process is stopped does not count against --timeout: not that of an action that goes on after it.
-"$command" train text.txt --model gpt-mini --seq 32 --batch 4 -m 1 --ranks 1 --threads 1 --steps 60 --timeout 1.5 --out stopped >stopped.txt 2>stopped.err &
-evaluated stopped
-sleep 0.1
+"$command" train "${little[@]}" --batch 64 --ranks 1 --steps 100000 --timeout 1.5 --out stopped >stopped.txt 2>stopped.err &
+started stopped
 kill -STOP $!
 sleep 3
 kill -CONT $!
-wait $! || complain "a run that was stopped for a while exits with $?: $(cat stopped.err)"
+sleep 0.3
+kill -TERM $!
+wait $!
+[ $? -eq 143 ] || complain "a run that was stopped for a while ends before its time: $(cat stopped.err)"
 "$command" train --device virtual --costs 3,3,3 -p 2 -m 1 --timeout 0.3 >/dev/null 2>stderr.txt
 grep -q '^sluice: rank 1.*: no rank finished anything for 0.3 s: .*; if a single action can take that long, raise --timeout$' stderr.txt ||
     complain "a timeout says '$(cat stderr.txt)'"
