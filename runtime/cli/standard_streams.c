@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* standard_streams.c -- standard input, output and error: there from the start, and every write checked. */
+/* standard_streams.c -- standard input, output and error: there from the start, and every write
+ * checked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
