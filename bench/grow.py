@@ -58,7 +58,7 @@ class Case:
     def train(self, split):
         return max_layers.Run([self.command, "train", "--data"] + [ROOT + "/" + path for path in DATA] +
                                ["--model", self.config, "--batch", str(BATCH), "--memory-limit", str(self.scale.limit), "--split",
-                                ",".join(map(str, split)), "--steps", str(self.scale.steps), "--out", self.folder + "/out", "--json"] +
+                                ",".join(map(str, split)), "--steps", str(self.scale.steps), "--out", self.folder + "/out", "--overwrite", "--json"] +
                                self.shared)
 
     def run(self, guess):

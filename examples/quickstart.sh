@@ -9,6 +9,6 @@ echo "building a release in build/release"
 cmake --preset release -DSLUICE_TESTS=OFF -DSLUICE_BENCH=OFF >/dev/null
 cmake --build --preset release -- --quiet
 echo
-set -- build/release/sluice train --data README.md HACKING.md docs/*.md include partition runtime examples "$@"
+set -- build/release/sluice train --overwrite --data README.md HACKING.md docs/*.md include partition runtime examples "$@"
 echo "+ $*"
 exec "$@"

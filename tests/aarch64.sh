@@ -59,7 +59,7 @@ ctest --test-dir "$build" -j "$(nproc)" --timeout 600 --repeat until-pass:2 >"$f
 
 weights() { # weights RANKS: the digest after two steps
     "${run[@]}" train --data "$source/docs" --model gpt-nano --steps 2 --seq 16 --batch 4 -m 4 -p "$1" --quiet \
-        --out "$folder/out" 2>&1 | tail -1
+        --out "$folder/out" --overwrite 2>&1 | tail -1
 }
 
 cat <<END

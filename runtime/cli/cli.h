@@ -11,8 +11,8 @@
 #include "sluice/sluice.h"
 
 /* The command's exit status. A function that can fail returns one, and has then printed the error.
- */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+ * CLI_SIGNAL and the signal's number: it was stopped by that. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_SIGNAL = 128 };
 
 /* Leave the function with any exit status that is not CLI_OK. */
 #define CLI_TRY(call)                                                                              \
@@ -64,7 +64,7 @@ const char *cli_last_of(const char *path);
 int cli_check_writable(const char *path);
 /* Give the text of `what` to `take`, piece by piece. */
 typedef sluice_status cli_content(sluice_take_text *take, void *to, const void *what);
-/* Write a file anew; one that fails half-way is removed. */
+/* Write a file anew: all of it or, after a failure or a signal, nothing. */
 int cli_write_file(const char *path, cli_content *content, const void *what);
 int cli_write_text(const char *path, const char *text);
 

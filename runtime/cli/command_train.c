@@ -2,10 +2,10 @@
 /* command_train.c -- `sluice train`: plan, steps, held-out losses, results. */
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "ends.h"
 #include "training.h"
 
 typedef struct train_run {
@@ -15,39 +15,33 @@ typedef struct train_run {
     FILE *log;
     bool talks;      /* neither --quiet nor --json */
     train_step step; /* the last one */
-    bool interrupted;
-    bool stuck; /* a rank may still be inside the model */
+    bool is_over;
+    sluice_status failure; /* after E_DEADLINE a rank may still be inside the model */
     char weights[17];
 } train_run;
 
-/* ---- Ctrl-C: the current step is finished; a second one ends the process at once ---- */
+/* ---- what a signal says ---- */
 
-static volatile sig_atomic_t interrupt_seen;
-
-static void see_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupt_seen = 1;
+/* Called as soon as it is known that there is another step. */
+static void announce_step(const train_run *run) {
+    char words[128];
+    snprintf(words, sizeof words, "finishing step %lld, then saving; again to stop without",
+             (long long)sluice_run_get_state(run->problem.run).step + 1);
+    cli_hold_signals(words);
 }
 
-/* A signal that a shell ignores for background jobs stays ignored. */
-static void watch_interrupts(void) {
-    struct sigaction action = {0}, before = {0};
-    action.sa_handler = see_interrupt;
-    action.sa_flags   = (int)(SA_RESTART | SA_RESETHAND);
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, NULL, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
+static void announce_save(void) {
+    cli_hold_signals("saving; again to stop without");
 }
 
 /* ---- steps ---- */
 
-/* A failure of the run is printed below the live line. After a deadline the problem is not freed.
- */
+/* A failure of the run is printed below the live line. */
 static int report(train_run *run, sluice_status status) {
     if (status == SLUICE_OK) return CLI_OK;
     train_progress_leave(&run->progress);
-    run->stuck = status == SLUICE_E_DEADLINE;
-    return cli_report(status);
+    run->failure = status;
+    return train_report(status);
 }
 
 static int evaluate(train_run *run, double *loss, const char *when) {
@@ -80,30 +74,39 @@ static void show_step(train_run *run) {
         train_progress_step(&run->progress, &run->step);
 }
 
+/* A signal has come, or nobody sees what is printed. */
+static bool is_stopped(void) {
+    return cli_seen_signal() != 0 || cli_has_lost_output();
+}
+
 /* One step, with held-out loss and digest if they are due. */
 static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
-    run->interrupted = interrupt_seen != 0;
     step->epoch      = train_epoch(&run->problem, run->options);
     step->warnings   = step->run.step == 1 ? run->problem.notes : NULL;
     show_step(run);
     step->held_out = NAN;
     if (step->run.step > 1) step->held_out_before = NAN;
-    if (run->interrupted || sluice_run_evaluates(run->problem.run)) {
+    if (is_stopped() || sluice_run_evaluates(run->problem.run)) {
         char when[48];
         snprintf(when, sizeof when, "after step %" PRId64, step->run.step);
         CLI_TRY(evaluate(run, &step->held_out, when));
     }
-    if (run->interrupted || sluice_run_is_done(run->problem.run)) CLI_TRY(digest(run));
-    return train_log_step(run->log, run->options->json ? stdout : NULL, step);
+    run->is_over = is_stopped() || sluice_run_is_done(run->problem.run);
+    if (run->is_over)
+        announce_save();
+    else
+        announce_step(run);
+    if (run->is_over) CLI_TRY(digest(run));
+    return train_log_step(&run->log, run->options->json ? stdout : NULL, step);
 }
 
-/* Until the last step, or the one during which Ctrl-C was seen. */
+/* Until the last step, or the one during which the run was stopped. */
 static int run_steps(train_run *run) {
     CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
     train_progress_start(&run->progress, run->options);
-    while (!run->interrupted && !sluice_run_is_done(run->problem.run))
-        CLI_TRY(run_step(run, &run->step));
+    announce_step(run);
+    while (!run->is_over) CLI_TRY(run_step(run, &run->step));
     return CLI_OK;
 }
 
@@ -135,22 +138,37 @@ static int finish(const train_run *run) {
                options->trace ? "; last step in " : "", options->trace ? options->trace : "");
     }
     if (!options->json) printf("weights %s\n", run->weights);
-    if (fflush(stdout) != 0) return cli_fail(CLI_FAILED, "standard output cannot be written");
-    if (!run->interrupted) return CLI_OK;
-    return cli_fail(CLI_INTERRUPTED, "interrupted after step %lld of %lld; saved in %s",
+    fflush(stdout);
+    const int signal = cli_seen_signal();
+    if (!signal && sluice_run_is_done(run->problem.run)) return CLI_OK;
+    return cli_fail(signal ? CLI_SIGNAL + signal : CLI_FAILED,
+                    "interrupted after step %lld of %lld; saved in %s",
                     (long long)run->step.run.step, (long long)options->steps, options->out);
+}
+
+/* A number that is not finite has changed nothing: the weights are those of the step before. */
+static void save_last_good(train_run *run) {
+    const train_options *const options = run->options;
+    if (run->failure != SLUICE_E_NONFINITE || run->step.run.step == 0) return;
+    announce_save();
+    if (digest(run) != CLI_OK || train_save(&run->problem, options->out) != CLI_OK) return;
+    if (!options->json) printf("weights %s\n", run->weights);
+    (void)cli_fail(CLI_OK, "the weights after step %lld are saved in %s",
+                   (long long)run->step.run.step, options->out);
 }
 
 static int train(train_run *run) {
     const train_options *const options = run->options;
     CLI_TRY(train_make_run(&run->problem, options));
+    cli_keep_on_without_output();
     run->step.ranks = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
     CLI_TRY(train_open_log(&run->log, options));
     CLI_TRY(train_keep_plan(&run->problem, options->out));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
-    watch_interrupts();
-    CLI_TRY(run_steps(run));
-    return finish(run);
+    const int failed = run_steps(run);
+    if (!failed) return finish(run);
+    save_last_good(run);
+    return failed;
 }
 
 static int explain_memory(train_problem *problem, const train_options *options) {
@@ -162,7 +180,7 @@ static int explain_memory(train_problem *problem, const train_options *options) 
 int command_train(const cli_command *command, int argc, char **argv) {
     train_options options;
     train_run run = {.options = &options};
-    bool made     = false;
+    train_out out = {.lock = -1};
     int failed    = train_read_options(&options, command, argc, argv);
     run.talks     = !options.quiet && !options.json;
     if (!failed && options.is_virtual) {
@@ -174,13 +192,15 @@ int command_train(const cli_command *command, int argc, char **argv) {
         failed = explain_memory(&run.problem, &options);
         goto out;
     }
-    if (!failed) failed = train_prepare_out(options.out, &made);
+    if (!failed) failed = train_take_out(&out, &options, run.problem.model);
     if (!failed && options.trace) failed = cli_check_writable(options.trace);
     if (!failed) failed = train(&run);
-    failed = train_close_log(run.log, failed);
-    if (failed && made) (void)rmdir(options.out); /* only if it is empty */
+    train_close_log(run.log);
+    train_leave_out(&out, failed != CLI_OK);
 out:
-    if (!run.stuck) train_free_problem(&run.problem); /* else the end of the process frees all */
+    /* A rank may still be computing, with memory that exit() gives back. */
+    if (run.failure == SLUICE_E_DEADLINE) _exit(cli_close_streams(failed));
+    train_free_problem(&run.problem);
     train_free_options(&options);
     return failed;
 }

@@ -38,7 +38,7 @@ void cli_print_bash_completion(void); /* a script */
       "ranks, stages, schedule, split or recomputation, the run is planned, by an estimate, for "  \
       "the cores or GPUs that are here, within --memory-limit; the number of micro-batches stays " \
       "the usual one. --costs, --profile or --plan give the times of actions on virtual devices. " \
-      "Ctrl-C finishes the step, saves, and exits with 130.")                                      \
+      "Ctrl-C, SIGTERM and SIGHUP finish the step, save, and exit with 128 + the signal's number.") \
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \
       "Print a schedule's time line and its numbers",                                              \
       "--list prints the names. An argument with '/' or ending in .csv is a file, which says P, "  \

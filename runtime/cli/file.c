@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "ends.h"
 
 bool cli_ends_in(const char *name, const char *ending) {
     const size_t length = strlen(name), tail = strlen(ending);
@@ -36,6 +38,7 @@ int cli_check_writable(const char *path) {
 
 typedef struct target {
     FILE *file;
+    char *part; /* what is written until all of it is; NULL: the file itself */
     const char *path;
 } target;
 
@@ -46,15 +49,60 @@ static sluice_status take_text(void *context, const char *text, size_t bytes) {
                        strerror(errno));
 }
 
+/* The kind of what is there, links not followed; 0: nothing. */
+static mode_t kind_of(const char *path) {
+    struct stat found;
+    return lstat(path, &found) == 0 ? found.st_mode & S_IFMT : 0;
+}
+
+/* A device, a pipe or a link is written where it is. */
+static bool can_be_replaced(const char *path) {
+    const mode_t kind = kind_of(path);
+    return kind == 0 || kind == S_IFREG;
+}
+
+/* Half of it: never a device. */
+static void remove_half(const target *to) {
+    const mode_t kind = kind_of(to->path);
+    if (to->part)
+        unlink(to->part);
+    else if (kind == S_IFREG || kind == S_IFLNK)
+        unlink(to->path);
+}
+
+static void open_part(target *to) {
+    char *part = NULL;
+    if (!can_be_replaced(to->path) || asprintf(&part, "%s.part", to->path) < 0) return;
+    to->file = fopen(part, "w");
+    if (!to->file) {
+        free(part);
+        return;
+    }
+    to->part = part;
+    cli_remove_on_signal(part);
+}
+
+/* Returns whether the file is as it should be. */
+static bool close_target(target *to, bool is_whole) {
+    bool good = fclose(to->file) == 0 && is_whole;
+    if (to->part) good = good && rename(to->part, to->path) == 0;
+    const int reason = errno;
+    if (!good) remove_half(to);
+    cli_remove_on_signal(NULL);
+    free(to->part);
+    errno = reason;
+    return good;
+}
+
 int cli_write_file(const char *path, cli_content *content, const void *what) {
-    target to = {fopen(path, "w"), path};
+    target to = {.path = path};
+    open_part(&to);
+    if (!to.file) to.file = fopen(path, "w");
     if (!to.file) return cannot_write(path);
     const sluice_status status = content(take_text, &to, what);
-    const bool closed          = fclose(to.file) == 0;
-    if (status == SLUICE_OK && closed) return CLI_OK;
-    const int failed = status == SLUICE_OK ? cannot_write(path) : cli_report(status);
-    unlink(path); /* remove half a file */
-    return failed;
+    const bool good            = close_target(&to, status == SLUICE_OK);
+    if (status != SLUICE_OK) return cli_report(status);
+    return good ? CLI_OK : cannot_write(path);
 }
 
 static sluice_status give_text(sluice_take_text *take, void *to, const void *text) {

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio_ext.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "training.h"
 
@@ -106,33 +108,42 @@ static json_t *make_object(const train_step *step) {
     return NULL;
 }
 
-static int cannot_write(void) {
-    return cli_fail(CLI_FAILED, "the log cannot be written: %s; free disk space and run again",
-                    strerror(errno));
+static void note_failure(void) {
+    (void)cli_fail(CLI_OK, "the log cannot be written: %s; the run goes on without",
+                   strerror(errno));
 }
 
-static int write_line(FILE *file, const json_t *object) {
-    if (!file) return CLI_OK;
-    if (json_dumpf(object, file, JSON_COMPACT) == 0 && fputc('\n', file) != EOF &&
-        fflush(file) == 0)
-        return CLI_OK;
-    return cannot_write();
+static bool write_line(FILE *file, const json_t *object) {
+    return json_dumpf(object, file, JSON_COMPACT) == 0 && fputc('\n', file) != EOF &&
+           fflush(file) == 0;
 }
 
-int train_close_log(FILE *log, int failed) {
-    if (!log || fclose(log) == 0 || failed) return failed;
-    return cannot_write();
+/* Half a line is removed. */
+static void give_up(FILE *log, off_t whole) {
+    note_failure();
+    __fpurge(log);
+    const bool is_cut = ftruncate(fileno(log), whole) == 0;
+    (void)is_cut; /* nothing to cut in a device or a pipe */
+    fclose(log);
 }
 
-int train_log_step(FILE *log, FILE *copy, const train_step *step) {
+void train_close_log(FILE *log) {
+    if (log && fclose(log) != 0) note_failure();
+}
+
+int train_log_step(FILE **log, FILE *copy, const train_step *step) {
     json_t *const object = make_object(step);
     if (!object)
         return cli_fail(CLI_FAILED,
                         "step %lld has a number that JSON cannot hold, or host memory "
                         "is exhausted",
                         (long long)step->run.step);
-    int failed = write_line(log, object);
-    if (!failed) failed = write_line(copy, object);
+    const off_t whole = *log ? ftello(*log) : 0;
+    if (*log && !write_line(*log, object)) {
+        give_up(*log, whole);
+        *log = NULL;
+    }
+    if (copy) (void)write_line(copy, object); /* standard output: checked where it is written */
     json_decref(object);
-    return failed;
+    return CLI_OK;
 }

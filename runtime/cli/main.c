@@ -6,12 +6,13 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "ends.h"
 
 static bool is(const char *text, const char *one, const char *other) {
     return strcmp(text, one) == 0 || strcmp(text, other) == 0;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
     const cli_command *command = NULL;
     argp_err_exit_status       = CLI_USAGE;
     if (argc < 2) return cli_fail(CLI_USAGE, "no command is named; see sluice --help");
@@ -25,4 +26,10 @@ int main(int argc, char **argv) {
     }
     CLI_TRY(cli_find_command(&command, argv[1]));
     return command->run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv) {
+    cli_open_streams();
+    cli_watch_signals();
+    return cli_close_streams(run(argc, argv));
 }

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.c -- from options to an open pipeline: corpus, model, schedule, split. */
+/* problem.c -- from options to an open pipeline: corpus, model, schedule, split; its failures. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "model_options.h"
 #include "split_option.h"
 #include "training.h"
+
+/* ---- failures ---- */
+
+int train_report(sluice_status status) {
+    const sluice_error *const error = sluice_last_error();
+    if (status != SLUICE_E_DEADLINE) return cli_report(status);
+    return cli_fail(CLI_FAILED, "%s; if a single action can take that long, raise --timeout",
+                    error->what);
+}
 
 /* ---- model and data ---- */
 
@@ -114,7 +123,7 @@ int train_check_limit(const train_problem *problem, const train_options *options
 static int make_pipeline(train_problem *problem, const train_options *options) {
     const sluice_pipeline_options settings = settings_of(problem, options);
     CLI_TRY(train_make_plan(problem, options));
-    CLI_TRY(cli_report(sluice_pipeline_open(&problem->pipeline, problem->plan, &settings)));
+    CLI_TRY(train_report(sluice_pipeline_open(&problem->pipeline, problem->plan, &settings)));
     return options->init ? train_load_weights(problem, options->init) : CLI_OK;
 }
 

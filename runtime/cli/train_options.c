@@ -82,6 +82,7 @@ static const cli_option training_options[] = {
 static const cli_option output_options[] = {
     {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
     {"out", 0, CLI_TRAINING, "DIR", "Folder for model.safetensors, config.json and log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
+    {"overwrite", 0, CLI_TRAINING, NULL, "Replace what another run has left in --out", cli_take_flag, .field = FIELD(overwrite)},
     {"log", 0, CLI_TRAIN, "FILE", "Write the log there instead of into --out (virtual devices: none without it)", cli_take_text, .field = FIELD(log)},
     {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},
     {"ledger", 0, CLI_TRAIN, NULL, "Print where each rank's time went in the last step, measured and simulated", cli_take_flag, .field = FIELD(ledger)},

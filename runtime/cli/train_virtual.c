@@ -87,8 +87,8 @@ static int prepare(virtual_run *run) {
     settings.outstanding      = (int)options->costs.outstanding;
     settings.deadline_s       = options->timeout;
     settings.memory_limit     = options->memory_limit;
-    return cli_report(sluice_pipeline_plan_and_open(&run->pipeline, run->model, run->schedule,
-                                                    run->split, &settings));
+    return train_report(sluice_pipeline_plan_and_open(&run->pipeline, run->model, run->schedule,
+                                                      run->split, &settings));
 }
 
 static int simulate(virtual_run *run) {
@@ -166,9 +166,9 @@ static int run_steps(virtual_run *run) {
     for (step->run.step = 1;; step->run.step++) {
         const bool is_last = step->run.step == options->steps;
         step->warnings     = step->run.step == 1 ? run->costs.warnings : NULL;
-        CLI_TRY(cli_report(sluice_pipeline_step(&step->run.result, run->pipeline, &batch)));
+        CLI_TRY(train_report(sluice_pipeline_step(&step->run.result, run->pipeline, &batch)));
         if (run->talks || (is_last && !options->json)) print_step(run);
-        CLI_TRY(train_log_step(run->log, options->json ? stdout : NULL, step));
+        CLI_TRY(train_log_step(&run->log, options->json ? stdout : NULL, step));
         if (is_last) return CLI_OK;
     }
 }
@@ -202,7 +202,7 @@ int train_virtual(const train_options *options) {
     virtual_run run = {.options = options, .talks = !options->quiet && !options->json};
     int failed      = prepare(&run);
     if (!failed) failed = run_all(&run);
-    failed = train_close_log(run.log, failed);
+    train_close_log(run.log);
     sluice_pipeline_close(run.pipeline);
     sluice_model_free(run.model);
     given_costs_free(&run.costs);

@@ -46,7 +46,7 @@ typedef struct train_options {
     sluice_decay decay;
     train_optimizer optimizer;
     uint64_t seed;
-    bool quiet, json, explain_memory, ledger;
+    bool quiet, json, explain_memory, ledger, overwrite;
 } train_options;
 
 /* Read all options, and check each alone and, where that needs no files, with the others. */
@@ -70,6 +70,11 @@ extern const cli_option train_optimizer_options[]; /* of a train_optimizer */
 /* Make the configuration from the options that are given; refuse those that the kind does not have.
  */
 int train_settle_optimizer(train_optimizer *optimizer);
+
+/* ---- failures (problem.c) ---- */
+
+/* cli_report(), with this command's option for a deadline. */
+int train_report(sluice_status status);
 
 /* ---- what is trained (problem.c) ---- */
 
@@ -186,16 +191,30 @@ int train_write_last_step(const char *path, const sluice_pipeline *pipeline,
 int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *measured,
                        const train_costs *costs);
 
+/* ---- the folder of results (out_folder.c) ---- */
+
+typedef struct train_out {
+    const char *path;
+    int lock;  /* the file that says that it is in use; -1: none */
+    bool made; /* it was not there before */
+} train_out;
+
+/* Refuse a folder that cannot be written to, that another run uses or has filled, or that has too
+ * little space for a save. */
+int train_take_out(train_out *folder, const train_options *options, const sluice_model *model);
+/* After a failure a folder that was made is removed if it is empty. */
+void train_leave_out(train_out *folder, bool failed);
+
 /* ---- what is kept (log.c, save.c, init.c) ---- */
 
 /* Create the folder if needed, which `*made` reports, and prove that files can be created in it. */
 int train_prepare_out(const char *out, bool *made);
 /* On virtual devices NULL, unless there is a --log. */
 int train_open_log(FILE **log, const train_options *options);
-/* Write one JSON object on a line of each file that is not NULL. */
-int train_log_step(FILE *log, FILE *copy, const train_step *step);
-/* Close the log, unless it is NULL; returns `failed`, the exit status so far, or that of this. */
-int train_close_log(FILE *log, int failed);
+/* Write one JSON object on a line of each file that is not NULL. A log that cannot be written is
+ * closed, which is said, and NULL from then on. */
+int train_log_step(FILE **log, FILE *copy, const train_step *step);
+void train_close_log(FILE *log); /* or NULL */
 
 /* Read --init into the pipeline, which must have exactly the model's parameters. */
 int train_load_weights(const train_problem *problem, const char *path);

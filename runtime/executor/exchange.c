@@ -24,7 +24,7 @@ sluice_status sluice__give(sluice__rank *rank, sluice__gather which, const void 
 
 sluice_status sluice__gather_all(sluice__rank *rank, sluice__gather which, void *all,
                                  const char *words) {
-    const sluice_pipeline *pipeline = rank->pipeline;
+    sluice_pipeline *pipeline = rank->pipeline;
     for (bool done = false;;) {
         const double patience = sluice__patience(&pipeline->deadline);
         const double seconds  = words ? fmax(patience, 0) : 1;

@@ -2,6 +2,7 @@
 /* workers.c -- one thread per rank of this process, which carries out the pipeline's tasks. */
 #include "runtime/executor/workers.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "runtime/base/clock.h"
@@ -188,7 +189,7 @@ static bool watch(sluice_pipeline *pipeline) {
     while (unfinished(pipeline) > 0) {
         const double seconds = sluice__patience(&pipeline->deadline) + grace;
         if (seconds <= 0) return false;
-        const struct timespec end = sluice__time_after(seconds);
+        const struct timespec end = sluice__time_after(fmin(seconds, SLUICE__TICK));
         (void)pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &end);
     }
     return true;

@@ -10,7 +10,7 @@ failed=0
 for schedule in gpipe 1f1b zbv; do
     for transport in local nccl; do
         "$folder/bin/sluice" train --data "$folder"/gpu --model "$model" --device cuda --schedule $schedule -p "$gpus" \
-            --transport $transport --timeout 20 --out "$work/out" "$@" >"$work/said" 2>&1 ||
+            --transport $transport --timeout 20 --out "$work/out" --overwrite "$@" >"$work/said" 2>&1 ||
             { cat "$work/said"; exit 1; }
         got=$(tail -1 "$work/said")
         echo "$model, $schedule, $gpus GPUs, $transport: $got"

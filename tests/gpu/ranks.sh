@@ -10,7 +10,7 @@ failed=0
 for precision in fp32 tf32; do
     for ranks in 1 2 4; do
         "$folder/bin/sluice" train --data "$folder"/gpu --model "$model" --device cuda:0 --precision $precision \
-            -p $ranks --ranks-per-device $ranks --out "$work/out" "$@" >"$work/said" 2>&1 ||
+            -p $ranks --ranks-per-device $ranks --out "$work/out" --overwrite "$@" >"$work/said" 2>&1 ||
             { cat "$work/said"; exit 1; }
         got=$(tail -1 "$work/said")
         echo "$model, $precision, K = $ranks: $got"

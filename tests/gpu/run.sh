@@ -47,7 +47,7 @@ sanitize() {
             continue
         fi
         part "$tool, training" 30 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/sluice" train \
-            --data "$folder/gpu" "${small[@]}" --device cuda:0 -p 2 --ranks-per-device 2 --out "$work/out"
+            --data "$folder/gpu" "${small[@]}" --device cuda:0 -p 2 --ranks-per-device 2 --out "$work/out" --overwrite
         part "$tool, operations" 35 "$sanitizer" --tool $tool --error-exitcode 9 "$folder/bin/test_operations" cuda
     done
 }

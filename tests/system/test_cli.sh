@@ -246,7 +246,7 @@ train drops3 --ranks 3 --schedule gpipe --recompute 0,2 --threads 2 --steps 4 --
 degraded() { # degraded NOTE COMMAND...: a run of 2 ranks under that command
     local note=$1
     shift
-    "$@" "$command" train "${little[@]}" --ranks 2 --steps 4 --out poor >poor.txt 2>poor.err
+    "$@" "$command" train "${little[@]}" --ranks 2 --steps 4 --out poor --overwrite >poor.txt 2>poor.err
     local got=$?
     if [ $got -eq 77 ]; then echo "not run: $(cat poor.err)" && return; fi
     [ $got -eq 0 ] || complain "'$*' exits with $got: $(cat poor.err)"

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* out_folder.c -- whose the folder of results is: one run at a time, no other run's, and large
+ * enough. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "training.h"
+
+/* ---- in use ---- */
+
+/* Whether the file that is open is still the one at `path`: a run that ends removes its own. */
+static bool is_there(int file, const char *path) {
+    struct stat opened, there;
+    return fstat(file, &opened) == 0 && stat(path, &there) == 0 && opened.st_ino == there.st_ino &&
+           opened.st_dev == there.st_dev;
+}
+
+static int refuse_lock(int file, const char *out) {
+    char owner[32]     = "";
+    const ssize_t text = pread(file, owner, sizeof owner - 1, 0);
+    (void)text; /* without a number the sentence is true, too */
+    return cli_fail(CLI_FAILED,
+                    "--out '%s' is in use by another run%s%.*s; wait for its end, or name another "
+                    "folder",
+                    out, owner[0] ? ", process " : "", (int)strcspn(owner, "\n"), owner);
+}
+
+/* The system releases it when the process ends, however that happens. A file system without locks
+ * gives none. */
+static int lock(train_out *folder) {
+    char path[PATH_BYTES];
+    if (!train_path(path, folder->path, "lock"))
+        return cli_fail(CLI_FAILED, "--out is longer than a path may be");
+    for (;;) {
+        const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (file < 0)
+            return cli_fail(CLI_FAILED, "'%s' cannot be opened: %s; name another --out", path,
+                            strerror(errno));
+        const bool is_taken = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        const int failed    = is_taken ? refuse_lock(file, folder->path) : CLI_OK;
+        if (!is_taken && is_there(file, path)) {
+            folder->lock = file;
+            return ftruncate(file, 0) == 0 && dprintf(file, "%ld\n", (long)getpid()) > 0
+                       ? CLI_OK
+                       : cli_fail(CLI_FAILED, "'%s' cannot be written: %s; name another --out",
+                                  path, strerror(errno));
+        }
+        close(file);
+        if (is_taken) return failed;
+    }
+}
+
+/* ---- another run's ---- */
+
+/* An empty file is what a run leaves that did not come to its first step. */
+static bool has_file(const char *out, const char *name) {
+    char path[PATH_BYTES];
+    struct stat found;
+    return train_path(path, out, name) && stat(path, &found) == 0 && found.st_size > 0;
+}
+
+static int refuse_other_run(const char *out) {
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
+                                        "state.json", "saves", "log.jsonl"};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        if (has_file(out, names[k]))
+            return cli_fail(CLI_FAILED,
+                            "--out '%s' has the %s of another run; name another folder, or replace "
+                            "it with --overwrite",
+                            out, names[k]);
+    return CLI_OK;
+}
+
+/* ---- large enough ---- */
+
+/* What the end of a run writes, or a little more. */
+static uint64_t bytes_of_save(const sluice_model *model) {
+    uint64_t bytes = 1 << 16; /* config.json, the log, and the disk's whole blocks */
+    for (int u = 0; u < sluice_model_use_count(model); u++) {
+        const sluice_parameter_use *const use = sluice_model_use(model, u);
+        if (use->first == u) bytes += sluice_shape_bytes(&use->parameter.shape) + 256;
+    }
+    return bytes;
+}
+
+static int check_limit(uint64_t bytes) {
+    struct rlimit files = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)getrlimit(RLIMIT_FSIZE, &files);
+    if (files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= bytes) return CLI_OK;
+    return cli_fail(CLI_FAILED,
+                    "a save takes %s, and no file may be larger than %s here; raise that limit "
+                    "(ulimit -f)",
+                    cli_bytes(bytes).text, cli_bytes(files.rlim_cur).text);
+}
+
+/* A file that is replaced stays until the new one is complete. */
+static int check_space(const char *out, uint64_t bytes) {
+    struct statvfs disk;
+    if (statvfs(out, &disk) != 0 || disk.f_blocks == 0) return CLI_OK; /* it does not say */
+    const uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (left >= bytes) return CLI_OK;
+    return cli_fail(CLI_FAILED,
+                    "a save takes %s, and --out '%s' has %s left on its disk; free disk space, or "
+                    "name another folder",
+                    cli_bytes(bytes).text, out, cli_bytes(left).text);
+}
+
+/* ---- all of it ---- */
+
+int train_take_out(train_out *folder, const train_options *options, const sluice_model *model) {
+    const uint64_t bytes = bytes_of_save(model);
+    folder->path         = options->out;
+    CLI_TRY(train_prepare_out(folder->path, &folder->made));
+    CLI_TRY(lock(folder));
+    if (!options->overwrite) CLI_TRY(refuse_other_run(folder->path));
+    CLI_TRY(check_limit(bytes));
+    return check_space(folder->path, bytes);
+}
+
+static void unlock(const train_out *folder) {
+    char path[PATH_BYTES];
+    if (train_path(path, folder->path, "lock")) (void)unlink(path);
+    close(folder->lock);
+}
+
+void train_leave_out(train_out *folder, bool failed) {
+    if (folder->lock >= 0) unlock(folder);
+    if (failed && folder->made) (void)rmdir(folder->path); /* only if it is empty */
+}
