@@ -93,13 +93,18 @@ static int run_step(train_run *run, train_step *step) {
         CLI_TRY(evaluate(run, &step->held_out, when));
     }
     if (run->interrupted || sluice_run_is_done(run->problem.run)) CLI_TRY(digest(run));
-    return train_log_step(run->log, run->options->json ? stdout : NULL, step);
+    CLI_TRY(train_log_step(run->log, run->options->json ? stdout : NULL, step));
+    return train_save_step(&run->problem, run->options);
 }
 
 /* Until the last step, or the one during which Ctrl-C was seen. */
 static int run_steps(train_run *run) {
-    CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
+    const int64_t done        = sluice_run_get_state(run->problem.run).step;
+    run->step.held_out_before = NAN;
+    if (done == 0) CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
     train_progress_start(&run->progress, run->options);
+    run->progress.from = done;
+    if (sluice_run_is_done(run->problem.run)) return digest(run);
     while (!run->interrupted && !sluice_run_is_done(run->problem.run))
         CLI_TRY(run_step(run, &run->step));
     return CLI_OK;
@@ -123,10 +128,10 @@ static int show_last_step(const train_run *run) {
     return failed;
 }
 
-static int finish(const train_run *run) {
+static int finish(train_run *run) {
     const train_options *const options = run->options;
-    CLI_TRY(train_save(&run->problem, options->out));
-    CLI_TRY(show_last_step(run));
+    CLI_TRY(train_save(&run->problem, options));
+    if (run->step.run.step > 0) CLI_TRY(show_last_step(run));
     if (run->talks) {
         printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
                options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
@@ -143,9 +148,13 @@ static int train(train_run *run) {
     const train_options *const options = run->options;
     CLI_TRY(train_make_run(&run->problem, options));
     run->step.ranks = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
-    CLI_TRY(train_open_log(&run->log, options));
+    CLI_TRY(train_open_log(&run->log, options, run->problem.resumed));
     CLI_TRY(train_keep_plan(&run->problem, options->out));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
+    if (run->talks && run->problem.resumed)
+        printf("resumed   from %s, after step %" PRId64 " of %" PRId64 "\n",
+               sluice_save_folder(run->problem.resumed),
+               sluice_save_state(run->problem.resumed).step, options->steps);
     watch_interrupts();
     CLI_TRY(run_steps(run));
     return finish(run);
