@@ -2,6 +2,7 @@
 /* save_folders.c -- the saves of a run in its output folder: which stay, and the one at the end. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,10 +14,12 @@
 /* ---- names ---- */
 
 int64_t sluice__save_step_of(const char *name) {
-    int64_t step = -1;
-    int end      = 0;
-    if (sscanf(name, "step-%8" SCNd64 "%n", &step, &end) != 1 || name[end] != '\0') return -1;
-    return step;
+    static const char start[] = "step-";
+    const char *const digits  = name + sizeof start - 1;
+    if (strncmp(name, start, sizeof start - 1) != 0) return -1;
+    const size_t length = strspn(digits, "0123456789");
+    if (length < 8 || length > 18 || digits[length] != '\0') return -1;
+    return strtoll(digits, NULL, 10);
 }
 
 static sluice_status name_save(char **out, const char *saves, int64_t step) {
