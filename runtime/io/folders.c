@@ -88,7 +88,7 @@ static sluice_status copy(const char *from, const char *to) {
     sluice__output output;
     sluice__checksum sum = {0};
     SLUICE__TRY(sluice__map(&file, from));
-    sluice_status status = sluice__output_open(&output, to);
+    sluice_status status = sluice__output_open(&output, to, to);
     if (status == SLUICE_OK)
         status = sluice__output_close(&sum, &output,
                                       sluice__output_write(&output, file.bytes, file.size));

@@ -62,13 +62,13 @@ out:
 
 /* ---- writing ---- */
 
-sluice_status sluice__output_open(sluice__output *out, const char *path) {
-    sluice__output output = {.path = path};
+sluice_status sluice__output_open(sluice__output *out, const char *path, const char *shown) {
+    sluice__output output = {.path = path, .shown = shown};
     SLUICE__TRY(make_hash(&output.hash));
     output.file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (output.file < 0) {
         XXH3_freeState(output.hash);
-        return cannot("write", path);
+        return cannot("write", shown);
     }
     *out = output;
     return SLUICE_OK;
@@ -81,21 +81,22 @@ sluice_status sluice__output_write(sluice__output *output, const void *bytes, si
     while (count > 0) {
         const ssize_t done = write(output->file, at, count);
         if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return cannot("write", output->path);
+        if (done < 0) return cannot("write", output->shown);
         at += done;
         count -= (size_t)done;
     }
     return SLUICE_OK;
 }
 
-static sluice_status read_back(const sluice__checksum *written, const char *path) {
+static sluice_status read_back(const sluice__checksum *written, const char *path,
+                               const char *shown) {
     sluice__checksum there = {0};
     SLUICE__TRY(sluice__checksum_file(&there, path));
     if (there.bytes == written->bytes && there.hash == written->hash) return SLUICE_OK;
     return sluice__fail(SLUICE_E_IO,
                         "'%s' does not read back as it was written: %lld bytes with checksum "
                         "%016llx, not %lld with %016llx",
-                        path, (long long)there.bytes, (unsigned long long)there.hash,
+                        shown, (long long)there.bytes, (unsigned long long)there.hash,
                         (long long)written->bytes, (unsigned long long)written->hash);
 }
 
@@ -103,9 +104,9 @@ sluice_status sluice__output_close(sluice__checksum *out, sluice__output *output
                                    sluice_status status) {
     const sluice__checksum written = {output->bytes, XXH3_64bits_digest(output->hash)};
     XXH3_freeState(output->hash);
-    if (status == SLUICE_OK && fsync(output->file) != 0) status = cannot("write", output->path);
-    if (close(output->file) != 0 && status == SLUICE_OK) status = cannot("write", output->path);
-    if (status == SLUICE_OK) status = read_back(&written, output->path);
+    if (status == SLUICE_OK && fsync(output->file) != 0) status = cannot("write", output->shown);
+    if (close(output->file) != 0 && status == SLUICE_OK) status = cannot("write", output->shown);
+    if (status == SLUICE_OK) status = read_back(&written, output->path, output->shown);
     if (status == SLUICE_OK) *out = written;
     return status;
 }

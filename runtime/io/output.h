@@ -16,15 +16,15 @@ typedef struct sluice__checksum {
 } sluice__checksum;
 
 typedef struct sluice__output {
-    const char *path; /* borrowed */
+    const char *path, *shown; /* borrowed; what errors call it */
     int file;
     int64_t bytes;
     void *hash; /* xxhash's */
 } sluice__output;
 
-/* Create the file; an older one is overwritten. E_IO with the path and the system's reason,
- * E_HOST_MEMORY. */
-sluice_status sluice__output_open(sluice__output *out, const char *path);
+/* Create the file, which errors call `shown`; an older one is overwritten. E_IO with the system's
+ * reason, E_HOST_MEMORY. */
+sluice_status sluice__output_open(sluice__output *out, const char *path, const char *shown);
 sluice_status sluice__output_write(sluice__output *output, const void *bytes, size_t count);
 /* Close. If `status`, that of all before, is OK: wait until the disk has the file, read it again,
  * and compare. E_IO, and what `status` says. */

@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-#include "sluice/status.h"
+#include "runtime/io/output.h"
 
 typedef struct sluice__writer {
-    int file;
+    sluice__output output;
     const char *path; /* borrowed */
     char *temporary;  /* next to it, until all is written */
 } sluice__writer;

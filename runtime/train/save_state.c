@@ -91,7 +91,7 @@ sluice_status sluice__save_state_write(const char *folder, const sluice__save_po
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__path_join(&path, folder, SLUICE__STATE_FILE));
     SLUICE__TRY_OUT(print_state(&text, at, files, options));
-    SLUICE__TRY_OUT(sluice__output_open(&output, path));
+    SLUICE__TRY_OUT(sluice__output_open(&output, path, path));
     status =
         sluice__output_close(&sum, &output, sluice__output_write(&output, text.bytes, text.length));
 out:

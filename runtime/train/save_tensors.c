@@ -111,7 +111,7 @@ static sluice_status write_file(sluice__save_files *files, const char *folder, c
     sluice__checksum sum = {0};
     sluice__output output;
     SLUICE__TRY(sluice__path_join(&path, folder, name));
-    sluice_status status = sluice__output_open(&output, path);
+    sluice_status status = sluice__output_open(&output, path, path);
     if (status == SLUICE_OK) status = sluice__output_close(&sum, &output, write(what, &output));
     if (status == SLUICE_OK) status = sluice__save_files_add(files, name, &sum);
     sluice__free(path);

@@ -3,7 +3,8 @@
  * failing_files.c -- a library to preload: call number SLUICE_FAIL_AT of those that write a file,
  * flush it, or change its name fails as on a full disk; with SLUICE_FAIL_HOW=all those after it,
  * too; with SLUICE_FAIL_HOW=kill the process is killed instead, before the call. At the end of the
- * process the number of calls is written to the file SLUICE_FAIL_COUNT.
+ * process the number of calls is written to the file SLUICE_FAIL_COUNT. With SLUICE_FAIL_HOW=change
+ * only writes count, and number SLUICE_FAIL_AT writes another byte than it should.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 
 static atomic_long calls;
 
+/* Whether this call is the one. */
 static bool fails(void) {
     const char *const at  = getenv("SLUICE_FAIL_AT");
     const char *const how = getenv("SLUICE_FAIL_HOW");
@@ -28,6 +30,12 @@ static bool fails(void) {
     if (how && strcmp(how, "kill") == 0) (void)raise(SIGKILL);
     errno = ENOSPC;
     return true;
+}
+
+/* The same for a call that is no write. */
+static bool fails_besides(void) {
+    const char *const how = getenv("SLUICE_FAIL_HOW");
+    return !(how && strcmp(how, "change") == 0) && fails();
 }
 
 static bool is_file(int file) {
@@ -44,28 +52,33 @@ static bool is_file(int file) {
 
 ssize_t write(int file, const void *bytes, size_t count) {
     NEXT(ssize_t, "write", int, const void *, size_t);
-    return is_file(file) && file > STDERR_FILENO && fails() ? -1 : next(file, bytes, count);
+    const char *const how = getenv("SLUICE_FAIL_HOW");
+    const bool changes    = how && strcmp(how, "change") == 0;
+    if (!is_file(file) || file <= STDERR_FILENO || !fails()) return next(file, bytes, count);
+    if (!changes) return -1;
+    const char other = (char)(*(const char *)bytes ^ 1);
+    return next(file, &other, 1);
 }
 
 int fsync(int file) {
     NEXT(int, "fsync", int);
-    return fails() ? -1 : next(file);
+    return fails_besides() ? -1 : next(file);
 }
 
 int rename(const char *from, const char *to) {
     NEXT(int, "rename", const char *, const char *);
-    return fails() ? -1 : next(from, to);
+    return fails_besides() ? -1 : next(from, to);
 }
 
 int renameat2(int from_folder, const char *from, int to_folder, const char *to,
               unsigned int flags) {
     NEXT(int, "renameat2", int, const char *, int, const char *, unsigned int);
-    return fails() ? -1 : next(from_folder, from, to_folder, to, flags);
+    return fails_besides() ? -1 : next(from_folder, from, to_folder, to, flags);
 }
 
 int link(const char *from, const char *to) {
     NEXT(int, "link", const char *, const char *);
-    return fails() ? -1 : next(from, to);
+    return fails_besides() ? -1 : next(from, to);
 }
 
 #pragma GCC visibility pop

@@ -1,17 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* test_saves.c -- saves of a run: what is in their folders, what another number of ranks reads from
  * them, which stay, and what is refused. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/files.h"
 
-#include "sluice/file.h"
+#include "sluice/allocator.h"
 #include "sluice/gpt2.h"
 #include "sluice/save.h"
 
 enum { LENGTH = 8, SAMPLES = 8, MICROBATCHES = 4, STEPS = 8, WINDOWS = 60 };
+
+/* ---- host memory of the library ---- */
+
+static atomic_llong bytes_now, bytes_peak;
+
+static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)context;
+    if (new_bytes == 0) {
+        free(block);
+        atomic_fetch_sub(&bytes_now, (long long)old_bytes);
+        return NULL;
+    }
+    void *const grown = realloc(block, new_bytes);
+    if (!grown) return NULL;
+    const long long change = (long long)new_bytes - (long long)old_bytes;
+    const long long now    = atomic_fetch_add(&bytes_now, change) + change;
+    long long peak         = atomic_load(&bytes_peak);
+    while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) continue;
+    return grown;
+}
 
 /* ---- a run, its ranks and schedule ---- */
 
@@ -251,6 +272,36 @@ static void the_newest_saves_stay(void **state) {
     drop(&with);
 }
 
+/* Saving and loading take the largest tensor, and little more. */
+static void one_tensor_at_a_time_is_in_memory(void **state) {
+    (void)state;
+    enum { VOCABULARY = 8000, WIDTH = 64, MORE = 128 << 10 };
+    const long long largest = (long long)VOCABULARY * WIDTH * 4;
+    setting with            = prepare();
+    sluice_save *save;
+    char target[128];
+    (void)snprintf(target, sizeof target, "%s/one", with.files.path);
+    sluice_model_free(with.model);
+    with.config = (sluice_gpt_config){VOCABULARY, LENGTH, WIDTH, 4, 2, true, 0};
+    assert_ok(sluice_gpt_model(&with.model, &with.config, LENGTH));
+    trainer it             = start(&with, &ways[1], "adamw", 3);
+    const long long before = atomic_load(&bytes_now);
+    atomic_store(&bytes_peak, before);
+    assert_ok(sluice_pipeline_save(it.pipeline, target, NULL));
+    const long long saving = atomic_load(&bytes_peak) - before;
+    atomic_store(&bytes_peak, before);
+    assert_ok(sluice_save_open(&save, target));
+    assert_ok(sluice_pipeline_load(it.pipeline, save));
+    const long long loading = atomic_load(&bytes_peak) - before;
+    sluice_save_close(save);
+    if (saving < largest || saving > largest + MORE || loading > largest + MORE)
+        fail_msg("the largest tensor has %lld bytes; a save takes %lld of host memory, a load %lld",
+                 largest, saving, loading);
+    assert_int_equal(atomic_load(&bytes_now), before);
+    stop(&it);
+    drop(&with);
+}
+
 typedef struct seen {
     int count;
     char text[3][768];
@@ -328,10 +379,13 @@ static void what_does_not_fit_is_refused(void **state) {
 }
 
 int main(void) {
+    static const sluice_allocator counting = {resize, NULL};
+    sluice_allocator_set(&counting);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p_ranks_save_and_q_ranks_load),
         cmocka_unit_test(large_models_are_written_as_shards),
         cmocka_unit_test(the_newest_saves_stay),
+        cmocka_unit_test(one_tensor_at_a_time_is_in_memory),
         cmocka_unit_test(a_damaged_save_is_not_used),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
