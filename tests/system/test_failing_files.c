@@ -95,10 +95,11 @@ static int count_calls(const char *how) {
         fail_msg("without a failure it exits with %d and prints '%s': %s", end.status, end.output,
                  end.errors);
     FILE *const file = fopen(all.count, "r");
-    int count        = 0;
+    char text[32]    = "";
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%d", &count), 1);
+    assert_non_null(fgets(text, sizeof text, file));
     (void)fclose(file);
+    const int count = (int)strtol(text, NULL, 10);
     assert_in_range(count, 40, MAX_CALLS);
     return count;
 }

@@ -115,7 +115,7 @@ static bool run_until(double seconds, int kills, uint64_t *random) {
 static void a_run_that_is_killed_ends_as_if_it_were_not(void **state) {
     (void)state;
     const char *const given = getenv("SLUICE_KILLS");
-    const int wanted        = given ? atoi(given) : KILLS;
+    const int wanted        = given ? (int)strtol(given, NULL, 10) : KILLS;
     uint64_t random         = test_seed();
     int kills = 0, ends = 0;
     begin();
