@@ -57,7 +57,7 @@ typedef struct sluice_save_options {
  */
 SLUICE_API sluice_status sluice_pipeline_save(sluice_pipeline *pipeline, const char *folder,
                                               const sluice_save_options *options);
-/* Save the run in `out`/saves/step-N. Of the saves up to this step the newest `keep` (at least 1)
+/* Save the run in `out`/saves/step-N. The newest `keep` (at least 1) of the saves up to this step
  * stay; after the first save of a run that was not loaded, those of an earlier run in `out` are
  * removed. */
 SLUICE_API sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,

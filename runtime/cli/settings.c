@@ -24,8 +24,8 @@ static int hash_data(uint64_t *out, const train_problem *problem) {
     const sluice_corpus *const corpus = problem->corpus;
     const int64_t windows =
         sluice_corpus_training_windows(corpus) + sluice_corpus_held_out_windows(corpus);
-    const int64_t most    = DATA_TOKENS / problem->seq + 1;
-    const int64_t count   = windows < most ? windows : most;
+    const int64_t max     = DATA_TOKENS / problem->seq + 1;
+    const int64_t count   = windows < max ? windows : max;
     int32_t *const tokens = malloc((size_t)problem->seq * sizeof *tokens);
     if (!tokens) return cli_fail(CLI_FAILED, "host memory exhausted");
     *out = 0xcbf29ce484222325U;

@@ -31,7 +31,7 @@ sluice_status sluice__output_write(sluice__output *output, const void *bytes, si
 sluice_status sluice__output_close(sluice__checksum *out, sluice__output *output,
                                    sluice_status status);
 
-/* Of a file as it is on the disk. E_IO, E_HOST_MEMORY. */
+/* The checksum of a file as it is on the disk. E_IO, E_HOST_MEMORY. */
 sluice_status sluice__checksum_file(sluice__checksum *out, const char *path);
 
 #endif

@@ -74,7 +74,8 @@ train text.txt --ranks 1 --quiet --resume elsewhere
 refuses "batch was '5' in 'stopped" --batch 6
 refuses "microbatches was '3' in 'stopped" -m 4
 refuses "seed was '1' in 'stopped" --seed 2
-refuses "lr was '0.001' in 'stopped' and is '0.002' now, which would change the result; give it as before, or add --allow-changes" --lr 0.002
+refuses "lr was '0.001' in 'stopped' and is '0.002' now, which would change the result; give it as before, or add --allow-changes" \
+    --lr 0.002
 refuses "steps was '12' in 'stopped" --steps 13
 refuses "model was 'gpt2, 4 blocks" --model gpt-mini
 refuses "optimizer was 'adamw' in 'stopped" --optimizer sgd --lr 0.001

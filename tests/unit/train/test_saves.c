@@ -30,7 +30,8 @@ static void *resize(void *context, void *block, size_t old_bytes, size_t new_byt
     const long long change = (long long)new_bytes - (long long)old_bytes;
     const long long now    = atomic_fetch_add(&bytes_now, change) + change;
     long long peak         = atomic_load(&bytes_peak);
-    while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) continue;
+    bool done              = now <= peak;
+    while (!done) done = atomic_compare_exchange_weak(&bytes_peak, &peak, now) || now <= peak;
     return grown;
 }
 
