@@ -11,6 +11,7 @@
  *   plan       programs over one region of memory             plan.h
  *   pipeline   instructions -> a trained minibatch            pipeline.h
  *   run        a corpus, step by step, with counters          run.h, train.h
+ *   save       a run's state in a folder, to resume from      save.h
  *   ledger     where the time of a rank's step went           ledger.h
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
@@ -57,6 +58,7 @@
 #include "sluice/program.h"
 #include "sluice/queues.h"
 #include "sluice/run.h"
+#include "sluice/save.h"
 #include "sluice/schedule.h"
 #include "sluice/split_search.h"
 #include "sluice/status.h"

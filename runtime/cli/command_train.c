@@ -82,8 +82,8 @@ static bool is_stopped(void) {
 /* One step, with held-out loss and digest if they are due. */
 static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
-    step->epoch      = train_epoch(&run->problem, run->options);
-    step->warnings   = step->run.step == 1 ? run->problem.notes : NULL;
+    step->epoch    = train_epoch(&run->problem, run->options);
+    step->warnings = step->run.step == 1 ? run->problem.notes : NULL;
     show_step(run);
     step->held_out = NAN;
     if (step->run.step > 1) step->held_out_before = NAN;
@@ -98,13 +98,18 @@ static int run_step(train_run *run, train_step *step) {
     else
         announce_step(run);
     if (run->is_over) CLI_TRY(digest(run));
-    return train_log_step(&run->log, run->options->json ? stdout : NULL, step);
+    CLI_TRY(train_log_step(&run->log, run->options->json ? stdout : NULL, step));
+    return train_save_step(&run->problem, run->options);
 }
 
 /* Until the last step, or the one during which the run was stopped. */
 static int run_steps(train_run *run) {
-    CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
+    const int64_t done        = sluice_run_get_state(run->problem.run).step;
+    run->step.held_out_before = NAN;
+    if (done == 0) CLI_TRY(evaluate(run, &run->step.held_out_before, "before step 1"));
     train_progress_start(&run->progress, run->options);
+    run->progress.from = done;
+    if (sluice_run_is_done(run->problem.run)) return digest(run);
     announce_step(run);
     while (!run->is_over) CLI_TRY(run_step(run, &run->step));
     return CLI_OK;
@@ -128,10 +133,10 @@ static int show_last_step(const train_run *run) {
     return failed;
 }
 
-static int finish(const train_run *run) {
+static int finish(train_run *run) {
     const train_options *const options = run->options;
-    CLI_TRY(train_save(&run->problem, options->out));
-    CLI_TRY(show_last_step(run));
+    CLI_TRY(train_save(&run->problem, options));
+    if (run->step.run.step > 0) CLI_TRY(show_last_step(run));
     if (run->talks) {
         printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
                options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
@@ -151,7 +156,7 @@ static void save_last_good(train_run *run) {
     const train_options *const options = run->options;
     if (run->failure != SLUICE_E_NONFINITE || run->step.run.step == 0) return;
     announce_save();
-    if (digest(run) != CLI_OK || train_save(&run->problem, options->out) != CLI_OK) return;
+    if (digest(run) != CLI_OK || train_save(&run->problem, options) != CLI_OK) return;
     if (!options->json) printf("weights %s\n", run->weights);
     (void)cli_fail(CLI_OK, "the weights after step %lld are saved in %s",
                    (long long)run->step.run.step, options->out);
@@ -162,9 +167,13 @@ static int train(train_run *run) {
     CLI_TRY(train_make_run(&run->problem, options));
     cli_keep_on_without_output();
     run->step.ranks = sluice_program_ranks(sluice_pipeline_program(run->problem.pipeline));
-    CLI_TRY(train_open_log(&run->log, options));
+    CLI_TRY(train_open_log(&run->log, options, run->problem.resumed));
     CLI_TRY(train_keep_plan(&run->problem, options->out));
     if (run->talks) CLI_TRY(train_print_plan(&run->problem, options));
+    if (run->talks && run->problem.resumed)
+        printf("resumed   from %s, after step %" PRId64 " of %" PRId64 "\n",
+               sluice_save_folder(run->problem.resumed),
+               sluice_save_state(run->problem.resumed).step, options->steps);
     const int failed = run_steps(run);
     if (!failed) return finish(run);
     save_last_good(run);

@@ -9,7 +9,7 @@
 
 #include "training.h"
 
-int train_open_log(FILE **log, const train_options *options) {
+int train_open_log(FILE **log, const train_options *options, const sluice_save *resumed) {
     char path[PATH_BYTES];
     const char *name = options->log;
     if (!name && options->is_virtual) return CLI_OK;
@@ -18,7 +18,8 @@ int train_open_log(FILE **log, const train_options *options) {
             return cli_fail(CLI_USAGE, "--out is longer than a path may be");
         name = path;
     }
-    *log = fopen(name, "w");
+    if (resumed) CLI_TRY(train_cut_log(name, sluice_save_state(resumed).step));
+    *log = fopen(name, resumed ? "a" : "w");
     if (*log) return CLI_OK;
     return cli_fail(CLI_FAILED, "log '%s' cannot be written: %s; name another with --log", name,
                     strerror(errno));

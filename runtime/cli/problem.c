@@ -124,7 +124,7 @@ static int make_pipeline(train_problem *problem, const train_options *options) {
     const sluice_pipeline_options settings = settings_of(problem, options);
     CLI_TRY(train_make_plan(problem, options));
     CLI_TRY(train_report(sluice_pipeline_open(&problem->pipeline, problem->plan, &settings)));
-    return options->init ? train_load_weights(problem, options->init) : CLI_OK;
+    return options->init && !problem->resumed ? train_load_weights(problem, options->init) : CLI_OK;
 }
 
 int train_make_run(train_problem *problem, const train_options *options) {
@@ -135,14 +135,17 @@ int train_make_run(train_problem *problem, const train_options *options) {
                                                      options->steps, options->decay};
     settings.skip_nonfinite = options->skip_nonfinite;
     settings.evaluate_every = options->eval_every;
+    CLI_TRY(train_find_save(problem, options));
     CLI_TRY(make_pipeline(problem, options));
     CLI_TRY(cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
                                        problem->corpus, &settings)));
+    CLI_TRY(train_take_save(problem, options));
     return train_find_notes(problem, options);
 }
 
 void train_free_problem(train_problem *problem) {
     json_decref(problem->notes);
+    sluice_save_close(problem->resumed);
     sluice_run_close(problem->run);
     sluice_pipeline_close(problem->pipeline);
     sluice_plan_free(problem->plan);

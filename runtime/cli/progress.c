@@ -35,8 +35,8 @@ static void print_duration(char part[PART_BYTES], double seconds) {
 static void print_parts(char parts[PARTS][PART_BYTES], const train_progress *progress,
                         const train_step *step) {
     const double elapsed = train_clock() - progress->started;
-    const double left =
-        elapsed / (double)step->run.step * (double)(progress->steps - step->run.step);
+    const double left    = elapsed / (double)(step->run.step - progress->from) *
+                        (double)(progress->steps - step->run.step);
     const int width = snprintf(NULL, 0, "%lld", (long long)progress->steps);
     snprintf(parts[0], PART_BYTES, "step %*lld/%lld", width, (long long)step->run.step,
              (long long)progress->steps);

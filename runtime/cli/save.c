@@ -41,50 +41,35 @@ int train_prepare_out(const char *out, bool *made) {
                     strerror(errno));
 }
 
-static void free_tensors(sluice_named_tensor *tensors, float **values, int count) {
-    for (int t = 0; values && t < count; t++) free(values[t]);
-    free(values);
-    free(tensors);
+static sluice_save_options saving_of(const train_problem *problem, const train_options *options) {
+    sluice_save_options saving = SLUICE_SAVE_OPTIONS_INIT;
+    saving.config              = &problem->config;
+    saving.settings            = problem->settings.list;
+    saving.setting_count       = problem->settings.count;
+    if (options->shard_bytes > 0) saving.shard_bytes = options->shard_bytes;
+    return saving;
 }
 
-/* The distinct parameters, in model order. */
-static int read_tensors(const train_problem *problem, sluice_named_tensor *tensors, float **values,
-                        int *count) {
-    for (int u = 0; u < sluice_model_use_count(problem->model); u++) {
-        const sluice_parameter_use *const use = sluice_model_use(problem->model, u);
-        if (use->first != u) continue;
-        const sluice_shape *const shape = &use->parameter.shape;
-        float *const parameter          = malloc(sluice_shape_bytes(shape) + 1);
-        if (!parameter) return cli_fail(CLI_FAILED, "host memory exhausted");
-        values[*count]  = parameter;
-        tensors[*count] = (sluice_named_tensor){use->name, *shape, parameter};
-        ++*count;
-        CLI_TRY(cli_report(sluice_pipeline_read_parameter(parameter, sluice_shape_count(shape),
-                                                          problem->pipeline, use->name)));
-    }
+static bool is_due(const train_problem *problem, const train_options *options) {
+    const int64_t step = sluice_run_get_state(problem->run).step;
+    if (options->save_every > 0 && step % options->save_every == 0) return true;
+    return options->save_minutes > 0 &&
+           train_clock() - problem->last_save >= 60 * options->save_minutes;
+}
+
+/* The last step is saved at the end. */
+int train_save_step(train_problem *problem, const train_options *options) {
+    const sluice_save_options saving = saving_of(problem, options);
+    if (problem->last_save == 0) problem->last_save = train_clock();
+    if (!is_due(problem, options) || sluice_run_is_done(problem->run)) return CLI_OK;
+    CLI_TRY(cli_report(sluice_run_save(problem->run, options->out, options->keep, &saving)));
+    problem->last_save = train_clock();
     return CLI_OK;
 }
 
-static int save_weights(const train_problem *problem, const char *path) {
-    const size_t uses                  = (size_t)sluice_model_use_count(problem->model);
-    sluice_named_tensor *const tensors = calloc(uses + 1, sizeof *tensors);
-    float **const values               = calloc(uses + 1, sizeof *values);
-    int count                          = 0;
-    int failed                         = CLI_OK;
-    if (!tensors || !values)
-        failed = cli_fail(CLI_FAILED, "host memory exhausted");
-    else
-        failed = read_tensors(problem, tensors, values, &count);
-    if (!failed) failed = cli_report(sluice_safetensors_write(path, tensors, count));
-    free_tensors(tensors, values, count);
-    return failed;
-}
-
-int train_save(const train_problem *problem, const char *out) {
-    char path[PATH_BYTES];
-    if (!train_path(path, out, "model.safetensors"))
-        return cli_fail(CLI_FAILED, "--out is longer than a path may be");
-    CLI_TRY(save_weights(problem, path));
-    (void)train_path(path, out, "config.json"); /* shorter, so that it fits */
-    return cli_report(sluice_model_config_write(path, &problem->config));
+int train_save(train_problem *problem, const train_options *options) {
+    const sluice_save_options saving = saving_of(problem, options);
+    const bool keeps                 = options->save_every > 0 || options->save_minutes > 0;
+    return cli_report(
+        sluice_run_save_end(problem->run, options->out, keeps ? options->keep : 0, &saving));
 }

@@ -81,8 +81,14 @@ static const cli_option training_options[] = {
 
 static const cli_option output_options[] = {
     {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
-    {"out", 0, CLI_TRAINING, "DIR", "Folder for model.safetensors, config.json and log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
+    {"out", 0, CLI_TRAINING, "DIR", "Folder for model.safetensors, config.json, the state to resume from, and log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
     {"overwrite", 0, CLI_TRAINING, NULL, "Replace what another run has left in --out", cli_take_flag, .field = FIELD(overwrite)},
+    {"resume", 0, CLI_TRAINING, "DIR", "Go on from the newest save of an earlier --out, or from one of its saves, to the same result; the results go there", cli_take_text, .field = FIELD(resume)},
+    {"allow-changes", 0, CLI_TRAINING, NULL, "Resume although options have changed that change the result", cli_take_flag, .field = FIELD(allow_changes)},
+    {"save-every", 0, CLI_TRAINING, "N", "Steps between saves in --out (none but the last)", cli_take_count, .field = FIELD(save_every), .min = 1, .max = MAX_COUNT},
+    {"save-minutes", 0, CLI_TRAINING, "T", "Minutes between saves (none but the last)", cli_take_above, .field = FIELD(save_minutes)},
+    {"keep", 0, CLI_TRAINING, "K", "Saves that stay (2)", cli_take_int, .field = FIELD(keep), .min = 1, .max = MAX_COUNT},
+    {"shard-size", 0, CLI_TRAINING, "BYTES", "Write larger models as several files of this size (5GB)", train_take_bytes, .field = FIELD(shard_bytes)},
     {"log", 0, CLI_TRAIN, "FILE", "Write the log there instead of into --out (virtual devices: none without it)", cli_take_text, .field = FIELD(log)},
     {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},
     {"ledger", 0, CLI_TRAIN, NULL, "Print where each rank's time went in the last step, measured and simulated", cli_take_flag, .field = FIELD(ledger)},
@@ -102,8 +108,8 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
 
 const cli_command_line command_train_line = {CLI_TRAIN, tables};
 
-static const train_options defaults = {.out        = "sluice-out",
-                                       .eval_every = 100,
+static const train_options defaults = {.eval_every = 100,
+                                       .keep       = 2,
                                        .warmup     = -1,
                                        .lr         = -1,
                                        .min_lr     = -1,

@@ -82,6 +82,7 @@ static void set_defaults(train_options *o) {
 
 int train_settle_options(train_options *options, const cli_strays *strays) {
     set_defaults(options);
+    CLI_TRY(train_choose_out(options));
     CLI_TRY(settle_device(options, strays));
     if (options->data.count == 0 && !options->is_virtual)
         return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");

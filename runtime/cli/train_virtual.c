@@ -192,7 +192,7 @@ static int run_all(virtual_run *run) {
     CLI_TRY(simulate(run));
     CLI_TRY(check_prediction(run));
     CLI_TRY(check_lateness(run));
-    CLI_TRY(train_open_log(&run->log, run->options));
+    CLI_TRY(train_open_log(&run->log, run->options, NULL));
     if (run->talks) print_heading(run);
     CLI_TRY(run_steps(run));
     return show_last_step(run);

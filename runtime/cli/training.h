@@ -24,6 +24,13 @@ typedef struct train_optimizer {
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
+    const char *resume;    /* a folder; NULL: the run is new */
+    char chosen_out[4096]; /* `out`, where only --resume names it */
+    bool allow_changes;
+    int64_t save_every;  /* steps; 0: not by steps */
+    double save_minutes; /* 0: not by time */
+    int keep;
+    size_t shard_bytes;
     const char *plan;          /* the file */
     sluice_plan_file *planned; /* what it says; NULL: there is none */
     const char *device;
@@ -78,6 +85,14 @@ int train_report(sluice_status status);
 
 /* ---- what is trained (problem.c) ---- */
 
+/* What decides the result of the run, by the names of options (settings.c). */
+enum { TRAIN_SETTINGS = 32 };
+typedef struct train_settings {
+    sluice_setting list[TRAIN_SETTINGS];
+    char values[TRAIN_SETTINGS][256];
+    int count;
+} train_settings;
+
 typedef struct train_problem {
     const char *name; /* of the model: the preset, or the file */
     sluice_model_config config;
@@ -93,6 +108,9 @@ typedef struct train_problem {
     sluice_pipeline *pipeline;
     sluice_run *run;
     json_t *notes; /* sentences about options that do nothing sensible; NULL: there are none */
+    train_settings settings;
+    double last_save;     /* when: of train_clock(); 0: there is none yet */
+    sluice_save *resumed; /* the save that the run goes on from; NULL: it is new */
 } train_problem;
 
 /* Everything up to the first step; cheap checks come first. On failure free what was made. */
@@ -135,6 +153,7 @@ typedef struct train_progress {
     bool live;  /* one line, rewritten */
     bool shown; /* the line is on the screen now */
     int64_t steps, every;
+    int64_t from;            /* the step that the run goes on from */
     double started, printed; /* seconds of a steady clock */
 } train_progress;
 
@@ -209,17 +228,34 @@ void train_leave_out(train_out *folder, bool failed);
 
 /* Create the folder if needed, which `*made` reports, and prove that files can be created in it. */
 int train_prepare_out(const char *out, bool *made);
-/* On virtual devices NULL, unless there is a --log. */
-int train_open_log(FILE **log, const train_options *options);
+/* On virtual devices NULL, unless there is a --log. A resumed run adds to the log it had. */
+int train_open_log(FILE **log, const train_options *options, const sluice_save *resumed);
 /* Write one JSON object on a line of each file that is not NULL. A log that cannot be written is
  * closed, which is said, and NULL from then on. */
 int train_log_step(FILE **log, FILE *copy, const train_step *step);
 void train_close_log(FILE *log); /* or NULL */
 
+/* Save the run if a save is due after this step. */
+int train_save_step(train_problem *problem, const train_options *options);
+
+/* ---- going on from a save (settings.c, resume.c) ---- */
+
+int train_make_settings(train_settings *out, const train_problem *problem,
+                        const train_options *options);
+/* Where the results go: what --out says, or else --resume. */
+int train_choose_out(train_options *options);
+/* Before the pipeline is opened: the save that --resume means, refused if the run is another one.
+ */
+int train_find_save(train_problem *problem, const train_options *options);
+/* Read it into pipeline and run. */
+int train_take_save(train_problem *problem, const train_options *options);
+/* Leave the lines up to `step` in the log. */
+int train_cut_log(const char *path, int64_t step);
+
 /* Read --init into the pipeline, which must have exactly the model's parameters. */
 int train_load_weights(const train_problem *problem, const char *path);
-/* Write model.safetensors and config.json. */
-int train_save(const train_problem *problem, const char *out);
+/* Save the run in --out, at its end. */
+int train_save(train_problem *problem, const train_options *options);
 /* DIR/NAME in `path`; false if it does not fit. */
 enum { PATH_BYTES = 4096 };
 bool train_path(char path[PATH_BYTES], const char *out, const char *name);

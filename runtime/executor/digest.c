@@ -17,20 +17,17 @@ static int compare(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
+static sluice_status take(void *hash, const void *bytes, size_t count) {
+    XXH3_64bits_update(hash, bytes, count);
+    return SLUICE_OK;
+}
+
 static sluice_status add(XXH3_state_t *hash, sluice_pipeline *pipeline,
                          const sluice__state *state) {
     const sluice_shape *shape = &state->is.shape;
-    const size_t bytes        = sluice_shape_bytes(shape);
-    unsigned char *values     = NULL;
-    SLUICE__TRY(sluice__alloc(&values, bytes, 1));
-    const sluice_status status = sluice__state_move(pipeline, state, values, NULL);
-    if (status == SLUICE_OK) {
-        XXH3_64bits_update(hash, state->is.name, strlen(state->is.name) + 1);
-        XXH3_64bits_update(hash, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
-        XXH3_64bits_update(hash, values, bytes);
-    }
-    sluice__free(values);
-    return status;
+    XXH3_64bits_update(hash, state->is.name, strlen(state->is.name) + 1);
+    XXH3_64bits_update(hash, shape->dims, (size_t)shape->dim_count * sizeof *shape->dims);
+    return sluice__state_take(pipeline, (int)(state - pipeline->states.list), take, hash);
 }
 
 sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline) {

@@ -63,8 +63,10 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline) {
     return sluice__fail(SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
 }
 
-sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
-                                 const void *from) {
+/* Write the bytes at `from` to the ranks or, if that is NULL, read them from there; give them to
+ * `take`, unless it is NULL. */
+static sluice_status exchange(sluice_pipeline *pipeline, const sluice__state *state,
+                              sluice__take_bytes *take, void *to, const void *from) {
     struct sluice__exchange *with = NULL;
     const size_t bytes            = sluice_shape_bytes(&state->is.shape);
     SLUICE__TRY(sluice__states_have_values(pipeline));
@@ -73,8 +75,8 @@ sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state 
     with->bytes  = bytes;
     with->writes = from != NULL;
     if (from) memcpy(with->values, from, bytes);
-    const sluice_status status = sluice__workers_do(pipeline, exchange_task, with);
-    if (to && status == SLUICE_OK) memcpy(to, with->values, bytes);
+    sluice_status status = sluice__workers_do(pipeline, exchange_task, with);
+    if (take && status == SLUICE_OK) status = take(to, with->values, bytes);
     if (sluice__workers_are_stuck(pipeline)) {
         with->next            = pipeline->states.left;
         pipeline->states.left = with;
@@ -82,6 +84,21 @@ sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state 
         sluice__free(with);
     }
     return status;
+}
+
+static sluice_status copy_out(void *to, const void *bytes, size_t count) {
+    memcpy(to, bytes, count);
+    return SLUICE_OK;
+}
+
+sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
+                                 const void *from) {
+    return exchange(pipeline, state, to ? copy_out : NULL, to, from);
+}
+
+sluice_status sluice__state_take(sluice_pipeline *pipeline, int index, sluice__take_bytes *take,
+                                 void *to) {
+    return exchange(pipeline, &pipeline->states.list[index], take, to, NULL);
 }
 
 void sluice__exchanges_free(struct sluice__exchange *left) {

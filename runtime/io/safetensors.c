@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/io/json.h"
 #include "runtime/io/mapped.h"
+#include "runtime/io/safetensors_head.h"
 #include "runtime/io/write.h"
 #include "sluice/file.h"
 
@@ -202,9 +203,9 @@ static json_t *describe_all(const sluice_named_tensor *tensors, int count) {
     return NULL;
 }
 
-/* The header's text, padded with spaces so that the data begins at a multiple of 8. */
-static sluice_status make_header(char **out, size_t *bytes, const sluice_named_tensor *tensors,
-                                 int count, const char *path) {
+sluice_status sluice__safetensors_head(char **out, size_t *bytes,
+                                       const sluice_named_tensor *tensors, int count,
+                                       const char *path) {
     char *text = NULL, what[512];
     (void)snprintf(what, sizeof what, "the header of '%s'", path);
     json_t *header       = describe_all(tensors, count);
@@ -212,10 +213,12 @@ static sluice_status make_header(char **out, size_t *bytes, const sluice_named_t
     json_decref(header);
     SLUICE__TRY_OUT(status);
     const size_t length = strlen(text);
-    *bytes              = (length + 7) / 8 * 8;
-    SLUICE__TRY_OUT(sluice__alloc(out, *bytes, 1));
-    memset(*out, ' ', *bytes);
-    memcpy(*out, text, length);
+    const size_t padded = (length + 7) / 8 * 8;
+    SLUICE__TRY_OUT(sluice__alloc(out, LENGTH_BYTES + padded, 1));
+    for (int k = 0; k < LENGTH_BYTES; k++) (*out)[k] = (char)(padded >> 8 * k & 255);
+    memset(*out + LENGTH_BYTES, ' ', padded);
+    memcpy(*out + LENGTH_BYTES, text, length);
+    *bytes = LENGTH_BYTES + padded;
 out:
     sluice__json_free(text);
     return status;
@@ -223,9 +226,6 @@ out:
 
 static sluice_status write_all(sluice__writer *writer, const char *header, size_t bytes,
                                const sluice_named_tensor *tensors, int count) {
-    unsigned char length[LENGTH_BYTES];
-    for (int k = 0; k < LENGTH_BYTES; k++) length[k] = (unsigned char)((uint64_t)bytes >> 8 * k);
-    SLUICE__TRY(sluice__write(writer, length, sizeof length));
     SLUICE__TRY(sluice__write(writer, header, bytes));
     for (int k = 0; k < count; k++)
         SLUICE__TRY(
@@ -237,7 +237,7 @@ sluice_status sluice_safetensors_write(const char *path, const sluice_named_tens
                                        int count) {
     size_t bytes = 0;
     char *header = NULL;
-    SLUICE__TRY(make_header(&header, &bytes, tensors, count, path));
+    SLUICE__TRY(sluice__safetensors_head(&header, &bytes, tensors, count, path));
     sluice__writer writer;
     sluice_status status = sluice__write_begin(&writer, path);
     if (status == SLUICE_OK)

@@ -3,41 +3,35 @@
 #include "runtime/io/write.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-static sluice_status cannot_write(const char *path) {
-    return sluice__fail(SLUICE_E_IO, "cannot write '%s': %s", path, strerror(errno));
-}
-
 sluice_status sluice__write_begin(sluice__writer *out, const char *path) {
     sluice__writer writer = {.path = path};
     const size_t bytes    = strlen(path) + sizeof ".part";
     SLUICE__TRY(sluice__alloc(&writer.temporary, bytes, 1));
-    snprintf(writer.temporary, bytes, "%s.part", path);
-    writer.file = fopen(writer.temporary, "wbe");
-    if (!writer.file) {
+    (void)snprintf(writer.temporary, bytes, "%s.part", path);
+    const sluice_status status = sluice__output_open(&writer.output, writer.temporary, path);
+    if (status == SLUICE_OK)
+        *out = writer;
+    else
         sluice__free(writer.temporary);
-        return cannot_write(path);
-    }
-    *out = writer;
-    return SLUICE_OK;
+    return status;
 }
 
 sluice_status sluice__write(sluice__writer *writer, const void *bytes, size_t count) {
-    if (fwrite(bytes, 1, count, writer->file) == count) return SLUICE_OK;
-    return cannot_write(writer->path);
+    return sluice__output_write(&writer->output, bytes, count);
 }
 
 sluice_status sluice__write_end(sluice__writer *writer, sluice_status status) {
-    if (status == SLUICE_OK && (fflush(writer->file) != 0 || fsync(fileno(writer->file)) != 0))
-        status = cannot_write(writer->path);
-    if (fclose(writer->file) != 0 && status == SLUICE_OK) status = cannot_write(writer->path);
+    sluice__checksum sum = {0};
+    status               = sluice__output_close(&sum, &writer->output, status);
     if (status == SLUICE_OK && rename(writer->temporary, writer->path) != 0)
-        status = cannot_write(writer->path);
+        status = sluice__fail(SLUICE_E_IO, "cannot write '%s': %s", writer->path, strerror(errno));
     if (status != SLUICE_OK) unlink(writer->temporary);
     sluice__free(writer->temporary);
     return status;

@@ -4,12 +4,11 @@
 #define SLUICE_IO_WRITE_H
 
 #include <stddef.h>
-#include <stdio.h>
 
-#include "sluice/status.h"
+#include "runtime/io/output.h"
 
 typedef struct sluice__writer {
-    FILE *file;
+    sluice__output output;
     const char *path; /* borrowed */
     char *temporary;  /* next to it, until all is written */
 } sluice__writer;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/train/saves.h"
 
 /* The windows of a batch: the context of its callbacks. */
 typedef struct loader {
@@ -27,6 +28,7 @@ struct sluice_run {
     int ranks;
     loader loader;
     bool stuck;               /* a rank may still be inside a callback */
+    bool saved;               /* or loaded */
     sluice_run_result result; /* of the last step */
     double *inner_idle;       /* its lists, per rank */
     sluice_ledger *ledger;
@@ -157,6 +159,20 @@ sluice_status sluice_run_set_state(sluice_run *run, const sluice_run_state *stat
     }
     run->state = *state;
     return SLUICE_OK;
+}
+
+/* ---- for saves ---- */
+
+sluice_pipeline *sluice__run_pipeline(const sluice_run *run) {
+    return run->pipeline;
+}
+
+bool sluice__run_is_new(const sluice_run *run) {
+    return !run->saved;
+}
+
+void sluice__run_set_saved(sluice_run *run) {
+    run->saved = true;
 }
 
 /* ---- open ---- */

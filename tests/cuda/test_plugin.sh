@@ -95,4 +95,19 @@ weights=$(tail -1 one.txt)
 [ "$(tail -1 shared.txt)" = "$weights" ] || complain "two ranks on one GPU: $(tail -1 shared.txt), one: $weights"
 [ -z "$nccl_library" ] || [ "$(tail -1 nccl.txt)" = "$weights" ] || complain "NCCL: $(tail -1 nccl.txt), one GPU: $weights"
 [ "$(tail -1 tf32.txt)" = "$weights" ] && complain "tf32 has the bits of fp32"
+
+# ---- a save of two GPUs goes on on one, on two over NCCL, and on the CPU ----
+
+run saves --device cuda -p 2 --save-every 1
+rm -r saves/*.safetensors saves/state.json saves/saves/step-00000002
+resumed() { # resumed NAME OPTION...: a copy of the save goes on.
+    cp -r saves "$1-resumed" && run "$1-resumed" --resume "$1-resumed" "${@:2}"
+}
+resumed one --device cuda:0 -p 1
+resumed cpu --device cpu -p 2
+[ "$(tail -1 saves.txt)" = "$weights" ] || complain "with saves: $(tail -1 saves.txt), without: $weights"
+[ "$(tail -1 one-resumed.txt)" = "$weights" ] || complain "resumed on one GPU: $(tail -1 one-resumed.txt), uninterrupted: $weights"
+[ -z "$nccl_library" ] || resumed nccl --device cuda -p 2 --transport nccl
+[ -z "$nccl_library" ] || [ "$(tail -1 nccl-resumed.txt)" = "$weights" ] ||
+    complain "resumed over NCCL: $(tail -1 nccl-resumed.txt), uninterrupted: $weights"
 finish

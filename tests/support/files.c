@@ -11,6 +11,11 @@ folder folder_make(void) {
     return made;
 }
 
+folder folder_make_in_memory(void) {
+    folder made = {"/dev/shm/sluice-test-XXXXXX"};
+    return mkdtemp(made.path) ? made : folder_make();
+}
+
 void folder_remove(const folder *made) {
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", made->path);

@@ -10,6 +10,8 @@ typedef struct folder {
 } folder;
 
 folder folder_make(void);
+/* Where nothing waits for a disk, if there is such a file system. */
+folder folder_make_in_memory(void);
 void folder_remove(const folder *made);
 /* The path of `name` in the folder: valid until the third next call. */
 const char *folder_path(const folder *in, const char *name);

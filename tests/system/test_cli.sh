@@ -158,10 +158,10 @@ has stderr.txt "sluice: bad.csv: "
 # ---- training ----
 
 train one --ranks 1 --steps 4 --eval-every 2
-for file in model.safetensors config.json log.jsonl; do
+for file in model.safetensors config.json optimizer.safetensors state.json log.jsonl; do
     [ -s "one/$file" ] || complain "one/$file is missing"
 done
-[ "$(ls -A one | wc -l)" -eq 3 ] || complain "one/ has more than its three files: $(ls -A one)"
+[ "$(ls -A one | wc -l)" -eq 5 ] || complain "one/ has more than its five files: $(ls -A one)"
 has one.txt "model     tiny.json: 4 blocks, width 16, 2 heads, vocabulary 256, 17.8 k parameters"
 has one.txt "held-out loss "
 has one.txt "makespan idle: simulated "

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* resume.c -- `sluice train --resume`: which save, whether the run is the same, and its log. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "training.h"
+
+/* ---- which folder ---- */
+
+/* The length of OUT in "OUT/saves/step-00000050/"; 0 if the path does not look so. */
+static size_t length_of_out(const char *path, size_t length) {
+    static const char middle[] = "saves/";
+    size_t last                = length;
+    while (last > 0 && path[last - 1] != '/') last--;
+    const size_t before = last >= sizeof middle - 1 ? last - (sizeof middle - 1) : 0;
+    if (last == 0 || strncmp(path + last, "step-", 5) != 0) return 0;
+    if (strncmp(path + before, middle, sizeof middle - 1) != 0) return 0;
+    if (before == 0) return last == sizeof middle - 1 ? SIZE_MAX : 0; /* in this folder */
+    return path[before - 1] == '/' ? before - 1 : 0;
+}
+
+int train_choose_out(train_options *o) {
+    if (!o->resume && !o->out) o->out = "sluice-out";
+    if (!o->resume || o->out) return CLI_OK;
+    size_t length = strlen(o->resume);
+    while (length > 1 && o->resume[length - 1] == '/') length--;
+    const size_t own = length_of_out(o->resume, length);
+    if (own == SIZE_MAX)
+        (void)snprintf(o->chosen_out, sizeof o->chosen_out, ".");
+    else if ((own > 0 ? own : length) < sizeof o->chosen_out)
+        (void)snprintf(o->chosen_out, sizeof o->chosen_out, "%.*s", (int)(own > 0 ? own : length),
+                       o->resume);
+    else
+        return cli_fail(CLI_USAGE, "--resume is longer than a path may be");
+    o->out = o->chosen_out;
+    return CLI_OK;
+}
+
+/* ---- which save ---- */
+
+static void say_damaged(void *context, const char *folder) {
+    (void)context;
+    (void)cli_fail(CLI_OK, "the save '%s' is not used: %s", folder, sluice_last_error()->what);
+}
+
+static int compare(const sluice_save *save, const train_settings *now) {
+    for (int k = 0; k < now->count; k++) {
+        const char *const name    = now->list[k].name;
+        const char *const earlier = sluice_save_setting(save, name);
+        if (!earlier || strcmp(earlier, now->list[k].value) == 0) continue;
+        return cli_fail(CLI_USAGE,
+                        "%s was '%s' in '%s' and is '%s' now, which would change the result; "
+                        "give it as before, or add --allow-changes",
+                        name, earlier, sluice_save_folder(save), now->list[k].value);
+    }
+    return CLI_OK;
+}
+
+int train_find_save(train_problem *problem, const train_options *options) {
+    CLI_TRY(train_make_settings(&problem->settings, problem, options));
+    if (!options->resume) return CLI_OK;
+    CLI_TRY(cli_report_or(
+        sluice_save_find(&problem->resumed, options->resume, say_damaged, NULL),
+        "--resume takes the --out of an earlier run, or one of its saves; without --resume "
+        "the run starts anew"));
+    return options->allow_changes ? CLI_OK : compare(problem->resumed, &problem->settings);
+}
+
+/* The seed is the option's, which may have been changed. */
+int train_take_save(train_problem *problem, const train_options *options) {
+    if (!problem->resumed) return CLI_OK;
+    CLI_TRY(cli_report(sluice_run_load(problem->run, problem->resumed)));
+    sluice_counters counters = sluice_pipeline_counters(problem->pipeline);
+    sluice_run_state state   = sluice_run_get_state(problem->run);
+    counters.seed            = options->seed;
+    state.seed               = options->seed;
+    CLI_TRY(cli_report(sluice_pipeline_set_counters(problem->pipeline, &counters)));
+    return cli_report(sluice_run_set_state(problem->run, &state));
+}
+
+/* ---- its log ---- */
+
+/* The step of a line of the log; -1 if it is none, as the last of a run that was killed. */
+static int64_t step_of(const char *line) {
+    json_t *const object = json_loads(line, 0, NULL);
+    json_t *const step   = json_object_get(object, "step");
+    const int64_t number = json_is_integer(step) ? json_integer_value(step) : -1;
+    json_decref(object);
+    return number;
+}
+
+/* Where the lines up to `step` end. */
+static off_t end_of_steps(FILE *log, int64_t step) {
+    char *line    = NULL;
+    size_t size   = 0;
+    off_t end     = 0;
+    ssize_t bytes = getline(&line, &size, log);
+    while (bytes > 0 && line[bytes - 1] == '\n') {
+        const int64_t there = step_of(line);
+        if (there < 0 || there > step) break;
+        end += bytes;
+        bytes = getline(&line, &size, log);
+    }
+    free(line);
+    return end;
+}
+
+int train_cut_log(const char *path, int64_t step) {
+    FILE *const log = fopen(path, "re");
+    struct stat about;
+    if (!log && errno == ENOENT) return CLI_OK;
+    if (!log) return cli_fail(CLI_FAILED, "log '%s' cannot be read: %s", path, strerror(errno));
+    const bool is_file = fstat(fileno(log), &about) == 0 && S_ISREG(about.st_mode);
+    const off_t end    = is_file ? end_of_steps(log, step) : 0;
+    (void)fclose(log);
+    if (!is_file || truncate(path, end) == 0) return CLI_OK;
+    return cli_fail(CLI_FAILED, "log '%s' cannot be written: %s", path, strerror(errno));
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* folders.c -- folders and the names in them. */
+#include "runtime/io/folders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/io/mapped.h"
+#include "runtime/io/output.h"
+
+static sluice_status cannot(const char *what, const char *path) {
+    return sluice__fail(SLUICE_E_IO, "cannot %s '%s': %s", what, path, strerror(errno));
+}
+
+/* ---- paths ---- */
+
+sluice_status sluice__path_join(char **out, const char *folder, const char *name) {
+    sluice__text text          = {0};
+    const sluice_status status = name ? sluice__text_add(&text, "%s/%s", folder, name)
+                                      : sluice__text_add(&text, "%s", folder);
+    return sluice__text_take(out, &text, status);
+}
+
+sluice_status sluice__path_parent(char **out, const char *path) {
+    sluice__text text          = {0};
+    const char *const last     = strrchr(path, '/');
+    const int length           = last ? (int)(last - path) : 0;
+    const sluice_status status = !last         ? sluice__text_add(&text, ".")
+                                 : length == 0 ? sluice__text_add(&text, "/")
+                                               : sluice__text_add(&text, "%.*s", length, path);
+    return sluice__text_take(out, &text, status);
+}
+
+bool sluice__path_exists(const char *path) {
+    struct stat about;
+    return lstat(path, &about) == 0;
+}
+
+/* ---- changes ---- */
+
+sluice_status sluice__folder_make(const char *path) {
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return SLUICE_OK;
+    return cannot("create folder", path);
+}
+
+sluice_status sluice__folder_sync(const char *path) {
+    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return cannot("read folder", path);
+    const bool good = fsync(folder) == 0;
+    const int why   = errno;
+    close(folder);
+    errno = why;
+    return good ? SLUICE_OK : cannot("write folder", path);
+}
+
+/* Keeps the error of a failure that is being cleaned up after. */
+void sluice__path_remove(const char *path) {
+    DIR *const folder = opendir(path);
+    if (!folder) {
+        (void)unlink(path);
+        return;
+    }
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+        (void)unlinkat(dirfd(folder), entry->d_name, 0); /* "." and ".." are refused */
+    closedir(folder);
+    (void)rmdir(path);
+}
+
+sluice_status sluice__path_move(const char *from, const char *to) {
+    return rename(from, to) == 0 ? SLUICE_OK : cannot("rename to", to);
+}
+
+bool sluice__path_swap(const char *one, const char *other) {
+    return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0;
+}
+
+static sluice_status copy(const char *from, const char *to) {
+    sluice__mapped file;
+    sluice__output output;
+    sluice__checksum sum = {0};
+    SLUICE__TRY(sluice__map(&file, from));
+    sluice_status status = sluice__output_open(&output, to, to);
+    if (status == SLUICE_OK)
+        status = sluice__output_close(&sum, &output,
+                                      sluice__output_write(&output, file.bytes, file.size));
+    sluice__unmap(&file);
+    return status;
+}
+
+sluice_status sluice__path_link(const char *from, const char *to) {
+    (void)unlink(to);
+    return link(from, to) == 0 ? SLUICE_OK : copy(from, to);
+}
+
+/* ---- lists ---- */
+
+static int compare(const void *left, const void *right) {
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static sluice_status add(sluice__listing *to, const char *name) {
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return SLUICE_OK;
+    SLUICE__TRY(sluice__grow(&to->list, (size_t)to->count + 1, sizeof *to->list));
+    SLUICE__TRY(sluice__copy_text(&to->list[to->count], name));
+    to->count++;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__folder_list(sluice__listing *out, const char *path) {
+    sluice_status status = SLUICE_OK;
+    DIR *const folder    = opendir(path);
+    *out                 = (sluice__listing){0};
+    if (!folder && errno == ENOENT) return SLUICE_OK;
+    if (!folder) return cannot("read folder", path);
+    for (const struct dirent *entry = readdir(folder); entry && status == SLUICE_OK;
+         entry                      = readdir(folder))
+        status = add(out, entry->d_name);
+    closedir(folder);
+    if (out->count > 1) qsort(out->list, (size_t)out->count, sizeof *out->list, compare);
+    return status;
+}
+
+void sluice__listing_free(sluice__listing *names) {
+    for (int k = 0; k < names->count; k++) sluice__free(names->list[k]);
+    sluice__free(names->list);
+    *names = (sluice__listing){0};
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* save_folders.c -- the saves of a run in its output folder: which stay, and the one at the end. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/error.h"
+#include "runtime/io/folders.h"
+#include "runtime/train/saves.h"
+
+/* ---- names ---- */
+
+int64_t sluice__save_step_of(const char *name) {
+    static const char start[] = "step-";
+    const char *const digits  = name + sizeof start - 1;
+    if (strncmp(name, start, sizeof start - 1) != 0) return -1;
+    const size_t length = strspn(digits, "0123456789");
+    if (length < 8 || length > 18 || digits[length] != '\0') return -1;
+    return strtoll(digits, NULL, 10);
+}
+
+static sluice_status name_save(char **out, const char *saves, int64_t step) {
+    char name[32];
+    (void)snprintf(name, sizeof name, "step-%08" PRId64, step);
+    return sluice__path_join(out, saves, name);
+}
+
+/* ---- which stay ---- */
+
+/* What a save that was not finished has left, and what is no longer wanted, of which the last is
+ * the newest: keep `keep`. Saves after `newest` stay: they are of the same run, before it went back
+ * to an earlier save. */
+static void remove_saves(const sluice__listing *names, const char *saves, int64_t newest,
+                         int keep) {
+    for (int k = names->count - 1; k >= 0; k--) {
+        char *path         = NULL;
+        const int64_t step = sluice__save_step_of(names->list[k]);
+        const bool is_part = strncmp(names->list[k], ".step-", 6) == 0;
+        if (!is_part && (step < 0 || step > newest || keep-- > 0)) continue;
+        if (sluice__path_join(&path, saves, names->list[k]) == SLUICE_OK) sluice__path_remove(path);
+        sluice__free(path);
+    }
+}
+
+static sluice_status keep_newest(const char *saves, int64_t newest, int keep) {
+    sluice__listing names = {0};
+    sluice_status status  = sluice__folder_list(&names, saves);
+    if (status == SLUICE_OK) remove_saves(&names, saves, newest, keep);
+    sluice__listing_free(&names);
+    return status;
+}
+
+/* A run that was begun anew replaces an earlier one in the same folder. */
+static sluice_status forget_others(const char *out, const char *saves, int64_t step) {
+    char *path = NULL;
+    SLUICE__TRY(sluice__path_join(&path, out, SLUICE__STATE_FILE));
+    sluice__path_remove(path);
+    sluice__free(path);
+    sluice__listing names = {0};
+    sluice_status status  = sluice__folder_list(&names, saves);
+    for (int k = 0; status == SLUICE_OK && k < names.count; k++) {
+        const int64_t other = sluice__save_step_of(names.list[k]);
+        if (other < 0 || other == step) continue;
+        status = sluice__path_join(&path, saves, names.list[k]);
+        if (status == SLUICE_OK) sluice__path_remove(path), sluice__free(path);
+    }
+    sluice__listing_free(&names);
+    return status;
+}
+
+/* ---- a save ---- */
+
+static sluice_status save_step(char **folder, sluice_run *run, const char *out, const char *saves,
+                               const sluice_save_options *options) {
+    const sluice_run_state state = sluice_run_get_state(run);
+    SLUICE__TRY(sluice__folder_make(saves));
+    SLUICE__TRY(sluice__folder_sync(out));
+    SLUICE__TRY(name_save(folder, saves, state.step));
+    SLUICE__TRY(sluice__save_write(*folder, sluice__run_pipeline(run), &state, options));
+    if (sluice__run_is_new(run)) SLUICE__TRY(forget_others(out, saves, state.step));
+    sluice__run_set_saved(run);
+    return SLUICE_OK;
+}
+
+sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
+                              const sluice_save_options *options) {
+    char *saves = NULL, *folder = NULL;
+    if (keep < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1", keep);
+    SLUICE__TRY(sluice__path_join(&saves, out, SLUICE__SAVES_FOLDER));
+    sluice_status status = save_step(&folder, run, out, saves, options);
+    if (status == SLUICE_OK) status = keep_newest(saves, sluice_run_get_state(run).step, keep);
+    sluice__free(folder);
+    sluice__free(saves);
+    return status;
+}
+
+/* ---- the end ---- */
+
+/* Under a temporary name first: the name that readers know is always a whole file. */
+static sluice_status publish_file(const char *from, const char *out, const char *name) {
+    char *source = NULL, *target = NULL, *part = NULL;
+    char hidden[280];
+    sluice_status status = SLUICE_OK;
+    (void)snprintf(hidden, sizeof hidden, ".%.250s.part", name);
+    SLUICE__TRY_OUT(sluice__path_join(&source, from, name));
+    SLUICE__TRY_OUT(sluice__path_join(&target, out, name));
+    SLUICE__TRY_OUT(sluice__path_join(&part, out, hidden));
+    SLUICE__TRY_OUT(sluice__path_link(source, part));
+    status = sluice__path_move(part, target);
+    sluice__path_remove(part); /* rename does nothing if both are links to one file */
+out:
+    sluice__free(source);
+    sluice__free(target);
+    sluice__free(part);
+    return status;
+}
+
+/* Files of tensors that an earlier save has left, in another number of files. */
+static bool is_stale(const char *name, const sluice__listing *names) {
+    if (strstr(name, ".safetensors") == NULL) return false;
+    if (strncmp(name, "model", 5) != 0 && strncmp(name, "optimizer", 9) != 0) return false;
+    for (int k = 0; k < names->count; k++)
+        if (strcmp(names->list[k], name) == 0) return false;
+    return true;
+}
+
+static sluice_status remove_stale(const char *out, const sluice__listing *names) {
+    sluice__listing there = {0};
+    sluice_status status  = sluice__folder_list(&there, out);
+    for (int k = 0; status == SLUICE_OK && k < there.count; k++) {
+        char *path = NULL;
+        if (!is_stale(there.list[k], names)) continue;
+        status = sluice__path_join(&path, out, there.list[k]);
+        if (status == SLUICE_OK) sluice__path_remove(path);
+        sluice__free(path);
+    }
+    sluice__listing_free(&there);
+    return status;
+}
+
+/* state.json, which says that the files of `out` belong together, goes first and comes last. */
+static sluice_status publish(const char *from, const char *out) {
+    sluice__listing names = {0};
+    char *state           = NULL;
+    sluice_status status  = SLUICE_OK;
+    SLUICE__TRY(sluice__path_join(&state, out, SLUICE__STATE_FILE));
+    SLUICE__TRY_OUT(sluice__folder_list(&names, from));
+    sluice__path_remove(state);
+    for (int k = 0; k < names.count; k++)
+        if (strcmp(names.list[k], SLUICE__STATE_FILE) != 0)
+            SLUICE__TRY_OUT(publish_file(from, out, names.list[k]));
+    SLUICE__TRY_OUT(remove_stale(out, &names));
+    SLUICE__TRY_OUT(sluice__folder_sync(out));
+    SLUICE__TRY_OUT(publish_file(from, out, SLUICE__STATE_FILE));
+    status = sluice__folder_sync(out);
+out:
+    sluice__listing_free(&names);
+    sluice__free(state);
+    return status;
+}
+
+sluice_status sluice_run_save_end(sluice_run *run, const char *out, int keep,
+                                  const sluice_save_options *options) {
+    char *saves = NULL, *folder = NULL;
+    SLUICE__TRY(sluice__path_join(&saves, out, SLUICE__SAVES_FOLDER));
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(save_step(&folder, run, out, saves, options));
+    SLUICE__TRY_OUT(publish(folder, out));
+    if (keep > 0) {
+        status = keep_newest(saves, sluice_run_get_state(run).step, keep);
+    } else {
+        sluice__path_remove(folder);
+        (void)rmdir(saves); /* unless earlier ones are in it */
+    }
+out:
+    sluice__free(folder);
+    sluice__free(saves);
+    return status;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * saves.h -- what the files about saves share.
+ *
+ *   save_tensors.c  weights and optimizer state, as files of tensors
+ *   save_state.c    state.json: where the run is, and the checksums of all files
+ *   save_write.c    a folder with all of it, complete or not at all
+ *   save_folders.c  the saves of a run: names, how many stay, the one at the end
+ *   save_read.c     finding one that is whole, and reading it into a pipeline
+ */
+#ifndef SLUICE_TRAIN_SAVES_H
+#define SLUICE_TRAIN_SAVES_H
+
+#include <stdbool.h>
+
+#include "runtime/io/output.h"
+#include "sluice/save.h"
+
+/* ---- files and their checksums ---- */
+
+typedef struct sluice__save_file {
+    char *name;
+    sluice__checksum sum;
+} sluice__save_file;
+
+typedef struct sluice__save_files {
+    sluice__save_file *list;
+    int count;
+} sluice__save_files;
+
+/* E_HOST_MEMORY. */
+sluice_status sluice__save_files_add(sluice__save_files *files, const char *name,
+                                     const sluice__checksum *sum);
+void sluice__save_files_free(sluice__save_files *files);
+
+/* Write model*.safetensors and, if there is any, optimizer*.safetensors, and add them to `files`.
+ */
+sluice_status sluice__save_tensors(sluice__save_files *files, sluice_pipeline *pipeline,
+                                   const char *folder, size_t shard_bytes);
+
+/* ---- state.json ---- */
+
+#define SLUICE__STATE_FILE "state.json"
+
+typedef struct sluice__save_position {
+    sluice_run_state run;
+    sluice_counters counters;
+    const char *optimizer; /* its name */
+} sluice__save_position;
+
+sluice_status sluice__save_state_write(const char *folder, const sluice__save_position *at,
+                                       const sluice__save_files *files,
+                                       const sluice_save_options *options);
+
+struct sluice_save {
+    char *folder;
+    struct json_t *object;    /* of state.json; owns texts */
+    sluice__save_position at; /* its text is borrowed from the object */
+    sluice__save_files files;
+};
+/* Read and check state.json alone; `save` has its folder. The caller closes it, after a failure
+ * too. */
+sluice_status sluice__save_state_read(sluice_save *save);
+
+/* ---- folders ---- */
+
+/* `options` NULL: the defaults. */
+sluice_status sluice__save_write(const char *folder, sluice_pipeline *pipeline,
+                                 const sluice_run_state *run, const sluice_save_options *options);
+
+#define SLUICE__SAVES_FOLDER "saves"
+/* The step in the name of a save's folder, "step-00000050"; -1 if it is none. */
+int64_t sluice__save_step_of(const char *name);
+
+/* ---- the run (training_run.c) ---- */
+
+sluice_pipeline *sluice__run_pipeline(const sluice_run *run);
+/* Whether nothing of this run is in a folder: it was not loaded, and has not been saved. */
+bool sluice__run_is_new(const sluice_run *run);
+void sluice__run_set_saved(sluice_run *run);
+
+#endif

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# test_cli_resume.sh COMMAND -- sluice train --save-every and --resume: the bits, the log and the held-out losses of
+# a run that was never stopped; what is refused; damaged saves.
+. "$(dirname "$0")/../support/command.sh"
+cd "$work" || exit 1
+seq 1 600 >text.txt
+seq 2 601 >other.txt
+little=(--model gpt-nano --seq 16 --batch 5 -m 3 --threads 1 --steps 12 --eval-every 3 --dropout 0.1)
+
+train() { # train ARGUMENT...: exits with 0; its output is in stdout.txt.
+    "$command" train "${little[@]}" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+}
+# same DIR WHAT: the last line that was printed, and DIR's log but for times, are those of the whole run.
+same() {
+    cmp -s <(tail -n 1 stdout.txt) weights.txt || complain "$2 ends with '$(tail -n 1 stdout.txt)', expected '$(cat weights.txt)'"
+    cmp -s <(numbers "$1") numbers.txt || complain "the log after $2 differs: $(diff <(numbers "$1") numbers.txt | head -4)"
+}
+numbers() { # what is in DIR's log, without what depends on the machine.
+    python3 -c "
+import json
+for line in open('$1/log.jsonl'):
+    o = json.loads(line)
+    print([o.get(k) for k in ('step', 'loss', 'lr', 'norm', 'held_out_loss_before', 'held_out_loss', 'weights')])"
+}
+# back DIR STEP: as after a kill: a copy of stopped/, with the saves up to STEP, as DIR.
+back() {
+    rm -rf "$1"
+    cp -r stopped "$1"
+    rm -f "$1"/{state.json,*.safetensors}
+    for save in "$1"/saves/step-*; do
+        [ "$((10#${save##*-}))" -le "$2" ] || rm -r "$save"
+    done
+}
+refuses() { # refuses TEXT OPTION...: to resume from stopped/ with the options exits with 2 and says so.
+    local text=$1 got=0
+    shift
+    "$command" train text.txt "${little[@]}" --resume stopped --quiet "$@" >stdout.txt 2>stderr.txt || got=$?
+    [ $got = 2 ] || complain "--resume with $* exits with $got"
+    has stderr.txt "sluice: $text"
+}
+
+train text.txt --ranks 2 --quiet --out whole
+cp stdout.txt weights.txt
+numbers whole >numbers.txt
+[ ! -e whole/saves ] || complain "without --save-every there are saves: $(ls whole/saves)"
+train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --out stopped
+same stopped "a run with saves"
+[ "$(ls stopped/saves | wc -l)" = 6 ] || complain "of 6 saves there are: $(ls stopped/saves)"
+
+# ---- the same bits with other ranks and schedules, from every save ----
+
+back resumed 4
+train text.txt --schedule zbv --ranks 2 --quiet --save-every 2 --resume resumed
+same resumed "zbv from step 4"
+[ "$(ls resumed/saves | tr '\n' ' ')" = "step-00000010 step-00000012 " ] || complain "the newest saves are $(ls resumed/saves)"
+back resumed 8
+echo '{"step":9,"lo' >>resumed/log.jsonl # the last line of a run that was killed
+train text.txt --ranks 3 --resume resumed
+has stdout.txt "resumed   from resumed/saves/step-00000008, after step 8 of 12"
+same resumed "3 ranks from step 8"
+train text.txt --resume resumed --quiet # at its end: nothing to do
+same resumed "a run that was done"
+back resumed 10
+train text.txt --quiet --resume resumed/saves/step-00000002/ # it plans by itself
+same resumed "a run from a named save"
+train text.txt --ranks 4 --quiet --shard-size 200000 --resume resumed/saves/step-00000006 --out elsewhere
+cmp -s stdout.txt weights.txt || complain "with --out elsewhere it ends with '$(cat stdout.txt)'"
+[ -e elsewhere/model.safetensors.index.json ] || complain "--shard-size writes no index: $(ls elsewhere)"
+train text.txt --ranks 1 --quiet --resume elsewhere
+[ ! -e elsewhere/model.safetensors.index.json ] || complain "an index stays next to one file"
+
+# ---- what would change the result ----
+
+refuses "batch was '5' in 'stopped" --batch 6
+refuses "microbatches was '3' in 'stopped" -m 4
+refuses "seed was '1' in 'stopped" --seed 2
+refuses "lr was '0.001' in 'stopped' and is '0.002' now, which would change the result; give it as before, or add --allow-changes" \
+    --lr 0.002
+refuses "steps was '12' in 'stopped" --steps 13
+refuses "model was 'gpt2, 4 blocks" --model gpt-mini
+refuses "optimizer was 'adamw' in 'stopped" --optimizer sgd --lr 0.001
+refuses "beta1 was '0.9' in 'stopped" --betas 0.8,0.95
+refuses "dropout was '0.1' in 'stopped" --dropout 0.2
+got=0
+"$command" train other.txt "${little[@]}" --resume stopped >stdout.txt 2>stderr.txt || got=$?
+[ $got = 2 ] || complain "other data exits with $got"
+has stderr.txt "data was '"
+back resumed 4
+train text.txt --lr 0.002 --allow-changes --quiet --resume resumed
+cmp -s stdout.txt weights.txt && complain "--allow-changes changes nothing"
+
+# ---- damaged saves, and none ----
+
+back resumed 8
+printf x | dd of=resumed/saves/step-00000008/optimizer.safetensors bs=1 seek=9000 conv=notrunc 2>dd.txt
+rm resumed/saves/step-00000006/state.json
+train text.txt --ranks 2 --quiet --resume resumed
+has stderr.txt "sluice: the save 'resumed/saves/step-00000008' is not used: 'resumed/saves/step-00000008/optimizer.safetensors' is damaged: its checksum is"
+has stderr.txt "sluice: the save 'resumed/saves/step-00000006' is not used: cannot read 'resumed/saves/step-00000006/state.json': No such file"
+same resumed "a run from before damaged saves"
+refuse 2 "there is no save in 'none'; --resume takes the --out of an earlier run, or one of its saves; without --resume the run starts anew" \
+    train text.txt --resume none
+[ ! -e none ] || complain "--resume of a folder that is not there makes it"
+finish

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* test_saves.c -- saves of a run: what is in their folders, what another number of ranks reads from
+ * them, which stay, and what is refused. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/files.h"
+
+#include "sluice/allocator.h"
+#include "sluice/gpt2.h"
+#include "sluice/save.h"
+
+enum { LENGTH = 8, SAMPLES = 8, MICROBATCHES = 4, STEPS = 8, WINDOWS = 60 };
+
+/* ---- host memory of the library ---- */
+
+static atomic_llong bytes_now, bytes_peak;
+
+static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)context;
+    if (new_bytes == 0) {
+        free(block);
+        atomic_fetch_sub(&bytes_now, (long long)old_bytes);
+        return NULL;
+    }
+    void *const grown = realloc(block, new_bytes);
+    if (!grown) return NULL;
+    const long long change = (long long)new_bytes - (long long)old_bytes;
+    const long long now    = atomic_fetch_add(&bytes_now, change) + change;
+    long long peak         = atomic_load(&bytes_peak);
+    bool done              = now <= peak;
+    while (!done) done = atomic_compare_exchange_weak(&bytes_peak, &peak, now) || now <= peak;
+    return grown;
+}
+
+/* ---- a run, its ranks and schedule ---- */
+
+typedef struct way {
+    const char *schedule;
+    int ranks;
+} way;
+
+static const way ways[] = {{"gpipe", 1}, {"1f1b", 2}, {"zbv", 2}, {"1f1b", 3}, {"zb1p", 4}};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+typedef struct setting {
+    folder files;
+    sluice_corpus *corpus;
+    sluice_model *model;
+    sluice_gpt_config config;
+    sluice_model_config written;
+} setting;
+
+typedef struct trainer {
+    sluice_pipeline *pipeline;
+    sluice_run *run;
+} trainer;
+
+static setting prepare(void) {
+    setting with = {.files = folder_make(), .config = {256, LENGTH, 8, 2, 2, true, 0.1F}};
+    char text[WINDOWS * LENGTH + 1];
+    const char *const paths[] = {folder_path(&with.files, "text")};
+    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
+    folder_write(&with.files, "text", text, sizeof text);
+    assert_ok(sluice_corpus_open(&with.corpus, paths, 1, LENGTH));
+    assert_ok(sluice_gpt_model(&with.model, &with.config, LENGTH));
+    sluice_gpt_to_model_config(&with.written, &with.config);
+    return with;
+}
+
+static void drop(setting *with) {
+    sluice_model_free(with->model);
+    sluice_corpus_close(with->corpus);
+    folder_remove(&with->files);
+}
+
+static trainer start(const setting *with, const way *how, const char *optimizer, uint64_t seed) {
+    const sluice_schedule_options plan = {sizeof plan, .ranks = how->ranks,
+                                          .microbatches = MICROBATCHES};
+    sluice_pipeline_options settings   = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_run_options options         = SLUICE_RUN_OPTIONS_INIT;
+    const sluice_sgd_config sgd        = {0.9, 0.1};
+    sluice_schedule *schedule;
+    trainer made;
+    settings.samples = SAMPLES;
+    settings.threads = 1;
+    settings.seed    = seed;
+    assert_ok(sluice_optimizer_find(&settings.optimizer, optimizer));
+    if (strcmp(optimizer, "sgd") == 0) settings.optimizer_config = &sgd;
+    assert_ok(sluice_schedule_generate(&schedule, how->schedule, &plan));
+    assert_ok(
+        sluice_pipeline_plan_and_open(&made.pipeline, with->model, schedule, NULL, &settings));
+    sluice_schedule_free(schedule);
+    options.steps         = STEPS;
+    options.seed          = 7;
+    options.learning_rate = (sluice_learning_rate){0.02, 0.002, 2, STEPS, SLUICE_DECAY_COSINE};
+    assert_ok(sluice_run_open(&made.run, made.pipeline, with->model, with->corpus, &options));
+    return made;
+}
+
+static void stop(trainer *it) {
+    sluice_run_close(it->run);
+    sluice_pipeline_close(it->pipeline);
+}
+
+static void go(const trainer *it, int steps) {
+    sluice_run_result result;
+    for (int k = 0; k < steps; k++) assert_ok(sluice_run_step(&result, it->run));
+}
+
+static uint64_t digest(const trainer *it) {
+    uint64_t value = 0;
+    assert_ok(sluice_pipeline_digest(&value, it->pipeline));
+    return value;
+}
+
+/* ---- files ---- */
+
+static bool exists(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0;
+}
+
+static char *read_text(const char *path) {
+    FILE *const file = fopen(path, "rb");
+    char *const text = calloc(1, 1 << 20);
+    if (!file || !text) fail_msg("'%s' cannot be read", path);
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+    (void)fclose(file);
+    return text;
+}
+
+/* Change one byte of a file, in its middle; and change it back. */
+static void flip(const char *path) {
+    FILE *const file = fopen(path, "r+b");
+    if (!file) fail_msg("'%s' cannot be opened", path);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    const long middle = ftell(file) / 2;
+    assert_int_equal(fseek(file, middle, SEEK_SET), 0);
+    const int byte = fgetc(file);
+    assert_int_equal(fseek(file, middle, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 1, file), byte ^ 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void expect_same_file(const char *one, const char *other, const char *words) {
+    char command[600];
+    (void)snprintf(command, sizeof command, "cmp -s '%s' '%s'", one, other);
+    if (system(command) != 0) fail_msg("%s: '%s' and '%s' differ", words, one, other);
+}
+
+static sluice_save_options options_of(const setting *with) {
+    sluice_save_options options = SLUICE_SAVE_OPTIONS_INIT;
+    options.config              = &with->written;
+    return options;
+}
+
+/* ---- tests ---- */
+
+/* Saved on p ranks, loaded on q, and saved again without a step: the same files. */
+static void p_ranks_save_and_q_ranks_load(void **state) {
+    (void)state;
+    setting with                      = prepare();
+    const sluice_save_options options = options_of(&with);
+    const char *const kinds[]         = {"adamw", "sgd"};
+    assert_int_equal(mkdir(folder_path(&with.files, "first"), 0700), 0);
+    assert_int_equal(mkdir(folder_path(&with.files, "second"), 0700), 0);
+    for (int w = 0; w < 2 * WAYS; w++) {
+        const way *const p = &ways[w % WAYS], *const q = &ways[(w + 1 + w / WAYS) % WAYS];
+        char words[80], first[128], second[128];
+        sluice_save *save;
+        (void)snprintf(words, sizeof words, "%s, %s on %d, then %s on %d", kinds[w / WAYS],
+                       p->schedule, p->ranks, q->schedule, q->ranks);
+        (void)snprintf(first, sizeof first, "%s/first/saves/step-00000003", with.files.path);
+        (void)snprintf(second, sizeof second, "%s/second/saves/step-00000003", with.files.path);
+        trainer before = start(&with, p, kinds[w / WAYS], 3);
+        go(&before, 3);
+        assert_ok(sluice_run_save(before.run, folder_path(&with.files, "first"), 1, &options));
+        const uint64_t then = digest(&before);
+        go(&before, STEPS - 3);
+        trainer after = start(&with, q, kinds[w / WAYS], 4);
+        assert_ok(sluice_save_open(&save, first));
+        assert_ok(sluice_run_load(after.run, save));
+        sluice_save_close(save);
+        if (digest(&after) != then) fail_msg("%s: the weights that are loaded are others", words);
+        assert_ok(sluice_run_save(after.run, folder_path(&with.files, "second"), 1, &options));
+        for (int k = 0; k < 3; k++) {
+            static const char *const names[] = {"model.safetensors", "optimizer.safetensors",
+                                                "state.json"};
+            char one[160], other[160];
+            (void)snprintf(one, sizeof one, "%s/%s", first, names[k]);
+            (void)snprintf(other, sizeof other, "%s/%s", second, names[k]);
+            expect_same_file(one, other, words);
+        }
+        go(&after, STEPS - 3);
+        if (digest(&after) != digest(&before))
+            fail_msg("%s: the resumed run ends with other weights than the uninterrupted one",
+                     words);
+        stop(&before);
+        stop(&after);
+    }
+    drop(&with);
+}
+
+static void large_models_are_written_as_shards(void **state) {
+    (void)state;
+    setting with                = prepare();
+    sluice_save_options options = options_of(&with);
+    char target[128];
+    sluice_save *save;
+    (void)snprintf(target, sizeof target, "%s/shards", with.files.path);
+    options.shard_bytes = 4096;
+    trainer before = start(&with, &ways[1], "adamw", 3), after = start(&with, &ways[3], "adamw", 4);
+    go(&before, 2);
+    assert_ok(sluice_pipeline_save(before.pipeline, target, &options));
+    char *const index = read_text(folder_path(&with.files, "shards/model.safetensors.index.json"));
+    if (!strstr(index, "\"transformer.wte.weight\": \"model-00001-of-000"))
+        fail_msg("the index does not say where the embedding is: %s", index);
+    free(index);
+    assert_false(exists(folder_path(&with.files, "shards/model.safetensors")));
+    assert_true(exists(folder_path(&with.files, "shards/optimizer.safetensors.index.json")));
+    assert_ok(sluice_save_open(&save, target));
+    assert_ok(sluice_pipeline_load(after.pipeline, save));
+    sluice_save_close(save);
+    if (digest(&after) != digest(&before)) fail_msg("shards are loaded as other weights");
+    /* One file again: nothing of the shards stays. */
+    assert_ok(sluice_pipeline_save(after.pipeline, target, NULL));
+    assert_false(exists(folder_path(&with.files, "shards/model.safetensors.index.json")));
+    stop(&before);
+    stop(&after);
+    drop(&with);
+}
+
+static void expect_saves(const setting *with, const char *expected) {
+    char command[200], got[256] = "";
+    (void)snprintf(
+        command, sizeof command,
+        "cd '%s/out' && find . -mindepth 1 -maxdepth 2 -name '*step*' | sort | tr '\\n' ' '",
+        with->files.path);
+    FILE *const list = popen(command, "r");
+    assert_non_null(list);
+    (void)!fread(got, 1, sizeof got - 1, list);
+    (void)pclose(list);
+    if (strcmp(got, expected) != 0) fail_msg("the saves are '%s', expected '%s'", got, expected);
+}
+
+static void the_newest_saves_stay(void **state) {
+    (void)state;
+    setting with                      = prepare();
+    const sluice_save_options options = options_of(&with);
+    const char *const out             = strdup(folder_path(&with.files, "out"));
+    trainer it                        = start(&with, &ways[1], "adamw", 3);
+    sluice_save *save;
+    assert_int_equal(mkdir(out, 0700), 0);
+    folder_write(&with.files, "out/saves/step-00000004/x", "x", 1); /* of an earlier run */
+    folder_write(&with.files, "out/saves/.step-00000002.part/x", "x", 1);
+    for (int k = 0; k < 3; k++) {
+        go(&it, 1);
+        assert_ok(sluice_run_save(it.run, out, 2, &options));
+    }
+    expect_saves(&with, "./saves/step-00000002 ./saves/step-00000003 ");
+    assert_ok(sluice_run_save_end(it.run, out, 0, &options));
+    expect_saves(&with, "./saves/step-00000002 ");
+    assert_true(exists(folder_path(&with.files, "out/state.json")));
+    assert_ok(sluice_save_find(&save, out, NULL, NULL));
+    assert_int_equal(sluice_save_state(save).step, 3);
+    assert_true(strcmp(sluice_save_folder(save), out) == 0);
+    sluice_save_close(save);
+    stop(&it);
+    free((void *)out);
+    drop(&with);
+}
+
+/* Saving and loading take the largest tensor, and little more. */
+static void one_tensor_at_a_time_is_in_memory(void **state) {
+    (void)state;
+    enum { VOCABULARY = 8000, WIDTH = 64, MORE = 128 << 10 };
+    const long long largest = (long long)VOCABULARY * WIDTH * 4;
+    setting with            = prepare();
+    sluice_save *save;
+    char target[128];
+    (void)snprintf(target, sizeof target, "%s/one", with.files.path);
+    sluice_model_free(with.model);
+    with.config = (sluice_gpt_config){VOCABULARY, LENGTH, WIDTH, 4, 2, true, 0};
+    assert_ok(sluice_gpt_model(&with.model, &with.config, LENGTH));
+    trainer it             = start(&with, &ways[1], "adamw", 3);
+    const long long before = atomic_load(&bytes_now);
+    atomic_store(&bytes_peak, before);
+    assert_ok(sluice_pipeline_save(it.pipeline, target, NULL));
+    const long long saving = atomic_load(&bytes_peak) - before;
+    atomic_store(&bytes_peak, before);
+    assert_ok(sluice_save_open(&save, target));
+    assert_ok(sluice_pipeline_load(it.pipeline, save));
+    const long long loading = atomic_load(&bytes_peak) - before;
+    sluice_save_close(save);
+    if (saving < largest || saving > largest + MORE || loading > largest + MORE)
+        fail_msg("the largest tensor has %lld bytes; a save takes %lld of host memory, a load %lld",
+                 largest, saving, loading);
+    assert_int_equal(atomic_load(&bytes_now), before);
+    stop(&it);
+    drop(&with);
+}
+
+typedef struct seen {
+    int count;
+    char text[3][768];
+} seen;
+
+static void see(void *context, const char *folder_of_save) {
+    seen *const to = context;
+    (void)folder_of_save;
+    (void)snprintf(to->text[to->count++ % 3], sizeof to->text[0], "%s", sluice_last_error()->what);
+}
+
+/* A changed byte of any file: the save before it is used, and the file is named. */
+static void a_damaged_save_is_not_used(void **state) {
+    (void)state;
+    setting with                      = prepare();
+    const sluice_save_options options = options_of(&with);
+    static const char *const names[] = {"config.json", "model.safetensors", "optimizer.safetensors",
+                                        "state.json"};
+    trainer it                       = start(&with, &ways[1], "adamw", 3);
+    char out[128];
+    (void)snprintf(out, sizeof out, "%s/out", with.files.path);
+    assert_int_equal(mkdir(out, 0700), 0);
+    for (int k = 0; k < 2; k++) {
+        go(&it, 1);
+        assert_ok(sluice_run_save(it.run, out, 2, &options));
+    }
+    for (int k = 0; k < 5; k++) {
+        char path[200];
+        seen damaged = {0};
+        sluice_save *save;
+        (void)snprintf(path, sizeof path, "%s/saves/step-00000002/%s", out, names[k % 4]);
+        if (k < 4)
+            flip(path);
+        else
+            assert_int_equal(truncate(path, 100), 0); /* config.json, the last time */
+        assert_ok(sluice_save_find(&save, out, see, &damaged));
+        if (sluice_save_state(save).step != 1)
+            fail_msg("a save whose %s is damaged is used", names[k % 4]);
+        if (damaged.count != 1 || !strstr(damaged.text[0], path) ||
+            !strstr(damaged.text[0], "is damaged"))
+            fail_msg("damaged %s: %s", names[k % 4], damaged.text[0]);
+        sluice_save_close(save);
+        if (k < 4) flip(path);
+    }
+    stop(&it);
+    drop(&with);
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+    (void)state;
+    setting with                      = prepare();
+    const sluice_save_options options = options_of(&with);
+    trainer it = start(&with, &ways[1], "adamw", 3), other = start(&with, &ways[1], "sgd", 3);
+    char target[128], text[400];
+    sluice_save *save;
+    (void)snprintf(target, sizeof target, "%s/one", with.files.path);
+    (void)snprintf(text, sizeof text, "there is no save in '%s'", target);
+    assert_refused(sluice_save_find(&save, target, NULL, NULL), SLUICE_E_ARGUMENT, text);
+    assert_ok(sluice_pipeline_save(it.pipeline, target, &options));
+    assert_ok(sluice_save_open(&save, target));
+    const uint64_t before = digest(&other);
+    if (sluice_pipeline_load(other.pipeline, save) != SLUICE_E_ARGUMENT ||
+        !strstr(sluice_last_error()->what, "model or optimizer differ"))
+        fail_msg("AdamW's state is loaded into SGD: %s", sluice_last_error()->what);
+    assert_int_equal(digest(&other), before);
+    sluice_save_close(save);
+    (void)snprintf(text, sizeof text,
+                   "cannot create folder '%s/none/.x.part': No such file or directory",
+                   with.files.path);
+    (void)snprintf(target, sizeof target, "%s/none/x", with.files.path);
+    assert_refused(sluice_pipeline_save(it.pipeline, target, NULL), SLUICE_E_IO, text);
+    stop(&it);
+    stop(&other);
+    drop(&with);
+}
+
+int main(void) {
+    static const sluice_allocator counting = {resize, NULL};
+    sluice_allocator_set(&counting);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(p_ranks_save_and_q_ranks_load),
+        cmocka_unit_test(large_models_are_written_as_shards),
+        cmocka_unit_test(the_newest_saves_stay),
+        cmocka_unit_test(one_tensor_at_a_time_is_in_memory),
+        cmocka_unit_test(a_damaged_save_is_not_used),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
