@@ -16,16 +16,6 @@ enum { LENGTH_BYTES = 8, MAX_HEADER = 100000000 /* as in the format's own librar
 
 /* ---- the JSON ---- */
 
-sluice_status sluice__shard_json(json_t **out, const sluice__input_file *file, uint64_t offset,
-                                 size_t bytes, const char *what) {
-    char *text = NULL;
-    SLUICE__TRY(sluice__alloc(&text, bytes, 1));
-    sluice_status status = sluice__input_read(text, file, offset, bytes);
-    if (status == SLUICE_OK) status = sluice__json_object(out, text, bytes, what);
-    sluice__free(text);
-    return status;
-}
-
 static uint64_t number_of(const unsigned char bytes[LENGTH_BYTES]) {
     uint64_t length = 0;
     for (int k = LENGTH_BYTES - 1; k >= 0; k--) length = length << 8 | bytes[k];
@@ -50,7 +40,7 @@ static sluice_status read_header(sluice__shard *in) {
         return sluice__fail(SLUICE_E_PARSE, "'%s' has a header of %llu bytes; at most %d are read",
                             path, (unsigned long long)length, MAX_HEADER);
     (void)snprintf(what, sizeof what, "the header of '%s'", path);
-    SLUICE__TRY(sluice__shard_json(&in->header, &in->file, LENGTH_BYTES, (size_t)length, what));
+    SLUICE__TRY(sluice__json_read(&in->header, &in->file, LENGTH_BYTES, (size_t)length, what));
     in->data       = LENGTH_BYTES + length;
     in->data_bytes = size - in->data;
     return SLUICE_OK;

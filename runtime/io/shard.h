@@ -30,8 +30,4 @@ struct sluice__shard {
 sluice_status sluice__shard_open(sluice__shard *out, const char *path);
 void sluice__shard_close(sluice__shard *shard);
 
-/* A JSON object in `bytes` of a file; `what` names it in errors. */
-sluice_status sluice__shard_json(json_t **out, const sluice__input_file *file, uint64_t offset,
-                                 size_t bytes, const char *what);
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/json.h"
 
 enum { MAX_INDEX = 100000000 };
 
@@ -56,18 +57,8 @@ static sluice_status list_files(sluice__shard_index *index) {
 
 sluice_status sluice__index_open(sluice__shard_index *out, const char *path) {
     sluice__shard_index index = {0};
-    sluice__input_file file;
-    char what[512];
-    (void)snprintf(what, sizeof what, "'%s'", path);
-    SLUICE__TRY(sluice__input_open(&file, path));
-    sluice_status status = SLUICE_OK;
-    if (file.size > MAX_INDEX)
-        status = sluice__fail(SLUICE_E_PARSE, "'%s' has %llu bytes; at most %d are read", path,
-                              (unsigned long long)file.size, MAX_INDEX);
-    if (status == SLUICE_OK)
-        status = sluice__shard_json(&index.object, &file, 0, (size_t)file.size, what);
-    sluice__input_close(&file);
-    if (status == SLUICE_OK) status = sluice__copy_text(&index.path, path);
+    SLUICE__TRY(sluice__json_file(&index.object, path, MAX_INDEX));
+    sluice_status status = sluice__copy_text(&index.path, path);
     if (status == SLUICE_OK) status = list_files(&index);
     if (status == SLUICE_OK)
         *out = index;

@@ -213,6 +213,7 @@ static sluice_status weight_files(void) {
 out:
     sluice_safetensors_close(file);
     (void)unlink(path);
+    (void)unlink(folder_path(&files, "new.json"));
     return status;
 }
 

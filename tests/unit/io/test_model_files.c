@@ -185,6 +185,10 @@ static void a_file_that_is_not_complete_leaves_the_old_one(void **state) {
     folder_remove(&in);
 }
 
+/* A config.json with everything that is needed, and what `rest` adds. */
+#define GOOD(rest)                                                                                 \
+    "{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2" rest "}"
+
 static void config_json_is_written_and_read_back(void **state) {
     (void)state;
     const folder in                = folder_make();
@@ -224,6 +228,29 @@ static void config_json_is_written_and_read_back(void **state) {
          "\"scale_attn_by_inverse_layer_idx\" in * is true; only false is supported"},
         {"{\"add_cross_attention\":true}",
          "\"add_cross_attention\" in * is true; only false is supported"},
+        {"{\"reorder_and_upcast_attn\":true}",
+         "\"reorder_and_upcast_attn\" in * is true; only false is supported"},
+        {"{\"is_encoder_decoder\":true}", "is true; only false is supported"},
+        {"{\"cross_attention_hidden_size\":64}", "is 64; only null is supported"},
+        {"{\"pruned_heads\":{\"0\":[1]}}", "is {\"0\":[1]}; only {} is supported"},
+        {"{\"quantization_config\":{\"bits\":4}}", "is {\"bits\":4}; only null is supported"},
+        {"{\"auto_map\":{}}", "\"auto_map\" in * is {}; only null is supported"},
+        {"{\"layer_norm_eps\":1e-06}",
+         "\"layer_norm_eps\" in * is not a known field, and could change the arithmetic"},
+        {"{\"rope_scaling\":null}", "has no \"vocab_size\""},
+        {GOOD(",\"rope_scaling\":{\"factor\":2}"), "\"rope_scaling\" in * is not a known field"},
+        {GOOD(",\"initializer_range\":0"), "\"initializer_range\" in * is not a number above 0"},
+        {GOOD(",\"initializer_range\":\"0.02\""), "is not a number above 0"},
+        {GOOD(",\"initializer_range\":1e999"), "real number overflow"},
+        {GOOD(",\"bos_token_id\":-1"), "\"bos_token_id\" in * is not the id of a token"},
+        {GOOD(",\"eos_token_id\":1.5"), "\"eos_token_id\" in * is not the id of a token"},
+        {GOOD(",\"pad_token_id\":[1]"), "\"pad_token_id\" in * is not the id of a token"},
+        {GOOD(",\"pad_token_id\":null,\"eos_token_id\":50256,\"_name_or_path\":\"\","
+              "\"torch_dtype\":\"float16\",\"transformers_version\":\"4.1\","
+              "\"use_cache\":true,\"id2label\":{\"0\":\"x\"},\"is_decoder\":true,"
+              "\"task_specific_params\":{\"text-generation\":{\"do_sample\":true}},"
+              "\"pruned_heads\":{},\"attn_pdrop\":0.1,\"summary_type\":\"cls_index\""),
+         NULL},
         {"{\"model_type\":null}", "is null; only \"gpt2\" is supported"},
         {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":3}",
          "is 4, which 3 heads do not divide"},
