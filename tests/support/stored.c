@@ -17,14 +17,15 @@ void write_header(const folder *in, const char *file, const char *header, size_t
     free(bytes);
 }
 
-static size_t describe(char *out, size_t room, const stored *tensor, size_t begin, bool is_first) {
-    size_t length = (size_t)snprintf(out, room, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[",
+static size_t describe(char *out, size_t capacity, const stored *tensor, size_t begin,
+                       bool is_first) {
+    size_t length = (size_t)snprintf(out, capacity, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[",
                                      is_first ? "" : ",", tensor->name, tensor->type);
     for (int d = 0; d < tensor->dim_count; d++)
-        length += (size_t)snprintf(out + length, room - length, "%s%" PRId64, d ? "," : "",
+        length += (size_t)snprintf(out + length, capacity - length, "%s%" PRId64, d ? "," : "",
                                    tensor->dims[d]);
-    length += (size_t)snprintf(out + length, room - length, "],\"data_offsets\":[%zu,%zu]}", begin,
-                               begin + tensor->byte_count);
+    length += (size_t)snprintf(out + length, capacity - length, "],\"data_offsets\":[%zu,%zu]}",
+                               begin, begin + tensor->byte_count);
     return length;
 }
 
