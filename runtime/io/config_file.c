@@ -77,9 +77,10 @@ sluice_status sluice__config_number(double *out, const sluice__config_file *file
 
 sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key) {
     const json_t *value = json_object_get(file->object, key);
-    const bool is_none  = !value || json_is_null(value);
-    const int64_t token = is_none ? -1 : json_integer_value(value);
-    if (!is_none && (!json_is_integer(value) || token < 0))
+    const bool is_null  = json_is_null(value);
+    const int64_t token = is_null ? -1 : json_integer_value(value);
+    if (!value) return SLUICE_OK;
+    if (!is_null && (!json_is_integer(value) || token < 0))
         return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not the id of a token", key,
                             file->path);
     *out = token;

@@ -38,7 +38,7 @@ sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, co
 /* A number above 0; `otherwise` where the key is missing. E_PARSE. */
 sluice_status sluice__config_number(double *out, const sluice__config_file *file, const char *key,
                                     double otherwise);
-/* A token's id; -1 where the key is missing or null. E_PARSE. */
+/* A token's id; -1 where it is null, unchanged where the key is missing. E_PARSE. */
 sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key);
 /* The first key that is neither known nor null; NULL: there is none. Borrowed. */
 const char *sluice__config_other(const sluice__config_file *file,

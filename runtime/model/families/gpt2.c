@@ -158,7 +158,7 @@ sluice_status sluice_gpt_from_model_config(sluice_gpt_config *out,
 }
 
 static sluice_status preset(sluice_model_config *out, const char *name, int64_t vocabulary) {
-    sluice_gpt_config own;
+    sluice_gpt_config own = {0};
     SLUICE__TRY(sluice_gpt_preset(&own, name, vocabulary));
     sluice_gpt_to_model_config(out, &own);
     return SLUICE_OK;

@@ -22,7 +22,8 @@ typedef struct sluice__family_fields {
  * and not null. E_UNSUPPORTED. */
 sluice_status sluice__check_fields(const sluice__config_file *file,
                                    const sluice__family_fields *family);
-/* What every family keeps: initializer_range and the ids of special tokens. E_PARSE. */
+/* What every family keeps: initializer_range and the ids of special tokens; an id that is missing
+ * stays as it is in `out`. E_PARSE. */
 sluice_status sluice__read_common(sluice_model_config *out, const sluice__config_file *file);
 void sluice__write_common(sluice__config_file *file, const sluice_model_config *config);
 

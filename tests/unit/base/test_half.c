@@ -23,7 +23,7 @@ static void every_half_becomes_its_float(void **state) {
     }
 }
 
-/* Infinities and NaN keep the bits of their fraction, which PyTorch's conversion does too. */
+/* Quiet and signalling ones: nothing computes with them on the way. */
 static void the_fraction_of_a_nan_is_kept(void **state) {
     (void)state;
     const uint16_t from[] = {0x7c00, 0xfc00, 0x7e01, 0xfdff};

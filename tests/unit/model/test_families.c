@@ -132,6 +132,12 @@ static void ids_of_special_tokens_are_saved(void **state) {
         assert_int_equal(config.eos_token, ids[k][1]);
         assert_int_equal(config.pad_token, ids[k][2]);
     }
+    static const char silent[] = "{\"vocab_size\": 50257, \"n_positions\": 8, \"n_embd\": 4, "
+                                 "\"n_layer\": 1, \"n_head\": 1, \"bos_token_id\": null}";
+    folder_write(&in, "config.json", silent, strlen(silent));
+    assert_ok(sluice_model_config_read(&config, path));
+    assert_int_equal(config.bos_token, -1);
+    assert_int_equal(config.eos_token, 50256); /* GPT-2's tokenizer: missing is not null */
     assert_ok(sluice_model_config_preset(&config, "gpt2-124m", WORDS));
     assert_int_equal(config.bos_token, 50256);
     assert_int_equal(config.eos_token, 50256);

@@ -23,7 +23,7 @@ static contents made;
 
 /* Exact in F32, F16 and BF16. */
 static float value_of(int tensor, int64_t element) {
-    return (float)((37 * element + 11 * tensor) % 255 - 127) / 128;
+    return (float)((37 * element + 11 * (int64_t)tensor) % 255 - 127) / 128;
 }
 
 static void store(int k, const char *name, const char *type, const sluice_shape *shape) {
