@@ -11,7 +11,8 @@
 
 /*
  * Load every parameter of `model`, which `pipeline` runs, from `file` (file.h), one tensor at a
- * time: host memory holds the largest of them once. The ranks get the same bits however many there
+ * time: host memory holds the largest of them twice at most (as it is read, and on its way to the
+ * ranks). The ranks get the same bits however many there
  * are. The file has exactly the model's tensors in the model's shapes; names may lack the family's
  * prefix; the tensors that the family ignores may be there, and so may the head of a tied model if
  * it equals the embedding.
