@@ -44,6 +44,7 @@ PUBLIC = {
     "optimizer": "optimizer",
     "gaps": "program", "ledger": "program", "bars": "draw", "program": "program", "timeline": "timeline", "plan": "planner",
     "pipeline": "executor", "virtual": "executor", "run": "train", "save": "train", "train": "train",
+    "weights": "train",
     "data": "io", "file": "io", "profile": "planner", "device_list": "planner", "split_search": "planner", "plan_search": "planner", "plan_advice": "planner",
     "plan_file": "planner",
     "sluice": "public",

@@ -31,10 +31,16 @@ typedef struct sluice_family {
 /* All of them; NULL ends the list. */
 SLUICE_API const sluice_family *const *sluice_families(void);
 
+/* The usual initializer_range. */
+#define SLUICE_INITIALIZER_RANGE 0.02
+
 /* A configuration of one family: a plain value. */
 typedef struct sluice_model_config {
     const sluice_family *family;
-    float dropout;   /* rate wherever the family drops; belongs to a run, so files give 0 */
+    float dropout; /* rate wherever the family drops; belongs to a run, so files give 0 */
+    double initializer_range; /* standard deviation of initial weights; 0: the usual one */
+    /* Ids of special tokens, which are kept for those who generate text; -1: none. */
+    int64_t bos_token, eos_token, pad_token;
     int64_t own[24]; /* only the family's code reads it */
 } sluice_model_config;
 
@@ -43,8 +49,8 @@ typedef struct sluice_model_config {
 SLUICE_API sluice_status sluice_model_config_preset(sluice_model_config *out, const char *name,
                                                     int64_t vocabulary);
 /* Hugging Face's config.json: "model_type" says which family reads it, GPT-2 where it is missing.
- * E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (another type, or a value that would
- * change the arithmetic). */
+ * E_IO, E_PARSE (which key is missing or wrong), E_UNSUPPORTED (another type, a value that would
+ * change the arithmetic, or a field that is not known). */
 SLUICE_API sluice_status sluice_model_config_read(sluice_model_config *out, const char *path);
 /* Dropout is written too. E_IO, E_HOST_MEMORY. */
 SLUICE_API sluice_status sluice_model_config_write(const char *path,

@@ -68,5 +68,6 @@
 #include "sluice/transports.h"
 #include "sluice/version.h"
 #include "sluice/virtual.h"
+#include "sluice/weights.h"
 
 #endif

@@ -11,20 +11,13 @@
 #include "runtime/io/write.h"
 #include "sluice/file.h"
 
-enum { MAX_COUNT = 1 << 30 };
+enum { MAX_COUNT = 1 << 30, MAX_BYTES = 1 << 24 };
 
 /* ---- reading ---- */
 
 sluice_status sluice__config_open(sluice__config_file *out, const char *path) {
-    char *text;
-    size_t bytes;
     json_t *object = NULL;
-    char what[512];
-    SLUICE__TRY(sluice_file_read(&text, &bytes, path));
-    (void)snprintf(what, sizeof what, "'%s'", path);
-    const sluice_status status = sluice__json_object(&object, text, bytes, what);
-    sluice__free(text);
-    SLUICE__TRY(status);
+    SLUICE__TRY(sluice__json_file(&object, path, MAX_BYTES));
     *out = (sluice__config_file){.object = object, .path = path};
     return SLUICE_OK;
 }
@@ -47,6 +40,8 @@ bool sluice__config_is(const sluice__config_file *file, const char *key, const c
     }
     if (strcmp(literal, "true") == 0) return json_is_true(value);
     if (strcmp(literal, "false") == 0) return json_is_false(value);
+    if (strcmp(literal, "null") == 0) return json_is_null(value);
+    if (strcmp(literal, "{}") == 0) return json_is_object(value) && json_object_size(value) == 0;
     return json_is_number(value) && json_number_value(value) == strtod(literal, NULL);
 }
 
@@ -69,6 +64,40 @@ sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, co
                             file->path);
     *out = value ? json_is_true(value) : otherwise;
     return SLUICE_OK;
+}
+
+sluice_status sluice__config_number(double *out, const sluice__config_file *file, const char *key,
+                                    double otherwise) {
+    const json_t *value = json_object_get(file->object, key);
+    const double number = value ? json_number_value(value) : otherwise;
+    if (!(number > 0)) /* jansson's numbers are finite */
+        return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not a number above 0", key,
+                            file->path);
+    *out = number;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key) {
+    const json_t *value = json_object_get(file->object, key);
+    const bool is_null  = json_is_null(value);
+    const int64_t token = is_null ? -1 : json_integer_value(value);
+    if (!value) return SLUICE_OK;
+    if (!is_null && (!json_is_integer(value) || token < 0))
+        return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not the id of a token", key,
+                            file->path);
+    *out = token;
+    return SLUICE_OK;
+}
+
+const char *sluice__config_other(const sluice__config_file *file,
+                                 bool (*is_known)(const char *key, const void *context),
+                                 const void *context) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(file->object, key, value) {
+        if (!json_is_null(value) && !is_known(key, context)) return key;
+    }
+    return NULL;
 }
 
 sluice_status sluice__config_unsupported(const sluice__config_file *file, const char *key,

@@ -27,13 +27,23 @@ void sluice__config_close(sluice__config_file *file);
 
 /* Whether the key is present and not null. */
 bool sluice__config_has(const sluice__config_file *file, const char *key);
-/* Whether the value equals `literal`, which is JSON: "text" in quotes, true, false, or a number. */
+/* Whether the value equals `literal`, which is JSON: "text" in quotes, true, false, null, {}, or a
+ * number. */
 bool sluice__config_is(const sluice__config_file *file, const char *key, const char *literal);
 /* A count from 1 to 2^30. E_PARSE. */
 sluice_status sluice__config_count(int64_t *out, const sluice__config_file *file, const char *key);
 /* `otherwise` where the key is missing. E_PARSE. */
 sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, const char *key,
                                   bool otherwise);
+/* A number above 0; `otherwise` where the key is missing. E_PARSE. */
+sluice_status sluice__config_number(double *out, const sluice__config_file *file, const char *key,
+                                    double otherwise);
+/* A token's id; -1 where it is null, unchanged where the key is missing. E_PARSE. */
+sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key);
+/* The first key that is neither known nor null; NULL: there is none. Borrowed. */
+const char *sluice__config_other(const sluice__config_file *file,
+                                 bool (*is_known)(const char *key, const void *context),
+                                 const void *context);
 /* E_UNSUPPORTED, with the value in the file and what is supported instead. */
 sluice_status sluice__config_unsupported(const sluice__config_file *file, const char *key,
                                          const char *supported);

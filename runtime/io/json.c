@@ -2,6 +2,9 @@
 /* json.c -- reading and printing JSON by jansson, with Sluice's errors. */
 #include "runtime/io/json.h"
 
+#include <stdio.h>
+
+#include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
 static sluice_status no_memory(const char *what) {
@@ -21,6 +24,31 @@ sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, 
     }
     json_decref(object);
     return sluice__fail(SLUICE_E_PARSE, "%s is not a JSON object", what);
+}
+
+sluice_status sluice__json_read(json_t **out, const sluice__input_file *file, uint64_t offset,
+                                size_t bytes, const char *what) {
+    char *text = NULL;
+    SLUICE__TRY(sluice__alloc(&text, bytes, 1));
+    sluice_status status = sluice__input_read(text, file, offset, bytes);
+    if (status == SLUICE_OK) status = sluice__json_object(out, text, bytes, what);
+    sluice__free(text);
+    return status;
+}
+
+sluice_status sluice__json_file(json_t **out, const char *path, uint64_t max) {
+    sluice__input_file file;
+    char what[512];
+    (void)snprintf(what, sizeof what, "'%s'", path);
+    SLUICE__TRY(sluice__input_open(&file, path));
+    sluice_status status = SLUICE_OK;
+    if (file.size > max)
+        status = sluice__fail(SLUICE_E_PARSE, "'%s' has %llu bytes; at most %llu are read", path,
+                              (unsigned long long)file.size, (unsigned long long)max);
+    else
+        status = sluice__json_read(out, &file, 0, (size_t)file.size, what);
+    sluice__input_close(&file);
+    return status;
 }
 
 sluice_status sluice__json_print(char **out, const json_t *value, size_t flags, const char *what) {

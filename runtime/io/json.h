@@ -8,11 +8,17 @@
 #include <stdint.h>
 
 #include "runtime/base/text.h"
+#include "runtime/io/input_file.h"
 #include "sluice/status.h"
 
 /* An object, duplicate keys refused; release with json_decref(). `what` names it in the error: "the
  * header of 'x'". E_PARSE with the line and byte, E_HOST_MEMORY. */
 sluice_status sluice__json_object(json_t **out, const void *bytes, size_t size, const char *what);
+/* The same from `bytes` of a file at `offset`; and from a whole file of at most `max` bytes, whose
+ * errors name it by its path. E_IO too. */
+sluice_status sluice__json_read(json_t **out, const sluice__input_file *file, uint64_t offset,
+                                size_t bytes, const char *what);
+sluice_status sluice__json_file(json_t **out, const char *path, uint64_t max);
 /* The text of `value` (NULL: E_HOST_MEMORY); release with sluice__json_free(). */
 sluice_status sluice__json_print(char **out, const json_t *value, size_t flags, const char *what);
 void sluice__json_free(char *text); /* NULL is fine */

@@ -185,9 +185,9 @@ static void close_files(tensor_files *files) {
     sluice__free(files->list);
 }
 
-static sluice_status find_tensor(const sluice_named_tensor **out, const tensor_files *files,
+static sluice_status find_tensor(const sluice_stored_tensor **out, const tensor_files *files,
                                  const sluice_state *state, const char *folder) {
-    const sluice_named_tensor *found = NULL;
+    const sluice_stored_tensor *found = NULL;
     for (int k = 0; !found && k < files->count; k++)
         found = sluice_safetensors_find(files->list[k], state->name);
     if (!found)
@@ -201,18 +201,20 @@ static sluice_status find_tensor(const sluice_named_tensor **out, const tensor_f
     return SLUICE_OK;
 }
 
+static sluice_status read_values(void *values, size_t bytes, const void *tensor) {
+    return sluice_safetensors_read(values, tensor, 0, (int64_t)(bytes / sizeof(float)));
+}
+
 /* All are looked up before the first is written. */
 static sluice_status load(sluice_pipeline *pipeline, const tensor_files *files,
                           const char *folder) {
     const int count = sluice_pipeline_state_count(pipeline);
     for (int writes = 0; writes < 2; writes++)
         for (int k = 0; k < count; k++) {
-            const sluice_state state          = sluice_pipeline_state_at(pipeline, k);
-            const sluice_named_tensor *tensor = NULL;
+            const sluice_state state           = sluice_pipeline_state_at(pipeline, k);
+            const sluice_stored_tensor *tensor = NULL;
             SLUICE__TRY(find_tensor(&tensor, files, &state, folder));
-            if (writes)
-                SLUICE__TRY(sluice_pipeline_write_state(pipeline, state.name, tensor->values,
-                                                        sluice_shape_bytes(&state.shape)));
+            if (writes) SLUICE__TRY(sluice__state_fill(pipeline, k, read_values, tensor));
         }
     return SLUICE_OK;
 }

@@ -197,17 +197,24 @@ static sluice_status corpora(void) {
 
 static sluice_status weight_files(void) {
     static const float values[6]        = {1, 2, 3, 4, 5, 6};
+    static const char index[]           = "{\"weight_map\":{\"a\":\"new\",\"b.c\":\"new\"}}";
     const sluice_named_tensor tensors[] = {{"a", {SLUICE_TYPE_F32, 2, {2, 2}}, values},
                                            {"b.c", {SLUICE_TYPE_F32, 1, {2}}, values + 4}};
     sluice_safetensors *file            = NULL;
     const char *path                    = folder_path(&files, "new");
     sluice_status status                = SLUICE_OK;
+    folder_write(&files, "new.json", index, sizeof index - 1);
     SLUICE__TRY_OUT(sluice_safetensors_write(path, tensors, 2));
     SLUICE__TRY_OUT(sluice_safetensors_open(&file, path));
     if (sluice_safetensors_count(file) != 2) fail_msg("a tensor is missing in the file");
+    sluice_safetensors_close(file);
+    file = NULL;
+    SLUICE__TRY_OUT(sluice_safetensors_open(&file, folder_path(&files, "new.json")));
+    if (sluice_safetensors_count(file) != 2) fail_msg("a tensor is missing in the index");
 out:
     sluice_safetensors_close(file);
     (void)unlink(path);
+    (void)unlink(folder_path(&files, "new.json"));
     return status;
 }
 

@@ -116,7 +116,7 @@ refuse_train 2 "--recompute is '0,2'; $recompute" --ranks 2 --recompute 0,2
 refuse_train 2 "--recompute is '0,'; $recompute" --ranks 2 --recompute 0,
 refuse_train 2 "--memory-limit is '2 potatoes'; give bytes, as in 2GiB, 500MiB or 1000000" --memory-limit '2 potatoes'
 refuse_train 2 "--memory-limit is '-1'; give bytes, as in 2GiB, 500MiB or 1000000" --memory-limit -1
-refuse_train 1 "cannot read 'no.safetensors': No such file or directory; --init takes a readable safetensors file" --init no.safetensors
+refuse_train 1 "cannot read 'no.safetensors': No such file or directory; --init takes a readable safetensors file, or a folder with one" --init no.safetensors
 refuse 2 "no schedule is named; for example: sluice schedule 1f1b -p 4 -m 8" schedule
 refuse 2 "-p is missing; say how many ranks" schedule 1f1b -m 2
 refuse 2 "-m is missing; say how many micro-batches" schedule 1f1b -p 2
@@ -272,13 +272,16 @@ value_of() { sed -n "$2s/.*\"$1\":\([0-9.]*\).*/\1/p" "$3"; }
     complain "--init starts elsewhere: $(head -1 next/log.jsonl)"
 train config --model one/config.json --init one/model.safetensors --steps 1 --quiet
 [ "$(digest_of config.txt)" = "$(digest_of next.txt)" ] || complain "the config.json saved is not the one read"
+train from_folder --model one/config.json --init one --steps 1 --quiet
+[ "$(digest_of from_folder.txt)" = "$(digest_of next.txt)" ] || complain "--init FOLDER loads other weights than its file"
+refuse_train 1 "folder 'hollow' has neither model.safetensors nor model.safetensors.index.json; --init takes a readable safetensors file, or a folder with one" --init hollow
 must='--model must be the model it was saved from'
 refuse 1 "'transformer.wte.weight' in one/model.safetensors has shape (256, 16) and the model's has (256, 64); $must" \
     train --data text.txt --model gpt-nano --init one/model.safetensors
 sed 's/"tie_word_embeddings": true/"tie_word_embeddings": false/' one/config.json >untied.json
 refuse_train 1 "one/model.safetensors has no tensor 'lm_head.weight'; $must" --model untied.json --init one/model.safetensors
 train untied --model untied.json --steps 1
-refuse_train 1 "untied/model.safetensors has a tensor 'lm_head.weight' that the model does not have; $must" --model tiny.json --init untied/model.safetensors
+refuse_train 1 "'lm_head.weight' in untied/model.safetensors differs from 'transformer.wte.weight' from element 0 on, and the model uses one for both; $must" --model tiny.json --init untied/model.safetensors
 
 # Token files, and a model that knows fewer tokens than they may hold.
 { le32 20240520; le32 1; le32 1000; head -c $((253 * 4)) /dev/zero; head -c 2000 /dev/zero | tr '\0' '\1'; } >ones.bin

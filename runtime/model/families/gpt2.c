@@ -11,6 +11,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/model/families/families.h"
+#include "runtime/model/families/hub_fields.h"
 
 static_assert(sizeof(sluice_gpt_config) <= sizeof(((sluice_model_config *)0)->own),
               "a sluice_model_config holds a configuration of this family");
@@ -30,8 +31,8 @@ static_assert(PRESETS + 1 == sizeof preset_names / sizeof *preset_names, "a name
 /* Bytes of a layer name, which contains the number of its block. */
 enum { NAME = 48, MAX_LAYERS = 10000 };
 
-/* GPT-2's standard deviation of initial weights. */
-static const float initial_scale = 0.02F;
+/* The vocabulary of GPT-2's tokenizer, whose last token ends a text and begins the next. */
+enum { GPT2_VOCABULARY = 50257 };
 
 sluice_status sluice_gpt_preset(sluice_gpt_config *out, const char *name, int64_t vocabulary) {
     for (int i = 0; i < PRESETS; i++) {
@@ -66,15 +67,17 @@ static sluice_status check_config(const sluice_gpt_config *config, int64_t lengt
                         config->positions);
 }
 
-static sluice_status add_block(sluice_model *model, const sluice_gpt_config *config, int64_t n) {
+/* `scale` is the standard deviation of initial weights. */
+static sluice_status add_block(sluice_model *model, const sluice_gpt_config *config, float scale,
+                               int64_t n) {
     /* The residual stream sums 2 * layers projections: each starts smaller by its root. */
-    const float projection = initial_scale / sqrtf(2 * (float)config->layers);
+    const float projection = scale / sqrtf(2 * (float)config->layers);
     char name[NAME];
     (void)snprintf(name, sizeof name, "transformer.h.%" PRId64 ".attn", n);
     SLUICE__TRY(sluice_model_add(model, sluice_layer_attention(),
                                  &(sluice_attention_config){.width            = config->width,
                                                             .heads            = config->heads,
-                                                            .scale            = initial_scale,
+                                                            .scale            = scale,
                                                             .projection_scale = projection,
                                                             .dropout          = config->dropout},
                                  name));
@@ -82,36 +85,36 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
     return sluice_model_add(model, sluice_layer_mlp(),
                             &(sluice_mlp_config){.width            = config->width,
                                                  .hidden           = 4 * config->width,
-                                                 .scale            = initial_scale,
+                                                 .scale            = scale,
                                                  .projection_scale = projection,
                                                  .dropout          = config->dropout},
                             name);
 }
 
-static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config) {
-    SLUICE__TRY(sluice_model_add(model, sluice_layer_embedding(),
-                                 &(sluice_embedding_config){config->vocabulary, config->positions,
-                                                            config->width, initial_scale,
-                                                            initial_scale, config->dropout},
-                                 "transformer"));
-    for (int64_t n = 0; n < config->layers; n++) SLUICE__TRY(add_block(model, config, n));
+static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config, float scale) {
+    SLUICE__TRY(
+        sluice_model_add(model, sluice_layer_embedding(),
+                         &(sluice_embedding_config){config->vocabulary, config->positions,
+                                                    config->width, scale, scale, config->dropout},
+                         "transformer"));
+    for (int64_t n = 0; n < config->layers; n++) SLUICE__TRY(add_block(model, config, scale, n));
     SLUICE__TRY(sluice_model_add(model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){.width = config->width},
                                  "transformer.ln_f"));
     SLUICE__TRY(sluice_model_add(
         model, sluice_layer_classifier(),
-        &(sluice_classifier_config){config->width, config->vocabulary, initial_scale}, "lm_head"));
+        &(sluice_classifier_config){config->width, config->vocabulary, scale}, "lm_head"));
     return config->tied ? sluice_model_tie(model, "lm_head.weight", "transformer.wte.weight")
                         : SLUICE_OK;
 }
 
-sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *config,
-                               int64_t length) {
+static sluice_status build(sluice_model **out, const sluice_gpt_config *config, double range,
+                           int64_t length) {
     SLUICE__TRY(check_config(config, length));
     sluice_model *model  = NULL;
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {length}}));
-    SLUICE__TRY_OUT(add_layers(model, config));
+    SLUICE__TRY_OUT(add_layers(model, config, (float)range));
     *out  = model;
     model = NULL; /* now the caller's */
 out:
@@ -119,10 +122,21 @@ out:
     return status;
 }
 
+sluice_status sluice_gpt_model(sluice_model **out, const sluice_gpt_config *config,
+                               int64_t length) {
+    return build(out, config, SLUICE_INITIALIZER_RANGE, length);
+}
+
 /* ---- conversion to the configuration of any family ---- */
 
 void sluice_gpt_to_model_config(sluice_model_config *out, const sluice_gpt_config *config) {
-    *out = (sluice_model_config){.family = &sluice__family_gpt2.about, .dropout = config->dropout};
+    const int64_t end = config->vocabulary == GPT2_VOCABULARY ? GPT2_VOCABULARY - 1 : -1;
+    *out              = (sluice_model_config){.family            = &sluice__family_gpt2.about,
+                                              .dropout           = config->dropout,
+                                              .initializer_range = SLUICE_INITIALIZER_RANGE,
+                                              .bos_token         = end,
+                                              .eos_token         = end,
+                                              .pad_token         = -1};
     memcpy(out->own, config, sizeof *config);
 }
 
@@ -144,7 +158,7 @@ sluice_status sluice_gpt_from_model_config(sluice_gpt_config *out,
 }
 
 static sluice_status preset(sluice_model_config *out, const char *name, int64_t vocabulary) {
-    sluice_gpt_config own;
+    sluice_gpt_config own = {0};
     SLUICE__TRY(sluice_gpt_preset(&own, name, vocabulary));
     sluice_gpt_to_model_config(out, &own);
     return SLUICE_OK;
@@ -166,21 +180,36 @@ static void summary(char *out, size_t bytes, const sluice_model_config *config) 
 static sluice_status make_model(sluice_model **out, const sluice_model_config *config,
                                 int64_t length) {
     const sluice_gpt_config own = own_of(config);
-    return sluice_gpt_model(out, &own, length);
+    const double range          = config->initializer_range;
+    return build(out, &own, range > 0 ? range : SLUICE_INITIALIZER_RANGE, length);
 }
 
 /* ---- config.json ---- */
 
-/* Keys that change the arithmetic: only these values are supported. A missing key has this value.
- */
-static const char *const known[][2] = {
+static const sluice__fixed_field fixed[] = {
     {"model_type", "\"gpt2\""},
     {"activation_function", "\"gelu_new\""},
     {"layer_norm_epsilon", "1e-5"},
     {"scale_attn_weights", "true"},
     {"scale_attn_by_inverse_layer_idx", "false"},
-    {"add_cross_attention", "false"},
+    {"reorder_and_upcast_attn", "false"},
+    {NULL, NULL},
 };
+static const char *const read_keys[] = {
+    "vocab_size", "n_positions",         "n_ctx", "n_embd", "n_layer", "n_head",
+    "n_inner",    "tie_word_embeddings", NULL};
+/* Dropout belongs to a run; summaries are another head's. */
+static const char *const idle_keys[]      = {"attn_pdrop",
+                                             "embd_pdrop",
+                                             "resid_pdrop",
+                                             "summary_type",
+                                             "summary_use_proj",
+                                             "summary_activation",
+                                             "summary_proj_to_labels",
+                                             "summary_first_dropout",
+                                             "predict_special_tokens",
+                                             NULL};
+static const sluice__family_fields fields = {fixed, read_keys, idle_keys};
 
 static sluice_status check_inner(const sluice__config_file *file, int64_t width) {
     char wanted[32];
@@ -201,11 +230,9 @@ static sluice_status read_sizes(sluice_gpt_config *out, const sluice__config_fil
     return sluice__config_count(&out->heads, file, "n_head");
 }
 
-/* Dropout keys are not read: dropout belongs to a run. */
 static sluice_status read_file(sluice_model_config *out, const sluice__config_file *file) {
     sluice_gpt_config own = {0};
-    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-        SLUICE__TRY(sluice__config_expect(file, known[k][0], known[k][1]));
+    SLUICE__TRY(sluice__check_fields(file, &fields));
     SLUICE__TRY(read_sizes(&own, file));
     SLUICE__TRY(check_inner(file, own.width));
     SLUICE__TRY(sluice__config_flag(&own.tied, file, "tie_word_embeddings", true));
@@ -215,7 +242,7 @@ static sluice_status read_file(sluice_model_config *out, const sluice__config_fi
                             " heads do not divide",
                             file->path, own.width, own.heads);
     sluice_gpt_to_model_config(out, &own);
-    return SLUICE_OK;
+    return sluice__read_common(out, file);
 }
 
 static void write_file(sluice__config_file *file, const sluice_model_config *config) {
@@ -235,7 +262,7 @@ static void write_file(sluice__config_file *file, const sluice_model_config *con
     sluice__config_set_number(file, "attn_pdrop", (double)own.dropout);
     sluice__config_set_number(file, "embd_pdrop", (double)own.dropout);
     sluice__config_set_number(file, "resid_pdrop", (double)own.dropout);
-    sluice__config_set_number(file, "initializer_range", 0.02);
+    sluice__write_common(file, config);
     sluice__config_set_text(file, "torch_dtype", "float32");
 }
 

@@ -32,11 +32,13 @@ static void what_is_written_is_read_back(void **state) {
     assert_ok(sluice_safetensors_open(&file, path));
     assert_int_equal(sluice_safetensors_count(file), 3);
     for (int k = 0; k < 3; k++) {
-        const sluice_named_tensor *got = sluice_safetensors_find(file, tensors[k].name);
+        const sluice_stored_tensor *got = sluice_safetensors_find(file, tensors[k].name);
+        float values[6]                 = {0};
         assert_non_null(got);
         assert_int_equal(got->shape.dim_count, tensors[k].shape.dim_count);
         assert_memory_equal(got->shape.dims, tensors[k].shape.dims, sizeof got->shape.dims);
-        assert_memory_equal(got->values, tensors[k].values, sluice_shape_bytes(&got->shape));
+        assert_ok(sluice_safetensors_read(values, got, 0, sluice_shape_count(&got->shape)));
+        assert_memory_equal(values, tensors[k].values, sluice_shape_bytes(&got->shape));
     }
     assert_null(sluice_safetensors_find(file, "other"));
     sluice_safetensors_close(file);
@@ -74,7 +76,7 @@ static void broken_headers_are_named(void **state) {
         {"{", 0, "the header of"},
         {"{\"a\":1, \"a\":2}", 0, "duplicate"},
         {"{\"a\":{}}", 0, "tensor 'a' of * has no dtype"},
-        {"{\"a\":{\"dtype\":\"BF16\"}}", 0, "is BF16; only F32 is read"},
+        {"{\"a\":{\"dtype\":\"F4\"}}", 0, "has an unknown dtype"},
         {"{\"a\":{\"dtype\":\"F32\"}}", 0, "has no list of dimensions"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1]}}", 0,
          "has 5 dimensions; at most 4 are supported"},
@@ -183,6 +185,10 @@ static void a_file_that_is_not_complete_leaves_the_old_one(void **state) {
     folder_remove(&in);
 }
 
+/* A config.json with everything that is needed, and what `rest` adds. */
+#define GOOD(rest)                                                                                 \
+    "{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2" rest "}"
+
 static void config_json_is_written_and_read_back(void **state) {
     (void)state;
     const folder in                = folder_make();
@@ -200,47 +206,79 @@ static void config_json_is_written_and_read_back(void **state) {
     assert_int_equal(got.layers, 3);
     assert_int_equal(got.heads, 4);
     assert_false(got.tied);
-    static const struct {
-        const char *text, *says; /* NULL: it is read */
-    } cases[] = {
-        {"{\"vocab_size\":5,\"n_ctx\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2}", NULL},
-        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
-         "\"n_inner\":16,\"layer_norm_epsilon\":1e-05,\"summary_type\":\"x\"}",
-         NULL},
-        {"[]", "is not a JSON object"},
-        {"{\"a\" 1}", "line 1, byte 6: "},
-        {"{}", "has no \"vocab_size\""},
-        {"{\"vocab_size\":0}", "\"vocab_size\" in * is not a count from 1 to 1073741824"},
-        {"{\"model_type\":\"llama\"}", "is \"llama\"; only \"gpt2\" is supported"},
-        {"{\"activation_function\":\"relu\"}", "is \"relu\"; only \"gelu_new\" is supported"},
-        {"{\"layer_norm_epsilon\":1e-06}",
-         "\"layer_norm_epsilon\" in * is 1e-6; only 1e-5 is supported"},
-        {"{\"layer_norm_epsilon\":\"1e-5\"}", "is \"1e-5\"; only 1e-5 is supported"},
-        {"{\"scale_attn_weights\":false}", "is false; only true is supported"},
-        {"{\"scale_attn_weights\":1}", "is 1; only true is supported"},
-        {"{\"scale_attn_by_inverse_layer_idx\":true}",
-         "\"scale_attn_by_inverse_layer_idx\" in * is true; only false is supported"},
-        {"{\"add_cross_attention\":true}",
-         "\"add_cross_attention\" in * is true; only false is supported"},
-        {"{\"model_type\":null}", "is null; only \"gpt2\" is supported"},
-        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":3}",
-         "is 4, which 3 heads do not divide"},
-        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
-         "\"n_inner\":8}",
-         "is not null or 4 x n_embd = 16"},
-        {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
-         "\"tie_word_embeddings\":1}",
-         "is neither true nor false"},
-    };
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        folder_write(&in, "config.json", cases[k].text, strlen(cases[k].text));
+    folder_remove(&in);
+}
+
+static const struct {
+    const char *text, *says; /* NULL: it is read */
+} configs[] = {
+    {"{\"vocab_size\":5,\"n_ctx\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2}", NULL},
+    {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
+     "\"n_inner\":16,\"layer_norm_epsilon\":1e-05,\"summary_type\":\"x\"}",
+     NULL},
+    {"[]", "is not a JSON object"},
+    {"{\"a\" 1}", "line 1, byte 6: "},
+    {"{}", "has no \"vocab_size\""},
+    {"{\"vocab_size\":0}", "\"vocab_size\" in * is not a count from 1 to 1073741824"},
+    {"{\"model_type\":\"llama\"}", "is \"llama\"; only \"gpt2\" is supported"},
+    {"{\"activation_function\":\"relu\"}", "is \"relu\"; only \"gelu_new\" is supported"},
+    {"{\"layer_norm_epsilon\":1e-06}",
+     "\"layer_norm_epsilon\" in * is 1e-6; only 1e-5 is supported"},
+    {"{\"layer_norm_epsilon\":\"1e-5\"}", "is \"1e-5\"; only 1e-5 is supported"},
+    {"{\"scale_attn_weights\":false}", "is false; only true is supported"},
+    {"{\"scale_attn_weights\":1}", "is 1; only true is supported"},
+    {"{\"scale_attn_by_inverse_layer_idx\":true}",
+     "\"scale_attn_by_inverse_layer_idx\" in * is true; only false is supported"},
+    {"{\"add_cross_attention\":true}",
+     "\"add_cross_attention\" in * is true; only false is supported"},
+    {"{\"reorder_and_upcast_attn\":true}",
+     "\"reorder_and_upcast_attn\" in * is true; only false is supported"},
+    {"{\"is_encoder_decoder\":true}", "is true; only false is supported"},
+    {"{\"cross_attention_hidden_size\":64}", "is 64; only null is supported"},
+    {"{\"pruned_heads\":{\"0\":[1]}}", "is {\"0\":[1]}; only {} is supported"},
+    {"{\"quantization_config\":{\"bits\":4}}", "is {\"bits\":4}; only null is supported"},
+    {"{\"auto_map\":{}}", "\"auto_map\" in * is {}; only null is supported"},
+    {"{\"layer_norm_eps\":1e-06}",
+     "\"layer_norm_eps\" in * is not a known field, and could change the arithmetic"},
+    {"{\"rope_scaling\":null}", "has no \"vocab_size\""},
+    {GOOD(",\"rope_scaling\":{\"factor\":2}"), "\"rope_scaling\" in * is not a known field"},
+    {GOOD(",\"initializer_range\":0"), "\"initializer_range\" in * is not a number above 0"},
+    {GOOD(",\"initializer_range\":\"0.02\""), "is not a number above 0"},
+    {GOOD(",\"initializer_range\":1e999"), "real number overflow"},
+    {GOOD(",\"bos_token_id\":-1"), "\"bos_token_id\" in * is not the id of a token"},
+    {GOOD(",\"eos_token_id\":1.5"), "\"eos_token_id\" in * is not the id of a token"},
+    {GOOD(",\"pad_token_id\":[1]"), "\"pad_token_id\" in * is not the id of a token"},
+    {GOOD(",\"pad_token_id\":null,\"eos_token_id\":50256,\"_name_or_path\":\"\","
+          "\"torch_dtype\":\"float16\",\"transformers_version\":\"4.1\","
+          "\"use_cache\":true,\"id2label\":{\"0\":\"x\"},\"is_decoder\":true,"
+          "\"task_specific_params\":{\"text-generation\":{\"do_sample\":true}},"
+          "\"pruned_heads\":{},\"attn_pdrop\":0.1,\"summary_type\":\"cls_index\""),
+     NULL},
+    {"{\"model_type\":null}", "is null; only \"gpt2\" is supported"},
+    {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":3}",
+     "is 4, which 3 heads do not divide"},
+    {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
+     "\"n_inner\":8}",
+     "is not null or 4 x n_embd = 16"},
+    {"{\"vocab_size\":5,\"n_positions\":8,\"n_embd\":4,\"n_layer\":1,\"n_head\":2,"
+     "\"tie_word_embeddings\":1}",
+     "is neither true nor false"},
+};
+
+static void fields_of_config_json_are_read_or_refused_by_name(void **state) {
+    (void)state;
+    const folder in  = folder_make();
+    const char *path = folder_path(&in, "config.json");
+    sluice_model_config any;
+    for (size_t k = 0; k < sizeof configs / sizeof *configs; k++) {
+        folder_write(&in, "config.json", configs[k].text, strlen(configs[k].text));
         const sluice_status status = sluice_model_config_read(&any, path);
         const char *what           = status == SLUICE_OK ? "(nothing)" : sluice_last_error()->what;
-        const char *star           = cases[k].says ? strchr(cases[k].says, '*') : NULL;
-        if ((status == SLUICE_OK) != !cases[k].says ||
-            (cases[k].says && !strstr(what, star ? star + 1 : cases[k].says)))
-            fail_msg("%s: '%s', expected '%s'", cases[k].text, what,
-                     cases[k].says ? cases[k].says : "(nothing)");
+        const char *star           = configs[k].says ? strchr(configs[k].says, '*') : NULL;
+        if ((status == SLUICE_OK) != !configs[k].says ||
+            (configs[k].says && !strstr(what, star ? star + 1 : configs[k].says)))
+            fail_msg("%s: '%s', expected '%s'", configs[k].text, what,
+                     configs[k].says ? configs[k].says : "(nothing)");
     }
     folder_remove(&in);
 }
@@ -255,6 +293,7 @@ int main(void) {
         cmocka_unit_test(a_file_that_cannot_be_written_is_named),
         cmocka_unit_test(a_file_that_is_not_complete_leaves_the_old_one),
         cmocka_unit_test(config_json_is_written_and_read_back),
+        cmocka_unit_test(fields_of_config_json_are_read_or_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,69 @@ static void dropout_belongs_to_the_run(void **state) {
     folder_remove(&in);
 }
 
+/* The first value of a parameter of random ones, which its scale multiplies. */
+static double first_value(const sluice_model_config *config) {
+    sluice_model *model = NULL;
+    float values[WORDS * 64];
+    assert_ok(sluice_model_from_config(&model, config, LENGTH));
+    sluice_parameter_initialize(values, sluice_model_use(model, 0), 1);
+    sluice_model_free(model);
+    return (double)values[0];
+}
+
+static void the_initializer_range_is_honoured_and_saved(void **state) {
+    (void)state;
+    const folder in  = folder_make();
+    const char *path = folder_path(&in, "config.json");
+    sluice_model_config usual, wider;
+    assert_ok(sluice_model_config_preset(&usual, "gpt-nano", WORDS));
+    assert_true(usual.initializer_range == 0.02);
+    wider                   = usual;
+    wider.initializer_range = 0.08; /* four times: exact */
+    assert_ok(sluice_model_config_write(path, &wider));
+    assert_ok(sluice_model_config_read(&wider, path));
+    if (wider.initializer_range != 0.08)
+        fail_msg("an initializer_range of 0.08 comes back as %g", wider.initializer_range);
+    const double expected = 4 * first_value(&usual), got = first_value(&wider);
+    if (got != expected)
+        fail_msg("with initializer_range 0.08 a weight begins as %g; with 0.02 as %g, so that it "
+                 "must be %g",
+                 got, expected / 4, expected);
+    usual.initializer_range = 0; /* the usual one */
+    assert_true(4 * first_value(&usual) == expected);
+    folder_remove(&in);
+}
+
+static void ids_of_special_tokens_are_saved(void **state) {
+    (void)state;
+    static const int64_t ids[][3] = {{-1, -1, -1}, {0, 5, 7}, {50256, 50256, -1}};
+    const folder in               = folder_make();
+    const char *path              = folder_path(&in, "config.json");
+    sluice_model_config config;
+    assert_ok(sluice_model_config_preset(&config, "gpt-nano", WORDS));
+    assert_int_equal(config.eos_token, -1);
+    for (size_t k = 0; k < sizeof ids / sizeof *ids; k++) {
+        config.bos_token = ids[k][0];
+        config.eos_token = ids[k][1];
+        config.pad_token = ids[k][2];
+        assert_ok(sluice_model_config_write(path, &config));
+        assert_ok(sluice_model_config_read(&config, path));
+        assert_int_equal(config.bos_token, ids[k][0]);
+        assert_int_equal(config.eos_token, ids[k][1]);
+        assert_int_equal(config.pad_token, ids[k][2]);
+    }
+    static const char silent[] = "{\"vocab_size\": 50257, \"n_positions\": 8, \"n_embd\": 4, "
+                                 "\"n_layer\": 1, \"n_head\": 1, \"bos_token_id\": null}";
+    folder_write(&in, "config.json", silent, strlen(silent));
+    assert_ok(sluice_model_config_read(&config, path));
+    assert_int_equal(config.bos_token, -1);
+    assert_int_equal(config.eos_token, 50256); /* GPT-2's tokenizer: missing is not null */
+    assert_ok(sluice_model_config_preset(&config, "gpt2-124m", WORDS));
+    assert_int_equal(config.bos_token, 50256);
+    assert_int_equal(config.eos_token, 50256);
+    folder_remove(&in);
+}
+
 static void unknown_families_are_refused_with_the_known_names(void **state) {
     (void)state;
     static const char llama[] = "{\"model_type\": \"llama\", \"hidden_size\": 64}";
@@ -114,6 +177,8 @@ int main(void) {
         cmocka_unit_test(every_preset_of_every_family_works),
         cmocka_unit_test(configurations_are_summarized),
         cmocka_unit_test(dropout_belongs_to_the_run),
+        cmocka_unit_test(the_initializer_range_is_honoured_and_saved),
+        cmocka_unit_test(ids_of_special_tokens_are_saved),
         cmocka_unit_test(unknown_families_are_refused_with_the_known_names),
         cmocka_unit_test(another_familys_configuration_is_refused),
     };
