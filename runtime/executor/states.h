@@ -35,6 +35,11 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline);
 /* Copy the entry's bytes to `to`, or from `from`: one of them is NULL. */
 sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
                                  const void *from);
+/* Have `fill` make the `count` bytes of entry `index` of the list, in the only copy in host memory.
+ */
+typedef sluice_status sluice__fill_bytes(void *bytes, size_t count, const void *from);
+sluice_status sluice__state_fill(sluice_pipeline *pipeline, int index, sluice__fill_bytes *fill,
+                                 const void *from);
 /* Give the bytes of entry `index` of the list to `take`, which borrows them: the only copy in host
  * memory. */
 typedef sluice_status sluice__take_bytes(void *to, const void *bytes, size_t count);

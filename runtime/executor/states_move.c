@@ -63,19 +63,20 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline) {
     return sluice__fail(SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
 }
 
-/* Write the bytes at `from` to the ranks or, if that is NULL, read them from there; give them to
- * `take`, unless it is NULL. */
+/* Write the bytes that `fill` makes to the ranks or, if that is NULL, read them from there; give
+ * them to `take`, unless it is NULL. */
 static sluice_status exchange(sluice_pipeline *pipeline, const sluice__state *state,
-                              sluice__take_bytes *take, void *to, const void *from) {
+                              sluice__take_bytes *take, void *to, sluice__fill_bytes *fill,
+                              const void *from) {
     struct sluice__exchange *with = NULL;
     const size_t bytes            = sluice_shape_bytes(&state->is.shape);
     SLUICE__TRY(sluice__states_have_values(pipeline));
     SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + bytes));
-    with->state  = state;
-    with->bytes  = bytes;
-    with->writes = from != NULL;
-    if (from) memcpy(with->values, from, bytes);
-    sluice_status status = sluice__workers_do(pipeline, exchange_task, with);
+    with->state          = state;
+    with->bytes          = bytes;
+    with->writes         = fill != NULL;
+    sluice_status status = fill ? fill(with->values, bytes, from) : SLUICE_OK;
+    if (status == SLUICE_OK) status = sluice__workers_do(pipeline, exchange_task, with);
     if (take && status == SLUICE_OK) status = take(to, with->values, bytes);
     if (sluice__workers_are_stuck(pipeline)) {
         with->next            = pipeline->states.left;
@@ -91,14 +92,24 @@ static sluice_status copy_out(void *to, const void *bytes, size_t count) {
     return SLUICE_OK;
 }
 
+static sluice_status copy_in(void *bytes, size_t count, const void *from) {
+    memcpy(bytes, from, count);
+    return SLUICE_OK;
+}
+
 sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
                                  const void *from) {
-    return exchange(pipeline, state, to ? copy_out : NULL, to, from);
+    return exchange(pipeline, state, to ? copy_out : NULL, to, from ? copy_in : NULL, from);
 }
 
 sluice_status sluice__state_take(sluice_pipeline *pipeline, int index, sluice__take_bytes *take,
                                  void *to) {
-    return exchange(pipeline, &pipeline->states.list[index], take, to, NULL);
+    return exchange(pipeline, &pipeline->states.list[index], take, to, NULL, NULL);
+}
+
+sluice_status sluice__state_fill(sluice_pipeline *pipeline, int index, sluice__fill_bytes *fill,
+                                 const void *from) {
+    return exchange(pipeline, &pipeline->states.list[index], NULL, NULL, fill, from);
 }
 
 void sluice__exchanges_free(struct sluice__exchange *left) {
