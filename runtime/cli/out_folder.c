@@ -80,13 +80,13 @@ static int refuse_other_run(const char *out) {
 
 /* ---- large enough ---- */
 
-/* What the end of a run writes, or a little more: weights and the optimizer's state of each. */
-static uint64_t bytes_of_save(const sluice_model *model, const train_optimizer *optimizer) {
-    const uint64_t copies = 1 + (uint64_t)optimizer->kind->state_count(optimizer->config);
-    uint64_t bytes        = 1 << 16; /* config.json, the log, and the disk's whole blocks */
+/* What so many times the weights take in files, or a little more. */
+static uint64_t bytes_of(const sluice_model *model, int copies) {
+    uint64_t bytes = 1 << 16; /* config.json, the log, and the disk's whole blocks */
     for (int u = 0; u < sluice_model_use_count(model); u++) {
         const sluice_parameter_use *const use = sluice_model_use(model, u);
-        if (use->first == u) bytes += copies * (sluice_shape_bytes(&use->parameter.shape) + 256);
+        if (use->first == u)
+            bytes += (uint64_t)copies * (sluice_shape_bytes(&use->parameter.shape) + 256);
     }
     return bytes;
 }
@@ -96,8 +96,8 @@ static int check_limit(uint64_t bytes) {
     (void)getrlimit(RLIMIT_FSIZE, &files);
     if (files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= bytes) return CLI_OK;
     return cli_fail(CLI_FAILED,
-                    "a save takes %s, and no file may be larger than %s here; raise that limit "
-                    "(ulimit -f)",
+                    "a save has a file of %s, and no file may be larger than %s here; raise that "
+                    "limit (ulimit -f)",
                     cli_bytes(bytes).text, cli_bytes(files.rlim_cur).text);
 }
 
@@ -116,13 +116,15 @@ static int check_space(const char *out, uint64_t bytes) {
 /* ---- all of it ---- */
 
 int train_take_out(train_out *folder, const train_options *options, const sluice_model *model) {
-    const uint64_t bytes = bytes_of_save(model, &options->optimizer);
-    folder->path         = options->out;
+    const train_optimizer *const optimizer = &options->optimizer;
+    const int states =
+        optimizer->kind->state_count(optimizer->config); /* as large as the weights */
+    folder->path = options->out;
     CLI_TRY(train_prepare_out(folder->path, &folder->made));
     CLI_TRY(lock(folder));
     if (!options->overwrite && !options->resume) CLI_TRY(refuse_other_run(folder->path));
-    CLI_TRY(check_limit(bytes));
-    return check_space(folder->path, bytes);
+    CLI_TRY(check_limit(bytes_of(model, states > 1 ? states : 1)));
+    return check_space(folder->path, bytes_of(model, 1 + states));
 }
 
 static void unlock(const train_out *folder) {

@@ -1,37 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* input_file.c -- opening a regular file, and reading all bytes of a range. */
+/* input_file.c -- reading all bytes of a range of a regular file. */
 #include "runtime/io/input_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/open_file.h"
 
 static sluice_status cannot_read(const char *path) {
     return sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", path, strerror(errno));
 }
 
 sluice_status sluice__input_open(sluice__input_file *out, const char *path) {
-    /* Opening a pipe without its writer, or some devices, would wait. */
-    sluice__input_file file = {.descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    struct stat about;
-    sluice_status status = SLUICE_OK;
-    if (file.descriptor < 0) return cannot_read(path);
-    if (fstat(file.descriptor, &about) != 0)
-        status = cannot_read(path);
-    else if (!S_ISREG(about.st_mode))
-        status = sluice__fail(SLUICE_E_IO, "'%s' is not a file", path);
-    else
-        status = sluice__copy_text(&file.path, path);
+    sluice__input_file file = {0};
+    sluice__file_stamp stamp;
+    SLUICE__TRY(sluice__open_file(&file.descriptor, &stamp, path));
+    const sluice_status status = sluice__copy_text(&file.path, path);
     if (status != SLUICE_OK) {
         close(file.descriptor);
         return status;
     }
-    file.size = (uint64_t)about.st_size;
+    file.size = (uint64_t)stamp.size;
     *out      = file;
     return SLUICE_OK;
 }

@@ -193,7 +193,7 @@ note="sluice: the log cannot be written"
 "$command" train "${little[@]}" --steps 3 --log /dev/full --out logless >/dev/null 2>stderr.txt || complain "without its log a run exits with $?"
 [ "$(cat stderr.txt)" = "$note: No space left on device; the run goes on without" ] || complain "without its log a run says '$(cat stderr.txt)'"
 [ -s logless/model.safetensors ] || complain "without its log a run saves nothing"
-(ulimit -f 150 && exec "$command" train "${little[@]}" --steps 600 --quiet --out long >/dev/null 2>stderr.txt) || complain "with a short log a run exits with $?"
+(ulimit -f 150 && exec "$command" train "${little[@]}" --optimizer sgd --steps 600 --quiet --out long >/dev/null 2>stderr.txt) || complain "with a short log a run exits with $?"
 [ "$(cat stderr.txt)" = "$note: File too large; the run goes on without" ] || complain "with a short log a run says '$(cat stderr.txt)'"
 python3 -c 'import json; [json.loads(line) for line in open("long/log.jsonl")]' || complain "half a line is logged: $(tail -1 long/log.jsonl)"
 
@@ -208,15 +208,15 @@ other="name another folder, or replace it with --overwrite"
 refuse 1 "--out 'busy' has the log.jsonl of another run; $other" train "${little[@]}" --steps 1 --out busy
 run train "${little[@]}" --steps 1 --out busy --overwrite --quiet
 refuse 1 "--out 'busy' has the model.safetensors of another run; $other" train "${little[@]}" --steps 1 --out busy
-[ "$(ls -A busy | paste -sd' ')" = "config.json log.jsonl model.safetensors plan.json" ] || complain "a folder has $(ls -A busy)"
+[ "$(ls -A busy | paste -sd' ')" = "config.json log.jsonl model.safetensors optimizer.safetensors plan.json state.json" ] || complain "a folder has $(ls -A busy)"
 
 # What a save needs is known before the first step.
-(ulimit -f 64 && exec "$command" train "${little[@]}" --steps 1 --out small >stdout.txt 2>stderr.txt)
-[ "$(cat stderr.txt)" = "sluice: a save takes 146.4 KiB, and no file may be larger than 64.0 KiB here; raise that limit (ulimit -f)" ] ||
+(ulimit -f 64 && exec "$command" train "${little[@]}" --optimizer sgd --steps 1 --out small >stdout.txt 2>stderr.txt)
+[ "$(cat stderr.txt)" = "sluice: a save has a file of 146.4 KiB, and no file may be larger than 64.0 KiB here; raise that limit (ulimit -f)" ] ||
     complain "where files must be small a run says '$(cat stderr.txt)'"
 [ -e small ] && complain "where files must be small a folder is left behind"
 mkdir disk
-unshare -rm sh -c 'mount -t tmpfs -o size=128k none disk && exec "$@"' sh "$command" train "${little[@]}" --steps 1 --out disk/out >stdout.txt 2>stderr.txt
+unshare -rm sh -c 'mount -t tmpfs -o size=128k none disk && exec "$@"' sh "$command" train "${little[@]}" --optimizer sgd --steps 1 --out disk/out >stdout.txt 2>stderr.txt
 if grep -q '^\(unshare\|mount\)' stderr.txt; then
     echo "not run: a disk that is too small ($(cat stderr.txt))"
 else

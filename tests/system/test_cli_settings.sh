@@ -13,7 +13,7 @@ little=(train text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --t
 
 while IFS='|' read -r options note; do
     # shellcheck disable=SC2086 # words of a command line
-    run "${little[@]}" $options --out noted
+    run "${little[@]}" $options --out noted --overwrite
     if [ -n "$note" ]; then
         prints "note      $note"
         grep -qF "\"warnings\":[\"$note\"]" <(head -1 noted/log.jsonl) ||
