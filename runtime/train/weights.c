@@ -92,6 +92,12 @@ static sluice_status check_use(const weights *in, const sluice_parameter_use *us
                         use->name, tensor->file, there, wanted);
 }
 
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 /* The same bits as fp32. */
 static sluice_status check_equal(const sluice_stored_tensor *a, const sluice_stored_tensor *b) {
     const int64_t count = sluice_shape_count(&a->shape);
@@ -105,12 +111,14 @@ static sluice_status check_equal(const sluice_stored_tensor *a, const sluice_sto
         const int64_t now = count - at < PIECE ? count - at : PIECE;
         SLUICE__TRY(sluice_safetensors_read(left, a, at, now));
         SLUICE__TRY(sluice_safetensors_read(right, b, at, now));
-        for (int64_t k = 0; k < now; k++)
-            if (memcmp(&left[k], &right[k], sizeof left[k]) != 0)
+        for (int64_t k = 0; k < now; k++) {
+            const int64_t element = at + k;
+            if (bits_of(left[k]) != bits_of(right[k]))
                 return sluice__fail(SLUICE_E_ARGUMENT,
                                     "'%s' in %s differs from '%s' from element %lld on, and the "
                                     "model uses one for both",
-                                    a->name, a->file, b->name, (long long)(at + k));
+                                    a->name, a->file, b->name, (long long)element);
+        }
     }
     return SLUICE_OK;
 }
