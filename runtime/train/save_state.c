@@ -103,8 +103,8 @@ out:
 /* ---- reading ---- */
 
 static sluice_status check_seal(const sluice__mapped *file, const char *path) {
-    char expected[SEAL_BYTES + 1];
     if (file->size > SEAL_BYTES) {
+        char expected[SEAL_BYTES + 1];
         const size_t length = file->size - SEAL_BYTES;
         (void)snprintf(expected, sizeof expected, SEAL, XXH3_64bits(file->bytes, length));
         if (memcmp(file->bytes + length, expected, SEAL_BYTES) == 0) return SLUICE_OK;
