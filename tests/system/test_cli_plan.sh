@@ -27,18 +27,18 @@ fails() {
 
 # ---- the same input, the same plan, as it is kept ----
 
-run plan gpt-mini --devices 2x40MiB --batch 8 -m 4 -o plan.json --json
+run plan gpt-mini --devices 2x40MiB --effort 120 --batch 8 -m 4 -o plan.json --json
 cp stdout.txt first.txt
 json "o['answers'][0]['proven_best'], o['answers'][0]['estimate'], len(o['answers'][0]['plans']) > 1" "True True True"
 json "o['answers'][0]['plans'][0] == json.load(open('plan.json'))" True
 json "[p['predicted']['step_s'] for p in o['answers'][0]['plans']] == sorted(p['predicted']['step_s'] for p in o['answers'][0]['plans'])" True
 json "max(o['answers'][0]['plans'][0]['predicted']['bytes']) <= 40 << 20, o['answers'][0]['plans'][0]['microbatches']" "True [2, 2, 2, 2]"
-run plan gpt-mini --devices 2x40MiB --batch 8 -m 4 --json
+run plan gpt-mini --devices 2x40MiB --effort 120 --batch 8 -m 4 --json
 cmp -s stdout.txt first.txt || complain "the same input gives another plan"
 
 # ---- the table, and a comparison ----
 
-run plan gpt-mini --devices 2x40MiB --devices 1x80MiB --batch 4
+run plan gpt-mini --devices 2x40MiB --devices 1x80MiB --effort 120 --batch 4
 has stdout.txt "gpt-mini on 2x40MiB, batch 4 (estimate"
 has stdout.txt "the fastest is 2x40MiB with a step in"
 has stdout.txt "no other is faster"
@@ -52,7 +52,7 @@ json "o['answers'][0]['simulations'], o['answers'][0]['bound_s'] > 0" "1 True"
 # ---- memory ----
 
 # Only recomputation fits.
-run plan gpt-mini --devices 2x13MiB --batch 8 -m 8 --json
+run plan gpt-mini --devices 2x13MiB --effort 120 --batch 8 -m 8 --json
 json "any(s['recompute'] for r in o['answers'][0]['plans'][0]['ranks'] for s in r['stages'])" True
 fails 1 "no plan fits: in the one that comes closest (1f1b on 1 rank, 1 micro-batch, recomputing all stages) rank 0 needs" \
     plan gpt-mini --devices 1x8MiB --batch 2 -m 1
@@ -60,7 +60,7 @@ fails 1 "these fit: more ranks (" plan gpt-mini --devices 1x8MiB --batch 2 -m 1
 # What is said to fit does.
 limit=$("$command" plan gpt-mini --devices 1x8MiB --batch 2 -m 1 2>&1 | sed -n 's/.*or \([0-9.]*\) MiB of memory.*/\1/p')
 limit=$(python3 -c "print(int(($limit + 0.01) * 1048576))")
-run plan gpt-mini --devices "1x$limit" --batch 2 -m 1
+run plan gpt-mini --devices "1x$limit" --effort 120 --batch 2 -m 1
 
 # ---- what would help ----
 
@@ -98,7 +98,7 @@ has stdout.txt "less: rank 1 would need"
 has stdout.txt "layers more there would save"
 
 # A larger batch fits, and a plan for it is at least as good.
-run plan gpt-mini --devices 2x20MiB --batch 8 --json
+run plan gpt-mini --devices 2x20MiB --effort 120 --batch 8 --json
 [ "$(kinds)" = "batch" ] || complain "2x20MiB: the advice is '$(kinds)'"
 is_true "max(c['batch']['plan']['predicted']['bytes']) <= 20 << 20 and c['batch']['short'] is None"
 is_true "near(1 + c['batch']['gain'], c['batch']['plan']['batch'] / step(c['batch']['plan']) / (best['batch'] / step(best)))"
@@ -106,7 +106,7 @@ read -r batch micro step <<<"$(python3 -c "
 import json
 p = [c for c in json.load(open('stdout.txt'))['answers'][0]['advice'] if c['kind'] == 'batch'][0]['plan']
 print(p['batch'], len(p['microbatches']), p['predicted']['step_s'])")"
-run plan gpt-mini --devices 2x20MiB --batch "$batch" -m "$micro" --json
+run plan gpt-mini --devices 2x20MiB --effort 120 --batch "$batch" -m "$micro" --json
 is_true "step(best) <= $step * (1 + 1e-7)"
 
 # One layer is most of the work: more than two ranks are of little use.
@@ -128,7 +128,7 @@ has stdout.txt "ranks 2 and 3 buy only"
 
 # ---- the picture ----
 
-run plan gpt-mini --devices 2x40MiB --devices 1x80MiB --batch 4 --svg plan.svg
+run plan gpt-mini --devices 2x40MiB --devices 1x80MiB --effort 120 --batch 4 --svg plan.svg
 python3 -c "import xml.dom.minidom as x; x.parse('plan.svg')" || complain "the picture is not XML"
 for text in "gpt-mini, batch 4: the best plans" "2x40MiB: " "1x80MiB: memory of the plan" "rank 1" "idle " "step " "limit" \
     "prefers-color-scheme:dark"; do has plan.svg "$text"; done
@@ -140,7 +140,7 @@ fails 1 "'nowhere/x.svg' cannot be written" plan gpt-mini --devices 2 --batch 4 
 # ---- sluice train runs it as it is ----
 
 for n in $(seq 400); do echo "line $n of a text that is long enough to train on"; done >text.txt
-run plan gpt-mini --devices 2x14MiB --batch 8 -m 8 --seq 64 -o plan.json
+run plan gpt-mini --devices 2x14MiB --effort 120 --batch 8 -m 8 --seq 64 -o plan.json
 planned=$(python3 -c "import json; print(*json.load(open('plan.json'))['predicted']['bytes'])")
 run train text.txt --plan plan.json --explain-memory
 got=$(sed -n 's/^rank [0-9]*: arena [^(]*(\([0-9]*\) bytes.*/\1/p' stdout.txt | paste -sd' ')
