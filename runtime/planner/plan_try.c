@@ -8,6 +8,8 @@
 #include "runtime/planner/plan_space.h"
 #include "sluice/plan.h"
 
+static const double min_gain = 1e-9; /* of a step: rounding is no gain */
+
 typedef struct trial {
     const sluice__plan_configuration *configuration;
     const sluice__split_problem *problem;
@@ -152,4 +154,27 @@ out:
     sluice_plan_free(t.plan);
     sluice__plan_costs_free(&t.costs);
     return status;
+}
+
+sluice_status sluice__plan_try_shorter(bool *shorter, sluice_plan_choice *best, size_t *bytes,
+                                       sluice__plan_space *space,
+                                       sluice__plan_configuration *configuration) {
+    const double below        = best->step * (1 - min_gain);
+    sluice_plan_choice choice = {0};
+    bool fits                 = true;
+    *shorter                  = false;
+    if (space->has_limits)
+        SLUICE__TRY(sluice__plan_is_allowed(&fits, &configuration->problem, configuration->split));
+    if (!fits) return SLUICE_OK;
+    SLUICE__TRY(sluice__plan_bound_of(&configuration->bound, space, configuration));
+    if (configuration->bound >= below) return SLUICE_OK;
+    SLUICE__TRY(sluice__plan_try(&choice, &fits, bytes, space, configuration));
+    *shorter = fits && choice.step < below;
+    if (*shorter) {
+        sluice__plan_choice_free(best);
+        *best = choice;
+    } else {
+        sluice__plan_choice_free(&choice);
+    }
+    return SLUICE_OK;
 }
