@@ -139,6 +139,8 @@ typedef struct sluice_plan_result {
  */
 SLUICE_API sluice_status sluice_plan_search(sluice_plan_result **out,
                                             const sluice_plan_search_options *options);
+/* Bytes that the plan allocates on the rank with the largest arena. */
+SLUICE_API size_t sluice_plan_choice_bytes(const sluice_plan_choice *choice);
 SLUICE_API void sluice_plan_result_free(sluice_plan_result *result); /* NULL is fine */
 
 #endif

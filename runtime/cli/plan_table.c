@@ -32,13 +32,6 @@ static double inner_idle_of(const sluice_plan_choice *c) {
     return max;
 }
 
-static size_t fullest_bytes(const sluice_plan_choice *c) {
-    size_t max = 0;
-    for (int r = 0; r < c->ranks; r++)
-        if (c->rank[r].bytes > max) max = c->rank[r].bytes;
-    return max;
-}
-
 static int recomputing_of(const sluice_plan_choice *c) {
     int count = 0;
     for (int s = 0; s < c->stages; s++) count += c->stage[s].recompute;
@@ -56,7 +49,7 @@ static void print_choice(const plan_job *job, const sluice_plan_choice *c) {
     printf("%4d of %-4d %10s %10s ", recomputing_of(c), c->stages, split_seconds(c->step).text,
            cli_quantity((double)(samples * (job->sequence ? job->sequence : 1)) / c->step).text);
     printf("%6.1f %% %6.1f %% %10s\n", 100 * c->makespan_idle, 100 * inner_idle_of(c),
-           cli_bytes(fullest_bytes(c)).text);
+           cli_bytes(sluice_plan_choice_bytes(c)).text);
 }
 
 static void print_choices(const plan_job *job, const sluice_plan_result *result) {
@@ -112,9 +105,10 @@ static void print_tie(const sluice_plan_choice *best, const sluice_plan_choice *
     printf("%s with %d micro-batch%s is as fast as %s on %d rank%s with %d", best->schedule,
            best->microbatches, best->microbatches == 1 ? "" : "es", other->schedule, other->ranks,
            plural(other->ranks), other->microbatches);
-    if (fullest_bytes(best) < fullest_bytes(other))
-        printf(", in %s of its fullest rank rather than %s", cli_bytes(fullest_bytes(best)).text,
-               cli_bytes(fullest_bytes(other)).text);
+    if (sluice_plan_choice_bytes(best) < sluice_plan_choice_bytes(other))
+        printf(", in %s of its fullest rank rather than %s",
+               cli_bytes(sluice_plan_choice_bytes(best)).text,
+               cli_bytes(sluice_plan_choice_bytes(other)).text);
     putchar('\n');
 }
 

@@ -110,13 +110,6 @@ static int search(auto_plan *it) {
 
 /* ---- the choice ---- */
 
-static size_t bytes_of(const sluice_plan_choice *choice) {
-    size_t max = 0;
-    for (int r = 0; r < choice->ranks; r++)
-        if (choice->rank[r].bytes > max) max = choice->rank[r].bytes;
-    return max;
-}
-
 static double shortest_step(const auto_plan *it) {
     double step = it->found[0]->choices[0].step;
     for (int k = 1; k < it->count; k++)
@@ -131,7 +124,9 @@ static const sluice_plan_choice *choose(const auto_plan *it) {
     for (int k = 0; k < it->count; k++)
         for (int c = 0; c < it->found[k]->count; c++) {
             const sluice_plan_choice *const choice = &it->found[k]->choices[c];
-            if (choice->step <= max && (!best || bytes_of(choice) < bytes_of(best))) best = choice;
+            if (choice->step <= max &&
+                (!best || sluice_plan_choice_bytes(choice) < sluice_plan_choice_bytes(best)))
+                best = choice;
         }
     return best;
 }

@@ -87,3 +87,15 @@ sluice_status sluice__json_add_number(sluice__text *to, const char *before, doub
 sluice_status sluice__json_add_count(sluice__text *to, const char *before, int64_t count) {
     return sluice__text_add(to, "%s%lld", before, (long long)count);
 }
+
+sluice_status sluice__json_add_known_text(sluice__text *to, const char *before, const char *text) {
+    return text ? sluice__json_add_text(to, before, text) : SLUICE_OK;
+}
+
+sluice_status sluice__json_add_known_number(sluice__text *to, const char *before, double number) {
+    return number > 0 ? sluice__json_add_number(to, before, number) : SLUICE_OK;
+}
+
+sluice_status sluice__json_add_known_count(sluice__text *to, const char *before, int64_t count) {
+    return count > 0 ? sluice__json_add_count(to, before, count) : SLUICE_OK;
+}

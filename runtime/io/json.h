@@ -29,5 +29,9 @@ void sluice__json_free(char *text); /* NULL is fine */
 sluice_status sluice__json_add_text(sluice__text *to, const char *before, const char *text);
 sluice_status sluice__json_add_number(sluice__text *to, const char *before, double number);
 sluice_status sluice__json_add_count(sluice__text *to, const char *before, int64_t count);
+/* The same of what may not be known: NULL and 0 add nothing. */
+sluice_status sluice__json_add_known_text(sluice__text *to, const char *before, const char *text);
+sluice_status sluice__json_add_known_number(sluice__text *to, const char *before, double number);
+sluice_status sluice__json_add_known_count(sluice__text *to, const char *before, int64_t count);
 
 #endif

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_print.c -- a plan as JSON, and as a file: a stage a line. */
-#include <string.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/json.h"
 #include "runtime/io/link_costs.h"
 #include "runtime/io/plan_check.h"
 #include "runtime/io/write.h"
-
-static sluice_status add_word(sluice__text *text, const char *key, const char *word) {
-    return word ? sluice__json_add_text(text, key, word) : SLUICE_OK;
-}
-
-static sluice_status add_count(sluice__text *text, const char *key, int64_t count) {
-    return count > 0 ? sluice__json_add_count(text, key, count) : SLUICE_OK;
-}
-
-static sluice_status add_number(sluice__text *text, const char *key, double number) {
-    return number > 0 ? sluice__json_add_number(text, key, number) : SLUICE_OK;
-}
 
 /* ---- parts ---- */
 
@@ -33,13 +19,13 @@ static sluice_status add_stage(sluice__text *text, const sluice_plan_file_stage 
         SLUICE__TRY(sluice__json_add_number(text, ", \"weight_s\": ", stage->cost.weight));
         SLUICE__TRY(sluice__json_add_number(text, ", \"recompute_s\": ", stage->recompute_s));
     }
-    SLUICE__TRY(add_count(text, ", \"output_bytes\": ", stage->output_bytes));
+    SLUICE__TRY(sluice__json_add_known_count(text, ", \"output_bytes\": ", stage->output_bytes));
     return sluice__text_add(text, "}");
 }
 
 static sluice_status add_rank(sluice__text *text, const sluice_plan_file_rank *rank) {
     SLUICE__TRY(sluice__json_add_text(text, "{\"device\": ", rank->device));
-    SLUICE__TRY(add_number(text, ", \"update_s\": ", rank->update_s));
+    SLUICE__TRY(sluice__json_add_known_number(text, ", \"update_s\": ", rank->update_s));
     SLUICE__TRY(sluice__text_add(text, ", \"stages\": ["));
     for (int s = 0; s < rank->stage_count; s++) {
         SLUICE__TRY(sluice__text_add(text, s == 0 ? "\n    " : ",\n    "));
@@ -54,9 +40,9 @@ static sluice_status add_schedule(sluice__text *text, const sluice_plan_file *fi
         return sluice__text_add(text, "}");
     }
     SLUICE__TRY(sluice__json_add_text(text, ",\n \"schedule\": {\"name\": ", file->schedule));
-    SLUICE__TRY(add_count(text, ", \"chunks\": ", file->chunks));
-    SLUICE__TRY(add_number(text, ", \"slack\": ", file->slack));
-    SLUICE__TRY(add_count(text, ", \"group\": ", file->group));
+    SLUICE__TRY(sluice__json_add_known_count(text, ", \"chunks\": ", file->chunks));
+    SLUICE__TRY(sluice__json_add_known_number(text, ", \"slack\": ", file->slack));
+    SLUICE__TRY(sluice__json_add_known_count(text, ", \"group\": ", file->group));
     return sluice__text_add(text, "}");
 }
 
@@ -84,20 +70,20 @@ static sluice_status add_links(sluice__text *text, const sluice_plan_file *file)
 
 static sluice_status add_head(sluice__text *text, const sluice_plan_file *file) {
     SLUICE__TRY(sluice__text_add(text, "{\"sluice_plan\": 1"));
-    SLUICE__TRY(add_word(text, ",\n \"model\": ", file->model));
-    SLUICE__TRY(add_word(text, ",\n \"profile\": ", file->profile));
-    SLUICE__TRY(add_count(text, ",\n \"sequence\": ", file->sequence));
-    SLUICE__TRY(add_count(text, ",\n \"vocabulary\": ", file->vocabulary));
-    SLUICE__TRY(add_count(text, ",\n \"parameters\": ", file->parameters));
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"model\": ", file->model));
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"profile\": ", file->profile));
+    SLUICE__TRY(sluice__json_add_known_count(text, ",\n \"sequence\": ", file->sequence));
+    SLUICE__TRY(sluice__json_add_known_count(text, ",\n \"vocabulary\": ", file->vocabulary));
+    SLUICE__TRY(sluice__json_add_known_count(text, ",\n \"parameters\": ", file->parameters));
     SLUICE__TRY(sluice__json_add_count(text, ",\n \"batch\": ", file->batch));
     for (int i = 0; i < file->microbatch_count; i++)
         SLUICE__TRY(sluice__json_add_count(text, i == 0 ? ",\n \"microbatches\": [" : ", ",
                                            file->microbatches[i]));
     SLUICE__TRY(sluice__text_add(text, "]"));
     SLUICE__TRY(add_schedule(text, file));
-    SLUICE__TRY(add_word(text, ",\n \"optimizer\": ", file->optimizer));
-    SLUICE__TRY(add_word(text, ",\n \"precision\": ", file->precision));
-    return add_count(text, ",\n \"threads\": ", file->threads);
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"optimizer\": ", file->optimizer));
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"precision\": ", file->precision));
+    return sluice__json_add_known_count(text, ",\n \"threads\": ", file->threads);
 }
 
 static sluice_status add_all(sluice__text *text, const sluice_plan_file *file) {
@@ -108,7 +94,7 @@ static sluice_status add_all(sluice__text *text, const sluice_plan_file *file) {
     }
     SLUICE__TRY(sluice__text_add(text, "]"));
     SLUICE__TRY(add_predicted(text, file));
-    SLUICE__TRY(add_number(text, ",\n \"overlap\": ", file->overlap));
+    SLUICE__TRY(sluice__json_add_known_number(text, ",\n \"overlap\": ", file->overlap));
     SLUICE__TRY(add_links(text, file));
     return sluice__text_add(text, "}\n");
 }
@@ -116,22 +102,14 @@ static sluice_status add_all(sluice__text *text, const sluice_plan_file *file) {
 /* ---- the whole ---- */
 
 sluice_status sluice_plan_file_print(char **out, const sluice_plan_file *file) {
-    sluice__text text          = {0};
-    const sluice_status status = add_all(&text, file);
-    if (status == SLUICE_OK)
-        *out = text.bytes;
-    else
-        sluice__free(text.bytes);
-    return status;
+    sluice__text text = {0};
+    return sluice__text_take(out, &text, add_all(&text, file));
 }
 
 sluice_status sluice_plan_file_write(const char *path, const sluice_plan_file *file) {
-    sluice__writer writer;
     char *text = NULL;
     SLUICE__TRY(sluice_plan_file_print(&text, file));
-    sluice_status status = sluice__write_begin(&writer, path);
-    if (status == SLUICE_OK)
-        status = sluice__write_end(&writer, sluice__write(&writer, text, strlen(text)));
+    const sluice_status status = sluice__write_text(path, text);
     sluice__free(text);
     return status;
 }

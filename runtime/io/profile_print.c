@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_print.c -- a profile as JSON, and as a file: a layer a line, to be edited by hand. */
-#include <string.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/json.h"
@@ -64,18 +62,6 @@ static sluice_status add_table(sluice__text *text, const sluice_profile_table *t
 
 /* ---- the whole ---- */
 
-static sluice_status add_word(sluice__text *text, const char *key, const char *word) {
-    return word ? sluice__json_add_text(text, key, word) : SLUICE_OK;
-}
-
-static sluice_status add_count(sluice__text *text, const char *key, int64_t count) {
-    return count > 0 ? sluice__json_add_count(text, key, count) : SLUICE_OK;
-}
-
-static sluice_status add_number(sluice__text *text, const char *key, double number) {
-    return number > 0 ? sluice__json_add_number(text, key, number) : SLUICE_OK;
-}
-
 static sluice_status add_links(sluice__text *text, const sluice_profile *profile) {
     const sluice__link_costs links = {
         .has_default = profile->bytes_per_s > 0,
@@ -92,20 +78,20 @@ static sluice_status add_links(sluice__text *text, const sluice_profile *profile
 static sluice_status add_all(sluice__text *text, const sluice_profile *profile) {
     SLUICE__TRY(
         sluice__json_add_text(text, "{\"sluice_profile\": 1,\n \"device\": ", profile->device));
-    SLUICE__TRY(add_word(text, ",\n \"model\": ", profile->model));
-    SLUICE__TRY(add_word(text, ",\n \"precision\": ", profile->precision));
-    SLUICE__TRY(add_word(text, ",\n \"optimizer\": ", profile->optimizer));
-    SLUICE__TRY(add_count(text, ",\n \"sequence\": ", profile->sequence));
-    SLUICE__TRY(add_count(text, ",\n \"threads\": ", profile->threads));
-    SLUICE__TRY(add_count(text, ",\n \"ranks\": ", profile->ranks));
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"model\": ", profile->model));
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"precision\": ", profile->precision));
+    SLUICE__TRY(sluice__json_add_known_text(text, ",\n \"optimizer\": ", profile->optimizer));
+    SLUICE__TRY(sluice__json_add_known_count(text, ",\n \"sequence\": ", profile->sequence));
+    SLUICE__TRY(sluice__json_add_known_count(text, ",\n \"threads\": ", profile->threads));
+    SLUICE__TRY(sluice__json_add_known_count(text, ",\n \"ranks\": ", profile->ranks));
     for (int t = 0; t < profile->table_count; t++) {
         SLUICE__TRY(sluice__text_add(text, t == 0 ? ",\n \"tables\": [\n  " : ",\n  "));
         SLUICE__TRY(add_table(text, &profile->tables[t]));
     }
     SLUICE__TRY(sluice__text_add(text, "]"));
     SLUICE__TRY(add_links(text, profile));
-    SLUICE__TRY(add_number(text, ",\n \"overlap\": ", profile->overlap));
-    SLUICE__TRY(add_number(
+    SLUICE__TRY(sluice__json_add_known_number(text, ",\n \"overlap\": ", profile->overlap));
+    SLUICE__TRY(sluice__json_add_known_number(
         text, ",\n \"update_spread_s_per_parameter\": ", profile->update_spread_s_per_parameter));
     SLUICE__TRY(sluice__json_add_number(
         text, ",\n \"update_s_per_parameter\": ", profile->update_s_per_parameter));
@@ -119,11 +105,8 @@ sluice_status sluice_profile_print(char **out, const sluice_profile *profile) {
 
 sluice_status sluice_profile_write(const char *path, const sluice_profile *profile) {
     char *text = NULL;
-    sluice__writer writer;
     SLUICE__TRY(sluice_profile_print(&text, profile));
-    sluice_status status = sluice__write_begin(&writer, path);
-    if (status == SLUICE_OK)
-        status = sluice__write_end(&writer, sluice__write(&writer, text, strlen(text)));
+    const sluice_status status = sluice__write_text(path, text);
     sluice__free(text);
     return status;
 }

@@ -36,3 +36,9 @@ sluice_status sluice__write_end(sluice__writer *writer, sluice_status status) {
     sluice__free(writer->temporary);
     return status;
 }
+
+sluice_status sluice__write_text(const char *path, const char *text) {
+    sluice__writer writer = {.path = path};
+    SLUICE__TRY(sluice__write_begin(&writer, path));
+    return sluice__write_end(&writer, sluice__write(&writer, text, strlen(text)));
+}

@@ -20,4 +20,7 @@ sluice_status sluice__write(sluice__writer *writer, const void *bytes, size_t co
  * before. */
 sluice_status sluice__write_end(sluice__writer *writer, sluice_status status);
 
+/* All three, of a text. */
+sluice_status sluice__write_text(const char *path, const char *text);
+
 #endif

@@ -9,8 +9,6 @@
 #include "runtime/base/error.h"
 #include "runtime/planner/plan_space.h"
 
-static const double rounding = 1e-9;
-
 typedef struct attempt {
     sluice__plan_space *space;
     sluice__plan_configuration at;
@@ -26,28 +24,10 @@ static bool is_over(const attempt *a) {
     return *a->left <= 0 || a->space->simulations >= a->space->options.effort;
 }
 
-static sluice_status simulate(attempt *a) {
-    sluice_plan_choice choice = {0};
-    bool fits                 = false;
-    SLUICE__TRY(sluice__plan_try(&choice, &fits, a->bytes, a->space, &a->at));
-    if (!fits) return SLUICE_OK;
-    if (choice.step < a->best->step * (1 - rounding)) {
-        sluice__plan_choice_free(a->best);
-        *a->best = choice;
-    } else {
-        sluice__plan_choice_free(&choice);
-    }
-    return SLUICE_OK;
-}
-
 static sluice_status look_at_split(attempt *a) {
-    bool allowed = true;
+    bool shorter;
     --*a->left;
-    if (a->space->has_limits)
-        SLUICE__TRY(sluice__plan_is_allowed(&allowed, &a->at.problem, a->at.split));
-    if (!allowed) return SLUICE_OK;
-    SLUICE__TRY(sluice__plan_bound_of(&a->at.bound, a->space, &a->at));
-    return a->at.bound < a->best->step * (1 - rounding) ? simulate(a) : SLUICE_OK;
+    return sluice__plan_try_shorter(&shorter, a->best, a->bytes, a->space, &a->at);
 }
 
 static double seconds_of(const attempt *a, int rank, int layer) {

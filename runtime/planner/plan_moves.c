@@ -17,14 +17,13 @@ enum {
     MOVES      = 24, /* simulations for one plan, at most */
     FEW_STAGES = 16  /* with more of them only single cuts are moved */
 };
-static const double min_gain = 1e-9; /* of the step: rounding is no gain */
 
 typedef struct climb {
     sluice__plan_space *space;
     sluice__plan_configuration at; /* the plan, and its split */
     sluice_plan_choice *best;
     size_t *bytes;
-    int left; /* simulations */
+    int end; /* so many simulations of the space, at most */
 } climb;
 
 /* ---- a move ---- */
@@ -34,39 +33,11 @@ static bool shift(sluice_split *split, int from, int to, int by) {
     return split->first[from] > split->first[from - 1] && split->first[to] < split->first[to + 1];
 }
 
-static sluice_status is_promising(bool *out, climb *c) {
-    const double below = c->best->step * (1 - min_gain);
-    *out               = true;
-    if (c->space->has_limits)
-        SLUICE__TRY(sluice__plan_is_allowed(out, &c->at.problem, c->at.split));
-    if (!*out) return SLUICE_OK;
-    SLUICE__TRY(sluice__plan_bound_of(&c->at.bound, c->space, &c->at));
-    *out = c->at.bound < below;
-    return SLUICE_OK;
-}
-
-static sluice_status simulate(bool *better, climb *c) {
-    sluice_plan_choice choice = {0};
-    bool fits                 = false;
-    c->left--;
-    SLUICE__TRY(sluice__plan_try(&choice, &fits, c->bytes, c->space, &c->at));
-    *better = fits && choice.step < c->best->step * (1 - min_gain);
-    if (*better) {
-        sluice__plan_choice_free(c->best);
-        *c->best = choice;
-    } else if (fits) {
-        sluice__plan_choice_free(&choice);
-    }
-    return SLUICE_OK;
-}
-
 static sluice_status try_move(bool *better, climb *c, int from, int to, int by) {
     const sluice_split before = *c->at.split;
     *better                   = false;
-    if (c->left > 0 && shift(c->at.split, from, to, by)) {
-        SLUICE__TRY(is_promising(better, c));
-        if (*better) SLUICE__TRY(simulate(better, c));
-    }
+    if (c->space->simulations < c->end && shift(c->at.split, from, to, by))
+        SLUICE__TRY(sluice__plan_try_shorter(better, c->best, c->bytes, c->space, &c->at));
     if (!*better) *c->at.split = before;
     return SLUICE_OK;
 }
@@ -91,11 +62,11 @@ sluice_status sluice__plan_move_cuts(sluice_plan_choice *choice, size_t *bytes,
     climb c        = {.space = space,
                       .best  = choice,
                       .bytes = bytes,
-                      .left  = left < MOVES ? left : MOVES,
+                      .end   = space->simulations + (left < MOVES ? left : MOVES),
                       .at    = sluice__plan_of(choice)};
     bool again, is_there;
     sluice_status status = SLUICE_OK;
-    if (choice->stages < 2 || c.left < 1) return SLUICE_OK;
+    if (choice->stages < 2 || left < 1) return SLUICE_OK;
     SLUICE__TRY_OUT(sluice__plan_prepare(&is_there, space, &c.at));
     sluice__plan_take_split(c.at.split, choice);
     do {

@@ -114,7 +114,7 @@ static sluice_status look(search *s) {
 
 /* ---- moved cuts ---- */
 
-static size_t fullest_of(const sluice_plan_choice *choice) {
+size_t sluice_plan_choice_bytes(const sluice_plan_choice *choice) {
     size_t max = 0;
     for (int r = 0; r < choice->ranks; r++)
         if (choice->rank[r].bytes > max) max = choice->rank[r].bytes;
@@ -124,7 +124,7 @@ static size_t fullest_of(const sluice_plan_choice *choice) {
 /* Of plans that are as fast the one in less memory. */
 static bool is_better(const sluice_plan_choice *a, const sluice_plan_choice *b) {
     if (fabs(a->step - b->step) > as_fast * b->step) return a->step < b->step;
-    return fullest_of(a) < fullest_of(b);
+    return sluice_plan_choice_bytes(a) < sluice_plan_choice_bytes(b);
 }
 
 static void sort(search *s) {

@@ -120,6 +120,11 @@ sluice_status sluice__plan_bound(double *out, const sluice_schedule *schedule,
 sluice_status sluice__plan_try(sluice_plan_choice *choice, bool *fits, size_t *bytes,
                                sluice__plan_space *space,
                                const sluice__plan_configuration *configuration);
+/* Replace `best` by what the configuration's split gives, if its bytes as estimated, its bound and
+ * then the simulation say that it fits and its step is shorter. */
+sluice_status sluice__plan_try_shorter(bool *shorter, sluice_plan_choice *best, size_t *bytes,
+                                       sluice__plan_space *space,
+                                       sluice__plan_configuration *configuration);
 void sluice__plan_choice_free(sluice_plan_choice *choice);
 /* The configuration that became it, not yet split; and its split. */
 sluice__plan_configuration sluice__plan_of(const sluice_plan_choice *choice);

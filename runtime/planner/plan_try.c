@@ -8,6 +8,8 @@
 #include "runtime/planner/plan_space.h"
 #include "sluice/plan.h"
 
+static const double min_gain = 1e-9; /* of a step: rounding is no gain */
+
 typedef struct trial {
     const sluice__plan_configuration *configuration;
     const sluice__split_problem *problem;
@@ -20,41 +22,14 @@ typedef struct trial {
 /* ---- compile ---- */
 
 static sluice_status compile_model(trial *t) {
-    const sluice_split_options *o = &t->problem->options;
-    sluice_plan_options options   = SLUICE_PLAN_OPTIONS_INIT;
-    options.samples               = t->problem->microbatch * t->configuration->microbatches;
-    options.precision             = o->precision;
-    options.working_bytes         = o->working_bytes;
-    options.states                = o->states;
-    options.recompute             = o->recompute;
-    options.costs                 = &t->costs.costs;
-    return sluice_plan_make(&t->plan, o->model, t->configuration->made, t->configuration->split,
-                            &options);
+    sluice_plan_options options = sluice__split_plan_options(t->problem);
+    options.costs               = &t->costs.costs;
+    return sluice_plan_make(&t->plan, t->problem->options.model, t->configuration->made,
+                            t->configuration->split, &options);
 }
 
 static sluice_status compile_rows(trial *t) {
-    const sluice__split_problem *p = t->problem;
-    sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    sluice_profile_costs arrays    = {0};
-    const size_t stages            = (size_t)t->configuration->split->stages;
-    sluice_status status           = SLUICE_OK;
-    options.samples                = t->configuration->microbatches;
-    options.recompute              = p->options.recompute;
-    options.costs                  = &t->costs.costs;
-    SLUICE__TRY_OUT(sluice__alloc(&arrays.costs, stages, sizeof *arrays.costs));
-    SLUICE__TRY_OUT(sluice__alloc(&arrays.recompute, stages, sizeof *arrays.recompute));
-    SLUICE__TRY_OUT(sluice__alloc(&arrays.bytes, stages, sizeof *arrays.bytes));
-    SLUICE__TRY_OUT(sluice__alloc(&arrays.updates, (size_t)p->ranks, sizeof *arrays.updates));
-    SLUICE__TRY_OUT(sluice_profile_stages(&arrays, p->profile, p->table, t->configuration->split,
-                                          t->configuration->made, p->options.states));
-    options.bytes = arrays.bytes;
-    status = sluice_program_compile(&t->program, t->configuration->made, NULL, NULL, &options);
-out:
-    sluice__free(arrays.costs);
-    sluice__free(arrays.recompute);
-    sluice__free(arrays.bytes);
-    sluice__free(arrays.updates);
-    return status;
+    return sluice__split_compile(&t->program, t->problem, t->configuration->split, &t->costs.costs);
 }
 
 static void read_bytes(size_t *bytes, const trial *t) {
@@ -179,4 +154,27 @@ out:
     sluice_plan_free(t.plan);
     sluice__plan_costs_free(&t.costs);
     return status;
+}
+
+sluice_status sluice__plan_try_shorter(bool *shorter, sluice_plan_choice *best, size_t *bytes,
+                                       sluice__plan_space *space,
+                                       sluice__plan_configuration *configuration) {
+    const double below        = best->step * (1 - min_gain);
+    sluice_plan_choice choice = {0};
+    bool fits                 = true;
+    *shorter                  = false;
+    if (space->has_limits)
+        SLUICE__TRY(sluice__plan_is_allowed(&fits, &configuration->problem, configuration->split));
+    if (!fits) return SLUICE_OK;
+    SLUICE__TRY(sluice__plan_bound_of(&configuration->bound, space, configuration));
+    if (configuration->bound >= below) return SLUICE_OK;
+    SLUICE__TRY(sluice__plan_try(&choice, &fits, bytes, space, configuration));
+    *shorter = fits && choice.step < below;
+    if (*shorter) {
+        sluice__plan_choice_free(best);
+        *best = choice;
+    } else {
+        sluice__plan_choice_free(&choice);
+    }
+    return SLUICE_OK;
 }

@@ -50,6 +50,11 @@ sluice_status sluice__split_prove(bool *is_proven, bool *is_found, sluice_split 
 
 /* split_result.c: how a split of the model is planned; without a limit. */
 sluice_plan_options sluice__split_plan_options(const sluice__split_problem *problem);
+/* The program of a split of a profile's layers, with what is known of `costs` (NULL: nothing);
+ * release with sluice_program_free(). E_ARGUMENT, E_HOST_MEMORY. */
+sluice_status sluice__split_compile(sluice_program **out, const sluice__split_problem *problem,
+                                    const sluice_split *split,
+                                    const sluice_simulation_costs *costs);
 /* What loads are worth in the objective: that of the rank with the most. */
 double sluice__split_value_of(const sluice__split_problem *problem,
                               const sluice_partition_load *loads);

@@ -31,37 +31,40 @@ static sluice_status bytes_of_model(size_t *bytes, const sluice__split_problem *
     return SLUICE_OK;
 }
 
-static sluice_status compile_stages(size_t *bytes, const sluice__split_problem *p,
-                                    const sluice_stage_bytes *stages) {
+sluice_status sluice__split_compile(sluice_program **out, const sluice__split_problem *problem,
+                                    const sluice_split *split,
+                                    const sluice_simulation_costs *costs) {
+    const sluice__split_problem *p = problem;
+    const size_t stages            = (size_t)split->stages;
     sluice_program_options options = SLUICE_PROGRAM_OPTIONS_INIT;
-    sluice_program *program        = NULL;
+    sluice_profile_costs arrays    = {0};
+    sluice_status status           = SLUICE_OK;
     options.samples                = sluice_schedule_microbatches(p->schedule);
     options.recompute              = p->options.recompute;
-    options.bytes                  = stages;
-    SLUICE__TRY(sluice_program_compile(&program, p->schedule, NULL, NULL, &options));
-    for (int r = 0; r < p->ranks; r++) bytes[r] = sluice_program_memory(program, r).arena;
-    sluice_program_free(program);
-    return SLUICE_OK;
-}
-
-static sluice_status bytes_of_profile(size_t *bytes, const sluice__split_problem *p,
-                                      const sluice_split *split) {
-    const size_t stages         = (size_t)split->stages;
-    sluice_profile_costs arrays = {0};
-    sluice_status status        = SLUICE_OK;
+    options.costs                  = costs;
     SLUICE__TRY_OUT(sluice__alloc(&arrays.costs, stages, sizeof *arrays.costs));
     SLUICE__TRY_OUT(sluice__alloc(&arrays.recompute, stages, sizeof *arrays.recompute));
     SLUICE__TRY_OUT(sluice__alloc(&arrays.bytes, stages, sizeof *arrays.bytes));
     SLUICE__TRY_OUT(sluice__alloc(&arrays.updates, (size_t)p->ranks, sizeof *arrays.updates));
     SLUICE__TRY_OUT(sluice_profile_stages(&arrays, p->profile, p->table, split, p->schedule,
                                           p->options.states));
-    status = compile_stages(bytes, p, arrays.bytes);
+    options.bytes = arrays.bytes;
+    status        = sluice_program_compile(out, p->schedule, NULL, NULL, &options);
 out:
     sluice__free(arrays.costs);
     sluice__free(arrays.recompute);
     sluice__free(arrays.bytes);
     sluice__free(arrays.updates);
     return status;
+}
+
+static sluice_status bytes_of_profile(size_t *bytes, const sluice__split_problem *p,
+                                      const sluice_split *split) {
+    sluice_program *program = NULL;
+    SLUICE__TRY(sluice__split_compile(&program, p, split, NULL));
+    for (int r = 0; r < p->ranks; r++) bytes[r] = sluice_program_memory(program, r).arena;
+    sluice_program_free(program);
+    return SLUICE_OK;
 }
 
 sluice_status sluice__split_bytes(size_t *bytes, const sluice__split_problem *problem,

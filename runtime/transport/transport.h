@@ -108,7 +108,8 @@ typedef struct sluice__transport_ops {
     sluice_status (*group_end)(sluice__transport *transport, int rank);
     /* On the thread of that end's rank, until the transfer can complete without the host, at most
      * `seconds`: `*done` says whether it does, and then `*over` is the event of its end, or NULL if
-     * it is over. E_STOPPED after abort(). */
+     * it is over. Bytes may move in the two ranks' calls alone: a rank that does something else
+     * keeps the other waiting. E_STOPPED after abort(). */
     sluice_status (*wait)(sluice__transport *transport, const sluice__transfer_end *at,
                           double seconds, bool *done, sluice_event **over);
     /* The status of a rank's transfers since they were posted; never blocks. */

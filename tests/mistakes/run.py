@@ -191,6 +191,7 @@ def sentence(output):
         found = re.search(pattern, output, re.M)
         if found:
             said = " ".join(found.group(1).split())[:300]
+            said = said.replace(str(TREE) + "/", "") # wherever the tree is
             return re.sub(r"/tmp/sluice-test-\w+", "FOLDER", said)
     return "(no sentence)"
 
