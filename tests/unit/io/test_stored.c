@@ -203,7 +203,8 @@ static void pipes_and_folders_are_refused_at_once(void **state) {
     const folder in = folder_make();
     char expected[256];
     assert_int_equal(mkfifo(folder_path(&in, "pipe"), 0600), 0);
-    (void)snprintf(expected, sizeof expected, "'%s' is a FIFO, not a file", folder_path(&in, "pipe"));
+    (void)snprintf(expected, sizeof expected, "'%s' is a FIFO, not a file",
+                   folder_path(&in, "pipe"));
     assert_string_equal(refusal(folder_path(&in, "pipe")), expected);
     assert_string_equal(refusal("/dev/null"), "'/dev/null' is a device, not a file");
     folder_remove(&in);
