@@ -83,6 +83,10 @@ typedef void sluice_save_damaged(void *context, const char *folder);
 SLUICE_API sluice_status sluice_save_find(sluice_save **out, const char *folder,
                                           sluice_save_damaged *damaged, void *context);
 
+/* The latest of which state.json can be read: no other file of it is looked at, which takes no time
+ * and says what the run was. E_ARGUMENT: there is none. */
+SLUICE_API sluice_status sluice_save_find_state(sluice_save **out, const char *folder);
+
 SLUICE_API const char *sluice_save_folder(const sluice_save *save);
 SLUICE_API sluice_run_state sluice_save_state(const sluice_save *save);
 SLUICE_API sluice_counters sluice_save_counters(const sluice_save *save);

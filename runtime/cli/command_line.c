@@ -10,15 +10,15 @@
 #include <string.h>
 
 /* Keys from FIRST_KEY on stand for no letter. */
-enum { MAX_OPTIONS = 96, KEY_USAGE = 255, FIRST_KEY = 256 };
+enum { KEY_USAGE = 255, FIRST_KEY = 256 };
 
 typedef struct parse {
-    const cli_option *option[MAX_OPTIONS];
-    char *base[MAX_OPTIONS]; /* the struct that the option's field is in */
+    const cli_option *option[CLI_OPTIONS];
+    char *base[CLI_OPTIONS]; /* the struct that the option's field is in */
     int count;
-    struct argp_option list[MAX_OPTIONS]; /* what argp gets: options and headings */
+    struct argp_option list[CLI_OPTIONS]; /* what argp gets: options and headings */
     int listed;
-    cli_strays strays;
+    cli_given given;
 } parse;
 
 static int key_of(const parse *all, int n) {
@@ -27,7 +27,7 @@ static int key_of(const parse *all, int n) {
 
 static void add_option(parse *all, const cli_option *option, char *base, int group) {
     const int n = all->count++;
-    assert(n < MAX_OPTIONS && all->listed < MAX_OPTIONS - 1);
+    assert(n < CLI_OPTIONS && all->listed < CLI_OPTIONS - 1);
     all->option[n] = option;
     all->base[n]   = base;
     if (option->key != CLI_ARGUMENT)
@@ -48,9 +48,10 @@ static void add_tables(parse *all, const cli_command_line *line, char *options) 
     }
 }
 
-static void note_strays(cli_strays *strays, const cli_option *option) {
+static void note_given(cli_given *given, const cli_option *option) {
     for (int taker = 0; taker < CLI_TAKERS; taker++)
-        if (!(option->takers >> taker & 1)) strays->name[taker] = option->name;
+        if (!(option->takers >> taker & 1)) given->stray[taker] = option->name;
+    if (!cli_is_given(given, option->name)) given->name[given->count++] = option->name;
 }
 
 /* Options of every command; argp's own are the same without -h and -V. */
@@ -81,6 +82,13 @@ static void take_common(int key, const struct argp_state *state) {
     }
 }
 
+/* `base` is the struct that the option's field is in. */
+static int read_option(char *base, const cli_option *option, const char *text) {
+    char name[40];
+    snprintf(name, sizeof name, "--%s", option->name);
+    return option->read(base + option->field, option, name, text);
+}
+
 /* argp needs an errno; the error is printed already. */
 static error_t take(int key, char *text, struct argp_state *state) {
     parse *const all = state->input;
@@ -89,17 +97,13 @@ static error_t take(int key, char *text, struct argp_state *state) {
     for (int n = 0; n < all->count; n++) {
         if (key_of(all, n) != key) continue;
         const cli_option *const option = all->option[n];
-        char name[40];
-        snprintf(name, sizeof name, "--%s", option->name);
-        note_strays(&all->strays, option);
-        if (!text && option->bare) text = (char *)option->bare;
-        return option->read(all->base[n] + option->field, option, name, text) ? EINVAL : 0;
+        note_given(&all->given, option);
+        return read_option(all->base[n], option, text ? text : option->bare) ? EINVAL : 0;
     }
     return ARGP_ERR_UNKNOWN;
 }
 
-int cli_parse(void *options, cli_strays *strays, const cli_command *command, int argc,
-              char **argv) {
+int cli_parse(void *options, cli_given *given, const cli_command *command, int argc, char **argv) {
     parse all = {0};
     char title[64], help[1024];
     snprintf(title, sizeof title, "sluice %s", command->name);
@@ -114,13 +118,27 @@ int cli_parse(void *options, cli_strays *strays, const cli_command *command, int
     const error_t got        = argp_parse(&parser, argc, argv, ARGP_NO_HELP, NULL, &all);
     argv[0]                  = NULL; /* the title is a local array */
     if (got != 0) return CLI_USAGE;
-    if (strays) *strays = all.strays;
+    if (given) *given = all.given;
     return CLI_OK;
 }
 
-const char *cli_stray(const cli_strays *strays, unsigned taker) {
+int cli_parse_one(void *options, const cli_command_line *line, const char *name, const char *text) {
+    for (const cli_option_table *table = line->tables; table->rows; table++)
+        for (const cli_option *row = table->rows; row->read; row++)
+            if ((row->takers & line->takers) && strcmp(row->name, name) == 0)
+                return read_option((char *)options + table->offset, row, text);
+    return cli_fail(CLI_USAGE, "there is no option --%s", name);
+}
+
+bool cli_is_given(const cli_given *given, const char *name) {
+    for (int k = 0; k < given->count; k++)
+        if (strcmp(given->name[k], name) == 0) return true;
+    return false;
+}
+
+const char *cli_stray(const cli_given *given, unsigned taker) {
     for (int n = 0; n < CLI_TAKERS; n++)
-        if (taker >> n & 1) return strays->name[n];
+        if (taker >> n & 1) return given->stray[n];
     return NULL;
 }
 

@@ -65,14 +65,22 @@ typedef struct cli_command_line {
     const cli_option_table *tables;
 } cli_command_line;
 
-/* For each taker an option that was given although this one does not take it; or NULL. */
-typedef struct cli_strays {
-    const char *name[CLI_TAKERS];
-} cli_strays;
+enum { CLI_OPTIONS = 96 };
 
-/* Read the command line into `options`; `strays` may be NULL. argv[0] is the command's name. -h, -V
+/* The options that were given, by name; and for each taker one of those that it does not take, or
+ * NULL. */
+typedef struct cli_given {
+    const char *name[CLI_OPTIONS];
+    int count;
+    const char *stray[CLI_TAKERS];
+} cli_given;
+
+/* Read the command line into `options`; `given` may be NULL. argv[0] is the command's name. -h, -V
  * and the like print and end the process. */
-int cli_parse(void *options, cli_strays *strays, const cli_command *command, int argc, char **argv);
+int cli_parse(void *options, cli_given *given, const cli_command *command, int argc, char **argv);
+/* Read the text of one more option, as if it stood on the command line as --name. */
+int cli_parse_one(void *options, const cli_command_line *line, const char *name, const char *text);
+bool cli_is_given(const cli_given *given, const char *name);
 
 /* The help of an option. */
 const char *cli_help_of(const cli_option *option);
@@ -80,7 +88,7 @@ const char *cli_help_of(const cli_option *option);
 const char *cli_word_of(const cli_option *option, int index);
 
 /* An option that was given and that this taker does not take; or NULL. */
-const char *cli_stray(const cli_strays *strays, unsigned taker);
+const char *cli_stray(const cli_given *given, unsigned taker);
 
 /* Options of a cli_schedule_choice: its name and numbers (schedule_options.c). */
 extern const cli_option cli_schedule_options[];

@@ -48,26 +48,41 @@ static void say_damaged(void *context, const char *folder) {
     (void)cli_fail(CLI_OK, "the save '%s' is not used: %s", folder, sluice_last_error()->what);
 }
 
+/* Without a decay the number of steps changes nothing that is done. */
+static bool is_changed(const sluice_save *save, const train_settings *now, int k) {
+    const char *const earlier = sluice_save_setting(save, now->list[k].name);
+    if (!earlier || strcmp(earlier, now->list[k].value) == 0) return false;
+    return strcmp(now->list[k].name, "steps") != 0 || now->decays;
+}
+
+/* The first change in full, others by name. */
 static int compare(const sluice_save *save, const train_settings *now) {
+    char others[512] = "";
+    int first        = -1;
     for (int k = 0; k < now->count; k++) {
-        const char *const name    = now->list[k].name;
-        const char *const earlier = sluice_save_setting(save, name);
-        if (!earlier || strcmp(earlier, now->list[k].value) == 0) continue;
-        return cli_fail(CLI_USAGE,
-                        "%s was '%s' in '%s' and is '%s' now, which would change the result; "
-                        "give it as before, or add --allow-changes",
-                        name, earlier, sluice_save_folder(save), now->list[k].value);
+        const size_t used = strlen(others);
+        if (!is_changed(save, now, k)) continue;
+        if (first >= 0)
+            (void)snprintf(others + used, sizeof others - used, "%s%s", used > 0 ? ", " : "",
+                           now->list[k].name);
+        else
+            first = k;
     }
-    return CLI_OK;
+    if (first < 0) return CLI_OK;
+    return cli_fail(
+        CLI_USAGE,
+        "%s was '%s' in '%s' and is '%s' now%s%s%s, which would change the result; give "
+        "%s as before, or add --allow-changes",
+        now->list[first].name, sluice_save_setting(save, now->list[first].name),
+        sluice_save_folder(save), now->list[first].value, others[0] ? " (also changed: " : "",
+        others, others[0] ? ")" : "", others[0] ? "them" : "it");
 }
 
 int train_find_save(train_problem *problem, const train_options *options) {
     CLI_TRY(train_make_settings(&problem->settings, problem, options));
     if (!options->resume) return CLI_OK;
-    CLI_TRY(cli_report_or(
-        sluice_save_find(&problem->resumed, options->resume, say_damaged, NULL),
-        "--resume takes the --out of an earlier run, or one of its saves; without --resume "
-        "the run starts anew"));
+    CLI_TRY(cli_report_or(sluice_save_find(&problem->resumed, options->resume, say_damaged, NULL),
+                          train_resume_hint));
     return options->allow_changes ? CLI_OK : compare(problem->resumed, &problem->settings);
 }
 

@@ -50,13 +50,17 @@ static void add(train_settings *to, const char *name, const char *format, ...) {
     to->list[to->count++] = (sluice_setting){name, value};
 }
 
-/* With as few digits as bring it back. */
-static void add_number(train_settings *to, const char *name, double number) {
+/* With as few digits as bring it back; a `single` one, as a float. */
+static void add_digits(train_settings *to, const char *name, double number, bool single) {
     char text[40];
     int digits = 6;
     do (void)snprintf(text, sizeof text, "%.*g", digits, number);
-    while (strtod(text, NULL) != number && digits++ < 17);
+    while ((single ? (double)strtof(text, NULL) : strtod(text, NULL)) != number && digits++ < 17);
     add(to, name, "%s", text);
+}
+
+static void add_number(train_settings *to, const char *name, double number) {
+    add_digits(to, name, number, false);
 }
 
 static void add_model(train_settings *to, const train_problem *problem) {
@@ -77,14 +81,13 @@ static void add_optimizer(train_settings *to, const train_optimizer *optimizer) 
     }
 }
 
-/* The steps of all only shape the decay. */
 static void add_learning_rate(train_settings *to, const train_options *o) {
     add_number(to, "lr", o->lr);
     add(to, "warmup", "%" PRId64, o->warmup);
     add(to, "decay", "%s", o->decay == SLUICE_DECAY_NONE ? "none" : "cosine");
-    if (o->decay == SLUICE_DECAY_NONE) return;
-    add_number(to, "min-lr", o->min_lr);
     add(to, "steps", "%" PRId64, o->steps);
+    to->decays = o->decay != SLUICE_DECAY_NONE;
+    if (to->decays) add_number(to, "min-lr", o->min_lr);
 }
 
 int train_make_settings(train_settings *out, const train_problem *problem,
@@ -100,7 +103,7 @@ int train_make_settings(train_settings *out, const train_problem *problem,
     add(out, "microbatches", "%d", sluice_schedule_microbatches(problem->schedule));
     add(out, "seed", "%" PRIu64, options->seed);
     add(out, "precision", "%s", sluice_precision_name(options->precision));
-    add(out, "dropout", "%.7g", (double)options->dropout);
+    add_digits(out, "dropout", (double)options->dropout, true);
     add_number(out, "clip", options->clip);
     add_learning_rate(out, options);
     add_optimizer(out, &options->optimizer);

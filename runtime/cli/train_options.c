@@ -83,7 +83,7 @@ static const cli_option output_options[] = {
     {"eval-every", 0, CLI_TRAINING, "N", "Steps between held-out losses (100)", cli_take_count, .field = FIELD(eval_every), .min = 1, .max = MAX_COUNT},
     {"out", 0, CLI_TRAINING, "DIR", "Folder for model.safetensors, config.json, the state to resume from, and log.jsonl (sluice-out)", cli_take_text, .field = FIELD(out)},
     {"overwrite", 0, CLI_TRAINING, NULL, "Replace what another run has left in --out", cli_take_flag, .field = FIELD(overwrite)},
-    {"resume", 0, CLI_TRAINING, "DIR", "Go on from the newest save of an earlier --out, or from one of its saves, to the same result; the results go there", cli_take_text, .field = FIELD(resume)},
+    {"resume", 0, CLI_TRAINING, "DIR", "Go on from the newest save of an earlier --out, or from one of its saves, to the same result, with its options where none are given; the results go there", cli_take_text, .field = FIELD(resume)},
     {"allow-changes", 0, CLI_TRAINING, NULL, "Resume although options have changed that change the result", cli_take_flag, .field = FIELD(allow_changes)},
     {"save-every", 0, CLI_TRAINING, "N", "Steps between saves in --out (none but the last)", cli_take_count, .field = FIELD(save_every), .min = 1, .max = MAX_COUNT},
     {"save-minutes", 0, CLI_TRAINING, "T", "Minutes between saves (none but the last)", cli_take_above, .field = FIELD(save_minutes)},
@@ -120,11 +120,12 @@ static const train_options defaults = {.eval_every = 100,
                                        .timeout    = 600};
 
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv) {
-    cli_strays strays;
+    cli_given given;
     *options = defaults;
-    CLI_TRY(cli_parse(options, &strays, command, argc, argv));
+    CLI_TRY(cli_parse(options, &given, command, argc, argv));
     CLI_TRY(train_take_plan(options));
-    return train_settle_options(options, &strays);
+    CLI_TRY(train_inherit_options(options, &given));
+    return train_settle_options(options, &given);
 }
 
 void train_free_options(train_options *options) {

@@ -17,11 +17,11 @@ static int settle_ranks(train_options *o) {
 }
 
 /* Virtual devices take costs, others train: refuse options of the other kind. */
-static int settle_device(train_options *o, const cli_strays *strays) {
+static int settle_device(train_options *o, const cli_given *given) {
     const sluice_device_ops *ops = sluice_devices()[0];
     if (o->device) CLI_TRY(cli_report(sluice_device_find(&ops, o->device)));
     o->is_virtual           = !ops->computes;
-    const char *const stray = cli_stray(strays, o->is_virtual ? CLI_VIRTUAL : CLI_TRAINING);
+    const char *const stray = cli_stray(given, o->is_virtual ? CLI_VIRTUAL : CLI_TRAINING);
     if (!o->steps) o->steps = o->is_virtual ? 1 : 600;
     if (stray && o->is_virtual)
         return cli_fail(
@@ -80,12 +80,14 @@ static void set_defaults(train_options *o) {
     if (!o->batch) o->batch = 16;
 }
 
-int train_settle_options(train_options *options, const cli_strays *strays) {
+int train_settle_options(train_options *options, const cli_given *given) {
     set_defaults(options);
     CLI_TRY(train_choose_out(options));
-    CLI_TRY(settle_device(options, strays));
+    CLI_TRY(settle_device(options, given));
     if (options->data.count == 0 && !options->is_virtual)
-        return cli_fail(CLI_USAGE, "there is no --data; name text files, folders or .bin files");
+        return cli_fail(CLI_USAGE, "there is no --data; name %s",
+                        options->resume ? "the files and folders that the run was started with"
+                                        : "text files, folders or .bin files");
     if (options->ledger && (options->quiet || options->json))
         return cli_fail(CLI_USAGE,
                         "--ledger prints a table and %s prints none; leave one of them out",

@@ -10,6 +10,8 @@
 /* ---- options (train_options.c, train_settle.c): 0 or NULL: not given ----
  */
 
+enum { PATH_BYTES = 4096 };
+
 /* The optimizer: its options on the command line, and the resulting configuration. */
 typedef struct train_optimizer {
     const sluice_optimizer_kind *kind;
@@ -24,8 +26,9 @@ typedef struct train_optimizer {
 typedef struct train_options {
     cli_texts data;
     const char *model, *init, *out, *log, *trace;
-    const char *resume;    /* a folder; NULL: the run is new */
-    char chosen_out[4096]; /* `out`, where only --resume names it */
+    const char *resume;            /* a folder; NULL: the run is new */
+    char chosen_out[PATH_BYTES];   /* `out`, where only --resume names it */
+    char chosen_model[PATH_BYTES]; /* `model`, where it is the save's */
     bool allow_changes;
     int64_t save_every;  /* steps; 0: not by steps */
     double save_minutes; /* 0: not by time */
@@ -60,7 +63,7 @@ typedef struct train_options {
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv);
 void train_free_options(train_options *options);
 /* Set defaults, and refuse options that do not fit each other. */
-int train_settle_options(train_options *options, const cli_strays *strays);
+int train_settle_options(train_options *options, const cli_given *given);
 
 /* Read --plan, if it is given, and set the options that it decides; refuse those
  * that are given next to it. */
@@ -91,6 +94,7 @@ typedef struct train_settings {
     sluice_setting list[TRAIN_SETTINGS];
     char values[TRAIN_SETTINGS][256];
     int count;
+    bool decays; /* the learning rate: the steps of all decide it */
 } train_settings;
 
 typedef struct train_problem {
@@ -244,6 +248,10 @@ int train_make_settings(train_settings *out, const train_problem *problem,
                         const train_options *options);
 /* Where the results go: what --out says, or else --resume. */
 int train_choose_out(train_options *options);
+/* What decides the result and is not given is as in the newest save of --resume (inherit.c). */
+int train_inherit_options(train_options *options, const cli_given *given);
+/* What is said if there is no save. */
+extern const char train_resume_hint[];
 /* Before the pipeline is opened: the save that --resume means, refused if the run is another one.
  */
 int train_find_save(train_problem *problem, const train_options *options);
@@ -257,7 +265,6 @@ int train_load_weights(const train_problem *problem, const char *path);
 /* Save the run in --out, at its end. */
 int train_save(train_problem *problem, const train_options *options);
 /* DIR/NAME in `path`; false if it does not fit. */
-enum { PATH_BYTES = 4096 };
 bool train_path(char path[PATH_BYTES], const char *out, const char *name);
 
 #endif

@@ -37,12 +37,22 @@ static sluice_status check_files(const sluice_save *save) {
     return SLUICE_OK;
 }
 
-sluice_status sluice_save_open(sluice_save **out, const char *folder) {
+static sluice_status open_state(sluice_save **out, const char *folder) {
     sluice_save *save;
     SLUICE__TRY(sluice__alloc(&save, 1, sizeof *save));
     sluice_status status = sluice__copy_text(&save->folder, folder);
     if (status == SLUICE_OK) status = sluice__save_state_read(save);
-    if (status == SLUICE_OK) status = check_files(save);
+    if (status == SLUICE_OK)
+        *out = save;
+    else
+        sluice_save_close(save);
+    return status;
+}
+
+sluice_status sluice_save_open(sluice_save **out, const char *folder) {
+    sluice_save *save;
+    SLUICE__TRY(open_state(&save, folder));
+    const sluice_status status = check_files(save);
     if (status == SLUICE_OK)
         *out = save;
     else
@@ -101,18 +111,14 @@ static sluice_status add(candidates *to, const char *folder, const char *name, i
 /* The folder itself, whose step only its state.json says; if that is damaged, it is the last step:
  * the run was at its end. */
 static sluice_status add_own(candidates *to, const char *folder) {
-    sluice_save probe = {0};
-    char *path        = NULL;
+    sluice_save *own = NULL;
+    char *path       = NULL;
     SLUICE__TRY(sluice__path_join(&path, folder, SLUICE__STATE_FILE));
     const bool there = sluice__path_exists(path);
     sluice__free(path);
     if (!there) return SLUICE_OK;
-    SLUICE__TRY(sluice__copy_text(&probe.folder, folder));
-    const int64_t step =
-        sluice__save_state_read(&probe) == SLUICE_OK ? probe.at.run.step : INT64_MAX;
-    json_decref(probe.object);
-    sluice__save_files_free(&probe.files);
-    sluice__free(probe.folder);
+    const int64_t step = open_state(&own, folder) == SLUICE_OK ? own->at.run.step : INT64_MAX;
+    sluice_save_close(own);
     return add(to, folder, NULL, step);
 }
 
@@ -127,10 +133,12 @@ static sluice_status find_candidates(candidates *out, const char *folder, const 
     return status == SLUICE_OK ? add_own(out, folder) : status;
 }
 
+typedef sluice_status open_one(sluice_save **out, const char *folder);
+
 static sluice_status open_newest(sluice_save **out, const candidates *among, const char *folder,
-                                 sluice_save_damaged *damaged, void *context) {
+                                 open_one *open, sluice_save_damaged *damaged, void *context) {
     for (int k = among->count - 1; k >= 0; k--) {
-        const sluice_status status = sluice_save_open(out, among->list[k].folder);
+        const sluice_status status = open(out, among->list[k].folder);
         if (status == SLUICE_OK || status == SLUICE_E_HOST_MEMORY) return status;
         if (damaged) damaged(context, among->list[k].folder);
     }
@@ -140,17 +148,26 @@ static sluice_status open_newest(sluice_save **out, const candidates *among, con
     return sluice__fail(SLUICE_E_ARGUMENT, "there is no save in '%s'", folder);
 }
 
-sluice_status sluice_save_find(sluice_save **out, const char *folder, sluice_save_damaged *damaged,
-                               void *context) {
+static sluice_status find(sluice_save **out, const char *folder, open_one *open,
+                          sluice_save_damaged *damaged, void *context) {
     candidates among = {0};
     char *saves      = NULL;
     SLUICE__TRY(sluice__path_join(&saves, folder, SLUICE__SAVES_FOLDER));
     sluice_status status = find_candidates(&among, folder, saves);
-    if (status == SLUICE_OK) status = open_newest(out, &among, folder, damaged, context);
+    if (status == SLUICE_OK) status = open_newest(out, &among, folder, open, damaged, context);
     for (int k = 0; k < among.count; k++) sluice__free(among.list[k].folder);
     sluice__free(among.list);
     sluice__free(saves);
     return status;
+}
+
+sluice_status sluice_save_find(sluice_save **out, const char *folder, sluice_save_damaged *damaged,
+                               void *context) {
+    return find(out, folder, sluice_save_open, damaged, context);
+}
+
+sluice_status sluice_save_find_state(sluice_save **out, const char *folder) {
+    return find(out, folder, open_state, NULL, NULL);
 }
 
 /* ---- into a pipeline ---- */

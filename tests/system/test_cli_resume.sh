@@ -69,6 +69,19 @@ cmp -s stdout.txt weights.txt || complain "with --out elsewhere it ends with '$(
 train text.txt --ranks 1 --quiet --resume elsewhere
 [ ! -e elsewhere/model.safetensors.index.json ] || complain "an index stays next to one file"
 
+# ---- options that are left out are those of the save ----
+
+back resumed 6
+"$command" train text.txt --threads 1 --eval-every 3 --quiet --resume resumed >stdout.txt 2>stderr.txt || complain "--resume alone exits with $?: $(cat stderr.txt)"
+same resumed "a run that is resumed by --resume alone"
+sgd=(text.txt --model gpt-nano --seq 16 --threads 1 --ranks 2 --steps 4 --lr 0.05 --optimizer sgd --momentum 0.5 --decay none --dropout 0.12345678 --quiet)
+"$command" train "${sgd[@]}" --save-every 2 --out plain >weights_of_sgd.txt 2>stderr.txt || complain "sgd with saves exits with $?"
+rm -r plain/saves/step-00000004 plain/state.json
+"$command" train text.txt --ranks 1 --quiet --resume plain >stdout.txt 2>stderr.txt || complain "--resume of sgd exits with $?: $(cat stderr.txt)"
+cmp -s stdout.txt weights_of_sgd.txt || complain "sgd ends with '$(cat stdout.txt)', expected '$(cat weights_of_sgd.txt)'"
+refuse 2 "there is no --data; name the files and folders that the run was started with" train --resume plain
+"$command" train text.txt --ranks 1 --quiet --steps 5 --resume plain >stdout.txt 2>stderr.txt || complain "without a decay more steps are refused: $(cat stderr.txt)"
+
 # ---- what would change the result ----
 
 refuses "batch was '5' in 'stopped" --batch 6
@@ -81,6 +94,8 @@ refuses "model was 'gpt2, 4 blocks" --model gpt-mini
 refuses "optimizer was 'adamw' in 'stopped" --optimizer sgd --lr 0.001
 refuses "beta1 was '0.9' in 'stopped" --betas 0.8,0.95
 refuses "dropout was '0.1' in 'stopped" --dropout 0.2
+refuses "batch was '5' in 'stopped' and is '6' now (also changed: seed, clip), which would change the result; give them as before, or add --allow-changes" \
+    --batch 6 --seed 3 --clip 2
 got=0
 "$command" train other.txt "${little[@]}" --resume stopped >stdout.txt 2>stderr.txt || got=$?
 [ $got = 2 ] || complain "other data exits with $got"

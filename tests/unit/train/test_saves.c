@@ -266,6 +266,7 @@ static void the_newest_saves_stay(void **state) {
     assert_true(exists(folder_path(&with.files, "out/state.json")));
     assert_ok(sluice_save_find(&save, out, NULL, NULL));
     assert_int_equal(sluice_save_state(save).step, 3);
+    assert_int_equal(sluice_save_counters(save).updates, 3);
     assert_true(strcmp(sluice_save_folder(save), out) == 0);
     sluice_save_close(save);
     stop(&it);
