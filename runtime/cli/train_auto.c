@@ -3,10 +3,13 @@
  * many ranks as there are devices or cores. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "model_options.h"
 #include "subject.h"
 #include "training.h"
+
+#define PLAN_FILE "plan.json"
 
 enum { EFFORT = 60, RUNNERS_UP = 8, ALL_RANKS_TO = 8, MAX_SEARCHES = 24 };
 
@@ -156,11 +159,54 @@ static int keep(const auto_plan *it, train_problem *problem) {
     return CLI_OK;
 }
 
+/* ---- a plan that was kept ---- */
+
+static bool same_text(const char *a, const char *b) {
+    return a && b && strcmp(a, b) == 0;
+}
+
+static bool is_for_run(const auto_plan *it, const sluice_plan_file *file) {
+    const train_problem *const problem = it->problem;
+    const train_options *const options = it->options;
+    return file->batch == options->batch && file->sequence == problem->seq &&
+           file->microbatch_count == options->schedule.microbatches &&
+           file->vocabulary == sluice_model_config_numbers(&problem->config).vocabulary &&
+           file->parameters == sluice_model_parameter_count(problem->model) &&
+           same_text(file->optimizer, options->optimizer.kind->name) &&
+           same_text(file->precision, cli_precision_name((int)options->precision));
+}
+
+/* With as many devices, or cores for each rank, as a plan of now would have. */
+static bool is_for_machine(const auto_plan *it, const sluice_plan_file *file) {
+    if (file->rank_count > it->ranks || file->threads != threads_of(it, file->rank_count))
+        return false;
+    for (int r = 0; r < file->rank_count; r++)
+        if (!same_text(file->ranks[r].device, it->kind) ||
+            (it->limit > 0 && file->ranks[r].bytes > it->limit))
+            return false;
+    return true;
+}
+
+/* Of a resumed run, the plan that it was begun with, if it would still do. */
+static bool take_kept(const auto_plan *it, train_problem *problem) {
+    char path[PATH_BYTES];
+    sluice_plan_file *file = NULL;
+    if (!it->options->resume || !train_path(path, it->options->out, PLAN_FILE)) return false;
+    if (access(path, F_OK) != 0 || sluice_plan_file_read(&file, path) != SLUICE_OK) return false;
+    if (is_for_run(it, file) && is_for_machine(it, file)) {
+        problem->own = file;
+        return true;
+    }
+    sluice_plan_file_free(file);
+    return false;
+}
+
 int train_plan_by_itself(train_problem *problem, const train_options *options) {
-    auto_plan it = {.problem = problem, .options = options};
-    int failed   = find_devices(&it);
-    if (!failed) failed = search(&it);
-    if (!failed) failed = keep(&it, problem);
+    auto_plan it    = {.problem = problem, .options = options};
+    int failed      = find_devices(&it);
+    const bool kept = !failed && take_kept(&it, problem);
+    if (!failed && !kept) failed = search(&it);
+    if (!failed && !kept) failed = keep(&it, problem);
     for (int k = 0; k < it.count; k++) sluice_plan_result_free(it.found[k]);
     return failed;
 }
@@ -170,8 +216,8 @@ int train_plan_by_itself(train_problem *problem, const train_options *options) {
 int train_keep_plan(const train_problem *problem, const char *out) {
     char path[PATH_BYTES];
     if (!problem->own) return CLI_OK;
-    if (!train_path(path, out, "plan.json"))
-        return cli_fail(CLI_FAILED, "--out is too long for a path to plan.json");
+    if (!train_path(path, out, PLAN_FILE))
+        return cli_fail(CLI_FAILED, "--out is too long for a path to " PLAN_FILE);
     return cli_report(sluice_plan_file_write(path, problem->own));
 }
 
@@ -192,6 +238,6 @@ void train_print_own_plan(const train_problem *problem, const char *out) {
     if (count_recomputing(problem) > 0)
         printf(", recomputing %d of %d stages", count_recomputing(problem), split->stages);
     printf(", a step in about %.2g s (estimate)", file->step_s);
-    if (out) printf("; %s/plan.json, --plan runs it again", out);
+    if (out) printf("; %s/" PLAN_FILE ", --plan runs it again", out);
     putchar('\n');
 }

@@ -82,6 +82,28 @@ cmp -s stdout.txt weights_of_sgd.txt || complain "sgd ends with '$(cat stdout.tx
 refuse 2 "there is no --data; name the files and folders that the run was started with" train --resume plain
 "$command" train text.txt --ranks 1 --quiet --steps 5 --resume plain >stdout.txt 2>stderr.txt || complain "without a decay more steps are refused: $(cat stderr.txt)"
 
+# ---- the plan that a run has made ----
+
+resume_with() { # resume_with KEY VALUE: go on with this in planned/plan.json, and with a step of 77 s.
+    python3 - "$1" "$2" <<'EOF'
+import json, sys
+plan = json.load(open("planned/plan.json"))
+plan["predicted"]["step_s"] = 77
+assert sys.argv[1] in plan, plan.keys()
+plan[sys.argv[1]] = json.loads(sys.argv[2])
+json.dump(plan, open("planned/plan.json", "w"))
+EOF
+    train text.txt --resume planned
+}
+train text.txt --quiet --out planned
+resume_with optimizer '"adamw"'
+has stdout.txt "a step in about 77 s (estimate)"
+resume_with optimizer '"sgd"'
+grep "about 77 s" stdout.txt && complain "a plan for sgd is used for adamw"
+echo '{' >planned/plan.json
+train text.txt --resume planned # it plans again
+grep "^planned " stdout.txt >plans.txt || complain "with a damaged plan.json nothing is planned"
+
 # ---- what would change the result ----
 
 refuses "batch was '5' in 'stopped" --batch 6
