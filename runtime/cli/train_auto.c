@@ -187,7 +187,7 @@ static bool is_for_machine(const auto_plan *it, const sluice_plan_file *file) {
     return true;
 }
 
-/* Of a resumed run, the plan that it was begun with, if it would still do. */
+/* The plan that a resumed run was begun with, if it would still do. */
 static bool take_kept(const auto_plan *it, train_problem *problem) {
     char path[PATH_BYTES];
     sluice_plan_file *file = NULL;
