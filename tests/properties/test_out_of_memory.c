@@ -595,32 +595,31 @@ static void fail_each(const scenario *of) {
     if (at < of->min_allocations) fail_msg("%s: only %d allocations", of->name, at);
 }
 
-#ifdef __SANITIZE_THREAD__
-enum { IS_FOR_RACES = true };
-#else
-enum { IS_FOR_RACES = false };
-#endif
-
-/* What one thread does alone has no race to find. */
-static bool is_run(const scenario *of) {
-    return of->has_threads || !IS_FOR_RACES || getenv("SLUICE_LONG");
-}
-
 static void every_allocation_may_fail(void **state) {
-    (void)state;
     files = folder_make();
     folder_write(&files, "texts/a.txt", "the first of two files, and not the shorter one", 47);
     folder_write(&files, "texts/b.txt", "the second", 10);
     sluice_allocator_set(&(sluice_allocator){resize, NULL});
     json_set_alloc_funcs(json_allocate, json_release);
-    for (size_t k = 0; k < sizeof scenarios / sizeof *scenarios; k++)
-        if (is_run(&scenarios[k])) fail_each(&scenarios[k]);
+    fail_each(*state);
     json_set_alloc_funcs(malloc, free);
     sluice_allocator_set(NULL);
     folder_remove(&files);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
-    return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);
+/* The scenarios with threads of their own, or the others. */
+int main(int argc, char **argv) {
+    struct CMUnitTest tests[sizeof scenarios / sizeof *scenarios] = {0};
+    size_t count                                                  = 0;
+    const bool threads = argc == 2 && strcmp(argv[1], "threads") == 0;
+    if (!threads && (argc != 2 || strcmp(argv[1], "alone") != 0)) return 2;
+    for (size_t k = 0; k < sizeof scenarios / sizeof *scenarios; k++) {
+        const scenario *const of = &scenarios[k];
+        if (of->has_threads != threads) continue;
+        tests[count].name      = of->name;
+        tests[count].test_func = every_allocation_may_fail;
+        memcpy(&tests[count].initial_state, &of, sizeof of);
+        count++;
+    }
+    return run_test_group("allocation", tests, count, NULL, NULL);
 }
