@@ -34,7 +34,7 @@ ends() {
         1) grep -q '^sluice: .*\(memory\|cannot be started\|cannot start a thread\).*ulimit' stderr.txt ||
                complain "ulimit -$letter $kib: says '$(cat stderr.txt)'" ;;
         137) # the others would take as long
-            complain "ulimit -$letter $kib: '${*:3:2}' hangs"
+            complain "ulimit -$letter $kib: '${*:3:2}' does not end"
             finish
             ;;
         *) complain "ulimit -$letter $kib: '${*:3:2}' exits with $?: $(cat stderr.txt)" ;;
