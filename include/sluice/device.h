@@ -46,6 +46,11 @@ typedef struct sluice_device_ops {
     /* Free bytes of device `ordinal`, and how many of them to reserve when `ranks` ranks put
      * their arenas there; SIZE_MAX and 0: unknown. */
     sluice_status (*memory)(size_t *available, size_t *reserve, int ordinal, int ranks);
+    /* Host memory that `threads` compute threads need besides arenas. Pure. */
+    size_t (*host_bytes)(int threads);
+    /* Obtain it for `threads` more compute threads of this process, before they are started; it
+     * stays the process's. E_HOST_MEMORY: there is not enough. */
+    sluice_status (*prepare)(int threads);
 
     /* ---- device: opened by the thread that will drive it; these rows may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from

@@ -44,6 +44,8 @@ typedef struct sluice_plan_options {
     const sluice_simulation_costs *costs; /* of the step, as in sluice_program_options; NULL: not
                                            * known */
     int outstanding;                      /* likewise; 0: no limit */
+    size_t host_bytes; /* host memory of each rank besides its arena: what its device's compute
+                        * threads need (device.h) */
 } sluice_plan_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -60,7 +62,8 @@ typedef struct sluice_plan_options {
         /* forwards      */ 0,                           \
         /* forward_count */ 0,                           \
         /* costs         */ 0,                           \
-        /* outstanding   */ 0                            \
+        /* outstanding   */ 0,                           \
+        /* host_bytes    */ 0                            \
     }
 /* clang-format on */
 
@@ -88,6 +91,8 @@ SLUICE_API const char *sluice_plan_program_name(const sluice_plan *plan, int ind
 SLUICE_API const sluice_model *sluice_plan_model(const sluice_plan *plan);
 /* Bytes that a rank allocates: the largest arena of its programs. */
 SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
+/* Host memory that each rank takes besides, as the options say; the limit does not count it. */
+SLUICE_API size_t sluice_plan_host_bytes(const sluice_plan *plan);
 
 /* The split that balances the FLOPs of the stages of `model` for micro-batches of `samples` /
  * `microbatches`: sluice_split_minmax() over what the layers describe. */

@@ -60,6 +60,10 @@ int cli_read_number(double *out, const char *option, const char *text, double mi
 bool cli_ends_in(const char *name, const char *ending);
 /* What follows the last '/' of a path. */
 const char *cli_last_of(const char *path);
+/* Open a file for writing without waiting for anybody: a FIFO must have a reader. NULL: errno says
+ * why, and cli_output_reason() what that means. */
+FILE *cli_open_output(const char *path, bool append);
+const char *cli_output_reason(void);
 /* Refuse a file that cannot be written, before the work is done; the file stays as before. */
 int cli_check_writable(const char *path);
 /* Give the text of `what` to `take`, piece by piece. */

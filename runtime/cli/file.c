@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* file.c -- files named on the command line: endings, writing text. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,16 +22,36 @@ const char *cli_last_of(const char *path) {
 
 /* ---- writing ---- */
 
+FILE *cli_open_output(const char *path, bool append) {
+    const int how  = append ? O_APPEND : O_TRUNC;
+    const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | how, 0666);
+    if (file < 0) return NULL;
+    (void)fcntl(file, F_SETFL, append ? O_APPEND : 0); /* writes may wait */
+    FILE *const stream = fdopen(file, append ? "a" : "w");
+    if (!stream) close(file);
+    return stream;
+}
+
+const char *cli_output_reason(void) {
+    return errno == ENXIO ? "nobody reads from it" : strerror(errno);
+}
+
 static int cannot_write(const char *path) {
     return cli_fail(CLI_FAILED, "'%s' cannot be written: %s; name another file", path,
-                    strerror(errno));
+                    cli_output_reason());
+}
+
+static bool is_fifo(FILE *file) {
+    struct stat found;
+    return fstat(fileno(file), &found) == 0 && S_ISFIFO(found.st_mode);
 }
 
 /* Permissions are not enough to know: open the file, and leave everything as it was. */
 int cli_check_writable(const char *path) {
     const bool is_new = access(path, F_OK) != 0;
-    FILE *const file  = fopen(path, "a");
+    FILE *const file  = cli_open_output(path, true);
     if (!file) return cannot_write(path);
+    if (is_fifo(file)) return CLI_OK; /* its reader would take a close for the end */
     fclose(file);
     if (is_new) unlink(path);
     return CLI_OK;
@@ -97,7 +118,7 @@ static bool close_target(target *to, bool is_whole) {
 int cli_write_file(const char *path, cli_content *content, const void *what) {
     target to = {.path = path};
     open_part(&to);
-    if (!to.file) to.file = fopen(path, "w");
+    if (!to.file) to.file = cli_open_output(path, false);
     if (!to.file) return cannot_write(path);
     const sluice_status status = content(take_text, &to, what);
     const bool good            = close_target(&to, status == SLUICE_OK);

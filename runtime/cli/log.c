@@ -19,10 +19,10 @@ int train_open_log(FILE **log, const train_options *options, const sluice_save *
         name = path;
     }
     if (resumed) CLI_TRY(train_cut_log(name, sluice_save_state(resumed).step));
-    *log = fopen(name, resumed ? "a" : "w");
+    *log = cli_open_output(name, resumed != NULL);
     if (*log) return CLI_OK;
     return cli_fail(CLI_FAILED, "log '%s' cannot be written: %s; name another with --log", name,
-                    strerror(errno));
+                    cli_output_reason());
 }
 
 /* A *_new function of jansson takes over the value, accepts NULL, and returns the failure. */

@@ -29,6 +29,7 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    cli_limit_blas_threads(argv);
     cli_open_streams();
     cli_watch_signals();
     return cli_close_streams(run(argc, argv));

@@ -86,6 +86,8 @@ static void print_rank(const sluice_plan *plan, int r, size_t limit) {
             printf("  %12s  more, for the %s\n", cli_bytes(needs - bytes.arena).text,
                    sluice_plan_program_name(plan, k));
     }
+    print_kind("of host memory more, which products on its compute threads need",
+               sluice_plan_host_bytes(plan));
     print_sends(step, r);
     print_peak(&bytes, step, r);
     if (limit > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* out_folder.c -- whose the folder of results is: one run at a time, no other run's, and large
  * enough. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -66,11 +67,23 @@ static bool has_file(const char *out, const char *name) {
     return train_path(path, out, name) && stat(path, &found) == 0 && found.st_size > 0;
 }
 
+/* What a run leaves that was killed in its first save is hidden, and the next run removes it. */
+static bool has_entry(const char *out, const char *name) {
+    char path[PATH_BYTES];
+    DIR *const folder = train_path(path, out, name) ? opendir(path) : NULL;
+    bool found        = false;
+    if (!folder) return false;
+    for (const struct dirent *entry = readdir(folder); entry && !found; entry = readdir(folder))
+        found = entry->d_name[0] != '.';
+    closedir(folder);
+    return found;
+}
+
 static int refuse_other_run(const char *out) {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "state.json", "saves", "log.jsonl"};
+                                        "state.json", "log.jsonl", "saves"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-        if (has_file(out, names[k]))
+        if (strcmp(names[k], "saves") == 0 ? has_entry(out, names[k]) : has_file(out, names[k]))
             return cli_fail(CLI_FAILED,
                             "--out '%s' has the %s of another run; name another folder, or replace "
                             "it with --overwrite",

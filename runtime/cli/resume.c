@@ -126,13 +126,13 @@ static off_t end_of_steps(FILE *log, int64_t step) {
 }
 
 int train_cut_log(const char *path, int64_t step) {
-    FILE *const log = fopen(path, "re");
     struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) return CLI_OK;
+    FILE *const log = fopen(path, "re");
     if (!log && errno == ENOENT) return CLI_OK;
     if (!log) return cli_fail(CLI_FAILED, "log '%s' cannot be read: %s", path, strerror(errno));
-    const bool is_file = fstat(fileno(log), &about) == 0 && S_ISREG(about.st_mode);
-    const off_t end    = is_file ? end_of_steps(log, step) : 0;
+    const off_t end = end_of_steps(log, step);
     (void)fclose(log);
-    if (!is_file || truncate(path, end) == 0) return CLI_OK;
+    if (truncate(path, end) == 0) return CLI_OK;
     return cli_fail(CLI_FAILED, "log '%s' cannot be written: %s", path, strerror(errno));
 }

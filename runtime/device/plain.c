@@ -27,6 +27,16 @@ sluice_status sluice__plain_memory(size_t *available, size_t *reserve, int ordin
     return SLUICE_OK;
 }
 
+size_t sluice__plain_host_bytes(int threads) {
+    (void)threads;
+    return 0;
+}
+
+sluice_status sluice__plain_prepare(int threads) {
+    (void)threads;
+    return SLUICE_OK;
+}
+
 sluice_status sluice__plain_host_alloc(void **out, sluice_device *device, size_t bytes) {
     (void)device;
     return sluice__alloc(out, bytes, 1);

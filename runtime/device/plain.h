@@ -28,6 +28,8 @@ sluice_status sluice__plain_query(bool *done, sluice_event *event);
 sluice_status sluice__plain_synchronize(sluice_stream *stream);
 void sluice__plain_host_free(sluice_device *device, void *block);
 /* 0: layers read the masters of parameters. */
+size_t sluice__plain_host_bytes(int threads); /* none */
+sluice_status sluice__plain_prepare(int threads);
 size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 
 /* All of them but the last, in a device's table. */

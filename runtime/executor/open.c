@@ -45,13 +45,18 @@ static sluice_status take_options(sluice_pipeline_options *out,
 
 /* ---- create ---- */
 
+/* Compute threads of each of `ranks` ranks on this machine. */
+static int threads_of(const sluice_pipeline_options *options, int ranks) {
+    if (options->costs) return 1; /* it only sleeps */
+    if (options->threads > 0) return options->threads;
+    const int cores = sluice__usable_cores();
+    return cores > ranks ? cores / ranks : 1;
+}
+
 static void choose_threads(sluice_pipeline *pipeline) {
     pipeline->cores   = sluice__usable_cores();
-    pipeline->threads = pipeline->options.threads;
-    if (pipeline->options.costs) pipeline->threads = 1; /* it only sleeps */
-    if (pipeline->threads == 0) pipeline->threads = pipeline->cores / pipeline->all_ranks;
-    if (pipeline->threads < 1) pipeline->threads = 1;
-    pipeline->pin = pipeline->threads * pipeline->all_ranks <= pipeline->cores;
+    pipeline->threads = threads_of(&pipeline->options, pipeline->all_ranks);
+    pipeline->pin     = pipeline->threads * pipeline->all_ranks <= pipeline->cores;
 }
 
 /* Refuse a precision that the device does not compute in. */
@@ -118,6 +123,7 @@ static sluice_status allocate_run(sluice_pipeline *pipeline) {
 }
 
 static sluice_status start_ranks(sluice_pipeline *pipeline) {
+    SLUICE__TRY(pipeline->ops->prepare(pipeline->threads * pipeline->world.local_count));
     SLUICE__TRY(sluice__workers_start(pipeline));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__allocate_rank, NULL));
     if (pipeline->ops->asynchronous) SLUICE__TRY(sluice__warm_up(pipeline));
@@ -140,7 +146,7 @@ static const sluice_device_ops *built_in(const char *name) {
 }
 
 static sluice_status plan_options(sluice_plan_options *out, const sluice_pipeline_options *from,
-                                  const sluice__parts *parts) {
+                                  const sluice__parts *parts, int ranks) {
     assert(from->optimizer); /* take_options() sets a default */
     const sluice_device_ops *const device = parts->device ? parts->device : built_in(from->device);
     const sluice_operations *const operations = device ? device->operations(from->precision) : NULL;
@@ -153,6 +159,7 @@ static sluice_status plan_options(sluice_plan_options *out, const sluice_pipelin
     out->memory_limit = from->memory_limit;
     out->costs        = from->costs;
     out->outstanding  = from->outstanding;
+    out->host_bytes   = device ? device->host_bytes(threads_of(from, ranks)) : 0;
     if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
     out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
@@ -164,7 +171,8 @@ static sluice_status make_plan(sluice_plan **out, const sluice_model *model,
     sluice_pipeline_options settings = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_plan_options planned;
     SLUICE__TRY(take_options(&settings, options));
-    SLUICE__TRY(plan_options(&planned, &settings, parts));
+    const int ranks = parts->all_ranks > 0 ? parts->all_ranks : sluice_schedule_ranks(schedule);
+    SLUICE__TRY(plan_options(&planned, &settings, parts, ranks));
     return sluice_plan_make(out, model, schedule, split, &planned);
 }
 

@@ -7,6 +7,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/base/limits.h"
 #include "runtime/executor/calls.h"
 #include "runtime/executor/connect.h"
 #include "runtime/executor/device_times.h"
@@ -142,8 +143,10 @@ sluice_status sluice__workers_start(sluice_pipeline *pipeline) {
     for (int r = 0; r < pipeline->world.local_count; r++) {
         const int error = pthread_create(&pipeline->rank[r].thread, NULL, work, &pipeline->rank[r]);
         if (error)
-            return sluice__fail(SLUICE_E_HOST_MEMORY, "cannot start a thread for rank %d: %s",
-                                pipeline->rank[r].index, strerror(error));
+            return sluice__hint_limit(sluice__fail(SLUICE_E_HOST_MEMORY,
+                                                   "cannot start a thread for rank %d: %s",
+                                                   pipeline->rank[r].index, strerror(error)),
+                                      "use fewer ranks");
         pipeline->rank[r].has_thread = true;
     }
     return SLUICE_OK;

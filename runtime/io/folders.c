@@ -14,7 +14,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/io/mapped.h"
+#include "runtime/io/input_file.h"
 #include "runtime/io/output.h"
 
 static sluice_status cannot(const char *what, const char *path) {
@@ -83,16 +83,29 @@ bool sluice__path_swap(const char *one, const char *other) {
     return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0;
 }
 
+enum { PIECE = 1 << 20 };
+
+static sluice_status copy_pieces(sluice__output *to, const sluice__input_file *from, void *piece) {
+    for (uint64_t at = 0; at < from->size; at += PIECE) {
+        const size_t bytes = from->size - at < PIECE ? (size_t)(from->size - at) : PIECE;
+        SLUICE__TRY(sluice__input_read(piece, from, at, bytes));
+        SLUICE__TRY(sluice__output_write(to, piece, bytes));
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status copy(const char *from, const char *to) {
-    sluice__mapped file;
+    sluice__input_file file;
     sluice__output output;
     sluice__checksum sum = {0};
-    SLUICE__TRY(sluice__map(&file, from));
-    sluice_status status = sluice__output_open(&output, to, to);
+    char *piece          = NULL;
+    SLUICE__TRY(sluice__input_open(&file, from));
+    sluice_status status = sluice__alloc(&piece, PIECE, 1);
+    if (status == SLUICE_OK) status = sluice__output_open(&output, to, to);
     if (status == SLUICE_OK)
-        status = sluice__output_close(&sum, &output,
-                                      sluice__output_write(&output, file.bytes, file.size));
-    sluice__unmap(&file);
+        status = sluice__output_close(&sum, &output, copy_pieces(&output, &file, piece));
+    sluice__free(piece);
+    sluice__input_close(&file);
     return status;
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/open_file.h"
 
 enum { PIECE = 1 << 18 };
 
@@ -45,9 +46,9 @@ static sluice_status hash_all(sluice__checksum *out, int file, void *hash, unsig
 sluice_status sluice__checksum_file(sluice__checksum *out, const char *path) {
     unsigned char *piece = NULL;
     void *hash           = NULL;
-    const int file       = open(path, O_RDONLY | O_CLOEXEC);
+    int file             = -1;
     sluice_status status = SLUICE_OK;
-    if (file < 0) return cannot("read", path);
+    SLUICE__TRY(sluice__open_file(&file, NULL, path));
     /* From the disk rather than from memory, where the system can do that. */
     (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
     SLUICE__TRY_OUT(make_hash(&hash));

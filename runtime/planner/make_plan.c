@@ -202,6 +202,10 @@ const sluice_model *sluice_plan_model(const sluice_plan *plan) {
     return plan->model;
 }
 
+size_t sluice_plan_host_bytes(const sluice_plan *plan) {
+    return plan->options.host_bytes;
+}
+
 size_t sluice_plan_arena(const sluice_plan *plan, int rank) {
     size_t largest = 0;
     for (int k = 0; k < plan->count; k++) {

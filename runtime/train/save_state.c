@@ -12,8 +12,8 @@
 #include "runtime/io/fields.h"
 #include "runtime/io/folders.h"
 #include "runtime/io/json.h"
-#include "runtime/io/mapped.h"
 #include "runtime/train/saves.h"
+#include "sluice/file.h"
 
 enum { VERSION = 1 };
 
@@ -102,12 +102,12 @@ out:
 
 /* ---- reading ---- */
 
-static sluice_status check_seal(const sluice__mapped *file, const char *path) {
-    if (file->size > SEAL_BYTES) {
+static sluice_status check_seal(const char *text, size_t bytes, const char *path) {
+    if (bytes > SEAL_BYTES) {
         char expected[SEAL_BYTES + 1];
-        const size_t length = file->size - SEAL_BYTES;
-        (void)snprintf(expected, sizeof expected, SEAL, XXH3_64bits(file->bytes, length));
-        if (memcmp(file->bytes + length, expected, SEAL_BYTES) == 0) return SLUICE_OK;
+        const size_t length = bytes - SEAL_BYTES;
+        (void)snprintf(expected, sizeof expected, SEAL, XXH3_64bits(text, length));
+        if (memcmp(text + length, expected, SEAL_BYTES) == 0) return SLUICE_OK;
     }
     return sluice__fail(SLUICE_E_PARSE, "'%s' is damaged: it does not end with its checksum", path);
 }
@@ -161,18 +161,18 @@ static sluice_status read_object(sluice_save *save, const char *where) {
 }
 
 sluice_status sluice__save_state_read(sluice_save *save) {
-    char *path          = NULL;
-    sluice__text where  = {0};
-    sluice__mapped file = {0};
+    char *path = NULL, *text = NULL;
+    size_t bytes       = 0;
+    sluice__text where = {0};
     SLUICE__TRY(sluice__path_join(&path, save->folder, SLUICE__STATE_FILE));
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(sluice__text_add(&where, "'%s'", path));
-    SLUICE__TRY_OUT(sluice__map(&file, path));
-    SLUICE__TRY_OUT(check_seal(&file, path));
-    SLUICE__TRY_OUT(sluice__json_object(&save->object, file.bytes, file.size, where.bytes));
+    SLUICE__TRY_OUT(sluice_file_read(&text, &bytes, path));
+    SLUICE__TRY_OUT(check_seal(text, bytes, path));
+    SLUICE__TRY_OUT(sluice__json_object(&save->object, text, bytes, where.bytes));
     status = read_object(save, where.bytes);
 out:
-    sluice__unmap(&file);
+    sluice__free(text);
     sluice__free(where.bytes);
     sluice__free(path);
     return status;

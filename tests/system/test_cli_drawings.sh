@@ -41,6 +41,12 @@ refuse 2 "--trace is 'x.png'; $either" train "${little[@]}" --trace x.png
 refuse 2 "--trace is ''; $either" train "${little[@]}" --trace ''
 refuse 1 "'no/x.svg' cannot be written: No such file or directory; name another file" train "${little[@]}" --trace no/x.svg
 refuse 1 "'folder.svg' cannot be written: Is a directory; name another file" train "${little[@]}" --trace folder.svg
+mkfifo fifo.json
+alone="cannot be written: nobody reads from it"
+refuse 1 "'fifo.json' $alone; name another file" schedule 1f1b -p 2 -m 2 --trace fifo.json
+refuse 1 "'fifo.json' $alone; name another file" train "${little[@]}" --trace fifo.json
+refuse 1 "'fifo.json' $alone; name another file" plan tiny.json --devices 1x1g --batch 2 --seq 16 -o fifo.json
+refuse 1 "log 'fifo.json' $alone; name another with --log" train "${little[@]}" --log fifo.json
 
 # ---- schedules ----
 
@@ -48,6 +54,14 @@ refuse 1 "'folder.svg' cannot be written: Is a directory; name another file" tra
 "$command" schedule 1f1b -p 2 -m 3 --svg a.svg --trace a.json >drawn.txt || complain "drawing exits with $?"
 cmp -s plain.txt drawn.txt || complain "drawing changes what is printed"
 well_formed a.svg a.json
+timeout 60 cat fifo.json >read.json & # it has a reader now
+run schedule 1f1b -p 2 -m 3 --trace fifo.json
+wait $!
+cmp -s a.json read.json || complain "the reader of a FIFO gets another trace"
+timeout 60 cat fifo.json >read.json &
+run train "${little[@]}" --ranks 2 --steps 1 --quiet --trace fifo.json --out piped
+wait $!
+well_formed a.svg read.json
 counts a.json '"ph":"X"' 12
 counts a.json '"ph":"s"' 6
 counts a.json '"ph":"f"' 6

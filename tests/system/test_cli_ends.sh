@@ -208,6 +208,12 @@ other="name another folder, or replace it with --overwrite"
 refuse 1 "--out 'busy' has the log.jsonl of another run; $other" train "${little[@]}" --steps 1 --out busy
 run train "${little[@]}" --steps 1 --out busy --overwrite --quiet
 refuse 1 "--out 'busy' has the model.safetensors of another run; $other" train "${little[@]}" --steps 1 --out busy
+mkdir -p first/saves/.step-00000001 # of a run that was killed in its first save
+run train "${little[@]}" --steps 2 --save-every 1 --out first
+[ "$(ls -A first/saves)" = "$(printf 'step-0000000%d\n' 1 2)" ] || complain "a part of a save stays: $(ls -A first/saves)"
+refuse 1 "--out 'first' has the model.safetensors of another run; $other" train "${little[@]}" --steps 1 --out first
+rm first/*.*
+refuse 1 "--out 'first' has the saves of another run; $other" train "${little[@]}" --steps 1 --out first
 [ "$(ls -A busy | paste -sd' ')" = "config.json log.jsonl model.safetensors optimizer.safetensors plan.json state.json" ] || complain "a folder has $(ls -A busy)"
 
 # What a save needs is known before the first step.

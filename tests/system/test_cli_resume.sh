@@ -135,6 +135,12 @@ train text.txt --ranks 2 --quiet --resume resumed
 has stderr.txt "sluice: the save 'resumed/saves/step-00000008' is not used: 'resumed/saves/step-00000008/optimizer.safetensors' is damaged: its checksum is"
 has stderr.txt "sluice: the save 'resumed/saves/step-00000006' is not used: cannot read 'resumed/saves/step-00000006/state.json': No such file"
 same resumed "a run from before damaged saves"
+back resumed 8
+rm resumed/saves/step-00000008/model.safetensors
+mkfifo resumed/saves/step-00000008/model.safetensors # nothing waits for a writer
+train text.txt --quiet --resume resumed
+has stderr.txt "sluice: the save 'resumed/saves/step-00000008' is not used: 'resumed/saves/step-00000008/model.safetensors' is a FIFO, not a file"
+same resumed "a run from before a FIFO"
 refuse 2 "there is no save in 'none'; --resume takes the --out of an earlier run, or one of its saves; without --resume the run starts anew" \
     train text.txt --resume none
 [ ! -e none ] || complain "--resume of a folder that is not there makes it"

@@ -6,6 +6,8 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/limits.h"
+#include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/plain.h"
 
@@ -16,6 +18,14 @@ static void close_device(sluice_device *device) {
     sluice__team_stop(device->team);
     sluice__free(device->workspaces);
     sluice__free(device);
+}
+
+static size_t host_bytes(int threads) {
+    return (size_t)threads * sluice__blas_buffer_bytes();
+}
+
+static sluice_status prepare(int threads) {
+    return sluice__blas_obtain_buffers(sluice__team_threads() + threads);
 }
 
 /* All processors are one device, whatever its ordinal. */
@@ -46,7 +56,8 @@ static size_t whole_pages(size_t bytes) {
 static sluice_status refuse_arena(size_t bytes) {
     const sluice_status status = sluice__fail(
         SLUICE_E_DEVICE_MEMORY, "out of host memory: an arena of %zu bytes was requested", bytes);
-    return sluice__hint(status, "make the batch smaller, use more micro-batches or more ranks");
+    return sluice__hint_limit(status,
+                              "make the batch smaller, use more micro-batches or more ranks");
 }
 
 /* The request succeeds even where transparent huge pages are always or never given. */
@@ -115,6 +126,8 @@ const sluice_device_ops sluice__cpu_ops = {
     .asynchronous = false,
     .computes     = true,
     SLUICE__PLAIN_ROWS,
+    .host_bytes   = host_bytes,
+    .prepare      = prepare,
     .open         = open_device,
     .close        = close_device,
     .degradations = degradations,

@@ -20,6 +20,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/limits.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/pin.h"
 
@@ -61,6 +62,10 @@ struct sluice__team {
 /* Compute threads of all devices of this process. If there are more than cores, a spinning thread
  * keeps the one that it waits for from running. */
 static atomic_int threads_alive;
+
+int sluice__team_threads(void) {
+    return atomic_load(&threads_alive);
+}
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -166,8 +171,10 @@ static sluice_status start_workers(sluice__team *team) {
         w->thread       = t;
         const int error = pthread_create(&w->id, NULL, work, w);
         if (error != 0)
-            return sluice__fail(SLUICE_E_DEVICE, "compute thread %d of %d cannot be started: %s",
-                                t + 1, team->threads, strerror(error));
+            return sluice__hint_limit(sluice__fail(SLUICE_E_DEVICE,
+                                                   "compute thread %d of %d cannot be started: %s",
+                                                   t + 1, team->threads, strerror(error)),
+                                      "use fewer threads");
         team->started++;
         (void)atomic_fetch_add(&threads_alive, 1);
     }

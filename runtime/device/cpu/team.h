@@ -23,6 +23,8 @@ sluice_status sluice__team_start(sluice__team **out, int threads, int first_core
 void sluice__team_stop(sluice__team *team); /* NULL is fine */
 /* Threads that could not be bound to a core. */
 int sluice__team_unpinned(const sluice__team *team);
+/* Compute threads of all teams of this process. */
+int sluice__team_threads(void);
 
 /* Run tasks 0 .. tasks - 1; all are complete on return. */
 void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *function,

@@ -169,6 +169,17 @@ static sluice_status zero_bytes(sluice_stream *stream, void *to, size_t bytes) {
     return sluice__cuda_status(cudaMemsetAsync(to, 0, bytes, stream->handle), "clearing memory");
 }
 
+/* Its threads only enqueue. */
+static size_t host_bytes(int threads) {
+    (void)threads;
+    return 0;
+}
+
+static sluice_status prepare(int threads) {
+    (void)threads;
+    return SLUICE_OK;
+}
+
 const sluice_device_ops sluice__cuda_ops = {
     .size           = sizeof sluice__cuda_ops,
     .name           = "cuda",
@@ -177,6 +188,8 @@ const sluice_device_ops sluice__cuda_ops = {
     .count          = sluice__cuda_count,
     .describe       = sluice__cuda_describe,
     .memory         = sluice__cuda_memory,
+    .host_bytes     = host_bytes,
+    .prepare        = prepare,
     .open           = open_device,
     .close          = close_device,
     .degradations   = degradations,

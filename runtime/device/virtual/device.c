@@ -95,6 +95,8 @@ const sluice_device_ops sluice__virtual_ops = {
     .asynchronous = false,
     .computes     = false,
     SLUICE__PLAIN_ROWS,
+    .host_bytes   = sluice__plain_host_bytes,
+    .prepare      = sluice__plain_prepare,
     .open         = open_device,
     .close        = close_device,
     .degradations = degradations,

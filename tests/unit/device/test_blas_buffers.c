@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* test_blas_buffers.c -- memory of the BLAS for compute threads: as much as is said, and refused
+ * in a sentence. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "runtime/device/cpu/cpu.h"
+#include "tests/support/support.h"
+
+static const size_t mebibyte = (size_t)1 << 20;
+
+/* Bytes of address space of this process. */
+static size_t mapped(void) {
+    unsigned long pages = 0;
+    FILE *file          = fopen("/proc/self/statm", "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    assert_int_equal(fclose(file), 0);
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t grows(int threads) {
+    const size_t before = mapped();
+    assert_ok(sluice__cpu_ops.prepare(threads));
+    return mapped() - before;
+}
+
+/* Memory that is there already is not obtained again. */
+static void as_much_is_obtained_as_is_said(void **state) {
+    (void)state;
+    const size_t three = sluice__cpu_ops.host_bytes(3), five = sluice__cpu_ops.host_bytes(5);
+    assert_in_range(grows(3), three, three + mebibyte);
+    assert_in_range(grows(5), five - three, five - three + mebibyte);
+    assert_in_range(grows(5), 0, mebibyte);
+    assert_in_range(grows(1), 0, mebibyte);
+}
+
+static void too_little_memory_is_refused(void **state) {
+    (void)state;
+    struct rlimit usual, tight;
+    if (sluice__cpu_ops.host_bytes(1) == 0) return;
+    assert_int_equal(getrlimit(RLIMIT_AS, &usual), 0);
+    tight          = usual;
+    tight.rlim_cur = mapped() + 300 * mebibyte;
+    assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    const sluice_status status = sluice__cpu_ops.prepare(9); /* of which 5 are there */
+    assert_int_equal(setrlimit(RLIMIT_AS, &usual), 0);
+    assert_refused(status, SLUICE_E_HOST_MEMORY,
+                   "out of host memory: matrix products on 9 compute threads need 1.12 GiB, 128.00 "
+                   "MiB for each, and there is memory for 7");
+    assert_non_null(strstr(sluice_last_error()->hint, "ulimit -v limits this process to "));
+    assert_ok(sluice__cpu_ops.prepare(9));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_much_is_obtained_as_is_said),
+        cmocka_unit_test(too_little_memory_is_refused),
+    };
+    (void)alarm(60); /* a request that is refused may be repeated without end */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
