@@ -133,15 +133,26 @@ static int show_last_step(const train_run *run) {
     return failed;
 }
 
+/* What is in the folder, in words; its files are in docs/formats.md. */
+static void show_saved(const train_run *run) {
+    const train_options *const options     = run->options;
+    const train_optimizer *const optimizer = &options->optimizer;
+    const bool has_states                  = optimizer->kind->state_count(optimizer->config) > 0;
+    printf("saved in %s: weights, config, %s, %sstate of the run%s%s%s%s\n", options->out,
+           run->problem.tokenizer ? "tokenizer" : "no tokenizer",
+           has_states ? "optimizer state, " : "",
+           !run->log      ? ""
+           : options->log ? "; log in "
+                          : ", log",
+           run->log && options->log ? options->log : "", options->trace ? "; last step in " : "",
+           options->trace ? options->trace : "");
+}
+
 static int finish(train_run *run) {
     const train_options *const options = run->options;
     CLI_TRY(train_save(&run->problem, options));
     if (run->step.run.step > 0) CLI_TRY(show_last_step(run));
-    if (run->talks) {
-        printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
-               options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
-               options->trace ? "; last step in " : "", options->trace ? options->trace : "");
-    }
+    if (run->talks) show_saved(run);
     if (!options->json) printf("weights %s\n", run->weights);
     fflush(stdout);
     const int signal = cli_seen_signal();
@@ -201,7 +212,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
         failed = explain_memory(&run.problem, &options);
         goto out;
     }
-    if (!failed) failed = train_take_out(&out, &options, run.problem.model);
+    if (!failed) failed = train_take_out(&out, &options);
     if (!failed && options.trace) failed = cli_check_writable(options.trace);
     if (!failed) failed = train(&run);
     train_close_log(run.log);
