@@ -28,12 +28,15 @@ typedef struct sluice_setting {
     const char *name, *value;
 } sluice_setting;
 
+typedef struct sluice_tokenizer sluice_tokenizer; /* tokenizer.h */
+
 typedef struct sluice_save_options {
     size_t size;        /* sizeof(sluice_save_options), set by the initializer */
     size_t shard_bytes; /* a larger model is written as several files with an index */
     const sluice_model_config *config; /* for config.json; NULL: none is written */
     const sluice_setting *settings;    /* kept in state.json */
     int setting_count;
+    const sluice_tokenizer *tokenizer; /* its files are written, too; NULL: there is none */
 } sluice_save_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -43,7 +46,8 @@ typedef struct sluice_save_options {
         /* shard_bytes   */ 5000000000U,                    \
         /* config        */ 0,                              \
         /* settings      */ 0,                              \
-        /* setting_count */ 0                               \
+        /* setting_count */ 0,                              \
+        /* tokenizer     */ 0                               \
     }
 /* clang-format on */
 

@@ -79,6 +79,10 @@ static bool is_stopped(void) {
     return cli_seen_signal() != 0 || cli_has_lost_output();
 }
 
+static int log_step(train_run *run, const train_step *step) {
+    return train_log_step(&run->log, run->options->json ? stdout : NULL, step);
+}
+
 /* One step, with held-out loss and digest if they are due. */
 static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
@@ -90,7 +94,9 @@ static int run_step(train_run *run, train_step *step) {
     if (is_stopped() || sluice_run_evaluates(run->problem.run)) {
         char when[48];
         snprintf(when, sizeof when, "after step %" PRId64, step->run.step);
-        CLI_TRY(evaluate(run, &step->held_out, when));
+        const int failed = evaluate(run, &step->held_out, when);
+        if (failed) (void)log_step(run, step); /* the step itself is done */
+        if (failed) return failed;
     }
     run->is_over = is_stopped() || sluice_run_is_done(run->problem.run);
     if (run->is_over)
@@ -98,7 +104,7 @@ static int run_step(train_run *run, train_step *step) {
     else
         announce_step(run);
     if (run->is_over) CLI_TRY(digest(run));
-    CLI_TRY(train_log_step(&run->log, run->options->json ? stdout : NULL, step));
+    CLI_TRY(log_step(run, step));
     return train_save_step(&run->problem, run->options);
 }
 
@@ -133,15 +139,26 @@ static int show_last_step(const train_run *run) {
     return failed;
 }
 
+/* What is in the folder, in words; its files are in docs/formats.md. */
+static void show_saved(const train_run *run) {
+    const train_options *const options     = run->options;
+    const train_optimizer *const optimizer = &options->optimizer;
+    const bool has_states                  = optimizer->kind->state_count(optimizer->config) > 0;
+    printf("saved in %s: weights, config, %s, %sstate of the run%s%s%s%s\n", options->out,
+           run->problem.tokenizer ? "tokenizer" : "no tokenizer",
+           has_states ? "optimizer state, " : "",
+           !run->log      ? ""
+           : options->log ? "; log in "
+                          : ", log",
+           run->log && options->log ? options->log : "", options->trace ? "; last step in " : "",
+           options->trace ? options->trace : "");
+}
+
 static int finish(train_run *run) {
     const train_options *const options = run->options;
     CLI_TRY(train_save(&run->problem, options));
     if (run->step.run.step > 0) CLI_TRY(show_last_step(run));
-    if (run->talks) {
-        printf("saved in %s: model.safetensors, config.json%s%s%s%s\n", options->out,
-               options->log ? "; log in " : ", log.jsonl", options->log ? options->log : "",
-               options->trace ? "; last step in " : "", options->trace ? options->trace : "");
-    }
+    if (run->talks) show_saved(run);
     if (!options->json) printf("weights %s\n", run->weights);
     fflush(stdout);
     const int signal = cli_seen_signal();
@@ -151,10 +168,15 @@ static int finish(train_run *run) {
                     (long long)run->step.run.step, (long long)options->steps, options->out);
 }
 
-/* A number that is not finite has changed nothing: the weights are those of the step before. */
+/* Whether the failure has changed nothing, so that the weights are those of the step before: a
+ * number is not finite, or the data cannot be read any more. */
+static bool is_last_good(sluice_status failure) {
+    return failure == SLUICE_E_NONFINITE || failure == SLUICE_E_CALLBACK;
+}
+
 static void save_last_good(train_run *run) {
     const train_options *const options = run->options;
-    if (run->failure != SLUICE_E_NONFINITE || run->step.run.step == 0) return;
+    if (!is_last_good(run->failure) || run->step.run.step == 0) return;
     announce_save();
     if (digest(run) != CLI_OK || train_save(&run->problem, options) != CLI_OK) return;
     if (!options->json) printf("weights %s\n", run->weights);
@@ -201,7 +223,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
         failed = explain_memory(&run.problem, &options);
         goto out;
     }
-    if (!failed) failed = train_take_out(&out, &options, run.problem.model);
+    if (!failed) failed = train_take_out(&out, &options);
     if (!failed && options.trace) failed = cli_check_writable(options.trace);
     if (!failed) failed = train(&run);
     train_close_log(run.log);

@@ -128,16 +128,20 @@ static int check_space(const char *out, uint64_t bytes) {
 
 /* ---- all of it ---- */
 
-int train_take_out(train_out *folder, const train_options *options, const sluice_model *model) {
-    const train_optimizer *const optimizer = &options->optimizer;
-    const int states =
-        optimizer->kind->state_count(optimizer->config); /* as large as the weights */
+int train_take_out(train_out *folder, const train_options *options) {
     folder->path = options->out;
     CLI_TRY(train_prepare_out(folder->path, &folder->made));
     CLI_TRY(lock(folder));
-    if (!options->overwrite && !options->resume) CLI_TRY(refuse_other_run(folder->path));
-    CLI_TRY(check_limit(bytes_of(model, states > 1 ? states : 1)));
-    return check_space(folder->path, bytes_of(model, 1 + states));
+    return options->overwrite || options->resume ? CLI_OK : refuse_other_run(folder->path);
+}
+
+int train_check_room(const train_problem *problem, const train_options *options) {
+    const train_optimizer *const optimizer = &options->optimizer;
+    const int states =
+        optimizer->kind->state_count(optimizer->config); /* as large as the weights */
+    const int64_t besides = problem->tokenizer ? sluice_tokenizer_bytes(problem->tokenizer) : 0;
+    CLI_TRY(check_limit(bytes_of(problem->model, states > 1 ? states : 1)));
+    return check_space(options->out, bytes_of(problem->model, 1 + states) + (uint64_t)besides);
 }
 
 static void unlock(const train_out *folder) {

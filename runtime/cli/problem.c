@@ -136,6 +136,8 @@ int train_make_run(train_problem *problem, const train_options *options) {
     settings.skip_nonfinite = options->skip_nonfinite;
     settings.evaluate_every = options->eval_every;
     CLI_TRY(train_find_save(problem, options));
+    CLI_TRY(train_find_tokenizer(problem, options));
+    CLI_TRY(train_check_room(problem, options));
     CLI_TRY(make_pipeline(problem, options));
     CLI_TRY(cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
                                        problem->corpus, &settings)));
@@ -147,6 +149,7 @@ void train_free_problem(train_problem *problem) {
     json_decref(problem->notes);
     sluice_save_close(problem->resumed);
     sluice_run_close(problem->run);
+    sluice_tokenizer_free(problem->tokenizer); /* which saves of the run may read until then */
     sluice_pipeline_close(problem->pipeline);
     sluice_plan_free(problem->plan);
     free(problem->split);

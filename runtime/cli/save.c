@@ -46,6 +46,7 @@ static sluice_save_options saving_of(const train_problem *problem, const train_o
     saving.config              = &problem->config;
     saving.settings            = problem->settings.list;
     saving.setting_count       = problem->settings.count;
+    saving.tokenizer           = problem->tokenizer;
     if (options->shard_bytes > 0) saving.shard_bytes = options->shard_bytes;
     return saving;
 }

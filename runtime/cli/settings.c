@@ -28,13 +28,14 @@ static int hash_data(uint64_t *out, const train_problem *problem) {
     const int64_t count   = windows < max ? windows : max;
     int32_t *const tokens = malloc((size_t)problem->seq * sizeof *tokens);
     if (!tokens) return cli_fail(CLI_FAILED, "host memory exhausted");
-    *out = 0xcbf29ce484222325U;
-    for (int64_t k = 0; k < count; k++) {
-        sluice_corpus_window(tokens, NULL, corpus, k * windows / count);
-        *out = add_tokens(*out, tokens, problem->seq);
+    *out                 = 0xcbf29ce484222325U;
+    sluice_status status = SLUICE_OK;
+    for (int64_t k = 0; k < count && status == SLUICE_OK; k++) {
+        status = sluice_corpus_window(tokens, NULL, corpus, k * windows / count);
+        if (status == SLUICE_OK) *out = add_tokens(*out, tokens, problem->seq);
     }
     free(tokens);
-    return CLI_OK;
+    return cli_report(status);
 }
 
 /* ---- the list ---- */

@@ -113,8 +113,9 @@ typedef struct train_problem {
     sluice_run *run;
     json_t *notes; /* sentences about options that do nothing sensible; NULL: there are none */
     train_settings settings;
-    double last_save;     /* when: of train_clock(); 0: there is none yet */
-    sluice_save *resumed; /* the save that the run goes on from; NULL: it is new */
+    double last_save;            /* when: of train_clock(); 0: there is none yet */
+    sluice_save *resumed;        /* the save that the run goes on from; NULL: it is new */
+    sluice_tokenizer *tokenizer; /* that every save gets; NULL: there is none */
 } train_problem;
 
 /* Everything up to the first step; cheap checks come first. On failure free what was made. */
@@ -222,9 +223,10 @@ typedef struct train_out {
     bool made; /* it was not there before */
 } train_out;
 
-/* Refuse a folder that cannot be written to, that another run uses or has filled, or that has too
- * little space for a save. */
-int train_take_out(train_out *folder, const train_options *options, const sluice_model *model);
+/* Refuse a folder that cannot be written to, or that another run uses or has filled. */
+int train_take_out(train_out *folder, const train_options *options);
+/* Refuse a run whose saves do not fit into --out. */
+int train_check_room(const train_problem *problem, const train_options *options);
 /* After a failure a folder that was made is removed if it is empty. */
 void train_leave_out(train_out *folder, bool failed);
 
@@ -260,6 +262,9 @@ int train_take_save(train_problem *problem, const train_options *options);
 /* Leave the lines up to `step` in the log. */
 int train_cut_log(const char *path, int64_t step);
 
+/* Find the tokenizer that every save gets: of the save that is resumed, of the folder that --init
+ * names, or of plain bytes (train_tokenizer.c). */
+int train_find_tokenizer(train_problem *problem, const train_options *options);
 /* Read --init into the pipeline, which must have exactly the model's parameters. */
 int train_load_weights(const train_problem *problem, const char *path);
 /* Save the run in --out, at its end. */

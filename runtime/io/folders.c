@@ -16,6 +16,13 @@
 #include "runtime/base/text.h"
 #include "runtime/io/input_file.h"
 #include "runtime/io/output.h"
+#include "runtime/io/watch.h"
+
+/* What has been done, if it was. */
+static sluice_status passed(const char *moment, const char *path) {
+    sluice__pass(moment, path);
+    return SLUICE_OK;
+}
 
 static sluice_status cannot(const char *what, const char *path) {
     return sluice__fail(SLUICE_E_IO, "cannot %s '%s': %s", what, path, strerror(errno));
@@ -48,7 +55,7 @@ bool sluice__path_exists(const char *path) {
 /* ---- changes ---- */
 
 sluice_status sluice__folder_make(const char *path) {
-    if (mkdir(path, 0777) == 0 || errno == EEXIST) return SLUICE_OK;
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return passed("made", path);
     return cannot("create folder", path);
 }
 
@@ -59,28 +66,32 @@ sluice_status sluice__folder_sync(const char *path) {
     const int why   = errno;
     close(folder);
     errno = why;
-    return good ? SLUICE_OK : cannot("write folder", path);
+    return good ? passed("listed", path) : cannot("write folder", path);
 }
 
 /* Keeps the error of a failure that is being cleaned up after. */
 void sluice__path_remove(const char *path) {
     DIR *const folder = opendir(path);
     if (!folder) {
-        (void)unlink(path);
+        if (unlink(path) == 0) sluice__pass("removed", path);
         return;
     }
     for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
-        (void)unlinkat(dirfd(folder), entry->d_name, 0); /* "." and ".." are refused */
+        if (unlinkat(dirfd(folder), entry->d_name, 0) == 0) /* "." and ".." are refused */
+            sluice__pass("removed", path);
     closedir(folder);
-    (void)rmdir(path);
+    if (rmdir(path) == 0) sluice__pass("taken away", path);
 }
 
 sluice_status sluice__path_move(const char *from, const char *to) {
-    return rename(from, to) == 0 ? SLUICE_OK : cannot("rename to", to);
+    if (rename(from, to) != 0) return cannot("rename to", to);
+    return passed("renamed", to);
 }
 
 bool sluice__path_swap(const char *one, const char *other) {
-    return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0;
+    if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) != 0) return false;
+    sluice__pass("renamed", other);
+    return true;
 }
 
 enum { PIECE = 1 << 20 };
@@ -111,7 +122,7 @@ static sluice_status copy(const char *from, const char *to) {
 
 sluice_status sluice__path_link(const char *from, const char *to) {
     (void)unlink(to);
-    return link(from, to) == 0 ? SLUICE_OK : copy(from, to);
+    return link(from, to) == 0 ? passed("linked", to) : copy(from, to);
 }
 
 /* ---- lists ---- */

@@ -11,6 +11,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/open_file.h"
+#include "runtime/io/watch.h"
+
+sluice__watcher *sluice__watching;
 
 enum { PIECE = 1 << 18 };
 
@@ -72,6 +75,7 @@ sluice_status sluice__output_open(sluice__output *out, const char *path, const c
         return cannot("write", shown);
     }
     *out = output;
+    sluice__pass("begun", path);
     return SLUICE_OK;
 }
 
@@ -105,9 +109,12 @@ sluice_status sluice__output_close(sluice__checksum *out, sluice__output *output
                                    sluice_status status) {
     const sluice__checksum written = {output->bytes, XXH3_64bits_digest(output->hash)};
     XXH3_freeState(output->hash);
+    if (status == SLUICE_OK) sluice__pass("written", output->path);
     if (status == SLUICE_OK && fsync(output->file) != 0) status = cannot("write", output->shown);
     if (close(output->file) != 0 && status == SLUICE_OK) status = cannot("write", output->shown);
+    if (status == SLUICE_OK) sluice__pass("flushed", output->path);
     if (status == SLUICE_OK) status = read_back(&written, output->path, output->shown);
+    if (status == SLUICE_OK) sluice__pass("read back", output->path);
     if (status == SLUICE_OK) *out = written;
     return status;
 }

@@ -9,6 +9,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/watch.h"
 
 sluice_status sluice__write_begin(sluice__writer *out, const char *path) {
     sluice__writer writer = {.path = path};
@@ -32,6 +33,7 @@ sluice_status sluice__write_end(sluice__writer *writer, sluice_status status) {
     status               = sluice__output_close(&sum, &writer->output, status);
     if (status == SLUICE_OK && rename(writer->temporary, writer->path) != 0)
         status = sluice__fail(SLUICE_E_IO, "cannot write '%s': %s", writer->path, strerror(errno));
+    if (status == SLUICE_OK) sluice__pass("renamed", writer->path);
     if (status != SLUICE_OK) unlink(writer->temporary);
     sluice__free(writer->temporary);
     return status;

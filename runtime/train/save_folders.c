@@ -53,9 +53,27 @@ static sluice_status keep_newest(const char *saves, int64_t newest, int keep) {
     return status;
 }
 
+/* The tokenizer that an earlier run has left in `out`, by the list of its state.json: what others
+ * have put there stays. */
+static sluice_status forget_tokenizer(const char *out) {
+    sluice_save *before  = NULL;
+    sluice_status status = sluice__save_open_state(&before, out);
+    if (status != SLUICE_E_HOST_MEMORY) status = SLUICE_OK; /* without the list there is none */
+    for (int k = 0; before && status == SLUICE_OK && k < before->files.count; k++) {
+        char *path = NULL;
+        if (!sluice__is_tokenizer_file(before->files.list[k].name)) continue;
+        status = sluice__path_join(&path, out, before->files.list[k].name);
+        if (status == SLUICE_OK) sluice__path_remove(path);
+        sluice__free(path);
+    }
+    sluice_save_close(before);
+    return status;
+}
+
 /* A run that was begun anew replaces an earlier one in the same folder. */
 static sluice_status forget_others(const char *out, const char *saves, int64_t step) {
     char *path = NULL;
+    SLUICE__TRY(forget_tokenizer(out));
     SLUICE__TRY(sluice__path_join(&path, out, SLUICE__STATE_FILE));
     sluice__path_remove(path);
     sluice__free(path);

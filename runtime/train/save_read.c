@@ -37,7 +37,7 @@ static sluice_status check_files(const sluice_save *save) {
     return SLUICE_OK;
 }
 
-static sluice_status open_state(sluice_save **out, const char *folder) {
+sluice_status sluice__save_open_state(sluice_save **out, const char *folder) {
     sluice_save *save;
     SLUICE__TRY(sluice__alloc(&save, 1, sizeof *save));
     sluice_status status = sluice__copy_text(&save->folder, folder);
@@ -51,7 +51,7 @@ static sluice_status open_state(sluice_save **out, const char *folder) {
 
 sluice_status sluice_save_open(sluice_save **out, const char *folder) {
     sluice_save *save;
-    SLUICE__TRY(open_state(&save, folder));
+    SLUICE__TRY(sluice__save_open_state(&save, folder));
     const sluice_status status = check_files(save);
     if (status == SLUICE_OK)
         *out = save;
@@ -117,7 +117,8 @@ static sluice_status add_own(candidates *to, const char *folder) {
     const bool there = sluice__path_exists(path);
     sluice__free(path);
     if (!there) return SLUICE_OK;
-    const int64_t step = open_state(&own, folder) == SLUICE_OK ? own->at.run.step : INT64_MAX;
+    const int64_t step =
+        sluice__save_open_state(&own, folder) == SLUICE_OK ? own->at.run.step : INT64_MAX;
     sluice_save_close(own);
     return add(to, folder, NULL, step);
 }
@@ -167,7 +168,7 @@ sluice_status sluice_save_find(sluice_save **out, const char *folder, sluice_sav
 }
 
 sluice_status sluice_save_find_state(sluice_save **out, const char *folder) {
-    return find(out, folder, open_state, NULL, NULL);
+    return find(out, folder, sluice__save_open_state, NULL, NULL);
 }
 
 /* ---- into a pipeline ---- */

@@ -61,6 +61,18 @@ static sluice_status print_settings(sluice__text *to, const sluice_save_options 
     return sluice__text_add(to, "%s}", options->setting_count > 0 ? "\n  " : "");
 }
 
+/* Also that there is none. */
+static sluice_status print_tokenizer(sluice__text *to, const sluice__save_files *files) {
+    const char *before = "";
+    SLUICE__TRY(sluice__text_add(to, ",\n  \"tokenizer\": ["));
+    for (int k = 0; k < files->count; k++) {
+        if (!sluice__is_tokenizer_file(files->list[k].name)) continue;
+        SLUICE__TRY(sluice__json_add_text(to, before, files->list[k].name));
+        before = ", ";
+    }
+    return sluice__text_add(to, "]");
+}
+
 static sluice_status print_files(sluice__text *to, const sluice__save_files *files) {
     SLUICE__TRY(sluice__text_add(to, ",\n  \"files\": {"));
     for (int k = 0; k < files->count; k++) {
@@ -77,6 +89,7 @@ static sluice_status print_state(sluice__text *to, const sluice__save_position *
                                  const sluice_save_options *options) {
     SLUICE__TRY(print_position(to, at));
     SLUICE__TRY(print_settings(to, options));
+    SLUICE__TRY(print_tokenizer(to, files));
     SLUICE__TRY(print_files(to, files));
     return sluice__text_add(to, SEAL, XXH3_64bits(to->bytes, to->length));
 }

@@ -103,10 +103,8 @@ static sluice_status write_text(void *text, sluice__output *output) {
     return sluice__output_write(output, it->bytes, it->length);
 }
 
-/* Open the file, let `write` fill it, and add it to the list. */
-static sluice_status write_file(sluice__save_files *files, const char *folder, const char *name,
-                                sluice_status (*write)(void *what, sluice__output *output),
-                                void *what) {
+sluice_status sluice__save_file_write(sluice__save_files *files, const char *folder,
+                                      const char *name, sluice__fill_file *write, void *what) {
     char *path           = NULL;
     sluice__checksum sum = {0};
     sluice__output output;
@@ -154,7 +152,8 @@ static sluice_status write_index(sluice__save_files *files, const tensor_set *se
     sluice__text text    = {0};
     sluice_status status = print_index(&text, set);
     (void)snprintf(name, sizeof name, "%s.safetensors.index.json", set->stem);
-    if (status == SLUICE_OK) status = write_file(files, folder, name, write_text, &text);
+    if (status == SLUICE_OK)
+        status = sluice__save_file_write(files, folder, name, write_text, &text);
     sluice__free(text.bytes);
     return status;
 }
@@ -169,7 +168,7 @@ static sluice_status write_set(sluice__save_files *files, tensor_set *set, const
         char name[NAME_BYTES];
         shard it = {set, s};
         name_shard(name, set, s);
-        SLUICE__TRY(write_file(files, folder, name, write_shard, &it));
+        SLUICE__TRY(sluice__save_file_write(files, folder, name, write_shard, &it));
     }
     return set->shards > 1 ? write_index(files, set, folder) : SLUICE_OK;
 }

@@ -33,6 +33,7 @@ static sluice_status fill(const char *folder, sluice_pipeline *pipeline,
     sluice_status status     = SLUICE_OK;
     SLUICE__TRY(sluice__folder_make(folder));
     SLUICE__TRY_OUT(write_config(&files, folder, options->config));
+    SLUICE__TRY_OUT(sluice__save_tokenizer(&files, folder, options->tokenizer));
     SLUICE__TRY_OUT(sluice__save_tensors(&files, pipeline, folder, options->shard_bytes));
     SLUICE__TRY_OUT(sluice__save_state_write(folder, at, &files, options));
     status = sluice__folder_sync(folder);

@@ -3,6 +3,7 @@
  * saves.h -- what the files about saves share.
  *
  *   save_tensors.c  weights and optimizer state, as files of tensors
+ *   tokenizer.c     the files of a tokenizer; byte_tokenizer.c makes those of plain bytes
  *   save_state.c    state.json: where the run is, and the checksums of all files
  *   save_write.c    a folder with all of it, complete or not at all
  *   save_folders.c  the saves of a run: names, how many stay, the one at the end
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 
 #include "runtime/io/output.h"
-#include "sluice/save.h"
+#include "sluice/tokenizer.h"
 
 /* ---- files and their checksums ---- */
 
@@ -33,10 +34,34 @@ sluice_status sluice__save_files_add(sluice__save_files *files, const char *name
                                      const sluice__checksum *sum);
 void sluice__save_files_free(sluice__save_files *files);
 
+/* Create the file, let `write` fill it, flush it, read it back, and add it to `files`. */
+typedef sluice_status sluice__fill_file(void *what, sluice__output *output);
+sluice_status sluice__save_file_write(sluice__save_files *files, const char *folder,
+                                      const char *name, sluice__fill_file *write, void *what);
+
 /* Write model*.safetensors and, if there is any, optimizer*.safetensors, and add them to `files`.
  */
 sluice_status sluice__save_tensors(sluice__save_files *files, sluice_pipeline *pipeline,
                                    const char *folder, size_t shard_bytes);
+
+/* ---- the tokenizer ---- */
+
+typedef struct sluice__tokenizer_file {
+    char *name, *bytes;
+    size_t count; /* of bytes */
+} sluice__tokenizer_file;
+
+struct sluice_tokenizer {
+    sluice__tokenizer_file *list;
+    int count;
+};
+/* Takes over `bytes` unless it fails. E_HOST_MEMORY. */
+sluice_status sluice__tokenizer_add(sluice_tokenizer *to, const char *name, char *bytes,
+                                    size_t count);
+bool sluice__is_tokenizer_file(const char *name);
+/* `tokenizer` NULL: nothing is written. */
+sluice_status sluice__save_tokenizer(sluice__save_files *files, const char *folder,
+                                     const sluice_tokenizer *tokenizer);
 
 /* ---- state.json ---- */
 
@@ -61,6 +86,8 @@ struct sluice_save {
 /* Read and check state.json alone; `save` has its folder. The caller closes it, after a failure
  * too. */
 sluice_status sluice__save_state_read(sluice_save *save);
+/* A save by its state.json alone, whatever has become of its other files. */
+sluice_status sluice__save_open_state(sluice_save **out, const char *folder);
 
 /* ---- folders ---- */
 

@@ -158,14 +158,14 @@ has stderr.txt "sluice: bad.csv: "
 # ---- training ----
 
 train one --ranks 1 --steps 4 --eval-every 2
-for file in model.safetensors config.json optimizer.safetensors state.json log.jsonl; do
+for file in model.safetensors config.json optimizer.safetensors state.json log.jsonl tokenizer.json tokenizer_config.json; do
     [ -s "one/$file" ] || complain "one/$file is missing"
 done
-[ "$(ls -A one | wc -l)" -eq 5 ] || complain "one/ has more than its five files: $(ls -A one)"
+[ "$(ls -A one | wc -l)" -eq 7 ] || complain "one/ has more than its seven files: $(ls -A one)"
 has one.txt "model     tiny.json: 4 blocks, width 16, 2 heads, vocabulary 256, 17.8 k parameters"
 has one.txt "held-out loss "
 has one.txt "makespan idle: simulated "
-has one.txt "saved in one: model.safetensors, config.json, log.jsonl"
+has one.txt "saved in one: weights, config, tokenizer, optimizer state, state of the run, log"
 digest=$(digest_of one.txt)
 [ -n "$digest" ] || complain "the last line of a run is '$(tail -1 one.txt)'"
 [ "$(wc -l <one/log.jsonl)" -eq 4 ] || complain "four steps are logged in $(wc -l <one/log.jsonl) lines"

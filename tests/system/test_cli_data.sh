@@ -42,18 +42,33 @@ for words in "train fifo --steps 1" "train text.txt --steps 1 --init fifo" "trai
     grep -q "fifo' is a FIFO, not a file" stderr.txt || complain "'$words' says '$(cat stderr.txt)'"
 done
 
-# A file that shrinks while it is read ends the run in a sentence.
-seq 1 20000 >shrinks.txt
-"$command" train shrinks.txt --model tiny.json --seq 16 --batch 4 --threads 1 --steps 1000000 --out shrunk >shrinks.out 2>stderr.txt &
-child=$!
-for ((k = 0; k < 200; k++)); do
-    grep -q '^step' shrinks.out && break
-    sleep 0.05
-done
-: >shrinks.txt
-wait "$child"
-[ $? -eq 1 ] || complain "a run whose data shrinks does not exit with 1"
-grep -q "^sluice: .*'shrinks.txt' was truncated while in use: at byte [0-9]*, which was to be read, it has 0 bytes in all, and had 108894" stderr.txt ||
-    complain "a run whose data shrinks says '$(cat stderr.txt)'"
+# A file that changes while it is read ends the run in a sentence and a save, from which it goes on to the weights of a
+# run that nothing disturbed, once the file is what it was.
+steady=(--model tiny.json --seq 16 --batch 4 -m 4 --threads 1 --warmup 0 --decay none)
+changes() { # changes NAME HOW SIZE COMMAND...: COMMAND changes NAME.txt, and the run says how, and its bytes.
+    local name=$1 how=$2 size=$3 step
+    shift 3
+    seq 1 20000 >"$name.txt"
+    "$command" train "$name.txt" "${steady[@]}" --ranks 2 --steps 1000000 --out "$name" >"$name.out" 2>stderr.txt &
+    local child=$!
+    for ((k = 0; k < 200; k++)); do
+        grep -q '^step' "$name.out" && break
+        sleep 0.05
+    done
+    "$@"
+    wait "$child"
+    [ $? -eq 1 ] || complain "a run whose data is $how does not exit with 1"
+    grep -q "^sluice: .*'$name.txt' was $how while in use: at byte [0-9]*, which was to be read, it has $size bytes in all, and had 108894" stderr.txt ||
+        complain "a run whose data is $how says '$(cat stderr.txt)'"
+    step=$(sed -n "s/^sluice: the weights after step \([0-9]*\) are saved in $name\$/\1/p" stderr.txt)
+    [ -n "$step" ] || complain "a run whose data is $how saves nothing: '$(cat stderr.txt)'"
+    seq 1 20000 >"$name.txt"
+    run train "$name.txt" "${steady[@]}" --ranks 3 --steps "$((step + 2))" --resume "$name" --quiet
+    mv stdout.txt resumed.txt
+    run train "$name.txt" "${steady[@]}" --ranks 1 --steps "$((step + 2))" --out "$name-whole" --quiet
+    cmp -s stdout.txt resumed.txt || complain "data that was $how: resumed it ends with '$(cat resumed.txt)', undisturbed with '$(cat stdout.txt)'"
+}
+changes shrinks truncated 0 truncate -s 0 shrinks.txt
+changes other rewritten 108894 dd if=/dev/zero of=other.txt bs=1 count=1 seek=50000 conv=notrunc status=none
 
 finish

@@ -110,7 +110,7 @@ train() {
 }
 
 train picture --trace picture/step.svg
-has picture.txt "saved in picture: model.safetensors, config.json, log.jsonl; last step in picture/step.svg"
+has picture.txt "saved in picture: weights, config, tokenizer, optimizer state, state of the run, log; last step in picture/step.svg"
 well_formed picture/step.svg
 has picture/step.svg '>step 3, simulated from its measured actions with free transfers<'
 has picture/step.svg '>step 3, measured<'

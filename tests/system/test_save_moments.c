@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_save_moments.c -- at each moment of a run's saves, between any two of their steps, the run
+ * is killed, told to end, or told so twice; resumed with another number of ranks it ends with the
+ * weights of a run that nobody disturbs. SLUICE_MOMENTS says at every how manieth moment (1).
+ */
+#include <signal.h>
+
+#include "tests/support/command_run.h"
+
+enum { MAX_MOMENTS = 400, STRIDE = SLUICE_MOMENTS, TERM = 128 + SIGTERM };
+
+static struct {
+    folder files;
+    char text[128], config[128], base[128], out[128], output[128], errors[128], list[128];
+    char expected[64]; /* the last line */
+    char moments[MAX_MOMENTS][160];
+    int count;
+} all;
+
+static void name_path(char path[128], const char *name) {
+    (void)snprintf(path, 128, "%s/%s", all.files.path, name);
+}
+
+static command_line make_line(const char *option, const char *out, const char *ranks) {
+    command_line line = {{SLUICE_WATCHED,
+                          "train",
+                          all.text,
+                          "--model",
+                          all.config,
+                          "--seq",
+                          "8",
+                          "--batch",
+                          "4",
+                          "-m",
+                          "2",
+                          "--steps",
+                          "4",
+                          "--threads",
+                          "1",
+                          "--save-every",
+                          "2",
+                          "--keep",
+                          "1",
+                          "--quiet"},
+                         NULL,
+                         {{NULL}},
+                         all.output,
+                         all.errors};
+    command_add(&line, option);
+    command_add(&line, out);
+    command_add(&line, "--ranks");
+    command_add(&line, ranks);
+    return line;
+}
+
+static void expect_end(const command_end *end, const char *when) {
+    if (end->status != 0 || strcmp(end->output, all.expected) != 0)
+        fail_msg("%s it exits with %d and prints '%s' rather than '%s': %s", when, end->status,
+                 end->output, all.expected, end->errors);
+}
+
+/* Two more steps, of which the first is saved, and then the end: from the save after step 1 on. */
+static command_end resume(const char *at, const char *how) {
+    command_line line = make_line("--resume", all.out, "2");
+    command_shell("rm -rf '%s' && cp -r '%s' '%s'", all.out, all.base, all.out);
+    line.variables[0][0] = "SLUICE_WATCH_AT", line.variables[0][1] = at;
+    line.variables[1][0] = "SLUICE_WATCH_HOW", line.variables[1][1] = how;
+    line.variables[2][0] = "SLUICE_WATCH_LIST", line.variables[2][1] = all.list;
+    return command_run(&line);
+}
+
+static void read_moments(void) {
+    FILE *const file = fopen(all.list, "r");
+    assert_non_null(file);
+    for (all.count = 0; fgets(all.moments[all.count], sizeof all.moments[0], file); all.count++) {
+        all.moments[all.count][strcspn(all.moments[all.count], "\n")] = '\0';
+        assert_in_range(all.count, 0, MAX_MOMENTS - 2);
+    }
+    (void)fclose(file);
+}
+
+/* The run passes this one, of a path that ends so. */
+static void expect_moment(const char *moment, const char *path) {
+    const size_t length = strlen(moment), tail = strlen(path);
+    for (int k = 0; k < all.count; k++) {
+        const char *const line = all.moments[k];
+        if (strncmp(line, moment, length) == 0 && strlen(line) > tail &&
+            strcmp(line + strlen(line) - tail, path) == 0)
+            return;
+    }
+    fail_msg("of its %d moments none is '%s: ...%s'", all.count, moment, path);
+}
+
+static void expect_moments(void) {
+    static const char *const steps[] = {"begun", "written", "flushed", "read back"};
+    static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "state.json",
+                                        "tokenizer.json"};
+    for (size_t s = 0; s < 4; s++)
+        for (size_t f = 0; f < 4; f++) expect_moment(steps[s], files[f]);
+    for (size_t f = 0; f < 4; f++) expect_moment("renamed", files[f]);
+    expect_moment("made", "/saves");
+    expect_moment("listed", "/saves");
+    expect_moment("renamed", "/saves/step-00000002");
+    expect_moment("renamed", "/saves/step-00000004");
+    expect_moment("removed", "/saves/step-00000001");
+    expect_moment("taken away", "/saves/step-00000001");
+}
+
+/* A run whose last save is that of step 1, and the moments of one that goes on from there. */
+static void begin(void) {
+    static const char config[] = "{\"model_type\": \"gpt2\", \"vocab_size\": 256, \"n_positions\": "
+                                 "16, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}";
+    char text[600];
+    all.files = folder_make_in_memory();
+    name_path(all.text, "text");
+    name_path(all.config, "tiny.json");
+    name_path(all.base, "base");
+    name_path(all.out, "out");
+    name_path(all.output, "output");
+    name_path(all.errors, "errors");
+    name_path(all.list, "list");
+    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
+    folder_write(&all.files, "text", text, sizeof text);
+    folder_write(&all.files, "tiny.json", config, sizeof config - 1);
+    command_line line = make_line("--out", all.base, "2");
+    command_add(&line, "--save-every");
+    command_add(&line, "1");
+    command_add(&line, "--keep");
+    command_add(&line, "9");
+    const command_end end = command_run(&line);
+    if (end.status != 0) fail_msg("undisturbed, it exits with %d: %s", end.status, end.errors);
+    assert_in_range(strlen(end.output), 10, sizeof all.expected - 1);
+    memcpy(all.expected, end.output, strlen(end.output) + 1);
+    command_shell("cd '%s' && rm -r *.safetensors *.json saves/step-*[234]", all.base);
+    const command_end whole = resume("0", "kill");
+    expect_end(&whole, "resumed without a disturbance");
+    read_moments();
+    expect_moments();
+}
+
+/* ---- each moment ---- */
+
+static void expect_kill(const command_end *end, const char *moment) {
+    if (end->status != -SIGKILL)
+        fail_msg("killed at '%s' it exits with %d: %s", moment, end->status, end->errors);
+}
+
+/* The first one: what is being done is finished, and then saved. */
+static void expect_finish(const command_end *end, const char *moment) {
+    const bool says = strstr(end->errors, "saving; again to stop without\n") &&
+                      strstr(end->errors, "sluice: interrupted after step ");
+    if (end->status != TERM || !says || strncmp(end->output, "weights ", 8) != 0)
+        fail_msg("told to end at '%s' it exits with %d, prints '%s' and says '%s'", moment,
+                 end->status, end->output, end->errors);
+}
+
+/* The second one ends it at once. */
+static void expect_stop(const command_end *end, const char *moment) {
+    if (end->status != TERM || strstr(end->errors, "interrupted after") || end->output[0] != '\0')
+        fail_msg("told twice to end at '%s' it exits with %d, prints '%s' and says '%s'", moment,
+                 end->status, end->output, end->errors);
+}
+
+static void cross(const char *how, void (*expect)(const command_end *, const char *), int stride) {
+    static const char *const ranks[] = {"1", "3", "2", "4"};
+    const char *const given          = getenv("SLUICE_MOMENTS");
+    int seen                         = 0;
+    if (given) stride = (int)strtol(given, NULL, 10);
+    begin();
+    for (int n = 1; n <= all.count; n += stride, seen++) {
+        char at[16], when[256];
+        (void)snprintf(at, sizeof at, "%d", n);
+        (void)snprintf(when, sizeof when, "resumed on %s ranks after '%s' at '%.160s'",
+                       ranks[seen % 4], how, all.moments[n - 1]);
+        const command_end end = resume(at, how);
+        expect(&end, all.moments[n - 1]);
+        const command_line line = make_line("--resume", all.out, ranks[seen % 4]);
+        const command_end after = command_run(&line);
+        expect_end(&after, when);
+    }
+    printf("%s: at %d of %d moments\n", how, seen, all.count);
+    folder_remove(&all.files);
+}
+
+static void a_kill_at_any_moment_of_a_save_loses_nothing(void **state) {
+    (void)state;
+    cross("kill", expect_kill, STRIDE);
+}
+
+static void a_signal_at_any_moment_of_a_save_ends_with_a_save(void **state) {
+    (void)state;
+    cross("term", expect_finish, 4 * STRIDE);
+}
+
+static void a_second_signal_at_any_moment_ends_at_once_and_loses_nothing(void **state) {
+    (void)state;
+    cross("term twice", expect_stop, 8 * STRIDE - 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kill_at_any_moment_of_a_save_loses_nothing),
+        cmocka_unit_test(a_signal_at_any_moment_of_a_save_ends_with_a_save),
+        cmocka_unit_test(a_second_signal_at_any_moment_ends_at_once_and_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
