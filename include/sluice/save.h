@@ -6,7 +6,7 @@
  * A save is a folder that Hugging Face's readers open (config.json, model.safetensors), with
  * optimizer.safetensors and state.json (docs/formats.md). It is written under another name, read
  * back, and renamed when all of it is on the disk: it is there completely or not at all. Tensors
- * are written one by one from the rank that holds them: one of them at a time is in host memory.
+ * are written one by one from the rank that holds them: a few MiB at a time are in host memory.
  *
  *     sluice_run_save(run, "out", 2, &options);       // after some steps: out/saves/step-00000050
  *     sluice_run_save_end(run, "out", 0, &options);   // after the last one: in out itself

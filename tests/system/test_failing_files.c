@@ -41,6 +41,8 @@ static command_line make_line(const char *option, const char *out) {
                           "2",
                           "--save-every",
                           "1",
+                          "--shard-size",
+                          "1MB",
                           "--quiet"},
                          NULL,
                          {{NULL}},
@@ -51,10 +53,12 @@ static command_line make_line(const char *option, const char *out) {
     return line;
 }
 
-/* A run that was stopped after its first save. */
+/* A run that was stopped after its first save. Some of its files are of one write, some of several.
+ */
 static void begin(void) {
-    static const char config[] = "{\"model_type\": \"gpt2\", \"vocab_size\": 256, \"n_positions\": "
-                                 "16, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}";
+    static const char config[] =
+        "{\"model_type\": \"gpt2\", \"vocab_size\": 40000, \"n_positions\": "
+        "16, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}";
     char text[600];
     all.files = folder_make_in_memory();
     name_path(all.text, "text");
@@ -100,7 +104,7 @@ static int count_calls(const char *how) {
     assert_non_null(fgets(text, sizeof text, file));
     (void)fclose(file);
     const int count = (int)strtol(text, NULL, 10);
-    assert_in_range(count, 40, MAX_CALLS);
+    assert_in_range(count, 20, MAX_CALLS);
     return count;
 }
 
