@@ -89,6 +89,10 @@ SLUICE_API const sluice_model *sluice_plan_model(const sluice_plan *plan);
 /* Bytes that a rank allocates: the largest arena of its programs. */
 SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
 
+/* Host memory that saves beside the steps (run.h) take for the state of this rank: its parameters,
+ * those that ranks share on one of them, with optimizer state and state of layers. */
+SLUICE_API size_t sluice_plan_save_bytes(const sluice_plan *plan, int rank);
+
 /* The split that balances the FLOPs of the stages of `model` for micro-batches of `samples` /
  * `microbatches`: sluice_split_minmax() over what the layers describe. */
 SLUICE_API sluice_status sluice_split_from_model(sluice_split *out, const sluice_model *model,
