@@ -181,77 +181,109 @@ static void compare_rates(const trainer *it) {
 
 /* ---- steps ---- */
 
-/* Steps of a run that saves after the first of them, if at all: seconds up to the end of the last
- * step, and until the save is written. */
+/* Steps of a run that saves after the first of them, if at all. */
 typedef struct turn {
-    double seconds, copied, written;
+    double seconds; /* up to the end of the last step, or of the save if that is later */
+    double work;    /* seconds of all threads on their cores, which other processes do not add to */
+    double stopped; /* by the save, before the next step */
+    double written; /* after so many steps, at most */
 } turn;
+
+static double work_now(void) {
+    struct rusage used;
+    (void)getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
 
 static turn time_steps(const trainer *it, sluice_run *run, bool saves) {
     sluice_run_result result;
-    turn took          = {0};
+    turn took          = {.work = -work_now()};
     const double began = bench_now();
     for (int k = 0; k < it->on->steps; k++) {
         bench_check(sluice_run_step(&result, run));
         const double now = bench_now();
-        if (saves && k == 0) save(it, run), took.copied = bench_now() - now;
-        if (saves && took.written == 0 && k > 0 && !sluice_run_is_saving(run))
-            took.written = k; /* steps beside it, at most */
+        if (saves && k == 0) save(it, run), took.stopped = bench_now() - now;
+        if (saves && took.written == 0 && k > 0 && !sluice_run_is_saving(run)) took.written = k;
     }
-    took.seconds = bench_now() - began;
-    if (took.written == 0) took.written = it->on->steps;
     bench_check(sluice_run_finish_save(run));
+    took.seconds = bench_now() - began;
+    took.work += work_now();
+    if (took.written == 0) took.written = it->on->steps;
     return took;
 }
 
 typedef enum way { NONE, BETWEEN, BESIDE, WAYS } way;
 
-static void print_cost(const char *name, const double *with, const double *without, int turns,
-                       const setting *on) {
+/* What a save adds to a turn without one, and its share of EVERY such steps. */
+static void print_cost(const double *with, const double *without, const setting *on) {
     double cost[MAX_TURNS], share[MAX_TURNS];
-    for (int k = 0; k < turns; k++) {
+    for (int k = 0; k < on->turns; k++) {
         cost[k]  = with[k] - without[k];
         share[k] = 100 * cost[k] / (without[k] / on->steps * EVERY);
     }
-    printf("| %s | %.2f | %.2f (%.2f to %.2f) | %.2f (%.2f to %.2f) |\n", name,
-           bench_median(with, turns), bench_median(cost, turns), bench_quantile(cost, turns, 0),
-           bench_quantile(cost, turns, 1), bench_median(share, turns),
-           bench_quantile(share, turns, 0), bench_quantile(share, turns, 1));
+    printf(" %.2f (%.2f to %.2f) | %.2f (%.2f to %.2f) |", bench_median(cost, on->turns),
+           bench_quantile(cost, on->turns, 0), bench_quantile(cost, on->turns, 1),
+           bench_median(share, on->turns), bench_quantile(share, on->turns, 0),
+           bench_quantile(share, on->turns, 1));
+}
+
+static double median_of(const turn *turns, int count, bool work) {
+    double list[MAX_TURNS] = {0};
+    for (int k = 0; k < count; k++) list[k] = work ? turns[k].work : turns[k].seconds;
+    return bench_median(list, count);
+}
+
+static void print_row(const char *name, const turn *with, const turn *without, const setting *on,
+                      bool work) {
+    double a[MAX_TURNS], b[MAX_TURNS];
+    for (int k = 0; k < on->turns; k++) {
+        a[k] = work ? with[k].work : with[k].seconds;
+        b[k] = work ? without[k].work : without[k].seconds;
+    }
+    printf("| %s | %.2f |", name, bench_median(a, on->turns));
+    print_cost(a, b, on);
+    printf("\n");
+}
+
+static void print_table(turn turns[WAYS][MAX_TURNS], const setting *on, bool work) {
+    printf("| %s | of a turn, s | a save adds, s | %% of %d steps |\n|:--|--:|--:|--:|\n"
+           "| no save | %.2f | | |\n",
+           work ? "work of all threads" : "time", EVERY, median_of(turns[NONE], on->turns, work));
+    print_row("between the steps", turns[BETWEEN], turns[NONE], on, work);
+    print_row("beside the steps", turns[BESIDE], turns[NONE], on, work);
+    printf("\n");
 }
 
 static void compare_steps(const trainer *it) {
     const setting *const on = it->on;
-    double seconds[WAYS][MAX_TURNS], copied[MAX_TURNS], written[MAX_TURNS];
+    turn turns[WAYS][MAX_TURNS];
+    double stopped[MAX_TURNS], written[MAX_TURNS];
     (void)time_steps(it, it->between, false); /* warm */
     for (int k = 0; k < on->turns; k++) {
-        seconds[NONE][k]    = time_steps(it, it->between, false).seconds;
-        seconds[BETWEEN][k] = time_steps(it, it->between, true).seconds;
-        const turn beside   = time_steps(it, it->beside, true);
-        seconds[BESIDE][k]  = beside.seconds;
-        copied[k]           = beside.copied;
-        written[k]          = beside.written;
+        turns[NONE][k]    = time_steps(it, it->between, false);
+        turns[BETWEEN][k] = time_steps(it, it->between, true);
+        turns[BESIDE][k]  = time_steps(it, it->beside, true);
+        stopped[k]        = turns[BESIDE][k].stopped;
+        written[k]        = turns[BESIDE][k].written;
     }
     printf(
         "## Steps with and without a save, in turns\n\n"
         "%lld sequences of %lld tokens, %lld micro-batches, %d ranks with 1 thread each, 1f1b. A "
-        "turn is %d steps, with a\nsave after the first. `share`: what the save adds, of %d such "
-        "steps without one.\n\n"
-        "| | seconds of a turn | a save adds, s | share, %% |\n|:--|--:|--:|--:|\n"
-        "| no save | %.2f | | |\n",
+        "turn is %d steps, with a\nsave after the first: median of %d turns, and their range.\n\n",
         (long long)on->samples, (long long)on->length, (long long)on->samples, RANKS, on->steps,
-        EVERY, bench_median(seconds[NONE], on->turns));
-    print_cost("between the steps", seconds[BETWEEN], seconds[NONE], on->turns, on);
-    print_cost("beside the steps", seconds[BESIDE], seconds[NONE], on->turns, on);
-    printf(
-        "\nMedians of %d turns (and their range). Beside the steps: %.2f s for the copy; written "
-        "at most %.0f steps later.\n",
-        on->turns, bench_median(copied, on->turns), bench_median(written, on->turns));
+        on->turns);
+    print_table(turns, on, false);
+    print_table(turns, on, true);
+    printf("Beside the steps, training stops for %.2f s, for the copy, and the save is written at "
+           "most %.0f steps later.\n",
+           bench_median(stopped, on->turns), bench_median(written, on->turns));
 }
 
 /* ---- all ---- */
 
 int main(int argc, char **argv) {
-    static const setting large = {"gpt2-124m", 256, 4, 7, 3, 5},
+    static const setting large = {"gpt2-124m", 256, 4, 5, 3, 3},
                          small = {"gpt-nano", 32, 4, 2, 2, 2};
     const bool quick           = argc == 2 && strcmp(argv[1], "--quick") == 0;
     const char *const parent   = argc == 2 && !quick ? argv[1] : ".";
@@ -265,6 +297,7 @@ int main(int argc, char **argv) {
     bench_begin("Cost of saves");
     open_all(&it);
     compare_rates(&it);
+    (void)fflush(stdout);
     compare_steps(&it);
     close_all(&it);
     remove_all(it.folder);
