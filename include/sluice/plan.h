@@ -94,6 +94,10 @@ SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
 /* Host memory that each rank takes besides, as the options say; the limit does not count it. */
 SLUICE_API size_t sluice_plan_host_bytes(const sluice_plan *plan);
 
+/* Host memory that saves beside the steps (run.h) take for the state of this rank: its parameters,
+ * those that ranks share on one of them, with optimizer state and state of layers. */
+SLUICE_API size_t sluice_plan_save_bytes(const sluice_plan *plan, int rank);
+
 /* The split that balances the FLOPs of the stages of `model` for micro-batches of `samples` /
  * `microbatches`: sluice_split_minmax() over what the layers describe. */
 SLUICE_API sluice_status sluice_split_from_model(sluice_split *out, const sluice_model *model,

@@ -31,6 +31,8 @@ typedef struct sluice_run_options {
                              * finite number */
     int64_t held_out;       /* windows of an evaluation; all of them if there are fewer */
     int64_t evaluate_every; /* steps between evaluations; 0: after the last step only */
+    bool save_async; /* sluice_run_save() (save.h) copies the state to host memory and writes it
+                      * while steps go on; the copy takes sluice_plan_save_bytes() of each rank */
 } sluice_run_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -42,7 +44,8 @@ typedef struct sluice_run_options {
         /* learning_rate  */ {1e-3, 1e-4, 0, 1, SLUICE_DECAY_NONE}, \
         /* skip_nonfinite */ 0,                                     \
         /* held_out       */ 64,                                    \
-        /* evaluate_every */ 0                                      \
+        /* evaluate_every */ 0,                                     \
+        /* save_async     */ false                                  \
     }
 /* clang-format on */
 
@@ -50,13 +53,14 @@ typedef struct sluice_run_options {
  * A minibatch has as many samples as the pipeline was planned for. Pipeline, model (the pipeline's)
  * and corpus are borrowed and must outlive the run. Release with sluice_run_close().
  * E_ARGUMENT (the model reads parts of a batch that a corpus does not have, windows are not as long
- * as the model's sequences, a number is out of range), E_HOST_MEMORY.
+ * as the model's sequences, a number is out of range), E_HOST_MEMORY (the copy for
+ * saves, too); E_UNSUPPORTED: save_async on virtual devices.
  */
 SLUICE_API sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipeline,
                                          const sluice_model *model, const sluice_corpus *corpus,
                                          const sluice_run_options *options);
-/* NULL is fine. After E_DEADLINE a rank may still read the corpus through the run; its memory is
- * then not freed. */
+/* NULL is fine. A save that is being written is finished first. After E_DEADLINE a rank may still
+ * read the corpus through the run; its memory is then not freed. */
 SLUICE_API void sluice_run_close(sluice_run *run);
 
 typedef struct sluice_run_result {

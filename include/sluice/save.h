@@ -6,10 +6,13 @@
  * A save is a folder that Hugging Face's readers open (config.json, model.safetensors), with
  * optimizer.safetensors and state.json (docs/formats.md). It is written under another name, read
  * back, and renamed when all of it is on the disk: it is there completely or not at all. Tensors
- * are written one by one from the rank that holds them: one of them at a time is in host memory.
+ * are written one by one from the rank that holds them: a few MiB at a time are in host memory.
  *
  *     sluice_run_save(run, "out", 2, &options);       // after some steps: out/saves/step-00000050
  *     sluice_run_save_end(run, "out", 0, &options);   // after the last one: in out itself
+ *
+ * With `save_async` of a run's options, sluice_run_save() returns when the state is copied, and it
+ * is written while steps go on: the same files. sluice_run_finish_save() says what came of it.
  *
  *     sluice_save_find(&save, "out", NULL, NULL);     // the newest that is whole
  *     sluice_run_load(run, save);
@@ -63,11 +66,17 @@ SLUICE_API sluice_status sluice_pipeline_save(sluice_pipeline *pipeline, const c
                                               const sluice_save_options *options);
 /* Save the run in `out`/saves/step-N. The newest `keep` (at least 1) of the saves up to this step
  * stay; after the first save of a run that was not loaded, those of an earlier run in `out` are
- * removed. */
+ * removed. With `save_async` it waits for the save before, returns what that failed with, and
+ * begins another; what `options` point to must stay until that is finished. */
 SLUICE_API sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                                          const sluice_save_options *options);
+/* Whether a save is being written beside the steps. Without `save_async` never. */
+SLUICE_API bool sluice_run_is_saving(const sluice_run *run);
+/* Wait for the save that was begun last, and say what came of it, once; OK if there is none. */
+SLUICE_API sluice_status sluice_run_finish_save(sluice_run *run);
 /* Save the run in `out` itself, file by file, as a save in `out`/saves of which a resumed run could
- * start until all are there. If `keep` is 0, this one does not stay there. */
+ * start until all are there. If `keep` is 0, this one does not stay there. If the save before,
+ * beside the steps, has failed, this one is made and its failure returned. */
 SLUICE_API sluice_status sluice_run_save_end(sluice_run *run, const char *out, int keep,
                                              const sluice_save_options *options);
 

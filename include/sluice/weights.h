@@ -10,12 +10,10 @@
 #include "sluice/status.h"
 
 /*
- * Load every parameter of `model`, which `pipeline` runs, from `file` (file.h), one tensor at a
- * time: host memory holds the largest of them twice at most (as it is read, and on its way to the
- * ranks). The ranks get the same bits however many there
- * are. The file has exactly the model's tensors in the model's shapes; names may lack the family's
- * prefix; the tensors that the family ignores may be there, and so may the head of a tied model if
- * it equals the embedding.
+ * Load every parameter of `model`, which `pipeline` runs, from `file` (file.h), in pieces: a few
+ * MiB of host memory. The ranks get the same bits however many there are. The file has exactly the
+ * model's tensors in the model's shapes; names may lack the family's prefix; the tensors that the
+ * family ignores may be there, and so may the head of a tied model if it equals the embedding.
  *
  * E_ARGUMENT (a tensor is missing, has another shape, or is one that the model does not have) and
  * E_UNSUPPORTED (a type other than F32, F16 and BF16) before anything is loaded. E_NONFINITE with

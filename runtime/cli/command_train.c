@@ -15,7 +15,7 @@ typedef struct train_run {
     FILE *log;
     bool talks;      /* neither --quiet nor --json */
     train_step step; /* the last one */
-    bool is_over;
+    bool is_over, has_waited;
     sluice_status failure; /* after E_DEADLINE a rank may still be inside the model */
     char weights[17];
 } train_run;
@@ -83,6 +83,19 @@ static int log_step(train_run *run, const train_step *step) {
     return train_log_step(&run->log, run->options->json ? stdout : NULL, step);
 }
 
+/* What waits for a slow disk is said once. */
+static int save_step(train_run *run) {
+    if (!run->has_waited && train_save_waits(&run->problem, run->options)) {
+        run->has_waited = true;
+        train_progress_leave(&run->progress);
+        (void)cli_fail(CLI_OK,
+                       "the save after step %" PRId64 " waits until the one before it is written; "
+                       "fewer saves would not",
+                       run->step.run.step);
+    }
+    return train_save_step(&run->problem, run->options);
+}
+
 /* One step, with held-out loss and digest if they are due. */
 static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
@@ -105,7 +118,7 @@ static int run_step(train_run *run, train_step *step) {
         announce_step(run);
     if (run->is_over) CLI_TRY(digest(run));
     CLI_TRY(log_step(run, step));
-    return train_save_step(&run->problem, run->options);
+    return save_step(run);
 }
 
 /* Until the last step, or the one during which the run was stopped. */
@@ -198,6 +211,7 @@ static int train(train_run *run) {
                sluice_save_state(run->problem.resumed).step, options->steps);
     const int failed = run_steps(run);
     if (!failed) return finish(run);
+    (void)cli_report(sluice_run_finish_save(run->problem.run));
     save_last_good(run);
     return failed;
 }

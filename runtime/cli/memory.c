@@ -65,7 +65,7 @@ static void print_peak(const sluice_program_bytes *bytes, const sluice_program *
 
 /* The arena is that of the program that needs most: all share parameters and state, and activations
  * use the same bytes. */
-static void print_rank(const sluice_plan *plan, int r, size_t limit) {
+static void print_rank(const sluice_plan *plan, int r, size_t limit, bool saves) {
     const sluice_program *const step = sluice_plan_program(plan, SLUICE_PLAN_STEP);
     const sluice_program_bytes bytes = sluice_program_memory(step, r);
     const size_t arena               = sluice_plan_arena(plan, r);
@@ -90,6 +90,9 @@ static void print_rank(const sluice_plan *plan, int r, size_t limit) {
                sluice_plan_host_bytes(plan));
     print_sends(step, r);
     print_peak(&bytes, step, r);
+    if (saves)
+        printf("  %s of host memory more, for the copy that --save-async writes\n",
+               cli_bytes(sluice_plan_save_bytes(plan, r)).text);
     if (limit > 0)
         printf("  %s %s the limit of %s\n",
                cli_bytes(arena > limit ? arena - limit : limit - arena).text,
@@ -103,6 +106,6 @@ int train_explain_memory(const train_problem *problem, const train_options *opti
            problem->name, sluice_schedule_name(problem->schedule),
            sluice_program_microbatches(step), (long long)sluice_program_samples(step, 0));
     for (int r = 0; r < sluice_program_ranks(step); r++)
-        print_rank(problem->plan, r, options->memory_limit);
+        print_rank(problem->plan, r, options->memory_limit, options->save_async);
     return train_check_limit(problem, options);
 }

@@ -135,6 +135,7 @@ int train_make_run(train_problem *problem, const train_options *options) {
                                                      options->steps, options->decay};
     settings.skip_nonfinite = options->skip_nonfinite;
     settings.evaluate_every = options->eval_every;
+    settings.save_async     = options->save_async;
     CLI_TRY(train_find_save(problem, options));
     CLI_TRY(train_find_tokenizer(problem, options));
     CLI_TRY(train_check_room(problem, options));

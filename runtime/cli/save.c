@@ -59,9 +59,16 @@ static bool is_due(const train_problem *problem, const train_options *options) {
 }
 
 /* The last step is saved at the end. */
+bool train_save_waits(const train_problem *problem, const train_options *options) {
+    return sluice_run_is_saving(problem->run) && is_due(problem, options) &&
+           !sluice_run_is_done(problem->run);
+}
+
 int train_save_step(train_problem *problem, const train_options *options) {
     const sluice_save_options saving = saving_of(problem, options);
     if (problem->last_save == 0) problem->last_save = train_clock();
+    if (!sluice_run_is_saving(problem->run))
+        CLI_TRY(cli_report(sluice_run_finish_save(problem->run)));
     if (!is_due(problem, options) || sluice_run_is_done(problem->run)) return CLI_OK;
     CLI_TRY(cli_report(sluice_run_save(problem->run, options->out, options->keep, &saving)));
     problem->last_save = train_clock();

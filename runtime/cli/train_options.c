@@ -87,6 +87,7 @@ static const cli_option output_options[] = {
     {"allow-changes", 0, CLI_TRAINING, NULL, "Resume although options have changed that change the result", cli_take_flag, .field = FIELD(allow_changes)},
     {"save-every", 0, CLI_TRAINING, "N", "Steps between saves in --out (none but the last)", cli_take_count, .field = FIELD(save_every), .min = 1, .max = MAX_COUNT},
     {"save-minutes", 0, CLI_TRAINING, "T", "Minutes between saves (none but the last)", cli_take_above, .field = FIELD(save_minutes)},
+    {"save-async", 0, CLI_TRAINING, NULL, "Write those saves while training goes on, from a copy in host memory (--explain-memory shows its size)", cli_take_flag, .field = FIELD(save_async)},
     {"keep", 0, CLI_TRAINING, "K", "Saves that stay (2)", cli_take_int, .field = FIELD(keep), .min = 1, .max = MAX_COUNT},
     {"shard-size", 0, CLI_TRAINING, "BYTES", "Write larger models as several files of this size (5GB)", train_take_bytes, .field = FIELD(shard_bytes)},
     {"log", 0, CLI_TRAIN, "FILE", "Write the log there instead of into --out (virtual devices: none without it)", cli_take_text, .field = FIELD(log)},

@@ -92,6 +92,10 @@ int train_settle_options(train_options *options, const cli_given *given) {
         return cli_fail(CLI_USAGE,
                         "--ledger prints a table and %s prints none; leave one of them out",
                         options->quiet ? "--quiet" : "--json");
+    if (options->save_async && options->save_every == 0 && !(options->save_minutes > 0))
+        return cli_fail(CLI_USAGE,
+                        "--save-async is for saves between steps, and there are none; add "
+                        "--save-every or --save-minutes");
     CLI_TRY(train_settle_optimizer(&options->optimizer));
     CLI_TRY(settle_ranks(options));
     CLI_TRY(settle_microbatches(options));

@@ -32,6 +32,7 @@ typedef struct train_options {
     bool allow_changes;
     int64_t save_every;  /* steps; 0: not by steps */
     double save_minutes; /* 0: not by time */
+    bool save_async;
     int keep;
     size_t shard_bytes;
     const char *plan;          /* the file */
@@ -241,7 +242,9 @@ int train_open_log(FILE **log, const train_options *options, const sluice_save *
 int train_log_step(FILE **log, FILE *copy, const train_step *step);
 void train_close_log(FILE *log); /* or NULL */
 
-/* Save the run if a save is due after this step. */
+/* Whether a save is due after this step while the one before it is still being written. */
+bool train_save_waits(const train_problem *problem, const train_options *options);
+/* Save the run if a save is due after this step; report one that has failed since. */
 int train_save_step(train_problem *problem, const train_options *options);
 
 /* ---- going on from a save (settings.c, resume.c) ---- */

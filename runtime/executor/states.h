@@ -35,13 +35,13 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline);
 /* Copy the entry's bytes to `to`, or from `from`: one of them is NULL. */
 sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
                                  const void *from);
-/* Have `fill` make the `count` bytes of entry `index` of the list, in the only copy in host memory.
- */
-typedef sluice_status sluice__fill_bytes(void *bytes, size_t count, const void *from);
+/* Have `fill` make the bytes of entry `index` of the list, piece by piece: `count` of them from
+ * byte `at` on. No more of it is in host memory; after a failure some of it has changed. */
+typedef sluice_status sluice__fill_bytes(void *bytes, size_t count, const void *from, size_t at);
 sluice_status sluice__state_fill(sluice_pipeline *pipeline, int index, sluice__fill_bytes *fill,
                                  const void *from);
-/* Give the bytes of entry `index` of the list to `take`, which borrows them: the only copy in host
- * memory. */
+/* Give the bytes of entry `index` of the list to `take`, which borrows them, piece by piece, in
+ * order. */
 typedef sluice_status sluice__take_bytes(void *to, const void *bytes, size_t count);
 sluice_status sluice__state_take(sluice_pipeline *pipeline, int index, sluice__take_bytes *take,
                                  void *to);

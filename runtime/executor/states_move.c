@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* states_move.c -- one tensor of the run's state, between host memory and the ranks that hold it.
- */
+/* states_move.c -- one tensor of the run's state, between host memory and the ranks that hold it:
+ * in pieces, so that no tensor is in host memory twice. */
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -8,13 +8,17 @@
 #include "runtime/executor/parameters.h"
 #include "runtime/executor/workers.h"
 
+/* Bytes that are moved at once: they stay in the processor's caches, and are many for a copy from a
+ * GPU. */
+enum { PIECE = 4 << 20 };
+
 /* The pipeline owns the memory: a rank that is stuck in a copy may use it after the caller has
  * returned. */
 struct sluice__exchange {
     struct sluice__exchange *next;
     const sluice__state *state;
-    size_t bytes;
-    bool writes;
+    size_t at, bytes; /* of the tensor: where the piece begins, and its size */
+    bool writes, is_last;
     unsigned char values[];
 };
 
@@ -22,18 +26,20 @@ struct sluice__exchange {
 
 static sluice_status copy(sluice__rank *rank, struct sluice__exchange *with, size_t offset) {
     const sluice_device_ops *const ops = rank->pipeline->ops;
-    if (with->writes)
-        return ops->upload(rank->stream, rank->arena + offset, with->values, with->bytes);
-    return ops->download(rank->stream, with->values, rank->arena + offset, with->bytes);
+    unsigned char *const there         = rank->arena + offset + with->at;
+    if (with->writes) return ops->upload(rank->stream, there, with->values, with->bytes);
+    return ops->download(rank->stream, with->values, there, with->bytes);
 }
 
-/* A write goes to every rank that holds the parameter, a read to the one with its first use. */
+/* A write goes to every rank that holds the parameter, a read to the one with its first use. What
+ * layers read is made of the whole parameter. */
 static sluice_status exchange_value(sluice__rank *rank, struct sluice__exchange *with,
                                     const sluice__value *value) {
     const bool is_parameter = with->state->is.kind == SLUICE_STATE_PARAMETER;
     if (!with->writes && !value->is_first) return SLUICE_OK;
     SLUICE__TRY(copy(rank, with, is_parameter ? value->master : value->states[with->state->index]));
-    return with->writes && is_parameter ? sluice__store_working(rank, value) : SLUICE_OK;
+    return with->writes && is_parameter && with->is_last ? sluice__store_working(rank, value)
+                                                         : SLUICE_OK;
 }
 
 static sluice_status exchange_layer_state(sluice__rank *rank, struct sluice__exchange *with) {
@@ -63,21 +69,36 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline) {
     return sluice__fail(SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
 }
 
-/* Write the bytes that `fill` makes to the ranks or, if that is NULL, read them from there; give
- * them to `take`, unless it is NULL. */
+/* What is done with the pieces of a tensor on the caller's side: one of the two. */
+typedef struct ends {
+    sluice__take_bytes *take;
+    void *to;
+    sluice__fill_bytes *fill;
+    const void *from;
+} ends;
+
+static sluice_status exchange_piece(sluice_pipeline *pipeline, struct sluice__exchange *with,
+                                    const ends *by) {
+    if (by->fill) SLUICE__TRY(by->fill(with->values, with->bytes, by->from, with->at));
+    SLUICE__TRY(sluice__workers_do(pipeline, exchange_task, with));
+    return by->take ? by->take(by->to, with->values, with->bytes) : SLUICE_OK;
+}
+
 static sluice_status exchange(sluice_pipeline *pipeline, const sluice__state *state,
-                              sluice__take_bytes *take, void *to, sluice__fill_bytes *fill,
-                              const void *from) {
+                              const ends *by) {
     struct sluice__exchange *with = NULL;
-    const size_t bytes            = sluice_shape_bytes(&state->is.shape);
+    const size_t all              = sluice_shape_bytes(&state->is.shape);
+    const size_t piece            = all < PIECE ? all : PIECE;
+    sluice_status status          = SLUICE_OK;
     SLUICE__TRY(sluice__states_have_values(pipeline));
-    SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + bytes));
-    with->state          = state;
-    with->bytes          = bytes;
-    with->writes         = fill != NULL;
-    sluice_status status = fill ? fill(with->values, bytes, from) : SLUICE_OK;
-    if (status == SLUICE_OK) status = sluice__workers_do(pipeline, exchange_task, with);
-    if (take && status == SLUICE_OK) status = take(to, with->values, bytes);
+    SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + piece));
+    with->state  = state;
+    with->writes = by->fill != NULL;
+    for (; with->at < all && status == SLUICE_OK; with->at += with->bytes) {
+        with->bytes   = all - with->at < piece ? all - with->at : piece;
+        with->is_last = with->at + with->bytes == all;
+        status        = exchange_piece(pipeline, with, by);
+    }
     if (sluice__workers_are_stuck(pipeline)) {
         with->next            = pipeline->states.left;
         pipeline->states.left = with;
@@ -88,28 +109,33 @@ static sluice_status exchange(sluice_pipeline *pipeline, const sluice__state *st
 }
 
 static sluice_status copy_out(void *to, const void *bytes, size_t count) {
-    memcpy(to, bytes, count);
+    unsigned char **const at = to;
+    memcpy(*at, bytes, count);
+    *at += count;
     return SLUICE_OK;
 }
 
-static sluice_status copy_in(void *bytes, size_t count, const void *from) {
-    memcpy(bytes, from, count);
+static sluice_status copy_in(void *bytes, size_t count, const void *from, size_t at) {
+    memcpy(bytes, (const unsigned char *)from + at, count);
     return SLUICE_OK;
 }
 
 sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
                                  const void *from) {
-    return exchange(pipeline, state, to ? copy_out : NULL, to, from ? copy_in : NULL, from);
+    const ends by = {to ? copy_out : NULL, &to, from ? copy_in : NULL, from};
+    return exchange(pipeline, state, &by);
 }
 
 sluice_status sluice__state_take(sluice_pipeline *pipeline, int index, sluice__take_bytes *take,
                                  void *to) {
-    return exchange(pipeline, &pipeline->states.list[index], take, to, NULL, NULL);
+    const ends by = {.take = take, .to = to};
+    return exchange(pipeline, &pipeline->states.list[index], &by);
 }
 
 sluice_status sluice__state_fill(sluice_pipeline *pipeline, int index, sluice__fill_bytes *fill,
                                  const void *from) {
-    return exchange(pipeline, &pipeline->states.list[index], NULL, NULL, fill, from);
+    const ends by = {.fill = fill, .from = from};
+    return exchange(pipeline, &pipeline->states.list[index], &by);
 }
 
 void sluice__exchanges_free(struct sluice__exchange *left) {

@@ -18,7 +18,9 @@ typedef struct sluice__checksum {
 typedef struct sluice__output {
     const char *path, *shown; /* borrowed; what errors call it */
     int file;
-    int64_t bytes;
+    int64_t bytes;                /* in the file */
+    unsigned char *piece, *block; /* what is not in the file yet; the memory that it is in */
+    size_t used;
     void *hash; /* xxhash's */
 } sluice__output;
 

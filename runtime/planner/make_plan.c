@@ -214,3 +214,26 @@ size_t sluice_plan_arena(const sluice_plan *plan, int rank) {
     }
     return largest;
 }
+
+static size_t layer_bytes(const sluice_program *program, int layer) {
+    size_t bytes = 0;
+    for (int k = 0; k < sluice__layer_state_count(program, layer); k++) {
+        const sluice_layer_state *const state = sluice__layer_state(program, layer, k);
+        if (state->lifetime == SLUICE_LIFETIME_RUN) bytes += sluice_shape_bytes(&state->shape);
+    }
+    return bytes;
+}
+
+/* As the pipeline lists the state of a run: executor/states.c. */
+size_t sluice_plan_save_bytes(const sluice_plan *plan, int rank) {
+    const sluice_program *const step = plan->programs[SLUICE_PLAN_STEP];
+    size_t bytes                     = 0;
+    for (int u = 0; u < sluice_model_use_count(plan->model); u++) {
+        const sluice_parameter_use *const use = sluice_model_use(plan->model, u);
+        if (use->first == u && sluice__use_rank(step, u) == rank)
+            bytes += (size_t)(1 + step->options.states) * sluice_shape_bytes(&use->parameter.shape);
+    }
+    for (int l = 0; l < sluice_model_layer_count(plan->model); l++)
+        if (sluice__layer_rank(step, l) == rank) bytes += layer_bytes(step, l);
+    return bytes;
+}

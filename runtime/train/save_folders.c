@@ -91,28 +91,59 @@ static sluice_status forget_others(const char *out, const char *saves, int64_t s
 
 /* ---- a save ---- */
 
-static sluice_status save_step(char **folder, sluice_run *run, const char *out, const char *saves,
-                               const sluice_save_options *options) {
+static sluice_status make_job(sluice__save_job *job, const sluice_run *run, const char *out,
+                              int keep, const sluice_save_options *options) {
     const sluice_run_state state = sluice_run_get_state(run);
+    *job = (sluice__save_job){sluice__save_source_of(sluice__run_pipeline(run), &state), out, keep,
+                              sluice__run_is_new(run), SLUICE_SAVE_OPTIONS_INIT};
+    return sluice__save_settle(&job->options, options);
+}
+
+static sluice_status save_step(char **folder, const sluice__save_job *job, const char *saves) {
+    const int64_t step = job->source.at.run.step;
     SLUICE__TRY(sluice__folder_make(saves));
-    SLUICE__TRY(sluice__folder_sync(out));
-    SLUICE__TRY(name_save(folder, saves, state.step));
-    SLUICE__TRY(sluice__save_write(*folder, sluice__run_pipeline(run), &state, options));
-    if (sluice__run_is_new(run)) SLUICE__TRY(forget_others(out, saves, state.step));
-    sluice__run_set_saved(run);
-    return SLUICE_OK;
+    SLUICE__TRY(sluice__folder_sync(job->out));
+    SLUICE__TRY(name_save(folder, saves, step));
+    SLUICE__TRY(sluice__save_write(*folder, &job->source, &job->options));
+    return job->is_new ? forget_others(job->out, saves, step) : SLUICE_OK;
+}
+
+sluice_status sluice__save_job_write(const sluice__save_job *job) {
+    char *saves = NULL, *folder = NULL;
+    SLUICE__TRY(sluice__path_join(&saves, job->out, SLUICE__SAVES_FOLDER));
+    sluice_status status = save_step(&folder, job, saves);
+    if (status == SLUICE_OK) status = keep_newest(saves, job->source.at.run.step, job->keep);
+    sluice__free(folder);
+    sluice__free(saves);
+    return status;
 }
 
 sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                               const sluice_save_options *options) {
-    char *saves = NULL, *folder = NULL;
+    sluice__saver *const saver = sluice__run_saver(run);
+    sluice__save_job job;
     if (keep < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1", keep);
-    SLUICE__TRY(sluice__path_join(&saves, out, SLUICE__SAVES_FOLDER));
-    sluice_status status = save_step(&folder, run, out, saves, options);
-    if (status == SLUICE_OK) status = keep_newest(saves, sluice_run_get_state(run).step, keep);
-    sluice__free(folder);
-    sluice__free(saves);
-    return status;
+    SLUICE__TRY(sluice_run_finish_save(run));
+    SLUICE__TRY(make_job(&job, run, out, keep, options));
+    if (saver) return sluice__saver_begin(saver, &job);
+    SLUICE__TRY(sluice__save_job_write(&job));
+    sluice__run_set_saved(run);
+    return SLUICE_OK;
+}
+
+/* ---- beside the steps ---- */
+
+bool sluice_run_is_saving(const sluice_run *run) {
+    const sluice__saver *const saver = sluice__run_saver(run);
+    return saver && sluice__saver_is_writing(saver);
+}
+
+sluice_status sluice_run_finish_save(sluice_run *run) {
+    sluice__saver *const saver = sluice__run_saver(run);
+    bool has_saved             = false;
+    if (saver) SLUICE__TRY(sluice__saver_finish(&has_saved, saver));
+    if (has_saved) sluice__run_set_saved(run);
+    return SLUICE_OK;
 }
 
 /* ---- the end ---- */
@@ -180,15 +211,14 @@ out:
     return status;
 }
 
-sluice_status sluice_run_save_end(sluice_run *run, const char *out, int keep,
-                                  const sluice_save_options *options) {
+static sluice_status save_end(const sluice__save_job *job) {
     char *saves = NULL, *folder = NULL;
-    SLUICE__TRY(sluice__path_join(&saves, out, SLUICE__SAVES_FOLDER));
+    SLUICE__TRY(sluice__path_join(&saves, job->out, SLUICE__SAVES_FOLDER));
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(save_step(&folder, run, out, saves, options));
-    SLUICE__TRY_OUT(publish(folder, out));
-    if (keep > 0) {
-        status = keep_newest(saves, sluice_run_get_state(run).step, keep);
+    SLUICE__TRY_OUT(save_step(&folder, job, saves));
+    SLUICE__TRY_OUT(publish(folder, job->out));
+    if (job->keep > 0) {
+        status = keep_newest(saves, job->source.at.run.step, job->keep);
     } else {
         sluice__path_remove(folder);
         (void)rmdir(saves); /* unless earlier ones are in it */
@@ -197,4 +227,16 @@ out:
     sluice__free(folder);
     sluice__free(saves);
     return status;
+}
+
+/* After an earlier save that failed this one may succeed. */
+sluice_status sluice_run_save_end(sluice_run *run, const char *out, int keep,
+                                  const sluice_save_options *options) {
+    sluice__save_job job;
+    const sluice_status before = sluice_run_finish_save(run);
+    const sluice_error why     = *sluice_last_error();
+    SLUICE__TRY(make_job(&job, run, out, keep, options));
+    SLUICE__TRY(save_end(&job));
+    sluice__run_set_saved(run);
+    return before == SLUICE_OK ? SLUICE_OK : sluice__fail_again(&why);
 }

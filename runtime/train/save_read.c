@@ -219,8 +219,9 @@ static sluice_status find_tensor(const sluice_stored_tensor **out, const tensor_
     return SLUICE_OK;
 }
 
-static sluice_status read_values(void *values, size_t bytes, const void *tensor) {
-    return sluice_safetensors_read(values, tensor, 0, (int64_t)(bytes / sizeof(float)));
+static sluice_status read_values(void *values, size_t bytes, const void *tensor, size_t at) {
+    return sluice_safetensors_read(values, tensor, (int64_t)(at / sizeof(float)),
+                                   (int64_t)(bytes / sizeof(float)));
 }
 
 /* All are looked up before the first is written. */

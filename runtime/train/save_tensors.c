@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* save_tensors.c -- state written as files of tensors, each straight from the rank that holds it.
- */
+/* save_tensors.c -- state written as files of tensors, each straight from the rank that holds it,
+ * or from a copy of all. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,10 +18,11 @@ enum { NAME_BYTES = 64 };
 /* Entries of the list of states that belong into files with one stem, in as many files as needed.
  */
 typedef struct tensor_set {
-    sluice_pipeline *pipeline;
+    const sluice__save_source *source;
     const char *stem; /* "model" */
     sluice_named_tensor *tensors;
-    int *indices; /* of the list */
+    int *indices;   /* of the list */
+    size_t *offset; /* of each in a copy */
     int count;
     int *first; /* [shards + 1] */
     int shards;
@@ -36,15 +37,21 @@ static sluice_status check_type(const sluice_state *state) {
 }
 
 static sluice_status collect(tensor_set *set, bool parameters) {
-    const int all = sluice_pipeline_state_count(set->pipeline);
+    sluice_pipeline *const pipeline = set->source->pipeline;
+    const int all                   = sluice_pipeline_state_count(pipeline);
+    size_t offset                   = 0;
     SLUICE__TRY(sluice__alloc(&set->tensors, (size_t)all, sizeof *set->tensors));
     SLUICE__TRY(sluice__alloc(&set->indices, (size_t)all, sizeof *set->indices));
+    SLUICE__TRY(sluice__alloc(&set->offset, (size_t)all, sizeof *set->offset));
     SLUICE__TRY(sluice__alloc(&set->first, (size_t)all + 1, sizeof *set->first));
     for (int k = 0; k < all; k++) {
-        const sluice_state state = sluice_pipeline_state_at(set->pipeline, k);
+        const sluice_state state = sluice_pipeline_state_at(pipeline, k);
+        const size_t at          = offset;
+        offset += sluice_shape_bytes(&state.shape);
         if ((state.kind == SLUICE_STATE_PARAMETER) != parameters) continue;
         SLUICE__TRY(check_type(&state));
         set->tensors[set->count]   = (sluice_named_tensor){state.name, state.shape, NULL};
+        set->offset[set->count]    = at;
         set->indices[set->count++] = k;
     }
     return SLUICE_OK;
@@ -67,6 +74,7 @@ static void cut(tensor_set *set, size_t limit) {
 static void free_set(tensor_set *set) {
     sluice__free(set->tensors);
     sluice__free(set->indices);
+    sluice__free(set->offset);
     sluice__free(set->first);
 }
 
@@ -85,6 +93,14 @@ static sluice_status write_bytes(void *to, const void *bytes, size_t count) {
     return sluice__output_write(to, bytes, count);
 }
 
+static sluice_status write_tensor(sluice__output *output, const tensor_set *set, int k) {
+    const sluice__save_source *const source = set->source;
+    if (!source->copy)
+        return sluice__state_take(source->pipeline, set->indices[k], write_bytes, output);
+    return sluice__output_write(output, source->copy + set->offset[k],
+                                sluice_shape_bytes(&set->tensors[k].shape));
+}
+
 static sluice_status write_data(sluice__output *output, const tensor_set *set, int shard) {
     const int first = set->first[shard], end = set->first[shard + 1];
     size_t bytes = 0;
@@ -93,8 +109,7 @@ static sluice_status write_data(sluice__output *output, const tensor_set *set, i
         sluice__safetensors_head(&head, &bytes, set->tensors + first, end - first, output->path);
     if (status == SLUICE_OK) status = sluice__output_write(output, head, bytes);
     sluice__free(head);
-    for (int k = first; k < end && status == SLUICE_OK; k++)
-        status = sluice__state_take(set->pipeline, set->indices[k], write_bytes, output);
+    for (int k = first; k < end && status == SLUICE_OK; k++) status = write_tensor(output, set, k);
     return status;
 }
 
@@ -173,12 +188,12 @@ static sluice_status write_set(sluice__save_files *files, tensor_set *set, const
     return set->shards > 1 ? write_index(files, set, folder) : SLUICE_OK;
 }
 
-sluice_status sluice__save_tensors(sluice__save_files *files, sluice_pipeline *pipeline,
+sluice_status sluice__save_tensors(sluice__save_files *files, const sluice__save_source *source,
                                    const char *folder, size_t shard_bytes) {
-    tensor_set sets[]    = {{.pipeline = pipeline, .stem = "model"},
-                            {.pipeline = pipeline, .stem = "optimizer"}};
+    tensor_set sets[]    = {{.source = source, .stem = "model"},
+                            {.source = source, .stem = "optimizer"}};
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY(sluice__states_have_values(pipeline));
+    SLUICE__TRY(sluice__states_have_values(source->pipeline));
     for (int k = 0; k < 2 && status == SLUICE_OK; k++) {
         status = write_set(files, &sets[k], folder, k == 0, shard_bytes);
         free_set(&sets[k]);

@@ -27,15 +27,15 @@ static sluice_status write_config(sluice__save_files *files, const char *folder,
     return status;
 }
 
-static sluice_status fill(const char *folder, sluice_pipeline *pipeline,
-                          const sluice__save_position *at, const sluice_save_options *options) {
+static sluice_status fill(const char *folder, const sluice__save_source *source,
+                          const sluice_save_options *options) {
     sluice__save_files files = {0};
     sluice_status status     = SLUICE_OK;
     SLUICE__TRY(sluice__folder_make(folder));
     SLUICE__TRY_OUT(write_config(&files, folder, options->config));
     SLUICE__TRY_OUT(sluice__save_tokenizer(&files, folder, options->tokenizer));
-    SLUICE__TRY_OUT(sluice__save_tensors(&files, pipeline, folder, options->shard_bytes));
-    SLUICE__TRY_OUT(sluice__save_state_write(folder, at, &files, options));
+    SLUICE__TRY_OUT(sluice__save_tensors(&files, source, folder, options->shard_bytes));
+    SLUICE__TRY_OUT(sluice__save_state_write(folder, &source->at, &files, options));
     status = sluice__folder_sync(folder);
 out:
     sluice__save_files_free(&files);
@@ -74,15 +74,14 @@ static sluice_status move_in(const names *by, const char *folder) {
     return status;
 }
 
-static sluice_status write_save(const char *folder, sluice_pipeline *pipeline,
-                                const sluice__save_position *at,
-                                const sluice_save_options *options) {
+sluice_status sluice__save_write(const char *folder, const sluice__save_source *source,
+                                 const sluice_save_options *options) {
     names by             = {0};
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(make_names(&by, folder));
     sluice__path_remove(by.part);
     if (sluice__path_exists(folder)) sluice__path_remove(by.old);
-    status = fill(by.part, pipeline, at, options);
+    status = fill(by.part, source, options);
     if (status == SLUICE_OK) status = move_in(&by, folder);
     if (status == SLUICE_OK) status = sluice__folder_sync(by.parent);
     sluice__path_remove(by.part);
@@ -96,7 +95,7 @@ out:
 
 /* ---- the whole ---- */
 
-static sluice_status settle(sluice_save_options *out, const sluice_save_options *given) {
+sluice_status sluice__save_settle(sluice_save_options *out, const sluice_save_options *given) {
     *out = (sluice_save_options)SLUICE_SAVE_OPTIONS_INIT;
     if (!given) return SLUICE_OK;
     if (given->size == 0 || given->size > sizeof *out) {
@@ -107,18 +106,18 @@ static sluice_status settle(sluice_save_options *out, const sluice_save_options 
     return SLUICE_OK;
 }
 
-sluice_status sluice__save_write(const char *folder, sluice_pipeline *pipeline,
-                                 const sluice_run_state *run, const sluice_save_options *given) {
-    sluice_save_options options;
-    SLUICE__TRY(settle(&options, given));
-    const sluice__save_position at = {*run, sluice_pipeline_counters(pipeline),
-                                      pipeline->options.optimizer->name};
-    return write_save(folder, pipeline, &at, &options);
+sluice__save_source sluice__save_source_of(sluice_pipeline *pipeline, const sluice_run_state *run) {
+    return (sluice__save_source){
+        .pipeline = pipeline,
+        .at       = {*run, sluice_pipeline_counters(pipeline), pipeline->options.optimizer->name}};
 }
 
 sluice_status sluice_pipeline_save(sluice_pipeline *pipeline, const char *folder,
-                                   const sluice_save_options *options) {
-    const sluice_counters now    = sluice_pipeline_counters(pipeline);
-    const sluice_run_state state = {now.steps, now.steps - now.updates, now.steps, now.seed};
-    return sluice__save_write(folder, pipeline, &state, options);
+                                   const sluice_save_options *given) {
+    const sluice_counters now        = sluice_pipeline_counters(pipeline);
+    const sluice_run_state state     = {now.steps, now.steps - now.updates, now.steps, now.seed};
+    const sluice__save_source source = sluice__save_source_of(pipeline, &state);
+    sluice_save_options options;
+    SLUICE__TRY(sluice__save_settle(&options, given));
+    return sluice__save_write(folder, &source, &options);
 }

@@ -7,6 +7,7 @@
  *   save_state.c    state.json: where the run is, and the checksums of all files
  *   save_write.c    a folder with all of it, complete or not at all
  *   save_folders.c  the saves of a run: names, how many stay, the one at the end
+ *   save_beside.c   saves that are written while training goes on
  *   save_read.c     finding one that is whole, and reading it into a pipeline
  */
 #ifndef SLUICE_TRAIN_SAVES_H
@@ -39,11 +40,6 @@ typedef sluice_status sluice__fill_file(void *what, sluice__output *output);
 sluice_status sluice__save_file_write(sluice__save_files *files, const char *folder,
                                       const char *name, sluice__fill_file *write, void *what);
 
-/* Write model*.safetensors and, if there is any, optimizer*.safetensors, and add them to `files`.
- */
-sluice_status sluice__save_tensors(sluice__save_files *files, sluice_pipeline *pipeline,
-                                   const char *folder, size_t shard_bytes);
-
 /* ---- the tokenizer ---- */
 
 typedef struct sluice__tokenizer_file {
@@ -63,15 +59,32 @@ bool sluice__is_tokenizer_file(const char *name);
 sluice_status sluice__save_tokenizer(sluice__save_files *files, const char *folder,
                                      const sluice_tokenizer *tokenizer);
 
-/* ---- state.json ---- */
-
-#define SLUICE__STATE_FILE "state.json"
+/* ---- what is saved ---- */
 
 typedef struct sluice__save_position {
     sluice_run_state run;
     sluice_counters counters;
     const char *optimizer; /* its name */
 } sluice__save_position;
+
+typedef struct sluice__save_source {
+    sluice_pipeline *pipeline; /* which has the list of states, and the values where `copy` is NULL;
+                                * where it is not, the ranks may be at work */
+    const unsigned char *copy; /* of all values, in the order of the list */
+    sluice__save_position at;
+} sluice__save_source;
+
+/* The state that the pipeline is in now, which is that of `run`. */
+sluice__save_source sluice__save_source_of(sluice_pipeline *pipeline, const sluice_run_state *run);
+
+/* Write model*.safetensors and, if there is any, optimizer*.safetensors, and add them to `files`.
+ */
+sluice_status sluice__save_tensors(sluice__save_files *files, const sluice__save_source *source,
+                                   const char *folder, size_t shard_bytes);
+
+/* ---- state.json ---- */
+
+#define SLUICE__STATE_FILE "state.json"
 
 sluice_status sluice__save_state_write(const char *folder, const sluice__save_position *at,
                                        const sluice__save_files *files,
@@ -91,13 +104,42 @@ sluice_status sluice__save_open_state(sluice_save **out, const char *folder);
 
 /* ---- folders ---- */
 
-/* `options` NULL: the defaults. */
-sluice_status sluice__save_write(const char *folder, sluice_pipeline *pipeline,
-                                 const sluice_run_state *run, const sluice_save_options *options);
+/* The options that `given` means; NULL: the defaults. E_ARGUMENT: its size. */
+sluice_status sluice__save_settle(sluice_save_options *out, const sluice_save_options *given);
+/* Write the folder, with options that are settled. */
+sluice_status sluice__save_write(const char *folder, const sluice__save_source *source,
+                                 const sluice_save_options *options);
 
 #define SLUICE__SAVES_FOLDER "saves"
 /* The step in the name of a save's folder, "step-00000050"; -1 if it is none. */
 int64_t sluice__save_step_of(const char *name);
+
+/* A save in `out`/saves. */
+typedef struct sluice__save_job {
+    sluice__save_source source;
+    const char *out;
+    int keep;
+    bool is_new; /* nothing of the run has been saved yet */
+    sluice_save_options options;
+} sluice__save_job;
+/* On any thread; not two at a time in one folder. */
+sluice_status sluice__save_job_write(const sluice__save_job *job);
+
+/* ---- saves beside the steps ---- */
+
+/* One thread's calls. A save is begun, and finished before the next one is begun. */
+typedef struct sluice__saver sluice__saver;
+
+/* Obtain memory for the copy. E_HOST_MEMORY, E_UNSUPPORTED (virtual devices). */
+sluice_status sluice__saver_open(sluice__saver **out, const sluice_pipeline *pipeline);
+void sluice__saver_close(sluice__saver *saver); /* waits for its thread; NULL is fine */
+/* Copy the state, and start to write it as the job says, which is copied, too; what its options
+ * point to is borrowed. */
+sluice_status sluice__saver_begin(sluice__saver *saver, const sluice__save_job *job);
+bool sluice__saver_is_writing(const sluice__saver *saver);
+/* Wait for the thread. What came of the save, if one was begun; `*has_saved` is set if it is there.
+ */
+sluice_status sluice__saver_finish(bool *has_saved, sluice__saver *saver);
 
 /* ---- the run (training_run.c) ---- */
 
@@ -105,5 +147,6 @@ sluice_pipeline *sluice__run_pipeline(const sluice_run *run);
 /* Whether nothing of this run is in a folder: it was not loaded, and has not been saved. */
 bool sluice__run_is_new(const sluice_run *run);
 void sluice__run_set_saved(sluice_run *run);
+sluice__saver *sluice__run_saver(const sluice_run *run); /* NULL: saves are between the steps */
 
 #endif

@@ -29,6 +29,7 @@ struct sluice_run {
     loader loader;
     bool stuck;               /* a rank may still be inside a callback */
     bool saved;               /* or loaded */
+    sluice__saver *saver;     /* NULL: saves are between the steps */
     sluice_run_result result; /* of the last step */
     double *inner_idle;       /* its lists, per rank */
     sluice_ledger *ledger;
@@ -175,6 +176,10 @@ void sluice__run_set_saved(sluice_run *run) {
     run->saved = true;
 }
 
+sluice__saver *sluice__run_saver(const sluice_run *run) {
+    return run->saver;
+}
+
 /* ---- open ---- */
 
 static sluice_status check_options(const sluice_run_options *o) {
@@ -238,7 +243,7 @@ static sluice_status make_run(sluice_run *run, sluice_pipeline *pipeline, const 
     SLUICE__TRY(sluice__alloc(&run->ledger, (size_t)run->ranks, sizeof *run->ledger));
     run->result.result.inner_idle = run->inner_idle;
     run->result.result.ledger     = run->ledger;
-    return SLUICE_OK;
+    return run->options.save_async ? sluice__saver_open(&run->saver, pipeline) : SLUICE_OK;
 }
 
 sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipeline,
@@ -264,7 +269,10 @@ sluice_status sluice_run_open(sluice_run **out, sluice_pipeline *pipeline,
 }
 
 void sluice_run_close(sluice_run *run) {
-    if (!run || run->stuck) return;
+    if (!run) return;
+    sluice__saver_close(run->saver);
+    run->saver = NULL;
+    if (run->stuck) return;
     sluice__free(run->inner_idle);
     sluice__free(run->ledger);
     sluice__free(run);

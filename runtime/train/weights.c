@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/executor/executor.h"
 
 enum { PIECE = 4096 /* elements that are compared at once */, SHAPE_TEXT = 128 };
 
@@ -144,36 +144,30 @@ static sluice_status check_all(const weights *in) {
 
 /* ---- values ---- */
 
-static sluice_status check_finite(const float *values, int64_t count,
+static sluice_status check_finite(const float *values, int64_t count, int64_t first,
                                   const sluice_stored_tensor *tensor) {
     int64_t at = 0;
     while (at < count && isfinite(values[at])) at++;
     if (at == count) return SLUICE_OK;
-    const sluice_status status = sluice__fail(
-        SLUICE_E_NONFINITE, "'%.200s' in %s has %s at element %lld of %lld", tensor->name,
-        tensor->file, isnan(values[at]) ? "a NaN" : "an infinity", (long long)at, (long long)count);
+    const sluice_status status =
+        sluice__fail(SLUICE_E_NONFINITE, "'%.200s' in %s has %s at element %lld of %lld",
+                     tensor->name, tensor->file, isnan(values[at]) ? "a NaN" : "an infinity",
+                     (long long)(first + at), (long long)sluice_shape_count(&tensor->shape));
     return sluice__hint(status, "the file is damaged, or what was saved had diverged: use an "
                                 "earlier one");
 }
 
-static int64_t max_count(const sluice_model *model) {
-    int64_t max = 0;
-    for (int u = 0; u < sluice_model_use_count(model); u++) {
-        const int64_t count = sluice_shape_count(&sluice_model_use(model, u)->parameter.shape);
-        if (count > max) max = count;
-    }
-    return max;
+static sluice_status read_values(void *values, size_t bytes, const void *tensor, size_t at) {
+    const int64_t count = (int64_t)(bytes / sizeof(float)), first = (int64_t)(at / sizeof(float));
+    SLUICE__TRY(sluice_safetensors_read(values, tensor, first, count));
+    return check_finite(values, count, first, tensor);
 }
 
-static sluice_status load_all(sluice_pipeline *pipeline, const weights *in, float *values) {
-    for (int u = 0; u < sluice_model_use_count(in->model); u++) {
-        const sluice_parameter_use *const use    = sluice_model_use(in->model, u);
-        const sluice_stored_tensor *const tensor = find_tensor(in, use->name);
-        const int64_t count                      = sluice_shape_count(&use->parameter.shape);
-        if (use->first != u) continue;
-        SLUICE__TRY(sluice_safetensors_read(values, tensor, 0, count));
-        SLUICE__TRY(check_finite(values, count, tensor));
-        SLUICE__TRY(sluice_pipeline_write_parameter(pipeline, use->name, values, count));
+static sluice_status load_all(sluice_pipeline *pipeline, const weights *in) {
+    for (int k = 0; k < sluice_pipeline_state_count(pipeline); k++) {
+        const sluice_state state = sluice_pipeline_state_at(pipeline, k);
+        if (state.kind == SLUICE_STATE_PARAMETER)
+            SLUICE__TRY(sluice__state_fill(pipeline, k, read_values, find_tensor(in, state.name)));
     }
     return SLUICE_OK;
 }
@@ -182,10 +176,6 @@ sluice_status sluice_pipeline_load_weights(sluice_pipeline *pipeline, const slui
                                            const sluice_family *family,
                                            const sluice_safetensors *file) {
     const weights in = {file, family, model};
-    float *values    = NULL;
     SLUICE__TRY(check_all(&in));
-    SLUICE__TRY(sluice__alloc(&values, (size_t)max_count(model), sizeof *values));
-    const sluice_status status = load_all(pipeline, &in, values);
-    sluice__free(values);
-    return status;
+    return load_all(pipeline, &in);
 }

@@ -56,8 +56,14 @@ ssize_t write(int file, const void *bytes, size_t count) {
     const bool changes    = how && strcmp(how, "change") == 0;
     if (!is_file(file) || file <= STDERR_FILENO || !fails()) return next(file, bytes, count);
     if (!changes) return -1;
-    const char other = (char)(*(const char *)bytes ^ 1);
-    return next(file, &other, 1);
+    /* Where it may go to the disk directly, as the bytes did. */
+    void *other = NULL;
+    if (posix_memalign(&other, 4096, count) != 0) return -1;
+    memcpy(other, bytes, count);
+    *(char *)other ^= 1;
+    const ssize_t done = next(file, other, count);
+    free(other);
+    return done;
 }
 
 int fsync(int file) {

@@ -47,6 +47,17 @@ train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --out stopped
 same stopped "a run with saves"
 [ "$(ls stopped/saves | wc -l)" = 6 ] || complain "of 6 saves there are: $(ls stopped/saves)"
 
+# ---- written beside the steps ----
+
+train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --save-async --out beside
+same beside "a run with saves beside its steps"
+diff -r stopped/saves beside/saves || complain "saves beside the steps are others than those between them"
+"$command" train "${little[@]}" text.txt --save-async --out beside --overwrite 2>stderr.txt
+[ $? = 2 ] || complain "--save-async without saves between steps is not refused"
+has stderr.txt "add --save-every or --save-minutes"
+train text.txt --ranks 2 --save-every 2 --save-async --explain-memory --out none
+has stdout.txt "of host memory more, for the copy that --save-async writes"
+
 # ---- the same bits with other ranks and schedules, from every save ----
 
 back resumed 4

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* test_saves_beside.c -- saves that are written while training goes on: the files of those between
+ * the steps, the bytes that the plan counts, and what comes of a disk that fails. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/files.h"
+
+#include "sluice/allocator.h"
+#include "sluice/gpt2.h"
+#include "sluice/save.h"
+
+enum { LENGTH = 8, SAMPLES = 4, STEPS = 6, WINDOWS = 60, RANKS = 2 };
+
+/* ---- host memory of the library ---- */
+
+static atomic_llong bytes_now;
+
+static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
+    (void)context;
+    void *const grown = new_bytes > 0 ? realloc(block, new_bytes) : NULL;
+    if (new_bytes == 0) free(block);
+    if (grown || new_bytes == 0)
+        atomic_fetch_add(&bytes_now, (long long)new_bytes - (long long)old_bytes);
+    return grown;
+}
+
+/* ---- a run ---- */
+
+typedef struct trainer {
+    folder files;
+    sluice_corpus *corpus;
+    sluice_model *model;
+    sluice_model_config written;
+    sluice_pipeline *pipeline;
+    sluice_run *run;
+    long long run_bytes; /* of the library's host memory, for the run alone */
+    long long planned;   /* of that for saves */
+    char out[72];
+} trainer;
+
+static void open_pipeline(trainer *it, const char *device) {
+    const sluice_schedule_options order = {sizeof order, .ranks = RANKS, .microbatches = 2};
+    sluice_pipeline_options settings    = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule           = NULL;
+    sluice_plan *plan                   = NULL;
+    settings.samples                    = SAMPLES;
+    settings.threads                    = 1;
+    settings.device                     = device;
+    assert_ok(sluice_schedule_generate(&schedule, "1f1b", &order));
+    assert_ok(sluice_pipeline_plan(&plan, it->model, schedule, NULL, &settings));
+    for (int r = 0; r < RANKS; r++) it->planned += (long long)sluice_plan_save_bytes(plan, r);
+    assert_ok(sluice_pipeline_open(&it->pipeline, plan, &settings));
+    sluice_plan_free(plan);
+    sluice_schedule_free(schedule);
+}
+
+static trainer start(bool beside) {
+    const sluice_gpt_config config = {256, LENGTH, 8, 2, 2, true, 0.1F};
+    trainer it                     = {.files = folder_make()};
+    sluice_run_options options     = SLUICE_RUN_OPTIONS_INIT;
+    char text[WINDOWS * LENGTH + 1];
+    const char *const paths[] = {folder_path(&it.files, "text")};
+    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
+    folder_write(&it.files, "text", text, sizeof text);
+    (void)snprintf(it.out, sizeof it.out, "%s/out", it.files.path);
+    assert_int_equal(mkdir(it.out, 0700), 0);
+    assert_ok(sluice_corpus_open(&it.corpus, paths, 1, LENGTH));
+    assert_ok(sluice_gpt_model(&it.model, &config, LENGTH));
+    sluice_gpt_to_model_config(&it.written, &config);
+    open_pipeline(&it, "cpu");
+    options.steps          = STEPS;
+    options.save_async     = beside;
+    const long long before = atomic_load(&bytes_now);
+    assert_ok(sluice_run_open(&it.run, it.pipeline, it.model, it.corpus, &options));
+    it.run_bytes = atomic_load(&bytes_now) - before;
+    return it;
+}
+
+static void stop(trainer *it) {
+    sluice_run_close(it->run);
+    sluice_pipeline_close(it->pipeline);
+    sluice_model_free(it->model);
+    sluice_corpus_close(it->corpus);
+    folder_remove(&it->files);
+}
+
+static void step(const trainer *it) {
+    sluice_run_result result;
+    assert_ok(sluice_run_step(&result, it->run));
+}
+
+static sluice_status save(trainer *it, const char *out) {
+    sluice_save_options options = SLUICE_SAVE_OPTIONS_INIT;
+    options.config              = &it->written;
+    return sluice_run_save(it->run, out, STEPS, &options);
+}
+
+static sluice_status save_end(trainer *it) {
+    sluice_save_options options = SLUICE_SAVE_OPTIONS_INIT;
+    options.config              = &it->written;
+    return sluice_run_save_end(it->run, it->out, STEPS, &options);
+}
+
+static bool has_save(const trainer *it, int number) {
+    char path[128];
+    struct stat about;
+    (void)snprintf(path, sizeof path, "%s/saves/step-%08d/state.json", it->out, number);
+    return stat(path, &about) == 0;
+}
+
+/* ---- tests ---- */
+
+/* A save after each step, each written while the next step changes what was copied. */
+static void train(trainer *it) {
+    for (int k = 1; k <= STEPS; k++) {
+        step(it);
+        if (k < STEPS) assert_ok(save(it, it->out));
+    }
+    assert_ok(save_end(it));
+}
+
+static void the_files_are_those_of_saves_between_the_steps(void **state) {
+    (void)state;
+    trainer between = start(false), beside = start(true);
+    uint64_t one = 0, other = 0;
+    char command[300];
+    train(&between);
+    train(&beside);
+    assert_ok(sluice_pipeline_digest(&one, between.pipeline));
+    assert_ok(sluice_pipeline_digest(&other, beside.pipeline));
+    assert_true(one == other);
+    for (int k = 1; k <= STEPS; k++) assert_true(has_save(&beside, k));
+    (void)snprintf(command, sizeof command, "diff -r '%s' '%s'", between.out, beside.out);
+    if (system(command) != 0) fail_msg("the files differ: %s", command);
+    stop(&between);
+    stop(&beside);
+}
+
+static void the_plan_counts_the_copy(void **state) {
+    (void)state;
+    enum { MORE = 4096 }; /* what keeps the copy */
+    trainer between = start(false), beside = start(true);
+    const long long taken = beside.run_bytes - between.run_bytes;
+    if (taken < beside.planned || taken > beside.planned + MORE)
+        fail_msg("the plan says %lld bytes for the copy, and it takes %lld", beside.planned, taken);
+    stop(&between);
+    stop(&beside);
+}
+
+/* Where there is no folder, nothing can be written. */
+static void a_failure_is_returned_once_and_the_end_is_saved(void **state) {
+    (void)state;
+    trainer it = start(true);
+    char other[96];
+    (void)snprintf(other, sizeof other, "%s/not/there", it.out);
+    step(&it);
+    assert_ok(save(&it, it.out));
+    assert_ok(sluice_run_finish_save(it.run));
+    assert_true(has_save(&it, 1));
+    step(&it);
+    assert_ok(save(&it, other));
+    assert_int_equal(sluice_run_finish_save(it.run), SLUICE_E_IO);
+    assert_non_null(strstr(sluice_last_error()->what, "not/there"));
+    assert_ok(sluice_run_finish_save(it.run));
+    assert_ok(save(&it, other));
+    step(&it);
+    assert_int_equal(save(&it, it.out), SLUICE_E_IO); /* what came of the one before */
+    assert_ok(save(&it, other));
+    assert_int_equal(save_end(&it), SLUICE_E_IO); /* the same; but it is there: */
+    assert_true(has_save(&it, 3));
+    assert_false(sluice_run_is_saving(it.run));
+    stop(&it);
+}
+
+/* A run that is closed while a save is being written leaves it whole. */
+static void a_close_waits_for_the_save(void **state) {
+    (void)state;
+    trainer it = start(true);
+    char path[128];
+    sluice_save *found = NULL;
+    step(&it);
+    assert_ok(save(&it, it.out));
+    sluice_run_close(it.run);
+    it.run = NULL;
+    (void)snprintf(path, sizeof path, "%s/saves/step-00000001", it.out);
+    assert_ok(sluice_save_open(&found, path));
+    assert_int_equal(sluice_save_state(found).step, 1);
+    sluice_save_close(found);
+    stop(&it);
+}
+
+int main(void) {
+    static const sluice_allocator counting = {resize, NULL};
+    sluice_allocator_set(&counting);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_files_are_those_of_saves_between_the_steps),
+        cmocka_unit_test(the_plan_counts_the_copy),
+        cmocka_unit_test(a_failure_is_returned_once_and_the_end_is_saved),
+        cmocka_unit_test(a_close_waits_for_the_save),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
