@@ -27,7 +27,7 @@ SLUICE_API sluice_status sluice_tokenizer_of_bytes(sluice_tokenizer **out, int64
 SLUICE_API void sluice_tokenizer_free(sluice_tokenizer *tokenizer); /* NULL is fine */
 
 SLUICE_API int sluice_tokenizer_files(const sluice_tokenizer *tokenizer);
-/* Of all of them. */
+/* How many bytes all files have. */
 SLUICE_API int64_t sluice_tokenizer_bytes(const sluice_tokenizer *tokenizer);
 
 #endif

@@ -135,7 +135,7 @@ int train_take_out(train_out *folder, const train_options *options) {
     return options->overwrite || options->resume ? CLI_OK : refuse_other_run(folder->path);
 }
 
-int train_check_room(const train_problem *problem, const train_options *options) {
+int train_check_space(const train_problem *problem, const train_options *options) {
     const train_optimizer *const optimizer = &options->optimizer;
     const int states =
         optimizer->kind->state_count(optimizer->config); /* as large as the weights */

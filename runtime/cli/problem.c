@@ -138,7 +138,7 @@ int train_make_run(train_problem *problem, const train_options *options) {
     settings.save_async     = options->save_async;
     CLI_TRY(train_find_save(problem, options));
     CLI_TRY(train_find_tokenizer(problem, options));
-    CLI_TRY(train_check_room(problem, options));
+    CLI_TRY(train_check_space(problem, options));
     CLI_TRY(make_pipeline(problem, options));
     CLI_TRY(cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
                                        problem->corpus, &settings)));

@@ -227,7 +227,7 @@ typedef struct train_out {
 /* Refuse a folder that cannot be written to, or that another run uses or has filled. */
 int train_take_out(train_out *folder, const train_options *options);
 /* Refuse a run whose saves do not fit into --out. */
-int train_check_room(const train_problem *problem, const train_options *options);
+int train_check_space(const train_problem *problem, const train_options *options);
 /* After a failure a folder that was made is removed if it is empty. */
 void train_leave_out(train_out *folder, bool failed);
 

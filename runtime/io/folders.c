@@ -19,8 +19,8 @@
 #include "runtime/io/watch.h"
 
 /* What has been done, if it was. */
-static sluice_status passed(const char *moment, const char *path) {
-    sluice__pass(moment, path);
+static sluice_status passed(const char *point, const char *path) {
+    sluice__pass(point, path);
     return SLUICE_OK;
 }
 

@@ -26,8 +26,8 @@ own="tokenizer.json tokenizer_config.json"
 run train text.txt "${little[@]}" --steps 3 --save-every 1 --keep 9 --out bytes
 prints "saved in bytes: weights, config, tokenizer, optimizer state, state of the run, log"
 for folder in bytes bytes/saves/step-0000000{1,2,3}; do
-    holds $folder "$own"
-    cmp -s bytes/tokenizer.json $folder/tokenizer.json || complain "$folder has another tokenizer"
+    holds "$folder" "$own"
+    cmp -s bytes/tokenizer.json "$folder/tokenizer.json" || complain "$folder has another tokenizer"
 done
 python3 - <<'PYTHON' || complain "the tokenizer of bytes is another"
 import json
@@ -54,7 +54,7 @@ echo '{"x": 1}' >weights/generation_config.json
 theirs="generation_config.json merges.txt tokenizer.json tokenizer.model vocab.json"
 run train text.txt "${little[@]}" --steps 4 --save-every 1 --init weights --out copied --quiet
 for folder in copied copied/saves/step-0000000{3,4}; do
-    [ "$(listed $folder)" = "$theirs" ] || complain "$folder says that it has '$(listed $folder)'"
+    [ "$(listed "$folder")" = "$theirs" ] || complain "$folder says that it has '$(listed "$folder")'"
     for file in $theirs; do
         cmp -s "weights/$file" "$folder/$file" || complain "$folder/$file is another than weights/$file"
     done
@@ -73,9 +73,9 @@ cp copied/saves/step-00000003/tokenizer.json kept
 run train text.txt "${little[@]}" --steps 9 --decay none --allow-changes --save-every 1 --keep 1 --resume copied --init weights --quiet
 [ "$(ls copied/saves)" = step-00000009 ] || complain "of the saves there are $(ls copied/saves)"
 for folder in copied copied/saves/step-00000009; do
-    [ "$(listed $folder)" = "$theirs" ] || complain "resumed, $folder says that it has '$(listed $folder)'"
-    cmp -s kept $folder/tokenizer.json || complain "resumed, $folder has another tokenizer"
-    [ -s $folder/merges.txt ] && complain "resumed, the tokenizer comes from the weights again"
+    [ "$(listed "$folder")" = "$theirs" ] || complain "resumed, $folder says that it has '$(listed "$folder")'"
+    cmp -s kept "$folder/tokenizer.json" || complain "resumed, $folder has another tokenizer"
+    [ -s "$folder/merges.txt" ] && complain "resumed, the tokenizer comes from the weights again"
 done
 
 # A save whose tokenizer is damaged is not used.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watched_command.c -- what makes the command one that ends itself at a moment of its saves:
- * linked with the command, it counts the moments of runtime/io/watch.h, writes them to the file
+ * watched_command.c -- what makes the command one that ends itself at a point of its saves:
+ * linked with the command, it counts the points of runtime/io/watch.h, writes them to the file
  * SLUICE_WATCH_LIST, and does at number SLUICE_WATCH_AT what SLUICE_WATCH_HOW says: "kill", "term"
  * or "term twice".
  */
@@ -26,9 +26,9 @@ static void end(void) {
     (void)raise(SIGTERM);
 }
 
-static void see(const char *moment, const char *path) {
+static void see(const char *point, const char *path) {
     passed++;
-    if (list) (void)fprintf(list, "%s: %s\n", moment, path);
+    if (list) (void)fprintf(list, "%s: %s\n", point, path);
     if (passed == at) end();
 }
 

@@ -26,23 +26,23 @@ static void files_are_read_to_the_byte(void **state) {
     sluice_tokenizer *read = NULL;
     int64_t bytes          = 0;
     (void)state;
-    for (int k = 0; k < NAMES; k++) {
+    for (size_t k = 0; k < NAMES; k++) {
         char content[64];
-        memset(content, 'a' + k, sizeof content);
+        memset(content, (int)('a' + k), sizeof content);
         content[k] = '\0';
-        folder_write(&files, names[k], content, (size_t)(8 * k));
-        bytes += 8 * k;
+        folder_write(&files, names[k], content, 8 * k);
+        bytes += 8 * (int64_t)k;
     }
     folder_write(&files, "model.safetensors", "x", 1);
     folder_write(&files, "tokenizer.json.old", "x", 1);
     assert_ok(sluice_tokenizer_read(&read, files.path));
     assert_int_equal(sluice_tokenizer_files(read), NAMES);
     assert_int_equal(sluice_tokenizer_bytes(read), bytes);
-    for (int k = 0; k < NAMES; k++) {
+    for (size_t k = 0; k < NAMES; k++) {
         const sluice__tokenizer_file *const file = find_file(read, names[k]);
         assert_int_equal(file->count, 8 * k);
-        for (int at = 0; at < 8 * k; at++)
-            assert_int_equal(file->bytes[at], at == k ? '\0' : 'a' + k);
+        for (size_t at = 0; at < 8 * k; at++)
+            assert_int_equal(file->bytes[at], at == k ? '\0' : (char)('a' + k));
     }
     sluice_tokenizer_free(read);
     folder_remove(&files);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_save_moments.c -- at each moment of a run's saves, between any two of their steps, the run
- * is killed, told to end, or told so twice; resumed with another number of ranks it ends with the
- * weights of a run that nobody disturbs. SLUICE_MOMENTS says at every how manieth moment (1).
+ * test_save_points.c -- at each point of a run's saves, between any two of their steps, the run
+ * is killed, asked to end, or asked so twice; resumed with another number of ranks it ends with the
+ * weights of a run that nobody disturbs. SLUICE_POINTS says at every how manieth point (1).
  */
 #include <signal.h>
 
 #include "tests/support/command_run.h"
 
-enum { MAX_MOMENTS = 400, STRIDE = SLUICE_MOMENTS, TERM = 128 + SIGTERM };
+enum { MAX_POINTS = 400, STRIDE = SLUICE_POINTS, TERM = 128 + SIGTERM };
 
 static struct {
     folder files;
     char text[128], config[128], base[128], out[128], output[128], errors[128], list[128];
     char expected[64]; /* the last line */
-    char moments[MAX_MOMENTS][160];
+    char points[MAX_POINTS][160];
     int count;
 } all;
 
@@ -70,44 +70,44 @@ static command_end resume(const char *at, const char *how) {
     return command_run(&line);
 }
 
-static void read_moments(void) {
+static void read_points(void) {
     FILE *const file = fopen(all.list, "r");
     assert_non_null(file);
-    for (all.count = 0; fgets(all.moments[all.count], sizeof all.moments[0], file); all.count++) {
-        all.moments[all.count][strcspn(all.moments[all.count], "\n")] = '\0';
-        assert_in_range(all.count, 0, MAX_MOMENTS - 2);
+    for (all.count = 0; fgets(all.points[all.count], sizeof all.points[0], file); all.count++) {
+        all.points[all.count][strcspn(all.points[all.count], "\n")] = '\0';
+        assert_in_range(all.count, 0, MAX_POINTS - 2);
     }
     (void)fclose(file);
 }
 
 /* The run passes this one, of a path that ends so. */
-static void expect_moment(const char *moment, const char *path) {
-    const size_t length = strlen(moment), tail = strlen(path);
+static void expect_point(const char *point, const char *path) {
+    const size_t length = strlen(point), tail = strlen(path);
     for (int k = 0; k < all.count; k++) {
-        const char *const line = all.moments[k];
-        if (strncmp(line, moment, length) == 0 && strlen(line) > tail &&
+        const char *const line = all.points[k];
+        if (strncmp(line, point, length) == 0 && strlen(line) > tail &&
             strcmp(line + strlen(line) - tail, path) == 0)
             return;
     }
-    fail_msg("of its %d moments none is '%s: ...%s'", all.count, moment, path);
+    fail_msg("of its %d points none is '%s: ...%s'", all.count, point, path);
 }
 
-static void expect_moments(void) {
+static void expect_points(void) {
     static const char *const steps[] = {"begun", "written", "flushed", "read back"};
     static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "state.json",
                                         "tokenizer.json"};
     for (size_t s = 0; s < 4; s++)
-        for (size_t f = 0; f < 4; f++) expect_moment(steps[s], files[f]);
-    for (size_t f = 0; f < 4; f++) expect_moment("renamed", files[f]);
-    expect_moment("made", "/saves");
-    expect_moment("listed", "/saves");
-    expect_moment("renamed", "/saves/step-00000002");
-    expect_moment("renamed", "/saves/step-00000004");
-    expect_moment("removed", "/saves/step-00000001");
-    expect_moment("taken away", "/saves/step-00000001");
+        for (size_t f = 0; f < 4; f++) expect_point(steps[s], files[f]);
+    for (size_t f = 0; f < 4; f++) expect_point("renamed", files[f]);
+    expect_point("made", "/saves");
+    expect_point("listed", "/saves");
+    expect_point("renamed", "/saves/step-00000002");
+    expect_point("renamed", "/saves/step-00000004");
+    expect_point("removed", "/saves/step-00000001");
+    expect_point("taken away", "/saves/step-00000001");
 }
 
-/* A run whose last save is that of step 1, and the moments of one that goes on from there. */
+/* A run whose last save is that of step 1, and the points of one that goes on from there. */
 static void begin(void) {
     static const char config[] = "{\"model_type\": \"gpt2\", \"vocab_size\": 256, \"n_positions\": "
                                  "16, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}";
@@ -135,36 +135,36 @@ static void begin(void) {
     command_shell("cd '%s' && rm -r *.safetensors *.json saves/step-*[234]", all.base);
     const command_end whole = resume("0", "kill");
     expect_end(&whole, "resumed without a disturbance");
-    read_moments();
-    expect_moments();
+    read_points();
+    expect_points();
 }
 
-/* ---- each moment ---- */
+/* ---- each point ---- */
 
-static void expect_kill(const command_end *end, const char *moment) {
+static void expect_kill(const command_end *end, const char *point) {
     if (end->status != -SIGKILL)
-        fail_msg("killed at '%s' it exits with %d: %s", moment, end->status, end->errors);
+        fail_msg("killed at '%s' it exits with %d: %s", point, end->status, end->errors);
 }
 
 /* The first one: what is being done is finished, and then saved. */
-static void expect_finish(const command_end *end, const char *moment) {
+static void expect_finish(const command_end *end, const char *point) {
     const bool says = strstr(end->errors, "saving; again to stop without\n") &&
                       strstr(end->errors, "sluice: interrupted after step ");
     if (end->status != TERM || !says || strncmp(end->output, "weights ", 8) != 0)
-        fail_msg("told to end at '%s' it exits with %d, prints '%s' and says '%s'", moment,
+        fail_msg("asked to end at '%s' it exits with %d, prints '%s' and says '%s'", point,
                  end->status, end->output, end->errors);
 }
 
 /* The second one ends it at once. */
-static void expect_stop(const command_end *end, const char *moment) {
+static void expect_stop(const command_end *end, const char *point) {
     if (end->status != TERM || strstr(end->errors, "interrupted after") || end->output[0] != '\0')
-        fail_msg("told twice to end at '%s' it exits with %d, prints '%s' and says '%s'", moment,
+        fail_msg("asked twice to end at '%s' it exits with %d, prints '%s' and says '%s'", point,
                  end->status, end->output, end->errors);
 }
 
 static void cross(const char *how, void (*expect)(const command_end *, const char *), int stride) {
     static const char *const ranks[] = {"1", "3", "2", "4"};
-    const char *const given          = getenv("SLUICE_MOMENTS");
+    const char *const given          = getenv("SLUICE_POINTS");
     int seen                         = 0;
     if (given) stride = (int)strtol(given, NULL, 10);
     begin();
@@ -172,37 +172,37 @@ static void cross(const char *how, void (*expect)(const command_end *, const cha
         char at[16], when[256];
         (void)snprintf(at, sizeof at, "%d", n);
         (void)snprintf(when, sizeof when, "resumed on %s ranks after '%s' at '%.160s'",
-                       ranks[seen % 4], how, all.moments[n - 1]);
+                       ranks[seen % 4], how, all.points[n - 1]);
         const command_end end = resume(at, how);
-        expect(&end, all.moments[n - 1]);
+        expect(&end, all.points[n - 1]);
         const command_line line = make_line("--resume", all.out, ranks[seen % 4]);
         const command_end after = command_run(&line);
         expect_end(&after, when);
     }
-    printf("%s: at %d of %d moments\n", how, seen, all.count);
+    printf("%s: at %d of %d points\n", how, seen, all.count);
     folder_remove(&all.files);
 }
 
-static void a_kill_at_any_moment_of_a_save_loses_nothing(void **state) {
+static void a_kill_at_any_point_of_a_save_loses_nothing(void **state) {
     (void)state;
     cross("kill", expect_kill, STRIDE);
 }
 
-static void a_signal_at_any_moment_of_a_save_ends_with_a_save(void **state) {
+static void a_signal_at_any_point_of_a_save_ends_with_a_save(void **state) {
     (void)state;
     cross("term", expect_finish, 4 * STRIDE);
 }
 
-static void a_second_signal_at_any_moment_ends_at_once_and_loses_nothing(void **state) {
+static void a_second_signal_at_any_point_ends_at_once_and_loses_nothing(void **state) {
     (void)state;
     cross("term twice", expect_stop, 8 * STRIDE - 1);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_kill_at_any_moment_of_a_save_loses_nothing),
-        cmocka_unit_test(a_signal_at_any_moment_of_a_save_ends_with_a_save),
-        cmocka_unit_test(a_second_signal_at_any_moment_ends_at_once_and_loses_nothing),
+        cmocka_unit_test(a_kill_at_any_point_of_a_save_loses_nothing),
+        cmocka_unit_test(a_signal_at_any_point_of_a_save_ends_with_a_save),
+        cmocka_unit_test(a_second_signal_at_any_point_ends_at_once_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
