@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * saves.c -- the cost of saves: bytes per second of a save beside those of `dd` with fsync into the
- * same folder, in turns; and steps without a save, with one between them, and with one beside them,
- * in turns. Prints Markdown.
+ * saves.c -- the cost of saves: bytes per second of a save next to those of `dd` with fsync into
+ * the same folder, in turns; and steps without a save, with one between them, and with one in the
+ * background, in turns. Prints Markdown.
  *
- *   saves [FOLDER]         GPT-2 124M with AdamW's state: bench/results/saves-cost-*.md; ten
- * minutes saves --quick          gpt-nano
+ *   saves [FOLDER [TURNS STEPS]]   GPT-2 124M with AdamW's state; TURNS (3) of STEPS (3)
+ *                                  with and without saves: bench/results/saves-cost-*.md
+ *   saves --quick                  gpt-nano
  *
  * FOLDER is where the saves go; all of them are removed. Without one, here.
  */
@@ -37,8 +38,8 @@ typedef struct trainer {
     sluice_model *model;
     sluice_corpus *corpus;
     sluice_pipeline *pipeline;
-    sluice_run *between, *beside; /* over the same pipeline */
-    int64_t bytes;                /* of its state */
+    sluice_run *between, *background; /* over the same pipeline */
+    int64_t bytes;                    /* of its state */
     char folder[PATH_BYTES];
 } trainer;
 
@@ -72,10 +73,10 @@ static void open_pipeline(trainer *it) {
     }
 }
 
-static void open_run(sluice_run **out, const trainer *it, bool beside) {
+static void open_run(sluice_run **out, const trainer *it, bool background) {
     sluice_run_options options = SLUICE_RUN_OPTIONS_INIT;
     options.steps              = 1 << 20;
-    options.save_async         = beside;
+    options.save_async         = background;
     bench_check(sluice_run_open(out, it->pipeline, it->model, it->corpus, &options));
 }
 
@@ -86,12 +87,12 @@ static void open_all(trainer *it) {
     open_corpus(it);
     open_pipeline(it);
     open_run(&it->between, it, false);
-    open_run(&it->beside, it, true);
+    open_run(&it->background, it, true);
 }
 
 static void close_all(trainer *it) {
     sluice_run_close(it->between);
-    sluice_run_close(it->beside);
+    sluice_run_close(it->background);
     sluice_pipeline_close(it->pipeline);
     sluice_corpus_close(it->corpus);
     sluice_model_free(it->model);
@@ -213,7 +214,7 @@ static turn time_steps(const trainer *it, sluice_run *run, bool saves) {
     return took;
 }
 
-typedef enum way { NONE, BETWEEN, BESIDE, WAYS } way;
+typedef enum way { NONE, BETWEEN, BACKGROUND, WAYS } way;
 
 /* What a save adds to a turn without one, and its share of EVERY such steps. */
 static void print_cost(const double *with, const double *without, const setting *on) {
@@ -251,7 +252,7 @@ static void print_table(turn turns[WAYS][MAX_TURNS], const setting *on, bool wor
            "| no save | %.2f | | |\n",
            work ? "work of all threads" : "time", EVERY, median_of(turns[NONE], on->turns, work));
     print_row("between the steps", turns[BETWEEN], turns[NONE], on, work);
-    print_row("beside the steps", turns[BESIDE], turns[NONE], on, work);
+    print_row("in the background", turns[BACKGROUND], turns[NONE], on, work);
     printf("\n");
 }
 
@@ -261,11 +262,11 @@ static void compare_steps(const trainer *it) {
     double stopped[MAX_TURNS], written[MAX_TURNS];
     (void)time_steps(it, it->between, false); /* warm */
     for (int k = 0; k < on->turns; k++) {
-        turns[NONE][k]    = time_steps(it, it->between, false);
-        turns[BETWEEN][k] = time_steps(it, it->between, true);
-        turns[BESIDE][k]  = time_steps(it, it->beside, true);
-        stopped[k]        = turns[BESIDE][k].stopped;
-        written[k]        = turns[BESIDE][k].written;
+        turns[NONE][k]       = time_steps(it, it->between, false);
+        turns[BETWEEN][k]    = time_steps(it, it->between, true);
+        turns[BACKGROUND][k] = time_steps(it, it->background, true);
+        stopped[k]           = turns[BACKGROUND][k].stopped;
+        written[k]           = turns[BACKGROUND][k].written;
     }
     printf(
         "## Steps with and without a save, in turns\n\n"
@@ -275,7 +276,7 @@ static void compare_steps(const trainer *it) {
         on->turns);
     print_table(turns, on, false);
     print_table(turns, on, true);
-    printf("Beside the steps, training stops for %.2f s, for the copy, and the save is written at "
+    printf("In the background, training stops for %.2f s, for the copy, and the save is written at "
            "most %.0f steps later.\n",
            bench_median(stopped, on->turns), bench_median(written, on->turns));
 }
@@ -283,12 +284,21 @@ static void compare_steps(const trainer *it) {
 /* ---- all ---- */
 
 int main(int argc, char **argv) {
-    static const setting large = {"gpt2-124m", 256, 4, 5, 3, 3},
+    static const setting large = {"gpt2-124m", 256, 4, 3, 3, 3},
                          small = {"gpt-nano", 32, 4, 2, 2, 2};
     const bool quick           = argc == 2 && strcmp(argv[1], "--quick") == 0;
-    const char *const parent   = argc == 2 && !quick ? argv[1] : ".";
-    trainer it                 = {.on = quick ? &small : &large};
+    const char *const parent   = argc > 1 && !quick ? argv[1] : ".";
+    setting on                 = quick ? small : large;
+    trainer it                 = {.on = &on};
     struct rusage used;
+    if (argc == 4) {
+        on.turns = (int)strtol(argv[2], NULL, 10);
+        on.steps = (int)strtol(argv[3], NULL, 10);
+    }
+    if (on.turns < 1 || on.turns > MAX_TURNS || on.steps < 2) {
+        (void)fprintf(stderr, "bench: at most %d turns, of at least 2 steps\n", MAX_TURNS);
+        return 2;
+    }
     (void)snprintf(it.folder, sizeof it.folder, "%s/saves-XXXXXX", parent);
     if (!mkdtemp(it.folder)) {
         (void)fprintf(stderr, "bench: no folder can be made in '%s'\n", parent);

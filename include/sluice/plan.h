@@ -94,7 +94,7 @@ SLUICE_API size_t sluice_plan_arena(const sluice_plan *plan, int rank);
 /* Host memory that each rank takes besides, as the options say; the limit does not count it. */
 SLUICE_API size_t sluice_plan_host_bytes(const sluice_plan *plan);
 
-/* Host memory that saves beside the steps (run.h) take for the state of this rank: its parameters,
+/* Host memory that saves in the background (run.h) take for the state of this rank: its parameters,
  * those that ranks share on one of them, with optimizer state and state of layers. */
 SLUICE_API size_t sluice_plan_save_bytes(const sluice_plan *plan, int rank);
 

@@ -70,13 +70,13 @@ SLUICE_API sluice_status sluice_pipeline_save(sluice_pipeline *pipeline, const c
  * begins another; what `options` point to must stay until that is finished. */
 SLUICE_API sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                                          const sluice_save_options *options);
-/* Whether a save is being written beside the steps. Without `save_async` never. */
+/* Whether a save is being written in the background. Without `save_async` never. */
 SLUICE_API bool sluice_run_is_saving(const sluice_run *run);
 /* Wait for the save that was begun last, and say what came of it, once; OK if there is none. */
 SLUICE_API sluice_status sluice_run_finish_save(sluice_run *run);
 /* Save the run in `out` itself, file by file, as a save in `out`/saves of which a resumed run could
  * start until all are there. If `keep` is 0, this one does not stay there. If the save before,
- * beside the steps, has failed, this one is made and its failure returned. */
+ * in the background, has failed, this one is made and its failure returned. */
 SLUICE_API sluice_status sluice_run_save_end(sluice_run *run, const char *out, int keep,
                                              const sluice_save_options *options);
 

@@ -131,7 +131,7 @@ sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
     return SLUICE_OK;
 }
 
-/* ---- beside the steps ---- */
+/* ---- in the background ---- */
 
 bool sluice_run_is_saving(const sluice_run *run) {
     const sluice__saver *const saver = sluice__run_saver(run);

@@ -7,7 +7,7 @@
  *   save_state.c    state.json: where the run is, and the checksums of all files
  *   save_write.c    a folder with all of it, complete or not at all
  *   save_folders.c  the saves of a run: names, how many stay, the one at the end
- *   save_beside.c   saves that are written while training goes on
+ *   save_background.c   saves that are written while training goes on
  *   save_read.c     finding one that is whole, and reading it into a pipeline
  */
 #ifndef SLUICE_TRAIN_SAVES_H
@@ -125,7 +125,7 @@ typedef struct sluice__save_job {
 /* On any thread; not two at a time in one folder. */
 sluice_status sluice__save_job_write(const sluice__save_job *job);
 
-/* ---- saves beside the steps ---- */
+/* ---- saves in the background ---- */
 
 /* One thread's calls. A save is begun, and finished before the next one is begun. */
 typedef struct sluice__saver sluice__saver;

@@ -47,12 +47,12 @@ train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --out stopped
 same stopped "a run with saves"
 [ "$(ls stopped/saves | wc -l)" = 6 ] || complain "of 6 saves there are: $(ls stopped/saves)"
 
-# ---- written beside the steps ----
+# ---- written in the background ----
 
-train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --save-async --out beside
-same beside "a run with saves beside its steps"
-diff -r stopped/saves beside/saves || complain "saves beside the steps are others than those between them"
-"$command" train "${little[@]}" text.txt --save-async --out beside --overwrite 2>stderr.txt
+train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --save-async --out background
+same background "a run with saves in the background"
+diff -r stopped/saves background/saves || complain "saves in the background are others than those between them"
+"$command" train "${little[@]}" text.txt --save-async --out background --overwrite 2>stderr.txt
 [ $? = 2 ] || complain "--save-async without saves between steps is not refused"
 has stderr.txt "add --save-every or --save-minutes"
 train text.txt --ranks 2 --save-every 2 --save-async --explain-memory --out none

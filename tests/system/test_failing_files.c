@@ -15,7 +15,7 @@ static struct {
     folder files;
     char text[128], config[128], base[128], out[128], output[128], errors[128], count[128];
     char expected[64];
-    bool beside; /* saves are written beside the steps */
+    bool background; /* saves are written in the background */
 } all;
 
 static void name_path(char path[128], const char *name) {
@@ -51,7 +51,7 @@ static command_line make_line(const char *option, const char *out) {
                          all.errors};
     command_add(&line, option);
     command_add(&line, out);
-    if (all.beside) command_add(&line, "--save-async");
+    if (all.background) command_add(&line, "--save-async");
     return line;
 }
 
@@ -155,11 +155,11 @@ static void a_disk_that_fills_up_loses_nothing(void **state) {
     fail_each("all");
 }
 
-static void beside_the_steps_a_call_that_fails_loses_nothing(void **state) {
+static void in_the_background_a_call_that_fails_loses_nothing(void **state) {
     (void)state;
-    all.beside = true;
+    all.background = true;
     fail_each("once");
-    all.beside = false;
+    all.background = false;
 }
 
 /* The first byte of one write is another on the disk. */
@@ -186,7 +186,7 @@ static void a_kill_between_any_two_calls_loses_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_that_fails_loses_nothing),
-        cmocka_unit_test(beside_the_steps_a_call_that_fails_loses_nothing),
+        cmocka_unit_test(in_the_background_a_call_that_fails_loses_nothing),
         cmocka_unit_test(a_disk_that_fills_up_loses_nothing),
         cmocka_unit_test(what_the_disk_has_is_read_again),
         cmocka_unit_test(a_kill_between_any_two_calls_loses_nothing),

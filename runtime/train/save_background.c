@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* save_beside.c -- saves that are written while training goes on: a copy of the state in host
+/* save_background.c -- saves that are written while training goes on: a copy of the state in host
  * memory, and the thread that writes it. */
 #include <assert.h>
 #include <pthread.h>

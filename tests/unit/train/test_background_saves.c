@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_saves_beside.c -- saves that are written while training goes on: the files of those between
- * the steps, the bytes that the plan counts, and what comes of a disk that fails. */
+/* test_background_saves.c -- saves that are written while training goes on: the files of those
+ * between the steps, the bytes that the plan counts, and what comes of a disk that fails. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -57,7 +57,7 @@ static void open_pipeline(trainer *it, const char *device) {
     sluice_schedule_free(schedule);
 }
 
-static trainer start(bool beside) {
+static trainer start(bool background) {
     const sluice_gpt_config config = {256, LENGTH, 8, 2, 2, true, 0.1F};
     trainer it                     = {.files = folder_make()};
     sluice_run_options options     = SLUICE_RUN_OPTIONS_INIT;
@@ -72,7 +72,7 @@ static trainer start(bool beside) {
     sluice_gpt_to_model_config(&it.written, &config);
     open_pipeline(&it, "cpu");
     options.steps          = STEPS;
-    options.save_async     = beside;
+    options.save_async     = background;
     const long long before = atomic_load(&bytes_now);
     assert_ok(sluice_run_open(&it.run, it.pipeline, it.model, it.corpus, &options));
     it.run_bytes = atomic_load(&bytes_now) - before;
@@ -124,30 +124,31 @@ static void train(trainer *it) {
 
 static void the_files_are_those_of_saves_between_the_steps(void **state) {
     (void)state;
-    trainer between = start(false), beside = start(true);
+    trainer between = start(false), background = start(true);
     uint64_t one = 0, other = 0;
     char command[300];
     train(&between);
-    train(&beside);
+    train(&background);
     assert_ok(sluice_pipeline_digest(&one, between.pipeline));
-    assert_ok(sluice_pipeline_digest(&other, beside.pipeline));
+    assert_ok(sluice_pipeline_digest(&other, background.pipeline));
     assert_true(one == other);
-    for (int k = 1; k <= STEPS; k++) assert_true(has_save(&beside, k));
-    (void)snprintf(command, sizeof command, "diff -r '%s' '%s'", between.out, beside.out);
+    for (int k = 1; k <= STEPS; k++) assert_true(has_save(&background, k));
+    (void)snprintf(command, sizeof command, "diff -r '%s' '%s'", between.out, background.out);
     if (system(command) != 0) fail_msg("the files differ: %s", command);
     stop(&between);
-    stop(&beside);
+    stop(&background);
 }
 
 static void the_plan_counts_the_copy(void **state) {
     (void)state;
     enum { MORE = 4096 }; /* what keeps the copy */
-    trainer between = start(false), beside = start(true);
-    const long long taken = beside.run_bytes - between.run_bytes;
-    if (taken < beside.planned || taken > beside.planned + MORE)
-        fail_msg("the plan says %lld bytes for the copy, and it takes %lld", beside.planned, taken);
+    trainer between = start(false), background = start(true);
+    const long long taken = background.run_bytes - between.run_bytes;
+    if (taken < background.planned || taken > background.planned + MORE)
+        fail_msg("the plan says %lld bytes for the copy, and it takes %lld", background.planned,
+                 taken);
     stop(&between);
-    stop(&beside);
+    stop(&background);
 }
 
 /* Where there is no folder, nothing can be written. */
