@@ -76,6 +76,7 @@ static sluice_status forget_others(const char *out, const char *saves, int64_t s
 static sluice_status save_step(char **folder, sluice_run *run, const char *out, const char *saves,
                                const sluice_save_options *options) {
     const sluice_run_state state = sluice_run_get_state(run);
+    SLUICE__TRY(sluice__folder_make(out)); /* it may have been removed since the run began */
     SLUICE__TRY(sluice__folder_make(saves));
     SLUICE__TRY(sluice__folder_sync(out));
     SLUICE__TRY(name_save(folder, saves, state.step));
