@@ -20,9 +20,11 @@
 
 static const char variable[] = "OPENBLAS_NUM_THREADS";
 
-static bool is_limited(int resource) {
-    struct rlimit limit;
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+static bool is_limited(void) {
+    struct rlimit space = {RLIM_INFINITY, RLIM_INFINITY}, data = space;
+    (void)getrlimit(RLIMIT_AS, &space);
+    (void)getrlimit(RLIMIT_DATA, &data);
+    return space.rlim_cur != RLIM_INFINITY || data.rlim_cur != RLIM_INFINITY;
 }
 
 /* Without a limit of the process the system may still refuse. */
@@ -37,7 +39,7 @@ void cli_limit_blas_threads(char **argv) {
     const char *const set = getenv(variable);
     if (set && strcmp(set, "1") == 0) return;
     if (!dlsym(RTLD_DEFAULT, "openblas_get_config")) return;
-    if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA) && !is_refused()) return;
+    if (!is_limited() && !is_refused()) return;
     char path[PATH_MAX]; /* the link itself would name the process "exe" */
     const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0 || setenv(variable, "1", 1) != 0) return;

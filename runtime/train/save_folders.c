@@ -101,6 +101,7 @@ static sluice_status make_job(sluice__save_job *job, const sluice_run *run, cons
 
 static sluice_status save_step(char **folder, const sluice__save_job *job, const char *saves) {
     const int64_t step = job->source.at.run.step;
+    SLUICE__TRY(sluice__folder_make(job->out)); /* it may have been removed since the run began */
     SLUICE__TRY(sluice__folder_make(saves));
     SLUICE__TRY(sluice__folder_sync(job->out));
     SLUICE__TRY(name_save(folder, saves, step));

@@ -208,6 +208,12 @@ other="name another folder, or replace it with --overwrite"
 refuse 1 "--out 'busy' has the log.jsonl of another run; $other" train "${little[@]}" --steps 1 --out busy
 run train "${little[@]}" --steps 1 --out busy --overwrite --quiet
 refuse 1 "--out 'busy' has the model.safetensors of another run; $other" train "${little[@]}" --steps 1 --out busy
+endless removed & # what was trained is saved all the same
+started removed
+rm -rf removed
+kill -TERM $!
+wait $!
+[ -s removed/model.safetensors ] || complain "into a folder that was removed nothing is saved: $(cat removed.err)"
 mkdir -p first/saves/.step-00000001 # of a run that was killed in its first save
 run train "${little[@]}" --steps 2 --save-every 1 --out first
 [ "$(ls -A first/saves)" = "$(printf 'step-0000000%d\n' 1 2)" ] || complain "a part of a save stays: $(ls -A first/saves)"

@@ -2,6 +2,7 @@
 /* test_blas_buffers.c -- memory of the BLAS for compute threads: as much as is said, and refused
  * in a sentence. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,12 +14,12 @@ static const size_t mebibyte = (size_t)1 << 20;
 
 /* Bytes of address space of this process. */
 static size_t mapped(void) {
-    unsigned long pages = 0;
-    FILE *file          = fopen("/proc/self/statm", "re");
+    char pages[64];
+    FILE *file = fopen("/proc/self/statm", "re");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    assert_non_null(fgets(pages, sizeof pages, file));
     assert_int_equal(fclose(file), 0);
-    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    return strtoul(pages, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static size_t grows(int threads) {
