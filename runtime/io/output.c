@@ -11,7 +11,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 
-enum { PIECE = 1 << 18 };
+enum { PIECE = 1 << 16 };
 
 static sluice_status cannot(const char *what, const char *path) {
     return sluice__fail(SLUICE_E_IO, "cannot %s '%s': %s", what, path, strerror(errno));
