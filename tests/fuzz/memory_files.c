@@ -108,6 +108,10 @@ static void write_at(memory_file *file, size_t at, const void *bytes, size_t cou
 const char *fuzz_put(const char *name, const void *bytes, size_t count) {
     char path[PATH_BYTES];
     (void)snprintf(path, sizeof path, FUZZ_FOLDER "/%s", name);
+    return fuzz_put_at(path, bytes, count);
+}
+
+const char *fuzz_put_at(const char *path, const void *bytes, size_t count) {
     memory_file *const file = make(path);
     if (file == &a_folder) fuzz_fail("a folder is in the way of a file");
     file->count = 0;

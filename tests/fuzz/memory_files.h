@@ -12,6 +12,8 @@
 /* Write FUZZ_FOLDER/NAME anew; folders on the way are there from then on. Returns the path, which
  * stays valid. */
 const char *fuzz_put(const char *name, const void *bytes, size_t count);
+/* The same at any path, for when the system's files are hidden. */
+const char *fuzz_put_at(const char *path, const void *bytes, size_t count);
 /* Remove all files. */
 void fuzz_clear(void);
 /* Whether the system's files are there at all: without, every path is one of memory. */
