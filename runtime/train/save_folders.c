@@ -88,7 +88,8 @@ static sluice_status save_step(char **folder, sluice_run *run, const char *out, 
 sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                               const sluice_save_options *options) {
     char *saves = NULL, *folder = NULL;
-    if (keep < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1", keep);
+    if (keep < 1)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1 or more", keep);
     SLUICE__TRY(sluice__path_join(&saves, out, SLUICE__SAVES_FOLDER));
     sluice_status status = save_step(&folder, run, out, saves, options);
     if (status == SLUICE_OK) status = keep_newest(saves, sluice_run_get_state(run).step, keep);
