@@ -136,10 +136,12 @@ static sluice_status bound_begins(sluice__chain *chain) {
     for (int s = 0; s <= chain->stages; s++)
         if (chain->lowest[s] > chain->highest[s])
             return sluice__hint(
-                sluice__fail(SLUICE_E_ARGUMENT,
-                             "the pins contradict each other: stage %d would begin at layer %d or "
-                             "later, and at layer %d or earlier",
-                             s, chain->lowest[s], chain->highest[s]),
+                sluice__fail(
+                    SLUICE_E_ARGUMENT,
+                    "the pins leave %d layer%s too few for the stages beside them: stage %d "
+                    "cannot begin before layer %d",
+                    chain->lowest[s] - chain->highest[s],
+                    chain->lowest[s] - chain->highest[s] == 1 ? "" : "s", s, chain->lowest[s]),
                 "pin layers to stages in ascending order, and leave a layer for each stage");
     return SLUICE_OK;
 }

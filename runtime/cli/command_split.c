@@ -182,7 +182,8 @@ static int prepare(split_job *job) {
     if (options->svg) CLI_TRY(cli_check_writable(options->svg));
     CLI_TRY(read_subject(job));
     if (options->devices)
-        CLI_TRY(cli_report(sluice_device_list_read(&job->devices, options->devices)));
+        CLI_TRY(cli_report_or(sluice_device_list_read(&job->devices, options->devices),
+                              "--devices takes a file that lists them (docs/formats.md)"));
     CLI_TRY(choose_schedule(job));
     const int stages = sluice_schedule_stages(job->schedule);
     CLI_TRY(cli_check_stages(stages, job->layers, options->subject));

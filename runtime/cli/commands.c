@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.c -- the subcommands as a list, and how one is found. */
+/* commands.c -- the subcommands as a list, and how one is found and run. */
 #include "commands.h"
 
+#include <argp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,4 +26,24 @@ int cli_find_command(const cli_command **out, const char *name) {
                  command->name);
     }
     return cli_fail(CLI_USAGE, "no command is called '%s'; choose one of: %s", name, names);
+}
+
+static bool is(const char *text, const char *one, const char *other) {
+    return strcmp(text, one) == 0 || strcmp(text, other) == 0;
+}
+
+int cli_run(int argc, char **argv) {
+    const cli_command *command = NULL;
+    argp_err_exit_status       = CLI_USAGE;
+    if (argc < 2) return cli_fail(CLI_USAGE, "no command is named; see sluice --help");
+    if (is(argv[1], "--help", "-h")) {
+        cli_print_commands();
+        return CLI_OK;
+    }
+    if (is(argv[1], "--version", "-V")) {
+        printf("sluice %s\n", sluice_version());
+        return CLI_OK;
+    }
+    CLI_TRY(cli_find_command(&command, argv[1]));
+    return command->run(command, argc - 1, argv + 1);
 }

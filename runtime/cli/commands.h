@@ -18,6 +18,8 @@ typedef struct cli_command {
 extern const cli_command cli_commands[];
 /* The command with that name. */
 int cli_find_command(const cli_command **out, const char *name);
+/* What a whole command line, beginning with the program's name, says; returns the exit status. */
+int cli_run(int argc, char **argv);
 
 /* ---- help (command_help.c, manual.c, completion.c): printed to standard output ---- */
 

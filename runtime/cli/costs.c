@@ -138,7 +138,8 @@ static int read_profile(given_costs *out, const cost_choice *choice,
                         const sluice_schedule *schedule) {
     const int stages = sluice_schedule_stages(schedule);
     const sluice_profile_table *table;
-    CLI_TRY(cli_report(sluice_profile_read(&out->profile, choice->profile)));
+    CLI_TRY(cli_report_or(sluice_profile_read(&out->profile, choice->profile),
+                          "--profile takes what sluice profile wrote, or PipeDream's text"));
     CLI_TRY(cli_report_or(sluice_profile_find(&table, out->profile, choice->microbatch),
                           "choose one with --microbatch-size"));
     CLI_TRY(choose_split(out, choice, table, stages));

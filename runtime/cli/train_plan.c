@@ -42,8 +42,10 @@ static int take_optimizer(train_options *o, const char *name) {
     const sluice_optimizer_kind *const *kind = sluice_optimizers();
     while (*kind && name && strcmp((*kind)->name, name) != 0) kind++;
     if (!*kind)
-        return cli_fail(CLI_FAILED, "'%s' is for the optimizer '%s', which is not known", o->plan,
-                        name);
+        return cli_fail(CLI_FAILED,
+                        "'%s' is for the optimizer '%s', which is not known; plan "
+                        "again, with an --optimizer of sluice plan --help",
+                        o->plan, name);
     o->optimizer.kind = name ? *kind : NULL;
     return CLI_OK;
 }
@@ -55,8 +57,10 @@ static int take_precision(train_options *o, const char *name) {
             return CLI_OK;
         }
     if (!name) return CLI_OK;
-    return cli_fail(CLI_FAILED, "'%s' is for the precision '%s', which is not known", o->plan,
-                    name);
+    return cli_fail(CLI_FAILED,
+                    "'%s' is for the precision '%s', which is not known; plan again, "
+                    "with a --precision of sluice plan --help",
+                    o->plan, name);
 }
 
 void train_schedule_of(cli_schedule_choice *out, const sluice_plan_file *file, const char *name) {
@@ -137,7 +141,8 @@ int train_take_plan(train_options *o) {
     const char *const decided = find_decided(o);
     if (decided)
         return cli_fail(CLI_USAGE, "--%s is what --plan decides; leave one of them out", decided);
-    CLI_TRY(cli_report(sluice_plan_file_read(&o->planned, o->plan)));
+    CLI_TRY(cli_report_or(sluice_plan_file_read(&o->planned, o->plan),
+                          "--plan takes what sluice plan -o wrote"));
     const sluice_plan_file *const file = o->planned;
     CLI_TRY(check_kind_of_plan(o, file));
     o->model = file->model;

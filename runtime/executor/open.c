@@ -39,7 +39,10 @@ static sluice_status take_options(sluice_pipeline_options *out,
     SLUICE__TRY(sluice_optimizer_check(out->optimizer, out->optimizer_config));
     SLUICE__TRY(sluice__check_number("the clipping norm", out->clip, 0, 1e300));
     if (out->ranks_per_device < 0)
-        return sluice__fail(SLUICE_E_ARGUMENT, "%d ranks per device", out->ranks_per_device);
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "%d ranks per device; use 1 or more, or 0 for as few as the devices "
+                            "allow",
+                            out->ranks_per_device);
     return sluice__check_number("the deadline in seconds", out->deadline_s, 1e-3, 1e9);
 }
 

@@ -175,7 +175,8 @@ static sluice_status read_microbatches(sluice_plan_file *file, const json_t *obj
     SLUICE__TRY(sluice__field_list(&list, object, "microbatches", quoted));
     const size_t count = json_array_size(list);
     if (count > MAX_NUMBER)
-        return sluice__fail(SLUICE_E_PARSE, "%s has %zu micro-batches", quoted, count);
+        return sluice__fail(SLUICE_E_PARSE, "%s has %zu micro-batches, more than %d", quoted, count,
+                            MAX_NUMBER);
     SLUICE__TRY(sluice__alloc(&file->microbatches, count, sizeof *file->microbatches));
     file->microbatch_count = (int)count;
     for (size_t i = 0; i < count; i++) {

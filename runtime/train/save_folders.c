@@ -123,7 +123,8 @@ sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                               const sluice_save_options *options) {
     sluice__saver *const saver = sluice__run_saver(run);
     sluice__save_job job;
-    if (keep < 1) return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1", keep);
+    if (keep < 1)
+        return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1 or more", keep);
     SLUICE__TRY(sluice_run_finish_save(run));
     SLUICE__TRY(make_job(&job, run, out, keep, options));
     if (saver) return sluice__saver_begin(saver, &job);

@@ -143,7 +143,9 @@ static sluice_status open_newest(sluice_save **out, const candidates *among, con
         if (status == SLUICE_OK || status == SLUICE_E_HOST_MEMORY) return status;
         if (damaged) damaged(context, among->list[k].folder);
     }
-    if (among->count > 0)
+    if (among->count == 1)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the only save in '%s' is not whole", folder);
+    if (among->count > 1)
         return sluice__fail(SLUICE_E_ARGUMENT, "none of the %d saves in '%s' is whole",
                             among->count, folder);
     return sluice__fail(SLUICE_E_ARGUMENT, "there is no save in '%s'", folder);

@@ -128,9 +128,13 @@ static sluice_status check_seal(const char *text, size_t bytes, const char *path
 static sluice_status read_seed(uint64_t *out, const json_t *object, const char *key,
                                const char *where) {
     const char *text = NULL;
+    char same[24];
     SLUICE__TRY(sluice__field_text(&text, object, key, where));
     *out = strtoull(text, NULL, 10);
-    return SLUICE_OK;
+    (void)snprintf(same, sizeof same, "%" PRIu64, *out);
+    if (strcmp(text, same) == 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_PARSE, "%s has the \"%s\" '%.40s', which is no seed", where, key,
+                        text);
 }
 
 static sluice_status read_position(sluice__save_position *at, const json_t *o, const char *where) {
@@ -149,6 +153,19 @@ static sluice_status read_position(sluice__save_position *at, const json_t *o, c
     return sluice__field_text(&at->optimizer, o, "optimizer", where);
 }
 
+static sluice_status read_hash(uint64_t *out, const json_t *entry, const char *name,
+                               const char *where) {
+    const char *text = NULL;
+    char same[24];
+    SLUICE__TRY(sluice__field_text(&text, entry, "xxh3", where));
+    *out = strtoull(text, NULL, 16);
+    (void)snprintf(same, sizeof same, "%016" PRIx64, *out);
+    if (strcmp(text, same) == 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_PARSE,
+                        "%s has the checksum '%.40s' of '%.200s', which is not 16 hex digits",
+                        where, text, name);
+}
+
 /* A name with a folder in it could lead out of the save. */
 static sluice_status read_file(sluice__save_files *files, const char *name, const json_t *entry,
                                const char *where) {
@@ -157,9 +174,7 @@ static sluice_status read_file(sluice__save_files *files, const char *name, cons
         return sluice__fail(SLUICE_E_PARSE, "%s has a file '%.200s', which is no name", where,
                             name);
     SLUICE__TRY(sluice__field_count(&sum.bytes, entry, "bytes", 0, where));
-    const char *text = NULL;
-    SLUICE__TRY(sluice__field_text(&text, entry, "xxh3", where));
-    sum.hash = strtoull(text, NULL, 16);
+    SLUICE__TRY(read_hash(&sum.hash, entry, name, where));
     return sluice__save_files_add(files, name, &sum);
 }
 
@@ -168,6 +183,8 @@ static sluice_status read_object(sluice_save *save, const char *where) {
     const char *name;
     json_t *entry;
     SLUICE__TRY(read_position(&save->at, save->object, where));
+    if (!json_is_object(files))
+        return sluice__fail(SLUICE_E_PARSE, "%s has no list of the save's files", where);
     json_object_foreach(files, name, entry)
         SLUICE__TRY(read_file(&save->files, name, entry, where));
     return SLUICE_OK;

@@ -4,9 +4,11 @@
  * it is written as a file that is read as the same.
  */
 #include <math.h>
+#include <string.h>
 
 #include "sluice/family.h"
-#include "tests/fuzz/fuzz_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memory_files.h"
 
 static void check_numbers(const sluice_model_config *config) {
     const sluice_model_numbers numbers = sluice_model_config_numbers(config);
@@ -31,13 +33,14 @@ static void check_same(const sluice_model_config *a, const sluice_model_config *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_model_config config = {0}, again = {0};
-    if (sluice_model_config_read(&config, fuzz_write(0, "config.json", data, bytes)) != SLUICE_OK) {
+    const char *const path = fuzz_put("config.json", data, bytes);
+    if (sluice_model_config_read(&config, path) != SLUICE_OK) {
         fuzz_check_refusal(config.family);
         return 0;
     }
     check_numbers(&config);
-    if (sluice_model_config_write(fuzz_paths[0], &config) != SLUICE_OK ||
-        sluice_model_config_read(&again, fuzz_paths[0]) != SLUICE_OK)
+    if (sluice_model_config_write(path, &config) != SLUICE_OK ||
+        sluice_model_config_read(&again, path) != SLUICE_OK)
         fuzz_fail("what is written is not read");
     check_same(&config, &again);
     return 0;

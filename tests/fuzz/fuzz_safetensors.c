@@ -5,8 +5,11 @@
  * by its name, the ranges of all add up to the data, and values read in two parts are those read at
  * once.
  */
+#include <string.h>
+
 #include "sluice/file.h"
-#include "tests/fuzz/fuzz_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memory_files.h"
 
 enum { LENGTH_BYTES = 8, MAX_BYTES = 1 << 16, MAX_VALUES = 1 << 16 };
 
@@ -44,7 +47,7 @@ static void check_file(const sluice_safetensors *file, size_t data) {
 
 static void try_file(const uint8_t *bytes, size_t count) {
     sluice_safetensors *file = NULL;
-    const char *const path   = fuzz_write(0, "f", bytes, count);
+    const char *const path   = fuzz_put("f", bytes, count);
     uint64_t header          = 0;
     if (sluice_safetensors_open(&file, path) != SLUICE_OK) {
         fuzz_check_refusal(file);

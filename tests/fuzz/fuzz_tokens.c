@@ -4,8 +4,11 @@
  * header. Oracle: an accepted one has the tokens that its size says, below its vocabulary, in
  * windows of which none is lost.
  */
+#include <string.h>
+
 #include "sluice/data.h"
-#include "tests/fuzz/fuzz_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memory_files.h"
 
 enum { HEADER_BYTES = 1024, WORDS_BYTES = 12, MAX_BYTES = 1 << 14, LENGTH = 4 };
 
@@ -30,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     if (bytes < WORDS_BYTES || bytes - WORDS_BYTES > MAX_BYTES) return 0;
     memcpy(made, data, WORDS_BYTES);
     memcpy(made + HEADER_BYTES, data + WORDS_BYTES, bytes - WORDS_BYTES);
-    const char *const path = fuzz_write(0, "f.bin", made, HEADER_BYTES + bytes - WORDS_BYTES);
+    const char *const path = fuzz_put("f.bin", made, HEADER_BYTES + bytes - WORDS_BYTES);
     sluice_corpus *corpus  = NULL;
     if (sluice_corpus_open(&corpus, &path, 1, LENGTH) != SLUICE_OK) {
         fuzz_check_refusal(corpus);

@@ -4,11 +4,17 @@
  * c. Oracle: what is accepted has just the tensors of the files that the index names, with their
  * values.
  */
+#include <string.h>
+
 #include "sluice/file.h"
-#include "tests/fuzz/fuzz_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memory_files.h"
 
 /* Files of one and of two floats. */
 static void write_shards(void) {
+    static bool are_written;
+    if (are_written) return;
+    are_written             = true;
     static const char one[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
                       two[] = "{\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                               "\"c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}";
@@ -21,7 +27,7 @@ static void write_shards(void) {
         memcpy(bytes, &length, 8);
         memcpy(bytes + 8, header, length);
         memcpy(bytes + 8 + length, values + k, data);
-        (void)fuzz_write(k, k ? "two" : "one", bytes, 8 + length + data);
+        (void)fuzz_put(k ? "two" : "one", bytes, 8 + length + data);
     }
 }
 
@@ -35,9 +41,9 @@ static void check_tensor(const sluice_stored_tensor *tensor) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     sluice_safetensors *file = NULL;
-    if (fuzz_paths[0][0] == '\0') write_shards();
-    (void)fuzz_write(2, "model.safetensors.index.json", data, bytes);
-    if (sluice_safetensors_open(&file, fuzz_folder()) != SLUICE_OK) {
+    write_shards();
+    (void)fuzz_put("model.safetensors.index.json", data, bytes);
+    if (sluice_safetensors_open(&file, FUZZ_FOLDER) != SLUICE_OK) {
         fuzz_check_refusal(file);
         return 0;
     }

@@ -63,5 +63,5 @@ has said.txt "layers 1,1"
 has said.txt "simulated 0.024 s"
 refuse 2 "3 stages need as many layers, and there are 2; ask for at most 2 stages" simulate gpipe -p 3 -m 1 --profile graph.txt
 sed 's/backward/forward/' graph.txt >wrong.txt
-refuse 1 "'wrong.txt', line 1: the node's times are missing, or not numbers of 0 or more" simulate gpipe -p 2 -m 1 --profile wrong.txt
+refuse 1 "'wrong.txt', line 1: the node's times are missing, or not numbers of 0 or more; --profile takes what sluice profile wrote, or PipeDream's text" simulate gpipe -p 2 -m 1 --profile wrong.txt
 finish

@@ -263,7 +263,7 @@ END
 done
 refuse 2 "the times of 2 ranks and 4 transfers $sum; $better" "${s[@]}" --update 1e308 --json
 sed 's/"forward_s": [^,]*/"forward_s": 1e308/' "$source/examples/profile.json" >large.json
-refuse 1 "'large.json': the times of the layers for micro-batches of 1 $sum" "${s[@]}" --profile large.json --microbatch-size 1
+refuse 1 "'large.json': the times of the layers for micro-batches of 1 $sum; --profile takes what sluice profile wrote, or PipeDream's text" "${s[@]}" --profile large.json --microbatch-size 1
 sed 's/"forward_s": [^,]*/"forward_s": 1e200/' "$source/examples/profile.json" >large.json
 refuse 2 "the layers cost 8e+200 in all, too much to be divided: its square overflows; give the costs in a larger unit" "${s[@]}" --profile large.json --microbatch-size 1
 
@@ -298,11 +298,11 @@ refuse 2 "--split divides a profile's layers; name one with --profile" "${s[@]}"
 refuse 2 "--microbatch-size chooses a table of a profile; name one with --profile" "${s[@]}" --microbatch-size 2
 refuse 2 "the profile has tables for micro-batches of 1, 2, and none is chosen; choose one with --microbatch-size" "${s[@]}" --profile "$profile"
 refuse 2 "the profile has no table for micro-batches of 3; it has 1, 2; choose one with --microbatch-size" "${s[@]}" --profile "$profile" --microbatch-size 3
-refuse 1 "cannot read 'no.json': No such file or directory" "${s[@]}" --profile no.json
+refuse 1 "cannot read 'no.json': No such file or directory; --profile takes what sluice profile wrote, or PipeDream's text" "${s[@]}" --profile no.json
 refuse 2 "split: 5 layers are listed, the model has 8; --split '2,3' must list the layers of each stage" "${s[@]}" --profile "$profile" --microbatch-size 1 --split 2,3
 refuse 2 "9 stages need as many layers, and there are 8; ask for at most 8 stages" simulate 1f1b -p 9 -m 2 --profile "$profile" --microbatch-size 1
 echo '{"sluice_profile": 1, "device": "d", "tables": [{"microbatch": 1, "layers": [{}]}]}' >empty.json
-refuse 1 "'empty.json', table 0, layer 0 has no \"name\"" "${s[@]}" --profile empty.json
+refuse 1 "'empty.json', table 0, layer 0 has no \"name\"; --profile takes what sluice profile wrote, or PipeDream's text" "${s[@]}" --profile empty.json
 link='give latency or latency,bandwidth, the bandwidth more than 0, as in 0.5,2 or 0-1:0.5,2'
 refuse 2 "--link is '1,0'; $link" "${s[@]}" --link 1,0
 refuse 2 "--link is '1,2,3'; $link" "${s[@]}" --link 1,2,3

@@ -28,8 +28,9 @@ static sluice_status keep_slot(binding *all, int *index, const sluice__use *use)
 
 /* The next use, if it is one of instruction n. */
 static const sluice__use *next_use(binding *all, int n) {
-    const sluice__use *use = &all->lowered->uses[all->next];
-    if (all->next == all->lowered->use_count || use->instruction != n) return NULL;
+    if (all->next == all->lowered->use_count) return NULL;
+    const sluice__use *const use = &all->lowered->uses[all->next];
+    if (use->instruction != n) return NULL;
     all->next++;
     return use;
 }
