@@ -47,6 +47,12 @@ sluice_status sluice__path_parent(char **out, const char *path) {
     return sluice__text_take(out, &text, status);
 }
 
+bool sluice__path_is_same(const char *one, const char *other) {
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 bool sluice__path_exists(const char *path) {
     struct stat about;
     return lstat(path, &about) == 0;
@@ -71,8 +77,10 @@ sluice_status sluice__folder_sync(const char *path) {
 
 /* Keeps the error of a failure that is being cleaned up after. */
 void sluice__path_remove(const char *path) {
-    DIR *const folder = opendir(path);
+    const int file    = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *const folder = file >= 0 ? fdopendir(file) : NULL;
     if (!folder) {
+        if (file >= 0) close(file);
         if (unlink(path) == 0) sluice__pass("removed", path);
         return;
     }

@@ -14,6 +14,7 @@ sluice_status sluice__path_join(char **out, const char *folder, const char *name
 sluice_status sluice__path_parent(char **out, const char *path);
 
 bool sluice__path_exists(const char *path);
+bool sluice__path_is_same(const char *one, const char *other); /* one file or folder */
 /* One that exists already is fine. E_IO. */
 sluice_status sluice__folder_make(const char *path);
 /* The disk has the folder's names. E_IO. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* save_folders.c -- the saves of a run in its output folder: which stay, and the one at the end. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,17 @@ int64_t sluice__save_step_of(const char *name) {
     return strtoll(digits, NULL, 10);
 }
 
+sluice_status sluice__save_home(char **out, const char *folder) {
+    const char *const last = strrchr(folder, '/'), *const name = last ? last + 1 : folder;
+    char *saves = NULL;
+    if (sluice__save_step_of(name) < 0 && sluice__save_step_of_old(name) < 0)
+        return sluice__copy_text(out, folder);
+    SLUICE__TRY(sluice__path_parent(&saves, folder));
+    const sluice_status status = sluice__path_parent(out, saves);
+    sluice__free(saves);
+    return status;
+}
+
 static sluice_status name_save(char **out, const char *saves, int64_t step) {
     char name[32];
     (void)snprintf(name, sizeof name, "step-%08" PRId64, step);
@@ -30,25 +42,43 @@ static sluice_status name_save(char **out, const char *saves, int64_t step) {
 
 /* ---- which stay ---- */
 
-/* What a save that was not finished has left, and what is no longer wanted, of which the last is
- * the newest: keep `keep`. Saves after `newest` stay: they are of the same run, before it went back
- * to an earlier save. */
-static void remove_saves(const sluice__listing *names, const char *saves, int64_t newest,
-                         int keep) {
+/* A save that was being replaced, where the file system cannot swap two names, lies under this name
+ * meanwhile. */
+int64_t sluice__save_step_of_old(const char *name) {
+    char shown[32];
+    const size_t length = strlen(name), tail = strlen(".old");
+    if (name[0] != '.' || length <= tail || length >= sizeof shown) return -1;
+    if (strcmp(name + length - tail, ".old") != 0) return -1;
+    (void)snprintf(shown, sizeof shown, "%.*s", (int)(length - tail - 1), name + 1);
+    return sluice__save_step_of(shown);
+}
+
+static int by_step(const void *a, const void *b) {
+    const int64_t one   = sluice__save_step_of(*(char *const *)a),
+                  other = sluice__save_step_of(*(char *const *)b);
+    return (one > other) - (one < other);
+}
+
+static void remove_one(const char *folder, const char *name) {
+    char *path = NULL;
+    if (sluice__path_join(&path, folder, name) == SLUICE_OK) sluice__path_remove(path);
+    sluice__free(path);
+}
+
+/* Of the saves the newest `keep` stay, and nothing of those that were not finished. */
+static void remove_saves(const sluice__listing *names, const char *saves, int keep) {
+    if (names->count > 0) qsort(names->list, (size_t)names->count, sizeof *names->list, by_step);
     for (int k = names->count - 1; k >= 0; k--) {
-        char *path         = NULL;
-        const int64_t step = sluice__save_step_of(names->list[k]);
-        const bool is_part = strncmp(names->list[k], ".step-", 6) == 0;
-        if (!is_part && (step < 0 || step > newest || keep-- > 0)) continue;
-        if (sluice__path_join(&path, saves, names->list[k]) == SLUICE_OK) sluice__path_remove(path);
-        sluice__free(path);
+        const bool is_save = sluice__save_step_of(names->list[k]) >= 0,
+                   is_part = strncmp(names->list[k], ".step-", 6) == 0;
+        if (is_part || (is_save && keep-- <= 0)) remove_one(saves, names->list[k]);
     }
 }
 
-static sluice_status keep_newest(const char *saves, int64_t newest, int keep) {
+static sluice_status keep_newest(const char *saves, int keep) {
     sluice__listing names = {0};
     sluice_status status  = sluice__folder_list(&names, saves);
-    if (status == SLUICE_OK) remove_saves(&names, saves, newest, keep);
+    if (status == SLUICE_OK) remove_saves(&names, saves, keep);
     sluice__listing_free(&names);
     return status;
 }
@@ -60,30 +90,23 @@ static sluice_status forget_tokenizer(const char *out) {
     sluice_status status = sluice__save_open_state(&before, out);
     if (status != SLUICE_E_HOST_MEMORY) status = SLUICE_OK; /* without the list there is none */
     for (int k = 0; before && status == SLUICE_OK && k < before->files.count; k++) {
-        char *path = NULL;
         if (!sluice__is_tokenizer_file(before->files.list[k].name)) continue;
-        status = sluice__path_join(&path, out, before->files.list[k].name);
-        if (status == SLUICE_OK) sluice__path_remove(path);
-        sluice__free(path);
+        remove_one(out, before->files.list[k].name);
     }
     sluice_save_close(before);
     return status;
 }
 
-/* A run that was begun anew replaces an earlier one in the same folder. */
-static sluice_status forget_others(const char *out, const char *saves, int64_t step) {
-    char *path = NULL;
-    SLUICE__TRY(forget_tokenizer(out));
-    SLUICE__TRY(sluice__path_join(&path, out, SLUICE__STATE_FILE));
-    sluice__path_remove(path);
-    sluice__free(path);
+/* After the first save of a run, saves of another run in the same folder go, and later ones of the
+ * run that it goes on: newer than its own, they would be what is resumed. */
+static sluice_status forget_others(const char *out, const char *saves, int64_t own, int64_t step) {
     sluice__listing names = {0};
-    sluice_status status  = sluice__folder_list(&names, saves);
+    SLUICE__TRY(forget_tokenizer(out));
+    remove_one(out, SLUICE__STATE_FILE);
+    const sluice_status status = sluice__folder_list(&names, saves);
     for (int k = 0; status == SLUICE_OK && k < names.count; k++) {
         const int64_t other = sluice__save_step_of(names.list[k]);
-        if (other < 0 || other == step) continue;
-        status = sluice__path_join(&path, saves, names.list[k]);
-        if (status == SLUICE_OK) sluice__path_remove(path), sluice__free(path);
+        if (other > own && other != step) remove_one(saves, names.list[k]);
     }
     sluice__listing_free(&names);
     return status;
@@ -95,7 +118,7 @@ static sluice_status make_job(sluice__save_job *job, const sluice_run *run, cons
                               int keep, const sluice_save_options *options) {
     const sluice_run_state state = sluice_run_get_state(run);
     *job = (sluice__save_job){sluice__save_source_of(sluice__run_pipeline(run), &state), out, keep,
-                              sluice__run_is_new(run), SLUICE_SAVE_OPTIONS_INIT};
+                              sluice__run_own_saves(run, out), SLUICE_SAVE_OPTIONS_INIT};
     return sluice__save_settle(&job->options, options);
 }
 
@@ -106,14 +129,15 @@ static sluice_status save_step(char **folder, const sluice__save_job *job, const
     SLUICE__TRY(sluice__folder_sync(job->out));
     SLUICE__TRY(name_save(folder, saves, step));
     SLUICE__TRY(sluice__save_write(*folder, &job->source, &job->options));
-    return job->is_new ? forget_others(job->out, saves, step) : SLUICE_OK;
+    if (job->own == INT64_MAX) return SLUICE_OK;
+    return forget_others(job->out, saves, job->own, step);
 }
 
 sluice_status sluice__save_job_write(const sluice__save_job *job) {
     char *saves = NULL, *folder = NULL;
     SLUICE__TRY(sluice__path_join(&saves, job->out, SLUICE__SAVES_FOLDER));
     sluice_status status = save_step(&folder, job, saves);
-    if (status == SLUICE_OK) status = keep_newest(saves, job->source.at.run.step, job->keep);
+    if (status == SLUICE_OK) status = keep_newest(saves, job->keep);
     sluice__free(folder);
     sluice__free(saves);
     return status;
@@ -169,25 +193,33 @@ out:
     return status;
 }
 
-/* Files of tensors that an earlier save has left, in another number of files. */
+/* "model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors". */
+static bool is_of_tensors(const char *name, const char *stem) {
+    static const char digits[] = "0123456789";
+    if (strncmp(name, stem, strlen(stem)) != 0) return false;
+    const char *rest = name + strlen(stem);
+    if (strcmp(rest, ".safetensors") == 0 || strcmp(rest, ".safetensors.index.json") == 0)
+        return true;
+    if (rest[0] != '-' || strspn(rest + 1, digits) < 5) return false;
+    rest += 1 + strspn(rest + 1, digits);
+    if (strncmp(rest, "-of-", 4) != 0 || strspn(rest + 4, digits) < 5) return false;
+    return strcmp(rest + 4 + strspn(rest + 4, digits), ".safetensors") == 0;
+}
+
+/* Files of tensors that an earlier save has left, in another number of files; not those of other
+ * names, which are somebody's. */
 static bool is_stale(const char *name, const sluice__listing *names) {
-    if (strstr(name, ".safetensors") == NULL) return false;
-    if (strncmp(name, "model", 5) != 0 && strncmp(name, "optimizer", 9) != 0) return false;
+    if (!is_of_tensors(name, "model") && !is_of_tensors(name, "optimizer")) return false;
     for (int k = 0; k < names->count; k++)
         if (strcmp(names->list[k], name) == 0) return false;
     return true;
 }
 
 static sluice_status remove_stale(const char *out, const sluice__listing *names) {
-    sluice__listing there = {0};
-    sluice_status status  = sluice__folder_list(&there, out);
-    for (int k = 0; status == SLUICE_OK && k < there.count; k++) {
-        char *path = NULL;
-        if (!is_stale(there.list[k], names)) continue;
-        status = sluice__path_join(&path, out, there.list[k]);
-        if (status == SLUICE_OK) sluice__path_remove(path);
-        sluice__free(path);
-    }
+    sluice__listing there      = {0};
+    const sluice_status status = sluice__folder_list(&there, out);
+    for (int k = 0; status == SLUICE_OK && k < there.count; k++)
+        if (is_stale(there.list[k], names)) remove_one(out, there.list[k]);
     sluice__listing_free(&there);
     return status;
 }
@@ -219,12 +251,9 @@ static sluice_status save_end(const sluice__save_job *job) {
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(save_step(&folder, job, saves));
     SLUICE__TRY_OUT(publish(folder, job->out));
-    if (job->keep > 0) {
-        status = keep_newest(saves, job->source.at.run.step, job->keep);
-    } else {
-        sluice__path_remove(folder);
-        (void)rmdir(saves); /* unless earlier ones are in it */
-    }
+    if (job->keep == 0) sluice__path_remove(folder);
+    status = keep_newest(saves, job->keep > 0 ? job->keep : INT_MAX);
+    (void)rmdir(saves); /* unless there are some in it */
 out:
     sluice__free(folder);
     sluice__free(saves);

@@ -127,7 +127,8 @@ static sluice_status find_candidates(candidates *out, const char *folder, const 
     sluice__listing names = {0};
     sluice_status status  = sluice__folder_list(&names, saves);
     for (int k = 0; status == SLUICE_OK && k < names.count; k++) {
-        const int64_t step = sluice__save_step_of(names.list[k]);
+        const int64_t own  = sluice__save_step_of(names.list[k]);
+        const int64_t step = own >= 0 ? own : sluice__save_step_of_old(names.list[k]);
         if (step >= 0) status = add(out, saves, names.list[k], step);
     }
     sluice__listing_free(&names);
@@ -266,10 +267,8 @@ out:
 sluice_status sluice_run_load(sluice_run *run, const sluice_save *save) {
     const sluice_run_state before = sluice_run_get_state(run);
     SLUICE__TRY(sluice_run_set_state(run, &save->at.run));
-    const sluice_status status = sluice_pipeline_load(sluice__run_pipeline(run), save);
-    if (status != SLUICE_OK)
-        (void)sluice_run_set_state(run, &before);
-    else
-        sluice__run_set_saved(run);
+    sluice_status status = sluice_pipeline_load(sluice__run_pipeline(run), save);
+    if (status == SLUICE_OK) status = sluice__run_set_loaded(run, save->folder, save->at.run.step);
+    if (status != SLUICE_OK) (void)sluice_run_set_state(run, &before);
     return status;
 }

@@ -79,13 +79,15 @@ sluice_status sluice__save_write(const char *folder, const sluice__save_source *
     names by             = {0};
     sluice_status status = SLUICE_OK;
     SLUICE__TRY_OUT(make_names(&by, folder));
+    /* Killed between two renames, or both failed: what was there lies under the other name. */
+    if (!sluice__path_exists(folder)) (void)rename(by.old, folder);
     sluice__path_remove(by.part);
-    if (sluice__path_exists(folder)) sluice__path_remove(by.old);
+    sluice__path_remove(by.old);
     status = fill(by.part, source, options);
     if (status == SLUICE_OK) status = move_in(&by, folder);
     if (status == SLUICE_OK) status = sluice__folder_sync(by.parent);
     sluice__path_remove(by.part);
-    sluice__path_remove(by.old);
+    if (sluice__path_exists(folder)) sluice__path_remove(by.old);
 out:
     sluice__free(by.parent);
     sluice__free(by.part);

@@ -113,13 +113,17 @@ sluice_status sluice__save_write(const char *folder, const sluice__save_source *
 #define SLUICE__SAVES_FOLDER "saves"
 /* The step in the name of a save's folder, "step-00000050"; -1 if it is none. */
 int64_t sluice__save_step_of(const char *name);
+/* The same of ".step-00000050.old", the save that was being replaced. */
+int64_t sluice__save_step_of_old(const char *name);
+/* The output folder of a save in it or in its `saves`. E_HOST_MEMORY. */
+sluice_status sluice__save_home(char **out, const char *folder);
 
 /* A save in `out`/saves. */
 typedef struct sluice__save_job {
     sluice__save_source source;
     const char *out;
     int keep;
-    bool is_new; /* nothing of the run has been saved yet */
+    int64_t own; /* saves in `out` up to this step are the run's */
     sluice_save_options options;
 } sluice__save_job;
 /* On any thread; not two at a time in one folder. */
@@ -144,8 +148,11 @@ sluice_status sluice__saver_finish(bool *has_saved, sluice__saver *saver);
 /* ---- the run (training_run.c) ---- */
 
 sluice_pipeline *sluice__run_pipeline(const sluice_run *run);
-/* Whether nothing of this run is in a folder: it was not loaded, and has not been saved. */
-bool sluice__run_is_new(const sluice_run *run);
+/* It goes on from the save of `step` in `folder`. E_HOST_MEMORY. */
+sluice_status sluice__run_set_loaded(sluice_run *run, const char *folder, int64_t step);
+/* The last step whose save in `out` is this run's, or that of the run that it goes on; -1: none is.
+ */
+int64_t sluice__run_own_saves(const sluice_run *run, const char *out);
 void sluice__run_set_saved(sluice_run *run);
 sluice__saver *sluice__run_saver(const sluice_run *run); /* NULL: saves are between the steps */
 

@@ -8,6 +8,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/folders.h"
 #include "runtime/train/saves.h"
 
 /* The windows of a batch: the context of its callbacks. */
@@ -28,7 +29,9 @@ struct sluice_run {
     int ranks;
     loader loader;
     bool stuck;               /* a rank may still be inside a callback */
-    bool saved;               /* or loaded */
+    bool saved;               /* in this process */
+    char *home;               /* the output folder that it was loaded from; NULL: it was not */
+    int64_t loaded;           /* after which step */
     sluice__saver *saver;     /* NULL: saves are between the steps */
     sluice_run_result result; /* of the last step */
     double *inner_idle;       /* its lists, per rank */
@@ -168,8 +171,19 @@ sluice_pipeline *sluice__run_pipeline(const sluice_run *run) {
     return run->pipeline;
 }
 
-bool sluice__run_is_new(const sluice_run *run) {
-    return !run->saved;
+int64_t sluice__run_own_saves(const sluice_run *run, const char *out) {
+    if (run->saved) return INT64_MAX;
+    return run->home && sluice__path_is_same(run->home, out) ? run->loaded : -1;
+}
+
+sluice_status sluice__run_set_loaded(sluice_run *run, const char *folder, int64_t step) {
+    char *home = NULL;
+    SLUICE__TRY(sluice__save_home(&home, folder));
+    sluice__free(run->home);
+    run->home   = home;
+    run->loaded = step;
+    run->saved  = false;
+    return SLUICE_OK;
 }
 
 void sluice__run_set_saved(sluice_run *run) {
@@ -273,6 +287,7 @@ void sluice_run_close(sluice_run *run) {
     sluice__saver_close(run->saver);
     run->saver = NULL;
     if (run->stuck) return;
+    sluice__free(run->home);
     sluice__free(run->inner_idle);
     sluice__free(run->ledger);
     sluice__free(run);

@@ -52,6 +52,7 @@ static command_line make_line(const char *option, const char *out, const char *r
     command_add(&line, ranks);
     command_add(&line, "--schedule");
     command_add(&line, schedule);
+    if (strcmp(option, "--out") == 0) command_add(&line, "--overwrite"); /* a log without a save */
     return line;
 }
 
