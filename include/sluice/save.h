@@ -96,8 +96,8 @@ typedef void sluice_save_damaged(void *context, const char *folder);
 SLUICE_API sluice_status sluice_save_find(sluice_save **out, const char *folder,
                                           sluice_save_damaged *damaged, void *context);
 
-/* The latest of which state.json can be read: no other file of it is looked at, which takes no time
- * and says what the run was. E_ARGUMENT: there is none. */
+/* The latest whose state.json and config.json are as they were written: what the run was, and no
+ * other file is looked at. E_ARGUMENT: there is none. */
 SLUICE_API sluice_status sluice_save_find_state(sluice_save **out, const char *folder);
 
 SLUICE_API const char *sluice_save_folder(const sluice_save *save);

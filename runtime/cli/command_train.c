@@ -58,7 +58,7 @@ static int evaluate(train_run *run, double *loss, const char *when) {
 
 static int digest(train_run *run) {
     uint64_t value = 0;
-    CLI_TRY(cli_report(sluice_pipeline_digest(&value, run->problem.pipeline)));
+    CLI_TRY(report(run, sluice_pipeline_digest(&value, run->problem.pipeline)));
     snprintf(run->weights, sizeof run->weights, "%016" PRIx64, value);
     run->step.weights = run->weights;
     return CLI_OK;

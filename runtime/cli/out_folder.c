@@ -114,16 +114,56 @@ static int check_limit(uint64_t bytes) {
                     cli_bytes(bytes).text, cli_bytes(files.rlim_cur).text);
 }
 
+/* The largest file of a save: all of one kind, or as much as --shard-size allows. */
+static uint64_t largest_file(const train_problem *problem, const train_options *options,
+                             int copies) {
+    const uint64_t all  = bytes_of(problem->model, copies);
+    const uint64_t part = options->shard_bytes ? options->shard_bytes : 5000000000U;
+    uint64_t tensor     = part;
+    for (int u = 0; u < sluice_model_use_count(problem->model); u++) {
+        const uint64_t bytes =
+            sluice_shape_bytes(&sluice_model_use(problem->model, u)->parameter.shape);
+        if (bytes > tensor) tensor = bytes;
+    }
+    return all < tensor ? all : tensor + (1 << 16);
+}
+
+static int count_saves(const char *out) {
+    char path[PATH_BYTES];
+    DIR *const folder = train_path(path, out, "saves") ? opendir(path) : NULL;
+    int count         = 0;
+    if (!folder) return 0;
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+        count += strncmp(entry->d_name, "step-", 5) == 0;
+    closedir(folder);
+    return count;
+}
+
+/* Saves for which there must be space: a new one before an old one goes. */
+static int count_new_saves(const train_options *options) {
+    if (options->save_every == 0 && options->save_minutes <= 0) return 1;
+    const int there = count_saves(options->out);
+    return there < options->keep ? options->keep + 1 - there : 1;
+}
+
 /* A file that is replaced stays until the new one is complete. */
-static int check_space(const char *out, uint64_t bytes) {
+static int check_space(const train_options *options, uint64_t bytes) {
     struct statvfs disk;
-    if (statvfs(out, &disk) != 0 || disk.f_blocks == 0) return CLI_OK; /* it does not say */
+    const int count = count_new_saves(options);
+    if (statvfs(options->out, &disk) != 0 || disk.f_blocks == 0) return CLI_OK; /* unknown */
     const uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (left >= bytes) return CLI_OK;
+    if (left / (uint64_t)count >= bytes) return CLI_OK;
+    if (count == 1)
+        return cli_fail(CLI_FAILED,
+                        "a save takes %s, and --out '%s' has %s left on its disk; free disk space, "
+                        "or name another folder",
+                        cli_bytes(bytes).text, options->out, cli_bytes(left).text);
     return cli_fail(CLI_FAILED,
-                    "a save takes %s, and --out '%s' has %s left on its disk; free disk space, or "
-                    "name another folder",
-                    cli_bytes(bytes).text, out, cli_bytes(left).text);
+                    "a save takes %s, up to %d more of them are there at once with --keep %d, and "
+                    "--out '%s' has %s left on its disk; free disk space, keep fewer, or name "
+                    "another folder",
+                    cli_bytes(bytes).text, count, options->keep, options->out,
+                    cli_bytes(left).text);
 }
 
 /* ---- all of it ---- */
@@ -132,7 +172,8 @@ int train_take_out(train_out *folder, const train_options *options) {
     folder->path = options->out;
     CLI_TRY(train_prepare_out(folder->path, &folder->made));
     CLI_TRY(lock(folder));
-    return options->overwrite || options->resume ? CLI_OK : refuse_other_run(folder->path);
+    if (options->overwrite || train_goes_on_in_out(options)) return CLI_OK;
+    return refuse_other_run(folder->path);
 }
 
 int train_check_space(const train_problem *problem, const train_options *options) {
@@ -140,8 +181,8 @@ int train_check_space(const train_problem *problem, const train_options *options
     const int states =
         optimizer->kind->state_count(optimizer->config); /* as large as the weights */
     const int64_t besides = problem->tokenizer ? sluice_tokenizer_bytes(problem->tokenizer) : 0;
-    CLI_TRY(check_limit(bytes_of(problem->model, states > 1 ? states : 1)));
-    return check_space(options->out, bytes_of(problem->model, 1 + states) + (uint64_t)besides);
+    CLI_TRY(check_limit(largest_file(problem, options, states > 1 ? states : 1)));
+    return check_space(options, bytes_of(problem->model, 1 + states) + (uint64_t)besides);
 }
 
 static void unlock(const train_out *folder) {

@@ -20,8 +20,8 @@ int train_report(sluice_status status) {
 
 /* Without what this command writes itself: results, logs, and what it prints. */
 static sluice_status open_corpus(train_problem *problem, const train_options *options) {
-    const char *const written[] = {options->out, options->log, options->trace, "/dev/stdout",
-                                   "/dev/stderr"};
+    const char *const written[] = {options->out,    options->log,  options->trace,
+                                   options->resume, "/dev/stdout", "/dev/stderr"};
     return sluice_corpus_open_except(&problem->corpus, options->data.text, options->data.count,
                                      problem->seq, written, sizeof written / sizeof *written);
 }

@@ -24,21 +24,33 @@ static size_t length_of_out(const char *path, size_t length) {
     return path[before - 1] == '/' ? before - 1 : 0;
 }
 
+static int name_home(char path[PATH_BYTES], const char *resume) {
+    size_t length = strlen(resume);
+    while (length > 1 && resume[length - 1] == '/') length--;
+    const size_t own = length_of_out(resume, length);
+    if (own == SIZE_MAX)
+        (void)snprintf(path, PATH_BYTES, ".");
+    else if ((own > 0 ? own : length) < PATH_BYTES)
+        (void)snprintf(path, PATH_BYTES, "%.*s", (int)(own > 0 ? own : length), resume);
+    else
+        return cli_fail(CLI_USAGE, "--resume is longer than a path may be");
+    return CLI_OK;
+}
+
 int train_choose_out(train_options *o) {
     if (!o->resume && !o->out) o->out = "sluice-out";
     if (!o->resume || o->out) return CLI_OK;
-    size_t length = strlen(o->resume);
-    while (length > 1 && o->resume[length - 1] == '/') length--;
-    const size_t own = length_of_out(o->resume, length);
-    if (own == SIZE_MAX)
-        (void)snprintf(o->chosen_out, sizeof o->chosen_out, ".");
-    else if ((own > 0 ? own : length) < sizeof o->chosen_out)
-        (void)snprintf(o->chosen_out, sizeof o->chosen_out, "%.*s", (int)(own > 0 ? own : length),
-                       o->resume);
-    else
-        return cli_fail(CLI_USAGE, "--resume is longer than a path may be");
+    CLI_TRY(name_home(o->chosen_out, o->resume));
     o->out = o->chosen_out;
     return CLI_OK;
+}
+
+bool train_goes_on_in_out(const train_options *options) {
+    char home[PATH_BYTES];
+    struct stat one, other;
+    return options->resume && name_home(home, options->resume) == CLI_OK && stat(home, &one) == 0 &&
+           stat(options->out, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }
 
 /* ---- which save ---- */

@@ -24,7 +24,7 @@ static void lose_output(int reason) {
 /* A pipe whose writers do not block may be full for a while. */
 static bool is_worth_waiting(int reason) {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
-    return reason == EINTR || (reason == EAGAIN && poll(&output, 1, -1) >= 0);
+    return reason == EINTR || (reason == EAGAIN && (poll(&output, 1, -1) >= 0 || errno == EINTR));
 }
 
 /* What is printed after a loss is dropped. */

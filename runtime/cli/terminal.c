@@ -10,13 +10,23 @@
 
 #include "cli.h"
 
+/* Names in files may be anything: a terminal must not obey them. */
+static void print_plainly(char *text) {
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f) *at = '?';
+    fputs(text, stderr);
+}
+
 int cli_fail(int exit_status, const char *format, ...) {
+    char *text = NULL;
     va_list arguments;
     fflush(stdout); /* earlier output must come first */
     fputs("sluice: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    if (vasprintf(&text, format, arguments) < 0) text = NULL;
     va_end(arguments);
+    if (text) print_plainly(text);
+    free(text);
     fputc('\n', stderr);
     return exit_status;
 }

@@ -145,15 +145,18 @@ static void set_batch(sluice_plan_file *file, int64_t batch) {
 
 static int keep(const auto_plan *it, train_problem *problem) {
     const sluice_plan_choice *const best = choose(it);
-    const sluice_plan_file_about about   = {
-          .model      = problem->name,
-          .sequence   = problem->seq,
-          .vocabulary = sluice_model_config_numbers(&problem->config).vocabulary,
-          .parameters = sluice_model_parameter_count(problem->model),
-          .optimizer  = it->options->optimizer.kind->name,
-          .precision  = cli_precision_name((int)it->options->precision),
-          .threads    = threads_of(it, best->ranks),
-          .device     = it->kind};
+    char kept[PATH_BYTES]; /* a save's model goes with the save */
+    const bool is_of_save = it->options->model == it->options->chosen_model &&
+                            train_path(kept, it->options->out, "config.json");
+    const sluice_plan_file_about about = {
+        .model      = is_of_save ? kept : problem->name,
+        .sequence   = problem->seq,
+        .vocabulary = sluice_model_config_numbers(&problem->config).vocabulary,
+        .parameters = sluice_model_parameter_count(problem->model),
+        .optimizer  = it->options->optimizer.kind->name,
+        .precision  = cli_precision_name((int)it->options->precision),
+        .threads    = threads_of(it, best->ranks),
+        .device     = it->kind};
     CLI_TRY(cli_report(sluice_plan_file_make(&problem->own, best, &about)));
     set_batch(problem->own, it->options->batch);
     return CLI_OK;

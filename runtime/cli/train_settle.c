@@ -88,6 +88,9 @@ int train_settle_options(train_options *options, const cli_given *given) {
         return cli_fail(CLI_USAGE, "there is no --data; name %s",
                         options->resume ? "the files and folders that the run was started with"
                                         : "text files, folders or .bin files");
+    if (options->resume && options->init)
+        return cli_fail(CLI_USAGE, "--resume goes on with the weights of a save, and --init starts "
+                                   "from others; leave one of them out");
     if (options->ledger && (options->quiet || options->json))
         return cli_fail(CLI_USAGE,
                         "--ledger prints a table and %s prints none; leave one of them out",

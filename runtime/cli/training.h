@@ -253,6 +253,8 @@ int train_make_settings(train_settings *out, const train_problem *problem,
                         const train_options *options);
 /* Where the results go: what --out says, or else --resume. */
 int train_choose_out(train_options *options);
+/* Whether --out is the folder of the run that --resume goes on. */
+bool train_goes_on_in_out(const train_options *options);
 /* What decides the result and is not given is as in the newest save of --resume (inherit.c). */
 int train_inherit_options(train_options *options, const cli_given *given);
 /* What is said if there is no save. */

@@ -26,9 +26,11 @@ static sluice_status check_file(const char *path, const sluice__checksum *writte
                         there.hash, written->hash);
 }
 
-static sluice_status check_files(const sluice_save *save) {
+/* All of them, or the one of this name. */
+static sluice_status check_files(const sluice_save *save, const char *name) {
     for (int k = 0; k < save->files.count; k++) {
         char *path = NULL;
+        if (name && strcmp(save->files.list[k].name, name) != 0) continue;
         SLUICE__TRY(sluice__path_join(&path, save->folder, save->files.list[k].name));
         const sluice_status status = check_file(path, &save->files.list[k].sum);
         sluice__free(path);
@@ -49,10 +51,10 @@ sluice_status sluice__save_open_state(sluice_save **out, const char *folder) {
     return status;
 }
 
-sluice_status sluice_save_open(sluice_save **out, const char *folder) {
+static sluice_status open_with(sluice_save **out, const char *folder, const char *name) {
     sluice_save *save;
     SLUICE__TRY(sluice__save_open_state(&save, folder));
-    const sluice_status status = check_files(save);
+    const sluice_status status = check_files(save, name);
     if (status == SLUICE_OK)
         *out = save;
     else
@@ -135,6 +137,15 @@ static sluice_status find_candidates(candidates *out, const char *folder, const 
     return status == SLUICE_OK ? add_own(out, folder) : status;
 }
 
+sluice_status sluice_save_open(sluice_save **out, const char *folder) {
+    return open_with(out, folder, NULL);
+}
+
+/* What is read before the rest: the model. */
+static sluice_status open_description(sluice_save **out, const char *folder) {
+    return open_with(out, folder, "config.json");
+}
+
 typedef sluice_status open_one(sluice_save **out, const char *folder);
 
 static sluice_status open_newest(sluice_save **out, const candidates *among, const char *folder,
@@ -171,7 +182,7 @@ sluice_status sluice_save_find(sluice_save **out, const char *folder, sluice_sav
 }
 
 sluice_status sluice_save_find_state(sluice_save **out, const char *folder) {
-    return find(out, folder, sluice__save_open_state, NULL, NULL);
+    return find(out, folder, open_description, NULL, NULL);
 }
 
 /* ---- into a pipeline ---- */

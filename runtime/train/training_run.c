@@ -151,7 +151,7 @@ sluice_run_state sluice_run_get_state(const sluice_run *run) {
 
 sluice_status sluice_run_set_state(sluice_run *run, const sluice_run_state *state) {
     if (state->step < 0 || state->minibatch < 0 || state->skipped < 0 ||
-        state->skipped > state->step)
+        state->skipped > state->step || state->minibatch > INT64_MAX / 2)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "no run is at step %" PRId64 " and minibatch %" PRId64 " with %" PRId64
                             " minibatches skipped",
