@@ -78,10 +78,16 @@ static int inherit_all(train_options *o, const sluice_save *save, const cli_give
     return cli_is_given(given, "model") ? CLI_OK : inherit_model(o, save);
 }
 
+/* Where no save has its state, what is wrong with each is said, too. */
+static int find_save(sluice_save **out, const char *folder) {
+    if (sluice_save_find_state(out, folder) == SLUICE_OK) return CLI_OK;
+    return cli_report_or(sluice_save_find(out, folder, train_say_damaged, NULL), train_resume_hint);
+}
+
 int train_inherit_options(train_options *options, const cli_given *given) {
     sluice_save *save = NULL;
     if (!options->resume) return CLI_OK;
-    CLI_TRY(cli_report_or(sluice_save_find_state(&save, options->resume), train_resume_hint));
+    CLI_TRY(find_save(&save, options->resume));
     const int failed = inherit_all(options, save, given);
     sluice_save_close(save);
     return failed;

@@ -55,7 +55,7 @@ bool train_goes_on_in_out(const train_options *options) {
 
 /* ---- which save ---- */
 
-static void say_damaged(void *context, const char *folder) {
+void train_say_damaged(void *context, const char *folder) {
     (void)context;
     (void)cli_fail(CLI_OK, "the save '%s' is not used: %s", folder, sluice_last_error()->what);
 }
@@ -93,8 +93,9 @@ static int compare(const sluice_save *save, const train_settings *now) {
 int train_find_save(train_problem *problem, const train_options *options) {
     CLI_TRY(train_make_settings(&problem->settings, problem, options));
     if (!options->resume) return CLI_OK;
-    CLI_TRY(cli_report_or(sluice_save_find(&problem->resumed, options->resume, say_damaged, NULL),
-                          train_resume_hint));
+    CLI_TRY(
+        cli_report_or(sluice_save_find(&problem->resumed, options->resume, train_say_damaged, NULL),
+                      train_resume_hint));
     return options->allow_changes ? CLI_OK : compare(problem->resumed, &problem->settings);
 }
 

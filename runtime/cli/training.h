@@ -259,6 +259,8 @@ bool train_goes_on_in_out(const train_options *options);
 int train_inherit_options(train_options *options, const cli_given *given);
 /* What is said if there is no save. */
 extern const char train_resume_hint[];
+/* Say why a save is not used: a sluice_save_damaged. */
+void train_say_damaged(void *context, const char *folder);
 /* Before the pipeline is opened: the save that --resume means, refused if the run is another one.
  */
 int train_find_save(train_problem *problem, const train_options *options);

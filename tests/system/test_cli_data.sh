@@ -61,7 +61,7 @@ changes() { # changes NAME HOW SIZE COMMAND...: COMMAND changes NAME.txt, and th
     grep -q "^sluice: .*'$name.txt' was $how while in use: at byte [0-9]*, which was to be read, it has $size bytes in all, and had 108894" stderr.txt ||
         complain "a run whose data is $how says '$(cat stderr.txt)'"
     step=$(sed -n "s/^sluice: the weights after step \([0-9]*\) are saved in $name\$/\1/p" stderr.txt)
-    [ -n "$step" ] || complain "a run whose data is $how saves nothing: '$(cat stderr.txt)'"
+    [ -n "$step" ] || complain "a run whose data is $how does not save: '$(cat stderr.txt)'"
     seq 1 20000 >"$name.txt"
     run train "$name.txt" "${steady[@]}" --ranks 3 --steps "$((step + 2))" --resume "$name" --quiet
     mv stdout.txt resumed.txt

@@ -74,8 +74,8 @@ run train text.txt "${little[@]}" --steps 9 --decay none --allow-changes --save-
 [ "$(ls copied/saves)" = step-00000009 ] || complain "of the saves there are $(ls copied/saves)"
 for folder in copied copied/saves/step-00000009; do
     [ "$(listed "$folder")" = "$theirs" ] || complain "resumed, $folder says that it has '$(listed "$folder")'"
-    cmp -s kept "$folder/tokenizer.json" || complain "resumed, $folder has another tokenizer"
-    [ -s "$folder/merges.txt" ] && complain "resumed, the tokenizer comes from the weights again"
+    cmp -s kept "$folder/tokenizer.json" || complain "resumed, $folder has not the tokenizer of its save"
+    [ -s "$folder/merges.txt" ] && complain "resumed, $folder has the tokenizer of the weights, not of its save"
 done
 
 # A save whose tokenizer is damaged is not used.
@@ -114,6 +114,6 @@ holds ids-init "$own"
 # A run that replaces another one removes its tokenizer, but no file that it did not list.
 echo mine >bytes/vocab.json
 run train ids.bin "${little[@]}" --steps 1 --out bytes --overwrite --quiet
-[ "$(files bytes)" = vocab.json ] || complain "replaced, a run's folder has '$(files bytes)'"
+[ "$(files bytes)" = vocab.json ] || complain "replaced, a run's folder has '$(files bytes)', expected 'vocab.json'"
 [ -z "$(listed bytes)" ] || complain "replaced, a run's folder says that it has '$(listed bytes)'"
 finish
