@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* states_move.c -- one tensor of the run's state, between host memory and the ranks that hold it:
  * in pieces, so that no tensor is in host memory twice. */
+#include <stdalign.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -19,7 +20,7 @@ struct sluice__exchange {
     const sluice__state *state;
     size_t at, bytes; /* of the tensor: where the piece begins, and its size */
     bool writes, is_last;
-    unsigned char values[];
+    alignas(16) unsigned char values[]; /* of any type */
 };
 
 /* ---- on the ranks ---- */

@@ -149,10 +149,11 @@ static sluice_status check_finite(const float *values, int64_t count, int64_t fi
     int64_t at = 0;
     while (at < count && isfinite(values[at])) at++;
     if (at == count) return SLUICE_OK;
+    const int64_t element = first + at;
     const sluice_status status =
         sluice__fail(SLUICE_E_NONFINITE, "'%.200s' in %s has %s at element %lld of %lld",
                      tensor->name, tensor->file, isnan(values[at]) ? "a NaN" : "an infinity",
-                     (long long)(first + at), (long long)sluice_shape_count(&tensor->shape));
+                     (long long)element, (long long)sluice_shape_count(&tensor->shape));
     return sluice__hint(status, "the file is damaged, or what was saved had diverged: use an "
                                 "earlier one");
 }
