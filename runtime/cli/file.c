@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* file.c -- files named on the command line: endings, writing text. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,20 +20,6 @@ const char *cli_last_of(const char *path) {
 }
 
 /* ---- writing ---- */
-
-FILE *cli_open_output(const char *path, bool append) {
-    const int how  = append ? O_APPEND : O_TRUNC;
-    const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | how, 0666);
-    if (file < 0) return NULL;
-    (void)fcntl(file, F_SETFL, append ? O_APPEND : 0); /* writes may wait */
-    FILE *const stream = fdopen(file, append ? "a" : "w");
-    if (!stream) close(file);
-    return stream;
-}
-
-const char *cli_output_reason(void) {
-    return errno == ENXIO ? "nobody reads from it" : strerror(errno);
-}
 
 static int cannot_write(const char *path) {
     return cli_fail(CLI_FAILED, "'%s' cannot be written: %s; name another file", path,
@@ -94,7 +79,7 @@ static void remove_half(const target *to) {
 static void open_part(target *to) {
     char *part = NULL;
     if (!can_be_replaced(to->path) || asprintf(&part, "%s.part", to->path) < 0) return;
-    to->file = fopen(part, "w");
+    to->file = cli_open_output(part, false);
     if (!to->file) {
         free(part);
         return;

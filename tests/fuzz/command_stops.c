@@ -115,13 +115,20 @@ int __wrap_mkdir(const char *path, unsigned mode) {
     return __real_mkdir(path, mode);
 }
 
-/* Only to see whether a file can be written. */
 FILE *__real_fopen(const char *, const char *);
 FILE *__wrap_fopen(const char *, const char *);
 FILE *__wrap_fopen(const char *path, const char *mode) {
     if (!now) return __real_fopen(path, mode);
-    if (mode[0] == 'w') fuzz_fail("a file would be written");
-    if (mode[0] == 'a' && path[0] != '\0') return open_stream(drop);
+    if (mode[0] != 'r') fuzz_fail("a file would be written");
+    errno = ENOENT;
+    return NULL;
+}
+
+/* Only to see whether a file can be written. */
+FILE *__wrap_cli_open_output(const char *, bool);
+FILE *__wrap_cli_open_output(const char *path, bool append) {
+    if (!append) fuzz_fail("a file would be written");
+    if (path[0] != '\0') return open_stream(drop);
     errno = ENOENT;
     return NULL;
 }
