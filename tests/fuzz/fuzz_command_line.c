@@ -59,12 +59,14 @@ static void check_field(const cli_command *command, const field_of *field, const
         fuzz_fail("a setting that is printed is read as another");
 }
 
-int __real_cli_parse(void *, cli_given *, const cli_command *, int, char **);
-int __wrap_cli_parse(void *, cli_given *, const cli_command *, int, char **);
-int __wrap_cli_parse(void *settings, cli_given *given, const cli_command *command, int argc,
+/* Names that --wrap asks for. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
+int __real_cli_parse(void *, cli_strays *, const cli_command *, int, char **);
+int __wrap_cli_parse(void *, cli_strays *, const cli_command *, int, char **);
+int __wrap_cli_parse(void *settings, cli_strays *strays, const cli_command *command, int argc,
                      char **argv) {
     static bool is_checking;
-    const int status = __real_cli_parse(settings, given, command, argc, argv);
+    const int status = __real_cli_parse(settings, strays, command, argc, argv);
     if (status != CLI_OK || is_checking) return status;
     (void)fflush(stderr);
     const int said = command_run.length; /* checks are not heard */
@@ -79,6 +81,7 @@ int __wrap_cli_parse(void *settings, cli_given *given, const cli_command *comman
     is_checking        = false;
     return status;
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 
 /* ---- what it says ---- */
 

@@ -86,8 +86,9 @@ static memory_file *make(const char *path) {
     if (file) return file;
     for (int k = 0; k < MAX_FILES; k++) {
         if (files[k].path[0] != '\0') continue;
-        if (strlen(path) >= PATH_BYTES) break;
-        strcpy(files[k].path, path);
+        const size_t bytes = strlen(path) + 1;
+        if (bytes > PATH_BYTES) break;
+        memcpy(files[k].path, path, bytes);
         files[k].count = 0;
         return &files[k];
     }
@@ -185,7 +186,7 @@ SYSTEM(int, access, const char *path, int mode) {
 SYSTEM(int, open, const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
-    const mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     if (!is_memory(path)) return __real_open(path, flags, mode);
     if (hides_system && flags & O_CREAT) fuzz_fail("a file would be written");
