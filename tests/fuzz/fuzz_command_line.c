@@ -61,12 +61,12 @@ static void check_field(const cli_command *command, const field_of *field, const
 
 /* Names that --wrap asks for. */
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
-int __real_cli_parse(void *, cli_strays *, const cli_command *, int, char **);
-int __wrap_cli_parse(void *, cli_strays *, const cli_command *, int, char **);
-int __wrap_cli_parse(void *settings, cli_strays *strays, const cli_command *command, int argc,
+int __real_cli_parse(void *, cli_given *, const cli_command *, int, char **);
+int __wrap_cli_parse(void *, cli_given *, const cli_command *, int, char **);
+int __wrap_cli_parse(void *settings, cli_given *given, const cli_command *command, int argc,
                      char **argv) {
     static bool is_checking;
-    const int status = __real_cli_parse(settings, strays, command, argc, argv);
+    const int status = __real_cli_parse(settings, given, command, argc, argv);
     if (status != CLI_OK || is_checking) return status;
     (void)fflush(stderr);
     const int said = command_run.length; /* checks are not heard */
