@@ -156,8 +156,7 @@ static sluice_status open_newest(sluice_save **out, const candidates *among, con
         if (damaged) damaged(context, among->list[k].folder);
     }
     if (among->count == 1)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the only save in '%s' is not whole: %s", folder,
-                            sluice_last_error()->what);
+        return sluice__fail(SLUICE_E_ARGUMENT, "the only save in '%s' is not whole", folder);
     if (among->count > 1)
         return sluice__fail(SLUICE_E_ARGUMENT, "none of the %d saves in '%s' is whole",
                             among->count, folder);
