@@ -138,7 +138,7 @@ static sluice_status bound_begins(sluice__chain *chain) {
             return sluice__hint(
                 sluice__fail(
                     SLUICE_E_ARGUMENT,
-                    "the pins leave %d layer%s too few for the stages beside them: stage %d "
+                    "the pins leave %d layer%s too few for the stages next to them: stage %d "
                     "cannot begin before layer %d",
                     chain->lowest[s] - chain->highest[s],
                     chain->lowest[s] - chain->highest[s] == 1 ? "" : "s", s, chain->lowest[s]),

@@ -44,6 +44,6 @@ int cli_run(int argc, char **argv) {
         printf("sluice %s\n", sluice_version());
         return CLI_OK;
     }
-    CLI_TRY(cli_find_command(&command, argv[1]));
-    return command->run(command, argc - 1, argv + 1);
+    const int failed = cli_find_command(&command, argv[1]);
+    return command ? command->run(command, argc - 1, argv + 1) : failed;
 }

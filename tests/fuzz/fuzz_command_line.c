@@ -59,6 +59,8 @@ static void check_field(const cli_command *command, const field_of *field, const
         fuzz_fail("a setting that is printed is read as another");
 }
 
+/* Names that --wrap asks for. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
 int __real_cli_parse(void *, cli_given *, const cli_command *, int, char **);
 int __wrap_cli_parse(void *, cli_given *, const cli_command *, int, char **);
 int __wrap_cli_parse(void *settings, cli_given *given, const cli_command *command, int argc,
@@ -79,6 +81,7 @@ int __wrap_cli_parse(void *settings, cli_given *given, const cli_command *comman
     is_checking        = false;
     return status;
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 
 /* ---- what it says ---- */
 

@@ -9,13 +9,12 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
 
-enum { MAX_FILES = 64, MAX_OPEN = 64, MAX_MAPS = 8, PATH_BYTES = 512, FIRST_NUMBER = 1 << 20 };
+enum { MAX_FILES = 64, MAX_OPEN = 64, PATH_BYTES = 512, FIRST_NUMBER = 1 << 20 };
 
 typedef struct memory_file {
     char path[PATH_BYTES]; /* empty: the slot is free */
@@ -37,7 +36,6 @@ typedef struct folder_list {
 
 static memory_file files[MAX_FILES], a_folder;
 static open_memory numbers[MAX_OPEN];
-static void *maps[MAX_MAPS];
 static folder_list listed;
 static bool hides_system;
 
@@ -86,8 +84,9 @@ static memory_file *make(const char *path) {
     if (file) return file;
     for (int k = 0; k < MAX_FILES; k++) {
         if (files[k].path[0] != '\0') continue;
-        if (strlen(path) >= PATH_BYTES) break;
-        strcpy(files[k].path, path);
+        const size_t bytes = strlen(path) + 1;
+        if (bytes > PATH_BYTES) break;
+        memcpy(files[k].path, path, bytes);
         files[k].count = 0;
         return &files[k];
     }
@@ -185,7 +184,7 @@ SYSTEM(int, access, const char *path, int mode) {
 SYSTEM(int, open, const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
-    const mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     if (!is_memory(path)) return __real_open(path, flags, mode);
     if (hides_system && flags & O_CREAT) fuzz_fail("a file would be written");
@@ -251,31 +250,6 @@ SYSTEM(int, rename, const char *from, const char *to) {
     other->count             = 0;
     write_at(other, 0, file->bytes, file->count);
     return __wrap_unlink(from);
-}
-
-/* ---- as memory: a block of just the file's size, so that reading a byte too far is found ---- */
-
-SYSTEM(void *, mmap, void *where, size_t count, int protection, int flags, int number, off_t at) {
-    const open_memory *const it = opened(number);
-    if (!it) return __real_mmap(where, count, protection, flags, number, at);
-    for (int k = 0; k < MAX_MAPS; k++) {
-        if (maps[k]) continue;
-        maps[k] = malloc(count);
-        if (!maps[k] || read_from(it->file, maps[k], count, (size_t)at) != count) break;
-        return maps[k];
-    }
-    fuzz_fail("a file cannot be mapped");
-    return MAP_FAILED;
-}
-
-SYSTEM(int, munmap, void *block, size_t count) {
-    for (int k = 0; k < MAX_MAPS; k++) {
-        if (!maps[k] || maps[k] != block) continue;
-        free(block);
-        maps[k] = NULL;
-        return 0;
-    }
-    return __real_munmap(block, count);
 }
 
 /* ---- folders, of which one at a time is listed ---- */
