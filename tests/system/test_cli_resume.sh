@@ -74,6 +74,7 @@ same resumed "a run that was done"
 back resumed 10
 train text.txt --quiet --resume resumed/saves/step-00000002/ # it plans by itself
 same resumed "a run from a named save"
+back resumed 10 # a run that goes on has replaced the later ones
 train text.txt --ranks 4 --quiet --shard-size 200000 --resume resumed/saves/step-00000006 --out elsewhere
 cmp -s stdout.txt weights.txt || complain "with --out elsewhere it ends with '$(cat stdout.txt)'"
 [ -e elsewhere/model.safetensors.index.json ] || complain "--shard-size writes no index: $(ls elsewhere)"

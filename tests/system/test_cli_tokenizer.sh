@@ -70,7 +70,7 @@ holds other "$own"
 rm -r weights/tokenizer.json copied/saves/step-00000004 copied/state.json
 echo changed >weights/merges.txt
 cp copied/saves/step-00000003/tokenizer.json kept
-run train text.txt "${little[@]}" --steps 9 --decay none --allow-changes --save-every 1 --keep 1 --resume copied --init weights --quiet
+run train text.txt "${little[@]}" --steps 9 --decay none --allow-changes --save-every 1 --keep 1 --resume copied --quiet
 [ "$(ls copied/saves)" = step-00000009 ] || complain "of the saves there are $(ls copied/saves)"
 for folder in copied copied/saves/step-00000009; do
     [ "$(listed "$folder")" = "$theirs" ] || complain "resumed, $folder says that it has '$(listed "$folder")'"
