@@ -65,7 +65,7 @@ static void remove_one(const char *folder, const char *name) {
     sluice__free(path);
 }
 
-/* Of the saves the newest `keep` stay, and nothing of those that were not finished. */
+/* The newest `keep` saves stay, and nothing of those that were not finished. */
 static void remove_saves(const sluice__listing *names, const char *saves, int keep) {
     if (names->count > 0) qsort(names->list, (size_t)names->count, sizeof *names->list, by_step);
     for (int k = names->count - 1; k >= 0; k--) {

@@ -54,13 +54,21 @@ refuse 1 "log 'fifo.json' $alone; name another with --log" train "${little[@]}" 
 "$command" schedule 1f1b -p 2 -m 3 --svg a.svg --trace a.json >drawn.txt || complain "drawing exits with $?"
 cmp -s plain.txt drawn.txt || complain "drawing changes what is printed"
 well_formed a.svg a.json
-timeout 60 cat fifo.json >read.json & # it has a reader now
+begin_to_read() { # what is written to fifo.json goes to read.json, until end_of_reading; nothing waits meanwhile.
+    exec 8<>fifo.json 9<fifo.json
+    timeout 60 cat <&9 8>&- >read.json &
+}
+end_of_reading() {
+    exec 8>&- 9<&-
+    wait $!
+}
+begin_to_read
 run schedule 1f1b -p 2 -m 3 --trace fifo.json
-wait $!
+end_of_reading
 cmp -s a.json read.json || complain "the reader of a FIFO gets another trace"
-timeout 60 cat fifo.json >read.json &
+begin_to_read
 run train "${little[@]}" --ranks 2 --steps 1 --quiet --trace fifo.json --out piped
-wait $!
+end_of_reading
 well_formed a.svg read.json
 counts a.json '"ph":"X"' 12
 counts a.json '"ph":"s"' 6
