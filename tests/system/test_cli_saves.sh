@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# test_cli_saves.sh COMMAND -- which saves of a run stay in --out, which are replaced, and what is never touched: files
+# of others, and what is found of a save that was being replaced.
+. "$(dirname "$0")/../support/command.sh"
+cd "$work" || exit 1
+seq 1 600 >text.txt
+little=(text.txt --model gpt-nano --seq 16 --batch 4 -m 2 --threads 1 --ranks 1 --quiet)
+
+train() { # train ARGUMENT...: exits with 0; its output is in stdout.txt.
+    "$command" train "${little[@]}" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+}
+saves() { # saves DIR STEPS: these are the saves of DIR.
+    local there
+    there=$(ls -A "$1/saves" | sed 's/^step-0*//' | paste -sd' ')
+    [ "$there" = "$2" ] || complain "$1 has the saves '$there', expected '$2'"
+}
+
+# ---- files of others ----
+
+mkdir -p mine/saves kept
+echo weights >mine/model-pretrained.safetensors
+echo words >mine/modelcard.safetensors.md
+echo notes >kept/notes
+ln -s ../../kept mine/saves/step-00000001
+train --steps 4 --save-every 1 --keep 1 --out mine --overwrite
+saves mine "4"
+[ "$(cat mine/model-pretrained.safetensors mine/modelcard.safetensors.md kept/notes | paste -sd' ')" = "weights words notes" ] ||
+    complain "files of others are not there any more: $(ls mine kept)"
+
+# ---- another way from an earlier save ----
+
+train --steps 8 --save-every 2 --keep 5 --out branch
+cp -r branch other
+train --resume branch/saves/step-00000002 --lr 0.01 --allow-changes --steps 4 --save-every 1 --keep 5
+saves branch "2 3 4"
+cp stdout.txt weights.txt
+train --resume branch
+cmp -s stdout.txt weights.txt || complain "after another way, --resume ends with '$(cat stdout.txt)', expected '$(cat weights.txt)'"
+
+# ---- the folder of another run ----
+
+refuse 1 "--out 'other' has the model.safetensors of another run; name another folder, or replace it with --overwrite" \
+    train "${little[@]}" --resume branch --out other
+train --resume branch/saves/step-00000002 --out other --overwrite --save-every 1 --keep 9
+saves other "3 4 5 6 7 8"
+
+# ---- between two names ----
+
+train --steps 4 --save-every 2 --out halves
+cp stdout.txt weights.txt
+rm halves/state.json
+rm -r halves/saves/step-00000004
+mv halves/saves/step-00000002 halves/saves/.step-00000002.old # as a kill leaves it where names cannot be swapped
+train --resume halves --save-every 2
+cmp -s stdout.txt weights.txt || complain "from a save between two names, it ends with '$(cat stdout.txt)', expected '$(cat weights.txt)'"
+saves halves "4"
+
+# ---- a damaged description ----
+
+train --steps 4 --save-every 1 --keep 3 --out damaged
+rm damaged/state.json
+sed -i 's/"n_head": 4/"n_head": 8/' damaged/saves/step-00000004/config.json
+train --resume damaged
+has stderr.txt "sluice: the save 'damaged/saves/step-00000004' is not used: 'damaged/saves/step-00000004/config.json' is damaged"
+finish
