@@ -51,7 +51,8 @@ static void open_corpus(trainer *it) {
     (void)snprintf(path, sizeof path, "%s/text", it->folder);
     FILE *const file = fopen(path, "we");
     if (!file) exit(1);
-    for (int k = 0; k < 1 << 16; k++) (void)fputc('a' + (k * k + 3 * k) % 26, file);
+    for (unsigned k = 0; k < 1U << 16; k++)
+        (void)fputc('a' + (int)((k % 26 * (k % 26) + 3 * k) % 26), file);
     (void)fclose(file);
     bench_check(sluice_corpus_open(&it->corpus, paths, 1, it->on->length));
 }

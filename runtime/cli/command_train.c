@@ -108,8 +108,10 @@ static int run_step(train_run *run, train_step *step) {
         char when[48];
         snprintf(when, sizeof when, "after step %" PRId64, step->run.step);
         const int failed = evaluate(run, &step->held_out, when);
-        if (failed) (void)log_step(run, step); /* the step itself is done */
-        if (failed) return failed;
+        if (failed) {
+            (void)log_step(run, step); /* the step itself is done */
+            return failed;
+        }
     }
     run->is_over = is_stopped() || sluice_run_is_done(run->problem.run);
     if (run->is_over)

@@ -171,17 +171,25 @@ static sluice_status read_back(const sluice__checksum *written, const char *path
                         (long long)written->bytes, (unsigned long long)written->hash);
 }
 
+/* The file is closed in any case. */
+static sluice_status flush_to_disk(const sluice__output *output, sluice_status status) {
+    if (status == SLUICE_OK) {
+        sluice__pass("written", output->path);
+        if (fsync(output->file) != 0) status = cannot("write", output->shown);
+    }
+    if (close(output->file) != 0 && status == SLUICE_OK) status = cannot("write", output->shown);
+    return status;
+}
+
 sluice_status sluice__output_close(sluice__checksum *out, sluice__output *output,
                                    sluice_status status) {
     if (status == SLUICE_OK) status = flush(output);
     const sluice__checksum written = {output->bytes, XXH3_64bits_digest(output->hash)};
     free_buffers(output);
-    if (status == SLUICE_OK) sluice__pass("written", output->path);
-    if (status == SLUICE_OK && fsync(output->file) != 0) status = cannot("write", output->shown);
-    if (close(output->file) != 0 && status == SLUICE_OK) status = cannot("write", output->shown);
-    if (status == SLUICE_OK) sluice__pass("flushed", output->path);
-    if (status == SLUICE_OK) status = read_back(&written, output->path, output->shown);
-    if (status == SLUICE_OK) sluice__pass("read back", output->path);
-    if (status == SLUICE_OK) *out = written;
-    return status;
+    SLUICE__TRY(flush_to_disk(output, status));
+    sluice__pass("flushed", output->path);
+    SLUICE__TRY(read_back(&written, output->path, output->shown));
+    sluice__pass("read back", output->path);
+    *out = written;
+    return SLUICE_OK;
 }

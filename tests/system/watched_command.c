@@ -5,6 +5,7 @@
  * SLUICE_WATCH_LIST, and does at number SLUICE_WATCH_AT what SLUICE_WATCH_HOW says: "kill", "term"
  * or "term twice".
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,11 @@ static FILE *list;
 
 static void end(void) {
     const struct timespec apart = {0, 110000000}; /* within a tenth of a second two are one */
-    if (strcmp(how, "kill") == 0) (void)raise(SIGKILL);
-    (void)raise(SIGTERM);
+    if (strcmp(how, "kill") == 0) (void)pthread_kill(pthread_self(), SIGKILL);
+    (void)pthread_kill(pthread_self(), SIGTERM);
     if (strcmp(how, "term twice") != 0) return;
     (void)nanosleep(&apart, NULL);
-    (void)raise(SIGTERM);
+    (void)pthread_kill(pthread_self(), SIGTERM);
 }
 
 static void see(const char *point, const char *path) {
