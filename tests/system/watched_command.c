@@ -5,12 +5,12 @@
  * SLUICE_WATCH_LIST, and does at number SLUICE_WATCH_AT what SLUICE_WATCH_HOW says: "kill", "term"
  * or "term twice".
  */
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/io/watch.h"
 
@@ -20,11 +20,11 @@ static FILE *list;
 
 static void end(void) {
     const struct timespec apart = {0, 110000000}; /* within a tenth of a second two are one */
-    if (strcmp(how, "kill") == 0) (void)pthread_kill(pthread_self(), SIGKILL);
-    (void)pthread_kill(pthread_self(), SIGTERM);
+    if (strcmp(how, "kill") == 0) (void)kill(getpid(), SIGKILL);
+    (void)kill(getpid(), SIGTERM);
     if (strcmp(how, "term twice") != 0) return;
     (void)nanosleep(&apart, NULL);
-    (void)pthread_kill(pthread_self(), SIGTERM);
+    (void)kill(getpid(), SIGTERM);
 }
 
 static void see(const char *point, const char *path) {
