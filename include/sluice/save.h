@@ -65,9 +65,10 @@ typedef struct sluice_save_options {
 SLUICE_API sluice_status sluice_pipeline_save(sluice_pipeline *pipeline, const char *folder,
                                               const sluice_save_options *options);
 /* Save the run in `out`/saves/step-N. The newest `keep` (at least 1) of the saves up to this step
- * stay; after the first save of a run that was not loaded, those of an earlier run in `out` are
- * removed. With `save_async` it waits for the save before, returns what that failed with, and
- * begins another; what `options` point to must stay until that is finished. */
+ * stay. The first save of a run in `out` replaces what is there of another run, and later saves of
+ * the run that it was loaded from. With `save_async` it waits for the save before, returns what
+ * that failed with, and begins another; what `options` point to must stay until that is finished.
+ */
 SLUICE_API sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                                          const sluice_save_options *options);
 /* Whether a save is being written in the background. Without `save_async` never. */
@@ -99,6 +100,10 @@ SLUICE_API sluice_status sluice_save_find(sluice_save **out, const char *folder,
 /* The latest whose state.json and config.json are as they were written: what the run was, and no
  * other file is looked at. E_ARGUMENT: there is none. */
 SLUICE_API sluice_status sluice_save_find_state(sluice_save **out, const char *folder);
+
+/* The output folder of the run that a save is of: that of `out`/saves/step-N is `out`, and any
+ * other folder is one itself. Free it with sluice_text_free(). E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_save_home(char **out, const char *folder);
 
 SLUICE_API const char *sluice_save_folder(const sluice_save *save);
 SLUICE_API sluice_run_state sluice_save_state(const sluice_save *save);

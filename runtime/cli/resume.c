@@ -12,29 +12,12 @@
 
 /* ---- which folder ---- */
 
-/* The length of OUT in "OUT/saves/step-00000050/"; 0 if the path does not look so. */
-static size_t length_of_out(const char *path, size_t length) {
-    static const char middle[] = "saves/";
-    size_t last                = length;
-    while (last > 0 && path[last - 1] != '/') last--;
-    const size_t before = last >= sizeof middle - 1 ? last - (sizeof middle - 1) : 0;
-    if (last == 0 || strncmp(path + last, "step-", 5) != 0) return 0;
-    if (strncmp(path + before, middle, sizeof middle - 1) != 0) return 0;
-    if (before == 0) return last == sizeof middle - 1 ? SIZE_MAX : 0; /* in this folder */
-    return path[before - 1] == '/' ? before - 1 : 0;
-}
-
 static int name_home(char path[PATH_BYTES], const char *resume) {
-    size_t length = strlen(resume);
-    while (length > 1 && resume[length - 1] == '/') length--;
-    const size_t own = length_of_out(resume, length);
-    if (own == SIZE_MAX)
-        (void)snprintf(path, PATH_BYTES, ".");
-    else if ((own > 0 ? own : length) < PATH_BYTES)
-        (void)snprintf(path, PATH_BYTES, "%.*s", (int)(own > 0 ? own : length), resume);
-    else
-        return cli_fail(CLI_USAGE, "--resume is longer than a path may be");
-    return CLI_OK;
+    char *home = NULL;
+    CLI_TRY(cli_report(sluice_save_home(&home, resume)));
+    const bool fits = snprintf(path, PATH_BYTES, "%s", home) < PATH_BYTES;
+    sluice_text_free(home);
+    return fits ? CLI_OK : cli_fail(CLI_USAGE, "--resume is longer than a path may be");
 }
 
 int train_choose_out(train_options *o) {

@@ -47,6 +47,18 @@ sluice_status sluice__path_parent(char **out, const char *path) {
     return sluice__text_take(out, &text, status);
 }
 
+const char *sluice__path_last(const char *path) {
+    const char *const slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+sluice_status sluice__path_plain(char **out, const char *path) {
+    sluice__text text = {0};
+    size_t length     = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return sluice__text_take(out, &text, sluice__text_add(&text, "%.*s", (int)length, path));
+}
+
 bool sluice__path_is_same(const char *one, const char *other) {
     struct stat a, b;
     return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&

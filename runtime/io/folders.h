@@ -13,6 +13,10 @@ sluice_status sluice__path_join(char **out, const char *folder, const char *name
 /* The folder that a path is in; free it with sluice__free(). E_HOST_MEMORY. */
 sluice_status sluice__path_parent(char **out, const char *path);
 
+/* Without the slashes at its end. E_HOST_MEMORY. */
+sluice_status sluice__path_plain(char **out, const char *path);
+const char *sluice__path_last(const char *path); /* what follows the last slash */
+
 bool sluice__path_exists(const char *path);
 bool sluice__path_is_same(const char *one, const char *other); /* one file or folder */
 /* One that exists already is fine. E_IO. */

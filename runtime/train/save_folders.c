@@ -23,14 +23,20 @@ int64_t sluice__save_step_of(const char *name) {
     return strtoll(digits, NULL, 10);
 }
 
-sluice_status sluice__save_home(char **out, const char *folder) {
-    const char *const last = strrchr(folder, '/'), *const name = last ? last + 1 : folder;
-    char *saves = NULL;
-    if (sluice__save_step_of(name) < 0 && sluice__save_step_of_old(name) < 0)
-        return sluice__copy_text(out, folder);
-    SLUICE__TRY(sluice__path_parent(&saves, folder));
-    const sluice_status status = sluice__path_parent(out, saves);
+/* A save of a run is OUT/saves/step-N; any other folder is OUT itself. */
+sluice_status sluice_save_home(char **out, const char *folder) {
+    char *named = NULL, *saves = NULL;
+    SLUICE__TRY(sluice__path_plain(&named, folder));
+    sluice_status status = sluice__path_parent(&saves, named);
+    if (status == SLUICE_OK) {
+        const char *const name = sluice__path_last(named);
+        const bool is_save =
+            (sluice__save_step_of(name) >= 0 || sluice__save_step_of_old(name) >= 0) &&
+            strcmp(sluice__path_last(saves), SLUICE__SAVES_FOLDER) == 0;
+        status = is_save ? sluice__path_parent(out, saves) : sluice__copy_text(out, named);
+    }
     sluice__free(saves);
+    sluice__free(named);
     return status;
 }
 

@@ -50,10 +50,9 @@ typedef struct names {
 
 static sluice_status make_hidden(char **out, const char *parent, const char *folder,
                                  const char *ending) {
-    const char *const last = strrchr(folder, '/');
-    sluice__text text      = {0};
+    sluice__text text = {0};
     const sluice_status status =
-        sluice__text_add(&text, "%s/.%s%s", parent, last ? last + 1 : folder, ending);
+        sluice__text_add(&text, "%s/.%s%s", parent, sluice__path_last(folder), ending);
     return sluice__text_take(out, &text, status);
 }
 
@@ -120,6 +119,10 @@ sluice_status sluice_pipeline_save(sluice_pipeline *pipeline, const char *folder
     const sluice_run_state state     = {now.steps, now.steps - now.updates, now.steps, now.seed};
     const sluice__save_source source = sluice__save_source_of(pipeline, &state);
     sluice_save_options options;
+    char *plain = NULL;
     SLUICE__TRY(sluice__save_settle(&options, given));
-    return sluice__save_write(folder, &source, &options);
+    SLUICE__TRY(sluice__path_plain(&plain, folder));
+    const sluice_status status = sluice__save_write(plain, &source, &options);
+    sluice__free(plain);
+    return status;
 }

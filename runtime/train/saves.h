@@ -115,8 +115,6 @@ sluice_status sluice__save_write(const char *folder, const sluice__save_source *
 int64_t sluice__save_step_of(const char *name);
 /* The same of ".step-00000050.old", the save that was being replaced. */
 int64_t sluice__save_step_of_old(const char *name);
-/* The output folder of a save in it or in its `saves`. E_HOST_MEMORY. */
-sluice_status sluice__save_home(char **out, const char *folder);
 
 /* A save in `out`/saves. */
 typedef struct sluice__save_job {

@@ -178,7 +178,7 @@ int64_t sluice__run_own_saves(const sluice_run *run, const char *out) {
 
 sluice_status sluice__run_set_loaded(sluice_run *run, const char *folder, int64_t step) {
     char *home = NULL;
-    SLUICE__TRY(sluice__save_home(&home, folder));
+    SLUICE__TRY(sluice_save_home(&home, folder));
     sluice__free(run->home);
     run->home   = home;
     run->loaded = step;

@@ -226,7 +226,8 @@ static void large_models_are_written_as_shards(void **state) {
     assert_ok(sluice_pipeline_load(after.pipeline, save));
     sluice_save_close(save);
     if (digest(&after) != digest(&before)) fail_msg("shards are loaded as other weights");
-    /* One file again: nothing of the shards stays. */
+    /* One file again: nothing of the shards stays. A slash at the end says nothing. */
+    (void)snprintf(target, sizeof target, "%s/shards/", with.files.path);
     assert_ok(sluice_pipeline_save(after.pipeline, target, NULL));
     assert_false(exists(folder_path(&with.files, "shards/model.safetensors.index.json")));
     stop(&before);
@@ -370,6 +371,31 @@ static void a_damaged_save_is_not_used(void **state) {
     drop(&with);
 }
 
+static void a_save_is_in_the_folder_of_its_run(void **state) {
+    (void)state;
+    static const struct {
+        const char *save, *home;
+    } cases[] = {
+        {"out/saves/step-00000050", "out"},
+        {"a/out/saves/step-00000050//", "a/out"},
+        {"/saves/step-00000050", "/"},
+        {"saves/step-00000050", "."},
+        {"out/saves/.step-00000050.old", "out"},
+        {"out/", "out"},
+        {"out/saves", "out/saves"},
+        {"out/step-00000050", "out/step-00000050"},
+        {"step-00000050", "step-00000050"},
+        {"/", "/"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char *home = NULL;
+        assert_ok(sluice_save_home(&home, cases[k].save));
+        if (strcmp(home, cases[k].home) != 0)
+            fail_msg("'%s' is in '%s', expected '%s'", cases[k].save, home, cases[k].home);
+        sluice_text_free(home);
+    }
+}
+
 static void what_does_not_fit_is_refused(void **state) {
     (void)state;
     setting with                      = prepare();
@@ -407,6 +433,7 @@ int main(void) {
         cmocka_unit_test(the_newest_saves_stay),
         cmocka_unit_test(pieces_of_a_tensor_are_in_memory),
         cmocka_unit_test(a_damaged_save_is_not_used),
+        cmocka_unit_test(a_save_is_in_the_folder_of_its_run),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
