@@ -18,8 +18,10 @@ int train_open_log(FILE **log, const train_options *options, const sluice_save *
             return cli_fail(CLI_USAGE, "--out is longer than a path may be");
         name = path;
     }
-    if (resumed) CLI_TRY(train_cut_log(name, sluice_save_state(resumed).step));
-    *log = cli_open_output(name, resumed != NULL);
+    /* The log of another run, which --overwrite replaces, is not continued. */
+    const bool goes_on = resumed && (options->log || train_goes_on_in_out(options));
+    if (goes_on) CLI_TRY(train_cut_log(name, sluice_save_state(resumed).step));
+    *log = cli_open_output(name, goes_on);
     if (*log) return CLI_OK;
     return cli_fail(CLI_FAILED, "log '%s' cannot be written: %s; name another with --log", name,
                     cli_output_reason());

@@ -43,6 +43,7 @@ refuse 1 "--out 'other' has the model.safetensors of another run; name another f
     train "${little[@]}" --resume branch --out other
 train --resume branch/saves/step-00000002 --out other --overwrite --save-every 1 --keep 9
 saves other "3 4 5 6 7 8"
+[ "$(wc -l <other/log.jsonl)" = 6 ] || complain "the log of a replaced run is continued: $(cut -c1-30 other/log.jsonl)"
 
 # ---- between two names ----
 
