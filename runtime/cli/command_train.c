@@ -83,6 +83,13 @@ static int log_step(train_run *run, const train_step *step) {
     return train_log_step(&run->log, run->options->json ? stdout : NULL, step);
 }
 
+/* A disk that is full now may not be at the next save: what has been trained is not given up. */
+static int report_save(train_run *run, sluice_status status) {
+    if (status != SLUICE_E_IO && status != SLUICE_E_HOST_MEMORY) return report(run, status);
+    train_progress_leave(&run->progress);
+    return cli_fail(CLI_OK, "not saved: %s; the next save tries again", sluice_last_error()->what);
+}
+
 /* What waits for a slow disk is said once. */
 static int save_step(train_run *run) {
     if (!run->has_waited && train_save_waits(&run->problem, run->options)) {
@@ -93,7 +100,7 @@ static int save_step(train_run *run) {
                        "fewer saves would not",
                        run->step.run.step);
     }
-    return train_save_step(&run->problem, run->options);
+    return report_save(run, train_save_step(&run->problem, run->options));
 }
 
 /* One step, with held-out loss and digest if they are due. */
@@ -171,6 +178,7 @@ static void show_saved(const train_run *run) {
 
 static int finish(train_run *run) {
     const train_options *const options = run->options;
+    CLI_TRY(report_save(run, sluice_run_finish_save(run->problem.run)));
     CLI_TRY(train_save(&run->problem, options));
     if (run->step.run.step > 0) CLI_TRY(show_last_step(run));
     if (run->talks) show_saved(run);

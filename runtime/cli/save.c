@@ -64,22 +64,15 @@ bool train_save_waits(const train_problem *problem, const train_options *options
            !sluice_run_is_done(problem->run);
 }
 
-/* A disk that is full now may not be at the next save: what has been trained is not given up. */
-static int report_save(sluice_status status) {
-    if (status != SLUICE_E_IO && status != SLUICE_E_HOST_MEMORY) return cli_report(status);
-    return cli_fail(CLI_OK, "not saved: %s; training goes on, and the next save tries again",
-                    sluice_last_error()->what);
-}
-
-int train_save_step(train_problem *problem, const train_options *options) {
+sluice_status train_save_step(train_problem *problem, const train_options *options) {
     const sluice_save_options saving = saving_of(problem, options);
     if (problem->last_save == 0) problem->last_save = train_clock();
-    if (!sluice_run_is_saving(problem->run))
-        CLI_TRY(report_save(sluice_run_finish_save(problem->run)));
-    if (!is_due(problem, options) || sluice_run_is_done(problem->run)) return CLI_OK;
-    CLI_TRY(report_save(sluice_run_save(problem->run, options->out, options->keep, &saving)));
+    const bool is_over = sluice_run_is_done(problem->run);
+    if (!is_due(problem, options) || is_over)
+        return sluice_run_is_saving(problem->run) ? SLUICE_OK
+                                                  : sluice_run_finish_save(problem->run);
     problem->last_save = train_clock();
-    return CLI_OK;
+    return sluice_run_save(problem->run, options->out, options->keep, &saving);
 }
 
 int train_save(train_problem *problem, const train_options *options) {

@@ -244,8 +244,9 @@ void train_close_log(FILE *log); /* or NULL */
 
 /* Whether a save is due after this step while the one before it is still being written. */
 bool train_save_waits(const train_problem *problem, const train_options *options);
-/* Save the run if a save is due after this step; report one that has failed since. */
-int train_save_step(train_problem *problem, const train_options *options);
+/* Save the run if a save is due after this step. E_IO and E_HOST_MEMORY: this one, or the one that
+ * was being written, has failed. */
+sluice_status train_save_step(train_problem *problem, const train_options *options);
 
 /* ---- going on from a save (settings.c, resume.c) ---- */
 

@@ -149,18 +149,26 @@ sluice_status sluice__save_job_write(const sluice__save_job *job) {
     return status;
 }
 
+/* Now, or begun in the background. */
+static sluice_status save_now(sluice_run *run, const sluice__save_job *job) {
+    sluice__saver *const saver = sluice__run_saver(run);
+    if (saver) return sluice__saver_begin(saver, job);
+    SLUICE__TRY(sluice__save_job_write(job));
+    sluice__run_set_saved(run);
+    return SLUICE_OK;
+}
+
+/* After an earlier save that failed this one may succeed. */
 sluice_status sluice_run_save(sluice_run *run, const char *out, int keep,
                               const sluice_save_options *options) {
-    sluice__saver *const saver = sluice__run_saver(run);
     sluice__save_job job;
     if (keep < 1)
         return sluice__fail(SLUICE_E_ARGUMENT, "%d saves are to be kept; use 1 or more", keep);
-    SLUICE__TRY(sluice_run_finish_save(run));
+    const sluice_status before = sluice_run_finish_save(run);
+    const sluice_error why     = *sluice_last_error();
     SLUICE__TRY(make_job(&job, run, out, keep, options));
-    if (saver) return sluice__saver_begin(saver, &job);
-    SLUICE__TRY(sluice__save_job_write(&job));
-    sluice__run_set_saved(run);
-    return SLUICE_OK;
+    SLUICE__TRY(save_now(run, &job));
+    return before == SLUICE_OK ? SLUICE_OK : sluice__fail_again(&why);
 }
 
 /* ---- in the background ---- */

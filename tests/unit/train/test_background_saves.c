@@ -169,9 +169,12 @@ static void a_failure_is_returned_once_and_the_end_is_saved(void **state) {
     assert_ok(save(&it, other));
     step(&it);
     assert_int_equal(save(&it, it.out), SLUICE_E_IO); /* what came of the one before */
+    assert_ok(sluice_run_finish_save(it.run));
+    assert_true(has_save(&it, 3)); /* and this one is there */
+    step(&it);
     assert_ok(save(&it, other));
     assert_int_equal(save_end(&it), SLUICE_E_IO); /* the same; but it is there: */
-    assert_true(has_save(&it, 3));
+    assert_true(has_save(&it, 4));
     assert_false(sluice_run_is_saving(it.run));
     stop(&it);
 }
