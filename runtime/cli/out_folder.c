@@ -68,22 +68,22 @@ static bool has_file(const char *out, const char *name) {
 }
 
 /* What a run leaves that was killed in its first save is hidden, and the next run removes it. */
-static bool has_entry(const char *out, const char *name) {
+static int count_saves(const char *out) {
     char path[PATH_BYTES];
-    DIR *const folder = train_path(path, out, name) ? opendir(path) : NULL;
-    bool found        = false;
-    if (!folder) return false;
-    for (const struct dirent *entry = readdir(folder); entry && !found; entry = readdir(folder))
-        found = entry->d_name[0] != '.';
+    DIR *const folder = train_path(path, out, "saves") ? opendir(path) : NULL;
+    int count         = 0;
+    if (!folder) return 0;
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+        count += strncmp(entry->d_name, "step-", 5) == 0;
     closedir(folder);
-    return found;
+    return count;
 }
 
 static int refuse_other_run(const char *out) {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
                                         "state.json", "log.jsonl", "saves"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-        if (strcmp(names[k], "saves") == 0 ? has_entry(out, names[k]) : has_file(out, names[k]))
+        if (strcmp(names[k], "saves") == 0 ? count_saves(out) > 0 : has_file(out, names[k]))
             return cli_fail(CLI_FAILED,
                             "--out '%s' has the %s of another run; name another folder, or replace "
                             "it with --overwrite",
@@ -117,26 +117,14 @@ static int check_limit(uint64_t bytes) {
 /* The largest file of a save: all of one kind, or as much as --shard-size allows. */
 static uint64_t largest_file(const train_problem *problem, const train_options *options,
                              int copies) {
-    const uint64_t all  = bytes_of(problem->model, copies);
-    const uint64_t part = options->shard_bytes ? options->shard_bytes : 5000000000U;
-    uint64_t tensor     = part;
+    const uint64_t all = bytes_of(problem->model, copies);
+    uint64_t largest   = options->shard_bytes;
     for (int u = 0; u < sluice_model_use_count(problem->model); u++) {
         const uint64_t bytes =
             sluice_shape_bytes(&sluice_model_use(problem->model, u)->parameter.shape);
-        if (bytes > tensor) tensor = bytes;
+        if (bytes > largest) largest = bytes;
     }
-    return all < tensor ? all : tensor + (1 << 16);
-}
-
-static int count_saves(const char *out) {
-    char path[PATH_BYTES];
-    DIR *const folder = train_path(path, out, "saves") ? opendir(path) : NULL;
-    int count         = 0;
-    if (!folder) return 0;
-    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
-        count += strncmp(entry->d_name, "step-", 5) == 0;
-    closedir(folder);
-    return count;
+    return all < largest ? all : largest + (1 << 16);
 }
 
 /* Saves for which there must be space: a new one before an old one goes. */

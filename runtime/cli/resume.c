@@ -44,19 +44,21 @@ void train_say_damaged(void *context, const char *folder) {
 }
 
 /* Without a decay the number of steps changes nothing that is done. */
-static bool is_changed(const sluice_save *save, const train_settings *now, int k) {
-    const char *const earlier = sluice_save_setting(save, now->list[k].name);
-    if (!earlier || strcmp(earlier, now->list[k].value) == 0) return false;
-    return strcmp(now->list[k].name, "steps") != 0 || now->decays;
+static bool is_changed(const sluice_save *save, const train_options *options,
+                       const sluice_setting *now) {
+    const char *const earlier = sluice_save_setting(save, now->name);
+    if (!earlier || strcmp(earlier, now->value) == 0) return false;
+    return strcmp(now->name, "steps") != 0 || options->decay != SLUICE_DECAY_NONE;
 }
 
 /* The first change in full, others by name. */
-static int compare(const sluice_save *save, const train_settings *now) {
+static int compare(const sluice_save *save, const train_options *options,
+                   const train_settings *now) {
     char others[512] = "";
     int first        = -1;
     for (int k = 0; k < now->count; k++) {
         const size_t used = strlen(others);
-        if (!is_changed(save, now, k)) continue;
+        if (!is_changed(save, options, &now->list[k])) continue;
         if (first >= 0)
             (void)snprintf(others + used, sizeof others - used, "%s%s", used > 0 ? ", " : "",
                            now->list[k].name);
@@ -79,7 +81,7 @@ int train_find_save(train_problem *problem, const train_options *options) {
     CLI_TRY(
         cli_report_or(sluice_save_find(&problem->resumed, options->resume, train_say_damaged, NULL),
                       train_resume_hint));
-    return options->allow_changes ? CLI_OK : compare(problem->resumed, &problem->settings);
+    return options->allow_changes ? CLI_OK : compare(problem->resumed, options, &problem->settings);
 }
 
 /* The seed is the option's, which may have been changed. */

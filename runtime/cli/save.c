@@ -47,7 +47,7 @@ static sluice_save_options saving_of(const train_problem *problem, const train_o
     saving.settings            = problem->settings.list;
     saving.setting_count       = problem->settings.count;
     saving.tokenizer           = problem->tokenizer;
-    if (options->shard_bytes > 0) saving.shard_bytes = options->shard_bytes;
+    saving.shard_bytes         = options->shard_bytes;
     return saving;
 }
 

@@ -87,8 +87,7 @@ static void add_learning_rate(train_settings *to, const train_options *o) {
     add(to, "warmup", "%" PRId64, o->warmup);
     add(to, "decay", "%s", o->decay == SLUICE_DECAY_NONE ? "none" : "cosine");
     add(to, "steps", "%" PRId64, o->steps);
-    to->decays = o->decay != SLUICE_DECAY_NONE;
-    if (to->decays) add_number(to, "min-lr", o->min_lr);
+    if (o->decay != SLUICE_DECAY_NONE) add_number(to, "min-lr", o->min_lr);
 }
 
 int train_make_settings(train_settings *out, const train_problem *problem,

@@ -109,16 +109,17 @@ static const cli_option_table tables[] = {{data_options, 0, 1, "Data and model"}
 
 const cli_command_line command_train_line = {CLI_TRAIN, tables};
 
-static const train_options defaults = {.eval_every = 100,
-                                       .keep       = 2,
-                                       .warmup     = -1,
-                                       .lr         = -1,
-                                       .min_lr     = -1,
-                                       .clip       = 1,
-                                       .decay      = SLUICE_DECAY_COSINE,
-                                       .optimizer  = TRAIN_OPTIMIZER_INIT,
-                                       .seed       = 1,
-                                       .timeout    = 600};
+static const train_options defaults = {.eval_every  = 100,
+                                       .keep        = 2,
+                                       .shard_bytes = 5000000000U,
+                                       .warmup      = -1,
+                                       .lr          = -1,
+                                       .min_lr      = -1,
+                                       .clip        = 1,
+                                       .decay       = SLUICE_DECAY_COSINE,
+                                       .optimizer   = TRAIN_OPTIMIZER_INIT,
+                                       .seed        = 1,
+                                       .timeout     = 600};
 
 int train_read_options(train_options *options, const cli_command *command, int argc, char **argv) {
     cli_given given;

@@ -34,7 +34,7 @@ typedef struct train_options {
     double save_minutes; /* 0: not by time */
     bool save_async;
     int keep;
-    size_t shard_bytes;
+    size_t shard_bytes;        /* of the largest file of a save */
     const char *plan;          /* the file */
     sluice_plan_file *planned; /* what it says; NULL: there is none */
     const char *device;
@@ -95,7 +95,6 @@ typedef struct train_settings {
     sluice_setting list[TRAIN_SETTINGS];
     char values[TRAIN_SETTINGS][256];
     int count;
-    bool decays; /* the learning rate: the steps of all decide it */
 } train_settings;
 
 typedef struct train_problem {

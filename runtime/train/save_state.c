@@ -21,22 +21,6 @@ enum { VERSION = 1 };
 #define SEAL ",\n  \"checksum\": \"%016" PRIx64 "\"\n}\n"
 enum { SEAL_BYTES = sizeof ",\n  \"checksum\": \"0123456789abcdef\"\n}\n" - 1 };
 
-/* ---- the list of files ---- */
-
-sluice_status sluice__save_files_add(sluice__save_files *files, const char *name,
-                                     const sluice__checksum *sum) {
-    SLUICE__TRY(sluice__grow(&files->list, (size_t)files->count + 1, sizeof *files->list));
-    SLUICE__TRY(sluice__copy_text(&files->list[files->count].name, name));
-    files->list[files->count++].sum = *sum;
-    return SLUICE_OK;
-}
-
-void sluice__save_files_free(sluice__save_files *files) {
-    for (int k = 0; k < files->count; k++) sluice__free(files->list[k].name);
-    sluice__free(files->list);
-    *files = (sluice__save_files){0};
-}
-
 /* ---- writing ---- */
 
 static sluice_status print_position(sluice__text *to, const sluice__save_position *at) {
@@ -94,22 +78,14 @@ static sluice_status print_state(sluice__text *to, const sluice__save_position *
     return sluice__text_add(to, SEAL, XXH3_64bits(to->bytes, to->length));
 }
 
-sluice_status sluice__save_state_write(const char *folder, const sluice__save_position *at,
-                                       const sluice__save_files *files,
+sluice_status sluice__save_state_write(sluice__save_files *files, const char *folder,
+                                       const sluice__save_position *at,
                                        const sluice_save_options *options) {
     sluice__text text    = {0};
-    char *path           = NULL;
-    sluice__checksum sum = {0};
-    sluice__output output;
-    sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__path_join(&path, folder, SLUICE__STATE_FILE));
-    SLUICE__TRY_OUT(print_state(&text, at, files, options));
-    SLUICE__TRY_OUT(sluice__output_open(&output, path, path));
-    status =
-        sluice__output_close(&sum, &output, sluice__output_write(&output, text.bytes, text.length));
-out:
+    sluice_status status = print_state(&text, at, files, options);
+    if (status == SLUICE_OK)
+        status = sluice__save_text_write(files, folder, SLUICE__STATE_FILE, &text);
     sluice__free(text.bytes);
-    sluice__free(path);
     return status;
 }
 

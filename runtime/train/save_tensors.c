@@ -113,24 +113,6 @@ static sluice_status write_data(sluice__output *output, const tensor_set *set, i
     return status;
 }
 
-static sluice_status write_text(void *text, sluice__output *output) {
-    const sluice__text *const it = text;
-    return sluice__output_write(output, it->bytes, it->length);
-}
-
-sluice_status sluice__save_file_write(sluice__save_files *files, const char *folder,
-                                      const char *name, sluice__fill_file *write, void *what) {
-    char *path           = NULL;
-    sluice__checksum sum = {0};
-    sluice__output output;
-    SLUICE__TRY(sluice__path_join(&path, folder, name));
-    sluice_status status = sluice__output_open(&output, path, path);
-    if (status == SLUICE_OK) status = sluice__output_close(&sum, &output, write(what, &output));
-    if (status == SLUICE_OK) status = sluice__save_files_add(files, name, &sum);
-    sluice__free(path);
-    return status;
-}
-
 typedef struct shard {
     const tensor_set *set;
     int index;
@@ -167,8 +149,7 @@ static sluice_status write_index(sluice__save_files *files, const tensor_set *se
     sluice__text text    = {0};
     sluice_status status = print_index(&text, set);
     (void)snprintf(name, sizeof name, "%s.safetensors.index.json", set->stem);
-    if (status == SLUICE_OK)
-        status = sluice__save_file_write(files, folder, name, write_text, &text);
+    if (status == SLUICE_OK) status = sluice__save_text_write(files, folder, name, &text);
     sluice__free(text.bytes);
     return status;
 }

@@ -35,7 +35,7 @@ static sluice_status fill(const char *folder, const sluice__save_source *source,
     SLUICE__TRY_OUT(write_config(&files, folder, options->config));
     SLUICE__TRY_OUT(sluice__save_tokenizer(&files, folder, options->tokenizer));
     SLUICE__TRY_OUT(sluice__save_tensors(&files, source, folder, options->shard_bytes));
-    SLUICE__TRY_OUT(sluice__save_state_write(folder, &source->at, &files, options));
+    SLUICE__TRY_OUT(sluice__save_state_write(&files, folder, &source->at, options));
     status = sluice__folder_sync(folder);
 out:
     sluice__save_files_free(&files);

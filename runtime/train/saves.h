@@ -2,19 +2,21 @@
 /*
  * saves.h -- what the files about saves share.
  *
- *   save_tensors.c  weights and optimizer state, as files of tensors
- *   tokenizer.c     the files of a tokenizer; byte_tokenizer.c makes those of plain bytes
- *   save_state.c    state.json: where the run is, and the checksums of all files
- *   save_write.c    a folder with all of it, complete or not at all
- *   save_folders.c  the saves of a run: names, how many stay, the one at the end
- *   save_background.c   saves that are written while training goes on
- *   save_read.c     finding one that is whole, and reading it into a pipeline
+ *   save_files.c       a file, written, read back and listed
+ *   save_tensors.c     weights and optimizer state, as files of tensors
+ *   tokenizer.c        the files of a tokenizer; byte_tokenizer.c makes those of plain bytes
+ *   save_state.c       state.json: where the run is, and the checksums of all files
+ *   save_write.c       a folder with all of it, complete or not at all
+ *   save_folders.c     the saves of a run: names, how many stay, the one at the end
+ *   save_background.c  saves that are written while training goes on
+ *   save_read.c        finding one that is whole, and reading it into a pipeline
  */
 #ifndef SLUICE_TRAIN_SAVES_H
 #define SLUICE_TRAIN_SAVES_H
 
 #include <stdbool.h>
 
+#include "runtime/base/text.h"
 #include "runtime/io/output.h"
 #include "sluice/tokenizer.h"
 
@@ -39,6 +41,8 @@ void sluice__save_files_free(sluice__save_files *files);
 typedef sluice_status sluice__fill_file(void *what, sluice__output *output);
 sluice_status sluice__save_file_write(sluice__save_files *files, const char *folder,
                                       const char *name, sluice__fill_file *write, void *what);
+sluice_status sluice__save_text_write(sluice__save_files *files, const char *folder,
+                                      const char *name, sluice__text *text);
 
 /* ---- the tokenizer ---- */
 
@@ -86,8 +90,9 @@ sluice_status sluice__save_tensors(sluice__save_files *files, const sluice__save
 
 #define SLUICE__STATE_FILE "state.json"
 
-sluice_status sluice__save_state_write(const char *folder, const sluice__save_position *at,
-                                       const sluice__save_files *files,
+/* Last: it lists the others. */
+sluice_status sluice__save_state_write(sluice__save_files *files, const char *folder,
+                                       const sluice__save_position *at,
                                        const sluice_save_options *options);
 
 struct sluice_save {
