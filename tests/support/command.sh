@@ -24,10 +24,24 @@ has() {
     grep -qF -- "$2" "$1" || complain "$1 has no '$2': $(head -c 800 "$1")"
 }
 
-# run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
-run() {
+# succeed ARGUMENT...: exits with 0; its output is in stdout.txt, its messages in stderr.txt.
+succeed() {
     "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
+}
+
+# run ARGUMENT...: the same, without messages.
+run() {
+    succeed "$@"
     [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
+}
+
+# fails STATUS PART ARGUMENT...: exits with it, and says something with this part.
+fails() {
+    local status=$1 part=$2 got=0
+    shift 2
+    "$command" "$@" >stdout.txt 2>stderr.txt || got=$?
+    [ $got = "$status" ] || complain "'$*' exits with $got, expected $status"
+    has stderr.txt "$part"
 }
 
 # prints TEXT: the last output contains it.
@@ -42,6 +56,11 @@ json() {
     [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
 }
 
+# digest_of FILE: of the weights, in the last line that training printed.
+digest_of() {
+    tail -1 "$1" | sed -n 's/^weights \([0-9a-f]\{16\}\)$/\1/p'
+}
+
 # makespan [DIVISOR]: of the object that simulate --json prints, on standard input.
 makespan() {
     sed -n 's/^  "makespan": \([0-9.]*\),$/\1/p' | awk -v d="${1:-1}" '{printf "%g", $1 / d}'
@@ -50,6 +69,11 @@ makespan() {
 # ranks KEY: a list of whole numbers of the same object, with a space between them.
 ranks() {
     sed -n "/\"$1\"/,/]/p" | grep -o '[0-9]*' | paste -sd' '
+}
+
+# tiny_gpt [BLOCKS]: the config.json of a GPT-2 over bytes that trains in milliseconds.
+tiny_gpt() {
+    echo "{\"model_type\": \"gpt2\", \"vocab_size\": 256, \"n_positions\": 32, \"n_embd\": 16, \"n_layer\": ${1:-4}, \"n_head\": 2}"
 }
 
 # branches: PipeDream's text of 10 ms, then two branches that no cut divides, of 8 together, then 6.

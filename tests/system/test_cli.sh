@@ -21,10 +21,6 @@ train() {
         complain "training '$name' ($*) exits with $?: $(cat "$name.err")"
 }
 
-digest_of() {
-    tail -1 "$1" | sed -n 's/^weights \([0-9a-f]\{16\}\)$/\1/p'
-}
-
 # le32 N: four bytes, little-endian.
 le32() {
     printf "\\x$(printf %02x $(($1 & 255)))\\x$(printf %02x $(($1 >> 8 & 255)))"
@@ -32,9 +28,7 @@ le32() {
 }
 
 seq 1 600 >text.txt
-cat >tiny.json <<'CONFIG'
-{"model_type": "gpt2", "vocab_size": 256, "n_positions": 32, "n_embd": 16, "n_layer": 4, "n_head": 2}
-CONFIG
+tiny_gpt >tiny.json
 : >empty.txt
 printf 'abc' >short.txt
 mkdir hollow

@@ -7,9 +7,7 @@ set -m # without job control a shell lets background jobs ignore Ctrl-C
 set -o pipefail
 
 seq 1 600 >text.txt
-cat >tiny.json <<'CONFIG'
-{"model_type": "gpt2", "vocab_size": 256, "n_positions": 32, "n_embd": 16, "n_layer": 4, "n_head": 2}
-CONFIG
+tiny_gpt >tiny.json
 little=(--data text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --threads 1)
 
 # ---- standard streams: every command ----
@@ -98,7 +96,6 @@ evaluated() { # the same before its first step
     complain "run '$1' has not begun: $(cat "$1.err")"
 }
 endless() { exec "$command" train "${little[@]}" --steps 100000 --out "$1" >"$1.txt" 2>"$1.err"; }
-digest_of() { tail -1 "$1" | sed -n 's/^weights \([0-9a-f]\{16\}\)$/\1/p'; }
 
 for pair in INT:130 TERM:143 HUP:129; do
     signal=${pair%:*}

@@ -5,26 +5,6 @@
 examples=$(realpath "$2")/examples
 cd "$work" || exit 1
 
-run() { # run ARGUMENT...: exits with 0, without messages; its output is in stdout.txt.
-    "$command" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
-    [ -s stderr.txt ] && complain "'$*' says '$(cat stderr.txt)'"
-}
-# json EXPRESSION EXPECTED: of the object printed last, called o.
-json() {
-    local got
-    got=$(python3 -c "import json; o = json.load(open('stdout.txt')); print($1)" 2>&1)
-    [ "$got" = "$2" ] || complain "$1 is '$got', expected '$2'"
-}
-
-# fails STATUS PART ARGUMENT...: exits with it, and says something with this part.
-fails() {
-    local status=$1 part=$2 got=0
-    shift 2
-    "$command" "$@" >stdout.txt 2>stderr.txt || got=$?
-    [ $got = "$status" ] || complain "'$*' exits with $got, expected $status"
-    has stderr.txt "$part"
-}
-
 # ---- the same input, the same plan, as it is kept ----
 
 run plan gpt-mini --devices 2x40MiB --effort 120 --batch 8 -m 4 -o plan.json --json

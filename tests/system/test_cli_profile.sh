@@ -3,9 +3,7 @@
 . "$(dirname "$0")/../support/command.sh"
 cd "$work" || exit 1
 
-cat >tiny.json <<'CONFIG'
-{"model_type": "gpt2", "vocab_size": 256, "n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2}
-CONFIG
+tiny_gpt 2 >tiny.json
 tiny=(tiny.json --seq 8 --steps 2)
 
 # ---- refusals ----

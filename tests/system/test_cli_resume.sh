@@ -7,9 +7,7 @@ seq 1 600 >text.txt
 seq 2 601 >other.txt
 little=(--model gpt-nano --seq 16 --batch 5 -m 3 --threads 1 --steps 12 --eval-every 3 --dropout 0.1)
 
-train() { # train ARGUMENT...: exits with 0; its output is in stdout.txt.
-    "$command" train "${little[@]}" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
-}
+train() { succeed train "${little[@]}" "$@"; }
 # same DIR WHAT: the last line that was printed, and DIR's log but for times, are those of the whole run.
 same() {
     cmp -s <(tail -n 1 stdout.txt) weights.txt || complain "$2 ends with '$(tail -n 1 stdout.txt)', expected '$(cat weights.txt)'"
@@ -32,11 +30,9 @@ back() {
     done
 }
 refuses() { # refuses TEXT OPTION...: to resume from stopped/ with the options exits with 2 and says so.
-    local text=$1 got=0
+    local text=$1
     shift
-    "$command" train text.txt "${little[@]}" --resume stopped --quiet "$@" >stdout.txt 2>stderr.txt || got=$?
-    [ $got = 2 ] || complain "--resume with $* exits with $got"
-    has stderr.txt "sluice: $text"
+    fails 2 "sluice: $text" train text.txt "${little[@]}" --resume stopped --quiet "$@"
 }
 
 train text.txt --ranks 2 --quiet --out whole
@@ -52,9 +48,7 @@ same stopped "a run with saves"
 train text.txt --ranks 2 --quiet --save-every 2 --keep 9 --save-async --out background
 same background "a run with saves in the background"
 diff -r stopped/saves background/saves || complain "saves in the background are others than those between them"
-"$command" train "${little[@]}" text.txt --save-async --out background --overwrite 2>stderr.txt
-[ $? = 2 ] || complain "--save-async without saves between steps is not refused"
-has stderr.txt "add --save-every or --save-minutes"
+fails 2 "add --save-every or --save-minutes" train "${little[@]}" text.txt --save-async --out background --overwrite
 train text.txt --ranks 2 --save-every 2 --save-async --explain-memory --out none
 has stdout.txt "of host memory more, for the copy that --save-async writes"
 
@@ -84,15 +78,15 @@ train text.txt --ranks 1 --quiet --resume elsewhere
 # ---- options that are left out are those of the save ----
 
 back resumed 6
-"$command" train text.txt --threads 1 --eval-every 3 --quiet --resume resumed >stdout.txt 2>stderr.txt || complain "--resume alone exits with $?: $(cat stderr.txt)"
+succeed train text.txt --threads 1 --eval-every 3 --quiet --resume resumed
 same resumed "a run that is resumed by --resume alone"
 sgd=(text.txt --model gpt-nano --seq 16 --threads 1 --ranks 2 --steps 4 --lr 0.05 --optimizer sgd --momentum 0.5 --decay none --dropout 0.12345678 --quiet)
 "$command" train "${sgd[@]}" --save-every 2 --out plain >weights_of_sgd.txt 2>stderr.txt || complain "sgd with saves exits with $?"
 rm -r plain/saves/step-00000004 plain/state.json
-"$command" train text.txt --ranks 1 --quiet --resume plain >stdout.txt 2>stderr.txt || complain "--resume of sgd exits with $?: $(cat stderr.txt)"
+succeed train text.txt --ranks 1 --quiet --resume plain
 cmp -s stdout.txt weights_of_sgd.txt || complain "sgd ends with '$(cat stdout.txt)', expected '$(cat weights_of_sgd.txt)'"
 refuse 2 "there is no --data; name the files and folders that the run was started with" train --resume plain
-"$command" train text.txt --ranks 1 --quiet --steps 5 --resume plain >stdout.txt 2>stderr.txt || complain "without a decay more steps are refused: $(cat stderr.txt)"
+succeed train text.txt --ranks 1 --quiet --steps 5 --resume plain
 
 # ---- the plan that a run has made ----
 
@@ -130,10 +124,7 @@ refuses "beta1 was '0.9' in 'stopped" --betas 0.8,0.95
 refuses "dropout was '0.1' in 'stopped" --dropout 0.2
 refuses "batch was '5' in 'stopped' and is '6' now (also changed: seed, clip), which would change the result; give them as before, or add --allow-changes" \
     --batch 6 --seed 3 --clip 2
-got=0
-"$command" train other.txt "${little[@]}" --resume stopped >stdout.txt 2>stderr.txt || got=$?
-[ $got = 2 ] || complain "other data exits with $got"
-has stderr.txt "data was '"
+fails 2 "data was '" train other.txt "${little[@]}" --resume stopped
 back resumed 4
 train text.txt --lr 0.002 --allow-changes --quiet --resume resumed
 cmp -s stdout.txt weights.txt && complain "--allow-changes changes nothing"

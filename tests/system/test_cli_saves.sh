@@ -6,9 +6,7 @@ cd "$work" || exit 1
 seq 1 600 >text.txt
 little=(text.txt --model gpt-nano --seq 16 --batch 4 -m 2 --threads 1 --ranks 1 --quiet)
 
-train() { # train ARGUMENT...: exits with 0; its output is in stdout.txt.
-    "$command" train "${little[@]}" "$@" >stdout.txt 2>stderr.txt || complain "'$*' exits with $?: $(cat stderr.txt)"
-}
+train() { succeed train "${little[@]}" "$@"; }
 saves() { # saves DIR STEPS: these are the saves of DIR.
     local there
     there=$(ls -A "$1/saves" | sed 's/^step-0*//' | paste -sd' ')

@@ -4,9 +4,7 @@
 cd "$work" || exit 1
 
 seq 1 600 >text.txt
-cat >tiny.json <<'CONFIG'
-{"model_type": "gpt2", "vocab_size": 256, "n_positions": 32, "n_embd": 16, "n_layer": 4, "n_head": 2}
-CONFIG
+tiny_gpt >tiny.json
 little=(train text.txt --model tiny.json --seq 16 --batch 5 --microbatches 3 --threads 1 --ranks 1)
 
 # ---- notes: OPTIONS | the note; none without one ----

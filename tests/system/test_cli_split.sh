@@ -67,9 +67,7 @@ prints "this one                15 ms     +0.0 %"
 
 # ---- a model: an estimate; the plan is that of sluice train ----
 
-cat >tiny.json <<'CONFIG'
-{"model_type": "gpt2", "vocab_size": 256, "n_positions": 32, "n_embd": 16, "n_layer": 4, "n_head": 2}
-CONFIG
+tiny_gpt >tiny.json
 for _ in $(seq 400); do echo "to be or not to be"; done >text.txt
 tiny=(split tiny.json --seq 8 -m 4)
 run "${tiny[@]}" -p 2 --layout 'Ett|ttL' --json
