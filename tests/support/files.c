@@ -43,3 +43,11 @@ void folder_write(const folder *in, const char *name, const void *bytes, size_t 
     assert_int_equal(fwrite(bytes, 1, count, file), count);
     assert_int_equal(fclose(file), 0);
 }
+
+void folder_write_text(const folder *in, const char *name, size_t bytes) {
+    char *const text = malloc(bytes);
+    assert_non_null(text);
+    for (size_t k = 0; k < bytes; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
+    folder_write(in, name, text, bytes);
+    free(text);
+}

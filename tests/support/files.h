@@ -18,5 +18,7 @@ const char *folder_path(const folder *in, const char *name);
 
 /* `name` may have folders before it. */
 void folder_write(const folder *in, const char *name, const void *bytes, size_t count);
+/* So many letters, by a rule that repeats after 26: there is something to learn. */
+void folder_write_text(const folder *in, const char *name, size_t bytes);
 
 #endif

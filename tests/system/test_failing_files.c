@@ -7,50 +7,20 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "tests/support/command_run.h"
+#include "tests/support/undisturbed.h"
 
 enum { MAX_CALLS = 400 };
 
 static struct {
-    folder files;
-    char text[128], config[128], base[128], out[128], output[128], errors[128], count[128];
-    char expected[64];
+    undisturbed run;
     bool background; /* saves are written in the background */
 } all;
 
-static void name_path(char path[128], const char *name) {
-    (void)snprintf(path, 128, "%s/%s", all.files.path, name);
-}
-
 static command_line make_line(const char *option, const char *out) {
-    command_line line = {{SLUICE_COMMAND,
-                          "train",
-                          all.text,
-                          "--model",
-                          all.config,
-                          "--seq",
-                          "8",
-                          "--batch",
-                          "4",
-                          "-m",
-                          "2",
-                          "--steps",
-                          "3",
-                          "--threads",
-                          "1",
-                          "--ranks",
-                          "2",
-                          "--save-every",
-                          "1",
-                          "--shard-size",
-                          "1MB",
-                          "--quiet"},
-                         NULL,
-                         {{NULL}},
-                         all.output,
-                         all.errors};
-    command_add(&line, option);
-    command_add(&line, out);
+    static const char *const options[] = {
+        "--seq",        "8", "-m",           "2",   "--steps", "3", "--ranks", "2",
+        "--save-every", "1", "--shard-size", "1MB", NULL};
+    command_line line = undisturbed_line(&all.run, SLUICE_COMMAND, options, option, out);
     if (all.background) command_add(&line, "--save-async");
     return line;
 }
@@ -58,49 +28,30 @@ static command_line make_line(const char *option, const char *out) {
 /* A run that was stopped after its first save. Some of its files are of one write, some of several.
  */
 static void begin(void) {
-    static const char config[] =
-        "{\"model_type\": \"gpt2\", \"vocab_size\": 40000, \"n_positions\": "
-        "16, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}";
-    char text[600];
-    all.files = folder_make_in_memory();
-    name_path(all.text, "text");
-    name_path(all.config, "tiny.json");
-    name_path(all.base, "base");
-    name_path(all.out, "out");
-    name_path(all.output, "output");
-    name_path(all.errors, "errors");
-    name_path(all.count, "count");
-    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
-    folder_write(&all.files, "text", text, sizeof text);
-    folder_write(&all.files, "tiny.json", config, sizeof config - 1);
-    command_line line = make_line("--out", all.base);
+    all.run           = undisturbed_make(40000);
+    command_line line = make_line("--out", all.run.base);
     command_add(&line, "--keep");
     command_add(&line, "3");
-    const command_end end = command_run(&line);
-    if (end.status != 0) fail_msg("undisturbed, it exits with %d: %s", end.status, end.errors);
-    assert_in_range(strlen(end.output), 10, sizeof all.expected - 1);
-    memcpy(all.expected, end.output, strlen(end.output) + 1);
+    undisturbed_run(&all.run, &line);
     command_shell("cd '%s' && rm -r *.safetensors state.json config.json saves/step-*[23]",
-                  all.base);
+                  all.run.base);
 }
 
 /* Resume from the base; call number `at` goes wrong. */
 static command_end resume(const char *at, const char *how) {
-    command_line line = make_line("--resume", all.out);
-    command_shell("rm -rf '%s' && cp -r '%s' '%s'", all.out, all.base, all.out);
+    command_line line = make_line("--resume", all.run.out);
+    undisturbed_restore(&all.run);
     line.preload         = SLUICE_FAILING_FILES;
     line.variables[0][0] = "SLUICE_FAIL_AT", line.variables[0][1] = at;
     line.variables[1][0] = "SLUICE_FAIL_HOW", line.variables[1][1] = how;
-    line.variables[2][0] = "SLUICE_FAIL_COUNT", line.variables[2][1] = all.count;
+    line.variables[2][0] = "SLUICE_FAIL_COUNT", line.variables[2][1] = all.run.list;
     return command_run(&line);
 }
 
 static int count_calls(const char *how) {
     const command_end end = resume("0", how);
-    if (end.status != 0 || strcmp(end.output, all.expected) != 0)
-        fail_msg("without a failure it exits with %d and prints '%s': %s", end.status, end.output,
-                 end.errors);
-    FILE *const file = fopen(all.count, "r");
+    undisturbed_expect(&all.run, &end, "without a failure");
+    FILE *const file = fopen(all.run.list, "r");
     char text[32]    = "";
     assert_non_null(file);
     assert_non_null(fgets(text, sizeof text, file));
@@ -114,7 +65,7 @@ static void expect_an_error(const command_end *end, const char *at, const char *
     const bool killed = strcmp(how, "kill") == 0;
     if (killed && end->status != -SIGKILL)
         fail_msg("killed at call %s it exits with %d: %s", at, end->status, end->errors);
-    if (!killed && end->status == 0 && strcmp(end->output, all.expected) != 0)
+    if (!killed && end->status == 0 && strcmp(end->output, all.run.expected) != 0)
         fail_msg("call %s fails (%s): it succeeds with '%s'", at, how, end->output);
     if (!killed && end->status != 0 &&
         (end->status != 1 || strncmp(end->errors, "sluice: ", 8) != 0 ||
@@ -133,16 +84,14 @@ static void fail_each(const char *how) {
         const command_end end = resume(at, how);
         expect_an_error(&end, at, how);
         failed += end.status != 0;
-        const command_line line = make_line("--resume", all.out);
+        const command_line line = make_line("--resume", all.run.out);
         const command_end after = command_run(&line);
-        if (after.status != 0 || strcmp(after.output, all.expected) != 0)
-            fail_msg("call %s of %d fails (%s); resumed, it exits with %d and prints '%s' rather "
-                     "than '%s': %s",
-                     at, count, how, after.status, after.output, all.expected, after.errors);
+        undisturbed_expect(&all.run, &after, "resumed after call %s of %d failed (%s),", at, count,
+                           how);
     }
     printf("%s: %d calls, %d of them ended the run\n", how, count, failed);
     assert_in_range(failed, count / 2, count);
-    folder_remove(&all.files);
+    undisturbed_remove(&all.run);
 }
 
 static void a_call_that_fails_loses_nothing(void **state) {
@@ -175,7 +124,7 @@ static void what_the_disk_has_is_read_again(void **state) {
             fail_msg("write %s of %d changes a byte; it exits with %d and says '%s'", at, count,
                      end.status, end.errors);
     }
-    folder_remove(&all.files);
+    undisturbed_remove(&all.run);
 }
 
 static void a_kill_between_any_two_calls_loses_nothing(void **state) {

@@ -10,18 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/support/command_run.h"
+#include "tests/support/undisturbed.h"
 
 enum { KILLS = SLUICE_KILLS, RANKS = 4 };
 
 static const char *const schedules[] = {"1f1b", "gpipe", "zb1p", "zbv"};
 
-static struct {
-    folder files;
-    char text[128], out[128], output[128], errors[128];
-    char expected[64]; /* the last line */
-    double seconds;    /* of a run that nobody disturbs */
-} all;
+static undisturbed all;
+static double whole_seconds; /* of the run that nobody disturbs */
 
 static double now(void) {
     struct timespec time;
@@ -29,25 +25,13 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static const char *path_in(char path[128], const char *name) {
-    (void)snprintf(path, 128, "%s/%s", all.files.path, name);
-    return path;
-}
-
 /* A run into, or from, the folder: on so many ranks, with that schedule. */
 static command_line make_line(const char *option, const char *out, const char *ranks,
                               const char *schedule) {
-    command_line line = {
-        {SLUICE_COMMAND, "train",        all.text, "--model",      "gpt-nano", "--seq",
-         "16",           "--batch",      "4",      "-m",           "4",        "--steps",
-         "24",           "--threads",    "1",      "--eval-every", "7",        "--dropout",
-         "0.1",          "--save-every", "1",      "--quiet"},
-        NULL,
-        {{NULL}},
-        all.output,
-        all.errors};
-    command_add(&line, option);
-    command_add(&line, out);
+    static const char *const options[] = {
+        "--model",      "gpt-nano", "--seq",     "16",  "-m",           "4", "--steps", "24",
+        "--eval-every", "7",        "--dropout", "0.1", "--save-every", "1", NULL};
+    command_line line = undisturbed_line(&all, SLUICE_COMMAND, options, option, out);
     command_add(&line, "--ranks");
     command_add(&line, ranks);
     command_add(&line, "--schedule");
@@ -57,21 +41,11 @@ static command_line make_line(const char *option, const char *out, const char *r
 }
 
 static void begin(void) {
-    char whole[128], text[1800];
-    all.files = folder_make_in_memory();
-    path_in(all.text, "text");
-    path_in(all.out, "out");
-    path_in(all.output, "output");
-    path_in(all.errors, "errors");
-    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
-    folder_write(&all.files, "text", text, sizeof text);
-    const command_line line = make_line("--out", path_in(whole, "whole"), "2", "1f1b");
+    all                     = undisturbed_make(256);
+    const command_line line = make_line("--out", all.base, "2", "1f1b");
     const double started    = now();
-    const command_end end   = command_run(&line);
-    all.seconds             = now() - started;
-    if (end.status != 0) fail_msg("undisturbed, it exits with %d: %s", end.status, end.errors);
-    assert_in_range(strlen(end.output), 10, sizeof all.expected - 1);
-    memcpy(all.expected, end.output, strlen(end.output));
+    undisturbed_run(&all, &line);
+    whole_seconds = now() - started;
 }
 
 /* Whether a save has been there: then it must be possible to resume. */
@@ -88,12 +62,7 @@ static bool has_save(void) {
 }
 
 static void expect_right(const command_end *end, int kills, const char *ranks) {
-    if (end->status != 0)
-        fail_msg("after %d kills it exits with %d on %s ranks: %s", kills, end->status, ranks,
-                 end->errors);
-    if (strcmp(end->output, all.expected) != 0)
-        fail_msg("after %d kills it ends on %s ranks with '%s', undisturbed with '%s'", kills,
-                 ranks, end->output, all.expected);
+    undisturbed_expect(&all, end, "after %d kills, on %s ranks,", kills, ranks);
 }
 
 /* One start, killed after `seconds`; whether it came to its end before. */
@@ -122,7 +91,7 @@ static void a_run_that_is_killed_ends_as_if_it_were_not(void **state) {
     begin();
     while (kills < wanted) {
         const double share = (double)test_random_int(&random, 1, 1000) / 1000;
-        if (run_until(share * (all.seconds < 0.9 ? all.seconds : 0.9), kills, &random))
+        if (run_until(share * (whole_seconds < 0.9 ? whole_seconds : 0.9), kills, &random))
             ends++;
         else
             kills++;
@@ -132,7 +101,7 @@ static void a_run_that_is_killed_ends_as_if_it_were_not(void **state) {
     expect_right(&end, kills, "3");
     printf("%d kills; %d runs came to their end, each with the undisturbed weights\n", kills,
            ends + 1);
-    folder_remove(&all.files);
+    undisturbed_remove(&all);
 }
 
 int main(void) {

@@ -6,72 +6,37 @@
  */
 #include <signal.h>
 
-#include "tests/support/command_run.h"
+#include "tests/support/undisturbed.h"
 
 enum { MAX_POINTS = 400, STRIDE = SLUICE_POINTS, TERM = 128 + SIGTERM };
 
 static struct {
-    folder files;
-    char text[128], config[128], base[128], out[128], output[128], errors[128], list[128];
-    char expected[64]; /* the last line */
+    undisturbed run;
     char points[MAX_POINTS][160];
     int count;
 } all;
 
-static void name_path(char path[128], const char *name) {
-    (void)snprintf(path, 128, "%s/%s", all.files.path, name);
-}
-
 static command_line make_line(const char *option, const char *out, const char *ranks) {
-    command_line line = {{SLUICE_WATCHED,
-                          "train",
-                          all.text,
-                          "--model",
-                          all.config,
-                          "--seq",
-                          "8",
-                          "--batch",
-                          "4",
-                          "-m",
-                          "2",
-                          "--steps",
-                          "4",
-                          "--threads",
-                          "1",
-                          "--save-every",
-                          "2",
-                          "--keep",
-                          "1",
-                          "--quiet"},
-                         NULL,
-                         {{NULL}},
-                         all.output,
-                         all.errors};
-    command_add(&line, option);
-    command_add(&line, out);
+    static const char *const options[] = {"--seq",        "8", "-m",     "2", "--steps", "4",
+                                          "--save-every", "2", "--keep", "1", NULL};
+    command_line line = undisturbed_line(&all.run, SLUICE_WATCHED, options, option, out);
     command_add(&line, "--ranks");
     command_add(&line, ranks);
     return line;
 }
 
-static void expect_end(const command_end *end, const char *when) {
-    if (end->status != 0 || strcmp(end->output, all.expected) != 0)
-        fail_msg("%s it exits with %d and prints '%s' rather than '%s': %s", when, end->status,
-                 end->output, all.expected, end->errors);
-}
-
 /* Two more steps, of which the first is saved, and then the end: from the save after step 1 on. */
 static command_end resume(const char *at, const char *how) {
-    command_line line = make_line("--resume", all.out, "2");
-    command_shell("rm -rf '%s' && cp -r '%s' '%s'", all.out, all.base, all.out);
+    command_line line = make_line("--resume", all.run.out, "2");
+    undisturbed_restore(&all.run);
     line.variables[0][0] = "SLUICE_WATCH_AT", line.variables[0][1] = at;
     line.variables[1][0] = "SLUICE_WATCH_HOW", line.variables[1][1] = how;
-    line.variables[2][0] = "SLUICE_WATCH_LIST", line.variables[2][1] = all.list;
+    line.variables[2][0] = "SLUICE_WATCH_LIST", line.variables[2][1] = all.run.list;
     return command_run(&line);
 }
 
 static void read_points(void) {
-    FILE *const file = fopen(all.list, "r");
+    FILE *const file = fopen(all.run.list, "r");
     assert_non_null(file);
     for (all.count = 0; fgets(all.points[all.count], sizeof all.points[0], file); all.count++) {
         all.points[all.count][strcspn(all.points[all.count], "\n")] = '\0';
@@ -109,32 +74,16 @@ static void expect_points(void) {
 
 /* A run whose last save is that of step 1, and the points of one that goes on from there. */
 static void begin(void) {
-    static const char config[] = "{\"model_type\": \"gpt2\", \"vocab_size\": 256, \"n_positions\": "
-                                 "16, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}";
-    char text[600];
-    all.files = folder_make_in_memory();
-    name_path(all.text, "text");
-    name_path(all.config, "tiny.json");
-    name_path(all.base, "base");
-    name_path(all.out, "out");
-    name_path(all.output, "output");
-    name_path(all.errors, "errors");
-    name_path(all.list, "list");
-    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
-    folder_write(&all.files, "text", text, sizeof text);
-    folder_write(&all.files, "tiny.json", config, sizeof config - 1);
-    command_line line = make_line("--out", all.base, "2");
+    all.run           = undisturbed_make(256);
+    command_line line = make_line("--out", all.run.base, "2");
     command_add(&line, "--save-every");
     command_add(&line, "1");
     command_add(&line, "--keep");
     command_add(&line, "9");
-    const command_end end = command_run(&line);
-    if (end.status != 0) fail_msg("undisturbed, it exits with %d: %s", end.status, end.errors);
-    assert_in_range(strlen(end.output), 10, sizeof all.expected - 1);
-    memcpy(all.expected, end.output, strlen(end.output) + 1);
-    command_shell("cd '%s' && rm -r *.safetensors *.json saves/step-*[234]", all.base);
+    undisturbed_run(&all.run, &line);
+    command_shell("cd '%s' && rm -r *.safetensors *.json saves/step-*[234]", all.run.base);
     const command_end whole = resume("0", "kill");
-    expect_end(&whole, "resumed without a disturbance");
+    undisturbed_expect(&all.run, &whole, "resumed without a disturbance");
     read_points();
     expect_points();
 }
@@ -169,18 +118,17 @@ static void cross(const char *how, void (*expect)(const command_end *, const cha
     if (given) stride = (int)strtol(given, NULL, 10);
     begin();
     for (int n = 1; n <= all.count; n += stride, seen++) {
-        char at[16], when[256];
+        char at[16];
         (void)snprintf(at, sizeof at, "%d", n);
-        (void)snprintf(when, sizeof when, "resumed on %s ranks after '%s' at '%.160s'",
-                       ranks[seen % 4], how, all.points[n - 1]);
         const command_end end = resume(at, how);
         expect(&end, all.points[n - 1]);
-        const command_line line = make_line("--resume", all.out, ranks[seen % 4]);
+        const command_line line = make_line("--resume", all.run.out, ranks[seen % 4]);
         const command_end after = command_run(&line);
-        expect_end(&after, when);
+        undisturbed_expect(&all.run, &after, "resumed on %s ranks after '%s' at '%.160s'",
+                           ranks[seen % 4], how, all.points[n - 1]);
     }
     printf("%s: at %d of %d points\n", how, seen, all.count);
-    folder_remove(&all.files);
+    undisturbed_remove(&all.run);
 }
 
 static void a_kill_at_any_point_of_a_save_loses_nothing(void **state) {
