@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* test_background_saves.c -- saves that are written while training goes on: the files of those
  * between the steps, the bytes that the plan counts, and what comes of a disk that fails. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/counting.h"
 #include "tests/support/files.h"
 
-#include "sluice/allocator.h"
 #include "sluice/gpt2.h"
 #include "sluice/save.h"
 
 enum { LENGTH = 8, SAMPLES = 4, STEPS = 6, WINDOWS = 60, RANKS = 2 };
-
-/* ---- host memory of the library ---- */
-
-static atomic_llong bytes_now;
-
-static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
-    (void)context;
-    void *const grown = new_bytes > 0 ? realloc(block, new_bytes) : NULL;
-    if (new_bytes == 0) free(block);
-    if (grown || new_bytes == 0)
-        atomic_fetch_add(&bytes_now, (long long)new_bytes - (long long)old_bytes);
-    return grown;
-}
 
 /* ---- a run ---- */
 
@@ -73,9 +59,9 @@ static trainer start(bool background) {
     open_pipeline(&it, "cpu");
     options.steps          = STEPS;
     options.save_async     = background;
-    const long long before = atomic_load(&bytes_now);
+    const long long before = counted_bytes();
     assert_ok(sluice_run_open(&it.run, it.pipeline, it.model, it.corpus, &options));
-    it.run_bytes = atomic_load(&bytes_now) - before;
+    it.run_bytes = counted_bytes() - before;
     return it;
 }
 
@@ -197,13 +183,12 @@ static void a_close_waits_for_the_save(void **state) {
 }
 
 int main(void) {
-    static const sluice_allocator counting = {resize, NULL};
-    sluice_allocator_set(&counting);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_files_are_those_of_saves_between_the_steps),
         cmocka_unit_test(the_plan_counts_the_copy),
         cmocka_unit_test(a_failure_is_returned_once_and_the_end_is_saved),
         cmocka_unit_test(a_close_waits_for_the_save),
     };
+    count_allocations();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_saves.c -- saves of a run: what is in their folders, what another number of ranks reads from
  * them, which stay, and what is refused. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/counting.h"
 #include "tests/support/files.h"
 
 #include "sluice/allocator.h"
@@ -14,27 +14,6 @@
 #include "sluice/save.h"
 
 enum { LENGTH = 8, SAMPLES = 8, MICROBATCHES = 4, STEPS = 8, WINDOWS = 60 };
-
-/* ---- host memory of the library ---- */
-
-static atomic_llong bytes_now, bytes_peak;
-
-static void *resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
-    (void)context;
-    if (new_bytes == 0) {
-        free(block);
-        atomic_fetch_sub(&bytes_now, (long long)old_bytes);
-        return NULL;
-    }
-    void *const grown = realloc(block, new_bytes);
-    if (!grown) return NULL;
-    const long long change = (long long)new_bytes - (long long)old_bytes;
-    const long long now    = atomic_fetch_add(&bytes_now, change) + change;
-    long long peak         = atomic_load(&bytes_peak);
-    bool done              = now <= peak;
-    while (!done) done = atomic_compare_exchange_weak(&bytes_peak, &peak, now) || now <= peak;
-    return grown;
-}
 
 /* ---- a run, its ranks and schedule ---- */
 
@@ -304,21 +283,20 @@ static void pieces_of_a_tensor_are_in_memory(void **state) {
     with.config = (sluice_gpt_config){VOCABULARY, LENGTH, WIDTH, 4, 2, true, 0};
     assert_ok(sluice_gpt_model(&with.model, &with.config, LENGTH));
     trainer it             = start(&with, &ways[1], "adamw", 3);
-    const long long before = atomic_load(&bytes_now);
-    atomic_store(&bytes_peak, before);
+    const long long before = begin_counted_peak();
     assert_ok(sluice_pipeline_save(it.pipeline, target, NULL));
-    const long long saving = atomic_load(&bytes_peak) - before;
-    atomic_store(&bytes_peak, before);
+    const long long saving = counted_peak() - before;
+    (void)begin_counted_peak();
     expect_other_pieces(target);
     assert_ok(sluice_save_open(&save, target));
     assert_ok(sluice_pipeline_load(it.pipeline, save));
-    const long long loading = atomic_load(&bytes_peak) - before;
+    const long long loading = counted_peak() - before;
     sluice_save_close(save);
     if (saving > PIECES + MORE || loading > PIECES + MORE)
         fail_msg("the largest tensor has %d bytes, pieces at most %d; a save takes %lld of host "
                  "memory, a load %lld",
                  VOCABULARY * WIDTH * 4, PIECES, saving, loading);
-    assert_int_equal(atomic_load(&bytes_now), before);
+    assert_int_equal(counted_bytes(), before);
     stop(&it);
     drop(&with);
 }
@@ -425,8 +403,6 @@ static void what_does_not_fit_is_refused(void **state) {
 }
 
 int main(void) {
-    static const sluice_allocator counting = {resize, NULL};
-    sluice_allocator_set(&counting);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p_ranks_save_and_q_ranks_load),
         cmocka_unit_test(large_models_are_written_as_shards),
@@ -436,5 +412,6 @@ int main(void) {
         cmocka_unit_test(a_save_is_in_the_folder_of_its_run),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
+    count_allocations();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

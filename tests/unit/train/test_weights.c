@@ -4,9 +4,9 @@
 #include "sluice/weights.h"
 
 #include <math.h>
-#include <stdatomic.h>
 
 #include "sluice/allocator.h"
+#include "tests/support/counting.h"
 #include "tests/support/small_gpt.h"
 #include "tests/support/stored.h"
 
@@ -285,37 +285,23 @@ static void a_refused_file_leaves_the_weights_alone(void **state) {
 
 /* ---- memory ---- */
 
-static _Atomic size_t held, peak;
-
-static void *counted_resize(void *context, void *block, size_t old_bytes, size_t new_bytes) {
-    (void)context;
-    const size_t grown = new_bytes - old_bytes; /* wraps on the way down, as the sum does */
-    const size_t now   = atomic_fetch_add(&held, grown) + grown;
-    for (size_t seen = peak; now > seen && !atomic_compare_exchange_weak(&peak, &seen, now);) {
-    }
-    if (new_bytes > 0) return realloc(block, new_bytes);
-    free(block);
-    return NULL;
-}
-
 /* Read to where the ranks take it from; never two tensors, or the model. */
 static void a_load_holds_no_tensor_twice(void **state) {
     (void)state;
     enum { LARGEST = 24 * 96 * 4, REST = 1024 };
     const folder in = folder_make();
     sluice_safetensors *file;
-    sluice_allocator_set(&(sluice_allocator){counted_resize, NULL});
+    count_allocations();
     sluice_model *model       = make_model(true);
     sluice_pipeline *pipeline = open_on(model, 2);
     fill(model, "BF16", false);
     write_stored(&in, "f", made.list, made.count);
     assert_ok(sluice_safetensors_open(&file, folder_path(&in, "f")));
-    const size_t before = atomic_load(&held);
-    atomic_store(&peak, before);
+    const long long before = begin_counted_peak();
     assert_ok(sluice_pipeline_load_weights(pipeline, model, gpt2(), file));
-    const size_t taken = atomic_load(&peak) - before;
+    const long long taken = counted_peak() - before;
     if (taken < LARGEST || taken > LARGEST + REST)
-        fail_msg("a load takes %zu bytes of host memory; the largest tensor has %d", taken,
+        fail_msg("a load takes %lld bytes of host memory; the largest tensor has %d", taken,
                  LARGEST);
     sluice_safetensors_close(file);
     sluice_pipeline_close(pipeline);
