@@ -5,21 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/byte_gpt.h"
 #include "tests/support/counting.h"
-#include "tests/support/files.h"
-
-#include "sluice/gpt2.h"
-#include "sluice/save.h"
 
 enum { LENGTH = 8, SAMPLES = 4, STEPS = 6, WINDOWS = 60, RANKS = 2 };
 
 /* ---- a run ---- */
 
 typedef struct trainer {
-    folder files;
-    sluice_corpus *corpus;
-    sluice_model *model;
-    sluice_model_config written;
+    byte_gpt on;
     sluice_pipeline *pipeline;
     sluice_run *run;
     long long run_bytes; /* of the library's host memory, for the run alone */
@@ -27,16 +21,15 @@ typedef struct trainer {
     char out[72];
 } trainer;
 
-static void open_pipeline(trainer *it, const char *device) {
+static void open_pipeline(trainer *it) {
     const sluice_schedule_options order = {sizeof order, .ranks = RANKS, .microbatches = 2};
     sluice_pipeline_options settings    = SLUICE_PIPELINE_OPTIONS_INIT;
     sluice_schedule *schedule           = NULL;
     sluice_plan *plan                   = NULL;
     settings.samples                    = SAMPLES;
     settings.threads                    = 1;
-    settings.device                     = device;
     assert_ok(sluice_schedule_generate(&schedule, "1f1b", &order));
-    assert_ok(sluice_pipeline_plan(&plan, it->model, schedule, NULL, &settings));
+    assert_ok(sluice_pipeline_plan(&plan, it->on.model, schedule, NULL, &settings));
     for (int r = 0; r < RANKS; r++) it->planned += (long long)sluice_plan_save_bytes(plan, r);
     assert_ok(sluice_pipeline_open(&it->pipeline, plan, &settings));
     sluice_plan_free(plan);
@@ -45,22 +38,15 @@ static void open_pipeline(trainer *it, const char *device) {
 
 static trainer start(bool background) {
     const sluice_gpt_config config = {256, LENGTH, 8, 2, 2, true, 0.1F};
-    trainer it                     = {.files = folder_make()};
+    trainer it                     = {.on = byte_gpt_open(&config, WINDOWS)};
     sluice_run_options options     = SLUICE_RUN_OPTIONS_INIT;
-    char text[WINDOWS * LENGTH + 1];
-    const char *const paths[] = {folder_path(&it.files, "text")};
-    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
-    folder_write(&it.files, "text", text, sizeof text);
-    (void)snprintf(it.out, sizeof it.out, "%s/out", it.files.path);
+    (void)snprintf(it.out, sizeof it.out, "%s/out", it.on.files.path);
     assert_int_equal(mkdir(it.out, 0700), 0);
-    assert_ok(sluice_corpus_open(&it.corpus, paths, 1, LENGTH));
-    assert_ok(sluice_gpt_model(&it.model, &config, LENGTH));
-    sluice_gpt_to_model_config(&it.written, &config);
-    open_pipeline(&it, "cpu");
+    open_pipeline(&it);
     options.steps          = STEPS;
     options.save_async     = background;
     const long long before = counted_bytes();
-    assert_ok(sluice_run_open(&it.run, it.pipeline, it.model, it.corpus, &options));
+    assert_ok(sluice_run_open(&it.run, it.pipeline, it.on.model, it.on.corpus, &options));
     it.run_bytes = counted_bytes() - before;
     return it;
 }
@@ -68,9 +54,7 @@ static trainer start(bool background) {
 static void stop(trainer *it) {
     sluice_run_close(it->run);
     sluice_pipeline_close(it->pipeline);
-    sluice_model_free(it->model);
-    sluice_corpus_close(it->corpus);
-    folder_remove(&it->files);
+    byte_gpt_close(&it->on);
 }
 
 static void step(const trainer *it) {
@@ -79,14 +63,12 @@ static void step(const trainer *it) {
 }
 
 static sluice_status save(trainer *it, const char *out) {
-    sluice_save_options options = SLUICE_SAVE_OPTIONS_INIT;
-    options.config              = &it->written;
+    const sluice_save_options options = byte_gpt_save_options(&it->on);
     return sluice_run_save(it->run, out, STEPS, &options);
 }
 
 static sluice_status save_end(trainer *it) {
-    sluice_save_options options = SLUICE_SAVE_OPTIONS_INIT;
-    options.config              = &it->written;
+    const sluice_save_options options = byte_gpt_save_options(&it->on);
     return sluice_run_save_end(it->run, it->out, STEPS, &options);
 }
 

@@ -3,18 +3,14 @@
  * that continues from a state equals one that never stopped. */
 #include <math.h>
 
-#include "tests/support/files.h"
+#include "tests/support/byte_gpt.h"
 
-#include "sluice/gpt2.h"
 #include "sluice/run.h"
 
-enum { LENGTH = 8, SAMPLES = 4, STEPS = 6, WINDOWS = 40 };
+enum { LENGTH = 8, SAMPLES = 4, STEPS = 6, WINDOWS = 40, TEXT_BYTES = WINDOWS * LENGTH + 1 };
 
-/* A text, a model, a pipeline, a run. */
 typedef struct setting {
-    folder files;
-    sluice_corpus *corpus;
-    sluice_model *model;
+    byte_gpt on;
     sluice_pipeline *pipeline;
     sluice_run *run;
 } setting;
@@ -25,16 +21,6 @@ static sluice_run_options run_options(void) {
     options.seed               = 7;
     options.learning_rate      = (sluice_learning_rate){0.2, 0.02, 2, STEPS, SLUICE_DECAY_COSINE};
     return options;
-}
-
-static sluice_corpus *open_text(const folder *in, int64_t length) {
-    char text[WINDOWS * LENGTH + 1];
-    const char *const paths[] = {folder_path(in, "text")};
-    sluice_corpus *corpus;
-    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
-    folder_write(in, "text", text, sizeof text);
-    assert_ok(sluice_corpus_open(&corpus, paths, 1, length));
-    return corpus;
 }
 
 static sluice_pipeline *open_pipeline(const sluice_model *model) {
@@ -53,20 +39,16 @@ static sluice_pipeline *open_pipeline(const sluice_model *model) {
 
 static setting open_all(const sluice_run_options *options) {
     const sluice_gpt_config config = {256, LENGTH, 8, 1, 2, true, 0};
-    setting with                   = {.files = folder_make()};
-    with.corpus                    = open_text(&with.files, LENGTH);
-    assert_ok(sluice_gpt_model(&with.model, &config, LENGTH));
-    with.pipeline = open_pipeline(with.model);
-    assert_ok(sluice_run_open(&with.run, with.pipeline, with.model, with.corpus, options));
+    setting with                   = {.on = byte_gpt_open(&config, WINDOWS)};
+    with.pipeline                  = open_pipeline(with.on.model);
+    assert_ok(sluice_run_open(&with.run, with.pipeline, with.on.model, with.on.corpus, options));
     return with;
 }
 
 static void close_all(setting *with) {
     sluice_run_close(with->run);
     sluice_pipeline_close(with->pipeline);
-    sluice_model_free(with->model);
-    sluice_corpus_close(with->corpus);
-    folder_remove(&with->files);
+    byte_gpt_close(&with->on);
 }
 
 static uint64_t digest(const setting *with) {
@@ -97,10 +79,10 @@ static sluice_status load_by_hand(void *context, void *to, int64_t first, int64_
 
 static uint64_t train_by_hand(const setting *with, double *losses) {
     const sluice_learning_rate rate = run_options().learning_rate;
-    sluice_pipeline *const pipeline = open_pipeline(with->model);
+    sluice_pipeline *const pipeline = open_pipeline(with->on.model);
     uint64_t value                  = 0;
     for (int64_t n = 0; n < STEPS; n++) {
-        hand inputs = {with->corpus, n, false}, targets = {with->corpus, n, true};
+        hand inputs = {with->on.corpus, n, false}, targets = {with->on.corpus, n, true};
         const sluice_batch batch = {
             SAMPLES,
             SAMPLES * LENGTH,
@@ -208,8 +190,8 @@ static void minibatches_are_skipped_up_to_the_limit(void **state) {
 /* ---- going on ---- */
 
 static void copy_parameters(const setting *from, const setting *to) {
-    for (int u = 0; u < sluice_model_use_count(from->model); u++) {
-        const sluice_parameter_use *const use = sluice_model_use(from->model, u);
+    for (int u = 0; u < sluice_model_use_count(from->on.model); u++) {
+        const sluice_parameter_use *const use = sluice_model_use(from->on.model, u);
         const int64_t count                   = sluice_shape_count(&use->parameter.shape);
         float *const values                   = calloc((size_t)count, sizeof *values);
         assert_non_null(values);
@@ -269,14 +251,14 @@ static void impossible_runs_are_refused(void **state) {
     setting with                  = open_all(&good);
     sluice_run *run;
     bad.steps = 0;
-    assert_refused(sluice_run_open(&run, with.pipeline, with.model, with.corpus, &bad),
+    assert_refused(sluice_run_open(&run, with.pipeline, with.on.model, with.on.corpus, &bad),
                    SLUICE_E_ARGUMENT, "a run of 0 steps; it must have at least 1");
     bad          = good;
     bad.held_out = 0;
-    assert_refused(sluice_run_open(&run, with.pipeline, with.model, with.corpus, &bad),
+    assert_refused(sluice_run_open(&run, with.pipeline, with.on.model, with.on.corpus, &bad),
                    SLUICE_E_ARGUMENT, "evaluations of 0 held-out windows; use at least 1");
-    sluice_corpus *const other = open_text(&with.files, LENGTH + 1);
-    assert_refused(sluice_run_open(&run, with.pipeline, with.model, other, &good),
+    sluice_corpus *const other = open_text(&with.on.files, TEXT_BYTES, LENGTH + 1);
+    assert_refused(sluice_run_open(&run, with.pipeline, with.on.model, other, &good),
                    SLUICE_E_ARGUMENT,
                    "\"inputs\" of the model's batches are 8 tokens of a sample; the corpus has "
                    "windows of 9");
@@ -291,7 +273,7 @@ static void a_model_without_tokens_is_refused(void **state) {
     const sluice_run_options options  = run_options();
     const sluice_linear_config config = {.inputs = LENGTH, .outputs = 1};
     const sluice_shape sample         = {SLUICE_TYPE_F32, 1, {LENGTH}};
-    sluice_corpus *const corpus       = open_text(&files, LENGTH);
+    sluice_corpus *const corpus       = open_text(&files, TEXT_BYTES, LENGTH);
     sluice_model *model;
     sluice_run *run;
     assert_ok(sluice_model_create(&model, &sample));

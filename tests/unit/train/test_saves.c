@@ -5,13 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/byte_gpt.h"
 #include "tests/support/counting.h"
-#include "tests/support/files.h"
 
 #include "sluice/allocator.h"
 #include "sluice/file.h"
-#include "sluice/gpt2.h"
-#include "sluice/save.h"
 
 enum { LENGTH = 8, SAMPLES = 8, MICROBATCHES = 4, STEPS = 8, WINDOWS = 60 };
 
@@ -25,38 +23,17 @@ typedef struct way {
 static const way ways[] = {{"gpipe", 1}, {"1f1b", 2}, {"zbv", 2}, {"1f1b", 3}, {"zb1p", 4}};
 enum { WAYS = sizeof ways / sizeof *ways };
 
-typedef struct setting {
-    folder files;
-    sluice_corpus *corpus;
-    sluice_model *model;
-    sluice_gpt_config config;
-    sluice_model_config written;
-} setting;
-
 typedef struct trainer {
     sluice_pipeline *pipeline;
     sluice_run *run;
 } trainer;
 
-static setting prepare(void) {
-    setting with = {.files = folder_make(), .config = {256, LENGTH, 8, 2, 2, true, 0.1F}};
-    char text[WINDOWS * LENGTH + 1];
-    const char *const paths[] = {folder_path(&with.files, "text")};
-    for (size_t k = 0; k < sizeof text; k++) text[k] = (char)('a' + (k * k + 3 * k) % 26);
-    folder_write(&with.files, "text", text, sizeof text);
-    assert_ok(sluice_corpus_open(&with.corpus, paths, 1, LENGTH));
-    assert_ok(sluice_gpt_model(&with.model, &with.config, LENGTH));
-    sluice_gpt_to_model_config(&with.written, &with.config);
-    return with;
+static byte_gpt prepare(void) {
+    const sluice_gpt_config config = {256, LENGTH, 8, 2, 2, true, 0.1F};
+    return byte_gpt_open(&config, WINDOWS);
 }
 
-static void drop(setting *with) {
-    sluice_model_free(with->model);
-    sluice_corpus_close(with->corpus);
-    folder_remove(&with->files);
-}
-
-static trainer start(const setting *with, const way *how, const char *optimizer, uint64_t seed) {
+static trainer start(const byte_gpt *with, const way *how, const char *optimizer, uint64_t seed) {
     const sluice_schedule_options plan = {sizeof plan, .ranks = how->ranks,
                                           .microbatches = MICROBATCHES};
     sluice_pipeline_options settings   = SLUICE_PIPELINE_OPTIONS_INIT;
@@ -131,19 +108,13 @@ static void expect_same_file(const char *one, const char *other, const char *wor
     if (system(command) != 0) fail_msg("%s: '%s' and '%s' differ", words, one, other);
 }
 
-static sluice_save_options options_of(const setting *with) {
-    sluice_save_options options = SLUICE_SAVE_OPTIONS_INIT;
-    options.config              = &with->written;
-    return options;
-}
-
 /* ---- tests ---- */
 
 /* Saved on p ranks, loaded on q, and saved again without a step: the same files. */
 static void p_ranks_save_and_q_ranks_load(void **state) {
     (void)state;
-    setting with                      = prepare();
-    const sluice_save_options options = options_of(&with);
+    byte_gpt with                     = prepare();
+    const sluice_save_options options = byte_gpt_save_options(&with);
     const char *const kinds[]         = {"adamw", "sgd"};
     assert_int_equal(mkdir(folder_path(&with.files, "first"), 0700), 0);
     assert_int_equal(mkdir(folder_path(&with.files, "second"), 0700), 0);
@@ -181,13 +152,13 @@ static void p_ranks_save_and_q_ranks_load(void **state) {
         stop(&before);
         stop(&after);
     }
-    drop(&with);
+    byte_gpt_close(&with);
 }
 
 static void large_models_are_written_as_shards(void **state) {
     (void)state;
-    setting with                = prepare();
-    sluice_save_options options = options_of(&with);
+    byte_gpt with               = prepare();
+    sluice_save_options options = byte_gpt_save_options(&with);
     char target[128];
     sluice_save *save;
     (void)snprintf(target, sizeof target, "%s/shards", with.files.path);
@@ -211,10 +182,10 @@ static void large_models_are_written_as_shards(void **state) {
     assert_false(exists(folder_path(&with.files, "shards/model.safetensors.index.json")));
     stop(&before);
     stop(&after);
-    drop(&with);
+    byte_gpt_close(&with);
 }
 
-static void expect_saves(const setting *with, const char *expected) {
+static void expect_saves(const byte_gpt *with, const char *expected) {
     char command[200], got[256] = "";
     (void)snprintf(
         command, sizeof command,
@@ -229,8 +200,8 @@ static void expect_saves(const setting *with, const char *expected) {
 
 static void the_newest_saves_stay(void **state) {
     (void)state;
-    setting with                      = prepare();
-    const sluice_save_options options = options_of(&with);
+    byte_gpt with                     = prepare();
+    const sluice_save_options options = byte_gpt_save_options(&with);
     const char *const out             = strdup(folder_path(&with.files, "out"));
     trainer it                        = start(&with, &ways[1], "adamw", 3);
     sluice_save *save;
@@ -252,7 +223,7 @@ static void the_newest_saves_stay(void **state) {
     sluice_save_close(save);
     stop(&it);
     free((void *)out);
-    drop(&with);
+    byte_gpt_close(&with);
 }
 
 /* What begins 4 MiB into the embedding is not what it begins with. */
@@ -275,13 +246,11 @@ static void expect_other_pieces(const char *path) {
 static void pieces_of_a_tensor_are_in_memory(void **state) {
     (void)state;
     enum { VOCABULARY = 60000, WIDTH = 64, PIECES = (4 << 20) + (1 << 20), MORE = 128 << 10 };
-    setting with = prepare();
+    const sluice_gpt_config config = {VOCABULARY, LENGTH, WIDTH, 4, 2, true, 0};
+    byte_gpt with                  = byte_gpt_open(&config, WINDOWS);
     sluice_save *save;
     char target[128];
     (void)snprintf(target, sizeof target, "%s/one", with.files.path);
-    sluice_model_free(with.model);
-    with.config = (sluice_gpt_config){VOCABULARY, LENGTH, WIDTH, 4, 2, true, 0};
-    assert_ok(sluice_gpt_model(&with.model, &with.config, LENGTH));
     trainer it             = start(&with, &ways[1], "adamw", 3);
     const long long before = begin_counted_peak();
     assert_ok(sluice_pipeline_save(it.pipeline, target, NULL));
@@ -298,7 +267,7 @@ static void pieces_of_a_tensor_are_in_memory(void **state) {
                  VOCABULARY * WIDTH * 4, PIECES, saving, loading);
     assert_int_equal(counted_bytes(), before);
     stop(&it);
-    drop(&with);
+    byte_gpt_close(&with);
 }
 
 typedef struct seen {
@@ -315,8 +284,8 @@ static void see(void *context, const char *folder_of_save) {
 /* A changed byte of any file: the save before it is used, and the file is named. */
 static void a_damaged_save_is_not_used(void **state) {
     (void)state;
-    setting with                      = prepare();
-    const sluice_save_options options = options_of(&with);
+    byte_gpt with                     = prepare();
+    const sluice_save_options options = byte_gpt_save_options(&with);
     static const char *const names[] = {"config.json", "model.safetensors", "optimizer.safetensors",
                                         "state.json"};
     trainer it                       = start(&with, &ways[1], "adamw", 3);
@@ -346,7 +315,7 @@ static void a_damaged_save_is_not_used(void **state) {
         if (k < 4) flip(path);
     }
     stop(&it);
-    drop(&with);
+    byte_gpt_close(&with);
 }
 
 static void a_save_is_in_the_folder_of_its_run(void **state) {
@@ -376,8 +345,8 @@ static void a_save_is_in_the_folder_of_its_run(void **state) {
 
 static void what_does_not_fit_is_refused(void **state) {
     (void)state;
-    setting with                      = prepare();
-    const sluice_save_options options = options_of(&with);
+    byte_gpt with                     = prepare();
+    const sluice_save_options options = byte_gpt_save_options(&with);
     trainer it = start(&with, &ways[1], "adamw", 3), other = start(&with, &ways[1], "sgd", 3);
     char target[128], text[400];
     sluice_save *save;
@@ -399,7 +368,7 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_refused(sluice_pipeline_save(it.pipeline, target, NULL), SLUICE_E_IO, text);
     stop(&it);
     stop(&other);
-    drop(&with);
+    byte_gpt_close(&with);
 }
 
 int main(void) {
