@@ -136,12 +136,6 @@ FILE *__wrap_cli_open_output(const char *path, bool append) {
     return NULL;
 }
 
-/* It makes the file, to see whether that can be done. */
-int __wrap_cli_check_writable(const char *);
-int __wrap_cli_check_writable(const char *path) {
-    return path[0] != '\0' ? CLI_OK : cli_fail(CLI_FAILED, "a file without a name is not written");
-}
-
 typedef struct watched {
     const struct argp *parser;
     void *input;

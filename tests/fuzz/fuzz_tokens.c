@@ -20,7 +20,8 @@ static void check_corpus(const sluice_corpus *corpus, int64_t tokens) {
     if (training < 1 || held_out < 1 || training + held_out != (tokens - 1) / LENGTH)
         fuzz_fail("windows that cannot be");
     for (int64_t w = 0; w < training + held_out; w++) {
-        (void)sluice_corpus_window(inputs, targets, corpus, w);
+        if (sluice_corpus_window(inputs, targets, corpus, w) != SLUICE_OK)
+            fuzz_fail("a window that cannot be read");
         for (int k = 0; k < LENGTH; k++)
             if (inputs[k] < 0 || inputs[k] >= sluice_corpus_vocabulary(corpus) ||
                 (k > 0 && inputs[k] != targets[k - 1]))
