@@ -202,7 +202,7 @@ static void the_newest_saves_stay(void **state) {
     (void)state;
     byte_gpt with                     = prepare();
     const sluice_save_options options = byte_gpt_save_options(&with);
-    const char *const out             = strdup(folder_path(&with.files, "out"));
+    char *const out                   = strdup(folder_path(&with.files, "out"));
     trainer it                        = start(&with, &ways[1], "adamw", 3);
     sluice_save *save;
     assert_int_equal(mkdir(out, 0700), 0);
@@ -219,10 +219,10 @@ static void the_newest_saves_stay(void **state) {
     assert_ok(sluice_save_find(&save, out, NULL, NULL));
     assert_int_equal(sluice_save_state(save).step, 3);
     assert_int_equal(sluice_save_counters(save).updates, 3);
-    assert_true(strcmp(sluice_save_folder(save), out) == 0);
+    assert_string_equal(sluice_save_folder(save), out);
     sluice_save_close(save);
     stop(&it);
-    free((void *)out);
+    free(out);
     byte_gpt_close(&with);
 }
 
@@ -272,13 +272,14 @@ static void pieces_of_a_tensor_are_in_memory(void **state) {
 
 typedef struct seen {
     int count;
-    char text[3][768];
+    char text[768]; /* of the last one */
 } seen;
 
 static void see(void *context, const char *folder_of_save) {
     seen *const to = context;
     (void)folder_of_save;
-    (void)snprintf(to->text[to->count++ % 3], sizeof to->text[0], "%s", sluice_last_error()->what);
+    to->count++;
+    (void)snprintf(to->text, sizeof to->text, "%s", sluice_last_error()->what);
 }
 
 /* A changed byte of any file: the save before it is used, and the file is named. */
@@ -308,9 +309,9 @@ static void a_damaged_save_is_not_used(void **state) {
         assert_ok(sluice_save_find(&save, out, see, &damaged));
         if (sluice_save_state(save).step != 1)
             fail_msg("a save whose %s is damaged is used", names[k % 4]);
-        if (damaged.count != 1 || !strstr(damaged.text[0], path) ||
-            !strstr(damaged.text[0], "is damaged"))
-            fail_msg("damaged %s: %s", names[k % 4], damaged.text[0]);
+        if (damaged.count != 1 || !strstr(damaged.text, path) ||
+            !strstr(damaged.text, "is damaged"))
+            fail_msg("damaged %s: %s", names[k % 4], damaged.text);
         sluice_save_close(save);
         if (k < 4) flip(path);
     }
