@@ -6,6 +6,15 @@
 #include <regex.h>
 #include <time.h>
 
+bool test_has(const char *text, const char *expected) {
+    const char *const star = strchr(expected, '*');
+    char first[256];
+    if (!star) return strstr(text, expected) != NULL;
+    (void)snprintf(first, sizeof first, "%.*s", (int)(star - expected), expected);
+    const char *const at = strstr(text, first);
+    return at && strstr(at + strlen(first), star + 1);
+}
+
 bool test_matches(const char *text, const char *pattern) {
     regex_t compiled;
     char anchored[1024];

@@ -72,6 +72,9 @@ const char *test_not_finite(double value);
 
 void nap(double seconds); /* less than 1 */
 
+/* Whether `text` has what is `expected`, in which one '*' stands for anything. */
+bool test_has(const char *text, const char *expected);
+
 /* Whether the whole of `text` matches an extended regular expression. */
 bool test_matches(const char *text, const char *pattern);
 
