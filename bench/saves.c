@@ -230,30 +230,23 @@ static void print_cost(const double *with, const double *without, const setting 
            bench_quantile(share, on->turns, 1));
 }
 
-static double median_of(const turn *turns, int count, bool work) {
-    double list[MAX_TURNS] = {0};
-    for (int k = 0; k < count; k++) list[k] = work ? turns[k].work : turns[k].seconds;
-    return bench_median(list, count);
-}
-
-static void print_row(const char *name, const turn *with, const turn *without, const setting *on,
-                      bool work) {
-    double a[MAX_TURNS], b[MAX_TURNS];
-    for (int k = 0; k < on->turns; k++) {
-        a[k] = work ? with[k].work : with[k].seconds;
-        b[k] = work ? without[k].work : without[k].seconds;
-    }
-    printf("| %s | %.2f |", name, bench_median(a, on->turns));
-    print_cost(a, b, on);
+static void print_row(const char *name, const double *with, const double *without,
+                      const setting *on) {
+    printf("| %s | %.2f |", name, bench_median(with, on->turns));
+    print_cost(with, without, on);
     printf("\n");
 }
 
 static void print_table(turn turns[WAYS][MAX_TURNS], const setting *on, bool work) {
+    double list[WAYS][MAX_TURNS] = {{0}};
+    for (int w = 0; w < WAYS; w++)
+        for (int k = 0; k < on->turns; k++)
+            list[w][k] = work ? turns[w][k].work : turns[w][k].seconds;
     printf("| %s | of a turn, s | a save adds, s | %% of %d steps |\n|:--|--:|--:|--:|\n"
            "| no save | %.2f | | |\n",
-           work ? "work of all threads" : "time", EVERY, median_of(turns[NONE], on->turns, work));
-    print_row("between the steps", turns[BETWEEN], turns[NONE], on, work);
-    print_row("in the background", turns[BACKGROUND], turns[NONE], on, work);
+           work ? "work of all threads" : "time", EVERY, bench_median(list[NONE], on->turns));
+    print_row("between the steps", list[BETWEEN], list[NONE], on);
+    print_row("in the background", list[BACKGROUND], list[NONE], on);
     printf("\n");
 }
 
