@@ -94,8 +94,7 @@ static bool is_one_sentence(const char *said) {
 }
 
 static void check(const fuzz_command *command, int status) {
-    if (command->helped || command->would_run) return;
-    if (status == CLI_OK) return;
+    if (command->helped || command->would_run || status == CLI_OK) return;
     if (status != CLI_FAILED && status != CLI_USAGE) fuzz_fail("a status that is none");
     if (is_one_sentence(command->said)) return;
     fprintf(stderr, "status %d, said: %s\n", status, command->said);
