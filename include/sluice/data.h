@@ -64,8 +64,8 @@ SLUICE_API int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t se
 SLUICE_API int64_t sluice_corpus_held_out(const sluice_corpus *corpus, int64_t k);
 /* T inputs, T targets (the inputs' next tokens) of `window`; either may be NULL. Any thread. On
  * failure what they hold means nothing. E_IO (a file cannot be read, is not as it was when the
- * corpus was opened, or is zeros instead of text), E_ARGUMENT (a token that is not below the
- * vocabulary), with the file and the byte. */
+ * corpus was opened, or has 64 zeros or more in a row instead of text, one of them in the window),
+ * E_ARGUMENT (a token that is not below the vocabulary), with the file and the byte. */
 SLUICE_API sluice_status sluice_corpus_window(int32_t *inputs, int32_t *targets,
                                               const sluice_corpus *corpus, int64_t window);
 

@@ -60,14 +60,14 @@ static sluice_status check_tokens(const sluice_corpus *corpus, const sluice__pie
 }
 
 /* A byte of zero may stand in text; many in a row are what a crash, or a full disk, left. */
-static sluice_status check_text(const sluice__piece *piece, const unsigned char *bytes,
-                                size_t count, int64_t at) {
+static sluice_status refuse_zeros(const sluice__piece *piece, const unsigned char *bytes,
+                                  size_t count, int64_t at) {
     const unsigned char *zero = memchr(bytes, 0, count), *const end = bytes + count;
     while (zero) {
         const unsigned char *after = zero;
         while (after < end && *after == 0) after++;
         if (after - zero >= SLUICE__MIN_ZEROS) {
-            sluice__fail(SLUICE_E_IO, "'%s' is not text at byte %" PRId64 ": zeros begin there",
+            sluice__fail(SLUICE_E_IO, "'%s' is not text at byte %" PRId64 ": it has zeros there",
                          piece->path, at + (zero - bytes));
             return sluice__hint(SLUICE_E_IO, "leave the file out of the data, or restore it");
         }
@@ -76,11 +76,26 @@ static sluice_status check_text(const sluice__piece *piece, const unsigned char 
     return SLUICE_OK;
 }
 
+/* Zeros that reach an end of what was read may go on in the file: what is refused must not depend
+ * on how much is read at a time. */
+static sluice_status check_text(const sluice__piece *piece, int file, const unsigned char *bytes,
+                                int64_t count, int64_t at) {
+    enum { BESIDE = SLUICE__MIN_ZEROS - 1 };
+    unsigned char more[SLUICE__CHUNK + 2 * BESIDE];
+    if (bytes[0] != 0 && bytes[count - 1] != 0)
+        return refuse_zeros(piece, bytes, (size_t)count, at);
+    const int64_t from = at < BESIDE ? 0 : at - BESIDE, end = at + count + BESIDE;
+    const size_t size = (size_t)((end < piece->count ? end : piece->count) - from);
+    SLUICE__TRY(read_bytes(more, size, file, piece, from));
+    return refuse_zeros(piece, more, size, from);
+}
+
 static sluice_status check_content(const sluice_corpus *corpus, const sluice__piece *piece,
-                                   const unsigned char *bytes, int64_t count, int64_t at) {
+                                   int file, const unsigned char *bytes, int64_t count,
+                                   int64_t at) {
     if (corpus->kind == SLUICE__CORPUS_TOKENS) return check_tokens(corpus, piece, bytes, count, at);
     if (corpus->limit < 256) SLUICE__TRY(check_tokens(corpus, piece, bytes, count, at));
-    return check_text(piece, bytes, (size_t)count, at);
+    return check_text(piece, file, bytes, count, at);
 }
 
 /* ---- from pieces ---- */
@@ -97,7 +112,7 @@ static sluice_status read_open_file(const sluice_corpus *corpus, const sluice__p
         const int64_t count = end - begin < max ? end - begin : max;
         const int64_t at = (is_tokens ? SLUICE__TOKEN_HEADER : 0) + (begin - piece->first) * size;
         SLUICE__TRY(read_bytes(bytes, (size_t)(count * size), file, piece, at));
-        SLUICE__TRY(check_content(corpus, piece, bytes, count, at));
+        SLUICE__TRY(check_content(corpus, piece, file, bytes, count, at));
         take(context, bytes, begin, count);
         begin += count;
     }

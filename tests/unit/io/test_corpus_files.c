@@ -301,6 +301,38 @@ static void tokens_far_behind_are_refused_when_they_are_read(void **state) {
 
 /* ---- zeros instead of text ---- */
 
+/* Whatever the length of a window is: every window with one of them is refused, and no other. */
+static void zeros_within_text_are_noticed(void **state) {
+    (void)state;
+    enum { BEGIN = 10000, ZEROS = 64 };
+    static const int64_t lengths[] = {1, 7, 62, 63, 64, 300};
+    static char text[TEXT_BYTES];
+    const folder in         = folder_make();
+    const char *const paths = folder_path(&in, "hole");
+    sluice_corpus *corpus;
+    memset(text, 't', sizeof text);
+    memset(text + BEGIN, 0, ZEROS);
+    folder_write(&in, "hole", text, sizeof text);
+    memset(text + BEGIN, 't', 1); /* one fewer may stand in text */
+    folder_write(&in, "few", text, sizeof text);
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        const int64_t length = lengths[k], around = 2 * ZEROS / length + 2;
+        assert_ok(sluice_corpus_open(&corpus, &paths, 1, length));
+        for (int64_t w = BEGIN / length - around; w <= BEGIN / length + around; w++) {
+            const bool is_hit = w * length < BEGIN + ZEROS && w * length + length >= BEGIN;
+            if (sluice_corpus_window(NULL, NULL, corpus, w) != (is_hit ? SLUICE_E_IO : SLUICE_OK))
+                fail_msg("window %lld of %lld tokens is %s", (long long)w, (long long)length,
+                         is_hit ? "read, with zeros" : "refused");
+        }
+        sluice_corpus_close(corpus);
+    }
+    assert_ok(open_one(&corpus, &in, "few"));
+    for (int64_t w = 0; w < TEXT_BYTES / LENGTH; w++)
+        assert_ok(sluice_corpus_window(NULL, NULL, corpus, w));
+    sluice_corpus_close(corpus);
+    folder_remove(&in);
+}
+
 static void zeros_after_text_are_noticed(void **state) {
     (void)state;
     static char text[3 * TEXT_BYTES];
@@ -320,7 +352,7 @@ static void zeros_after_text_are_noticed(void **state) {
     memset(text + (size_t)2 * TEXT_BYTES, 't', TEXT_BYTES);
     folder_write(&in, "hole", text, sizeof text);
     assert_ok(open_one(&corpus, &in, "hole"));
-    snprintf(says, sizeof says, "'%s/hole' is not text at byte 20032: zeros begin there", in.path);
+    snprintf(says, sizeof says, "'%s/hole' is not text at byte 20000: it has zeros there", in.path);
     assert_refused(sluice_corpus_window(inputs, NULL, corpus, 313), SLUICE_E_IO, says);
     assert_ok(sluice_corpus_window(inputs, NULL, corpus, 0));
     sluice_corpus_close(corpus);
@@ -337,6 +369,7 @@ int main(void) {
         cmocka_unit_test(folders_of_shards_are_one_corpus),
         cmocka_unit_test(tokens_beyond_the_vocabulary_are_refused),
         cmocka_unit_test(tokens_far_behind_are_refused_when_they_are_read),
+        cmocka_unit_test(zeros_within_text_are_noticed),
         cmocka_unit_test(zeros_after_text_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
