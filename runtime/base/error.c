@@ -2,8 +2,10 @@
 /* error.c -- the one place that keeps a thread's last failure, without allocating. */
 #include "runtime/base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static _Thread_local sluice_error last_error;
 
@@ -42,6 +44,13 @@ sluice_status sluice__hint(sluice_status status, const char *format, ...) {
     (void)vsnprintf(last_error.hint, sizeof last_error.hint, format, arguments);
     va_end(arguments);
     return status;
+}
+
+sluice_status sluice__cannot(const char *what, const char *path) {
+    const int reason = errno;
+    sluice__fail(SLUICE_E_IO, "cannot %s '%s': %s", what, path, strerror(reason));
+    errno = reason;
+    return SLUICE_E_IO;
 }
 
 sluice_status sluice__fail_again(const sluice_error *error) {

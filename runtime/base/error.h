@@ -23,6 +23,8 @@
 sluice_status sluice__fail(sluice_status status, const char *format, ...) SLUICE_PRINTF(2, 3);
 /* Add to the failure just recorded what to do about it; returns `status`. */
 sluice_status sluice__hint(sluice_status status, const char *format, ...) SLUICE_PRINTF(2, 3);
+/* "cannot WHAT 'PATH'", and the system's reason, which is errno and stays so. Returns E_IO. */
+sluice_status sluice__cannot(const char *what, const char *path);
 /* Record a failure that was saved, or comes from another thread; returns its status. */
 sluice_status sluice__fail_again(const sluice_error *error);
 

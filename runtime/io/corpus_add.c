@@ -195,8 +195,7 @@ static sluice_status refuse_written(const char *path) {
 sluice_status sluice__corpus_add_path(sluice_corpus *corpus, const char *path) {
     struct stat about;
     candidate it;
-    if (stat(path, &about) != 0)
-        return sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", path, strerror(errno));
+    if (stat(path, &about) != 0) return sluice__cannot("read", path);
     if (sluice__corpus_is_written(corpus, &about)) return refuse_written(path);
     if (S_ISDIR(about.st_mode)) return sluice__corpus_add_folder(corpus, path);
     SLUICE__TRY(look(&it, path));

@@ -102,7 +102,8 @@ static sluice_status add_link(sluice_corpus *corpus, const char *path) {
 }
 
 static sluice_status cannot_read(const char *path, int reason) {
-    return sluice__fail(SLUICE_E_IO, "cannot read folder '%s': %s", path, strerror(reason));
+    errno = reason;
+    return sluice__cannot("read folder", path);
 }
 
 static sluice_status add_entry(sluice_corpus *corpus, FTS *tree, FTSENT *entry) {

@@ -24,10 +24,6 @@ static sluice_status passed(const char *point, const char *path) {
     return SLUICE_OK;
 }
 
-static sluice_status cannot(const char *what, const char *path) {
-    return sluice__fail(SLUICE_E_IO, "cannot %s '%s': %s", what, path, strerror(errno));
-}
-
 /* ---- paths ---- */
 
 sluice_status sluice__path_join(char **out, const char *folder, const char *name) {
@@ -74,17 +70,17 @@ bool sluice__path_exists(const char *path) {
 
 sluice_status sluice__folder_make(const char *path) {
     if (mkdir(path, 0777) == 0 || errno == EEXIST) return passed("made", path);
-    return cannot("create folder", path);
+    return sluice__cannot("create folder", path);
 }
 
 sluice_status sluice__folder_sync(const char *path) {
     const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return cannot("read folder", path);
+    if (folder < 0) return sluice__cannot("read folder", path);
     const bool good = fsync(folder) == 0;
     const int why   = errno;
     close(folder);
     errno = why;
-    return good ? passed("listed", path) : cannot("write folder", path);
+    return good ? passed("listed", path) : sluice__cannot("write folder", path);
 }
 
 /* Keeps the error of a failure that is being cleaned up after. */
@@ -104,7 +100,7 @@ void sluice__path_remove(const char *path) {
 }
 
 sluice_status sluice__path_move(const char *from, const char *to) {
-    if (rename(from, to) != 0) return cannot("rename to", to);
+    if (rename(from, to) != 0) return sluice__cannot("rename to", to);
     return passed("renamed", to);
 }
 
@@ -164,7 +160,7 @@ sluice_status sluice__folder_list(sluice__listing *out, const char *path) {
     DIR *const folder    = opendir(path);
     *out                 = (sluice__listing){0};
     if (!folder && errno == ENOENT) return SLUICE_OK;
-    if (!folder) return cannot("read folder", path);
+    if (!folder) return sluice__cannot("read folder", path);
     for (const struct dirent *entry = readdir(folder); entry && status == SLUICE_OK;
          entry                      = readdir(folder))
         status = add(out, entry->d_name);

@@ -2,17 +2,11 @@
 /* input_file.c -- reading all bytes of a range of a regular file. */
 #include "runtime/io/input_file.h"
 
-#include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/open_file.h"
-
-static sluice_status cannot_read(const char *path) {
-    return sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", path, strerror(errno));
-}
 
 sluice_status sluice__input_open(sluice__input_file *out, const char *path) {
     sluice__input_file file = {0};
@@ -42,15 +36,7 @@ static sluice_status refuse_shrunk(const sluice__input_file *file, uint64_t end)
 
 sluice_status sluice__input_read(void *to, const sluice__input_file *file, uint64_t offset,
                                  size_t bytes) {
-    unsigned char *at = to;
-    while (bytes > 0) {
-        const ssize_t got = pread(file->descriptor, at, bytes, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return cannot_read(file->path);
-        if (got == 0) return refuse_shrunk(file, offset);
-        at += got;
-        offset += (uint64_t)got;
-        bytes -= (size_t)got;
-    }
-    return SLUICE_OK;
+    size_t got = 0;
+    SLUICE__TRY(sluice__read_at(&got, to, bytes, file->descriptor, (int64_t)offset, file->path));
+    return got == bytes ? SLUICE_OK : refuse_shrunk(file, offset + got);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* open_file.c -- the one place where the library opens files for reading. */
+/* open_file.c -- the one place where the library opens the files that it is given to read. */
 #include "runtime/io/open_file.h"
 
 #include <errno.h>
@@ -23,13 +23,6 @@ bool sluice__is_same_file(const sluice__file_stamp *a, const sluice__file_stamp 
 
 /* ---- open ---- */
 
-static sluice_status cannot_read(const char *path) {
-    const int reason = errno;
-    sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", path, strerror(reason));
-    errno = reason;
-    return SLUICE_E_IO;
-}
-
 static const char *kind_of(mode_t mode) {
     if (S_ISDIR(mode)) return "a folder";
     if (S_ISFIFO(mode)) return "a FIFO";
@@ -47,12 +40,12 @@ static sluice_status check_kind(const struct stat *about, const char *path) {
  * since it may have become a FIFO meanwhile. */
 sluice_status sluice__open_file(int *out, sluice__file_stamp *stamp, const char *path) {
     struct stat about;
-    if (stat(path, &about) != 0) return cannot_read(path);
+    if (stat(path, &about) != 0) return sluice__cannot("read", path);
     SLUICE__TRY(check_kind(&about, path));
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0) return cannot_read(path);
+    if (file < 0) return sluice__cannot("read", path);
     const sluice_status status =
-        fstat(file, &about) == 0 ? check_kind(&about, path) : cannot_read(path);
+        fstat(file, &about) == 0 ? check_kind(&about, path) : sluice__cannot("read", path);
     if (status != SLUICE_OK) {
         close(file);
         return status;
@@ -103,8 +96,8 @@ static sluice_status read_text(char **out, size_t *bytes, int file, int64_t size
 }
 
 sluice_status sluice_file_read(char **out, size_t *bytes, const char *path) {
-    int file;
-    sluice__file_stamp stamp;
+    int file                 = -1;
+    sluice__file_stamp stamp = {0};
     SLUICE__TRY(sluice__open_file(&file, &stamp, path));
     const sluice_status status = read_text(out, bytes, file, stamp.size, path);
     close(file);

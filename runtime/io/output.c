@@ -20,10 +20,6 @@ sluice__watcher *sluice__watching;
  * reads and writes them by itself. */
 enum { PIECE = 1 << 20, BOUNDARY = 4096 };
 
-static sluice_status cannot(const char *what, const char *path) {
-    return sluice__fail(SLUICE_E_IO, "cannot %s '%s': %s", what, path, strerror(errno));
-}
-
 static sluice_status make_hash(void **out) {
     XXH3_state_t *const hash = XXH3_createState();
     if (!hash) return sluice__fail(SLUICE_E_HOST_MEMORY, "out of host memory for a checksum");
@@ -62,7 +58,7 @@ static sluice_status hash_all(sluice__checksum *out, int file, void *hash, unsig
         const ssize_t got = read(file, piece, PIECE);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EINVAL && go_back(file)) continue;
-        if (got < 0) return cannot("read", path);
+        if (got < 0) return sluice__cannot("read", path);
         if (got == 0) break;
         XXH3_64bits_update(hash, piece, (size_t)got);
         out->bytes += got;
@@ -106,7 +102,7 @@ static sluice_status open_output(sluice__output *output) {
     SLUICE__TRY(make_hash(&output->hash));
     SLUICE__TRY(make_piece(&output->block, &output->piece));
     output->file = open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return output->file < 0 ? cannot("write", output->shown) : SLUICE_OK;
+    return output->file < 0 ? sluice__cannot("write", output->shown) : SLUICE_OK;
 }
 
 sluice_status sluice__output_open(sluice__output *out, const char *path, const char *shown) {
@@ -127,7 +123,7 @@ static sluice_status write_all(const sluice__output *output, const unsigned char
         const ssize_t done = write(output->file, at, count);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0 && errno == EINVAL && go_back(output->file)) continue;
-        if (done < 0) return cannot("write", output->shown);
+        if (done < 0) return sluice__cannot("write", output->shown);
         at += done;
         count -= (size_t)done;
     }
@@ -175,9 +171,10 @@ static sluice_status read_back(const sluice__checksum *written, const char *path
 static sluice_status flush_to_disk(const sluice__output *output, sluice_status status) {
     if (status == SLUICE_OK) {
         sluice__pass("written", output->path);
-        if (fsync(output->file) != 0) status = cannot("write", output->shown);
+        if (fsync(output->file) != 0) status = sluice__cannot("write", output->shown);
     }
-    if (close(output->file) != 0 && status == SLUICE_OK) status = cannot("write", output->shown);
+    if (close(output->file) != 0 && status == SLUICE_OK)
+        status = sluice__cannot("write", output->shown);
     return status;
 }
 

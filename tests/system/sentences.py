@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-CALLS = re.compile(r"\b(\w*(?:fail|hint|warn|report_or)\w*|bad|cannot\w*|refuse\w*)\s*\(")
+CALLS = re.compile(r"\b(\w*(?:fail|hint|warn|report_or)\w*|bad|(?:sluice__)?cannot\w*|refuse\w*)\s*\(")
 TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(PRI[dux]\d\d)|([()])|/\*.*?\*/|\'(?:[^\'\\]|\\.)\'|\w+|\s+|.', re.S)
 
 
