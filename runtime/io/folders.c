@@ -155,15 +155,21 @@ static sluice_status add(sluice__listing *to, const char *name) {
     return SLUICE_OK;
 }
 
+static sluice_status add_entries(sluice__listing *to, DIR *folder, const char *path) {
+    for (const struct dirent *entry;;) {
+        errno = 0; /* at the end readdir() leaves it as it is */
+        entry = readdir(folder);
+        if (!entry) return errno == 0 ? SLUICE_OK : sluice__cannot("read folder", path);
+        SLUICE__TRY(add(to, entry->d_name));
+    }
+}
+
 sluice_status sluice__folder_list(sluice__listing *out, const char *path) {
-    sluice_status status = SLUICE_OK;
-    DIR *const folder    = opendir(path);
-    *out                 = (sluice__listing){0};
+    DIR *const folder = opendir(path);
+    *out              = (sluice__listing){0};
     if (!folder && errno == ENOENT) return SLUICE_OK;
     if (!folder) return sluice__cannot("read folder", path);
-    for (const struct dirent *entry = readdir(folder); entry && status == SLUICE_OK;
-         entry                      = readdir(folder))
-        status = add(out, entry->d_name);
+    const sluice_status status = add_entries(out, folder, path);
     closedir(folder);
     if (out->count > 1) qsort(out->list, (size_t)out->count, sizeof *out->list, compare);
     return status;

@@ -3,13 +3,12 @@
 #include "runtime/io/shard_index.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/io/folders.h"
 #include "runtime/io/json.h"
 
 enum { MAX_INDEX = 100000000 };
@@ -145,11 +144,10 @@ static bool is_listed(const char *name, const char *const *files, int count) {
 }
 
 sluice_status sluice__check_orphans(const char *folder, const char *const *files, int count) {
-    DIR *const entries   = opendir(folder);
-    sluice_status status = SLUICE_OK;
-    if (!entries) return sluice__fail(SLUICE_E_IO, "cannot read '%s': %s", folder, strerror(errno));
-    for (struct dirent *entry; status == SLUICE_OK && (entry = readdir(entries));) {
-        const char *const name = entry->d_name;
+    sluice__listing names;
+    sluice_status status = sluice__folder_list(&names, folder);
+    for (int k = 0; status == SLUICE_OK && k < names.count; k++) {
+        const char *const name = names.list[k];
         if (!is_shard_name(name) && strcmp(name, SLUICE__SINGLE_NAME) != 0) continue;
         if (is_listed(name, files, count)) continue;
         (void)sluice__fail(SLUICE_E_PARSE, "folder '%s' has %s, which belongs to no index", folder,
@@ -157,6 +155,6 @@ sluice_status sluice__check_orphans(const char *folder, const char *const *files
         status = sluice__hint(SLUICE_E_PARSE, "remove what is left of another save, or name the "
                                               "file that you mean");
     }
-    closedir(entries);
+    sluice__listing_free(&names);
     return status;
 }

@@ -2,20 +2,19 @@
 /* write.c -- a temporary file next to the real one, renamed once all of it is on the disk. */
 #include "runtime/io/write.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
-#include "runtime/io/watch.h"
+#include "runtime/base/text.h"
+#include "runtime/io/folders.h"
 
 sluice_status sluice__write_begin(sluice__writer *out, const char *path) {
     sluice__writer writer = {.path = path};
-    const size_t bytes    = strlen(path) + sizeof ".part";
-    SLUICE__TRY(sluice__alloc(&writer.temporary, bytes, 1));
-    (void)snprintf(writer.temporary, bytes, "%s.part", path);
+    sluice__text text     = {0};
+    SLUICE__TRY(sluice__text_add(&text, "%s.part", path));
+    writer.temporary           = text.bytes;
     const sluice_status status = sluice__output_open(&writer.output, writer.temporary, path);
     if (status == SLUICE_OK)
         *out = writer;
@@ -31,9 +30,7 @@ sluice_status sluice__write(sluice__writer *writer, const void *bytes, size_t co
 sluice_status sluice__write_end(sluice__writer *writer, sluice_status status) {
     sluice__checksum sum = {0};
     status               = sluice__output_close(&sum, &writer->output, status);
-    if (status == SLUICE_OK && rename(writer->temporary, writer->path) != 0)
-        status = sluice__fail(SLUICE_E_IO, "cannot write '%s': %s", writer->path, strerror(errno));
-    if (status == SLUICE_OK) sluice__pass("renamed", writer->path);
+    if (status == SLUICE_OK) status = sluice__path_move(writer->temporary, writer->path);
     if (status != SLUICE_OK) unlink(writer->temporary);
     sluice__free(writer->temporary);
     return status;
