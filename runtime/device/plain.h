@@ -27,12 +27,12 @@ sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event);
 sluice_status sluice__plain_query(bool *done, sluice_event *event);
 sluice_status sluice__plain_synchronize(sluice_stream *stream);
 void sluice__plain_host_free(sluice_device *device, void *block);
+size_t sluice__plain_host_bytes(int threads);     /* 0: threads need none of their own */
+sluice_status sluice__plain_prepare(int threads); /* nothing to do */
 /* 0: layers read the masters of parameters. */
-size_t sluice__plain_host_bytes(int threads); /* none */
-sluice_status sluice__plain_prepare(int threads);
 size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 
-/* All of them but the last, in a device's table. */
+/* All of them but the last and what threads need, in a device's table. */
 #define SLUICE__PLAIN_ROWS                                                                         \
     .count = sluice__plain_count, .describe = sluice__plain_describe,                              \
     .memory = sluice__plain_memory, .host_alloc = sluice__plain_host_alloc,                        \

@@ -62,8 +62,7 @@ static sluice_status refuse(int have, int threads) {
     const sluice_status status = sluice__fail(
         SLUICE_E_HOST_MEMORY,
         "out of host memory: matrix products on %d compute thread%s need %s, %s for each, and "
-        "there "
-        "is memory for %d",
+        "there is memory for %d",
         threads, threads == 1 ? "" : "s", sluice__bytes_text(all, (size_t)threads * buffer_bytes),
         sluice__bytes_text(each, buffer_bytes), have);
     return sluice__hint_limit(status, "use fewer ranks, or fewer threads of each");
