@@ -24,14 +24,11 @@ static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static void raise_vocabulary(void *context, const unsigned char *bytes, int64_t first,
-                             int64_t count) {
+static void raise_vocabulary(void *context, const int32_t *tokens, int64_t first, int64_t count) {
     int64_t *const vocabulary = context;
     (void)first;
-    for (int64_t k = 0; k < count; k++) {
-        const int token = bytes[2 * k] | bytes[2 * k + 1] << 8;
-        if (token >= *vocabulary) *vocabulary = token + 1;
-    }
+    for (int64_t k = 0; k < count; k++)
+        if (tokens[k] >= *vocabulary) *vocabulary = tokens[k] + 1;
 }
 
 static sluice_status find_vocabulary(sluice_corpus *corpus) {
@@ -39,24 +36,23 @@ static sluice_status find_vocabulary(sluice_corpus *corpus) {
     if (corpus->kind == SLUICE__CORPUS_TEXT) return SLUICE_OK;
     corpus->vocabulary = TOKEN_VOCABULARY;
     corpus->limit      = TOKEN_LIMIT;
-    const int64_t end  = smaller(corpus->tokens, look_bytes / SLUICE__TOKEN_BYTES);
+    const int64_t end  = smaller(corpus->tokens, look_bytes / sluice__token_bytes(corpus));
     SLUICE__TRY(sluice__corpus_read(corpus, 0, end, raise_vocabulary, &corpus->vocabulary));
     corpus->limit = corpus->vocabulary;
     return SLUICE_OK;
 }
 
-static void take_nothing(void *context, const unsigned char *bytes, int64_t first, int64_t count) {
-    (void)context, (void)bytes, (void)first, (void)count;
+static void take_nothing(void *context, const int32_t *tokens, int64_t first, int64_t count) {
+    (void)context, (void)tokens, (void)first, (void)count;
 }
 
 sluice_status sluice_corpus_set_vocabulary(sluice_corpus *corpus, int64_t vocabulary) {
     const int64_t before = corpus->limit;
     corpus->limit        = vocabulary;
     if (vocabulary >= corpus->vocabulary) return SLUICE_OK; /* looked through already */
-    const int64_t used = corpus->windows * corpus->length + 1;
-    const int64_t size = corpus->kind == SLUICE__CORPUS_TOKENS ? SLUICE__TOKEN_BYTES : 1;
-    const sluice_status status =
-        sluice__corpus_read(corpus, 0, smaller(used, look_bytes / size), take_nothing, NULL);
+    const int64_t used         = corpus->windows * corpus->length + 1;
+    const int64_t end          = smaller(used, look_bytes / sluice__token_bytes(corpus));
+    const sluice_status status = sluice__corpus_read(corpus, 0, end, take_nothing, NULL);
     if (status != SLUICE_OK) corpus->limit = before;
     return status;
 }
@@ -179,22 +175,19 @@ int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t seed, int64_t
 typedef struct window_buffers {
     int32_t *inputs, *targets; /* NULL: not wanted */
     int64_t begin, length;
-    bool is_tokens;
 } window_buffers;
 
-static void take_window(void *context, const unsigned char *bytes, int64_t first, int64_t count) {
+static void take_window(void *context, const int32_t *tokens, int64_t first, int64_t count) {
     const window_buffers *const to = context;
     for (int64_t k = 0; k < count; k++) {
-        const int64_t t     = first - to->begin + k;
-        const int32_t token = to->is_tokens ? bytes[2 * k] | bytes[2 * k + 1] << 8 : bytes[k];
-        if (to->inputs && t < to->length) to->inputs[t] = token;
-        if (to->targets && t > 0) to->targets[t - 1] = token;
+        const int64_t t = first - to->begin + k;
+        if (to->inputs && t < to->length) to->inputs[t] = tokens[k];
+        if (to->targets && t > 0) to->targets[t - 1] = tokens[k];
     }
 }
 
 sluice_status sluice_corpus_window(int32_t *inputs, int32_t *targets, const sluice_corpus *corpus,
                                    int64_t window) {
-    window_buffers to = {inputs, targets, window * corpus->length, corpus->length,
-                         corpus->kind == SLUICE__CORPUS_TOKENS};
+    window_buffers to = {inputs, targets, window * corpus->length, corpus->length};
     return sluice__corpus_read(corpus, to.begin, to.begin + to.length + 1, take_window, &to);
 }

@@ -71,13 +71,18 @@ void sluice__corpus_count_left_out(sluice_corpus *corpus);
 
 /* ---- reading (corpus_read.c) ---- */
 
-/* What takes the tokens of a piece, `count` of them, of which the first has number `first`. */
-typedef void sluice__take_tokens(void *context, const unsigned char *bytes, int64_t first,
+/* Bytes of a token in the files. */
+static inline int64_t sluice__token_bytes(const sluice_corpus *corpus) {
+    return corpus->kind == SLUICE__CORPUS_TOKENS ? SLUICE__TOKEN_BYTES : 1;
+}
+
+/* What takes `count` tokens, which are borrowed, and of which the first has number `first`. */
+typedef void sluice__take_tokens(void *context, const int32_t *tokens, int64_t first,
                                  int64_t count);
 
 /* Give tokens begin .. end - 1 of the sequence to `take`, and refuse those that are not below the
- * corpus's limit, text that is zeros, and files that are not as they were. `bytes` are one or two
- * for each token. Separating newlines are given too. */
+ * corpus's limit, text that is zeros, and files that are not as they were. Separating newlines are
+ * given too. */
 sluice_status sluice__corpus_read(const sluice_corpus *corpus, int64_t begin, int64_t end,
                                   sluice__take_tokens *take, void *context);
 

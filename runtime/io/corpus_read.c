@@ -45,15 +45,13 @@ static sluice_status read_bytes(unsigned char *to, size_t bytes, int file,
 /* ---- tokens that cannot be ---- */
 
 static sluice_status check_tokens(const sluice_corpus *corpus, const sluice__piece *piece,
-                                  const unsigned char *bytes, int64_t count, int64_t at) {
-    const int size = corpus->kind == SLUICE__CORPUS_TOKENS ? SLUICE__TOKEN_BYTES : 1;
+                                  const int32_t *tokens, int64_t count, int64_t at) {
     for (int64_t k = 0; k < count; k++) {
-        const int token = size == 1 ? bytes[k] : bytes[2 * k] | bytes[2 * k + 1] << 8;
-        if (token < corpus->limit) continue;
+        if (tokens[k] < corpus->limit) continue;
         sluice__fail(SLUICE_E_ARGUMENT,
                      "'%s' has token %d at byte %" PRId64
                      ", which is not below the vocabulary of %" PRId64,
-                     piece->path, token, at + size * k, corpus->limit);
+                     piece->path, tokens[k], at + sluice__token_bytes(corpus) * k, corpus->limit);
         return sluice__hint(SLUICE_E_ARGUMENT, "use a model with a larger vocabulary");
     }
     return SLUICE_OK;
@@ -90,30 +88,43 @@ static sluice_status check_text(const sluice__piece *piece, int file, const unsi
     return refuse_zeros(piece, more, size, from);
 }
 
-static sluice_status check_content(const sluice_corpus *corpus, const sluice__piece *piece,
-                                   int file, const unsigned char *bytes, int64_t count,
-                                   int64_t at) {
-    if (corpus->kind == SLUICE__CORPUS_TOKENS) return check_tokens(corpus, piece, bytes, count, at);
-    if (corpus->limit < 256) SLUICE__TRY(check_tokens(corpus, piece, bytes, count, at));
-    return check_text(piece, file, bytes, count, at);
+/* ---- from pieces ---- */
+
+static void decode_tokens(int32_t *tokens, const unsigned char *bytes, int64_t count) {
+    for (int64_t k = 0; k < count; k++) tokens[k] = bytes[2 * k] | bytes[2 * k + 1] << 8;
 }
 
-/* ---- from pieces ---- */
+static void decode_text(int32_t *tokens, const unsigned char *bytes, int64_t count) {
+    for (int64_t k = 0; k < count; k++) tokens[k] = bytes[k];
+}
+
+/* `count` tokens from byte `at` of the file on; their bytes are at most a chunk. */
+static sluice_status read_tokens(int32_t *tokens, int64_t count, const sluice_corpus *corpus,
+                                 const sluice__piece *piece, int file, int64_t at) {
+    unsigned char bytes[SLUICE__CHUNK];
+    const size_t size = (size_t)(count * sluice__token_bytes(corpus));
+    SLUICE__TRY(read_bytes(bytes, size, file, piece, at));
+    if (corpus->kind == SLUICE__CORPUS_TOKENS) {
+        decode_tokens(tokens, bytes, count);
+    } else {
+        SLUICE__TRY(check_text(piece, file, bytes, count, at));
+        decode_text(tokens, bytes, count);
+    }
+    return check_tokens(corpus, piece, tokens, count, at);
+}
 
 /* Tokens begin .. end - 1 of the sequence, all of them of this file. */
 static sluice_status read_open_file(const sluice_corpus *corpus, const sluice__piece *piece,
                                     int file, int64_t begin, int64_t end, sluice__take_tokens *take,
                                     void *context) {
-    const bool is_tokens = corpus->kind == SLUICE__CORPUS_TOKENS;
-    const int64_t size   = is_tokens ? SLUICE__TOKEN_BYTES : 1;
-    unsigned char bytes[SLUICE__CHUNK];
+    const int64_t header = corpus->kind == SLUICE__CORPUS_TOKENS ? SLUICE__TOKEN_HEADER : 0;
+    const int64_t size = sluice__token_bytes(corpus), max = SLUICE__CHUNK / size;
+    int32_t tokens[SLUICE__CHUNK];
     while (begin < end) {
-        const int64_t max   = SLUICE__CHUNK / size;
         const int64_t count = end - begin < max ? end - begin : max;
-        const int64_t at = (is_tokens ? SLUICE__TOKEN_HEADER : 0) + (begin - piece->first) * size;
-        SLUICE__TRY(read_bytes(bytes, (size_t)(count * size), file, piece, at));
-        SLUICE__TRY(check_content(corpus, piece, file, bytes, count, at));
-        take(context, bytes, begin, count);
+        const int64_t at    = header + (begin - piece->first) * size;
+        SLUICE__TRY(read_tokens(tokens, count, corpus, piece, file, at));
+        take(context, tokens, begin, count);
         begin += count;
     }
     return SLUICE_OK;
@@ -153,7 +164,7 @@ sluice_status sluice__corpus_read(const sluice_corpus *corpus, int64_t begin, in
             begin = stop;
         }
         if (begin < end && corpus->kind == SLUICE__CORPUS_TEXT)
-            take(context, (const unsigned char *)"\n", begin++, 1);
+            take(context, &(const int32_t){'\n'}, begin++, 1);
     }
     return SLUICE_OK;
 }
