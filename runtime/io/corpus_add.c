@@ -67,10 +67,6 @@ static sluice_status add_piece(sluice_corpus *corpus, const candidate *it, sluic
 
 /* ---- text ---- */
 
-static bool begins_as_text(const candidate *it) {
-    return !memchr(it->head, 0, it->head_bytes);
-}
-
 /* How many of the last bytes, beyond those that were looked at, are zeros. */
 static sluice_status count_last_zeros(int64_t *out, const candidate *it) {
     unsigned char tail[LOOK];
@@ -84,21 +80,42 @@ static sluice_status count_last_zeros(int64_t *out, const candidate *it) {
     return SLUICE_OK;
 }
 
-static sluice_status add_text(sluice_corpus *corpus, const candidate *it) {
-    int64_t zeros = 0;
-    if (it->stamp.size == 0) return sluice__fail(SLUICE_E_ARGUMENT, "'%s' is empty", it->path);
-    if (!begins_as_text(it)) {
+/* Why the file is no text; SLUICE__LEFT_REASONS if it is. `zeros` are those at its end. */
+static sluice_status judge_text(sluice__left_out *why, int64_t *zeros, const candidate *it) {
+    *why   = SLUICE__LEFT_REASONS;
+    *zeros = 0;
+    if (it->stamp.size == 0) *why = SLUICE__LEFT_EMPTY;
+    if (memchr(it->head, 0, it->head_bytes)) *why = SLUICE__LEFT_NOT_TEXT;
+    if (*why != SLUICE__LEFT_REASONS) return SLUICE_OK;
+    SLUICE__TRY(count_last_zeros(zeros, it));
+    if (*zeros >= SLUICE__MIN_ZEROS) *why = SLUICE__LEFT_ZEROS;
+    return SLUICE_OK;
+}
+
+static sluice_status refuse_text(const candidate *it, sluice__left_out why, int64_t zeros) {
+    if (why == SLUICE__LEFT_EMPTY)
+        return sluice__fail(SLUICE_E_ARGUMENT, "'%s' is empty", it->path);
+    if (why == SLUICE__LEFT_NOT_TEXT) {
         sluice__fail(SLUICE_E_ARGUMENT, "'%s' is not text: it has a zero byte", it->path);
         return sluice__hint(SLUICE_E_ARGUMENT, "token files must be named .bin");
     }
-    SLUICE__TRY(count_last_zeros(&zeros, it));
-    if (zeros < SLUICE__MIN_ZEROS)
-        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, it->stamp.size);
     sluice__fail(SLUICE_E_ARGUMENT,
                  "'%s' is not text to its end: from byte %" PRId64
                  " on, at the latest, it has only zeros (%" PRId64 " bytes in all)",
                  it->path, it->stamp.size - zeros, it->stamp.size);
     return sluice__hint(SLUICE_E_ARGUMENT, "restore the file, or cut it off before the zeros");
+}
+
+/* What is no text is refused if the caller names it, and left out if it was found in a folder. */
+static sluice_status add_text(sluice_corpus *corpus, const candidate *it, bool is_named) {
+    sluice__left_out why;
+    int64_t zeros;
+    SLUICE__TRY(judge_text(&why, &zeros, it));
+    if (why == SLUICE__LEFT_REASONS)
+        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, it->stamp.size);
+    if (is_named) return refuse_text(it, why, zeros);
+    corpus->left_out[why]++;
+    return SLUICE_OK;
 }
 
 /* ---- token files ---- */
@@ -152,23 +169,11 @@ static bool is_unreadable(int reason) {
            reason == ENAMETOOLONG;
 }
 
+/* Other files are named .bin too: the header tells. */
 static sluice_status add_candidate(sluice_corpus *corpus, const candidate *it) {
-    int64_t zeros = 0;
-    if (it->stamp.size == 0) {
-        corpus->left_out[SLUICE__LEFT_EMPTY]++;
-        return SLUICE_OK;
-    }
     if (is_token_file(it->path) && it->head_bytes >= 4 && header_word(it, 0) == TOKEN_MAGIC)
         return add_tokens(corpus, it);
-    if (!begins_as_text(it)) {
-        corpus->left_out[SLUICE__LEFT_NOT_TEXT]++;
-        return SLUICE_OK;
-    }
-    SLUICE__TRY(count_last_zeros(&zeros, it));
-    if (zeros < SLUICE__MIN_ZEROS)
-        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, it->stamp.size);
-    corpus->left_out[SLUICE__LEFT_ZEROS]++;
-    return SLUICE_OK;
+    return add_text(corpus, it, false);
 }
 
 sluice_status sluice__corpus_add_found(sluice_corpus *corpus, const char *path) {
@@ -200,7 +205,7 @@ sluice_status sluice__corpus_add_path(sluice_corpus *corpus, const char *path) {
     if (S_ISDIR(about.st_mode)) return sluice__corpus_add_folder(corpus, path);
     SLUICE__TRY(look(&it, path));
     const sluice_status status =
-        is_token_file(path) ? add_tokens(corpus, &it) : add_text(corpus, &it);
+        is_token_file(path) ? add_tokens(corpus, &it) : add_text(corpus, &it, true);
     close(it.file);
     return status;
 }

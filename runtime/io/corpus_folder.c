@@ -75,14 +75,12 @@ static bool is_made_by_tools(const char *folder) {
 
 static void enter_folder(sluice_corpus *corpus, FTS *tree, FTSENT *entry) {
     if (entry->fts_level == FTS_ROOTLEVEL) return;
-    const bool is_hidden = entry->fts_name[0] == '.';
-    if (is_hidden)
-        ; /* not worth saying */
-    else if (sluice__corpus_is_written(corpus, entry->fts_statp))
+    const bool is_hidden = entry->fts_name[0] == '.'; /* not worth saying */
+    if (!is_hidden && sluice__corpus_is_written(corpus, entry->fts_statp))
         corpus->left_out[SLUICE__LEFT_FOLDER_WRITTEN]++;
-    else if (is_made_by_tools(entry->fts_accpath))
+    else if (!is_hidden && is_made_by_tools(entry->fts_accpath))
         corpus->left_out[SLUICE__LEFT_FOLDER_MADE]++;
-    else
+    else if (!is_hidden)
         return;
     fts_set(tree, entry, FTS_SKIP);
 }
