@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/io/corpus.h"
+#include "runtime/io/shard_index.h"
 
 /* ---- what is left out ---- */
 
@@ -62,8 +63,7 @@ static int compare_entries(const FTSENT **left, const FTSENT **right) {
 
 /* A folder of a build, or of an earlier run. */
 static bool is_made_by_tools(const char *folder) {
-    static const char *const marks[] = {"CMakeCache.txt", "model.safetensors",
-                                        "model.safetensors.index.json"};
+    static const char *const marks[] = {"CMakeCache.txt", SLUICE__SINGLE_NAME, SLUICE__INDEX_NAME};
     for (size_t k = 0; k < sizeof marks / sizeof *marks; k++) {
         char path[4096];
         struct stat about;

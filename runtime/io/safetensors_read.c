@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/half.h"
 #include "runtime/base/text.h"
+#include "runtime/io/folders.h"
 #include "runtime/io/shard_index.h"
 
 enum { PIECE = 16384 /* elements that are converted at once */ };
@@ -94,23 +95,23 @@ static bool exists(const char *path, mode_t kind) {
 
 static sluice_status open_folder(sluice_safetensors *file, const char *folder) {
     static const char *const only[] = {SLUICE__SINGLE_NAME};
-    sluice__text index = {0}, single = {0};
+    char *index = NULL, *single = NULL;
     sluice_status status = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__text_add(&index, "%s/" SLUICE__INDEX_NAME, folder));
-    SLUICE__TRY_OUT(sluice__text_add(&single, "%s/" SLUICE__SINGLE_NAME, folder));
-    if (exists(index.bytes, 0)) {
-        status = open_index(file, index.bytes, folder);
-    } else if (exists(single.bytes, 0)) {
+    SLUICE__TRY_OUT(sluice__path_join(&index, folder, SLUICE__INDEX_NAME));
+    SLUICE__TRY_OUT(sluice__path_join(&single, folder, SLUICE__SINGLE_NAME));
+    if (exists(index, 0)) {
+        status = open_index(file, index, folder);
+    } else if (exists(single, 0)) {
         SLUICE__TRY_OUT(sluice__check_orphans(folder, only, 1));
-        status = open_single(file, single.bytes);
+        status = open_single(file, single);
     } else {
         status = sluice__fail(
             SLUICE_E_IO, "folder '%s' has neither " SLUICE__SINGLE_NAME " nor " SLUICE__INDEX_NAME,
             folder);
     }
 out:
-    sluice__free(index.bytes);
-    sluice__free(single.bytes);
+    sluice__free(index);
+    sluice__free(single);
     return status;
 }
 
