@@ -85,6 +85,11 @@ static sluice_status read_list(sluice__link_costs *out, const json_t *object, co
     return SLUICE_OK;
 }
 
+static void free_lists(sluice__link_costs *links) {
+    sluice__free(links->list);
+    sluice__free(links->spreads);
+}
+
 sluice_status sluice__link_costs_read(sluice__link_costs *out, json_t *object, const char *name) {
     sluice__link_costs links = {0};
     sluice_status status     = read_default(&links, object, name);
@@ -92,14 +97,8 @@ sluice_status sluice__link_costs_read(sluice__link_costs *out, json_t *object, c
     if (status == SLUICE_OK)
         *out = links;
     else
-        sluice__link_costs_free(&links);
+        free_lists(&links);
     return status;
-}
-
-void sluice__link_costs_free(sluice__link_costs *links) {
-    sluice__free(links->list);
-    sluice__free(links->spreads);
-    *links = (sluice__link_costs){0};
 }
 
 /* ---- print ---- */

@@ -20,9 +20,9 @@ typedef struct sluice__link_costs {
     sluice_profile_link_spread *spreads; /* NULL: no link has one */
 } sluice__link_costs;
 
-/* Both may be missing. On failure `out` owns nothing. E_PARSE, E_HOST_MEMORY. */
+/* Both may be missing. The caller frees the lists with sluice__free(); after a failure there are
+ * none. E_PARSE, E_HOST_MEMORY. */
 sluice_status sluice__link_costs_read(sluice__link_costs *out, json_t *object, const char *name);
-void sluice__link_costs_free(sluice__link_costs *links);
 /* Add them to a text, each key with a comma before it. E_HOST_MEMORY. */
 sluice_status sluice__link_costs_print(sluice__text *text, const sluice__link_costs *links);
 
