@@ -304,7 +304,7 @@ static void tokens_far_behind_are_refused_when_they_are_read(void **state) {
 /* Whatever the length of a window is: every window with one of them is refused, and no other. */
 static void zeros_within_text_are_noticed(void **state) {
     (void)state;
-    enum { BEGIN = 10000, ZEROS = 64 };
+    enum { BEGIN = 10000, ZEROS = 64, AROUND = 2 * ZEROS };
     static const int64_t lengths[] = {1, 7, 62, 63, 64, 300};
     static char text[TEXT_BYTES];
     const folder in         = folder_make();
@@ -316,7 +316,7 @@ static void zeros_within_text_are_noticed(void **state) {
     memset(text + BEGIN, 't', 1); /* one fewer may stand in text */
     folder_write(&in, "few", text, sizeof text);
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-        const int64_t length = lengths[k], around = 2 * ZEROS / length + 2;
+        const int64_t length = lengths[k], around = AROUND / length + 2;
         assert_ok(sluice_corpus_open(&corpus, &paths, 1, length));
         for (int64_t w = BEGIN / length - around; w <= BEGIN / length + around; w++) {
             const bool is_hit = w * length < BEGIN + ZEROS && w * length + length >= BEGIN;
