@@ -78,11 +78,11 @@ static sluice_status refuse_zeros(const sluice__piece *piece, const unsigned cha
  * on how much is read at a time. */
 static sluice_status check_text(const sluice__piece *piece, int file, const unsigned char *bytes,
                                 int64_t count, int64_t at) {
-    enum { BESIDE = SLUICE__MIN_ZEROS - 1 };
-    unsigned char more[SLUICE__CHUNK + 2 * BESIDE];
+    enum { MARGIN = SLUICE__MIN_ZEROS - 1 };
+    unsigned char more[SLUICE__CHUNK + 2 * MARGIN];
     if (bytes[0] != 0 && bytes[count - 1] != 0)
         return refuse_zeros(piece, bytes, (size_t)count, at);
-    const int64_t from = at < BESIDE ? 0 : at - BESIDE, end = at + count + BESIDE;
+    const int64_t from = at < MARGIN ? 0 : at - MARGIN, end = at + count + MARGIN;
     const size_t size = (size_t)((end < piece->count ? end : piece->count) - from);
     SLUICE__TRY(read_bytes(more, size, file, piece, from));
     return refuse_zeros(piece, more, size, from);
