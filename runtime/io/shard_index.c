@@ -118,7 +118,7 @@ sluice_status sluice__index_check(const sluice__shard_index *index, const sluice
     return SLUICE_OK;
 }
 
-/* ---- orphans ---- */
+/* ---- names of shards, and orphans ---- */
 
 static const char *skip(const char *at, const char *text) {
     const size_t length = strlen(text);
@@ -131,9 +131,8 @@ static const char *skip_digits(const char *at) {
     return at;
 }
 
-/* "model-00001-of-00002.safetensors" */
-static bool is_shard_name(const char *name) {
-    const char *at = skip_digits(skip(skip_digits(skip(name, "model-")), "-of-"));
+bool sluice__is_shard_name(const char *name, const char *stem) {
+    const char *at = skip_digits(skip(skip_digits(skip(skip(name, stem), "-")), "-of-"));
     return at && strcmp(at, ".safetensors") == 0;
 }
 
@@ -148,7 +147,8 @@ sluice_status sluice__check_orphans(const char *folder, const char *const *files
     sluice_status status = sluice__folder_list(&names, folder);
     for (int k = 0; status == SLUICE_OK && k < names.count; k++) {
         const char *const name = names.list[k];
-        if (!is_shard_name(name) && strcmp(name, SLUICE__SINGLE_NAME) != 0) continue;
+        if (!sluice__is_shard_name(name, "model") && strcmp(name, SLUICE__SINGLE_NAME) != 0)
+            continue;
         if (is_listed(name, files, count)) continue;
         (void)sluice__fail(SLUICE_E_PARSE, "folder '%s' has %s, which belongs to no index", folder,
                            name);

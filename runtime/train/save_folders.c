@@ -10,6 +10,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/folders.h"
+#include "runtime/io/shard_index.h"
 #include "runtime/train/saves.h"
 
 /* ---- names ---- */
@@ -209,15 +210,11 @@ out:
 
 /* "model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors". */
 static bool is_of_tensors(const char *name, const char *stem) {
-    static const char digits[] = "0123456789";
-    if (strncmp(name, stem, strlen(stem)) != 0) return false;
-    const char *rest = name + strlen(stem);
-    if (strcmp(rest, ".safetensors") == 0 || strcmp(rest, ".safetensors.index.json") == 0)
-        return true;
-    if (rest[0] != '-' || strspn(rest + 1, digits) < 5) return false;
-    rest += 1 + strspn(rest + 1, digits);
-    if (strncmp(rest, "-of-", 4) != 0 || strspn(rest + 4, digits) < 5) return false;
-    return strcmp(rest + 4 + strspn(rest + 4, digits), ".safetensors") == 0;
+    const size_t length = strlen(stem);
+    if (sluice__is_shard_name(name, stem)) return true;
+    if (strncmp(name, stem, length) != 0) return false;
+    const char *const rest = name + length;
+    return strcmp(rest, ".safetensors") == 0 || strcmp(rest, ".safetensors.index.json") == 0;
 }
 
 /* Files of tensors that an earlier save has left, in another number of files; not those of other
