@@ -2,7 +2,6 @@
 /* shard_index.c -- the files that an index names, and that index, files and folder agree. */
 #include "runtime/io/shard_index.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/io/folders.h"
 #include "runtime/io/json.h"
+#include "runtime/io/weight_names.h"
 
 enum { MAX_INDEX = 100000000 };
 
@@ -118,23 +118,7 @@ sluice_status sluice__index_check(const sluice__shard_index *index, const sluice
     return SLUICE_OK;
 }
 
-/* ---- names of shards, and orphans ---- */
-
-static const char *skip(const char *at, const char *text) {
-    const size_t length = strlen(text);
-    return at && strncmp(at, text, length) == 0 ? at + length : NULL;
-}
-
-static const char *skip_digits(const char *at) {
-    if (!at || !isdigit((unsigned char)*at)) return NULL;
-    while (isdigit((unsigned char)*at)) at++;
-    return at;
-}
-
-bool sluice__is_shard_name(const char *name, const char *stem) {
-    const char *at = skip_digits(skip(skip_digits(skip(skip(name, stem), "-")), "-of-"));
-    return at && strcmp(at, ".safetensors") == 0;
-}
+/* ---- orphans ---- */
 
 static bool is_listed(const char *name, const char *const *files, int count) {
     for (int k = 0; k < count; k++)

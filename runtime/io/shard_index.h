@@ -25,8 +25,6 @@ void sluice__index_close(sluice__shard_index *index);
  * has its entry. E_PARSE. */
 sluice_status sluice__index_check(const sluice__shard_index *index, const sluice__shard *shards);
 
-/* Whether it is a name like STEM-00001-of-00002.safetensors. */
-bool sluice__is_shard_name(const char *name, const char *stem);
 /* `folder` has no file of weights besides the `count` ones in `files`: "model.safetensors" or
  * "model-00001-of-00002.safetensors". E_PARSE with its name, E_IO. */
 sluice_status sluice__check_orphans(const char *folder, const char *const *files, int count);

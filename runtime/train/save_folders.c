@@ -10,7 +10,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/folders.h"
-#include "runtime/io/shard_index.h"
+#include "runtime/io/weight_names.h"
 #include "runtime/train/saves.h"
 
 /* ---- names ---- */
@@ -208,19 +208,11 @@ out:
     return status;
 }
 
-/* "model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors". */
-static bool is_of_tensors(const char *name, const char *stem) {
-    const size_t length = strlen(stem);
-    if (sluice__is_shard_name(name, stem)) return true;
-    if (strncmp(name, stem, length) != 0) return false;
-    const char *const rest = name + length;
-    return strcmp(rest, ".safetensors") == 0 || strcmp(rest, ".safetensors.index.json") == 0;
-}
-
 /* Files of tensors that an earlier save has left, in another number of files; not those of other
  * names, which are somebody's. */
 static bool is_stale(const char *name, const sluice__listing *names) {
-    if (!is_of_tensors(name, "model") && !is_of_tensors(name, "optimizer")) return false;
+    if (!sluice__is_weight_name(name, "model") && !sluice__is_weight_name(name, "optimizer"))
+        return false;
     for (int k = 0; k < names->count; k++)
         if (strcmp(names->list[k], name) == 0) return false;
     return true;

@@ -11,9 +11,8 @@
 #include "runtime/io/folders.h"
 #include "runtime/io/json.h"
 #include "runtime/io/safetensors_head.h"
+#include "runtime/io/weight_names.h"
 #include "runtime/train/saves.h"
-
-enum { NAME_BYTES = 64 };
 
 /* Entries of the list of states that belong into files with one stem, in as many files as needed.
  */
@@ -78,15 +77,6 @@ static void free_set(tensor_set *set) {
     sluice__free(set->first);
 }
 
-/* "model.safetensors", or "model-00001-of-00003.safetensors". */
-static void name_shard(char name[NAME_BYTES], const tensor_set *set, int shard) {
-    if (set->shards == 1)
-        (void)snprintf(name, NAME_BYTES, "%s.safetensors", set->stem);
-    else
-        (void)snprintf(name, NAME_BYTES, "%s-%05d-of-%05d.safetensors", set->stem, shard + 1,
-                       set->shards);
-}
-
 /* ---- files ---- */
 
 static sluice_status write_bytes(void *to, const void *bytes, size_t count) {
@@ -126,14 +116,14 @@ static sluice_status write_shard(void *what, sluice__output *output) {
 /* ---- the index of several files, as Hugging Face writes it ---- */
 
 static sluice_status print_index(sluice__text *to, const tensor_set *set) {
-    char name[NAME_BYTES];
+    char name[SLUICE__WEIGHT_NAME_BYTES];
     int64_t bytes = 0;
     for (int k = 0; k < set->count; k++)
         bytes += (int64_t)sluice_shape_bytes(&set->tensors[k].shape);
     SLUICE__TRY(sluice__json_add_count(to, "{\n  \"metadata\": {\n    \"total_size\": ", bytes));
     SLUICE__TRY(sluice__text_add(to, "\n  },\n  \"weight_map\": {"));
     for (int s = 0; s < set->shards; s++) {
-        name_shard(name, set, s);
+        sluice__weight_name(name, set->stem, s, set->shards);
         for (int k = set->first[s]; k < set->first[s + 1]; k++) {
             SLUICE__TRY(
                 sluice__json_add_text(to, k == 0 ? "\n    " : ",\n    ", set->tensors[k].name));
@@ -145,7 +135,7 @@ static sluice_status print_index(sluice__text *to, const tensor_set *set) {
 
 static sluice_status write_index(sluice__save_files *files, const tensor_set *set,
                                  const char *folder) {
-    char name[NAME_BYTES];
+    char name[SLUICE__WEIGHT_NAME_BYTES];
     sluice__text text    = {0};
     sluice_status status = print_index(&text, set);
     (void)snprintf(name, sizeof name, "%s.safetensors.index.json", set->stem);
@@ -161,9 +151,9 @@ static sluice_status write_set(sluice__save_files *files, tensor_set *set, const
     SLUICE__TRY(collect(set, parameters));
     cut(set, limit);
     for (int s = 0; s < set->shards; s++) {
-        char name[NAME_BYTES];
+        char name[SLUICE__WEIGHT_NAME_BYTES];
         shard it = {set, s};
-        name_shard(name, set, s);
+        sluice__weight_name(name, set->stem, s, set->shards);
         SLUICE__TRY(sluice__save_file_write(files, folder, name, write_shard, &it));
     }
     return set->shards > 1 ? write_index(files, set, folder) : SLUICE_OK;
