@@ -57,8 +57,11 @@ saves halves "4"
 # ---- a damaged description ----
 
 train --steps 4 --save-every 1 --keep 3 --out damaged
+cp stdout.txt weights.txt
 rm damaged/state.json
 sed -i 's/"n_head": 4/"n_head": 8/' damaged/saves/step-00000004/config.json
-train --resume damaged
+"$command" train text.txt --ranks 1 --quiet --resume damaged >stdout.txt 2>stderr.txt || # the model is that of a whole save
+    complain "with a damaged config.json --resume exits with $?: $(cat stderr.txt)"
+cmp -s stdout.txt weights.txt || complain "with a damaged config.json it ends with '$(cat stdout.txt)', expected '$(cat weights.txt)'"
 has stderr.txt "sluice: the save 'damaged/saves/step-00000004' is not used: 'damaged/saves/step-00000004/config.json' is damaged"
 finish
