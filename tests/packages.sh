@@ -19,6 +19,7 @@ need cmake "the build"
 need ninja-build "the build"
 need pkg-config "finds the libraries"
 need libopenblas-dev "matrix products"
+[ "$(dpkg --print-architecture)" != amd64 ] || need libxsmm-dev "matrix products compiled for each shape"
 need libjansson-dev "JSON"
 need libxxhash-dev "digests of weights"
 if [ "$level" != build ]; then

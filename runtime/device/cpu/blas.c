@@ -4,11 +4,10 @@
 
 #include <stddef.h>
 
-/* A product whose inner dimension is 0: libraries differ in whether they apply beta. */
-static void scale_result(const sluice__product *p) {
+void sluice__scale_result(const sluice__product *p, float by) {
     for (int64_t i = 0; i < p->rows; i++) {
         float *const row = p->c + i * p->c_stride;
-        for (int64_t j = 0; j < p->columns; j++) row[j] = p->beta == 0 ? 0 : p->beta * row[j];
+        for (int64_t j = 0; j < p->columns; j++) row[j] = by == 0 ? 0 : by * row[j];
     }
 }
 
@@ -39,10 +38,10 @@ static CBLAS_TRANSPOSE transposed(bool yes) {
     return yes ? CblasTrans : CblasNoTrans;
 }
 
-void sluice__multiply(const sluice__product *p) {
-    if (p->rows == 0 || p->columns == 0) return;
-    if (p->inner == 0) {
-        scale_result(p);
+static void multiply_cblas(const sluice__product *p, float *panel) {
+    (void)panel;
+    if (p->inner == 0) { /* libraries differ in whether they apply beta */
+        sluice__scale_result(p, p->beta);
         return;
     }
     cblas_sgemm(CblasRowMajor, transposed(p->transpose_a), transposed(p->transpose_b), (int)p->rows,
@@ -50,17 +49,23 @@ void sluice__multiply(const sluice__product *p) {
                 (int)p->b_stride, p->beta, p->c, (int)p->c_stride);
 }
 
+static const sluice__blas cblas = {
+    .name = "cblas", .tile_rows = 128, .tile_columns = 512, .multiply = multiply_cblas};
+
 #else
 
 void sluice__blas_use_one_thread(void) {
 }
 
-void sluice__multiply(const sluice__product *p) {
+#endif
+
+static void multiply_plain(const sluice__product *p, float *panel) {
+    (void)panel;
     const int64_t a_row    = p->transpose_a ? 1 : p->a_stride,
                   a_inner  = p->transpose_a ? p->a_stride : 1;
     const int64_t b_inner  = p->transpose_b ? 1 : p->b_stride,
                   b_column = p->transpose_b ? p->b_stride : 1;
-    scale_result(p);
+    sluice__scale_result(p, p->beta);
     for (int64_t i = 0; i < p->rows; i++) {
         float *const row = p->c + i * p->c_stride;
         for (int64_t k = 0; k < p->inner; k++) {
@@ -71,4 +76,23 @@ void sluice__multiply(const sluice__product *p) {
     }
 }
 
+const sluice__blas sluice__blas_plain = {
+    .name = "plain", .tile_rows = 128, .tile_columns = 512, .multiply = multiply_plain};
+
+/* In the order of preference. */
+static const sluice__blas *const all[] = {
+#ifdef SLUICE_USE_XSMM
+    &sluice__blas_xsmm,
 #endif
+#ifdef SLUICE_USE_CBLAS
+    &cblas,
+#endif
+    &sluice__blas_plain};
+
+const sluice__blas *sluice__blas_used(void) {
+    return all[0];
+}
+
+void sluice__multiply(const sluice__product *product, float *panel) {
+    if (product->rows > 0 && product->columns > 0) sluice__blas_used()->multiply(product, panel);
+}

@@ -23,10 +23,9 @@ typedef struct slab_job {
 } slab_job;
 
 static void forward_task(const void *argument, int64_t task, int thread) {
-    (void)thread;
     const slab_job *const job = argument;
     const sluice__tile tile   = sluice__tile_at(&job->forward, task);
-    sluice__multiply_tile(&job->forward, &tile);
+    sluice__multiply_tile(&job->forward, &tile, thread);
 }
 
 /* ---- softmax, loss and the gradient of the logits, in place ---- */
@@ -66,18 +65,17 @@ static void loss_task(const void *argument, int64_t task, int thread) {
 /* ---- the two gradients: tiles of dx, which are long, then those of dw, which are many ---- */
 
 static void gradient_task(const void *argument, int64_t task, int thread) {
-    (void)thread;
     const slab_job *const job        = argument;
     const bool of_input              = task < job->input.count;
     const sluice__tiled *const tiled = of_input ? &job->input : &job->weight;
     const sluice__tile tile = sluice__tile_at(tiled, of_input ? task : task - job->input.count);
-    sluice__multiply_tile(tiled, &tile);
+    sluice__multiply_tile(tiled, &tile, thread);
 }
 
 /* ---- slab by slab ---- */
 
 /* The slab that begins at row `first`. A gradient that is not requested has no tiles. */
-static slab_job slab_at(const sluice_classifier *args, int64_t first) {
+static slab_job slab_at(const sluice_device *device, const sluice_classifier *args, int64_t first) {
     const int64_t slab    = sluice__slab_rows(args->rows);
     const int64_t rows    = sluice__min(slab, args->rows - first);
     const int64_t classes = args->classes, width = args->width;
@@ -90,14 +88,14 @@ static slab_job slab_at(const sluice_classifier *args, int64_t first) {
     float *const dx      = args->dx;
     const float *const x = (const float *)args->x + first * width;
     job.forward          = sluice__cut(
-                 &(sluice_matmul){job.logits, x, args->w, rows, classes, width, 1, 0, false, true});
+                 device, &(sluice_matmul){job.logits, x, args->w, rows, classes, width, 1, 0, false, true});
     if (dx)
-        job.input = sluice__cut(&(sluice_matmul){dx + first * width, job.logits, args->w, rows,
-                                                 width, classes, 1, 0, false, false});
+        job.input = sluice__cut(device, &(sluice_matmul){dx + first * width, job.logits, args->w,
+                                                         rows, width, classes, 1, 0, false, false});
     if (args->dw)
-        job.weight = sluice__cut(&(sluice_matmul){args->dw, job.logits, x, classes, width, rows, 1,
-                                                  args->first_write && first == 0 ? 0.0f : 1.0f,
-                                                  true, false});
+        job.weight = sluice__cut(
+            device, &(sluice_matmul){args->dw, job.logits, x, classes, width, rows, 1,
+                                     args->first_write && first == 0 ? 0.0f : 1.0f, true, false});
     return job;
 }
 
@@ -128,7 +126,7 @@ sluice_status sluice__cpu_classifier(sluice_stream *stream, const sluice_classif
         sluice__fill_zero(stream->device, args->dw, args->classes * args->width);
     double loss = 0;
     for (int64_t first = 0; first < args->rows;) {
-        const slab_job job = slab_at(args, first);
+        const slab_job job = slab_at(stream->device, args, first);
         loss += run_slab(stream->device->team, &job);
         first += job.rows;
     }

@@ -4,6 +4,7 @@
 #define SLUICE_DEVICE_CPU_CPU_H
 
 #include "runtime/device/blocks.h"
+#include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/team.h"
 #include "runtime/device/plain.h"
 #include "sluice/device.h"
@@ -11,18 +12,31 @@
 extern const sluice_device_ops sluice__cpu_ops;
 
 enum {
-    SLUICE__ATTENTION_BLOCK = 64, /* queries, and keys, of one product */
-    SLUICE__WORKSPACE       = 2 * SLUICE__ATTENTION_BLOCK * SLUICE__ATTENTION_BLOCK, /* floats */
-    SLUICE__PARTIALS        = 64 /* most partial sums of a reduction to one number */
+    SLUICE__ATTENTION_QUERIES = 64, /* of one product */
+    SLUICE__ATTENTION_KEYS    = 256,
+    SLUICE__ATTENTION_SPACE   = 2 * (SLUICE__ATTENTION_KEYS + SLUICE__ATTENTION_QUERIES) *
+                              SLUICE__ATTENTION_QUERIES, /* floats */
+    SLUICE__PARTIALS = 64 /* most partial sums of a reduction to one number */
 };
 
 struct sluice_device {
     sluice__team *team;
-    float *workspaces; /* SLUICE__WORKSPACE for each thread */
+    void *block;       /* what the workspaces are in */
+    float *workspaces; /* of the threads, each aligned to a cache line */
     double partials[SLUICE__PARTIALS];
     bool small_pages; /* an arena has no huge pages */
     char degradations[160];
 };
+
+/* What a thread works in: a panel for its products, then what attention keeps of a pair of blocks.
+ */
+enum { SLUICE__WORKSPACE = SLUICE__PANEL + SLUICE__ATTENTION_SPACE };
+static inline float *sluice__panel(const sluice_device *device, int thread) {
+    return device->workspaces + (ptrdiff_t)thread * SLUICE__WORKSPACE;
+}
+static inline float *sluice__attention_space(const sluice_device *device, int thread) {
+    return sluice__panel(device, thread) + SLUICE__PANEL;
+}
 
 /* Blocks of a reduction to one number: at most SLUICE__PARTIALS. */
 static inline int64_t sluice__reduction_block(int64_t count) {

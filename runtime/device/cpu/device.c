@@ -13,10 +13,12 @@
 
 /* ---- device ---- */
 
+enum { CACHE_LINE = 64 };
+
 static void close_device(sluice_device *device) {
     if (!device) return;
     sluice__team_stop(device->team);
-    sluice__free(device->workspaces);
+    sluice__free(device->block);
     sluice__free(device);
 }
 
@@ -28,6 +30,14 @@ static sluice_status prepare(int threads) {
     return sluice__blas_obtain_buffers(sluice__team_threads() + threads);
 }
 
+static sluice_status alloc_workspaces(sluice_device *device, int threads) {
+    const size_t bytes = (size_t)threads * SLUICE__WORKSPACE * sizeof *device->workspaces;
+    SLUICE__TRY(sluice__alloc(&device->block, 1, bytes + CACHE_LINE));
+    char *const block  = device->block;
+    device->workspaces = (float *)(block + (CACHE_LINE - (uintptr_t)block % CACHE_LINE));
+    return SLUICE_OK;
+}
+
 /* All processors are one device, whatever its ordinal. */
 static sluice_status open_device(sluice_device **out, int ordinal, int threads, int first_core,
                                  bool pin) {
@@ -36,8 +46,7 @@ static sluice_status open_device(sluice_device **out, int ordinal, int threads, 
     sluice_status status  = SLUICE_OK;
     SLUICE__TRY(sluice__alloc(&device, 1, sizeof *device));
     SLUICE__TRY_OUT(sluice__team_start(&device->team, threads, first_core, pin));
-    SLUICE__TRY_OUT(sluice__alloc(&device->workspaces, (size_t)threads,
-                                  SLUICE__WORKSPACE * sizeof *device->workspaces));
+    SLUICE__TRY_OUT(alloc_workspaces(device, threads));
     *out   = device;
     device = NULL;
 out:

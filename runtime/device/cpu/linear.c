@@ -9,13 +9,12 @@
 /* ---- matmul ---- */
 
 static void matmul_task(const void *job, int64_t task, int thread) {
-    (void)thread;
     const sluice__tile tile = sluice__tile_at(job, task);
-    sluice__multiply_tile(job, &tile);
+    sluice__multiply_tile(job, &tile, thread);
 }
 
 sluice_status sluice__cpu_matmul(sluice_stream *stream, const sluice_matmul *args) {
-    const sluice__tiled tiled = sluice__cut(args);
+    const sluice__tiled tiled = sluice__cut(stream->device, args);
     sluice__team_run(stream->device->team, tiled.count, matmul_task, &tiled);
     return SLUICE_OK;
 }
@@ -47,7 +46,6 @@ SLUICE__VERSIONS(gelu_row, (float *restrict gelu, const float *restrict y, int64
 
 /* y holds what is added to the product before the product, so that y may be the residual. */
 static void linear_task(const void *argument, int64_t task, int thread) {
-    (void)thread;
     const linear_job *const job     = argument;
     const sluice_linear *const args = job->args;
     const sluice__tile tile         = sluice__tile_at(&job->tiled, task);
@@ -59,7 +57,7 @@ static void linear_task(const void *argument, int64_t task, int thread) {
         const int64_t at = first + i * args->outputs;
         start_row(y + at, b, residual ? residual + at : NULL, tile.columns);
     }
-    sluice__multiply_tile(&job->tiled, &tile);
+    sluice__multiply_tile(&job->tiled, &tile, thread);
     for (int64_t i = 0; i < tile.rows && activated; i++) {
         const int64_t at = first + i * args->outputs;
         gelu_row(activated + at, y + at, tile.columns);
@@ -69,7 +67,8 @@ static void linear_task(const void *argument, int64_t task, int thread) {
 sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args) {
     SLUICE__TRY(sluice__check_activation(args->activated, args->activation));
     const linear_job job = {
-        args, sluice__cut(&(sluice_matmul){.c       = args->y,
+        args, sluice__cut(stream->device,
+                          &(sluice_matmul){.c       = args->y,
                                            .a       = args->x,
                                            .b       = args->w,
                                            .rows    = args->rows,
@@ -96,11 +95,10 @@ SLUICE__VERSIONS(times_slope, (float *restrict dx, const float *restrict before,
                  (dx, before, count))
 
 static void input_task(const void *argument, int64_t task, int thread) {
-    (void)thread;
     const input_job *const job                     = argument;
     const sluice_linear_backward_input *const args = job->args;
     const sluice__tile tile                        = sluice__tile_at(&job->tiled, task);
-    sluice__multiply_tile(&job->tiled, &tile);
+    sluice__multiply_tile(&job->tiled, &tile, thread);
     float *const dx           = args->dx;
     const float *const before = args->before_activation;
     for (int64_t i = 0; i < tile.rows && before; i++) {
@@ -112,14 +110,15 @@ static void input_task(const void *argument, int64_t task, int thread) {
 sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
                                                 const sluice_linear_backward_input *args) {
     SLUICE__TRY(sluice__check_activation(args->before_activation, args->activation));
-    const input_job job = {args, sluice__cut(&(sluice_matmul){.c           = args->dx,
-                                                              .a           = args->dy,
-                                                              .b           = args->w,
-                                                              .rows        = args->rows,
-                                                              .columns     = args->inputs,
-                                                              .inner       = args->outputs,
-                                                              .alpha       = 1,
-                                                              .transpose_b = true})};
+    const input_job job = {args,
+                           sluice__cut(stream->device, &(sluice_matmul){.c       = args->dx,
+                                                                        .a       = args->dy,
+                                                                        .b       = args->w,
+                                                                        .rows    = args->rows,
+                                                                        .columns = args->inputs,
+                                                                        .inner   = args->outputs,
+                                                                        .alpha   = 1,
+                                                                        .transpose_b = true})};
     sluice__team_run(stream->device->team, job.tiled.count, input_task, &job);
     return SLUICE_OK;
 }
@@ -143,12 +142,11 @@ SLUICE__VERSIONS(add_rows,
 
 /* The tasks after the tiles sum blocks of rows for the bias. */
 static void weight_task(const void *argument, int64_t task, int thread) {
-    (void)thread;
     const weight_job *const job                     = argument;
     const sluice_linear_backward_weight *const args = job->args;
     if (task < job->tiled.count) {
         const sluice__tile tile = sluice__tile_at(&job->tiled, task);
-        sluice__multiply_tile(&job->tiled, &tile);
+        sluice__multiply_tile(&job->tiled, &tile, thread);
         return;
     }
     const int64_t block = task - job->tiled.count, first = block * SLUICE__COLUMN_SUM_ROWS;
@@ -159,16 +157,16 @@ static void weight_task(const void *argument, int64_t task, int thread) {
 
 sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
                                                  const sluice_linear_backward_weight *args) {
-    const weight_job job = {args,
-                            sluice__cut(&(sluice_matmul){.c       = args->dw,
-                                                         .a       = args->x,
-                                                         .b       = args->dy,
-                                                         .rows    = args->inputs,
-                                                         .columns = args->outputs,
-                                                         .inner   = args->rows,
-                                                         .alpha   = 1,
-                                                         .beta    = args->first_write ? 0.0f : 1.0f,
-                                                         .transpose_a = true})};
+    const weight_job job = {
+        args, sluice__cut(stream->device, &(sluice_matmul){.c       = args->dw,
+                                                           .a       = args->x,
+                                                           .b       = args->dy,
+                                                           .rows    = args->inputs,
+                                                           .columns = args->outputs,
+                                                           .inner   = args->rows,
+                                                           .alpha   = 1,
+                                                           .beta = args->first_write ? 0.0f : 1.0f,
+                                                           .transpose_a = true})};
     const int64_t blocks = args->db ? sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS) : 0;
     sluice__team_run(stream->device->team, job.tiled.count + blocks, weight_task, &job);
     if (args->db)

@@ -2,13 +2,12 @@
 /* tile.c -- the one file that chooses tile sizes. */
 #include "runtime/device/cpu/tile.h"
 
-#include "runtime/device/blocks.h"
+#include "runtime/device/cpu/cpu.h"
 
-/* A tile's result and its epilogue's stay in a 512 KiB cache; smaller tiles pack their operands
- * too often. A product is cut until it keeps MANY threads busy, but every tile has several times
- * more work than it costs to schedule. */
-enum { MAX_ROWS = 128, MAX_COLUMNS = 512, MIN_EXTENT = 32, MANY = 8, ALIGN = 16 };
-static const double min_work = 1 << 20; /* multiply-adds */
+/* A product is cut until it keeps MANY tasks for threads to take, but every tile has several times
+ * more work than it costs to schedule; columns are whole vectors, or whole panels. */
+enum { MIN_EXTENT = 32, MANY = 24, ALIGN = 16 };
+static const double min_work = 1 << 20; /* multiply-adds: about 10 microseconds */
 
 /* The extent of equal parts that are at most `max` long, rounded so that vectors fit. */
 static int64_t part_of(int64_t extent, int64_t max) {
@@ -17,12 +16,17 @@ static int64_t part_of(int64_t extent, int64_t max) {
     return sluice__blocks(sluice__blocks(extent, parts), ALIGN) * ALIGN;
 }
 
+static int64_t columns_of(int64_t extent, int64_t max) {
+    return max == SLUICE__PANEL_COLUMNS && extent > max ? max : part_of(extent, max);
+}
+
 static void choose_tiles(sluice__tiled *tiled) {
     const sluice__product *const whole = &tiled->whole;
-    int64_t max_rows = MAX_ROWS, max_columns = MAX_COLUMNS;
+    int64_t max_rows                   = sluice__blas_used()->tile_rows,
+            max_columns                = sluice__blas_used()->tile_columns;
     for (;;) {
         tiled->tile_rows    = part_of(whole->rows, max_rows);
-        tiled->tile_columns = part_of(whole->columns, max_columns);
+        tiled->tile_columns = columns_of(whole->columns, max_columns);
         tiled->across       = sluice__blocks(whole->columns, tiled->tile_columns);
         tiled->count        = sluice__blocks(whole->rows, tiled->tile_rows) * tiled->across;
         const double work =
@@ -37,20 +41,21 @@ static void choose_tiles(sluice__tiled *tiled) {
     }
 }
 
-sluice__tiled sluice__cut(const sluice_matmul *p) {
-    sluice__tiled tiled = {.whole = {.c           = p->c,
-                                     .a           = p->a,
-                                     .b           = p->b,
-                                     .rows        = p->rows,
-                                     .columns     = p->columns,
-                                     .inner       = p->inner,
-                                     .c_stride    = p->columns,
-                                     .a_stride    = p->transpose_a ? p->rows : p->inner,
-                                     .b_stride    = p->transpose_b ? p->inner : p->columns,
-                                     .alpha       = p->alpha,
-                                     .beta        = p->beta,
-                                     .transpose_a = p->transpose_a,
-                                     .transpose_b = p->transpose_b}};
+sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *p) {
+    sluice__tiled tiled = {.whole  = {.c           = p->c,
+                                      .a           = p->a,
+                                      .b           = p->b,
+                                      .rows        = p->rows,
+                                      .columns     = p->columns,
+                                      .inner       = p->inner,
+                                      .c_stride    = p->columns,
+                                      .a_stride    = p->transpose_a ? p->rows : p->inner,
+                                      .b_stride    = p->transpose_b ? p->inner : p->columns,
+                                      .alpha       = p->alpha,
+                                      .beta        = p->beta,
+                                      .transpose_a = p->transpose_a,
+                                      .transpose_b = p->transpose_b},
+                           .device = device};
     choose_tiles(&tiled);
     return tiled;
 }
@@ -62,12 +67,12 @@ sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index) {
                           sluice__min(tiled->tile_columns, tiled->whole.columns - column)};
 }
 
-void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile) {
+void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile, int thread) {
     sluice__product part = tiled->whole;
     part.rows            = tile->rows;
     part.columns         = tile->columns;
     part.a += tile->row * (part.transpose_a ? 1 : part.a_stride);
     part.b += tile->column * (part.transpose_b ? part.b_stride : 1);
     part.c += tile->row * part.c_stride + tile->column;
-    sluice__multiply(&part);
+    sluice__multiply(&part, sluice__panel(tiled->device, thread));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tile.h -- how a product is cut into tasks: fixed tiles of the output, never the inner
- * dimension. Tiles depend on the shape alone, so the bits do not depend on the threads.
+ * dimension. Tiles depend on the shape and the library alone, so the bits do not depend on the
+ * threads.
  */
 #ifndef SLUICE_DEVICE_CPU_TILE_H
 #define SLUICE_DEVICE_CPU_TILE_H
@@ -11,6 +12,7 @@
 
 typedef struct sluice__tiled {
     sluice__product whole;
+    const sluice_device *device;     /* whose threads share it */
     int64_t tile_rows, tile_columns; /* of a tile away from the edges */
     int64_t across;                  /* tiles in a row */
     int64_t count;
@@ -20,9 +22,9 @@ typedef struct sluice__tile {
     int64_t row, column, rows, columns;
 } sluice__tile;
 
-sluice__tiled sluice__cut(const sluice_matmul *product);
+sluice__tiled sluice__cut(const sluice_device *device, const sluice_matmul *product);
 sluice__tile sluice__tile_at(const sluice__tiled *tiled, int64_t index);
-/* Make one tile of the result. */
-void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile);
+/* Make one tile of the result on thread `thread` of the device's team. */
+void sluice__multiply_tile(const sluice__tiled *tiled, const sluice__tile *tile, int thread);
 
 #endif

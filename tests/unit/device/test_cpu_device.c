@@ -163,7 +163,7 @@ static void tiles_cover_the_output_once(void **state) {
         const sluice_matmul whole = {.rows    = test_random_int(&random, 0, 300),
                                      .columns = test_random_int(&random, 0, 900),
                                      .inner   = test_random_int(&random, 0, 2000)};
-        const sluice__tiled tiled = sluice__cut(&whole);
+        const sluice__tiled tiled = sluice__cut(NULL, &whole);
         char *const seen          = malloc((size_t)(whole.rows * whole.columns));
         assert_non_null(seen);
         memset(seen, 0, (size_t)(whole.rows * whole.columns));
@@ -180,7 +180,7 @@ static void tiles_cover_the_output_once(void **state) {
         free(seen);
     }
     const sluice_matmul large = {.rows = 512, .columns = 128, .inner = 128};
-    assert_true(sluice__cut(&large).count >= 2); /* worth sharing */
+    assert_true(sluice__cut(NULL, &large).count >= 2); /* worth sharing */
 }
 
 /* ---- team ---- */

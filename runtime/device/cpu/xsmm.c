@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xsmm.c -- products by LIBXSMM, which compiles a kernel for each small shape as it is first
+ * needed.
+ *
+ * A kernel multiplies `rows` rows of a by a panel of b: at most 64 columns, at most 384 of the
+ * inner dimension. It reads both where they are; b is copied to a panel only if it is transposed,
+ * or if its rows lie so that they compete for the same lines of a cache. LIBXSMM counts columns
+ * first: its "A" is our b, its "B" our a.
+ */
+#include <libxsmm.h>
+#include <string.h>
+
+#include "runtime/device/blocks.h"
+#include "runtime/device/cpu/blas.h"
+#include "runtime/device/cpu/transpose.h"
+
+enum { PAGE_OF_FLOATS = 4096 / sizeof(float) };
+
+/* One panel of a product. */
+typedef struct part {
+    int64_t column, columns, from, inner; /* `from`: in the inner dimension */
+    bool first_write;
+} part;
+
+static libxsmm_smmfunction find_kernel(const sluice__product *p, const part *at, int64_t b_stride) {
+    const int columns = (int)at->columns, rows = (int)p->rows, inner = (int)at->inner;
+    const int b_step = (int)b_stride, a_step = (int)p->a_stride, c_step = (int)p->c_stride;
+    const float alpha = 1, beta = at->first_write ? 0.0f : 1.0f;
+    const int flags = p->transpose_a ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+    const int ahead = LIBXSMM_PREFETCH_NONE;
+    return libxsmm_smmdispatch(columns, rows, inner, &b_step, &a_step, &c_step, &alpha, &beta,
+                               &flags, &ahead);
+}
+
+/* Rows of b one below the other in a cache whose ways are pages. */
+static bool rows_collide(const sluice__product *p) {
+    return p->b_stride % PAGE_OF_FLOATS == 0;
+}
+
+/* Where the kernel reads the panel. */
+static const float *find_panel(const sluice__product *p, const part *at, float *space,
+                               int64_t *stride) {
+    const float *const b = p->transpose_b ? p->b + at->column * p->b_stride + at->from
+                                          : p->b + at->from * p->b_stride + at->column;
+    if (!p->transpose_b && !rows_collide(p)) {
+        *stride = p->b_stride;
+        return b;
+    }
+    *stride = SLUICE__PANEL_COLUMNS;
+    if (p->transpose_b)
+        sluice__transpose(space, *stride, b, p->b_stride, at->columns, at->inner);
+    else
+        for (int64_t k = 0; k < at->inner; k++)
+            memcpy(space + k * *stride, b + k * p->b_stride, (size_t)at->columns * sizeof *b);
+    return space;
+}
+
+static void multiply_panel(const sluice__product *p, const part *at, float *space) {
+    int64_t stride;
+    const float *const panel         = find_panel(p, at, space, &stride);
+    const float *const a             = p->a + at->from * (p->transpose_a ? p->a_stride : 1);
+    float *const c                   = p->c + at->column;
+    const libxsmm_smmfunction kernel = find_kernel(p, at, stride);
+    if (kernel)
+        kernel(panel, a, c);
+    else /* no memory for its code */
+        sluice__blas_plain.multiply(&(sluice__product){c, a, panel, p->rows, at->columns, at->inner,
+                                                       p->c_stride, p->a_stride, stride, 1,
+                                                       at->first_write ? 0.0f : 1.0f,
+                                                       p->transpose_a, false},
+                                    space);
+}
+
+/* Kernels know alpha 1 and beta 0 or 1. */
+static void multiply(const sluice__product *p, float *space) {
+    const bool adds = p->inner > 0 && p->alpha != 0;
+    if (!adds || (p->beta != 0 && p->beta != p->alpha))
+        sluice__scale_result(p, adds ? p->beta / p->alpha : p->beta);
+    if (!adds) return;
+    const int64_t blocks = sluice__blocks(p->inner, SLUICE__PANEL_INNER);
+    const int64_t inner  = sluice__blocks(p->inner, blocks);
+    for (int64_t column = 0; column < p->columns; column += SLUICE__PANEL_COLUMNS)
+        for (int64_t from = 0; from < p->inner; from += inner) {
+            const part at = {column, sluice__min(SLUICE__PANEL_COLUMNS, p->columns - column), from,
+                             sluice__min(inner, p->inner - from), p->beta == 0 && from == 0};
+            multiply_panel(p, &at, space);
+        }
+    if (p->alpha != 1) sluice__scale_result(p, p->alpha);
+}
+
+const sluice__blas sluice__blas_xsmm = {.name         = "libxsmm",
+                                        .tile_rows    = 512,
+                                        .tile_columns = SLUICE__PANEL_COLUMNS,
+                                        .multiply     = multiply};
