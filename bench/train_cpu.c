@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * train_cpu.c -- training on the CPU held against the machine's limits: tokens per second, useful
+ * FLOP/s over what the cores and the products of this very model reach in the same minutes, where
+ * the time goes, pipelines against their critical path. Prints Markdown.
+ *
+ *   train_cpu                          three models, every way: bench/results/train-cpu-*.md
+ *   train_cpu --models a,b             some
+ *   train_cpu --quick                  a tiny model
+ *   train_cpu --turn MODEL WAY STEPS   tokens/s of each step, on a line: for peer_torch.py
+ *   train_cpu --beside                 the same next to a busy process
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "bench.h"
+#include "train_cpu.h"
+
+enum { WARM = 2, MAX_STEPS = 64, WAYS = 8 };
+
+/* What the steps of one way were like. */
+typedef struct record {
+    int steps;
+    double seconds[MAX_STEPS], peak[MAX_STEPS], products[MAX_STEPS], memory[MAX_STEPS];
+    double efficiency[MAX_STEPS], ceiling[MAX_STEPS], copy[MAX_STEPS];
+    double work[WORKS], ledger[SLUICE_LEDGER_ENTRIES], unaccounted,
+        step;                /* seconds of ranks, in all */
+    double faults, switches; /* per step */
+    double flops;
+    int actions, ranks;
+    int64_t parameters;
+    size_t boundary; /* bytes that pass between ranks */
+} record;
+
+static double rate_of(const record *it, double seconds, const subject *what) {
+    (void)it;
+    return (double)(what->samples * what->length) / seconds;
+}
+
+static void usage_now(double *faults, double *switches) {
+    struct rusage used;
+    (void)getrusage(RUSAGE_SELF, &used);
+    *faults   = (double)(used.ru_minflt + used.ru_majflt);
+    *switches = (double)(used.ru_nvcsw + used.ru_nivcsw);
+}
+
+static void note_limits(record *to, const subject *what, const way *how) {
+    const int n     = to->steps;
+    to->peak[n]     = fma_peak(2);
+    to->products[n] = products_rate(what, how->microbatches, 2);
+    to->memory[n]   = memory_rate(2);
+    to->copy[n]     = copy_seconds(to->boundary);
+}
+
+static void note_path(record *to, const trained *it, double step) {
+    sluice_timeline *line = NULL;
+    bench_check(sluice_pipeline_timeline(&line, it->pipeline));
+    const path found          = critical_path(line);
+    to->efficiency[to->steps] = found.longest / line->makespan;
+    to->ceiling[to->steps]    = found.all / (it->ranks * found.longest);
+    to->actions               = found.actions;
+    (void)step;
+    sluice_timeline_free(line);
+}
+
+static void note_ledger(record *to, const sluice_result *result, int ranks) {
+    for (int r = 0; r < ranks; r++) {
+        for (int e = 0; e < SLUICE_LEDGER_ENTRIES; e++) to->ledger[e] += result->ledger[r].time[e];
+        to->unaccounted += result->ledger[r].unaccounted;
+        to->step += result->ledger[r].step;
+    }
+}
+
+static void run_step(record *to, trained *it, const way *how) {
+    double faults, switches, faults_after, switches_after, work[WORKS];
+    note_limits(to, it->what, how);
+    take_work(work);
+    usage_now(&faults, &switches);
+    const sluice_result result = trained_step(it);
+    usage_now(&faults_after, &switches_after);
+    take_work(work);
+    for (int k = 0; k < WORKS; k++) to->work[k] += work[k];
+    to->faults += faults_after - faults;
+    to->switches += switches_after - switches;
+    to->seconds[to->steps] = result.seconds;
+    note_path(to, it, result.seconds);
+    note_ledger(to, &result, it->ranks);
+    to->steps++;
+}
+
+static record measure(const subject *what, const way *how, int steps) {
+    trained it;
+    record to = {.ranks = 1};
+    trained_open(&it, what, how);
+    to.ranks    = it.ranks;
+    to.flops    = it.flops;
+    to.boundary = (size_t)(what->samples / how->microbatches * what->length * what->config.width) *
+                  sizeof(float);
+    for (int i = 0; i < sluice_pipeline_state_count(it.pipeline); i++) {
+        const sluice_state state = sluice_pipeline_state_at(it.pipeline, i);
+        if (state.kind == SLUICE_STATE_PARAMETER) to.parameters += sluice_shape_count(&state.shape);
+    }
+    for (int n = 0; n < WARM; n++) (void)trained_step(&it);
+    while (to.steps < steps) run_step(&to, &it, how);
+    trained_close(&it);
+    return to;
+}
+
+/* ---- tables ---- */
+
+static double best(const double *values, int count) {
+    return bench_quantile(values, count, 0);
+}
+
+static void print_speed(const subject *what, const record all[], const way ways[], int count) {
+    printf("| way | tokens/s, median | best | GFLOP/s | of the FMA peak | of own products | of the "
+           "critical path | to 1 x 2 | ceiling |\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (int k = 0; k < count; k++) {
+        const record *const it = &all[k];
+        const double seconds = bench_median(it->seconds, it->steps), rate = it->flops / seconds,
+                     share = ways[k].schedule || ways[k].threads > 1 ? 1 : 0.5;
+        printf("| %s | %.0f | %.0f | %.1f | %.1f %% | %.1f %% | ", way_text(&ways[k]),
+               rate_of(it, seconds, what), rate_of(it, best(it->seconds, it->steps), what),
+               1e-9 * rate, 100 * rate / share / bench_median(it->peak, it->steps),
+               100 * rate / share / bench_median(it->products, it->steps));
+        if (it->ranks > 1)
+            printf("%.1f %% | %.3f | %.3f |\n", 100 * bench_median(it->efficiency, it->steps),
+                   bench_median(all[0].seconds, all[0].steps) / seconds,
+                   bench_median(it->ceiling, it->steps));
+        else
+            printf("| | |\n");
+    }
+}
+
+static void print_work(const record all[], const way ways[], int count) {
+    printf("\n| way |");
+    for (int k = 0; k < WORKS; k++) printf(" %s |", work_name((work_kind)k));
+    printf(" transfer | waiting | rest | page faults | context switches |\n|:--|");
+    for (int k = 0; k < WORKS + 5; k++) printf("--:|");
+    for (int n = 0; n < count; n++) {
+        const record *const it = &all[n];
+        double worked          = 0;
+        printf("\n| %s |", way_text(&ways[n]));
+        for (int k = 0; k < WORKS; k++) {
+            printf(" %.1f %% |", 100 * it->work[k] / it->step);
+            worked += it->work[k];
+        }
+        const double transfer = it->ledger[SLUICE_LEDGER_TRANSFER],
+                     waiting  = it->ledger[SLUICE_LEDGER_UPSTREAM] +
+                               it->ledger[SLUICE_LEDGER_DOWNSTREAM] +
+                               it->ledger[SLUICE_LEDGER_SEND] + it->ledger[SLUICE_LEDGER_IDLE];
+        printf(" %.2f %% | %.1f %% | %.2f %% | %.0f | %.0f |", 100 * transfer / it->step,
+               100 * waiting / it->step, 100 * (it->step - worked - transfer - waiting) / it->step,
+               it->faults / it->steps, it->switches / it->steps);
+    }
+    printf("\n");
+}
+
+static void print_overheads(const record all[], const way ways[], int count) {
+    printf("\n| way | per action: transfer, us | a bare copy, us | rest of the loop, us | "
+           "optimizer, GB/s | memory, "
+           "GB/s |\n|:--|--:|--:|--:|--:|--:|\n");
+    for (int n = 0; n < count; n++) {
+        const record *const it = &all[n];
+        const double actions   = (double)it->actions * it->steps;
+        printf("| %s | %.1f | %.1f | %.1f | %.1f | %.1f |\n", way_text(&ways[n]),
+               1e6 * it->ledger[SLUICE_LEDGER_TRANSFER] / actions,
+               1e6 * bench_median(it->copy, it->steps), 1e6 * it->unaccounted / actions,
+               1e-9 * 32 * (double)it->parameters * it->steps * it->ranks / it->work[OPTIMIZER],
+               1e-9 * bench_median(it->memory, it->steps));
+    }
+}
+
+static void print_subject(const subject *what, int steps) {
+    const int64_t b = what->samples;
+    const int few = (int)(b / 2), many = (int)b;
+    const way ways[WAYS] = {{NULL, 2, 1},       {NULL, 1, 1},     {"gpipe", 1, few},
+                            {"gpipe", 1, many}, {"1f1b", 1, few}, {"1f1b", 1, many},
+                            {"zb1p", 1, few},   {"zb1p", 1, many}};
+    record *const all    = bench_alloc(WAYS, sizeof *all);
+    for (int k = 0; k < WAYS; k++) all[k] = measure(what, &ways[k], steps);
+    printf("## (%s) %s; T=%" PRId64 ", B=%" PRId64
+           "\n\nFMA peak of two threads %.0f GFLOP/s, products of two callers "
+           "%.0f GFLOP/s (medians of this model's minutes).\n\n",
+           what->name, what->words, what->length, b, 1e-9 * bench_median(all[0].peak, steps),
+           1e-9 * bench_median(all[0].products, steps));
+    print_speed(what, all, ways, WAYS);
+    print_work(all, ways, WAYS);
+    print_overheads(all, ways, WAYS);
+    printf("\n");
+    (void)fflush(stdout);
+    free(all);
+}
+
+/* ---- one turn ---- */
+
+static const subject *find_subject(const char *name) {
+    for (int k = 0; k < SUBJECTS; k++)
+        if (strcmp(subjects[k].name, name) == 0) return &subjects[k];
+    return NULL;
+}
+
+static int run_turn(char **argv) {
+    const subject *const what = find_subject(argv[0]);
+    const int steps           = (int)strtol(argv[2], NULL, 10);
+    char schedule[16];
+    way how;
+    trained it;
+    if (!what || !read_way(&how, schedule, argv[1]) || steps < 1) return 2;
+    trained_open(&it, what, &how);
+    for (int n = 0; n < WARM; n++) (void)trained_step(&it);
+    for (int n = 0; n < steps; n++)
+        printf("%.1f%s", (double)(what->samples * what->length) / trained_step(&it).seconds,
+               n + 1 < steps ? " " : "\n");
+    trained_close(&it);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const char *models = "a,b,c";
+    int steps          = 9;
+    if (argc == 5 && strcmp(argv[1], "--turn") == 0) return run_turn(argv + 2);
+    for (int a = 1; a < argc; a++) {
+        if (strcmp(argv[a], "--quick") == 0)
+            models = "tiny", steps = 2;
+        else if (strcmp(argv[a], "--models") == 0 && a + 1 < argc)
+            models = argv[++a];
+        else if (strcmp(argv[a], "--steps") == 0 && a + 1 < argc)
+            steps = (int)strtol(argv[++a], NULL, 10);
+        else {
+            (void)fprintf(stderr, "usage: train_cpu [--quick] [--models a,b,c] [--steps N] | "
+                                  "--turn MODEL WAY STEPS\n");
+            return 2;
+        }
+    }
+    if (steps > MAX_STEPS) steps = MAX_STEPS;
+    bench_begin("Training on the CPU against its limits");
+    char list[64], *rest = list;
+    (void)snprintf(list, sizeof list, "%s", models);
+    for (const char *name; (name = strsep(&rest, ",")) != NULL;)
+        if (find_subject(name)) print_subject(find_subject(name), steps);
+    return 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* train_cpu_limits.c -- what this machine can do: arithmetic, products, memory. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "matrix_rate.h"
+#include "train_cpu.h"
+
+/* ---- several threads that start at once ---- */
+
+enum { MAX_THREADS = 64 };
+
+typedef struct crew {
+    void (*work)(void *, int);
+    void *with;
+    pthread_barrier_t meets;
+    int threads;
+} crew;
+
+typedef struct member {
+    crew *of;
+    int number;
+    double from, to;
+} member;
+
+static void *run_member(void *argument) {
+    member *const self = argument;
+    (void)pthread_barrier_wait(&self->of->meets);
+    self->from = bench_now();
+    self->of->work(self->of->with, self->number);
+    self->to = bench_now();
+    return NULL;
+}
+
+/* From the first to start to the last to end. */
+
+static double seconds_of(void (*work)(void *, int), void *with, int threads) {
+    pthread_t ids[MAX_THREADS];
+    member members[MAX_THREADS];
+    crew all = {.work = work, .with = with, .threads = threads};
+    (void)pthread_barrier_init(&all.meets, NULL, (unsigned)threads);
+    for (int t = 0; t < threads; t++) {
+        members[t] = (member){.of = &all, .number = t};
+        if (pthread_create(&ids[t], NULL, run_member, &members[t]) != 0) abort();
+    }
+    double from = 1e300, to = 0;
+    for (int t = 0; t < threads; t++) {
+        (void)pthread_join(ids[t], NULL);
+        from = members[t].from < from ? members[t].from : from;
+        to   = members[t].to > to ? members[t].to : to;
+    }
+    (void)pthread_barrier_destroy(&all.meets);
+    return to - from;
+}
+
+/* ---- fused multiply-adds ---- */
+
+enum { CHAINS = 12, LANES = 16, ROUNDS = 3000000 };
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+
+#define MULTIPLY_ADD                                                                               \
+    lanes chain[CHAINS];                                                                           \
+    for (int c = 0; c < CHAINS; c++) chain[c] = (lanes){0} + (float)c;                             \
+    for (int n = 0; n < ROUNDS; n++)                                                               \
+        for (int c = 0; c < CHAINS; c++) chain[c] = chain[c] * 0.5f + 0.1f;                        \
+    for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];                                         \
+    *out = chain[0][0];
+
+#ifdef __x86_64__
+__attribute__((target("avx512f"), optimize("O3", "unroll-loops", "fp-contract=fast"))) static void
+multiply_add_wide(float *out) {
+    MULTIPLY_ADD
+}
+__attribute__((target("avx2,fma"), optimize("O3", "unroll-loops", "fp-contract=fast"))) static void
+multiply_add_half(float *out) {
+    MULTIPLY_ADD
+}
+#endif
+__attribute__((optimize("O3", "unroll-loops", "fp-contract=fast"))) static void
+multiply_add(float *out) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f")) {
+        multiply_add_wide(out);
+        return;
+    }
+    if (__builtin_cpu_supports("fma")) {
+        multiply_add_half(out);
+        return;
+    }
+#endif
+    MULTIPLY_ADD
+}
+
+static void work_multiply_add(void *with, int thread) {
+    multiply_add((float *)with + (ptrdiff_t)16 * thread);
+}
+
+double fma_peak(int threads) {
+    static float out[16 * MAX_THREADS];
+    return 2.0 * CHAINS * LANES * ROUNDS * threads / seconds_of(work_multiply_add, out, threads);
+}
+
+/* ---- products ---- */
+
+enum { KINDS = 5, PRODUCTS_OF_MODEL = KINDS * BENCH_ACTIONS };
+
+typedef struct callers {
+    sluice_matmul products[PRODUCTS_OF_MODEL];
+    int times[PRODUCTS_OF_MODEL];
+    bench_matrices on[MAX_THREADS];
+} callers;
+
+static double list_products(callers *all, const subject *what, int microbatches) {
+    const int64_t w = what->config.width, rows = what->samples * what->length / microbatches;
+    const int64_t sides[][2] = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
+    const int64_t slab       = rows < 256 ? rows : 256;
+    double flops             = 0;
+    for (int k = 0; k < PRODUCTS_OF_MODEL; k++) {
+        const bench_action action = (bench_action)(k % BENCH_ACTIONS);
+        const int kind            = k / BENCH_ACTIONS;
+        all->products[k] = kind < 4 ? bench_linear(action, rows, sides[kind][0], sides[kind][1])
+                                    : bench_head(action, slab, w, what->config.vocabulary);
+        all->times[k]    = kind < 4 ? (int)what->config.layers : (int)(rows / slab);
+        flops += all->times[k] * bench_matmul_flops(&all->products[k]);
+    }
+    return flops;
+}
+
+static void work_products(void *with, int caller) {
+    const callers *const all       = with;
+    const bench_matrices *const on = &all->on[caller];
+    for (int k = 0; k < PRODUCTS_OF_MODEL; k++) {
+        sluice_matmul product = all->products[k];
+        product.c             = on->c;
+        product.a             = on->a;
+        product.b             = on->b;
+        for (int n = 0; n < all->times[k]; n++)
+            bench_check(on->operations->matmul(on->stream, &product));
+    }
+}
+
+double products_rate(const subject *what, int microbatches, int count) {
+    static callers all;
+    static const subject *opened;
+    static int of;
+    const double flops           = list_products(&all, what, microbatches) * count;
+    const sluice_device_ops *ops = NULL;
+    bench_check(sluice_device_find(&ops, "cpu"));
+    if (opened != what || of != microbatches) {
+        for (int c = 0; c < count; c++) {
+            if (opened) bench_matrices_close(&all.on[c]);
+            bench_matrices_open(&all.on[c], ops, 0, SLUICE_PRECISION_FP32, all.products,
+                                PRODUCTS_OF_MODEL);
+        }
+        opened = what;
+        of     = microbatches;
+        (void)seconds_of(work_products, &all, count);
+    }
+    return flops / seconds_of(work_products, &all, count);
+}
+
+/* ---- memory ---- */
+
+enum { ARRAYS = 4, COUNT = 8 << 20 }; /* floats: 32 MiB each, for each thread */
+
+/* As AdamW reads and writes: four in, three out. */
+static void work_memory(void *with, int thread) {
+    float *const *const arrays = (float *const *)with + (ptrdiff_t)ARRAYS * thread;
+    float *restrict const w = arrays[0], *restrict const m = arrays[1],
+                          *restrict const v = arrays[2];
+    const float *restrict const g           = arrays[3];
+    for (int64_t i = 0; i < COUNT; i++) {
+        m[i] = 0.9f * m[i] + 0.1f * g[i];
+        v[i] = 0.9f * v[i] + g[i];
+        w[i] = w[i] - m[i] * v[i];
+    }
+}
+
+double memory_rate(int threads) {
+    static float *arrays[ARRAYS * MAX_THREADS];
+    const sluice_device_ops *ops = NULL;
+    for (int k = 0; k < ARRAYS * threads; k++) {
+        static sluice_device *device;
+        if (arrays[k]) continue;
+        bench_check(sluice_device_find(&ops, "cpu"));
+        if (!device) bench_check(ops->open(&device, 0, 1, 0, false));
+        bench_check(ops->arena_alloc((void **)&arrays[k], device, COUNT * sizeof(float)));
+        memset(arrays[k], 0, COUNT * sizeof(float));
+    }
+    return 7.0 * sizeof(float) * COUNT * threads / seconds_of(work_memory, arrays, threads);
+}
+
+double copy_seconds(size_t bytes) {
+    enum { TIMES = 20 };
+    static char *from, *to;
+    static size_t have;
+    if (have < bytes) {
+        free(from);
+        free(to);
+        from = bench_alloc(bytes, 1);
+        to   = bench_alloc(bytes, 1);
+        have = bytes;
+    }
+    const double before = bench_now();
+    for (int n = 0; n < TIMES; n++) {
+        memcpy(n % 2 ? from : to, n % 2 ? to : from, bytes);
+        __asm__ volatile("" ::"r"(from), "r"(to) : "memory");
+    }
+    return (bench_now() - before) / TIMES;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* train_cpu_ways.c -- the models that train_cpu trains, and the ways in which it does. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "train_cpu.h"
+
+const subject subjects[SUBJECTS] = {
+    {"a", "GPT, L=6, C=384, H=6, V=50304", {50304, 256, 384, 6, 6, true, 0}, 256, 8},
+    {"b", "GPT-2 124M: L=12, C=768, H=12, V=50257", {50257, 1024, 768, 12, 12, true, 0}, 256, 4},
+    {"c", "byte-level GPT, L=6, C=384, H=6, V=256", {256, 256, 384, 6, 6, true, 0}, 256, 8},
+    {"tiny", "GPT, L=2, C=64, H=2, V=256", {256, 32, 64, 2, 2, true, 0}, 32, 4}};
+
+/* ---- ways ---- */
+
+enum { NAME = 16 };
+
+bool read_way(way *out, char *schedule, const char *text) {
+    if (sscanf(text, "1x%d", &out->threads) == 1) {
+        *out = (way){NULL, out->threads, 1};
+        return out->threads > 0;
+    }
+    const char *const colon = strchr(text, ':');
+    if (!colon || colon - text >= NAME) return false;
+    (void)snprintf(schedule, NAME, "%.*s", (int)(colon - text), text);
+    *out = (way){schedule, 1, (int)strtol(colon + 1, NULL, 10)};
+    return out->microbatches > 0;
+}
+
+const char *way_text(const way *how) {
+    static char text[64];
+    if (how->schedule)
+        (void)snprintf(text, sizeof text, "2 ranks, %s, m = %d", how->schedule, how->microbatches);
+    else
+        (void)snprintf(text, sizeof text, "1 rank, %d thread%s", how->threads,
+                       how->threads == 1 ? "" : "s");
+    return text;
+}
+
+/* ---- training ---- */
+
+/* Random tokens, the same ones in every step. */
+static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
+    const subject *const what = context;
+    for (int64_t k = 0; k < samples * what->length; k++) {
+        const uint32_t hashed = (uint32_t)(first * what->length + k) * 2654435761U;
+        ((int32_t *)to)[k]    = (int32_t)((int64_t)(hashed >> 4) % what->config.vocabulary);
+    }
+    return SLUICE_OK;
+}
+
+static double step_flops(const trained *it, int microbatches) {
+    double flops = 0;
+    for (int l = 0; l < sluice_model_layer_count(it->model); l++) {
+        sluice_layer_description layer;
+        bench_check(sluice_model_describe(&layer, it->model, l, it->what->samples / microbatches,
+                                          SLUICE_PRECISION_FP32));
+        flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
+    }
+    return flops * microbatches;
+}
+
+void trained_open(trained *out, const subject *what, const way *how) {
+    sluice_schedule_options plan    = SLUICE_SCHEDULE_OPTIONS_INIT;
+    sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
+    sluice_schedule *schedule       = NULL;
+    *out                            = (trained){.what = what, .ranks = how->schedule ? 2 : 1};
+    plan.ranks                      = out->ranks;
+    plan.microbatches               = how->microbatches;
+    options.samples                 = what->samples;
+    options.threads                 = how->threads;
+    bench_check(sluice_gpt_model(&out->model, &what->config, what->length));
+    bench_check(sluice_schedule_generate(&schedule, how->schedule ? how->schedule : "1f1b", &plan));
+    bench_check(
+        sluice_pipeline_plan_and_open(&out->pipeline, out->model, schedule, NULL, &options));
+    sluice_schedule_free(schedule);
+    out->flops = step_flops(out, how->microbatches);
+}
+
+void trained_close(trained *it) {
+    sluice_pipeline_close(it->pipeline);
+    sluice_model_free(it->model);
+}
+
+sluice_result trained_step(trained *it) {
+    subject what             = *it->what;
+    const sluice_batch batch = {
+        .samples       = what.samples,
+        .total_weight  = (double)(what.samples * what.length),
+        .parts         = {{"inputs", load_tokens, &what}, {"targets", load_tokens, &what}},
+        .learning_rate = 1e-4};
+    sluice_result result = {0};
+    bench_check(sluice_pipeline_step(&result, it->pipeline, &batch));
+    return result;
+}
