@@ -3,6 +3,7 @@
 #include "gpu_products.h"
 
 #include "bench.h"
+#include "runtime/device/blocks.h"
 
 sluice_gpt_config model_config(const setting *on) {
     sluice_gpt_config config;
@@ -17,16 +18,10 @@ sluice_model *make_model(const setting *on) {
     return model;
 }
 
-/* The head multiplies a slab of rows at a time; how many follows from its scratch size. */
-static int64_t slab_rows(int64_t rows, int64_t classes) {
-    return (int64_t)(sluice_classifier_scratch(rows, classes) /
-                     (sizeof(double) + (size_t)classes * sizeof(float)));
-}
-
 void list_products(product list[LAYERS], const setting *on) {
     const sluice_gpt_config c = model_config(on);
     const int64_t rows = on->samples / on->microbatches * on->length, w = c.width;
-    const int64_t slab              = slab_rows(rows, c.vocabulary);
+    const int64_t slab              = sluice__slab_rows(rows);
     const int64_t sides[][2]        = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
     static const char *const what[] = {"attention, in", "attention, out", "MLP, in", "MLP, out"};
     for (int k = 0; k < LAYERS - 1; k++) {

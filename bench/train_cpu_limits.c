@@ -6,6 +6,7 @@
 
 #include "bench.h"
 #include "matrix_rate.h"
+#include "runtime/device/blocks.h"
 #include "train_cpu.h"
 
 /* ---- several threads that start at once ---- */
@@ -115,7 +116,7 @@ typedef struct callers {
 static double list_products(callers *all, const subject *what, int microbatches) {
     const int64_t w = what->config.width, rows = what->samples * what->length / microbatches;
     const int64_t sides[][2] = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
-    const int64_t slab       = rows < 256 ? rows : 256;
+    const int64_t slab       = sluice__slab_rows(rows);
     double flops             = 0;
     for (int k = 0; k < PRODUCTS_OF_MODEL; k++) {
         const bench_action action = (bench_action)(k % BENCH_ACTIONS);

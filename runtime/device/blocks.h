@@ -25,4 +25,14 @@ static inline int64_t sluice__slab_rows(int64_t rows) {
     return sluice__min(rows, SLUICE__SLAB_ROWS);
 }
 
+/* Classes whose logits the cpu keeps together: as many as a cache holds with their rows of a slab,
+ * fewer where that would leave nothing to share among threads. */
+static inline int64_t sluice__class_block(int64_t classes) {
+    return classes >= 4096 ? 256 : sluice__min(classes, 64);
+}
+/* Between rows of a block: no multiple of a page, whose lines would compete for a cache. */
+static inline int64_t sluice__class_stride(int64_t classes) {
+    return sluice__class_block(classes) + 16;
+}
+
 #endif

@@ -75,8 +75,12 @@ size_t sluice_attention_scratch(int64_t samples, int64_t length, int64_t heads) 
     return (size_t)(samples * length * heads) * sizeof(float);
 }
 
-/* A loss per row of the slab, then the slab's logits. */
+/* For each row of the slab its loss and its target's logit; for each block of classes the row's
+ * largest logit, a sum, and its logits. */
 size_t sluice_classifier_scratch(int64_t rows, int64_t classes) {
-    const int64_t slab = sluice__slab_rows(rows);
-    return (size_t)slab * (sizeof(double) + (size_t)classes * sizeof(float));
+    const int64_t block = sluice__class_block(classes);
+    const int64_t numbers =
+        block > 0 ? sluice__blocks(classes, block) * (sluice__class_stride(classes) + 2) : 0;
+    return (size_t)sluice__slab_rows(rows) *
+           (sizeof(double) + (size_t)(numbers + 1) * sizeof(float));
 }

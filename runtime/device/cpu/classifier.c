@@ -1,34 +1,78 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * classifier.c -- the output head with its loss, a slab of rows at a time.
+ * classifier.c -- the output head with its loss, a slab of rows at a time, a block of classes after
+ * another.
  *
- *   logits = x w^T  ->  loss, logits = scale (softmax - target)  ->  dx = logits w
- *                                                                    dw (+)= logits^T x
+ *   forward    each block: logits = x w^T, then exp(logit - the row's largest of the block), its
+ *              sum and that largest one, while the block is in the cache
+ *   rows       from these the loss of each row, and what turns a block's exponentials into
+ *              gradients of logits: scale / sum of the row, under the row's largest of all
+ *   gradients  each block: that factor, less scale at the target; dw = logits^T x. The blocks of a
+ *              chunk are added to dx = logits w as soon as they are ready, while the next chunk is
+ *              made
  */
 #include <inttypes.h>
 #include <math.h>
 
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/cpu.h"
-#include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/vexp.h"
 
-typedef struct slab_job {
-    const sluice_classifier *args;
-    int64_t first, rows; /* of the slab */
-    double *losses;      /* (rows): minus the logarithm of the target's probability */
-    float *logits;       /* (rows, classes) */
-    int64_t row_block;
-    sluice__tiled forward, input, weight;
-} slab_job;
+enum { CHUNK = 16 /* blocks */, ROWS = 64, COLUMNS = 64 /* of a part of dx */ };
 
-static void forward_task(const void *argument, int64_t task, int thread) {
-    const slab_job *const job = argument;
-    const sluice__tile tile   = sluice__tile_at(&job->forward, task);
-    sluice__multiply_tile(&job->forward, &tile, thread);
+/* A slab: (blocks, rows) is the layout of what is kept for each row of each block. */
+typedef struct slab {
+    const sluice_classifier *args;
+    const sluice_device *device;
+    int64_t first, rows;
+    const float *x;
+    const int32_t *targets;
+    int64_t block, stride, blocks; /* classes of a block; between its rows; how many */
+    double *losses;                /* (rows): minus the logarithm of the target's probability */
+    float *chosen;                 /* (rows): the target's logit */
+    float *logits;                 /* (blocks, rows, stride) */
+    float *largest, *sums;         /* (blocks, rows); sums become factors */
+} slab;
+
+/* The slab that begins at row `first`. */
+static slab slab_at(const sluice_device *device, const sluice_classifier *args, int64_t first) {
+    slab s    = {.args    = args,
+                 .device  = device,
+                 .first   = first,
+                 .rows    = sluice__min(sluice__slab_rows(args->rows), args->rows - first),
+                 .x       = (const float *)args->x + first * args->width,
+                 .targets = args->targets + first,
+                 .block   = sluice__class_block(args->classes),
+                 .stride  = sluice__class_stride(args->classes),
+                 .losses  = args->scratch};
+    s.blocks  = sluice__blocks(args->classes, s.block);
+    s.chosen  = (float *)(s.losses + s.rows);
+    s.largest = s.chosen + s.rows;
+    s.sums    = s.largest + s.blocks * s.rows;
+    s.logits  = s.sums + s.blocks * s.rows;
+    return s;
 }
 
-/* ---- softmax, loss and the gradient of the logits, in place ---- */
+static int64_t classes_of(const slab *s, int64_t block) {
+    return sluice__min(s->block, s->args->classes - block * s->block);
+}
+
+static float *logits_of(const slab *s, int64_t block) {
+    return s->logits + block * s->rows * s->stride;
+}
+
+static const float *weights_of(const slab *s, int64_t block) {
+    return (const float *)s->args->w + block * s->block * s->args->width;
+}
+
+/* Where in the block the target of row i is; -1: elsewhere, or the row is masked. */
+static int64_t target_in(const slab *s, int64_t block, int64_t i) {
+    const int64_t at = s->targets[i] - block * s->block;
+    return s->targets[i] >= 0 && at >= 0 && at < s->block ? at : -1;
+}
+
+/* ---- forward: a task is a block ---- */
 
 SLUICE__LOOP void exponentials_loop(float *x, float *largest, float *sum, int64_t count) {
     const float top = sluice__max(x, count);
@@ -39,72 +83,156 @@ SLUICE__LOOP void exponentials_loop(float *x, float *largest, float *sum, int64_
 SLUICE__VERSIONS(exponentials, (float *x, float *largest, float *sum, int64_t count),
                  (x, largest, sum, count))
 
-static double lose_row(float *logits, int32_t target, int64_t classes, double scale) {
-    if (target < 0) {
-        memset(logits, 0, (size_t)classes * sizeof *logits);
-        return 0;
+static void forward_task(const void *argument, int64_t block, int thread) {
+    const slab *const s = argument;
+    const int64_t width = s->args->width, classes = classes_of(s, block);
+    float *const logits           = logits_of(s, block);
+    const sluice__product product = {.c           = logits,
+                                     .a           = s->x,
+                                     .b           = weights_of(s, block),
+                                     .rows        = s->rows,
+                                     .columns     = classes,
+                                     .inner       = width,
+                                     .c_stride    = s->stride,
+                                     .a_stride    = width,
+                                     .b_stride    = width,
+                                     .alpha       = 1,
+                                     .transpose_b = true};
+    sluice__multiply(&product, sluice__panel(s->device, thread));
+    for (int64_t i = 0; i < s->rows; i++) {
+        float *const row = logits + i * s->stride;
+        const int64_t at = target_in(s, block, i);
+        if (at >= 0) s->chosen[i] = row[at];
+        exponentials(row, &s->largest[block * s->rows + i], &s->sums[block * s->rows + i], classes);
     }
-    const float chosen = logits[target];
-    float largest, sum;
-    exponentials(logits, &largest, &sum, classes);
-    sluice__scale(logits, (float)(scale / (double)sum), classes);
-    logits[target] -= (float)scale;
-    return log((double)sum) + (double)largest - (double)chosen;
 }
 
-static void loss_task(const void *argument, int64_t task, int thread) {
+/* ---- rows: a task is some of them ---- */
+
+/* Sums under the largest of all blocks' maxima; each block's sum becomes what its exponentials are
+ * to be multiplied by for a sum of 1. */
+SLUICE__LOOP void join_blocks_loop(const slab *s, int64_t first, int64_t count, float *restrict top,
+                                   float *restrict total) {
+    for (int64_t i = 0; i < count; i++) top[i] = s->largest[first + i], total[i] = 0;
+    for (int64_t b = 1; b < s->blocks; b++) {
+        const float *const restrict largest = s->largest + b * s->rows + first;
+        for (int64_t i = 0; i < count; i++) top[i] = largest[i] > top[i] ? largest[i] : top[i];
+    }
+    for (int64_t b = 0; b < s->blocks; b++) {
+        const float *const restrict largest = s->largest + b * s->rows + first;
+        float *const restrict sums          = s->sums + b * s->rows + first;
+        for (int64_t i = 0; i < count; i++) {
+            const float shrink = sluice__exp(largest[i] - top[i]);
+            total[i] += sums[i] * shrink;
+            sums[i] = shrink;
+        }
+    }
+}
+SLUICE__VERSIONS(join_blocks,
+                 (const slab *s, int64_t first, int64_t count, float *restrict top,
+                  float *restrict total),
+                 (s, first, count, top, total))
+
+static void rows_task(const void *argument, int64_t task, int thread) {
     (void)thread;
-    const slab_job *const job           = argument;
-    const sluice_classifier *const args = job->args;
-    const int64_t last                  = (task + 1) * job->row_block;
-    for (int64_t i = task * job->row_block; i < last && i < job->rows; i++)
-        job->losses[i] = lose_row(job->logits + i * args->classes, args->targets[job->first + i],
-                                  args->classes, args->scale);
+    const slab *const s = argument;
+    const int64_t first = task * ROWS, count = sluice__min(ROWS, s->rows - first);
+    float top[ROWS], total[ROWS];
+    join_blocks(s, first, count, top, total);
+    for (int64_t i = 0; i < count; i++) {
+        const bool masked = s->targets[first + i] < 0;
+        s->losses[first + i] =
+            masked ? 0 : log((double)total[i]) + (double)top[i] - (double)s->chosen[first + i];
+        total[i] = masked ? 0 : (float)(s->args->scale / (double)total[i]);
+    }
+    for (int64_t b = 0; b < s->blocks; b++)
+        for (int64_t i = 0; i < count; i++) s->sums[b * s->rows + first + i] *= total[i];
 }
 
-/* ---- the two gradients: tiles of dx, which are long, then those of dw, which are many ---- */
+/* ---- gradients: tasks are blocks of a chunk, then parts of dx from the chunk before ---- */
+
+typedef struct step {
+    slab slab;
+    int64_t chunk, blocks; /* the first block that becomes gradients of logits, and how many */
+    int64_t ready;         /* how many before it are to be added to dx */
+    int64_t across;        /* parts in a row of dx */
+} step;
+
+static void finish_block(const slab *s, int64_t block, int thread) {
+    const int64_t width = s->args->width, classes = classes_of(s, block);
+    float *const logits = logits_of(s, block);
+    for (int64_t i = 0; i < s->rows; i++) {
+        const int64_t at = target_in(s, block, i);
+        sluice__scale(logits + i * s->stride, s->sums[block * s->rows + i], classes);
+        if (at >= 0) logits[i * s->stride + at] -= (float)s->args->scale;
+    }
+    if (!s->args->dw) return;
+    const sluice__product product = {.c        = s->args->dw + block * s->block * width,
+                                     .a        = logits,
+                                     .b        = s->x,
+                                     .rows     = classes,
+                                     .columns  = width,
+                                     .inner    = s->rows,
+                                     .c_stride = width,
+                                     .a_stride = s->stride,
+                                     .b_stride = width,
+                                     .alpha    = 1,
+                                     .beta = s->args->first_write && s->first == 0 ? 0.0f : 1.0f,
+                                     .transpose_a = true};
+    sluice__multiply(&product, sluice__panel(s->device, thread));
+}
+
+static void add_to_dx(const step *at, int64_t part, int thread) {
+    const slab *const s = &at->slab;
+    const int64_t width = s->args->width, row = part / at->across * ROWS,
+                  column = part % at->across * COLUMNS;
+    float *const dx      = (float *)s->args->dx + s->first * width;
+    for (int64_t block = at->chunk - at->ready; block < at->chunk; block++) {
+        const sluice__product product = {.c        = dx + row * width + column,
+                                         .a        = logits_of(s, block) + row * s->stride,
+                                         .b        = weights_of(s, block) + column,
+                                         .rows     = sluice__min(ROWS, s->rows - row),
+                                         .columns  = sluice__min(COLUMNS, width - column),
+                                         .inner    = classes_of(s, block),
+                                         .c_stride = width,
+                                         .a_stride = s->stride,
+                                         .b_stride = width,
+                                         .alpha    = 1,
+                                         .beta     = block == 0 ? 0.0f : 1.0f};
+        sluice__multiply(&product, sluice__panel(s->device, thread));
+    }
+}
 
 static void gradient_task(const void *argument, int64_t task, int thread) {
-    const slab_job *const job        = argument;
-    const bool of_input              = task < job->input.count;
-    const sluice__tiled *const tiled = of_input ? &job->input : &job->weight;
-    const sluice__tile tile = sluice__tile_at(tiled, of_input ? task : task - job->input.count);
-    sluice__multiply_tile(tiled, &tile, thread);
+    const step *const at = argument;
+    if (task < at->blocks)
+        finish_block(&at->slab, at->chunk + task, thread);
+    else
+        add_to_dx(at, task - at->blocks, thread);
+}
+
+static void run_gradients(sluice__team *team, const slab *s) {
+    const int64_t across = sluice__blocks(s->args->width, COLUMNS);
+    const int64_t parts  = s->args->dx ? sluice__blocks(s->rows, ROWS) * across : 0;
+    for (int64_t chunk = 0; chunk < s->blocks + CHUNK; chunk += CHUNK) {
+        const int64_t from = sluice__min(chunk, s->blocks);
+        const step at      = {.slab   = *s,
+                              .chunk  = from,
+                              .blocks = sluice__min(CHUNK, s->blocks - from),
+                              .ready  = from - (chunk > CHUNK ? chunk - CHUNK : 0),
+                              .across = across};
+        sluice__team_run(team, at.blocks + (at.ready > 0 ? parts : 0), gradient_task, &at);
+    }
 }
 
 /* ---- slab by slab ---- */
 
-/* The slab that begins at row `first`. A gradient that is not requested has no tiles. */
-static slab_job slab_at(const sluice_device *device, const sluice_classifier *args, int64_t first) {
-    const int64_t slab    = sluice__slab_rows(args->rows);
-    const int64_t rows    = sluice__min(slab, args->rows - first);
-    const int64_t classes = args->classes, width = args->width;
-    slab_job job         = {.args      = args,
-                            .first     = first,
-                            .rows      = rows,
-                            .losses    = args->scratch,
-                            .logits    = (float *)((double *)args->scratch + slab),
-                            .row_block = sluice__row_block(classes)};
-    float *const dx      = args->dx;
-    const float *const x = (const float *)args->x + first * width;
-    job.forward          = sluice__cut(
-                 device, &(sluice_matmul){job.logits, x, args->w, rows, classes, width, 1, 0, false, true});
-    if (dx)
-        job.input = sluice__cut(device, &(sluice_matmul){dx + first * width, job.logits, args->w,
-                                                         rows, width, classes, 1, 0, false, false});
-    if (args->dw)
-        job.weight = sluice__cut(
-            device, &(sluice_matmul){args->dw, job.logits, x, classes, width, rows, 1,
-                                     args->first_write && first == 0 ? 0.0f : 1.0f, true, false});
-    return job;
-}
-
-static double run_slab(sluice__team *team, const slab_job *job) {
-    sluice__team_run(team, job->forward.count, forward_task, job);
-    sluice__team_run(team, sluice__blocks(job->rows, job->row_block), loss_task, job);
-    sluice__team_run(team, job->input.count + job->weight.count, gradient_task, job);
+static double run_slab(sluice__team *team, const slab *s) {
     double loss = 0;
-    for (int64_t i = 0; i < job->rows; i++) loss += job->losses[i];
+    sluice__team_run(team, s->blocks, forward_task, s);
+    sluice__team_run(team, sluice__blocks(s->rows, ROWS), rows_task, s);
+    if (s->args->dx || s->args->dw) run_gradients(team, s);
+    for (int64_t i = 0; i < s->rows; i++) loss += s->losses[i];
     return loss;
 }
 
@@ -126,9 +254,9 @@ sluice_status sluice__cpu_classifier(sluice_stream *stream, const sluice_classif
         sluice__fill_zero(stream->device, args->dw, args->classes * args->width);
     double loss = 0;
     for (int64_t first = 0; first < args->rows;) {
-        const slab_job job = slab_at(stream->device, args, first);
-        loss += run_slab(stream->device->team, &job);
-        first += job.rows;
+        const slab s = slab_at(stream->device, args, first);
+        loss += run_slab(stream->device->team, &s);
+        first += s.rows;
     }
     *args->loss = args->scale * loss;
     return SLUICE_OK;

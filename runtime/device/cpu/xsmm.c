@@ -80,8 +80,9 @@ static void multiply(const sluice__product *p, float *space) {
     if (!adds) return;
     const int64_t blocks = sluice__blocks(p->inner, SLUICE__PANEL_INNER);
     const int64_t inner  = sluice__blocks(p->inner, blocks);
-    for (int64_t column = 0; column < p->columns; column += SLUICE__PANEL_COLUMNS)
-        for (int64_t from = 0; from < p->inner; from += inner) {
+    /* A part of the rows of a stays in the cache while all panels are multiplied by it. */
+    for (int64_t from = 0; from < p->inner; from += inner)
+        for (int64_t column = 0; column < p->columns; column += SLUICE__PANEL_COLUMNS) {
             const part at = {column, sluice__min(SLUICE__PANEL_COLUMNS, p->columns - column), from,
                              sluice__min(inner, p->inner - from), p->beta == 0 && from == 0};
             multiply_panel(p, &at, space);
