@@ -42,8 +42,8 @@ class Model:
 
 MODELS = {"a": Model("(a): 6 blocks of 384, vocabulary of 50304", 6, 384, 6, 50304, 256, 8),
           "b": Model("(b): GPT-2 124M", 12, 768, 12, 50257, 256, 4),
-          "c": Model("(c): 6 blocks of 384, bytes", 6, 384, 6, 256, 256, 8)}
-TINY = Model("smoke run: PyTorch trains 2 blocks of 32, Sluice (c)", 2, 32, 2, 64, 16, 4)
+          "c": Model("(c): 6 blocks of 384, bytes", 6, 384, 6, 256, 256, 8),
+          "tiny": Model("smoke run: 2 blocks of 64", 2, 64, 2, 256, 32, 4)}
 
 
 class TurnError(Exception):

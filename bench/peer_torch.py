@@ -14,6 +14,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import signal
 import statistics
 import sys
 import tempfile
@@ -48,10 +49,10 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="a tiny model, 2 steps; that it runs")
     asked = parser.parse_args()
     asked.models = asked.models.split(",")
-    if set(asked.models) - set(peer_contenders.MODELS) or asked.rounds < 1 or asked.steps < 1:
+    if set(asked.models) - set("abc") or asked.rounds < 1 or asked.steps < 1:
         parser.error("--models are a, b and c; --rounds and --steps are at least 1")
     if asked.quick:
-        asked.models, asked.rounds, asked.steps = ["c"], 1, 2
+        asked.models, asked.rounds, asked.steps = ["tiny"], 1, 2
     return asked
 
 
@@ -161,11 +162,11 @@ def print_loaded(contenders, cores):
 
 def compare_on(asked, key, folder):
     cores = len(os.sched_getaffinity(0))
-    model = peer_contenders.TINY if asked.quick else peer_contenders.MODELS[key]
+    model = peer_contenders.MODELS[key]
     contenders, about = contenders_of(asked, key, model, cores, folder)
     take_turns(asked, model, contenders)
     print("\n## %s\n\n%d samples of %d tokens%s.\n" % (model.title, model.batch, model.length, about))
-    print_table(contenders, {True: None, False: None} if asked.quick else references_of(contenders))
+    print_table(contenders, references_of(contenders))
     if asked.loaded:
         print_loaded(contenders, cores)
     sys.stdout.flush()
@@ -183,4 +184,5 @@ if __name__ == "__main__":
         raise SystemExit("peer_torch.py: Python 3.9 or later is needed, this is %s" % platform.python_version())
     options = parse()
     torch_version()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that turns end with it
     main(options)
