@@ -30,6 +30,7 @@ class Model:
     width: int
     heads: int
     vocabulary: int
+    positions: int
     length: int
     batch: int
 
@@ -40,10 +41,10 @@ class Model:
         return sorted(range(1, self.layers + 1), key=lambda cut: max(cut * block, (self.layers - cut) * block + head))[:2]
 
 
-MODELS = {"a": Model("(a): 6 blocks of 384, vocabulary of 50304", 6, 384, 6, 50304, 256, 8),
-          "b": Model("(b): GPT-2 124M", 12, 768, 12, 50257, 256, 4),
-          "c": Model("(c): 6 blocks of 384, bytes", 6, 384, 6, 256, 256, 8),
-          "tiny": Model("smoke run: 2 blocks of 64", 2, 64, 2, 256, 32, 4)}
+MODELS = {"a": Model("(a): 6 blocks of 384, vocabulary of 50304", 6, 384, 6, 50304, 256, 256, 8),
+          "b": Model("(b): GPT-2 124M", 12, 768, 12, 50257, 1024, 256, 4),
+          "c": Model("(c): 6 blocks of 384, bytes", 6, 384, 6, 256, 256, 256, 8),
+          "tiny": Model("smoke run: 2 blocks of 64", 2, 64, 2, 256, 32, 32, 4)}
 
 
 class TurnError(Exception):
@@ -135,12 +136,13 @@ def sluice(train_cpu, key, batch, cores, steps):
 
 
 class Torch:
-    """PyTorch's ways to train a model. What it compiles is kept in `folder`."""
+    """PyTorch's ways to train a model. What it compiles and leaves is in `folder`."""
 
     def __init__(self, model, cores, steps, folder):
         self.settings = {**dataclasses.asdict(model), "threads": cores, "steps": steps, "compiled": False, "chunked": False,
                          "schedule": None, "microbatches": 1, "cut": model.layers}
-        self.environment = {**MEMORY, "TORCHINDUCTOR_CACHE_DIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {**MEMORY, "TMPDIR": folder, "TORCHINDUCTOR_CACHE_DIR": folder + "/compiled",
+                            "PYTHONDONTWRITEBYTECODE": "1"}
 
     def of(self, name, **changed):
         settings = {**self.settings, **changed}

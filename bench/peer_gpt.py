@@ -30,7 +30,7 @@ class First(nn.Module):
     def __init__(self, size, cut):
         super().__init__()
         self.tokens = nn.Embedding(size.vocabulary, size.width)
-        self.positions = nn.Embedding(size.length, size.width)
+        self.positions = nn.Embedding(size.positions, size.width)
         self.blocks = nn.Sequential(*[Block(size.width, size.heads) for _ in range(cut)])
 
     def forward(self, tokens):
