@@ -29,7 +29,7 @@ not to be had|\b(is|are|was) to be had = out of host memory: N bytes requested
 \bpeak_(held|microbatches)\b|(?<!["`])\bpeak_live\b(?!["`]) = peak stage-activations: one name everywhere
 \bshall\b = must, will
 (?<![a-z] )\bwho(ever)? (has|is|wants|sees|counts|touches|writes|reads|knows|makes|leaves)\b|\bfor who\b = a caller that, whoever
-\bbeside\b = in addition to, next to
+(?<!--)\bbeside\b = in addition to, next to
 (?-i)(^|[.*/] )Of (the|a|an|uneven|every|each|all|those|several|what|sums|no)\b = subject first'
 
 # What is searched: sources, scripts and documents; not the records of past runs, nor this table.
