@@ -29,11 +29,11 @@ static double total_seconds(const large_result *of) {
     return seconds;
 }
 
-static size_t most_bytes(const large_result *of) {
-    size_t most = 0;
+static size_t max_bytes(const large_result *of) {
+    size_t max = 0;
     for (int k = 0; k < LARGE_DRAW; k++)
-        if (of->parts[k].bytes > most) most = of->parts[k].bytes;
-    return most;
+        if (of->parts[k].bytes > max) max = of->parts[k].bytes;
+    return max;
 }
 
 /* ---- schedules ---- */
@@ -42,7 +42,7 @@ static void print_schedule(const large_setting *on, const large_result *of) {
     printf("| %s | %d | %d | %.2f |", on->schedule, on->ranks, on->microbatches,
            (double)of->actions / 1e6);
     for (int k = 0; k < LARGE_PARTS; k++) printf(" %.0f |", per_action(of, k));
-    printf(" %.0f |", (double)most_bytes(of) / (double)of->actions);
+    printf(" %.0f |", (double)max_bytes(of) / (double)of->actions);
     for (int k = LARGE_COMPILE; k < LARGE_PARTS; k++) printf(" %.2f |", microseconds(of, k));
     printf(" %.2f | %ld |\n", total_seconds(of), of->faults);
 }
@@ -93,16 +93,16 @@ static void print_growth(const large_result *before, const large_result *now) {
     print_exponent(before->parts[LARGE_SIMULATE].seconds, now->parts[LARGE_SIMULATE].seconds,
                    actions);
     print_exponent(total_seconds(before), total_seconds(now), actions);
-    print_exponent((double)most_bytes(before), (double)most_bytes(now), actions);
+    print_exponent((double)max_bytes(before), (double)max_bytes(now), actions);
 }
 
 static void print_size(const large_setting *on, const large_result *of) {
     printf("| %s | %d | %d | %.3f |", on->schedule, on->ranks, on->microbatches,
            (double)of->actions / 1e6);
     for (int k = 0; k < LARGE_DRAW; k++) printf(" %.3f |", of->parts[k].seconds);
-    printf(" %.0f |", (double)most_bytes(of) / 1e6);
+    printf(" %.0f |", (double)max_bytes(of) / 1e6);
     for (int k = 0; k < LARGE_DRAW; k++) printf(" %.0f |", 1e3 * microseconds(of, k));
-    printf(" %.0f |", (double)most_bytes(of) / (double)of->actions);
+    printf(" %.0f |", (double)max_bytes(of) / (double)of->actions);
 }
 
 /* One series: a schedule whose p and m are multiplied by `by_p` and `by_m` from row to row. */
