@@ -1,164 +1,176 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * large.c -- bytes and seconds per action of large schedules: generated, compiled (lowered,
- * planned, verified), simulated and drawn, as `sluice simulate` does. Prints Markdown.
+ * large.c -- bytes and seconds of large schedules, and how they grow. Prints Markdown.
  *
- *   large                  up to p = 256 and m = 2048: bench/results/large-*.md
+ *   large                  all: a few minutes and 5 GB; bench/results/large-*.md
  *   large SCHEDULE P M     one
- *   large --quick          p = 8, m = 64
- *
- * A row is a process of its own. `peak` is the largest resident memory, per action, while that part
- * runs; what stays of earlier parts is in it.
+ *   large --quick          up to p = 16, m = 64
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "bench.h"
+#include "large_run.h"
 
-typedef struct setting {
-    const char *schedule;
-    int ranks, microbatches;
-} setting;
-
-enum { GENERATE, COMPILE, SIMULATE, DRAW, PARTS };
-
-typedef struct part {
-    double seconds;
-    size_t peak; /* bytes */
-} part;
-
-/* Forget the peak so far. Where the kernel does not let us, later peaks are at least as large as
- * earlier ones. */
-static void reset_peak(void) {
-    FILE *const file = fopen("/proc/self/clear_refs", "we");
-    if (!file) return;
-    (void)fputs("5", file);
-    (void)fclose(file);
+static double per_action(const large_result *of, int part) {
+    return (double)of->parts[part].bytes / (double)of->actions;
 }
 
-static size_t peak_now(void) {
-    char line[256];
-    size_t kib       = 0;
-    FILE *const file = fopen("/proc/self/status", "re");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "VmHWM:", 6) == 0) kib = (size_t)strtoull(line + 6, NULL, 10);
-    if (file) (void)fclose(file);
-    return 1024 * kib;
+static double microseconds(const large_result *of, int part) {
+    return 1e6 * of->parts[part].seconds / (double)of->actions;
 }
 
-static double began;
-
-static void begin_part(void) {
-    reset_peak();
-    began = bench_now();
-}
-
-static void end_part(part *out) {
-    *out = (part){bench_now() - began, peak_now()};
-}
-
-static int64_t count_actions(const sluice_program *program) {
-    int64_t actions = 0;
-    for (int r = 0; r < sluice_program_ranks(program); r++) {
-        int count                            = 0;
-        const sluice_instruction *const list = sluice_program_list(&count, program, r);
-        for (int n = 0; n < count; n++) actions += sluice_instruction_computes(list[n].kind);
-    }
-    return actions;
-}
-
-static void print_row(const setting *on, const part parts[PARTS], int64_t actions, size_t idle) {
+/* Without drawing, which `sluice simulate --json` does not do. */
+static double total_seconds(const large_result *of) {
     double seconds = 0;
-    size_t peak    = 0;
-    struct rusage used;
-    (void)getrusage(RUSAGE_SELF, &used);
+    for (int k = 0; k < LARGE_DRAW; k++) seconds += of->parts[k].seconds;
+    return seconds;
+}
+
+static size_t max_bytes(const large_result *of) {
+    size_t max = 0;
+    for (int k = 0; k < LARGE_DRAW; k++)
+        if (of->parts[k].bytes > max) max = of->parts[k].bytes;
+    return max;
+}
+
+/* ---- schedules ---- */
+
+static void print_schedule(const large_setting *on, const large_result *of) {
     printf("| %s | %d | %d | %.2f |", on->schedule, on->ranks, on->microbatches,
-           (double)actions / 1e6);
-    for (int k = 0; k < PARTS; k++) {
-        const size_t bytes = parts[k].peak > idle ? parts[k].peak - idle : 0;
-        printf(" %.0f |", (double)bytes / (double)actions);
-        if (k < DRAW && bytes > peak) peak = bytes;
-        seconds += k < DRAW ? parts[k].seconds : 0;
-    }
-    printf(" %.0f | %.2f | %.2f | %.2f | %.2f | %ld |\n", (double)peak / (double)actions,
-           1e6 * parts[COMPILE].seconds / (double)actions,
-           1e6 * parts[SIMULATE].seconds / (double)actions,
-           1e6 * parts[DRAW].seconds / (double)actions, seconds, used.ru_minflt);
+           (double)of->actions / 1e6);
+    for (int k = 0; k < LARGE_PARTS; k++) printf(" %.0f |", per_action(of, k));
+    printf(" %.0f |", (double)max_bytes(of) / (double)of->actions);
+    for (int k = LARGE_COMPILE; k < LARGE_PARTS; k++) printf(" %.2f |", microseconds(of, k));
+    printf(" %.2f | %ld |\n", total_seconds(of), of->faults);
 }
 
-static void run(const setting *on) {
-    sluice_schedule *schedule       = NULL;
-    sluice_schedule_options options = SLUICE_SCHEDULE_OPTIONS_INIT;
-    sluice_program_options compile  = SLUICE_PROGRAM_OPTIONS_INIT;
-    sluice_program *program         = NULL;
-    sluice_simulation *simulation   = NULL;
-    sluice_timeline *timeline       = NULL;
-    part parts[PARTS];
-    const size_t idle    = peak_now();
-    options.ranks        = on->ranks;
-    options.microbatches = on->microbatches;
-    begin_part();
-    bench_check(sluice_schedule_generate(&schedule, on->schedule, &options));
-    end_part(&parts[GENERATE]);
-    const int stages              = sluice_schedule_stages(schedule);
-    sluice_cost *const cost       = bench_alloc((size_t)stages, sizeof *cost);
-    sluice_simulation_costs costs = {.stages = cost, .latency = 0.1};
-    for (int s = 0; s < stages; s++) cost[s] = (sluice_cost){1, 1, 1};
-    compile.costs = &costs;
-    begin_part();
-    bench_check(sluice_program_compile(&program, schedule, NULL, NULL, &compile));
-    sluice_schedule_free(schedule);
-    end_part(&parts[COMPILE]);
-    begin_part();
-    bench_check(sluice_program_simulate(&simulation, program, &costs));
-    end_part(&parts[SIMULATE]);
-    begin_part();
-    bench_check(sluice_timeline_from_simulation(&timeline, program, simulation));
-    end_part(&parts[DRAW]);
-    print_row(on, parts, count_actions(program), idle);
-    sluice_timeline_free(timeline);
-    sluice_simulation_free(simulation);
-    sluice_program_free(program);
-    free(cost);
-}
-
-/* In a separate process, so that no memory freed earlier is reused. */
-static bool run_apart(const setting *on) {
-    (void)fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        run(on);
-        _exit(fflush(stdout) == 0 ? 0 : 1);
-    }
-    int status = -1;
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
-int main(int argc, char **argv) {
-    static const setting large[] = {
-        {"1f1b", 256, 2048}, {"zb1p", 256, 2048}, {"interleaved", 128, 1024}, {"zbv", 128, 1024}};
-    static const setting small[] = {{"1f1b", 8, 64}, {"zbv", 8, 64}};
-    const bool quick             = argc == 2 && strcmp(argv[1], "--quick") == 0;
-    const bool asked             = argc == 4;
-    const setting one = {asked ? argv[1] : NULL, asked ? (int)strtol(argv[2], NULL, 10) : 0,
-                         asked ? (int)strtol(argv[3], NULL, 10) : 0};
-    const setting *const rows = asked ? &one : quick ? small : large;
-    const int count           = asked   ? 1
-                                : quick ? sizeof small / sizeof *small
-                                        : sizeof large / sizeof *large;
-    bool good                 = true;
-    bench_begin("Large schedules: memory and time per action");
+static bool print_schedules(const large_setting *rows, int count) {
+    bool good = true;
     printf(
         "Peak resident memory in bytes per action, while the schedule is generated, compiled,\n"
         "simulated, and turned into a time line; `most`: of the first three, which is what\n"
-        "`sluice simulate --json` needs. Seconds: of those three; microseconds: per action.\n\n"
+        "`sluice simulate --json` needs. Seconds, of one core: of those three; microseconds: per "
+        "action.\n\n"
         "| schedule | p | m | actions, M | generate | compile | simulate | draw | most | compile, "
         "µs | simulate, µs | draw, µs | seconds | page faults |\n"
         "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-    for (int k = 0; k < count; k++) good = run_apart(&rows[k]) && good;
+    for (int k = 0; k < count; k++) {
+        large_result result;
+        const bool ran = large_run(&result, &rows[k]);
+        if (ran) print_schedule(&rows[k], &result);
+        good = good && ran;
+    }
+    return good;
+}
+
+/* ---- growth ---- */
+
+/* The fastest of several runs where one is short: `out`'s seconds, part by part. */
+static bool run_fastest(large_result *out, const large_setting *on) {
+    enum { SHORT_RUNS = 5, SHORT_ACTIONS = 1000000 };
+    if (!large_run(out, on)) return false;
+    for (int k = 1; k < SHORT_RUNS && out->actions < SHORT_ACTIONS; k++) {
+        large_result again;
+        if (!large_run(&again, on)) return false;
+        for (int part = 0; part < LARGE_PARTS; part++)
+            out->parts[part].seconds = fmin(out->parts[part].seconds, again.parts[part].seconds);
+    }
+    return true;
+}
+
+/* e, where `now` / `before` is the ratio of actions to the power of e. */
+static void print_exponent(double before, double now, double actions) {
+    printf(" %.2f |", log(now / before) / log(actions));
+}
+
+static void print_growth(const large_result *before, const large_result *now) {
+    const double actions = (double)now->actions / (double)before->actions;
+    print_exponent(before->parts[LARGE_COMPILE].seconds, now->parts[LARGE_COMPILE].seconds,
+                   actions);
+    print_exponent(before->parts[LARGE_SIMULATE].seconds, now->parts[LARGE_SIMULATE].seconds,
+                   actions);
+    print_exponent(total_seconds(before), total_seconds(now), actions);
+    print_exponent((double)max_bytes(before), (double)max_bytes(now), actions);
+}
+
+static void print_size(const large_setting *on, const large_result *of) {
+    printf("| %s | %d | %d | %.3f |", on->schedule, on->ranks, on->microbatches,
+           (double)of->actions / 1e6);
+    for (int k = 0; k < LARGE_DRAW; k++) printf(" %.3f |", of->parts[k].seconds);
+    printf(" %.0f |", (double)max_bytes(of) / 1e6);
+    for (int k = 0; k < LARGE_DRAW; k++) printf(" %.0f |", 1e3 * microseconds(of, k));
+    printf(" %.0f |", (double)max_bytes(of) / (double)of->actions);
+}
+
+/* One series: a schedule whose p and m are multiplied by `by_p` and `by_m` from row to row. */
+typedef struct series {
+    large_setting from;
+    int by_p, by_m, rows;
+} series;
+
+static bool print_one_series(const series *of) {
+    large_setting on = of->from;
+    large_result before, now;
+    for (int k = 0; k < of->rows; k++, on.ranks *= of->by_p, on.microbatches *= of->by_m) {
+        if (!run_fastest(&now, &on)) return false;
+        print_size(&on, &now);
+        if (k == 0)
+            printf(" | | | |");
+        else
+            print_growth(&before, &now);
+        printf("\n");
+        before = now;
+    }
+    return true;
+}
+
+static bool print_series(const series *all, int count) {
+    bool good = true;
+    printf("\n## Growth\n\n"
+           "Seconds and megabytes (`most`) in all, nanoseconds and bytes per action; and the\n"
+           "exponents of growth from the row above, of compile's seconds, simulate's, those of\n"
+           "the three parts, and `most`: 1 is linear in the actions, 2 quadratic. Rows of less\n"
+           "than a million actions are the fastest of five runs.\n\n"
+           "| schedule | p | m | actions, M | generate, s | compile, s | simulate, s | MB | "
+           "generate, ns | compile, ns | simulate, ns | bytes | compile | simulate | all | "
+           "memory |\n"
+           "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (int k = 0; k < count; k++) good = print_one_series(&all[k]) && good;
+    return good;
+}
+
+/* ---- all ---- */
+
+static bool print_all(void) {
+    static const large_setting rows[] = {
+        {"1f1b", 256, 2048}, {"zb1p", 256, 2048}, {"interleaved", 128, 1024}, {"zbv", 128, 1024}};
+    static const series growth[] = {{{"1f1b", 32, 256}, 2, 2, 6},
+                                    {{"zb1p", 32, 256}, 2, 2, 6},
+                                    {{"1f1b", 64, 512}, 4, 1, 3},
+                                    {{"1f1b", 64, 512}, 1, 4, 3}};
+    const bool good              = print_schedules(rows, sizeof rows / sizeof *rows);
+    return print_series(growth, sizeof growth / sizeof *growth) && good;
+}
+
+static bool print_quick(void) {
+    static const large_setting rows[] = {{"1f1b", 8, 64}, {"zbv", 8, 64}};
+    static const series growth[]      = {{{"1f1b", 8, 32}, 2, 2, 2}};
+    const bool good                   = print_schedules(rows, sizeof rows / sizeof *rows);
+    return print_series(growth, sizeof growth / sizeof *growth) && good;
+}
+
+int main(int argc, char **argv) {
+    bool good;
+    bench_begin("Large schedules: memory and time per action");
+    if (argc == 4) {
+        const large_setting one = {argv[1], (int)strtol(argv[2], NULL, 10),
+                                   (int)strtol(argv[3], NULL, 10)};
+        good                    = print_schedules(&one, 1);
+    } else {
+        good = argc == 2 && strcmp(argv[1], "--quick") == 0 ? print_quick() : print_all();
+    }
     return good ? 0 : 1;
 }

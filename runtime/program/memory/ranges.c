@@ -39,7 +39,11 @@ static sluice_status splice(sluice__ranges *ranges, int at, int removed, const s
 
 sluice_status sluice__ranges_set(sluice__ranges *ranges, size_t begin, size_t end, int64_t value) {
     const int at = sluice__ranges_at(ranges, begin);
-    int after    = at;
+    if (at < ranges->count && ranges->list[at].begin == begin && ranges->list[at].end == end) {
+        ranges->list[at].value = value;
+        return SLUICE_OK;
+    }
+    int after = at;
     while (after < ranges->count && ranges->list[after].begin < end) after++;
     sluice__range with[3];
     int added = 0;

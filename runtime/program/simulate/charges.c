@@ -22,44 +22,76 @@ const char *sluice_ledger_name(sluice_ledger_entry entry) {
 
 /* ---- the other ends of waits ---- */
 
-static sluice_status find_partners(int **partners, const sluice_program *program,
-                                   const sluice__transfers *transfers) {
-    for (int r = 0; r < program->ranks; r++) {
-        const sluice__rank_program *mine = &program->rank[r];
-        SLUICE__TRY(sluice__alloc(&partners[r], (size_t)mine->count, sizeof **partners));
-        for (int n = 0; n < mine->count; n++) {
-            const sluice_instruction *at = &mine->list[n];
-            if (at->kind != SLUICE_INSTRUCTION_WAIT) continue;
-            partners[r][n] =
-                sluice__post_at(transfers, sluice__transfer_of(transfers, at), at->peer);
-        }
-    }
+/* The lists of a program, or of some of its ranks, and their transfers. */
+typedef struct matching {
+    const sluice_instruction **lists;
+    int *counts;
+    sluice__transfers transfers;
+} matching;
+
+static sluice_status prepare(matching *of, const sluice_program *program) {
+    const size_t p = (size_t)program->ranks;
+    SLUICE__TRY(sluice__alloc(&of->lists, p, sizeof *of->lists));
+    SLUICE__TRY(sluice__alloc(&of->counts, p, sizeof *of->counts));
+    for (size_t r = 0; r < p; r++) of->lists[r] = program->rank[r].list;
     return SLUICE_OK;
 }
 
-sluice_status sluice__partners_make(int ***out, const sluice_program *program) {
-    const size_t p                   = (size_t)program->ranks;
-    const sluice_instruction **lists = NULL;
-    int *counts = NULL, **partners = NULL;
-    sluice__transfers transfers = {0};
-    sluice_status status        = SLUICE_OK;
-    SLUICE__TRY_OUT(sluice__alloc(&lists, p, sizeof *lists));
-    SLUICE__TRY_OUT(sluice__alloc(&counts, p, sizeof *counts));
-    SLUICE__TRY_OUT(sluice__alloc(&partners, p, sizeof *partners));
-    for (int r = 0; r < program->ranks; r++) {
-        lists[r]  = program->rank[r].list;
-        counts[r] = program->rank[r].count;
+static sluice_status match(matching *of, const sluice_program *program) {
+    return sluice__transfers_make(&of->transfers, program->ranks, &program->edges, of->lists,
+                                  of->counts);
+}
+
+static void release(matching *of) {
+    sluice__transfers_free(&of->transfers);
+    sluice__free(of->lists);
+    sluice__free(of->counts);
+}
+
+static sluice_status find_partners(int **out, const sluice__rank_program *mine,
+                                   const sluice__transfers *transfers) {
+    int *partners;
+    SLUICE__TRY(sluice__alloc(&partners, (size_t)mine->count, sizeof *partners));
+    for (int n = 0; n < mine->count; n++) {
+        const sluice_instruction *at = &mine->list[n];
+        if (at->kind == SLUICE_INSTRUCTION_WAIT)
+            partners[n] = sluice__post_at(transfers, sluice__transfer_of(transfers, at), at->peer);
     }
-    SLUICE__TRY_OUT(
-        sluice__transfers_make(&transfers, program->ranks, &program->edges, lists, counts));
-    SLUICE__TRY_OUT(find_partners(partners, program, &transfers));
+    *out = partners;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__partners_of_rank(int **out, const sluice_program *program, int rank) {
+    const sluice__rank_program *mine = &program->rank[rank];
+    matching of                      = {0};
+    sluice_status status             = SLUICE_OK;
+    SLUICE__TRY_OUT(prepare(&of, program));
+    of.counts[rank] = mine->count;
+    for (int n = 0; n < mine->count; n++)
+        if (sluice__is_post(&mine->list[n]))
+            of.counts[mine->list[n].peer] = program->rank[mine->list[n].peer].count;
+    SLUICE__TRY_OUT(match(&of, program));
+    status = find_partners(out, mine, &of.transfers);
+out:
+    release(&of);
+    return status;
+}
+
+sluice_status sluice__partners_make(int ***out, const sluice_program *program) {
+    int **partners       = NULL;
+    matching of          = {0};
+    sluice_status status = SLUICE_OK;
+    SLUICE__TRY_OUT(prepare(&of, program));
+    for (int r = 0; r < program->ranks; r++) of.counts[r] = program->rank[r].count;
+    SLUICE__TRY_OUT(match(&of, program));
+    SLUICE__TRY_OUT(sluice__alloc(&partners, (size_t)program->ranks, sizeof *partners));
+    for (int r = 0; r < program->ranks; r++)
+        SLUICE__TRY_OUT(find_partners(&partners[r], &program->rank[r], &of.transfers));
     *out     = partners;
     partners = NULL; /* now the caller's */
 out:
     sluice__partners_free(partners, program);
-    sluice__transfers_free(&transfers);
-    sluice__free(lists);
-    sluice__free(counts);
+    release(&of);
     return status;
 }
 

@@ -18,6 +18,9 @@ typedef struct sluice__record {
  * sluice__partners_free(). E_HOST_MEMORY. */
 sluice_status sluice__partners_make(int ***out, const sluice_program *program);
 void sluice__partners_free(int **partners, const sluice_program *program);
+/* The same of one rank, from its list and those of its peers alone. Release with sluice__free().
+ * E_HOST_MEMORY. */
+sluice_status sluice__partners_of_rank(int **out, const sluice_program *program, int rank);
 
 /* Fill `out`, one per rank like `records`. `costs` may be NULL if every record has its `weight`. */
 void sluice__charge(sluice_ledger *out, const sluice_program *program, int *const *partners,

@@ -24,19 +24,29 @@ const char *sluice_gap_name(sluice_gap_kind kind) {
 
 /* ---- in words ---- */
 
-/* Whether the input half of this micro-batch's backward is an action of its own. */
-static bool is_halved(const sluice_program *program, int stage, int microbatch) {
+/* Whether instruction n is the backward of this micro-batch that produces its gradient. */
+static bool makes_gradient(const sluice__rank_program *on, int n, int stage, int microbatch) {
+    if (n < 0 || n >= on->count) return false;
+    const sluice_instruction *at = &on->list[n];
+    return (at->kind == SLUICE_INSTRUCTION_BACKWARD ||
+            at->kind == SLUICE_INSTRUCTION_BACKWARD_INPUT) &&
+           at->stage == stage && at->microbatch == microbatch;
+}
+
+/* Whether the input half of this micro-batch's backward is an action of its own. Ranks are at about
+ * the same instruction at a time, so that the search from `near` to both sides is short. */
+static bool is_halved(const sluice_program *program, int stage, int microbatch, int near) {
     const sluice__rank_program *on = &program->rank[program->stage_rank[stage]];
-    for (int n = 0; n < on->count; n++)
-        if (on->list[n].kind == SLUICE_INSTRUCTION_BACKWARD_INPUT && on->list[n].stage == stage &&
-            on->list[n].microbatch == microbatch)
-            return true;
+    for (int away = 0; near - away >= 0 || near + away < on->count; away++)
+        for (int n = near - away; n <= near + away; n += away > 0 ? 2 * away : 1)
+            if (makes_gradient(on, n, stage, microbatch))
+                return on->list[n].kind == SLUICE_INSTRUCTION_BACKWARD_INPUT;
     return false;
 }
 
 /* A transfer is named by the action that produces what it carries. */
 static void describe_transfer(char *out, size_t bytes, const sluice_program *program,
-                              const sluice_instruction *at) {
+                              const sluice_instruction *at, int instruction) {
     const sluice_edge *edge = &program->edges.list[at->edge].is;
     const char *const way   = at->sends ? "send" : "receive";
     const char *const to    = at->sends ? "to" : "from";
@@ -45,9 +55,10 @@ static void describe_transfer(char *out, size_t bytes, const sluice_program *pro
                  at->peer);
         return;
     }
-    const char *const action = !sluice__is_backward(edge->payload)                  ? "F"
-                               : is_halved(program, edge->producer, at->microbatch) ? "I"
-                                                                                    : "B";
+    const char *const action = !sluice__is_backward(edge->payload) ? "F"
+                               : is_halved(program, edge->producer, at->microbatch, instruction)
+                                   ? "I"
+                                   : "B";
     snprintf(out, bytes, "%s of %s %d%s%d %s rank %d", way, sluice_payload_name(edge->payload),
              edge->producer, action, at->microbatch, to, at->peer);
 }
@@ -56,7 +67,7 @@ void sluice_program_describe(char *out, size_t bytes, const sluice_program *prog
                              int instruction) {
     const sluice_instruction *at = &program->rank[rank].list[instruction];
     if (at->peer >= 0)
-        describe_transfer(out, bytes, program, at);
+        describe_transfer(out, bytes, program, at, instruction);
     else
         sluice__describe_instruction(out, bytes, at);
 }
@@ -67,8 +78,8 @@ typedef struct search {
     const sluice_program *program;
     const sluice_simulation *simulation;
     int rank;
-    int *const *partners; /* of waits */
-    sluice_gap *found;    /* NULL while they are counted */
+    const int *partners; /* of its waits */
+    sluice_gap *found;   /* NULL while they are counted */
     int count;
 } search;
 
@@ -100,8 +111,8 @@ static void add_wait(search *all, int n) {
                                      .end   = mine->end[n],
                                      .at    = n,
                                      .peer  = at->peer};
-    const double posted = all->simulation->rank[at->peer].begin[all->partners[all->rank][n]];
-    gap.absent          = fmax(0, fmin(posted, gap.end) - gap.begin);
+    const double posted           = all->simulation->rank[at->peer].begin[all->partners[n]];
+    gap.absent                    = fmax(0, fmin(posted, gap.end) - gap.begin);
     if (all->found) find_meanwhile(all, &gap);
     add_gap(all, gap);
 }
@@ -152,12 +163,12 @@ static void find_gaps(search *all) {
 sluice_status sluice_simulation_gaps(sluice_gap **gaps, int *count, const sluice_program *program,
                                      const sluice_simulation *simulation, int rank) {
     search all           = {program, simulation, rank, NULL, NULL, 0};
-    int **partners       = NULL;
+    int *partners        = NULL;
     sluice_status status = SLUICE_OK;
     if (rank < 0 || rank >= program->ranks)
         return sluice__fail(SLUICE_E_ARGUMENT, "there is no rank %d; there are ranks 0 to %d", rank,
                             program->ranks - 1);
-    SLUICE__TRY_OUT(sluice__partners_make(&partners, program));
+    SLUICE__TRY_OUT(sluice__partners_of_rank(&partners, program, rank));
     all.partners = partners;
     find_gaps(&all);
     SLUICE__TRY_OUT(sluice__alloc(&all.found, (size_t)all.count, sizeof *all.found));
@@ -165,7 +176,7 @@ sluice_status sluice_simulation_gaps(sluice_gap **gaps, int *count, const sluice
     *gaps  = all.found;
     *count = all.count;
 out:
-    sluice__partners_free(partners, program);
+    sluice__free(partners);
     return status;
 }
 

@@ -5,35 +5,42 @@
 #include "runtime/base/error.h"
 #include "runtime/program/simulate/simulator.h"
 
+/* A queue with its next transfer's begin: the heap compares these alone, and not transfers that lie
+ * far apart. */
+typedef struct head {
+    double begin;
+    bool is_last; /* of ties, after the drain: after everything else, in any queue */
+    int queue;
+} head;
+
 /* A heap of queues by their next transfers, the earliest on top. */
 typedef struct merge {
     const sluice_transfer_times *times;
     int *next; /* per queue: its first transfer that is not merged yet */
-    int *heap; /* queues */
+    head *heap;
     int count;
 } merge;
 
-/* Transfers of ties, after the drain, come after everything else, in any queue. */
-static bool is_before(const merge *queues, int a, int b) {
-    const sluice_transfer_times *x = &queues->times[queues->next[a]];
-    const sluice_transfer_times *y = &queues->times[queues->next[b]];
-    const bool x_is_last           = x->payload == SLUICE_PAYLOAD_TIE,
-               y_is_last           = y->payload == SLUICE_PAYLOAD_TIE;
-    if (x_is_last != y_is_last) return y_is_last;
-    if (x->begin != y->begin) return x->begin < y->begin;
-    return a < b;
+static bool is_before(const head *a, const head *b) {
+    if (a->is_last != b->is_last) return b->is_last;
+    if (a->begin != b->begin) return a->begin < b->begin;
+    return a->queue < b->queue;
+}
+
+static head head_of(const merge *queues, int q) {
+    const sluice_transfer_times *next = &queues->times[queues->next[q]];
+    return (head){next->begin, next->payload == SLUICE_PAYLOAD_TIE, q};
 }
 
 static void sink(merge *queues, int at) {
+    const head held = queues->heap[at];
     for (int child; (child = 2 * at + 1) < queues->count; at = child) {
-        if (child + 1 < queues->count &&
-            is_before(queues, queues->heap[child + 1], queues->heap[child]))
+        if (child + 1 < queues->count && is_before(&queues->heap[child + 1], &queues->heap[child]))
             child++;
-        if (!is_before(queues, queues->heap[child], queues->heap[at])) return;
-        const int held      = queues->heap[at];
-        queues->heap[at]    = queues->heap[child];
-        queues->heap[child] = held;
+        if (!is_before(&queues->heap[child], &held)) break;
+        queues->heap[at] = queues->heap[child];
     }
+    queues->heap[at] = held;
 }
 
 /* `order[k]` gets the index of the k-th transfer. */
@@ -44,16 +51,18 @@ static sluice_status find_order(int *order, const sluice__transfers *all) {
     SLUICE__TRY_OUT(sluice__alloc(&queues.heap, (size_t)all->queue_count, sizeof *queues.heap));
     for (int q = 0; q < all->queue_count; q++) {
         queues.next[q]              = all->queues[q].first;
-        queues.heap[queues.count++] = q;
+        queues.heap[queues.count++] = head_of(&queues, q);
     }
     for (int at = queues.count / 2 - 1; at >= 0; at--) sink(&queues, at);
     for (int k = 0; queues.count > 0; k++) {
-        const int q                = queues.heap[0];
+        const int q                = queues.heap[0].queue;
         const sluice__queue *queue = &all->queues[q];
         order[k]                   = queues.next[q]++;
-        if (queues.next[q] == queue->first + queue->sends)
-            queues.heap[0] = queues.heap[--queues.count];
-        sink(&queues, 0);
+        if (queues.next[q] < queue->first + queue->sends)
+            queues.heap[0] = head_of(&queues, q);
+        else if (--queues.count > 0)
+            queues.heap[0] = queues.heap[queues.count];
+        if (queues.count > 0) sink(&queues, 0);
     }
 out:
     sluice__free(queues.next);

@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+#include "runtime/base/alloc.h"
+#include "runtime/program/compiled.h"
+#include "runtime/program/simulate/charges.h"
 #include "sluice/gaps.h"
 #include "sluice/ledger.h"
 
@@ -216,12 +219,68 @@ static void gaps_and_actions_fill_the_step(void **state) {
     }
 }
 
+static int count_kind(const sluice_program *program, int r, sluice_instruction_kind kind) {
+    int of_kind = 0;
+    for (int n = 0; n < program->rank[r].count; n++)
+        of_kind += program->rank[r].list[n].kind == kind;
+    return of_kind;
+}
+
+/* At either end, whether what produces it is ahead in its rank's list or behind. */
+static void gradients_are_named_by_their_half(void **state) {
+    (void)state;
+    sluice_program *program =
+        compile_over(generate_schedule("zb1p", 5, 10), SLUICE_QUEUES_PER_CHANNEL);
+    for (int r = 0; r < 5; r++) {
+        assert_int_equal(count_kind(program, r, SLUICE_INSTRUCTION_BACKWARD), 0);
+        for (int n = 0; n < program->rank[r].count; n++) {
+            const sluice_instruction *at = &program->rank[r].list[n];
+            char words[96], expected[96];
+            if (at->peer < 0 || at->payload != SLUICE_PAYLOAD_GRADIENT) continue;
+            sluice_program_describe(words, sizeof words, program, r, n);
+            snprintf(expected, sizeof expected, "%s of gradient %dI%d %s rank %d",
+                     at->sends ? "send" : "receive", at->sends ? r : at->peer, at->microbatch,
+                     at->sends ? "to" : "from", at->peer);
+            if (strcmp(words, expected) != 0)
+                fail_msg("instruction %d of rank %d is '%s', expected '%s'", n, r, words, expected);
+        }
+    }
+    sluice_program_free(program);
+}
+
+/* Found without the lists of ranks that are not its peers. */
+static void the_partners_of_a_rank_are_those_among_all(void **state) {
+    static const char *const names[] = {"1f1b", "interleaved", "zbv"};
+    (void)state;
+    for (int k = 0; k < 2 * (int)(sizeof names / sizeof *names); k++) {
+        int **all = NULL;
+        sluice_program *program =
+            compile_over(generate_schedule(names[k / 2], 5, 10),
+                         k % 2 ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL);
+        assert_ok(sluice__partners_make(&all, program));
+        for (int r = 0; r < 5; r++) {
+            int *mine = NULL;
+            assert_ok(sluice__partners_of_rank(&mine, program, r));
+            for (int n = 0; n < program->rank[r].count; n++)
+                if (mine[n] != all[r][n])
+                    fail_msg("%s, queues %d: the other post of instruction %d of rank %d is %d, "
+                             "expected %d",
+                             names[k / 2], k % 2, n, r, mine[n], all[r][n]);
+            sluice__free(mine);
+        }
+        sluice__partners_free(all, program);
+        sluice_program_free(program);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(receives_and_sends_and_the_norm_are_named),
         cmocka_unit_test(a_send_waits_for_its_receiver),
         cmocka_unit_test(a_rank_that_does_not_exist_is_refused),
         cmocka_unit_test(gaps_and_actions_fill_the_step),
+        cmocka_unit_test(gradients_are_named_by_their_half),
+        cmocka_unit_test(the_partners_of_a_rank_are_those_among_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
