@@ -26,23 +26,34 @@ typedef struct linear_job {
     sluice__tiled tiled;
 } linear_job;
 
-/* y = b + residual, each where given; y == residual is allowed. */
-SLUICE__LOOP void start_row_loop(float *y, const float *b, const float *residual, int64_t count) {
-    if (b && residual)
-        for (int64_t j = 0; j < count; j++) y[j] = residual[j] + b[j];
-    else if (b)
-        memcpy(y, b, (size_t)count * sizeof *y);
-    else if (y != residual)
-        memcpy(y, residual, (size_t)count * sizeof *y);
-}
-SLUICE__VERSIONS(start_row, (float *y, const float *b, const float *residual, int64_t count),
-                 (y, b, residual, count))
+/* What is done to a whole tile is one loop over its rows: the constants of a row's loop are loaded
+ * once. `stride` is between rows of the tensor. */
 
-SLUICE__LOOP void gelu_row_loop(float *restrict gelu, const float *restrict y, int64_t count) {
-    for (int64_t j = 0; j < count; j++) gelu[j] = sluice__gelu(y[j]);
+/* y = b + residual, each where given; y == residual is allowed. */
+SLUICE__LOOP void start_tile_loop(float *y, const float *b, const float *residual, int64_t stride,
+                                  int64_t rows, int64_t columns) {
+    for (int64_t at = 0; at < rows * stride; at += stride)
+        if (b && residual)
+            for (int64_t j = 0; j < columns; j++) y[at + j] = residual[at + j] + b[j];
+        else if (b)
+            memcpy(y + at, b, (size_t)columns * sizeof *y);
+        else if (y != residual)
+            memcpy(y + at, residual + at, (size_t)columns * sizeof *y);
 }
-SLUICE__VERSIONS(gelu_row, (float *restrict gelu, const float *restrict y, int64_t count),
-                 (gelu, y, count))
+SLUICE__VERSIONS(start_tile,
+                 (float *y, const float *b, const float *residual, int64_t stride, int64_t rows,
+                  int64_t columns),
+                 (y, b, residual, stride, rows, columns))
+
+SLUICE__LOOP void gelu_tile_loop(float *restrict gelu, const float *restrict y, int64_t stride,
+                                 int64_t rows, int64_t columns) {
+    for (int64_t at = 0; at < rows * stride; at += stride)
+        for (int64_t j = 0; j < columns; j++) gelu[at + j] = sluice__gelu(y[at + j]);
+}
+SLUICE__VERSIONS(gelu_tile,
+                 (float *restrict gelu, const float *restrict y, int64_t stride, int64_t rows,
+                  int64_t columns),
+                 (gelu, y, stride, rows, columns))
 
 /* y holds what is added to the product before the product, so that y may be the residual. */
 static void linear_task(const void *argument, int64_t task, int thread) {
@@ -51,17 +62,12 @@ static void linear_task(const void *argument, int64_t task, int thread) {
     const sluice__tile tile         = sluice__tile_at(&job->tiled, task);
     float *const y = args->y, *const activated = args->activated;
     const float *const bias = args->b, *const residual = args->residual;
-    const float *const b = bias ? bias + tile.column : NULL;
-    const int64_t first  = tile.row * args->outputs + tile.column;
-    for (int64_t i = 0; i < tile.rows && (b || residual); i++) {
-        const int64_t at = first + i * args->outputs;
-        start_row(y + at, b, residual ? residual + at : NULL, tile.columns);
-    }
+    const int64_t first = tile.row * args->outputs + tile.column;
+    if (bias || residual)
+        start_tile(y + first, bias ? bias + tile.column : NULL, residual ? residual + first : NULL,
+                   args->outputs, tile.rows, tile.columns);
     sluice__multiply_tile(&job->tiled, &tile, thread);
-    for (int64_t i = 0; i < tile.rows && activated; i++) {
-        const int64_t at = first + i * args->outputs;
-        gelu_row(activated + at, y + at, tile.columns);
-    }
+    if (activated) gelu_tile(activated + first, y + first, args->outputs, tile.rows, tile.columns);
 }
 
 sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args) {
@@ -87,12 +93,15 @@ typedef struct input_job {
     sluice__tiled tiled;
 } input_job;
 
-SLUICE__LOOP void times_slope_loop(float *restrict dx, const float *restrict before,
-                                   int64_t count) {
-    for (int64_t j = 0; j < count; j++) dx[j] *= sluice__gelu_slope(before[j]);
+SLUICE__LOOP void times_slope_loop(float *restrict dx, const float *restrict before, int64_t stride,
+                                   int64_t rows, int64_t columns) {
+    for (int64_t at = 0; at < rows * stride; at += stride)
+        for (int64_t j = 0; j < columns; j++) dx[at + j] *= sluice__gelu_slope(before[at + j]);
 }
-SLUICE__VERSIONS(times_slope, (float *restrict dx, const float *restrict before, int64_t count),
-                 (dx, before, count))
+SLUICE__VERSIONS(times_slope,
+                 (float *restrict dx, const float *restrict before, int64_t stride, int64_t rows,
+                  int64_t columns),
+                 (dx, before, stride, rows, columns))
 
 static void input_task(const void *argument, int64_t task, int thread) {
     const input_job *const job                     = argument;
@@ -101,10 +110,8 @@ static void input_task(const void *argument, int64_t task, int thread) {
     sluice__multiply_tile(&job->tiled, &tile, thread);
     float *const dx           = args->dx;
     const float *const before = args->before_activation;
-    for (int64_t i = 0; i < tile.rows && before; i++) {
-        const int64_t at = (tile.row + i) * args->inputs + tile.column;
-        times_slope(dx + at, before + at, tile.columns);
-    }
+    const int64_t first       = tile.row * args->inputs + tile.column;
+    if (before) times_slope(dx + first, before + first, args->inputs, tile.rows, tile.columns);
 }
 
 sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
