@@ -8,7 +8,7 @@
  *   train_cpu --models a,b             some
  *   train_cpu --quick                  a tiny model
  *   train_cpu --turn MODEL WAY STEPS   tokens/s of each step, on a line: for peer_torch.py
- *   train_cpu --beside                 the same next to a busy process
+ *   train_cpu --beside                 next to a busy process, which fair sharing gives half a core
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "bench.h"
 #include "train_cpu.h"
 
-enum { WARM = 2, MAX_STEPS = 64, WAYS = 8 };
+enum { WARM = 2, MAX_STEPS = 64, WAYS = 8, SIZES = 8 };
 
 /* What the steps of one way were like. */
 typedef struct record {
@@ -32,7 +32,9 @@ typedef struct record {
     double flops;
     int actions, ranks;
     int64_t parameters;
-    size_t boundary; /* bytes that pass between ranks */
+    int sizes;           /* of transfers */
+    size_t bytes[SIZES]; /* of each size of transfer in a step, and how many there are */
+    int sends[SIZES];
 } record;
 
 static double rate_of(const record *it, double seconds, const subject *what) {
@@ -51,8 +53,8 @@ static void note_limits(record *to, const subject *what, const way *how) {
     const int n     = to->steps;
     to->peak[n]     = fma_peak(2);
     to->products[n] = products_rate(what, how->microbatches, 2);
-    to->memory[n]   = memory_rate(2);
-    to->copy[n]     = copy_seconds(to->boundary);
+    to->memory[n]   = memory_rate(how->schedule ? 2 : how->threads);
+    for (int k = 0; k < to->sizes; k++) to->copy[n] += to->sends[k] * copy_seconds(to->bytes[k]);
 }
 
 static void note_path(record *to, const trained *it, double step) {
@@ -90,15 +92,32 @@ static void run_step(record *to, trained *it, const way *how) {
     note_ledger(to, &result, it->ranks);
     to->steps++;
 }
+/* What a step sends, by size. */
+static void list_sends(record *to, const sluice_program *program, int rank) {
+    int count                            = 0;
+    const sluice_instruction *const list = sluice_program_list(&count, program, rank);
+    for (int n = 0; n < count; n++) {
+        size_t bytes = 0;
+        int k        = 0;
+        if (list[n].kind != SLUICE_INSTRUCTION_POST_SEND) continue;
+        for (int s = 0; s < sluice_program_slot_count(program); s++) {
+            const sluice_slot slot = sluice_program_slot(program, rank, &list[n], s);
+            if (slot.bytes > bytes) bytes = slot.bytes;
+        }
+        while (k < to->sizes && to->bytes[k] != bytes) k++;
+        if (k == SIZES) continue;
+        if (k == to->sizes) to->bytes[to->sizes++] = bytes;
+        to->sends[k]++;
+    }
+}
 
 static record measure(const subject *what, const way *how, int steps) {
     trained it;
     record to = {.ranks = 1};
     trained_open(&it, what, how);
-    to.ranks    = it.ranks;
-    to.flops    = it.flops;
-    to.boundary = (size_t)(what->samples / how->microbatches * what->length * what->config.width) *
-                  sizeof(float);
+    to.ranks = it.ranks;
+    to.flops = it.flops;
+    for (int r = 0; r < it.ranks; r++) list_sends(&to, sluice_pipeline_program(it.pipeline), r);
     for (int i = 0; i < sluice_pipeline_state_count(it.pipeline); i++) {
         const sluice_state state = sluice_pipeline_state_at(it.pipeline, i);
         if (state.kind == SLUICE_STATE_PARAMETER) to.parameters += sluice_shape_count(&state.shape);
@@ -159,19 +178,32 @@ static void print_work(const record all[], const way ways[], int count) {
     printf("\n");
 }
 
+/* Of a step: what is left of transfers without the copies, and of the loop between instructions. */
 static void print_overheads(const record all[], const way ways[], int count) {
-    printf("\n| way | per action: transfer, us | a bare copy, us | rest of the loop, us | "
-           "optimizer, GB/s | memory, "
-           "GB/s |\n|:--|--:|--:|--:|--:|--:|\n");
+    printf("\n| 2 ranks | actions | sends | MB | transfers, us | bare copies of the same, us | the "
+           "difference per "
+           "action, us | loop per action, us |\n|:--|--:|--:|--:|--:|--:|--:|--:|\n");
     for (int n = 0; n < count; n++) {
         const record *const it = &all[n];
-        const double actions   = (double)it->actions * it->steps;
-        printf("| %s | %.1f | %.1f | %.1f | %.1f | %.1f |\n", way_text(&ways[n]),
-               1e6 * it->ledger[SLUICE_LEDGER_TRANSFER] / actions,
-               1e6 * bench_median(it->copy, it->steps), 1e6 * it->unaccounted / actions,
-               1e-9 * 32 * (double)it->parameters * it->steps * it->ranks / it->work[OPTIMIZER],
-               1e-9 * bench_median(it->memory, it->steps));
+        const double transfer  = it->ledger[SLUICE_LEDGER_TRANSFER] / it->steps,
+                     copy = bench_median(it->copy, it->steps), actions = it->actions;
+        double bytes = 0;
+        int sends    = 0;
+        for (int k = 0; k < it->sizes; k++) {
+            bytes += (double)it->bytes[k] * it->sends[k];
+            sends += it->sends[k];
+        }
+        if (it->ranks > 1)
+            printf("| %s | %d | %d | %.1f | %.0f | %.0f | %.1f | %.1f |\n", way_text(&ways[n]),
+                   it->actions, sends, 1e-6 * bytes, 1e6 * transfer, 1e6 * copy,
+                   1e6 * (transfer - copy) / actions, 1e6 * it->unaccounted / it->steps / actions);
     }
+    printf("\n| 1 rank | optimizer, GB/s | memory, GB/s |\n|:--|--:|--:|\n");
+    for (int n = 0; n < count; n++)
+        if (all[n].ranks == 1)
+            printf("| %s | %.1f | %.1f |\n", way_text(&ways[n]),
+                   1e-9 * 32 * (double)all[n].parameters * all[n].steps / all[n].work[OPTIMIZER],
+                   1e-9 * bench_median(all[n].memory, all[n].steps));
 }
 
 static void print_subject(const subject *what, int steps) {
@@ -222,17 +254,20 @@ static int run_turn(char **argv) {
 int main(int argc, char **argv) {
     const char *models = "a,b,c";
     int steps          = 9;
+    bool beside        = false;
     if (argc == 5 && strcmp(argv[1], "--turn") == 0) return run_turn(argv + 2);
     for (int a = 1; a < argc; a++) {
         if (strcmp(argv[a], "--quick") == 0)
             models = "tiny", steps = 2;
+        else if (strcmp(argv[a], "--beside") == 0)
+            beside = true, steps = 3;
         else if (strcmp(argv[a], "--models") == 0 && a + 1 < argc)
             models = argv[++a];
         else if (strcmp(argv[a], "--steps") == 0 && a + 1 < argc)
             steps = (int)strtol(argv[++a], NULL, 10);
         else {
-            (void)fprintf(stderr, "usage: train_cpu [--quick] [--models a,b,c] [--steps N] | "
-                                  "--turn MODEL WAY STEPS\n");
+            (void)fprintf(stderr, "usage: train_cpu [--quick] [--models a,b,c] [--steps N] "
+                                  "[--beside] | --turn MODEL WAY STEPS\n");
             return 2;
         }
     }
@@ -241,6 +276,6 @@ int main(int argc, char **argv) {
     char list[64], *rest = list;
     (void)snprintf(list, sizeof list, "%s", models);
     for (const char *name; (name = strsep(&rest, ",")) != NULL;)
-        if (find_subject(name)) print_subject(find_subject(name), steps);
+        if (find_subject(name)) (beside ? train_beside : print_subject)(find_subject(name), steps);
     return 0;
 }

@@ -51,14 +51,18 @@ void take_work(double seconds[WORKS]);
 
 /* ---- limits (train_cpu_limits.c) ---- */
 
-double fma_peak(int threads); /* FLOP/s of a loop of fused multiply-adds in registers */
+/* FLOP/s of a loop of fused multiply-adds in registers; with 0 threads the caller runs it, for a
+ * few milliseconds. */
+double fma_peak(int threads);
 /* FLOP/s of one-threaded devices, one on each of `callers` threads, that make a micro-batch's
  * products one after another. */
 double products_rate(const subject *what, int microbatches, int callers);
 /* Bytes per second, read and written, of `threads` threads that update arrays larger than caches as
  * AdamW does: four read, three written. */
 double memory_rate(int threads);
-double copy_seconds(size_t bytes); /* to copy once, between the caches of one thread */
+/* FLOP/s of the products of a minibatch, each cut into a part for each thread of OpenMP. */
+double openmp_rate(const subject *what, int threads);
+double copy_seconds(size_t bytes); /* to copy once, from memory to memory */
 
 /* ---- critical path (train_cpu_path.c) ---- */
 
@@ -69,5 +73,9 @@ typedef struct path {
 } path;
 
 path critical_path(const sluice_timeline *line);
+
+/* ---- next to other work (train_cpu_beside.c) ---- */
+
+void train_beside(const subject *what, int steps);
 
 #endif

@@ -100,6 +100,10 @@ static void work_multiply_add(void *with, int thread) {
 
 double fma_peak(int threads) {
     static float out[16 * MAX_THREADS];
+    if (threads == 0) {
+        multiply_add(out);
+        return 0;
+    }
     return 2.0 * CHAINS * LANES * ROUNDS * threads / seconds_of(work_multiply_add, out, threads);
 }
 
@@ -162,6 +166,35 @@ double products_rate(const subject *what, int microbatches, int count) {
     return flops / seconds_of(work_products, &all, count);
 }
 
+#ifdef _OPENMP
+double openmp_rate(const subject *what, int threads) {
+    static callers all;
+    static const subject *opened;
+    const double flops           = list_products(&all, what, 1);
+    const sluice_device_ops *ops = NULL;
+    bench_check(sluice_device_find(&ops, "cpu"));
+    for (int c = 0; c < threads && opened != what; c++)
+        bench_matrices_open(&all.on[c], ops, 0, SLUICE_PRECISION_FP32, all.products,
+                            PRODUCTS_OF_MODEL);
+    opened            = what;
+    const double from = bench_now();
+    for (int k = 0; k < PRODUCTS_OF_MODEL; k++)
+        for (int n = 0; n < all.times[k]; n++) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+            for (int t = 0; t < threads; t++) {
+                const bench_matrices *const on = &all.on[t];
+                sluice_matmul part             = all.products[k];
+                part.rows /= threads;
+                part.c = on->c;
+                part.a = on->a;
+                part.b = on->b;
+                bench_check(on->operations->matmul(on->stream, &part));
+            }
+        }
+    return flops / (bench_now() - from);
+}
+#endif
+
 /* ---- memory ---- */
 
 enum { ARRAYS = 4, COUNT = 8 << 20 }; /* floats: 32 MiB each, for each thread */
@@ -194,20 +227,22 @@ double memory_rate(int threads) {
 }
 
 double copy_seconds(size_t bytes) {
-    enum { TIMES = 20 };
-    static char *from, *to;
-    static size_t have;
-    if (have < bytes) {
-        free(from);
-        free(to);
-        from = bench_alloc(bytes, 1);
-        to   = bench_alloc(bytes, 1);
-        have = bytes;
+    enum { ROOM = 256 << 20 };
+    static char *room;
+    const size_t half = ROOM / 2, times = half / bytes;
+    if (!room) {
+        const sluice_device_ops *ops = NULL;
+        sluice_device *device        = NULL;
+        bench_check(sluice_device_find(&ops, "cpu"));
+        bench_check(ops->open(&device, 0, 1, 0, false));
+        bench_check(ops->arena_alloc((void **)&room, device, ROOM));
+        memset(room, 1, ROOM);
     }
+    if (times == 0) return 0;
     const double before = bench_now();
-    for (int n = 0; n < TIMES; n++) {
-        memcpy(n % 2 ? from : to, n % 2 ? to : from, bytes);
-        __asm__ volatile("" ::"r"(from), "r"(to) : "memory");
+    for (size_t n = 0; n < times; n++) {
+        memcpy(room + half + n * bytes, room + n * bytes, bytes);
+        __asm__ volatile("" ::"r"(room) : "memory");
     }
-    return (bench_now() - before) / TIMES;
+    return (bench_now() - before) / (double)times;
 }

@@ -19,17 +19,24 @@
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/limits.h"
 #include "runtime/device/cpu/blas.h"
+#include "runtime/device/cpu/lend.h"
 #include "runtime/device/cpu/pin.h"
 
 enum { SPINS = 4000 }; /* about 50 microseconds: longer than the gap between two operations */
+/* Between two looks at workers that keep the caller waiting. */
+static const double patience_s = 200e-6;
 
 typedef struct worker {
     sluice__team *team;
     pthread_t id;
     int thread;
+    char apart[64];
+    atomic_bool inside; /* it looks at the job */
+    sluice__bound bound;
 } worker;
 
 struct sluice__team {
@@ -38,8 +45,12 @@ struct sluice__team {
     pid_t caller; /* the kernel's number of the thread that was pinned */
     int core_count;
     cpu_set_t cores;
-    int unpinned;    /* threads that could not be bound to their core */
-    worker *workers; /* threads - 1; the first `started` run */
+    int unpinned;      /* threads that could not be bound to their core */
+    atomic_bool lends; /* all are bound: whoever waits may give its core away */
+    bool has_lent;
+    pthread_mutex_t cores_lock; /* held by who changes what threads are bound to */
+    sluice__bound bound;        /* the caller */
+    worker *workers;            /* threads - 1; the first `started` run */
     int started;
 
     sluice__team_task *function;
@@ -90,11 +101,22 @@ static void take_tasks(sluice__team *team, int thread) {
 
 /* ---- a worker ---- */
 
-static void await_job(sluice__team *team, unsigned seen) {
+/* The caller is in the middle of a task, all others of which are done, and does not run: it gets
+ * the core of the worker that finds out, which has nothing to do. */
+static void help_caller(sluice__team *team, worker *self) {
+    if (!atomic_load(&team->lends) || pthread_mutex_trylock(&team->cores_lock) != 0) return;
+    if (!self->bound.is_lent && atomic_load(&team->open) &&
+        sluice__is_off_core(&team->bound, &team->open))
+        sluice__swap_cores(&team->bound, &self->bound, &team->cores);
+    (void)pthread_mutex_unlock(&team->cores_lock);
+}
+
+static void await_job(sluice__team *team, worker *self, unsigned seen) {
     for (int spins = spins_of(team); spins > 0; spins--) {
         if (atomic_load(&team->number) != seen) return;
         relax();
     }
+    help_caller(team, self);
     (void)pthread_mutex_lock(&team->mutex);
     (void)atomic_fetch_add(&team->sleepers, 1);
     while (atomic_load(&team->number) == seen) (void)pthread_cond_wait(&team->opened, &team->mutex);
@@ -114,11 +136,13 @@ static void *work(void *argument) {
     sluice__team *team = self->team;
     sluice__blas_use_one_thread();
     for (unsigned seen = 0;;) {
-        await_job(team, seen);
+        await_job(team, self, seen);
         seen = atomic_load(&team->number);
         if (atomic_load(&team->stop)) return NULL;
         (void)atomic_fetch_add(&team->inside, 1);
+        atomic_store(&self->inside, true);
         if (atomic_load(&team->open)) take_tasks(team, self->thread);
+        atomic_store(&self->inside, false);
         leave_job(team);
     }
 }
@@ -133,16 +157,48 @@ static void announce(sluice__team *team) {
     (void)pthread_mutex_unlock(&team->mutex);
 }
 
+/* Workers in the middle of a task that do not run get the caller's core. */
+static void help_workers(sluice__team *team) {
+    if (!atomic_load(&team->lends) || pthread_mutex_trylock(&team->cores_lock) != 0) return;
+    for (int w = 0; w < team->started; w++) {
+        worker *const late = &team->workers[w];
+        if (late->bound.is_lent || !atomic_load(&late->inside)) continue;
+        if (!sluice__is_off_core(&late->bound, &late->inside)) continue;
+        sluice__lend_core(&late->bound, &team->bound, &team->cores);
+        team->has_lent = true;
+    }
+    (void)pthread_mutex_unlock(&team->cores_lock);
+}
+
+/* Before the next job. */
+static void take_cores_back(sluice__team *team) {
+    if (!team->has_lent) return;
+    (void)pthread_mutex_lock(&team->cores_lock);
+    for (int w = 0; w < team->started; w++)
+        sluice__give_back(&team->workers[w].bound, &team->cores);
+    (void)pthread_mutex_unlock(&team->cores_lock);
+    team->has_lent = false;
+}
+
+static void sleep_until_left(sluice__team *team) {
+    const struct timespec end = sluice__time_after(patience_s);
+    (void)pthread_mutex_lock(&team->mutex);
+    atomic_store(&team->caller_sleeps, true);
+    for (int late = 0; late == 0 && atomic_load(&team->inside) != 0;)
+        late = pthread_cond_timedwait(&team->left, &team->mutex, &end);
+    atomic_store(&team->caller_sleeps, false);
+    (void)pthread_mutex_unlock(&team->mutex);
+}
+
 static void await_workers(sluice__team *team) {
     for (int spins = spins_of(team); spins > 0; spins--) {
         if (atomic_load(&team->inside) == 0) return;
         relax();
     }
-    (void)pthread_mutex_lock(&team->mutex);
-    atomic_store(&team->caller_sleeps, true);
-    while (atomic_load(&team->inside) != 0) (void)pthread_cond_wait(&team->left, &team->mutex);
-    atomic_store(&team->caller_sleeps, false);
-    (void)pthread_mutex_unlock(&team->mutex);
+    while (atomic_load(&team->inside) != 0) {
+        help_workers(team);
+        sleep_until_left(team);
+    }
 }
 
 void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *function,
@@ -151,6 +207,7 @@ void sluice__team_run(sluice__team *team, int64_t tasks, sluice__team_task *func
         for (int64_t task = 0; task < tasks; task++) function(job, task, 0);
         return;
     }
+    take_cores_back(team);
     team->function = function;
     team->job      = job;
     team->tasks    = tasks;
@@ -184,9 +241,13 @@ static sluice_status start_workers(sluice__team *team) {
 static void pin_threads(sluice__team *team) {
     if (!team->pin) return;
     team->unpinned = !sluice__pin(pthread_self(), &team->cores, team->first_core);
-    for (int w = 0; w < team->started; w++)
-        team->unpinned += !sluice__pin(team->workers[w].id, &team->cores,
-                                       team->first_core + team->workers[w].thread);
+    team->bound    = sluice__bound_to(pthread_self(), team->first_core);
+    for (int w = 0; w < team->started; w++) {
+        worker *const bound = &team->workers[w];
+        bound->bound        = sluice__bound_to(bound->id, team->first_core + bound->thread);
+        team->unpinned += !sluice__pin(bound->id, &team->cores, bound->bound.core);
+    }
+    atomic_store(&team->lends, team->unpinned == 0);
 }
 
 int sluice__team_unpinned(const sluice__team *team) {
@@ -207,8 +268,9 @@ sluice_status sluice__team_start(sluice__team **out, int threads, int first_core
     team->caller     = gettid();
     team->core_count = sluice__cores(&team->cores);
     (void)pthread_mutex_init(&team->mutex, NULL);
+    (void)pthread_mutex_init(&team->cores_lock, NULL);
     (void)pthread_cond_init(&team->opened, NULL);
-    (void)pthread_cond_init(&team->left, NULL);
+    sluice__condition_init(&team->left); /* whose time limits are by the clock of sluice__now() */
     (void)atomic_fetch_add(&threads_alive, 1);
     SLUICE__TRY_OUT(sluice__alloc(&team->workers, (size_t)threads, sizeof *team->workers));
     SLUICE__TRY_OUT(start_workers(team));
@@ -230,6 +292,7 @@ void sluice__team_stop(sluice__team *team) {
     if (team->pin && gettid() == team->caller) sluice__unpin(&team->cores);
     (void)pthread_cond_destroy(&team->left);
     (void)pthread_cond_destroy(&team->opened);
+    (void)pthread_mutex_destroy(&team->cores_lock);
     (void)pthread_mutex_destroy(&team->mutex);
     sluice__free(team->workers);
     sluice__free(team);
