@@ -76,23 +76,32 @@ static sluice_status load_and_initialize(sluice__library *library) {
                         library->multiply);
 }
 
-static sluice_status load_with(sluice__library *library, int from) {
-    if (from == SLUICE__LIBRARY_VARIABLES) return load_and_initialize(library);
-    const sluice__variable *const variable = &library->variables[from];
-    if (!is_set(variable)) return load_with(library, from + 1);
+/* `*kept` gets what was there; NULL: nothing. */
+static sluice_status put(char **kept, const sluice__variable *variable) {
     const char *const before = getenv(variable->name);
-    char *const kept         = before ? strdup(before) : NULL;
-    if ((before && !kept) || setenv(variable->name, variable->value, 1) != 0) {
-        free(kept);
+    char *const copy         = before ? strdup(before) : NULL;
+    if ((before && !copy) || setenv(variable->name, variable->value, 1) != 0) {
+        free(copy);
         return sluice__fail(SLUICE_E_HOST_MEMORY, "host memory exhausted");
     }
-    const sluice_status status = load_with(library, from + 1);
-    put_back(variable->name, kept);
-    return status;
+    *kept = copy;
+    return SLUICE_OK;
 }
 
 sluice_status sluice__library_open(sluice__library *library) {
-    return library->handle ? SLUICE_OK : load_with(library, 0);
+    char *kept[SLUICE__LIBRARY_VARIABLES]  = {NULL};
+    bool is_put[SLUICE__LIBRARY_VARIABLES] = {false};
+    sluice_status status                   = SLUICE_OK;
+    if (library->handle) return SLUICE_OK;
+    for (int v = 0; v < SLUICE__LIBRARY_VARIABLES && status == SLUICE_OK; v++) {
+        if (!is_set(&library->variables[v])) continue;
+        status    = put(&kept[v], &library->variables[v]);
+        is_put[v] = status == SLUICE_OK;
+    }
+    if (status == SLUICE_OK) status = load_and_initialize(library);
+    for (int v = 0; v < SLUICE__LIBRARY_VARIABLES; v++)
+        if (is_put[v]) put_back(library->variables[v].name, kept[v]);
+    return status;
 }
 
 /* ---- its functions ---- */

@@ -31,7 +31,7 @@ static void make_code(float *space) {
     for (int k = 0; k < 32; k++) {
         const int64_t rows = k & 8 ? 1 : EDGE, columns = k & 16 ? 1 : EDGE;
         (void)sgemm(k & 1 ? 'T' : 'N', k & 2 ? 'T' : 'N', rows, columns, EDGE, 1, space, EDGE,
-                    space + ALL, EDGE, k & 4 ? 1.0f : 0.0f, space + 2 * ALL, EDGE);
+                    space + ALL, EDGE, k & 4 ? 1.0f : 0.0f, space + (ptrdiff_t)2 * ALL, EDGE);
     }
 }
 
