@@ -39,7 +39,7 @@ PUBLIC = {
     "allocator": "base", "export": "base", "status": "base", "tensor": "base", "version": "base",
     "queues": "base",
     "cost_table": "partition", "partition": "partition", "schedule": "schedule", "transports": "transport",
-    "device": "device", "operations": "device", "layer": "model", "model": "model",
+    "device": "device", "blas": "device", "operations": "device", "layer": "model", "model": "model",
     "family": "model", "gpt2": "model",
     "optimizer": "optimizer",
     "gaps": "program", "ledger": "program", "bars": "draw", "program": "program", "timeline": "timeline", "plan": "planner",

@@ -13,6 +13,9 @@ function(sluice_library target kind)
                                                SOVERSION ${SLUICE_SOVERSION})
     target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_flags> $<BUILD_INTERFACE:sluice_needs>)
+    if(kind STREQUAL SHARED) # it shows no names of archives, which would stand for those of the program's own libraries
+        target_link_options(${target} PRIVATE LINKER:--exclude-libs,ALL)
+    endif()
     if(kind STREQUAL STATIC) # whoever links it needs what it needs
         target_link_libraries(${target} PRIVATE $<INSTALL_INTERFACE:sluice::needs>)
     endif()

@@ -21,7 +21,7 @@ if [ ! -d "$root" ]; then
         -o "Dir::Cache=$folder/cache" -o "Dir::State::status=$folder/status" -o APT::Sandbox::User=root)
     "${apt[@]}" update
     (cd "$folder/packages" && "${apt[@]}" download libc6 libc6-dev linux-libc-dev libcrypt1 libgcc-s1 libgomp1 libgfortran5 \
-        libopenblas0-pthread libopenblas-pthread-dev libjansson4 libjansson-dev libxxhash0 libxxhash-dev \
+        libopenblas0-pthread libjansson4 libjansson-dev libxxhash0 libxxhash-dev \
         libcmocka0 libcmocka-dev)
     for package in "$folder"/packages/*.deb; do dpkg -x "$package" "$root"; done
 fi
@@ -37,16 +37,14 @@ set(CMAKE_LIBRARY_ARCHITECTURE $triple)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,$libraries/openblas-pthread -Wl,-rpath-link,$libraries")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,$libraries")
 set(CMAKE_SHARED_LINKER_FLAGS_INIT "\${CMAKE_EXE_LINKER_FLAGS_INIT}")
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L "$root" -E "LD_LIBRARY_PATH=$libraries:$libraries/openblas-pthread")
 END
 export PKG_CONFIG_LIBDIR=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 build=$folder/build
 cmake -S "$source" -B "$build" -G Ninja "-DCMAKE_TOOLCHAIN_FILE=$folder/toolchain.cmake" -DCMAKE_BUILD_TYPE=Release \
-    -DSLUICE_WERROR=ON -DSLUICE_CUDA=OFF -DSLUICE_EMULATION=OFF \
-    "-DBLAS_LIBRARIES=$libraries/openblas-pthread/libopenblas.so" \
-    "-DSLUICE_CBLAS_INCLUDE=$root/usr/include/$triple/openblas-pthread" >"$folder/configure.txt" 2>&1 ||
+    -DSLUICE_WERROR=ON -DSLUICE_CUDA=OFF -DSLUICE_EMULATION=OFF >"$folder/configure.txt" 2>&1 ||
     { tail -20 "$folder/configure.txt"; exit 1; }
 cmake --build "$build" -j "$(nproc)" -- -k 0 >"$folder/build.txt" 2>&1 || { grep -A8 -E 'FAILED|error' "$folder/build.txt"; exit 1; }
 run=(qemu-aarch64 -L "$root" -E "LD_LIBRARY_PATH=$libraries:$libraries/openblas-pthread" "$build/sluice")

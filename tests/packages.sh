@@ -10,7 +10,7 @@ need() { # need PACKAGE why
     missing+=("$1")
 }
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, a CBLAS, jansson and xxHash (for tests g++, cmocka and Python, too) must be installed by hand"
+    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, jansson and xxHash (for tests g++, cmocka and Python, too) must be installed by hand"
     exit 0
 fi
 need gcc "the compiler"
@@ -18,14 +18,20 @@ need libc6-dev "the C library's headers"
 need cmake "the build"
 need ninja-build "the build"
 need pkg-config "finds the libraries"
-need libopenblas-dev "matrix products"
-[ "$(dpkg --print-architecture)" != amd64 ] || need libxsmm-dev "matrix products compiled for each shape"
+if [ "$(dpkg --print-architecture)" = amd64 ]; then
+    need libxsmm-dev "matrix products"
+else
+    need libopenblas0-pthread "matrix products"
+fi
 need libjansson-dev "JSON"
 need libxxhash-dev "digests of weights"
 if [ "$level" != build ]; then
     need g++ "CUDA's kernels on the CPU, where CUDA's headers are"
     need binutils "names the line of a fault in a kernel"
     need libcmocka-dev "the tests"
+    need libopenblas0-pthread "matrix products with --blas openblas"
+    need libblis4-pthread "matrix products with --blas blis"
+    need libdnnl2 "matrix products with --blas onednn"
     need python3 "reads what the command draws and prints for scripts"
 fi
 if [ "$level" = lint ]; then

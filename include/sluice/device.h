@@ -46,11 +46,14 @@ typedef struct sluice_device_ops {
     /* Free bytes of device `ordinal`, and how many of them to reserve when `ranks` ranks put
      * their arenas there; SIZE_MAX and 0: unknown. */
     sluice_status (*memory)(size_t *available, size_t *reserve, int ordinal, int ranks);
-    /* Host memory that `threads` compute threads need besides arenas. Pure. */
-    size_t (*host_bytes)(int threads);
+    /* Host memory that `threads` compute threads need besides arenas, with the library `blas`
+     * (blas.h), which may be loaded to find out; 0 where it cannot be used. */
+    size_t (*host_bytes)(int threads, const char *blas);
     /* Obtain it for `threads` more compute threads of this process, before they are started; it
-     * stays the process's. E_HOST_MEMORY: there is not enough. */
-    sluice_status (*prepare)(int threads);
+     * stays the process's, and so does the library. E_HOST_MEMORY: there is not enough;
+     * E_ARGUMENT, E_UNSUPPORTED: the library is unknown, cannot be used, or is not the process's;
+     * E_ARGUMENT: one is named, and the device has no such choice. */
+    sluice_status (*prepare)(int threads, const char *blas);
 
     /* ---- device: opened by the thread that will drive it; these rows may allocate ---- */
     /* `threads` compute threads including the caller; `pin` asks for a core each, from

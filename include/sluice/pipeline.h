@@ -50,6 +50,8 @@ typedef struct sluice_pipeline_options {
     const char *transport; /* between ranks: "local" (copies within this process), "nccl" (between
                             * GPUs, one rank on each), "auto": local here; NULL: auto */
     int outstanding;       /* sends to each peer, as in sluice_program_options; 0: no limit */
+    const char *blas; /* on the CPU: the library that multiplies (blas.h), the same in all pipelines
+                       * of a process; NULL: auto */
 } sluice_pipeline_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -70,7 +72,8 @@ typedef struct sluice_pipeline_options {
         /* ranks_per_device */ 0,                               \
         /* precision        */ SLUICE_PRECISION_FP32,           \
         /* transport        */ 0,                               \
-        /* outstanding      */ 0                                \
+        /* outstanding      */ 0,                               \
+        /* blas             */ 0                                \
     }
 /* clang-format on */
 

@@ -97,6 +97,7 @@ typedef struct sluice_profile_options {
     const struct sluice_batch_part *parts;
     sluice_profile_progress *progress; /* NULL: none */
     void *context;
+    const char *blas; /* as in sluice_pipeline_options */
 } sluice_profile_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -119,7 +120,8 @@ typedef struct sluice_profile_options {
         /* sequence         */ 0,                              \
         /* parts            */ 0,                              \
         /* progress         */ 0,                              \
-        /* context          */ 0                               \
+        /* context          */ 0,                              \
+        /* blas             */ 0                               \
     }
 /* clang-format on */
 

@@ -15,6 +15,7 @@
  *   ledger     where the time of a rank's step went           ledger.h
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
+ *   blas       libraries that multiply on the CPU             blas.h
  *   profile    costs of layers -> costs of stages             profile.h, device_list.h
  *   search     the best split of a model or a profile          split_search.h
  *              the best plan: schedule, ranks, recomputation   plan_search.h
@@ -36,6 +37,7 @@
 
 #include "sluice/allocator.h"
 #include "sluice/bars.h"
+#include "sluice/blas.h"
 #include "sluice/cost_table.h"
 #include "sluice/data.h"
 #include "sluice/device.h"

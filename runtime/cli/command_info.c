@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* command_info.c -- `sluice info`: what this build is and what this machine has. */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command_line.h"
-
-/* The description that the linked BLAS gives of itself. */
-static const char *blas_in_use(void) {
-    static const char *const names[] = {"openblas_get_config", "bli_info_get_version_str"};
-    static const char *const known[] = {"OpenBLAS", "BLIS"};
-    for (int n = 0; n < 2; n++) {
-        const char *(*describe)(void) = NULL;
-        void *const symbol            = dlsym(RTLD_DEFAULT, names[n]);
-        if (!symbol) continue;
-        memcpy(&describe, &symbol, sizeof describe); /* ISO C has no such cast */
-        static char words[256];
-        const char *const text = describe();
-        const bool named       = strstr(text, known[n]) != NULL;
-        snprintf(words, sizeof words, "%s%s%s", named ? "" : known[n], named ? "" : " ", text);
-        return words;
-    }
-    return dlsym(RTLD_DEFAULT, "cblas_sgemm") ? "a CBLAS that does not say its name"
-                                              : "none: matrix products in plain C";
-}
 
 /* Print the devices of a kind that is a plug-in, or the reason why there are none. */
 static void print_devices(const char *kind) {
@@ -47,6 +27,21 @@ static void print_transport(const char *name) {
         printf("%-9s no: %s\n", name, sluice_last_error()->what);
 }
 
+/* Print what multiplies on the CPU unless --blas says otherwise, then all that could. */
+static void print_blas(void) {
+    const char *usual = NULL, *name;
+    char words[128];
+    if (sluice_blas_find(&usual, NULL) != SLUICE_OK)
+        printf("BLAS      no: %s\n", sluice_last_error()->what);
+    for (int k = 0; (name = sluice_blas_name(k)) != NULL; k++) {
+        printf("%-9s %s", k == 0 && usual ? "BLAS" : "", name);
+        if (sluice_blas_describe(words, sizeof words, name) != SLUICE_OK)
+            printf(": no: %s\n", sluice_last_error()->what);
+        else
+            printf(": %s%s\n", words, usual && strcmp(name, usual) == 0 ? " (used)" : "");
+    }
+}
+
 static const cli_option_table none[]     = {{0}};
 const cli_command_line command_info_line = {0, none};
 
@@ -59,7 +54,7 @@ int command_info(const cli_command *command, int argc, char **argv) {
     printf("\n");
     for (const char *const *kind = sluice_device_plugins(); *kind; kind++) print_devices(*kind);
     for (int t = 0; sluice_transport_name(t); t++) print_transport(sluice_transport_name(t));
-    printf("BLAS      %s\n", blas_in_use());
+    print_blas();
     printf("cores     %d\n", cli_cores());
     return CLI_OK;
 }

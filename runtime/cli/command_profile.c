@@ -11,7 +11,7 @@
 enum { MAX_SIZES = 256 };
 
 typedef struct profile_options {
-    const char *model, *output, *device;
+    const char *model, *output, *device, *blas;
     int threads, ranks, ranks_per_device, alike;
     sluice_precision precision;
     int64_t seq, vocabulary, steps;
@@ -63,6 +63,7 @@ static const cli_option measure_options[] = {
     {"device", 0, CLI_PROFILE, "NAME", "cpu (the default), cuda or cuda:0,1 (all GPUs, or these), or auto (cuda where it can be used)", cli_take_device, .field = FIELD(device)},
     {"ranks-per-device", 0, CLI_PROFILE, "N", "Neighbouring ranks that share a GPU (as few as the GPUs allow)", cli_take_int, .field = FIELD(ranks_per_device), .min = 1, .max = SLUICE_MAX_STAGES},
     {"precision", 0, CLI_PROFILE, "NAME", "Precision of arithmetic: fp32 (the default), tf32, bf16", cli_take_precision, .field = FIELD(precision), .word_of = cli_precision_name},
+    {"blas", 0, CLI_PROFILE, "NAME", "Library that multiplies on the CPU: auto (the default: the fastest that is here), libxsmm, onednn, openblas, blis, or plain (C, slow)", cli_take_word, .field = FIELD(blas), .word_of = cli_blas_word},
     {"alike", 0, CLI_PROFILE, "N", "Measure N of the layers that are alike, and take the others to cost the same: a large model then needs less memory (all)", cli_take_int, .field = FIELD(alike), .min = 1, .max = SLUICE_MAX_STAGES},
     {"steps", 0, CLI_PROFILE, "N", "Steps of each rank whose times count (9)", cli_take_count, .field = FIELD(steps), .min = 1, .max = 10000},
     {0}};
@@ -83,6 +84,7 @@ static int settle(profile_options *o) {
     if (!o->ranks) o->ranks = cli_usual_ranks();
     if (o->sizes.count == 0) o->sizes.list[o->sizes.count++] = 1;
     CLI_TRY(train_settle_optimizer(&o->optimizer));
+    CLI_TRY(cli_settle_blas(&o->blas, o->device));
     return o->output ? cli_check_writable(o->output) : CLI_OK;
 }
 
@@ -215,6 +217,7 @@ static int measure(sluice_profile **out, profile_subject *subject, const profile
     settings.sequence               = subject->seq;
     settings.parts                  = parts;
     settings.context                = subject;
+    settings.blas                   = options->blas;
     if (options->steps) settings.steps = (int)options->steps;
     if (!options->json && isatty(STDOUT_FILENO)) settings.progress = show_progress;
     const sluice_status status = sluice_profile_measure(out, subject->model, &settings);

@@ -108,6 +108,7 @@ static int run_step(train_run *run, train_step *step) {
     CLI_TRY(report(run, sluice_run_step(&step->run, run->problem.run)));
     step->epoch    = train_epoch(&run->problem, run->options);
     step->warnings = step->run.step == 1 ? run->problem.notes : NULL;
+    step->blas     = step->run.step == run->progress.from + 1 ? run->options->blas : NULL;
     show_step(run);
     step->held_out = NAN;
     if (step->run.step > 1) step->held_out_before = NAN;

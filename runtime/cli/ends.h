@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* ends.h -- how the command begins and ends: memory that is limited, standard output that cannot be
+/* ends.h -- how the command begins and ends: standard output that cannot be
  * written, and signals. */
 #ifndef SLUICE_CLI_ENDS_H
 #define SLUICE_CLI_ENDS_H
 
 #include <stdbool.h>
-
-/* Start the command again, without threads of the BLAS, if memory is limited (blas_threads.c). The
- * first thing that main() does: returns where there is nothing to do, or where that fails. */
-void cli_limit_blas_threads(char **argv);
 
 /* ---- standard streams (standard_streams.c) ---- */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model_options.h"
 #include "training.h"
 
 const char train_resume_hint[] = "--resume takes the --out of an earlier run, or one of its saves; "
@@ -62,6 +63,21 @@ static int inherit_betas(train_options *o, const sluice_save *save) {
     return cli_parse_one(o, &command_train_line, "betas", both);
 }
 
+/* Another library gives other bits: it is not taken without being asked for. */
+static int inherit_blas(train_options *o, const sluice_save *save) {
+    const char *const earlier = sluice_save_setting(save, "blas");
+    const char *there         = NULL;
+    if (!earlier || !cli_multiplies_on_cpu(o->device)) return CLI_OK;
+    if (sluice_blas_find(&there, earlier) != SLUICE_OK)
+        return cli_fail(CLI_USAGE,
+                        "'%s' was trained with %s, which cannot be used here (%s), and another "
+                        "library would change the bits of the result; install it, or choose one "
+                        "with --blas",
+                        sluice_save_folder(save), earlier, sluice_last_error()->what);
+    o->blas = there;
+    return CLI_OK;
+}
+
 /* The model that the save has: its config.json. */
 static int inherit_model(train_options *o, const sluice_save *save) {
     if (o->planned || !sluice_save_setting(save, "model")) return CLI_OK;
@@ -75,6 +91,7 @@ static int inherit_all(train_options *o, const sluice_save *save, const cli_give
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
         if (!cli_is_given(given, rows[k].option)) CLI_TRY(inherit_row(o, save, &rows[k]));
     if (!cli_is_given(given, "betas")) CLI_TRY(inherit_betas(o, save));
+    if (!cli_is_given(given, "blas")) CLI_TRY(inherit_blas(o, save));
     return cli_is_given(given, "model") ? CLI_OK : inherit_model(o, save);
 }
 

@@ -105,7 +105,8 @@ static json_t *make_object(const train_step *step) {
     if (good && !isnan(step->held_out_before))
         good = add_number(object, "held_out_loss_before", step->held_out_before);
     if (good && !isnan(step->held_out)) good = add_number(object, "held_out_loss", step->held_out);
-    if (good) good = add_text(object, "weights", step->weights);
+    if (good)
+        good = add_text(object, "weights", step->weights) && add_text(object, "blas", step->blas);
     if (good) return object;
     json_decref(object);
     return NULL;

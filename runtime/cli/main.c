@@ -4,7 +4,6 @@
 #include "ends.h"
 
 int main(int argc, char **argv) {
-    cli_limit_blas_threads(argv);
     cli_open_streams();
     cli_watch_signals();
     return cli_close_streams(cli_run(argc, argv));

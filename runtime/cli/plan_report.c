@@ -106,6 +106,14 @@ static void print_heading(const train_problem *problem, const train_options *opt
     putchar('\n');
 }
 
+static int print_blas(const char *name) {
+    char words[128];
+    if (!name) return CLI_OK;
+    CLI_TRY(cli_report(sluice_blas_describe(words, sizeof words, name)));
+    printf("products  %s: %s\n", name, words);
+    return CLI_OK;
+}
+
 /* Each line of the degradations. */
 static void print_degradations(const char *lines) {
     while (*lines) {
@@ -127,6 +135,7 @@ int train_print_plan(const train_problem *problem, const train_options *options)
     if (strcmp(device, "cpu") == 0) printf(", %d thread%s each", threads, threads == 1 ? "" : "s");
     printf("), ");
     print_sizes(program);
+    CLI_TRY(print_blas(options->blas));
     print_degradations(sluice_pipeline_degradations(problem->pipeline));
     for (size_t k = 0; k < json_array_size(problem->notes); k++)
         printf("note      %s\n", json_string_value(json_array_get(problem->notes, k)));

@@ -95,6 +95,7 @@ static sluice_pipeline_options settings_of(const train_problem *problem,
     settings.recompute               = problem->recompute;
     settings.outstanding             = (int)options->costs.outstanding;
     settings.memory_limit            = options->memory_limit;
+    settings.blas                    = options->blas;
     return settings;
 }
 

@@ -51,6 +51,16 @@ static bool is_changed(const sluice_save *save, const train_options *options,
     return strcmp(now->name, "steps") != 0 || options->decay != SLUICE_DECAY_NONE;
 }
 
+/* Another library, which is only there if it was asked for, changes the result by rounding. */
+static bool is_blas(const sluice_setting *setting) {
+    return strcmp(setting->name, "blas") == 0;
+}
+
+static void say_blas(const sluice_save *save, const sluice_setting *now) {
+    (void)cli_fail(CLI_OK, "blas was '%s' in '%s' and is '%s' now: the result differs by rounding",
+                   sluice_save_setting(save, now->name), sluice_save_folder(save), now->value);
+}
+
 /* The first change in full, others by name. */
 static int compare(const sluice_save *save, const train_options *options,
                    const train_settings *now) {
@@ -59,10 +69,11 @@ static int compare(const sluice_save *save, const train_options *options,
     for (int k = 0; k < now->count; k++) {
         const size_t used = strlen(others);
         if (!is_changed(save, options, &now->list[k])) continue;
+        if (is_blas(&now->list[k])) say_blas(save, &now->list[k]);
         if (first >= 0)
             (void)snprintf(others + used, sizeof others - used, "%s%s", used > 0 ? ", " : "",
                            now->list[k].name);
-        else
+        else if (!is_blas(&now->list[k]))
             first = k;
     }
     if (first < 0) return CLI_OK;

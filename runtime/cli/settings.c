@@ -107,5 +107,6 @@ int train_make_settings(train_settings *out, const train_problem *problem,
     add_number(out, "clip", options->clip);
     add_learning_rate(out, options);
     add_optimizer(out, &options->optimizer);
+    if (options->blas) add(out, "blas", "%s", options->blas);
     return CLI_OK;
 }

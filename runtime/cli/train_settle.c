@@ -84,6 +84,7 @@ int train_settle_options(train_options *options, const cli_given *given) {
     set_defaults(options);
     CLI_TRY(train_choose_out(options));
     CLI_TRY(settle_device(options, given));
+    CLI_TRY(cli_settle_blas(&options->blas, options->device));
     if (options->data.count == 0 && !options->is_virtual)
         return cli_fail(CLI_USAGE, "there is no --data; name %s",
                         options->resume ? "the files and folders that the run was started with"

@@ -39,6 +39,7 @@ typedef struct train_options {
     sluice_plan_file *planned; /* what it says; NULL: there is none */
     const char *device;
     const char *transport; /* NULL: not named */
+    const char *blas;      /* what multiplies on the CPU; NULL: the device is another one */
     bool is_virtual;
     bool plans_itself; /* no option shapes the pipeline */
     cli_schedule_choice schedule;
@@ -172,6 +173,7 @@ typedef struct train_step {
     double epoch;                     /* how often all training windows were drawn, up to here */
     double held_out_before, held_out; /* NaN: not evaluated */
     const char *weights;              /* of the last step: 16 hex digits; NULL */
+    const char *blas;                 /* of the first step on the CPU; NULL */
     /* of virtual devices, whose losses and norms mean nothing */
     bool is_virtual;
     double simulated; /* seconds */

@@ -3,6 +3,7 @@
 #include "runtime/device/plain.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/clock.h"
@@ -27,14 +28,17 @@ sluice_status sluice__plain_memory(size_t *available, size_t *reserve, int ordin
     return SLUICE_OK;
 }
 
-size_t sluice__plain_host_bytes(int threads) {
-    (void)threads;
+size_t sluice__plain_host_bytes(int threads, const char *blas) {
+    (void)threads, (void)blas;
     return 0;
 }
 
-sluice_status sluice__plain_prepare(int threads) {
+sluice_status sluice__plain_prepare(int threads, const char *blas) {
     (void)threads;
-    return SLUICE_OK;
+    if (!blas || strcmp(blas, "auto") == 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "the library of products is '%s', and this device multiplies nothing",
+                        blas);
 }
 
 sluice_status sluice__plain_host_alloc(void **out, sluice_device *device, size_t bytes) {

@@ -27,8 +27,9 @@ sluice_status sluice__plain_order(sluice_stream *stream, sluice_event *event);
 sluice_status sluice__plain_query(bool *done, sluice_event *event);
 sluice_status sluice__plain_synchronize(sluice_stream *stream);
 void sluice__plain_host_free(sluice_device *device, void *block);
-size_t sluice__plain_host_bytes(int threads);     /* 0: threads need none of their own */
-sluice_status sluice__plain_prepare(int threads); /* nothing to do */
+size_t sluice__plain_host_bytes(int threads, const char *blas); /* 0: threads need none */
+/* Nothing to do: it multiplies nothing. */
+sluice_status sluice__plain_prepare(int threads, const char *blas);
 /* 0: layers read the masters of parameters. */
 size_t sluice__plain_working_bytes(const sluice_shape *parameter);
 

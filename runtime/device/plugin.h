@@ -12,7 +12,7 @@
 #include "runtime/transport/transport.h"
 #include "sluice/device.h"
 
-enum { SLUICE__PLUGIN_VERSION = 4 };
+enum { SLUICE__PLUGIN_VERSION = 5 };
 #define SLUICE__PLUGIN_ENTRY "sluice_plugin"
 #define SLUICE__PLUGIN_TABLES                                                                      \
     (sizeof(sluice_device_ops) + sizeof(sluice_operations) + sizeof(sluice__transport_ops))

@@ -126,7 +126,8 @@ static sluice_status allocate_run(sluice_pipeline *pipeline) {
 }
 
 static sluice_status start_ranks(sluice_pipeline *pipeline) {
-    SLUICE__TRY(pipeline->ops->prepare(pipeline->threads * pipeline->world.local_count));
+    SLUICE__TRY(pipeline->ops->prepare(pipeline->threads * pipeline->world.local_count,
+                                       pipeline->options.blas));
     SLUICE__TRY(sluice__workers_start(pipeline));
     SLUICE__TRY(sluice__workers_do(pipeline, sluice__allocate_rank, NULL));
     if (pipeline->ops->asynchronous) SLUICE__TRY(sluice__warm_up(pipeline));
@@ -162,7 +163,7 @@ static sluice_status plan_options(sluice_plan_options *out, const sluice_pipelin
     out->memory_limit = from->memory_limit;
     out->costs        = from->costs;
     out->outstanding  = from->outstanding;
-    out->host_bytes   = device ? device->host_bytes(threads_of(from, ranks)) : 0;
+    out->host_bytes   = device ? device->host_bytes(threads_of(from, ranks), from->blas) : 0;
     if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
     out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;

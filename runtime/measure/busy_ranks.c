@@ -82,6 +82,7 @@ static sluice_pipeline_options settings_of(const sluice_profile_options *options
     settings.optimizer               = options->optimizer;
     settings.optimizer_config        = options->optimizer_config;
     settings.recompute               = recompute;
+    settings.blas                    = options->blas;
     return settings;
 }
 

@@ -15,7 +15,7 @@ make_folder() {
     folder=$(cd "$folder" && pwd)
 }
 
-# The cpu multiplies in plain C: OpenBLAS would be nine tenths of the folder, and here the cpu only checks.
+# The cpu multiplies in plain C, which needs no library there: here the cpu only checks.
 build() {
     from=$here/../build/gpu$emulated
     local -a options=(-DCMAKE_BUILD_TYPE=Release -DSLUICE_TESTS=ON -DSLUICE_BENCH=ON -DSLUICE_BLAS=plain)

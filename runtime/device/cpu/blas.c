@@ -1,8 +1,142 @@
 /* SPDX-License-Identifier: MIT */
-/* blas.c -- the one file that knows which library multiplies matrices. */
+/* blas.c -- the one list of libraries that multiply matrices, and which of them this process
+ * uses. */
 #include "runtime/device/cpu/blas.h"
 
-#include <stddef.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+/* In the order of preference, as measured at the shapes of GPT models (docs/performance.md). On
+ * aarch64 oneDNN has no kernels for these calls. */
+#ifdef __x86_64__
+static const sluice__blas *const all[] = {&sluice__blas_xsmm, &sluice__blas_onednn,
+                                          &sluice__blas_openblas, &sluice__blas_blis,
+                                          &sluice__blas_plain};
+#else
+static const sluice__blas *const all[] = {&sluice__blas_openblas, &sluice__blas_blis,
+                                          &sluice__blas_onednn, &sluice__blas_xsmm,
+                                          &sluice__blas_plain};
+#endif
+enum { ALL = sizeof all / sizeof *all };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* libraries are opened under it */
+static _Atomic(const sluice__blas *) used;
+static atomic_bool is_named; /* the one that is used was not chosen by "auto" */
+static atomic_uint failures;
+
+/* ---- by name ---- */
+
+const char *sluice_blas_name(int index) {
+    return index >= 0 && index < ALL ? all[index]->name : NULL;
+}
+
+static bool is_auto(const char *name) {
+    return !name || strcmp(name, "auto") == 0;
+}
+
+static sluice_status open_named(const sluice__blas **out, const char *name) {
+    char names[96] = "auto";
+    for (int k = 0; k < ALL; k++) {
+        if (strcmp(all[k]->name, name) == 0) {
+            SLUICE__TRY(all[k]->open());
+            *out = all[k];
+            return SLUICE_OK;
+        }
+        sluice__add_name(names, sizeof names, " ", all[k]->name);
+    }
+    sluice__fail(SLUICE_E_ARGUMENT, "no library of matrix products is called '%s'", name);
+    return sluice__hint(SLUICE_E_ARGUMENT, "choose one of: %s", names);
+}
+
+/* One that is here and gets no memory is no reason to use another one, whose bits differ. */
+static sluice_status open_first(const sluice__blas **out) {
+    sluice_status status = SLUICE_E_UNSUPPORTED;
+    for (int k = 0; k < ALL && status == SLUICE_E_UNSUPPORTED; k++) {
+        status = all[k]->open();
+        if (status == SLUICE_OK) *out = all[k];
+    }
+    return status;
+}
+
+static sluice_status find(const sluice__blas **out, const char *name) {
+    const sluice__blas *const before = atomic_load(&used);
+    if (!is_auto(name)) return open_named(out, name);
+    if (!before) return open_first(out);
+    *out = before;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__blas_find(const sluice__blas **out, const char *name) {
+    (void)pthread_mutex_lock(&lock);
+    const sluice_status status = find(out, name);
+    (void)pthread_mutex_unlock(&lock);
+    return status;
+}
+
+sluice_status sluice_blas_find(const char **out, const char *blas) {
+    const sluice__blas *found = NULL;
+    SLUICE__TRY(sluice__blas_find(&found, blas));
+    *out = found->name;
+    return SLUICE_OK;
+}
+
+sluice_status sluice_blas_describe(char *out, size_t bytes, const char *blas) {
+    const sluice__blas *found = NULL;
+    SLUICE__TRY(sluice__blas_find(&found, blas));
+    found->describe(out, bytes);
+    return SLUICE_OK;
+}
+
+/* ---- the one that is used ---- */
+
+static sluice_status choose(const char *name) {
+    const sluice__blas *found = NULL, *const before = atomic_load(&used);
+    SLUICE__TRY(find(&found, name));
+    if (before && before != found) {
+        sluice__fail(SLUICE_E_ARGUMENT,
+                     "this process multiplies with %s, and another pipeline asks for %s: results "
+                     "depend on the library, so a process uses one",
+                     before->name, found->name);
+        return sluice__hint(SLUICE_E_ARGUMENT, "ask for %s, or use another process", before->name);
+    }
+    if (!before) atomic_store(&is_named, !is_auto(name));
+    atomic_store(&used, found);
+    return SLUICE_OK;
+}
+
+sluice_status sluice__blas_choose(const char *name) {
+    (void)pthread_mutex_lock(&lock);
+    const sluice_status status = choose(name);
+    (void)pthread_mutex_unlock(&lock);
+    return status;
+}
+
+const sluice__blas *sluice__blas_used(void) {
+    const sluice__blas *found = atomic_load_explicit(&used, memory_order_acquire);
+    if (found) return found;
+    (void)sluice__blas_choose(NULL);
+    found = atomic_load(&used);
+    return found ? found : &sluice__blas_plain;
+}
+
+const char *sluice__blas_degradation(void) {
+#ifdef SLUICE_USE_BLAS
+    if (sluice__blas_used() == &sluice__blas_plain && !atomic_load(&is_named))
+        return "no BLAS library is installed: products in plain C are slow";
+#endif
+    return "";
+}
+
+void sluice__blas_use_one_thread(void) {
+    sluice__blas_used()->use_one_thread();
+}
+
+/* ---- products ---- */
 
 void sluice__scale_result(const sluice__product *p, float by) {
     for (int64_t i = 0; i < p->rows; i++) {
@@ -11,88 +145,19 @@ void sluice__scale_result(const sluice__product *p, float by) {
     }
 }
 
-#ifdef SLUICE_USE_CBLAS
-
-#include <cblas.h>
-#include <dlfcn.h>
-#include <string.h>
-
-/*
- * The library's own threads would compete with the team's. Some libraries keep the number per
- * process, some per thread, and they name the setter differently: it is looked up by name, so that
- * another library can be used without rebuilding.
- */
-void sluice__blas_use_one_thread(void) {
-    static const char *const setters[] = {"openblas_set_num_threads", "bli_thread_set_num_threads",
-                                          "MKL_Set_Num_Threads_Local", "omp_set_num_threads"};
-    for (size_t s = 0; s < sizeof setters / sizeof setters[0]; s++) {
-        void *const symbol = dlsym(RTLD_DEFAULT, setters[s]);
-        if (!symbol) continue;
-        void (*set)(int) = NULL;
-        memcpy(&set, &symbol, sizeof set); /* ISO C has no cast from an object to a function */
-        set(1);
-    }
-}
-
-static CBLAS_TRANSPOSE transposed(bool yes) {
-    return yes ? CblasTrans : CblasNoTrans;
-}
-
-static void multiply_cblas(const sluice__product *p, float *panel) {
-    (void)panel;
-    if (p->inner == 0) { /* libraries differ in whether they apply beta */
-        sluice__scale_result(p, p->beta);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, transposed(p->transpose_a), transposed(p->transpose_b), (int)p->rows,
-                (int)p->columns, (int)p->inner, p->alpha, p->a, (int)p->a_stride, p->b,
-                (int)p->b_stride, p->beta, p->c, (int)p->c_stride);
-}
-
-static const sluice__blas cblas = {
-    .name = "cblas", .tile_rows = 128, .tile_columns = 512, .multiply = multiply_cblas};
-
-#else
-
-void sluice__blas_use_one_thread(void) {
-}
-
-#endif
-
-static void multiply_plain(const sluice__product *p, float *panel) {
-    (void)panel;
-    const int64_t a_row    = p->transpose_a ? 1 : p->a_stride,
-                  a_inner  = p->transpose_a ? p->a_stride : 1;
-    const int64_t b_inner  = p->transpose_b ? 1 : p->b_stride,
-                  b_column = p->transpose_b ? p->b_stride : 1;
-    sluice__scale_result(p, p->beta);
-    for (int64_t i = 0; i < p->rows; i++) {
-        float *const row = p->c + i * p->c_stride;
-        for (int64_t k = 0; k < p->inner; k++) {
-            const float factor   = p->alpha * p->a[i * a_row + k * a_inner];
-            const float *const b = p->b + k * b_inner;
-            for (int64_t j = 0; j < p->columns; j++) row[j] += factor * b[j * b_column];
-        }
-    }
-}
-
-const sluice__blas sluice__blas_plain = {
-    .name = "plain", .tile_rows = 128, .tile_columns = 512, .multiply = multiply_plain};
-
-/* In the order of preference. */
-static const sluice__blas *const all[] = {
-#ifdef SLUICE_USE_XSMM
-    &sluice__blas_xsmm,
-#endif
-#ifdef SLUICE_USE_CBLAS
-    &cblas,
-#endif
-    &sluice__blas_plain};
-
-const sluice__blas *sluice__blas_used(void) {
-    return all[0];
+/* Libraries differ in whether they apply beta where there is nothing to add. */
+bool sluice__multiply_with(const sluice__blas *blas, const sluice__product *product, float *panel) {
+    if (product->rows <= 0 || product->columns <= 0) return true;
+    if (product->inner > 0 && product->alpha != 0) return blas->multiply(product, panel);
+    sluice__scale_result(product, product->beta);
+    return true;
 }
 
 void sluice__multiply(const sluice__product *product, float *panel) {
-    if (product->rows > 0 && product->columns > 0) sluice__blas_used()->multiply(product, panel);
+    if (!sluice__multiply_with(sluice__blas_used(), product, panel))
+        (void)atomic_fetch_add(&failures, 1);
+}
+
+unsigned sluice__blas_failures(void) {
+    return atomic_load(&failures);
 }

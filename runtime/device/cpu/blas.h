@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sluice/status.h"
+#include "sluice/blas.h"
 
 /* c = alpha * op(a) op(b) + beta * c; strides are between rows, as stored. With beta 0 what `c`
  * held does not matter. */
@@ -34,31 +34,45 @@ typedef struct sluice__blas {
     const char *name;
     /* The largest tile that is worth one call; constants, because bits may depend on tiles. */
     int64_t tile_rows, tile_columns;
-    /* `panel`: SLUICE__PANEL floats of the calling thread, aligned to a cache line. */
-    void (*multiply)(const sluice__product *product, float *panel);
+    /* Make it usable, before all rows below; a second call does nothing. One thread at a time.
+     * E_UNSUPPORTED: why it cannot be used here; E_HOST_MEMORY. */
+    sluice_status (*open)(void);
+    void (*describe)(char *out, size_t bytes);
+    /* Called by each compute thread before its first product. */
+    void (*use_one_thread)(void);
+    /* At least one row, column and element of the inner dimension, and alpha is not 0. `panel`:
+     * SLUICE__PANEL floats of the calling thread, aligned to a cache line. False: out of memory,
+     * and `c` is undefined. */
+    bool (*multiply)(const sluice__product *product, float *panel);
+    /* Memory that it keeps for each thread that multiplies, and those of `threads` threads
+     * obtained, where a lack of memory can be refused (E_HOST_MEMORY); 0 and NULL: none. */
+    size_t buffer_bytes;
+    sluice_status (*obtain_buffers)(int threads);
 } sluice__blas;
 
-/* The library of this process. */
+extern const sluice__blas sluice__blas_xsmm, sluice__blas_onednn, sluice__blas_openblas,
+    sluice__blas_blis, sluice__blas_plain;
+
+/* ---- the library of this process (blas.c) ---- */
+
+/* What sluice_blas_find() names, opened. */
+sluice_status sluice__blas_find(const sluice__blas **out, const char *name);
+/* Use it from here on. E_ARGUMENT: the process uses another one already. */
+sluice_status sluice__blas_choose(const char *name);
+/* The one that is used; if none is yet, "auto" is chosen. */
 const sluice__blas *sluice__blas_used(void);
-void sluice__multiply(const sluice__product *product, float *panel);
-
-/* What all have in common: c = beta * c, and that alone where there is nothing to add. */
-void sluice__scale_result(const sluice__product *product, float by);
-
-extern const sluice__blas sluice__blas_plain; /* instrumented C */
-#ifdef SLUICE_USE_XSMM
-extern const sluice__blas sluice__blas_xsmm;
-#endif
-
-/* Every compute thread calls this before its first product. */
+/* What is slow about it, one sentence; "" if nothing. */
+const char *sluice__blas_degradation(void);
 void sluice__blas_use_one_thread(void);
 
-/*
- * Memory that the library keeps for each thread that multiplies (blas_buffers.c): its bytes, 0 if
- * there is none; and those of `threads` threads obtained, where a lack of memory can be refused.
- * E_HOST_MEMORY.
- */
-size_t sluice__blas_buffer_bytes(void);
-sluice_status sluice__blas_obtain_buffers(int threads);
+/* ---- products ---- */
+
+/* False: out of memory, and `c` is undefined. */
+bool sluice__multiply_with(const sluice__blas *blas, const sluice__product *product, float *panel);
+/* With the one that is used. One that runs out of memory is counted. */
+void sluice__multiply(const sluice__product *product, float *panel);
+unsigned sluice__blas_failures(void);
+/* c = beta * c, and that alone where there is nothing to add. */
+void sluice__scale_result(const sluice__product *product, float by);
 
 #endif

@@ -25,7 +25,7 @@ struct sluice_device {
     float *workspaces; /* of the threads, each aligned to a cache line */
     double partials[SLUICE__PARTIALS];
     bool small_pages; /* an arena has no huge pages */
-    char degradations[160];
+    char degradations[256];
 };
 
 /* What a thread works in: a panel for its products, then what attention keeps of a pair of blocks.

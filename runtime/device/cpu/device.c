@@ -22,12 +22,17 @@ static void close_device(sluice_device *device) {
     sluice__free(device);
 }
 
-static size_t host_bytes(int threads) {
-    return (size_t)threads * sluice__blas_buffer_bytes();
+static size_t host_bytes(int threads, const char *name) {
+    const sluice__blas *blas = NULL;
+    if (sluice__blas_find(&blas, name) != SLUICE_OK) return 0;
+    return (size_t)threads * blas->buffer_bytes;
 }
 
-static sluice_status prepare(int threads) {
-    return sluice__blas_obtain_buffers(sluice__team_threads() + threads);
+static sluice_status prepare(int threads, const char *name) {
+    SLUICE__TRY(sluice__blas_choose(name));
+    const sluice__blas *const blas = sluice__blas_used();
+    if (!blas->obtain_buffers) return SLUICE_OK;
+    return blas->obtain_buffers(sluice__team_threads() + threads);
 }
 
 static sluice_status alloc_workspaces(sluice_device *device, int threads) {
@@ -96,17 +101,22 @@ static sluice_status arena_alloc(void **out, sluice_device *device, size_t bytes
     return SLUICE_OK;
 }
 
+static void add(sluice_device *device, const char *sentence) {
+    const size_t length = strlen(device->degradations);
+    (void)snprintf(device->degradations + length, sizeof device->degradations - length, "%s%s",
+                   length > 0 && sentence[0] ? "; " : "", sentence);
+}
+
 static const char *degradations(sluice_device *device) {
     const int unpinned      = sluice__team_unpinned(device->team);
-    size_t length           = 0;
+    char threads[64]        = "";
     device->degradations[0] = '\0';
     if (unpinned > 0)
-        length = (size_t)snprintf(device->degradations, sizeof device->degradations,
-                                  "%d thread%s cannot be bound to a core", unpinned,
-                                  unpinned == 1 ? "" : "s");
-    if (device->small_pages)
-        (void)snprintf(device->degradations + length, sizeof device->degradations - length,
-                       "%sthere are no huge pages", length > 0 ? "; " : "");
+        (void)snprintf(threads, sizeof threads, "%d thread%s cannot be bound to a core", unpinned,
+                       unpinned == 1 ? "" : "s");
+    add(device, threads);
+    add(device, device->small_pages ? "there are no huge pages" : "");
+    add(device, sluice__blas_degradation());
     return device->degradations;
 }
 

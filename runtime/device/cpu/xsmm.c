@@ -9,8 +9,11 @@
  * first: its "A" is our b, its "B" our a.
  */
 #include <libxsmm.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/error.h"
 #include "runtime/device/blocks.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/transpose.h"
@@ -56,28 +59,20 @@ static const float *find_panel(const sluice__product *p, const part *at, float *
     return space;
 }
 
-static void multiply_panel(const sluice__product *p, const part *at, float *space) {
+/* False: there is no memory for the kernel's code. */
+static bool multiply_panel(const sluice__product *p, const part *at, float *space) {
     int64_t stride;
     const float *const panel         = find_panel(p, at, space, &stride);
     const float *const a             = p->a + at->from * (p->transpose_a ? p->a_stride : 1);
-    float *const c                   = p->c + at->column;
     const libxsmm_smmfunction kernel = find_kernel(p, at, stride);
-    if (kernel)
-        kernel(panel, a, c);
-    else /* no memory for its code */
-        sluice__blas_plain.multiply(&(sluice__product){c, a, panel, p->rows, at->columns, at->inner,
-                                                       p->c_stride, p->a_stride, stride, 1,
-                                                       at->first_write ? 0.0f : 1.0f,
-                                                       p->transpose_a, false},
-                                    space);
+    if (!kernel) return false;
+    kernel(panel, a, p->c + at->column);
+    return true;
 }
 
 /* Kernels know alpha 1 and beta 0 or 1. */
-static void multiply(const sluice__product *p, float *space) {
-    const bool adds = p->inner > 0 && p->alpha != 0;
-    if (!adds || (p->beta != 0 && p->beta != p->alpha))
-        sluice__scale_result(p, adds ? p->beta / p->alpha : p->beta);
-    if (!adds) return;
+static bool multiply(const sluice__product *p, float *space) {
+    if (p->beta != 0 && p->beta != p->alpha) sluice__scale_result(p, p->beta / p->alpha);
     const int64_t blocks = sluice__blocks(p->inner, SLUICE__PANEL_INNER);
     const int64_t inner  = sluice__blocks(p->inner, blocks);
     /* A part of the rows of a stays in the cache while all panels are multiplied by it. */
@@ -85,12 +80,50 @@ static void multiply(const sluice__product *p, float *space) {
         for (int64_t column = 0; column < p->columns; column += SLUICE__PANEL_COLUMNS) {
             const part at = {column, sluice__min(SLUICE__PANEL_COLUMNS, p->columns - column), from,
                              sluice__min(inner, p->inner - from), p->beta == 0 && from == 0};
-            multiply_panel(p, &at, space);
+            if (!multiply_panel(p, &at, space)) return false;
         }
     if (p->alpha != 1) sluice__scale_result(p, p->alpha);
+    return true;
 }
 
-const sluice__blas sluice__blas_xsmm = {.name         = "libxsmm",
-                                        .tile_rows    = 512,
-                                        .tile_columns = SLUICE__PANEL_COLUMNS,
-                                        .multiply     = multiply};
+/* ---- whether it works here ---- */
+
+static const char *vectors(void) {
+    const int is = libxsmm_get_target_archid();
+    return is >= LIBXSMM_X86_AVX512 ? "AVX-512" : is >= LIBXSMM_X86_AVX2 ? "AVX2" : "AVX";
+}
+
+/* It sets a variable by which the OpenMP of the process would bind it to a core. */
+static void initialize(void) {
+    static const char binding[] = "OMP_PROC_BIND";
+    const bool was_set          = getenv(binding) != NULL;
+    libxsmm_init();
+    if (!was_set) (void)unsetenv(binding);
+}
+
+static sluice_status open_xsmm(void) {
+    initialize();
+    if (libxsmm_get_target_archid() < LIBXSMM_X86_AVX)
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "libxsmm needs a processor with AVX, and takes this one for '%s'",
+                            libxsmm_get_target_arch());
+    if (libxsmm_smmdispatch(16, 16, 16, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED,
+                        "libxsmm cannot make code here: it gets no executable memory");
+}
+
+static void describe(char *out, size_t bytes) {
+    (void)snprintf(out, bytes, "LIBXSMM %d.%d, %s (%s)", LIBXSMM_VERSION_MAJOR,
+                   LIBXSMM_VERSION_MINOR, vectors(), libxsmm_get_target_arch());
+}
+
+static void use_one_thread(void) { /* it starts none */
+}
+
+const sluice__blas sluice__blas_xsmm = {.name           = "libxsmm",
+                                        .tile_rows      = 512,
+                                        .tile_columns   = SLUICE__PANEL_COLUMNS,
+                                        .open           = open_xsmm,
+                                        .describe       = describe,
+                                        .use_one_thread = use_one_thread,
+                                        .multiply       = multiply};

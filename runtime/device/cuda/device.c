@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* device.c -- a GPU as a device: its table, memory, events and copies. */
+#include <string.h>
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/cuda.h"
@@ -170,14 +172,16 @@ static sluice_status zero_bytes(sluice_stream *stream, void *to, size_t bytes) {
 }
 
 /* Its threads only enqueue. */
-static size_t host_bytes(int threads) {
-    (void)threads;
+static size_t host_bytes(int threads, const char *blas) {
+    (void)threads, (void)blas;
     return 0;
 }
 
-static sluice_status prepare(int threads) {
+static sluice_status prepare(int threads, const char *blas) {
     (void)threads;
-    return SLUICE_OK;
+    if (!blas || strcmp(blas, "auto") == 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "the library of products is '%s', and GPUs multiply with cuBLAS", blas);
 }
 
 const sluice_device_ops sluice__cuda_ops = {

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* blas_library.h -- a library of products that is loaded when it is first asked for, and that stays
+ * until the process ends. */
+#ifndef SLUICE_DEVICE_CPU_BLAS_LIBRARY_H
+#define SLUICE_DEVICE_CPU_BLAS_LIBRARY_H
+
+#include "runtime/device/cpu/blas.h"
+
+/* What the environment says while the library is loaded, which reads it then. */
+typedef struct sluice__variable {
+    const char *name, *value;
+    bool is_kernels; /* for processors with AVX-512, and a value that is there stays */
+} sluice__variable;
+
+enum { SLUICE__LIBRARY_FILES = 2, SLUICE__LIBRARY_VARIABLES = 3 };
+
+typedef struct sluice__library {
+    const char *name, *package; /* ours, and Debian's */
+    const char *files[SLUICE__LIBRARY_FILES];
+    const char *multiply; /* a function that it must have */
+    sluice__variable variables[SLUICE__LIBRARY_VARIABLES];
+    const char *initialize;  /* a function that reads the environment; NULL: loading does */
+    const char *set_threads; /* sets the number of its own threads: void (int) */
+    void *handle;            /* once it is loaded */
+    void (*threads)(int);
+} sluice__library;
+
+/* Load it; once is enough. E_UNSUPPORTED, E_HOST_MEMORY. */
+sluice_status sluice__library_open(sluice__library *library);
+/* `*function` gets a pointer to the function `symbol`; NULL: there is none. */
+void sluice__library_find(void *function, const sluice__library *library, const char *symbol);
+/* It would start threads, which compete with the team's. Some libraries keep the number per
+ * process, some per thread. */
+void sluice__library_use_one_thread(const sluice__library *library);
+
+/* ---- CBLAS ---- */
+
+typedef void sluice__cblas_sgemm(int order, int transpose_a, int transpose_b, int rows, int columns,
+                                 int inner, float alpha, const float *a, int a_stride,
+                                 const float *b, int b_stride, float beta, float *c, int c_stride);
+bool sluice__multiply_cblas(sluice__cblas_sgemm *sgemm, const sluice__product *product);
+
+#endif
