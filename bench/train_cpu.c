@@ -6,6 +6,7 @@
  *
  *   train_cpu                          three models, every way: bench/results/train-cpu-*.md
  *   train_cpu --models a,b             some
+ *   train_cpu --blas NAME ...          with this library for products
  *   train_cpu --quick                  a tiny model
  *   train_cpu --turn MODEL WAY STEPS   tokens/s of each step, on a line: for peer_torch.py
  *   train_cpu --beside                 next to a busy process, which fair sharing gives half a core
@@ -255,8 +256,13 @@ int main(int argc, char **argv) {
     const char *models = "a,b,c";
     int steps          = 9;
     bool beside        = false;
-    if (argc == 5 && strcmp(argv[1], "--turn") == 0) return run_turn(argv + 2);
-    for (int a = 1; a < argc; a++) {
+    int first          = 1;
+    if (argc > 2 && strcmp(argv[1], "--blas") == 0) {
+        blas_name = argv[2];
+        first     = 3;
+    }
+    if (argc == first + 4 && strcmp(argv[first], "--turn") == 0) return run_turn(argv + first + 1);
+    for (int a = first; a < argc; a++) {
         if (strcmp(argv[a], "--quick") == 0)
             models = "tiny", steps = 2;
         else if (strcmp(argv[a], "--beside") == 0)
@@ -266,8 +272,9 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[a], "--steps") == 0 && a + 1 < argc)
             steps = (int)strtol(argv[++a], NULL, 10);
         else {
-            (void)fprintf(stderr, "usage: train_cpu [--quick] [--models a,b,c] [--steps N] "
-                                  "[--beside] | --turn MODEL WAY STEPS\n");
+            (void)fprintf(stderr,
+                          "usage: train_cpu [--blas NAME] [--quick] [--models a,b,c] [--steps N] "
+                          "[--beside] | --turn MODEL WAY STEPS\n");
             return 2;
         }
     }

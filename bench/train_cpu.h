@@ -20,6 +20,9 @@ typedef struct subject {
 enum { SUBJECTS = 4 };
 extern const subject subjects[SUBJECTS]; /* (a), (b), (c), and a tiny one */
 
+/* What multiplies, by name (sluice/blas.h); NULL: what is chosen here. */
+extern const char *blas_name;
+
 /* How: one rank with threads, or two ranks of one thread with a schedule. */
 typedef struct way {
     const char *schedule; /* NULL: one rank */

@@ -14,6 +14,8 @@ const subject subjects[SUBJECTS] = {
     {"c", "byte-level GPT, L=6, C=384, H=6, V=256", {256, 256, 384, 6, 6, true, 0}, 256, 8},
     {"tiny", "GPT, L=2, C=64, H=2, V=256", {256, 32, 64, 2, 2, true, 0}, 32, 4}};
 
+const char *blas_name;
+
 /* ---- ways ---- */
 
 enum { NAME = 16 };
@@ -72,6 +74,7 @@ void trained_open(trained *out, const subject *what, const way *how) {
     plan.microbatches               = how->microbatches;
     options.samples                 = what->samples;
     options.threads                 = how->threads;
+    options.blas                    = blas_name;
     bench_check(sluice_gpt_model(&out->model, &what->config, what->length));
     bench_check(sluice_schedule_generate(&schedule, how->schedule ? how->schedule : "1f1b", &plan));
     bench_check(

@@ -65,8 +65,8 @@ run plan gpt-nano --devices 2x1g --batch 4
 
 "$command" "${little[@]}" --explain-memory --memory-limit 400K >explained.txt 2>stderr.txt
 [ $? -eq 1 ] || complain "--explain-memory of a run over its limit does not exit with 1"
-has explained.txt "rank 0: arena 487.0 KiB (498688 bytes)"
-has explained.txt "  87.0 KiB more than the limit of 400.0 KiB"
-has stderr.txt "sluice: rank 0 needs 487.00 KiB, which is 87.00 KiB more than the limit of 400.00 KiB per rank; these fit: "
+has explained.txt "rank 0: arena 496.2 KiB (508160 bytes)"
+has explained.txt "  96.2 KiB more than the limit of 400.0 KiB"
+has stderr.txt "sluice: rank 0 needs 496.25 KiB, which is 96.25 KiB more than the limit of 400.00 KiB per rank; these fit: "
 
 finish

@@ -173,8 +173,8 @@ SLUICE__LOOP void mask(float *scores, const pair *at, float to) {
         for (int64_t i = 0; i < j - diagonal && i < at->queries; i++) scores[j * QUERIES + i] = to;
 }
 
-/* Of each query of a block: maximum and sum of its exponentials so far, and what shrinks those
- * that were there before. */
+/* Each query's maximum and sum of exponentials so far, and what shrinks those that were there
+ * before. */
 typedef struct softmax {
     float largest[QUERIES], sum[QUERIES], shrink[QUERIES];
 } softmax;

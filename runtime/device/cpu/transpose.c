@@ -7,7 +7,7 @@
 /* Elements of two vectors, by their numbers 0 .. 15. */
 #define PICK __builtin_shufflevector
 
-/* Pairs, then fours, then eights change places. */
+/* Pairs are exchanged, then fours, then eights. */
 SLUICE__LOOP void transpose_eight(float *to, int64_t to_stride, const float *from,
                                   int64_t from_stride) {
     sluice__lanes r[SLUICE__LANES], s[SLUICE__LANES];

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/lend.h"
 #include "runtime/device/cpu/pin.h"
 #include "runtime/device/cpu/team.h"
 #include "runtime/device/cpu/tile.h"
@@ -232,6 +233,112 @@ static void pinning_ends_with_the_team(void **state) {
     sluice__team_stop(team);
 }
 
+/* ---- cores for threads that lost their own ---- */
+
+typedef struct bound_thread {
+    pthread_t id;
+    atomic_bool runs; /* until it becomes false: computing, or asleep */
+    bool sleeps;
+} bound_thread;
+
+static void *run_bound(void *argument) {
+    bound_thread *const self = argument;
+    while (atomic_load(&self->runs))
+        if (self->sleeps) (void)usleep(20000);
+    return NULL;
+}
+
+static cpu_set_t cores_of(pthread_t thread) {
+    cpu_set_t cores;
+    assert_int_equal(pthread_getaffinity_np(thread, sizeof cores, &cores), 0);
+    return cores;
+}
+
+static void expect_core(const char *what, const sluice__bound *thread, const cpu_set_t *all,
+                        int core) {
+    cpu_set_t is = cores_of(thread->id);
+    int n        = 0;
+    for (size_t c = 0; c < CPU_SETSIZE; c++) {
+        if (!CPU_ISSET(c, all)) continue;
+        if (CPU_ISSET(c, &is) != (n == core))
+            fail_msg("%s: expected core number %d alone", what, core);
+        n++;
+    }
+}
+
+/* A thread that computes is on a core, one that gets no processor time is not; the first is seen
+ * more than once, as it may lose its core to another process. */
+static void a_thread_without_a_core_is_noticed(void **state) {
+    (void)state;
+    for (int sleeps = 0; sleeps < 2; sleeps++) {
+        bound_thread thread = {.runs = true, .sleeps = sleeps};
+        int off             = 0;
+        assert_int_equal(pthread_create(&thread.id, NULL, run_bound, &thread), 0);
+        const sluice__bound bound = sluice__bound_to(thread.id, 0);
+        (void)usleep(2000);
+        for (int n = 0; n < 50; n++) off += sluice__is_off_core(&bound, &thread.runs);
+        if (sleeps ? off < 40 : off > 45)
+            fail_msg("a thread that %s was found off its core %d of 50 times",
+                     sleeps ? "sleeps" : "computes", off);
+        atomic_store(&thread.runs, false);
+        assert_false(sluice__is_off_core(&bound, &thread.runs)); /* nobody waits for it any more */
+        assert_int_equal(pthread_join(thread.id, NULL), 0);
+    }
+}
+
+static void cores_are_lent_given_back_and_exchanged(void **state) {
+    (void)state;
+    cpu_set_t all;
+    bound_thread threads[2];
+    sluice__bound bound[2];
+    if (sluice__cores(&all) < 2) return; /* there is nothing to lend */
+    for (int t = 0; t < 2; t++) {
+        threads[t] = (bound_thread){.runs = true, .sleeps = true};
+        assert_int_equal(pthread_create(&threads[t].id, NULL, run_bound, &threads[t]), 0);
+        bound[t] = sluice__bound_to(threads[t].id, t);
+        assert_true(sluice__pin(threads[t].id, &all, t));
+    }
+    sluice__lend_core(&bound[1], &bound[0], &all);
+    expect_core("lent", &bound[1], &all, 0);
+    sluice__give_back(&bound[1], &all);
+    expect_core("given back", &bound[1], &all, 1);
+    sluice__swap_cores(&bound[0], &bound[1], &all);
+    expect_core("exchanged", &bound[0], &all, 1);
+    expect_core("exchanged", &bound[1], &all, 0);
+    sluice__lend_core(&bound[0], &bound[1], &all);
+    sluice__give_back(&bound[0], &all);
+    expect_core("given back after an exchange", &bound[0], &all, 1);
+    for (int t = 0; t < 2; t++) {
+        atomic_store(&threads[t].runs, false);
+        assert_int_equal(pthread_join(threads[t].id, NULL), 0);
+    }
+}
+
+static void wait_a_while(const void *job, int64_t task, int thread) {
+    atomic_int *const counts = *(atomic_int *const *)job;
+    (void)thread;
+    (void)usleep(task % 3 == 0 ? 400 : 100);
+    (void)atomic_fetch_add(&counts[task], 1);
+}
+
+/* Tasks that sleep look like threads without a core: cores are lent and exchanged all the time. */
+static void tasks_run_once_while_cores_change_hands(void **state) {
+    (void)state;
+    for (int threads = 2; threads <= 4; threads++) {
+        sluice__team *team = NULL;
+        assert_ok(sluice__team_start(&team, threads, 0, true));
+        for (int job = 0; job < 40; job++) {
+            static atomic_int counts[TASKS];
+            atomic_int *const pointer = counts;
+            const int tasks           = 1 + job % 7;
+            for (int t = 0; t < tasks; t++) atomic_store(&counts[t], 0);
+            sluice__team_run(team, tasks, wait_a_while, &pointer);
+            for (int t = 0; t < tasks; t++) assert_int_equal(atomic_load(&counts[t]), 1);
+        }
+        sluice__team_stop(team);
+    }
+}
+
 /* Several ranks in one process: each thread opens, drives and closes its device. */
 static void *drive_a_device(void *result) {
     sluice_device *device = NULL;
@@ -402,6 +509,9 @@ int main(void) {
         cmocka_unit_test(the_exponential_is_accurate),
         cmocka_unit_test(tiles_cover_the_output_once),
         cmocka_unit_test(every_task_runs_once),
+        cmocka_unit_test(a_thread_without_a_core_is_noticed),
+        cmocka_unit_test(cores_are_lent_given_back_and_exchanged),
+        cmocka_unit_test(tasks_run_once_while_cores_change_hands),
         cmocka_unit_test(pinning_ends_with_the_team),
         cmocka_unit_test(ranks_run_at_the_same_time),
         cmocka_unit_test(every_row_of_every_table_is_filled),

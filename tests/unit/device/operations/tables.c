@@ -160,8 +160,8 @@ static void check_classifier(uint64_t *random, const int64_t shape[3], int flags
 
 void classifier_agrees(void **state) {
     (void)state;
-    static const int64_t shapes[][3] = {{0, 3, 4},    {1, 1, 1},     {5, 7, 3},
-                                        {300, 9, 70}, {517, 16, 33}, {3, 4, 5003}};
+    static const int64_t shapes[][3] = {{0, 3, 4},     {1, 1, 1},    {5, 7, 3},      {300, 9, 70},
+                                        {517, 16, 33}, {3, 4, 5003}, {70, 130, 1500}};
     uint64_t random                  = test_seed();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int flags = 0; flags < 8; flags++) check_classifier(&random, shapes[s], flags);
