@@ -70,17 +70,14 @@ typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
     *out = chain[0][0];
 
 #ifdef __x86_64__
-__attribute__((target("avx512f"), optimize("O3", "unroll-loops", "fp-contract=fast"))) static void
-multiply_add_wide(float *out) {
+__attribute__((target("avx512f"))) static void multiply_add_wide(float *out) {
     MULTIPLY_ADD
 }
-__attribute__((target("avx2,fma"), optimize("O3", "unroll-loops", "fp-contract=fast"))) static void
-multiply_add_half(float *out) {
+__attribute__((target("avx2,fma"))) static void multiply_add_half(float *out) {
     MULTIPLY_ADD
 }
 #endif
-__attribute__((optimize("O3", "unroll-loops", "fp-contract=fast"))) static void
-multiply_add(float *out) {
+static void multiply_add(float *out) {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx512f")) {
         multiply_add_wide(out);

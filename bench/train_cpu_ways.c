@@ -21,8 +21,8 @@ const char *blas_name;
 enum { NAME = 16 };
 
 bool read_way(way *out, char *schedule, const char *text) {
-    if (sscanf(text, "1x%d", &out->threads) == 1) {
-        *out = (way){NULL, out->threads, 1};
+    if (strncmp(text, "1x", 2) == 0) {
+        *out = (way){NULL, (int)strtol(text + 2, NULL, 10), 1};
         return out->threads > 0;
     }
     const char *const colon = strchr(text, ':');

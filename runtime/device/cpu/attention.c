@@ -68,9 +68,9 @@ typedef struct space {
 } space;
 
 static space space_of(const sluice_device *device, int thread) {
-    float *const first = sluice__attention_space(device, thread);
-    return (space){first, first + KEYS * QUERIES, first + 2 * KEYS * QUERIES,
-                   sluice__panel(device, thread)};
+    const ptrdiff_t pair = (ptrdiff_t)KEYS * QUERIES;
+    float *const first   = sluice__attention_space(device, thread);
+    return (space){first, first + pair, first + 2 * pair, sluice__panel(device, thread)};
 }
 
 /* A block of queries with a block of keys: those from which on, and how many. A key is masked for
@@ -97,7 +97,7 @@ SLUICE__VERSIONS(multiply_rows,
 /* rows (keys, QUERIES) times the factors of the pair's probabilities. */
 static void drop(float *rows, const head *h, const pair *at, float *factors) {
     const int64_t length = (h->length + 3) / 4 * 4; /* of a row of probabilities, as drawn */
-    float *const turned  = factors + QUERIES * QUERIES;
+    float *const turned  = factors + (ptrdiff_t)QUERIES * QUERIES;
     for (int64_t key = 0; key < at->keys; key += QUERIES) {
         for (int64_t i = 0; i < at->queries; i++)
             sluice__draw_factors(factors + i * QUERIES, h->dropout, h->sample,

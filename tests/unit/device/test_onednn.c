@@ -27,9 +27,9 @@ static void a_product_without_memory_is_reported(void **state) {
     sluice_stream *stream = NULL;
     float *const a        = calloc((size_t)3 * WIDE * WIDE, sizeof *a);
     assert_non_null(a);
-    const sluice_matmul product = {.c       = a + 2 * WIDE * WIDE,
+    const sluice_matmul product = {.c       = a + (ptrdiff_t)2 * WIDE * WIDE,
                                    .a       = a,
-                                   .b       = a + WIDE * WIDE,
+                                   .b       = a + (ptrdiff_t)WIDE * WIDE,
                                    .rows    = EDGE,
                                    .columns = EDGE,
                                    .inner   = WIDE,
