@@ -179,7 +179,7 @@ static void print_work(const record all[], const way ways[], int count) {
     printf("\n");
 }
 
-/* Of a step: what is left of transfers without the copies, and of the loop between instructions. */
+/* What transfers cost in addition to the copies, and the loop between instructions. */
 static void print_overheads(const record all[], const way ways[], int count) {
     printf("\n| 2 ranks | actions | sends | MB | transfers, us | bare copies of the same, us | the "
            "difference per "
@@ -255,7 +255,7 @@ static int run_turn(char **argv) {
 int main(int argc, char **argv) {
     const char *models = "a,b,c";
     int steps          = 9;
-    bool beside        = false;
+    bool loaded        = false;
     int first          = 1;
     if (argc > 2 && strcmp(argv[1], "--blas") == 0) {
         blas_name = argv[2];
@@ -266,7 +266,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[a], "--quick") == 0)
             models = "tiny", steps = 2;
         else if (strcmp(argv[a], "--beside") == 0)
-            beside = true, steps = 3;
+            loaded = true, steps = 3;
         else if (strcmp(argv[a], "--models") == 0 && a + 1 < argc)
             models = argv[++a];
         else if (strcmp(argv[a], "--steps") == 0 && a + 1 < argc)
@@ -283,6 +283,6 @@ int main(int argc, char **argv) {
     char list[64], *rest = list;
     (void)snprintf(list, sizeof list, "%s", models);
     for (const char *name; (name = strsep(&rest, ",")) != NULL;)
-        if (find_subject(name)) (beside ? train_beside : print_subject)(find_subject(name), steps);
+        if (find_subject(name)) (loaded ? train_beside : print_subject)(find_subject(name), steps);
     return 0;
 }

@@ -224,22 +224,22 @@ double memory_rate(int threads) {
 }
 
 double copy_seconds(size_t bytes) {
-    enum { ROOM = 256 << 20 };
-    static char *room;
-    const size_t half = ROOM / 2, times = half / bytes;
-    if (!room) {
+    enum { EXTENT = 256 << 20 };
+    static char *memory;
+    const size_t half = EXTENT / 2, times = half / bytes;
+    if (!memory) {
         const sluice_device_ops *ops = NULL;
         sluice_device *device        = NULL;
         bench_check(sluice_device_find(&ops, "cpu"));
         bench_check(ops->open(&device, 0, 1, 0, false));
-        bench_check(ops->arena_alloc((void **)&room, device, ROOM));
-        memset(room, 1, ROOM);
+        bench_check(ops->arena_alloc((void **)&memory, device, EXTENT));
+        memset(memory, 1, EXTENT);
     }
     if (times == 0) return 0;
     const double before = bench_now();
     for (size_t n = 0; n < times; n++) {
-        memcpy(room + half + n * bytes, room + n * bytes, bytes);
-        __asm__ volatile("" ::"r"(room) : "memory");
+        memcpy(memory + half + n * bytes, memory + n * bytes, bytes);
+        __asm__ volatile("" ::"r"(memory) : "memory");
     }
     return (bench_now() - before) / (double)times;
 }

@@ -20,7 +20,7 @@ typedef struct sluice__bound {
     pthread_t id;
     clockid_t clock; /* of its processor time */
     int core;        /* its own, by number among `cores` */
-    bool is_lent;    /* it has another one for the moment */
+    bool is_lent;    /* it runs on another one now */
 } sluice__bound;
 
 /* Thread `id`, bound to `core`. */
