@@ -65,7 +65,8 @@ double products_rate(const subject *what, int microbatches, int callers);
 double memory_rate(int threads);
 /* FLOP/s of the products of a minibatch, each cut into a part for each thread of OpenMP. */
 double openmp_rate(const subject *what, int threads);
-double copy_seconds(size_t bytes); /* to copy once, from memory to memory */
+/* To copy once, to memory that a thread on another core used last. */
+double copy_seconds(size_t bytes);
 
 /* ---- critical path (train_cpu_path.c) ---- */
 

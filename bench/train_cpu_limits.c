@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* train_cpu_limits.c -- what this machine can do: arithmetic, products, memory. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,20 @@ typedef struct member {
     double from, to;
 } member;
 
+/* Threads that live for milliseconds may otherwise begin on one core. */
+static void take_core(int number) {
+    cpu_set_t all, one;
+    int seen = 0;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+    for (size_t core = 0; core < CPU_SETSIZE; core++)
+        if (CPU_ISSET(core, &all) && seen++ == number) CPU_SET(core, &one);
+    if (CPU_COUNT(&one) > 0) (void)sched_setaffinity(0, sizeof one, &one);
+}
+
 static void *run_member(void *argument) {
     member *const self = argument;
+    take_core(self->number);
     (void)pthread_barrier_wait(&self->of->meets);
     self->from = bench_now();
     self->of->work(self->of->with, self->number);
@@ -58,7 +71,7 @@ static double seconds_of(void (*work)(void *, int), void *with, int threads) {
 
 /* ---- fused multiply-adds ---- */
 
-enum { CHAINS = 12, LANES = 16, ROUNDS = 3000000 };
+enum { CHAINS = 12, LANES = 16, ROUNDS = 20000000 };
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
 #define MULTIPLY_ADD                                                                               \
@@ -223,10 +236,27 @@ double memory_rate(int threads) {
     return 7.0 * sizeof(float) * COUNT * threads / seconds_of(work_memory, arrays, threads);
 }
 
+typedef struct stretch {
+    char *at;
+    size_t bytes;
+} stretch;
+
+/* Thread 1 was the last to use what is copied to, as the rank that receives was. */
+static void work_receiver(void *with, int thread) {
+    const stretch *const to = with;
+    if (thread == 1) memset(to->at, 1, to->bytes);
+}
+
+static void work_copy(void *with, int thread) {
+    const stretch *const from = with;
+    if (thread == 0) memcpy(from[1].at, from[0].at, from->bytes);
+}
+
 double copy_seconds(size_t bytes) {
-    enum { EXTENT = 256 << 20 };
+    enum { EXTENT = 512 << 20, MAX_TIMES = 20 };
     static char *memory;
-    const size_t half = EXTENT / 2, times = half / bytes;
+    const size_t half = EXTENT / 2, times = half / bytes < MAX_TIMES ? half / bytes : MAX_TIMES;
+    double seconds = 0;
     if (!memory) {
         const sluice_device_ops *ops = NULL;
         sluice_device *device        = NULL;
@@ -235,11 +265,10 @@ double copy_seconds(size_t bytes) {
         bench_check(ops->arena_alloc((void **)&memory, device, EXTENT));
         memset(memory, 1, EXTENT);
     }
-    if (times == 0) return 0;
-    const double before = bench_now();
     for (size_t n = 0; n < times; n++) {
-        memcpy(memory + half + n * bytes, memory + n * bytes, bytes);
-        __asm__ volatile("" ::"r"(memory) : "memory");
+        stretch pair[] = {{memory + n * bytes, bytes}, {memory + half + n * bytes, bytes}};
+        (void)seconds_of(work_receiver, &pair[1], 2);
+        seconds += seconds_of(work_copy, pair, 1);
     }
-    return (bench_now() - before) / (double)times;
+    return times > 0 ? seconds / (double)times : 0;
 }

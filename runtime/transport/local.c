@@ -18,9 +18,9 @@
 #include "runtime/transport/transport.h"
 #include "runtime/transport/wire.h"
 
-/* Polls of a counter before a thread sleeps, which take about as long as a wake-up. None where
+/* How long a thread polls a counter before it sleeps: about as long as a wake-up takes. Not where
  * ranks share cores: a spinning rank would keep another from running. */
-enum { SPINS = 2000 };
+static const double poll_s = 50e-6;
 
 typedef struct posted {
     void *buffer;
@@ -45,7 +45,7 @@ typedef struct queue {
 
 struct sluice__transport {
     int ranks;
-    int spins;
+    double poll_s;
     const sluice_device_ops *ops;
     queue *queues; /* those of each from -> to are adjacent, in the order of their numbers */
     int queue_count;
@@ -149,9 +149,9 @@ static sluice_status local_open(sluice__transport **out, const sluice__world *wo
                             "transport local joins ranks of one process, and %d of %d are here",
                             world->local_count, world->ranks);
     SLUICE__TRY(sluice__alloc(&transport, 1, sizeof *transport));
-    transport->ranks = world->ranks;
-    transport->ops   = ops;
-    transport->spins = world->ranks <= sluice__usable_cores() ? SPINS : 0;
+    transport->ranks  = world->ranks;
+    transport->ops    = ops;
+    transport->poll_s = world->ranks <= sluice__usable_cores() ? poll_s : 0;
     for (int g = 0; g < SLUICE__GATHERS; g++)
         SLUICE__TRY_OUT(sluice__host_gather_open(&transport->gathers[g], gathers[g], world->ranks));
     SLUICE__TRY_OUT(open_channels(transport, channels, count));
@@ -259,11 +259,12 @@ static sluice_status local_group(sluice__transport *transport, int rank) {
 /* Wait until both ends of transfer k are posted and it is copied. */
 static sluice_status wait_for_copy(const sluice__transport *transport, queue *at, int k,
                                    double seconds, bool *done) {
-    for (int spin = 0; spin < transport->spins; spin++)
-        if (atomic_load(&at->complete) > k) {
-            *done = true;
-            return SLUICE_OK;
-        }
+    const double until = sluice__now() + transport->poll_s;
+    do {
+        if (atomic_load(&at->complete) <= k) continue;
+        *done = true;
+        return SLUICE_OK;
+    } while (sluice__now() < until);
     const struct timespec end = sluice__time_after(seconds);
     pthread_mutex_lock(&at->lock);
     int late = 0;
