@@ -199,6 +199,7 @@ static void print_overheads(const record all[], const way ways[], int count) {
                    it->actions, sends, 1e-6 * bytes, 1e6 * transfer, 1e6 * copy,
                    1e6 * (transfer - copy) / actions, 1e6 * it->unaccounted / it->steps / actions);
     }
+    printf("\nA thread that sleeps runs %.0f us after it is woken.\n", 1e6 * wake_up_seconds());
     printf("\n| 1 rank | optimizer, GB/s | memory, GB/s |\n|:--|--:|--:|\n");
     for (int n = 0; n < count; n++)
         if (all[n].ranks == 1)

@@ -67,6 +67,8 @@ double memory_rate(int threads);
 double openmp_rate(const subject *what, int threads);
 /* To copy once, to memory that a thread on another core used last. */
 double copy_seconds(size_t bytes);
+/* From a signal until a thread that slept for it runs: the median of many. */
+double wake_up_seconds(void);
 
 /* ---- critical path (train_cpu_path.c) ---- */
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "matrix_rate.h"
@@ -271,4 +272,48 @@ double copy_seconds(size_t bytes) {
         seconds += seconds_of(work_copy, pair, 1);
     }
     return times > 0 ? seconds / (double)times : 0;
+}
+
+/* ---- wake-ups ---- */
+
+enum { WAKE_UPS = 100 };
+
+typedef struct sleeper {
+    pthread_mutex_t lock;
+    pthread_cond_t wakes;
+    int sent, seen; /* wake-ups */
+    double at;      /* when the last one was sent */
+    double late[WAKE_UPS];
+} sleeper;
+
+static void send_wake_ups(sleeper *to) {
+    for (int n = 1; n <= WAKE_UPS; n++) {
+        (void)usleep(2000); /* as long as an action: the other core falls asleep, too */
+        (void)pthread_mutex_lock(&to->lock);
+        to->sent = n;
+        to->at   = bench_now();
+        (void)pthread_cond_signal(&to->wakes);
+        (void)pthread_mutex_unlock(&to->lock);
+    }
+}
+
+static void work_wake_ups(void *with, int thread) {
+    sleeper *const it = with;
+    if (thread == 0) {
+        send_wake_ups(it);
+        return;
+    }
+    (void)pthread_mutex_lock(&it->lock);
+    while (it->seen < WAKE_UPS) {
+        while (it->seen == it->sent) (void)pthread_cond_wait(&it->wakes, &it->lock);
+        it->late[it->seen] = bench_now() - it->at;
+        it->seen           = it->sent;
+    }
+    (void)pthread_mutex_unlock(&it->lock);
+}
+
+double wake_up_seconds(void) {
+    sleeper it = {.lock = PTHREAD_MUTEX_INITIALIZER, .wakes = PTHREAD_COND_INITIALIZER};
+    (void)seconds_of(work_wake_ups, &it, 2);
+    return bench_median(it.late, WAKE_UPS);
 }
