@@ -19,7 +19,6 @@ typedef struct crew {
     void (*work)(void *, int);
     void *with;
     pthread_barrier_t meets;
-    int threads;
 } crew;
 
 typedef struct member {
@@ -54,7 +53,7 @@ static void *run_member(void *argument) {
 static double seconds_of(void (*work)(void *, int), void *with, int threads) {
     pthread_t ids[MAX_THREADS];
     member members[MAX_THREADS];
-    crew all = {.work = work, .with = with, .threads = threads};
+    crew all = {.work = work, .with = with};
     (void)pthread_barrier_init(&all.meets, NULL, (unsigned)threads);
     for (int t = 0; t < threads; t++) {
         members[t] = (member){.of = &all, .number = t};
@@ -256,8 +255,9 @@ static void work_copy(void *with, int thread) {
 double copy_seconds(size_t bytes) {
     enum { EXTENT = 512 << 20, MAX_TIMES = 20 };
     static char *memory;
-    const size_t half = EXTENT / 2, times = half / bytes < MAX_TIMES ? half / bytes : MAX_TIMES;
-    double seconds = 0;
+    const size_t half = (size_t)EXTENT / 2;
+    size_t times      = 0;
+    double seconds    = 0;
     if (!memory) {
         const sluice_device_ops *ops = NULL;
         sluice_device *device        = NULL;
@@ -266,8 +266,8 @@ double copy_seconds(size_t bytes) {
         bench_check(ops->arena_alloc((void **)&memory, device, EXTENT));
         memset(memory, 1, EXTENT);
     }
-    for (size_t n = 0; n < times; n++) {
-        stretch pair[] = {{memory + n * bytes, bytes}, {memory + half + n * bytes, bytes}};
+    for (; times < MAX_TIMES && (times + 1) * bytes <= half; times++) {
+        stretch pair[] = {{memory + times * bytes, bytes}, {memory + half + times * bytes, bytes}};
         (void)seconds_of(work_receiver, &pair[1], 2);
         seconds += seconds_of(work_copy, pair, 1);
     }

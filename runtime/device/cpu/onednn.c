@@ -61,12 +61,17 @@ static sluice_status open_onednn(void) {
     return SLUICE_OK;
 }
 
+/* As far as it is read. */
+typedef struct release {
+    int number[3];
+} release;
+
 static void describe(char *out, size_t bytes) {
-    const struct { int major, minor, patch; } * (*version)(void) = NULL; /* it has more */
+    const release *(*version)(void) = NULL;
     sluice__library_find(&version, &library, "dnnl_version");
     if (version)
-        (void)snprintf(out, bytes, "oneDNN %d.%d.%d", version()->major, version()->minor,
-                       version()->patch);
+        (void)snprintf(out, bytes, "oneDNN %d.%d.%d", version()->number[0], version()->number[1],
+                       version()->number[2]);
     else
         (void)snprintf(out, bytes, "oneDNN of an unknown version");
 }
