@@ -61,17 +61,12 @@ static sluice_status open_onednn(void) {
     return SLUICE_OK;
 }
 
-/* As far as it is read. */
-typedef struct release {
-    int number[3];
-} release;
-
 static void describe(char *out, size_t bytes) {
-    const release *(*version)(void) = NULL;
+    const int *(*version)(void) = NULL; /* a struct that begins with major, minor, patch */
     sluice__library_find(&version, &library, "dnnl_version");
-    if (version)
-        (void)snprintf(out, bytes, "oneDNN %d.%d.%d", version()->number[0], version()->number[1],
-                       version()->number[2]);
+    const int *const number = version ? version() : NULL;
+    if (number)
+        (void)snprintf(out, bytes, "oneDNN %d.%d.%d", number[0], number[1], number[2]);
     else
         (void)snprintf(out, bytes, "oneDNN of an unknown version");
 }
