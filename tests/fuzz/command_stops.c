@@ -41,6 +41,9 @@ static FILE *open_stream(cookie_write_function_t *write) {
 int fuzz_run_command(fuzz_command *out, int argc, char **argv) {
     static FILE *kept, *dropped;
     FILE *const output = stdout, *const errors = stderr;
+    const char *blas = NULL;
+    /* LIBXSMM opens a file of its own when it begins. */
+    if (!kept && sluice_blas_find(&blas, NULL) != SLUICE_OK) fuzz_fail("no products");
     if (!kept) kept = open_stream(keep), dropped = open_stream(drop);
     out->length = 0, out->would_run = out->helped = false;
     now    = out;
