@@ -207,6 +207,18 @@ double openmp_rate(const subject *what, int threads) {
 
 /* ---- memory ---- */
 
+/* Memory as ranks have it, until the process ends. */
+static void *touched_arena(size_t bytes) {
+    static sluice_device *device;
+    const sluice_device_ops *ops = NULL;
+    void *arena                  = NULL;
+    bench_check(sluice_device_find(&ops, "cpu"));
+    if (!device) bench_check(ops->open(&device, 0, 1, 0, false));
+    bench_check(ops->arena_alloc(&arena, device, bytes));
+    memset(arena, 0, bytes);
+    return arena;
+}
+
 enum { ARRAYS = 4, COUNT = 8 << 20 }; /* floats: 32 MiB each, for each thread */
 
 /* As AdamW reads and writes: four in, three out. */
@@ -224,15 +236,8 @@ static void work_memory(void *with, int thread) {
 
 double memory_rate(int threads) {
     static float *arrays[ARRAYS * MAX_THREADS];
-    const sluice_device_ops *ops = NULL;
-    for (int k = 0; k < ARRAYS * threads; k++) {
-        static sluice_device *device;
-        if (arrays[k]) continue;
-        bench_check(sluice_device_find(&ops, "cpu"));
-        if (!device) bench_check(ops->open(&device, 0, 1, 0, false));
-        bench_check(ops->arena_alloc((void **)&arrays[k], device, COUNT * sizeof(float)));
-        memset(arrays[k], 0, COUNT * sizeof(float));
-    }
+    for (int k = 0; k < ARRAYS * threads; k++)
+        if (!arrays[k]) arrays[k] = touched_arena(COUNT * sizeof(float));
     return 7.0 * sizeof(float) * COUNT * threads / seconds_of(work_memory, arrays, threads);
 }
 
@@ -258,14 +263,7 @@ double copy_seconds(size_t bytes) {
     const size_t half = (size_t)EXTENT / 2;
     size_t times      = 0;
     double seconds    = 0;
-    if (!memory) {
-        const sluice_device_ops *ops = NULL;
-        sluice_device *device        = NULL;
-        bench_check(sluice_device_find(&ops, "cpu"));
-        bench_check(ops->open(&device, 0, 1, 0, false));
-        bench_check(ops->arena_alloc((void **)&memory, device, EXTENT));
-        memset(memory, 1, EXTENT);
-    }
+    if (!memory) memory = touched_arena(EXTENT);
     for (; times < MAX_TIMES && (times + 1) * bytes <= half; times++) {
         stretch pair[] = {{memory + times * bytes, bytes}, {memory + half + times * bytes, bytes}};
         (void)seconds_of(work_receiver, &pair[1], 2);

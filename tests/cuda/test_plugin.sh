@@ -27,7 +27,7 @@ mkdir text && echo "no library" >text/libsluice_cuda.so
 has info.txt "cuda      no: the plug-in $work/text/libsluice_cuda.so does not load: "
 export SLUICE_PLUGIN_PATH=$stale
 "$command" info >info.txt
-has info.txt "libsluice_cuda.so is for version 5 of plug-ins with tables of 8 bytes, not for 4 with "
+has info.txt "libsluice_cuda.so is for version 6 of plug-ins with tables of 8 bytes, not for 5 with "
 
 # ---- no driver, no GPU, emulated GPUs ----
 
