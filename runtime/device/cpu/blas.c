@@ -10,6 +10,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/device/cpu/blas_library.h"
 
 /* In the order of preference, as measured at the shapes of GPT models (docs/performance.md). On
  * aarch64 oneDNN has no kernels for these calls. */
@@ -39,11 +40,16 @@ static bool is_auto(const char *name) {
     return !name || strcmp(name, "auto") == 0;
 }
 
+static sluice_status open_blas(const sluice__blas *blas) {
+    SLUICE__TRY(sluice__library_open(blas->library));
+    return blas->open ? blas->open() : SLUICE_OK;
+}
+
 static sluice_status open_named(const sluice__blas **out, const char *name) {
     char names[96] = "auto";
     for (int k = 0; k < ALL; k++) {
         if (strcmp(all[k]->name, name) == 0) {
-            SLUICE__TRY(all[k]->open());
+            SLUICE__TRY(open_blas(all[k]));
             *out = all[k];
             return SLUICE_OK;
         }
@@ -57,7 +63,7 @@ static sluice_status open_named(const sluice__blas **out, const char *name) {
 static sluice_status open_first(const sluice__blas **out) {
     sluice_status status = SLUICE_E_UNSUPPORTED;
     for (int k = 0; k < ALL && status == SLUICE_E_UNSUPPORTED; k++) {
-        status = all[k]->open();
+        status = open_blas(all[k]);
         if (status == SLUICE_OK) *out = all[k];
     }
     return status;
@@ -133,7 +139,7 @@ const char *sluice__blas_degradation(void) {
 }
 
 void sluice__blas_use_one_thread(void) {
-    sluice__blas_used()->use_one_thread();
+    sluice__library_use_one_thread(sluice__blas_used()->library);
 }
 
 /* ---- products ---- */

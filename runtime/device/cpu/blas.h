@@ -34,12 +34,12 @@ typedef struct sluice__blas {
     const char *name;
     /* The largest tile that is worth one call; constants, because bits may depend on tiles. */
     int64_t tile_rows, tile_columns;
-    /* Make it usable, before all rows below; a second call does nothing. One thread at a time.
-     * E_UNSUPPORTED: why it cannot be used here; E_HOST_MEMORY. */
+    struct sluice__library *library; /* what is loaded for it (blas_library.h); NULL: nothing */
+    /* Make it usable, once it is loaded and before all rows below; a second call does nothing.
+     * One thread at a time. E_UNSUPPORTED: why it cannot be used here; E_HOST_MEMORY. NULL: there
+     * is nothing to do. */
     sluice_status (*open)(void);
     void (*describe)(char *out, size_t bytes);
-    /* Called by each compute thread before its first product. */
-    void (*use_one_thread)(void);
     /* At least one row, column and element of the inner dimension, and alpha is not 0. `panel`:
      * SLUICE__PANEL floats of the calling thread, aligned to a cache line. False: out of memory,
      * and `c` is undefined. */
@@ -63,6 +63,7 @@ sluice_status sluice__blas_choose(const char *name);
 const sluice__blas *sluice__blas_used(void);
 /* What is slow about it, one sentence; "" if nothing. */
 const char *sluice__blas_degradation(void);
+/* Called by each compute thread before its first product with the library that is used. */
 void sluice__blas_use_one_thread(void);
 
 /* ---- products ---- */

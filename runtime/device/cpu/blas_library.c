@@ -51,7 +51,7 @@ static sluice_status refuse_load(const sluice__library *library, const char *fil
     return sluice__hint(SLUICE_E_UNSUPPORTED, "install it (Debian's package %s)", library->package);
 }
 
-/* The first file that is here; what is wrong with the first one is what is said. */
+/* The last of its files that is here, the newest release; of the first it is said what is wrong. */
 static sluice_status load(sluice__library *library) {
     for (int f = SLUICE__LIBRARY_FILES - 1; f >= 0; f--) {
         if (!library->files[f]) continue;
@@ -64,13 +64,12 @@ static sluice_status load(sluice__library *library) {
 
 static sluice_status load_and_initialize(sluice__library *library) {
     void (*initialize)(void) = NULL;
-    void (*multiply)(void)   = NULL;
     SLUICE__TRY(load(library));
-    sluice__library_find(&multiply, library, library->multiply);
+    sluice__library_find(&library->multiplies, library, library->multiply);
     sluice__library_find(&library->threads, library, library->set_threads);
     if (library->initialize) sluice__library_find(&initialize, library, library->initialize);
     if (initialize) initialize();
-    if (multiply) return SLUICE_OK;
+    if (library->multiplies) return SLUICE_OK;
     library->handle = NULL; /* it stays loaded: it may not be made to be unloaded */
     return sluice__fail(SLUICE_E_UNSUPPORTED, "%s has no function %s", library->files[0],
                         library->multiply);
@@ -92,7 +91,7 @@ sluice_status sluice__library_open(sluice__library *library) {
     char *kept[SLUICE__LIBRARY_VARIABLES]  = {NULL};
     bool is_put[SLUICE__LIBRARY_VARIABLES] = {false};
     sluice_status status                   = SLUICE_OK;
-    if (library->handle) return SLUICE_OK;
+    if (!library || library->handle) return SLUICE_OK;
     for (int v = 0; v < SLUICE__LIBRARY_VARIABLES && status == SLUICE_OK; v++) {
         if (!is_set(&library->variables[v])) continue;
         status    = put(&kept[v], &library->variables[v]);
@@ -112,11 +111,16 @@ void sluice__library_find(void *function, const sluice__library *library, const 
 }
 
 void sluice__library_use_one_thread(const sluice__library *library) {
-    if (library->threads) library->threads(1);
+    if (library && library->threads) library->threads(1);
 }
 
-bool sluice__multiply_cblas(sluice__cblas_sgemm *sgemm, const sluice__product *p) {
+typedef void cblas_sgemm(int order, int transpose_a, int transpose_b, int rows, int columns,
+                         int inner, float alpha, const float *a, int a_stride, const float *b,
+                         int b_stride, float beta, float *c, int c_stride);
+
+bool sluice__library_cblas(const sluice__library *library, const sluice__product *p) {
     enum { ROWS_FIRST = 101, AS_STORED = 111, TRANSPOSED = 112 };
+    cblas_sgemm *const sgemm = (cblas_sgemm *)library->multiplies;
     sgemm(ROWS_FIRST, p->transpose_a ? TRANSPOSED : AS_STORED,
           p->transpose_b ? TRANSPOSED : AS_STORED, (int)p->rows, (int)p->columns, (int)p->inner,
           p->alpha, p->a, (int)p->a_stride, p->b, (int)p->b_stride, p->beta, p->c,

@@ -17,27 +17,24 @@ enum { SLUICE__LIBRARY_FILES = 2, SLUICE__LIBRARY_VARIABLES = 3 };
 typedef struct sluice__library {
     const char *name, *package; /* ours, and Debian's */
     const char *files[SLUICE__LIBRARY_FILES];
-    const char *multiply; /* a function that it must have */
+    const char *multiply; /* the function that multiplies */
     sluice__variable variables[SLUICE__LIBRARY_VARIABLES];
     const char *initialize;  /* a function that reads the environment; NULL: loading does */
     const char *set_threads; /* sets the number of its own threads: void (int) */
-    void *handle;            /* once it is loaded */
-    void (*threads)(int);
+    void *handle;            /* once it is loaded, as what follows */
+    void (*threads)(int);    /* NULL: it has no such function */
+    void (*multiplies)(void);
 } sluice__library;
 
-/* Load it; once is enough. E_UNSUPPORTED, E_HOST_MEMORY. */
+/* Load it; once is enough. NULL is fine. E_UNSUPPORTED, E_HOST_MEMORY. */
 sluice_status sluice__library_open(sluice__library *library);
 /* `*function` gets a pointer to the function `symbol`; NULL: there is none. */
 void sluice__library_find(void *function, const sluice__library *library, const char *symbol);
 /* It would start threads, which compete with the team's. Some libraries keep the number per
- * process, some per thread. */
+ * process, some per thread. NULL is fine. */
 void sluice__library_use_one_thread(const sluice__library *library);
 
-/* ---- CBLAS ---- */
-
-typedef void sluice__cblas_sgemm(int order, int transpose_a, int transpose_b, int rows, int columns,
-                                 int inner, float alpha, const float *a, int a_stride,
-                                 const float *b, int b_stride, float beta, float *c, int c_stride);
-bool sluice__multiply_cblas(sluice__cblas_sgemm *sgemm, const sluice__product *product);
+/* A product by a library whose `multiply` is cblas_sgemm(). */
+bool sluice__library_cblas(const sluice__library *library, const sluice__product *product);
 
 #endif

@@ -5,15 +5,8 @@
 
 #include "runtime/device/cpu/blas.h"
 
-static sluice_status open_plain(void) {
-    return SLUICE_OK;
-}
-
 static void describe(char *out, size_t bytes) {
     (void)snprintf(out, bytes, "C without a library");
-}
-
-static void use_one_thread(void) {
 }
 
 static bool multiply(const sluice__product *p, float *panel) {
@@ -34,10 +27,8 @@ static bool multiply(const sluice__product *p, float *panel) {
     return true;
 }
 
-const sluice__blas sluice__blas_plain = {.name           = "plain",
-                                         .tile_rows      = 128,
-                                         .tile_columns   = 512,
-                                         .open           = open_plain,
-                                         .describe       = describe,
-                                         .use_one_thread = use_one_thread,
-                                         .multiply       = multiply};
+const sluice__blas sluice__blas_plain = {.name         = "plain",
+                                         .tile_rows    = 128,
+                                         .tile_columns = 512,
+                                         .describe     = describe,
+                                         .multiply     = multiply};

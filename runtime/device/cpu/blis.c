@@ -15,13 +15,6 @@ static sluice__library library = {.name        = "blis",
                                                   {"OMP_PROC_BIND", "false", false}},
                                   .initialize  = "bli_init",
                                   .set_threads = "bli_thread_set_num_threads"};
-static sluice__cblas_sgemm *sgemm;
-
-static sluice_status open_blis(void) {
-    const sluice_status status = sluice__library_open(&library);
-    if (status == SLUICE_OK) sluice__library_find(&sgemm, &library, library.multiply);
-    return status;
-}
 
 static void describe(char *out, size_t bytes) {
     const char *(*version)(void)   = NULL;
@@ -34,19 +27,14 @@ static void describe(char *out, size_t bytes) {
                    kernels && kernels_of ? kernels_of(kernels()) : "unknown kernels");
 }
 
-static void use_one_thread(void) {
-    sluice__library_use_one_thread(&library);
-}
-
 static bool multiply(const sluice__product *product, float *panel) {
     (void)panel;
-    return sluice__multiply_cblas(sgemm, product);
+    return sluice__library_cblas(&library, product);
 }
 
-const sluice__blas sluice__blas_blis = {.name           = "blis",
-                                        .tile_rows      = 128,
-                                        .tile_columns   = 512,
-                                        .open           = open_blis,
-                                        .describe       = describe,
-                                        .use_one_thread = use_one_thread,
-                                        .multiply       = multiply};
+const sluice__blas sluice__blas_blis = {.name         = "blis",
+                                        .tile_rows    = 128,
+                                        .tile_columns = 512,
+                                        .library      = &library,
+                                        .describe     = describe,
+                                        .multiply     = multiply};

@@ -23,11 +23,11 @@ static sluice__library library = {.name        = "onednn",
                                   .multiply    = "dnnl_sgemm",
                                   .variables   = {{"OMP_PROC_BIND", "false", false}},
                                   .set_threads = "omp_set_num_threads"};
-static dnnl_sgemm *sgemm;
 
 /* All transpositions, and products with vectors, each with and without beta. */
 static void make_code(float *space) {
     enum { EDGE = 64, ALL = EDGE * EDGE };
+    dnnl_sgemm *const sgemm = (dnnl_sgemm *)library.multiplies;
     for (int k = 0; k < 32; k++) {
         const int64_t rows = k & 8 ? 1 : EDGE, columns = k & 16 ? 1 : EDGE;
         (void)sgemm(k & 1 ? 'T' : 'N', k & 2 ? 'T' : 'N', rows, columns, EDGE, 1, space, EDGE,
@@ -50,10 +50,8 @@ static sluice_status open_onednn(void) {
     static bool is_open;
     float *space = NULL;
     if (is_open) return SLUICE_OK;
-    SLUICE__TRY(sluice__library_open(&library));
     SLUICE__TRY(try_memory());
     SLUICE__TRY(sluice__alloc(&space, 3, (size_t)64 * 64 * sizeof *space));
-    sluice__library_find(&sgemm, &library, library.multiply);
     sluice__library_use_one_thread(&library);
     make_code(space);
     sluice__free(space);
@@ -71,21 +69,18 @@ static void describe(char *out, size_t bytes) {
         (void)snprintf(out, bytes, "oneDNN of an unknown version");
 }
 
-static void use_one_thread(void) {
-    sluice__library_use_one_thread(&library);
-}
-
 static bool multiply(const sluice__product *p, float *panel) {
     (void)panel;
+    dnnl_sgemm *const sgemm = (dnnl_sgemm *)library.multiplies;
     return sgemm(p->transpose_a ? 'T' : 'N', p->transpose_b ? 'T' : 'N', p->rows, p->columns,
                  p->inner, p->alpha, p->a, p->a_stride, p->b, p->b_stride, p->beta, p->c,
                  p->c_stride) == 0;
 }
 
-const sluice__blas sluice__blas_onednn = {.name           = "onednn",
-                                          .tile_rows      = 128,
-                                          .tile_columns   = 512,
-                                          .open           = open_onednn,
-                                          .describe       = describe,
-                                          .use_one_thread = use_one_thread,
-                                          .multiply       = multiply};
+const sluice__blas sluice__blas_onednn = {.name         = "onednn",
+                                          .tile_rows    = 128,
+                                          .tile_columns = 512,
+                                          .library      = &library,
+                                          .open         = open_onednn,
+                                          .describe     = describe,
+                                          .multiply     = multiply};

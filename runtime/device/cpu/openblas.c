@@ -27,13 +27,6 @@ static sluice__library library = {
     .multiply    = "cblas_sgemm",
     .variables   = {{"OPENBLAS_NUM_THREADS", "1", false}, {"OPENBLAS_CORETYPE", "SKYLAKEX", true}},
     .set_threads = "openblas_set_num_threads"};
-static sluice__cblas_sgemm *sgemm;
-
-static sluice_status open_openblas(void) {
-    const sluice_status status = sluice__library_open(&library);
-    if (status == SLUICE_OK) sluice__library_find(&sgemm, &library, library.multiply);
-    return status;
-}
 
 /* "OpenBLAS 0.3.21 ..." */
 static void describe(char *out, size_t bytes) {
@@ -46,13 +39,9 @@ static void describe(char *out, size_t bytes) {
     (void)snprintf(out, bytes, "%.*s (%s)", words, text, kernels ? kernels() : "unknown kernels");
 }
 
-static void use_one_thread(void) {
-    sluice__library_use_one_thread(&library);
-}
-
 static bool multiply(const sluice__product *product, float *panel) {
     (void)panel;
-    return sluice__multiply_cblas(sgemm, product);
+    return sluice__library_cblas(&library, product);
 }
 
 /* ---- memory for each thread ---- */
@@ -130,9 +119,8 @@ static sluice_status obtain_buffers(int threads) {
 const sluice__blas sluice__blas_openblas = {.name           = "openblas",
                                             .tile_rows      = 128,
                                             .tile_columns   = 512,
-                                            .open           = open_openblas,
+                                            .library        = &library,
                                             .describe       = describe,
-                                            .use_one_thread = use_one_thread,
                                             .multiply       = multiply,
                                             .buffer_bytes   = BUFFER_BYTES,
                                             .obtain_buffers = obtain_buffers};

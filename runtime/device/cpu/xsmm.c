@@ -117,13 +117,9 @@ static void describe(char *out, size_t bytes) {
                    LIBXSMM_VERSION_MINOR, vectors(), libxsmm_get_target_arch());
 }
 
-static void use_one_thread(void) { /* it starts none */
-}
-
-const sluice__blas sluice__blas_xsmm = {.name           = "libxsmm",
-                                        .tile_rows      = 512,
-                                        .tile_columns   = SLUICE__PANEL_COLUMNS,
-                                        .open           = open_xsmm,
-                                        .describe       = describe,
-                                        .use_one_thread = use_one_thread,
-                                        .multiply       = multiply};
+const sluice__blas sluice__blas_xsmm = {.name         = "libxsmm",
+                                        .tile_rows    = 512,
+                                        .tile_columns = SLUICE__PANEL_COLUMNS,
+                                        .open         = open_xsmm,
+                                        .describe     = describe,
+                                        .multiply     = multiply};

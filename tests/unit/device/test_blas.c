@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "runtime/device/cpu/blas.h"
+#include "runtime/device/cpu/blas_library.h"
 #include "tests/support/support.h"
 
 enum { LARGEST = 385, LIBRARIES = 8 };
@@ -148,7 +148,7 @@ static void find_libraries(void) {
             printf("%s is left out: %s\n", name, sluice_last_error()->what);
         else if (sluice__blas_find(&libraries[library_count], name) == SLUICE_OK) {
             printf("%s: %s\n", name, words);
-            libraries[library_count++]->use_one_thread();
+            sluice__library_use_one_thread(libraries[library_count++]->library);
         }
 }
 
