@@ -10,21 +10,13 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/limits.h"
+#include "runtime/device/cpu/loops.h"
 
 /* ---- the environment ---- */
 
-static bool has_avx512(void) {
-#ifdef __x86_64__
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-    return false;
-#endif
-}
-
 static bool is_set(const sluice__variable *variable) {
     if (!variable->name) return false;
-    return !variable->is_kernels || (has_avx512() && !getenv(variable->name));
+    return !variable->is_kernels || (sluice__has_avx512() && !getenv(variable->name));
 }
 
 static void put_back(const char *name, char *value) {

@@ -13,8 +13,19 @@
 #ifndef SLUICE_DEVICE_CPU_LOOPS_H
 #define SLUICE_DEVICE_CPU_LOOPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+/* Whether the processor has what the widest versions use. */
+static inline bool sluice__has_avx512(void) {
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw");
+#else
+    return false;
+#endif
+}
 
 #define SLUICE__LOOP static inline __attribute__((always_inline))
 
@@ -28,8 +39,7 @@
         name##_loop arguments;                                                                     \
     }                                                                                              \
     static void name parameters {                                                                  \
-        if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&            \
-            __builtin_cpu_supports("avx512bw"))                                                    \
+        if (sluice__has_avx512())                                                                  \
             name##_avx512 arguments;                                                               \
         else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                  \
             name##_avx2 arguments;                                                                 \

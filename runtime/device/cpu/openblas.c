@@ -19,14 +19,13 @@
 #include "runtime/device/cpu/blas_library.h"
 
 /* While it is loaded it starts a thread for each further core, unless the environment says
- * otherwise. Releases that do not know a processor with AVX-512 take kernels for AVX2. */
-static sluice__library library = {
-    .name        = "openblas",
-    .package     = "libopenblas0-pthread",
-    .files       = {"libopenblas.so.0"},
-    .multiply    = "cblas_sgemm",
-    .variables   = {{"OPENBLAS_NUM_THREADS", "1", false}, {"OPENBLAS_CORETYPE", "SKYLAKEX", true}},
-    .set_threads = "openblas_set_num_threads"};
+ * otherwise. */
+static sluice__library library = {.name        = "openblas",
+                                  .package     = "libopenblas0-pthread",
+                                  .files       = {"libopenblas.so.0"},
+                                  .multiply    = "cblas_sgemm",
+                                  .variables   = {{"OPENBLAS_NUM_THREADS", "1", false}},
+                                  .set_threads = "openblas_set_num_threads"};
 
 /* "OpenBLAS 0.3.21 ..." */
 static void describe(char *out, size_t bytes) {

@@ -134,10 +134,14 @@ static void the_first_is_chosen(void **state) {
     assert_true((sluice__blas_degradation()[0] == '\0') == (library_count > 1));
 }
 
-/* LIBXSMM asks the OpenMP of a process to bind it to a core. */
+/* LIBXSMM asks the OpenMP of a process to bind it to a core; others are loaded with variables. */
+static const char *const variables[] = {"OMP_PROC_BIND", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS",
+                                        "BLIS_ARCH_TYPE"};
+
 static void the_environment_is_as_before(void **state) {
     (void)state;
-    assert_null(getenv("OMP_PROC_BIND"));
+    for (size_t v = 0; v < sizeof variables / sizeof *variables; v++)
+        if (getenv(variables[v])) fail_msg("%s was not set and is now", variables[v]);
 }
 
 static void find_libraries(void) {
@@ -159,7 +163,8 @@ int main(void) {
         cmocka_unit_test(the_first_is_chosen),
         cmocka_unit_test(the_environment_is_as_before),
     };
-    assert_int_equal(unsetenv("OMP_PROC_BIND"), 0);
+    for (size_t v = 0; v < sizeof variables / sizeof *variables; v++)
+        assert_int_equal(unsetenv(variables[v]), 0);
     find_libraries();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
