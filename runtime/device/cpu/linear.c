@@ -5,6 +5,7 @@
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/tile.h"
 #include "runtime/device/cpu/vexp.h"
+#include "runtime/device/linear_products.h"
 
 /* ---- matmul ---- */
 
@@ -72,16 +73,8 @@ static void linear_task(const void *argument, int64_t task, int thread) {
 
 sluice_status sluice__cpu_linear(sluice_stream *stream, const sluice_linear *args) {
     SLUICE__TRY(sluice__check_activation(args->activated, args->activation));
-    const linear_job job = {
-        args, sluice__cut(stream->device,
-                          &(sluice_matmul){.c       = args->y,
-                                           .a       = args->x,
-                                           .b       = args->w,
-                                           .rows    = args->rows,
-                                           .columns = args->outputs,
-                                           .inner   = args->inputs,
-                                           .alpha   = 1,
-                                           .beta    = args->b || args->residual ? 1.0f : 0.0f})};
+    const sluice_matmul product = sluice__linear_product(args, args->b || args->residual);
+    const linear_job job        = {args, sluice__cut(stream->device, &product)};
     sluice__team_run(stream->device->team, job.tiled.count, linear_task, &job);
     return SLUICE_OK;
 }
@@ -117,15 +110,8 @@ static void input_task(const void *argument, int64_t task, int thread) {
 sluice_status sluice__cpu_linear_backward_input(sluice_stream *stream,
                                                 const sluice_linear_backward_input *args) {
     SLUICE__TRY(sluice__check_activation(args->before_activation, args->activation));
-    const input_job job = {args,
-                           sluice__cut(stream->device, &(sluice_matmul){.c       = args->dx,
-                                                                        .a       = args->dy,
-                                                                        .b       = args->w,
-                                                                        .rows    = args->rows,
-                                                                        .columns = args->inputs,
-                                                                        .inner   = args->outputs,
-                                                                        .alpha   = 1,
-                                                                        .transpose_b = true})};
+    const sluice_matmul product = sluice__linear_input_product(args);
+    const input_job job         = {args, sluice__cut(stream->device, &product)};
     sluice__team_run(stream->device->team, job.tiled.count, input_task, &job);
     return SLUICE_OK;
 }
@@ -164,16 +150,8 @@ static void weight_task(const void *argument, int64_t task, int thread) {
 
 sluice_status sluice__cpu_linear_backward_weight(sluice_stream *stream,
                                                  const sluice_linear_backward_weight *args) {
-    const weight_job job = {
-        args, sluice__cut(stream->device, &(sluice_matmul){.c       = args->dw,
-                                                           .a       = args->x,
-                                                           .b       = args->dy,
-                                                           .rows    = args->inputs,
-                                                           .columns = args->outputs,
-                                                           .inner   = args->rows,
-                                                           .alpha   = 1,
-                                                           .beta = args->first_write ? 0.0f : 1.0f,
-                                                           .transpose_a = true})};
+    const sluice_matmul product = sluice__linear_weight_product(args);
+    const weight_job job        = {args, sluice__cut(stream->device, &product)};
     const int64_t blocks = args->db ? sluice__blocks(args->rows, SLUICE__COLUMN_SUM_ROWS) : 0;
     sluice__team_run(stream->device->team, job.tiled.count + blocks, weight_task, &job);
     if (args->db)

@@ -4,6 +4,7 @@
 #include "runtime/device/arguments.h"
 #include "runtime/device/blocks.h"
 #include "runtime/device/cuda/cuda.h"
+#include "runtime/device/linear_products.h"
 
 sluice_status sluice__cuda_matmul(sluice_stream *stream, const sluice_matmul *args,
                                   sluice_precision precision) {
@@ -16,14 +17,7 @@ sluice_status sluice__cuda_linear(sluice_stream *stream, const sluice_linear *ar
     SLUICE__TRY(sluice__check_activation(args->activated, args->activation));
     const bool in_place         = args->residual && args->residual == args->y;
     const float *const residual = in_place ? NULL : args->residual;
-    const sluice_matmul product = {.c       = args->y,
-                                   .a       = args->x,
-                                   .b       = args->w,
-                                   .rows    = args->rows,
-                                   .columns = args->outputs,
-                                   .inner   = args->inputs,
-                                   .alpha   = 1,
-                                   .beta    = in_place ? 1.0f : 0.0f};
+    const sluice_matmul product = sluice__linear_product(args, in_place);
     SLUICE__TRY(sluice__cuda_multiply(stream, &product, precision));
     if (!args->b && !residual && !args->activated) return SLUICE_OK;
     return sluice__cuda_status(sluice__launch_epilogue(args->y, args->activated, args->b, residual,
@@ -35,14 +29,7 @@ sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
                                                  const sluice_linear_backward_input *args,
                                                  sluice_precision precision) {
     SLUICE__TRY(sluice__check_activation(args->before_activation, args->activation));
-    const sluice_matmul product = {.c           = args->dx,
-                                   .a           = args->dy,
-                                   .b           = args->w,
-                                   .rows        = args->rows,
-                                   .columns     = args->inputs,
-                                   .inner       = args->outputs,
-                                   .alpha       = 1,
-                                   .transpose_b = true};
+    const sluice_matmul product = sluice__linear_input_product(args);
     SLUICE__TRY(sluice__cuda_multiply(stream, &product, precision));
     if (!args->before_activation) return SLUICE_OK;
     return sluice__cuda_status(sluice__launch_gelu_slope(args->dx, args->before_activation,
@@ -53,15 +40,7 @@ sluice_status sluice__cuda_linear_backward_input(sluice_stream *stream,
 sluice_status sluice__cuda_linear_backward_weight(sluice_stream *stream,
                                                   const sluice_linear_backward_weight *args,
                                                   sluice_precision precision) {
-    const sluice_matmul product = {.c           = args->dw,
-                                   .a           = args->x,
-                                   .b           = args->dy,
-                                   .rows        = args->inputs,
-                                   .columns     = args->outputs,
-                                   .inner       = args->rows,
-                                   .alpha       = 1,
-                                   .beta        = args->first_write ? 0.0f : 1.0f,
-                                   .transpose_a = true};
+    const sluice_matmul product = sluice__linear_weight_product(args);
     SLUICE__TRY(sluice__cuda_multiply(stream, &product, precision));
     if (!args->db) return SLUICE_OK;
     float *const partials = args->scratch;
