@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* arguments.h -- what no device can do yet, refused by all in the same words. */
+/* arguments.h -- what no device, or none but the cpu, can do, refused by all in the same words. */
 #ifndef SLUICE_DEVICE_ARGUMENTS_H
 #define SLUICE_DEVICE_ARGUMENTS_H
+
+#include <string.h>
 
 #include "runtime/base/error.h"
 #include "sluice/operations.h"
@@ -20,6 +22,13 @@ static inline sluice_status sluice__check_rotary(float base) {
                  "attention asks for rotary positions of base %g, and no device has them yet",
                  (double)base);
     return sluice__hint(SLUICE_E_UNSUPPORTED, "use a model with position embeddings");
+}
+
+/* A library of products (blas.h) other than the default, on a device that takes none. `why` goes on
+ * after "and". */
+static inline sluice_status sluice__check_no_blas(const char *blas, const char *why) {
+    if (!blas || strcmp(blas, "auto") == 0) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "the library of products is '%s', and %s", blas, why);
 }
 
 #endif

@@ -3,11 +3,11 @@
 #include "runtime/device/plain.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/device/arguments.h"
 
 sluice_status sluice__plain_count(int *count) {
     *count = 0;
@@ -35,10 +35,7 @@ size_t sluice__plain_host_bytes(int threads, const char *blas) {
 
 sluice_status sluice__plain_prepare(int threads, const char *blas) {
     (void)threads;
-    if (!blas || strcmp(blas, "auto") == 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT,
-                        "the library of products is '%s', and this device multiplies nothing",
-                        blas);
+    return sluice__check_no_blas(blas, "this device multiplies nothing");
 }
 
 sluice_status sluice__plain_host_alloc(void **out, sluice_device *device, size_t bytes) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* device.c -- a GPU as a device: its table, memory, events and copies. */
-#include <string.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/device/arguments.h"
 #include "runtime/device/cuda/cuda.h"
 
 /* ---- device: CUDA's current device is per thread ---- */
@@ -179,9 +178,7 @@ static size_t host_bytes(int threads, const char *blas) {
 
 static sluice_status prepare(int threads, const char *blas) {
     (void)threads;
-    if (!blas || strcmp(blas, "auto") == 0) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT,
-                        "the library of products is '%s', and GPUs multiply with cuBLAS", blas);
+    return sluice__check_no_blas(blas, "GPUs multiply with cuBLAS");
 }
 
 const sluice_device_ops sluice__cuda_ops = {
