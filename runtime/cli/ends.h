@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ends.h -- how the command begins and ends: standard output that cannot be
- * written, and signals. */
+/* ends.h -- how the command begins and ends: standard output that cannot be written, and
+ * signals. */
 #ifndef SLUICE_CLI_ENDS_H
 #define SLUICE_CLI_ENDS_H
 

@@ -26,16 +26,16 @@ bool cli_has_rates(const char *kind);
 int cli_count_devices(int *out, const char *device);
 /* Those that the command line completes: cuda:0,1 and the like are possible, too. */
 const char *cli_device_word(int index);
+cli_reader cli_take_precision;             /* sluice_precision */
+const char *cli_precision_name(int index); /* for the row's words */
 
 /* ---- what multiplies on the CPU (blas_option.c) ---- */
 
-const char *cli_blas_word(int index);
+const char *cli_blas_word(int index); /* for the row's words: "auto", then the libraries */
 /* Whether a `--device` (NULL: the usual one) is the CPU. */
 bool cli_multiplies_on_cpu(const char *device);
 /* The library by name, "auto" resolved, where the device is the CPU; else NULL. Refused: one that
  * cannot be used here, or any for another device. */
 int cli_settle_blas(const char **blas, const char *device);
-cli_reader cli_take_precision;             /* sluice_precision */
-const char *cli_precision_name(int index); /* for the row's words */
 
 #endif

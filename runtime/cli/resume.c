@@ -51,7 +51,7 @@ static bool is_changed(const sluice_save *save, const train_options *options,
     return strcmp(now->name, "steps") != 0 || options->decay != SLUICE_DECAY_NONE;
 }
 
-/* Another library, which is only there if it was asked for, changes the result by rounding. */
+/* Another library of products is only there if it was asked for: no change to be refused. */
 static bool is_blas(const sluice_setting *setting) {
     return strcmp(setting->name, "blas") == 0;
 }
@@ -69,11 +69,12 @@ static int compare(const sluice_save *save, const train_options *options,
     for (int k = 0; k < now->count; k++) {
         const size_t used = strlen(others);
         if (!is_changed(save, options, &now->list[k])) continue;
-        if (is_blas(&now->list[k])) say_blas(save, &now->list[k]);
-        if (first >= 0)
+        if (is_blas(&now->list[k]))
+            say_blas(save, &now->list[k]);
+        else if (first >= 0)
             (void)snprintf(others + used, sizeof others - used, "%s%s", used > 0 ? ", " : "",
                            now->list[k].name);
-        else if (!is_blas(&now->list[k]))
+        else
             first = k;
     }
     if (first < 0) return CLI_OK;

@@ -5,7 +5,7 @@
 #include "runtime/device/cpu/cpu.h"
 
 /* A product is cut until it keeps MANY tasks for threads to take, but every tile has several times
- * more work than it costs to schedule; columns are whole vectors, or whole panels. */
+ * more work than it costs to schedule. */
 enum { MIN_EXTENT = 32, MANY = 24, ALIGN = 16 };
 static const double min_work = 1 << 20; /* multiply-adds: about 10 microseconds */
 
@@ -16,17 +16,13 @@ static int64_t part_of(int64_t extent, int64_t max) {
     return sluice__blocks(sluice__blocks(extent, parts), ALIGN) * ALIGN;
 }
 
-static int64_t columns_of(int64_t extent, int64_t max) {
-    return max == SLUICE__PANEL_COLUMNS && extent > max ? max : part_of(extent, max);
-}
-
 static void choose_tiles(sluice__tiled *tiled) {
     const sluice__product *const whole = &tiled->whole;
     int64_t max_rows                   = sluice__blas_used()->tile_rows,
             max_columns                = sluice__blas_used()->tile_columns;
     for (;;) {
         tiled->tile_rows    = part_of(whole->rows, max_rows);
-        tiled->tile_columns = columns_of(whole->columns, max_columns);
+        tiled->tile_columns = part_of(whole->columns, max_columns);
         tiled->across       = sluice__blocks(whole->columns, tiled->tile_columns);
         tiled->count        = sluice__blocks(whole->rows, tiled->tile_rows) * tiled->across;
         const double work =
