@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "gpu_products.h"
+#include "gpt_products.h"
 #include "matrix_rate.h"
 
 enum {
@@ -34,6 +34,36 @@ enum {
 };
 
 static const int widths[WIDTHS] = {1, 2, 4};
+
+typedef struct setting {
+    const char *preset, *device;
+    int64_t length, samples;
+    int microbatches, min_steps, max_steps; /* steps to time */
+    double seconds;                         /* no step starts later than this */
+    int64_t square;
+    int rounds;
+    double target; /* seconds of a round of products */
+} setting;
+
+static sluice_gpt_config model_config(const setting *on) {
+    sluice_gpt_config config;
+    bench_check(sluice_gpt_preset(&config, on->preset, 256));
+    return config;
+}
+
+/* The caller frees it. */
+static sluice_model *make_model(const setting *on) {
+    const sluice_gpt_config config = model_config(on);
+    sluice_model *model            = NULL;
+    bench_check(sluice_gpt_model(&model, &config, on->length));
+    return model;
+}
+
+/* The products of a micro-batch. */
+static void products_of(product list[LAYERS], const setting *on) {
+    const sluice_gpt_config config = model_config(on);
+    list_products(list, &config, on->samples / on->microbatches * on->length);
+}
 
 typedef struct run {
     bool done;
@@ -108,7 +138,7 @@ static void measure_products(const task *with) {
     product list[LAYERS];
     sluice_matmul all[PRODUCTS + 1];
     bench_matrices matrices;
-    list_products(list, on);
+    products_of(list, on);
     for (int k = 0; k < PRODUCTS; k++) all[k] = list[k / BENCH_ACTIONS].action[k % BENCH_ACTIONS];
     all[PRODUCTS] = bench_linear(BENCH_F, on->square, on->square, on->square);
     bench_check(sluice_device_find(&ops, on->device));
@@ -142,7 +172,7 @@ static double product_flops(const product list[LAYERS], const findings *found, i
 
 static void print_rates(const setting *on, const findings *found) {
     product list[LAYERS];
-    list_products(list, on);
+    products_of(list, on);
     printf("## Matrix products\n\nTFLOP/s of the device's own row `matmul`, the same product many "
            "times in a row, the host's clock around all; median of %d\nrounds. F, I, W: as the "
            "model has them in a micro-batch of %" PRId64 " tokens, I and W with the same FLOPs. "
@@ -176,17 +206,6 @@ static void print_rates(const setting *on, const findings *found) {
 
 /* ---- training ---- */
 
-/* Random tokens, the same ones in every step. */
-static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
-    const setting *const on  = context;
-    const int64_t vocabulary = model_config(on).vocabulary;
-    for (int64_t k = 0; k < samples * on->length; k++) {
-        const uint32_t hashed = (uint32_t)(first * on->length + k) * 2654435761U;
-        ((int32_t *)to)[k]    = (int32_t)((int64_t)(hashed >> 4) % vocabulary);
-    }
-    return SLUICE_OK;
-}
-
 static sluice_pipeline *make_pipeline(const task *with, const sluice_model *model) {
     sluice_schedule_options plan    = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
@@ -204,11 +223,12 @@ static sluice_pipeline *make_pipeline(const task *with, const sluice_model *mode
     return pipeline;
 }
 
-static sluice_result step(sluice_pipeline *pipeline, setting *on) {
+static sluice_result step(sluice_pipeline *pipeline, const setting *on) {
+    random_tokens tokens     = {on->length, model_config(on).vocabulary};
     const sluice_batch batch = {
         .samples       = on->samples,
         .total_weight  = (double)(on->samples * on->length),
-        .parts         = {{"inputs", load_tokens, on}, {"targets", load_tokens, on}},
+        .parts         = {{"inputs", load_tokens, &tokens}, {"targets", load_tokens, &tokens}},
         .learning_rate = 1e-4};
     sluice_result result = {0};
     bench_check(sluice_pipeline_step(&result, pipeline, &batch));
@@ -223,7 +243,7 @@ static void add_ledgers(run *to, const sluice_ledger *ledgers, int ranks) {
     }
 }
 
-static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int ranks) {
+static void time_steps(run *to, sluice_pipeline *pipeline, const setting *on, int ranks) {
     enum { MAX_STEPS = 64 };
     double seconds[MAX_STEPS] = {0}, all = 0;
     while (to->steps < on->max_steps && (to->steps < on->min_steps || all < on->seconds)) {
@@ -240,7 +260,7 @@ static void time_steps(run *to, sluice_pipeline *pipeline, setting *on, int rank
 }
 
 static void measure_run(const task *with) {
-    setting on                   = *with->on;
+    const setting on             = *with->on;
     run *const to                = &with->found->runs[with->precision][with->width];
     const int ranks              = widths[with->width];
     const sluice_device_ops *ops = NULL;
@@ -294,7 +314,7 @@ static void print_run(const task *with, double flops) {
     const run *const it         = &found->runs[with->precision][with->width];
     product list[LAYERS];
     double seconds;
-    list_products(list, on);
+    products_of(list, on);
     const double own  = product_flops(list, found, with->precision, &seconds),
                  rate = flops / it->seconds;
     printf("| %s | %d | ", sluice_precision_name((sluice_precision)with->precision),
@@ -351,8 +371,10 @@ static bool is_as_promised(const run *it, const run *first, int precision, int r
 }
 
 static bool train(const setting *on, findings *found) {
-    const double flops = step_flops(on);
-    bool as_promised   = true;
+    sluice_model *const model = make_model(on);
+    const double flops        = step_flops(model, on->samples, on->microbatches);
+    bool as_promised          = true;
+    sluice_model_free(model);
     print_limits(on, flops);
     for (int p = 0; p < PRECISIONS; p++)
         for (int w = 0; w < WIDTHS && found->has[p]; w++) {

@@ -3,7 +3,6 @@
  * train_cpu_beside.c -- training next to other work: the same steps while nothing else runs and
  * while another process computes without pause, in turns.
  */
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "runtime/device/cpu/pin.h"
 #include "train_cpu.h"
 
 enum { ROUNDS = 3, MAX_RATES = 64, LONGEST = 120 /* seconds that a busy process lives at most */ };
@@ -42,7 +42,7 @@ static void note(rates *to, int which, double rate) {
 
 static int cores_here(void) {
     cpu_set_t cores;
-    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    return sluice__cores(&cores);
 }
 
 static void print_rates(const char *what, const rates *it) {

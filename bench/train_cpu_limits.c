@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* train_cpu_limits.c -- what this machine can do: arithmetic, products, memory. */
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench.h"
-#include "matrix_rate.h"
-#include "runtime/device/blocks.h"
+#include "gpt_products.h"
+#include "runtime/device/cpu/pin.h"
 #include "train_cpu.h"
 
 /* ---- several threads that start at once ---- */
@@ -27,20 +26,12 @@ typedef struct member {
     double from, to;
 } member;
 
-/* Threads that live for milliseconds may otherwise begin on one core. */
-static void take_core(int number) {
-    cpu_set_t all, one;
-    int seen = 0;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof all, &all) != 0) return;
-    for (size_t core = 0; core < CPU_SETSIZE; core++)
-        if (CPU_ISSET(core, &all) && seen++ == number) CPU_SET(core, &one);
-    if (CPU_COUNT(&one) > 0) (void)sched_setaffinity(0, sizeof one, &one);
-}
-
 static void *run_member(void *argument) {
     member *const self = argument;
-    take_core(self->number);
+    cpu_set_t cores;
+    (void)sluice__cores(&cores);
+    /* Threads that live for milliseconds may otherwise begin on one core. */
+    (void)sluice__pin(pthread_self(), &cores, self->number);
     (void)pthread_barrier_wait(&self->of->meets);
     self->from = bench_now();
     self->of->work(self->of->with, self->number);
@@ -119,58 +110,58 @@ double fma_peak(int threads) {
 
 /* ---- products ---- */
 
-enum { KINDS = 5, PRODUCTS_OF_MODEL = KINDS * BENCH_ACTIONS };
-
 typedef struct callers {
-    sluice_matmul products[PRODUCTS_OF_MODEL];
-    int times[PRODUCTS_OF_MODEL];
+    product list[LAYERS];
+    sluice_matmul all[LAYERS * BENCH_ACTIONS]; /* the same, for those who need only their sizes */
     bench_matrices on[MAX_THREADS];
 } callers;
 
-static double list_products(callers *all, const subject *what, int microbatches) {
-    const int64_t w = what->config.width, rows = what->samples * what->length / microbatches;
-    const int64_t sides[][2] = {{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}};
-    const int64_t slab       = sluice__slab_rows(rows);
-    double flops             = 0;
-    for (int k = 0; k < PRODUCTS_OF_MODEL; k++) {
-        const bench_action action = (bench_action)(k % BENCH_ACTIONS);
-        const int kind            = k / BENCH_ACTIONS;
-        all->products[k] = kind < 4 ? bench_linear(action, rows, sides[kind][0], sides[kind][1])
-                                    : bench_head(action, slab, w, what->config.vocabulary);
-        all->times[k]    = kind < 4 ? (int)what->config.layers : (int)(rows / slab);
-        flops += all->times[k] * bench_matmul_flops(&all->products[k]);
-    }
+/* FLOPs of all products of a micro-batch of `rows` tokens. */
+static double note_products(callers *to, const subject *what, int64_t rows) {
+    double flops = 0;
+    list_products(to->list, &what->config, rows);
+    for (int k = 0; k < LAYERS; k++)
+        for (int a = 0; a < BENCH_ACTIONS; a++) {
+            to->all[k * BENCH_ACTIONS + a] = to->list[k].action[a];
+            flops += to->list[k].times * bench_matmul_flops(&to->list[k].action[a]);
+        }
     return flops;
 }
 
-static void work_products(void *with, int caller) {
-    const callers *const all       = with;
-    const bench_matrices *const on = &all->on[caller];
-    for (int k = 0; k < PRODUCTS_OF_MODEL; k++) {
-        sluice_matmul product = all->products[k];
-        product.c             = on->c;
-        product.a             = on->a;
-        product.b             = on->b;
-        for (int n = 0; n < all->times[k]; n++)
-            bench_check(on->operations->matmul(on->stream, &product));
+static void open_matrices(callers *to, int count) {
+    const sluice_device_ops *ops = NULL;
+    bench_check(sluice_device_find(&ops, "cpu"));
+    for (int c = 0; c < count; c++) {
+        if (to->on[c].device) bench_matrices_close(&to->on[c]);
+        bench_matrices_open(&to->on[c], ops, 0, SLUICE_PRECISION_FP32, to->all,
+                            LAYERS * BENCH_ACTIONS);
     }
+}
+
+static void multiply(const bench_matrices *on, sluice_matmul args) {
+    args.c = on->c;
+    args.a = on->a;
+    args.b = on->b;
+    bench_check(on->operations->matmul(on->stream, &args));
+}
+
+static void work_products(void *with, int caller) {
+    const callers *const all = with;
+    for (int k = 0; k < LAYERS; k++)
+        for (int n = 0; n < all->list[k].times * BENCH_ACTIONS; n++)
+            multiply(&all->on[caller], all->list[k].action[n % BENCH_ACTIONS]);
 }
 
 double products_rate(const subject *what, int microbatches, int count) {
     static callers all;
+    static int64_t opened_rows;
     static const subject *opened;
-    static int of;
-    const double flops           = list_products(&all, what, microbatches) * count;
-    const sluice_device_ops *ops = NULL;
-    bench_check(sluice_device_find(&ops, "cpu"));
-    if (opened != what || of != microbatches) {
-        for (int c = 0; c < count; c++) {
-            if (opened) bench_matrices_close(&all.on[c]);
-            bench_matrices_open(&all.on[c], ops, 0, SLUICE_PRECISION_FP32, all.products,
-                                PRODUCTS_OF_MODEL);
-        }
-        opened = what;
-        of     = microbatches;
+    const int64_t rows = what->samples * what->length / microbatches;
+    const double flops = note_products(&all, what, rows) * count;
+    if (opened != what || opened_rows != rows) {
+        open_matrices(&all, count);
+        opened      = what;
+        opened_rows = rows;
         (void)seconds_of(work_products, &all, count);
     }
     return flops / seconds_of(work_products, &all, count);
@@ -180,25 +171,17 @@ double products_rate(const subject *what, int microbatches, int count) {
 double openmp_rate(const subject *what, int threads) {
     static callers all;
     static const subject *opened;
-    const double flops           = list_products(&all, what, 1);
-    const sluice_device_ops *ops = NULL;
-    bench_check(sluice_device_find(&ops, "cpu"));
-    for (int c = 0; c < threads && opened != what; c++)
-        bench_matrices_open(&all.on[c], ops, 0, SLUICE_PRECISION_FP32, all.products,
-                            PRODUCTS_OF_MODEL);
+    const double flops = note_products(&all, what, what->samples * what->length);
+    if (opened != what) open_matrices(&all, threads);
     opened            = what;
     const double from = bench_now();
-    for (int k = 0; k < PRODUCTS_OF_MODEL; k++)
-        for (int n = 0; n < all.times[k]; n++) {
+    for (int k = 0; k < LAYERS; k++)
+        for (int n = 0; n < all.list[k].times * BENCH_ACTIONS; n++) {
 #pragma omp parallel for schedule(static) num_threads(threads)
             for (int t = 0; t < threads; t++) {
-                const bench_matrices *const on = &all.on[t];
-                sluice_matmul part             = all.products[k];
+                sluice_matmul part = all.list[k].action[n % BENCH_ACTIONS];
                 part.rows /= threads;
-                part.c = on->c;
-                part.a = on->a;
-                part.b = on->b;
-                bench_check(on->operations->matmul(on->stream, &part));
+                multiply(&all.on[t], part);
             }
         }
     return flops / (bench_now() - from);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "gpt_products.h"
 #include "train_cpu.h"
 
 const subject subjects[SUBJECTS] = {
@@ -44,27 +45,6 @@ const char *way_text(const way *how) {
 
 /* ---- training ---- */
 
-/* Random tokens, the same ones in every step. */
-static sluice_status load_tokens(void *context, void *to, int64_t first, int64_t samples) {
-    const subject *const what = context;
-    for (int64_t k = 0; k < samples * what->length; k++) {
-        const uint32_t hashed = (uint32_t)(first * what->length + k) * 2654435761U;
-        ((int32_t *)to)[k]    = (int32_t)((int64_t)(hashed >> 4) % what->config.vocabulary);
-    }
-    return SLUICE_OK;
-}
-
-static double step_flops(const trained *it, int microbatches) {
-    double flops = 0;
-    for (int l = 0; l < sluice_model_layer_count(it->model); l++) {
-        sluice_layer_description layer;
-        bench_check(sluice_model_describe(&layer, it->model, l, it->what->samples / microbatches,
-                                          SLUICE_PRECISION_FP32));
-        flops += layer.forward.flops + layer.input.flops + layer.weight.flops;
-    }
-    return flops * microbatches;
-}
-
 void trained_open(trained *out, const subject *what, const way *how) {
     sluice_schedule_options plan    = SLUICE_SCHEDULE_OPTIONS_INIT;
     sluice_pipeline_options options = SLUICE_PIPELINE_OPTIONS_INIT;
@@ -80,7 +60,7 @@ void trained_open(trained *out, const subject *what, const way *how) {
     bench_check(
         sluice_pipeline_plan_and_open(&out->pipeline, out->model, schedule, NULL, &options));
     sluice_schedule_free(schedule);
-    out->flops = step_flops(out, how->microbatches);
+    out->flops = step_flops(out->model, what->samples, how->microbatches);
 }
 
 void trained_close(trained *it) {
@@ -89,12 +69,13 @@ void trained_close(trained *it) {
 }
 
 sluice_result trained_step(trained *it) {
-    subject what             = *it->what;
-    const sluice_batch batch = {
-        .samples       = what.samples,
-        .total_weight  = (double)(what.samples * what.length),
-        .parts         = {{"inputs", load_tokens, &what}, {"targets", load_tokens, &what}},
-        .learning_rate = 1e-4};
+    const subject *const what = it->what;
+    random_tokens tokens      = {what->length, what->config.vocabulary};
+    const sluice_batch batch  = {
+         .samples       = what->samples,
+         .total_weight  = (double)(what->samples * what->length),
+         .parts         = {{"inputs", load_tokens, &tokens}, {"targets", load_tokens, &tokens}},
+         .learning_rate = 1e-4};
     sluice_result result = {0};
     bench_check(sluice_pipeline_step(&result, it->pipeline, &batch));
     return result;
