@@ -27,21 +27,15 @@ typedef struct record {
     int steps;
     double seconds[MAX_STEPS], peak[MAX_STEPS], products[MAX_STEPS], memory[MAX_STEPS];
     double efficiency[MAX_STEPS], ceiling[MAX_STEPS], copy[MAX_STEPS];
-    double work[WORKS], ledger[SLUICE_LEDGER_ENTRIES], unaccounted,
-        step;                /* seconds of ranks, in all */
-    double faults, switches; /* per step */
-    double flops;
+    /* In all steps, added over ranks: seconds, page faults, context switches. */
+    double work[WORKS], ledger[SLUICE_LEDGER_ENTRIES], unaccounted, step, faults, switches;
+    double flops; /* of a step */
     int actions, ranks;
     int64_t parameters;
     int sizes;           /* of transfers */
     size_t bytes[SIZES]; /* of each size of transfer in a step, and how many there are */
     int sends[SIZES];
 } record;
-
-static double rate_of(const record *it, double seconds, const subject *what) {
-    (void)it;
-    return (double)(what->samples * what->length) / seconds;
-}
 
 static void usage_now(double *faults, double *switches) {
     struct rusage used;
@@ -58,14 +52,13 @@ static void note_limits(record *to, const subject *what, const way *how) {
     for (int k = 0; k < to->sizes; k++) to->copy[n] += to->sends[k] * copy_seconds(to->bytes[k]);
 }
 
-static void note_path(record *to, const trained *it, double step) {
+static void note_path(record *to, const trained *it) {
     sluice_timeline *line = NULL;
     bench_check(sluice_pipeline_timeline(&line, it->pipeline));
     const path found          = critical_path(line);
     to->efficiency[to->steps] = found.longest / line->makespan;
     to->ceiling[to->steps]    = found.all / (it->ranks * found.longest);
     to->actions               = found.actions;
-    (void)step;
     sluice_timeline_free(line);
 }
 
@@ -89,10 +82,11 @@ static void run_step(record *to, trained *it, const way *how) {
     to->faults += faults_after - faults;
     to->switches += switches_after - switches;
     to->seconds[to->steps] = result.seconds;
-    note_path(to, it, result.seconds);
+    note_path(to, it);
     note_ledger(to, &result, it->ranks);
     to->steps++;
 }
+
 /* What a step sends, by size. */
 static void list_sends(record *to, const sluice_program *program, int rank) {
     int count                            = 0;
@@ -131,10 +125,6 @@ static record measure(const subject *what, const way *how, int steps) {
 
 /* ---- tables ---- */
 
-static double best(const double *values, int count) {
-    return bench_quantile(values, count, 0);
-}
-
 static void print_speed(const subject *what, const record all[], const way ways[], int count) {
     printf("| way | tokens/s, median | best | GFLOP/s | of the FMA peak | of own products | of the "
            "critical path | to 1 x 2 | ceiling |\n|:--|--:|--:|--:|--:|--:|--:|--:|--:|\n");
@@ -143,8 +133,9 @@ static void print_speed(const subject *what, const record all[], const way ways[
         const double seconds = bench_median(it->seconds, it->steps), rate = it->flops / seconds,
                      share = ways[k].schedule || ways[k].threads > 1 ? 1 : 0.5;
         printf("| %s | %.0f | %.0f | %.1f | %.1f %% | %.1f %% | ", way_text(&ways[k]),
-               rate_of(it, seconds, what), rate_of(it, best(it->seconds, it->steps), what),
-               1e-9 * rate, 100 * rate / share / bench_median(it->peak, it->steps),
+               tokens_per_s(what, seconds),
+               tokens_per_s(what, bench_quantile(it->seconds, it->steps, 0)), 1e-9 * rate,
+               100 * rate / share / bench_median(it->peak, it->steps),
                100 * rate / share / bench_median(it->products, it->steps));
         if (it->ranks > 1)
             printf("%.1f %% | %.3f | %.3f |\n", 100 * bench_median(it->efficiency, it->steps),
@@ -237,18 +228,24 @@ static const subject *find_subject(const char *name) {
     return NULL;
 }
 
+static int refuse(const char *what, const char *text) {
+    (void)fprintf(stderr, "bench: there is no %s '%s'\n", what, text);
+    return 2;
+}
+
 static int run_turn(char **argv) {
     const subject *const what = find_subject(argv[0]);
     const int steps           = (int)strtol(argv[2], NULL, 10);
     char schedule[16];
     way how;
     trained it;
-    if (!what || !read_way(&how, schedule, argv[1]) || steps < 1) return 2;
+    if (!what) return refuse("model", argv[0]);
+    if (!read_way(&how, schedule, argv[1])) return refuse("way", argv[1]);
+    if (steps < 1) return refuse("number of steps", argv[2]);
     trained_open(&it, what, &how);
     for (int n = 0; n < WARM; n++) (void)trained_step(&it);
     for (int n = 0; n < steps; n++)
-        printf("%.1f%s", (double)(what->samples * what->length) / trained_step(&it).seconds,
-               n + 1 < steps ? " " : "\n");
+        printf("%.1f%s", tokens_per_s(what, trained_step(&it).seconds), n + 1 < steps ? " " : "\n");
     trained_close(&it);
     return 0;
 }
@@ -283,7 +280,10 @@ int main(int argc, char **argv) {
     bench_begin("Training on the CPU against its limits");
     char list[64], *rest = list;
     (void)snprintf(list, sizeof list, "%s", models);
-    for (const char *name; (name = strsep(&rest, ",")) != NULL;)
-        if (find_subject(name)) (loaded ? train_beside : print_subject)(find_subject(name), steps);
+    for (const char *name; (name = strsep(&rest, ",")) != NULL;) {
+        const subject *const what = find_subject(name);
+        if (!what) return refuse("model", name);
+        (loaded ? train_beside : print_subject)(what, steps);
+    }
     return 0;
 }

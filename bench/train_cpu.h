@@ -44,6 +44,7 @@ typedef struct trained {
 void trained_open(trained *out, const subject *what, const way *how);
 void trained_close(trained *it);
 sluice_result trained_step(trained *it);
+double tokens_per_s(const subject *what, double seconds); /* of a step that takes so long */
 
 /* ---- time per kind of work, on the ranks' threads (train_cpu_work.c) ---- */
 

@@ -64,7 +64,7 @@ static void measure_way(const subject *what, const way *how, int steps) {
             const pid_t busy = which == 1 ? start_busy_process() : 0;
             for (int n = -1; n < steps; n++) {
                 const double seconds = trained_step(&it).seconds;
-                if (n >= 0) note(&found, which, (double)(what->samples * what->length) / seconds);
+                if (n >= 0) note(&found, which, tokens_per_s(what, seconds));
             }
             stop_busy_process(busy);
         }

@@ -68,6 +68,10 @@ void trained_close(trained *it) {
     sluice_model_free(it->model);
 }
 
+double tokens_per_s(const subject *what, double seconds) {
+    return (double)(what->samples * what->length) / seconds;
+}
+
 sluice_result trained_step(trained *it) {
     const subject *const what = it->what;
     random_tokens tokens      = {what->length, what->config.vocabulary};
