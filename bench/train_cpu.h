@@ -55,9 +55,9 @@ void take_work(double seconds[WORKS]);
 
 /* ---- limits (train_cpu_limits.c) ---- */
 
-/* FLOP/s of a loop of fused multiply-adds in registers; with 0 threads the caller runs it, for a
- * few milliseconds. */
+/* FLOP/s of a loop of fused multiply-adds in registers. */
 double fma_peak(int threads);
+void compute_for_a_while(void); /* one thread's share of it: some tens of milliseconds */
 /* FLOP/s of one-threaded devices, one on each of `callers` threads, that make a micro-batch's
  * products one after another. */
 double products_rate(const subject *what, int microbatches, int callers);

@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "gpt_products.h"
+#include "runtime/device/cpu/loops.h"
 #include "runtime/device/cpu/pin.h"
 #include "train_cpu.h"
 
@@ -65,34 +66,19 @@ static double seconds_of(void (*work)(void *, int), void *with, int threads) {
 enum { CHAINS = 12, LANES = 16, ROUNDS = 20000000 };
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
-#define MULTIPLY_ADD                                                                               \
-    lanes chain[CHAINS];                                                                           \
-    for (int c = 0; c < CHAINS; c++) chain[c] = (lanes){0} + (float)c;                             \
-    for (int n = 0; n < ROUNDS; n++)                                                               \
-        for (int c = 0; c < CHAINS; c++) chain[c] = chain[c] * 0.5f + 0.1f;                        \
-    for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];                                         \
+SLUICE__LOOP void multiply_add_loop(float *out) {
+    lanes chain[CHAINS];
+    for (int c = 0; c < CHAINS; c++) chain[c] = (lanes){0} + (float)c;
+    for (int n = 0; n < ROUNDS; n++)
+        for (int c = 0; c < CHAINS; c++) chain[c] = chain[c] * 0.5f + 0.1f;
+    for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];
     *out = chain[0][0];
+}
+SLUICE__VERSIONS(multiply_add, (float *out), (out))
 
-#ifdef __x86_64__
-__attribute__((target("avx512f"))) static void multiply_add_wide(float *out) {
-    MULTIPLY_ADD
-}
-__attribute__((target("avx2,fma"))) static void multiply_add_half(float *out) {
-    MULTIPLY_ADD
-}
-#endif
-static void multiply_add(float *out) {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512f")) {
-        multiply_add_wide(out);
-        return;
-    }
-    if (__builtin_cpu_supports("fma")) {
-        multiply_add_half(out);
-        return;
-    }
-#endif
-    MULTIPLY_ADD
+void compute_for_a_while(void) {
+    static float out;
+    multiply_add(&out);
 }
 
 static void work_multiply_add(void *with, int thread) {
@@ -101,10 +87,6 @@ static void work_multiply_add(void *with, int thread) {
 
 double fma_peak(int threads) {
     static float out[16 * MAX_THREADS];
-    if (threads == 0) {
-        multiply_add(out);
-        return 0;
-    }
     return 2.0 * CHAINS * LANES * ROUNDS * threads / seconds_of(work_multiply_add, out, threads);
 }
 
