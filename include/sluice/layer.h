@@ -31,6 +31,7 @@ enum {
     SLUICE_LAYER_STASH      = 4,
     SLUICE_LAYER_BATCH      = 4,
     SLUICE_LAYER_STATES     = 4,
+    SLUICE_PARAMETER_PIECES = 3,
     SLUICE_BATCH_PARTS      = 8 /* of a batch, "inputs" included */
 };
 
@@ -46,6 +47,13 @@ typedef enum sluice_initializer {
     SLUICE_INITIALIZER_NORMAL   = 1  /* mean 0, standard deviation `scale` */
 } sluice_initializer;
 
+/* A tensor of its own in lists of state and in files: `rows` of the parameter's first dimension,
+ * named as a parameter is. Pieces follow each other and together are the parameter. */
+typedef struct sluice_parameter_piece {
+    const char *name; /* within the layer, "q_proj.weight"; static storage */
+    int64_t rows;
+} sluice_parameter_piece;
+
 /*
  * A parameter's full name is "<layer name>.<name>". A name that begins with "../" replaces the last
  * component of the layer's name: "../ln_1.weight" of layer transformer.h.0.attn is called
@@ -58,6 +66,8 @@ typedef struct sluice_parameter {
     float scale;
     bool decays;            /* weight decay applies (to matrices) */
     bool gradient_by_input; /* I writes its gradient; else W does */
+    int piece_count;        /* 0: it is one tensor */
+    sluice_parameter_piece pieces[SLUICE_PARAMETER_PIECES];
 } sluice_parameter;
 
 typedef struct sluice_saved {
