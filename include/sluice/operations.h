@@ -100,7 +100,8 @@ typedef enum sluice_activation {
     SLUICE_ACTIVATION_GELU = 1 /* tanh form */
 } sluice_activation;
 
-/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). */
+/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). Here and in the
+ * gradients w and dw are (outputs, inputs) where they are `transposed`: a row for each output. */
 typedef struct sluice_linear {
     void *y;              /* (rows, outputs) */
     void *activated;      /* (rows, outputs), or NULL: then `activation` is NONE */
@@ -110,6 +111,7 @@ typedef struct sluice_linear {
     const void *residual; /* (rows, outputs) or NULL; y == residual is allowed */
     int64_t rows, inputs, outputs;
     sluice_activation activation;
+    bool transposed;
 } sluice_linear;
 
 /* dx = dy w^T; times activation'(before_activation) elementwise where that is given. */
@@ -120,6 +122,7 @@ typedef struct sluice_linear_backward_input {
     const void *before_activation; /* (rows, inputs), or NULL: then `activation` is NONE */
     int64_t rows, inputs, outputs;
     sluice_activation activation;
+    bool transposed;
 } sluice_linear_backward_input;
 
 /* dw (+)= x^T dy, db (+)= sum over rows of dy. */
@@ -130,7 +133,7 @@ typedef struct sluice_linear_backward_weight {
     const void *dy; /* (rows, outputs) */
     void *scratch;  /* sluice_column_sum_scratch(rows, outputs) bytes; unused if db is NULL */
     int64_t rows, inputs, outputs;
-    bool first_write;
+    bool first_write, transposed;
 } sluice_linear_backward_weight;
 
 /* Values are ABI. */

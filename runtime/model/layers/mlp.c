@@ -20,8 +20,8 @@ static parts parts_of(const sluice_mlp_config *config, const sluice_shape *input
     const bool biased = !config->has_no_bias;
     parts p           = {.norm = sluice__norm_of(&config->norm)};
     int next          = p.norm.count;
-    p.expand          = sluice__dense_at(&next, biased, rows, width, hidden);
-    p.projection      = sluice__dense_at(&next, biased, rows, hidden, width);
+    p.expand          = sluice__dense_at(&next, config->style, biased, rows, width, hidden);
+    p.projection      = sluice__dense_at(&next, config->style, biased, rows, hidden, width);
     return p;
 }
 
@@ -34,8 +34,23 @@ static sluice_status check(const sluice_mlp_config *c, const sluice_shape *input
     SLUICE__TRY(sluice__check_scale("mlp", "projection scale", c->projection_scale));
     SLUICE__TRY(sluice__check_rate("mlp", c->dropout));
     SLUICE__TRY(sluice__check_norm("mlp", &c->norm));
+    SLUICE__TRY(sluice__check_style("mlp", c->style));
     SLUICE__TRY(sluice__check_elements("mlp", c->width, c->hidden));
     return sluice__check_elements("mlp", sluice__rows(input), c->hidden);
+}
+
+/* With costs and scratch of their products. */
+static void describe_parameters(sluice_layer_description *d, const sluice_mlp_config *c,
+                                const parts *p, const sluice_shape *input) {
+    const bool llama = c->style == SLUICE_STYLE_LLAMA;
+    sluice__norm_describe(d, &p->norm,
+                          llama ? "../post_attention_layernorm.weight" : "../ln_2.weight",
+                          llama ? "../post_attention_layernorm.bias" : "../ln_2.bias", input);
+    sluice__dense_describe(d, &p->expand, input->type, llama ? "up_proj.weight" : "c_fc.weight",
+                           llama ? "up_proj.bias" : "c_fc.bias", c->scale);
+    sluice__dense_describe(d, &p->projection, input->type,
+                           llama ? "down_proj.weight" : "c_proj.weight",
+                           llama ? "down_proj.bias" : "c_proj.bias", c->projection_scale);
 }
 
 static sluice_status describe(sluice_layer_description *out, const void *config,
@@ -48,10 +63,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     const size_t hidden    = sluice__bytes_of(type, p.expand.rows, c->hidden);
 
     sluice_layer_description d = {.output = *input, .weight_reads_output_gradient = true};
-    sluice__norm_describe(&d, &p.norm, "../ln_2.weight", "../ln_2.bias", input);
-    sluice__dense_describe(&d, &p.expand, type, "c_fc.weight", "c_fc.bias", c->scale);
-    sluice__dense_describe(&d, &p.projection, type, "c_proj.weight", "c_proj.bias",
-                           c->projection_scale);
+    describe_parameters(&d, c, &p, input);
     sluice__branch_describe(&d, &p.projection, type, c->dropout);
     sluice__cost_pass(&d.forward, type, p.expand.rows * c->hidden, 1,
                       12); /* GELU and its derivative */
