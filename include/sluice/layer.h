@@ -240,7 +240,8 @@ typedef struct sluice_attention_config {
     sluice_norm_config norm;
     sluice_parameter_style style;
 } sluice_attention_config;
-/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). */
+/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). One that is gated has
+ * silu(gate(..)) * up(..) in place of gelu(expand(..)); both are one matrix, the gate first. */
 typedef struct sluice_mlp_config {
     int64_t width, hidden;
     float scale, projection_scale;
@@ -248,6 +249,7 @@ typedef struct sluice_mlp_config {
     bool has_no_bias;
     sluice_norm_config norm;
     sluice_parameter_style style;
+    bool gated;
 } sluice_mlp_config;
 /* (.., width): the norm alone. */
 typedef struct sluice_layernorm_config {

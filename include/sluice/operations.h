@@ -56,6 +56,8 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(drop,                   sluice_drop)                            \
     X(relu,                   sluice_relu)                            \
     X(relu_backward,          sluice_relu_backward)                   \
+    X(swiglu,                 sluice_swiglu)                          \
+    X(swiglu_backward,        sluice_swiglu_backward)                 \
     X(sum,                    sluice_sum)                             \
     X(sum_squares,            sluice_sum_squares)                     \
     X(store_working,          sluice_store_working)                   \
@@ -266,6 +268,21 @@ typedef struct sluice_relu_backward {
     const void *x;  /* (count) */
     int64_t count;
 } sluice_relu_backward;
+
+/* y = silu(gate) * up, where silu(x) = x / (1 + exp(-x)) (Shazeer 2020). A row of x is the gate
+ * (hidden), then up. */
+typedef struct sluice_swiglu {
+    void *y;       /* (rows, hidden) */
+    const void *x; /* (rows, 2 * hidden) */
+    int64_t rows, hidden;
+} sluice_swiglu;
+
+typedef struct sluice_swiglu_backward {
+    void *dx;       /* (rows, 2 * hidden) */
+    const void *dy; /* (rows, hidden) */
+    const void *x;  /* (rows, 2 * hidden), the forward's input */
+    int64_t rows, hidden;
+} sluice_swiglu_backward;
 
 /* Gradients of parameters: out = inputs[0] + inputs[1] + ..., added in that order; out may be any
  * of them. */

@@ -79,13 +79,19 @@ static void mlp64(double *y, const layer64 *layer) {
     const int64_t rows               = rows64(&layer->input);
     parameters64 from                = {layer->parameters};
     double *const h                  = reference_zeros(rows * c->width);
+    double *const before             = reference_zeros(rows * 2 * c->hidden);
     double *const u                  = reference_zeros(rows * c->hidden);
     norm64(h, layer, &c->norm, &from);
-    dense64(u, h, &from, c->style, !c->has_no_bias, rows, c->width, c->hidden);
-    for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(u[i]);
+    dense64(before, h, &from, c->style, !c->has_no_bias, rows, c->width,
+            c->gated ? 2 * c->hidden : c->hidden);
+    if (c->gated)
+        reference_swiglu(u, before, rows, c->hidden);
+    else
+        for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(before[i]);
     dense64(y, u, &from, c->style, !c->has_no_bias, rows, c->hidden, c->width);
     branch64(y, layer, c->dropout);
     free(h);
+    free(before);
     free(u);
 }
 

@@ -84,6 +84,28 @@ double reference_gelu_slope(double x) {
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
 }
 
+double reference_silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+void reference_swiglu(double *y, const double *x, int64_t rows, int64_t hidden) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < hidden; j++)
+            y[i * hidden + j] = reference_silu(x[2 * i * hidden + j]) * x[(2 * i + 1) * hidden + j];
+}
+
+void reference_swiglu_backward(double *dx, const double *dy, const double *x, int64_t rows,
+                               int64_t hidden) {
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < hidden; j++) {
+            const int64_t gate = 2 * i * hidden + j, up = gate + hidden;
+            const double g = x[gate], e = exp(-g), dy_ = dy[i * hidden + j];
+            dx[gate] = dy_ * x[up] * (1 + e + g * e) / ((1 + e) * (1 + e));
+            dx[up]   = dy_ * reference_silu(g);
+        }
+    }
+}
+
 /* Where input k's weight for output o is. */
 static int64_t weight_at(int64_t k, int64_t o, int64_t inputs, int64_t outputs, bool transposed) {
     return transposed ? o * inputs + k : k * outputs + o;

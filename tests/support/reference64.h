@@ -31,6 +31,11 @@ void reference_drop(double *x, int64_t samples, int64_t elements, const sluice_d
 /* ---- linear ---- */
 double reference_gelu(double x);
 double reference_gelu_slope(double x);
+double reference_silu(double x);
+/* y (rows, hidden) of x (rows, 2 * hidden). */
+void reference_swiglu(double *y, const double *x, int64_t rows, int64_t hidden);
+void reference_swiglu_backward(double *dx, const double *dy, const double *x, int64_t rows,
+                               int64_t hidden);
 /* y = x w + b + residual; w and dw are (outputs, inputs) where they are `transposed`. */
 void reference_linear(double *y, const double *x, const double *w, const double *b,
                       const double *residual, int64_t rows, int64_t inputs, int64_t outputs,

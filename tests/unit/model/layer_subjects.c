@@ -81,6 +81,18 @@ const sluice_mlp_config layer_llama_mlp          = {.width            = 6,
                                                     .norm             = {SLUICE_NORM_RMS, 1e-6F},
                                                     .style            = SLUICE_STYLE_LLAMA};
 
+static const sluice_mlp_config gated = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .gated = true};
+const sluice_mlp_config layer_llama_gated = {.width            = 6,
+                                             .hidden           = 20,
+                                             .scale            = 0.4F,
+                                             .projection_scale = 0.4F,
+                                             .dropout          = 0.2F,
+                                             .has_no_bias      = true,
+                                             .norm             = {SLUICE_NORM_RMS, 1e-6F},
+                                             .style            = SLUICE_STYLE_LLAMA,
+                                             .gated            = true};
+
 const subject layer_subjects[] = {
     {"embedding", sluice_layer_embedding, &layer_embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
     {"attention", sluice_layer_attention, &layer_attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
@@ -134,6 +146,8 @@ const subject layer_subjects[] = {
      &layer_llama_pieces,
      {SLUICE_TYPE_F32, 3, {2, 7, 12}},
      0},
+    {"mlp, gated", sluice_layer_mlp, &gated, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"LLaMA's gated mlp", sluice_layer_mlp, &layer_llama_gated, {SLUICE_TYPE_F32, 2, {9, 6}}, 0},
     {"LLaMA's mlp", sluice_layer_mlp, &layer_llama_mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
 };
 const int layer_subject_count = sizeof layer_subjects / sizeof *layer_subjects;
