@@ -29,7 +29,7 @@ enum {
     KIND_attention = ATTENTION, KIND_attention_backward = ATTENTION,
     KIND_classifier = HEAD, KIND_squared_error = HEAD,
     KIND_embedding = OTHER, KIND_embedding_backward = OTHER, KIND_drop = OTHER, KIND_relu = OTHER,
-    KIND_relu_backward = OTHER, KIND_sum = OTHER,
+    KIND_relu_backward = OTHER, KIND_swiglu = OTHER, KIND_swiglu_backward = OTHER, KIND_sum = OTHER,
     KIND_sum_squares = OPTIMIZER, KIND_store_working = OPTIMIZER, KIND_adamw = OPTIMIZER, KIND_sgd = OPTIMIZER
 };
 /* clang-format on */

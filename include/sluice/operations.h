@@ -56,6 +56,8 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(drop,                   sluice_drop)                            \
     X(relu,                   sluice_relu)                            \
     X(relu_backward,          sluice_relu_backward)                   \
+    X(swiglu,                 sluice_swiglu)                          \
+    X(swiglu_backward,        sluice_swiglu_backward)                 \
     X(sum,                    sluice_sum)                             \
     X(sum_squares,            sluice_sum_squares)                     \
     X(store_working,          sluice_store_working)                   \
@@ -100,7 +102,8 @@ typedef enum sluice_activation {
     SLUICE_ACTIVATION_GELU = 1 /* tanh form */
 } sluice_activation;
 
-/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). */
+/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). Here and in the
+ * gradients w and dw are (outputs, inputs) where they are `transposed`: a row for each output. */
 typedef struct sluice_linear {
     void *y;              /* (rows, outputs) */
     void *activated;      /* (rows, outputs), or NULL: then `activation` is NONE */
@@ -110,6 +113,7 @@ typedef struct sluice_linear {
     const void *residual; /* (rows, outputs) or NULL; y == residual is allowed */
     int64_t rows, inputs, outputs;
     sluice_activation activation;
+    bool transposed;
 } sluice_linear;
 
 /* dx = dy w^T; times activation'(before_activation) elementwise where that is given. */
@@ -120,6 +124,7 @@ typedef struct sluice_linear_backward_input {
     const void *before_activation; /* (rows, inputs), or NULL: then `activation` is NONE */
     int64_t rows, inputs, outputs;
     sluice_activation activation;
+    bool transposed;
 } sluice_linear_backward_input;
 
 /* dw (+)= x^T dy, db (+)= sum over rows of dy. */
@@ -130,7 +135,7 @@ typedef struct sluice_linear_backward_weight {
     const void *dy; /* (rows, outputs) */
     void *scratch;  /* sluice_column_sum_scratch(rows, outputs) bytes; unused if db is NULL */
     int64_t rows, inputs, outputs;
-    bool first_write;
+    bool first_write, transposed;
 } sluice_linear_backward_weight;
 
 /* Values are ABI. */
@@ -263,6 +268,21 @@ typedef struct sluice_relu_backward {
     const void *x;  /* (count) */
     int64_t count;
 } sluice_relu_backward;
+
+/* y = silu(gate) * up, where silu(x) = x / (1 + exp(-x)) (Shazeer 2020). A row of x is the gate
+ * (hidden), then up. */
+typedef struct sluice_swiglu {
+    void *y;       /* (rows, hidden) */
+    const void *x; /* (rows, 2 * hidden) */
+    int64_t rows, hidden;
+} sluice_swiglu;
+
+typedef struct sluice_swiglu_backward {
+    void *dx;       /* (rows, 2 * hidden) */
+    const void *dy; /* (rows, hidden) */
+    const void *x;  /* (rows, 2 * hidden), the forward's input */
+    int64_t rows, hidden;
+} sluice_swiglu_backward;
 
 /* Gradients of parameters: out = inputs[0] + inputs[1] + ..., added in that order; out may be any
  * of them. */

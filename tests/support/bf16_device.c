@@ -158,6 +158,11 @@ ROW(relu, sluice_relu, TENSOR(y, 1, wide.count), TENSOR(x, 1, wide.count))
 ROW(relu_backward, sluice_relu_backward, TENSOR(dx, 1, wide.count), TENSOR(dy, 1, wide.count),
     TENSOR(x, 1, wide.count))
 
+ROW(swiglu, sluice_swiglu, TENSOR(y, wide.rows, wide.hidden), TENSOR(x, wide.rows, 2 * wide.hidden))
+
+ROW(swiglu_backward, sluice_swiglu_backward, TENSOR(dx, wide.rows, 2 * wide.hidden),
+    TENSOR(dy, wide.rows, wide.hidden), TENSOR(x, wide.rows, 2 * wide.hidden))
+
 /* Gradients are fp32 in both precisions. */
 static sluice_status bf16_sum(sluice_stream *stream, const sluice_sum *arguments) {
     return fp32()->sum(stream, arguments);

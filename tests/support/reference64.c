@@ -84,12 +84,41 @@ double reference_gelu_slope(double x) {
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
 }
 
+double reference_silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+void reference_swiglu(double *y, const double *x, int64_t rows, int64_t hidden) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < hidden; j++)
+            y[i * hidden + j] = reference_silu(x[2 * i * hidden + j]) * x[(2 * i + 1) * hidden + j];
+}
+
+void reference_swiglu_backward(double *dx, const double *dy, const double *x, int64_t rows,
+                               int64_t hidden) {
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < hidden; j++) {
+            const int64_t gate = 2 * i * hidden + j, up = gate + hidden;
+            const double g = x[gate], e = exp(-g), dy_ = dy[i * hidden + j];
+            dx[gate] = dy_ * x[up] * (1 + e + g * e) / ((1 + e) * (1 + e));
+            dx[up]   = dy_ * reference_silu(g);
+        }
+    }
+}
+
+/* Where input k's weight for output o is. */
+static int64_t weight_at(int64_t k, int64_t o, int64_t inputs, int64_t outputs, bool transposed) {
+    return transposed ? o * inputs + k : k * outputs + o;
+}
+
 void reference_linear(double *y, const double *x, const double *w, const double *b,
-                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs) {
+                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs,
+                      bool transposed) {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t o = 0; o < outputs; o++) {
             double total = (b ? b[o] : 0) + (residual ? residual[i * outputs + o] : 0);
-            for (int64_t k = 0; k < inputs; k++) total += x[i * inputs + k] * w[k * outputs + o];
+            for (int64_t k = 0; k < inputs; k++)
+                total += x[i * inputs + k] * w[weight_at(k, o, inputs, outputs, transposed)];
             y[i * outputs + o] = total;
         }
     }
@@ -97,7 +126,7 @@ void reference_linear(double *y, const double *x, const double *w, const double 
 
 void reference_linear_backward(double *dx, double *dw, double *db, const double *dy,
                                const double *x, const double *w, int64_t rows, int64_t inputs,
-                               int64_t outputs) {
+                               int64_t outputs, bool transposed) {
     if (dx) memset(dx, 0, (size_t)(rows * inputs) * sizeof *dx);
     if (dw) memset(dw, 0, (size_t)(inputs * outputs) * sizeof *dw);
     if (db) memset(db, 0, (size_t)outputs * sizeof *db);
@@ -106,8 +135,9 @@ void reference_linear_backward(double *dx, double *dw, double *db, const double 
             const double g = dy[i * outputs + o];
             if (db) db[o] += g;
             for (int64_t k = 0; k < inputs; k++) {
-                if (dx) dx[i * inputs + k] += g * w[k * outputs + o];
-                if (dw) dw[k * outputs + o] += g * x[i * inputs + k];
+                const int64_t at = weight_at(k, o, inputs, outputs, transposed);
+                if (dx) dx[i * inputs + k] += g * w[at];
+                if (dw) dw[at] += g * x[i * inputs + k];
             }
         }
     }

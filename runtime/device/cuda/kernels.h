@@ -93,6 +93,8 @@ cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *a
 cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);
 cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
                                               cudaStream_t stream);
+cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, cudaStream_t stream);
+cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args, cudaStream_t stream);
 cudaError_t sluice__launch_drop(const sluice_drop *args, cudaStream_t stream);
 
 /* ---- losses ---- */

@@ -31,10 +31,10 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
                                 .head_width = head_width,
                                 .norm       = sluice__norm_of(&config->norm)};
     int next                 = p.norm.count;
-    p.qkv                    = sluice__dense_at(&next, !config->qkv_has_no_bias, rows, width,
-                                                (heads + 2 * kv_heads) * head_width);
-    p.projection =
-        sluice__dense_at(&next, !config->projection_has_no_bias, rows, heads * head_width, width);
+    p.qkv        = sluice__dense_at(&next, config->style, !config->qkv_has_no_bias, rows, width,
+                                    (heads + 2 * kv_heads) * head_width);
+    p.projection = sluice__dense_at(&next, config->style, !config->projection_has_no_bias, rows,
+                                    heads * head_width, width);
     return p;
 }
 
@@ -69,6 +69,7 @@ static sluice_status check(const sluice_attention_config *c, const sluice_shape 
     SLUICE__TRY(sluice__check_scale("attention", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("attention", "projection scale", c->projection_scale));
     SLUICE__TRY(sluice__check_rate("attention", c->dropout));
+    SLUICE__TRY(sluice__check_style("attention", c->style));
     const parts p = parts_of(c, input);
     SLUICE__TRY(sluice__check_elements("attention", c->width, p.qkv.outputs));
     return sluice__check_elements("attention", p.qkv.rows, p.qkv.outputs);
@@ -90,6 +91,37 @@ static void add_attention_costs(sluice_layer_description *d, const parts *p, slu
     sluice__cost_pass(&d->input, type, elements, 8, 0);
 }
 
+static void describe_llama(sluice_layer_description *d, const sluice_attention_config *c,
+                           const parts *p, const sluice_shape *input) {
+    const int64_t queries = p->heads * p->head_width, keys = p->kv_heads * p->head_width;
+    const sluice__dense_piece pieces[] = {{"q_proj.weight", "q_proj.bias", queries},
+                                          {"k_proj.weight", "k_proj.bias", keys},
+                                          {"v_proj.weight", "v_proj.bias", keys}};
+    sluice__norm_describe(d, &p->norm, "../input_layernorm.weight", "../input_layernorm.bias",
+                          input);
+    sluice__dense_describe(d, &p->qkv, input->type, "qkv_proj.weight", "qkv_proj.bias", c->scale);
+    sluice__dense_split(d, &p->qkv, pieces, sizeof pieces / sizeof *pieces);
+    sluice__dense_describe(d, &p->projection, input->type, "o_proj.weight", "o_proj.bias",
+                           c->projection_scale);
+}
+
+static void describe_gpt2(sluice_layer_description *d, const sluice_attention_config *c,
+                          const parts *p, const sluice_shape *input) {
+    sluice__norm_describe(d, &p->norm, "../ln_1.weight", "../ln_1.bias", input);
+    sluice__dense_describe(d, &p->qkv, input->type, "c_attn.weight", "c_attn.bias", c->scale);
+    sluice__dense_describe(d, &p->projection, input->type, "c_proj.weight", "c_proj.bias",
+                           c->projection_scale);
+}
+
+/* With costs and scratch of their products. */
+static void describe_parameters(sluice_layer_description *d, const sluice_attention_config *c,
+                                const parts *p, const sluice_shape *input) {
+    if (c->style == SLUICE_STYLE_LLAMA)
+        describe_llama(d, c, p, input);
+    else
+        describe_gpt2(d, c, p, input);
+}
+
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     const sluice_attention_config *const c = config;
@@ -102,10 +134,7 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     const size_t attended  = sluice__bytes_of(type, rows, p.projection.inputs);
 
     sluice_layer_description d = {.output = *input, .weight_reads_output_gradient = true};
-    sluice__norm_describe(&d, &p.norm, "../ln_1.weight", "../ln_1.bias", input);
-    sluice__dense_describe(&d, &p.qkv, type, "c_attn.weight", "c_attn.bias", c->scale);
-    sluice__dense_describe(&d, &p.projection, type, "c_proj.weight", "c_proj.bias",
-                           c->projection_scale);
+    describe_parameters(&d, c, &p, input);
     add_attention_costs(&d, &p, type, c->dropout);
     sluice__branch_describe(&d, &p.projection, type, c->dropout);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT); /* NORMED */

@@ -23,6 +23,8 @@
     X(dropout_agrees) \
     X(dropout_drops_its_share) \
     X(relu_agrees) \
+    X(gates_agree) \
+    X(the_gradient_of_a_gate_is_its_slope) \
     X(sum_adds_in_order) \
     X(squared_error_agrees) \
     X(sum_of_squares_agrees) \
