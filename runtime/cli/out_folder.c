@@ -99,7 +99,8 @@ static uint64_t bytes_of(const sluice_model *model, int copies) {
     for (int u = 0; u < sluice_model_use_count(model); u++) {
         const sluice_parameter_use *const use = sluice_model_use(model, u);
         if (use->first == u)
-            bytes += (uint64_t)copies * (sluice_shape_bytes(&use->parameter.shape) + 256);
+            bytes += (uint64_t)copies * (sluice_shape_bytes(&use->parameter.shape) +
+                                         256 * (uint64_t)sluice_parameter_tensor_count(use));
     }
     return bytes;
 }
