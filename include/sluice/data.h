@@ -18,8 +18,9 @@ typedef struct sluice_corpus sluice_corpus; /* files are read window by window *
 /*
  * `paths` are either text files and folders, or token files.
  * Text: tokens are bytes, files are joined by one newline. Token files all end in ".bin" and have
- * llm.c's format: 256 little-endian int32 of header (magic 20240520, version 1, token count), then
- * uint16 tokens.
+ * one of llm.c's formats: 256 little-endian int32 of header, then tokens. Magic 20240520 and version
+ * 1 are followed by the token count (64 bits) and uint16 tokens, 20240801 and 7 by the count and
+ * uint32 tokens; both may be in one corpus.
  * A folder stands for all files of either kind in it, recursively, in the order of their names;
  * links to files are those files. Hidden files are no data, nor is what sluice_corpus_left_out()
  * says: files that cannot be read, are empty, have a NUL byte in their first 8 KiB or zeros at
