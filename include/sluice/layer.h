@@ -235,7 +235,7 @@ typedef struct sluice_attention_config {
     float dropout;
     int64_t kv_heads;   /* key/value heads, which divide `heads`; 0: as many as heads */
     int64_t head_width; /* 0: width / heads */
-    float rotary_base;  /* of rotary positions; 0: no rotation */
+    sluice_rotary_frequencies rotary; /* base 0: positions are not encoded here */
     bool qkv_has_no_bias, projection_has_no_bias;
     sluice_norm_config norm;
     sluice_parameter_style style;

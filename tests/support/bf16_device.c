@@ -138,6 +138,8 @@ ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
     TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 
+ROW(rotary, sluice_rotary, TENSOR(qkv, 1, QKV))
+
 /* Only the first `length` positions are sure to exist. */
 ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
     TENSOR(table, wide.vocabulary, wide.width), TENSOR(positions, wide.length, wide.width))

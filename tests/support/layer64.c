@@ -65,6 +65,13 @@ static void attention64(double *y, const layer64 *layer) {
     double *const attended = reference_zeros(rows * all);
     norm64(h, layer, &c->norm, &from);
     dense64(qkv, h, &from, c->style, !c->qkv_has_no_bias, rows, width, packed);
+    if (c->rotary.base > 0)
+        reference_rotary(qkv, &(sluice_rotary){.samples     = layer->input.dims[0],
+                                               .length      = layer->input.dims[1],
+                                               .heads       = c->heads,
+                                               .kv_heads    = kv_heads,
+                                               .head_width  = head_width,
+                                               .frequencies = c->rotary});
     reference_attention(attended, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
                         kv_heads, head_width, &dropout);
     dense64(y, attended, &from, c->style, !c->projection_has_no_bias, rows, all, width);

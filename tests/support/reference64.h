@@ -62,6 +62,9 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
                                   int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
                                   int64_t width, const sluice_dropout *dropout);
 
+/* qkv, in place; the frequencies are those of runtime/device/rotary.h. */
+void reference_rotary(double *qkv, const sluice_rotary *args);
+
 /* ---- output head with cross-entropy ---- */
 /* Returns scale * sum of -log softmax(x w^T)[target] over targets >= 0; dx, dw may be NULL. */
 double reference_classifier(double *dx, double *dw, const double *x, const double *w,

@@ -173,8 +173,16 @@ static void bad_attention_is_refused(void **unused) {
          &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,
          "attention has 4 key/value heads, which do not divide its 6 heads"},
         {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
+         &(sluice_attention_config){.width = 12, .heads = 6, .rotary.base = INFINITY}, &rows,
          "attention has a rotary base of inf; it must be a finite number, at least 0"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 4, .rotary.base = 1e4F}, &rows,
+         "attention has rotary positions and heads of width 3, which is odd"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .rotary = {1e4F, 2, 8, 4, 1, 64}},
+         &rows,
+         "attention has rotary positions with scaling 2, factor 8, low frequency 4, high frequency "
+         "1 and 64 original positions"},
     };
     check_refusals(bad, sizeof bad / sizeof *bad);
 }

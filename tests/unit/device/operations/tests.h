@@ -14,6 +14,9 @@
     X(attention_agrees) \
     X(attention_bears_extreme_scores) \
     X(unsupported_attention_is_refused) \
+    X(rotary_positions_agree) \
+    X(rotary_frequencies_are_those_of_transformers) \
+    X(heads_too_wide_to_turn_are_refused) \
     X(embedding_agrees) \
     X(a_token_outside_the_table_is_refused) \
     X(classifier_agrees) \
