@@ -213,7 +213,7 @@ typedef enum sluice_parameter_style {
     SLUICE_STYLE_LLAMA = 1
 } sluice_parameter_style;
 
-/* The norm that a layer begins with, and its epsilon (1e-5 where that is 0). */
+/* The norm that a layer begins with, and the epsilon of all its norms (1e-5 where that is 0). */
 typedef struct sluice_norm_config {
     sluice_norm_kind kind;
     float epsilon;
@@ -236,8 +236,9 @@ typedef struct sluice_attention_config {
     float dropout;
     int64_t kv_heads;   /* key/value heads, which divide `heads`; 0: as many as heads */
     int64_t head_width; /* 0: width / heads */
-    float rotary_base;  /* of rotary positions; 0: no rotation */
+    sluice_rotary_frequencies rotary; /* base 0: positions are not encoded here */
     bool qkv_has_no_bias, projection_has_no_bias;
+    bool has_head_norm; /* queries and keys are RMS-normalized, before they are turned */
     sluice_norm_config norm;
     sluice_parameter_style style;
 } sluice_attention_config;

@@ -49,6 +49,9 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(norm_backward,          sluice_norm_backward)                   \
     X(attention,              sluice_attention)                       \
     X(attention_backward,     sluice_attention_backward)              \
+    X(rotary,                 sluice_rotary)                          \
+    X(head_norm,              sluice_head_norm)                       \
+    X(head_norm_backward,     sluice_head_norm_backward)              \
     X(embedding,              sluice_embedding)                       \
     X(embedding_backward,     sluice_embedding_backward)              \
     X(classifier,             sluice_classifier)                      \
@@ -178,8 +181,7 @@ typedef struct sluice_norm_backward {
  * Causal self-attention with an online softmax; scores are divided by sqrt(head_width).
  * Nothing of size (length, length) is ever in memory. A row of qkv is q (heads, head_width), then k
  * and v, each (kv_heads, head_width): query head h attends with key/value head
- * h / (heads / kv_heads) (grouped queries, Ainslie et al. 2023). With a rotary base q and k are
- * rotated by their position as they are read (Su et al. 2021). `dropout` applies to the
+ * h / (heads / kv_heads) (grouped queries, Ainslie et al. 2023). `dropout` applies to the
  * probabilities: that of head h, query q, key k is element (h * length + q) * L + k of its sample,
  * where L is `length` rounded up to a multiple of 4. `lse` is that before dropout.
  */
@@ -188,7 +190,6 @@ typedef struct sluice_attention {
     float *lse;      /* (samples, heads, length): log of the softmax's sum, natural */
     const void *qkv; /* (samples, length, (heads + 2 * kv_heads) * head_width) */
     int64_t samples, length, heads, kv_heads, head_width;
-    float rotary_base; /* 0: positions are not encoded here */
     sluice_dropout dropout;
 } sluice_attention;
 
@@ -200,9 +201,62 @@ typedef struct sluice_attention_backward {
     const void *qkv;
     void *scratch; /* sluice_attention_scratch(samples, length, heads) bytes */
     int64_t samples, length, heads, kv_heads, head_width;
-    float rotary_base;      /* as forward */
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
+
+/* How rotary frequencies are changed for more positions than a model was trained with. Values are
+ * ABI. */
+typedef enum sluice_rotary_scaling {
+    SLUICE_ROTARY_SCALING_NONE   = 0,
+    SLUICE_ROTARY_SCALING_LINEAR = 1, /* all are divided by `factor` */
+    /* Those whose wave is longer than original_positions / low_frequency are divided by `factor`,
+     * those shorter than original_positions / high_frequency stay, those between are interpolated
+     * (Llama 3.1). */
+    SLUICE_ROTARY_SCALING_LLAMA3 = 2
+} sluice_rotary_scaling;
+
+/* Pair i of a head turns by position / base^(2 i / head_width) radians, before scaling. */
+typedef struct sluice_rotary_frequencies {
+    float base; /* 10000; 0: of a layer without rotary positions */
+    sluice_rotary_scaling scaling;
+    float factor;
+    float low_frequency, high_frequency; /* of LLAMA3, as its original_positions */
+    int64_t original_positions;
+} sluice_rotary_frequencies;
+
+/* In place: the pair of elements i and i + head_width / 2 of every q and k is turned by its
+ * position's angle (Su et al. 2021), or back by it: the gradient. */
+typedef struct sluice_rotary {
+    void *qkv; /* as sluice_attention; or its gradient */
+    int64_t samples, length, heads, kv_heads;
+    int64_t head_width;     /* even */
+    int64_t first_position; /* of each sample's first row */
+    sluice_rotary_frequencies frequencies;
+    bool inverse;
+} sluice_rotary;
+
+/* y = qkv, in which the width of each q is RMS-normalized with one gain, that of each k with
+ * another (Dehghani et al. 2023). */
+typedef struct sluice_head_norm {
+    void *y;         /* as qkv */
+    float *rstd;     /* (rows, heads + kv_heads) */
+    const void *qkv; /* (rows, (heads + 2 * kv_heads) * head_width), as sluice_attention */
+    const void *q_gain, *k_gain; /* (head_width) */
+    int64_t rows, heads, kv_heads, head_width;
+    float epsilon; /* above 0 */
+} sluice_head_norm;
+
+/* dqkv = head_norm'(dqkv), in place: the values' part stays. */
+typedef struct sluice_head_norm_backward {
+    void *dqkv;
+    float *dq_gain, *dk_gain;    /* (+)= */
+    const void *qkv;             /* the forward's input */
+    const float *rstd;           /* as forward */
+    const void *q_gain, *k_gain; /* (head_width) */
+    void *scratch;               /* 2 * sluice_column_sum_scratch(rows, head_width) bytes */
+    int64_t rows, heads, kv_heads, head_width;
+    bool first_write;
+} sluice_head_norm_backward;
 
 /* y = tokens' rows of `table` + rows of `positions`. A token outside the table is E_ARGUMENT: from
  * this row or, where the device checks later, from a query() that finds a later event done and from

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/random.h"
+#include "runtime/device/rotary.h"
 #include "tests/support/support.h"
 
 /* ---- arrays ---- */
@@ -185,6 +186,36 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
     }
 }
 
+void reference_head_norm(double *y, const double *qkv, const double *q_gain, const double *k_gain,
+                         const sluice_head_norm *shape) {
+    const int64_t width = shape->head_width, heads = shape->heads + 2 * shape->kv_heads;
+    memcpy(y, qkv, (size_t)(shape->rows * heads * width) * sizeof *y);
+    for (int64_t n = 0; n < shape->rows * heads; n++)
+        if (n % heads < heads - shape->kv_heads)
+            reference_norm(y + n * width, qkv + n * width,
+                           n % heads < shape->heads ? q_gain : k_gain, NULL, 1, width,
+                           SLUICE_NORM_RMS, (double)shape->epsilon);
+}
+
+void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, const double *dy,
+                                  const double *qkv, const double *q_gain, const double *k_gain,
+                                  const sluice_head_norm *shape) {
+    const int64_t width = shape->head_width, heads = shape->heads + 2 * shape->kv_heads;
+    double *const share = reference_zeros(width);
+    memcpy(dx, dy, (size_t)(shape->rows * heads * width) * sizeof *dx);
+    memset(dq_gain, 0, (size_t)width * sizeof *dq_gain);
+    memset(dk_gain, 0, (size_t)width * sizeof *dk_gain);
+    for (int64_t n = 0; n < shape->rows * heads; n++) {
+        const bool is_query = n % heads < shape->heads;
+        if (n % heads >= heads - shape->kv_heads) continue;
+        reference_norm_backward(dx + n * width, share, NULL, dy + n * width, qkv + n * width,
+                                is_query ? q_gain : k_gain, 1, width, SLUICE_NORM_RMS,
+                                (double)shape->epsilon);
+        for (int64_t j = 0; j < width; j++) (is_query ? dq_gain : dk_gain)[j] += share[j];
+    }
+    free(share);
+}
+
 /* ---- attention ---- */
 
 /* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its index. */
@@ -273,6 +304,23 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
     }
     free(p);
     free(dp);
+}
+
+void reference_rotary(double *qkv, const sluice_rotary *args) {
+    const int64_t width = args->head_width, stride = (args->heads + 2 * args->kv_heads) * width;
+    for (int64_t row = 0; row < args->samples * args->length; row++) {
+        const float position = (float)(args->first_position + row % args->length);
+        for (int64_t at = 0; at < (args->heads + args->kv_heads) * width; at++) {
+            const int64_t pair = at % width;
+            double *const a = qkv + row * stride + at, *const b = a + width / 2;
+            if (pair >= width / 2) continue;
+            const float angle =
+                position * sluice__rotary_frequency(&args->frequencies, pair, width);
+            const double turn = args->inverse ? -(double)angle : (double)angle, x = *a, y = *b;
+            *a = x * cos(turn) - y * sin(turn);
+            *b = x * sin(turn) + y * cos(turn);
+        }
+    }
 }
 
 /* ---- output head with cross-entropy ---- */

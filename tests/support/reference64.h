@@ -52,6 +52,13 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
                              const double *x, const double *gain, int64_t rows, int64_t width,
                              sluice_norm_kind kind, double epsilon);
 
+/* Of the queries and keys in qkv (rows, ..); the values are copied. */
+void reference_head_norm(double *y, const double *qkv, const double *q_gain, const double *k_gain,
+                         const sluice_head_norm *shape);
+void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, const double *dy,
+                                  const double *qkv, const double *q_gain, const double *k_gain,
+                                  const sluice_head_norm *shape);
+
 /* ---- attention ---- */
 /* out (samples, length, heads * width), lse (samples, heads, length) or NULL; qkv as
  * sluice_attention. */
@@ -61,6 +68,9 @@ void reference_attention(double *out, double *lse, const double *qkv, int64_t sa
 void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
                                   int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
                                   int64_t width, const sluice_dropout *dropout);
+
+/* qkv, in place; the frequencies are those of runtime/device/rotary.h. */
+void reference_rotary(double *qkv, const sluice_rotary *args);
 
 /* ---- output head with cross-entropy ---- */
 /* Returns scale * sum of -log softmax(x w^T)[target] over targets >= 0; dx, dw may be NULL. */

@@ -128,6 +128,11 @@ static void parameters_have_the_names_and_pieces_of_llama(void **unused) {
         sluice_layer_mlp(), &layer_llama_mlp, (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 6}}),
         {"../post_attention_layernorm.weight", 6, 0}, {"up_proj.weight", 20, 6},
         {"up_proj.bias", 20, 0}, {"down_proj.weight", 6, 20}, {"down_proj.bias", 6, 0});
+    EXPECT_PARAMETERS(
+        sluice_layer_attention(), &layer_qwen3, (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 12}}),
+        {"../input_layernorm.weight", 12, 0}, {"q_proj.weight", 40, 12}, {"k_proj.weight", 20, 12},
+        {"v_proj.weight", 20, 12}, {"o_proj.weight", 12, 40}, {"q_norm.weight", 10, 0},
+        {"k_norm.weight", 10, 0});
     EXPECT_PARAMETERS(sluice_layer_mlp(), &layer_llama_gated,
                       (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 6}}),
                       {"../post_attention_layernorm.weight", 6, 0}, {"gate_proj.weight", 20, 6},
@@ -173,8 +178,16 @@ static void bad_attention_is_refused(void **unused) {
          &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,
          "attention has 4 key/value heads, which do not divide its 6 heads"},
         {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
+         &(sluice_attention_config){.width = 12, .heads = 6, .rotary.base = INFINITY}, &rows,
          "attention has a rotary base of inf; it must be a finite number, at least 0"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 4, .rotary.base = 1e4F}, &rows,
+         "attention has rotary positions and heads of width 3, which is odd"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .rotary = {1e4F, 2, 8, 4, 1, 64}},
+         &rows,
+         "attention has rotary positions with scaling 2, factor 8, low frequency 4, high frequency "
+         "1 and 64 original positions"},
     };
     check_refusals(bad, sizeof bad / sizeof *bad);
 }
