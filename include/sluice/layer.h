@@ -203,6 +203,15 @@ typedef struct sluice_layer_kind {
 
 /* ---- built-in kinds, and their configurations; `dropout` is a rate from 0 to below 1 ---- */
 
+/* How a layer's parameters are named and stored. Values are ABI. */
+typedef enum sluice_parameter_style {
+    /* "c_attn.weight": matrices are (inputs, outputs), q, k and v one parameter. */
+    SLUICE_STYLE_GPT2 = 0,
+    /* "q_proj.weight": matrices are (outputs, inputs). Those that read the same input are one
+     * parameter, in pieces: q, k and v; gate and up. */
+    SLUICE_STYLE_LLAMA = 1
+} sluice_parameter_style;
+
 /* The norm that a layer begins with, and its epsilon (1e-5 where that is 0). */
 typedef struct sluice_norm_config {
     sluice_norm_kind kind;
@@ -217,6 +226,7 @@ typedef struct sluice_embedding_config {
     int64_t width;
     float scale, position_scale; /* standard deviations of the initial weights */
     float dropout;
+    sluice_parameter_style style;
 } sluice_embedding_config;
 /* (.., width): x + dropout(projection(attention(norm(x)))), dropout of its probabilities too. */
 typedef struct sluice_attention_config {
@@ -225,17 +235,21 @@ typedef struct sluice_attention_config {
     float dropout;
     int64_t kv_heads;   /* key/value heads, which divide `heads`; 0: as many as heads */
     int64_t head_width; /* 0: width / heads */
-    float rotary_base;  /* of rotary positions; 0: no rotation */
+    sluice_rotary_frequencies rotary; /* base 0: positions are not encoded here */
     bool qkv_has_no_bias, projection_has_no_bias;
     sluice_norm_config norm;
+    sluice_parameter_style style;
 } sluice_attention_config;
-/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). */
+/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). One that is gated has
+ * silu(gate(..)) * up(..) in place of gelu(expand(..)); both are one matrix, the gate first. */
 typedef struct sluice_mlp_config {
     int64_t width, hidden;
     float scale, projection_scale;
     float dropout;
     bool has_no_bias;
     sluice_norm_config norm;
+    sluice_parameter_style style;
+    bool gated;
 } sluice_mlp_config;
 /* (.., width): the norm alone. */
 typedef struct sluice_layernorm_config {

@@ -16,14 +16,6 @@ static inline sluice_status sluice__check_activation(const void *tensor,
                         (int)activation);
 }
 
-static inline sluice_status sluice__check_rotary(float base) {
-    if (base == 0) return SLUICE_OK;
-    sluice__fail(SLUICE_E_UNSUPPORTED,
-                 "attention asks for rotary positions of base %g, and no device has them yet",
-                 (double)base);
-    return sluice__hint(SLUICE_E_UNSUPPORTED, "use a model with position embeddings");
-}
-
 /* A library of products (blas.h) other than the default, on a device that takes none. `why` goes on
  * after "and". */
 static inline sluice_status sluice__check_no_blas(const char *blas, const char *why) {

@@ -77,8 +77,9 @@ static void bf16_differs_from_fp32(void **state) {
 
 static sluice_model *make_other_model(bool tied, float dropout) {
     enum { WIDTH = 24 };
-    const sluice_norm_config norm           = {SLUICE_NORM_RMS, 1e-6F};
-    const sluice_embedding_config words     = {VOCABULARY, 0, WIDTH, 0.1F, 0, dropout};
+    const sluice_norm_config norm       = {SLUICE_NORM_RMS, 1e-6F};
+    const sluice_embedding_config words = {
+        .vocabulary = VOCABULARY, .width = WIDTH, .scale = 0.1F, .dropout = dropout};
     const sluice_attention_config attention = {.width                  = WIDTH,
                                                .heads                  = 4,
                                                .scale                  = 0.1F,

@@ -47,10 +47,10 @@ static void norm64(double *y, const layer64 *layer, const sluice_norm_config *no
                    layer->input.dims[layer->input.dim_count - 1], norm->kind, epsilon);
 }
 
-static void dense64(double *y, const double *x, parameters64 *from, bool has_bias, int64_t rows,
-                    int64_t inputs, int64_t outputs) {
+static void dense64(double *y, const double *x, parameters64 *from, sluice_parameter_style style,
+                    bool has_bias, int64_t rows, int64_t inputs, int64_t outputs) {
     const double *const w = take64(from, true), *const b = take64(from, has_bias);
-    reference_linear(y, x, w, b, NULL, rows, inputs, outputs);
+    reference_linear(y, x, w, b, NULL, rows, inputs, outputs, style == SLUICE_STYLE_LLAMA);
 }
 
 static void attention64(double *y, const layer64 *layer) {
@@ -64,10 +64,17 @@ static void attention64(double *y, const layer64 *layer) {
     double *const h = reference_zeros(rows * width), *const qkv = reference_zeros(rows * packed);
     double *const attended = reference_zeros(rows * all);
     norm64(h, layer, &c->norm, &from);
-    dense64(qkv, h, &from, !c->qkv_has_no_bias, rows, width, packed);
+    dense64(qkv, h, &from, c->style, !c->qkv_has_no_bias, rows, width, packed);
+    if (c->rotary.base > 0)
+        reference_rotary(qkv, &(sluice_rotary){.samples     = layer->input.dims[0],
+                                               .length      = layer->input.dims[1],
+                                               .heads       = c->heads,
+                                               .kv_heads    = kv_heads,
+                                               .head_width  = head_width,
+                                               .frequencies = c->rotary});
     reference_attention(attended, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
                         kv_heads, head_width, &dropout);
-    dense64(y, attended, &from, !c->projection_has_no_bias, rows, all, width);
+    dense64(y, attended, &from, c->style, !c->projection_has_no_bias, rows, all, width);
     branch64(y, layer, c->dropout);
     free(h);
     free(qkv);
@@ -79,13 +86,19 @@ static void mlp64(double *y, const layer64 *layer) {
     const int64_t rows               = rows64(&layer->input);
     parameters64 from                = {layer->parameters};
     double *const h                  = reference_zeros(rows * c->width);
+    double *const before             = reference_zeros(rows * 2 * c->hidden);
     double *const u                  = reference_zeros(rows * c->hidden);
     norm64(h, layer, &c->norm, &from);
-    dense64(u, h, &from, !c->has_no_bias, rows, c->width, c->hidden);
-    for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(u[i]);
-    dense64(y, u, &from, !c->has_no_bias, rows, c->hidden, c->width);
+    dense64(before, h, &from, c->style, !c->has_no_bias, rows, c->width,
+            c->gated ? 2 * c->hidden : c->hidden);
+    if (c->gated)
+        reference_swiglu(u, before, rows, c->hidden);
+    else
+        for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(before[i]);
+    dense64(y, u, &from, c->style, !c->has_no_bias, rows, c->hidden, c->width);
     branch64(y, layer, c->dropout);
     free(h);
+    free(before);
     free(u);
 }
 
@@ -122,7 +135,8 @@ static void relu64(double *y, const layer64 *layer) {
 static void linear64(double *y, const layer64 *layer) {
     const sluice_linear_config *const c = layer->config;
     parameters64 from                   = {layer->parameters};
-    dense64(y, layer->x, &from, !c->has_no_bias, rows64(&layer->input), c->inputs, c->outputs);
+    dense64(y, layer->x, &from, SLUICE_STYLE_GPT2, !c->has_no_bias, rows64(&layer->input),
+            c->inputs, c->outputs);
 }
 
 static void layernorm64(double *y, const layer64 *layer) {

@@ -63,6 +63,11 @@ typedef struct sluice__sgd_factors {
     float gradient, momentum; /* clip factor; both for the velocity alone */
 } sluice__sgd_factors;
 
+/* Radians per position of each pair of a head. */
+typedef struct sluice__cuda_rotary_table {
+    float frequencies[SLUICE__CUDA_HEAD_WIDTH / 2];
+} sluice__cuda_rotary_table;
+
 /* ---- once per device, before anything is launched there ---- */
 cudaError_t sluice__prepare_attention(void);
 cudaError_t sluice__prepare_attention_backward(void);
@@ -90,9 +95,13 @@ cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaSt
 cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream);
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
                                               cudaStream_t stream);
+cudaError_t sluice__launch_rotary(const sluice_rotary *args, const sluice__cuda_rotary_table *table,
+                                  cudaStream_t stream);
 cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);
 cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
                                               cudaStream_t stream);
+cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, cudaStream_t stream);
+cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args, cudaStream_t stream);
 cudaError_t sluice__launch_drop(const sluice_drop *args, cudaStream_t stream);
 
 /* ---- losses ---- */

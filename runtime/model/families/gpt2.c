@@ -92,11 +92,14 @@ static sluice_status add_block(sluice_model *model, const sluice_gpt_config *con
 }
 
 static sluice_status add_layers(sluice_model *model, const sluice_gpt_config *config, float scale) {
-    SLUICE__TRY(
-        sluice_model_add(model, sluice_layer_embedding(),
-                         &(sluice_embedding_config){config->vocabulary, config->positions,
-                                                    config->width, scale, scale, config->dropout},
-                         "transformer"));
+    SLUICE__TRY(sluice_model_add(model, sluice_layer_embedding(),
+                                 &(sluice_embedding_config){.vocabulary     = config->vocabulary,
+                                                            .positions      = config->positions,
+                                                            .width          = config->width,
+                                                            .scale          = scale,
+                                                            .position_scale = scale,
+                                                            .dropout        = config->dropout},
+                                 "transformer"));
     for (int64_t n = 0; n < config->layers; n++) SLUICE__TRY(add_block(model, config, scale, n));
     SLUICE__TRY(sluice_model_add(model, sluice_layer_layernorm(),
                                  &(sluice_layernorm_config){.width = config->width},

@@ -31,10 +31,10 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
                                 .head_width = head_width,
                                 .norm       = sluice__norm_of(&config->norm)};
     int next                 = p.norm.count;
-    p.qkv                    = sluice__dense_at(&next, !config->qkv_has_no_bias, rows, width,
-                                                (heads + 2 * kv_heads) * head_width);
-    p.projection =
-        sluice__dense_at(&next, !config->projection_has_no_bias, rows, heads * head_width, width);
+    p.qkv        = sluice__dense_at(&next, config->style, !config->qkv_has_no_bias, rows, width,
+                                    (heads + 2 * kv_heads) * head_width);
+    p.projection = sluice__dense_at(&next, config->style, !config->projection_has_no_bias, rows,
+                                    heads * head_width, width);
     return p;
 }
 
@@ -54,10 +54,38 @@ static sluice_status check_heads(const sluice_attention_config *c) {
                             "attention has %" PRId64
                             " key/value heads, which do not divide its %" PRId64 " heads",
                             c->kv_heads, c->heads);
-    if (isfinite(c->rotary_base) && c->rotary_base >= 0) return SLUICE_OK;
+    return SLUICE_OK;
+}
+
+/* A scaling's numbers are finite and positive, and the longer waves those of lower frequency. */
+static bool scales(const sluice_rotary_frequencies *f) {
+    if (f->scaling == SLUICE_ROTARY_SCALING_NONE) return true;
+    if (!isfinite(f->factor) || !(f->factor > 0)) return false;
+    if (f->scaling == SLUICE_ROTARY_SCALING_LINEAR) return true;
+    return f->scaling == SLUICE_ROTARY_SCALING_LLAMA3 && isfinite(f->high_frequency) &&
+           f->low_frequency > 0 && f->high_frequency > f->low_frequency &&
+           f->original_positions > 0;
+}
+
+static sluice_status check_rotary(const sluice_attention_config *c) {
+    const sluice_rotary_frequencies *const f = &c->rotary;
+    const int64_t head_width = c->head_width > 0 ? c->head_width : c->width / c->heads;
+    if (!isfinite(f->base) || f->base < 0)
+        return sluice__fail(
+            SLUICE_E_ARGUMENT,
+            "attention has a rotary base of %g; it must be a finite number, at least 0",
+            (double)f->base);
+    if (f->base > 0 && head_width % 2 != 0)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "attention has rotary positions and heads of width %" PRId64
+                            ", which is odd",
+                            head_width);
+    if (f->base == 0 || scales(f)) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
-                        "attention has a rotary base of %g; it must be a finite number, at least 0",
-                        (double)c->rotary_base);
+                        "attention has rotary positions with scaling %d, factor %g, low frequency "
+                        "%g, high frequency %g and %" PRId64 " original positions",
+                        (int)f->scaling, (double)f->factor, (double)f->low_frequency,
+                        (double)f->high_frequency, f->original_positions);
 }
 
 static sluice_status check(const sluice_attention_config *c, const sluice_shape *input,
@@ -65,10 +93,12 @@ static sluice_status check(const sluice_attention_config *c, const sluice_shape 
     SLUICE__TRY(sluice__check_activation("attention", input, 3, 3, precision));
     SLUICE__TRY(sluice__check_width("attention", "width", c->width, input));
     SLUICE__TRY(check_heads(c));
+    SLUICE__TRY(check_rotary(c));
     SLUICE__TRY(sluice__check_norm("attention", &c->norm));
     SLUICE__TRY(sluice__check_scale("attention", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("attention", "projection scale", c->projection_scale));
     SLUICE__TRY(sluice__check_rate("attention", c->dropout));
+    SLUICE__TRY(sluice__check_style("attention", c->style));
     const parts p = parts_of(c, input);
     SLUICE__TRY(sluice__check_elements("attention", c->width, p.qkv.outputs));
     return sluice__check_elements("attention", p.qkv.rows, p.qkv.outputs);
@@ -90,6 +120,43 @@ static void add_attention_costs(sluice_layer_description *d, const parts *p, slu
     sluice__cost_pass(&d->input, type, elements, 8, 0);
 }
 
+static void add_rotary_costs(sluice_layer_description *d, const parts *p, sluice_type type) {
+    const int64_t elements = p->qkv.rows * (p->heads + p->kv_heads) * p->head_width;
+    sluice__cost_pass(&d->forward, type, elements, 2, 3);
+    sluice__cost_pass(&d->input, type, elements, 2, 3);
+}
+
+static void describe_llama(sluice_layer_description *d, const sluice_attention_config *c,
+                           const parts *p, const sluice_shape *input) {
+    const int64_t queries = p->heads * p->head_width, keys = p->kv_heads * p->head_width;
+    const sluice__dense_piece pieces[] = {{"q_proj.weight", "q_proj.bias", queries},
+                                          {"k_proj.weight", "k_proj.bias", keys},
+                                          {"v_proj.weight", "v_proj.bias", keys}};
+    sluice__norm_describe(d, &p->norm, "../input_layernorm.weight", "../input_layernorm.bias",
+                          input);
+    sluice__dense_describe(d, &p->qkv, input->type, "qkv_proj.weight", "qkv_proj.bias", c->scale);
+    sluice__dense_split(d, &p->qkv, pieces, sizeof pieces / sizeof *pieces);
+    sluice__dense_describe(d, &p->projection, input->type, "o_proj.weight", "o_proj.bias",
+                           c->projection_scale);
+}
+
+static void describe_gpt2(sluice_layer_description *d, const sluice_attention_config *c,
+                          const parts *p, const sluice_shape *input) {
+    sluice__norm_describe(d, &p->norm, "../ln_1.weight", "../ln_1.bias", input);
+    sluice__dense_describe(d, &p->qkv, input->type, "c_attn.weight", "c_attn.bias", c->scale);
+    sluice__dense_describe(d, &p->projection, input->type, "c_proj.weight", "c_proj.bias",
+                           c->projection_scale);
+}
+
+/* With costs and scratch of their products. */
+static void describe_parameters(sluice_layer_description *d, const sluice_attention_config *c,
+                                const parts *p, const sluice_shape *input) {
+    if (c->style == SLUICE_STYLE_LLAMA)
+        describe_llama(d, c, p, input);
+    else
+        describe_gpt2(d, c, p, input);
+}
+
 static sluice_status describe(sluice_layer_description *out, const void *config,
                               const sluice_shape *input, sluice_precision precision) {
     const sluice_attention_config *const c = config;
@@ -102,11 +169,9 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
     const size_t attended  = sluice__bytes_of(type, rows, p.projection.inputs);
 
     sluice_layer_description d = {.output = *input, .weight_reads_output_gradient = true};
-    sluice__norm_describe(&d, &p.norm, "../ln_1.weight", "../ln_1.bias", input);
-    sluice__dense_describe(&d, &p.qkv, type, "c_attn.weight", "c_attn.bias", c->scale);
-    sluice__dense_describe(&d, &p.projection, type, "c_proj.weight", "c_proj.bias",
-                           c->projection_scale);
+    describe_parameters(&d, c, &p, input);
     add_attention_costs(&d, &p, type, c->dropout);
+    if (c->rotary.base > 0) add_rotary_costs(&d, &p, type);
     sluice__branch_describe(&d, &p.projection, type, c->dropout);
     sluice__add_saved(&d, whole, SLUICE_UNTIL_WEIGHT); /* NORMED */
     sluice__add_saved(&d, qkv, SLUICE_UNTIL_INPUT);    /* QKV */
@@ -127,24 +192,39 @@ static sluice_dropout dropout_of(const sluice_layer_call *call) {
                                 ((const sluice_attention_config *)call->config)->dropout);
 }
 
+/* Turn queries and keys by their positions, or their gradients back. */
+static sluice_status rotate(const sluice_layer_call *call, const parts *p, void *qkv,
+                            bool inverse) {
+    const sluice_attention_config *const c = call->config;
+    if (c->rotary.base <= 0) return SLUICE_OK;
+    return call->operations->rotary(call->stream, &(sluice_rotary){.qkv         = qkv,
+                                                                   .samples     = p->samples,
+                                                                   .length      = p->length,
+                                                                   .heads       = p->heads,
+                                                                   .kv_heads    = p->kv_heads,
+                                                                   .head_width  = p->head_width,
+                                                                   .frequencies = c->rotary,
+                                                                   .inverse     = inverse});
+}
+
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
     SLUICE__TRY(sluice__norm_forward(call, &p.norm, sluice__saved(call, &p.norm, NORMED)));
     SLUICE__TRY(sluice__dense_forward(call, &p.qkv, sluice__saved(call, &p.norm, QKV),
                                       sluice__saved(call, &p.norm, NORMED), NULL, NULL));
+    SLUICE__TRY(rotate(call, &p, sluice__saved(call, &p.norm, QKV), false));
     SLUICE__TRY(
         call->operations->attention(call->stream, &(sluice_attention){
                                                       .out = sluice__saved(call, &p.norm, ATTENDED),
                                                       .lse = sluice__saved(call, &p.norm, LSE),
                                                       .qkv = sluice__saved(call, &p.norm, QKV),
-                                                      .samples     = p.samples,
-                                                      .length      = p.length,
-                                                      .heads       = p.heads,
-                                                      .kv_heads    = p.kv_heads,
-                                                      .head_width  = p.head_width,
-                                                      .rotary_base = c->rotary_base,
-                                                      .dropout     = dropout_of(call),
+                                                      .samples    = p.samples,
+                                                      .length     = p.length,
+                                                      .heads      = p.heads,
+                                                      .kv_heads   = p.kv_heads,
+                                                      .head_width = p.head_width,
+                                                      .dropout    = dropout_of(call),
                                                   }));
     return sluice__branch_forward(call, &p.projection, sluice__saved(call, &p.norm, ATTENDED),
                                   c->dropout);
@@ -163,20 +243,20 @@ static sluice_status backward_input(const sluice_layer_call *call) {
     SLUICE__TRY(sluice__dense_backward_input(call, &p.projection, inner, projected, NULL));
     SLUICE__TRY(call->operations->attention_backward(
         call->stream, &(sluice_attention_backward){
-                          .dqkv        = call->stash[QKV_GRADIENT],
-                          .dout        = inner,
-                          .out         = sluice__saved(call, &p.norm, ATTENDED),
-                          .lse         = sluice__saved(call, &p.norm, LSE),
-                          .qkv         = sluice__saved(call, &p.norm, QKV),
-                          .scratch     = rest,
-                          .samples     = p.samples,
-                          .length      = p.length,
-                          .heads       = p.heads,
-                          .kv_heads    = p.kv_heads,
-                          .head_width  = p.head_width,
-                          .rotary_base = c->rotary_base,
-                          .dropout     = dropout_of(call),
+                          .dqkv       = call->stash[QKV_GRADIENT],
+                          .dout       = inner,
+                          .out        = sluice__saved(call, &p.norm, ATTENDED),
+                          .lse        = sluice__saved(call, &p.norm, LSE),
+                          .qkv        = sluice__saved(call, &p.norm, QKV),
+                          .scratch    = rest,
+                          .samples    = p.samples,
+                          .length     = p.length,
+                          .heads      = p.heads,
+                          .kv_heads   = p.kv_heads,
+                          .head_width = p.head_width,
+                          .dropout    = dropout_of(call),
                       }));
+    SLUICE__TRY(rotate(call, &p, call->stash[QKV_GRADIENT], true));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.qkv, inner, call->stash[QKV_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, inner, call->output_gradient, rest);
 }

@@ -76,6 +76,12 @@ sluice_status sluice__check_width(const char *kind, const char *what, int64_t wi
                         width, sluice__shape_text(text, input));
 }
 
+sluice_status sluice__check_style(const char *kind, sluice_parameter_style style) {
+    if (style == SLUICE_STYLE_GPT2 || style == SLUICE_STYLE_LLAMA) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT, "%s has parameters of style %d, which does not exist",
+                        kind, (int)style);
+}
+
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns) {
     int64_t count = 0;
     if (!__builtin_mul_overflow(rows, columns, &count) && count <= max_elements) return SLUICE_OK;

@@ -25,6 +25,8 @@ sluice_status sluice__check_scale(const char *kind, const char *what, float scal
 /* `width` must be at least 1 and equal the input's last dimension. */
 sluice_status sluice__check_width(const char *kind, const char *what, int64_t width,
                                   const sluice_shape *input);
+/* The style of parameters must exist. */
+sluice_status sluice__check_style(const char *kind, sluice_parameter_style style);
 /* A tensor of rows x columns must have few enough elements that no size overflows. */
 sluice_status sluice__check_elements(const char *kind, int64_t rows, int64_t columns);
 

@@ -20,6 +20,7 @@ static sluice_status check(const sluice_embedding_config *c, const sluice_shape 
     SLUICE__TRY(sluice__check_scale("embedding", "scale", c->scale));
     SLUICE__TRY(sluice__check_scale("embedding", "position scale", c->position_scale));
     SLUICE__TRY(sluice__check_rate("embedding", c->dropout));
+    SLUICE__TRY(sluice__check_style("embedding", c->style));
     SLUICE__TRY(sluice__check_elements("embedding", c->vocabulary, c->width));
     SLUICE__TRY(sluice__check_elements("embedding", c->positions, c->width));
     return sluice__check_elements("embedding", input->dims[0] * input->dims[1], c->width);
@@ -36,9 +37,12 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
         .weight_reads_output_gradient = true,
     };
     const int64_t elements = sluice_shape_count(&d.output);
-    sluice__add_matrix(&d, "wte.weight", c->vocabulary, c->width, c->scale);
+    const bool llama       = c->style == SLUICE_STYLE_LLAMA;
+    sluice__add_matrix(&d, llama ? "embed_tokens.weight" : "wte.weight", c->vocabulary, c->width,
+                       c->scale);
     if (c->positions > 0)
-        sluice__add_matrix(&d, "wpe.weight", c->positions, c->width, c->position_scale);
+        sluice__add_matrix(&d, llama ? "embed_positions.weight" : "wpe.weight", c->positions,
+                           c->width, c->position_scale);
     sluice__cost_pass(&d.forward, type, elements, c->positions > 0 ? 3 : 2, 1);
     sluice__cost_pass(&d.weight, type, elements, c->positions > 0 ? 5 : 3, 2);
     if (c->dropout > 0) {

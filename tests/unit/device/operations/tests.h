@@ -14,6 +14,9 @@
     X(attention_agrees) \
     X(attention_bears_extreme_scores) \
     X(unsupported_attention_is_refused) \
+    X(rotary_positions_agree) \
+    X(rotary_frequencies_are_those_of_transformers) \
+    X(heads_too_wide_to_turn_are_refused) \
     X(embedding_agrees) \
     X(a_token_outside_the_table_is_refused) \
     X(classifier_agrees) \
@@ -23,6 +26,8 @@
     X(dropout_agrees) \
     X(dropout_drops_its_share) \
     X(relu_agrees) \
+    X(gates_agree) \
+    X(the_gradient_of_a_gate_is_its_slope) \
     X(sum_adds_in_order) \
     X(squared_error_agrees) \
     X(sum_of_squares_agrees) \
