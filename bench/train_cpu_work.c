@@ -25,7 +25,7 @@ void take_work(double seconds[WORKS]) {
 enum {
     KIND_matmul = PRODUCTS, KIND_linear = PRODUCTS, KIND_linear_backward_input = PRODUCTS,
     KIND_linear_backward_weight = PRODUCTS,
-    KIND_norm = NORMS, KIND_norm_backward = NORMS,
+    KIND_norm = NORMS, KIND_norm_backward = NORMS, KIND_head_norm = NORMS, KIND_head_norm_backward = NORMS,
     KIND_attention = ATTENTION, KIND_attention_backward = ATTENTION, KIND_rotary = ATTENTION,
     KIND_classifier = HEAD, KIND_squared_error = HEAD,
     KIND_embedding = OTHER, KIND_embedding_backward = OTHER, KIND_drop = OTHER, KIND_relu = OTHER,

@@ -212,7 +212,7 @@ typedef enum sluice_parameter_style {
     SLUICE_STYLE_LLAMA = 1
 } sluice_parameter_style;
 
-/* The norm that a layer begins with, and its epsilon (1e-5 where that is 0). */
+/* The norm that a layer begins with, and the epsilon of all its norms (1e-5 where that is 0). */
 typedef struct sluice_norm_config {
     sluice_norm_kind kind;
     float epsilon;
@@ -237,6 +237,7 @@ typedef struct sluice_attention_config {
     int64_t head_width; /* 0: width / heads */
     sluice_rotary_frequencies rotary; /* base 0: positions are not encoded here */
     bool qkv_has_no_bias, projection_has_no_bias;
+    bool has_head_norm; /* queries and keys are RMS-normalized, before they are turned */
     sluice_norm_config norm;
     sluice_parameter_style style;
 } sluice_attention_config;

@@ -50,6 +50,8 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(attention,              sluice_attention)                       \
     X(attention_backward,     sluice_attention_backward)              \
     X(rotary,                 sluice_rotary)                          \
+    X(head_norm,              sluice_head_norm)                       \
+    X(head_norm_backward,     sluice_head_norm_backward)              \
     X(embedding,              sluice_embedding)                       \
     X(embedding_backward,     sluice_embedding_backward)              \
     X(classifier,             sluice_classifier)                      \
@@ -232,6 +234,29 @@ typedef struct sluice_rotary {
     sluice_rotary_frequencies frequencies;
     bool inverse;
 } sluice_rotary;
+
+/* y = qkv, in which the width of each q is RMS-normalized with one gain, that of each k with
+ * another (Dehghani et al. 2023). */
+typedef struct sluice_head_norm {
+    void *y;         /* as qkv */
+    float *rstd;     /* (rows, heads + kv_heads) */
+    const void *qkv; /* (rows, (heads + 2 * kv_heads) * head_width), as sluice_attention */
+    const void *q_gain, *k_gain; /* (head_width) */
+    int64_t rows, heads, kv_heads, head_width;
+    float epsilon; /* above 0 */
+} sluice_head_norm;
+
+/* dqkv = head_norm'(dqkv), in place: the values' part stays. */
+typedef struct sluice_head_norm_backward {
+    void *dqkv;
+    float *dq_gain, *dk_gain;    /* (+)= */
+    const void *qkv;             /* the forward's input */
+    const float *rstd;           /* as forward */
+    const void *q_gain, *k_gain; /* (head_width) */
+    void *scratch;               /* 2 * sluice_column_sum_scratch(rows, head_width) bytes */
+    int64_t rows, heads, kv_heads, head_width;
+    bool first_write;
+} sluice_head_norm_backward;
 
 /* y = tokens' rows of `table` + rows of `positions`. A token outside the table is E_ARGUMENT: from
  * this row or, where the device checks later, from a query() that finds a later event done and from

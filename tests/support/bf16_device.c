@@ -140,6 +140,14 @@ ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(
 
 ROW(rotary, sluice_rotary, TENSOR(qkv, 1, QKV))
 
+#define HEADS (wide.rows * (wide.heads + 2 * wide.kv_heads) * wide.head_width)
+
+ROW(head_norm, sluice_head_norm, TENSOR(y, 1, HEADS), TENSOR(qkv, 1, HEADS),
+    TENSOR(q_gain, 1, wide.head_width), TENSOR(k_gain, 1, wide.head_width))
+
+ROW(head_norm_backward, sluice_head_norm_backward, TENSOR(dqkv, 1, HEADS), TENSOR(qkv, 1, HEADS),
+    TENSOR(q_gain, 1, wide.head_width), TENSOR(k_gain, 1, wide.head_width))
+
 /* Only the first `length` positions are sure to exist. */
 ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
     TENSOR(table, wide.vocabulary, wide.width), TENSOR(positions, wide.length, wide.width))

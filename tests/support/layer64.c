@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/random.h"
 #include "tests/support/reference64.h"
@@ -53,6 +54,22 @@ static void dense64(double *y, const double *x, parameters64 *from, sluice_param
     reference_linear(y, x, w, b, NULL, rows, inputs, outputs, style == SLUICE_STYLE_LLAMA);
 }
 
+static void head_norm64(double *qkv, const sluice_attention_config *c, int64_t kv_heads,
+                        int64_t head_width, int64_t rows, parameters64 *from) {
+    const double *const q_gain = take64(from, true), *const k_gain = take64(from, true);
+    const int64_t count = rows * (c->heads + 2 * kv_heads) * head_width;
+    double *const copy  = reference_zeros(count);
+    const float epsilon = c->norm.epsilon > 0 ? c->norm.epsilon : 1e-5F;
+    memcpy(copy, qkv, (size_t)count * sizeof *copy);
+    reference_head_norm(qkv, copy, q_gain, k_gain,
+                        &(sluice_head_norm){.rows       = rows,
+                                            .heads      = c->heads,
+                                            .kv_heads   = kv_heads,
+                                            .head_width = head_width,
+                                            .epsilon    = epsilon});
+    free(copy);
+}
+
 static void attention64(double *y, const layer64 *layer) {
     const sluice_attention_config *const c = layer->config;
     const int64_t rows = rows64(&layer->input), width = c->width;
@@ -65,6 +82,9 @@ static void attention64(double *y, const layer64 *layer) {
     double *const attended = reference_zeros(rows * all);
     norm64(h, layer, &c->norm, &from);
     dense64(qkv, h, &from, c->style, !c->qkv_has_no_bias, rows, width, packed);
+    const double *const proj      = take64(&from, true);
+    const double *const proj_bias = take64(&from, !c->projection_has_no_bias);
+    if (c->has_head_norm) head_norm64(qkv, c, kv_heads, head_width, rows, &from);
     if (c->rotary.base > 0)
         reference_rotary(qkv, &(sluice_rotary){.samples     = layer->input.dims[0],
                                                .length      = layer->input.dims[1],
@@ -74,7 +94,8 @@ static void attention64(double *y, const layer64 *layer) {
                                                .frequencies = c->rotary});
     reference_attention(attended, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
                         kv_heads, head_width, &dropout);
-    dense64(y, attended, &from, c->style, !c->projection_has_no_bias, rows, all, width);
+    reference_linear(y, attended, proj, proj_bias, NULL, rows, all, width,
+                     c->style == SLUICE_STYLE_LLAMA);
     branch64(y, layer, c->dropout);
     free(h);
     free(qkv);

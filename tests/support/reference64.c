@@ -186,6 +186,36 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
     }
 }
 
+void reference_head_norm(double *y, const double *qkv, const double *q_gain, const double *k_gain,
+                         const sluice_head_norm *shape) {
+    const int64_t width = shape->head_width, heads = shape->heads + 2 * shape->kv_heads;
+    memcpy(y, qkv, (size_t)(shape->rows * heads * width) * sizeof *y);
+    for (int64_t n = 0; n < shape->rows * heads; n++)
+        if (n % heads < heads - shape->kv_heads)
+            reference_norm(y + n * width, qkv + n * width,
+                           n % heads < shape->heads ? q_gain : k_gain, NULL, 1, width,
+                           SLUICE_NORM_RMS, (double)shape->epsilon);
+}
+
+void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, const double *dy,
+                                  const double *qkv, const double *q_gain, const double *k_gain,
+                                  const sluice_head_norm *shape) {
+    const int64_t width = shape->head_width, heads = shape->heads + 2 * shape->kv_heads;
+    double *const share = reference_zeros(width);
+    memcpy(dx, dy, (size_t)(shape->rows * heads * width) * sizeof *dx);
+    memset(dq_gain, 0, (size_t)width * sizeof *dq_gain);
+    memset(dk_gain, 0, (size_t)width * sizeof *dk_gain);
+    for (int64_t n = 0; n < shape->rows * heads; n++) {
+        const bool is_query = n % heads < shape->heads;
+        if (n % heads >= heads - shape->kv_heads) continue;
+        reference_norm_backward(dx + n * width, share, NULL, dy + n * width, qkv + n * width,
+                                is_query ? q_gain : k_gain, 1, width, SLUICE_NORM_RMS,
+                                (double)shape->epsilon);
+        for (int64_t j = 0; j < width; j++) (is_query ? dq_gain : dk_gain)[j] += share[j];
+    }
+    free(share);
+}
+
 /* ---- attention ---- */
 
 /* Query head `index` of all samples' heads: where its q, k and v begin in qkv, and its index. */

@@ -95,6 +95,13 @@ cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaSt
 cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream);
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
                                               cudaStream_t stream);
+cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, cudaStream_t stream);
+/* In place of args->dqkv, which the columns' sums read before. */
+cudaError_t sluice__launch_head_norm_input(const sluice_head_norm_backward *args,
+                                           cudaStream_t stream);
+/* Partial sums of dq_gain, then of dk_gain, in args->scratch. */
+cudaError_t sluice__launch_head_norm_columns(const sluice_head_norm_backward *args,
+                                             cudaStream_t stream);
 cudaError_t sluice__launch_rotary(const sluice_rotary *args, const sluice__cuda_rotary_table *table,
                                   cudaStream_t stream);
 cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);

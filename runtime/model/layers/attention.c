@@ -10,14 +10,17 @@
 #include "runtime/model/layers/describe.h"
 #include "runtime/model/layers/norm.h"
 
-enum { NORMED, QKV, LSE, ATTENDED }; /* saved, after what the norm saves */
-enum { QKV_GRADIENT };               /* stash */
+/* Saved, after what the norm saves: q, k and v as attention reads them, and, where it has norms of
+ * heads, as they were before, and 1 / root mean square of each head. */
+enum { NORMED, QKV, LSE, ATTENDED, BEFORE_NORMS, HEAD_RSTD };
+enum { QKV_GRADIENT }; /* stash */
 
 /* What every action derives from configuration and input. */
 typedef struct parts {
     int64_t samples, length, heads, kv_heads, head_width;
     sluice__norm norm;
     sluice__dense qkv, projection;
+    int head_gains; /* parameters: of queries, then of keys; 0: there are none */
 } parts;
 
 static parts parts_of(const sluice_attention_config *config, const sluice_shape *input) {
@@ -35,6 +38,7 @@ static parts parts_of(const sluice_attention_config *config, const sluice_shape 
                                     (heads + 2 * kv_heads) * head_width);
     p.projection = sluice__dense_at(&next, config->style, !config->projection_has_no_bias, rows,
                                     heads * head_width, width);
+    p.head_gains = config->has_head_norm ? next : 0;
     return p;
 }
 
@@ -155,6 +159,33 @@ static void describe_parameters(sluice_layer_description *d, const sluice_attent
         describe_llama(d, c, p, input);
     else
         describe_gpt2(d, c, p, input);
+    if (p->head_gains == 0) return;
+    sluice__add_vector(d, "q_norm.weight", p->head_width, 1);
+    sluice__add_vector(d, "k_norm.weight", p->head_width, 1);
+    for (int k = 0; k < 2; k++) d->parameters[p->head_gains + k].gradient_by_input = true;
+}
+
+/* What norms of heads save, and their costs. */
+static void describe_head_norm(sluice_layer_description *d, const parts *p, sluice_type type) {
+    const int64_t rows = p->qkv.rows, elements = rows * p->qkv.outputs;
+    sluice__add_saved(d, sluice__bytes_of(type, rows, p->qkv.outputs),
+                      SLUICE_UNTIL_INPUT); /* BEFORE_NORMS */
+    sluice__add_saved(d, sluice__bytes_of(SLUICE_TYPE_F32, rows, p->heads + p->kv_heads),
+                      SLUICE_UNTIL_INPUT); /* HEAD_RSTD */
+    sluice__cost_pass(&d->forward, type, elements, 2, 4);
+    sluice__cost_pass(&d->input, type, elements, 3, 8);
+}
+
+/* Bytes of scratch that I needs besides `inner`. */
+static size_t rest_bytes(const sluice_attention_config *c, const parts *p,
+                         const sluice_shape *input) {
+    const size_t attention = sluice_attention_scratch(p->samples, p->length, p->heads);
+    const size_t heads =
+        p->head_gains > 0 ? 2 * sluice_column_sum_scratch(p->qkv.rows, p->head_width) : 0;
+    const size_t dropped =
+        c->dropout > 0 ? sluice__bytes_of(input->type, p->qkv.rows, c->width) : 0;
+    return sluice__larger(sluice__larger(attention, heads),
+                          sluice__larger(sluice__norm_scratch(input), dropped));
 }
 
 static sluice_status describe(sluice_layer_description *out, const void *config,
@@ -179,11 +210,9 @@ static sluice_status describe(sluice_layer_description *out, const void *config,
                       SLUICE_UNTIL_INPUT);                /* LSE */
     sluice__add_saved(&d, attended, SLUICE_UNTIL_WEIGHT); /* ATTENDED */
     sluice__add_stash(&d, qkv);                           /* QKV_GRADIENT */
-    const size_t rest = sluice__larger(sluice_attention_scratch(p.samples, p.length, p.heads),
-                                       sluice__norm_scratch(input));
-    d.scratch_input   = sluice__piece(sluice__larger(whole, attended)) +
-                      sluice__larger(rest, c->dropout > 0 ? whole : 0);
-    *out = d;
+    if (p.head_gains > 0) describe_head_norm(&d, &p, type);
+    d.scratch_input = sluice__piece(sluice__larger(whole, attended)) + rest_bytes(c, &p, input);
+    *out            = d;
     return SLUICE_OK;
 }
 
@@ -207,12 +236,50 @@ static sluice_status rotate(const sluice_layer_call *call, const parts *p, void 
                                                                    .inverse     = inverse});
 }
 
+static sluice_status normalize_heads(const sluice_layer_call *call, const parts *p) {
+    if (p->head_gains == 0) return SLUICE_OK;
+    return call->operations->head_norm(
+        call->stream, &(sluice_head_norm){.y          = sluice__saved(call, &p->norm, QKV),
+                                          .rstd       = sluice__saved(call, &p->norm, HEAD_RSTD),
+                                          .qkv        = sluice__saved(call, &p->norm, BEFORE_NORMS),
+                                          .q_gain     = call->parameters[p->head_gains],
+                                          .k_gain     = call->parameters[p->head_gains + 1],
+                                          .rows       = p->qkv.rows,
+                                          .heads      = p->heads,
+                                          .kv_heads   = p->kv_heads,
+                                          .head_width = p->head_width,
+                                          .epsilon    = p->norm.epsilon});
+}
+
+/* In place of the gradient of what attention reads. */
+static sluice_status head_norm_backward(const sluice_layer_call *call, const parts *p,
+                                        void *scratch) {
+    if (p->head_gains == 0) return SLUICE_OK;
+    return call->operations->head_norm_backward(
+        call->stream,
+        &(sluice_head_norm_backward){.dqkv        = call->stash[QKV_GRADIENT],
+                                     .dq_gain     = call->gradients[p->head_gains],
+                                     .dk_gain     = call->gradients[p->head_gains + 1],
+                                     .qkv         = sluice__saved(call, &p->norm, BEFORE_NORMS),
+                                     .rstd        = sluice__saved(call, &p->norm, HEAD_RSTD),
+                                     .q_gain      = call->parameters[p->head_gains],
+                                     .k_gain      = call->parameters[p->head_gains + 1],
+                                     .scratch     = scratch,
+                                     .rows        = p->qkv.rows,
+                                     .heads       = p->heads,
+                                     .kv_heads    = p->kv_heads,
+                                     .head_width  = p->head_width,
+                                     .first_write = call->first_write});
+}
+
 static sluice_status forward(const sluice_layer_call *call) {
     const sluice_attention_config *const c = call->config;
     const parts p                          = parts_of(c, &call->input_shape);
+    const int made                         = p.head_gains > 0 ? BEFORE_NORMS : QKV;
     SLUICE__TRY(sluice__norm_forward(call, &p.norm, sluice__saved(call, &p.norm, NORMED)));
-    SLUICE__TRY(sluice__dense_forward(call, &p.qkv, sluice__saved(call, &p.norm, QKV),
+    SLUICE__TRY(sluice__dense_forward(call, &p.qkv, sluice__saved(call, &p.norm, made),
                                       sluice__saved(call, &p.norm, NORMED), NULL, NULL));
+    SLUICE__TRY(normalize_heads(call, &p));
     SLUICE__TRY(rotate(call, &p, sluice__saved(call, &p.norm, QKV), false));
     SLUICE__TRY(
         call->operations->attention(call->stream, &(sluice_attention){
@@ -257,6 +324,7 @@ static sluice_status backward_input(const sluice_layer_call *call) {
                           .dropout    = dropout_of(call),
                       }));
     SLUICE__TRY(rotate(call, &p, call->stash[QKV_GRADIENT], true));
+    SLUICE__TRY(head_norm_backward(call, &p, rest));
     SLUICE__TRY(sluice__dense_backward_input(call, &p.qkv, inner, call->stash[QKV_GRADIENT], NULL));
     return sluice__norm_backward(call, &p.norm, inner, call->output_gradient, rest);
 }

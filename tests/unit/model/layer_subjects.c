@@ -123,6 +123,23 @@ static const sluice_attention_config qwen2_turns = {
     .style                  = SLUICE_STYLE_LLAMA,
     .rotary                 = {.base = 1000, .scaling = SLUICE_ROTARY_SCALING_LINEAR, .factor = 2}};
 
+/* As Qwen 3: norms of heads whose width is not width / heads. */
+const sluice_attention_config layer_qwen3       = {.width                  = 12,
+                                                   .heads                  = 4,
+                                                   .kv_heads               = 2,
+                                                   .head_width             = 10,
+                                                   .scale                  = 0.3F,
+                                                   .projection_scale       = 0.3F,
+                                                   .dropout                = 0.2F,
+                                                   .qkv_has_no_bias        = true,
+                                                   .projection_has_no_bias = true,
+                                                   .has_head_norm          = true,
+                                                   .norm                   = {SLUICE_NORM_RMS, 1e-6F},
+                                                   .style                  = SLUICE_STYLE_LLAMA,
+                                                   .rotary                 = {.base = 1000}};
+static const sluice_attention_config head_norms = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .has_head_norm = true};
+
 const subject layer_subjects[] = {
     {"embedding", sluice_layer_embedding, &layer_embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
     {"attention", sluice_layer_attention, &layer_attention, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
@@ -185,6 +202,16 @@ const subject layer_subjects[] = {
     {"Qwen 2's attention",
      sluice_layer_attention,
      &qwen2_turns,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"Qwen 3's attention",
+     sluice_layer_attention,
+     &layer_qwen3,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"attention, norms of heads",
+     sluice_layer_attention,
+     &head_norms,
      {SLUICE_TYPE_F32, 3, {2, 7, 12}},
      0},
     {"mlp, gated", sluice_layer_mlp, &gated, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},

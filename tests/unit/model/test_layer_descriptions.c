@@ -128,6 +128,11 @@ static void parameters_have_the_names_and_pieces_of_llama(void **unused) {
         sluice_layer_mlp(), &layer_llama_mlp, (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 6}}),
         {"../post_attention_layernorm.weight", 6, 0}, {"up_proj.weight", 20, 6},
         {"up_proj.bias", 20, 0}, {"down_proj.weight", 6, 20}, {"down_proj.bias", 6, 0});
+    EXPECT_PARAMETERS(
+        sluice_layer_attention(), &layer_qwen3, (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 12}}),
+        {"../input_layernorm.weight", 12, 0}, {"q_proj.weight", 40, 12}, {"k_proj.weight", 20, 12},
+        {"v_proj.weight", 20, 12}, {"o_proj.weight", 12, 40}, {"q_norm.weight", 10, 0},
+        {"k_norm.weight", 10, 0});
     EXPECT_PARAMETERS(sluice_layer_mlp(), &layer_llama_gated,
                       (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 6}}),
                       {"../post_attention_layernorm.weight", 6, 0}, {"gate_proj.weight", 20, 6},

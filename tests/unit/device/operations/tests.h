@@ -11,6 +11,7 @@
     X(linear_backward_weight_agrees) \
     X(an_unknown_activation_is_refused) \
     X(norms_agree) \
+    X(norms_of_heads_agree) \
     X(attention_agrees) \
     X(attention_bears_extreme_scores) \
     X(unsupported_attention_is_refused) \
