@@ -56,12 +56,12 @@ void cli_print_bash_completion(void); /* a script */
       "action of a stage, in any unit; a profile's are seconds and bytes.")                        \
     X(profile, "MODEL -o FILE.json",                                                               \
       "Measure what a model's layers and links cost here",                                         \
-      "MODEL is what sluice train --model takes: a preset's name or a config.json. Every rank "     \
+      "MODEL is what sluice train --model takes: a preset's name, a config.json or a folder with one. Every rank "     \
       "runs all layers, at the same time, as they will in training. The file is for sluice "       \
       "simulate, and can be edited by hand.")                                                      \
     X(split, "MODEL|PROFILE --ranks P",                                                            \
       "Split a model's layers over ranks, provably well",                                          \
-      "MODEL is what sluice train --model takes: a preset's name or a config.json, whose costs "   \
+      "MODEL is what sluice train --model takes: a preset's name, a config.json or a folder with one, whose costs "   \
       "are then estimated. PROFILE is a file of sluice profile, or a text of PipeDream's "         \
       "profiler. The split is the one whose slowest rank takes least among those whose memory "    \
       "plan fits; its layers are what --split of sluice train takes.")                             \

@@ -35,6 +35,7 @@ typedef struct train_options {
     bool save_async;
     int keep;
     size_t shard_bytes;        /* of the largest file of a save */
+    sluice_type save_type;     /* of the weights in it */
     const char *plan;          /* the file */
     sluice_plan_file *planned; /* what it says; NULL: there is none */
     const char *device;

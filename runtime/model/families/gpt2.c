@@ -262,11 +262,10 @@ static void write_file(sluice__config_file *file, const sluice_model_config *con
     sluice__config_set_text(file, "activation_function", "gelu_new");
     sluice__config_set_number(file, "layer_norm_epsilon", 1e-5);
     sluice__config_set_flag(file, "tie_word_embeddings", own.tied);
-    sluice__config_set_number(file, "attn_pdrop", (double)own.dropout);
-    sluice__config_set_number(file, "embd_pdrop", (double)own.dropout);
-    sluice__config_set_number(file, "resid_pdrop", (double)own.dropout);
+    sluice__config_set_float(file, "attn_pdrop", own.dropout);
+    sluice__config_set_float(file, "embd_pdrop", own.dropout);
+    sluice__config_set_float(file, "resid_pdrop", own.dropout);
     sluice__write_common(file, config);
-    sluice__config_set_text(file, "torch_dtype", "float32");
 }
 
 /* ---- the family ---- */

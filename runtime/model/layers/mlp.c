@@ -53,9 +53,14 @@ static void describe_parameters(sluice_layer_description *d, const sluice_mlp_co
     sluice__norm_describe(d, &p->norm,
                           llama ? "../post_attention_layernorm.weight" : "../ln_2.weight",
                           llama ? "../post_attention_layernorm.bias" : "../ln_2.bias", input);
-    sluice__dense_describe(d, &p->expand, input->type, llama ? "up_proj.weight" : "c_fc.weight",
-                           llama ? "up_proj.bias" : "c_fc.bias", c->scale);
-    if (llama && c->gated) sluice__dense_split(d, &p->expand, pieces, 2);
+    if (llama && c->gated) {
+        sluice__dense_describe(d, &p->expand, input->type, "gate_up_proj.weight",
+                               "gate_up_proj.bias", c->scale);
+        sluice__dense_split(d, &p->expand, pieces, 2);
+    } else {
+        sluice__dense_describe(d, &p->expand, input->type, llama ? "up_proj.weight" : "c_fc.weight",
+                               llama ? "up_proj.bias" : "c_fc.bias", c->scale);
+    }
     sluice__dense_describe(d, &p->projection, input->type,
                            llama ? "down_proj.weight" : "c_proj.weight",
                            llama ? "down_proj.bias" : "c_proj.bias", c->projection_scale);
