@@ -21,7 +21,8 @@ if [ ! -d "$root" ]; then
         -o "Dir::Cache=$folder/cache" -o "Dir::State::status=$folder/status" -o APT::Sandbox::User=root)
     "${apt[@]}" update
     (cd "$folder/packages" && "${apt[@]}" download libc6 libc6-dev linux-libc-dev libcrypt1 libgcc-s1 libgomp1 libgfortran5 \
-        libopenblas0-pthread libjansson4 libjansson-dev libxxhash0 libxxhash-dev \
+        libopenblas0-pthread libjansson4 libjansson-dev libxxhash0 libxxhash-dev libpcre2-8-0 libpcre2-16-0 libpcre2-32-0 libpcre2-posix3 \
+        libpcre2-dev libutf8proc2 libutf8proc-dev \
         libcmocka0 libcmocka-dev)
     for package in "$folder"/packages/*.deb; do dpkg -x "$package" "$root"; done
 fi
