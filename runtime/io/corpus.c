@@ -3,6 +3,7 @@
 #include "runtime/io/corpus.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
@@ -141,6 +142,36 @@ int64_t sluice_corpus_tokens(const sluice_corpus *corpus) {
 int64_t sluice_corpus_files(const sluice_corpus *corpus) {
     return corpus->count;
 }
+bool sluice_corpus_is_text(const sluice_corpus *corpus) {
+    return corpus->kind == SLUICE__CORPUS_TEXT;
+}
+
+int64_t sluice_corpus_bytes(const sluice_corpus *corpus) {
+    int64_t bytes = 0;
+    for (int k = 0; k < corpus->count; k++)
+        bytes += corpus->pieces[k].count * corpus->pieces[k].width;
+    return bytes;
+}
+
+/* FNV-1a. */
+static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t count) {
+    const unsigned char *const at = bytes;
+    for (size_t k = 0; k < count; k++) hash = (hash ^ at[k]) * 0x100000001b3U;
+    return hash;
+}
+
+uint64_t sluice_corpus_stamp(const sluice_corpus *corpus) {
+    uint64_t hash = 0xcbf29ce484222325U;
+    for (int k = 0; k < corpus->count; k++) {
+        const sluice__piece *const piece = &corpus->pieces[k];
+        const int64_t about[]            = {piece->stamp.size, (int64_t)piece->stamp.written.tv_sec,
+                                            (int64_t)piece->stamp.written.tv_nsec};
+        hash                             = add_bytes(hash, piece->path, strlen(piece->path) + 1);
+        hash                             = add_bytes(hash, about, sizeof about);
+    }
+    return hash;
+}
+
 const char *sluice_corpus_left_out(const sluice_corpus *corpus) {
     return corpus->left_out_text;
 }

@@ -80,5 +80,8 @@ typedef void sluice__take_tokens(void *context, const int32_t *tokens, int64_t f
  * given too. */
 sluice_status sluice__corpus_read(const sluice_corpus *corpus, int64_t begin, int64_t end,
                                   sluice__take_tokens *take, void *context);
+/* `count` bytes of a text from byte `at` on, which the piece has; the same is refused. */
+sluice_status sluice__corpus_read_text(unsigned char *to, const sluice_corpus *corpus,
+                                       const sluice__piece *piece, int64_t at, int64_t count);
 
 #endif

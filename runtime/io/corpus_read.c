@@ -175,3 +175,26 @@ sluice_status sluice__corpus_read(const sluice_corpus *corpus, int64_t begin, in
     }
     return SLUICE_OK;
 }
+
+/* ---- text as it is ---- */
+
+static sluice_status read_open_text(unsigned char *to, int file, const sluice__piece *piece,
+                                    int64_t at, int64_t count) {
+    for (const int64_t end = at + count; at < end;) {
+        const int64_t now = end - at < SLUICE__CHUNK ? end - at : SLUICE__CHUNK;
+        SLUICE__TRY(read_bytes(to, (size_t)now, file, piece, at));
+        SLUICE__TRY(check_text(piece, file, to, now, at));
+        to += now;
+        at += now;
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__corpus_read_text(unsigned char *to, const sluice_corpus *corpus,
+                                       const sluice__piece *piece, int64_t at, int64_t count) {
+    int file;
+    SLUICE__TRY(sluice__open_files_take(&file, corpus->open, piece->path));
+    const sluice_status status = read_open_text(to, file, piece, at, count);
+    sluice__open_files_return(corpus->open, file);
+    return status;
+}
