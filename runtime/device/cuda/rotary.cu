@@ -15,8 +15,11 @@ __global__ void turn(const sluice_rotary args, const sluice__cuda_rotary_table t
         const int64_t row = at / half, pair = at % half;
         const float position = static_cast<float>(args.first_position + row % args.length);
         const float angle    = position * table.frequencies[pair];
-        const float cosine = cosf(angle), sine = args.inverse ? -sinf(angle) : sinf(angle);
-        float *first = floats(args.qkv) + row * (heads + args.kv_heads) * width + pair;
+        double exact_sine, exact_cosine; /* those of floats have an array for large angles */
+        sluice__sincospi(angle * 0.31830988618379067154, &exact_sine, &exact_cosine);
+        const float cosine = static_cast<float>(exact_cosine);
+        const float sine   = static_cast<float>(args.inverse ? -exact_sine : exact_sine);
+        float *first       = floats(args.qkv) + row * (heads + args.kv_heads) * width + pair;
         for (int64_t h = 0; h < heads; h++, first += width) {
             const float x = first[0], y = first[half];
             first[0]    = x * cosine - y * sine;

@@ -14,7 +14,7 @@
     X(norms_of_heads_agree) \
     X(attention_agrees) \
     X(attention_bears_extreme_scores) \
-    X(unsupported_attention_is_refused) \
+    X(heads_too_wide_for_a_device_are_refused) \
     X(rotary_positions_agree) \
     X(rotary_frequencies_are_those_of_transformers) \
     X(heads_too_wide_to_turn_are_refused) \
