@@ -163,11 +163,11 @@ static void compare_every_schedule(int kinds) {
         compare_schedules(&base, kind, &runs, &rounded);
     }
     print_message("%d runs compared, %d of them to rounding\n", runs, rounded);
-    const int least = 50 * kinds / 8, least_rounded = 5 * kinds / 8;
-    if (runs < least || rounded < least_rounded || rounded > runs / 2)
+    const int min_runs = 50 * kinds / 8, min_rounded = 5 * kinds / 8;
+    if (runs < min_runs || rounded < min_rounded || rounded > runs / 2)
         fail_msg("of %d runs %d are compared to rounding; at least %d runs, of these %d and at "
                  "most half, are expected",
-                 runs, rounded, least, least_rounded);
+                 runs, rounded, min_runs, min_rounded);
 }
 
 static void every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state) {

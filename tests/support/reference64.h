@@ -52,7 +52,7 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
                              const double *x, const double *gain, int64_t rows, int64_t width,
                              sluice_norm_kind kind, double epsilon);
 
-/* Of the queries and keys in qkv (rows, ..); the values are copied. */
+/* y = qkv (rows, ..) with queries and keys normalized; the values are copied. */
 void reference_head_norm(double *y, const double *qkv, const double *q_gain, const double *k_gain,
                          const sluice_head_norm *shape);
 void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, const double *dy,

@@ -40,6 +40,7 @@ static void set_scores(float *qkv, uint64_t *random, const int64_t shape[5], flo
 /* shape: samples, length, heads, kv_heads, head_width */
 static void check_attention(uint64_t *random, const int64_t shape[5], float magnitude, float rate) {
     const sluice_dropout dropout = {rate, 0x1234567890ABCDEF, 9, 3};
+    const double rounding        = shape[4] <= 32 ? 1e-5 : 4e-5; /* of longer dot products */
     const int64_t samples = shape[0], length = shape[1], heads = shape[2], kv_heads = shape[3];
     const int64_t width = shape[4], rows = samples * heads * length, count = rows * width;
     const int64_t packed = samples * length * (heads + 2 * kv_heads) * width;
@@ -60,10 +61,10 @@ static void check_attention(uint64_t *random, const int64_t shape[5], float magn
                                  &dropout);
     const char *const label = label_of("attention", shape, 5, (int)magnitude);
     run_on_every_team(out, count + rows, run_attention, &args, label);
-    expect_close(label, "out", out, out64, count, 1e-5);
+    expect_close(label, "out", out, out64, count, rounding);
     expect_close(label, "lse", out + count, lse64, rows, 2e-6);
     run_on_every_team(dqkv, packed, run_attention_backward, &back, label);
-    expect_close(label, "dqkv", dqkv, dqkv64, packed, 2e-5);
+    expect_close(label, "dqkv", dqkv, dqkv64, packed, 2 * rounding);
     release(qkv), release(dout), release(out), release(dqkv), release(scratch);
     free(qkv64), free(dout64), free(out64), free(lse64), free(dqkv64);
 }
