@@ -6,7 +6,7 @@ against an arrow, and each exception that is no longer needed.
 
     include <- base <- {partition, schedule, model, optimizer} <- program <- planner <- executor
             <- {measure, train} <- cli;  device and transport below the executor; draw reads time lines;
-    io above base, and a model's family reads its config.json through a door of io
+    io above base, tokenizer above io, tokenize above both, and a model's family reads its config.json through a door of io
 """
 import os
 import re
@@ -28,7 +28,9 @@ BELOW = {
     "measure": "base device partition schedule model optimizer program planner executor "
                "transport timeline",
     "train": "base device partition schedule model optimizer program planner executor "
-             "timeline io",
+             "timeline io tokenizer",
+    "tokenizer": "base io",
+    "tokenize": "base io tokenizer",
     "io": "base device partition schedule model optimizer program planner",
     "timeline": "base program",
     "draw": "base timeline",
@@ -43,7 +45,7 @@ PUBLIC = {
     "family": "model", "gpt2": "model",
     "optimizer": "optimizer",
     "gaps": "program", "ledger": "program", "bars": "draw", "program": "program", "timeline": "timeline", "plan": "planner",
-    "pipeline": "executor", "virtual": "executor", "run": "train", "save": "train", "tokenizer": "train", "train": "train",
+    "pipeline": "executor", "virtual": "executor", "run": "train", "save": "train", "tokenizer": "tokenizer", "tokenize": "tokenize", "train": "train",
     "weights": "train",
     "data": "io", "file": "io", "profile": "planner", "device_list": "planner", "split_search": "planner", "plan_search": "planner", "plan_advice": "planner",
     "plan_file": "planner",
@@ -51,8 +53,9 @@ PUBLIC = {
 }
 # Modules whose private headers are for themselves alone, except for these doors.
 DOORS = {"device": set(), "transport": {"runtime/transport/transport.h", "runtime/transport/registry.h"}, "schedule": {"runtime/schedule/action_kinds.h"},
-         "model": set(), "io": {"runtime/io/config_file.h", "runtime/io/fields.h", "runtime/io/folders.h", "runtime/io/input_file.h", "runtime/io/json.h",
-                "runtime/io/output.h", "runtime/io/safetensors_head.h", "runtime/io/weight_names.h"}, "draw": set(), "train": set(), "cli": set()}
+         "model": set(), "io": {"runtime/io/config_file.h", "runtime/io/corpus.h", "runtime/io/fields.h", "runtime/io/folders.h", "runtime/io/input_file.h", "runtime/io/json.h",
+                "runtime/io/output.h", "runtime/io/safetensors_head.h", "runtime/io/token_file.h", "runtime/io/weight_names.h"}, "draw": set(), "train": set(),
+         "tokenizer": {"runtime/tokenizer/tokenizer_files.h"}, "cli": set()}
 # Backends: folders in a module that know the module's own headers and not each other.
 BACKENDS = ("runtime/device/cpu", "runtime/device/cuda", "runtime/device/virtual",
             "runtime/transport/local", "runtime/transport/nccl", "runtime/transport/mpi")

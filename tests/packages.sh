@@ -10,7 +10,7 @@ need() { # need PACKAGE why
     missing+=("$1")
 }
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, jansson and xxHash (for tests g++, cmocka and Python, too) must be installed by hand"
+    echo "no apt here: gcc, CMake >= 3.25, ninja, pkg-config, jansson, PCRE2, utf8proc and xxHash (for tests g++, cmocka and Python, too) must be installed by hand"
     exit 0
 fi
 need gcc "the compiler"
@@ -24,6 +24,8 @@ else
     need libopenblas0-pthread "matrix products"
 fi
 need libjansson-dev "JSON"
+need libpcre2-dev "regular expressions of tokenizers"
+need libutf8proc-dev "Unicode's form NFC for tokenizers"
 need libxxhash-dev "digests of weights"
 if [ "$level" != build ]; then
     need g++ "CUDA's kernels on the CPU, where CUDA's headers are"

@@ -9,6 +9,7 @@
 #ifndef SLUICE_DATA_H
 #define SLUICE_DATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sluice/status.h"
@@ -18,13 +19,13 @@ typedef struct sluice_corpus sluice_corpus; /* files are read window by window *
 /*
  * `paths` are either text files and folders, or token files.
  * Text: tokens are bytes, files are joined by one newline. Token files all end in ".bin" and have
- * llm.c's format: 256 little-endian int32 of header (magic 20240520, version 1, token count), then
- * uint16 tokens.
- * A folder stands for all files of either kind in it, recursively, in the order of their names;
- * links to files are those files. Hidden files are no data, nor is what sluice_corpus_left_out()
- * says: files that cannot be read, are empty, have a NUL byte in their first 8 KiB or zeros at
- * their end; FIFOs, sockets, devices and other links; folders that are a build (CMakeCache.txt) or
- * hold trained weights (model.safetensors).
+ * one of llm.c's formats: 256 little-endian int32 of header, then tokens. Magic 20240520 and
+ * version 1 are followed by the token count (64 bits) and uint16 tokens, 20240801 and 7 by the
+ * count and uint32 tokens; both may be in one corpus. A folder stands for all files of either kind
+ * in it, recursively, in the order of their names; links to files are those files. Hidden files are
+ * no data, nor is what sluice_corpus_left_out() says: files that cannot be read, are empty, have a
+ * NUL byte in their first 8 KiB or zeros at their end; FIFOs, sockets, devices and other links;
+ * folders that are a build (CMakeCache.txt) or hold trained weights (model.safetensors).
  *
  * `length` is T >= 1. Release with sluice_corpus_close().
  *
@@ -45,9 +46,15 @@ SLUICE_API void sluice_corpus_close(sluice_corpus *corpus); /* NULL is fine */
 SLUICE_API int64_t sluice_corpus_length(const sluice_corpus *corpus); /* T */
 SLUICE_API int64_t sluice_corpus_tokens(const sluice_corpus *corpus);
 SLUICE_API int64_t sluice_corpus_files(const sluice_corpus *corpus);
+/* A checksum of the files' paths, sizes and times of their last change: another one may mean other
+ * tokens, the same one means the same. */
+SLUICE_API uint64_t sluice_corpus_stamp(const sluice_corpus *corpus);
 /* What folders have and the corpus does not: "3 files (1 unreadable, 1 not text, 1 link)"; "" for
  * nothing. Borrowed. */
 SLUICE_API const char *sluice_corpus_left_out(const sluice_corpus *corpus);
+SLUICE_API bool sluice_corpus_is_text(const sluice_corpus *corpus); /* rather than token files */
+SLUICE_API int64_t
+sluice_corpus_bytes(const sluice_corpus *corpus); /* of its files' text or tokens */
 /* 256 for text; for token files 50257, or more if a larger token occurs in the first 256 MiB. */
 SLUICE_API int64_t sluice_corpus_vocabulary(const sluice_corpus *corpus);
 /* Refuse tokens that are not below the vocabulary of a model, rather than of the corpus: in the

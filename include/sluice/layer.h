@@ -127,6 +127,7 @@ typedef struct sluice_layer_description {
     int state_count;
     sluice_layer_state states[SLUICE_LAYER_STATES];
     bool is_loss;              /* its output has no elements, nothing follows */
+    bool is_end;               /* likewise, and it is no loss: what it finds is its state */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
     sluice_work forward, input, weight; /* of F, I and W in training */

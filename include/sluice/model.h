@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model.h -- a model is a sequence of named layers, the last of which is a loss.
+ * model.h -- a model is a sequence of named layers, the last of which is a loss, or logits where it
+ * generates.
  *
  * Parameters are called "<layer name>.<parameter name>". A tie makes a parameter use the
  * values of an earlier one of the same shape (an output head that uses the embedding).
@@ -83,6 +84,8 @@ SLUICE_API sluice_parameter_tensor sluice_parameter_tensor_at(const sluice_param
                                                               int index);
 /* Distinct parameter values: tied ones count once. */
 SLUICE_API int64_t sluice_model_parameter_count(const sluice_model *model);
+/* Whether its last layer is one that nothing follows: a loss, or logits. */
+SLUICE_API bool sluice_model_is_complete(const sluice_model *model);
 /* Loss terms per sample when nothing is masked (tokens of a sequence); 0 without a loss. */
 SLUICE_API int64_t sluice_model_weight_per_sample(const sluice_model *model);
 

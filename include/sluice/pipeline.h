@@ -52,6 +52,9 @@ typedef struct sluice_pipeline_options {
     int outstanding;       /* sends to each peer, as in sluice_program_options; 0: no limit */
     const char *blas; /* on the CPU: the library that multiplies (blas.h), the same in all pipelines
                        * of a process; NULL: auto */
+    bool inference;   /* nothing is trained, as in sluice_plan_options */
+    const sluice_plan_forward *forwards; /* more programs; for the plan only */
+    int forward_count;
 } sluice_pipeline_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -73,7 +76,10 @@ typedef struct sluice_pipeline_options {
         /* precision        */ SLUICE_PRECISION_FP32,           \
         /* transport        */ 0,                               \
         /* outstanding      */ 0,                               \
-        /* blas             */ 0                                \
+        /* blas             */ 0,                               \
+        /* inference        */ false,                           \
+        /* forwards         */ 0,                               \
+        /* forward_count    */ 0                                \
     }
 /* clang-format on */
 

@@ -25,13 +25,12 @@
 
 #include "sluice/family.h"
 #include "sluice/run.h"
+#include "sluice/tokenizer.h"
 
 /* What a caller wants to know of the run when it is resumed: "batch", "16". */
 typedef struct sluice_setting {
     const char *name, *value;
 } sluice_setting;
-
-typedef struct sluice_tokenizer sluice_tokenizer; /* tokenizer.h */
 
 typedef struct sluice_save_options {
     size_t size;        /* sizeof(sluice_save_options), set by the initializer */
@@ -113,6 +112,8 @@ SLUICE_API sluice_run_state sluice_save_state(const sluice_save *save);
 SLUICE_API sluice_counters sluice_save_counters(const sluice_save *save);
 /* NULL if it has no such setting. */
 SLUICE_API const char *sluice_save_setting(const sluice_save *save, const char *name);
+/* The files of its tokenizer; see sluice_tokenizer_read(). */
+SLUICE_API sluice_status sluice_tokenizer_of_save(sluice_tokenizer **out, const sluice_save *save);
 
 /* Read all state into the pipeline, which must have exactly the same; E_ARGUMENT says which tensor
  * is missing, another's or misshapen, before anything is written. */

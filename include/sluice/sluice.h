@@ -66,6 +66,7 @@
 #include "sluice/status.h"
 #include "sluice/tensor.h"
 #include "sluice/timeline.h"
+#include "sluice/tokenize.h"
 #include "sluice/tokenizer.h"
 #include "sluice/train.h"
 #include "sluice/transports.h"

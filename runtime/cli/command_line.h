@@ -20,10 +20,11 @@ enum {
     CLI_PROFILE  = 1 << 6,
     CLI_SPLIT    = 1 << 7,
     CLI_PLAN     = 1 << 8,
+    CLI_TOKENIZE = 1 << 9,
     CLI_TRAIN    = CLI_TRAINING | CLI_VIRTUAL,
     CLI_TOOLS    = CLI_SCHEDULE | CLI_CHECK | CLI_SIMULATE,
     CLI_ALL      = CLI_TRAIN | CLI_TOOLS | CLI_SPLIT,
-    CLI_TAKERS   = 9
+    CLI_TAKERS   = 10
 };
 
 /* The key of the row for arguments that are not options. Other keys are a short option's letter, or

@@ -243,7 +243,7 @@ int command_train(const cli_command *command, int argc, char **argv) {
         failed = train_virtual(&options);
         goto out;
     }
-    if (!failed) failed = train_prepare(&run.problem, &options);
+    if (!failed) failed = train_prepare(&run.problem, &options, &out);
     if (!failed && options.explain_memory) {
         failed = explain_memory(&run.problem, &options);
         goto out;

@@ -71,6 +71,10 @@ void cli_print_bash_completion(void); /* a script */
       "of micro-batches, schedules, recomputation and splits by compiling and simulating them; "   \
       "what cannot be better than the best so far is ruled out by bounds. The same input gives "   \
       "the same plan.")                                                                            \
+    X(tokenize, "PATH... --tokenizer DIR -o FILE.bin",                                              \
+      "Write the tokens of text into a file to train on",                                          \
+      "PATHs are text files and folders, as for sluice train; they may be larger than memory. A "  \
+      "special token's name in a text is that token. The ids do not depend on --threads.")         \
     X(info, "",                                                                                    \
       "Print version, devices, transports, BLAS, cores",                                           \
       "Says what this build of Sluice is and what it finds on this machine.")                      \

@@ -158,6 +158,7 @@ static int check_space(const train_options *options, uint64_t bytes) {
 /* ---- all of it ---- */
 
 int train_take_out(train_out *folder, const train_options *options) {
+    if (folder->lock >= 0) return CLI_OK;
     folder->path = options->out;
     CLI_TRY(train_prepare_out(folder->path, &folder->made));
     CLI_TRY(lock(folder));

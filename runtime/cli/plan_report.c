@@ -84,21 +84,29 @@ static void print_sizes(const sluice_program *program) {
     printf(" samples\n");
 }
 
+/* Of the text, where its tokens are what is trained on. */
+static void print_data(const train_problem *problem) {
+    const sluice_corpus *const corpus = problem->corpus;
+    const sluice_corpus *const data   = problem->text ? problem->text : corpus;
+    printf("data      %lld file%s, ", (long long)sluice_corpus_files(data),
+           sluice_corpus_files(data) == 1 ? "" : "s");
+    if (problem->text) printf("%s of text, ", cli_bytes((size_t)sluice_corpus_bytes(data)).text);
+    printf("%lld tokens; windows of %lld: %lld to train on, %lld held out\n",
+           (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,
+           (long long)sluice_corpus_training_windows(corpus),
+           (long long)sluice_corpus_held_out_windows(corpus));
+    if (sluice_corpus_left_out(data)[0])
+        printf("          left out: %s\n", sluice_corpus_left_out(data));
+}
+
 static void print_heading(const train_problem *problem, const train_options *options) {
     const sluice_model_config *const config = &problem->config;
-    const sluice_corpus *const corpus       = problem->corpus;
     char summary[160];
     sluice_model_config_summary(summary, sizeof summary, config);
     printf("model     %s: %s, %s parameters%s\n", problem->name, summary,
            cli_quantity((double)sluice_model_parameter_count(problem->model)).text,
            sluice_model_config_numbers(config).tied ? ", head tied to the embedding" : "");
-    printf("data      %lld file%s, %lld tokens; windows of %lld: %lld to train on, %lld held out\n",
-           (long long)sluice_corpus_files(corpus), sluice_corpus_files(corpus) == 1 ? "" : "s",
-           (long long)sluice_corpus_tokens(corpus), (long long)problem->seq,
-           (long long)sluice_corpus_training_windows(corpus),
-           (long long)sluice_corpus_held_out_windows(corpus));
-    if (sluice_corpus_left_out(corpus)[0])
-        printf("          left out: %s\n", sluice_corpus_left_out(corpus));
+    print_data(problem);
     printf("training  %lld steps of %lld samples (%lld tokens)%s%s", (long long)options->steps,
            (long long)options->batch, (long long)options->batch * problem->seq,
            options->init ? ", from " : "", options->init ? options->init : "");

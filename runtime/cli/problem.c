@@ -26,14 +26,33 @@ static sluice_status open_corpus(train_problem *problem, const train_options *op
                                      problem->seq, written, sizeof written / sizeof *written);
 }
 
-static int make_model(train_problem *problem, const train_options *options) {
-    /* First for its positions: the vocabulary is the corpus's, which is read by their number. */
+/* With the tokenizer that a save has, text is made into the same tokens. */
+static int find_tokenizer(train_problem *problem, const train_options *options, train_out *out) {
+    if (options->resume && options->explain_memory)
+        CLI_TRY(cli_report_or(sluice_save_find_state(&problem->resumed, options->resume),
+                              train_resume_hint));
+    else if (options->resume) {
+        CLI_TRY(train_take_out(out, options));
+        CLI_TRY(train_find_save(problem, options));
+    }
+    return train_choose_tokenizer(problem, options);
+}
+
+/* Of a preset that takes the data's. */
+static int64_t find_vocabulary(const train_problem *problem) {
+    return problem->bpe ? sluice_bpe_vocabulary(problem->bpe)
+                        : sluice_corpus_vocabulary(problem->corpus);
+}
+
+static int make_model(train_problem *problem, const train_options *options, train_out *out) {
+    /* First for its positions: the vocabulary is the data's, which are read by their number. */
     CLI_TRY(cli_read_model(&problem->config, problem->name, 0));
     CLI_TRY(cli_choose_length(&problem->seq, options->seq, &problem->config, problem->name));
     CLI_TRY(cli_report_or(open_corpus(problem, options),
                           "--data takes readable text files, folders or .bin files"));
-    CLI_TRY(
-        cli_read_model(&problem->config, problem->name, sluice_corpus_vocabulary(problem->corpus)));
+    CLI_TRY(find_tokenizer(problem, options, out));
+    CLI_TRY(cli_read_model(&problem->config, problem->name, find_vocabulary(problem)));
+    CLI_TRY(train_tokenize(problem, options, out));
     CLI_TRY(cli_report(sluice_corpus_set_vocabulary(
         problem->corpus, sluice_model_config_numbers(&problem->config).vocabulary)));
     problem->config.dropout = options->dropout;
@@ -60,9 +79,9 @@ static int check_schedule(const train_problem *problem, const train_options *opt
     return CLI_OK;
 }
 
-int train_prepare(train_problem *problem, const train_options *options) {
+int train_prepare(train_problem *problem, const train_options *options, train_out *out) {
     problem->name = options->model;
-    CLI_TRY(make_model(problem, options));
+    CLI_TRY(make_model(problem, options, out));
     if (options->planned) {
         CLI_TRY(train_make_planned(problem, options->planned, options->plan));
         return check_schedule(problem, options);
@@ -137,8 +156,8 @@ int train_make_run(train_problem *problem, const train_options *options) {
     settings.skip_nonfinite = options->skip_nonfinite;
     settings.evaluate_every = options->eval_every;
     settings.save_async     = options->save_async;
-    CLI_TRY(train_find_save(problem, options));
-    CLI_TRY(train_find_tokenizer(problem, options));
+    CLI_TRY(train_check_save(problem, options));
+    CLI_TRY(train_add_byte_tokenizer(problem));
     CLI_TRY(train_check_space(problem, options));
     CLI_TRY(make_pipeline(problem, options));
     CLI_TRY(cli_report(sluice_run_open(&problem->run, problem->pipeline, problem->model,
@@ -160,5 +179,7 @@ void train_free_problem(train_problem *problem) {
     sluice_plan_file_free(problem->own);
     sluice_schedule_free(problem->schedule);
     sluice_model_free(problem->model);
+    sluice_bpe_free(problem->bpe);
+    sluice_corpus_close(problem->text);
     sluice_corpus_close(problem->corpus);
 }

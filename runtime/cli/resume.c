@@ -88,11 +88,14 @@ static int compare(const sluice_save *save, const train_options *options,
 }
 
 int train_find_save(train_problem *problem, const train_options *options) {
+    return cli_report_or(
+        sluice_save_find(&problem->resumed, options->resume, train_say_damaged, NULL),
+        train_resume_hint);
+}
+
+int train_check_save(train_problem *problem, const train_options *options) {
     CLI_TRY(train_make_settings(&problem->settings, problem, options));
-    if (!options->resume) return CLI_OK;
-    CLI_TRY(
-        cli_report_or(sluice_save_find(&problem->resumed, options->resume, train_say_damaged, NULL),
-                      train_resume_hint));
+    if (!problem->resumed) return CLI_OK;
     return options->allow_changes ? CLI_OK : compare(problem->resumed, options, &problem->settings);
 }
 

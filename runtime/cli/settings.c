@@ -95,6 +95,9 @@ int train_make_settings(train_settings *out, const train_problem *problem,
     uint64_t hash = 0;
     out->count    = 0;
     CLI_TRY(hash_data(&hash, problem));
+    if (problem->text)
+        add(out, "tokenizer", "vocabulary %" PRId64 ", checksum %016" PRIx64,
+            sluice_bpe_vocabulary(problem->bpe), sluice_tokenizer_stamp(problem->tokenizer));
     add(out, "data", "%" PRId64 " tokens, checksum %016" PRIx64,
         sluice_corpus_tokens(problem->corpus), hash);
     add_model(out, problem);

@@ -25,7 +25,7 @@ typedef struct train_optimizer {
 
 typedef struct train_options {
     cli_texts data;
-    const char *model, *init, *out, *log, *trace;
+    const char *model, *tokenizer, *init, *out, *log, *trace;
     const char *resume;            /* a folder; NULL: the run is new */
     char chosen_out[PATH_BYTES];   /* `out`, where only --resume names it */
     char chosen_model[PATH_BYTES]; /* `model`, where it is the save's */
@@ -104,6 +104,7 @@ typedef struct train_problem {
     sluice_model_config config;
     int64_t seq;
     sluice_corpus *corpus;
+    sluice_corpus *text; /* of which `corpus` has the tokens; NULL: it is the data */
     sluice_model *model;
     sluice_schedule *schedule;
     sluice_split *split;   /* NULL: left to the library */
@@ -118,10 +119,13 @@ typedef struct train_problem {
     double last_save;            /* when: of train_clock(); 0: there is none yet */
     sluice_save *resumed;        /* the save that the run goes on from; NULL: it is new */
     sluice_tokenizer *tokenizer; /* that every save gets; NULL: there is none */
+    sluice_bpe *bpe;             /* what it makes of text; NULL: the bytes, or it is not known */
 } train_problem;
 
-/* Everything up to the first step; cheap checks come first. On failure free what was made. */
-int train_prepare(train_problem *problem, const train_options *options);
+/* Everything up to the first step; cheap checks come first. On failure free what was made. `out` is
+ * taken where the run needs it before it trains. */
+typedef struct train_out train_out;
+int train_prepare(train_problem *problem, const train_options *options, train_out *out);
 /* Make the plan alone; and open what runs it, pipeline and run. */
 int train_make_plan(train_problem *problem, const train_options *options);
 /* Refuse a run that --memory-limit does not allow, without keeping its plan. */
@@ -220,13 +224,14 @@ int train_print_ledger(const sluice_pipeline *pipeline, const sluice_ledger *mea
 
 /* ---- the folder of results (out_folder.c) ---- */
 
-typedef struct train_out {
+struct train_out {
     const char *path;
     int lock;  /* the file that says that it is in use; -1: none */
     bool made; /* it was not there before */
-} train_out;
+};
 
-/* Refuse a folder that cannot be written to, or that another run uses or has filled. */
+/* Refuse a folder that cannot be written to, or that another run uses or has filled. One that is
+ * taken already is fine. */
 int train_take_out(train_out *folder, const train_options *options);
 /* Refuse a run whose saves do not fit into --out. */
 int train_check_space(const train_problem *problem, const train_options *options);
@@ -264,17 +269,23 @@ int train_inherit_options(train_options *options, const cli_given *given);
 extern const char train_resume_hint[];
 /* Say why a save is not used: a sluice_save_damaged. */
 void train_say_damaged(void *context, const char *folder);
-/* Before the pipeline is opened: the save that --resume means, refused if the run is another one.
- */
+/* The save that --resume means. */
 int train_find_save(train_problem *problem, const train_options *options);
+/* Before the pipeline is opened: refuse the save if the run is another one. */
+int train_check_save(train_problem *problem, const train_options *options);
 /* Read it into pipeline and run. */
 int train_take_save(train_problem *problem, const train_options *options);
 /* Leave the lines up to `step` in the log. */
 int train_cut_log(const char *path, int64_t step);
 
-/* Find the tokenizer that every save gets: of the save that is resumed, of the folder that --init
- * names, or of plain bytes (train_tokenizer.c). */
-int train_find_tokenizer(train_problem *problem, const train_options *options);
+/* Find the tokenizer of the text and of every save: the one that is named, of the save that is
+ * resumed, of the folder that --model or --init names; and at last, when the model is known, that
+ * of plain bytes (train_tokenizer.c). */
+int train_choose_tokenizer(train_problem *problem, const train_options *options);
+int train_add_byte_tokenizer(train_problem *problem);
+/* Where the text is not trained on as its bytes: its tokens, in OUT/tokens.bin, instead of it
+ * (train_tokens.c). */
+int train_tokenize(train_problem *problem, const train_options *options, train_out *out);
 /* Read --init into the pipeline, which must have exactly the model's parameters. */
 int train_load_weights(const train_problem *problem, const char *path);
 /* Save the run in --out, at its end. */

@@ -78,7 +78,8 @@ struct sluice_pipeline {
     /* ---- decided when it is opened ---- */
     sluice_plan *plan; /* held */
     const sluice_model *model;
-    const sluice_program *program, *forward; /* the plan's step and evaluation */
+    const sluice_program *program, *forward; /* the plan's step and evaluation; for inference, both
+                                              * are the evaluation */
     sluice_pipeline_options options;
     void *optimizer_config; /* a copy, which the options point to */
     const sluice_device_ops *ops;

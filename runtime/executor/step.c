@@ -45,9 +45,17 @@ static sluice_status report_updates(sluice_pipeline *pipeline, sluice_status sta
     return sluice__fail_again(&full);
 }
 
+static sluice_status refuse_inference(const sluice_pipeline *pipeline) {
+    if (!pipeline->options.inference) return SLUICE_OK;
+    sluice__fail(SLUICE_E_ARGUMENT, "the pipeline is for inference: it has no gradients and no "
+                                    "optimizer state, and cannot train");
+    return sluice__hint(SLUICE_E_ARGUMENT, "plan with a schedule that trains, without `inference`");
+}
+
 sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipeline *pipeline,
                                    const sluice_batch *batch) {
     const sluice_program *program = pipeline->program;
+    SLUICE__TRY(refuse_inference(pipeline));
     SLUICE__TRY(take_batch(pipeline, batch));
     SLUICE__TRY(sluice__check_number("the learning rate", batch->learning_rate, 0, 1e300));
     if (batch->samples != program->options.samples)

@@ -75,7 +75,7 @@ void sluice__tensors_bind(sluice__rank *rank) {
         sluice_update_tensor bound = {
             .master   = at_offset(rank, value->master),
             .working  = value->working_bytes > 0 ? rank->arena + value->working : NULL,
-            .gradient = at_offset(rank, value->gradient),
+            .gradient = pipeline->options.inference ? NULL : at_offset(rank, value->gradient),
             .count    = value->count,
             .decays   = sluice_model_use(pipeline->model, value->use)->parameter.decays};
         for (int state = 0; state < pipeline->program->options.states; state++)

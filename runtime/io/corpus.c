@@ -3,17 +3,15 @@
 #include "runtime/io/corpus.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/permutation.h"
 
-enum {
-    BYTE_VOCABULARY  = 256,
-    TOKEN_VOCABULARY = 50257,
-    TOKEN_LIMIT      = 1 << (8 * SLUICE__TOKEN_BYTES),
-    PER_CENT_HELD    = 5
-};
+enum { BYTE_VOCABULARY = 256, TOKEN_VOCABULARY = 50257, PER_CENT_HELD = 5 };
+/* Tokens are int32 wherever they are used; uint32 in a file can be more. */
+static const int64_t token_limit = INT64_C(1) << 31;
 /* What is looked through at once, however large the corpus is: the rest is checked as it is read.
  */
 static const int64_t look_bytes = INT64_C(256) << 20;
@@ -28,15 +26,15 @@ static void raise_vocabulary(void *context, const int32_t *tokens, int64_t first
     int64_t *const vocabulary = context;
     (void)first;
     for (int64_t k = 0; k < count; k++)
-        if (tokens[k] >= *vocabulary) *vocabulary = tokens[k] + 1;
+        if (tokens[k] >= *vocabulary) *vocabulary = (int64_t)tokens[k] + 1;
 }
 
 static sluice_status find_vocabulary(sluice_corpus *corpus) {
     corpus->vocabulary = corpus->limit = BYTE_VOCABULARY;
     if (corpus->kind == SLUICE__CORPUS_TEXT) return SLUICE_OK;
     corpus->vocabulary = TOKEN_VOCABULARY;
-    corpus->limit      = TOKEN_LIMIT;
-    const int64_t end  = smaller(corpus->tokens, look_bytes / sluice__token_bytes(corpus));
+    corpus->limit      = token_limit;
+    const int64_t end  = smaller(corpus->tokens, look_bytes / corpus->width);
     SLUICE__TRY(sluice__corpus_read(corpus, 0, end, raise_vocabulary, &corpus->vocabulary));
     corpus->limit = corpus->vocabulary;
     return SLUICE_OK;
@@ -51,7 +49,7 @@ sluice_status sluice_corpus_set_vocabulary(sluice_corpus *corpus, int64_t vocabu
     corpus->limit        = vocabulary;
     if (vocabulary >= corpus->vocabulary) return SLUICE_OK; /* looked through already */
     const int64_t used         = corpus->windows * corpus->length + 1;
-    const int64_t end          = smaller(used, look_bytes / sluice__token_bytes(corpus));
+    const int64_t end          = smaller(used, look_bytes / corpus->width);
     const sluice_status status = sluice__corpus_read(corpus, 0, end, take_nothing, NULL);
     if (status != SLUICE_OK) corpus->limit = before;
     return status;
@@ -144,6 +142,36 @@ int64_t sluice_corpus_tokens(const sluice_corpus *corpus) {
 int64_t sluice_corpus_files(const sluice_corpus *corpus) {
     return corpus->count;
 }
+bool sluice_corpus_is_text(const sluice_corpus *corpus) {
+    return corpus->kind == SLUICE__CORPUS_TEXT;
+}
+
+int64_t sluice_corpus_bytes(const sluice_corpus *corpus) {
+    int64_t bytes = 0;
+    for (int k = 0; k < corpus->count; k++)
+        bytes += corpus->pieces[k].count * corpus->pieces[k].width;
+    return bytes;
+}
+
+/* FNV-1a. */
+static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t count) {
+    const unsigned char *const at = bytes;
+    for (size_t k = 0; k < count; k++) hash = (hash ^ at[k]) * 0x100000001b3U;
+    return hash;
+}
+
+uint64_t sluice_corpus_stamp(const sluice_corpus *corpus) {
+    uint64_t hash = 0xcbf29ce484222325U;
+    for (int k = 0; k < corpus->count; k++) {
+        const sluice__piece *const piece = &corpus->pieces[k];
+        const int64_t about[]            = {piece->stamp.size, (int64_t)piece->stamp.written.tv_sec,
+                                            (int64_t)piece->stamp.written.tv_nsec};
+        hash                             = add_bytes(hash, piece->path, strlen(piece->path) + 1);
+        hash                             = add_bytes(hash, about, sizeof about);
+    }
+    return hash;
+}
+
 const char *sluice_corpus_left_out(const sluice_corpus *corpus) {
     return corpus->left_out_text;
 }

@@ -10,16 +10,15 @@
 #include "sluice/data.h"
 
 enum {
-    SLUICE__TOKEN_HEADER = 1024,   /* bytes */
-    SLUICE__TOKEN_BYTES  = 2,      /* of a token */
-    SLUICE__MIN_ZEROS    = 64,     /* so many zero bytes in a row are not text */
-    SLUICE__CHUNK        = 1 << 13 /* bytes that are read at a time */
+    SLUICE__MIN_ZEROS = 64,     /* so many zero bytes in a row are not text */
+    SLUICE__CHUNK     = 1 << 13 /* bytes that are read at a time */
 };
 
 /* A file's share of the sequence: tokens first .. first + count - 1. It is open only while it is
  * read. */
 typedef struct sluice__piece {
     int64_t first, count;
+    int width; /* bytes of a token: 1 in text, 2 or 4 in token files */
     char *path;
     sluice__file_stamp stamp; /* as it was when the corpus was opened */
 } sluice__piece;
@@ -50,6 +49,7 @@ struct sluice_corpus {
     int count, capacity;
     sluice__corpus_kind kind;
     int64_t tokens, length, vocabulary, windows, held_out;
+    int width;                   /* the largest of a piece */
     int64_t limit;               /* a token that is not below it is refused */
     sluice__file_stamp *written; /* files and folders that are not data */
     int written_count;
@@ -71,11 +71,6 @@ void sluice__corpus_count_left_out(sluice_corpus *corpus);
 
 /* ---- reading (corpus_read.c) ---- */
 
-/* Bytes of a token in the files. */
-static inline int64_t sluice__token_bytes(const sluice_corpus *corpus) {
-    return corpus->kind == SLUICE__CORPUS_TOKENS ? SLUICE__TOKEN_BYTES : 1;
-}
-
 /* What takes `count` tokens, which are borrowed, and of which the first has number `first`. */
 typedef void sluice__take_tokens(void *context, const int32_t *tokens, int64_t first,
                                  int64_t count);
@@ -85,5 +80,8 @@ typedef void sluice__take_tokens(void *context, const int32_t *tokens, int64_t f
  * given too. */
 sluice_status sluice__corpus_read(const sluice_corpus *corpus, int64_t begin, int64_t end,
                                   sluice__take_tokens *take, void *context);
+/* `count` bytes of a text from byte `at` on, which the piece has; the same is refused. */
+sluice_status sluice__corpus_read_text(unsigned char *to, const sluice_corpus *corpus,
+                                       const sluice__piece *piece, int64_t at, int64_t count);
 
 #endif

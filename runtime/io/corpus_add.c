@@ -8,11 +8,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
 #include "runtime/io/corpus.h"
+#include "runtime/io/token_head.h"
 
-enum {
-    TOKEN_MAGIC = 20240520,
-    LOOK        = SLUICE__CHUNK /* first bytes, in which a zero means: not text */
-};
+enum { LOOK = SLUICE__CHUNK /* first bytes, in which a zero means: not text */ };
 
 /* A file that is looked at: its first bytes. */
 typedef struct candidate {
@@ -52,8 +50,8 @@ static sluice_status make_slot(sluice_corpus *corpus) {
 }
 
 static sluice_status add_piece(sluice_corpus *corpus, const candidate *it, sluice__corpus_kind kind,
-                               int64_t count) {
-    sluice__piece piece = {.count = count, .stamp = it->stamp};
+                               int width, int64_t count) {
+    sluice__piece piece = {.count = count, .width = width, .stamp = it->stamp};
     SLUICE__TRY(check_kind(corpus, kind, it->path));
     SLUICE__TRY(make_slot(corpus));
     SLUICE__TRY(sluice__copy_text(&piece.path, it->path));
@@ -62,6 +60,7 @@ static sluice_status add_piece(sluice_corpus *corpus, const candidate *it, sluic
     piece.first                     = corpus->tokens;
     corpus->pieces[corpus->count++] = piece;
     corpus->tokens += count;
+    if (width > corpus->width) corpus->width = width;
     return SLUICE_OK;
 }
 
@@ -112,7 +111,7 @@ static sluice_status add_text(sluice_corpus *corpus, const candidate *it, bool i
     int64_t zeros;
     SLUICE__TRY(judge_text(&why, &zeros, it));
     if (why == SLUICE__LEFT_REASONS)
-        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, it->stamp.size);
+        return add_piece(corpus, it, SLUICE__CORPUS_TEXT, 1, it->stamp.size);
     if (is_named) return refuse_text(it, why, zeros);
     corpus->left_out[why]++;
     return SLUICE_OK;
@@ -120,39 +119,29 @@ static sluice_status add_text(sluice_corpus *corpus, const candidate *it, bool i
 
 /* ---- token files ---- */
 
-static int32_t header_word(const candidate *it, int word) {
-    const unsigned char *at = it->head + (ptrdiff_t)4 * word;
-    return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-                     (uint32_t)at[3] << 24);
-}
-
-static sluice_status check_length(const candidate *it) {
-    const int64_t bytes = it->stamp.size - SLUICE__TOKEN_HEADER, count = header_word(it, 2);
-    if (count >= 0 && bytes == SLUICE__TOKEN_BYTES * count) return SLUICE_OK;
+static sluice_status check_length(const candidate *it, const sluice__token_head *head) {
+    const int64_t bytes = it->stamp.size - SLUICE__TOKEN_HEADER;
+    if (head->count >= 0 && bytes % head->width == 0 && bytes / head->width == head->count)
+        return SLUICE_OK;
     return sluice__fail(SLUICE_E_PARSE,
                         "'%s' says it has %" PRId64 " tokens, but %" PRId64
                         " bytes follow its header",
-                        it->path, count, bytes);
+                        it->path, head->count, bytes);
 }
 
-static sluice_status check_header(const candidate *it) {
+static sluice_status check_header(sluice__token_head *out, const candidate *it) {
     if (it->head_bytes < SLUICE__TOKEN_HEADER)
         return sluice__fail(SLUICE_E_PARSE,
                             "'%s' has %zu bytes, fewer than a token file's header, which has %d",
                             it->path, it->head_bytes, SLUICE__TOKEN_HEADER);
-    if (header_word(it, 0) != TOKEN_MAGIC)
-        return sluice__fail(SLUICE_E_PARSE, "'%s' begins with %" PRId32 ", a token file with %d",
-                            it->path, header_word(it, 0), TOKEN_MAGIC);
-    if (header_word(it, 1) != 1)
-        return sluice__fail(SLUICE_E_PARSE,
-                            "'%s' is a token file of version %" PRId32 "; known is 1", it->path,
-                            header_word(it, 1));
-    return check_length(it);
+    SLUICE__TRY(sluice__token_head_read(out, it->head, it->path));
+    return check_length(it, out);
 }
 
 static sluice_status add_tokens(sluice_corpus *corpus, const candidate *it) {
-    SLUICE__TRY(check_header(it));
-    return add_piece(corpus, it, SLUICE__CORPUS_TOKENS, header_word(it, 2));
+    sluice__token_head head = {0};
+    SLUICE__TRY(check_header(&head, it));
+    return add_piece(corpus, it, SLUICE__CORPUS_TOKENS, head.width, head.count);
 }
 
 /* ---- found in a folder ---- */
@@ -171,7 +160,7 @@ static bool is_unreadable(int reason) {
 
 /* Other files are named .bin too: the header tells. */
 static sluice_status add_candidate(sluice_corpus *corpus, const candidate *it) {
-    if (is_token_file(it->path) && it->head_bytes >= 4 && header_word(it, 0) == TOKEN_MAGIC)
+    if (is_token_file(it->path) && it->head_bytes >= 4 && sluice__is_token_head(it->head))
         return add_tokens(corpus, it);
     return add_text(corpus, it, false);
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/io/corpus.h"
+#include "runtime/io/token_head.h"
 
 /* ---- files that change ---- */
 
@@ -44,14 +45,15 @@ static sluice_status read_bytes(unsigned char *to, size_t bytes, int file,
 
 /* ---- tokens that cannot be ---- */
 
+/* Those above 2^31 - 1 are negative as int32. */
 static sluice_status check_tokens(const sluice_corpus *corpus, const sluice__piece *piece,
                                   const int32_t *tokens, int64_t count, int64_t at) {
     for (int64_t k = 0; k < count; k++) {
-        if (tokens[k] < corpus->limit) continue;
+        if ((uint32_t)tokens[k] < corpus->limit) continue;
         sluice__fail(SLUICE_E_ARGUMENT,
-                     "'%s' has token %d at byte %" PRId64
+                     "'%s' has token %" PRIu32 " at byte %" PRId64
                      ", which is not below the vocabulary of %" PRId64,
-                     piece->path, tokens[k], at + sluice__token_bytes(corpus) * k, corpus->limit);
+                     piece->path, (uint32_t)tokens[k], at + piece->width * k, corpus->limit);
         return sluice__hint(SLUICE_E_ARGUMENT, "use a model with a larger vocabulary");
     }
     return SLUICE_OK;
@@ -90,8 +92,12 @@ static sluice_status check_text(const sluice__piece *piece, int file, const unsi
 
 /* ---- from pieces ---- */
 
-static void decode_tokens(int32_t *tokens, const unsigned char *bytes, int64_t count) {
+static void decode_narrow(int32_t *tokens, const unsigned char *bytes, int64_t count) {
     for (int64_t k = 0; k < count; k++) tokens[k] = bytes[2 * k] | bytes[2 * k + 1] << 8;
+}
+
+static void decode_wide(int32_t *tokens, const unsigned char *bytes, int64_t count) {
+    for (int64_t k = 0; k < count; k++) tokens[k] = (int32_t)sluice__little_endian(bytes + 4 * k);
 }
 
 static void decode_text(int32_t *tokens, const unsigned char *bytes, int64_t count) {
@@ -102,13 +108,14 @@ static void decode_text(int32_t *tokens, const unsigned char *bytes, int64_t cou
 static sluice_status read_tokens(int32_t *tokens, int64_t count, const sluice_corpus *corpus,
                                  const sluice__piece *piece, int file, int64_t at) {
     unsigned char bytes[SLUICE__CHUNK];
-    const size_t size = (size_t)(count * sluice__token_bytes(corpus));
-    SLUICE__TRY(read_bytes(bytes, size, file, piece, at));
-    if (corpus->kind == SLUICE__CORPUS_TOKENS) {
-        decode_tokens(tokens, bytes, count);
-    } else {
+    SLUICE__TRY(read_bytes(bytes, (size_t)(count * piece->width), file, piece, at));
+    if (corpus->kind == SLUICE__CORPUS_TEXT) {
         SLUICE__TRY(check_text(piece, file, bytes, count, at));
         decode_text(tokens, bytes, count);
+    } else if (piece->width == 2) {
+        decode_narrow(tokens, bytes, count);
+    } else {
+        decode_wide(tokens, bytes, count);
     }
     return check_tokens(corpus, piece, tokens, count, at);
 }
@@ -118,7 +125,7 @@ static sluice_status read_open_file(const sluice_corpus *corpus, const sluice__p
                                     int file, int64_t begin, int64_t end, sluice__take_tokens *take,
                                     void *context) {
     const int64_t header = corpus->kind == SLUICE__CORPUS_TOKENS ? SLUICE__TOKEN_HEADER : 0;
-    const int64_t size = sluice__token_bytes(corpus), max = SLUICE__CHUNK / size;
+    const int64_t size = piece->width, max = SLUICE__CHUNK / size;
     int32_t tokens[SLUICE__CHUNK];
     while (begin < end) {
         const int64_t count = end - begin < max ? end - begin : max;
@@ -167,4 +174,27 @@ sluice_status sluice__corpus_read(const sluice_corpus *corpus, int64_t begin, in
             take(context, &(const int32_t){'\n'}, begin++, 1);
     }
     return SLUICE_OK;
+}
+
+/* ---- text as it is ---- */
+
+static sluice_status read_open_text(unsigned char *to, int file, const sluice__piece *piece,
+                                    int64_t at, int64_t count) {
+    for (const int64_t end = at + count; at < end;) {
+        const int64_t now = end - at < SLUICE__CHUNK ? end - at : SLUICE__CHUNK;
+        SLUICE__TRY(read_bytes(to, (size_t)now, file, piece, at));
+        SLUICE__TRY(check_text(piece, file, to, now, at));
+        to += now;
+        at += now;
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sluice__corpus_read_text(unsigned char *to, const sluice_corpus *corpus,
+                                       const sluice__piece *piece, int64_t at, int64_t count) {
+    int file;
+    SLUICE__TRY(sluice__open_files_take(&file, corpus->open, piece->path));
+    const sluice_status status = read_open_text(to, file, piece, at, count);
+    sluice__open_files_return(corpus->open, file);
+    return status;
 }

@@ -35,7 +35,7 @@ struct sluice_model {
     sluice_shape next[SLUICE_PRECISIONS]; /* input of the next layer to be added, for one sample */
     sluice_batch_read *batch;             /* parts that the layers read, each name once */
     int batch_count;
-    bool has_loss;
+    bool is_complete;          /* the last layer is a loss, or another one that nothing follows */
     int64_t weight_per_sample; /* 0 without a loss */
 };
 
@@ -124,8 +124,9 @@ static sluice_status check_name(const sluice_model *model, const char *name) {
 static sluice_status describe_next(const sluice_model *model, const sluice_layer_kind *kind,
                                    const void *config, const char *name,
                                    sluice_layer_description *d) {
-    if (model->has_loss)
-        return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after the loss '%s'", name,
+    if (model->is_complete)
+        return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after %s '%s'", name,
+                            model->weight_per_sample > 0 ? "the loss" : "the last layer",
                             model->layers[model->layer_count - 1].name);
     SLUICE__TRY(check_name(model, name));
     const sluice_shape *const input = &model->next[SLUICE_PRECISION_FP32];
@@ -298,7 +299,7 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
     for (int u = uses; u < model->use_count; u++) set_names(model, u);
     model->layers[model->layer_count++] = added;
     added                               = (layer){0}; /* now the model's */
-    model->has_loss                     = d.is_loss;
+    model->is_complete                  = d.is_loss || d.is_end;
     model->weight_per_sample            = d.is_loss ? d.weight_per_sample : 0;
 out:
     if (status != SLUICE_OK) {
@@ -407,6 +408,10 @@ int64_t sluice_model_parameter_count(const sluice_model *model) {
         if (model->uses[u].use.first == u)
             count += sluice_shape_count(&model->uses[u].use.parameter.shape);
     return count;
+}
+
+bool sluice_model_is_complete(const sluice_model *model) {
+    return model->is_complete;
 }
 
 int64_t sluice_model_weight_per_sample(const sluice_model *model) {

@@ -4,7 +4,7 @@
  *
  *   save_files.c       a file, written, read back and listed
  *   save_tensors.c     weights and optimizer state, as files of tensors
- *   tokenizer.c        the files of a tokenizer; byte_tokenizer.c makes those of plain bytes
+ *   save_tokenizer.c   the files of a tokenizer
  *   save_state.c       state.json: where the run is, and the checksums of all files
  *   save_write.c       a folder with all of it, complete or not at all
  *   save_folders.c     the saves of a run: names, how many stay, the one at the end
@@ -18,7 +18,8 @@
 
 #include "runtime/base/text.h"
 #include "runtime/io/output.h"
-#include "sluice/tokenizer.h"
+#include "runtime/tokenizer/tokenizer_files.h"
+#include "sluice/save.h"
 
 /* ---- files and their checksums ---- */
 
@@ -46,19 +47,6 @@ sluice_status sluice__save_text_write(sluice__save_files *files, const char *fol
 
 /* ---- the tokenizer ---- */
 
-typedef struct sluice__tokenizer_file {
-    char *name, *bytes;
-    size_t count; /* of bytes */
-} sluice__tokenizer_file;
-
-struct sluice_tokenizer {
-    sluice__tokenizer_file *list;
-    int count;
-};
-/* Takes over `bytes` unless it fails. E_HOST_MEMORY. */
-sluice_status sluice__tokenizer_add(sluice_tokenizer *to, const char *name, char *bytes,
-                                    size_t count);
-bool sluice__is_tokenizer_file(const char *name);
 /* `tokenizer` NULL: nothing is written. */
 sluice_status sluice__save_tokenizer(sluice__save_files *files, const char *folder,
                                      const sluice_tokenizer *tokenizer);

@@ -4,6 +4,11 @@
 . "$(dirname "$0")/../support/command.sh"
 cd "$work" || exit 1
 seq 1 600 >text.txt
+python3 - <<'PYTHON'
+import struct
+tokens = [(k * k + 3 * k) % 97 for k in range(2000)]
+open("ids.bin", "wb").write(struct.pack("<256i", 20240520, 1, 2000, *[0] * 253) + struct.pack("<2000H", *tokens))
+PYTHON
 tiny_gpt 2 >tiny.json
 little=(--model tiny.json --seq 16 --batch 4 -m 2 --threads 1 --ranks 2)
 files() { # files DIR: of a tokenizer.
@@ -50,7 +55,7 @@ echo '{}' >blob
 ln -s ../blob weights/vocab.json
 echo '{"x": 1}' >weights/generation_config.json
 theirs="generation_config.json merges.txt tokenizer.json tokenizer.model vocab.json"
-run train text.txt "${little[@]}" --steps 4 --save-every 1 --init weights --out copied --quiet
+run train ids.bin "${little[@]}" --steps 4 --save-every 1 --init weights --out copied --quiet
 for folder in copied copied/saves/step-0000000{3,4}; do
     [ "$(listed "$folder")" = "$theirs" ] || complain "$folder says that it has '$(listed "$folder")'"
     for file in $theirs; do
@@ -58,17 +63,23 @@ for folder in copied copied/saves/step-0000000{3,4}; do
     done
 done
 [ -L copied/vocab.json ] && complain "a link is saved as a link"
-run train text.txt "${little[@]}" --steps 1 --init weights/model.safetensors --out by-file --quiet
+run train ids.bin "${little[@]}" --steps 1 --init weights/model.safetensors --out by-file --quiet
 [ "$(listed by-file)" = "$theirs" ] || complain "by its file a folder of weights has '$(listed by-file)'"
 ln -s weights/model.safetensors other.safetensors
 run train text.txt "${little[@]}" --steps 1 --init other.safetensors --out other --quiet
 holds other "$own"
 
+# Text needs a tokenizer that can be used.
+fails 1 "sluice: the tokenizer that the run would have cannot be used on text: " train text.txt "${little[@]}" --steps 1 --init weights
+has stderr.txt "; name another one with --tokenizer, train on the text's bytes with --tokenizer bytes, or give token files"
+run train text.txt "${little[@]}" --steps 1 --init weights --tokenizer bytes --out asked --quiet
+holds asked "$own"
+
 # It comes from the save that is resumed, whatever has become of the folder and of that save.
 rm -r weights/tokenizer.json copied/saves/step-00000004 copied/state.json
 echo changed >weights/merges.txt
 cp copied/saves/step-00000003/tokenizer.json kept
-run train text.txt "${little[@]}" --steps 9 --decay none --allow-changes --save-every 1 --keep 1 --resume copied --quiet
+run train ids.bin "${little[@]}" --steps 9 --decay none --allow-changes --save-every 1 --keep 1 --resume copied --quiet
 [ "$(ls copied/saves)" = step-00000009 ] || complain "of the saves there are $(ls copied/saves)"
 for folder in copied copied/saves/step-00000009; do
     [ "$(listed "$folder")" = "$theirs" ] || complain "resumed, $folder says that it has '$(listed "$folder")'"
@@ -98,11 +109,6 @@ rm weights/tokenizer.json
 
 # ---- ids of tokens: nothing is made up ----
 
-python3 - <<'PYTHON'
-import struct
-tokens = [(k * k + 3 * k) % 97 for k in range(2000)]
-open("ids.bin", "wb").write(struct.pack("<256i", 20240520, 1, 2000, *[0] * 253) + struct.pack("<2000H", *tokens))
-PYTHON
 run train ids.bin "${little[@]}" --steps 1 --out ids
 prints "saved in ids: weights, config, no tokenizer, optimizer state, state of the run, log"
 holds ids ""

@@ -77,7 +77,7 @@ static void pieces_are_listed_instead_of_their_parameter(void **state) {
     assert_string_equal(sluice_model_use(model, 0)->name, "block.split.weight");
     assert_int_equal(sluice_pipeline_state_count(pipeline), 3 * (EXPECTED + 2));
     for (int k = 0; k < EXPECTED; k++) expect_state(pipeline, k, "", k);
-    for (int k = 0; k < 2; k++) { /* both moments of the weight, then those of the bias */
+    for (int k = 0; k < 2; k++) { /* m and v of the weight, then those of the bias */
         expect_state(pipeline, EXPECTED + 2 + k, "adamw.m/", k);
         expect_state(pipeline, EXPECTED + 4 + k, "adamw.v/", k);
     }

@@ -51,14 +51,22 @@ static void files_are_joined_in_order_of_their_names(void **state) {
     folder_remove(&in);
 }
 
+static void write_token_file(const folder *in, const char *name, const int32_t head[4],
+                             const void *tokens, size_t count) {
+    unsigned char bytes[1024 + 128] = {0};
+    memcpy(bytes, head, 16);
+    memcpy(bytes + 1024, tokens, count);
+    folder_write(in, name, bytes, 1024 + count);
+}
+
 static void write_tokens(const folder *in, const char *name, int32_t magic, int32_t version,
                          int32_t says, const uint16_t *tokens, size_t count) {
-    unsigned char bytes[1024 + 128] = {0};
-    memcpy(bytes, &magic, 4);
-    memcpy(bytes + 4, &version, 4);
-    memcpy(bytes + 8, &says, 4);
-    memcpy(bytes + 1024, tokens, 2 * count);
-    folder_write(in, name, bytes, 1024 + 2 * count);
+    write_token_file(in, name, (int32_t[]){magic, version, says, 0}, tokens, 2 * count);
+}
+
+static void write_wide(const folder *in, const char *name, int32_t says, int32_t upper,
+                       const uint32_t *tokens, size_t count) {
+    write_token_file(in, name, (int32_t[]){20240801, 7, says, upper}, tokens, 4 * count);
 }
 
 static void token_files_are_read(void **state) {
@@ -79,6 +87,57 @@ static void token_files_are_read(void **state) {
     assert_memory_equal(inputs, ((int32_t[]){4, 5, 6}), sizeof inputs);
     assert_memory_equal(targets, ((int32_t[]){5, 6, 60000}), sizeof targets);
     sluice_corpus_close(corpus);
+    folder_remove(&in);
+}
+
+static void wide_token_files_are_read_next_to_narrow_ones(void **state) {
+    (void)state;
+    const folder in         = folder_make();
+    const uint16_t narrow[] = {1, 2, 3};
+    const uint32_t wide[]   = {128255, 0x7fffffff, 7, 70000};
+    sluice_corpus *corpus;
+    write_tokens(&in, "a.bin", 20240520, 1, 3, narrow, 3);
+    write_wide(&in, "b.bin", 4, 0, wide, 4);
+    assert_ok(open_names(&corpus, &in, (const char *const[]){"a.bin", "b.bin", NULL}, 3));
+    assert_int_equal(sluice_corpus_tokens(corpus), 7);
+    if (sluice_corpus_vocabulary(corpus) != INT64_C(1) << 31)
+        fail_msg("the vocabulary is %lld", (long long)sluice_corpus_vocabulary(corpus));
+    int32_t inputs[3], targets[3];
+    assert_ok(sluice_corpus_window(inputs, targets, corpus, 1));
+    assert_memory_equal(inputs, ((int32_t[]){128255, 0x7fffffff, 7}), sizeof inputs);
+    assert_memory_equal(targets, ((int32_t[]){0x7fffffff, 7, 70000}), sizeof targets);
+    sluice_corpus_close(corpus);
+    folder_remove(&in);
+}
+
+static void bad_wide_token_files_are_refused(void **state) {
+    (void)state;
+    const folder in       = folder_make();
+    const uint32_t wide[] = {1, 2, 0x80000000U, 4, 5};
+    const int32_t mixed[] = {20240801, 1, 5, 0};
+    char says[256];
+    sluice_corpus *corpus;
+    write_wide(&in, "large.bin", 5, 0, wide, 5);
+    write_wide(&in, "upper.bin", 5, 1, wide, 5);
+    write_token_file(&in, "mixed.bin", mixed, wide, sizeof wide);
+    write_token_file(&in, "half.bin", (const int32_t[]){20240801, 7, 5, 0}, wide, 18);
+    const struct {
+        const char *name, *says;
+        sluice_status status;
+    } cases[] = {
+        {"large.bin",
+         "has token 2147483648 at byte 1032, which is not below the vocabulary of 2147483648",
+         SLUICE_E_ARGUMENT},
+        {"upper.bin", "says it has 4294967301 tokens, but 20 bytes follow its header",
+         SLUICE_E_PARSE},
+        {"mixed.bin", "is a token file of version 1; known is 7", SLUICE_E_PARSE},
+        {"half.bin", "says it has 5 tokens, but 18 bytes follow its header", SLUICE_E_PARSE},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        snprintf(says, sizeof says, "'%s/%s' %s", in.path, cases[k].name, cases[k].says);
+        assert_refused(open_names(&corpus, &in, (const char *const[]){cases[k].name, NULL}, 2),
+                       cases[k].status, says);
+    }
     folder_remove(&in);
 }
 
@@ -149,7 +208,7 @@ static void bad_corpora_are_refused(void **state) {
         {{"text"}, "the data has 9 tokens; two sequences of 8 need 17", SLUICE_E_ARGUMENT},
         {{"even"}, "the data has 16 tokens; two sequences of 8 need 17", SLUICE_E_ARGUMENT},
         {{"magic.bin"},
-         "'%s/magic.bin' begins with 20240521, a token file with 20240520",
+         "'%s/magic.bin' begins with 20240521, a token file with 20240520 or 20240801",
          SLUICE_E_PARSE},
         {{"version.bin"},
          "'%s/version.bin' is a token file of version 2; known is 1",
@@ -180,6 +239,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_joined_in_order_of_their_names),
         cmocka_unit_test(token_files_are_read),
+        cmocka_unit_test(wide_token_files_are_read_next_to_narrow_ones),
+        cmocka_unit_test(bad_wide_token_files_are_refused),
         cmocka_unit_test(each_epoch_has_every_training_window_once),
         cmocka_unit_test(permutations_are_permutations),
         cmocka_unit_test(bad_corpora_are_refused),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tokenizer.c -- the files of a tokenizer: read whole into memory, and written into saves. */
-#include "sluice/tokenizer.h"
+/* tokenizer_files.c -- the files of a tokenizer: read whole into memory. */
+#include "runtime/tokenizer/tokenizer_files.h"
 
 #include <string.h>
 
@@ -8,7 +8,6 @@
 #include "runtime/base/error.h"
 #include "runtime/io/folders.h"
 #include "runtime/io/input_file.h"
-#include "runtime/train/saves.h"
 
 enum { MAX_BYTES = 256 << 20 }; /* of a file; known ones have at most 35 MB */
 
@@ -66,18 +65,16 @@ static sluice_status add_file(sluice_tokenizer *to, const char *name, const char
     return status;
 }
 
-/* Whether a file is to be read, of a folder or of a save. */
-typedef bool wanted(const void *from, const char *name, const char *path);
-
-static sluice_status read_each(sluice_tokenizer **out, const char *folder, wanted *is_wanted,
-                               const void *from) {
+sluice_status sluice__tokenizer_read_those(sluice_tokenizer **out, const char *folder,
+                                           sluice__tokenizer_wanted *is_wanted,
+                                           const void *context) {
     sluice_tokenizer *made = NULL;
     SLUICE__TRY(sluice__alloc(&made, 1, sizeof *made));
     sluice_status status = SLUICE_OK;
     for (int k = 0; k < NAMES && status == SLUICE_OK; k++) {
         char *path = NULL;
         status     = sluice__path_join(&path, folder, names[k]);
-        if (status == SLUICE_OK && is_wanted(from, names[k], path))
+        if (status == SLUICE_OK && is_wanted(context, names[k], path))
             status = add_file(made, names[k], path);
         sluice__free(path);
     }
@@ -94,22 +91,17 @@ static bool is_there(const void *none, const char *name, const char *path) {
 }
 
 sluice_status sluice_tokenizer_read(sluice_tokenizer **out, const char *folder) {
-    return read_each(out, folder, is_there, NULL);
-}
-
-static bool is_listed(const void *files, const char *name, const char *path) {
-    const sluice__save_files *const list = files;
-    (void)path;
-    for (int k = 0; k < list->count; k++)
-        if (strcmp(list->list[k].name, name) == 0) return true;
-    return false;
-}
-
-sluice_status sluice_tokenizer_of_save(sluice_tokenizer **out, const sluice_save *save) {
-    return read_each(out, save->folder, is_listed, &save->files);
+    return sluice__tokenizer_read_those(out, folder, is_there, NULL);
 }
 
 /* ---- what is known ---- */
+
+const sluice__tokenizer_file *sluice__tokenizer_file_of(const sluice_tokenizer *in,
+                                                        const char *name) {
+    for (int k = 0; k < in->count; k++)
+        if (strcmp(in->list[k].name, name) == 0) return &in->list[k];
+    return NULL;
+}
 
 int sluice_tokenizer_files(const sluice_tokenizer *tokenizer) {
     return tokenizer->count;
@@ -129,19 +121,4 @@ void sluice_tokenizer_free(sluice_tokenizer *tokenizer) {
     }
     sluice__free(tokenizer->list);
     sluice__free(tokenizer);
-}
-
-/* ---- writing ---- */
-
-static sluice_status write_bytes(void *what, sluice__output *output) {
-    const sluice__tokenizer_file *const file = what;
-    return sluice__output_write(output, file->bytes, file->count);
-}
-
-sluice_status sluice__save_tokenizer(sluice__save_files *files, const char *folder,
-                                     const sluice_tokenizer *tokenizer) {
-    for (int k = 0; tokenizer && k < tokenizer->count; k++)
-        SLUICE__TRY(sluice__save_file_write(files, folder, tokenizer->list[k].name, write_bytes,
-                                            &tokenizer->list[k]));
-    return SLUICE_OK;
 }

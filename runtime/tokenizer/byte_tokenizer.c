@@ -7,37 +7,15 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/io/json.h"
-#include "runtime/train/saves.h"
-
-/* ---- the alphabet that the vocabularies of byte-level tokenizers are written in ---- */
-
-/* Bytes that Latin-1 prints as a visible character stand for it. */
-static bool is_visible(int byte) {
-    return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte != 0xAD);
-}
-
-/* The others take the characters from 256 on, in their order. */
-static int character_of(int byte) {
-    int before = 0;
-    if (is_visible(byte)) return byte;
-    for (int other = 0; other < byte; other++) before += !is_visible(other);
-    return 256 + before;
-}
-
-/* As UTF-8; all are below 0x800. */
-static void print_character(char out[3], int character) {
-    const int rest = character < 0x80 ? 0 : 1;
-    out[0]         = (char)(rest ? 0xC0 | character >> 6 : character);
-    out[1]         = (char)(rest ? 0x80 | (character & 0x3F) : '\0');
-    out[2]         = '\0';
-}
+#include "runtime/tokenizer/alphabet.h"
+#include "runtime/tokenizer/tokenizer_files.h"
 
 /* ---- the files ---- */
 
 static sluice_status print_vocabulary(sluice__text *to) {
     for (int byte = 0; byte < 256; byte++) {
         char character[3];
-        print_character(character, character_of(byte));
+        sluice__alphabet_print(character, byte);
         SLUICE__TRY(sluice__json_add_text(to, byte == 0 ? "\n      " : ",\n      ", character));
         SLUICE__TRY(sluice__text_add(to, ": %d", byte));
     }
