@@ -58,7 +58,7 @@ static const char *const decays[] = {
 static const cli_option data_options[] = {
     {"data", 0, CLI_TRAINING, "PATH", "Text files and folders, or token files (.bin); more may follow", cli_take_texts, .field = FIELD(data)},
     {"data", CLI_ARGUMENT, CLI_TRAINING, NULL, NULL, cli_take_texts, .field = FIELD(data)},
-    {"model", 0, CLI_TRAINING, "PRESET|FILE|DIR", NULL, cli_take_text, .field = FIELD(model), .help_of = cli_model_help, .word_of = cli_model_word},
+    {"model", 0, CLI_TRAINING, "PRESET|PATH", NULL, cli_take_text, .field = FIELD(model), .help_of = cli_model_help, .word_of = cli_model_word},
     {"tokenizer", 0, CLI_TRAINING, "DIR", "Makes text into tokens: a folder with a tokenizer.json, or bytes, each of which is a token (that of --model's folder, of --init's, or else bytes)", cli_take_text, .field = FIELD(tokenizer)},
     {"init", 0, CLI_TRAINING, "FILE|DIR", "Start from these weights (safetensors, one file or a folder of them)", cli_take_text, .field = FIELD(init)},
     {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},

@@ -2,6 +2,7 @@
 /* config_file.c -- a model's config.json by jansson: reading keys, and writing a new file. */
 #include "runtime/io/config_file.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,18 @@ sluice_status sluice__config_number(double *out, const sluice__config_file *file
         return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not a number above 0", key,
                             file->path);
     *out = number;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__config_float(float *out, const sluice__config_file *file, const char *key,
+                                   float otherwise) {
+    double number = 0;
+    SLUICE__TRY(sluice__config_number(&number, file, key, (double)otherwise));
+    const float nearest = (float)number;
+    if (!(nearest > 0) || isinf(nearest))
+        return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is %g, which fp32 does not hold", key,
+                            file->path, number);
+    *out = nearest;
     return SLUICE_OK;
 }
 

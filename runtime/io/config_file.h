@@ -47,6 +47,9 @@ sluice_status sluice__config_flag(bool *out, const sluice__config_file *file, co
 /* A number above 0; `otherwise` where the key is missing. E_PARSE. */
 sluice_status sluice__config_number(double *out, const sluice__config_file *file, const char *key,
                                     double otherwise);
+/* The same, of a size that a float has, to its nearest. */
+sluice_status sluice__config_float(float *out, const sluice__config_file *file, const char *key,
+                                   float otherwise);
 /* A token's id; -1 where it is null, unchanged where the key is missing. E_PARSE. */
 sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key);
 /* The same of a list, or a single one: the others than the first. `*more` is unchanged unless it is

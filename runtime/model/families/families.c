@@ -11,7 +11,9 @@
 enum { NAMES = 400 };
 
 /* A config.json without a model_type belongs to the first. */
-static const sluice_family *const families[] = {&sluice__family_gpt2.about, NULL};
+static const sluice_family *const families[] = {
+    &sluice__family_gpt2.about,  &sluice__family_llama.about, &sluice__family_mistral.about,
+    &sluice__family_qwen2.about, &sluice__family_qwen3.about, NULL};
 
 const sluice_family *const *sluice_families(void) {
     return families;

@@ -9,7 +9,7 @@
 /* Configurations passed in are of this family. Outputs have their family, and no dropout yet. */
 typedef struct sluice__family {
     sluice_family about; /* first, so that a sluice_family can be cast back */
-    const void *traits;  /* only the family's code reads them */
+    const void *kind;    /* only the family's code reads them */
     /* `name` is one of about.presets. */
     sluice_status (*preset)(sluice_model_config *out, const char *name, int64_t vocabulary);
     sluice_status (*read)(sluice_model_config *out, const sluice__config_file *file);

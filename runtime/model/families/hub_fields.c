@@ -18,8 +18,9 @@ static const sluice__fixed_field fixed[] = {
     {NULL, NULL},
 };
 
-static const char *const kept[] = {"initializer_range", "bos_token_id", "eos_token_id",
-                                   "pad_token_id", NULL};
+/* The type of model has found the family. */
+static const char *const kept[] = {"model_type",   "initializer_range", "bos_token_id",
+                                   "eos_token_id", "pad_token_id",      NULL};
 
 /* Of files and libraries, of outputs that are not computed, of heads other than the language
  * model's, and of generation. */
