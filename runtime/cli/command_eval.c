@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ends.h"
 #include "inference.h"
 #include "model_options.h"
+#include "tokenizing.h"
 
 enum { DEFAULT_BATCH = 8, MAX_MICROBATCHES = 8, DEFAULT_SEQ = 1024 };
 
@@ -49,7 +51,10 @@ const cli_command_line command_eval_line = {CLI_EVAL, tables};
 
 typedef struct eval_run {
     inference_subject subject;
-    sluice_corpus *corpus;
+    sluice_corpus *corpus;   /* of the tokens */
+    sluice_corpus *text;     /* that they were made of; NULL: none, or they are its bytes */
+    char tokens[PATH_BYTES]; /* the file that they are in, which goes at the end; "": none */
+    double bytes;            /* of the text, without its first token's; NaN: not known */
     sluice_evaluation *evaluation;
     int64_t seq;
     double started;
@@ -73,22 +78,49 @@ static int choose_length(eval_run *run, const eval_options *o) {
                     (long long)o->stride, (long long)run->seq);
 }
 
-/* Text is its bytes: a model of other tokens is given token files. */
-static int check_tokens(const eval_run *run) {
-    const int64_t vocabulary = sluice_model_config_numbers(&run->subject.config).vocabulary;
-    if (!sluice_corpus_is_text(run->corpus) || vocabulary == 256) return CLI_OK;
-    return cli_fail(CLI_USAGE,
-                    "the tokens of '%s' are %lld, and not the 256 bytes that text is read as; give "
-                    "--data of tokens (.bin)",
-                    run->subject.folder, (long long)vocabulary);
+/* The first token is no target. */
+static int count_bytes(eval_run *run) {
+    size_t first = 0;
+    int32_t token;
+    CLI_TRY(cli_report(sluice_corpus_read(&token, run->corpus, 0, 1)));
+    (void)sluice_bpe_token(&first, run->subject.bpe, token);
+    run->bytes = (double)sluice_corpus_bytes(run->text) - (double)first;
+    return CLI_OK;
+}
+
+/* The text's tokens, in a file that is gone when this process ends. */
+static int tokenize(eval_run *run, const eval_options *o) {
+    const char *const folder = getenv("TMPDIR");
+    const bool talks         = !o->how.quiet && !o->how.json;
+    char *const path         = run->tokens;
+    cli_separator separator;
+    cli_tokenized made;
+    CLI_TRY(cli_choose_separator(&separator, CLI_USUAL_SEPARATOR, run->subject.tokenizer,
+                                 run->subject.bpe, run->subject.folder));
+    if (snprintf(path, PATH_BYTES, "%s/sluice-%d.bin", folder ? folder : "/tmp", (int)getpid()) >=
+        PATH_BYTES)
+        return cli_fail(CLI_USAGE, "TMPDIR is longer than a path may be");
+    cli_remove_on_signal(path);
+    run->text   = run->corpus;
+    run->corpus = NULL;
+    CLI_TRY(cli_tokenize(&made, path, run->text, run->subject.bpe, &separator, cli_cores(),
+                         talks && isatty(STDOUT_FILENO)));
+    CLI_TRY(cli_report(sluice_corpus_open(&run->corpus, &(const char *){path}, 1, 1)));
+    return count_bytes(run);
 }
 
 static int open_data(eval_run *run, const eval_options *o) {
     static const char *const written[] = {"/dev/stdout", "/dev/stderr"};
+    bool is_bytes                      = false;
     CLI_TRY(cli_report_or(
         sluice_corpus_open_except(&run->corpus, o->data.text, o->data.count, 1, written, 2),
         "--data takes readable text files, folders or .bin files"));
-    CLI_TRY(check_tokens(run));
+    run->bytes = NAN;
+    if (sluice_corpus_is_text(run->corpus)) {
+        CLI_TRY(inference_find_tokenizer(&is_bytes, &run->subject, "--data of tokens (.bin)"));
+        if (is_bytes) run->bytes = (double)(sluice_corpus_tokens(run->corpus) - 1);
+        if (!is_bytes) CLI_TRY(tokenize(run, o));
+    }
     return cli_report(sluice_corpus_set_vocabulary(
         run->corpus, sluice_model_config_numbers(&run->subject.config).vocabulary));
 }
@@ -121,10 +153,9 @@ static int evaluate(sluice_evaluation_result *result, eval_run *run, const eval_
 
 /* ---- what is shown ---- */
 
-/* Bits for each byte of the text that the counted targets are; NaN: it is not known. */
+/* NaN: the tokens' text is not known. */
 static double bits_per_byte(const eval_run *run, const sluice_evaluation_result *r) {
-    if (!sluice_corpus_is_text(run->corpus)) return NAN;
-    return r->nats / (double)r->targets / log(2);
+    return r->nats / log(2) / run->bytes;
 }
 
 static void print_json(const eval_run *run, const sluice_evaluation_result *r, int64_t stride) {
@@ -142,15 +173,16 @@ static void print_json(const eval_run *run, const sluice_evaluation_result *r, i
 }
 
 static void print_data(const eval_run *run, int64_t stride) {
-    const long long files = sluice_corpus_files(run->corpus);
+    const sluice_corpus *const data = run->text ? run->text : run->corpus;
+    const long long files           = sluice_corpus_files(data);
     printf("data      %lld file%s, %lld tokens, in %lld window%s of %lld", files,
            files == 1 ? "" : "s", (long long)sluice_corpus_tokens(run->corpus),
            (long long)sluice_evaluation_windows(run->evaluation),
            sluice_evaluation_windows(run->evaluation) == 1 ? "" : "s", (long long)run->seq);
     if (stride) printf(", %lld apart", (long long)stride);
     putchar('\n');
-    if (sluice_corpus_left_out(run->corpus)[0])
-        printf("          left out: %s\n", sluice_corpus_left_out(run->corpus));
+    if (sluice_corpus_left_out(data)[0])
+        printf("          left out: %s\n", sluice_corpus_left_out(data));
 }
 
 static void print_result(const eval_run *run, const sluice_evaluation_result *r) {
@@ -207,6 +239,8 @@ int command_eval(const cli_command *command, int argc, char **argv) {
     sluice_evaluation_close(run.evaluation);
     inference_free(&run.subject);
     sluice_corpus_close(run.corpus);
+    sluice_corpus_close(run.text);
+    if (run.tokens[0]) (void)unlink(run.tokens);
     free((void *)options.data.text);
     return failed;
 }

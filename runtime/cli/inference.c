@@ -9,6 +9,7 @@
 
 #include "model_options.h"
 #include "split_option.h"
+#include "tokenizing.h"
 
 #define FIELD(member) offsetof(inference_options, member)
 
@@ -73,6 +74,25 @@ int inference_find(inference_subject *subject, const inference_options *options)
     if (!train_path(path, subject->folder, "config.json"))
         return cli_fail(CLI_USAGE, "'%s' is longer than a path may be", subject->folder);
     return cli_report(sluice_model_config_read(&subject->config, path));
+}
+
+/* ---- its tokenizer ---- */
+
+/* A model of bytes may come without one. */
+int inference_find_tokenizer(bool *is_bytes, inference_subject *subject, const char *instead) {
+    const int64_t vocabulary = sluice_model_config_numbers(&subject->config).vocabulary;
+    CLI_TRY(cli_report(sluice_tokenizer_read(&subject->tokenizer, subject->folder)));
+    *is_bytes = vocabulary == 256;
+    if (sluice_tokenizer_files(subject->tokenizer) > 0) {
+        CLI_TRY(cli_make_bpe(&subject->bpe, subject->tokenizer, subject->folder));
+        *is_bytes = cli_is_of_bytes(subject->bpe);
+        return CLI_OK;
+    }
+    if (*is_bytes) return CLI_OK;
+    return cli_fail(CLI_USAGE,
+                    "'%s' has no tokenizer.json for its vocabulary of %lld: put it there%s%s",
+                    subject->folder, (long long)vocabulary, instead ? ", or give " : "",
+                    instead ? instead : "");
 }
 
 /* ---- the plan ---- */
@@ -194,6 +214,8 @@ void inference_free(inference_subject *subject) {
     sluice_pipeline_close(subject->pipeline);
     sluice_plan_free(subject->plan);
     sluice_model_free(subject->model);
+    sluice_bpe_free(subject->bpe);
+    sluice_tokenizer_free(subject->tokenizer);
 }
 
 void inference_print_model(const inference_subject *subject) {

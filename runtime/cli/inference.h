@@ -32,6 +32,8 @@ typedef struct inference_shape {
 typedef struct inference_subject {
     char folder[PATH_BYTES]; /* that has weights and config.json */
     sluice_model_config config;
+    sluice_tokenizer *tokenizer; /* its files; NULL: not looked for yet */
+    sluice_bpe *bpe;             /* NULL: tokens are bytes, or the tokenizer is not needed */
     sluice_model *model;
     int ranks; /* as many as were planned for */
     sluice_plan *plan;
@@ -40,6 +42,9 @@ typedef struct inference_subject {
 
 /* Find the folder of the newest save, or the folder itself, and read its config.json. */
 int inference_find(inference_subject *subject, const inference_options *options);
+/* Find the folder's tokenizer, for text: `*is_bytes` if the tokens are its bytes, else `bpe` is
+ * set. Refused: there is none for the model's vocabulary. `instead` is what else could be given. */
+int inference_find_tokenizer(bool *is_bytes, inference_subject *subject, const char *instead);
 /* Plan `subject->model` for as many ranks as are named, or else for as few as have the memory. With
  * --explain-memory the plan is printed, and the pipeline stays NULL; else open it and read the
  * weights. */

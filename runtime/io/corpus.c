@@ -197,10 +197,6 @@ int64_t sluice_corpus_sample(const sluice_corpus *corpus, uint64_t seed, int64_t
     return (int64_t)sluice__permute(index % windows, windows, seed, index / windows);
 }
 
-bool sluice_corpus_is_text(const sluice_corpus *corpus) {
-    return corpus->kind == SLUICE__CORPUS_TEXT;
-}
-
 /* ---- tokens ---- */
 
 /* Where tokens from `begin` on go. */
