@@ -47,6 +47,11 @@ void cli_print_bash_completion(void); /* a script */
       "config.json and model.safetensors. Prints the loss in nats per token, perplexity and, of "  \
       "text, bits per byte, over all tokens but the first. With --stride windows overlap, and of " \
       "each only the targets count that the one before has not counted.")                          \
+    X(sample, "DIR --prompt TEXT",                                                                 \
+      "Generate text with a trained model",                                                        \
+      "DIR is as for sluice eval; its tokenizer is used, and of a model of bytes none is needed. " \
+      "Prints what follows the prompt. The text depends on the seed alone, not on ranks and "      \
+      "threads; with --temperature 0 not on the seed either.")                                     \
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \
       "Print a schedule's time line and its numbers",                                              \
       "--list prints the names. An argument with '/' or ending in .csv is a file, which says P, "  \
