@@ -180,7 +180,7 @@ SLUICE_API sluice_status sluice_pipeline_read_layer(void *out, size_t bytes,
 /* ---- the state of a run: to save it, and to resume it elsewhere ---- */
 
 typedef enum sluice_state_kind {
-    SLUICE_STATE_PARAMETER = 0, /* "transformer.wte.weight": the fp32 master */
+    SLUICE_STATE_PARAMETER = 0, /* "transformer.wte.weight": the fp32 master, or a piece of it */
     SLUICE_STATE_OPTIMIZER = 1, /* "adamw.m/transformer.wte.weight" */
     SLUICE_STATE_LAYER     = 2  /* "state/<layer>.<name>": of the run */
 } sluice_state_kind;
@@ -193,7 +193,8 @@ typedef struct sluice_state {
 } sluice_state;
 
 /*
- * Parameters in model order, tied ones once; the optimizer state of each; the state of layers.
+ * Parameters in model order, tied ones once, those in pieces piece by piece; the optimizer state of
+ * each; the state of layers.
  * Names, shapes and order do not depend on split and schedule.
  */
 SLUICE_API int sluice_pipeline_state_count(const sluice_pipeline *pipeline);
@@ -229,8 +230,8 @@ SLUICE_API sluice_counters sluice_pipeline_counters(const sluice_pipeline *pipel
 SLUICE_API sluice_status sluice_pipeline_set_counters(sluice_pipeline *pipeline,
                                                       const sluice_counters *counters);
 
-/* XXH3 (64 bit) over each parameter's name, shape and bytes, in name order, then over those of each
- * state of a layer. */
+/* XXH3 (64 bit) over each parameter's (or piece's) name, shape and bytes, in name order, then over
+ * those of each state of a layer. */
 SLUICE_API sluice_status sluice_pipeline_digest(uint64_t *digest, sluice_pipeline *pipeline);
 
 /* The compiled step, borrowed: to print its memory, to simulate it. */
