@@ -10,7 +10,7 @@
 
 #include "sluice/status.h"
 
-enum { SLUICE__MAX_TOKEN_ID = (1 << 22) - 1 }; /* known ones are below 2^19 */
+enum { SLUICE__MAX_TOKEN_ID = (1 << 20) - 1 }; /* known ones are below 2^19 */
 
 /* ---- by id ---- */
 
