@@ -11,7 +11,8 @@
  *   plan       programs over one region of memory             plan.h
  *   pipeline   instructions -> a trained minibatch            pipeline.h
  *   run        a corpus, step by step, with counters          run.h, train.h
- *   save       a run's state in a folder, to resume from      save.h, tokenizer.h
+ *   save       a run's state in a folder, to resume from      save.h
+ *   tokenizer  texts -> tokens, and back                      tokenizer.h
  *   ledger     where the time of a rank's step went           ledger.h
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h

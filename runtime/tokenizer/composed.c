@@ -24,7 +24,7 @@ static bool is_unstable(const sluice__composer *in, int32_t code) {
     return in->unstable[code / 32] >> code % 32 & 1;
 }
 
-/* Of a code point alone; 0 if utf8proc does not take it. */
+/* What a code point alone becomes; 0 if utf8proc does not take it. */
 static size_t decompose(int32_t *to, int32_t code) {
     int boundary = 0;
     const utf8proc_ssize_t count =
