@@ -108,8 +108,7 @@ int train_choose_tokenizer(train_problem *problem, const train_options *options)
 /* A model with fewer than 256 tokens does not know all of the bytes. */
 int train_add_byte_tokenizer(train_problem *problem) {
     const sluice_model_numbers model = sluice_model_config_numbers(&problem->config);
-    if (problem->tokenizer || sluice_corpus_vocabulary(problem->corpus) != 256 ||
-        model.vocabulary < 256)
-        return CLI_OK;
+    if (problem->tokenizer || model.vocabulary < 256) return CLI_OK;
+    if (!sluice_corpus_is_text(problem->corpus)) return CLI_OK;
     return cli_report(sluice_tokenizer_of_bytes(&problem->tokenizer, model.positions));
 }
