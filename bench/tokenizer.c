@@ -2,10 +2,10 @@
 /*
  * tokenizer.c -- bytes per second of a tokenizer, one thread.
  *
- *   tokenizer --quick                plain bytes, and only that it runs
- *   tokenizer FOLDER TEXT            a line: seconds to make the tokenizer, MB/s, tokens, their
- * digest tokenizer FOLDER TEXT IDS [N]    and the ids as int32 into the file IDS; the text in
- * pieces of at most N bytes that sluice_bpe_cut() allows
+ *   tokenizer --quick              plain bytes, and only that it runs
+ *   tokenizer FOLDER TEXTS         a line: seconds to make the tokenizer, MB/s, tokens, their
+ * digest; texts are separated by NUL bytes tokenizer FOLDER TEXTS N       the same in pieces of at
+ * most N bytes where sluice_bpe_cut() finds a cut, and its time as well
  *
  * bench/tokenizer.py runs it in turns with the `tokenizers` library.
  */
@@ -35,37 +35,39 @@ static input read_text(const char *path) {
     return in;
 }
 
-/* FNV-1a of the ids, which tells two lists apart. */
+/* A digest of the ids, which tells two lists apart; bench/tokenizer.py has the same. */
 static uint64_t digest_of(const sluice_ids *ids) {
-    uint64_t digest = UINT64_C(0xCBF29CE484222325);
+    uint64_t digest = 0;
     for (int64_t k = 0; k < ids->count; k++)
-        digest = (digest ^ (uint32_t)ids->list[k]) * UINT64_C(0x100000001B3);
+        digest = digest * UINT64_C(0x9E3779B97F4A7C15) + (uint32_t)ids->list[k] + 1;
     return digest;
 }
 
-/* In pieces of at most `window` bytes; one longer where no cut is in it. */
+/* In pieces of at most `window` bytes; longer ones where no cut is in it. */
 static void encode(sluice_ids *ids, sluice_bpe_encoder *encoder, const sluice_bpe *bpe,
-                   const input *in, size_t window) {
+                   const char *text, size_t bytes, size_t window) {
     size_t wide = window;
-    for (size_t at = 0; at < in->bytes;) {
-        const size_t left = in->bytes - at;
-        const size_t cut  = left <= wide ? left : sluice_bpe_cut(bpe, in->text + at, wide);
+    for (size_t at = 0; at < bytes;) {
+        const size_t left = bytes - at;
+        const size_t cut  = left <= wide ? left : sluice_bpe_cut(bpe, text + at, wide);
         wide              = cut > 0 ? window : 2 * wide;
-        bench_check(sluice_bpe_encode(ids, encoder, in->text + at, cut));
+        bench_check(sluice_bpe_encode(ids, encoder, text + at, cut));
         at += cut;
     }
 }
 
-static void write_ids(const char *path, const sluice_ids *ids) {
-    FILE *const file = fopen(path, "wb");
-    if (!file ||
-        fwrite(ids->list, sizeof *ids->list, (size_t)ids->count, file) != (size_t)ids->count)
-        exit(1);
-    fclose(file);
+static void encode_all(sluice_ids *ids, sluice_bpe_encoder *encoder, const sluice_bpe *bpe,
+                       const input *in, size_t window) {
+    const char *const end = in->text + in->bytes;
+    for (const char *at = in->text; at < end;) {
+        const char *const nul = memchr(at, '\0', (size_t)(end - at));
+        const char *const to  = nul ? nul : end;
+        encode(ids, encoder, bpe, at, (size_t)(to - at), window);
+        at = to + 1;
+    }
 }
 
-static void measure(const sluice_tokenizer *files, const input *in, const char *out,
-                    size_t window) {
+static void measure(const sluice_tokenizer *files, const input *in, size_t window) {
     sluice_bpe *bpe             = NULL;
     sluice_bpe_encoder *encoder = NULL;
     sluice_ids ids              = {0};
@@ -73,11 +75,10 @@ static void measure(const sluice_tokenizer *files, const input *in, const char *
     bench_check(sluice_bpe_make(&bpe, files));
     const double made = bench_now();
     bench_check(sluice_bpe_encoder_make(&encoder, bpe));
-    encode(&ids, encoder, bpe, in, window);
+    encode_all(&ids, encoder, bpe, in, window);
     const double seconds = bench_now() - made;
     printf("%.3f %.3f %lld %016llx\n", made - begin, (double)in->bytes / seconds / 1e6,
            (long long)ids.count, (unsigned long long)digest_of(&ids));
-    if (out) write_ids(out, &ids);
     sluice_ids_free(&ids);
     sluice_bpe_encoder_free(encoder);
     sluice_bpe_free(bpe);
@@ -91,8 +92,7 @@ int main(int argc, char **argv) {
     else
         bench_check(sluice_tokenizer_read(&files, argv[1]));
     if (argc >= 3) in = read_text(argv[2]);
-    measure(files, &in, argc > 3 ? argv[3] : NULL,
-            argc > 4 ? (size_t)strtoull(argv[4], NULL, 10) : SIZE_MAX / 2);
+    measure(files, &in, argc > 3 ? (size_t)strtoull(argv[3], NULL, 10) : SIZE_MAX / 2);
     if (argc >= 3) free(in.text);
     sluice_tokenizer_free(files);
     return 0;

@@ -25,11 +25,11 @@ void take_work(double seconds[WORKS]) {
 enum {
     KIND_matmul = PRODUCTS, KIND_linear = PRODUCTS, KIND_linear_backward_input = PRODUCTS,
     KIND_linear_backward_weight = PRODUCTS,
-    KIND_norm = NORMS, KIND_norm_backward = NORMS,
-    KIND_attention = ATTENTION, KIND_attention_backward = ATTENTION,
+    KIND_norm = NORMS, KIND_norm_backward = NORMS, KIND_head_norm = NORMS, KIND_head_norm_backward = NORMS,
+    KIND_attention = ATTENTION, KIND_attention_backward = ATTENTION, KIND_rotary = ATTENTION,
     KIND_classifier = HEAD, KIND_squared_error = HEAD,
     KIND_embedding = OTHER, KIND_embedding_backward = OTHER, KIND_drop = OTHER, KIND_relu = OTHER,
-    KIND_relu_backward = OTHER, KIND_sum = OTHER,
+    KIND_relu_backward = OTHER, KIND_swiglu = OTHER, KIND_swiglu_backward = OTHER, KIND_sum = OTHER,
     KIND_sum_squares = OPTIMIZER, KIND_store_working = OPTIMIZER, KIND_adamw = OPTIMIZER, KIND_sgd = OPTIMIZER
 };
 /* clang-format on */

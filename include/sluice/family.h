@@ -15,6 +15,7 @@
 
 #include "sluice/model.h"
 #include "sluice/status.h"
+#include "sluice/tensor.h"
 
 /* Lists end with NULL. */
 typedef struct sluice_family {
@@ -34,6 +35,8 @@ SLUICE_API const sluice_family *const *sluice_families(void);
 /* The usual initializer_range. */
 #define SLUICE_INITIALIZER_RANGE 0.02
 
+enum { SLUICE_MORE_EOS = 7 };
+
 /* A configuration of one family: a plain value. */
 typedef struct sluice_model_config {
     const sluice_family *family;
@@ -41,7 +44,11 @@ typedef struct sluice_model_config {
     double initializer_range; /* standard deviation of initial weights; 0: the usual one */
     /* Ids of special tokens, which are kept for those who generate text; -1: none. */
     int64_t bos_token, eos_token, pad_token;
-    int64_t own[24]; /* only the family's code reads it */
+    int64_t
+        more_eos[SLUICE_MORE_EOS]; /* further ones that end a text: as many as `more_eos_count` */
+    int more_eos_count;
+    sluice_type stored; /* of the weights in files that are written: F32 or BF16 */
+    int64_t own[24];    /* only the family's code reads it */
 } sluice_model_config;
 
 /* The preset called `name`, of any family. `vocabulary` is used where the preset leaves it open.
@@ -72,5 +79,13 @@ SLUICE_API void sluice_model_config_summary(char *out, size_t bytes,
 SLUICE_API sluice_status sluice_model_from_config(sluice_model **out,
                                                   const sluice_model_config *config,
                                                   int64_t length);
+
+/* The same layers and parameters, to generate with: samples are single tokens of one sequence of at
+ * most `capacity` tokens, which the model must have positions for; their keys and values are kept,
+ * and the last layer is of the kind logits. For plans for inference. E_ARGUMENT, E_UNSUPPORTED (the
+ * family does not generate), E_HOST_MEMORY. */
+SLUICE_API sluice_status sluice_model_for_generation(sluice_model **out,
+                                                     const sluice_model_config *config,
+                                                     int64_t capacity);
 
 #endif

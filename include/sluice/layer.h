@@ -127,6 +127,7 @@ typedef struct sluice_layer_description {
     int state_count;
     sluice_layer_state states[SLUICE_LAYER_STATES];
     bool is_loss;              /* its output has no elements, nothing follows */
+    bool is_end;               /* likewise, and it is no loss: what it finds is its state */
     int64_t weight_per_sample; /* of a loss: terms per sample without masking (tokens) */
     size_t scratch_forward, scratch_evaluate, scratch_input, scratch_weight; /* bytes */
     sluice_work forward, input, weight; /* of F, I and W in training */
@@ -170,8 +171,10 @@ typedef struct sluice_layer_call {
     bool repeated;
 
     const void *const *batch; /* as the description lists them; I and W as `until` says */
-    double *loss;             /* loss: stored (device memory): sum of terms / total_weight */
-    double total_weight;      /* of the whole minibatch */
+    /* Of the first sample, where the samples are consecutive tokens of one sequence; else 0. */
+    int64_t position;
+    double *loss;        /* loss: stored (device memory): sum of terms / total_weight */
+    double total_weight; /* of the whole minibatch */
     sluice_random_key random;
 } sluice_layer_call;
 
@@ -203,7 +206,16 @@ typedef struct sluice_layer_kind {
 
 /* ---- built-in kinds, and their configurations; `dropout` is a rate from 0 to below 1 ---- */
 
-/* The norm that a layer begins with, and its epsilon (1e-5 where that is 0). */
+/* How a layer's parameters are named and stored. Values are ABI. */
+typedef enum sluice_parameter_style {
+    /* "c_attn.weight": matrices are (inputs, outputs), q, k and v one parameter. */
+    SLUICE_STYLE_GPT2 = 0,
+    /* "q_proj.weight": matrices are (outputs, inputs). Those that read the same input are one
+     * parameter, in pieces: q, k and v; gate and up. */
+    SLUICE_STYLE_LLAMA = 1
+} sluice_parameter_style;
+
+/* The norm that a layer begins with, and the epsilon of all its norms (1e-5 where that is 0). */
 typedef struct sluice_norm_config {
     sluice_norm_kind kind;
     float epsilon;
@@ -217,6 +229,8 @@ typedef struct sluice_embedding_config {
     int64_t width;
     float scale, position_scale; /* standard deviations of the initial weights */
     float dropout;
+    sluice_parameter_style style;
+    bool generates; /* samples of one token each are one sequence: the call has their position */
 } sluice_embedding_config;
 /* (.., width): x + dropout(projection(attention(norm(x)))), dropout of its probabilities too. */
 typedef struct sluice_attention_config {
@@ -225,17 +239,24 @@ typedef struct sluice_attention_config {
     float dropout;
     int64_t kv_heads;   /* key/value heads, which divide `heads`; 0: as many as heads */
     int64_t head_width; /* 0: width / heads */
-    float rotary_base;  /* of rotary positions; 0: no rotation */
+    sluice_rotary_frequencies rotary; /* base 0: positions are not encoded here */
     bool qkv_has_no_bias, projection_has_no_bias;
+    bool has_head_norm; /* queries and keys are RMS-normalized, before they are turned */
     sluice_norm_config norm;
+    sluice_parameter_style style;
+    int64_t cache; /* positions whose keys and values are kept, for generation: samples of one token
+                    * each are one sequence, and there is no backward; 0: none */
 } sluice_attention_config;
-/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). */
+/* (.., width): x + dropout(projection(gelu(expand(norm(x))))). One that is gated has
+ * silu(gate(..)) * up(..) in place of gelu(expand(..)); both are one matrix, the gate first. */
 typedef struct sluice_mlp_config {
     int64_t width, hidden;
     float scale, projection_scale;
     float dropout;
     bool has_no_bias;
     sluice_norm_config norm;
+    sluice_parameter_style style;
+    bool gated;
 } sluice_mlp_config;
 /* (.., width): the norm alone. */
 typedef struct sluice_layernorm_config {
@@ -247,6 +268,12 @@ typedef struct sluice_classifier_config {
     int64_t width, classes;
     float scale;
 } sluice_classifier_config;
+/* (samples, .., width): the classifier's logits of the last sample's last row, which are its state
+ * (sluice_pipeline_read_layer()); nothing follows it. For generation: forward only. */
+typedef struct sluice_logits_config {
+    int64_t width, classes;
+    float scale;
+} sluice_logits_config;
 /* (.., inputs) -> (.., outputs). */
 typedef struct sluice_linear_config {
     int64_t inputs, outputs;
@@ -259,6 +286,7 @@ SLUICE_API const sluice_layer_kind *sluice_layer_attention(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_mlp(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_layernorm(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_classifier(void);
+SLUICE_API const sluice_layer_kind *sluice_layer_logits(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_linear(void);
 SLUICE_API const sluice_layer_kind *sluice_layer_relu(void); /* no configuration */
 /* No configuration; the batch's "targets" have the input's shape and are fp32. A sample's term is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model.h -- a model is a sequence of named layers, the last of which is a loss.
+ * model.h -- a model is a sequence of named layers, the last of which is a loss, or logits where it
+ * generates.
  *
  * Parameters are called "<layer name>.<parameter name>". A tie makes a parameter use the
  * values of an earlier one of the same shape (an output head that uses the embedding).
@@ -24,7 +25,15 @@ typedef struct sluice_parameter_use {
     int index; /* within the layer's description */
     int first; /* index of the first use in the list of uses: its own if not tied */
     sluice_parameter parameter;
+    const char *pieces[SLUICE_PARAMETER_PIECES]; /* their full names; if tied, the first use's */
 } sluice_parameter_use;
+
+/* What is a tensor of its own in lists of state and in files: a parameter, or a piece of it. */
+typedef struct sluice_parameter_tensor {
+    const char *name; /* borrowed from the use */
+    sluice_shape shape;
+    int64_t first; /* element of the parameter that it begins with */
+} sluice_parameter_tensor;
 
 /*
  * An empty model whose samples have `sample`'s shape (without the samples dimension).
@@ -36,7 +45,7 @@ SLUICE_API void sluice_model_free(sluice_model *model); /* NULL is fine */
 /* Append a layer. `kind` is kept (static tables); `config` (kind->config_bytes) and `name` are
  * copied. E_ARGUMENT if the layer does not accept its input's shape, the name is taken, a loss came
  * before, the layer reads a part of the batch as another type or shape than an earlier layer does,
- * or the kind's size is not one that the library knows. */
+ * pieces do not add up to their parameter, or the kind's size is not one that the library knows. */
 SLUICE_API sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
                                           const void *config, const char *name);
 
@@ -69,14 +78,23 @@ SLUICE_API const sluice_batch_read *sluice_model_batch(const sluice_model *model
 
 SLUICE_API int sluice_model_use_count(const sluice_model *model);
 SLUICE_API const sluice_parameter_use *sluice_model_use(const sluice_model *model, int use);
+/* Its tensors, in the order of their elements: the pieces, or one. */
+SLUICE_API int sluice_parameter_tensor_count(const sluice_parameter_use *use);
+SLUICE_API sluice_parameter_tensor sluice_parameter_tensor_at(const sluice_parameter_use *use,
+                                                              int index);
 /* Distinct parameter values: tied ones count once. */
 SLUICE_API int64_t sluice_model_parameter_count(const sluice_model *model);
+/* Whether its last layer is one that nothing follows: a loss, or logits. */
+SLUICE_API bool sluice_model_is_complete(const sluice_model *model);
 /* Loss terms per sample when nothing is masked (tokens of a sequence); 0 without a loss. */
 SLUICE_API int64_t sluice_model_weight_per_sample(const sluice_model *model);
 
 /* Fill `values` (the parameter's element count) with its initial values: a function of
- * seed and the parameter's name only. */
+ * seed and the names of its tensors only. */
 SLUICE_API void sluice_parameter_initialize(float *values, const sluice_parameter_use *use,
                                             uint64_t seed);
+/* The same for elements `first` to `first` + `count` - 1. */
+SLUICE_API void sluice_parameter_initialize_part(float *values, const sluice_parameter_use *use,
+                                                 uint64_t seed, int64_t first, int64_t count);
 
 #endif

@@ -49,6 +49,10 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(norm_backward,          sluice_norm_backward)                   \
     X(attention,              sluice_attention)                       \
     X(attention_backward,     sluice_attention_backward)              \
+    X(rotary,                 sluice_rotary)                          \
+    X(head_norm,              sluice_head_norm)                       \
+    X(head_norm_backward,     sluice_head_norm_backward)              \
+    X(attention_cached,       sluice_attention_cached)                \
     X(embedding,              sluice_embedding)                       \
     X(embedding_backward,     sluice_embedding_backward)              \
     X(classifier,             sluice_classifier)                      \
@@ -56,6 +60,8 @@ typedef struct sluice_event sluice_event;   /* a point in a stream's work */
     X(drop,                   sluice_drop)                            \
     X(relu,                   sluice_relu)                            \
     X(relu_backward,          sluice_relu_backward)                   \
+    X(swiglu,                 sluice_swiglu)                          \
+    X(swiglu_backward,        sluice_swiglu_backward)                 \
     X(sum,                    sluice_sum)                             \
     X(sum_squares,            sluice_sum_squares)                     \
     X(store_working,          sluice_store_working)                   \
@@ -100,7 +106,8 @@ typedef enum sluice_activation {
     SLUICE_ACTIVATION_GELU = 1 /* tanh form */
 } sluice_activation;
 
-/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). */
+/* y = x w + b (+ residual); `activated`, if given, also gets activation(y). Here and in the
+ * gradients w and dw are (outputs, inputs) where they are `transposed`: a row for each output. */
 typedef struct sluice_linear {
     void *y;              /* (rows, outputs) */
     void *activated;      /* (rows, outputs), or NULL: then `activation` is NONE */
@@ -110,6 +117,7 @@ typedef struct sluice_linear {
     const void *residual; /* (rows, outputs) or NULL; y == residual is allowed */
     int64_t rows, inputs, outputs;
     sluice_activation activation;
+    bool transposed;
 } sluice_linear;
 
 /* dx = dy w^T; times activation'(before_activation) elementwise where that is given. */
@@ -120,6 +128,7 @@ typedef struct sluice_linear_backward_input {
     const void *before_activation; /* (rows, inputs), or NULL: then `activation` is NONE */
     int64_t rows, inputs, outputs;
     sluice_activation activation;
+    bool transposed;
 } sluice_linear_backward_input;
 
 /* dw (+)= x^T dy, db (+)= sum over rows of dy. */
@@ -130,7 +139,7 @@ typedef struct sluice_linear_backward_weight {
     const void *dy; /* (rows, outputs) */
     void *scratch;  /* sluice_column_sum_scratch(rows, outputs) bytes; unused if db is NULL */
     int64_t rows, inputs, outputs;
-    bool first_write;
+    bool first_write, transposed;
 } sluice_linear_backward_weight;
 
 /* Values are ABI. */
@@ -173,8 +182,7 @@ typedef struct sluice_norm_backward {
  * Causal self-attention with an online softmax; scores are divided by sqrt(head_width).
  * Nothing of size (length, length) is ever in memory. A row of qkv is q (heads, head_width), then k
  * and v, each (kv_heads, head_width): query head h attends with key/value head
- * h / (heads / kv_heads) (grouped queries, Ainslie et al. 2023). With a rotary base q and k are
- * rotated by their position as they are read (Su et al. 2021). `dropout` applies to the
+ * h / (heads / kv_heads) (grouped queries, Ainslie et al. 2023). `dropout` applies to the
  * probabilities: that of head h, query q, key k is element (h * length + q) * L + k of its sample,
  * where L is `length` rounded up to a multiple of 4. `lse` is that before dropout.
  */
@@ -183,7 +191,6 @@ typedef struct sluice_attention {
     float *lse;      /* (samples, heads, length): log of the softmax's sum, natural */
     const void *qkv; /* (samples, length, (heads + 2 * kv_heads) * head_width) */
     int64_t samples, length, heads, kv_heads, head_width;
-    float rotary_base; /* 0: positions are not encoded here */
     sluice_dropout dropout;
 } sluice_attention;
 
@@ -195,9 +202,76 @@ typedef struct sluice_attention_backward {
     const void *qkv;
     void *scratch; /* sluice_attention_scratch(samples, length, heads) bytes */
     int64_t samples, length, heads, kv_heads, head_width;
-    float rotary_base;      /* as forward */
     sluice_dropout dropout; /* as forward */
 } sluice_attention_backward;
+
+/* How rotary frequencies are changed for more positions than a model was trained with. Values are
+ * ABI. */
+typedef enum sluice_rotary_scaling {
+    SLUICE_ROTARY_SCALING_NONE   = 0,
+    SLUICE_ROTARY_SCALING_LINEAR = 1, /* all are divided by `factor` */
+    /* Those whose wave is longer than original_positions / low_frequency are divided by `factor`,
+     * those shorter than original_positions / high_frequency stay, those between are interpolated
+     * (Llama 3.1). */
+    SLUICE_ROTARY_SCALING_LLAMA3 = 2
+} sluice_rotary_scaling;
+
+/* Pair i of a head turns by position / base^(2 i / head_width) radians, before scaling. */
+typedef struct sluice_rotary_frequencies {
+    float base; /* 10000; 0: of a layer without rotary positions */
+    sluice_rotary_scaling scaling;
+    float factor;
+    float low_frequency, high_frequency; /* of LLAMA3, as its original_positions */
+    int64_t original_positions;
+} sluice_rotary_frequencies;
+
+/* In place: the pair of elements i and i + head_width / 2 of every q and k is turned by its
+ * position's angle (Su et al. 2021), or back by it: the gradient. */
+typedef struct sluice_rotary {
+    void *qkv; /* as sluice_attention; or its gradient */
+    int64_t samples, length, heads, kv_heads;
+    int64_t head_width;     /* even */
+    int64_t first_position; /* of each sample's first row */
+    sluice_rotary_frequencies frequencies;
+    bool inverse;
+} sluice_rotary;
+
+/* y = qkv, in which the width of each q is RMS-normalized with one gain, that of each k with
+ * another (Dehghani et al. 2023). */
+typedef struct sluice_head_norm {
+    void *y;         /* as qkv */
+    float *rstd;     /* (rows, heads + kv_heads) */
+    const void *qkv; /* (rows, (heads + 2 * kv_heads) * head_width), as sluice_attention */
+    const void *q_gain, *k_gain; /* (head_width) */
+    int64_t rows, heads, kv_heads, head_width;
+    float epsilon; /* above 0 */
+} sluice_head_norm;
+
+/* dqkv = head_norm'(dqkv), in place: the values' part stays. */
+typedef struct sluice_head_norm_backward {
+    void *dqkv;
+    float *dq_gain, *dk_gain;    /* (+)= */
+    const void *qkv;             /* the forward's input */
+    const float *rstd;           /* as forward */
+    const void *q_gain, *k_gain; /* (head_width) */
+    void *scratch;               /* 2 * sluice_column_sum_scratch(rows, head_width) bytes */
+    int64_t rows, heads, kv_heads, head_width;
+    bool first_write;
+} sluice_head_norm_backward;
+
+/*
+ * Causal attention of the next rows of one sequence, whose keys and values are kept: those of the
+ * new rows are stored at `position` and following, then each new row attends with all up to its
+ * own. A row's result does not depend on how many rows a call has. Rows of qkv are as in
+ * sluice_attention, without dropout. E_ARGUMENT: the cache does not have room for the rows.
+ */
+typedef struct sluice_attention_cached {
+    void *out;       /* (rows, heads * head_width) */
+    void *keys;      /* (capacity, kv_heads * head_width) */
+    void *values;    /* the same */
+    const void *qkv; /* (rows, (heads + 2 * kv_heads) * head_width) */
+    int64_t rows, position, capacity, heads, kv_heads, head_width;
+} sluice_attention_cached;
 
 /* y = tokens' rows of `table` + rows of `positions`. A token outside the table is E_ARGUMENT: from
  * this row or, where the device checks later, from a query() that finds a later event done and from
@@ -263,6 +337,21 @@ typedef struct sluice_relu_backward {
     const void *x;  /* (count) */
     int64_t count;
 } sluice_relu_backward;
+
+/* y = silu(gate) * up, where silu(x) = x / (1 + exp(-x)) (Shazeer 2020). A row of x is the gate
+ * (hidden), then up. */
+typedef struct sluice_swiglu {
+    void *y;       /* (rows, hidden) */
+    const void *x; /* (rows, 2 * hidden) */
+    int64_t rows, hidden;
+} sluice_swiglu;
+
+typedef struct sluice_swiglu_backward {
+    void *dx;       /* (rows, 2 * hidden) */
+    const void *dy; /* (rows, hidden) */
+    const void *x;  /* (rows, 2 * hidden), the forward's input */
+    int64_t rows, hidden;
+} sluice_swiglu_backward;
 
 /* Gradients of parameters: out = inputs[0] + inputs[1] + ..., added in that order; out may be any
  * of them. */

@@ -52,6 +52,9 @@ typedef struct sluice_pipeline_options {
     int outstanding;       /* sends to each peer, as in sluice_program_options; 0: no limit */
     const char *blas; /* on the CPU: the library that multiplies (blas.h), the same in all pipelines
                        * of a process; NULL: auto */
+    bool inference;   /* nothing is trained, as in sluice_plan_options */
+    const sluice_plan_forward *forwards; /* more programs; for the plan only */
+    int forward_count;
 } sluice_pipeline_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -73,7 +76,10 @@ typedef struct sluice_pipeline_options {
         /* precision        */ SLUICE_PRECISION_FP32,           \
         /* transport        */ 0,                               \
         /* outstanding      */ 0,                               \
-        /* blas             */ 0                                \
+        /* blas             */ 0,                               \
+        /* inference        */ false,                           \
+        /* forwards         */ 0,                               \
+        /* forward_count    */ 0                                \
     }
 /* clang-format on */
 
@@ -155,6 +161,21 @@ SLUICE_API sluice_status sluice_pipeline_step(sluice_result *result, sluice_pipe
 /* The loss of any number of samples: forward only, through the same stages. */
 SLUICE_API sluice_status sluice_pipeline_evaluate(double *loss, sluice_pipeline *pipeline,
                                                   const sluice_batch *batch);
+
+/*
+ * The samples of the batch as consecutive tokens of one sequence, of which the first is at
+ * `position`, by one of the plan's programs that go forward, in its micro-batches one after
+ * another: for models that generate, whose layers keep what they need of the tokens before. A
+ * sequence begins at position 0. Fails as sluice_pipeline_evaluate() does.
+ */
+SLUICE_API sluice_status sluice_pipeline_forward(sluice_pipeline *pipeline, int program,
+                                                 const sluice_batch *batch, int64_t position);
+/* State `index` of a layer as its kind describes it, of any lifetime: the logits of the last layer.
+ * `bytes` is the size of its shape. E_ARGUMENT: there is none, or it has another size;
+ * E_UNSUPPORTED, E_HOST_MEMORY, E_DEVICE. */
+SLUICE_API sluice_status sluice_pipeline_read_layer(void *out, size_t bytes,
+                                                    sluice_pipeline *pipeline, int layer,
+                                                    int index);
 
 /* ---- the state of a run: to save it, and to resume it elsewhere ---- */
 

@@ -4,8 +4,9 @@
  * programs, and every byte of each rank's arena.
  *
  * A plan holds programs over one region of parameters and state: the step, the evaluation, and any
- * that the caller adds. Making a plan is pure: it uses no device and no memory but the host's.
- * sluice_pipeline_open() (pipeline.h) makes it ready to run.
+ * that the caller adds; without the step, if nothing is to be trained. Making a plan is pure: it
+ * uses no device and no memory but the host's. sluice_pipeline_open() (pipeline.h) makes it ready
+ * to run.
  */
 #ifndef SLUICE_PLAN_H
 #define SLUICE_PLAN_H
@@ -22,7 +23,7 @@
 
 typedef struct sluice_plan sluice_plan; /* immutable once made */
 
-/* A program besides step and evaluation: forward only, over the step's stages. */
+/* A program besides step and evaluation: forward only, over the same stages. */
 typedef struct sluice_plan_forward {
     const char *name; /* copied */
     int microbatches; /* at least 1 */
@@ -46,6 +47,8 @@ typedef struct sluice_plan_options {
     int outstanding;                      /* likewise; 0: no limit */
     size_t host_bytes; /* host memory of each rank besides its arena: what its device's compute
                         * threads need (device.h) */
+    bool inference;    /* nothing is trained: the schedule has forwards only, and there are no
+                        * gradients and no optimizer state; `states` does not count */
 } sluice_plan_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -63,7 +66,8 @@ typedef struct sluice_plan_options {
         /* forward_count */ 0,                           \
         /* costs         */ 0,                           \
         /* outstanding   */ 0,                           \
-        /* host_bytes    */ 0                            \
+        /* host_bytes    */ 0,                           \
+        /* inference     */ false                        \
     }
 /* clang-format on */
 
@@ -81,7 +85,8 @@ SLUICE_API sluice_status sluice_plan_make(sluice_plan **out, const sluice_model 
 /* NULL is fine. Pipelines opened from it keep what they need. */
 SLUICE_API void sluice_plan_free(sluice_plan *plan);
 
-/* The first two programs of every plan. */
+/* The first two programs of every plan that trains. One for inference begins with the evaluation,
+ * which is then its schedule's, and goes on with the programs that the caller adds. */
 enum { SLUICE_PLAN_STEP = 0, SLUICE_PLAN_EVALUATION = 1 };
 SLUICE_API int sluice_plan_program_count(const sluice_plan *plan);
 /* Borrowed. */

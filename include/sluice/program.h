@@ -181,6 +181,8 @@ typedef struct sluice_program_options {
     const sluice_simulation_costs *costs; /* NULL: not known */
     int outstanding; /* at most so many sends to each peer are not waited for, more only where the
                       * schedule would deadlock; 0: as many as follow from the above */
+    bool inference;  /* nothing is ever trained: no gradients and no optimizer state; the schedule
+                      * has forwards only */
 } sluice_program_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -195,7 +197,8 @@ typedef struct sluice_program_options {
         /* queues        */ SLUICE_QUEUES_PER_CHANNEL,      \
         /* bytes         */ 0,                              \
         /* costs         */ 0,                              \
-        /* outstanding   */ 0                               \
+        /* outstanding   */ 0,                              \
+        /* inference     */ false                           \
     }
 /* clang-format on */
 

@@ -39,6 +39,8 @@ typedef struct sluice_save_options {
     const sluice_setting *settings;    /* kept in state.json */
     int setting_count;
     const sluice_tokenizer *tokenizer; /* its files are written, too; NULL: there is none */
+    sluice_type type; /* of the weights in model.safetensors: F32, or BF16 (to nearest, ties to
+                       * even), with the fp32 masters next to the optimizer's state */
 } sluice_save_options;
 /* One field a line, in the order of the struct: C++17 has no designated initializers. */
 /* clang-format off */
@@ -49,7 +51,8 @@ typedef struct sluice_save_options {
         /* config        */ 0,                              \
         /* settings      */ 0,                              \
         /* setting_count */ 0,                              \
-        /* tokenizer     */ 0                               \
+        /* tokenizer     */ 0,                              \
+        /* type          */ SLUICE_TYPE_F32                 \
     }
 /* clang-format on */
 

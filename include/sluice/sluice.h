@@ -12,6 +12,8 @@
  *   pipeline   instructions -> a trained minibatch            pipeline.h
  *   run        a corpus, step by step, with counters          run.h, train.h
  *   save       a run's state in a folder, to resume from      save.h, tokenizer.h
+ *   evaluate   the loss of a model over a whole text          evaluation.h
+ *   generate   text, token by token                           generation.h
  *   ledger     where the time of a rank's step went           ledger.h
  *   gaps       why a rank of a simulation stands still        gaps.h
  *   virtual    devices that only take time                    virtual.h
@@ -42,9 +44,11 @@
 #include "sluice/data.h"
 #include "sluice/device.h"
 #include "sluice/device_list.h"
+#include "sluice/evaluation.h"
 #include "sluice/family.h"
 #include "sluice/file.h"
 #include "sluice/gaps.h"
+#include "sluice/generation.h"
 #include "sluice/gpt2.h"
 #include "sluice/layer.h"
 #include "sluice/ledger.h"

@@ -41,6 +41,17 @@ void cli_print_bash_completion(void); /* a script */
       "the cores or GPUs that are here, within --memory-limit; the number of micro-batches stays " \
       "the usual one. --costs, --profile or --plan give the times of actions on virtual devices. " \
       "Ctrl-C, SIGTERM and SIGHUP finish the step, save, and exit with 128 + the signal's number.") \
+    X(eval, "DIR --data PATH...",                                                                  \
+      "Say how well a trained model predicts text",                                                \
+      "DIR is the --out of a run, one of its saves, or a folder of Hugging Face's with "           \
+      "config.json and model.safetensors. Prints the loss in nats per token, perplexity and, of "  \
+      "text, bits per byte, over all tokens but the first. With --stride windows overlap, and of " \
+      "each only the targets count that the one before has not counted.")                          \
+    X(sample, "DIR --prompt TEXT",                                                                 \
+      "Generate text with a trained model",                                                        \
+      "DIR is as for sluice eval; its tokenizer is used, and of a model of bytes none is needed. " \
+      "Prints what follows the prompt. The text depends on the seed alone, not on ranks and "      \
+      "threads; with --temperature 0 not on the seed either.")                                     \
     X(schedule, "NAME -p P -m M\nFILE.csv",                                                        \
       "Print a schedule's time line and its numbers",                                              \
       "--list prints the names. An argument with '/' or ending in .csv is a file, which says P, "  \
@@ -56,12 +67,12 @@ void cli_print_bash_completion(void); /* a script */
       "action of a stage, in any unit; a profile's are seconds and bytes.")                        \
     X(profile, "MODEL -o FILE.json",                                                               \
       "Measure what a model's layers and links cost here",                                         \
-      "MODEL is what sluice train --model takes: a preset's name or a config.json. Every rank "     \
+      "MODEL is what sluice train --model takes: a preset's name, a config.json or a folder with one. Every rank "     \
       "runs all layers, at the same time, as they will in training. The file is for sluice "       \
       "simulate, and can be edited by hand.")                                                      \
     X(split, "MODEL|PROFILE --ranks P",                                                            \
       "Split a model's layers over ranks, provably well",                                          \
-      "MODEL is what sluice train --model takes: a preset's name or a config.json, whose costs "   \
+      "MODEL is what sluice train --model takes: a preset's name, a config.json or a folder with one, whose costs "   \
       "are then estimated. PROFILE is a file of sluice profile, or a text of PipeDream's "         \
       "profiler. The split is the one whose slowest rank takes least among those whose memory "    \
       "plan fits; its layers are what --split of sluice train takes.")                             \

@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { DEFAULT_SEQ = 128, BYTES = 256 };
+#define CLI_MODEL_HINT "--model takes a preset's name, a config.json or a folder with one"
 
 static bool is_config_file(const char *model) {
     return strchr(model, '/') || cli_ends_in(model, ".json");
@@ -18,7 +20,7 @@ const char *cli_model_help(void) {
         for (const char *const *preset = (*family)->presets; *preset; preset++)
             length += (size_t)snprintf(text + length, sizeof text - length, "%s%s, ", *preset,
                                        strcmp(*preset, CLI_MODEL) == 0 ? " (the default)" : "");
-    snprintf(text + length, sizeof text - length, "or a config.json");
+    snprintf(text + length, sizeof text - length, "a config.json, or a folder with one");
     return text;
 }
 
@@ -31,11 +33,27 @@ const char *cli_model_word(int index) {
     return NULL;
 }
 
+bool cli_is_model_folder(const char *name) {
+    struct stat about;
+    for (int k = 0; cli_model_word(k); k++)
+        if (strcmp(cli_model_word(k), name) == 0) return false;
+    return stat(name, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+static sluice_status read_folder(sluice_model_config *out, const char *folder) {
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/config.json", folder);
+    return sluice_model_config_read(out, path);
+}
+
+static sluice_status read_model(sluice_model_config *out, const char *name, int64_t vocabulary) {
+    if (cli_is_model_folder(name)) return read_folder(out, name);
+    if (is_config_file(name)) return sluice_model_config_read(out, name);
+    return sluice_model_config_preset(out, name, vocabulary ? vocabulary : BYTES);
+}
+
 int cli_read_model(sluice_model_config *out, const char *name, int64_t vocabulary) {
-    return cli_report_or(is_config_file(name) ? sluice_model_config_read(out, name)
-                                              : sluice_model_config_preset(
-                                                    out, name, vocabulary ? vocabulary : BYTES),
-                         "--model takes a preset's name or a config.json");
+    return cli_report_or(read_model(out, name, vocabulary), CLI_MODEL_HINT);
 }
 
 int cli_choose_length(int64_t *out, int64_t given, const sluice_model_config *config,

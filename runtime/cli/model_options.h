@@ -10,7 +10,10 @@
 /* The names of a model: the presets of all families, and a file. */
 const char *cli_model_help(void);
 const char *cli_model_word(int index); /* presets, to complete */
-/* The configuration of a preset, or of a config.json if `name` has a '/' or ends in ".json".
+/* Whether it names a folder with a model, and no preset. */
+bool cli_is_model_folder(const char *name);
+/* The configuration of a preset, of a folder, or of a config.json if `name` has a '/' or ends in
+ * ".json".
  * `vocabulary` is used where a preset leaves it open; 0: that of bytes. */
 int cli_read_model(sluice_model_config *out, const char *name, int64_t vocabulary);
 /* Tokens of a sample: `given` (--seq), or if that is 0 the usual number, or as many as the model

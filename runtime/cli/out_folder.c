@@ -93,13 +93,14 @@ static int refuse_other_run(const char *out) {
 
 /* ---- large enough ---- */
 
-/* What so many times the weights take in files, or a little more. */
-static uint64_t bytes_of(const sluice_model *model, int copies) {
+/* What so many bytes for each weight take in files, or a little more. */
+static uint64_t bytes_of(const sluice_model *model, int per_weight) {
     uint64_t bytes = 1 << 16; /* config.json, the log, and the disk's whole blocks */
     for (int u = 0; u < sluice_model_use_count(model); u++) {
         const sluice_parameter_use *const use = sluice_model_use(model, u);
         if (use->first == u)
-            bytes += (uint64_t)copies * (sluice_shape_bytes(&use->parameter.shape) + 256);
+            bytes += (uint64_t)per_weight * ((uint64_t)sluice_shape_count(&use->parameter.shape) +
+                                             64 * (uint64_t)sluice_parameter_tensor_count(use));
     }
     return bytes;
 }
@@ -116,8 +117,8 @@ static int check_limit(uint64_t bytes) {
 
 /* The largest file of a save: all of one kind, or as much as --shard-size allows. */
 static uint64_t largest_file(const train_problem *problem, const train_options *options,
-                             int copies) {
-    const uint64_t all = bytes_of(problem->model, copies);
+                             int per_weight) {
+    const uint64_t all = bytes_of(problem->model, per_weight);
     uint64_t largest   = options->shard_bytes;
     for (int u = 0; u < sluice_model_use_count(problem->model); u++) {
         const uint64_t bytes =
@@ -170,8 +171,11 @@ int train_check_space(const train_problem *problem, const train_options *options
     const int states =
         optimizer->kind->state_count(optimizer->config); /* as large as the weights */
     const int64_t besides = problem->tokenizer ? sluice_tokenizer_bytes(problem->tokenizer) : 0;
-    CLI_TRY(check_limit(largest_file(problem, options, states > 1 ? states : 1)));
-    return check_space(options, bytes_of(problem->model, 1 + states) + (uint64_t)besides);
+    const bool is_rounded = options->save_type != SLUICE_TYPE_F32;
+    const int model       = (int)sluice_type_bytes(options->save_type);
+    const int others      = 4 * (states + (is_rounded ? 1 : 0)); /* with the masters */
+    CLI_TRY(check_limit(largest_file(problem, options, others > model ? others : model)));
+    return check_space(options, bytes_of(problem->model, model + others) + (uint64_t)besides);
 }
 
 static void unlock(const train_out *folder) {

@@ -48,6 +48,7 @@ static sluice_save_options saving_of(const train_problem *problem, const train_o
     saving.setting_count       = problem->settings.count;
     saving.tokenizer           = problem->tokenizer;
     saving.shard_bytes         = options->shard_bytes;
+    saving.type                = options->save_type;
     return saving;
 }
 

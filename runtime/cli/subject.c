@@ -35,6 +35,8 @@ int cli_find_subject(bool *is_a_profile, const char *name, const char *example) 
     size_t bytes = 0;
     if (!name)
         return cli_fail(CLI_USAGE, "no model or profile is named; for example: sluice %s", example);
+    *is_a_profile = false;
+    if (cli_is_model_folder(name)) return CLI_OK;
     const sluice_status read = sluice_file_read(&text, &bytes, name);
     *is_a_profile            = read == SLUICE_OK && is_profile(text);
     sluice_text_free(text);

@@ -36,6 +36,16 @@ static const char *transport_name(int index) {
     return index == 0 ? "auto" : sluice_transport_name(index - 1);
 }
 
+static const char *const save_types[] = {"f32", "bf16", NULL};
+
+static int take_save_type(void *field, const cli_option *option, const char *name,
+                          const char *text) {
+    int word = 0;
+    CLI_TRY(cli_read_word(&word, option, name, text));
+    *(sluice_type *)field = word == 0 ? SLUICE_TYPE_F32 : SLUICE_TYPE_BF16;
+    return CLI_OK;
+}
+
 /* ---- the tables ---- */
 
 static const char *const decays[] = {
@@ -48,7 +58,7 @@ static const char *const decays[] = {
 static const cli_option data_options[] = {
     {"data", 0, CLI_TRAINING, "PATH", "Text files and folders, or token files (.bin); more may follow", cli_take_texts, .field = FIELD(data)},
     {"data", CLI_ARGUMENT, CLI_TRAINING, NULL, NULL, cli_take_texts, .field = FIELD(data)},
-    {"model", 0, CLI_TRAINING, "PRESET|FILE", NULL, cli_take_text, .field = FIELD(model), .help_of = cli_model_help, .word_of = cli_model_word},
+    {"model", 0, CLI_TRAINING, "PRESET|PATH", NULL, cli_take_text, .field = FIELD(model), .help_of = cli_model_help, .word_of = cli_model_word},
     {"tokenizer", 0, CLI_TRAINING, "DIR", "Makes text into tokens: a folder with a tokenizer.json, or bytes, each of which is a token (that of --model's folder, of --init's, or else bytes)", cli_take_text, .field = FIELD(tokenizer)},
     {"init", 0, CLI_TRAINING, "FILE|DIR", "Start from these weights (safetensors, one file or a folder of them)", cli_take_text, .field = FIELD(init)},
     {"seq", 0, CLI_TRAINING, "T", "Tokens per sample (128)", cli_take_count, .field = FIELD(seq), .min = 1, .max = MAX_COUNT},
@@ -92,6 +102,7 @@ static const cli_option output_options[] = {
     {"save-async", 0, CLI_TRAINING, NULL, "Write those saves while training goes on, from a copy in host memory (--explain-memory shows its size)", cli_take_flag, .field = FIELD(save_async)},
     {"keep", 0, CLI_TRAINING, "K", "Saves that stay (2)", cli_take_int, .field = FIELD(keep), .min = 1, .max = MAX_COUNT},
     {"shard-size", 0, CLI_TRAINING, "BYTES", "Write larger models as several files of this size (5GB)", train_take_bytes, .field = FIELD(shard_bytes)},
+    {"save-type", 0, CLI_TRAINING, "TYPE", "Weights in model.safetensors: f32 (the default), or bf16, half the size, with what a resume needs next to them", take_save_type, .field = FIELD(save_type), .words = save_types},
     {"log", 0, CLI_TRAIN, "FILE", "Write the log there instead of into --out (virtual devices: none without it)", cli_take_text, .field = FIELD(log)},
     {"trace", 0, CLI_TRAIN, "FILE", "Draw the last step, simulated and measured: .svg, or .json for Perfetto", cli_take_drawing, .field = FIELD(trace)},
     {"ledger", 0, CLI_TRAIN, NULL, "Print where each rank's time went in the last step, measured and simulated", cli_take_flag, .field = FIELD(ledger)},

@@ -3,6 +3,7 @@
 #ifndef SLUICE_DEVICE_ARGUMENTS_H
 #define SLUICE_DEVICE_ARGUMENTS_H
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "runtime/base/error.h"
@@ -16,12 +17,13 @@ static inline sluice_status sluice__check_activation(const void *tensor,
                         (int)activation);
 }
 
-static inline sluice_status sluice__check_rotary(float base) {
-    if (base == 0) return SLUICE_OK;
-    sluice__fail(SLUICE_E_UNSUPPORTED,
-                 "attention asks for rotary positions of base %g, and no device has them yet",
-                 (double)base);
-    return sluice__hint(SLUICE_E_UNSUPPORTED, "use a model with position embeddings");
+/* The new rows must fit into the cache. */
+static inline sluice_status sluice__check_cache(const sluice_attention_cached *args) {
+    if (args->position >= 0 && args->position + args->rows <= args->capacity) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_ARGUMENT,
+                        "the key/value cache is for positions 0 to %" PRId64
+                        ", and attention is asked for %" PRId64 " from position %" PRId64 " on",
+                        args->capacity - 1, args->rows, args->position);
 }
 
 /* A library of products (blas.h) other than the default, on a device that takes none. `why` goes on

@@ -7,14 +7,15 @@
 
 /* y = x w; with `adds` y += x w. */
 static inline sluice_matmul sluice__linear_product(const sluice_linear *args, bool adds) {
-    return (sluice_matmul){.c       = args->y,
-                           .a       = args->x,
-                           .b       = args->w,
-                           .rows    = args->rows,
-                           .columns = args->outputs,
-                           .inner   = args->inputs,
-                           .alpha   = 1,
-                           .beta    = adds ? 1.0f : 0.0f};
+    return (sluice_matmul){.c           = args->y,
+                           .a           = args->x,
+                           .b           = args->w,
+                           .rows        = args->rows,
+                           .columns     = args->outputs,
+                           .inner       = args->inputs,
+                           .alpha       = 1,
+                           .beta        = adds ? 1.0f : 0.0f,
+                           .transpose_b = args->transposed};
 }
 
 /* dx = dy w^T */
@@ -26,17 +27,18 @@ static inline sluice_matmul sluice__linear_input_product(const sluice_linear_bac
                            .columns     = args->inputs,
                            .inner       = args->outputs,
                            .alpha       = 1,
-                           .transpose_b = true};
+                           .transpose_b = !args->transposed};
 }
 
-/* dw = x^T dy; after the first write dw += x^T dy. */
+/* dw = x^T dy, or its transpose dy^T x; after the first write dw += that. */
 static inline sluice_matmul
 sluice__linear_weight_product(const sluice_linear_backward_weight *args) {
+    const bool transposed = args->transposed;
     return (sluice_matmul){.c           = args->dw,
-                           .a           = args->x,
-                           .b           = args->dy,
-                           .rows        = args->inputs,
-                           .columns     = args->outputs,
+                           .a           = transposed ? args->dy : args->x,
+                           .b           = transposed ? args->x : args->dy,
+                           .rows        = transposed ? args->outputs : args->inputs,
+                           .columns     = transposed ? args->inputs : args->outputs,
                            .inner       = args->rows,
                            .alpha       = 1,
                            .beta        = args->first_write ? 0.0f : 1.0f,

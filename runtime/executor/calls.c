@@ -137,7 +137,8 @@ static void bind_layer(sluice__rank *rank, int layer) {
     const int first = pipeline->first_use[layer], count = pipeline->first_use[layer + 1] - first;
     for (int k = 0; k < count; k++) {
         tables->parameters[k] = rank->arena + program->use_values[first + k];
-        tables->gradients[k]  = (float *)(rank->arena + program->use_gradients[first + k]);
+        if (program->options.inference) continue;
+        tables->gradients[k] = (float *)(rank->arena + program->use_gradients[first + k]);
     }
     for (int k = 0; k < sluice__layer_state_count(program, layer); k++)
         tables->states[k] = rank->arena + program->layer_states[layer * SLUICE_LAYER_STATES + k];
@@ -213,8 +214,7 @@ static void bind_set(sluice__rank *rank, const sluice_program *program, sluice__
 void sluice__calls_bind(sluice__rank *rank) {
     const sluice_plan *const plan = rank->pipeline->plan;
     for (int l = 0; l < sluice_model_layer_count(plan->model); l++)
-        if (sluice__layer_rank(plan->programs[SLUICE_PLAN_STEP], l) == rank->index)
-            bind_layer(rank, l);
+        if (sluice__layer_rank(plan->programs[0], l) == rank->index) bind_layer(rank, l);
     for (int p = 0; p < plan->count; p++)
         for (int k = 0; k < rank->calls->programs[p].count; k++)
             bind_set(rank, plan->programs[p], &rank->calls->programs[p].sets[k]);

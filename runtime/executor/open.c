@@ -158,12 +158,15 @@ static sluice_status plan_options(sluice_plan_options *out, const sluice_pipelin
     out->samples                              = from->samples;
     out->precision                            = from->precision;
     out->working_bytes                        = operations ? operations->working_bytes : NULL;
-    out->states       = from->optimizer->state_count(from->optimizer_config);
-    out->recompute    = from->recompute;
-    out->memory_limit = from->memory_limit;
-    out->costs        = from->costs;
-    out->outstanding  = from->outstanding;
-    out->host_bytes   = device ? device->host_bytes(threads_of(from, ranks), from->blas) : 0;
+    out->states        = from->optimizer->state_count(from->optimizer_config);
+    out->inference     = from->inference;
+    out->forwards      = from->forwards;
+    out->forward_count = from->forward_count;
+    out->recompute     = from->recompute;
+    out->memory_limit  = from->memory_limit;
+    out->costs         = from->costs;
+    out->outstanding   = from->outstanding;
+    out->host_bytes    = device ? device->host_bytes(threads_of(from, ranks), from->blas) : 0;
     if (!parts->transport) return sluice_transport_queues(&out->queues, from->transport);
     out->queues = parts->transport->one_queue ? SLUICE_QUEUES_PER_RANK : SLUICE_QUEUES_PER_CHANNEL;
     return SLUICE_OK;
@@ -217,8 +220,12 @@ static sluice_status check_plan(const sluice_pipeline *pipeline) {
         return sluice__fail(SLUICE_E_ARGUMENT, "the plan is for %s, and the options say %s",
                             sluice_precision_name(made->precision),
                             sluice_precision_name(pipeline->options.precision));
+    if (made->inference != pipeline->options.inference)
+        return sluice__fail(SLUICE_E_ARGUMENT, "the plan is for %s, and the options are for %s",
+                            made->inference ? "inference" : "training",
+                            pipeline->options.inference ? "inference" : "training");
     const int states = pipeline->options.optimizer->state_count(pipeline->options.optimizer_config);
-    if (made->states != states)
+    if (!made->inference && made->states != states)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "the plan has %d state tensors per parameter, and %s keeps %d",
                             made->states, pipeline->options.optimizer->name, states);
@@ -284,8 +291,8 @@ sluice_status sluice__pipeline_open(sluice_pipeline **out, sluice_plan *plan,
     sluice__plan_hold(plan);
     pipeline->plan          = plan;
     pipeline->model         = plan->model;
-    pipeline->program       = plan->programs[SLUICE_PLAN_STEP];
-    pipeline->forward       = plan->programs[SLUICE_PLAN_EVALUATION];
+    pipeline->program       = plan->programs[0];
+    pipeline->forward       = plan->programs[plan->options.inference ? 0 : SLUICE_PLAN_EVALUATION];
     pipeline->ranks         = plan->ranks;
     pipeline->first_rank    = parts->first_rank;
     pipeline->all_ranks     = parts->all_ranks > 0 ? parts->all_ranks : plan->ranks;

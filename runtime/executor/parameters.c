@@ -11,6 +11,9 @@
 #include "runtime/executor/report.h"
 #include "runtime/executor/update.h"
 
+/* Elements whose initial values are made at once: 4 MiB. */
+enum { PART = 1 << 20 };
+
 /* After the master come the values that layers read. */
 sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *value) {
     if (value->working_bytes == 0) return SLUICE_OK;
@@ -22,23 +25,37 @@ sluice_status sluice__store_working(sluice__rank *rank, const sluice__value *val
                       });
 }
 
+/* Part by part, so that no parameter is in host memory twice. */
+static sluice_status upload_initial(sluice__rank *rank, const sluice__value *value, float *part,
+                                    int64_t elements) {
+    const sluice_pipeline *pipeline = rank->pipeline;
+    const int first                 = sluice_model_use(pipeline->model, value->use)->first;
+    for (int64_t at = 0; at < value->count; at += elements) {
+        const int64_t now = value->count - at < elements ? value->count - at : elements;
+        sluice_parameter_initialize_part(part, sluice_model_use(pipeline->model, first),
+                                         pipeline->options.seed, at, now);
+        SLUICE__TRY(pipeline->ops->upload(rank->stream, (float *)(rank->arena + value->master) + at,
+                                          part, (size_t)now * sizeof *part));
+        SLUICE__TRY(sluice__drain(rank));
+        sluice__progress(&rank->pipeline->deadline);
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status initialize_value(sluice__rank *rank, const sluice__value *value) {
     const sluice_pipeline *pipeline = rank->pipeline;
     const sluice_device_ops *ops    = pipeline->ops;
-    const int first                 = sluice_model_use(pipeline->model, value->use)->first;
-    const size_t bytes              = sluice__master_bytes(value);
-    float *values;
+    const int64_t elements          = value->count < PART ? value->count : PART;
+    float *part;
     if (!pipeline->ops->computes) return SLUICE_OK; /* a virtual device holds none */
-    SLUICE__TRY(sluice__alloc(&values, (size_t)value->count, sizeof *values));
-    sluice_parameter_initialize(values, sluice_model_use(pipeline->model, first),
-                                pipeline->options.seed);
-    sluice_status status = ops->upload(rank->stream, rank->arena + value->master, values, bytes);
+    SLUICE__TRY(sluice__alloc(&part, (size_t)elements, sizeof *part));
+    sluice_status status = upload_initial(rank, value, part, elements);
     if (status == SLUICE_OK) status = sluice__store_working(rank, value);
     for (int k = 0; k < pipeline->program->options.states && status == SLUICE_OK; k++)
-        status = ops->zero(rank->stream, rank->arena + value->states[k], bytes);
+        status =
+            ops->zero(rank->stream, rank->arena + value->states[k], sluice__master_bytes(value));
     if (status == SLUICE_OK) status = sluice__drain(rank);
-    sluice__free(values);
-    sluice__progress(&rank->pipeline->deadline);
+    sluice__free(part);
     return status;
 }
 

@@ -14,11 +14,12 @@ static bool is_first(const sluice_pipeline *pipeline, int use) {
     return sluice_model_use(pipeline->model, use)->first == use;
 }
 
-/* An upper bound: a parameter for each use, with its optimizer state, and every layer's state. */
+/* An upper bound: all pieces for each use, with their optimizer state, and every layer's state. */
 static size_t max_count(const sluice_pipeline *pipeline) {
     const size_t uses   = (size_t)sluice_model_use_count(pipeline->model);
     const size_t layers = (size_t)sluice_model_layer_count(pipeline->model);
-    return uses * (size_t)(1 + pipeline->program->options.states) + layers * SLUICE_LAYER_STATES;
+    return uses * SLUICE_PARAMETER_PIECES * (size_t)(1 + pipeline->program->options.states) +
+           layers * SLUICE_LAYER_STATES;
 }
 
 static sluice__state *add(sluice__states *states, sluice_state_kind kind, int first, int index) {
@@ -28,26 +29,41 @@ static sluice__state *add(sluice__states *states, sluice_state_kind kind, int fi
     return state;
 }
 
+/* One of a parameter's tensors, of elements of `type`. */
+static sluice__state *add_tensor(sluice__states *states, const sluice_pipeline *pipeline,
+                                 sluice_state_kind kind, int use, int index,
+                                 const sluice_parameter_tensor *tensor, sluice_type type) {
+    sluice__state *const state = add(states, kind, use, index);
+    state->offset              = (size_t)tensor->first * sluice_type_bytes(type);
+    state->is.name             = tensor->name;
+    state->is.shape            = tensor->shape;
+    state->is.shape.type       = type;
+    state->is.rank             = sluice__use_rank(pipeline->program, use);
+    return state;
+}
+
 static void add_parameter(sluice__states *states, const sluice_pipeline *pipeline, int use) {
     const sluice_parameter_use *const it = sluice_model_use(pipeline->model, use);
-    sluice__state *const state           = add(states, SLUICE_STATE_PARAMETER, use, 0);
-    state->is.name                       = it->name;
-    state->is.shape                      = it->parameter.shape;
-    state->is.rank                       = sluice__use_rank(pipeline->program, use);
+    for (int k = 0; k < sluice_parameter_tensor_count(it); k++) {
+        const sluice_parameter_tensor tensor = sluice_parameter_tensor_at(it, k);
+        (void)add_tensor(states, pipeline, SLUICE_STATE_PARAMETER, use, 0, &tensor,
+                         tensor.shape.type);
+    }
 }
 
 static sluice_status add_optimizer_state(sluice__states *states, const sluice_pipeline *pipeline,
                                          int use, int index) {
     const sluice_optimizer_kind *const kind = pipeline->options.optimizer;
     const sluice_parameter_use *const it    = sluice_model_use(pipeline->model, use);
-    sluice__state *const state              = add(states, SLUICE_STATE_OPTIMIZER, use, index);
-    sluice__text name                       = {0};
-    state->is.shape                         = it->parameter.shape;
-    state->is.shape.type                    = kind->states[index].type;
-    state->is.rank                          = sluice__use_rank(pipeline->program, use);
-    SLUICE__TRY(
-        sluice__text_add(&name, "%s.%s/%s", kind->name, kind->states[index].name, it->name));
-    state->is.name = state->owned = name.bytes;
+    for (int k = 0; k < sluice_parameter_tensor_count(it); k++) {
+        const sluice_parameter_tensor tensor = sluice_parameter_tensor_at(it, k);
+        sluice__state *const state = add_tensor(states, pipeline, SLUICE_STATE_OPTIMIZER, use,
+                                                index, &tensor, kind->states[index].type);
+        sluice__text name          = {0};
+        SLUICE__TRY(
+            sluice__text_add(&name, "%s.%s/%s", kind->name, kind->states[index].name, tensor.name));
+        state->is.name = state->owned = name.bytes;
+    }
     return SLUICE_OK;
 }
 
@@ -139,6 +155,27 @@ sluice_status sluice_pipeline_write_state(sluice_pipeline *pipeline, const char 
     const sluice__state *state = NULL;
     SLUICE__TRY(find_state(&state, pipeline, name, bytes));
     return sluice__state_move(pipeline, state, NULL, values);
+}
+
+sluice_status sluice_pipeline_read_layer(void *out, size_t bytes, sluice_pipeline *pipeline,
+                                         int layer, int index) {
+    const sluice_program *const program = pipeline->program;
+    SLUICE__TRY(sluice__states_have_values(pipeline));
+    if (layer < 0 || layer >= sluice_model_layer_count(pipeline->model) || index < 0 ||
+        index >= sluice__layer_state_count(program, layer))
+        return sluice__fail(SLUICE_E_ARGUMENT, "there is no state %d of a layer %d", index, layer);
+    const sluice_layer_state *const is = sluice__layer_state(program, layer, index);
+    const sluice__state state          = {.first = layer,
+                                          .index = index,
+                                          .is    = {.name  = is->name,
+                                                    .shape = is->shape,
+                                                    .kind  = SLUICE_STATE_LAYER,
+                                                    .rank  = sluice__layer_rank(program, layer)}};
+    if (sluice_shape_bytes(&is->shape) != bytes)
+        return sluice__fail(SLUICE_E_ARGUMENT, "state '%s' of layer '%s' has %zu bytes, not %zu",
+                            is->name, sluice_model_layer_name(pipeline->model, layer),
+                            sluice_shape_bytes(&is->shape), bytes);
+    return sluice__state_move(pipeline, &state, out, NULL);
 }
 
 static sluice_status move_parameter(sluice_pipeline *pipeline, const char *name, int64_t count,

@@ -16,9 +16,10 @@
 /* An entry, and where the program has it. */
 typedef struct sluice__state {
     sluice_state is;
-    char *owned; /* its name, if that is not the model's string */
-    int first;   /* the parameter's first use, or the layer */
-    int index;   /* which state tensor of the optimizer, or of the layer */
+    char *owned;   /* its name, if that is not the model's string */
+    int first;     /* the parameter's first use, or the layer */
+    size_t offset; /* of a piece, within its parameter: bytes */
+    int index;     /* which state tensor of the optimizer, or of the layer */
 } sluice__state;
 
 typedef struct sluice__states {
@@ -35,12 +36,12 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline);
 /* Copy the entry's bytes to `to`, or from `from`: one of them is NULL. */
 sluice_status sluice__state_move(sluice_pipeline *pipeline, const sluice__state *state, void *to,
                                  const void *from);
-/* Have `fill` make the bytes of entry `index` of the list, piece by piece: `count` of them from
+/* Have `fill` make the bytes of entry `index` of the list, part by part: `count` of them from
  * byte `at` on. No more of it is in host memory; after a failure some of it has changed. */
 typedef sluice_status sluice__fill_bytes(void *bytes, size_t count, const void *from, size_t at);
 sluice_status sluice__state_fill(sluice_pipeline *pipeline, int index, sluice__fill_bytes *fill,
                                  const void *from);
-/* Give the bytes of entry `index` of the list to `take`, which borrows them, piece by piece, in
+/* Give the bytes of entry `index` of the list to `take`, which borrows them, part by part, in
  * order. */
 typedef sluice_status sluice__take_bytes(void *to, const void *bytes, size_t count);
 sluice_status sluice__state_take(sluice_pipeline *pipeline, int index, sluice__take_bytes *take,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* states_move.c -- one tensor of the run's state, between host memory and the ranks that hold it:
- * in pieces, so that no tensor is in host memory twice. */
+ * part by part, so that no tensor is in host memory twice. */
 #include <stdalign.h>
 #include <string.h>
 
@@ -11,14 +11,14 @@
 
 /* Bytes that are moved at once: they stay in the processor's caches, and are many for a copy from a
  * GPU. */
-enum { PIECE = 4 << 20 };
+enum { PART = 4 << 20 };
 
 /* The pipeline owns the memory: a rank that is stuck in a copy may use it after the caller has
  * returned. */
 struct sluice__exchange {
     struct sluice__exchange *next;
     const sluice__state *state;
-    size_t at, bytes; /* of the tensor: where the piece begins, and its size */
+    size_t at, bytes; /* of the tensor: where the part begins, and its size */
     bool writes, is_last;
     alignas(16) unsigned char values[]; /* of any type */
 };
@@ -27,7 +27,7 @@ struct sluice__exchange {
 
 static sluice_status copy(sluice__rank *rank, struct sluice__exchange *with, size_t offset) {
     const sluice_device_ops *const ops = rank->pipeline->ops;
-    unsigned char *const there         = rank->arena + offset + with->at;
+    unsigned char *const there         = rank->arena + offset + with->state->offset + with->at;
     if (with->writes) return ops->upload(rank->stream, there, with->values, with->bytes);
     return ops->download(rank->stream, with->values, there, with->bytes);
 }
@@ -70,7 +70,7 @@ sluice_status sluice__states_have_values(const sluice_pipeline *pipeline) {
     return sluice__fail(SLUICE_E_UNSUPPORTED, "virtual devices hold no values of parameters");
 }
 
-/* What is done with the pieces of a tensor on the caller's side: one of the two. */
+/* What is done with the parts of a tensor on the caller's side: one of the two. */
 typedef struct ends {
     sluice__take_bytes *take;
     void *to;
@@ -78,8 +78,8 @@ typedef struct ends {
     const void *from;
 } ends;
 
-static sluice_status exchange_piece(sluice_pipeline *pipeline, struct sluice__exchange *with,
-                                    const ends *by) {
+static sluice_status exchange_part(sluice_pipeline *pipeline, struct sluice__exchange *with,
+                                   const ends *by) {
     if (by->fill) SLUICE__TRY(by->fill(with->values, with->bytes, by->from, with->at));
     SLUICE__TRY(sluice__workers_do(pipeline, exchange_task, with));
     return by->take ? by->take(by->to, with->values, with->bytes) : SLUICE_OK;
@@ -89,16 +89,16 @@ static sluice_status exchange(sluice_pipeline *pipeline, const sluice__state *st
                               const ends *by) {
     struct sluice__exchange *with = NULL;
     const size_t all              = sluice_shape_bytes(&state->is.shape);
-    const size_t piece            = all < PIECE ? all : PIECE;
+    const size_t part             = all < PART ? all : PART;
     sluice_status status          = SLUICE_OK;
     SLUICE__TRY(sluice__states_have_values(pipeline));
-    SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + piece));
+    SLUICE__TRY(sluice__alloc(&with, 1, sizeof *with + part));
     with->state  = state;
     with->writes = by->fill != NULL;
     for (; with->at < all && status == SLUICE_OK; with->at += with->bytes) {
-        with->bytes   = all - with->at < piece ? all - with->at : piece;
+        with->bytes   = all - with->at < part ? all - with->at : part;
         with->is_last = with->at + with->bytes == all;
-        status        = exchange_piece(pipeline, with, by);
+        status        = exchange_part(pipeline, with, by);
     }
     if (sluice__workers_are_stuck(pipeline)) {
         with->next            = pipeline->states.left;

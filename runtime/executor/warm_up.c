@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * warm_up.c -- a step and an evaluation on dummy data before the first real ones, on devices that
+ * warm_up.c -- every program of the plan on dummy data before the first real one, on devices that
  * load code and choose algorithms on first use: doing so while ranks communicate may deadlock.
  *
  * Each rank alone runs the compute instructions of the first micro-batch of each size, in the
@@ -55,17 +55,33 @@ static sluice_status warm_up_rank(sluice__rank *rank, void *unused) {
     return pipeline->run.updates ? sluice__warm_up_update(rank) : sluice__drain(rank);
 }
 
-static sluice_status warm_up_both(sluice_pipeline *pipeline, const sluice_batch *batch) {
+/* A program that only goes forward, with all its micro-batches full. */
+static sluice_status warm_up_forward(sluice_pipeline *pipeline, const sluice_program *program,
+                                     const sluice_batch *batch) {
+    const sluice__run how = {.batch = *batch};
+    for (int i = 0; i <= program->microbatches; i++)
+        pipeline->run.first_sample[i] = i * sluice_program_samples(program, 0);
+    return sluice__carry_out(pipeline, program, &how, warm_up_rank);
+}
+
+static sluice_status warm_up_step(sluice_pipeline *pipeline, const sluice_batch *batch) {
     const sluice_program *program = pipeline->program;
-    sluice__run how               = {.batch = *batch, .step = 1, .updates = true};
+    const sluice__run how         = {.batch = *batch, .step = 1, .updates = true};
     memcpy(pipeline->run.first_sample, program->first_sample,
            ((size_t)program->microbatches + 1) * sizeof(int64_t));
-    SLUICE__TRY(sluice__carry_out(pipeline, program, &how, warm_up_rank));
-    how.step    = 0;
-    how.updates = false;
-    for (int i = 0; i <= pipeline->forward->microbatches; i++)
-        pipeline->run.first_sample[i] = i * sluice_program_samples(pipeline->forward, 0);
-    return sluice__carry_out(pipeline, pipeline->forward, &how, warm_up_rank);
+    return sluice__carry_out(pipeline, program, &how, warm_up_rank);
+}
+
+static sluice_status warm_up_all(sluice_pipeline *pipeline, const sluice_batch *batch) {
+    const sluice_plan *const plan = pipeline->plan;
+    int next                      = 0;
+    if (!plan->options.inference) {
+        SLUICE__TRY(warm_up_step(pipeline, batch));
+        next++;
+    }
+    for (; next < plan->count; next++)
+        SLUICE__TRY(warm_up_forward(pipeline, plan->programs[next], batch));
+    return SLUICE_OK;
 }
 
 sluice_status sluice__warm_up(sluice_pipeline *pipeline) {
@@ -77,5 +93,5 @@ sluice_status sluice__warm_up(sluice_pipeline *pipeline) {
         batch.parts[k] = (sluice_batch_part){read->name, load_zeros, &bytes[k]};
     }
     SLUICE__TRY(sluice__find_parts(pipeline, &batch));
-    return warm_up_both(pipeline, &batch);
+    return warm_up_all(pipeline, &batch);
 }

@@ -2,6 +2,8 @@
 /* config_file.c -- a model's config.json by jansson: reading keys, and writing a new file. */
 #include "runtime/io/config_file.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +33,15 @@ bool sluice__config_has(const sluice__config_file *file, const char *key) {
     return value && !json_is_null(value);
 }
 
-bool sluice__config_is(const sluice__config_file *file, const char *key, const char *literal) {
-    const json_t *value = json_object_get(file->object, key);
+bool sluice__config_inside(sluice__config_file *out, const sluice__config_file *file,
+                           const char *key) {
+    json_t *const value = json_object_get(file->object, key);
+    if (!json_is_object(value)) return false;
+    *out = (sluice__config_file){.object = value, .path = file->path};
+    return true;
+}
+
+static bool is_literal(const json_t *value, const char *literal) {
     if (literal[0] == '"') {
         const char *text    = json_string_value(value);
         const size_t length = strlen(literal) - 2; /* without the quotes */
@@ -45,6 +54,17 @@ bool sluice__config_is(const sluice__config_file *file, const char *key, const c
     return json_is_number(value) && json_number_value(value) == strtod(literal, NULL);
 }
 
+bool sluice__config_is(const sluice__config_file *file, const char *key, const char *literal) {
+    return is_literal(json_object_get(file->object, key), literal);
+}
+
+bool sluice__config_all_are(const sluice__config_file *file, const char *key, const char *literal) {
+    const json_t *const list = json_object_get(file->object, key);
+    for (size_t k = 0; k < json_array_size(list); k++)
+        if (!is_literal(json_array_get(list, k), literal)) return false;
+    return json_is_array(list);
+}
+
 sluice_status sluice__config_count(int64_t *out, const sluice__config_file *file, const char *key) {
     const json_t *value = json_object_get(file->object, key);
     if (!value) return sluice__fail(SLUICE_E_PARSE, "'%s' has no \"%s\"", file->path, key);
@@ -53,6 +73,13 @@ sluice_status sluice__config_count(int64_t *out, const sluice__config_file *file
         return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not a count from 1 to %d", key,
                             file->path, MAX_COUNT);
     *out = count;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__config_count_or(int64_t *out, const sluice__config_file *file,
+                                      const char *key, int64_t otherwise) {
+    if (sluice__config_has(file, key)) return sluice__config_count(out, file, key);
+    *out = otherwise;
     return SLUICE_OK;
 }
 
@@ -77,15 +104,47 @@ sluice_status sluice__config_number(double *out, const sluice__config_file *file
     return SLUICE_OK;
 }
 
-sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key) {
-    const json_t *value = json_object_get(file->object, key);
+sluice_status sluice__config_float(float *out, const sluice__config_file *file, const char *key,
+                                   float otherwise) {
+    double number = 0;
+    SLUICE__TRY(sluice__config_number(&number, file, key, (double)otherwise));
+    const float nearest = (float)number;
+    if (!(nearest > 0) || isinf(nearest))
+        return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is %g, which fp32 does not hold", key,
+                            file->path, number);
+    *out = nearest;
+    return SLUICE_OK;
+}
+
+static sluice_status read_token(int64_t *out, const json_t *value, const sluice__config_file *file,
+                                const char *key) {
     const bool is_null  = json_is_null(value);
     const int64_t token = is_null ? -1 : json_integer_value(value);
-    if (!value) return SLUICE_OK;
     if (!is_null && (!json_is_integer(value) || token < 0))
         return sluice__fail(SLUICE_E_PARSE, "\"%s\" in '%s' is not the id of a token", key,
                             file->path);
     *out = token;
+    return SLUICE_OK;
+}
+
+sluice_status sluice__config_token(int64_t *out, const sluice__config_file *file, const char *key) {
+    const json_t *const value = json_object_get(file->object, key);
+    return value ? read_token(out, value, file, key) : SLUICE_OK;
+}
+
+sluice_status sluice__config_tokens(int64_t *out, int64_t *others, int *more, int max,
+                                    const sluice__config_file *file, const char *key) {
+    const json_t *const list = json_object_get(file->object, key);
+    const size_t count       = json_array_size(list);
+    if (!json_is_array(list) || count == 0) return sluice__config_token(out, file, key);
+    if (count > (size_t)max + 1)
+        return sluice__fail(SLUICE_E_UNSUPPORTED,
+                            "\"%s\" in '%s' is a list of %zu tokens; there may be %d", key,
+                            file->path, count, max + 1);
+    SLUICE__TRY(read_token(out, json_array_get(list, 0), file, key));
+    for (size_t k = 1; k < count; k++)
+        SLUICE__TRY(read_token(&others[k - 1], json_array_get(list, k), file, key));
+    *more = (int)count - 1;
     return SLUICE_OK;
 }
 
@@ -142,7 +201,28 @@ void sluice__config_set_count(sluice__config_file *file, const char *key, int64_
     set(file, key, json_integer((json_int_t)count));
 }
 
+/* As few digits as give the same number. */
+static int digits_of(double number) {
+    char text[32];
+    for (int digits = 1; digits < 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) return digits;
+    }
+    return 17;
+}
+
+void sluice__config_set_float(sluice__config_file *file, const char *key, float number) {
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, (double)number);
+        if (strtof(text, NULL) == number) break;
+    }
+    sluice__config_set_number(file, key, strtod(text, NULL));
+}
+
 void sluice__config_set_number(sluice__config_file *file, const char *key, double number) {
+    const int digits = digits_of(number);
+    if (digits > file->digits) file->digits = digits;
     set(file, key, json_real(number));
 }
 
@@ -154,11 +234,28 @@ void sluice__config_set_null(sluice__config_file *file, const char *key) {
     set(file, key, json_null());
 }
 
+void sluice__config_set_counts(sluice__config_file *file, const char *key, const int64_t *list,
+                               int count) {
+    json_t *const array = json_array();
+    for (int k = 0; k < count; k++)
+        if (json_array_append_new(array, json_integer((json_int_t)list[k])) != 0)
+            file->failed = true;
+    set(file, key, array);
+}
+
+void sluice__config_set_object(sluice__config_file *file, const char *key,
+                               sluice__config_file *inside) {
+    file->failed = file->failed || inside->failed;
+    if (inside->digits > file->digits) file->digits = inside->digits;
+    set(file, key, inside->object);
+    inside->object = NULL;
+}
+
 sluice_status sluice__config_save(const sluice__config_file *file) {
     char *text = NULL;
     sluice__writer writer;
     SLUICE__TRY(sluice__json_print(&text, file->failed ? NULL : file->object,
-                                   JSON_INDENT(2) | JSON_REAL_PRECISION(7), file->path));
+                                   JSON_INDENT(2) | JSON_REAL_PRECISION(file->digits), file->path));
     sluice_status status = sluice__write_begin(&writer, file->path);
     if (status == SLUICE_OK) {
         status = sluice__write(&writer, text, strlen(text));

@@ -13,6 +13,10 @@
 
 enum { LENGTH_BYTES = 8 };
 
+static const char *type_code(sluice_type type) {
+    return type == SLUICE_TYPE_BF16 ? "BF16" : "F32";
+}
+
 /* NULL without memory, which jansson's functions pass on. */
 static json_t *describe_tensor(const sluice_named_tensor *tensor, size_t begin) {
     json_t *dims = json_array();
@@ -21,8 +25,8 @@ static json_t *describe_tensor(const sluice_named_tensor *tensor, size_t begin) 
         good = json_array_append_new(dims, json_integer(tensor->shape.dims[k])) == 0;
     const size_t end = begin + sluice_shape_bytes(&tensor->shape);
     if (good)
-        return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", dims, "data_offsets",
-                         (json_int_t)begin, (json_int_t)end);
+        return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_code(tensor->shape.type), "shape",
+                         dims, "data_offsets", (json_int_t)begin, (json_int_t)end);
     json_decref(dims);
     return NULL;
 }

@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/shapes.h"
 #include "runtime/base/text.h"
+#include "runtime/model/check_description.h"
 #include "runtime/model/layers/describe.h"
 #include "runtime/model/names.h"
 
@@ -23,17 +24,18 @@ typedef struct layer {
 typedef struct use {
     sluice_parameter_use use;
     char *name; /* owned; the name within this layer, also of a tied use */
+    char *pieces[SLUICE_PARAMETER_PIECES]; /* the same of its pieces */
 } use;
 
 struct sluice_model {
     layer *layers;
     use *uses;
     int layer_count, use_count;
-    sluice__names layer_names, use_names; /* to their indices */
+    sluice__names layer_names, use_names; /* to their indices; uses by names of pieces, too */
     sluice_shape next[SLUICE_PRECISIONS]; /* input of the next layer to be added, for one sample */
     sluice_batch_read *batch;             /* parts that the layers read, each name once */
     int batch_count;
-    bool has_loss;
+    bool is_complete;          /* the last layer is a loss, or another one that nothing follows */
     int64_t weight_per_sample; /* 0 without a loss */
 };
 
@@ -66,13 +68,21 @@ sluice_status sluice_model_create(sluice_model **out, const sluice_shape *sample
     return SLUICE_OK;
 }
 
+static void drop_uses(sluice_model *model, int count) {
+    while (model->use_count > count) {
+        use *const last = &model->uses[--model->use_count];
+        for (int k = 0; k < SLUICE_PARAMETER_PIECES; k++) sluice__free(last->pieces[k]);
+        sluice__free(last->name);
+    }
+}
+
 void sluice_model_free(sluice_model *model) {
     if (!model) return;
     for (int l = 0; l < model->layer_count; l++) {
         sluice__free(model->layers[l].config);
         sluice__free(model->layers[l].name);
     }
-    for (int u = 0; u < model->use_count; u++) sluice__free(model->uses[u].name);
+    drop_uses(model, 0);
     sluice__names_free(&model->layer_names);
     sluice__names_free(&model->use_names);
     sluice__free(model->layers);
@@ -88,74 +98,10 @@ static int find_in_layer(const sluice_model *model, int begin, const char *name)
     return -1;
 }
 
-/* The same among the uses before `end`. */
+/* The same among the uses before `end`; also by the name of a piece. */
 static int find_before(const sluice_model *model, int end, const char *name) {
     const int u = sluice__names_find(&model->use_names, name);
     return u >= 0 && u < end && model->uses[u].use.first == u ? u : -1;
-}
-
-/* A custom kind may describe something impossible: report it here, instead of crashing later. */
-static sluice_status check_description(const sluice_layer_kind *kind,
-                                       const sluice_layer_description *d) {
-    if (d->parameter_count < 0 || d->parameter_count > SLUICE_LAYER_PARAMETERS ||
-        d->saved_count < 0 || d->saved_count > SLUICE_LAYER_SAVED || d->stash_count < 0 ||
-        d->stash_count > SLUICE_LAYER_STASH || d->batch_count < 0 ||
-        d->batch_count > SLUICE_LAYER_BATCH)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' describes %d parameters, %d saved and %d stashed "
-                            "tensors and %d parts of the batch; there may be %d, %d, %d and %d",
-                            kind->name, d->parameter_count, d->saved_count, d->stash_count,
-                            d->batch_count, SLUICE_LAYER_PARAMETERS, SLUICE_LAYER_SAVED,
-                            SLUICE_LAYER_STASH, SLUICE_LAYER_BATCH);
-    if (d->output.dim_count < 1 || d->output.dim_count > SLUICE_MAX_DIMS ||
-        d->output.dims[0] != 1) {
-        char text[SLUICE__SHAPE_TEXT];
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' makes %s of 1 sample; its output must begin with the "
-                            "samples dimension",
-                            kind->name, sluice__shape_text(text, &d->output));
-    }
-    if (d->state_count < 0 || d->state_count > SLUICE_LAYER_STATES)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' describes %d tensors of state; there may be %d",
-                            kind->name, d->state_count, SLUICE_LAYER_STATES);
-    if (d->is_loss && d->weight_per_sample < 1)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' is a loss of %" PRId64 " terms per sample", kind->name,
-                            d->weight_per_sample);
-    return SLUICE_OK;
-}
-
-static sluice_status check_state(const sluice_layer_kind *kind, const sluice_layer_state *state,
-                                 const sluice_layer_state *for_two) {
-    char one[SLUICE__SHAPE_TEXT], two[SLUICE__SHAPE_TEXT];
-    if (!state->name || state->name[0] == '\0')
-        return sluice__fail(SLUICE_E_ARGUMENT, "layer kind '%s' describes state without a name",
-                            kind->name);
-    if (sluice__shapes_equal(&state->shape, &for_two->shape)) return SLUICE_OK;
-    return sluice__fail(SLUICE_E_ARGUMENT,
-                        "layer kind '%s' describes '%s' as %s for 1 sample and %s for 2; state has "
-                        "the same shape for any number of samples",
-                        kind->name, state->name, sluice__shape_text(one, &state->shape),
-                        sluice__shape_text(two, &for_two->shape));
-}
-
-/* State belongs to the layer, not to a micro-batch: for two samples it has the same shape. */
-static sluice_status check_states(const sluice_layer_kind *kind, const void *config,
-                                  const sluice_shape *input, const sluice_layer_description *d) {
-    sluice_layer_description two = {0};
-    sluice_shape larger          = *input;
-    if (d->state_count == 0) return SLUICE_OK;
-    larger.dims[0] = 2;
-    SLUICE__TRY(kind->describe(&two, config, &larger, SLUICE_PRECISION_FP32));
-    if (two.state_count != d->state_count)
-        return sluice__fail(SLUICE_E_ARGUMENT,
-                            "layer kind '%s' describes %d tensors of state for 1 sample and %d for "
-                            "2; state is the same for any number of samples",
-                            kind->name, d->state_count, two.state_count);
-    for (int k = 0; k < d->state_count; k++)
-        SLUICE__TRY(check_state(kind, &d->states[k], &two.states[k]));
-    return SLUICE_OK;
 }
 
 /* The size says which header the kind was compiled against; the first is this one. */
@@ -178,15 +124,16 @@ static sluice_status check_name(const sluice_model *model, const char *name) {
 static sluice_status describe_next(const sluice_model *model, const sluice_layer_kind *kind,
                                    const void *config, const char *name,
                                    sluice_layer_description *d) {
-    if (model->has_loss)
-        return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after the loss '%s'", name,
+    if (model->is_complete)
+        return sluice__fail(SLUICE_E_ARGUMENT, "layer '%s' comes after %s '%s'", name,
+                            model->weight_per_sample > 0 ? "the loss" : "the last layer",
                             model->layers[model->layer_count - 1].name);
     SLUICE__TRY(check_name(model, name));
     const sluice_shape *const input = &model->next[SLUICE_PRECISION_FP32];
     const sluice_status status      = kind->describe(d, config, input, SLUICE_PRECISION_FP32);
     if (status == SLUICE_OK) {
-        SLUICE__TRY(check_description(kind, d));
-        return check_states(kind, config, input, d);
+        SLUICE__TRY(sluice__check_description(kind, d));
+        return sluice__check_states(kind, config, input, d);
     }
     char text[SLUICE__SHAPE_TEXT];
     (void)sluice__shape_text(text, input);
@@ -197,6 +144,40 @@ static sluice_status describe_next(const sluice_model *model, const sluice_layer
                         model->layers[model->layer_count - 1].name);
 }
 
+static sluice_status name_use(use *out, const char *of) {
+    const sluice_parameter *const parameter = &out->use.parameter;
+    SLUICE__TRY(sluice__parameter_name(&out->name, of, parameter->name));
+    out->use.name = out->name;
+    for (int k = 0; k < parameter->piece_count; k++) {
+        SLUICE__TRY(sluice__parameter_name(&out->pieces[k], of, parameter->pieces[k].name));
+        out->use.pieces[k] = out->pieces[k];
+    }
+    return SLUICE_OK;
+}
+
+/* How many tensors of the uses from `begin` on have this name. */
+static int count_named(const sluice_model *model, int begin, const char *name) {
+    int count = 0;
+    for (int u = begin; u < model->use_count; u++) {
+        const use *const it = &model->uses[u];
+        count += strcmp(it->name, name) == 0;
+        for (int k = 0; k < SLUICE_PARAMETER_PIECES; k++)
+            count += it->pieces[k] && strcmp(it->pieces[k], name) == 0;
+    }
+    return count;
+}
+
+/* The name of a tensor of the layer `of` that is being added, whose uses begin with `begin`. */
+static sluice_status check_free(const sluice_model *model, int begin, const char *of,
+                                const char *name) {
+    const int taken = find_before(model, begin, name);
+    if (taken < 0 && count_named(model, begin, name) == 1) return SLUICE_OK;
+    const sluice_status status =
+        sluice__fail(SLUICE_E_ARGUMENT, "layers '%s' and '%s' both call a parameter '%s'",
+                     taken < 0 ? of : model->layers[model->uses[taken].use.layer].name, of, name);
+    return sluice__hint(status, "give layer '%s' a name with another beginning", of);
+}
+
 /* Append the uses of layer `l`; on failure those appended so far stay for the caller to drop. */
 static sluice_status add_uses(sluice_model *model, int l, const char *name,
                               const sluice_layer_description *d) {
@@ -204,22 +185,13 @@ static sluice_status add_uses(sluice_model *model, int l, const char *name,
                              sizeof *model->uses));
     const int begin = model->use_count;
     for (int p = 0; p < d->parameter_count; p++) {
-        char *full = NULL;
-        SLUICE__TRY(sluice__parameter_name(&full, name, d->parameters[p].name));
-        const int u = model->use_count;
-        int taken   = find_before(model, begin, full);
-        if (taken < 0) taken = find_in_layer(model, begin, full);
-        model->uses[u] = (use){{full, l, p, u, d->parameters[p]}, full};
-        model->use_count++;
-        if (taken >= 0) {
-            const sluice_status status =
-                sluice__fail(SLUICE_E_ARGUMENT, "layers '%s' and '%s' both call a parameter '%s'",
-                             model->uses[taken].use.layer == l
-                                 ? name
-                                 : model->layers[model->uses[taken].use.layer].name,
-                             name, full);
-            return sluice__hint(status, "give layer '%s' a name with another beginning", name);
-        }
+        const int u    = model->use_count++;
+        use *const new = &model->uses[u];
+        *new           = (use){.use = {.layer = l, .index = p, .first = u, d->parameters[p]}};
+        SLUICE__TRY(name_use(new, name));
+        SLUICE__TRY(check_free(model, begin, name, new->name));
+        for (int k = 0; k < d->parameters[p].piece_count; k++)
+            SLUICE__TRY(check_free(model, begin, name, new->pieces[k]));
     }
     return SLUICE_OK;
 }
@@ -285,14 +257,18 @@ static sluice_status find_outputs(sluice_shape *outputs, const layer *added,
                                                  (sluice_precision)p) == SLUICE_OK;
         outputs[p] = takes ? other.output : d->output;
         if (!takes) continue;
-        SLUICE__TRY(check_description(added->kind, &other));
+        SLUICE__TRY(sluice__check_description(added->kind, &other));
         SLUICE__TRY(check_reads(added->name, d, &other, (sluice_precision)p));
     }
     return SLUICE_OK;
 }
 
-static void drop_uses(sluice_model *model, int count) {
-    while (model->use_count > count) sluice__free(model->uses[--model->use_count].name);
+/* From now on the names of use `u` mean it. */
+static void set_names(sluice_model *model, int u) {
+    const use *const it = &model->uses[u];
+    sluice__names_set(&model->use_names, it->name, u);
+    for (int k = 0; k < it->use.parameter.piece_count; k++)
+        sluice__names_set(&model->use_names, it->pieces[k], u);
 }
 
 sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kind,
@@ -315,15 +291,15 @@ sluice_status sluice_model_add(sluice_model *model, const sluice_layer_kind *kin
     SLUICE__TRY_OUT(add_batch(model, name, &d));
     SLUICE__TRY_OUT(find_outputs(outputs, &added, &d));
     SLUICE__TRY_OUT(sluice__names_reserve(&model->layer_names, 1));
-    SLUICE__TRY_OUT(sluice__names_reserve(&model->use_names, d.parameter_count));
+    SLUICE__TRY_OUT(sluice__names_reserve(&model->use_names,
+                                          d.parameter_count * (1 + SLUICE_PARAMETER_PIECES)));
 
     memcpy(model->next, outputs, sizeof outputs);
     sluice__names_set(&model->layer_names, added.name, model->layer_count);
-    for (int u = uses; u < model->use_count; u++)
-        sluice__names_set(&model->use_names, model->uses[u].name, u);
+    for (int u = uses; u < model->use_count; u++) set_names(model, u);
     model->layers[model->layer_count++] = added;
     added                               = (layer){0}; /* now the model's */
-    model->has_loss                     = d.is_loss;
+    model->is_complete                  = d.is_loss || d.is_end;
     model->weight_per_sample            = d.is_loss ? d.weight_per_sample : 0;
 out:
     if (status != SLUICE_OK) {
@@ -344,7 +320,7 @@ sluice_status sluice_model_tie(sluice_model *model, const char *name, const char
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "the last layer has no parameter '%s' that could be tied", name);
     const int f = find_before(model, last, first);
-    if (f < 0)
+    if (f < 0 || strcmp(model->uses[f].name, first) != 0)
         return sluice__fail(SLUICE_E_ARGUMENT, "no earlier layer has a parameter '%s' for '%s'",
                             first, name);
     sluice_parameter_use *const tied          = &model->uses[u].use;
@@ -358,6 +334,9 @@ sluice_status sluice_model_tie(sluice_model *model, const char *name, const char
     /* The values' properties are those of the first use; those of the gradient remain its own. */
     tied->first                 = f;
     tied->name                  = earlier->name;
+    tied->parameter.piece_count = earlier->parameter.piece_count;
+    memcpy(tied->parameter.pieces, earlier->parameter.pieces, sizeof earlier->parameter.pieces);
+    memcpy(tied->pieces, earlier->pieces, sizeof earlier->pieces);
     tied->parameter.initializer = earlier->parameter.initializer;
     tied->parameter.scale       = earlier->parameter.scale;
     tied->parameter.decays      = earlier->parameter.decays;
@@ -429,6 +408,10 @@ int64_t sluice_model_parameter_count(const sluice_model *model) {
         if (model->uses[u].use.first == u)
             count += sluice_shape_count(&model->uses[u].use.parameter.shape);
     return count;
+}
+
+bool sluice_model_is_complete(const sluice_model *model) {
+    return model->is_complete;
 }
 
 int64_t sluice_model_weight_per_sample(const sluice_model *model) {

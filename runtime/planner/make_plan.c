@@ -27,12 +27,19 @@ static sluice_status take_options(sluice_plan_options *out, const sluice_plan_op
     return SLUICE_OK;
 }
 
-static sluice_status check(const sluice_model *model, const sluice_schedule *schedule) {
-    const int layers = sluice_model_layer_count(model);
-    if (sluice_model_weight_per_sample(model) == 0)
-        return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss",
-                            layers);
-    if (sluice_schedule_trains(schedule)) return SLUICE_OK;
+static sluice_status check(const sluice_model *model, const sluice_schedule *schedule,
+                           bool inference) {
+    const int layers  = sluice_model_layer_count(model);
+    const bool trains = sluice_schedule_trains(schedule);
+    if (inference && trains)
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "schedule '%s' has backward actions, and the plan is for inference",
+                            sluice_schedule_name(schedule));
+    if (!sluice_model_is_complete(model) ||
+        (!inference && sluice_model_weight_per_sample(model) == 0))
+        return sluice__fail(SLUICE_E_ARGUMENT, "the model of %d layers does not end with a loss%s",
+                            layers, inference ? " or logits" : "");
+    if (trains || inference) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT, "schedule '%s' has no backward actions",
                         sluice_schedule_name(schedule));
 }
@@ -59,8 +66,9 @@ static sluice_status check_limit(const sluice_plan *plan, const sluice_schedule 
 
 /* ---- programs ---- */
 
-static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *schedule,
-                                  const sluice_split *split, const sluice_plan_options *options) {
+/* The program of the caller's schedule. */
+static sluice_status compile_first(sluice_plan *plan, const sluice_schedule *schedule,
+                                   const sluice_split *split, const sluice_plan_options *options) {
     sluice_program_options settings = SLUICE_PROGRAM_OPTIONS_INIT;
     sluice_split *even              = NULL;
     sluice_status status            = SLUICE_OK;
@@ -72,6 +80,7 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
     settings.recompute              = options->recompute;
     settings.costs                  = options->costs;
     settings.outstanding            = options->outstanding;
+    settings.inference              = options->inference;
     if (!split) {
         SLUICE__TRY(sluice__alloc(&even, 1, sizeof *even));
         SLUICE__TRY_OUT(sluice_split_from_model(even, plan->model, sluice_schedule_stages(schedule),
@@ -79,8 +88,7 @@ static sluice_status compile_step(sluice_plan *plan, const sluice_schedule *sche
                                                 sluice_schedule_microbatches(schedule)));
         split = even;
     }
-    status = sluice_program_compile(&plan->programs[SLUICE_PLAN_STEP], schedule, plan->model, split,
-                                    &settings);
+    status = sluice_program_compile(&plan->programs[0], schedule, plan->model, split, &settings);
     if (status == SLUICE_E_SCHEDULE && options->queues == SLUICE_QUEUES_PER_RANK)
         (void)sluice__hint(status, "it may run with a queue for each channel: --transport local");
 out:
@@ -94,7 +102,7 @@ static bool values_agree(const sluice__value *a, const sluice__value *b) {
            a->gradient == b->gradient && memcmp(a->states, b->states, sizeof a->states) == 0;
 }
 
-/* Every program of a plan has parameters and state at the offsets of the step. */
+/* Every program of a plan has parameters and state at the offsets of the first. */
 static bool regions_agree(const sluice_program *a, const sluice_program *b) {
     const int layers = sluice_model_layer_count(a->model);
     if (memcmp(a->layer_states, b->layer_states,
@@ -111,17 +119,18 @@ static bool regions_agree(const sluice_program *a, const sluice_program *b) {
 #endif
 
 static sluice_status compile_forwards(sluice_plan *plan, const sluice_plan_options *options) {
-    const sluice_program *const step = plan->programs[SLUICE_PLAN_STEP];
-    SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION], step,
-                                        plan->names[SLUICE_PLAN_EVALUATION], step->microbatches,
-                                        sluice_program_samples(step, 0)));
+    const sluice_program *const first = plan->programs[0];
+    const int own                     = plan->count - options->forward_count;
+    if (!options->inference)
+        SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION], first,
+                                            plan->names[SLUICE_PLAN_EVALUATION],
+                                            first->microbatches, sluice_program_samples(first, 0)));
     for (int k = 0; k < options->forward_count; k++) {
         const sluice_plan_forward *const forward = &options->forwards[k];
-        SLUICE__TRY(sluice__compile_forward(&plan->programs[SLUICE_PLAN_EVALUATION + 1 + k], step,
-                                            plan->names[SLUICE_PLAN_EVALUATION + 1 + k],
+        SLUICE__TRY(sluice__compile_forward(&plan->programs[own + k], first, plan->names[own + k],
                                             forward->microbatches, forward->samples));
     }
-    for (int k = 1; k < plan->count; k++) assert(regions_agree(step, plan->programs[k]));
+    for (int k = 1; k < plan->count; k++) assert(regions_agree(first, plan->programs[k]));
     return SLUICE_OK;
 }
 
@@ -129,11 +138,11 @@ static sluice_status name_programs(sluice_plan *plan, const sluice_plan_options 
     const size_t count = (size_t)plan->count;
     SLUICE__TRY(sluice__alloc(&plan->programs, count, sizeof(sluice_program *)));
     SLUICE__TRY(sluice__alloc(&plan->names, count, sizeof(char *)));
-    SLUICE__TRY(sluice__copy_text(&plan->names[SLUICE_PLAN_STEP], "step"));
-    SLUICE__TRY(sluice__copy_text(&plan->names[SLUICE_PLAN_EVALUATION], "evaluation"));
+    int own = 0;
+    if (!options->inference) SLUICE__TRY(sluice__copy_text(&plan->names[own++], "step"));
+    SLUICE__TRY(sluice__copy_text(&plan->names[own++], "evaluation"));
     for (int k = 0; k < options->forward_count; k++)
-        SLUICE__TRY(sluice__copy_text(&plan->names[SLUICE_PLAN_EVALUATION + 1 + k],
-                                      options->forwards[k].name));
+        SLUICE__TRY(sluice__copy_text(&plan->names[own + k], options->forwards[k].name));
     return SLUICE_OK;
 }
 
@@ -146,15 +155,16 @@ sluice_status sluice_plan_make(sluice_plan **out, const sluice_model *model,
     sluice_plan *plan            = NULL;
     sluice_status status         = SLUICE_OK;
     SLUICE__TRY(take_options(&settings, options));
-    SLUICE__TRY(check(model, schedule));
+    if (settings.inference) settings.states = 0;
+    SLUICE__TRY(check(model, schedule, settings.inference));
     SLUICE__TRY(sluice__alloc(&plan, 1, sizeof *plan));
     atomic_init(&plan->holders, 1);
     plan->model   = model;
     plan->options = settings;
     plan->ranks   = sluice_schedule_ranks(schedule);
-    plan->count   = SLUICE_PLAN_EVALUATION + 1 + settings.forward_count;
+    plan->count   = (settings.inference ? 1 : SLUICE_PLAN_EVALUATION + 1) + settings.forward_count;
     SLUICE__TRY_OUT(name_programs(plan, &settings));
-    SLUICE__TRY_OUT(compile_step(plan, schedule, split, &settings));
+    SLUICE__TRY_OUT(compile_first(plan, schedule, split, &settings));
     SLUICE__TRY_OUT(compile_forwards(plan, &settings));
     SLUICE__TRY_OUT(check_limit(plan, schedule, &settings));
     plan->options.recompute = NULL; /* the caller may free these */
@@ -226,7 +236,7 @@ static size_t layer_bytes(const sluice_program *program, int layer) {
 
 /* As the pipeline lists the state of a run: executor/states.c. */
 size_t sluice_plan_save_bytes(const sluice_plan *plan, int rank) {
-    const sluice_program *const step = plan->programs[SLUICE_PLAN_STEP];
+    const sluice_program *const step = plan->programs[0];
     size_t bytes                     = 0;
     for (int u = 0; u < sluice_model_use_count(plan->model); u++) {
         const sluice_parameter_use *const use = sluice_model_use(plan->model, u);

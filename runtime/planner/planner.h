@@ -20,7 +20,8 @@ struct sluice_plan {
 void sluice__plan_hold(sluice_plan *plan);
 
 /* The same stages on the same ranks as in `step`, forward only, in `microbatches` micro-batches of
- * up to `samples` samples, on the step's permanent region. E_HOST_MEMORY. */
+ * up to `samples` samples, on the step's permanent region; `step` may be forward-only itself.
+ * E_HOST_MEMORY. */
 sluice_status sluice__compile_forward(sluice_program **out, const sluice_program *step,
                                       const char *name, int microbatches, int64_t samples);
 

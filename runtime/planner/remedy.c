@@ -128,6 +128,7 @@ void sluice__describe_remedies(char *out, size_t bytes, const sluice_model *mode
     bool all         = true;
     const int stages = sluice_schedule_stages(schedule);
     for (int k = 0; k < stages; k++) all = all && options->recompute && options->recompute[k];
+    all             = all || options->inference; /* nothing is kept for a backward */
     search s        = {.model   = model,
                        .options = options,
                        .now     = {sluice_schedule_name(schedule), sluice_schedule_ranks(schedule),

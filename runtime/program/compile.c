@@ -65,6 +65,10 @@ static sluice_status check(const sluice_schedule *schedule, const sluice_model *
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "%d optimizer state tensors per parameter; there can be 0 to %d",
                             options->states, SLUICE_UPDATE_STATES);
+    if (options->inference && sluice_schedule_trains(schedule))
+        return sluice__fail(SLUICE_E_ARGUMENT,
+                            "schedule '%s' has backward actions, and the program is for inference",
+                            sluice_schedule_name(schedule));
     if (options->outstanding < 0)
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "at most %d outstanding sends; give 1 or more, or 0 for no limit",

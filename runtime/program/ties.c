@@ -54,6 +54,7 @@ static sluice_status add_terms(sluice_program *program, int first, int holder) {
 
 sluice_status sluice__add_tie_edges(sluice_program *program) {
     const sluice_model *model = program->model;
+    if (program->options.inference) return SLUICE_OK; /* nothing is summed */
     for (int u = 0; model && u < sluice_model_use_count(model); u++) {
         if (sluice_model_use(model, u)->first != u || !sluice__is_tied(program, u)) continue;
         for (int r = 0; r < program->ranks; r++) {

@@ -3,9 +3,10 @@
  * cut.c -- how much of a text can be encoded before the rest is there.
  *
  * A text is cut where its first pattern cuts it whatever follows: PCRE2 says of a match whether it
- * looked at the text's end. Before that come the tokens that are found in the text, and what NFC
- * may compose with what follows. Where lines are known to end words, the search starts at the last
- * of them.
+ * looked at the text's end. What is before the cut must also be cut by itself as it is in the whole
+ * text, where its last spaces are followed by others; that is tried. Before all that come the
+ * tokens that are found in the text, and what NFC may compose with what follows. Where a letter and
+ * a space are known to be in two words, the search starts between the last of them.
  */
 #include "runtime/tokenizer/bpe.h"
 #include "runtime/tokenizer/utf8.h"
@@ -32,11 +33,12 @@ static bool is_barred(const sluice__added_search *search, size_t at) {
     return search->barred_to > 0 && at >= search->barred_from && at <= search->barred_to;
 }
 
-static void offer(cutter *to, const view *in, const sluice__added_search *search, size_t at) {
+static bool offer(cutter *to, const view *in, const sluice__added_search *search, size_t at) {
     size_t was = at;
-    if (is_barred(search, at)) return;
-    if (in->from && !sluice__composed_was(&was, in->from, at)) return;
+    if (is_barred(search, at)) return false;
+    if (in->from && !sluice__composed_was(&was, in->from, at)) return false;
     if (in->offset + was > to->best) to->best = in->offset + was;
+    return true;
 }
 
 /* What follows a cut inside a piece would get a space in front, unless it begins with one. */
@@ -51,21 +53,55 @@ static bool is_bytes_alone(const sluice_bpe *bpe) {
     return bpe->split_count == 0 && bpe->merges.count == 0 && !bpe->ignores_merges;
 }
 
+/* The last places where a cut may be, and what tells the lists of all places before them apart. */
+enum { PLACES = 8 };
+typedef struct places {
+    size_t at[PLACES];
+    uint64_t digest[PLACES];
+    size_t count; /* of all that there were; the last PLACES of them are kept */
+} places;
+
+static uint64_t mix(uint64_t digest, size_t at) {
+    digest = (digest ^ at) * UINT64_C(0x9E3779B97F4A7C15);
+    return digest ^ digest >> 32;
+}
+
+/* Where the pattern cuts the text from `at` to `end`, up to where that may depend on what follows,
+ * if anything does. Returns the digest of all places, and those that may be a cut in `found`, if
+ * that is not NULL. */
+static uint64_t find_places(places *found, const cutter *by, const view *in, size_t at, size_t end,
+                            bool is_unfinished) {
+    const sluice__splitter *const split = &by->bpe->splits[0];
+    uint64_t digest                     = 0;
+    while (at < end) {
+        sluice__split_match match;
+        const sluice_status status =
+            sluice__splitter_next(&match, split, &by->matcher, in->text, end, at, is_unfinished);
+        if (status != SLUICE_OK || !match.is_there) break;
+        const size_t ends[] = {match.begin, match.end};
+        for (int k = match.begin == at; k < 2; k++) {
+            digest = mix(digest, ends[k]);
+            if (!found || !may_begin_text(by->bpe, in, ends[k])) continue;
+            found->at[found->count % PLACES]       = ends[k];
+            found->digest[found->count++ % PLACES] = digest;
+        }
+        at = match.end;
+    }
+    return is_unfinished || at == end ? digest : mix(digest, end);
+}
+
 /* From `at`, which is a place for a cut, up to `end`, where more may follow. */
 static void look_through(cutter *to, const view *in, const sluice__added_search *search, size_t at,
                          size_t end) {
     const sluice_bpe *const bpe = to->bpe;
-    if (is_bytes_alone(bpe) && may_begin_text(bpe, in, end)) offer(to, in, search, end);
+    places found                = {.count = 0};
+    if (is_bytes_alone(bpe) && may_begin_text(bpe, in, end)) (void)offer(to, in, search, end);
     if (bpe->split_count == 0 || bpe->splits[0].looks_back) return;
-    while (at < end) {
-        sluice__split_match piece;
-        if (sluice__splitter_next(&piece, &bpe->splits[0], &to->matcher, in->text, end, at, true) !=
-                SLUICE_OK ||
-            !piece.is_there)
-            return;
-        if (may_begin_text(bpe, in, piece.begin)) offer(to, in, search, piece.begin);
-        if (may_begin_text(bpe, in, piece.end)) offer(to, in, search, piece.end);
-        at = piece.end;
+    (void)find_places(&found, to, in, at, end, true);
+    for (size_t k = found.count; k > 0 && found.count - k < PLACES; k--) {
+        const size_t place = (k - 1) % PLACES;
+        if (find_places(NULL, to, in, at, found.at[place], false) != found.digest[place]) continue;
+        if (offer(to, in, search, found.at[place])) return;
     }
 }
 
@@ -74,13 +110,20 @@ static void look_through(cutter *to, const view *in, const sluice__added_search 
 typedef void look_between(cutter *to, const view *in, const sluice__added_search *search, size_t at,
                           size_t end);
 
+/* A token that takes the white space behind it may be followed by another that begins in there:
+ * then no cut is where the first one ends. */
 static void find_added(cutter *to, const view *in, const sluice__added *added, look_between *rest) {
     sluice__added_search search = {.text = in->text, .bytes = in->bytes, .is_unfinished = true};
     sluice__added_match match;
-    while (sluice__added_next(&match, added, &search)) offer(to, in, &search, match.end);
+    size_t last = 0;
+    while (sluice__added_next(&match, added, &search)) {
+        if (match.begin >= last) (void)offer(to, in, &search, last);
+        last = match.end;
+    }
     size_t end = search.open;
+    if (end >= last) (void)offer(to, in, &search, last);
     if (added->takes_left) end -= sluice__spaces_at_end(in->text, end);
-    if (end > search.done) rest(to, in, &search, search.done, end);
+    if (end > last) rest(to, in, &search, last, end);
 }
 
 static void look_at_composed(cutter *to, const view *in, const sluice__added_search *search,
@@ -109,32 +152,40 @@ static size_t begin_of_valid(const char *text, size_t from, size_t bytes) {
     }
 }
 
-static bool has_inner_line(const sluice_bpe *bpe, const sluice__added *added) {
-    for (size_t k = 0; k < added->count; k++) {
-        const sluice__token *const token = sluice__tokens_get(&bpe->tokens, added->list[k].id);
-        for (size_t n = 0; n < token->bytes; n++)
-            if (bpe->tokens.bytes[token->at + n] == '\n') return true;
-    }
-    return added->takes_left;
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The last place that is one without doubt: where a line begins with a letter. */
-static size_t last_line(const sluice_bpe *bpe, const char *text, size_t bytes) {
-    if (bpe->split_count == 0 || !bpe->splits[0].ends_lines || bpe->space_at == 0) return 0;
-    if (has_inner_line(bpe, &bpe->as_is) || has_inner_line(bpe, &bpe->composed)) return 0;
+/* Whether a token might be over the end of a word and the space behind it. */
+static bool has_spaces(const sluice_bpe *bpe, const sluice__added *added) {
+    for (size_t k = 0; k < added->count; k++) {
+        const sluice__token *const token = sluice__tokens_get(&bpe->tokens, added->list[k].id);
+        if (added->list[k].takes_right) return true;
+        for (size_t n = 0; n < token->bytes; n++)
+            if (is_space(bpe->tokens.bytes[token->at + n])) return true;
+    }
+    return false;
+}
+
+/* The last place that is one without doubt: behind a letter, before a space. */
+static size_t last_word(const sluice_bpe *bpe, const char *text, size_t bytes) {
+    if (bpe->split_count == 0 || !bpe->splits[0].ends_words) return 0;
+    if (has_spaces(bpe, &bpe->as_is) || has_spaces(bpe, &bpe->composed)) return 0;
     for (size_t at = bytes; at-- > 1;)
-        if (text[at - 1] == '\n' && is_letter(text[at])) return at;
+        if (is_letter(text[at - 1]) &&
+            (text[at] == ' ' || (text[at] == '\n' && bpe->space_at != 0)))
+            return at;
     return 0;
 }
 
 size_t sluice_bpe_cut(const sluice_bpe *bpe, const char *text, size_t bytes) {
     cutter by        = {.bpe = bpe};
     const size_t end = bytes - sluice__utf8_unfinished(text, bytes);
-    by.best          = begin_of_valid(text, last_line(bpe, text, end), end);
+    by.best          = begin_of_valid(text, last_word(bpe, text, end), end);
     if (sluice__matcher_make(&by.matcher) != SLUICE_OK) return by.best;
     const view part = {text + by.best, end - by.best, by.best, NULL};
     if (part.bytes > 0) find_added(&by, &part, &bpe->as_is, look_at_composed);

@@ -25,7 +25,7 @@ const char sluice__llama3_pattern[] = LETTERS AFTER_LETTERS;
 const char sluice__qwen2_pattern[] =
     LETTERS "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-bool sluice__pattern_ends_lines(const char *expression) {
+bool sluice__pattern_ends_words(const char *expression) {
     return strcmp(expression, sluice__gpt2_pattern) == 0 ||
            strcmp(expression, sluice__llama3_pattern) == 0 ||
            strcmp(expression, sluice__qwen2_pattern) == 0;

@@ -16,7 +16,7 @@ sluice_status sluice__pattern_translate(sluice__text *out, const char *expressio
 
 /* The expressions of GPT-2, Llama 3 and Qwen 2. */
 extern const char sluice__gpt2_pattern[], sluice__llama3_pattern[], sluice__qwen2_pattern[];
-/* Whether it is one of them: no word has a line's end and a letter behind it. */
-bool sluice__pattern_ends_lines(const char *expression);
+/* Whether it is one of them: no word has a letter and a space behind it. */
+bool sluice__pattern_ends_words(const char *expression);
 
 #endif

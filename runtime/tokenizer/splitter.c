@@ -55,7 +55,7 @@ sluice_status sluice__splitter_make(sluice__splitter *out, const char *pattern, 
     }
     made.is_compiled =
         pcre2_jit_compile(made.code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
-    made.ends_lines = !is_literal && sluice__pattern_ends_lines(pattern);
+    made.ends_words = !is_literal && sluice__pattern_ends_words(pattern);
     *out            = made;
     return SLUICE_OK;
 }

@@ -17,7 +17,7 @@ typedef struct sluice__splitter {
     struct pcre2_real_code_8 *code;
     bool is_compiled; /* into instructions of this processor */
     bool looks_back;  /* a match depends on text before it */
-    bool ends_lines;  /* sluice__pattern_ends_lines() */
+    bool ends_words;  /* sluice__pattern_ends_words() */
 } sluice__splitter;
 
 /* From a regular expression, or from a text that stands for itself. E_UNSUPPORTED, E_PARSE,

@@ -6,6 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/executor/executor.h"
 #include "runtime/io/folders.h"
 #include "runtime/train/saves.h"
@@ -191,11 +192,20 @@ sluice_status sluice_save_find_state(sluice_save **out, const char *folder) {
 typedef struct tensor_files {
     sluice_safetensors **list;
     int count, tensors;
+    int masters; /* of the tensors: those of parameters that are rounded in the model's file */
 } tensor_files;
 
 static bool is_tensor_file(const char *name) {
     const size_t length = strlen(name), tail = strlen(".safetensors");
     return length > tail && strcmp(name + length - tail, ".safetensors") == 0;
+}
+
+static int count_masters(const sluice_safetensors *file) {
+    int count = 0;
+    for (int t = 0; t < sluice_safetensors_count(file); t++)
+        count += strncmp(sluice_safetensors_tensor(file, t)->name, SLUICE__MASTER_PREFIX,
+                         sizeof SLUICE__MASTER_PREFIX - 1) == 0;
+    return count;
 }
 
 static sluice_status open_files(tensor_files *out, const sluice_save *save) {
@@ -207,7 +217,8 @@ static sluice_status open_files(tensor_files *out, const sluice_save *save) {
         const sluice_status status = sluice_safetensors_open(&out->list[out->count], path);
         sluice__free(path);
         SLUICE__TRY(status);
-        out->tensors += sluice_safetensors_count(out->list[out->count++]);
+        out->tensors += sluice_safetensors_count(out->list[out->count]);
+        out->masters += count_masters(out->list[out->count++]);
     }
     return SLUICE_OK;
 }
@@ -217,11 +228,29 @@ static void close_files(tensor_files *files) {
     sluice__free(files->list);
 }
 
+static const sluice_stored_tensor *find_named(const tensor_files *files, const char *name) {
+    const sluice_stored_tensor *found = NULL;
+    for (int k = 0; !found && k < files->count; k++)
+        found = sluice_safetensors_find(files->list[k], name);
+    return found;
+}
+
+/* NULL: there is none. */
+static sluice_status find_master(const sluice_stored_tensor **out, const tensor_files *files,
+                                 const char *name) {
+    sluice__text text = {0};
+    SLUICE__TRY(sluice__text_add(&text, SLUICE__MASTER_PREFIX "%s", name));
+    *out = find_named(files, text.bytes);
+    sluice__free(text.bytes);
+    return SLUICE_OK;
+}
+
 static sluice_status find_tensor(const sluice_stored_tensor **out, const tensor_files *files,
                                  const sluice_state *state, const char *folder) {
     const sluice_stored_tensor *found = NULL;
-    for (int k = 0; !found && k < files->count; k++)
-        found = sluice_safetensors_find(files->list[k], state->name);
+    if (state->kind == SLUICE_STATE_PARAMETER && files->masters > 0)
+        SLUICE__TRY(find_master(&found, files, state->name));
+    if (!found) found = find_named(files, state->name);
     if (!found)
         return sluice__fail(SLUICE_E_ARGUMENT, "the save '%s' has no '%s'", folder, state->name);
     if (found->shape.dim_count != state->shape.dim_count ||
@@ -254,12 +283,13 @@ static sluice_status load(sluice_pipeline *pipeline, const tensor_files *files,
 
 static sluice_status check_count(const sluice_pipeline *pipeline, const tensor_files *files,
                                  const char *folder) {
-    const int count = sluice_pipeline_state_count(pipeline);
-    if (files->tensors == count) return SLUICE_OK;
+    const int count = sluice_pipeline_state_count(pipeline),
+              there = files->tensors - files->masters;
+    if (there == count) return SLUICE_OK;
     return sluice__fail(SLUICE_E_ARGUMENT,
                         "the save '%s' has %d tensors, and the run has %d: model or optimizer "
                         "differ",
-                        folder, files->tensors, count);
+                        folder, there, count);
 }
 
 sluice_status sluice_pipeline_load(sluice_pipeline *pipeline, const sluice_save *save) {

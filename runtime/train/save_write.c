@@ -14,13 +14,16 @@
 /* ---- what is in the folder ---- */
 
 static sluice_status write_config(sluice__save_files *files, const char *folder,
-                                  const sluice_model_config *config) {
+                                  const sluice_save_options *options) {
     static const char name[] = "config.json";
-    char *path               = NULL;
-    sluice__checksum sum     = {0};
-    if (!config) return SLUICE_OK;
+    sluice_model_config config;
+    char *path           = NULL;
+    sluice__checksum sum = {0};
+    if (!options->config) return SLUICE_OK;
+    config        = *options->config;
+    config.stored = options->type;
     SLUICE__TRY(sluice__path_join(&path, folder, name));
-    sluice_status status = sluice_model_config_write(path, config);
+    sluice_status status = sluice_model_config_write(path, &config);
     if (status == SLUICE_OK) status = sluice__checksum_file(&sum, path);
     if (status == SLUICE_OK) status = sluice__save_files_add(files, name, &sum);
     sluice__free(path);
@@ -32,9 +35,9 @@ static sluice_status fill(const char *folder, const sluice__save_source *source,
     sluice__save_files files = {0};
     sluice_status status     = SLUICE_OK;
     SLUICE__TRY(sluice__folder_make(folder));
-    SLUICE__TRY_OUT(write_config(&files, folder, options->config));
+    SLUICE__TRY_OUT(write_config(&files, folder, options));
     SLUICE__TRY_OUT(sluice__save_tokenizer(&files, folder, options->tokenizer));
-    SLUICE__TRY_OUT(sluice__save_tensors(&files, source, folder, options->shard_bytes));
+    SLUICE__TRY_OUT(sluice__save_tensors(&files, source, folder, options));
     SLUICE__TRY_OUT(sluice__save_state_write(&files, folder, &source->at, options));
     status = sluice__folder_sync(folder);
 out:
@@ -104,7 +107,9 @@ sluice_status sluice__save_settle(sluice_save_options *out, const sluice_save_op
         return sluice__hint(SLUICE_E_ARGUMENT, "start from SLUICE_SAVE_OPTIONS_INIT");
     }
     memcpy(out, given, given->size);
-    return SLUICE_OK;
+    if (out->type == SLUICE_TYPE_F32 || out->type == SLUICE_TYPE_BF16) return SLUICE_OK;
+    return sluice__fail(SLUICE_E_UNSUPPORTED, "weights cannot be saved as %s; float32 or bfloat16",
+                        sluice_type_name(out->type));
 }
 
 sluice__save_source sluice__save_source_of(sluice_pipeline *pipeline, const sluice_run_state *run) {

@@ -69,10 +69,12 @@ typedef struct sluice__save_source {
 /* The state that the pipeline is in now, which is that of `run`. */
 sluice__save_source sluice__save_source_of(sluice_pipeline *pipeline, const sluice_run_state *run);
 
+/* Before the names of masters that are not in model.safetensors. */
+#define SLUICE__MASTER_PREFIX "master/"
 /* Write model*.safetensors and, if there is any, optimizer*.safetensors, and add them to `files`.
  */
 sluice_status sluice__save_tensors(sluice__save_files *files, const sluice__save_source *source,
-                                   const char *folder, size_t shard_bytes);
+                                   const char *folder, const sluice_save_options *options);
 
 /* ---- state.json ---- */
 

@@ -9,7 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/executor/executor.h"
 
-enum { PIECE = 4096 /* elements that are compared at once */, SHAPE_TEXT = 128 };
+enum { PART = 4096 /* elements that are compared at once */, SHAPE_TEXT = 128 };
 
 typedef struct weights {
     const sluice_safetensors *file;
@@ -35,11 +35,15 @@ static const sluice_stored_tensor *find_tensor(const weights *in, const char *na
     return tensor ? tensor : sluice_safetensors_find(in->file, short_name(in->family, name));
 }
 
+static bool is_called(const weights *in, const char *name, const char *known) {
+    return strcmp(name, known) == 0 || strcmp(name, short_name(in->family, known)) == 0;
+}
+
 static bool is_known(const weights *in, const char *name) {
     for (int u = 0; u < sluice_model_use_count(in->model); u++) {
-        const char *const known = sluice_model_use(in->model, u)->name;
-        if (strcmp(name, known) == 0 || strcmp(name, short_name(in->family, known)) == 0)
-            return true;
+        const sluice_parameter_use *const use = sluice_model_use(in->model, u);
+        for (int k = 0; k < sluice_parameter_tensor_count(use); k++)
+            if (is_called(in, name, sluice_parameter_tensor_at(use, k).name)) return true;
     }
     return false;
 }
@@ -77,19 +81,27 @@ static sluice_status check_single(const weights *in, const char *name) {
                         sluice_safetensors_path(in->file), name, other);
 }
 
-static sluice_status check_use(const weights *in, const sluice_parameter_use *use) {
-    const sluice_stored_tensor *const tensor = find_tensor(in, use->name);
+static sluice_status check_wanted(const weights *in, const sluice_parameter_tensor *wanted) {
+    const sluice_stored_tensor *const tensor = find_tensor(in, wanted->name);
     if (!tensor)
         return sluice__fail(SLUICE_E_ARGUMENT, "%s has no tensor '%s'",
-                            sluice_safetensors_path(in->file), use->name);
-    SLUICE__TRY(check_single(in, use->name));
-    if (shapes_equal(&tensor->shape, &use->parameter.shape))
+                            sluice_safetensors_path(in->file), wanted->name);
+    SLUICE__TRY(check_single(in, wanted->name));
+    if (shapes_equal(&tensor->shape, &wanted->shape))
         return sluice_safetensors_read(NULL, tensor, 0, 0); /* its type */
-    char there[SHAPE_TEXT], wanted[SHAPE_TEXT];
+    char there[SHAPE_TEXT], own[SHAPE_TEXT];
     print_shape(there, &tensor->shape);
-    print_shape(wanted, &use->parameter.shape);
+    print_shape(own, &wanted->shape);
     return sluice__fail(SLUICE_E_ARGUMENT, "'%s' in %s has shape %s and the model's has %s",
-                        use->name, tensor->file, there, wanted);
+                        wanted->name, tensor->file, there, own);
+}
+
+static sluice_status check_use(const weights *in, const sluice_parameter_use *use) {
+    for (int k = 0; k < sluice_parameter_tensor_count(use); k++) {
+        const sluice_parameter_tensor wanted = sluice_parameter_tensor_at(use, k);
+        SLUICE__TRY(check_wanted(in, &wanted));
+    }
+    return SLUICE_OK;
 }
 
 static uint32_t bits_of(float value) {
@@ -101,14 +113,14 @@ static uint32_t bits_of(float value) {
 /* The same bits as fp32. */
 static sluice_status check_equal(const sluice_stored_tensor *a, const sluice_stored_tensor *b) {
     const int64_t count = sluice_shape_count(&a->shape);
-    float left[PIECE], right[PIECE];
+    float left[PART], right[PART];
     if (!shapes_equal(&a->shape, &b->shape))
         return sluice__fail(SLUICE_E_ARGUMENT,
                             "'%s' and '%s' in %s have different shapes, and the "
                             "model uses one for both",
                             a->name, b->name, a->file);
-    for (int64_t at = 0; at < count; at += PIECE) {
-        const int64_t now = count - at < PIECE ? count - at : PIECE;
+    for (int64_t at = 0; at < count; at += PART) {
+        const int64_t now = count - at < PART ? count - at : PART;
         SLUICE__TRY(sluice_safetensors_read(left, a, at, now));
         SLUICE__TRY(sluice_safetensors_read(right, b, at, now));
         for (int64_t k = 0; k < now; k++) {

@@ -67,21 +67,30 @@ static bool is_run(int s) {
 #endif
 }
 
+static void compare(const setting *with) {
+    setting alone     = *with;
+    alone.schedule    = "gpipe";
+    alone.ranks       = 1;
+    alone.chunks      = 0;
+    alone.recompute   = 0;
+    const outcome one = train(&alone);
+    const outcome got = train(with);
+    assert_same(&one, &got, with);
+    compare_with_cpu(with, &got);
+}
+
 /* A pipeline of any shape has the bits of one rank with as many micro-batches. */
 static void training_does_not_depend_on_the_pipeline(void **state) {
     (void)state;
-    for (int s = 0; s < SETTINGS; s++) {
-        if (!is_run(s)) continue;
-        setting with = settings[s], alone = with;
-        alone.schedule    = "gpipe";
-        alone.ranks       = 1;
-        alone.chunks      = 0;
-        alone.recompute   = 0;
-        const outcome one = train(&alone);
-        const outcome got = train(&with);
-        assert_same(&one, &got, &with);
-        compare_with_cpu(&with, &got);
-    }
+    for (int s = 0; s < SETTINGS; s++)
+        if (is_run(s)) compare(&settings[s]);
+}
+
+static void neither_does_that_of_a_llama(void **state) {
+    (void)state;
+    small_gpt.make = make_small_llama;
+    compare(&(setting){"1f1b", 2, 1, 3, 7, false, "adamw", 0x1, 0.1F, 0});
+    small_gpt.make = NULL;
 }
 
 /* One, two and four ranks on one card with as many micro-batches, and four ranks spread
@@ -192,6 +201,7 @@ int main(void) {
     small_gpt.device                = "cuda";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_does_not_depend_on_the_pipeline),
+        cmocka_unit_test(neither_does_that_of_a_llama),
         cmocka_unit_test(ranks_share_gpus_as_requested),
         cmocka_unit_test(bad_devices_are_refused),
         cmocka_unit_test(an_index_outside_its_table_is_reported_with_its_micro_batch),

@@ -13,8 +13,10 @@
 static void check_numbers(const sluice_model_config *config) {
     const sluice_model_numbers numbers = sluice_model_config_numbers(config);
     if (numbers.blocks < 1 || numbers.width < 1 || numbers.heads < 1 || numbers.vocabulary < 1 ||
-        numbers.positions < 1 || numbers.width % numbers.heads != 0)
+        numbers.positions < 1)
         fuzz_fail("a model that cannot be");
+    if (strcmp(config->family->name, "gpt2") == 0 && numbers.width % numbers.heads != 0)
+        fuzz_fail("heads that do not divide the width");
     if (!(config->initializer_range > 0) || !isfinite(config->initializer_range))
         fuzz_fail("an initializer_range that cannot be");
     if (config->bos_token < -1 || config->eos_token < -1 || config->pad_token < -1)

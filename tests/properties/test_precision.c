@@ -73,50 +73,14 @@ static void bf16_differs_from_fp32(void **state) {
     if (wide.digest == narrow.digest) fail_msg("the same weights in both");
 }
 
-/* ---- another model: RMS norms, no biases, shared keys and values, no positions ---- */
-
-static sluice_model *make_other_model(bool tied, float dropout) {
-    enum { WIDTH = 24 };
-    const sluice_norm_config norm           = {SLUICE_NORM_RMS, 1e-6F};
-    const sluice_embedding_config words     = {VOCABULARY, 0, WIDTH, 0.1F, 0, dropout};
-    const sluice_attention_config attention = {.width                  = WIDTH,
-                                               .heads                  = 4,
-                                               .scale                  = 0.1F,
-                                               .projection_scale       = 0.1F,
-                                               .dropout                = dropout,
-                                               .kv_heads               = 2,
-                                               .head_width             = 8,
-                                               .qkv_has_no_bias        = true,
-                                               .projection_has_no_bias = true,
-                                               .norm                   = norm};
-    const sluice_mlp_config mlp             = {.width            = WIDTH,
-                                               .hidden           = 40,
-                                               .scale            = 0.1F,
-                                               .projection_scale = 0.1F,
-                                               .dropout          = dropout,
-                                               .has_no_bias      = true,
-                                               .norm             = norm};
-    const sluice_layernorm_config last      = {WIDTH, norm};
-    const sluice_classifier_config head     = {WIDTH, VOCABULARY, 0.1F};
-    sluice_model *model;
-    assert_ok(sluice_model_create(&model, &(sluice_shape){SLUICE_TYPE_I32, 1, {LENGTH}}));
-    assert_ok(sluice_model_add(model, sluice_layer_embedding(), &words, "words"));
-    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "0.attention"));
-    assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, "0.mlp"));
-    assert_ok(sluice_model_add(model, sluice_layer_attention(), &attention, "1.attention"));
-    assert_ok(sluice_model_add(model, sluice_layer_mlp(), &mlp, "1.mlp"));
-    assert_ok(sluice_model_add(model, sluice_layer_layernorm(), &last, "norm"));
-    assert_ok(sluice_model_add(model, sluice_layer_classifier(), &head, "head"));
-    if (tied) assert_ok(sluice_model_tie(model, "head.weight", "words.wte.weight"));
-    return model;
-}
+/* ---- another model: of the Llamas' kind ---- */
 
 static void another_model_has_the_bits_of_a_plain_loop(void **state) {
     (void)state;
     for (int kind = 0; kind < 16; kind++) {
         setting with = setting_of(kind % 8);
         choose(kind < 8 ? SLUICE_PRECISION_FP32 : SLUICE_PRECISION_BF16);
-        small_gpt.make      = make_other_model;
+        small_gpt.make      = make_small_llama;
         const outcome plain = train_plainly(&with, bf16_device());
         if (small_gpt_steps() == STEPS && !(plain.loss[STEPS - 1] < plain.loss[0]))
             fail_msg("it does not learn");

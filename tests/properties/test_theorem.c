@@ -55,6 +55,20 @@ static void a_pipeline_has_the_bits_of_a_plain_loop(void **state) {
     }
 }
 
+static void a_pipeline_of_a_llama_has_the_bits_of_a_plain_loop(void **state) {
+    (void)state;
+    small_gpt.make = make_small_llama;
+    for (int kind = 0; kind < 4; kind++) {
+        const setting with  = {"1f1b", 1 + kind, 1, 3, 7, kind & 1, "adamw", 0, kind & 2 ? 0.2F : 0,
+                               0};
+        const outcome plain = train_plainly(&with, sluice_devices()[0]), piped = train(&with);
+        if (small_gpt_steps() == STEPS && !(plain.loss[STEPS - 1] < plain.loss[0]))
+            fail_msg("it does not learn");
+        assert_same(&plain, &piped, &with);
+    }
+    small_gpt.make = NULL;
+}
+
 /* ---- every built-in schedule ---- */
 
 /* Whether B with I, and B with W, ascend in micro-batch on every stage: the theorem's condition. */
@@ -140,20 +154,32 @@ static void compare_schedules(const setting *base, int kind, int *runs, int *rou
     }
 }
 
-static void every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state) {
-    (void)state;
+static void compare_every_schedule(int kinds) {
     int runs = 0, rounded = 0;
-    for (int kind = 0; kind < 8; kind++) {
+    for (int kind = 8 - kinds; kind < 8; kind++) {
         const bool even    = kind & 1;
         const setting base = {"gpipe",  1,       1, even ? 6 : 3,        even ? 8 : 7,
                               kind & 2, "adamw", 0, kind & 4 ? 0.1F : 0, 0};
         compare_schedules(&base, kind, &runs, &rounded);
     }
     print_message("%d runs compared, %d of them to rounding\n", runs, rounded);
-    if (runs < 50 || rounded < 5 || rounded > runs / 2)
-        fail_msg("of %d runs %d are compared to rounding; at least 50 runs, of these 5 and at most "
-                 "half, are expected",
-                 runs, rounded);
+    const int min_runs = 50 * kinds / 8, min_rounded = 5 * kinds / 8;
+    if (runs < min_runs || rounded < min_rounded || rounded > runs / 2)
+        fail_msg("of %d runs %d are compared to rounding; at least %d runs, of these %d and at "
+                 "most half, are expected",
+                 runs, rounded, min_runs, min_rounded);
+}
+
+static void every_schedule_has_the_bits_or_the_numbers_of_one_rank(void **state) {
+    (void)state;
+    compare_every_schedule(8);
+}
+
+static void every_schedule_trains_a_llama_alike(void **state) {
+    (void)state;
+    small_gpt.make = make_small_llama;
+    compare_every_schedule(4);
+    small_gpt.make = NULL;
 }
 
 /* The generators that are said to keep the theorem's condition do, all but two. */
@@ -268,11 +294,13 @@ int main(int argc, char **argv) {
     const struct CMUnitTest splits[] = {
         cmocka_unit_test(the_bits_are_the_same_in_any_split),
         cmocka_unit_test(a_pipeline_has_the_bits_of_a_plain_loop),
+        cmocka_unit_test(a_pipeline_of_a_llama_has_the_bits_of_a_plain_loop),
         cmocka_unit_test(many_microbatches_agree_with_one_to_rounding),
         cmocka_unit_test(dropout_is_applied_in_training_only),
     };
     const struct CMUnitTest schedules[] = {
         cmocka_unit_test(every_schedule_has_the_bits_or_the_numbers_of_one_rank),
+        cmocka_unit_test(every_schedule_trains_a_llama_alike),
         cmocka_unit_test(generators_ascend_that_are_said_to),
         cmocka_unit_test(custom_schedules_have_the_bits_of_one_rank),
         cmocka_unit_test(random_schedules_have_the_numbers_of_one_rank),

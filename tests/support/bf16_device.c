@@ -135,8 +135,23 @@ ROW(norm_backward, sluice_norm_backward, TENSOR(dx, wide.rows, wide.width),
 
 ROW(attention, sluice_attention, TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
 
+#define CACHE (wide.capacity * wide.kv_heads * wide.head_width)
+ROW(attention_cached, sluice_attention_cached, TENSOR(out, wide.rows, wide.heads *wide.head_width),
+    TENSOR(keys, 1, CACHE), TENSOR(values, 1, CACHE),
+    TENSOR(qkv, wide.rows, (wide.heads + 2 * wide.kv_heads) * wide.head_width))
+
 ROW(attention_backward, sluice_attention_backward, TENSOR(dqkv, 1, QKV), TENSOR(dout, 1, OUT),
     TENSOR(out, 1, OUT), TENSOR(qkv, 1, QKV))
+
+ROW(rotary, sluice_rotary, TENSOR(qkv, 1, QKV))
+
+#define HEADS (wide.rows * (wide.heads + 2 * wide.kv_heads) * wide.head_width)
+
+ROW(head_norm, sluice_head_norm, TENSOR(y, 1, HEADS), TENSOR(qkv, 1, HEADS),
+    TENSOR(q_gain, 1, wide.head_width), TENSOR(k_gain, 1, wide.head_width))
+
+ROW(head_norm_backward, sluice_head_norm_backward, TENSOR(dqkv, 1, HEADS), TENSOR(qkv, 1, HEADS),
+    TENSOR(q_gain, 1, wide.head_width), TENSOR(k_gain, 1, wide.head_width))
 
 /* Only the first `length` positions are sure to exist. */
 ROW(embedding, sluice_embedding, TENSOR(y, (wide.samples * wide.length), wide.width),
@@ -157,6 +172,11 @@ ROW(relu, sluice_relu, TENSOR(y, 1, wide.count), TENSOR(x, 1, wide.count))
 
 ROW(relu_backward, sluice_relu_backward, TENSOR(dx, 1, wide.count), TENSOR(dy, 1, wide.count),
     TENSOR(x, 1, wide.count))
+
+ROW(swiglu, sluice_swiglu, TENSOR(y, wide.rows, wide.hidden), TENSOR(x, wide.rows, 2 * wide.hidden))
+
+ROW(swiglu_backward, sluice_swiglu_backward, TENSOR(dx, wide.rows, 2 * wide.hidden),
+    TENSOR(dy, wide.rows, wide.hidden), TENSOR(x, wide.rows, 2 * wide.hidden))
 
 /* Gradients are fp32 in both precisions. */
 static sluice_status bf16_sum(sluice_stream *stream, const sluice_sum *arguments) {

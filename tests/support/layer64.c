@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/random.h"
 #include "tests/support/reference64.h"
@@ -47,10 +48,26 @@ static void norm64(double *y, const layer64 *layer, const sluice_norm_config *no
                    layer->input.dims[layer->input.dim_count - 1], norm->kind, epsilon);
 }
 
-static void dense64(double *y, const double *x, parameters64 *from, bool has_bias, int64_t rows,
-                    int64_t inputs, int64_t outputs) {
+static void dense64(double *y, const double *x, parameters64 *from, sluice_parameter_style style,
+                    bool has_bias, int64_t rows, int64_t inputs, int64_t outputs) {
     const double *const w = take64(from, true), *const b = take64(from, has_bias);
-    reference_linear(y, x, w, b, NULL, rows, inputs, outputs);
+    reference_linear(y, x, w, b, NULL, rows, inputs, outputs, style == SLUICE_STYLE_LLAMA);
+}
+
+static void head_norm64(double *qkv, const sluice_attention_config *c, int64_t kv_heads,
+                        int64_t head_width, int64_t rows, parameters64 *from) {
+    const double *const q_gain = take64(from, true), *const k_gain = take64(from, true);
+    const int64_t count = rows * (c->heads + 2 * kv_heads) * head_width;
+    double *const copy  = reference_zeros(count);
+    const float epsilon = c->norm.epsilon > 0 ? c->norm.epsilon : 1e-5F;
+    memcpy(copy, qkv, (size_t)count * sizeof *copy);
+    reference_head_norm(qkv, copy, q_gain, k_gain,
+                        &(sluice_head_norm){.rows       = rows,
+                                            .heads      = c->heads,
+                                            .kv_heads   = kv_heads,
+                                            .head_width = head_width,
+                                            .epsilon    = epsilon});
+    free(copy);
 }
 
 static void attention64(double *y, const layer64 *layer) {
@@ -64,10 +81,21 @@ static void attention64(double *y, const layer64 *layer) {
     double *const h = reference_zeros(rows * width), *const qkv = reference_zeros(rows * packed);
     double *const attended = reference_zeros(rows * all);
     norm64(h, layer, &c->norm, &from);
-    dense64(qkv, h, &from, !c->qkv_has_no_bias, rows, width, packed);
+    dense64(qkv, h, &from, c->style, !c->qkv_has_no_bias, rows, width, packed);
+    const double *const proj      = take64(&from, true);
+    const double *const proj_bias = take64(&from, !c->projection_has_no_bias);
+    if (c->has_head_norm) head_norm64(qkv, c, kv_heads, head_width, rows, &from);
+    if (c->rotary.base > 0)
+        reference_rotary(qkv, &(sluice_rotary){.samples     = layer->input.dims[0],
+                                               .length      = layer->input.dims[1],
+                                               .heads       = c->heads,
+                                               .kv_heads    = kv_heads,
+                                               .head_width  = head_width,
+                                               .frequencies = c->rotary});
     reference_attention(attended, NULL, qkv, layer->input.dims[0], layer->input.dims[1], c->heads,
                         kv_heads, head_width, &dropout);
-    dense64(y, attended, &from, !c->projection_has_no_bias, rows, all, width);
+    reference_linear(y, attended, proj, proj_bias, NULL, rows, all, width,
+                     c->style == SLUICE_STYLE_LLAMA);
     branch64(y, layer, c->dropout);
     free(h);
     free(qkv);
@@ -79,13 +107,19 @@ static void mlp64(double *y, const layer64 *layer) {
     const int64_t rows               = rows64(&layer->input);
     parameters64 from                = {layer->parameters};
     double *const h                  = reference_zeros(rows * c->width);
+    double *const before             = reference_zeros(rows * 2 * c->hidden);
     double *const u                  = reference_zeros(rows * c->hidden);
     norm64(h, layer, &c->norm, &from);
-    dense64(u, h, &from, !c->has_no_bias, rows, c->width, c->hidden);
-    for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(u[i]);
-    dense64(y, u, &from, !c->has_no_bias, rows, c->hidden, c->width);
+    dense64(before, h, &from, c->style, !c->has_no_bias, rows, c->width,
+            c->gated ? 2 * c->hidden : c->hidden);
+    if (c->gated)
+        reference_swiglu(u, before, rows, c->hidden);
+    else
+        for (int64_t i = 0; i < rows * c->hidden; i++) u[i] = reference_gelu(before[i]);
+    dense64(y, u, &from, c->style, !c->has_no_bias, rows, c->hidden, c->width);
     branch64(y, layer, c->dropout);
     free(h);
+    free(before);
     free(u);
 }
 
@@ -122,7 +156,8 @@ static void relu64(double *y, const layer64 *layer) {
 static void linear64(double *y, const layer64 *layer) {
     const sluice_linear_config *const c = layer->config;
     parameters64 from                   = {layer->parameters};
-    dense64(y, layer->x, &from, !c->has_no_bias, rows64(&layer->input), c->inputs, c->outputs);
+    dense64(y, layer->x, &from, SLUICE_STYLE_GPT2, !c->has_no_bias, rows64(&layer->input),
+            c->inputs, c->outputs);
 }
 
 static void layernorm64(double *y, const layer64 *layer) {

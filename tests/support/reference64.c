@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/random.h"
+#include "runtime/device/rotary.h"
 #include "tests/support/support.h"
 
 /* ---- arrays ---- */
@@ -84,12 +85,41 @@ double reference_gelu_slope(double x) {
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
 }
 
+double reference_silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+void reference_swiglu(double *y, const double *x, int64_t rows, int64_t hidden) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < hidden; j++)
+            y[i * hidden + j] = reference_silu(x[2 * i * hidden + j]) * x[(2 * i + 1) * hidden + j];
+}
+
+void reference_swiglu_backward(double *dx, const double *dy, const double *x, int64_t rows,
+                               int64_t hidden) {
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < hidden; j++) {
+            const int64_t gate = 2 * i * hidden + j, up = gate + hidden;
+            const double g = x[gate], e = exp(-g), dy_ = dy[i * hidden + j];
+            dx[gate] = dy_ * x[up] * (1 + e + g * e) / ((1 + e) * (1 + e));
+            dx[up]   = dy_ * reference_silu(g);
+        }
+    }
+}
+
+/* Where input k's weight for output o is. */
+static int64_t weight_at(int64_t k, int64_t o, int64_t inputs, int64_t outputs, bool transposed) {
+    return transposed ? o * inputs + k : k * outputs + o;
+}
+
 void reference_linear(double *y, const double *x, const double *w, const double *b,
-                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs) {
+                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs,
+                      bool transposed) {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t o = 0; o < outputs; o++) {
             double total = (b ? b[o] : 0) + (residual ? residual[i * outputs + o] : 0);
-            for (int64_t k = 0; k < inputs; k++) total += x[i * inputs + k] * w[k * outputs + o];
+            for (int64_t k = 0; k < inputs; k++)
+                total += x[i * inputs + k] * w[weight_at(k, o, inputs, outputs, transposed)];
             y[i * outputs + o] = total;
         }
     }
@@ -97,7 +127,7 @@ void reference_linear(double *y, const double *x, const double *w, const double 
 
 void reference_linear_backward(double *dx, double *dw, double *db, const double *dy,
                                const double *x, const double *w, int64_t rows, int64_t inputs,
-                               int64_t outputs) {
+                               int64_t outputs, bool transposed) {
     if (dx) memset(dx, 0, (size_t)(rows * inputs) * sizeof *dx);
     if (dw) memset(dw, 0, (size_t)(inputs * outputs) * sizeof *dw);
     if (db) memset(db, 0, (size_t)outputs * sizeof *db);
@@ -106,8 +136,9 @@ void reference_linear_backward(double *dx, double *dw, double *db, const double 
             const double g = dy[i * outputs + o];
             if (db) db[o] += g;
             for (int64_t k = 0; k < inputs; k++) {
-                if (dx) dx[i * inputs + k] += g * w[k * outputs + o];
-                if (dw) dw[k * outputs + o] += g * x[i * inputs + k];
+                const int64_t at = weight_at(k, o, inputs, outputs, transposed);
+                if (dx) dx[i * inputs + k] += g * w[at];
+                if (dw) dw[at] += g * x[i * inputs + k];
             }
         }
     }
@@ -153,6 +184,36 @@ void reference_norm_backward(double *dx, double *dgain, double *dbias, const dou
         for (int64_t j = 0; j < width; j++)
             dx[i * width + j] = rstd * (g[j] * gain[j] - sum - (row[j] - mean) * rstd * dot);
     }
+}
+
+void reference_head_norm(double *y, const double *qkv, const double *q_gain, const double *k_gain,
+                         const sluice_head_norm *shape) {
+    const int64_t width = shape->head_width, heads = shape->heads + 2 * shape->kv_heads;
+    memcpy(y, qkv, (size_t)(shape->rows * heads * width) * sizeof *y);
+    for (int64_t n = 0; n < shape->rows * heads; n++)
+        if (n % heads < heads - shape->kv_heads)
+            reference_norm(y + n * width, qkv + n * width,
+                           n % heads < shape->heads ? q_gain : k_gain, NULL, 1, width,
+                           SLUICE_NORM_RMS, (double)shape->epsilon);
+}
+
+void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, const double *dy,
+                                  const double *qkv, const double *q_gain, const double *k_gain,
+                                  const sluice_head_norm *shape) {
+    const int64_t width = shape->head_width, heads = shape->heads + 2 * shape->kv_heads;
+    double *const share = reference_zeros(width);
+    memcpy(dx, dy, (size_t)(shape->rows * heads * width) * sizeof *dx);
+    memset(dq_gain, 0, (size_t)width * sizeof *dq_gain);
+    memset(dk_gain, 0, (size_t)width * sizeof *dk_gain);
+    for (int64_t n = 0; n < shape->rows * heads; n++) {
+        const bool is_query = n % heads < shape->heads;
+        if (n % heads >= heads - shape->kv_heads) continue;
+        reference_norm_backward(dx + n * width, share, NULL, dy + n * width, qkv + n * width,
+                                is_query ? q_gain : k_gain, 1, width, SLUICE_NORM_RMS,
+                                (double)shape->epsilon);
+        for (int64_t j = 0; j < width; j++) (is_query ? dq_gain : dk_gain)[j] += share[j];
+    }
+    free(share);
 }
 
 /* ---- attention ---- */
@@ -243,6 +304,23 @@ void reference_attention_backward(double *dqkv, const double *dout, const double
     }
     free(p);
     free(dp);
+}
+
+void reference_rotary(double *qkv, const sluice_rotary *args) {
+    const int64_t width = args->head_width, stride = (args->heads + 2 * args->kv_heads) * width;
+    for (int64_t row = 0; row < args->samples * args->length; row++) {
+        const float position = (float)(args->first_position + row % args->length);
+        for (int64_t at = 0; at < (args->heads + args->kv_heads) * width; at++) {
+            const int64_t pair = at % width;
+            double *const a = qkv + row * stride + at, *const b = a + width / 2;
+            if (pair >= width / 2) continue;
+            const float angle =
+                position * sluice__rotary_frequency(&args->frequencies, pair, width);
+            const double turn = args->inverse ? -(double)angle : (double)angle, x = *a, y = *b;
+            *a = x * cos(turn) - y * sin(turn);
+            *b = x * sin(turn) + y * cos(turn);
+        }
+    }
 }
 
 /* ---- output head with cross-entropy ---- */

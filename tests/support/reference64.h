@@ -31,13 +31,19 @@ void reference_drop(double *x, int64_t samples, int64_t elements, const sluice_d
 /* ---- linear ---- */
 double reference_gelu(double x);
 double reference_gelu_slope(double x);
-/* y = x w + b + residual */
+double reference_silu(double x);
+/* y (rows, hidden) of x (rows, 2 * hidden). */
+void reference_swiglu(double *y, const double *x, int64_t rows, int64_t hidden);
+void reference_swiglu_backward(double *dx, const double *dy, const double *x, int64_t rows,
+                               int64_t hidden);
+/* y = x w + b + residual; w and dw are (outputs, inputs) where they are `transposed`. */
 void reference_linear(double *y, const double *x, const double *w, const double *b,
-                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs);
+                      const double *residual, int64_t rows, int64_t inputs, int64_t outputs,
+                      bool transposed);
 /* Gradients of sum(y * dy); each may be NULL. */
 void reference_linear_backward(double *dx, double *dw, double *db, const double *dy,
                                const double *x, const double *w, int64_t rows, int64_t inputs,
-                               int64_t outputs);
+                               int64_t outputs, bool transposed);
 
 /* ---- norms; bias, and its gradient, may be NULL ---- */
 void reference_norm(double *y, const double *x, const double *gain, const double *bias,
@@ -45,6 +51,13 @@ void reference_norm(double *y, const double *x, const double *gain, const double
 void reference_norm_backward(double *dx, double *dgain, double *dbias, const double *dy,
                              const double *x, const double *gain, int64_t rows, int64_t width,
                              sluice_norm_kind kind, double epsilon);
+
+/* y = qkv (rows, ..) with queries and keys normalized; the values are copied. */
+void reference_head_norm(double *y, const double *qkv, const double *q_gain, const double *k_gain,
+                         const sluice_head_norm *shape);
+void reference_head_norm_backward(double *dx, double *dq_gain, double *dk_gain, const double *dy,
+                                  const double *qkv, const double *q_gain, const double *k_gain,
+                                  const sluice_head_norm *shape);
 
 /* ---- attention ---- */
 /* out (samples, length, heads * width), lse (samples, heads, length) or NULL; qkv as
@@ -55,6 +68,9 @@ void reference_attention(double *out, double *lse, const double *qkv, int64_t sa
 void reference_attention_backward(double *dqkv, const double *dout, const double *qkv,
                                   int64_t samples, int64_t length, int64_t heads, int64_t kv_heads,
                                   int64_t width, const sluice_dropout *dropout);
+
+/* qkv, in place; the frequencies are those of runtime/device/rotary.h. */
+void reference_rotary(double *qkv, const sluice_rotary *args);
 
 /* ---- output head with cross-entropy ---- */
 /* Returns scale * sum of -log softmax(x w^T)[target] over targets >= 0; dx, dw may be NULL. */

@@ -50,6 +50,9 @@ sluice_model *make_dropping_model(bool tied, float dropout);
 
 sluice_model *make_model(bool tied);
 
+/* Another model for small_gpt.make, of as many layers: of the Llamas' kind. */
+sluice_model *make_small_llama(bool tied, float dropout);
+
 sluice_schedule *make_chunked_schedule(const char *name, int ranks, int chunks, int microbatches);
 
 sluice_schedule *make_schedule(const char *name, int ranks, int microbatches);

@@ -75,7 +75,7 @@ refuse_train 2 "optimizer sgd has no betas; leave --betas out" --optimizer sgd -
 refuse_train 2 "optimizer adamw has no momentum; leave --momentum out" --momentum 0.9
 refuse_train 2 "--momentum is '1'; it must be less than 1" --optimizer sgd --momentum 1
 refuse_train 2 "no model preset is called 'gpt-huge'; choose one of $presets" --model gpt-huge
-refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name or a config.json" --model no.json
+refuse_train 1 "cannot read 'no.json': No such file or directory; --model takes a preset's name, a config.json or a folder with one" --model no.json
 names=$("$command" schedule --list | sed 's/ .*//')
 [ "$(wc -w <<<"$names")" -ge 12 ] || complain "schedule --list prints: $names"
 refuse_train 2 "no schedule is called '2f2b'; choose one of: $(paste -sd, <<<"$names" | sed 's/,/, /g')" --schedule 2f2b

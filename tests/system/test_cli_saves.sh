@@ -35,6 +35,33 @@ cp stdout.txt weights.txt
 train --resume branch
 cmp -s stdout.txt weights.txt || complain "after another way, --resume ends with '$(cat stdout.txt)', expected '$(cat weights.txt)'"
 
+# ---- weights in half the size ----
+
+train --model llama-nano --steps 6 --out whole
+cp stdout.txt weights.txt
+train --model llama-nano --steps 6 --save-every 3 --save-type bf16 --out half
+cmp -s stdout.txt weights.txt || complain "saved as bf16, it ends with '$(cat stdout.txt)', expected '$(cat weights.txt)'"
+has half/config.json '"torch_dtype": "bfloat16"'
+has whole/config.json '"torch_dtype": "float32"'
+[ $((2 * $(stat -c %s half/model.safetensors))) -lt $(($(stat -c %s whole/model.safetensors) + 10000)) ] ||
+    complain "bf16 is not half the size: $(ls -l half whole)"
+succeed train text.txt --resume half/saves/step-00000003 --quiet --out on
+cmp -s stdout.txt weights.txt || complain "resumed from bf16, it ends with '$(cat stdout.txt)', expected '$(cat weights.txt)'"
+[ "$(grep -c F32 on/model.safetensors)" = 1 ] || complain "without --save-type the weights are not F32"
+refuse 2 "--save-type is 'f16'; choose one of: f32, bf16" train text.txt --save-type f16
+
+# ---- a folder as a model ----
+
+train --model half --init half --steps 1 --out again # another run that starts from these weights
+cp stdout.txt weights.txt
+train --model half/config.json --init half/model.safetensors --steps 1 --out again --overwrite
+cmp -s stdout.txt weights.txt || complain "a folder starts as '$(cat stdout.txt)', its files as '$(cat weights.txt)'"
+succeed split half --ranks 2
+has stdout.txt "half: 11 layers in 2 stages"
+mkdir empty
+refuse 1 "cannot read 'empty/config.json': No such file or directory; --model takes a preset's name, a config.json or a folder with one" \
+    train text.txt --model empty
+
 # ---- the folder of another run ----
 
 refuse 1 "--out 'other' has the model.safetensors of another run; name another folder, or replace it with --overwrite" \

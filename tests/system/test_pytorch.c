@@ -2,7 +2,7 @@
 /*
  * test_pytorch.c -- the command trains as PyTorch does: tests/system/reference/ has weights,
  * tokens, and the losses and norms of 10 steps, made by make.py; `sluice train --init` reproduces
- * them.
+ * them, for each family.
  */
 #include "tests/support/files.h"
 
@@ -11,10 +11,11 @@
 
 #define REFERENCE SLUICE_SOURCE "/tests/system/reference"
 static const double tolerance = 1e-4; /* relative */
+enum { FAMILIES = 5 };                /* models in families.json */
 
-static json_t *load_reference(void) {
+static json_t *load_reference(const char *path) {
     json_error_t error;
-    json_t *reference = json_load_file(REFERENCE "/reference.json", 0, &error);
+    json_t *reference = json_load_file(path, 0, &error);
     if (!reference) fail_msg("%s", error.text);
     return reference;
 }
@@ -26,21 +27,22 @@ static double number(const json_t *object, const char *key) {
 }
 
 static void assert_near(const json_t *step, const char *key, const json_t *kind, int n,
-                        const char *options) {
+                        const char *words) {
     const double got = number(step, key);
     const double expected =
         json_number_value(json_array_get(json_object_get(kind, key), (size_t)n));
     if (fabs(got - expected) > tolerance * fabs(expected))
-        fail_msg("%s: step %d has %s %.9g, PyTorch %.9g", options, n + 1, key, got, expected);
+        fail_msg("%s: step %d has %s %.9g, PyTorch %.9g", words, n + 1, key, got, expected);
 }
 
 /* Run the command and compare each line of its log. */
 static void compare(const json_t *kind, const char *name, const char *options) {
     const folder out = folder_make();
-    char command[1024], line[4096];
+    char command[1024], line[4096], words[128];
+    snprintf(words, sizeof words, "%s, %s", name, options);
     snprintf(command, sizeof command,
              "\"$SLUICE\" train --data \"$REFERENCE/tokens.bin\" "
-             "--model \"$REFERENCE/%s/config.json\" --init \"$REFERENCE/%s/model.safetensors\" "
+             "--model \"$REFERENCE/%s\" --init \"$REFERENCE/%s\" "
              "--seq 16 --batch 4 --steps 10 --lr 1e-3 --decay none --warmup 0 --weight-decay 0.1 "
              "--betas 0.9,0.95 --clip 2 --seed 1 --threads 1 --json --out %s/out %s",
              name, name, out.path, options);
@@ -54,8 +56,8 @@ static void compare(const json_t *kind, const char *name, const char *options) {
         json_t *step = json_loads(line, JSON_REJECT_DUPLICATES, &error);
         if (!step) fail_msg("%s: '%s' is no JSON: %s", options, line, error.text);
         if (json_object_get(step, "loss")) {
-            assert_near(step, "loss", kind, steps, options);
-            assert_near(step, "norm", kind, steps, options);
+            assert_near(step, "loss", kind, steps, words);
+            assert_near(step, "norm", kind, steps, words);
             steps++;
         }
         json_decref(step);
@@ -71,15 +73,31 @@ static const char *const options[] = {"--ranks 1 --microbatches 1",
 
 static void a_tied_model_trains_as_in_pytorch(void **state) {
     (void)state;
-    json_t *reference = load_reference();
+    json_t *reference = load_reference(REFERENCE "/reference.json");
     for (int k = 0; k < 3; k++) compare(json_object_get(reference, "tied"), "tied", options[k]);
     json_decref(reference);
 }
 
 static void an_untied_model_trains_as_in_pytorch(void **state) {
     (void)state;
-    json_t *reference = load_reference();
+    json_t *reference = load_reference(REFERENCE "/reference.json");
     for (int k = 0; k < 3; k++) compare(json_object_get(reference, "untied"), "untied", options[k]);
+    json_decref(reference);
+}
+
+/* Everything that is an object in families.json is a model. */
+static void every_family_trains_as_in_pytorch(void **state) {
+    (void)state;
+    json_t *reference = load_reference(REFERENCE "/families.json");
+    const char *name;
+    const json_t *kind;
+    int count = 0;
+    json_object_foreach(reference, name, kind) {
+        if (!json_is_object(kind)) continue;
+        for (int k = 0; k < 3; k++) compare(kind, name, options[k]);
+        count++;
+    }
+    assert_int_equal(count, FAMILIES);
     json_decref(reference);
 }
 
@@ -87,6 +105,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tied_model_trains_as_in_pytorch),
         cmocka_unit_test(an_untied_model_trains_as_in_pytorch),
+        cmocka_unit_test(every_family_trains_as_in_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,6 @@
  */
 #include <math.h>
 
-#include "runtime/device/arguments.h"
 #include "runtime/device/cpu/blas.h"
 #include "runtime/device/cpu/cpu.h"
 #include "runtime/device/cpu/transpose.h"
@@ -246,7 +245,6 @@ static void forward_task(const void *argument, int64_t task, int thread) {
 }
 
 sluice_status sluice__cpu_attention(sluice_stream *stream, const sluice_attention *args) {
-    SLUICE__TRY(sluice__check_rotary(args->rotary_base));
     sluice_device *const device = stream->device;
     const forward_job job       = {
               args,
@@ -366,7 +364,6 @@ static void backward_task(const void *argument, int64_t task, int thread) {
 
 sluice_status sluice__cpu_attention_backward(sluice_stream *stream,
                                              const sluice_attention_backward *args) {
-    SLUICE__TRY(sluice__check_rotary(args->rotary_base));
     sluice_device *const device = stream->device;
     const backward_job job      = {
              args,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vexp.h -- exponential and GELU as straight-line code, so that loops over them vectorize.
+ * vexp.h -- exponential, sigmoid and GELU as straight-line code, so that loops over them vectorize.
  * Relative error of sluice__exp() is below 1e-6 where the result is a normal float.
  */
 #ifndef SLUICE_DEVICE_CPU_VEXP_H
@@ -35,6 +35,10 @@ SLUICE__LOOP float sluice__exp(float x) {
     float power;
     memcpy(&power, &bits, sizeof power);
     return p * power;
+}
+
+SLUICE__LOOP float sluice__sigmoid(float x) {
+    return 1.0f / (1.0f + sluice__exp(-x));
 }
 
 /* The tanh form of GELU is x * sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3). */

@@ -3,18 +3,9 @@
 #include <inttypes.h>
 
 #include "runtime/base/error.h"
-#include "runtime/device/arguments.h"
 #include "runtime/device/cuda/cuda.h"
 
-static sluice_status check(int64_t heads, int64_t kv_heads, int64_t head_width, float rotary_base) {
-    SLUICE__TRY(sluice__check_rotary(rotary_base));
-    if (kv_heads != heads) {
-        sluice__fail(SLUICE_E_UNSUPPORTED,
-                     "attention of %" PRId64 " heads with %" PRId64
-                     " key and value heads, and cuda has only as many of the one as of the other",
-                     heads, kv_heads);
-        return sluice__hint(SLUICE_E_UNSUPPORTED, "use --device cpu, or as many of both");
-    }
+sluice_status sluice__cuda_check_heads(int64_t head_width) {
     if (head_width <= SLUICE__CUDA_HEAD_WIDTH) return SLUICE_OK;
     const sluice_status status = sluice__fail(
         SLUICE_E_UNSUPPORTED, "heads are %" PRId64 " wide, and attention on cuda goes up to %d",
@@ -25,7 +16,7 @@ static sluice_status check(int64_t heads, int64_t kv_heads, int64_t head_width, 
 sluice_status sluice__cuda_attention(sluice_stream *stream, const sluice_attention *args,
                                      sluice_precision precision) {
     (void)precision;
-    SLUICE__TRY(check(args->heads, args->kv_heads, args->head_width, args->rotary_base));
+    SLUICE__TRY(sluice__cuda_check_heads(args->head_width));
     return sluice__cuda_status(sluice__launch_attention(args, stream->handle), "attention");
 }
 
@@ -33,7 +24,7 @@ sluice_status sluice__cuda_attention_backward(sluice_stream *stream,
                                               const sluice_attention_backward *args,
                                               sluice_precision precision) {
     (void)precision;
-    SLUICE__TRY(check(args->heads, args->kv_heads, args->head_width, args->rotary_base));
+    SLUICE__TRY(sluice__cuda_check_heads(args->head_width));
     return sluice__cuda_status(sluice__launch_attention_backward(args, stream->handle),
                                "the gradient of attention");
 }

@@ -39,22 +39,23 @@ __global__ void __launch_bounds__(THREADS, 2)
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
     float *const k = shared, *const v = k + TILE * S::pitch, *const queries = v + TILE * S::pitch;
-    const head h         = head_of_block(args.length, args.heads, args.head_width, S::owned);
-    const int64_t first  = h.first + warp_number() * S::own; /* query of this warp */
-    const int64_t end    = min(args.length, h.first + S::owned);
+    const share part     = share_of_block(args.length, S::owned);
+    const head h         = head_at(args, part.head / args.heads, part.head % args.heads);
+    const int64_t first  = part.first + warp_number() * S::own; /* query of this warp */
+    const int64_t end    = min(args.length, part.first + S::owned);
     float *const q       = queries + warp_number() * S::own * S::width;
     float *const weights = queries + S::owned * S::width + warp_number() * S::own * TILE;
-    const float *from    = floats(args.qkv) + h.in;
-    load_rows<S::width>(queries, S::width, S::owned, from, h.in_stride, h.first, args.length,
-                        args.head_width);
+    const float *from    = floats(args.qkv);
+    load_rows<S::width>(queries, S::width, S::owned, from + h.q, h.in_stride, part.first,
+                        args.length, args.head_width);
     float out[S::own][R] = {}, by[S::own] = {};
     running at[S::own];
     for (int i = 0; i < S::own; i++) at[i] = {-INFINITY, 0};
     for (int64_t key = 0; key < end; key += TILE) {
         __syncthreads(); /* the last tile may still be read */
-        load_rows<S::width>(k, S::pitch, TILE, from + h.all, h.in_stride, key, args.length,
+        load_rows<S::width>(k, S::pitch, TILE, from + h.k, h.in_stride, key, args.length,
                             args.head_width);
-        load_rows<S::width>(v, S::pitch, TILE, from + 2 * h.all, h.in_stride, key, args.length,
+        load_rows<S::width>(v, S::pitch, TILE, from + h.v, h.in_stride, key, args.length,
                             args.head_width);
         __syncthreads();
         if (first >= args.length || key >= first + S::own)

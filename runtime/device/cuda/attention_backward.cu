@@ -3,7 +3,8 @@
  * attention_backward.cu -- bound by reads of shared memory: dq by query, then dk and dv by key.
  *
  * Probabilities are recomputed from lse, once for dq and once for dk and dv, so that every element
- * has one writer: no atomics, the same bits each time. delta = sum over a row of dout * out.
+ * has one writer: no atomics, the same bits each time. The block of a key and value head goes
+ * through the query heads that share it in their order. delta = sum over a row of dout * out.
  */
 #include "runtime/device/cuda/kernels.h"
 #include "runtime/device/cuda/random.cuh"
@@ -78,14 +79,15 @@ __global__ void __launch_bounds__(THREADS, 2)
     using S = shape<R>;
     SLUICE__DYNAMIC_SHARED(float, shared);
     const shared_layout<R> at = layout_at<R>(shared);
-    const head h              = head_of_block(args.length, args.heads, args.head_width, S::owned);
-    const int64_t first       = h.first + warp_number() * S::own; /* query of this warp */
-    const int64_t end         = min(args.length, h.first + S::owned);
-    const float *from         = floats(args.qkv) + h.in;
-    load_rows<S::width>(at.own_a, S::width, S::owned, from, h.in_stride, h.first, args.length,
-                        args.head_width);
+    const share part          = share_of_block(args.length, S::owned);
+    const head h              = head_at(args, part.head / args.heads, part.head % args.heads);
+    const int64_t first       = part.first + warp_number() * S::own; /* query of this warp */
+    const int64_t end         = min(args.length, part.first + S::owned);
+    const float *from         = floats(args.qkv);
+    load_rows<S::width>(at.own_a, S::width, S::owned, from + h.q, h.in_stride, part.first,
+                        args.length, args.head_width);
     load_rows<S::width>(at.own_b, S::width, S::owned, floats(args.dout) + h.out, h.out_stride,
-                        h.first, args.length, args.head_width);
+                        part.first, args.length, args.head_width);
     float dq[S::own][R] = {}, by[S::own], lse[S::own], delta[S::own];
     for (int i = 0; i < S::own; i++) {
         const bool there = first + i < args.length;
@@ -95,9 +97,9 @@ __global__ void __launch_bounds__(THREADS, 2)
     }
     for (int64_t key = 0; key < end; key += TILE) {
         __syncthreads(); /* the last tile may still be read */
-        load_rows<S::width>(at.a, S::pitch, TILE, from + h.all, h.in_stride, key, args.length,
+        load_rows<S::width>(at.a, S::pitch, TILE, from + h.k, h.in_stride, key, args.length,
                             args.head_width);
-        load_rows<S::width>(at.b, S::pitch, TILE, from + 2 * h.all, h.in_stride, key, args.length,
+        load_rows<S::width>(at.b, S::pitch, TILE, from + h.v, h.in_stride, key, args.length,
                             args.head_width);
         __syncthreads();
         if (first >= args.length || key >= first + S::own)
@@ -116,30 +118,22 @@ __global__ void __launch_bounds__(THREADS, 2)
         __syncwarp();
         add_tile<R, S::own>(dq, at.first, at.a, S::pitch);
     }
-    store_rows<R, S::own>(floats(args.dqkv) + h.in, h.in_stride, dq, by, first, args.length,
+    store_rows<R, S::own>(floats(args.dqkv) + h.q, h.in_stride, dq, by, first, args.length,
                           args.head_width);
 }
 
+/* A query head's tiles: what they add to the gradients of the block's keys and values. */
 template <int R>
-__global__ void __launch_bounds__(THREADS, 2)
-    gradient_of_keys(const sluice_attention_backward args, const float *deltas, const float scale,
-                     const draw d) {
-    using S = shape<R>;
-    SLUICE__DYNAMIC_SHARED(float, shared);
-    const shared_layout<R> at = layout_at<R>(shared);
-    const head h              = head_of_block(args.length, args.heads, args.head_width, S::owned);
-    const int64_t first       = h.first + warp_number() * S::own; /* key of this warp */
-    const float *from         = floats(args.qkv) + h.in;
-    load_rows<S::width>(at.own_a, S::width, S::owned, from + h.all, h.in_stride, h.first,
-                        args.length, args.head_width);
-    load_rows<S::width>(at.own_b, S::width, S::owned, from + 2 * h.all, h.in_stride, h.first,
-                        args.length, args.head_width);
-    float dk[S::own][R] = {}, dv[S::own][R] = {}, by[S::own], one[S::own];
-    for (int i = 0; i < S::own; i++) by[i] = scale, one[i] = 1;
-    for (int64_t query = h.first / TILE * TILE; query < args.length; query += TILE) {
+__device__ inline void add_head(float (&dk)[shape<R>::own][R], float (&dv)[shape<R>::own][R],
+                                const sluice_attention_backward &args, const float *deltas,
+                                const head &h, const shared_layout<R> &at, int64_t block_first,
+                                float scale, const draw &d) {
+    using S             = shape<R>;
+    const int64_t first = block_first + warp_number() * S::own; /* key of this warp */
+    for (int64_t query = block_first / TILE * TILE; query < args.length; query += TILE) {
         __syncthreads(); /* the last tile may still be read */
-        load_rows<S::width>(at.a, S::pitch, TILE, from, h.in_stride, query, args.length,
-                            args.head_width);
+        load_rows<S::width>(at.a, S::pitch, TILE, floats(args.qkv) + h.q, h.in_stride, query,
+                            args.length, args.head_width);
         load_rows<S::width>(at.b, S::pitch, TILE, floats(args.dout) + h.out, h.out_stride, query,
                             args.length, args.head_width);
         if (warp_number() == 0) {
@@ -167,27 +161,50 @@ __global__ void __launch_bounds__(THREADS, 2)
         add_tile<R, S::own>(dv, at.first, at.b, S::pitch);
         add_tile<R, S::own>(dk, at.second, at.a, S::pitch);
     }
-    float *const to = floats(args.dqkv) + h.in;
-    store_rows<R, S::own>(to + h.all, h.in_stride, dk, by, first, args.length, args.head_width);
-    store_rows<R, S::own>(to + 2 * h.all, h.in_stride, dv, one, first, args.length,
-                          args.head_width);
+}
+
+template <int R>
+__global__ void __launch_bounds__(THREADS, 2)
+    gradient_of_keys(const sluice_attention_backward args, const float *deltas, const float scale,
+                     const draw d) {
+    using S = shape<R>;
+    SLUICE__DYNAMIC_SHARED(float, shared);
+    const shared_layout<R> at = layout_at<R>(shared);
+    const share part          = share_of_block(args.length, S::owned);
+    const int64_t group       = args.heads / args.kv_heads;
+    const int64_t sample = part.head / args.kv_heads, begin = part.head % args.kv_heads * group;
+    const head h        = head_at(args, sample, begin);
+    const int64_t first = part.first + warp_number() * S::own; /* key of this warp */
+    load_rows<S::width>(at.own_a, S::width, S::owned, floats(args.qkv) + h.k, h.in_stride,
+                        part.first, args.length, args.head_width);
+    load_rows<S::width>(at.own_b, S::width, S::owned, floats(args.qkv) + h.v, h.in_stride,
+                        part.first, args.length, args.head_width);
+    float dk[S::own][R] = {}, dv[S::own][R] = {}, by[S::own], one[S::own];
+    for (int i = 0; i < S::own; i++) by[i] = scale, one[i] = 1;
+    for (int64_t n = 0; n < group; n++)
+        add_head<R>(dk, dv, args, deltas, head_at(args, sample, begin + n), at, part.first, scale,
+                    d);
+    float *const to = floats(args.dqkv);
+    store_rows<R, S::own>(to + h.k, h.in_stride, dk, by, first, args.length, args.head_width);
+    store_rows<R, S::own>(to + h.v, h.in_stride, dv, one, first, args.length, args.head_width);
 }
 
 template <int R> cudaError_t launch(const sluice_attention_backward *args, cudaStream_t stream) {
-    const float scale       = 1.0f / sqrtf(static_cast<float>(args->head_width));
-    float *const delta      = static_cast<float *>(args->scratch);
-    const draw d            = draw_of(args->dropout);
-    const int64_t rows      = args->samples * args->heads * args->length;
-    const unsigned blocks   = blocks_of(args->samples, args->heads, args->length, shape<R>::owned);
+    const float scale      = 1.0f / sqrtf(static_cast<float>(args->head_width));
+    float *const delta     = static_cast<float *>(args->scratch);
+    const draw d           = draw_of(args->dropout);
+    const int64_t rows     = args->samples * args->heads * args->length;
+    const unsigned queries = blocks_of(args->samples, args->heads, args->length, shape<R>::owned);
+    const unsigned keys = blocks_of(args->samples, args->kv_heads, args->length, shape<R>::owned);
     const unsigned of_delta = static_cast<unsigned>((rows + WARPS - 1) / WARPS);
     cudaError_t error =
         SLUICE__LAUNCH(make_delta, of_delta, THREADS, 0, stream, *args, delta, rows);
     if (error != cudaSuccess) return error;
-    error = SLUICE__LAUNCH(gradient_of_queries<R>, blocks, THREADS, shape<R>::bytes, stream, *args,
+    error = SLUICE__LAUNCH(gradient_of_queries<R>, queries, THREADS, shape<R>::bytes, stream, *args,
                            delta, scale, d);
     if (error != cudaSuccess) return error;
-    return SLUICE__LAUNCH(gradient_of_keys<R>, blocks, THREADS, shape<R>::bytes, stream, *args,
-                          delta, scale, d);
+    return SLUICE__LAUNCH(gradient_of_keys<R>, keys, THREADS, shape<R>::bytes, stream, *args, delta,
+                          scale, d);
 }
 
 template <int R> cudaError_t prepare(void) {

@@ -85,6 +85,9 @@ sluice_status sluice__cuda_multiply(sluice_stream *stream, const sluice_matmul *
 
 /* ---- one file per kind of operation, as in cpu/ ---- */
 /* The tables of operations.c: fp32, and tf32, which differs in what products round to. */
+/* E_UNSUPPORTED if heads are wider than attention takes. */
+sluice_status sluice__cuda_check_heads(int64_t head_width);
+
 const sluice_operations *sluice__cuda_operations(sluice_precision precision);
 
 #define X(name, args)                                                                              \

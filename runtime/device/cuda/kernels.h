@@ -63,6 +63,11 @@ typedef struct sluice__sgd_factors {
     float gradient, momentum; /* clip factor; both for the velocity alone */
 } sluice__sgd_factors;
 
+/* Radians per position of each pair of a head. */
+typedef struct sluice__cuda_rotary_table {
+    float frequencies[SLUICE__CUDA_HEAD_WIDTH / 2];
+} sluice__cuda_rotary_table;
+
 /* ---- once per device, before anything is launched there ---- */
 cudaError_t sluice__prepare_attention(void);
 cudaError_t sluice__prepare_attention_backward(void);
@@ -90,9 +95,23 @@ cudaError_t sluice__launch_norm_columns(const sluice_norm_backward *args, cudaSt
 cudaError_t sluice__launch_attention(const sluice_attention *args, cudaStream_t stream);
 cudaError_t sluice__launch_attention_backward(const sluice_attention_backward *args,
                                               cudaStream_t stream);
+cudaError_t sluice__launch_head_norm(const sluice_head_norm *args, cudaStream_t stream);
+/* In place of args->dqkv, which the columns' sums read before. */
+cudaError_t sluice__launch_head_norm_input(const sluice_head_norm_backward *args,
+                                           cudaStream_t stream);
+/* Partial sums of dq_gain, then of dk_gain, in args->scratch. */
+cudaError_t sluice__launch_head_norm_columns(const sluice_head_norm_backward *args,
+                                             cudaStream_t stream);
+cudaError_t sluice__launch_rotary(const sluice_rotary *args, const sluice__cuda_rotary_table *table,
+                                  cudaStream_t stream);
+/* head_width at most SLUICE__CUDA_HEAD_WIDTH. */
+cudaError_t sluice__launch_attention_cached(const sluice_attention_cached *args,
+                                            cudaStream_t stream);
 cudaError_t sluice__launch_embedding(const sluice_embedding *args, cudaStream_t stream);
 cudaError_t sluice__launch_embedding_backward(const sluice_embedding_backward *args,
                                               cudaStream_t stream);
+cudaError_t sluice__launch_swiglu(const sluice_swiglu *args, cudaStream_t stream);
+cudaError_t sluice__launch_swiglu_backward(const sluice_swiglu_backward *args, cudaStream_t stream);
 cudaError_t sluice__launch_drop(const sluice_drop *args, cudaStream_t stream);
 
 /* ---- losses ---- */

@@ -7,6 +7,7 @@
  *   SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
  *   SLUICE__SHARED(float, shared, 32);     instead of __shared__
  *   SLUICE__DYNAMIC_SHARED(float, rows);    the launch's shared_bytes, 16-byte aligned
+ * and sluice__sincospi(x, &sine, &cosine), of pi * x.
  * A launch is a cudaError_t: the launch's own failure, or an earlier one of this thread that was
  * not cleared. A template kernel with commas in its name goes in parentheses.
  */
@@ -35,8 +36,17 @@ sluice__launch(const char *, void (*kernel)(Parameters...), dim3 grid, dim3 bloc
     return cudaGetLastError();
 }
 
+__device__ inline void sluice__sincospi(double x, double *sine, double *cosine) {
+    sincospi(x, sine, cosine);
+}
+
 #else
 #include "simt.h" /* tests/emulation: kernels on the CPU, a fiber per CUDA thread */
+static inline void sluice__sincospi(double x, double *sine, double *cosine) {
+    const double pi = 3.14159265358979323846, within = x - 2 * std::rint(x / 2);
+    *sine   = std::sin(pi * within);
+    *cosine = std::cos(pi * within);
+}
 #endif
 
 #define SLUICE__LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                             \

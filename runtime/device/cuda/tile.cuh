@@ -16,28 +16,41 @@
 
 enum { WARPS = 4, THREADS = WARPS * LANES, TILE = 32 };
 
-/* One head of one sample, and which rows of it this block owns. */
+/* One query head of one sample, with the key and value head that it shares with others. */
 struct head {
-    int64_t sample, number; /* of the head in its sample */
-    int64_t first;          /* row that the block owns first */
-    int64_t in, in_stride;  /* of q in qkv and dqkv; k and v are `all` and 2 * `all` further */
-    int64_t out, out_stride, all;
-    int64_t rows; /* offset of the head's lse and delta */
+    int64_t sample, number;     /* of the head in its sample */
+    int64_t q, k, v, in_stride; /* offsets in qkv and dqkv */
+    int64_t out, out_stride;    /* of out and dout */
+    int64_t rows;               /* offset of the head's lse and delta */
 };
 
-__device__ inline head head_of_block(int64_t length, int64_t heads, int64_t width, int owned) {
-    const int64_t blocks = (length + owned - 1) / owned, index = blockIdx.x / blocks;
-    head h       = {};
-    h.sample     = index / heads;
-    h.number     = index % heads;
-    h.first      = blockIdx.x % blocks * owned;
-    h.all        = heads * width;
-    h.in_stride  = 3 * h.all;
-    h.in         = h.sample * length * h.in_stride + h.number * width;
-    h.out_stride = h.all;
-    h.out        = h.sample * length * h.all + h.number * width;
-    h.rows       = index * length;
+/* Query head `number` of a sample. `Arguments`: of attention or its gradient. */
+template <class Arguments>
+__device__ inline head head_at(const Arguments &args, int64_t sample, int64_t number) {
+    const int64_t width = args.head_width, all = args.heads * width, keys = args.kv_heads * width;
+    const int64_t kv = number / (args.heads / args.kv_heads);
+    head h           = {};
+    h.sample         = sample;
+    h.number         = number;
+    h.in_stride      = all + 2 * keys;
+    h.q              = sample * args.length * h.in_stride + number * width;
+    h.k              = sample * args.length * h.in_stride + all + kv * width;
+    h.v              = h.k + keys;
+    h.out_stride     = all;
+    h.out            = sample * args.length * all + number * width;
+    h.rows           = (sample * args.heads + number) * args.length;
     return h;
+}
+
+/* What this block works on: a number among the heads of all samples, and the row of it that the
+ * block owns first. */
+struct share {
+    int64_t head, first;
+};
+
+__device__ inline share share_of_block(int64_t length, int owned) {
+    const int64_t blocks = (length + owned - 1) / owned;
+    return {blockIdx.x / blocks, blockIdx.x % blocks * owned};
 }
 
 /* to (count, pitch) = rows first .. first + count - 1 of `from`; zeros past `length` and `width`.

@@ -11,7 +11,9 @@
 enum { NAMES = 400 };
 
 /* A config.json without a model_type belongs to the first. */
-static const sluice_family *const families[] = {&sluice__family_gpt2.about, NULL};
+static const sluice_family *const families[] = {
+    &sluice__family_gpt2.about,  &sluice__family_llama.about, &sluice__family_mistral.about,
+    &sluice__family_qwen2.about, &sluice__family_qwen3.about, NULL};
 
 const sluice_family *const *sluice_families(void) {
     return families;
@@ -108,4 +110,13 @@ void sluice_model_config_summary(char *out, size_t bytes, const sluice_model_con
 sluice_status sluice_model_from_config(sluice_model **out, const sluice_model_config *config,
                                        int64_t length) {
     return family_of(config)->model(out, config, length);
+}
+
+sluice_status sluice_model_for_generation(sluice_model **out, const sluice_model_config *config,
+                                          int64_t capacity) {
+    const sluice__family *const family = family_of(config);
+    if (!family->generation)
+        return sluice__fail(SLUICE_E_UNSUPPORTED, "models of the family %s do not generate",
+                            config->family->name);
+    return family->generation(out, config, capacity);
 }

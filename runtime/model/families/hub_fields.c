@@ -18,8 +18,9 @@ static const sluice__fixed_field fixed[] = {
     {NULL, NULL},
 };
 
-static const char *const kept[] = {"initializer_range", "bos_token_id", "eos_token_id",
-                                   "pad_token_id", NULL};
+/* The type of model has found the family. */
+static const char *const kept[] = {"model_type",   "initializer_range", "bos_token_id",
+                                   "eos_token_id", "pad_token_id",      NULL};
 
 /* Of files and libraries, of outputs that are not computed, of heads other than the language
  * model's, and of generation. */
@@ -120,7 +121,8 @@ sluice_status sluice__read_common(sluice_model_config *out, const sluice__config
     SLUICE__TRY(sluice__config_number(&out->initializer_range, file, "initializer_range",
                                       SLUICE_INITIALIZER_RANGE));
     SLUICE__TRY(sluice__config_token(&out->bos_token, file, "bos_token_id"));
-    SLUICE__TRY(sluice__config_token(&out->eos_token, file, "eos_token_id"));
+    SLUICE__TRY(sluice__config_tokens(&out->eos_token, out->more_eos, &out->more_eos_count,
+                                      SLUICE_MORE_EOS, file, "eos_token_id"));
     return sluice__config_token(&out->pad_token, file, "pad_token_id");
 }
 
@@ -132,9 +134,20 @@ static void write_token(sluice__config_file *file, const char *key, int64_t toke
         sluice__config_set_count(file, key, token);
 }
 
+static void write_ends(sluice__config_file *file, const sluice_model_config *config) {
+    int64_t all[1 + SLUICE_MORE_EOS] = {config->eos_token};
+    if (config->more_eos_count == 0) {
+        write_token(file, "eos_token_id", config->eos_token);
+        return;
+    }
+    memcpy(all + 1, config->more_eos, sizeof config->more_eos);
+    sluice__config_set_counts(file, "eos_token_id", all, 1 + config->more_eos_count);
+}
+
 void sluice__write_common(sluice__config_file *file, const sluice_model_config *config) {
     sluice__config_set_number(file, "initializer_range", config->initializer_range);
     write_token(file, "bos_token_id", config->bos_token);
-    write_token(file, "eos_token_id", config->eos_token);
+    write_ends(file, config);
     write_token(file, "pad_token_id", config->pad_token);
+    sluice__config_set_text(file, "torch_dtype", sluice_type_name(config->stored));
 }

@@ -6,17 +6,18 @@
 
 #include "runtime/model/layers/describe.h"
 
-sluice__dense sluice__dense_at(int *next, bool has_bias, int64_t rows, int64_t inputs,
-                               int64_t outputs) {
-    const int weight = (*next)++;
-    return (sluice__dense){weight, has_bias ? (*next)++ : -1, rows, inputs, outputs};
+sluice__dense sluice__dense_at(int *next, sluice_parameter_style style, bool has_bias, int64_t rows,
+                               int64_t inputs, int64_t outputs) {
+    const int weight = (*next)++, bias = has_bias ? (*next)++ : -1;
+    return (sluice__dense){weight, bias, rows, inputs, outputs, style == SLUICE_STYLE_LLAMA};
 }
 
 void sluice__dense_describe(sluice_layer_description *description, const sluice__dense *dense,
                             sluice_type type, const char *weight, const char *bias, float scale) {
     const int64_t rows = dense->rows, inputs = dense->inputs, outputs = dense->outputs;
     assert(description->parameter_count == dense->weight);
-    sluice__add_matrix(description, weight, inputs, outputs, scale);
+    sluice__add_matrix(description, weight, dense->transposed ? outputs : inputs,
+                       dense->transposed ? inputs : outputs, scale);
     sluice__cost_product(&description->forward, type, rows, inputs, outputs);
     sluice__cost_product(&description->input, type, rows, outputs, inputs);
     sluice__cost_product(&description->weight, type, inputs, rows, outputs);
@@ -25,6 +26,21 @@ void sluice__dense_describe(sluice_layer_description *description, const sluice_
     sluice__cost_pass(&description->weight, type, rows * outputs, 1, 1);
     description->scratch_weight =
         sluice__larger(description->scratch_weight, sluice_column_sum_scratch(rows, outputs));
+}
+
+static void add_piece(sluice_parameter *parameter, const char *name, int64_t rows) {
+    assert(parameter->piece_count < SLUICE_PARAMETER_PIECES);
+    parameter->pieces[parameter->piece_count++] = (sluice_parameter_piece){name, rows};
+}
+
+void sluice__dense_split(sluice_layer_description *description, const sluice__dense *dense,
+                         const sluice__dense_piece *pieces, int count) {
+    assert(dense->transposed);
+    for (int k = 0; k < count; k++) {
+        add_piece(&description->parameters[dense->weight], pieces[k].weight, pieces[k].outputs);
+        if (dense->bias >= 0)
+            add_piece(&description->parameters[dense->bias], pieces[k].bias, pieces[k].outputs);
+    }
 }
 
 /* A parameter that may be absent. */
@@ -46,6 +62,7 @@ sluice_status sluice__dense_forward(const sluice_layer_call *call, const sluice_
                           .inputs     = dense->inputs,
                           .outputs    = dense->outputs,
                           .activation = gelu ? SLUICE_ACTIVATION_GELU : SLUICE_ACTIVATION_NONE,
+                          .transposed = dense->transposed,
                       });
 }
 
@@ -63,6 +80,7 @@ sluice_status sluice__dense_backward_input(const sluice_layer_call *call,
             .inputs            = dense->inputs,
             .outputs           = dense->outputs,
             .activation        = before_gelu ? SLUICE_ACTIVATION_GELU : SLUICE_ACTIVATION_NONE,
+            .transposed        = dense->transposed,
         });
 }
 
@@ -80,5 +98,6 @@ sluice_status sluice__dense_backward_weight(const sluice_layer_call *call,
                           .inputs      = dense->inputs,
                           .outputs     = dense->outputs,
                           .first_write = call->first_write,
+                          .transposed  = dense->transposed,
                       });
 }

@@ -8,8 +8,8 @@
 
 static sluice__dense dense_of(const sluice_linear_config *config, const sluice_shape *input) {
     int next = 0;
-    return sluice__dense_at(&next, !config->has_no_bias, sluice__rows(input), config->inputs,
-                            config->outputs);
+    return sluice__dense_at(&next, SLUICE_STYLE_GPT2, !config->has_no_bias, sluice__rows(input),
+                            config->inputs, config->outputs);
 }
 
 static sluice_status check(const sluice_linear_config *c, const sluice_shape *input,

@@ -112,6 +112,7 @@ static sluice_status plan_parameters(sluice_program *program, int r) {
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u)) add_value(program, r, u);
     for (int k = 0; k < rank->value_count; k++) add_working(program, rank, r, &rank->values[k]);
+    if (program->options.inference) return SLUICE_OK;
     for (int u = 0; u < uses; u++)
         if (use_is_here(program, r, u))
             program->use_gradients[u] =
@@ -142,8 +143,9 @@ sluice_status sluice__plan_permanent(sluice_program *program) {
         sluice__rank_program *rank = &program->rank[r];
         rank->losses               = sluice__take(rank, &rank->bytes.bookkeeping,
                                                   (size_t)program->microbatches * sizeof(double));
-        rank->partials             = sluice__take(rank, &rank->bytes.bookkeeping,
-                                                  (size_t)rank->value_count * sizeof(double));
+        if (program->options.inference) continue;
+        rank->partials = sluice__take(rank, &rank->bytes.bookkeeping,
+                                      (size_t)rank->value_count * sizeof(double));
     }
     return SLUICE_OK;
 }

@@ -28,7 +28,7 @@ static void keep_edges(sluice__layout *layout, sluice__layer_spots *kept,
     keep(layout, &head->input, SLUICE_ROLE_INPUT, sluice_shape_bytes(input));
     if (layout->first > 0)
         keep(layout, &head->input_gradient, SLUICE_ROLE_INPUT_GRADIENT, sluice_shape_bytes(input));
-    if (last->is_loss) return;
+    if (last->is_loss || last->is_end) return;
     const size_t bytes = sluice_shape_bytes(&last->output);
     keep(layout, &tail->output, SLUICE_ROLE_OUTPUT, bytes);
     keep(layout, &tail->output_gradient, SLUICE_ROLE_OUTPUT_GRADIENT, bytes);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Make the reference that tests/system/test_pytorch.c reproduces: two tiny GPT-2s, tied and untied,
-trained for 10 steps by PyTorch with Hugging Face's own model class.
+and a tiny model of each other family, trained for 10 steps by PyTorch with Hugging Face's own classes.
 
     python3 tests/system/reference/make.py tokens                 writes tokens.bin
     build/dev/tests/reference_windows tests/system/reference/tokens.bin 16 4 10 1 > tests/system/reference/windows.json
-    python3 tests/system/reference/make.py train                  writes the rest
+    python3 tests/system/reference/make.py train                  writes the GPT-2s and reference.json
+    python3 tests/system/reference/make.py families               writes the others and families.json
 
 Needs torch, transformers, safetensors and numpy.
 """
@@ -52,7 +53,11 @@ def make_model(tied):
     config = GPT2Config(vocab_size=VOCABULARY, n_positions=POSITIONS, n_embd=WIDTH, n_layer=LAYERS,
                         n_head=HEADS, attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0,
                         tie_word_embeddings=tied, attn_implementation="eager")
-    model = GPT2LMHeadModel(config).float().train()
+    return randomize(GPT2LMHeadModel(config).float().train())
+
+
+def randomize(model):
+    import torch
     with torch.no_grad():  # nothing at its usual initial value: gains off 1, biases off 0
         for name, parameter in model.named_parameters():
             noise = torch.randn_like(parameter)
@@ -83,14 +88,24 @@ def train(model):
     return {"loss": losses, "norm": norms}
 
 
-def write_reference():
+def describe_run():
     import torch
     import transformers
-    from safetensors.torch import save_file
     torch.set_num_threads(1)
-    result = {"torch": torch.__version__, "transformers": transformers.__version__, "seq": SEQ,
-              "batch": BATCH, "steps": STEPS, "seed": SEED, "lr": LR, "betas": BETAS,
-              "weight_decay": DECAY, "clip": CLIP}
+    return {"torch": torch.__version__, "transformers": transformers.__version__, "seq": SEQ,
+            "batch": BATCH, "steps": STEPS, "seed": SEED, "lr": LR, "betas": BETAS,
+            "weight_decay": DECAY, "clip": CLIP}
+
+
+def write_json(name, value):
+    with open(path(name), "w") as file:
+        json.dump(value, file, indent=1)
+        file.write("\n")
+
+
+def write_reference():
+    from safetensors.torch import save_file
+    result = describe_run()
     for kind in "tied", "untied":
         model = make_model(kind == "tied")
         state = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
@@ -103,9 +118,47 @@ def write_reference():
                       sort_keys=True)
             file.write("\n")
         result[kind] = train(model)
-    with open(path("reference.json"), "w") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
+    write_json("reference.json", result)
 
 
-{"tokens": write_tokens, "train": write_reference}[sys.argv[1]]()
+# ---- the other families: as small as their files, which are of several types and in shards ----
+
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 100.0, "factor": 8.0, "low_freq_factor": 1.0,
+          "high_freq_factor": 4.0, "original_max_position_embeddings": 64}  # of each range one
+LINEAR = {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.0}
+FAMILIES = {  # the names of their classes, what differs, the type of the file, bytes of a shard
+    "llama": ("Llama", dict(rope_parameters=LLAMA3, max_position_embeddings=128,
+                            tie_word_embeddings=True), "bfloat16", "5GB"),
+    "llama-biased": ("Llama", dict(rope_parameters=LINEAR, attention_bias=True, mlp_bias=True,
+                                   rms_norm_eps=1e-3), "bfloat16", "5GB"),
+    "mistral": ("Mistral", dict(sliding_window=None), "float16", "12KB"),
+    "qwen2": ("Qwen2", dict(tie_word_embeddings=True), "bfloat16", "5GB"),
+    "qwen3": ("Qwen3", dict(head_dim=10), "bfloat16", "5GB"),
+}
+
+
+def make_family(words, more):
+    import torch
+    import transformers
+    torch.manual_seed(SEED)
+    config = getattr(transformers, words + "Config")(
+        vocab_size=VOCABULARY, hidden_size=24, intermediate_size=40, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, attn_implementation="eager",
+        **{"max_position_embeddings": 48, **more})
+    return randomize(getattr(transformers, words + "ForCausalLM")(config).float().train())
+
+
+def write_families():
+    import torch
+    result = describe_run()
+    for name, (words, more, kind, shard) in FAMILIES.items():
+        model = make_family(words, more).to(getattr(torch, kind))
+        model.save_pretrained(path(name), max_shard_size=shard)
+        os.remove(path(f"{name}/generation_config.json"))
+        model = type(model).from_pretrained(path(name), dtype=torch.float32,  # frequencies, too
+                                            attn_implementation="eager")
+        result[name] = train(model.train())
+    write_json("families.json", result)
+
+
+{"tokens": write_tokens, "train": write_reference, "families": write_families}[sys.argv[1]]()

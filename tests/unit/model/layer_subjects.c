@@ -2,14 +2,20 @@
 /* layer_subjects.c -- the layers that are compared with float64. */
 #include "tests/unit/model/layer_subjects.h"
 
-const sluice_embedding_config layer_embedding = {11, 9, 6, 0.5F, 0.5F, 0};
+const sluice_embedding_config layer_embedding = {
+    .vocabulary = 11, .positions = 9, .width = 6, .scale = 0.5F, .position_scale = 0.5F};
 const sluice_attention_config layer_attention = {
     .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F};
 static const sluice_attention_config one_head = {
     .width = 5, .heads = 1, .scale = 0.4F, .projection_scale = 0.4F};
 static const sluice_mlp_config mlp = {
     .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F};
-static const sluice_embedding_config few_words = {11, 9, 6, 0.5F, 0.5F, 0.3F};
+static const sluice_embedding_config few_words = {.vocabulary     = 11,
+                                                  .positions      = 9,
+                                                  .width          = 6,
+                                                  .scale          = 0.5F,
+                                                  .position_scale = 0.5F,
+                                                  .dropout        = 0.3F};
 static const sluice_attention_config few_keys  = {
      .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .dropout = 0.4F};
 static const sluice_mlp_config few_hidden = {
@@ -21,15 +27,16 @@ const sluice_linear_config layer_linear         = {.inputs = 5, .outputs = 4};
 /* Unlike GPT-2's: RMS norms, no biases, fewer key/value heads, another head width, no positions. */
 static const sluice_layernorm_config rms       = {.width = 7, .norm = {SLUICE_NORM_RMS, 1e-3F}};
 const sluice_linear_config layer_plain_linear  = {.inputs = 5, .outputs = 4, .has_no_bias = true};
-const sluice_embedding_config layer_words_only = {11, 0, 6, 0.5F, 0, 0.2F};
-const sluice_mlp_config layer_plain_mlp        = {.width            = 6,
-                                                  .hidden           = 20,
-                                                  .scale            = 0.4F,
-                                                  .projection_scale = 0.4F,
-                                                  .has_no_bias      = true,
-                                                  .norm             = {SLUICE_NORM_RMS, 0}};
-static const sluice_attention_config grouped   = {
-      .width = 12, .heads = 4, .kv_heads = 2, .scale = 0.3F, .projection_scale = 0.3F};
+const sluice_embedding_config layer_words_only = {
+    .vocabulary = 11, .width = 6, .scale = 0.5F, .dropout = 0.2F};
+const sluice_mlp_config layer_plain_mlp      = {.width            = 6,
+                                                .hidden           = 20,
+                                                .scale            = 0.4F,
+                                                .projection_scale = 0.4F,
+                                                .has_no_bias      = true,
+                                                .norm             = {SLUICE_NORM_RMS, 0}};
+static const sluice_attention_config grouped = {
+    .width = 12, .heads = 4, .kv_heads = 2, .scale = 0.3F, .projection_scale = 0.3F};
 static const sluice_attention_config one_key    = {.width                  = 12,
                                                    .heads                  = 4,
                                                    .kv_heads               = 1,
@@ -53,6 +60,85 @@ const sluice_attention_config layer_llama       = {.width                  = 12,
                                                    .qkv_has_no_bias        = true,
                                                    .projection_has_no_bias = true,
                                                    .norm                   = {SLUICE_NORM_RMS, 1e-6F}};
+
+/* Matrices of (outputs, inputs), as LLaMA and its relatives have them. */
+const sluice_embedding_config layer_llama_words = {
+    .vocabulary = 11, .width = 6, .scale = 0.5F, .style = SLUICE_STYLE_LLAMA};
+const sluice_attention_config layer_llama_pieces = {.width                  = 12,
+                                                    .heads                  = 4,
+                                                    .kv_heads               = 2,
+                                                    .scale                  = 0.3F,
+                                                    .projection_scale       = 0.3F,
+                                                    .projection_has_no_bias = true,
+                                                    .dropout                = 0.2F,
+                                                    .norm  = {SLUICE_NORM_RMS, 1e-6F},
+                                                    .style = SLUICE_STYLE_LLAMA};
+const sluice_mlp_config layer_llama_mlp          = {.width            = 6,
+                                                    .hidden           = 20,
+                                                    .scale            = 0.4F,
+                                                    .projection_scale = 0.4F,
+                                                    .dropout          = 0.2F,
+                                                    .norm             = {SLUICE_NORM_RMS, 1e-6F},
+                                                    .style            = SLUICE_STYLE_LLAMA};
+
+static const sluice_mlp_config gated = {
+    .width = 6, .hidden = 20, .scale = 0.4F, .projection_scale = 0.4F, .gated = true};
+const sluice_mlp_config layer_llama_gated = {.width            = 6,
+                                             .hidden           = 20,
+                                             .scale            = 0.4F,
+                                             .projection_scale = 0.4F,
+                                             .dropout          = 0.2F,
+                                             .has_no_bias      = true,
+                                             .norm             = {SLUICE_NORM_RMS, 1e-6F},
+                                             .style            = SLUICE_STYLE_LLAMA,
+                                             .gated            = true};
+
+/* Rotary positions: as they are, with fewer keys and dropout, and scaled, where every wave is long.
+ */
+static const sluice_attention_config turned = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .rotary = {.base = 10000}};
+static const sluice_attention_config llama_turns = {
+    .width                  = 12,
+    .heads                  = 4,
+    .kv_heads               = 2,
+    .head_width             = 6,
+    .scale                  = 0.3F,
+    .projection_scale       = 0.3F,
+    .dropout                = 0.2F,
+    .qkv_has_no_bias        = true,
+    .projection_has_no_bias = true,
+    .norm                   = {SLUICE_NORM_RMS, 1e-6F},
+    .style                  = SLUICE_STYLE_LLAMA,
+    .rotary                 = {100, SLUICE_ROTARY_SCALING_LLAMA3, 4, 1, 4, 32}};
+static const sluice_attention_config qwen2_turns = {
+    .width                  = 12,
+    .heads                  = 4,
+    .kv_heads               = 1,
+    .scale                  = 0.3F,
+    .projection_scale       = 0.3F,
+    .dropout                = 0.2F,
+    .head_width             = 4,
+    .projection_has_no_bias = true,
+    .norm                   = {SLUICE_NORM_RMS, 1e-6F},
+    .style                  = SLUICE_STYLE_LLAMA,
+    .rotary                 = {.base = 1000, .scaling = SLUICE_ROTARY_SCALING_LINEAR, .factor = 2}};
+
+/* As Qwen 3: norms of heads whose width is not width / heads. */
+const sluice_attention_config layer_qwen3       = {.width                  = 12,
+                                                   .heads                  = 4,
+                                                   .kv_heads               = 2,
+                                                   .head_width             = 10,
+                                                   .scale                  = 0.3F,
+                                                   .projection_scale       = 0.3F,
+                                                   .dropout                = 0.2F,
+                                                   .qkv_has_no_bias        = true,
+                                                   .projection_has_no_bias = true,
+                                                   .has_head_norm          = true,
+                                                   .norm                   = {SLUICE_NORM_RMS, 1e-6F},
+                                                   .style                  = SLUICE_STYLE_LLAMA,
+                                                   .rotary                 = {.base = 1000}};
+static const sluice_attention_config head_norms = {
+    .width = 12, .heads = 3, .scale = 0.3F, .projection_scale = 0.3F, .has_head_norm = true};
 
 const subject layer_subjects[] = {
     {"embedding", sluice_layer_embedding, &layer_embedding, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
@@ -101,5 +187,35 @@ const subject layer_subjects[] = {
      &layer_llama,
      {SLUICE_TYPE_F32, 3, {2, 7, 12}},
      0},
+    {"LLaMA's words", sluice_layer_embedding, &layer_llama_words, {SLUICE_TYPE_I32, 2, {3, 7}}, 11},
+    {"LLaMA's pieces",
+     sluice_layer_attention,
+     &layer_llama_pieces,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"attention, turned", sluice_layer_attention, &turned, {SLUICE_TYPE_F32, 3, {2, 7, 12}}, 0},
+    {"LLaMA's attention",
+     sluice_layer_attention,
+     &llama_turns,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"Qwen 2's attention",
+     sluice_layer_attention,
+     &qwen2_turns,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"Qwen 3's attention",
+     sluice_layer_attention,
+     &layer_qwen3,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"attention, norms of heads",
+     sluice_layer_attention,
+     &head_norms,
+     {SLUICE_TYPE_F32, 3, {2, 7, 12}},
+     0},
+    {"mlp, gated", sluice_layer_mlp, &gated, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
+    {"LLaMA's gated mlp", sluice_layer_mlp, &layer_llama_gated, {SLUICE_TYPE_F32, 2, {9, 6}}, 0},
+    {"LLaMA's mlp", sluice_layer_mlp, &layer_llama_mlp, {SLUICE_TYPE_F32, 3, {2, 5, 6}}, 0},
 };
 const int layer_subject_count = sizeof layer_subjects / sizeof *layer_subjects;

@@ -21,6 +21,9 @@ extern const sluice_layernorm_config layer_layernorm;
 extern const sluice_classifier_config layer_classifier;
 extern const sluice_linear_config layer_linear, layer_plain_linear;
 extern const sluice_mlp_config layer_plain_mlp;
+extern const sluice_embedding_config layer_llama_words;
+extern const sluice_attention_config layer_llama_pieces, layer_qwen3;
+extern const sluice_mlp_config layer_llama_mlp, layer_llama_gated;
 
 extern const subject layer_subjects[];
 extern const int layer_subject_count;

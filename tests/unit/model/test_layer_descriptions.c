@@ -78,6 +78,67 @@ static void optional_tensors_are_left_out(void **unused) {
     assert_int_equal(d.parameter_count, 1);
 }
 
+/* One parameter or piece of one, as its name, rows and columns (0: a vector). */
+typedef struct named {
+    const char *name;
+    int64_t rows, columns;
+} named;
+
+static void expect_parameters(const sluice_layer_kind *kind, const void *config,
+                              const sluice_shape *input, const named *expected, int count) {
+    sluice_layer_description d;
+    assert_ok(kind->describe(&d, config, input, SLUICE_PRECISION_FP32));
+    int n = 0;
+    for (int p = 0; p < d.parameter_count; p++) {
+        const sluice_parameter *const whole = &d.parameters[p];
+        const int64_t columns               = whole->shape.dim_count > 1 ? whole->shape.dims[1] : 0;
+        int64_t rows                        = 0;
+        for (int k = 0; k < (whole->piece_count > 0 ? whole->piece_count : 1); k++, n++) {
+            const bool split                   = whole->piece_count > 0;
+            const sluice_parameter_piece piece = {split ? whole->pieces[k].name : whole->name,
+                                                  split ? whole->pieces[k].rows
+                                                        : whole->shape.dims[0]};
+            assert_true(n < count);
+            assert_string_equal(piece.name, expected[n].name);
+            assert_int_equal(piece.rows, expected[n].rows);
+            assert_int_equal(columns, expected[n].columns);
+            rows += piece.rows;
+        }
+        assert_int_equal(rows, whole->shape.dims[0]);
+    }
+    assert_int_equal(n, count);
+}
+#define EXPECT_PARAMETERS(kind, config, input, ...)                                                \
+    expect_parameters(kind, config, input, (const named[]){__VA_ARGS__},                           \
+                      sizeof((const named[]){__VA_ARGS__}) / sizeof(named))
+
+/* Llama's names, matrices of (outputs, inputs), and the pieces of those that read the same input.
+ */
+static void parameters_have_the_names_and_pieces_of_llama(void **unused) {
+    (void)unused;
+    const sluice_shape words = {SLUICE_TYPE_I32, 2, {2, 5}};
+    EXPECT_PARAMETERS(sluice_layer_embedding(), &layer_llama_words, &words,
+                      {"embed_tokens.weight", 11, 6});
+    EXPECT_PARAMETERS(sluice_layer_attention(), &layer_llama_pieces,
+                      (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 12}}),
+                      {"../input_layernorm.weight", 12, 0}, {"q_proj.weight", 12, 12},
+                      {"k_proj.weight", 6, 12}, {"v_proj.weight", 6, 12}, {"q_proj.bias", 12, 0},
+                      {"k_proj.bias", 6, 0}, {"v_proj.bias", 6, 0}, {"o_proj.weight", 12, 12});
+    EXPECT_PARAMETERS(
+        sluice_layer_mlp(), &layer_llama_mlp, (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 6}}),
+        {"../post_attention_layernorm.weight", 6, 0}, {"up_proj.weight", 20, 6},
+        {"up_proj.bias", 20, 0}, {"down_proj.weight", 6, 20}, {"down_proj.bias", 6, 0});
+    EXPECT_PARAMETERS(
+        sluice_layer_attention(), &layer_qwen3, (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 12}}),
+        {"../input_layernorm.weight", 12, 0}, {"q_proj.weight", 40, 12}, {"k_proj.weight", 20, 12},
+        {"v_proj.weight", 20, 12}, {"o_proj.weight", 12, 40}, {"q_norm.weight", 10, 0},
+        {"k_norm.weight", 10, 0});
+    EXPECT_PARAMETERS(sluice_layer_mlp(), &layer_llama_gated,
+                      (&(sluice_shape){SLUICE_TYPE_F32, 3, {2, 5, 6}}),
+                      {"../post_attention_layernorm.weight", 6, 0}, {"gate_proj.weight", 20, 6},
+                      {"up_proj.weight", 20, 6}, {"down_proj.weight", 6, 20});
+}
+
 typedef struct refusal {
     const sluice_layer_kind *kind;
     const void *config;
@@ -117,8 +178,16 @@ static void bad_attention_is_refused(void **unused) {
          &(sluice_attention_config){.width = 12, .heads = 6, .kv_heads = 4}, &rows,
          "attention has 4 key/value heads, which do not divide its 6 heads"},
         {sluice_layer_attention(),
-         &(sluice_attention_config){.width = 12, .heads = 6, .rotary_base = INFINITY}, &rows,
+         &(sluice_attention_config){.width = 12, .heads = 6, .rotary.base = INFINITY}, &rows,
          "attention has a rotary base of inf; it must be a finite number, at least 0"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 4, .rotary.base = 1e4F}, &rows,
+         "attention has rotary positions and heads of width 3, which is odd"},
+        {sluice_layer_attention(),
+         &(sluice_attention_config){.width = 12, .heads = 3, .rotary = {1e4F, 2, 8, 4, 1, 64}},
+         &rows,
+         "attention has rotary positions with scaling 2, factor 8, low frequency 4, high frequency "
+         "1 and 64 original positions"},
     };
     check_refusals(bad, sizeof bad / sizeof *bad);
 }
@@ -132,10 +201,13 @@ static void bad_layers_are_refused(void **unused) {
         {sluice_layer_mlp(),
          &(sluice_mlp_config){.width = 12, .hidden = 4, .norm = {.epsilon = -1}}, &rows,
          "mlp has a norm with epsilon -1; it must be a finite number, at least 0"},
+        {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = 4, .style = 2}, &rows,
+         "mlp has parameters of style 2, which does not exist"},
         {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = 4, .dropout = NAN}, &rows,
          "mlp has dropout nan; it must be from 0 to below 1"},
-        {sluice_layer_embedding(), &(sluice_embedding_config){9, 10, 4, 0, 0, -1}, &tokens,
-         "embedding has dropout -1; it must be from 0 to below 1"},
+        {sluice_layer_embedding(),
+         &(sluice_embedding_config){.vocabulary = 9, .positions = 10, .width = 4, .dropout = -1},
+         &tokens, "embedding has dropout -1; it must be from 0 to below 1"},
         {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = -1}, &rows,
          "mlp has hidden width -1; it must be at least 1"},
         {sluice_layer_mlp(), &(sluice_mlp_config){.width = 12, .hidden = INT64_MAX / 2}, &rows,
@@ -169,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptions_give_every_tensor),
         cmocka_unit_test(optional_tensors_are_left_out),
+        cmocka_unit_test(parameters_have_the_names_and_pieces_of_llama),
         cmocka_unit_test(bad_attention_is_refused),
         cmocka_unit_test(bad_layers_are_refused),
     };

@@ -19,6 +19,7 @@ typedef struct trainer {
     long long run_bytes; /* of the library's host memory, for the run alone */
     long long planned;   /* of that for saves */
     char out[72];
+    sluice_type type; /* of the weights in files */
 } trainer;
 
 static void open_pipeline(trainer *it) {
@@ -62,13 +63,19 @@ static void step(const trainer *it) {
     assert_ok(sluice_run_step(&result, it->run));
 }
 
+static sluice_save_options options_of(const trainer *it) {
+    sluice_save_options options = byte_gpt_save_options(&it->on);
+    options.type                = it->type;
+    return options;
+}
+
 static sluice_status save(trainer *it, const char *out) {
-    const sluice_save_options options = byte_gpt_save_options(&it->on);
+    const sluice_save_options options = options_of(it);
     return sluice_run_save(it->run, out, STEPS, &options);
 }
 
 static sluice_status save_end(trainer *it) {
-    const sluice_save_options options = byte_gpt_save_options(&it->on);
+    const sluice_save_options options = options_of(it);
     return sluice_run_save_end(it->run, it->out, STEPS, &options);
 }
 
@@ -90,11 +97,11 @@ static void train(trainer *it) {
     assert_ok(save_end(it));
 }
 
-static void the_files_are_those_of_saves_between_the_steps(void **state) {
-    (void)state;
+static void expect_same_files(sluice_type type) {
     trainer between = start(false), background = start(true);
     uint64_t one = 0, other = 0;
     char command[300];
+    between.type = background.type = type;
     train(&between);
     train(&background);
     assert_ok(sluice_pipeline_digest(&one, between.pipeline));
@@ -105,6 +112,12 @@ static void the_files_are_those_of_saves_between_the_steps(void **state) {
     if (system(command) != 0) fail_msg("the files differ: %s", command);
     stop(&between);
     stop(&background);
+}
+
+static void the_files_are_those_of_saves_between_the_steps(void **state) {
+    (void)state;
+    expect_same_files(SLUICE_TYPE_F32);
+    expect_same_files(SLUICE_TYPE_BF16);
 }
 
 static void the_plan_counts_the_copy(void **state) {

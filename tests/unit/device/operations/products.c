@@ -51,7 +51,14 @@ void matmul_agrees(void **state) {
 
 /* ---- linear ---- */
 
-enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_GELU = 4, IN_PLACE = 8, LINEAR_FLAGS = 16 };
+enum {
+    WITH_BIAS     = 1,
+    WITH_RESIDUAL = 2,
+    WITH_GELU     = 4,
+    IN_PLACE      = 8,
+    TRANSPOSED    = 16,
+    LINEAR_FLAGS  = 32
+};
 
 typedef struct linear_case {
     sluice_linear args;
@@ -77,20 +84,22 @@ static void check_linear(uint64_t *random, const int64_t shape[3], int flags) {
     float *const b = random_floats(random, outputs), *const r = random_floats(random, count);
     float *const out = random_floats(random, 2 * count);
     if (flags & IN_PLACE) memcpy(out, r, (size_t)count * sizeof *out);
-    const linear_case c = {.args  = {.x        = x,
-                                     .w        = w,
-                                     .b        = flags & WITH_BIAS ? b : NULL,
-                                     .residual = flags & WITH_RESIDUAL ? r : NULL,
-                                     .rows     = rows,
-                                     .inputs   = inputs,
-                                     .outputs  = outputs},
+    const linear_case c = {.args  = {.x          = x,
+                                     .w          = w,
+                                     .b          = flags & WITH_BIAS ? b : NULL,
+                                     .residual   = flags & WITH_RESIDUAL ? r : NULL,
+                                     .rows       = rows,
+                                     .inputs     = inputs,
+                                     .outputs    = outputs,
+                                     .transposed = flags & TRANSPOSED},
                            .flags = flags};
     double *const x64   = reference_copy(x, rows * inputs);
     double *const w64   = reference_copy(w, inputs * outputs);
     double *const b64 = reference_copy(b, outputs), *const r64 = reference_copy(r, count);
     double *const y64 = reference_zeros(count);
     reference_linear(y64, x64, w64, (flags & WITH_BIAS) ? b64 : NULL,
-                     (flags & (WITH_RESIDUAL | IN_PLACE)) ? r64 : NULL, rows, inputs, outputs);
+                     (flags & (WITH_RESIDUAL | IN_PLACE)) ? r64 : NULL, rows, inputs, outputs,
+                     flags & TRANSPOSED);
     const char *const label = label_of("linear", shape, 3, flags);
     run_on_every_team(out, flags & WITH_GELU ? 2 * count : count, run_linear, &c, label);
     expect_close(label, "y", out, y64, count, 2e-6);
@@ -118,7 +127,8 @@ static sluice_status run_backward_input(sluice_stream *stream, float *out, const
     return operations->linear_backward_input(stream, &args);
 }
 
-static void check_backward_input(uint64_t *random, const int64_t shape[3], bool gelu) {
+static void check_backward_input(uint64_t *random, const int64_t shape[3], bool gelu,
+                                 bool transposed) {
     const int64_t rows = shape[0], inputs = shape[1], outputs = shape[2], count = rows * inputs;
     float *const dy     = random_floats(random, rows * outputs);
     float *const w      = random_floats(random, inputs * outputs);
@@ -132,14 +142,16 @@ static void check_backward_input(uint64_t *random, const int64_t shape[3], bool 
                                                .inputs            = inputs,
                                                .outputs           = outputs,
                                                .activation        = gelu ? SLUICE_ACTIVATION_GELU
-                                                                         : SLUICE_ACTIVATION_NONE};
+                                                                         : SLUICE_ACTIVATION_NONE,
+                                               .transposed        = transposed};
     double *const dy64                      = reference_copy(dy, rows * outputs);
     double *const w64 = reference_copy(w, inputs * outputs), *const dx64 = reference_zeros(count);
-    reference_linear_backward(dx64, NULL, NULL, dy64, NULL, w64, rows, inputs, outputs);
+    reference_linear_backward(dx64, NULL, NULL, dy64, NULL, w64, rows, inputs, outputs, transposed);
     for (int64_t i = 0; i < count && gelu; i++) dx64[i] *= reference_gelu_slope((double)before[i]);
-    const char *const label = label_of("linear_backward_input", shape, 3, gelu);
+    const char *const label =
+        label_of("linear_backward_input", shape, 3, (gelu ? 1 : 0) + (transposed ? 2 : 0));
     run_on_every_team(dx, count, run_backward_input, &args, label);
-    expect_close(label, "dx", dx, dx64, count, 5e-6);
+    expect_close(label, "dx", dx, dx64, count, gelu ? 1e-5 : 5e-6); /* slopes near 0 */
     release(dy), release(w), release(before), release(dx), free(dy64), free(w64), free(dx64);
 }
 
@@ -147,8 +159,8 @@ void linear_backward_input_agrees(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (size_t s = 0; s < LINEAR_SHAPES; s++)
-        for (int gelu = 0; gelu < 2; gelu++)
-            check_backward_input(&random, linear_shapes[s], gelu == 1);
+        for (int flags = 0; flags < 4; flags++)
+            check_backward_input(&random, linear_shapes[s], flags & 1, flags & 2);
 }
 
 static sluice_status run_backward_weight(sluice_stream *stream, float *out, const void *context) {
@@ -158,21 +170,27 @@ static sluice_status run_backward_weight(sluice_stream *stream, float *out, cons
     return operations->linear_backward_weight(stream, &args);
 }
 
-static void check_backward_weight(uint64_t *random, const int64_t shape[3], bool bias, bool first) {
+static void check_backward_weight(uint64_t *random, const int64_t shape[3], int flags) {
+    const bool bias = flags & 1, first = flags & 2, transposed = flags & 4;
     const int64_t rows = shape[0], inputs = shape[1], outputs = shape[2], count = inputs * outputs;
     float *const x   = random_floats(random, rows * inputs);
     float *const dy  = random_floats(random, rows * outputs);
     float *const old = random_floats(random, count + outputs), *const out = floats(count + outputs);
     memcpy(out, old, (size_t)(count + outputs) * sizeof *out);
     void *const scratch = bias ? block(sluice_column_sum_scratch(rows, outputs)) : NULL;
-    const sluice_linear_backward_weight args = {NULL, NULL,   x,       dy,   scratch,
-                                                rows, inputs, outputs, first};
+    const sluice_linear_backward_weight args = {.x           = x,
+                                                .dy          = dy,
+                                                .scratch     = scratch,
+                                                .rows        = rows,
+                                                .inputs      = inputs,
+                                                .outputs     = outputs,
+                                                .first_write = first,
+                                                .transposed  = transposed};
     double *const x64                        = reference_copy(x, rows * inputs);
     double *const dy64                       = reference_copy(dy, rows * outputs);
     double *const dw64 = reference_zeros(count), *const db64 = reference_zeros(outputs);
-    reference_linear_backward(NULL, dw64, db64, dy64, x64, NULL, rows, inputs, outputs);
-    const char *const label =
-        label_of("linear_backward_weight", shape, 3, (bias ? 1 : 0) + (first ? 2 : 0));
+    reference_linear_backward(NULL, dw64, db64, dy64, x64, NULL, rows, inputs, outputs, transposed);
+    const char *const label = label_of("linear_backward_weight", shape, 3, flags);
     run_on_every_team(out, count + outputs, run_backward_weight, &args, label);
     expect_gradient(label, "dw", out, old, dw64, count, first, 2e-6);
     if (bias) expect_gradient(label, "db", out + count, old + count, db64, outputs, first, 2e-6);
@@ -184,8 +202,8 @@ void linear_backward_weight_agrees(void **state) {
     (void)state;
     uint64_t random = test_seed();
     for (size_t s = 0; s < LINEAR_SHAPES; s++)
-        for (int flags = 0; flags < 4; flags++)
-            check_backward_weight(&random, linear_shapes[s], flags & 1, flags & 2);
+        for (int flags = 0; flags < 8; flags++)
+            check_backward_weight(&random, linear_shapes[s], flags);
 }
 
 void an_unknown_activation_is_refused(void **state) {

@@ -11,9 +11,16 @@
     X(linear_backward_weight_agrees) \
     X(an_unknown_activation_is_refused) \
     X(norms_agree) \
+    X(norms_of_heads_agree) \
     X(attention_agrees) \
     X(attention_bears_extreme_scores) \
-    X(unsupported_attention_is_refused) \
+    X(heads_too_wide_for_a_device_are_refused) \
+    X(rotary_positions_agree) \
+    X(rotary_frequencies_are_those_of_transformers) \
+    X(heads_too_wide_to_turn_are_refused) \
+    X(cached_attention_agrees) \
+    X(cached_attention_does_not_depend_on_chunks) \
+    X(a_full_cache_is_refused) \
     X(embedding_agrees) \
     X(a_token_outside_the_table_is_refused) \
     X(classifier_agrees) \
@@ -23,6 +30,8 @@
     X(dropout_agrees) \
     X(dropout_drops_its_share) \
     X(relu_agrees) \
+    X(gates_agree) \
+    X(the_gradient_of_a_gate_is_its_slope) \
     X(sum_adds_in_order) \
     X(squared_error_agrees) \
     X(sum_of_squares_agrees) \
