@@ -75,7 +75,8 @@ static void print_rank(const sluice_plan *plan, int r, size_t limit, bool saves)
     print_kind("copies of parameters that layers read", bytes.working);
     print_kind("gradients", bytes.gradients);
     print_kind("optimizer state", bytes.states);
-    print_kind("state of layers", bytes.layer_states);
+    print_kind("state of layers", bytes.layer_states - bytes.sequence);
+    print_kind("keys, values and logits of the sequence", bytes.sequence);
     print_kind("losses and norm partials", bytes.bookkeeping);
     for (int kind = 0; kind < SLUICE_MEMORY_KINDS; kind++)
         print_kind(sluice_memory_kind_name(kind), bytes.at_peak[kind]);

@@ -187,7 +187,8 @@ static void the_cache_is_planned(void **state) {
     size_t planned = 0;
     for (int r = 0; r < 2; r++) {
         const sluice_program_bytes bytes = sluice_program_memory(sluice_plan_program(g.plan, 0), r);
-        planned += bytes.layer_states;
+        planned += bytes.sequence;
+        assert_int_equal(bytes.layer_states, bytes.sequence);
         assert_int_equal(bytes.gradients + bytes.states, 0);
         assert_true(bytes.arena >= bytes.parameters + bytes.layer_states + bytes.transient);
     }
